@@ -1,0 +1,261 @@
+//! A scenario as meant: types that cannot hold nonsense. [`load`] makes it from a scenario as written.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::rule::Rule;
+
+pub mod file;
+mod matrix;
+mod meant;
+mod problem;
+pub mod schema;
+pub mod template;
+
+pub use problem::{Problem, Problems};
+pub use template::Template;
+
+/// A whole valid scenario file.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The file's stem unless the file says otherwise. Safe as a folder's name.
+    pub name: String,
+    pub about: Option<String>,
+    /// The file, as it was named on the command line.
+    pub file: PathBuf,
+    /// What `--set` gave, as typed.
+    pub overrides: Vec<String>,
+    /// For everything drawn by chance; drawn itself if the file does not give it.
+    pub seed: Option<u64>,
+    /// One per combination of the matrix, in the order of the file; at least one.
+    pub variants: Vec<Variant>,
+    /// How many trials each variant gets; at least one.
+    pub repeats: u32,
+    /// The scenario with every override and environment variable filled in, as TOML; secrets are left as `${NAME}`.
+    pub effective: String,
+}
+
+/// One combination of a scenario's matrix.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// `server.mode=async load.sleep=10ms`; the scenario's name where there is no matrix.
+    pub name: String,
+    /// What the matrix set, key path and value as written.
+    pub settings: Vec<(String, serde_json::Value)>,
+    pub server: Server,
+    pub load: Option<Load>,
+    pub dirty: Option<Dirty>,
+    /// The rules that apply to this variant.
+    pub rules: Vec<Rule>,
+    /// Rules that end the load early.
+    pub abort_when: Vec<Rule>,
+}
+
+/// The system under test.
+#[derive(Debug, Clone)]
+pub enum Server {
+    Builtin(Builtin),
+    Command(Command),
+    Attached(Attached),
+}
+
+impl Server {
+    /// How many worker processes serve, where that is known.
+    pub fn workers(&self) -> Option<u32> {
+        match self {
+            Server::Builtin(server) => Some(server.workers),
+            Server::Command(server) => Some(server.workers),
+            Server::Attached(_) => None,
+        }
+    }
+}
+
+/// A server that comes with runner.
+#[derive(Debug, Clone)]
+pub struct Builtin {
+    pub mode: Mode,
+    /// Processes; at least one.
+    pub workers: u32,
+    pub script: Option<Script>,
+    /// What a handler sleeps when the request names no sleep.
+    pub sleep: Duration,
+    /// The port to listen on; from the kernel if not given.
+    pub port: Option<u16>,
+    /// How long workers may finish what they are at before they are killed.
+    pub grace: Duration,
+}
+
+/// How a built-in worker handles requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One request at a time; the connection closes after each response. As gunicorn sync.
+    Sync,
+    /// `threads` at once, each blocking its thread. As gunicorn gthread.
+    Threaded { threads: u32 },
+    /// Any number at once; a sleep suspends the handler. As uvicorn with `async def`.
+    Async,
+    /// One event loop that hands handlers to `threads` blocking threads. As a plain `def` view under Starlette.
+    AsyncPool { threads: u32 },
+    /// One event loop that every handler blocks. As `time.sleep` inside `async def`.
+    AsyncBlocking,
+}
+
+impl Mode {
+    /// The name that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Sync => "sync",
+            Mode::Threaded { .. } => "threaded",
+            Mode::Async => "async",
+            Mode::AsyncPool { .. } => "async_pool",
+            Mode::AsyncBlocking => "async_blocking",
+        }
+    }
+}
+
+/// A script, read and compiled once when the scenario was loaded, so that it is known to be valid.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// As found from the scenario's folder.
+    pub path: PathBuf,
+    pub source: String,
+}
+
+/// A server that a command line starts.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The program and its arguments; `{host}`, `{port}` and `{workers}` are still to be filled in.
+    pub command: Vec<Template>,
+    pub cwd: PathBuf,
+    pub env: Vec<(String, String)>,
+    /// A shell command line that runs once, before.
+    pub setup: Option<String>,
+    pub workers: u32,
+    pub port: Option<u16>,
+    pub ready: Ready,
+    pub stop: Stop,
+}
+
+/// When a launched server counts as ready.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    pub check: ReadyCheck,
+    pub within: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub enum ReadyCheck {
+    /// A GET of this path is answered with a status below 400.
+    Path(String),
+    /// A line of its output contains this text or matches this regular expression.
+    Log(String),
+    /// The port accepts a connection; nothing is sent.
+    Port,
+}
+
+/// How a launched server is asked to stop.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// `TERM`, `INT`, `QUIT` or `HUP`.
+    pub signal: String,
+    pub grace: Duration,
+}
+
+/// A server that is already up.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    pub host: String,
+    pub port: u16,
+}
+
+/// The parts of a request, with holes for what varies.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Upper case.
+    pub method: String,
+    /// Path and query.
+    pub path: Template,
+    /// Includes cookies, joined into one `cookie` header. Neither `host` nor `content-length`.
+    pub headers: Vec<(String, Template)>,
+    /// From `body`, `json` (serialised, with its content type among the headers) or `form` (likewise).
+    pub body: Option<Template>,
+}
+
+/// The load to drive.
+#[derive(Debug, Clone)]
+pub struct Load {
+    pub request: Request,
+    /// Fills `{sleep}`.
+    pub sleep: Option<Duration>,
+    pub model: Model,
+    /// How long the measured part lasts.
+    pub duration: Duration,
+    /// Load before the measured part, left out of every figure.
+    pub warmup: Duration,
+    /// A request without a whole answer for this long has failed.
+    pub timeout: Duration,
+    /// How long unanswered requests may still finish after `duration`.
+    pub drain: Duration,
+    /// Load threads; chosen by runner if not given.
+    pub threads: Option<u32>,
+}
+
+/// Who sends when.
+#[derive(Debug, Clone)]
+pub enum Model {
+    /// Users who each wait for their answer before they ask again.
+    Closed { concurrency: u32 },
+}
+
+/// The dirty check to run.
+#[derive(Debug, Clone)]
+pub struct Dirty {
+    /// At least one part holds `{canary}`.
+    pub request: Request,
+    /// What fills `{sleep}`: the long request's and the short ones'.
+    pub sleep: Option<Sleeps>,
+    pub expect: Expect,
+    pub budget: Budget,
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Sleeps {
+    pub long: Duration,
+    pub short: Duration,
+}
+
+/// What a dirty check is expected to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// No leak; a leak fails the run.
+    Clean,
+    /// A leak; none fails the run. For scenarios that demonstrate one.
+    Dirty,
+    /// Nothing by itself; the rules judge.
+    Report,
+}
+
+/// When a dirty check ends: at a proof, or when it has enough exposures, or when its time is up.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Enough exposures without a leak; from `exposures` or `bound`.
+    pub exposures: u64,
+    pub time: Duration,
+    /// Whether to go on after a proof.
+    pub exhaustive: bool,
+}
+
+/// What loading a scenario needs of the world outside it.
+pub trait Surroundings {
+    /// Reads a text file.
+    fn read(&self, path: &Path) -> std::io::Result<String>;
+    /// The value of an environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// Reads a scenario file, applies `overrides` (`key.path=value`) and the matrix, and reports every problem at once.
+pub fn load(file: &Path, overrides: &[String], surroundings: &dyn Surroundings) -> Result<Scenario, Problems> {
+    meant::load(file, overrides, surroundings)
+}

@@ -1,0 +1,251 @@
+//! Histograms that keep the unanswered, and interval estimates.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+use statrs::distribution::{Beta, ContinuousCDF};
+
+/// A quantile over every started request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Quantile {
+    /// It falls among the answered: their value, in nanoseconds.
+    Exactly(u64),
+    /// It falls among those never answered: all that is known is that it is longer than this, in nanoseconds.
+    AtLeast(u64),
+}
+
+impl Quantile {
+    /// The value or its lower bound, in nanoseconds.
+    pub fn nanos(self) -> u64 {
+        match self {
+            Quantile::Exactly(nanos) | Quantile::AtLeast(nanos) => nanos,
+        }
+    }
+}
+
+/// Waiting times in nanoseconds, three significant digits, up to a day; those that ended in no answer are kept apart
+/// and rank as longer than all that did. A fold: `answered` and `unanswered` observe, `merge` joins, `quantile` concludes.
+#[derive(Debug, Clone)]
+pub struct Latencies {
+    answered: Histogram<u64>,
+    unanswered: Histogram<u64>,
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let empty = || {
+            let mut histogram = Histogram::new(3).expect("three significant digits is a valid precision");
+            histogram.auto(true);
+            histogram
+        };
+        Latencies { answered: empty(), unanswered: empty() }
+    }
+}
+
+impl Latencies {
+    /// A whole answer came after this wait.
+    pub fn answered(&mut self, wait: Duration) {
+        self.answered.saturating_record(nanos(wait));
+    }
+
+    /// No answer came, and this is how long was waited for one.
+    pub fn unanswered(&mut self, wait: Duration) {
+        self.unanswered.saturating_record(nanos(wait));
+    }
+
+    pub fn merge(&mut self, other: &Latencies) {
+        for (mine, theirs) in [(&mut self.answered, &other.answered), (&mut self.unanswered, &other.unanswered)] {
+            mine.add(theirs).expect("a histogram that resizes itself takes every value");
+        }
+    }
+
+    /// All started requests.
+    pub fn len(&self) -> u64 {
+        self.answered.len() + self.unanswered.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many were answered.
+    pub fn answered_len(&self) -> u64 {
+        self.answered.len()
+    }
+
+    /// The value at `q` (0 to 1) over all started requests, or `None` without any.
+    ///
+    /// The rank is `ceil(q n)`, the nearest-rank definition. A rank among the unanswered yields a lower bound: the same
+    /// rank over the answered and the waits so far of the others, which no later answer could have made shorter.
+    pub fn quantile(&self, q: f64) -> Option<Quantile> {
+        let n = self.len();
+        if n == 0 {
+            return None;
+        }
+        let rank = ((q * n as f64 - 1e-9).ceil() as u64).clamp(1, n);
+        if rank <= self.answered.len() {
+            return Some(Quantile::Exactly(at_rank(&self.answered, rank)));
+        }
+        let mut both = self.answered.clone();
+        both.add(&self.unanswered).expect("a histogram that resizes itself takes every value");
+        Some(Quantile::AtLeast(at_rank(&both, rank)))
+    }
+
+    /// The shortest wait for an answer; a lower bound where there was none.
+    pub fn min(&self) -> Option<Quantile> {
+        self.quantile(0.0)
+    }
+
+    /// The longest wait.
+    pub fn max(&self) -> Option<Quantile> {
+        self.quantile(1.0)
+    }
+
+    /// The mean over all started requests; a lower bound if some were never answered.
+    pub fn mean(&self) -> Option<Quantile> {
+        let n = self.len();
+        if n == 0 {
+            return None;
+        }
+        let sum =
+            self.answered.mean() * self.answered.len() as f64 + self.unanswered.mean() * self.unanswered.len() as f64;
+        let mean = (sum / n as f64).round() as u64;
+        Some(if self.unanswered.is_empty() { Quantile::Exactly(mean) } else { Quantile::AtLeast(mean) })
+    }
+
+    /// Both histograms (answered, unanswered) in HdrHistogram's V2 encoding, base64.
+    pub fn encode(&self) -> (String, String) {
+        let encode = |histogram: &Histogram<u64>| {
+            let mut bytes = Vec::new();
+            V2Serializer::new().serialize(histogram, &mut bytes).expect("a Vec takes every byte");
+            base64::engine::general_purpose::STANDARD.encode(bytes)
+        };
+        (encode(&self.answered), encode(&self.unanswered))
+    }
+
+    /// Reads what [`Latencies::encode`] wrote; `None` if it is anything else.
+    pub fn decode(answered: &str, unanswered: &str) -> Option<Self> {
+        let decode = |text: &str| {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+            let mut histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
+            histogram.auto(true);
+            Some(histogram)
+        };
+        Some(Latencies { answered: decode(answered)?, unanswered: decode(unanswered)? })
+    }
+}
+
+fn nanos(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The value of rank `rank` (from 1): the middle of its bucket, so that rounding favours neither side.
+fn at_rank(histogram: &Histogram<u64>, rank: u64) -> u64 {
+    // Half a rank lower, so that the division cannot round up into the next rank.
+    let value = histogram.value_at_quantile((rank as f64 - 0.5) / histogram.len() as f64);
+    histogram.median_equivalent(value)
+}
+
+/// The upper end of the one-sided 95 % Clopper-Pearson interval for a proportion, after `hits` in `n` trials.
+///
+/// Source: Clopper, Pearson (1934), "The use of confidence or fiducial limits illustrated in the case of the binomial":
+/// the 95 % quantile of Beta(hits + 1, n - hits). With no hits it is `1 - 0.05^(1/n)`. Without trials it is 1.
+pub fn upper_bound_95(hits: u64, n: u64) -> f64 {
+    if hits >= n {
+        return 1.0;
+    }
+    if hits == 0 {
+        return 1.0 - 0.05f64.powf(1.0 / n as f64);
+    }
+    let beta = Beta::new(hits as f64 + 1.0, (n - hits) as f64).expect("both shapes are positive as hits < n");
+    beta.inverse_cdf(0.95)
+}
+
+/// How many trials without a hit it takes for [`upper_bound_95`] to be at most `bound` (a fraction).
+pub fn trials_for_bound(bound: f64) -> u64 {
+    if bound >= 1.0 {
+        return 1;
+    }
+    (0.05f64.ln() / (1.0 - bound).ln()).ceil() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(values: impl IntoIterator<Item = u64>, unanswered: impl IntoIterator<Item = u64>) -> Latencies {
+        let mut latencies = Latencies::default();
+        values.into_iter().for_each(|ms| latencies.answered(Duration::from_millis(ms)));
+        unanswered.into_iter().for_each(|ms| latencies.unanswered(Duration::from_millis(ms)));
+        latencies
+    }
+
+    fn close(quantile: Option<Quantile>, expected: Quantile) -> bool {
+        let near = |a: u64, b: u64| (a as f64 - b as f64).abs() <= b as f64 * 0.001;
+        match (quantile, expected) {
+            (Some(Quantile::Exactly(a)), Quantile::Exactly(b)) | (Some(Quantile::AtLeast(a)), Quantile::AtLeast(b)) => {
+                near(a, b)
+            }
+            _ => false,
+        }
+    }
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn the_median_of_the_lucky_is_not_the_median() {
+        // 500 users on one blocking worker at 100 ms: 100 answers in 10 s, 400 users never answered.
+        let latencies = millis((1..=100).map(|n| n * 100), std::iter::repeat_n(10_000, 400));
+        assert!(close(latencies.quantile(0.1), Quantile::Exactly(5_000 * MS)));
+        assert!(close(latencies.quantile(0.5), Quantile::AtLeast(10_000 * MS)));
+    }
+
+    #[test]
+    fn a_quantile_at_the_edge_of_the_answered_is_exact() {
+        let latencies = millis(std::iter::repeat_n(100, 99), [100]);
+        assert!(close(latencies.quantile(0.99), Quantile::Exactly(100 * MS)));
+        assert!(close(latencies.quantile(0.999), Quantile::AtLeast(100 * MS)));
+    }
+
+    #[test]
+    fn one_that_only_just_started_bounds_nothing_by_more_than_its_wait() {
+        let latencies = millis([10, 20, 30], [1]);
+        assert!(close(latencies.max(), Quantile::AtLeast(30 * MS)));
+        assert!(matches!(latencies.mean(), Some(Quantile::AtLeast(_))));
+    }
+
+    #[test]
+    fn nothing_has_no_quantile() {
+        assert_eq!(Latencies::default().quantile(0.5), None);
+        assert_eq!(Latencies::default().mean(), None);
+    }
+
+    #[test]
+    fn encoding_keeps_every_count() {
+        let latencies = millis([1, 2, 3000], [4]);
+        let (answered, unanswered) = latencies.encode();
+        let back = Latencies::decode(&answered, &unanswered).unwrap();
+        assert_eq!(back.len(), 4);
+        assert_eq!(back.quantile(0.5), latencies.quantile(0.5));
+        assert!(Latencies::decode("no", "no").is_none());
+    }
+
+    #[test]
+    fn bounds_match_the_published_tables() {
+        // The rule of three, and Clopper-Pearson values as printed by R's binom.test(alternative = "less").
+        assert!((upper_bound_95(0, 3000) - 0.000_998).abs() < 1e-6);
+        assert!((upper_bound_95(0, 10) - 0.258_866).abs() < 1e-5);
+        assert!((upper_bound_95(1, 10) - 0.394_163).abs() < 1e-5);
+        assert!((upper_bound_95(5, 100) - 0.102_258).abs() < 1e-4);
+        assert_eq!(upper_bound_95(0, 0), 1.0);
+        assert_eq!(upper_bound_95(3, 3), 1.0);
+    }
+
+    #[test]
+    fn a_bound_of_a_tenth_of_a_percent_takes_three_thousand() {
+        let n = trials_for_bound(0.001);
+        assert!(upper_bound_95(0, n) <= 0.001 && upper_bound_95(0, n - 1) > 0.001, "{n}");
+    }
+}
