@@ -7,6 +7,9 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use statrs::distribution::{Beta, ContinuousCDF};
 
+/// The longest wait that histograms tell apart; a longer one counts as this.
+const LONGEST_NANOS: u64 = 24 * 60 * 60 * 1_000_000_000;
+
 /// A quantile over every started request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Quantile {
@@ -35,11 +38,7 @@ pub struct Latencies {
 
 impl Default for Latencies {
     fn default() -> Self {
-        let empty = || {
-            let mut histogram = Histogram::new(3).expect("three significant digits is a valid precision");
-            histogram.auto(true);
-            histogram
-        };
+        let empty = || Histogram::new_with_max(LONGEST_NANOS, 3).expect("the bounds are constants that fit");
         Latencies { answered: empty(), unanswered: empty() }
     }
 }
@@ -57,7 +56,7 @@ impl Latencies {
 
     pub fn merge(&mut self, other: &Latencies) {
         for (mine, theirs) in [(&mut self.answered, &other.answered), (&mut self.unanswered, &other.unanswered)] {
-            mine.add(theirs).expect("a histogram that resizes itself takes every value");
+            mine.add(theirs).expect("histograms of one shape add up");
         }
     }
 
@@ -89,7 +88,7 @@ impl Latencies {
             return Some(Quantile::Exactly(at_rank(&self.answered, rank)));
         }
         let mut both = self.answered.clone();
-        both.add(&self.unanswered).expect("a histogram that resizes itself takes every value");
+        both.add(&self.unanswered).expect("histograms of one shape add up");
         Some(Quantile::AtLeast(at_rank(&both, rank)))
     }
 
@@ -129,8 +128,9 @@ impl Latencies {
     pub fn decode(answered: &str, unanswered: &str) -> Option<Self> {
         let decode = |text: &str| {
             let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
-            let mut histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
-            histogram.auto(true);
+            let read: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
+            let mut histogram = Histogram::new_with_max(LONGEST_NANOS, 3).ok()?;
+            histogram.add(&read).ok()?;
             Some(histogram)
         };
         Some(Latencies { answered: decode(answered)?, unanswered: decode(unanswered)? })
