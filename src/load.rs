@@ -1,1 +1,133 @@
-//! To come.
+//! The load: who sends when, over which connections, and what is kept of it.
+//!
+//! Each load thread runs its own event loop with its own users, connections and histograms; nothing is shared but
+//! counters for the progress line, and all is merged at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::scenario;
+
+pub mod clock;
+pub mod connection;
+mod deadline;
+mod lane;
+pub mod recorder;
+pub mod request;
+mod user;
+
+use clock::Clock;
+use recorder::Recorder;
+
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub address: SocketAddr,
+    /// For the `host` header.
+    pub host: String,
+}
+
+/// All of a load's figures, merged.
+#[derive(Debug)]
+pub struct Results {
+    pub recorder: Recorder,
+    /// The measured part, warm-up and drain left out; shorter than planned if it was cut short.
+    pub duration: Duration,
+    pub threads: u32,
+    pub connections_opened: u64,
+    /// CPU time of each load thread over its whole life, and how long that was.
+    pub cpu: Vec<Duration>,
+    pub wall: Duration,
+}
+
+/// What a load thread has done so far. One writer, so that plain stores suffice.
+#[derive(Debug, Default)]
+pub struct Counters {
+    started: AtomicU64,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    error_status: AtomicU64,
+}
+
+/// A reading of [`Counters`], summed over the threads. Warm-up included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub started: u64,
+    pub completed: u64,
+    pub failed: u64,
+    /// Responses of 400 and above among the completed.
+    pub error_status: u64,
+}
+
+impl Counters {
+    fn count(counter: &AtomicU64) {
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// The sum over `counters`; each is read at a slightly different moment.
+    pub fn sum(counters: &[Counters]) -> Progress {
+        let sum = |pick: fn(&Counters) -> &AtomicU64| counters.iter().map(|c| pick(c).load(Ordering::Relaxed)).sum();
+        Progress {
+            started: sum(|c| &c.started),
+            completed: sum(|c| &c.completed),
+            failed: sum(|c| &c.failed),
+            error_status: sum(|c| &c.error_status),
+        }
+    }
+}
+
+/// How many load threads a load gets if the scenario does not say: half of the cores, the other half is for the server;
+/// never more than one for every 32 users.
+pub fn default_threads(concurrency: u32) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    (cores / 2).clamp(1, concurrency.div_ceil(32).max(1))
+}
+
+/// Drives the load to its end or until `cancel`; blocks meanwhile. `counters` has one entry per load thread.
+pub fn run(
+    load: &scenario::Load,
+    target: &Target,
+    seed: u64,
+    cancel: &CancellationToken,
+    counters: &Arc<[Counters]>,
+) -> std::io::Result<Results> {
+    let scenario::Model::Closed { concurrency } = load.model;
+    let clock = Clock::start();
+    let threads = counters.len() as u32;
+    let lanes = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..threads)
+            .map(|index| {
+                let share = |n: u32| (u64::from(concurrency) * u64::from(n) / u64::from(threads)) as u32;
+                let plan = lane::Plan::new(load, target, clock, share(index)..share(index + 1), seed);
+                let counters = Arc::clone(counters);
+                std::thread::Builder::new()
+                    .name(format!("load-{index}"))
+                    .spawn_scoped(scope, move || lane::run(plan, cancel, counters, index as usize))
+            })
+            .collect::<Result<_, _>>()?;
+        let join = |lane: std::thread::ScopedJoinHandle<'_, std::io::Result<lane::Outcome>>| {
+            lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        lanes.into_iter().map(join).collect::<Result<Vec<_>, std::io::Error>>()
+    })?;
+    Ok(merge(load, clock, lanes))
+}
+
+fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
+    let wall = clock.now();
+    let mut recorder = Recorder::new(load.warmup, load.warmup + load.duration);
+    let mut results = (0, Vec::new(), Duration::ZERO);
+    for lane in &lanes {
+        recorder.merge(&lane.recorder);
+        results.0 += lane.connections_opened;
+        results.1.push(lane.cpu);
+        results.2 = results.2.max(lane.ended);
+    }
+    let (connections_opened, cpu, ended) = results;
+    let duration = ended.saturating_sub(load.warmup).min(load.duration);
+    Results { recorder, duration, threads: lanes.len() as u32, connections_opened, cpu, wall }
+}

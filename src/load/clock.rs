@@ -1,0 +1,25 @@
+//! The clock of a run: monotonic time since an origin that all its threads share.
+
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    /// Time zero is now.
+    pub fn start() -> Self {
+        Clock { origin: Instant::now() }
+    }
+
+    /// Time since the origin.
+    pub fn now(self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// The instant at which this clock shows `time`.
+    pub fn instant(self, time: Duration) -> Instant {
+        self.origin + time
+    }
+}

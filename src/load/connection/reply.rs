@@ -1,0 +1,351 @@
+//! HTTP/1.1 responses, parsed as their bytes come: a pure state machine over a buffer that somebody else fills.
+
+use std::mem::MaybeUninit;
+
+/// A response with more headers than this is malformed.
+const MOST_HEADERS: usize = 128;
+/// A head or a chunk's line longer than this is malformed.
+pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
+
+/// Not HTTP, or not HTTP that can be told apart from the next response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed(pub &'static str);
+
+/// Where a response's bytes go. [`Discard`] costs nothing.
+pub trait Sink {
+    /// The status line and all headers, with the empty line; again for each response in the range 1xx before the last.
+    fn head(&mut self, bytes: &[u8]);
+    /// Body bytes, without the framing of chunks.
+    fn body(&mut self, bytes: &[u8]);
+}
+
+/// Looks at nothing.
+pub struct Discard;
+
+impl Sink for Discard {
+    fn head(&mut self, _bytes: &[u8]) {}
+    fn body(&mut self, _bytes: &[u8]) {}
+}
+
+/// Keeps a whole response.
+#[derive(Debug, Default, Clone)]
+pub struct Kept {
+    pub head: Vec<u8>,
+    pub body: Vec<u8>,
+}
+
+impl Sink for Kept {
+    fn head(&mut self, bytes: &[u8]) {
+        self.head.extend_from_slice(bytes);
+    }
+
+    fn body(&mut self, bytes: &[u8]) {
+        self.body.extend_from_slice(bytes);
+    }
+}
+
+/// How far a response has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Head,
+    /// So many body bytes are missing.
+    Length(u64),
+    /// The line with a chunk's size comes next.
+    ChunkSize,
+    /// So many bytes of the chunk are missing.
+    Chunk(u64),
+    /// The line break after a chunk's data comes next.
+    ChunkEnd,
+    /// A trailer, or the empty line after the last.
+    Trailer,
+    /// The body ends where the connection does.
+    UntilClose,
+    Done,
+}
+
+/// Parses one response. Start a new one for each request.
+#[derive(Debug)]
+pub struct Reply {
+    state: State,
+    /// The request was a HEAD: no body follows, whatever the headers say.
+    head_only: bool,
+    pub status: u16,
+    /// The connection cannot carry another request.
+    pub close: bool,
+}
+
+impl Reply {
+    pub fn new(head_only: bool) -> Self {
+        Reply { state: State::Head, head_only, status: 0, close: false }
+    }
+
+    /// Whether the last byte has been taken.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Takes what it can from `bytes` and says how much that was; the rest must come again, with more behind it.
+    pub fn advance(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
+        let mut taken = 0;
+        loop {
+            let rest = &bytes[taken..];
+            let step = match self.state {
+                State::Done => return Ok(taken),
+                State::Head => self.head(rest, sink)?,
+                State::Length(missing) => self.data(rest, missing, State::Done, sink, State::Length),
+                State::ChunkSize => self.chunk_size(rest)?,
+                State::Chunk(missing) => self.data(rest, missing, State::ChunkEnd, sink, State::Chunk),
+                State::ChunkEnd => self.chunk_end(rest)?,
+                State::Trailer => self.trailer(rest)?,
+                State::UntilClose => {
+                    sink.body(rest);
+                    rest.len()
+                }
+            };
+            if step == 0 && !self.is_done() {
+                return Ok(taken);
+            }
+            taken += step;
+        }
+    }
+
+    /// The peer has closed; `Ok` if that completes the response.
+    pub fn closed(&mut self) -> Result<(), Malformed> {
+        match self.state {
+            State::UntilClose | State::Done => {
+                self.state = State::Done;
+                self.close = true;
+                Ok(())
+            }
+            _ => Err(Malformed("the connection closed in the middle of a response")),
+        }
+    }
+
+    fn head(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
+        let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default()
+            .parse_response_with_uninit_headers(&mut response, bytes, &mut headers)
+            .map_err(|_| Malformed("the response is not HTTP/1.1"))?;
+        let httparse::Status::Complete(length) = parsed else {
+            return if bytes.len() > LONGEST_HEAD { Err(Malformed("the response's head does not end")) } else { Ok(0) };
+        };
+        let status = response.code.unwrap_or(0);
+        sink.head(&bytes[..length]);
+        match status {
+            101 => return Err(Malformed("the server switched protocols unasked")),
+            100..=199 => return Ok(length),
+            200..=599 => {}
+            _ => return Err(Malformed("the status is outside 100 to 599")),
+        }
+        self.status = status;
+        let framing = Framing::of(&response)?;
+        self.close = framing.close;
+        self.state = match (framing.chunked, framing.length) {
+            _ if self.head_only || status == 204 || status == 304 => State::Done,
+            (true, _) => State::ChunkSize,
+            (false, Some(0)) => State::Done,
+            (false, Some(length)) => State::Length(length),
+            (false, None) => State::UntilClose,
+        };
+        Ok(length)
+    }
+
+    fn data(&mut self, bytes: &[u8], missing: u64, then: State, sink: &mut impl Sink, more: fn(u64) -> State) -> usize {
+        let here = usize::try_from(missing).unwrap_or(usize::MAX).min(bytes.len());
+        sink.body(&bytes[..here]);
+        let left = missing - here as u64;
+        self.state = if left == 0 { then } else { more(left) };
+        here
+    }
+
+    fn chunk_size(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        let Some(line) = line(bytes)? else { return Ok(0) };
+        let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next().unwrap_or_default();
+        if digits.is_empty() || digits.len() > 15 {
+            return Err(Malformed("a chunk's size is not a number"));
+        }
+        let size =
+            digits.iter().try_fold(0u64, |size, digit| Some(size << 4 | u64::from(char::from(*digit).to_digit(16)?)));
+        let size = size.ok_or(Malformed("a chunk's size is not a number"))?;
+        self.state = if size == 0 { State::Trailer } else { State::Chunk(size) };
+        Ok(line.len() + 2)
+    }
+
+    fn chunk_end(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        match bytes {
+            [b'\r', b'\n', ..] => {
+                self.state = State::ChunkSize;
+                Ok(2)
+            }
+            [] | [b'\r'] => Ok(0),
+            _ => Err(Malformed("a chunk is longer than its size")),
+        }
+    }
+
+    fn trailer(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        let Some(line) = line(bytes)? else { return Ok(0) };
+        if line.is_empty() {
+            self.state = State::Done;
+        }
+        Ok(line.len() + 2)
+    }
+}
+
+/// The bytes before the next CR LF, or `None` if it has not come yet.
+fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+    match memchr::memchr(b'\n', bytes) {
+        Some(at) if at > 0 && bytes[at - 1] == b'\r' => Ok(Some(&bytes[..at - 1])),
+        Some(_) => Err(Malformed("a line of a chunked body does not end in CR LF")),
+        None if bytes.len() > LONGEST_HEAD => Err(Malformed("a line of a chunked body does not end")),
+        None => Ok(None),
+    }
+}
+
+/// What the headers say of the body's length and of the connection's future (RFC 9112, section 6.3).
+struct Framing {
+    chunked: bool,
+    length: Option<u64>,
+    close: bool,
+}
+
+impl Framing {
+    fn of(response: &httparse::Response<'_, '_>) -> Result<Self, Malformed> {
+        let mut framing = Framing { chunked: false, length: None, close: response.version == Some(0) };
+        for header in response.headers.iter() {
+            // Lengths first: most headers differ from these three by theirs.
+            match header.name.len() {
+                14 if header.name.eq_ignore_ascii_case("content-length") => {
+                    let length = parse_length(header.value)?;
+                    if framing.length.is_some_and(|earlier| earlier != length) {
+                        return Err(Malformed("two content-lengths that differ"));
+                    }
+                    framing.length = Some(length);
+                }
+                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                    framing.chunked = tokens(header.value).any(|token| token.eq_ignore_ascii_case(b"chunked"));
+                }
+                10 if header.name.eq_ignore_ascii_case("connection") => {
+                    for token in tokens(header.value) {
+                        framing.close |= token.eq_ignore_ascii_case(b"close");
+                        framing.close &= !token.eq_ignore_ascii_case(b"keep-alive");
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(framing)
+    }
+}
+
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+fn parse_length(value: &[u8]) -> Result<u64, Malformed> {
+    let digits = value.trim_ascii();
+    let all_digits = !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit);
+    if !all_digits {
+        return Err(Malformed("the content-length is not a number"));
+    }
+    Ok(digits.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Feeds `bytes` in pieces cut at `cuts`, as a socket would, then closes. Returns status, body and what was left.
+    fn feed(bytes: &[u8], cuts: &[usize], head_only: bool) -> Result<(u16, Vec<u8>, usize), Malformed> {
+        let mut reply = Reply::new(head_only);
+        let mut kept = Kept::default();
+        let (mut start, mut end) = (0, 0);
+        for cut in cuts.iter().copied().chain([bytes.len()]) {
+            end = cut.clamp(end, bytes.len());
+            start += reply.advance(&bytes[start..end], &mut kept)?;
+        }
+        if !reply.is_done() {
+            reply.closed()?;
+        }
+        Ok((reply.status, kept.body, bytes.len() - start))
+    }
+
+    const CASES: &[(&str, &str)] = &[
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "hello"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\ntrailer: t\r\n\r\n",
+            "hello",
+        ),
+        ("HTTP/1.0 200 OK\r\n\r\nhello", "hello"),
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n", ""),
+        ("HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n", ""),
+        ("HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n", ""),
+    ];
+
+    #[test]
+    fn bodies_come_out_whole() {
+        for (text, body) in CASES {
+            let (_, kept, left) = feed(text.as_bytes(), &[], false).unwrap();
+            assert_eq!((kept.as_slice(), left), (body.as_bytes(), 0), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reply_to_head_has_no_body() {
+        let (status, body, left) = feed(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", &[], true).unwrap();
+        assert_eq!((status, body.len(), left), (200, 0, 0));
+    }
+
+    #[test]
+    fn what_follows_a_reply_is_left_alone() {
+        let (_, body, left) = feed(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1", &[], false).unwrap();
+        assert_eq!((body.as_slice(), left), (b"ok".as_slice(), 8));
+    }
+
+    #[test]
+    fn connections_that_will_close_are_known() {
+        for (text, close) in [
+            ("HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 0\r\n\r\n", true),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", false),
+            ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", true),
+            ("HTTP/1.0 200 OK\r\nconnection: Keep-Alive\r\ncontent-length: 0\r\n\r\n", false),
+        ] {
+            let mut reply = Reply::new(false);
+            reply.advance(text.as_bytes(), &mut Discard).unwrap();
+            assert_eq!((reply.is_done(), reply.close), (true, close), "{text}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_malformed() {
+        for text in [
+            "SSH-2.0-OpenSSH\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhello\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            "HTTP/1.1 999 What\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel",
+        ] {
+            assert!(feed(text.as_bytes(), &[], false).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_change_nothing(case in 0..CASES.len(), mut cuts in proptest::collection::vec(0usize..200, 0..20)) {
+            cuts.sort_unstable();
+            let (text, _) = CASES[case];
+            prop_assert_eq!(feed(text.as_bytes(), &cuts, false), feed(text.as_bytes(), &[], false));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), chunked in any::<bool>()) {
+            let head: &[u8] = if chunked { b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" } else { b"" };
+            let _ = feed(&[head, &bytes].concat(), &[], false);
+        }
+    }
+}

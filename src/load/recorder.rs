@@ -1,0 +1,188 @@
+//! What a load thread keeps of its exchanges: histograms and one row a second, whatever the duration.
+
+use std::time::Duration;
+
+use crate::exchange::{Exchange, Failure, Outcome};
+use crate::stats::Latencies;
+
+/// The counts of one second of the measured part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Row {
+    pub started: u64,
+    pub completed: u64,
+    pub failed: u64,
+    /// Responses of 400 and above among the completed.
+    pub error_status: u64,
+    pub latency_sum: Duration,
+    pub latency_max: Duration,
+}
+
+/// A fold over exchanges: record, merge.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    /// The measured part, in the run's clock.
+    begin: Duration,
+    end: Duration,
+    pub latency: Latencies,
+    pub service_time: Latencies,
+    pub completed: u64,
+    pub failures: [u64; Failure::ALL.len()],
+    pub unanswered: u64,
+    /// Responses by status code; the index is the code.
+    pub status: Vec<u64>,
+    /// Responses below 400 that arrived within the measured part, also to requests of the warm-up.
+    pub good_in_time: u64,
+    pub bytes: u64,
+    pub rows: Vec<Row>,
+}
+
+impl Recorder {
+    /// Requests that were due from `begin` on count; `end` is when the last may start.
+    pub fn new(begin: Duration, end: Duration) -> Self {
+        Recorder {
+            begin,
+            end,
+            latency: Latencies::default(),
+            service_time: Latencies::default(),
+            completed: 0,
+            failures: [0; Failure::ALL.len()],
+            unanswered: 0,
+            status: vec![0; 600],
+            good_in_time: 0,
+            bytes: 0,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Takes one exchange. One that was due in the warm-up counts for nothing but the throughput it arrived in.
+    pub fn record(&mut self, exchange: &Exchange) {
+        if let Outcome::Answered(status) = exchange.outcome
+            && status < 400
+            && (self.begin..self.end).contains(&exchange.done)
+        {
+            self.good_in_time += 1;
+        }
+        if exchange.intended < self.begin {
+            return;
+        }
+        let (latency, service_time) = (exchange.latency(), exchange.service_time());
+        let started_in = self.second_of(exchange.intended);
+        self.row(started_in).started += 1;
+        let ended_in = self.second_of(exchange.done);
+        match exchange.outcome {
+            Outcome::Answered(status) => {
+                self.completed += 1;
+                self.latency.answered(latency);
+                self.service_time.answered(service_time);
+                self.status[usize::from(status).min(599)] += 1;
+                let row = self.row(ended_in);
+                row.completed += 1;
+                row.error_status += u64::from(status >= 400);
+                row.latency_sum += latency;
+                row.latency_max = row.latency_max.max(latency);
+            }
+            Outcome::Failed(failure) => {
+                self.failures[failure as usize] += 1;
+                self.latency.unanswered(latency);
+                self.service_time.unanswered(service_time);
+                self.row(ended_in).failed += 1;
+            }
+            Outcome::Unanswered => {
+                self.unanswered += 1;
+                self.latency.unanswered(latency);
+                self.service_time.unanswered(service_time);
+            }
+        }
+    }
+
+    pub fn merge(&mut self, other: &Recorder) {
+        self.latency.merge(&other.latency);
+        self.service_time.merge(&other.service_time);
+        self.completed += other.completed;
+        self.unanswered += other.unanswered;
+        self.good_in_time += other.good_in_time;
+        self.bytes += other.bytes;
+        add(&mut self.failures, &other.failures);
+        add(&mut self.status, &other.status);
+        for (second, theirs) in other.rows.iter().enumerate() {
+            let row = self.row(second);
+            row.started += theirs.started;
+            row.completed += theirs.completed;
+            row.failed += theirs.failed;
+            row.error_status += theirs.error_status;
+            row.latency_sum += theirs.latency_sum;
+            row.latency_max = row.latency_max.max(theirs.latency_max);
+        }
+    }
+
+    /// All that counts: completed, failed and unanswered.
+    pub fn started(&self) -> u64 {
+        self.completed + self.failed() + self.unanswered
+    }
+
+    pub fn failed(&self) -> u64 {
+        self.failures.iter().sum()
+    }
+
+    fn second_of(&self, time: Duration) -> usize {
+        usize::try_from(time.saturating_sub(self.begin).as_secs()).unwrap_or(usize::MAX)
+    }
+
+    /// Bounded by the longest duration and time-out: a day of seconds each.
+    fn row(&mut self, second: usize) -> &mut Row {
+        if second >= self.rows.len() {
+            self.rows.resize(second + 1, Row::default());
+        }
+        &mut self.rows[second]
+    }
+}
+
+fn add(mine: &mut [u64], theirs: &[u64]) {
+    mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn exchange(intended: u64, done: u64, outcome: Outcome) -> Exchange {
+        Exchange { intended: at(intended), sent: Some(at(intended)), first_byte: None, done: at(done), outcome }
+    }
+
+    #[test]
+    fn every_started_request_is_in_exactly_one_count() {
+        let mut recorder = Recorder::new(at(1000), at(3000));
+        recorder.record(&exchange(1000, 1100, Outcome::Answered(200)));
+        recorder.record(&exchange(1100, 2200, Outcome::Answered(503)));
+        recorder.record(&exchange(1100, 2500, Outcome::Failed(Failure::Timeout)));
+        recorder.record(&exchange(2900, 3400, Outcome::Unanswered));
+        assert_eq!((recorder.started(), recorder.completed, recorder.failed(), recorder.unanswered), (4, 2, 1, 1));
+        assert_eq!((recorder.latency.len(), recorder.latency.answered_len()), (4, 2));
+        assert_eq!((recorder.status[200], recorder.status[503], recorder.good_in_time), (1, 1, 1));
+        let rows: Vec<_> = recorder.rows.iter().map(|row| (row.started, row.completed, row.failed)).collect();
+        assert_eq!(rows, [(3, 1, 0), (1, 1, 1)]);
+    }
+
+    #[test]
+    fn the_warm_up_counts_for_nothing_but_the_throughput_it_arrived_in() {
+        let mut recorder = Recorder::new(at(1000), at(3000));
+        recorder.record(&exchange(500, 900, Outcome::Answered(200)));
+        recorder.record(&exchange(950, 1050, Outcome::Answered(200)));
+        assert_eq!((recorder.started(), recorder.good_in_time, recorder.latency.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn merging_adds_everything_up() {
+        let mut one = Recorder::new(at(0), at(3000));
+        let mut two = one.clone();
+        one.record(&exchange(0, 100, Outcome::Answered(200)));
+        two.record(&exchange(2000, 2100, Outcome::Answered(200)));
+        two.record(&exchange(0, 100, Outcome::Failed(Failure::Closed)));
+        one.merge(&two);
+        assert_eq!((one.started(), one.rows.len(), one.rows[0].started, one.rows[2].completed), (3, 3, 2, 1));
+    }
+}

@@ -1,0 +1,161 @@
+//! Requests as prebuilt bytes with slots for what varies.
+
+use crate::scenario::template::{Piece, Placeholder};
+use crate::scenario::{self, Template};
+
+/// A request, ready but for its slots.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    head: Vec<Part>,
+    body: Option<Vec<Part>>,
+    /// The whole request, if nothing in it varies.
+    constant: Option<Vec<u8>>,
+    /// It is a HEAD: its response has no body.
+    pub head_only: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Bytes(Vec<u8>),
+    Slot(Placeholder),
+}
+
+impl Prepared {
+    /// `host` is the authority for the `host` header. `fixed` gives the placeholders that are the same for every
+    /// request; what it does not know becomes a slot.
+    pub fn new(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
+        let mut head = Parts::new(fixed);
+        head.text(&format!("{} ", request.method));
+        head.template(&request.path);
+        head.text(&format!(" HTTP/1.1\r\nhost: {host}\r\n"));
+        let has = |name: &str| request.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        if !has("user-agent") {
+            head.text(concat!("user-agent: runner/", env!("CARGO_PKG_VERSION"), "\r\n"));
+        }
+        if !has("accept") {
+            head.text("accept: */*\r\n");
+        }
+        for (name, value) in &request.headers {
+            head.text(&format!("{name}: "));
+            head.template(value);
+            head.text("\r\n");
+        }
+        let body = request.body.as_ref().map(|template| {
+            let mut body = Parts::new(fixed);
+            body.template(template);
+            body.parts
+        });
+        let mut prepared =
+            Prepared { head: head.parts, body, constant: None, head_only: request.method.eq_ignore_ascii_case("HEAD") };
+        if prepared.head.iter().chain(prepared.body.iter().flatten()).all(|part| matches!(part, Part::Bytes(_))) {
+            let mut bytes = Vec::new();
+            prepared.write(&mut bytes, &mut |_, _| {});
+            prepared.constant = Some(bytes);
+        }
+        prepared
+    }
+
+    /// The bytes of every request, if nothing in them varies.
+    pub fn constant(&self) -> Option<&[u8]> {
+        self.constant.as_deref()
+    }
+
+    /// Writes one request; `fill` appends what a slot holds.
+    pub fn write(&self, out: &mut Vec<u8>, fill: &mut dyn FnMut(&Placeholder, &mut Vec<u8>)) {
+        write_parts(&self.head, out, fill);
+        let Some(body) = &self.body else {
+            out.extend_from_slice(b"\r\n");
+            return;
+        };
+        let mut content = Vec::new();
+        write_parts(body, &mut content, fill);
+        out.extend_from_slice(format!("content-length: {}\r\n\r\n", content.len()).as_bytes());
+        out.extend_from_slice(&content);
+    }
+}
+
+fn write_parts(parts: &[Part], out: &mut Vec<u8>, fill: &mut dyn FnMut(&Placeholder, &mut Vec<u8>)) {
+    for part in parts {
+        match part {
+            Part::Bytes(bytes) => out.extend_from_slice(bytes),
+            Part::Slot(placeholder) => fill(placeholder, out),
+        }
+    }
+}
+
+/// Collects parts, joining neighbouring text.
+struct Parts<'a> {
+    parts: Vec<Part>,
+    fixed: &'a dyn Fn(&Placeholder) -> Option<String>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(fixed: &'a dyn Fn(&Placeholder) -> Option<String>) -> Self {
+        Parts { parts: Vec::new(), fixed }
+    }
+
+    fn text(&mut self, text: &str) {
+        match self.parts.last_mut() {
+            Some(Part::Bytes(bytes)) => bytes.extend_from_slice(text.as_bytes()),
+            _ => self.parts.push(Part::Bytes(text.as_bytes().to_vec())),
+        }
+    }
+
+    fn template(&mut self, template: &Template) {
+        for piece in &template.pieces {
+            match piece {
+                Piece::Text(text) => self.text(text),
+                Piece::Hole(placeholder) => match (self.fixed)(placeholder) {
+                    Some(text) => self.text(&text),
+                    None => self.parts.push(Part::Slot(placeholder.clone())),
+                },
+            }
+        }
+    }
+}
+
+/// `{sleep}` as requests write it: plain seconds without trailing zeros.
+pub fn show_sleep(sleep: std::time::Duration) -> String {
+    let text = format!("{:.9}", sleep.as_secs_f64());
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Template {
+        Template { pieces: vec![Piece::Text(text.to_owned())] }
+    }
+
+    fn request(path: Template, body: Option<Template>) -> scenario::Request {
+        scenario::Request { method: "POST".to_owned(), path, headers: vec![("x-a".to_owned(), text("b"))], body }
+    }
+
+    #[test]
+    fn a_request_without_slots_is_built_once() {
+        let path = Template { pieces: vec![Piece::Text("/?sleep=".to_owned()), Piece::Hole(Placeholder::Sleep)] };
+        let prepared = Prepared::new(&request(path, Some(text("hello"))), "h:1", &|_| Some("0.1".to_owned()));
+        let expected = "POST /?sleep=0.1 HTTP/1.1\r\nhost: h:1\r\nuser-agent: runner/0.1.0\r\naccept: */*\r\nx-a: b\r\n\
+                        content-length: 5\r\n\r\nhello";
+        assert_eq!(prepared.constant(), Some(expected.as_bytes()));
+    }
+
+    #[test]
+    fn slots_are_filled_per_request_and_the_length_follows() {
+        let hole = Template { pieces: vec![Piece::Hole(Placeholder::Seq)] };
+        let prepared = Prepared::new(&request(text("/"), Some(hole)), "h", &|_| None);
+        assert_eq!(prepared.constant(), None);
+        let mut out = Vec::new();
+        prepared.write(&mut out, &mut |_, out| out.extend_from_slice(b"12345678901"));
+        assert!(out.ends_with(b"content-length: 11\r\n\r\n12345678901"));
+    }
+
+    #[test]
+    fn sleeps_are_plain_seconds() {
+        use std::time::Duration;
+        assert_eq!(show_sleep(Duration::from_millis(100)), "0.1");
+        assert_eq!(show_sleep(Duration::from_secs(7)), "7");
+        assert_eq!(show_sleep(Duration::ZERO), "0");
+    }
+}
