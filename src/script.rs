@@ -16,6 +16,12 @@ pub struct Limits {
     pub map_items: usize,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { operations: 5_000_000, call_depth: 64, string_bytes: 1 << 20, array_items: 100_000, map_items: 10_000 }
+    }
+}
+
 /// A compiled script. Shared by all threads of a worker.
 #[derive(Debug)]
 pub struct Program {}
@@ -27,6 +33,12 @@ pub struct ScriptError {
     pub function: Option<String>,
     pub line: usize,
     pub column: usize,
+}
+
+impl std::fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 /// What a handler is called with.

@@ -1,0 +1,143 @@
+//! What a worker answers: the script's handlers first, then the handlers that come with it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::script::{Call, Process, Program, Request, Response, Step};
+use crate::units;
+
+/// Names the process that answered, so that a leak can be traced to it.
+pub(super) const WORKER_HEADER: &str = "x-worker";
+/// What answers a path that no other function of a script does.
+const CATCH_ALL: &str = "handle";
+
+/// Everything that the requests of a worker share.
+#[derive(Debug)]
+pub(in crate::server) struct App {
+    sleep: Duration,
+    program: Option<Arc<Program>>,
+    process: Process,
+    /// What the built-in `/dirty/` keeps where every request can write it.
+    email: Arc<Mutex<String>>,
+}
+
+impl App {
+    /// `sleep` is what handlers sleep when a request names none.
+    pub fn new(sleep: Duration, program: Option<Arc<Program>>) -> Self {
+        App { sleep, program, process: Process::default(), email: Arc::default() }
+    }
+
+    /// The job that answers a request. Nothing has run yet.
+    pub fn job(&self, mut request: Request) -> Job {
+        let line = format!("{} {}", request.method, request.path);
+        let handler = self.program.as_ref().and_then(|program| Some((program, program.handler_for(&request.path)?)));
+        let work = match handler {
+            Some((program, name)) if name != CATCH_ALL => self.call(program, name, &mut request),
+            catch_all => match self.built_in(&request) {
+                Some(work) => work,
+                None => match catch_all {
+                    Some((program, name)) => self.call(program, name, &mut request),
+                    None => Work::reply(App::plain(404, "there is no handler for this path")),
+                },
+            },
+        };
+        Job { line, work }
+    }
+
+    fn call(&self, program: &Arc<Program>, name: &str, request: &mut Request) -> Work {
+        if !request.query.iter().any(|(name, _)| name == "sleep") {
+            request.query.push(("sleep".to_owned(), format!("{}", self.sleep.as_secs_f64())));
+        }
+        Work::Script(Call::new(program, &self.process, name, std::mem::take(request)))
+    }
+
+    /// `/sync_sleep/` and `/async_sleep/` both sleep as the mode has it: the name is what the scenario is about.
+    fn built_in(&self, request: &Request) -> Option<Work> {
+        let parameter = |name: &str| request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let sleep = match parameter("sleep").map(|text| units::parse_sleep(text)) {
+            None => self.sleep,
+            Some(Ok(sleep)) => sleep,
+            Some(Err(why)) => return Some(Work::reply(App::plain(400, &why.to_string()))),
+        };
+        match request.path.trim_end_matches('/') {
+            "/health" => Some(Work::reply(App::plain(200, "ok"))),
+            "/sync_sleep" | "/async_sleep" => {
+                Some(Work::Native { sleep: Some(sleep), reply: Reply::Ready(App::plain(200, "slept")) })
+            }
+            "/dirty" => {
+                let email = parameter("email").cloned().unwrap_or_default();
+                email.clone_into(&mut self.email.lock().unwrap_or_else(PoisonError::into_inner));
+                Some(Work::Native { sleep: Some(sleep), reply: Reply::Email(Arc::clone(&self.email)) })
+            }
+            _ => None,
+        }
+    }
+
+    /// A short text.
+    pub fn plain(status: u16, text: &str) -> Response {
+        let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
+        Response { status, headers, body: format!("{text}\n").into_bytes() }
+    }
+
+    /// A handler failed.
+    pub fn broken(why: &str) -> Response {
+        App::plain(500, why)
+    }
+}
+
+/// One request being answered.
+pub(in crate::server) struct Job {
+    line: String,
+    work: Work,
+}
+
+enum Work {
+    Script(Call),
+    /// Sleeps, then replies.
+    Native {
+        sleep: Option<Duration>,
+        reply: Reply,
+    },
+}
+
+enum Reply {
+    Ready(Response),
+    /// The leak that comes with runner: written before the sleep, read after it.
+    Email(Arc<Mutex<String>>),
+}
+
+impl Work {
+    fn reply(response: Response) -> Work {
+        Work::Native { sleep: None, reply: Reply::Ready(response) }
+    }
+}
+
+impl Job {
+    /// `GET /dirty/`, for the log.
+    pub fn request_line(&self) -> &str {
+        &self.line
+    }
+
+    /// The next step. After `Done` it must not be called again.
+    pub fn resume(&mut self) -> Step {
+        match &mut self.work {
+            Work::Script(call) => call.resume(),
+            Work::Native { sleep, reply } => match sleep.take() {
+                Some(sleep) => Step::Sleep(sleep),
+                None => Step::Done(Ok(reply.take())),
+            },
+        }
+    }
+}
+
+impl Reply {
+    fn take(&mut self) -> Response {
+        match self {
+            Reply::Ready(response) => std::mem::take(response),
+            Reply::Email(email) => {
+                let email = email.lock().unwrap_or_else(PoisonError::into_inner);
+                App::plain(200, &format!("Hello, {email}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! One event loop that every handler blocks while it sleeps. As `time.sleep` inside `async def`.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::app::App;
+use super::connection;
+use super::{Stop, drive};
+
+pub(super) async fn serve(listener: TcpListener, app: Arc<App>, stop: Stop) {
+    let handle = Rc::new(async move |request| drive::blocking(app.job(request)));
+    connection::serve_each(listener, handle, stop).await;
+}

@@ -1,0 +1,108 @@
+//! The channel between runner and one of its workers.
+//!
+//! A worker finds the listening socket as its standard input and this channel as its standard output: no file
+//! descriptor has to be inherited by number, so no unsafe code. runner writes the worker's plan as one line, later
+//! `stop`; the worker writes `ready`. When the channel ends, runner is gone, however it went, and the worker ends too.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::Mode;
+
+/// What a worker is to serve.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub mode: Mode,
+    /// What a handler sleeps when the request names no sleep.
+    pub sleep: Duration,
+    pub script: Option<Script>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Script {
+    pub name: String,
+    pub source: String,
+    /// Where its imports are found.
+    pub folder: std::path::PathBuf,
+}
+
+const READY: &str = "ready";
+const STOP: &str = "stop";
+
+/// runner's end of the channel to a worker.
+#[derive(Debug)]
+pub(super) struct Leash {
+    stream: UnixStream,
+}
+
+impl Leash {
+    /// A channel; the second half becomes the worker's standard output.
+    pub fn new() -> std::io::Result<(Leash, OwnedFd)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        Ok((Leash { stream: ours }, theirs.into()))
+    }
+
+    pub fn send(&mut self, plan: &Plan) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(plan).map_err(std::io::Error::other)?;
+        line.push(b'\n');
+        self.stream.write_all(&line)
+    }
+
+    /// Waits for the worker's word. Anything but "ready" is why it could not start.
+    pub fn wait_ready(&mut self, within: Duration) -> Result<(), String> {
+        let mut line = String::new();
+        let read =
+            self.stream.set_read_timeout(Some(within)).and_then(|()| BufReader::new(&self.stream).read_line(&mut line));
+        match (read, line.trim_end()) {
+            (Ok(_), READY) => Ok(()),
+            (Ok(0), _) => Err("it ended without a word".to_owned()),
+            (Ok(_), why) => Err(why.to_owned()),
+            (Err(_), _) => Err(format!("it was not ready within {}", crate::units::show_duration(within))),
+        }
+    }
+
+    /// Asks the worker to finish. A worker that is gone already needs no asking.
+    pub fn ask_to_stop(&mut self) {
+        let _ = self.stream.write_all(format!("{STOP}\n").as_bytes());
+    }
+}
+
+/// The worker's end.
+#[derive(Debug)]
+pub(super) struct Collar {
+    reader: BufReader<UnixStream>,
+}
+
+impl Collar {
+    /// Takes the channel from the standard output.
+    pub fn take() -> std::io::Result<Self> {
+        let channel = std::io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Collar { reader: BufReader::new(UnixStream::from(channel)) })
+    }
+
+    pub fn plan(&mut self) -> std::io::Result<Plan> {
+        let mut line = String::new();
+        self.reader.read_line(&mut line)?;
+        serde_json::from_str(&line).map_err(std::io::Error::other)
+    }
+
+    /// Says that requests will be answered from now on.
+    pub fn ready(&mut self) -> std::io::Result<()> {
+        self.reader.get_mut().write_all(format!("{READY}\n").as_bytes())
+    }
+
+    /// Says why there is nothing to serve.
+    pub fn refuse(&mut self, why: &str) {
+        let _ = self.reader.get_mut().write_all(format!("{}\n", why.replace('\n', "; ")).as_bytes());
+    }
+
+    /// Blocks until runner asks to stop; `false` if runner is gone.
+    pub fn wait_for_stop(&mut self) -> bool {
+        let mut line = String::new();
+        matches!(self.reader.read_line(&mut line), Ok(read) if read > 0)
+    }
+}

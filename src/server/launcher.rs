@@ -1,0 +1,191 @@
+//! Starts built-in workers over one listening socket, watches them, and ends them.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::control::{Leash, Plan, Script};
+use super::sampler::{Sampler, Usage};
+use super::{Death, StartError};
+use crate::scenario::Builtin;
+use crate::units;
+
+/// The kernel cuts it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// A worker has nothing to do before it is ready but to compile a script.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// How often a stopping worker is looked at.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Binds and listens. Port 0 takes a free one.
+pub(super) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = || -> std::io::Result<(TcpListener, SocketAddr)> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from(socket);
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound().map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::new(
+            format!("port {} on {} is in use", address.port(), address.ip()),
+            "end the program that holds it (`ss -ltnp` names it), or leave `server.port` out to get a free port",
+        ),
+        std::io::ErrorKind::PermissionDenied => StartError::new(
+            format!("port {} may not be used without privileges", address.port()),
+            "choose one above 1023, or leave `server.port` out to get a free port",
+        ),
+        _ => StartError::new(
+            format!("cannot listen on {address}: {error}"),
+            "leave `server.port` out to get a free port",
+        ),
+    })
+}
+
+/// All workers of a server. Dropping them kills them.
+#[derive(Debug)]
+pub(super) struct Workers {
+    workers: Vec<Worker>,
+    grace: Duration,
+    begun: Instant,
+    sampler: Sampler,
+}
+
+#[derive(Debug)]
+struct Worker {
+    child: Child,
+    leash: Leash,
+    ended: Option<ExitStatus>,
+}
+
+impl Workers {
+    /// Starts the workers and waits until each has said that it is ready.
+    pub fn launch(builtin: &Builtin, listener: &TcpListener, log: &File) -> Result<Workers, StartError> {
+        let script = builtin.script.as_ref().map(|script| Script {
+            name: script.path.display().to_string(),
+            source: script.source.clone(),
+            folder: script.path.parent().map(Into::into).unwrap_or_default(),
+        });
+        let plan = Plan { mode: builtin.mode, sleep: builtin.sleep, script };
+        let failed = |error: std::io::Error| {
+            StartError::new(
+                format!("cannot start a worker: {error}"),
+                "check the limits on processes and open files (`ulimit -a`)",
+            )
+        };
+        let mut workers =
+            Workers { workers: Vec::new(), grace: builtin.grace, begun: Instant::now(), sampler: Sampler::default() };
+        for _ in 0..builtin.workers {
+            let mut worker = spawn(listener, log).map_err(failed)?;
+            worker.leash.send(&plan).map_err(failed)?;
+            workers.workers.push(worker);
+        }
+        for worker in &mut workers.workers {
+            worker.leash.wait_ready(READY_WITHIN).map_err(|why| {
+                StartError::new(format!("worker {} could not start: {why}", worker.child.id()), "its log says more")
+            })?;
+        }
+        workers.sampler.sample(workers.workers.iter().map(|worker| worker.child.id()));
+        Ok(workers)
+    }
+
+    /// Reads what the workers use, and tells of the first that has ended.
+    pub fn watch(&mut self) -> Option<Death> {
+        self.sampler
+            .sample(self.workers.iter().filter(|worker| worker.ended.is_none()).map(|worker| worker.child.id()));
+        self.workers.iter_mut().find_map(|worker| {
+            let status = worker.look()?;
+            let message = format!("worker {} {}", worker.child.id(), show_exit(status));
+            Some(Death { message, after: self.begun.elapsed() })
+        })
+    }
+
+    /// Ends all workers, with a grace, and says how it went.
+    pub fn stop(&mut self) -> String {
+        if let Some(death) = self.watch() {
+            self.kill();
+            return format!("{} after {}", death.message, units::show_time(death.after.as_secs_f64()));
+        }
+        self.workers.iter_mut().for_each(|worker| worker.leash.ask_to_stop());
+        let asked = Instant::now();
+        while asked.elapsed() < self.grace {
+            if self.workers.iter_mut().all(|worker| worker.look().is_some()) {
+                return "stopped".to_owned();
+            }
+            std::thread::sleep(LOOK);
+        }
+        let late = self.workers.iter().filter(|worker| worker.ended.is_none()).count();
+        self.kill();
+        format!(
+            "{late} of {} workers killed after the grace of {}",
+            self.workers.len(),
+            units::show_duration(self.grace)
+        )
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.sampler.usage(self.begun.elapsed())
+    }
+
+    fn kill(&mut self) {
+        for worker in &mut self.workers {
+            if worker.ended.is_none() {
+                let _ = worker.child.kill();
+                worker.ended = worker.child.wait().ok();
+            }
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Worker {
+    /// How it ended, if it has.
+    fn look(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().ok().flatten();
+        }
+        self.ended
+    }
+}
+
+/// A worker is this program again. In a process group of its own, a Ctrl-C in the terminal reaches only runner, which
+/// then stops the workers in order.
+fn spawn(listener: &TcpListener, log: &File) -> std::io::Result<Worker> {
+    let (leash, theirs) = Leash::new()?;
+    let child = Command::new(std::env::current_exe()?)
+        .arg(super::worker::ARGUMENT)
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener.try_clone()?)))
+        .stdout(Stdio::from(theirs))
+        .stderr(Stdio::from(log.try_clone()?))
+        .process_group(0)
+        .spawn()?;
+    Ok(Worker { child, leash, ended: None })
+}
+
+/// `exited with status 3`, `was killed by signal 9 (KILL)`.
+fn show_exit(status: ExitStatus) -> String {
+    let name = |signal| match signal {
+        6 => " (ABRT)",
+        9 => " (KILL)",
+        11 => " (SEGV)",
+        15 => " (TERM)",
+        _ => "",
+    };
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}{}", name(signal)),
+        (None, None) => "ended".to_owned(),
+    }
+}

@@ -1,0 +1,62 @@
+//! A worker: one process that serves from the listening socket it was handed.
+
+use std::net::TcpListener;
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::builtin::app::App;
+use super::builtin::{self, log};
+use super::control::{Collar, Plan};
+use crate::script::{Limits, Program};
+
+/// The argument with which runner starts itself as a worker.
+pub const ARGUMENT: &str = "__worker";
+
+/// The whole life of a worker.
+pub fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::line(&format!("the worker ends: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> std::io::Result<()> {
+    let mut collar = Collar::take()?;
+    let plan = collar.plan()?;
+    let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let app = match app(&plan) {
+        Ok(app) => Arc::new(app),
+        Err(why) => {
+            collar.refuse(&why);
+            return Err(std::io::Error::other(why));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (stop, stopped) = watch::channel(false);
+    collar.ready()?;
+    std::thread::Builder::new().name("control".to_owned()).spawn(move || obey(collar, &stop))?;
+    tokio::task::LocalSet::new().block_on(&runtime, builtin::serve(plan.mode, listener, app, stopped))
+}
+
+/// Passes on the wish to stop. Once runner is gone the process ends at once, whatever its handlers are at.
+fn obey(mut collar: Collar, stop: &watch::Sender<bool>) {
+    while collar.wait_for_stop() {
+        stop.send_replace(true);
+    }
+    std::process::exit(1);
+}
+
+fn app(plan: &Plan) -> Result<App, String> {
+    let compile = |script: &super::control::Script| {
+        Program::compile(&script.source, &script.folder, Limits::default())
+            .map_err(|error| format!("{}: {error}", script.name))
+    };
+    let program = plan.script.as_ref().map(compile).transpose()?;
+    Ok(App::new(plan.sleep, program))
+}
