@@ -98,7 +98,7 @@ pub struct Failure {
     pub log_tail: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Load {
     /// `closed`.
     pub model: String,
@@ -132,7 +132,7 @@ pub struct Load {
 }
 
 /// The threads that made the load.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Generator {
     pub threads: u32,
     /// CPU time of the busiest thread as a share of the duration, 0 to 1.

@@ -1,1 +1,259 @@
-//! To come.
+//! Judges rules on what was measured: passed, failed or inconclusive. A rule without samples never passes.
+
+use crate::record::{self, Micros, Status, Trial, Verdict};
+use crate::rule::{Comparison, Metric, Rule, show_value};
+use crate::scenario::Expect;
+use crate::units;
+
+/// A measured value, in the base unit of its metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Observed {
+    Exactly(f64),
+    /// Longer than this; how much is not known, as no answer ever came.
+    MoreThan(f64),
+}
+
+/// Judges a rule over all trials of a variant; the worst trial decides, and is the one shown.
+pub fn judge(rule: &Rule, trials: &[Trial]) -> Verdict {
+    let worst = trials.iter().map(|trial| judge_trial(rule, trial)).max_by_key(|verdict| severity(verdict.status));
+    worst.unwrap_or_else(|| verdict(rule, Status::Inconclusive, "nothing was measured".to_owned()))
+}
+
+/// How bad a status is; the worst of several stands for them all.
+pub fn severity(status: Status) -> u8 {
+    match status {
+        Status::Passed => 0,
+        Status::Inconclusive => 1,
+        Status::Failed => 2,
+        Status::CouldNotRun => 3,
+        Status::Interrupted => 4,
+    }
+}
+
+fn judge_trial(rule: &Rule, trial: &Trial) -> Verdict {
+    let unit = rule.metric.unit();
+    match observe(&rule.metric, trial) {
+        None => verdict(rule, Status::Inconclusive, "no samples".to_owned()),
+        Some(Observed::Exactly(value)) => {
+            let holds = rule.comparison.holds(value, rule.limit);
+            verdict(rule, if holds { Status::Passed } else { Status::Failed }, show_value(value, unit))
+        }
+        Some(Observed::MoreThan(bound)) => {
+            let status = judge_bound(rule.comparison, bound, rule.limit);
+            verdict(rule, status, format!("> {}", show_value(bound, unit)))
+        }
+    }
+}
+
+/// A value above `bound`: which side of the limit it is on may be open.
+fn judge_bound(comparison: Comparison, bound: f64, limit: f64) -> Status {
+    let beyond = bound >= limit;
+    match (comparison, beyond) {
+        (Comparison::Greater | Comparison::GreaterOrEqual | Comparison::NotEqual, true) => Status::Passed,
+        (Comparison::Less | Comparison::LessOrEqual | Comparison::Equal, true) => Status::Failed,
+        (_, false) => Status::Inconclusive,
+    }
+}
+
+fn verdict(rule: &Rule, status: Status, observed: String) -> Verdict {
+    let expected = format!("{} {}", rule.comparison, show_value(rule.limit, rule.metric.unit()));
+    Verdict { rule: rule.text.clone(), status, expected, observed, evidence: None }
+}
+
+/// What a trial shows of a metric; `None` without samples.
+pub fn observe(metric: &Metric, trial: &Trial) -> Option<Observed> {
+    let (group, name) = metric.name().split_once('.').unwrap_or((metric.name(), ""));
+    let exactly = |value: f64| Some(Observed::Exactly(value));
+    match group {
+        "dirty" => observe_dirty(name, trial.dirty.as_ref()?).and_then(exactly),
+        "server" => observe_server(name, trial.server.as_ref()?).and_then(exactly),
+        "latency" | "service_time" => observe_time(metric, group, name, trial.load.as_ref()?),
+        _ => observe_load(group, name, trial.load.as_ref()?).and_then(exactly),
+    }
+}
+
+fn observe_load(group: &str, name: &str, load: &record::Load) -> Option<f64> {
+    if load.started == 0 {
+        return None;
+    }
+    let errors = load.failed + load.errors.get("status").copied().unwrap_or(0);
+    let value = match (group, name) {
+        ("throughput", _) => return Some(load.throughput),
+        ("started", _) => load.started,
+        ("completed", _) => load.completed,
+        ("failed", _) => load.failed,
+        ("unanswered", _) => load.unanswered,
+        ("errors", "count") => errors,
+        ("errors", "rate") => return Some(errors as f64 / load.started as f64),
+        ("errors", kind) => load.errors.get(kind).copied().unwrap_or(0),
+        ("status", code) => load.status.get(code).copied().unwrap_or(0),
+        _ => return None,
+    };
+    Some(value as f64)
+}
+
+fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::Load) -> Option<Observed> {
+    let quantiles = if group == "latency" { &load.latency_us } else { &load.service_time_us };
+    let micros = match name {
+        "min" => quantiles.min?,
+        "mean" => quantiles.mean?,
+        "max" => quantiles.max?,
+        _ => {
+            let (_, q) = metric.quantile()?;
+            let times =
+                if group == "latency" { load.histogram.latencies()? } else { load.histogram.service_times()? };
+            times.quantile(q)?.into()
+        }
+    };
+    Some(match micros {
+        Micros::Exactly(value) => Observed::Exactly(value / 1e6),
+        Micros::AtLeast(bound) => Observed::MoreThan(bound / 1e6),
+    })
+}
+
+fn observe_dirty(name: &str, dirty: &record::Dirty) -> Option<f64> {
+    // A leak is a leak, but its absence means nothing where the check itself could not be trusted.
+    if dirty.exposures == 0 || (dirty.inconclusive.is_some() && dirty.leaks == 0) {
+        return None;
+    }
+    match name {
+        "leaks" => return Some(dirty.leaks as f64),
+        "exposures" => return Some(dirty.exposures as f64),
+        "bound" => return Some(dirty.bound),
+        _ => {}
+    }
+    let (trigger, what) = name.split_once('.')?;
+    let trigger = dirty.triggers.get(trigger).filter(|trigger| trigger.not_exercised.is_none())?;
+    match what {
+        "leaks" => Some(trigger.leaks as f64),
+        "exposures" => Some(trigger.exposures as f64),
+        _ => None,
+    }
+}
+
+fn observe_server(name: &str, server: &record::Server) -> Option<f64> {
+    let value = match name {
+        "cpu.mean" => server.cpu_mean,
+        "rss.max" => server.rss_peak_bytes as f64,
+        "threads.max" => server.threads_max as f64,
+        _ => return None,
+    };
+    (value > 0.0).then_some(value)
+}
+
+/// What a dirty check says by itself; `None` if it is left to the rules.
+pub fn judge_dirty(expect: Expect, dirty: &record::Dirty) -> Option<Verdict> {
+    let (name, expected) = match expect {
+        Expect::Report => return None,
+        Expect::Clean => ("clean", "no response holds another request's data"),
+        Expect::Dirty => ("dirty", "at least one response holds another request's data"),
+    };
+    let status = match (expect, dirty.leaks, &dirty.inconclusive) {
+        (Expect::Clean, 1.., _) => Status::Failed,
+        (Expect::Dirty, 1.., _) => Status::Passed,
+        (_, _, Some(_)) => Status::Inconclusive,
+        (Expect::Clean, ..) => Status::Passed,
+        (Expect::Dirty | Expect::Report, ..) => Status::Failed,
+    };
+    let exposures = units::show_count(dirty.exposures);
+    let mut observed = match (dirty.leaks, &dirty.inconclusive) {
+        (0, Some(why)) => why.clone(),
+        (0, None) => {
+            format!("no leak in {exposures} exposures: at most {} leak (95 %)", units::show_percentage(dirty.bound))
+        }
+        (1, _) => format!("1 leak in {exposures} exposures"),
+        (leaks, _) => format!("{} leaks in {exposures} exposures", units::show_count(leaks)),
+    };
+    if dirty.leaks == 0 && dirty.inconclusive.is_none() {
+        for (trigger, why) in dirty.triggers.iter().filter_map(|(name, t)| Some((name, t.not_exercised.as_ref()?))) {
+            observed += &format!("; {trigger} not exercised, because {why}");
+        }
+    }
+    let evidence = dirty.evidence.first().map(|leak| format!("request {}", leak.victim.request));
+    Some(Verdict {
+        rule: format!("dirty.expect = \"{name}\""),
+        status,
+        expected: expected.to_owned(),
+        observed,
+        evidence,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> Rule {
+        Rule::parse(text).unwrap()
+    }
+
+    fn trial(latency_p50: Micros) -> Trial {
+        let mut latencies = crate::stats::Latencies::default();
+        match latency_p50 {
+            Micros::Exactly(us) => latencies.answered(std::time::Duration::from_secs_f64(us / 1e6)),
+            Micros::AtLeast(us) => latencies.unanswered(std::time::Duration::from_secs_f64(us / 1e6)),
+        }
+        let (latency, latency_unanswered) = latencies.encode();
+        let histogram = record::Histograms { latency, latency_unanswered, ..Default::default() };
+        let load = record::Load { started: 10, failed: 1, throughput: 9.9, histogram, ..record::Load::default() };
+        Trial { load: Some(load), ..Trial::default() }
+    }
+
+    fn status(text: &str, trial: &Trial) -> Status {
+        judge(&rule(text), std::slice::from_ref(trial)).status
+    }
+
+    #[test]
+    fn exact_values_pass_or_fail() {
+        let trial = trial(Micros::Exactly(100_000.0));
+        assert_eq!(status("latency.p50 < 250ms", &trial), Status::Passed);
+        assert_eq!(status("latency.p50 < 50ms", &trial), Status::Failed);
+        assert_eq!(status("throughput < 11/s", &trial), Status::Passed);
+        assert_eq!(status("errors.rate < 1%", &trial), Status::Failed);
+        assert_eq!(status("errors.rate <= 10%", &trial), Status::Passed);
+    }
+
+    #[test]
+    fn a_more_than_is_judged_only_where_it_decides() {
+        let trial = trial(Micros::AtLeast(2_000_000.0));
+        assert_eq!(status("latency.p50 > 2s", &trial), Status::Passed);
+        assert_eq!(status("latency.p50 < 2s", &trial), Status::Failed);
+        assert_eq!(status("latency.p50 < 3s", &trial), Status::Inconclusive);
+        assert_eq!(status("latency.p50 > 3s", &trial), Status::Inconclusive);
+    }
+
+    #[test]
+    fn a_rule_without_samples_is_inconclusive() {
+        let trial = Trial::default();
+        assert_eq!(status("latency.p99 < 1s", &trial), Status::Inconclusive);
+        assert_eq!(status("dirty.leaks == 0", &trial), Status::Inconclusive);
+        assert_eq!(judge(&rule("throughput > 1/s"), &[]).status, Status::Inconclusive);
+    }
+
+    #[test]
+    fn the_worst_trial_decides() {
+        let trials = [trial(Micros::Exactly(1e5)), trial(Micros::Exactly(3e5)), trial(Micros::Exactly(1e5))];
+        let verdict = judge(&rule("latency.p50 < 250ms"), &trials);
+        assert_eq!((verdict.status, verdict.observed.as_str()), (Status::Failed, "300 ms"));
+    }
+
+    #[test]
+    fn a_dirty_check_is_judged_by_what_was_expected() {
+        let of = |expect, leaks, inconclusive: Option<&str>| {
+            let dirty = record::Dirty {
+                exposures: 100,
+                leaks,
+                inconclusive: inconclusive.map(str::to_owned),
+                ..record::Dirty::default()
+            };
+            judge_dirty(expect, &dirty).map(|verdict| verdict.status)
+        };
+        assert_eq!(of(Expect::Clean, 0, None), Some(Status::Passed));
+        assert_eq!(of(Expect::Clean, 1, None), Some(Status::Failed));
+        assert_eq!(of(Expect::Dirty, 1, None), Some(Status::Passed));
+        assert_eq!(of(Expect::Dirty, 0, None), Some(Status::Failed));
+        assert_eq!(of(Expect::Clean, 0, Some("control failed")), Some(Status::Inconclusive));
+        assert_eq!(of(Expect::Clean, 2, Some("control failed")), Some(Status::Failed));
+        assert_eq!(of(Expect::Report, 2, None), None);
+    }
+}

@@ -41,6 +41,8 @@ async fn suspended(mut job: Job, first: Step) -> Response {
     let mut step = first;
     loop {
         match step {
+            // As at `asyncio.sleep(0)`: others get their turn, and no timer is asked.
+            Step::Sleep(Duration::ZERO) => tokio::task::yield_now().await,
             Step::Sleep(time) => tokio::time::sleep(time).await,
             Step::Yield => tokio::task::yield_now().await,
             step => {

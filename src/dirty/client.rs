@@ -1,0 +1,147 @@
+//! Sends the requests of a dirty check, each with a canary of its own, and keeps whole responses.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use crate::canary::Canaries;
+use crate::dirty::observation::{Observation, Role, Seen};
+use crate::exchange::{Exchange, Failure, Outcome};
+use crate::load::Target;
+use crate::load::clock::Clock;
+use crate::load::connection::http1::Connection;
+use crate::load::connection::reply::Kept;
+use crate::load::request::{Prepared, show_sleep};
+use crate::scenario;
+use crate::scenario::template::Placeholder;
+
+/// The response header by which a built-in worker names itself.
+const WORKER_HEADER: &[u8] = b"x-worker:";
+
+/// What all requests of a check share.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub clock: Clock,
+    target: Target,
+    request: Prepared,
+    method: String,
+    timeout: Duration,
+    canaries: RefCell<Canaries>,
+    requests: Cell<u64>,
+    connections: Cell<u64>,
+}
+
+/// A connection with its number in the check.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    open: Option<Connection>,
+    number: u64,
+}
+
+impl Client {
+    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Clock) -> Self {
+        let fixed = |placeholder: &Placeholder| match placeholder {
+            Placeholder::Host => Some(target.address.ip().to_string()),
+            Placeholder::Port => Some(target.address.port().to_string()),
+            _ => None,
+        };
+        Client {
+            clock,
+            target: target.clone(),
+            request: Prepared::new(&plan.request, &target.host, &fixed),
+            method: plan.request.method.clone(),
+            timeout: plan.timeout,
+            canaries: RefCell::new(Canaries::new(seed)),
+            requests: Cell::new(0),
+            connections: Cell::new(0),
+        }
+    }
+
+    /// Every canary of this check in `text`.
+    pub fn canaries_in(&self, text: &[u8]) -> Vec<crate::canary::Found> {
+        self.canaries.borrow().scan(text).collect()
+    }
+
+    /// Sends one request on `line`, which is opened if need be, and waits for its response.
+    pub async fn send(&self, line: &mut Line, role: Role, sleep: Option<Duration>) -> Observation {
+        let request = self.requests.get() + 1;
+        self.requests.set(request);
+        let canary = self.canaries.borrow_mut().make(request);
+        let bytes = self.fill(request, &canary, sleep);
+        let mut kept = Kept::default();
+        let intended = self.clock.now();
+        let mut sent = None;
+        let work = self.converse(line, &bytes, &mut sent, &mut kept);
+        let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
+        let (outcome, first_byte, done) = match came {
+            Ok((status, first_byte, done)) => (Outcome::Answered(status), Some(first_byte), done),
+            Err(failure) => (Outcome::Failed(failure), None, self.clock.now()),
+        };
+        let exchange = Exchange { intended, sent, first_byte, done, outcome };
+        let worker = worker_of(&kept.head);
+        let text = self.show(&bytes);
+        let seen = Seen { request, canary, role, line: text, connection: line.number, worker, sleep, exchange };
+        Observation { seen, reply: kept }
+    }
+
+    /// One request and its response on an open connection; a connection that the server closed meanwhile is replaced.
+    async fn converse(
+        &self,
+        line: &mut Line,
+        bytes: &[u8],
+        sent: &mut Option<Duration>,
+        kept: &mut Kept,
+    ) -> Result<(u16, Duration, Duration), Failure> {
+        loop {
+            let reused = line.open.is_some();
+            let mut connection = match line.open.take() {
+                Some(connection) => connection,
+                None => {
+                    self.connections.set(self.connections.get() + 1);
+                    line.number = self.connections.get();
+                    Connection::open(self.target.address).await.map_err(|_| Failure::Connect)?
+                }
+            };
+            *sent = Some(self.clock.now());
+            match connection.exchange(bytes, self.request.head_only, self.clock, kept).await {
+                Ok(answer) => {
+                    line.open = (!answer.close).then_some(connection);
+                    return Ok((answer.status, answer.first_byte, answer.done));
+                }
+                Err(_) if reused && kept.head.is_empty() => {}
+                Err(broken) => return Err(broken.failure()),
+            }
+        }
+    }
+
+    fn fill(&self, request: u64, canary: &str, sleep: Option<Duration>) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(512);
+        self.request.write(&mut bytes, &mut |placeholder, out| {
+            let value = match placeholder {
+                Placeholder::Canary => canary.to_owned(),
+                Placeholder::Sleep => sleep.map(show_sleep).unwrap_or_default(),
+                Placeholder::User => "0".to_owned(),
+                Placeholder::Seq => request.to_string(),
+                Placeholder::Random(low, high) => {
+                    // Derived from the request's number, so that a seed repeats it.
+                    (low + request.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (high - low).saturating_add(1)).to_string()
+                }
+                _ => return,
+            };
+            out.extend_from_slice(value.as_bytes());
+        });
+        bytes
+    }
+
+    /// Method and target of a request, for people.
+    fn show(&self, bytes: &[u8]) -> String {
+        let target = bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        format!("{} {}", self.method, String::from_utf8_lossy(target))
+    }
+}
+
+fn worker_of(head: &[u8]) -> Option<String> {
+    let line = head
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.get(..WORKER_HEADER.len()).is_some_and(|name| name.eq_ignore_ascii_case(WORKER_HEADER)))?;
+    Some(String::from_utf8_lossy(line[WORKER_HEADER.len()..].trim_ascii()).into_owned())
+}

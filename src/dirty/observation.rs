@@ -1,0 +1,70 @@
+//! One request of a dirty check and the whole response to it.
+
+use std::time::Duration;
+
+use crate::exchange::{Exchange, Outcome};
+use crate::load::connection::reply::Kept;
+
+/// What part a request plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Alone, in the control run.
+    Probe,
+    /// Around the short ones.
+    Long,
+    /// Within the long one.
+    Short,
+}
+
+impl Role {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Probe => "probe",
+            Role::Long => "long",
+            Role::Short => "short",
+        }
+    }
+}
+
+/// What is remembered of a request when its response is gone. Times count from the start of the check.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Its number in the whole check, from 1; the owner of its canary.
+    pub request: u64,
+    pub canary: String,
+    pub role: Role,
+    /// `GET /dirty/?sleep=0.7&email=...`.
+    pub line: String,
+    /// The number of its connection in the whole check, from 1.
+    pub connection: u64,
+    /// The process that answered, where the response says so.
+    pub worker: Option<String>,
+    /// What it asked its handler to sleep.
+    pub sleep: Option<Duration>,
+    pub exchange: Exchange,
+}
+
+impl Seen {
+    pub fn sent(&self) -> Duration {
+        self.exchange.sent.unwrap_or(self.exchange.intended)
+    }
+
+    pub fn status(&self) -> Option<u16> {
+        match self.exchange.outcome {
+            Outcome::Answered(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether both were under way at one time.
+    pub fn coincided_with(&self, other: &Seen) -> bool {
+        self.sent() < other.exchange.done && other.sent() < self.exchange.done
+    }
+}
+
+/// A request and its response.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    pub seen: Seen,
+    pub reply: Kept,
+}
