@@ -1,1 +1,113 @@
-//! To come.
+//! The command line: arguments, exit codes, and the only place that prints.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser as _;
+
+use crate::record::Status;
+use crate::server::worker;
+
+mod arguments;
+mod check;
+mod new;
+mod progress;
+mod report;
+mod run;
+mod signals;
+mod surroundings;
+
+use arguments::{Arguments, Command};
+
+/// What a process ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    Passed,
+    /// Neither passed nor failed.
+    Inconclusive,
+    /// An assertion failed.
+    Failed,
+    /// The server, the port or the disk refused.
+    CouldNotRun,
+    /// The arguments or a scenario are invalid.
+    Invalid,
+    /// Ended by a signal; the report is written.
+    Interrupted,
+}
+
+impl Exit {
+    /// The code of the process.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Passed => 0,
+            Exit::Failed => 1,
+            Exit::Invalid => 2,
+            Exit::CouldNotRun => 3,
+            Exit::Inconclusive => 4,
+            Exit::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Status> for Exit {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Passed => Exit::Passed,
+            Status::Failed => Exit::Failed,
+            Status::Inconclusive => Exit::Inconclusive,
+            Status::CouldNotRun => Exit::CouldNotRun,
+            Status::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let began = Instant::now();
+    if std::env::args().nth(1).as_deref() == Some(worker::ARGUMENT) {
+        return worker::main();
+    }
+    let arguments = Arguments::parse();
+    arguments.color.apply();
+    let exit = match arguments.command {
+        Some(Command::Run(options)) => run::run(&options, began),
+        Some(Command::Check(options)) => check::check(&options),
+        Some(Command::Report(options)) => report::report(&options),
+        Some(Command::New(options)) => new::new(&options),
+        Some(Command::Schema) => print_schema(),
+        Some(Command::Completions { shell }) => arguments::print_completions(shell),
+        None => run::run(&arguments.run, began),
+    };
+    ExitCode::from(exit.code())
+}
+
+fn print_schema() -> Exit {
+    let schema = crate::scenario::schema::json();
+    print_out(&format!("{schema:#}\n"))
+}
+
+/// Prints to standard output. A reader that has left (`| head`) is no error.
+fn print_out(text: &str) -> Exit {
+    use std::io::Write as _;
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            print_error(&format!("cannot write to standard output: {error}"), None);
+            Exit::CouldNotRun
+        }
+        _ => Exit::Passed,
+    }
+}
+
+/// `error: message`, and `help: advice` where there is some.
+fn print_error(message: &str, advice: Option<&str>) {
+    let (red, cyan, bold) = (
+        anstyle::AnsiColor::Red.on_default().bold(),
+        anstyle::AnsiColor::Cyan.on_default().bold(),
+        anstyle::Style::new().bold(),
+    );
+    anstream::eprintln!("{red}error{red:#}{bold}: {message}{bold:#}");
+    if let Some(advice) = advice {
+        anstream::eprintln!("{cyan}help{cyan:#}: {advice}");
+    }
+}

@@ -25,7 +25,7 @@ use client::Client;
 pub use control::Control;
 pub use judge::{Class, Leak};
 pub use observation::{Observation, Role, Seen};
-pub use tally::{Tally, TriggerTally};
+pub use tally::{Evidence, Tally, TriggerTally};
 
 /// All that a dirty check found.
 #[derive(Debug, Default)]

@@ -1,1 +1,7 @@
-fn main() {}
+//! Everything is in the library; see `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runner::cli::main()
+}

@@ -22,6 +22,8 @@ pub struct Record {
     pub status: Status,
     pub scenario: Scenario,
     pub environment: Environment,
+    /// From the start of the program to the record, in seconds.
+    pub total_s: f64,
     pub variants: Vec<Variant>,
 }
 
@@ -87,6 +89,17 @@ pub struct Trial {
     pub failure: Option<Failure>,
     /// Cut short by the user.
     pub interrupted: bool,
+    /// The `abort_when` rule that ended the load.
+    pub aborted: Option<Aborted>,
+}
+
+/// A rule of `abort_when` that held for as long as it says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Aborted {
+    pub rule: String,
+    /// Seconds from the start of the load.
+    pub after_s: f64,
+    pub observed: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,1 +1,212 @@
-//! To come.
+//! The whole story of a run: folder, trials, verdicts, record, report.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::record::{self, FORMAT, Record, Status};
+use crate::scenario::{Scenario, Variant};
+use crate::{report, verdict};
+
+mod abort;
+mod caveats;
+pub mod environment;
+mod facts;
+mod folder;
+pub mod plan;
+mod supervise;
+mod trial;
+
+use folder::Folder;
+pub use folder::FolderError;
+pub use folder::write_page;
+
+/// How to run, apart from what the scenario says.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where reports go, a folder per scenario.
+    pub reports: PathBuf,
+    /// When the program started.
+    pub began: Instant,
+}
+
+/// What happens during a run, for whoever shows it.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// The next trial starts.
+    Trial {
+        variant: &'a str,
+        number: usize,
+        of: usize,
+    },
+    ServerReady {
+        description: &'a str,
+        after: Duration,
+    },
+    LoadBegan {
+        description: &'a str,
+    },
+    Load {
+        elapsed: Duration,
+        planned: Duration,
+        progress: crate::load::Progress,
+    },
+    LoadEnded,
+    DirtyBegan {
+        description: &'a str,
+    },
+    Dirty {
+        elapsed: Duration,
+        planned: Duration,
+        exposures: u64,
+        leaks: u64,
+    },
+    DirtyEnded,
+    /// A trial could not run, or not to its end.
+    Trouble {
+        message: &'a str,
+    },
+}
+
+/// Is told of every event, from the thread that runs the scenario.
+pub trait Observer {
+    fn event(&self, event: Event<'_>);
+}
+
+/// A run that left a report.
+#[derive(Debug)]
+pub struct Finished {
+    pub record: Record,
+    /// `reports/<scenario>/<UTC time>`.
+    pub folder: PathBuf,
+}
+
+/// Why there is no report. The text fits after "error: ".
+#[derive(Debug, thiserror::Error)]
+pub enum Unfinished {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Nothing was measured.
+    #[error("{message}")]
+    NothingRan { message: String, advice: String, log_tail: Vec<String> },
+    #[error("interrupted before anything was measured")]
+    Interrupted,
+}
+
+/// Runs a scenario to its report, or until `cancel`.
+pub fn run(
+    scenario: &Scenario,
+    options: &Options,
+    observer: &dyn Observer,
+    cancel: &CancellationToken,
+) -> Result<Finished, Unfinished> {
+    let seed = scenario.seed.unwrap_or_else(rand::random);
+    let started = jiff::Timestamp::now();
+    let folder = Folder::create(&options.reports, &scenario.name, started)?;
+    let trials = run_trials(scenario, seed, &folder, observer, cancel);
+    something_ran(&trials, cancel)?;
+    let record = compile(scenario, seed, started, trials, options);
+    let path = folder.publish(&record, &report::render(&record))?;
+    Ok(Finished { record, folder: path })
+}
+
+/// Every trial of every variant, interleaved, so that a drifting machine favours no variant.
+fn run_trials(
+    scenario: &Scenario,
+    seed: u64,
+    folder: &Folder,
+    observer: &dyn Observer,
+    cancel: &CancellationToken,
+) -> Vec<Vec<record::Trial>> {
+    let mut trials: Vec<Vec<record::Trial>> = vec![Vec::new(); scenario.variants.len()];
+    let of = scenario.variants.len() * scenario.repeats as usize;
+    let mut number = 0;
+    for _ in 0..scenario.repeats {
+        for (variant, trials) in scenario.variants.iter().zip(&mut trials) {
+            if cancel.is_cancelled() {
+                break;
+            }
+            number += 1;
+            observer.event(Event::Trial { variant: &variant.name, number, of });
+            trials.push(trial::run(variant, seed.wrapping_add(number as u64), &folder.server_log(), observer, cancel));
+        }
+    }
+    trials
+}
+
+/// A report needs something to report.
+fn something_ran(trials: &[Vec<record::Trial>], cancel: &CancellationToken) -> Result<(), Unfinished> {
+    let all = || trials.iter().flatten();
+    if all().any(|trial| trial.load.is_some() || trial.dirty.is_some()) {
+        return Ok(());
+    }
+    match all().find_map(|trial| trial.failure.clone()) {
+        _ if cancel.is_cancelled() => Err(Unfinished::Interrupted),
+        Some(record::Failure { message, advice, log_tail }) => {
+            Err(Unfinished::NothingRan { message, advice, log_tail })
+        }
+        None => Err(Unfinished::Interrupted),
+    }
+}
+
+/// The record: all facts, judged.
+fn compile(
+    scenario: &Scenario,
+    seed: u64,
+    started: jiff::Timestamp,
+    trials: Vec<Vec<record::Trial>>,
+    options: &Options,
+) -> Record {
+    let variants: Vec<record::Variant> =
+        scenario.variants.iter().zip(trials).map(|(variant, trials)| judge(variant, trials)).collect();
+    let status = variants.iter().map(status_of).max_by_key(|status| verdict::severity(*status));
+    Record {
+        format: FORMAT,
+        runner: record::Runner { version: env!("CARGO_PKG_VERSION").to_owned() },
+        started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        seed,
+        status: status.unwrap_or(Status::Inconclusive),
+        scenario: record::Scenario {
+            name: scenario.name.clone(),
+            about: scenario.about.clone(),
+            file: scenario.file.display().to_string(),
+            overrides: scenario.overrides.clone(),
+            effective: scenario.effective.clone(),
+        },
+        environment: environment::read(),
+        total_s: options.began.elapsed().as_secs_f64(),
+        variants,
+    }
+}
+
+fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {
+    let mut verdicts: Vec<record::Verdict> = Vec::new();
+    if let Some(plan) = &variant.dirty {
+        let of_each = trials.iter().filter_map(|trial| verdict::judge_dirty(plan.expect, trial.dirty.as_ref()?));
+        verdicts.extend(of_each.max_by_key(|verdict| verdict::severity(verdict.status)));
+    }
+    verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, &trials)));
+    verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::verdict));
+    record::Variant {
+        name: variant.name.clone(),
+        settings: variant.settings.iter().cloned().collect(),
+        server: facts::describe_server(&variant.server),
+        caveats: caveats::of(variant, &trials),
+        trials,
+        verdicts,
+    }
+}
+
+/// The worst of a variant's verdicts and of what befell its trials.
+fn status_of(variant: &record::Variant) -> Status {
+    let of_trials = variant.trials.iter().map(|trial| match trial {
+        trial if trial.interrupted => Status::Interrupted,
+        trial if trial.failure.is_some() => Status::CouldNotRun,
+        _ => Status::Passed,
+    });
+    let of_verdicts = variant.verdicts.iter().map(|verdict| verdict.status);
+    let worst = of_trials.chain(of_verdicts).max_by_key(|status| verdict::severity(*status));
+    // A variant that the user's Ctrl-C left without a trial.
+    worst.filter(|_| !variant.trials.is_empty()).unwrap_or(Status::Interrupted)
+}

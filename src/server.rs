@@ -75,6 +75,11 @@ impl Server {
         Ok(Server { workers, address, ready_after: begun.elapsed() })
     }
 
+    /// From the start to the last worker's word that it is ready.
+    pub fn ready_after(&self) -> Duration {
+        self.ready_after
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

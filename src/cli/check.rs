@@ -1,0 +1,13 @@
+//! `runner check FILE...`: the plan, and nothing started.
+
+use super::arguments::Check;
+use super::{Exit, print_out, surroundings};
+use crate::run::plan;
+
+pub(super) fn check(arguments: &Check) -> Exit {
+    let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
+        return Exit::Invalid;
+    };
+    let plans: Vec<String> = scenarios.iter().map(plan::describe).collect();
+    print_out(&plans.join("\n"))
+}

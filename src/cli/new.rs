@@ -1,0 +1,42 @@
+//! `runner new NAME`: a scenario and its script, to start from.
+
+use std::fs::File;
+use std::io::Write as _;
+
+use super::arguments::New;
+use super::{Exit, print_error, print_out};
+use crate::scenario::sample;
+
+pub(super) fn new(arguments: &New) -> Exit {
+    let name = &arguments.name;
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(fits) {
+        print_error(&format!("`{name}` cannot name a scenario"), Some("use letters, digits, `-` and `_`"));
+        return Exit::Invalid;
+    }
+    let (scenario, script) = sample::new_scenario(name);
+    let scenario_path = arguments.folder.join(format!("{name}.toml"));
+    let script_path = arguments.folder.join("handlers").join(format!("{name}.rhai"));
+    for path in [&scenario_path, &script_path] {
+        if path.exists() {
+            let advice = "choose another name, or remove it first: nothing is overwritten";
+            print_error(&format!("{} exists already", path.display()), Some(advice));
+            return Exit::Invalid;
+        }
+    }
+    for (path, text) in [(&scenario_path, &scenario), (&script_path, &script)] {
+        let create = |path: &std::path::Path| {
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            File::create_new(path)?.write_all(text.as_bytes())
+        };
+        if let Err(error) = create(path) {
+            print_error(
+                &format!("cannot write {}: {error}", path.display()),
+                Some("name another folder with `--folder DIR`"),
+            );
+            return Exit::CouldNotRun;
+        }
+    }
+    let (scenario, script) = (scenario_path.display(), script_path.display());
+    print_out(&format!("wrote {scenario}\nwrote {script}\n\nnext: runner check {scenario}\n      runner {scenario}\n"))
+}

@@ -1,0 +1,145 @@
+//! Progress on standard error: a live line on a terminal, a plain line every few seconds elsewhere.
+
+use std::cell::{Cell, RefCell};
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::arguments::Run;
+use crate::run::{Event, Observer};
+use crate::units::{show_count, show_duration, show_rate};
+
+/// How often a plain line comes.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows events as they come.
+pub(super) struct Progress {
+    began: Instant,
+    verbose: bool,
+    style: Style,
+    /// When the last plain line came, in the time of the part that it was about.
+    last_plain: Cell<Duration>,
+    /// The last count of answers and when it was taken, for the rate now.
+    last_count: Cell<(Duration, u64)>,
+    heading: RefCell<String>,
+}
+
+enum Style {
+    Silent,
+    Plain,
+    Live(ProgressBar),
+}
+
+impl Progress {
+    pub fn new(arguments: &Run, began: Instant) -> Self {
+        let style = if arguments.quiet {
+            Style::Silent
+        } else if std::io::stderr().is_terminal() {
+            Style::Live(bar())
+        } else {
+            Style::Plain
+        };
+        Progress {
+            began,
+            verbose: arguments.verbose,
+            style,
+            last_plain: Cell::default(),
+            last_count: Cell::default(),
+            heading: RefCell::default(),
+        }
+    }
+
+    /// Clears the live line.
+    pub fn close(&self) {
+        if let Style::Live(bar) = &self.style {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A line that stays.
+    fn line(&self, text: &str) {
+        match &self.style {
+            Style::Silent => {}
+            Style::Plain => anstream::eprintln!("{text}"),
+            Style::Live(bar) => bar.println(text),
+        }
+    }
+
+    fn verbose(&self, text: &str) {
+        if self.verbose {
+            self.line(&format!("[{:>7.1} ms] {text}", self.began.elapsed().as_secs_f64() * 1e3));
+        }
+    }
+
+    fn part(&self, text: &str) {
+        self.last_plain.set(Duration::ZERO);
+        self.last_count.set((Duration::ZERO, 0));
+        self.verbose(text);
+        match &self.style {
+            Style::Plain => self.line(&format!("{}{text}", self.heading.borrow())),
+            Style::Live(bar) => bar.set_prefix(format!("{}{text}", self.heading.borrow())),
+            Style::Silent => {}
+        }
+    }
+
+    /// How far a part has come.
+    fn advance(&self, elapsed: Duration, planned: Duration, text: &str) {
+        match &self.style {
+            Style::Silent => {}
+            Style::Live(bar) => {
+                bar.set_length(planned.as_millis() as u64);
+                bar.set_position(elapsed.min(planned).as_millis() as u64);
+                bar.set_message(text.to_owned());
+            }
+            Style::Plain if elapsed.saturating_sub(self.last_plain.get()) >= PLAIN_EVERY => {
+                self.last_plain.set(elapsed);
+                let planned = show_duration(planned);
+                self.line(&format!("  {:.0}s of {planned}: {text}", elapsed.as_secs_f64()));
+            }
+            Style::Plain => {}
+        }
+    }
+
+    /// Answers per second since the last look.
+    fn rate(&self, elapsed: Duration, count: u64) -> f64 {
+        let (then, before) = self.last_count.replace((elapsed, count));
+        (count - before.min(count)) as f64 / elapsed.saturating_sub(then).as_secs_f64().max(1e-3)
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Trial { variant, number, of } => {
+                let heading = if of > 1 { format!("[{number}/{of}] {variant}: ") } else { format!("{variant}: ") };
+                self.heading.replace(heading);
+            }
+            Event::ServerReady { description, after } => {
+                self.verbose(&format!("server ready after {:.1} ms: {description}", after.as_secs_f64() * 1e3));
+            }
+            Event::LoadBegan { description } | Event::DirtyBegan { description } => self.part(description),
+            Event::Load { elapsed, planned, progress } => {
+                let rate = show_rate(self.rate(elapsed, progress.completed));
+                let errors = progress.failed + progress.error_status;
+                let open = progress.started - (progress.completed + progress.failed).min(progress.started);
+                let text = format!("{rate}, {} errors, {} in flight", show_count(errors), show_count(open));
+                self.advance(elapsed, planned, &text);
+            }
+            Event::Dirty { elapsed, planned, exposures, leaks } => {
+                let text = format!("{} exposures, {} leaks", show_count(exposures), show_count(leaks));
+                self.advance(elapsed, planned, &text);
+            }
+            Event::LoadEnded => self.verbose("load ended"),
+            Event::DirtyEnded => self.verbose("dirty check ended"),
+            Event::Trouble { message } => self.line(&format!("trouble: {message}")),
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar
+}

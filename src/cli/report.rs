@@ -1,0 +1,49 @@
+//! `runner report RECORD`: renders again what a run has recorded.
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::Report;
+use super::{Exit, print_error, print_out};
+use crate::record::{FORMAT, Record};
+use crate::run;
+
+pub(super) fn report(arguments: &Report) -> Exit {
+    let path = if arguments.record.is_dir() { arguments.record.join("record.json") } else { arguments.record.clone() };
+    let record = match read(&path) {
+        Ok(record) => record,
+        Err((message, advice)) => {
+            print_error(&message, Some(advice));
+            return Exit::Invalid;
+        }
+    };
+    let folder = arguments.output.clone().unwrap_or_else(|| path.parent().map(PathBuf::from).unwrap_or_default());
+    let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+    let page = crate::report::render(&record);
+    let written = std::fs::create_dir_all(&folder).and_then(|()| run::write_page(&folder, &page));
+    if let Err(error) = written {
+        let advice = "choose a folder that can be written with `--output DIR`";
+        print_error(&format!("cannot write the report to {}: {error}", folder.display()), Some(advice));
+        return Exit::CouldNotRun;
+    }
+    print_out(&format!("report: {}\n", folder.join("report.md").display()))
+}
+
+/// Reads a record; the error is a message with advice.
+fn read(path: &Path) -> Result<Record, (String, &'static str)> {
+    let advice = "name the record.json of a run, or the folder that holds it, as in reports/dirty/latest";
+    let text =
+        std::fs::read_to_string(path).map_err(|error| (format!("cannot read {}: {error}", path.display()), advice))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| (format!("{} is not JSON: {error}", path.display()), advice))?;
+    match value.get("format").and_then(serde_json::Value::as_u64) {
+        Some(format) if format == u64::from(FORMAT) => {}
+        Some(format) => {
+            let message =
+                format!("{} is a record of format {format}; this version reads format {FORMAT}", path.display());
+            return Err((message, "use the version of runner that wrote it"));
+        }
+        None => return Err((format!("{} is not a record: it has no `format`", path.display()), advice)),
+    }
+    serde_json::from_value(value)
+        .map_err(|error| (format!("{} is not a whole record: {error}", path.display()), advice))
+}

@@ -1,0 +1,28 @@
+//! The world around a scenario: its folder and the environment.
+
+use std::path::Path;
+
+use crate::scenario::{self, Problems, Scenario, Surroundings};
+
+struct World;
+
+impl Surroundings for World {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+/// Loads every file, or prints all problems of all of them.
+pub(super) fn load_all(files: &[std::path::PathBuf], overrides: &[String]) -> Option<Vec<Scenario>> {
+    let loaded: Vec<Result<Scenario, Problems>> =
+        files.iter().map(|file| scenario::load(file, overrides, &World)).collect();
+    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    for problems in loaded.iter().filter_map(|result| result.as_ref().err()) {
+        anstream::eprintln!("{}", problems.render(color));
+    }
+    loaded.into_iter().collect::<Result<Vec<_>, _>>().ok()
+}

@@ -1,0 +1,108 @@
+//! `abort_when`: rules that end a load early, watched on the counters of the progress line.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::load::Progress;
+use crate::record::{Aborted, Status, Verdict};
+use crate::rule::{Rule, show_value};
+
+/// Rates are taken over this stretch.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Watches all rules of a load.
+#[derive(Debug)]
+pub(super) struct Watch<'a> {
+    rules: Vec<(&'a Rule, Option<Duration>)>,
+    readings: VecDeque<(Duration, Progress)>,
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(rules: &'a [Rule]) -> Self {
+        Watch { rules: rules.iter().map(|rule| (rule, None)).collect(), readings: VecDeque::new() }
+    }
+
+    /// Takes a reading; tells of the first rule that has held for as long as it says.
+    pub fn look(&mut self, now: Duration, progress: Progress) -> Option<Aborted> {
+        self.readings.push_back((now, progress));
+        while self.readings.get(1).is_some_and(|(time, _)| now.saturating_sub(*time) >= WINDOW) {
+            self.readings.pop_front();
+        }
+        let (then, before) = *self.readings.front()?;
+        let span = now.saturating_sub(then);
+        if span < WINDOW {
+            return None;
+        }
+        self.rules.iter_mut().find_map(|(rule, since)| {
+            let value = value(rule.metric.name(), before, progress, span)?;
+            if !rule.comparison.holds(value, rule.limit) {
+                *since = None;
+                return None;
+            }
+            let held_since = *since.get_or_insert(now);
+            let long_enough = now.saturating_sub(held_since) >= rule.lasting.unwrap_or_default();
+            long_enough.then(|| Aborted {
+                rule: rule.text.clone(),
+                after_s: now.as_secs_f64(),
+                observed: show_value(value, rule.metric.unit()),
+            })
+        })
+    }
+}
+
+/// The metric over the window; `None` where the window holds nothing to measure.
+fn value(metric: &str, before: Progress, now: Progress, span: Duration) -> Option<f64> {
+    let errors = (now.failed - before.failed) + (now.error_status - before.error_status);
+    let ended = (now.completed - before.completed) + (now.failed - before.failed);
+    match metric {
+        "errors.rate" => (ended > 0).then(|| errors as f64 / ended as f64),
+        "errors.count" => Some((now.failed + now.error_status) as f64),
+        "throughput" => {
+            let good = (now.completed - before.completed) - (now.error_status - before.error_status);
+            Some(good as f64 / span.as_secs_f64())
+        }
+        _ => None,
+    }
+}
+
+/// A load that had to be ended has failed.
+pub(super) fn verdict(aborted: &Aborted) -> Verdict {
+    Verdict {
+        rule: format!("abort_when {}", aborted.rule),
+        status: Status::Failed,
+        expected: "never".to_owned(),
+        observed: format!("{} after {:.1} s, and the load was ended", aborted.observed, aborted.after_s),
+        evidence: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(completed: u64, failed: u64) -> Progress {
+        Progress { started: completed + failed, completed, failed, error_status: 0 }
+    }
+
+    #[test]
+    fn a_rule_must_hold_without_a_break() {
+        let rules = [Rule::parse("errors.rate > 50% for 2s").unwrap()];
+        let mut watch = Watch::new(&rules);
+        let mut total = (0, 0);
+        let mut aborted_at = None;
+        for second in 0..10 {
+            let bad = second != 2 && second != 3;
+            total = if bad { (total.0 + 1, total.1 + 9) } else { (total.0 + 10, total.1) };
+            let aborted = watch.look(Duration::from_secs(second), reading(total.0, total.1));
+            aborted_at = aborted_at.or(aborted.map(|_| second));
+        }
+        assert_eq!(aborted_at, Some(6), "bad from 4 on, so for 2 s at 6");
+    }
+
+    #[test]
+    fn a_quiet_server_is_no_error() {
+        let rules = [Rule::parse("errors.rate > 50%").unwrap()];
+        let mut watch = Watch::new(&rules);
+        assert!((0..5).all(|second| watch.look(Duration::from_secs(second), reading(0, 0)).is_none()));
+    }
+}

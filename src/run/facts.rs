@@ -1,0 +1,233 @@
+//! From what was measured to what the record says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::dirty::judge::Class;
+use crate::dirty::{Evidence, Findings, Seen, TriggerTally};
+use crate::exchange::Failure;
+use crate::load::Results;
+use crate::load::recorder::Row;
+use crate::record::{self, Quantiles};
+use crate::scenario::{self, Expect, Mode, Model};
+use crate::server::Life;
+use crate::stats::upper_bound_95;
+use crate::units::{show_count, show_duration};
+
+/// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
+const TOO_FEW: u64 = 29;
+
+/// What serves, in words.
+pub(super) fn describe_server(server: &scenario::Server) -> String {
+    match server {
+        scenario::Server::Builtin(builtin) => {
+            let plural = if builtin.workers == 1 { "" } else { "s" };
+            let threads = match builtin.mode {
+                Mode::Threaded { threads } | Mode::AsyncPool { threads } => format!(" with {threads} threads each"),
+                Mode::Sync | Mode::Async | Mode::AsyncBlocking => String::new(),
+            };
+            format!("built-in {}, {} worker{plural}{threads}", builtin.mode.name(), builtin.workers)
+        }
+        scenario::Server::Command(command) => {
+            let words: Vec<String> = command.command.iter().map(ToString::to_string).collect();
+            words.join(" ")
+        }
+        scenario::Server::Attached(attached) => format!("http://{}:{}", attached.host, attached.port),
+    }
+}
+
+/// The load in words.
+pub(super) fn describe_load(plan: &scenario::Load) -> String {
+    let Model::Closed { concurrency } = plan.model;
+    let warmup =
+        if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
+    let users = show_count(u64::from(concurrency));
+    format!("{} {}, {users} users for {}{warmup}", plan.request.method, plan.request.path, show_duration(plan.duration))
+}
+
+/// The dirty check in words.
+pub(super) fn describe_dirty(plan: &scenario::Dirty) -> String {
+    let budget = plan.budget;
+    let target = format!("{} exposures or {}", show_count(budget.exposures), show_duration(budget.time));
+    format!("{} {}, up to {target}", plan.request.method, plan.request.path)
+}
+
+pub(super) fn server(life: &Life) -> record::Server {
+    record::Server {
+        ready_ms: life.ready_after.as_secs_f64() * 1e3,
+        cpu_s: life.usage.cpu.as_secs_f64(),
+        cpu_mean: life.usage.cpu_mean,
+        rss_peak_bytes: life.usage.rss_peak,
+        threads_max: life.usage.threads_max,
+        address: life.address.to_string(),
+        exit: life.exit.clone(),
+    }
+}
+
+pub(super) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
+    let recorder = &results.recorder;
+    let Model::Closed { concurrency } = plan.model;
+    let duration_s = results.duration.as_secs_f64();
+    let (latency, latency_unanswered) = recorder.latency.encode();
+    let (service_time, service_time_unanswered) = recorder.service_time.encode();
+    record::Load {
+        model: "closed".to_owned(),
+        concurrency,
+        request: format!("{} {}", plan.request.method, plan.request.path),
+        timeout_s: plan.timeout.as_secs_f64(),
+        planned_duration_s: plan.duration.as_secs_f64(),
+        started: recorder.started(),
+        completed: recorder.completed,
+        failed: recorder.failed(),
+        unanswered: recorder.unanswered,
+        duration_s,
+        throughput: if duration_s > 0.0 { recorder.good_in_time as f64 / duration_s } else { 0.0 },
+        latency_us: Quantiles::of(&recorder.latency),
+        service_time_us: Quantiles::of(&recorder.service_time),
+        status: status_counts(&recorder.status),
+        errors: error_counts(&recorder.failures, &recorder.status),
+        bytes_received: recorder.bytes,
+        timeline: timeline(&recorder.rows, results.duration),
+        histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
+        generator: generator(results),
+    }
+}
+
+fn status_counts(counts: &[u64]) -> BTreeMap<String, u64> {
+    counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(code, count)| (code.to_string(), *count)).collect()
+}
+
+fn error_counts(failures: &[u64], statuses: &[u64]) -> BTreeMap<String, u64> {
+    let mut errors: BTreeMap<String, u64> =
+        Failure::ALL.iter().map(|failure| (failure.name().to_owned(), failures[*failure as usize])).collect();
+    errors.insert("status".to_owned(), statuses.iter().skip(400).sum());
+    errors
+}
+
+/// A row a second up to the end; what came while the load drained is in the totals alone.
+fn timeline(rows: &[Row], duration: Duration) -> Vec<record::Second> {
+    let length = duration.as_secs_f64();
+    let seconds = length.ceil() as usize;
+    let empty = Row::default();
+    (0..seconds)
+        .map(|second| {
+            let row = rows.get(second).unwrap_or(&empty);
+            let mean = row.latency_sum.as_secs_f64() * 1e6 / row.completed as f64;
+            record::Second {
+                t_s: second as f64,
+                length_s: (length - second as f64).min(1.0),
+                started: row.started,
+                completed: row.completed,
+                failed: row.failed,
+                error_status: row.error_status,
+                latency_mean_us: (row.completed > 0).then_some(mean),
+                latency_max_us: (row.completed > 0).then(|| row.latency_max.as_secs_f64() * 1e6),
+            }
+        })
+        .collect()
+}
+
+fn generator(results: &Results) -> record::Generator {
+    let busiest = results.cpu.iter().max().copied().unwrap_or_default();
+    record::Generator {
+        threads: results.threads,
+        cpu_max: busiest.as_secs_f64() / results.wall.as_secs_f64().max(1e-9),
+        cpu_s: results.cpu.iter().sum::<Duration>().as_secs_f64(),
+        connections_opened: results.connections_opened,
+    }
+}
+
+pub(super) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> record::Dirty {
+    let tally = &findings.tally;
+    let expect = match plan.expect {
+        Expect::Clean => "clean",
+        Expect::Dirty => "dirty",
+        Expect::Report => "report",
+    };
+    record::Dirty {
+        expect: expect.to_owned(),
+        exposures: tally.exposures,
+        leaks: tally.leaks,
+        bound: upper_bound_95(tally.leaks, tally.exposures),
+        duration_s: findings.duration.as_secs_f64(),
+        control: record::Control { requests: findings.control.requests, problems: findings.control.problems.clone() },
+        triggers: tally.triggers.iter().map(|(name, trigger)| ((*name).to_owned(), self::trigger(trigger))).collect(),
+        evidence: tally.evidence.iter().map(leak).collect(),
+        inconclusive: inconclusive(findings),
+    }
+}
+
+fn trigger(tally: &TriggerTally) -> record::Trigger {
+    let not_exercised = tally.one_at_a_time().then(|| "the server handles one request at a time".to_owned());
+    record::Trigger {
+        requests: tally.requests,
+        exposures: tally.exposures,
+        leaks: tally.leaks,
+        rounds: tally.rounds,
+        rounds_with_leak: tally.rounds_with_leak,
+        failed: tally.failed,
+        not_exercised,
+    }
+}
+
+/// Why neither "clean" nor "no leak" would be honest.
+fn inconclusive(findings: &Findings) -> Option<String> {
+    let tally = &findings.tally;
+    if let Some(problem) = findings.control.problems.first() {
+        return Some(format!("the control run failed: {problem}"));
+    }
+    let sum = |pick: fn(&TriggerTally) -> u64| tally.triggers.values().map(pick).sum::<u64>();
+    let (requests, failed, overlapping) = (sum(|t| t.requests), sum(|t| t.failed), sum(|t| t.exposures));
+    if failed * 2 > requests {
+        return Some(format!("{failed} of {requests} requests failed"));
+    }
+    let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
+    if !serial && overlapping * 10 < requests {
+        return Some(format!("too little overlap: {overlapping} of {requests} requests overlapped another"));
+    }
+    if tally.exposures < TOO_FEW {
+        return Some(format!(
+            "only {} exposures, which bounds next to nothing: give the check more time",
+            tally.exposures
+        ));
+    }
+    None
+}
+
+fn leak(evidence: &Evidence) -> record::Leak {
+    let leak = &evidence.leak;
+    let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
+    let origin = all().map(Seen::sent).min().unwrap_or_default();
+    record::Leak {
+        class: match leak.class {
+            Class::Overlap => record::LeakClass::Overlap,
+            Class::Stale => record::LeakClass::Stale,
+            Class::Missing => record::LeakClass::Missing,
+        },
+        trigger: evidence.trigger.to_owned(),
+        round: evidence.round,
+        victim: witness(&leak.victim, origin),
+        source: leak.source.as_ref().map(|source| witness(source, origin)),
+        place: leak.place.clone(),
+        excerpt: leak.excerpt.clone(),
+        own_present: leak.own_present,
+        bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
+    }
+}
+
+fn witness(seen: &Seen, origin: Duration) -> record::Witness {
+    let millis = |time: Duration| time.saturating_sub(origin).as_secs_f64() * 1e3;
+    record::Witness {
+        request: seen.request,
+        canary: seen.canary.clone(),
+        role: seen.role.name().to_owned(),
+        line: seen.line.clone(),
+        connection: seen.connection,
+        worker: seen.worker.clone(),
+        sleep_ms: seen.sleep.map(|sleep| sleep.as_secs_f64() * 1e3),
+        sent_ms: millis(seen.sent()),
+        first_byte_ms: seen.exchange.first_byte.map(millis),
+        done_ms: millis(seen.exchange.done),
+        status: seen.status(),
+    }
+}

@@ -1,0 +1,63 @@
+//! Runs a piece of work on a thread of its own and looks after the server, the user and the progress meanwhile.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::record::Aborted;
+use crate::server::{Death, Server};
+
+/// How often to look.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Why the work ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// By itself.
+    Finished,
+    /// By the user.
+    Interrupted,
+    /// A worker of the server died.
+    Died(Death),
+    /// A rule of `abort_when` held.
+    Aborted(Aborted),
+}
+
+/// Runs `work`, which must end soon after its token is cancelled. `tick` shows progress and may ask for an early end.
+pub(super) fn watch<T: Send>(
+    server: &mut Server,
+    cancel: &CancellationToken,
+    tick: &mut dyn FnMut(Duration) -> Option<Aborted>,
+    work: impl FnOnce(&CancellationToken) -> T + Send,
+) -> (T, Ending) {
+    let stop = cancel.child_token();
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let (done, is_done) = channel::<()>();
+        let work = scope.spawn(|| {
+            // Dropped at the end, also by a panic, and so a signal.
+            let _done = done;
+            work(&stop)
+        });
+        let mut ending = Ending::Finished;
+        while is_done.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            if stop.is_cancelled() {
+                continue;
+            }
+            if let Some(death) = server.watch() {
+                ending = Ending::Died(death);
+            } else if let Some(aborted) = tick(began.elapsed()) {
+                ending = Ending::Aborted(aborted);
+            } else {
+                continue;
+            }
+            stop.cancel();
+        }
+        let output = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if cancel.is_cancelled() {
+            ending = Ending::Interrupted;
+        }
+        (output, ending)
+    })
+}

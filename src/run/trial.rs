@@ -1,0 +1,143 @@
+//! One trial: a fresh server for the load, a fresh one for the dirty check.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::supervise::{self, Ending};
+use super::{Event, Observer, abort, facts};
+use crate::dirty;
+use crate::load::{self, Counters, Target};
+use crate::record::{Failure, Trial};
+use crate::scenario::{Dirty, Load, Model, Variant};
+use crate::server::{Death, Server, StartError};
+
+/// Lines of the server's log that a failure shows.
+const TAIL: usize = 10;
+
+/// What every part of a trial needs.
+struct Stage<'a> {
+    variant: &'a Variant,
+    seed: u64,
+    log: &'a Path,
+    observer: &'a dyn Observer,
+    cancel: &'a CancellationToken,
+}
+
+/// Runs a trial to its end, or until `cancel` or a failure; what was measured until then is in it.
+pub(super) fn run(
+    variant: &Variant,
+    seed: u64,
+    log: &Path,
+    observer: &dyn Observer,
+    cancel: &CancellationToken,
+) -> Trial {
+    let stage = Stage { variant, seed, log, observer, cancel };
+    let mut trial = Trial::default();
+    if let Some(plan) = &variant.load {
+        stage.part(&mut trial, |stage, server, trial| stage.load(plan, server, trial));
+    }
+    let over = trial.failure.is_some() || trial.interrupted;
+    if let Some(plan) = variant.dirty.as_ref().filter(|_| !over) {
+        stage.part(&mut trial, |stage, server, trial| stage.dirty(plan, server, trial));
+    }
+    if let Some(failure) = &trial.failure {
+        observer.event(Event::Trouble { message: &failure.message });
+    }
+    trial
+}
+
+impl Stage<'_> {
+    /// Starts a server, does `work` with it, and stops it.
+    fn part(&self, trial: &mut Trial, work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>) {
+        if self.cancel.is_cancelled() {
+            trial.interrupted = true;
+            return;
+        }
+        let mut server = match Server::start(&self.variant.server, self.log) {
+            Ok(server) => server,
+            Err(StartError { message, advice }) => {
+                trial.failure = Some(self.failure(message, advice));
+                return;
+            }
+        };
+        let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.address());
+        self.observer.event(Event::ServerReady { description: &description, after: server.ready_after() });
+        let ending = work(self, &mut server, trial);
+        let life = server.stop();
+        trial.server.get_or_insert_with(|| facts::server(&life));
+        match ending {
+            Ok(Ending::Finished) => {}
+            Ok(Ending::Interrupted) => trial.interrupted = true,
+            Ok(Ending::Aborted(aborted)) => trial.aborted = Some(aborted),
+            Ok(Ending::Died(death)) => trial.failure = Some(self.death(&death, trial)),
+            Err(error) => {
+                let advice = "check the limits on processes, threads and open files (`ulimit -a`)";
+                trial.failure = Some(self.failure(format!("the machine refused: {error}"), advice.to_owned()));
+            }
+        }
+    }
+
+    fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
+        let target = target(server);
+        let Model::Closed { concurrency } = plan.model;
+        let threads = plan.threads.unwrap_or_else(|| load::default_threads(concurrency));
+        let counters: Arc<[Counters]> = (0..threads).map(|_| Counters::default()).collect();
+        let description = facts::describe_load(plan);
+        self.observer.event(Event::LoadBegan { description: &description });
+        let mut watch = abort::Watch::new(&self.variant.abort_when);
+        let mut tick = |elapsed: Duration| {
+            let progress = Counters::sum(&counters);
+            self.observer.event(Event::Load { elapsed, planned: plan.warmup + plan.duration, progress });
+            watch.look(elapsed, progress)
+        };
+        let seed = self.seed;
+        let work = |cancel: &CancellationToken| load::run(plan, &target, seed, cancel, &counters);
+        let (results, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        self.observer.event(Event::LoadEnded);
+        trial.load = Some(facts::load(plan, &results?));
+        Ok(ending)
+    }
+
+    fn dirty(&self, plan: &Dirty, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
+        let target = target(server);
+        let premises = dirty::Premises { workers: self.variant.server.workers() };
+        let progress = Arc::new(dirty::Progress::default());
+        let description = facts::describe_dirty(plan);
+        self.observer.event(Event::DirtyBegan { description: &description });
+        let mut tick = |elapsed| {
+            let exposures = progress.exposures.load(Ordering::Relaxed);
+            let leaks = progress.leaks.load(Ordering::Relaxed);
+            self.observer.event(Event::Dirty { elapsed, planned: plan.budget.time, exposures, leaks });
+            None
+        };
+        let seed = self.seed;
+        let work = |cancel: &CancellationToken| dirty::check(plan, &target, premises, seed, cancel, &progress);
+        let (findings, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        self.observer.event(Event::DirtyEnded);
+        trial.dirty = Some(facts::dirty(plan, &findings?));
+        Ok(ending)
+    }
+
+    fn death(&self, death: &Death, trial: &Trial) -> Failure {
+        let in_flight = trial.load.as_ref().filter(|_| trial.dirty.is_none()).map(|load| load.unanswered);
+        let in_flight = in_flight.map(|count| format!(" with {count} requests in flight")).unwrap_or_default();
+        let after = crate::units::show_time(death.after.as_secs_f64());
+        let message = format!("{} after {after}{in_flight}", death.message);
+        self.failure(message, "server.log shows what it said before it ended".to_owned())
+    }
+
+    fn failure(&self, message: String, advice: String) -> Failure {
+        let log = std::fs::read_to_string(self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines[lines.len().saturating_sub(TAIL)..].iter().map(|line| (*line).to_owned());
+        Failure { message, advice, log_tail: tail.collect() }
+    }
+}
+
+fn target(server: &Server) -> Target {
+    Target { address: server.address(), host: server.address().to_string() }
+}
