@@ -1,0 +1,11 @@
+//! The pictures of a report, as SVG.
+
+mod canvas;
+mod latency;
+mod leak;
+mod scale;
+mod throughput;
+
+pub(crate) use latency::latency;
+pub(crate) use leak::leak;
+pub(crate) use throughput::throughput;
