@@ -82,7 +82,7 @@ pub(crate) fn shell_word(text: &str) -> String {
 }
 
 /// The longest text from outside in a sentence or a cell, in characters.
-const LONGEST_INLINE: usize = 400;
+const LONGEST_INLINE: usize = 1000;
 /// The longest line of a fenced block, in characters.
 const LONGEST_LINE: usize = 400;
 
@@ -123,7 +123,7 @@ fn words(text: &str) -> String {
 
 /// Whether no markdown reader takes a word within a line for anything but itself.
 fn is_harmless(word: &str) -> bool {
-    if matches!(word, "<" | "<=" | ">" | ">=" | "==" | "!=" | "–" | "-" | "+" | "…") {
+    if matches!(word, "<" | "<=" | ">" | ">=" | "==" | "!=" | "–" | "…") {
         return true;
     }
     let chars: Vec<char> = word.chars().collect();
@@ -139,7 +139,8 @@ fn is_harmless(word: &str) -> bool {
         && word.chars().all(|c| c.is_ascii_hexdigit())
         && word.chars().any(|c| c.is_ascii_digit())
         && word.chars().any(|c| c.is_ascii_alphabetic());
-    chars.iter().any(|c| c.is_alphanumeric())
+    let only_closes = chars.iter().all(|c| "%)('\".,;?".contains(*c));
+    (only_closes || chars.iter().any(|c| c.is_alphanumeric()))
         && chars.iter().enumerate().all(|(at, c)| harmless(at, *c))
         && !word.to_lowercase().contains("www.")
         && !looks_like_a_commit

@@ -4,7 +4,7 @@ use crate::record::{Dirty, Leak, LeakClass, Load, Micros, Record, Status, Trial,
 use crate::units::{show_count, show_percentage, show_rate, show_time};
 
 use super::escape::{clean, clip};
-use super::words::{capital, count, list, micros, millis, setting, status, typical, variant_status, without_answer};
+use super::words::{capital, count, list, micros, millis, short_list, status, typical, variant_status, without_answer};
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
 pub(crate) fn answer(record: &Record) -> String {
@@ -152,7 +152,7 @@ pub(crate) fn load_fact(load: &Load) -> String {
     let lost = without_answer(load);
     if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
         return format!(
-            "half of the requests waited longer than {} for nothing: only {} of {} were answered, {}",
+            "half of the requests waited longer than {} without an answer: only {} of {} were answered ({})",
             show_time(us / 1e6),
             show_count(load.completed),
             show_count(load.started),
@@ -178,18 +178,7 @@ pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
     }
     let fraction = lost as f64 / load.started as f64;
     let who = if fraction > 0.5 { "Most requests never got an answer" } else { "Some requests never got an answer" };
-    let mut ways: Vec<String> =
-        load.errors.iter().filter(|(kind, n)| *kind != "status" && **n > 0).map(failure).collect();
-    if let Some(timeouts) = load.errors.get("timeout").filter(|n| **n > 0) {
-        ways.retain(|way| !way.ends_with("timed out"));
-        ways.insert(0, format!("{} timed out after {}", show_count(*timeouts), setting(load.timeout_s)));
-    }
-    if load.unanswered > 0 {
-        ways.push(format!(
-            "{} were unanswered, that is still waiting when the load ended",
-            show_count(load.unanswered)
-        ));
-    }
+    let ways: Vec<String> = short_list(load).into_iter().filter(|way| !way.contains("with a status")).collect();
     let mut text = format!(
         "{who}: {} of {} ({}). Of these, {}. They rank as longer than every answered one, so a quantile that falls among them \
          is only known to be longer than something, and is printed with a >.",
@@ -200,17 +189,6 @@ pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
     );
     text += &median_of_the_lucky(load).unwrap_or_default();
     Some(text)
-}
-
-fn failure((kind, n): (&String, &u64)) -> String {
-    let n = show_count(*n);
-    match kind.as_str() {
-        "connect" => format!("{n} could not connect"),
-        "timeout" => format!("{n} timed out"),
-        "closed" => format!("{n} lost their connection before the answer was whole"),
-        "protocol" => format!("{n} got something that is not HTTP"),
-        other => format!("{n} failed ({other})"),
-    }
 }
 
 /// What the median would be if those without an answer were dropped, where that changes the story.

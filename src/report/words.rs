@@ -83,6 +83,23 @@ pub(crate) fn without_answer(load: &Load) -> u64 {
     load.failed.saturating_add(load.unanswered)
 }
 
+/// What became of the requests without an answer, kind by kind: `2,000 timed out after 2s`.
+pub(crate) fn short_list(load: &Load) -> Vec<String> {
+    let named = |kind: &str, n: u64| match kind {
+        "connect" => format!("{} could not connect", units::show_count(n)),
+        "timeout" => format!("{} timed out after {}", units::show_count(n), setting(load.timeout_s)),
+        "closed" => format!("{} lost their connection", units::show_count(n)),
+        "protocol" => format!("{} got something that is not HTTP", units::show_count(n)),
+        "status" => format!("{} with a status of 400 or above", units::show_count(n)),
+        other => format!("{} failed ({other})", units::show_count(n)),
+    };
+    let mut all: Vec<String> = load.errors.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| named(kind, *n)).collect();
+    if load.unanswered > 0 {
+        all.push(format!("{} unanswered at the end", units::show_count(load.unanswered)));
+    }
+    all
+}
+
 /// How a variant came out: the gravest of what happened to it.
 pub(crate) fn variant_status(variant: &Variant) -> Status {
     let any = |wanted: Status| variant.verdicts.iter().any(|verdict| verdict.status == wanted);

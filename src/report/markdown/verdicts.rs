@@ -3,6 +3,7 @@
 use crate::record::Variant;
 use crate::report::escape::{cell, code_cell, inline};
 use crate::report::table::{Align::Left, Table};
+use crate::report::words::capital;
 
 use super::{Place, mark};
 
@@ -32,7 +33,7 @@ pub(super) fn caveats(variant: &Variant, place: &Place) -> String {
     let mut out = place.heading("Caveats");
     out += "Reasons to trust a number less, and what to do about them:\n\n";
     for caveat in &variant.caveats {
-        let sentence = |text: &str| inline(text.trim().trim_end_matches('.'));
+        let sentence = |text: &str| inline(&capital(text.trim().trim_end_matches('.')));
         out += &format!("- **Caveat:** {}. {}.\n", sentence(&caveat.message), sentence(&caveat.advice));
     }
     out + "\n"
