@@ -8,13 +8,13 @@ mod reproduce;
 mod server;
 mod verdicts;
 
-use crate::record::{Record, Status, Variant};
+use crate::record::{Leak, Record, Variant};
 
 use super::Page;
 use super::chart;
 use super::escape::{code, fence, inline};
 use super::sentence;
-use super::words::{capital, count, status, typical, variant_status};
+use super::words::{capital, count, outcome, status, typical};
 
 /// The most leaks of a variant that get a block of their own.
 const LEAKS_SHOWN: usize = 5;
@@ -25,10 +25,13 @@ pub(crate) fn page(record: &Record) -> Page {
         [] => {}
         [variant] => section(&mut page, variant, &Place { level: 2, suffix: String::new() }),
         variants => {
+            if let Some(svg) = chart::overview(variants) {
+                show(&mut page, "overview.svg".to_owned(), "Throughput and latency by variant", svg);
+            }
             page.markdown += &overview::overview(variants);
             for (index, variant) in variants.iter().enumerate() {
                 let number = index + 1;
-                let state = status(variant_status(variant));
+                let state = outcome(variant);
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
                 section(&mut page, variant, &Place { level: 3, suffix: format!("-{number}") });
             }
@@ -109,6 +112,11 @@ fn what_happened(variant: &Variant, place: &Place) -> String {
 
 /// The charts of the trial that stands for the variant.
 fn pictures(page: &mut Page, variant: &Variant, place: &Place) {
+    let first = sentence::leaks(variant).next();
+    if let Some(leak) = first {
+        page.markdown += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
+        leak_picture(page, leak, 1, place);
+    }
     let Some((number, trial)) = typical(variant) else { return };
     let Some(load) = &trial.load else { return };
     let several = variant.trials.len() > 1;
@@ -133,9 +141,10 @@ fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
     for (index, leak) in sentence::leaks(variant).take(LEAKS_SHOWN).enumerate() {
         let number = index + 1;
         page.markdown += &evidence::found(leak, number, &place.deeper());
-        let title = format!("Leak {number}: who was in flight when");
-        let svg = chart::leak(leak, &title);
-        show(page, format!("leak{}-{number}.svg", place.suffix), &title, svg);
+        // The first one's picture is above, with the others of its kind.
+        if number > 1 {
+            leak_picture(page, leak, number, place);
+        }
         page.markdown += &evidence::proof(leak);
     }
     if all > LEAKS_SHOWN {
@@ -144,15 +153,18 @@ fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
     }
 }
 
+fn leak_picture(page: &mut Page, leak: &Leak, number: usize, place: &Place) {
+    let title = format!("Leak {number}: who was in flight when");
+    let svg = chart::leak(leak, &title);
+    show(page, format!("leak{}-{number}.svg", place.suffix), &title, svg);
+}
+
 fn show(page: &mut Page, name: String, title: &str, svg: String) {
     page.markdown += &format!("![{title}]({name})\n\n");
     page.files.push((name, svg));
 }
 
 /// A status as a table shows it: what needs attention stands out.
-fn mark(of: Status) -> String {
-    match of {
-        Status::Passed => "passed".to_owned(),
-        other => format!("**{}**", status(other)),
-    }
+fn mark(word: &str) -> String {
+    if ["passed", "no rules"].contains(&word) { word.to_owned() } else { format!("**{word}**") }
 }

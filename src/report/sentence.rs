@@ -61,7 +61,7 @@ fn why(variant: &Variant) -> Option<String> {
         (Some(first), _) => Some(broken(first) + &others(failed.len())),
         (None, Some(first)) => Some(format!("{} cannot be judged: {}", first.rule, first.observed)),
         (None, None) => match variant.verdicts.as_slice() {
-            [] => None,
+            [] => Some("no rule was set".to_owned()),
             [one] if one.rule.contains("dirty.expect") && one.rule.contains("\"dirty\"") => {
                 Some("the leak shows, as expected".to_owned())
             }
@@ -95,13 +95,17 @@ fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
     let mut all = Vec::new();
     if overall != Status::Passed {
         let culprits: Vec<&Variant> = came_out(overall).collect();
-        all.push(format!("{} of {} came out so", culprits.len(), count(variants.len() as u64, "variant")));
+        if !culprits.is_empty() {
+            all.push(format!("{} of {} came out so", culprits.len(), count(variants.len() as u64, "variant")));
+        }
         all.extend(culprits.first().map(|variant| {
             let reason = why(variant).or_else(|| facts(variant).first().cloned()).unwrap_or_default();
             format!("in {}: {reason}", clip(&variant.name, 80))
         }));
     } else if with_verdicts {
         all.push(format!("every rule holds in all {}", count(variants.len() as u64, "variant")));
+    } else {
+        all.push("no rule was set".to_owned());
     }
     all.into_iter().chain(throughput_range(variants)).chain(exposures_over(variants)).collect()
 }

@@ -25,6 +25,7 @@ pub fn summary(record: &Record, width: usize, color: bool) -> String {
     let page = Terminal { width: width.max(NARROWEST), color };
     let mut blocks = vec![page.head(record), page.what_happened(record)];
     match record.variants.as_slice() {
+        [] => {}
         [variant] => {
             blocks.push(page.facts(variant));
             blocks.push(page.verdicts(variant.verdicts.iter().map(|verdict| (None, verdict))));
@@ -124,12 +125,12 @@ impl Terminal {
     fn used(&self, trial: &Trial) -> String {
         let Some(server) = &trial.server else { return String::new() };
         let text = format!(
-            "{} of memory at its peak, {:.2} cores on average, {}",
+            "{} of memory at its peak, {:.2} cores on average; end: {}",
             show_size(server.rss_peak_bytes),
             server.cpu_mean,
             server.exit
         );
-        self.entry("used", text.trim_end_matches([',', ' ']))
+        self.entry("used", &text)
     }
 
     fn side_by_side(&self, variants: &[Variant]) -> String {
@@ -142,8 +143,8 @@ impl Terminal {
         let mut out = head.unwrap_or_default();
         for (line, variant) in lines.zip(variants) {
             let state = variant_status(variant);
-            let word = tag(state);
-            let rest = line.strip_prefix(word).unwrap_or(&line);
+            let word = if variant.verdicts.is_empty() && state == Status::Passed { "ran " } else { tag(state) };
+            let rest = line.get(word.len()..).unwrap_or_default();
             out += &format!("  {}{}\n", self.paint(word, style(state)), rest.trim_end());
         }
         out
@@ -242,7 +243,8 @@ fn row(variant: &Variant) -> Vec<String> {
     let bound = checks.iter().map(|check| check.bound).fold(0.0, f64::max);
     let exposures = sum(checks.iter().map(|check| check.exposures).collect());
     vec![
-        tag(variant_status(variant)).to_owned(),
+        // Filled in with its colour by the caller.
+        "    ".to_owned(),
         clip(&variant.name, 60),
         of_load(&|load| show_rate(load.throughput)),
         of_load(&|load| micros(load.latency_us.p50)),

@@ -118,6 +118,14 @@ pub(crate) fn variant_status(variant: &Variant) -> Status {
     }
 }
 
+/// [`variant_status`] in words; one that passed because nothing was asserted says so.
+pub(crate) fn outcome(variant: &Variant) -> &'static str {
+    match variant_status(variant) {
+        Status::Passed if variant.verdicts.is_empty() => "no rules",
+        other => status(other),
+    }
+}
+
 /// The trial that stands for its variant: the one of median throughput, else the one with most leaks; with its number from 1.
 pub(crate) fn typical(variant: &Variant) -> Option<(usize, &Trial)> {
     let mut loaded: Vec<(usize, &Trial, f64)> = Vec::new();

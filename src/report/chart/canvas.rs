@@ -21,9 +21,14 @@ const FONT: &str = "-apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Helvet
 /// plotters counts whole pixels: drawn this much larger and shown this much smaller, lines are smooth.
 const FINE: f64 = 4.0;
 
+/// The lengths of a dash and of the gap after it.
+const DASH: f64 = 6.0;
+const GAP: f64 = 5.0;
+
 /// A mark in the legend.
 pub(super) enum Key {
     Line(RGBColor),
+    Dashes(RGBColor),
     Box(RGBColor, f64),
     Tick(RGBColor),
     Ring(RGBColor),
@@ -67,14 +72,25 @@ impl Canvas<'_> {
         let _ = self.backend.draw_path(points.iter().copied().map(fine), &pen(color, 1.0, width));
     }
 
-    /// A horizontal or slanted line of dashes.
-    pub(super) fn dashes(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor, width: f64) {
-        let length = (to.0 - from.0).hypot(to.1 - from.1);
-        let along = |at: f64| (from.0 + (to.0 - from.0) * at / length, from.1 + (to.1 - from.1) * at / length);
-        let mut start = 0.0;
-        while start < length {
-            self.line(along(start), along((start + 6.0).min(length)), color, width);
-            start += 10.0;
+    /// A path of dashes.
+    pub(super) fn dashes(&mut self, points: &[(f64, f64)], color: RGBColor, width: f64) {
+        let mut walked = 0.0;
+        for pair in points.windows(2) {
+            let [from, to] = [pair[0], pair[1]];
+            let length = (to.0 - from.0).hypot(to.1 - from.1);
+            let along = |at: f64| (from.0 + (to.0 - from.0) * at / length, from.1 + (to.1 - from.1) * at / length);
+            let mut at = 0.0;
+            while at < length {
+                let phase = (walked + at) % (DASH + GAP);
+                let (drawn, left) = if phase < DASH { (true, DASH - phase) } else { (false, DASH + GAP - phase) };
+                // A floor, so that rounding cannot make a step of nothing.
+                let next = (at + left.max(0.01)).min(length);
+                if drawn {
+                    self.line(along(at), along(next), color, width);
+                }
+                at = next;
+            }
+            walked += length;
         }
     }
 
@@ -155,6 +171,7 @@ impl Canvas<'_> {
         let middle = (x + 12.0, y);
         match key {
             Key::Line(color) => self.line((x, y), (x + 20.0, y), *color, 2.5),
+            Key::Dashes(color) => self.dashes(&[(x, y), (x + 20.0, y)], *color, 2.5),
             Key::Box(color, alpha) => self.area((x + 4.0, y - 6.0), (x + 20.0, y + 6.0), *color, *alpha),
             Key::Tick(color) => self.line((x + 14.0, y - 7.0), (x + 14.0, y + 7.0), *color, 2.0),
             Key::Ring(color) => self.dot(middle, 4.0, *color, false),

@@ -25,11 +25,11 @@ pub(crate) fn latency(load: &Load, title: &str) -> Option<String> {
     Some(sheet(WIDTH, HEIGHT, title, |canvas| {
         frame.axes(canvas);
         frame.never_answered(canvas, &latencies);
-        frame.curve(canvas, &latencies, BLUE, 3.0);
-        let mut keys = vec![(Key::Line(BLUE), "latency (from the intended send)")];
+        canvas.path(&frame.curve(&latencies), BLUE, 4.0);
+        let mut keys = vec![(Key::Line(BLUE), "latency (from when it was due)")];
         if let Some(service_times) = &service_times {
-            frame.curve(canvas, service_times, ORANGE, 1.5);
-            keys.push((Key::Line(ORANGE), "service time (from the send)"));
+            canvas.dashes(&frame.curve(service_times), ORANGE, 2.5);
+            keys.push((Key::Dashes(ORANGE), "service time (from the send)"));
         }
         canvas.legend(44.0, RIGHT, &keys);
     }))
@@ -86,41 +86,44 @@ impl Frame {
         canvas.upwards((20.0, (TOP + BOTTOM) / 2.0), "time to the whole answer", 12.0);
     }
 
-    /// The part of the axis where a quantile falls among the unanswered: hatched above what is known of it.
+    /// The part of the axis where a quantile falls among the unanswered: hatched, with what is known of it as dashes.
     fn never_answered(&self, canvas: &mut Canvas<'_>, latencies: &Latencies) {
         let (all, answered) = (latencies.len(), latencies.answered_len());
-        let Some(Quantile::AtLeast(bound)) = latencies.max() else { return };
+        if answered == all {
+            return;
+        }
         let left = self.x.at(depth_of_rank(answered + 1, all));
-        let y = self.y.at(bound as f64 / 1e9);
         canvas.area((left, TOP), (RIGHT, BOTTOM), GREY, 0.18);
         canvas.hatch((left, TOP), (RIGHT, BOTTOM), RGBColor(203, 207, 213));
         canvas.line((left, TOP), (left, BOTTOM), GREY, 1.0);
-        canvas.dashes((left, y), (RIGHT, y), BLUE, 2.0);
-        let lines = [
-            format!("never answered: longer than {}", crate::units::show_time(bound as f64 / 1e9)),
-            format!("{} of all requests", show_percentage((all - answered) as f64 / all as f64)),
-        ];
-        label(canvas, &lines, (left, RIGHT), y);
+        let bounds = self.points(latencies, answered + 1, all);
+        canvas.dashes(&bounds, BLUE, 2.0);
+        let share = show_percentage((all - answered) as f64 / all as f64);
+        let lines = ["never answered: longer than the dashed line".to_owned(), format!("{share} of all requests")];
+        label(canvas, &lines, (left, RIGHT), bounds.last().map_or(TOP, |last| last.1));
     }
 
-    fn curve(&self, canvas: &mut Canvas<'_>, latencies: &Latencies, color: RGBColor, width: f64) {
-        let (all, answered) = (latencies.len(), latencies.answered_len());
-        if answered == 0 {
-            return;
-        }
-        let pixel = |rank: u64| {
+    /// The answered requests.
+    fn curve(&self, latencies: &Latencies) -> Vec<(f64, f64)> {
+        let answered = latencies.answered_len();
+        if answered == 0 { Vec::new() } else { self.points(latencies, 1, answered) }
+    }
+
+    /// The line through the requests of some ranks, to the right end of the last one's stretch of the axis.
+    fn points(&self, latencies: &Latencies, first: u64, last: u64) -> Vec<(f64, f64)> {
+        let all = latencies.len();
+        let point = |rank: u64| {
             let quantile = latencies.quantile(rank as f64 / all as f64);
             let seconds = quantile.map_or(0.0, |quantile| quantile.nanos() as f64 / 1e9);
             (self.x.at(depth_of_rank(rank, all)), self.y.at(seconds))
         };
-        let last = pixel(answered);
-        let mut points = vec![pixel(1)];
-        let first = points[0];
-        refine(&pixel, all, (1, first), (answered, last), &mut points);
-        points.push(last);
-        let end = if answered == all { RIGHT } else { self.x.at(depth_of_rank(answered + 1, all)) };
-        points.push((end, last.1));
-        canvas.path(&points, color, width);
+        let (start, end) = (point(first), point(last));
+        let mut points = vec![start];
+        refine(&point, all, (first, start), (last, end), &mut points);
+        points.push(end);
+        let edge = if last == all { RIGHT } else { self.x.at(depth_of_rank(last + 1, all)) };
+        points.push((edge, end.1));
+        points
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn log_range(low: f64, high: f64) -> (f64, f64) {
     let low = if low.is_finite() && low > 0.0 { low } else { 1e-6 };
     let high = if high.is_finite() { high.max(low) } else { low };
     let (mut from, mut to) = (step_below(low / 1.05), step_above(high * 1.1));
-    if to / from < 9.0 {
+    if to / from < 3.9 {
         from = step_below(from / 1.1);
         to = step_above(to * 1.1);
     }
@@ -104,9 +104,9 @@ mod tests {
     fn ticks_are_round_numbers_that_cover_the_values() {
         assert_eq!(ticks(4_950.0, 5.0), [0.0, 1000.0, 2000.0, 3000.0, 4000.0, 5000.0]);
         assert_eq!(ticks(0.0, 5.0).last(), Some(&1.0));
-        assert_eq!(log_range(0.1, 0.11), (0.02, 0.5));
+        assert_eq!(log_range(0.1, 0.11), (0.05, 0.2));
         assert_eq!(
-            log_ticks((0.02, 0.5)).iter().map(|t| time(*t)).collect::<Vec<_>>(),
+            log_ticks((0.05, 0.2)).iter().map(|t| time(*t)).collect::<Vec<_>>(),
             ["20 ms", "50 ms", "100 ms", "200 ms", "500 ms"]
         );
     }

@@ -6,7 +6,7 @@ use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, micros, share, typical, variant_status, without_answer};
+use crate::report::words::{NONE, micros, outcome, share, typical, without_answer};
 use crate::units::{show_count, show_percentage, show_rate};
 
 use super::mark;
@@ -30,7 +30,7 @@ pub(super) fn overview(variants: &[Variant]) -> String {
             let lost = share(without_answer(load), load.started);
             [show_rate(load.throughput), micros(load.latency_us.p50), micros(load.latency_us.p99), lost]
         });
-        let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(variant_status(variant))];
+        let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant))];
         let none = || NONE.to_owned();
         let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none()]);
         table.row(cells.into_iter().chain(of_load).chain(dirty_cells(variant)));

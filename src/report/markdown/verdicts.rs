@@ -3,7 +3,7 @@
 use crate::record::Variant;
 use crate::report::escape::{cell, code_cell, inline};
 use crate::report::table::{Align::Left, Table};
-use crate::report::words::capital;
+use crate::report::words::{capital, status};
 
 use super::{Place, mark};
 
@@ -13,7 +13,7 @@ pub(super) fn verdicts(variant: &Variant, place: &Place) -> String {
     for verdict in &variant.verdicts {
         let evidence = verdict.evidence.as_deref().map(cell).unwrap_or_default();
         table.row([
-            mark(verdict.status),
+            mark(status(verdict.status)),
             code_cell(&verdict.rule),
             cell(&verdict.expected),
             cell(&verdict.observed),
