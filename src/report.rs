@@ -1,17 +1,29 @@
-//! To come.
+//! Reports: each a pure function of a [`Record`]; no file, no clock, no environment.
+
+mod chart;
+mod escape;
+mod markdown;
+mod sentence;
+mod table;
+pub mod terminal;
+mod words;
+
 use crate::record::Record;
+
+/// `report.md` and the pictures that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub markdown: String,
+    /// File name (safe, ends in `.svg`) and content, to be written beside `report.md`.
     pub files: Vec<(String, String)>,
 }
-pub fn render(_record: &Record) -> Page {
-    Page { markdown: String::new(), files: Vec::new() }
+
+/// The report as markdown, with its charts.
+pub fn render(record: &Record) -> Page {
+    markdown::page(record)
 }
-pub fn answer(_record: &Record) -> String {
-    String::new()
-}
-pub mod terminal {
-    pub fn summary(record: &super::Record, _width: usize, _color: bool) -> String {
-        serde_json::to_string_pretty(record).unwrap_or_default()
-    }
+
+/// The verdict and why, with the decisive numbers: one line of plain text, without control characters.
+pub fn answer(record: &Record) -> String {
+    sentence::answer(record)
 }

@@ -1,0 +1,13 @@
+//! The pictures of a report, as SVG.
+
+mod canvas;
+mod latency;
+mod leak;
+mod overview;
+mod scale;
+mod throughput;
+
+pub(crate) use latency::latency;
+pub(crate) use leak::leak;
+pub(crate) use overview::overview;
+pub(crate) use throughput::throughput;

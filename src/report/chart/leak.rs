@@ -1,0 +1,125 @@
+//! One round of a dirty check as a picture of bars: whose request ran when, and whose data went where.
+
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::HPos;
+
+use crate::record::{Leak, Witness};
+use crate::report::escape::clip;
+use crate::report::sentence::overlap_ms;
+use crate::report::words::{millis, short_millis};
+
+use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
+use super::scale::{Scale, number, ticks};
+
+const WIDTH: f64 = 800.0;
+const LEFT: f64 = 170.0;
+const RIGHT: f64 = 770.0;
+const TOP: f64 = 84.0;
+const ROW: f64 = 30.0;
+
+/// The most bystanders that are drawn.
+const BYSTANDERS: usize = 8;
+
+/// Draws a leak's witnesses: the victim on top, the source below it, then who else was there.
+pub(crate) fn leak(leak: &Leak, title: &str) -> String {
+    let (others, left_out) = bystanders(leak);
+    let mut rows = vec![Row { witness: &leak.victim, part: "victim", color: BLUE, alpha: 0.85 }];
+    rows.extend(leak.source.as_ref().map(|witness| Row { witness, part: "source", color: VERMILLION, alpha: 0.9 }));
+    rows.extend(others.into_iter().map(|witness| Row { witness, part: "", color: GREY, alpha: 0.55 }));
+    let bottom = TOP + ROW * rows.len() as f64 + 6.0;
+    let end = rows.iter().map(|row| row.witness.done_ms).filter(|ms| ms.is_finite()).fold(1.0, f64::max);
+    let start = rows.iter().map(|row| row.witness.sent_ms).filter(|ms| ms.is_finite()).fold(0.0, f64::min);
+    // Room for the last bar's times.
+    let x = Scale::linear((start, end + (end - start) * 0.17), (LEFT, RIGHT));
+    sheet(WIDTH, bottom + if left_out > 0 { 74.0 } else { 52.0 }, title, |canvas| {
+        axis(canvas, x, end, bottom);
+        overlap(canvas, leak, x, bottom);
+        for (index, row) in rows.iter().enumerate() {
+            bar(canvas, row, x, TOP + ROW * (index as f64 + 0.5));
+        }
+        if left_out > 0 {
+            let text = format!("and {left_out} more requests of this round, not drawn");
+            canvas.text((16.0, bottom + 60.0), &text, 12.0, MUTED, HPos::Left);
+        }
+        legend(canvas, leak.source.is_some());
+    })
+}
+
+struct Row<'a> {
+    witness: &'a Witness,
+    part: &'static str,
+    color: RGBColor,
+    alpha: f64,
+}
+
+/// Those nearest in time to the source, in the order in which they were sent; and how many are left out.
+fn bystanders(leak: &Leak) -> (Vec<&Witness>, usize) {
+    let center = leak.source.as_ref().unwrap_or(&leak.victim).sent_ms;
+    let mut all: Vec<&Witness> = leak.bystanders.iter().collect();
+    all.sort_by(|a, b| (a.sent_ms - center).abs().total_cmp(&(b.sent_ms - center).abs()));
+    let left_out = all.len().saturating_sub(BYSTANDERS);
+    all.truncate(BYSTANDERS);
+    all.sort_by(|a, b| a.sent_ms.total_cmp(&b.sent_ms));
+    (all, left_out)
+}
+
+fn axis(canvas: &mut Canvas<'_>, x: Scale, end: f64, bottom: f64) {
+    for tick in ticks(end, 8.0).into_iter().filter(|tick| *tick <= end * 1.1) {
+        canvas.line((x.at(tick), TOP), (x.at(tick), bottom), GRID, 1.0);
+        canvas.text((x.at(tick), bottom + 14.0), &number(tick), 12.0, MUTED, HPos::Center);
+    }
+    canvas.line((LEFT, bottom), (RIGHT, bottom), GREY, 1.0);
+    canvas.text(
+        ((LEFT + RIGHT) / 2.0, bottom + 34.0),
+        "milliseconds from the start of the round",
+        12.0,
+        MUTED,
+        HPos::Center,
+    );
+}
+
+/// Shades the time in which victim and source were both handled.
+fn overlap(canvas: &mut Canvas<'_>, leak: &Leak, x: Scale, bottom: f64) {
+    let Some((from, to)) = leak.source.as_ref().and_then(|source| overlap_ms(&leak.victim, source)) else { return };
+    let (left, right) = (x.at(from), x.at(to).max(x.at(from) + 2.0));
+    canvas.area((left, TOP - 4.0), (right, bottom), VERMILLION, 0.13);
+    let text = format!("both in flight for {}", millis(to - from));
+    let half = text_width(&text, 12.0) / 2.0;
+    let middle = ((left + right) / 2.0).clamp(LEFT + half, RIGHT - half);
+    canvas.text((middle, TOP - 13.0), &text, 12.0, VERMILLION, HPos::Center);
+}
+
+fn bar(canvas: &mut Canvas<'_>, row: &Row<'_>, x: Scale, y: f64) {
+    let witness = row.witness;
+    let (left, right) = (x.at(witness.sent_ms), x.at(witness.done_ms).max(x.at(witness.sent_ms) + 3.0));
+    let ink = if row.part.is_empty() { MUTED } else { INK };
+    let label = match row.part {
+        "" => format!("#{} {}", witness.request, clip(&witness.role, 14)),
+        part => format!("#{} {} ({part})", witness.request, clip(&witness.role, 10)),
+    };
+    canvas.text((LEFT - 12.0, y), &label, 12.5, ink, HPos::Right);
+    canvas.area((left, y - 9.0), (right, y + 9.0), row.color, row.alpha);
+    canvas.line((left, y - 12.0), (left, y + 12.0), ink, 2.0);
+    if let Some(first_byte) = witness.first_byte_ms {
+        canvas.dot((x.at(first_byte), y), 4.0, ink, false);
+    }
+    canvas.dot((right, y), 3.5, ink, true);
+    let times = format!("+{} to +{} ms", short_millis(witness.sent_ms), short_millis(witness.done_ms));
+    let fits = right + 10.0 + text_width(&times, 11.5) <= WIDTH - 4.0;
+    if fits {
+        canvas.text((right + 10.0, y), &times, 11.5, ink, HPos::Left);
+    } else {
+        canvas.text((left - 6.0, y), &times, 11.5, ink, HPos::Right);
+    }
+}
+
+fn legend(canvas: &mut Canvas<'_>, with_source: bool) {
+    let mut keys = vec![(Key::Box(BLUE, 0.85), "victim: its response leaked")];
+    if with_source {
+        keys.push((Key::Box(VERMILLION, 0.9), "source: its canary turned up"));
+    }
+    keys.push((Key::Tick(INK), "sent"));
+    keys.push((Key::Ring(INK), "first byte"));
+    keys.push((Key::Dot(INK), "done"));
+    canvas.legend(46.0, RIGHT, &keys);
+}

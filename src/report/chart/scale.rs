@@ -1,0 +1,121 @@
+//! Where values lie on an axis, and which of them get a label. Pure numbers.
+
+/// Maps a range of values onto a range of pixels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    from: f64,
+    to: f64,
+    start: f64,
+    end: f64,
+    logarithmic: bool,
+}
+
+impl Scale {
+    pub(super) fn linear(values: (f64, f64), pixels: (f64, f64)) -> Self {
+        Scale { from: values.0, to: values.1, start: pixels.0, end: pixels.1, logarithmic: false }
+    }
+
+    /// Both values must be above zero.
+    pub(super) fn logarithmic(values: (f64, f64), pixels: (f64, f64)) -> Self {
+        Scale { from: values.0.ln(), to: values.1.ln(), start: pixels.0, end: pixels.1, logarithmic: true }
+    }
+
+    /// The pixel of a value; values outside of the range lie on its edge.
+    pub(super) fn at(&self, value: f64) -> f64 {
+        let value = if self.logarithmic { value.max(f64::MIN_POSITIVE).ln() } else { value };
+        let along = if self.to > self.from { (value - self.from) / (self.to - self.from) } else { 0.0 };
+        self.start + along.clamp(0.0, 1.0) * (self.end - self.start)
+    }
+}
+
+/// The neighbours in 1, 2, 5, 10, 20, 50, ...: the largest step up to `value`.
+fn step_below(value: f64) -> f64 {
+    let decade = 10f64.powf(value.log10().floor());
+    [5.0, 2.0, 1.0].into_iter().map(|step| step * decade).find(|step| *step <= value * (1.0 + 1e-9)).unwrap_or(decade)
+}
+
+fn step_above(value: f64) -> f64 {
+    let decade = 10f64.powf(value.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|step| step * decade)
+        .find(|step| *step >= value * (1.0 - 1e-9))
+        .unwrap_or(decade * 10.0)
+}
+
+/// A range on steps that holds both values with some room, and is wide enough for flat lines to look flat.
+pub(super) fn log_range(low: f64, high: f64) -> (f64, f64) {
+    let low = if low.is_finite() && low > 0.0 { low } else { 1e-6 };
+    let high = if high.is_finite() { high.max(low) } else { low };
+    let (mut from, mut to) = (step_below(low / 1.05), step_above(high * 1.1));
+    if to / from < 3.9 {
+        from = step_below(from / 1.1);
+        to = step_above(to * 1.1);
+    }
+    (from, to)
+}
+
+/// Labelled values of a logarithmic axis: 1, 2, 5 over few decades, 1 over many.
+pub(super) fn log_ticks((from, to): (f64, f64)) -> Vec<f64> {
+    let decades = (to / from).log10();
+    let steps: &[f64] = if decades > 3.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let skip = if decades > 9.0 { 2 } else { 1 };
+    let first = from.log10().floor() as i32;
+    let last = to.log10().ceil() as i32;
+    (first..=last)
+        .step_by(skip)
+        .flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)))
+        .filter(|tick| (from * (1.0 - 1e-9)..=to * (1.0 + 1e-9)).contains(tick))
+        .collect()
+}
+
+/// Labelled values of an axis from 0: about `about` of them, the last at or above `to`.
+pub(super) fn ticks(to: f64, about: f64) -> Vec<f64> {
+    let to = if to.is_finite() && to > 0.0 { to } else { 1.0 };
+    let step = step_above(to / about);
+    let count = (to / step - 1e-9).ceil().clamp(1.0, 100.0) as usize;
+    (0..=count).map(|n| n as f64 * step).collect()
+}
+
+/// A tick's number as short as it can be: `0.5`, `20`, `1,000`.
+pub(super) fn number(value: f64) -> String {
+    if value >= 1000.0 {
+        return crate::units::show_count(value.round() as u64);
+    }
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A tick of a time axis in seconds: `500 us`, `20 ms`, `1 s`.
+pub(super) fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.9999e-6 => format!("{} ns", number((s * 1e9).round())),
+        s if s < 0.9999e-3 => format!("{} µs", number((s * 1e6).round())),
+        s if s < 0.9999 => format!("{} ms", number((s * 1e3).round())),
+        s => format!("{} s", number(s.round())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_numbers_that_cover_the_values() {
+        assert_eq!(ticks(4_950.0, 5.0), [0.0, 1000.0, 2000.0, 3000.0, 4000.0, 5000.0]);
+        assert_eq!(ticks(0.0, 5.0).last(), Some(&1.0));
+        assert_eq!(log_range(0.1, 0.11), (0.05, 0.2));
+        assert_eq!(
+            log_ticks((0.05, 0.2)).iter().map(|t| time(*t)).collect::<Vec<_>>(),
+            ["20 ms", "50 ms", "100 ms", "200 ms", "500 ms"]
+        );
+    }
+
+    #[test]
+    fn nonsense_has_a_range_too() {
+        for (low, high) in [(f64::NAN, 1.0), (0.0, 0.0), (-1.0, f64::INFINITY)] {
+            let (from, to) = log_range(low, high);
+            assert!(from > 0.0 && to > from && to.is_finite(), "{from} {to}");
+        }
+    }
+}

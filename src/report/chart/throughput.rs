@@ -1,0 +1,93 @@
+//! What came back in each second of the load: answers, and requests that failed.
+
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::HPos;
+
+use crate::record::{Load, Second};
+
+use super::canvas::{BLUE, Canvas, GREY, GRID, Key, MUTED, ORANGE, VERMILLION, sheet};
+use super::scale::{Scale, number, ticks};
+
+const WIDTH: f64 = 800.0;
+const HEIGHT: f64 = 320.0;
+const LEFT: f64 = 76.0;
+const RIGHT: f64 = 776.0;
+const TOP: f64 = 62.0;
+const BOTTOM: f64 = 268.0;
+
+/// The most steps that are told apart; more seconds are drawn in groups.
+const STEPS: usize = 350;
+
+/// Draws the timeline; `None` without one.
+pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
+    let rows = grouped(&load.timeline);
+    let end = rows.last().map(|row| row.t_s + row.length_s).filter(|end| *end > 0.0 && end.is_finite())?;
+    let series = [
+        (VERMILLION, "no answer: timeouts and other failures", rates(&rows, |row| row.failed)),
+        (ORANGE, "answers with a status of 400 or above", rates(&rows, |row| row.error_status)),
+        (BLUE, "answers", rates(&rows, |row| row.completed)),
+    ];
+    let highest = series.iter().flat_map(|(_, _, rates)| rates).fold(0.0, |a: f64, b| a.max(*b));
+    let y_ticks = ticks(highest * 1.05, 5.0);
+    let y = Scale::linear((0.0, y_ticks.last().copied().unwrap_or(1.0)), (BOTTOM, TOP));
+    let x = Scale::linear((0.0, end), (LEFT, RIGHT));
+    Some(sheet(WIDTH, HEIGHT, title, |canvas| {
+        axes(canvas, (x, end), (y, &y_ticks));
+        let mut keys = Vec::new();
+        for (color, name, rates) in &series {
+            let answers = *name == "answers";
+            if answers || rates.iter().any(|rate| *rate > 0.0) {
+                steps(canvas, &rows, rates, (x, y), *color, answers);
+                keys.push((Key::Line(*color), *name));
+            }
+        }
+        keys.reverse();
+        canvas.legend(44.0, RIGHT, &keys);
+    }))
+}
+
+fn axes(canvas: &mut Canvas<'_>, (x, end): (Scale, f64), (y, y_ticks): (Scale, &[f64])) {
+    for tick in y_ticks {
+        canvas.line((LEFT, y.at(*tick)), (RIGHT, y.at(*tick)), GRID, 1.0);
+        canvas.text((LEFT - 8.0, y.at(*tick)), &number(*tick), 12.0, MUTED, HPos::Right);
+    }
+    for tick in ticks(end, 10.0).into_iter().filter(|tick| *tick <= end * 1.0001) {
+        canvas.line((x.at(tick), BOTTOM), (x.at(tick), BOTTOM + 4.0), GREY, 1.0);
+        canvas.text((x.at(tick), BOTTOM + 15.0), &number(tick), 12.0, MUTED, HPos::Center);
+    }
+    canvas.line((LEFT, BOTTOM), (RIGHT, BOTTOM), GREY, 1.0);
+    canvas.text(((LEFT + RIGHT) / 2.0, BOTTOM + 36.0), "seconds from the start of the load", 12.0, MUTED, HPos::Center);
+    canvas.upwards((20.0, (TOP + BOTTOM) / 2.0), "requests per second", 12.0);
+}
+
+fn steps(canvas: &mut Canvas<'_>, rows: &[Second], rates: &[f64], (x, y): (Scale, Scale), color: RGBColor, fill: bool) {
+    let mut points = Vec::with_capacity(rows.len() * 2);
+    for (row, rate) in rows.iter().zip(rates) {
+        points.push((x.at(row.t_s), y.at(*rate)));
+        points.push((x.at(row.t_s + row.length_s), y.at(*rate)));
+    }
+    if fill && let (Some(first), Some(last)) = (points.first(), points.last()) {
+        let closed: Vec<_> = [(first.0, BOTTOM)].into_iter().chain(points.clone()).chain([(last.0, BOTTOM)]).collect();
+        canvas.polygon(&closed, color, 0.12);
+    }
+    canvas.path(&points, color, 2.5);
+}
+
+fn rates(rows: &[Second], count: impl Fn(&Second) -> u64) -> Vec<f64> {
+    rows.iter().map(|row| if row.length_s > 0.0 { count(row) as f64 / row.length_s } else { 0.0 }).collect()
+}
+
+/// Joins neighbours until there are few enough to draw.
+fn grouped(timeline: &[Second]) -> Vec<Second> {
+    let size = timeline.len().div_ceil(STEPS).max(1);
+    let join = |rows: &[Second]| Second {
+        t_s: rows[0].t_s,
+        length_s: rows.iter().map(|row| row.length_s).sum(),
+        completed: rows.iter().map(|row| row.completed).sum(),
+        failed: rows.iter().map(|row| row.failed).sum(),
+        error_status: rows.iter().map(|row| row.error_status).sum(),
+        ..Second::default()
+    };
+    // `chunks` yields no empty slice.
+    timeline.chunks(size).map(join).collect()
+}

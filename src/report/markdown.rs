@@ -1,0 +1,170 @@
+//! `report.md`: first the answer, then the picture, then tables, then evidence, then how to reproduce.
+
+mod dirty;
+mod evidence;
+mod load;
+mod overview;
+mod reproduce;
+mod server;
+mod verdicts;
+
+use crate::record::{Leak, Record, Variant};
+
+use super::Page;
+use super::chart;
+use super::escape::{code, fence, inline};
+use super::sentence;
+use super::words::{capital, count, outcome, status, typical};
+
+/// The most leaks of a variant that get a block of their own.
+const LEAKS_SHOWN: usize = 5;
+
+pub(crate) fn page(record: &Record) -> Page {
+    let mut page = Page { markdown: head(record), files: Vec::new() };
+    match record.variants.as_slice() {
+        [] => {}
+        [variant] => section(&mut page, variant, &Place { level: 2, suffix: String::new() }),
+        variants => {
+            if let Some(svg) = chart::overview(variants) {
+                show(&mut page, "overview.svg".to_owned(), "Throughput and latency by variant", svg);
+            }
+            page.markdown += &overview::overview(variants);
+            for (index, variant) in variants.iter().enumerate() {
+                let number = index + 1;
+                let state = outcome(variant);
+                page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
+                section(&mut page, variant, &Place { level: 3, suffix: format!("-{number}") });
+            }
+        }
+    }
+    page.markdown += &reproduce::reproduce(record);
+    let trimmed = page.markdown.trim_end().len();
+    page.markdown.truncate(trimmed);
+    page.markdown.push('\n');
+    page
+}
+
+/// Where a variant's section stands on the page.
+struct Place {
+    /// Of its headings.
+    level: usize,
+    /// What its files' names end in, before `.svg`.
+    suffix: String,
+}
+
+impl Place {
+    fn heading(&self, text: &str) -> String {
+        format!("{} {text}\n\n", "#".repeat(self.level))
+    }
+
+    fn deeper(&self) -> Place {
+        Place { level: self.level + 1, suffix: self.suffix.clone() }
+    }
+}
+
+fn head(record: &Record) -> String {
+    let state = status(record.status);
+    let answer = sentence::answer(record);
+    let reason = answer.split_once(": ").map_or("", |(_, reason)| reason);
+    let mut out = format!("# {}: {state}\n\n", inline(&record.scenario.name));
+    out += &format!("**{}.** {}\n\n", capital(state), inline(&capital(reason)));
+    if let Some(about) = record.scenario.about.as_ref().filter(|about| !about.trim().is_empty()) {
+        out += &format!("The scenario: {}\n\n", inline(about));
+    }
+    out
+}
+
+fn section(page: &mut Page, variant: &Variant, place: &Place) {
+    page.markdown +=
+        &format!("Server: {}. {}\n\n", inline(variant.server.trim_end_matches('.')), load::what_was_sent(variant));
+    page.markdown += &what_happened(variant, place);
+    pictures(page, variant, place);
+    page.markdown += &verdicts::verdicts(variant, place);
+    page.markdown += &load::load(variant, place);
+    page.markdown += &dirty::dirty(variant, place);
+    evidence(page, variant, place);
+    page.markdown += &server::server(variant, place);
+    page.markdown += &verdicts::caveats(variant, place);
+}
+
+/// Why a trial could not run, or not to its end.
+fn what_happened(variant: &Variant, place: &Place) -> String {
+    let mut out = String::new();
+    for (index, trial) in variant.trials.iter().enumerate() {
+        let which = if variant.trials.len() > 1 { format!("Trial {}: ", index + 1) } else { String::new() };
+        if trial.interrupted {
+            out += &format!("{which}**Interrupted** by the user; what follows was measured until then.\n\n");
+        }
+        let Some(failure) = &trial.failure else { continue };
+        out += &place.heading("What happened");
+        out += &format!("{which}the run failed: {}.\n\n", inline(failure.message.trim_end_matches('.')));
+        if !failure.advice.trim().is_empty() {
+            out += &format!("What to do: {}.\n\n", inline(failure.advice.trim_end_matches('.')));
+        }
+        if !failure.log_tail.is_empty() {
+            out += &format!("The last {} of the server's log:\n\n", count(failure.log_tail.len() as u64, "line"));
+            out += &fence(&failure.log_tail, "text");
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// The charts of the trial that stands for the variant.
+fn pictures(page: &mut Page, variant: &Variant, place: &Place) {
+    let first = sentence::leaks(variant).next();
+    if let Some(leak) = first {
+        page.markdown += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
+        leak_picture(page, leak, 1, place);
+    }
+    let Some((number, trial)) = typical(variant) else { return };
+    let Some(load) = &trial.load else { return };
+    let several = variant.trials.len() > 1;
+    let of = if several { format!(" (trial {number}, the one of median throughput)") } else { String::new() };
+    let latency = chart::latency(load, &format!("Latency by percentile{of}"));
+    let throughput = chart::throughput(load, &format!("Throughput over time{of}"));
+    let drawn = [("latency", "Latency by percentile", latency), ("throughput", "Throughput over time", throughput)];
+    for (name, title, svg) in drawn {
+        if let Some(svg) = svg {
+            show(page, format!("{name}{}.svg", place.suffix), title, svg);
+        }
+    }
+}
+
+/// A block and a picture for each leak, up to a number.
+fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
+    let all = sentence::leaks(variant).count();
+    if all == 0 {
+        return;
+    }
+    page.markdown += &place.heading("Evidence");
+    for (index, leak) in sentence::leaks(variant).take(LEAKS_SHOWN).enumerate() {
+        let number = index + 1;
+        page.markdown += &evidence::found(leak, number, &place.deeper());
+        // The first one's picture is above, with the others of its kind.
+        if number > 1 {
+            leak_picture(page, leak, number, place);
+        }
+        page.markdown += &evidence::proof(leak);
+    }
+    if all > LEAKS_SHOWN {
+        let more = count((all - LEAKS_SHOWN) as u64, "more leak");
+        page.markdown += &format!("`record.json` holds the evidence of {more}.\n\n");
+    }
+}
+
+fn leak_picture(page: &mut Page, leak: &Leak, number: usize, place: &Place) {
+    let title = format!("Leak {number}: who was in flight when");
+    let svg = chart::leak(leak, &title);
+    show(page, format!("leak{}-{number}.svg", place.suffix), &title, svg);
+}
+
+fn show(page: &mut Page, name: String, title: &str, svg: String) {
+    page.markdown += &format!("![{title}]({name})\n\n");
+    page.files.push((name, svg));
+}
+
+/// A status as a table shows it: what needs attention stands out.
+fn mark(word: &str) -> String {
+    if ["passed", "no rules"].contains(&word) { word.to_owned() } else { format!("**{word}**") }
+}

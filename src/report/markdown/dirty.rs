@@ -1,0 +1,111 @@
+//! The dirty check: how many chances to leak there were, and how many did.
+
+use crate::record::{Dirty, Variant};
+use crate::report::escape::{cell, code_cell, inline};
+use crate::report::sentence;
+use crate::report::table::{
+    Align::{Left, Right},
+    Table,
+};
+use crate::report::words::{capital, count};
+use crate::units::{show_count, show_percentage, show_time};
+
+use super::Place;
+
+pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
+    let checks: Vec<(usize, &Dirty)> = variant
+        .trials
+        .iter()
+        .enumerate()
+        .filter_map(|(index, trial)| trial.dirty.as_ref().map(|dirty| (index + 1, dirty)))
+        .collect();
+    if checks.is_empty() {
+        return String::new();
+    }
+    let mut out = place.heading("Dirty check");
+    for (number, check) in &checks {
+        let which = if checks.len() > 1 { format!("Trial {number}: ") } else { String::new() };
+        let finding = sentence::dirty_fact(check);
+        out += &format!("{which}{}.\n\n", inline(&capital(finding.trim_end_matches('.'))));
+        out += &reservations(check);
+    }
+    out += &sums(&checks);
+    out += "An exposure is a chance to leak: a request that was handled while another was, or after it by the same worker. \
+            The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak.\n\n";
+    out + &triggers(&checks)
+}
+
+/// What keeps a check from a conclusion.
+fn reservations(check: &Dirty) -> String {
+    let mut out = String::new();
+    if let Some(reason) = check.inconclusive.as_ref().filter(|_| check.leaks > 0) {
+        out += &format!("Nothing more can be concluded: {}.\n\n", inline(reason.trim_end_matches('.')));
+    }
+    if !check.control.problems.is_empty() {
+        out += "Problems of the control run, in which the same requests are sent one at a time:\n\n";
+        for problem in &check.control.problems {
+            out += &format!("- **Control:** {}\n", inline(problem));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn sums(checks: &[(usize, &Dirty)]) -> String {
+    let mut table = Table::new([
+        ("trial", Right),
+        ("expected", Left),
+        ("control", Left),
+        ("time", Right),
+        ("exposures", Right),
+        ("leaks", Right),
+        ("at most leak (95 %)", Right),
+    ]);
+    for (number, check) in checks {
+        let requests = count(check.control.requests, "request");
+        let control = match check.control.problems.len() as u64 {
+            0 => format!("{requests}, clean"),
+            problems => format!("{requests}, {}", count(problems, "problem")),
+        };
+        table.row([
+            if checks.len() > 1 { number.to_string() } else { String::new() },
+            cell(&check.expect),
+            control,
+            show_time(check.duration_s),
+            show_count(check.exposures),
+            if check.leaks > 0 { format!("**{}**", show_count(check.leaks)) } else { "0".to_owned() },
+            show_percentage(check.bound),
+        ]);
+    }
+    table.without_empty_columns().markdown()
+}
+
+fn triggers(checks: &[(usize, &Dirty)]) -> String {
+    let mut table = Table::new([
+        ("trial", Right),
+        ("trigger", Left),
+        ("rounds", Right),
+        ("with a leak", Right),
+        ("requests", Right),
+        ("without answer", Right),
+        ("exposures", Right),
+        ("leaks", Right),
+        ("not exercised, as", Left),
+    ]);
+    for (number, check) in checks {
+        for (name, trigger) in &check.triggers {
+            table.row([
+                if checks.len() > 1 { number.to_string() } else { String::new() },
+                code_cell(name),
+                show_count(trigger.rounds),
+                show_count(trigger.rounds_with_leak),
+                show_count(trigger.requests),
+                show_count(trigger.failed),
+                show_count(trigger.exposures),
+                show_count(trigger.leaks),
+                trigger.not_exercised.as_deref().map(cell).unwrap_or_default(),
+            ]);
+        }
+    }
+    table.without_empty_columns().markdown()
+}

@@ -1,0 +1,155 @@
+//! The load: how long requests waited, and what came of them.
+
+use std::collections::BTreeSet;
+
+use crate::record::{Load, Quantiles, Variant};
+use crate::report::escape::{cell, code, inline};
+use crate::report::sentence;
+use crate::report::table::{
+    Align::{Left, Right},
+    Table,
+};
+use crate::report::words::{NONE, count, micros, setting, share};
+use crate::units::{show_count, show_percentage, show_rate, show_size, show_time};
+
+use super::Place;
+
+/// The loads of a variant with the numbers of their trials.
+fn loads(variant: &Variant) -> Vec<(usize, &Load)> {
+    let trials = variant.trials.iter().enumerate();
+    trials.filter_map(|(index, trial)| trial.load.as_ref().map(|load| (index + 1, load))).collect()
+}
+
+/// The load in words, for the head of a section; empty without any.
+pub(super) fn what_was_sent(variant: &Variant) -> String {
+    let Some((_, load)) = loads(variant).first().copied() else { return String::new() };
+    let trials = if variant.trials.len() > 1 {
+        format!(", {}", count(variant.trials.len() as u64, "trial"))
+    } else {
+        String::new()
+    };
+    format!(
+        "Load: {} ({}) for {}{trials}, each request {} with a timeout of {}.",
+        count(u64::from(load.concurrency), "user"),
+        inline(&format!("{} model", load.model)),
+        setting(load.planned_duration_s),
+        code(&load.request),
+        setting(load.timeout_s)
+    )
+}
+
+pub(super) fn load(variant: &Variant, place: &Place) -> String {
+    let loads = loads(variant);
+    if loads.is_empty() {
+        return String::new();
+    }
+    let mut out = place.heading("Load");
+    out += &times(&loads);
+    out += "Latency counts from the moment a request was due, service time from the moment it was sent; both to the end of the answer, \
+            and over every started request.\n\n";
+    for (number, load) in &loads {
+        if let Some(note) = sentence::unanswered_note(load) {
+            let which = if loads.len() > 1 { format!("In trial {number}: ") } else { String::new() };
+            out += &format!("{which}{}\n\n", inline(&note));
+        }
+    }
+    out += &outcomes(&loads);
+    out += &generators(&loads);
+    out
+}
+
+fn times(loads: &[(usize, &Load)]) -> String {
+    let quantiles = ["min", "mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "max"];
+    let heads = [("trial", Right), ("time", Left)].into_iter().chain(quantiles.map(|name| (name, Right)));
+    let mut table = Table::new(heads);
+    for (number, load) in loads {
+        let trial = || if loads.len() > 1 { number.to_string() } else { String::new() };
+        table.row([trial(), "latency".to_owned()].into_iter().chain(row(&load.latency_us)));
+        table.row([trial(), "service time".to_owned()].into_iter().chain(row(&load.service_time_us)));
+    }
+    table.without_empty_columns().markdown()
+}
+
+fn row(of: &Quantiles) -> [String; 9] {
+    [of.min, of.mean, of.p50, of.p75, of.p90, of.p95, of.p99, of.p999, of.max].map(micros)
+}
+
+/// What came of the requests: a row an outcome, a column a trial.
+fn outcomes(loads: &[(usize, &Load)]) -> String {
+    let names: Vec<String> = match loads {
+        [_] => vec!["requests".to_owned()],
+        several => several.iter().map(|(number, _)| format!("trial {number}")).collect(),
+    };
+    let numbers = names.iter().map(|name| (name.as_str(), Right));
+    let mut table =
+        Table::new([("outcome", Left)].into_iter().chain(numbers).chain([("share", Right), ("meaning", Left)]));
+    let mut add = |name: String, of: &dyn Fn(&Load) -> u64, meaning: &str| {
+        let counts: Vec<u64> = loads.iter().map(|(_, load)| of(load)).collect();
+        let started: u64 = loads.iter().map(|(_, load)| load.started).sum();
+        let sum: u64 = counts.iter().sum();
+        let share = share(sum, started);
+        let cells = counts.iter().map(|n| show_count(*n)).chain([share, meaning.to_owned()]);
+        table.row([name].into_iter().chain(cells));
+    };
+    add("started".to_owned(), &|load| load.started, "warm-up left out");
+    add("answered".to_owned(), &|load| load.completed, "a whole response came, whatever its status");
+    for code in keys(loads, |load| load.status.keys()) {
+        add(format!("– status {}", cell(&code)), &|load| load.status.get(&code).copied().unwrap_or(0), "");
+    }
+    add("failed".to_owned(), &|load| load.failed, "no whole response came, and none would have");
+    for kind in keys(loads, |load| load.errors.keys()) {
+        if kind != "status" {
+            let meaning = meaning(&kind, loads);
+            add(format!("– {}", cell(&kind)), &|load| load.errors.get(&kind).copied().unwrap_or(0), &meaning);
+        }
+    }
+    add("unanswered".to_owned(), &|load| load.unanswered, "still waiting when the load ended");
+    table.markdown()
+}
+
+fn keys<'a>(
+    loads: &[(usize, &'a Load)],
+    of: impl Fn(&'a Load) -> std::collections::btree_map::Keys<'a, String, u64>,
+) -> Vec<String> {
+    let all: BTreeSet<&String> = loads.iter().flat_map(|(_, load)| of(load)).collect();
+    all.into_iter().take(20).cloned().collect()
+}
+
+fn meaning(kind: &str, loads: &[(usize, &Load)]) -> String {
+    match kind {
+        "connect" => "no connection could be made".to_owned(),
+        "timeout" => {
+            let timeout = loads.first().map_or(NONE.to_owned(), |(_, load)| setting(load.timeout_s));
+            format!("no whole response within {timeout}")
+        }
+        "closed" => "the connection was closed before the response was whole".to_owned(),
+        "protocol" => "what came is not HTTP".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Throughput, and what made the load.
+fn generators(loads: &[(usize, &Load)]) -> String {
+    let mut table = Table::new([
+        ("trial", Right),
+        ("throughput", Right),
+        ("duration", Right),
+        ("received", Right),
+        ("connections opened", Right),
+        ("generator threads", Right),
+        ("busiest thread", Right),
+    ]);
+    for (number, load) in loads {
+        table.row([
+            if loads.len() > 1 { number.to_string() } else { String::new() },
+            show_rate(load.throughput),
+            show_time(load.duration_s),
+            show_size(load.bytes_received),
+            show_count(load.generator.connections_opened),
+            load.generator.threads.to_string(),
+            format!("{} of a core", show_percentage(load.generator.cpu_max)),
+        ]);
+    }
+    table.without_empty_columns().markdown()
+        + "Throughput counts answers with a status below 400 within the duration.\n\n"
+}

@@ -1,0 +1,58 @@
+//! The variants of a matrix side by side.
+
+use crate::record::Variant;
+use crate::report::escape::code_cell;
+use crate::report::table::{
+    Align::{Left, Right},
+    Table,
+};
+use crate::report::words::{NONE, micros, outcome, share, typical, without_answer};
+use crate::units::{show_count, show_percentage, show_rate};
+
+use super::mark;
+
+pub(super) fn overview(variants: &[Variant]) -> String {
+    let mut table = Table::new([
+        ("", Right),
+        ("variant", Left),
+        ("verdict", Left),
+        ("throughput", Right),
+        ("p50", Right),
+        ("p99", Right),
+        ("never answered", Right),
+        ("leaks", Right),
+        ("exposures", Right),
+        ("at most leak (95 %)", Right),
+    ]);
+    for (index, variant) in variants.iter().enumerate() {
+        let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
+        let of_load = load.map(|load| {
+            let lost = share(without_answer(load), load.started);
+            [show_rate(load.throughput), micros(load.latency_us.p50), micros(load.latency_us.p99), lost]
+        });
+        let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant))];
+        let none = || NONE.to_owned();
+        let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none()]);
+        table.row(cells.into_iter().chain(of_load).chain(dirty_cells(variant)));
+    }
+    let several = variants.iter().any(|variant| variant.trials.len() > 1);
+    let note = "Of several trials, the one of median throughput stands for its variant; leaks and exposures are those of all.\n\n";
+    let mut out = "## Overview\n\n".to_owned() + &table.without_empty_columns().markdown();
+    if several {
+        out += note;
+    }
+    out
+}
+
+/// Leaks, exposures and bound over all trials of a variant; the bound is the weakest of its trials.
+fn dirty_cells(variant: &Variant) -> [String; 3] {
+    let all: Vec<_> = variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).collect();
+    if all.is_empty() {
+        return [NONE.to_owned(), NONE.to_owned(), NONE.to_owned()];
+    }
+    let leaks: u64 = all.iter().map(|dirty| dirty.leaks).sum();
+    let exposures: u64 = all.iter().map(|dirty| dirty.exposures).sum();
+    let bound = all.iter().map(|dirty| dirty.bound).fold(0.0, f64::max);
+    let leaks = if leaks > 0 { format!("**{}**", show_count(leaks)) } else { "0".to_owned() };
+    [leaks, show_count(exposures), show_percentage(bound)]
+}

@@ -1,0 +1,40 @@
+//! What was asserted, and reasons to trust a number less.
+
+use crate::record::Variant;
+use crate::report::escape::{cell, code_cell, inline};
+use crate::report::table::{Align::Left, Table};
+use crate::report::words::{capital, status};
+
+use super::{Place, mark};
+
+pub(super) fn verdicts(variant: &Variant, place: &Place) -> String {
+    let mut table =
+        Table::new([("verdict", Left), ("rule", Left), ("expected", Left), ("observed", Left), ("evidence", Left)]);
+    for verdict in &variant.verdicts {
+        let evidence = verdict.evidence.as_deref().map(cell).unwrap_or_default();
+        table.row([
+            mark(status(verdict.status)),
+            code_cell(&verdict.rule),
+            cell(&verdict.expected),
+            cell(&verdict.observed),
+            evidence,
+        ]);
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    place.heading("Verdicts") + &table.without_empty_columns().markdown()
+}
+
+pub(super) fn caveats(variant: &Variant, place: &Place) -> String {
+    if variant.caveats.is_empty() {
+        return String::new();
+    }
+    let mut out = place.heading("Caveats");
+    out += "Reasons to trust a number less, and what to do about them:\n\n";
+    for caveat in &variant.caveats {
+        let sentence = |text: &str| inline(&capital(text.trim().trim_end_matches('.')));
+        out += &format!("- **Caveat:** {}. {}.\n", sentence(&caveat.message), sentence(&caveat.advice));
+    }
+    out + "\n"
+}

@@ -1,0 +1,286 @@
+//! Findings as sentences, in plain text.
+
+use crate::record::{Dirty, Leak, LeakClass, Load, Micros, Record, Status, Trial, Variant, Verdict, Witness};
+use crate::units::{show_count, show_percentage, show_rate, show_time};
+
+use super::escape::{clean, clip};
+use super::words::{capital, count, list, micros, millis, short_list, status, typical, variant_status, without_answer};
+
+/// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
+pub(crate) fn answer(record: &Record) -> String {
+    let reasons: Vec<String> = reasons(record).iter().map(|sentence| clean(sentence).trim().to_owned()).collect();
+    let reasons: Vec<&str> = reasons.iter().map(String::as_str).filter(|reason| !reason.is_empty()).collect();
+    let sentence = |(index, reason): (usize, &&str)| {
+        let reason = reason.trim_end_matches('.');
+        if index == 0 { format!("{reason}.") } else { format!("{}.", capital(reason)) }
+    };
+    let sentences: Vec<String> = reasons.iter().enumerate().map(sentence).collect();
+    let text = format!("{}: {}", capital(status(record.status)), sentences.join(" "));
+    text.trim_end_matches([':', ' ']).to_owned()
+}
+
+/// The parts of [`answer`], without capitals and full stops.
+fn reasons(record: &Record) -> Vec<String> {
+    match (record.status, record.variants.as_slice()) {
+        (Status::CouldNotRun, variants) => vec![could_not_run(variants)],
+        (Status::Interrupted, variants) => {
+            let measured = variants.iter().find(|variant| !facts(variant).is_empty());
+            let mut all = vec!["ended by the user, so the figures cover only what was measured until then".to_owned()];
+            all.extend(measured.map(facts).unwrap_or_default());
+            all
+        }
+        (_, []) => vec!["nothing was measured; the record holds no variant".to_owned()],
+        (_, [variant]) if variant.trials.is_empty() => {
+            vec!["nothing was measured; the record holds no trial".to_owned()]
+        }
+        (_, [variant]) => why(variant).into_iter().chain(facts(variant)).collect(),
+        (_, variants) => over_variants(record.status, variants),
+    }
+}
+
+fn could_not_run(variants: &[Variant]) -> String {
+    let failed = variants.iter().find_map(|variant| {
+        let failure = variant.trials.iter().find_map(|trial| trial.failure.as_ref());
+        failure.map(|failure| (variant, failure.message.clone()))
+    });
+    match failed {
+        Some((variant, message)) if variants.len() > 1 => format!("{message} (in {})", clip(&variant.name, 80)),
+        Some((_, message)) => message,
+        None => "no trial of this scenario was run".to_owned(),
+    }
+}
+
+/// Why a variant's verdict is as it is, where its facts do not say so themselves.
+fn why(variant: &Variant) -> Option<String> {
+    let with =
+        |wanted: Status| variant.verdicts.iter().filter(move |verdict| verdict.status == wanted).collect::<Vec<_>>();
+    let (failed, open) = (with(Status::Failed), with(Status::Inconclusive));
+    let others =
+        |n: usize| if n > 1 { format!("; nor do {}", count(n as u64 - 1, "other rule")) } else { String::new() };
+    match (failed.first(), open.first()) {
+        (Some(first), _) => Some(broken(first) + &others(failed.len())),
+        (None, Some(first)) => Some(format!("{} cannot be judged: {}", first.rule, first.observed)),
+        (None, None) => match variant.verdicts.as_slice() {
+            [] => Some("no rule was set".to_owned()),
+            [one] if one.rule.contains("dirty.expect") && one.rule.contains("\"dirty\"") => {
+                Some("the leak shows, as expected".to_owned())
+            }
+            [one] => Some(format!("{} holds", one.rule)),
+            [_, _] => Some("both rules hold".to_owned()),
+            all => Some(format!("all {} rules hold", all.len())),
+        },
+    }
+}
+
+fn broken(verdict: &Verdict) -> String {
+    match verdict.rule.contains("dirty.expect") {
+        true => format!("expected {}, observed {}", verdict.expected, verdict.observed),
+        false => format!("{} does not hold, observed {}", verdict.rule, verdict.observed),
+    }
+}
+
+/// What a variant showed: its load, its dirty check.
+fn facts(variant: &Variant) -> Vec<String> {
+    let trials = || variant.trials.iter();
+    let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref()).map(load_fact);
+    let worst = trials()
+        .filter_map(|trial| trial.dirty.as_ref())
+        .max_by_key(|dirty| (dirty.inconclusive.is_some(), dirty.leaks));
+    load.into_iter().chain(worst.map(dirty_fact)).collect()
+}
+
+fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
+    let came_out = |wanted: Status| variants.iter().filter(move |variant| variant_status(variant) == wanted);
+    let with_verdicts = variants.iter().any(|variant| !variant.verdicts.is_empty());
+    let mut all = Vec::new();
+    if overall != Status::Passed {
+        let culprits: Vec<&Variant> = came_out(overall).collect();
+        if !culprits.is_empty() {
+            all.push(format!("{} of {} came out so", culprits.len(), count(variants.len() as u64, "variant")));
+        }
+        all.extend(culprits.first().map(|variant| {
+            let reason = why(variant).or_else(|| facts(variant).first().cloned()).unwrap_or_default();
+            format!("in {}: {reason}", clip(&variant.name, 80))
+        }));
+    } else if with_verdicts {
+        all.push(format!("every rule holds in all {}", count(variants.len() as u64, "variant")));
+    } else {
+        all.push("no rule was set".to_owned());
+    }
+    all.into_iter().chain(throughput_range(variants)).chain(exposures_over(variants)).collect()
+}
+
+fn throughput_range(variants: &[Variant]) -> Option<String> {
+    let throughput = |variant: &Variant| typical(variant)?.1.load.as_ref().map(|load| load.throughput);
+    let mut rates: Vec<(f64, &str)> = Vec::new();
+    rates.extend(variants.iter().filter_map(|variant| throughput(variant).map(|rate| (rate, variant.name.as_str()))));
+    rates.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ((low, slowest), (high, fastest)) = (rates.first()?, rates.last()?);
+    if rates.len() < 2 {
+        return None;
+    }
+    let [slowest, fastest] = [slowest, fastest].map(|name| clip(name, 80));
+    Some(format!("throughput goes from {} ({slowest}) to {} ({fastest})", show_rate(*low), show_rate(*high)))
+}
+
+fn exposures_over(variants: &[Variant]) -> Option<String> {
+    let of = |variant: &Variant| variant.trials.iter().filter_map(|trial| trial.dirty.clone()).collect::<Vec<Dirty>>();
+    let all: Vec<Dirty> = variants.iter().flat_map(of).collect();
+    let leaks: u64 = all.iter().map(|dirty| dirty.leaks).sum();
+    let exposures: u64 = all.iter().map(|dirty| dirty.exposures).sum();
+    let bound = all.iter().map(|dirty| dirty.bound).fold(0.0, f64::max);
+    if all.is_empty() {
+        return None;
+    }
+    if leaks > 0 {
+        let leaky: Vec<String> = variants
+            .iter()
+            .filter(|variant| of(variant).iter().any(|dirty| dirty.leaks > 0))
+            .map(|variant| clip(&variant.name, 80))
+            .collect();
+        return Some(format!("{} of {} leaked, in {}", show_count(leaks), count(exposures, "exposure"), list(&leaky)));
+    }
+    let undecided = all.iter().filter(|dirty| dirty.inconclusive.is_some()).count();
+    if undecided > 0 {
+        return Some(format!("no leak was seen, but {} could not conclude", count(undecided as u64, "dirty check")));
+    }
+    Some(format!(
+        "no leak in {}, so at most {} of a variant's exposures leak, at 95 % confidence",
+        count(exposures, "exposure"),
+        show_percentage(bound)
+    ))
+}
+
+/// The load in one sentence: from the users' side.
+pub(crate) fn load_fact(load: &Load) -> String {
+    let lost = without_answer(load);
+    if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
+        return format!(
+            "half of the requests waited longer than {} without an answer: only {} of {} were answered ({})",
+            show_time(us / 1e6),
+            show_count(load.completed),
+            show_count(load.started),
+            show_rate(load.throughput)
+        );
+    }
+    let latency = format!("p50 {} and p99 {}", micros(load.latency_us.p50), micros(load.latency_us.p99));
+    let refused = load.errors.get("status").copied().unwrap_or(0);
+    let rest = match (lost, refused) {
+        _ if load.started == 0 => return "no request was started".to_owned(),
+        (0, 0) => "every request was answered".to_owned(),
+        (0, n) => format!("{} had a status of 400 or above", count(n, "answer")),
+        (n, _) => format!("{} of {} never got an answer", show_count(n), show_count(load.started)),
+    };
+    format!("{} with {latency}; {rest}", show_rate(load.throughput))
+}
+
+/// What the requests without an answer do to the quantiles; `None` if every one was answered.
+pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
+    let lost = without_answer(load);
+    if lost == 0 || load.started == 0 {
+        return None;
+    }
+    let fraction = lost as f64 / load.started as f64;
+    let who = if fraction > 0.5 { "Most requests never got an answer" } else { "Some requests never got an answer" };
+    let ways: Vec<String> = short_list(load).into_iter().filter(|way| !way.contains("with a status")).collect();
+    let mut text = format!(
+        "{who}: {} of {} ({}). Of these, {}. They rank as longer than every answered one, so a quantile that falls among them \
+         is only known to be longer than something, and is printed with a >.",
+        show_count(lost),
+        show_count(load.started),
+        show_percentage(fraction),
+        list(&ways)
+    );
+    text += &median_of_the_lucky(load).unwrap_or_default();
+    Some(text)
+}
+
+/// What the median would be if those without an answer were dropped, where that changes the story.
+fn median_of_the_lucky(load: &Load) -> Option<String> {
+    let Micros::AtLeast(bound) = load.latency_us.p50? else { return None };
+    let latencies = load.histogram.latencies()?;
+    let answered = latencies.answered_len();
+    if answered == 0 {
+        return None;
+    }
+    let middle = latencies.quantile(answered.div_ceil(2) as f64 / latencies.len() as f64)?;
+    Some(format!(
+        " Half of all requests waited longer than {}; over the {} alone, the median would read {}.",
+        show_time(bound / 1e6),
+        count(answered, "answered one"),
+        show_time(middle.nanos() as f64 / 1e9)
+    ))
+}
+
+/// The dirty check in one sentence.
+pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
+    if dirty.leaks > 0 {
+        let rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds).sum();
+        let dirty_rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds_with_leak).sum();
+        let often =
+            if rounds > 0 { format!(" (in {dirty_rounds} of {})", count(rounds, "round")) } else { String::new() };
+        let what = match dirty.evidence.iter().any(|leak| leak.class != LeakClass::Missing) {
+            true => "responses held the canary of another request",
+            false => "responses lacked the canary of their own request",
+        };
+        return format!("{} of {} leaked{often}: {what}", show_count(dirty.leaks), count(dirty.exposures, "exposure"));
+    }
+    if let Some(reason) = &dirty.inconclusive {
+        return format!("the dirty check cannot conclude: {reason}");
+    }
+    format!(
+        "no leak in {}, so at most {} of exposures leak, at 95 % confidence",
+        count(dirty.exposures, "exposure"),
+        show_percentage(dirty.bound)
+    )
+}
+
+/// One leak in one sentence, with its witnesses.
+pub(crate) fn leak(leak: &Leak) -> String {
+    let victim = format!("request {}, {}{},", leak.victim.request, asked(&leak.victim), on(&leak.victim));
+    let Some(source) = &leak.source else {
+        return format!("{victim} was answered without its own canary, and with no other");
+    };
+    let same = source.connection == leak.victim.connection;
+    let place =
+        if same { "the same connection".to_owned() } else { format!("another connection ({})", source.connection) };
+    let ran = match leak.class {
+        LeakClass::Stale if source.done_ms <= leak.victim.sent_ms => {
+            let gap = millis(leak.victim.sent_ms - source.done_ms);
+            format!("which had ended {gap} before on {place}")
+        }
+        _ => format!("which ran from {} to {} on {place}", at(source.sent_ms), at(source.done_ms)),
+    };
+    format!("{victim} was answered with the canary of request {}, {ran}", source.request)
+}
+
+fn asked(witness: &Witness) -> String {
+    witness
+        .sleep_ms
+        .map_or_else(|| format!("sent at {}", at(witness.sent_ms)), |ms| format!("which asked for {}", millis(ms)))
+}
+
+fn on(witness: &Witness) -> String {
+    format!(" on connection {}", witness.connection)
+}
+
+/// A time within a round: `+200 ms`.
+pub(crate) fn at(ms: f64) -> String {
+    format!("{}{}", if ms < 0.0 { "" } else { "+" }, millis(ms))
+}
+
+/// How long two requests were handled at once, in milliseconds; `None` if they were not.
+pub(crate) fn overlap_ms(a: &Witness, b: &Witness) -> Option<(f64, f64)> {
+    let (from, to) = (a.sent_ms.max(b.sent_ms), a.done_ms.min(b.done_ms));
+    (to > from).then_some((from, to))
+}
+
+/// Every leak that a variant has evidence of, in the order of its trials.
+pub(crate) fn leaks(variant: &Variant) -> impl Iterator<Item = &Leak> {
+    let evidence = |trial: &Trial| trial.dirty.as_ref().map(|dirty| dirty.evidence.len()).unwrap_or(0);
+    variant
+        .trials
+        .iter()
+        .filter(move |trial| evidence(trial) > 0)
+        .flat_map(|trial| trial.dirty.iter().flat_map(|dirty| &dirty.evidence))
+}

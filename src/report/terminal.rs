@@ -1,0 +1,255 @@
+//! What a person reads after a run, in a terminal.
+
+mod layout;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::record::{Load, Record, Status, Trial, Variant};
+use crate::units::{show_count, show_percentage, show_rate, show_size, show_time};
+
+use super::escape::{clean, clip};
+use super::sentence;
+use super::table::{Align, pad};
+use super::words::{NONE, capital, count, micros, short_list, status, typical, variant_status};
+use layout::{columns, wrap};
+
+/// The fewest columns that a line is wrapped to.
+const NARROWEST: usize = 40;
+/// The most verdicts, caveats and lines of a log that are shown; the report has all.
+const VERDICTS: usize = 12;
+const CAVEATS: usize = 3;
+const LOG_LINES: usize = 8;
+
+/// The answer, the key numbers, the verdicts, one leak and the caveats; about a screen. Ends in a line break.
+pub fn summary(record: &Record, width: usize, color: bool) -> String {
+    let page = Terminal { width: width.max(NARROWEST), color };
+    let mut blocks = vec![page.head(record), page.what_happened(record)];
+    match record.variants.as_slice() {
+        [] => {}
+        [variant] => {
+            blocks.push(page.facts(variant));
+            blocks.push(page.verdicts(variant.verdicts.iter().map(|verdict| (None, verdict))));
+        }
+        variants => {
+            blocks.push(page.side_by_side(variants));
+            let all = variants
+                .iter()
+                .flat_map(|variant| variant.verdicts.iter().map(move |verdict| (Some(variant), verdict)));
+            blocks.push(page.verdicts(all.filter(|(_, verdict)| verdict.status != Status::Passed)));
+        }
+    }
+    blocks.push(page.leak(&record.variants));
+    blocks.push(page.caveats(&record.variants));
+    blocks.retain(|block| !block.is_empty());
+    blocks.join("\n")
+}
+
+struct Terminal {
+    width: usize,
+    color: bool,
+}
+
+impl Terminal {
+    fn paint(&self, text: &str, style: Style) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    fn head(&self, record: &Record) -> String {
+        let state = self.paint(&status(record.status).to_uppercase(), style(record.status));
+        let name = self.paint(&clip(&record.scenario.name, 60), Style::new().bold());
+        let answer = sentence::answer(record);
+        let reason = answer.split_once(": ").map_or("", |(_, reason)| reason);
+        format!("{state}  {name}\n{}", wrap(&capital(reason), self.width, ""))
+    }
+
+    /// A failed trial's advice and log.
+    fn what_happened(&self, record: &Record) -> String {
+        let trials = record.variants.iter().flat_map(|variant| &variant.trials);
+        let Some(failure) = trials.filter_map(|trial| trial.failure.as_ref()).next() else { return String::new() };
+        let mut out = String::new();
+        if record.status != Status::CouldNotRun {
+            out += &self.entry("failure", &failure.message);
+        }
+        if !failure.advice.trim().is_empty() {
+            out += &self.entry("advice", &failure.advice);
+        }
+        let skipped = failure.log_tail.len().saturating_sub(LOG_LINES);
+        for line in failure.log_tail.iter().skip(skipped) {
+            out += &format!(
+                "  {} {}\n",
+                self.paint("log |", Style::new().dimmed()),
+                clip(line, self.width.saturating_sub(8))
+            );
+        }
+        out
+    }
+
+    /// A word in front of wrapped text.
+    fn entry(&self, name: &str, text: &str) -> String {
+        let lines = wrap(&clean(text), self.width.saturating_sub(FACT_INDENT.len()), "");
+        let mut out = String::new();
+        for (index, line) in lines.lines().enumerate() {
+            let head =
+                if index == 0 { pad(name, FACT_INDENT.len() - 2, Align::Left) } else { FACT_INDENT[2..].to_owned() };
+            out += &format!("  {}{line}\n", if index == 0 { self.paint(&head, Style::new().dimmed()) } else { head });
+        }
+        out
+    }
+
+    fn facts(&self, variant: &Variant) -> String {
+        let mut out = self.entry("server", &variant.server);
+        let Some((_, trial)) = typical(variant) else { return out };
+        if variant.trials.len() > 1 {
+            out += &self
+                .entry("trials", &format!("{}, of which the one of median throughput is shown", variant.trials.len()));
+        }
+        if let Some(load) = &trial.load {
+            out += &self.entry(
+                "throughput",
+                &format!(
+                    "{} over {} by {}",
+                    show_rate(load.throughput),
+                    show_time(load.duration_s),
+                    count(u64::from(load.concurrency), "user")
+                ),
+            );
+            out += &self.entry("latency", &quantiles(load));
+            out += &self.entry("requests", &outcomes(load));
+        }
+        if let Some(dirty) = &trial.dirty {
+            out += &self.entry("dirty check", &sentence::dirty_fact(dirty));
+        }
+        out + &self.used(trial)
+    }
+
+    fn used(&self, trial: &Trial) -> String {
+        let Some(server) = &trial.server else { return String::new() };
+        let text = format!(
+            "{} of memory at its peak, {:.2} cores on average; end: {}",
+            show_size(server.rss_peak_bytes),
+            server.cpu_mean,
+            server.exit
+        );
+        self.entry("used", &text)
+    }
+
+    fn side_by_side(&self, variants: &[Variant]) -> String {
+        let heads = ["", "variant", "throughput", "p50", "p99", "leaks", "exposures"];
+        let mut rows: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
+        rows.extend(variants.iter().map(row));
+        let aligns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right];
+        let mut lines = columns(&rows, &aligns).into_iter();
+        let head = lines.next().map(|line| format!("  {}\n", self.paint(line.trim_end(), Style::new().dimmed())));
+        let mut out = head.unwrap_or_default();
+        for (line, variant) in lines.zip(variants) {
+            let state = variant_status(variant);
+            let word = if variant.verdicts.is_empty() && state == Status::Passed { "ran " } else { tag(state) };
+            let rest = line.get(word.len()..).unwrap_or_default();
+            out += &format!("  {}{}\n", self.paint(word, style(state)), rest.trim_end());
+        }
+        out
+    }
+
+    fn verdicts<'a>(
+        &self,
+        verdicts: impl Iterator<Item = (Option<&'a Variant>, &'a crate::record::Verdict)>,
+    ) -> String {
+        let all: Vec<_> = verdicts.collect();
+        let rules: Vec<String> = all.iter().map(|(_, verdict)| clip(&verdict.rule, 48)).collect();
+        let longest = rules.iter().map(|rule| rule.chars().count()).max().unwrap_or(0);
+        let mut out = String::new();
+        for ((variant, verdict), rule) in all.iter().zip(&rules).take(VERDICTS) {
+            let observed = match verdict.status {
+                Status::Passed => clip(&verdict.observed, 100),
+                _ => format!("{}; expected {}", clip(&verdict.observed, 160), clip(&verdict.expected, 80)),
+            };
+            let place = variant.map(|variant| format!("{}: ", clip(&variant.name, 60))).unwrap_or_default();
+            let word = self.paint(tag(verdict.status), style(verdict.status));
+            let text =
+                wrap(&format!("{place}{observed}"), self.width.saturating_sub(longest + 10), &" ".repeat(longest + 10));
+            out += &format!("  {word}  {}  {}\n", pad(rule, longest, Align::Left), text.trim());
+        }
+        if all.len() > VERDICTS {
+            out += &format!("  and {}\n", count((all.len() - VERDICTS) as u64, "more verdict"));
+        }
+        out
+    }
+
+    /// The first leak; the report has the others.
+    fn leak(&self, variants: &[Variant]) -> String {
+        let mut leaks = variants.iter().flat_map(sentence::leaks);
+        leaks
+            .next()
+            .map(|leak| self.entry("leak", &format!("{}, in the {}", sentence::leak(leak), leak.place)))
+            .unwrap_or_default()
+    }
+
+    fn caveats(&self, variants: &[Variant]) -> String {
+        let all: Vec<_> = variants.iter().flat_map(|variant| &variant.caveats).collect();
+        let mut out: String = all
+            .iter()
+            .take(CAVEATS)
+            .map(|caveat| self.entry("caveat", &format!("{}; {}", caveat.message, caveat.advice)))
+            .collect();
+        if all.len() > CAVEATS {
+            out += &self.entry("", &format!("and {}", count((all.len() - CAVEATS) as u64, "more caveat")));
+        }
+        out
+    }
+}
+
+/// As wide as the longest name of an entry, its margin and its gap.
+const FACT_INDENT: &str = "               ";
+
+fn style(of: Status) -> Style {
+    let color = match of {
+        Status::Passed => AnsiColor::Green,
+        Status::Failed => AnsiColor::Red,
+        Status::CouldNotRun => AnsiColor::Magenta,
+        Status::Inconclusive | Status::Interrupted => AnsiColor::Yellow,
+    };
+    color.on_default().bold()
+}
+
+/// A status in four characters.
+fn tag(of: Status) -> &'static str {
+    match of {
+        Status::Passed => "PASS",
+        Status::Failed => "FAIL",
+        Status::Inconclusive => "?   ",
+        Status::CouldNotRun => "DIED",
+        Status::Interrupted => "CUT ",
+    }
+}
+
+fn quantiles(load: &Load) -> String {
+    let of = &load.latency_us;
+    let shown = [("p50", of.p50), ("p90", of.p90), ("p99", of.p99), ("p99.9", of.p999), ("max", of.max)];
+    shown.map(|(name, value)| format!("{name} {}", micros(value))).join(", ")
+}
+
+fn outcomes(load: &Load) -> String {
+    let mut parts =
+        vec![format!("{} started", show_count(load.started)), format!("{} answered", show_count(load.completed))];
+    parts.extend(short_list(load));
+    parts.join(", ")
+}
+
+fn row(variant: &Variant) -> Vec<String> {
+    let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
+    let of_load = |show: &dyn Fn(&Load) -> String| load.map_or(NONE.to_owned(), show);
+    let checks: Vec<_> = variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).collect();
+    let sum = |numbers: Vec<u64>| if checks.is_empty() { NONE.to_owned() } else { show_count(numbers.iter().sum()) };
+    let bound = checks.iter().map(|check| check.bound).fold(0.0, f64::max);
+    let exposures = sum(checks.iter().map(|check| check.exposures).collect());
+    vec![
+        // Filled in with its colour by the caller.
+        "    ".to_owned(),
+        clip(&variant.name, 60),
+        of_load(&|load| show_rate(load.throughput)),
+        of_load(&|load| micros(load.latency_us.p50)),
+        of_load(&|load| micros(load.latency_us.p99)),
+        sum(checks.iter().map(|check| check.leaks).collect()),
+        if checks.is_empty() { exposures } else { format!("{exposures} (<= {})", show_percentage(bound)) },
+    ]
+}

@@ -1,0 +1,162 @@
+//! Numbers and states in words.
+
+use std::time::Duration;
+
+use crate::record::{Load, Micros, Status, Trial, Variant};
+use crate::units;
+
+/// What stands where there is no value.
+pub(crate) const NONE: &str = "–";
+
+/// A quantile: `101 ms`, or `> 2.00 s` where it falls among requests that were never answered.
+pub(crate) fn micros(value: Option<Micros>) -> String {
+    match value {
+        Some(Micros::Exactly(us)) => units::show_time(us / 1e6),
+        Some(Micros::AtLeast(us)) => format!("> {}", units::show_time(us / 1e6)),
+        None => NONE.to_owned(),
+    }
+}
+
+/// Milliseconds without needless decimals: `700 ms`, `30.5 ms`.
+pub(crate) fn millis(ms: f64) -> String {
+    format!("{} ms", short_millis(ms))
+}
+
+/// The number of [`millis`] without its unit.
+pub(crate) fn short_millis(ms: f64) -> String {
+    let text = format!("{ms:.1}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+/// A time that a scenario set: `2s`, `1m30s`.
+pub(crate) fn setting(seconds: f64) -> String {
+    if (0.0..=86_400.0 * 366.0).contains(&seconds) {
+        units::show_duration(Duration::from_micros((seconds * 1e6).round() as u64))
+    } else {
+        NONE.to_owned()
+    }
+}
+
+/// `1 leak`, `2,000 leaks`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let ending = match noun {
+        _ if n == 1 => "",
+        noun if noun.ends_with('x') || noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", units::show_count(n))
+}
+
+/// `part` of `whole` as a percentage.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 { NONE.to_owned() } else { units::show_percentage(part as f64 / whole as f64) }
+}
+
+/// The first letter in upper case.
+pub(crate) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [head @ .., last] => format!("{} and {last}", head.join(", ")),
+    }
+}
+
+/// A status as a heading says it.
+pub(crate) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Passed => "passed",
+        Status::Failed => "failed",
+        Status::Inconclusive => "inconclusive",
+        Status::CouldNotRun => "could not run",
+        Status::Interrupted => "interrupted",
+    }
+}
+
+/// The requests that nobody answered: failed and unanswered.
+pub(crate) fn without_answer(load: &Load) -> u64 {
+    load.failed.saturating_add(load.unanswered)
+}
+
+/// What became of the requests without an answer, kind by kind: `2,000 timed out after 2s`.
+pub(crate) fn short_list(load: &Load) -> Vec<String> {
+    let named = |kind: &str, n: u64| match kind {
+        "connect" => format!("{} could not connect", units::show_count(n)),
+        "timeout" => format!("{} timed out after {}", units::show_count(n), setting(load.timeout_s)),
+        "closed" => format!("{} lost their connection", units::show_count(n)),
+        "protocol" => format!("{} got something that is not HTTP", units::show_count(n)),
+        "status" => format!("{} with a status of 400 or above", units::show_count(n)),
+        other => format!("{} failed ({other})", units::show_count(n)),
+    };
+    let mut all: Vec<String> = load.errors.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| named(kind, *n)).collect();
+    if load.unanswered > 0 {
+        all.push(format!("{} unanswered at the end", units::show_count(load.unanswered)));
+    }
+    all
+}
+
+/// How a variant came out: the gravest of what happened to it.
+pub(crate) fn variant_status(variant: &Variant) -> Status {
+    let any = |wanted: Status| variant.verdicts.iter().any(|verdict| verdict.status == wanted);
+    if variant.trials.iter().any(|trial| trial.interrupted) {
+        Status::Interrupted
+    } else if variant.trials.is_empty() || variant.trials.iter().any(|trial| trial.failure.is_some()) {
+        Status::CouldNotRun
+    } else if any(Status::CouldNotRun) {
+        Status::CouldNotRun
+    } else if any(Status::Failed) {
+        Status::Failed
+    } else if any(Status::Inconclusive) {
+        Status::Inconclusive
+    } else {
+        Status::Passed
+    }
+}
+
+/// [`variant_status`] in words; one that passed because nothing was asserted says so.
+pub(crate) fn outcome(variant: &Variant) -> &'static str {
+    match variant_status(variant) {
+        Status::Passed if variant.verdicts.is_empty() => "no rules",
+        other => status(other),
+    }
+}
+
+/// The trial that stands for its variant: the one of median throughput, else the one with most leaks; with its number from 1.
+pub(crate) fn typical(variant: &Variant) -> Option<(usize, &Trial)> {
+    let mut loaded: Vec<(usize, &Trial, f64)> = Vec::new();
+    for (index, trial) in variant.trials.iter().enumerate() {
+        loaded.extend(trial.load.as_ref().map(|load| (index + 1, trial, load.throughput)));
+    }
+    loaded.sort_by(|a, b| a.2.total_cmp(&b.2));
+    if let Some((number, trial, _)) = loaded.get(loaded.len().saturating_sub(1) / 2) {
+        return Some((*number, trial));
+    }
+    let leaks = |trial: &Trial| trial.dirty.as_ref().map(|dirty| dirty.leaks);
+    variant
+        .trials
+        .iter()
+        .enumerate()
+        .rev()
+        .max_by_key(|(_, trial)| leaks(trial))
+        .map(|(index, trial)| (index + 1, trial))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_with_their_nouns() {
+        assert_eq!(count(1, "leak"), "1 leak");
+        assert_eq!(count(2000, "exposure"), "2,000 exposures");
+        assert_eq!(millis(700.0), "700 ms");
+        assert_eq!(millis(30.46), "30.5 ms");
+        assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+        assert_eq!(micros(Some(Micros::AtLeast(2e6))), "> 2.00 s");
+    }
+}

@@ -1,0 +1,369 @@
+//! Records made by hand, one for each story that a report tells.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use runner::record::*;
+use runner::stats::{Latencies, upper_bound_95};
+
+pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
+    Record {
+        format: FORMAT,
+        runner: Runner { version: "0.1.0".into() },
+        started: "2026-03-01T02:30:00Z".into(),
+        seed: 42,
+        status,
+        scenario: Scenario {
+            name: name.into(),
+            about: Some(format!("What {name} is about")),
+            file: format!("scenarios/{name}.toml"),
+            overrides: Vec::new(),
+            effective: String::new(),
+        },
+        environment: Environment {
+            os: "Debian GNU/Linux 12".into(),
+            kernel: "Linux 6.1.0".into(),
+            cpu: "AMD EPYC 7B13".into(),
+            cpus: 2,
+            memory_bytes: 8_000_000_000,
+        },
+        variants,
+    }
+}
+
+pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdict>) -> Variant {
+    let settings = name.split_once('=').map(|(key, value)| (key.to_owned(), value.into()));
+    Variant {
+        name: name.into(),
+        settings: settings.into_iter().collect(),
+        server: server.into(),
+        trials,
+        verdicts,
+        caveats: Vec::new(),
+    }
+}
+
+pub fn verdict(rule: &str, status: Status, expected: &str, observed: &str) -> Verdict {
+    Verdict { rule: rule.into(), status, expected: expected.into(), observed: observed.into(), evidence: None }
+}
+
+pub fn server() -> Server {
+    Server {
+        ready_ms: 12.0,
+        cpu_s: 3.2,
+        cpu_mean: 0.31,
+        rss_peak_bytes: 24_500_000,
+        threads_max: 3,
+        address: "127.0.0.1:40123".into(),
+        exit: "stopped".into(),
+    }
+}
+
+/// Latencies in microseconds; those of the unanswered are how long was waited.
+pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64], timeline: Vec<Second>) -> Load {
+    let mut latencies = Latencies::default();
+    answered.iter().for_each(|us| latencies.answered(Duration::from_micros(*us)));
+    timeouts.iter().chain(unanswered).for_each(|us| latencies.unanswered(Duration::from_micros(*us)));
+    let (latency, latency_unanswered) = latencies.encode();
+    let quantiles = Quantiles::of(&latencies);
+    let (completed, failed) = (answered.len() as u64, timeouts.len() as u64);
+    let failures = (failed > 0).then(|| ("timeout".to_owned(), failed));
+    Load {
+        model: "closed".into(),
+        concurrency: 500,
+        request: request.into(),
+        timeout_s: 2.0,
+        planned_duration_s: 10.0,
+        started: completed + failed + unanswered.len() as u64,
+        completed,
+        failed,
+        unanswered: unanswered.len() as u64,
+        duration_s: 10.0,
+        throughput: completed as f64 / 10.0,
+        latency_us: quantiles.clone(),
+        service_time_us: quantiles,
+        status: [("200".to_owned(), completed)].into(),
+        errors: failures.into_iter().collect(),
+        bytes_received: completed * 150,
+        timeline,
+        histogram: Histograms {
+            latency: latency.clone(),
+            latency_unanswered: latency_unanswered.clone(),
+            service_time: latency,
+            service_time_unanswered: latency_unanswered,
+        },
+        generator: Generator { threads: 1, cpu_max: 0.12, cpu_s: 1.2, connections_opened: 2500 },
+    }
+}
+
+fn second(t: u64, completed: u64, failed: u64) -> Second {
+    let latency = (completed > 0).then_some(105_000.0);
+    Second {
+        t_s: t as f64,
+        length_s: 1.0,
+        started: completed + failed,
+        completed,
+        failed,
+        error_status: 0,
+        latency_mean_us: latency,
+        latency_max_us: latency,
+    }
+}
+
+/// 500 users on one blocking worker: 20 are answered in the first two seconds, then nearly everyone times out.
+pub fn sync_sleep() -> Record {
+    let answered: Vec<u64> = (1..=20).map(|n| n * 100_000).collect();
+    let timeline = (0..10).map(|t| if t < 2 { second(t, 10, 0) } else { second(t, 0, 250) }).collect();
+    let load = load("GET /sync_sleep/?sleep=100ms", &answered, &[2_000_000; 2000], &[1_900_000; 480], timeline);
+    let trial = Trial { load: Some(load), server: Some(server()), ..Trial::default() };
+    let verdicts = vec![
+        verdict("throughput < 11/s", Status::Passed, "< 11.0/s", "2.00/s"),
+        verdict("latency.p50 > 2s", Status::Passed, "> 2.00 s", "> 2.00 s"),
+    ];
+    let mut variant = variant("sync_sleep", "built-in sync, 1 worker", vec![trial], verdicts);
+    variant.caveats.push(Caveat {
+        message: "p99.9 of the answered rests on 20 answers".into(),
+        advice: "load for longer, or read p90".into(),
+    });
+    record("sync_sleep", Status::Passed, vec![variant])
+}
+
+/// The same load on an event loop: 49,500 answers between 100 and 110 ms, a few slower.
+pub fn async_load() -> Load {
+    let waits: Vec<u64> = (0..49_500u64)
+        .map(|n| {
+            let u = (n as f64 + 0.5) / 49_500.0;
+            100_400 + (-(1.0 - u).ln() * 1_900.0) as u64 + if n > 49_450 { (n - 49_450) * 400 } else { 0 }
+        })
+        .collect();
+    let timeline = (0..10).map(|t| second(t, 4_950 + (t * 7) % 13, 0)).collect();
+    let mut load = load("GET /async_sleep/?sleep=100ms", &waits, &[], &[], timeline);
+    let mut service = Latencies::default();
+    waits.iter().for_each(|us| service.answered(Duration::from_micros(us - 200 - us % 97)));
+    load.service_time_us = Quantiles::of(&service);
+    (load.histogram.service_time, load.histogram.service_time_unanswered) = service.encode();
+    load
+}
+
+pub fn async_sleep() -> Record {
+    let trial = Trial { load: Some(async_load()), server: Some(server()), ..Trial::default() };
+    let verdicts = vec![
+        verdict("throughput > 4500/s", Status::Passed, "> 4,500/s", "4,950/s"),
+        verdict("latency.p99 < 250ms", Status::Passed, "< 250 ms", "109 ms"),
+        verdict("errors.count == 0", Status::Passed, "== 0", "0"),
+    ];
+    record(
+        "async_sleep",
+        Status::Passed,
+        vec![variant("async_sleep", "built-in async, 1 worker", vec![trial], verdicts)],
+    )
+}
+
+/// Three modes by four sleeps, three trials each.
+pub fn crossover() -> Record {
+    let mut variants = Vec::new();
+    for (mode, scale) in [("sync", 1u64), ("threaded", 8), ("async", 60)] {
+        for sleep in [0u64, 1, 10, 100] {
+            let per_second = scale * 1000 / (sleep + 1);
+            let trial = |drift: u64| {
+                let waits: Vec<u64> = (0..500).map(|n| (sleep + 1) * 1000 * 64 / scale + n * drift).collect();
+                let timeline = (0..3).map(|t| second(t, per_second, 0)).collect();
+                let mut load = load("GET /sync_sleep/", &waits, &[], &[], timeline);
+                load.throughput = (per_second + drift) as f64;
+                Trial { load: Some(load), server: Some(server()), ..Trial::default() }
+            };
+            let name = format!("server.mode={mode} load.sleep={sleep}ms");
+            variants.push(variant(
+                &name,
+                &format!("built-in {mode}, 1 worker"),
+                vec![trial(3), trial(9), trial(5)],
+                vec![],
+            ));
+        }
+    }
+    record("crossover", Status::Passed, variants)
+}
+
+pub fn witness(request: u64, role: &str, connection: u64, sleep: f64, sent: f64, took: f64) -> Witness {
+    let canary = format!("cn{request:06}x7Qm2vKd9{}", "Zt4".repeat(request as usize % 3 + 1));
+    Witness {
+        request,
+        line: format!("GET /dirty/?sleep={sleep}ms&email={canary}"),
+        canary,
+        role: role.into(),
+        connection,
+        worker: Some("4711".into()),
+        sleep_ms: Some(sleep),
+        sent_ms: sent,
+        first_byte_ms: Some(sent + took - 0.4),
+        done_ms: sent + took,
+        status: Some(200),
+    }
+}
+
+pub fn overlap_leak() -> Leak {
+    let source = witness(19, "short", 3, 30.0, 200.0, 30.6);
+    Leak {
+        class: LeakClass::Overlap,
+        trigger: "overlap".into(),
+        round: 3,
+        victim: witness(17, "long", 2, 700.0, 0.0, 701.2),
+        place: "body".into(),
+        excerpt: format!("<p>Signed in as {}, not you?</p>", source.canary),
+        own_present: false,
+        bystanders: (0..10)
+            .map(|n| witness(18 + n + u64::from(n > 0), "short", 3 + n % 2, 30.0, 60.0 * n as f64 + 20.0, 31.0))
+            .collect(),
+        source: Some(source),
+    }
+}
+
+pub fn stale_leak() -> Leak {
+    let source = witness(12, "short", 3, 30.0, 10.0, 30.0);
+    let victim = witness(31, "short", 3, 30.0, 90.0, 31.0);
+    Leak {
+        class: LeakClass::Stale,
+        trigger: "overlap".into(),
+        round: 5,
+        place: "header x-user".into(),
+        excerpt: format!("x-user: {}; previous={}", victim.canary, source.canary),
+        own_present: true,
+        bystanders: Vec::new(),
+        source: Some(source),
+        victim,
+    }
+}
+
+fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_with_leak: u64) -> Trigger {
+    Trigger { requests, exposures, leaks, rounds, rounds_with_leak, failed: 0, not_exercised: None }
+}
+
+pub fn dirty() -> Record {
+    let check = Dirty {
+        expect: "dirty".into(),
+        exposures: 161,
+        leaks: 12,
+        bound: upper_bound_95(12, 161),
+        duration_s: 9.9,
+        control: Control { requests: 5, problems: vec![] },
+        triggers: BTreeMap::from([("overlap".into(), trigger(168, 161, 12, 14, 12))]),
+        evidence: vec![overlap_leak(), stale_leak()],
+        inconclusive: None,
+    };
+    let trial = Trial { dirty: Some(check), server: Some(server()), ..Trial::default() };
+    let verdicts = vec![verdict("dirty.expect = \"dirty\"", Status::Passed, "a leak", "12 leaks in 161 exposures")];
+    record(
+        "dirty",
+        Status::Passed,
+        vec![variant("dirty", "built-in async, 1 worker, handlers/dirty.rhai", vec![trial], verdicts)],
+    )
+}
+
+pub fn clean_in_every_mode() -> Record {
+    let variants = ["threaded", "async", "async_pool"].map(|mode| {
+        let check = Dirty {
+            expect: "clean".into(),
+            exposures: 3_000,
+            bound: upper_bound_95(0, 3_000),
+            duration_s: 7.25,
+            control: Control { requests: 5, problems: vec![] },
+            triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
+            ..Dirty::default()
+        };
+        let trial = Trial { dirty: Some(check), server: Some(server()), ..Trial::default() };
+        let verdicts = vec![
+            verdict("dirty.expect = \"clean\"", Status::Passed, "no leak", "no leak in 3,000 exposures"),
+            verdict("dirty.leaks == 0", Status::Passed, "== 0", "0"),
+            verdict("dirty.bound <= 0.1%", Status::Passed, "<= 0.1 %", "0.0998 %"),
+        ];
+        variant(
+            &format!("server.mode={mode}"),
+            &format!("built-in {mode}, 1 worker, handlers/dirty.rhai"),
+            vec![trial],
+            verdicts,
+        )
+    });
+    let mut record = record("clean_in_every_mode", Status::Passed, variants.into());
+    record.scenario.overrides = vec!["dirty.time=60s".into()];
+    record
+}
+
+pub fn server_died() -> Record {
+    let failure = Failure {
+        message: "worker 4711 was killed by signal 9 while 12 requests were in flight".into(),
+        advice:
+            "look for the kernel's out-of-memory killer with `dmesg | grep -i oom`, or give the server fewer workers"
+                .into(),
+        log_tail: vec![
+            "starting".into(),
+            "listening on 127.0.0.1:40123".into(),
+            "\u{1b}[31mMemoryError\u{1b}[0m".into(),
+        ],
+    };
+    let trial = Trial { failure: Some(failure), server: Some(server()), ..Trial::default() };
+    record("server_died", Status::CouldNotRun, vec![variant("server_died", "gunicorn, 4 workers", vec![trial], vec![])])
+}
+
+pub fn interrupted() -> Record {
+    let mut load = async_load();
+    load.duration_s = 4.2;
+    load.timeline.truncate(5);
+    let trial = Trial { load: Some(load), server: Some(server()), interrupted: true, ..Trial::default() };
+    let verdicts =
+        vec![verdict("latency.p99 < 250ms", Status::Inconclusive, "< 250 ms", "109 ms, but the load was cut short")];
+    record(
+        "interrupted",
+        Status::Interrupted,
+        vec![variant("interrupted", "built-in async, 1 worker", vec![trial], verdicts)],
+    )
+}
+
+pub fn empty() -> Record {
+    record("empty", Status::Inconclusive, vec![])
+}
+
+/// A record in which everything that comes from outside is `text`, and something of everything is there.
+pub fn hostile(text: &str) -> Record {
+    let mut load = load(text, &[1_000, 2_000], &[3_000; 3], &[4_000], vec![second(0, 2, 3)]);
+    load.model = text.into();
+    load.status.insert(text.into(), 1);
+    load.errors.insert(text.into(), 2);
+    let hurt = |mut leak: Leak| {
+        for witness in [&mut leak.victim].into_iter().chain(&mut leak.source).chain(&mut leak.bystanders) {
+            (witness.canary, witness.role, witness.worker) = (text.into(), text.into(), Some(text.into()));
+            witness.line = format!("GET /{text}");
+        }
+        (leak.trigger, leak.place, leak.excerpt) = (text.into(), text.into(), format!("{text} x {text}"));
+        leak
+    };
+    let check = Dirty {
+        expect: text.into(),
+        exposures: 10,
+        leaks: 2,
+        bound: 0.5,
+        control: Control { requests: 3, problems: vec![text.into(), text.into()] },
+        triggers: BTreeMap::from([(
+            text.to_owned(),
+            Trigger { not_exercised: Some(text.into()), ..trigger(1, 1, 1, 1, 1) },
+        )]),
+        evidence: vec![hurt(overlap_leak()), hurt(stale_leak())],
+        inconclusive: Some(text.into()),
+        duration_s: 1.0,
+    };
+    let failure = Failure { message: text.into(), advice: text.into(), log_tail: vec![text.into(), text.into()] };
+    let server = Server { address: text.into(), exit: text.into(), ..server() };
+    let trial =
+        Trial { load: Some(load), dirty: Some(check), server: Some(server), failure: Some(failure), interrupted: true };
+    let all = [Status::Passed, Status::Failed, Status::Inconclusive];
+    let verdicts = all.map(|status| Verdict { evidence: Some(text.into()), ..verdict(text, status, text, text) });
+    let mut variant = variant(text, text, vec![trial.clone(), trial], verdicts.into());
+    variant.caveats.push(Caveat { message: text.into(), advice: text.into() });
+    let mut record = record(text, Status::Failed, vec![variant.clone(), variant]);
+    record.scenario.file = text.into();
+    record.scenario.overrides = vec![text.into()];
+    record.started = text.into();
+    record.runner.version = text.into();
+    record.environment.cpu = text.into();
+    record.environment.os = text.into();
+    record
+}
