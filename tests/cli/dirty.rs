@@ -1,0 +1,154 @@
+//! The dirty check on servers that leak and on their clean twins.
+
+use serde_json::Value;
+
+use crate::harness::Runner;
+
+fn dirty(record: &Value) -> &Value {
+    &record["variants"][0]["trials"][0]["dirty"]
+}
+
+#[test]
+fn the_shared_object_leaks_in_async_mode_with_names_and_times() {
+    let outcome = Runner::shipped("dirty").run().exit(0);
+    let record = outcome.record("dirty");
+    let dirty = dirty(&record);
+    assert!(dirty["leaks"].as_u64().unwrap() >= 1);
+    let leak = &dirty["evidence"][0];
+    let (victim, source) = (&leak["victim"], &leak["source"]);
+    assert_eq!((&leak["class"], &victim["role"], &source["role"]), (&"overlap".into(), &"long".into(), &"short".into()));
+    let time = |witness: &Value, key: &str| witness[key].as_f64().unwrap();
+    assert!(time(source, "sent_ms") > time(victim, "sent_ms"), "the source came later");
+    assert!(time(source, "done_ms") < time(victim, "done_ms"), "and was answered earlier");
+    assert!(leak["excerpt"].as_str().unwrap().contains(source["canary"].as_str().unwrap()));
+    assert_eq!(victim["worker"], source["worker"]);
+    let report = outcome.report("dirty");
+    assert!(report.contains(&format!("request {}", victim["request"])), "{report}");
+}
+
+#[test]
+fn the_same_leak_fails_a_scenario_that_expects_none() {
+    Runner::shipped("dirty").set("dirty.expect=clean").run().exit(1);
+}
+
+#[test]
+fn one_at_a_time_there_is_no_leak() {
+    let outcome = Runner::shipped("dirty").set("server.mode=sync").set("dirty.time=4s").run().exit(1);
+    let record = outcome.record("dirty");
+    let dirty = dirty(&record);
+    assert_eq!((dirty["leaks"].as_u64(), dirty["evidence"].as_array().map(Vec::len)), (Some(0), Some(0)));
+    assert_eq!(dirty["triggers"]["overlap"]["not_exercised"], "the server handles one request at a time");
+}
+
+#[test]
+fn a_handler_that_keeps_its_data_to_itself_is_clean_in_every_mode() {
+    let outcome = Runner::shipped("clean_in_every_mode")
+        .set("dirty.exposures=300")
+        .set("assert.that=[\"dirty.leaks == 0\", \"dirty.bound <= 1%\"]")
+        .run()
+        .exit(0);
+    let record = outcome.record("clean_in_every_mode");
+    let variants = record["variants"].as_array().unwrap();
+    assert_eq!(variants.len(), 3);
+    for variant in variants {
+        let dirty = &variant["trials"][0]["dirty"];
+        assert!(dirty["exposures"].as_u64().unwrap() >= 300, "{dirty}");
+        assert!(dirty["bound"].as_f64().unwrap() <= 0.01);
+    }
+}
+
+#[test]
+fn the_handler_that_comes_with_it_leaks_too() {
+    Runner::with(
+        r#"
+        [server]
+        mode = "async"
+        [dirty]
+        path = "/dirty/?sleep={sleep}&email={canary}"
+        sleep = { long = "200ms", short = "10ms" }
+        expect = "dirty"
+        time = "5s"
+        "#,
+    )
+    .run()
+    .exit(0);
+}
+
+#[test]
+fn a_canary_in_a_header_is_followed_into_a_header() {
+    let outcome = Runner::with(
+        r#"
+        [server]
+        mode = "async"
+        script = "leak.rhai"
+        [dirty]
+        path = "/page/"
+        headers = { "x-user" = "{canary}" }
+        sleep = { long = "200ms", short = "10ms" }
+        expect = "dirty"
+        time = "5s"
+        [assert]
+        that = ["dirty.leaks > 0"]
+        "#,
+    )
+    .file(
+        "leak.rhai",
+        r#"
+        fn page(request) {
+            process.user = request.headers["x-user"];
+            sleep(0.05);
+            respond(200, "ok").header("x-greeting", `hello ${process.user}`)
+        }
+        "#,
+    )
+    .run()
+    .exit(0);
+    let record = outcome.record("scenario");
+    assert_eq!(dirty(&record)["evidence"][0]["place"], "header x-greeting");
+}
+
+#[test]
+fn an_endpoint_that_does_not_show_its_canary_is_inconclusive() {
+    Runner::with(
+        r#"
+        [server]
+        mode = "async"
+        [dirty]
+        path = "/sync_sleep/?sleep={sleep}&email={canary}"
+        sleep = { long = "100ms", short = "10ms" }
+        time = "2s"
+        "#,
+    )
+    .run()
+    .exit(4)
+    .stdout_has("canary");
+}
+
+#[test]
+fn a_value_that_stays_is_a_stale_leak_even_alone() {
+    let outcome = Runner::with(
+        r#"
+        [server]
+        mode = "sync"
+        script = "stale.rhai"
+        [dirty]
+        path = "/page/?email={canary}"
+        expect = "dirty"
+        time = "2s"
+        "#,
+    )
+    .file(
+        "stale.rhai",
+        r#"
+        fn page(request) {
+            let before = process.email;
+            process.email = request.query.email;
+            `${request.query.email}, after ${before}`
+        }
+        "#,
+    )
+    .run()
+    .exit(0);
+    let record = outcome.record("scenario");
+    assert_eq!(dirty(&record)["evidence"][0]["class"], "stale");
+}

@@ -1,0 +1,172 @@
+//! Lives that end badly: a clear message, the right exit code, a report where one is possible, nothing left running.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::harness::{Runner, signal, wait_until_gone, walk};
+
+const LONG: &str = r#"
+[server]
+mode = "async"
+workers = 2
+[load]
+path = "/async_sleep/?sleep=20ms"
+concurrency = 4
+duration = "60s"
+"#;
+
+#[test]
+fn no_worker_outlives_a_normal_run() {
+    let running = Runner::with(LONG).set("load.duration=500ms").start();
+    let workers = running.wait_for_workers(2);
+    running.wait().exit(0);
+    wait_until_gone(&workers);
+}
+
+#[test]
+fn ctrl_c_during_load_leaves_a_report() {
+    let running = Runner::with(LONG).start();
+    let workers = running.wait_for_workers(2);
+    running.wait_for_connections(4);
+    running.signal("INT");
+    let outcome = running.wait().exit(130).stderr_has("interrupted");
+    let record = outcome.record("scenario");
+    assert_eq!(record["status"], "interrupted");
+    assert!(record["variants"][0]["trials"][0]["load"]["duration_s"].as_f64().unwrap() < 60.0);
+    wait_until_gone(&workers);
+}
+
+#[test]
+fn ctrl_c_during_a_dirty_check_leaves_a_report() {
+    let running = Runner::shipped("clean_in_every_mode").set("dirty.exposures=10000000").set("dirty.time=60s").start();
+    let workers = running.wait_for_workers(1);
+    running.wait_for_connections(4);
+    running.signal("TERM");
+    let outcome = running.wait().exit(130);
+    assert_eq!(outcome.record("clean_in_every_mode")["status"], "interrupted");
+    wait_until_gone(&workers);
+}
+
+#[test]
+fn no_worker_survives_a_kill_of_runner() {
+    let running = Runner::with(LONG).start();
+    let workers = running.wait_for_workers(2);
+    running.wait_for_connections(4);
+    running.signal("KILL");
+    wait_until_gone(&workers);
+    assert_eq!(running.wait().code, None);
+}
+
+#[test]
+fn not_even_a_worker_that_is_busy_survives() {
+    let busy = "[server]\nmode = \"sync\"\n[load]\npath = \"/sync_sleep/?sleep=60s\"\nconcurrency = 1\nduration = \"60s\"\n";
+    let running = Runner::with(busy).start();
+    let workers = running.wait_for_workers(1);
+    running.wait_for_connections(1);
+    running.signal("KILL");
+    wait_until_gone(&workers);
+}
+
+#[test]
+fn a_worker_that_is_busy_at_the_end_is_killed_after_the_grace() {
+    let busy = "[server]\nmode = \"sync\"\ngrace = \"100ms\"\n[load]\npath = \"/sync_sleep/?sleep=60s\"\nconcurrency = 1\n\
+                duration = \"300ms\"\ndrain = \"10ms\"\n";
+    let running = Runner::with(busy).start();
+    let workers = running.wait_for_workers(1);
+    let outcome = running.wait().exit(0);
+    let record = outcome.record("scenario");
+    let exit = record["variants"][0]["trials"][0]["server"]["exit"].as_str().unwrap().to_owned();
+    assert!(exit.contains("killed after the grace of 100ms"), "{exit}");
+    wait_until_gone(&workers);
+}
+
+#[test]
+fn a_worker_that_dies_during_load_ends_it_with_a_report() {
+    let running = Runner::with(LONG).start();
+    let workers = running.wait_for_workers(2);
+    running.wait_for_connections(4);
+    signal(workers[0], "KILL");
+    let outcome = running.wait().exit(3).stdout_has("was killed by signal 9 (KILL)");
+    let record = outcome.record("scenario");
+    assert_eq!(record["status"], "could_not_run");
+    let trial = &record["variants"][0]["trials"][0];
+    assert!(trial["failure"]["message"].as_str().unwrap().contains(&format!("worker {}", workers[0])), "{}", trial["failure"]);
+    assert!(trial["load"]["started"].as_u64().unwrap() > 0);
+    assert!(outcome.report("scenario").contains("was killed by signal 9"));
+    wait_until_gone(&workers);
+}
+
+#[test]
+fn a_port_in_use_is_named_and_nothing_is_left() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    Runner::with(LONG)
+        .set(&format!("server.port={port}"))
+        .run()
+        .exit(3)
+        .stderr_has(&format!("port {port} on 127.0.0.1 is in use"))
+        .stderr_has("server.port")
+        .no_report();
+}
+
+#[test]
+fn a_reports_folder_that_cannot_be_written_stops_the_run_before_it_starts() {
+    // A file where the folder should be: this holds for root too, whom permissions do not stop.
+    let runner = Runner::with(LONG).file("taken", "").arguments(&["--reports", "taken/reports"]);
+    runner.run().exit(3).stderr_has("cannot write reports to taken/reports/scenario").stderr_has("--reports");
+    // A file system that nobody writes to.
+    let runner = Runner::with(LONG).arguments(&["--reports", "/proc/reports"]);
+    runner.run().exit(3).stderr_has("cannot write reports to /proc/reports/scenario");
+}
+
+#[test]
+fn a_script_that_loops_for_ever_is_a_500_that_names_function_and_line() {
+    let scenario = r#"
+        [server]
+        mode = "async"
+        script = "loop.rhai"
+        [load]
+        path = "/spin/"
+        concurrency = 1
+        duration = "300ms"
+        timeout = "30s"
+        drain = "30s"
+        [assert]
+        that = ["status.500 > 0", "failed == 0"]
+    "#;
+    let outcome = Runner::with(scenario).file("loop.rhai", "fn spin(request) {\n    loop { }\n}\n").run().exit(0);
+    let log = fs::read_to_string(outcome.latest("scenario").join("server.log")).unwrap();
+    assert!(log.contains("GET /spin/: 500") && log.contains("spin") && log.contains("line 2"), "{log}");
+}
+
+#[test]
+fn a_script_error_is_a_500_and_the_worker_lives_on() {
+    let scenario = r#"
+        [server]
+        mode = "threaded"
+        threads = 2
+        script = "bad.rhai"
+        [load]
+        path = "/bad/?user={user}"
+        concurrency = 2
+        duration = "300ms"
+        [assert]
+        that = ["status.500 > 0", "status.200 > 0", "failed == 0"]
+    "#;
+    let script = "fn bad(request) {\n    if request.query.user == \"1\" { nonsense(1); }\n    \"fine\"\n}\n";
+    let outcome = Runner::with(scenario).file("bad.rhai", script).run().exit(0);
+    let log = fs::read_to_string(outcome.latest("scenario").join("server.log")).unwrap();
+    assert!(log.contains("bad") && log.contains("line 2"), "{log}");
+}
+
+#[test]
+fn a_report_is_whole_or_not_there() {
+    let running = Runner::with(LONG).start();
+    running.wait_for_workers(2);
+    running.wait_for_connections(4);
+    running.signal("KILL");
+    let outcome = running.wait();
+    let whole = walk(&outcome.folder.path().join("reports")).into_iter().any(|path| path.ends_with("record.json"));
+    assert!(!whole, "half a report");
+    assert!(!outcome.folder.path().join("reports/scenario/latest").exists());
+}

@@ -1,0 +1,8 @@
+//! The program as a user runs it: real processes, real sockets, ports from the kernel.
+
+mod broken;
+mod commands;
+mod dirty;
+mod harness;
+mod life;
+mod load;
