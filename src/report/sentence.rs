@@ -58,7 +58,7 @@ fn why(variant: &Variant) -> Option<String> {
     let others =
         |n: usize| if n > 1 { format!("; nor do {}", count(n as u64 - 1, "other rule")) } else { String::new() };
     match (failed.first(), open.first()) {
-        (Some(first), _) => Some(broken(first) + &others(failed.len())),
+        (Some(first), _) => Some(broken(first) + others(failed.len()).as_str()),
         (None, Some(first)) => Some(format!("{} cannot be judged: {}", first.rule, first.observed)),
         (None, None) => match variant.verdicts.as_slice() {
             [] => Some("no rule was set".to_owned()),

@@ -119,7 +119,7 @@ impl Terminal {
         if let Some(dirty) = &trial.dirty {
             out += &self.entry("dirty check", &sentence::dirty_fact(dirty));
         }
-        out + &self.used(trial)
+        out + self.used(trial).as_str()
     }
 
     fn used(&self, trial: &Trial) -> String {

@@ -40,7 +40,7 @@ pub(super) fn proof(leak: &Leak) -> String {
     out.push('\n');
     out += &witnesses(leak);
     out += &cause(leak);
-    out + &by_hand(leak).unwrap_or_default()
+    out + by_hand(leak).unwrap_or_default().as_str()
 }
 
 /// The excerpt with a line of marks below it for each canary that it holds.
@@ -130,5 +130,5 @@ fn by_hand(leak: &Leak) -> Option<String> {
     ];
     let text =
         format!("By hand, with the source {} behind the victim; the victim's answer comes last:\n\n", millis(pause));
-    Some(text + &fence(&lines, "sh") + "\n")
+    Some(text + fence(&lines, "sh").as_str() + "\n")
 }

@@ -37,7 +37,7 @@ pub(super) fn overview(variants: &[Variant]) -> String {
     }
     let several = variants.iter().any(|variant| variant.trials.len() > 1);
     let note = "Of several trials, the one of median throughput stands for its variant; leaks and exposures are those of all.\n\n";
-    let mut out = "## Overview\n\n".to_owned() + &table.without_empty_columns().markdown();
+    let mut out = "## Overview\n\n".to_owned() + table.without_empty_columns().markdown().as_str();
     if several {
         out += note;
     }

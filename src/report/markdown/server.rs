@@ -38,5 +38,5 @@ pub(super) fn server(variant: &Variant, place: &Place) -> String {
     if table.is_empty() {
         return String::new();
     }
-    place.heading("Server") + &table.without_empty_columns().markdown()
+    place.heading("Server") + table.without_empty_columns().markdown().as_str()
 }

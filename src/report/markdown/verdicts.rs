@@ -23,7 +23,7 @@ pub(super) fn verdicts(variant: &Variant, place: &Place) -> String {
     if table.is_empty() {
         return String::new();
     }
-    place.heading("Verdicts") + &table.without_empty_columns().markdown()
+    place.heading("Verdicts") + table.without_empty_columns().markdown().as_str()
 }
 
 pub(super) fn caveats(variant: &Variant, place: &Place) -> String {
