@@ -74,7 +74,13 @@ impl Drop for Call {
     }
 }
 
-fn start(stack: DefaultStack, program: Arc<Program>, handler: String, request: Request, current: Rc<Current>) -> Handler {
+fn start(
+    stack: DefaultStack,
+    program: Arc<Program>,
+    handler: String,
+    request: Request,
+    current: Rc<Current>,
+) -> Handler {
     Coroutine::with_stack(stack, move |yielder, ()| current.run(yielder, || program.handle(&handler, request)))
 }
 

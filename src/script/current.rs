@@ -5,15 +5,18 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use corosensei::Yielder;
-use rhai::{EvalAltResult, Map};
+use rhai::EvalAltResult;
 
+use super::state::{Read, Values};
 use super::{Limits, Process, Step};
 
 /// One call, as the functions that it calls see it.
 pub(super) struct Current {
     pub process: Process,
     /// The `context` object.
-    pub context: RefCell<Map>,
+    pub context: RefCell<Values>,
+    /// Values of the three objects that the call may be changing in place.
+    pub reads: RefCell<Vec<Read>>,
     pub limits: Limits,
     /// Set while the call's coroutine lives.
     yielder: Cell<Option<NonNull<Yielder<(), Step>>>>,
@@ -25,7 +28,13 @@ thread_local! {
 
 impl Current {
     pub fn new(process: Process, limits: Limits) -> Rc<Current> {
-        Rc::new(Current { process, context: RefCell::default(), limits, yielder: Cell::new(None) })
+        Rc::new(Current {
+            process,
+            context: RefCell::default(),
+            reads: RefCell::default(),
+            limits,
+            yielder: Cell::new(None),
+        })
     }
 
     /// Runs `body`, the whole of the coroutine that owns `yielder`.
@@ -61,9 +70,7 @@ impl Drop for Entered {
 }
 
 /// What `read` finds in the current call; an error outside of one, as in a statement outside of all functions.
-pub(super) fn with<T>(
-    read: impl FnOnce(&Current) -> Result<T, Box<EvalAltResult>>,
-) -> Result<T, Box<EvalAltResult>> {
+pub(super) fn with<T>(read: impl FnOnce(&Current) -> Result<T, Box<EvalAltResult>>) -> Result<T, Box<EvalAltResult>> {
     CURRENT.with_borrow(|current| match current {
         Some(call) => read(call),
         None => Err("this works only while a request is handled, in a function".into()),

@@ -125,7 +125,10 @@ fn running(mut error: EvalAltResult, limits: &Limits) -> String {
             None => format!("unknown variable `{name}`"),
         },
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-            format!("unknown function `{}`: no function of this name takes these arguments", plain_signature(&signature))
+            format!(
+                "unknown function `{}`: no function of this name takes these arguments",
+                plain_signature(&signature)
+            )
         }
         EvalAltResult::ErrorModuleNotFound(path, _) => format!("nothing to import at `{path}`"),
         EvalAltResult::ErrorTooManyOperations(_) => {
@@ -140,12 +143,28 @@ fn running(mut error: EvalAltResult, limits: &Limits) -> String {
         EvalAltResult::ErrorDataTooLarge(what, _) => too_large(&what, limits),
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "it threw an error without a message".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-        EvalAltResult::ErrorMismatchDataType(wanted, found, _) | EvalAltResult::ErrorMismatchOutputType(wanted, found, _) => {
+        EvalAltResult::ErrorMismatchDataType(wanted, found, _)
+        | EvalAltResult::ErrorMismatchOutputType(wanted, found, _) => {
             format!("this wants a {}, not a {}", plain_type(&wanted), plain_type(&found))
         }
-        EvalAltResult::ErrorIndexingType(types, _) => format!("`{}` has no such property or index", plain_types(&types)),
+        EvalAltResult::ErrorDotExpr(text, _) => dot(&text),
+        EvalAltResult::ErrorIndexingType(types, _) => {
+            format!("`{}` has no such property or index", plain_types(&types))
+        }
         EvalAltResult::ErrorFor(_) => "`for` wants something to go through: an array, a range, a string".to_owned(),
         error => lowercase_first(&error.to_string()),
+    }
+}
+
+/// rhai's words for a property that no type has: `Unknown property 'x' - a getter is not registered for type 'T'`.
+fn dot(text: &str) -> String {
+    let quoted: Vec<&str> = text.split('\'').collect();
+    match quoted[..] {
+        [_, name, what, kind, ..] if what.contains("setter") => {
+            format!("`{name}` of a {} cannot be written", plain_type(kind))
+        }
+        [_, name, what, kind, ..] if what.contains("getter") => format!("a {} has no `{name}`", plain_type(kind)),
+        _ => lowercase_first(text),
     }
 }
 
@@ -155,7 +174,10 @@ fn too_large(what: &str, limits: &Limits) -> String {
     } else if what.contains("map") {
         format!("a map grew to more than {} entries, nested ones counted", units::show_count(limits.map_items as u64))
     } else {
-        format!("an array grew to more than {} items, nested ones counted", units::show_count(limits.array_items as u64))
+        format!(
+            "an array grew to more than {} items, nested ones counted",
+            units::show_count(limits.array_items as u64)
+        )
     }
 }
 

@@ -50,9 +50,7 @@ fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
     match seconds {
         Ok(seconds) if (0.0..=units::LONGEST.as_secs_f64()).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         Ok(seconds) => Err(format!("{function}({seconds}): write seconds from 0 to 86400").into()),
-        Err(_) => {
-            Err(format!("{function} wants seconds (0.1) or a text with a unit (\"100ms\"), not {time}").into())
-        }
+        Err(_) => Err(format!("{function} wants seconds (0.1) or a text with a unit (\"100ms\"), not {time}").into()),
     }
 }
 

@@ -5,10 +5,13 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rhai::{ASTNode, AST, Engine, EvalAltResult, Expr, Module, ModuleResolver, Position, Scope, Shared, Stmt};
+use rhai::{
+    AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Module, ModuleResolver, Position, Scope, Shared, Stmt,
+};
 
 use super::limits::MODULES;
 use super::program;
+use super::state::value;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -22,6 +25,8 @@ struct Inner {
     closed: AtomicBool,
     /// By path as written; none while it is being read.
     modules: Mutex<HashMap<String, Option<Shared<Module>>>>,
+    /// The constants of all files.
+    constants: Mutex<Map>,
 }
 
 impl Imports {
@@ -30,6 +35,7 @@ impl Imports {
             folder: folder.to_owned(),
             closed: AtomicBool::new(false),
             modules: Mutex::default(),
+            constants: Mutex::default(),
         }))
     }
 
@@ -49,6 +55,24 @@ impl Imports {
             true
         });
         paths.iter().try_for_each(|(path, position)| self.resolve(engine, None, path, *position).map(drop))
+    }
+
+    /// Constants are seen in all files, so one name has one value.
+    pub fn add_constant(&self, name: &str, value: Dynamic) -> Outcome<()> {
+        let mut constants = self.0.constants.lock().unwrap_or_else(PoisonError::into_inner);
+        match constants.get(name) {
+            Some(other) if !value::same(other, &value) => {
+                Err(format!("two files have a constant `{name}`, with different values: rename one").into())
+            }
+            _ => {
+                constants.insert(name.into(), value);
+                Ok(())
+            }
+        }
+    }
+
+    pub fn constants(&self) -> Map {
+        std::mem::take(&mut self.0.constants.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn modules(&self) -> MutexGuard<'_, HashMap<String, Option<Shared<Module>>>> {
@@ -91,7 +115,10 @@ impl ModuleResolver for Imports {
             None => {}
         }
         if self.0.closed.load(Ordering::Acquire) {
-            return Err(refused(format!("`{path}` was not imported when the script was read: write the path as a plain text")).into());
+            return Err(refused(format!(
+                "`{path}` was not imported when the script was read: write the path as a plain text"
+            ))
+            .into());
         }
         if self.modules().len() >= MODULES {
             return Err(refused(format!("more than {MODULES} files are imported")).into());

@@ -5,7 +5,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, FnAccess, Module, Position, Scope, Stmt};
+use rhai::{
+    AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, Expr, FnAccess, Module, Position, Scope, ScriptFuncDef,
+    Shared, Stmt,
+};
 
 use super::error::ScriptError;
 use super::import::Imports;
@@ -60,7 +63,7 @@ impl Program {
             engine.register_static_module(name, module.clone());
         }
         imports.close();
-        state::register(&mut engine, &names.found());
+        state::register(&mut engine, &names.found(), imports.constants());
         Ok(Program { handlers: handlers(&script), engine, limits })
     }
 
@@ -95,22 +98,29 @@ impl Program {
         };
         let mut scope = Scope::new();
         scope.push(found.parameter.as_str(), RequestObject::new(request));
-        let value = self
-            .engine
-            .eval_ast_with_scope::<Dynamic>(&mut scope, &found.script)
-            .map_err(|error| ScriptError::of_running(*error, Some(handler), &self.limits))?;
+        let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &found.script).map_err(|error| {
+            let system = error.is_system_exception();
+            let mut error = ScriptError::of_running(*error, Some(handler), &self.limits);
+            if let Some(name) = called_at(&found.script, &error).filter(|_| system) {
+                error.message += &format!(" (in `{name}`, which is called here)");
+            }
+            error
+        })?;
         respond::from_value(value).map_err(|text| ScriptError::new(text).in_function(handler).at(found.position))
     }
 }
 
-/// Parses a script or an imported file. Its constants are put in the place of their names, in functions too.
+/// Parses a script or an imported file, and what it imports.
 pub(super) fn compile_unit(engine: &Engine, imports: &Imports, source: &str) -> Result<AST, Box<EvalAltResult>> {
     let script = engine.compile(source)?;
     refuse_statements(&script)?;
     imports.read_all(engine, &script)?;
     let mut constants = Scope::new();
     engine.run_ast_with_scope(&mut constants, &script)?;
-    if constants.is_empty() { Ok(script) } else { Ok(engine.compile_with_scope(&constants, source)?) }
+    for (name, _, value) in constants.iter() {
+        imports.add_constant(name, value)?;
+    }
+    Ok(script)
 }
 
 /// Outside of functions only constants and imports mean something: functions see no variables there.
@@ -137,7 +147,7 @@ fn handlers(script: &AST) -> HashMap<String, Handler> {
     let handlers = functions.filter_map(|function| match function.params.as_slice() {
         [parameter] => {
             let handler = Handler {
-                script: AST::new(statements(script, &function.name), script.shared_lib().clone()),
+                script: AST::new(statements(function), script.shared_lib().clone()),
                 parameter: parameter.to_string(),
                 position: function.body.start_position(),
             };
@@ -148,15 +158,34 @@ fn handlers(script: &AST) -> HashMap<String, Handler> {
     handlers.collect()
 }
 
-/// The body of a function of one parameter.
-fn statements(script: &AST, function: &str) -> Vec<Stmt> {
-    let alone = script.clone_functions_only_filtered(|_, _, _, name, parameters| name == function && parameters == 1);
+/// The statements of a function's body.
+fn statements(function: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
+    let mut alone = Module::new();
+    alone.set_script_fn(function.clone());
     let mut body = Vec::new();
-    alone.walk(&mut |nodes| {
+    AST::new([], alone).walk(&mut |nodes| {
         if let [ASTNode::Stmt(statement)] = nodes {
             body.push((*statement).clone());
         }
         true
     });
     body
+}
+
+/// The scripted function that is called where an error is.
+fn called_at(script: &AST, error: &ScriptError) -> Option<String> {
+    let mut found = None;
+    script.walk(&mut |nodes| {
+        let (call, position) = match nodes.last() {
+            Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => (call, position),
+            Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) => (call, position),
+            _ => return true,
+        };
+        let here = position.line() == Some(error.line) && position.position() == Some(error.column);
+        if here && (call.is_qualified() || script.iter_fn_def().any(|function| function.name == call.name)) {
+            found = Some(call.name.to_string());
+        }
+        true
+    });
+    found
 }

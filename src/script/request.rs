@@ -38,6 +38,14 @@ impl RequestObject {
         }))
     }
 
+    fn method(&mut self) -> ImmutableString {
+        self.0.request.method.as_str().into()
+    }
+
+    fn path(&mut self) -> ImmutableString {
+        self.0.request.path.as_str().into()
+    }
+
     fn query(&mut self) -> Dynamic {
         self.0.query.get_or_init(|| last_of_each(&self.0.request.query)).clone()
     }
@@ -72,20 +80,30 @@ impl RequestObject {
 pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<RequestObject>("request")
-        .register_get("method", |request: &mut RequestObject| ImmutableString::from(&request.0.request.method))
-        .register_get("path", |request: &mut RequestObject| ImmutableString::from(&request.0.request.path))
+        .register_get("method", RequestObject::method)
+        .register_get("path", RequestObject::path)
         .register_get("query", RequestObject::query)
         .register_get("headers", RequestObject::headers)
         .register_get("cookies", RequestObject::cookies)
         .register_get("body", RequestObject::body)
         .register_get("json", RequestObject::json)
         .register_get("form", RequestObject::form)
-        .register_indexer_get(|_: &mut RequestObject, name: ImmutableString| -> Outcome<Dynamic> {
-            Err(format!("a request has no `{name}`; it has {PROPERTIES}").into())
-        })
-        .register_indexer_set(|_: &mut RequestObject, name: ImmutableString, _: Dynamic| -> Outcome<()> {
-            Err(format!("`request.{name}` cannot be written; keep a value of your own in `context.{name}`").into())
-        });
+        .register_indexer_get(part);
+}
+
+/// `request["path"]`, and what a request does not have.
+fn part(request: &mut RequestObject, name: &str) -> Outcome<Dynamic> {
+    Ok(match name {
+        "method" => request.method().into(),
+        "path" => request.path().into(),
+        "query" => request.query(),
+        "headers" => request.headers(),
+        "cookies" => request.cookies(),
+        "body" => request.body(),
+        "json" => request.json()?,
+        "form" => request.form(),
+        _ => return Err(format!("a request has no `{name}`; it has {PROPERTIES}").into()),
+    })
 }
 
 fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {

@@ -3,17 +3,22 @@
 //! Scripts hold and change values, not references: `process.items.push(x)` reads the items, changes them and writes
 //! them back. As in any server, another thread may write in between; nothing is ever torn.
 
+pub(super) mod value;
+
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, Position,
+};
 
 use super::current;
 
-/// How deep values may nest that outlive a function: they are cloned and dropped on stacks of any size.
-const NESTING: usize = 64;
+/// Changes in place that a call can have under way: one within another, as in a closure within a closure.
+const MOST_UNDER_WAY: usize = 16;
 
 /// The state that requests of one worker can share, and what the worker lends to its scripts. A clone is the same one.
 #[derive(Clone, Default)]
@@ -21,7 +26,7 @@ pub struct Process(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    values: Mutex<Map>,
+    values: Mutex<Values>,
     sleep: Duration,
     clock: Option<fn() -> f64>,
 }
@@ -50,12 +55,23 @@ impl fmt::Debug for Process {
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
+/// What an object holds. A value is replaced, never changed.
+pub(super) type Values = BTreeMap<ImmutableString, Arc<Dynamic>>;
+
+/// A value that was read, where in the script, and so may be written back there: `process.items.push(x)`.
+pub(super) struct Read {
+    object: &'static str,
+    name: ImmutableString,
+    position: Position,
+    value: Arc<Dynamic>,
+}
+
 /// One of the three objects. The script holds a value of this type, which is empty: the call on the thread says which.
 trait Store: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     const OBJECT: Self;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Map) -> T) -> T;
+    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T;
 }
 
 #[derive(Clone, Copy)]
@@ -68,14 +84,14 @@ struct ThreadObject;
 struct ContextObject;
 
 thread_local! {
-    static THREAD: RefCell<Map> = const { RefCell::new(Map::new()) };
+    static THREAD: RefCell<Values> = const { RefCell::new(Values::new()) };
 }
 
 impl Store for ProcessObject {
     const NAME: &'static str = "process";
     const OBJECT: Self = ProcessObject;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Map) -> T) -> T {
+    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         use_values(&mut call.process.0.values.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -84,7 +100,7 @@ impl Store for ThreadObject {
     const NAME: &'static str = "thread";
     const OBJECT: Self = ThreadObject;
 
-    fn values<T>(_call: &current::Current, use_values: impl FnOnce(&mut Map) -> T) -> T {
+    fn values<T>(_call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         THREAD.with_borrow_mut(use_values)
     }
 }
@@ -93,15 +109,19 @@ impl Store for ContextObject {
     const NAME: &'static str = "context";
     const OBJECT: Self = ContextObject;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Map) -> T) -> T {
+    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         use_values(&mut call.context.borrow_mut())
     }
 }
 
 /// Makes the three objects known. `properties` are names that the script uses: each gets a getter and a setter of its
-/// own, because rhai finds those at once, and an indexer only after having built an error.
-pub(super) fn register(engine: &mut Engine, properties: &[ImmutableString]) {
+/// own, because rhai finds those at once, and an indexer only after having built an error. `constants` are seen in
+/// functions too.
+pub(super) fn register(engine: &mut Engine, properties: &[ImmutableString], constants: Map) {
     let mut module = Module::new();
+    for (name, value) in constants {
+        module.set_var(name, value);
+    }
     add::<ProcessObject>(&mut module, properties);
     add::<ThreadObject>(&mut module, properties);
     add::<ContextObject>(&mut module, properties);
@@ -111,85 +131,98 @@ pub(super) fn register(engine: &mut Engine, properties: &[ImmutableString]) {
 fn add<S: Store>(module: &mut Module, properties: &[ImmutableString]) {
     module.set_var(S::NAME, S::OBJECT);
     module.set_custom_type::<S>(S::NAME);
-    FuncRegistration::new_index_getter()
-        .with_purity(true)
-        .set_into_module(module, |_: &mut S, name: ImmutableString| get::<S>(&name));
-    FuncRegistration::new_index_setter()
-        .with_purity(true)
-        .set_into_module(module, |_: &mut S, name: ImmutableString, value: Dynamic| set::<S>(&name, value));
+    // The objects are constants; "pure" functions may be called on those.
+    let pure = |registration: FuncRegistration| registration.in_global_namespace().with_purity(true);
+    pure(FuncRegistration::new_index_getter())
+        .set_into_module(module, |context: NativeCallContext, _: &mut S, name: ImmutableString| {
+            get::<S>(&name, context.call_position())
+        });
+    pure(FuncRegistration::new_index_setter()).set_into_module(
+        module,
+        |context: NativeCallContext, _: &mut S, name: ImmutableString, value: Dynamic| {
+            set::<S>(&name, value, context.call_position())
+        },
+    );
     for name in properties {
         let (read, written) = (name.clone(), name.clone());
-        FuncRegistration::new_getter(name)
-            .with_purity(true)
-            .set_into_module(module, move |_: &mut S| get::<S>(&read));
-        FuncRegistration::new_setter(name)
-            .with_purity(true)
-            .set_into_module(module, move |_: &mut S, value: Dynamic| set::<S>(&written, value));
+        pure(FuncRegistration::new_getter(name))
+            .set_into_module(module, move |context: NativeCallContext, _: &mut S| {
+                get::<S>(&read, context.call_position())
+            });
+        pure(FuncRegistration::new_setter(name)).set_into_module(
+            module,
+            move |context: NativeCallContext, _: &mut S, value: Dynamic| {
+                set::<S>(&written, value, context.call_position())
+            },
+        );
     }
-    FuncRegistration::new("keys").in_global_namespace().with_purity(true).set_into_module(module, |_: &mut S| keys::<S>());
-    FuncRegistration::new("contains")
-        .in_global_namespace()
-        .with_purity(true)
+    pure(FuncRegistration::new("keys")).set_into_module(module, |_: &mut S| keys::<S>());
+    pure(FuncRegistration::new("contains"))
         .set_into_module(module, |_: &mut S, name: ImmutableString| contains::<S>(&name));
-    FuncRegistration::new("remove")
-        .in_global_namespace()
-        .with_purity(true)
-        .set_into_module(module, |_: &mut S, name: ImmutableString| set::<S>(&name, Dynamic::UNIT));
+    pure(FuncRegistration::new("remove"))
+        .set_into_module(module, |_: &mut S, name: ImmutableString| set::<S>(&name, Dynamic::UNIT, Position::NONE));
 }
 
-fn get<S: Store>(name: &str) -> Outcome<Dynamic> {
-    current::with(|call| Ok(S::values(call, |values| values.get(name).cloned().unwrap_or_default())))
+fn get<S: Store>(name: &ImmutableString, position: Position) -> Outcome<Dynamic> {
+    current::with(|call| {
+        let Some(value) = S::values(call, |values| values.get(name).cloned()) else { return Ok(Dynamic::UNIT) };
+        let copy = Dynamic::clone(&value);
+        if value::changes_in_place(&copy) {
+            note(&mut call.reads.borrow_mut(), Read { object: S::NAME, name: name.clone(), position, value });
+        }
+        Ok(copy)
+    })
+}
+
+fn note(reads: &mut Vec<Read>, read: Read) {
+    reads.retain(|earlier| earlier.position != read.position);
+    if reads.len() == MOST_UNDER_WAY {
+        reads.remove(0);
+    }
+    reads.push(read);
 }
 
 /// Writing `()` removes, as a missing name reads as `()`.
-fn set<S: Store>(name: &str, mut value: Dynamic) -> Outcome<()> {
-    detach(&mut value, NESTING)?;
+fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -> Outcome<()> {
+    value::detach(&mut new)?;
     current::with(|call| {
+        let read = take_read::<S>(call, name, position);
         let most = call.limits.map_items;
-        // Dropped after the lock is free again.
+        // What was there is dropped when the lock is free again.
         let _old = S::values(call, |values| {
-            if value.is_unit() {
+            if new.is_unit() {
                 return Ok(values.remove(name));
             }
             if let Some(place) = values.get_mut(name) {
-                return Ok(Some(std::mem::replace(place, value)));
+                // rhai writes back after every method, also one that changed nothing, as in `process.items.len()`:
+                // if another request has written meanwhile, that is not to be undone.
+                let others_wrote = read.filter(|read| !Arc::ptr_eq(read, place));
+                if others_wrote.is_some_and(|read| value::same(&read, &new)) {
+                    return Ok(None);
+                }
+                return Ok(Some(std::mem::replace(place, Arc::new(new))));
             }
             if values.len() >= most {
                 return Err(format!("`{}` cannot hold more than {most} values", S::NAME));
             }
-            Ok(values.insert(name.into(), value))
+            Ok(values.insert(name.clone(), Arc::new(new)))
         })?;
         Ok(())
     })
 }
 
+/// The value that was read at the very place in the script that writes now.
+fn take_read<S: Store>(call: &current::Current, name: &ImmutableString, position: Position) -> Option<Arc<Dynamic>> {
+    let mut reads = call.reads.borrow_mut();
+    let found =
+        reads.iter().position(|read| read.position == position && read.object == S::NAME && read.name == *name)?;
+    Some(reads.swap_remove(found).value)
+}
+
 fn keys<S: Store>() -> Outcome<Array> {
-    current::with(|call| {
-        Ok(S::values(call, |values| values.keys().map(|name| Dynamic::from(name.to_string())).collect()))
-    })
+    current::with(|call| Ok(S::values(call, |values| values.keys().cloned().map(Dynamic::from).collect())))
 }
 
-fn contains<S: Store>(name: &str) -> Outcome<bool> {
+fn contains<S: Store>(name: &ImmutableString) -> Outcome<bool> {
     current::with(|call| Ok(S::values(call, |values| values.contains_key(name))))
-}
-
-/// Cuts a value's ties to the variables of the call that made it: what a closure captured is behind a lock that the
-/// call may hold while it is suspended.
-fn detach(value: &mut Dynamic, levels: usize) -> Outcome<()> {
-    if levels == 0 {
-        return Err(format!("values that outlive a call may nest at most {NESTING} levels deep").into());
-    }
-    if value.is_shared() {
-        *value = std::mem::take(value).flatten();
-    }
-    if let Some(mut items) = value.write_lock::<Array>() {
-        return items.iter_mut().try_for_each(|item| detach(item, levels - 1));
-    }
-    if let Some(mut items) = value.write_lock::<Map>() {
-        return items.values_mut().try_for_each(|item| detach(item, levels - 1));
-    }
-    if value.read_lock::<FnPtr>().is_some_and(|closure| closure.is_curried()) {
-        return Err("a closure that uses variables around it cannot be kept; keep the values instead".into());
-    }
-    Ok(())
 }

@@ -46,7 +46,8 @@ fn respond_to(source: &str, request: Request) -> Result<Response, ScriptError> {
 
 /// The response to `fn handle(request) { body }`.
 fn response(body: &str) -> Response {
-    respond_to(&format!("fn handle(request) {{ {body} }}"), Request::default()).unwrap_or_else(|error| panic!("{error}"))
+    respond_to(&format!("fn handle(request) {{ {body} }}"), Request::default())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn text(body: &str) -> String {

