@@ -1,0 +1,93 @@
+//! One call of a handler: a coroutine that runs from step to step.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult};
+
+use super::current::{Current, Entered};
+use super::{Process, Program, Request, Response, ScriptError, Step, stack};
+
+type Handler = Coroutine<(), Step, Result<Response, ScriptError>, DefaultStack>;
+
+/// One call of a handler, suspended between steps.
+///
+/// Dropping it ends the script where it stands and frees what it holds. It stays on the thread that made it.
+pub struct Call {
+    current: Rc<Current>,
+    /// The coroutine until it ends, or why there is none.
+    state: Result<Handler, Option<ScriptError>>,
+}
+
+impl Call {
+    /// Nothing runs until the first [`Call::resume`].
+    pub fn new(program: &Arc<Program>, process: &Process, handler: &str, request: Request) -> Call {
+        let current = Current::new(process.clone(), program.limits());
+        let state = match stack::take(program.limits().stack_bytes()) {
+            Ok(stack) => Ok(start(stack, program.clone(), handler.to_owned(), request, current.clone())),
+            Err(error) => Err(Some(ScriptError::new(format!(
+                "no stack for another call: {error}; fewer requests at once need fewer stacks"
+            )))),
+        };
+        Call { current, state }
+    }
+
+    /// Runs the script up to its next step. After `Done` it must not be called again.
+    pub fn resume(&mut self) -> Step {
+        let coroutine = match &mut self.state {
+            Ok(coroutine) => coroutine,
+            Err(error) => {
+                let error = error.take().unwrap_or_else(|| ScriptError::new("this call has ended already"));
+                return Step::Done(Err(error));
+            }
+        };
+        let outcome = {
+            let _entered = Entered::new(Some(self.current.clone()));
+            // What a panic leaves half done is the call's own: its scope is gone, its coroutine is never resumed.
+            catch_unwind(AssertUnwindSafe(|| coroutine.resume(())))
+        };
+        let result = match outcome {
+            Ok(CoroutineResult::Yield(step)) => return step,
+            Ok(CoroutineResult::Return(result)) => result,
+            Err(panic) => Err(ScriptError::new(format!("the handler panicked: {}", panic_text(&*panic)))),
+        };
+        self.end();
+        Step::Done(result)
+    }
+
+    /// Ends the coroutine, unwinding it if it is suspended, and keeps its stack for another.
+    fn end(&mut self) {
+        if let Ok(mut coroutine) = std::mem::replace(&mut self.state, Err(None)) {
+            let _entered = Entered::new(None);
+            coroutine.force_unwind();
+            stack::give_back(coroutine.into_stack());
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn start(
+    stack: DefaultStack,
+    program: Arc<Program>,
+    handler: String,
+    request: Request,
+    current: Rc<Current>,
+) -> Handler {
+    Coroutine::with_stack(stack, move |yielder, ()| current.run(yielder, || program.handle(&handler, request)))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

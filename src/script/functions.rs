@@ -1,0 +1,66 @@
+//! The functions that suspend a script, and the small ones beside them.
+
+use std::time::Duration;
+
+use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString};
+
+use super::{Step, current};
+use crate::units;
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+pub(super) fn register(engine: &mut Engine) {
+    timed(engine, "sleep", Step::Sleep);
+    timed(engine, "block", Step::Block);
+    timed(engine, "burn", Step::Burn);
+    volatile("yield_now").register_into_engine(engine, || current::suspend(Step::Yield));
+    volatile("log").register_into_engine(engine, |text: Dynamic| current::suspend(Step::Log(text.to_string())));
+    volatile("now").register_into_engine(engine, now);
+    volatile("random").register_into_engine(engine, rand::random::<f64>);
+    volatile("random").register_into_engine(engine, random_between);
+    // Outside of a call there is nobody to print to.
+    engine.on_print(|text| drop(current::suspend(Step::Log(text.to_owned()))));
+    engine.on_debug(|text, _, _| drop(current::suspend(Step::Log(text.to_owned()))));
+}
+
+/// A function that no optimizer may call ahead of time.
+fn volatile(name: &str) -> FuncRegistration {
+    FuncRegistration::new(name).with_volatility(true)
+}
+
+/// A function of a time, once for each type that a time may have: rhai prefers an exact type to any, and so would
+/// find its own `sleep`, which blocks, before ours.
+fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> Step) {
+    let suspend = move |time: &Dynamic| current::suspend(step(duration(name, time)?));
+    volatile(name).register_into_engine(engine, move |time: INT| suspend(&time.into()));
+    volatile(name).register_into_engine(engine, move |time: f64| suspend(&time.into()));
+    volatile(name).register_into_engine(engine, move |time: ImmutableString| suspend(&time.into()));
+    volatile(name).register_into_engine(engine, move |time: Dynamic| suspend(&time));
+}
+
+/// A text with a unit (`"5ms"`), seconds as text (`"0.1"`, as in a query) or as a number; `()` is the server's default.
+fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
+    if time.is_unit() {
+        return current::with(|call| Ok(call.process.sleep()));
+    }
+    if let Ok(text) = time.as_immutable_string_ref() {
+        return Ok(units::parse_sleep(&text).map_err(|error| error.to_string())?);
+    }
+    let seconds = time.as_float().or_else(|_| time.as_int().map(|seconds| seconds as f64));
+    match seconds {
+        Ok(seconds) if (0.0..=units::LONGEST.as_secs_f64()).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        Ok(seconds) => Err(format!("{function}({seconds}): write seconds from 0 to 86400").into()),
+        Err(_) => Err(format!("{function} wants seconds (0.1) or a text with a unit (\"100ms\"), not {time}").into()),
+    }
+}
+
+fn now() -> Outcome<f64> {
+    current::with(|call| call.process.now().ok_or_else(|| "now() has no clock here".into()))
+}
+
+fn random_between(low: INT, high: INT) -> Outcome<INT> {
+    if low > high {
+        return Err(format!("random({low}, {high}): the first number must not be above the second").into());
+    }
+    Ok(rand::random_range(low..=high))
+}

@@ -1,0 +1,131 @@
+//! Imports: scripts of the scenario's folder, read when the script is compiled and never later.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rhai::{
+    AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Module, ModuleResolver, Position, Scope, Shared, Stmt,
+};
+
+use super::limits::MODULES;
+use super::program;
+use super::state::value;
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// Finds imports inside one folder. A clone is the same one.
+#[derive(Clone)]
+pub(super) struct Imports(Arc<Inner>);
+
+struct Inner {
+    folder: PathBuf,
+    /// Set once the script is compiled: from then on only what was read is found.
+    closed: AtomicBool,
+    /// By path as written; none while it is being read.
+    modules: Mutex<HashMap<String, Option<Shared<Module>>>>,
+    /// The constants of all files.
+    constants: Mutex<Map>,
+}
+
+impl Imports {
+    pub fn new(folder: &Path) -> Imports {
+        Imports(Arc::new(Inner {
+            folder: folder.to_owned(),
+            closed: AtomicBool::new(false),
+            modules: Mutex::default(),
+            constants: Mutex::default(),
+        }))
+    }
+
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    /// Reads what a script imports inside its functions, so that no request has to.
+    pub fn read_all(&self, engine: &Engine, script: &AST) -> Outcome<()> {
+        let mut paths = Vec::new();
+        script.walk(&mut |nodes| {
+            if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = nodes.last()
+                && let Expr::StringConstant(path, position) = &import.0
+            {
+                paths.push((path.clone(), *position));
+            }
+            true
+        });
+        paths.iter().try_for_each(|(path, position)| self.resolve(engine, None, path, *position).map(drop))
+    }
+
+    /// Constants are seen in all files, so one name has one value.
+    pub fn add_constant(&self, name: &str, value: Dynamic) -> Outcome<()> {
+        let mut constants = self.0.constants.lock().unwrap_or_else(PoisonError::into_inner);
+        match constants.get(name) {
+            Some(other) if !value::same(other, &value) => {
+                Err(format!("two files have a constant `{name}`, with different values: rename one").into())
+            }
+            _ => {
+                constants.insert(name.into(), value);
+                Ok(())
+            }
+        }
+    }
+
+    pub fn constants(&self) -> Map {
+        std::mem::take(&mut self.0.constants.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn modules(&self) -> MutexGuard<'_, HashMap<String, Option<Shared<Module>>>> {
+        self.0.modules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn load(&self, engine: &Engine, path: &str) -> Outcome<Shared<Module>> {
+        let source = self.read(path)?;
+        let mut script = program::compile_unit(engine, self, &source)?;
+        script.set_source(path);
+        Ok(Module::eval_ast_as_new(Scope::new(), &script, engine)?.into())
+    }
+
+    fn read(&self, path: &str) -> Result<String, String> {
+        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if path.is_empty() || !inside {
+            return Err(format!("`{path}` cannot be imported: name a file in the scenario's folder, without `..`"));
+        }
+        let file = if path.ends_with(".rhai") { path.to_owned() } else { format!("{path}.rhai") };
+        let problem = |error: std::io::Error| format!("`{file}` cannot be imported: {error}");
+        let folder = self.0.folder.canonicalize().map_err(problem)?;
+        let whole = folder.join(&file).canonicalize().map_err(problem)?;
+        if !whole.starts_with(&folder) || whole.extension().is_none_or(|extension| extension != "rhai") {
+            return Err(format!("`{file}` cannot be imported: it leads out of the scenario's folder"));
+        }
+        if !whole.is_file() {
+            return Err(format!("`{file}` cannot be imported: it is not a file"));
+        }
+        std::fs::read_to_string(&whole).map_err(problem)
+    }
+}
+
+impl ModuleResolver for Imports {
+    fn resolve(&self, engine: &Engine, _: Option<&str>, path: &str, position: Position) -> Outcome<Shared<Module>> {
+        let failed = |error: Box<EvalAltResult>| EvalAltResult::ErrorInModule(path.to_owned(), error, position);
+        let refused = |text: String| EvalAltResult::ErrorRuntime(text.into(), position);
+        match self.modules().get(path) {
+            Some(Some(module)) => return Ok(module.clone()),
+            Some(None) => return Err(refused(format!("`{path}` imports itself, perhaps through others")).into()),
+            None => {}
+        }
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(refused(format!(
+                "`{path}` was not imported when the script was read: write the path as a plain text"
+            ))
+            .into());
+        }
+        if self.modules().len() >= MODULES {
+            return Err(refused(format!("more than {MODULES} files are imported")).into());
+        }
+        self.modules().insert(path.to_owned(), None);
+        let module = self.load(engine, path).map_err(failed)?;
+        self.modules().insert(path.to_owned(), Some(module.clone()));
+        Ok(module)
+    }
+}

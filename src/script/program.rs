@@ -1,0 +1,191 @@
+//! A script, compiled once for all threads and requests of a worker.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rhai::{
+    AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, Expr, FnAccess, Module, Position, Scope, ScriptFuncDef,
+    Shared, Stmt,
+};
+
+use super::error::ScriptError;
+use super::import::Imports;
+use super::request::RequestObject;
+use super::{Limits, Request, Response, engine, respond, stack, state};
+
+/// The function that handles what no other does.
+const FALLBACK: &str = "handle";
+
+/// Paths longer than this have no handler of their own; functions' names are shorter.
+const LONGEST_PATH: usize = 128;
+
+/// A compiled script. Shared by all threads of a worker.
+pub struct Program {
+    engine: Engine,
+    handlers: HashMap<String, Handler>,
+    limits: Limits,
+}
+
+/// A function of one parameter, ready to run.
+struct Handler {
+    /// Its body as a script of its own, with all functions in sight: rhai forgets where in a *function* a limit was
+    /// exceeded, and not where in a script.
+    script: AST,
+    parameter: String,
+    position: Position,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Program").field("functions", &self.functions()).finish_non_exhaustive()
+    }
+}
+
+impl Program {
+    /// Compiles a script; `folder` is where its imports are found.
+    pub fn compile(source: &str, folder: &Path, limits: Limits) -> Result<Arc<Program>, ScriptError> {
+        let stack = stack::take(limits.stack_bytes())
+            .map_err(|error| ScriptError::new(format!("no stack to compile on: {error}")))?;
+        // The parser recurses as deep as the script nests, on whatever stack it is called.
+        corosensei::on_stack(stack, || Program::compile_here(source, folder, limits)).map(Arc::new)
+    }
+
+    fn compile_here(source: &str, folder: &Path, limits: Limits) -> Result<Program, ScriptError> {
+        let failed = |error: Box<EvalAltResult>| ScriptError::of_running(*error, None, &limits);
+        let (mut engine, names) = engine::new(limits);
+        let imports = Imports::new(folder);
+        engine.set_module_resolver(imports.clone());
+        let script = compile_unit(&engine, &imports, source).map_err(failed)?;
+        let modules = Module::eval_ast_as_new(Scope::new(), &script, &engine).map_err(failed)?;
+        for (name, module) in modules.iter_sub_modules() {
+            engine.register_static_module(name, module.clone());
+        }
+        imports.close();
+        state::register(&mut engine, &names.found(), imports.constants());
+        Ok(Program { handlers: handlers(&script), engine, limits })
+    }
+
+    /// The function that handles a path: `dirty` for `/dirty/`, `a_b` for `/a/b/`, else `handle`; `None` without either.
+    pub fn handler_for(&self, path: &str) -> Option<&str> {
+        let mut name = [0; LONGEST_PATH];
+        let path = path.trim_matches('/').as_bytes();
+        let found = name.get_mut(..path.len()).and_then(|name| {
+            for (letter, &byte) in name.iter_mut().zip(path) {
+                *letter = if matches!(byte, b'/' | b'-') { b'_' } else { byte };
+            }
+            self.handlers.get_key_value(std::str::from_utf8(name).ok()?)
+        });
+        found.or_else(|| self.handlers.get_key_value(FALLBACK)).map(|(name, _)| name.as_str())
+    }
+
+    /// The functions that can handle a request, in alphabetical order.
+    pub fn functions(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.handlers.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Runs a handler to its end, on the stack of a coroutine.
+    pub(super) fn handle(&self, handler: &str, request: Request) -> Result<Response, ScriptError> {
+        let Some(found) = self.handlers.get(handler) else {
+            return Err(ScriptError::new(format!("there is no function `{handler}` with one parameter")));
+        };
+        let mut scope = Scope::new();
+        scope.push(found.parameter.as_str(), RequestObject::new(request));
+        let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &found.script).map_err(|error| {
+            let system = error.is_system_exception();
+            let mut error = ScriptError::of_running(*error, Some(handler), &self.limits);
+            if let Some(name) = called_at(&found.script, &error).filter(|_| system) {
+                error.message += &format!(" (in `{name}`, which is called here)");
+            }
+            error
+        })?;
+        respond::from_value(value).map_err(|text| ScriptError::new(text).in_function(handler).at(found.position))
+    }
+}
+
+/// Parses a script or an imported file, and what it imports.
+pub(super) fn compile_unit(engine: &Engine, imports: &Imports, source: &str) -> Result<AST, Box<EvalAltResult>> {
+    let script = engine.compile(source)?;
+    refuse_statements(&script)?;
+    imports.read_all(engine, &script)?;
+    let mut constants = Scope::new();
+    engine.run_ast_with_scope(&mut constants, &script)?;
+    for (name, _, value) in constants.iter() {
+        imports.add_constant(name, value)?;
+    }
+    Ok(script)
+}
+
+/// Outside of functions only constants and imports mean something: functions see no variables there.
+fn refuse_statements(script: &AST) -> Result<(), Box<EvalAltResult>> {
+    for statement in script.statements() {
+        let text = match statement {
+            Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => continue,
+            Stmt::Var(_, flags, _) if flags.contains(ASTFlags::CONSTANT) => continue,
+            Stmt::Var(variable, ..) => {
+                let name = &variable.0.name;
+                format!("functions cannot see `let {name}`: write `const {name}`, or keep it as `process.{name}`")
+            }
+            _ => "statements outside of functions are never run: move this into a function".to_owned(),
+        };
+        return Err(EvalAltResult::ErrorRuntime(text.into(), statement.position()).into());
+    }
+    Ok(())
+}
+
+fn handlers(script: &AST) -> HashMap<String, Handler> {
+    let functions = script.iter_fn_def().filter(|function| {
+        function.access == FnAccess::Public && function.this_type.is_none() && !function.name.contains('$')
+    });
+    let handlers = functions.filter_map(|function| match function.params.as_slice() {
+        [parameter] => {
+            let handler = Handler {
+                script: AST::new(statements(function), script.shared_lib().clone()),
+                parameter: parameter.to_string(),
+                position: function.body.start_position(),
+            };
+            Some((function.name.to_string(), handler))
+        }
+        _ => None,
+    });
+    handlers.collect()
+}
+
+/// The statements of a function's body.
+fn statements(function: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
+    let mut alone = Module::new();
+    alone.set_script_fn(function.clone());
+    let mut body = Vec::new();
+    AST::new([], alone).walk(&mut |nodes| {
+        if let [ASTNode::Stmt(statement)] = nodes {
+            body.push((*statement).clone());
+        }
+        true
+    });
+    body
+}
+
+/// The scripted function that is called where an error is.
+fn called_at(script: &AST, error: &ScriptError) -> Option<String> {
+    let mut found = None;
+    script.walk(&mut |nodes| {
+        let (call, position) = match nodes.last() {
+            Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => (call, position),
+            Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) => (call, position),
+            _ => return true,
+        };
+        let here = position.line() == Some(error.line) && position.position() == Some(error.column);
+        if here && (call.is_qualified() || script.iter_fn_def().any(|function| function.name == call.name)) {
+            found = Some(call.name.to_string());
+        }
+        true
+    });
+    found
+}

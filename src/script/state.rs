@@ -1,0 +1,228 @@
+//! State that outlives a function: `process`, `thread` and `context`, by who can see it.
+//!
+//! Scripts hold and change values, not references: `process.items.push(x)` reads the items, changes them and writes
+//! them back. As in any server, another thread may write in between; nothing is ever torn.
+
+pub(super) mod value;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, Position,
+};
+
+use super::current;
+
+/// Changes in place that a call can have under way: one within another, as in a closure within a closure.
+const MOST_UNDER_WAY: usize = 16;
+
+/// The state that requests of one worker can share, and what the worker lends to its scripts. A clone is the same one.
+#[derive(Clone, Default)]
+pub struct Process(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    values: Mutex<Values>,
+    sleep: Duration,
+    clock: Option<fn() -> f64>,
+}
+
+impl Process {
+    /// A process whose `sleep(())` takes `sleep`, as a request that names none asks for, and whose `now()` is `clock`.
+    pub fn new(sleep: Duration, clock: Option<fn() -> f64>) -> Process {
+        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock }))
+    }
+
+    pub(super) fn sleep(&self) -> Duration {
+        self.0.sleep
+    }
+
+    /// Seconds, from wherever the clock starts.
+    pub(super) fn now(&self) -> Option<f64> {
+        self.0.clock.map(|clock| clock())
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Process").field("sleep", &self.0.sleep).finish_non_exhaustive()
+    }
+}
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// What an object holds. A value is replaced, never changed.
+pub(super) type Values = BTreeMap<ImmutableString, Arc<Dynamic>>;
+
+/// A value that was read, where in the script, and so may be written back there: `process.items.push(x)`.
+pub(super) struct Read {
+    object: &'static str,
+    name: ImmutableString,
+    position: Position,
+    value: Arc<Dynamic>,
+}
+
+/// One of the three objects. The script holds a value of this type, which is empty: the call on the thread says which.
+trait Store: Copy + Send + Sync + 'static {
+    const NAME: &'static str;
+    const OBJECT: Self;
+
+    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T;
+}
+
+#[derive(Clone, Copy)]
+struct ProcessObject;
+
+#[derive(Clone, Copy)]
+struct ThreadObject;
+
+#[derive(Clone, Copy)]
+struct ContextObject;
+
+thread_local! {
+    static THREAD: RefCell<Values> = const { RefCell::new(Values::new()) };
+}
+
+impl Store for ProcessObject {
+    const NAME: &'static str = "process";
+    const OBJECT: Self = ProcessObject;
+
+    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+        use_values(&mut call.process.0.values.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Store for ThreadObject {
+    const NAME: &'static str = "thread";
+    const OBJECT: Self = ThreadObject;
+
+    fn values<T>(_call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+        THREAD.with_borrow_mut(use_values)
+    }
+}
+
+impl Store for ContextObject {
+    const NAME: &'static str = "context";
+    const OBJECT: Self = ContextObject;
+
+    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+        use_values(&mut call.context.borrow_mut())
+    }
+}
+
+/// Makes the three objects known. `properties` are names that the script uses: each gets a getter and a setter of its
+/// own, because rhai finds those at once, and an indexer only after having built an error. `constants` are seen in
+/// functions too.
+pub(super) fn register(engine: &mut Engine, properties: &[ImmutableString], constants: Map) {
+    let mut module = Module::new();
+    for (name, value) in constants {
+        module.set_var(name, value);
+    }
+    add::<ProcessObject>(&mut module, properties);
+    add::<ThreadObject>(&mut module, properties);
+    add::<ContextObject>(&mut module, properties);
+    engine.register_global_module(module.into());
+}
+
+fn add<S: Store>(module: &mut Module, properties: &[ImmutableString]) {
+    module.set_var(S::NAME, S::OBJECT);
+    module.set_custom_type::<S>(S::NAME);
+    // The objects are constants; "pure" functions may be called on those.
+    let pure = |registration: FuncRegistration| registration.in_global_namespace().with_purity(true);
+    pure(FuncRegistration::new_index_getter())
+        .set_into_module(module, |context: NativeCallContext, _: &mut S, name: ImmutableString| {
+            get::<S>(&name, context.call_position())
+        });
+    pure(FuncRegistration::new_index_setter()).set_into_module(
+        module,
+        |context: NativeCallContext, _: &mut S, name: ImmutableString, value: Dynamic| {
+            set::<S>(&name, value, context.call_position())
+        },
+    );
+    for name in properties {
+        let (read, written) = (name.clone(), name.clone());
+        pure(FuncRegistration::new_getter(name))
+            .set_into_module(module, move |context: NativeCallContext, _: &mut S| {
+                get::<S>(&read, context.call_position())
+            });
+        pure(FuncRegistration::new_setter(name)).set_into_module(
+            module,
+            move |context: NativeCallContext, _: &mut S, value: Dynamic| {
+                set::<S>(&written, value, context.call_position())
+            },
+        );
+    }
+    pure(FuncRegistration::new("keys")).set_into_module(module, |_: &mut S| keys::<S>());
+    pure(FuncRegistration::new("contains"))
+        .set_into_module(module, |_: &mut S, name: ImmutableString| contains::<S>(&name));
+    pure(FuncRegistration::new("remove"))
+        .set_into_module(module, |_: &mut S, name: ImmutableString| set::<S>(&name, Dynamic::UNIT, Position::NONE));
+}
+
+fn get<S: Store>(name: &ImmutableString, position: Position) -> Outcome<Dynamic> {
+    current::with(|call| {
+        let Some(value) = S::values(call, |values| values.get(name).cloned()) else { return Ok(Dynamic::UNIT) };
+        let copy = Dynamic::clone(&value);
+        if value::changes_in_place(&copy) {
+            note(&mut call.reads.borrow_mut(), Read { object: S::NAME, name: name.clone(), position, value });
+        }
+        Ok(copy)
+    })
+}
+
+fn note(reads: &mut Vec<Read>, read: Read) {
+    reads.retain(|earlier| earlier.position != read.position);
+    if reads.len() == MOST_UNDER_WAY {
+        reads.remove(0);
+    }
+    reads.push(read);
+}
+
+/// Writing `()` removes, as a missing name reads as `()`.
+fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -> Outcome<()> {
+    value::detach(&mut new)?;
+    current::with(|call| {
+        let read = take_read::<S>(call, name, position);
+        let most = call.limits.map_items;
+        // What was there is dropped when the lock is free again.
+        let _old = S::values(call, |values| {
+            if new.is_unit() {
+                return Ok(values.remove(name));
+            }
+            if let Some(place) = values.get_mut(name) {
+                // rhai writes back after every method, also one that changed nothing, as in `process.items.len()`:
+                // if another request has written meanwhile, that is not to be undone.
+                let others_wrote = read.filter(|read| !Arc::ptr_eq(read, place));
+                if others_wrote.is_some_and(|read| value::same(&read, &new)) {
+                    return Ok(None);
+                }
+                return Ok(Some(std::mem::replace(place, Arc::new(new))));
+            }
+            if values.len() >= most {
+                return Err(format!("`{}` cannot hold more than {most} values", S::NAME));
+            }
+            Ok(values.insert(name.clone(), Arc::new(new)))
+        })?;
+        Ok(())
+    })
+}
+
+/// The value that was read at the very place in the script that writes now.
+fn take_read<S: Store>(call: &current::Current, name: &ImmutableString, position: Position) -> Option<Arc<Dynamic>> {
+    let mut reads = call.reads.borrow_mut();
+    let found =
+        reads.iter().position(|read| read.position == position && read.object == S::NAME && read.name == *name)?;
+    Some(reads.swap_remove(found).value)
+}
+
+fn keys<S: Store>() -> Outcome<Array> {
+    current::with(|call| Ok(S::values(call, |values| values.keys().cloned().map(Dynamic::from).collect())))
+}
+
+fn contains<S: Store>(name: &ImmutableString) -> Outcome<bool> {
+    current::with(|call| Ok(S::values(call, |values| values.contains_key(name))))
+}

@@ -1,0 +1,67 @@
+//! Scripts run as a server would run them.
+
+mod behaviour;
+mod errors;
+mod limits;
+mod many;
+mod state;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+
+fn compile(source: &str) -> Result<Arc<Program>, ScriptError> {
+    Program::compile(source, Path::new("/nowhere"), Limits::default())
+}
+
+fn program(source: &str) -> Arc<Program> {
+    compile(source).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn with_query(query: &[(&str, &str)]) -> Request {
+    Request { query: pairs(query), ..Request::default() }
+}
+
+/// The steps of a call up to its end, and the end.
+fn drive(call: &mut Call) -> (Vec<Step>, Result<Response, ScriptError>) {
+    let mut steps = Vec::new();
+    loop {
+        match call.resume() {
+            Step::Done(result) => return (steps, result),
+            step => steps.push(step),
+        }
+    }
+}
+
+fn respond_to(source: &str, request: Request) -> Result<Response, ScriptError> {
+    let program = program(source);
+    drive(&mut Call::new(&program, &Process::default(), "handle", request)).1
+}
+
+/// The response to `fn handle(request) { body }`.
+fn response(body: &str) -> Response {
+    respond_to(&format!("fn handle(request) {{ {body} }}"), Request::default())
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn text(body: &str) -> String {
+    String::from_utf8(response(body).body).unwrap()
+}
+
+/// How `fn handle(request) { body }` fails.
+fn failure(body: &str) -> ScriptError {
+    respond_to(&format!("fn handle(request) {{ {body} }}"), Request::default()).unwrap_err()
+}
+
+fn body_of(step: Step) -> String {
+    match step {
+        Step::Done(Ok(response)) => String::from_utf8(response.body).unwrap(),
+        step => panic!("not a response: {step:?}"),
+    }
+}
