@@ -1,5 +1,8 @@
 //! Text with holes: `/dirty/?sleep={sleep}&email={canary}`.
 
+use std::fmt;
+use std::ops::Range;
+
 /// Text and holes, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Template {
@@ -32,4 +35,299 @@ pub enum Placeholder {
     Random(u64, u64),
     /// A field of the request's identity.
     Identity(String),
+}
+
+impl Placeholder {
+    /// What can stand between braces, as suggestions and messages name it.
+    pub const NAMES: &[&str] = &[
+        "canary",
+        "user",
+        "seq",
+        "sleep",
+        "host",
+        "port",
+        "workers",
+        "data.column",
+        "random(1,100)",
+        "identity.field",
+    ];
+
+    /// Parses what stands between braces.
+    fn parse(inside: &str) -> Option<Placeholder> {
+        match inside {
+            "canary" => Some(Placeholder::Canary),
+            "user" => Some(Placeholder::User),
+            "seq" => Some(Placeholder::Seq),
+            "sleep" => Some(Placeholder::Sleep),
+            "host" => Some(Placeholder::Host),
+            "port" => Some(Placeholder::Port),
+            "workers" => Some(Placeholder::Workers),
+            _ => Self::parse_dotted(inside).or_else(|| Self::parse_random(inside)),
+        }
+    }
+
+    fn parse_dotted(inside: &str) -> Option<Placeholder> {
+        let (group, name) = inside.split_once('.')?;
+        let name = Some(name).filter(|name| !name.is_empty() && name.chars().all(is_word))?.to_owned();
+        match group {
+            "data" => Some(Placeholder::Data(name)),
+            "identity" => Some(Placeholder::Identity(name)),
+            _ => None,
+        }
+    }
+
+    fn parse_random(inside: &str) -> Option<Placeholder> {
+        let (low, high) = inside.strip_prefix("random(")?.strip_suffix(')')?.split_once(',')?;
+        let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+        (low <= high).then_some(Placeholder::Random(low, high))
+    }
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Placeholder::Canary => f.write_str("{canary}"),
+            Placeholder::User => f.write_str("{user}"),
+            Placeholder::Seq => f.write_str("{seq}"),
+            Placeholder::Sleep => f.write_str("{sleep}"),
+            Placeholder::Host => f.write_str("{host}"),
+            Placeholder::Port => f.write_str("{port}"),
+            Placeholder::Workers => f.write_str("{workers}"),
+            Placeholder::Data(column) => write!(f, "{{data.{column}}}"),
+            Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
+            Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),
+        }
+    }
+}
+
+/// A part of a text that is no template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateError {
+    /// The bytes that are wrong, within the text.
+    pub range: Range<usize>,
+    pub kind: TemplateErrorKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplateErrorKind {
+    /// Between braces stands what is no placeholder.
+    Unknown(String),
+    /// A brace without its partner.
+    Unpaired(char),
+}
+
+impl Template {
+    /// Parses a text in which every brace belongs to a hole, or is doubled to stand for itself.
+    pub fn parse(text: &str) -> Result<Template, TemplateError> {
+        let mut template = Template::default();
+        let mut at = 0;
+        while let Some(found) = text[at..].find(['{', '}']) {
+            template.push_text(&text[at..at + found]);
+            at += found;
+            let rest = &text[at..];
+            let brace = if rest.starts_with('{') { '{' } else { '}' };
+            if rest[1..].starts_with(brace) {
+                template.push_text(&rest[..1]);
+                at += 2;
+                continue;
+            }
+            let unpaired = || TemplateError { range: at..at + 1, kind: TemplateErrorKind::Unpaired(brace) };
+            if brace == '}' {
+                return Err(unpaired());
+            }
+            let end = rest[1..].find(['{', '}']).map(|end| end + 1).filter(|end| rest[*end..].starts_with('}'));
+            let end = end.ok_or_else(unpaired)?;
+            template.push_hole(&rest[1..end], at..at + end + 1)?;
+            at += end + 1;
+        }
+        template.push_text(&text[at..]);
+        Ok(template)
+    }
+
+    /// Parses a raw body, in which braces are ordinary text unless they enclose a name: `{"user": "{canary}"}`.
+    ///
+    /// `{{canary}}` stands for `{canary}`.
+    pub fn parse_body(text: &str) -> Result<Template, TemplateError> {
+        let mut template = Template::default();
+        let mut at = 0;
+        while let Some(found) = text[at..].find('{') {
+            template.push_text(&text[at..at + found]);
+            at += found;
+            let rest = &text[at..];
+            match (rest.starts_with("{{").then(|| hole_end(&rest[1..])).flatten(), hole_end(rest)) {
+                (Some(end), _) if rest[1 + end..].starts_with('}') => {
+                    template.push_text(&rest[1..1 + end]);
+                    at += end + 2;
+                }
+                (_, Some(end)) => {
+                    template.push_hole(&rest[1..end - 1], at..at + end)?;
+                    at += end;
+                }
+                _ => {
+                    template.push_text("{");
+                    at += 1;
+                }
+            }
+        }
+        template.push_text(&text[at..]);
+        Ok(template)
+    }
+
+    /// A text without holes, whatever it holds.
+    pub fn literal(text: impl Into<String>) -> Template {
+        let mut template = Template::default();
+        template.push_text(&text.into());
+        template
+    }
+
+    /// Appends text, joined to the text before it.
+    pub fn push_text(&mut self, text: &str) {
+        match self.pieces.last_mut() {
+            _ if text.is_empty() => {}
+            Some(Piece::Text(last)) => last.push_str(text),
+            _ => self.pieces.push(Piece::Text(text.to_owned())),
+        }
+    }
+
+    /// Appends another template, each of its texts changed by `encode`.
+    pub fn append(&mut self, other: &Template, encode: impl Fn(&str) -> String) {
+        for piece in &other.pieces {
+            match piece {
+                Piece::Text(text) => self.push_text(&encode(text)),
+                Piece::Hole(_) => self.pieces.push(piece.clone()),
+            }
+        }
+    }
+
+    fn push_hole(&mut self, inside: &str, range: Range<usize>) -> Result<(), TemplateError> {
+        let unknown = || TemplateError { range, kind: TemplateErrorKind::Unknown(inside.to_owned()) };
+        self.pieces.push(Piece::Hole(Placeholder::parse(inside.trim()).ok_or_else(unknown)?));
+        Ok(())
+    }
+
+    /// Whether this placeholder is among the holes.
+    pub fn has(&self, placeholder: &Placeholder) -> bool {
+        self.holes().any(|hole| hole == placeholder)
+    }
+
+    /// The holes, in order.
+    pub fn holes(&self) -> impl Iterator<Item = &Placeholder> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Hole(hole) => Some(hole),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// Appends the text to `out`; `hole` appends what fills a hole.
+    pub fn fill(&self, hole: &mut dyn FnMut(&Placeholder, &mut Vec<u8>), out: &mut Vec<u8>) {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Hole(placeholder) => hole(placeholder, out),
+            }
+        }
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}"))?,
+                Piece::Hole(hole) => write!(f, "{hole}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+/// Where `{name}`, `{name.part}` or `{name(1,2)}` at the start of a text ends; `None` if none starts it.
+fn hole_end(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix('{')?;
+    let end = inside.find(|c: char| !is_word(c) && !matches!(c, '.' | '(' | ')' | ','))?;
+    let named = inside.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    (named && inside[end..].starts_with('}')).then_some(end + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fill(template: &Template) -> String {
+        let mut out = Vec::new();
+        template.fill(&mut |hole, out| out.extend_from_slice(format!("<{hole}>").as_bytes()), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn holes_are_found_between_text() {
+        let template = Template::parse("/dirty/?sleep={sleep}&email={canary}").unwrap();
+        assert_eq!(template.holes().collect::<Vec<_>>(), [&Placeholder::Sleep, &Placeholder::Canary]);
+        assert_eq!(fill(&template), "/dirty/?sleep=<{sleep}>&email=<{canary}>");
+        assert!(template.has(&Placeholder::Canary) && !template.has(&Placeholder::User));
+    }
+
+    #[test]
+    fn holes_with_arguments_are_known() {
+        let template = Template::parse("{data.email}{random(1, 6)}{identity.id}").unwrap();
+        let holes = [
+            Placeholder::Data("email".to_owned()),
+            Placeholder::Random(1, 6),
+            Placeholder::Identity("id".to_owned()),
+        ];
+        assert!(template.holes().eq(holes.iter()));
+        for text in ["{random(6,1)}", "{random(1)}", "{data.}", "{data}", "{random(-1,2)}"] {
+            assert!(Template::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_placeholder_is_pointed_at() {
+        let error = Template::parse("/é?q={canry}").unwrap_err();
+        assert_eq!(error.range, 6..13);
+        assert_eq!(error.kind, TemplateErrorKind::Unknown("canry".to_owned()));
+        assert_eq!(Template::parse("a}b").unwrap_err().kind, TemplateErrorKind::Unpaired('}'));
+        assert_eq!(Template::parse("a{b").unwrap_err().range, 1..2);
+        assert_eq!(Template::parse("a{b{c}").unwrap_err().range, 1..2);
+    }
+
+    #[test]
+    fn doubled_braces_stand_for_themselves() {
+        assert_eq!(Template::parse("{{canary}} }}").unwrap(), Template::literal("{canary} }"));
+    }
+
+    #[test]
+    fn a_raw_body_may_hold_json() {
+        let template = Template::parse_body(r#"{"a":{"b":"{canary}","n":{seq}}} {{canary}} { x }"#).unwrap();
+        assert_eq!(fill(&template), r#"{"a":{"b":"<{canary}>","n":<{seq}>}} {canary} { x }"#);
+        assert_eq!(Template::parse_body("{ canry } {canry}").unwrap_err().range, 10..17);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_parses_back(text in "([a-z]|\\{\\{|\\}\\}|\\{canary\\}|\\{seq\\}|\\{random\\(1,9\\)\\}|é){0,12}") {
+            let template = Template::parse(&text).unwrap();
+            prop_assert_eq!(&Template::parse(&template.to_string()).unwrap(), &template);
+            prop_assert_eq!(template.to_string(), text);
+        }
+
+        #[test]
+        fn no_text_makes_a_parser_panic_and_ranges_stay_inside(text in "[a-z{}()., é]{0,24}") {
+            for result in [Template::parse(&text), Template::parse_body(&text)] {
+                if let Err(error) = result {
+                    prop_assert!(text.get(error.range).is_some());
+                }
+            }
+        }
+
+        #[test]
+        fn a_literal_fills_to_itself(text in ".{0,20}") {
+            prop_assert_eq!(fill(&Template::literal(text.clone())), text);
+        }
+    }
 }

@@ -1,0 +1,144 @@
+//! `--set key.path=value`: any key of the file, from the command line.
+
+use std::borrow::Cow;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::environment;
+use super::problem::{Problem, Problems};
+use super::source::Span;
+use super::tree::{self, Segment};
+
+/// One `--set`, read.
+pub(super) struct Override {
+    path: Vec<Segment>,
+    value: Span,
+    /// The value, moved by spaces to its place among the sources, so that a parser finds it there.
+    placed: String,
+}
+
+/// Reads each `--set`; its text becomes a source that problems can point into.
+pub(super) fn read(overrides: &[String], problems: &mut Problems) -> Vec<Override> {
+    overrides.iter().filter_map(|text| read_one(text, problems)).collect()
+}
+
+fn read_one(text: &str, problems: &mut Problems) -> Option<Override> {
+    let start = problems.sources.add("--set", text);
+    let whole = start..start + text.len();
+    let help = "write key.path=value, as in --set load.concurrency=50";
+    let Some(equals) = find_equals(text) else {
+        problems.add(Problem::new("an override without a value").at(&whole, "no `=` here").help(help));
+        return None;
+    };
+    let Some(path) = tree::parse_path(&text[..equals], start) else {
+        let key = start..start + equals;
+        problems.add(Problem::new("an override without a key path").at(&key, "not a key path").help(help));
+        return None;
+    };
+    let value = start + equals + 1..whole.end;
+    let placed = " ".repeat(value.start) + &text[equals + 1..];
+    Some(Override { path, value, placed })
+}
+
+/// The first `=` that is not inside a quoted key.
+fn find_equals(text: &str) -> Option<usize> {
+    let mut quote = None;
+    text.char_indices().find_map(|(at, c)| {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None, '=') => return Some(at),
+            _ => {}
+        }
+        None
+    })
+}
+
+/// Puts every override into the tree. One for a key that the matrix varies leaves it that one value.
+pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], problems: &mut Problems) {
+    for given in overrides {
+        let value = match DeValue::parse(&given.placed) {
+            Ok(value) => value,
+            Err(_) => {
+                let text = given.placed[given.value.start..].to_owned();
+                Spanned::new(given.value.clone(), DeValue::String(Cow::Owned(text)))
+            }
+        };
+        let key = tree::dotted(&given.path);
+        let outcome = match &given.path[..] {
+            [(first, _), rest @ ..] if first == "matrix" && !rest.is_empty() => {
+                let axis = (tree::dotted(rest), given.path[1].1.clone());
+                tree::set(tree, &[given.path[0].clone(), axis], value)
+            }
+            _ if varies(tree, &key) || key == "server" && names_server(tree, value.get_ref()) => {
+                pin(tree, &given.path, &key, value)
+            }
+            _ => tree::set(tree, &given.path, value),
+        };
+        if let Err(depth) = outcome {
+            let (name, span) = &given.path[depth - 1];
+            problems.add(
+                Problem::new(format!("`{name}` is not a table"))
+                    .at(span, "the scenario has a plain value here")
+                    .help("set that key itself, or one inside a table"),
+            );
+        }
+    }
+}
+
+/// The overrides as typed, except for what must not be shown.
+pub(super) fn shown(overrides: &[String]) -> Vec<String> {
+    let show = |text: &String| match find_equals(text) {
+        Some(equals) if environment::is_sensitive(text[..equals].split('.')) => {
+            format!("{}=[redacted]", &text[..equals])
+        }
+        _ => text.clone(),
+    };
+    overrides.iter().map(show).collect()
+}
+
+fn varies(tree: &DeTable<'_>, key: &str) -> bool {
+    tree::get(tree, &["matrix", key]).is_some()
+}
+
+/// Whether `server = NAME` picks one of `[servers]`.
+fn names_server(tree: &DeTable<'_>, value: &DeValue<'_>) -> bool {
+    value.is_str() && tree.contains_key("servers") && !tree.contains_key("server")
+}
+
+/// Leaves an axis of the matrix one value, and drops the rules that are for others.
+fn pin<'i>(
+    tree: &mut DeTable<'i>,
+    path: &[Segment],
+    key: &str,
+    value: Spanned<DeValue<'i>>,
+) -> Result<(), usize> {
+    let new = tree::to_json(&value);
+    let old = tree::get(tree, &["matrix", key]).map(tree::to_json);
+    let dropped = |when: &serde_json::Value| {
+        let is_listed = old.as_ref().and_then(|old| old.as_array()).is_some_and(|old| old.contains(when));
+        is_listed && *when != new
+    };
+    if let Some(DeValue::Array(rules)) = that_mut(tree) {
+        tree::retain(rules, |_, rule| {
+            let when = rule.as_table().and_then(|rule| tree::get(rule, &["when"])).and_then(|w| w.get_ref().as_table());
+            let parts: Vec<&str> = key.split('.').collect();
+            let value = when.and_then(|when| when.get(key).or_else(|| tree::get(when, &parts)));
+            !value.map(tree::to_json).is_some_and(|value| dropped(&value))
+        });
+    }
+    let mut list = toml::de::DeArray::new();
+    let span = value.span();
+    list.push(value);
+    let whole = path.first().map_or(0, |first| first.1.start)..path.last().map_or(0, |last| last.1.end);
+    let axis = [("matrix".to_owned(), whole.clone()), (key.to_owned(), whole)];
+    tree::set(tree, &axis, Spanned::new(span, DeValue::Array(list)))
+}
+
+fn that_mut<'t, 'i>(tree: &'t mut DeTable<'i>) -> Option<&'t mut DeValue<'i>> {
+    match tree.get_mut("assert")?.get_mut() {
+        DeValue::Table(assert) => assert.get_mut("that").map(Spanned::get_mut),
+        _ => None,
+    }
+}
