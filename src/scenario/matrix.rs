@@ -73,7 +73,9 @@ pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems) -> Matri
     };
     if table.is_empty() {
         let problem = Problem::new("an empty matrix").at(&span, "nothing varies");
-        problems.add(problem.help("add a key path and its values, as in \"load.sleep\" = [\"1ms\", \"10ms\"], or remove it"));
+        problems.add(
+            problem.help("add a key path and its values, as in \"load.sleep\" = [\"1ms\", \"10ms\"], or remove it"),
+        );
     }
     for (key, value) in table {
         if key.get_ref() == "repeats" {
@@ -99,7 +101,11 @@ fn read_repeats(value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option
     let fits = number.filter(|number| (1..=MOST_REPEATS).contains(number));
     if fits.is_none() {
         let problem = Problem::new(format!("`repeats` must be a whole number from 1 to {MOST_REPEATS}"));
-        problems.add(problem.at(&value.span(), "not such a number").help("write how many trials each variant gets, as in repeats = 3"));
+        problems.add(
+            problem
+                .at(&value.span(), "not such a number")
+                .help("write how many trials each variant gets, as in repeats = 3"),
+        );
     }
     fits.and_then(|number| u32::try_from(number).ok())
 }
@@ -203,7 +209,8 @@ impl<'i> Matrix<'i> {
         for (axis, value) in self.chosen(choice).filter(|(axis, _)| axis.key != "server") {
             if let Err(depth) = tree::set(&mut tree, &axis.path, value.clone()) {
                 let (name, span) = &axis.path[depth - 1];
-                let problem = Problem::new(format!("`{name}` is not a table")).at(span, "the file has a plain value here");
+                let problem =
+                    Problem::new(format!("`{name}` is not a table")).at(span, "the file has a plain value here");
                 problems.add(problem.help("vary that key itself, or one inside a table"));
             }
         }

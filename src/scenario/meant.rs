@@ -112,13 +112,7 @@ impl Loading<'_> {
     }
 
     /// One combination of the matrix; `None` after a problem.
-    fn variant(
-        &mut self,
-        tree: &DeTable<'_>,
-        matrix: &Matrix<'_>,
-        choice: &Choice,
-        scenario: &str,
-    ) -> Option<Variant> {
+    fn variant(&mut self, tree: &DeTable<'_>, matrix: &Matrix<'_>, choice: &Choice, scenario: &str) -> Option<Variant> {
         let mut tree = matrix.apply(tree, choice, &mut self.problems);
         // What a value of this variant spoils is no excuse for what is missing from the others.
         let before = self.spoilt.clone();
@@ -161,7 +155,12 @@ impl Loading<'_> {
     }
 
     /// A duration that must not be zero; `default` if it is not given.
-    fn some_time(&mut self, key: &str, given: &Option<At<Timespan>>, default: std::time::Duration) -> std::time::Duration {
+    fn some_time(
+        &mut self,
+        key: &str,
+        given: &Option<At<Timespan>>,
+        default: std::time::Duration,
+    ) -> std::time::Duration {
         let Some(given) = given else { return default };
         if given.value.0.is_zero() {
             let problem = Problem::new(format!("`{key}` must not be zero")).at(&given.span, "no time at all");

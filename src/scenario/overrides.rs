@@ -14,8 +14,20 @@ use super::tree::{self, Segment};
 pub(super) struct Override {
     path: Vec<Segment>,
     value: Span,
-    /// The value, moved by spaces to its place among the sources, so that a parser finds it there.
+    /// `x=VALUE`, moved by spaces so that a parser finds the value at its place among the sources.
     placed: String,
+}
+
+impl Override {
+    /// The value as TOML; what is not TOML is a text.
+    fn value(&self) -> Spanned<DeValue<'_>> {
+        let mut entries =
+            DeTable::parse(&self.placed).map(|table| table.into_inner().into_iter()).into_iter().flatten();
+        match (entries.next(), entries.next()) {
+            (Some((_, value)), None) => value,
+            _ => Spanned::new(self.value.clone(), DeValue::String(Cow::Borrowed(&self.placed[self.value.start..]))),
+        }
+    }
 }
 
 /// Reads each `--set`; its text becomes a source that problems can point into.
@@ -37,7 +49,8 @@ fn read_one(text: &str, problems: &mut Problems) -> Option<Override> {
         return None;
     };
     let value = start + equals + 1..whole.end;
-    let placed = " ".repeat(value.start) + &text[equals + 1..];
+    // The file and a key of at least one byte lie before the value, so that there is room.
+    let placed = " ".repeat(value.start.saturating_sub(2)) + "x=" + &text[equals + 1..];
     Some(Override { path, value, placed })
 }
 
@@ -58,13 +71,7 @@ fn find_equals(text: &str) -> Option<usize> {
 /// Puts every override into the tree. One for a key that the matrix varies leaves it that one value.
 pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], problems: &mut Problems) {
     for given in overrides {
-        let value = match DeValue::parse(&given.placed) {
-            Ok(value) => value,
-            Err(_) => {
-                let text = given.placed[given.value.start..].to_owned();
-                Spanned::new(given.value.clone(), DeValue::String(Cow::Owned(text)))
-            }
-        };
+        let value = given.value();
         let key = tree::dotted(&given.path);
         let outcome = match &given.path[..] {
             [(first, _), rest @ ..] if first == "matrix" && !rest.is_empty() => {
@@ -108,12 +115,7 @@ fn names_server(tree: &DeTable<'_>, value: &DeValue<'_>) -> bool {
 }
 
 /// Leaves an axis of the matrix one value, and drops the rules that are for others.
-fn pin<'i>(
-    tree: &mut DeTable<'i>,
-    path: &[Segment],
-    key: &str,
-    value: Spanned<DeValue<'i>>,
-) -> Result<(), usize> {
+fn pin<'i>(tree: &mut DeTable<'i>, path: &[Segment], key: &str, value: Spanned<DeValue<'i>>) -> Result<(), usize> {
     let new = tree::to_json(&value);
     let old = tree::get(tree, &["matrix", key]).map(tree::to_json);
     let dropped = |when: &serde_json::Value| {

@@ -50,9 +50,13 @@ pub(super) fn sections_with(key: &str) -> Option<String> {
     if schema["properties"].get(key).is_some() {
         return Some("the top of the file".to_owned());
     }
-    for (definition, section) in
-        [("Server", "[server]"), ("Load", "[load]"), ("Dirty", "[dirty]"), ("Matrix", "[matrix]"), ("Assert", "[assert]")]
-    {
+    for (definition, section) in [
+        ("Server", "[server]"),
+        ("Load", "[load]"),
+        ("Dirty", "[dirty]"),
+        ("Matrix", "[matrix]"),
+        ("Assert", "[assert]"),
+    ] {
         if has(definition) {
             sections.push(section);
         }

@@ -85,7 +85,8 @@ fn a_short_file_gets_the_documented_defaults() {
 #[test]
 fn a_dirty_check_gets_the_documented_defaults() {
     let dirty = |rest: &str| {
-        let source = format!("[server]\nmode = 'async'\n[dirty]\npath = '/?e={{canary}}&s={{sleep}}'\nsleep = '7s'\n{rest}");
+        let source =
+            format!("[server]\nmode = 'async'\n[dirty]\npath = '/?e={{canary}}&s={{sleep}}'\nsleep = '7s'\n{rest}");
         loaded(&source).variants[0].dirty.clone().unwrap()
     };
     let check = dirty("");
@@ -130,7 +131,9 @@ fn the_matrix_makes_every_combination_in_the_order_of_the_file() {
 
 #[test]
 fn steps_of_the_same_name_are_told_apart_by_their_whole_paths() {
-    let source = format!("{SHORT}[dirty]\npath='/{{canary}}'\n[matrix]\n'load.sleep'=['1ms']\n'dirty.sleep'=['2ms']\n'load.timeout' = ['1s']");
+    let source = format!(
+        "{SHORT}[dirty]\npath='/{{canary}}'\n[matrix]\n'load.sleep'=['1ms']\n'dirty.sleep'=['2ms']\n'load.timeout' = ['1s']"
+    );
     assert_eq!(loaded(&source).variants[0].name, "load.sleep=1ms dirty.sleep=2ms timeout=1s");
 }
 
@@ -152,12 +155,8 @@ fn cookies_and_bodies_become_headers_and_text() {
                   cookies = { id = '{canary}', lang = 'pt' }\njson = { name = '\"{seq}\"', list = [1, true, { a = 1.5 }] }";
     let request = loaded(source).variants[0].load.clone().unwrap().request;
     let headers: Vec<(String, String)> = request.headers.iter().map(|(n, v)| (n.clone(), v.to_string())).collect();
-    let expected = [
-        ("x-b", "1"),
-        ("X-A", "{user}"),
-        ("cookie", "id={canary}; lang=pt"),
-        ("content-type", "application/json"),
-    ];
+    let expected =
+        [("x-b", "1"), ("X-A", "{user}"), ("cookie", "id={canary}; lang=pt"), ("content-type", "application/json")];
     assert!(headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).eq(expected), "{headers:?}");
     assert_eq!(request.method, "POST");
     let expected = Template::parse(r#"{{"name":"\"{seq}\"","list":[1,true,{{"a":1.5}}]}}"#).unwrap();
@@ -192,7 +191,8 @@ fn an_override_sets_any_key_and_pins_what_the_matrix_varies() {
 
 #[test]
 fn an_override_picks_a_server() {
-    let world = World::of("[servers.a]\nmode = 'sync'\n[servers.b]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5");
+    let world =
+        World::of("[servers.a]\nmode = 'sync'\n[servers.b]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5");
     assert_eq!(titles(world.load_with(&[])), ["no server is picked from [servers]"]);
     let scenario = world.load_with(&["server=b"]).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(scenario.variants[0].name, "server=b");

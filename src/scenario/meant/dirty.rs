@@ -84,7 +84,8 @@ impl Loading<'_> {
         let bound = match &written.bound {
             // A bound so small that no day is long enough is as good as none.
             Some(given) if given.value.0 < 1e-9 => {
-                let problem = Problem::new("`bound` must not be zero").at(&given.span, "no number of requests shows that");
+                let problem =
+                    Problem::new("`bound` must not be zero").at(&given.span, "no number of requests shows that");
                 self.problems.add(problem.help("write the largest share that may stay unseen, as in bound = \"0.1%\""));
                 return None;
             }
@@ -104,7 +105,8 @@ impl Loading<'_> {
         if let Some(given) = written.timeout.as_ref().filter(|_| !timeout.is_zero() && timeout <= long) {
             let problem = Problem::new("no request could end within `timeout`");
             let problem = problem.at(&given.span, format!("the long sleep takes {}", units::show_duration(long)));
-            self.problems.add(problem.help(format!("write more, as in timeout = \"{}\"", units::show_duration(default))));
+            self.problems
+                .add(problem.help(format!("write more, as in timeout = \"{}\"", units::show_duration(default))));
         }
         timeout
     }

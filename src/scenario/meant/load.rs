@@ -45,7 +45,10 @@ impl Loading<'_> {
     fn model(&mut self, at: &At<file::Load>) -> Option<Model> {
         let Some(given) = &at.value.concurrency else {
             let problem = Problem::new("[load] has no `concurrency`").at(&at.span, "how many users?");
-            self.missing(&["load", "concurrency"], problem.help("add concurrency = 50: users who each wait for their answer"));
+            self.missing(
+                &["load", "concurrency"],
+                problem.help("add concurrency = 50: users who each wait for their answer"),
+            );
             return None;
         };
         if given.value == 0 {

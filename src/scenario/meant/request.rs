@@ -85,7 +85,8 @@ impl Loading<'_> {
     /// What holds for every path, also one without placeholders. Holes are seen as written: no space is in them.
     pub(super) fn check_path_text(&mut self, at: &At<String>, text: &str) {
         if !text.starts_with('/') {
-            let place = self.problems.sources.inside(&at.span, &at.value, 0..text.chars().next().map_or(0, char::len_utf8));
+            let place =
+                self.problems.sources.inside(&at.span, &at.value, 0..text.chars().next().map_or(0, char::len_utf8));
             let problem = Problem::new("a path must start with `/`").at(&place, "no `/` here");
             let help = match text.split_once("://") {
                 Some(_) => "put host and port into [server] url, and keep the path".to_owned(),
@@ -173,7 +174,8 @@ impl Loading<'_> {
         if let Some((index, c)) = bad {
             let place = self.problems.sources.inside(&text.span, &text.value, index..index + c.len_utf8());
             let problem = Problem::new(format!("a cookie cannot hold {}", shown(c)));
-            self.problems.add(problem.at(&place, "would end the cookie").help("give each cookie its own key, percent-encoded"));
+            self.problems
+                .add(problem.at(&place, "would end the cookie").help("give each cookie its own key, percent-encoded"));
         }
     }
 
@@ -182,7 +184,8 @@ impl Loading<'_> {
         let spans = [parts.json.as_ref().map(|json| &json.span), form_span, parts.body.as_ref().map(|body| &body.span)];
         let mut given = spans.into_iter().flatten();
         if let (Some(first), Some(second)) = (given.next(), given.next()) {
-            let problem = Problem::new("two bodies for one request").at(first, "this is one").also(second, "this is another");
+            let problem =
+                Problem::new("two bodies for one request").at(first, "this is one").also(second, "this is another");
             self.problems.add(problem.help("keep one of `json`, `form` and `body`"));
         }
         let (body, content_type) = if let Some(json) = parts.json {
@@ -294,8 +297,12 @@ impl Loading<'_> {
             let place = self.hole_place(at, hole);
             let section = parts.section;
             match hole {
-                Placeholder::Data(_) => self.unsupported(&hole.to_string(), &place, "use `{user}` and `{seq}` to tell users apart"),
-                Placeholder::Identity(_) => self.unsupported(&hole.to_string(), &place, "use `{canary}`, which is unique to each request"),
+                Placeholder::Data(_) => {
+                    self.unsupported(&hole.to_string(), &place, "use `{user}` and `{seq}` to tell users apart")
+                }
+                Placeholder::Identity(_) => {
+                    self.unsupported(&hole.to_string(), &place, "use `{canary}`, which is unique to each request")
+                }
                 Placeholder::Sleep if !parts.has_sleep => {
                     let problem = Problem::new("`{sleep}` without a sleep").at(&place, "nothing fills this");
                     let help = match section {
@@ -305,7 +312,8 @@ impl Loading<'_> {
                     self.missing(&[section, "sleep"], problem.help(help));
                 }
                 Placeholder::Workers if !parts.workers_known => {
-                    let problem = Problem::new("`{workers}` is not known of a server at a url").at(&place, "nothing fills this");
+                    let problem =
+                        Problem::new("`{workers}` is not known of a server at a url").at(&place, "nothing fills this");
                     self.problems.add(problem.help("write the number itself"));
                 }
                 _ => {}

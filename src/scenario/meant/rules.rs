@@ -28,7 +28,8 @@ impl Loading<'_> {
                 _ => {}
             }
         }
-        let early = assert.value.abort_when.iter().flatten().filter_map(|text| self.abort_when(text, written)).collect();
+        let early =
+            assert.value.abort_when.iter().flatten().filter_map(|text| self.abort_when(text, written)).collect();
         (rules, early)
     }
 
@@ -58,7 +59,8 @@ impl Loading<'_> {
         }
         let place = self.metric_place(text, metric);
         let problem = Problem::new(format!("`abort_when` cannot watch `{metric}`")).at(&place, "known only at the end");
-        self.problems.add(problem.help("watch `errors.rate`, another of errors.*, or `throughput`; judge the rest in `that`"));
+        self.problems
+            .add(problem.help("watch `errors.rate`, another of errors.*, or `throughput`; judge the rest in `that`"));
         None
     }
 
@@ -146,11 +148,7 @@ impl Loading<'_> {
 }
 
 /// Nested tables (`when = { server.mode = "sync" }`) as flat key paths.
-fn flatten<'w>(
-    prefix: &str,
-    entries: &'w Entries<Node>,
-    out: &mut Vec<(String, &'w At<String>, &'w At<Node>)>,
-) {
+fn flatten<'w>(prefix: &str, entries: &'w Entries<Node>, out: &mut Vec<(String, &'w At<String>, &'w At<Node>)>) {
     for (name, value) in &entries.0 {
         let key = format!("{prefix}{}", name.value);
         match &value.value {

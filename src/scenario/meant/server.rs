@@ -33,6 +33,10 @@ impl Loading<'_> {
             [(_, _)] => self.attached(written).map(Server::Attached),
             [] => {
                 self.no_kind(&at.span);
+                self.check_numbers(written);
+                if let Some(script) = &written.script {
+                    self.script(script);
+                }
                 None
             }
             [(first, here), others @ ..] => {
@@ -41,9 +45,17 @@ impl Loading<'_> {
                 let problem = others.iter().fold(problem, |problem, (_, span)| problem.also(span, "this is another"));
                 let help = format!("keep `{first}` or the other; alternatives go into [servers.NAME] with a [matrix]");
                 self.problems.add(problem.help(help));
+                self.check_numbers(written);
                 None
             }
         }
+    }
+
+    /// Says what is wrong with numbers also where no server comes of them.
+    fn check_numbers(&mut self, written: &file::Server) {
+        self.workers(written);
+        self.port(written);
+        self.whole("threads", &written.threads, 1, MOST_THREADS);
     }
 
     fn no_kind(&mut self, span: &Span) {
@@ -52,9 +64,9 @@ impl Loading<'_> {
             return;
         }
         self.problems.add(
-            Problem::new("a server without `mode`, `command` or `url`")
-                .at(span, "which server is this?")
-                .help("add mode = \"async\" (or another), command = [\"program\", ...] or url = \"http://127.0.0.1:8000\""),
+            Problem::new("a server without `mode`, `command` or `url`").at(span, "which server is this?").help(
+                "add mode = \"async\" (or another), command = [\"program\", ...] or url = \"http://127.0.0.1:8000\"",
+            ),
         );
     }
 
@@ -146,7 +158,12 @@ impl Loading<'_> {
             port: self.port(written),
             ready: self.ready(written.ready.as_ref()),
             stop: Stop {
-                signal: written.stop.as_ref().and_then(|stop| value(&stop.value.signal)).map_or("TERM", |s| s.name()).to_owned(),
+                signal: written
+                    .stop
+                    .as_ref()
+                    .and_then(|stop| value(&stop.value.signal))
+                    .map_or("TERM", |s| s.name())
+                    .to_owned(),
                 grace: written.stop.as_ref().and_then(|stop| value(&stop.value.grace)).map_or(COMMAND_GRACE, |g| g.0),
             },
         })
@@ -169,7 +186,8 @@ impl Loading<'_> {
         let entries = written.env.as_ref().map_or(&[][..], |env| &env.0);
         for (name, text) in entries {
             if name.value.is_empty() || name.value.contains(['=', '\0']) || text.value.contains('\0') {
-                let problem = Problem::new(format!("`{}` cannot be an environment variable", name.value.escape_debug()));
+                let problem =
+                    Problem::new(format!("`{}` cannot be an environment variable", name.value.escape_debug()));
                 let problem = problem.at(&name.span, "holds `=` or a zero byte, or is empty");
                 self.problems.add(problem.help("use letters, digits and `_`"));
             }
@@ -182,7 +200,8 @@ impl Loading<'_> {
         let Some(at) = at else { return default };
         let ready = &at.value;
         let within = self.some_time("within", &ready.within, READY_WITHIN);
-        let checks = [span(&ready.path), span(&ready.log), span(&ready.port).filter(|_| value(&ready.port) == Some(true))];
+        let checks =
+            [span(&ready.path), span(&ready.log), span(&ready.port).filter(|_| value(&ready.port) == Some(true))];
         let mut given = checks.into_iter().flatten();
         if let (Some(first), Some(second)) = (given.next(), given.next()) {
             let problem = Problem::new("two ways to tell that the server is ready").at(first, "this is one");
@@ -236,7 +255,9 @@ fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
     let bad = |why: &str, help| Err((format!("`{url}` {why}"), help));
     let Some(rest) = url.strip_prefix("http://") else {
         return match url.strip_prefix("https://") {
-            Some(_) => bad("needs TLS, which is not supported yet by this version", "use an http:// address of the server"),
+            Some(_) => {
+                bad("needs TLS, which is not supported yet by this version", "use an http:// address of the server")
+            }
             None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
         };
     };
@@ -252,7 +273,8 @@ fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
         None => rest.split_once(':').map_or((rest, Some("80")), |(host, port)| (host, Some(port))),
     };
     let port = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
-    let named = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
+    let named =
+        !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
     match port.filter(|_| named) {
         Some(port) => Ok(Attached { host: host.to_owned(), port }),
         None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
@@ -270,7 +292,16 @@ mod tests {
         assert_eq!(parsed("http://localhost/"), Some(("localhost".to_owned(), 80)));
         assert_eq!(parsed("http://[::1]:81"), Some(("::1".to_owned(), 81)));
         assert_eq!(parsed("http://[::1]"), Some(("::1".to_owned(), 80)));
-        for url in ["https://a", "ftp://a", "http://", "http://a:0", "http://a:b", "http://a/x", "http://u:p@a", "http://[::1]x"] {
+        for url in [
+            "https://a",
+            "ftp://a",
+            "http://",
+            "http://a:0",
+            "http://a:b",
+            "http://a/x",
+            "http://u:p@a",
+            "http://[::1]x",
+        ] {
             assert_eq!(parsed(url), None, "{url}");
         }
     }

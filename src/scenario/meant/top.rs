@@ -49,7 +49,8 @@ impl Loading<'_> {
         match (&written.server, &written.servers) {
             (Some(server), Some(servers)) => {
                 let problem = Problem::new("both [server] and [servers]").at(&server.span, "this one");
-                let others = servers.0.iter().fold(problem, |problem, (name, _)| problem.also(&name.span, "or this one"));
+                let others =
+                    servers.0.iter().fold(problem, |problem, (name, _)| problem.also(&name.span, "or this one"));
                 self.problems.add(others.help("keep [server], or make it one more of [servers.NAME]"));
             }
             (_, Some(servers)) if axis.is_none() && servers.0.len() != 1 => {
@@ -64,7 +65,8 @@ impl Loading<'_> {
             }
             (_, None) if axis.is_some() => {
                 let span = axis.map_or(0..0, |axis| axis.span.clone());
-                let problem = Problem::new("the matrix picks servers, and there are none").at(&span, "no [servers.NAME]");
+                let problem =
+                    Problem::new("the matrix picks servers, and there are none").at(&span, "no [servers.NAME]");
                 let help = "declare each as [servers.NAME]; to vary a key of [server], write \"server.mode\" = [...]";
                 self.missing(&["servers"], problem.help(help));
             }
