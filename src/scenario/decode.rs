@@ -44,7 +44,8 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
         };
         let span = error.span().unwrap_or(0..0);
         let path = tree::smallest(table, &span).unwrap_or_default();
-        problems.add(explain(error.message(), &path, &span, spoilt));
+        let entry = tree::entry(table, &path);
+        problems.add(explain(error.message(), &path, &span, entry, spoilt));
         spoilt.add(&path);
         // Each round takes an entry away, so the rounds end; without one to take, there is nothing to read.
         if !tree::cut(table, &path) {
@@ -54,7 +55,7 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
 }
 
 /// Puts what serde says in the words of scenarios.
-fn explain(message: &str, path: &[Step], span: &Span, spoilt: &mut Spoilt) -> Problem {
+fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>>, spoilt: &mut Spoilt) -> Problem {
     let name = Name::of(path);
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(&quoted(rest), path, span, spoilt);
@@ -67,24 +68,28 @@ fn explain(message: &str, path: &[Step], span: &Span, spoilt: &mut Spoilt) -> Pr
             .at(span, format!("not a value of `{}`", name.key))
             .help(suggest::help(given, &format!("values of `{}`", name.key), known));
     }
-    if let Some((found, expected)) = message.strip_prefix("invalid type: ").and_then(|m| m.split_once(", expected ")) {
-        return wrong_type(&name, found, expected, span);
+    if let Some((_, expected)) = message.strip_prefix("invalid type: ").and_then(|m| m.split_once(", expected ")) {
+        return wrong_type(&name, entry, expected, span);
     }
     if message == "wanted string or table" {
-        return wrong_type(&name, "", "a string", span);
+        return wrong_type(&name, entry, "a string", span);
     }
     if message.starts_with("invalid value: integer") || message.contains("number overflowed") {
         return Problem::new(format!("{} is out of range", name.shown()))
             .at(span, "not a number that fits here")
             .help("write a whole number from 0 to 9223372036854775807");
     }
-    match message.split_once(": ").filter(|(title, _)| title.contains(" is not a")) {
-        Some((title, why)) => match why.split_once("; ") {
-            Some((label, help)) => Problem::new(title).at(span, label).help(help),
-            None => Problem::new(title).at(span, "").help(why),
-        },
-        None => Problem::new(message).at(span, ""),
+    match unit_error(message) {
+        Some((title, label, help)) => Problem::new(title).at(span, label).help(help),
+        None => Problem::new(message).at(span, "").help("compare the key with `runner schema`"),
     }
+}
+
+/// Title, label and remedy of an error of `units`.
+pub(super) fn unit_error(message: &str) -> Option<(&str, &str, &str)> {
+    let (title, why) = message.split_once(": ").filter(|(title, _)| title.contains(" is not a"))?;
+    let (label, help) = why.split_once("; ").unwrap_or(("", why));
+    Some((title, label, help))
 }
 
 fn unknown_key(words: &[&str], path: &[Step], span: &Span, spoilt: &mut Spoilt) -> Problem {
@@ -107,34 +112,63 @@ fn unknown_key(words: &[&str], path: &[Step], span: &Span, spoilt: &mut Spoilt) 
     Problem::new(format!("unknown key `{key}`")).at(span, label).help(help)
 }
 
-fn wrong_type(name: &Name<'_>, found: &str, expected: &str, span: &Span) -> Problem {
-    let (expected, is_text) = match expected {
-        "i64" | "u64" => ("a whole number", false),
-        "a string" => ("a string", true),
-        "a sequence" => ("a list", false),
-        "a boolean" => ("true or false", false),
-        other => (other, false),
+fn wrong_type(name: &Name<'_>, entry: Option<&DeValue<'_>>, expected: &str, span: &Span) -> Problem {
+    let expected = match expected {
+        "i64" | "u64" => "a whole number",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        other => other.split(", as in").next().unwrap_or(other),
     };
-    let content = quoted(found).first().copied().or_else(|| found.split('"').nth(1)).unwrap_or("").to_owned();
-    let found = match found.split(' ').next() {
-        Some("integer") => "this is a number",
-        Some("floating") => "this is a number with decimals",
-        Some("boolean") => "this is true or false",
-        Some("string") => "this is a string",
-        Some("map") => "this is a table",
-        Some("sequence") => "this is a list",
-        _ => "this is something else",
+    let found = match entry {
+        Some(DeValue::String(_)) => "this is a string",
+        Some(DeValue::Integer(_)) => "this is a number",
+        Some(DeValue::Float(_)) => "this is a number with decimals",
+        Some(DeValue::Boolean(_)) => "this is true or false",
+        Some(DeValue::Datetime(_)) => "this is a date or a time",
+        Some(DeValue::Array(_)) => "this is a list",
+        Some(DeValue::Table(_)) => "this is a table",
+        None => "this is something else",
     };
-    let help = match expected {
-        "a whole number" if content.parse::<i64>().is_ok() => format!("write it without quotes: {content}"),
-        "a whole number" => "write digits only, as in 10".to_owned(),
-        "true or false" => "write true or false, without quotes".to_owned(),
-        "a list" => "write a list, as in [\"a\", \"b\"]".to_owned(),
-        _ if is_text && !content.is_empty() => format!("put it in quotes: \"{content}\""),
-        _ if is_text => "write it in quotes, as in \"text\"".to_owned(),
-        other => format!("write {other}"),
+    let help = match (expected, entry) {
+        ("a whole number", Some(DeValue::String(text))) if text.parse::<i64>().is_ok() => {
+            format!("write it without quotes: {text}")
+        }
+        ("a whole number", _) => "write digits only, as in 10".to_owned(),
+        ("true or false", _) => "write true or false, without quotes".to_owned(),
+        _ => match example(name.key) {
+            Some(example) => format!("write it as in {example}"),
+            None if expected == "a string" => "write a text in quotes".to_owned(),
+            None => format!("write {expected}"),
+        },
     };
     Problem::new(format!("{} must be {expected}", name.shown())).at(span, found).help(help)
+}
+
+/// A key as it is written right.
+fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "server" => "[server], and below it mode = \"async\"",
+        "servers" => "[servers.blocking], and below it mode = \"sync\"",
+        "load" => "[load], and below it path = \"/health\"",
+        "dirty" => "[dirty], and below it path = \"/page/?email={canary}\"",
+        "assert" => "[assert], and below it that = [\"errors.count == 0\"]",
+        "mode" => "mode = \"async\"",
+        "command" => "command = [\"gunicorn\", \"--bind\", \"{host}:{port}\", \"app:app\"]",
+        "url" => "url = \"http://127.0.0.1:8000\"",
+        "ready" => "ready = { path = \"/health\", within = \"20s\" }",
+        "stop" => "stop = { signal = \"TERM\", grace = \"5s\" }",
+        "path" => "path = \"/health\"",
+        "method" => "method = \"GET\"",
+        "headers" => "headers = { accept = \"text/html\" }",
+        "cookies" => "cookies = { session = \"{canary}\" }",
+        "form" => "form = { email = \"{canary}\" }",
+        "env" => "env = { DEBUG = \"1\" }",
+        "stages" => "stages = [{ rate = \"50/s\", for = \"10s\" }]",
+        "that" => "that = [\"errors.count == 0\"]",
+        "abort_when" => "abort_when = [\"errors.rate > 50% for 5s\"]",
+        "when" => "when = { server = \"gunicorn\" }",
+        _ => return None,
+    })
 }
 
 /// What to call the entry at a path.

@@ -100,15 +100,14 @@ impl Loading<'_> {
     }
 
     fn parse<'s>(&mut self, source: &'s str) -> Option<DeTable<'s>> {
-        match DeTable::parse(source) {
-            Ok(tree) => Some(tree.into_inner()),
-            Err(error) => {
-                let span = error.span().unwrap_or(0..0);
-                let problem = Problem::new("not valid TOML").at(&span, error.message());
-                self.problems.add(problem.help(syntax_help(error.message())));
-                None
-            }
-        }
+        let (tree, errors) = DeTable::parse_recoverable(source);
+        // One slip makes many errors; the first in the file is the slip.
+        let first = errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start));
+        let Some(error) = first else { return Some(tree.into_inner()) };
+        let span = error.span().unwrap_or(0..0);
+        let problem = Problem::new("not valid TOML").at(&span, error.message());
+        self.problems.add(problem.help(syntax_help(error.message())));
+        None
     }
 
     /// One combination of the matrix; `None` after a problem.

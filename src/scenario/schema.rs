@@ -94,6 +94,64 @@ mod tests {
         assert_eq!(schema["$defs"]["Server"]["properties"]["workers"]["maximum"], 256);
     }
 
+    /// The keys of a section's type, as its own error for an unknown key lists them.
+    fn known_to_types(section: &str) -> Vec<String> {
+        let text = format!("{section}zzz = 1");
+        let error = toml::from_str::<file::Scenario>(&text).unwrap_err();
+        error.message().split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_schema_has_exactly_the_keys_of_the_types() {
+        let schema = json();
+        let sections = [
+            ("", ""),
+            ("[server]\n", "Server"),
+            ("[servers.a]\n", "Server"),
+            ("[server.ready]\n", "Ready"),
+            ("[server.stop]\n", "Stop"),
+            ("[load]\n", "Load"),
+            ("[[load.stages]]\n", "Stage"),
+            ("[dirty]\n", "Dirty"),
+            ("[dirty.sleep]\n", "LongAndShort"),
+            ("[assert]\n", "Assert"),
+            ("[[assert.that]]\n", "ConditionalRule"),
+        ];
+        for (section, definition) in sections {
+            let definition = if definition.is_empty() { &schema } else { &schema["$defs"][definition] };
+            let mut described: Vec<String> = definition["properties"].as_object().unwrap().keys().cloned().collect();
+            let mut known = known_to_types(section);
+            described.sort();
+            known.sort();
+            assert_eq!(described, known, "{section}");
+        }
+    }
+
+    #[test]
+    fn shipped_scenarios_use_only_keys_of_the_schema() {
+        let schema = json();
+        for entry in std::fs::read_dir("scenarios").unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            if path.extension().is_none_or(|extension| extension != "toml") {
+                continue;
+            }
+            for (key, value) in toml::from_str::<toml::Table>(&text).unwrap() {
+                assert!(schema["properties"].get(&key).is_some(), "{}: {key}", path.display());
+                let definition = match key.as_str() {
+                    "server" => "Server",
+                    "load" => "Load",
+                    "dirty" => "Dirty",
+                    "assert" => "Assert",
+                    _ => continue,
+                };
+                for key in value.as_table().unwrap().keys() {
+                    assert!(schema["$defs"][definition]["properties"].get(key).is_some(), "{}: {key}", path.display());
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_key_is_known_to_its_sections() {
         assert_eq!(sections_with("concurrency").unwrap(), "[load]");

@@ -7,9 +7,12 @@ const NEAR: f64 = 0.8;
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let near = |candidate: &str| {
-        let distance = strsim::damerau_levenshtein(&lower, candidate);
-        // Short names: one slip is always near, however much of the name it is.
-        if distance <= 1 { 1.0 } else { strsim::jaro_winkler(&lower, candidate) }
+        // One slip is always near, however much of a short name it is; so are two in a longer one.
+        match strsim::damerau_levenshtein(&lower, candidate) {
+            distance @ (0 | 1) => 2.0 - distance as f64 / 2.0,
+            2 if candidate.len() >= 5 => 1.0,
+            _ => strsim::jaro_winkler(&lower, candidate),
+        }
     };
     known
         .into_iter()
@@ -54,6 +57,7 @@ mod tests {
     fn a_slip_is_mended_and_nonsense_is_not() {
         let modes = ["sync", "threaded", "async", "async_pool", "async_blocking"];
         assert_eq!(nearest("asinc", modes), Some("async"));
+        assert_eq!(nearest("asink", modes), Some("async"));
         assert_eq!(nearest("thread", modes), Some("threaded"));
         assert_eq!(nearest("fibers", modes), None);
         assert_eq!(help("fibers", "modes", &["a", "b", "c"]), "modes are `a`, `b` and `c`");

@@ -110,6 +110,16 @@ fn consider(covering: &Span, span: &Span, path: &[Step], best: &mut Best) {
     }
 }
 
+/// The value at a path.
+pub(super) fn entry<'t, 'i>(table: &'t DeTable<'i>, path: &[Step]) -> Option<&'t DeValue<'i>> {
+    let (Step::Key(name), rest) = path.split_first()? else { return None };
+    let start = table.get(name.as_str())?.get_ref();
+    rest.iter().try_fold(start, |value, step| match step {
+        Step::Key(name) => value.get(name.as_str()).map(Spanned::get_ref),
+        Step::Index(index) => value.get(*index).map(Spanned::get_ref),
+    })
+}
+
 /// Takes out the entry at a path; whether there was one.
 pub(super) fn cut(table: &mut DeTable<'_>, path: &[Step]) -> bool {
     match path.split_first() {

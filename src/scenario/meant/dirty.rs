@@ -34,7 +34,7 @@ impl Loading<'_> {
                 Some(file::Expect::Dirty) => Expect::Dirty,
                 Some(file::Expect::Report) => Expect::Report,
             },
-            budget: budget?,
+            budget,
             timeout,
         })
     }
@@ -72,12 +72,12 @@ impl Loading<'_> {
     }
 
     /// Enough exposures for both `exposures` and `bound`, where both are given.
-    fn budget(&mut self, written: &file::Dirty) -> Option<Budget> {
+    fn budget(&mut self, written: &file::Dirty) -> Budget {
         let exposures = match &written.exposures {
             Some(given) if given.value < 1 => {
                 let problem = Problem::new("`exposures` is out of range").at(&given.span, "less than 1");
                 self.problems.add(problem.help("write how many chances to leak are enough, as in exposures = 3000"));
-                return None;
+                None
             }
             given => given.as_ref().and_then(|given| u64::try_from(given.value).ok()),
         };
@@ -87,15 +87,15 @@ impl Loading<'_> {
                 let problem =
                     Problem::new("`bound` must not be zero").at(&given.span, "no number of requests shows that");
                 self.problems.add(problem.help("write the largest share that may stay unseen, as in bound = \"0.1%\""));
-                return None;
+                None
             }
             given => given.as_ref().map(|given| stats::trials_for_bound(given.value.0).max(1)),
         };
-        Some(Budget {
+        Budget {
             exposures: exposures.max(bound).unwrap_or(EXPOSURES),
             time: self.some_time("time", &written.time, TIME),
             exhaustive: value(&written.exhaustive).unwrap_or(false),
-        })
+        }
     }
 
     fn dirty_timeout(&mut self, written: &file::Dirty, sleep: Option<Sleeps>) -> Duration {

@@ -30,6 +30,8 @@ impl Loading<'_> {
             self.some_time("timeout", &written.timeout, TIMEOUT),
             value(&written.drain).map_or(DRAIN, |drain| drain.0),
         );
+        let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
+        // Everything is looked at before anything missing ends it.
         Some(Load {
             request: request?,
             sleep: value(&written.sleep).map(|sleep| sleep.0),
@@ -38,7 +40,7 @@ impl Loading<'_> {
             warmup: value(&written.warmup).map_or(Duration::ZERO, |warmup| warmup.0),
             timeout,
             drain,
-            threads: self.whole("threads", &written.threads, 1, MOST_THREADS),
+            threads,
         })
     }
 

@@ -190,10 +190,10 @@ impl Loading<'_> {
         }
         let (body, content_type) = if let Some(json) = parts.json {
             let mut body = Template::default();
-            self.json(&json.value, &json.span, parts, &mut body)?;
+            self.json(&json.value, &json.span, parts, &mut body);
             (body, Some("application/json"))
         } else if let Some(form) = parts.form {
-            (self.form(&form.0, parts)?, Some("application/x-www-form-urlencoded"))
+            (self.form(&form.0, parts), Some("application/x-www-form-urlencoded"))
         } else {
             (self.filled(parts.body.as_ref()?, Template::parse_body, parts)?, None)
         };
@@ -204,12 +204,12 @@ impl Loading<'_> {
         Some(body)
     }
 
-    /// Serialises a value; only texts in it are templates, not names. `None` after a problem.
-    fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>, out: &mut Template) -> Option<()> {
+    /// Serialises a value; only texts in it are templates, not names.
+    fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>, out: &mut Template) {
         match node {
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
-                let template = self.filled(&text, Template::parse, parts)?;
+                let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
                 out.push_text("\"");
                 out.append(&template, json_inside);
                 out.push_text("\"");
@@ -218,7 +218,7 @@ impl Loading<'_> {
                 out.push_text("[");
                 for (index, item) in items.iter().enumerate() {
                     out.push_text(if index == 0 { "" } else { "," });
-                    self.json(&item.value, &item.span, parts, out)?;
+                    self.json(&item.value, &item.span, parts, out);
                 }
                 out.push_text("]");
             }
@@ -227,21 +227,19 @@ impl Loading<'_> {
                 for (index, (name, item)) in entries.iter().enumerate() {
                     let comma = if index == 0 { "" } else { "," };
                     out.push_text(&format!("{comma}\"{}\":", json_inside(&name.value)));
-                    self.json(&item.value, &item.span, parts, out)?;
+                    self.json(&item.value, &item.span, parts, out);
                 }
                 out.push_text("}");
             }
             Node::Number(number) if !number.is_finite() => {
                 let problem = Problem::new(format!("JSON has no `{number}`")).at(span, "not a number in JSON");
                 self.problems.add(problem.help("write a finite number, or a string"));
-                return None;
             }
             plain => out.push_text(&plain.to_json().to_string()),
         }
-        Some(())
     }
 
-    fn form(&mut self, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Option<Template> {
+    fn form(&mut self, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Template {
         let encode = |text: &str| utf8_percent_encode(text, FORM).to_string();
         let mut body = Template::default();
         for (name, node) in entries {
@@ -250,17 +248,17 @@ impl Loading<'_> {
                 Node::List(_) | Node::Table(_) => {
                     let problem = Problem::new(format!("the form's `{}` is not a plain value", name.value));
                     self.problems.add(problem.at(&node.span, "a list or a table").help("write a string or a number"));
-                    return None;
+                    continue;
                 }
                 plain => plain.to_json().to_string(),
             };
             let text = At { span: node.span.clone(), value: text };
-            let template = self.filled(&text, Template::parse, parts)?;
+            let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
             body.push_text(if body.pieces.is_empty() { "" } else { "&" });
             body.push_text(&format!("{}=", encode(&name.value)));
             body.append(&template, encode);
         }
-        Some(body)
+        body
     }
 
     /// Parses a text with holes; `None` after a problem.

@@ -5,7 +5,7 @@ use super::super::file::{self, Expectation};
 use super::super::matrix::Matrix;
 use super::super::problem::Problem;
 use super::super::source::Span;
-use super::super::{suggest, tree};
+use super::super::{decode, suggest, tree};
 use super::Loading;
 use crate::rule::Rule;
 
@@ -70,7 +70,11 @@ impl Loading<'_> {
             Ok(rule) => rule,
             Err(error) => {
                 let place = self.problems.sources.inside(&text.span, &text.value, error.range);
-                self.problems.add(Problem::new(error.message).at(&place, "").help(error.help));
+                let (label, help) = match decode::unit_error(&error.help) {
+                    Some((_, label, help)) => (label, help),
+                    None => ("", error.help.as_str()),
+                };
+                self.problems.add(Problem::new(error.message).at(&place, label).help(help));
                 return None;
             }
         };

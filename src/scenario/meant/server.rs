@@ -102,6 +102,7 @@ impl Loading<'_> {
         if let Some(threads) = &written.threads {
             self.threads_given(&threads.span, matches!(mode, Mode::Threaded { .. } | Mode::AsyncPool { .. }));
         }
+        self.check_numbers(written);
         let script = match &written.script {
             Some(script) => Some(self.script(script)?),
             None => None,
@@ -149,14 +150,17 @@ impl Loading<'_> {
             self.problems.add(problem.help("write the program and its arguments: [\"gunicorn\", \"app:app\"]"));
         }
         let command = words.value.iter().map(|word| self.word(word)).collect::<Vec<_>>();
+        let (env, ready) = (self.env(written), self.ready(written.ready.as_ref()));
+        let (workers, port) = (self.workers(written), self.port(written));
+        // Everything is looked at before a wrong word ends it.
         Some(Command {
             command: command.into_iter().collect::<Option<_>>()?,
             cwd: written.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(&cwd.value)),
-            env: self.env(written),
+            env,
             setup: written.setup.as_ref().map(|setup| setup.value.clone()),
-            workers: self.workers(written),
-            port: self.port(written),
-            ready: self.ready(written.ready.as_ref()),
+            workers,
+            port,
+            ready,
             stop: Stop {
                 signal: written
                     .stop

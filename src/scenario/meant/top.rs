@@ -38,9 +38,6 @@ impl Loading<'_> {
                     .help("add [load] to drive a load, [dirty] to check for leaks between requests, or both"),
             );
         }
-        if written.servers.is_some() && written.server.is_some() {
-            return;
-        }
     }
 
     fn check_servers(&mut self, written: &file::Scenario, matrix: &Matrix<'_>) {
@@ -95,7 +92,7 @@ impl Loading<'_> {
 fn safe(name: &str) -> String {
     let keep = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
     let name: String = name.chars().take(LONGEST_NAME).map(keep).collect();
-    let name = name.trim_start_matches('.');
+    let name = name.trim_start_matches(['.', '-']);
     if name.is_empty() { "scenario".to_owned() } else { name.to_owned() }
 }
 
@@ -106,7 +103,8 @@ mod tests {
     #[test]
     fn names_are_made_safe_for_folders() {
         assert_eq!(safe("my scenario/2"), "my-scenario-2");
-        assert_eq!(safe("../.."), "-..");
+        assert_eq!(safe("../.."), "scenario");
+        assert_eq!(safe("../up"), "up");
         assert_eq!(safe(".."), "scenario");
         assert_eq!(safe("café_1.2"), "café_1.2");
     }
