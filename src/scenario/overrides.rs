@@ -81,6 +81,9 @@ pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], probl
             _ if varies(tree, &key) || key == "server" && names_server(tree, value.get_ref()) => {
                 pin(tree, &given.path, &key, value)
             }
+            [(first, _), rest @ ..] if first == "server" && !rest.is_empty() && has_alternatives(tree) => {
+                set_each_server(tree, &given.path, value)
+            }
             _ => tree::set(tree, &given.path, value),
         };
         if let Err(depth) = outcome {
@@ -90,6 +93,27 @@ pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], probl
                     .at(span, "the scenario has a plain value here")
                     .help("set that key itself, or one inside a table"),
             );
+        }
+    }
+    drop_threads(tree, overrides);
+}
+
+/// Whoever sets another mode for one run need not take `threads` out of the file.
+fn drop_threads(tree: &mut DeTable<'_>, overrides: &[Override]) {
+    let has_threads = |value: Spanned<DeValue<'_>>| matches!(value.get_ref().as_str(), Some("threaded" | "async_pool"));
+    let sets = |given: &&Override, key: &str| tree::dotted(&given.path) == key;
+    let Some(mode) = overrides.iter().rfind(|given| sets(given, "server.mode")) else { return };
+    if has_threads(mode.value()) || overrides.iter().any(|given| sets(&given, "server.threads")) {
+        return;
+    }
+    if let Some(DeValue::Table(server)) = tree.get_mut("server").map(Spanned::get_mut) {
+        server.remove("threads");
+    }
+    if let Some(DeValue::Table(servers)) = tree.get_mut("servers").map(Spanned::get_mut) {
+        for server in servers.iter_mut().map(|(_, server)| server.get_mut()) {
+            if let DeValue::Table(server) = server {
+                server.remove("threads");
+            }
         }
     }
 }
@@ -111,7 +135,24 @@ fn varies(tree: &DeTable<'_>, key: &str) -> bool {
 
 /// Whether `server = NAME` picks one of `[servers]`.
 fn names_server(tree: &DeTable<'_>, value: &DeValue<'_>) -> bool {
-    value.is_str() && tree.contains_key("servers") && !tree.contains_key("server")
+    value.is_str() && has_alternatives(tree)
+}
+
+/// Whether `server` stands for each of `[servers]`.
+fn has_alternatives(tree: &DeTable<'_>) -> bool {
+    let servers = tree.get("servers").and_then(|servers| servers.get_ref().as_table());
+    servers.is_some_and(|servers| !servers.is_empty()) && !tree.contains_key("server")
+}
+
+/// Sets a key of the server, whichever of `[servers]` it is.
+fn set_each_server<'i>(tree: &mut DeTable<'i>, path: &[Segment], value: Spanned<DeValue<'i>>) -> Result<(), usize> {
+    let Some(DeValue::Table(servers)) = tree.get_mut("servers").map(Spanned::get_mut) else { return Ok(()) };
+    for server in servers.iter_mut().map(|(_, server)| server.get_mut()) {
+        if let DeValue::Table(server) = server {
+            tree::set(server, &path[1..], value.clone()).map_err(|depth| depth + 1)?;
+        }
+    }
+    Ok(())
 }
 
 /// Leaves an axis of the matrix one value, and drops the rules that are for others.

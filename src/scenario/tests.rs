@@ -194,8 +194,38 @@ fn an_override_picks_a_server() {
     let world =
         World::of("[servers.a]\nmode = 'sync'\n[servers.b]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5");
     assert_eq!(titles(world.load_with(&[])), ["no server is picked from [servers]"]);
-    let scenario = world.load_with(&["server=b"]).unwrap_or_else(|problems| panic!("{problems}"));
+    let scenario = world.load_with(&["server=b", "server.workers=3"]).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(scenario.variants[0].name, "server=b");
+    assert_eq!(scenario.variants[0].server.workers(), Some(3));
+}
+
+#[test]
+fn another_mode_for_one_run_does_not_quarrel_with_the_threads_of_the_file() {
+    let source = "[server]\nmode = 'threaded'\nthreads = 4\n[load]\npath = '/'\nconcurrency = 5";
+    let scenario = World::of(source).load_with(&["server.mode=sync"]).unwrap_or_else(|problems| panic!("{problems}"));
+    loaded(&scenario.effective);
+    let both = World::of(&source.replace("threads = 4\n", "")).load_with(&["server.mode=sync", "server.threads=2"]);
+    assert_eq!(titles(both).len(), 1, "`--set` of the one is not excused by `--set` of the other");
+}
+
+#[test]
+fn a_hole_in_a_path_may_hold_spaces() {
+    let source = format!("{}\n", SHORT.replace("'/'", "'/?n={random(1, 6)}'"));
+    assert!(loaded(&source).variants[0].load.as_ref().unwrap().request.path.holes().count() == 1);
+}
+
+#[test]
+fn deep_nesting_ends_in_a_problem_not_in_a_crash() {
+    for text in [
+        format!("{} = 1", vec!["a"; 100_000].join(".")),
+        format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("[{}]", vec!["a"; 100_000].join(".")),
+        format!("[matrix]\n\"{}\" = [1]", vec!["a"; 100_000].join(".")),
+        format!("a = {}1{}", "{a=".repeat(100_000), "}".repeat(100_000)),
+    ] {
+        assert!(World::of(&text).load_with(&[]).is_err());
+        assert!(World::of(SHORT).load_with(&[&text]).is_err());
+    }
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub(super) fn retain<'i>(items: &mut DeArray<'i>, mut keep: impl FnMut(usize, &D
 }
 
 /// Calls `visit` with every string and the path of keys to it.
-pub(super) fn each_string<'i>(table: &mut DeTable<'i>, visit: &mut dyn FnMut(&[String], &Span, &mut Cow<'i, str>)) {
+pub(super) fn each_string<'i>(table: &mut DeTable<'i>, visit: Visit<'_, 'i>) {
     strings_of_table(table, &mut Vec::new(), visit);
 }
 

@@ -95,7 +95,11 @@ impl Loading<'_> {
             self.problems.add(problem.help(help));
             return;
         }
-        let bad = text.char_indices().find(|(_, c)| !c.is_ascii_graphic());
+        let mut in_hole = false;
+        let bad = text.char_indices().find(|(_, c)| {
+            in_hole = (in_hole || *c == '{') && *c != '}';
+            !in_hole && (!c.is_ascii_graphic() || *c == '#')
+        });
         if let Some((index, c)) = bad {
             let place = self.problems.sources.inside(&at.span, &at.value, index..index + c.len_utf8());
             let problem = Problem::new(format!("a path cannot hold {}", shown(c))).at(&place, "not allowed in a path");
