@@ -4,13 +4,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::rule::Rule;
+use crate::script;
 
+mod decode;
+mod environment;
 pub mod file;
 mod matrix;
 mod meant;
+mod overrides;
 mod problem;
+pub mod sample;
 pub mod schema;
+mod source;
+mod suggest;
 pub mod template;
+mod tree;
 
 pub use problem::{Problem, Problems};
 pub use template::Template;
@@ -255,7 +263,34 @@ pub trait Surroundings {
     fn variable(&self, name: &str) -> Option<String>;
 }
 
+/// What a script may use up, in runner's own servers and while it is checked.
+pub const SCRIPT_LIMITS: script::Limits = script::Limits {
+    operations: 50_000_000,
+    call_depth: 32,
+    string_bytes: 8 * 1024 * 1024,
+    array_items: 100_000,
+    map_items: 100_000,
+};
+
+/// Compiles a script's source; the path is the folder of its imports.
+pub type Compile<'a> = &'a dyn Fn(&str, &Path) -> Result<(), script::ScriptError>;
+
 /// Reads a scenario file, applies `overrides` (`key.path=value`) and the matrix, and reports every problem at once.
 pub fn load(file: &Path, overrides: &[String], surroundings: &dyn Surroundings) -> Result<Scenario, Problems> {
-    meant::load(file, overrides, surroundings)
+    load_with(file, overrides, surroundings, &|source, folder| {
+        script::Program::compile(source, folder, SCRIPT_LIMITS).map(|_| ())
+    })
 }
+
+/// As [`load`], with the scripts compiled by somebody else.
+pub fn load_with(
+    file: &Path,
+    overrides: &[String],
+    surroundings: &dyn Surroundings,
+    compile: Compile<'_>,
+) -> Result<Scenario, Problems> {
+    meant::load(file, overrides, surroundings, compile)
+}
+
+#[cfg(test)]
+mod tests;

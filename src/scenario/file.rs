@@ -1,1 +1,141 @@
-//! The file as written.
+//! The file as written: what keys there are, of which types. The JSON Schema is made from these types, and their
+//! comments are its descriptions. Nothing is required here: what is missing is found when the scenario is made of it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub mod leaf;
+mod load;
+mod server;
+
+pub use load::{Dirty, DirtySleep, Expect, Load, Spacing, Stage};
+pub use server::{Mode, Ready, Server, Signal, Stop};
+
+use leaf::{At, Entries, Node};
+
+/// A scenario of runner: a server, a load to drive, a check for leaks between requests, and rules to judge by.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a scenario")]
+#[schemars(title = "runner scenario")]
+pub struct Scenario {
+    /// The scenario's name: a folder's name under `reports/`. The file's stem if not given.
+    pub name: Option<At<String>>,
+    /// What the scenario is for, in a sentence.
+    pub about: Option<At<String>>,
+    /// Fixes everything that is drawn by chance, so that a run can be repeated.
+    pub seed: Option<At<u64>>,
+    /// The system under test: exactly one of `mode`, `command` and `url`.
+    pub server: Option<At<Server>>,
+    /// Alternatives, of which `[matrix] server = [...]` runs each.
+    pub servers: Option<Entries<Server>>,
+    /// The load to drive.
+    pub load: Option<At<Load>>,
+    /// The check for values of one request in the response to another.
+    pub dirty: Option<At<Dirty>>,
+    /// Runs every combination of these values.
+    pub matrix: Option<Matrix>,
+    /// The rules that the run is judged by.
+    pub assert: Option<At<Assert>>,
+}
+
+/// Key paths (`"server.mode"`) and the values that each takes in turn: `"load.sleep" = ["1ms", "10ms"]`.
+///
+/// Its values are put into the file's tree before this type is read, so nothing of it is kept here.
+#[derive(Debug, Default)]
+pub struct Matrix;
+
+impl<'de> Deserialize<'de> for Matrix {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Matrix)
+    }
+}
+
+impl JsonSchema for Matrix {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Matrix".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Key paths and the values that each takes in turn; every combination is a variant.",
+            "type": "object",
+            "properties": {
+                "server": {
+                    "description": "Names of `[servers.NAME]` to run.",
+                    "type": "array",
+                    "items": { "type": "string" },
+                    "minItems": 1
+                },
+                "repeats": {
+                    "description": "How many trials each variant gets, interleaved. 1 if not given.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 1000
+                }
+            },
+            "additionalProperties": {
+                "description": "The values of one key path, as in \"load.sleep\" = [\"1ms\", \"10ms\"].",
+                "type": ["array", "object"]
+            },
+            "examples": [{ "server.mode": ["sync", "async"], "load.sleep": ["1ms", "10ms"], "repeats": 3 }]
+        })
+    }
+}
+
+/// Rules: `METRIC < LIMIT`, the limit in the metric's unit.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in [assert]")]
+pub struct Assert {
+    /// What must hold: `"latency.p99 < 250ms"`, or `{ rule = "...", when = { server = "gunicorn" } }`.
+    pub that: Option<Vec<Expectation>>,
+    /// Rules on `errors.*` or `throughput` that end the load early: `"errors.rate > 50% for 5s"`.
+    pub abort_when: Option<Vec<At<String>>>,
+}
+
+/// A rule, for every variant or only for those in which the matrix took some values.
+#[derive(Debug)]
+pub struct Expectation {
+    pub rule: Option<At<String>>,
+    /// Key paths of the matrix, and the value for which the rule is.
+    pub when: Option<At<Node>>,
+}
+
+/// An [`Expectation`] where it is written as a table.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a rule, or a table as in { rule = \"...\", when = { ... } }")]
+#[schemars(rename = "ConditionalRule")]
+struct ExpectationTable {
+    /// The rule, as in `"dirty.leaks == 0"`.
+    rule: Option<At<String>>,
+    /// Key paths of the matrix, and the value of each for which the rule is.
+    when: Option<At<Node>>,
+}
+
+impl<'de> Deserialize<'de> for Expectation {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A rule's place is that of the whole item, which only a span around either form knows.
+        let item = toml::Spanned::<leaf::TextOr<ExpectationTable>>::deserialize(deserializer)?;
+        let span = item.span();
+        Ok(match item.into_inner() {
+            leaf::TextOr::Text(rule) => Expectation { rule: Some(At { span, value: rule }), when: None },
+            leaf::TextOr::Table(table) => Expectation { rule: table.rule, when: table.when },
+        })
+    }
+}
+
+impl JsonSchema for Expectation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Rule".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let table = generator.subschema_for::<ExpectationTable>();
+        schemars::json_schema!({
+            "description": "A rule for every variant, or a table that says for which variants it is.",
+            "anyOf": [
+                { "type": "string", "examples": ["latency.p99 < 250ms", "throughput > 4500/s", "dirty.leaks == 0"] },
+                table
+            ]
+        })
+    }
+}

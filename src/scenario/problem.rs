@@ -1,7 +1,137 @@
-//! What is wrong with a scenario.
-/// One problem.
-#[derive(Debug)]
-pub struct Problem {}
-/// All problems of a file.
-#[derive(Debug)]
-pub struct Problems {}
+//! What is wrong with a scenario, and how it is drawn: title, caret, remedy, as rustc does.
+
+use std::fmt;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+
+use super::source::{Sources, Span};
+
+/// One problem. `title` fits after "error: ".
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub title: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// What is wrong here, at the caret; may be empty.
+    pub label: String,
+    span: Option<Span>,
+    /// Other places that have to do with it.
+    also: Vec<(Span, String)>,
+}
+
+impl Problem {
+    pub(super) fn new(title: impl Into<String>) -> Problem {
+        Problem { title: title.into(), help: None, label: String::new(), span: None, also: Vec::new() }
+    }
+
+    /// Points the caret.
+    pub(super) fn at(mut self, span: &Span, label: impl Into<String>) -> Problem {
+        self.span = Some(span.clone());
+        self.label = label.into();
+        self
+    }
+
+    /// Points out another place.
+    pub(super) fn also(mut self, span: &Span, label: impl Into<String>) -> Problem {
+        self.also.push((span.clone(), label.into()));
+        self
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Problem {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// All problems of a file, in its order.
+#[derive(Debug, Default)]
+pub struct Problems {
+    pub(super) sources: Sources,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Keeps a problem, unless the same was found before (in another variant of the matrix).
+    pub(super) fn add(&mut self, problem: Problem) {
+        let same = |known: &Problem| known.span == problem.span && known.title == problem.title;
+        if !self.list.iter().any(same) {
+            self.list.push(problem);
+        }
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.list.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
+    }
+
+    /// How many there are; at least one where `load` returns them.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Each problem, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter()
+    }
+
+    /// Draws every problem with its line and a caret; `color` for terminals.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let drawn: Vec<String> = self.list.iter().map(|problem| self.draw(problem, &renderer)).collect();
+        drawn.join("\n\n") + "\n"
+    }
+
+    fn draw(&self, problem: &Problem, renderer: &Renderer) -> String {
+        let mut group = Group::with_title(Level::ERROR.primary_title(normalize_untrusted_str(&problem.title)));
+        match problem.span.as_ref().and_then(|span| self.sources.locate(span)) {
+            Some((origin, range)) => {
+                let here = AnnotationKind::Primary.span(range).label(Some(&*problem.label).filter(|l| !l.is_empty()));
+                group = group.element(snippet(origin.name.as_str(), &origin.text).annotation(here).annotations(
+                    self.others(problem, &origin.name).map(|(_, range, label)| {
+                        AnnotationKind::Context.span(range).label(Some(label).filter(|l| !l.is_empty()))
+                    }),
+                ));
+                for (other, range, label) in self.others(problem, "").filter(|other| other.0.name != origin.name) {
+                    let there = AnnotationKind::Context.span(range).label(label);
+                    group = group.element(snippet(other.name.as_str(), &other.text).annotation(there));
+                }
+            }
+            None => {
+                if let Some((file, _)) = self.sources.locate(&(0..0)) {
+                    group = group.element(Origin::path(file.name.as_str()));
+                }
+            }
+        }
+        if let Some(help) = &problem.help {
+            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        }
+        renderer.render(&[group])
+    }
+
+    /// The other places of a problem; all of them, or those in the origin of this name.
+    fn others<'a>(
+        &'a self,
+        problem: &'a Problem,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a super::source::Origin, Span, &'a str)> {
+        problem
+            .also
+            .iter()
+            .filter_map(|(span, label)| self.sources.locate(span).map(|(origin, at)| (origin, at, label.as_str())))
+            .filter(move |(origin, ..)| name.is_empty() || origin.name == name)
+    }
+}
+
+/// A source with a line's end after its last line: carets past the end need a place to stand.
+fn snippet<'a>(name: &'a str, text: &'a str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    Snippet::source(text).path(name)
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,208 @@
+//! From the tree to the types of the file: wrong entries become problems and are cut out, until the rest reads.
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::file;
+use super::problem::{Problem, Problems};
+use super::source::Span;
+use super::suggest;
+use super::tree::{self, Step};
+
+/// Entries that were cut because they were wrong: what follows only from that is no problem of its own.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Spoilt(Vec<Vec<String>>);
+
+impl Spoilt {
+    pub fn add(&mut self, path: &[Step]) {
+        let keys = path.iter().map_while(|step| match step {
+            Step::Key(key) => Some(key.clone()),
+            Step::Index(_) => None,
+        });
+        self.0.push(keys.collect());
+    }
+
+    /// Whether this key path, or something around it, was cut.
+    pub fn covers(&self, path: &[&str]) -> bool {
+        self.0.iter().any(|cut| cut.len() <= path.len() && cut.iter().zip(path).all(|(a, b)| a == b))
+    }
+
+    /// Whether anything at this key path, around it or inside it was cut.
+    pub fn touches(&self, path: &[&str]) -> bool {
+        self.0.iter().any(|cut| cut.iter().zip(path).all(|(a, b)| a == b))
+    }
+}
+
+/// Reads the tree as a scenario. What is wrong is a problem each, and gone from the tree.
+pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut Spoilt) -> file::Scenario {
+    loop {
+        let root = Spanned::new(0..0, DeValue::Table(table.clone()));
+        let error = match file::Scenario::deserialize(ValueDeserializer::from(root)) {
+            Ok(scenario) => return scenario,
+            Err(error) => error,
+        };
+        let span = error.span().unwrap_or(0..0);
+        let path = tree::smallest(table, &span).unwrap_or_default();
+        let entry = tree::entry(table, &path);
+        problems.add(explain(error.message(), &path, &span, entry, spoilt));
+        spoilt.add(&path);
+        // Each round takes an entry away, so the rounds end; without one to take, there is nothing to read.
+        if !tree::cut(table, &path) {
+            return file::Scenario::default();
+        }
+    }
+}
+
+/// Puts what serde says in the words of scenarios.
+fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>>, spoilt: &mut Spoilt) -> Problem {
+    let name = Name::of(path);
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        return unknown_key(&quoted(rest), path, span, spoilt);
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        let words = quoted(rest);
+        let (given, known) = words.split_first().map_or(("", &[][..]), |(given, known)| (*given, known));
+        let noun = if name.key == "expect" { "expectation" } else { name.key };
+        return Problem::new(format!("unknown {noun} `{given}`"))
+            .at(span, format!("not a value of `{}`", name.key))
+            .help(suggest::help(given, &format!("values of `{}`", name.key), known));
+    }
+    if let Some((_, expected)) = message.strip_prefix("invalid type: ").and_then(|m| m.split_once(", expected ")) {
+        return wrong_type(&name, entry, expected, span);
+    }
+    if message == "wanted string or table" {
+        return wrong_type(&name, entry, "a string", span);
+    }
+    if message.starts_with("invalid value: integer") || message.contains("number overflowed") {
+        return Problem::new(format!("{} is out of range", name.shown()))
+            .at(span, "not a number that fits here")
+            .help("write a whole number from 0 to 9223372036854775807");
+    }
+    match unit_error(message) {
+        Some((title, label, help)) => Problem::new(title).at(span, label).help(help),
+        None => Problem::new(message).at(span, "").help("compare the key with `runner schema`"),
+    }
+}
+
+/// Title, label and remedy of an error of `units`.
+pub(super) fn unit_error(message: &str) -> Option<(&str, &str, &str)> {
+    let (title, why) = message.split_once(": ").filter(|(title, _)| title.contains(" is not a"))?;
+    let (label, help) = why.split_once("; ").unwrap_or(("", why));
+    Some((title, label, help))
+}
+
+fn unknown_key(words: &[&str], path: &[Step], span: &Span, spoilt: &mut Spoilt) -> Problem {
+    let (key, known) = words.split_first().map_or(("", &[][..]), |(key, known)| (*key, known));
+    let parent = &path[..path.len().saturating_sub(1)];
+    let section = show_path(parent);
+    let label =
+        if section.is_empty() { "not a key of a scenario".to_owned() } else { format!("not a key of [{section}]") };
+    let near = suggest::nearest(key, known.iter().copied());
+    if let Some(near) = near {
+        // The key that was meant is there, if misspelt: that it is missing would be said in vain.
+        spoilt.add(&[parent, &[Step::Key(near.to_owned())]].concat());
+    }
+    let elsewhere = || super::schema::sections_with(key).filter(|section| !section.is_empty());
+    let help = match (near, elsewhere()) {
+        (Some(near), _) if strsim::damerau_levenshtein(key, near) <= 1 => format!("did you mean `{near}`?"),
+        (_, Some(sections)) => format!("`{key}` is a key of {sections}; move it there"),
+        _ => suggest::help(key, "keys here", known),
+    };
+    Problem::new(format!("unknown key `{key}`")).at(span, label).help(help)
+}
+
+fn wrong_type(name: &Name<'_>, entry: Option<&DeValue<'_>>, expected: &str, span: &Span) -> Problem {
+    let expected = match expected {
+        "i64" | "u64" => "a whole number",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        other => other.split(", as in").next().unwrap_or(other),
+    };
+    let found = match entry {
+        Some(DeValue::String(_)) => "this is a string",
+        Some(DeValue::Integer(_)) => "this is a number",
+        Some(DeValue::Float(_)) => "this is a number with decimals",
+        Some(DeValue::Boolean(_)) => "this is true or false",
+        Some(DeValue::Datetime(_)) => "this is a date or a time",
+        Some(DeValue::Array(_)) => "this is a list",
+        Some(DeValue::Table(_)) => "this is a table",
+        None => "this is something else",
+    };
+    let help = match (expected, entry) {
+        ("a whole number", Some(DeValue::String(text))) if text.parse::<i64>().is_ok() => {
+            format!("write it without quotes: {text}")
+        }
+        ("a whole number", _) => "write digits only, as in 10".to_owned(),
+        ("true or false", _) => "write true or false, without quotes".to_owned(),
+        _ => match example(name.key) {
+            Some(example) => format!("write it as in {example}"),
+            None if expected == "a string" => "write a text in quotes".to_owned(),
+            None => format!("write {expected}"),
+        },
+    };
+    Problem::new(format!("{} must be {expected}", name.shown())).at(span, found).help(help)
+}
+
+/// A key as it is written right.
+fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "server" => "[server], and below it mode = \"async\"",
+        "servers" => "[servers.blocking], and below it mode = \"sync\"",
+        "load" => "[load], and below it path = \"/health\"",
+        "dirty" => "[dirty], and below it path = \"/page/?email={canary}\"",
+        "assert" => "[assert], and below it that = [\"errors.count == 0\"]",
+        "mode" => "mode = \"async\"",
+        "command" => "command = [\"gunicorn\", \"--bind\", \"{host}:{port}\", \"app:app\"]",
+        "url" => "url = \"http://127.0.0.1:8000\"",
+        "ready" => "ready = { path = \"/health\", within = \"20s\" }",
+        "stop" => "stop = { signal = \"TERM\", grace = \"5s\" }",
+        "path" => "path = \"/health\"",
+        "method" => "method = \"GET\"",
+        "headers" => "headers = { accept = \"text/html\" }",
+        "cookies" => "cookies = { session = \"{canary}\" }",
+        "form" => "form = { email = \"{canary}\" }",
+        "env" => "env = { DEBUG = \"1\" }",
+        "stages" => "stages = [{ rate = \"50/s\", for = \"10s\" }]",
+        "that" => "that = [\"errors.count == 0\"]",
+        "abort_when" => "abort_when = [\"errors.rate > 50% for 5s\"]",
+        "when" => "when = { server = \"gunicorn\" }",
+        _ => return None,
+    })
+}
+
+/// What to call the entry at a path.
+struct Name<'p> {
+    key: &'p str,
+    is_item: bool,
+}
+
+impl<'p> Name<'p> {
+    fn of(path: &'p [Step]) -> Name<'p> {
+        let key = path.iter().rev().find_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        });
+        Name { key: key.unwrap_or("scenario"), is_item: matches!(path.last(), Some(Step::Index(_))) }
+    }
+
+    fn shown(&self) -> String {
+        if self.is_item { format!("an item of `{}`", self.key) } else { format!("`{}`", self.key) }
+    }
+}
+
+fn show_path(path: &[Step]) -> String {
+    let keys: Vec<&str> = path
+        .iter()
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        })
+        .collect();
+    keys.join(".")
+}
+
+/// The words between backticks.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}

@@ -1,0 +1,112 @@
+//! `[server]` and `[servers.NAME]` as written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::leaf::{At, Entries, Timespan};
+
+/// A server: exactly one of `mode` (it comes with runner), `command` (runner starts it) and `url` (it is up already).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in [server]")]
+pub struct Server {
+    /// A server that comes with runner, and how its workers handle requests.
+    pub mode: Option<At<Mode>>,
+    /// Worker processes. 1 if not given. Fills `{workers}` in a `command`.
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: Option<At<i64>>,
+    /// Threads a worker: 8 in mode `threaded`, 40 in `async_pool` if not given. No other mode has any.
+    #[schemars(range(min = 1, max = 1024))]
+    pub threads: Option<At<i64>>,
+    /// A file of handlers written in rhai, for the built-in modes.
+    pub script: Option<At<String>>,
+    /// What a built-in handler sleeps when the request names no sleep. 0 if not given.
+    pub sleep: Option<At<Timespan>>,
+    /// The port to listen on. A free one if not given.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<At<i64>>,
+    /// How long built-in workers may finish what they are at before they are killed. 1s if not given.
+    pub grace: Option<At<Timespan>>,
+    /// The program to start and its arguments, with `{host}`, `{port}` and `{workers}` filled in.
+    #[schemars(example = ["gunicorn", "-w", "{workers}", "-b", "{host}:{port}", "app:app"])]
+    pub command: Option<At<Vec<At<String>>>>,
+    /// The folder in which the command runs. The scenario's folder if not given.
+    pub cwd: Option<At<String>>,
+    /// Environment variables of the command, on top of those of runner.
+    pub env: Option<Entries<String>>,
+    /// A shell command line that runs once before the server first starts.
+    #[schemars(example = "make venv")]
+    pub setup: Option<At<String>>,
+    /// When the command counts as ready. When its port accepts connections, if not given.
+    pub ready: Option<At<Ready>>,
+    /// How the command is asked to stop.
+    pub stop: Option<At<Stop>>,
+    /// A server that is up already. A host that is not this machine needs `--allow-host` on the command line.
+    #[schemars(example = "http://127.0.0.1:8000")]
+    pub url: Option<At<String>>,
+}
+
+/// How a built-in worker handles requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One request at a time, as gunicorn sync.
+    Sync,
+    /// `threads` at once, as gunicorn gthread, Puma or Tomcat.
+    Threaded,
+    /// Any number at once, a sleep suspends the handler, as uvicorn with `async def`, or Node.
+    Async,
+    /// One event loop that hands handlers to `threads` threads, as a plain `def` view under Starlette.
+    AsyncPool,
+    /// One event loop that every handler blocks, as `time.sleep` inside `async def`.
+    AsyncBlocking,
+}
+
+/// When a started command counts as ready: one of `path`, `log` and `port`, within a time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in { path = \"/health\", within = \"20s\" }")]
+pub struct Ready {
+    /// When a GET of this path is answered with a status below 400.
+    pub path: Option<At<String>>,
+    /// When a line of its output contains this text or matches this regular expression.
+    pub log: Option<At<String>>,
+    /// When its port accepts a connection; nothing is sent.
+    pub port: Option<At<bool>>,
+    /// How long it may take. 20s if not given.
+    pub within: Option<At<Timespan>>,
+}
+
+/// How a command is stopped.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in { signal = \"TERM\", grace = \"5s\" }")]
+pub struct Stop {
+    /// The signal that asks it to stop. TERM if not given.
+    pub signal: Option<At<Signal>>,
+    /// How long it may take before it is killed. 5s if not given.
+    pub grace: Option<At<Timespan>>,
+}
+
+/// A signal that asks a process to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Signal {
+    /// Stop; what gunicorn and uvicorn take for a graceful end.
+    Term,
+    /// As Ctrl-C.
+    Int,
+    /// Quick end, of nginx and gunicorn among others.
+    Quit,
+    /// The terminal is gone.
+    Hup,
+}
+
+impl Signal {
+    /// The name that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Signal::Term => "TERM",
+            Signal::Int => "INT",
+            Signal::Quit => "QUIT",
+            Signal::Hup => "HUP",
+        }
+    }
+}

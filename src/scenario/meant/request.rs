@@ -1,0 +1,370 @@
+//! Requests: method, path, headers and body, with holes for what varies.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::super::file::leaf::{At, Entries, Node};
+use super::super::problem::Problem;
+use super::super::source::Span;
+use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
+use super::super::{Request, file, suggest};
+use super::Loading;
+
+/// What forms leave as it is; a space becomes `%20`, which every decoder of forms knows.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+
+/// The keys of a section that make up its request, and what its placeholders can be filled with.
+pub(super) struct Parts<'w> {
+    pub section: &'static str,
+    pub span: &'w Span,
+    pub path: &'w Option<At<String>>,
+    pub method: &'w Option<At<String>>,
+    pub headers: &'w Option<Entries<String>>,
+    pub cookies: &'w Option<Entries<String>>,
+    pub json: &'w Option<At<Node>>,
+    pub form: &'w Option<Entries<Node>>,
+    pub body: &'w Option<At<String>>,
+    pub has_sleep: bool,
+    pub workers_known: bool,
+}
+
+/// Names the keys that [`file::Load`] and [`file::Dirty`] share.
+macro_rules! parts {
+    ($section:literal, $at:expr, $workers_known:expr) => {
+        Parts {
+            section: $section,
+            span: &$at.span,
+            path: &$at.value.path,
+            method: &$at.value.method,
+            headers: &$at.value.headers,
+            cookies: &$at.value.cookies,
+            json: &$at.value.json,
+            form: &$at.value.form,
+            body: &$at.value.body,
+            has_sleep: $at.value.sleep.is_some(),
+            workers_known: $workers_known,
+        }
+    };
+}
+
+impl<'w> Parts<'w> {
+    pub fn of_load(at: &'w At<file::Load>, workers_known: bool) -> Self {
+        parts!("load", at, workers_known)
+    }
+
+    pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool) -> Self {
+        parts!("dirty", at, workers_known)
+    }
+}
+
+impl Loading<'_> {
+    /// The request that the parts make up; `None` after a problem that leaves none.
+    pub(super) fn request(&mut self, parts: &Parts<'_>) -> Option<Request> {
+        let path = self.path(parts);
+        let mut headers = self.headers(parts);
+        let body = self.body(parts, &mut headers);
+        let method = match parts.method {
+            Some(method) => self.method(method),
+            None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
+        };
+        Some(Request { method, path: path?, headers, body })
+    }
+
+    fn path(&mut self, parts: &Parts<'_>) -> Option<Template> {
+        let Some(path) = parts.path else {
+            let section = parts.section;
+            let problem = Problem::new(format!("[{section}] has no `path`")).at(parts.span, "which requests?");
+            let example = if section == "load" { "/health" } else { "/page/?email={canary}" };
+            self.missing(&[section, "path"], problem.help(format!("add path = \"{example}\"")));
+            return None;
+        };
+        let template = self.filled(path, Template::parse, parts)?;
+        self.check_path_text(path, &path.value);
+        Some(template)
+    }
+
+    /// What holds for every path, also one without placeholders. Holes are seen as written: no space is in them.
+    pub(super) fn check_path_text(&mut self, at: &At<String>, text: &str) {
+        if !text.starts_with('/') {
+            let place =
+                self.problems.sources.inside(&at.span, &at.value, 0..text.chars().next().map_or(0, char::len_utf8));
+            let problem = Problem::new("a path must start with `/`").at(&place, "no `/` here");
+            let help = match text.split_once("://") {
+                Some(_) => "put host and port into [server] url, and keep the path".to_owned(),
+                None => format!("write \"/{text}\""),
+            };
+            self.problems.add(problem.help(help));
+            return;
+        }
+        let mut in_hole = false;
+        let bad = text.char_indices().find(|(_, c)| {
+            in_hole = (in_hole || *c == '{') && *c != '}';
+            !in_hole && (!c.is_ascii_graphic() || *c == '#')
+        });
+        if let Some((index, c)) = bad {
+            let place = self.problems.sources.inside(&at.span, &at.value, index..index + c.len_utf8());
+            let problem = Problem::new(format!("a path cannot hold {}", shown(c))).at(&place, "not allowed in a path");
+            let encoded = utf8_percent_encode(&c.to_string(), NON_ALPHANUMERIC).to_string();
+            self.problems.add(problem.help(format!("write it percent-encoded: {encoded}")));
+        }
+    }
+
+    fn method(&mut self, at: &At<String>) -> String {
+        let method = at.value.to_uppercase();
+        let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
+        if !is_token(&method) || matches!(method.as_str(), "CONNECT" | "TRACE") {
+            let problem = Problem::new(format!("`{}` is not a method that can be sent", at.value.escape_debug()));
+            self.problems.add(problem.at(&at.span, "").help(format!("methods are {}", suggest::list(&known))));
+        }
+        method
+    }
+
+    /// Headers in the order of the file, and the cookies joined into one.
+    fn headers(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
+        let mut headers: Vec<(String, Template)> = Vec::new();
+        for (name, text) in parts.headers.as_ref().map_or(&[][..], |headers| &headers.0) {
+            self.check_header(name, text, headers.iter().map(|(name, _)| name.as_str()));
+            if let Some(template) = self.filled(text, Template::parse, parts) {
+                headers.push((name.value.clone(), template));
+            }
+        }
+        let mut jar = Template::default();
+        for (name, text) in parts.cookies.as_ref().map_or(&[][..], |cookies| &cookies.0) {
+            self.check_cookie(name, text);
+            if let Some(template) = self.filled(text, Template::parse, parts) {
+                jar.push_text(if jar.pieces.is_empty() { "" } else { "; " });
+                jar.push_text(&format!("{}=", name.value));
+                jar.append(&template, str::to_owned);
+            }
+        }
+        if !jar.pieces.is_empty() {
+            match headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
+                Some((_, header)) => {
+                    header.push_text("; ");
+                    header.append(&jar, str::to_owned);
+                }
+                None => headers.push(("cookie".to_owned(), jar)),
+            }
+        }
+        headers
+    }
+
+    fn check_header<'h>(&mut self, name: &At<String>, text: &At<String>, mut before: impl Iterator<Item = &'h str>) {
+        let lower = name.value.to_lowercase();
+        let place = &name.span;
+        if !is_token(&name.value) {
+            let problem = Problem::new(format!("`{}` is not a header's name", name.value.escape_debug()));
+            self.problems.add(problem.at(place, "").help("use letters, digits and `-`"));
+        } else if matches!(lower.as_str(), "host" | "content-length" | "transfer-encoding") {
+            let problem = Problem::new(format!("the header `{lower}` cannot be set"));
+            self.problems.add(problem.at(place, "runner writes this one itself").help("remove it"));
+        } else if before.any(|before| before.eq_ignore_ascii_case(&name.value)) {
+            let problem = Problem::new(format!("the header `{lower}` is given twice"));
+            self.problems.add(problem.at(place, "again").help("remove one"));
+        }
+        let bad = text.value.char_indices().find(|(_, c)| c.is_control() && *c != '\t');
+        if let Some((index, c)) = bad {
+            let place = self.problems.sources.inside(&text.span, &text.value, index..index + c.len_utf8());
+            let problem = Problem::new(format!("a header cannot hold {}", shown(c)));
+            self.problems.add(problem.at(&place, "not allowed in a header").help("write it on one line"));
+        }
+    }
+
+    fn check_cookie(&mut self, name: &At<String>, text: &At<String>) {
+        if !is_token(&name.value) {
+            let problem = Problem::new(format!("`{}` is not a cookie's name", name.value.escape_debug()));
+            self.problems.add(problem.at(&name.span, "").help("use letters, digits, `-` and `_`"));
+        }
+        let bad = text.value.char_indices().find(|(_, c)| c.is_control() || *c == ';');
+        if let Some((index, c)) = bad {
+            let place = self.problems.sources.inside(&text.span, &text.value, index..index + c.len_utf8());
+            let problem = Problem::new(format!("a cookie cannot hold {}", shown(c)));
+            self.problems
+                .add(problem.at(&place, "would end the cookie").help("give each cookie its own key, percent-encoded"));
+        }
+    }
+
+    fn body(&mut self, parts: &Parts<'_>, headers: &mut Vec<(String, Template)>) -> Option<Template> {
+        let form_span = parts.form.as_ref().and_then(|form| form.0.first()).map(|(name, _)| &name.span);
+        let spans = [parts.json.as_ref().map(|json| &json.span), form_span, parts.body.as_ref().map(|body| &body.span)];
+        let mut given = spans.into_iter().flatten();
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
+            let problem =
+                Problem::new("two bodies for one request").at(first, "this is one").also(second, "this is another");
+            self.problems.add(problem.help("keep one of `json`, `form` and `body`"));
+        }
+        let (body, content_type) = if let Some(json) = parts.json {
+            let mut body = Template::default();
+            self.json(&json.value, &json.span, parts, &mut body);
+            (body, Some("application/json"))
+        } else if let Some(form) = parts.form {
+            (self.form(&form.0, parts), Some("application/x-www-form-urlencoded"))
+        } else {
+            (self.filled(parts.body.as_ref()?, Template::parse_body, parts)?, None)
+        };
+        let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        if let Some(content_type) = content_type.filter(|_| !has_type) {
+            headers.push(("content-type".to_owned(), Template::literal(content_type)));
+        }
+        Some(body)
+    }
+
+    /// Serialises a value; only texts in it are templates, not names.
+    fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>, out: &mut Template) {
+        match node {
+            Node::Text(text) => {
+                let text = At { span: span.clone(), value: text.clone() };
+                let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
+                out.push_text("\"");
+                out.append(&template, json_inside);
+                out.push_text("\"");
+            }
+            Node::List(items) => {
+                out.push_text("[");
+                for (index, item) in items.iter().enumerate() {
+                    out.push_text(if index == 0 { "" } else { "," });
+                    self.json(&item.value, &item.span, parts, out);
+                }
+                out.push_text("]");
+            }
+            Node::Table(Entries(entries)) => {
+                out.push_text("{");
+                for (index, (name, item)) in entries.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { "," };
+                    out.push_text(&format!("{comma}\"{}\":", json_inside(&name.value)));
+                    self.json(&item.value, &item.span, parts, out);
+                }
+                out.push_text("}");
+            }
+            Node::Number(number) if !number.is_finite() => {
+                let problem = Problem::new(format!("JSON has no `{number}`")).at(span, "not a number in JSON");
+                self.problems.add(problem.help("write a finite number, or a string"));
+            }
+            plain => out.push_text(&plain.to_json().to_string()),
+        }
+    }
+
+    fn form(&mut self, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Template {
+        let encode = |text: &str| utf8_percent_encode(text, FORM).to_string();
+        let mut body = Template::default();
+        for (name, node) in entries {
+            let text = match &node.value {
+                Node::Text(text) => text.clone(),
+                Node::List(_) | Node::Table(_) => {
+                    let problem = Problem::new(format!("the form's `{}` is not a plain value", name.value));
+                    self.problems.add(problem.at(&node.span, "a list or a table").help("write a string or a number"));
+                    continue;
+                }
+                plain => plain.to_json().to_string(),
+            };
+            let text = At { span: node.span.clone(), value: text };
+            let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
+            body.push_text(if body.pieces.is_empty() { "" } else { "&" });
+            body.push_text(&format!("{}=", encode(&name.value)));
+            body.append(&template, encode);
+        }
+        body
+    }
+
+    /// Parses a text with holes; `None` after a problem.
+    pub(super) fn template(
+        &mut self,
+        at: &At<String>,
+        parse: fn(&str) -> Result<Template, TemplateError>,
+    ) -> Option<Template> {
+        let error = match parse(&at.value) {
+            Ok(template) => return Some(template),
+            Err(error) => error,
+        };
+        let place = self.problems.sources.inside(&at.span, &at.value, error.range);
+        self.problems.add(match error.kind {
+            TemplateErrorKind::Unknown(name) => Problem::new(format!("unknown placeholder `{{{name}}}`"))
+                .at(&place, "nothing fills this")
+                .help(placeholder_help(&name)),
+            TemplateErrorKind::Unpaired(brace) => Problem::new(format!("a `{brace}` without its partner"))
+                .at(&place, "no placeholder")
+                .help(format!("write {brace}{brace} for a brace that stands for itself")),
+        });
+        None
+    }
+
+    /// Parses a text of a request, and checks that every hole in it can be filled.
+    fn filled(
+        &mut self,
+        at: &At<String>,
+        parse: fn(&str) -> Result<Template, TemplateError>,
+        parts: &Parts<'_>,
+    ) -> Option<Template> {
+        let template = self.template(at, parse)?;
+        for hole in template.holes() {
+            let place = self.hole_place(at, hole);
+            let section = parts.section;
+            match hole {
+                Placeholder::Data(_) => {
+                    self.unsupported(&hole.to_string(), &place, "use `{user}` and `{seq}` to tell users apart")
+                }
+                Placeholder::Identity(_) => {
+                    self.unsupported(&hole.to_string(), &place, "use `{canary}`, which is unique to each request")
+                }
+                Placeholder::Sleep if !parts.has_sleep => {
+                    let problem = Problem::new("`{sleep}` without a sleep").at(&place, "nothing fills this");
+                    let help = match section {
+                        "load" => "add sleep = \"100ms\" to [load], or to the matrix: \"load.sleep\" = [...]",
+                        _ => "add sleep = { long = \"700ms\", short = \"30ms\" } to [dirty]",
+                    };
+                    self.missing(&[section, "sleep"], problem.help(help));
+                }
+                Placeholder::Workers if !parts.workers_known => {
+                    let problem =
+                        Problem::new("`{workers}` is not known of a server at a url").at(&place, "nothing fills this");
+                    self.problems.add(problem.help("write the number itself"));
+                }
+                _ => {}
+            }
+        }
+        Some(template)
+    }
+
+    /// Where a hole stands in its text.
+    pub(super) fn hole_place(&self, at: &At<String>, hole: &Placeholder) -> Span {
+        let text = hole.to_string();
+        match at.value.find(&text) {
+            Some(start) => self.problems.sources.inside(&at.span, &at.value, start..start + text.len()),
+            None => at.span.clone(),
+        }
+    }
+}
+
+fn placeholder_help(name: &str) -> String {
+    if name.starts_with("random") {
+        return "write two whole numbers, the lower first: {random(1,100)}".to_owned();
+    }
+    match suggest::nearest(name, Placeholder::NAMES.iter().copied()) {
+        Some(near) => format!("did you mean `{{{near}}}`?"),
+        None => {
+            let known: Vec<String> = Placeholder::NAMES.iter().map(|name| format!("{{{name}}}")).collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            format!("placeholders are {}; write {{{{ and }}}} for braces themselves", suggest::list(&known))
+        }
+    }
+}
+
+/// A text as it stands between the quotes of JSON.
+fn json_inside(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Whether a text is a token of HTTP: a method's, header's or cookie's name.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+}
+
+/// A character in a message.
+fn shown(c: char) -> String {
+    match c {
+        ' ' => "a space".to_owned(),
+        '\n' | '\r' => "a line's end".to_owned(),
+        c if c.is_control() => "a control character".to_owned(),
+        c => format!("`{c}`"),
+    }
+}

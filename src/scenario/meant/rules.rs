@@ -1,0 +1,163 @@
+//! Rules: parsed, applied to the variants that they are for, and checked against what the scenario measures.
+
+use super::super::file::leaf::{At, Entries, Node};
+use super::super::file::{self, Expectation};
+use super::super::matrix::Matrix;
+use super::super::problem::Problem;
+use super::super::source::Span;
+use super::super::{decode, suggest, tree};
+use super::Loading;
+use crate::rule::Rule;
+
+type Settings = [(String, serde_json::Value)];
+
+impl Loading<'_> {
+    /// The rules of a variant, and those that end its load early.
+    pub(super) fn rules(
+        &mut self,
+        written: &file::Scenario,
+        matrix: &Matrix<'_>,
+        settings: &Settings,
+    ) -> (Vec<Rule>, Vec<Rule>) {
+        let Some(assert) = &written.assert else { return (Vec::new(), Vec::new()) };
+        let mut rules = Vec::new();
+        for item in assert.value.that.iter().flatten() {
+            let applies = item.when.as_ref().is_none_or(|when| self.applies(when, matrix, settings));
+            match self.that(item, written) {
+                Some(rule) if applies => rules.push(rule),
+                _ => {}
+            }
+        }
+        let early =
+            assert.value.abort_when.iter().flatten().filter_map(|text| self.abort_when(text, written)).collect();
+        (rules, early)
+    }
+
+    fn that(&mut self, item: &Expectation, written: &file::Scenario) -> Option<Rule> {
+        let Some(text) = &item.rule else {
+            let span = item.when.as_ref().map_or(0..0, |when| when.span.clone());
+            let problem = Problem::new("a `when` without a `rule`").at(&span, "for which rule?");
+            self.missing(&["assert", "that"], problem.help("write { rule = \"dirty.leaks == 0\", when = { ... } }"));
+            return None;
+        };
+        let rule = self.rule(text, written)?;
+        if rule.lasting.is_some() {
+            let at = text.value.rfind(" for ").map_or(0, |at| at + 1);
+            let place = self.problems.sources.inside(&text.span, &text.value, at..text.value.trim_end().len());
+            let problem = Problem::new("`for` is only for `abort_when`").at(&place, "these rules judge a whole run");
+            self.problems.add(problem.help("remove it, or move the rule to abort_when"));
+            return None;
+        }
+        Some(rule)
+    }
+
+    fn abort_when(&mut self, text: &At<String>, written: &file::Scenario) -> Option<Rule> {
+        let rule = self.rule(text, written)?;
+        let metric = rule.metric.name();
+        if metric == "throughput" || metric.starts_with("errors.") {
+            return Some(rule);
+        }
+        let place = self.metric_place(text, metric);
+        let problem = Problem::new(format!("`abort_when` cannot watch `{metric}`")).at(&place, "known only at the end");
+        self.problems
+            .add(problem.help("watch `errors.rate`, another of errors.*, or `throughput`; judge the rest in `that`"));
+        None
+    }
+
+    /// Parses a rule, and checks that the scenario measures what it is about.
+    fn rule(&mut self, text: &At<String>, written: &file::Scenario) -> Option<Rule> {
+        let rule = match Rule::parse(&text.value) {
+            Ok(rule) => rule,
+            Err(error) => {
+                let place = self.problems.sources.inside(&text.span, &text.value, error.range);
+                let (label, help) = match decode::unit_error(&error.help) {
+                    Some((_, label, help)) => (label, help),
+                    None => ("", error.help.as_str()),
+                };
+                self.problems.add(Problem::new(error.message).at(&place, label).help(help));
+                return None;
+            }
+        };
+        let section = match rule.metric.name().split('.').next() {
+            Some("dirty") => "dirty",
+            Some("server") => return Some(rule),
+            _ => "load",
+        };
+        let given = if section == "dirty" { written.dirty.is_some() } else { written.load.is_some() };
+        if !given {
+            let metric = rule.metric.name();
+            let place = self.metric_place(text, metric);
+            let problem = Problem::new(format!("nothing measures `{metric}`"));
+            let problem = problem.at(&place, format!("there is no [{section}] in this scenario"));
+            self.missing(&[section], problem.help(format!("add [{section}], or remove the rule")));
+            return None;
+        }
+        Some(rule)
+    }
+
+    /// Where a rule names its metric.
+    fn metric_place(&self, text: &At<String>, metric: &str) -> Span {
+        // `p999` is shown as `p99.9`, so that the metric's own name may not be what was written.
+        let start = text.value.len() - text.value.trim_start().len();
+        let written = text.value[start..].split(['<', '>', '=', '!', ' ']).next().map_or(metric.len(), str::len);
+        self.problems.sources.inside(&text.span, &text.value, start..start + written)
+    }
+
+    /// Whether a rule is for the variant with these settings.
+    fn applies(&mut self, when: &At<Node>, matrix: &Matrix<'_>, settings: &Settings) -> bool {
+        let Node::Table(entries) = &when.value else {
+            let problem = Problem::new("`when` must be a table").at(&when.span, "this is something else");
+            self.problems.add(problem.help("write when = { server = \"gunicorn\" }"));
+            return false;
+        };
+        let mut conditions = Vec::new();
+        flatten("", entries, &mut conditions);
+        let mut all = true;
+        for (key, name, value) in conditions {
+            all &= self.holds(&key, name, value, matrix, settings);
+        }
+        all
+    }
+
+    fn holds(
+        &mut self,
+        key: &str,
+        name: &At<String>,
+        value: &At<Node>,
+        matrix: &Matrix<'_>,
+        settings: &Settings,
+    ) -> bool {
+        let Some(axis) = matrix.axis(key) else {
+            let known: Vec<&str> = matrix.axes.iter().map(|axis| axis.key.as_str()).collect();
+            let problem = Problem::new(format!("the matrix does not vary `{key}`")).at(&name.span, "not in the matrix");
+            self.problems.add(problem.help(match known.is_empty() {
+                true => "there is no matrix; remove `when`, so that the rule is for every run".to_owned(),
+                false => suggest::help(key, "keys of the matrix", &known),
+            }));
+            return false;
+        };
+        let wanted = value.value.to_json();
+        let values: Vec<serde_json::Value> = axis.values.iter().map(tree::to_json).collect();
+        if !values.contains(&wanted) {
+            let shown = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let known: Vec<String> = values.iter().map(shown).collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let problem = Problem::new(format!("the matrix never sets `{key}` to `{}`", shown(&wanted)));
+            let problem = problem.at(&value.span, "the rule would be for no variant").also(&axis.span, "its values");
+            self.problems.add(problem.help(suggest::help(&shown(&wanted), "its values", &known)));
+            return false;
+        }
+        settings.iter().any(|(setting, value)| *setting == axis.key && *value == wanted)
+    }
+}
+
+/// Nested tables (`when = { server.mode = "sync" }`) as flat key paths.
+fn flatten<'w>(prefix: &str, entries: &'w Entries<Node>, out: &mut Vec<(String, &'w At<String>, &'w At<Node>)>) {
+    for (name, value) in &entries.0 {
+        let key = format!("{prefix}{}", name.value);
+        match &value.value {
+            Node::Table(inner) => flatten(&format!("{key}."), inner, out),
+            _ => out.push((key, name, value)),
+        }
+    }
+}

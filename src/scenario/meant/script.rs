@@ -1,0 +1,90 @@
+//! Scripts: read and compiled while the scenario loads, so that what is wrong in one is said before anything starts.
+
+use std::path::Path;
+
+use super::super::Script;
+use super::super::file::leaf::At;
+use super::super::problem::Problem;
+use super::super::source::Span;
+use super::Loading;
+use crate::script::ScriptError;
+
+impl Loading<'_> {
+    /// Reads and compiles a script, once however many variants name it.
+    pub(super) fn script(&mut self, given: &At<String>) -> Option<Script> {
+        let path = self.folder.join(&given.value);
+        if let Some(known) = self.scripts.get(&path) {
+            return known.clone();
+        }
+        let script = self.compile_script(given, &path);
+        self.scripts.insert(path, script.clone());
+        script
+    }
+
+    fn compile_script(&mut self, given: &At<String>, path: &Path) -> Option<Script> {
+        let source = match self.surroundings.read(path) {
+            Ok(source) => source,
+            Err(error) => {
+                let problem = Problem::new(format!("cannot read the script `{}`", given.value));
+                let problem = problem.at(&given.span, format!("{}: {}", path.display(), why(&error)));
+                self.problems.add(problem.help("paths in a scenario count from the scenario's own folder"));
+                return None;
+            }
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        match (self.compile)(&source, folder) {
+            Ok(()) => Some(Script { path: path.to_path_buf(), source }),
+            Err(error) => {
+                self.script_problem(given, path, &source, &error);
+                None
+            }
+        }
+    }
+
+    fn script_problem(&mut self, given: &At<String>, path: &Path, source: &str, error: &ScriptError) {
+        let start = self.problems.sources.add(path.to_string_lossy(), source);
+        let label = error.function.as_ref().map_or("here".to_owned(), |function| format!("in `{function}`"));
+        let problem = Problem::new(format!("the script does not compile: {}", error.message));
+        let problem = problem.at(&place(source, start, error), label).also(&given.span, "named here");
+        self.problems.add(problem.help("mend the script; nothing is started before it compiles"));
+    }
+}
+
+/// The character that a script error points at.
+fn place(source: &str, start: usize, error: &ScriptError) -> Span {
+    let line_start = match error.line.checked_sub(2) {
+        None => 0,
+        Some(before) => source.match_indices('\n').nth(before).map_or(source.len(), |(at, _)| at + 1),
+    };
+    let line = source[line_start..].split('\n').next().unwrap_or("");
+    let mut rest = line.char_indices().skip(error.column.saturating_sub(1));
+    let at = line_start + rest.next().map_or(line.len(), |(at, _)| at);
+    let end = line_start + rest.next().map_or(line.len(), |(at, _)| at);
+    start + at..start + end.max(at)
+}
+
+/// An I/O error in the words of people.
+pub(super) fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "not allowed to read it".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_and_column_become_a_place() {
+        let error = |line, column| ScriptError { message: String::new(), function: None, line, column };
+        assert_eq!(place("ab\ncde\n", 10, &error(2, 2)), 14..15);
+        assert_eq!(place("ab\ncde\n", 10, &error(1, 1)), 10..11);
+        assert_eq!(place("ab\ncde\n", 10, &error(0, 0)), 10..11);
+        assert_eq!(place("ab", 10, &error(9, 9)), 12..12);
+        assert_eq!(place("aé", 0, &error(1, 2)), 1..3);
+    }
+}

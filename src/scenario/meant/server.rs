@@ -1,0 +1,312 @@
+//! The server: exactly one of a built-in mode, a command and a url, with the keys that belong to it.
+
+use std::time::Duration;
+
+use super::super::file::leaf::At;
+use super::super::file::{self, Mode as WrittenMode};
+use super::super::problem::Problem;
+use super::super::source::Span;
+use super::super::template::{Placeholder, Template};
+use super::super::{Attached, Builtin, Command, Mode, Ready, ReadyCheck, Server, Stop};
+use super::{Loading, value};
+
+const MOST_WORKERS: i64 = 256;
+const MOST_THREADS: i64 = 1024;
+const THREADED: u32 = 8;
+const ASYNC_POOL: u32 = 40;
+const BUILTIN_GRACE: Duration = Duration::from_secs(1);
+const COMMAND_GRACE: Duration = Duration::from_secs(5);
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+impl Loading<'_> {
+    pub(super) fn server(&mut self, at: &At<file::Server>) -> Option<Server> {
+        let written = &at.value;
+        let kinds = [
+            ("mode", written.mode.as_ref().map(|mode| mode.span.clone())),
+            ("command", written.command.as_ref().map(|command| command.span.clone())),
+            ("url", written.url.as_ref().map(|url| url.span.clone())),
+        ];
+        let given: Vec<(&str, Span)> = kinds.into_iter().filter_map(|(key, span)| Some((key, span?))).collect();
+        match &given[..] {
+            [("mode", _)] => self.builtin(written).map(Server::Builtin),
+            [("command", _)] => self.command(written).map(Server::Command),
+            [(_, _)] => self.attached(written).map(Server::Attached),
+            [] => {
+                self.no_kind(&at.span);
+                self.check_numbers(written);
+                if let Some(script) = &written.script {
+                    self.script(script);
+                }
+                None
+            }
+            [(first, here), others @ ..] => {
+                let names = given.iter().map(|(key, _)| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+                let problem = Problem::new(format!("two servers in one: {names}")).at(here, "this is one server");
+                let problem = others.iter().fold(problem, |problem, (_, span)| problem.also(span, "this is another"));
+                let help = format!("keep `{first}` or the other; alternatives go into [servers.NAME] with a [matrix]");
+                self.problems.add(problem.help(help));
+                self.check_numbers(written);
+                None
+            }
+        }
+    }
+
+    /// Says what is wrong with numbers also where no server comes of them.
+    fn check_numbers(&mut self, written: &file::Server) {
+        self.workers(written);
+        self.port(written);
+        self.whole("threads", &written.threads, 1, MOST_THREADS);
+    }
+
+    fn no_kind(&mut self, span: &Span) {
+        let cut = ["mode", "command", "url"].iter().any(|key| self.spoilt.covers(&["server", key]));
+        if cut || self.spoilt.touches(&["servers"]) {
+            return;
+        }
+        self.problems.add(
+            Problem::new("a server without `mode`, `command` or `url`").at(span, "which server is this?").help(
+                "add mode = \"async\" (or another), command = [\"program\", ...] or url = \"http://127.0.0.1:8000\"",
+            ),
+        );
+    }
+
+    /// Reports the keys that mean nothing beside `kind`.
+    fn useless(&mut self, kind: &str, keys: &[(&str, Option<&Span>)], owner: &str) {
+        for (key, span) in keys {
+            let Some(span) = span else { continue };
+            let problem = Problem::new(format!("`{key}` has no effect with `{kind}`")).at(span, "never used");
+            self.problems.add(problem.help(format!("remove it; it belongs to {owner}")));
+        }
+    }
+
+    fn builtin(&mut self, written: &file::Server) -> Option<Builtin> {
+        self.useless(
+            "mode",
+            &[
+                ("cwd", span(&written.cwd)),
+                ("env", written.env.as_ref().and_then(|env| env.0.first()).map(|(name, _)| &name.span)),
+                ("setup", span(&written.setup)),
+                ("ready", span(&written.ready)),
+                ("stop", span(&written.stop)),
+            ],
+            "a `command`",
+        );
+        let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
+        let mode = match value(&written.mode)? {
+            WrittenMode::Sync => Mode::Sync,
+            WrittenMode::Threaded => Mode::Threaded { threads: threads.unwrap_or(THREADED) },
+            WrittenMode::Async => Mode::Async,
+            WrittenMode::AsyncPool => Mode::AsyncPool { threads: threads.unwrap_or(ASYNC_POOL) },
+            WrittenMode::AsyncBlocking => Mode::AsyncBlocking,
+        };
+        if let Some(threads) = &written.threads {
+            self.threads_given(&threads.span, matches!(mode, Mode::Threaded { .. } | Mode::AsyncPool { .. }));
+        }
+        self.check_numbers(written);
+        let script = match &written.script {
+            Some(script) => Some(self.script(script)?),
+            None => None,
+        };
+        Some(Builtin {
+            mode,
+            workers: self.workers(written),
+            script,
+            sleep: value(&written.sleep).map_or(Duration::ZERO, |sleep| sleep.0),
+            port: self.port(written),
+            grace: value(&written.grace).map_or(BUILTIN_GRACE, |grace| grace.0),
+        })
+    }
+
+    fn threads_given(&mut self, span: &Span, used: bool) {
+        match self.threads.iter_mut().find(|(known, _)| known == span) {
+            Some((_, known)) => *known |= used,
+            None => self.threads.push((span.clone(), used)),
+        }
+    }
+
+    fn workers(&mut self, written: &file::Server) -> u32 {
+        self.whole("workers", &written.workers, 1, MOST_WORKERS).unwrap_or(1)
+    }
+
+    fn port(&mut self, written: &file::Server) -> Option<u16> {
+        self.whole("port", &written.port, 1, i64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok())
+    }
+
+    fn command(&mut self, written: &file::Server) -> Option<Command> {
+        self.useless(
+            "command",
+            &[
+                ("threads", span(&written.threads)),
+                ("script", span(&written.script)),
+                ("sleep", span(&written.sleep)),
+                ("grace", span(&written.grace)),
+            ],
+            "the built-in modes",
+        );
+        let words = written.command.as_ref()?;
+        let empty = words.value.first().is_none_or(|program| program.value.trim().is_empty());
+        if empty && !self.spoilt.touches(&["server", "command"]) && !self.spoilt.touches(&["servers"]) {
+            let problem = Problem::new("an empty command").at(&words.span, "no program to start");
+            self.problems.add(problem.help("write the program and its arguments: [\"gunicorn\", \"app:app\"]"));
+        }
+        let command = words.value.iter().map(|word| self.word(word)).collect::<Vec<_>>();
+        let (env, ready) = (self.env(written), self.ready(written.ready.as_ref()));
+        let (workers, port) = (self.workers(written), self.port(written));
+        // Everything is looked at before a wrong word ends it.
+        Some(Command {
+            command: command.into_iter().collect::<Option<_>>()?,
+            cwd: written.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(&cwd.value)),
+            env,
+            setup: written.setup.as_ref().map(|setup| setup.value.clone()),
+            workers,
+            port,
+            ready,
+            stop: Stop {
+                signal: written
+                    .stop
+                    .as_ref()
+                    .and_then(|stop| value(&stop.value.signal))
+                    .map_or("TERM", |s| s.name())
+                    .to_owned(),
+                grace: written.stop.as_ref().and_then(|stop| value(&stop.value.grace)).map_or(COMMAND_GRACE, |g| g.0),
+            },
+        })
+    }
+
+    fn word(&mut self, word: &At<String>) -> Option<Template> {
+        let template = self.template(word, Template::parse)?;
+        for hole in template.holes() {
+            if !matches!(hole, Placeholder::Host | Placeholder::Port | Placeholder::Workers) {
+                let place = self.hole_place(word, hole);
+                let problem = Problem::new(format!("`{hole}` has no value when a server starts"));
+                let problem = problem.at(&place, "filled per request only");
+                self.problems.add(problem.help("a command can hold `{host}`, `{port}` and `{workers}`"));
+            }
+        }
+        Some(template)
+    }
+
+    fn env(&mut self, written: &file::Server) -> Vec<(String, String)> {
+        let entries = written.env.as_ref().map_or(&[][..], |env| &env.0);
+        for (name, text) in entries {
+            if name.value.is_empty() || name.value.contains(['=', '\0']) || text.value.contains('\0') {
+                let problem =
+                    Problem::new(format!("`{}` cannot be an environment variable", name.value.escape_debug()));
+                let problem = problem.at(&name.span, "holds `=` or a zero byte, or is empty");
+                self.problems.add(problem.help("use letters, digits and `_`"));
+            }
+        }
+        entries.iter().map(|(name, text)| (name.value.clone(), text.value.clone())).collect()
+    }
+
+    fn ready(&mut self, at: Option<&At<file::Ready>>) -> Ready {
+        let default = Ready { check: ReadyCheck::Port, within: READY_WITHIN };
+        let Some(at) = at else { return default };
+        let ready = &at.value;
+        let within = self.some_time("within", &ready.within, READY_WITHIN);
+        let checks =
+            [span(&ready.path), span(&ready.log), span(&ready.port).filter(|_| value(&ready.port) == Some(true))];
+        let mut given = checks.into_iter().flatten();
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
+            let problem = Problem::new("two ways to tell that the server is ready").at(first, "this is one");
+            self.problems.add(problem.also(second, "this is another").help("keep one of `path`, `log` and `port`"));
+        }
+        let check = match (&ready.path, &ready.log) {
+            (Some(path), _) => {
+                self.check_path_text(path, &path.value);
+                ReadyCheck::Path(path.value.clone())
+            }
+            (None, Some(log)) => ReadyCheck::Log(log.value.clone()),
+            (None, None) => ReadyCheck::Port,
+        };
+        Ready { check, within }
+    }
+
+    fn attached(&mut self, written: &file::Server) -> Option<Attached> {
+        self.useless(
+            "url",
+            &[
+                ("workers", span(&written.workers)),
+                ("threads", span(&written.threads)),
+                ("script", span(&written.script)),
+                ("sleep", span(&written.sleep)),
+                ("port", span(&written.port)),
+                ("grace", span(&written.grace)),
+                ("cwd", span(&written.cwd)),
+                ("setup", span(&written.setup)),
+                ("ready", span(&written.ready)),
+                ("stop", span(&written.stop)),
+            ],
+            "servers that runner starts",
+        );
+        let url = written.url.as_ref()?;
+        match parse_url(&url.value) {
+            Ok(attached) => Some(attached),
+            Err((title, help)) => {
+                self.problems.add(Problem::new(title).at(&url.span, "").help(help));
+                None
+            }
+        }
+    }
+}
+
+fn span<T>(given: &Option<At<T>>) -> Option<&Span> {
+    given.as_ref().map(|given| &given.span)
+}
+
+/// Host and port of `http://host:port`, else what is wrong with it and the remedy.
+fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
+    let bad = |why: &str, help| Err((format!("`{url}` {why}"), help));
+    let Some(rest) = url.strip_prefix("http://") else {
+        return match url.strip_prefix("https://") {
+            Some(_) => {
+                bad("needs TLS, which is not supported yet by this version", "use an http:// address of the server")
+            }
+            None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
+        };
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.contains(['/', '?', '#']) {
+        return bad("holds more than host and port", "put the path into `path` of [load] and [dirty]");
+    }
+    if rest.contains('@') {
+        return bad("holds a user", "send it as a header: headers = { authorization = \"Basic ${LOGIN}\" }");
+    }
+    let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':').or(port.is_empty().then_some("80"))),
+        None => rest.split_once(':').map_or((rest, Some("80")), |(host, port)| (host, Some(port))),
+    };
+    let port = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
+    let named =
+        !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
+    match port.filter(|_| named) {
+        Some(port) => Ok(Attached { host: host.to_owned(), port }),
+        None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_host_and_port() {
+        let parsed = |url| parse_url(url).map(|server| (server.host, server.port)).ok();
+        assert_eq!(parsed("http://127.0.0.1:8000"), Some(("127.0.0.1".to_owned(), 8000)));
+        assert_eq!(parsed("http://localhost/"), Some(("localhost".to_owned(), 80)));
+        assert_eq!(parsed("http://[::1]:81"), Some(("::1".to_owned(), 81)));
+        assert_eq!(parsed("http://[::1]"), Some(("::1".to_owned(), 80)));
+        for url in [
+            "https://a",
+            "ftp://a",
+            "http://",
+            "http://a:0",
+            "http://a:b",
+            "http://a/x",
+            "http://u:p@a",
+            "http://[::1]x",
+        ] {
+            assert_eq!(parsed(url), None, "{url}");
+        }
+    }
+}

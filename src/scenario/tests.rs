@@ -1,0 +1,419 @@
+//! Whole scenarios, loaded from memory.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::template::Template;
+use super::*;
+
+/// Files and variables in memory.
+#[derive(Default)]
+struct World {
+    files: HashMap<String, String>,
+    variables: HashMap<String, String>,
+}
+
+impl World {
+    fn of(source: &str) -> World {
+        let mut world = World::default();
+        world.files.insert("s/test.toml".to_owned(), source.to_owned());
+        world.files.insert("s/handlers/a.rhai".to_owned(), "fn a(request) { \"\" }".to_owned());
+        world.files.insert("s/handlers/broken.rhai".to_owned(), "fn a(request) {\n  BROKEN\n}".to_owned());
+        world.variables.insert("NAME".to_owned(), "value".to_owned());
+        world.variables.insert("API_TOKEN".to_owned(), "s3cret".to_owned());
+        world
+    }
+
+    fn load_with(&self, overrides: &[&str]) -> Result<Scenario, Problems> {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        load_with(Path::new("s/test.toml"), &overrides, self, &|source, _| match source.find("BROKEN") {
+            None => Ok(()),
+            Some(_) => Err(script::ScriptError {
+                message: "unknown word".to_owned(),
+                function: Some("a".to_owned()),
+                line: 2,
+                column: 3,
+            }),
+        })
+    }
+}
+
+impl Surroundings for World {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        self.files.get(&*path.to_string_lossy()).cloned().ok_or_else(missing)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+}
+
+fn loaded(source: &str) -> Scenario {
+    World::of(source).load_with(&[]).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn problems(source: &str) -> Vec<String> {
+    titles(World::of(source).load_with(&[]))
+}
+
+fn titles(result: Result<Scenario, Problems>) -> Vec<String> {
+    let problems = result.expect_err("there are problems");
+    assert!(problems.iter().all(|problem| problem.help.is_some()), "each has a remedy:\n{problems}");
+    problems.iter().map(|problem| problem.title.clone()).collect()
+}
+
+const SHORT: &str = "[server]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5\n";
+
+#[test]
+fn a_short_file_gets_the_documented_defaults() {
+    let scenario = loaded(SHORT);
+    assert_eq!((scenario.name.as_str(), scenario.repeats, scenario.variants.len()), ("test", 1, 1));
+    let variant = &scenario.variants[0];
+    assert_eq!(variant.name, "test");
+    let Server::Builtin(server) = &variant.server else { panic!("a built-in server") };
+    assert_eq!((server.mode, server.workers, server.sleep), (Mode::Async, 1, Duration::ZERO));
+    assert_eq!(server.grace, Duration::from_secs(1));
+    let load = variant.load.as_ref().unwrap();
+    let Model::Closed { concurrency } = load.model;
+    assert_eq!((concurrency, load.request.method.as_str()), (5, "GET"));
+    assert_eq!((load.duration, load.warmup), (Duration::from_secs(10), Duration::ZERO));
+    assert_eq!((load.timeout, load.drain), (Duration::from_secs(10), Duration::from_secs(1)));
+}
+
+#[test]
+fn a_dirty_check_gets_the_documented_defaults() {
+    let dirty = |rest: &str| {
+        let source =
+            format!("[server]\nmode = 'async'\n[dirty]\npath = '/?e={{canary}}&s={{sleep}}'\nsleep = '7s'\n{rest}");
+        loaded(&source).variants[0].dirty.clone().unwrap()
+    };
+    let check = dirty("");
+    let sleep = check.sleep.unwrap();
+    assert_eq!((sleep.long, sleep.short), (Duration::from_secs(7), Duration::from_secs(7)));
+    assert_eq!((check.expect, check.budget.exposures), (Expect::Clean, 3000));
+    assert_eq!((check.timeout, check.budget.time), (Duration::from_secs(12), Duration::from_secs(10)));
+    assert_eq!(dirty("exposures = 10").budget.exposures, 10);
+    assert_eq!(dirty("exposures = 10\nbound = '1%'").budget.exposures, 299);
+    assert_eq!(dirty("exposures = 500\nbound = '1%'").budget.exposures, 500);
+}
+
+#[test]
+fn a_command_gets_its_paths_and_defaults() {
+    let source = "[server]\ncommand = ['gunicorn', '-b', '{host}:{port}']\ncwd = 'apps'\nenv = { A = '${NAME}' }\n\
+                  stop = { signal = 'INT' }\n[load]\npath = '/'\nconcurrency = 5\n";
+    let scenario = loaded(source);
+    let Server::Command(server) = &scenario.variants[0].server else { panic!("a command") };
+    assert_eq!(server.cwd, Path::new("s/apps"));
+    assert_eq!(server.env, [("A".to_owned(), "value".to_owned())]);
+    assert_eq!(server.command[2].to_string(), "{host}:{port}");
+    assert!(matches!(server.ready.check, ReadyCheck::Port));
+    assert_eq!((server.stop.signal.as_str(), server.stop.grace), ("INT", Duration::from_secs(5)));
+}
+
+#[test]
+fn the_matrix_makes_every_combination_in_the_order_of_the_file() {
+    let source = "[server]\nthreads = 4\n[load]\npath = '/?s={sleep}'\nconcurrency = 5\n\
+                  [matrix]\n'server.mode' = ['threaded', 'sync']\nload.sleep = ['1ms', '2ms']\nrepeats = 3";
+    let scenario = loaded(source);
+    let names: Vec<&str> = scenario.variants.iter().map(|variant| variant.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["mode=threaded sleep=1ms", "mode=threaded sleep=2ms", "mode=sync sleep=1ms", "mode=sync sleep=2ms"]
+    );
+    assert_eq!(scenario.repeats, 3);
+    assert_eq!(scenario.variants[1].settings[1], ("load.sleep".to_owned(), "2ms".into()));
+    assert_eq!(scenario.variants[1].load.as_ref().unwrap().sleep, Some(Duration::from_millis(2)));
+    let Server::Builtin(server) = &scenario.variants[0].server else { panic!("a built-in server") };
+    assert_eq!(server.mode, Mode::Threaded { threads: 4 });
+}
+
+#[test]
+fn steps_of_the_same_name_are_told_apart_by_their_whole_paths() {
+    let source = format!(
+        "{SHORT}[dirty]\npath='/{{canary}}'\n[matrix]\n'load.sleep'=['1ms']\n'dirty.sleep'=['2ms']\n'load.timeout' = ['1s']"
+    );
+    assert_eq!(loaded(&source).variants[0].name, "load.sleep=1ms dirty.sleep=2ms timeout=1s");
+}
+
+#[test]
+fn rules_are_for_the_variants_that_they_name() {
+    let source = "[servers.a]\nmode = 'sync'\n[servers.b]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5\n\
+                  [matrix]\nserver = ['a', 'b']\n[assert]\nthat = ['errors.count == 0', \
+                  { rule = 'throughput > 5/s', when = { server = 'b' } }]\nabort_when = ['errors.rate > 5% for 2s']";
+    let scenario = loaded(source);
+    let rules = |index: usize| scenario.variants[index].rules.iter().map(|r| r.text.as_str()).collect::<Vec<_>>();
+    assert_eq!(rules(0), ["errors.count == 0"]);
+    assert_eq!(rules(1), ["errors.count == 0", "throughput > 5/s"]);
+    assert_eq!(scenario.variants[0].abort_when.len(), 1);
+}
+
+#[test]
+fn cookies_and_bodies_become_headers_and_text() {
+    let source = "[server]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5\nheaders = { x-b = '1', X-A = '{user}' }\n\
+                  cookies = { id = '{canary}', lang = 'pt' }\njson = { name = '\"{seq}\"', list = [1, true, { a = 1.5 }] }";
+    let request = loaded(source).variants[0].load.clone().unwrap().request;
+    let headers: Vec<(String, String)> = request.headers.iter().map(|(n, v)| (n.clone(), v.to_string())).collect();
+    let expected =
+        [("x-b", "1"), ("X-A", "{user}"), ("cookie", "id={canary}; lang=pt"), ("content-type", "application/json")];
+    assert!(headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).eq(expected), "{headers:?}");
+    assert_eq!(request.method, "POST");
+    let expected = Template::parse(r#"{{"name":"\"{seq}\"","list":[1,true,{{"a":1.5}}]}}"#).unwrap();
+    assert_eq!(request.body.unwrap(), expected);
+}
+
+#[test]
+fn forms_encode_what_is_not_a_hole() {
+    let source = format!("{SHORT}form = {{ 'a b' = 'x&y {{canary}}', n = 5 }}");
+    let request = loaded(&source).variants[0].load.clone().unwrap().request;
+    assert_eq!(request.body.unwrap().to_string(), "a%20b=x%26y%20{canary}&n=5");
+}
+
+#[test]
+fn an_override_sets_any_key_and_pins_what_the_matrix_varies() {
+    let world = World::of(&format!(
+        "{SHORT}[matrix]\n'load.timeout' = ['1s', '2s']\n'load.warmup' = ['1s', '2s']\n[assert]\nthat = [\
+         {{ rule = 'errors.count == 0', when = {{ timeout = '1s' }} }}, \
+         {{ rule = 'errors.count == 1', when = {{ 'load.warmup' = '1s' }} }}]"
+    ));
+    let overrides = ["load.concurrency=50", "load.path=/a?x=1", "load.warmup=3s", "load.headers.authorization=abc"];
+    let scenario = world.load_with(&overrides).unwrap_or_else(|problems| panic!("{problems}"));
+    let names: Vec<&str> = scenario.variants.iter().map(|variant| variant.name.as_str()).collect();
+    assert_eq!(names, ["timeout=1s warmup=3s", "timeout=2s warmup=3s"]);
+    let load = scenario.variants[0].load.as_ref().unwrap();
+    let Model::Closed { concurrency } = load.model;
+    assert_eq!((concurrency, load.request.path.to_string().as_str()), (50, "/a?x=1"));
+    assert_eq!(scenario.variants[0].rules.len(), 1);
+    assert_eq!(scenario.overrides[3], "load.headers.authorization=[redacted]");
+    assert!(!scenario.effective.contains("abc"), "{}", scenario.effective);
+}
+
+#[test]
+fn an_override_picks_a_server() {
+    let world =
+        World::of("[servers.a]\nmode = 'sync'\n[servers.b]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5");
+    assert_eq!(titles(world.load_with(&[])), ["no server is picked from [servers]"]);
+    let scenario = world.load_with(&["server=b", "server.workers=3"]).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(scenario.variants[0].name, "server=b");
+    assert_eq!(scenario.variants[0].server.workers(), Some(3));
+}
+
+#[test]
+fn another_mode_for_one_run_does_not_quarrel_with_the_threads_of_the_file() {
+    let source = "[server]\nmode = 'threaded'\nthreads = 4\n[load]\npath = '/'\nconcurrency = 5";
+    let scenario = World::of(source).load_with(&["server.mode=sync"]).unwrap_or_else(|problems| panic!("{problems}"));
+    loaded(&scenario.effective);
+    let both = World::of(&source.replace("threads = 4\n", "")).load_with(&["server.mode=sync", "server.threads=2"]);
+    assert_eq!(titles(both).len(), 1, "`--set` of the one is not excused by `--set` of the other");
+}
+
+#[test]
+fn a_hole_in_a_path_may_hold_spaces() {
+    let source = format!("{}\n", SHORT.replace("'/'", "'/?n={random(1, 6)}'"));
+    assert!(loaded(&source).variants[0].load.as_ref().unwrap().request.path.holes().count() == 1);
+}
+
+#[test]
+fn deep_nesting_ends_in_a_problem_not_in_a_crash() {
+    for text in [
+        format!("{} = 1", vec!["a"; 100_000].join(".")),
+        format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("[{}]", vec!["a"; 100_000].join(".")),
+        format!("[matrix]\n\"{}\" = [1]", vec!["a"; 100_000].join(".")),
+        format!("a = {}1{}", "{a=".repeat(100_000), "}".repeat(100_000)),
+    ] {
+        assert!(World::of(&text).load_with(&[]).is_err());
+        assert!(World::of(SHORT).load_with(&[&text]).is_err());
+    }
+}
+
+#[test]
+fn the_only_one_of_servers_is_taken() {
+    let scenario = loaded("[servers.a]\nmode = 'sync'\n[load]\npath = '/'\nconcurrency = 5");
+    assert!(matches!(&scenario.variants[0].server, Server::Builtin(server) if server.mode == Mode::Sync));
+}
+
+#[test]
+fn what_is_effective_loads_to_the_same() {
+    let source = "about = 'x'\n[server]\nmode = 'async'\n[load]\npath = '/${NAME}/${NONE:-d}'\nconcurrency = 5\n\
+                  headers = { x-a = '${API_TOKEN}' }\n[matrix]\n'load.timeout' = ['1s', '2s']\nrepeats = 2";
+    let world = World::of(source);
+    let scenario = world.load_with(&["load.concurrency=7"]).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(scenario.effective.contains("${API_TOKEN}") && !scenario.effective.contains("s3cret"));
+    let again = loaded(&scenario.effective);
+    assert_eq!(again.effective, scenario.effective);
+    assert_eq!(format!("{:?}", again.variants), format!("{:?}", scenario.variants));
+    assert_eq!(scenario.variants[0].load.as_ref().unwrap().request.path.to_string(), "/value/d");
+}
+
+#[test]
+fn all_problems_are_found_at_once_and_none_twice() {
+    let source = "nmae = 'x'\n[server]\nmode = 'asinc'\nworkers = 0\n[load]\npath = 'x'\nconcurrency = '5'\ntimeout = 5\n\
+                  [matrix]\n'load.sleep' = ['1ms', '2']\n'load.duration' = ['1s', '2s']\n[assert]\nthat = ['latncy.p99 < 5ms']";
+    assert_eq!(
+        problems(source),
+        [
+            "unknown key `nmae`",
+            "unknown mode `asinc`",
+            "`workers` is out of range",
+            "a path must start with `/`",
+            "`concurrency` must be a whole number",
+            "`5` is not a duration",
+            "`2` is not a duration",
+            "unknown metric `latncy.p99`",
+        ]
+    );
+}
+
+#[test]
+fn a_missing_file_is_a_problem_without_a_place() {
+    let problems = load_with(Path::new("none.toml"), &[], &World::default(), &|_, _| Ok(())).unwrap_err();
+    assert_eq!(problems.count(), 1);
+    assert!(problems.to_string().starts_with("error: cannot read `none.toml`: no such file"), "{problems}");
+}
+
+#[test]
+fn what_this_version_cannot_run_is_all_that_is_wrong() {
+    let source = "[server]\nmode = 'async'\n[load]\nscript = 'x.rhai'\ndata = 'x.csv'\nspacing = 'poisson'\n\
+                  max_concurrency = 200\nstages = [{ rate = '50/s', for = '2s' }, { rate = '5/s', for = '5s', ramp = true }]";
+    let found = problems(source);
+    assert_eq!(found.len(), 5);
+    assert!(found.iter().all(|title| title.ends_with("is not supported yet by this version")), "{found:?}");
+}
+
+/// Every file that is shipped loads, or says exactly what this version does not have.
+#[test]
+fn shipped_scenarios_load() {
+    let mut loaded = 0;
+    for entry in std::fs::read_dir("scenarios").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        match load_with(&path, &[], &Disk, &|_, _| Ok(())) {
+            Ok(scenario) => assert_eq!(scenario.name, path.file_stem().unwrap().to_string_lossy()),
+            Err(problems) => {
+                let later = |problem: &Problem| problem.title.ends_with("not supported yet by this version");
+                assert!(problems.iter().all(later), "{problems}");
+            }
+        }
+        loaded += 1;
+    }
+    assert!(loaded >= 7);
+}
+
+struct Disk;
+
+impl Surroundings for Disk {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+#[test]
+fn the_starter_scenario_loads() {
+    let (toml, rhai) = sample::new_scenario("shop");
+    let mut world = World::of(&toml);
+    world.files.insert("s/handlers/shop.rhai".to_owned(), rhai);
+    let scenario = world.load_with(&[]).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(scenario.variants[0].load.is_some() && scenario.variants[0].dirty.is_some());
+    assert_eq!(scenario.variants[0].rules.len(), 3);
+}
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SOURCES: &[&str] = &[
+        include_str!("../../scenarios/checkout.toml"),
+        include_str!("../../scenarios/clean_in_every_mode.toml"),
+        include_str!("../../scenarios/gunicorn_vs_uvicorn.toml"),
+        include_str!("../../tests/golden/many.toml"),
+        include_str!("../../tests/golden/matrix.toml"),
+        include_str!("../../tests/golden/request.toml"),
+        include_str!("../../tests/golden/wrong_type.toml"),
+    ];
+
+    /// Bits that scenarios are made of, to be put where they do not belong.
+    const BITS: &[&str] = &[
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "\"\"\"",
+        "=",
+        ".",
+        ",",
+        "\n",
+        "#",
+        "${",
+        "{canary}",
+        "[load]\n",
+        "[dirty]\n",
+        "[matrix]\n",
+        "server",
+        "load.path",
+        "= 5",
+        "= []",
+        "= {}",
+        "-1",
+        "1e999",
+        "nan",
+        "1979-05-27",
+        "é",
+        "\u{0}",
+        "\r\n",
+        "\u{feff}",
+        "[[assert.that]]\n",
+        "99999999999999999999",
+        "a.b.c.d",
+        "true",
+    ];
+
+    fn check(source: &str, overrides: &[&str]) -> Result<(), TestCaseError> {
+        if let Err(problems) = World::of(source).load_with(overrides) {
+            prop_assert!(problems.count() > 0);
+            prop_assert!(problems.to_string().starts_with("error: "));
+            prop_assert!(!problems.render(true).is_empty());
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_loading_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            check(&String::from_utf8_lossy(&bytes), &[])?;
+        }
+
+        #[test]
+        fn no_slip_makes_loading_panic(
+            source in prop::sample::select(SOURCES),
+            slips in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, prop::sample::select(BITS)), 1..5),
+        ) {
+            let mut text: Vec<char> = source.chars().collect();
+            for (at, cut, bit) in slips {
+                let at = at.index(text.len() + 1);
+                let end = (at + cut).min(text.len());
+                text.splice(at..end, bit.chars());
+            }
+            check(&text.into_iter().collect::<String>(), &[])?;
+        }
+
+        #[test]
+        fn no_override_makes_loading_panic(
+            source in prop::sample::select(SOURCES),
+            key in "(server|load|dirty|matrix|assert|servers)?\\.?(mode|path|sleep|that|\"load.sleep\"|x)?(\\.[a-z'\"]{0,4})?",
+            value in "=?(\\[|\\{|\"|[0-9a-z${}= \n]){0,6}",
+        ) {
+            check(source, &[&format!("{key}{value}")])?;
+        }
+    }
+}
