@@ -55,8 +55,11 @@ fn why(variant: &Variant) -> Option<String> {
     let with =
         |wanted: Status| variant.verdicts.iter().filter(move |verdict| verdict.status == wanted).collect::<Vec<_>>();
     let (failed, open) = (with(Status::Failed), with(Status::Inconclusive));
-    let others =
-        |n: usize| if n > 1 { format!("; nor do {}", count(n as u64 - 1, "other rule")) } else { String::new() };
+    let others = |n: usize| match n {
+        0 | 1 => String::new(),
+        2 => "; nor does 1 other rule".to_owned(),
+        n => format!("; nor do {} other rules", n - 1),
+    };
     match (failed.first(), open.first()) {
         (Some(first), _) => Some(broken(first) + &others(failed.len())),
         (None, Some(first)) => Some(format!("`{}` cannot be judged: {}", first.rule, first.observed)),
@@ -74,7 +77,8 @@ fn why(variant: &Variant) -> Option<String> {
 
 fn broken(verdict: &Verdict) -> String {
     match verdict.rule.contains("dirty.expect") {
-        true => format!("expected {}, observed {}", verdict.expected, verdict.observed),
+        true if verdict.rule.contains("\"dirty\"") => "a leak was expected, and none was seen".to_owned(),
+        true => "the server was expected to be clean, and it leaks".to_owned(),
         false => format!("`{}` does not hold, observed {}", verdict.rule, verdict.observed),
     }
 }

@@ -185,12 +185,13 @@ impl Terminal {
     }
 
     fn caveats(&self, variants: &[Variant]) -> String {
-        let all: Vec<_> = variants.iter().flat_map(|variant| &variant.caveats).collect();
-        let mut out: String = all
-            .iter()
-            .take(CAVEATS)
-            .map(|caveat| self.entry("caveat", &format!("{}; {}", caveat.message, caveat.advice)))
-            .collect();
+        let all: Vec<_> =
+            variants.iter().flat_map(|variant| variant.caveats.iter().map(move |caveat| (variant, caveat))).collect();
+        let mut out = String::new();
+        for (variant, caveat) in all.iter().take(CAVEATS) {
+            let place = if variants.len() > 1 { format!("{}: ", clip(&variant.name, 60)) } else { String::new() };
+            out += &self.entry("caveat", &format!("{place}{}; {}", caveat.message, caveat.advice));
+        }
         if all.len() > CAVEATS {
             out += &self.entry("", &format!("and {}", count((all.len() - CAVEATS) as u64, "more caveat")));
         }
