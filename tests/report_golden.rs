@@ -3,13 +3,21 @@
 #[path = "golden_reports/fixtures.rs"]
 mod fixtures;
 
-use runner::record::Record;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use comrak::nodes::NodeValue;
+use comrak::{Arena, Options, parse_document};
+use proptest::prelude::*;
+use runner::record::{LeakClass, Micros, Record, Status};
 use runner::report;
+use snapbox::assert_data_eq;
 
 fn every_story() -> Vec<(&'static str, Record)> {
     vec![
         ("sync_sleep", fixtures::sync_sleep()),
         ("async_sleep", fixtures::async_sleep()),
+        ("stumbling", fixtures::stumbling()),
         ("crossover", fixtures::crossover()),
         ("dirty", fixtures::dirty()),
         ("clean_in_every_mode", fixtures::clean_in_every_mode()),
@@ -38,5 +46,295 @@ fn every_report_for_people_to_look_at() {
         for (file, svg) in page.files {
             std::fs::write(folder.join(file), svg).unwrap();
         }
+    }
+}
+
+#[test]
+fn the_sync_story_reads_as_agreed() {
+    let page = report::render(&fixtures::sync_sleep());
+    assert_data_eq!(page.markdown, snapbox::file!["golden_reports/sync_sleep.md"].raw());
+}
+
+#[test]
+fn the_dirty_story_reads_as_agreed() {
+    let page = report::render(&fixtures::dirty());
+    assert_data_eq!(page.markdown, snapbox::file!["golden_reports/dirty.md"].raw());
+}
+
+#[test]
+fn the_clean_matrix_reads_as_agreed() {
+    let page = report::render(&fixtures::clean_in_every_mode());
+    assert_data_eq!(page.markdown, snapbox::file!["golden_reports/clean_in_every_mode.md"].raw());
+}
+
+#[test]
+fn summaries_read_as_agreed() {
+    let all: String =
+        every_story().iter().take(9).map(|(_, record)| report::terminal::summary(record, 100, false) + "\n").collect();
+    assert_data_eq!(all, snapbox::file!["golden_reports/summaries.txt"].raw());
+}
+
+#[test]
+fn answers_hold_the_numbers_that_decide() {
+    let all: String =
+        every_story().iter().take(9).map(|(name, record)| format!("{name}: {}\n", report::answer(record))).collect();
+    assert_data_eq!(all, snapbox::file!["golden_reports/answers.txt"].raw());
+}
+
+#[test]
+fn colour_is_only_there_if_asked_for() {
+    let record = fixtures::dirty();
+    let (plain, coloured) =
+        (report::terminal::summary(&record, 80, false), report::terminal::summary(&record, 80, true));
+    assert!(!plain.contains('\u{1b}') && coloured.contains("\u{1b}[1m\u{1b}[32mPASSED"), "{coloured:?}");
+    assert!(plain.lines().count() <= 25, "{plain}");
+    assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
+}
+
+#[test]
+fn a_failed_rule_is_the_answer() {
+    let mut record = fixtures::async_sleep();
+    record.status = Status::Failed;
+    record.variants[0].verdicts[1] = fixtures::verdict("latency.p99 < 100ms", Status::Failed, "< 100 ms", "109 ms");
+    let answer = report::answer(&record);
+    assert!(answer.starts_with("Failed: `latency.p99 < 100ms` does not hold, observed 109 ms. 4,950/s"), "{answer}");
+}
+
+#[test]
+fn a_leak_without_a_source_is_told_too() {
+    let mut record = fixtures::dirty();
+    let leak = &mut record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0];
+    (leak.class, leak.source) = (LeakClass::Missing, None);
+    let page = report::render(&record);
+    assert!(page.markdown.contains("on connection 2, was answered without its own canary, and with no other."));
+}
+
+#[test]
+fn a_leak_where_none_was_expected_is_the_answer() {
+    let mut record = fixtures::dirty();
+    record.status = Status::Failed;
+    record.variants[0].verdicts =
+        vec![fixtures::verdict("dirty.expect = \"clean\"", Status::Failed, "no leak", "12 leaks")];
+    let answer = report::answer(&record);
+    assert!(
+        answer.starts_with("Failed: the server was expected to be clean, and it leaks. 12 of 161 exposures leaked"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn numbers_without_sense_are_reported_too() {
+    for nonsense in [f64::NAN, f64::INFINITY, f64::MAX, -1.0, 0.0, 1e-12] {
+        let mut record = fixtures::stumbling();
+        record.variants.push(fixtures::dirty().variants.remove(0));
+        for trial in record.variants.iter_mut().flat_map(|variant| &mut variant.trials) {
+            if let Some(load) = &mut trial.load {
+                (load.timeout_s, load.planned_duration_s, load.duration_s, load.throughput) =
+                    (nonsense, nonsense, nonsense, nonsense);
+                (load.latency_us.p50, load.latency_us.p99) =
+                    (Some(Micros::Exactly(nonsense)), Some(Micros::AtLeast(nonsense)));
+                load.timeline.iter_mut().for_each(|row| (row.t_s, row.length_s) = (nonsense, nonsense));
+                load.generator.cpu_max = nonsense;
+            }
+            for leak in trial.dirty.iter_mut().flat_map(|dirty| &mut dirty.evidence) {
+                (leak.victim.done_ms, leak.victim.sent_ms, leak.victim.sleep_ms) = (nonsense, nonsense, Some(nonsense));
+                leak.source.as_mut().unwrap().first_byte_ms = Some(nonsense);
+            }
+        }
+        blocks(&report::render(&record));
+        assert!(!report::terminal::summary(&record, 0, true).is_empty() && !report::answer(&record).is_empty());
+    }
+}
+
+#[test]
+fn a_report_is_fast() {
+    // Debug builds are an order of magnitude slower than what people run, and share their cores with other tests.
+    let limit = Duration::from_millis(if cfg!(debug_assertions) { 20_000 } else { 50 });
+    for (name, record) in every_story() {
+        // The best of three: other tests run at the same time.
+        let took = || {
+            let start = Instant::now();
+            report::render(&record);
+            start.elapsed()
+        };
+        let best = (0..3).map(|_| took()).min().unwrap();
+        assert!(best < limit, "{name} took {best:?}");
+    }
+}
+
+/// How often each kind of block occurs, in the eyes of a reader of GitHub's markdown. Fails on what would act: links,
+/// HTML, pictures that are not the report's own.
+fn blocks(page: &report::Page) -> BTreeMap<&'static str, usize> {
+    let mut options = Options::default();
+    options.extension.autolink = true;
+    options.extension.table = true;
+    options.extension.strikethrough = true;
+    options.extension.tasklist = true;
+    options.extension.footnotes = true;
+    options.extension.math_dollars = true;
+    options.extension.math_code = true;
+    options.extension.alerts = true;
+    let arena = Arena::new();
+    let mut counts = BTreeMap::new();
+    for node in parse_document(&arena, &page.markdown, &options).descendants() {
+        let kind = match &node.data().value {
+            NodeValue::Heading(_) => "heading",
+            NodeValue::Table(_) => "table",
+            NodeValue::TableRow(_) => "row",
+            NodeValue::TableCell => "cell",
+            NodeValue::List(_) => "list",
+            NodeValue::Item(_) => "item",
+            NodeValue::Strong => "strong",
+            NodeValue::Image(link) => {
+                assert!(page.files.iter().any(|(name, _)| *name == link.url), "a picture from outside: {}", link.url);
+                "picture"
+            }
+            NodeValue::Document
+            | NodeValue::Paragraph
+            | NodeValue::Text(_)
+            | NodeValue::SoftBreak
+            | NodeValue::Code(_) => continue,
+            NodeValue::CodeBlock(block) => {
+                assert!(block.fenced, "an indented block: {:?}", block.literal);
+                continue;
+            }
+            other => panic!("{other:?} in\n{}", page.markdown),
+        };
+        *counts.entry(kind).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// Lines of a table in the raw text have the same number of edges.
+fn check_raw_tables(markdown: &str) {
+    let mut edges = None;
+    for line in markdown.lines() {
+        if !line.starts_with("| ") {
+            edges = None;
+            continue;
+        }
+        let found = line.matches('|').count();
+        assert_eq!(*edges.get_or_insert(found), found, "{line}");
+    }
+}
+
+fn check_svg(svg: &str) {
+    for (at, _) in svg.match_indices('<') {
+        let tag = svg[at + 1..].trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap();
+        assert!(["svg", "rect", "line", "polyline", "polygon", "circle", "text"].contains(&tag), "{tag} in {svg}");
+    }
+    assert!(svg.starts_with("<svg width=") && svg.trim_end().ends_with("</svg>"));
+}
+
+fn has_controls(text: &str) -> bool {
+    text.chars().any(|c| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c))
+}
+
+/// The hostile record without its histograms, which take long to draw and hold no text.
+fn hostile(text: &str) -> Record {
+    let mut record = fixtures::hostile(text);
+    for trial in record.variants.iter_mut().flat_map(|variant| &mut variant.trials) {
+        trial.load.as_mut().unwrap().histogram = Default::default();
+    }
+    record
+}
+
+/// Text made of what markdown, HTML and terminals act upon.
+fn nasty() -> impl Strategy<Value = String> {
+    let token = prop::sample::select(vec![
+        "<script>",
+        "</script>",
+        "<b",
+        ">",
+        "<",
+        "&lt;",
+        "&",
+        "|",
+        "\\|",
+        "\\",
+        "`",
+        "``",
+        "```",
+        "~~~",
+        "*",
+        "**",
+        "_",
+        "__",
+        "~~",
+        "[x](y)",
+        "![x](y)",
+        "[",
+        "]",
+        "(",
+        ")",
+        "http://e.vil",
+        "www.e.vil",
+        "a@b.cd",
+        "mailto:a@b.cd",
+        "#",
+        "# ",
+        "- ",
+        "1. ",
+        "> ",
+        "\n",
+        "\n\n",
+        "\r",
+        "\t",
+        "---",
+        "===",
+        "$",
+        "$$",
+        "$`",
+        "^",
+        ":x:",
+        "[^1]",
+        "[ ]",
+        "!",
+        "\u{1b}[31m",
+        "\u{1b}]0;",
+        "\u{7}",
+        "\u{202e}",
+        "\u{0}",
+        "\"",
+        "'",
+        " ",
+        "  ",
+        "a",
+        "word",
+        "2,000",
+        "%",
+        "é",
+        "汉",
+        "<!--",
+        "-->",
+        "<?",
+        "[!NOTE]",
+    ]);
+    prop_oneof![prop::collection::vec(token, 1..8).prop_map(|tokens| tokens.concat()), ".{1,20}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn nothing_from_outside_takes_part_in_how_a_report_looks(text in nasty()) {
+        let text = format!("x{text}");
+        let record = hostile(&text);
+        let page = report::render(&record);
+        prop_assert_eq!(blocks(&page), blocks(&report::render(&hostile("harmless"))), "{}", page.markdown);
+        check_raw_tables(&page.markdown);
+        page.files.iter().for_each(|(_, svg)| check_svg(svg));
+        let names_are_safe = page.files.iter().all(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)));
+        prop_assert!(names_are_safe);
+        let all = [page.markdown, report::answer(&record), report::terminal::summary(&record, 80, false)];
+        prop_assert!(all.iter().chain(page.files.iter().map(|(_, svg)| svg)).all(|text| !has_controls(text)));
+        prop_assert!(!report::answer(&record).contains('\n'));
+    }
+
+    #[test]
+    fn text_that_begins_with_a_token_is_harmless_too(text in nasty()) {
+        let page = report::render(&hostile(&text));
+        blocks(&page);
+        check_raw_tables(&page.markdown);
     }
 }

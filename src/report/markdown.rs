@@ -23,7 +23,7 @@ pub(crate) fn page(record: &Record) -> Page {
     let mut page = Page { markdown: head(record), files: Vec::new() };
     match record.variants.as_slice() {
         [] => {}
-        [variant] => section(&mut page, variant, &Place { level: 2, suffix: String::new() }),
+        [variant] => section(&mut page, variant, &Place { level: 2, suffix: String::new(), first: true }),
         variants => {
             if let Some(svg) = chart::overview(variants) {
                 show(&mut page, "overview.svg".to_owned(), "Throughput and latency by variant", svg);
@@ -33,7 +33,7 @@ pub(crate) fn page(record: &Record) -> Page {
                 let number = index + 1;
                 let state = outcome(variant);
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
-                section(&mut page, variant, &Place { level: 3, suffix: format!("-{number}") });
+                section(&mut page, variant, &Place { level: 3, suffix: format!("-{number}"), first: index == 0 });
             }
         }
     }
@@ -50,6 +50,8 @@ struct Place {
     level: usize,
     /// What its files' names end in, before `.svg`.
     suffix: String,
+    /// Whether it is the first section, which explains the words that all use.
+    first: bool,
 }
 
 impl Place {
@@ -57,8 +59,12 @@ impl Place {
         format!("{} {text}\n\n", "#".repeat(self.level))
     }
 
+    fn explain(&self, text: &str) -> String {
+        if self.first { format!("{text}\n\n") } else { String::new() }
+    }
+
     fn deeper(&self) -> Place {
-        Place { level: self.level + 1, suffix: self.suffix.clone() }
+        Place { level: self.level + 1, suffix: self.suffix.clone(), first: self.first }
     }
 }
 
@@ -75,8 +81,8 @@ fn head(record: &Record) -> String {
 }
 
 fn section(page: &mut Page, variant: &Variant, place: &Place) {
-    page.markdown +=
-        &format!("Server: {}. {}\n\n", inline(variant.server.trim_end_matches('.')), load::what_was_sent(variant));
+    let what = format!("Server: {}. {}", inline(variant.server.trim_end_matches('.')), load::what_was_sent(variant));
+    page.markdown += &format!("{}\n\n", what.trim_end());
     page.markdown += &what_happened(variant, place);
     pictures(page, variant, place);
     page.markdown += &verdicts::verdicts(variant, place);

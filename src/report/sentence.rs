@@ -4,7 +4,7 @@ use crate::record::{Dirty, Leak, LeakClass, Load, Micros, Record, Status, Trial,
 use crate::units::{show_count, show_percentage, show_rate, show_time};
 
 use super::escape::{clean, clip};
-use super::words::{capital, count, list, micros, millis, short_list, status, typical, variant_status, without_answer};
+use super::words::{capital, count, failures, list, micros, millis, status, typical, variant_status, without_answer};
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
 pub(crate) fn answer(record: &Record) -> String {
@@ -44,7 +44,7 @@ fn could_not_run(variants: &[Variant]) -> String {
         failure.map(|failure| (variant, failure.message.clone()))
     });
     match failed {
-        Some((variant, message)) if variants.len() > 1 => format!("{message} (in {})", clip(&variant.name, 80)),
+        Some((variant, message)) if variants.len() > 1 => format!("{message} (in `{}`)", clip(&variant.name, 80)),
         Some((_, message)) => message,
         None => "no trial of this scenario was run".to_owned(),
     }
@@ -55,17 +55,20 @@ fn why(variant: &Variant) -> Option<String> {
     let with =
         |wanted: Status| variant.verdicts.iter().filter(move |verdict| verdict.status == wanted).collect::<Vec<_>>();
     let (failed, open) = (with(Status::Failed), with(Status::Inconclusive));
-    let others =
-        |n: usize| if n > 1 { format!("; nor do {}", count(n as u64 - 1, "other rule")) } else { String::new() };
+    let others = |n: usize| match n {
+        0 | 1 => String::new(),
+        2 => "; nor does 1 other rule".to_owned(),
+        n => format!("; nor do {} other rules", n - 1),
+    };
     match (failed.first(), open.first()) {
-        (Some(first), _) => Some(broken(first) + others(failed.len()).as_str()),
-        (None, Some(first)) => Some(format!("{} cannot be judged: {}", first.rule, first.observed)),
+        (Some(first), _) => Some(broken(first) + &others(failed.len())),
+        (None, Some(first)) => Some(format!("`{}` cannot be judged: {}", first.rule, first.observed)),
         (None, None) => match variant.verdicts.as_slice() {
             [] => Some("no rule was set".to_owned()),
             [one] if one.rule.contains("dirty.expect") && one.rule.contains("\"dirty\"") => {
                 Some("the leak shows, as expected".to_owned())
             }
-            [one] => Some(format!("{} holds", one.rule)),
+            [one] => Some(format!("`{}` holds", one.rule)),
             [_, _] => Some("both rules hold".to_owned()),
             all => Some(format!("all {} rules hold", all.len())),
         },
@@ -74,8 +77,9 @@ fn why(variant: &Variant) -> Option<String> {
 
 fn broken(verdict: &Verdict) -> String {
     match verdict.rule.contains("dirty.expect") {
-        true => format!("expected {}, observed {}", verdict.expected, verdict.observed),
-        false => format!("{} does not hold, observed {}", verdict.rule, verdict.observed),
+        true if verdict.rule.contains("\"dirty\"") => "a leak was expected, and none was seen".to_owned(),
+        true => "the server was expected to be clean, and it leaks".to_owned(),
+        false => format!("`{}` does not hold, observed {}", verdict.rule, verdict.observed),
     }
 }
 
@@ -100,7 +104,7 @@ fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
         }
         all.extend(culprits.first().map(|variant| {
             let reason = why(variant).or_else(|| facts(variant).first().cloned()).unwrap_or_default();
-            format!("in {}: {reason}", clip(&variant.name, 80))
+            format!("in `{}`: {reason}", clip(&variant.name, 80))
         }));
     } else if with_verdicts {
         all.push(format!("every rule holds in all {}", count(variants.len() as u64, "variant")));
@@ -120,7 +124,7 @@ fn throughput_range(variants: &[Variant]) -> Option<String> {
         return None;
     }
     let [slowest, fastest] = [slowest, fastest].map(|name| clip(name, 80));
-    Some(format!("throughput goes from {} ({slowest}) to {} ({fastest})", show_rate(*low), show_rate(*high)))
+    Some(format!("throughput goes from {} (`{slowest}`) to {} (`{fastest}`)", show_rate(*low), show_rate(*high)))
 }
 
 fn exposures_over(variants: &[Variant]) -> Option<String> {
@@ -136,7 +140,7 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
         let leaky: Vec<String> = variants
             .iter()
             .filter(|variant| of(variant).iter().any(|dirty| dirty.leaks > 0))
-            .map(|variant| clip(&variant.name, 80))
+            .map(|variant| format!("`{}`", clip(&variant.name, 80)))
             .collect();
         return Some(format!("{} of {} leaked, in {}", show_count(leaks), count(exposures, "exposure"), list(&leaky)));
     }
@@ -182,10 +186,13 @@ pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
     }
     let fraction = lost as f64 / load.started as f64;
     let who = if fraction > 0.5 { "Most requests never got an answer" } else { "Some requests never got an answer" };
-    let ways: Vec<String> = short_list(load).into_iter().filter(|way| !way.contains("with a status")).collect();
+    let mut ways = failures(load);
+    if load.unanswered > 0 {
+        ways.push(format!("{} were unanswered, still waiting when the load ended", show_count(load.unanswered)));
+    }
     let mut text = format!(
         "{who}: {} of {} ({}). Of these, {}. They rank as longer than every answered one, so a quantile that falls among them \
-         is only known to be longer than something, and is printed with a >.",
+         is only known to be longer than something, and has a `>` in front.",
         show_count(lost),
         show_count(load.started),
         show_percentage(fraction),

@@ -10,7 +10,7 @@ use crate::units::{show_count, show_percentage, show_rate, show_size, show_time}
 use super::escape::{clean, clip};
 use super::sentence;
 use super::table::{Align, pad};
-use super::words::{NONE, capital, count, micros, short_list, status, typical, variant_status};
+use super::words::{NONE, capital, count, failures, micros, status, typical, variant_status};
 use layout::{columns, wrap};
 
 /// The fewest columns that a line is wrapped to.
@@ -185,12 +185,13 @@ impl Terminal {
     }
 
     fn caveats(&self, variants: &[Variant]) -> String {
-        let all: Vec<_> = variants.iter().flat_map(|variant| &variant.caveats).collect();
-        let mut out: String = all
-            .iter()
-            .take(CAVEATS)
-            .map(|caveat| self.entry("caveat", &format!("{}; {}", caveat.message, caveat.advice)))
-            .collect();
+        let all: Vec<_> =
+            variants.iter().flat_map(|variant| variant.caveats.iter().map(move |caveat| (variant, caveat))).collect();
+        let mut out = String::new();
+        for (variant, caveat) in all.iter().take(CAVEATS) {
+            let place = if variants.len() > 1 { format!("{}: ", clip(&variant.name, 60)) } else { String::new() };
+            out += &self.entry("caveat", &format!("{place}{}; {}", caveat.message, caveat.advice));
+        }
         if all.len() > CAVEATS {
             out += &self.entry("", &format!("and {}", count((all.len() - CAVEATS) as u64, "more caveat")));
         }
@@ -231,7 +232,13 @@ fn quantiles(load: &Load) -> String {
 fn outcomes(load: &Load) -> String {
     let mut parts =
         vec![format!("{} started", show_count(load.started)), format!("{} answered", show_count(load.completed))];
-    parts.extend(short_list(load));
+    parts.extend(failures(load));
+    if load.unanswered > 0 {
+        parts.push(format!("{} unanswered at the end", show_count(load.unanswered)));
+    }
+    if let Some(refused) = load.errors.get("status").filter(|n| **n > 0) {
+        parts.push(format!("{} answered with a status of 400 or above", show_count(*refused)));
+    }
     parts.join(", ")
 }
 

@@ -52,10 +52,14 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 { NONE.to_owned() } else { units::show_percentage(part as f64 / whole as f64) }
 }
 
-/// The first letter in upper case.
+/// The first letter in upper case, unless it begins a name such as `p99`.
 pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    let first = chars.next();
+    if chars.clone().next().is_some_and(|second| second.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    first.map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -83,21 +87,17 @@ pub(crate) fn without_answer(load: &Load) -> u64 {
     load.failed.saturating_add(load.unanswered)
 }
 
-/// What became of the requests without an answer, kind by kind: `2,000 timed out after 2s`.
-pub(crate) fn short_list(load: &Load) -> Vec<String> {
+/// What became of the requests without a response, kind by kind: `2,000 timed out after 2s`.
+pub(crate) fn failures(load: &Load) -> Vec<String> {
     let named = |kind: &str, n: u64| match kind {
         "connect" => format!("{} could not connect", units::show_count(n)),
         "timeout" => format!("{} timed out after {}", units::show_count(n), setting(load.timeout_s)),
         "closed" => format!("{} lost their connection", units::show_count(n)),
         "protocol" => format!("{} got something that is not HTTP", units::show_count(n)),
-        "status" => format!("{} with a status of 400 or above", units::show_count(n)),
         other => format!("{} failed ({other})", units::show_count(n)),
     };
-    let mut all: Vec<String> = load.errors.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| named(kind, *n)).collect();
-    if load.unanswered > 0 {
-        all.push(format!("{} unanswered at the end", units::show_count(load.unanswered)));
-    }
-    all
+    let without_response = load.errors.iter().filter(|(kind, n)| **n > 0 && *kind != "status");
+    without_response.map(|(kind, n)| named(kind, *n)).collect()
 }
 
 /// How a variant came out: the gravest of what happened to it.
@@ -105,9 +105,10 @@ pub(crate) fn variant_status(variant: &Variant) -> Status {
     let any = |wanted: Status| variant.verdicts.iter().any(|verdict| verdict.status == wanted);
     if variant.trials.iter().any(|trial| trial.interrupted) {
         Status::Interrupted
-    } else if variant.trials.is_empty() || variant.trials.iter().any(|trial| trial.failure.is_some()) {
-        Status::CouldNotRun
-    } else if any(Status::CouldNotRun) {
+    } else if any(Status::CouldNotRun)
+        || variant.trials.is_empty()
+        || variant.trials.iter().any(|trial| trial.failure.is_some())
+    {
         Status::CouldNotRun
     } else if any(Status::Failed) {
         Status::Failed

@@ -159,6 +159,28 @@ pub fn async_sleep() -> Record {
     )
 }
 
+/// A minute in which a server stumbles: slow answers, refusals, and one request in twenty-five never answered.
+pub fn stumbling() -> Record {
+    let waits: Vec<u64> = (0..9_600u64).map(|n| 5_000 + (n * n * n) / 1_200_000 + (n % 7) * 900).collect();
+    let timeline = (0..60)
+        .map(|t| match t {
+            30..=36 => Second { error_status: 40, ..second(t, 60, 55) },
+            _ => second(t, 165 + (t * 31) % 17, 0),
+        })
+        .collect();
+    let mut load = load("GET /checkout", &waits, &[2_000_000; 385], &[350_000; 15], timeline);
+    load.errors.insert("status".into(), 280);
+    load.status = [("200".to_owned(), 9_320), ("503".to_owned(), 280)].into();
+    (load.planned_duration_s, load.duration_s, load.throughput) = (60.0, 60.0, 155.0);
+    let trial = Trial { load: Some(load), server: Some(server()), ..Trial::default() };
+    let verdicts = vec![
+        verdict("latency.p99 < 250ms", Status::Failed, "< 250 ms", "> 2.00 s"),
+        verdict("errors.rate < 1%", Status::Failed, "< 1.00 %", "6.80 %"),
+        verdict("server.rss.max < 200MB", Status::Passed, "< 200 MB", "24.5 MB"),
+    ];
+    record("stumbling", Status::Failed, vec![variant("stumbling", "gunicorn, 4 workers", vec![trial], verdicts)])
+}
+
 /// Three modes by four sleeps, three trials each.
 pub fn crossover() -> Record {
     let mut variants = Vec::new();

@@ -5,7 +5,7 @@ use plotters::style::text_anchor::HPos;
 
 use crate::record::Load;
 use crate::stats::{Latencies, Quantile};
-use crate::units::show_percentage;
+use crate::units::{show_count, show_percentage};
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, sheet, text_width};
 use super::scale::{Scale, log_range, log_ticks, time};
@@ -99,7 +99,10 @@ impl Frame {
         let bounds = self.points(latencies, answered + 1, all);
         canvas.dashes(&bounds, BLUE, 2.0);
         let share = show_percentage((all - answered) as f64 / all as f64);
-        let lines = ["never answered: longer than the dashed line".to_owned(), format!("{share} of all requests")];
+        let lines = [
+            "never answered: longer than the dashed line".to_owned(),
+            format!("{share} of all requests; {} answered", show_count(answered)),
+        ];
         label(canvas, &lines, (left, RIGHT), bounds.last().map_or(TOP, |last| last.1));
     }
 
@@ -162,7 +165,7 @@ fn refine(
     (high, b): Ranked,
     out: &mut Vec<(f64, f64)>,
 ) {
-    if high - low < 2 || b.0 - a.0 < 2.0 || (a.1 - b.1).abs() < 0.7 {
+    if high - low < 2 || b.0 - a.0 < 5.0 || (a.1 - b.1).abs() < 1.0 {
         return;
     }
     // Halfway on the axis, not among the ranks: the axis stretches the slowest.

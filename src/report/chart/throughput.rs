@@ -15,6 +15,8 @@ const RIGHT: f64 = 776.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = 268.0;
 
+const ANSWERS: &str = "answers of any status";
+
 /// The most steps that are told apart; more seconds are drawn in groups.
 const STEPS: usize = 350;
 
@@ -25,7 +27,7 @@ pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
     let series = [
         (VERMILLION, "no answer: timeouts and other failures", rates(&rows, |row| row.failed)),
         (ORANGE, "answers with a status of 400 or above", rates(&rows, |row| row.error_status)),
-        (BLUE, "answers", rates(&rows, |row| row.completed)),
+        (BLUE, ANSWERS, rates(&rows, |row| row.completed)),
     ];
     let highest = series.iter().flat_map(|(_, _, rates)| rates).fold(0.0, |a: f64, b| a.max(*b));
     let y_ticks = ticks(highest * 1.05, 5.0);
@@ -35,7 +37,7 @@ pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
         axes(canvas, (x, end), (y, &y_ticks));
         let mut keys = Vec::new();
         for (color, name, rates) in &series {
-            let answers = *name == "answers";
+            let answers = *name == ANSWERS;
             if answers || rates.iter().any(|rate| *rate > 0.0) {
                 steps(canvas, &rows, rates, (x, y), *color, answers);
                 keys.push((Key::Line(*color), *name));

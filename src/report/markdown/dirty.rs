@@ -30,9 +30,11 @@ pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
         out += &reservations(check);
     }
     out += &sums(&checks);
-    out += "An exposure is a chance to leak: a request that was handled while another was, or after it by the same worker. \
-            The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak.\n\n";
-    out + triggers(&checks).as_str()
+    out += &place.explain(
+        "An exposure is a chance to leak: a request that was handled while another was, or after it by the same worker. \
+         The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak.",
+    );
+    out + &triggers(&checks)
 }
 
 /// What keeps a check from a conclusion.
@@ -59,7 +61,7 @@ fn sums(checks: &[(usize, &Dirty)]) -> String {
         ("time", Right),
         ("exposures", Right),
         ("leaks", Right),
-        ("at most leak (95 %)", Right),
+        ("leaking at most (95 %)", Right),
     ]);
     for (number, check) in checks {
         let requests = count(check.control.requests, "request");

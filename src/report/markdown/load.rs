@@ -45,8 +45,10 @@ pub(super) fn load(variant: &Variant, place: &Place) -> String {
     }
     let mut out = place.heading("Load");
     out += &times(&loads);
-    out += "Latency counts from the moment a request was due, service time from the moment it was sent; both to the end of the answer, \
-            and over every started request.\n\n";
+    out += &place.explain(
+        "Latency counts from the moment a request was due, service time from the moment it was sent; both to the end of the \
+         answer, and over every started request.",
+    );
     for (number, load) in &loads {
         if let Some(note) = sentence::unanswered_note(load) {
             let which = if loads.len() > 1 { format!("In trial {number}: ") } else { String::new() };
@@ -55,7 +57,7 @@ pub(super) fn load(variant: &Variant, place: &Place) -> String {
     }
     out += &outcomes(&loads);
     out += &generators(&loads);
-    out
+    out + &place.explain("Throughput counts answers with a status below 400 within the duration.")
 }
 
 fn times(loads: &[(usize, &Load)]) -> String {

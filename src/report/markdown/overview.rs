@@ -22,7 +22,7 @@ pub(super) fn overview(variants: &[Variant]) -> String {
         ("never answered", Right),
         ("leaks", Right),
         ("exposures", Right),
-        ("at most leak (95 %)", Right),
+        ("leaking at most (95 %)", Right),
     ]);
     for (index, variant) in variants.iter().enumerate() {
         let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
