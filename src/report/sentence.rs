@@ -61,7 +61,7 @@ fn why(variant: &Variant) -> Option<String> {
         n => format!("; nor do {} other rules", n - 1),
     };
     match (failed.first(), open.first()) {
-        (Some(first), _) => Some(broken(first) + &others(failed.len())),
+        (Some(first), _) => Some(broken(first) + others(failed.len()).as_str()),
         (None, Some(first)) => Some(format!("`{}` cannot be judged: {}", first.rule, first.observed)),
         (None, None) => match variant.verdicts.as_slice() {
             [] => Some("no rule was set".to_owned()),

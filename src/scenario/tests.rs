@@ -34,6 +34,7 @@ impl World {
                 function: Some("a".to_owned()),
                 line: 2,
                 column: 3,
+                ..script::ScriptError::default()
             }),
         })
     }

@@ -31,7 +31,10 @@ fn every_golden_scenario_is_refused_as_drawn() {
 #[test]
 fn one_broken_file_of_two_starts_neither() {
     Runner::new(&["good.toml", "bad.toml"])
-        .file("good.toml", "[server]\nmode = \"async\"\n[load]\npath = \"/health\"\nconcurrency = 1\nduration = \"100ms\"\n")
+        .file(
+            "good.toml",
+            "[server]\nmode = \"async\"\n[load]\npath = \"/health\"\nconcurrency = 1\nduration = \"100ms\"\n",
+        )
         .file("bad.toml", "[server]\nmode = \"asink\"\n[load]\npath = \"/\"\nconcurrency = 1\n")
         .run()
         .exit(2)

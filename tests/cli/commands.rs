@@ -63,7 +63,18 @@ fn the_record_has_the_keys_that_were_promised() {
         assert!(!variant[key].is_null(), "{key}");
     }
     let load = &variant["trials"][0]["load"];
-    for key in ["started", "completed", "failed", "unanswered", "duration_s", "throughput", "status", "errors", "timeline", "histogram"] {
+    for key in [
+        "started",
+        "completed",
+        "failed",
+        "unanswered",
+        "duration_s",
+        "throughput",
+        "status",
+        "errors",
+        "timeline",
+        "histogram",
+    ] {
         assert!(!load[key].is_null(), "{key}");
     }
     for key in ["min", "mean", "p50", "p75", "p90", "p95", "p99", "p999", "max"] {
@@ -84,7 +95,8 @@ fn json_is_the_record_and_nothing_else() {
 #[test]
 fn several_files_run_one_after_the_other_and_the_worst_decides() {
     let failing = format!("{QUICK}[assert]\nthat = [\"throughput > 1000000/s\"]\n");
-    let outcome = Runner::new(&["one.toml", "two.toml"]).file("one.toml", &failing).file("two.toml", QUICK).run().exit(1);
+    let outcome =
+        Runner::new(&["one.toml", "two.toml"]).file("one.toml", &failing).file("two.toml", QUICK).run().exit(1);
     assert_eq!(outcome.record("one")["status"], "failed");
     assert_eq!(outcome.record("two")["status"], "passed");
 }

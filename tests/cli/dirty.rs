@@ -16,7 +16,10 @@ fn the_shared_object_leaks_in_async_mode_with_names_and_times() {
     assert!(dirty["leaks"].as_u64().unwrap() >= 1);
     let leak = &dirty["evidence"][0];
     let (victim, source) = (&leak["victim"], &leak["source"]);
-    assert_eq!((&leak["class"], &victim["role"], &source["role"]), (&"overlap".into(), &"long".into(), &"short".into()));
+    assert_eq!(
+        (&leak["class"], &victim["role"], &source["role"]),
+        (&"overlap".into(), &"long".into(), &"short".into())
+    );
     let time = |witness: &Value, key: &str| witness[key].as_f64().unwrap();
     assert!(time(source, "sent_ms") > time(victim, "sent_ms"), "the source came later");
     assert!(time(source, "done_ms") < time(victim, "done_ms"), "and was answered earlier");

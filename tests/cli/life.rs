@@ -59,7 +59,8 @@ fn no_worker_survives_a_kill_of_runner() {
 
 #[test]
 fn not_even_a_worker_that_is_busy_survives() {
-    let busy = "[server]\nmode = \"sync\"\n[load]\npath = \"/sync_sleep/?sleep=60s\"\nconcurrency = 1\nduration = \"60s\"\n";
+    let busy =
+        "[server]\nmode = \"sync\"\n[load]\npath = \"/sync_sleep/?sleep=60s\"\nconcurrency = 1\nduration = \"60s\"\n";
     let running = Runner::with(busy).start();
     let workers = running.wait_for_workers(1);
     running.wait_for_connections(1);
@@ -90,7 +91,11 @@ fn a_worker_that_dies_during_load_ends_it_with_a_report() {
     let record = outcome.record("scenario");
     assert_eq!(record["status"], "could_not_run");
     let trial = &record["variants"][0]["trials"][0];
-    assert!(trial["failure"]["message"].as_str().unwrap().contains(&format!("worker {}", workers[0])), "{}", trial["failure"]);
+    assert!(
+        trial["failure"]["message"].as_str().unwrap().contains(&format!("worker {}", workers[0])),
+        "{}",
+        trial["failure"]
+    );
     assert!(trial["load"]["started"].as_u64().unwrap() > 0);
     assert!(outcome.report("scenario").contains("was killed by signal 9"));
     wait_until_gone(&workers);

@@ -20,6 +20,7 @@ pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
             overrides: Vec::new(),
             effective: String::new(),
         },
+        total_s: 12.5,
         environment: Environment {
             os: "Debian GNU/Linux 12".into(),
             kernel: "Linux 6.1.0".into(),
@@ -374,8 +375,14 @@ pub fn hostile(text: &str) -> Record {
     };
     let failure = Failure { message: text.into(), advice: text.into(), log_tail: vec![text.into(), text.into()] };
     let server = Server { address: text.into(), exit: text.into(), ..server() };
-    let trial =
-        Trial { load: Some(load), dirty: Some(check), server: Some(server), failure: Some(failure), interrupted: true };
+    let trial = Trial {
+        load: Some(load),
+        dirty: Some(check),
+        server: Some(server),
+        failure: Some(failure),
+        interrupted: true,
+        aborted: None,
+    };
     let all = [Status::Passed, Status::Failed, Status::Inconclusive];
     let verdicts = all.map(|status| Verdict { evidence: Some(text.into()), ..verdict(text, status, text, text) });
     let mut variant = variant(text, text, vec![trial.clone(), trial], verdicts.into());

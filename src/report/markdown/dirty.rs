@@ -34,7 +34,7 @@ pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
         "An exposure is a chance to leak: a request that was handled while another was, or after it by the same worker. \
          The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak.",
     );
-    out + &triggers(&checks)
+    out + triggers(&checks).as_str()
 }
 
 /// What keeps a check from a conclusion.

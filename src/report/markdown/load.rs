@@ -57,7 +57,7 @@ pub(super) fn load(variant: &Variant, place: &Place) -> String {
     }
     out += &outcomes(&loads);
     out += &generators(&loads);
-    out + &place.explain("Throughput counts answers with a status below 400 within the duration.")
+    out + place.explain("Throughput counts answers with a status below 400 within the duration.").as_str()
 }
 
 fn times(loads: &[(usize, &Load)]) -> String {

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_line_and_column_become_a_place() {
-        let error = |line, column| ScriptError { message: String::new(), function: None, line, column };
+        let error = |line, column| ScriptError { line, column, ..ScriptError::default() };
         assert_eq!(place("ab\ncde\n", 10, &error(2, 2)), 14..15);
         assert_eq!(place("ab\ncde\n", 10, &error(1, 1)), 10..11);
         assert_eq!(place("ab\ncde\n", 10, &error(0, 0)), 10..11);
