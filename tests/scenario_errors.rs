@@ -5,8 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use runner::scenario::{self, Problems, Scenario, Surroundings};
-use runner::script::ScriptError;
+use runner::scenario::{self, BadScript, Problems, Scenario, Surroundings};
 
 struct Disk;
 
@@ -21,12 +20,12 @@ impl Surroundings for Disk {
 }
 
 /// Stands in for the compiler of `script`: the same errors, without its functions.
-fn compile(source: &str, _: &Path) -> Result<(), ScriptError> {
-    rhai::Engine::new().compile(source).map(|_| ()).map_err(|error| ScriptError {
+fn compile(source: &str, _: &Path) -> Result<(), BadScript> {
+    rhai::Engine::new().compile(source).map(|_| ()).map_err(|error| BadScript {
         message: error.err_type().to_string(),
-        function: None,
         line: error.position().line().unwrap_or(0),
         column: error.position().position().unwrap_or(0),
+        ..BadScript::default()
     })
 }
 

@@ -29,9 +29,10 @@ impl World {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         load_with(Path::new("s/test.toml"), &overrides, self, &|source, _| match source.find("BROKEN") {
             None => Ok(()),
-            Some(_) => Err(script::ScriptError {
+            Some(_) => Err(BadScript {
                 message: "unknown word".to_owned(),
                 function: Some("a".to_owned()),
+                file: source.contains("IMPORT").then(|| "lib".to_owned()),
                 line: 2,
                 column: 3,
             }),
@@ -264,6 +265,20 @@ fn all_problems_are_found_at_once_and_none_twice() {
             "unknown metric `latncy.p99`",
         ]
     );
+}
+
+#[test]
+fn a_script_that_does_not_compile_is_shown_where_it_is_wrong() {
+    let source = SHORT.replace("[load]", "script = 'handlers/broken.rhai'\n[load]");
+    let mut world = World::of(&source);
+    let shown = world.load_with(&[]).unwrap_err().to_string();
+    assert!(shown.contains("--> s/handlers/broken.rhai:2:3") && shown.contains("::: s/test.toml:3:10"), "{shown}");
+    assert!(shown.contains("the script does not compile: unknown word"), "{shown}");
+
+    world.files.insert("s/handlers/broken.rhai".to_owned(), "BROKEN IMPORT".to_owned());
+    world.files.insert("s/handlers/lib.rhai".to_owned(), "//\nlet x = ;".to_owned());
+    let shown = world.load_with(&[]).unwrap_err().to_string();
+    assert!(shown.contains("--> s/handlers/lib.rhai:2:3"), "{shown}");
 }
 
 #[test]
