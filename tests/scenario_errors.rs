@@ -19,10 +19,10 @@ impl Surroundings for Disk {
     }
 }
 
-/// Stands in for the compiler of `script`: the same errors, without its functions.
+/// Stands in for the compiler of `script`: the same error for the script that `broken_script` names.
 fn compile(source: &str, _: &Path) -> Result<(), BadScript> {
     rhai::Engine::new().compile(source).map(|_| ()).map_err(|error| BadScript {
-        message: error.err_type().to_string(),
+        message: error.err_type().to_string().replacen('E', "e", 1),
         line: error.position().line().unwrap_or(0),
         column: error.position().position().unwrap_or(0),
         ..BadScript::default()
