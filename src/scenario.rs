@@ -263,23 +263,43 @@ pub trait Surroundings {
     fn variable(&self, name: &str) -> Option<String>;
 }
 
-/// What a script may use up, in runner's own servers and while it is checked.
-pub const SCRIPT_LIMITS: script::Limits = script::Limits {
-    operations: 50_000_000,
-    call_depth: 32,
-    string_bytes: 8 * 1024 * 1024,
+/// What a script may use up while it is checked: as much as in runner's own servers.
+const SCRIPT_LIMITS: script::Limits = script::Limits {
+    operations: 5_000_000,
+    call_depth: 64,
+    string_bytes: 1_000_000,
     array_items: 100_000,
-    map_items: 100_000,
+    map_items: 10_000,
 };
 
+/// Why a script does not compile.
+#[derive(Debug, Clone, Default)]
+pub struct BadScript {
+    pub message: String,
+    pub function: Option<String>,
+    /// The imported file that is wrong, as the import names it; the script itself if none.
+    pub file: Option<String>,
+    /// From 1; 0 where unknown, as for the column.
+    pub line: usize,
+    pub column: usize,
+}
+
 /// Compiles a script's source; the path is the folder of its imports.
-pub type Compile<'a> = &'a dyn Fn(&str, &Path) -> Result<(), script::ScriptError>;
+pub type Compile<'a> = &'a dyn Fn(&str, &Path) -> Result<(), BadScript>;
 
 /// Reads a scenario file, applies `overrides` (`key.path=value`) and the matrix, and reports every problem at once.
 pub fn load(file: &Path, overrides: &[String], surroundings: &dyn Surroundings) -> Result<Scenario, Problems> {
-    load_with(file, overrides, surroundings, &|source, folder| {
-        script::Program::compile(source, folder, SCRIPT_LIMITS).map(|_| ())
-    })
+    load_with(file, overrides, surroundings, &compile)
+}
+
+fn compile(source: &str, folder: &Path) -> Result<(), BadScript> {
+    match script::Program::compile(source, folder, SCRIPT_LIMITS) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let (line, column) = (error.line, error.column);
+            Err(BadScript { message: error.message, function: error.function, file: None, line, column })
+        }
+    }
 }
 
 /// As [`load`], with the scripts compiled by somebody else.

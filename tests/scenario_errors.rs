@@ -5,8 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use runner::scenario::{self, Problems, Scenario, Surroundings};
-use runner::script::ScriptError;
+use runner::scenario::{self, BadScript, Problems, Scenario, Surroundings};
 
 struct Disk;
 
@@ -20,13 +19,13 @@ impl Surroundings for Disk {
     }
 }
 
-/// Stands in for the compiler of `script`: the same errors, without its functions.
-fn compile(source: &str, _: &Path) -> Result<(), ScriptError> {
-    rhai::Engine::new().compile(source).map(|_| ()).map_err(|error| ScriptError {
-        message: error.err_type().to_string(),
-        function: None,
+/// Stands in for the compiler of `script`: the same error for the script that `broken_script` names.
+fn compile(source: &str, _: &Path) -> Result<(), BadScript> {
+    rhai::Engine::new().compile(source).map(|_| ()).map_err(|error| BadScript {
+        message: error.err_type().to_string().replacen('E', "e", 1),
         line: error.position().line().unwrap_or(0),
         column: error.position().position().unwrap_or(0),
+        ..BadScript::default()
     })
 }
 

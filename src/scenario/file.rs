@@ -103,11 +103,12 @@ pub struct Expectation {
 /// An [`Expectation`] where it is written as a table.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a rule, or a table as in { rule = \"...\", when = { ... } }")]
-#[schemars(rename = "ConditionalRule")]
+#[schemars(rename = "ConditionalRule", description = "A rule for those variants in which the matrix took some values.")]
 struct ExpectationTable {
     /// The rule, as in `"dirty.leaks == 0"`.
     rule: Option<At<String>>,
     /// Key paths of the matrix, and the value of each for which the rule is.
+    #[schemars(with = "std::collections::BTreeMap<String, Node>")]
     when: Option<At<Node>>,
 }
 

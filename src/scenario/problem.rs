@@ -123,7 +123,7 @@ impl Problems {
     }
 }
 
-/// A source with a line's end after its last line: carets past the end need a place to stand.
+/// A text under its name.
 fn snippet<'a>(name: &'a str, text: &'a str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     Snippet::source(text).path(name)
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::template::Template;
 use super::*;
 
+mod any_text;
+
 /// Files and variables in memory.
 #[derive(Default)]
 struct World {
@@ -29,9 +31,10 @@ impl World {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         load_with(Path::new("s/test.toml"), &overrides, self, &|source, _| match source.find("BROKEN") {
             None => Ok(()),
-            Some(_) => Err(script::ScriptError {
+            Some(_) => Err(BadScript {
                 message: "unknown word".to_owned(),
                 function: Some("a".to_owned()),
+                file: source.contains("IMPORT").then(|| "lib".to_owned()),
                 line: 2,
                 column: 3,
                 ..script::ScriptError::default()
@@ -188,6 +191,7 @@ fn an_override_sets_any_key_and_pins_what_the_matrix_varies() {
     assert_eq!(scenario.variants[0].rules.len(), 1);
     assert_eq!(scenario.overrides[3], "load.headers.authorization=[redacted]");
     assert!(!scenario.effective.contains("abc"), "{}", scenario.effective);
+    assert_eq!(loaded(&scenario.effective).variants.len(), 2);
 }
 
 #[test]
@@ -268,6 +272,20 @@ fn all_problems_are_found_at_once_and_none_twice() {
 }
 
 #[test]
+fn a_script_that_does_not_compile_is_shown_where_it_is_wrong() {
+    let source = SHORT.replace("[load]", "script = 'handlers/broken.rhai'\n[load]");
+    let mut world = World::of(&source);
+    let shown = world.load_with(&[]).unwrap_err().to_string();
+    assert!(shown.contains("--> s/handlers/broken.rhai:2:3") && shown.contains("::: s/test.toml:3:10"), "{shown}");
+    assert!(shown.contains("the script does not compile: unknown word"), "{shown}");
+
+    world.files.insert("s/handlers/broken.rhai".to_owned(), "BROKEN IMPORT".to_owned());
+    world.files.insert("s/handlers/lib.rhai".to_owned(), "//\nlet x = ;".to_owned());
+    let shown = world.load_with(&[]).unwrap_err().to_string();
+    assert!(shown.contains("--> s/handlers/lib.rhai:2:3"), "{shown}");
+}
+
+#[test]
 fn a_missing_file_is_a_problem_without_a_place() {
     let problems = load_with(Path::new("none.toml"), &[], &World::default(), &|_, _| Ok(())).unwrap_err();
     assert_eq!(problems.count(), 1);
@@ -324,97 +342,4 @@ fn the_starter_scenario_loads() {
     let scenario = world.load_with(&[]).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(scenario.variants[0].load.is_some() && scenario.variants[0].dirty.is_some());
     assert_eq!(scenario.variants[0].rules.len(), 3);
-}
-
-mod any_text {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const SOURCES: &[&str] = &[
-        include_str!("../../scenarios/checkout.toml"),
-        include_str!("../../scenarios/clean_in_every_mode.toml"),
-        include_str!("../../scenarios/gunicorn_vs_uvicorn.toml"),
-        include_str!("../../tests/golden/many.toml"),
-        include_str!("../../tests/golden/matrix.toml"),
-        include_str!("../../tests/golden/request.toml"),
-        include_str!("../../tests/golden/wrong_type.toml"),
-    ];
-
-    /// Bits that scenarios are made of, to be put where they do not belong.
-    const BITS: &[&str] = &[
-        "[",
-        "]",
-        "{",
-        "}",
-        "\"",
-        "'",
-        "\"\"\"",
-        "=",
-        ".",
-        ",",
-        "\n",
-        "#",
-        "${",
-        "{canary}",
-        "[load]\n",
-        "[dirty]\n",
-        "[matrix]\n",
-        "server",
-        "load.path",
-        "= 5",
-        "= []",
-        "= {}",
-        "-1",
-        "1e999",
-        "nan",
-        "1979-05-27",
-        "é",
-        "\u{0}",
-        "\r\n",
-        "\u{feff}",
-        "[[assert.that]]\n",
-        "99999999999999999999",
-        "a.b.c.d",
-        "true",
-    ];
-
-    fn check(source: &str, overrides: &[&str]) -> Result<(), TestCaseError> {
-        if let Err(problems) = World::of(source).load_with(overrides) {
-            prop_assert!(problems.count() > 0);
-            prop_assert!(problems.to_string().starts_with("error: "));
-            prop_assert!(!problems.render(true).is_empty());
-        }
-        Ok(())
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_loading_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            check(&String::from_utf8_lossy(&bytes), &[])?;
-        }
-
-        #[test]
-        fn no_slip_makes_loading_panic(
-            source in prop::sample::select(SOURCES),
-            slips in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, prop::sample::select(BITS)), 1..5),
-        ) {
-            let mut text: Vec<char> = source.chars().collect();
-            for (at, cut, bit) in slips {
-                let at = at.index(text.len() + 1);
-                let end = (at + cut).min(text.len());
-                text.splice(at..end, bit.chars());
-            }
-            check(&text.into_iter().collect::<String>(), &[])?;
-        }
-
-        #[test]
-        fn no_override_makes_loading_panic(
-            source in prop::sample::select(SOURCES),
-            key in "(server|load|dirty|matrix|assert|servers)?\\.?(mode|path|sleep|that|\"load.sleep\"|x)?(\\.[a-z'\"]{0,4})?",
-            value in "=?(\\[|\\{|\"|[0-9a-z${}= \n]){0,6}",
-        ) {
-            check(source, &[&format!("{key}{value}")])?;
-        }
-    }
 }

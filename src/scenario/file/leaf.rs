@@ -270,7 +270,7 @@ macro_rules! quantity {
 quantity!(
     /// A duration, as in `"100ms"` or `"1m30s"`.
     Timespan(Duration), "Duration", units::parse_duration,
-    "a duration with its unit (us, ms, s, m or h)",
+    "a duration with its unit: us, ms, s, m or h",
     r"^\s*([0-9._]+\s*(us|µs|ms|s|m|min|h)\s*)+$|\$\{", ["100ms", "2s", "1m30s"]
 );
 quantity!(

@@ -139,7 +139,10 @@ pub struct DirtySleep {
 /// A [`DirtySleep`] where it is written as a table.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in { long = \"700ms\", short = \"30ms\" }")]
-#[schemars(rename = "LongAndShort")]
+#[schemars(
+    rename = "LongAndShort",
+    description = "A long sleep for the request that waits, a short one for the others."
+)]
 struct DirtySleepTable {
     /// The sleep of the request that waits.
     long: Option<At<Timespan>>,

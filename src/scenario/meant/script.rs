@@ -1,13 +1,12 @@
 //! Scripts: read and compiled while the scenario loads, so that what is wrong in one is said before anything starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::super::Script;
 use super::super::file::leaf::At;
 use super::super::problem::Problem;
 use super::super::source::Span;
+use super::super::{BadScript, Script};
 use super::Loading;
-use crate::script::ScriptError;
 
 impl Loading<'_> {
     /// Reads and compiles a script, once however many variants name it.
@@ -41,17 +40,31 @@ impl Loading<'_> {
         }
     }
 
-    fn script_problem(&mut self, given: &At<String>, path: &Path, source: &str, error: &ScriptError) {
-        let start = self.problems.sources.add(path.to_string_lossy(), source);
+    /// The file that a script imports under this name, with or without its ending.
+    fn imported(&self, script: &Path, name: &str) -> Option<(PathBuf, String)> {
+        let bare = script.parent()?.join(name);
+        let mut ending = bare.clone().into_os_string();
+        ending.push(".rhai");
+        [PathBuf::from(ending), bare]
+            .into_iter()
+            .find_map(|path| Some((path.clone(), self.surroundings.read(&path).ok()?)))
+    }
+
+    fn script_problem(&mut self, given: &At<String>, path: &Path, source: &str, error: &BadScript) {
+        let (path, source) = match error.file.as_ref().and_then(|file| self.imported(path, file)) {
+            Some(imported) => imported,
+            None => (path.to_path_buf(), source.to_owned()),
+        };
+        let start = self.problems.sources.add(path.to_string_lossy(), source.as_str());
         let label = error.function.as_ref().map_or("here".to_owned(), |function| format!("in `{function}`"));
         let problem = Problem::new(format!("the script does not compile: {}", error.message));
-        let problem = problem.at(&place(source, start, error), label).also(&given.span, "named here");
+        let problem = problem.at(&place(&source, start, error), label).also(&given.span, "named here");
         self.problems.add(problem.help("mend the script; nothing is started before it compiles"));
     }
 }
 
 /// The character that a script error points at.
-fn place(source: &str, start: usize, error: &ScriptError) -> Span {
+fn place(source: &str, start: usize, error: &BadScript) -> Span {
     let line_start = match error.line.checked_sub(2) {
         None => 0,
         Some(before) => source.match_indices('\n').nth(before).map_or(source.len(), |(at, _)| at + 1),
@@ -80,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_line_and_column_become_a_place() {
-        let error = |line, column| ScriptError { line, column, ..ScriptError::default() };
+        let error = |line, column| BadScript { line, column, ..BadScript::default() };
         assert_eq!(place("ab\ncde\n", 10, &error(2, 2)), 14..15);
         assert_eq!(place("ab\ncde\n", 10, &error(1, 1)), 10..11);
         assert_eq!(place("ab\ncde\n", 10, &error(0, 0)), 10..11);
