@@ -263,15 +263,6 @@ pub trait Surroundings {
     fn variable(&self, name: &str) -> Option<String>;
 }
 
-/// What a script may use up while it is checked: as much as in runner's own servers.
-const SCRIPT_LIMITS: script::Limits = script::Limits {
-    operations: 5_000_000,
-    call_depth: 64,
-    string_bytes: 1_000_000,
-    array_items: 100_000,
-    map_items: 10_000,
-};
-
 /// Why a script does not compile.
 #[derive(Debug, Clone, Default)]
 pub struct BadScript {
@@ -293,11 +284,11 @@ pub fn load(file: &Path, overrides: &[String], surroundings: &dyn Surroundings) 
 }
 
 fn compile(source: &str, folder: &Path) -> Result<(), BadScript> {
-    match script::Program::compile(source, folder, SCRIPT_LIMITS) {
+    match script::Program::compile(source, folder, script::Limits::default()) {
         Ok(_) => Ok(()),
         Err(error) => {
             let (line, column) = (error.line, error.column);
-            Err(BadScript { message: error.message, function: error.function, file: None, line, column })
+            Err(BadScript { message: error.message, function: error.function, file: error.file, line, column })
         }
     }
 }

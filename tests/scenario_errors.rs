@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use runner::scenario::{self, BadScript, Problems, Scenario, Surroundings};
+use runner::scenario::{self, Problems, Scenario, Surroundings};
 
 struct Disk;
 
@@ -19,21 +19,11 @@ impl Surroundings for Disk {
     }
 }
 
-/// Stands in for the compiler of `script`: the same error for the script that `broken_script` names.
-fn compile(source: &str, _: &Path) -> Result<(), BadScript> {
-    rhai::Engine::new().compile(source).map(|_| ()).map_err(|error| BadScript {
-        message: error.err_type().to_string().replacen('E', "e", 1),
-        line: error.position().line().unwrap_or(0),
-        column: error.position().position().unwrap_or(0),
-        ..BadScript::default()
-    })
-}
-
 fn load(path: &Path) -> Result<Scenario, Problems> {
     let source = std::fs::read_to_string(path).unwrap();
     let overrides: Vec<String> =
         source.lines().map_while(|line| line.strip_prefix("#: --set ")).map(str::to_owned).collect();
-    scenario::load_with(path, &overrides, &Disk, &compile)
+    scenario::load(path, &overrides, &Disk)
 }
 
 fn scenarios() -> Vec<PathBuf> {
