@@ -5,18 +5,18 @@
 
 #![deny(unsafe_code)]
 
-pub mod canary;
-pub mod cli;
-pub mod dirty;
-pub mod exchange;
-pub mod load;
-pub mod record;
-pub mod report;
-pub mod rule;
-pub mod run;
-pub mod scenario;
-pub mod script;
-pub mod server;
-pub mod stats;
 pub mod units;
+pub mod canary;
+pub mod exchange;
+pub mod stats;
+pub mod script;
+pub mod rule;
+pub mod scenario;
+pub mod server;
+pub mod load;
+pub mod dirty;
+pub mod record;
 pub mod verdict;
+pub mod report;
+pub mod run;
+pub mod cli;

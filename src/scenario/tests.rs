@@ -37,7 +37,6 @@ impl World {
                 file: source.contains("IMPORT").then(|| "lib".to_owned()),
                 line: 2,
                 column: 3,
-                ..script::ScriptError::default()
             }),
         })
     }

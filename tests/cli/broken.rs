@@ -15,8 +15,8 @@ fn every_golden_scenario_is_refused_as_drawn() {
         }
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let mut runner = Runner::new(&[&format!("tests/golden/{name}")]);
-        let set = path.with_extension("set");
-        for key_value in fs::read_to_string(set).unwrap_or_default().lines() {
+        // A line `#: --set key=value` at the top of a file is an argument of its run.
+        for key_value in fs::read_to_string(&path).unwrap().lines().map_while(|line| line.strip_prefix("#: --set ")) {
             runner = runner.set(key_value);
         }
         std::os::unix::fs::symlink(shipped("tests"), runner.folder().join("tests")).unwrap();
