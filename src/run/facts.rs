@@ -121,7 +121,7 @@ fn timeline(rows: &[Row], duration: Duration) -> Vec<record::Second> {
                 failed: row.failed,
                 error_status: row.error_status,
                 latency_mean_us: (row.completed > 0).then_some(mean),
-                latency_max_us: (row.completed > 0).then(|| row.latency_max.as_secs_f64() * 1e6),
+                latency_max_us: (row.completed > 0).then_some(row.latency_max.as_secs_f64() * 1e6),
             }
         })
         .collect()

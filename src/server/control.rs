@@ -33,6 +33,17 @@ pub(super) struct Script {
 const READY: &str = "ready";
 const STOP: &str = "stop";
 
+/// Why a worker does not serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NotReady {
+    /// It ended without a word.
+    Ended,
+    /// It said nothing in time.
+    Late,
+    /// It said why.
+    Refused(String),
+}
+
 /// runner's end of the channel to a worker.
 #[derive(Debug)]
 pub(super) struct Leash {
@@ -52,16 +63,17 @@ impl Leash {
         self.stream.write_all(&line)
     }
 
-    /// Waits for the worker's word. Anything but "ready" is why it could not start.
-    pub fn wait_ready(&mut self, within: Duration) -> Result<(), String> {
+    /// Waits for the worker's word.
+    pub fn wait_ready(&mut self, within: Duration) -> Result<(), NotReady> {
         let mut line = String::new();
-        let read =
-            self.stream.set_read_timeout(Some(within)).and_then(|()| BufReader::new(&self.stream).read_line(&mut line));
-        match (read, line.trim_end()) {
-            (Ok(_), READY) => Ok(()),
-            (Ok(0), _) => Err("it ended without a word".to_owned()),
-            (Ok(_), why) => Err(why.to_owned()),
-            (Err(_), _) => Err(format!("it was not ready within {}", crate::units::show_duration(within))),
+        self.stream.set_read_timeout(Some(within)).map_err(|_| NotReady::Ended)?;
+        match BufReader::new(&self.stream).read_line(&mut line) {
+            Ok(0) => Err(NotReady::Ended),
+            Ok(_) if line.trim_end() == READY => Ok(()),
+            Ok(_) => Err(NotReady::Refused(line.trim_end().to_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(NotReady::Late),
+            // Reset: it ended before it had read its plan.
+            Err(_) => Err(NotReady::Ended),
         }
     }
 

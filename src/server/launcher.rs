@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::control::{Leash, Plan, Script};
+use super::control::{Leash, NotReady, Plan, Script};
 use super::sampler::{Sampler, Usage};
 use super::{Death, StartError};
 use crate::scenario::Builtin;
@@ -88,9 +88,7 @@ impl Workers {
             workers.workers.push(worker);
         }
         for worker in &mut workers.workers {
-            worker.leash.wait_ready(READY_WITHIN).map_err(|why| {
-                StartError::new(format!("worker {} could not start: {why}", worker.child.id()), "its log says more")
-            })?;
+            worker.leash.wait_ready(READY_WITHIN).map_err(|why| worker.not_ready(&why))?;
         }
         workers.sampler.sample(workers.workers.iter().map(|worker| worker.child.id()));
         Ok(workers)
@@ -151,6 +149,20 @@ impl Drop for Workers {
 }
 
 impl Worker {
+    /// In words. It is of no use any more.
+    fn not_ready(&mut self, why: &NotReady) -> StartError {
+        let id = self.child.id();
+        let message = match why {
+            NotReady::Refused(why) => format!("worker {id} could not start: {why}"),
+            NotReady::Late => format!("worker {id} was not ready within {}", units::show_duration(READY_WITHIN)),
+            NotReady::Ended => {
+                self.ended = self.child.wait().ok();
+                format!("worker {id} {} before it was ready", self.ended.map_or("ended".to_owned(), show_exit))
+            }
+        };
+        StartError::new(message, "look at what it said in its log, if anything, and at what else runs on this machine")
+    }
+
     /// How it ended, if it has.
     fn look(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {

@@ -1,9 +1,11 @@
 //! A fluent harness: `Runner::with(scenario).set("load.duration=1s").run().exit(0).stdout_has("passed")`.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -30,6 +32,8 @@ pub struct Outcome {
 pub struct Running {
     folder: TempDir,
     child: Child,
+    stderr: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
 }
 
 /// The path of a file of the repository.
@@ -93,8 +97,14 @@ impl Runner {
 
     pub fn start(self) -> Running {
         let Runner { folder, mut command } = self;
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Running { folder, child }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let collected = Arc::clone(&stderr);
+        let reader = std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| *collected.lock().unwrap() += &(line + "\n"));
+        });
+        Running { folder, child, stderr, reader }
     }
 }
 
@@ -108,14 +118,14 @@ impl Running {
         children(self.pid())
     }
 
-    /// Waits until so many workers are there and all of them serve: one answers, with its process id.
+    /// Waits until so many workers have been started.
     pub fn wait_for_workers(&self, count: usize) -> Vec<u32> {
         wait_for("workers", || Some(self.workers()).filter(|workers| workers.len() == count))
     }
 
-    /// Waits until a load has begun: the staged server log exists and a worker has used some CPU time or a connection.
-    pub fn wait_for_connections(&self, count: usize) {
-        wait_for("connections", || (established(self.pid()) >= count).then_some(()));
+    /// Waits until the load, or the dirty check, has begun.
+    pub fn wait_for_requests(&self) {
+        wait_for("the first request", || self.stderr.lock().unwrap().contains(" GET /").then_some(()));
     }
 
     pub fn signal(&self, name: &str) {
@@ -123,10 +133,11 @@ impl Running {
     }
 
     pub fn wait(mut self) -> Outcome {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
+        let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         let code = self.child.wait().unwrap().code();
+        self.reader.join().unwrap();
+        let stderr = self.stderr.lock().unwrap().clone();
         Outcome { folder: self.folder, code, stdout, stderr }
     }
 }
@@ -203,13 +214,6 @@ pub fn children(pid: u32) -> Vec<u32> {
 pub fn is_running(pid: u32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     !stat.rsplit(')').next().unwrap().trim_start().starts_with(['Z', 'X'])
-}
-
-/// How many TCP sockets a process has open.
-fn established(pid: u32) -> usize {
-    let Ok(links) = fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };
-    let targets = links.filter_map(|link| fs::read_link(link.ok()?.path()).ok());
-    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
 pub fn signal(pid: u32, name: &str) {

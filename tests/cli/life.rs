@@ -27,7 +27,7 @@ fn no_worker_outlives_a_normal_run() {
 fn ctrl_c_during_load_leaves_a_report() {
     let running = Runner::with(LONG).start();
     let workers = running.wait_for_workers(2);
-    running.wait_for_connections(4);
+    running.wait_for_requests();
     running.signal("INT");
     let outcome = running.wait().exit(130).stderr_has("interrupted");
     let record = outcome.record("scenario");
@@ -40,7 +40,7 @@ fn ctrl_c_during_load_leaves_a_report() {
 fn ctrl_c_during_a_dirty_check_leaves_a_report() {
     let running = Runner::shipped("clean_in_every_mode").set("dirty.exposures=10000000").set("dirty.time=60s").start();
     let workers = running.wait_for_workers(1);
-    running.wait_for_connections(4);
+    running.wait_for_requests();
     running.signal("TERM");
     let outcome = running.wait().exit(130);
     assert_eq!(outcome.record("clean_in_every_mode")["status"], "interrupted");
@@ -51,7 +51,7 @@ fn ctrl_c_during_a_dirty_check_leaves_a_report() {
 fn no_worker_survives_a_kill_of_runner() {
     let running = Runner::with(LONG).start();
     let workers = running.wait_for_workers(2);
-    running.wait_for_connections(4);
+    running.wait_for_requests();
     running.signal("KILL");
     wait_until_gone(&workers);
     assert_eq!(running.wait().code, None);
@@ -63,7 +63,7 @@ fn not_even_a_worker_that_is_busy_survives() {
         "[server]\nmode = \"sync\"\n[load]\npath = \"/sync_sleep/?sleep=60s\"\nconcurrency = 1\nduration = \"60s\"\n";
     let running = Runner::with(busy).start();
     let workers = running.wait_for_workers(1);
-    running.wait_for_connections(1);
+    running.wait_for_requests();
     running.signal("KILL");
     wait_until_gone(&workers);
 }
@@ -85,7 +85,7 @@ fn a_worker_that_is_busy_at_the_end_is_killed_after_the_grace() {
 fn a_worker_that_dies_during_load_ends_it_with_a_report() {
     let running = Runner::with(LONG).start();
     let workers = running.wait_for_workers(2);
-    running.wait_for_connections(4);
+    running.wait_for_requests();
     signal(workers[0], "KILL");
     let outcome = running.wait().exit(3).stdout_has("was killed by signal 9 (KILL)");
     let record = outcome.record("scenario");
@@ -168,7 +168,7 @@ fn a_script_error_is_a_500_and_the_worker_lives_on() {
 fn a_report_is_whole_or_not_there() {
     let running = Runner::with(LONG).start();
     running.wait_for_workers(2);
-    running.wait_for_connections(4);
+    running.wait_for_requests();
     running.signal("KILL");
     let outcome = running.wait();
     let whole = walk(&outcome.folder.path().join("reports")).into_iter().any(|path| path.ends_with("record.json"));
