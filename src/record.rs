@@ -154,7 +154,7 @@ pub struct Generator {
     pub connections_opened: u64,
 }
 
-/// What happened in one second of the load.
+/// What happened in one second of the measured part, answers to requests of the warm-up included.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Second {
     /// Its start, in seconds from the start of the measured part.

@@ -63,6 +63,8 @@ pub enum Event<'a> {
         leaks: u64,
     },
     DirtyEnded,
+    /// The report is in its place.
+    Reported,
     /// A trial could not run, or not to its end.
     Trouble {
         message: &'a str,
@@ -108,6 +110,7 @@ pub fn run(
     something_ran(&trials, cancel)?;
     let record = compile(scenario, seed, started, trials, options);
     let path = folder.publish(&record, &report::render(&record))?;
+    observer.event(Event::Reported);
     Ok(Finished { record, folder: path })
 }
 

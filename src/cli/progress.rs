@@ -13,6 +13,9 @@ use crate::units::{show_count, show_duration, show_rate};
 /// How often a plain line comes.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// The rate that is shown is taken over this stretch.
+const RATE_OVER: Duration = Duration::from_secs(1);
+
 /// Shows events as they come.
 pub(super) struct Progress {
     began: Instant,
@@ -20,8 +23,8 @@ pub(super) struct Progress {
     style: Style,
     /// When the last plain line came, in the time of the part that it was about.
     last_plain: Cell<Duration>,
-    /// The last count of answers and when it was taken, for the rate now.
-    last_count: Cell<(Duration, u64)>,
+    /// When the rate was last taken, the answers until then, and the rate.
+    last_count: Cell<(Duration, u64, f64)>,
     heading: RefCell<String>,
 }
 
@@ -74,9 +77,9 @@ impl Progress {
 
     fn part(&self, text: &str) {
         self.last_plain.set(Duration::ZERO);
-        self.last_count.set((Duration::ZERO, 0));
-        self.verbose(text);
+        self.last_count.set((Duration::ZERO, 0, 0.0));
         match &self.style {
+            Style::Plain | Style::Live(_) if self.verbose => self.verbose(&format!("{}{text}", self.heading.borrow())),
             Style::Plain => self.line(&format!("{}{text}", self.heading.borrow())),
             Style::Live(bar) => bar.set_prefix(format!("{}{text}", self.heading.borrow())),
             Style::Silent => {}
@@ -101,10 +104,16 @@ impl Progress {
         }
     }
 
-    /// Answers per second since the last look.
+    /// Answers per second, over at least the last second: users in step answer in bursts.
     fn rate(&self, elapsed: Duration, count: u64) -> f64 {
-        let (then, before) = self.last_count.replace((elapsed, count));
-        (count - before.min(count)) as f64 / elapsed.saturating_sub(then).as_secs_f64().max(1e-3)
+        let (then, before, rate) = self.last_count.get();
+        let span = elapsed.saturating_sub(then);
+        if span < RATE_OVER {
+            return rate;
+        }
+        let rate = count.saturating_sub(before) as f64 / span.as_secs_f64();
+        self.last_count.set((elapsed, count, rate));
+        rate
     }
 }
 
@@ -132,6 +141,7 @@ impl Observer for Progress {
             }
             Event::LoadEnded => self.verbose("load ended"),
             Event::DirtyEnded => self.verbose("dirty check ended"),
+            Event::Reported => self.verbose("report written"),
             Event::Trouble { message } => self.line(&format!("trouble: {message}")),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::stats::Latencies;
 
-/// The counts of one second of the measured part.
+/// What happened in one second of the measured part, whenever the requests had been due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Row {
     pub started: u64,
@@ -30,8 +30,6 @@ pub struct Recorder {
     pub unanswered: u64,
     /// Responses by status code; the index is the code.
     pub status: Vec<u64>,
-    /// Responses below 400 that arrived within the measured part, also to requests of the warm-up.
-    pub good_in_time: u64,
     pub bytes: u64,
     pub rows: Vec<Row>,
 }
@@ -48,50 +46,56 @@ impl Recorder {
             failures: [0; Failure::ALL.len()],
             unanswered: 0,
             status: vec![0; 600],
-            good_in_time: 0,
             bytes: 0,
             rows: Vec::new(),
         }
     }
 
-    /// Takes one exchange. One that was due in the warm-up counts for nothing but the throughput it arrived in.
+    /// Takes one exchange. One that was due in the warm-up counts for nothing but the second, and so the throughput, that
+    /// its answer arrived in.
     pub fn record(&mut self, exchange: &Exchange) {
-        if let Outcome::Answered(status) = exchange.outcome
-            && status < 400
-            && (self.begin..self.end).contains(&exchange.done)
-        {
-            self.good_in_time += 1;
-        }
+        self.note_second(exchange);
         if exchange.intended < self.begin {
             return;
         }
         let (latency, service_time) = (exchange.latency(), exchange.service_time());
-        let started_in = self.second_of(exchange.intended);
-        self.row(started_in).started += 1;
-        let ended_in = self.second_of(exchange.done);
         match exchange.outcome {
             Outcome::Answered(status) => {
                 self.completed += 1;
                 self.latency.answered(latency);
                 self.service_time.answered(service_time);
                 self.status[usize::from(status).min(599)] += 1;
-                let row = self.row(ended_in);
+            }
+            Outcome::Failed(_) | Outcome::Unanswered => {
+                self.latency.unanswered(latency);
+                self.service_time.unanswered(service_time);
+                match exchange.outcome {
+                    Outcome::Failed(failure) => self.failures[failure as usize] += 1,
+                    _ => self.unanswered += 1,
+                }
+            }
+        }
+    }
+
+    /// Counts a request in the second it was due in and in the one it ended in, as far as these are measured.
+    fn note_second(&mut self, exchange: &Exchange) {
+        if exchange.intended >= self.begin {
+            self.row(exchange.intended).started += 1;
+        }
+        if !(self.begin..self.end).contains(&exchange.done) {
+            return;
+        }
+        let row = self.row(exchange.done);
+        match exchange.outcome {
+            Outcome::Answered(status) => {
+                let latency = exchange.latency();
                 row.completed += 1;
                 row.error_status += u64::from(status >= 400);
                 row.latency_sum += latency;
                 row.latency_max = row.latency_max.max(latency);
             }
-            Outcome::Failed(failure) => {
-                self.failures[failure as usize] += 1;
-                self.latency.unanswered(latency);
-                self.service_time.unanswered(service_time);
-                self.row(ended_in).failed += 1;
-            }
-            Outcome::Unanswered => {
-                self.unanswered += 1;
-                self.latency.unanswered(latency);
-                self.service_time.unanswered(service_time);
-            }
+            Outcome::Failed(_) => row.failed += 1,
+            Outcome::Unanswered => {}
         }
     }
 
@@ -100,12 +104,11 @@ impl Recorder {
         self.service_time.merge(&other.service_time);
         self.completed += other.completed;
         self.unanswered += other.unanswered;
-        self.good_in_time += other.good_in_time;
         self.bytes += other.bytes;
         add(&mut self.failures, &other.failures);
         add(&mut self.status, &other.status);
         for (second, theirs) in other.rows.iter().enumerate() {
-            let row = self.row(second);
+            let row = self.row_at(second);
             row.started += theirs.started;
             row.completed += theirs.completed;
             row.failed += theirs.failed;
@@ -120,16 +123,22 @@ impl Recorder {
         self.completed + self.failed() + self.unanswered
     }
 
+    /// Responses below 400 that arrived within the measured part.
+    pub fn good_in_time(&self) -> u64 {
+        self.rows.iter().map(|row| row.completed - row.error_status).sum()
+    }
+
     pub fn failed(&self) -> u64 {
         self.failures.iter().sum()
     }
 
-    fn second_of(&self, time: Duration) -> usize {
-        usize::try_from(time.saturating_sub(self.begin).as_secs()).unwrap_or(usize::MAX)
+    /// Bounded by the longest duration and time-out: a day of seconds each.
+    fn row(&mut self, time: Duration) -> &mut Row {
+        let second = usize::try_from(time.saturating_sub(self.begin).as_secs()).unwrap_or(usize::MAX);
+        self.row_at(second)
     }
 
-    /// Bounded by the longest duration and time-out: a day of seconds each.
-    fn row(&mut self, second: usize) -> &mut Row {
+    fn row_at(&mut self, second: usize) -> &mut Row {
         if second >= self.rows.len() {
             self.rows.resize(second + 1, Row::default());
         }
@@ -162,7 +171,7 @@ mod tests {
         recorder.record(&exchange(2900, 3400, Outcome::Unanswered));
         assert_eq!((recorder.started(), recorder.completed, recorder.failed(), recorder.unanswered), (4, 2, 1, 1));
         assert_eq!((recorder.latency.len(), recorder.latency.answered_len()), (4, 2));
-        assert_eq!((recorder.status[200], recorder.status[503], recorder.good_in_time), (1, 1, 1));
+        assert_eq!((recorder.status[200], recorder.status[503], recorder.good_in_time()), (1, 1, 1));
         let rows: Vec<_> = recorder.rows.iter().map(|row| (row.started, row.completed, row.failed)).collect();
         assert_eq!(rows, [(3, 1, 0), (1, 1, 1)]);
     }
@@ -172,7 +181,7 @@ mod tests {
         let mut recorder = Recorder::new(at(1000), at(3000));
         recorder.record(&exchange(500, 900, Outcome::Answered(200)));
         recorder.record(&exchange(950, 1050, Outcome::Answered(200)));
-        assert_eq!((recorder.started(), recorder.good_in_time, recorder.latency.len()), (0, 1, 0));
+        assert_eq!((recorder.started(), recorder.good_in_time(), recorder.latency.len()), (0, 1, 0));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::dirty::{Evidence, Findings, Seen, TriggerTally};
 use crate::exchange::Failure;
 use crate::load::Results;
 use crate::load::recorder::Row;
+use crate::load::request::show_sleep;
 use crate::record::{self, Quantiles};
 use crate::scenario::{self, Expect, Mode, Model};
 use crate::server::Life;
@@ -42,14 +43,22 @@ pub(super) fn describe_load(plan: &scenario::Load) -> String {
     let warmup =
         if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
     let users = show_count(u64::from(concurrency));
-    format!("{} {}, {users} users for {}{warmup}", plan.request.method, plan.request.path, show_duration(plan.duration))
+    let request = describe_request(&plan.request, plan.sleep);
+    format!("{request}, {users} users for {}{warmup}", show_duration(plan.duration))
+}
+
+/// Method and path; the sleep is filled in where it is the same for every request.
+fn describe_request(request: &scenario::Request, sleep: Option<Duration>) -> String {
+    let path = request.path.to_string();
+    let path = sleep.map_or(path.clone(), |sleep| path.replace("{sleep}", &show_sleep(sleep)));
+    format!("{} {path}", request.method)
 }
 
 /// The dirty check in words.
 pub(super) fn describe_dirty(plan: &scenario::Dirty) -> String {
     let budget = plan.budget;
     let target = format!("{} exposures or {}", show_count(budget.exposures), show_duration(budget.time));
-    format!("{} {}, up to {target}", plan.request.method, plan.request.path)
+    format!("{}, up to {target}", describe_request(&plan.request, None))
 }
 
 pub(super) fn server(life: &Life) -> record::Server {
@@ -73,7 +82,7 @@ pub(super) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
     record::Load {
         model: "closed".to_owned(),
         concurrency,
-        request: format!("{} {}", plan.request.method, plan.request.path),
+        request: describe_request(&plan.request, plan.sleep),
         timeout_s: plan.timeout.as_secs_f64(),
         planned_duration_s: plan.duration.as_secs_f64(),
         started: recorder.started(),
@@ -81,7 +90,7 @@ pub(super) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
         failed: recorder.failed(),
         unanswered: recorder.unanswered,
         duration_s,
-        throughput: if duration_s > 0.0 { recorder.good_in_time as f64 / duration_s } else { 0.0 },
+        throughput: if duration_s > 0.0 { recorder.good_in_time() as f64 / duration_s } else { 0.0 },
         latency_us: Quantiles::of(&recorder.latency),
         service_time_us: Quantiles::of(&recorder.service_time),
         status: status_counts(&recorder.status),

@@ -153,5 +153,4 @@ fn generators(loads: &[(usize, &Load)]) -> String {
         ]);
     }
     table.without_empty_columns().markdown()
-        + "Throughput counts answers with a status below 400 within the duration.\n\n"
 }
