@@ -3,10 +3,16 @@
 use super::*;
 
 #[test]
+fn the_default_limits_are_tried_here_except_for_operations() {
+    assert_eq!(Limits { operations: LIMITS.operations, ..Limits::default() }, LIMITS);
+    assert_eq!(Limits::default().operations, 5_000_000);
+}
+
+#[test]
 fn an_endless_loop_ends_with_function_and_line() {
     let source = "fn handle(r) {\n  spin()\n}\nfn spin() {\n  let x = 0;\n  loop {\n    x += 1;\n  }\n}";
     let error = respond_to(source, Request::default()).unwrap_err();
-    assert!(error.message.contains("more than 5,000,000 operations"), "{error}");
+    assert!(error.message.contains("more than 200,000 operations"), "{error}");
     assert!(error.message.ends_with("(in `spin`, which is called here)"), "{error}");
     assert_eq!((error.function.as_deref(), error.line), (Some("handle"), 2), "{error:?}");
     let error = failure("\nloop { }");
