@@ -9,7 +9,7 @@ const VARIABLES: usize = 1_000;
 const FUNCTIONS: usize = 1_000;
 pub(super) const MODULES: usize = 64;
 
-/// Bytes of stack that rhai takes, a third above what `tests::limits::stack_of_a_level` measures.
+/// Bytes of stack that rhai takes at most, with room above what the test `stack_of_a_level` measures.
 struct Cost {
     /// One level of calls whose bodies nest as deep as they may.
     call: usize,
