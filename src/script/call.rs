@@ -54,23 +54,29 @@ impl Call {
             Ok(CoroutineResult::Return(result)) => result,
             Err(panic) => Err(ScriptError::new(format!("the handler panicked: {}", panic_text(&*panic)))),
         };
-        self.end();
+        if let Some(stack) = self.end()
+            && result.is_ok()
+        {
+            // What ran into a limit may have touched all of its stack; that memory is not to be kept.
+            stack::give_back(stack);
+        }
         Step::Done(result)
     }
 
-    /// Ends the coroutine, unwinding it if it is suspended, and keeps its stack for another.
-    fn end(&mut self) {
-        if let Ok(mut coroutine) = std::mem::replace(&mut self.state, Err(None)) {
-            let _entered = Entered::new(None);
-            coroutine.force_unwind();
-            stack::give_back(coroutine.into_stack());
-        }
+    /// Ends the coroutine, unwinding it if it is suspended; its stack is free then.
+    fn end(&mut self) -> Option<DefaultStack> {
+        let mut coroutine = std::mem::replace(&mut self.state, Err(None)).ok()?;
+        let _entered = Entered::new(None);
+        coroutine.force_unwind();
+        Some(coroutine.into_stack())
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.end();
+        if let Some(stack) = self.end() {
+            stack::give_back(stack);
+        }
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) fn new(limits: Limits) -> (Engine, PropertyNames) {
     MoreStringPackage::new().register_into_engine(&mut engine);
     limits.apply(&mut engine);
     engine.disable_symbol("eval");
+    // `f = f.curry(f)` doubles, and rhai does not measure what closures hold.
+    engine.disable_symbol("curry");
     // The cache of strings is one lock for all threads of a worker, and rhai waits 10 ms for a lock that is taken.
     engine.set_max_strings_interned(0);
     functions::register(&mut engine);

@@ -9,10 +9,24 @@ const VARIABLES: usize = 1_000;
 const FUNCTIONS: usize = 1_000;
 pub(super) const MODULES: usize = 64;
 
-/// Bytes of stack that rhai needs for one level of calls whose bodies nest as deep as they may.
-const BYTES_PER_CALL: usize = if cfg!(debug_assertions) { 160 << 10 } else { 32 << 10 };
-/// Bytes of stack to clone, measure or drop one level of an array within an array, or of a map within a map.
-const BYTES_PER_NESTING: usize = if cfg!(debug_assertions) { 2 << 10 } else { 1 << 10 };
+/// Bytes of stack that rhai takes at most, with room above what the test `stack_of_a_level` measures.
+struct Cost {
+    /// One level of calls whose bodies nest as deep as they may.
+    call: usize,
+    /// One level of an array within an array, or of a map within a map, to compare or print it.
+    nesting: usize,
+    /// One operation of a loop that wraps closure in closure, to drop them all: no other limit counts those.
+    operation: usize,
+}
+
+const COST: Cost = if cfg!(debug_assertions) {
+    Cost { call: 160 << 10, nesting: 8 << 10, operation: 128 }
+} else {
+    Cost { call: 24 << 10, nesting: 3 << 10, operation: 48 }
+};
+
+/// Where limits are set to no limit at all.
+const LARGEST_STACK: usize = 16 << 30;
 
 /// What a script may use up. The same in debug and release builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +64,12 @@ impl Limits {
         engine.set_max_modules(MODULES);
     }
 
-    /// A stack that outlasts every other limit. Only pages that are touched cost memory.
+    /// A stack that outlasts every other limit: hundreds of megabytes of addresses, of which only what is touched costs
+    /// memory, 14 KB for a handler that sleeps.
     pub(super) fn stack_bytes(&self) -> usize {
-        let calls = (self.call_depth + 4) * BYTES_PER_CALL;
-        let data = (self.array_items + self.map_items) * BYTES_PER_NESTING;
-        calls + data
+        let calls = self.call_depth.saturating_add(4).saturating_mul(COST.call);
+        let data = self.array_items.saturating_add(self.map_items).saturating_mul(COST.nesting);
+        let closures = usize::try_from(self.operations).unwrap_or(usize::MAX).saturating_mul(COST.operation);
+        calls.saturating_add(data).saturating_add(closures).min(LARGEST_STACK)
     }
 }

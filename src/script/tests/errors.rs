@@ -27,7 +27,7 @@ fn messages_are_phrased_for_people() {
         ("1 / 0", "division by zero"),
         ("let x = 5; x.foo = 1", "foo"),
         ("let n = 5; for x in n {}", "`for` wants something to go through"),
-        ("if 1 { 2 }", "this wants a bool, not a integer"),
+        ("let n = 1; if n { 2 }", "this wants a bool, not a integer"),
         ("global::X", "without `global::`"),
         ("process = 1", "process"),
     ] {

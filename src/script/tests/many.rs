@@ -61,6 +61,21 @@ fn a_panic_ends_its_call_and_nothing_else() {
 }
 
 #[test]
+fn programs_cross_threads_and_calls_cannot_be_taken_along() {
+    fn crosses<T: Send + Sync>() {}
+    crosses::<Program>();
+    crosses::<Process>();
+    crosses::<ScriptError>();
+    assert_eq!(
+        body_of(
+            Call::new(&program("fn handle(r) { exit(\"out\") }"), &Process::default(), "handle", Request::default())
+                .resume()
+        ),
+        "out"
+    );
+}
+
+#[test]
 fn functions_of_a_call_are_refused_outside_of_one() {
     assert!(current::suspend(Step::Yield).is_err());
     let program = program("fn handle(r) { sleep(1) }");
@@ -70,7 +85,7 @@ fn functions_of_a_call_are_refused_outside_of_one() {
 }
 
 /// Resident pages of this process, in bytes.
-fn resident() -> usize {
+pub(super) fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
