@@ -44,7 +44,7 @@ impl Default for Limits {
             operations: 5_000_000,
             call_depth: 64,
             string_bytes: 1_000_000,
-            array_items: 100_000,
+            array_items: 10_000,
             map_items: 10_000,
         }
     }

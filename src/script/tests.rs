@@ -14,7 +14,7 @@ use super::*;
 
 /// As the default, but for debug builds, which take seconds for five million operations.
 const LIMITS: Limits =
-    Limits { operations: 200_000, call_depth: 64, string_bytes: 1_000_000, array_items: 100_000, map_items: 10_000 };
+    Limits { operations: 200_000, call_depth: 64, string_bytes: 1_000_000, array_items: 10_000, map_items: 10_000 };
 
 fn compile(source: &str) -> Result<Arc<Program>, ScriptError> {
     Program::compile(source, Path::new("/nowhere"), LIMITS)

@@ -24,19 +24,19 @@ pub(in crate::server) struct App {
 impl App {
     /// `sleep` is what handlers sleep when a request names none.
     pub fn new(sleep: Duration, program: Option<Arc<Program>>) -> Self {
-        App { sleep, program, process: Process::default(), email: Arc::default() }
+        App { sleep, program, process: Process::new(sleep, Some(seconds_since_1970)), email: Arc::default() }
     }
 
     /// The job that answers a request. Nothing has run yet.
-    pub fn job(&self, mut request: Request) -> Job {
+    pub fn job(&self, request: Request) -> Job {
         let line = format!("{} {}", request.method, request.path);
         let handler = self.program.as_ref().and_then(|program| Some((program, program.handler_for(&request.path)?)));
         let work = match handler {
-            Some((program, name)) if name != CATCH_ALL => self.call(program, name, &mut request),
+            Some((program, name)) if name != CATCH_ALL => self.call(program, name, request),
             catch_all => match self.built_in(&request) {
                 Some(work) => work,
                 None => match catch_all {
-                    Some((program, name)) => self.call(program, name, &mut request),
+                    Some((program, name)) => self.call(program, name, request),
                     None => Work::reply(App::plain(404, "there is no handler for this path")),
                 },
             },
@@ -44,11 +44,8 @@ impl App {
         Job { line, work }
     }
 
-    fn call(&self, program: &Arc<Program>, name: &str, request: &mut Request) -> Work {
-        if !request.query.iter().any(|(name, _)| name == "sleep") {
-            request.query.push(("sleep".to_owned(), format!("{}", self.sleep.as_secs_f64())));
-        }
-        Work::Script(Call::new(program, &self.process, name, std::mem::take(request)))
+    fn call(&self, program: &Arc<Program>, name: &str, request: Request) -> Work {
+        Work::Script(Call::new(program, &self.process, name, request))
     }
 
     /// `/sync_sleep/` and `/async_sleep/` both sleep as the mode has it: the name is what the scenario is about.
@@ -83,6 +80,11 @@ impl App {
     pub fn broken(why: &str) -> Response {
         App::plain(500, why)
     }
+}
+
+/// What `now()` tells a script.
+fn seconds_since_1970() -> f64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// One request being answered.
