@@ -108,29 +108,22 @@ fn code_words(text: &str) -> BTreeSet<&str> {
 
 /// The rows of the tables whose first column is headed by one of these words: names in backticks, and the whole row.
 fn rows<'a>(text: &'a str, heads: &[&str]) -> Vec<(Vec<&'a str>, &'a str)> {
+    let lines: Vec<&str> = text.lines().collect();
     let mut rows = Vec::new();
     let mut counts = false;
-    for line in text.lines() {
-        let Some(row) = line.strip_prefix("| ") else { continue };
+    for (index, line) in lines.iter().enumerate() {
+        let Some(row) = line.strip_prefix("| ") else {
+            counts = false;
+            continue;
+        };
         let first = row.split(" |").next().unwrap();
-        if first.starts_with("---") {
-            continue;
-        }
-        if !first.contains('`') && !row.contains('`') && row.contains("|") && is_head(text, line) {
+        if lines.get(index + 1).is_some_and(|next| next.starts_with("| ---")) {
             counts = heads.contains(&first);
-            continue;
-        }
-        if counts {
-            rows.push((first.split('`').skip(1).step_by(2).collect(), line));
+        } else if counts && !first.starts_with("---") {
+            rows.push((first.split('`').skip(1).step_by(2).collect(), *line));
         }
     }
     rows
-}
-
-/// Whether this row is followed by the line that ends a table's head.
-fn is_head(text: &str, line: &str) -> bool {
-    let after = text.split_once(line).map_or("", |(_, after)| after);
-    after.lines().nth(1).is_some_and(|next| next.starts_with("| ---"))
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Output {
@@ -263,7 +256,8 @@ fn every_command_runs_and_exits_as_the_page_says() {
         let folder = workshop(&page);
         for block in page.blocks().iter().filter(|block| block.info == "sh") {
             for line in block.text.lines() {
-                let (typed, comment) = line.split_once(" # ").map_or((line, ""), |(typed, after)| (typed, after.trim()));
+                let (typed, comment) =
+                    line.split_once(" # ").map_or((line, ""), |(typed, after)| (typed, after.trim()));
                 let mut words = shell_words(typed);
                 match words.first().map(String::as_str) {
                     Some("runner") => {}
@@ -591,9 +585,11 @@ fn every_command_option_and_exit_code_is_in_the_readme() {
             problems.push(format!("no `runner {name}`"));
         }
         let text = help(&[name, "--help"]) + main.as_str();
-        options.extend(text.split_whitespace().filter(|word| word.starts_with("--")).map(|word| {
-            word.trim_end_matches(|c: char| !c.is_alphanumeric()).to_owned()
-        }));
+        options.extend(
+            text.split_whitespace()
+                .filter(|word| word.starts_with("--"))
+                .map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()).to_owned()),
+        );
     }
     problems.extend(options.iter().filter(|option| !section.contains(option.as_str())).map(|o| format!("no {o}")));
     let codes = main.split("Exit codes:").nth(1).unwrap();
