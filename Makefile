@@ -10,7 +10,7 @@ APP      := scenarios/apps/python
 .PHONY: help build run test check format clippy unit docs sample clean run.gunicorn run.uvicorn docs.wrk
 
 help: ## list the targets
-	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 build: ## build the release program, target/release/runner
 	$(CARGO) build --release --locked
