@@ -1,4 +1,5 @@
 //! Connections to the server under test.
 
+mod framing;
 pub mod http1;
 pub mod reply;
