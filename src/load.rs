@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::scenario;
+use crate::scenario::template::Placeholder;
 
 pub mod clock;
 pub mod connection;
@@ -21,14 +22,50 @@ pub mod request;
 mod user;
 
 use clock::Clock;
+use connection::Endpoint;
 use recorder::Recorder;
+use request::show_sleep;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub struct Target {
-    pub address: SocketAddr,
+    pub endpoint: Endpoint,
     /// For the `host` header.
+    pub authority: String,
+    /// What fills `{host}` and `{port}`.
     pub host: String,
+    pub port: String,
+    /// What fills `{workers}`, where it is known.
+    pub workers: Option<u32>,
+}
+
+impl Target {
+    /// A server that listens on a port.
+    pub fn tcp(address: SocketAddr, workers: Option<u32>) -> Self {
+        Target {
+            endpoint: Endpoint::Tcp(address),
+            authority: address.to_string(),
+            host: address.ip().to_string(),
+            port: address.port().to_string(),
+            workers,
+        }
+    }
+
+    /// What fills a placeholder in every request alike; `None` for one that varies. `sleep` is given where it does not.
+    pub fn fixed(&self, placeholder: &Placeholder, sleep: Option<Duration>) -> Option<String> {
+        match placeholder {
+            Placeholder::Sleep => sleep.map(show_sleep),
+            Placeholder::Host => Some(self.host.clone()),
+            Placeholder::Port => Some(self.port.clone()),
+            Placeholder::Workers => self.workers.map(|workers| workers.to_string()),
+            Placeholder::Canary
+            | Placeholder::User
+            | Placeholder::Seq
+            | Placeholder::Random(..)
+            | Placeholder::Data(_)
+            | Placeholder::Identity(_) => None,
+        }
+    }
 }
 
 /// All of a load's figures, merged.

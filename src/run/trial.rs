@@ -12,7 +12,7 @@ use super::{Event, Observer, abort, facts};
 use crate::dirty;
 use crate::load::{self, Counters, Target};
 use crate::record::{Failure, Trial};
-use crate::scenario::{Dirty, Load, Model, Variant};
+use crate::scenario::{self, Dirty, Load, Model, Variant};
 use crate::server::{Death, Server, StartError};
 
 /// Lines of the server's log that a failure shows.
@@ -82,7 +82,7 @@ impl Stage<'_> {
     }
 
     fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let target = target(server);
+        let target = target(server, &self.variant.server);
         let Model::Closed { concurrency } = plan.model;
         let threads = plan.threads.unwrap_or_else(|| load::default_threads(concurrency));
         let counters: Arc<[Counters]> = (0..threads).map(|_| Counters::default()).collect();
@@ -103,7 +103,7 @@ impl Stage<'_> {
     }
 
     fn dirty(&self, plan: &Dirty, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let target = target(server);
+        let target = target(server, &self.variant.server);
         let premises = dirty::Premises { workers: self.variant.server.workers() };
         let progress = Arc::new(dirty::Progress::default());
         let description = facts::describe_dirty(plan);
@@ -138,6 +138,6 @@ impl Stage<'_> {
     }
 }
 
-fn target(server: &Server) -> Target {
-    Target { address: server.address(), host: server.address().to_string() }
+fn target(server: &Server, plan: &scenario::Server) -> Target {
+    Target::tcp(server.address(), plan.workers())
 }
