@@ -13,6 +13,7 @@ mod attached;
 mod builtin;
 mod command;
 mod control;
+mod endpoint;
 pub mod keeper;
 mod launcher;
 mod ready;
@@ -23,6 +24,7 @@ pub mod worker;
 
 use attached::Attached;
 use command::Kept;
+pub use endpoint::Endpoint;
 use launcher::Workers;
 pub use sampler::{Row, Usage};
 
@@ -47,7 +49,8 @@ impl StartError {
 #[derive(Debug)]
 pub struct Server {
     kind: Kind,
-    address: SocketAddr,
+    endpoint: Endpoint,
+    authority: String,
     ready_after: Duration,
 }
 
@@ -61,7 +64,7 @@ enum Kind {
 /// How a server's life went.
 #[derive(Debug, Clone)]
 pub struct Life {
-    pub address: SocketAddr,
+    pub endpoint: Endpoint,
     /// From the start to the first sign that it is ready.
     pub ready_after: Duration,
     pub usage: Usage,
@@ -98,26 +101,35 @@ impl Server {
         let log_file = File::options().create(true).append(true).open(log).map_err(|error| {
             StartError::new(format!("cannot write {}: {error}", log.display()), "check the reports folder")
         })?;
-        let (kind, address) = match plan {
+        let (kind, endpoint) = match plan {
             scenario::Server::Builtin(plan) => {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
                 let (listener, address) = launcher::listen(wanted)?;
-                (Kind::Workers(Workers::launch(plan, &listener, &log_file)?), address)
+                (Kind::Workers(Workers::launch(plan, &listener, &log_file)?), Endpoint::Tcp(address))
             }
             scenario::Server::Command(plan) => {
-                let (kept, address) = Kept::launch(plan, log, &log_file)?;
-                (Kind::Kept(Box::new(kept)), address)
+                let (kept, endpoint) = Kept::launch(plan, log, &log_file)?;
+                (Kind::Kept(Box::new(kept)), endpoint)
             }
             scenario::Server::Attached(plan) => {
                 let (attached, address) = Attached::to(plan, allowed_hosts)?;
-                (Kind::Attached(attached), address)
+                (Kind::Attached(attached), Endpoint::Tcp(address))
             }
         };
-        Ok(Server { kind, address, ready_after: begun.elapsed() })
+        let authority = match plan {
+            scenario::Server::Attached(plan) => format!("{}:{}", plan.host, plan.port),
+            _ => endpoint.authority(),
+        };
+        Ok(Server { kind, endpoint, authority, ready_after: begun.elapsed() })
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What the `host` header of requests to it says.
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// From the start to the first sign that it is ready.
@@ -130,7 +142,7 @@ impl Server {
         match &mut self.kind {
             Kind::Workers(workers) => workers.watch(),
             Kind::Kept(kept) => kept.watch(),
-            Kind::Attached(_) => None,
+            Kind::Attached(attached) => attached.watch(),
         }
     }
 
@@ -140,9 +152,9 @@ impl Server {
         let (exit, usage, happenings) = match &mut self.kind {
             Kind::Workers(workers) => (workers.stop(), workers.usage(), Vec::new()),
             Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), std::mem::take(&mut kept.happenings)),
-            Kind::Attached(_) => ("left as it was".to_owned(), Usage::default(), Vec::new()),
+            Kind::Attached(attached) => ("left as it was".to_owned(), attached.sampler.usage(), Vec::new()),
         };
-        Life { address: self.address, ready_after: self.ready_after, usage, happenings, exit, death }
+        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, happenings, exit, death }
     }
 }
 

@@ -40,15 +40,12 @@ pub(super) struct Line {
 
 impl Client {
     pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Clock) -> Self {
-        let fixed = |placeholder: &Placeholder| match placeholder {
-            Placeholder::Host => Some(target.address.ip().to_string()),
-            Placeholder::Port => Some(target.address.port().to_string()),
-            _ => None,
-        };
+        // The sleep is each request's own.
+        let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
         Client {
             clock,
             target: target.clone(),
-            request: Prepared::new(&plan.request, &target.host, &fixed),
+            request: Prepared::new(&plan.request, &target.authority, &fixed),
             method: plan.request.method.clone(),
             timeout: plan.timeout,
             canaries: RefCell::new(Canaries::new(seed)),
@@ -109,7 +106,7 @@ impl Client {
                 None => {
                     self.connections.set(self.connections.get() + 1);
                     line.number = self.connections.get();
-                    Connection::open(self.target.address).await.map_err(|_| Failure::Connect)?
+                    Connection::open(&self.target.endpoint).await.map_err(|_| Failure::Connect)?
                 }
             };
             *sent = Some(self.clock.now());
@@ -136,7 +133,13 @@ impl Client {
                     // Derived from the request's number, so that a seed repeats it.
                     (low + request.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (high - low).saturating_add(1)).to_string()
                 }
-                _ => return,
+                // Nothing: the same in every request, or refused when the scenario was read.
+                Placeholder::Host
+                | Placeholder::Port
+                | Placeholder::Workers
+                | Placeholder::Socket
+                | Placeholder::Data(_)
+                | Placeholder::Identity(_) => return,
             };
             out.extend_from_slice(value.as_bytes());
         });

@@ -81,7 +81,7 @@ pub(super) fn server_life(life: &Life) -> record::Server {
         cpu_mean: life.usage.cpu_mean,
         rss_peak_bytes: life.usage.rss_max,
         threads_max: life.usage.threads_max,
-        address: life.address.to_string(),
+        address: life.endpoint.to_string(),
         exit: life.exit.clone(),
         samples: samples(&life.usage.rows),
         events: life.happenings.iter().map(event).collect(),

@@ -13,7 +13,7 @@ use super::{Event, Observer, abort, facts};
 use crate::dirty;
 use crate::load::{self, Counters, Target};
 use crate::record::{Failure, Trial};
-use crate::scenario::{Dirty, Load, Model, Variant};
+use crate::scenario::{self, Dirty, Load, Model, Variant};
 use crate::server::{Death, Server, StartError};
 
 /// Lines of the server's log that a failure shows.
@@ -69,7 +69,7 @@ impl Stage<'_> {
                 return;
             }
         };
-        let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.address());
+        let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.endpoint());
         self.observer.event(Event::ServerReady { description: &description, after: server.ready_after() });
         let ending = work(self, &mut server, trial);
         let life = server.stop();
@@ -95,7 +95,7 @@ impl Stage<'_> {
     }
 
     fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let target = target(server);
+        let target = target(server, &self.variant.server);
         let Model::Closed { concurrency } = plan.model;
         let threads = plan.threads.unwrap_or_else(|| load::default_threads(concurrency));
         let counters: Arc<[Counters]> = (0..threads).map(|_| Counters::default()).collect();
@@ -119,7 +119,7 @@ impl Stage<'_> {
     }
 
     fn dirty(&self, plan: &Dirty, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let target = target(server);
+        let target = target(server, &self.variant.server);
         self.in_flight.set(0);
         let premises = dirty::Premises {
             workers: self.variant.server.workers(),
@@ -161,6 +161,6 @@ impl Stage<'_> {
     }
 }
 
-fn target(server: &Server) -> Target {
-    Target { address: server.address(), host: server.address().to_string() }
+fn target(server: &Server, plan: &scenario::Server) -> Target {
+    Target::new(server.endpoint().clone(), server.authority(), plan.workers())
 }

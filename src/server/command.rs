@@ -12,12 +12,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use super::keeper::{self, Event, Order, Plan};
 use super::sampler::Sampler;
-use super::{Death, Happening, StartError, ready, setup, tree};
-use crate::scenario::Command;
+use super::{Death, Endpoint, Happening, StartError, ready, setup, tree};
 use crate::scenario::template::Placeholder;
+use crate::scenario::{Command, Listen};
 use crate::units::show_duration;
 
 /// How long the last processes may take to vanish once killed.
@@ -37,28 +38,31 @@ pub(super) struct Kept {
     stop: crate::scenario::Stop,
     pub sampler: Sampler,
     pub happenings: Vec<Happening>,
+    /// Holds the Unix socket; removed with the server.
+    socket_folder: Option<TempDir>,
 }
 
 impl Kept {
     /// Runs the set-up if it has not run yet, starts the command and waits until it is ready.
-    pub fn launch(plan: &Command, log: &Path, log_file: &File) -> Result<(Kept, SocketAddr), StartError> {
+    pub fn launch(plan: &Command, log: &Path, log_file: &File) -> Result<(Kept, Endpoint), StartError> {
         if let Some(command) = &plan.setup {
             setup::run(command, &plan.cwd, &plan.env, log_file)?;
         }
-        let address = choose_address(plan.port)?;
-        let command = fill(plan, address);
+        let (endpoint, folder) = choose_endpoint(plan.listen)?;
+        let command = fill(plan, &endpoint);
         let shown = command.join(" ");
         let mut kept = Kept::spawn(plan, command, log_file).map_err(|error| {
             StartError::new(format!("cannot start `{shown}`: {error}"), "check the limits on processes")
         })?;
         kept.wait_for_start(&shown)?;
         let waited = Instant::now();
-        ready::wait(&plan.ready, address, log, &mut |_| kept.early_end()).map_err(|why| {
+        ready::wait(&plan.ready, &endpoint, log, &mut |_| kept.early_end()).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
-            StartError::new(format!("`{shown}` {}", why.after(&waited)), why.advice(address))
+            StartError::new(format!("`{shown}` {}", why.after(&waited)), why.advice(&endpoint))
         })?;
         kept.sample();
-        Ok((kept, address))
+        kept.socket_folder = folder;
+        Ok((kept, endpoint))
     }
 
     fn spawn(plan: &Command, command: Vec<String>, log: &File) -> std::io::Result<Kept> {
@@ -90,6 +94,7 @@ impl Kept {
             stop: plan.stop.clone(),
             sampler: Sampler::default(),
             happenings: Vec::new(),
+            socket_folder: None,
         })
     }
 
@@ -220,23 +225,41 @@ impl Drop for Kept {
     }
 }
 
+/// A Unix socket in a folder of its own, or a port.
+fn choose_endpoint(listen: Listen) -> Result<(Endpoint, Option<TempDir>), StartError> {
+    match listen {
+        Listen::Tcp { port } => Ok((Endpoint::Tcp(choose_port(port)?), None)),
+        Listen::Unix => {
+            // A short path: the kernel takes about a hundred bytes.
+            let folder = tempfile::Builder::new().prefix("runner-").tempdir().map_err(|error| {
+                StartError::new(
+                    format!("cannot make a folder for the socket: {error}"),
+                    "check TMPDIR and its free space",
+                )
+            })?;
+            Ok((Endpoint::Unix(folder.path().join("socket")), Some(folder)))
+        }
+    }
+}
+
 /// A free port of this machine, or the one that the scenario asks for, if it is free.
-fn choose_address(port: Option<u16>) -> Result<SocketAddr, StartError> {
+fn choose_port(port: Option<u16>) -> Result<SocketAddr, StartError> {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
     let taken = |error| super::launcher::cannot_listen(wanted, &error);
     // Closed at once: the command binds it itself.
     TcpListener::bind(wanted).and_then(|listener| listener.local_addr()).map_err(taken)
 }
 
-fn fill(plan: &Command, address: SocketAddr) -> Vec<String> {
+fn fill(plan: &Command, endpoint: &Endpoint) -> Vec<String> {
     let word = |template: &crate::scenario::Template| {
         let mut text = Vec::new();
         template.fill(
             &mut |placeholder, out| {
-                let value = match placeholder {
-                    Placeholder::Host => address.ip().to_string(),
-                    Placeholder::Port => address.port().to_string(),
-                    Placeholder::Workers => plan.workers.to_string(),
+                let value = match (placeholder, endpoint) {
+                    (Placeholder::Host, Endpoint::Tcp(address)) => address.ip().to_string(),
+                    (Placeholder::Port, Endpoint::Tcp(address)) => address.port().to_string(),
+                    (Placeholder::Socket, Endpoint::Unix(path)) => path.display().to_string(),
+                    (Placeholder::Workers, _) => plan.workers.to_string(),
                     // The scenario was checked: a command holds no others.
                     _ => String::new(),
                 };

@@ -1,10 +1,12 @@
 //! When a launched server counts as ready.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::Endpoint;
 use crate::scenario::{Ready, ReadyCheck};
 use crate::units::show_duration;
 
@@ -31,12 +33,15 @@ impl NotReady {
         }
     }
 
-    pub fn advice(&self, address: SocketAddr) -> String {
+    pub fn advice(&self, endpoint: &Endpoint) -> String {
         match self {
             NotReady::Ended(_) => "its log, below, should say why".to_owned(),
             NotReady::Late { .. } => format!(
-                "it must listen on {address}: pass {{host}} and {{port}} in `command`; see `ready` for other checks and \
-                 for more time"
+                "it must listen on {endpoint}: pass {} in `command`; see `ready` for other checks and for more time",
+                match endpoint {
+                    Endpoint::Tcp(_) => "{host} and {port}",
+                    Endpoint::Unix(_) => "{socket}",
+                }
             ),
         }
     }
@@ -45,15 +50,15 @@ impl NotReady {
 /// Waits until the check passes. `ended` tells how the server ended, if it has.
 pub(super) fn wait(
     plan: &Ready,
-    address: SocketAddr,
+    endpoint: &Endpoint,
     log: &Path,
     ended: &mut dyn FnMut(Duration) -> Option<String>,
 ) -> Result<(), NotReady> {
     let began = Instant::now();
     loop {
         let last = match &plan.check {
-            ReadyCheck::Port => connect(address, plan.within).map(drop),
-            ReadyCheck::Path(path) => get(address, path),
+            ReadyCheck::Port => connect(endpoint, plan.within).map(drop),
+            ReadyCheck::Path(path) => get(endpoint, path),
             ReadyCheck::Log(wanted) => find_line(log, wanted),
         };
         if let Some(how) = ended(began.elapsed()) {
@@ -67,18 +72,34 @@ pub(super) fn wait(
     }
 }
 
-fn connect(address: SocketAddr, within: Duration) -> Result<TcpStream, String> {
-    TcpStream::connect_timeout(&address, within.min(ANSWER_WITHIN)).map_err(|error| match error.kind() {
-        ErrorKind::ConnectionRefused => format!("nothing listens on {address}"),
-        _ => format!("cannot connect to {address}: {error}"),
+/// A stream of either kind.
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+/// Connects; reads on it wait for a while only.
+fn connect(endpoint: &Endpoint, within: Duration) -> Result<Box<dyn Stream>, String> {
+    let connected = match endpoint {
+        Endpoint::Tcp(address) => TcpStream::connect_timeout(address, within.min(ANSWER_WITHIN)).and_then(|stream| {
+            stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        }),
+        Endpoint::Unix(path) => UnixStream::connect(path).and_then(|stream| {
+            stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        }),
+    };
+    connected.map_err(|error| match error.kind() {
+        ErrorKind::ConnectionRefused | ErrorKind::NotFound => format!("nothing listens on {endpoint}"),
+        _ => format!("cannot connect to {endpoint}: {error}"),
     })
 }
 
 /// One GET; `Ok` if it is answered with a status below 400.
-fn get(address: SocketAddr, path: &str) -> Result<(), String> {
-    let mut stream = connect(address, ANSWER_WITHIN)?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: */*\r\nconnection: close\r\n\r\n");
-    let sent = stream.set_read_timeout(Some(ANSWER_WITHIN)).and_then(|()| stream.write_all(request.as_bytes()));
+fn get(endpoint: &Endpoint, path: &str) -> Result<(), String> {
+    let mut stream = connect(endpoint, ANSWER_WITHIN)?;
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: */*\r\nconnection: close\r\n\r\n", endpoint.authority());
+    let sent = stream.write_all(request.as_bytes());
     sent.map_err(|error| format!("GET {path} could not be sent: {error}"))?;
     let mut head = Vec::new();
     let mut buffer = [0; 4096];
