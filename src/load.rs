@@ -3,7 +3,6 @@
 //! Each load thread runs its own event loop with its own users, connections and histograms; nothing is shared but
 //! counters for the progress line, and all is merged at the end.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scenario;
 use crate::scenario::template::Placeholder;
+use crate::server::Endpoint;
 
 pub mod clock;
 pub mod connection;
@@ -25,7 +25,6 @@ mod threads;
 mod user;
 
 use clock::Clock;
-use connection::Endpoint;
 use recorder::Recorder;
 use request::show_sleep;
 
@@ -43,15 +42,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// A server that listens on a port.
-    pub fn tcp(address: SocketAddr, workers: Option<u32>) -> Self {
-        Target {
-            endpoint: Endpoint::Tcp(address),
-            authority: address.to_string(),
-            host: address.ip().to_string(),
-            port: address.port().to_string(),
-            workers,
-        }
+    /// `authority` is what the `host` header says.
+    pub fn new(endpoint: Endpoint, authority: &str, workers: Option<u32>) -> Self {
+        let (host, port) = match &endpoint {
+            Endpoint::Tcp(address) => (address.ip().to_string(), address.port().to_string()),
+            Endpoint::Unix(_) => (authority.to_owned(), String::new()),
+        };
+        Target { endpoint, authority: authority.to_owned(), host, port, workers }
     }
 
     /// What fills a placeholder in every request alike; `None` for one that varies. `sleep` is given where it does not.
@@ -64,6 +61,7 @@ impl Target {
             Placeholder::Canary
             | Placeholder::User
             | Placeholder::Seq
+            | Placeholder::Socket
             | Placeholder::Random(..)
             | Placeholder::Data(_)
             | Placeholder::Identity(_) => None,

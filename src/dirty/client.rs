@@ -28,6 +28,7 @@ pub(super) struct Client {
     canaries: RefCell<Canaries>,
     requests: Cell<u64>,
     connections: Cell<u64>,
+    observations: RefCell<Vec<Observation>>,
 }
 
 /// A connection with its number in the check.
@@ -50,6 +51,7 @@ impl Client {
             canaries: RefCell::new(Canaries::new(seed)),
             requests: Cell::new(0),
             connections: Cell::new(0),
+            observations: RefCell::default(),
         }
     }
 
@@ -58,8 +60,9 @@ impl Client {
         self.canaries.borrow().scan(text).collect()
     }
 
-    /// Sends one request on `line`, which is opened if need be, and waits for its response.
-    pub async fn send(&self, line: &mut Line, role: Role, sleep: Option<Duration>) -> Observation {
+    /// Sends one request on `line`, which is opened if need be, and waits for its response. What is observed is kept here,
+    /// so that a check that is cut short loses nothing. Returns whether the answer can be judged.
+    pub async fn send(&self, line: &mut Line, role: Role, sleep: Option<Duration>) -> bool {
         let request = self.requests.get() + 1;
         self.requests.set(request);
         let canary = self.canaries.borrow_mut().make(request);
@@ -76,8 +79,16 @@ impl Client {
         let exchange = Exchange { intended, sent, first_byte, done, outcome };
         let worker = worker_of(&kept.head);
         let text = self.show(&bytes);
-        let seen = Seen { request, canary, role, line: text, connection: line.number, worker, sleep, exchange };
-        Observation { seen, reply: kept }
+        let tells = [&kept.head, &kept.body].iter().any(|text| !self.canaries_in(text).is_empty());
+        let seen = Seen { request, canary, role, line: text, connection: line.number, worker, sleep, exchange, tells };
+        let usable = seen.is_usable();
+        self.observations.borrow_mut().push(Observation { seen, reply: kept });
+        usable
+    }
+
+    /// Everything observed since the last call.
+    pub fn take_observations(&self) -> Vec<Observation> {
+        self.observations.take()
     }
 
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
@@ -140,6 +151,7 @@ impl Client {
                 Placeholder::Host
                 | Placeholder::Port
                 | Placeholder::Workers
+                | Placeholder::Socket
                 | Placeholder::Data(_)
                 | Placeholder::Identity(_) => return,
             };

@@ -128,6 +128,7 @@ impl<'a> User<'a> {
                     | Placeholder::Host
                     | Placeholder::Port
                     | Placeholder::Workers
+                    | Placeholder::Socket
                     | Placeholder::Data(_)
                     | Placeholder::Identity(_) => return,
                 };

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::Endpoint;
 use super::reply::{Malformed, Reply, Sink};
 use super::stream::Stream;
 use crate::exchange::Failure;
 use crate::load::clock::Clock;
+use crate::server::Endpoint;
 
 /// Room for most responses; grows up to the longest head.
 const BUFFER: usize = 8 * 1024;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::Endpoint;
+use crate::server::Endpoint;
 
 #[derive(Debug)]
 pub(super) enum Stream {
