@@ -19,6 +19,9 @@ mod deadline;
 mod lane;
 pub mod recorder;
 pub mod request;
+#[cfg(test)]
+mod tests;
+mod threads;
 mod user;
 
 use clock::Clock;
@@ -73,7 +76,10 @@ pub struct Results {
     /// The measured part, warm-up and drain left out; shorter than planned if it was cut short.
     pub duration: Duration,
     pub threads: u32,
+    /// Warm-up included, as for `retried`.
     pub connections_opened: u64,
+    /// Requests sent once more because the server had closed their connection while it was idle.
+    pub retried: u64,
     /// CPU time of each load thread over its whole life, and how long that was.
     pub cpu: Vec<Duration>,
     pub wall: Duration,
@@ -133,21 +139,10 @@ pub fn run(
     let scenario::Model::Closed { concurrency } = load.model;
     let clock = Clock::start();
     let threads = counters.len() as u32;
-    let lanes = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..threads)
-            .map(|index| {
-                let share = |n: u32| (u64::from(concurrency) * u64::from(n) / u64::from(threads)) as u32;
-                let plan = lane::Plan::new(load, target, clock, share(index)..share(index + 1), seed);
-                let counters = Arc::clone(counters);
-                std::thread::Builder::new()
-                    .name(format!("load-{index}"))
-                    .spawn_scoped(scope, move || lane::run(plan, cancel, counters, index as usize))
-            })
-            .collect::<Result<_, _>>()?;
-        let join = |lane: std::thread::ScopedJoinHandle<'_, std::io::Result<lane::Outcome>>| {
-            lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        lanes.into_iter().map(join).collect::<Result<Vec<_>, std::io::Error>>()
+    let share = |n: u32| (u64::from(concurrency) * u64::from(n) / u64::from(threads)) as u32;
+    let lanes = threads::run(threads, cancel, |index, stop| {
+        let plan = lane::Plan::new(load, target, clock, share(index)..share(index + 1), seed);
+        lane::run(plan, stop, Arc::clone(counters), index as usize)
     })?;
     Ok(merge(load, clock, lanes))
 }
@@ -155,14 +150,17 @@ pub fn run(
 fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
     let wall = clock.now();
     let mut recorder = Recorder::new(load.warmup, load.warmup + load.duration);
-    let mut results = (0, Vec::new(), Duration::ZERO);
     for lane in &lanes {
         recorder.merge(&lane.recorder);
-        results.0 += lane.connections_opened;
-        results.1.push(lane.cpu);
-        results.2 = results.2.max(lane.ended);
     }
-    let (connections_opened, cpu, ended) = results;
-    let duration = ended.saturating_sub(load.warmup).min(load.duration);
-    Results { recorder, duration, threads: lanes.len() as u32, connections_opened, cpu, wall }
+    let ended = lanes.iter().map(|lane| lane.ended).max().unwrap_or_default();
+    Results {
+        recorder,
+        duration: ended.saturating_sub(load.warmup).min(load.duration),
+        threads: lanes.len() as u32,
+        connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
+        retried: lanes.iter().map(|lane| lane.retried).sum(),
+        cpu: lanes.iter().map(|lane| lane.cpu).collect(),
+        wall,
+    }
 }

@@ -152,6 +152,9 @@ pub struct Generator {
     pub cpu_max: f64,
     pub cpu_s: f64,
     pub connections_opened: u64,
+    /// Requests sent once more because the server had closed their connection while it was idle.
+    #[serde(default)]
+    pub retries: u64,
 }
 
 /// What happened in one second of the measured part, answers to requests of the warm-up included.

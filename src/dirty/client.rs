@@ -8,7 +8,7 @@ use crate::dirty::observation::{Observation, Role, Seen};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::Target;
 use crate::load::clock::Clock;
-use crate::load::connection::http1::Connection;
+use crate::load::connection::http1::{Answer, Broken, Connection};
 use crate::load::connection::reply::Kept;
 use crate::load::request::{Prepared, show_sleep};
 use crate::scenario;
@@ -73,7 +73,7 @@ impl Client {
         let work = self.converse(line, &bytes, &mut sent, &mut kept);
         let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
         let (outcome, first_byte, done) = match came {
-            Ok((status, first_byte, done)) => (Outcome::Answered(status), Some(first_byte), done),
+            Ok(answer) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
             Err(failure) => (Outcome::Failed(failure), None, self.clock.now()),
         };
         let exchange = Exchange { intended, sent, first_byte, done, outcome };
@@ -91,34 +91,48 @@ impl Client {
         self.observations.take()
     }
 
-    /// One request and its response on an open connection; a connection that the server closed meanwhile is replaced.
+    /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
+    /// come, as it may be after a pause, the request is sent once more on a new one.
     async fn converse(
         &self,
         line: &mut Line,
         bytes: &[u8],
         sent: &mut Option<Duration>,
         kept: &mut Kept,
-    ) -> Result<(u16, Duration, Duration), Failure> {
-        loop {
-            let reused = line.open.is_some();
-            let mut connection = match line.open.take() {
-                Some(connection) => connection,
-                None => {
-                    self.connections.set(self.connections.get() + 1);
-                    line.number = self.connections.get();
-                    Connection::open(&self.target.endpoint).await.map_err(|_| Failure::Connect)?
-                }
-            };
-            *sent = Some(self.clock.now());
-            match connection.exchange(bytes, self.request.head_only, self.clock, kept).await {
-                Ok(answer) => {
-                    line.open = (!answer.close).then_some(connection);
-                    return Ok((answer.status, answer.first_byte, answer.done));
-                }
-                Err(_) if reused && kept.head.is_empty() => {}
-                Err(broken) => return Err(broken.failure()),
+    ) -> Result<Answer, Failure> {
+        let reused = line.open.is_some();
+        match self.attempt(line, bytes, sent, kept).await {
+            Err(Broken::Closed { untouched: true }) if reused => {
+                let again = self.attempt(line, bytes, sent, kept).await;
+                again.map_err(|broken| match broken {
+                    // The request had been sent, on a connection that was closed.
+                    Broken::Refused => Failure::Closed,
+                    Broken::Closed { .. } | Broken::Malformed(_) => broken.failure(),
+                })
             }
+            first => first.map_err(|broken| broken.failure()),
         }
+    }
+
+    async fn attempt(
+        &self,
+        line: &mut Line,
+        bytes: &[u8],
+        sent: &mut Option<Duration>,
+        kept: &mut Kept,
+    ) -> Result<Answer, Broken> {
+        let mut connection = match line.open.take() {
+            Some(connection) => connection,
+            None => {
+                self.connections.set(self.connections.get() + 1);
+                line.number = self.connections.get();
+                Connection::open(&self.target.endpoint).await.map_err(|_| Broken::Refused)?
+            }
+        };
+        *sent = Some(self.clock.now());
+        let answer = connection.exchange(bytes, self.request.head_only, self.clock, kept).await?;
+        line.open = (!answer.close).then_some(connection);
+        Ok(answer)
     }
 
     fn fill(&self, request: u64, canary: &str, sleep: Option<Duration>) -> Vec<u8> {
@@ -158,4 +172,78 @@ fn worker_of(head: &[u8]) -> Option<String> {
         .split(|byte| *byte == b'\n')
         .find(|line| line.get(..WORKER_HEADER.len()).is_some_and(|name| name.eq_ignore_ascii_case(WORKER_HEADER)))?;
     Some(String::from_utf8_lossy(line[WORKER_HEADER.len()..].trim_ascii()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::scenario::{Budget, Dirty, Expect, Request, Template};
+
+    const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+    fn client(address: SocketAddr, path: &str) -> Client {
+        let path = Template::parse(path).unwrap();
+        let plan = Dirty {
+            request: Request { method: "GET".to_owned(), path, headers: Vec::new(), body: None },
+            sleep: None,
+            expect: Expect::Clean,
+            budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
+            timeout: Duration::from_secs(5),
+        };
+        Client::new(&plan, &Target::tcp(address, Some(4)), 1, Clock::start())
+    }
+
+    /// What comes of three requests on one line to a server that, on each connection in turn, gives these answers and
+    /// then closes.
+    async fn outcomes(connections: &[&[&str]]) -> Vec<Outcome> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = client(listener.local_addr().unwrap(), "/?q={canary}");
+        let server = async {
+            for answers in connections {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                for answer in *answers {
+                    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+            // Nobody listens from here on.
+            drop(listener);
+        };
+        let asking = async {
+            let mut line = Line::default();
+            let mut outcomes = Vec::new();
+            for _ in 0..3 {
+                outcomes.push(client.send(&mut line, Role::Probe, None).await.seen.exchange.outcome);
+            }
+            outcomes
+        };
+        tokio::join!(server, asking).1
+    }
+
+    #[tokio::test]
+    async fn garbage_on_a_reused_connection_is_not_glossed_over_by_asking_again() {
+        let protocol = Outcome::Failed(Failure::Protocol);
+        let came = outcomes(&[&[OK, "garbage\r\n\r\n"], &[OK]]).await;
+        assert_eq!(came, [Outcome::Answered(200), protocol, Outcome::Answered(200)]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_meanwhile_is_replaced_once() {
+        let closed = Outcome::Failed(Failure::Closed);
+        let answered = Outcome::Answered(200);
+        assert_eq!(outcomes(&[&[OK], &[OK], &[OK]]).await, [answered; 3]);
+        assert_eq!(outcomes(&[&[OK], &[], &[OK]]).await, [answered, closed, answered]);
+        assert_eq!(outcomes(&[&[OK, OK]]).await, [answered, answered, closed], "nobody to ask again is no refusal");
+    }
+
+    #[tokio::test]
+    async fn the_number_of_workers_is_filled_in() {
+        let bytes = client(([127, 0, 0, 1], 80).into(), "/{workers}/{port}?q={canary}").fill(1, "c", None);
+        assert!(bytes.starts_with(b"GET /4/80?q=c HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&bytes));
+    }
 }

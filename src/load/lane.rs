@@ -56,6 +56,7 @@ impl Plan {
 pub(super) struct Outcome {
     pub recorder: Recorder,
     pub connections_opened: u64,
+    pub retried: u64,
     pub cpu: Duration,
     /// When it stopped starting requests.
     pub ended: Duration,
@@ -68,6 +69,7 @@ pub(super) struct Lane {
     /// Per user: when its unanswered request was due and when it was sent.
     in_flight: RefCell<Vec<Option<InFlight>>>,
     pub connections_opened: Cell<u64>,
+    pub retried: Cell<u64>,
     counters: Arc<[Counters]>,
     index: usize,
 }
@@ -113,9 +115,7 @@ impl Lane {
             }
             Ended::Failed(_) | Ended::Unanswered => Counters::count(&self.counters[self.index].failed),
         }
-        let mut recorder = self.recorder.borrow_mut();
-        recorder.bytes += bytes;
-        recorder.record(exchange);
+        self.recorder.borrow_mut().record(exchange, bytes);
     }
 
     /// Counts what nobody waits for any longer.
@@ -123,7 +123,8 @@ impl Lane {
         let mut recorder = self.recorder.borrow_mut();
         for in_flight in self.in_flight.borrow_mut().iter_mut().filter_map(Option::take) {
             let InFlight { intended, sent } = in_flight;
-            recorder.record(&Exchange { intended, sent, first_byte: None, done: now, outcome: Ended::Unanswered });
+            let outcome = Ended::Unanswered;
+            recorder.record(&Exchange { intended, sent, first_byte: None, done: now, outcome }, 0);
         }
     }
 }
@@ -140,6 +141,7 @@ pub(super) fn run(
         recorder: RefCell::new(Recorder::new(plan.begin, plan.end)),
         in_flight: RefCell::new(vec![None; plan.users.len()]),
         connections_opened: Cell::new(0),
+        retried: Cell::new(0),
         counters,
         index,
         plan,
@@ -149,6 +151,7 @@ pub(super) fn run(
     Ok(Outcome {
         recorder: lane.recorder.borrow().clone(),
         connections_opened: lane.connections_opened.get(),
+        retried: lane.retried.get(),
         cpu: thread_cpu_time(),
         ended: ended.min(lane.plan.end),
     })

@@ -30,6 +30,7 @@ pub struct Recorder {
     pub unanswered: u64,
     /// Responses by status code; the index is the code.
     pub status: Vec<u64>,
+    /// Read for the responses that count.
     pub bytes: u64,
     pub rows: Vec<Row>,
 }
@@ -51,13 +52,14 @@ impl Recorder {
         }
     }
 
-    /// Takes one exchange. One that was due in the warm-up counts for nothing but the second, and so the throughput, that
+    /// Takes one exchange, for which `bytes` were read. One that was due in the warm-up counts for nothing but the second, and so the throughput, that
     /// its answer arrived in.
-    pub fn record(&mut self, exchange: &Exchange) {
+    pub fn record(&mut self, exchange: &Exchange, bytes: u64) {
         self.note_second(exchange);
         if exchange.intended < self.begin {
             return;
         }
+        self.bytes += bytes;
         let (latency, service_time) = (exchange.latency(), exchange.service_time());
         match exchange.outcome {
             Outcome::Answered(status) => {
@@ -165,13 +167,14 @@ mod tests {
     #[test]
     fn every_started_request_is_in_exactly_one_count() {
         let mut recorder = Recorder::new(at(1000), at(3000));
-        recorder.record(&exchange(1000, 1100, Outcome::Answered(200)));
-        recorder.record(&exchange(1100, 2200, Outcome::Answered(503)));
-        recorder.record(&exchange(1100, 2500, Outcome::Failed(Failure::Timeout)));
-        recorder.record(&exchange(2900, 3400, Outcome::Unanswered));
+        recorder.record(&exchange(1000, 1100, Outcome::Answered(200)), 10);
+        recorder.record(&exchange(1100, 2200, Outcome::Answered(503)), 10);
+        recorder.record(&exchange(1100, 2500, Outcome::Failed(Failure::Timeout)), 10);
+        recorder.record(&exchange(2900, 3400, Outcome::Unanswered), 10);
         assert_eq!((recorder.started(), recorder.completed, recorder.failed(), recorder.unanswered), (4, 2, 1, 1));
         assert_eq!((recorder.latency.len(), recorder.latency.answered_len()), (4, 2));
         assert_eq!((recorder.status[200], recorder.status[503], recorder.good_in_time()), (1, 1, 1));
+        assert_eq!(recorder.bytes, 40);
         let rows: Vec<_> = recorder.rows.iter().map(|row| (row.started, row.completed, row.failed)).collect();
         assert_eq!(rows, [(3, 1, 0), (1, 1, 1)]);
     }
@@ -179,18 +182,18 @@ mod tests {
     #[test]
     fn the_warm_up_counts_for_nothing_but_the_throughput_it_arrived_in() {
         let mut recorder = Recorder::new(at(1000), at(3000));
-        recorder.record(&exchange(500, 900, Outcome::Answered(200)));
-        recorder.record(&exchange(950, 1050, Outcome::Answered(200)));
-        assert_eq!((recorder.started(), recorder.good_in_time(), recorder.latency.len()), (0, 1, 0));
+        recorder.record(&exchange(500, 900, Outcome::Answered(200)), 10);
+        recorder.record(&exchange(950, 1050, Outcome::Answered(200)), 10);
+        assert_eq!((recorder.started(), recorder.good_in_time(), recorder.latency.len(), recorder.bytes), (0, 1, 0, 0));
     }
 
     #[test]
     fn merging_adds_everything_up() {
         let mut one = Recorder::new(at(0), at(3000));
         let mut two = one.clone();
-        one.record(&exchange(0, 100, Outcome::Answered(200)));
-        two.record(&exchange(2000, 2100, Outcome::Answered(200)));
-        two.record(&exchange(0, 100, Outcome::Failed(Failure::Closed)));
+        one.record(&exchange(0, 100, Outcome::Answered(200)), 10);
+        two.record(&exchange(2000, 2100, Outcome::Answered(200)), 10);
+        two.record(&exchange(0, 100, Outcome::Failed(Failure::Closed)), 10);
         one.merge(&two);
         assert_eq!((one.started(), one.rows.len(), one.rows[0].started, one.rows[2].completed), (3, 3, 2, 1));
     }

@@ -12,6 +12,8 @@ pub struct Prepared {
     constant: Option<Vec<u8>>,
     /// It is a HEAD: its response has no body.
     pub head_only: bool,
+    /// Sending it twice asks for no more than sending it once (RFC 9110, section 9.2.2).
+    pub idempotent: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -45,8 +47,13 @@ impl Prepared {
             body.template(template);
             body.parts
         });
-        let mut prepared =
-            Prepared { head: head.parts, body, constant: None, head_only: request.method.eq_ignore_ascii_case("HEAD") };
+        let method = request.method.as_str();
+        if body.is_none() && matches!(method, "POST" | "PUT" | "PATCH") {
+            // Methods for which servers expect a body: some answer 411 to silence about its length.
+            head.text("content-length: 0\r\n");
+        }
+        let idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE");
+        let mut prepared = Prepared { head: head.parts, body, constant: None, head_only: method == "HEAD", idempotent };
         if prepared.head.iter().chain(prepared.body.iter().flatten()).all(|part| matches!(part, Part::Bytes(_))) {
             let mut bytes = Vec::new();
             prepared.write(&mut bytes, &mut |_, _| {});
@@ -149,6 +156,16 @@ mod tests {
         let mut out = Vec::new();
         prepared.write(&mut out, &mut |_, out| out.extend_from_slice(b"12345678901"));
         assert!(out.ends_with(b"content-length: 11\r\n\r\n12345678901"));
+    }
+
+    #[test]
+    fn a_method_that_expects_a_body_says_that_there_is_none() {
+        for (method, says) in [("POST", true), ("PUT", true), ("PATCH", true), ("GET", false), ("DELETE", false)] {
+            let request = scenario::Request { method: method.to_owned(), ..request(text("/"), None) };
+            let prepared = Prepared::new(&request, "h", &|_| None);
+            let sent = String::from_utf8(prepared.constant().unwrap().to_vec()).unwrap();
+            assert_eq!(sent.ends_with("content-length: 0\r\n\r\n"), says, "{sent}");
+        }
     }
 
     #[test]

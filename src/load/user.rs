@@ -16,6 +16,10 @@ use crate::scenario::template::Placeholder;
 /// once would only heat the machine.
 const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 
+/// A reused connection that ends sooner than this after a request was sent on it had been closed before. One that ends
+/// later took the request with it: the server saw it, and failed.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
 /// The loop of the closed model. It ends when the load does.
 pub(super) async fn closed(lane: Rc<Lane>, number: u32) {
     let plan = &lane.plan;
@@ -66,15 +70,23 @@ impl<'a> User<'a> {
     async fn ask(&mut self, intended: Duration) -> Result<Answer, Failure> {
         self.fill();
         let reused = self.connection.is_some();
-        match self.send(intended).await {
-            Err(Broken::Closed { untouched: true }) if reused && self.connection.is_none() => self.resend().await,
-            other => other.map_err(|broken| broken.failure()),
+        let broken = match self.send(intended).await {
+            Ok(answer) => return Ok(answer),
+            Err(broken) => broken,
+        };
+        let plan = &self.lane.plan;
+        let now = plan.clock.now();
+        let untouched = matches!(broken, Broken::Closed { untouched: true });
+        let closed_while_idle = reused && untouched && now.saturating_sub(intended) < AT_ONCE;
+        if !(closed_while_idle && plan.request.idempotent) {
+            return Err(broken.failure());
         }
-    }
-
-    async fn resend(&mut self) -> Result<Answer, Failure> {
-        let now = self.lane.plan.clock.now();
-        self.send(now).await.map_err(|broken| broken.failure())
+        self.lane.retried.set(self.lane.retried.get() + 1);
+        self.send(now).await.map_err(|broken| match broken {
+            // The request had been sent, on a connection that was closed.
+            Broken::Refused => Failure::Closed,
+            Broken::Closed { .. } | Broken::Malformed(_) => broken.failure(),
+        })
     }
 
     /// `now` is a reading of the clock just taken, so that a reused connection needs no other.
@@ -84,8 +96,8 @@ impl<'a> User<'a> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                self.lane.connections_opened.set(self.lane.connections_opened.get() + 1);
                 let connection = Connection::open(&plan.target.endpoint).await.map_err(|_| Broken::Refused)?;
+                self.lane.connections_opened.set(self.lane.connections_opened.get() + 1);
                 sent = plan.clock.now();
                 connection
             }

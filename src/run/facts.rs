@@ -196,6 +196,7 @@ fn generator(results: &Results) -> record::Generator {
         cpu_max: busiest.as_secs_f64() / results.wall.as_secs_f64().max(1e-9),
         cpu_s: results.cpu.iter().sum::<Duration>().as_secs_f64(),
         connections_opened: results.connections_opened,
+        retries: results.retried,
     }
 }
 

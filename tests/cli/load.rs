@@ -147,3 +147,24 @@ fn warm_up_is_left_out() {
     let (without, with) = (counted("0ms"), counted("1s"));
     assert!(with < without * 3 / 2, "{with} {without}");
 }
+
+#[test]
+fn the_number_of_workers_is_filled_into_requests() {
+    let outcome = Runner::with(
+        r#"
+        [server]
+        mode = "async"
+        [load]
+        path = "/async_sleep/?sleep=0.{workers}"
+        concurrency = 2
+        duration = "500ms"
+        [assert]
+        that = ["errors.count == 0", "latency.min >= 100ms"]
+        "#,
+    )
+    .run()
+    .exit(0);
+    let record = outcome.record("scenario");
+    assert_eq!(load(&record)["generator"]["retries"], 0);
+    assert_eq!(load(&record)["generator"]["connections_opened"], 2);
+}

@@ -1,0 +1,150 @@
+//! Loads on servers that misbehave in one way each.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use super::*;
+use crate::exchange::Failure;
+use crate::scenario::template::Piece;
+use crate::scenario::{Load, Model, Request, Template};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/// A server that hands its listener to `serve`, on a thread that ends with the listener's last connection.
+fn server(serve: impl FnOnce(TcpListener) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || serve(listener));
+    address
+}
+
+/// Reads a request; `false` if the client has gone.
+fn hear(stream: &mut TcpStream) -> bool {
+    stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0)
+}
+
+fn get() -> Request {
+    Request { method: "GET".to_owned(), path: Template::literal("/"), headers: Vec::new(), body: None }
+}
+
+/// One user for 200 ms after a warm-up.
+fn drive(address: SocketAddr, request: Request, warmup: Duration) -> Results {
+    let load = Load {
+        request,
+        sleep: None,
+        model: Model::Closed { concurrency: 1 },
+        duration: Duration::from_millis(200),
+        warmup,
+        timeout: Duration::from_secs(5),
+        drain: Duration::from_secs(1),
+        threads: None,
+    };
+    let counters: Arc<[Counters]> = Arc::new([Counters::default()]);
+    run(&load, &Target::tcp(address, None), 1, &CancellationToken::new(), &counters).unwrap()
+}
+
+fn failures(results: &Results, failure: Failure) -> u64 {
+    results.recorder.failures[failure as usize]
+}
+
+/// Answers one request on each connection, then closes it without having said so.
+fn closes_idle_connections(listener: TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        if hear(&mut stream) {
+            stream.write_all(OK).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
+    let results = drive(server(closes_idle_connections), get(), Duration::ZERO);
+    let failed = results.recorder.failed();
+    // On a busy machine a few closes are seen too late to be told from those of a server that fails.
+    assert!(failed * 10 <= results.retried && results.recorder.completed > 1, "{failed} {}", results.retried);
+    assert!(results.retried > 0 && results.retried < results.connections_opened);
+}
+
+#[test]
+fn what_may_not_be_asked_twice_is_not_sent_again() {
+    let request = Request { method: "POST".to_owned(), ..get() };
+    let results = drive(server(closes_idle_connections), request, Duration::ZERO);
+    assert_eq!(results.retried, 0);
+    assert!(failures(&results, Failure::Closed) > 0);
+}
+
+#[test]
+fn a_server_that_takes_a_request_and_closes_has_failed() {
+    let results = drive(
+        server(|listener| {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                if hear(&mut stream) {
+                    stream.write_all(OK).unwrap();
+                }
+                if hear(&mut stream) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }),
+        get(),
+        Duration::ZERO,
+    );
+    assert_eq!(results.retried, 0);
+    assert!(failures(&results, Failure::Closed) > 0 && results.recorder.completed > 0);
+}
+
+#[test]
+fn a_server_that_goes_away_after_an_answer_has_closed_and_only_then_refuses() {
+    let results = drive(
+        server(|listener| {
+            let (mut stream, _) = listener.accept().unwrap();
+            drop(listener);
+            assert!(hear(&mut stream));
+            stream.write_all(OK).unwrap();
+        }),
+        get(),
+        Duration::ZERO,
+    );
+    assert_eq!((results.recorder.completed, failures(&results, Failure::Closed)), (1, 1));
+    assert!(failures(&results, Failure::Connect) > 0);
+    assert_eq!(results.connections_opened, 1, "one that is refused was not opened");
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_large_request_is_an_answer() {
+    let body = Template { pieces: vec![Piece::Text("x".repeat(8 << 20))] };
+    let request = Request { method: "POST".to_owned(), body: Some(body), ..get() };
+    let results = drive(
+        server(|listener| {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                if hear(&mut stream) {
+                    stream.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n").unwrap();
+                }
+            }
+        }),
+        request,
+        Duration::ZERO,
+    );
+    assert!(results.recorder.status[413] > 0);
+    assert_eq!(results.recorder.failed(), 0, "{:?}", results.recorder.failures);
+}
+
+#[test]
+fn the_bytes_are_those_of_the_measured_requests() {
+    let results = drive(server(closes_idle_connections), get(), Duration::from_millis(100));
+    assert_eq!(results.recorder.bytes, results.recorder.completed * OK.len() as u64);
+}
+
+#[test]
+fn what_is_the_same_in_every_request_is_filled_in_once() {
+    let target = Target::tcp("[::1]:8000".parse().unwrap(), Some(4));
+    let fixed = |placeholder| target.fixed(&placeholder, Some(Duration::from_millis(100)));
+    assert_eq!(fixed(Placeholder::Workers).as_deref(), Some("4"));
+    assert_eq!((fixed(Placeholder::Host).as_deref(), fixed(Placeholder::Port).as_deref()), (Some("::1"), Some("8000")));
+    assert_eq!(fixed(Placeholder::Sleep).as_deref(), Some("0.1"));
+    assert_eq!((fixed(Placeholder::Canary), fixed(Placeholder::Seq)), (None, None));
+}
