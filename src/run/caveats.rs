@@ -1,7 +1,6 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::record::{Caveat, Load, Micros, Trial};
-use crate::scenario::Variant;
 use crate::units::{show_count, show_percentage, show_rate};
 
 /// A load thread that is busier than this may itself be the limit.
@@ -12,7 +11,7 @@ const SAMPLES_BEYOND: f64 = 10.0;
 const LITTLE: f64 = 0.1;
 
 /// The caveats of a variant, each once, from whichever trial shows it first.
-pub(super) fn of(_variant: &Variant, trials: &[Trial]) -> Vec<Caveat> {
+pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
     let rules: [fn(&Load) -> Option<Caveat>; 5] = [busy_generator, few_samples, error_statuses, never_answered, little];
     for rule in rules {

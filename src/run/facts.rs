@@ -13,7 +13,7 @@ use crate::record::{self, Quantiles};
 use crate::scenario::{self, Expect, Mode, Model};
 use crate::server::{self, Life};
 use crate::stats::upper_bound_95;
-use crate::units::{show_count, show_duration};
+use crate::units::{counted, show_duration};
 
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
 const TOO_FEW: u64 = 29;
@@ -25,12 +25,14 @@ const TELLING: u64 = 10;
 pub(super) fn describe_server(server: &scenario::Server) -> String {
     match server {
         scenario::Server::Builtin(builtin) => {
-            let plural = if builtin.workers == 1 { "" } else { "s" };
+            let workers = counted(builtin.workers.into(), "worker");
             let threads = match builtin.mode {
-                Mode::Threaded { threads } | Mode::AsyncPool { threads } => format!(" with {threads} threads each"),
+                Mode::Threaded { threads } | Mode::AsyncPool { threads } => {
+                    format!(" with {} each", counted(threads.into(), "thread"))
+                }
                 Mode::Sync | Mode::Async | Mode::AsyncBlocking => String::new(),
             };
-            format!("built-in {}, {} worker{plural}{threads}", builtin.mode.name(), builtin.workers)
+            format!("built-in {}, {workers}{threads}", builtin.mode.name())
         }
         scenario::Server::Command(command) => {
             let words: Vec<String> = command.command.iter().map(ToString::to_string).collect();
@@ -45,9 +47,9 @@ pub(super) fn describe_load(plan: &scenario::Load) -> String {
     let Model::Closed { concurrency } = plan.model;
     let warmup =
         if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
-    let users = show_count(u64::from(concurrency));
+    let users = counted(concurrency.into(), "user");
     let request = describe_request(&plan.request, plan.sleep);
-    format!("{request}, {users} users for {}{warmup}", show_duration(plan.duration))
+    format!("{request}, {users} for {}{warmup}", show_duration(plan.duration))
 }
 
 /// Method and path; the sleep is filled in where it is the same for every request.
@@ -60,7 +62,7 @@ fn describe_request(request: &scenario::Request, sleep: Option<Duration>) -> Str
 /// The dirty check in words.
 pub(super) fn describe_dirty(plan: &scenario::Dirty) -> String {
     let budget = plan.budget;
-    let target = format!("{} exposures or {}", show_count(budget.exposures), show_duration(budget.time));
+    let target = format!("{} or {}", counted(budget.exposures, "exposure"), show_duration(budget.time));
     format!("{}, up to {target}", describe_request(&plan.request, None))
 }
 
@@ -253,16 +255,17 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     }
     if findings.interrupted {
         let after = crate::units::show_time(findings.duration.as_secs_f64());
-        return Some(format!("cut short after {after}, with {} exposures", show_count(tally.exposures)));
+        return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
     }
     let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
     if !serial && overlapping * 10 < requests {
-        return Some(format!("too little overlap: {overlapping} of {requests} requests overlapped another"));
+        let requests = counted(requests, "request");
+        return Some(format!("too little overlap: {overlapping} of {requests} overlapped another"));
     }
     if tally.exposures < TOO_FEW {
         return Some(format!(
-            "only {} exposures, which bounds next to nothing: give the check more time",
-            tally.exposures
+            "only {}, which bounds next to nothing: give the check more time",
+            counted(tally.exposures, "exposure")
         ));
     }
     None

@@ -50,17 +50,22 @@ pub(super) fn run(command: &str, cwd: &Path, env: &[(String, String)], log: &Fil
     Ok(())
 }
 
-/// The command, and the names and contents of the files directly in the folder, hidden ones left out.
+/// The command, the names and contents of the files directly in the folder, and the names of what is hidden there: a
+/// `.venv` that was removed has to be made again, but what is in it is the set-up's own.
 fn fingerprint(command: &str, cwd: &Path) -> String {
-    let mut files: Vec<_> = fs::read_dir(cwd).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| {
-        path.is_file() && !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-    });
-    files.sort();
+    let mut entries: Vec<_> = fs::read_dir(cwd).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
     let mut hasher = DefaultHasher::new();
     command.hash(&mut hasher);
-    for path in files {
-        path.file_name().hash(&mut hasher);
+    for path in entries {
+        let Some(name) = path.file_name().filter(|name| *name != STAMP) else { continue };
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        if hidden || path.is_file() {
+            name.hash(&mut hasher);
+        }
+        if hidden || !path.is_file() {
+            continue;
+        }
         match fs::metadata(&path).map(|metadata| metadata.len()) {
             Ok(length) if length > LARGE => length.hash(&mut hasher),
             _ => fs::read(&path).unwrap_or_default().hash(&mut hasher),
@@ -87,6 +92,11 @@ mod tests {
         assert_eq!(runs(), 2);
         setup("printf x >> .count; true").unwrap();
         assert_eq!(runs(), 3);
+        fs::create_dir(folder.path().join(".venv")).unwrap();
+        setup("printf x >> .count; true").unwrap();
+        fs::remove_dir(folder.path().join(".venv")).unwrap();
+        setup("printf x >> .count; true").unwrap();
+        assert_eq!(runs(), 5, "what it had made is gone");
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl Loading<'_> {
             let problem = Problem::new("two ways to name the process").at(&pid.span, "this is one");
             self.problems.add(problem.also(&file.span, "this is another").help("keep `pid` or `pid_file`"));
         }
-        let number = self.whole("pid", &written.pid, 1, MOST_PID).and_then(|pid| u32::try_from(pid).ok());
+        let number = self.whole("pid", &written.pid, 1, MOST_PID);
         let file = written.pid_file.as_ref().map(|file| Pid::File(self.folder.join(&file.value)));
         let url = written.url.as_ref()?;
         match parse_url(&url.value) {
