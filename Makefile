@@ -3,18 +3,32 @@
 CARGO   ?= cargo
 RUNNER  := target/release/runner
 SCENARIO ?= scenarios/sync_sleep.toml
+PORT     ?= 8000
+APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit docs sample clean
+.PHONY: help build run test check format clippy unit docs sample clean run.gunicorn run.uvicorn docs.wrk
 
 help: ## list the targets
-	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 build: ## build the release program, target/release/runner
 	$(CARGO) build --release --locked
 
 run: build ## build, run SCENARIO (scenarios/sync_sleep.toml), leave a report under reports/
 	$(RUNNER) $(SCENARIO)
+
+run.gunicorn: ## only the example app, under gunicorn (one sync worker), on 127.0.0.1:8000 (PORT=...)
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	cd $(APP) && exec .venv/bin/gunicorn --workers 1 --bind 127.0.0.1:$(PORT) app:wsgi
+
+run.uvicorn: ## only the example app, under uvicorn, on 127.0.0.1:8000 (PORT=...)
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	cd $(APP) && exec .venv/bin/uvicorn --workers 1 --host 127.0.0.1 --port $(PORT) app:asgi
+
+docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	scripts/compare-with-wrk
 
 test: check ## everything that CI runs: format, lints, all tests
 

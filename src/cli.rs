@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Parser as _;
 
 use crate::record::Status;
-use crate::server::worker;
+use crate::server::{keeper, worker};
 
 mod arguments;
 mod check;
@@ -64,8 +64,10 @@ impl From<Status> for Exit {
 /// The program.
 pub fn main() -> ExitCode {
     let began = Instant::now();
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == worker::ARGUMENT) {
-        return worker::main();
+    match std::env::args_os().nth(1) {
+        Some(argument) if argument == worker::ARGUMENT => return worker::main(),
+        Some(argument) if argument == keeper::ARGUMENT => return keeper::main(),
+        _ => {}
     }
     let arguments = Arguments::parse();
     arguments.color.apply();

@@ -44,10 +44,19 @@ pub struct Progress {
 }
 
 /// What is known of the server under test.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Premises {
     /// How many workers serve, where that is known.
     pub workers: Option<u32>,
+    /// How many requests a worker handles at once, where that is known and bounded.
+    pub in_flight: Option<u32>,
+}
+
+impl Premises {
+    /// Requests of one worker cannot overlap.
+    pub fn one_at_a_time(self) -> bool {
+        self.in_flight == Some(1)
+    }
 }
 
 /// Runs a dirty check to its end or until `cancel`; blocks meanwhile. `Err` only if the machine refuses.
@@ -61,40 +70,60 @@ pub fn check(
 ) -> std::io::Result<Findings> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = Clock::start();
-    let mut findings = Findings::default();
-    let finished = runtime.block_on(cancel.run_until_cancelled(async {
-        let client = Client::new(plan, target, seed, clock);
-        story(plan, &client, premises, &mut findings, progress).await;
-    }));
-    findings.interrupted = finished.is_none();
-    findings.duration = clock.now();
-    Ok(findings)
+    let client = Client::new(plan, target, seed, clock);
+    let mut check = Check { plan, client, premises, findings: Findings::default(), under_way: None };
+    let finished = runtime.block_on(cancel.run_until_cancelled(check.story(progress)));
+    let interrupted = finished.is_none();
+    if interrupted {
+        // What had been answered until then counts.
+        check.conclude_part();
+    }
+    Ok(Findings { interrupted, duration: clock.now(), ..check.findings })
 }
 
-/// The whole check in order: control, then rounds of each trigger in turn.
-async fn story(
-    plan: &scenario::Dirty,
-    client: &Client,
+/// A check under way.
+struct Check<'a> {
+    plan: &'a scenario::Dirty,
+    client: Client,
     premises: Premises,
-    findings: &mut Findings,
-    progress: &Progress,
-) {
-    let alone = control::run(client, plan).await;
-    findings.control = Control::of(&alone);
-    findings.tally.add_control(&alone, client);
-    if !findings.control.problems.is_empty() {
-        return;
-    }
-    let triggers = triggers::all();
-    'rounds: loop {
-        for trigger in &triggers {
-            if is_over(&findings.tally, plan, client.clock.now()) {
-                break 'rounds;
+    findings: Findings,
+    /// The trigger whose round is not over yet; the control run if none.
+    under_way: Option<&'static str>,
+}
+
+impl Check<'_> {
+    /// The whole check in order: control, then rounds of each trigger in turn.
+    async fn story(&mut self, progress: &Progress) {
+        control::run(&self.client, self.plan).await;
+        self.conclude_part();
+        if !self.findings.control.problems.is_empty() {
+            return;
+        }
+        let triggers = triggers::all();
+        'rounds: loop {
+            for trigger in &triggers {
+                if is_over(&self.findings.tally, self.plan, self.client.clock.now()) {
+                    break 'rounds;
+                }
+                self.under_way = Some(trigger.name());
+                trigger.round(&self.client, self.plan, self.premises).await;
+                self.conclude_part();
+                progress.exposures.store(self.findings.tally.exposures, Ordering::Relaxed);
+                progress.leaks.store(self.findings.tally.leaks, Ordering::Relaxed);
             }
-            let round = trigger.round(client, plan, premises).await;
-            findings.tally.add_round(trigger.name(), &round, premises, client);
-            progress.exposures.store(findings.tally.exposures, Ordering::Relaxed);
-            progress.leaks.store(findings.tally.leaks, Ordering::Relaxed);
+        }
+    }
+
+    /// Judges and counts what has been observed since the last part.
+    fn conclude_part(&mut self) {
+        let observations = self.client.take_observations();
+        let tally = &mut self.findings.tally;
+        match self.under_way {
+            Some(trigger) => tally.add_round(trigger, &observations, self.premises, &self.client),
+            None => {
+                self.findings.control = Control::of(&observations);
+                tally.add_control(&observations, self.premises, &self.client);
+            }
         }
     }
 }

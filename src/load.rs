@@ -3,7 +3,6 @@
 //! Each load thread runs its own event loop with its own users, connections and histograms; nothing is shared but
 //! counters for the progress line, and all is merged at the end.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +10,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::scenario;
+use crate::scenario::template::Placeholder;
+use crate::server::Endpoint;
 
 pub mod clock;
 pub mod connection;
@@ -22,13 +23,47 @@ mod user;
 
 use clock::Clock;
 use recorder::Recorder;
+use request::show_sleep;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub struct Target {
-    pub address: SocketAddr,
+    pub endpoint: Endpoint,
     /// For the `host` header.
+    pub authority: String,
+    /// What fills `{host}` and `{port}`.
     pub host: String,
+    pub port: String,
+    /// What fills `{workers}`, where it is known.
+    pub workers: Option<u32>,
+}
+
+impl Target {
+    /// `authority` is what the `host` header says.
+    pub fn new(endpoint: Endpoint, authority: &str, workers: Option<u32>) -> Self {
+        let (host, port) = match &endpoint {
+            Endpoint::Tcp(address) => (address.ip().to_string(), address.port().to_string()),
+            Endpoint::Unix(_) => (authority.to_owned(), String::new()),
+        };
+        Target { endpoint, authority: authority.to_owned(), host, port, workers }
+    }
+
+    /// What fills a placeholder in every request alike; `None` for one that varies. `sleep` is given where it does not.
+    pub fn fixed(&self, placeholder: &Placeholder, sleep: Option<Duration>) -> Option<String> {
+        match placeholder {
+            Placeholder::Sleep => sleep.map(show_sleep),
+            Placeholder::Host => Some(self.host.clone()),
+            Placeholder::Port => Some(self.port.clone()),
+            Placeholder::Workers => self.workers.map(|workers| workers.to_string()),
+            Placeholder::Canary
+            | Placeholder::User
+            | Placeholder::Seq
+            | Placeholder::Socket
+            | Placeholder::Random(..)
+            | Placeholder::Data(_)
+            | Placeholder::Identity(_) => None,
+        }
+    }
 }
 
 /// All of a load's figures, merged.

@@ -267,7 +267,7 @@ pub struct Dirty {
     pub expect: String,
     /// Chances to leak among the requests sent: handled while another was, or after it by the same worker.
     pub exposures: u64,
-    /// Responses that held another request's canary, or lacked their own.
+    /// Responses that held another request's canary.
     pub leaks: u64,
     /// At most this fraction of exposures leaks, at 95 % confidence.
     pub bound: f64,
@@ -296,8 +296,11 @@ pub struct Trigger {
     pub rounds: u64,
     /// Rounds in which at least one response leaked.
     pub rounds_with_leak: u64,
-    /// Requests of the concurrent run without a usable answer.
+    /// Requests without an answer, or with one of 400 and above.
     pub failed: u64,
+    /// Answers below 400 that held no canary at all: nothing can be told from them.
+    #[serde(default)]
+    pub missing: u64,
     pub not_exercised: Option<String>,
 }
 
@@ -329,8 +332,6 @@ pub enum LeakClass {
     Overlap,
     /// Another request's canary, after that request had ended.
     Stale,
-    /// The response lacks the canary of its own request, and holds no other.
-    Missing,
 }
 
 /// One request of a dirty check. Times are milliseconds from the start of its round.
@@ -360,14 +361,44 @@ pub struct Server {
     pub ready_ms: f64,
     /// User and system time of all workers.
     pub cpu_s: f64,
-    /// Cores in use on average, from ready to stop.
+    /// Cores in use on average, from the first sample to the last.
     pub cpu_mean: f64,
-    /// The sum over workers of each one's peak.
+    /// The most resident memory of all its processes at once.
     pub rss_peak_bytes: u64,
     pub threads_max: u64,
     pub address: String,
     /// How the workers ended: `stopped`, `killed after the grace of 1s`, `worker 4711 exited with status 3 at 2.4s`.
     pub exit: String,
+    /// What its processes used, about ten rows a second during the load (the dirty check if there is no load).
+    #[serde(default)]
+    pub samples: Vec<Sample>,
+    /// Processes that ended or died, in order.
+    #[serde(default)]
+    pub events: Vec<Event>,
+}
+
+/// What all processes of a server used at one moment.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Sample {
+    /// Since the start of the server.
+    pub t_s: f64,
+    pub processes: u64,
+    /// Cores in use since the sample before.
+    pub cpu: f64,
+    pub rss_bytes: u64,
+    pub threads: u64,
+    /// Open files and sockets.
+    pub descriptors: u64,
+    pub context_switches_per_s: f64,
+}
+
+/// Something that happened to a process of the server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Event {
+    /// Since the start of the server.
+    pub t_s: f64,
+    /// `process 4712 was killed by signal 9 (KILL)`.
+    pub what: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

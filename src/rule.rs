@@ -55,6 +55,9 @@ const FIXED: &[(&str, Unit)] = &[
     ("server.threads.max", Unit::Count),
 ];
 
+/// What `abort_when` can watch while a load runs.
+pub const WATCHABLE: [&str; 4] = ["errors.rate", "errors.count", "errors.status", "throughput"];
+
 /// The percentiles that suggestions and reports name.
 const PERCENTILES: &[&str] = &["p50", "p75", "p90", "p95", "p99", "p99.9"];
 

@@ -27,6 +27,8 @@ pub use folder::{FolderError, NotLatest};
 pub struct Options {
     /// Where reports go, a folder per scenario.
     pub reports: PathBuf,
+    /// Hosts that may be attached to although they are not this machine.
+    pub allowed_hosts: Vec<String>,
     /// When the program started.
     pub began: Instant,
 }
@@ -111,7 +113,7 @@ pub fn run(
     let seed = scenario.seed.unwrap_or_else(rand::random);
     let started = jiff::Timestamp::now();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
-    let trials = run_trials(scenario, seed, &folder, observer, cancel);
+    let trials = run_trials(scenario, seed, &folder, options, observer, cancel);
     something_ran(&trials, cancel)?;
     let record = compile(scenario, seed, started, trials, options);
     match folder.publish(&record, &report::render(&record)) {
@@ -128,6 +130,7 @@ fn run_trials(
     scenario: &Scenario,
     seed: u64,
     folder: &Folder,
+    options: &Options,
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Vec<Vec<record::Trial>> {
@@ -141,7 +144,9 @@ fn run_trials(
             }
             number += 1;
             observer.event(Event::Trial { variant: &variant.name, number, of });
-            trials.push(trial::run(variant, seed.wrapping_add(number as u64), &folder.server_log(), observer, cancel));
+            let seed = seed.wrapping_add(number as u64);
+            let log = folder.server_log();
+            trials.push(trial::run(variant, seed, &log, &options.allowed_hosts, observer, cancel));
         }
     }
     trials

@@ -133,16 +133,25 @@ pub struct Script {
 /// A server that a command line starts.
 #[derive(Debug, Clone)]
 pub struct Command {
-    /// The program and its arguments; `{host}`, `{port}` and `{workers}` are still to be filled in.
+    /// The program and its arguments; `{host}`, `{port}`, `{socket}` and `{workers}` are still to be filled in.
     pub command: Vec<Template>,
     pub cwd: PathBuf,
     pub env: Vec<(String, String)>,
     /// A shell command line that runs once, before.
     pub setup: Option<String>,
     pub workers: u32,
-    pub port: Option<u16>,
+    pub listen: Listen,
     pub ready: Ready,
     pub stop: Stop,
+}
+
+/// Where a launched server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    /// A port of this machine; from the kernel if not given.
+    Tcp { port: Option<u16> },
+    /// A Unix socket in a folder of runner's choice.
+    Unix,
 }
 
 /// When a launched server counts as ready.
@@ -175,6 +184,16 @@ pub struct Stop {
 pub struct Attached {
     pub host: String,
     pub port: u16,
+    /// Its first process, where that is known: what it and its children use is read.
+    pub process: Option<Pid>,
+}
+
+/// How the process of a server that is already up is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pid {
+    Number(u32),
+    /// A file that holds the number.
+    File(PathBuf),
 }
 
 /// The parts of a request, with holes for what varies.

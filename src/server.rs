@@ -2,18 +2,34 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use crate::scenario;
 
+mod attached;
 mod builtin;
+mod command;
 mod control;
+mod endpoint;
+pub mod keeper;
 mod launcher;
+mod ready;
 mod sampler;
+mod setup;
+mod tree;
 pub mod worker;
 
+use attached::Attached;
+use command::Kept;
+pub use endpoint::Endpoint;
 use launcher::Workers;
+pub use sampler::{Row, Usage};
+
+/// runner itself, also if its file was replaced meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -32,23 +48,44 @@ impl StartError {
 /// A server that is up. Dropping it kills whatever runner started for it.
 #[derive(Debug)]
 pub struct Server {
-    workers: Workers,
-    address: SocketAddr,
+    kind: Kind,
+    endpoint: Endpoint,
+    authority: String,
     ready_after: Duration,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Workers(Workers),
+    Kept(Box<Kept>),
+    Attached(Attached),
 }
 
 /// How a server's life went.
 #[derive(Debug, Clone)]
 pub struct Life {
-    pub address: SocketAddr,
-    /// From the start to the last worker's word that it is ready.
+    pub endpoint: Endpoint,
+    /// From the start to the first sign that it is ready.
     pub ready_after: Duration,
-    pub usage: sampler::Usage,
+    pub usage: Usage,
+    /// Processes that ended or died, in order.
+    pub happenings: Vec<Happening>,
     /// In words: `stopped`, `killed after the grace of 1s`, `worker 4711 exited with status 3`.
     pub exit: String,
+    /// How it died unasked, if it did.
+    pub death: Option<Death>,
 }
 
-/// A worker that ended unasked.
+/// Something that happened to a process of the server.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    /// Since the start of the server.
+    pub after: Duration,
+    /// `process 4712 was killed by signal 9 (KILL)`.
+    pub what: String,
+}
+
+/// A server that ended unasked.
 #[derive(Debug, Clone)]
 pub struct Death {
     /// `worker 4711 was killed by signal 9 (KILL)`.
@@ -58,40 +95,89 @@ pub struct Death {
 
 impl Server {
     /// Starts a server and waits until it is ready. Its output, and the scripts' logs, go to the file `log`.
-    pub fn start(plan: &scenario::Server, log: &Path) -> Result<Server, StartError> {
+    /// `allowed_hosts` are those that may be attached to although they are not this machine.
+    pub fn start(plan: &scenario::Server, log: &Path, allowed_hosts: &[String]) -> Result<Server, StartError> {
         let begun = Instant::now();
-        let scenario::Server::Builtin(plan) = plan else {
-            return Err(StartError::new(
-                "this version starts built-in servers only",
-                "use `mode = \"sync\"`, `threaded`, `async`, `async_pool` or `async_blocking`",
-            ));
-        };
         let log_file = File::options().create(true).append(true).open(log).map_err(|error| {
             StartError::new(format!("cannot write {}: {error}", log.display()), "check the reports folder")
         })?;
-        let (listener, address) =
-            launcher::listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0)))?;
-        let workers = Workers::launch(plan, &listener, &log_file)?;
-        Ok(Server { workers, address, ready_after: begun.elapsed() })
+        let (kind, endpoint) = match plan {
+            scenario::Server::Builtin(plan) => {
+                let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
+                let (listener, address) = launcher::listen(wanted)?;
+                (Kind::Workers(Workers::launch(plan, &listener, &log_file)?), Endpoint::Tcp(address))
+            }
+            scenario::Server::Command(plan) => {
+                let (kept, endpoint) = Kept::launch(plan, log, &log_file)?;
+                (Kind::Kept(Box::new(kept)), endpoint)
+            }
+            scenario::Server::Attached(plan) => {
+                let (attached, address) = Attached::to(plan, allowed_hosts)?;
+                (Kind::Attached(attached), Endpoint::Tcp(address))
+            }
+        };
+        let authority = match plan {
+            scenario::Server::Attached(plan) => format!("{}:{}", plan.host, plan.port),
+            _ => endpoint.authority(),
+        };
+        Ok(Server { kind, endpoint, authority, ready_after: begun.elapsed() })
     }
 
-    /// From the start to the last worker's word that it is ready.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What the `host` header of requests to it says.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// From the start to the first sign that it is ready.
     pub fn ready_after(&self) -> Duration {
         self.ready_after
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Looks after the workers: call it every 100 ms or so. Reads what they use; tells if one has died.
+    /// Looks after the server: call it every 100 ms or so. Reads what its processes use; tells if it has died.
     pub fn watch(&mut self) -> Option<Death> {
-        self.workers.watch()
+        match &mut self.kind {
+            Kind::Workers(workers) => workers.watch(),
+            Kind::Kept(kept) => kept.watch(),
+            Kind::Attached(attached) => attached.watch(),
+        }
     }
 
-    /// Asks the workers to finish what they are at, and kills those that have not after the grace.
+    /// Asks the server to finish what it is at, and kills what has not after the grace. A server that was up before stays.
     pub fn stop(mut self) -> Life {
-        let exit = self.workers.stop();
-        Life { address: self.address, ready_after: self.ready_after, usage: self.workers.usage(), exit }
+        let death = self.watch();
+        let (exit, usage, happenings) = match &mut self.kind {
+            Kind::Workers(workers) => (workers.stop(), workers.usage(), Vec::new()),
+            Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), std::mem::take(&mut kept.happenings)),
+            Kind::Attached(attached) => ("left as it was".to_owned(), attached.sampler.usage(), Vec::new()),
+        };
+        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, happenings, exit, death }
+    }
+}
+
+/// `exited with status 3`, `was killed by signal 9 (KILL)`.
+fn show_status(status: ExitStatus) -> String {
+    show_exit(status.code(), status.signal())
+}
+
+fn show_exit(code: Option<i32>, signal: Option<i32>) -> String {
+    let name = |signal| match signal {
+        1 => " (HUP)",
+        2 => " (INT)",
+        3 => " (QUIT)",
+        6 => " (ABRT)",
+        9 => " (KILL)",
+        11 => " (SEGV)",
+        13 => " (PIPE)",
+        15 => " (TERM)",
+        _ => "",
+    };
+    match (code, signal) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}{}", name(signal)),
+        (None, None) => "ended".to_owned(),
     }
 }

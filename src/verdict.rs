@@ -15,8 +15,12 @@ pub enum Observed {
 
 /// Judges a rule over all trials of a variant; the worst trial decides, and is the one shown.
 pub fn judge(rule: &Rule, trials: &[Trial]) -> Verdict {
-    let worst = trials.iter().map(|trial| judge_trial(rule, trial)).max_by_key(|verdict| severity(verdict.status));
-    worst.unwrap_or_else(|| verdict(rule, Status::Inconclusive, "nothing was measured".to_owned()))
+    let judged = trials.iter().map(|trial| judge_trial(rule, trial));
+    let worst = judged
+        .max_by(|(a, a_off), (b, b_off)| severity(a.status).cmp(&severity(b.status)).then(a_off.total_cmp(b_off)));
+    worst
+        .map(|(verdict, _)| verdict)
+        .unwrap_or_else(|| verdict(rule, Status::Inconclusive, "nothing was measured".to_owned()))
 }
 
 /// How bad a status is; the worst of several stands for them all.
@@ -30,9 +34,23 @@ pub fn severity(status: Status) -> u8 {
     }
 }
 
-fn judge_trial(rule: &Rule, trial: &Trial) -> Verdict {
+/// The verdict of one trial, and how far its value is on the wrong side of the limit (negative: on the right one).
+fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
+    let observed = observe(&rule.metric, trial);
+    let off = observed.map_or(0.0, |observed| {
+        let (Observed::Exactly(value) | Observed::MoreThan(value)) = observed;
+        match rule.comparison {
+            Comparison::Less | Comparison::LessOrEqual => value - rule.limit,
+            Comparison::Greater | Comparison::GreaterOrEqual => rule.limit - value,
+            Comparison::Equal | Comparison::NotEqual => (value - rule.limit).abs(),
+        }
+    });
+    (judge_observed(rule, observed), off)
+}
+
+fn judge_observed(rule: &Rule, observed: Option<Observed>) -> Verdict {
     let unit = rule.metric.unit();
-    match observe(&rule.metric, trial) {
+    match observed {
         None => verdict(rule, Status::Inconclusive, "no samples".to_owned()),
         Some(Observed::Exactly(value)) => {
             let holds = rule.comparison.holds(value, rule.limit);
@@ -113,7 +131,7 @@ fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::Load) -
 
 fn observe_dirty(name: &str, dirty: &record::Dirty) -> Option<f64> {
     // A leak is a leak, but its absence means nothing where the check itself could not be trusted.
-    if dirty.exposures == 0 || (dirty.inconclusive.is_some() && dirty.leaks == 0) {
+    if dirty.leaks == 0 && (dirty.exposures == 0 || dirty.inconclusive.is_some()) {
         return None;
     }
     match name {
@@ -123,7 +141,7 @@ fn observe_dirty(name: &str, dirty: &record::Dirty) -> Option<f64> {
         _ => {}
     }
     let (trigger, what) = name.split_once('.')?;
-    let trigger = dirty.triggers.get(trigger).filter(|trigger| trigger.not_exercised.is_none())?;
+    let trigger = dirty.triggers.get(trigger).filter(|trigger| trigger.leaks > 0 || trigger.not_exercised.is_none())?;
     match what {
         "leaks" => Some(trigger.leaks as f64),
         "exposures" => Some(trigger.exposures as f64),
@@ -232,9 +250,14 @@ mod tests {
 
     #[test]
     fn the_worst_trial_decides() {
-        let trials = [trial(Micros::Exactly(1e5)), trial(Micros::Exactly(3e5)), trial(Micros::Exactly(1e5))];
-        let verdict = judge(&rule("latency.p50 < 250ms"), &trials);
-        assert_eq!((verdict.status, verdict.observed.as_str()), (Status::Failed, "300 ms"));
+        let trials = [1e5, 3e5, 2e5].map(|micros| trial(Micros::Exactly(micros)));
+        let judged = |text| {
+            let verdict = judge(&rule(text), &trials);
+            (verdict.status, verdict.observed)
+        };
+        assert_eq!(judged("latency.p50 < 250ms"), (Status::Failed, "300 ms".to_owned()));
+        assert_eq!(judged("latency.p50 < 400ms"), (Status::Passed, "300 ms".to_owned()));
+        assert_eq!(judged("latency.p50 > 50ms"), (Status::Passed, "100 ms".to_owned()));
     }
 
     #[test]

@@ -104,9 +104,12 @@ fn a_failed_rule_is_the_answer() {
 fn a_leak_without_a_source_is_told_too() {
     let mut record = fixtures::dirty();
     let leak = &mut record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0];
-    (leak.class, leak.source) = (LeakClass::Missing, None);
+    (leak.class, leak.source) = (LeakClass::Stale, None);
     let page = report::render(&record);
-    assert!(page.markdown.contains("on connection 2, was answered without its own canary, and with no other."));
+    assert!(
+        page.markdown
+            .contains("on connection 2, was answered with the canary of a request too long ago to be remembered.")
+    );
 }
 
 #[test]

@@ -65,6 +65,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIR", default_value = "reports", env = "RUNNER_REPORTS")]
     pub reports: PathBuf,
 
+    /// Allow load on a host that is not this machine; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+
     /// Print the record, one line of JSON per scenario, and nothing else to standard output
     #[arg(long)]
     pub json: bool,

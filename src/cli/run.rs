@@ -28,8 +28,8 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
             return Exit::CouldNotRun;
         }
     };
-    environment::raise_descriptor_limit();
-    let options = Options { reports: arguments.reports.clone(), began };
+    environment::prepare();
+    let options = Options { reports: arguments.reports.clone(), allowed_hosts: arguments.allow_hosts.clone(), began };
     let mut exits = Vec::new();
     for scenario in &scenarios {
         let progress = Progress::new(arguments, style.clone(), began);

@@ -28,6 +28,7 @@ pub(super) struct Client {
     canaries: RefCell<Canaries>,
     requests: Cell<u64>,
     connections: Cell<u64>,
+    observations: RefCell<Vec<Observation>>,
 }
 
 /// A connection with its number in the check.
@@ -39,20 +40,18 @@ pub(super) struct Line {
 
 impl Client {
     pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Clock) -> Self {
-        let fixed = |placeholder: &Placeholder| match placeholder {
-            Placeholder::Host => Some(target.address.ip().to_string()),
-            Placeholder::Port => Some(target.address.port().to_string()),
-            _ => None,
-        };
+        // The sleep is each request's own.
+        let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
         Client {
             clock,
             target: target.clone(),
-            request: Prepared::new(&plan.request, &target.host, &fixed),
+            request: Prepared::new(&plan.request, &target.authority, &fixed),
             method: plan.request.method.clone(),
             timeout: plan.timeout,
             canaries: RefCell::new(Canaries::new(seed)),
             requests: Cell::new(0),
             connections: Cell::new(0),
+            observations: RefCell::default(),
         }
     }
 
@@ -61,8 +60,9 @@ impl Client {
         self.canaries.borrow().scan(text).collect()
     }
 
-    /// Sends one request on `line`, which is opened if need be, and waits for its response.
-    pub async fn send(&self, line: &mut Line, role: Role, sleep: Option<Duration>) -> Observation {
+    /// Sends one request on `line`, which is opened if need be, and waits for its response. What is observed is kept here,
+    /// so that a check that is cut short loses nothing. Returns whether the answer can be judged.
+    pub async fn send(&self, line: &mut Line, role: Role, sleep: Option<Duration>) -> bool {
         let request = self.requests.get() + 1;
         self.requests.set(request);
         let canary = self.canaries.borrow_mut().make(request);
@@ -79,8 +79,16 @@ impl Client {
         let exchange = Exchange { intended, sent, first_byte, done, outcome };
         let worker = worker_of(&kept.head);
         let text = self.show(&bytes);
-        let seen = Seen { request, canary, role, line: text, connection: line.number, worker, sleep, exchange };
-        Observation { seen, reply: kept }
+        let tells = [&kept.head, &kept.body].iter().any(|text| !self.canaries_in(text).is_empty());
+        let seen = Seen { request, canary, role, line: text, connection: line.number, worker, sleep, exchange, tells };
+        let usable = seen.is_usable();
+        self.observations.borrow_mut().push(Observation { seen, reply: kept });
+        usable
+    }
+
+    /// Everything observed since the last call.
+    pub fn take_observations(&self) -> Vec<Observation> {
+        self.observations.take()
     }
 
     /// One request and its response on an open connection; a connection that the server closed meanwhile is replaced.
@@ -98,7 +106,7 @@ impl Client {
                 None => {
                     self.connections.set(self.connections.get() + 1);
                     line.number = self.connections.get();
-                    Connection::open(self.target.address).await.map_err(|_| Failure::Connect)?
+                    Connection::open(&self.target.endpoint).await.map_err(|_| Failure::Connect)?
                 }
             };
             *sent = Some(self.clock.now());
@@ -125,7 +133,13 @@ impl Client {
                     // Derived from the request's number, so that a seed repeats it.
                     (low + request.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (high - low).saturating_add(1)).to_string()
                 }
-                _ => return,
+                // Nothing: the same in every request, or refused when the scenario was read.
+                Placeholder::Host
+                | Placeholder::Port
+                | Placeholder::Workers
+                | Placeholder::Socket
+                | Placeholder::Data(_)
+                | Placeholder::Identity(_) => return,
             };
             out.extend_from_slice(value.as_bytes());
         });

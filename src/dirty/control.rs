@@ -17,15 +17,15 @@ pub struct Control {
     pub problems: Vec<String>,
 }
 
-/// Sends the probes.
-pub(super) async fn run(client: &Client, plan: &scenario::Dirty) -> Vec<Observation> {
-    let mut alone = Vec::new();
+/// Sends the probes, up to the first that is not answered as it should be.
+pub(super) async fn run(client: &Client, plan: &scenario::Dirty) {
     let mut line = Line::default();
     for _ in 0..SHORT_PROBES {
-        alone.push(client.send(&mut line, Role::Probe, plan.sleep.map(|sleep| sleep.short)).await);
+        if !client.send(&mut line, Role::Probe, plan.sleep.map(|sleep| sleep.short)).await {
+            return;
+        }
     }
-    alone.push(client.send(&mut Line::default(), Role::Probe, plan.sleep.map(|sleep| sleep.long)).await);
-    alone
+    client.send(&mut Line::default(), Role::Probe, plan.sleep.map(|sleep| sleep.long)).await;
 }
 
 impl Control {
@@ -47,7 +47,6 @@ impl Control {
             };
             problems.push(problem);
         }
-        problems.truncate(3);
         Control { requests: alone.len() as u64, problems }
     }
 }

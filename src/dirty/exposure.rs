@@ -1,14 +1,10 @@
 //! Counts chances to leak: a request that was handled while another was, or after it by the same worker.
-//!
-//! A client does not see when a request is handled, only when it was sent and answered. What it knows is that a handler
-//! that slept for so long was at it for at least so long before its answer: that stretch, or the whole wait where no
-//! sleep is known, stands for the handling.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Premises;
-use super::observation::Seen;
+use super::observation::{Role, Seen};
 
 /// Two stretches of handling overlap if they share at least this part of the shorter: less may be chance or jitter.
 const SHARED: f64 = 0.5;
@@ -25,46 +21,39 @@ pub struct Exposures {
     pub waited: u64,
 }
 
-/// Counts the exposures among the answered requests of a round.
+/// Counts the exposures among the requests of a round: those whose answers could show a leak.
 pub fn count(round: &[&Seen], premises: Premises) -> Exposures {
     let answered: Vec<&Seen> = round.iter().copied().filter(|seen| seen.status().is_some()).collect();
-    let overlapping = overlapping(&answered);
-    let followed = |seen: &Seen| premises.workers == Some(1) || (seen.worker.is_some() && has_sibling(seen, &answered));
-    let any = answered.iter().zip(&overlapping).filter(|(seen, overlaps)| **overlaps || followed(seen)).count();
-    let long = answered.iter().max_by_key(|seen| seen.sleep.unwrap_or_default());
-    let inside: Vec<_> = answered
-        .iter()
-        .filter(|seen| {
-            long.is_some_and(|long| {
-                seen.request != long.request && (long.sent()..long.exchange.done).contains(&seen.sent())
-            })
-        })
-        .collect();
-    let waited = inside.iter().filter(|seen| long.is_some_and(|long| seen.exchange.done >= long.exchange.done)).count();
-    Exposures {
-        overlapping: overlapping.iter().filter(|overlaps| **overlaps).count() as u64,
-        any: any as u64,
-        inside: inside.len() as u64,
-        waited: waited as u64,
+    let overlaps = if premises.one_at_a_time() { vec![false; answered.len()] } else { overlapping(&answered) };
+    let first_done = first_done_by_worker(&answered);
+    let followed = |seen: &Seen| {
+        let earlier = first_done.get(&seen.worker).is_some_and(|first| *first < seen.exchange.done);
+        premises.workers == Some(1) || (seen.worker.is_some() && earlier)
+    };
+    let mut exposures = Exposures::default();
+    for (seen, overlaps) in answered.iter().zip(overlaps).filter(|(seen, _)| seen.is_usable()) {
+        exposures.overlapping += u64::from(overlaps);
+        exposures.any += u64::from(overlaps || followed(seen));
     }
-}
-
-/// From when to when a request was surely being handled.
-fn handling(seen: &Seen) -> (Duration, Duration) {
-    let done = seen.exchange.done;
-    let start = seen.sleep.map_or(seen.sent(), |sleep| done.saturating_sub(sleep).max(seen.sent()));
-    (start, done)
+    if let Some(long) = answered.iter().find(|seen| seen.role == Role::Long && seen.sleep.is_some()) {
+        let inside = answered.iter().filter(|seen| seen.role == Role::Short && may_share_a_worker(seen, long));
+        for seen in inside.filter(|seen| (long.sent()..long.exchange.done).contains(&seen.sent())) {
+            exposures.inside += 1;
+            exposures.waited += u64::from(seen.exchange.done >= long.exchange.done);
+        }
+    }
+    exposures
 }
 
 /// For each request whether its handling overlaps that of another in the same worker.
 fn overlapping(round: &[&Seen]) -> Vec<bool> {
     let mut order: Vec<usize> = (0..round.len()).collect();
-    order.sort_by_key(|index| handling(round[*index]).0);
+    order.sort_by_key(|index| round[*index].handling().0);
     let mut overlaps = vec![false; round.len()];
     for (position, &one) in order.iter().enumerate() {
-        let (_, end) = handling(round[one]);
+        let (_, end) = round[one].handling();
         for &other in &order[position + 1..] {
-            if handling(round[other]).0 >= end {
+            if round[other].handling().0 >= end {
                 break;
             }
             if shares_enough(round[one], round[other]) {
@@ -77,26 +66,30 @@ fn overlapping(round: &[&Seen]) -> Vec<bool> {
 }
 
 fn shares_enough(one: &Seen, other: &Seen) -> bool {
-    if one.worker.is_some() && other.worker.is_some() && one.worker != other.worker {
-        return false;
-    }
-    let ((a_start, a_end), (b_start, b_end)) = (handling(one), handling(other));
+    let ((a_start, a_end), (b_start, b_end)) = (one.handling(), other.handling());
     let shared = a_end.min(b_end).saturating_sub(a_start.max(b_start));
     let shorter = (a_end - a_start).min(b_end - b_start);
-    !shared.is_zero() && shared.as_secs_f64() >= shorter.as_secs_f64() * SHARED
+    may_share_a_worker(one, other) && !shared.is_zero() && shared.as_secs_f64() >= shorter.as_secs_f64() * SHARED
 }
 
-/// Whether another request of the round was answered by the same worker before this one was.
-fn has_sibling(seen: &Seen, round: &[&Seen]) -> bool {
-    let earlier: HashSet<_> =
-        round.iter().filter(|other| other.exchange.done < seen.exchange.done).map(|other| &other.worker).collect();
-    earlier.contains(&seen.worker)
+/// Unless both say who answered them, and it was not the same worker.
+fn may_share_a_worker(one: &Seen, other: &Seen) -> bool {
+    one.worker.is_none() || other.worker.is_none() || one.worker == other.worker
+}
+
+/// When each worker gave its first answer.
+fn first_done_by_worker<'a>(round: &[&'a Seen]) -> HashMap<&'a Option<String>, Duration> {
+    let mut first = HashMap::new();
+    for seen in round {
+        let known = first.entry(&seen.worker).or_insert(seen.exchange.done);
+        *known = seen.exchange.done.min(*known);
+    }
+    first
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dirty::observation::Role;
     use crate::exchange::{Exchange, Outcome};
 
     const fn ms(millis: u64) -> Duration {
@@ -114,17 +107,18 @@ mod tests {
         Seen {
             request,
             canary: String::new(),
-            role: Role::Short,
+            role: if request == 1 { Role::Long } else { Role::Short },
             line: String::new(),
             connection: request,
             worker: None,
             sleep: sleep.map(ms),
             exchange,
+            tells: true,
         }
     }
 
     fn counted(round: &[Seen], workers: Option<u32>) -> Exposures {
-        count(&round.iter().collect::<Vec<_>>(), Premises { workers })
+        count(&round.iter().collect::<Vec<_>>(), Premises { workers, in_flight: None })
     }
 
     #[test]
@@ -152,6 +146,22 @@ mod tests {
     fn without_a_known_sleep_the_whole_wait_stands_for_the_handling() {
         let round = [seen(1, 0, 20, None), seen(2, 5, 25, None), seen(3, 100, 120, None)];
         assert_eq!(counted(&round, None).overlapping, 2);
+    }
+
+    #[test]
+    fn a_mode_that_handles_one_at_a_time_is_believed() {
+        let round = [seen(1, 0, 20, None), seen(2, 5, 25, None)];
+        let premises = Premises { workers: Some(1), in_flight: Some(1) };
+        let counted = count(&round.iter().collect::<Vec<_>>(), premises);
+        assert_eq!((counted.overlapping, counted.any), (0, 2));
+    }
+
+    #[test]
+    fn answers_in_which_no_leak_could_show_expose_nothing() {
+        let mut round = [seen(1, 0, 700, Some(700)), seen(2, 10, 41, Some(30)), seen(3, 41, 72, Some(30))];
+        round[1].exchange.outcome = Outcome::Answered(429);
+        round[2].tells = false;
+        assert_eq!(counted(&round, Some(1)).any, 1);
     }
 
     #[test]

@@ -1,17 +1,16 @@
 //! Judges a response: whose canaries does it hold?
 
+use super::Premises;
 use super::client::Client;
 use super::observation::{Observation, Seen};
 
 /// How a leak came about, as far as the times tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// The canary of a request that was under way at the same time.
+    /// The canary of a request that was handled at the same time.
     Overlap,
     /// The canary of a request that had ended before.
     Stale,
-    /// Its own canary is missing, and there is no other.
-    Missing,
 }
 
 /// One leaking response.
@@ -19,7 +18,7 @@ pub enum Class {
 pub struct Leak {
     pub class: Class,
     pub victim: Seen,
-    /// Whose canary it held; `None` if it only lacked its own.
+    /// Whose canary it held; `None` if that was too long ago to be remembered.
     pub source: Option<Seen>,
     /// `body`, `status line`, `header x-user`.
     pub place: String,
@@ -40,35 +39,26 @@ pub fn holds_own(observation: &Observation) -> bool {
 
 /// The leak in a response, if there is one. `remembered` finds an earlier or concurrent request by its number.
 ///
-/// A response of 400 or above that holds no foreign canary is a failure, not a leak: a flaky server is not a dirty one.
+/// A response without any canary is no leak: an error page, a redirect or a notice that the server is busy hold none
+/// either. They are counted apart, as nothing can be told from them.
 pub(super) fn judge(
     observation: &Observation,
     client: &Client,
+    premises: Premises,
     remembered: impl Fn(u64) -> Option<Seen>,
 ) -> Option<Leak> {
     let victim = &observation.seen;
-    let status = victim.status()?;
+    victim.status()?;
     let own_present = holds_own(observation);
-    let leak = |class, source, place: String, excerpt| {
+    [(false, &observation.reply.body), (true, &observation.reply.head)].into_iter().find_map(|(in_head, text)| {
+        let found = client.canaries_in(text).into_iter().find(|found| found.owner != victim.request)?;
+        let source = remembered(found.owner);
+        let together = source.as_ref().is_some_and(|source| source.coincided_with(victim));
+        let class = if together && !premises.one_at_a_time() { Class::Overlap } else { Class::Stale };
+        let place = if in_head { header_at(text, found.range.start) } else { "body".to_owned() };
+        let excerpt = excerpt(text, found.range);
         Some(Leak { class, victim: victim.clone(), source, place, excerpt, own_present })
-    };
-    for (in_head, text) in [(false, &observation.reply.body), (true, &observation.reply.head)] {
-        let foreign = client.canaries_in(text).into_iter().find(|found| found.owner != victim.request);
-        if let Some(found) = foreign {
-            let source = remembered(found.owner);
-            let class = match &source {
-                Some(source) if source.coincided_with(victim) => Class::Overlap,
-                _ => Class::Stale,
-            };
-            let place = if in_head { header_at(text, found.range.start) } else { "body".to_owned() };
-            return leak(class, source, place, excerpt(text, found.range));
-        }
-    }
-    if status < 400 && !own_present {
-        let start = &observation.reply.body[..observation.reply.body.len().min(2 * AROUND)];
-        return leak(Class::Missing, None, "body".to_owned(), String::from_utf8_lossy(start).into_owned());
-    }
-    None
+    })
 }
 
 /// Names the header in which `at` stands.

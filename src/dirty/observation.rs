@@ -42,11 +42,18 @@ pub struct Seen {
     /// What it asked its handler to sleep.
     pub sleep: Option<Duration>,
     pub exchange: Exchange,
+    /// Its response held a canary, its own or another's: one in which a leak would show.
+    pub tells: bool,
 }
 
 impl Seen {
     pub fn sent(&self) -> Duration {
         self.exchange.sent.unwrap_or(self.exchange.intended)
+    }
+
+    /// Answered, not with an error, and with a canary: an answer in which a leak would show.
+    pub fn is_usable(&self) -> bool {
+        self.tells && self.status().is_some_and(|status| status < 400)
     }
 
     pub fn status(&self) -> Option<u16> {
@@ -56,9 +63,19 @@ impl Seen {
         }
     }
 
-    /// Whether both were under way at one time.
+    /// From when to when it was surely being handled. A client does not see that, only when a request was sent and
+    /// answered; but a handler that slept for so long was at it for at least so long before its answer. Where no sleep is
+    /// known, the whole wait stands for the handling.
+    pub fn handling(&self) -> (Duration, Duration) {
+        let done = self.exchange.done;
+        let start = self.sleep.map_or(self.sent(), |sleep| done.saturating_sub(sleep).max(self.sent()));
+        (start, done)
+    }
+
+    /// Whether both were being handled at one time.
     pub fn coincided_with(&self, other: &Seen) -> bool {
-        self.sent() < other.exchange.done && other.sent() < self.exchange.done
+        let ((a_start, a_end), (b_start, b_end)) = (self.handling(), other.handling());
+        a_start < b_end && b_start < a_end
     }
 }
 

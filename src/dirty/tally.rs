@@ -32,18 +32,22 @@ pub struct TriggerTally {
     pub leaks: u64,
     pub rounds: u64,
     pub rounds_with_leak: u64,
-    /// Requests without an answer, or with one of 500 and above.
+    /// Requests without an answer, or with one of 400 and above.
     pub failed: u64,
+    /// Answers below 400 without any canary.
+    pub missing: u64,
+    /// Requests of one worker cannot overlap, as its mode says.
+    pub serial: bool,
     /// See [`exposure::Exposures`].
     pub inside: u64,
     pub waited: u64,
 }
 
 impl TriggerTally {
-    /// Nearly all requests that were sent while a long one was open were answered only after it: the server handles one
-    /// at a time. Jitter may let a few look otherwise.
+    /// The server handles one request at a time: known, or seen from nearly all requests that were sent while a long one
+    /// was open being answered only after it. Jitter may let a few look otherwise.
     pub fn one_at_a_time(&self) -> bool {
-        self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.exposures * 20 <= self.requests
+        self.serial || self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.exposures * 20 <= self.requests
     }
 }
 
@@ -57,21 +61,23 @@ pub struct Evidence {
 }
 
 impl Tally {
-    /// Takes the control run: it exposes nothing to overlap, but a stale value shows already here.
-    pub(super) fn add_control(&mut self, alone: &[Observation], client: &Client) {
+    /// Takes the control run. Nothing overlaps in it, but a stale value shows already here. Its requests count as exposures
+    /// only if it does: a clean control says nothing of requests that overlap.
+    pub(super) fn add_control(&mut self, alone: &[Observation], premises: Premises, client: &Client) {
         self.remember(alone);
-        let leaks = self.judge(alone, client);
-        // A lone request without its own canary says that the probe is broken; the control reports that.
-        let stale: Vec<Leak> = leaks.into_iter().filter(|leak| leak.class != Class::Missing).collect();
-        self.leaks += stale.len() as u64;
-        self.keep("control", 0, &stale, alone);
+        let leaks = self.judge(alone, premises, client);
+        if !leaks.is_empty() {
+            self.exposures += alone.len() as u64 - 1;
+        }
+        self.leaks += leaks.len() as u64;
+        self.keep("control", 0, &leaks, alone);
     }
 
     pub(super) fn add_round(&mut self, name: &'static str, round: &[Observation], premises: Premises, client: &Client) {
         self.remember(round);
         let seen: Vec<&Seen> = round.iter().map(|observation| &observation.seen).collect();
         let exposures = exposure::count(&seen, premises);
-        let leaks = self.judge(round, client);
+        let leaks = self.judge(round, premises, client);
         let trigger = self.triggers.entry(name).or_default();
         trigger.requests += round.len() as u64;
         trigger.rounds += 1;
@@ -80,7 +86,10 @@ impl Tally {
         trigger.waited += exposures.waited;
         trigger.leaks += leaks.len() as u64;
         trigger.rounds_with_leak += u64::from(!leaks.is_empty());
-        trigger.failed += seen.iter().filter(|seen| seen.status().is_none_or(|status| status >= 500)).count() as u64;
+        let failed = |seen: &&&Seen| seen.status().is_none_or(|status| status >= 400);
+        trigger.failed += seen.iter().filter(failed).count() as u64;
+        trigger.missing += seen.iter().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
+        trigger.serial = premises.one_at_a_time();
         let rounds = trigger.rounds;
         // A request that leaked was exposed, whatever the estimate says.
         self.exposures += exposures.any.max(leaks.len() as u64);
@@ -88,9 +97,9 @@ impl Tally {
         self.keep(name, rounds, &leaks, round);
     }
 
-    fn judge(&self, observations: &[Observation], client: &Client) -> Vec<Leak> {
+    fn judge(&self, observations: &[Observation], premises: Premises, client: &Client) -> Vec<Leak> {
         let find = |request: u64| self.recall(request).cloned();
-        observations.iter().filter_map(|observation| judge::judge(observation, client, find)).collect()
+        observations.iter().filter_map(|observation| judge::judge(observation, client, premises, find)).collect()
     }
 
     fn remember(&mut self, observations: &[Observation]) {
@@ -109,7 +118,7 @@ impl Tally {
 
     /// Keeps the first leaks of each class; of one round the longest wait, which tells the story best.
     fn keep(&mut self, trigger: &'static str, round: u64, leaks: &[Leak], observations: &[Observation]) {
-        for class in [Class::Overlap, Class::Stale, Class::Missing] {
+        for class in [Class::Overlap, Class::Stale] {
             let kept = self.evidence.iter().filter(|evidence| evidence.leak.class == class).count();
             let best =
                 leaks.iter().filter(|leak| leak.class == class).max_by_key(|leak| leak.victim.exchange.latency());

@@ -5,19 +5,18 @@ use std::pin::Pin;
 
 use super::Premises;
 use super::client::Client;
-use super::observation::Observation;
 use crate::scenario;
 
 mod overlap;
 
 /// A round that is under way.
-type Round<'a> = Pin<Box<dyn Future<Output = Vec<Observation>> + 'a>>;
+type Round<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Sends requests in a way that makes some class of leak show.
 pub(super) trait Trigger {
     /// As in `dirty.NAME.leaks`.
     fn name(&self) -> &'static str;
-    /// One round of requests with all their responses.
+    /// One round of requests, all of which have ended when it has.
     fn round<'a>(&'a self, client: &'a Client, plan: &'a scenario::Dirty, premises: Premises) -> Round<'a>;
 }
 

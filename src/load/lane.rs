@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::recorder::Recorder;
-use super::request::{Prepared, show_sleep};
+use super::request::Prepared;
 use super::{Counters, Target, user};
 use crate::exchange::{Exchange, Outcome as Ended};
 use crate::scenario;
@@ -35,17 +35,12 @@ pub(super) struct Plan {
 
 impl Plan {
     pub fn new(load: &scenario::Load, target: &Target, clock: Clock, users: Range<u32>, seed: u64) -> Self {
-        let fixed = |placeholder: &Placeholder| match placeholder {
-            Placeholder::Sleep => load.sleep.map(show_sleep),
-            Placeholder::Host => Some(target.address.ip().to_string()),
-            Placeholder::Port => Some(target.address.port().to_string()),
-            _ => None,
-        };
+        let fixed = |placeholder: &Placeholder| target.fixed(placeholder, load.sleep);
         let end = load.warmup + load.duration;
         Plan {
             clock,
             target: target.clone(),
-            request: Prepared::new(&load.request, &target.host, &fixed),
+            request: Prepared::new(&load.request, &target.authority, &fixed),
             users,
             begin: load.warmup,
             end,

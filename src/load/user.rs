@@ -85,7 +85,7 @@ impl<'a> User<'a> {
             Some(connection) => connection,
             None => {
                 self.lane.connections_opened.set(self.lane.connections_opened.get() + 1);
-                let connection = Connection::open(plan.target.address).await.map_err(|_| Broken::Refused)?;
+                let connection = Connection::open(&plan.target.endpoint).await.map_err(|_| Broken::Refused)?;
                 sent = plan.clock.now();
                 connection
             }
@@ -111,7 +111,14 @@ impl<'a> User<'a> {
                     Placeholder::Random(low, high) => random.random_range(*low..=*high),
                     // A value that no other request carries: its user and its number.
                     Placeholder::Canary => u64::from(*number) << 40 | *seq,
-                    _ => return,
+                    // Nothing: the same in every request, or refused when the scenario was read.
+                    Placeholder::Sleep
+                    | Placeholder::Host
+                    | Placeholder::Port
+                    | Placeholder::Workers
+                    | Placeholder::Socket
+                    | Placeholder::Data(_)
+                    | Placeholder::Identity(_) => return,
                 };
                 out.extend_from_slice(value.to_string().as_bytes());
             });

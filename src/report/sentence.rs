@@ -226,10 +226,7 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
         let dirty_rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds_with_leak).sum();
         let often =
             if rounds > 0 { format!(" (in {dirty_rounds} of {})", count(rounds, "round")) } else { String::new() };
-        let what = match dirty.evidence.iter().any(|leak| leak.class != LeakClass::Missing) {
-            true => "responses held the canary of another request",
-            false => "responses lacked the canary of their own request",
-        };
+        let what = "responses held the canary of another request";
         return format!("{} of {} leaked{often}: {what}", show_count(dirty.leaks), count(dirty.exposures, "exposure"));
     }
     if let Some(reason) = &dirty.inconclusive {
@@ -246,7 +243,7 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
 pub(crate) fn leak(leak: &Leak) -> String {
     let victim = format!("request {}, {}{},", leak.victim.request, asked(&leak.victim), on(&leak.victim));
     let Some(source) = &leak.source else {
-        return format!("{victim} was answered without its own canary, and with no other");
+        return format!("{victim} was answered with the canary of a request too long ago to be remembered");
     };
     let same = source.connection == leak.victim.connection;
     let place =

@@ -52,15 +52,15 @@ impl<'a> Watch<'a> {
 
 /// The metric over the window; `None` where the window holds nothing to measure.
 fn value(metric: &str, before: Progress, now: Progress, span: Duration) -> Option<f64> {
-    let errors = (now.failed - before.failed) + (now.error_status - before.error_status);
-    let ended = (now.completed - before.completed) + (now.failed - before.failed);
+    // The counters of one reading are taken one after the other: they may be out of step by a request or two.
+    let grown = |pick: fn(&Progress) -> u64| pick(&now).saturating_sub(pick(&before));
+    let (completed, failed, error_status) = (grown(|p| p.completed), grown(|p| p.failed), grown(|p| p.error_status));
+    let (errors, ended) = (failed + error_status, completed + failed);
     match metric {
         "errors.rate" => (ended > 0).then(|| errors as f64 / ended as f64),
         "errors.count" => Some((now.failed + now.error_status) as f64),
-        "throughput" => {
-            let good = (now.completed - before.completed) - (now.error_status - before.error_status);
-            Some(good as f64 / span.as_secs_f64())
-        }
+        "errors.status" => Some(now.error_status as f64),
+        "throughput" => Some(completed.saturating_sub(error_status) as f64 / span.as_secs_f64()),
         _ => None,
     }
 }

@@ -25,9 +25,11 @@ fn memory_bytes() -> Option<u64> {
     Some(procfs::Meminfo::current().ok()?.mem_total)
 }
 
-/// Lets this process, and those it starts, open as many files as it may: a connection is one.
-pub fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+/// Readies this process: it, and those it starts, may open as many files as the machine lets them (a connection is one),
+/// and processes whose parents die come to it, so that none gets lost.
+pub fn prepare() {
+    use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
+    let _ = set_child_subreaper(Some(getpid()));
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

@@ -11,12 +11,15 @@ use crate::load::recorder::Row;
 use crate::load::request::show_sleep;
 use crate::record::{self, Quantiles};
 use crate::scenario::{self, Expect, Mode, Model};
-use crate::server::Life;
+use crate::server::{self, Life};
 use crate::stats::upper_bound_95;
 use crate::units::{counted, show_duration};
 
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
 const TOO_FEW: u64 = 29;
+
+/// One answer without a canary in so many is put down to the server's mood; more make the check inconclusive.
+const TELLING: u64 = 10;
 
 /// What serves, in words.
 pub(super) fn describe_server(server: &scenario::Server) -> String {
@@ -63,15 +66,65 @@ pub(super) fn describe_dirty(plan: &scenario::Dirty) -> String {
     format!("{}, up to {target}", describe_request(&plan.request, None))
 }
 
-pub(super) fn server(life: &Life) -> record::Server {
+/// How many requests a worker of the server handles at once, where that is known and bounded.
+pub(super) fn in_flight(server: &scenario::Server) -> Option<u32> {
+    let scenario::Server::Builtin(builtin) = server else { return None };
+    match builtin.mode {
+        Mode::Sync | Mode::AsyncBlocking => Some(1),
+        Mode::Threaded { threads } | Mode::AsyncPool { threads } => Some(threads),
+        Mode::Async => None,
+    }
+}
+
+pub(super) fn server_life(life: &Life) -> record::Server {
     record::Server {
         ready_ms: life.ready_after.as_secs_f64() * 1e3,
         cpu_s: life.usage.cpu.as_secs_f64(),
         cpu_mean: life.usage.cpu_mean,
-        rss_peak_bytes: life.usage.rss_peak,
+        rss_peak_bytes: life.usage.rss_max,
         threads_max: life.usage.threads_max,
-        address: life.address.to_string(),
+        address: life.endpoint.to_string(),
         exit: life.exit.clone(),
+        samples: samples(&life.usage.rows),
+        events: life.happenings.iter().map(event).collect(),
+    }
+}
+
+/// One row a sample, with rates since the one before.
+fn samples(rows: &[server::Row]) -> Vec<record::Sample> {
+    let mut before = rows.first().copied().unwrap_or_default();
+    let mut samples = Vec::with_capacity(rows.len());
+    for row in rows {
+        let span = row.after.saturating_sub(before.after).as_secs_f64();
+        let per_second = |grown: f64| if span > 0.0 { grown / span } else { 0.0 };
+        samples.push(record::Sample {
+            t_s: row.after.as_secs_f64(),
+            processes: row.processes,
+            cpu: per_second(row.cpu.saturating_sub(before.cpu).as_secs_f64()),
+            rss_bytes: row.rss,
+            threads: row.threads,
+            descriptors: row.descriptors,
+            context_switches_per_s: per_second(row.switches.saturating_sub(before.switches) as f64),
+        });
+        before = *row;
+    }
+    samples
+}
+
+fn event(happening: &server::Happening) -> record::Event {
+    record::Event { t_s: happening.after.as_secs_f64(), what: happening.what.clone() }
+}
+
+/// The lives of the load's server and of the dirty check's as one: what was used adds up, the worse end stands.
+pub(super) fn both(load: record::Server, dirty: record::Server) -> record::Server {
+    let exit = if load.exit == dirty.exit { load.exit } else { format!("{}, then {}", load.exit, dirty.exit) };
+    record::Server {
+        cpu_s: load.cpu_s + dirty.cpu_s,
+        rss_peak_bytes: load.rss_peak_bytes.max(dirty.rss_peak_bytes),
+        threads_max: load.threads_max.max(dirty.threads_max),
+        exit,
+        events: load.events.into_iter().chain(dirty.events).collect(),
+        ..load
     }
 }
 
@@ -177,6 +230,7 @@ fn trigger(tally: &TriggerTally) -> record::Trigger {
         rounds: tally.rounds,
         rounds_with_leak: tally.rounds_with_leak,
         failed: tally.failed,
+        missing: tally.missing,
         not_exercised,
     }
 }
@@ -190,7 +244,17 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     let sum = |pick: fn(&TriggerTally) -> u64| tally.triggers.values().map(pick).sum::<u64>();
     let (requests, failed, overlapping) = (sum(|t| t.requests), sum(|t| t.failed), sum(|t| t.exposures));
     if failed * 2 > requests {
-        return Some(format!("{failed} of {} failed", counted(requests, "request")));
+        let requests = counted(requests, "request");
+        return Some(format!("{failed} of {requests} failed, or were answered with a status of 400 or above"));
+    }
+    let missing = sum(|t| t.missing);
+    if missing * TELLING > requests {
+        let responses = counted(requests, "response");
+        return Some(format!("{missing} of {responses} held no canary at all, though lone requests got theirs"));
+    }
+    if findings.interrupted {
+        let after = crate::units::show_time(findings.duration.as_secs_f64());
+        return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
     }
     let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
     if !serial && overlapping * 10 < requests {
@@ -214,7 +278,6 @@ fn leak(evidence: &Evidence) -> record::Leak {
         class: match leak.class {
             Class::Overlap => record::LeakClass::Overlap,
             Class::Stale => record::LeakClass::Stale,
-            Class::Missing => record::LeakClass::Missing,
         },
         trigger: evidence.trigger.to_owned(),
         round: evidence.round,

@@ -40,6 +40,8 @@ pub(super) fn watch<T: Send>(
             let _done = done;
             work(&stop)
         });
+        // A panic in here ends the work too, rather than waiting for its end.
+        let _stop_on_panic = stop.clone().drop_guard();
         let mut ending = Ending::Finished;
         while is_done.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             if stop.is_cancelled() {
@@ -57,6 +59,8 @@ pub(super) fn watch<T: Send>(
         let output = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         if cancel.is_cancelled() {
             ending = Ending::Interrupted;
+        } else if let (Ending::Finished, Some(death)) = (&ending, server.watch()) {
+            ending = Ending::Died(death);
         }
         (output, ending)
     })

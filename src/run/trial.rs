@@ -1,5 +1,6 @@
 //! One trial: a fresh server for the load, a fresh one for the dirty check.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +13,7 @@ use super::{Event, Observer, abort, facts};
 use crate::dirty;
 use crate::load::{self, Counters, Target};
 use crate::record::{Failure, Trial};
-use crate::scenario::{Dirty, Load, Model, Variant};
+use crate::scenario::{self, Dirty, Load, Model, Variant};
 use crate::server::{Death, Server, StartError};
 
 /// Lines of the server's log that a failure shows.
@@ -23,8 +24,11 @@ struct Stage<'a> {
     variant: &'a Variant,
     seed: u64,
     log: &'a Path,
+    allowed_hosts: &'a [String],
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
+    /// Requests in flight when last looked at.
+    in_flight: Cell<u64>,
 }
 
 /// Runs a trial to its end, or until `cancel` or a failure; what was measured until then is in it.
@@ -32,10 +36,11 @@ pub(super) fn run(
     variant: &Variant,
     seed: u64,
     log: &Path,
+    allowed_hosts: &[String],
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Trial {
-    let stage = Stage { variant, seed, log, observer, cancel };
+    let stage = Stage { variant, seed, log, allowed_hosts, observer, cancel, in_flight: Cell::new(0) };
     let mut trial = Trial::default();
     if let Some(plan) = &variant.load {
         stage.part(&mut trial, |stage, server, trial| stage.load(plan, server, trial));
@@ -57,23 +62,31 @@ impl Stage<'_> {
             trial.interrupted = true;
             return;
         }
-        let mut server = match Server::start(&self.variant.server, self.log) {
+        let mut server = match Server::start(&self.variant.server, self.log, self.allowed_hosts) {
             Ok(server) => server,
             Err(StartError { message, advice }) => {
                 trial.failure = Some(self.failure(message, advice));
                 return;
             }
         };
-        let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.address());
+        let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.endpoint());
         self.observer.event(Event::ServerReady { description: &description, after: server.ready_after() });
         let ending = work(self, &mut server, trial);
         let life = server.stop();
-        trial.server.get_or_insert_with(|| facts::server(&life));
+        let ending = match (ending, &life.death) {
+            (Ok(Ending::Finished), Some(death)) => Ok(Ending::Died(death.clone())),
+            (ending, _) => ending,
+        };
+        let lived = facts::server_life(&life);
+        trial.server = Some(match trial.server.take() {
+            Some(earlier) => facts::both(earlier, lived),
+            None => lived,
+        });
         match ending {
             Ok(Ending::Finished) => {}
             Ok(Ending::Interrupted) => trial.interrupted = true,
             Ok(Ending::Aborted(aborted)) => trial.aborted = Some(aborted),
-            Ok(Ending::Died(death)) => trial.failure = Some(self.death(&death, trial)),
+            Ok(Ending::Died(death)) => trial.failure = Some(self.death(&death)),
             Err(error) => {
                 let advice = "check the limits on processes, threads and open files (`ulimit -a`)";
                 trial.failure = Some(self.failure(format!("the machine refused: {error}"), advice.to_owned()));
@@ -82,17 +95,20 @@ impl Stage<'_> {
     }
 
     fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let target = target(server);
+        let target = target(server, &self.variant.server);
         let Model::Closed { concurrency } = plan.model;
         let threads = plan.threads.unwrap_or_else(|| load::default_threads(concurrency));
         let counters: Arc<[Counters]> = (0..threads).map(|_| Counters::default()).collect();
         let description = facts::describe_load(plan);
         self.observer.event(Event::LoadBegan { description: &description });
         let mut watch = abort::Watch::new(&self.variant.abort_when);
+        let planned = plan.warmup + plan.duration;
         let mut tick = |elapsed: Duration| {
             let progress = Counters::sum(&counters);
-            self.observer.event(Event::Load { elapsed, planned: plan.warmup + plan.duration, progress });
-            watch.look(elapsed, progress)
+            self.in_flight.set(progress.started.saturating_sub(progress.completed + progress.failed));
+            self.observer.event(Event::Load { elapsed, planned, progress });
+            // While the load drains nothing new is started: no rate means anything.
+            if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::run(plan, &target, seed, cancel, &counters);
@@ -103,8 +119,12 @@ impl Stage<'_> {
     }
 
     fn dirty(&self, plan: &Dirty, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let target = target(server);
-        let premises = dirty::Premises { workers: self.variant.server.workers() };
+        let target = target(server, &self.variant.server);
+        self.in_flight.set(0);
+        let premises = dirty::Premises {
+            workers: self.variant.server.workers(),
+            in_flight: facts::in_flight(&self.variant.server),
+        };
         let progress = Arc::new(dirty::Progress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(Event::DirtyBegan { description: &description });
@@ -122,9 +142,12 @@ impl Stage<'_> {
         Ok(ending)
     }
 
-    fn death(&self, death: &Death, trial: &Trial) -> Failure {
-        let in_flight = trial.load.as_ref().filter(|_| trial.dirty.is_none()).map(|load| load.unanswered);
-        let in_flight = in_flight.map(|count| format!(" with {count} requests in flight")).unwrap_or_default();
+    fn death(&self, death: &Death) -> Failure {
+        let in_flight = match self.in_flight.get() {
+            0 => String::new(),
+            1 => " with 1 request in flight".to_owned(),
+            count => format!(" with {count} requests in flight"),
+        };
         let after = crate::units::show_time(death.after.as_secs_f64());
         let message = format!("{} after {after}{in_flight}", death.message);
         self.failure(message, "server.log shows what it said before it ended".to_owned())
@@ -138,6 +161,6 @@ impl Stage<'_> {
     }
 }
 
-fn target(server: &Server) -> Target {
-    Target { address: server.address(), host: server.address().to_string() }
+fn target(server: &Server, plan: &scenario::Server) -> Target {
+    Target::new(server.endpoint().clone(), server.authority(), plan.workers())
 }

@@ -15,7 +15,7 @@ pub enum Piece {
     Hole(Placeholder),
 }
 
-/// What is filled in per request (or, for `Host`, `Port` and `Workers`, per start of a server).
+/// What is filled in per request (or, for `Host`, `Port`, `Socket` and `Workers`, per start of a server).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placeholder {
     /// A value that no other request carries.
@@ -29,6 +29,8 @@ pub enum Placeholder {
     Host,
     Port,
     Workers,
+    /// The path of the Unix socket that a command listens on.
+    Socket,
     /// A column of the data file.
     Data(String),
     /// A whole number drawn evenly from a range, both ends included.
@@ -47,6 +49,7 @@ impl Placeholder {
         "host",
         "port",
         "workers",
+        "socket",
         "data.column",
         "random(1,100)",
         "identity.field",
@@ -62,6 +65,7 @@ impl Placeholder {
             "host" => Some(Placeholder::Host),
             "port" => Some(Placeholder::Port),
             "workers" => Some(Placeholder::Workers),
+            "socket" => Some(Placeholder::Socket),
             _ => Self::parse_dotted(inside).or_else(|| Self::parse_random(inside)),
         }
     }
@@ -93,6 +97,7 @@ impl fmt::Display for Placeholder {
             Placeholder::Host => f.write_str("{host}"),
             Placeholder::Port => f.write_str("{port}"),
             Placeholder::Workers => f.write_str("{workers}"),
+            Placeholder::Socket => f.write_str("{socket}"),
             Placeholder::Data(column) => write!(f, "{{data.{column}}}"),
             Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
             Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::control::{Leash, NotReady, Plan, Script};
 use super::sampler::{Sampler, Usage};
-use super::{Death, StartError};
+use super::{Death, StartError, show_status};
 use crate::scenario::Builtin;
 use crate::units;
 
@@ -33,7 +33,12 @@ pub(super) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), S
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bound().map_err(|error| match error.kind() {
+    bound().map_err(|error| cannot_listen(address, &error))
+}
+
+/// Why an address cannot be had, with the remedy.
+pub(super) fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> StartError {
+    match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::new(
             format!("port {} on {} is in use", address.port(), address.ip()),
             "end the program that holds it (`ss -ltnp` names it), or leave `server.port` out to get a free port",
@@ -46,7 +51,7 @@ pub(super) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), S
             format!("cannot listen on {address}: {error}"),
             "leave `server.port` out to get a free port",
         ),
-    })
+    }
 }
 
 /// All workers of a server. Dropping them kills them.
@@ -83,24 +88,30 @@ impl Workers {
         let mut workers =
             Workers { workers: Vec::new(), grace: builtin.grace, begun: Instant::now(), sampler: Sampler::default() };
         for _ in 0..builtin.workers {
-            let mut worker = spawn(listener, log).map_err(failed)?;
-            worker.leash.send(&plan).map_err(failed)?;
-            workers.workers.push(worker);
+            workers.workers.push(spawn(listener, log).map_err(failed)?);
+        }
+        for worker in &mut workers.workers {
+            // One that is gone already cannot be sent anything; it says below how it went.
+            let _ = worker.leash.send(&plan);
         }
         for worker in &mut workers.workers {
             worker.leash.wait_ready(READY_WITHIN).map_err(|why| worker.not_ready(&why))?;
         }
-        workers.sampler.sample(workers.workers.iter().map(|worker| worker.child.id()));
+        workers.watch();
         Ok(workers)
     }
 
     /// Reads what the workers use, and tells of the first that has ended.
     pub fn watch(&mut self) -> Option<Death> {
-        self.sampler
-            .sample(self.workers.iter().filter(|worker| worker.ended.is_none()).map(|worker| worker.child.id()));
+        // Looked at first: a process that has just ended would be read as one that uses nothing.
+        for worker in &mut self.workers {
+            let _ = worker.look();
+        }
+        let alive: Vec<u32> = self.workers.iter().filter(|w| w.ended.is_none()).map(|w| w.child.id()).collect();
+        self.sampler.sample(&alive, self.begun.elapsed());
         self.workers.iter_mut().find_map(|worker| {
             let status = worker.look()?;
-            let message = format!("worker {} {}", worker.child.id(), show_exit(status));
+            let message = format!("worker {} {}", worker.child.id(), show_status(status));
             Some(Death { message, after: self.begun.elapsed() })
         })
     }
@@ -129,7 +140,7 @@ impl Workers {
     }
 
     pub fn usage(&self) -> Usage {
-        self.sampler.usage(self.begun.elapsed())
+        self.sampler.usage()
     }
 
     fn kill(&mut self) {
@@ -157,7 +168,7 @@ impl Worker {
             NotReady::Late => format!("worker {id} was not ready within {}", units::show_duration(READY_WITHIN)),
             NotReady::Ended => {
                 self.ended = self.child.wait().ok();
-                format!("worker {id} {} before it was ready", self.ended.map_or("ended".to_owned(), show_exit))
+                format!("worker {id} {} before it was ready", self.ended.map_or("ended".to_owned(), show_status))
             }
         };
         StartError::new(message, "look at what it said in its log, if anything, and at what else runs on this machine")
@@ -176,7 +187,7 @@ impl Worker {
 /// then stops the workers in order.
 fn spawn(listener: &TcpListener, log: &File) -> std::io::Result<Worker> {
     let (leash, theirs) = Leash::new()?;
-    let child = Command::new(std::env::current_exe()?)
+    let child = Command::new(super::THIS_PROGRAM)
         .arg(super::worker::ARGUMENT)
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener.try_clone()?)))
         .stdout(Stdio::from(theirs))
@@ -184,20 +195,4 @@ fn spawn(listener: &TcpListener, log: &File) -> std::io::Result<Worker> {
         .process_group(0)
         .spawn()?;
     Ok(Worker { child, leash, ended: None })
-}
-
-/// `exited with status 3`, `was killed by signal 9 (KILL)`.
-fn show_exit(status: ExitStatus) -> String {
-    let name = |signal| match signal {
-        6 => " (ABRT)",
-        9 => " (KILL)",
-        11 => " (SEGV)",
-        15 => " (TERM)",
-        _ => "",
-    };
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with status {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}{}", name(signal)),
-        (None, None) => "ended".to_owned(),
-    }
 }

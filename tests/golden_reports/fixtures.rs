@@ -57,6 +57,8 @@ pub fn server() -> Server {
         threads_max: 3,
         address: "127.0.0.1:40123".into(),
         exit: "stopped".into(),
+        samples: Vec::new(),
+        events: Vec::new(),
     }
 }
 
@@ -258,7 +260,7 @@ pub fn stale_leak() -> Leak {
 }
 
 fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_with_leak: u64) -> Trigger {
-    Trigger { requests, exposures, leaks, rounds, rounds_with_leak, failed: 0, not_exercised: None }
+    Trigger { requests, exposures, leaks, rounds, rounds_with_leak, failed: 0, missing: 0, not_exercised: None }
 }
 
 pub fn dirty() -> Record {

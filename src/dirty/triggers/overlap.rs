@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::Premises;
 use super::super::client::{Client, Line};
-use super::super::observation::{Observation, Role};
+use super::super::observation::Role;
 use super::{Round, Trigger};
 use crate::scenario;
 
@@ -34,35 +34,30 @@ impl Trigger for Overlap {
     }
 }
 
-async fn round(client: &Client, plan: &scenario::Dirty, premises: Premises) -> Vec<Observation> {
+async fn round(client: &Client, plan: &scenario::Dirty, premises: Premises) {
     let long_is_done = Cell::new(false);
     let long = async {
-        let observation = client.send(&mut Line::default(), Role::Long, plan.sleep.map(|sleep| sleep.long)).await;
+        client.send(&mut Line::default(), Role::Long, plan.sleep.map(|sleep| sleep.long)).await;
         long_is_done.set(true);
-        vec![observation]
     };
     let at_once = (AT_ONCE_PER_WORKER * premises.workers.unwrap_or(1)).min(MOST_AT_ONCE);
     let head_start = plan.sleep.map_or(Duration::ZERO, |sleep| (sleep.long / HEAD_START_PART).min(MOST_HEAD_START));
     let short = async {
         tokio::time::sleep(head_start).await;
         let rows = (0..at_once).map(|_| row(client, plan, &long_is_done));
-        futures::future::join_all(rows).await
+        futures::future::join_all(rows).await;
     };
-    let (mut observations, short) = tokio::join!(long, short);
-    observations.extend(short.into_iter().flatten());
-    observations
+    tokio::join!(long, short);
 }
 
 /// Short requests one after the other on one connection, until the long one is answered.
-async fn row(client: &Client, plan: &scenario::Dirty, long_is_done: &Cell<bool>) -> Vec<Observation> {
+async fn row(client: &Client, plan: &scenario::Dirty, long_is_done: &Cell<bool>) {
     let most = if plan.sleep.is_some() { MOST_IN_A_ROW } else { IN_A_ROW_WITHOUT_SLEEP };
     let mut line = Line::default();
-    let mut observations = Vec::new();
     for _ in 0..most {
-        observations.push(client.send(&mut line, Role::Short, plan.sleep.map(|sleep| sleep.short)).await);
+        client.send(&mut line, Role::Short, plan.sleep.map(|sleep| sleep.short)).await;
         if long_is_done.get() && plan.sleep.is_some() {
             break;
         }
     }
-    observations
 }

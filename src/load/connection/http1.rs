@@ -1,14 +1,14 @@
 //! One HTTP/1.1 connection on a raw stream: prebuilt bytes out, a [`Reply`] in.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::reply::{Malformed, Reply, Sink};
+use super::stream::Stream;
 use crate::exchange::Failure;
 use crate::load::clock::Clock;
+use crate::server::Endpoint;
 
 /// Room for most responses; grows up to the longest head.
 const BUFFER: usize = 8 * 1024;
@@ -16,7 +16,7 @@ const BUFFER: usize = 8 * 1024;
 /// An open connection that carries one request at a time.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
     filled: usize,
 }
@@ -25,6 +25,7 @@ pub struct Connection {
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
     pub status: u16,
+    /// Of the response itself, not of one in the range 1xx before it.
     pub first_byte: Duration,
     pub done: Duration,
     /// Bytes read for it.
@@ -57,10 +58,12 @@ impl Broken {
 }
 
 impl Connection {
-    pub async fn open(address: SocketAddr) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Connection { stream, buffer: vec![0; BUFFER], filled: 0 })
+    pub async fn open(endpoint: &Endpoint) -> std::io::Result<Self> {
+        Ok(Connection::over(Stream::connect(endpoint).await?))
+    }
+
+    fn over(stream: Stream) -> Self {
+        Connection { stream, buffer: vec![0; BUFFER], filled: 0 }
     }
 
     /// Sends a request and reads its response into `sink`.
@@ -71,7 +74,8 @@ impl Connection {
         clock: Clock,
         sink: &mut impl Sink,
     ) -> Result<Answer, Broken> {
-        self.stream.write_all(request).await.map_err(|_| Broken::Closed { untouched: true })?;
+        // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
+        let cut_off = self.stream.write_all(request).await.is_err();
         let mut reply = Reply::new(head_only);
         let mut bytes = 0;
         let mut first_byte = None;
@@ -79,21 +83,32 @@ impl Connection {
             let read = self.read().await.map_err(|_| Broken::Closed { untouched: bytes == 0 })?;
             // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
             let now = clock.now();
-            let first_byte = *first_byte.get_or_insert(now);
+            first_byte.get_or_insert(now);
             bytes += read as u64;
             if read == 0 {
                 let untouched = bytes == 0;
                 reply.closed().map_err(|_| Broken::Closed { untouched })?;
             } else {
                 self.filled += read;
+                let interim = reply.interim;
                 let taken = reply.advance(&self.buffer[..self.filled], sink).map_err(Broken::Malformed)?;
                 self.buffer.copy_within(taken..self.filled, 0);
                 self.filled -= taken;
+                if reply.interim != interim {
+                    // What came before was not yet the response; it has begun if there is more than that.
+                    first_byte = (self.filled > 0 || reply.status != 0).then_some(now);
+                }
             }
             if reply.is_done() {
                 // Bytes that nobody asked for: what follows could not be told apart.
-                let close = reply.close || self.filled > 0;
-                return Ok(Answer { status: reply.status, first_byte, done: now, bytes, close });
+                let close = reply.close || cut_off || self.filled > 0;
+                return Ok(Answer {
+                    status: reply.status,
+                    first_byte: first_byte.unwrap_or(now),
+                    done: now,
+                    bytes,
+                    close,
+                });
             }
         }
     }
@@ -103,5 +118,97 @@ impl Connection {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
         self.stream.read(&mut self.buffer[self.filled..]).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{UnixListener, UnixStream};
+
+    use super::super::reply::Kept;
+    use super::*;
+
+    /// A connection, and the server's end of it.
+    fn pair() -> (Connection, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Connection::over(Stream::Unix(ours)), theirs)
+    }
+
+    async fn hear(stream: &mut UnixStream) -> String {
+        let mut heard = vec![0; 1024];
+        let length = stream.read(&mut heard).await.unwrap();
+        String::from_utf8_lossy(&heard[..length]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn requests_travel_over_a_unix_socket_and_the_connection_is_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for _ in 0..2 {
+                assert_eq!(hear(&mut stream).await, "GET / HTTP/1.1\r\n\r\n");
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            }
+        };
+        let client = async {
+            let mut connection = Connection::open(&Endpoint::Unix(path.clone())).await.unwrap();
+            for _ in 0..2 {
+                let mut kept = Kept::default();
+                let asked = connection.exchange(b"GET / HTTP/1.1\r\n\r\n", false, Clock::start(), &mut kept);
+                let answer = asked.await.unwrap();
+                assert_eq!((answer.status, answer.close, kept.body.as_slice()), (200, false, b"ok".as_slice()));
+            }
+        };
+        tokio::join!(server, client);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_comes_before_the_request_is_written_is_an_answer() {
+        let (mut connection, mut server) = pair();
+        server.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno").await.unwrap();
+        drop(server);
+        let answer = connection.exchange(&[b'x'; 100_000], false, Clock::start(), &mut Kept::default()).await.unwrap();
+        assert_eq!((answer.status, answer.close), (413, true));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_written_and_is_not_answered_is_untouched() {
+        let (mut connection, server) = pair();
+        drop(server);
+        let broken = connection.exchange(b"GET /", false, Clock::start(), &mut Kept::default()).await.unwrap_err();
+        assert!(matches!(broken, Broken::Closed { untouched: true }), "{broken:?}");
+    }
+
+    /// When the first byte and the end of a response come whose pieces are sent with a pause before each.
+    async fn first_byte_of(pieces: &[&str]) -> (Duration, Duration) {
+        let (mut connection, mut server) = pair();
+        let clock = Clock::start();
+        let server = async {
+            hear(&mut server).await;
+            for piece in pieces {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                server.write_all(piece.as_bytes()).await.unwrap();
+            }
+        };
+        let mut kept = Kept::default();
+        let ((), answer) = tokio::join!(server, connection.exchange(b"GET /", false, clock, &mut kept));
+        let answer = answer.unwrap();
+        (answer.first_byte, answer.done)
+    }
+
+    #[tokio::test]
+    async fn the_first_byte_is_that_of_the_final_response() {
+        let (interim, last) = ("HTTP/1.1 103 Early Hints\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        let (early, done) = first_byte_of(&[interim, last]).await;
+        assert_eq!(early, done);
+        let (early, done) = first_byte_of(&[&interim[..9], &format!("{}{last}", &interim[9..])]).await;
+        assert_eq!(early, done);
+        let (early, done) =
+            first_byte_of(&[&interim[..9], &format!("{}{}", &interim[9..], &last[..5]), &last[5..]]).await;
+        assert!(early >= Duration::from_millis(60) && early < done, "{early:?} {done:?}");
+        let (early, done) = first_byte_of(&[&last[..5], &last[5..]]).await;
+        assert!(early < done, "{early:?} {done:?}");
     }
 }

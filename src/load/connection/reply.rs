@@ -2,10 +2,14 @@
 
 use std::mem::MaybeUninit;
 
+use super::framing::{Body, Framing, parse_chunk_size};
+
 /// A response with more headers than this is malformed.
 const MOST_HEADERS: usize = 128;
 /// A head or a chunk's line longer than this is malformed.
 pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
+/// What [`Kept`] keeps of the heads, and of the body, of one response.
+const MOST_KEPT: usize = 4 << 20;
 
 /// Not HTTP, or not HTTP that can be told apart from the next response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub trait Sink {
     fn head(&mut self, bytes: &[u8]);
     /// Body bytes, without the framing of chunks.
     fn body(&mut self, bytes: &[u8]);
+    /// One header that comes after a chunked body, with its line break.
+    fn trailer(&mut self, bytes: &[u8]);
 }
 
 /// Looks at nothing.
@@ -25,22 +31,38 @@ pub struct Discard;
 impl Sink for Discard {
     fn head(&mut self, _bytes: &[u8]) {}
     fn body(&mut self, _bytes: &[u8]) {}
+    fn trailer(&mut self, _bytes: &[u8]) {}
 }
 
-/// Keeps a whole response.
+/// Keeps a whole response, or as much of a huge one as memory should be given to.
 #[derive(Debug, Default, Clone)]
 pub struct Kept {
+    /// Trailers included: a header is a header, wherever it stands.
     pub head: Vec<u8>,
     pub body: Vec<u8>,
+    /// Something was read and dropped, so that what is not found here may have been there all the same.
+    pub cut: bool,
+}
+
+impl Kept {
+    fn keep(kept: &mut Vec<u8>, bytes: &[u8], cut: &mut bool) {
+        let here = bytes.len().min(MOST_KEPT.saturating_sub(kept.len()));
+        kept.extend_from_slice(&bytes[..here]);
+        *cut |= here < bytes.len();
+    }
 }
 
 impl Sink for Kept {
     fn head(&mut self, bytes: &[u8]) {
-        self.head.extend_from_slice(bytes);
+        Self::keep(&mut self.head, bytes, &mut self.cut);
     }
 
     fn body(&mut self, bytes: &[u8]) {
-        self.body.extend_from_slice(bytes);
+        Self::keep(&mut self.body, bytes, &mut self.cut);
+    }
+
+    fn trailer(&mut self, bytes: &[u8]) {
+        Self::keep(&mut self.head, bytes, &mut self.cut);
     }
 }
 
@@ -69,14 +91,17 @@ pub struct Reply {
     state: State,
     /// The request was a HEAD: no body follows, whatever the headers say.
     head_only: bool,
+    /// Zero until the last head has come.
     pub status: u16,
+    /// Responses in the range 1xx that came before.
+    pub interim: u32,
     /// The connection cannot carry another request.
     pub close: bool,
 }
 
 impl Reply {
     pub fn new(head_only: bool) -> Self {
-        Reply { state: State::Head, head_only, status: 0, close: false }
+        Reply { state: State::Head, head_only, status: 0, interim: 0, close: false }
     }
 
     /// Whether the last byte has been taken.
@@ -96,7 +121,7 @@ impl Reply {
                 State::ChunkSize => self.chunk_size(rest)?,
                 State::Chunk(missing) => self.data(rest, missing, State::ChunkEnd, sink, State::Chunk),
                 State::ChunkEnd => self.chunk_end(rest)?,
-                State::Trailer => self.trailer(rest)?,
+                State::Trailer => self.trailer(rest, sink)?,
                 State::UntilClose => {
                     sink.body(rest);
                     rest.len()
@@ -125,6 +150,7 @@ impl Reply {
         let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default()
+            .allow_obsolete_multiline_headers_in_responses(true)
             .parse_response_with_uninit_headers(&mut response, bytes, &mut headers)
             .map_err(|_| Malformed("the response is not HTTP/1.1"))?;
         let httparse::Status::Complete(length) = parsed else {
@@ -134,19 +160,22 @@ impl Reply {
         sink.head(&bytes[..length]);
         match status {
             101 => return Err(Malformed("the server switched protocols unasked")),
-            100..=199 => return Ok(length),
+            100..=199 => {
+                self.interim += 1;
+                return Ok(length);
+            }
             200..=599 => {}
             _ => return Err(Malformed("the status is outside 100 to 599")),
         }
         self.status = status;
         let framing = Framing::of(&response)?;
         self.close = framing.close;
-        self.state = match (framing.chunked, framing.length) {
+        self.state = match framing.body {
             _ if self.head_only || status == 204 || status == 304 => State::Done,
-            (true, _) => State::ChunkSize,
-            (false, Some(0)) => State::Done,
-            (false, Some(length)) => State::Length(length),
-            (false, None) => State::UntilClose,
+            Body::Chunked => State::ChunkSize,
+            Body::Length(0) => State::Done,
+            Body::Length(length) => State::Length(length),
+            Body::UntilClose => State::UntilClose,
         };
         Ok(length)
     }
@@ -161,13 +190,7 @@ impl Reply {
 
     fn chunk_size(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let Some(line) = line(bytes)? else { return Ok(0) };
-        let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next().unwrap_or_default();
-        if digits.is_empty() || digits.len() > 15 {
-            return Err(Malformed("a chunk's size is not a number"));
-        }
-        let size =
-            digits.iter().try_fold(0u64, |size, digit| Some(size << 4 | u64::from(char::from(*digit).to_digit(16)?)));
-        let size = size.ok_or(Malformed("a chunk's size is not a number"))?;
+        let size = parse_chunk_size(line)?;
         self.state = if size == 0 { State::Trailer } else { State::Chunk(size) };
         Ok(line.len() + 2)
     }
@@ -183,10 +206,12 @@ impl Reply {
         }
     }
 
-    fn trailer(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+    fn trailer(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
         let Some(line) = line(bytes)? else { return Ok(0) };
         if line.is_empty() {
             self.state = State::Done;
+        } else {
+            sink.trailer(&bytes[..line.len() + 2]);
         }
         Ok(line.len() + 2)
     }
@@ -200,55 +225,6 @@ fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Malformed> {
         None if bytes.len() > LONGEST_HEAD => Err(Malformed("a line of a chunked body does not end")),
         None => Ok(None),
     }
-}
-
-/// What the headers say of the body's length and of the connection's future (RFC 9112, section 6.3).
-struct Framing {
-    chunked: bool,
-    length: Option<u64>,
-    close: bool,
-}
-
-impl Framing {
-    fn of(response: &httparse::Response<'_, '_>) -> Result<Self, Malformed> {
-        let mut framing = Framing { chunked: false, length: None, close: response.version == Some(0) };
-        for header in response.headers.iter() {
-            // Lengths first: most headers differ from these three by theirs.
-            match header.name.len() {
-                14 if header.name.eq_ignore_ascii_case("content-length") => {
-                    let length = parse_length(header.value)?;
-                    if framing.length.is_some_and(|earlier| earlier != length) {
-                        return Err(Malformed("two content-lengths that differ"));
-                    }
-                    framing.length = Some(length);
-                }
-                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    framing.chunked = tokens(header.value).any(|token| token.eq_ignore_ascii_case(b"chunked"));
-                }
-                10 if header.name.eq_ignore_ascii_case("connection") => {
-                    for token in tokens(header.value) {
-                        framing.close |= token.eq_ignore_ascii_case(b"close");
-                        framing.close &= !token.eq_ignore_ascii_case(b"keep-alive");
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(framing)
-    }
-}
-
-fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-}
-
-fn parse_length(value: &[u8]) -> Result<u64, Malformed> {
-    let digits = value.trim_ascii();
-    let all_digits = !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit);
-    if !all_digits {
-        return Err(Malformed("the content-length is not a number"));
-    }
-    Ok(digits.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
 }
 
 #[cfg(test)]
@@ -279,6 +255,12 @@ mod tests {
         ),
         ("HTTP/1.0 200 OK\r\n\r\nhello", "hello"),
         ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n", ""),
+        ("HTTP/1.1 200 OK\r\nx-a: b\r\n c\r\ncontent-length: 5, 5\r\n\r\nhello", "hello"),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n0005\r\nhello\r\n0\r\n\r\n",
+            "hello",
+        ),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n", "0\r\n\r\n"),
         ("HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n", ""),
         ("HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n", ""),
     ];
@@ -304,6 +286,28 @@ mod tests {
     }
 
     #[test]
+    fn trailers_are_kept_with_the_headers() {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let mut kept = Kept::default();
+        let text = format!("{head}2\r\nok\r\n0\r\nx-user: eve\r\nx-b: c\r\n\r\n");
+        Reply::new(false).advance(text.as_bytes(), &mut kept).unwrap();
+        assert_eq!(String::from_utf8(kept.head).unwrap(), format!("{head}x-user: eve\r\nx-b: c\r\n"));
+        assert_eq!((kept.body.as_slice(), kept.cut), (b"ok".as_slice(), false));
+    }
+
+    #[test]
+    fn a_huge_response_is_read_to_its_end_but_not_kept_whole() {
+        let mut kept = Kept::default();
+        let mut reply = Reply::new(false);
+        reply.advance(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 6 << 20).as_bytes(), &mut kept).unwrap();
+        for _ in 0..6 {
+            assert!(!reply.is_done());
+            reply.advance(&vec![b'x'; 1 << 20], &mut kept).unwrap();
+        }
+        assert_eq!((reply.is_done(), kept.body.len(), kept.cut), (true, 4 << 20, true));
+    }
+
+    #[test]
     fn connections_that_will_close_are_known() {
         for (text, close) in [
             ("HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 0\r\n\r\n", true),
@@ -325,6 +329,7 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhello\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2 9\r\nhello\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n",
             "HTTP/1.1 101 Switching Protocols\r\n\r\n",
             "HTTP/1.1 999 What\r\n\r\n",

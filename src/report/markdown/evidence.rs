@@ -16,7 +16,6 @@ pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
     let class = match leak.class {
         LeakClass::Overlap => "another request's data, while both were handled",
         LeakClass::Stale => "another request's data, after that request had ended",
-        LeakClass::Missing => "its own data is missing",
     };
     let mut out = place.heading(&format!("Leak {number}: {class}"));
     out += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
@@ -25,10 +24,9 @@ pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
 
 /// The proof, after the picture.
 pub(super) fn proof(leak: &Leak) -> String {
-    let own = match (leak.own_present, leak.class) {
-        (true, _) => "The response holds the canary of its own request as well.",
-        (false, LeakClass::Missing) => "The response holds no canary at all.",
-        (false, _) => "The canary of its own request is not in the response.",
+    let own = match leak.own_present {
+        true => "The response holds the canary of its own request as well.",
+        false => "The canary of its own request is not in the response.",
     };
     let mut out = format!(
         "Found in the {}, by trigger {} in round {}. {own}\n\n",
@@ -103,10 +101,6 @@ fn cause(leak: &Leak) -> String {
         LeakClass::Stale => (
             "something of the source outlived it: a thread-local or a global that is set but not cleared, a cache whose key lacks the identity, a pooled connection or buffer that was not reset".to_owned(),
             "at what the worker keeps between requests, at cache keys, and at the error and abort paths, where clean-up is often skipped",
-        ),
-        LeakClass::Missing => (
-            "the value was overwritten or lost on the way, or the handler does not echo it for this request".to_owned(),
-            "at whether the same request alone holds its canary; if it does, at the state that the handler shares with other requests",
         ),
     };
     format!("Likely cause: {cause}.\n\nWhere to look: {look}.\n\n")

@@ -43,6 +43,24 @@ pub struct Server {
     /// A server that is up already. A host that is not this machine needs `--allow-host` on the command line.
     #[schemars(example = "http://127.0.0.1:8000")]
     pub url: Option<At<String>>,
+    /// The process of a `url` server, so that what it and its children use can be read.
+    #[schemars(range(min = 1, max = 4194304))]
+    pub pid: Option<At<i64>>,
+    /// A file that holds the process id of a `url` server.
+    #[schemars(example = "/run/app.pid")]
+    pub pid_file: Option<At<String>>,
+    /// Where a command listens: `tcp` (`{host}` and `{port}`) if not given, or `unix` (`{socket}`).
+    pub listen: Option<At<Listen>>,
+}
+
+/// What kind of socket a command listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Listen {
+    /// A port of this machine, `{host}:{port}`.
+    Tcp,
+    /// A Unix socket, `{socket}`.
+    Unix,
 }
 
 /// How a built-in worker handles requests.

@@ -313,6 +313,10 @@ impl Loading<'_> {
                     };
                     self.missing(&[section, "sleep"], problem.help(help));
                 }
+                Placeholder::Socket => {
+                    let problem = Problem::new("`{socket}` in a request").at(&place, "nothing fills this");
+                    self.problems.add(problem.help("only a `command` holds it, to listen there"));
+                }
                 Placeholder::Workers if !parts.workers_known => {
                     let problem =
                         Problem::new("`{workers}` is not known of a server at a url").at(&place, "nothing fills this");

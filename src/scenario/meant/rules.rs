@@ -7,7 +7,7 @@ use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::{decode, suggest, tree};
 use super::Loading;
-use crate::rule::Rule;
+use crate::rule::{Rule, WATCHABLE};
 
 type Settings = [(String, serde_json::Value)];
 
@@ -54,13 +54,15 @@ impl Loading<'_> {
     fn abort_when(&mut self, text: &At<String>, written: &file::Scenario) -> Option<Rule> {
         let rule = self.rule(text, written)?;
         let metric = rule.metric.name();
-        if metric == "throughput" || metric.starts_with("errors.") {
+        if WATCHABLE.contains(&metric) {
             return Some(rule);
         }
         let place = self.metric_place(text, metric);
         let problem = Problem::new(format!("`abort_when` cannot watch `{metric}`")).at(&place, "known only at the end");
         self.problems
-            .add(problem.help("watch `errors.rate`, another of errors.*, or `throughput`; judge the rest in `that`"));
+            .add(problem.help(
+                "watch `errors.rate`, `errors.count`, `errors.status` or `throughput`; judge the rest in `that`",
+            ));
         None
     }
 

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use super::super::file::leaf::At;
-use super::super::file::{self, Mode as WrittenMode};
+use super::super::file::{self, Listen as WrittenListen, Mode as WrittenMode};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::{Placeholder, Template};
-use super::super::{Attached, Builtin, Command, Mode, Ready, ReadyCheck, Server, Stop};
+use super::super::{Attached, Builtin, Command, Listen, Mode, Pid, Ready, ReadyCheck, Server, Stop};
 use super::{Loading, value};
 
 const MOST_WORKERS: i64 = 256;
 const MOST_THREADS: i64 = 1024;
+/// What the kernel allows at most.
+const MOST_PID: i64 = 4_194_304;
 const THREADED: u32 = 8;
 const ASYNC_POOL: u32 = 40;
 const BUILTIN_GRACE: Duration = Duration::from_secs(1);
@@ -88,9 +90,11 @@ impl Loading<'_> {
                 ("setup", span(&written.setup)),
                 ("ready", span(&written.ready)),
                 ("stop", span(&written.stop)),
+                ("listen", span(&written.listen)),
             ],
             "a `command`",
         );
+        self.useless("mode", &[("pid", span(&written.pid)), ("pid_file", span(&written.pid_file))], "a `url`");
         let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
         let mode = match value(&written.mode)? {
             WrittenMode::Sync => Mode::Sync,
@@ -143,15 +147,17 @@ impl Loading<'_> {
             ],
             "the built-in modes",
         );
+        self.useless("command", &[("pid", span(&written.pid)), ("pid_file", span(&written.pid_file))], "a `url`");
         let words = written.command.as_ref()?;
         let empty = words.value.first().is_none_or(|program| program.value.trim().is_empty());
         if empty && !self.spoilt.touches(&["server", "command"]) && !self.spoilt.touches(&["servers"]) {
             let problem = Problem::new("an empty command").at(&words.span, "no program to start");
             self.problems.add(problem.help("write the program and its arguments: [\"gunicorn\", \"app:app\"]"));
         }
-        let command = words.value.iter().map(|word| self.word(word)).collect::<Vec<_>>();
+        let listen = self.listen(written);
+        let command = words.value.iter().map(|word| self.word(word, listen)).collect::<Vec<_>>();
         let (env, ready) = (self.env(written), self.ready(written.ready.as_ref()));
-        let (workers, port) = (self.workers(written), self.port(written));
+        let workers = self.workers(written);
         // Everything is looked at before a wrong word ends it.
         Some(Command {
             command: command.into_iter().collect::<Option<_>>()?,
@@ -159,7 +165,7 @@ impl Loading<'_> {
             env,
             setup: written.setup.as_ref().map(|setup| setup.value.clone()),
             workers,
-            port,
+            listen,
             ready,
             stop: Stop {
                 signal: written
@@ -173,15 +179,31 @@ impl Loading<'_> {
         })
     }
 
-    fn word(&mut self, word: &At<String>) -> Option<Template> {
+    fn listen(&mut self, written: &file::Server) -> Listen {
+        let port = self.port(written);
+        match value(&written.listen) {
+            None | Some(WrittenListen::Tcp) => Listen::Tcp { port },
+            Some(WrittenListen::Unix) => {
+                self.useless("listen = \"unix\"", &[("port", span(&written.port))], "`listen = \"tcp\"`");
+                Listen::Unix
+            }
+        }
+    }
+
+    fn word(&mut self, word: &At<String>, listen: Listen) -> Option<Template> {
         let template = self.template(word, Template::parse)?;
         for hole in template.holes() {
-            if !matches!(hole, Placeholder::Host | Placeholder::Port | Placeholder::Workers) {
-                let place = self.hole_place(word, hole);
-                let problem = Problem::new(format!("`{hole}` has no value when a server starts"));
-                let problem = problem.at(&place, "filled per request only");
-                self.problems.add(problem.help("a command can hold `{host}`, `{port}` and `{workers}`"));
-            }
+            let (label, help) = match (hole, listen) {
+                (Placeholder::Workers, _)
+                | (Placeholder::Host | Placeholder::Port, Listen::Tcp { .. })
+                | (Placeholder::Socket, Listen::Unix) => continue,
+                (Placeholder::Socket, _) => ("it listens on a port", "add listen = \"unix\", or write {host}:{port}"),
+                (Placeholder::Host | Placeholder::Port, _) => ("it listens on a Unix socket", "write {socket} instead"),
+                _ => ("filled per request only", "a command can hold `{host}`, `{port}`, `{socket}` and `{workers}`"),
+            };
+            let place = self.hole_place(word, hole);
+            let problem = Problem::new(format!("`{hole}` has no value when a server starts"));
+            self.problems.add(problem.at(&place, label).help(help));
         }
         Some(template)
     }
@@ -236,12 +258,19 @@ impl Loading<'_> {
                 ("setup", span(&written.setup)),
                 ("ready", span(&written.ready)),
                 ("stop", span(&written.stop)),
+                ("listen", span(&written.listen)),
             ],
             "servers that runner starts",
         );
+        if let (Some(pid), Some(file)) = (&written.pid, &written.pid_file) {
+            let problem = Problem::new("two ways to name the process").at(&pid.span, "this is one");
+            self.problems.add(problem.also(&file.span, "this is another").help("keep `pid` or `pid_file`"));
+        }
+        let number = self.whole("pid", &written.pid, 1, MOST_PID).and_then(|pid| u32::try_from(pid).ok());
+        let file = written.pid_file.as_ref().map(|file| Pid::File(self.folder.join(&file.value)));
         let url = written.url.as_ref()?;
         match parse_url(&url.value) {
-            Ok(attached) => Some(attached),
+            Ok(attached) => Some(Attached { process: number.map(Pid::Number).or(file), ..attached }),
             Err((title, help)) => {
                 self.problems.add(Problem::new(title).at(&url.span, "").help(help));
                 None
@@ -280,7 +309,7 @@ fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
     let named =
         !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
     match port.filter(|_| named) {
-        Some(port) => Ok(Attached { host: host.to_owned(), port }),
+        Some(port) => Ok(Attached { host: host.to_owned(), port, process: None }),
         None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
     }
 }

@@ -1,13 +1,19 @@
 //! Runs a job step by step: what a handler's `sleep()` means is decided here.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use super::app::{App, Job};
 use super::log;
 use crate::script::{Response, Step};
 
-/// A sleep blocks the thread.
-pub(super) fn blocking(mut job: Job) -> Response {
+/// A sleep blocks the thread. A panic ends the request, not the thread.
+pub(super) fn blocking(job: Job) -> Response {
+    let answered = std::panic::catch_unwind(AssertUnwindSafe(|| run(job)));
+    answered.unwrap_or_else(|_| App::broken("the handler panicked"))
+}
+
+fn run(mut job: Job) -> Response {
     loop {
         match job.resume() {
             Step::Sleep(time) => std::thread::sleep(time),

@@ -1,0 +1,186 @@
+//! The keeper: a process between runner and a foreign server, so that nothing of that server can get lost.
+//!
+//! It is a subreaper: whatever the server forks, also a daemon that has left its parent and its session behind, stays
+//! below it and is found. Its standard output is a channel to runner: a plan comes in as one line, then orders; events go
+//! out, a line of JSON each. When the channel ends, runner is gone, however it went, and everything below is killed.
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
+use serde::{Deserialize, Serialize};
+
+use super::tree;
+
+/// The argument with which runner starts itself as a keeper.
+pub const ARGUMENT: &str = "__keeper";
+/// What a server says beyond this is not kept.
+const LONGEST_LOG: u64 = 16 * 1024 * 1024;
+/// How long to go on killing. What survives this is beyond any signal.
+const KILL_FOR: Duration = Duration::from_secs(10);
+
+/// What to start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub command: Vec<String>,
+    pub cwd: PathBuf,
+    pub env: Vec<(String, String)>,
+}
+
+/// What runner orders.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Order {
+    /// Send a signal, by its number, to everything below.
+    Signal(i32),
+    /// Kill everything below, however long its tree.
+    Kill,
+}
+
+/// What happened below.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Event {
+    Started {
+        pid: u32,
+    },
+    /// The program could not be started.
+    NotStarted {
+        why: String,
+    },
+    /// A process ended: the program itself, or one that had lost its parent.
+    Ended {
+        pid: u32,
+        how: String,
+        well: bool,
+    },
+    /// Nothing is left.
+    Empty,
+}
+
+/// The whole life of a keeper.
+pub fn main() -> ExitCode {
+    match keep() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn keep() -> std::io::Result<()> {
+    set_child_subreaper(Some(getpid()))?;
+    let channel = UnixStream::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+    let mut orders = BufReader::new(channel.try_clone()?);
+    let say = Arc::new(Mutex::new(channel));
+    let mut line = String::new();
+    orders.read_line(&mut line)?;
+    let plan: Plan = serde_json::from_str(&line)?;
+    let (output, input) = std::io::pipe()?;
+    let started = Command::new(&plan.command[0])
+        .args(&plan.command[1..])
+        .current_dir(&plan.cwd)
+        .envs(plan.env)
+        .stdin(Stdio::null())
+        .stdout(input.try_clone()?)
+        .stderr(input)
+        .process_group(0)
+        .spawn();
+    match started {
+        Ok(child) => tell(&say, &Event::Started { pid: child.id() }),
+        Err(error) => {
+            tell(&say, &Event::NotStarted { why: why(&error, &plan.cwd) });
+            return Ok(());
+        }
+    }
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || copy_log(output))?;
+    let reaper = Arc::clone(&say);
+    std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders))?;
+    reap(&reaper);
+    Ok(())
+}
+
+/// Says what is wrong with a command that cannot be started.
+fn why(error: &std::io::Error, cwd: &std::path::Path) -> String {
+    match error.kind() {
+        _ if !cwd.is_dir() => format!("its folder {} is not there", cwd.display()),
+        std::io::ErrorKind::NotFound => "there is no such program".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it is not executable".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Reaps whatever ends below, until nothing is left.
+fn reap(say: &Mutex<UnixStream>) {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) => tell(say, &ended(pid, status)),
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    tell(say, &Event::Empty);
+}
+
+fn ended(pid: Pid, status: WaitStatus) -> Event {
+    let how = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => super::show_exit(Some(code), None),
+        (None, signal) => super::show_exit(None, signal),
+    };
+    Event::Ended { pid: pid.as_raw_nonzero().get().unsigned_abs(), how, well: status.exit_status() == Some(0) }
+}
+
+/// Carries out orders until runner is gone; then nothing may be left.
+fn obey(orders: BufReader<UnixStream>) {
+    for line in orders.lines().map_while(Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(Order::Signal(number)) => {
+                if let Some(signal) = Signal::from_named_raw(number) {
+                    tree::signal(&tree::descendants(std::process::id()), signal);
+                }
+            }
+            Ok(Order::Kill) => kill_all(),
+            Err(_) => {}
+        }
+    }
+    kill_all();
+    std::process::exit(1);
+}
+
+/// Kills until nothing is left: a tree that forks while it is read gets another round.
+fn kill_all() {
+    let began = Instant::now();
+    loop {
+        let pids = tree::descendants(std::process::id());
+        if pids.is_empty() || began.elapsed() > KILL_FOR {
+            return;
+        }
+        tree::signal(&pids, Signal::KILL);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// runner may be gone; the thread that reads orders sees to that.
+fn tell(say: &Mutex<UnixStream>, event: &Event) {
+    let mut line = serde_json::to_vec(event).unwrap_or_default();
+    line.push(b'\n');
+    let _ = say.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+}
+
+/// Copies the server's output into the log, up to a length; beyond it is read, so that the server does not block, and
+/// thrown away.
+fn copy_log(mut output: impl Read) {
+    let mut kept = 0;
+    let mut buffer = [0; 64 * 1024];
+    while let Ok(read @ 1..) = output.read(&mut buffer) {
+        let room = usize::try_from(LONGEST_LOG - kept).unwrap_or(usize::MAX).min(read);
+        let _ = std::io::stderr().write_all(&buffer[..room]);
+        kept += room as u64;
+        if room < read && room > 0 {
+            let _ = std::io::stderr().write_all(b"\n... the rest is not kept: the log is longer than 16 MiB\n");
+        }
+    }
+}
