@@ -249,9 +249,8 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     }
     let missing = sum(|t| t.missing);
     if missing * TELLING > requests {
-        return Some(format!(
-            "{missing} of {requests} responses held no canary at all, though lone requests got theirs"
-        ));
+        let responses = counted(requests, "response");
+        return Some(format!("{missing} of {responses} held no canary at all, though lone requests got theirs"));
     }
     if findings.interrupted {
         let after = crate::units::show_time(findings.duration.as_secs_f64());
