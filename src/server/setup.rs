@@ -23,8 +23,10 @@ pub(super) fn run(command: &str, cwd: &Path, env: &[(String, String)], log: &Fil
             format!("run it by hand in {} until it passes; server.log has what it said", cwd.display()),
         )
     };
-    let before = fingerprint(command, cwd);
-    if fs::read_to_string(cwd.join(STAMP)).is_ok_and(|stamp| stamp == before) {
+    // Two runners at once would work in one folder: the second waits for the first, and finds all done.
+    let stamp = File::options().read(true).write(true).create(true).truncate(false).open(cwd.join(STAMP)).ok();
+    let _ = stamp.as_ref().map(File::lock);
+    if fs::read_to_string(cwd.join(STAMP)).is_ok_and(|stamp| stamp == fingerprint(command, cwd)) {
         return Ok(());
     }
     let output =

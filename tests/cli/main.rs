@@ -6,3 +6,4 @@ mod dirty;
 mod harness;
 mod life;
 mod load;
+mod python;
