@@ -10,7 +10,7 @@ pub fn describe(scenario: &Scenario) -> String {
     let mut text = format!("{} is valid\n", scenario.file.display());
     let (variants, repeats) = (scenario.variants.len(), scenario.repeats);
     if variants > 1 || repeats > 1 {
-        text += &format!("  {variants} variants, {repeats} trials each\n");
+        text += &format!("  {}, {} each\n", plural(variants, "variant"), plural(repeats as usize, "trial"));
     }
     for variant in &scenario.variants {
         let indent = if variants > 1 {
@@ -24,6 +24,10 @@ pub fn describe(scenario: &Scenario) -> String {
         }
     }
     text
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn lines(variant: &Variant) -> Vec<String> {
