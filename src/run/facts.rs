@@ -112,18 +112,19 @@ fn samples(rows: &[server::Row]) -> Vec<record::Sample> {
 }
 
 fn event(happening: &server::Happening) -> record::Event {
-    record::Event { t_s: happening.after.as_secs_f64(), what: happening.what.clone() }
+    record::Event { t_s: happening.after.as_secs_f64(), what: happening.what.clone(), second_server: false }
 }
 
 /// The lives of the load's server and of the dirty check's as one: what was used adds up, the worse end stands.
 pub(super) fn both(load: record::Server, dirty: record::Server) -> record::Server {
     let exit = if load.exit == dirty.exit { load.exit } else { format!("{}, then {}", load.exit, dirty.exit) };
+    let second = dirty.events.into_iter().map(|event| record::Event { second_server: true, ..event });
     record::Server {
         cpu_s: load.cpu_s + dirty.cpu_s,
         rss_peak_bytes: load.rss_peak_bytes.max(dirty.rss_peak_bytes),
         threads_max: load.threads_max.max(dirty.threads_max),
         exit,
-        events: load.events.into_iter().chain(dirty.events).collect(),
+        events: load.events.into_iter().chain(second).collect(),
         ..load
     }
 }
@@ -286,6 +287,7 @@ fn leak(evidence: &Evidence) -> record::Leak {
         place: leak.place.clone(),
         excerpt: leak.excerpt.clone(),
         own_present: leak.own_present,
+        round_requests: evidence.round_requests,
         bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
     }
 }
