@@ -73,7 +73,7 @@ fn complain(scenario: &Scenario, unfinished: &Unfinished) -> Exit {
         }
         Unfinished::NothingRan { message, advice, log_tail } => {
             print_error(&format!("{}: {message}", scenario.name), Some(advice));
-            log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {line}"));
+            log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {}", report::one_line(line)));
         }
     }
     Exit::CouldNotRun

@@ -3,6 +3,9 @@
 mod broken;
 mod commands;
 mod dirty;
+mod ended;
+mod foreign;
 mod harness;
 mod life;
 mod load;
+mod misbehave;
