@@ -24,6 +24,11 @@ pub fn render(record: &Record) -> Page {
     markdown::page(record)
 }
 
+/// A line from outside, without anything that a terminal would act upon.
+pub fn one_line(text: &str) -> String {
+    escape::clean(text)
+}
+
 /// The verdict and why, with the decisive numbers: one line of plain text, without control characters.
 pub fn answer(record: &Record) -> String {
     sentence::answer(record)

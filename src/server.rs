@@ -16,6 +16,7 @@ mod control;
 mod endpoint;
 pub mod keeper;
 mod launcher;
+mod owned;
 mod ready;
 mod sampler;
 mod setup;
@@ -42,6 +43,24 @@ pub struct StartError {
 impl StartError {
     fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
         StartError { message: message.into(), advice: advice.into() }
+    }
+}
+
+/// Asks whether anybody still wants what is being started.
+type Cancelled<'a> = &'a dyn Fn() -> bool;
+
+/// The file that takes what a server says, from where one server's part begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Log<'a> {
+    pub path: &'a Path,
+    /// In bytes.
+    pub from: u64,
+}
+
+impl<'a> Log<'a> {
+    /// The part that is still to be written.
+    pub fn from_here(path: &'a Path) -> Self {
+        Log { path, from: std::fs::metadata(path).map_or(0, |metadata| metadata.len()) }
     }
 }
 
@@ -95,20 +114,26 @@ pub struct Death {
 
 impl Server {
     /// Starts a server and waits until it is ready. Its output, and the scripts' logs, go to the file `log`.
-    /// `allowed_hosts` are those that may be attached to although they are not this machine.
-    pub fn start(plan: &scenario::Server, log: &Path, allowed_hosts: &[String]) -> Result<Server, StartError> {
+    /// `allowed_hosts` are those that may be attached to although they are not this machine. Fails soon after `cancelled`
+    /// says so.
+    pub fn start(
+        plan: &scenario::Server,
+        log: Log<'_>,
+        allowed_hosts: &[String],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Server, StartError> {
         let begun = Instant::now();
-        let log_file = File::options().create(true).append(true).open(log).map_err(|error| {
-            StartError::new(format!("cannot write {}: {error}", log.display()), "check the reports folder")
+        let log_file = File::options().create(true).append(true).open(log.path).map_err(|error| {
+            StartError::new(format!("cannot write {}: {error}", log.path.display()), "check the reports folder")
         })?;
         let (kind, endpoint) = match plan {
             scenario::Server::Builtin(plan) => {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
                 let (listener, address) = launcher::listen(wanted)?;
-                (Kind::Workers(Workers::launch(plan, &listener, &log_file)?), Endpoint::Tcp(address))
+                (Kind::Workers(Workers::launch(plan, &listener, &log_file, cancelled)?), Endpoint::Tcp(address))
             }
             scenario::Server::Command(plan) => {
-                let (kept, endpoint) = Kept::launch(plan, log, &log_file)?;
+                let (kept, endpoint) = Kept::launch(plan, log, &log_file, cancelled)?;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }
             scenario::Server::Attached(plan) => {
@@ -151,7 +176,7 @@ impl Server {
         let death = self.watch();
         let (exit, usage, happenings) = match &mut self.kind {
             Kind::Workers(workers) => (workers.stop(), workers.usage(), Vec::new()),
-            Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), std::mem::take(&mut kept.happenings)),
+            Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), kept.take_happenings()),
             Kind::Attached(attached) => ("left as it was".to_owned(), attached.sampler.usage(), Vec::new()),
         };
         Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, happenings, exit, death }

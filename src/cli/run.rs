@@ -96,7 +96,7 @@ fn complain(scenario: &Scenario, unfinished: &Unfinished, arguments: &Run) -> Ex
         }
         Unfinished::NothingRan { advice, log_tail, .. } => {
             print_error(&message, Some(advice));
-            log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {line}"));
+            log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {}", report::one_line(line)));
         }
     }
     Exit::CouldNotRun

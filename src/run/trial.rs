@@ -1,6 +1,8 @@
 //! One trial: a fresh server for the load, a fresh one for the dirty check.
 
 use std::cell::Cell;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +16,13 @@ use crate::dirty;
 use crate::load::{self, Counters, Target};
 use crate::record::{Failure, Trial};
 use crate::scenario::{self, Dirty, Load, Model, Variant};
-use crate::server::{Death, Server, StartError};
+use crate::server::{self, Death, Server, StartError};
 
 /// Lines of the server's log that a failure shows.
 const TAIL: usize = 10;
+/// A server may print megabytes in one line: so many characters of a line, and bytes in all, are looked at.
+const LONGEST_LINE: usize = 500;
+const LONGEST_TAIL: u64 = 64 * 1024;
 
 /// What every part of a trial needs.
 struct Stage<'a> {
@@ -29,6 +34,8 @@ struct Stage<'a> {
     cancel: &'a CancellationToken,
     /// Requests in flight when last looked at.
     in_flight: Cell<u64>,
+    /// Where in the log the words of the server at hand begin.
+    log_from: Cell<u64>,
 }
 
 /// Runs a trial to its end, or until `cancel` or a failure; what was measured until then is in it.
@@ -40,7 +47,8 @@ pub(super) fn run(
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Trial {
-    let stage = Stage { variant, seed, log, allowed_hosts, observer, cancel, in_flight: Cell::new(0) };
+    let stage =
+        Stage { variant, seed, log, allowed_hosts, observer, cancel, in_flight: Cell::new(0), log_from: Cell::new(0) };
     let mut trial = Trial::default();
     if let Some(plan) = &variant.load {
         stage.part(&mut trial, |stage, server, trial| stage.load(plan, server, trial));
@@ -62,8 +70,15 @@ impl Stage<'_> {
             trial.interrupted = true;
             return;
         }
-        let mut server = match Server::start(&self.variant.server, self.log, self.allowed_hosts) {
+        let log = server::Log::from_here(self.log);
+        self.log_from.set(log.from);
+        let cancelled = || self.cancel.is_cancelled();
+        let mut server = match Server::start(&self.variant.server, log, self.allowed_hosts, &cancelled) {
             Ok(server) => server,
+            Err(_) if cancelled() => {
+                trial.interrupted = true;
+                return;
+            }
             Err(StartError { message, advice }) => {
                 trial.failure = Some(self.failure(message, advice));
                 return;
@@ -154,10 +169,22 @@ impl Stage<'_> {
     }
 
     fn failure(&self, message: String, advice: String) -> Failure {
-        let log = std::fs::read_to_string(self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = lines[lines.len().saturating_sub(TAIL)..].iter().map(|line| (*line).to_owned());
-        Failure { message, advice, log_tail: tail.collect() }
+        let text = self.read_log().unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let tail = lines[lines.len().saturating_sub(TAIL)..].iter();
+        let clip = |line: &&str| line.chars().take(LONGEST_LINE).collect();
+        Failure { message, advice, log_tail: tail.map(clip).collect() }
+    }
+
+    /// The end of what the server at hand has said.
+    fn read_log(&self) -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(self.log)?;
+        let end = file.metadata()?.len();
+        file.seek(SeekFrom::Start(self.log_from.get().max(end.saturating_sub(LONGEST_TAIL))))?;
+        let mut bytes = Vec::new();
+        file.take(LONGEST_TAIL).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 

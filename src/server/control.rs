@@ -7,7 +7,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub(super) struct Script {
 
 const READY: &str = "ready";
 const STOP: &str = "stop";
+/// How often to look, while waiting for a worker, whether anybody still wants it.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Why a worker does not serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(super) enum NotReady {
     Ended,
     /// It said nothing in time.
     Late,
+    /// Nobody waits for it any more.
+    Cancelled,
     /// It said why.
     Refused(String),
 }
@@ -64,16 +68,23 @@ impl Leash {
     }
 
     /// Waits for the worker's word.
-    pub fn wait_ready(&mut self, within: Duration) -> Result<(), NotReady> {
+    pub fn wait_ready(&mut self, end: Instant, cancelled: &dyn Fn() -> bool) -> Result<(), NotReady> {
         let mut line = String::new();
-        self.stream.set_read_timeout(Some(within)).map_err(|_| NotReady::Ended)?;
-        match BufReader::new(&self.stream).read_line(&mut line) {
-            Ok(0) => Err(NotReady::Ended),
-            Ok(_) if line.trim_end() == READY => Ok(()),
-            Ok(_) => Err(NotReady::Refused(line.trim_end().to_owned())),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(NotReady::Late),
-            // Reset: it ended before it had read its plan.
-            Err(_) => Err(NotReady::Ended),
+        self.stream.set_read_timeout(Some(LOOK)).map_err(|_| NotReady::Ended)?;
+        let mut reader = BufReader::new(&self.stream);
+        loop {
+            match reader.read_line(&mut line) {
+                Ok(_) if line.trim_end() == READY => return Ok(()),
+                Ok(_) if line.is_empty() => return Err(NotReady::Ended),
+                Ok(_) => return Err(NotReady::Refused(line.trim_end().to_owned())),
+                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
+                    // Reset: it ended before it had read its plan.
+                    return Err(NotReady::Ended);
+                }
+                Err(_) if cancelled() => return Err(NotReady::Cancelled),
+                Err(_) if Instant::now() >= end => return Err(NotReady::Late),
+                Err(_) => {}
+            }
         }
     }
 

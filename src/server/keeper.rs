@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,9 +23,11 @@ use super::tree;
 /// The argument with which runner starts itself as a keeper.
 pub const ARGUMENT: &str = "__keeper";
 /// What a server says beyond this is not kept.
-const LONGEST_LOG: u64 = 16 * 1024 * 1024;
+const LONGEST_LOG: usize = 16 * 1024 * 1024;
 /// How long to go on killing. What survives this is beyond any signal.
 const KILL_FOR: Duration = Duration::from_secs(10);
+/// How long the last words of processes that have ended may take to reach the log.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What to start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,7 +40,7 @@ pub(super) struct Plan {
 /// What runner orders.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Send a signal, by its number, to everything below.
+    /// Send a signal, by its number, to everything below; what is stopped goes on, so that it can obey.
     Signal(i32),
     /// Kill everything below, however long its tree.
     Kill,
@@ -83,7 +86,7 @@ fn keep() -> std::io::Result<()> {
     let started = Command::new(&plan.command[0])
         .args(&plan.command[1..])
         .current_dir(&plan.cwd)
-        .envs(plan.env)
+        .envs(plan.env.clone())
         .stdin(Stdio::null())
         .stdout(input.try_clone()?)
         .stderr(input)
@@ -92,29 +95,43 @@ fn keep() -> std::io::Result<()> {
     match started {
         Ok(child) => tell(&say, &Event::Started { pid: child.id() }),
         Err(error) => {
-            tell(&say, &Event::NotStarted { why: why(&error, &plan.cwd) });
+            tell(&say, &Event::NotStarted { why: why(&error, &plan) });
             return Ok(());
         }
     }
-    std::thread::Builder::new().name("log".to_owned()).spawn(move || copy_log(output))?;
+    let (copying, copied) = mpsc::channel::<()>();
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        // Dropped at the end, and so a signal.
+        let _copying = copying;
+        copy_log(output);
+    })?;
     let reaper = Arc::clone(&say);
     std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders))?;
-    reap(&reaper);
+    reap(&reaper, &copied);
     Ok(())
 }
 
 /// Says what is wrong with a command that cannot be started.
-fn why(error: &std::io::Error, cwd: &std::path::Path) -> String {
+fn why(error: &std::io::Error, plan: &Plan) -> String {
+    let program = &plan.command[0];
+    let is_there = program.contains('/') && plan.cwd.join(program).is_file();
     match error.kind() {
-        _ if !cwd.is_dir() => format!("its folder {} is not there", cwd.display()),
+        _ if !plan.cwd.is_dir() => format!("its folder {} is not there", plan.cwd.display()),
+        std::io::ErrorKind::NotFound if is_there => {
+            "the program that its first line names (#!) is not there".to_owned()
+        }
         std::io::ErrorKind::NotFound => "there is no such program".to_owned(),
+        std::io::ErrorKind::PermissionDenied if plan.cwd.join(program).is_dir() => "it is a folder".to_owned(),
         std::io::ErrorKind::PermissionDenied => "it is not executable".to_owned(),
+        _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+            "it is neither a program nor a script whose first line (#!) names one".to_owned()
+        }
         _ => error.to_string(),
     }
 }
 
-/// Reaps whatever ends below, until nothing is left.
-fn reap(say: &Mutex<UnixStream>) {
+/// Reaps whatever ends below, until nothing is left and all that was said is in the log.
+fn reap(say: &Mutex<UnixStream>, copied: &Receiver<()>) {
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) => tell(say, &ended(pid, status)),
@@ -122,6 +139,8 @@ fn reap(say: &Mutex<UnixStream>) {
             Err(_) => break,
         }
     }
+    // Somebody outside may have been handed the output: no reason to wait for ever.
+    let _ = copied.recv_timeout(LAST_WORDS_WITHIN);
     tell(say, &Event::Empty);
 }
 
@@ -139,7 +158,9 @@ fn obey(orders: BufReader<UnixStream>) {
         match serde_json::from_str(&line) {
             Ok(Order::Signal(number)) => {
                 if let Some(signal) = Signal::from_named_raw(number) {
-                    tree::signal(&tree::descendants(std::process::id()), signal);
+                    let pids = tree::descendants(std::process::id());
+                    tree::signal(&pids, signal);
+                    tree::signal(&pids, Signal::CONT);
                 }
             }
             Ok(Order::Kill) => kill_all(),
@@ -173,13 +194,15 @@ fn tell(say: &Mutex<UnixStream>, event: &Event) {
 /// Copies the server's output into the log, up to a length; beyond it is read, so that the server does not block, and
 /// thrown away.
 fn copy_log(mut output: impl Read) {
-    let mut kept = 0;
+    let mut room = LONGEST_LOG;
+    let mut told = false;
     let mut buffer = [0; 64 * 1024];
     while let Ok(read @ 1..) = output.read(&mut buffer) {
-        let room = usize::try_from(LONGEST_LOG - kept).unwrap_or(usize::MAX).min(read);
-        let _ = std::io::stderr().write_all(&buffer[..room]);
-        kept += room as u64;
-        if room < read && room > 0 {
+        let fits = room.min(read);
+        let _ = std::io::stderr().write_all(&buffer[..fits]);
+        room -= fits;
+        if fits < read && !told {
+            told = true;
             let _ = std::io::stderr().write_all(b"\n... the rest is not kept: the log is longer than 16 MiB\n");
         }
     }

@@ -10,14 +10,14 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::control::{Leash, NotReady, Plan, Script};
 use super::sampler::{Sampler, Usage};
-use super::{Death, StartError, show_status};
+use super::{Cancelled, Death, StartError, show_status};
 use crate::scenario::Builtin;
 use crate::units;
 
 /// The kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
-/// A worker has nothing to do before it is ready but to compile a script.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+/// A worker has nothing to do before it is ready but to compile a script. For all workers together.
+const READY_WITHIN: Duration = Duration::from_secs(20);
 /// How often a stopping worker is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -72,7 +72,12 @@ struct Worker {
 
 impl Workers {
     /// Starts the workers and waits until each has said that it is ready.
-    pub fn launch(builtin: &Builtin, listener: &TcpListener, log: &File) -> Result<Workers, StartError> {
+    pub fn launch(
+        builtin: &Builtin,
+        listener: &TcpListener,
+        log: &File,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Workers, StartError> {
         let script = builtin.script.as_ref().map(|script| Script {
             name: script.path.display().to_string(),
             source: script.source.clone(),
@@ -94,8 +99,9 @@ impl Workers {
             // One that is gone already cannot be sent anything; it says below how it went.
             let _ = worker.leash.send(&plan);
         }
+        let end = Instant::now() + READY_WITHIN;
         for worker in &mut workers.workers {
-            worker.leash.wait_ready(READY_WITHIN).map_err(|why| worker.not_ready(&why))?;
+            worker.leash.wait_ready(end, cancelled).map_err(|why| worker.not_ready(&why))?;
         }
         workers.watch();
         Ok(workers)
@@ -109,10 +115,14 @@ impl Workers {
         }
         let alive: Vec<u32> = self.workers.iter().filter(|w| w.ended.is_none()).map(|w| w.child.id()).collect();
         self.sampler.sample(&alive, self.begun.elapsed());
-        self.workers.iter_mut().find_map(|worker| {
+        let after = self.begun.elapsed();
+        let ended = self.workers.iter_mut().find_map(|worker| {
             let status = worker.look()?;
-            let message = format!("worker {} {}", worker.child.id(), show_status(status));
-            Some(Death { message, after: self.begun.elapsed() })
+            Some(Death { message: format!("worker {} {}", worker.child.id(), show_status(status)), after })
+        });
+        ended.or_else(|| {
+            let stopped = self.sampler.stopped()?;
+            Some(Death { message: format!("worker {stopped} was stopped by a signal (state T)"), after })
         })
     }
 
@@ -166,6 +176,7 @@ impl Worker {
         let message = match why {
             NotReady::Refused(why) => format!("worker {id} could not start: {why}"),
             NotReady::Late => format!("worker {id} was not ready within {}", units::show_duration(READY_WITHIN)),
+            NotReady::Cancelled => format!("worker {id} was not ready yet"),
             NotReady::Ended => {
                 self.ended = self.child.wait().ok();
                 format!("worker {id} {} before it was ready", self.ended.map_or("ended".to_owned(), show_status))

@@ -1,18 +1,23 @@
 //! When a launched server counts as ready.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::time::{Duration, Instant};
 
-use super::Endpoint;
+use regex::Regex;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{Endpoint, Log};
 use crate::scenario::{Ready, ReadyCheck};
 use crate::units::show_duration;
 
 /// How often to ask, and how long to wait for one answer.
 const AGAIN: Duration = Duration::from_millis(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// A connection to this machine is made at once, or not at all because the server's queue is full.
+const CONNECT_WITHIN: Duration = Duration::from_millis(200);
+/// How often to look, while waiting for an answer, whether it is still worth waiting for.
+const LOOK: Duration = Duration::from_millis(50);
 const LONGEST_HEAD: usize = 64 * 1024;
 
 /// Why a server is not ready.
@@ -22,6 +27,8 @@ pub(super) enum NotReady {
     Ended(String),
     /// It did not pass its check in time; what the last check saw.
     Late { within: Duration, last: String },
+    /// Nobody waits for it any more.
+    Cancelled,
 }
 
 impl NotReady {
@@ -30,12 +37,13 @@ impl NotReady {
         match self {
             NotReady::Ended(how) => format!("{how} before it was ready, after {waited}"),
             NotReady::Late { within, last } => format!("was not ready within {}: {last}", show_duration(*within)),
+            NotReady::Cancelled => format!("was not ready yet, after {waited}"),
         }
     }
 
     pub fn advice(&self, endpoint: &Endpoint) -> String {
         match self {
-            NotReady::Ended(_) => "its log, below, should say why".to_owned(),
+            NotReady::Ended(_) => "the last lines it printed, if any, should say why".to_owned(),
             NotReady::Late { .. } => format!(
                 "it must listen on {endpoint}: pass {} in `command`; see `ready` for other checks and for more time",
                 match endpoint {
@@ -43,80 +51,103 @@ impl NotReady {
                     Endpoint::Unix(_) => "{socket}",
                 }
             ),
+            NotReady::Cancelled => String::new(),
         }
     }
 }
 
-/// Waits until the check passes. `ended` tells how the server ended, if it has.
+/// What one check came to.
+#[derive(Debug)]
+enum Miss {
+    /// Not ready yet; what it saw.
+    Yet(String),
+    /// No further check makes sense.
+    Over(NotReady),
+}
+
+/// Waits until the check passes. `look` tells if there is no sense in waiting on.
 pub(super) fn wait(
     plan: &Ready,
     endpoint: &Endpoint,
-    log: &Path,
-    ended: &mut dyn FnMut(Duration) -> Option<String>,
+    log: Log<'_>,
+    look: &mut dyn FnMut() -> Option<NotReady>,
 ) -> Result<(), NotReady> {
-    let began = Instant::now();
+    let end = Instant::now() + plan.within;
+    let mut lines = Lines::new(log);
     loop {
-        let last = match &plan.check {
-            ReadyCheck::Port => connect(endpoint, plan.within).map(drop),
-            ReadyCheck::Path(path) => get(endpoint, path),
-            ReadyCheck::Log(wanted) => find_line(log, wanted),
+        let came = match &plan.check {
+            ReadyCheck::Port => connect(endpoint, end).map(drop),
+            ReadyCheck::Path(path) => get(endpoint, path, end, look),
+            ReadyCheck::Log(wanted) => lines.find(wanted),
         };
-        if let Some(how) = ended(began.elapsed()) {
-            return Err(NotReady::Ended(how));
+        // A port that answers may be another's: what has ended is never ready.
+        if let Some(why) = look() {
+            return Err(why);
         }
-        match last {
+        match came {
             Ok(()) => return Ok(()),
-            Err(last) if began.elapsed() >= plan.within => return Err(NotReady::Late { within: plan.within, last }),
-            Err(_) => std::thread::sleep(AGAIN),
+            Err(Miss::Over(why)) => return Err(why),
+            Err(Miss::Yet(last)) if Instant::now() >= end => return Err(NotReady::Late { within: plan.within, last }),
+            Err(Miss::Yet(_)) => std::thread::sleep(AGAIN),
         }
     }
 }
 
-/// A stream of either kind.
-trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
-
-/// Connects; reads on it wait for a while only.
-fn connect(endpoint: &Endpoint, within: Duration) -> Result<Box<dyn Stream>, String> {
+/// Never waits beyond `end`, nor long: a Unix socket whose queue is full would block without an end.
+fn connect(endpoint: &Endpoint, end: Instant) -> Result<Socket, Miss> {
+    let left = end.saturating_duration_since(Instant::now()).clamp(LOOK, CONNECT_WITHIN);
     let connected = match endpoint {
-        Endpoint::Tcp(address) => TcpStream::connect_timeout(address, within.min(ANSWER_WITHIN)).and_then(|stream| {
-            stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+        Endpoint::Tcp(address) => Socket::new(Domain::for_address(*address), Type::STREAM, None).and_then(|socket| {
+            socket.connect_timeout(&(*address).into(), left)?;
+            Ok(socket)
         }),
-        Endpoint::Unix(path) => UnixStream::connect(path).and_then(|stream| {
-            stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+        Endpoint::Unix(path) => Socket::new(Domain::UNIX, Type::STREAM, None).and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            socket.connect(&SockAddr::unix(path)?)?;
+            socket.set_nonblocking(false)?;
+            Ok(socket)
         }),
     };
-    connected.map_err(|error| match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::NotFound => format!("nothing listens on {endpoint}"),
-        _ => format!("cannot connect to {endpoint}: {error}"),
+    connected.map_err(|error| {
+        Miss::Yet(match error.kind() {
+            ErrorKind::ConnectionRefused | ErrorKind::NotFound => format!("nothing listens on {endpoint}"),
+            _ => format!("cannot connect to {endpoint}: {error}"),
+        })
     })
 }
 
 /// One GET; `Ok` if it is answered with a status below 400.
-fn get(endpoint: &Endpoint, path: &str) -> Result<(), String> {
-    let mut stream = connect(endpoint, ANSWER_WITHIN)?;
+fn get(endpoint: &Endpoint, path: &str, end: Instant, look: &mut dyn FnMut() -> Option<NotReady>) -> Result<(), Miss> {
+    let yet = |what: String| Err(Miss::Yet(format!("GET {path} {what}")));
+    let mut stream = connect(endpoint, end)?;
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: */*\r\nconnection: close\r\n\r\n", endpoint.authority());
-    let sent = stream.write_all(request.as_bytes());
-    sent.map_err(|error| format!("GET {path} could not be sent: {error}"))?;
+    let sent = stream.set_read_timeout(Some(LOOK)).and_then(|()| stream.write_all(request.as_bytes()));
+    if let Err(error) = sent {
+        return yet(format!("could not be sent: {error}"));
+    }
+    let end = end.min(Instant::now() + ANSWER_WITHIN);
     let mut head = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
-            Ok(0) => return Err(format!("GET {path} got no answer: the connection was closed")),
+            Ok(0) => return yet("got no answer: the connection was closed".to_owned()),
             Ok(read) => head.extend_from_slice(&buffer[..read]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                return Err(format!("GET {path} got no answer"));
-            }
-            Err(error) => return Err(format!("GET {path} got no answer: {error}")),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return yet(format!("got no answer: {error}")),
         }
         match status(&head) {
-            Ok(None) if head.len() <= LONGEST_HEAD => {}
             Ok(Some(code)) if code < 400 => return Ok(()),
-            Ok(Some(code)) => return Err(format!("GET {path} was answered with status {code}")),
-            Ok(None) | Err(()) => return Err(format!("GET {path} was answered with something that is not HTTP")),
+            Ok(Some(code)) => return yet(format!("was answered with status {code}")),
+            Ok(None) if head.len() <= LONGEST_HEAD => {}
+            Ok(None) | Err(()) => return yet("was answered with something that is not HTTP".to_owned()),
+        }
+        if let Some(why) = look() {
+            return Err(Miss::Over(why));
+        }
+        if Instant::now() >= end {
+            let some = if head.is_empty() { "got no answer" } else { "got an answer whose head does not end" };
+            return yet(some.to_owned());
         }
     }
 }
@@ -132,11 +163,88 @@ fn status(head: &[u8]) -> Result<Option<u16>, ()> {
     }
 }
 
-/// A line of the log that holds the text, or matches it as a regular expression.
-fn find_line(log: &Path, wanted: &str) -> Result<(), String> {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let pattern = regex::Regex::new(wanted).ok();
-    let found = text.lines().any(|line| line.contains(wanted) || pattern.as_ref().is_some_and(|p| p.is_match(line)));
-    if found { Ok(()) } else { Err(format!("no line of its log matches `{wanted}`")) }
+/// The lines of a log as they come, each looked at once.
+struct Lines<'a> {
+    log: Log<'a>,
+    /// The last line, whose end has not come yet.
+    unfinished: Vec<u8>,
+    pattern: Option<Regex>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(log: Log<'a>) -> Self {
+        Lines { log, unfinished: Vec::new(), pattern: None }
+    }
+
+    /// A line that holds the text, or matches it as a regular expression.
+    fn find(&mut self, wanted: &str) -> Result<(), Miss> {
+        if self.pattern.is_none() {
+            self.pattern = Regex::new(wanted).ok();
+        }
+        // What cannot be read now is read the next time.
+        let _ = self.read();
+        let text = String::from_utf8_lossy(&self.unfinished);
+        let matches = |line: &str| line.contains(wanted) || self.pattern.as_ref().is_some_and(|p| p.is_match(line));
+        if text.lines().any(matches) {
+            return Ok(());
+        }
+        let done = memchr::memrchr(b'\n', &self.unfinished).map_or(0, |at| at + 1);
+        self.unfinished.drain(..done);
+        Err(Miss::Yet(format!("no line of its log matches `{wanted}`")))
+    }
+
+    fn read(&mut self) -> std::io::Result<()> {
+        let mut file = File::open(self.log.path)?;
+        file.seek(SeekFrom::Start(self.log.from))?;
+        self.log.from += file.read_to_end(&mut self.unfinished)? as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn plan(check: ReadyCheck) -> Ready {
+        Ready { check, within: Duration::from_millis(100) }
+    }
+
+    #[test]
+    fn a_line_of_an_earlier_server_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, "listening\n").unwrap();
+        let endpoint = Endpoint::Unix(folder.path().join("socket"));
+        let ready = plan(ReadyCheck::Log("listening".to_owned()));
+        let late = wait(&ready, &endpoint, Log::from_here(&path), &mut || None).unwrap_err();
+        assert!(late.after("").contains("no line of its log matches `listening`"), "{late:?}");
+        assert_eq!(wait(&ready, &endpoint, Log { path: &path, from: 0 }, &mut || None), Ok(()));
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, "a line\nlist").unwrap();
+        let mut lines = Lines::new(Log { path: &path, from: 0 });
+        assert!(lines.find("listening on [0-9]+").is_err());
+        fs::write(&path, "a line\nlistening on 80").unwrap();
+        assert!(lines.find("listening on [0-9]+").is_ok());
+    }
+
+    #[test]
+    fn a_server_that_never_answers_is_given_up_in_time_and_at_once_when_cancelled() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::from_here(folder.path());
+        let ready = plan(ReadyCheck::Path("/health".to_owned()));
+        let late = wait(&ready, &endpoint, log, &mut || None).unwrap_err();
+        assert!(late.after("").contains("GET /health got no answer"), "{late:?}");
+        let ready = Ready { within: Duration::from_secs(3600), ..ready };
+        assert_eq!(wait(&ready, &endpoint, log, &mut || Some(NotReady::Cancelled)), Err(NotReady::Cancelled));
+    }
 }

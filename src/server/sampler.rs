@@ -9,10 +9,13 @@ use procfs::process::Process;
 /// More rows than this are thinned out to half, so that a long run takes no more memory than a short one.
 const MOST_ROWS: usize = 1200;
 
-/// The last reading of each process, and a row for each time they were read. A process that is gone keeps its last.
+/// The last reading of each process, and a row for each time they were read. What is gone is kept as a sum, so that a
+/// server that starts a process for each request takes no more memory than others.
 #[derive(Debug, Default)]
 pub(super) struct Sampler {
     readings: BTreeMap<u32, Reading>,
+    gone_cpu: Duration,
+    gone_switches: u64,
     rows: Vec<Row>,
     /// One sample in so many becomes a row.
     every: u32,
@@ -23,7 +26,6 @@ pub(super) struct Sampler {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Reading {
-    alive: bool,
     stopped: bool,
     cpu: Duration,
     rss: u64,
@@ -66,12 +68,10 @@ pub struct Usage {
 impl Sampler {
     /// Reads the processes that are there now; returns those that are not any more.
     pub fn sample(&mut self, pids: &[u32], after: Duration) -> Vec<u32> {
-        let mut gone = Vec::new();
-        for (pid, reading) in &mut self.readings {
-            if reading.alive && !pids.contains(pid) {
-                reading.alive = false;
-                gone.push(*pid);
-            }
+        let gone: Vec<u32> = self.readings.keys().copied().filter(|pid| !pids.contains(pid)).collect();
+        for reading in gone.iter().filter_map(|pid| self.readings.remove(pid)) {
+            self.gone_cpu += reading.cpu;
+            self.gone_switches += reading.switches;
         }
         for pid in pids {
             if let Some(reading) = read(*pid) {
@@ -83,15 +83,15 @@ impl Sampler {
     }
 
     fn note(&mut self, after: Duration) {
-        let alive = || self.readings.values().filter(|reading| reading.alive);
+        let alive = || self.readings.values();
         let row = Row {
             after,
             processes: alive().count() as u64,
-            cpu: self.readings.values().map(|reading| reading.cpu).sum(),
+            cpu: self.cpu(),
             rss: alive().map(|reading| reading.rss).sum(),
             threads: alive().map(|reading| reading.threads).sum(),
             descriptors: alive().map(|reading| reading.descriptors).sum(),
-            switches: self.readings.values().map(|reading| reading.switches).sum(),
+            switches: self.gone_switches + alive().map(|reading| reading.switches).sum::<u64>(),
         };
         self.rss_max = self.rss_max.max(row.rss);
         self.threads_max = self.threads_max.max(row.threads);
@@ -113,12 +113,12 @@ impl Sampler {
 
     /// A live process that a signal has stopped, if there is one.
     pub fn stopped(&self) -> Option<u32> {
-        self.readings.iter().find(|(_, reading)| reading.alive && reading.stopped).map(|(pid, _)| *pid)
+        self.readings.iter().find(|(_, reading)| reading.stopped).map(|(pid, _)| *pid)
     }
 
-    /// Every process that was there at the last sample.
-    pub fn pids(&self) -> Vec<u32> {
-        self.readings.iter().filter(|(_, reading)| reading.alive).map(|(pid, _)| *pid).collect()
+    /// User and system time of all processes, also of those that are gone.
+    fn cpu(&self) -> Duration {
+        self.gone_cpu + self.readings.values().map(|reading| reading.cpu).sum::<Duration>()
     }
 
     pub fn usage(&self) -> Usage {
@@ -127,7 +127,7 @@ impl Sampler {
         let span = last.after.saturating_sub(first.after).as_secs_f64();
         let used = last.cpu.saturating_sub(first.cpu).as_secs_f64();
         Usage {
-            cpu: self.readings.values().map(|reading| reading.cpu).sum(),
+            cpu: self.cpu(),
             cpu_mean: if span > 0.0 { used / span } else { 0.0 },
             rss_max: self.rss_max,
             threads_max: self.threads_max,
@@ -148,7 +148,6 @@ fn read(pid: u32) -> Option<Reading> {
         status.voluntary_ctxt_switches.unwrap_or(0) + status.nonvoluntary_ctxt_switches.unwrap_or(0)
     });
     Some(Reading {
-        alive: true,
         stopped: stat.state == 'T',
         cpu: Duration::from_secs_f64(ticks / procfs::ticks_per_second() as f64),
         rss: stat.rss_bytes().get(),

@@ -1,48 +1,56 @@
 //! A command's set-up: run once, and again only when it or the folder it runs in has changed.
 
 use std::collections::hash_map::DefaultHasher;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{Seek as _, SeekFrom, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use super::StartError;
+use super::keeper::Plan;
+use super::owned::Owned;
+use super::{Cancelled, StartError};
 
 /// Where it is remembered which set-up has run, in the folder that it ran in.
 const STAMP: &str = ".runner-setup";
+/// How often to ask whether another runner is done with the folder.
+const AGAIN: Duration = Duration::from_millis(20);
 /// A larger file's length stands for its content.
 const LARGE: u64 = 1024 * 1024;
 
 /// Runs `command` by the shell in `cwd`, unless it has run there with the same content before. Its output goes to `log`.
-pub(super) fn run(command: &str, cwd: &Path, env: &[(String, String)], log: &File) -> Result<(), StartError> {
-    let failed = |why: String| {
-        StartError::new(
-            format!("the set-up `{command}` {why}"),
-            format!("run it by hand in {} until it passes; server.log has what it said", cwd.display()),
-        )
-    };
+/// Nothing that it leaves running stays.
+pub(super) fn run(
+    command: &str,
+    cwd: &Path,
+    env: &[(String, String)],
+    log: &File,
+    cancelled: Cancelled<'_>,
+) -> Result<(), StartError> {
     // Two runners at once would work in one folder: the second waits for the first, and finds all done.
     let stamp = File::options().read(true).write(true).create(true).truncate(false).open(cwd.join(STAMP)).ok();
-    let _ = stamp.as_ref().map(File::lock);
-    if fs::read_to_string(cwd.join(STAMP)).is_ok_and(|stamp| stamp == fingerprint(command, cwd)) {
+    while stamp.as_ref().is_some_and(|stamp| matches!(stamp.try_lock(), Err(TryLockError::WouldBlock))) && !cancelled()
+    {
+        std::thread::sleep(AGAIN);
+    }
+    if has_run(command, cwd) {
         return Ok(());
     }
-    let output =
-        |log: &File| log.try_clone().map(Stdio::from).map_err(|error| failed(format!("cannot write its log: {error}")));
-    let status = Command::new("sh")
-        .args(["-c", command])
-        .current_dir(cwd)
-        .envs(env.iter().cloned())
-        .stdin(Stdio::null())
-        .stdout(output(log)?)
-        .stderr(output(log)?)
-        .process_group(0)
-        .status()
-        .map_err(|error| failed(format!("could not be started: {error}")))?;
-    if !status.success() {
-        return Err(failed(super::show_status(status)));
+    let failed = |why: &str| {
+        StartError::new(
+            format!("the set-up `{command}` {why}"),
+            format!("run it by hand in {} until it passes; its last lines, if any, should say why", cwd.display()),
+        )
+    };
+    let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
+    let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec() };
+    let mut owned = Owned::start(&plan, log).map_err(|why| failed(&format!("could not be started: {why}")))?;
+    let ended = owned.wait_for_main(cancelled);
+    drop(owned);
+    match ended {
+        None => return Err(failed("was interrupted")),
+        Some(Err(how)) => return Err(failed(&how)),
+        Some(Ok(())) => {}
     }
     let mut log = log;
     let _ = log.seek(SeekFrom::End(0));
@@ -50,6 +58,10 @@ pub(super) fn run(command: &str, cwd: &Path, env: &[(String, String)], log: &Fil
     // A folder that cannot be written has its set-up run every time.
     let _ = fs::write(cwd.join(STAMP), fingerprint(command, cwd));
     Ok(())
+}
+
+fn has_run(command: &str, cwd: &Path) -> bool {
+    fs::read_to_string(cwd.join(STAMP)).is_ok_and(|stamp| stamp == fingerprint(command, cwd))
 }
 
 /// The command, the names and contents of the files directly in the folder, and the names of what is hidden there: a
@@ -81,33 +93,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_runs_once_until_something_changes() {
+    fn it_has_run_until_the_command_or_a_file_changes() {
         let folder = tempfile::tempdir().unwrap();
-        let log = tempfile::tempfile().unwrap();
-        let runs = || fs::read_to_string(folder.path().join(".count")).unwrap_or_default().len();
-        let setup = |command: &str| run(command, folder.path(), &[], &log);
-        setup("printf x >> .count").unwrap();
-        setup("printf x >> .count").unwrap();
-        assert_eq!(runs(), 1);
+        let command = "make venv";
+        assert!(!has_run(command, folder.path()));
+        fs::write(folder.path().join(STAMP), fingerprint(command, folder.path())).unwrap();
+        assert!(has_run(command, folder.path()) && !has_run("make", folder.path()));
         fs::write(folder.path().join("requirements.txt"), "a==1").unwrap();
-        setup("printf x >> .count").unwrap();
-        assert_eq!(runs(), 2);
-        setup("printf x >> .count; true").unwrap();
-        assert_eq!(runs(), 3);
+        assert!(!has_run(command, folder.path()));
         fs::create_dir(folder.path().join(".venv")).unwrap();
-        setup("printf x >> .count; true").unwrap();
+        fs::write(folder.path().join(STAMP), fingerprint(command, folder.path())).unwrap();
         fs::remove_dir(folder.path().join(".venv")).unwrap();
-        setup("printf x >> .count; true").unwrap();
-        assert_eq!(runs(), 5, "what it had made is gone");
-    }
-
-    #[test]
-    fn a_set_up_that_fails_says_how_and_runs_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = tempfile::tempfile().unwrap();
-        for _ in 0..2 {
-            let error = run("exit 3", folder.path(), &[], &log).unwrap_err();
-            assert!(error.message.contains("`exit 3` exited with status 3"), "{}", error.message);
-        }
+        assert!(!has_run(command, folder.path()), "what it had made is gone");
     }
 }

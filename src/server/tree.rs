@@ -1,6 +1,11 @@
 //! Process trees, read from `/proc`.
 
+use std::time::{Duration, Instant};
+
 use procfs::process::Process;
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+
+use super::{keeper, worker};
 
 /// All live descendants of a process, nearest first. A tree that changes meanwhile may be caught halfway: ask again.
 pub(super) fn descendants(pid: u32) -> Vec<u32> {
@@ -24,10 +29,40 @@ fn children(pid: u32) -> Vec<u32> {
 }
 
 /// Sends a signal to each process; those that are gone need none.
-pub(super) fn signal(pids: &[u32], signal: rustix::process::Signal) {
+pub(super) fn signal(pids: &[u32], signal: Signal) {
     for pid in pids {
-        if let Some(pid) = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(pid) = known(*pid) {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
+}
+
+/// Kills what runner did not start itself but has come to it, as from a keeper that was killed, until nothing is left.
+pub(super) fn kill_adopted(within: Duration) {
+    let began = Instant::now();
+    loop {
+        let mut pids: Vec<u32> = children(std::process::id()).into_iter().filter(|pid| is_adopted(*pid)).collect();
+        if pids.is_empty() || began.elapsed() > within {
+            return;
+        }
+        pids.extend(pids.clone().into_iter().flat_map(descendants));
+        signal(&pids, Signal::KILL);
+        std::thread::sleep(Duration::from_millis(1));
+        for pid in pids.iter().filter_map(|pid| known(*pid)) {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+    }
+}
+
+/// What runner starts itself is runner again, with an argument of its own. A process that has ended names none, so that
+/// it counts as adopted unless somebody else is to reap it.
+fn is_adopted(pid: u32) -> bool {
+    let arguments = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.cmdline().ok());
+    !arguments.is_some_and(|arguments| {
+        arguments.get(1).is_some_and(|argument| [keeper::ARGUMENT, worker::ARGUMENT].contains(&argument.as_str()))
+    })
+}
+
+fn known(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
 }

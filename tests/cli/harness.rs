@@ -113,6 +113,10 @@ impl Running {
         self.child.id()
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The processes that runner has started.
     pub fn workers(&self) -> Vec<u32> {
         children(self.pid())

@@ -3,7 +3,10 @@
 mod broken;
 mod commands;
 mod dirty;
+mod ended;
+mod foreign;
 mod harness;
 mod life;
 mod load;
+mod misbehave;
 mod python;

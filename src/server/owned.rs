@@ -1,0 +1,244 @@
+//! What a command line has started, down to its last process: runner's side of a keeper.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::keeper::{self, Event, Order, Plan};
+use super::{Happening, show_status, tree};
+
+/// How long the last processes may take to vanish once killed, and a keeper to answer.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+/// How often to ask whether to go on.
+const LOOK: Duration = Duration::from_millis(20);
+/// A server that starts a process for each request must not fill the memory.
+const MOST_HAPPENINGS: usize = 200;
+
+/// A tree of processes with its keeper. Dropping it kills them all.
+#[derive(Debug)]
+pub(super) struct Owned {
+    keeper: Child,
+    orders: UnixStream,
+    events: Receiver<Event>,
+    pub begun: Instant,
+    /// The program itself.
+    pub main: u32,
+    main_ended: Option<Ended>,
+    last_ended: Option<Ended>,
+    /// Nothing is left.
+    empty: bool,
+    /// How the keeper ended before its processes did.
+    lost: Option<String>,
+    happenings: Vec<Happening>,
+}
+
+#[derive(Debug, Clone)]
+struct Ended {
+    pid: u32,
+    how: String,
+    well: bool,
+}
+
+impl Owned {
+    /// Starts the program of `plan`; its output goes to `log`. `Err` says why it could not be started.
+    pub fn start(plan: &Plan, log: &File) -> Result<Owned, String> {
+        let mut owned = Owned::spawn(plan, log).map_err(|error| error.to_string())?;
+        match owned.events.recv_timeout(GONE_WITHIN) {
+            Ok(Event::Started { pid }) => {
+                owned.main = pid;
+                Ok(owned)
+            }
+            Ok(Event::NotStarted { why }) => {
+                owned.empty = true;
+                Err(why)
+            }
+            _ => Err("its keeper ended".to_owned()),
+        }
+    }
+
+    fn spawn(plan: &Plan, log: &File) -> std::io::Result<Owned> {
+        let (mut orders, theirs) = UnixStream::pair()?;
+        let keeper = Command::new(super::THIS_PROGRAM)
+            .arg(keeper::ARGUMENT)
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(OwnedFd::from(theirs)))
+            .stderr(Stdio::from(log.try_clone()?))
+            .process_group(0)
+            .spawn()?;
+        writeln!(orders, "{}", serde_json::to_string(plan)?)?;
+        let (sender, events) = channel();
+        let reader = BufReader::new(orders.try_clone()?);
+        std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+            let events = reader.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
+            // Ends with the channel, at the latest when the keeper does.
+            let _ = events.map(|event| sender.send(event)).take_while(Result::is_ok).count();
+        })?;
+        Ok(Owned {
+            keeper,
+            orders,
+            events,
+            begun: Instant::now(),
+            main: 0,
+            main_ended: None,
+            last_ended: None,
+            empty: false,
+            lost: None,
+            happenings: Vec::new(),
+        })
+    }
+
+    /// How it ended unasked, if it has. A program that ends well and leaves others running has daemonised.
+    pub fn ended(&mut self) -> Option<String> {
+        self.listen();
+        if let Some(lost) = &self.lost {
+            return Some(lost.clone());
+        }
+        let main = self.main_ended.as_ref()?;
+        match &self.last_ended {
+            _ if !main.well => Some(main.how.clone()),
+            _ if !self.empty => None,
+            Some(last) if last.pid != main.pid => {
+                Some(format!("{}, and the last it left running (process {}) {}", main.how, last.pid, last.how))
+            }
+            _ => Some(main.how.clone()),
+        }
+    }
+
+    /// Waits until the program itself has ended; `Err` says how that went wrong. `None` if cancelled.
+    pub fn wait_for_main(&mut self, cancelled: &dyn Fn() -> bool) -> Option<Result<(), String>> {
+        loop {
+            match (&self.lost, &self.main_ended) {
+                (Some(lost), _) => return Some(Err(lost.clone())),
+                (None, Some(ended)) => return Some(if ended.well { Ok(()) } else { Err(ended.how.clone()) }),
+                (None, None) if cancelled() => return None,
+                (None, None) => self.listen_for(LOOK),
+            }
+        }
+    }
+
+    /// All processes below the keeper.
+    pub fn pids(&self) -> Vec<u32> {
+        tree::descendants(self.keeper.id())
+    }
+
+    /// A process was there and is not any more.
+    pub fn missed(&mut self, pid: u32) {
+        let told = self.happenings.iter().any(|known| known.what.starts_with(&format!("process {pid} ")));
+        if !told && pid != self.main {
+            self.happened(format!("process {pid} ended"));
+        }
+    }
+
+    pub fn take_happenings(&mut self) -> Vec<Happening> {
+        std::mem::take(&mut self.happenings)
+    }
+
+    /// Asks everything to end; whether nothing is left after the grace.
+    pub fn ask_to_end(&mut self, signal: Signal, grace: Duration) -> bool {
+        self.order(Order::Signal(signal.as_raw()));
+        self.wait_until_empty(grace)
+    }
+
+    /// Ends everything, whatever state it is in.
+    pub fn kill(&mut self) {
+        if !self.empty && self.lost.is_none() {
+            self.order(Order::Kill);
+            self.wait_until_empty(GONE_WITHIN);
+        }
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+        if !self.empty {
+            // What a dead keeper leaves comes to runner, which is a subreaper too.
+            tree::kill_adopted(GONE_WITHIN);
+            self.empty = true;
+        }
+    }
+
+    fn listen(&mut self) {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.note(event),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => return self.note_loss(),
+            }
+        }
+    }
+
+    /// Waits for the next event, but not for long.
+    fn listen_for(&mut self, longest: Duration) {
+        match self.events.recv_timeout(longest) {
+            Ok(event) => self.note(event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => self.note_loss(),
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Ended { pid, how, well } => {
+                let guess = format!("process {pid} ended");
+                self.happenings.retain(|known| known.what != guess);
+                self.happened(format!("process {pid} {how}"));
+                let ended = Ended { pid, how, well };
+                if pid == self.main {
+                    self.main_ended = Some(ended.clone());
+                }
+                self.last_ended = Some(ended);
+            }
+            Event::Empty => self.empty = true,
+            Event::Started { .. } | Event::NotStarted { .. } => {}
+        }
+    }
+
+    /// The channel has ended. A keeper that has nothing left to keep may go.
+    fn note_loss(&mut self) {
+        if self.empty || self.lost.is_some() {
+            return;
+        }
+        // It may have closed the channel only; then it is of no use any more.
+        let _ = self.keeper.kill();
+        let how = self.keeper.wait().map_or("ended".to_owned(), show_status);
+        self.lost = Some(format!("lost its keeper (process {}), which {how}", self.keeper.id()));
+    }
+
+    fn happened(&mut self, what: String) {
+        match self.happenings.len() {
+            ..MOST_HAPPENINGS => self.happenings.push(Happening { after: self.begun.elapsed(), what }),
+            MOST_HAPPENINGS => {
+                let what = "more processes ended than are listed".to_owned();
+                self.happenings.push(Happening { after: self.begun.elapsed(), what });
+            }
+            _ => {}
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        // A keeper that is gone is dealt with by `kill`.
+        let _ = serde_json::to_string(&order).map(|line| writeln!(self.orders, "{line}"));
+    }
+
+    fn wait_until_empty(&mut self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        while !self.empty && self.lost.is_none() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.listen_for(left);
+        }
+        self.empty
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
