@@ -7,7 +7,7 @@ PORT     ?= 8000
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit docs sample clean run.gunicorn run.uvicorn docs.wrk
+.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn docs.wrk
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -32,7 +32,7 @@ docs.wrk: build ## measure with wrk and with runner, and write docs/compared-wit
 
 test: check ## everything that CI runs: format, lints, all tests
 
-check: format clippy unit
+check: format clippy unit app
 
 format:
 	$(CARGO) fmt --check
@@ -42,6 +42,15 @@ clippy:
 
 unit:
 	$(CARGO) test --locked
+
+app:
+	@$(MAKE) --no-print-directory -C $(APP) test
+
+sample: build ## make reports/sample anew
+	rm -rf target/sample
+	$(RUNNER) --quiet --reports target/sample scenarios/dirty.toml
+	rm -f reports/sample/*
+	cp target/sample/dirty/latest/* reports/sample/
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -103,12 +103,18 @@ fn print_out(text: &str) -> Exit {
 
 /// `error: message`, and `help: advice` where there is some.
 fn print_error(message: &str, advice: Option<&str>) {
-    let (red, cyan, bold) = (
-        anstyle::AnsiColor::Red.on_default().bold(),
-        anstyle::AnsiColor::Cyan.on_default().bold(),
-        anstyle::Style::new().bold(),
-    );
-    anstream::eprintln!("{red}error{red:#}{bold}: {message}{bold:#}");
+    print_label("error", anstyle::AnsiColor::Red, message, advice);
+}
+
+/// `warning: message`, and `help: advice` where there is some.
+fn print_warning(message: &str, advice: Option<&str>) {
+    print_label("warning", anstyle::AnsiColor::Yellow, message, advice);
+}
+
+fn print_label(label: &str, color: anstyle::AnsiColor, message: &str, advice: Option<&str>) {
+    let (color, cyan) = (color.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
+    let bold = anstyle::Style::new().bold();
+    anstream::eprintln!("{color}{label}{color:#}{bold}: {message}{bold:#}");
     if let Some(advice) = advice {
         anstream::eprintln!("{cyan}help{cyan:#}: {advice}");
     }

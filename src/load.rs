@@ -51,6 +51,14 @@ impl Target {
         Target { endpoint, authority: authority.to_owned(), host, port, workers }
     }
 
+    /// A server that listens on a port and has no better name.
+    #[cfg(test)]
+    pub(crate) fn tcp(address: std::net::SocketAddr, workers: Option<u32>) -> Self {
+        let endpoint = Endpoint::Tcp(address);
+        let authority = endpoint.authority();
+        Target::new(endpoint, &authority, workers)
+    }
+
     /// What fills a placeholder in every request alike; `None` for one that varies. `sleep` is given where it does not.
     pub fn fixed(&self, placeholder: &Placeholder, sleep: Option<Duration>) -> Option<String> {
         match placeholder {

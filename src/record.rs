@@ -324,6 +324,9 @@ pub struct Leak {
     pub excerpt: String,
     /// Whether the victim's own canary was in its response as well.
     pub own_present: bool,
+    /// How many requests the round had.
+    #[serde(default)]
+    pub round_requests: u64,
     /// The other requests of the round, for the picture; bounded.
     pub bystanders: Vec<Witness>,
 }
@@ -402,6 +405,10 @@ pub struct Event {
     pub t_s: f64,
     /// `process 4712 was killed by signal 9 (KILL)`.
     pub what: String,
+    /// It happened to the dirty check's own server, after the load's had been stopped: its time counts from that one's
+    /// start, and no sample is near it.
+    #[serde(default)]
+    pub second_server: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -18,9 +18,9 @@ pub mod plan;
 mod supervise;
 mod trial;
 
-use folder::Folder;
-pub use folder::FolderError;
 pub use folder::write_page;
+use folder::{Folder, Published};
+pub use folder::{FolderError, NotLatest};
 
 /// How to run, apart from what the scenario says.
 #[derive(Debug, Clone)]
@@ -84,6 +84,8 @@ pub struct Finished {
     pub record: Record,
     /// `reports/<scenario>/<UTC time>`.
     pub folder: PathBuf,
+    /// Why `reports/<scenario>/latest` does not lead there.
+    pub not_latest: Option<NotLatest>,
 }
 
 /// Why there is no report. The text fits after "error: ".
@@ -91,6 +93,9 @@ pub struct Finished {
 pub enum Unfinished {
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// All was measured, and then the report could not be written.
+    #[error("{error}")]
+    NotWritten { record: Box<Record>, error: FolderError },
     /// Nothing was measured.
     #[error("{message}")]
     NothingRan { message: String, advice: String, log_tail: Vec<String> },
@@ -111,9 +116,13 @@ pub fn run(
     let trials = run_trials(scenario, seed, &folder, options, observer, cancel);
     something_ran(&trials, cancel)?;
     let record = compile(scenario, seed, started, trials, options);
-    let path = folder.publish(&record, &report::render(&record))?;
-    observer.event(Event::Reported);
-    Ok(Finished { record, folder: path })
+    match folder.publish(&record, &report::render(&record)) {
+        Ok(Published { place, not_latest }) => {
+            observer.event(Event::Reported);
+            Ok(Finished { record, folder: place, not_latest })
+        }
+        Err(error) => Err(Unfinished::NotWritten { record: Box::new(record), error }),
+    }
 }
 
 /// Every trial of every variant, interleaved, so that a drifting machine favours no variant.
@@ -168,7 +177,10 @@ fn compile(
 ) -> Record {
     let variants: Vec<record::Variant> =
         scenario.variants.iter().zip(trials).map(|(variant, trials)| judge(variant, trials)).collect();
-    let status = variants.iter().map(status_of).max_by_key(|status| verdict::severity(*status));
+    let status = variants
+        .iter()
+        .map(|variant| status_of(variant, scenario.repeats))
+        .max_by_key(|status| verdict::severity(*status));
     Record {
         format: FORMAT,
         runner: record::Runner { version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -200,21 +212,22 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {
         name: variant.name.clone(),
         settings: variant.settings.iter().cloned().collect(),
         server: facts::describe_server(&variant.server),
-        caveats: caveats::of(variant, &trials),
+        caveats: caveats::of(&trials),
         trials,
         verdicts,
     }
 }
 
-/// The worst of a variant's verdicts and of what befell its trials.
-fn status_of(variant: &record::Variant) -> Status {
+/// The worst of a variant's verdicts and of what befell its trials, of which there should be `repeats`.
+fn status_of(variant: &record::Variant, repeats: u32) -> Status {
     let of_trials = variant.trials.iter().map(|trial| match trial {
         trial if trial.interrupted => Status::Interrupted,
         trial if trial.failure.is_some() => Status::CouldNotRun,
         _ => Status::Passed,
     });
     let of_verdicts = variant.verdicts.iter().map(|verdict| verdict.status);
-    let worst = of_trials.chain(of_verdicts).max_by_key(|status| verdict::severity(*status));
-    // A variant that the user's Ctrl-C left without a trial.
-    worst.filter(|_| !variant.trials.is_empty()).unwrap_or(Status::Interrupted)
+    // Nothing but the user's Ctrl-C leaves a trial out, and it may fall between two.
+    let left_out = (variant.trials.len() < repeats as usize).then_some(Status::Interrupted);
+    let worst = of_trials.chain(of_verdicts).chain(left_out).max_by_key(|status| verdict::severity(*status));
+    worst.unwrap_or(Status::Interrupted)
 }

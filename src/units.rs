@@ -202,6 +202,16 @@ pub fn show_count(count: u64) -> String {
     text
 }
 
+/// Prints a count and what is counted: `1 user`, `12,345 users`, `2 crashes`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let ending = match noun {
+        _ if count == 1 => "",
+        noun if noun.ends_with(['s', 'x', 'h']) => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", show_count(count))
+}
+
 /// Three significant digits, never in scientific notation.
 fn three_digits(value: f64) -> String {
     match value.abs() {
@@ -271,6 +281,13 @@ mod tests {
         assert_eq!(show_percentage(0.000_998), "0.0998 %");
         assert_eq!(show_size(64_000_000), "64.0 MB");
         assert_eq!(show_count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        let all = [(0, "user"), (1, "user"), (1200, "user"), (1, "crash"), (2, "crash")];
+        let all = all.map(|(count, noun)| counted(count, noun));
+        assert_eq!(all, ["0 users", "1 user", "1,200 users", "1 crash", "2 crashes"]);
     }
 
     proptest! {

@@ -157,6 +157,10 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
+        // A virtual environment is neither shipped nor needed.
+        if path.file_name().unwrap().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         if path.is_dir() {
             copy(&path, &target);
         } else {

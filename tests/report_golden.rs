@@ -13,6 +13,9 @@ use runner::record::{LeakClass, Micros, Record, Status};
 use runner::report;
 use snapbox::assert_data_eq;
 
+/// All but the hostile one.
+const STORIES: usize = 14;
+
 fn every_story() -> Vec<(&'static str, Record)> {
     vec![
         ("sync_sleep", fixtures::sync_sleep()),
@@ -24,6 +27,11 @@ fn every_story() -> Vec<(&'static str, Record)> {
         ("server_died", fixtures::server_died()),
         ("interrupted", fixtures::interrupted()),
         ("empty", fixtures::empty()),
+        ("aborted", fixtures::aborted()),
+        ("broken_probe", fixtures::broken_probe()),
+        ("serial", fixtures::serial()),
+        ("half_started", fixtures::half_started()),
+        ("leaking", fixtures::leaking()),
         (
             "hostile",
             fixtures::hostile("<script>alert(1)</script> | [x](http://e.vil) ![y](z) `a` \u{1b}[31m\nred @me :x: #1"),
@@ -69,16 +77,59 @@ fn the_clean_matrix_reads_as_agreed() {
 
 #[test]
 fn summaries_read_as_agreed() {
-    let all: String =
-        every_story().iter().take(9).map(|(_, record)| report::terminal::summary(record, 100, false) + "\n").collect();
+    let all: String = every_story()
+        .iter()
+        .take(STORIES)
+        .map(|(_, record)| report::terminal::summary(record, 100, false) + "\n")
+        .collect();
     assert_data_eq!(all, snapbox::file!["golden_reports/summaries.txt"].raw());
 }
 
 #[test]
 fn answers_hold_the_numbers_that_decide() {
-    let all: String =
-        every_story().iter().take(9).map(|(name, record)| format!("{name}: {}\n", report::answer(record))).collect();
+    let all: String = every_story()
+        .iter()
+        .take(STORIES)
+        .map(|(name, record)| format!("{name}: {}\n", report::answer(record)))
+        .collect();
     assert_data_eq!(all, snapbox::file!["golden_reports/answers.txt"].raw());
+}
+
+#[test]
+fn a_server_with_samples_reads_as_agreed() {
+    let page = report::render(&fixtures::aborted());
+    assert_data_eq!(page.markdown, snapbox::file!["golden_reports/aborted.md"].raw());
+    let (_, svg) = page.files.iter().find(|(name, _)| name == "server.svg").unwrap();
+    check_svg(svg);
+    let drawn = |text: &str| svg.contains(&format!("\n{text}\n"));
+    assert!(["CPU, cores in use", "memory, MB", "threads", "2"].into_iter().all(drawn), "{svg}");
+    assert!(svg.contains("1 process 4712 was killed") && !svg.contains("4720"), "{svg}");
+}
+
+#[test]
+fn too_few_samples_make_no_picture() {
+    let mut record = fixtures::aborted();
+    record.variants[0].trials[0].server.as_mut().unwrap().samples.truncate(2);
+    let page = report::render(&record);
+    assert!(page.files.iter().all(|(name, _)| name != "server.svg"));
+}
+
+#[test]
+fn many_events_are_counted() {
+    let mut record = fixtures::aborted();
+    let server = record.variants[0].trials[0].server.as_mut().unwrap();
+    server.events = vec![server.events[0].clone(); 27];
+    let page = report::render(&record);
+    assert_eq!(page.markdown.matches("process 4712").count(), 20);
+    assert!(page.markdown.contains("\nand 7 more\n"), "{}", page.markdown);
+}
+
+#[test]
+fn requests_that_are_not_kept_are_counted_in_the_picture() {
+    let mut record = fixtures::dirty();
+    record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0].round_requests = 93;
+    let page = report::render(&record);
+    assert!(page.files.iter().any(|(_, svg)| svg.contains("and 83 more requests of this round, not drawn")));
 }
 
 #[test]

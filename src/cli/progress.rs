@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::Run;
 use crate::run::{Event, Observer};
-use crate::units::{show_count, show_duration, show_rate};
+use crate::units::{counted, show_count, show_duration, show_rate};
 
 /// How often a plain line comes.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -26,23 +26,42 @@ pub(super) struct Progress {
     /// When the rate was last taken, the answers until then, and the rate.
     last_count: Cell<(Duration, u64, f64)>,
     heading: RefCell<String>,
+    /// Whether anything has been measured.
+    measured: Cell<bool>,
+    /// What went wrong before: should nothing be measured at all, the error that ends the run says it.
+    held_back: RefCell<Vec<String>>,
 }
 
-enum Style {
+/// How progress is shown; the same for all scenarios of a run.
+#[derive(Clone)]
+pub(super) enum Style {
     Silent,
     Plain,
     Live(ProgressBar),
 }
 
-impl Progress {
-    pub fn new(arguments: &Run, began: Instant) -> Self {
-        let style = if arguments.quiet {
+impl Style {
+    pub fn of(arguments: &Run) -> Self {
+        if arguments.quiet {
             Style::Silent
         } else if std::io::stderr().is_terminal() {
             Style::Live(bar())
         } else {
             Style::Plain
-        };
+        }
+    }
+
+    /// A line that is no progress, so that even the silent print it. A live line makes way for it.
+    pub fn say(&self, text: &str) {
+        match self {
+            Style::Silent | Style::Plain => anstream::eprintln!("{text}"),
+            Style::Live(bar) => bar.println(text),
+        }
+    }
+}
+
+impl Progress {
+    pub fn new(arguments: &Run, style: Style, began: Instant) -> Self {
         Progress {
             began,
             verbose: arguments.verbose,
@@ -50,6 +69,8 @@ impl Progress {
             last_plain: Cell::default(),
             last_count: Cell::default(),
             heading: RefCell::default(),
+            measured: Cell::default(),
+            held_back: RefCell::default(),
         }
     }
 
@@ -64,8 +85,18 @@ impl Progress {
     fn line(&self, text: &str) {
         match &self.style {
             Style::Silent => {}
-            Style::Plain => anstream::eprintln!("{text}"),
-            Style::Live(bar) => bar.println(text),
+            shown => shown.say(text),
+        }
+    }
+
+    fn trouble(&self, message: &str) {
+        let text = format!("trouble: {message}");
+        if self.measured.get() { self.line(&text) } else { self.held_back.borrow_mut().push(text) }
+    }
+
+    fn measured(&self) {
+        if !self.measured.replace(true) {
+            self.held_back.take().iter().for_each(|text| self.line(text));
         }
     }
 
@@ -81,7 +112,11 @@ impl Progress {
         match &self.style {
             Style::Plain | Style::Live(_) if self.verbose => self.verbose(&format!("{}{text}", self.heading.borrow())),
             Style::Plain => self.line(&format!("{}{text}", self.heading.borrow())),
-            Style::Live(bar) => bar.set_prefix(format!("{}{text}", self.heading.borrow())),
+            Style::Live(bar) => {
+                bar.set_prefix(format!("{}{text}", self.heading.borrow()));
+                bar.set_message("");
+                bar.reset();
+            }
             Style::Silent => {}
         }
     }
@@ -129,26 +164,31 @@ impl Observer for Progress {
             }
             Event::LoadBegan { description } | Event::DirtyBegan { description } => self.part(description),
             Event::Load { elapsed, planned, progress } => {
+                self.measured();
                 let rate = show_rate(self.rate(elapsed, progress.completed));
                 let errors = progress.failed + progress.error_status;
                 let open = progress.started - (progress.completed + progress.failed).min(progress.started);
-                let text = format!("{rate}, {} errors, {} in flight", show_count(errors), show_count(open));
+                let text = format!("{rate}, {}, {} in flight", counted(errors, "error"), show_count(open));
                 self.advance(elapsed, planned, &text);
             }
             Event::Dirty { elapsed, planned, exposures, leaks } => {
-                let text = format!("{} exposures, {} leaks", show_count(exposures), show_count(leaks));
+                self.measured();
+                let text = format!("{}, {}", counted(exposures, "exposure"), counted(leaks, "leak"));
                 self.advance(elapsed, planned, &text);
             }
             Event::LoadEnded => self.verbose("load ended"),
             Event::DirtyEnded => self.verbose("dirty check ended"),
-            Event::Reported => self.verbose("report written"),
-            Event::Trouble { message } => self.line(&format!("trouble: {message}")),
+            Event::Reported => {
+                self.measured();
+                self.verbose("report written");
+            }
+            Event::Trouble { message } => self.trouble(message),
         }
     }
 }
 
 fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
+    let bar = ProgressBar::new(1);
     let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar

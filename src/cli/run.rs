@@ -1,13 +1,16 @@
 //! `runner FILE...`
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::arguments::Run;
-use super::progress::Progress;
-use super::{Exit, print_error, print_out, signals, surroundings};
+use super::progress::{Progress, Style};
+use super::{Exit, print_error, print_out, print_warning, signals, surroundings};
+use crate::record::Record;
 use crate::report;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::Scenario;
+use crate::units::counted;
 
 /// Summaries are no wider than this.
 const WIDEST: usize = 110;
@@ -16,7 +19,9 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
         return Exit::Invalid;
     };
-    let cancel = match signals::cancellation() {
+    let style = Style::of(arguments);
+    let shown = style.clone();
+    let cancel = match signals::cancellation(move |text| shown.say(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
             print_error(&format!("cannot watch for signals: {error}"), None);
@@ -25,56 +30,103 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     };
     environment::prepare();
     let options = Options { reports: arguments.reports.clone(), allowed_hosts: arguments.allow_hosts.clone(), began };
-    let mut worst = Exit::Passed;
+    let mut exits = Vec::new();
     for scenario in &scenarios {
-        let progress = Progress::new(arguments, began);
+        let progress = Progress::new(arguments, style.clone(), began);
         let finished = run::run(scenario, &options, &progress, &cancel);
         progress.close();
-        let exit = match finished {
-            Ok(finished) => conclude(&finished, arguments),
-            Err(unfinished) => complain(scenario, &unfinished),
-        };
-        worst = worst.max(exit);
-        if worst == Exit::Interrupted {
+        exits.push(match finished {
+            Ok(finished) => conclude(scenario, &finished, arguments),
+            Err(unfinished) => complain(scenario, &unfinished, arguments),
+        });
+        if cancel.is_cancelled() {
             break;
         }
     }
-    worst
+    let not_run = scenarios.len() - exits.len();
+    if scenarios.len() > 1 {
+        anstream::eprintln!("{}", tally(&exits, not_run));
+    }
+    let left_out = (not_run > 0).then_some(Exit::Interrupted);
+    exits.into_iter().chain(left_out).max().unwrap_or(Exit::Passed)
 }
 
-/// Prints the results.
-fn conclude(finished: &Finished, arguments: &Run) -> Exit {
-    let text = if arguments.json {
-        match serde_json::to_string(&finished.record) {
-            Ok(record) => record + "\n",
+/// Prints the results of a run that left a report.
+fn conclude(scenario: &Scenario, finished: &Finished, arguments: &Run) -> Exit {
+    let printed = print_results(&finished.record, Some(&finished.folder), arguments);
+    if let Some(not_latest) = &finished.not_latest {
+        print_warning(&format!("{}: {not_latest}", scenario.name), Some(&not_latest.advice()));
+    }
+    Exit::from(finished.record.status).max(printed)
+}
+
+/// Prints the record, or its summary and where the report is, if it is anywhere.
+fn print_results(record: &Record, folder: Option<&Path>, arguments: &Run) -> Exit {
+    if arguments.json {
+        return match serde_json::to_string(record) {
+            Ok(record) => print_out(&(record + "\n")),
             Err(error) => {
                 print_error(&format!("cannot print the record: {error}"), None);
-                return Exit::CouldNotRun;
+                Exit::CouldNotRun
             }
-        }
-    } else {
-        let width = comfy_table::Table::new().width().map_or(WIDEST, usize::from).min(WIDEST);
-        let summary = report::terminal::summary(&finished.record, width, true);
-        format!("{}\n\nreport: {}\n", summary.trim_end(), finished.folder.join("report.md").display())
-    };
-    Exit::from(finished.record.status).max(print_out(&text))
+        };
+    }
+    // A terminal that does not know its width says 0.
+    let width = comfy_table::Table::new().width().filter(|width| *width > 0);
+    let width = width.map_or(WIDEST, usize::from).min(WIDEST);
+    let mut text = report::terminal::summary(record, width, true).trim_end().to_owned() + "\n";
+    if let Some(folder) = folder {
+        text += &format!("\nreport: {}\n", folder.join("report.md").display());
+    }
+    print_out(&text)
 }
 
 /// Says why there is no report.
-fn complain(scenario: &Scenario, unfinished: &Unfinished) -> Exit {
+fn complain(scenario: &Scenario, unfinished: &Unfinished, arguments: &Run) -> Exit {
+    let message = format!("{}: {unfinished}", scenario.name);
     match unfinished {
         Unfinished::Interrupted => {
-            print_error(&format!("{}: {unfinished}", scenario.name), None);
+            print_error(&message, None);
             return Exit::Interrupted;
         }
-        Unfinished::Folder(error) => {
-            let advice = "choose a folder that can be written with `--reports DIR`; it must exist or be creatable";
-            print_error(&format!("{}: {error}", scenario.name), Some(advice));
+        Unfinished::Folder(error) => print_error(&message, Some(&error.advice())),
+        Unfinished::NotWritten { record, error } => {
+            print_results(record, None, arguments);
+            print_error(&message, Some(&error.advice()));
         }
-        Unfinished::NothingRan { message, advice, log_tail } => {
-            print_error(&format!("{}: {message}", scenario.name), Some(advice));
+        Unfinished::NothingRan { advice, log_tail, .. } => {
+            print_error(&message, Some(advice));
             log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {}", report::one_line(line)));
         }
     }
     Exit::CouldNotRun
+}
+
+/// How several scenarios came out: `3 scenarios: 1 passed, 2 failed`.
+fn tally(exits: &[Exit], not_run: usize) -> String {
+    let ways = [
+        (Exit::Passed, "passed"),
+        (Exit::Failed, "failed"),
+        (Exit::Inconclusive, "inconclusive"),
+        (Exit::CouldNotRun, "could not run"),
+        (Exit::Interrupted, "interrupted"),
+    ];
+    let of = |wanted: Exit| exits.iter().filter(|exit| **exit == wanted).count();
+    let counts = ways.map(|(exit, name)| (of(exit), name)).into_iter().chain([(not_run, "not started")]);
+    let parts: Vec<String> =
+        counts.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    let all = counted((exits.len() + not_run) as u64, "scenario");
+    format!("{all}: {}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tally_names_only_what_came_about() {
+        let exits = [Exit::Passed, Exit::CouldNotRun, Exit::Passed, Exit::Failed];
+        assert_eq!(tally(&exits, 0), "4 scenarios: 2 passed, 1 failed, 1 could not run");
+        assert_eq!(tally(&[Exit::Interrupted], 2), "3 scenarios: 1 interrupted, 2 not started");
+    }
 }

@@ -218,7 +218,8 @@ mod tests {
             let mut line = Line::default();
             let mut outcomes = Vec::new();
             for _ in 0..3 {
-                outcomes.push(client.send(&mut line, Role::Probe, None).await.seen.exchange.outcome);
+                client.send(&mut line, Role::Probe, None).await;
+                outcomes.extend(client.take_observations().iter().map(|observation| observation.seen.exchange.outcome));
             }
             outcomes
         };

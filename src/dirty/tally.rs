@@ -57,6 +57,7 @@ pub struct Evidence {
     pub trigger: &'static str,
     pub round: u64,
     pub leak: Leak,
+    pub round_requests: u64,
     pub bystanders: Vec<Seen>,
 }
 
@@ -128,7 +129,13 @@ impl Tally {
                     || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
             };
             let bystanders = observations.iter().map(|o| &o.seen).filter(|seen| !named(seen)).take(BYSTANDERS).cloned();
-            self.evidence.push(Evidence { trigger, round, leak: leak.clone(), bystanders: bystanders.collect() });
+            self.evidence.push(Evidence {
+                trigger,
+                round,
+                leak: leak.clone(),
+                round_requests: observations.len() as u64,
+                bystanders: bystanders.collect(),
+            });
         }
     }
 }

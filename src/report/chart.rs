@@ -5,9 +5,11 @@ mod latency;
 mod leak;
 mod overview;
 mod scale;
+mod server;
 mod throughput;
 
 pub(crate) use latency::latency;
 pub(crate) use leak::leak;
 pub(crate) use overview::overview;
+pub(crate) use server::server;
 pub(crate) use throughput::throughput;

@@ -107,7 +107,7 @@ fn words(text: &str) -> String {
     for word in text.split_whitespace() {
         if is_harmless(word) {
             if !risky.is_empty() {
-                out.push(code(&risky.join(" ")));
+                out.push(code_words(&risky));
                 risky.clear();
             }
             out.push(word.to_owned());
@@ -116,14 +116,21 @@ fn words(text: &str) -> String {
         }
     }
     if !risky.is_empty() {
-        out.push(code(&risky.join(" ")));
+        out.push(code_words(&risky));
     }
     out.join(" ")
 }
 
+/// Words as one code span; the punctuation of the sentence around them stays outside.
+fn code_words(words: &[&str]) -> String {
+    let text = words.join(" ");
+    let inside = text.trim_end_matches(['.', ',', ';', ':', '?', '!']);
+    if inside.is_empty() { code(&text) } else { format!("{}{}", code(inside), &text[inside.len()..]) }
+}
+
 /// Whether no markdown reader takes a word within a line for anything but itself.
 fn is_harmless(word: &str) -> bool {
-    if matches!(word, "<" | "<=" | ">" | ">=" | "==" | "!=" | "–" | "…") {
+    if matches!(word, "<" | "<=" | ">" | ">=" | "==" | "!=" | "–" | "…" | ":" | "!") {
         return true;
     }
     let chars: Vec<char> = word.chars().collect();
@@ -206,6 +213,10 @@ mod tests {
         assert_eq!(inline("dev@example.org saw www.example.org"), "`dev@example.org` saw `www.example.org`");
         assert_eq!(inline("[a](http://x) ![b](y)"), "`[a](http://x) ![b](y)`");
         assert_eq!(inline("a ` b"), "a `` ` `` b");
+        assert_eq!(
+            inline("not at /health?a=1&b=2, nor `x`: see a@b.cd."),
+            "not at `/health?a=1&b=2`, nor `x`: see `a@b.cd`."
+        );
         assert_eq!(cell("a|b"), "`a¦b`");
         assert_eq!(code("`"), "`` ` ``");
     }

@@ -89,7 +89,7 @@ fn section(page: &mut Page, variant: &Variant, place: &Place) {
     page.markdown += &load::load(variant, place);
     page.markdown += &dirty::dirty(variant, place);
     evidence(page, variant, place);
-    page.markdown += &server::server(variant, place);
+    server::server(page, variant, place);
     page.markdown += &verdicts::caveats(variant, place);
 }
 

@@ -1,10 +1,15 @@
 //! Findings as sentences, in plain text.
 
-use crate::record::{Dirty, Leak, LeakClass, Load, Micros, Record, Status, Trial, Variant, Verdict, Witness};
+use crate::record::{Dirty, Leak, LeakClass, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
 use crate::units::{show_count, show_percentage, show_rate, show_time};
 
 use super::escape::{clean, clip};
-use super::words::{capital, count, failures, list, micros, millis, status, typical, variant_status, without_answer};
+use super::words::{
+    abort_rule, capital, count, failures, held, list, micros, millis, status, typical, variant_status, without_answer,
+};
+
+/// So much less must the last second's answers be than the first's.
+const FAR_LESS: f64 = 3.0;
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
 pub(crate) fn answer(record: &Record) -> String {
@@ -33,7 +38,7 @@ fn reasons(record: &Record) -> Vec<String> {
         (_, [variant]) if variant.trials.is_empty() => {
             vec!["nothing was measured; the record holds no trial".to_owned()]
         }
-        (_, [variant]) => why(variant).into_iter().chain(facts(variant)).collect(),
+        (_, [variant]) => why_and_facts(variant),
         (_, variants) => over_variants(record.status, variants),
     }
 }
@@ -48,6 +53,24 @@ fn could_not_run(variants: &[Variant]) -> String {
         Some((_, message)) => message,
         None => "no trial of this scenario was run".to_owned(),
     }
+}
+
+/// Each reason once: what keeps a dirty check from a conclusion is also why its rules cannot be judged.
+fn why_and_facts(variant: &Variant) -> Vec<String> {
+    let why = why(variant);
+    let dirty = || variant.trials.iter().filter_map(|trial| trial.dirty.as_ref());
+    let told = |fact: &String| {
+        let same = |dirty: &Dirty| {
+            dirty.inconclusive.as_ref().is_some_and(|reason| tells(&why, reason) && tells(&Some(fact), reason))
+        };
+        dirty().any(same)
+    };
+    let rest: Vec<String> = facts(variant).into_iter().filter(|fact| !told(fact)).collect();
+    why.into_iter().chain(rest).collect()
+}
+
+fn tells(text: &Option<impl AsRef<str>>, reason: &str) -> bool {
+    text.as_ref().is_some_and(|text| text.as_ref().contains(reason))
 }
 
 /// Why a variant's verdict is as it is, where its facts do not say so themselves.
@@ -76,6 +99,9 @@ fn why(variant: &Variant) -> Option<String> {
 }
 
 fn broken(verdict: &Verdict) -> String {
+    if let Some(rule) = abort_rule(verdict) {
+        return format!("the load was ended early: `{rule}` held ({})", held(verdict));
+    }
     match verdict.rule.contains("dirty.expect") {
         true if verdict.rule.contains("\"dirty\"") => "a leak was expected, and none was seen".to_owned(),
         true => "the server was expected to be clean, and it leaks".to_owned(),
@@ -90,7 +116,8 @@ fn facts(variant: &Variant) -> Vec<String> {
     let worst = trials()
         .filter_map(|trial| trial.dirty.as_ref())
         .max_by_key(|dirty| (dirty.inconclusive.is_some(), dirty.leaks));
-    load.into_iter().chain(worst.map(dirty_fact)).collect()
+    let gave_up = typical(variant).and_then(|(_, trial)| trial.load.as_ref()).and_then(gave_up);
+    load.into_iter().chain(gave_up).chain(worst.map(dirty_fact)).collect()
 }
 
 fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
@@ -100,7 +127,8 @@ fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
     if overall != Status::Passed {
         let culprits: Vec<&Variant> = came_out(overall).collect();
         if !culprits.is_empty() {
-            all.push(format!("{} of {} came out so", culprits.len(), count(variants.len() as u64, "variant")));
+            let of = count(variants.len() as u64, "variant");
+            all.push(format!("{} of {of} {}", culprits.len(), came_out_as(overall, culprits.len())));
         }
         all.extend(culprits.first().map(|variant| {
             let reason = why(variant).or_else(|| facts(variant).first().cloned()).unwrap_or_default();
@@ -112,6 +140,19 @@ fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
         all.push("no rule was set".to_owned());
     }
     all.into_iter().chain(throughput_range(variants)).chain(exposures_over(variants)).collect()
+}
+
+/// The predicate of so many variants with one status.
+fn came_out_as(status: Status, count: usize) -> &'static str {
+    match (status, count) {
+        (Status::Passed, _) => "passed",
+        (Status::Failed, _) => "failed",
+        (Status::Inconclusive, 1) => "is inconclusive",
+        (Status::Inconclusive, _) => "are inconclusive",
+        (Status::CouldNotRun, _) => "could not run",
+        (Status::Interrupted, 1) => "was interrupted",
+        (Status::Interrupted, _) => "were interrupted",
+    }
 }
 
 fn throughput_range(variants: &[Variant]) -> Option<String> {
@@ -148,10 +189,16 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
     if undecided > 0 {
         return Some(format!("no leak was seen, but {} could not conclude", count(undecided as u64, "dirty check")));
     }
+    let unseen = variants.iter().filter(|variant| not_exercised(variant).is_some()).count();
+    let reservation = variants.iter().find_map(not_exercised).map(|note| match variants.len() {
+        of if of == unseen => format!("; {note}"),
+        of => format!("; in {unseen} of {}, {note}", count(of as u64, "variant")),
+    });
     Some(format!(
-        "no leak in {}, so at most {} of a variant's exposures leak, at 95 % confidence",
+        "no leak in {}, so at most {} of a variant's exposures leak, at 95 % confidence{}",
         count(exposures, "exposure"),
-        show_percentage(bound)
+        show_percentage(bound),
+        reservation.unwrap_or_default()
     ))
 }
 
@@ -199,7 +246,21 @@ pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
         list(&ways)
     );
     text += &median_of_the_lucky(load).unwrap_or_default();
+    text += &gave_up(load).map(|sentence| format!(" {}.", capital(&sentence))).unwrap_or_default();
     Some(text)
+}
+
+/// A server that works its way through a queue whose front has left: answers in the first second, hardly any in the last.
+pub(crate) fn gave_up(load: &Load) -> Option<String> {
+    let timeouts = load.errors.get("timeout").copied().unwrap_or(0);
+    let whole = |row: &&Second| row.length_s > 0.5;
+    let rate = |row: &Second| row.completed as f64 / row.length_s;
+    let (first, last) = (rate(load.timeline.iter().find(whole)?), rate(load.timeline.iter().rev().find(whole)?));
+    let most = timeouts.saturating_mul(2) > load.started;
+    (most && first > 0.0 && first >= last * FAR_LESS).then(|| {
+        let rate = show_rate(first);
+        format!("the server answered {rate} until clients gave up; from then on it worked for clients that had left")
+    })
 }
 
 /// What the median would be if those without an answer were dropped, where that changes the story.
@@ -233,10 +294,25 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
         return format!("the dirty check cannot conclude: {reason}");
     }
     format!(
-        "no leak in {}, so at most {} of exposures leak, at 95 % confidence",
+        "no leak in {}, so at most {} of exposures leak, at 95 % confidence{}",
         count(dirty.exposures, "exposure"),
-        show_percentage(dirty.bound)
+        show_percentage(dirty.bound),
+        unexercised(dirty).map(|note| format!("; {note}")).unwrap_or_default()
     )
+}
+
+/// What a dirty check without a leak says nothing of: `overlap not exercised, because the server handles one request at a time`.
+fn unexercised(dirty: &Dirty) -> Option<String> {
+    let reasons = dirty.triggers.iter().filter_map(|(name, trigger)| {
+        let why = trigger.not_exercised.as_ref()?;
+        Some(format!("{name} not exercised, because {why}"))
+    });
+    Some(reasons.collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty() && dirty.leaks == 0)
+}
+
+/// [`unexercised`] of a variant's trials: the first that has any.
+pub(crate) fn not_exercised(variant: &Variant) -> Option<String> {
+    variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(unexercised)
 }
 
 /// One leak in one sentence, with its witnesses.
@@ -287,4 +363,28 @@ pub(crate) fn leaks(variant: &Variant) -> impl Iterator<Item = &Leak> {
         .iter()
         .filter(move |trial| evidence(trial) > 0)
         .flat_map(|trial| trial.dirty.iter().flat_map(|dirty| &dirty.evidence))
+}
+
+/// What the marks of [`footnote_mark`] mean, a line a reason.
+pub(crate) fn footnotes(variants: &[Variant]) -> Vec<String> {
+    let notes = reservations(variants).into_iter().zip(MARKS);
+    notes.map(|(note, mark)| format!("{mark} {}.", capital(&note))).collect()
+}
+
+/// ` ¹` behind a variant's leaks, where a trigger of its check was not exercised; else nothing.
+pub(crate) fn footnote_mark(variant: &Variant, among: &[Variant]) -> String {
+    let note = not_exercised(variant);
+    let marks = reservations(among).into_iter().zip(MARKS);
+    marks
+        .into_iter()
+        .find(|(other, _)| Some(other) == note.as_ref())
+        .map(|(_, mark)| format!(" {mark}"))
+        .unwrap_or_default()
+}
+
+const MARKS: [&str; 5] = ["¹", "²", "³", "⁴", "⁵"];
+
+fn reservations(variants: &[Variant]) -> Vec<String> {
+    let all: std::collections::BTreeSet<String> = variants.iter().filter_map(not_exercised).collect();
+    all.into_iter().collect()
 }

@@ -4,13 +4,13 @@ mod layout;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::record::{Load, Record, Status, Trial, Variant};
+use crate::record::{Failure, Load, Record, Status, Trial, Variant, Verdict};
 use crate::units::{show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::escape::{clean, clip};
 use super::sentence;
 use super::table::{Align, pad};
-use super::words::{NONE, capital, count, failures, micros, status, typical, variant_status};
+use super::words::{NONE, abort_rule, capital, count, failures, micros, observed, status, typical, variant_status};
 use layout::{columns, wrap};
 
 /// The fewest columns that a line is wrapped to.
@@ -18,6 +18,7 @@ const NARROWEST: usize = 40;
 /// The most verdicts, caveats and lines of a log that are shown; the report has all.
 const VERDICTS: usize = 12;
 const CAVEATS: usize = 3;
+const FAILURES: usize = 3;
 const LOG_LINES: usize = 8;
 
 /// The answer, the key numbers, the verdicts, one leak and the caveats; about a screen. Ends in a line break.
@@ -64,12 +65,24 @@ impl Terminal {
 
     /// A failed trial's advice and log.
     fn what_happened(&self, record: &Record) -> String {
-        let trials = record.variants.iter().flat_map(|variant| &variant.trials);
-        let Some(failure) = trials.filter_map(|trial| trial.failure.as_ref()).next() else { return String::new() };
+        let trials =
+            record.variants.iter().flat_map(|variant| variant.trials.iter().map(move |trial| (variant, trial)));
+        let failures = trials.filter_map(|(variant, trial)| Some((variant, trial.failure.as_ref()?)));
         let mut out = String::new();
-        if record.status != Status::CouldNotRun {
-            out += &self.entry("failure", &failure.message);
+        for (index, (variant, failure)) in failures.take(FAILURES).enumerate() {
+            let place =
+                if record.variants.len() > 1 { format!("{}: ", clip(&variant.name, 60)) } else { String::new() };
+            // The first one of a run that could not run is its answer.
+            if index > 0 || record.status != Status::CouldNotRun {
+                out += &self.entry("failure", &format!("{place}{}", failure.message));
+            }
+            out += &self.advice_and_log(failure);
         }
+        out
+    }
+
+    fn advice_and_log(&self, failure: &Failure) -> String {
+        let mut out = String::new();
         if !failure.advice.trim().is_empty() {
             out += &self.entry("advice", &failure.advice);
         }
@@ -136,7 +149,7 @@ impl Terminal {
     fn side_by_side(&self, variants: &[Variant]) -> String {
         let heads = ["", "variant", "throughput", "p50", "p99", "leaks", "exposures"];
         let mut rows: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
-        rows.extend(variants.iter().map(row));
+        rows.extend(variants.iter().map(|variant| row(variant, &sentence::footnote_mark(variant, variants))));
         let aligns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right];
         let mut lines = columns(&rows, &aligns).into_iter();
         let head = lines.next().map(|line| format!("  {}\n", self.paint(line.trim_end(), Style::new().dimmed())));
@@ -147,27 +160,32 @@ impl Terminal {
             let rest = line.get(word.len()..).unwrap_or_default();
             out += &format!("  {}{}\n", self.paint(word, style(state)), rest.trim_end());
         }
+        for note in sentence::footnotes(variants) {
+            out += &format!("  {}\n", wrap(&clean(&note), self.width.saturating_sub(4), "    ").trim_end());
+        }
         out
     }
 
-    fn verdicts<'a>(
-        &self,
-        verdicts: impl Iterator<Item = (Option<&'a Variant>, &'a crate::record::Verdict)>,
-    ) -> String {
+    fn verdicts<'a>(&self, verdicts: impl Iterator<Item = (Option<&'a Variant>, &'a Verdict)>) -> String {
         let all: Vec<_> = verdicts.collect();
-        let rules: Vec<String> = all.iter().map(|(_, verdict)| clip(&verdict.rule, 48)).collect();
-        let longest = rules.iter().map(|rule| rule.chars().count()).max().unwrap_or(0);
+        let rules: Vec<String> = all.iter().map(|(_, verdict)| clip(&verdict.rule, 60)).collect();
+        // A longer rule has a line of its own, so that it does not squeeze the others' texts.
+        let fitting = rules.iter().map(|rule| rule.chars().count()).filter(|length| *length <= self.width / 3);
+        let column = fitting.max().unwrap_or(0);
         let mut out = String::new();
         for ((variant, verdict), rule) in all.iter().zip(&rules).take(VERDICTS) {
-            let observed = match verdict.status {
-                Status::Passed => clip(&verdict.observed, 100),
-                _ => format!("{}; expected {}", clip(&verdict.observed, 160), clip(&verdict.expected, 80)),
-            };
             let place = variant.map(|variant| format!("{}: ", clip(&variant.name, 60))).unwrap_or_default();
             let word = self.paint(tag(verdict.status), style(verdict.status));
-            let text =
-                wrap(&format!("{place}{observed}"), self.width.saturating_sub(longest + 10), &" ".repeat(longest + 10));
-            out += &format!("  {word}  {}  {}\n", pad(rule, longest, Align::Left), text.trim());
+            let own_line = rule.chars().count() > column;
+            let indent = " ".repeat(if own_line { 8 } else { column + 10 });
+            let text = format!("{place}{}", seen_and_wanted(verdict));
+            let text = wrap(&text, self.width.saturating_sub(indent.len()), &indent);
+            let gap = if own_line { format!("\n{indent}") } else { "  ".to_owned() };
+            out += &format!(
+                "  {word}  {}{gap}{}\n",
+                pad(rule, if own_line { 0 } else { column }, Align::Left),
+                text.trim()
+            );
         }
         if all.len() > VERDICTS {
             out += &format!("  and {}\n", count((all.len() - VERDICTS) as u64, "more verdict"));
@@ -212,6 +230,16 @@ fn style(of: Status) -> Style {
     color.on_default().bold()
 }
 
+/// What was observed; and what was expected, where that is not what came.
+fn seen_and_wanted(verdict: &Verdict) -> String {
+    let seen = clip(&observed(verdict), 240);
+    match verdict.status {
+        Status::Passed => seen,
+        _ if abort_rule(verdict).is_some() => seen,
+        _ => format!("{seen}; expected {}", clip(&verdict.expected, 80)),
+    }
+}
+
 /// A status in four characters.
 fn tag(of: Status) -> &'static str {
     match of {
@@ -242,7 +270,8 @@ fn outcomes(load: &Load) -> String {
     parts.join(", ")
 }
 
-fn row(variant: &Variant) -> Vec<String> {
+/// A line of the table; `mark` leads from its leaks to a note below.
+fn row(variant: &Variant, mark: &str) -> Vec<String> {
     let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
     let of_load = |show: &dyn Fn(&Load) -> String| load.map_or(NONE.to_owned(), show);
     let checks: Vec<_> = variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).collect();
@@ -256,7 +285,7 @@ fn row(variant: &Variant) -> Vec<String> {
         of_load(&|load| show_rate(load.throughput)),
         of_load(&|load| micros(load.latency_us.p50)),
         of_load(&|load| micros(load.latency_us.p99)),
-        sum(checks.iter().map(|check| check.leaks).collect()),
+        sum(checks.iter().map(|check| check.leaks).collect()) + mark,
         if checks.is_empty() { exposures } else { format!("{exposures} (<= {})", show_percentage(bound)) },
     ]
 }

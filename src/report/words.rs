@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{Load, Micros, Status, Trial, Variant};
+use crate::record::{Load, Micros, Status, Trial, Variant, Verdict};
 use crate::units;
 
 /// What stands where there is no value.
@@ -26,6 +26,29 @@ pub(crate) fn millis(ms: f64) -> String {
 pub(crate) fn short_millis(ms: f64) -> String {
     let text = format!("{ms:.1}");
     text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+/// CPU time, which the system counts in steps of 10 ms.
+pub(crate) fn cpu_time(seconds: f64) -> String {
+    if seconds < 0.01 { "under 10 ms".to_owned() } else { units::show_time(seconds) }
+}
+
+/// What was observed of a rule. One of `abort_when` is no rule to hold: it did, and that ended the load.
+pub(crate) fn observed(verdict: &Verdict) -> String {
+    match abort_rule(verdict) {
+        Some(_) => format!("held: {}, so the load was ended early", held(verdict)),
+        None => verdict.observed.clone(),
+    }
+}
+
+/// The rule of `abort_when` that a verdict is about.
+pub(crate) fn abort_rule(verdict: &Verdict) -> Option<&str> {
+    verdict.rule.strip_prefix("abort_when ").filter(|_| verdict.status == Status::Failed)
+}
+
+/// What an `abort_when` rule saw, and when: `100 % after 3.1 s`.
+pub(crate) fn held(verdict: &Verdict) -> &str {
+    verdict.observed.trim_end_matches(", and the load was ended")
 }
 
 /// A time that a scenario set: `2s`, `1m30s`.

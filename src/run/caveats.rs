@@ -1,18 +1,19 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::record::{Caveat, Load, Micros, Trial};
-use crate::scenario::Variant;
 use crate::units::{show_count, show_percentage, show_rate};
 
 /// A load thread that is busier than this may itself be the limit.
 const BUSY: f64 = 0.85;
 /// A quantile with fewer requests beyond it moves with every run.
 const SAMPLES_BEYOND: f64 = 10.0;
+/// A smaller share of requests without an answer moves none of the quantiles that are shown but the last.
+const TELLING: f64 = 0.001;
 /// How far users in flight, by Little's law, may be from the users there are.
 const LITTLE: f64 = 0.1;
 
 /// The caveats of a variant, each once, from whichever trial shows it first.
-pub(super) fn of(_variant: &Variant, trials: &[Trial]) -> Vec<Caveat> {
+pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
     let rules: [fn(&Load) -> Option<Caveat>; 5] = [busy_generator, few_samples, error_statuses, never_answered, little];
     for rule in rules {
@@ -60,14 +61,14 @@ fn error_statuses(load: &Load) -> Option<Caveat> {
 
 fn never_answered(load: &Load) -> Option<Caveat> {
     let lost = load.failed + load.unanswered;
-    if lost == 0 || load.started == 0 {
+    let share = lost as f64 / (load.started as f64).max(1.0);
+    if share < TELLING {
         return None;
     }
-    let share = lost as f64 / load.started as f64;
     let message = format!(
-        "{} of requests never got an answer; they rank as longer than all that did, so quantiles beyond {} are lower bounds",
+        "{} of requests never got an answer; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
         show_percentage(share),
-        show_percentage(1.0 - share)
+        (1.0 - share) * 100.0
     );
     caveat(message, "compare them only with a run that has the same `load.timeout` and `load.duration`")
 }

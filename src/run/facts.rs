@@ -13,7 +13,7 @@ use crate::record::{self, Quantiles};
 use crate::scenario::{self, Expect, Mode, Model};
 use crate::server::{self, Life};
 use crate::stats::upper_bound_95;
-use crate::units::{show_count, show_duration};
+use crate::units::{counted, show_duration};
 
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
 const TOO_FEW: u64 = 29;
@@ -25,12 +25,14 @@ const TELLING: u64 = 10;
 pub(super) fn describe_server(server: &scenario::Server) -> String {
     match server {
         scenario::Server::Builtin(builtin) => {
-            let plural = if builtin.workers == 1 { "" } else { "s" };
+            let workers = counted(builtin.workers.into(), "worker");
             let threads = match builtin.mode {
-                Mode::Threaded { threads } | Mode::AsyncPool { threads } => format!(" with {threads} threads each"),
+                Mode::Threaded { threads } | Mode::AsyncPool { threads } => {
+                    format!(" with {} each", counted(threads.into(), "thread"))
+                }
                 Mode::Sync | Mode::Async | Mode::AsyncBlocking => String::new(),
             };
-            format!("built-in {}, {} worker{plural}{threads}", builtin.mode.name(), builtin.workers)
+            format!("built-in {}, {workers}{threads}", builtin.mode.name())
         }
         scenario::Server::Command(command) => {
             let words: Vec<String> = command.command.iter().map(ToString::to_string).collect();
@@ -45,9 +47,9 @@ pub(super) fn describe_load(plan: &scenario::Load) -> String {
     let Model::Closed { concurrency } = plan.model;
     let warmup =
         if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
-    let users = show_count(u64::from(concurrency));
+    let users = counted(concurrency.into(), "user");
     let request = describe_request(&plan.request, plan.sleep);
-    format!("{request}, {users} users for {}{warmup}", show_duration(plan.duration))
+    format!("{request}, {users} for {}{warmup}", show_duration(plan.duration))
 }
 
 /// Method and path; the sleep is filled in where it is the same for every request.
@@ -60,7 +62,7 @@ fn describe_request(request: &scenario::Request, sleep: Option<Duration>) -> Str
 /// The dirty check in words.
 pub(super) fn describe_dirty(plan: &scenario::Dirty) -> String {
     let budget = plan.budget;
-    let target = format!("{} exposures or {}", show_count(budget.exposures), show_duration(budget.time));
+    let target = format!("{} or {}", counted(budget.exposures, "exposure"), show_duration(budget.time));
     format!("{}, up to {target}", describe_request(&plan.request, None))
 }
 
@@ -110,18 +112,19 @@ fn samples(rows: &[server::Row]) -> Vec<record::Sample> {
 }
 
 fn event(happening: &server::Happening) -> record::Event {
-    record::Event { t_s: happening.after.as_secs_f64(), what: happening.what.clone() }
+    record::Event { t_s: happening.after.as_secs_f64(), what: happening.what.clone(), second_server: false }
 }
 
 /// The lives of the load's server and of the dirty check's as one: what was used adds up, the worse end stands.
 pub(super) fn both(load: record::Server, dirty: record::Server) -> record::Server {
     let exit = if load.exit == dirty.exit { load.exit } else { format!("{}, then {}", load.exit, dirty.exit) };
+    let second = dirty.events.into_iter().map(|event| record::Event { second_server: true, ..event });
     record::Server {
         cpu_s: load.cpu_s + dirty.cpu_s,
         rss_peak_bytes: load.rss_peak_bytes.max(dirty.rss_peak_bytes),
         threads_max: load.threads_max.max(dirty.threads_max),
         exit,
-        events: load.events.into_iter().chain(dirty.events).collect(),
+        events: load.events.into_iter().chain(second).collect(),
         ..load
     }
 }
@@ -247,22 +250,22 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     }
     let missing = sum(|t| t.missing);
     if missing * TELLING > requests {
-        return Some(format!(
-            "{missing} of {requests} responses held no canary at all, though lone requests got theirs"
-        ));
+        let responses = counted(requests, "response");
+        return Some(format!("{missing} of {responses} held no canary at all, though lone requests got theirs"));
     }
     if findings.interrupted {
         let after = crate::units::show_time(findings.duration.as_secs_f64());
-        return Some(format!("cut short after {after}, with {} exposures", show_count(tally.exposures)));
+        return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
     }
     let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
     if !serial && overlapping * 10 < requests {
-        return Some(format!("too little overlap: {overlapping} of {requests} requests overlapped another"));
+        let requests = counted(requests, "request");
+        return Some(format!("too little overlap: {overlapping} of {requests} overlapped another"));
     }
     if tally.exposures < TOO_FEW {
         return Some(format!(
-            "only {} exposures, which bounds next to nothing: give the check more time",
-            tally.exposures
+            "only {}, which bounds next to nothing: give the check more time",
+            counted(tally.exposures, "exposure")
         ));
     }
     None
@@ -284,6 +287,7 @@ fn leak(evidence: &Evidence) -> record::Leak {
         place: leak.place.clone(),
         excerpt: leak.excerpt.clone(),
         own_present: leak.own_present,
+        round_requests: evidence.round_requests,
         bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! A run's folder: written beside its final place, then moved there in one step. Whole or not at all.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 use crate::record::Record;
 use crate::report::Page;
+
+/// How the name of a folder in the making begins.
+const UNFINISHED: &str = ".unfinished-";
 
 /// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -18,10 +21,65 @@ pub struct FolderError {
     pub source: io::Error,
 }
 
+impl FolderError {
+    /// What to do about it. The text fits after "help: ".
+    pub fn advice(&self) -> String {
+        let there = self.path.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
+        let there = there.display();
+        let remedy = match self.source.kind() {
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                format!("{there} is not a folder: move it away")
+            }
+            ErrorKind::PermissionDenied => {
+                format!("you have no permission to write there: `ls -ld {there}` shows who has")
+            }
+            ErrorKind::ReadOnlyFilesystem => "that file system is read-only: mount it for writing".to_owned(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                format!("the disk, or your share of it, is full: make room (`df -h {there}` shows how much there is)")
+            }
+            ErrorKind::NotFound => {
+                "it has vanished, or cannot be made there: leave it in its place during a run".to_owned()
+            }
+            _ => "it must exist or be creatable".to_owned(),
+        };
+        format!("{remedy}, or choose another folder with `--reports DIR`")
+    }
+}
+
+/// Why `latest` does not lead to a report that is otherwise whole.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot point {} at this report: {source}", path.display())]
+pub struct NotLatest {
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+impl NotLatest {
+    /// What to do about it. The text fits after "help: ".
+    pub fn advice(&self) -> String {
+        match self.source.kind() {
+            ErrorKind::AlreadyExists => {
+                format!("the report is whole; move {} away, and the next run makes the link", self.path.display())
+            }
+            _ => "the report is whole; only the link is not new".to_owned(),
+        }
+    }
+}
+
+/// A report in its place.
+#[derive(Debug)]
+pub struct Published {
+    /// `reports/<scenario>/<UTC time>`.
+    pub place: PathBuf,
+    pub not_latest: Option<NotLatest>,
+}
+
 /// The folder in the making. Dropped before it is published, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Folder {
     staging: TempDir,
+    /// Held as long as the folder is in the making, so that nobody takes it for abandoned.
+    _lock: File,
     /// `reports/<scenario>`.
     home: PathBuf,
     /// The UTC time that names it.
@@ -29,45 +87,82 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes sure that a report can be written before anything is started.
+    /// Makes sure that a report can be written before anything is started. Removes what killed runs have left.
     pub fn create(reports: &Path, scenario: &str, started: jiff::Timestamp) -> Result<Self, FolderError> {
         let home = reports.join(scenario);
         let failed = |source| FolderError { path: home.clone(), source };
         fs::create_dir_all(&home).map_err(failed)?;
-        let staging = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&home).map_err(failed)?;
-        Ok(Folder { staging, name: started.strftime("%Y-%m-%dT%H-%M-%SZ").to_string(), home })
+        sweep(&home);
+        let (staging, lock) = stage(&home).map_err(failed)?;
+        Ok(Folder { staging, _lock: lock, name: started.strftime("%Y-%m-%dT%H-%M-%SZ").to_string(), home })
     }
 
     pub fn server_log(&self) -> PathBuf {
         self.staging.path().join("server.log")
     }
 
-    /// Writes all files, moves the folder to its place and points `latest` at it. Returns that place.
-    pub fn publish(self, record: &Record, page: &Page) -> Result<PathBuf, FolderError> {
-        let path = self.home.clone();
-        self.write(record, page).map_err(|source| FolderError { path, source })
+    /// Writes all files, moves the folder to its place and points `latest` at it.
+    pub fn publish(self, record: &Record, page: &Page) -> Result<Published, FolderError> {
+        let placed = self.write(record, page).and_then(|()| self.settle());
+        let place = placed.map_err(|source| FolderError { path: self.home.clone(), source })?;
+        // It has moved: there is nothing left to clean up.
+        let _ = self.staging.keep();
+        let not_latest = point_latest(&self.home, &place).err();
+        Ok(Published { place, not_latest })
     }
 
-    fn write(self, record: &Record, page: &Page) -> io::Result<PathBuf> {
+    fn write(&self, record: &Record, page: &Page) -> io::Result<()> {
         let folder = self.staging.path();
         fs::write(folder.join("record.json"), serde_json::to_vec_pretty(record)?)?;
         fs::write(folder.join("effective.toml"), &record.scenario.effective)?;
         write_page(folder, page)?;
         // A temporary folder is for its owner's eyes only; a report is like any other file.
-        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        let place = self.place();
-        fs::rename(folder, &place)?;
-        // It has moved: there is nothing left to clean up.
-        let _ = self.staging.keep();
-        point_latest(&self.home, &place)?;
-        Ok(place)
+        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))
     }
 
-    /// A second run within one second gets a number.
-    fn place(&self) -> PathBuf {
-        let numbered = (2..).map(|number| self.home.join(format!("{}-{number}", self.name)));
-        let candidates = std::iter::once(self.home.join(&self.name)).chain(numbered);
-        candidates.into_iter().find(|path| !path.exists()).unwrap_or_else(|| self.home.join(&self.name))
+    /// Moves the folder to its place. Of the runs of one second, the second and later ones get a number.
+    fn settle(&self) -> io::Result<PathBuf> {
+        let mut place = self.home.join(&self.name);
+        let mut number = 1;
+        // Asking first whether the place is free would leave another run the time to take it.
+        while let Err(error) = fs::rename(self.staging.path(), &place) {
+            if place.symlink_metadata().is_err() {
+                return Err(error);
+            }
+            number += 1;
+            place = self.home.join(format!("{}-{number}", self.name));
+        }
+        Ok(place)
+    }
+}
+
+/// A new folder in the making, locked where the file system knows locks.
+fn stage(home: &Path) -> io::Result<(TempDir, File)> {
+    loop {
+        let staging = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(home)?;
+        // Until it is locked, another run may sweep it away: then there is a next one.
+        let lock = match File::open(staging.path()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) if !staging.path().exists() => {}
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok((staging, lock)),
+        }
+    }
+}
+
+/// Removes the unfinished folders of runs that are no more. A lock ends with its process, however that ends.
+fn sweep(home: &Path) {
+    let Ok(entries) = fs::read_dir(home) else { return };
+    let unfinished = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED));
+    for path in unfinished.map(|entry| entry.path()) {
+        let Ok(lock) = File::open(&path) else { continue };
+        if lock.try_lock().is_ok() {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(&path);
+        }
     }
 }
 
@@ -80,10 +175,95 @@ pub fn write_page(folder: &Path, page: &Page) -> io::Result<()> {
 }
 
 /// Replaces the link in one step.
-fn point_latest(home: &Path, place: &Path) -> io::Result<()> {
+fn point_latest(home: &Path, place: &Path) -> Result<(), NotLatest> {
     let Some(name) = place.file_name() else { return Ok(()) };
+    let latest = home.join("latest");
     let fresh = home.join(format!(".latest-{}", std::process::id()));
-    let _ = fs::remove_file(&fresh);
-    symlink(name, &fresh)?;
-    fs::rename(&fresh, home.join("latest"))
+    let linked = if latest.symlink_metadata().is_ok_and(|found| !found.is_symlink()) {
+        Err(io::Error::new(ErrorKind::AlreadyExists, "something that is no link is in its place"))
+    } else {
+        let _ = fs::remove_file(&fresh);
+        symlink(name, &fresh).and_then(|()| fs::rename(&fresh, &latest))
+    };
+    linked.map_err(|source| {
+        let _ = fs::remove_file(&fresh);
+        NotLatest { path: latest, source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    fn create(reports: &Path) -> Folder {
+        Folder::create(reports, "scenario", jiff::Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn runs_of_one_second_never_take_each_others_place() {
+        const RUNS: usize = 16;
+        for _ in 0..20 {
+            let reports = tempfile::tempdir().unwrap();
+            let folders: Vec<Folder> = (0..RUNS).map(|_| create(reports.path())).collect();
+            let start = Barrier::new(RUNS);
+            let settle = |folder: &Folder| {
+                fs::write(folder.server_log(), "").unwrap();
+                start.wait();
+                folder.settle().unwrap()
+            };
+            let mut places: Vec<PathBuf> = std::thread::scope(|scope| {
+                let running: Vec<_> = folders.iter().map(|folder| scope.spawn(|| settle(folder))).collect();
+                running.into_iter().map(|run| run.join().unwrap()).collect()
+            });
+            places.sort();
+            places.dedup();
+            assert_eq!(places.len(), RUNS);
+        }
+    }
+
+    #[test]
+    fn what_a_dead_run_left_is_swept_and_what_a_live_one_makes_is_not() {
+        let reports = tempfile::tempdir().unwrap();
+        let live = create(reports.path());
+        let left = reports.path().join("scenario/.unfinished-left");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("server.log"), "").unwrap();
+        let next = create(reports.path());
+        assert!(!left.exists());
+        assert!(live.staging.path().exists() && next.staging.path().exists());
+    }
+
+    #[test]
+    fn the_advice_is_about_what_went_wrong() {
+        let reports = tempfile::tempdir().unwrap();
+        let file = reports.path().join("taken");
+        fs::write(&file, "").unwrap();
+        let advice = |kind: ErrorKind| FolderError { path: file.join("scenario"), source: kind.into() }.advice();
+        let all = [
+            (ErrorKind::NotADirectory, format!("{} is not a folder", file.display())),
+            (ErrorKind::AlreadyExists, format!("{} is not a folder", file.display())),
+            (ErrorKind::PermissionDenied, "no permission".to_owned()),
+            (ErrorKind::ReadOnlyFilesystem, "read-only".to_owned()),
+            (ErrorKind::StorageFull, "is full".to_owned()),
+            (ErrorKind::QuotaExceeded, "is full".to_owned()),
+            (ErrorKind::NotFound, "vanished".to_owned()),
+            (ErrorKind::Other, "creatable".to_owned()),
+        ];
+        for (kind, expected) in all {
+            let advice = advice(kind);
+            assert!(advice.contains(&expected) && advice.contains("--reports DIR"), "{kind:?}: {advice}");
+        }
+    }
+
+    #[test]
+    fn a_file_named_latest_is_not_overwritten() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("latest"), "mine").unwrap();
+        let refused = point_latest(home.path(), &home.path().join("place")).unwrap_err();
+        assert!(refused.advice().contains("move"), "{}", refused.advice());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(home.path().join("latest")).unwrap(), "mine");
+    }
 }

@@ -3,14 +3,15 @@
 use super::facts::{describe_dirty, describe_load, describe_server};
 use crate::scenario::{Dirty, Expect, Scenario, Variant};
 use crate::stats::upper_bound_95;
-use crate::units::{show_count, show_percentage};
+use crate::units::{counted, show_percentage};
 
 /// The plan of a scenario, a few lines a variant.
 pub fn describe(scenario: &Scenario) -> String {
     let mut text = format!("{} is valid\n", scenario.file.display());
     let (variants, repeats) = (scenario.variants.len(), scenario.repeats);
     if variants > 1 || repeats > 1 {
-        text += &format!("  {variants} variants, {repeats} trials each\n");
+        let each = if variants > 1 { " each" } else { "" };
+        text += &format!("  {}, {}{each}\n", counted(variants as u64, "variant"), counted(repeats.into(), "trial"));
     }
     for variant in &scenario.variants {
         let indent = if variants > 1 {
@@ -47,5 +48,5 @@ fn promise(dirty: &Dirty) -> String {
         Expect::Dirty => "expected dirty",
         Expect::Report => "judged by the rules",
     };
-    format!("{expected}; without a leak in {} exposures, at most {bound} leak (95 %)", show_count(exposures))
+    format!("{expected}; without a leak in {}, at most {bound} leak (95 %)", counted(exposures, "exposure"))
 }

@@ -1,10 +1,11 @@
 //! A command's set-up: run once, and again only when it or the folder it runs in has changed.
 
 use std::collections::hash_map::DefaultHasher;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use super::keeper::Plan;
 use super::owned::Owned;
@@ -12,6 +13,8 @@ use super::{Cancelled, StartError};
 
 /// Where it is remembered which set-up has run, in the folder that it ran in.
 const STAMP: &str = ".runner-setup";
+/// How often to look whether another runner has done with the folder.
+const LOOK: Duration = Duration::from_millis(20);
 /// A larger file's length stands for its content.
 const LARGE: u64 = 1024 * 1024;
 
@@ -24,15 +27,23 @@ pub(super) fn run(
     log: &File,
     cancelled: Cancelled<'_>,
 ) -> Result<(), StartError> {
-    if has_run(command, cwd) {
-        return Ok(());
-    }
     let failed = |why: &str| {
         StartError::new(
             format!("the set-up `{command}` {why}"),
             format!("run it by hand in {} until it passes; its last lines, if any, should say why", cwd.display()),
         )
     };
+    // Two runners at once would work in one folder: the second waits for the first, and finds all done.
+    let stamp = File::options().read(true).write(true).create(true).truncate(false).open(cwd.join(STAMP)).ok();
+    while stamp.as_ref().is_some_and(|stamp| matches!(stamp.try_lock(), Err(TryLockError::WouldBlock))) {
+        if cancelled() {
+            return Err(failed("was interrupted"));
+        }
+        std::thread::sleep(LOOK);
+    }
+    if has_run(command, cwd) {
+        return Ok(());
+    }
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
     let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec() };
     let mut owned = Owned::start(&plan, log).map_err(|why| failed(&format!("could not be started: {why}")))?;
@@ -55,17 +66,22 @@ fn has_run(command: &str, cwd: &Path) -> bool {
     fs::read_to_string(cwd.join(STAMP)).is_ok_and(|stamp| stamp == fingerprint(command, cwd))
 }
 
-/// The command, and the names and contents of the files directly in the folder, hidden ones left out.
+/// The command, the names and contents of the files directly in the folder, and the names of what is hidden there: a
+/// `.venv` that was removed has to be made again, but what is in it is the set-up's own.
 fn fingerprint(command: &str, cwd: &Path) -> String {
-    let mut files: Vec<_> = fs::read_dir(cwd).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| {
-        path.is_file() && !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-    });
-    files.sort();
+    let mut entries: Vec<_> = fs::read_dir(cwd).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
     let mut hasher = DefaultHasher::new();
     command.hash(&mut hasher);
-    for path in files {
-        path.file_name().hash(&mut hasher);
+    for path in entries {
+        let Some(name) = path.file_name().filter(|name| *name != STAMP) else { continue };
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        if hidden || path.is_file() {
+            name.hash(&mut hasher);
+        }
+        if hidden || !path.is_file() {
+            continue;
+        }
         match fs::metadata(&path).map(|metadata| metadata.len()) {
             Ok(length) if length > LARGE => length.hash(&mut hasher),
             _ => fs::read(&path).unwrap_or_default().hash(&mut hasher),
@@ -87,5 +103,10 @@ mod tests {
         assert!(has_run(command, folder.path()) && !has_run("make", folder.path()));
         fs::write(folder.path().join("requirements.txt"), "a==1").unwrap();
         assert!(!has_run(command, folder.path()));
+        fs::create_dir(folder.path().join(".venv")).unwrap();
+        fs::write(folder.path().join(STAMP), fingerprint(command, folder.path())).unwrap();
+        assert!(has_run(command, folder.path()));
+        fs::remove_dir(folder.path().join(".venv")).unwrap();
+        assert!(!has_run(command, folder.path()), "what it had made is gone");
     }
 }

@@ -1,6 +1,10 @@
 //! The commands around a run: check, report, schema, new, completions, and several files at once.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -99,6 +103,52 @@ fn several_files_run_one_after_the_other_and_the_worst_decides() {
         Runner::new(&["one.toml", "two.toml"]).file("one.toml", &failing).file("two.toml", QUICK).run().exit(1);
     assert_eq!(outcome.record("one")["status"], "failed");
     assert_eq!(outcome.record("two")["status"], "passed");
+    assert_eq!(outcome.stderr.lines().last(), Some("2 scenarios: 1 passed, 1 failed"));
+}
+
+#[test]
+fn a_scenario_that_cannot_run_does_not_stop_the_next() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("mode = \"async\"\nport = {}", held.local_addr().unwrap().port());
+    let outcome = Runner::new(&["one.toml", "two.toml"])
+        .file("one.toml", &QUICK.replace("mode = \"async\"", &port))
+        .file("two.toml", QUICK)
+        .run()
+        .exit(3);
+    assert_eq!(outcome.record("two")["status"], "passed");
+    assert_eq!(outcome.stderr.lines().last(), Some("2 scenarios: 1 passed, 1 could not run"));
+}
+
+#[test]
+fn one_scenario_needs_no_tally() {
+    let outcome = Runner::with(QUICK).run().exit(0);
+    assert!(!outcome.stderr.contains("1 scenario"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_name_that_is_no_text_is_a_file_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &OsStr| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
+        command.arg(name).current_dir(folder.path()).output().unwrap()
+    };
+    let missing = run(OsStr::from_bytes(b"\xff.toml"));
+    let stderr = String::from_utf8(missing.stderr).unwrap();
+    assert_eq!(missing.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("no such file"), "{stderr}");
+}
+
+#[test]
+fn one_of_a_kind_is_singular() {
+    let one = QUICK.replace("concurrency = 2", "concurrency = 1") + "[matrix]\nrepeats = 3\n";
+    Runner::new(&["check", "one.toml"])
+        .file("one.toml", &one)
+        .run()
+        .exit(0)
+        .stdout_has("  1 variant, 3 trials\n")
+        .stdout_has(", 1 user for 200ms");
+    let two = one + "\"server.mode\" = [\"sync\", \"async\"]\n";
+    Runner::new(&["check", "two.toml"]).file("two.toml", &two).run().exit(0).stdout_has("  2 variants, 3 trials each");
 }
 
 #[test]
@@ -159,4 +209,83 @@ fn an_environment_variable_fills_in() {
     };
     assert!((planned(Runner::with(&scenario)) - 0.15).abs() < 1e-9);
     assert!((planned(Runner::with(&scenario).env("LOAD_TIME", "100ms")) - 0.1).abs() < 1e-9);
+}
+
+/// What a terminal of 80 columns receives while a shell runs `line` in the folder of a scenario of a second or more.
+fn on_a_terminal(line: &str, no_color: bool) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("scenario.toml"), QUICK.replace("200ms", "1s")).unwrap();
+    let line = format!("stty cols 80 rows 24; {}", line.replace("RUNNER", env!("CARGO_BIN_EXE_runner")));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(folder.path()).stdin(Stdio::null());
+    script.env("TERM", "xterm-256color").env_remove("RUNNER_REPORTS").env_remove("NO_COLOR").env_remove("CI");
+    if no_color {
+        script.env("NO_COLOR", "1");
+    }
+    String::from_utf8(script.output().unwrap().stdout).unwrap()
+}
+
+/// What the terminal shows after all that: it knows text, line ends, and the few sequences that move or clear.
+fn screen(received: &str) -> String {
+    let mut rows: Vec<Vec<char>> = vec![Vec::new()];
+    let (mut row, mut column) = (0usize, 0usize);
+    let mut rest = received.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\r' => column = 0,
+            '\n' => row += 1,
+            '\x1b' => {
+                let end = rest.as_str().find(|c: char| c.is_ascii_alphabetic()).unwrap();
+                let count: usize = rest.as_str()[1..end].parse().unwrap_or(1);
+                match rest.by_ref().nth(end).unwrap() {
+                    'A' => row = row.saturating_sub(count),
+                    'B' => row += count,
+                    'K' => rows[row].clear(),
+                    other => assert_eq!(other, 'm', "a sequence that this screen does not know"),
+                }
+            }
+            c => {
+                if column == 80 {
+                    (row, column) = (row + 1, 0);
+                    rows.resize(rows.len().max(row + 1), Vec::new());
+                }
+                let width = rows[row].len().max(column + 1);
+                rows[row].resize(width, ' ');
+                rows[row][column] = c;
+                column += 1;
+            }
+        }
+        rows.resize(rows.len().max(row + 1), Vec::new());
+    }
+    rows.into_iter().map(|row| String::from_iter(row) + "\n").collect()
+}
+
+#[test]
+fn a_terminal_shows_a_live_line_and_nothing_of_it_is_left() {
+    let received = on_a_terminal("RUNNER scenario.toml", false);
+    assert!(received.contains("2 users for 1s [==") && received.contains(" in flight"), "{received:?}");
+    let left = screen(&received);
+    assert!(left.trim_start().starts_with("PASSED  scenario"), "{left}");
+    assert!(!left.contains("[=") && !left.contains("in flight"), "{left}");
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_no_color_is_set() {
+    // A sequence that ends in `m` sets a colour or a style.
+    let coloured = |received: &str| {
+        let ends = received.split("\x1b[").skip(1).map(|rest| rest.chars().find(char::is_ascii_alphabetic));
+        ends.flatten().any(|end| end == 'm')
+    };
+    assert!(coloured(&on_a_terminal("RUNNER scenario.toml", false)));
+    let plain = on_a_terminal("RUNNER scenario.toml", true);
+    assert!(!coloured(&plain) && plain.contains("[=="), "{plain:?}");
+    assert!(!coloured(&on_a_terminal("RUNNER nowhere.toml", true)));
+}
+
+#[test]
+fn an_interruption_is_said_above_the_live_line() {
+    let interrupt = "RUNNER --set load.duration=60s scenario.toml & sleep 2; kill -TERM $!; wait $!";
+    let left = screen(&on_a_terminal(interrupt, false));
+    assert!(left.contains("interrupted: writing the report") && left.contains("INTERRUPTED  scenario"), "{left}");
+    assert!(!left.contains("[=") && !left.contains("in flight"), "{left}");
 }

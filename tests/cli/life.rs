@@ -1,9 +1,12 @@
 //! Lives that end badly: a clear message, the right exit code, a report where one is possible, nothing left running.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use crate::harness::{Runner, signal, wait_until_gone, walk};
+use crate::harness::{Outcome, Runner, is_running, signal, wait_until_gone, walk};
 
 const LONG: &str = r#"
 [server]
@@ -115,10 +118,41 @@ fn a_port_in_use_is_named_and_nothing_is_left() {
 }
 
 #[test]
+fn what_stops_a_run_before_anything_is_measured_is_said_once() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let outcome = Runner::with(LONG).set(&format!("server.port={port}")).set("matrix.repeats=2").run().exit(3);
+    assert_eq!(outcome.stderr.matches("is in use").count(), 1, "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("trouble"), "{}", outcome.stderr);
+}
+
+#[test]
+fn ctrl_c_between_two_trials_is_an_interruption() {
+    // The worker is busy when the load of the first trial ends, so that stopping it takes the whole grace.
+    let slow_to_stop = "[server]\nmode = \"sync\"\ngrace = \"2s\"\n[load]\npath = \"/sync_sleep/?sleep=60s\"\n\
+                        concurrency = 1\nduration = \"200ms\"\ndrain = \"10ms\"\n[matrix]\nrepeats = 2\n";
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("scenario.toml"), slow_to_stop).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
+    command.args(["--verbose", "scenario.toml"]).current_dir(folder.path()).stdout(Stdio::null());
+    let mut child = command.env_remove("RUNNER_REPORTS").stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("load ended")));
+    signal(child.id(), "INT");
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    let record = fs::read(folder.path().join("reports/scenario/latest/record.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["status"], "interrupted");
+    assert_eq!(record["variants"][0]["trials"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_reports_folder_that_cannot_be_written_stops_the_run_before_it_starts() {
     // A file where the folder should be: this holds for root too, whom permissions do not stop.
     let runner = Runner::with(LONG).file("taken", "").arguments(&["--reports", "taken/reports"]);
-    runner.run().exit(3).stderr_has("cannot write reports to taken/reports/scenario").stderr_has("--reports");
+    let outcome = runner.run().exit(3).stderr_has("cannot write reports to taken/reports/scenario");
+    outcome.stderr_has("taken is not a folder: move it away").stderr_has("--reports");
     // A file system that nobody writes to.
     let runner = Runner::with(LONG).arguments(&["--reports", "/proc/reports"]);
     runner.run().exit(3).stderr_has("cannot write reports to /proc/reports/scenario");
@@ -174,4 +208,72 @@ fn a_report_is_whole_or_not_there() {
     let whole = walk(&outcome.folder.path().join("reports")).into_iter().any(|path| path.ends_with("record.json"));
     assert!(!whole, "half a report");
     assert!(!outcome.folder.path().join("reports/scenario/latest").exists());
+}
+
+const SHORT: &str =
+    "[server]\nmode = \"async\"\n[load]\npath = \"/async_sleep/?sleep=5ms\"\nconcurrency = 2\nduration = \"300ms\"\n";
+
+/// The hidden files of a scenario's reports, which are never the report itself.
+fn hidden(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder.join("reports/scenario")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with('.')).collect()
+}
+
+#[test]
+fn a_folder_in_the_place_of_latest_is_a_warning_and_the_verdict_stands() {
+    let runner = Runner::with(SHORT).file("reports/scenario/latest/mine.txt", "keep");
+    let outcome = runner.run().exit(0).stdout_has("report: reports/scenario/").stderr_has("warning");
+    let outcome = outcome.stderr_has("cannot point reports/scenario/latest at this report");
+    assert!(!outcome.stderr.contains("error"), "{}", outcome.stderr);
+    assert_eq!(hidden(outcome.folder.path()), [""; 0]);
+    assert!(outcome.folder.path().join("reports/scenario/latest/mine.txt").is_file());
+    let failing = format!("{SHORT}[assert]\nthat = [\"throughput > 1000000/s\"]\n");
+    Runner::with(&failing).file("reports/scenario/latest/mine.txt", "keep").run().exit(1).stderr_has("warning");
+}
+
+/// Runs with the reports folder taken away while the load runs.
+fn run_and_lose_the_folder(runner: Runner) -> Outcome {
+    let reports = runner.folder().join("reports");
+    let running = runner.set("load.duration=1s").start();
+    running.wait_for_requests();
+    fs::remove_dir_all(reports).unwrap();
+    running.wait()
+}
+
+#[test]
+fn a_report_that_cannot_be_written_does_not_lose_the_numbers() {
+    let outcome = run_and_lose_the_folder(Runner::with(SHORT)).exit(3).stdout_has("PASSED").stdout_has("throughput");
+    assert!(!outcome.stdout.contains("report:"), "{}", outcome.stdout);
+    outcome.stderr_has("cannot write reports to reports/scenario").stderr_has("vanished");
+    let outcome = run_and_lose_the_folder(Runner::with(SHORT).arguments(&["--json"])).exit(3);
+    let record: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(record["status"], "passed");
+}
+
+#[test]
+fn what_a_killed_run_left_is_gone_after_the_next() {
+    let running = Runner::with(LONG).start();
+    let workers = running.wait_for_workers(2);
+    running.wait_for_requests();
+    running.signal("KILL");
+    let outcome = running.wait();
+    wait_until_gone(&workers);
+    assert_eq!(hidden(outcome.folder.path()).len(), 1);
+    let reports = outcome.folder.path().join("reports");
+    Runner::with(SHORT).arguments(&["--reports", reports.to_str().unwrap()]).run().exit(0);
+    assert_eq!(hidden(outcome.folder.path()), [""; 0]);
+}
+
+#[test]
+fn two_runs_at_once_leave_each_other_alone() {
+    let runner = Runner::with(SHORT).set("load.duration=3s");
+    let reports = runner.folder().join("reports");
+    let running = runner.start();
+    running.wait_for_requests();
+    Runner::with(SHORT).arguments(&["--reports", reports.to_str().unwrap()]).run().exit(0);
+    assert!(is_running(running.pid()));
+    let outcome = running.wait().exit(0);
+    assert_eq!(walk(&reports).into_iter().filter(|path| path.ends_with("record.json")).count(), 2);
+    assert_eq!(hidden(outcome.folder.path()), [""; 0]);
 }

@@ -9,3 +9,4 @@ mod harness;
 mod life;
 mod load;
 mod misbehave;
+mod python;

@@ -3,10 +3,10 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{Leak, Witness};
+use crate::record::{Leak, LeakClass, Witness};
 use crate::report::escape::clip;
 use crate::report::sentence::overlap_ms;
-use crate::report::words::{millis, short_millis};
+use crate::report::words::{count, millis, short_millis};
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
 use super::scale::{Scale, number, ticks};
@@ -38,7 +38,7 @@ pub(crate) fn leak(leak: &Leak, title: &str) -> String {
             bar(canvas, row, x, TOP + ROW * (index as f64 + 0.5));
         }
         if left_out > 0 {
-            let text = format!("and {left_out} more requests of this round, not drawn");
+            let text = format!("and {} of this round, not drawn", count(left_out, "more request"));
             canvas.text((16.0, bottom + 60.0), &text, 12.0, MUTED, HPos::Left);
         }
         legend(canvas, leak.source.is_some());
@@ -53,14 +53,23 @@ struct Row<'a> {
 }
 
 /// Those nearest in time to the source, in the order in which they were sent; and how many are left out.
-fn bystanders(leak: &Leak) -> (Vec<&Witness>, usize) {
+fn bystanders(leak: &Leak) -> (Vec<&Witness>, u64) {
     let center = leak.source.as_ref().unwrap_or(&leak.victim).sent_ms;
     let mut all: Vec<&Witness> = leak.bystanders.iter().collect();
     all.sort_by(|a, b| (a.sent_ms - center).abs().total_cmp(&(b.sent_ms - center).abs()));
-    let left_out = all.len().saturating_sub(BYSTANDERS);
+    let witnesses = 1 + u64::from(leak.source.as_ref().is_some_and(|source| of_this_round(leak, source)));
+    // Records of before `round_requests` know only those that were kept.
+    let others = leak.round_requests.saturating_sub(witnesses).max(all.len() as u64);
     all.truncate(BYSTANDERS);
+    let left_out = others - all.len() as u64;
     all.sort_by(|a, b| a.sent_ms.total_cmp(&b.sent_ms));
     (all, left_out)
+}
+
+/// Requests are counted over the whole check: one of an earlier round has a lower number than all of this round.
+fn of_this_round(leak: &Leak, source: &Witness) -> bool {
+    let lowest = leak.bystanders.iter().chain([&leak.victim]).map(|witness| witness.request).min();
+    leak.class == LeakClass::Overlap || lowest.is_some_and(|lowest| source.request >= lowest)
 }
 
 fn axis(canvas: &mut Canvas<'_>, x: Scale, end: f64, bottom: f64) {

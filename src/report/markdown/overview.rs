@@ -1,7 +1,8 @@
 //! The variants of a matrix side by side.
 
 use crate::record::Variant;
-use crate::report::escape::code_cell;
+use crate::report::escape::{code_cell, inline};
+use crate::report::sentence::{footnote_mark, footnotes};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
@@ -33,13 +34,18 @@ pub(super) fn overview(variants: &[Variant]) -> String {
         let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant))];
         let none = || NONE.to_owned();
         let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none()]);
-        table.row(cells.into_iter().chain(of_load).chain(dirty_cells(variant)));
+        let [leaks, exposures, bound] = dirty_cells(variant);
+        let leaks = format!("{leaks}{}", footnote_mark(variant, variants));
+        table.row(cells.into_iter().chain(of_load).chain([leaks, exposures, bound]));
     }
     let several = variants.iter().any(|variant| variant.trials.len() > 1);
     let note = "Of several trials, the one of median throughput stands for its variant; leaks and exposures are those of all.\n\n";
     let mut out = "## Overview\n\n".to_owned() + table.without_empty_columns().markdown().as_str();
     if several {
         out += note;
+    }
+    for note in footnotes(variants) {
+        out += &format!("{}\n\n", inline(&note));
     }
     out
 }

@@ -1,17 +1,33 @@
 //! What the server used, and how it ended.
 
-use crate::record::Variant;
+use crate::record::{Server, Variant};
 use crate::report::escape::{cell, code_cell};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::millis;
-use crate::units::{show_count, show_size, show_time};
+use crate::report::words::{cpu_time, millis, typical};
+use crate::units::{show_count, show_size};
 
-use super::Place;
+use super::{Page, Place, show};
+use crate::report::chart;
 
-pub(super) fn server(variant: &Variant, place: &Place) -> String {
+/// The most events that a table lists.
+const EVENTS: usize = 20;
+
+/// The table, the picture of the trial that stands for the variant, and what happened to its processes.
+pub(super) fn server(page: &mut Page, variant: &Variant, place: &Place) {
+    page.markdown += &used(variant, place);
+    let Some((number, trial)) = typical(variant) else { return };
+    let Some(server) = &trial.server else { return };
+    let of = if variant.trials.len() > 1 { format!(" (trial {number})") } else { String::new() };
+    if let Some(svg) = chart::server(server, &format!("What the server used{of}")) {
+        show(page, format!("server{}.svg", place.suffix), "What the server used over time", svg);
+    }
+    page.markdown += &events(server, &of);
+}
+
+fn used(variant: &Variant, place: &Place) -> String {
     let mut table = Table::new([
         ("trial", Right),
         ("address", Left),
@@ -28,7 +44,7 @@ pub(super) fn server(variant: &Variant, place: &Place) -> String {
             if variant.trials.len() > 1 { (index + 1).to_string() } else { String::new() },
             code_cell(&server.address),
             millis(server.ready_ms),
-            show_time(server.cpu_s),
+            cpu_time(server.cpu_s),
             format!("{:.2}", server.cpu_mean),
             show_size(server.rss_peak_bytes),
             show_count(server.threads_max),
@@ -39,4 +55,31 @@ pub(super) fn server(variant: &Variant, place: &Place) -> String {
         return String::new();
     }
     place.heading("Server") + table.without_empty_columns().markdown().as_str()
+}
+
+/// What happened to the processes; the numbers are those of the picture.
+fn events(server: &Server, of: &str) -> String {
+    let mut table = Table::new([("", Right), ("at", Right), ("event", Left), ("server of", Left)]);
+    let several = server.events.iter().any(|event| event.second_server);
+    for (index, event) in server.events.iter().take(EVENTS).enumerate() {
+        table.row([
+            (index + 1).to_string(),
+            format!("{:.2} s", event.t_s),
+            cell(&event.what),
+            match (several, event.second_server) {
+                (false, _) => String::new(),
+                (true, false) => "the load".to_owned(),
+                (true, true) => "the dirty check".to_owned(),
+            },
+        ]);
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    let head = format!("What happened to its processes{of}, in seconds from the start of the server:\n\n");
+    let mut out = head + table.without_empty_columns().markdown().as_str();
+    if server.events.len() > EVENTS {
+        out += &format!("and {} more\n\n", show_count((server.events.len() - EVENTS) as u64));
+    }
+    out
 }

@@ -3,7 +3,7 @@
 use crate::record::Variant;
 use crate::report::escape::{cell, code_cell, inline};
 use crate::report::table::{Align::Left, Table};
-use crate::report::words::{capital, status};
+use crate::report::words::{capital, observed, status};
 
 use super::{Place, mark};
 
@@ -16,7 +16,7 @@ pub(super) fn verdicts(variant: &Variant, place: &Place) -> String {
             mark(status(verdict.status)),
             code_cell(&verdict.rule),
             cell(&verdict.expected),
-            cell(&verdict.observed),
+            cell(&observed(verdict)),
             evidence,
         ]);
     }

@@ -1,0 +1,169 @@
+//! What the server used: cores, memory and counts in panels that share the time axis, and what happened to its processes.
+
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::HPos;
+
+use crate::record::{Event, Sample, Server};
+use crate::report::escape::clip;
+
+use super::canvas::{BLUE, Canvas, GREEN, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
+use super::scale::{Scale, log_range, log_ticks, number, ticks};
+
+const WIDTH: f64 = 800.0;
+const LEFT: f64 = 76.0;
+const RIGHT: f64 = 776.0;
+/// Of the first panel; the labels of events stand above it.
+const TOP: f64 = 74.0;
+const PANEL: f64 = 96.0;
+const GAP: f64 = 38.0;
+/// Between two rows of labels.
+const LANE: f64 = 14.0;
+
+/// Fewer samples make no curve.
+const FEWEST: usize = 3;
+/// The most points of a curve; more samples are drawn in groups.
+const POINTS: usize = 350;
+/// Counts that are further apart than this share a logarithmic axis.
+const FAR_APART: f64 = 20.0;
+/// The most events that are drawn.
+const EVENTS: usize = 20;
+
+struct Curve {
+    name: &'static str,
+    color: RGBColor,
+    of: fn(&Sample) -> f64,
+}
+
+const CPU: [Curve; 1] = [Curve { name: "CPU, cores in use", color: BLUE, of: |sample| sample.cpu }];
+const MEMORY: [Curve; 1] =
+    [Curve { name: "memory, MB", color: BLUE, of: |sample| sample.rss_bytes as f64 / 1_000_000.0 }];
+const COUNTS: [Curve; 3] = [
+    Curve { name: "descriptors", color: ORANGE, of: |sample| sample.descriptors as f64 },
+    Curve { name: "threads", color: BLUE, of: |sample| sample.threads as f64 },
+    Curve { name: "processes", color: GREEN, of: |sample| sample.processes as f64 },
+];
+
+/// Draws the samples; `None` if there are too few to draw.
+pub(crate) fn server(server: &Server, title: &str) -> Option<String> {
+    let finite = |sample: &&Sample| sample.t_s.is_finite() && sample.cpu.is_finite();
+    let all: Vec<Sample> = server.samples.iter().filter(finite).cloned().collect();
+    let (first, last) = (all.first()?.t_s, all.last()?.t_s);
+    if all.len() < FEWEST || last <= first {
+        return None;
+    }
+    // The cores of a sample are those since the one before, which the first has not.
+    let rows = grouped(&all[1..]);
+    let marks = marks(&server.events, (first, last));
+    let end = marks.iter().map(|(_, event)| event.t_s).fold(last, f64::max);
+    let x = Scale::linear((first, end), (LEFT, RIGHT));
+    let height = TOP + 3.0 * PANEL + 2.0 * GAP + 52.0;
+    Some(sheet(WIDTH, height, title, |canvas| {
+        let bottom = height - 52.0;
+        time_axis(canvas, x, (first, end), bottom);
+        for (index, curves) in [&CPU[..], &MEMORY, &COUNTS].into_iter().enumerate() {
+            let top = TOP + index as f64 * (PANEL + GAP);
+            panel(canvas, curves, &rows, x, (top, top + PANEL));
+        }
+        events(canvas, &marks, x, bottom);
+    }))
+}
+
+/// The events of the time that is drawn, a little beyond its end included, with their numbers from 1.
+fn marks(events: &[Event], (first, last): (f64, f64)) -> Vec<(usize, &Event)> {
+    let drawn = first..=last + (last - first) * 0.1;
+    let numbered = events.iter().enumerate().map(|(index, event)| (index + 1, event));
+    numbered.filter(|(_, event)| !event.second_server && drawn.contains(&event.t_s)).take(EVENTS).collect()
+}
+
+fn time_axis(canvas: &mut Canvas<'_>, x: Scale, (first, end): (f64, f64), bottom: f64) {
+    let all = ticks(end - first, 10.0);
+    let step = all.get(1).copied().unwrap_or(1.0);
+    let start = (first / step).ceil() * step;
+    for tick in (0..all.len()).map(|n| start + n as f64 * step).filter(|tick| *tick <= end) {
+        canvas.line((x.at(tick), TOP), (x.at(tick), bottom + 4.0), GRID, 1.0);
+        canvas.text((x.at(tick), bottom + 15.0), &number(tick), 12.0, MUTED, HPos::Center);
+    }
+    let middle = (LEFT + RIGHT) / 2.0;
+    canvas.text((middle, bottom + 36.0), "seconds from the start of the server", 12.0, MUTED, HPos::Center);
+}
+
+/// One panel: its name above it on the left, the names of its curves on the right if there are several.
+fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[Sample], x: Scale, (top, bottom): (f64, f64)) {
+    let values = || curves.iter().flat_map(|curve| rows.iter().map(curve.of));
+    let highest = values().fold(0.0, f64::max);
+    let lowest = values().fold(f64::INFINITY, f64::min).max(1.0);
+    let far_apart = curves.len() > 1 && highest > lowest * FAR_APART;
+    let (y, y_ticks) = if far_apart {
+        let range = log_range(lowest, highest);
+        let thinned = log_ticks(range).into_iter().filter(|tick| tick.log10().fract().abs() < 1e-9).collect();
+        (Scale::logarithmic(range, (bottom, top)), thinned)
+    } else {
+        let all: Vec<f64> = ticks(highest * 1.05, 3.0);
+        (Scale::linear((0.0, all.last().copied().unwrap_or(1.0)), (bottom, top)), all)
+    };
+    for tick in &y_ticks {
+        canvas.line((LEFT, y.at(*tick)), (RIGHT, y.at(*tick)), GRID, 1.0);
+        canvas.text((LEFT - 8.0, y.at(*tick)), &number(*tick), 12.0, MUTED, HPos::Right);
+    }
+    for curve in curves {
+        let points: Vec<_> = rows.iter().map(|row| (x.at(row.t_s), y.at((curve.of)(row)))).collect();
+        if let ([only], Some(first), Some(last)) = (curves, points.first(), points.last()) {
+            let closed: Vec<_> =
+                [(first.0, bottom)].into_iter().chain(points.clone()).chain([(last.0, bottom)]).collect();
+            canvas.polygon(&closed, only.color, 0.12);
+        }
+        canvas.path(&points, curve.color, 2.0);
+    }
+    canvas.line((LEFT, bottom), (RIGHT, bottom), GREY, 1.0);
+    let name = match curves {
+        [only] => only.name,
+        _ if far_apart => "how many (logarithmic)",
+        _ => "how many",
+    };
+    canvas.text((LEFT, top - 12.0), name, 12.0, INK, HPos::Left);
+    if curves.len() > 1 {
+        let keys: Vec<_> = curves.iter().map(|curve| (Key::Line(curve.color), curve.name)).collect();
+        canvas.legend(top - 12.0, RIGHT, &keys);
+    }
+}
+
+/// A line through all panels for each event; its label stands in whichever row above has room, or is left out.
+fn events(canvas: &mut Canvas<'_>, marks: &[(usize, &Event)], x: Scale, bottom: f64) {
+    let lanes = [TOP - 30.0, TOP - 30.0 + LANE];
+    let mut taken: Vec<(f64, f64, f64)> = vec![(lanes[1], LEFT, LEFT + text_width(CPU[0].name, 12.0) + 8.0)];
+    for (number, event) in marks {
+        let at = x.at(event.t_s);
+        canvas.dashes(&[(at, TOP), (at, bottom)], VERMILLION, 1.25);
+        let short = number.to_string();
+        let long = format!("{number} {}", clip(&event.what, 38));
+        let tries = [long, short].into_iter().flat_map(|label| lanes.map(|y| (label.clone(), y)));
+        for (label, y) in tries {
+            let width = text_width(&label, 11.5);
+            let from = (at - 3.0).min(RIGHT - width);
+            let free =
+                |(other, start, end): &(f64, f64, f64)| *other != y || from > end + 8.0 || from + width < start - 8.0;
+            if taken.iter().all(free) {
+                canvas.text((from, y), &label, 11.5, VERMILLION, HPos::Left);
+                taken.push((y, from, from + width));
+                break;
+            }
+        }
+    }
+}
+
+/// Joins neighbours until there are few enough to draw: mean cores, and the most of all else.
+fn grouped(samples: &[Sample]) -> Vec<Sample> {
+    let size = samples.len().div_ceil(POINTS).max(1);
+    let most = |rows: &[Sample], of: fn(&Sample) -> u64| rows.iter().map(of).max().unwrap_or(0);
+    let join = |rows: &[Sample]| Sample {
+        t_s: rows.iter().map(|row| row.t_s).sum::<f64>() / rows.len() as f64,
+        cpu: rows.iter().map(|row| row.cpu).sum::<f64>() / rows.len() as f64,
+        processes: most(rows, |row| row.processes),
+        rss_bytes: most(rows, |row| row.rss_bytes),
+        threads: most(rows, |row| row.threads),
+        descriptors: most(rows, |row| row.descriptors),
+        ..Sample::default()
+    };
+    // `chunks` yields no empty slice.
+    samples.chunks(size).map(join).collect()
+}
