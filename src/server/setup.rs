@@ -27,10 +27,11 @@ pub(super) fn run(
     log: &File,
     cancelled: Cancelled<'_>,
 ) -> Result<(), StartError> {
+    let folder = cwd.canonicalize().unwrap_or_else(|_| cwd.to_owned());
     let failed = |why: &str| {
         StartError::new(
             format!("the set-up `{command}` {why}"),
-            format!("run it by hand in {} until it passes; its last lines, if any, should say why", cwd.display()),
+            format!("run it by hand in {} until it passes; its last lines, if any, should say why", folder.display()),
         )
     };
     // Two runners at once would work in one folder: the second waits for the first, and finds all done.
@@ -46,7 +47,8 @@ pub(super) fn run(
     }
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
     let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec() };
-    let mut owned = Owned::start(&plan, log).map_err(|why| failed(&format!("could not be started: {why}")))?;
+    let mut owned = Owned::start(&plan, log)
+        .map_err(|error| StartError::new(format!("cannot run the set-up `{command}`: {error}"), error.advice))?;
     let ended = owned.wait_for_main(cancelled);
     drop(owned);
     match ended {
