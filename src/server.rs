@@ -109,7 +109,15 @@ pub struct Happening {
 pub struct Death {
     /// `worker 4711 was killed by signal 9 (KILL)`.
     pub message: String,
+    /// What to do.
+    pub advice: &'static str,
     pub after: Duration,
+}
+
+impl Death {
+    const ASK_THE_LOG: &str = "server.log shows what it said before it ended";
+    const STOPPED: &str =
+        "nothing in runner stops a process: see who does (a debugger, a job control shell, a container)";
 }
 
 impl Server {

@@ -165,7 +165,7 @@ impl Stage<'_> {
         };
         let after = crate::units::show_time(death.after.as_secs_f64());
         let message = format!("{} after {after}{in_flight}", death.message);
-        self.failure(message, "server.log shows what it said before it ended".to_owned())
+        self.failure(message, death.advice.to_owned())
     }
 
     fn failure(&self, message: String, advice: String) -> Failure {

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::keeper::Plan;
-use super::owned::Owned;
+use super::owned::{LOST, Owned};
 use super::ready::NotReady;
 use super::sampler::Sampler;
 use super::{Cancelled, Death, Endpoint, Happening, Log, StartError, ready, setup};
@@ -53,7 +53,8 @@ impl Kept {
         };
         ready::wait(&plan.ready, &endpoint, log, &mut look).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
-            StartError::new(format!("`{shown}` {}", why.after(&waited)), why.advice(&endpoint))
+            let advice = if kept.owned.is_lost() { LOST.to_owned() } else { why.advice(&endpoint) };
+            StartError::new(format!("`{shown}` {}", why.after(&waited)), advice)
         })?;
         kept.sample();
         Ok((kept, endpoint))
@@ -70,11 +71,13 @@ impl Kept {
     pub fn watch(&mut self) -> Option<Death> {
         let after = self.owned.begun.elapsed();
         if let Some(how) = self.owned.ended() {
-            return Some(Death { message: format!("the server (process {}) {how}", self.owned.main), after });
+            let advice = if self.owned.is_lost() { LOST } else { Death::ASK_THE_LOG };
+            return Some(Death { message: format!("the server (process {}) {how}", self.owned.main), advice, after });
         }
         self.sample();
         let stopped = self.sampler.stopped()?;
-        Some(Death { message: format!("process {stopped} of the server was stopped by a signal (state T)"), after })
+        let message = format!("process {stopped} of the server was stopped by a signal (state T)");
+        Some(Death { message, advice: Death::STOPPED, after })
     }
 
     /// Asks everything to end, kills what has not after the grace, and says how it went.
@@ -106,12 +109,8 @@ impl Kept {
 
 fn start(plan: &Command, command: Vec<String>, shown: &str, log: &File) -> Result<Owned, StartError> {
     let plan = Plan { command, cwd: plan.cwd.clone(), env: plan.env.clone() };
-    Owned::start(&plan, log).map_err(|why| {
-        StartError::new(
-            format!("cannot start `{shown}`: {why}"),
-            "name it as a shell in `server.cwd` would find it: on the PATH, or with a path from there",
-        )
-    })
+    Owned::start(&plan, log)
+        .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }
 
 /// A Unix socket in a folder of its own, or a port.

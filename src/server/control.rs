@@ -129,3 +129,26 @@ impl Collar {
         matches!(self.reader.read_line(&mut line), Ok(read) if read > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn far() -> Instant {
+        Instant::now() + Duration::from_secs(3600)
+    }
+
+    #[test]
+    fn a_worker_is_waited_for_until_its_word_its_end_or_a_cancellation() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut leash = Leash { stream: ours };
+        assert_eq!(leash.wait_ready(far(), &|| true), Err(NotReady::Cancelled));
+        assert_eq!(leash.wait_ready(Instant::now(), &|| false), Err(NotReady::Late));
+        theirs.write_all(b"ready\n").unwrap();
+        assert_eq!(leash.wait_ready(far(), &|| false), Ok(()));
+        theirs.write_all(b"no such mode\n").unwrap();
+        assert_eq!(leash.wait_ready(far(), &|| false), Err(NotReady::Refused("no such mode".to_owned())));
+        drop(theirs);
+        assert_eq!(leash.wait_ready(far(), &|| false), Err(NotReady::Ended));
+    }
+}

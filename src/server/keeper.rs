@@ -55,6 +55,7 @@ pub(super) enum Event {
     /// The program could not be started.
     NotStarted {
         why: String,
+        advice: String,
     },
     /// A process ended: the program itself, or one that had lost its parent.
     Ended {
@@ -95,7 +96,8 @@ fn keep() -> std::io::Result<()> {
     match started {
         Ok(child) => tell(&say, &Event::Started { pid: child.id() }),
         Err(error) => {
-            tell(&say, &Event::NotStarted { why: why(&error, &plan) });
+            let (why, advice) = why(&error, &plan);
+            tell(&say, &Event::NotStarted { why, advice: advice.to_owned() });
             return Ok(());
         }
     }
@@ -111,23 +113,33 @@ fn keep() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Says what is wrong with a command that cannot be started.
-fn why(error: &std::io::Error, plan: &Plan) -> String {
+/// Says what is wrong with a command that cannot be started, and what to do.
+fn why(error: &std::io::Error, plan: &Plan) -> (String, &'static str) {
     let program = &plan.command[0];
-    let is_there = program.contains('/') && plan.cwd.join(program).is_file();
-    match error.kind() {
-        _ if !plan.cwd.is_dir() => format!("its folder {} is not there", plan.cwd.display()),
+    let path = plan.cwd.join(program);
+    let is_there = program.contains('/') && path.is_file();
+    let (why, advice) = match error.kind() {
+        _ if !plan.cwd.is_dir() => {
+            return (format!("its folder {} is not there", plan.cwd.display()), "correct or make `server.cwd`");
+        }
         std::io::ErrorKind::NotFound if is_there => {
-            "the program that its first line names (#!) is not there".to_owned()
+            ("the program that its first line (#!) names is not there", "install that program, or correct the line")
         }
-        std::io::ErrorKind::NotFound => "there is no such program".to_owned(),
-        std::io::ErrorKind::PermissionDenied if plan.cwd.join(program).is_dir() => "it is a folder".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "it is not executable".to_owned(),
-        _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-            "it is neither a program nor a script whose first line (#!) names one".to_owned()
+        std::io::ErrorKind::NotFound => (
+            "there is no such program",
+            "name it as a shell in `server.cwd` would find it: on the PATH, or with a path from there",
+        ),
+        std::io::ErrorKind::PermissionDenied if path.is_dir() => ("it is a folder", "name a program in it"),
+        std::io::ErrorKind::PermissionDenied => {
+            ("it is not executable", "`chmod +x` it, or name its interpreter first, as in [\"python3\", \"server.py\"]")
         }
-        _ => error.to_string(),
-    }
+        _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => (
+            "it is neither a program nor a script whose first line (#!) names one",
+            "give it such a line, or name its interpreter first, as in [\"sh\", \"server.sh\"]",
+        ),
+        _ => return (error.to_string(), "run it by hand in `server.cwd`; check the limits on processes (`ulimit -a`)"),
+    };
+    (why.to_owned(), advice)
 }
 
 /// Reaps whatever ends below, until nothing is left and all that was said is in the log.

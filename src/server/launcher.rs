@@ -118,11 +118,13 @@ impl Workers {
         let after = self.begun.elapsed();
         let ended = self.workers.iter_mut().find_map(|worker| {
             let status = worker.look()?;
-            Some(Death { message: format!("worker {} {}", worker.child.id(), show_status(status)), after })
+            let message = format!("worker {} {}", worker.child.id(), show_status(status));
+            Some(Death { message, advice: Death::ASK_THE_LOG, after })
         });
         ended.or_else(|| {
             let stopped = self.sampler.stopped()?;
-            Some(Death { message: format!("worker {stopped} was stopped by a signal (state T)"), after })
+            let message = format!("worker {stopped} was stopped by a signal (state T)");
+            Some(Death { message, advice: Death::STOPPED, after })
         })
     }
 

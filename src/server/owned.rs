@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::keeper::{self, Event, Order, Plan};
-use super::{Happening, show_status, tree};
+use super::{Happening, StartError, show_status, tree};
 
 /// How long the last processes may take to vanish once killed, and a keeper to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// How often to ask whether to go on.
 const LOOK: Duration = Duration::from_millis(20);
+/// What to do about a keeper that is gone.
+pub(super) const LOST: &str =
+    "a keeper is runner's own process: see who killed it (`dmesg` tells if memory ran out), and run again";
 /// A server that starts a process for each request must not fill the memory.
 const MOST_HAPPENINGS: usize = 200;
 
@@ -48,18 +51,19 @@ struct Ended {
 
 impl Owned {
     /// Starts the program of `plan`; its output goes to `log`. `Err` says why it could not be started.
-    pub fn start(plan: &Plan, log: &File) -> Result<Owned, String> {
-        let mut owned = Owned::spawn(plan, log).map_err(|error| error.to_string())?;
+    pub fn start(plan: &Plan, log: &File) -> Result<Owned, StartError> {
+        let no_keeper = |why: String| StartError::new(format!("its keeper {why}"), LOST);
+        let mut owned = Owned::spawn(plan, log).map_err(|error| no_keeper(format!("could not be started: {error}")))?;
         match owned.events.recv_timeout(GONE_WITHIN) {
             Ok(Event::Started { pid }) => {
                 owned.main = pid;
                 Ok(owned)
             }
-            Ok(Event::NotStarted { why }) => {
+            Ok(Event::NotStarted { why, advice }) => {
                 owned.empty = true;
-                Err(why)
+                Err(StartError::new(why, advice))
             }
-            _ => Err("its keeper ended".to_owned()),
+            Ok(_) | Err(_) => Err(no_keeper("ended".to_owned())),
         }
     }
 
@@ -109,6 +113,11 @@ impl Owned {
             }
             _ => Some(main.how.clone()),
         }
+    }
+
+    /// Whether its keeper ended before its processes did.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// Waits until the program itself has ended; `Err` says how that went wrong. `None` if cancelled.

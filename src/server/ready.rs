@@ -1,5 +1,6 @@
 //! When a launched server counts as ready.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::time::{Duration, Instant};
@@ -20,13 +21,32 @@ const CONNECT_WITHIN: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_millis(50);
 const LONGEST_HEAD: usize = 64 * 1024;
 
+/// What a check that did not pass missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// A way in.
+    Connection(String),
+    Answer(String),
+    /// One of its log that matches this.
+    Line(String),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Missing::Connection(what) | Missing::Answer(what) => f.write_str(what),
+            Missing::Line(wanted) => write!(f, "no line of its log matches `{wanted}`"),
+        }
+    }
+}
+
 /// Why a server is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NotReady {
     /// It ended; how.
     Ended(String),
-    /// It did not pass its check in time; what the last check saw.
-    Late { within: Duration, last: String },
+    /// It did not pass its check in time; what the last check missed.
+    Late { within: Duration, last: Missing },
     /// Nobody waits for it any more.
     Cancelled,
 }
@@ -44,13 +64,21 @@ impl NotReady {
     pub fn advice(&self, endpoint: &Endpoint) -> String {
         match self {
             NotReady::Ended(_) => "the last lines it printed, if any, should say why".to_owned(),
-            NotReady::Late { .. } => format!(
+            NotReady::Late { last: Missing::Connection(_), .. } => format!(
                 "it must listen on {endpoint}: pass {} in `command`; see `ready` for other checks and for more time",
                 match endpoint {
                     Endpoint::Tcp(_) => "{host} and {port}",
                     Endpoint::Unix(_) => "{socket}",
                 }
             ),
+            NotReady::Late { last: Missing::Answer(_), .. } => {
+                "`ready.path` must be answered with a status below 400; `ready.within` gives it more time".to_owned()
+            }
+            NotReady::Late { last: Missing::Line(_), .. } => {
+                "`ready.log` is looked for in all that it prints; it may hold that back until its buffer is full \
+                 (PYTHONUNBUFFERED=1 in `env` for Python); `ready.within` gives it more time"
+                    .to_owned()
+            }
             NotReady::Cancelled => String::new(),
         }
     }
@@ -59,8 +87,8 @@ impl NotReady {
 /// What one check came to.
 #[derive(Debug)]
 enum Miss {
-    /// Not ready yet; what it saw.
-    Yet(String),
+    /// Not ready yet; what it missed.
+    Yet(Missing),
     /// No further check makes sense.
     Over(NotReady),
 }
@@ -109,16 +137,16 @@ fn connect(endpoint: &Endpoint, end: Instant) -> Result<Socket, Miss> {
         }),
     };
     connected.map_err(|error| {
-        Miss::Yet(match error.kind() {
+        Miss::Yet(Missing::Connection(match error.kind() {
             ErrorKind::ConnectionRefused | ErrorKind::NotFound => format!("nothing listens on {endpoint}"),
             _ => format!("cannot connect to {endpoint}: {error}"),
-        })
+        }))
     })
 }
 
 /// One GET; `Ok` if it is answered with a status below 400.
 fn get(endpoint: &Endpoint, path: &str, end: Instant, look: &mut dyn FnMut() -> Option<NotReady>) -> Result<(), Miss> {
-    let yet = |what: String| Err(Miss::Yet(format!("GET {path} {what}")));
+    let yet = |what: String| Err(Miss::Yet(Missing::Answer(format!("GET {path} {what}"))));
     let mut stream = connect(endpoint, end)?;
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: */*\r\nconnection: close\r\n\r\n", endpoint.authority());
@@ -190,7 +218,7 @@ impl<'a> Lines<'a> {
         }
         let done = memchr::memrchr(b'\n', &self.unfinished).map_or(0, |at| at + 1);
         self.unfinished.drain(..done);
-        Err(Miss::Yet(format!("no line of its log matches `{wanted}`")))
+        Err(Miss::Yet(Missing::Line(wanted.to_owned())))
     }
 
     fn read(&mut self) -> std::io::Result<()> {

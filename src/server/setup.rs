@@ -13,8 +13,8 @@ use super::{Cancelled, StartError};
 
 /// Where it is remembered which set-up has run, in the folder that it ran in.
 const STAMP: &str = ".runner-setup";
-/// How often to ask whether another runner is done with the folder.
-const AGAIN: Duration = Duration::from_millis(20);
+/// How often to look whether another runner has done with the folder.
+const LOOK: Duration = Duration::from_millis(20);
 /// A larger file's length stands for its content.
 const LARGE: u64 = 1024 * 1024;
 
@@ -27,24 +27,28 @@ pub(super) fn run(
     log: &File,
     cancelled: Cancelled<'_>,
 ) -> Result<(), StartError> {
+    let folder = cwd.canonicalize().unwrap_or_else(|_| cwd.to_owned());
+    let failed = |why: &str| {
+        StartError::new(
+            format!("the set-up `{command}` {why}"),
+            format!("run it by hand in {} until it passes; its last lines, if any, should say why", folder.display()),
+        )
+    };
     // Two runners at once would work in one folder: the second waits for the first, and finds all done.
     let stamp = File::options().read(true).write(true).create(true).truncate(false).open(cwd.join(STAMP)).ok();
-    while stamp.as_ref().is_some_and(|stamp| matches!(stamp.try_lock(), Err(TryLockError::WouldBlock))) && !cancelled()
-    {
-        std::thread::sleep(AGAIN);
+    while stamp.as_ref().is_some_and(|stamp| matches!(stamp.try_lock(), Err(TryLockError::WouldBlock))) {
+        if cancelled() {
+            return Err(failed("was interrupted"));
+        }
+        std::thread::sleep(LOOK);
     }
     if has_run(command, cwd) {
         return Ok(());
     }
-    let failed = |why: &str| {
-        StartError::new(
-            format!("the set-up `{command}` {why}"),
-            format!("run it by hand in {} until it passes; its last lines, if any, should say why", cwd.display()),
-        )
-    };
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
     let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec() };
-    let mut owned = Owned::start(&plan, log).map_err(|why| failed(&format!("could not be started: {why}")))?;
+    let mut owned = Owned::start(&plan, log)
+        .map_err(|error| StartError::new(format!("cannot run the set-up `{command}`: {error}"), error.advice))?;
     let ended = owned.wait_for_main(cancelled);
     drop(owned);
     match ended {
@@ -103,6 +107,7 @@ mod tests {
         assert!(!has_run(command, folder.path()));
         fs::create_dir(folder.path().join(".venv")).unwrap();
         fs::write(folder.path().join(STAMP), fingerprint(command, folder.path())).unwrap();
+        assert!(has_run(command, folder.path()));
         fs::remove_dir(folder.path().join(".venv")).unwrap();
         assert!(!has_run(command, folder.path()), "what it had made is gone");
     }

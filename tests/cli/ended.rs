@@ -103,9 +103,11 @@ fn a_set_up_that_fails_shows_its_last_lines() {
 
 #[test]
 fn a_set_up_runs_once_and_leaves_nothing_running() {
-    let repeats = "setup = \"printf x >> .count; sleep 600 &\"\n[matrix]\nrepeats = 2";
-    let outcome = python(SERVES, repeats).that("errors.count == 0").run().exit(0);
-    assert_eq!(fs::read_to_string(outcome.folder.path().join(".count")).unwrap(), "x");
+    // In a folder of its own, in which nothing changes but by the set-up.
+    let server = "cwd = \"app\"\nsetup = \"printf x >> .count; sleep 600 &\"\n[matrix]\nrepeats = 2";
+    let foreign = python(SERVES, server).set("server.command=[\"python3\", \"../server.py\", \"{host}\", \"{port}\"]");
+    let outcome = foreign.file("app/requirements.txt", "").that("errors.count == 0").run().exit(0);
+    assert_eq!(fs::read_to_string(outcome.folder.path().join("app/.count")).unwrap(), "x");
 }
 
 #[test]

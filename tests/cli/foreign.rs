@@ -14,7 +14,7 @@ use crate::harness::{Outcome, Runner, Running, wait_for};
 const PRELUDE: &str = r#"
 import os, signal, socket, sys, threading, time
 host, port = sys.argv[1], int(sys.argv[2])
-open("port", "w").write(str(port))
+open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "port"), "w").write(str(port))
 
 def listen():
     listener = socket.socket()

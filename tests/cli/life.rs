@@ -105,6 +105,17 @@ fn a_worker_that_dies_during_load_ends_it_with_a_report() {
 }
 
 #[test]
+fn a_worker_that_is_stopped_during_load_ends_it_with_a_report() {
+    let running = Runner::with(LONG).start();
+    let workers = running.wait_for_workers(2);
+    running.wait_for_requests();
+    signal(workers[1], "STOP");
+    let outcome = running.wait().exit(3).stdout_has(&format!("Worker {} was stopped by a signal", workers[1]));
+    assert_eq!(outcome.record("scenario")["status"], "could_not_run");
+    wait_until_gone(&workers);
+}
+
+#[test]
 fn a_port_in_use_is_named_and_nothing_is_left() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();

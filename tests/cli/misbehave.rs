@@ -5,25 +5,27 @@ use std::fs;
 
 use crate::foreign::{command, python, trial};
 
-/// The program could not be started at all: (message, advice).
+/// The program could not be started at all: its words, the message, the advice.
 #[test]
 fn a_command_that_cannot_be_started_says_why() {
     let cases = [
-        (r#"["./nowhere"]"#, "cannot start `./nowhere`: there is no such program"),
-        (r#"["surely-no-such-program"]"#, "cannot start `surely-no-such-program`: there is no such program"),
-        (r#"["./server.py"]"#, "cannot start `./server.py`: it is not executable"),
-        (r#"["."]"#, "cannot start `.`: it is a folder"),
+        (r#"["./nowhere"]"#, "cannot start `./nowhere`: there is no such program", "on the PATH"),
+        (r#"["surely-no-program"]"#, "cannot start `surely-no-program`: there is no such program", "on the PATH"),
+        (r#"["./server.py"]"#, "cannot start `./server.py`: it is not executable", "chmod +x"),
+        (r#"["."]"#, "cannot start `.`: it is a folder", "a program in it"),
     ];
-    for (words, message) in cases {
-        command(words, "").file("server.py", "").run().exit(3).stderr_has(message).stderr_has("PATH").no_report();
+    for (words, message, advice) in cases {
+        command(words, "").file("server.py", "").run().exit(3).stderr_has(message).stderr_has(advice).no_report();
     }
-    command(r#"["true"]"#, "cwd = \"nowhere\"").run().exit(3).stderr_has("its folder").stderr_has("is not there");
+    let nowhere = command(r#"["true"]"#, "cwd = \"nowhere\"").run().exit(3).no_report();
+    nowhere.stderr_has("cannot start `true`: its folder nowhere is not there").stderr_has("server.cwd");
 }
 
 #[test]
 fn a_script_without_an_interpreter_says_so() {
     use std::os::unix::fs::PermissionsExt as _;
-    for (text, message) in [("no first line\n", "neither a program nor a script"), ("#!/nowhere\n", "first line names")]
+    for (text, message) in
+        [("no first line\n", "neither a program nor a script"), ("#!/nowhere\n", "first line (#!) names")]
     {
         let foreign = command(r#"["./server"]"#, "").file("server", text);
         fs::set_permissions(foreign.folder().join("server"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -44,7 +46,7 @@ fn a_server_that_exits_at_once_shows_its_last_lines() {
 
 #[test]
 fn garbage_in_the_log_is_shown_without_harm() {
-    python(r#"os.write(2, b"\xff\x1b[31mred\x1b[0m" + b"x" * 100000 + b"\nlast\n"); sys.exit(1)"#, "")
+    python(r#"os.write(2, b"\xff\x1b[31mred\x1b[0m" + b"x" * 3000 + b"\nlast\n"); sys.exit(1)"#, "")
         .run()
         .exit(3)
         .stderr_has("red")
@@ -84,6 +86,7 @@ fn a_server_that_answers_500_is_not_ready() {
     .run()
     .exit(3)
     .stderr_has("was not ready within 3s: GET /health was answered with status 500")
+    .stderr_has("`ready.path` must be answered")
     .no_report();
 }
 

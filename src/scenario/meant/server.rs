@@ -1,5 +1,6 @@
 //! The server: exactly one of a built-in mode, a command and a url, with the keys that belong to it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::file::leaf::At;
@@ -161,7 +162,7 @@ impl Loading<'_> {
         // Everything is looked at before a wrong word ends it.
         Some(Command {
             command: command.into_iter().collect::<Option<_>>()?,
-            cwd: written.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(&cwd.value)),
+            cwd: self.cwd(written),
             env,
             setup: written.setup.as_ref().map(|setup| setup.value.clone()),
             workers,
@@ -188,6 +189,12 @@ impl Loading<'_> {
                 Listen::Unix
             }
         }
+    }
+
+    fn cwd(&self, written: &file::Server) -> PathBuf {
+        let cwd = written.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(&cwd.value));
+        // A scenario named without a folder has one without a name, in which no process could be started.
+        if cwd.as_os_str().is_empty() { PathBuf::from(".") } else { cwd }
     }
 
     fn word(&mut self, word: &At<String>, listen: Listen) -> Option<Template> {
