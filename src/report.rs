@@ -2,6 +2,7 @@
 
 mod chart;
 mod escape;
+mod footnote;
 mod markdown;
 mod sentence;
 mod table;

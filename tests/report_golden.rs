@@ -2,6 +2,10 @@
 
 #[path = "golden_reports/fixtures.rs"]
 mod fixtures;
+#[path = "golden_reports/more_fixtures.rs"]
+mod more_fixtures;
+#[path = "golden_reports/server.rs"]
+mod server;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,13 +29,13 @@ fn every_story() -> Vec<(&'static str, Record)> {
         ("dirty", fixtures::dirty()),
         ("clean_in_every_mode", fixtures::clean_in_every_mode()),
         ("server_died", fixtures::server_died()),
-        ("interrupted", fixtures::interrupted()),
+        ("interrupted", more_fixtures::interrupted()),
         ("empty", fixtures::empty()),
-        ("aborted", fixtures::aborted()),
-        ("broken_probe", fixtures::broken_probe()),
-        ("serial", fixtures::serial()),
-        ("half_started", fixtures::half_started()),
-        ("leaking", fixtures::leaking()),
+        ("aborted", more_fixtures::aborted()),
+        ("broken_probe", more_fixtures::broken_probe()),
+        ("serial", more_fixtures::serial()),
+        ("half_started", more_fixtures::half_started()),
+        ("leaking", more_fixtures::leaking()),
         (
             "hostile",
             fixtures::hostile("<script>alert(1)</script> | [x](http://e.vil) ![y](z) `a` \u{1b}[31m\nred @me :x: #1"),
@@ -96,40 +100,27 @@ fn answers_hold_the_numbers_that_decide() {
 }
 
 #[test]
-fn a_server_with_samples_reads_as_agreed() {
-    let page = report::render(&fixtures::aborted());
-    assert_data_eq!(page.markdown, snapbox::file!["golden_reports/aborted.md"].raw());
-    let (_, svg) = page.files.iter().find(|(name, _)| name == "server.svg").unwrap();
-    check_svg(svg);
-    let drawn = |text: &str| svg.contains(&format!("\n{text}\n"));
-    assert!(["CPU, cores in use", "memory, MB", "threads", "2"].into_iter().all(drawn), "{svg}");
-    assert!(svg.contains("1 process 4712 was killed") && !svg.contains("4720"), "{svg}");
-}
-
-#[test]
-fn too_few_samples_make_no_picture() {
-    let mut record = fixtures::aborted();
-    record.variants[0].trials[0].server.as_mut().unwrap().samples.truncate(2);
-    let page = report::render(&record);
-    assert!(page.files.iter().all(|(name, _)| name != "server.svg"));
-}
-
-#[test]
-fn many_events_are_counted() {
-    let mut record = fixtures::aborted();
-    let server = record.variants[0].trials[0].server.as_mut().unwrap();
-    server.events = vec![server.events[0].clone(); 27];
-    let page = report::render(&record);
-    assert_eq!(page.markdown.matches("process 4712").count(), 20);
-    assert!(page.markdown.contains("\nand 7 more\n"), "{}", page.markdown);
-}
-
-#[test]
 fn requests_that_are_not_kept_are_counted_in_the_picture() {
     let mut record = fixtures::dirty();
     record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0].round_requests = 93;
     let page = report::render(&record);
     assert!(page.files.iter().any(|(_, svg)| svg.contains("and 83 more requests of this round, not drawn")));
+}
+
+#[test]
+fn a_check_without_overlap_is_marked() {
+    let page = report::render(&more_fixtures::serial());
+    let marked: Vec<&str> = page.markdown.lines().filter(|line| line.contains('¹')).collect();
+    let [row, note] = marked[..] else { panic!("{marked:?}") };
+    assert!(row.contains("server.mode=sync") && row.contains(" 0 ¹ |"), "{row}");
+    assert_eq!(note, "¹ Overlap not exercised, because the server handles one request at a time.");
+}
+
+#[test]
+fn answers_without_a_canary_are_counted() {
+    let page = report::render(&more_fixtures::broken_probe());
+    assert!(page.markdown.contains("without any canary") && page.markdown.contains("under 10 ms"), "{}", page.markdown);
+    assert!(!report::render(&fixtures::dirty()).markdown.contains("without any canary"));
 }
 
 #[test]

@@ -135,7 +135,10 @@ fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
             format!("in `{}`: {reason}", clip(&variant.name, 80))
         }));
     } else if with_verdicts {
-        all.push(format!("every rule holds in all {}", count(variants.len() as u64, "variant")));
+        all.push(match variants.len() {
+            2 => "every rule holds in both variants".to_owned(),
+            n => format!("every rule holds in all {}", count(n as u64, "variant")),
+        });
     } else {
         all.push("no rule was set".to_owned());
     }
@@ -178,12 +181,10 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
         return None;
     }
     if leaks > 0 {
-        let leaky: Vec<String> = variants
-            .iter()
-            .filter(|variant| of(variant).iter().any(|dirty| dirty.leaks > 0))
-            .map(|variant| format!("`{}`", clip(&variant.name, 80)))
-            .collect();
-        return Some(format!("{} of {} leaked, in {}", show_count(leaks), count(exposures, "exposure"), list(&leaky)));
+        let leaky = || variants.iter().filter(|variant| of(variant).iter().any(|dirty| dirty.leaks > 0));
+        let names: Vec<String> = leaky().map(|variant| format!("`{}`", clip(&variant.name, 80))).collect();
+        let exposures: u64 = leaky().flat_map(of).map(|dirty| dirty.exposures).sum();
+        return Some(format!("{} of {} leaked, in {}", show_count(leaks), count(exposures, "exposure"), list(&names)));
     }
     let undecided = all.iter().filter(|dirty| dirty.inconclusive.is_some()).count();
     if undecided > 0 {
@@ -363,28 +364,4 @@ pub(crate) fn leaks(variant: &Variant) -> impl Iterator<Item = &Leak> {
         .iter()
         .filter(move |trial| evidence(trial) > 0)
         .flat_map(|trial| trial.dirty.iter().flat_map(|dirty| &dirty.evidence))
-}
-
-/// What the marks of [`footnote_mark`] mean, a line a reason.
-pub(crate) fn footnotes(variants: &[Variant]) -> Vec<String> {
-    let notes = reservations(variants).into_iter().zip(MARKS);
-    notes.map(|(note, mark)| format!("{mark} {}.", capital(&note))).collect()
-}
-
-/// ` ¹` behind a variant's leaks, where a trigger of its check was not exercised; else nothing.
-pub(crate) fn footnote_mark(variant: &Variant, among: &[Variant]) -> String {
-    let note = not_exercised(variant);
-    let marks = reservations(among).into_iter().zip(MARKS);
-    marks
-        .into_iter()
-        .find(|(other, _)| Some(other) == note.as_ref())
-        .map(|(_, mark)| format!(" {mark}"))
-        .unwrap_or_default()
-}
-
-const MARKS: [&str; 5] = ["¹", "²", "³", "⁴", "⁵"];
-
-fn reservations(variants: &[Variant]) -> Vec<String> {
-    let all: std::collections::BTreeSet<String> = variants.iter().filter_map(not_exercised).collect();
-    all.into_iter().collect()
 }

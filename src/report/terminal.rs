@@ -8,6 +8,7 @@ use crate::record::{Failure, Load, Record, Status, Trial, Variant, Verdict};
 use crate::units::{show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::escape::{clean, clip};
+use super::footnote;
 use super::sentence;
 use super::table::{Align, pad};
 use super::words::{NONE, abort_rule, capital, count, failures, micros, observed, status, typical, variant_status};
@@ -130,7 +131,7 @@ impl Terminal {
             out += &self.entry("requests", &outcomes(load));
         }
         if let Some(dirty) = &trial.dirty {
-            out += &self.entry("dirty check", &sentence::dirty_fact(dirty));
+            out += &self.entry("dirty check", sentence::dirty_fact(dirty).trim_start_matches("the dirty check "));
         }
         out + self.used(trial).as_str()
     }
@@ -149,7 +150,7 @@ impl Terminal {
     fn side_by_side(&self, variants: &[Variant]) -> String {
         let heads = ["", "variant", "throughput", "p50", "p99", "leaks", "exposures"];
         let mut rows: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
-        rows.extend(variants.iter().map(|variant| row(variant, &sentence::footnote_mark(variant, variants))));
+        rows.extend(variants.iter().map(|variant| row(variant, &footnote::mark(variant, variants))));
         let aligns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right];
         let mut lines = columns(&rows, &aligns).into_iter();
         let head = lines.next().map(|line| format!("  {}\n", self.paint(line.trim_end(), Style::new().dimmed())));
@@ -160,7 +161,7 @@ impl Terminal {
             let rest = line.get(word.len()..).unwrap_or_default();
             out += &format!("  {}{}\n", self.paint(word, style(state)), rest.trim_end());
         }
-        for note in sentence::footnotes(variants) {
+        for note in footnote::notes(variants) {
             out += &format!("  {}\n", wrap(&clean(&note), self.width.saturating_sub(4), "    ").trim_end());
         }
         out
@@ -235,7 +236,8 @@ fn seen_and_wanted(verdict: &Verdict) -> String {
     let seen = clip(&observed(verdict), 240);
     match verdict.status {
         Status::Passed => seen,
-        _ if abort_rule(verdict).is_some() => seen,
+        // Both rules say themselves what was expected.
+        _ if abort_rule(verdict).is_some() || verdict.rule.starts_with("dirty.expect") => seen,
         _ => format!("{seen}; expected {}", clip(&verdict.expected, 80)),
     }
 }

@@ -87,3 +87,16 @@ fn little(load: &Load) -> Option<Caveat> {
         caveat(message, "the users were not always asking: runner or the machine was too busy, or the run too short")
     })?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_lost_requests_of_many_are_no_caveat() {
+        let load = |failed| Load { started: 100_000, failed, ..Load::default() };
+        assert!(never_answered(&load(99)).is_none() && never_answered(&Load::default()).is_none());
+        let message = never_answered(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
+        assert!(message.starts_with("0.123 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
+    }
+}

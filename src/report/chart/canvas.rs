@@ -10,7 +10,6 @@ use crate::report::escape::clean;
 pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(super) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 pub(super) const ORANGE: RGBColor = RGBColor(230, 159, 0);
-pub(super) const GREEN: RGBColor = RGBColor(0, 158, 115);
 pub(super) const INK: RGBColor = RGBColor(31, 41, 55);
 pub(super) const MUTED: RGBColor = RGBColor(90, 99, 112);
 pub(super) const GREY: RGBColor = RGBColor(156, 163, 175);

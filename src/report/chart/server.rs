@@ -6,7 +6,7 @@ use plotters::style::text_anchor::HPos;
 use crate::record::{Event, Sample, Server};
 use crate::report::escape::clip;
 
-use super::canvas::{BLUE, Canvas, GREEN, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
+use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
 use super::scale::{Scale, log_range, log_ticks, number, ticks};
 
 const WIDTH: f64 = 800.0;
@@ -31,16 +31,17 @@ const EVENTS: usize = 20;
 struct Curve {
     name: &'static str,
     color: RGBColor,
+    dashed: bool,
     of: fn(&Sample) -> f64,
 }
 
-const CPU: [Curve; 1] = [Curve { name: "CPU, cores in use", color: BLUE, of: |sample| sample.cpu }];
+const CPU: [Curve; 1] = [Curve { name: "CPU, cores in use", color: BLUE, dashed: false, of: |sample| sample.cpu }];
 const MEMORY: [Curve; 1] =
-    [Curve { name: "memory, MB", color: BLUE, of: |sample| sample.rss_bytes as f64 / 1_000_000.0 }];
+    [Curve { name: "memory, MB", color: BLUE, dashed: false, of: |sample| sample.rss_bytes as f64 / 1_000_000.0 }];
 const COUNTS: [Curve; 3] = [
-    Curve { name: "descriptors", color: ORANGE, of: |sample| sample.descriptors as f64 },
-    Curve { name: "threads", color: BLUE, of: |sample| sample.threads as f64 },
-    Curve { name: "processes", color: GREEN, of: |sample| sample.processes as f64 },
+    Curve { name: "descriptors", color: ORANGE, dashed: false, of: |sample| sample.descriptors as f64 },
+    Curve { name: "threads", color: BLUE, dashed: false, of: |sample| sample.threads as f64 },
+    Curve { name: "processes", color: INK, dashed: true, of: |sample| sample.processes as f64 },
 ];
 
 /// Draws the samples; `None` if there are too few to draw.
@@ -87,20 +88,26 @@ fn time_axis(canvas: &mut Canvas<'_>, x: Scale, (first, end): (f64, f64), bottom
     canvas.text((middle, bottom + 36.0), "seconds from the start of the server", 12.0, MUTED, HPos::Center);
 }
 
-/// One panel: its name above it on the left, the names of its curves on the right if there are several.
-fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[Sample], x: Scale, (top, bottom): (f64, f64)) {
+/// The y axis of a panel, its ticks, and whether it is logarithmic.
+fn axis(curves: &[Curve], rows: &[Sample], (top, bottom): (f64, f64)) -> (Scale, Vec<f64>, bool) {
     let values = || curves.iter().flat_map(|curve| rows.iter().map(curve.of));
     let highest = values().fold(0.0, f64::max);
     let lowest = values().fold(f64::INFINITY, f64::min).max(1.0);
     let far_apart = curves.len() > 1 && highest > lowest * FAR_APART;
-    let (y, y_ticks) = if far_apart {
-        let range = log_range(lowest, highest);
+    if far_apart {
+        let (_, above) = log_range(lowest, highest);
+        let range = (10f64.powf(lowest.log10().floor()), above);
         let thinned = log_ticks(range).into_iter().filter(|tick| tick.log10().fract().abs() < 1e-9).collect();
-        (Scale::logarithmic(range, (bottom, top)), thinned)
+        (Scale::logarithmic(range, (bottom, top)), thinned, true)
     } else {
         let all: Vec<f64> = ticks(highest * 1.05, 3.0);
-        (Scale::linear((0.0, all.last().copied().unwrap_or(1.0)), (bottom, top)), all)
-    };
+        (Scale::linear((0.0, all.last().copied().unwrap_or(1.0)), (bottom, top)), all, false)
+    }
+}
+
+/// One panel: its name above it on the left, the names of its curves on the right if there are several.
+fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[Sample], x: Scale, (top, bottom): (f64, f64)) {
+    let (y, y_ticks, logarithmic) = axis(curves, rows, (top, bottom));
     for tick in &y_ticks {
         canvas.line((LEFT, y.at(*tick)), (RIGHT, y.at(*tick)), GRID, 1.0);
         canvas.text((LEFT - 8.0, y.at(*tick)), &number(*tick), 12.0, MUTED, HPos::Right);
@@ -112,17 +119,21 @@ fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[Sample], x: Scale, (
                 [(first.0, bottom)].into_iter().chain(points.clone()).chain([(last.0, bottom)]).collect();
             canvas.polygon(&closed, only.color, 0.12);
         }
-        canvas.path(&points, curve.color, 2.0);
+        // Threads and processes are often the same number.
+        if curve.dashed { canvas.dashes(&points, curve.color, 2.0) } else { canvas.path(&points, curve.color, 2.0) }
     }
     canvas.line((LEFT, bottom), (RIGHT, bottom), GREY, 1.0);
     let name = match curves {
         [only] => only.name,
-        _ if far_apart => "how many (logarithmic)",
+        _ if logarithmic => "how many (logarithmic)",
         _ => "how many",
     };
     canvas.text((LEFT, top - 12.0), name, 12.0, INK, HPos::Left);
     if curves.len() > 1 {
-        let keys: Vec<_> = curves.iter().map(|curve| (Key::Line(curve.color), curve.name)).collect();
+        let keys: Vec<_> = curves
+            .iter()
+            .map(|curve| (if curve.dashed { Key::Dashes(curve.color) } else { Key::Line(curve.color) }, curve.name))
+            .collect();
         canvas.legend(top - 12.0, RIGHT, &keys);
     }
 }

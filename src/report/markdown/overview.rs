@@ -2,7 +2,7 @@
 
 use crate::record::Variant;
 use crate::report::escape::{code_cell, inline};
-use crate::report::sentence::{footnote_mark, footnotes};
+use crate::report::footnote;
 use crate::report::table::{
     Align::{Left, Right},
     Table,
@@ -35,7 +35,7 @@ pub(super) fn overview(variants: &[Variant]) -> String {
         let none = || NONE.to_owned();
         let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none()]);
         let [leaks, exposures, bound] = dirty_cells(variant);
-        let leaks = format!("{leaks}{}", footnote_mark(variant, variants));
+        let leaks = format!("{leaks}{}", footnote::mark(variant, variants));
         table.row(cells.into_iter().chain(of_load).chain([leaks, exposures, bound]));
     }
     let several = variants.iter().any(|variant| variant.trials.len() > 1);
@@ -44,7 +44,7 @@ pub(super) fn overview(variants: &[Variant]) -> String {
     if several {
         out += note;
     }
-    for note in footnotes(variants) {
+    for note in footnote::notes(variants) {
         out += &format!("{}\n\n", inline(&note));
     }
     out

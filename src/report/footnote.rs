@@ -1,0 +1,32 @@
+//! Marks in the table of variants, and what they mean.
+
+use std::collections::BTreeSet;
+
+use crate::record::Variant;
+
+use super::sentence::not_exercised;
+use super::words::capital;
+
+/// What the marks of [`mark`] mean, a line a reason.
+pub(crate) fn notes(variants: &[Variant]) -> Vec<String> {
+    let notes = reservations(variants).into_iter().zip(MARKS);
+    notes.map(|(note, mark)| format!("{mark} {}.", capital(&note))).collect()
+}
+
+/// ` ¹` behind a variant's leaks, where a trigger of its check was not exercised; else nothing.
+pub(crate) fn mark(variant: &Variant, among: &[Variant]) -> String {
+    let note = not_exercised(variant);
+    let marks = reservations(among).into_iter().zip(MARKS);
+    marks
+        .into_iter()
+        .find(|(other, _)| Some(other) == note.as_ref())
+        .map(|(_, mark)| format!(" {mark}"))
+        .unwrap_or_default()
+}
+
+const MARKS: [&str; 5] = ["¹", "²", "³", "⁴", "⁵"];
+
+fn reservations(variants: &[Variant]) -> Vec<String> {
+    let all: BTreeSet<String> = variants.iter().filter_map(not_exercised).collect();
+    all.into_iter().collect()
+}
