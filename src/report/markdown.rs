@@ -103,7 +103,8 @@ fn what_happened(variant: &Variant, place: &Place) -> String {
         }
         let Some(failure) = &trial.failure else { continue };
         out += &place.heading("What happened");
-        out += &format!("{which}the run failed: {}.\n\n", inline(failure.message.trim_end_matches('.')));
+        let the = if which.is_empty() { "The" } else { "the" };
+        out += &format!("{which}{the} run failed: {}.\n\n", inline(failure.message.trim_end_matches('.')));
         if !failure.advice.trim().is_empty() {
             out += &format!("What to do: {}.\n\n", inline(failure.advice.trim_end_matches('.')));
         }

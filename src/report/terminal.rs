@@ -138,6 +138,10 @@ impl Terminal {
 
     fn used(&self, trial: &Trial) -> String {
         let Some(server) = &trial.server else { return String::new() };
+        // A process has a thread: without any, none was looked at.
+        if server.threads_max == 0 {
+            return self.entry("used", &format!("not measured; end: {}", server.exit));
+        }
         let text = format!(
             "{} of memory at its peak, {:.2} cores on average; end: {}",
             show_size(server.rss_peak_bytes),

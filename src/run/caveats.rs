@@ -97,6 +97,6 @@ mod tests {
         let load = |failed| Load { started: 100_000, failed, ..Load::default() };
         assert!(never_answered(&load(99)).is_none() && never_answered(&Load::default()).is_none());
         let message = never_answered(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
-        assert!(message.starts_with("0.123 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
+        assert!(message.starts_with("0.12 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
     }
 }

@@ -12,7 +12,10 @@ fn a_server_with_samples_reads_as_agreed() {
     let (_, svg) = page.files.iter().find(|(name, _)| name == "server.svg").unwrap();
     check_svg(svg);
     let drawn = |text: &str| svg.contains(&format!("\n{text}\n"));
-    assert!(["CPU, cores in use", "memory, MB", "threads", "2"].into_iter().all(drawn), "{svg}");
+    assert!(
+        ["CPU, cores in use, mean over half a second", "memory, MB", "threads", "2"].into_iter().all(drawn),
+        "{svg}"
+    );
     assert!(svg.contains("1 process 4712 was killed") && !svg.contains("4720"), "{svg}");
 }
 

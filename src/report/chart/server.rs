@@ -21,6 +21,8 @@ const LANE: f64 = 14.0;
 
 /// Fewer samples make no curve.
 const FEWEST: usize = 3;
+/// Cores are a mean over so many seconds.
+const STRETCH: f64 = 0.5;
 /// The most points of a curve; more samples are drawn in groups.
 const POINTS: usize = 350;
 /// Counts that are further apart than this share a logarithmic axis.
@@ -35,7 +37,8 @@ struct Curve {
     of: fn(&Sample) -> f64,
 }
 
-const CPU: [Curve; 1] = [Curve { name: "CPU, cores in use", color: BLUE, dashed: false, of: |sample| sample.cpu }];
+const CPU: [Curve; 1] =
+    [Curve { name: "CPU, cores in use, mean over half a second", color: BLUE, dashed: false, of: |sample| sample.cpu }];
 const MEMORY: [Curve; 1] =
     [Curve { name: "memory, MB", color: BLUE, dashed: false, of: |sample| sample.rss_bytes as f64 / 1_000_000.0 }];
 const COUNTS: [Curve; 3] = [
@@ -52,8 +55,7 @@ pub(crate) fn server(server: &Server, title: &str) -> Option<String> {
     if all.len() < FEWEST || last <= first {
         return None;
     }
-    // The cores of a sample are those since the one before, which the first has not.
-    let rows = grouped(&all[1..]);
+    let rows = grouped(&steadied(&all));
     let marks = marks(&server.events, (first, last));
     let end = marks.iter().map(|(_, event)| event.t_s).fold(last, f64::max);
     let x = Scale::linear((first, end), (LEFT, RIGHT));
@@ -162,6 +164,23 @@ fn events(canvas: &mut Canvas<'_>, marks: &[(usize, &Event)], x: Scale, bottom: 
     }
 }
 
+/// Each sample's cores as the mean over [`STRETCH`] up to it: the system counts CPU time in steps of 10 ms, which is a lot of
+/// the time between two samples. The first has none before it, and is left out.
+fn steadied(all: &[Sample]) -> Vec<Sample> {
+    let mut before = all;
+    let mut rows = Vec::with_capacity(all.len());
+    for (index, sample) in all.iter().enumerate().skip(1) {
+        while before.get(1).is_some_and(|next| sample.t_s - next.t_s >= STRETCH) {
+            before = &before[1..];
+        }
+        let from = all.len() - before.len();
+        let used: f64 = all[from..=index].windows(2).map(|pair| pair[1].cpu * (pair[1].t_s - pair[0].t_s)).sum();
+        let span = sample.t_s - all[from].t_s;
+        rows.push(Sample { cpu: if span > 0.0 { used / span } else { 0.0 }, ..sample.clone() });
+    }
+    rows
+}
+
 /// Joins neighbours until there are few enough to draw: mean cores, and the most of all else.
 fn grouped(samples: &[Sample]) -> Vec<Sample> {
     let size = samples.len().div_ceil(POINTS).max(1);
@@ -177,4 +196,18 @@ fn grouped(samples: &[Sample]) -> Vec<Sample> {
     };
     // `chunks` yields no empty slice.
     samples.chunks(size).map(join).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_the_clock_makes_no_spike() {
+        let sample = |t_s, cpu| Sample { t_s, cpu, ..Sample::default() };
+        // The last two are 5 ms apart, between which the clock moved on by 10 ms.
+        let all = [sample(0.0, 0.0), sample(0.5, 0.4), sample(1.0, 0.4), sample(1.005, 2.0)];
+        let cores: Vec<f64> = steadied(&all).iter().map(|row| (row.cpu * 100.0).round() / 100.0).collect();
+        assert_eq!(cores, [0.4, 0.4, 0.42]);
+    }
 }

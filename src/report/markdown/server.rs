@@ -44,10 +44,10 @@ fn used(variant: &Variant, place: &Place) -> String {
             if variant.trials.len() > 1 { (index + 1).to_string() } else { String::new() },
             code_cell(&server.address),
             millis(server.ready_ms),
-            cpu_time(server.cpu_s),
-            format!("{:.2}", server.cpu_mean),
-            show_size(server.rss_peak_bytes),
-            show_count(server.threads_max),
+            measured(server, cpu_time(server.cpu_s)),
+            measured(server, format!("{:.2}", server.cpu_mean)),
+            measured(server, show_size(server.rss_peak_bytes)),
+            measured(server, show_count(server.threads_max)),
             cell(&server.exit),
         ]);
     }
@@ -58,6 +58,11 @@ fn used(variant: &Variant, place: &Place) -> String {
 }
 
 /// What happened to the processes; the numbers are those of the picture.
+/// A figure of what was used, if it was measured: a process has a thread, so without any none was looked at.
+fn measured(server: &Server, figure: String) -> String {
+    if server.threads_max == 0 { "not measured".to_owned() } else { figure }
+}
+
 fn events(server: &Server, of: &str) -> String {
     let mut table = Table::new([("", Right), ("at", Right), ("event", Left), ("server of", Left)]);
     let several = server.events.iter().any(|event| event.second_server);
