@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::supervise::{self, Ending};
 use super::{Event, Observer, abort, facts};
 use crate::dirty;
-use crate::load::{self, Counters, Target};
+use crate::load::{self, Counters, Progress, Target};
 use crate::record::{Failure, Trial};
 use crate::scenario::{self, Dirty, Load, Model, Variant};
 use crate::server::{self, Death, Server, StartError};
@@ -32,8 +32,7 @@ struct Stage<'a> {
     allowed_hosts: &'a [String],
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
-    /// Requests in flight when last looked at.
-    in_flight: Cell<u64>,
+    in_flight: Cell<InFlight>,
     /// Where in the log the words of the server at hand begin.
     log_from: Cell<u64>,
 }
@@ -47,8 +46,16 @@ pub(super) fn run(
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Trial {
-    let stage =
-        Stage { variant, seed, log, allowed_hosts, observer, cancel, in_flight: Cell::new(0), log_from: Cell::new(0) };
+    let stage = Stage {
+        variant,
+        seed,
+        log,
+        allowed_hosts,
+        observer,
+        cancel,
+        in_flight: Cell::default(),
+        log_from: Cell::new(0),
+    };
     let mut trial = Trial::default();
     if let Some(plan) = &variant.load {
         stage.part(&mut trial, |stage, server, trial| stage.load(plan, server, trial));
@@ -61,6 +68,26 @@ pub(super) fn run(
         observer.event(Event::Trouble { message: &failure.message });
     }
     trial
+}
+
+/// Requests in flight, so that a death can tell how many it hit. By the time that it is noticed they may have failed: so
+/// the number is that of the last look after which an answer still came.
+#[derive(Debug, Clone, Copy, Default)]
+struct InFlight {
+    last: Option<(Progress, u64)>,
+    alive: Option<u64>,
+}
+
+impl InFlight {
+    fn after(self, progress: Progress) -> Self {
+        let open = progress.started.saturating_sub(progress.completed + progress.failed);
+        let answered_since = self.last.filter(|(before, _)| progress.completed > before.completed);
+        InFlight { last: Some((progress, open)), alive: answered_since.map(|(_, open)| open).or(self.alive) }
+    }
+
+    fn at_the_end(self) -> u64 {
+        self.alive.or(self.last.map(|(_, open)| open)).unwrap_or(0)
+    }
 }
 
 impl Stage<'_> {
@@ -120,7 +147,7 @@ impl Stage<'_> {
         let planned = plan.warmup + plan.duration;
         let mut tick = |elapsed: Duration| {
             let progress = Counters::sum(&counters);
-            self.in_flight.set(progress.started.saturating_sub(progress.completed + progress.failed));
+            self.in_flight.set(self.in_flight.get().after(progress));
             self.observer.event(Event::Load { elapsed, planned, progress });
             // While the load drains nothing new is started: no rate means anything.
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
@@ -135,7 +162,7 @@ impl Stage<'_> {
 
     fn dirty(&self, plan: &Dirty, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
         let target = target(server, &self.variant.server);
-        self.in_flight.set(0);
+        self.in_flight.take();
         let premises = dirty::Premises {
             workers: self.variant.server.workers(),
             in_flight: facts::in_flight(&self.variant.server),
@@ -158,7 +185,7 @@ impl Stage<'_> {
     }
 
     fn death(&self, death: &Death) -> Failure {
-        let in_flight = match self.in_flight.get() {
+        let in_flight = match self.in_flight.get().at_the_end() {
             0 => String::new(),
             1 => " with 1 request in flight".to_owned(),
             count => format!(" with {count} requests in flight"),
@@ -190,4 +217,18 @@ impl Stage<'_> {
 
 fn target(server: &Server, plan: &scenario::Server) -> Target {
     Target::new(server.endpoint().clone(), server.authority(), plan.workers())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_in_flight_at_a_death_is_told_although_it_has_failed_since() {
+        let at = |started, completed, failed| Progress { started, completed, failed, ..Progress::default() };
+        let alive = InFlight::default().after(at(14, 10, 0));
+        assert_eq!(alive.at_the_end(), 4);
+        assert_eq!(alive.after(at(20, 15, 5)).at_the_end(), 4, "it died between two looks");
+        assert_eq!(alive.after(at(20, 15, 5)).after(at(24, 15, 9)).at_the_end(), 4, "and that was noticed late");
+    }
 }

@@ -26,7 +26,10 @@ const LONGEST_HEAD: usize = 64 * 1024;
 pub(super) enum Missing {
     /// A way in.
     Connection(String),
+    /// A good answer; what came instead.
     Answer(String),
+    /// Any answer.
+    Word(String),
     /// One of its log that matches this.
     Line(String),
 }
@@ -34,7 +37,7 @@ pub(super) enum Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Missing::Connection(what) | Missing::Answer(what) => f.write_str(what),
+            Missing::Connection(what) | Missing::Answer(what) | Missing::Word(what) => f.write_str(what),
             Missing::Line(wanted) => write!(f, "no line of its log matches `{wanted}`"),
         }
     }
@@ -71,7 +74,7 @@ impl NotReady {
                     Endpoint::Unix(_) => "{socket}",
                 }
             ),
-            NotReady::Late { last: Missing::Answer(_), .. } => {
+            NotReady::Late { last: Missing::Answer(_) | Missing::Word(_), .. } => {
                 "`ready.path` must be answered with a status below 400; `ready.within` gives it more time".to_owned()
             }
             NotReady::Late { last: Missing::Line(_), .. } => {
@@ -102,6 +105,7 @@ pub(super) fn wait(
 ) -> Result<(), NotReady> {
     let end = Instant::now() + plan.within;
     let mut lines = Lines::new(log);
+    let mut before = None;
     loop {
         let came = match &plan.check {
             ReadyCheck::Port => connect(endpoint, end).map(drop),
@@ -115,8 +119,18 @@ pub(super) fn wait(
         match came {
             Ok(()) => return Ok(()),
             Err(Miss::Over(why)) => return Err(why),
-            Err(Miss::Yet(last)) if Instant::now() >= end => return Err(NotReady::Late { within: plan.within, last }),
-            Err(Miss::Yet(_)) => std::thread::sleep(AGAIN),
+            Err(Miss::Yet(missing)) => {
+                // The last answer says more than that the next was cut short.
+                let last = match (missing, before) {
+                    (Missing::Word(_), Some(answer @ Missing::Answer(_))) => answer,
+                    (missing, _) => missing,
+                };
+                if Instant::now() >= end {
+                    return Err(NotReady::Late { within: plan.within, last });
+                }
+                before = Some(last);
+                std::thread::sleep(AGAIN);
+            }
         }
     }
 }
@@ -175,7 +189,7 @@ fn get(endpoint: &Endpoint, path: &str, end: Instant, look: &mut dyn FnMut() -> 
         }
         if Instant::now() >= end {
             let some = if head.is_empty() { "got no answer" } else { "got an answer whose head does not end" };
-            return yet(some.to_owned());
+            return Err(Miss::Yet(Missing::Word(format!("GET {path} {some}"))));
         }
     }
 }

@@ -56,7 +56,7 @@ const LOAD: &str = r#"
 path = "/"
 concurrency = 4
 duration = "600ms"
-timeout = "200ms"
+timeout = "30s"
 drain = "50ms"
 "#;
 

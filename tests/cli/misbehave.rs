@@ -218,7 +218,12 @@ fn a_server_that_is_stopped_in_mid_load_ends_it_with_a_report() {
 
 /// The kinds of failure that a program provokes; with the rule that every request succeeds, the run fails.
 fn fails_with(program: &str, kind: &str) {
-    let outcome = python(program, "").that("errors.rate < 1%").run().exit(1).stdout_has("errors.rate < 1%");
+    let outcome = python(program, "")
+        .set("load.timeout=200ms")
+        .that("errors.rate < 1%")
+        .run()
+        .exit(1)
+        .stdout_has("errors.rate < 1%");
     let load = &trial(&outcome)["load"];
     assert!(load["errors"][kind].as_u64().unwrap() > 0, "{kind}: {}", load["errors"]);
     assert_eq!(load["completed"], 0, "{kind}");
