@@ -26,6 +26,10 @@ impl Deadline {
             if let Poll::Ready(output) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
             }
+            // A response that never pauses uses up the task's budget, and without any a timer never fires.
+            if !tokio::task::coop::has_budget_remaining() && Instant::now() >= due {
+                return Poll::Ready(None);
+            }
             while self.timer.as_mut().poll(context).is_ready() {
                 if Instant::now() >= due {
                     return Poll::Ready(None);
@@ -52,5 +56,16 @@ mod tests {
         assert_eq!(quick, Some(5));
         let answered = deadline.guard((start + 3 * second).into_std(), tokio::time::sleep(2 * second)).await;
         assert_eq!(answered, Some(()), "the first due time passed in between");
+    }
+
+    #[tokio::test]
+    async fn it_fires_though_the_work_is_always_ready_to_go_on() {
+        let due = Instant::now() + Duration::from_millis(20);
+        let busy = async {
+            for _ in 0..100_000_000_u64 {
+                tokio::task::coop::consume_budget().await;
+            }
+        };
+        assert_eq!(Deadline::new(due).guard(due, busy).await, None);
     }
 }
