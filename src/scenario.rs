@@ -282,34 +282,16 @@ pub trait Surroundings {
     fn variable(&self, name: &str) -> Option<String>;
 }
 
-/// Why a script does not compile.
-#[derive(Debug, Clone, Default)]
-pub struct BadScript {
-    pub message: String,
-    pub function: Option<String>,
-    /// The imported file that is wrong, as the import names it; the script itself if none.
-    pub file: Option<String>,
-    /// From 1; 0 where unknown, as for the column.
-    pub line: usize,
-    pub column: usize,
-}
-
 /// Compiles a script's source; the path is the folder of its imports.
-pub type Compile<'a> = &'a dyn Fn(&str, &Path) -> Result<(), BadScript>;
+pub type Compile<'a> = &'a dyn Fn(&str, &Path) -> Result<(), script::ScriptError>;
 
 /// Reads a scenario file, applies `overrides` (`key.path=value`) and the matrix, and reports every problem at once.
 pub fn load(file: &Path, overrides: &[String], surroundings: &dyn Surroundings) -> Result<Scenario, Problems> {
     load_with(file, overrides, surroundings, &compile)
 }
 
-fn compile(source: &str, folder: &Path) -> Result<(), BadScript> {
-    match script::Program::compile(source, folder, script::Limits::default()) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let (line, column) = (error.line, error.column);
-            Err(BadScript { message: error.message, function: error.function, file: error.file, line, column })
-        }
-    }
+fn compile(source: &str, folder: &Path) -> Result<(), script::ScriptError> {
+    script::Program::compile(source, folder, script::Limits::default()).map(drop)
 }
 
 /// As [`load`], with the scripts compiled by somebody else.

@@ -31,12 +31,13 @@ impl World {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         load_with(Path::new("s/test.toml"), &overrides, self, &|source, _| match source.find("BROKEN") {
             None => Ok(()),
-            Some(_) => Err(BadScript {
+            Some(_) => Err(script::ScriptError {
                 message: "unknown word".to_owned(),
                 function: Some("a".to_owned()),
                 file: source.contains("IMPORT").then(|| "lib".to_owned()),
                 line: 2,
                 column: 3,
+                ..script::ScriptError::default()
             }),
         })
     }

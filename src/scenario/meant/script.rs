@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::super::file::leaf::At;
 use super::super::problem::Problem;
 use super::super::source::Span;
-use super::super::{BadScript, Script};
+use super::super::Script;
 use super::Loading;
+use crate::script::ScriptError;
 
 impl Loading<'_> {
     /// Reads and compiles a script, once however many variants name it.
@@ -50,7 +51,7 @@ impl Loading<'_> {
             .find_map(|path| Some((path.clone(), self.surroundings.read(&path).ok()?)))
     }
 
-    fn script_problem(&mut self, given: &At<String>, path: &Path, source: &str, error: &BadScript) {
+    fn script_problem(&mut self, given: &At<String>, path: &Path, source: &str, error: &ScriptError) {
         let (path, source) = match error.file.as_ref().and_then(|file| self.imported(path, file)) {
             Some(imported) => imported,
             None => (path.to_path_buf(), source.to_owned()),
@@ -64,7 +65,7 @@ impl Loading<'_> {
 }
 
 /// The character that a script error points at.
-fn place(source: &str, start: usize, error: &BadScript) -> Span {
+fn place(source: &str, start: usize, error: &ScriptError) -> Span {
     let line_start = match error.line.checked_sub(2) {
         None => 0,
         Some(before) => source.match_indices('\n').nth(before).map_or(source.len(), |(at, _)| at + 1),
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_line_and_column_become_a_place() {
-        let error = |line, column| BadScript { line, column, ..BadScript::default() };
+        let error = |line, column| ScriptError { line, column, ..ScriptError::default() };
         assert_eq!(place("ab\ncde\n", 10, &error(2, 2)), 14..15);
         assert_eq!(place("ab\ncde\n", 10, &error(1, 1)), 10..11);
         assert_eq!(place("ab\ncde\n", 10, &error(0, 0)), 10..11);
