@@ -9,12 +9,13 @@ mod server;
 mod verdicts;
 
 use crate::record::{Leak, Record, Variant};
+use crate::units::counted;
 
 use super::Page;
 use super::chart;
 use super::escape::{code, fence, inline};
 use super::sentence;
-use super::words::{capital, count, outcome, status, typical};
+use super::words::{capital, outcome, status, typical};
 
 /// The most leaks of a variant that get a block of their own.
 const LEAKS_SHOWN: usize = 5;
@@ -109,7 +110,7 @@ fn what_happened(variant: &Variant, place: &Place) -> String {
             out += &format!("What to do: {}.\n\n", inline(failure.advice.trim_end_matches('.')));
         }
         if !failure.log_tail.is_empty() {
-            out += &format!("The last {} of the server's log:\n\n", count(failure.log_tail.len() as u64, "line"));
+            out += &format!("The last {} of the server's log:\n\n", counted(failure.log_tail.len() as u64, "line"));
             out += &fence(&failure.log_tail, "text");
             out.push('\n');
         }
@@ -155,7 +156,7 @@ fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
         page.markdown += &evidence::proof(leak);
     }
     if all > LEAKS_SHOWN {
-        let more = count((all - LEAKS_SHOWN) as u64, "more leak");
+        let more = counted((all - LEAKS_SHOWN) as u64, "more leak");
         page.markdown += &format!("`record.json` holds the evidence of {more}.\n\n");
     }
 }

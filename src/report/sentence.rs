@@ -1,11 +1,11 @@
 //! Findings as sentences, in plain text.
 
 use crate::record::{Dirty, Leak, LeakClass, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
-use crate::units::{show_count, show_percentage, show_rate, show_time};
+use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 use super::escape::{clean, clip};
 use super::words::{
-    abort_rule, capital, count, failures, held, list, micros, millis, status, typical, variant_status, without_answer,
+    abort_rule, capital, failures, held, list, micros, millis, status, typical, variant_status, without_answer,
 };
 
 /// So much less must the last second's answers be than the first's.
@@ -127,7 +127,7 @@ fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
     if overall != Status::Passed {
         let culprits: Vec<&Variant> = came_out(overall).collect();
         if !culprits.is_empty() {
-            let of = count(variants.len() as u64, "variant");
+            let of = counted(variants.len() as u64, "variant");
             all.push(format!("{} of {of} {}", culprits.len(), came_out_as(overall, culprits.len())));
         }
         all.extend(culprits.first().map(|variant| {
@@ -137,7 +137,7 @@ fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
     } else if with_verdicts {
         all.push(match variants.len() {
             2 => "every rule holds in both variants".to_owned(),
-            n => format!("every rule holds in all {}", count(n as u64, "variant")),
+            n => format!("every rule holds in all {}", counted(n as u64, "variant")),
         });
     } else {
         all.push("no rule was set".to_owned());
@@ -184,20 +184,25 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
         let leaky = || variants.iter().filter(|variant| of(variant).iter().any(|dirty| dirty.leaks > 0));
         let names: Vec<String> = leaky().map(|variant| format!("`{}`", clip(&variant.name, 80))).collect();
         let exposures: u64 = leaky().flat_map(of).map(|dirty| dirty.exposures).sum();
-        return Some(format!("{} of {} leaked, in {}", show_count(leaks), count(exposures, "exposure"), list(&names)));
+        return Some(format!(
+            "{} of {} leaked, in {}",
+            show_count(leaks),
+            counted(exposures, "exposure"),
+            list(&names)
+        ));
     }
     let undecided = all.iter().filter(|dirty| dirty.inconclusive.is_some()).count();
     if undecided > 0 {
-        return Some(format!("no leak was seen, but {} could not conclude", count(undecided as u64, "dirty check")));
+        return Some(format!("no leak was seen, but {} could not conclude", counted(undecided as u64, "dirty check")));
     }
     let unseen = variants.iter().filter(|variant| not_exercised(variant).is_some()).count();
     let reservation = variants.iter().find_map(not_exercised).map(|note| match variants.len() {
         of if of == unseen => format!("; {note}"),
-        of => format!("; in {unseen} of {}, {note}", count(of as u64, "variant")),
+        of => format!("; in {unseen} of {}, {note}", counted(of as u64, "variant")),
     });
     Some(format!(
         "no leak in {}, so at most {} of a variant's exposures leak, at 95 % confidence{}",
-        count(exposures, "exposure"),
+        counted(exposures, "exposure"),
         show_percentage(bound),
         reservation.unwrap_or_default()
     ))
@@ -220,7 +225,7 @@ pub(crate) fn load_fact(load: &Load) -> String {
     let rest = match (lost, refused) {
         _ if load.started == 0 => return "no request was started".to_owned(),
         (0, 0) => "every request was answered".to_owned(),
-        (0, n) => format!("{} had a status of 400 or above", count(n, "answer")),
+        (0, n) => format!("{} had a status of 400 or above", counted(n, "answer")),
         (n, _) => format!("{} of {} never got an answer", show_count(n), show_count(load.started)),
     };
     format!("{} with {latency}; {rest}", show_rate(load.throughput))
@@ -276,7 +281,7 @@ fn median_of_the_lucky(load: &Load) -> Option<String> {
     Some(format!(
         " Half of all requests waited longer than {}; over the {} alone, the median would read {}.",
         show_time(bound / 1e6),
-        count(answered, "answered one"),
+        counted(answered, "answered one"),
         show_time(middle.nanos() as f64 / 1e9)
     ))
 }
@@ -287,16 +292,20 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
         let rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds).sum();
         let dirty_rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds_with_leak).sum();
         let often =
-            if rounds > 0 { format!(" (in {dirty_rounds} of {})", count(rounds, "round")) } else { String::new() };
+            if rounds > 0 { format!(" (in {dirty_rounds} of {})", counted(rounds, "round")) } else { String::new() };
         let what = "responses held the canary of another request";
-        return format!("{} of {} leaked{often}: {what}", show_count(dirty.leaks), count(dirty.exposures, "exposure"));
+        return format!(
+            "{} of {} leaked{often}: {what}",
+            show_count(dirty.leaks),
+            counted(dirty.exposures, "exposure")
+        );
     }
     if let Some(reason) = &dirty.inconclusive {
         return format!("the dirty check cannot conclude: {reason}");
     }
     format!(
         "no leak in {}, so at most {} of exposures leak, at 95 % confidence{}",
-        count(dirty.exposures, "exposure"),
+        counted(dirty.exposures, "exposure"),
         show_percentage(dirty.bound),
         unexercised(dirty).map(|note| format!("; {note}")).unwrap_or_default()
     )

@@ -5,13 +5,13 @@ mod layout;
 use anstyle::{AnsiColor, Style};
 
 use crate::record::{Failure, Load, Record, Status, Trial, Variant, Verdict};
-use crate::units::{show_count, show_percentage, show_rate, show_size, show_time};
+use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::escape::{clean, clip};
 use super::footnote;
 use super::sentence;
 use super::table::{Align, pad};
-use super::words::{NONE, abort_rule, capital, count, failures, micros, observed, status, typical, variant_status};
+use super::words::{NONE, abort_rule, capital, failures, micros, observed, status, typical, variant_status};
 use layout::{columns, wrap};
 
 /// The fewest columns that a line is wrapped to.
@@ -124,7 +124,7 @@ impl Terminal {
                     "{} over {} by {}",
                     show_rate(load.throughput),
                     show_time(load.duration_s),
-                    count(u64::from(load.concurrency), "user")
+                    counted(u64::from(load.concurrency), "user")
                 ),
             );
             out += &self.entry("latency", &quantiles(load));
@@ -193,7 +193,7 @@ impl Terminal {
             );
         }
         if all.len() > VERDICTS {
-            out += &format!("  and {}\n", count((all.len() - VERDICTS) as u64, "more verdict"));
+            out += &format!("  and {}\n", counted((all.len() - VERDICTS) as u64, "more verdict"));
         }
         out
     }
@@ -216,7 +216,7 @@ impl Terminal {
             out += &self.entry("caveat", &format!("{place}{}; {}", caveat.message, caveat.advice));
         }
         if all.len() > CAVEATS {
-            out += &self.entry("", &format!("and {}", count((all.len() - CAVEATS) as u64, "more caveat")));
+            out += &self.entry("", &format!("and {}", counted((all.len() - CAVEATS) as u64, "more caveat")));
         }
         out
     }

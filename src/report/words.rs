@@ -60,16 +60,6 @@ pub(crate) fn setting(seconds: f64) -> String {
     }
 }
 
-/// `1 leak`, `2,000 leaks`.
-pub(crate) fn count(n: u64, noun: &str) -> String {
-    let ending = match noun {
-        _ if n == 1 => "",
-        noun if noun.ends_with('x') || noun.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{} {noun}{ending}", units::show_count(n))
-}
-
 /// `part` of `whole` as a percentage.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 { NONE.to_owned() } else { units::show_percentage(part as f64 / whole as f64) }
@@ -173,11 +163,12 @@ pub(crate) fn typical(variant: &Variant) -> Option<(usize, &Trial)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::counted;
 
     #[test]
     fn numbers_come_with_their_nouns() {
-        assert_eq!(count(1, "leak"), "1 leak");
-        assert_eq!(count(2000, "exposure"), "2,000 exposures");
+        assert_eq!(counted(1, "leak"), "1 leak");
+        assert_eq!(counted(2000, "exposure"), "2,000 exposures");
         assert_eq!(millis(700.0), "700 ms");
         assert_eq!(millis(30.46), "30.5 ms");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");

@@ -6,7 +6,8 @@ use plotters::style::text_anchor::HPos;
 use crate::record::{Leak, LeakClass, Witness};
 use crate::report::escape::clip;
 use crate::report::sentence::overlap_ms;
-use crate::report::words::{count, millis, short_millis};
+use crate::report::words::{millis, short_millis};
+use crate::units::counted;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
 use super::scale::{Scale, number, ticks};
@@ -38,7 +39,7 @@ pub(crate) fn leak(leak: &Leak, title: &str) -> String {
             bar(canvas, row, x, TOP + ROW * (index as f64 + 0.5));
         }
         if left_out > 0 {
-            let text = format!("and {} of this round, not drawn", count(left_out, "more request"));
+            let text = format!("and {} of this round, not drawn", counted(left_out, "more request"));
             canvas.text((16.0, bottom + 60.0), &text, 12.0, MUTED, HPos::Left);
         }
         legend(canvas, leak.source.is_some());

@@ -7,8 +7,8 @@ use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{capital, count};
-use crate::units::{show_count, show_percentage, show_time};
+use crate::report::words::capital;
+use crate::units::{counted, show_count, show_percentage, show_time};
 
 use super::Place;
 
@@ -64,10 +64,10 @@ fn sums(checks: &[(usize, &Dirty)]) -> String {
         ("leaking at most (95 %)", Right),
     ]);
     for (number, check) in checks {
-        let requests = count(check.control.requests, "request");
+        let requests = counted(check.control.requests, "request");
         let control = match check.control.problems.len() as u64 {
             0 => format!("{requests}, clean"),
-            problems => format!("{requests}, {}", count(problems, "problem")),
+            problems => format!("{requests}, {}", counted(problems, "problem")),
         };
         table.row([
             if checks.len() > 1 { number.to_string() } else { String::new() },

@@ -9,8 +9,8 @@ use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, count, micros, setting, share};
-use crate::units::{show_count, show_percentage, show_rate, show_size, show_time};
+use crate::report::words::{NONE, micros, setting, share};
+use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::Place;
 
@@ -24,13 +24,13 @@ fn loads(variant: &Variant) -> Vec<(usize, &Load)> {
 pub(super) fn what_was_sent(variant: &Variant) -> String {
     let Some((_, load)) = loads(variant).first().copied() else { return String::new() };
     let trials = if variant.trials.len() > 1 {
-        format!(", {}", count(variant.trials.len() as u64, "trial"))
+        format!(", {}", counted(variant.trials.len() as u64, "trial"))
     } else {
         String::new()
     };
     format!(
         "Load: {} ({}) for {}{trials}, each request {} with a timeout of {}.",
-        count(u64::from(load.concurrency), "user"),
+        counted(u64::from(load.concurrency), "user"),
         inline(&format!("{} model", load.model)),
         setting(load.planned_duration_s),
         code(&load.request),

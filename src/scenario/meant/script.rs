@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::Script;
 use super::super::file::leaf::At;
 use super::super::problem::Problem;
 use super::super::source::Span;
-use super::super::Script;
 use super::Loading;
 use crate::script::ScriptError;
 
