@@ -13,6 +13,7 @@ mod matrix;
 mod meant;
 mod overrides;
 mod problem;
+pub mod request;
 pub mod sample;
 pub mod schema;
 mod source;
@@ -21,6 +22,7 @@ pub mod template;
 mod tree;
 
 pub use problem::{Problem, Problems};
+pub use request::Request;
 pub use template::Template;
 
 /// A whole valid scenario file.
@@ -205,19 +207,6 @@ pub enum Pid {
     Number(u32),
     /// A file that holds the number.
     File(PathBuf),
-}
-
-/// The parts of a request, with holes for what varies.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Upper case.
-    pub method: String,
-    /// Path and query.
-    pub path: Template,
-    /// Includes cookies, joined into one `cookie` header. Neither `host` nor `content-length`.
-    pub headers: Vec<(String, Template)>,
-    /// From `body`, `json` (serialised, with its content type among the headers) or `form` (likewise).
-    pub body: Option<Template>,
 }
 
 /// The load to drive.

@@ -375,7 +375,7 @@ mod tests {
     fn client(address: SocketAddr, path: &str) -> Client {
         let path = Template::parse(path).unwrap();
         let plan = Dirty {
-            request: Request { method: "GET".to_owned(), path, headers: Vec::new(), body: None },
+            request: Request::get(&path),
             sleep: None,
             expect: Expect::Clean,
             budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },

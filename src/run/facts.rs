@@ -54,7 +54,7 @@ pub(super) fn describe_load(plan: &scenario::Load) -> String {
 
 /// Method and path; the sleep is filled in where it is the same for every request.
 fn describe_request(request: &scenario::Request, sleep: Option<Duration>) -> String {
-    let path = request.path.to_string();
+    let path = request.target().to_string();
     let path = sleep.map_or(path.clone(), |sleep| path.replace("{sleep}", &show_sleep(sleep)));
     format!("{} {path}", request.method)
 }

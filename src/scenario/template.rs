@@ -204,6 +204,40 @@ impl Template {
         }
     }
 
+    /// What stands before the first `at` and after it; `None` where no text has one.
+    pub fn split_once(&self, at: char) -> Option<(Template, Template)> {
+        let (index, (before, after)) = self.pieces.iter().enumerate().find_map(|(index, piece)| match piece {
+            Piece::Text(text) => Some((index, text.split_once(at)?)),
+            Piece::Hole(_) => None,
+        })?;
+        let mut first = Template { pieces: self.pieces[..index].to_vec() };
+        first.push_text(before);
+        let mut second = Template::literal(after);
+        second.pieces.extend_from_slice(&self.pieces[index + 1..]);
+        Some((first, second))
+    }
+
+    /// What stands between the `at`s; at least one part.
+    pub fn split(&self, at: char) -> Vec<Template> {
+        let mut parts = Vec::new();
+        let mut rest = self.clone();
+        while let Some((first, second)) = rest.split_once(at) {
+            parts.push(first);
+            rest = second;
+        }
+        parts.push(rest);
+        parts
+    }
+
+    /// The text alone, without the holes.
+    pub fn text(&self) -> String {
+        let texts = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Hole(_) => "",
+        });
+        texts.collect()
+    }
+
     fn push_hole(&mut self, inside: &str, range: Range<usize>) -> Result<(), TemplateError> {
         let unknown = || TemplateError { range, kind: TemplateErrorKind::Unknown(inside.to_owned()) };
         self.pieces.push(Piece::Hole(Placeholder::parse(inside.trim()).ok_or_else(unknown)?));
