@@ -153,7 +153,8 @@ impl Client {
                 | Placeholder::Workers
                 | Placeholder::Socket
                 | Placeholder::Data(_)
-                | Placeholder::Identity(_) => return,
+                | Placeholder::Identity(_)
+                | Placeholder::Token => return,
             };
             out.extend_from_slice(value.as_bytes());
         });
