@@ -20,6 +20,7 @@ mod source;
 mod suggest;
 pub mod template;
 mod tree;
+pub mod variation;
 
 pub use problem::{Problem, Problems};
 pub use request::Request;

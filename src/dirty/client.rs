@@ -330,6 +330,7 @@ impl Client {
                 Placeholder::Identity(field) => {
                     ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
                 }
+                Placeholder::Token => ask.identity.and_then(|identity| identity.session.token.clone()).unwrap_or_default(),
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port

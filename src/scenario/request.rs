@@ -188,6 +188,66 @@ impl Json {
     }
 }
 
+/// Leaves of JSON: neither lists nor objects. A leaf is found by the indices that lead to it.
+impl Json {
+    /// Every leaf, in order.
+    pub(super) fn leaves(&self) -> Vec<(Vec<usize>, &Json)> {
+        let inner: Vec<&Json> = match self {
+            Json::Text(_) | Json::Plain(_) => return vec![(Vec::new(), self)],
+            Json::List(items) => items.iter().collect(),
+            Json::Object(fields) => fields.iter().map(|(_, item)| item).collect(),
+        };
+        let leaves = inner.into_iter().enumerate().flat_map(|(index, item)| {
+            let leaves = item.leaves().into_iter();
+            leaves.map(move |(steps, leaf)| ([&[index], steps.as_slice()].concat(), leaf))
+        });
+        leaves.collect()
+    }
+
+    /// Names and indices that lead to a leaf, joined by dots.
+    pub(super) fn path(&self, steps: &[usize]) -> String {
+        let Some((first, rest)) = steps.split_first() else { return String::new() };
+        let (name, rest) = match self {
+            Json::Object(fields) => fields.get(*first).map(|(name, item)| (name.clone(), item.path(rest))),
+            Json::List(items) => items.get(*first).map(|item| (first.to_string(), item.path(rest))),
+            Json::Text(_) | Json::Plain(_) => None,
+        }
+        .unwrap_or_default();
+        if rest.is_empty() { name } else { format!("{name}.{rest}") }
+    }
+
+    /// Puts another value where a leaf is.
+    pub(super) fn replace(&mut self, steps: &[usize], value: Json) {
+        match (steps.split_first(), self) {
+            (None, json) => *json = value,
+            (Some((first, rest)), Json::Object(fields)) => fields[*first].1.replace(rest, value),
+            (Some((first, rest)), Json::List(items)) => items[*first].replace(rest, value),
+            (Some(_), Json::Text(_) | Json::Plain(_)) => {}
+        }
+    }
+
+    /// Takes a leaf out of the list or object that it is in.
+    pub(super) fn remove(&mut self, steps: &[usize]) {
+        match (steps, self) {
+            ([last], Json::Object(fields)) => drop(fields.remove(*last)),
+            ([last], Json::List(items)) => drop(items.remove(*last)),
+            ([first, rest @ ..], Json::Object(fields)) => fields[*first].1.remove(rest),
+            ([first, rest @ ..], Json::List(items)) => items[*first].remove(rest),
+            (_, Json::Text(_) | Json::Plain(_)) | ([], _) => {}
+        }
+    }
+
+    /// Changes every text.
+    pub(super) fn each_text(&mut self, change: &mut dyn FnMut(&mut Template)) {
+        match self {
+            Json::Text(text) => change(text),
+            Json::Plain(_) => {}
+            Json::List(items) => items.iter_mut().for_each(|item| item.each_text(change)),
+            Json::Object(fields) => fields.iter_mut().for_each(|(_, item)| item.each_text(change)),
+        }
+    }
+}
+
 /// A text as queries and forms hold it.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, FORM).to_string()
