@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use crate::canary::Canaries;
+use crate::canary::{Canaries, Length, Shape};
 use crate::dirty::observation::{Observation, Role, Seen};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::Target;
@@ -57,7 +57,7 @@ impl Client {
 
     /// Every canary of this check in `text`.
     pub fn canaries_in(&self, text: &[u8]) -> Vec<crate::canary::Found> {
-        self.canaries.borrow().scan(text).collect()
+        self.canaries.borrow().scan(text)
     }
 
     /// Sends one request on `line`, which is opened if need be, and waits for its response. What is observed is kept here,
@@ -65,7 +65,7 @@ impl Client {
     pub async fn send(&self, line: &mut Line, role: Role, sleep: Option<Duration>) -> bool {
         let request = self.requests.get() + 1;
         self.requests.set(request);
-        let canary = self.canaries.borrow_mut().make(request);
+        let canary = self.canaries.borrow_mut().make(request, Shape::Word, Length::Any);
         let bytes = self.fill(request, &canary, sleep);
         let mut kept = Kept::default();
         let intended = self.clock.now();
