@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves that each server of this folder is what its first line claims, without runner's dirty check.
 
-    tests/corpus/prove.py [NAME ...]        RUNNER=target/debug/runner serves the built-in modes
+    tests/corpus/prove.py [FILE ...]        RUNNER=target/debug/runner serves the built-in modes
 
 For each scenario the known recipe for its trigger is played with plain sockets. A server that is said to be dirty must
 leak at least once in a few tries; its clean look-alike must not leak in any. Exit 1 if one is not what it claims.
@@ -23,6 +23,7 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -44,8 +45,8 @@ def header(text):
 class Server:
     """A server of a scenario, ended with its process group when the block is left."""
 
-    def __init__(self, settings):
-        self.settings = settings
+    def __init__(self, settings, folder):
+        self.settings, self.folder = settings, folder
 
     def __enter__(self):
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -74,7 +75,7 @@ class Server:
             [RUNNER, "__worker"], stdin=listener, stdout=theirs, stderr=self.log, start_new_session=True
         )
         theirs.close()
-        script = HERE / self.settings["script"]
+        script = self.folder / self.settings["script"]
         name = self.settings["mode"]
         plan = {
             "mode": {name: {"threads": self.settings.get("threads", 8)}} if name == "threaded" else name,
@@ -89,7 +90,7 @@ class Server:
     def command(self):
         fill = {"{host}": "127.0.0.1", "{port}": str(self.port), "{workers}": str(self.settings.get("workers", 1))}
         command = [re.sub(r"\{\w+\}", lambda match: fill[match[0]], word) for word in self.settings["command"]]
-        folder = HERE / self.settings.get("cwd", ".")
+        folder = self.folder / self.settings.get("cwd", ".")
         return subprocess.Popen(command, cwd=folder, stdout=self.log, stderr=self.log, start_new_session=True)
 
     def wait(self):
@@ -118,7 +119,7 @@ class Request:
             return canary or "{" not in value
 
         spoil = (lambda text: re.sub(r"\b\d+\b", "zz", text)) if malformed else str
-        path, _, query = dirty["path"].partition("?")
+        path, _, query = (dirty["path"] if canary else dirty["path"].replace("{canary}/", "")).partition("?")
         pairs = [spoil(pair) for pair in query.split("&") if pair and carried(pair)]
         target = fill(path + ("?" if pairs else "") + "&".join(pairs))
         headers = {name: fill(value) for name, value in dirty.get("headers", {}).items() if carried(value)}
@@ -128,6 +129,10 @@ class Request:
         body = "x" * 300_000 if big else ""
         if "json" in dirty:
             body = json.dumps({name: fill(spoil(value)) for name, value in dirty["json"].items() if carried(value)})
+        if "form" in dirty:
+            pairs = {name: fill(spoil(value)) for name, value in dirty["form"].items() if carried(value)}
+            body = urlencode(pairs)
+            headers["content-type"] = "application/x-www-form-urlencoded"
         method = dirty.get("method", "POST" if body else "GET")
         lines = [f"{method} {target} HTTP/1.1", "host: localhost", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -386,7 +391,7 @@ def prove(path):
     while tries < (TRIES if dirty else TRIES_OF_CLEAN) and not (dirty and found):
         tries += 1
         for recipe in recipes:
-            with Server(scenario["server"]) as server:
+            with Server(scenario["server"], path.resolve().parent) as server:
                 leaking, answered = leaks(Play(server, scenario["dirty"]), recipe, *shown)
             found, good = found + bool(leaking), good + answered
     holds = (found > 0) == dirty and good >= tries * len(recipes)
@@ -397,7 +402,7 @@ def prove(path):
 
 
 def main():
-    wanted = [HERE / f"{name}.toml" for name in sys.argv[1:]] or sorted(HERE.glob("*.toml"))
+    wanted = [Path(name) for name in sys.argv[1:]] or sorted(HERE.glob("*.toml"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         holding = list(pool.map(prove, wanted))
     print(f"{sum(holding)} of {len(holding)} servers are what they claim")
