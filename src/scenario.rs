@@ -79,6 +79,17 @@ impl Server {
             Server::Attached(_) => None,
         }
     }
+
+    /// The same server, but nothing is asked of it to find out whether it is ready.
+    pub fn ready_without_a_request(&self) -> Server {
+        let mut server = self.clone();
+        if let Server::Command(command) = &mut server
+            && let ReadyCheck::Path(_) = command.ready.check
+        {
+            command.ready.check = ReadyCheck::Port;
+        }
+        server
+    }
 }
 
 /// A server that comes with runner.
