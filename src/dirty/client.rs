@@ -369,7 +369,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::scenario::{Budget, Dirty, Expect, Request, Template};
+    use crate::scenario::{Budget, Dirty, Expect, Request, Shape, Template};
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -377,6 +377,12 @@ mod tests {
         let path = Template::parse(path).unwrap();
         let plan = Dirty {
             request: Request::get(&path),
+            identities: Vec::new(),
+            group: None,
+            login: None,
+            shape: Shape::Word,
+            public: Vec::new(),
+            triggers: vec!["overlap"],
             sleep: None,
             expect: Expect::Clean,
             budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
