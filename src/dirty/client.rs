@@ -382,9 +382,13 @@ impl Client {
                 Placeholder::Identity(field) => {
                     ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
                 }
+<<<<<<< HEAD
                 Placeholder::Token => {
                     ask.identity.and_then(|identity| identity.session.token.clone()).unwrap_or_default()
                 }
+=======
+                Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
+>>>>>>> 989c4ea16448507fac44d4cdc64dd03cd9c7fa17
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port
@@ -432,7 +436,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::scenario::{Budget, Dirty, Expect, Request, Template};
+    use crate::scenario::{Budget, Dirty, Expect, Request, Shape, Template};
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -440,6 +444,12 @@ mod tests {
         let path = Template::parse(path).unwrap();
         let plan = Dirty {
             request: Request::get(&path),
+            identities: Vec::new(),
+            group: None,
+            login: None,
+            shape: Shape::Word,
+            public: Vec::new(),
+            triggers: vec!["overlap"],
             sleep: None,
             expect: Expect::Clean,
             budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
