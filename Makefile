@@ -7,7 +7,7 @@ PORT     ?= 8000
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn docs.wrk
+.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn docs.wrk bench.scan
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -29,6 +29,9 @@ run.uvicorn: ## only the example app, under uvicorn, on 127.0.0.1:8000 (PORT=...
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk
+
+bench.scan: ## measure how fast canaries are looked for, by kind of body
+	$(CARGO) bench --locked --bench scan
 
 test: check ## everything that CI runs: format, lints, all tests
 
