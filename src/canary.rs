@@ -19,8 +19,11 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
 mod code;
 mod escape;
+mod fragment;
 mod packed;
 mod plain;
+
+pub use fragment::{Fragment, Fragments};
 
 /// The domain of e-mail canaries: reserved for tests (RFC 2606), so no mail ever leaves.
 const DOMAIN: &str = "@mail.test";
