@@ -13,6 +13,8 @@ use crate::load::Target;
 use crate::load::clock::Clock;
 use crate::scenario;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the oracles are wired in with the triggers that need them"))]
+mod baseline;
 mod client;
 mod control;
 pub mod exposure;
