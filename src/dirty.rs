@@ -257,11 +257,13 @@ impl<'a> Check<'a> {
     }
 
     async fn solo_rounds(&mut self) {
-        // Nobody first: what somebody leaves behind must not be learned as nobody's.
-        let nobody = self.situation.no_anonymous.is_none().then(|| self.personas.nobody_alone());
-        let rounds = (0..personas::SOLO).map(|round| self.personas.solo_round(self.situation.seed.wrapping_add(round)));
-        let rounds: Vec<_> = nobody.into_iter().chain(rounds).collect();
-        for (recipe, order) in rounds {
+        for round in 0..=personas::SOLO {
+            // Nobody first: what somebody leaves behind must not be learned as nobody's.
+            let (recipe, order) = match round {
+                0 if self.situation.no_anonymous.is_some() => continue,
+                0 => self.personas.nobody_alone(),
+                _ => self.personas.solo_round(self.situation.seed.wrapping_add(round)),
+            };
             let Some(client) = &self.client else { return };
             Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
             self.personas.take_solo(client.take_observations());
