@@ -36,8 +36,6 @@ pub(super) struct Situation {
     pub same_url: bool,
     /// In how many ways a request can be spoilt.
     pub malformed: usize,
-    /// A request with a huge body can be made.
-    pub big: bool,
     /// The server has answered several requests on one connection; `None` before that is known.
     pub keeps_alive: Option<bool>,
     /// The server can be started anew.
