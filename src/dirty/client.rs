@@ -1,12 +1,13 @@
 //! Sends the requests of a dirty check, each with a canary of its own, and keeps whole responses.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::Barrier;
 
 use super::forms::Forms;
-use super::identity::Identity;
+use super::identity::{Identity, Session};
 use super::observation::{Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
 use crate::canary::{Canaries, Length, Shape};
@@ -35,6 +36,8 @@ pub(super) struct Client {
     method: String,
     timeout: Duration,
     sleeps: Option<scenario::Sleeps>,
+    shape: Shape,
+    identities_named: Vec<BTreeMap<String, String>>,
     canaries: RefCell<Canaries>,
     requests: Cell<u64>,
     identities: Cell<u64>,
@@ -95,6 +98,8 @@ impl Client {
             method: plan.request.method.clone(),
             timeout: plan.timeout,
             sleeps: plan.sleep,
+            shape: shape(plan.shape),
+            identities_named: plan.identities.clone(),
             canaries: RefCell::new(Canaries::new(seed)),
             requests: Cell::new(0),
             identities: Cell::new(0),
@@ -119,8 +124,47 @@ impl Client {
             Twist::ShortCanary => Length::Short,
             _ => Length::Any,
         };
-        let canary = self.canaries.borrow_mut().make(number, Shape::Word, length);
+        let canary = self.canaries.borrow_mut().make(number, self.shape, length);
         Identity { number, canary, ..Identity::default() }
+    }
+
+    /// What fills `{identity.NAME}` for a persona.
+    pub fn fields(&self, persona: usize) -> BTreeMap<String, String> {
+        self.identities_named.get(persona).cloned().unwrap_or_default()
+    }
+
+    /// Logs everybody in, one after the other, where the scenario has a login; the error says who was refused, and how.
+    pub async fn log_in(&self, identities: &mut [Identity]) -> Result<(), String> {
+        let Some(login) = &self.forms.login else { return Ok(()) };
+        for identity in identities {
+            identity.session = Session::default();
+            let ask = Ask {
+                shot: Shot::plain(),
+                role: Role::Probe,
+                place: Place::default(),
+                identity: Some(identity),
+                variation: None,
+                gate: None,
+            };
+            let bytes = self.fill(&login.request, identity.number, &ask);
+            let line = self.show(&bytes);
+            let mut way = Way::default();
+            let attempt = self.attempt(&mut Wire::default(), &bytes, &ask, &mut way);
+            let came = tokio::time::timeout(self.timeout, attempt).await;
+            match came {
+                Ok(Ok(Came::Answer(answer))) if answer.status < 400 => {}
+                Ok(Ok(Came::Answer(answer))) => {
+                    return Err(format!("the login {line} was answered with status {}", answer.status));
+                }
+                Ok(Err(broken)) => return Err(format!("the login {line} got no answer ({})", broken.failure().name())),
+                Ok(Ok(Came::Left)) | Err(_) => return Err(format!("the login {line} got no answer")),
+            }
+            identity.session.take_cookies(&way.kept.head);
+            if let Some(path) = &login.token {
+                identity.session.take_token(&way.kept.body, path).map_err(|why| format!("the login {line}: {why}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Every canary of this check in `text`.
@@ -338,9 +382,13 @@ impl Client {
                 Placeholder::Identity(field) => {
                     ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
                 }
+<<<<<<< HEAD
                 Placeholder::Token => {
                     ask.identity.and_then(|identity| identity.session.token.clone()).unwrap_or_default()
                 }
+=======
+                Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
+>>>>>>> 989c4ea16448507fac44d4cdc64dd03cd9c7fa17
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port
@@ -357,6 +405,15 @@ impl Client {
     fn show(&self, bytes: &[u8]) -> String {
         let target = bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         format!("{} {}", self.method, String::from_utf8_lossy(target))
+    }
+}
+
+fn shape(shape: scenario::Shape) -> Shape {
+    match shape {
+        scenario::Shape::Word => Shape::Word,
+        scenario::Shape::Email => Shape::Email,
+        scenario::Shape::Uuid => Shape::Uuid,
+        scenario::Shape::Digits => Shape::Digits,
     }
 }
 
@@ -379,7 +436,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::scenario::{Budget, Dirty, Expect, Request, Template};
+    use crate::scenario::{Budget, Dirty, Expect, Request, Shape, Template};
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -387,6 +444,12 @@ mod tests {
         let path = Template::parse(path).unwrap();
         let plan = Dirty {
             request: Request::get(&path),
+            identities: Vec::new(),
+            group: None,
+            login: None,
+            shape: Shape::Word,
+            public: Vec::new(),
+            triggers: vec!["overlap"],
             sleep: None,
             expect: Expect::Clean,
             budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },

@@ -87,7 +87,7 @@ fn header_at(head: &[u8], at: usize) -> String {
     format!("header {}", String::from_utf8_lossy(name).to_lowercase())
 }
 
-fn excerpt(text: &[u8], range: Range<usize>) -> String {
+pub(super) fn excerpt(text: &[u8], range: Range<usize>) -> String {
     let (start, end) = (range.start.saturating_sub(AROUND), (range.end + AROUND).min(text.len()));
     String::from_utf8_lossy(&text[start..end]).into_owned()
 }
