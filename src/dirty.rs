@@ -136,7 +136,7 @@ impl<'a> Check<'a> {
                 seed,
                 ..Situation::default()
             },
-            triggers: triggers::all(),
+            triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),
             findings: Findings::default(),
             personas: Personas::default(),
             personal: plan.login.is_some() || !plan.identities.is_empty(),

@@ -113,16 +113,16 @@ impl Personas {
     pub fn gather(&mut self, client: &Client, wanted: usize) {
         const TRIES: usize = 40;
         while self.all.len() < wanted {
-            let differs = |identity: &Identity| self.all.iter().all(|other| other.canary.len() != identity.canary.len());
-            let mut identity = client.somebody(super::recipe::Twist::None);
+            let differs =
+                |identity: &Identity| self.all.iter().all(|other| other.canary.len() != identity.canary.len());
+            let mut identity = client.persona(self.all.len());
             for _ in 0..TRIES {
                 if differs(&identity) {
                     break;
                 }
-                identity = client.somebody(super::recipe::Twist::None);
+                identity = client.persona(self.all.len());
             }
-            let persona = self.all.len();
-            self.all.push(Identity { persona: Some(persona), fields: client.fields(persona), ..identity });
+            self.all.push(identity);
         }
     }
 }

@@ -179,7 +179,8 @@ impl Tally {
                 return None;
             }
             let sign = accusation.signs.first()?;
-            let text = if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
+            let text =
+                if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
             let foreign = Foreign {
                 oracle: match accusation.oracle {
                     baseline::Oracle::Swap => Oracle::Swap,
@@ -265,8 +266,7 @@ impl Tally {
 
 fn evidence(ended: &Ended<'_>, round: u64, class: Class, leak: &Leak) -> Evidence {
     let named = |seen: &Seen| {
-        seen.request == leak.victim.request
-            || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
+        seen.request == leak.victim.request || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
     };
     let all = ended.observations.iter().map(|observation| &observation.seen);
     Evidence {
