@@ -8,8 +8,8 @@ use std::ops::Range;
 
 /// Bit 31: at least one character that belongs to no such text.
 const FOREIGN: u32 = 1 << 31;
-const BASE64: [[u32; 256]; 4] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 6);
-const HEX: [[u32; 256]; 2] = table(b"0123456789abcdef", 4);
+static BASE64: [[u32; 256]; 4] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 6);
+static HEX: [[u32; 256]; 2] = table(b"0123456789abcdef", 4);
 
 /// How characters are packed: `N` of them are a unit of whole bytes.
 pub(super) trait Packing<const N: usize> {
