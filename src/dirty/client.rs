@@ -382,13 +382,7 @@ impl Client {
                 Placeholder::Identity(field) => {
                     ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
                 }
-<<<<<<< HEAD
-                Placeholder::Token => {
-                    ask.identity.and_then(|identity| identity.session.token.clone()).unwrap_or_default()
-                }
-=======
                 Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
->>>>>>> 989c4ea16448507fac44d4cdc64dd03cd9c7fa17
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port
