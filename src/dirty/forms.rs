@@ -42,7 +42,10 @@ impl Forms {
             anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
             malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
             big: prepare(&variation::padded(request, BIG)),
-            login: plan.login.as_ref().map(|login| Login { request: prepare(&login.request), token: login.token.clone() }),
+            login: plan
+                .login
+                .as_ref()
+                .map(|login| Login { request: prepare(&login.request), token: login.token.clone() }),
             same_url: variation::same_url(request),
         }
     }

@@ -174,12 +174,15 @@ impl Tally {
     /// Replies that look like those to somebody else, and hold no canary that would prove it.
     fn suspicions(&self, ended: &Ended<'_>, round: u64, court: &Court<'_>) -> Vec<Suspicion> {
         let suspected = ended.observations.iter().filter_map(|observation| {
-            let accusation = court.personas.judge(observation)?;
+            // A spoilt request may well be taken for another's.
+            let ordinary = !matches!(observation.seen.role, Role::Failing | Role::Leaving);
+            let accusation = court.personas.judge(observation).filter(|_| ordinary)?;
             if judge::judge(observation, court.client).is_some() {
                 return None;
             }
             let sign = accusation.signs.first()?;
-            let text = if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
+            let text =
+                if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
             let foreign = Foreign {
                 oracle: match accusation.oracle {
                     baseline::Oracle::Swap => Oracle::Swap,
@@ -265,8 +268,7 @@ impl Tally {
 
 fn evidence(ended: &Ended<'_>, round: u64, class: Class, leak: &Leak) -> Evidence {
     let named = |seen: &Seen| {
-        seen.request == leak.victim.request
-            || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
+        seen.request == leak.victim.request || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
     };
     let all = ended.observations.iter().map(|observation| &observation.seen);
     Evidence {
