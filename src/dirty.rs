@@ -158,7 +158,7 @@ impl<'a> Check<'a> {
         };
         self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
         self.situation.malformed = client.forms.malformed();
-        self.situation.big = client.forms.has_big();
+        self.situation.same_url = client.forms.same_url;
         self.client = Some(client);
         self.part = Some(part);
         let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));

@@ -9,7 +9,7 @@ use super::forms::Forms;
 use super::identity::Identity;
 use super::observation::{Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
-use crate::canary::Canaries;
+use crate::canary::{Canaries, Length, Shape};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::Target;
 use crate::load::clock::Clock;
@@ -114,14 +114,18 @@ impl Client {
     pub fn somebody(&self, twist: Twist) -> Identity {
         let number = self.identities.get() + 1;
         self.identities.set(number);
-        let canary = self.canaries.borrow_mut().make(number);
-        let _ = twist;
+        let length = match twist {
+            Twist::LongCanary => Length::Long,
+            Twist::ShortCanary => Length::Short,
+            _ => Length::Any,
+        };
+        let canary = self.canaries.borrow_mut().make(number, Shape::Word, length);
         Identity { number, canary, ..Identity::default() }
     }
 
     /// Every canary of this check in `text`.
     pub fn canaries_in(&self, text: &[u8]) -> Vec<crate::canary::Found> {
-        self.canaries.borrow().scan(text).collect()
+        self.canaries.borrow().scan(text)
     }
 
     /// Everything observed since the last call.
@@ -310,7 +314,11 @@ impl Client {
     fn write(&self, ask: &Ask<'_>) -> (u64, Vec<u8>) {
         let request = self.requests.get() + 1;
         self.requests.set(request);
-        (request, self.fill(self.forms.of(&ask.shot), request, ask))
+        let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
+        if let Some(identity) = ask.identity {
+            identity.session.add_cookies(&mut bytes);
+        }
+        (request, bytes)
     }
 
     fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {
@@ -330,7 +338,9 @@ impl Client {
                 Placeholder::Identity(field) => {
                     ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
                 }
-                Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
+                Placeholder::Token => {
+                    ask.identity.and_then(|identity| identity.session.token.clone()).unwrap_or_default()
+                }
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port

@@ -5,6 +5,10 @@ use crate::load::Target;
 use crate::load::request::Prepared;
 use crate::scenario;
 use crate::scenario::template::Placeholder;
+use crate::scenario::variation;
+
+/// More than the buffers of servers hold: 64 KiB is their usual limit for what they read at once.
+const BIG: usize = 80 * 1024;
 
 /// Every form, ready to be filled.
 #[derive(Debug)]
@@ -13,7 +17,9 @@ pub(super) struct Forms {
     /// Or why there is none; a sentence without a full stop.
     anonymous: Result<Prepared, String>,
     malformed: Vec<Prepared>,
-    big: Option<Prepared>,
+    big: Prepared,
+    /// All identities ask for one and the same URL.
+    pub same_url: bool,
 }
 
 impl Forms {
@@ -21,7 +27,14 @@ impl Forms {
         // The sleep is each request's own.
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
         let prepare = |request: &scenario::Request| Prepared::new(request, &target.authority, &fixed);
-        Forms { plain: prepare(&plan.request), anonymous: Err("not yet".to_owned()), malformed: Vec::new(), big: None }
+        let request = &plan.request;
+        Forms {
+            plain: prepare(request),
+            anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
+            malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
+            big: prepare(&variation::padded(request, BIG)),
+            same_url: variation::same_url(request),
+        }
     }
 
     /// The form that a shot asks for; the plain one where there is no such form.
@@ -29,7 +42,7 @@ impl Forms {
         let form = match (shot.who, shot.twist) {
             (Who::Nobody, _) => self.anonymous.as_ref().ok(),
             (_, Twist::Malformed(index)) => self.malformed.get(index),
-            (_, Twist::Big) => self.big.as_ref(),
+            (_, Twist::Big) => Some(&self.big),
             _ => None,
         };
         form.unwrap_or(&self.plain)
@@ -43,9 +56,5 @@ impl Forms {
     /// In how many ways a request can be spoilt.
     pub fn malformed(&self) -> usize {
         self.malformed.len()
-    }
-
-    pub fn has_big(&self) -> bool {
-        self.big.is_some()
     }
 }

@@ -46,6 +46,27 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Adds the jar to a request that is ready to be sent: to its `cookie` header where it has one.
+    pub fn add_cookies(&self, request: &mut Vec<u8>) {
+        if self.cookies.is_empty() {
+            return;
+        }
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs = pairs.join("; ");
+        let Some(head) = memchr::memmem::find(request, b"\r\n\r\n") else { return };
+        let lines = request[..head].to_ascii_lowercase();
+        let (at, text) = match memchr::memmem::find(&lines, b"\r\ncookie:") {
+            Some(line) => {
+                let rest = line + 2;
+                (memchr::memmem::find(&lines[rest..], b"\r\n").map_or(head, |end| rest + end), format!("; {pairs}"))
+            }
+            None => (head, format!("\r\ncookie: {pairs}")),
+        };
+        request.splice(at..at, text.into_bytes());
+    }
+}
+
 fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let index = memchr::memchr(at, text)?;
     Some((&text[..index], &text[index + 1..]))
@@ -54,6 +75,24 @@ fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jar_goes_into_the_cookie_header() {
+        let session = Session { cookies: BTreeMap::from([("sid".to_owned(), "7".to_owned())]), token: None };
+        let with = |request: &str| {
+            let mut bytes = request.as_bytes().to_vec();
+            session.add_cookies(&mut bytes);
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(
+            with("GET / HTTP/1.1\r\nhost: h\r\n\r\nbody"),
+            "GET / HTTP/1.1\r\nhost: h\r\ncookie: sid=7\r\n\r\nbody"
+        );
+        assert_eq!(
+            with("GET / HTTP/1.1\r\nCookie: a=b\r\nhost: h\r\n\r\n"),
+            "GET / HTTP/1.1\r\nCookie: a=b; sid=7\r\nhost: h\r\n\r\n"
+        );
+    }
 
     #[test]
     fn a_jar_keeps_the_last_value_and_forgets_what_is_taken_back() {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Premises;
-use super::recipe::{Line, Recipe, Shot, Start};
+use super::recipe::{Line, Recipe, Shot, Start, Who};
 
 mod abort;
 mod anonymous;
@@ -36,8 +36,6 @@ pub(super) struct Situation {
     pub same_url: bool,
     /// In how many ways a request can be spoilt.
     pub malformed: usize,
-    /// A request with a huge body can be made.
-    pub big: bool,
     /// The server has answered several requests on one connection; `None` before that is known.
     pub keeps_alive: Option<bool>,
     /// The server can be started anew.
@@ -79,7 +77,7 @@ pub(super) trait Trigger: std::fmt::Debug + Send + Sync {
 
     /// Fewer rounds than this say nothing.
     fn least_rounds(&self) -> u64 {
-        3
+        2
     }
 }
 
@@ -131,10 +129,11 @@ impl Situation {
     }
 }
 
-/// Followers of line `after`, each over a connection of its own, four at a time.
+/// Followers of line `after`, each over a connection of its own; four at a time if they say nothing of themselves that
+/// could get into each other's answers, else one by one.
 fn followers(count: usize, shot: Shot, after: usize) -> impl Iterator<Item = Line> {
-    const AT_ONCE: usize = 4;
-    (0..AT_ONCE).map(move |_| Line::of(vec![shot; count.div_ceil(AT_ONCE)]).starting(Start::After(after)))
+    let at_once = if shot.who == Who::Nobody { 4 } else { 1 };
+    (0..at_once).map(move |_| Line::of(vec![shot; count.div_ceil(at_once)]).starting(Start::After(after)))
 }
 
 #[cfg(test)]

@@ -16,12 +16,11 @@ impl Trigger for Big {
     }
 
     fn obstacle(&self, situation: &Situation) -> Option<String> {
-        (!situation.big).then(|| "the request has no place for a large body".to_owned()).or_else(|| situation.closes())
+        situation.closes()
     }
 
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
         let shots = vec![Shot::twisted(Twist::Big), Shot::plain(), situation.follower(), Shot::plain()];
-        let line = Line::of(shots).on_one_connection();
-        Recipe::of(vec![line.clone(), line])
+        Recipe::of(vec![Line::of(shots).on_one_connection()])
     }
 }

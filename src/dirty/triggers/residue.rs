@@ -32,6 +32,6 @@ impl Trigger for Residue {
     }
 
     fn least_rounds(&self) -> u64 {
-        4
+        2
     }
 }

@@ -37,6 +37,6 @@ impl Trigger for SameKey {
     }
 
     fn least_rounds(&self) -> u64 {
-        6
+        4
     }
 }

@@ -47,7 +47,7 @@ fn shot(situation: &Situation, random: &mut rand::rngs::StdRng) -> Shot {
         4 => Shot::twisted(Twist::ShortCanary),
         5 => Shot { nap: Nap::Short, ..Shot::twisted(Twist::Abort(situation.part_of(None, 0.5).max(0.5))) },
         6 if situation.malformed > 0 => Shot::twisted(Twist::Malformed(number % situation.malformed)),
-        7 if situation.big => Shot::twisted(Twist::Big),
+        7 => Shot::twisted(Twist::Big),
         _ => Shot::plain(),
     }
 }

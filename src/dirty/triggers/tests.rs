@@ -2,7 +2,7 @@ use super::super::recipe::{Start, Who};
 use super::*;
 
 fn situation() -> Situation {
-    Situation { alone: Duration::from_millis(30), malformed: 3, big: true, owned: true, ..Situation::default() }
+    Situation { alone: Duration::from_millis(30), malformed: 3, same_url: true, owned: true, ..Situation::default() }
 }
 
 #[test]
