@@ -15,6 +15,7 @@ use crate::load::Target;
 use crate::load::clock::Clock;
 use crate::scenario;
 
+mod baseline;
 pub mod class;
 mod client;
 mod control;
@@ -24,14 +25,16 @@ mod identity;
 pub mod judge;
 pub mod observation;
 mod perform;
+mod personas;
 pub mod recipe;
 mod tally;
 mod triggers;
 
 use client::Client;
 use perform::Round;
+use personas::Personas;
 use recipe::Recipe;
-use tally::Ended;
+use tally::{Court, Ended};
 use triggers::{Family, Situation, Trigger};
 
 pub use class::Class;
@@ -81,6 +84,11 @@ pub enum Part {
     Opening,
     /// The triggers of a family.
     Family(FamilyOf),
+    /// Lone requests by the same few, over and over, then well-behaved requests by them: for what follows from who asks
+    /// without being its canary.
+    Personas,
+    /// Lone requests once more: do suspicions stand?
+    Verify,
     /// All triggers, for the exposures that are still missing.
     Rest,
 }
@@ -90,7 +98,12 @@ pub enum Part {
 pub struct FamilyOf(Family);
 
 /// The families in the order of their parts.
-const FAMILIES: [Family; 5] = [Family::Overlap, Family::Error, Family::Leaving, Family::Wire, Family::Storm];
+const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Family::Leaving, Family::Storm];
+/// Those whose rounds personas repeat.
+const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
+/// How many personas there are, where the scenario does not name them; a login is worth more of them.
+const PERSONAS: usize = 4;
+const LOGGED_IN: usize = 6;
 
 /// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
 pub struct Check<'a> {
@@ -101,7 +114,10 @@ pub struct Check<'a> {
     situation: Situation,
     triggers: Vec<Box<dyn Trigger>>,
     findings: Findings,
-    /// The last part that was begun.
+    personas: Personas,
+    /// Personas ask, not strangers.
+    personal: bool,
+    /// The last part that was begun, those that verify left out.
     part: Option<Part>,
     progress: Arc<Progress>,
 }
@@ -120,8 +136,10 @@ impl<'a> Check<'a> {
                 seed,
                 ..Situation::default()
             },
-            triggers: triggers::all(),
+            triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),
             findings: Findings::default(),
+            personas: Personas::default(),
+            personal: plan.login.is_some() || !plan.identities.is_empty(),
             part: None,
             progress,
         }
@@ -132,18 +150,30 @@ impl<'a> Check<'a> {
         let findings = &self.findings;
         let proven = findings.tally.leaks > 0 && !self.plan.budget.exhaustive;
         let futile = !findings.control.problems.is_empty() || findings.interrupted;
-        let begun = match self.part {
-            None => return Some(Part::Opening),
-            Some(_) if proven || futile || self.is_out_of_time() => return None,
-            Some(Part::Opening) => 0,
-            Some(Part::Family(FamilyOf(last))) => FAMILIES.iter().filter(|family| **family <= last).count(),
-            Some(Part::Rest) => FAMILIES.len() + 1,
-        };
-        let open = |family: &&Family| self.triggers.iter().any(|trigger| self.may(&**trigger, **family));
-        match FAMILIES.get(begun..)?.iter().find(open) {
-            Some(family) => Some(Part::Family(FamilyOf(*family))),
-            None => (begun <= FAMILIES.len() && !self.has_enough()).then_some(Part::Rest),
+        let Some(last) = self.part else { return Some(Part::Opening) };
+        if proven || futile {
+            return None;
         }
+        if !self.personas.suspicions.is_empty() {
+            return Some(Part::Verify);
+        }
+        self.regular_parts().skip_while(|part| *part != last).skip(1).find(|part| self.is_due(*part))
+    }
+
+    /// All parts in their order, but for those that verify.
+    fn regular_parts(&self) -> impl Iterator<Item = Part> {
+        let families = FAMILIES.into_iter().map(|family| Part::Family(FamilyOf(family)));
+        std::iter::once(Part::Opening).chain(families).chain([Part::Personas, Part::Rest])
+    }
+
+    fn is_due(&self, part: Part) -> bool {
+        !self.is_out_of_time()
+            && match part {
+                Part::Opening | Part::Verify => true,
+                Part::Family(FamilyOf(family)) => self.triggers.iter().any(|trigger| self.may(&**trigger, family)),
+                Part::Personas => !self.personal,
+                Part::Rest => !self.has_enough(),
+            }
     }
 
     /// Runs a part to its end or until `cancel`; blocks meanwhile. `Err` only if the machine refuses.
@@ -160,7 +190,9 @@ impl<'a> Check<'a> {
         self.situation.malformed = client.forms.malformed();
         self.situation.same_url = client.forms.same_url;
         self.client = Some(client);
-        self.part = Some(part);
+        if part != Part::Verify {
+            self.part = Some(part);
+        }
         let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));
         self.findings.interrupted |= finished.is_none();
         Ok(())
@@ -172,9 +204,14 @@ impl<'a> Check<'a> {
     }
 
     async fn story(&mut self, part: Part) {
+        if self.personal {
+            self.gather().await;
+        }
         match part {
             Part::Opening => self.opening().await,
             Part::Family(FamilyOf(family)) => self.family(family).await,
+            Part::Personas => self.persevere().await,
+            Part::Verify => self.verify().await,
             Part::Rest => self.rest().await,
         }
     }
@@ -185,25 +222,92 @@ impl<'a> Check<'a> {
             return;
         }
         self.control().await;
-        if self.findings.control.problems.is_empty() {
-            self.family(Family::Sequence).await;
+        if self.is_over() || !self.findings.control.problems.is_empty() {
+            return;
+        }
+        if self.personal || !self.findings.control.echoes {
+            self.personal = true;
+            self.gather().await;
+            self.learn().await;
+            if !self.findings.control.echoes && !self.personas.can_tell() {
+                let problem = "nothing in the answers to lone requests tells who asked".to_owned();
+                self.findings.control.problems.push(problem);
+                return;
+            }
+        }
+        self.family(Family::Sequence).await;
+    }
+
+    /// The same few ask, for what follows from who asks without being a canary.
+    async fn persevere(&mut self) {
+        self.personal = true;
+        self.gather().await;
+        self.learn().await;
+        if self.personas.can_tell() {
+            for family in WELL_BEHAVED {
+                self.family(family).await;
+            }
+        }
+        self.personal = false;
+    }
+
+    /// Lone requests by each persona, to learn from.
+    async fn learn(&mut self) {
+        self.solo_rounds().await;
+        self.personas.learn();
+    }
+
+    /// Lone requests by each persona, on a server that has not seen what raised the suspicions.
+    async fn verify(&mut self) {
+        self.solo_rounds().await;
+        for evidence in self.personas.resolve() {
+            self.findings.tally.convict(evidence);
         }
     }
 
-    /// The least rounds of each trigger of a family; no longer than its share of the time that is left.
+    async fn solo_rounds(&mut self) {
+        for round in 0..personas::SOLO {
+            let with_nobody = self.situation.no_anonymous.is_none();
+            let seed = self.situation.seed.wrapping_add(self.clock.now().as_nanos() as u64).wrapping_add(round);
+            let (recipe, order) = self.personas.solo_round(seed, with_nobody);
+            let Some(client) = &self.client else { return };
+            Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
+            self.personas.take_solo(client.take_observations());
+            // What comes unasked after lone requests is for the triggers to find.
+            drop(client.take_strays());
+        }
+    }
+
+    /// Makes the personas if there are none yet, and logs them in to the server at hand.
+    async fn gather(&mut self) {
+        let Some(client) = &self.client else { return };
+        let wanted = match self.plan.identities.len() {
+            0 if self.plan.login.is_some() => LOGGED_IN,
+            0 => PERSONAS,
+            named => named,
+        };
+        self.personas.gather(client, wanted);
+        if let Err(problem) = client.log_in(&mut self.personas.all).await {
+            self.findings.control.problems.push(problem);
+        }
+    }
+
+    /// The least rounds of each trigger of a family, in turn; no longer than its share of the time that is left.
     async fn family(&mut self, family: Family) {
         let now = self.clock.now();
         let parts_left = 2 + FAMILIES.iter().filter(|other| **other > family).count() as u32;
         let until = now + self.plan.budget.time.saturating_sub(now) / parts_left;
-        for index in 0..self.triggers.len() {
-            if !self.may(&*self.triggers[index], family) {
-                continue;
-            }
-            for round in 0..self.triggers[index].least_rounds() {
+        let able: Vec<usize> =
+            (0..self.triggers.len()).filter(|index| self.may(&*self.triggers[*index], family)).collect();
+        let most = able.iter().map(|index| self.triggers[*index].least_rounds()).max().unwrap_or(0);
+        for round in 0..most {
+            for &index in &able {
                 if self.is_over() || (round > 0 && self.clock.now() > until) {
-                    break;
+                    return;
                 }
-                self.round(index).await;
+                if round < self.triggers[index].least_rounds() {
+                    self.round(index).await;
+                }
             }
         }
     }
@@ -255,7 +359,8 @@ impl<'a> Check<'a> {
         performing.began = performing.check.clock.now();
         if let Some(client) = &performing.client {
             let role = trigger.is_none().then_some(Role::Probe);
-            Round { client, recipe, personas: &[], number, role }.perform().await;
+            let personas = if performing.check.personal { &performing.check.personas.all[..] } else { &[] };
+            Round { client, recipe, personas, number, role }.perform().await;
         }
     }
 
@@ -265,11 +370,15 @@ impl<'a> Check<'a> {
         if trigger.is_none() {
             self.findings.control = Control::of(&observations, client);
         }
+        let court = Court { client, premises: self.situation.premises, personas: &self.personas };
         let ended = Ended { trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
         let tally = &mut self.findings.tally;
         match trigger {
-            Some(_) => tally.add_round(ended, self.situation.premises, client),
-            None => tally.add_control(ended, self.situation.premises, client),
+            Some(_) => {
+                let suspicions = tally.add_round(ended, &court);
+                suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
+            }
+            None => tally.add_control(ended, &court),
         }
         self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);
@@ -285,7 +394,9 @@ impl<'a> Check<'a> {
 
     /// Whether no further round is due: a proof, or no time for one more.
     fn is_over(&self) -> bool {
-        (self.findings.tally.leaks > 0 && !self.plan.budget.exhaustive) || self.is_out_of_time()
+        (self.findings.tally.leaks > 0 && !self.plan.budget.exhaustive)
+            || !self.personas.suspicions.is_empty()
+            || self.is_out_of_time()
     }
 
     fn is_out_of_time(&self) -> bool {

@@ -47,7 +47,7 @@ impl Class {
         let same_connection = leak.source.as_ref().is_some_and(|source| source.connection == leak.victim.connection);
         match trigger {
             "first" if all_from_one(round) => Class::StickyFirst,
-            "same_key" => Class::Cache,
+            "same_key" if !leak.overlapped => Class::Cache,
             "pipeline" => Class::Desync,
             "error" => Class::ErrorPath,
             "abort" | "slow" => Class::Pool,
