@@ -7,7 +7,7 @@ PORT     ?= 8000
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn docs.wrk
+.PHONY: help build run test check format clippy unit tools app sample clean run.gunicorn run.uvicorn docs.wrk
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -40,8 +40,11 @@ format:
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-unit:
+unit: tools
 	$(CARGO) test --locked
+
+tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
+	@scripts/install-test-tools
 
 app:
 	@$(MAKE) --no-print-directory -C $(APP) test

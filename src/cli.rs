@@ -14,6 +14,7 @@ mod new;
 mod progress;
 mod report;
 mod run;
+mod serve;
 mod signals;
 mod surroundings;
 
@@ -74,6 +75,7 @@ pub fn main() -> ExitCode {
     let exit = match arguments.command {
         Some(Command::Run(options)) => run::run(&options, began),
         Some(Command::Check(options)) => check::check(&options),
+        Some(Command::Serve(options)) => serve::serve(&options),
         Some(Command::Report(options)) => report::report(&options),
         Some(Command::New(options)) => new::new(&options),
         Some(Command::Schema) => print_schema(),

@@ -11,6 +11,7 @@ Examples:
   runner scenarios/dirty.toml                               run it, leave a report under reports/dirty/latest
   runner scenarios/*.toml                                   run several, one after the other
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
+  runner serve scenarios/dirty.toml                         only its server, to look at in a browser
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
   runner new checkout                                       write a scenario and its script to start from
 
@@ -39,6 +40,8 @@ pub(super) enum Command {
     Run(Run),
     /// Validate scenarios and show what would be done; nothing is started
     Check(Check),
+    /// Run only the server of a scenario, for a browser or curl; ends with Ctrl-C
+    Serve(Serve),
     /// Render a record's report again
     Report(Report),
     /// Write a new scenario with its script, to start from
@@ -90,6 +93,24 @@ pub(super) struct Check {
 
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Scenario file (TOML)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+
+    /// The port to listen on, 0 for a free one; if not given that of the scenario, or 8000
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Which server, where a matrix has several: a variant's name or a value of the matrix; the first if not given
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
 }
 
 #[derive(Debug, Args)]
