@@ -10,6 +10,7 @@ use crate::server::{keeper, worker};
 
 mod arguments;
 mod check;
+mod definitions;
 mod new;
 mod progress;
 mod report;
@@ -78,6 +79,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(options)) => serve::serve(&options),
         Some(Command::Report(options)) => report::report(&options),
         Some(Command::New(options)) => new::new(&options),
+        Some(Command::Definitions(options)) => definitions::definitions(&options),
         Some(Command::Schema) => print_schema(),
         Some(Command::Completions { shell }) => arguments::print_completions(shell),
         None => run::run(&arguments.run, began),

@@ -5,13 +5,16 @@
 
 mod call;
 mod current;
+pub mod definitions;
 mod engine;
 mod error;
 mod functions;
+pub mod hooks;
 mod import;
 mod json;
 mod limits;
 mod program;
+pub mod reference;
 mod request;
 mod respond;
 mod stack;

@@ -48,6 +48,8 @@ pub(super) enum Command {
     New(New),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
+    /// Write definition files of what scripts can use, for editors with a rhai language server
+    Definitions(Definitions),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -137,6 +139,13 @@ pub(super) struct New {
 
     /// The folder for it
     #[arg(long, value_name = "DIR", default_value = "scenarios")]
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Definitions {
+    /// The folder for them; files of the same names are replaced
+    #[arg(value_name = "DIR", default_value = ".rhai/definitions")]
     pub folder: PathBuf,
 }
 

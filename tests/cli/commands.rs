@@ -182,6 +182,15 @@ fn a_new_scenario_is_valid_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn definitions_for_editors_are_written_and_written_again() {
+    let runner = Runner::new(&["definitions"]).file(".rhai/definitions/runner.d.rhai", "of an earlier version");
+    let outcome = runner.run().exit(0).stdout_has("wrote .rhai/definitions/runner.d.rhai\n");
+    let read = |name| fs::read_to_string(outcome.folder.path().join(".rhai/definitions").join(name)).unwrap();
+    assert!(read("runner.d.rhai").contains("fn sleep(time: ?)") && read("rhai.d.rhai").contains("fn len("));
+    Runner::new(&["definitions", "file/below"]).file("file", "").run().exit(3).stderr_has("cannot write file/below");
+}
+
+#[test]
 fn completions_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         Runner::new(&["completions", shell]).run().exit(0).stdout_has("runner");
