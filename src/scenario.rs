@@ -19,9 +19,11 @@ mod source;
 mod suggest;
 pub mod template;
 mod tree;
+mod warnings;
 
 pub use problem::{Problem, Problems};
 pub use template::Template;
+pub use warnings::warnings;
 
 /// A whole valid scenario file.
 #[derive(Debug, Clone)]

@@ -19,6 +19,7 @@ mod request;
 mod respond;
 mod stack;
 mod state;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 
