@@ -7,7 +7,7 @@ PORT     ?= 8000
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit tools app sample clean run.gunicorn run.uvicorn docs.wrk
+.PHONY: help build run test check format clippy unit tools app sample clean run.gunicorn run.uvicorn docs.wrk docs.corpus corpus.prove
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -30,9 +30,18 @@ docs.wrk: build ## measure with wrk and with runner, and write docs/compared-wit
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk
 
+corpus.prove: ## show with plain sockets that each server of tests/corpus leaks, or does not, as it says
+	$(CARGO) build --locked
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	tests/corpus/prove.py
+
+docs.corpus: build ## measure the dirty check on tests/corpus, and write the table into docs/dirty-check.md
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	scripts/measure-corpus --write
+
 test: check ## everything that CI runs: format, lints, all tests
 
-check: format clippy unit app
+check: format clippy unit app corpus.prove
 
 format:
 	$(CARGO) fmt --check

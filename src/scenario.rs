@@ -13,15 +13,18 @@ mod matrix;
 mod meant;
 mod overrides;
 mod problem;
+pub mod request;
 pub mod sample;
 pub mod schema;
 mod source;
 mod suggest;
 pub mod template;
 mod tree;
+pub mod variation;
 mod warnings;
 
 pub use problem::{Problem, Problems};
+pub use request::Request;
 pub use template::Template;
 pub use warnings::warnings;
 
@@ -77,6 +80,17 @@ impl Server {
             Server::Command(server) => Some(server.workers),
             Server::Attached(_) => None,
         }
+    }
+
+    /// The same server, but nothing is asked of it to find out whether it is ready.
+    pub fn ready_without_a_request(&self) -> Server {
+        let mut server = self.clone();
+        if let Server::Command(command) = &mut server
+            && let ReadyCheck::Path(_) = command.ready.check
+        {
+            command.ready.check = ReadyCheck::Port;
+        }
+        server
     }
 }
 
@@ -196,19 +210,6 @@ pub enum Pid {
     Number(u32),
     /// A file that holds the number.
     File(PathBuf),
-}
-
-/// The parts of a request, with holes for what varies.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Upper case.
-    pub method: String,
-    /// Path and query.
-    pub path: Template,
-    /// Includes cookies, joined into one `cookie` header. Neither `host` nor `content-length`.
-    pub headers: Vec<(String, Template)>,
-    /// From `body`, `json` (serialised, with its content type among the headers) or `form` (likewise).
-    pub body: Option<Template>,
 }
 
 /// The load to drive.

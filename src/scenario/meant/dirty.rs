@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::template::{Placeholder, Template};
+use super::super::template::Placeholder;
 use super::super::{Budget, Dirty, Expect, Request, Sleeps};
 use super::request::Parts;
 use super::{Loading, value};
@@ -40,11 +40,7 @@ impl Loading<'_> {
     }
 
     fn check_canary(&mut self, at: &At<file::Dirty>, request: &Request) {
-        let has = |template: &Template| template.has(&Placeholder::Canary);
-        let carried = has(&request.path)
-            || request.headers.iter().any(|(_, value)| has(value))
-            || request.body.as_ref().is_some_and(has);
-        if carried {
+        if request.has(|hole| *hole == Placeholder::Canary) {
             return;
         }
         let span = at.value.path.as_ref().map_or(&at.span, |path| &path.span);

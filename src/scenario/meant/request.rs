@@ -1,16 +1,14 @@
 //! Requests: method, path, headers and body, with holes for what varies.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::file::leaf::{At, Entries, Node};
 use super::super::problem::Problem;
+use super::super::request::{Body, Json};
 use super::super::source::Span;
 use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
 use super::super::{Request, file, suggest};
 use super::Loading;
-
-/// What forms leave as it is; a space becomes `%20`, which every decoder of forms knows.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 
 /// The keys of a section that make up its request, and what its placeholders can be filled with.
 pub(super) struct Parts<'w> {
@@ -59,14 +57,15 @@ impl<'w> Parts<'w> {
 impl Loading<'_> {
     /// The request that the parts make up; `None` after a problem that leaves none.
     pub(super) fn request(&mut self, parts: &Parts<'_>) -> Option<Request> {
-        let path = self.path(parts);
-        let mut headers = self.headers(parts);
-        let body = self.body(parts, &mut headers);
+        let target = self.path(parts);
+        let headers = self.headers(parts);
+        let cookies = self.cookies(parts);
+        let body = self.body(parts);
         let method = match parts.method {
             Some(method) => self.method(method),
             None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
         };
-        Some(Request { method, path: path?, headers, body })
+        Some(Request { method, headers, cookies, body, ..Request::get(&target?) })
     }
 
     fn path(&mut self, parts: &Parts<'_>) -> Option<Template> {
@@ -118,7 +117,6 @@ impl Loading<'_> {
         method
     }
 
-    /// Headers in the order of the file, and the cookies joined into one.
     fn headers(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
         let mut headers: Vec<(String, Template)> = Vec::new();
         for (name, text) in parts.headers.as_ref().map_or(&[][..], |headers| &headers.0) {
@@ -127,25 +125,18 @@ impl Loading<'_> {
                 headers.push((name.value.clone(), template));
             }
         }
-        let mut jar = Template::default();
+        headers
+    }
+
+    fn cookies(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
+        let mut cookies = Vec::new();
         for (name, text) in parts.cookies.as_ref().map_or(&[][..], |cookies| &cookies.0) {
             self.check_cookie(name, text);
             if let Some(template) = self.filled(text, Template::parse, parts) {
-                jar.push_text(if jar.pieces.is_empty() { "" } else { "; " });
-                jar.push_text(&format!("{}=", name.value));
-                jar.append(&template, str::to_owned);
+                cookies.push((name.value.clone(), template));
             }
         }
-        if !jar.pieces.is_empty() {
-            match headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
-                Some((_, header)) => {
-                    header.push_text("; ");
-                    header.append(&jar, str::to_owned);
-                }
-                None => headers.push(("cookie".to_owned(), jar)),
-            }
-        }
-        headers
+        cookies
     }
 
     fn check_header<'h>(&mut self, name: &At<String>, text: &At<String>, mut before: impl Iterator<Item = &'h str>) {
@@ -183,7 +174,7 @@ impl Loading<'_> {
         }
     }
 
-    fn body(&mut self, parts: &Parts<'_>, headers: &mut Vec<(String, Template)>) -> Option<Template> {
+    fn body(&mut self, parts: &Parts<'_>) -> Option<Body> {
         let form_span = parts.form.as_ref().and_then(|form| form.0.first()).map(|(name, _)| &name.span);
         let spans = [parts.json.as_ref().map(|json| &json.span), form_span, parts.body.as_ref().map(|body| &body.span)];
         let mut given = spans.into_iter().flatten();
@@ -192,60 +183,41 @@ impl Loading<'_> {
                 Problem::new("two bodies for one request").at(first, "this is one").also(second, "this is another");
             self.problems.add(problem.help("keep one of `json`, `form` and `body`"));
         }
-        let (body, content_type) = if let Some(json) = parts.json {
-            let mut body = Template::default();
-            self.json(&json.value, &json.span, parts, &mut body);
-            (body, Some("application/json"))
+        if let Some(json) = parts.json {
+            Some(Body::Json(self.json(&json.value, &json.span, parts)))
         } else if let Some(form) = parts.form {
-            (self.form(&form.0, parts), Some("application/x-www-form-urlencoded"))
+            Some(Body::Form(self.form(&form.0, parts)))
         } else {
-            (self.filled(parts.body.as_ref()?, Template::parse_body, parts)?, None)
-        };
-        let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        if let Some(content_type) = content_type.filter(|_| !has_type) {
-            headers.push(("content-type".to_owned(), Template::literal(content_type)));
+            self.filled(parts.body.as_ref()?, Template::parse_body, parts).map(Body::Text)
         }
-        Some(body)
     }
 
-    /// Serialises a value; only texts in it are templates, not names.
-    fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>, out: &mut Template) {
+    /// Only texts in a value are templates, not names.
+    fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>) -> Json {
         match node {
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
-                let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
-                out.push_text("\"");
-                out.append(&template, json_inside);
-                out.push_text("\"");
+                Json::Text(self.filled(&text, Template::parse, parts).unwrap_or_default())
             }
             Node::List(items) => {
-                out.push_text("[");
-                for (index, item) in items.iter().enumerate() {
-                    out.push_text(if index == 0 { "" } else { "," });
-                    self.json(&item.value, &item.span, parts, out);
-                }
-                out.push_text("]");
+                Json::List(items.iter().map(|item| self.json(&item.value, &item.span, parts)).collect())
             }
             Node::Table(Entries(entries)) => {
-                out.push_text("{");
-                for (index, (name, item)) in entries.iter().enumerate() {
-                    let comma = if index == 0 { "" } else { "," };
-                    out.push_text(&format!("{comma}\"{}\":", json_inside(&name.value)));
-                    self.json(&item.value, &item.span, parts, out);
-                }
-                out.push_text("}");
+                let fields = entries.iter();
+                let fields = fields.map(|(name, at)| (name.value.clone(), self.json(&at.value, &at.span, parts)));
+                Json::Object(fields.collect())
             }
             Node::Number(number) if !number.is_finite() => {
                 let problem = Problem::new(format!("JSON has no `{number}`")).at(span, "not a number in JSON");
                 self.problems.add(problem.help("write a finite number, or a string"));
+                Json::Plain(String::new())
             }
-            plain => out.push_text(&plain.to_json().to_string()),
+            plain => Json::Plain(plain.to_json().to_string()),
         }
     }
 
-    fn form(&mut self, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Template {
-        let encode = |text: &str| utf8_percent_encode(text, FORM).to_string();
-        let mut body = Template::default();
+    fn form(&mut self, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Vec<(String, Template)> {
+        let mut fields = Vec::new();
         for (name, node) in entries {
             let text = match &node.value {
                 Node::Text(text) => text.clone(),
@@ -257,12 +229,9 @@ impl Loading<'_> {
                 plain => plain.to_json().to_string(),
             };
             let text = At { span: node.span.clone(), value: text };
-            let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
-            body.push_text(if body.pieces.is_empty() { "" } else { "&" });
-            body.push_text(&format!("{}=", encode(&name.value)));
-            body.append(&template, encode);
+            fields.push((name.value.clone(), self.filled(&text, Template::parse, parts).unwrap_or_default()));
         }
-        body
+        fields
     }
 
     /// Parses a text with holes; `None` after a problem.
@@ -350,12 +319,6 @@ fn placeholder_help(name: &str) -> String {
             format!("placeholders are {}; write {{{{ and }}}} for braces themselves", suggest::list(&known))
         }
     }
-}
-
-/// A text as it stands between the quotes of JSON.
-fn json_inside(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// Whether a text is a token of HTTP: a method's, header's or cookie's name.
