@@ -9,7 +9,7 @@ mod load;
 mod server;
 
 pub use load::{Dirty, DirtySleep, Expect, Load, Spacing, Stage};
-pub use server::{Listen, Mode, Ready, Server, Signal, Stop};
+pub use server::{Listen, Mode, OnDisconnect, Ready, Server, Signal, Stop};
 
 use leaf::{At, Entries, Node};
 

@@ -76,6 +76,7 @@ impl Workers {
         builtin: &Builtin,
         listener: &TcpListener,
         log: &File,
+        allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
     ) -> Result<Workers, StartError> {
         let script = builtin.script.as_ref().map(|script| Script {
@@ -83,7 +84,13 @@ impl Workers {
             source: script.source.clone(),
             folder: script.path.parent().map(Into::into).unwrap_or_default(),
         });
-        let plan = Plan { mode: builtin.mode, sleep: builtin.sleep, script };
+        let plan = Plan {
+            mode: builtin.mode,
+            sleep: builtin.sleep,
+            on_disconnect: builtin.on_disconnect,
+            script,
+            allowed_hosts: allowed_hosts.to_vec(),
+        };
         let failed = |error: std::io::Error| {
             StartError::new(
                 format!("cannot start a worker: {error}"),
