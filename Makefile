@@ -7,7 +7,7 @@ PORT     ?= 8000
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn docs.wrk
+.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn bench.script docs.wrk
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -25,6 +25,9 @@ run.gunicorn: ## only the example app, under gunicorn (one sync worker), on 127.
 run.uvicorn: ## only the example app, under uvicorn, on 127.0.0.1:8000 (PORT=...)
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	cd $(APP) && exec .venv/bin/uvicorn --workers 1 --host 127.0.0.1 --port $(PORT) app:asgi
+
+bench.script: build ## measure scripted handlers against native ones, and 10,000 and 40,000 suspended at once
+	scripts/bench-handlers
 
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv

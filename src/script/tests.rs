@@ -1,9 +1,11 @@
 //! Scripts run as a server would run them.
 
 mod behaviour;
+mod bounded;
 mod errors;
 mod limits;
 mod many;
+mod meter;
 mod state;
 
 use std::path::Path;

@@ -6,8 +6,8 @@ use std::fs;
 use crate::harness::Runner;
 use crate::serving::Serving;
 
-/// Operations, in words.
-const ENDLESS: &str = "it ran more than 5,000,000 operations";
+/// It ran out of operations or of time, whichever came first.
+const ENDLESS: &str = "is there an endless loop?";
 
 /// What a handler does, and what the response says of it.
 const CASES: &[(&str, &str)] = &[
@@ -92,29 +92,20 @@ fn script() -> String {
 
 #[test]
 fn a_hostile_script_gets_a_500_and_its_worker_lives_on() {
-    let serving = Serving::start("mode = \"threaded\"\nthreads = 4", &script());
+    let serving = Serving::start("mode = \"async\"", &script());
     let worker = serving.get("/good").worker();
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    // Two at once, which share the thousands of millions of operations.
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some((body, expected)) = CASES.get(index) else { return };
-                    let answer = serving.get(&format!("/bad_{index}"));
-                    assert_eq!(answer.status, 500, "{body}: {answer:?}");
-                    assert!(answer.body.contains(expected), "{body}: {}", answer.body);
-                    assert!(answer.body.contains(&format!("line {}, column ", index + 1)), "{body}: {}", answer.body);
-                    assert!(answer.body.contains(&format!("bad_{index}")), "{body}: {}", answer.body);
-                    assert!(answer.body.contains(&format!("--> handlers.rhai:{}:", index + 1)), "{}", answer.body);
-                    assert!(answer.body.len() < 4_000, "{body}: {}", answer.body.len());
-                    let good = serving.get("/good");
-                    assert_eq!((good.status, good.body.as_str(), good.worker()), (200, "good", worker), "after {body}");
-                }
-            });
-        }
-    });
+    for (index, (body, expected)) in CASES.iter().enumerate() {
+        let answer = serving.get(&format!("/bad_{index}"));
+        let line = index + 1;
+        assert_eq!(answer.status, 500, "{body}: {answer:?}");
+        assert!(answer.body.contains(expected), "{body}: {}", answer.body);
+        assert!(answer.body.contains(&format!("line {line}, column ")), "{body}: {}", answer.body);
+        assert!(answer.body.contains(&format!("bad_{index}")), "{body}: {}", answer.body);
+        assert!(answer.body.contains(&format!("--> handlers.rhai:{line}:")), "{body}: {}", answer.body);
+        assert!(answer.body.len() < 4_000, "{body}: {}", answer.body.len());
+        let good = serving.get("/good");
+        assert_eq!((good.status, good.body.as_str(), good.worker()), (200, "good", worker), "after {body}");
+    }
     let outcome = serving.stop();
     let log = fs::read_to_string(outcome.latest("scenario").join("server.log")).unwrap();
     assert!(log.contains("500: in bad_0, line 1, column ") && log.contains("fn bad_0(request)"), "{log}");
@@ -146,9 +137,9 @@ fn a_script_that_reaches_out_or_nests_too_deeply_does_not_load() {
         ("import \"../x\" as x;\nfn handle(r) { 1 }", "cannot be imported"),
         ("fn handle(r) { import \"../../etc/passwd\" as p; 1 }", "cannot be imported"),
         ("import \"s\" as s;\nfn handle(r) { 1 }", "imports itself"),
-        ("fn handle(r) { eval(\"1\") }", "`eval` is switched off"),
+        ("fn handle(r) { eval(\"1\") }", "'eval' is disabled"),
         ("fn handle(r) { let f = |x| x; loop { f = f.curry(f); } }", "curry"),
-        ("fn handle(r) { 1", "missing"),
+        ("fn handle(r) { 1", "expecting"),
         (deep.as_str(), "nest"),
         (operators.as_str(), "nest"),
     ] {
