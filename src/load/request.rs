@@ -28,23 +28,24 @@ impl Prepared {
     pub fn new(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
         let mut head = Parts::new(fixed);
         head.text(&format!("{} ", request.method));
-        head.template(&request.path);
+        head.template(&request.target());
         head.text(&format!(" HTTP/1.1\r\nhost: {host}\r\n"));
-        let has = |name: &str| request.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let lines = request.header_lines();
+        let has = |name: &str| lines.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         if !has("user-agent") {
             head.text(concat!("user-agent: runner/", env!("CARGO_PKG_VERSION"), "\r\n"));
         }
         if !has("accept") {
             head.text("accept: */*\r\n");
         }
-        for (name, value) in &request.headers {
+        for (name, value) in &lines {
             head.text(&format!("{name}: "));
             head.template(value);
             head.text("\r\n");
         }
-        let body = request.body.as_ref().map(|template| {
+        let body = request.content().map(|template| {
             let mut body = Parts::new(fixed);
-            body.template(template);
+            body.template(&template);
             body.parts
         });
         let method = request.method.as_str();
@@ -136,7 +137,9 @@ mod tests {
     }
 
     fn request(path: Template, body: Option<Template>) -> scenario::Request {
-        scenario::Request { method: "POST".to_owned(), path, headers: vec![("x-a".to_owned(), text("b"))], body }
+        let headers = vec![("x-a".to_owned(), text("b"))];
+        let body = body.map(scenario::request::Body::Text);
+        scenario::Request { method: "POST".to_owned(), headers, body, ..scenario::Request::get(&path) }
     }
 
     #[test]

@@ -130,7 +130,8 @@ impl<'a> User<'a> {
                     | Placeholder::Workers
                     | Placeholder::Socket
                     | Placeholder::Data(_)
-                    | Placeholder::Identity(_) => return,
+                    | Placeholder::Identity(_)
+                    | Placeholder::Token => return,
                 };
                 out.extend_from_slice(value.to_string().as_bytes());
             });

@@ -37,6 +37,8 @@ pub enum Placeholder {
     Random(u64, u64),
     /// A field of the request's identity.
     Identity(String),
+    /// What the login gave the request's identity.
+    Token,
 }
 
 impl Placeholder {
@@ -53,6 +55,7 @@ impl Placeholder {
         "data.column",
         "random(1,100)",
         "identity.field",
+        "token",
     ];
 
     /// Parses what stands between braces.
@@ -66,6 +69,7 @@ impl Placeholder {
             "port" => Some(Placeholder::Port),
             "workers" => Some(Placeholder::Workers),
             "socket" => Some(Placeholder::Socket),
+            "token" => Some(Placeholder::Token),
             _ => Self::parse_dotted(inside).or_else(|| Self::parse_random(inside)),
         }
     }
@@ -100,6 +104,7 @@ impl fmt::Display for Placeholder {
             Placeholder::Socket => f.write_str("{socket}"),
             Placeholder::Data(column) => write!(f, "{{data.{column}}}"),
             Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
+            Placeholder::Token => f.write_str("{token}"),
             Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),
         }
     }
@@ -202,6 +207,55 @@ impl Template {
                 Piece::Hole(_) => self.pieces.push(piece.clone()),
             }
         }
+    }
+
+    /// What stands before the first `at` and after it; `None` where no text has one.
+    pub fn split_once(&self, at: char) -> Option<(Template, Template)> {
+        let (index, (before, after)) = self.pieces.iter().enumerate().find_map(|(index, piece)| match piece {
+            Piece::Text(text) => Some((index, text.split_once(at)?)),
+            Piece::Hole(_) => None,
+        })?;
+        let mut first = Template { pieces: self.pieces[..index].to_vec() };
+        first.push_text(before);
+        let mut second = Template::literal(after);
+        second.pieces.extend_from_slice(&self.pieces[index + 1..]);
+        Some((first, second))
+    }
+
+    /// What stands between the `at`s; at least one part.
+    pub fn split(&self, at: char) -> Vec<Template> {
+        let mut parts = Vec::new();
+        let mut rest = self.clone();
+        while let Some((first, second)) = rest.split_once(at) {
+            parts.push(first);
+            rest = second;
+        }
+        parts.push(rest);
+        parts
+    }
+
+    /// The template with the holes that `known` knows filled in.
+    pub fn with(&self, known: &dyn Fn(&Placeholder) -> Option<String>) -> Template {
+        let mut filled = Template::default();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => filled.push_text(text),
+                Piece::Hole(hole) => match known(hole) {
+                    Some(value) => filled.push_text(&value),
+                    None => filled.pieces.push(piece.clone()),
+                },
+            }
+        }
+        filled
+    }
+
+    /// The text alone, without the holes.
+    pub fn text(&self) -> String {
+        let texts = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Hole(_) => "",
+        });
+        texts.collect()
     }
 
     fn push_hole(&mut self, inside: &str, range: Range<usize>) -> Result<(), TemplateError> {
