@@ -39,7 +39,7 @@ fn a_call_may_not_run_longer_than_its_time() {
 
 #[test]
 fn running_time_adds_up_over_suspensions_and_sleeping_does_not_count() {
-    let (steps, result) = measured("loop { for i in 0..50 { } yield_now(); }", NO_MEMORY_LIMIT);
+    let (steps, result) = measured("loop { for i in 0..50 { let x = i; } yield_now(); }", NO_MEMORY_LIMIT);
     assert!(result.unwrap_err().message.contains("it ran longer"));
     assert!(steps.len() > 3, "{}", steps.len());
     let program =
@@ -67,6 +67,6 @@ fn a_call_may_not_drive_up_the_memory_of_its_process() {
     let limits = Limits { memory_bytes: 20_000_000, ..LIMITS };
     let error = measured("loop { }", limits).1.unwrap_err();
     assert!(error.message.contains("the worker's memory grew by more than 20.0 MB"), "{error}");
-    let error = measured("loop { for i in 0..200 { } yield_now(); }", limits).1.unwrap_err();
+    let error = measured("loop { for i in 0..200 { let x = i; } yield_now(); }", limits).1.unwrap_err();
     assert!(error.message.contains("memory grew"), "it adds up over suspensions: {error}");
 }
