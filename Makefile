@@ -27,6 +27,9 @@ run.uvicorn: ## only the example app, under uvicorn, on 127.0.0.1:8000 (PORT=...
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	cd $(APP) && exec .venv/bin/uvicorn --workers 1 --host 127.0.0.1 --port $(PORT) app:asgi
 
+bench.script: build ## measure scripted handlers against native ones, and 10,000 and 40,000 suspended at once
+	scripts/bench-handlers
+
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk

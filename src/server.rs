@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::scenario;
 
+mod allowed;
 mod attached;
 mod builtin;
 mod command;
@@ -126,8 +127,8 @@ impl Death {
 
 impl Server {
     /// Starts a server and waits until it is ready. Its output, and the scripts' logs, go to the file `log`.
-    /// `allowed_hosts` are those that may be attached to although they are not this machine. Fails soon after `cancelled`
-    /// says so.
+    /// `allowed_hosts` are those that may be attached to, and fetched from by handlers, although they are not this
+    /// machine. Fails soon after `cancelled` says so.
     pub fn start(
         plan: &scenario::Server,
         log: Log<'_>,
@@ -143,7 +144,13 @@ impl Server {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
                 let (listener, address) = launcher::listen(wanted)?;
                 (
-                    Kind::Workers(Workers::launch(plan, &listener, (&log_file, log.requests), cancelled)?),
+                    Kind::Workers(Workers::launch(
+                        plan,
+                        &listener,
+                        (&log_file, log.requests),
+                        allowed_hosts,
+                        cancelled,
+                    )?),
                     Endpoint::Tcp(address),
                 )
             }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, normalize_untrusted_str};
 
 use super::source::{Sources, Span};
+use crate::excerpt::{renderer, snippet};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +94,7 @@ impl Problems {
 
     /// Draws every problem with its line and a caret; `color` for terminals.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let renderer = renderer(color);
         let drawn: Vec<String> = self.list.iter().map(|problem| self.draw(problem, &renderer)).collect();
         drawn.join("\n\n") + "\n"
     }
@@ -144,11 +143,6 @@ impl Problems {
             .filter_map(|(span, label)| self.sources.locate(span).map(|(origin, at)| (origin, at, label.as_str())))
             .filter(move |(origin, ..)| name.is_empty() || origin.name == name)
     }
-}
-
-/// A text under its name.
-fn snippet<'a>(name: &'a str, text: &'a str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    Snippet::source(text).path(name)
 }
 
 impl fmt::Display for Problems {

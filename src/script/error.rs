@@ -4,11 +4,14 @@ use std::fmt;
 
 use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
-use super::Limits;
+use super::{Limits, bounded};
 use crate::units;
 
 /// Names of a call path that are kept; an endless recursion has no use for more.
 const MOST_CALLS: usize = 8;
+
+/// What a script throws may be a text of a megabyte, or all of its data.
+const LONGEST_MESSAGE: usize = 2_000;
 
 /// Where a script is wrong. `line` and `column` count from 1; 0 where unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -159,7 +162,9 @@ fn running(mut error: EvalAltResult, limits: &Limits) -> String {
         EvalAltResult::ErrorTooManyModules(_) => "too many imports".to_owned(),
         EvalAltResult::ErrorDataTooLarge(what, _) => too_large(&what, limits),
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "it threw an error without a message".to_owned(),
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
+            bounded::text(&value, LONGEST_MESSAGE).to_string()
+        }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _)
         | EvalAltResult::ErrorMismatchOutputType(wanted, found, _) => {
             format!("this wants a {}, not a {}", plain_type(&wanted), plain_type(&found))

@@ -25,6 +25,9 @@ const LONGEST_PATH: usize = 128;
 pub struct Program {
     engine: Engine,
     handlers: HashMap<String, Handler>,
+    source: String,
+    /// By path as an `import` has it.
+    imported: HashMap<String, String>,
     limits: Limits,
 }
 
@@ -68,7 +71,8 @@ impl Program {
             return Err(ScriptError::new(text).in_function(FALLBACK).at(position));
         }
         state::register(&mut engine, &names.found(), imports.constants());
-        Ok(Program { handlers: handlers(&script), engine, limits })
+        let imported = imports.sources();
+        Ok(Program { handlers: handlers(&script), engine, source: source.to_owned(), imported, limits })
     }
 
     /// The function that handles a path: `dirty` for `/dirty/`, `a_b` for `/a/b/`, else `handle`; `None` without either.
@@ -89,6 +93,14 @@ impl Program {
         let mut names: Vec<&str> = self.handlers.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// The text in which an error is: of the script, or of a file that it imports.
+    pub fn source_of(&self, error: &ScriptError) -> Option<&str> {
+        match &error.file {
+            None => Some(&self.source),
+            Some(file) => self.imported.get(file).map(String::as_str),
+        }
     }
 
     pub(super) fn limits(&self) -> Limits {

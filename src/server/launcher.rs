@@ -77,6 +77,7 @@ impl Workers {
         builtin: &Builtin,
         listener: &TcpListener,
         (log, log_requests): (&File, bool),
+        allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
     ) -> Result<Workers, StartError> {
         let script = builtin.script.as_ref().map(|script| Script {
@@ -84,7 +85,14 @@ impl Workers {
             source: script.source.clone(),
             folder: script.path.parent().map(Into::into).unwrap_or_default(),
         });
-        let plan = Plan { mode: builtin.mode, sleep: builtin.sleep, script, log_requests };
+        let plan = Plan {
+            mode: builtin.mode,
+            sleep: builtin.sleep,
+            on_disconnect: builtin.on_disconnect,
+            script,
+            log_requests,
+            allowed_hosts: allowed_hosts.to_vec(),
+        };
         let failed = |error: std::io::Error| {
             StartError::new(
                 format!("cannot start a worker: {error}"),

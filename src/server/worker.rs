@@ -59,5 +59,5 @@ fn app(plan: &Plan) -> Result<App, String> {
             .map_err(|error| format!("{}: {error}", script.name))
     };
     let program = plan.script.as_ref().map(compile).transpose()?;
-    Ok(App::new(plan.sleep, program))
+    Ok(App::new(plan, program))
 }

@@ -99,14 +99,19 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Response> {
         Err(_) => return Err(App::plain(413, "the body is longer than 16 MiB, or ended early")),
     };
     let query = parts.uri.query().unwrap_or_default();
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     Ok(Request {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-        headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        headers: texts(&parts.headers),
         body,
     })
+}
+
+/// What is not UTF-8 is replaced.
+pub(super) fn texts(headers: &hyper::HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
 /// Headers that HTTP does not allow are left out; scripts cannot make any.
