@@ -77,7 +77,7 @@ fn asked(variant: &Variant) -> Vec<Example> {
 
 fn fill(request: &Request, sleep: Option<Duration>, who: &str, workers: Option<u32>) -> String {
     let mut target = Vec::new();
-    request.path.fill(
+    request.target().fill(
         &mut |hole, out| {
             let text = match hole {
                 Placeholder::Canary | Placeholder::Identity(_) => who.to_owned(),
