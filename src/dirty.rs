@@ -15,9 +15,11 @@ use crate::load::Target;
 use crate::load::clock::Clock;
 use crate::scenario;
 
+mod attempt;
 pub mod class;
 mod client;
 mod control;
+pub mod diagnosis;
 pub mod exposure;
 mod forms;
 mod identity;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Barrier;
 
-use super::forms::Forms;
+use super::forms::{self, Forms};
 use super::identity::Identity;
 use super::observation::{Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
@@ -68,6 +68,8 @@ pub(super) struct Ask<'a> {
     pub identity: Option<&'a Identity>,
     /// `{seq}` and `{random}` follow from it; from the request's number if there is none.
     pub variation: Option<u64>,
+    /// Its URL is no other request's.
+    pub own_url: bool,
     /// Where its last byte waits for those of others.
     pub gate: Option<&'a Barrier>,
 }
@@ -227,7 +229,7 @@ impl Client {
             exchange,
             tells: false,
         };
-        self.observations.borrow_mut().push(Observation { seen, reply });
+        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply });
     }
 
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
@@ -315,6 +317,9 @@ impl Client {
         let request = self.requests.get() + 1;
         self.requests.set(request);
         let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
+        if ask.own_url {
+            forms::with_own_url(&mut bytes, request);
+        }
         if let Some(identity) = ask.identity {
             identity.session.add_cookies(&mut bytes);
         }

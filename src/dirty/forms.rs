@@ -58,3 +58,28 @@ impl Forms {
         self.malformed.len()
     }
 }
+
+/// Gives a request that is ready to be sent a URL that no other `number` has: past any cache whose key is the URL.
+pub(super) fn with_own_url(request: &mut Vec<u8>, number: u64) {
+    let mut spaces = memchr::memchr_iter(b' ', request);
+    let (Some(start), Some(end)) = (spaces.next(), spaces.next()) else { return };
+    let separator = if request[start..end].contains(&b'?') { '&' } else { '?' };
+    let extra = format!("{separator}{}={number}", variation::EXTRA);
+    request.splice(end..end, extra.into_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_gets_a_url_of_its_own() {
+        let own = |request: &str| {
+            let mut bytes = request.as_bytes().to_vec();
+            with_own_url(&mut bytes, 7);
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(own("GET /a HTTP/1.1\r\n\r\n"), "GET /a?runner_extra=7 HTTP/1.1\r\n\r\n");
+        assert_eq!(own("GET /a?b=c HTTP/1.1\r\n\r\n"), "GET /a?b=c&runner_extra=7 HTTP/1.1\r\n\r\n");
+    }
+}

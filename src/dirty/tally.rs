@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Premises;
 use super::class::Class;
 use super::client::{Client, Stray};
+use super::diagnosis::Shrunk;
 use super::exposure;
 use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Role, Seen};
@@ -44,6 +45,8 @@ pub struct Evidence {
     pub bystanders: Vec<Seen>,
     /// What was sent.
     pub recipe: Recipe,
+    /// The least that shows it, where that was found.
+    pub shrunk: Option<Shrunk>,
 }
 
 /// A round that has ended.
@@ -211,6 +214,7 @@ impl Tally {
                 round_requests: ended.observations.len() as u64,
                 bystanders: bystanders.collect(),
                 recipe: ended.recipe.clone(),
+                shrunk: None,
             });
         }
     }
