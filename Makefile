@@ -7,7 +7,8 @@ PORT     ?= 8000
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn docs.wrk docs.corpus corpus.prove
+# No target is a file.
+.PHONY: $(shell sed -n 's/^\([a-z.-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,6 +39,8 @@ corpus.prove: ## show with plain sockets that each server of tests/corpus leaks,
 docs.corpus: build ## measure the dirty check on tests/corpus, and write the table into docs/dirty-check.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-corpus --write
+bench.scan: ## measure how fast canaries are looked for, by kind of body
+	$(CARGO) bench --locked --bench scan
 
 test: check ## everything that CI runs: format, lints, all tests
 

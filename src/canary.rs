@@ -18,10 +18,18 @@ use std::ops::Range;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
 mod code;
+mod escape;
+mod fragment;
+mod packed;
 mod plain;
+
+pub use fragment::{Fragment, Fragments};
 
 /// The domain of e-mail canaries: reserved for tests (RFC 2606), so no mail ever leaves.
 const DOMAIN: &str = "@mail.test";
+
+/// How many encodings may be nested. The lines of folded base64 count as one.
+const DEPTH: usize = 3;
 
 /// Makes the canaries of one run, and knows its own from others.
 #[derive(Debug)]
@@ -77,6 +85,16 @@ pub enum Encoding {
     Plain,
     /// In upper or mixed case, or a UUID without its dashes.
     Case,
+    /// `%7a`, all or some of its characters.
+    Percent,
+    /// `&#122;` or `&#x7a;`, all or some of its characters.
+    Html,
+    /// `\u007a` or `\x7a`, all or some of its characters.
+    Json,
+    /// Within a base64 text of either alphabet.
+    Base64,
+    /// Within a hexadecimal text.
+    Hex,
 }
 
 impl Encoding {
@@ -85,6 +103,11 @@ impl Encoding {
         match self {
             Encoding::Plain => "plain",
             Encoding::Case => "other case",
+            Encoding::Percent => "percent-encoded",
+            Encoding::Html => "HTML entities",
+            Encoding::Json => "JSON escapes",
+            Encoding::Base64 => "base64",
+            Encoding::Hex => "hexadecimal",
         }
     }
 }
@@ -106,10 +129,31 @@ impl Canaries {
         }
     }
 
-    /// Every canary of this run in `text`, in order. What it costs does not depend on how many were made.
+    /// Every canary of this run in `text`, in order of where it starts: as it is, or in up to [`DEPTH`] nested encodings.
+    /// What it costs is linear in the text and does not depend on how many were made.
     pub fn scan(&self, text: &[u8]) -> Vec<Found> {
+        self.scan_layer(text, DEPTH)
+    }
+
+    /// Scans a text, and what it stands for in up to `depth` layers of encoding.
+    fn scan_layer(&self, text: &[u8], depth: usize) -> Vec<Found> {
         let mut found = Vec::new();
         self.marks.each(text, self.key, &mut found);
+        if depth > 0 {
+            escape::each(text, |unescaped| {
+                let inner = self.scan_layer(&unescaped.text, depth - 1);
+                let originals = unescaped.originals(text, &inner);
+                found.extend(originals);
+            });
+            let mut unpacked = |unpacked: &packed::Unpacked, encoding| {
+                let inner = self.scan_layer(&unpacked.text, depth - 1).into_iter();
+                found.extend(inner.map(|it| Found { range: unpacked.original(&it.range), encoding, ..it }));
+            };
+            for run in packed::runs(text) {
+                packed::each::<4, packed::Base64>(text, run.clone(), |base64| unpacked(base64, Encoding::Base64));
+                packed::each::<2, packed::Hex>(text, run, |hex| unpacked(hex, Encoding::Hex));
+            }
+        }
         found.sort_by_key(|found| found.range.start);
         found
     }

@@ -4,6 +4,7 @@
 //! family on a server of its own where runner can start one; until a proof, or enough exposures, or the end of the time.
 //! Every response is judged; what is found is kept with its witnesses and with the recipe that showed it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use crate::load::clock::Clock;
 use crate::scenario;
 
 mod attempt;
+mod baseline;
 pub mod class;
 mod client;
 mod control;
@@ -26,14 +28,19 @@ mod identity;
 pub mod judge;
 pub mod observation;
 mod perform;
+mod personas;
 pub mod recipe;
+mod relay;
 mod tally;
 mod triggers;
 
 use client::Client;
+use diagnosis::{Bench, Diagnosis};
 use perform::Round;
-use recipe::Recipe;
-use tally::Ended;
+use personas::Personas;
+use recipe::{Line, Recipe, Shot};
+use relay::Relay;
+use tally::{Court, Ended};
 use triggers::{Family, Situation, Trigger};
 
 pub use class::Class;
@@ -46,11 +53,21 @@ pub use tally::{Evidence, Leak, Tally, TriggerTally};
 #[derive(Debug, Default)]
 pub struct Findings {
     pub control: Control,
+    /// `None` if it did not take place.
+    pub positive_control: Option<PositiveControl>,
     pub tally: Tally,
     /// Why triggers were not exercised, by name; sentences without a full stop.
     pub obstacles: BTreeMap<&'static str, String>,
     pub duration: Duration,
     pub interrupted: bool,
+}
+
+/// A leak that runner planted itself: two replies, exchanged on their way.
+#[derive(Debug, Clone, Copy)]
+pub struct PositiveControl {
+    pub requests: u64,
+    /// The check saw it.
+    pub found: bool,
 }
 
 /// How far a dirty check has come, for the progress line.
@@ -83,8 +100,15 @@ pub enum Part {
     Opening,
     /// The triggers of a family.
     Family(FamilyOf),
+    /// Lone requests by the same few, over and over, then well-behaved requests by them: for what follows from who asks
+    /// without being its canary.
+    Personas,
+    /// Lone requests once more: do suspicions stand?
+    Verify,
     /// All triggers, for the exposures that are still missing.
     Rest,
+    /// After a leak: the least that shows it.
+    Diagnosis,
 }
 
 /// A family of triggers, as seen from outside: a part is only handed back.
@@ -92,7 +116,12 @@ pub enum Part {
 pub struct FamilyOf(Family);
 
 /// The families in the order of their parts.
-const FAMILIES: [Family; 5] = [Family::Overlap, Family::Error, Family::Leaving, Family::Wire, Family::Storm];
+const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Family::Leaving, Family::Storm];
+/// Those whose rounds personas repeat.
+const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
+/// How many personas there are, where the scenario does not name them; a login is worth more of them.
+const PERSONAS: usize = 4;
+const LOGGED_IN: usize = 6;
 
 /// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
 pub struct Check<'a> {
@@ -103,7 +132,11 @@ pub struct Check<'a> {
     situation: Situation,
     triggers: Vec<Box<dyn Trigger>>,
     findings: Findings,
-    /// The last part that was begun.
+    diagnosis: Diagnosis,
+    personas: Personas,
+    /// Personas ask, not strangers.
+    personal: bool,
+    /// The last part that was begun, those that verify left out.
     part: Option<Part>,
     progress: Arc<Progress>,
 }
@@ -122,8 +155,11 @@ impl<'a> Check<'a> {
                 seed,
                 ..Situation::default()
             },
-            triggers: triggers::all(),
+            triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),
             findings: Findings::default(),
+            diagnosis: Diagnosis::default(),
+            personas: Personas::default(),
+            personal: plan.login.is_some() || !plan.identities.is_empty(),
             part: None,
             progress,
         }
@@ -131,21 +167,49 @@ impl<'a> Check<'a> {
 
     /// What comes next; `None` at the end.
     pub fn next_part(&self) -> Option<Part> {
+        self.next_to_find().or_else(|| {
+            let (evidence, time) = (&self.findings.tally.evidence, self.plan.budget.time);
+            let due = !self.findings.interrupted && self.diagnosis.is_due(evidence, self.clock.now(), time);
+            due.then_some(Part::Diagnosis)
+        })
+    }
+
+    /// No more diagnosis: its server did not start, or died.
+    pub fn give_up_diagnosis(&mut self) {
+        self.diagnosis.give_up();
+    }
+
+    /// The next part that may find a leak.
+    fn next_to_find(&self) -> Option<Part> {
         let findings = &self.findings;
         let proven = findings.tally.leaks > 0 && !self.plan.budget.exhaustive;
         let futile = !findings.control.problems.is_empty() || findings.interrupted;
-        let begun = match self.part {
-            None => return Some(Part::Opening),
-            Some(_) if proven || futile || self.is_out_of_time() => return None,
-            Some(Part::Opening) => 0,
-            Some(Part::Family(FamilyOf(last))) => FAMILIES.iter().filter(|family| **family <= last).count(),
-            Some(Part::Rest) => FAMILIES.len() + 1,
-        };
-        let open = |family: &&Family| self.triggers.iter().any(|trigger| self.may(&**trigger, **family));
-        match FAMILIES.get(begun..)?.iter().find(open) {
-            Some(family) => Some(Part::Family(FamilyOf(*family))),
-            None => (begun <= FAMILIES.len() && !self.has_enough()).then_some(Part::Rest),
+        let Some(last) = self.part else { return Some(Part::Opening) };
+        if proven || futile {
+            return None;
         }
+        if !self.personas.suspicions.is_empty() {
+            return Some(Part::Verify);
+        }
+        self.regular_parts().skip_while(|part| *part != last).skip(1).find(|part| self.is_due(*part))
+    }
+
+    /// All parts in their order, but for those that verify.
+    fn regular_parts(&self) -> impl Iterator<Item = Part> {
+        let families = FAMILIES.into_iter().map(|family| Part::Family(FamilyOf(family)));
+        // Where only personas can be told apart, they must be known before anything else.
+        let (before, after) = if self.personal { (Some(Part::Personas), None) } else { (None, Some(Part::Personas)) };
+        std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
+    }
+
+    fn is_due(&self, part: Part) -> bool {
+        !self.is_out_of_time()
+            && match part {
+                Part::Opening | Part::Personas | Part::Verify => true,
+                Part::Family(FamilyOf(family)) => self.triggers.iter().any(|trigger| self.may(&**trigger, family)),
+                Part::Rest => !self.has_enough(),
+                Part::Diagnosis => false,
+            }
     }
 
     /// Runs a part to its end or until `cancel`; blocks meanwhile. `Err` only if the machine refuses.
@@ -162,7 +226,9 @@ impl<'a> Check<'a> {
         self.situation.malformed = client.forms.malformed();
         self.situation.same_url = client.forms.same_url;
         self.client = Some(client);
-        self.part = Some(part);
+        if part != Part::Verify {
+            self.part = Some(part);
+        }
         let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));
         self.findings.interrupted |= finished.is_none();
         Ok(())
@@ -174,10 +240,16 @@ impl<'a> Check<'a> {
     }
 
     async fn story(&mut self, part: Part) {
+        if self.personal {
+            self.gather().await;
+        }
         match part {
             Part::Opening => self.opening().await,
             Part::Family(FamilyOf(family)) => self.family(family).await,
+            Part::Personas => self.persevere().await,
+            Part::Verify => self.verify().await,
             Part::Rest => self.rest().await,
+            Part::Diagnosis => self.diagnose().await,
         }
     }
 
@@ -187,25 +259,116 @@ impl<'a> Check<'a> {
             return;
         }
         self.control().await;
-        if self.findings.control.problems.is_empty() {
+        // Answers without canaries tell nothing, unless what else they hold does.
+        self.personal |= !self.findings.control.echoes;
+        if !self.is_over() && self.findings.control.problems.is_empty() && !self.personal {
+            self.positive_control().await;
             self.family(Family::Sequence).await;
         }
     }
 
-    /// The least rounds of each trigger of a family; no longer than its share of the time that is left.
+    /// The same few ask, for what follows from who asks without being a canary: from here on where only they can be told
+    /// apart, else once.
+    async fn persevere(&mut self) {
+        let only_they = std::mem::replace(&mut self.personal, true);
+        self.gather().await;
+        self.solo_rounds().await;
+        self.personas.learn();
+        if self.personas.can_tell() || self.findings.control.echoes {
+            if self.findings.positive_control.is_none() {
+                self.positive_control().await;
+            }
+            for family in if only_they { &WELL_BEHAVED[..1] } else { &WELL_BEHAVED[..] } {
+                self.family(*family).await;
+            }
+        } else {
+            let problem = "nothing in the answers to lone requests tells who asked".to_owned();
+            self.findings.control.problems.push(problem);
+        }
+        self.personal = only_they;
+    }
+
+    /// Would a leak be seen? Two requests, one after the other, whose replies a relay exchanges.
+    async fn positive_control(&mut self) {
+        let two = if self.personal { self.personas.two_apart(self.client.as_ref()) } else { Some(Vec::new()) };
+        let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
+        let Ok(endpoint) = relay.endpoint() else { return };
+        let server = client.divert(endpoint);
+        let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
+        let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
+        relay.during(round.perform(), &server, client.forms.head_only()).await;
+        let (observations, _) = (client.take_observations(), client.take_strays());
+        client.divert(server);
+        let told =
+            |observation| judge::judge(observation, client).is_some() || self.personas.judge(observation).is_some();
+        let found = observations.iter().any(told);
+        self.findings.positive_control = Some(PositiveControl { requests: observations.len() as u64, found });
+        self.findings.tally.remember(observations);
+    }
+
+    /// As much of the diagnosis as one server is good for.
+    async fn diagnose(&mut self) {
+        let Some(client) = &self.client else { return };
+        let personas = if self.personal { &self.personas.all[..] } else { &[] };
+        let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
+        let bench = Bench { client, personas, situation, clock, time, tries: Cell::new(0) };
+        self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
+    }
+
+    /// Lone requests by each persona, on a server that has not seen what raised the suspicions.
+    async fn verify(&mut self) {
+        self.solo_rounds().await;
+        for evidence in self.personas.resolve() {
+            self.findings.tally.convict(evidence);
+        }
+    }
+
+    async fn solo_rounds(&mut self) {
+        for round in 0..=personas::SOLO {
+            // Nobody first: what somebody leaves behind must not be learned as nobody's.
+            let (recipe, order) = match round {
+                0 if self.situation.no_anonymous.is_some() => continue,
+                0 => self.personas.nobody_alone(),
+                _ => self.personas.solo_round(self.situation.seed.wrapping_add(round)),
+            };
+            let Some(client) = &self.client else { return };
+            Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
+            self.personas.take_solo(client.take_observations());
+            // What comes unasked after lone requests is for the triggers to find.
+            drop(client.take_strays());
+        }
+    }
+
+    /// Makes the personas if there are none yet, and logs them in to the server at hand.
+    async fn gather(&mut self) {
+        let Some(client) = &self.client else { return };
+        let wanted = match self.plan.identities.len() {
+            0 if self.plan.login.is_some() => LOGGED_IN,
+            0 => PERSONAS,
+            named => named,
+        };
+        self.personas.gather(client, wanted);
+        if let Err(problem) = client.log_in(&mut self.personas.all).await {
+            self.findings.control.problems.push(problem);
+        }
+    }
+
+    /// The least rounds of each trigger of a family, in turn; no longer than its share of the time that is left.
     async fn family(&mut self, family: Family) {
         let now = self.clock.now();
         let parts_left = 2 + FAMILIES.iter().filter(|other| **other > family).count() as u32;
         let until = now + self.plan.budget.time.saturating_sub(now) / parts_left;
-        for index in 0..self.triggers.len() {
-            if !self.may(&*self.triggers[index], family) {
-                continue;
-            }
-            for round in 0..self.triggers[index].least_rounds() {
+        let able: Vec<usize> =
+            (0..self.triggers.len()).filter(|index| self.may(&*self.triggers[*index], family)).collect();
+        let most = able.iter().map(|index| self.triggers[*index].least_rounds()).max().unwrap_or(0);
+        for round in 0..most {
+            for &index in &able {
                 if self.is_over() || (round > 0 && self.clock.now() > until) {
-                    break;
+                    return;
                 }
-                self.round(index).await;
+                if round < self.triggers[index].least_rounds() {
+                    self.round(index).await;
+                }
             }
         }
     }
@@ -257,7 +420,8 @@ impl<'a> Check<'a> {
         performing.began = performing.check.clock.now();
         if let Some(client) = &performing.client {
             let role = trigger.is_none().then_some(Role::Probe);
-            Round { client, recipe, personas: &[], number, role }.perform().await;
+            let personas = if performing.check.personal { &performing.check.personas.all[..] } else { &[] };
+            Round { client, recipe, personas, number, role }.perform().await;
         }
     }
 
@@ -267,11 +431,15 @@ impl<'a> Check<'a> {
         if trigger.is_none() {
             self.findings.control = Control::of(&observations, client);
         }
+        let court = Court { client, premises: self.situation.premises, personas: &self.personas };
         let ended = Ended { trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
         let tally = &mut self.findings.tally;
         match trigger {
-            Some(_) => tally.add_round(ended, self.situation.premises, client),
-            None => tally.add_control(ended, self.situation.premises, client),
+            Some(_) => {
+                let suspicions = tally.add_round(ended, &court);
+                suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
+            }
+            None => tally.add_control(ended, &court),
         }
         self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);
@@ -287,7 +455,9 @@ impl<'a> Check<'a> {
 
     /// Whether no further round is due: a proof, or no time for one more.
     fn is_over(&self) -> bool {
-        (self.findings.tally.leaks > 0 && !self.plan.budget.exhaustive) || self.is_out_of_time()
+        (self.findings.tally.leaks > 0 && !self.plan.budget.exhaustive)
+            || !self.personas.suspicions.is_empty()
+            || self.is_out_of_time()
     }
 
     fn is_out_of_time(&self) -> bool {

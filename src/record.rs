@@ -12,7 +12,7 @@ mod load;
 mod quantiles;
 mod server;
 
-pub use dirty::{Control, Dirty, Leak, LeakClass, LeakOracle, Trigger, Witness};
+pub use dirty::{Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Trigger, Witness};
 pub use load::{Generator, Histograms, Load, Second};
 pub use quantiles::{Micros, Quantiles};
 pub use server::{Event, Sample, Server};

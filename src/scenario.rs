@@ -1,7 +1,10 @@
 //! A scenario as meant: types that cannot hold nonsense. [`load`] makes it from a scenario as written.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use regex::bytes::Regex;
 
 use crate::rule::Rule;
 use crate::script;
@@ -239,13 +242,45 @@ pub enum Model {
 /// The dirty check to run.
 #[derive(Debug, Clone)]
 pub struct Dirty {
-    /// At least one part holds `{canary}`.
+    /// Without a login, at least one part holds `{canary}` or `{identity.field}`.
     pub request: Request,
+    /// What fills `{identity.field}`: none, or at least two that differ, with the same fields each.
+    pub identities: Vec<BTreeMap<String, String>>,
+    /// The field of identities whose equals may see each other's data.
+    pub group: Option<String>,
+    pub login: Option<Login>,
+    pub shape: Shape,
+    /// What responses may share: text that one of these matches accuses nobody.
+    pub public: Vec<Regex>,
+    /// What to try: names of [`rule::TRIGGERS`](crate::rule::TRIGGERS), in that order; at least one.
+    pub triggers: Vec<&'static str>,
     /// What fills `{sleep}`: the long request's and the short ones'.
     pub sleep: Option<Sleeps>,
     pub expect: Expect,
     pub budget: Budget,
     pub timeout: Duration,
+}
+
+/// What each identity sends once, before its requests. The cookies of the answer are its own from then on.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Some part holds `{canary}` or `{identity.field}`, none `{token}` or `{sleep}`.
+    pub request: Request,
+    /// The names (or indices) that lead to what fills `{token}` in the answer's JSON.
+    pub token: Option<Vec<String>>,
+}
+
+/// What `{canary}` looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Lower case letters and digits.
+    Word,
+    /// A word and `@mail.test`.
+    Email,
+    /// A UUID of version 4.
+    Uuid,
+    /// Decimal digits.
+    Digits,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -363,7 +363,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 11] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
@@ -372,6 +372,7 @@ const SECTIONS: [(&str, &str); 10] = [
     ("Stage", "## `[load]`"),
     ("Dirty", "## `[dirty]`"),
     ("LongAndShort", "## `[dirty]`"),
+    ("Login", "## `[dirty]`"),
     ("Matrix", "## `[matrix]`"),
     ("Assert", "## `[assert]`"),
 ];
@@ -446,7 +447,7 @@ fn every_value_of_a_key_is_described() {
     let (schema, page) = (schema(), page("docs/scenario.md"));
     let mut problems = Vec::new();
     let mut values = 0;
-    for definition in ["Mode", "Signal", "Spacing", "Expect"] {
+    for definition in ["Mode", "Signal", "Spacing", "Expect", "Shape"] {
         let choices = schema["$defs"][definition]["oneOf"].as_array().unwrap();
         for value in choices.iter().filter_map(|choice| choice["const"].as_str()) {
             values += 1;
@@ -488,6 +489,14 @@ fn every_metric_is_described_and_no_other() {
         described.iter().filter(|name| Metric::parse(name).is_none()).map(|name| format!("`{name}` is no metric")),
     );
     none(problems);
+}
+
+#[test]
+fn every_trigger_is_described_and_no_other() {
+    let page = page("docs/scenario.md");
+    let described: Vec<&str> =
+        rows(page.section("### Triggers"), &["trigger"]).into_iter().flat_map(|(names, _)| names).collect();
+    assert_eq!(described, runner::rule::TRIGGERS);
 }
 
 #[test]

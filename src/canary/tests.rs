@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 
+mod encodings;
+
 pub(super) const SHAPES: [Shape; 4] = [Shape::Word, Shape::Email, Shape::Uuid, Shape::Digits];
 const LENGTHS: [Length; 3] = [Length::Any, Length::Long, Length::Short];
 

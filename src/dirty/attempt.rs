@@ -23,7 +23,6 @@ pub(super) struct Shown {
     /// `None` for a response that nobody asked for and that holds no canary.
     pub source: Option<Seen>,
     pub place: String,
-    pub excerpt: String,
 }
 
 /// Carries out a recipe; `number` tells one try from the next.
@@ -62,6 +61,5 @@ fn shown(victim: &Seen, foreign: &Foreign, among: &[Observation]) -> Option<Show
         None => None,
         Some(owner) => Some(among.iter().map(|o| &o.seen).find(|seen| seen.identity == Some(owner))?.clone()),
     };
-    let (place, excerpt) = (foreign.place.clone(), foreign.excerpt.clone());
-    Some(Shown { victim: victim.clone(), source, place, excerpt })
+    Some(Shown { victim: victim.clone(), source, place: foreign.place.clone() })
 }

@@ -85,7 +85,7 @@ impl Class {
         let same_connection = leak.source.as_ref().is_some_and(|source| source.connection == leak.victim.connection);
         match trigger {
             "first" if all_from_one(round) => Class::StickyFirst,
-            "same_key" => Class::Cache,
+            "same_key" if !leak.overlapped => Class::Cache,
             "pipeline" => Class::Desync,
             "error" => Class::ErrorPath,
             "abort" | "slow" => Class::Pool,
@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn the_least_that_shows_a_leak_tells_its_class() {
-        let plain = Signs { needs: Kind::Pair, kept: false, ended_by_own_urls: false, clean_below: false, steady: true };
+        let plain =
+            Signs { needs: Kind::Pair, kept: false, ended_by_own_urls: false, clean_below: false, steady: true };
         let of = |guess, signs| Class::diagnosed(guess, &signs);
         assert_eq!(of(Class::Capacity, plain), Class::SharedSlot, "two suffice");
         let seventeen = Signs { needs: Kind::Burst(17), clean_below: true, ..plain };

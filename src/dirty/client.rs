@@ -1,15 +1,17 @@
 //! Sends the requests of a dirty check, each with a canary of its own, and keeps whole responses.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::time::Duration;
 
 use tokio::sync::Barrier;
 
 use super::forms::{self, Forms};
-use super::identity::Identity;
+use super::identity::{Identity, Session};
 use super::observation::{Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
-use crate::canary::{Canaries, Length, Shape};
+use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::Target;
 use crate::load::clock::Clock;
@@ -18,6 +20,7 @@ use crate::load::connection::reply::Kept;
 use crate::load::request::{Prepared, show_sleep};
 use crate::scenario;
 use crate::scenario::template::Placeholder;
+use crate::server::Endpoint;
 
 /// The response header by which a built-in worker names itself.
 const WORKER_HEADER: &[u8] = b"x-worker:";
@@ -25,6 +28,9 @@ const WORKER_HEADER: &[u8] = b"x-worker:";
 const LONGEST_NAP: u32 = 3;
 const LEAST_LONGEST: Duration = Duration::from_millis(1500);
 const MOST_LONGEST: Duration = Duration::from_secs(5);
+
+/// The last canaries of which a part is recognised.
+const FRAGMENTS_OF: usize = 300;
 
 /// What all requests of a check share.
 #[derive(Debug)]
@@ -35,7 +41,14 @@ pub(super) struct Client {
     method: String,
     timeout: Duration,
     sleeps: Option<scenario::Sleeps>,
+    shape: Shape,
+    identities_named: Vec<BTreeMap<String, String>>,
+    public: Vec<regex::bytes::Regex>,
+    group: Option<String>,
+    /// The group of each owner who is in one.
+    groups: RefCell<HashMap<u64, String>>,
     canaries: RefCell<Canaries>,
+    fragments: RefCell<Fragments>,
     requests: Cell<u64>,
     identities: Cell<u64>,
     connections: Cell<u64>,
@@ -97,7 +110,14 @@ impl Client {
             method: plan.request.method.clone(),
             timeout: plan.timeout,
             sleeps: plan.sleep,
+            shape: shape(plan.shape),
+            identities_named: plan.identities.clone(),
+            // What compiled for text compiles for bytes.
+            public: plan.public.iter().filter_map(|text| regex::bytes::Regex::new(text.as_str()).ok()).collect(),
+            group: plan.group.clone(),
+            groups: RefCell::default(),
             canaries: RefCell::new(Canaries::new(seed)),
+            fragments: RefCell::new(Fragments::new(FRAGMENTS_OF)),
             requests: Cell::new(0),
             identities: Cell::new(0),
             connections: Cell::new(0),
@@ -112,6 +132,11 @@ impl Client {
         self.target = target.clone();
     }
 
+    /// Sends to somewhere else from now on, in the same words; returns where requests went before.
+    pub fn divert(&mut self, endpoint: Endpoint) -> Endpoint {
+        std::mem::replace(&mut self.target.endpoint, endpoint)
+    }
+
     /// Somebody who has not asked yet.
     pub fn somebody(&self, twist: Twist) -> Identity {
         let number = self.identities.get() + 1;
@@ -121,12 +146,76 @@ impl Client {
             Twist::ShortCanary => Length::Short,
             _ => Length::Any,
         };
-        let canary = self.canaries.borrow_mut().make(number, Shape::Word, length);
+        let canary = self.canaries.borrow_mut().make(number, self.shape, length);
+        self.fragments.borrow_mut().add(number, &canary);
         Identity { number, canary, ..Identity::default() }
     }
 
+    /// Somebody who asks again and again: with the fields that the scenario gives to a persona.
+    pub fn persona(&self, persona: usize) -> Identity {
+        let identity = self.somebody(Twist::None);
+        let fields = self.identities_named.get(persona).cloned().unwrap_or_default();
+        if let Some(group) = self.group.as_ref().and_then(|group| fields.get(group)) {
+            self.groups.borrow_mut().insert(identity.number, group.clone());
+        }
+        Identity { persona: Some(persona), fields, ..identity }
+    }
+
+    /// Whether two may see each other's data: they are one, or of one group.
+    pub fn may_share(&self, one: u64, other: u64) -> bool {
+        let groups = self.groups.borrow();
+        one == other || groups.get(&one).is_some_and(|group| groups.get(&other) == Some(group))
+    }
+
+    /// Whether what stands there is declared to be for everybody.
+    pub fn is_public(&self, text: &[u8], range: &Range<usize>) -> bool {
+        let covers = |found: regex::bytes::Match<'_>| found.start() <= range.start && range.end <= found.end();
+        self.public.iter().any(|public| public.find_iter(text).any(covers))
+    }
+
+    /// A part of somebody's recent canary in `text`, too long for chance; `whole` are the canaries in it.
+    pub fn fragment_in(&self, text: &[u8], own: Option<u64>, whole: &[Found]) -> Option<Fragment> {
+        self.fragments.borrow().find(text, own.unwrap_or_default(), whole)
+    }
+
+    /// Logs everybody in, one after the other, where the scenario has a login; the error says who was refused, and how.
+    pub async fn log_in(&self, identities: &mut [Identity]) -> Result<(), String> {
+        let Some(login) = &self.forms.login else { return Ok(()) };
+        for identity in identities {
+            identity.session = Session::default();
+            let ask = Ask {
+                shot: Shot::plain(),
+                role: Role::Probe,
+                place: Place::default(),
+                identity: Some(identity),
+                variation: None,
+                own_url: false,
+                gate: None,
+            };
+            let bytes = self.fill(&login.request, identity.number, &ask);
+            let line = self.show(&bytes);
+            let mut way = Way::default();
+            let mut wire = Wire::default();
+            let attempt = self.attempt(&mut wire, &bytes, &ask, &mut way);
+            let came = tokio::time::timeout(self.timeout, attempt).await;
+            match came {
+                Ok(Ok(Came::Answer(answer))) if answer.status < 400 => {}
+                Ok(Ok(Came::Answer(answer))) => {
+                    return Err(format!("the login {line} was answered with status {}", answer.status));
+                }
+                Ok(Err(broken)) => return Err(format!("the login {line} got no answer ({})", broken.failure().name())),
+                Ok(Ok(Came::Left)) | Err(_) => return Err(format!("the login {line} got no answer")),
+            }
+            identity.session.take_cookies(&way.kept.head);
+            if let Some(path) = &login.token {
+                identity.session.take_token(&way.kept.body, path).map_err(|why| format!("the login {line}: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Every canary of this check in `text`.
-    pub fn canaries_in(&self, text: &[u8]) -> Vec<crate::canary::Found> {
+    pub fn canaries_in(&self, text: &[u8]) -> Vec<Found> {
         self.canaries.borrow().scan(text)
     }
 
@@ -343,9 +432,7 @@ impl Client {
                 Placeholder::Identity(field) => {
                     ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
                 }
-                Placeholder::Token => {
-                    ask.identity.and_then(|identity| identity.session.token.clone()).unwrap_or_default()
-                }
+                Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port
@@ -362,6 +449,15 @@ impl Client {
     fn show(&self, bytes: &[u8]) -> String {
         let target = bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         format!("{} {}", self.method, String::from_utf8_lossy(target))
+    }
+}
+
+fn shape(shape: scenario::Shape) -> Shape {
+    match shape {
+        scenario::Shape::Word => Shape::Word,
+        scenario::Shape::Email => Shape::Email,
+        scenario::Shape::Uuid => Shape::Uuid,
+        scenario::Shape::Digits => Shape::Digits,
     }
 }
 
@@ -384,7 +480,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::scenario::{Budget, Dirty, Expect, Request, Template};
+    use crate::scenario::{Budget, Dirty, Expect, Request, Shape, Template};
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -392,6 +488,12 @@ mod tests {
         let path = Template::parse(path).unwrap();
         let plan = Dirty {
             request: Request::get(&path),
+            identities: Vec::new(),
+            group: None,
+            login: None,
+            shape: Shape::Word,
+            public: Vec::new(),
+            triggers: vec!["overlap"],
             sleep: None,
             expect: Expect::Clean,
             budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },

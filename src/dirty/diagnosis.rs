@@ -59,6 +59,8 @@ pub struct Shrunk {
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub place: Place,
+    /// Empty for an anonymous one.
+    pub canary: String,
     pub bytes: Vec<u8>,
 }
 
@@ -117,7 +119,7 @@ pub(super) struct Bench<'a> {
     /// The time of the whole check.
     pub time: Duration,
     /// How many tries there were: tells one from the next.
-    pub tries: &'a Cell<u64>,
+    pub tries: Cell<u64>,
 }
 
 impl Bench<'_> {
@@ -137,7 +139,7 @@ impl Diagnosis {
         anything && !self.given_up && now < self.until(now, time)
     }
 
-    /// Nothing more: a server did not start.
+    /// Nothing more.
     pub fn give_up(&mut self) {
         self.given_up = true;
     }
@@ -257,23 +259,27 @@ impl Case {
     /// Writes down what was found, if anything was.
     fn conclude(self, evidence: &mut Evidence) {
         let Some((best, found)) = self.best else { return };
-        let series = if self.counted.tries > 0 { &self.counted } else { &found };
+        let (shown, tries) = match (self.counted.shown, self.counted.tries) {
+            // It did not show again, or there was no time to see.
+            (0, tries) => (found.shown, found.tries + tries),
+            counted => counted,
+        };
         let signs = Signs {
             needs: best.kind,
             kept: found.kept,
             ended_by_own_urls: self.busted.tries > 0 && self.busted.shown == 0,
             clean_below: self.clean_below,
-            steady: series.shown * 2 >= series.tries,
+            steady: shown * 2 >= tries,
         };
         evidence.class = Class::diagnosed(evidence.class, &signs);
-        let Some((shown, requests)) = self.counted.last.or(found.last) else { return };
+        let Some((last, requests)) = self.counted.last.or(found.last) else { return };
         evidence.shrunk = Some(Shrunk {
             recipe: best.recipe,
-            shown: series.shown,
-            tries: series.tries,
-            victim: shown.victim.place,
-            source: shown.source.map(|source| source.place),
-            place: shown.place,
+            shown,
+            tries,
+            victim: last.victim.place,
+            source: last.source.map(|source| source.place),
+            place: last.place,
             requests,
         });
     }
@@ -291,7 +297,7 @@ impl Series {
             self.tries += 1;
             if let Some(shown) = shown {
                 self.shown += 1;
-                let asked = |o: Observation| Asked { place: o.seen.place, bytes: o.request };
+                let asked = |o: Observation| Asked { place: o.seen.place, canary: o.seen.canary, bytes: o.request };
                 self.last = Some((shown, observations.into_iter().take(MOST_ASKED).map(asked).collect()));
             }
             if self.shown >= enough || self.kept {

@@ -18,8 +18,17 @@ pub(super) struct Forms {
     anonymous: Result<Prepared, String>,
     malformed: Vec<Prepared>,
     big: Prepared,
+    pub login: Option<Login>,
     /// All identities ask for one and the same URL.
     pub same_url: bool,
+}
+
+/// The request by which an identity gets its session.
+#[derive(Debug)]
+pub(super) struct Login {
+    pub request: Prepared,
+    /// The names or indices that lead to the token in the answer's JSON.
+    pub token: Option<Vec<String>>,
 }
 
 impl Forms {
@@ -33,6 +42,10 @@ impl Forms {
             anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
             malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
             big: prepare(&variation::padded(request, BIG)),
+            login: plan
+                .login
+                .as_ref()
+                .map(|login| Login { request: prepare(&login.request), token: login.token.clone() }),
             same_url: variation::same_url(request),
         }
     }
@@ -46,6 +59,11 @@ impl Forms {
             _ => None,
         };
         form.unwrap_or(&self.plain)
+    }
+
+    /// Its responses have no body.
+    pub fn head_only(&self) -> bool {
+        self.plain.head_only
     }
 
     /// Why no request can be sent without saying who asks, if so.

@@ -47,6 +47,22 @@ impl Session {
 }
 
 impl Session {
+    /// Finds the token in the JSON that a login was answered with.
+    pub fn take_token(&mut self, body: &[u8], path: &[String]) -> Result<(), String> {
+        let json: serde_json::Value = serde_json::from_slice(body).map_err(|_| "its answer is not JSON".to_owned())?;
+        let found = path.iter().try_fold(&json, |value, name| match value {
+            serde_json::Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            value => value.get(name),
+        });
+        let token = match found {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(serde_json::Value::Number(number)) => number.to_string(),
+            _ => return Err(format!("its answer has no text at `{}`", path.join("."))),
+        };
+        self.token = Some(token);
+        Ok(())
+    }
+
     /// Adds the jar to a request that is ready to be sent: to its `cookie` header where it has one.
     pub fn add_cookies(&self, request: &mut Vec<u8>) {
         if self.cookies.is_empty() {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::client::Client;
 use super::observation::{Observation, Seen};
+use crate::canary::Encoding;
 
 /// What tells that something is another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +51,21 @@ pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreig
     observation.seen.status()?;
     let own = observation.seen.identity;
     [(false, &observation.reply.body), (true, &observation.reply.head)].into_iter().find_map(|(in_head, text)| {
-        let found = client.canaries_in(text).into_iter().find(|found| Some(found.owner) != own)?;
-        Some(Foreign {
-            oracle: Oracle::Canary,
-            owner: Some(found.owner),
-            place: if in_head { header_at(text, found.range.start) } else { "body".to_owned() },
-            excerpt: excerpt(text, found.range),
-        })
+        let all = client.canaries_in(text);
+        let may_share = |owner: u64| own.is_some_and(|own| client.may_share(own, owner));
+        let accuses = |owner: u64, range: &Range<usize>| !may_share(owner) && !client.is_public(text, range);
+        let whole = all.iter().find(|found| accuses(found.owner, &found.range));
+        let (oracle, encoding, owner, range) = match whole {
+            Some(found) => (Oracle::Canary, Some(found.encoding), found.owner, found.range.clone()),
+            None => {
+                let part = client.fragment_in(text, own, &all).filter(|part| accuses(part.owner, &part.range))?;
+                (Oracle::Fragment, None, part.owner, part.range)
+            }
+        };
+        let place = if in_head { header_at(text, range.start) } else { "body".to_owned() };
+        let encoding = encoding.filter(|encoding| *encoding != Encoding::Plain);
+        let place = encoding.map_or_else(|| place.clone(), |encoding| format!("{place}, {}", encoding.name()));
+        Some(Foreign { oracle, owner: Some(owner), place, excerpt: excerpt(text, range) })
     })
 }
 
@@ -87,7 +96,7 @@ fn header_at(head: &[u8], at: usize) -> String {
     format!("header {}", String::from_utf8_lossy(name).to_lowercase())
 }
 
-fn excerpt(text: &[u8], range: Range<usize>) -> String {
+pub(super) fn excerpt(text: &[u8], range: Range<usize>) -> String {
     let (start, end) = (range.start.saturating_sub(AROUND), (range.end + AROUND).min(text.len()));
     String::from_utf8_lossy(&text[start..end]).into_owned()
 }

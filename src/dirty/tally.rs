@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::Premises;
+use super::baseline::{self, Accusation};
 use super::class::Class;
 use super::client::{Client, Stray};
 use super::diagnosis::Shrunk;
 use super::exposure;
 use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Role, Seen};
+use super::personas::{Personas, Suspicion};
 use super::recipe::Recipe;
 
 /// How many requests are remembered, so that an old canary can be traced to its request.
@@ -56,6 +58,13 @@ pub(super) struct Ended<'a> {
     pub observations: Vec<Observation>,
     pub strays: Vec<Stray>,
     pub took: Duration,
+}
+
+/// What it takes to judge.
+pub(super) struct Court<'a> {
+    pub client: &'a Client,
+    pub premises: Premises,
+    pub personas: &'a Personas,
 }
 
 /// The counts of one trigger.
@@ -114,9 +123,9 @@ struct Memory {
 impl Tally {
     /// Takes the control run. Nothing overlaps in it, but a stale value shows already here. Its requests count as exposures
     /// only if it does: a clean control says nothing of requests that overlap.
-    pub(super) fn add_control(&mut self, mut ended: Ended<'_>, premises: Premises, client: &Client) {
-        self.prepare(&mut ended, client);
-        let leaks = self.judge(&ended, premises, client);
+    pub(super) fn add_control(&mut self, mut ended: Ended<'_>, court: &Court<'_>) {
+        self.prepare(&mut ended, court);
+        let leaks = self.judge(&ended, court);
         if !leaks.is_empty() {
             self.exposures += ended.observations.len() as u64 - 1;
         }
@@ -124,11 +133,12 @@ impl Tally {
         self.keep(&ended, 0, &leaks);
     }
 
-    pub(super) fn add_round(&mut self, mut ended: Ended<'_>, premises: Premises, client: &Client) {
-        self.prepare(&mut ended, client);
+    /// Takes a round. What is no proof yet is handed back.
+    pub(super) fn add_round(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> Vec<Suspicion> {
+        self.prepare(&mut ended, court);
         let round: Vec<&Seen> = ended.observations.iter().map(|observation| &observation.seen).collect();
-        let exposures = exposure::count(&round, premises);
-        let leaks = self.judge(&ended, premises, client);
+        let exposures = exposure::count(&round, court.premises);
+        let leaks = self.judge(&ended, court);
         let trigger = self.triggers.entry(ended.trigger).or_default();
         trigger.requests += round.len() as u64;
         trigger.rounds += 1;
@@ -142,26 +152,81 @@ impl Tally {
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
         trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
-        trigger.serial = premises.one_at_a_time();
+        trigger.serial = court.premises.one_at_a_time();
         trigger.took += ended.took;
-        let rounds = trigger.rounds;
+        let number = trigger.rounds;
         // A request that leaked was exposed, whatever the estimate says.
         self.exposures += exposures.any.max(leaks.len() as u64);
         self.leaks += leaks.len() as u64;
-        self.keep(&ended, rounds, &leaks);
+        self.keep(&ended, number, &leaks);
+        self.suspicions(&ended, number, court)
+    }
+
+    /// Counts what was a suspicion as the leak that it has turned out to be.
+    pub(super) fn convict(&mut self, evidence: Evidence) {
+        self.leaks += 1;
+        if let Some(trigger) = self.triggers.get_mut(evidence.trigger) {
+            trigger.leaks += 1;
+            trigger.rounds_with_leak = (trigger.rounds_with_leak + 1).min(trigger.rounds);
+        }
+        if self.has_room(evidence.class) {
+            self.evidence.push(evidence);
+        }
+    }
+
+    /// Replies that look like those to somebody else, and hold no canary that would prove it.
+    fn suspicions(&self, ended: &Ended<'_>, round: u64, court: &Court<'_>) -> Vec<Suspicion> {
+        let suspected = ended.observations.iter().filter_map(|observation| {
+            // A spoilt request may well be taken for another's.
+            let ordinary = !matches!(observation.seen.role, Role::Failing | Role::Leaving);
+            let accusation = court.personas.judge(observation).filter(|_| ordinary)?;
+            if judge::judge(observation, court.client).is_some() {
+                return None;
+            }
+            let sign = accusation.signs.first()?;
+            let text =
+                if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
+            let foreign = Foreign {
+                oracle: match accusation.oracle {
+                    baseline::Oracle::Swap => Oracle::Swap,
+                    baseline::Oracle::Learned => Oracle::Learned,
+                },
+                owner: self.last_of(&accusation, &observation.seen, court.personas),
+                place: sign.place.to_string(),
+                excerpt: judge::excerpt(text, sign.range.clone()),
+            };
+            let own_present = judge::holds_own(observation, court.client);
+            let leak = self.leak(&observation.seen, foreign, own_present, court.premises);
+            let class = Class::of(ended.trigger, &leak, &[]);
+            Some(Suspicion { evidence: evidence(ended, round, class, &leak), accusation })
+        });
+        suspected.collect()
+    }
+
+    /// Of the personas whose reply it may be, the one who asked last.
+    fn last_of(&self, accusation: &Accusation, victim: &Seen, personas: &Personas) -> Option<u64> {
+        let owners = accusation.of.iter().filter_map(|persona| Some(personas.all.get(*persona)?.number));
+        owners.max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
+    }
+
+    /// Remembers requests that count for nothing else.
+    pub(super) fn remember(&mut self, observations: Vec<Observation>) {
+        self.remembered.add(observations.into_iter().map(|observation| observation.seen).collect());
     }
 
     /// Finds out which responses could show a leak, and remembers the requests.
-    fn prepare(&mut self, ended: &mut Ended<'_>, client: &Client) {
+    fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
         for observation in &mut ended.observations {
             let reply = &observation.reply;
-            let holds_any = [&reply.head, &reply.body].iter().any(|text| !client.canaries_in(text).is_empty());
-            observation.seen.tells = holds_any || observation.seen.identity.is_none();
+            let holds_any = [&reply.head, &reply.body].iter().any(|text| !court.client.canaries_in(text).is_empty());
+            let seen = &mut observation.seen;
+            seen.tells = holds_any || seen.identity.is_none() || court.personas.tells(seen);
         }
         self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());
     }
 
-    fn judge(&self, ended: &Ended<'_>, premises: Premises, client: &Client) -> Vec<Leak> {
+    fn judge(&self, ended: &Ended<'_>, court: &Court<'_>) -> Vec<Leak> {
+        let Court { client, premises, .. } = *court;
         let leaks = ended.observations.iter().filter_map(|observation| {
             let foreign = judge::judge(observation, client)?;
             Some(self.leak(&observation.seen, foreign, judge::holds_own(observation, client), premises))
@@ -197,26 +262,32 @@ impl Tally {
             }
         }
         for (class, leak) in best {
-            if self.evidence.iter().filter(|evidence| evidence.class == class).count() >= EVIDENCE_PER_CLASS {
+            if !self.has_room(class) {
                 continue;
             }
-            let named = |seen: &Seen| {
-                seen.request == leak.victim.request
-                    || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
-            };
-            let bystanders =
-                ended.observations.iter().map(|o| &o.seen).filter(|seen| !named(seen)).take(BYSTANDERS).cloned();
-            self.evidence.push(Evidence {
-                class,
-                trigger: ended.trigger,
-                round,
-                leak: leak.clone(),
-                round_requests: ended.observations.len() as u64,
-                bystanders: bystanders.collect(),
-                recipe: ended.recipe.clone(),
-                shrunk: None,
-            });
+            self.evidence.push(evidence(ended, round, class, leak));
         }
+    }
+
+    fn has_room(&self, class: Class) -> bool {
+        self.evidence.iter().filter(|evidence| evidence.class == class).count() < EVIDENCE_PER_CLASS
+    }
+}
+
+fn evidence(ended: &Ended<'_>, round: u64, class: Class, leak: &Leak) -> Evidence {
+    let named = |seen: &Seen| {
+        seen.request == leak.victim.request || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
+    };
+    let all = ended.observations.iter().map(|observation| &observation.seen);
+    Evidence {
+        class,
+        trigger: ended.trigger,
+        round,
+        leak: leak.clone(),
+        round_requests: ended.observations.len() as u64,
+        bystanders: all.filter(|seen| !named(seen)).take(BYSTANDERS).cloned().collect(),
+        recipe: ended.recipe.clone(),
+        shrunk: None,
     }
 }
 

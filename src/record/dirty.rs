@@ -18,6 +18,9 @@ pub struct Dirty {
     pub bound: f64,
     pub duration_s: f64,
     pub control: Control,
+    /// Null if it did not take place.
+    #[serde(default)]
+    pub positive_control: Option<PositiveControl>,
     pub triggers: BTreeMap<String, Trigger>,
     /// A bounded selection, one per distinct kind of leak first.
     pub evidence: Vec<Leak>,
@@ -31,6 +34,13 @@ pub struct Control {
     pub requests: u64,
     /// Sentences; each makes the check inconclusive.
     pub problems: Vec<String>,
+}
+
+/// Two requests whose replies a relay exchanged: a leak that must be seen.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PositiveControl {
+    pub requests: u64,
+    pub found: bool,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -79,6 +89,45 @@ pub struct Leak {
     /// What was sent in that round.
     #[serde(default)]
     pub recipe: Recipe,
+    /// The least that shows it, where that was found.
+    #[serde(default)]
+    pub shrunk: Option<Shrunk>,
+}
+
+/// The fewest requests and the simplest timing that still show a leak.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Shrunk {
+    pub recipe: Recipe,
+    /// It showed in so many of these tries.
+    pub shown: u64,
+    pub tries: u64,
+    /// At least and at most this fraction of tries shows it, each at 95 % confidence (Clopper-Pearson).
+    pub rate_at_least: f64,
+    pub rate_at_most: f64,
+    /// Where in the response.
+    pub place: String,
+    /// The requests of a try that showed it, as they were sent; bounded.
+    pub requests: Vec<Asked>,
+}
+
+/// One request of a recipe as it was sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Asked {
+    /// Its line in the recipe and its place on that, from 0.
+    pub line: usize,
+    pub shot: usize,
+    /// `victim`, `source`, or null.
+    pub part: Option<String>,
+    pub method: String,
+    pub target: String,
+    /// Name and value, in order; without those that every client sends for itself. What only an owner may know is replaced
+    /// by the name of a shell variable, as in `$AUTHORIZATION`.
+    pub headers: Vec<(String, String)>,
+    /// Null if there is none, or none that is text of a moderate length.
+    pub body: Option<String>,
+    /// Not all of it is here: a body that is no text, or too long.
+    #[serde(default)]
+    pub cut: bool,
 }
 
 /// How a leak came about; see [`crate::dirty::Class`].

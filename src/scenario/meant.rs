@@ -13,6 +13,7 @@ use super::source::Span;
 use super::{Compile, Scenario, Script, Surroundings, Variant, environment, matrix, overrides};
 
 mod dirty;
+mod identity;
 mod load;
 mod request;
 mod rules;

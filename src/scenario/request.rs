@@ -108,12 +108,17 @@ impl Request {
         self.body.as_ref().map(Body::content)
     }
 
+    /// The holes of all parts, in the order in which they are sent.
+    pub fn holes(&self) -> Vec<Placeholder> {
+        let lines = self.header_lines();
+        let (target, content) = (self.target(), self.content());
+        let values = lines.iter().map(|(_, value)| value);
+        std::iter::once(&target).chain(values).chain(&content).flat_map(Template::holes).cloned().collect()
+    }
+
     /// Whether any part holds a hole for which `wanted` is true.
     pub fn has(&self, wanted: impl Fn(&Placeholder) -> bool) -> bool {
-        let any = |template: &Template| template.holes().any(&wanted);
-        any(&self.target())
-            || self.header_lines().iter().any(|(_, value)| any(value))
-            || self.content().is_some_and(|content| any(&content))
+        self.holes().iter().any(wanted)
     }
 }
 

@@ -8,6 +8,7 @@ use super::template::Template;
 use super::*;
 
 mod any_text;
+mod dirty;
 
 /// Files and variables in memory.
 #[derive(Default)]
@@ -97,7 +98,7 @@ fn a_dirty_check_gets_the_documented_defaults() {
     let sleep = check.sleep.unwrap();
     assert_eq!((sleep.long, sleep.short), (Duration::from_secs(7), Duration::from_secs(7)));
     assert_eq!((check.expect, check.budget.exposures), (Expect::Clean, 3000));
-    assert_eq!((check.timeout, check.budget.time), (Duration::from_secs(12), Duration::from_secs(10)));
+    assert_eq!((check.timeout, check.budget.time), (Duration::from_secs(12), Duration::from_secs(30)));
     assert_eq!(dirty("exposures = 10").budget.exposures, 10);
     assert_eq!(dirty("exposures = 10\nbound = '1%'").budget.exposures, 299);
     assert_eq!(dirty("exposures = 500\nbound = '1%'").budget.exposures, 500);

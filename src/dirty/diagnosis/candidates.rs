@@ -144,10 +144,8 @@ impl<'a> From<'a> {
             self.recipe(vec![Line::of(vec![victim]), Line::of(vec![Shot::plain()]).starting(Start::At(at))])
         };
         let middle = |part: &f64| self.situation.part_of(None, *part);
-        let mut all: Vec<Candidate> = PARTS
-            .iter()
-            .map(|part| Candidate { recipe: pair(victim, middle(part)), kind: Kind::Pair })
-            .collect();
+        let mut all: Vec<Candidate> =
+            PARTS.iter().map(|part| Candidate { recipe: pair(victim, middle(part)), kind: Kind::Pair }).collect();
         if self.victim.nap == Nap::Long {
             let recipe = pair(Shot { nap: Nap::Long, ..victim }, middle(&0.5));
             all.push(Candidate { recipe, kind: Kind::Pair });
@@ -176,7 +174,8 @@ impl<'a> From<'a> {
         let first = Shot { pause_ms: 0.0, ..first };
         let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
         let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
-        let victim = if odd(&victim) && victim.twist == first.twist { Shot { twist: Twist::None, ..victim } } else { victim };
+        let victim =
+            if odd(&victim) && victim.twist == first.twist { Shot { twist: Twist::None, ..victim } } else { victim };
         for count in FOLLOWERS {
             let shots = || std::iter::once(first).chain(vec![victim; count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind });

@@ -4,7 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::file::leaf::{At, Entries, Node};
 use super::super::problem::Problem;
-use super::super::request::{Body, Json};
+use super::super::request::{Body, Json, Parameter, encoded};
 use super::super::source::Span;
 use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
 use super::super::{Request, file, suggest};
@@ -12,9 +12,11 @@ use super::Loading;
 
 /// The keys of a section that make up its request, and what its placeholders can be filled with.
 pub(super) struct Parts<'w> {
+    /// Its keys joined by dots: `dirty.login`.
     pub section: &'static str,
     pub span: &'w Span,
     pub path: &'w Option<At<String>>,
+    pub query: Option<&'w Entries<Node>>,
     pub method: &'w Option<At<String>>,
     pub headers: &'w Option<Entries<String>>,
     pub cookies: &'w Option<Entries<String>>,
@@ -23,34 +25,52 @@ pub(super) struct Parts<'w> {
     pub body: &'w Option<At<String>>,
     pub has_sleep: bool,
     pub workers_known: bool,
+    /// Names of what fills `{identity.field}`.
+    pub identity: &'w [String],
+    pub has_token: bool,
 }
 
-/// Names the keys that [`file::Load`] and [`file::Dirty`] share.
+/// Names the keys that [`file::Load`], [`file::Dirty`] and [`file::Login`] share.
 macro_rules! parts {
     ($section:literal, $at:expr, $workers_known:expr) => {
         Parts {
             section: $section,
             span: &$at.span,
             path: &$at.value.path,
+            query: None,
             method: &$at.value.method,
             headers: &$at.value.headers,
             cookies: &$at.value.cookies,
             json: &$at.value.json,
             form: &$at.value.form,
             body: &$at.value.body,
-            has_sleep: $at.value.sleep.is_some(),
+            has_sleep: false,
             workers_known: $workers_known,
+            identity: &[],
+            has_token: false,
         }
     };
 }
 
 impl<'w> Parts<'w> {
     pub fn of_load(at: &'w At<file::Load>, workers_known: bool) -> Self {
-        parts!("load", at, workers_known)
+        Parts { has_sleep: at.value.sleep.is_some(), ..parts!("load", at, workers_known) }
     }
 
-    pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool) -> Self {
-        parts!("dirty", at, workers_known)
+    /// `identity` names the fields of identities.
+    pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool, identity: &'w [String]) -> Self {
+        let written = &at.value;
+        Parts {
+            query: written.query.as_ref(),
+            has_sleep: written.sleep.is_some(),
+            identity,
+            has_token: written.login.as_ref().is_some_and(|login| login.value.token.is_some()),
+            ..parts!("dirty", at, workers_known)
+        }
+    }
+
+    pub fn of_login(at: &'w At<file::Login>, workers_known: bool, identity: &'w [String]) -> Self {
+        Parts { identity, ..parts!("dirty.login", at, workers_known) }
     }
 }
 
@@ -58,6 +78,7 @@ impl Loading<'_> {
     /// The request that the parts make up; `None` after a problem that leaves none.
     pub(super) fn request(&mut self, parts: &Parts<'_>) -> Option<Request> {
         let target = self.path(parts);
+        let query = self.query(parts);
         let headers = self.headers(parts);
         let cookies = self.cookies(parts);
         let body = self.body(parts);
@@ -65,15 +86,22 @@ impl Loading<'_> {
             Some(method) => self.method(method),
             None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
         };
-        Some(Request { method, headers, cookies, body, ..Request::get(&target?) })
+        let mut request = Request::get(&target?);
+        request.query.extend(query);
+        Some(Request { method, headers, cookies, body, ..request })
     }
 
     fn path(&mut self, parts: &Parts<'_>) -> Option<Template> {
         let Some(path) = parts.path else {
             let section = parts.section;
             let problem = Problem::new(format!("[{section}] has no `path`")).at(parts.span, "which requests?");
-            let example = if section == "load" { "/health" } else { "/page/?email={canary}" };
-            self.missing(&[section, "path"], problem.help(format!("add path = \"{example}\"")));
+            let example = match section {
+                "load" => "/health",
+                "dirty" => "/page/?email={canary}",
+                _ => "/login/",
+            };
+            let key: Vec<&str> = section.split('.').chain(["path"]).collect();
+            self.missing(&key, problem.help(format!("add path = \"{example}\"")));
             return None;
         };
         let template = self.filled(path, Template::parse, parts)?;
@@ -115,6 +143,18 @@ impl Loading<'_> {
             self.problems.add(problem.at(&at.span, "").help(format!("methods are {}", suggest::list(&known))));
         }
         method
+    }
+
+    /// What `query` adds to the path.
+    fn query(&mut self, parts: &Parts<'_>) -> Vec<Parameter> {
+        let Some(entries) = parts.query else { return Vec::new() };
+        let pairs = self.pairs("query", &entries.0, parts).into_iter();
+        let parameters = pairs.map(|(name, text)| {
+            let mut value = Template::default();
+            value.append(&text, encoded);
+            Parameter { name: Some(encoded(&name)), value }
+        });
+        parameters.collect()
     }
 
     fn headers(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
@@ -186,7 +226,7 @@ impl Loading<'_> {
         if let Some(json) = parts.json {
             Some(Body::Json(self.json(&json.value, &json.span, parts)))
         } else if let Some(form) = parts.form {
-            Some(Body::Form(self.form(&form.0, parts)))
+            Some(Body::Form(self.pairs("form", &form.0, parts)))
         } else {
             self.filled(parts.body.as_ref()?, Template::parse_body, parts).map(Body::Text)
         }
@@ -216,13 +256,14 @@ impl Loading<'_> {
         }
     }
 
-    fn form(&mut self, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Vec<(String, Template)> {
+    /// The names and plain values of a form or a query.
+    fn pairs(&mut self, what: &str, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Vec<(String, Template)> {
         let mut fields = Vec::new();
         for (name, node) in entries {
             let text = match &node.value {
                 Node::Text(text) => text.clone(),
                 Node::List(_) | Node::Table(_) => {
-                    let problem = Problem::new(format!("the form's `{}` is not a plain value", name.value));
+                    let problem = Problem::new(format!("the {what}'s `{}` is not a plain value", name.value));
                     self.problems.add(problem.at(&node.span, "a list or a table").help("write a string or a number"));
                     continue;
                 }
@@ -271,13 +312,15 @@ impl Loading<'_> {
                 Placeholder::Data(_) => {
                     self.unsupported(&hole.to_string(), &place, "use `{user}` and `{seq}` to tell users apart")
                 }
-                Placeholder::Identity(_) => {
-                    self.unsupported(&hole.to_string(), &place, "use `{canary}`, which is unique to each request")
+                Placeholder::Identity(field) if !parts.identity.contains(field) => {
+                    self.unknown_field(field, &place, parts);
                 }
+                Placeholder::Token if !parts.has_token => self.no_token(&place, section),
                 Placeholder::Sleep if !parts.has_sleep => {
                     let problem = Problem::new("`{sleep}` without a sleep").at(&place, "nothing fills this");
                     let help = match section {
                         "load" => "add sleep = \"100ms\" to [load], or to the matrix: \"load.sleep\" = [...]",
+                        "dirty.login" => "a login has no sleep; write the seconds themselves",
                         _ => "add sleep = { long = \"700ms\", short = \"30ms\" } to [dirty]",
                     };
                     self.missing(&[section, "sleep"], problem.help(help));
