@@ -4,6 +4,7 @@
 //! family on a server of its own where runner can start one; until a proof, or enough exposures, or the end of the time.
 //! Every response is judged; what is found is kept with its witnesses and with the recipe that showed it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +16,12 @@ use crate::load::Target;
 use crate::load::clock::Clock;
 use crate::scenario;
 
+mod attempt;
 mod baseline;
 pub mod class;
 mod client;
 mod control;
+pub mod diagnosis;
 pub mod exposure;
 mod forms;
 mod identity;
@@ -27,13 +30,16 @@ pub mod observation;
 mod perform;
 mod personas;
 pub mod recipe;
+mod relay;
 mod tally;
 mod triggers;
 
 use client::Client;
+use diagnosis::{Bench, Diagnosis};
 use perform::Round;
 use personas::Personas;
-use recipe::Recipe;
+use recipe::{Line, Recipe, Shot};
+use relay::Relay;
 use tally::{Court, Ended};
 use triggers::{Family, Situation, Trigger};
 
@@ -47,11 +53,21 @@ pub use tally::{Evidence, Leak, Tally, TriggerTally};
 #[derive(Debug, Default)]
 pub struct Findings {
     pub control: Control,
+    /// `None` if it did not take place.
+    pub positive_control: Option<PositiveControl>,
     pub tally: Tally,
     /// Why triggers were not exercised, by name; sentences without a full stop.
     pub obstacles: BTreeMap<&'static str, String>,
     pub duration: Duration,
     pub interrupted: bool,
+}
+
+/// A leak that runner planted itself: two replies, exchanged on their way.
+#[derive(Debug, Clone, Copy)]
+pub struct PositiveControl {
+    pub requests: u64,
+    /// The check saw it.
+    pub found: bool,
 }
 
 /// How far a dirty check has come, for the progress line.
@@ -91,6 +107,8 @@ pub enum Part {
     Verify,
     /// All triggers, for the exposures that are still missing.
     Rest,
+    /// After a leak: the least that shows it.
+    Diagnosis,
 }
 
 /// A family of triggers, as seen from outside: a part is only handed back.
@@ -114,6 +132,7 @@ pub struct Check<'a> {
     situation: Situation,
     triggers: Vec<Box<dyn Trigger>>,
     findings: Findings,
+    diagnosis: Diagnosis,
     personas: Personas,
     /// Personas ask, not strangers.
     personal: bool,
@@ -138,6 +157,7 @@ impl<'a> Check<'a> {
             },
             triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),
             findings: Findings::default(),
+            diagnosis: Diagnosis::default(),
             personas: Personas::default(),
             personal: plan.login.is_some() || !plan.identities.is_empty(),
             part: None,
@@ -147,6 +167,20 @@ impl<'a> Check<'a> {
 
     /// What comes next; `None` at the end.
     pub fn next_part(&self) -> Option<Part> {
+        self.next_to_find().or_else(|| {
+            let (evidence, time) = (&self.findings.tally.evidence, self.plan.budget.time);
+            let due = !self.findings.interrupted && self.diagnosis.is_due(evidence, self.clock.now(), time);
+            due.then_some(Part::Diagnosis)
+        })
+    }
+
+    /// No more diagnosis: its server did not start, or died.
+    pub fn give_up_diagnosis(&mut self) {
+        self.diagnosis.give_up();
+    }
+
+    /// The next part that may find a leak.
+    fn next_to_find(&self) -> Option<Part> {
         let findings = &self.findings;
         let proven = findings.tally.leaks > 0 && !self.plan.budget.exhaustive;
         let futile = !findings.control.problems.is_empty() || findings.interrupted;
@@ -174,6 +208,7 @@ impl<'a> Check<'a> {
                 Part::Opening | Part::Personas | Part::Verify => true,
                 Part::Family(FamilyOf(family)) => self.triggers.iter().any(|trigger| self.may(&**trigger, family)),
                 Part::Rest => !self.has_enough(),
+                Part::Diagnosis => false,
             }
     }
 
@@ -214,6 +249,7 @@ impl<'a> Check<'a> {
             Part::Personas => self.persevere().await,
             Part::Verify => self.verify().await,
             Part::Rest => self.rest().await,
+            Part::Diagnosis => self.diagnose().await,
         }
     }
 
@@ -226,6 +262,7 @@ impl<'a> Check<'a> {
         // Answers without canaries tell nothing, unless what else they hold does.
         self.personal |= !self.findings.control.echoes;
         if !self.is_over() && self.findings.control.problems.is_empty() && !self.personal {
+            self.positive_control().await;
             self.family(Family::Sequence).await;
         }
     }
@@ -238,6 +275,9 @@ impl<'a> Check<'a> {
         self.solo_rounds().await;
         self.personas.learn();
         if self.personas.can_tell() || self.findings.control.echoes {
+            if self.findings.positive_control.is_none() {
+                self.positive_control().await;
+            }
             for family in if only_they { &WELL_BEHAVED[..1] } else { &WELL_BEHAVED[..] } {
                 self.family(*family).await;
             }
@@ -246,6 +286,33 @@ impl<'a> Check<'a> {
             self.findings.control.problems.push(problem);
         }
         self.personal = only_they;
+    }
+
+    /// Would a leak be seen? Two requests, one after the other, whose replies a relay exchanges.
+    async fn positive_control(&mut self) {
+        let two = if self.personal { self.personas.two_apart(self.client.as_ref()) } else { Some(Vec::new()) };
+        let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
+        let Ok(endpoint) = relay.endpoint() else { return };
+        let server = client.divert(endpoint);
+        let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
+        let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
+        relay.during(round.perform(), &server, client.forms.head_only()).await;
+        let (observations, _) = (client.take_observations(), client.take_strays());
+        client.divert(server);
+        let told =
+            |observation| judge::judge(observation, client).is_some() || self.personas.judge(observation).is_some();
+        let found = observations.iter().any(told);
+        self.findings.positive_control = Some(PositiveControl { requests: observations.len() as u64, found });
+        self.findings.tally.remember(observations);
+    }
+
+    /// As much of the diagnosis as one server is good for.
+    async fn diagnose(&mut self) {
+        let Some(client) = &self.client else { return };
+        let personas = if self.personal { &self.personas.all[..] } else { &[] };
+        let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
+        let bench = Bench { client, personas, situation, clock, time, tries: Cell::new(0) };
+        self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
     }
 
     /// Lone requests by each persona, on a server that has not seen what raised the suspicions.

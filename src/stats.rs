@@ -176,6 +176,12 @@ pub fn upper_bound_95(hits: u64, n: u64) -> f64 {
     beta.inverse_cdf(0.95)
 }
 
+/// The lower end of the one-sided 95 % Clopper-Pearson interval for a proportion, after `hits` in `n` trials: one minus the
+/// upper end for the misses. With hits alone it is `0.05^(1/n)`; without any it is 0.
+pub fn lower_bound_95(hits: u64, n: u64) -> f64 {
+    1.0 - upper_bound_95(n.saturating_sub(hits), n)
+}
+
 /// How many trials without a hit it takes for [`upper_bound_95`] to be at most `bound` (a fraction).
 pub fn trials_for_bound(bound: f64) -> u64 {
     if bound >= 1.0 {
@@ -314,6 +320,14 @@ mod tests {
             let covered: f64 = (0..bounds.len()).filter(|trial| bounds[*trial] >= rate).map(chance).sum();
             assert!(covered >= 0.95, "{covered} at {rate}");
         }
+    }
+
+    #[test]
+    fn ten_of_ten_is_at_least_three_quarters() {
+        // As printed by R's binom.test(alternative = "greater").
+        assert!((lower_bound_95(10, 10) - 0.741_134).abs() < 1e-5);
+        assert!((lower_bound_95(3, 10) - 0.087_264).abs() < 1e-5);
+        assert_eq!((lower_bound_95(0, 10), lower_bound_95(0, 0)), (0.0, 0.0));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The classes of leaks: how requests come to share what they should not.
 
+use super::diagnosis::Kind;
 use super::judge::Oracle;
 use super::observation::Role;
+use super::recipe::Twist;
 use super::tally::Leak;
 
 /// How a leak came about.
@@ -33,8 +35,44 @@ pub enum Class {
     Derived,
 }
 
+/// What a diagnosis has seen of a leak.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signs {
+    /// What the least that shows it consists of.
+    pub needs: Kind,
+    /// What a try has brought stays: all later answers hold it.
+    pub kept: bool,
+    /// With URLs that differ it does not show.
+    pub ended_by_own_urls: bool,
+    /// With fewer at once it does not show.
+    pub clean_below: bool,
+    /// It shows in at least every other try.
+    pub steady: bool,
+}
+
 impl Class {
-    /// The class of a leak that `trigger` showed, among all leaks of its round: from what had to coincide for it. Triggers
+    /// The class that a diagnosis tells; `guess` where it tells nothing.
+    pub(super) fn diagnosed(guess: Class, signs: &Signs) -> Class {
+        match (guess, signs.needs) {
+            // Told by what was found, not by what it took.
+            (Class::Residue | Class::Derived | Class::Desync, _) => guess,
+            _ if signs.ended_by_own_urls => Class::Cache,
+            (_, Kind::Sequence | Kind::OneConnection) if signs.kept && guess != Class::Cache => Class::StickyFirst,
+            (Class::Cache, Kind::Sequence) => Class::Cache,
+            (_, Kind::Sequence) => Class::StaleState,
+            (_, Kind::OneConnection) => Class::Connection,
+            (_, Kind::Pair) => Class::SharedSlot,
+            (_, Kind::Burst(level)) if level > 2 && signs.clean_below && signs.steady => Class::Capacity,
+            (_, Kind::Burst(_) | Kind::Gate(_)) => Class::NarrowRace,
+            (_, Kind::Twisted(Twist::Malformed(_))) => Class::ErrorPath,
+            (_, Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow) => Class::Pool,
+            (_, Kind::Twisted(Twist::Big)) => Class::Connection,
+            (_, Kind::Pipelined) => Class::Desync,
+            (_, Kind::Twisted(Twist::None | Twist::LongCanary | Twist::ShortCanary) | Kind::Whole) => guess,
+        }
+    }
+
+    /// The quick guess at the class of a leak that `trigger` showed, among all leaks of its round: from what had to coincide for it. Triggers
     /// take turns from the least demanding to the most, so that what a simple one misses is not simple.
     pub(super) fn of(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
         match leak.oracle {
@@ -66,4 +104,31 @@ impl Class {
 fn all_from_one(round: &[Leak]) -> bool {
     let source = |leak: &Leak| leak.source.as_ref().map(|source| source.request);
     round.iter().all(|leak| source(leak).is_some() && source(leak) == source(&round[0]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_that_shows_a_leak_tells_its_class() {
+        let plain =
+            Signs { needs: Kind::Pair, kept: false, ended_by_own_urls: false, clean_below: false, steady: true };
+        let of = |guess, signs| Class::diagnosed(guess, &signs);
+        assert_eq!(of(Class::Capacity, plain), Class::SharedSlot, "two suffice");
+        let seventeen = Signs { needs: Kind::Burst(17), clean_below: true, ..plain };
+        assert_eq!(of(Class::SharedSlot, seventeen), Class::Capacity);
+        assert_eq!(of(Class::SharedSlot, Signs { steady: false, ..seventeen }), Class::NarrowRace);
+        assert_eq!(of(Class::SharedSlot, Signs { needs: Kind::Gate(2), ..plain }), Class::NarrowRace);
+        let sequence = Signs { needs: Kind::Sequence, ..plain };
+        assert_eq!(of(Class::Connection, sequence), Class::StaleState);
+        assert_eq!(of(Class::StaleState, Signs { kept: true, ..sequence }), Class::StickyFirst);
+        assert_eq!(of(Class::StaleState, Signs { ended_by_own_urls: true, kept: true, ..sequence }), Class::Cache);
+        assert_eq!(of(Class::SharedSlot, Signs { ended_by_own_urls: true, ..plain }), Class::Cache);
+        assert_eq!(of(Class::StaleState, Signs { needs: Kind::OneConnection, ..plain }), Class::Connection);
+        assert_eq!(of(Class::Pool, Signs { needs: Kind::Twisted(Twist::Malformed(2)), ..plain }), Class::ErrorPath);
+        assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Twisted(Twist::Abort(9.0)), ..plain }), Class::Pool);
+        assert_eq!(of(Class::Residue, sequence), Class::Residue, "a fragment is one however it came about");
+        assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Whole, ..plain }), Class::ErrorPath);
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Barrier;
 
-use super::forms::Forms;
+use super::forms::{self, Forms};
 use super::identity::{Identity, Session};
 use super::observation::{Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
@@ -20,6 +20,7 @@ use crate::load::connection::reply::Kept;
 use crate::load::request::{Prepared, show_sleep};
 use crate::scenario;
 use crate::scenario::template::Placeholder;
+use crate::server::Endpoint;
 
 /// The response header by which a built-in worker names itself.
 const WORKER_HEADER: &[u8] = b"x-worker:";
@@ -80,6 +81,8 @@ pub(super) struct Ask<'a> {
     pub identity: Option<&'a Identity>,
     /// `{seq}` and `{random}` follow from it; from the request's number if there is none.
     pub variation: Option<u64>,
+    /// Its URL is no other request's.
+    pub own_url: bool,
     /// Where its last byte waits for those of others.
     pub gate: Option<&'a Barrier>,
 }
@@ -127,6 +130,11 @@ impl Client {
     pub fn aim(&mut self, plan: &scenario::Dirty, target: &Target) {
         self.forms = Forms::new(plan, target);
         self.target = target.clone();
+    }
+
+    /// Sends to somewhere else from now on, in the same words; returns where requests went before.
+    pub fn divert(&mut self, endpoint: Endpoint) -> Endpoint {
+        std::mem::replace(&mut self.target.endpoint, endpoint)
     }
 
     /// Somebody who has not asked yet.
@@ -181,6 +189,7 @@ impl Client {
                 place: Place::default(),
                 identity: Some(identity),
                 variation: None,
+                own_url: false,
                 gate: None,
             };
             let bytes = self.fill(&login.request, identity.number, &ask);
@@ -309,7 +318,7 @@ impl Client {
             exchange,
             tells: false,
         };
-        self.observations.borrow_mut().push(Observation { seen, reply });
+        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply });
     }
 
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
@@ -397,6 +406,9 @@ impl Client {
         let request = self.requests.get() + 1;
         self.requests.set(request);
         let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
+        if ask.own_url {
+            forms::with_own_url(&mut bytes, request);
+        }
         if let Some(identity) = ask.identity {
             identity.session.add_cookies(&mut bytes);
         }

@@ -61,6 +61,11 @@ impl Forms {
         form.unwrap_or(&self.plain)
     }
 
+    /// Its responses have no body.
+    pub fn head_only(&self) -> bool {
+        self.plain.head_only
+    }
+
     /// Why no request can be sent without saying who asks, if so.
     pub fn without_anonymous(&self) -> Option<&str> {
         self.anonymous.as_ref().err().map(String::as_str)
@@ -69,5 +74,30 @@ impl Forms {
     /// In how many ways a request can be spoilt.
     pub fn malformed(&self) -> usize {
         self.malformed.len()
+    }
+}
+
+/// Gives a request that is ready to be sent a URL that no other `number` has: past any cache whose key is the URL.
+pub(super) fn with_own_url(request: &mut Vec<u8>, number: u64) {
+    let mut spaces = memchr::memchr_iter(b' ', request);
+    let (Some(start), Some(end)) = (spaces.next(), spaces.next()) else { return };
+    let separator = if request[start..end].contains(&b'?') { '&' } else { '?' };
+    let extra = format!("{separator}{}={number}", variation::EXTRA);
+    request.splice(end..end, extra.into_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_gets_a_url_of_its_own() {
+        let own = |request: &str| {
+            let mut bytes = request.as_bytes().to_vec();
+            with_own_url(&mut bytes, 7);
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(own("GET /a HTTP/1.1\r\n\r\n"), "GET /a?runner_extra=7 HTTP/1.1\r\n\r\n");
+        assert_eq!(own("GET /a?b=c HTTP/1.1\r\n\r\n"), "GET /a?b=c&runner_extra=7 HTTP/1.1\r\n\r\n");
     }
 }

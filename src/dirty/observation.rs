@@ -117,5 +117,7 @@ impl Seen {
 #[derive(Debug, Clone)]
 pub struct Observation {
     pub seen: Seen,
+    /// As it was sent.
+    pub request: Vec<u8>,
     pub reply: Kept,
 }

@@ -100,7 +100,8 @@ impl Round<'_> {
 
     fn ask<'a>(&self, shot: &Shot, place: Place, identity: Option<&'a Identity>, gate: Option<&'a Barrier>) -> Ask<'a> {
         let role = self.role.unwrap_or_else(|| Role::of(shot));
-        Ask { shot: *shot, role, place, identity, variation: self.recipe.same_url.then_some(self.number), gate }
+        let variation = self.recipe.same_url.then_some(self.number);
+        Ask { shot: *shot, role, place, identity, variation, own_url: self.recipe.own_url, gate }
     }
 
     /// Who sends a shot.

@@ -36,6 +36,14 @@ pub(super) struct Suspicion {
 }
 
 impl Personas {
+    /// Two who must not see what is the other's; `None` where all may.
+    pub fn two_apart(&self, client: Option<&Client>) -> Option<Vec<Identity>> {
+        let client = client?;
+        let first = self.all.first()?;
+        let second = self.all.iter().skip(1).find(|other| !client.may_share(first.number, other.number))?;
+        Some(vec![first.clone(), second.clone()])
+    }
+
     /// Which persona asked.
     fn number(&self, seen: &Seen) -> Option<PersonaNumber> {
         match seen.identity {

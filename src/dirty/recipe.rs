@@ -13,6 +13,9 @@ pub struct Recipe {
     /// `{seq}` and `{random}` are the same in all of its requests, so that nothing but the identity tells them apart.
     #[serde(default, skip_serializing_if = "is_default")]
     pub same_url: bool,
+    /// Each request has a URL of its own, by a parameter that no handler reads: past any cache whose key is the URL.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub own_url: bool,
 }
 
 /// Requests that are sent one after the other.

@@ -7,6 +7,7 @@ use super::Premises;
 use super::baseline::{self, Accusation};
 use super::class::Class;
 use super::client::{Client, Stray};
+use super::diagnosis::Shrunk;
 use super::exposure;
 use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Role, Seen};
@@ -46,6 +47,8 @@ pub struct Evidence {
     pub bystanders: Vec<Seen>,
     /// What was sent.
     pub recipe: Recipe,
+    /// The least that shows it, where that was found.
+    pub shrunk: Option<Shrunk>,
 }
 
 /// A round that has ended.
@@ -206,6 +209,11 @@ impl Tally {
         owners.max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
     }
 
+    /// Remembers requests that count for nothing else.
+    pub(super) fn remember(&mut self, observations: Vec<Observation>) {
+        self.remembered.add(observations.into_iter().map(|observation| observation.seen).collect());
+    }
+
     /// Finds out which responses could show a leak, and remembers the requests.
     fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
         for observation in &mut ended.observations {
@@ -279,6 +287,7 @@ fn evidence(ended: &Ended<'_>, round: u64, class: Class, leak: &Leak) -> Evidenc
         round_requests: ended.observations.len() as u64,
         bystanders: all.filter(|seen| !named(seen)).take(BYSTANDERS).cloned().collect(),
         recipe: ended.recipe.clone(),
+        shrunk: None,
     }
 }
 

@@ -111,7 +111,7 @@ impl Situation {
     }
 
     /// How far into a request a client leaves, or another comes, in milliseconds: `part` of what its handler takes.
-    fn part_of(&self, sleep: Option<Duration>, part: f64) -> f64 {
+    pub(super) fn part_of(&self, sleep: Option<Duration>, part: f64) -> f64 {
         sleep.unwrap_or(self.alone).as_secs_f64() * 1e3 * part
     }
 

@@ -198,6 +198,10 @@ impl Stage<'_> {
                 let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work);
                 ran.map(|()| ending)
             });
+            // The leak is proven: a server that does not start for its diagnosis, or dies of it, takes nothing from that.
+            if part == dirty::Part::Diagnosis && trial.failure.take().is_some() {
+                check.give_up_diagnosis();
+            }
         }
         self.observer.event(Event::DirtyEnded);
         trial.dirty = Some(facts::dirty(plan, &check.conclude()));

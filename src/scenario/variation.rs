@@ -13,7 +13,7 @@ pub use carriers::{Place, carriers};
 pub use malformed::malformed;
 
 /// The name of what is added to a request: no handler reads it.
-const EXTRA: &str = "runner_extra";
+pub const EXTRA: &str = "runner_extra";
 
 /// Why a request cannot be varied as asked, as a sentence without its full stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,65 @@
+//! One try to show a leak: a recipe carried out, and whether one of its requests got what is another's among them.
+
+use super::client::{Client, Stray};
+use super::identity::Identity;
+use super::judge::{self, Foreign};
+use super::observation::{Observation, Seen};
+use super::perform::Round;
+use super::recipe::Recipe;
+
+/// What came of a try.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    pub shown: Option<Shown>,
+    /// Every answer held what one and the same earlier request had brought: it stays with the server.
+    pub kept: bool,
+    pub observations: Vec<Observation>,
+}
+
+/// A leak between two requests of one try.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub victim: Seen,
+    /// `None` for a response that nobody asked for and that holds no canary.
+    pub source: Option<Seen>,
+    pub place: String,
+}
+
+/// Carries out a recipe; `number` tells one try from the next.
+pub(super) async fn attempt(client: &Client, recipe: &Recipe, personas: &[Identity], number: u64) -> Attempt {
+    // A try before this one may have been cut short.
+    drop((client.take_observations(), client.take_strays()));
+    Round { client, recipe, personas, number, role: None }.perform().await;
+    Attempt::of(client.take_observations(), &client.take_strays(), client)
+}
+
+impl Attempt {
+    fn of(observations: Vec<Observation>, strays: &[Stray], client: &Client) -> Attempt {
+        let in_answers = observations.iter().filter_map(|observation| {
+            let foreign = judge::judge(observation, client)?;
+            Some((&observation.seen, foreign))
+        });
+        let unasked = strays.iter().filter_map(|stray| {
+            let last = observations.iter().map(|o| &o.seen).find(|seen| seen.request == stray.after)?;
+            Some((last, judge::judge_stray(&stray.bytes, last, client)?))
+        });
+        let found: Vec<(&Seen, Foreign)> = in_answers.chain(unasked).collect();
+        let shown = found.iter().find_map(|(victim, foreign)| shown(victim, foreign, &observations));
+        let owner = found.first().and_then(|(_, foreign)| foreign.owner);
+        let answered = observations.iter().filter(|observation| observation.seen.status().is_some()).count();
+        let kept = shown.is_none()
+            && owner.is_some()
+            && found.len() >= answered
+            && found.iter().all(|(_, foreign)| foreign.owner == owner);
+        Attempt { shown, kept, observations }
+    }
+}
+
+/// The leak, if what is another's is of one of these requests.
+fn shown(victim: &Seen, foreign: &Foreign, among: &[Observation]) -> Option<Shown> {
+    let source = match foreign.owner {
+        None => None,
+        Some(owner) => Some(among.iter().map(|o| &o.seen).find(|seen| seen.identity == Some(owner))?.clone()),
+    };
+    Some(Shown { victim: victim.clone(), source, place: foreign.place.clone() })
+}

@@ -1,0 +1,308 @@
+//! What happens after a leak is seen: the fewest requests and the simplest timing that still show it, how often they do,
+//! and what that says of its class.
+//!
+//! In steps, each on a server that nothing was asked of before. A leak's candidates are tried from the simplest up; the
+//! first that shows it more than once is tried again, to know how often; and once with URLs that differ, as that ends what
+//! a cache does.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::attempt::{Attempt, Shown, attempt};
+use super::class::{Class, Signs};
+use super::client::Client;
+use super::identity::Identity;
+use super::judge::Oracle;
+use super::observation::{Observation, Place};
+use super::recipe::Recipe;
+use super::tally::Evidence;
+use super::triggers::Situation;
+use crate::load::clock::Clock;
+
+mod candidates;
+
+use candidates::Candidate;
+pub(super) use candidates::Kind;
+
+/// It takes at most this part of the check's time, and at least and at most so long.
+const SHARE: u32 = 3;
+const LEAST_TIME: Duration = Duration::from_secs(2);
+const MOST_TIME: Duration = Duration::from_secs(8);
+/// A check with its diagnosis ends by then, or when its own time is up.
+const OVERALL: Duration = Duration::from_secs(60);
+/// How often a candidate must show the leak to be taken at once.
+const ENOUGH: u64 = 2;
+/// How often what was taken is tried again: on one server, or on one each.
+const AGAIN: u64 = 10;
+const AGAIN_ANEW: u64 = 5;
+/// Requests of a try that are kept.
+const MOST_ASKED: usize = 40;
+
+/// The least that shows a leak.
+#[derive(Debug, Clone)]
+pub struct Shrunk {
+    pub recipe: Recipe,
+    /// In so many of these tries a response held what was another's.
+    pub shown: u64,
+    pub tries: u64,
+    /// Where the victim and the source stand in it.
+    pub victim: Place,
+    pub source: Option<Place>,
+    /// `body`, `header x-user`.
+    pub place: String,
+    /// What was sent in a try that showed it.
+    pub requests: Vec<Asked>,
+}
+
+/// One request as it was sent.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub place: Place,
+    /// Empty for an anonymous one.
+    pub canary: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Diagnoses the first leak of each class, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Diagnosis {
+    began: Option<Duration>,
+    /// The evidence that is still to be looked at, by index.
+    waiting: VecDeque<usize>,
+    case: Option<Case>,
+    given_up: bool,
+}
+
+/// One leak under diagnosis.
+#[derive(Debug)]
+struct Case {
+    /// Its index.
+    evidence: usize,
+    stages: VecDeque<Vec<Candidate>>,
+    best: Option<(Candidate, Series)>,
+    phase: Phase,
+    /// Fewer at once than those that showed it did not.
+    clean_below: bool,
+    /// With URLs that differ.
+    busted: Series,
+    /// Of the best, once it was the best.
+    counted: Series,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Search,
+    /// Does it show with URLs that differ?
+    Bust,
+    /// How often does it show?
+    Count,
+    Over,
+}
+
+/// Tries of one recipe. A fold.
+#[derive(Debug, Clone, Default)]
+struct Series {
+    tries: u64,
+    shown: u64,
+    /// What a try has brought stays with the server.
+    kept: bool,
+    last: Option<(Shown, Vec<Asked>)>,
+}
+
+/// What tries need.
+pub(super) struct Bench<'a> {
+    pub client: &'a Client,
+    pub personas: &'a [Identity],
+    pub situation: &'a Situation,
+    pub clock: Clock,
+    /// The time of the whole check.
+    pub time: Duration,
+    /// How many tries there were: tells one from the next.
+    pub tries: Cell<u64>,
+}
+
+impl Bench<'_> {
+    fn number(&self) -> u64 {
+        self.tries.set(self.tries.get() + 1);
+        self.tries.get()
+    }
+}
+
+impl Diagnosis {
+    /// Whether a further server is of use.
+    pub fn is_due(&self, evidence: &[Evidence], now: Duration, time: Duration) -> bool {
+        let anything = match self.began {
+            None => evidence.iter().any(can_be_shrunk),
+            Some(_) => self.case.is_some() || !self.waiting.is_empty(),
+        };
+        anything && !self.given_up && now < self.until(now, time)
+    }
+
+    /// Nothing more.
+    pub fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    fn until(&self, now: Duration, time: Duration) -> Duration {
+        let own = self.began.unwrap_or(now) + (time / SHARE).clamp(LEAST_TIME, MOST_TIME);
+        own.min(OVERALL.max(time))
+    }
+
+    /// As much as one server is good for. What is found is written into the evidence.
+    pub async fn step(&mut self, evidence: &mut [Evidence], bench: &Bench<'_>) {
+        if self.began.is_none() {
+            self.began = Some(bench.clock.now());
+            self.waiting = first_of_each_class(evidence);
+        }
+        if self.case.is_none() {
+            let Some(next) = self.waiting.pop_front() else { return };
+            self.case = Some(Case::of(next, &evidence[next], bench.situation));
+        }
+        let until = self.until(bench.clock.now(), bench.time);
+        let Some(case) = &mut self.case else { return };
+        case.step(bench, until).await;
+        if (case.phase == Phase::Over || bench.clock.now() >= until)
+            && let Some(case) = self.case.take()
+            && let Some(evidence) = evidence.get_mut(case.evidence)
+        {
+            case.conclude(evidence);
+        }
+    }
+}
+
+/// What personas get can be judged only after they have been asked alone: their leaks stay as they were found.
+fn can_be_shrunk(evidence: &Evidence) -> bool {
+    !matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned)
+}
+
+fn first_of_each_class(evidence: &[Evidence]) -> VecDeque<usize> {
+    let mut classes: Vec<Class> = Vec::new();
+    let mut first = VecDeque::new();
+    for (index, one) in evidence.iter().enumerate().filter(|(_, one)| can_be_shrunk(one)) {
+        if !classes.contains(&one.class) {
+            classes.push(one.class);
+            first.push_back(index);
+        }
+    }
+    first
+}
+
+impl Case {
+    fn of(index: usize, evidence: &Evidence, situation: &Situation) -> Case {
+        Case {
+            evidence: index,
+            stages: candidates::stages(evidence, situation).into(),
+            best: None,
+            phase: Phase::Search,
+            clean_below: false,
+            busted: Series::default(),
+            counted: Series::default(),
+        }
+    }
+
+    /// As much as one server is good for.
+    async fn step(&mut self, bench: &Bench<'_>, until: Duration) {
+        match self.phase {
+            Phase::Search => self.search(bench, until).await,
+            Phase::Bust => self.bust(bench, until).await,
+            Phase::Count => self.count(bench, until).await,
+            Phase::Over => {}
+        }
+    }
+
+    async fn search(&mut self, bench: &Bench<'_>, until: Duration) {
+        for candidate in self.stages.pop_front().unwrap_or_default() {
+            let mut series = Series::default();
+            series.go_on(&candidate.recipe, candidate.tries(bench.situation), ENOUGH, bench, until).await;
+            if matches!(candidate.kind, Kind::Burst(_)) && series.shown == 0 {
+                self.clean_below = true;
+            }
+            let taken = series.shown >= ENOUGH || (series.shown > 0 && series.kept);
+            if series.shown > self.best.as_ref().map_or(0, |(_, held)| held.shown) {
+                self.best = Some((candidate, series));
+            }
+            if taken {
+                self.stages.clear();
+                break;
+            }
+        }
+        if self.stages.is_empty() {
+            self.phase = match &self.best {
+                None => Phase::Over,
+                Some((best, _)) if bench.situation.same_url && best.kind.may_be_a_cache() => Phase::Bust,
+                Some(_) => Phase::Count,
+            };
+        }
+    }
+
+    async fn bust(&mut self, bench: &Bench<'_>, until: Duration) {
+        if let Some((best, _)) = &self.best {
+            let recipe = Recipe { own_url: true, same_url: false, ..best.recipe.clone() };
+            self.busted.go_on(&recipe, best.tries(bench.situation), 1, bench, until).await;
+        }
+        self.phase = Phase::Count;
+    }
+
+    /// The tries that found it do not count: they ended when it had shown often enough.
+    async fn count(&mut self, bench: &Bench<'_>, until: Duration) {
+        self.phase = Phase::Over;
+        let Some((best, found)) = &mut self.best else { return };
+        best.recipe.fresh_server = bench.situation.owned && (found.kept || best.kind.breaks_the_server());
+        let (now, in_all) = if best.recipe.fresh_server { (1, AGAIN_ANEW) } else { (AGAIN, AGAIN) };
+        self.counted.go_on(&best.recipe, now, u64::MAX, bench, until).await;
+        if self.counted.tries < in_all {
+            self.phase = Phase::Count;
+        }
+    }
+
+    /// Writes down what was found, if anything was.
+    fn conclude(self, evidence: &mut Evidence) {
+        let Some((best, found)) = self.best else { return };
+        let (shown, tries) = match (self.counted.shown, self.counted.tries) {
+            // It did not show again, or there was no time to see.
+            (0, tries) => (found.shown, found.tries + tries),
+            counted => counted,
+        };
+        let signs = Signs {
+            needs: best.kind,
+            kept: found.kept,
+            ended_by_own_urls: self.busted.tries > 0 && self.busted.shown == 0,
+            clean_below: self.clean_below,
+            steady: shown * 2 >= tries,
+        };
+        evidence.class = Class::diagnosed(evidence.class, &signs);
+        let Some((last, requests)) = self.counted.last.or(found.last) else { return };
+        evidence.shrunk = Some(Shrunk {
+            recipe: best.recipe,
+            shown,
+            tries,
+            victim: last.victim.place,
+            source: last.source.map(|source| source.place),
+            place: last.place,
+            requests,
+        });
+    }
+}
+
+impl Series {
+    /// Tries a recipe so many times more; ends when it has shown the leak often `enough`, when what it brings stays, or when
+    /// the time is up. A try that the end of the time cuts short does not count.
+    async fn go_on(&mut self, recipe: &Recipe, tries: u64, enough: u64, bench: &Bench<'_>, until: Duration) {
+        for _ in 0..tries {
+            let left = until.saturating_sub(bench.clock.now());
+            let work = attempt(bench.client, recipe, bench.personas, bench.number());
+            let Ok(Attempt { shown, kept, observations }) = tokio::time::timeout(left, work).await else { return };
+            self.kept |= kept;
+            self.tries += 1;
+            if let Some(shown) = shown {
+                self.shown += 1;
+                let asked = |o: Observation| Asked { place: o.seen.place, canary: o.seen.canary, bytes: o.request };
+                self.last = Some((shown, observations.into_iter().take(MOST_ASKED).map(asked).collect()));
+            }
+            if self.shown >= enough || self.kept {
+                return;
+            }
+        }
+    }
+}

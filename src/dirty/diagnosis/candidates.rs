@@ -1,0 +1,249 @@
+//! What may show a leak with less than the recipe that showed it, from the simplest up. Pure.
+
+use std::collections::BTreeSet;
+
+use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until, Who};
+use super::super::tally::Evidence;
+use super::super::triggers::Situation;
+
+/// Where in the victim the source comes, as parts of what a lone request takes.
+const PARTS: [f64; 3] = [0.3, 0.1, 0.7];
+/// How many requests at once, one more than usual sizes of rings and pools.
+const LEVELS: [usize; 5] = [3, 5, 9, 17, 33];
+const GATED: [usize; 3] = [2, 9, 33];
+/// Followers of a source: one, or enough to meet its thread again.
+const FOLLOWERS: [usize; 3] = [1, 4, 16];
+/// How often a candidate is tried for each worker, for so many workers at most; and how often one of many requests.
+const TRIES: u64 = 4;
+const MOST_WORKERS: u32 = 4;
+const TRIES_OF_ALL: u64 = 3;
+/// Divisors of the bystanders that are kept.
+const SHARES: [usize; 4] = [8, 4, 2, 1];
+
+/// A recipe, and what it would say of the leak if it showed one.
+#[derive(Debug, Clone)]
+pub(in crate::dirty) struct Candidate {
+    pub recipe: Recipe,
+    pub kind: Kind,
+}
+
+/// What a recipe needs for a leak to show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::dirty) enum Kind {
+    /// One request after the other, each over a connection of its own.
+    Sequence,
+    /// One after the other, on one connection.
+    OneConnection,
+    /// Two, of which the second comes in the middle of the first.
+    Pair,
+    /// So many at the same moment.
+    Burst(usize),
+    /// So many whose last bytes go out together.
+    Gate(usize),
+    /// A request that is out of the ordinary in this way, before the others.
+    Twisted(Twist),
+    /// A request so slow that a time-out may fire, before the others.
+    Slow,
+    /// Several on one connection before the first answer.
+    Pipelined,
+    /// So large a part of what showed it first that nothing is said.
+    Whole,
+}
+
+impl Candidate {
+    /// How often it is tried: more often where several workers take turns, as two requests may meet different ones.
+    pub fn tries(&self, situation: &Situation) -> u64 {
+        let workers = u64::from(situation.premises.workers.unwrap_or(1).clamp(1, MOST_WORKERS));
+        match self.kind {
+            Kind::Whole => TRIES_OF_ALL,
+            Kind::Sequence | Kind::Pair => TRIES * workers,
+            _ => TRIES,
+        }
+    }
+}
+
+impl Kind {
+    /// Ordinary requests, so that a cache is all it may take.
+    pub fn may_be_a_cache(self) -> bool {
+        !matches!(self, Kind::Twisted(_) | Kind::Slow | Kind::Pipelined | Kind::Whole)
+    }
+
+    /// What such a request breaks may stay broken, so that the next try on the same server would say nothing.
+    pub fn breaks_the_server(self) -> bool {
+        matches!(self, Kind::Twisted(_) | Kind::Slow)
+    }
+}
+
+/// Candidates that may share a server, stage by stage.
+pub(in crate::dirty) fn stages(evidence: &Evidence, situation: &Situation) -> Vec<Vec<Candidate>> {
+    let from = From::of(evidence, situation);
+    let mut stages = vec![from.sequences()];
+    if !situation.premises.one_at_a_time() {
+        stages.push(from.overlaps());
+    }
+    // Each on a server of its own: what an unusual request breaks may stay broken.
+    stages.extend(from.unusual().into_iter().chain(from.parts()).map(|candidate| vec![candidate]));
+    stages.retain(|stage| !stage.is_empty());
+    stages
+}
+
+/// What all candidates are made from.
+struct From<'a> {
+    evidence: &'a Evidence,
+    situation: &'a Situation,
+    source: Shot,
+    victim: Shot,
+}
+
+impl<'a> From<'a> {
+    fn of(evidence: &'a Evidence, situation: &'a Situation) -> Self {
+        let recipe = &evidence.recipe;
+        let shot = |seen: &super::super::observation::Seen| {
+            let line = recipe.lines.get(seen.place.line);
+            line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(Shot::plain)
+        };
+        let victim = shot(&evidence.leak.victim);
+        let source = evidence.leak.source.as_ref().map_or_else(Shot::plain, shot);
+        From { evidence, situation, source, victim }
+    }
+
+    fn recipe(&self, lines: Vec<Line>) -> Recipe {
+        Recipe { same_url: self.evidence.recipe.same_url, ..Recipe::of(lines) }
+    }
+
+    /// The victim as simple as can be: as it was, or somebody's although nobody's would do; then nobody's.
+    fn victims(&self) -> Vec<Shot> {
+        let mut victims = vec![Shot { who: self.victim.who, ..Shot::plain() }];
+        if self.victim.who == Who::Another && self.situation.no_anonymous.is_none() && !self.evidence.leak.overlapped {
+            victims.push(Shot::anonymous());
+        }
+        victims
+    }
+
+    fn sequences(&self) -> Vec<Candidate> {
+        let followers = if self.evidence.leak.overlapped { &FOLLOWERS[..1] } else { &FOLLOWERS[..] };
+        let mut all = Vec::new();
+        for count in followers {
+            for victim in self.victims() {
+                let shots = || std::iter::once(Shot::plain()).chain(vec![victim; *count]).collect();
+                all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
+                if self.situation.keeps_alive != Some(false) {
+                    let line = Line::of(shots()).on_one_connection();
+                    all.push(Candidate { recipe: self.recipe(vec![line]), kind: Kind::OneConnection });
+                }
+            }
+        }
+        // First all that need fewer requests on connections of their own.
+        all.sort_by_key(|candidate| (candidate.recipe.shots().count(), candidate.kind == Kind::OneConnection));
+        all
+    }
+
+    fn overlaps(&self) -> Vec<Candidate> {
+        let victim = Shot { who: self.victim.who, ..Shot::plain() };
+        let pair = |victim: Shot, at: f64| {
+            self.recipe(vec![Line::of(vec![victim]), Line::of(vec![Shot::plain()]).starting(Start::At(at))])
+        };
+        let middle = |part: &f64| self.situation.part_of(None, *part);
+        let mut all: Vec<Candidate> =
+            PARTS.iter().map(|part| Candidate { recipe: pair(victim, middle(part)), kind: Kind::Pair }).collect();
+        if self.victim.nap == Nap::Long {
+            let recipe = pair(Shot { nap: Nap::Long, ..victim }, middle(&0.5));
+            all.push(Candidate { recipe, kind: Kind::Pair });
+        }
+        let burst = |count: usize, start: Start| {
+            let others = (1..count).map(|_| Line::of(vec![Shot::plain()]).starting(start));
+            self.recipe(std::iter::once(Line::of(vec![victim]).starting(start)).chain(others).collect())
+        };
+        all.push(Candidate { recipe: burst(2, Start::At(0.0)), kind: Kind::Burst(2) });
+        let at_once = LEVELS.map(|n| Candidate { recipe: burst(n, Start::At(0.0)), kind: Kind::Burst(n) });
+        let gated = GATED.map(|n| Candidate { recipe: burst(n, Start::Gate), kind: Kind::Gate(n) });
+        all.into_iter().chain(at_once).chain(gated).collect()
+    }
+
+    /// With what was out of the ordinary in the recipe.
+    fn unusual(&self) -> Vec<Candidate> {
+        let recipe = &self.evidence.recipe;
+        let mut all = Vec::new();
+        if recipe.lines.get(self.evidence.leak.victim.place.line).is_some_and(|line| line.pipelined) {
+            let line = Line { pipelined: true, ..Line::of(vec![Shot::plain(); 2]).on_one_connection() };
+            all.push(Candidate { recipe: self.recipe(vec![line]), kind: Kind::Pipelined });
+        }
+        let odd = |shot: &Shot| shot.twist != Twist::None || shot.nap == Nap::Longest;
+        let first = recipe.shots().map(|(_, shot)| *shot).find(odd);
+        let Some(first) = Some(self.source).filter(odd).or(first) else { return all };
+        let first = Shot { pause_ms: 0.0, ..first };
+        let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
+        let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
+        let victim =
+            if odd(&victim) && victim.twist == first.twist { Shot { twist: Twist::None, ..victim } } else { victim };
+        for count in FOLLOWERS {
+            let shots = || std::iter::once(first).chain(vec![victim; count]).collect();
+            all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind });
+            if !matches!(first.twist, Twist::Abort(_)) && self.situation.keeps_alive != Some(false) {
+                all.push(Candidate { recipe: self.recipe(vec![Line::of(shots()).on_one_connection()]), kind });
+            }
+        }
+        all
+    }
+
+    /// The lines of victim and source, with a growing part of the others.
+    fn parts(&self) -> Vec<Candidate> {
+        let recipe = &self.evidence.recipe;
+        let leak = &self.evidence.leak;
+        let seen = std::iter::once(&leak.victim).chain(&leak.source).map(|seen| seen.place.line);
+        let named: BTreeSet<usize> = seen.filter(|line| *line < recipe.lines.len()).collect();
+        let others: Vec<usize> = (0..recipe.lines.len()).filter(|line| !named.contains(line)).collect();
+        let mut all: Vec<Candidate> = Vec::new();
+        for share in SHARES {
+            let keep: BTreeSet<usize> = named.iter().chain(&others[..others.len() / share]).copied().collect();
+            let recipe = only(recipe, &keep);
+            if all.last().is_none_or(|last| last.recipe != recipe) {
+                all.push(Candidate { recipe, kind: Kind::Whole });
+            }
+        }
+        all
+    }
+}
+
+/// A recipe with no more than these lines, and those that they wait for.
+fn only(recipe: &Recipe, keep: &BTreeSet<usize>) -> Recipe {
+    let waits_for = |line: &Line| match (line.start, line.until) {
+        (Start::After(other), _) => Some(other),
+        (_, Some(until)) => Some(until.line),
+        _ => None,
+    };
+    let mut keep = keep.clone();
+    // Lines wait only for lines before them.
+    for index in (0..recipe.lines.len()).rev() {
+        if keep.contains(&index) {
+            keep.extend(waits_for(&recipe.lines[index]));
+        }
+    }
+    let kept: Vec<usize> = keep.into_iter().filter(|index| *index < recipe.lines.len()).collect();
+    let moved = |index: usize| kept.binary_search(&index).unwrap_or(0);
+    let lines = kept.iter().map(|index| {
+        let line = recipe.lines[*index].clone();
+        let start = if let Start::After(other) = line.start { Start::After(moved(other)) } else { line.start };
+        let until = line.until.map(|until| Until { line: moved(until.line), ..until });
+        Line { start, until, ..line }
+    });
+    Recipe { lines: lines.collect(), ..recipe.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_recipe_keeps_what_its_lines_wait_for() {
+        let line = |start| Line::of(vec![Shot::plain()]).starting(start);
+        let until = Line { until: Some(Until { line: 1, most: 9 }), ..line(Start::At(5.0)) };
+        let whole = Recipe::of(vec![line(Start::Gate), line(Start::At(0.0)), line(Start::After(0)), until]);
+        let part = only(&whole, &BTreeSet::from([3]));
+        assert_eq!(part.lines.len(), 2);
+        assert_eq!((part.lines[0].start, part.lines[1].until), (Start::At(0.0), Some(Until { line: 0, most: 9 })));
+        let part = only(&whole, &BTreeSet::from([2]));
+        assert_eq!((part.lines[0].start, part.lines[1].start), (Start::Gate, Start::After(0)));
+        assert_eq!(only(&whole, &(0..4).collect()), whole);
+    }
+}

@@ -1,0 +1,184 @@
+//! What a dirty check found.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dirty::recipe::Recipe;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Dirty {
+    /// `clean`, `dirty` or `report`.
+    pub expect: String,
+    /// Chances to leak among the requests sent: handled while another was, or after it by the same worker.
+    pub exposures: u64,
+    /// Responses that held another request's canary.
+    pub leaks: u64,
+    /// At most this fraction of exposures leaks, at 95 % confidence.
+    pub bound: f64,
+    pub duration_s: f64,
+    pub control: Control,
+    /// Null if it did not take place.
+    #[serde(default)]
+    pub positive_control: Option<PositiveControl>,
+    pub triggers: BTreeMap<String, Trigger>,
+    /// A bounded selection, one per distinct kind of leak first.
+    pub evidence: Vec<Leak>,
+    /// Why nothing can be concluded, if so.
+    pub inconclusive: Option<String>,
+}
+
+/// Requests sent one at a time before the concurrent run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Control {
+    pub requests: u64,
+    /// Sentences; each makes the check inconclusive.
+    pub problems: Vec<String>,
+}
+
+/// Two requests whose replies a relay exchanged: a leak that must be seen.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PositiveControl {
+    pub requests: u64,
+    pub found: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Trigger {
+    pub requests: u64,
+    pub exposures: u64,
+    pub leaks: u64,
+    pub rounds: u64,
+    /// Rounds in which at least one response leaked.
+    pub rounds_with_leak: u64,
+    /// Requests without an answer, or with one of 400 and above.
+    pub failed: u64,
+    /// Answers below 400 that held no canary at all: nothing can be told from them.
+    #[serde(default)]
+    pub missing: u64,
+    pub not_exercised: Option<String>,
+}
+
+/// One leaking response, with its witnesses.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Leak {
+    pub class: LeakClass,
+    #[serde(default)]
+    pub oracle: LeakOracle,
+    /// Both requests were being handled at one time.
+    #[serde(default)]
+    pub overlapped: bool,
+    /// `overlap`, or `control` for a leak without any overlap.
+    pub trigger: String,
+    pub round: u64,
+    /// The request whose response leaked.
+    pub victim: Witness,
+    /// The request whose canary it held; `None` if it only lacked its own.
+    pub source: Option<Witness>,
+    /// Where in the response: `body`, `header x-user`, `status line`.
+    pub place: String,
+    /// The text around the foreign canary.
+    pub excerpt: String,
+    /// Whether the victim's own canary was in its response as well.
+    pub own_present: bool,
+    /// How many requests the round had.
+    #[serde(default)]
+    pub round_requests: u64,
+    /// The other requests of the round, for the picture; bounded.
+    pub bystanders: Vec<Witness>,
+    /// What was sent in that round.
+    #[serde(default)]
+    pub recipe: Recipe,
+    /// The least that shows it, where that was found.
+    #[serde(default)]
+    pub shrunk: Option<Shrunk>,
+}
+
+/// The fewest requests and the simplest timing that still show a leak.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Shrunk {
+    pub recipe: Recipe,
+    /// It showed in so many of these tries.
+    pub shown: u64,
+    pub tries: u64,
+    /// At least and at most this fraction of tries shows it, each at 95 % confidence (Clopper-Pearson).
+    pub rate_at_least: f64,
+    pub rate_at_most: f64,
+    /// Where in the response.
+    pub place: String,
+    /// The requests of a try that showed it, as they were sent; bounded.
+    pub requests: Vec<Asked>,
+}
+
+/// One request of a recipe as it was sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Asked {
+    /// Its line in the recipe and its place on that, from 0.
+    pub line: usize,
+    pub shot: usize,
+    /// `victim`, `source`, or null.
+    pub part: Option<String>,
+    pub method: String,
+    pub target: String,
+    /// Name and value, in order; without those that every client sends for itself. What only an owner may know is replaced
+    /// by the name of a shell variable, as in `$AUTHORIZATION`.
+    pub headers: Vec<(String, String)>,
+    /// Null if there is none, or none that is text of a moderate length.
+    pub body: Option<String>,
+    /// Not all of it is here: a body that is no text, or too long.
+    #[serde(default)]
+    pub cut: bool,
+}
+
+/// How a leak came about; see [`crate::dirty::Class`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakClass {
+    #[serde(alias = "overlap")]
+    SharedSlot,
+    NarrowRace,
+    Capacity,
+    #[serde(alias = "stale")]
+    StaleState,
+    StickyFirst,
+    Cache,
+    Pool,
+    ErrorPath,
+    Connection,
+    Desync,
+    Residue,
+    Derived,
+}
+
+/// What tells that something is another's; see [`crate::dirty::Oracle`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakOracle {
+    #[default]
+    Canary,
+    Fragment,
+    Swap,
+    Learned,
+    Number,
+}
+
+/// One request of a dirty check. Times are milliseconds from the start of its round.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Witness {
+    /// Counted over the whole check.
+    pub request: u64,
+    pub canary: String,
+    /// `long` or `short`, in `overlap`; `probe` in the control run.
+    pub role: String,
+    /// `GET /dirty/?sleep=0.7&email=...`.
+    pub line: String,
+    pub connection: u64,
+    /// The process that answered, where it says so.
+    pub worker: Option<String>,
+    /// What the request asked its handler to sleep.
+    pub sleep_ms: Option<f64>,
+    pub sent_ms: f64,
+    pub first_byte_ms: Option<f64>,
+    pub done_ms: f64,
+    pub status: Option<u16>,
+}

@@ -1,0 +1,91 @@
+//! What a load measured.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Quantiles;
+use crate::stats::Latencies;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Load {
+    /// `closed`.
+    pub model: String,
+    pub concurrency: u32,
+    pub request: String,
+    pub timeout_s: f64,
+    /// What the scenario asked for; `duration_s` is what it came to.
+    pub planned_duration_s: f64,
+    /// `completed + failed + unanswered`, warm-up left out.
+    pub started: u64,
+    /// A whole response came, whatever its status.
+    pub completed: u64,
+    /// None came, and none would have: the sum of `errors` but for `status`.
+    pub failed: u64,
+    /// Still waiting when the load, and the time to drain it, ended.
+    pub unanswered: u64,
+    pub duration_s: f64,
+    /// Responses with a status below 400 that arrived within the duration, per second.
+    pub throughput: f64,
+    pub latency_us: Quantiles,
+    pub service_time_us: Quantiles,
+    /// Responses by status code.
+    pub status: BTreeMap<String, u64>,
+    /// By kind: `connect`, `timeout`, `closed`, `protocol`, and `status` for responses of 400 and above.
+    pub errors: BTreeMap<String, u64>,
+    pub bytes_received: u64,
+    /// One row a second.
+    pub timeline: Vec<Second>,
+    pub histogram: Histograms,
+    pub generator: Generator,
+}
+
+/// The threads that made the load.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Generator {
+    pub threads: u32,
+    /// CPU time of the busiest thread as a share of the duration, 0 to 1.
+    pub cpu_max: f64,
+    pub cpu_s: f64,
+    pub connections_opened: u64,
+    /// Requests sent once more because the server had closed their connection while it was idle.
+    #[serde(default)]
+    pub retries: u64,
+}
+
+/// What happened in one second of the measured part, answers to requests of the warm-up included.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Second {
+    /// Its start, in seconds from the start of the measured part.
+    pub t_s: f64,
+    /// Its length; 1 but for the last.
+    pub length_s: f64,
+    pub started: u64,
+    pub completed: u64,
+    pub failed: u64,
+    /// Responses of 400 and above among the completed.
+    pub error_status: u64,
+    /// The mean and longest latency of the answers of this second, in microseconds; `None` without answers.
+    pub latency_mean_us: Option<f64>,
+    pub latency_max_us: Option<f64>,
+}
+
+/// HdrHistogram V2 in base64, values in nanoseconds; `_unanswered` holds the waits that ended in no answer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Histograms {
+    pub latency: String,
+    pub latency_unanswered: String,
+    pub service_time: String,
+    pub service_time_unanswered: String,
+}
+
+impl Histograms {
+    /// `None` if the record was edited by hand into something else.
+    pub fn latencies(&self) -> Option<Latencies> {
+        Latencies::decode(&self.latency, &self.latency_unanswered)
+    }
+
+    pub fn service_times(&self) -> Option<Latencies> {
+        Latencies::decode(&self.service_time, &self.service_time_unanswered)
+    }
+}

@@ -1,0 +1,183 @@
+//! From what a dirty check found to what the record says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::asked::asked;
+use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
+use crate::record;
+use crate::scenario::{self, Expect};
+use crate::stats::{lower_bound_95, upper_bound_95};
+use crate::units::counted;
+
+/// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
+const TOO_FEW: u64 = 29;
+
+/// One answer without a canary in so many is put down to the server's mood; more make the check inconclusive.
+const TELLING: u64 = 10;
+
+pub(in crate::run) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> record::Dirty {
+    let tally = &findings.tally;
+    let expect = match plan.expect {
+        Expect::Clean => "clean",
+        Expect::Dirty => "dirty",
+        Expect::Report => "report",
+    };
+    record::Dirty {
+        expect: expect.to_owned(),
+        exposures: tally.exposures,
+        leaks: tally.leaks,
+        bound: upper_bound_95(tally.leaks, tally.exposures),
+        duration_s: findings.duration.as_secs_f64(),
+        control: record::Control { requests: findings.control.requests, problems: findings.control.problems.clone() },
+        positive_control: findings
+            .positive_control
+            .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),
+        triggers: triggers(findings),
+        evidence: tally.evidence.iter().map(leak).collect(),
+        inconclusive: inconclusive(findings),
+    }
+}
+
+/// Every trigger that was tried, or that could not be.
+fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
+    let tried = findings.tally.triggers.iter().map(|(name, tally)| ((*name).to_owned(), trigger(tally)));
+    let obstacles = findings.obstacles.iter().map(|(name, why)| {
+        ((*name).to_owned(), record::Trigger { not_exercised: Some(why.clone()), ..record::Trigger::default() })
+    });
+    obstacles.chain(tried).collect()
+}
+
+fn trigger(tally: &TriggerTally) -> record::Trigger {
+    let not_exercised = tally.one_at_a_time().then(|| "the server handles one request at a time".to_owned());
+    record::Trigger {
+        requests: tally.requests,
+        exposures: tally.exposures,
+        leaks: tally.leaks,
+        rounds: tally.rounds,
+        rounds_with_leak: tally.rounds_with_leak,
+        failed: tally.failed,
+        missing: tally.missing,
+        not_exercised,
+    }
+}
+
+/// Why neither "clean" nor "no leak" would be honest.
+fn inconclusive(findings: &Findings) -> Option<String> {
+    let tally = &findings.tally;
+    if let Some(problem) = findings.control.problems.first() {
+        return Some(format!("the control run failed: {problem}"));
+    }
+    if findings.positive_control.is_some_and(|control| !control.found) {
+        let why = "two replies were exchanged on their way, and nothing in them told so";
+        return Some(format!("a planted leak was not seen: {why}"));
+    }
+    let sum = |pick: fn(&TriggerTally) -> u64| tally.triggers.values().map(pick).sum::<u64>();
+    if findings.positive_control.is_some_and(|control| !control.found) {
+        let why = "two replies were exchanged on their way, and nothing in them told so";
+        return Some(format!("a planted leak was not seen: {why}"));
+    }
+    let (requests, failed, overlapping) = (sum(|t| t.requests), sum(|t| t.failed), sum(|t| t.exposures));
+    if failed * 2 > requests {
+        return Some(format!("{failed} of {requests} requests failed, or were answered with a status of 400 or above"));
+    }
+    let missing = sum(|t| t.missing);
+    if missing * TELLING > requests {
+        let responses = counted(requests, "response");
+        return Some(format!("{missing} of {responses} held no canary at all, though lone requests got theirs"));
+    }
+    if findings.interrupted {
+        let after = crate::units::show_time(findings.duration.as_secs_f64());
+        return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
+    }
+    let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
+    if !serial && overlapping * 10 < requests {
+        let requests = counted(requests, "request");
+        return Some(format!("too little overlap: {overlapping} of {requests} overlapped another"));
+    }
+    if tally.exposures < TOO_FEW {
+        return Some(format!(
+            "only {}, which bounds next to nothing: give the check more time",
+            counted(tally.exposures, "exposure")
+        ));
+    }
+    None
+}
+
+fn leak(evidence: &Evidence) -> record::Leak {
+    let leak = &evidence.leak;
+    let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
+    let origin = all().map(Seen::sent).min().unwrap_or_default();
+    record::Leak {
+        class: class(evidence.class),
+        oracle: oracle(leak.oracle),
+        overlapped: leak.overlapped,
+        trigger: evidence.trigger.to_owned(),
+        round: evidence.round,
+        victim: witness(&leak.victim, origin),
+        source: leak.source.as_ref().map(|source| witness(source, origin)),
+        place: leak.place.clone(),
+        excerpt: leak.excerpt.clone(),
+        own_present: leak.own_present,
+        round_requests: evidence.round_requests,
+        bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
+        recipe: evidence.recipe.clone(),
+        shrunk: evidence.shrunk.as_ref().map(shrunk),
+    }
+}
+
+fn shrunk(shrunk: &diagnosis::Shrunk) -> record::Shrunk {
+    record::Shrunk {
+        recipe: shrunk.recipe.clone(),
+        shown: shrunk.shown,
+        tries: shrunk.tries,
+        rate_at_least: lower_bound_95(shrunk.shown, shrunk.tries),
+        rate_at_most: upper_bound_95(shrunk.shown, shrunk.tries),
+        place: shrunk.place.clone(),
+        requests: shrunk.requests.iter().map(|one| asked(one, shrunk)).collect(),
+    }
+}
+
+fn class(class: Class) -> record::LeakClass {
+    match class {
+        Class::SharedSlot => record::LeakClass::SharedSlot,
+        Class::NarrowRace => record::LeakClass::NarrowRace,
+        Class::Capacity => record::LeakClass::Capacity,
+        Class::StaleState => record::LeakClass::StaleState,
+        Class::StickyFirst => record::LeakClass::StickyFirst,
+        Class::Cache => record::LeakClass::Cache,
+        Class::Pool => record::LeakClass::Pool,
+        Class::ErrorPath => record::LeakClass::ErrorPath,
+        Class::Connection => record::LeakClass::Connection,
+        Class::Desync => record::LeakClass::Desync,
+        Class::Residue => record::LeakClass::Residue,
+        Class::Derived => record::LeakClass::Derived,
+    }
+}
+
+fn oracle(oracle: Oracle) -> record::LeakOracle {
+    match oracle {
+        Oracle::Canary => record::LeakOracle::Canary,
+        Oracle::Fragment => record::LeakOracle::Fragment,
+        Oracle::Swap => record::LeakOracle::Swap,
+        Oracle::Learned => record::LeakOracle::Learned,
+        Oracle::Number => record::LeakOracle::Number,
+    }
+}
+
+fn witness(seen: &Seen, origin: Duration) -> record::Witness {
+    let millis = |time: Duration| time.saturating_sub(origin).as_secs_f64() * 1e3;
+    record::Witness {
+        request: seen.request,
+        canary: seen.canary.clone(),
+        role: seen.role.name().to_owned(),
+        line: seen.line.clone(),
+        connection: seen.connection,
+        worker: seen.worker.clone(),
+        sleep_ms: seen.sleep.map(|sleep| sleep.as_secs_f64() * 1e3),
+        sent_ms: millis(seen.sent()),
+        first_byte_ms: seen.exchange.first_byte.map(millis),
+        done_ms: millis(seen.exchange.done),
+        status: seen.status(),
+    }
+}
