@@ -2,6 +2,7 @@
 
 mod broken;
 mod commands;
+mod corpus;
 mod dirty;
 mod ended;
 mod foreign;
