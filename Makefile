@@ -52,8 +52,11 @@ format:
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-unit:
+unit: tools
 	$(CARGO) test --locked
+
+tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
+	@scripts/install-test-tools
 
 app:
 	@$(MAKE) --no-print-directory -C $(APP) test

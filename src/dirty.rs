@@ -163,15 +163,16 @@ impl<'a> Check<'a> {
     /// All parts in their order, but for those that verify.
     fn regular_parts(&self) -> impl Iterator<Item = Part> {
         let families = FAMILIES.into_iter().map(|family| Part::Family(FamilyOf(family)));
-        std::iter::once(Part::Opening).chain(families).chain([Part::Personas, Part::Rest])
+        // Where only personas can be told apart, they must be known before anything else.
+        let (before, after) = if self.personal { (Some(Part::Personas), None) } else { (None, Some(Part::Personas)) };
+        std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
     }
 
     fn is_due(&self, part: Part) -> bool {
         !self.is_out_of_time()
             && match part {
-                Part::Opening | Part::Verify => true,
+                Part::Opening | Part::Personas | Part::Verify => true,
                 Part::Family(FamilyOf(family)) => self.triggers.iter().any(|trigger| self.may(&**trigger, family)),
-                Part::Personas => !self.personal,
                 Part::Rest => !self.has_enough(),
             }
     }
@@ -222,39 +223,29 @@ impl<'a> Check<'a> {
             return;
         }
         self.control().await;
-        if self.is_over() || !self.findings.control.problems.is_empty() {
-            return;
+        // Answers without canaries tell nothing, unless what else they hold does.
+        self.personal |= !self.findings.control.echoes;
+        if !self.is_over() && self.findings.control.problems.is_empty() && !self.personal {
+            self.family(Family::Sequence).await;
         }
-        if self.personal || !self.findings.control.echoes {
-            self.personal = true;
-            self.gather().await;
-            self.learn().await;
-            if !self.findings.control.echoes && !self.personas.can_tell() {
-                let problem = "nothing in the answers to lone requests tells who asked".to_owned();
-                self.findings.control.problems.push(problem);
-                return;
-            }
-        }
-        self.family(Family::Sequence).await;
     }
 
-    /// The same few ask, for what follows from who asks without being a canary.
+    /// The same few ask, for what follows from who asks without being a canary: from here on where only they can be told
+    /// apart, else once.
     async fn persevere(&mut self) {
-        self.personal = true;
+        let only_they = std::mem::replace(&mut self.personal, true);
         self.gather().await;
-        self.learn().await;
-        if self.personas.can_tell() {
-            for family in WELL_BEHAVED {
-                self.family(family).await;
-            }
-        }
-        self.personal = false;
-    }
-
-    /// Lone requests by each persona, to learn from.
-    async fn learn(&mut self) {
         self.solo_rounds().await;
         self.personas.learn();
+        if self.personas.can_tell() || self.findings.control.echoes {
+            for family in if only_they { &WELL_BEHAVED[..1] } else { &WELL_BEHAVED[..] } {
+                self.family(*family).await;
+            }
+        } else {
+            let problem = "nothing in the answers to lone requests tells who asked".to_owned();
+            self.findings.control.problems.push(problem);
+        }
+        self.personal = only_they;
     }
 
     /// Lone requests by each persona, on a server that has not seen what raised the suspicions.
@@ -266,10 +257,13 @@ impl<'a> Check<'a> {
     }
 
     async fn solo_rounds(&mut self) {
-        for round in 0..personas::SOLO {
-            let with_nobody = self.situation.no_anonymous.is_none();
-            let seed = self.situation.seed.wrapping_add(self.clock.now().as_nanos() as u64).wrapping_add(round);
-            let (recipe, order) = self.personas.solo_round(seed, with_nobody);
+        for round in 0..=personas::SOLO {
+            // Nobody first: what somebody leaves behind must not be learned as nobody's.
+            let (recipe, order) = match round {
+                0 if self.situation.no_anonymous.is_some() => continue,
+                0 => self.personas.nobody_alone(),
+                _ => self.personas.solo_round(self.situation.seed.wrapping_add(round)),
+            };
             let Some(client) = &self.client else { return };
             Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
             self.personas.take_solo(client.take_observations());

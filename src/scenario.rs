@@ -24,10 +24,12 @@ mod suggest;
 pub mod template;
 mod tree;
 pub mod variation;
+mod warnings;
 
 pub use problem::{Problem, Problems};
 pub use request::Request;
 pub use template::Template;
+pub use warnings::warnings;
 
 /// A whole valid scenario file.
 #[derive(Debug, Clone)]

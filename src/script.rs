@@ -5,17 +5,21 @@
 
 mod call;
 mod current;
+pub mod definitions;
 mod engine;
 mod error;
 mod functions;
+pub mod hooks;
 mod import;
 mod json;
 mod limits;
 mod program;
+pub mod reference;
 mod request;
 mod respond;
 mod stack;
 mod state;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 

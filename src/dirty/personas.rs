@@ -61,14 +61,15 @@ impl Personas {
     }
 
     /// One request of each, alone and over a connection of its own, in an order drawn anew in each round.
-    pub fn solo_round(&self, seed: u64, with_nobody: bool) -> (Recipe, Vec<Identity>) {
-        let mut random = rand::rngs::StdRng::seed_from_u64(seed);
-        let mut order: Vec<Option<&Identity>> = self.all.iter().map(Some).collect();
-        order.extend(with_nobody.then_some(None));
-        order.shuffle(&mut random);
-        let shot = |who: &Option<&Identity>| if who.is_some() { Shot::plain() } else { Shot::anonymous() };
-        let recipe = Recipe::of(vec![Line::of(order.iter().map(shot).collect())]);
-        (recipe, order.into_iter().flatten().cloned().collect())
+    pub fn solo_round(&self, seed: u64) -> (Recipe, Vec<Identity>) {
+        let mut order = self.all.clone();
+        order.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed));
+        (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
+    }
+
+    /// As many requests that do not say who asks.
+    pub fn nobody_alone(&self) -> (Recipe, Vec<Identity>) {
+        (Recipe::of(vec![Line::of(vec![Shot::anonymous(); SOLO as usize])]), Vec::new())
     }
 
     /// Takes the replies of a solo round. What they set for a persona to be known by is kept.

@@ -174,7 +174,9 @@ impl Tally {
     /// Replies that look like those to somebody else, and hold no canary that would prove it.
     fn suspicions(&self, ended: &Ended<'_>, round: u64, court: &Court<'_>) -> Vec<Suspicion> {
         let suspected = ended.observations.iter().filter_map(|observation| {
-            let accusation = court.personas.judge(observation)?;
+            // A spoilt request may well be taken for another's.
+            let ordinary = !matches!(observation.seen.role, Role::Failing | Role::Leaving);
+            let accusation = court.personas.judge(observation).filter(|_| ordinary)?;
             if judge::judge(observation, court.client).is_some() {
                 return None;
             }

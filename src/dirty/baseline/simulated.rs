@@ -266,8 +266,9 @@ pub const DERIVED: [(&str, Server); 16] = [
         "free" => page("402 Payment Required", &[], "pay first".to_owned(), noise),
         _ => ok(&[], "all you want".to_owned(), noise),
     }),
-    ("a profile, on a flaky server", |who, noise| match noise.below(8) {
-        0 => page("503 Service Unavailable", &[], "try later".to_owned(), noise),
+    ("a profile, on a flaky server", |who, noise| match noise.below(16) {
+        0 | 1 => page("503 Service Unavailable", &[], "try later".to_owned(), noise),
+        2 => ok(&[], "busy, try again later".to_owned(), noise),
         _ => derived(&format!("plan {}, {} letters", PERSONAS[who].plan, PERSONAS[who].name.len()), noise),
     }),
     ("a page of another language altogether", |who, noise| {

@@ -41,7 +41,6 @@ pub struct Slots {
     landmarks: Vec<Landmark>,
     /// Whether a slot of the landmark with this number tells one persona from another.
     tells: Vec<bool>,
-    personas: usize,
     body_landmarks: usize,
 }
 
@@ -68,20 +67,15 @@ pub struct Reading {
 impl Slots {
     /// Chooses the landmarks: words that stand just once in more than half of the replies to each persona.
     pub fn choose(replies: &[(PersonaNumber, &[Word])], personas: usize) -> Self {
-        let mut asked = vec![0_u32; personas];
-        let mut once: HashOf<(bool, Vec<u32>)> = HashOf::default();
-        for (persona, words) in replies {
-            asked[*persona] += 1;
-            let mut counts: HashOf<(u32, bool)> = HashOf::default();
-            words.iter().for_each(|word| counts.entry(word.key).or_insert((0, word.in_body)).0 += 1);
-            for (key, (_, in_body)) in counts.into_iter().filter(|(_, (count, _))| *count == 1) {
-                once.entry(key).or_insert_with(|| (in_body, vec![0; personas])).1[*persona] += 1;
+        let mut common: Option<HashOf<bool>> = None;
+        for persona in 0..personas {
+            let own: Vec<&[Word]> = replies.iter().filter(|(of, _)| *of == persona).map(|(_, words)| *words).collect();
+            if !own.is_empty() {
+                common = Some(common_among(&own, common.as_ref()));
             }
         }
-        let is_common =
-            |counts: &[u32]| counts.iter().zip(&asked).all(|(count, asked)| *asked == 0 || 2 * count > *asked);
-        let mut slots = Slots { personas, ..Slots::default() };
-        for (key, (in_body, _)) in once.into_iter().filter(|(_, (_, counts))| is_common(counts)) {
+        let mut slots = Slots::default();
+        for (key, in_body) in common.unwrap_or_default() {
             slots.numbers.insert(key, slots.landmarks.len());
             slots.body_landmarks += usize::from(in_body);
             slots.landmarks.push(Landmark { in_body, reads: vec![0; personas], slots: Vec::new() });
@@ -185,6 +179,23 @@ impl Slots {
             .map(|landmark| landmark.slots.iter().filter(|slot| is_fickle(landmark, slot)).count())
             .sum()
     }
+}
+
+/// The keys, among `candidates` if there are any, that stand just once in more than half of the replies to one persona;
+/// and whether that is in the body.
+fn common_among(replies: &[&[Word]], candidates: Option<&HashOf<bool>>) -> HashOf<bool> {
+    let mut once: HashOf<(usize, bool)> = HashOf::default();
+    for words in replies {
+        let mut counts: HashOf<(u32, bool)> = HashOf::default();
+        for word in words.iter().filter(|word| candidates.is_none_or(|candidates| candidates.contains_key(&word.key))) {
+            counts.entry(word.key).or_insert((0, word.in_body)).0 += 1;
+        }
+        for (key, (_, in_body)) in counts.into_iter().filter(|(_, (count, _))| *count == 1) {
+            once.entry(key).or_insert((0, in_body)).0 += 1;
+        }
+    }
+    let is_common = |count: usize| 2 * count > replies.len();
+    once.into_iter().filter(|(_, (count, _))| is_common(*count)).map(|(key, (_, in_body))| (key, in_body)).collect()
 }
 
 impl Slot {
