@@ -4,6 +4,7 @@ mod broken;
 mod browser;
 mod chromium;
 mod commands;
+mod corpus;
 mod dirty;
 mod ended;
 mod foreign;
