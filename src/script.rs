@@ -4,10 +4,12 @@
 //! or ends, and whoever drives it decides what that means (`sleep` suspends in `async`, blocks elsewhere).
 
 mod call;
+pub mod client;
 mod current;
 mod engine;
 mod error;
 mod functions;
+pub mod hooks;
 mod import;
 mod json;
 mod limits;
@@ -22,6 +24,7 @@ mod tests;
 use std::time::Duration;
 
 pub use call::Call;
+pub use client::Hooks;
 pub use error::ScriptError;
 pub use limits::Limits;
 pub use program::Program;

@@ -24,7 +24,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// A function that no optimizer may call ahead of time.
-fn volatile(name: &str) -> FuncRegistration {
+pub(super) fn volatile(name: &str) -> FuncRegistration {
     FuncRegistration::new(name).with_volatility(true)
 }
 
@@ -39,7 +39,7 @@ fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> Step) {
 }
 
 /// A text with a unit (`"5ms"`), seconds as text (`"0.1"`, as in a query) or as a number; `()` is the server's default.
-fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
+pub(super) fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
     if time.is_unit() {
         return current::with(|call| Ok(call.process.sleep()));
     }

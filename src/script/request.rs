@@ -116,7 +116,7 @@ fn last_of_each(pairs: &[(String, String)]) -> Dynamic {
 }
 
 /// A header that is given twice is a list, as HTTP has it.
-fn joined(headers: &[(String, String)]) -> Dynamic {
+pub(super) fn joined(headers: &[(String, String)]) -> Dynamic {
     let mut map = Map::new();
     for (name, value) in headers {
         match map.get_mut(name.as_str()) {
@@ -150,7 +150,7 @@ fn form(request: &Request) -> Dynamic {
     Dynamic::from_map(pairs.collect())
 }
 
-fn form_text(encoded: &[u8]) -> String {
+pub(super) fn form_text(encoded: &[u8]) -> String {
     let spaced: Vec<u8> = encoded.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
     percent_decode(&spaced).decode_utf8_lossy().into_owned()
 }

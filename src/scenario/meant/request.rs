@@ -1,6 +1,6 @@
 //! Requests: method, path, headers and body, with holes for what varies.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::file::leaf::{At, Entries, Node};
 use super::super::problem::Problem;
@@ -8,9 +8,7 @@ use super::super::source::Span;
 use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
 use super::super::{Request, file, suggest};
 use super::Loading;
-
-/// What forms leave as it is; a space becomes `%20`, which every decoder of forms knows.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+use crate::script::client::FORM;
 
 /// The keys of a section that make up its request, and what its placeholders can be filled with.
 pub(super) struct Parts<'w> {
