@@ -1,11 +1,13 @@
 //! A scenario as meant: types that cannot hold nonsense. [`load`] makes it from a scenario as written.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rule::Rule;
 use crate::script;
 
+pub mod data;
 mod decode;
 mod environment;
 pub mod file;
@@ -20,6 +22,7 @@ mod suggest;
 pub mod template;
 mod tree;
 
+pub use data::Data;
 pub use problem::{Problem, Problems};
 pub use template::Template;
 
@@ -57,6 +60,8 @@ pub struct Variant {
     pub rules: Vec<Rule>,
     /// Rules that end the load early.
     pub abort_when: Vec<Rule>,
+    /// A script whose `verdict` adds verdicts of its own.
+    pub verdicts: Option<Script>,
 }
 
 /// The system under test.
@@ -201,7 +206,7 @@ pub enum Pid {
 pub struct Request {
     /// Upper case.
     pub method: String,
-    /// Path and query.
+    /// Path and query; empty where a script's `request` gives the path.
     pub path: Template,
     /// Includes cookies, joined into one `cookie` header. Neither `host` nor `content-length`.
     pub headers: Vec<(String, Template)>,
@@ -226,6 +231,10 @@ pub struct Load {
     pub drain: Duration,
     /// Load threads; chosen by runner if not given.
     pub threads: Option<u32>,
+    /// Hooks: what each user sends, and what counts as a right answer.
+    pub script: Option<Script>,
+    /// A row a user, for `{data.column}` and for the hooks.
+    pub data: Option<Arc<Data>>,
 }
 
 /// Who sends when.

@@ -32,11 +32,31 @@ pub enum Placeholder {
     /// The path of the Unix socket that a command listens on.
     Socket,
     /// A column of the data file.
-    Data(String),
+    Data(Column),
     /// A whole number drawn evenly from a range, both ends included.
     Random(u64, u64),
     /// A field of the request's identity.
     Identity(String),
+}
+
+/// A column of the data file, where a hole stands for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub written: Written,
+}
+
+/// How values are written, so that none can end what it stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// As they are.
+    Plain,
+    /// Percent-encoded but for letters, digits and `-_.~`.
+    Path,
+    /// As forms are encoded.
+    Form,
+    /// Escaped for the inside of a JSON text.
+    Json,
 }
 
 impl Placeholder {
@@ -74,7 +94,7 @@ impl Placeholder {
         let (group, name) = inside.split_once('.')?;
         let name = Some(name).filter(|name| !name.is_empty() && name.chars().all(is_word))?.to_owned();
         match group {
-            "data" => Some(Placeholder::Data(name)),
+            "data" => Some(Placeholder::Data(Column { name, written: Written::Plain })),
             "identity" => Some(Placeholder::Identity(name)),
             _ => None,
         }
@@ -98,7 +118,7 @@ impl fmt::Display for Placeholder {
             Placeholder::Port => f.write_str("{port}"),
             Placeholder::Workers => f.write_str("{workers}"),
             Placeholder::Socket => f.write_str("{socket}"),
-            Placeholder::Data(column) => write!(f, "{{data.{column}}}"),
+            Placeholder::Data(column) => write!(f, "{{data.{}}}", column.name),
             Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
             Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),
         }
@@ -215,6 +235,14 @@ impl Template {
         self.holes().any(|hole| hole == placeholder)
     }
 
+    /// The holes, in order, to be changed.
+    pub(super) fn holes_mut(&mut self) -> impl Iterator<Item = &mut Placeholder> {
+        self.pieces.iter_mut().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Hole(hole) => Some(hole),
+        })
+    }
+
     /// The holes, in order.
     pub fn holes(&self) -> impl Iterator<Item = &Placeholder> {
         self.pieces.iter().filter_map(|piece| match piece {
@@ -280,8 +308,9 @@ mod tests {
     #[test]
     fn holes_with_arguments_are_known() {
         let template = Template::parse("{data.email}{random(1, 6)}{identity.id}").unwrap();
+        let email = Column { name: "email".to_owned(), written: Written::Plain };
         let holes =
-            [Placeholder::Data("email".to_owned()), Placeholder::Random(1, 6), Placeholder::Identity("id".to_owned())];
+            [Placeholder::Data(email), Placeholder::Random(1, 6), Placeholder::Identity("id".to_owned())];
         assert!(template.holes().eq(holes.iter()));
         for text in ["{random(6,1)}", "{random(1)}", "{data.}", "{data}", "{random(-1,2)}"] {
             assert!(Template::parse(text).is_err(), "{text}");

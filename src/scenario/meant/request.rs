@@ -5,9 +5,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::super::file::leaf::{At, Entries, Node};
 use super::super::problem::Problem;
 use super::super::source::Span;
-use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
+use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind, Written};
 use super::super::{Request, file, suggest};
 use super::Loading;
+use super::data::{Given, Kind, written};
 use crate::script::client::FORM;
 
 /// The keys of a section that make up its request, and what its placeholders can be filled with.
@@ -23,11 +24,15 @@ pub(super) struct Parts<'w> {
     pub body: &'w Option<At<String>>,
     pub has_sleep: bool,
     pub workers_known: bool,
+    /// The data file that fills `{data.column}`.
+    pub data: Option<&'w Given>,
+    /// A script's `request` gives what is missing here, also a path.
+    pub scripted: bool,
 }
 
 /// Names the keys that [`file::Load`] and [`file::Dirty`] share.
 macro_rules! parts {
-    ($section:literal, $at:expr, $workers_known:expr) => {
+    ($section:literal, $at:expr, $workers_known:expr, $data:expr, $scripted:expr) => {
         Parts {
             section: $section,
             span: &$at.span,
@@ -40,17 +45,24 @@ macro_rules! parts {
             body: &$at.value.body,
             has_sleep: $at.value.sleep.is_some(),
             workers_known: $workers_known,
+            data: $data,
+            scripted: $scripted,
         }
     };
 }
 
 impl<'w> Parts<'w> {
-    pub fn of_load(at: &'w At<file::Load>, workers_known: bool) -> Self {
-        parts!("load", at, workers_known)
+    pub fn of_load(
+        at: &'w At<file::Load>,
+        workers_known: bool,
+        data: Option<&'w Given>,
+        scripted: bool,
+    ) -> Self {
+        parts!("load", at, workers_known, data, scripted)
     }
 
     pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool) -> Self {
-        parts!("dirty", at, workers_known)
+        parts!("dirty", at, workers_known, None, false)
     }
 }
 
@@ -69,15 +81,18 @@ impl Loading<'_> {
 
     fn path(&mut self, parts: &Parts<'_>) -> Option<Template> {
         let Some(path) = parts.path else {
+            if parts.scripted {
+                return Some(Template::default());
+            }
             let section = parts.section;
             let problem = Problem::new(format!("[{section}] has no `path`")).at(parts.span, "which requests?");
             let example = if section == "load" { "/health" } else { "/page/?email={canary}" };
             self.missing(&[section, "path"], problem.help(format!("add path = \"{example}\"")));
             return None;
         };
-        let template = self.filled(path, Template::parse, parts)?;
+        let template = self.filled(path, Template::parse, parts, Kind::Other)?;
         self.check_path_text(path, &path.value);
-        Some(template)
+        Some(written(template, Written::Path))
     }
 
     /// What holds for every path, also one without placeholders. Holes are seen as written: no space is in them.
@@ -121,14 +136,14 @@ impl Loading<'_> {
         let mut headers: Vec<(String, Template)> = Vec::new();
         for (name, text) in parts.headers.as_ref().map_or(&[][..], |headers| &headers.0) {
             self.check_header(name, text, headers.iter().map(|(name, _)| name.as_str()));
-            if let Some(template) = self.filled(text, Template::parse, parts) {
+            if let Some(template) = self.filled(text, Template::parse, parts, Kind::Header(&name.value)) {
                 headers.push((name.value.clone(), template));
             }
         }
         let mut jar = Template::default();
         for (name, text) in parts.cookies.as_ref().map_or(&[][..], |cookies| &cookies.0) {
             self.check_cookie(name, text);
-            if let Some(template) = self.filled(text, Template::parse, parts) {
+            if let Some(template) = self.filled(text, Template::parse, parts, Kind::Cookie(&name.value)) {
                 jar.push_text(if jar.pieces.is_empty() { "" } else { "; " });
                 jar.push_text(&format!("{}=", name.value));
                 jar.append(&template, str::to_owned);
@@ -197,7 +212,7 @@ impl Loading<'_> {
         } else if let Some(form) = parts.form {
             (self.form(&form.0, parts), Some("application/x-www-form-urlencoded"))
         } else {
-            (self.filled(parts.body.as_ref()?, Template::parse_body, parts)?, None)
+            (self.filled(parts.body.as_ref()?, Template::parse_body, parts, Kind::Other)?, None)
         };
         let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         if let Some(content_type) = content_type.filter(|_| !has_type) {
@@ -211,9 +226,9 @@ impl Loading<'_> {
         match node {
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
-                let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
+                let template = self.filled(&text, Template::parse, parts, Kind::Other).unwrap_or_default();
                 out.push_text("\"");
-                out.append(&template, json_inside);
+                out.append(&written(template, Written::Json), json_inside);
                 out.push_text("\"");
             }
             Node::List(items) => {
@@ -255,7 +270,8 @@ impl Loading<'_> {
                 plain => plain.to_json().to_string(),
             };
             let text = At { span: node.span.clone(), value: text };
-            let template = self.filled(&text, Template::parse, parts).unwrap_or_default();
+            let template = self.filled(&text, Template::parse, parts, Kind::Other).unwrap_or_default();
+            let template = written(template, Written::Form);
             body.push_text(if body.pieces.is_empty() { "" } else { "&" });
             body.push_text(&format!("{}=", encode(&name.value)));
             body.append(&template, encode);
@@ -291,15 +307,18 @@ impl Loading<'_> {
         at: &At<String>,
         parse: fn(&str) -> Result<Template, TemplateError>,
         parts: &Parts<'_>,
+        kind: Kind<'_>,
     ) -> Option<Template> {
         let template = self.template(at, parse)?;
         for hole in template.holes() {
             let place = self.hole_place(at, hole);
             let section = parts.section;
             match hole {
-                Placeholder::Data(_) => {
-                    self.unsupported(&hole.to_string(), &place, "use `{user}` and `{seq}` to tell users apart")
+                Placeholder::Data(_) if section != "load" => {
+                    let problem = Problem::new(format!("`{hole}` in [{section}]")).at(&place, "nothing fills this");
+                    self.problems.add(problem.help("rows belong to the users of [load]; here, use `{canary}`"));
                 }
+                Placeholder::Data(column) => self.column(column, &place, parts.data, kind),
                 Placeholder::Identity(_) => {
                     self.unsupported(&hole.to_string(), &place, "use `{canary}`, which is unique to each request")
                 }
