@@ -14,6 +14,7 @@ mod caveats;
 pub mod environment;
 mod facts;
 mod folder;
+mod hooks;
 pub mod plan;
 mod supervise;
 mod trial;
@@ -207,6 +208,7 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {
         verdicts.extend(of_each.max_by_key(|verdict| verdict::severity(verdict.status)));
     }
     verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, &trials)));
+    verdicts.extend(variant.verdicts.iter().flat_map(|script| verdict::script::judge(script, &trials)));
     verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::verdict));
     record::Variant {
         name: variant.name.clone(),

@@ -62,6 +62,12 @@ impl Prepared {
         prepared
     }
 
+    /// Gives it a body that need not be text. It must have been made with one.
+    pub fn set_body(&mut self, bytes: Vec<u8>) {
+        self.body = Some(vec![Part::Bytes(bytes)]);
+        self.constant = None;
+    }
+
     /// The bytes of every request, if nothing in them varies.
     pub fn constant(&self) -> Option<&[u8]> {
         self.constant.as_deref()

@@ -48,8 +48,19 @@ pub(super) fn describe_load(plan: &scenario::Load) -> String {
     let warmup =
         if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
     let users = counted(concurrency.into(), "user");
-    let request = describe_request(&plan.request, plan.sleep);
+    let request = what_is_sent(plan);
     format!("{request}, {users} for {}{warmup}", show_duration(plan.duration))
+}
+
+/// The request of a load; a script may give the path.
+fn what_is_sent(plan: &scenario::Load) -> String {
+    match &plan.script {
+        Some(script) if plan.request.path.pieces.is_empty() => {
+            let file = script.path.file_name().unwrap_or_default().to_string_lossy();
+            format!("what {file} requests")
+        }
+        _ => describe_request(&plan.request, plan.sleep),
+    }
 }
 
 /// Method and path; the sleep is filled in where it is the same for every request.
@@ -138,7 +149,7 @@ pub(super) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
     record::Load {
         model: "closed".to_owned(),
         concurrency,
-        request: describe_request(&plan.request, plan.sleep),
+        request: what_is_sent(plan),
         timeout_s: plan.timeout.as_secs_f64(),
         planned_duration_s: plan.duration.as_secs_f64(),
         started: recorder.started(),
@@ -155,6 +166,7 @@ pub(super) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
         timeline: timeline(&recorder.rows, results.duration),
         histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
         generator: generator(results),
+        checks: None,
     }
 }
 

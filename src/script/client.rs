@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corosensei::stack::DefaultStack;
@@ -131,8 +132,8 @@ impl Hooks {
     }
 
     /// What is wrong with an answer; nothing if all is well.
-    pub fn check(&self, exchange: Exchange) -> Called<Option<String>> {
-        self.call(CHECK, (exchange.object(),), |said| Ok(exchange::wrong(&said)))
+    pub fn check(&self, exchange: &Arc<Exchange>) -> Called<Option<String>> {
+        self.call(CHECK, (exchange::object(exchange.clone()),), |said| Ok(exchange::wrong(&said)))
     }
 
     /// What is cleared away after a load.
@@ -142,7 +143,7 @@ impl Hooks {
 
     /// The scenario's own verdicts.
     pub fn verdict(&self, metrics: Metrics) -> Called<Vec<Judged>> {
-        self.call(VERDICT, (metrics.object(),), judge::from_value)
+        self.call(VERDICT, (metrics,), judge::from_value)
     }
 
     /// Calls a hook that the script has; the default value if it has none.

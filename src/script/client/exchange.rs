@@ -47,7 +47,7 @@ pub struct Reply {
 pub(super) struct ExchangeObject(Arc<Parsed>);
 
 struct Parsed {
-    exchange: Exchange,
+    exchange: Arc<Exchange>,
     request: OnceLock<RequestObject>,
     headers: OnceLock<Vec<(String, String)>>,
     json: OnceLock<Result<Dynamic, String>>,
@@ -57,16 +57,10 @@ struct Parsed {
 #[derive(Clone)]
 pub(super) struct ReplyObject(Arc<Parsed>);
 
-impl Exchange {
-    pub(super) fn object(self) -> ExchangeObject {
-        let parsed = Parsed {
-            exchange: self,
-            request: OnceLock::new(),
-            headers: OnceLock::new(),
-            json: OnceLock::new(),
-        };
-        ExchangeObject(Arc::new(parsed))
-    }
+/// An exchange as scripts see it.
+pub(super) fn object(exchange: Arc<Exchange>) -> ExchangeObject {
+    let parsed = Parsed { exchange, request: OnceLock::new(), headers: OnceLock::new(), json: OnceLock::new() };
+    ExchangeObject(Arc::new(parsed))
 }
 
 /// What `check` says is wrong.

@@ -51,10 +51,6 @@ impl Metrics {
         Metrics(Arc::new(look_up))
     }
 
-    pub(super) fn object(self) -> Metrics {
-        self
-    }
-
     fn get(&mut self, name: &str) -> Outcome<Dynamic> {
         Ok(match (self.0)(name)? {
             Measured::Whole(count) => INT::try_from(count).unwrap_or(INT::MAX).into(),
