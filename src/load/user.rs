@@ -103,11 +103,7 @@ impl<'a, S: Source> User<'a, S> {
         let now = plan.clock.now();
         self.lane.begin(self.number, now);
         let outcome = Outcome::Failed(Failure::Script);
-        self.lane.finish(
-            self.number,
-            &Exchange { intended: now, sent: None, first_byte: None, done: now, outcome },
-            0,
-        );
+        self.lane.finish(self.number, &Exchange { intended: now, sent: None, first_byte: None, done: now, outcome }, 0);
         // It may fail again at once; other users share the thread.
         tokio::time::sleep(AFTER_REFUSAL).await;
         plan.clock.now()

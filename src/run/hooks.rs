@@ -8,7 +8,11 @@ use crate::script::ScriptError;
 use crate::script::client::Called;
 
 /// The findings with what `teardown` came to; nothing without a script.
-pub(super) fn checks(findings: Option<Findings>, logged: Vec<String>, teardown: Option<Called<()>>) -> Option<record::Checks> {
+pub(super) fn checks(
+    findings: Option<Findings>,
+    logged: Vec<String>,
+    teardown: Option<Called<()>>,
+) -> Option<record::Checks> {
     let mut findings = findings?;
     let teardown = teardown?;
     // The setup's lines come first.

@@ -52,7 +52,9 @@ impl Data {
         let text = text(value);
         match column.written {
             Written::Plain => out.extend_from_slice(text.as_bytes()),
-            Written::Path => utf8_percent_encode(&text, SEGMENT).for_each(|part| out.extend_from_slice(part.as_bytes())),
+            Written::Path => {
+                utf8_percent_encode(&text, SEGMENT).for_each(|part| out.extend_from_slice(part.as_bytes()))
+            }
             Written::Form => utf8_percent_encode(&text, FORM).for_each(|part| out.extend_from_slice(part.as_bytes())),
             Written::Json => {
                 let quoted = Value::from(text.as_ref()).to_string();

@@ -309,8 +309,7 @@ mod tests {
     fn holes_with_arguments_are_known() {
         let template = Template::parse("{data.email}{random(1, 6)}{identity.id}").unwrap();
         let email = Column { name: "email".to_owned(), written: Written::Plain };
-        let holes =
-            [Placeholder::Data(email), Placeholder::Random(1, 6), Placeholder::Identity("id".to_owned())];
+        let holes = [Placeholder::Data(email), Placeholder::Random(1, 6), Placeholder::Identity("id".to_owned())];
         assert!(template.holes().eq(holes.iter()));
         for text in ["{random(6,1)}", "{random(1)}", "{data.}", "{data}", "{random(-1,2)}"] {
             assert!(Template::parse(text).is_err(), "{text}");

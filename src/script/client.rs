@@ -168,7 +168,9 @@ impl Hooks {
             let value = value.map_err(|error| program::explain(&function.script, *error, hook.name, &self.limits))?;
             read(value.flatten()).map_err(|text| ScriptError::new(text).in_function(hook.name))
         });
-        if result.is_err() && let Ok(fresh) = stack::take(self.limits.stack_bytes()) {
+        if result.is_err()
+            && let Ok(fresh) = stack::take(self.limits.stack_bytes())
+        {
             // What ran into a limit may have touched all of its stack; that memory is not to be kept.
             *stack = fresh;
         }
@@ -189,8 +191,7 @@ fn compile_here(
     let script = program::compile_whole(&mut engine, &imports, source)
         .map_err(|error| ScriptError::of_running(*error, None, &limits))?;
     let mut constants = imports.constants();
-    // Shared, so that reading a part of it copies no more than that part.
-    constants.insert("setup".into(), setup.0.clone().into_shared());
+    constants.insert("setup".into(), setup.0.clone());
     state::register(&mut engine, &names.found(), constants);
     let mut functions = HashMap::new();
     for hook in ALL.iter().filter(|hook| hook.side != Side::Server) {

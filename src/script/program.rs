@@ -99,11 +99,7 @@ impl Program {
 }
 
 /// Parses a script and what it imports, and lets the engine find that.
-pub(super) fn compile_whole(
-    engine: &mut Engine,
-    imports: &Imports,
-    source: &str,
-) -> Result<AST, Box<EvalAltResult>> {
+pub(super) fn compile_whole(engine: &mut Engine, imports: &Imports, source: &str) -> Result<AST, Box<EvalAltResult>> {
     engine.set_module_resolver(imports.clone());
     let script = compile_unit(engine, imports, source)?;
     let modules = Module::eval_ast_as_new(Scope::new(), &script, engine)?;

@@ -1,6 +1,7 @@
 //! Scripts run as a server would run them.
 
 mod behaviour;
+mod client;
 mod errors;
 mod limits;
 mod many;

@@ -86,7 +86,10 @@ mod tests {
         let (latency, latency_unanswered) = latencies.encode();
         let histogram = Histograms { latency, latency_unanswered, ..Histograms::default() };
         let latency_us = Quantiles::of(&latencies);
-        Trial { load: Some(Load { started: 4, throughput, latency_us, histogram, ..Load::default() }), ..Trial::default() }
+        Trial {
+            load: Some(Load { started: 4, throughput, latency_us, histogram, ..Load::default() }),
+            ..Trial::default()
+        }
     }
 
     fn judged(body: &str, trials: &[Trial]) -> Vec<Verdict> {
@@ -121,13 +124,17 @@ mod tests {
     #[test]
     fn a_lower_bound_is_compared_only_where_it_decides() {
         let of = |rule: &str| statuses(&format!("[expect(\"a\", {rule})]"), &[trial(1.0, false)]);
-        for holds in ["metrics[\"latency.p99\"] > 1", "1.5 < metrics[\"latency.p99\"]", "metrics[\"latency.p99\"] != 1"] {
+        for holds in ["metrics[\"latency.p99\"] > 1", "1.5 < metrics[\"latency.p99\"]", "metrics[\"latency.p99\"] != 1"]
+        {
             assert_eq!(of(holds), [Status::Passed], "{holds}");
         }
-        for fails in ["metrics[\"latency.p99\"] < 1", "metrics[\"latency.p99\"] <= 1.5", "1 >= metrics[\"latency.p99\"]"] {
+        for fails in
+            ["metrics[\"latency.p99\"] < 1", "metrics[\"latency.p99\"] <= 1.5", "1 >= metrics[\"latency.p99\"]"]
+        {
             assert_eq!(of(fails), [Status::Failed], "{fails}");
         }
-        for open in ["metrics[\"latency.p99\"] < 3", "metrics[\"latency.p99\"] > 3", "metrics[\"latency.p99\"] == 3.5"] {
+        for open in ["metrics[\"latency.p99\"] < 3", "metrics[\"latency.p99\"] > 3", "metrics[\"latency.p99\"] == 3.5"]
+        {
             assert_eq!(of(open), [Status::Inconclusive], "{open}");
         }
     }

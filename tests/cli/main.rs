@@ -6,6 +6,7 @@ mod dirty;
 mod ended;
 mod foreign;
 mod harness;
+mod hooks;
 mod life;
 mod load;
 mod misbehave;

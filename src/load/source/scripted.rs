@@ -12,9 +12,9 @@ use crate::load::lane::Plan;
 use crate::load::request::Prepared;
 use crate::load::script::{Findings, Sample};
 use crate::scenario::{self, Template};
+use crate::script::Hooks;
 use crate::script::client::{self, Body, Reply, User, Wanted};
 use crate::script::hooks::{CHECK, REQUEST};
-use crate::script::Hooks;
 
 /// What the users of a load thread share.
 #[derive(Debug)]

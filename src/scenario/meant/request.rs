@@ -52,12 +52,7 @@ macro_rules! parts {
 }
 
 impl<'w> Parts<'w> {
-    pub fn of_load(
-        at: &'w At<file::Load>,
-        workers_known: bool,
-        data: Option<&'w Given>,
-        scripted: bool,
-    ) -> Self {
+    pub fn of_load(at: &'w At<file::Load>, workers_known: bool, data: Option<&'w Given>, scripted: bool) -> Self {
         parts!("load", at, workers_known, data, scripted)
     }
 

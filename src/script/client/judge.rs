@@ -128,7 +128,9 @@ fn judged(item: Dynamic) -> Result<Judged, String> {
     let passed = match passed.as_bool() {
         Ok(passed) => Some(passed),
         Err(_) if passed.is_unit() => None,
-        Err(kind) => return Err(format!("`passed` of `{rule}` is a {}, and should be true or false", plain_type(kind))),
+        Err(kind) => {
+            return Err(format!("`passed` of `{rule}` is a {}, and should be true or false", plain_type(kind)));
+        }
     };
     Ok(Judged { rule, passed, expected: shown(&expected), observed: shown(&observed) })
 }
