@@ -146,7 +146,7 @@ pub(super) fn json_lines(source: &str) -> Result<Data, DataError> {
             help: "write one object a line, each with the same keys, as in {\"email\": \"ana@example.com\"}",
         };
         let value: Value =
-            serde_json::from_str(text).map_err(|error| wrong(format!("not valid JSON: {error}"), "this line"))?;
+            serde_json::from_str(text).map_err(|error| wrong(not_json(&error), "this line"))?;
         let Value::Object(mut object) = value else {
             return Err(wrong("a line that is not an object".to_owned(), "this is something else"));
         };
@@ -164,6 +164,12 @@ pub(super) fn json_lines(source: &str) -> Result<Data, DataError> {
         rows.push(Row { line, values });
     }
     some_rows(Data { columns, rows }, "write one object a line, as in {\"email\": \"ana@example.com\"}")
+}
+
+/// serde_json's words without its place, which is that of a line taken for a whole text.
+fn not_json(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    format!("not valid JSON: {}", text.split(" at line ").next().unwrap_or_default())
 }
 
 fn some_rows(data: Data, help: &'static str) -> Result<Data, DataError> {
