@@ -519,7 +519,8 @@ fn script_names() -> BTreeSet<String> {
                 "const NAME: &'static str = \"",
             ] {
                 let found = source.split(call).skip(1).filter_map(|rest| rest.split('"').next());
-                names.extend(found.map(str::to_owned));
+                // Operators are described in prose.
+                names.extend(found.filter(|name| name.starts_with(char::is_alphabetic)).map(str::to_owned));
             }
         }
     }

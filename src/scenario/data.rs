@@ -145,8 +145,7 @@ pub(super) fn json_lines(source: &str) -> Result<Data, DataError> {
             label: label.to_owned(),
             help: "write one object a line, each with the same keys, as in {\"email\": \"ana@example.com\"}",
         };
-        let value: Value =
-            serde_json::from_str(text).map_err(|error| wrong(not_json(&error), "this line"))?;
+        let value: Value = serde_json::from_str(text).map_err(|error| wrong(not_json(&error), "this line"))?;
         let Value::Object(mut object) = value else {
             return Err(wrong("a line that is not an object".to_owned(), "this is something else"));
         };
