@@ -7,7 +7,8 @@ PORT     ?= 8000
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format clippy unit app sample clean run.gunicorn run.uvicorn docs.wrk
+# No target is a file.
+.PHONY: $(shell sed -n 's/^\([a-z.-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -30,9 +31,20 @@ docs.wrk: build ## measure with wrk and with runner, and write docs/compared-wit
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk
 
+corpus.prove: ## show with plain sockets that each server of tests/corpus leaks, or does not, as it says
+	$(CARGO) build --locked
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	tests/corpus/prove.py
+
+docs.corpus: build ## measure the dirty check on tests/corpus, and write the table into docs/dirty-check.md
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	scripts/measure-corpus --write
+bench.scan: ## measure how fast canaries are looked for, by kind of body
+	$(CARGO) bench --locked --bench scan
+
 test: check ## everything that CI runs: format, lints, all tests
 
-check: format clippy unit app
+check: format clippy unit app corpus.prove
 
 format:
 	$(CARGO) fmt --check
@@ -40,8 +52,11 @@ format:
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-unit:
+unit: tools
 	$(CARGO) test --locked
+
+tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
+	@scripts/install-test-tools
 
 app:
 	@$(MAKE) --no-print-directory -C $(APP) test

@@ -1,29 +1,68 @@
 //! Canaries: values that name their owner, which no text holds by chance.
 //!
-//! A canary is `zq`, one character for the length of its filler, the filler (random, 4 to 19 characters), the number of
-//! its owner (7 characters) and a checksum (7 characters) over all of that and the key of the run. It is made of lower
-//! case letters and digits, so that URLs, headers, cookies, JSON and local parts of e-mail addresses carry it unchanged.
+//! A canary is a mark, a symbol for the length of its filler, the filler (random), the number of its owner and a checksum
+//! over all of that and the key of the run. The number is shifted by a hash of what stands before it, so that all behind
+//! the mark looks random: [`Fragments`] recognises any part of it.
+//!
+//! | shape  | text                                                | symbols   | chance forges one per candidate |
+//! | ------ | --------------------------------------------------- | --------- | ------------------------------- |
+//! | Word   | `zq` LENGTH filler (4 to 178) owner (7) checksum (7)| base 32   | 32^-7: 1 in 34 thousand million |
+//! | Email  | a word, then `@mail.test`                           |           | as the word                     |
+//! | Uuid   | `709` filler (9) owner (9) checksum (9), with its version, variant and dashes | base 16 | 16^-9: 1 in 68 thousand million |
+//! | Digits | `709` LENGTH filler (2 to 6) owner (11) checksum (9)| base 10   | 10^-9: 1 in a thousand million  |
+//!
+//! A candidate is a place where the mark stands, which in random text is itself one place in a thousand or fewer.
 
 use std::ops::Range;
 
-use memchr::memmem::Finder;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
-/// Crockford's base 32: no letter that could be mistaken for a digit.
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-const MARK: &[u8; 2] = b"zq";
-const SHORTEST_FILLER: usize = 4;
-const FILLER_LENGTHS: usize = 16;
-/// 7 characters hold 35 bits.
-const NUMBER_CHARACTERS: usize = 7;
-const NUMBER_BITS: u32 = 35;
+mod code;
+mod escape;
+mod fragment;
+mod packed;
+mod plain;
+
+pub use fragment::{Fragment, Fragments};
+
+/// The domain of e-mail canaries: reserved for tests (RFC 2606), so no mail ever leaves.
+const DOMAIN: &str = "@mail.test";
+
+/// How many encodings may be nested. The lines of folded base64 count as one.
+const DEPTH: usize = 3;
 
 /// Makes the canaries of one run, and knows its own from others.
 #[derive(Debug)]
 pub struct Canaries {
     key: u64,
     random: rand::rngs::StdRng,
-    finder: Finder<'static>,
+    marks: plain::Marks,
+}
+
+/// What a canary looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Lower case letters and digits, which URLs, headers, cookies and JSON carry unchanged. 21 to 36 characters.
+    Word,
+    /// A word and `@mail.test`. The word alone is recognised too.
+    Email,
+    /// A version 4 UUID in lower case, 36 characters. Recognised without its dashes and in upper case too.
+    Uuid,
+    /// 26 to 30 decimal digits, the first not 0. Recognised inside a longer run of digits too: the checksum says where it
+    /// ends.
+    Digits,
+}
+
+/// How long a canary is, within what its shape allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Length {
+    /// One of several ordinary lengths, at random.
+    Any,
+    /// So long that a shorter value in the same buffer leaves a tail: a word of 120 to 197 characters, the local part of an
+    /// e-mail address of 52 to 64 (RFC 5321 allows 64), 30 digits.
+    Long,
+    /// The shortest.
+    Short,
 }
 
 /// A canary that stands in a text.
@@ -31,111 +70,136 @@ pub struct Canaries {
 pub struct Found {
     /// The number given to [`Canaries::make`].
     pub owner: u64,
-    /// Where it stands, in bytes.
+    /// Where it stands in the text, in bytes; of an e-mail address, where the word stands.
     pub range: Range<usize>,
+    /// How it is written there.
+    pub encoding: Encoding,
+    /// The canary as it was made; of an e-mail address, the word.
+    pub canary: String,
+}
+
+/// How a canary is written; of nested encodings, the outermost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Encoding {
+    /// As it was made.
+    Plain,
+    /// In upper or mixed case, or a UUID without its dashes.
+    Case,
+    /// `%7a`, all or some of its characters.
+    Percent,
+    /// `&#122;` or `&#x7a;`, all or some of its characters.
+    Html,
+    /// `\u007a` or `\x7a`, all or some of its characters.
+    Json,
+    /// Within a base64 text of either alphabet.
+    Base64,
+    /// Within a hexadecimal text.
+    Hex,
+}
+
+impl Encoding {
+    /// For reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Plain => "plain",
+            Encoding::Case => "other case",
+            Encoding::Percent => "percent-encoded",
+            Encoding::Html => "HTML entities",
+            Encoding::Json => "JSON escapes",
+            Encoding::Base64 => "base64",
+            Encoding::Hex => "hexadecimal",
+        }
+    }
 }
 
 impl Canaries {
     /// The same seed makes the same canaries in the same order.
     pub fn new(seed: u64) -> Self {
         let mut random = rand::rngs::StdRng::seed_from_u64(seed);
-        Canaries { key: random.next_u64(), random, finder: Finder::new(MARK) }
+        Canaries { key: random.next_u64(), random, marks: plain::Marks::default() }
     }
 
-    /// A canary for request number `owner`, which must be below 2^35. Lengths differ from one to the next.
-    pub fn make(&mut self, owner: u64) -> String {
-        let length = self.random.random_range(0..FILLER_LENGTHS);
-        let mut text = Vec::with_capacity(2 + 1 + SHORTEST_FILLER + length + 2 * NUMBER_CHARACTERS);
-        text.extend_from_slice(MARK);
-        text.push(ALPHABET[length]);
-        for _ in 0..SHORTEST_FILLER + length {
-            text.push(ALPHABET[self.random.random_range(0..ALPHABET.len())]);
+    /// A canary for identity number `owner`, which must be below 2^35.
+    pub fn make(&mut self, owner: u64, shape: Shape, length: Length) -> String {
+        match shape {
+            Shape::Word => self.word(owner, code::word_symbols(length)),
+            Shape::Email => self.word(owner, code::local_part_symbols(length)) + DOMAIN,
+            Shape::Uuid => self.uuid(owner),
+            Shape::Digits => self.digits(owner, code::digits_symbols(length)),
         }
-        push_number(&mut text, owner);
-        let checksum = self.checksum(&text);
-        push_number(&mut text, checksum);
-        text.iter().map(|byte| char::from(*byte)).collect()
     }
 
-    /// Every canary of this run in `text`, in order. One pass; what it costs does not depend on how many were made.
-    pub fn scan<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Found> + 'a {
-        self.finder.find_iter(text).filter_map(move |at| self.read(text, at))
+    /// Every canary of this run in `text`, in order of where it starts: as it is, or in up to [`DEPTH`] nested encodings.
+    /// What it costs is linear in the text and does not depend on how many were made.
+    pub fn scan(&self, text: &[u8]) -> Vec<Found> {
+        self.scan_layer(text, DEPTH)
     }
 
-    /// Reads the canary that starts at `at`, if one does.
-    fn read(&self, text: &[u8], at: usize) -> Option<Found> {
-        let length = value_of(*text.get(at + MARK.len())?).filter(|length| *length < FILLER_LENGTHS as u64)? as usize;
-        let owner_at = at + MARK.len() + 1 + SHORTEST_FILLER + length;
-        let checksum_at = owner_at + NUMBER_CHARACTERS;
-        let end = checksum_at + NUMBER_CHARACTERS;
-        let owner = read_number(text.get(owner_at..checksum_at)?)?;
-        let checksum = read_number(text.get(checksum_at..end)?)?;
-        (checksum == self.checksum(&text[at..checksum_at])).then_some(Found { owner, range: at..end })
+    /// Scans a text, and what it stands for in up to `depth` layers of encoding.
+    fn scan_layer(&self, text: &[u8], depth: usize) -> Vec<Found> {
+        let mut found = Vec::new();
+        self.marks.each(text, self.key, &mut found);
+        if depth > 0 {
+            escape::each(text, |unescaped| {
+                let inner = self.scan_layer(&unescaped.text, depth - 1);
+                let originals = unescaped.originals(text, &inner);
+                found.extend(originals);
+            });
+            let mut unpacked = |unpacked: &packed::Unpacked, encoding| {
+                let inner = self.scan_layer(&unpacked.text, depth - 1).into_iter();
+                found.extend(inner.map(|it| Found { range: unpacked.original(&it.range), encoding, ..it }));
+            };
+            for run in packed::runs(text) {
+                packed::each::<4, packed::Base64>(text, run.clone(), |base64| unpacked(base64, Encoding::Base64));
+                packed::each::<2, packed::Hex>(text, run, |hex| unpacked(hex, Encoding::Hex));
+            }
+        }
+        found.sort_by_key(|found| found.range.start);
+        found
     }
 
-    /// FNV-1a over key and text, folded to 35 bits: chance passes once in 34 thousand million.
-    fn checksum(&self, text: &[u8]) -> u64 {
-        let hash = self.key.to_le_bytes().iter().chain(text).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        (hash ^ (hash >> NUMBER_BITS)) & ((1 << NUMBER_BITS) - 1)
+    /// How often `text` holds this canary, in any encoding.
+    pub fn count(&self, text: &[u8], canary: &str) -> usize {
+        let word = canary.strip_suffix(DOMAIN).unwrap_or(canary);
+        self.scan(text).iter().filter(|found| found.canary == word).count()
+    }
+
+    fn word(&mut self, owner: u64, lengths: Range<usize>) -> String {
+        let length = self.random.random_range(lengths);
+        let mut text = code::WORD_MARK.to_vec();
+        text.push(code::symbol(length as u64));
+        self.fill(&mut text, code::word_filler(length), &code::WORD);
+        code::WORD.seal(self.key, &mut text, owner);
+        to_string(&text)
+    }
+
+    fn uuid(&mut self, owner: u64) -> String {
+        let mut text = code::NUMBER_MARK.to_vec();
+        self.fill(&mut text, code::UUID_FILLER, &code::HEX);
+        code::HEX.seal(self.key, &mut text, owner);
+        let variant = code::UUID_VARIANTS[self.random.random_range(0..code::UUID_VARIANTS.len())];
+        code::with_dashes(&text, variant)
+    }
+
+    fn digits(&mut self, owner: u64, lengths: Range<usize>) -> String {
+        let length = self.random.random_range(lengths);
+        let mut text = code::NUMBER_MARK.to_vec();
+        text.push(code::symbol(length as u64));
+        self.fill(&mut text, code::digits_filler(length), &code::DECIMAL);
+        code::DECIMAL.seal(self.key, &mut text, owner);
+        to_string(&text)
+    }
+
+    fn fill(&mut self, text: &mut Vec<u8>, length: usize, code: &code::Code) {
+        for _ in 0..length {
+            text.push(code::symbol(self.random.random_range(0..code.base)));
+        }
     }
 }
 
-fn push_number(text: &mut Vec<u8>, number: u64) {
-    for index in (0..NUMBER_CHARACTERS).rev() {
-        text.push(ALPHABET[(number >> (5 * index)) as usize % ALPHABET.len()]);
-    }
-}
-
-fn read_number(text: &[u8]) -> Option<u64> {
-    text.iter().try_fold(0, |number, byte| Some(number << 5 | value_of(*byte)?))
-}
-
-fn value_of(byte: u8) -> Option<u64> {
-    ALPHABET.iter().position(|known| *known == byte).map(|position| position as u64)
+fn to_string(ascii: &[u8]) -> String {
+    ascii.iter().map(|byte| char::from(*byte)).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_canary_names_its_owner_wherever_it_stands() {
-        let mut canaries = Canaries::new(7);
-        let (mine, theirs) = (canaries.make(17), canaries.make(4_000_000_000));
-        let page = format!("HTTP/1.1 200 OK\r\nx-user: {mine}\r\n\r\nzqzq<p>Hello, {theirs}{mine}</p>zq");
-        let owners: Vec<u64> = canaries.scan(page.as_bytes()).map(|found| found.owner).collect();
-        assert_eq!(owners, [17, 4_000_000_000, 17]);
-    }
-
-    #[test]
-    fn another_run_has_other_canaries() {
-        let (mut one, other) = (Canaries::new(1), Canaries::new(2));
-        let text = one.make(5);
-        assert_eq!(other.scan(text.as_bytes()).count(), 0);
-    }
-
-    #[test]
-    fn lengths_differ() {
-        let mut canaries = Canaries::new(3);
-        let lengths: std::collections::BTreeSet<usize> = (0..200).map(|owner| canaries.make(owner).len()).collect();
-        assert_eq!((lengths.len(), lengths.first(), lengths.last()), (16, Some(&21), Some(&36)));
-    }
-
-    proptest! {
-        #[test]
-        fn a_changed_character_is_no_canary(at in 0usize..21, seed in 0u64..1000) {
-            let mut canaries = Canaries::new(seed);
-            let mut text = canaries.make(seed).into_bytes();
-            text[at] = if text[at] == b'7' { b'8' } else { b'7' };
-            prop_assert_eq!(canaries.scan(&text).count(), 0);
-        }
-
-        #[test]
-        fn arbitrary_bytes_hold_no_canary(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(Canaries::new(0).scan(&bytes).count(), 0);
-        }
-    }
-}
+mod tests;

@@ -76,7 +76,8 @@ impl Target {
             | Placeholder::Socket
             | Placeholder::Random(..)
             | Placeholder::Data(_)
-            | Placeholder::Identity(_) => None,
+            | Placeholder::Identity(_)
+            | Placeholder::Token => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dirty::recipe::Recipe;
 use crate::stats::{Latencies, Quantile};
 
 /// The version of the keys below.
@@ -347,6 +348,11 @@ pub struct Trigger {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Leak {
     pub class: LeakClass,
+    #[serde(default)]
+    pub oracle: LeakOracle,
+    /// Both requests were being handled at one time.
+    #[serde(default)]
+    pub overlapped: bool,
     /// `overlap`, or `control` for a leak without any overlap.
     pub trigger: String,
     pub round: u64,
@@ -365,15 +371,41 @@ pub struct Leak {
     pub round_requests: u64,
     /// The other requests of the round, for the picture; bounded.
     pub bystanders: Vec<Witness>,
+    /// What was sent in that round.
+    #[serde(default)]
+    pub recipe: Recipe,
 }
 
+/// How a leak came about; see [`crate::dirty::Class`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeakClass {
-    /// Another request's canary, while both were handled.
-    Overlap,
-    /// Another request's canary, after that request had ended.
-    Stale,
+    #[serde(alias = "overlap")]
+    SharedSlot,
+    NarrowRace,
+    Capacity,
+    #[serde(alias = "stale")]
+    StaleState,
+    StickyFirst,
+    Cache,
+    Pool,
+    ErrorPath,
+    Connection,
+    Desync,
+    Residue,
+    Derived,
+}
+
+/// What tells that something is another's; see [`crate::dirty::Oracle`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakOracle {
+    #[default]
+    Canary,
+    Fragment,
+    Swap,
+    Learned,
+    Number,
 }
 
 /// One request of a dirty check. Times are milliseconds from the start of its round.

@@ -23,8 +23,27 @@ pub enum Unit {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Metric(String);
 
-/// Metrics with fixed names. Percentiles (`latency.p99`, `service_time.p99.9`), `errors.KIND`, `status.CODE` and
-/// `dirty.TRIGGER.leaks` come on top.
+/// The ways of provoking leaks, as `dirty.TRIGGER.leaks` names them, in the order in which they take turns.
+pub const TRIGGERS: [&str; 15] = [
+    "first",
+    "anonymous",
+    "keep_alive",
+    "same_key",
+    "residue",
+    "overlap",
+    "pair",
+    "ramp",
+    "gate",
+    "error",
+    "abort",
+    "slow",
+    "big",
+    "pipeline",
+    "storm",
+];
+
+/// Metrics with fixed names. Percentiles (`latency.p99`, `service_time.p99.9`), `errors.KIND`, `status.CODE`
+/// `dirty.TRIGGER.leaks` and `dirty.TRIGGER.exposures` come on top.
 const FIXED: &[(&str, Unit)] = &[
     ("throughput", Unit::Rate),
     ("started", Unit::Count),
@@ -51,8 +70,6 @@ const FIXED: &[(&str, Unit)] = &[
     ("dirty.leaks", Unit::Count),
     ("dirty.exposures", Unit::Count),
     ("dirty.bound", Unit::Percentage),
-    ("dirty.overlap.leaks", Unit::Count),
-    ("dirty.overlap.exposures", Unit::Count),
     ("server.cpu.mean", Unit::Number),
     ("server.rss.max", Unit::Size),
     ("server.threads.max", Unit::Count),
@@ -67,7 +84,8 @@ const PERCENTILES: &[&str] = &["p50", "p75", "p90", "p95", "p99", "p99.9"];
 impl Metric {
     /// Looks a name up; `p999` is the same as `p99.9`.
     pub fn parse(name: &str) -> Option<Metric> {
-        if FIXED.iter().any(|(fixed, _)| *fixed == name) || name.strip_prefix("status.").is_some_and(is_status) {
+        let is_fixed = FIXED.iter().any(|(fixed, _)| *fixed == name);
+        if is_fixed || name.strip_prefix("status.").is_some_and(is_status) || is_of_trigger(name) {
             return Some(Metric(name.to_owned()));
         }
         let (group, rest) = name.split_once('.')?;
@@ -88,7 +106,7 @@ impl Metric {
     pub fn unit(&self) -> Unit {
         match FIXED.iter().find(|(fixed, _)| *fixed == self.0) {
             Some((_, unit)) => *unit,
-            None if self.0.starts_with("status.") => Unit::Count,
+            None if self.0.starts_with("status.") || is_of_trigger(&self.0) => Unit::Count,
             None => Unit::Duration,
         }
     }
@@ -98,8 +116,16 @@ impl Metric {
         let percentiles = ["latency", "service_time"]
             .into_iter()
             .flat_map(|group| PERCENTILES.iter().map(move |p| format!("{group}.{p}")));
-        FIXED.iter().map(|(name, _)| (*name).to_owned()).chain(percentiles)
+        let triggers =
+            TRIGGERS.iter().flat_map(|trigger| ["leaks", "exposures"].map(|of| format!("dirty.{trigger}.{of}")));
+        FIXED.iter().map(|(name, _)| (*name).to_owned()).chain(percentiles).chain(triggers)
     }
+}
+
+/// `dirty.TRIGGER.leaks` or `dirty.TRIGGER.exposures`.
+fn is_of_trigger(name: &str) -> bool {
+    let of = name.strip_prefix("dirty.").and_then(|rest| rest.split_once('.'));
+    of.is_some_and(|(trigger, count)| TRIGGERS.contains(&trigger) && matches!(count, "leaks" | "exposures"))
 }
 
 fn is_status(code: &str) -> bool {
@@ -304,6 +330,17 @@ mod tests {
                 && Metric::parse("latency.p0").is_none()
                 && Metric::parse("latency.p").is_none()
         );
+    }
+
+    #[test]
+    fn every_trigger_has_its_own_metrics() {
+        for trigger in TRIGGERS {
+            let metric = Metric::parse(&format!("dirty.{trigger}.leaks")).unwrap();
+            assert_eq!(metric.unit(), Unit::Count);
+            assert!(Metric::parse(&format!("dirty.{trigger}.exposures")).is_some());
+        }
+        assert!(Metric::parse("dirty.gates.leaks").is_none() && Metric::parse("dirty.gate.rate").is_none());
+        assert!(Rule::parse("dirty.gat.leaks == 0").unwrap_err().help.contains("`dirty.gate.leaks`"));
     }
 
     #[test]

@@ -12,10 +12,12 @@ use crate::{report, verdict};
 mod abort;
 mod caveats;
 pub mod environment;
+mod examples;
 mod facts;
 mod folder;
 mod hooks;
 pub mod plan;
+pub mod serve;
 mod supervise;
 mod trial;
 

@@ -1,8 +1,11 @@
 //! A scenario as meant: types that cannot hold nonsense. [`load`] makes it from a scenario as written.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use regex::bytes::Regex;
 
 use crate::rule::Rule;
 use crate::script;
@@ -15,16 +18,21 @@ mod matrix;
 mod meant;
 mod overrides;
 mod problem;
+pub mod request;
 pub mod sample;
 pub mod schema;
 mod source;
 mod suggest;
 pub mod template;
 mod tree;
+pub mod variation;
+mod warnings;
 
 pub use data::Data;
 pub use problem::{Problem, Problems};
+pub use request::Request;
 pub use template::Template;
+pub use warnings::warnings;
 
 /// A whole valid scenario file.
 #[derive(Debug, Clone)]
@@ -80,6 +88,17 @@ impl Server {
             Server::Command(server) => Some(server.workers),
             Server::Attached(_) => None,
         }
+    }
+
+    /// The same server, but nothing is asked of it to find out whether it is ready.
+    pub fn ready_without_a_request(&self) -> Server {
+        let mut server = self.clone();
+        if let Server::Command(command) = &mut server
+            && let ReadyCheck::Path(_) = command.ready.check
+        {
+            command.ready.check = ReadyCheck::Port;
+        }
+        server
     }
 }
 
@@ -201,19 +220,6 @@ pub enum Pid {
     File(PathBuf),
 }
 
-/// The parts of a request, with holes for what varies.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Upper case.
-    pub method: String,
-    /// Path and query; empty where a script's `request` gives the path.
-    pub path: Template,
-    /// Includes cookies, joined into one `cookie` header. Neither `host` nor `content-length`.
-    pub headers: Vec<(String, Template)>,
-    /// From `body`, `json` (serialised, with its content type among the headers) or `form` (likewise).
-    pub body: Option<Template>,
-}
-
 /// The load to drive.
 #[derive(Debug, Clone)]
 pub struct Load {
@@ -247,13 +253,45 @@ pub enum Model {
 /// The dirty check to run.
 #[derive(Debug, Clone)]
 pub struct Dirty {
-    /// At least one part holds `{canary}`.
+    /// Without a login, at least one part holds `{canary}` or `{identity.field}`.
     pub request: Request,
+    /// What fills `{identity.field}`: none, or at least two that differ, with the same fields each.
+    pub identities: Vec<BTreeMap<String, String>>,
+    /// The field of identities whose equals may see each other's data.
+    pub group: Option<String>,
+    pub login: Option<Login>,
+    pub shape: Shape,
+    /// What responses may share: text that one of these matches accuses nobody.
+    pub public: Vec<Regex>,
+    /// What to try: names of [`rule::TRIGGERS`](crate::rule::TRIGGERS), in that order; at least one.
+    pub triggers: Vec<&'static str>,
     /// What fills `{sleep}`: the long request's and the short ones'.
     pub sleep: Option<Sleeps>,
     pub expect: Expect,
     pub budget: Budget,
     pub timeout: Duration,
+}
+
+/// What each identity sends once, before its requests. The cookies of the answer are its own from then on.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Some part holds `{canary}` or `{identity.field}`, none `{token}` or `{sleep}`.
+    pub request: Request,
+    /// The names (or indices) that lead to what fills `{token}` in the answer's JSON.
+    pub token: Option<Vec<String>>,
+}
+
+/// What `{canary}` looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Lower case letters and digits.
+    Word,
+    /// A word and `@mail.test`.
+    Email,
+    /// A UUID of version 4.
+    Uuid,
+    /// Decimal digits.
+    Digits,
 }
 
 #[derive(Debug, Clone, Copy)]

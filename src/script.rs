@@ -6,6 +6,7 @@
 mod call;
 pub mod client;
 mod current;
+pub mod definitions;
 mod engine;
 mod error;
 mod functions;
@@ -14,10 +15,12 @@ mod import;
 mod json;
 mod limits;
 mod program;
+pub mod reference;
 mod request;
 mod respond;
 mod stack;
 mod state;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 

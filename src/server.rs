@@ -24,6 +24,7 @@ mod tree;
 pub mod worker;
 
 use attached::Attached;
+pub use builtin::app::COMES_WITH_RUNNER;
 use command::Kept;
 pub use endpoint::Endpoint;
 use launcher::Workers;
@@ -55,12 +56,15 @@ pub struct Log<'a> {
     pub path: &'a Path,
     /// In bytes.
     pub from: u64,
+    /// Whether built-in servers log each request as it comes and as it ends.
+    pub requests: bool,
 }
 
 impl<'a> Log<'a> {
     /// The part that is still to be written.
     pub fn from_here(path: &'a Path) -> Self {
-        Log { path, from: std::fs::metadata(path).map_or(0, |metadata| metadata.len()) }
+        let from = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        Log { path, from, requests: false }
     }
 }
 
@@ -138,7 +142,10 @@ impl Server {
             scenario::Server::Builtin(plan) => {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
                 let (listener, address) = launcher::listen(wanted)?;
-                (Kind::Workers(Workers::launch(plan, &listener, &log_file, cancelled)?), Endpoint::Tcp(address))
+                (
+                    Kind::Workers(Workers::launch(plan, &listener, (&log_file, log.requests), cancelled)?),
+                    Endpoint::Tcp(address),
+                )
             }
             scenario::Server::Command(plan) => {
                 let (kept, endpoint) = Kept::launch(plan, log, &log_file, cancelled)?;

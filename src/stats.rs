@@ -152,6 +152,19 @@ fn at_rank(histogram: &Histogram<u64>, rank: u64) -> u64 {
 ///
 /// Source: Clopper, Pearson (1934), "The use of confidence or fiducial limits illustrated in the case of the binomial":
 /// the 95 % quantile of Beta(hits + 1, n - hits). With no hits it is `1 - 0.05^(1/n)`. Without trials it is 1.
+///
+/// It also holds for a check that stops after the first round with a hit, or after a fixed number of trials. There the
+/// outcomes are ordered by how small a rate they speak for: an earlier stop speaks for a larger one, no hit for the
+/// smallest (Jennison, Turnbull (1983), "Confidence intervals for a binomial parameter following a multistage test").
+/// The exact bound after `hits` in the last round of `m`, `n` trials in all, is the rate `p` at which what speaks for as
+/// small a rate or a smaller one, no hit in the first `n - m` and at most `hits` in the next `m`, has a probability of
+/// 5 %. Those outcomes are among "at most `hits` in `n`", the event of Clopper and Pearson, so their bound is never below
+/// the exact one. Without a hit the two are the same; after one hit in `n` single trials the exact one (inverse sampling,
+/// Haldane (1945)) is that of no hit in `n - 1`. What follows is on the safe side by that much, and needs no word about
+/// how the check came to its end. (The *lower* end, or a bound read after every trial as if no more were to come, would
+/// not hold so simply.)
+///
+/// All of it takes trials to be independent and of one rate.
 pub fn upper_bound_95(hits: u64, n: u64) -> f64 {
     if hits >= n {
         return 1.0;
@@ -174,6 +187,8 @@ pub fn trials_for_bound(bound: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::rngs::StdRng;
+    use rand::{RngExt as _, SeedableRng as _};
 
     fn millis(values: impl IntoIterator<Item = u64>, unanswered: impl IntoIterator<Item = u64>) -> Latencies {
         let mut latencies = Latencies::default();
@@ -241,6 +256,64 @@ mod tests {
         assert!((upper_bound_95(5, 100) - 0.102_258).abs() < 1e-4);
         assert_eq!(upper_bound_95(0, 0), 1.0);
         assert_eq!(upper_bound_95(3, 3), 1.0);
+    }
+
+    /// Hits and trials of a check that stops after the first round with a hit, or after `most` trials.
+    fn stopped_at_a_hit(rate: f64, round: u64, most: u64, random: &mut StdRng) -> (u64, u64) {
+        let (mut hits, mut n) = (0, 0);
+        while hits == 0 && n < most {
+            hits += (0..round).filter(|_| random.random_bool(rate)).count() as u64;
+            n += round;
+        }
+        (hits, n)
+    }
+
+    /// Of how many servers in 1,000, which leak at rates from 0.05 % to 5 %, `bound` covers the true rate.
+    fn covered(round: u64, mut bound: impl FnMut(u64, u64) -> f64) -> usize {
+        let mut random = StdRng::seed_from_u64(4);
+        let most = trials_for_bound(0.001);
+        let covers = |_: &u32| {
+            let rate = 0.0005 * 100f64.powf(random.random());
+            let (hits, n) = stopped_at_a_hit(rate, round, most, &mut random);
+            bound(hits, n) >= rate
+        };
+        (0..1000).filter(covers).count()
+    }
+
+    #[test]
+    fn the_bound_covers_the_true_rate_of_a_check_that_stops_at_the_first_hit() {
+        for round in [1, 20] {
+            let covered = covered(round, upper_bound_95);
+            assert!(covered >= 950, "{covered} of 1000 in rounds of {round}");
+        }
+        let estimate = covered(1, |hits, n| hits as f64 / n as f64);
+        assert!(estimate < 950, "a mere estimate covers {estimate} of 1000: nothing was tested");
+    }
+
+    #[test]
+    fn the_bound_after_a_stop_is_never_below_the_exact_one() {
+        // No hit in n - 1 trials, then one: at the exact bound that, or less, has a probability of 5 %.
+        for n in 2..2000 {
+            let exact = upper_bound_95(0, n - 1);
+            assert!(((1.0 - exact).powf(n as f64 - 1.0) - 0.05).abs() < 1e-9);
+            assert!(upper_bound_95(1, n) >= exact, "{n}");
+        }
+    }
+
+    /// The coverage at one rate, summed over every outcome of a check that stops at the first hit: nothing is left to
+    /// chance. Outcomes are numbered by the trial of the hit; the last one is no hit at all.
+    #[test]
+    fn the_bound_covers_every_single_rate() {
+        let most = trials_for_bound(0.001);
+        let bounds: Vec<f64> = (1..=most).map(|n| upper_bound_95(1, n)).chain([upper_bound_95(0, most)]).collect();
+        for rate in (0..=40).map(|step| 0.0005 * 100f64.powf(f64::from(step) / 40.0)) {
+            let chance = |trial: usize| {
+                let before = (1.0 - rate).powf(trial as f64);
+                if trial as u64 == most { before } else { before * rate }
+            };
+            let covered: f64 = (0..bounds.len()).filter(|trial| bounds[*trial] >= rate).map(chance).sum();
+            assert!(covered >= 0.95, "{covered} at {rate}");
+        }
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn a_failed_rule_is_the_answer() {
 fn a_leak_without_a_source_is_told_too() {
     let mut record = fixtures::dirty();
     let leak = &mut record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0];
-    (leak.class, leak.source) = (LeakClass::Stale, None);
+    (leak.class, leak.overlapped, leak.source) = (LeakClass::StaleState, false, None);
     let page = report::render(&record);
     assert!(
         page.markdown

@@ -1,10 +1,17 @@
 //! Sends the requests of a dirty check, each with a canary of its own, and keeps whole responses.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::time::Duration;
 
-use crate::canary::Canaries;
-use crate::dirty::observation::{Observation, Role, Seen};
+use tokio::sync::Barrier;
+
+use super::forms::Forms;
+use super::identity::{Identity, Session};
+use super::observation::{Observation, Place, Role, Seen};
+use super::recipe::{Nap, Shot, Twist};
+use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::Target;
 use crate::load::clock::Clock;
@@ -16,74 +23,191 @@ use crate::scenario::template::Placeholder;
 
 /// The response header by which a built-in worker names itself.
 const WORKER_HEADER: &[u8] = b"x-worker:";
+/// The longest nap is so many times the long one, and at least and at most so long.
+const LONGEST_NAP: u32 = 3;
+const LEAST_LONGEST: Duration = Duration::from_millis(1500);
+const MOST_LONGEST: Duration = Duration::from_secs(5);
+
+/// The last canaries of which a part is recognised.
+const FRAGMENTS_OF: usize = 300;
 
 /// What all requests of a check share.
 #[derive(Debug)]
 pub(super) struct Client {
     pub clock: Clock,
+    pub forms: Forms,
     target: Target,
-    request: Prepared,
     method: String,
     timeout: Duration,
+    sleeps: Option<scenario::Sleeps>,
+    shape: Shape,
+    identities_named: Vec<BTreeMap<String, String>>,
+    public: Vec<regex::bytes::Regex>,
+    group: Option<String>,
+    /// The group of each owner who is in one.
+    groups: RefCell<HashMap<u64, String>>,
     canaries: RefCell<Canaries>,
+    fragments: RefCell<Fragments>,
     requests: Cell<u64>,
+    identities: Cell<u64>,
     connections: Cell<u64>,
     observations: RefCell<Vec<Observation>>,
+    strays: RefCell<Vec<Stray>>,
 }
 
 /// A connection with its number in the check.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct Wire {
     open: Option<Connection>,
     number: u64,
+    /// The last request that was answered on it.
+    last: u64,
+}
+
+/// Bytes that came on a connection although nothing was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Stray {
+    /// The last request on that connection before them.
+    pub after: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// One request to be sent.
+pub(super) struct Ask<'a> {
+    pub shot: Shot,
+    pub role: Role,
+    pub place: Place,
+    pub identity: Option<&'a Identity>,
+    /// `{seq}` and `{random}` follow from it; from the request's number if there is none.
+    pub variation: Option<u64>,
+    /// Where its last byte waits for those of others.
+    pub gate: Option<&'a Barrier>,
+}
+
+/// How far a request has come.
+#[derive(Debug, Default)]
+struct Way {
+    sent: Option<Duration>,
+    kept: Kept,
+}
+
+/// What became of an attempt.
+enum Came {
+    Answer(Answer),
+    /// The client left.
+    Left,
 }
 
 impl Client {
     pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Clock) -> Self {
-        // The sleep is each request's own.
-        let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
         Client {
             clock,
+            forms: Forms::new(plan, target),
             target: target.clone(),
-            request: Prepared::new(&plan.request, &target.authority, &fixed),
             method: plan.request.method.clone(),
             timeout: plan.timeout,
+            sleeps: plan.sleep,
+            shape: shape(plan.shape),
+            identities_named: plan.identities.clone(),
+            // What compiled for text compiles for bytes.
+            public: plan.public.iter().filter_map(|text| regex::bytes::Regex::new(text.as_str()).ok()).collect(),
+            group: plan.group.clone(),
+            groups: RefCell::default(),
             canaries: RefCell::new(Canaries::new(seed)),
+            fragments: RefCell::new(Fragments::new(FRAGMENTS_OF)),
             requests: Cell::new(0),
+            identities: Cell::new(0),
             connections: Cell::new(0),
             observations: RefCell::default(),
+            strays: RefCell::default(),
         }
     }
 
-    /// Every canary of this check in `text`.
-    pub fn canaries_in(&self, text: &[u8]) -> Vec<crate::canary::Found> {
-        self.canaries.borrow().scan(text).collect()
+    /// Turns to another server, or to the same one started anew.
+    pub fn aim(&mut self, plan: &scenario::Dirty, target: &Target) {
+        self.forms = Forms::new(plan, target);
+        self.target = target.clone();
     }
 
-    /// Sends one request on `line`, which is opened if need be, and waits for its response. What is observed is kept here,
-    /// so that a check that is cut short loses nothing. Returns whether the answer can be judged.
-    pub async fn send(&self, line: &mut Line, role: Role, sleep: Option<Duration>) -> bool {
-        let request = self.requests.get() + 1;
-        self.requests.set(request);
-        let canary = self.canaries.borrow_mut().make(request);
-        let bytes = self.fill(request, &canary, sleep);
-        let mut kept = Kept::default();
-        let intended = self.clock.now();
-        let mut sent = None;
-        let work = self.converse(line, &bytes, &mut sent, &mut kept);
-        let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
-        let (outcome, first_byte, done) = match came {
-            Ok(answer) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
-            Err(failure) => (Outcome::Failed(failure), None, self.clock.now()),
+    /// Somebody who has not asked yet.
+    pub fn somebody(&self, twist: Twist) -> Identity {
+        let number = self.identities.get() + 1;
+        self.identities.set(number);
+        let length = match twist {
+            Twist::LongCanary => Length::Long,
+            Twist::ShortCanary => Length::Short,
+            _ => Length::Any,
         };
-        let exchange = Exchange { intended, sent, first_byte, done, outcome };
-        let worker = worker_of(&kept.head);
-        let text = self.show(&bytes);
-        let tells = [&kept.head, &kept.body].iter().any(|text| !self.canaries_in(text).is_empty());
-        let seen = Seen { request, canary, role, line: text, connection: line.number, worker, sleep, exchange, tells };
-        let usable = seen.is_usable();
-        self.observations.borrow_mut().push(Observation { seen, reply: kept });
-        usable
+        let canary = self.canaries.borrow_mut().make(number, self.shape, length);
+        self.fragments.borrow_mut().add(number, &canary);
+        Identity { number, canary, ..Identity::default() }
+    }
+
+    /// Somebody who asks again and again: with the fields that the scenario gives to a persona.
+    pub fn persona(&self, persona: usize) -> Identity {
+        let identity = self.somebody(Twist::None);
+        let fields = self.identities_named.get(persona).cloned().unwrap_or_default();
+        if let Some(group) = self.group.as_ref().and_then(|group| fields.get(group)) {
+            self.groups.borrow_mut().insert(identity.number, group.clone());
+        }
+        Identity { persona: Some(persona), fields, ..identity }
+    }
+
+    /// Whether two may see each other's data: they are one, or of one group.
+    pub fn may_share(&self, one: u64, other: u64) -> bool {
+        let groups = self.groups.borrow();
+        one == other || groups.get(&one).is_some_and(|group| groups.get(&other) == Some(group))
+    }
+
+    /// Whether what stands there is declared to be for everybody.
+    pub fn is_public(&self, text: &[u8], range: &Range<usize>) -> bool {
+        let covers = |found: regex::bytes::Match<'_>| found.start() <= range.start && range.end <= found.end();
+        self.public.iter().any(|public| public.find_iter(text).any(covers))
+    }
+
+    /// A part of somebody's recent canary in `text`, too long for chance; `whole` are the canaries in it.
+    pub fn fragment_in(&self, text: &[u8], own: Option<u64>, whole: &[Found]) -> Option<Fragment> {
+        self.fragments.borrow().find(text, own.unwrap_or_default(), whole)
+    }
+
+    /// Logs everybody in, one after the other, where the scenario has a login; the error says who was refused, and how.
+    pub async fn log_in(&self, identities: &mut [Identity]) -> Result<(), String> {
+        let Some(login) = &self.forms.login else { return Ok(()) };
+        for identity in identities {
+            identity.session = Session::default();
+            let ask = Ask {
+                shot: Shot::plain(),
+                role: Role::Probe,
+                place: Place::default(),
+                identity: Some(identity),
+                variation: None,
+                gate: None,
+            };
+            let bytes = self.fill(&login.request, identity.number, &ask);
+            let line = self.show(&bytes);
+            let mut way = Way::default();
+            let mut wire = Wire::default();
+            let attempt = self.attempt(&mut wire, &bytes, &ask, &mut way);
+            let came = tokio::time::timeout(self.timeout, attempt).await;
+            match came {
+                Ok(Ok(Came::Answer(answer))) if answer.status < 400 => {}
+                Ok(Ok(Came::Answer(answer))) => {
+                    return Err(format!("the login {line} was answered with status {}", answer.status));
+                }
+                Ok(Err(broken)) => return Err(format!("the login {line} got no answer ({})", broken.failure().name())),
+                Ok(Ok(Came::Left)) | Err(_) => return Err(format!("the login {line} got no answer")),
+            }
+            identity.session.take_cookies(&way.kept.head);
+            if let Some(path) = &login.token {
+                identity.session.take_token(&way.kept.body, path).map_err(|why| format!("the login {line}: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every canary of this check in `text`.
+    pub fn canaries_in(&self, text: &[u8]) -> Vec<Found> {
+        self.canaries.borrow().scan(text)
     }
 
     /// Everything observed since the last call.
@@ -91,19 +215,110 @@ impl Client {
         self.observations.take()
     }
 
+    /// All that came unasked since the last call.
+    pub fn take_strays(&self) -> Vec<Stray> {
+        self.strays.take()
+    }
+
+    /// What a handler is asked to sleep.
+    pub fn sleep(&self, nap: Nap) -> Option<Duration> {
+        self.sleeps.map(|sleeps| match nap {
+            Nap::Short => sleeps.short,
+            Nap::Long => sleeps.long,
+            Nap::Longest => (sleeps.long * LONGEST_NAP).clamp(LEAST_LONGEST, MOST_LONGEST).max(sleeps.long),
+        })
+    }
+
+    /// Sends one request on `wire`, which is opened if need be, and waits for its response. What is observed is kept here,
+    /// so that a check that is cut short loses nothing. Returns whether it was answered.
+    pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
+        self.look_for_strays(wire);
+        let (request, bytes) = self.write(ask);
+        let mut way = Way::default();
+        let intended = self.clock.now();
+        let work = self.converse(wire, &bytes, ask, &mut way);
+        let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
+        let exchange = self.exchange(intended, way.sent, came);
+        wire.last = request;
+        self.keep(request, ask, &bytes, wire.number, exchange, way.kept);
+        matches!(exchange.outcome, Outcome::Answered(_))
+    }
+
+    /// Sends requests on one connection without waiting for answers, then reads as many answers.
+    pub async fn send_together(&self, wire: &mut Wire, asks: &[Ask<'_>]) {
+        let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
+        let intended = self.clock.now();
+        let all: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let mut connection = self.connect(wire).await.ok();
+        if let Some(open) = &mut connection {
+            // One that refuses some of it may still answer the first.
+            let _ = tokio::time::timeout(self.timeout, open.send(&all)).await;
+        }
+        for (ask, (request, bytes)) in asks.iter().zip(&written) {
+            let mut kept = Kept::default();
+            let came = match &mut connection {
+                None => Err(Failure::Closed),
+                Some(open) => {
+                    let answer = open.receive(self.forms.of(&ask.shot).head_only, self.clock, &mut kept);
+                    let came = tokio::time::timeout(self.timeout, answer).await;
+                    came.unwrap_or(Err(Broken::Refused)).map(Came::Answer).map_err(|broken| broken.failure())
+                }
+            };
+            if !matches!(came, Ok(Came::Answer(Answer { close: false, .. }))) {
+                connection = None;
+            }
+            wire.last = *request;
+            let exchange = self.exchange(intended, Some(intended), came);
+            self.keep(*request, ask, bytes, wire.number, exchange, kept);
+        }
+        wire.open = connection;
+        self.look_for_strays(wire);
+    }
+
+    /// Keeps what has come on an idle connection. Such a connection is not used again.
+    pub fn look_for_strays(&self, wire: &mut Wire) {
+        let Some(connection) = &mut wire.open else { return };
+        let bytes = connection.unasked();
+        if !bytes.is_empty() {
+            wire.open = None;
+            self.strays.borrow_mut().push(Stray { after: wire.last, bytes });
+        }
+    }
+
+    fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
+        let (outcome, first_byte, done) = match came {
+            Ok(Came::Answer(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
+            Ok(Came::Left) => (Outcome::Unanswered, None, self.clock.now()),
+            Err(failure) => (Outcome::Failed(failure), None, self.clock.now()),
+        };
+        Exchange { intended, sent, first_byte, done, outcome }
+    }
+
+    fn keep(&self, request: u64, ask: &Ask<'_>, bytes: &[u8], connection: u64, exchange: Exchange, reply: Kept) {
+        let seen = Seen {
+            request,
+            identity: ask.identity.map(|identity| identity.number),
+            persona: ask.identity.and_then(|identity| identity.persona),
+            canary: ask.identity.map(|identity| identity.canary.clone()).unwrap_or_default(),
+            role: ask.role,
+            place: ask.place,
+            line: self.show(bytes),
+            connection,
+            worker: worker_of(&reply.head),
+            sleep: self.sleep(ask.shot.nap),
+            exchange,
+            tells: false,
+        };
+        self.observations.borrow_mut().push(Observation { seen, reply });
+    }
+
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
     /// come, as it may be after a pause, the request is sent once more on a new one.
-    async fn converse(
-        &self,
-        line: &mut Line,
-        bytes: &[u8],
-        sent: &mut Option<Duration>,
-        kept: &mut Kept,
-    ) -> Result<Answer, Failure> {
-        let reused = line.open.is_some();
-        match self.attempt(line, bytes, sent, kept).await {
-            Err(Broken::Closed { untouched: true }) if reused => {
-                let again = self.attempt(line, bytes, sent, kept).await;
+    async fn converse(&self, wire: &mut Wire, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Came, Failure> {
+        let again = wire.open.is_some() && ask.gate.is_none();
+        match self.attempt(wire, bytes, ask, way).await {
+            Err(Broken::Closed { untouched: true }) if again => {
+                let again = self.attempt(wire, bytes, ask, way).await;
                 again.map_err(|broken| match broken {
                     // The request had been sent, on a connection that was closed.
                     Broken::Refused => Failure::Closed,
@@ -114,46 +329,104 @@ impl Client {
         }
     }
 
-    async fn attempt(
-        &self,
-        line: &mut Line,
-        bytes: &[u8],
-        sent: &mut Option<Duration>,
-        kept: &mut Kept,
-    ) -> Result<Answer, Broken> {
-        let mut connection = match line.open.take() {
-            Some(connection) => connection,
-            None => {
-                self.connections.set(self.connections.get() + 1);
-                line.number = self.connections.get();
-                Connection::open(&self.target.endpoint).await.map_err(|_| Broken::Refused)?
-            }
+    async fn attempt(&self, wire: &mut Wire, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Came, Broken> {
+        let opened = self.connect(wire).await;
+        if let (Err(_), Some(gate)) = (&opened, ask.gate) {
+            // The others must not wait for this one.
+            gate.wait().await;
+        }
+        let mut connection = opened.map_err(|_| Broken::Refused)?;
+        way.sent = Some(self.clock.now());
+        // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
+        let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
+        let head_only = self.forms.of(&ask.shot).head_only;
+        let answer = connection.receive(head_only, self.clock, &mut way.kept);
+        let Twist::Abort(after) = ask.shot.twist else {
+            let answer = answer.await?;
+            wire.open = (!answer.close && !cut_off).then_some(connection);
+            return Ok(Came::Answer(answer));
         };
-        *sent = Some(self.clock.now());
-        let answer = connection.exchange(bytes, self.request.head_only, self.clock, kept).await?;
-        line.open = (!answer.close).then_some(connection);
-        Ok(answer)
+        match tokio::time::timeout(millis(after), answer).await {
+            Ok(answer) => answer.map(Came::Answer),
+            Err(_) => {
+                connection.abort();
+                Ok(Came::Left)
+            }
+        }
     }
 
-    fn fill(&self, request: u64, canary: &str, sleep: Option<Duration>) -> Vec<u8> {
+    /// The connection at hand, or a new one.
+    async fn connect(&self, wire: &mut Wire) -> std::io::Result<Connection> {
+        if let Some(connection) = wire.open.take() {
+            return Ok(connection);
+        }
+        self.connections.set(self.connections.get() + 1);
+        wire.number = self.connections.get();
+        Connection::open(&self.target.endpoint).await
+    }
+
+    /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate.
+    async fn deliver(
+        &self,
+        connection: &mut Connection,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+        way: &mut Way,
+    ) -> std::io::Result<()> {
+        let (first, pause, rest) = match (ask.gate, ask.shot.twist) {
+            (Some(_), _) => (bytes.len().saturating_sub(1), 0.0, 1),
+            (None, Twist::Halting(pause)) => (bytes.len() / 2, pause, 1),
+            (None, _) => (bytes.len(), 0.0, 0),
+        };
+        let early = connection.send(&bytes[..first]).await;
+        if rest == 0 {
+            return early;
+        }
+        match ask.gate {
+            Some(gate) => drop(gate.wait().await),
+            None => tokio::time::sleep(millis(pause)).await,
+        }
+        // Before its last byte no request is handled.
+        way.sent = Some(self.clock.now());
+        early?;
+        connection.send(&bytes[first..]).await
+    }
+
+    /// The next request's number and its bytes.
+    fn write(&self, ask: &Ask<'_>) -> (u64, Vec<u8>) {
+        let request = self.requests.get() + 1;
+        self.requests.set(request);
+        let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
+        if let Some(identity) = ask.identity {
+            identity.session.add_cookies(&mut bytes);
+        }
+        (request, bytes)
+    }
+
+    fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
-        self.request.write(&mut bytes, &mut |placeholder, out| {
+        let variation = ask.variation.unwrap_or(request);
+        let canary = || ask.identity.map(|identity| identity.canary.clone());
+        form.write(&mut bytes, &mut |placeholder, out| {
             let value = match placeholder {
-                Placeholder::Canary => canary.to_owned(),
-                Placeholder::Sleep => sleep.map(show_sleep).unwrap_or_default(),
+                Placeholder::Canary => canary().unwrap_or_default(),
+                Placeholder::Sleep => self.sleep(ask.shot.nap).map(show_sleep).unwrap_or_default(),
                 Placeholder::User => "0".to_owned(),
-                Placeholder::Seq => request.to_string(),
+                Placeholder::Seq => variation.to_string(),
                 Placeholder::Random(low, high) => {
                     // Derived from the request's number, so that a seed repeats it.
-                    (low + request.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (high - low).saturating_add(1)).to_string()
+                    (low + variation.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (high - low).saturating_add(1)).to_string()
                 }
+                Placeholder::Identity(field) => {
+                    ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
+                }
+                Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port
                 | Placeholder::Workers
                 | Placeholder::Socket
-                | Placeholder::Data(_)
-                | Placeholder::Identity(_) => return,
+                | Placeholder::Data(_) => return,
             };
             out.extend_from_slice(value.as_bytes());
         });
@@ -165,6 +438,19 @@ impl Client {
         let target = bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         format!("{} {}", self.method, String::from_utf8_lossy(target))
     }
+}
+
+fn shape(shape: scenario::Shape) -> Shape {
+    match shape {
+        scenario::Shape::Word => Shape::Word,
+        scenario::Shape::Email => Shape::Email,
+        scenario::Shape::Uuid => Shape::Uuid,
+        scenario::Shape::Digits => Shape::Digits,
+    }
+}
+
+fn millis(millis: f64) -> Duration {
+    Duration::from_secs_f64(millis.max(0.0) / 1e3)
 }
 
 fn worker_of(head: &[u8]) -> Option<String> {
@@ -182,14 +468,20 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::scenario::{Budget, Dirty, Expect, Request, Template};
+    use crate::scenario::{Budget, Dirty, Expect, Request, Shape, Template};
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
     fn client(address: SocketAddr, path: &str) -> Client {
         let path = Template::parse(path).unwrap();
         let plan = Dirty {
-            request: Request { method: "GET".to_owned(), path, headers: Vec::new(), body: None },
+            request: Request::get(&path),
+            identities: Vec::new(),
+            group: None,
+            login: None,
+            shape: Shape::Word,
+            public: Vec::new(),
+            triggers: vec!["overlap"],
             sleep: None,
             expect: Expect::Clean,
             budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
@@ -198,7 +490,18 @@ mod tests {
         Client::new(&plan, &Target::tcp(address, Some(4)), 1, Clock::start())
     }
 
-    /// What comes of three requests on one line to a server that, on each connection in turn, gives these answers and
+    fn plain(identity: &Identity) -> Ask<'_> {
+        Ask {
+            shot: Shot::plain(),
+            role: Role::Probe,
+            place: Place::default(),
+            identity: Some(identity),
+            variation: None,
+            gate: None,
+        }
+    }
+
+    /// What comes of three requests on one connection to a server that, on each connection in turn, gives these answers and
     /// then closes.
     async fn outcomes(connections: &[&[&str]]) -> Vec<Outcome> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -215,10 +518,11 @@ mod tests {
             drop(listener);
         };
         let asking = async {
-            let mut line = Line::default();
+            let mut wire = Wire::default();
             let mut outcomes = Vec::new();
             for _ in 0..3 {
-                client.send(&mut line, Role::Probe, None).await;
+                let somebody = client.somebody(Twist::None);
+                client.send(&mut wire, &plain(&somebody)).await;
                 outcomes.extend(client.take_observations().iter().map(|observation| observation.seen.exchange.outcome));
             }
             outcomes
@@ -244,7 +548,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_number_of_workers_is_filled_in() {
-        let bytes = client(([127, 0, 0, 1], 80).into(), "/{workers}/{port}?q={canary}").fill(1, "c", None);
+        let bytes = client(([127, 0, 0, 1], 80).into(), "/{workers}/{port}?q={canary}");
+        let somebody = Identity { canary: "c".to_owned(), ..Identity::default() };
+        let bytes = bytes.fill(bytes.forms.of(&Shot::plain()), 1, &plain(&somebody));
         assert!(bytes.starts_with(b"GET /4/80?q=c HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&bytes));
     }
 }

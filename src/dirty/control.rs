@@ -1,10 +1,12 @@
 //! The control run: the same requests, one at a time, before anything overlaps.
 
-use super::client::{Client, Line};
+use std::time::Duration;
+
+use super::client::Client;
 use super::judge;
-use super::observation::{Observation, Role};
+use super::observation::Observation;
+use super::recipe::{Line, Recipe, Shot, Start};
 use crate::exchange::Outcome;
-use crate::scenario;
 
 /// Short requests on one connection, then a long one on another.
 const SHORT_PROBES: usize = 3;
@@ -15,22 +17,22 @@ pub struct Control {
     pub requests: u64,
     /// Why nothing that follows could be trusted; sentences without a full stop.
     pub problems: Vec<String>,
+    /// Each was answered with its own canary.
+    pub echoes: bool,
+    /// How long a lone short request takes, in the middle of them.
+    pub alone: Duration,
+    /// One connection carried more than one request.
+    pub keeps_alive: bool,
 }
 
-/// Sends the probes, up to the first that is not answered as it should be.
-pub(super) async fn run(client: &Client, plan: &scenario::Dirty) {
-    let mut line = Line::default();
-    for _ in 0..SHORT_PROBES {
-        if !client.send(&mut line, Role::Probe, plan.sleep.map(|sleep| sleep.short)).await {
-            return;
-        }
-    }
-    client.send(&mut Line::default(), Role::Probe, plan.sleep.map(|sleep| sleep.long)).await;
+pub(super) fn recipe() -> Recipe {
+    let short = Line::of(vec![Shot::plain(); SHORT_PROBES]).on_one_connection();
+    Recipe::of(vec![short, Line::of(vec![Shot::long()]).starting(Start::After(0))])
 }
 
 impl Control {
-    /// A lone request must be answered, well, and with its own canary.
-    pub fn of(alone: &[Observation]) -> Self {
+    /// A lone request must be answered, and well.
+    pub(super) fn of(alone: &[Observation], client: &Client) -> Self {
         let mut problems = Vec::new();
         for observation in alone {
             let line = &observation.seen.line;
@@ -40,13 +42,20 @@ impl Control {
                 Outcome::Answered(status) if status >= 400 => {
                     format!("{line}, sent alone, was answered with status {status}")
                 }
-                Outcome::Answered(_) if !judge::holds_own(observation) => {
-                    format!("{line}, sent alone, was answered without its own canary")
-                }
                 Outcome::Answered(_) => continue,
             };
             problems.push(problem);
         }
-        Control { requests: alone.len() as u64, problems }
+        let short = || alone.iter().map(|observation| &observation.seen).take(SHORT_PROBES);
+        let mut times: Vec<Duration> = short().map(|seen| seen.exchange.service_time()).collect();
+        times.sort_unstable();
+        let first = alone.first().map(|observation| observation.seen.connection);
+        Control {
+            requests: alone.len() as u64,
+            problems,
+            echoes: alone.iter().all(|observation| judge::holds_own(observation, client)),
+            alone: times.get(times.len() / 2).copied().unwrap_or_default(),
+            keeps_alive: short().skip(1).any(|seen| Some(seen.connection) == first),
+        }
     }
 }

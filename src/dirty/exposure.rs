@@ -89,6 +89,7 @@ fn first_done_by_worker<'a>(round: &[&'a Seen]) -> HashMap<&'a Option<String>, D
 
 #[cfg(test)]
 mod tests {
+    use super::super::observation::Place;
     use super::*;
     use crate::exchange::{Exchange, Outcome};
 
@@ -105,6 +106,9 @@ mod tests {
             outcome: Outcome::Answered(200),
         };
         Seen {
+            identity: Some(request),
+            persona: None,
+            place: Place::default(),
             request,
             canary: String::new(),
             role: if request == 1 { Role::Long } else { Role::Short },

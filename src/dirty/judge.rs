@@ -1,63 +1,88 @@
-//! Judges a response: whose canaries does it hold?
+//! Judges a response: does it hold what is another's?
 
-use super::Premises;
+use std::ops::Range;
+
 use super::client::Client;
 use super::observation::{Observation, Seen};
+use crate::canary::Encoding;
 
-/// How a leak came about, as far as the times tell.
+/// What tells that something is another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// The canary of a request that was handled at the same time.
-    Overlap,
-    /// The canary of a request that had ended before.
-    Stale,
+pub enum Oracle {
+    /// The whole canary of another.
+    Canary,
+    /// A part of another's canary, too long for chance.
+    Fragment,
+    /// The response is the one that another gets when it asks alone.
+    Swap,
+    /// The response holds what only another's has when it asks alone.
+    Learned,
+    /// A response that nobody asked for.
+    Number,
 }
 
-/// One leaking response.
+/// What is another's in a response.
 #[derive(Debug, Clone)]
-pub struct Leak {
-    pub class: Class,
-    pub victim: Seen,
-    /// Whose canary it held; `None` if that was too long ago to be remembered.
-    pub source: Option<Seen>,
+pub(super) struct Foreign {
+    pub oracle: Oracle,
+    /// Whose canary it is.
+    pub owner: Option<u64>,
     /// `body`, `status line`, `header x-user`.
     pub place: String,
-    /// The text around the foreign canary.
+    /// The text around it.
     pub excerpt: String,
-    pub own_present: bool,
 }
 
 /// How much text stands on each side of a canary in an excerpt, in bytes.
 const AROUND: usize = 60;
 
 /// Whether a response holds the canary of its own request.
-pub fn holds_own(observation: &Observation) -> bool {
-    let canary = observation.seen.canary.as_bytes();
-    let holds = |text: &[u8]| memchr::memmem::find(text, canary).is_some();
+pub(super) fn holds_own(observation: &Observation, client: &Client) -> bool {
+    let owner = observation.seen.identity;
+    let holds = |text: &[u8]| client.canaries_in(text).iter().any(|found| Some(found.owner) == owner);
     holds(&observation.reply.body) || holds(&observation.reply.head)
 }
 
-/// The leak in a response, if there is one. `remembered` finds an earlier or concurrent request by its number.
+/// What a response holds that is another's, if anything.
 ///
 /// A response without any canary is no leak: an error page, a redirect or a notice that the server is busy hold none
 /// either. They are counted apart, as nothing can be told from them.
-pub(super) fn judge(
-    observation: &Observation,
-    client: &Client,
-    premises: Premises,
-    remembered: impl Fn(u64) -> Option<Seen>,
-) -> Option<Leak> {
-    let victim = &observation.seen;
-    victim.status()?;
-    let own_present = holds_own(observation);
+pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreign> {
+    observation.seen.status()?;
+    let own = observation.seen.identity;
     [(false, &observation.reply.body), (true, &observation.reply.head)].into_iter().find_map(|(in_head, text)| {
-        let found = client.canaries_in(text).into_iter().find(|found| found.owner != victim.request)?;
-        let source = remembered(found.owner);
-        let together = source.as_ref().is_some_and(|source| source.coincided_with(victim));
-        let class = if together && !premises.one_at_a_time() { Class::Overlap } else { Class::Stale };
-        let place = if in_head { header_at(text, found.range.start) } else { "body".to_owned() };
-        let excerpt = excerpt(text, found.range);
-        Some(Leak { class, victim: victim.clone(), source, place, excerpt, own_present })
+        let all = client.canaries_in(text);
+        let may_share = |owner: u64| own.is_some_and(|own| client.may_share(own, owner));
+        let accuses = |owner: u64, range: &Range<usize>| !may_share(owner) && !client.is_public(text, range);
+        let whole = all.iter().find(|found| accuses(found.owner, &found.range));
+        let (oracle, encoding, owner, range) = match whole {
+            Some(found) => (Oracle::Canary, Some(found.encoding), found.owner, found.range.clone()),
+            None => {
+                let part = client.fragment_in(text, own, &all).filter(|part| accuses(part.owner, &part.range))?;
+                (Oracle::Fragment, None, part.owner, part.range)
+            }
+        };
+        let place = if in_head { header_at(text, range.start) } else { "body".to_owned() };
+        let encoding = encoding.filter(|encoding| *encoding != Encoding::Plain);
+        let place = encoding.map_or_else(|| place.clone(), |encoding| format!("{place}, {}", encoding.name()));
+        Some(Foreign { oracle, owner: Some(owner), place, excerpt: excerpt(text, range) })
+    })
+}
+
+/// Whether the client was asked by the server to see a response that no request asked for, and whose. A server may say on
+/// an idle connection that it closes it (408), or that what it took for a request is none (400): that is no leak.
+pub(super) fn judge_stray(bytes: &[u8], last: &Seen, client: &Client) -> Option<Foreign> {
+    const STATUS: Range<usize> = 9..12;
+    let canary = client.canaries_in(bytes).into_iter().next();
+    let status = bytes.starts_with(b"HTTP/1.").then(|| bytes.get(STATUS)).flatten()?;
+    if canary.is_none() && status >= b"400".as_slice() {
+        return None;
+    }
+    Some(Foreign {
+        oracle: Oracle::Number,
+        owner: canary.as_ref().map(|found| found.owner).filter(|owner| Some(*owner) != last.identity),
+        place: "a second response".to_owned(),
+        excerpt: excerpt(bytes, canary.map_or(0..STATUS.end, |found| found.range)),
     })
 }
 
@@ -71,7 +96,7 @@ fn header_at(head: &[u8], at: usize) -> String {
     format!("header {}", String::from_utf8_lossy(name).to_lowercase())
 }
 
-fn excerpt(text: &[u8], range: std::ops::Range<usize>) -> String {
+pub(super) fn excerpt(text: &[u8], range: Range<usize>) -> String {
     let (start, end) = (range.start.saturating_sub(AROUND), (range.end + AROUND).min(text.len()));
     String::from_utf8_lossy(&text[start..end]).into_owned()
 }

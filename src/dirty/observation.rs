@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::recipe::{Nap, Shot, Twist, Who};
 use crate::exchange::{Exchange, Outcome};
 use crate::load::connection::reply::Kept;
 
@@ -12,8 +13,14 @@ pub enum Role {
     Probe,
     /// Around the short ones.
     Long,
-    /// Within the long one.
+    /// An ordinary one, within the long one or beside its like.
     Short,
+    /// Does not say who asks.
+    Anonymous,
+    /// Spoilt, so that its handler fails.
+    Failing,
+    /// Its client left before the answer.
+    Leaving,
 }
 
 impl Role {
@@ -22,17 +29,43 @@ impl Role {
             Role::Probe => "probe",
             Role::Long => "long",
             Role::Short => "short",
+            Role::Anonymous => "anonymous",
+            Role::Failing => "failing",
+            Role::Leaving => "leaving",
         }
     }
+
+    pub(super) fn of(shot: &Shot) -> Role {
+        match (shot.who, shot.twist, shot.nap) {
+            (_, Twist::Abort(_), _) => Role::Leaving,
+            (_, Twist::Malformed(_), _) => Role::Failing,
+            (Who::Nobody, ..) => Role::Anonymous,
+            (_, _, Nap::Long | Nap::Longest) => Role::Long,
+            _ => Role::Short,
+        }
+    }
+}
+
+/// Where in its recipe a request stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    pub line: usize,
+    pub shot: usize,
 }
 
 /// What is remembered of a request when its response is gone. Times count from the start of the check.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// Its number in the whole check, from 1; the owner of its canary.
+    /// Its number in the whole check, from 1.
     pub request: u64,
+    /// Who asked: the owner of its canary. `None` if nobody, as of an anonymous request.
+    pub identity: Option<u64>,
+    /// The index of the persona who asked.
+    pub persona: Option<usize>,
+    /// Empty for an anonymous request.
     pub canary: String,
     pub role: Role,
+    pub place: Place,
     /// `GET /dirty/?sleep=0.7&email=...`.
     pub line: String,
     /// The number of its connection in the whole check, from 1.
@@ -42,7 +75,7 @@ pub struct Seen {
     /// What it asked its handler to sleep.
     pub sleep: Option<Duration>,
     pub exchange: Exchange,
-    /// Its response held a canary, its own or another's: one in which a leak would show.
+    /// Its response held a canary, its own or another's, or asked nobody's: one in which a leak would show.
     pub tells: bool,
 }
 
@@ -51,7 +84,8 @@ impl Seen {
         self.exchange.sent.unwrap_or(self.exchange.intended)
     }
 
-    /// Answered, not with an error, and with a canary: an answer in which a leak would show.
+    /// Answered, not with an error, and with a canary, or without being asked for one: an answer in which a leak would
+    /// show.
     pub fn is_usable(&self) -> bool {
         self.tells && self.status().is_some_and(|status| status < 400)
     }

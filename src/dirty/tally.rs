@@ -1,12 +1,17 @@
 //! Sums up a dirty check: counts per trigger, and a bounded selection of evidence.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use super::Premises;
-use super::client::Client;
+use super::baseline::{self, Accusation};
+use super::class::Class;
+use super::client::{Client, Stray};
 use super::exposure;
-use super::judge::{self, Class, Leak};
-use super::observation::{Observation, Seen};
+use super::judge::{self, Foreign, Oracle};
+use super::observation::{Observation, Role, Seen};
+use super::personas::{Personas, Suspicion};
+use super::recipe::Recipe;
 
 /// How many requests are remembered, so that an old canary can be traced to its request.
 const REMEMBERED: usize = 20_000;
@@ -14,14 +19,49 @@ const REMEMBERED: usize = 20_000;
 const EVIDENCE_PER_CLASS: usize = 3;
 const BYSTANDERS: usize = 60;
 
-/// A fold over rounds.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub exposures: u64,
-    pub leaks: u64,
-    pub triggers: BTreeMap<&'static str, TriggerTally>,
-    pub evidence: Vec<Evidence>,
-    remembered: VecDeque<Seen>,
+/// One leaking response.
+#[derive(Debug, Clone)]
+pub struct Leak {
+    pub oracle: Oracle,
+    pub victim: Seen,
+    /// Whose canary it held; `None` if that was too long ago to be remembered, or cannot be told.
+    pub source: Option<Seen>,
+    /// Both were being handled at one time.
+    pub overlapped: bool,
+    /// `body`, `status line`, `header x-user`.
+    pub place: String,
+    /// The text around what is another's.
+    pub excerpt: String,
+    pub own_present: bool,
+}
+
+/// A leak, the round it happened in, and who else was there.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    pub class: Class,
+    pub trigger: &'static str,
+    pub round: u64,
+    pub leak: Leak,
+    pub round_requests: u64,
+    pub bystanders: Vec<Seen>,
+    /// What was sent.
+    pub recipe: Recipe,
+}
+
+/// A round that has ended.
+pub(super) struct Ended<'a> {
+    pub trigger: &'static str,
+    pub recipe: &'a Recipe,
+    pub observations: Vec<Observation>,
+    pub strays: Vec<Stray>,
+    pub took: Duration,
+}
+
+/// What it takes to judge.
+pub(super) struct Court<'a> {
+    pub client: &'a Client,
+    pub premises: Premises,
+    pub personas: &'a Personas,
 }
 
 /// The counts of one trigger.
@@ -29,10 +69,12 @@ pub struct Tally {
 pub struct TriggerTally {
     pub requests: u64,
     pub exposures: u64,
+    /// Chances to leak of any kind, those without overlap included.
+    pub chances: u64,
     pub leaks: u64,
     pub rounds: u64,
     pub rounds_with_leak: u64,
-    /// Requests without an answer, or with one of 400 and above.
+    /// Requests without an answer, or with one of 400 and above; not those that were to fail.
     pub failed: u64,
     /// Answers below 400 without any canary.
     pub missing: u64,
@@ -41,6 +83,7 @@ pub struct TriggerTally {
     /// See [`exposure::Exposures`].
     pub inside: u64,
     pub waited: u64,
+    pub took: Duration,
 }
 
 impl TriggerTally {
@@ -49,93 +92,227 @@ impl TriggerTally {
     pub fn one_at_a_time(&self) -> bool {
         self.serial || self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.exposures * 20 <= self.requests
     }
+
+    /// Chances per second.
+    pub fn pace(&self) -> f64 {
+        self.chances as f64 / self.took.as_secs_f64().max(1e-6)
+    }
 }
 
-/// A leak, the round it happened in, and who else was there.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    pub trigger: &'static str,
-    pub round: u64,
-    pub leak: Leak,
-    pub round_requests: u64,
-    pub bystanders: Vec<Seen>,
+/// A fold over rounds.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub exposures: u64,
+    pub leaks: u64,
+    pub triggers: BTreeMap<&'static str, TriggerTally>,
+    pub evidence: Vec<Evidence>,
+    remembered: Memory,
+}
+
+/// The requests of the near past, in the order of their numbers.
+#[derive(Debug, Default)]
+struct Memory {
+    seen: VecDeque<Seen>,
+    /// The numbers of each identity's requests.
+    of: HashMap<u64, Vec<u64>>,
 }
 
 impl Tally {
     /// Takes the control run. Nothing overlaps in it, but a stale value shows already here. Its requests count as exposures
     /// only if it does: a clean control says nothing of requests that overlap.
-    pub(super) fn add_control(&mut self, alone: &[Observation], premises: Premises, client: &Client) {
-        self.remember(alone);
-        let leaks = self.judge(alone, premises, client);
+    pub(super) fn add_control(&mut self, mut ended: Ended<'_>, court: &Court<'_>) {
+        self.prepare(&mut ended, court);
+        let leaks = self.judge(&ended, court);
         if !leaks.is_empty() {
-            self.exposures += alone.len() as u64 - 1;
+            self.exposures += ended.observations.len() as u64 - 1;
         }
         self.leaks += leaks.len() as u64;
-        self.keep("control", 0, &leaks, alone);
+        self.keep(&ended, 0, &leaks);
     }
 
-    pub(super) fn add_round(&mut self, name: &'static str, round: &[Observation], premises: Premises, client: &Client) {
-        self.remember(round);
-        let seen: Vec<&Seen> = round.iter().map(|observation| &observation.seen).collect();
-        let exposures = exposure::count(&seen, premises);
-        let leaks = self.judge(round, premises, client);
-        let trigger = self.triggers.entry(name).or_default();
+    /// Takes a round. What is no proof yet is handed back.
+    pub(super) fn add_round(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> Vec<Suspicion> {
+        self.prepare(&mut ended, court);
+        let round: Vec<&Seen> = ended.observations.iter().map(|observation| &observation.seen).collect();
+        let exposures = exposure::count(&round, court.premises);
+        let leaks = self.judge(&ended, court);
+        let trigger = self.triggers.entry(ended.trigger).or_default();
         trigger.requests += round.len() as u64;
         trigger.rounds += 1;
         trigger.exposures += exposures.overlapping;
+        trigger.chances += exposures.any;
         trigger.inside += exposures.inside;
         trigger.waited += exposures.waited;
         trigger.leaks += leaks.len() as u64;
         trigger.rounds_with_leak += u64::from(!leaks.is_empty());
-        let failed = |seen: &&&Seen| seen.status().is_none_or(|status| status >= 400);
-        trigger.failed += seen.iter().filter(failed).count() as u64;
-        trigger.missing += seen.iter().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
-        trigger.serial = premises.one_at_a_time();
-        let rounds = trigger.rounds;
+        let ordinary = || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving));
+        let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
+        trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
+        trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
+        trigger.serial = court.premises.one_at_a_time();
+        trigger.took += ended.took;
+        let number = trigger.rounds;
         // A request that leaked was exposed, whatever the estimate says.
         self.exposures += exposures.any.max(leaks.len() as u64);
         self.leaks += leaks.len() as u64;
-        self.keep(name, rounds, &leaks, round);
+        self.keep(&ended, number, &leaks);
+        self.suspicions(&ended, number, court)
     }
 
-    fn judge(&self, observations: &[Observation], premises: Premises, client: &Client) -> Vec<Leak> {
-        let find = |request: u64| self.recall(request).cloned();
-        observations.iter().filter_map(|observation| judge::judge(observation, client, premises, find)).collect()
+    /// Counts what was a suspicion as the leak that it has turned out to be.
+    pub(super) fn convict(&mut self, evidence: Evidence) {
+        self.leaks += 1;
+        if let Some(trigger) = self.triggers.get_mut(evidence.trigger) {
+            trigger.leaks += 1;
+            trigger.rounds_with_leak = (trigger.rounds_with_leak + 1).min(trigger.rounds);
+        }
+        if self.has_room(evidence.class) {
+            self.evidence.push(evidence);
+        }
     }
 
-    fn remember(&mut self, observations: &[Observation]) {
-        let mut seen: Vec<Seen> = observations.iter().map(|observation| observation.seen.clone()).collect();
-        seen.sort_by_key(|seen| seen.request);
-        self.remembered.extend(seen);
-        let surplus = self.remembered.len().saturating_sub(REMEMBERED);
-        self.remembered.drain(..surplus);
+    /// Replies that look like those to somebody else, and hold no canary that would prove it.
+    fn suspicions(&self, ended: &Ended<'_>, round: u64, court: &Court<'_>) -> Vec<Suspicion> {
+        let suspected = ended.observations.iter().filter_map(|observation| {
+            // A spoilt request may well be taken for another's.
+            let ordinary = !matches!(observation.seen.role, Role::Failing | Role::Leaving);
+            let accusation = court.personas.judge(observation).filter(|_| ordinary)?;
+            if judge::judge(observation, court.client).is_some() {
+                return None;
+            }
+            let sign = accusation.signs.first()?;
+            let text =
+                if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
+            let foreign = Foreign {
+                oracle: match accusation.oracle {
+                    baseline::Oracle::Swap => Oracle::Swap,
+                    baseline::Oracle::Learned => Oracle::Learned,
+                },
+                owner: self.last_of(&accusation, &observation.seen, court.personas),
+                place: sign.place.to_string(),
+                excerpt: judge::excerpt(text, sign.range.clone()),
+            };
+            let own_present = judge::holds_own(observation, court.client);
+            let leak = self.leak(&observation.seen, foreign, own_present, court.premises);
+            let class = Class::of(ended.trigger, &leak, &[]);
+            Some(Suspicion { evidence: evidence(ended, round, class, &leak), accusation })
+        });
+        suspected.collect()
     }
 
-    /// Requests are remembered in the order of their numbers.
-    fn recall(&self, request: u64) -> Option<&Seen> {
-        let at = self.remembered.binary_search_by_key(&request, |seen| seen.request).ok()?;
-        self.remembered.get(at)
+    /// Of the personas whose reply it may be, the one who asked last.
+    fn last_of(&self, accusation: &Accusation, victim: &Seen, personas: &Personas) -> Option<u64> {
+        let owners = accusation.of.iter().filter_map(|persona| Some(personas.all.get(*persona)?.number));
+        owners.max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
+    }
+
+    /// Finds out which responses could show a leak, and remembers the requests.
+    fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
+        for observation in &mut ended.observations {
+            let reply = &observation.reply;
+            let holds_any = [&reply.head, &reply.body].iter().any(|text| !court.client.canaries_in(text).is_empty());
+            let seen = &mut observation.seen;
+            seen.tells = holds_any || seen.identity.is_none() || court.personas.tells(seen);
+        }
+        self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());
+    }
+
+    fn judge(&self, ended: &Ended<'_>, court: &Court<'_>) -> Vec<Leak> {
+        let Court { client, premises, .. } = *court;
+        let leaks = ended.observations.iter().filter_map(|observation| {
+            let foreign = judge::judge(observation, client)?;
+            Some(self.leak(&observation.seen, foreign, judge::holds_own(observation, client), premises))
+        });
+        let strays = ended.strays.iter().filter_map(|stray| {
+            let last = self.remembered.request(stray.after)?;
+            Some(self.leak(last, judge::judge_stray(&stray.bytes, last, client)?, true, premises))
+        });
+        leaks.chain(strays).collect()
+    }
+
+    fn leak(&self, victim: &Seen, foreign: Foreign, own_present: bool, premises: Premises) -> Leak {
+        let source = foreign.owner.and_then(|owner| self.remembered.source(owner, victim)).cloned();
+        let together = source.as_ref().is_some_and(|source| source.coincided_with(victim));
+        Leak {
+            oracle: foreign.oracle,
+            victim: victim.clone(),
+            overlapped: together && !premises.one_at_a_time(),
+            source,
+            place: foreign.place,
+            excerpt: foreign.excerpt,
+            own_present,
+        }
     }
 
     /// Keeps the first leaks of each class; of one round the longest wait, which tells the story best.
-    fn keep(&mut self, trigger: &'static str, round: u64, leaks: &[Leak], observations: &[Observation]) {
-        for class in [Class::Overlap, Class::Stale] {
-            let kept = self.evidence.iter().filter(|evidence| evidence.leak.class == class).count();
-            let best =
-                leaks.iter().filter(|leak| leak.class == class).max_by_key(|leak| leak.victim.exchange.latency());
-            let Some(leak) = best.filter(|_| kept < EVIDENCE_PER_CLASS) else { continue };
-            let named = |seen: &Seen| {
-                seen.request == leak.victim.request
-                    || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
-            };
-            let bystanders = observations.iter().map(|o| &o.seen).filter(|seen| !named(seen)).take(BYSTANDERS).cloned();
-            self.evidence.push(Evidence {
-                trigger,
-                round,
-                leak: leak.clone(),
-                round_requests: observations.len() as u64,
-                bystanders: bystanders.collect(),
-            });
+    fn keep(&mut self, ended: &Ended<'_>, round: u64, leaks: &[Leak]) {
+        let mut best: BTreeMap<Class, &Leak> = BTreeMap::new();
+        for leak in leaks {
+            let held = best.entry(Class::of(ended.trigger, leak, leaks)).or_insert(leak);
+            if leak.victim.exchange.latency() > held.victim.exchange.latency() {
+                *held = leak;
+            }
         }
+        for (class, leak) in best {
+            if !self.has_room(class) {
+                continue;
+            }
+            self.evidence.push(evidence(ended, round, class, leak));
+        }
+    }
+
+    fn has_room(&self, class: Class) -> bool {
+        self.evidence.iter().filter(|evidence| evidence.class == class).count() < EVIDENCE_PER_CLASS
+    }
+}
+
+fn evidence(ended: &Ended<'_>, round: u64, class: Class, leak: &Leak) -> Evidence {
+    let named = |seen: &Seen| {
+        seen.request == leak.victim.request || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
+    };
+    let all = ended.observations.iter().map(|observation| &observation.seen);
+    Evidence {
+        class,
+        trigger: ended.trigger,
+        round,
+        leak: leak.clone(),
+        round_requests: ended.observations.len() as u64,
+        bystanders: all.filter(|seen| !named(seen)).take(BYSTANDERS).cloned().collect(),
+        recipe: ended.recipe.clone(),
+    }
+}
+
+impl Memory {
+    fn add(&mut self, mut seen: Vec<Seen>) {
+        seen.sort_by_key(|seen| seen.request);
+        for seen in &seen {
+            if let Some(identity) = seen.identity {
+                self.of.entry(identity).or_default().push(seen.request);
+            }
+        }
+        self.seen.extend(seen);
+        let surplus = self.seen.len().saturating_sub(REMEMBERED);
+        for gone in self.seen.drain(..surplus) {
+            if let Some(identity) = gone.identity
+                && let Some(requests) = self.of.get_mut(&identity)
+            {
+                requests.retain(|request| *request != gone.request);
+                if requests.is_empty() {
+                    self.of.remove(&identity);
+                }
+            }
+        }
+    }
+
+    fn request(&self, request: u64) -> Option<&Seen> {
+        let at = self.seen.binary_search_by_key(&request, |seen| seen.request).ok()?;
+        self.seen.get(at)
+    }
+
+    /// The request of `owner` from which the victim got what it holds: the last that was sent before the victim was
+    /// answered.
+    fn source(&self, owner: u64, victim: &Seen) -> Option<&Seen> {
+        let requests = self.of.get(&owner)?.iter().rev().filter_map(|request| self.request(*request));
+        requests.filter(|seen| seen.sent() <= victim.exchange.done).max_by_key(|seen| seen.sent())
     }
 }

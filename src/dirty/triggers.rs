@@ -1,26 +1,140 @@
-//! What provokes leaks: a file each. A new trigger is a file here and a line in [`all`].
+//! What provokes leaks: a file each, and each a pure function from a situation to a recipe. A new trigger is a file here
+//! and a line in [`all`].
 
-use std::future::Future;
-use std::pin::Pin;
+use std::time::Duration;
 
 use super::Premises;
-use super::client::Client;
-use crate::scenario;
+use super::recipe::{Line, Recipe, Shot, Start, Who};
 
+mod abort;
+mod anonymous;
+mod big;
+mod error;
+mod first;
+mod gate;
+mod keep_alive;
 mod overlap;
+mod pair;
+mod pipeline;
+mod ramp;
+mod residue;
+mod same_key;
+mod slow;
+mod storm;
 
-/// A round that is under way.
-type Round<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+/// What a trigger must know of the server and of the scenario's request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Situation {
+    pub premises: Premises,
+    /// The scenario's long sleep, if it has a `{sleep}`.
+    pub long: Option<Duration>,
+    /// How long a lone request takes.
+    pub alone: Duration,
+    /// Why no request can be sent without saying who asks, if so.
+    pub no_anonymous: Option<String>,
+    /// All identities ask for one and the same URL.
+    pub same_url: bool,
+    /// In how many ways a request can be spoilt.
+    pub malformed: usize,
+    /// The server has answered several requests on one connection; `None` before that is known.
+    pub keeps_alive: Option<bool>,
+    /// The server can be started anew.
+    pub owned: bool,
+    pub seed: u64,
+}
+
+/// Triggers that may follow each other on one server: what one leaves behind is not credited to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Family {
+    /// Before anything else is asked.
+    Opening,
+    /// Nothing overlaps, and all are well behaved.
+    Sequence,
+    /// Well-behaved requests at once.
+    Overlap,
+    /// Handlers that fail.
+    Error,
+    /// Clients or time-outs that end requests early.
+    Leaving,
+    /// Unusual ways to use a connection.
+    Wire,
+    /// Anything.
+    Storm,
+}
 
 /// Sends requests in a way that makes some class of leak show.
-pub(super) trait Trigger {
+pub(super) trait Trigger: std::fmt::Debug + Send + Sync {
     /// As in `dirty.NAME.leaks`.
     fn name(&self) -> &'static str;
-    /// One round of requests, all of which have ended when it has.
-    fn round<'a>(&'a self, client: &'a Client, plan: &'a scenario::Dirty, premises: Premises) -> Round<'a>;
+
+    fn family(&self) -> Family;
+
+    /// Why it cannot be exercised here, as in "not exercised, because ...".
+    fn obstacle(&self, situation: &Situation) -> Option<String>;
+
+    /// What round number `round`, from 0, sends.
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe;
+
+    /// Fewer rounds than this say nothing.
+    fn least_rounds(&self) -> u64 {
+        2
+    }
 }
 
-/// Every trigger, in the order in which they take turns.
+/// Every trigger, in the order in which they take turns: what needs least first.
 pub(super) fn all() -> Vec<Box<dyn Trigger>> {
-    vec![Box::new(overlap::Overlap)]
+    vec![
+        Box::new(first::First),
+        Box::new(anonymous::Anonymous),
+        Box::new(keep_alive::KeepAlive),
+        Box::new(same_key::SameKey),
+        Box::new(residue::Residue),
+        Box::new(overlap::Overlap),
+        Box::new(pair::Pair),
+        Box::new(ramp::Ramp),
+        Box::new(gate::Gate),
+        Box::new(error::Error),
+        Box::new(abort::Abort),
+        Box::new(slow::Slow),
+        Box::new(big::Big),
+        Box::new(pipeline::Pipeline),
+        Box::new(storm::Storm),
+    ]
 }
+
+impl Situation {
+    /// How many requests it takes to meet a given thread again with near certainty: twice the threads, and a dozen at
+    /// least (one follower found a value left in a thread in as few as none of thirty tries, twelve in 29).
+    fn followers(&self) -> usize {
+        let threads = self.premises.in_flight.unwrap_or(8).clamp(6, 32) * self.premises.workers.unwrap_or(1).min(4);
+        (2 * threads) as usize
+    }
+
+    /// How far into a request a client leaves, or another comes, in milliseconds: `part` of what its handler takes.
+    fn part_of(&self, sleep: Option<Duration>, part: f64) -> f64 {
+        sleep.unwrap_or(self.alone).as_secs_f64() * 1e3 * part
+    }
+
+    fn one_at_a_time(&self) -> Option<String> {
+        self.premises.one_at_a_time().then(|| "the server handles one request at a time".to_owned())
+    }
+
+    fn closes(&self) -> Option<String> {
+        (self.keeps_alive == Some(false)).then(|| "the server closes the connection after each response".to_owned())
+    }
+
+    /// A follower: who says nothing of itself where that is possible, else somebody else.
+    fn follower(&self) -> Shot {
+        if self.no_anonymous.is_none() { Shot::anonymous() } else { Shot::plain() }
+    }
+}
+
+/// Followers of line `after`, each over a connection of its own; four at a time if they say nothing of themselves that
+/// could get into each other's answers, else one by one.
+fn followers(count: usize, shot: Shot, after: usize) -> impl Iterator<Item = Line> {
+    let at_once = if shot.who == Who::Nobody { 4 } else { 1 };
+    (0..at_once).map(move |_| Line::of(vec![shot; count.div_ceil(at_once)]).starting(Start::After(after)))
+}
+
+#[cfg(test)]
+mod tests;

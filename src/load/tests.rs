@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::exchange::Failure;
+use crate::scenario::request::Body;
 use crate::scenario::template::Piece;
 use crate::scenario::{Load, Model, Request, Template};
 
@@ -25,7 +26,7 @@ fn hear(stream: &mut TcpStream) -> bool {
 }
 
 fn get() -> Request {
-    Request { method: "GET".to_owned(), path: Template::literal("/"), headers: Vec::new(), body: None }
+    Request::get(&Template::literal("/"))
 }
 
 /// One user for 200 ms after a warm-up.
@@ -118,7 +119,7 @@ fn a_server_that_goes_away_after_an_answer_has_closed_and_only_then_refuses() {
 #[test]
 fn a_refusal_in_the_middle_of_a_large_request_is_an_answer() {
     let body = Template { pieces: vec![Piece::Text("x".repeat(8 << 20))] };
-    let request = Request { method: "POST".to_owned(), body: Some(body), ..get() };
+    let request = Request { method: "POST".to_owned(), body: Some(Body::Text(body)), ..get() };
     let results = drive(
         server(|listener| {
             for stream in listener.incoming() {

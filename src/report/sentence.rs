@@ -1,6 +1,6 @@
 //! Findings as sentences, in plain text.
 
-use crate::record::{Dirty, Leak, LeakClass, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
+use crate::record::{Dirty, Leak, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 use super::escape::{clean, clip};
@@ -334,8 +334,8 @@ pub(crate) fn leak(leak: &Leak) -> String {
     let same = source.connection == leak.victim.connection;
     let place =
         if same { "the same connection".to_owned() } else { format!("another connection ({})", source.connection) };
-    let ran = match leak.class {
-        LeakClass::Stale if source.done_ms <= leak.victim.sent_ms => {
+    let ran = match leak.overlapped {
+        false if source.done_ms <= leak.victim.sent_ms => {
             let gap = millis(leak.victim.sent_ms - source.done_ms);
             format!("which had ended {gap} before on {place}")
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::dirty::judge::Class;
+use crate::dirty::{Class, Oracle};
 use crate::dirty::{Evidence, Findings, Seen, TriggerTally};
 use crate::exchange::Failure;
 use crate::load::Results;
@@ -65,7 +65,7 @@ fn what_is_sent(plan: &scenario::Load) -> String {
 
 /// Method and path; the sleep is filled in where it is the same for every request.
 fn describe_request(request: &scenario::Request, sleep: Option<Duration>) -> String {
-    let path = request.path.to_string();
+    let path = request.target().to_string();
     let path = sleep.map_or(path.clone(), |sleep| path.replace("{sleep}", &show_sleep(sleep)));
     format!("{} {path}", request.method)
 }
@@ -231,10 +231,19 @@ pub(super) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> record::Dirt
         bound: upper_bound_95(tally.leaks, tally.exposures),
         duration_s: findings.duration.as_secs_f64(),
         control: record::Control { requests: findings.control.requests, problems: findings.control.problems.clone() },
-        triggers: tally.triggers.iter().map(|(name, trigger)| ((*name).to_owned(), self::trigger(trigger))).collect(),
+        triggers: triggers(findings),
         evidence: tally.evidence.iter().map(leak).collect(),
         inconclusive: inconclusive(findings),
     }
+}
+
+/// Every trigger that was tried, or that could not be.
+fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
+    let tried = findings.tally.triggers.iter().map(|(name, tally)| ((*name).to_owned(), trigger(tally)));
+    let obstacles = findings.obstacles.iter().map(|(name, why)| {
+        ((*name).to_owned(), record::Trigger { not_exercised: Some(why.clone()), ..record::Trigger::default() })
+    });
+    obstacles.chain(tried).collect()
 }
 
 fn trigger(tally: &TriggerTally) -> record::Trigger {
@@ -290,10 +299,9 @@ fn leak(evidence: &Evidence) -> record::Leak {
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
     record::Leak {
-        class: match leak.class {
-            Class::Overlap => record::LeakClass::Overlap,
-            Class::Stale => record::LeakClass::Stale,
-        },
+        class: class(evidence.class),
+        oracle: oracle(leak.oracle),
+        overlapped: leak.overlapped,
         trigger: evidence.trigger.to_owned(),
         round: evidence.round,
         victim: witness(&leak.victim, origin),
@@ -303,6 +311,34 @@ fn leak(evidence: &Evidence) -> record::Leak {
         own_present: leak.own_present,
         round_requests: evidence.round_requests,
         bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
+        recipe: evidence.recipe.clone(),
+    }
+}
+
+fn class(class: Class) -> record::LeakClass {
+    match class {
+        Class::SharedSlot => record::LeakClass::SharedSlot,
+        Class::NarrowRace => record::LeakClass::NarrowRace,
+        Class::Capacity => record::LeakClass::Capacity,
+        Class::StaleState => record::LeakClass::StaleState,
+        Class::StickyFirst => record::LeakClass::StickyFirst,
+        Class::Cache => record::LeakClass::Cache,
+        Class::Pool => record::LeakClass::Pool,
+        Class::ErrorPath => record::LeakClass::ErrorPath,
+        Class::Connection => record::LeakClass::Connection,
+        Class::Desync => record::LeakClass::Desync,
+        Class::Residue => record::LeakClass::Residue,
+        Class::Derived => record::LeakClass::Derived,
+    }
+}
+
+fn oracle(oracle: Oracle) -> record::LeakOracle {
+    match oracle {
+        Oracle::Canary => record::LeakOracle::Canary,
+        Oracle::Fragment => record::LeakOracle::Fragment,
+        Oracle::Swap => record::LeakOracle::Swap,
+        Oracle::Learned => record::LeakOracle::Learned,
+        Oracle::Number => record::LeakOracle::Number,
     }
 }
 

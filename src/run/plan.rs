@@ -1,9 +1,10 @@
 //! What a run would do, in words.
 
 use super::facts::{describe_dirty, describe_load, describe_server};
+use crate::rule::TRIGGERS;
 use crate::scenario::{Dirty, Expect, Scenario, Variant};
 use crate::stats::upper_bound_95;
-use crate::units::{counted, show_percentage};
+use crate::units::{counted, show_duration, show_percentage};
 
 /// The plan of a scenario, a few lines a variant.
 pub fn describe(scenario: &Scenario) -> String {
@@ -32,21 +33,39 @@ fn lines(variant: &Variant) -> Vec<String> {
     lines.extend(variant.load.as_ref().map(|load| format!("load    {}", describe_load(load))));
     if let Some(dirty) = &variant.dirty {
         lines.push(format!("dirty   {}", describe_dirty(dirty)));
-        lines.push(format!("        {}", promise(dirty)));
+        lines.extend([means(dirty), Some(promise(dirty))].into_iter().flatten().map(|line| format!("        {line}")));
     }
     lines.extend(variant.rules.iter().map(|rule| format!("assert  {}", rule.text)));
     lines.extend(variant.abort_when.iter().map(|rule| format!("abort   {}", rule.text)));
     lines
 }
 
-/// What the check can show at best.
+/// Who asks, and how leaks are provoked, where the scenario says so.
+fn means(dirty: &Dirty) -> Option<String> {
+    let mut means = Vec::new();
+    if let Some(first) = dirty.identities.first() {
+        let fields: Vec<&str> = first.keys().map(String::as_str).collect();
+        let count = dirty.identities.len();
+        means.push(format!("{count} identities ({})", fields.join(", ")));
+    }
+    means.extend(
+        dirty.login.as_ref().map(|login| format!("each logs in: {} {}", login.request.method, login.request.target())),
+    );
+    if dirty.triggers.len() < TRIGGERS.len() {
+        means.push(format!("{}: {}", counted(dirty.triggers.len() as u64, "trigger"), dirty.triggers.join(", ")));
+    }
+    (!means.is_empty()).then(|| means.join("; "))
+}
+
+/// What the check can show, and what it takes.
 fn promise(dirty: &Dirty) -> String {
-    let exposures = dirty.budget.exposures;
-    let bound = show_percentage(upper_bound_95(0, exposures));
+    let budget = dirty.budget;
+    let bound = show_percentage(upper_bound_95(0, budget.exposures));
     let expected = match dirty.expect {
         Expect::Clean => "expected clean",
         Expect::Dirty => "expected dirty",
         Expect::Report => "judged by the rules",
     };
-    format!("{expected}; without a leak in {}, at most {bound} leak (95 %)", counted(exposures, "exposure"))
+    let (exposures, time) = (counted(budget.exposures, "exposure"), show_duration(budget.time));
+    format!("{expected}; that at most {bound} leak (95 %) takes {exposures} without a leak, in {time} at most")
 }

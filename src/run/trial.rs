@@ -6,7 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -60,11 +60,11 @@ pub(super) fn run(
     };
     let mut trial = Trial::default();
     if let Some(plan) = &variant.load {
-        stage.part(&mut trial, |stage, server, trial| stage.load(plan, server, trial));
+        stage.part(&mut trial, &variant.server, |stage, server, trial| stage.load(plan, server, trial));
     }
     let over = trial.failure.is_some() || trial.interrupted;
     if let Some(plan) = variant.dirty.as_ref().filter(|_| !over) {
-        stage.part(&mut trial, |stage, server, trial| stage.dirty(plan, server, trial));
+        stage.dirty(plan, &mut trial);
     }
     if let Some(failure) = &trial.failure {
         observer.event(Event::Trouble { message: &failure.message });
@@ -94,7 +94,12 @@ impl InFlight {
 
 impl Stage<'_> {
     /// Starts a server, does `work` with it, and stops it.
-    fn part(&self, trial: &mut Trial, work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>) {
+    fn part(
+        &self,
+        trial: &mut Trial,
+        plan: &scenario::Server,
+        work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>,
+    ) {
         if self.cancel.is_cancelled() {
             trial.interrupted = true;
             return;
@@ -102,7 +107,7 @@ impl Stage<'_> {
         let log = server::Log::from_here(self.log);
         self.log_from.set(log.from);
         let cancelled = || self.cancel.is_cancelled();
-        let mut server = match Server::start(&self.variant.server, log, self.allowed_hosts, &cancelled) {
+        let mut server = match Server::start(plan, log, self.allowed_hosts, &cancelled) {
             Ok(server) => server,
             Err(_) if cancelled() => {
                 trial.interrupted = true;
@@ -174,28 +179,42 @@ impl Stage<'_> {
         Ok(ending)
     }
 
-    fn dirty(&self, plan: &Dirty, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let target = target(server, &self.variant.server);
+    /// A dirty check, part by part, each on a server of its own; the last part's server stands for all.
+    fn dirty(&self, plan: &Dirty, trial: &mut Trial) {
         self.in_flight.take();
         let premises = dirty::Premises {
             workers: self.variant.server.workers(),
             in_flight: facts::in_flight(&self.variant.server),
         };
+        let owned = !matches!(self.variant.server, scenario::Server::Attached(_));
         let progress = Arc::new(dirty::Progress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(Event::DirtyBegan { description: &description });
-        let mut tick = |elapsed| {
-            let exposures = progress.exposures.load(Ordering::Relaxed);
-            let leaks = progress.leaks.load(Ordering::Relaxed);
-            self.observer.event(Event::Dirty { elapsed, planned: plan.budget.time, exposures, leaks });
-            None
-        };
-        let seed = self.seed;
-        let work = |cancel: &CancellationToken| dirty::check(plan, &target, premises, seed, cancel, &progress);
-        let (findings, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        let began = Instant::now();
+        let mut check = dirty::Check::new(plan, premises, owned, self.seed, Arc::clone(&progress));
+        // Nothing is asked before the check itself asks: a request for readiness would be the first.
+        let untouched = self.variant.server.ready_without_a_request();
+        while let Some(part) = check.next_part() {
+            let over = trial.failure.is_some() || trial.interrupted;
+            if over {
+                break;
+            }
+            self.part(trial, &untouched, |stage, server, _| {
+                let target = target(server, &stage.variant.server);
+                let mut tick = |_| {
+                    let exposures = progress.exposures.load(Ordering::Relaxed);
+                    let leaks = progress.leaks.load(Ordering::Relaxed);
+                    let elapsed = began.elapsed();
+                    stage.observer.event(Event::Dirty { elapsed, planned: plan.budget.time, exposures, leaks });
+                    None
+                };
+                let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
+                let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work);
+                ran.map(|()| ending)
+            });
+        }
         self.observer.event(Event::DirtyEnded);
-        trial.dirty = Some(facts::dirty(plan, &findings?));
-        Ok(ending)
+        trial.dirty = Some(facts::dirty(plan, &check.conclude()));
     }
 
     fn death(&self, death: &Death) -> Failure {

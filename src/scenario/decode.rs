@@ -63,7 +63,11 @@ fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         let words = quoted(rest);
         let (given, known) = words.split_first().map_or(("", &[][..]), |(given, known)| (*given, known));
-        let noun = if name.key == "expect" { "expectation" } else { name.key };
+        let noun = match name.key {
+            "expect" => "expectation",
+            "triggers" | "skip" => "trigger",
+            key => key,
+        };
         return Problem::new(format!("unknown {noun} `{given}`"))
             .at(span, format!("not a value of `{}`", name.key))
             .help(suggest::help(given, &format!("values of `{}`", name.key), known));
@@ -162,6 +166,14 @@ fn example(key: &str) -> Option<&'static str> {
         "headers" => "headers = { accept = \"text/html\" }",
         "cookies" => "cookies = { session = \"{canary}\" }",
         "form" => "form = { email = \"{canary}\" }",
+        "query" => "query = { email = \"{canary}\" }",
+        "identities" => "identities = [{ lang = \"en\" }, { lang = \"es\" }]",
+        "login" => "[dirty.login], and below it path = \"/login/\"",
+        "token" => "token = \"access_token\"",
+        "group" => "group = \"team\"",
+        "public" => "public = [\"build [0-9]+\"]",
+        "triggers" => "triggers = [\"overlap\", \"gate\"]",
+        "skip" => "skip = [\"abort\"]",
         "env" => "env = { DEBUG = \"1\" }",
         "stages" => "stages = [{ rate = \"50/s\", for = \"10s\" }]",
         "that" => "that = [\"errors.count == 0\"]",

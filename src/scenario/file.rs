@@ -4,11 +4,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+mod dirty;
 pub mod leaf;
 mod load;
 mod server;
 
-pub use load::{Dirty, DirtySleep, Expect, Load, Spacing, Stage};
+pub use dirty::{Dirty, Expect, Login, Shape, Trigger};
+pub use load::{Load, Spacing, Stage};
 pub use server::{Listen, Mode, Ready, Server, Signal, Stop};
 
 use leaf::{At, Entries, Node};

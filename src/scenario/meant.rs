@@ -14,6 +14,7 @@ use super::{Compile, Scenario, Script, Surroundings, Variant, environment, matri
 
 mod data;
 mod dirty;
+mod identity;
 mod load;
 mod request;
 mod rules;

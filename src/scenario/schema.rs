@@ -61,6 +61,10 @@ pub(super) fn sections_with(key: &str) -> Option<String> {
             sections.push(section);
         }
     }
+    // Its other keys are those of every request.
+    if sections.is_empty() && has("Login") {
+        sections.push("[dirty.login]");
+    }
     (!sections.is_empty()).then(|| sections.join(" and "))
 }
 
@@ -114,6 +118,7 @@ mod tests {
             ("[[load.stages]]\n", "Stage"),
             ("[dirty]\n", "Dirty"),
             ("[dirty.sleep]\n", "LongAndShort"),
+            ("[dirty.login]\n", "Login"),
             ("[assert]\n", "Assert"),
             ("[[assert.that]]\n", "ConditionalRule"),
         ];
@@ -156,6 +161,7 @@ mod tests {
     fn a_key_is_known_to_its_sections() {
         assert_eq!(sections_with("concurrency").unwrap(), "[load]");
         assert_eq!(sections_with("path").unwrap(), "[load] and [dirty]");
+        assert_eq!(sections_with("token").unwrap(), "[dirty.login]");
         assert_eq!(sections_with("seed").unwrap(), "the top of the file");
         assert_eq!(sections_with("nothing"), None);
     }

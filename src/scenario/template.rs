@@ -32,31 +32,13 @@ pub enum Placeholder {
     /// The path of the Unix socket that a command listens on.
     Socket,
     /// A column of the data file.
-    Data(Column),
+    Data(String),
     /// A whole number drawn evenly from a range, both ends included.
     Random(u64, u64),
     /// A field of the request's identity.
     Identity(String),
-}
-
-/// A column of the data file, where a hole stands for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    pub name: String,
-    pub written: Written,
-}
-
-/// How values are written, so that none can end what it stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    /// As they are.
-    Plain,
-    /// Percent-encoded but for letters, digits and `-_.~`.
-    Path,
-    /// As forms are encoded.
-    Form,
-    /// Escaped for the inside of a JSON text.
-    Json,
+    /// What the login gave the request's identity.
+    Token,
 }
 
 impl Placeholder {
@@ -73,6 +55,7 @@ impl Placeholder {
         "data.column",
         "random(1,100)",
         "identity.field",
+        "token",
     ];
 
     /// Parses what stands between braces.
@@ -86,6 +69,7 @@ impl Placeholder {
             "port" => Some(Placeholder::Port),
             "workers" => Some(Placeholder::Workers),
             "socket" => Some(Placeholder::Socket),
+            "token" => Some(Placeholder::Token),
             _ => Self::parse_dotted(inside).or_else(|| Self::parse_random(inside)),
         }
     }
@@ -94,7 +78,7 @@ impl Placeholder {
         let (group, name) = inside.split_once('.')?;
         let name = Some(name).filter(|name| !name.is_empty() && name.chars().all(is_word))?.to_owned();
         match group {
-            "data" => Some(Placeholder::Data(Column { name, written: Written::Plain })),
+            "data" => Some(Placeholder::Data(name)),
             "identity" => Some(Placeholder::Identity(name)),
             _ => None,
         }
@@ -118,8 +102,9 @@ impl fmt::Display for Placeholder {
             Placeholder::Port => f.write_str("{port}"),
             Placeholder::Workers => f.write_str("{workers}"),
             Placeholder::Socket => f.write_str("{socket}"),
-            Placeholder::Data(column) => write!(f, "{{data.{}}}", column.name),
+            Placeholder::Data(column) => write!(f, "{{data.{column}}}"),
             Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
+            Placeholder::Token => f.write_str("{token}"),
             Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),
         }
     }
@@ -224,6 +209,55 @@ impl Template {
         }
     }
 
+    /// What stands before the first `at` and after it; `None` where no text has one.
+    pub fn split_once(&self, at: char) -> Option<(Template, Template)> {
+        let (index, (before, after)) = self.pieces.iter().enumerate().find_map(|(index, piece)| match piece {
+            Piece::Text(text) => Some((index, text.split_once(at)?)),
+            Piece::Hole(_) => None,
+        })?;
+        let mut first = Template { pieces: self.pieces[..index].to_vec() };
+        first.push_text(before);
+        let mut second = Template::literal(after);
+        second.pieces.extend_from_slice(&self.pieces[index + 1..]);
+        Some((first, second))
+    }
+
+    /// What stands between the `at`s; at least one part.
+    pub fn split(&self, at: char) -> Vec<Template> {
+        let mut parts = Vec::new();
+        let mut rest = self.clone();
+        while let Some((first, second)) = rest.split_once(at) {
+            parts.push(first);
+            rest = second;
+        }
+        parts.push(rest);
+        parts
+    }
+
+    /// The template with the holes that `known` knows filled in.
+    pub fn with(&self, known: &dyn Fn(&Placeholder) -> Option<String>) -> Template {
+        let mut filled = Template::default();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => filled.push_text(text),
+                Piece::Hole(hole) => match known(hole) {
+                    Some(value) => filled.push_text(&value),
+                    None => filled.pieces.push(piece.clone()),
+                },
+            }
+        }
+        filled
+    }
+
+    /// The text alone, without the holes.
+    pub fn text(&self) -> String {
+        let texts = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Hole(_) => "",
+        });
+        texts.collect()
+    }
+
     fn push_hole(&mut self, inside: &str, range: Range<usize>) -> Result<(), TemplateError> {
         let unknown = || TemplateError { range, kind: TemplateErrorKind::Unknown(inside.to_owned()) };
         self.pieces.push(Piece::Hole(Placeholder::parse(inside.trim()).ok_or_else(unknown)?));
@@ -233,14 +267,6 @@ impl Template {
     /// Whether this placeholder is among the holes.
     pub fn has(&self, placeholder: &Placeholder) -> bool {
         self.holes().any(|hole| hole == placeholder)
-    }
-
-    /// The holes, in order, to be changed.
-    pub(super) fn holes_mut(&mut self) -> impl Iterator<Item = &mut Placeholder> {
-        self.pieces.iter_mut().filter_map(|piece| match piece {
-            Piece::Text(_) => None,
-            Piece::Hole(hole) => Some(hole),
-        })
     }
 
     /// The holes, in order.
@@ -308,8 +334,8 @@ mod tests {
     #[test]
     fn holes_with_arguments_are_known() {
         let template = Template::parse("{data.email}{random(1, 6)}{identity.id}").unwrap();
-        let email = Column { name: "email".to_owned(), written: Written::Plain };
-        let holes = [Placeholder::Data(email), Placeholder::Random(1, 6), Placeholder::Identity("id".to_owned())];
+        let holes =
+            [Placeholder::Data("email".to_owned()), Placeholder::Random(1, 6), Placeholder::Identity("id".to_owned())];
         assert!(template.holes().eq(holes.iter()));
         for text in ["{random(6,1)}", "{random(1)}", "{data.}", "{data}", "{random(-1,2)}"] {
             assert!(Template::parse(text).is_err(), "{text}");

@@ -8,6 +8,7 @@ use super::template::Template;
 use super::*;
 
 mod any_text;
+mod dirty;
 
 /// Files and variables in memory.
 #[derive(Default)]
@@ -97,7 +98,7 @@ fn a_dirty_check_gets_the_documented_defaults() {
     let sleep = check.sleep.unwrap();
     assert_eq!((sleep.long, sleep.short), (Duration::from_secs(7), Duration::from_secs(7)));
     assert_eq!((check.expect, check.budget.exposures), (Expect::Clean, 3000));
-    assert_eq!((check.timeout, check.budget.time), (Duration::from_secs(12), Duration::from_secs(10)));
+    assert_eq!((check.timeout, check.budget.time), (Duration::from_secs(12), Duration::from_secs(30)));
     assert_eq!(dirty("exposures = 10").budget.exposures, 10);
     assert_eq!(dirty("exposures = 10\nbound = '1%'").budget.exposures, 299);
     assert_eq!(dirty("exposures = 500\nbound = '1%'").budget.exposures, 500);
@@ -158,20 +159,21 @@ fn cookies_and_bodies_become_headers_and_text() {
     let source = "[server]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5\nheaders = { x-b = '1', X-A = '{user}' }\n\
                   cookies = { id = '{canary}', lang = 'pt' }\njson = { name = '\"{seq}\"', list = [1, true, { a = 1.5 }] }";
     let request = loaded(source).variants[0].load.clone().unwrap().request;
-    let headers: Vec<(String, String)> = request.headers.iter().map(|(n, v)| (n.clone(), v.to_string())).collect();
+    let headers: Vec<(String, String)> =
+        request.header_lines().iter().map(|(n, v)| (n.clone(), v.to_string())).collect();
     let expected =
         [("x-b", "1"), ("X-A", "{user}"), ("cookie", "id={canary}; lang=pt"), ("content-type", "application/json")];
     assert!(headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).eq(expected), "{headers:?}");
     assert_eq!(request.method, "POST");
     let expected = Template::parse(r#"{{"name":"\"{seq}\"","list":[1,true,{{"a":1.5}}]}}"#).unwrap();
-    assert_eq!(request.body.unwrap(), expected);
+    assert_eq!(request.content().unwrap(), expected);
 }
 
 #[test]
 fn forms_encode_what_is_not_a_hole() {
     let source = format!("{SHORT}form = {{ 'a b' = 'x&y {{canary}}', n = 5 }}");
     let request = loaded(&source).variants[0].load.clone().unwrap().request;
-    assert_eq!(request.body.unwrap().to_string(), "a%20b=x%26y%20{canary}&n=5");
+    assert_eq!(request.content().unwrap().to_string(), "a%20b=x%26y%20{canary}&n=5");
 }
 
 #[test]
@@ -187,7 +189,7 @@ fn an_override_sets_any_key_and_pins_what_the_matrix_varies() {
     assert_eq!(names, ["timeout=1s warmup=3s", "timeout=2s warmup=3s"]);
     let load = scenario.variants[0].load.as_ref().unwrap();
     let Model::Closed { concurrency } = load.model;
-    assert_eq!((concurrency, load.request.path.to_string().as_str()), (50, "/a?x=1"));
+    assert_eq!((concurrency, load.request.target().to_string().as_str()), (50, "/a?x=1"));
     assert_eq!(scenario.variants[0].rules.len(), 1);
     assert_eq!(scenario.overrides[3], "load.headers.authorization=[redacted]");
     assert!(!scenario.effective.contains("abc"), "{}", scenario.effective);
@@ -216,7 +218,7 @@ fn another_mode_for_one_run_does_not_quarrel_with_the_threads_of_the_file() {
 #[test]
 fn a_hole_in_a_path_may_hold_spaces() {
     let source = format!("{}\n", SHORT.replace("'/'", "'/?n={random(1, 6)}'"));
-    assert!(loaded(&source).variants[0].load.as_ref().unwrap().request.path.holes().count() == 1);
+    assert!(loaded(&source).variants[0].load.as_ref().unwrap().request.target().holes().count() == 1);
 }
 
 #[test]
@@ -249,7 +251,7 @@ fn what_is_effective_loads_to_the_same() {
     let again = loaded(&scenario.effective);
     assert_eq!(again.effective, scenario.effective);
     assert_eq!(format!("{:?}", again.variants), format!("{:?}", scenario.variants));
-    assert_eq!(scenario.variants[0].load.as_ref().unwrap().request.path.to_string(), "/value/d");
+    assert_eq!(scenario.variants[0].load.as_ref().unwrap().request.target().to_string(), "/value/d");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rhai::{EvalAltResult, ParseErrorType, Position};
+use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
 use super::Limits;
 use crate::units;
@@ -109,7 +109,24 @@ fn function_name(name: &str) -> String {
 
 fn parsing(error: &ParseErrorType) -> String {
     match error {
-        ParseErrorType::Reserved(word) if word == "eval" => "`eval` is switched off".to_owned(),
+        ParseErrorType::Reserved(word) | ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
+            if matches!(word.as_str(), "eval" | "curry") =>
+        {
+            format!("`{word}` is switched off")
+        }
+        ParseErrorType::Reserved(word) => {
+            format!("`{word}` is a word of the language, also where it has no use: take another name")
+        }
+        ParseErrorType::BadInput(LexError::UnterminatedString) => {
+            "this text has no end: is a quote missing?".to_owned()
+        }
+        ParseErrorType::MissingToken(token, _) if token == "}" => {
+            "the block that is open here has no end: is a `}` missing, here or before?".to_owned()
+        }
+        ParseErrorType::FnDuplicatedDefinition(name, count) => {
+            let takes = units::counted(*count as u64, "parameter");
+            format!("a second function `{name}` with {takes}: rename one, or remove it")
+        }
         ParseErrorType::UnexpectedEOF => "the script ends in the middle of something: is a `}` missing?".to_owned(),
         ParseErrorType::ExprTooDeep => "expressions or blocks nest too deeply here".to_owned(),
         error => lowercase_first(&error.to_string()),

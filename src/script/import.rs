@@ -1,6 +1,7 @@
 //! Imports: scripts of the scenario's folder, read when the script is compiled and never later.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,7 +93,10 @@ impl Imports {
             return Err(format!("`{path}` cannot be imported: name a file in the scenario's folder, without `..`"));
         }
         let file = if path.ends_with(".rhai") { path.to_owned() } else { format!("{path}.rhai") };
-        let problem = |error: std::io::Error| format!("`{file}` cannot be imported: {error}");
+        let problem = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => format!("`{file}` cannot be imported: no such file beside the script or below"),
+            _ => format!("`{file}` cannot be imported: {error}"),
+        };
         let folder = self.0.folder.canonicalize().map_err(problem)?;
         let whole = folder.join(&file).canonicalize().map_err(problem)?;
         if !whole.starts_with(&folder) || whole.extension().is_none_or(|extension| extension != "rhai") {

@@ -13,10 +13,10 @@ use rhai::{
 use super::error::ScriptError;
 use super::import::Imports;
 use super::request::RequestObject;
-use super::{Limits, Request, Response, engine, respond, stack, state};
+use super::{Limits, Request, Response, engine, hooks, respond, stack, state, survey};
 
 /// The function that handles what no other does.
-const FALLBACK: &str = "handle";
+const FALLBACK: &str = hooks::HANDLE.name;
 
 /// Paths longer than this have no handler of their own; functions' names are shorter.
 const LONGEST_PATH: usize = 128;
@@ -57,6 +57,10 @@ impl Program {
         let (mut engine, names) = engine::new(limits);
         let imports = Imports::new(folder);
         let script = compile_whole(&mut engine, &imports, source).map_err(failed)?;
+        if let Some(position) = survey::misfit(&script, &hooks::HANDLE) {
+            let text = format!("`{}` takes one parameter, the request", FALLBACK);
+            return Err(ScriptError::new(text).in_function(FALLBACK).at(position));
+        }
         state::register(&mut engine, &names.found(), imports.constants());
         Ok(Program { handlers: handlers(&script), engine, limits })
     }

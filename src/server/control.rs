@@ -20,6 +20,7 @@ pub(super) struct Plan {
     /// What a handler sleeps when the request names no sleep.
     pub sleep: Duration,
     pub script: Option<Script>,
+    pub log_requests: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ fn the_shared_object_leaks_in_async_mode_with_names_and_times() {
     let (victim, source) = (&leak["victim"], &leak["source"]);
     assert_eq!(
         (&leak["class"], &victim["role"], &source["role"]),
-        (&"overlap".into(), &"long".into(), &"short".into())
+        (&"shared_slot".into(), &"long".into(), &"short".into())
     );
     let time = |witness: &Value, key: &str| witness[key].as_f64().unwrap();
     assert!(time(source, "sent_ms") > time(victim, "sent_ms"), "the source came later");
@@ -158,5 +158,5 @@ fn a_value_that_stays_is_a_stale_leak_even_alone() {
     .run()
     .exit(0);
     let record = outcome.record("scenario");
-    assert_eq!(dirty(&record)["evidence"][0]["class"], "stale");
+    assert_eq!(dirty(&record)["evidence"][0]["class"], "stale_state");
 }

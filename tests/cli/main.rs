@@ -1,6 +1,8 @@
 //! The program as a user runs it: real processes, real sockets, ports from the kernel.
 
 mod broken;
+mod browser;
+mod chromium;
 mod commands;
 mod dirty;
 mod ended;
@@ -11,3 +13,4 @@ mod life;
 mod load;
 mod misbehave;
 mod python;
+mod serve;

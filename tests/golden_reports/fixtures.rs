@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use runner::dirty::recipe::Recipe;
 use runner::record::*;
 use runner::stats::{Latencies, upper_bound_95};
 
@@ -230,7 +231,10 @@ pub fn witness(request: u64, role: &str, connection: u64, sleep: f64, sent: f64,
 pub fn overlap_leak() -> Leak {
     let source = witness(19, "short", 3, 30.0, 200.0, 30.6);
     Leak {
-        class: LeakClass::Overlap,
+        class: LeakClass::SharedSlot,
+        oracle: LeakOracle::Canary,
+        overlapped: true,
+        recipe: Recipe::default(),
         trigger: "overlap".into(),
         round: 3,
         victim: witness(17, "long", 2, 700.0, 0.0, 701.2),
@@ -249,7 +253,10 @@ pub fn stale_leak() -> Leak {
     let source = witness(12, "short", 3, 30.0, 10.0, 30.0);
     let victim = witness(31, "short", 3, 30.0, 90.0, 31.0);
     Leak {
-        class: LeakClass::Stale,
+        class: LeakClass::StaleState,
+        oracle: LeakOracle::Canary,
+        overlapped: false,
+        recipe: Recipe::default(),
         trigger: "overlap".into(),
         round: 5,
         place: "header x-user".into(),

@@ -1,14 +1,8 @@
 //! One long request around several short ones: what the long one wrote before its sleep, a short one overwrites before
 //! the long one reads it again.
 
-use std::cell::Cell;
-use std::time::Duration;
-
-use super::super::Premises;
-use super::super::client::{Client, Line};
-use super::super::observation::Role;
-use super::{Round, Trigger};
-use crate::scenario;
+use super::super::recipe::{Line, Recipe, Shot, Start, Until};
+use super::{Family, Situation, Trigger};
 
 /// Short requests at once, per worker: enough that several reach the worker that has the long one.
 const AT_ONCE_PER_WORKER: u32 = 4;
@@ -16,10 +10,10 @@ const MOST_AT_ONCE: u32 = 64;
 /// Short requests on one connection in a round, at most. Bounds the memory of a round.
 const MOST_IN_A_ROW: u32 = 250;
 /// How many in a row where no sleep tells long from short.
-const IN_A_ROW_WITHOUT_SLEEP: u32 = 5;
+const IN_A_ROW_WITHOUT_SLEEP: usize = 5;
 /// The head start of the long request, as a part of its sleep, and at most.
-const HEAD_START_PART: u32 = 20;
-const MOST_HEAD_START: Duration = Duration::from_millis(20);
+const HEAD_START_PART: f64 = 0.05;
+const MOST_HEAD_START_MS: f64 = 20.0;
 
 #[derive(Debug)]
 pub(super) struct Overlap;
@@ -29,35 +23,24 @@ impl Trigger for Overlap {
         "overlap"
     }
 
-    fn round<'a>(&'a self, client: &'a Client, plan: &'a scenario::Dirty, premises: Premises) -> Round<'a> {
-        Box::pin(round(client, plan, premises))
+    fn family(&self) -> Family {
+        Family::Overlap
     }
-}
 
-async fn round(client: &Client, plan: &scenario::Dirty, premises: Premises) {
-    let long_is_done = Cell::new(false);
-    let long = async {
-        client.send(&mut Line::default(), Role::Long, plan.sleep.map(|sleep| sleep.long)).await;
-        long_is_done.set(true);
-    };
-    let at_once = (AT_ONCE_PER_WORKER * premises.workers.unwrap_or(1)).min(MOST_AT_ONCE);
-    let head_start = plan.sleep.map_or(Duration::ZERO, |sleep| (sleep.long / HEAD_START_PART).min(MOST_HEAD_START));
-    let short = async {
-        tokio::time::sleep(head_start).await;
-        let rows = (0..at_once).map(|_| row(client, plan, &long_is_done));
-        futures::future::join_all(rows).await;
-    };
-    tokio::join!(long, short);
-}
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        situation.one_at_a_time()
+    }
 
-/// Short requests one after the other on one connection, until the long one is answered.
-async fn row(client: &Client, plan: &scenario::Dirty, long_is_done: &Cell<bool>) {
-    let most = if plan.sleep.is_some() { MOST_IN_A_ROW } else { IN_A_ROW_WITHOUT_SLEEP };
-    let mut line = Line::default();
-    for _ in 0..most {
-        client.send(&mut line, Role::Short, plan.sleep.map(|sleep| sleep.short)).await;
-        if long_is_done.get() && plan.sleep.is_some() {
-            break;
-        }
+    fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
+        let at_once = (AT_ONCE_PER_WORKER * situation.premises.workers.unwrap_or(1)).min(MOST_AT_ONCE);
+        let head_start = situation.part_of(situation.long, HEAD_START_PART).min(MOST_HEAD_START_MS);
+        let (row, until) = match situation.long {
+            Some(_) => (1, Some(Until { line: 0, most: MOST_IN_A_ROW })),
+            None => (IN_A_ROW_WITHOUT_SLEEP, None),
+        };
+        let short =
+            Line { until, ..Line::of(vec![Shot::plain(); row]).on_one_connection().starting(Start::At(head_start)) };
+        let long = Line::of(vec![Shot::long()]);
+        Recipe::of(std::iter::once(long).chain((0..at_once).map(|_| short.clone())).collect())
     }
 }

@@ -75,12 +75,29 @@ impl Connection {
         sink: &mut impl Sink,
     ) -> Result<Answer, Broken> {
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
-        let cut_off = self.stream.write_all(request).await.is_err();
+        let cut_off = self.send(request).await.is_err();
+        let mut answer = self.receive(head_only, clock, sink).await?;
+        // Bytes that nobody asked for: what follows could not be told apart.
+        answer.close |= cut_off || self.filled > 0;
+        Ok(answer)
+    }
+
+    /// Writes bytes of a request, all or a part.
+    pub async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Reads one response into `sink`; what follows it stays for the next.
+    pub async fn receive(&mut self, head_only: bool, clock: Clock, sink: &mut impl Sink) -> Result<Answer, Broken> {
         let mut reply = Reply::new(head_only);
         let mut bytes = 0;
         let mut first_byte = None;
+        // Bytes that came together with the response before.
+        let mut read = std::mem::take(&mut self.filled);
         loop {
-            let read = self.read().await.map_err(|_| Broken::Closed { untouched: bytes == 0 })?;
+            if read == 0 {
+                read = self.read().await.map_err(|_| Broken::Closed { untouched: bytes == 0 })?;
+            }
             // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
             let now = clock.now();
             first_byte.get_or_insert(now);
@@ -89,7 +106,7 @@ impl Connection {
                 let untouched = bytes == 0;
                 reply.closed().map_err(|_| Broken::Closed { untouched })?;
             } else {
-                self.filled += read;
+                self.filled += std::mem::take(&mut read);
                 let interim = reply.interim;
                 let taken = reply.advance(&self.buffer[..self.filled], sink).map_err(Broken::Malformed)?;
                 self.buffer.copy_within(taken..self.filled, 0);
@@ -100,17 +117,26 @@ impl Connection {
                 }
             }
             if reply.is_done() {
-                // Bytes that nobody asked for: what follows could not be told apart.
-                let close = reply.close || cut_off || self.filled > 0;
-                return Ok(Answer {
-                    status: reply.status,
-                    first_byte: first_byte.unwrap_or(now),
-                    done: now,
-                    bytes,
-                    close,
-                });
+                let (status, close) = (reply.status, reply.close);
+                return Ok(Answer { status, first_byte: first_byte.unwrap_or(now), done: now, bytes, close });
             }
         }
+    }
+
+    /// Whether anything has come that no request asked for; looks without waiting, and takes what is there. The end of
+    /// the connection is no such thing.
+    pub fn unasked(&mut self) -> Vec<u8> {
+        let mut bytes = self.buffer[..std::mem::take(&mut self.filled)].to_vec();
+        let mut more = [0; 4096];
+        if let Ok(length) = self.stream.try_read(&mut more) {
+            bytes.extend_from_slice(&more[..length]);
+        }
+        bytes
+    }
+
+    /// Leaves in the middle: the peer gets a reset, as from a client that crashed, not an orderly end.
+    pub fn abort(self) {
+        self.stream.abort();
     }
 
     async fn read(&mut self) -> std::io::Result<usize> {

@@ -26,6 +26,22 @@ impl Stream {
             Endpoint::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
         }
     }
+
+    /// Reads what is there; an error of kind `WouldBlock` if nothing is.
+    pub fn try_read(&self, buffer: &mut [u8]) -> Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.try_read(buffer),
+            Stream::Unix(stream) => stream.try_read(buffer),
+        }
+    }
+
+    /// Closes with a reset where the protocol has one.
+    pub fn abort(self) {
+        if let Stream::Tcp(stream) = self {
+            // No linger: what follows is a reset. A stream that refuses that is closed in the orderly way.
+            let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
 }
 
 impl AsyncRead for Stream {

@@ -40,7 +40,8 @@ impl<'a> Slots<'a> {
             | Placeholder::Port
             | Placeholder::Workers
             | Placeholder::Socket
-            | Placeholder::Identity(_) => return,
+            | Placeholder::Identity(_)
+            | Placeholder::Token => return,
         };
         out.extend_from_slice(value.to_string().as_bytes());
     }

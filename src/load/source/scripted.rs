@@ -11,6 +11,7 @@ use crate::load::connection::reply::{Kept, Sink};
 use crate::load::lane::Plan;
 use crate::load::request::Prepared;
 use crate::load::script::{Findings, Sample};
+use crate::scenario::request::Parameter;
 use crate::scenario::{self, Template};
 use crate::script::Hooks;
 use crate::script::client::{self, Body, Reply, User, Wanted};
@@ -185,29 +186,40 @@ impl Source for Scripted<'_> {
 /// The request that the scenario and the script make up together, with literal texts where the script speaks; its body
 /// apart, as it need not be text.
 fn merge(own: &scenario::Request, wanted: Wanted) -> Result<(scenario::Request, Option<Body>), &'static str> {
-    let mut path = wanted.path.map_or_else(|| own.path.clone(), Template::literal);
-    if path.pieces.is_empty() {
+    let mut request = own.clone();
+    if let Some(path) = wanted.path {
+        request = scenario::Request { path: Template::literal(path), query: Vec::new(), ..request };
+    }
+    if request.path.pieces.is_empty() {
         return Err("no path: neither `request` nor [load] gives one");
     }
     if let Some(query) = wanted.query.filter(|query| !query.is_empty()) {
-        path.push_text(if path.to_string().contains('?') { "&" } else { "?" });
-        path.push_text(&query);
+        let query = Parameter { name: None, value: Template::literal(query) };
+        // A path that a script gives may hold a query.
+        match request.path.to_string().contains('?') {
+            true => request.path.push_text(&format!("&{}", query.value)),
+            false => request.query.push(query),
+        }
     }
-    let mut headers = own.headers.clone();
-    if wanted.body.is_some() {
+    if let Some(body) = &wanted.body {
+        if own.body.is_none() && own.method == "GET" {
+            "POST".clone_into(&mut request.method);
+        }
+        request.body = Some(scenario::request::Body::Text(Template::default()));
         // The scenario's content type went with the body that is replaced.
-        headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        let content_type = body.content_type.map(|kind| ("content-type".to_owned(), Template::literal(kind)));
+        request.headers.extend(content_type);
     }
-    let content_type = wanted.body.as_ref().and_then(|body| body.content_type);
-    headers.extend(content_type.map(|kind| ("content-type".to_owned(), Template::literal(kind))));
     for (name, value) in wanted.headers {
-        headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
-        headers.extend(value.map(|value| (name, Template::literal(value))));
+        request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
+        if name == "cookie" {
+            request.cookies.clear();
+        }
+        request.headers.extend(value.map(|value| (name, Template::literal(value))));
     }
-    let replaces_none = wanted.body.is_some() && own.body.is_none() && own.method == "GET";
-    let method = wanted.method.unwrap_or_else(|| if replaces_none { "POST" } else { &own.method }.to_owned());
-    let body = if wanted.body.is_some() { Some(Template::default()) } else { own.body.clone() };
-    Ok((scenario::Request { method, path, headers, body }, wanted.body))
+    request.method = wanted.method.unwrap_or(request.method);
+    Ok((request, wanted.body))
 }
 
 #[cfg(test)]
@@ -217,10 +229,8 @@ mod tests {
     fn own() -> scenario::Request {
         let header = |name: &str, value: &str| (name.to_owned(), Template::literal(value));
         scenario::Request {
-            method: "GET".to_owned(),
-            path: Template::literal("/own?a=1"),
             headers: vec![header("X-A", "own"), header("Content-Type", "text/plain")],
-            body: None,
+            ..scenario::Request::get(&Template::literal("/own?a=1"))
         }
     }
 

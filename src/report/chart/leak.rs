@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{Leak, LeakClass, Witness};
+use crate::record::{Leak, Witness};
 use crate::report::escape::clip;
 use crate::report::sentence::overlap_ms;
 use crate::report::words::{millis, short_millis};
@@ -70,7 +70,7 @@ fn bystanders(leak: &Leak) -> (Vec<&Witness>, u64) {
 /// Requests are counted over the whole check: one of an earlier round has a lower number than all of this round.
 fn of_this_round(leak: &Leak, source: &Witness) -> bool {
     let lowest = leak.bystanders.iter().chain([&leak.victim]).map(|witness| witness.request).min();
-    leak.class == LeakClass::Overlap || lowest.is_some_and(|lowest| source.request >= lowest)
+    leak.overlapped || lowest.is_some_and(|lowest| source.request >= lowest)
 }
 
 fn axis(canvas: &mut Canvas<'_>, x: Scale, end: f64, bottom: f64) {

@@ -13,9 +13,9 @@ use super::Place;
 
 /// The finding, before its picture.
 pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
-    let class = match leak.class {
-        LeakClass::Overlap => "another request's data, while both were handled",
-        LeakClass::Stale => "another request's data, after that request had ended",
+    let class = match leak.overlapped {
+        true => "another request's data, while both were handled",
+        false => "another request's data, after that request had ended",
     };
     let mut out = place.heading(&format!("Leak {number}: {class}"));
     out += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
@@ -94,11 +94,11 @@ fn witnesses(leak: &Leak) -> String {
 fn cause(leak: &Leak) -> String {
     let asleep = if leak.victim.sleep_ms.is_some() { "slept or waited" } else { "waited" };
     let (cause, look) = match leak.class {
-        LeakClass::Overlap => (
+        LeakClass::SharedSlot | LeakClass::NarrowRace | LeakClass::Capacity => (
             format!("the handler keeps a request's data where all requests of a worker see it (a module global, a singleton's attribute, a class attribute, a thread-local under an event loop). The source wrote there while the victim {asleep}, and the victim then read what the source had written"),
             "in the handler of the victim's path, at what is written before an await, a sleep or blocking I/O and read after it. Keep it in a local variable, or in a context variable (one per request)",
         ),
-        LeakClass::Stale => (
+        _ => (
             "something of the source outlived it: a thread-local or a global that is set but not cleared, a cache whose key lacks the identity, a pooled connection or buffer that was not reset".to_owned(),
             "at what the worker keeps between requests, at cache keys, and at the error and abort paths, where clean-up is often skipped",
         ),
@@ -108,7 +108,7 @@ fn cause(leak: &Leak) -> String {
 
 /// Command lines that show an overlap by hand, where the canary is in the request line.
 fn by_hand(leak: &Leak) -> Option<String> {
-    let source = leak.source.as_ref().filter(|_| leak.class == LeakClass::Overlap)?;
+    let source = leak.source.as_ref().filter(|_| leak.overlapped)?;
     let curl = |witness: &Witness| {
         let path = witness.line.strip_prefix("GET ").filter(|path| path.starts_with('/'))?;
         let shown = clean(path) == path && path.contains(&witness.canary) && path.len() < 300;

@@ -8,7 +8,6 @@ use super::super::file::leaf::At;
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::suggest;
-use super::super::template::{Column, Placeholder, Template, Written};
 use super::Loading;
 use super::script::why;
 
@@ -66,52 +65,31 @@ impl Loading<'_> {
         found
     }
 
-    /// Checks a hole that a data file fills: its column is there, and no value of it can end what the hole stands in.
-    pub(super) fn column(&mut self, column: &Column, place: &Span, data: Option<&Given>, kind: Kind<'_>) {
+    /// Checks a hole that a data file fills: its column is there, and no value of it would end
+    /// the `header` that it stands in. Everywhere else values are encoded.
+    pub(super) fn column(&mut self, column: &str, place: &Span, data: Option<&Given>, header: Option<&str>) {
         let Some(given) = data else {
-            let problem = Problem::new(format!("`{{data.{}}}` without a data file", column.name));
+            let problem = Problem::new(format!("`{{data.{column}}}` without a data file"));
             let help = "add data = \"users.csv\" to [load]: a row a user, the names of the columns in the first line";
             self.missing(&["load", "data"], problem.at(place, "nothing fills this").help(help));
             return;
         };
         let Some(data) = &given.data else { return };
-        if !data.columns().contains(&column.name) {
+        if !data.columns().iter().any(|name| name == column) {
             let known: Vec<&str> = data.columns().iter().map(String::as_str).collect();
-            let problem = Problem::new(format!("the data file has no column `{}`", column.name));
+            let problem = Problem::new(format!("the data file has no column `{column}`"));
             let problem = problem.at(place, "nothing fills this").also(&given.span, "its columns");
-            self.problems.add(problem.help(suggest::help(&column.name, "its columns", &known)));
+            self.problems.add(problem.help(suggest::help(column, "its columns", &known)));
             return;
         }
-        let (what, bad): (String, fn(char) -> bool) = match kind {
-            Kind::Header(name) => (format!("the header `{name}`"), |c| c.is_control() && c != '\t'),
-            Kind::Cookie(name) => (format!("the cookie `{name}`"), |c| c.is_control() || c == ';'),
-            Kind::Other => return,
-        };
-        let Some(number) = data.line_with(&column.name, bad) else { return };
+        let Some(header) = header else { return };
+        let Some(number) = data.line_with(column, |c| c.is_control() && c != '\t') else { return };
         let source = self.problems.sources.text_from(given.start);
         let row = line(source, given.start, number);
-        let problem = Problem::new(format!("a value of `{}` would end {what}", column.name));
-        let problem = problem.at(&row, "a control character, or `;` in a cookie").also(place, "stands here");
+        let problem = Problem::new(format!("a value of `{column}` would end the header `{header}`"));
+        let problem = problem.at(&row, "a line break or control character").also(place, "stands here");
         self.problems.add(problem.help("take it out of the data, or send the value in a body or a query"));
     }
-}
-
-/// What a template is for.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kind<'a> {
-    Header(&'a str),
-    Cookie(&'a str),
-    Other,
-}
-
-/// The holes that the data file fills, written as their place asks for.
-pub(super) fn written(mut template: Template, written: Written) -> Template {
-    for hole in template.holes_mut() {
-        if let Placeholder::Data(column) = hole {
-            column.written = written;
-        }
-    }
-    template
 }
 
 /// The place of a line, counted from 1.

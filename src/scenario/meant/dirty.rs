@@ -1,16 +1,18 @@
-//! The dirty check: its request carries a canary, its budget follows from exposures or a bound.
+//! The dirty check: what it sends and tries; its budget follows from exposures or a bound.
 
 use std::time::Duration;
 
+use regex::bytes::Regex;
+
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::template::{Placeholder, Template};
-use super::super::{Budget, Dirty, Expect, Request, Sleeps};
+use super::super::{Budget, Dirty, Expect, Shape, Sleeps};
 use super::request::Parts;
 use super::{Loading, value};
+use crate::rule::TRIGGERS;
 use crate::{stats, units};
 
-const TIME: Duration = Duration::from_secs(10);
+const TIME: Duration = Duration::from_secs(30);
 const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take beyond the long sleep.
 const BEYOND_SLEEP: Duration = Duration::from_secs(5);
@@ -19,15 +21,33 @@ const EXPOSURES: u64 = 3000;
 impl Loading<'_> {
     pub(super) fn dirty(&mut self, at: &At<file::Dirty>, workers_known: bool) -> Option<Dirty> {
         let written = &at.value;
-        let request = self.request(&Parts::of_dirty(at, workers_known));
-        if let Some(request) = &request {
-            self.check_canary(at, request);
+        let identities = self.identities(written);
+        let fields: Vec<String> = identities.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
+        let request = self.request(&Parts::of_dirty(at, workers_known, &fields));
+        let login = written.login.as_ref().map(|login| self.login(login, workers_known, &fields));
+        let group = self.group(written, &identities);
+        if let (Some(request), None | Some(Some(_))) = (&request, &login) {
+            let login = login.as_ref().and_then(Option::as_ref);
+            self.check_identity(at, request, login);
         }
+        let public = self.public(written);
+        let triggers = self.triggers(written);
         let sleep = self.sleeps(written);
         let budget = self.budget(written);
         let timeout = self.dirty_timeout(written, sleep);
         Some(Dirty {
             request: request?,
+            identities,
+            group,
+            login: login.map_or(Some(None), |login| login.map(Some))?,
+            shape: match value(&written.shape) {
+                None | Some(file::Shape::Word) => Shape::Word,
+                Some(file::Shape::Email) => Shape::Email,
+                Some(file::Shape::Uuid) => Shape::Uuid,
+                Some(file::Shape::Digits) => Shape::Digits,
+            },
+            public,
+            triggers,
             sleep,
             expect: match value(&written.expect) {
                 None | Some(file::Expect::Clean) => Expect::Clean,
@@ -39,20 +59,38 @@ impl Loading<'_> {
         })
     }
 
-    fn check_canary(&mut self, at: &At<file::Dirty>, request: &Request) {
-        let has = |template: &Template| template.has(&Placeholder::Canary);
-        let carried = has(&request.path)
-            || request.headers.iter().any(|(_, value)| has(value))
-            || request.body.as_ref().is_some_and(has);
-        if carried {
-            return;
+    fn public(&mut self, written: &file::Dirty) -> Vec<Regex> {
+        let mut all = Vec::new();
+        for text in written.public.iter().flatten() {
+            match Regex::new(&text.value) {
+                Ok(pattern) if pattern.is_match(b"") => {
+                    let problem = Problem::new("what is `public` would be everything").at(&text.span, "fits any text");
+                    self.problems.add(problem.help("write a regular expression for the text that may be shared alone"));
+                }
+                Ok(pattern) => all.push(pattern),
+                Err(error) => {
+                    let why = error.to_string();
+                    let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                    let problem = Problem::new("not a regular expression").at(&text.span, why);
+                    self.problems.add(problem.help("put a backslash before what stands for itself, as in \"a\\\\(b\""));
+                }
+            }
         }
-        let span = at.value.path.as_ref().map_or(&at.span, |path| &path.span);
-        let problem = Problem::new("[dirty] has no `{canary}`").at(span, "nothing here tells requests apart");
-        let help = "put `{canary}` where the server takes in what identifies a user, as in \"/page/?email={canary}\"";
-        if !["headers", "cookies", "json", "form", "body"].iter().any(|key| self.spoilt.touches(&["dirty", key])) {
-            self.problems.add(problem.help(help));
+        all
+    }
+
+    /// The triggers that are asked for and not skipped.
+    fn triggers(&mut self, written: &file::Dirty) -> Vec<&'static str> {
+        let names = |list: &At<Vec<At<file::Trigger>>>, name: &str| list.value.iter().any(|item| item.value.0 == name);
+        let asked = |name: &&&str| written.triggers.as_ref().is_none_or(|list| names(list, name));
+        let kept = |name: &&&str| !written.skip.as_ref().is_some_and(|list| names(list, name));
+        let left: Vec<&str> = TRIGGERS.iter().filter(asked).filter(kept).copied().collect();
+        if let (true, Some(span)) = (left.is_empty(), written.triggers.as_ref().or(written.skip.as_ref())) {
+            let problem = Problem::new("no trigger is left to try").at(&span.span, "nothing provokes a leak");
+            let help = "name one at least in `triggers` that `skip` does not name";
+            self.missing(&["dirty", "triggers"], problem.help(help));
         }
+        left
     }
 
     fn sleeps(&mut self, written: &file::Dirty) -> Option<Sleeps> {

@@ -4,18 +4,20 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::file::leaf::{At, Entries, Node};
 use super::super::problem::Problem;
+use super::super::request::{Body, Json, Parameter, encoded};
 use super::super::source::Span;
-use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind, Written};
+use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
 use super::super::{Request, file, suggest};
 use super::Loading;
-use super::data::{Given, Kind, written};
-use crate::script::client::FORM;
+use super::data::Given;
 
 /// The keys of a section that make up its request, and what its placeholders can be filled with.
 pub(super) struct Parts<'w> {
+    /// Its keys joined by dots: `dirty.login`.
     pub section: &'static str,
     pub span: &'w Span,
     pub path: &'w Option<At<String>>,
+    pub query: Option<&'w Entries<Node>>,
     pub method: &'w Option<At<String>>,
     pub headers: &'w Option<Entries<String>>,
     pub cookies: &'w Option<Entries<String>>,
@@ -28,50 +30,72 @@ pub(super) struct Parts<'w> {
     pub data: Option<&'w Given>,
     /// A script's `request` gives what is missing here, also a path.
     pub scripted: bool,
+    /// Names of what fills `{identity.field}`.
+    pub identity: &'w [String],
+    pub has_token: bool,
 }
 
-/// Names the keys that [`file::Load`] and [`file::Dirty`] share.
+/// Names the keys that [`file::Load`], [`file::Dirty`] and [`file::Login`] share.
 macro_rules! parts {
-    ($section:literal, $at:expr, $workers_known:expr, $data:expr, $scripted:expr) => {
+    ($section:literal, $at:expr, $workers_known:expr) => {
         Parts {
             section: $section,
             span: &$at.span,
             path: &$at.value.path,
+            query: None,
             method: &$at.value.method,
             headers: &$at.value.headers,
             cookies: &$at.value.cookies,
             json: &$at.value.json,
             form: &$at.value.form,
             body: &$at.value.body,
-            has_sleep: $at.value.sleep.is_some(),
+            has_sleep: false,
             workers_known: $workers_known,
-            data: $data,
-            scripted: $scripted,
+            data: None,
+            scripted: false,
+            identity: &[],
+            has_token: false,
         }
     };
 }
 
 impl<'w> Parts<'w> {
     pub fn of_load(at: &'w At<file::Load>, workers_known: bool, data: Option<&'w Given>, scripted: bool) -> Self {
-        parts!("load", at, workers_known, data, scripted)
+        Parts { has_sleep: at.value.sleep.is_some(), data, scripted, ..parts!("load", at, workers_known) }
     }
 
-    pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool) -> Self {
-        parts!("dirty", at, workers_known, None, false)
+    /// `identity` names the fields of identities.
+    pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool, identity: &'w [String]) -> Self {
+        let written = &at.value;
+        Parts {
+            query: written.query.as_ref(),
+            has_sleep: written.sleep.is_some(),
+            identity,
+            has_token: written.login.as_ref().is_some_and(|login| login.value.token.is_some()),
+            ..parts!("dirty", at, workers_known)
+        }
+    }
+
+    pub fn of_login(at: &'w At<file::Login>, workers_known: bool, identity: &'w [String]) -> Self {
+        Parts { identity, ..parts!("dirty.login", at, workers_known) }
     }
 }
 
 impl Loading<'_> {
     /// The request that the parts make up; `None` after a problem that leaves none.
     pub(super) fn request(&mut self, parts: &Parts<'_>) -> Option<Request> {
-        let path = self.path(parts);
-        let mut headers = self.headers(parts);
-        let body = self.body(parts, &mut headers);
+        let target = self.path(parts);
+        let query = self.query(parts);
+        let headers = self.headers(parts);
+        let cookies = self.cookies(parts);
+        let body = self.body(parts);
         let method = match parts.method {
             Some(method) => self.method(method),
             None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
         };
-        Some(Request { method, path: path?, headers, body })
+        let mut request = Request::get(&target?);
+        request.query.extend(query);
+        Some(Request { method, headers, cookies, body, ..request })
     }
 
     fn path(&mut self, parts: &Parts<'_>) -> Option<Template> {
@@ -81,13 +105,18 @@ impl Loading<'_> {
             }
             let section = parts.section;
             let problem = Problem::new(format!("[{section}] has no `path`")).at(parts.span, "which requests?");
-            let example = if section == "load" { "/health" } else { "/page/?email={canary}" };
-            self.missing(&[section, "path"], problem.help(format!("add path = \"{example}\"")));
+            let example = match section {
+                "load" => "/health",
+                "dirty" => "/page/?email={canary}",
+                _ => "/login/",
+            };
+            let key: Vec<&str> = section.split('.').chain(["path"]).collect();
+            self.missing(&key, problem.help(format!("add path = \"{example}\"")));
             return None;
         };
-        let template = self.filled(path, Template::parse, parts, Kind::Other)?;
+        let template = self.filled(path, Template::parse, parts, None)?;
         self.check_path_text(path, &path.value);
-        Some(written(template, Written::Path))
+        Some(template)
     }
 
     /// What holds for every path, also one without placeholders. Holes are seen as written: no space is in them.
@@ -126,34 +155,38 @@ impl Loading<'_> {
         method
     }
 
-    /// Headers in the order of the file, and the cookies joined into one.
+    /// What `query` adds to the path.
+    fn query(&mut self, parts: &Parts<'_>) -> Vec<Parameter> {
+        let Some(entries) = parts.query else { return Vec::new() };
+        let pairs = self.pairs("query", &entries.0, parts).into_iter();
+        let parameters = pairs.map(|(name, text)| {
+            let mut value = Template::default();
+            value.append(&text, encoded);
+            Parameter { name: Some(encoded(&name)), value }
+        });
+        parameters.collect()
+    }
+
     fn headers(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
         let mut headers: Vec<(String, Template)> = Vec::new();
         for (name, text) in parts.headers.as_ref().map_or(&[][..], |headers| &headers.0) {
             self.check_header(name, text, headers.iter().map(|(name, _)| name.as_str()));
-            if let Some(template) = self.filled(text, Template::parse, parts, Kind::Header(&name.value)) {
+            if let Some(template) = self.filled(text, Template::parse, parts, Some(&name.value)) {
                 headers.push((name.value.clone(), template));
             }
         }
-        let mut jar = Template::default();
+        headers
+    }
+
+    fn cookies(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
+        let mut cookies = Vec::new();
         for (name, text) in parts.cookies.as_ref().map_or(&[][..], |cookies| &cookies.0) {
             self.check_cookie(name, text);
-            if let Some(template) = self.filled(text, Template::parse, parts, Kind::Cookie(&name.value)) {
-                jar.push_text(if jar.pieces.is_empty() { "" } else { "; " });
-                jar.push_text(&format!("{}=", name.value));
-                jar.append(&template, str::to_owned);
+            if let Some(template) = self.filled(text, Template::parse, parts, None) {
+                cookies.push((name.value.clone(), template));
             }
         }
-        if !jar.pieces.is_empty() {
-            match headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
-                Some((_, header)) => {
-                    header.push_text("; ");
-                    header.append(&jar, str::to_owned);
-                }
-                None => headers.push(("cookie".to_owned(), jar)),
-            }
-        }
-        headers
+        cookies
     }
 
     fn check_header<'h>(&mut self, name: &At<String>, text: &At<String>, mut before: impl Iterator<Item = &'h str>) {
@@ -191,7 +224,7 @@ impl Loading<'_> {
         }
     }
 
-    fn body(&mut self, parts: &Parts<'_>, headers: &mut Vec<(String, Template)>) -> Option<Template> {
+    fn body(&mut self, parts: &Parts<'_>) -> Option<Body> {
         let form_span = parts.form.as_ref().and_then(|form| form.0.first()).map(|(name, _)| &name.span);
         let spans = [parts.json.as_ref().map(|json| &json.span), form_span, parts.body.as_ref().map(|body| &body.span)];
         let mut given = spans.into_iter().flatten();
@@ -200,78 +233,56 @@ impl Loading<'_> {
                 Problem::new("two bodies for one request").at(first, "this is one").also(second, "this is another");
             self.problems.add(problem.help("keep one of `json`, `form` and `body`"));
         }
-        let (body, content_type) = if let Some(json) = parts.json {
-            let mut body = Template::default();
-            self.json(&json.value, &json.span, parts, &mut body);
-            (body, Some("application/json"))
+        if let Some(json) = parts.json {
+            Some(Body::Json(self.json(&json.value, &json.span, parts)))
         } else if let Some(form) = parts.form {
-            (self.form(&form.0, parts), Some("application/x-www-form-urlencoded"))
+            Some(Body::Form(self.pairs("form", &form.0, parts)))
         } else {
-            (self.filled(parts.body.as_ref()?, Template::parse_body, parts, Kind::Other)?, None)
-        };
-        let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        if let Some(content_type) = content_type.filter(|_| !has_type) {
-            headers.push(("content-type".to_owned(), Template::literal(content_type)));
+            self.filled(parts.body.as_ref()?, Template::parse_body, parts, None).map(Body::Text)
         }
-        Some(body)
     }
 
-    /// Serialises a value; only texts in it are templates, not names.
-    fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>, out: &mut Template) {
+    /// Only texts in a value are templates, not names.
+    fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>) -> Json {
         match node {
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
-                let template = self.filled(&text, Template::parse, parts, Kind::Other).unwrap_or_default();
-                out.push_text("\"");
-                out.append(&written(template, Written::Json), json_inside);
-                out.push_text("\"");
+                Json::Text(self.filled(&text, Template::parse, parts, None).unwrap_or_default())
             }
             Node::List(items) => {
-                out.push_text("[");
-                for (index, item) in items.iter().enumerate() {
-                    out.push_text(if index == 0 { "" } else { "," });
-                    self.json(&item.value, &item.span, parts, out);
-                }
-                out.push_text("]");
+                Json::List(items.iter().map(|item| self.json(&item.value, &item.span, parts)).collect())
             }
             Node::Table(Entries(entries)) => {
-                out.push_text("{");
-                for (index, (name, item)) in entries.iter().enumerate() {
-                    let comma = if index == 0 { "" } else { "," };
-                    out.push_text(&format!("{comma}\"{}\":", json_inside(&name.value)));
-                    self.json(&item.value, &item.span, parts, out);
-                }
-                out.push_text("}");
+                let fields = entries.iter();
+                let fields = fields.map(|(name, at)| (name.value.clone(), self.json(&at.value, &at.span, parts)));
+                Json::Object(fields.collect())
             }
             Node::Number(number) if !number.is_finite() => {
                 let problem = Problem::new(format!("JSON has no `{number}`")).at(span, "not a number in JSON");
                 self.problems.add(problem.help("write a finite number, or a string"));
+                Json::Plain(String::new())
             }
-            plain => out.push_text(&plain.to_json().to_string()),
+            plain => Json::Plain(plain.to_json().to_string()),
         }
     }
 
-    fn form(&mut self, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Template {
-        let encode = |text: &str| utf8_percent_encode(text, FORM).to_string();
-        let mut body = Template::default();
+    /// The names and plain values of a form or a query.
+    fn pairs(&mut self, what: &str, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Vec<(String, Template)> {
+        let mut fields = Vec::new();
         for (name, node) in entries {
             let text = match &node.value {
                 Node::Text(text) => text.clone(),
                 Node::List(_) | Node::Table(_) => {
-                    let problem = Problem::new(format!("the form's `{}` is not a plain value", name.value));
+                    let problem = Problem::new(format!("the {what}'s `{}` is not a plain value", name.value));
                     self.problems.add(problem.at(&node.span, "a list or a table").help("write a string or a number"));
                     continue;
                 }
                 plain => plain.to_json().to_string(),
             };
             let text = At { span: node.span.clone(), value: text };
-            let template = self.filled(&text, Template::parse, parts, Kind::Other).unwrap_or_default();
-            let template = written(template, Written::Form);
-            body.push_text(if body.pieces.is_empty() { "" } else { "&" });
-            body.push_text(&format!("{}=", encode(&name.value)));
-            body.append(&template, encode);
+            fields.push((name.value.clone(), self.filled(&text, Template::parse, parts, None).unwrap_or_default()));
         }
-        body
+        fields
     }
 
     /// Parses a text with holes; `None` after a problem.
@@ -302,7 +313,7 @@ impl Loading<'_> {
         at: &At<String>,
         parse: fn(&str) -> Result<Template, TemplateError>,
         parts: &Parts<'_>,
-        kind: Kind<'_>,
+        header: Option<&str>,
     ) -> Option<Template> {
         let template = self.template(at, parse)?;
         for hole in template.holes() {
@@ -313,14 +324,16 @@ impl Loading<'_> {
                     let problem = Problem::new(format!("`{hole}` in [{section}]")).at(&place, "nothing fills this");
                     self.problems.add(problem.help("rows belong to the users of [load]; here, use `{canary}`"));
                 }
-                Placeholder::Data(column) => self.column(column, &place, parts.data, kind),
-                Placeholder::Identity(_) => {
-                    self.unsupported(&hole.to_string(), &place, "use `{canary}`, which is unique to each request")
+                Placeholder::Data(column) => self.column(column, &place, parts.data, header),
+                Placeholder::Identity(field) if !parts.identity.contains(field) => {
+                    self.unknown_field(field, &place, parts);
                 }
+                Placeholder::Token if !parts.has_token => self.no_token(&place, section),
                 Placeholder::Sleep if !parts.has_sleep => {
                     let problem = Problem::new("`{sleep}` without a sleep").at(&place, "nothing fills this");
                     let help = match section {
                         "load" => "add sleep = \"100ms\" to [load], or to the matrix: \"load.sleep\" = [...]",
+                        "dirty.login" => "a login has no sleep; write the seconds themselves",
                         _ => "add sleep = { long = \"700ms\", short = \"30ms\" } to [dirty]",
                     };
                     self.missing(&[section, "sleep"], problem.help(help));
@@ -362,12 +375,6 @@ fn placeholder_help(name: &str) -> String {
             format!("placeholders are {}; write {{{{ and }}}} for braces themselves", suggest::list(&known))
         }
     }
-}
-
-/// A text as it stands between the quotes of JSON.
-fn json_inside(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// Whether a text is a token of HTTP: a method's, header's or cookie's name.

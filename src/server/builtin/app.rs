@@ -8,6 +8,9 @@ use crate::units;
 
 /// Names the process that answered, so that a leak can be traced to it.
 pub(super) const WORKER_HEADER: &str = "x-worker";
+/// The handlers that come with runner, each as one may ask for it.
+pub const COMES_WITH_RUNNER: [&str; 4] =
+    ["/health", "/sync_sleep/?sleep=0.1", "/async_sleep/?sleep=0.1", "/dirty/?sleep=0.3&email=dev"];
 /// What answers a path that no other function of a script does.
 const CATCH_ALL: &str = "handle";
 

@@ -69,10 +69,14 @@ where
 pub(super) async fn serve(stream: TcpStream, reuse: Reuse, handle: impl AsyncFn(Request) -> Response, mut stop: Stop) {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(async |request: hyper::Request<Incoming>| {
+        let entry = log::Entry::begin(&request);
         let response = match read(request).await {
             Ok(request) => handle(request).await,
             Err(response) => response,
         };
+        if let Some(entry) = entry {
+            entry.answered(response.status);
+        }
         Ok::<_, Infallible>(write(response, reuse))
     });
     let mut http = hyper::server::conn::http1::Builder::new();

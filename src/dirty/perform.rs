@@ -1,0 +1,122 @@
+//! Carries out a recipe: every line as a task of its own, until all have ended.
+
+use tokio::sync::Barrier;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Ask, Client, Wire};
+use super::identity::Identity;
+use super::observation::{Place, Role};
+use super::recipe::{Line, Recipe, Shot, Start, Who};
+
+/// A round: a recipe, and who takes part.
+pub(super) struct Round<'a> {
+    pub client: &'a Client,
+    pub recipe: &'a Recipe,
+    /// Those who ask, in turn; fresh ones if there are none.
+    pub personas: &'a [Identity],
+    /// Its number: where in `personas` it begins, and what is the same in all requests of a round that wants that.
+    pub number: u64,
+    /// What all requests are, if not what their shots say.
+    pub role: Option<Role>,
+}
+
+/// What the lines of a round tell each other.
+struct Shared {
+    ended: Vec<CancellationToken>,
+    gate: Barrier,
+    next_persona: std::cell::Cell<usize>,
+}
+
+impl Round<'_> {
+    /// All of it; afterwards the client has observed it.
+    pub async fn perform(&self) {
+        let lines = &self.recipe.lines;
+        let gated = lines.iter().filter(|line| line.start == Start::Gate).count();
+        let shared = Shared {
+            ended: lines.iter().map(|_| CancellationToken::new()).collect(),
+            gate: Barrier::new(gated.max(1)),
+            next_persona: std::cell::Cell::new(self.number as usize),
+        };
+        futures::future::join_all((0..lines.len()).map(|index| self.line(index, &shared))).await;
+    }
+
+    async fn line(&self, index: usize, shared: &Shared) {
+        let line = &self.recipe.lines[index];
+        match line.start {
+            Start::At(millis) if millis > 0.0 => sleep(millis).await,
+            Start::After(other) => match shared.ended.get(other) {
+                Some(ended) => ended.cancelled().await,
+                None => return,
+            },
+            Start::At(_) | Start::Gate => {}
+        }
+        let mut wire = Wire::default();
+        if line.pipelined {
+            self.pipeline(line, index, shared, &mut wire).await;
+        } else {
+            self.one_by_one(line, index, shared, &mut wire).await;
+        }
+        self.client.look_for_strays(&mut wire);
+        shared.ended[index].cancel();
+    }
+
+    async fn one_by_one(&self, line: &Line, index: usize, shared: &Shared, wire: &mut Wire) {
+        let turns = line.until.map_or(1, |until| until.most.max(1));
+        for turn in 0..turns {
+            for (position, shot) in line.shots.iter().enumerate() {
+                if shot.pause_ms > 0.0 {
+                    sleep(shot.pause_ms).await;
+                }
+                if !line.reuse {
+                    self.client.look_for_strays(wire);
+                    *wire = Wire::default();
+                }
+                let identity = self.cast(shot, shared);
+                let gate = (line.start == Start::Gate && turn == 0 && position == 0).then_some(&shared.gate);
+                let ask = self.ask(shot, Place { line: index, shot: position }, identity.as_ref(), gate);
+                self.client.send(wire, &ask).await;
+            }
+            let over =
+                line.until.is_some_and(|until| shared.ended.get(until.line).is_none_or(|end| end.is_cancelled()));
+            if over {
+                break;
+            }
+        }
+    }
+
+    async fn pipeline(&self, line: &Line, index: usize, shared: &Shared, wire: &mut Wire) {
+        let who: Vec<Option<Identity>> = line.shots.iter().map(|shot| self.cast(shot, shared)).collect();
+        let asks: Vec<Ask<'_>> = line
+            .shots
+            .iter()
+            .zip(&who)
+            .enumerate()
+            .map(|(position, (shot, identity))| {
+                self.ask(shot, Place { line: index, shot: position }, identity.as_ref(), None)
+            })
+            .collect();
+        self.client.send_together(wire, &asks).await;
+    }
+
+    fn ask<'a>(&self, shot: &Shot, place: Place, identity: Option<&'a Identity>, gate: Option<&'a Barrier>) -> Ask<'a> {
+        let role = self.role.unwrap_or_else(|| Role::of(shot));
+        Ask { shot: *shot, role, place, identity, variation: self.recipe.same_url.then_some(self.number), gate }
+    }
+
+    /// Who sends a shot.
+    fn cast(&self, shot: &Shot, shared: &Shared) -> Option<Identity> {
+        if shot.who == Who::Nobody {
+            return None;
+        }
+        if self.personas.is_empty() {
+            return Some(self.client.somebody(shot.twist));
+        }
+        let next = shared.next_persona.get();
+        shared.next_persona.set(next + 1);
+        Some(self.personas[next % self.personas.len()].clone())
+    }
+}
+
+async fn sleep(millis: f64) {
+    tokio::time::sleep(std::time::Duration::from_secs_f64(millis / 1e3)).await;
+}

@@ -1,0 +1,133 @@
+//! The few who ask again and again, so that answers to them can be told apart also where none shows a canary.
+
+use std::cell::RefCell;
+
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+
+use super::baseline::{Accusation, Baseline, PersonaNumber, Reply};
+use super::client::Client;
+use super::identity::Identity;
+use super::observation::{Observation, Seen};
+use super::recipe::{Line, Recipe, Shot};
+use super::tally::Evidence;
+
+/// How often each is asked alone, to learn from and again to verify. See the module `baseline` on what this proves.
+pub(super) const SOLO: u64 = 4;
+/// Suspicions that are kept: one is enough to ask again.
+const MOST_SUSPICIONS: usize = 20;
+
+/// Personas, numbered by their index; the one after the last is nobody.
+#[derive(Debug, Default)]
+pub(super) struct Personas {
+    pub all: Vec<Identity>,
+    baseline: Option<Baseline>,
+    /// For each, nobody included: whether replies to it can be told from those to another.
+    told: Vec<bool>,
+    pub suspicions: Vec<Suspicion>,
+    solo: RefCell<Vec<(PersonaNumber, Observation)>>,
+}
+
+/// A reply that may be another's, until more solo replies have refuted or confirmed that.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    pub evidence: Evidence,
+    pub accusation: Accusation,
+}
+
+impl Personas {
+    /// Which persona asked.
+    fn number(&self, seen: &Seen) -> Option<PersonaNumber> {
+        match seen.identity {
+            None => Some(self.all.len()),
+            Some(_) => seen.persona,
+        }
+    }
+
+    /// Whether a reply to this request could be told from one to another persona.
+    pub fn tells(&self, seen: &Seen) -> bool {
+        self.number(seen).is_some_and(|number| self.told.get(number) == Some(&true))
+    }
+
+    /// Whether replies to any of them can be told apart.
+    pub fn can_tell(&self) -> bool {
+        self.told.iter().take(self.all.len()).any(|told| *told)
+    }
+
+    /// What is wrong with a reply, going by what lone requests get.
+    pub fn judge(&self, observation: &Observation) -> Option<Accusation> {
+        let number = self.number(&observation.seen)?;
+        self.baseline.as_ref()?.judge(number, reply(observation))
+    }
+
+    /// One request of each, alone and over a connection of its own, in an order drawn anew in each round.
+    pub fn solo_round(&self, seed: u64) -> (Recipe, Vec<Identity>) {
+        let mut order = self.all.clone();
+        order.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed));
+        (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
+    }
+
+    /// As many requests that do not say who asks.
+    pub fn nobody_alone(&self) -> (Recipe, Vec<Identity>) {
+        (Recipe::of(vec![Line::of(vec![Shot::anonymous(); SOLO as usize])]), Vec::new())
+    }
+
+    /// Takes the replies of a solo round. What they set for a persona to be known by is kept.
+    pub fn take_solo(&mut self, observations: Vec<Observation>) {
+        for observation in observations {
+            let Some(number) = self.number(&observation.seen) else { continue };
+            if let Some(persona) = self.all.get_mut(number) {
+                persona.session.take_cookies(&observation.reply.head);
+            }
+            match &mut self.baseline {
+                Some(baseline) => baseline.refine(number, reply(&observation)),
+                None => self.solo.borrow_mut().push((number, observation)),
+            }
+        }
+    }
+
+    /// Learns from all solo replies until now.
+    pub fn learn(&mut self) {
+        let solo = self.solo.take();
+        let replies: Vec<(PersonaNumber, Reply<'_>)> =
+            solo.iter().map(|(number, observation)| (*number, reply(observation))).collect();
+        let baseline = Baseline::learn(&replies);
+        self.told = (0..=self.all.len()).map(|persona| baseline.tells(persona)).collect();
+        self.baseline = Some(baseline);
+    }
+
+    pub fn suspect(&mut self, suspicion: Suspicion) {
+        if self.suspicions.len() < MOST_SUSPICIONS {
+            self.suspicions.push(suspicion);
+        }
+    }
+
+    /// Those suspicions that further solo replies have left standing. The others are gone.
+    pub fn resolve(&mut self) -> Vec<Evidence> {
+        let suspicions = std::mem::take(&mut self.suspicions);
+        let Some(baseline) = &self.baseline else { return Vec::new() };
+        let standing = suspicions.into_iter().filter(|suspicion| baseline.stands(&suspicion.accusation));
+        standing.map(|suspicion| suspicion.evidence).collect()
+    }
+
+    /// New ones, in place of those there were: canaries of differing lengths, so that a length tells too.
+    pub fn gather(&mut self, client: &Client, wanted: usize) {
+        const TRIES: usize = 40;
+        while self.all.len() < wanted {
+            let differs =
+                |identity: &Identity| self.all.iter().all(|other| other.canary.len() != identity.canary.len());
+            let mut identity = client.persona(self.all.len());
+            for _ in 0..TRIES {
+                if differs(&identity) {
+                    break;
+                }
+                identity = client.persona(self.all.len());
+            }
+            self.all.push(identity);
+        }
+    }
+}
+
+fn reply(observation: &Observation) -> Reply<'_> {
+    Reply { head: &observation.reply.head, body: &observation.reply.body }
+}

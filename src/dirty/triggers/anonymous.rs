@@ -1,0 +1,26 @@
+//! One request that says who asks, then many that do not: whoever is greeted by name then is greeted by another's.
+
+use super::super::recipe::{Line, Recipe, Shot};
+use super::{Family, Situation, Trigger, followers};
+
+#[derive(Debug)]
+pub(super) struct Anonymous;
+
+impl Trigger for Anonymous {
+    fn name(&self) -> &'static str {
+        "anonymous"
+    }
+
+    fn family(&self) -> Family {
+        Family::Sequence
+    }
+
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        situation.no_anonymous.clone()
+    }
+
+    fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
+        let somebody = Line::of(vec![Shot::plain()]);
+        Recipe::of(std::iter::once(somebody).chain(followers(situation.followers(), Shot::anonymous(), 0)).collect())
+    }
+}

@@ -1,0 +1,36 @@
+//! The first request after a start says who asks; if the server keeps that for good, everybody later is taken for it.
+
+use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::{Family, Situation, Trigger};
+
+/// Later requests, per worker: the second of a worker tells.
+const LATER_PER_WORKER: usize = 3;
+const MOST_LATER: usize = 24;
+
+#[derive(Debug)]
+pub(super) struct First;
+
+impl Trigger for First {
+    fn name(&self) -> &'static str {
+        "first"
+    }
+
+    fn family(&self) -> Family {
+        Family::Opening
+    }
+
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        (!situation.owned).then(|| "runner did not start the server, which has answered others before".to_owned())
+    }
+
+    fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
+        let workers = situation.premises.workers.unwrap_or(1) as usize;
+        let later =
+            Line::of(vec![Shot::plain(); (LATER_PER_WORKER * workers).min(MOST_LATER)]).starting(Start::After(0));
+        Recipe { fresh_server: true, ..Recipe::of(vec![Line::of(vec![Shot::plain()]), later]) }
+    }
+
+    fn least_rounds(&self) -> u64 {
+        1
+    }
+}

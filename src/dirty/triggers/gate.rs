@@ -1,0 +1,34 @@
+//! Bursts whose last bytes go out together: the only way into a race that is open for a millisecond.
+
+use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::{Family, Situation, Trigger};
+
+/// The smallest burst, and how much larger others are.
+const FEWEST: u64 = 20;
+const SPREAD: u64 = 31;
+
+#[derive(Debug)]
+pub(super) struct Gate;
+
+impl Trigger for Gate {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn family(&self) -> Family {
+        Family::Overlap
+    }
+
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        situation.one_at_a_time()
+    }
+
+    fn recipe(&self, _situation: &Situation, round: u64) -> Recipe {
+        let burst = FEWEST + round * 7 % SPREAD;
+        Recipe::of((0..burst).map(|_| Line::of(vec![Shot::plain()]).starting(Start::Gate)).collect())
+    }
+
+    fn least_rounds(&self) -> u64 {
+        20
+    }
+}

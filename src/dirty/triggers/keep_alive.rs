@@ -1,0 +1,29 @@
+//! Others on one connection, in turn: what a server keeps with the connection, the next one on it gets.
+
+use super::super::recipe::{Line, Recipe, Shot};
+use super::{Family, Situation, Trigger};
+
+/// Pairs of requests on the connection.
+const PAIRS: usize = 3;
+
+#[derive(Debug)]
+pub(super) struct KeepAlive;
+
+impl Trigger for KeepAlive {
+    fn name(&self) -> &'static str {
+        "keep_alive"
+    }
+
+    fn family(&self) -> Family {
+        Family::Sequence
+    }
+
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        situation.closes()
+    }
+
+    fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
+        let shots = (0..PAIRS).flat_map(|_| [Shot::plain(), situation.follower()]).collect();
+        Recipe::of(vec![Line::of(shots).on_one_connection()])
+    }
+}

@@ -1,0 +1,34 @@
+//! Two requests at once, and nothing else: the second writes between the first's write and its read.
+
+use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::{Family, Situation, Trigger};
+
+/// Where in the first request the second comes, in turn.
+const PARTS: [f64; 5] = [0.0, 0.1, 0.3, 0.5, 0.8];
+
+#[derive(Debug)]
+pub(super) struct Pair;
+
+impl Trigger for Pair {
+    fn name(&self) -> &'static str {
+        "pair"
+    }
+
+    fn family(&self) -> Family {
+        Family::Overlap
+    }
+
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        situation.one_at_a_time()
+    }
+
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
+        let part = PARTS[round as usize % PARTS.len()];
+        let second = Line::of(vec![Shot::plain()]).starting(Start::At(situation.part_of(None, part)));
+        Recipe::of(vec![Line::of(vec![Shot::plain()]), second])
+    }
+
+    fn least_rounds(&self) -> u64 {
+        2 * PARTS.len() as u64
+    }
+}

@@ -1,0 +1,37 @@
+//! A long value, then a short one, then none: what a pooled buffer was not cleared of shows behind the shorter one.
+
+use super::super::recipe::{Line, Recipe, Shot, Twist};
+use super::{Family, Situation, Trigger, followers};
+
+#[derive(Debug)]
+pub(super) struct Residue;
+
+impl Trigger for Residue {
+    fn name(&self) -> &'static str {
+        "residue"
+    }
+
+    fn family(&self) -> Family {
+        Family::Sequence
+    }
+
+    fn obstacle(&self, _situation: &Situation) -> Option<String> {
+        None
+    }
+
+    /// On one connection, or each over its own, in turn.
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
+        let (long, short) = (Shot::twisted(Twist::LongCanary), Shot::twisted(Twist::ShortCanary));
+        if round.is_multiple_of(2) {
+            let shots = vec![long, short, situation.follower(), long, situation.follower(), short];
+            return Recipe::of(vec![Line::of(shots).on_one_connection()]);
+        }
+        let lines = std::iter::once(Line::of(vec![long; 4]));
+        let lines = lines.chain(followers(situation.followers(), short, 0));
+        Recipe::of(lines.chain(followers(4, situation.follower(), 1)).collect())
+    }
+
+    fn least_rounds(&self) -> u64 {
+        2
+    }
+}

@@ -1,0 +1,42 @@
+//! The same URL for everybody: a cache, or a server that joins equal requests, hands out what is another's if its key
+//! leaves out who asks.
+
+use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::{Family, Situation, Trigger};
+
+/// Where in the first request the others come, where they overlap it.
+const PARTS: [f64; 3] = [0.0, 0.2, 0.5];
+
+#[derive(Debug)]
+pub(super) struct SameKey;
+
+impl Trigger for SameKey {
+    fn name(&self) -> &'static str {
+        "same_key"
+    }
+
+    fn family(&self) -> Family {
+        Family::Sequence
+    }
+
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        (!situation.same_url).then(|| "who asks is part of the URL, so that no two ask for the same".to_owned())
+    }
+
+    /// One after the other, then overlapping, in turn.
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
+        let lines = if round.is_multiple_of(2) {
+            let mut shots = vec![Shot::plain(); 3];
+            shots.extend(situation.no_anonymous.is_none().then(Shot::anonymous));
+            vec![Line::of(shots)]
+        } else {
+            let at = |part: &f64| Start::At(situation.part_of(None, *part));
+            PARTS.iter().map(|part| Line::of(vec![Shot::plain()]).starting(at(part))).collect()
+        };
+        Recipe { same_url: true, ..Recipe::of(lines) }
+    }
+
+    fn least_rounds(&self) -> u64 {
+        4
+    }
+}

@@ -1,0 +1,51 @@
+//! A request so slow that the server's own time-out may fire, then others on its connection and beside it: the answer
+//! that comes too late must not be anybody else's.
+
+use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
+use super::{Family, Situation, Trigger};
+
+/// How long a request stops in its middle, in milliseconds.
+const HALT_MS: f64 = 1500.0;
+/// How long the slow request's connection is watched after its answer, in steps.
+const AFTERWARDS: usize = 4;
+/// Requests beside the slow one.
+const BESIDE: usize = 2;
+const MOST_IN_A_ROW: u32 = 40;
+
+#[derive(Debug)]
+pub(super) struct Slow;
+
+impl Trigger for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
+    fn family(&self) -> Family {
+        Family::Leaving
+    }
+
+    fn obstacle(&self, _situation: &Situation) -> Option<String> {
+        None
+    }
+
+    /// A slow handler where the scenario has a `{sleep}`, and a slow client, in turn.
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
+        let slow = match situation.long {
+            Some(_) if round.is_multiple_of(2) => Shot { nap: Nap::Longest, ..Shot::plain() },
+            _ => Shot::twisted(Twist::Halting(HALT_MS)),
+        };
+        let later = Shot { pause_ms: HALT_MS / AFTERWARDS as f64, ..Shot::plain() };
+        let mut shots = vec![slow, Shot::plain()];
+        shots.extend(vec![later; AFTERWARDS]);
+        let beside = Line {
+            until: Some(Until { line: 0, most: MOST_IN_A_ROW }),
+            ..Line::of(vec![Shot { pause_ms: 50.0, ..Shot::plain() }]).starting(Start::At(20.0))
+        };
+        let lines = std::iter::once(Line::of(shots).on_one_connection());
+        Recipe::of(lines.chain((0..BESIDE).map(|_| beside.clone())).collect())
+    }
+
+    fn least_rounds(&self) -> u64 {
+        2
+    }
+}

@@ -1,0 +1,61 @@
+//! `[dirty]` as meant.
+
+use super::*;
+use crate::rule::TRIGGERS;
+
+fn dirty(keys: &str) -> Dirty {
+    loaded(&format!("[server]\nmode = 'async'\n[dirty]\n{keys}")).variants[0].dirty.clone().unwrap()
+}
+
+#[test]
+fn a_query_is_added_to_the_path_and_encoded() {
+    let dirty = dirty("path = '/a?x=1'\nquery = { 'e mail' = 'é&{canary}', n = 5 }");
+    assert_eq!(dirty.request.target().to_string(), "/a?x=1&e%20mail=%C3%A9%26{canary}&n=5");
+}
+
+#[test]
+fn identities_take_the_place_of_a_canary() {
+    let dirty = dirty(
+        "path = '/?l={identity.lang}'\ngroup = 'team'\nidentities = [{ lang = 'en', team = 1 }, { lang = 'es', team = 2 }]",
+    );
+    let fields: Vec<(&str, &str)> = dirty.identities.iter().map(|i| (i["lang"].as_str(), i["team"].as_str())).collect();
+    assert_eq!(fields, [("en", "1"), ("es", "2")]);
+    assert_eq!(dirty.group.as_deref(), Some("team"));
+}
+
+#[test]
+fn a_login_is_a_request_of_its_own_and_its_cookies_are_enough() {
+    let only_cookies = dirty("path = '/'\n[dirty.login]\npath = '/login/'\nform = { user = '{canary}' }");
+    let login = only_cookies.login.unwrap();
+    assert_eq!((login.request.method.as_str(), login.token), ("POST", None));
+    let with_token = dirty(
+        "path = '/'\nheaders = { authorization = 'Bearer {token}' }\n\
+         login = { path = '/login/?u={canary}', token = 'data.0.token' }",
+    );
+    assert_eq!(with_token.login.unwrap().token.unwrap(), ["data", "0", "token"]);
+}
+
+#[test]
+fn triggers_are_picked_and_skipped() {
+    assert_eq!(dirty("path = '/{canary}'").triggers, TRIGGERS);
+    let picked = dirty("path = '/{canary}'\ntriggers = ['storm', 'gate', 'pair']\nskip = ['pair']");
+    assert_eq!(picked.triggers, ["gate", "storm"], "in the order in which they take turns");
+}
+
+#[test]
+fn what_is_public_is_a_regular_expression() {
+    let dirty = dirty("path = '/{canary}'\npublic = ['build [0-9]+']\nshape = 'uuid'");
+    assert!(dirty.public[0].is_match(b"\xFF build 17") && !dirty.public[0].is_match(b"build x"));
+    assert_eq!(dirty.shape, Shape::Uuid);
+}
+
+#[test]
+fn a_placeholder_without_what_fills_it_is_one_problem_not_two() {
+    let source = |keys: &str| format!("[server]\nmode = 'async'\n[dirty]\n{keys}");
+    assert_eq!(problems(&source("path = '/{identity.a}'")), ["identities have no `a`"]);
+    assert_eq!(problems(&source("path = '/{canary}/{token}'")), ["`{token}` without a login that gives one"]);
+    assert_eq!(
+        problems(&source("path = '/{identity.b}'\nidentities = [{ a = 1 }, { a = 2 }]")),
+        ["identities have no `b`"]
+    );
+}

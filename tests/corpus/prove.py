@@ -1,0 +1,426 @@
+#!/usr/bin/env python3
+"""Proves that each server of this folder is what its first line claims, without runner's dirty check.
+
+    tests/corpus/prove.py [FILE ...]        RUNNER=target/debug/runner serves the built-in modes
+
+For each scenario the known recipe for its trigger is played with plain sockets. A server that is said to be dirty must
+leak at least once in a few tries; its clean look-alike must not leak in any. Exit 1 if one is not what it claims.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import random
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlencode
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+RUNNER = os.environ.get("RUNNER", ROOT / "target/debug/runner")
+TRIES = 5
+TRIES_OF_CLEAN = 2
+AT_ONCE = 4  # servers
+FRAGMENT = 8  # characters
+
+
+def header(text):
+    """The machine-readable first line."""
+    return tomllib.loads("claims = {" + text.splitlines()[0].removeprefix("#:") + "}")["claims"]
+
+
+# Servers.
+
+
+class Server:
+    """A server of a scenario, ended with its process group when the block is left."""
+
+    def __init__(self, settings, folder):
+        self.settings, self.folder = settings, folder
+
+    def __enter__(self):
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port = listener.getsockname()[1]
+        self.log = tempfile.TemporaryFile()
+        if "mode" in self.settings:
+            self.process = self.worker(listener)
+            listener.close()
+        else:
+            listener.close()
+            self.process = self.command()
+        self.wait()
+        return self
+
+    def __exit__(self, *_):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if "mode" in self.settings:
+            self.leash.close()
+
+    def worker(self, listener):
+        """A built-in worker: the listening socket is its standard input, a channel its standard output."""
+        self.leash, theirs = socket.socketpair()
+        listener.setblocking(False)
+        process = subprocess.Popen(
+            [RUNNER, "__worker"], stdin=listener, stdout=theirs, stderr=self.log, start_new_session=True
+        )
+        theirs.close()
+        script = self.folder / self.settings["script"]
+        name = self.settings["mode"]
+        plan = {
+            "mode": {name: {"threads": self.settings.get("threads", 8)}} if name == "threaded" else name,
+            "sleep": {"secs": 0, "nanos": 0},
+            "script": {"name": script.name, "source": script.read_text(), "folder": str(script.parent)},
+        }
+        self.leash.sendall(json.dumps(plan).encode() + b"\n")
+        said = self.leash.recv(1000)
+        assert said == b"ready\n", said
+        return process
+
+    def command(self):
+        fill = {"{host}": "127.0.0.1", "{port}": str(self.port), "{workers}": str(self.settings.get("workers", 1))}
+        command = [re.sub(r"\{\w+\}", lambda match: fill[match[0]], word) for word in self.settings["command"]]
+        folder = self.folder / self.settings.get("cwd", ".")
+        return subprocess.Popen(command, cwd=folder, stdout=self.log, stderr=self.log, start_new_session=True)
+
+    def wait(self):
+        for _ in range(2000):
+            try:
+                return socket.create_connection(("127.0.0.1", self.port)).close()
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.01)
+        self.log.seek(0)
+        raise RuntimeError(f"does not start: {self.log.read().decode()}")
+
+
+# Requests.
+
+
+class Request:
+    """The request of a [dirty] table: with an identity, without one, malformed, with a large body."""
+
+    def __init__(self, dirty, canary, malformed=False, big=False, long=False):
+        sleep = dirty.get("sleep", {}).get("long" if long else "short", "")
+
+        def fill(value):
+            value = value.replace("{sleep}", sleep)
+            return re.sub(r"\{(canary|identity\.lang)\}", canary or "", value)
+
+        def carried(value):
+            return canary or not re.search(r"\{(canary|identity)", value)
+
+        spoil = (lambda text: re.sub(r"\b\d+\b", "zz", text)) if malformed else str
+        path, _, query = (dirty["path"] if canary else dirty["path"].replace("{canary}/", "")).partition("?")
+        pairs = [spoil(pair) for pair in query.split("&") if pair and carried(pair)]
+        target = fill(path + ("?" if pairs else "") + "&".join(pairs))
+        headers = {name: fill(value) for name, value in dirty.get("headers", {}).items() if carried(value)}
+        cookies = [f"{name}={fill(value)}" for name, value in dirty.get("cookies", {}).items() if carried(value)]
+        if cookies:
+            headers["cookie"] = "; ".join(cookies)
+        body = "x" * 300_000 if big else ""
+        if "json" in dirty:
+            body = json.dumps({name: fill(spoil(value)) for name, value in dirty["json"].items() if carried(value)})
+        if "form" in dirty:
+            pairs = {name: fill(spoil(value)) for name, value in dirty["form"].items() if carried(value)}
+            body = urlencode(pairs)
+            headers["content-type"] = "application/x-www-form-urlencoded"
+        method = dirty.get("method", "POST" if body else "GET")
+        lines = [f"{method} {target} HTTP/1.1", "host: localhost", f"content-length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self.own, self.bytes = canary, ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+class Link:
+    """One connection."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.buffer = b""
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def receive(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError("closed by the server")
+        self.buffer += data
+
+    def reply(self):
+        """Head and body of the next reply, as text."""
+        while b"\r\n\r\n" not in self.buffer:
+            self.receive()
+        head, _, rest = self.buffer.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: *(\d+)", head, re.I)
+        if not length:  # chunked, in a single chunk
+            assert b"chunked" in head.lower(), head
+            while not rest.endswith(b"0\r\n\r\n"):
+                self.receive()
+                rest = self.buffer.partition(b"\r\n\r\n")[2]
+            self.buffer = b""
+            return (head + rest).decode("latin-1")
+        while len(rest) < int(length[1]):
+            self.receive()
+            rest = self.buffer.partition(b"\r\n\r\n")[2]
+        self.buffer = rest[int(length[1]):]
+        return (head + b"\r\n\r\n" + rest[: int(length[1])]).decode("latin-1")
+
+    def ask(self, request):
+        self.send(request.bytes)
+        return self.reply()
+
+    def close(self):
+        self.socket.close()
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+# Recipes: each yields pairs of a canary (None if the request carried none) and the reply.
+
+
+class Play:
+    """One try: makes requests, remembers their canaries."""
+
+    def __init__(self, server, dirty):
+        self.port, self.dirty, self.canaries = server.port, dirty, []
+
+    def canary(self, length=None):
+        if "identities" in self.dirty:
+            made = self.dirty["identities"][-1 - len(self.canaries) % 2]["lang"]
+        else:
+            length = length or random.randint(21, 36)
+            made = "zc" + "".join(random.choices("0123456789abcdefghjkmnpqrstvwxyz", k=length - 2))
+        self.canaries.append(made)
+        return made
+
+    def request(self, length=None, **how):
+        return Request(self.dirty, self.canary(length), **how)
+
+    def anonymous(self):
+        return Request(self.dirty, None)
+
+    def alone(self, request):
+        """On a connection of its own."""
+        link = Link(self.port)
+        try:
+            return request.own, link.ask(request)
+        finally:
+            link.close()
+
+    def together(self, count):
+        """All but the last byte of each is sent, then the last bytes."""
+        requests = [self.request() for _ in range(count)]
+        links = [Link(self.port) for _ in requests]
+        for link, request in zip(links, requests):
+            link.send(request.bytes[:-1])
+        time.sleep(0.02)
+        for link, request in zip(links, requests):
+            link.send(request.bytes[-1:])
+        answered = [(request.own, link.reply()) for link, request in zip(links, requests)]
+        for link in links:
+            link.close()
+        return answered
+
+
+def overlap(play):
+    for _ in range(3):
+        yield from play.together(8)
+
+
+def pair(play):
+    for _ in range(10):
+        yield from play.together(2)
+
+
+def gate(play):
+    for _ in range(15):
+        yield from play.together(40)
+
+
+def ramp(play):
+    for count in (2, 3, 5, 9, 17, 33):
+        yield from play.together(count)
+
+
+def anonymous(play):
+    for _ in range(4):
+        yield play.alone(play.request())
+        for _ in range(16):
+            yield play.alone(play.anonymous())
+
+
+def first(play):
+    for _ in range(5):
+        yield play.alone(play.request())
+
+
+def same_key(play):
+    for _ in range(4):
+        yield play.alone(play.request())
+    yield from play.together(4)
+
+
+def abort(play):
+    for _ in range(3):
+        link = Link(play.port)
+        link.send(play.request().bytes)
+        time.sleep(0.01)
+        link.reset()
+        time.sleep(0.01)
+        for _ in range(6):
+            yield play.alone(play.request())
+
+
+def slow(play):
+    """A slow handler where there is a `{sleep}`; a slow client; and many more, for servers that are slow at times."""
+    if "sleep" in play.dirty:
+        play.alone(play.request(long=True))
+        for _ in range(4):
+            yield play.alone(play.request())
+    yield play.alone(play.request())
+    link, request = Link(play.port), play.request()
+    link.send(request.bytes[:-1])
+    time.sleep(0.5)
+    link.send(request.bytes[-1:])
+    yield request.own, link.reply()
+    for _ in range(60):
+        request = play.request()
+        yield request.own, link.ask(request)
+        time.sleep(0.002)
+
+
+def error(play):
+    for _ in range(3):
+        yield play.alone(play.request(malformed=True))
+        yield play.alone(play.request())
+        yield play.alone(play.request(malformed=True))
+        yield play.alone(play.anonymous())
+
+
+def keep_alive(play):
+    link = Link(play.port)
+    for request in (play.request(), play.request(), play.anonymous(), play.request(), play.anonymous()):
+        yield request.own, link.ask(request)
+
+
+def big(play):
+    link = Link(play.port)
+    for request in (play.request(big=True), play.anonymous(), play.request(), play.anonymous()):
+        yield request.own, link.ask(request)
+
+
+def pipeline(play):
+    link = Link(play.port)
+    requests = [play.request() for _ in range(8)]
+    link.send(b"".join(request.bytes for request in requests))
+    for request in requests:
+        yield request.own, link.reply()
+
+
+def residue(play):
+    for request in (play.request(36), play.request(21), play.anonymous()):
+        yield play.alone(request)
+
+
+ALL = [overlap, pair, gate, ramp, anonymous, first, same_key, abort, slow, error, keep_alive, big, pipeline, residue]
+RECIPES = {recipe.__name__: recipe for recipe in ALL}
+
+
+# What tells a leak.
+
+
+def windows(text):
+    return {text[at : at + FRAGMENT] for at in range(len(text) - FRAGMENT + 1)}
+
+
+def sees_raw(text, own, others):
+    """A fragment of another's canary that is none of the own one's."""
+    return not others.isdisjoint(windows(text) - windows(own or ""))
+
+
+def sees_made(make):
+    return lambda text, own, others: any(made in text for made in others - {own and make(own)})
+
+
+def sees_language(text, own, others):
+    return {"de": "Guten Morgen", "fr": "Bonjour", None: "Good morning"}[own] not in text
+
+
+def length(user):
+    return f"has {len(user)} letters"
+
+
+def masked(user):
+    return f"{user[:6]}***"
+
+
+def signed(user):
+    return hmac.new(b"corpus", user.encode(), hashlib.sha256).hexdigest()
+
+
+# By `shows` of the first line: what is looked for of all canaries together, and whether a reply has another's.
+SHOWS = {
+    "raw": (lambda canaries: set().union(*map(windows, canaries)), sees_raw),
+    "hmac": (lambda canaries: set(map(signed, canaries)), sees_made(signed)),
+    "length": (lambda canaries: set(map(length, canaries)), sees_made(length)),
+    "masked": (lambda canaries: set(map(masked, canaries)), sees_made(masked)),
+    "language": (set, sees_language),
+}
+
+
+def leaks(play, recipe, gather, sees):
+    """How many replies of a try leaked, and how many were as they should be otherwise. A connection that a server closes ends the recipe."""
+    answered = []
+    try:
+        answered.extend(recipe(play))
+    except OSError as error:
+        print(f"      {recipe.__name__} on port {play.port}: {error}")
+    sought = gather(play.canaries)
+    return sum(sees(reply, own, sought) for own, reply in answered), sum(" 200 " in reply[:13] for _, reply in answered)
+
+
+def prove(path):
+    text = path.read_text()
+    claims, scenario = header(text), tomllib.loads(text)
+    shown = SHOWS[claims.get("shows", "raw")]
+    recipes = [RECIPES[claims["trigger"]]] if "trigger" in claims else list(RECIPES.values())
+    dirty = claims["expect"] == "dirty"
+    found = good = tries = 0
+    began = time.monotonic()
+    while tries < (TRIES if dirty else TRIES_OF_CLEAN) and not (dirty and found):
+        tries += 1
+        for recipe in recipes:
+            with Server(scenario["server"], path.resolve().parent) as server:
+                leaking, answered = leaks(Play(server, scenario["dirty"]), recipe, *shown)
+            found, good = found + bool(leaking), good + answered
+    holds = (found > 0) == dirty and good >= tries * len(recipes)
+    took = f"{time.monotonic() - began:.1f} s"
+    claim = f"{'' if holds else 'NOT '}{claims['expect']}"
+    print(f"{claim:9} {path.stem}: leaked in {found} of {tries} tries, {took}", flush=True)
+    return holds
+
+
+def main():
+    wanted = [Path(name) for name in sys.argv[1:]] or sorted(HERE.glob("*.toml"))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        holding = list(pool.map(prove, wanted))
+    print(f"{sum(holding)} of {len(holding)} servers are what they claim")
+    sys.exit(not all(holding))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Connections to a backend that answers in order. A handler that gives up between sending and reading, and puts its
+connection back, leaves an answer on it: the next user of that connection reads it, and everybody after that is one behind.
+redis-py#2624 and #2665, the ChatGPT outage of March 2023.
+
+`/profile/` is given up when its client leaves; `/report/` when the backend takes longer than 60 ms, which it does for one
+in twenty; `/query/` when what was asked for, `?wait=`, takes longer than 200 ms. Below `/strict/` a connection that was
+given up on is thrown away."""
+
+import asyncio
+import random
+
+import web
+
+
+class Backend:
+    """One connection: what is asked is answered in order, each after a while."""
+
+    def __init__(self):
+        self.answers = asyncio.Queue()
+
+    def ask(self, question, after):
+        asyncio.get_running_loop().call_later(after, self.answers.put_nowait, f"row of {question}")
+
+    async def read(self):
+        return await self.answers.get()
+
+
+class Pool:
+    def __init__(self, strict):
+        self.strict, self.free = strict, [Backend(), Backend()]
+
+    async def query(self, question, after, patience=None):
+        connection = self.free.pop() if self.free else Backend()
+        try:
+            connection.ask(question, after)
+            answer = await asyncio.wait_for(connection.read(), patience)
+        except BaseException:
+            if not self.strict:
+                self.free.append(connection)
+            raise
+        self.free.append(connection)
+        return answer
+
+
+def routes(prefix, strict):
+    profiles, reports, queries = Pool(strict), Pool(strict), Pool(strict)
+
+    async def profile(request):
+        return await profiles.query(request.cookies.get("session", "nobody"), 0.03)
+
+    async def report(request):
+        after = 0.1 if random.random() < 0.05 else 0.01
+        try:
+            return await reports.query(request.headers.get("x-user", "nobody"), after, patience=0.06)
+        except asyncio.TimeoutError:
+            return 504, "the backend is slow\n"
+
+    async def query(request):
+        after = float(request.query.get("wait", "10ms").removesuffix("ms")) / 1000
+        try:
+            return await queries.query(request.query.get("user", "nobody"), after, patience=0.2)
+        except asyncio.TimeoutError:
+            return 504, "that takes too long\n"
+
+    return {prefix + "/profile/": profile, prefix + "/report/": report, prefix + "/query/": query}
+
+
+web.serve(routes("", strict=False) | routes("/strict", strict=True))
