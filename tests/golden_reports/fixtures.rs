@@ -235,6 +235,7 @@ pub fn overlap_leak() -> Leak {
         oracle: LeakOracle::Canary,
         overlapped: true,
         recipe: Recipe::default(),
+        shrunk: None,
         trigger: "overlap".into(),
         round: 3,
         victim: witness(17, "long", 2, 700.0, 0.0, 701.2),
@@ -257,6 +258,7 @@ pub fn stale_leak() -> Leak {
         oracle: LeakOracle::Canary,
         overlapped: false,
         recipe: Recipe::default(),
+        shrunk: None,
         trigger: "overlap".into(),
         round: 5,
         place: "header x-user".into(),
@@ -275,6 +277,7 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 
 pub fn dirty() -> Record {
     let check = Dirty {
+        positive_control: None,
         expect: "dirty".into(),
         exposures: 161,
         leaks: 12,
@@ -297,6 +300,7 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
+        positive_control: None,
             expect: "clean".into(),
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
@@ -358,6 +362,7 @@ pub fn hostile(text: &str) -> Record {
         leak
     };
     let check = Dirty {
+        positive_control: None,
         expect: text.into(),
         exposures: 10,
         leaks: 2,
