@@ -4,6 +4,7 @@ mod chart;
 mod escape;
 mod footnote;
 mod markdown;
+mod reproduction;
 mod sentence;
 mod table;
 pub mod terminal;

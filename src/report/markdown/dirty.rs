@@ -32,7 +32,8 @@ pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
     out += &sums(&checks);
     out += &place.explain(
         "An exposure is a chance to leak: a request that was handled while another was, or after it by the same worker. \
-         The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak.",
+         The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak. \
+         The planted leak is runner's own: a relay exchanges two replies, and a check that does not see that is blind.",
     );
     out + triggers(&checks).as_str()
 }
@@ -58,6 +59,7 @@ fn sums(checks: &[(usize, &Dirty)]) -> String {
         ("trial", Right),
         ("expected", Left),
         ("control", Left),
+        ("planted leak", Left),
         ("time", Right),
         ("exposures", Right),
         ("leaks", Right),
@@ -73,6 +75,11 @@ fn sums(checks: &[(usize, &Dirty)]) -> String {
             if checks.len() > 1 { number.to_string() } else { String::new() },
             cell(&check.expect),
             control,
+            match &check.positive_control {
+                Some(control) if control.found => "seen".to_owned(),
+                Some(_) => "**not seen**".to_owned(),
+                None => String::new(),
+            },
             show_time(check.duration_s),
             show_count(check.exposures),
             if check.leaks > 0 { format!("**{}**", show_count(check.leaks)) } else { "0".to_owned() },

@@ -7,7 +7,7 @@ use super::asked::asked;
 use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
 use crate::record;
 use crate::scenario::{self, Expect};
-use crate::stats::{lower_bound_95, upper_bound_95};
+use crate::stats::{interval_95, upper_bound_95};
 use crate::units::counted;
 
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
@@ -127,12 +127,13 @@ fn leak(evidence: &Evidence) -> record::Leak {
 }
 
 fn shrunk(shrunk: &diagnosis::Shrunk) -> record::Shrunk {
+    let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::Shrunk {
         recipe: shrunk.recipe.clone(),
         shown: shrunk.shown,
         tries: shrunk.tries,
-        rate_at_least: lower_bound_95(shrunk.shown, shrunk.tries),
-        rate_at_most: upper_bound_95(shrunk.shown, shrunk.tries),
+        rate_at_least,
+        rate_at_most,
         place: shrunk.place.clone(),
         requests: shrunk.requests.iter().map(|one| asked(one, shrunk)).collect(),
     }
