@@ -27,6 +27,9 @@ run.uvicorn: ## only the example app, under uvicorn, on 127.0.0.1:8000 (PORT=...
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	cd $(APP) && exec .venv/bin/uvicorn --workers 1 --host 127.0.0.1 --port $(PORT) app:asgi
 
+bench.script: build ## measure scripted handlers against native ones, and 10,000 and 40,000 suspended at once
+	scripts/bench-handlers
+
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk
@@ -52,8 +55,11 @@ format:
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-unit:
+unit: tools
 	$(CARGO) test --locked
+
+tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
+	@scripts/install-test-tools
 
 app:
 	@$(MAKE) --no-print-directory -C $(APP) test

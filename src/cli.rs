@@ -10,10 +10,12 @@ use crate::server::{keeper, worker};
 
 mod arguments;
 mod check;
+mod definitions;
 mod new;
 mod progress;
 mod report;
 mod run;
+mod serve;
 mod signals;
 mod surroundings;
 
@@ -74,8 +76,10 @@ pub fn main() -> ExitCode {
     let exit = match arguments.command {
         Some(Command::Run(options)) => run::run(&options, began),
         Some(Command::Check(options)) => check::check(&options),
+        Some(Command::Serve(options)) => serve::serve(&options),
         Some(Command::Report(options)) => report::report(&options),
         Some(Command::New(options)) => new::new(&options),
+        Some(Command::Definitions(options)) => definitions::definitions(&options),
         Some(Command::Schema) => print_schema(),
         Some(Command::Completions { shell }) => arguments::print_completions(shell),
         None => run::run(&arguments.run, began),

@@ -36,6 +36,7 @@ mod triggers;
 
 use client::Client;
 use diagnosis::{Bench, Diagnosis};
+use identity::Identity;
 use perform::Round;
 use personas::Personas;
 use recipe::{Line, Recipe, Shot};
@@ -122,6 +123,8 @@ const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
 /// How many personas there are, where the scenario does not name them; a login is worth more of them.
 const PERSONAS: usize = 4;
 const LOGGED_IN: usize = 6;
+/// A suspicion is worth at least so long.
+const LEAST_VERIFY: Duration = Duration::from_secs(5);
 
 /// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
 pub struct Check<'a> {
@@ -272,7 +275,10 @@ impl<'a> Check<'a> {
     async fn persevere(&mut self) {
         let only_they = std::mem::replace(&mut self.personal, true);
         self.gather().await;
-        self.solo_rounds().await;
+        self.ask_nobody(personas::SOLO).await;
+        for _ in 0..personas::SOLO {
+            self.ask_alone().await;
+        }
         self.personas.learn();
         if self.personas.can_tell() || self.findings.control.echoes {
             if self.findings.positive_control.is_none() {
@@ -315,28 +321,41 @@ impl<'a> Check<'a> {
         self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
     }
 
-    /// Lone requests by each persona, on a server that has not seen what raised the suspicions.
+    /// Lone requests by each persona, on a server that has not seen what raised the suspicions, until each of these either
+    /// stands or is refuted; or for as long as that is worth.
     async fn verify(&mut self) {
-        self.solo_rounds().await;
+        let until = self.clock.now() + (self.plan.budget.time / 3).max(LEAST_VERIFY);
+        self.ask_nobody(personas::MOST_SOLO).await;
+        for _ in 0..personas::MOST_SOLO {
+            self.ask_alone().await;
+            if self.personas.are_settled() || self.clock.now() > until {
+                break;
+            }
+        }
         for evidence in self.personas.resolve() {
             self.findings.tally.convict(evidence);
         }
     }
 
-    async fn solo_rounds(&mut self) {
-        for round in 0..=personas::SOLO {
-            // Nobody first: what somebody leaves behind must not be learned as nobody's.
-            let (recipe, order) = match round {
-                0 if self.situation.no_anonymous.is_some() => continue,
-                0 => self.personas.nobody_alone(),
-                _ => self.personas.solo_round(self.situation.seed.wrapping_add(round)),
-            };
-            let Some(client) = &self.client else { return };
-            Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
-            self.personas.take_solo(client.take_observations());
-            // What comes unasked after lone requests is for the triggers to find.
-            drop(client.take_strays());
+    /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.
+    async fn ask_nobody(&mut self, times: usize) {
+        if self.situation.no_anonymous.is_none() {
+            self.ask_solo(&Personas::nobody_alone(times), &[]).await;
         }
+    }
+
+    /// A lone request by each persona.
+    async fn ask_alone(&mut self) {
+        let (recipe, order) = self.personas.solo_round(self.situation.seed);
+        self.ask_solo(&recipe, &order).await;
+    }
+
+    async fn ask_solo(&mut self, recipe: &Recipe, order: &[Identity]) {
+        let Some(client) = &self.client else { return };
+        Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
+        self.personas.take_solo(client.take_observations());
+        // What comes unasked after lone requests is for the triggers to find.
+        drop(client.take_strays());
     }
 
     /// Makes the personas if there are none yet, and logs them in to the server at hand.

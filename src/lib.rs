@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod units;
+pub mod excerpt;
 pub mod canary;
 pub mod exchange;
 pub mod stats;

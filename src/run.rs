@@ -12,9 +12,11 @@ use crate::{report, verdict};
 mod abort;
 mod caveats;
 pub mod environment;
+mod examples;
 mod facts;
 mod folder;
 pub mod plan;
+pub mod serve;
 mod supervise;
 mod trial;
 

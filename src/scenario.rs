@@ -24,10 +24,12 @@ mod suggest;
 pub mod template;
 mod tree;
 pub mod variation;
+mod warnings;
 
 pub use problem::{Problem, Problems};
 pub use request::Request;
 pub use template::Template;
+pub use warnings::warnings;
 
 /// A whole valid scenario file.
 #[derive(Debug, Clone)]
@@ -104,10 +106,23 @@ pub struct Builtin {
     pub script: Option<Script>,
     /// What a handler sleeps when the request names no sleep.
     pub sleep: Duration,
+    /// What becomes of a suspended handler whose client has left.
+    pub on_disconnect: OnDisconnect,
     /// The port to listen on; from the kernel if not given.
     pub port: Option<u16>,
     /// How long workers may finish what they are at before they are killed.
     pub grace: Duration,
+}
+
+/// What becomes of a handler whose client leaves while it is suspended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisconnect {
+    /// It runs to its end, and nobody gets its response.
+    #[default]
+    Continue,
+    /// It ends where it stands; what it has written stays. Only mode `async` can.
+    Cancel,
 }
 
 /// How a built-in worker handles requests.

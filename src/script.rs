@@ -3,19 +3,26 @@
 //! Every call, in every mode, is a [`Call`] that is driven step by step: the script runs until it sleeps, blocks, burns
 //! or ends, and whoever drives it decides what that means (`sleep` suspends in `async`, blocks elsewhere).
 
+mod bounded;
 mod call;
 mod current;
+pub mod definitions;
 mod engine;
 mod error;
+mod fetch;
 mod functions;
+pub mod hooks;
 mod import;
 mod json;
 mod limits;
+mod meter;
 mod program;
+pub mod reference;
 mod request;
 mod respond;
 mod stack;
 mod state;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +31,7 @@ use std::time::Duration;
 pub use call::Call;
 pub use error::ScriptError;
 pub use limits::Limits;
+pub use meter::Gauges;
 pub use program::Program;
 pub use state::Process;
 
@@ -48,6 +56,30 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// A request that a script makes of another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    pub method: String,
+    /// As the script has it; not looked at yet.
+    pub url: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// For all of it, from the first look-up to the last byte.
+    pub timeout: Duration,
+    /// Bytes of a body that the script can take.
+    pub longest_body: usize,
+}
+
+/// What a script is resumed with.
+#[derive(Debug)]
+pub enum Answer {
+    /// After every step but a fetch.
+    Nothing,
+    /// What came of a fetch, or why nothing did.
+    Fetched(Result<Response, String>),
+}
+
 /// What a script does next.
 #[derive(Debug)]
 pub enum Step {
@@ -61,5 +93,7 @@ pub enum Step {
     Yield,
     /// `log(text)`, `print(value)` and `debug(value)`.
     Log(String),
+    /// `fetch(url)`: to be resumed with [`Answer::Fetched`].
+    Fetch(Box<Outgoing>),
     Done(Result<Response, ScriptError>),
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::scenario;
 
+mod allowed;
 mod attached;
 mod builtin;
 mod command;
@@ -24,6 +25,7 @@ mod tree;
 pub mod worker;
 
 use attached::Attached;
+pub use builtin::app::COMES_WITH_RUNNER;
 use command::Kept;
 pub use endpoint::Endpoint;
 use launcher::Workers;
@@ -55,12 +57,15 @@ pub struct Log<'a> {
     pub path: &'a Path,
     /// In bytes.
     pub from: u64,
+    /// Whether built-in servers log each request as it comes and as it ends.
+    pub requests: bool,
 }
 
 impl<'a> Log<'a> {
     /// The part that is still to be written.
     pub fn from_here(path: &'a Path) -> Self {
-        Log { path, from: std::fs::metadata(path).map_or(0, |metadata| metadata.len()) }
+        let from = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        Log { path, from, requests: false }
     }
 }
 
@@ -122,8 +127,8 @@ impl Death {
 
 impl Server {
     /// Starts a server and waits until it is ready. Its output, and the scripts' logs, go to the file `log`.
-    /// `allowed_hosts` are those that may be attached to although they are not this machine. Fails soon after `cancelled`
-    /// says so.
+    /// `allowed_hosts` are those that may be attached to, and fetched from by handlers, although they are not this
+    /// machine. Fails soon after `cancelled` says so.
     pub fn start(
         plan: &scenario::Server,
         log: Log<'_>,
@@ -138,7 +143,16 @@ impl Server {
             scenario::Server::Builtin(plan) => {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
                 let (listener, address) = launcher::listen(wanted)?;
-                (Kind::Workers(Workers::launch(plan, &listener, &log_file, cancelled)?), Endpoint::Tcp(address))
+                (
+                    Kind::Workers(Workers::launch(
+                        plan,
+                        &listener,
+                        (&log_file, log.requests),
+                        allowed_hosts,
+                        cancelled,
+                    )?),
+                    Endpoint::Tcp(address),
+                )
             }
             scenario::Server::Command(plan) => {
                 let (kept, endpoint) = Kept::launch(plan, log, &log_file, cancelled)?;

@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use runner::record::Record;
 use runner::rule::Metric;
-use runner::script::Limits;
+use runner::script::{Call, Limits, Process, Program, Request, Step, reference};
 use runner::units::show_count;
 use serde_json::Value;
 
@@ -252,6 +252,93 @@ fn every_script_compiles() {
     none(problems);
 }
 
+/// An answer that a script's comment promises: `// GET /greet/?name=ann -> 200 Hello`. A body may follow the target;
+/// what an answer's text leaves open ends in `...`.
+struct Promise {
+    request: Request,
+    status: u16,
+    body: String,
+}
+
+impl Promise {
+    fn read(line: &str) -> Option<Promise> {
+        let (asked, answer) = line.trim().strip_prefix("// ")?.split_once(" -> ")?;
+        let mut words = asked.splitn(3, ' ');
+        let method = words.next().filter(|method| ["GET", "POST"].contains(method))?;
+        let target = words.next()?;
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            headers: Vec::new(),
+            body: words.next().unwrap_or("").as_bytes().to_vec(),
+        };
+        Some(Promise { request, status: status.parse().expect("a status"), body: body.to_owned() })
+    }
+
+    /// What else the script answers, if it does.
+    fn broken(&self, program: &std::sync::Arc<Program>, process: &Process) -> Option<String> {
+        let Some(handler) = program.handler_for(&self.request.path) else { return Some("no handler".to_owned()) };
+        let mut call = Call::new(program, process, handler, self.request.clone());
+        let result = loop {
+            if let Step::Done(result) = call.resume() {
+                break result;
+            }
+        };
+        let (status, body) = match result {
+            Ok(response) => (response.status, String::from_utf8(response.body).unwrap()),
+            Err(error) => (500, error.to_string()),
+        };
+        let kept = match self.body.strip_suffix("...") {
+            Some(start) => body.starts_with(start),
+            None => body == self.body,
+        };
+        (status != self.status || !kept).then(|| format!("{status} {body}"))
+    }
+}
+
+#[test]
+fn every_script_of_the_handlers_page_answers_as_its_comments_say() {
+    let page = page("docs/handlers.md");
+    let folder = workshop(&page);
+    let mut problems = Vec::new();
+    for block in page.blocks().iter().filter(|block| block.info == "rhai") {
+        let file = block.file.clone().unwrap_or_else(|| panic!("{}: no file is named", block.place));
+        let promises: Vec<Promise> = block.text.lines().filter_map(Promise::read).collect();
+        // What lies deeper is there to be imported.
+        if promises.is_empty() && !file.contains("/shared/") {
+            problems.push(format!("{}: no comment says what it answers", block.place));
+        }
+        let program = Program::compile(&block.text, &folder.path().join("handlers"), Limits::default()).unwrap();
+        let process = Process::new(std::time::Duration::ZERO, None);
+        for promise in promises {
+            let broken = promise.broken(&program, &process);
+            problems.extend(broken.map(|answer| format!("{}: {} answers {answer}", block.place, promise.request.path)));
+        }
+    }
+    none(problems);
+}
+
+#[test]
+fn the_tables_of_functions_are_made_from_the_reference() {
+    let path = "docs/handlers.md";
+    let mut text = fs::read_to_string(path).unwrap();
+    let before = text.clone();
+    for (name, table) in [("request", reference::request_table()), ("functions", reference::function_table())] {
+        let opening = format!("<!-- generated: {name} -->\n");
+        let start = text.find(&opening).unwrap_or_else(|| panic!("no {opening}")) + opening.len();
+        let end = start + text[start..].find("<!-- /generated -->").expect("an end");
+        text.replace_range(start..end, &format!("\n{table}\n"));
+    }
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(path, &text).unwrap();
+    } else {
+        assert!(text == before, "{path} is not what src/script/reference.rs says: UPDATE=1 writes it anew");
+    }
+}
+
 #[test]
 fn every_command_runs_and_exits_as_the_page_says() {
     let mut problems = Vec::new();
@@ -301,7 +388,8 @@ fn shell_words(line: &str) -> Vec<String> {
 
 /// What makes the run of a shipped load short, and its rules, which are for a longer one, silent.
 fn shortened(folder: &Path, words: &[String]) -> Vec<String> {
-    let starts_nothing = ["check", "report", "new", "schema", "completions"].contains(&words[0].as_str());
+    let starts_nothing =
+        ["check", "report", "new", "schema", "definitions", "completions"].contains(&words[0].as_str());
     let shipped = words.iter().find(|word| word.starts_with("scenarios/")).filter(|_| !starts_nothing);
     let Some(shipped) = shipped else { return Vec::new() };
     let text = fs::read_to_string(folder.join(shipped)).unwrap();

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use runner::scenario::{self, Problems, Scenario, Surroundings};
 
+const WRONG: &str = "tests/golden";
+const DOUBTFUL: &str = "tests/golden/warnings";
+
 struct Disk;
 
 impl Surroundings for Disk {
@@ -26,33 +29,47 @@ fn load(path: &Path) -> Result<Scenario, Problems> {
     scenario::load(path, &overrides, &Disk)
 }
 
-fn scenarios() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir("tests/golden").unwrap();
+fn scenarios(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     paths
 }
 
+/// Compares a text with the golden one beside its scenario, or writes that anew.
+fn compare(path: &Path, text: &str, wrong: &mut Vec<String>) {
+    let golden = path.with_extension("txt");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&golden, text).unwrap();
+    } else if std::fs::read_to_string(&golden).unwrap_or_default() != text {
+        wrong.push(format!("--- {} should be, but is:\n{text}", golden.display()));
+    }
+}
+
 #[test]
 fn every_wrong_scenario_is_explained_as_its_golden_text_says() {
-    let update = std::env::var_os("UPDATE").is_some();
     let mut wrong = Vec::new();
-    for path in scenarios() {
+    for path in scenarios(WRONG) {
         let text = load(&path).expect_err("a golden scenario is wrong").to_string();
-        let golden = path.with_extension("txt");
-        if update {
-            std::fs::write(&golden, &text).unwrap();
-        } else if std::fs::read_to_string(&golden).unwrap_or_default() != text {
-            wrong.push(format!("--- {} should be, but is:\n{text}", golden.display()));
-        }
+        compare(&path, &text, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE=1 writes them anew", wrong.join("\n"));
+}
+
+#[test]
+fn every_doubtful_scenario_is_valid_and_warned_of_as_its_golden_text_says() {
+    let mut wrong = Vec::new();
+    for path in scenarios(DOUBTFUL) {
+        let scenario = load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+        compare(&path, &scenario::warnings(&scenario).to_string(), &mut wrong);
     }
     assert!(wrong.is_empty(), "{}\nUPDATE=1 writes them anew", wrong.join("\n"));
 }
 
 #[test]
 fn every_problem_has_a_title_in_lower_case_and_a_remedy() {
-    for path in scenarios() {
+    for path in scenarios(WRONG) {
         let problems = load(&path).unwrap_err();
         for problem in problems.iter() {
             assert!(problem.help.is_some(), "{}: {}", path.display(), problem.title);
@@ -64,7 +81,7 @@ fn every_problem_has_a_title_in_lower_case_and_a_remedy() {
 
 #[test]
 fn color_adds_only_color() {
-    for path in scenarios() {
+    for path in scenarios(WRONG) {
         let problems = load(&path).unwrap_err();
         let colored = problems.render(true);
         assert!(colored.contains("\u{1b}["));

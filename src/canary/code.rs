@@ -8,7 +8,7 @@ use super::Length;
 /// 10 the decimal ones.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// What each byte stands for, upper case as lower case; 255 if for nothing.
-const VALUES: [u8; 256] = values();
+pub(super) static VALUES: [u8; 256] = values();
 
 pub(super) const WORD_MARK: &[u8; 2] = b"zq";
 /// Of UUIDs and digits: no letter, so it is the same in upper case, and it cannot overlap itself.

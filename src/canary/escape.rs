@@ -76,6 +76,7 @@ fn folds(text: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 /// Whether the escape at `at` stands for what a canary may hold, or for the beginning of another escape.
+#[inline]
 fn is_relevant(text: &[u8], at: usize, byte: u8, length: usize) -> bool {
     let follows = |known: &[u8]| text.get(at + length).is_some_and(|next| known.contains(next));
     match byte {
@@ -95,6 +96,7 @@ fn ends_line(text: &[u8], at: usize) -> bool {
     line.is_some_and(|line| line.iter().rev().all(|byte| packed::is_base64(*byte)))
 }
 
+#[inline]
 fn step(text: &[u8], at: usize) -> Step {
     let escape = match text[at] {
         b'%' => Escape::Percent,
@@ -113,10 +115,11 @@ fn step(text: &[u8], at: usize) -> Step {
 }
 
 /// What the escape at `at` stands for, and how long it is. A character outside Latin-1 counts as 255, which no canary holds.
+#[inline]
 fn unescape(text: &[u8], at: usize) -> Option<(u8, usize)> {
     match (text[at], text.get(at + 1)?) {
         (b'%', high) => Some((pair(*high, *text.get(at + 2)?)?, 3)),
-        (b'\\', b'u') => Some((number(text.get(at + 2..at + 6)?, 16)?, 6)),
+        (b'\\', b'u') => Some((unicode(text.get(at + 2..at + 6)?)?, 6)),
         (b'\\', b'x') => Some((pair(*text.get(at + 2)?, *text.get(at + 3)?)?, 4)),
         (b'\\', b'n') => Some((b'\n', 2)),
         (b'\\', b'r') => Some((b'\r', 2)),
@@ -137,9 +140,18 @@ fn numeric_entity(text: &[u8], at: usize) -> Option<(u8, usize)> {
     (digits > 0).then_some((number(&text[start..end], base)?, end + semicolon - at))
 }
 
+/// A character in four hexadecimal digits.
+#[inline]
+fn unicode(digits: &[u8]) -> Option<u8> {
+    let (high, low) = (pair(digits[0], digits[1])?, pair(digits[2], digits[3])?);
+    Some(if high == 0 { low } else { u8::MAX })
+}
+
 /// A byte in two hexadecimal digits.
+#[inline]
 fn pair(high: u8, low: u8) -> Option<u8> {
-    Some((code::value(high, 16)? << 4 | code::value(low, 16)?) as u8)
+    let (high, low) = (code::VALUES[usize::from(high)], code::VALUES[usize::from(low)]);
+    (high | low < 16).then_some(high << 4 | low)
 }
 
 /// A number of a few digits, cut off at 255.
@@ -161,7 +173,9 @@ impl Unescaped {
             }) {
                 end = at + REACH;
             }
-            unescaped.extend(step.byte);
+            if let Some(byte) = step.byte {
+                unescaped.push(byte);
+            }
             at += step.length;
         }
         Unescaped { origin: start..at, text: unescaped }

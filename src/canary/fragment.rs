@@ -92,13 +92,13 @@ impl Fragments {
         self.issued.push_back(issued);
     }
 
-    /// The fragment in `text` that tells most, if one tells enough. `whole` are all canaries in the text, as
+    /// The fragment in `text` that tells most, if one tells enough. `whole` are all canaries in the text in order, as
     /// [`super::Canaries::scan`] found them: their parts do not count. Neither do parts of canaries of `own`, which must have
     /// been added before.
     pub fn find(&self, text: &[u8], own: u64, whole: &[Found]) -> Option<Fragment> {
         let mut best: Option<(f64, Fragment)> = None;
         let mut start = 0;
-        let gaps = whole.iter().map(|found| found.range.clone()).chain([text.len()..text.len()]);
+        let gaps = whole.iter().map(|found| found.range.clone()).chain(std::iter::once(text.len()..text.len()));
         for known in gaps {
             let gap = start..known.start.max(start);
             start = known.end.max(start);

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 /// Bit 31: at least one character that belongs to no such text.
 const FOREIGN: u32 = 1 << 31;
-const BASE64: [[u32; 256]; 4] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 6);
-const HEX: [[u32; 256]; 2] = table(b"0123456789abcdef", 4);
+static BASE64: [[u32; 256]; 4] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 6);
+static HEX: [[u32; 256]; 2] = table(b"0123456789abcdef", 4);
 
 /// How characters are packed: `N` of them are a unit of whole bytes.
 pub(super) trait Packing<const N: usize> {
@@ -67,6 +67,19 @@ pub(super) fn is_base64(character: u8) -> bool {
     BASE64[0][usize::from(character)] != FOREIGN
 }
 
+/// How many characters at the beginning of `text` belong to base64.
+fn base64_prefix(text: &[u8]) -> usize {
+    // As `is_base64` has it, but without its table, so that the compiler judges many characters at once.
+    let belongs = |character: u8| {
+        let letter = (character | 0x20).wrapping_sub(b'a') < 26;
+        let digit = character.wrapping_sub(b'0') < 10;
+        letter | digit | (character == b'+') | (character == b'/') | (character == b'-') | (character == b'_')
+    };
+    let all = |chunk: &&[u8]| chunk.iter().fold(true, |all, character| all & belongs(*character));
+    let chunks = 32 * text.chunks_exact(32).take_while(all).count();
+    chunks + text[chunks..].iter().take_while(|character| is_base64(**character)).count()
+}
+
 /// Every stretch of `text` of which all characters are of base64 or hexadecimal, enough of them for a canary.
 pub(super) fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let least = 4 * Base64::LEAST;
@@ -76,8 +89,7 @@ pub(super) fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
             match next.iter().rposition(|character| !is_base64(*character)) {
                 Some(last) => start += last + 1,
                 None => {
-                    let more = text[start + least..].iter().take_while(|character| is_base64(**character)).count();
-                    let run = start..start + least + more;
+                    let run = start..start + least + base64_prefix(&text[start + least..]);
                     start = run.end + 1;
                     return Some(run);
                 }
@@ -124,7 +136,8 @@ fn unpack<const N: usize, P: Packing<N>>(phase: usize, units: &[[u8; N]], rest: 
 /// Whether all bytes of a unit are from 32 to 127: bit 7 is clear, and bit 6 or 5 is set.
 fn is_printable<const N: usize, P: Packing<N>>(unit: u32) -> bool {
     let wanted = const { 0x0040_4040 >> (24 - N * P::BITS) };
-    unit & (FOREIGN | 0x0080_8080) == 0 && (unit | unit << 1) & wanted == wanted
+    // `&`, not `&&`: one jump that cannot be foretold is enough.
+    (unit & (FOREIGN | 0x0080_8080) == 0) & ((unit | unit << 1) & wanted == wanted)
 }
 
 /// Whether all bytes of a unit are printable or white space.

@@ -11,6 +11,7 @@ Examples:
   runner scenarios/dirty.toml                               run it, leave a report under reports/dirty/latest
   runner scenarios/*.toml                                   run several, one after the other
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
+  runner serve scenarios/dirty.toml                         only its server, to look at in a browser
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
   runner new checkout                                       write a scenario and its script to start from
 
@@ -39,12 +40,16 @@ pub(super) enum Command {
     Run(Run),
     /// Validate scenarios and show what would be done; nothing is started
     Check(Check),
+    /// Run only the server of a scenario, for a browser or curl; ends with Ctrl-C
+    Serve(Serve),
     /// Render a record's report again
     Report(Report),
     /// Write a new scenario with its script, to start from
     New(New),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
+    /// Write definition files of what scripts can use, for editors with a rhai language server
+    Definitions(Definitions),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -93,6 +98,24 @@ pub(super) struct Check {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Scenario file (TOML)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+
+    /// The port to listen on, 0 for a free one; if not given that of the scenario, or 8000
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Which server, where a matrix has several: a variant's name or a value of the matrix; the first if not given
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Overrides {
     /// Override a key of the scenario, as in --set load.concurrency=50; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -116,6 +139,13 @@ pub(super) struct New {
 
     /// The folder for it
     #[arg(long, value_name = "DIR", default_value = "scenarios")]
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Definitions {
+    /// The folder for them; files of the same names are replaced
+    #[arg(value_name = "DIR", default_value = ".rhai/definitions")]
     pub folder: PathBuf,
 }
 

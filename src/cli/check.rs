@@ -3,11 +3,15 @@
 use super::arguments::Check;
 use super::{Exit, print_out, surroundings};
 use crate::run::plan;
+use crate::scenario::warnings;
 
 pub(super) fn check(arguments: &Check) -> Exit {
     let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
         return Exit::Invalid;
     };
+    for scenario in &scenarios {
+        surroundings::print_problems(&warnings(scenario));
+    }
     let plans: Vec<String> = scenarios.iter().map(plan::describe).collect();
     print_out(&plans.join("\n"))
 }

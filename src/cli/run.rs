@@ -14,6 +14,7 @@ use crate::units::counted;
 
 /// Summaries are no wider than this.
 const WIDEST: usize = 110;
+const INTERRUPTED: &str = "interrupted: writing the report; once more to end at once";
 
 pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
@@ -21,7 +22,7 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     };
     let style = Style::of(arguments);
     let shown = style.clone();
-    let cancel = match signals::cancellation(move |text| shown.say(text)) {
+    let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
             print_error(&format!("cannot watch for signals: {error}"), None);

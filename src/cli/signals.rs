@@ -5,8 +5,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::Exit;
 
-/// A token that the first INT, TERM or HUP cancels. The second ends the process; the workers follow by themselves.
-pub(super) fn cancellation(say: impl Fn(&str) + Send + 'static) -> std::io::Result<CancellationToken> {
+/// A token that the first INT, TERM or HUP cancels, which is said with `notice`. The second ends the process; the workers
+/// follow by themselves.
+pub(super) fn cancellation(
+    notice: &'static str,
+    say: impl Fn(&str) + Send + 'static,
+) -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let cancel = token.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -22,7 +26,7 @@ pub(super) fn cancellation(say: impl Fn(&str) + Send + 'static) -> std::io::Resu
         runtime.block_on(async {
             next(&mut signals).await;
             cancel.cancel();
-            say("interrupted: writing the report; once more to end at once");
+            say(notice);
             next(&mut signals).await;
             std::process::exit(i32::from(Exit::Interrupted.code()));
         });

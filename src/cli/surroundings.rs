@@ -20,9 +20,14 @@ impl Surroundings for World {
 pub(super) fn load_all(files: &[std::path::PathBuf], overrides: &[String]) -> Option<Vec<Scenario>> {
     let loaded: Vec<Result<Scenario, Problems>> =
         files.iter().map(|file| scenario::load(file, overrides, &World)).collect();
+    loaded.iter().filter_map(|result| result.as_ref().err()).for_each(print_problems);
+    loaded.into_iter().collect::<Result<Vec<_>, _>>().ok()
+}
+
+/// Draws problems, if there are any.
+pub(super) fn print_problems(problems: &Problems) {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    for problems in loaded.iter().filter_map(|result| result.as_ref().err()) {
+    if problems.count() > 0 {
         anstream::eprintln!("{}", problems.render(color));
     }
-    loaded.into_iter().collect::<Result<Vec<_>, _>>().ok()
 }

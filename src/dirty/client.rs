@@ -509,6 +509,7 @@ mod tests {
             place: Place::default(),
             identity: Some(identity),
             variation: None,
+            own_url: false,
             gate: None,
         }
     }

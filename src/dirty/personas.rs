@@ -12,8 +12,9 @@ use super::observation::{Observation, Seen};
 use super::recipe::{Line, Recipe, Shot};
 use super::tally::Evidence;
 
-/// How often each is asked alone, to learn from and again to verify. See the module `baseline` on what this proves.
-pub(super) const SOLO: u64 = 4;
+/// How often each is asked alone to learn from, and at most to verify. See the module `baseline` on what this proves.
+pub(super) const SOLO: usize = 4;
+pub(super) const MOST_SOLO: usize = 16;
 /// Suspicions that are kept: one is enough to ask again.
 const MOST_SUSPICIONS: usize = 20;
 
@@ -25,6 +26,8 @@ pub(super) struct Personas {
     /// For each, nobody included: whether replies to it can be told from those to another.
     told: Vec<bool>,
     pub suspicions: Vec<Suspicion>,
+    /// Rounds of lone requests until now: no two have the same order.
+    rounds: u64,
     solo: RefCell<Vec<(PersonaNumber, Observation)>>,
 }
 
@@ -69,15 +72,16 @@ impl Personas {
     }
 
     /// One request of each, alone and over a connection of its own, in an order drawn anew in each round.
-    pub fn solo_round(&self, seed: u64) -> (Recipe, Vec<Identity>) {
+    pub fn solo_round(&mut self, seed: u64) -> (Recipe, Vec<Identity>) {
         let mut order = self.all.clone();
-        order.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed));
+        self.rounds += 1;
+        order.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed.wrapping_add(self.rounds)));
         (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
     }
 
-    /// As many requests that do not say who asks.
-    pub fn nobody_alone(&self) -> (Recipe, Vec<Identity>) {
-        (Recipe::of(vec![Line::of(vec![Shot::anonymous(); SOLO as usize])]), Vec::new())
+    /// Requests that do not say who asks, one after the other.
+    pub fn nobody_alone(times: usize) -> Recipe {
+        Recipe::of(vec![Line::of(vec![Shot::anonymous(); times])])
     }
 
     /// Takes the replies of a solo round. What they set for a persona to be known by is kept.
@@ -108,6 +112,13 @@ impl Personas {
         if self.suspicions.len() < MOST_SUSPICIONS {
             self.suspicions.push(suspicion);
         }
+    }
+
+    /// Whether further solo replies would change nothing: each suspicion stands, or is refuted.
+    pub fn are_settled(&self) -> bool {
+        let Some(baseline) = &self.baseline else { return true };
+        let settled = |accusation| baseline.stands(accusation) || baseline.doubt(accusation) >= 1.0;
+        self.suspicions.iter().all(|suspicion| settled(&suspicion.accusation))
     }
 
     /// Those suspicions that further solo replies have left standing. The others are gone.

@@ -1,5 +1,6 @@
 //! Requests as prebuilt bytes with slots for what varies.
 
+use crate::scenario::request::Encoding;
 use crate::scenario::template::{Piece, Placeholder};
 use crate::scenario::{self, Template};
 
@@ -19,7 +20,7 @@ pub struct Prepared {
 #[derive(Debug, Clone)]
 enum Part {
     Bytes(Vec<u8>),
-    Slot(Placeholder),
+    Slot(Placeholder, Encoding),
 }
 
 impl Prepared {
@@ -28,7 +29,7 @@ impl Prepared {
     pub fn new(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
         let mut head = Parts::new(fixed);
         head.text(&format!("{} ", request.method));
-        head.template(&request.target());
+        head.template(&request.target(), Encoding::Url);
         head.text(&format!(" HTTP/1.1\r\nhost: {host}\r\n"));
         let lines = request.header_lines();
         let has = |name: &str| lines.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -40,12 +41,12 @@ impl Prepared {
         }
         for (name, value) in &lines {
             head.text(&format!("{name}: "));
-            head.template(value);
+            head.template(value, Encoding::of_header(name));
             head.text("\r\n");
         }
         let body = request.content().map(|template| {
             let mut body = Parts::new(fixed);
-            body.template(&template);
+            body.template(&template, Encoding::of_body(request.body.as_ref()));
             body.parts
         });
         let method = request.method.as_str();
@@ -86,7 +87,13 @@ fn write_parts(parts: &[Part], out: &mut Vec<u8>, fill: &mut dyn FnMut(&Placehol
     for part in parts {
         match part {
             Part::Bytes(bytes) => out.extend_from_slice(bytes),
-            Part::Slot(placeholder) => fill(placeholder, out),
+            Part::Slot(placeholder @ (Placeholder::Identity(_) | Placeholder::Token), encoding) => {
+                // Words of a scenario or of a server, which may hold anything.
+                let mut value = Vec::new();
+                fill(placeholder, &mut value);
+                out.extend_from_slice(encoding.encode(&String::from_utf8_lossy(&value)).as_bytes());
+            }
+            Part::Slot(placeholder, _) => fill(placeholder, out),
         }
     }
 }
@@ -109,13 +116,13 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn template(&mut self, template: &Template) {
+    fn template(&mut self, template: &Template, encoding: Encoding) {
         for piece in &template.pieces {
             match piece {
                 Piece::Text(text) => self.text(text),
                 Piece::Hole(placeholder) => match (self.fixed)(placeholder) {
                     Some(text) => self.text(&text),
-                    None => self.parts.push(Part::Slot(placeholder.clone())),
+                    None => self.parts.push(Part::Slot(placeholder.clone(), encoding)),
                 },
             }
         }
@@ -159,6 +166,32 @@ mod tests {
         let mut out = Vec::new();
         prepared.write(&mut out, &mut |_, out| out.extend_from_slice(b"12345678901"));
         assert!(out.ends_with(b"content-length: 11\r\n\r\n12345678901"));
+    }
+
+    #[test]
+    fn what_an_identity_holds_is_encoded_as_its_place_demands() {
+        use crate::scenario::request::{Body, Json};
+        let hole = || Template::parse("{identity.name}").unwrap();
+        let named = || vec![("user".to_owned(), hole())];
+        let sent = |body: Body| {
+            let target = Template::parse("/{identity.name}?n={identity.name}&c={canary}").unwrap();
+            let (headers, cookies) = (vec![("x-user".to_owned(), hole())], named());
+            let request = scenario::Request { headers, cookies, body: Some(body), ..scenario::Request::get(&target) };
+            let mut out = Vec::new();
+            let fill = &mut |_: &Placeholder, out: &mut Vec<u8>| out.extend_from_slice("é\"; a@b".as_bytes());
+            Prepared::new(&request, "h", &|_| None).write(&mut out, fill);
+            String::from_utf8(out).unwrap()
+        };
+        let json = sent(Body::Json(Json::Object(vec![("user".to_owned(), Json::Text(hole()))])));
+        let url = "%C3%A9%22%3B%20a%40b";
+        assert!(
+            json.starts_with(&format!("GET /{url}?n={url}&c=é\"; a@b HTTP/1.1\r\n")),
+            "canaries as they are: {json}"
+        );
+        assert!(json.contains("\r\nx-user: é\"; a@b\r\ncookie: user=%C3%A9%22%3B%20a@b\r\n"), "{json}");
+        assert!(json.ends_with("{\"user\":\"é\\\"; a@b\"}"), "{json}");
+        assert!(sent(Body::Form(named())).ends_with(&format!("user={url}")));
+        assert!(sent(Body::Text(hole())).ends_with("\r\n\r\né\"; a@b"));
     }
 
     #[test]

@@ -2,10 +2,21 @@
 
 use std::fmt;
 
-use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, normalize_untrusted_str};
 
 use super::source::{Sources, Span};
+use crate::excerpt::{renderer, snippet};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// Nothing is started.
+    Error,
+    /// Perhaps not what was meant.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
 
 /// One problem. `title` fits after "error: ".
 #[derive(Debug, Clone)]
@@ -15,6 +26,7 @@ pub struct Problem {
     pub help: Option<String>,
     /// What is wrong here, at the caret; may be empty.
     pub label: String,
+    severity: Severity,
     span: Option<Span>,
     /// Other places that have to do with it.
     also: Vec<(Span, String)>,
@@ -22,7 +34,13 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn new(title: impl Into<String>) -> Problem {
-        Problem { title: title.into(), help: None, label: String::new(), span: None, also: Vec::new() }
+        let severity = Severity::Error;
+        Problem { title: title.into(), help: None, label: String::new(), severity, span: None, also: Vec::new() }
+    }
+
+    pub(super) fn only(mut self, severity: Severity) -> Problem {
+        self.severity = severity;
+        self
     }
 
     /// Points the caret.
@@ -76,14 +94,18 @@ impl Problems {
 
     /// Draws every problem with its line and a caret; `color` for terminals.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let renderer = renderer(color);
         let drawn: Vec<String> = self.list.iter().map(|problem| self.draw(problem, &renderer)).collect();
         drawn.join("\n\n") + "\n"
     }
 
     fn draw(&self, problem: &Problem, renderer: &Renderer) -> String {
-        let mut group = Group::with_title(Level::ERROR.primary_title(normalize_untrusted_str(&problem.title)));
+        let level = match problem.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let mut group = Group::with_title(level.primary_title(normalize_untrusted_str(&problem.title)));
         match problem.span.as_ref().and_then(|span| self.sources.locate(span)) {
             Some((origin, range)) => {
                 let here = AnnotationKind::Primary.span(range).label(Some(&*problem.label).filter(|l| !l.is_empty()));
@@ -121,11 +143,6 @@ impl Problems {
             .filter_map(|(span, label)| self.sources.locate(span).map(|(origin, at)| (origin, at, label.as_str())))
             .filter(move |(origin, ..)| name.is_empty() || origin.name == name)
     }
-}
-
-/// A text under its name.
-fn snippet<'a>(name: &'a str, text: &'a str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    Snippet::source(text).path(name)
 }
 
 impl fmt::Display for Problems {

@@ -241,16 +241,6 @@ impl Json {
             (_, Json::Text(_) | Json::Plain(_)) | ([], _) => {}
         }
     }
-
-    /// Changes every text.
-    pub(super) fn each_text(&mut self, change: &mut dyn FnMut(&mut Template)) {
-        match self {
-            Json::Text(text) => change(text),
-            Json::Plain(_) => {}
-            Json::List(items) => items.iter_mut().for_each(|item| item.each_text(change)),
-            Json::Object(fields) => fields.iter_mut().for_each(|(_, item)| item.each_text(change)),
-        }
-    }
 }
 
 /// A text as queries and forms hold it.
@@ -262,6 +252,49 @@ pub fn encoded(text: &str) -> String {
 fn json_inside(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// How a value that is not known before is written where its hole stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is: headers and raw bodies.
+    Plain,
+    /// Percent-encoded: paths, queries and forms.
+    Url,
+    /// Percent-encoded where a cookie's value cannot hold it (RFC 6265, section 4.1.1).
+    Cookie,
+    /// Escaped as between the quotes of JSON.
+    Json,
+}
+
+impl Encoding {
+    /// That of a body's holes.
+    pub fn of_body(body: Option<&Body>) -> Encoding {
+        match body {
+            Some(Body::Json(_)) => Encoding::Json,
+            Some(Body::Form(_)) => Encoding::Url,
+            Some(Body::Text(_)) | None => Encoding::Plain,
+        }
+    }
+
+    /// That of a header's holes.
+    pub fn of_header(name: &str) -> Encoding {
+        if name.eq_ignore_ascii_case("cookie") { Encoding::Cookie } else { Encoding::Plain }
+    }
+
+    pub fn encode(self, text: &str) -> String {
+        match self {
+            Encoding::Plain => text.to_owned(),
+            Encoding::Url => encoded(text),
+            Encoding::Cookie => {
+                let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | ',' | ';' | '\\' | '%');
+                text.chars()
+                    .map(|c| if plain(c) { c.to_string() } else { encoded(c.encode_utf8(&mut [0; 4])) })
+                    .collect()
+            }
+            Encoding::Json => json_inside(text),
+        }
+    }
 }
 
 #[cfg(test)]

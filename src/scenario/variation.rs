@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::request::{Body, Json, Parameter, encoded};
+use super::request::{Body, Json, Parameter};
 use super::template::Placeholder;
 use super::{Request, Template};
 
@@ -122,37 +122,6 @@ pub fn busted(request: &Request, number: u64) -> Request {
 /// Whether requests of different identities have the same URL, so that a cache whose key is the URL confuses them.
 pub fn same_url(request: &Request) -> bool {
     !identifies(&request.target())
-}
-
-/// The request with the holes that `known` knows filled in, each encoded as its place demands: for what is an identity's
-/// own and the same in all its requests.
-pub fn filled(request: &Request, known: &dyn Fn(&Placeholder) -> Option<String>) -> Request {
-    let in_url = |hole: &Placeholder| known(hole).map(|value| encoded(&value));
-    let in_cookie = |hole: &Placeholder| known(hole).map(|value| cookie_encoded(&value));
-    let mut request = request.clone();
-    request.path = request.path.with(&in_url);
-    for parameter in &mut request.query {
-        parameter.value = parameter.value.with(&in_url);
-    }
-    for (_, value) in &mut request.headers {
-        *value = value.with(known);
-    }
-    for (_, value) in &mut request.cookies {
-        *value = value.with(&in_cookie);
-    }
-    match &mut request.body {
-        Some(Body::Text(text)) => *text = text.with(known),
-        Some(Body::Json(json)) => json.each_text(&mut |text| *text = text.with(known)),
-        Some(Body::Form(fields)) => fields.iter_mut().for_each(|(_, value)| *value = value.with(known)),
-        None => {}
-    }
-    request
-}
-
-/// Percent-encodes what a cookie's value cannot hold (RFC 6265, section 4.1.1).
-fn cookie_encoded(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | ',' | ';' | '\\' | '%');
-    text.chars().map(|c| if plain(c) { c.to_string() } else { encoded(&c.to_string()) }).collect()
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 
 use super::current::{Current, Entered};
-use super::{Process, Program, Request, Response, ScriptError, Step, stack};
+use super::{Answer, Process, Program, Request, Response, ScriptError, Step, stack};
 
-type Handler = Coroutine<(), Step, Result<Response, ScriptError>, DefaultStack>;
+type Handler = Coroutine<Answer, Step, Result<Response, ScriptError>, DefaultStack>;
 
 /// One call of a handler, suspended between steps.
 ///
@@ -37,6 +37,11 @@ impl Call {
 
     /// Runs the script up to its next step. After `Done` it must not be called again.
     pub fn resume(&mut self) -> Step {
+        self.resume_with(Answer::Nothing)
+    }
+
+    /// As [`Call::resume`], with what the last step was to bring.
+    pub fn resume_with(&mut self, answer: Answer) -> Step {
         let coroutine = match &mut self.state {
             Ok(coroutine) => coroutine,
             Err(error) => {
@@ -46,8 +51,11 @@ impl Call {
         };
         let outcome = {
             let _entered = Entered::new(Some(self.current.clone()));
+            self.current.meter.resume();
             // What a panic leaves half done is the call's own: its scope is gone, its coroutine is never resumed.
-            catch_unwind(AssertUnwindSafe(|| coroutine.resume(())))
+            let outcome = catch_unwind(AssertUnwindSafe(|| coroutine.resume(answer)));
+            self.current.meter.suspend();
+            outcome
         };
         let result = match outcome {
             Ok(CoroutineResult::Yield(step)) => return step,
@@ -87,7 +95,7 @@ fn start(
     request: Request,
     current: Rc<Current>,
 ) -> Handler {
-    Coroutine::with_stack(stack, move |yielder, ()| current.run(yielder, || program.handle(&handler, request)))
+    Coroutine::with_stack(stack, move |yielder, _| current.run(yielder, || program.handle(&handler, request)))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

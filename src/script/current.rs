@@ -7,8 +7,9 @@ use std::rc::Rc;
 use corosensei::Yielder;
 use rhai::EvalAltResult;
 
+use super::meter::Meter;
 use super::state::{Read, Values};
-use super::{Limits, Process, Step};
+use super::{Answer, Limits, Process, Step};
 
 /// One call, as the functions that it calls see it.
 pub(super) struct Current {
@@ -18,8 +19,9 @@ pub(super) struct Current {
     /// Values of the three objects that the call may be changing in place.
     pub reads: RefCell<Vec<Read>>,
     pub limits: Limits,
+    pub meter: Meter,
     /// Set while the call's coroutine lives.
-    yielder: Cell<Option<NonNull<Yielder<(), Step>>>>,
+    yielder: Cell<Option<NonNull<Yielder<Answer, Step>>>>,
 }
 
 thread_local! {
@@ -28,17 +30,19 @@ thread_local! {
 
 impl Current {
     pub fn new(process: Process, limits: Limits) -> Rc<Current> {
+        let meter = Meter::new(process.gauges(), limits);
         Rc::new(Current {
             process,
             context: RefCell::default(),
             reads: RefCell::default(),
             limits,
+            meter,
             yielder: Cell::new(None),
         })
     }
 
     /// Runs `body`, the whole of the coroutine that owns `yielder`.
-    pub fn run<T>(&self, yielder: &Yielder<(), Step>, body: impl FnOnce() -> T) -> T {
+    pub fn run<T>(&self, yielder: &Yielder<Answer, Step>, body: impl FnOnce() -> T) -> T {
         let _cleared = Cleared(&self.yielder);
         self.yielder.set(Some(NonNull::from(yielder)));
         body()
@@ -46,7 +50,7 @@ impl Current {
 }
 
 /// Forgets the yielder when the coroutine ends, also by a panic or because its call is dropped.
-struct Cleared<'a>(&'a Cell<Option<NonNull<Yielder<(), Step>>>>);
+struct Cleared<'a>(&'a Cell<Option<NonNull<Yielder<Answer, Step>>>>);
 
 impl Drop for Cleared<'_> {
     fn drop(&mut self) {
@@ -69,6 +73,11 @@ impl Drop for Entered {
     }
 }
 
+/// Asks the current call's meter whether it may go on; else why not.
+pub(super) fn check(operations: u64) -> Result<(), String> {
+    CURRENT.with_borrow(|current| current.as_ref().map_or(Ok(()), |call| call.meter.check(operations)))
+}
+
 /// What `read` finds in the current call; an error outside of one, as in a statement outside of all functions.
 pub(super) fn with<T>(read: impl FnOnce(&Current) -> Result<T, Box<EvalAltResult>>) -> Result<T, Box<EvalAltResult>> {
     CURRENT.with_borrow(|current| match current {
@@ -77,14 +86,13 @@ pub(super) fn with<T>(read: impl FnOnce(&Current) -> Result<T, Box<EvalAltResult
     })
 }
 
-/// Suspends the current call with a step; returns when it is resumed.
+/// Suspends the current call with a step; returns when it is resumed, with what the step brought.
 #[expect(unsafe_code, reason = "a coroutine's yielder is lent to it by reference, which no thread-local can hold")]
-pub(super) fn suspend(step: Step) -> Result<(), Box<EvalAltResult>> {
+pub(super) fn suspend(step: Step) -> Result<Answer, Box<EvalAltResult>> {
     let yielder = with(|call| call.yielder.get().ok_or_else(|| "this call has ended".into()))?;
     // SAFETY: the pointer is set from a reference that lives as long as the coroutine's body (`Current::run`), and
     // cleared when the body ends or unwinds, so it is not dangling. It is read from the *current* call, which
     // `Entered` sets only around resuming that very coroutine on this thread: the code running here is on its stack,
     // which `Yielder::suspend` requires. No borrow of a thread-local or a lock is held across the suspension.
-    unsafe { yielder.as_ref() }.suspend(step);
-    Ok(())
+    Ok(unsafe { yielder.as_ref() }.suspend(step))
 }

@@ -9,7 +9,7 @@ use rhai::packages::{
 };
 use rhai::{Engine, ImmutableString, Position, Token};
 
-use super::{Limits, functions, request, respond};
+use super::{Limits, bounded, current, fetch, functions, request, respond};
 
 /// Property names beyond these are found through the indexers, which is slower.
 const MOST_NAMES: usize = 1_000;
@@ -61,9 +61,13 @@ pub(super) fn new(limits: Limits) -> (Engine, PropertyNames) {
     engine.disable_symbol("curry");
     // The cache of strings is one lock for all threads of a worker, and rhai waits 10 ms for a lock that is taken.
     engine.set_max_strings_interned(0);
-    functions::register(&mut engine);
+    // Clock and memory are looked at between operations; rhai counts those itself.
+    engine.on_progress(|operations| current::check(operations).err().map(Into::into));
+    bounded::register(&mut engine, limits);
+    functions::register(&mut engine, limits);
+    fetch::register(&mut engine);
     request::register(&mut engine);
-    respond::register(&mut engine);
+    respond::register(&mut engine, limits);
     let names = PropertyNames::default();
     watch_tokens(&mut engine, names.clone());
     (engine, names)

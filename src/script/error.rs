@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-use rhai::{EvalAltResult, ParseErrorType, Position};
+use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
-use super::Limits;
+use super::{Limits, bounded};
 use crate::units;
 
 /// Names of a call path that are kept; an endless recursion has no use for more.
 const MOST_CALLS: usize = 8;
+
+/// What a script throws may be a text of a megabyte, or all of its data.
+const LONGEST_MESSAGE: usize = 2_000;
 
 /// Where a script is wrong. `line` and `column` count from 1; 0 where unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,7 +112,24 @@ fn function_name(name: &str) -> String {
 
 fn parsing(error: &ParseErrorType) -> String {
     match error {
-        ParseErrorType::Reserved(word) if word == "eval" => "`eval` is switched off".to_owned(),
+        ParseErrorType::Reserved(word) | ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
+            if matches!(word.as_str(), "eval" | "curry") =>
+        {
+            format!("`{word}` is switched off")
+        }
+        ParseErrorType::Reserved(word) => {
+            format!("`{word}` is a word of the language, also where it has no use: take another name")
+        }
+        ParseErrorType::BadInput(LexError::UnterminatedString) => {
+            "this text has no end: is a quote missing?".to_owned()
+        }
+        ParseErrorType::MissingToken(token, _) if token == "}" => {
+            "the block that is open here has no end: is a `}` missing, here or before?".to_owned()
+        }
+        ParseErrorType::FnDuplicatedDefinition(name, count) => {
+            let takes = units::counted(*count as u64, "parameter");
+            format!("a second function `{name}` with {takes}: rename one, or remove it")
+        }
         ParseErrorType::UnexpectedEOF => "the script ends in the middle of something: is a `}` missing?".to_owned(),
         ParseErrorType::ExprTooDeep => "expressions or blocks nest too deeply here".to_owned(),
         error => lowercase_first(&error.to_string()),
@@ -142,7 +162,9 @@ fn running(mut error: EvalAltResult, limits: &Limits) -> String {
         EvalAltResult::ErrorTooManyModules(_) => "too many imports".to_owned(),
         EvalAltResult::ErrorDataTooLarge(what, _) => too_large(&what, limits),
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "it threw an error without a message".to_owned(),
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
+            bounded::text(&value, LONGEST_MESSAGE).to_string()
+        }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _)
         | EvalAltResult::ErrorMismatchOutputType(wanted, found, _) => {
             format!("this wants a {}, not a {}", plain_type(&wanted), plain_type(&found))

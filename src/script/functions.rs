@@ -4,34 +4,46 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString};
 
-use super::{Step, current};
+use super::error::plain_type;
+use super::{Limits, Step, bounded, current};
 use crate::units;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
-pub(super) fn register(engine: &mut Engine) {
+pub(super) fn register(engine: &mut Engine, limits: Limits) {
     timed(engine, "sleep", Step::Sleep);
     timed(engine, "block", Step::Block);
     timed(engine, "burn", Step::Burn);
-    volatile("yield_now").register_into_engine(engine, || current::suspend(Step::Yield));
-    volatile("log").register_into_engine(engine, |text: Dynamic| current::suspend(Step::Log(text.to_string())));
+    volatile("yield_now").register_into_engine(engine, || current::suspend(Step::Yield).map(drop));
+    volatile("log")
+        .register_into_engine(engine, move |value: Dynamic| log(&bounded::text(&value, limits.string_bytes)));
     volatile("now").register_into_engine(engine, now);
     volatile("random").register_into_engine(engine, rand::random::<f64>);
     volatile("random").register_into_engine(engine, random_between);
     // Outside of a call there is nobody to print to.
-    engine.on_print(|text| drop(current::suspend(Step::Log(text.to_owned()))));
-    engine.on_debug(|text, _, _| drop(current::suspend(Step::Log(text.to_owned()))));
+    engine.on_print(|text| drop(log(text)));
+    engine.on_debug(|text, _, _| drop(log(text)));
+}
+
+fn log(text: &str) -> Outcome<()> {
+    current::suspend(Step::Log(text.to_owned())).map(drop)
 }
 
 /// A function that no optimizer may call ahead of time.
-fn volatile(name: &str) -> FuncRegistration {
+pub(super) fn volatile(name: &str) -> FuncRegistration {
     FuncRegistration::new(name).with_volatility(true)
 }
 
 /// A function of a time, once for each type that a time may have: rhai prefers an exact type to any, and so would
 /// find its own `sleep`, which blocks, before ours.
 fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> Step) {
-    let suspend = move |time: &Dynamic| current::suspend(step(duration(name, time)?));
+    let suspend = move |time: &Dynamic| {
+        let step = step(duration(name, time)?);
+        if let Step::Block(time) | Step::Burn(time) = step {
+            current::with(|call| Ok(call.meter.hold(name, time)?))?;
+        }
+        current::suspend(step).map(drop)
+    };
     volatile(name).register_into_engine(engine, move |time: INT| suspend(&time.into()));
     volatile(name).register_into_engine(engine, move |time: f64| suspend(&time.into()));
     volatile(name).register_into_engine(engine, move |time: ImmutableString| suspend(&time.into()));
@@ -39,7 +51,7 @@ fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> Step) {
 }
 
 /// A text with a unit (`"5ms"`), seconds as text (`"0.1"`, as in a query) or as a number; `()` is the server's default.
-fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
+pub(super) fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
     if time.is_unit() {
         return current::with(|call| Ok(call.process.sleep()));
     }
@@ -50,7 +62,11 @@ fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
     match seconds {
         Ok(seconds) if (0.0..=units::LONGEST.as_secs_f64()).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         Ok(seconds) => Err(format!("{function}({seconds}): write seconds from 0 to 86400").into()),
-        Err(_) => Err(format!("{function} wants seconds (0.1) or a text with a unit (\"100ms\"), not {time}").into()),
+        Err(_) => Err(format!(
+            "{function} wants seconds (0.1) or a text with a unit (\"100ms\"), not a {}",
+            plain_type(time.type_name())
+        )
+        .into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Imports: scripts of the scenario's folder, read when the script is compiled and never later.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,16 +26,21 @@ struct Inner {
     closed: AtomicBool,
     /// By path as written; none while it is being read.
     modules: Mutex<HashMap<String, Option<Shared<Module>>>>,
+    /// What was read, by path as written.
+    sources: Mutex<HashMap<String, String>>,
     /// The constants of all files.
     constants: Mutex<Map>,
 }
 
 impl Imports {
     pub fn new(folder: &Path) -> Imports {
+        // A script named without a folder has one without a name, which nothing finds.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         Imports(Arc::new(Inner {
             folder: folder.to_owned(),
             closed: AtomicBool::new(false),
             modules: Mutex::default(),
+            sources: Mutex::default(),
             constants: Mutex::default(),
         }))
     }
@@ -75,14 +81,19 @@ impl Imports {
         std::mem::take(&mut self.0.constants.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The files that were read, by path as written.
+    pub fn sources(&self) -> HashMap<String, String> {
+        std::mem::take(&mut self.0.sources.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn modules(&self) -> MutexGuard<'_, HashMap<String, Option<Shared<Module>>>> {
         self.0.modules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn load(&self, engine: &Engine, path: &str) -> Outcome<Shared<Module>> {
-        let source = self.read(path)?;
+    fn load(&self, engine: &Engine, path: &str, source: String) -> Outcome<Shared<Module>> {
         let mut script = program::compile_unit(engine, self, &source)?;
         script.set_source(path);
+        self.0.sources.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), source);
         Ok(Module::eval_ast_as_new(Scope::new(), &script, engine)?.into())
     }
 
@@ -92,7 +103,10 @@ impl Imports {
             return Err(format!("`{path}` cannot be imported: name a file in the scenario's folder, without `..`"));
         }
         let file = if path.ends_with(".rhai") { path.to_owned() } else { format!("{path}.rhai") };
-        let problem = |error: std::io::Error| format!("`{file}` cannot be imported: {error}");
+        let problem = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => format!("`{file}` cannot be imported: no such file beside the script or below"),
+            _ => format!("`{file}` cannot be imported: {error}"),
+        };
         let folder = self.0.folder.canonicalize().map_err(problem)?;
         let whole = folder.join(&file).canonicalize().map_err(problem)?;
         if !whole.starts_with(&folder) || whole.extension().is_none_or(|extension| extension != "rhai") {
@@ -123,8 +137,10 @@ impl ModuleResolver for Imports {
         if self.modules().len() >= MODULES {
             return Err(refused(format!("more than {MODULES} files are imported")).into());
         }
+        // What cannot be read is wrong where it is imported; its text is nobody's to show.
+        let source = self.read(path).map_err(refused)?;
         self.modules().insert(path.to_owned(), None);
-        let module = self.load(engine, path).map_err(failed)?;
+        let module = self.load(engine, path, source).map_err(failed)?;
         self.modules().insert(path.to_owned(), Some(module.clone()));
         Ok(module)
     }

@@ -3,30 +3,41 @@
 use rhai::{Array, Blob, Dynamic, INT, Map};
 use serde_json::{Number, Value};
 
+use crate::units::show_size;
+
 /// How deep JSON may nest that a handler returns; serde_json reads as deep.
 const NESTING: usize = 128;
 
+/// Bytes of JSON that a script may write, about: what a handler has built may share one long text many times.
+const LONGEST: usize = 8 << 20;
+
 /// Writes a value as JSON. The error says what JSON has no word for.
 pub(super) fn write(value: &Dynamic) -> Result<Vec<u8>, String> {
-    let json = to_json(value, NESTING)?;
+    let json = to_json(value, NESTING, &mut { LONGEST })?;
     serde_json::to_vec(&json).map_err(|error| error.to_string())
 }
 
-fn to_json(value: &Dynamic, levels: usize) -> Result<Value, String> {
+fn to_json(value: &Dynamic, levels: usize, room: &mut usize) -> Result<Value, String> {
+    take(room, 4)?;
     if levels == 0 {
         return Err(format!("JSON may nest at most {NESTING} levels deep"));
     }
     if let Some(items) = value.read_lock::<Array>() {
-        return Ok(Value::Array(items.iter().map(|item| to_json(item, levels - 1)).collect::<Result<_, _>>()?));
+        return Ok(Value::Array(items.iter().map(|item| to_json(item, levels - 1, room)).collect::<Result<_, _>>()?));
     }
     if let Some(items) = value.read_lock::<Map>() {
-        let entries = items.iter().map(|(name, item)| Ok((name.to_string(), to_json(item, levels - 1)?)));
+        let entries = items.iter().map(|(name, item)| {
+            take(room, name.len())?;
+            Ok((name.to_string(), to_json(item, levels - 1, room)?))
+        });
         return Ok(Value::Object(entries.collect::<Result<_, String>>()?));
     }
     if let Some(bytes) = value.read_lock::<Blob>() {
+        take(room, 4 * bytes.len())?;
         return Ok(Value::from(bytes.as_slice()));
     }
     if let Ok(text) = value.as_immutable_string_ref() {
+        take(room, text.len())?;
         return Ok(Value::from(text.as_str()));
     }
     if let Ok(number) = value.as_int() {
@@ -46,6 +57,11 @@ fn to_json(value: &Dynamic, levels: usize) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     Err(format!("JSON has no word for a {}", super::error::plain_type(value.type_name())))
+}
+
+fn take(room: &mut usize, bytes: usize) -> Result<(), String> {
+    *room = room.checked_sub(bytes).ok_or_else(|| format!("it is more than {} of JSON", show_size(LONGEST as u64)))?;
+    Ok(())
 }
 
 /// Reads JSON text.

@@ -1,5 +1,7 @@
 //! What a script may use up, and the stack that follows from it.
 
+use std::time::Duration;
+
 use rhai::Engine;
 
 /// Levels of nested expressions and blocks: outside functions, and in them.
@@ -36,6 +38,10 @@ pub struct Limits {
     pub string_bytes: usize,
     pub array_items: usize,
     pub map_items: usize,
+    /// For which a call may run, burn and block in all. Sleeping and fetching do not count.
+    pub running: Duration,
+    /// By which a call may drive up the memory of its process.
+    pub memory_bytes: usize,
 }
 
 impl Default for Limits {
@@ -46,6 +52,8 @@ impl Default for Limits {
             string_bytes: 1_000_000,
             array_items: 10_000,
             map_items: 10_000,
+            running: Duration::from_secs(30),
+            memory_bytes: 256_000_000,
         }
     }
 }

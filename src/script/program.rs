@@ -13,10 +13,10 @@ use rhai::{
 use super::error::ScriptError;
 use super::import::Imports;
 use super::request::RequestObject;
-use super::{Limits, Request, Response, engine, respond, stack, state};
+use super::{Limits, Request, Response, engine, hooks, respond, stack, state, survey};
 
 /// The function that handles what no other does.
-const FALLBACK: &str = "handle";
+const FALLBACK: &str = hooks::HANDLE.name;
 
 /// Paths longer than this have no handler of their own; functions' names are shorter.
 const LONGEST_PATH: usize = 128;
@@ -25,6 +25,9 @@ const LONGEST_PATH: usize = 128;
 pub struct Program {
     engine: Engine,
     handlers: HashMap<String, Handler>,
+    source: String,
+    /// By path as an `import` has it.
+    imported: HashMap<String, String>,
     limits: Limits,
 }
 
@@ -63,8 +66,13 @@ impl Program {
             engine.register_static_module(name, module.clone());
         }
         imports.close();
+        if let Some(position) = survey::misfit(&script, &hooks::HANDLE) {
+            let text = format!("`{}` takes one parameter, the request", FALLBACK);
+            return Err(ScriptError::new(text).in_function(FALLBACK).at(position));
+        }
         state::register(&mut engine, &names.found(), imports.constants());
-        Ok(Program { handlers: handlers(&script), engine, limits })
+        let imported = imports.sources();
+        Ok(Program { handlers: handlers(&script), engine, source: source.to_owned(), imported, limits })
     }
 
     /// The function that handles a path: `dirty` for `/dirty/`, `a_b` for `/a/b/`, else `handle`; `None` without either.
@@ -85,6 +93,14 @@ impl Program {
         let mut names: Vec<&str> = self.handlers.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// The text in which an error is: of the script, or of a file that it imports.
+    pub fn source_of(&self, error: &ScriptError) -> Option<&str> {
+        match &error.file {
+            None => Some(&self.source),
+            Some(file) => self.imported.get(file).map(String::as_str),
+        }
     }
 
     pub(super) fn limits(&self) -> Limits {

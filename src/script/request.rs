@@ -116,7 +116,7 @@ fn last_of_each(pairs: &[(String, String)]) -> Dynamic {
 }
 
 /// A header that is given twice is a list, as HTTP has it.
-fn joined(headers: &[(String, String)]) -> Dynamic {
+pub(super) fn joined(headers: &[(String, String)]) -> Dynamic {
     let mut map = Map::new();
     for (name, value) in headers {
         match map.get_mut(name.as_str()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::{Blob, Dynamic, Engine, EvalAltResult, INT};
 
 use super::error::plain_type;
-use super::{Response, json};
+use super::{Limits, Response, bounded, json};
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
@@ -24,13 +24,18 @@ pub(super) struct ResponseObject {
     body: Arc<Vec<u8>>,
 }
 
-pub(super) fn register(engine: &mut Engine) {
+pub(super) fn register(engine: &mut Engine, limits: Limits) {
+    let text = move |value: Dynamic| bounded::text(&value, limits.string_bytes);
     engine
         .register_type_with_name::<ResponseObject>("response")
         .register_fn("respond", |status: INT| respond(status, Dynamic::UNIT))
         .register_fn("respond", respond)
-        .register_fn("header", header)
-        .register_fn("cookie", cookie)
+        .register_fn("header", move |response: &mut ResponseObject, name: &str, value: Dynamic| {
+            header(response, name, &text(value))
+        })
+        .register_fn("cookie", move |response: &mut ResponseObject, name: &str, value: Dynamic| {
+            cookie(response, name, &text(value))
+        })
         .register_get("status", |response: &mut ResponseObject| INT::from(response.status));
 }
 
@@ -59,9 +64,10 @@ fn checked_status(status: INT) -> Result<u16, String> {
     }
 }
 
-fn with_body(status: u16, body: Dynamic) -> Result<ResponseObject, String> {
+/// The content type and the bytes that a value means.
+pub(super) fn content(body: Dynamic) -> Result<(Option<&'static str>, Vec<u8>), String> {
     let body = body.flatten();
-    let (kind, body) = if body.is_unit() {
+    Ok(if body.is_unit() {
         (None, Vec::new())
     } else if body.is_map() || body.is_array() {
         (Some(JSON), json::write(&body)?)
@@ -74,7 +80,11 @@ fn with_body(status: u16, body: Dynamic) -> Result<ResponseObject, String> {
     } else {
         let kind = plain_type(body.type_name());
         return Err(format!("a {kind} is not a response; return a string, a map, an array, a status or respond(..)"));
-    };
+    })
+}
+
+fn with_body(status: u16, body: Dynamic) -> Result<ResponseObject, String> {
+    let (kind, body) = content(body)?;
     if matches!(status, 204 | 304) && !body.is_empty() {
         return Err(format!("a response with status {status} has no body"));
     }
@@ -82,9 +92,8 @@ fn with_body(status: u16, body: Dynamic) -> Result<ResponseObject, String> {
     Ok(ResponseObject { status, headers, body: Arc::new(body) })
 }
 
-/// Sets a header: one of the same name before it is replaced. `set-cookie` alone may be there many times.
-fn header(response: &mut ResponseObject, name: &str, value: Dynamic) -> Outcome<ResponseObject> {
-    let value = value.to_string();
+/// A header's name in lower case, if scripts may write such a header.
+pub(super) fn header_name(name: &str, value: &str) -> Outcome<String> {
     let name = name.to_ascii_lowercase();
     if name.is_empty() || !name.bytes().all(is_token) {
         return Err(format!("`{}` is not a header's name", name.escape_default()).into());
@@ -95,16 +104,21 @@ fn header(response: &mut ResponseObject, name: &str, value: Dynamic) -> Outcome<
     if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
         return Err(format!("the value of the header `{name}` holds a line break or control character").into());
     }
+    Ok(name)
+}
+
+/// Sets a header: one of the same name before it is replaced. `set-cookie` alone may be there many times.
+fn header(response: &mut ResponseObject, name: &str, value: &str) -> Outcome<ResponseObject> {
+    let name = header_name(name, value)?;
     if name != "set-cookie" {
         response.headers.retain(|(earlier, _)| *earlier != name);
     }
-    response.headers.push((name, value));
+    response.headers.push((name, value.to_owned()));
     Ok(response.clone())
 }
 
 /// Adds a cookie for the whole site.
-fn cookie(response: &mut ResponseObject, name: &str, value: Dynamic) -> Outcome<ResponseObject> {
-    let value = value.to_string();
+fn cookie(response: &mut ResponseObject, name: &str, value: &str) -> Outcome<ResponseObject> {
     if name.is_empty() || !name.bytes().all(is_token) {
         return Err(format!("`{}` is not a cookie's name", name.escape_default()).into());
     }

@@ -15,7 +15,7 @@ use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, Position,
 };
 
-use super::current;
+use super::{Gauges, current};
 
 /// Changes in place that a call can have under way: one within another, as in a closure within a closure.
 const MOST_UNDER_WAY: usize = 16;
@@ -29,12 +29,22 @@ struct Inner {
     values: Mutex<Values>,
     sleep: Duration,
     clock: Option<fn() -> f64>,
+    gauges: Option<Gauges>,
 }
 
 impl Process {
     /// A process whose `sleep(())` takes `sleep`, as a request that names none asks for, and whose `now()` is `clock`.
     pub fn new(sleep: Duration, clock: Option<fn() -> f64>) -> Process {
-        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock }))
+        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock, gauges: None }))
+    }
+
+    /// A process of which calls can tell how long they run and what memory they take: without, those limits do not hold.
+    pub fn measured(sleep: Duration, clock: Option<fn() -> f64>, gauges: Gauges) -> Process {
+        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock, gauges: Some(gauges) }))
+    }
+
+    pub(super) fn gauges(&self) -> Option<Gauges> {
+        self.0.gauges
     }
 
     pub(super) fn sleep(&self) -> Duration {

@@ -1,9 +1,11 @@
 //! Scripts run as a server would run them.
 
 mod behaviour;
+mod bounded;
 mod errors;
 mod limits;
 mod many;
+mod meter;
 mod state;
 
 use std::path::Path;
@@ -13,8 +15,15 @@ use std::time::Duration;
 use super::*;
 
 /// As the default, but for debug builds, which take seconds for five million operations.
-const LIMITS: Limits =
-    Limits { operations: 200_000, call_depth: 64, string_bytes: 1_000_000, array_items: 10_000, map_items: 10_000 };
+const LIMITS: Limits = Limits {
+    operations: 200_000,
+    call_depth: 64,
+    string_bytes: 1_000_000,
+    array_items: 10_000,
+    map_items: 10_000,
+    running: Duration::from_secs(30),
+    memory_bytes: 256_000_000,
+};
 
 fn compile(source: &str) -> Result<Arc<Program>, ScriptError> {
     Program::compile(source, Path::new("/nowhere"), LIMITS)

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
-use super::{Death, StartError, tree};
+use super::{Death, StartError, allowed, tree};
 use crate::scenario::{self, Pid};
 
 /// It is up, so it answers a connection soon.
@@ -22,22 +22,12 @@ pub(super) struct Attached {
 
 impl Attached {
     /// Resolves the host once; every connection goes to the address that was found and allowed here.
-    ///
-    /// A host that is not this machine must be in `allowed`, so that a scenario file alone can never aim load at somebody
-    /// else's server. A name counts by what it resolves to: `localhost` that resolves elsewhere is refused.
-    pub fn to(plan: &scenario::Attached, allowed: &[String]) -> Result<(Attached, SocketAddr), StartError> {
+    pub fn to(plan: &scenario::Attached, allowed_hosts: &[String]) -> Result<(Attached, SocketAddr), StartError> {
         let shown = format!("{}:{}", plan.host, plan.port);
         let unknown = |why: String| StartError::new(format!("cannot find {shown}: {why}"), "check `server.url`");
         let found: Vec<SocketAddr> =
             (plan.host.as_str(), plan.port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?.collect();
-        if !allowed.contains(&plan.host)
-            && let Some(outside) = found.iter().find(|address| !address.ip().is_loopback())
-        {
-            return Err(StartError::new(
-                format!("{shown} is {}, which is not this machine", outside.ip()),
-                format!("if it is yours to load, say so on the command line: --allow-host {}", plan.host),
-            ));
-        }
+        allowed::check(&plan.host, plan.port, &found, allowed_hosts)?;
         let mut last = "it has no address".to_owned();
         for address in found {
             match TcpStream::connect_timeout(&address, CONNECT_WITHIN) {

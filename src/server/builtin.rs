@@ -15,8 +15,11 @@ mod async_pool;
 mod asynchronous;
 mod connection;
 mod drive;
+mod fetch;
+mod gauges;
 pub(super) mod log;
 mod pool;
+mod room;
 mod sync;
 mod threaded;
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Mode;
+use crate::scenario::{Mode, OnDisconnect};
 
 /// What a worker is to serve.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,7 +19,11 @@ pub(super) struct Plan {
     pub mode: Mode,
     /// What a handler sleeps when the request names no sleep.
     pub sleep: Duration,
+    pub on_disconnect: OnDisconnect,
     pub script: Option<Script>,
+    pub log_requests: bool,
+    /// Hosts that handlers may fetch from although they are not this machine.
+    pub allowed_hosts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

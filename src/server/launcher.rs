@@ -71,11 +71,13 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts the workers and waits until each has said that it is ready.
+    /// Starts the workers and waits until each has said that it is ready. With the log comes whether it is to tell of
+    /// every request.
     pub fn launch(
         builtin: &Builtin,
         listener: &TcpListener,
-        log: &File,
+        (log, log_requests): (&File, bool),
+        allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
     ) -> Result<Workers, StartError> {
         let script = builtin.script.as_ref().map(|script| Script {
@@ -83,7 +85,14 @@ impl Workers {
             source: script.source.clone(),
             folder: script.path.parent().map(Into::into).unwrap_or_default(),
         });
-        let plan = Plan { mode: builtin.mode, sleep: builtin.sleep, script };
+        let plan = Plan {
+            mode: builtin.mode,
+            sleep: builtin.sleep,
+            on_disconnect: builtin.on_disconnect,
+            script,
+            log_requests,
+            allowed_hosts: allowed_hosts.to_vec(),
+        };
         let failed = |error: std::io::Error| {
             StartError::new(
                 format!("cannot start a worker: {error}"),

@@ -263,7 +263,7 @@ mod tests {
         let ready = plan(ReadyCheck::Log("listening".to_owned()));
         let late = wait(&ready, &endpoint, Log::from_here(&path), &mut || None).unwrap_err();
         assert!(late.after("").contains("no line of its log matches `listening`"), "{late:?}");
-        assert_eq!(wait(&ready, &endpoint, Log { path: &path, from: 0 }, &mut || None), Ok(()));
+        assert_eq!(wait(&ready, &endpoint, Log { path: &path, from: 0, requests: false }, &mut || None), Ok(()));
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         fs::write(&path, "a line\nlist").unwrap();
-        let mut lines = Lines::new(Log { path: &path, from: 0 });
+        let mut lines = Lines::new(Log { path: &path, from: 0, requests: false });
         assert!(lines.find("listening on [0-9]+").is_err());
         fs::write(&path, "a line\nlistening on 80").unwrap();
         assert!(lines.find("listening on [0-9]+").is_ok());

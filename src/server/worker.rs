@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
 fn serve() -> std::io::Result<()> {
     let mut collar = Collar::take()?;
     let plan = collar.plan()?;
+    log::tell_requests(plan.log_requests);
     let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let app = match app(&plan) {
         Ok(app) => Arc::new(app),
@@ -58,5 +59,5 @@ fn app(plan: &Plan) -> Result<App, String> {
             .map_err(|error| format!("{}: {error}", script.name))
     };
     let program = plan.script.as_ref().map(compile).transpose()?;
-    Ok(App::new(plan.sleep, program))
+    Ok(App::new(plan, program))
 }

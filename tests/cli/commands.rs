@@ -175,10 +175,41 @@ fn a_new_scenario_is_valid_and_nothing_is_overwritten() {
     let made = Runner::new(&["new", "checkout"]).run().exit(0).stdout_has("wrote scenarios/checkout.toml");
     let folder = made.folder.path();
     let scenario = folder.join("scenarios/checkout.toml");
-    Runner::new(&["check", scenario.to_str().unwrap()]).run().exit(0);
+    let checked = Runner::new(&["check", scenario.to_str().unwrap()]).run().exit(0);
+    assert!(!checked.stderr.contains("warning:"), "{}", checked.stderr);
     let again = Runner::new(&["new", "checkout", "--folder", folder.join("scenarios").to_str().unwrap()]);
     again.run().exit(2).stderr_has("exists already");
     Runner::new(&["new", "../escape"]).run().exit(2).stderr_has("cannot name a scenario");
+}
+
+#[test]
+fn a_new_scenario_passes_as_it_is_and_its_careless_handler_does_not() {
+    let made = Runner::new(&["new", "shop-2", "--folder", "."]).run().exit(0);
+    let scenario = made.folder.path().join("shop-2.toml");
+    let run = || Runner::new(&[scenario.to_str().unwrap()]).set("load.duration=1s");
+    run().set("dirty.time=3s").run().exit(0).stdout_has("PASSED  shop-2");
+    let careless = "dirty.path=/careless/?sleep={sleep}&email={canary}";
+    run().set(careless).run().exit(1).stdout_has("FAILED  shop-2");
+}
+
+#[test]
+fn check_warns_of_functions_that_nobody_calls_and_still_passes() {
+    let doubtful = shipped("tests/golden/warnings/misspelt_hooks.toml");
+    Runner::new(&["check", doubtful.to_str().unwrap()])
+        .run()
+        .exit(0)
+        .stderr_has("warning: nothing calls `setpu`")
+        .stderr_has("did you mean `setup()`?")
+        .stdout_has("is valid");
+}
+
+#[test]
+fn definitions_for_editors_are_written_and_written_again() {
+    let runner = Runner::new(&["definitions"]).file(".rhai/definitions/runner.d.rhai", "of an earlier version");
+    let outcome = runner.run().exit(0).stdout_has("wrote .rhai/definitions/runner.d.rhai\n");
+    let read = |name| fs::read_to_string(outcome.folder.path().join(".rhai/definitions").join(name)).unwrap();
+    assert!(read("runner.d.rhai").contains("fn sleep(time: ?)") && read("rhai.d.rhai").contains("fn len("));
+    Runner::new(&["definitions", "file/below"]).file("file", "").run().exit(3).stderr_has("cannot write file/below");
 }
 
 #[test]

@@ -1,12 +1,19 @@
 //! The program as a user runs it: real processes, real sockets, ports from the kernel.
 
 mod broken;
+mod browser;
+mod chromium;
 mod commands;
+mod corpus;
 mod dirty;
 mod ended;
 mod foreign;
+mod handlers;
 mod harness;
+mod hostile;
 mod life;
 mod load;
 mod misbehave;
 mod python;
+mod serve;
+mod serving;

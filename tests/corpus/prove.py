@@ -111,12 +111,15 @@ class Server:
 class Request:
     """The request of a [dirty] table: with an identity, without one, malformed, with a large body."""
 
-    def __init__(self, dirty, canary, malformed=False, big=False):
+    def __init__(self, dirty, canary, malformed=False, big=False, long=False):
+        sleep = dirty.get("sleep", {}).get("long" if long else "short", "")
+
         def fill(value):
+            value = value.replace("{sleep}", sleep)
             return re.sub(r"\{(canary|identity\.lang)\}", canary or "", value)
 
         def carried(value):
-            return canary or "{" not in value
+            return canary or not re.search(r"\{(canary|identity)", value)
 
         spoil = (lambda text: re.sub(r"\b\d+\b", "zz", text)) if malformed else str
         path, _, query = (dirty["path"] if canary else dirty["path"].replace("{canary}/", "")).partition("?")
@@ -283,7 +286,17 @@ def abort(play):
 
 
 def slow(play):
-    link = Link(play.port)
+    """A slow handler where there is a `{sleep}`; a slow client; and many more, for servers that are slow at times."""
+    if "sleep" in play.dirty:
+        play.alone(play.request(long=True))
+        for _ in range(4):
+            yield play.alone(play.request())
+    yield play.alone(play.request())
+    link, request = Link(play.port), play.request()
+    link.send(request.bytes[:-1])
+    time.sleep(0.5)
+    link.send(request.bytes[-1:])
+    yield request.own, link.reply()
     for _ in range(60):
         request = play.request()
         yield request.own, link.ask(request)

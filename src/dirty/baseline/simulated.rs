@@ -219,7 +219,7 @@ fn greeting(who: PersonaNumber) -> String {
 }
 
 /// Servers that show who asks in one derived form, among some noise. They leak if asked in another's name.
-pub const DERIVED: [(&str, Server); 16] = [
+pub const DERIVED: [(&str, Server); 17] = [
     ("a hash", |who, noise| derived(&format!("<b>{}</b>", hmac(PERSONAS[who].name, 0)), noise)),
     ("a keyed hash in capitals", |who, noise| {
         derived(&format!("<b>{}</b>", hmac(PERSONAS[who].name, 77).to_uppercase()), noise)
@@ -257,6 +257,14 @@ pub const DERIVED: [(&str, Server); 16] = [
         items.truncate(2 + noise.below(3) as usize);
         items.shuffle(&mut noise.random);
         ok(&[], format!("[\"{}\"]", items.join("\",\"")), noise)
+    }),
+    ("a hash in a random list, on a busy server", |who, noise| {
+        let mut items = [hmac(PERSONAS[who].name, 1), noise.id(), "3".to_owned(), "of three".to_owned()];
+        items.shuffle(&mut noise.random);
+        match noise.below(8) {
+            0 => ok(&[], "busy, try again later".to_owned(), noise),
+            _ => derived(&items.join(" "), noise),
+        }
     }),
     ("a redirect", |who, noise| {
         let place = format!("Location: /{}/home", PERSONAS[who].plan);

@@ -65,9 +65,10 @@ pub struct Reading {
 }
 
 impl Slots {
-    /// Chooses the landmarks: words that stand just once in more than half of the replies to each persona.
+    /// Chooses the landmarks: words that stand just once in more than half of all replies, and so in one at least to each
+    /// persona.
     pub fn choose(replies: &[(PersonaNumber, &[Word])], personas: usize) -> Self {
-        let mut common: Option<HashOf<bool>> = None;
+        let mut common: Option<HashOf<Common>> = None;
         for persona in 0..personas {
             let own: Vec<&[Word]> = replies.iter().filter(|(of, _)| *of == persona).map(|(_, words)| *words).collect();
             if !own.is_empty() {
@@ -75,7 +76,8 @@ impl Slots {
             }
         }
         let mut slots = Slots::default();
-        for (key, in_body) in common.unwrap_or_default() {
+        let is_frequent = |common: &Common| 2 * common.replies > replies.len();
+        for (key, Common { in_body, .. }) in common.unwrap_or_default().into_iter().filter(|(_, it)| is_frequent(it)) {
             slots.numbers.insert(key, slots.landmarks.len());
             slots.body_landmarks += usize::from(in_body);
             slots.landmarks.push(Landmark { in_body, reads: vec![0; personas], slots: Vec::new() });
@@ -181,21 +183,27 @@ impl Slots {
     }
 }
 
-/// The keys, among `candidates` if there are any, that stand just once in more than half of the replies to one persona;
-/// and whether that is in the body.
-fn common_among(replies: &[&[Word]], candidates: Option<&HashOf<bool>>) -> HashOf<bool> {
-    let mut once: HashOf<(usize, bool)> = HashOf::default();
+/// Where a word stands, and in how many replies it stands just once.
+#[derive(Debug, Clone, Copy)]
+struct Common {
+    in_body: bool,
+    replies: usize,
+}
+
+/// The keys that stand just once in some of these replies, and are among the `earlier` ones if there are any; counted on.
+fn common_among(replies: &[&[Word]], earlier: Option<&HashOf<Common>>) -> HashOf<Common> {
+    let mut common: HashOf<Common> = HashOf::default();
     for words in replies {
         let mut counts: HashOf<(u32, bool)> = HashOf::default();
-        for word in words.iter().filter(|word| candidates.is_none_or(|candidates| candidates.contains_key(&word.key))) {
+        for word in words.iter().filter(|word| earlier.is_none_or(|earlier| earlier.contains_key(&word.key))) {
             counts.entry(word.key).or_insert((0, word.in_body)).0 += 1;
         }
         for (key, (_, in_body)) in counts.into_iter().filter(|(_, (count, _))| *count == 1) {
-            once.entry(key).or_insert((0, in_body)).0 += 1;
+            let so_far = earlier.and_then(|earlier| earlier.get(&key)).map_or(0, |earlier| earlier.replies);
+            common.entry(key).or_insert(Common { in_body, replies: so_far }).replies += 1;
         }
     }
-    let is_common = |count: usize| 2 * count > replies.len();
-    once.into_iter().filter(|(_, (count, _))| is_common(*count)).map(|(key, (_, in_body))| (key, in_body)).collect()
+    common
 }
 
 impl Slot {

@@ -21,6 +21,8 @@ pub struct Server {
     pub script: Option<At<String>>,
     /// What a built-in handler sleeps when the request names no sleep. 0 if not given.
     pub sleep: Option<At<Timespan>>,
+    /// What becomes of a suspended handler whose client has left, in mode `async`: `continue` if not given, or `cancel`.
+    pub on_disconnect: Option<At<OnDisconnect>>,
     /// The port to listen on. A free one if not given.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<At<i64>>,
@@ -51,6 +53,16 @@ pub struct Server {
     pub pid_file: Option<At<String>>,
     /// Where a command listens: `tcp` (`{host}` and `{port}`) if not given, or `unix` (`{socket}`).
     pub listen: Option<At<Listen>>,
+}
+
+/// What becomes of a handler whose client leaves while it is suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisconnect {
+    /// It runs to its end, as under uvicorn or Node.
+    Continue,
+    /// It ends where it stands. Only mode `async` can.
+    Cancel,
 }
 
 /// What kind of socket a command listens on.

@@ -7,6 +7,7 @@ use super::super::file::leaf::At;
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::Loading;
+use crate::excerpt;
 use crate::script::ScriptError;
 
 impl Loading<'_> {
@@ -64,17 +65,10 @@ impl Loading<'_> {
     }
 }
 
-/// The character that a script error points at.
+/// The character that a script error points at, in a source that begins at `start` of all sources.
 fn place(source: &str, start: usize, error: &ScriptError) -> Span {
-    let line_start = match error.line.checked_sub(2) {
-        None => 0,
-        Some(before) => source.match_indices('\n').nth(before).map_or(source.len(), |(at, _)| at + 1),
-    };
-    let line = source[line_start..].split('\n').next().unwrap_or("");
-    let mut rest = line.char_indices().skip(error.column.saturating_sub(1));
-    let at = line_start + rest.next().map_or(line.len(), |(at, _)| at);
-    let end = line_start + rest.next().map_or(line.len(), |(at, _)| at);
-    start + at..start + end.max(at)
+    let place = excerpt::place(source, error.line, error.column);
+    start + place.start..start + place.end
 }
 
 /// An I/O error in the words of people.
@@ -85,20 +79,5 @@ pub(super) fn why(error: &std::io::Error) -> String {
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
         _ => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_and_column_become_a_place() {
-        let error = |line, column| ScriptError { line, column, ..ScriptError::default() };
-        assert_eq!(place("ab\ncde\n", 10, &error(2, 2)), 14..15);
-        assert_eq!(place("ab\ncde\n", 10, &error(1, 1)), 10..11);
-        assert_eq!(place("ab\ncde\n", 10, &error(0, 0)), 10..11);
-        assert_eq!(place("ab", 10, &error(9, 9)), 12..12);
-        assert_eq!(place("aé", 0, &error(1, 2)), 1..3);
     }
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::file::leaf::At;
-use super::super::file::{self, Listen as WrittenListen, Mode as WrittenMode};
+use super::super::file::{self, Listen as WrittenListen, Mode as WrittenMode, OnDisconnect as WrittenOnDisconnect};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::{Placeholder, Template};
-use super::super::{Attached, Builtin, Command, Listen, Mode, Pid, Ready, ReadyCheck, Server, Stop};
+use super::super::{Attached, Builtin, Command, Listen, Mode, OnDisconnect, Pid, Ready, ReadyCheck, Server, Stop};
 use super::{Loading, value};
 
 const MOST_WORKERS: i64 = 256;
@@ -117,9 +117,25 @@ impl Loading<'_> {
             workers: self.workers(written),
             script,
             sleep: value(&written.sleep).map_or(Duration::ZERO, |sleep| sleep.0),
+            on_disconnect: self.on_disconnect(written, mode),
             port: self.port(written),
             grace: value(&written.grace).map_or(BUILTIN_GRACE, |grace| grace.0),
         })
+    }
+
+    fn on_disconnect(&mut self, written: &file::Server, mode: Mode) -> OnDisconnect {
+        let Some(given) = &written.on_disconnect else { return OnDisconnect::default() };
+        if given.value == WrittenOnDisconnect::Continue {
+            return OnDisconnect::Continue;
+        }
+        if mode != Mode::Async {
+            let problem = Problem::new("only mode `async` can cancel a handler");
+            let problem = problem.at(&given.span, "in this mode a handler that sleeps blocks its thread");
+            self.problems.add(problem.help(
+                "use mode = \"async\", or remove it; modes that differ in it go into [servers.NAME] with a [matrix]",
+            ));
+        }
+        OnDisconnect::Cancel
     }
 
     fn threads_given(&mut self, span: &Span, used: bool) {
@@ -144,6 +160,7 @@ impl Loading<'_> {
                 ("threads", span(&written.threads)),
                 ("script", span(&written.script)),
                 ("sleep", span(&written.sleep)),
+                ("on_disconnect", span(&written.on_disconnect)),
                 ("grace", span(&written.grace)),
             ],
             "the built-in modes",
@@ -259,6 +276,7 @@ impl Loading<'_> {
                 ("threads", span(&written.threads)),
                 ("script", span(&written.script)),
                 ("sleep", span(&written.sleep)),
+                ("on_disconnect", span(&written.on_disconnect)),
                 ("port", span(&written.port)),
                 ("grace", span(&written.grace)),
                 ("cwd", span(&written.cwd)),

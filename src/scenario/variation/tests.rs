@@ -156,18 +156,6 @@ fn a_request_with_nothing_but_its_identity_can_be_malformed_too() {
     assert_eq!(what, ["the cookie `session` ending in a quote", "an unexpected parameter in the query"]);
 }
 
-#[test]
-fn what_is_filled_in_is_encoded_as_its_place_demands() {
-    let request = Request { body: Some(json()), ..everywhere() };
-    let value = "é\"; {x}&";
-    let filled = filled(&request, &|hole| (*hole == Placeholder::Canary).then(|| value.to_owned()));
-    assert_eq!(filled.target().to_string(), "/page/?email=%C3%A9%22%3B%20%7Bx%7D%26&n=5&{identity.lang}&sleep={sleep}");
-    assert_eq!(filled.headers[0].1.text(), "aé\"; {x}&");
-    assert_eq!(filled.cookies[0].1.text(), "a%C3%A9%22%3B%20{x}&");
-    assert!(filled.content().unwrap().text().contains(r#""email":"é\"; {x}&""#), "{filled:?}");
-    assert!(filled.has(|hole| *hole == Placeholder::Token) && !filled.has(|hole| *hole == Placeholder::Canary));
-}
-
 prop_compose! {
     /// A request whose identity may stand anywhere but in the path.
     fn requests()(

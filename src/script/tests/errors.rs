@@ -42,9 +42,9 @@ fn a_script_that_does_not_parse_says_where() {
     for (source, line, expected) in [
         ("fn handle(r) {\n  let x = 1\n  x\n}", 3, "expecting ';'"),
         ("fn handle(r) {\n  let = 1;\n}", 2, "expecting name of a variable"),
-        ("fn handle(r) {\n", 2, "expecting '}'"),
+        ("fn handle(r) {\n", 2, "is a `}` missing"),
         ("fn handle(r) { eval(\"1\") }", 1, "eval"),
-        ("fn a(r) {}\nfn a(s) {}", 2, "already exists"),
+        ("fn a(r) {}\nfn a(s) {}", 2, "a second function `a`"),
         ("const A = 1;\nlet counter = 0;\nfn handle(r) {}", 2, "functions cannot see `let counter`"),
         ("fn handle(r) {}\nprint(1);", 2, "outside of functions"),
         ("const A = nope();", 1, "unknown function `nope()`"),

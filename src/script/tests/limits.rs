@@ -94,7 +94,7 @@ const NESTING: [&str; 4] = [
 ];
 
 /// Nested data, and what recurses through it.
-const NESTED: [&str; 4] = ["a == b", "`${a}` + a.to_debug()", "m == n", "`${m}` + m.to_json()"];
+const NESTED: [&str; 4] = ["a == b", "`${a}` + a.to_debug()", "m == n", "`${m}` + m.to_debug()"];
 
 fn walk(expression: &str, levels: usize) -> String {
     format!(

@@ -3,11 +3,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::script::{Call, Process, Program, Request, Response, Step};
+use super::super::control::Plan;
+use super::fetch::Fetcher;
+use super::gauges;
+use super::room::{Place, Room};
+use crate::excerpt;
+use crate::scenario::OnDisconnect;
+use crate::script::{Answer, Call, Process, Program, Request, Response, ScriptError, Step};
 use crate::units;
 
 /// Names the process that answered, so that a leak can be traced to it.
 pub(super) const WORKER_HEADER: &str = "x-worker";
+/// The handlers that come with runner, each as one may ask for it.
+pub const COMES_WITH_RUNNER: [&str; 4] =
+    ["/health", "/sync_sleep/?sleep=0.1", "/async_sleep/?sleep=0.1", "/dirty/?sleep=0.3&email=dev"];
 /// What answers a path that no other function of a script does.
 const CATCH_ALL: &str = "handle";
 
@@ -15,22 +24,43 @@ const CATCH_ALL: &str = "handle";
 #[derive(Debug)]
 pub(in crate::server) struct App {
     sleep: Duration,
-    program: Option<Arc<Program>>,
+    /// Its name, as people know it, and the script.
+    script: Option<(String, Arc<Program>)>,
     process: Process,
     /// What the built-in `/dirty/` keeps where every request can write it.
     email: Arc<Mutex<String>>,
+    room: Room,
+    fetcher: Fetcher,
+    on_disconnect: OnDisconnect,
 }
 
 impl App {
-    /// `sleep` is what handlers sleep when a request names none.
-    pub fn new(sleep: Duration, program: Option<Arc<Program>>) -> Self {
-        App { sleep, program, process: Process::new(sleep, Some(seconds_since_1970)), email: Arc::default() }
+    pub fn new(plan: &Plan, program: Option<Arc<Program>>) -> Self {
+        App {
+            sleep: plan.sleep,
+            script: plan.script.as_ref().map(|script| script.name.clone()).zip(program),
+            process: Process::measured(plan.sleep, Some(gauges::seconds_since_1970), gauges::OF_THIS_PROCESS),
+            email: Arc::default(),
+            room: Room::of_this_process(),
+            fetcher: Fetcher::new(plan.allowed_hosts.clone()),
+            on_disconnect: plan.on_disconnect,
+        }
+    }
+
+    pub(super) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
+    /// What becomes of a suspended handler whose client has left.
+    pub fn on_disconnect(&self) -> OnDisconnect {
+        self.on_disconnect
     }
 
     /// The job that answers a request. Nothing has run yet.
     pub fn job(&self, request: Request) -> Job {
         let line = format!("{} {}", request.method, request.path);
-        let handler = self.program.as_ref().and_then(|program| Some((program, program.handler_for(&request.path)?)));
+        let handler =
+            self.script.as_ref().and_then(|(_, program)| Some((program, program.handler_for(&request.path)?)));
         let work = match handler {
             Some((program, name)) if name != CATCH_ALL => self.call(program, name, request),
             catch_all => match self.built_in(&request) {
@@ -45,7 +75,10 @@ impl App {
     }
 
     fn call(&self, program: &Arc<Program>, name: &str, request: Request) -> Work {
-        Work::Script(Call::new(program, &self.process, name, request))
+        match self.room.take() {
+            Ok(place) => Work::Script { call: Call::new(program, &self.process, name, request), _place: place },
+            Err(full) => Work::reply(full),
+        }
     }
 
     /// `/sync_sleep/` and `/async_sleep/` both sleep as the mode has it: the name is what the scenario is about.
@@ -70,6 +103,16 @@ impl App {
         }
     }
 
+    /// What people read of a script that failed: where and why, and the line of the script.
+    pub fn explain(&self, error: &ScriptError) -> String {
+        let Some((name, program)) = self.script.as_ref().filter(|_| error.line > 0) else { return error.to_string() };
+        let Some(source) = program.source_of(error) else { return error.to_string() };
+        let label = error.function.as_ref().map_or("here".to_owned(), |function| format!("in `{function}`"));
+        let place = excerpt::place(source, error.line, error.column);
+        let name = error.file.as_ref().unwrap_or(name);
+        format!("{error}\n{}", excerpt::draw(name, source, place, &label))
+    }
+
     /// A short text.
     pub fn plain(status: u16, text: &str) -> Response {
         let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
@@ -82,11 +125,6 @@ impl App {
     }
 }
 
-/// What `now()` tells a script.
-fn seconds_since_1970() -> f64 {
-    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64())
-}
-
 /// One request being answered.
 pub(in crate::server) struct Job {
     line: String,
@@ -94,12 +132,13 @@ pub(in crate::server) struct Job {
 }
 
 enum Work {
-    Script(Call),
-    /// Sleeps, then replies.
-    Native {
-        sleep: Option<Duration>,
-        reply: Reply,
+    Script {
+        call: Call,
+        /// Free for another call with the end of this one.
+        _place: Place,
     },
+    /// Sleeps, then replies.
+    Native { sleep: Option<Duration>, reply: Reply },
 }
 
 enum Reply {
@@ -120,10 +159,10 @@ impl Job {
         &self.line
     }
 
-    /// The next step. After `Done` it must not be called again.
-    pub fn resume(&mut self) -> Step {
+    /// The next step, with what the last one was to bring. After `Done` it must not be called again.
+    pub fn resume(&mut self, answer: Answer) -> Step {
         match &mut self.work {
-            Work::Script(call) => call.resume(),
+            Work::Script { call, .. } => call.resume_with(answer),
             Work::Native { sleep, reply } => match sleep.take() {
                 Some(sleep) => Step::Sleep(sleep),
                 None => Step::Done(Ok(reply.take())),

@@ -10,6 +10,6 @@ use super::connection;
 use super::{Stop, drive};
 
 pub(super) async fn serve(listener: TcpListener, app: Arc<App>, stop: Stop) {
-    let handle = Rc::new(async move |request| drive::blocking(app.job(request)));
+    let handle = Rc::new(async move |request| drive::blocking(&app, request));
     connection::serve_each(listener, handle, stop).await;
 }

@@ -10,6 +10,6 @@ use super::connection;
 use super::{Stop, drive};
 
 pub(super) async fn serve(listener: TcpListener, app: Arc<App>, stop: Stop) {
-    let handle = Rc::new(async move |request| drive::suspending(app.job(request)).await);
+    let handle = Rc::new(async move |request| drive::suspending(&app, request).await);
     connection::serve_each(listener, handle, stop).await;
 }

@@ -69,10 +69,14 @@ where
 pub(super) async fn serve(stream: TcpStream, reuse: Reuse, handle: impl AsyncFn(Request) -> Response, mut stop: Stop) {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(async |request: hyper::Request<Incoming>| {
+        let entry = log::Entry::begin(&request);
         let response = match read(request).await {
             Ok(request) => handle(request).await,
             Err(response) => response,
         };
+        if let Some(entry) = entry {
+            entry.answered(response.status);
+        }
         Ok::<_, Infallible>(write(response, reuse))
     });
     let mut http = hyper::server::conn::http1::Builder::new();
@@ -95,14 +99,19 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Response> {
         Err(_) => return Err(App::plain(413, "the body is longer than 16 MiB, or ended early")),
     };
     let query = parts.uri.query().unwrap_or_default();
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     Ok(Request {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-        headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        headers: texts(&parts.headers),
         body,
     })
+}
+
+/// What is not UTF-8 is replaced.
+pub(super) fn texts(headers: &hyper::HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
 /// Headers that HTTP does not allow are left out; scripts cannot make any.

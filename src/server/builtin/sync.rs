@@ -15,7 +15,7 @@ pub(super) async fn serve(listener: TcpListener, app: Arc<App>, mut stop: Stop) 
             _ = stop.changed() => return,
             stream = connection::accept(&listener) => stream,
         };
-        let handle = async |request| drive::blocking(app.job(request));
+        let handle = async |request| drive::blocking(&app, request);
         connection::serve(stream, Reuse::Never, handle, stop.clone()).await;
     }
 }

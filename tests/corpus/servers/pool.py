@@ -2,8 +2,9 @@
 connection back, leaves an answer on it: the next user of that connection reads it, and everybody after that is one behind.
 redis-py#2624 and #2665, the ChatGPT outage of March 2023.
 
-`/profile/` is given up when its client leaves, `/report/` when the backend takes longer than 60 ms (which it does for one
-in twenty). Below `/strict/` a connection that was given up on is thrown away."""
+`/profile/` is given up when its client leaves; `/report/` when the backend takes longer than 60 ms, which it does for one
+in twenty; `/query/` when what was asked for, `?wait=`, takes longer than 200 ms. Below `/strict/` a connection that was
+given up on is thrown away."""
 
 import asyncio
 import random
@@ -42,7 +43,7 @@ class Pool:
 
 
 def routes(prefix, strict):
-    profiles, reports = Pool(strict), Pool(strict)
+    profiles, reports, queries = Pool(strict), Pool(strict), Pool(strict)
 
     async def profile(request):
         return await profiles.query(request.cookies.get("session", "nobody"), 0.03)
@@ -54,7 +55,14 @@ def routes(prefix, strict):
         except asyncio.TimeoutError:
             return 504, "the backend is slow\n"
 
-    return {prefix + "/profile/": profile, prefix + "/report/": report}
+    async def query(request):
+        after = float(request.query.get("wait", "10ms").removesuffix("ms")) / 1000
+        try:
+            return await queries.query(request.query.get("user", "nobody"), after, patience=0.2)
+        except asyncio.TimeoutError:
+            return 504, "that takes too long\n"
+
+    return {prefix + "/profile/": profile, prefix + "/report/": report, prefix + "/query/": query}
 
 
 web.serve(routes("", strict=False) | routes("/strict", strict=True))

@@ -1,0 +1,158 @@
+//! Only the server of a scenario, for a person to look at: no load, no check, no report.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use rustix::fs::{FallocateFlags, fallocate};
+use tokio_util::sync::CancellationToken;
+
+pub use super::examples::Example;
+use super::{examples, facts};
+use crate::scenario::{self, Listen, Variant};
+use crate::server::{Death, Endpoint, Log, Server, StartError};
+
+/// Where a server listens if nothing says otherwise and nobody else does: a page that is open stays right.
+pub const USUAL_PORT: u16 = 8000;
+/// How often the server is looked after, and its log read.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What happens, for whoever shows it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    Ready {
+        /// `built-in async, 1 worker`.
+        server: &'a str,
+        endpoint: &'a Endpoint,
+        authority: &'a str,
+        examples: &'a [Example],
+    },
+    /// A line of the server's log.
+    Line(&'a str),
+}
+
+/// Why it ended, other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    #[error("interrupted before the server was ready")]
+    Interrupted,
+    #[error("{0}")]
+    NotStarted(#[from] StartError),
+    #[error("{}", .0.message)]
+    Died(Death),
+}
+
+/// Starts the server of `variant` and keeps it up until `cancel`. `port`, if given, goes before that of the scenario.
+pub fn serve(
+    variant: &Variant,
+    port: Option<u16>,
+    show: &dyn Fn(Event<'_>),
+    cancel: &CancellationToken,
+) -> Result<(), Ended> {
+    let mut plan = variant.server.clone();
+    choose_port(&mut plan, port)?;
+    let (file, tail) = Tail::new().map_err(|error| StartError {
+        message: format!("cannot make a file for the server's log: {error}"),
+        advice: "check TMPDIR and its free space".to_owned(),
+    })?;
+    let tail = RefCell::new(tail);
+    let log = Log { requests: true, ..Log::from_here(file.path()) };
+    // Asked again and again while the server starts: so a long set-up is shown as it goes on.
+    let cancelled = || {
+        tail.borrow_mut().show_new(show);
+        cancel.is_cancelled()
+    };
+    let started = Server::start(&plan, log, &[], &cancelled);
+    tail.borrow_mut().show_new(show);
+    let mut server = match started {
+        Err(_) if cancel.is_cancelled() => return Err(Ended::Interrupted),
+        started => started?,
+    };
+    show(Event::Ready {
+        server: &facts::describe_server(&plan),
+        endpoint: server.endpoint(),
+        authority: server.authority(),
+        examples: &examples::of(variant),
+    });
+    let death = loop {
+        let death = server.watch();
+        tail.borrow_mut().show_new(show);
+        tail.borrow_mut().forget_shown();
+        if death.is_some() || cancel.is_cancelled() {
+            break death;
+        }
+        std::thread::sleep(LOOK);
+    };
+    server.stop();
+    tail.borrow_mut().show_new(show);
+    death.map_or(Ok(()), |death| Err(Ended::Died(death)))
+}
+
+/// The port that was asked for, else the scenario's, else the usual one if it is free, else one from the kernel.
+fn choose_port(plan: &mut scenario::Server, asked: Option<u16>) -> Result<(), StartError> {
+    let port = match plan {
+        scenario::Server::Builtin(plan) => &mut plan.port,
+        scenario::Server::Command(scenario::Command { listen: Listen::Tcp { port }, .. }) => port,
+        _ => return Ok(()),
+    };
+    match asked.or(*port) {
+        Some(wanted) if wanted != 0 && in_use(wanted) => Err(StartError {
+            message: format!("port {wanted} on {} is in use", Ipv4Addr::LOCALHOST),
+            advice: "end the program that holds it (`ss -ltnp` names it), or take a free one with `--port 0`"
+                .to_owned(),
+        }),
+        Some(wanted) => {
+            *port = Some(wanted);
+            Ok(())
+        }
+        None => {
+            *port = Some(USUAL_PORT).filter(|port| !in_use(*port));
+            Ok(())
+        }
+    }
+}
+
+fn in_use(port: u16) -> bool {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+}
+
+/// A log that is read while it is written.
+struct Tail {
+    file: File,
+    /// What has been read, in bytes.
+    read: u64,
+    /// As much of it as takes no disk space any more.
+    forgotten: u64,
+    /// A line whose end is still to come.
+    open: Vec<u8>,
+}
+
+impl Tail {
+    fn new() -> std::io::Result<(tempfile::NamedTempFile, Tail)> {
+        let file = tempfile::Builder::new().prefix("runner-").suffix(".log").tempfile()?;
+        let reader = File::options().read(true).write(true).open(file.path())?;
+        Ok((file, Tail { file: reader, read: 0, forgotten: 0, open: Vec::new() }))
+    }
+
+    fn show_new(&mut self, show: &dyn Fn(Event<'_>)) {
+        let before = self.open.len();
+        // What cannot be read now is read at the next look.
+        let _ = self.file.read_to_end(&mut self.open);
+        self.read += (self.open.len() - before) as u64;
+        let Some(end) = self.open.iter().rposition(|byte| *byte == b'\n') else { return };
+        let lines: Vec<u8> = self.open.drain(..=end).collect();
+        String::from_utf8_lossy(&lines).lines().for_each(|line| show(Event::Line(line)));
+    }
+
+    /// Gives back the disk space of what was shown, so that a server that is up for days fills none. A file system that
+    /// cannot keeps it until the end.
+    fn forget_shown(&mut self) {
+        if self.read > self.forgotten {
+            let _ = fallocate(&self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, self.read);
+            self.forgotten = self.read;
+        }
+    }
+}

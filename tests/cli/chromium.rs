@@ -1,0 +1,134 @@
+//! A real browser, driven by its DevTools protocol over two pipes: messages are JSON, each ended by a zero byte.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const MISSING: &str = "the tests need Chromium: scripts/install-test-tools installs it";
+/// Nothing that would talk to the world, and a profile of its own. As root, Chromium refuses its sandbox.
+const FLAGS: [&str; 13] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--remote-debugging-pipe",
+];
+
+/// A headless Chromium. Dropping it ends it.
+pub struct Browser {
+    child: Child,
+    orders: RefCell<ChildStdin>,
+    answers: RefCell<BufReader<ChildStdout>>,
+    /// Events that came while an answer was waited for.
+    events: RefCell<VecDeque<Value>>,
+    next: Cell<u64>,
+    _profile: TempDir,
+}
+
+/// One tab.
+pub struct Tab<'a> {
+    browser: &'a Browser,
+    session: String,
+}
+
+impl Browser {
+    /// It reads orders from its descriptor 3 and answers on 4; a shell puts the pipes there.
+    pub fn start() -> Browser {
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec chromium \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "chromium"]).args(FLAGS);
+        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let orders = RefCell::new(child.stdin.take().unwrap());
+        let answers = RefCell::new(BufReader::new(child.stdout.take().unwrap()));
+        Browser { child, orders, answers, events: RefCell::default(), next: Cell::new(1), _profile: profile }
+    }
+
+    pub fn tab(&self) -> Tab<'_> {
+        let target = self.ask(None, "Target.createTarget", json!({ "url": "about:blank" }));
+        let attached =
+            self.ask(None, "Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
+        let tab = Tab { browser: self, session: attached["sessionId"].as_str().unwrap().to_owned() };
+        self.ask(Some(&tab.session), "Page.enable", json!({}));
+        tab
+    }
+
+    fn send(&self, session: Option<&str>, method: &str, parameters: Value) -> u64 {
+        let id = self.next.replace(self.next.get() + 1);
+        let mut message = json!({ "id": id, "method": method, "params": parameters });
+        if let Some(session) = session {
+            message["sessionId"] = session.into();
+        }
+        let mut orders = self.orders.borrow_mut();
+        orders.write_all(format!("{message}\0").as_bytes()).expect(MISSING);
+        id
+    }
+
+    fn receive(&self) -> Value {
+        let mut message = Vec::new();
+        self.answers.borrow_mut().read_until(0, &mut message).unwrap();
+        assert_eq!(message.pop(), Some(0), "the browser ended: {MISSING}");
+        serde_json::from_slice(&message).unwrap()
+    }
+
+    fn ask(&self, session: Option<&str>, method: &str, parameters: Value) -> Value {
+        let id = self.send(session, method, parameters);
+        loop {
+            let mut message = self.receive();
+            if message["id"] == id {
+                assert!(message["error"].is_null(), "{method}: {message}");
+                return message["result"].take();
+            }
+            self.events.borrow_mut().push_back(message);
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        self.send(None, "Browser.close", json!({}));
+        let _ = self.child.wait();
+    }
+}
+
+impl Tab<'_> {
+    /// Begins to load a page; [`Tab::wait`] waits for it.
+    pub fn open(&self, address: &str) {
+        self.browser.send(Some(&self.session), "Page.navigate", json!({ "url": address }));
+    }
+
+    /// Whether a page has been loaded since this was last asked, as far as the browser has said.
+    pub fn has_loaded(&self) -> bool {
+        let mut events = self.browser.events.borrow_mut();
+        let loaded = |event: &Value| event["method"] == "Page.loadEventFired" && event["sessionId"] == *self.session;
+        let found = events.iter().position(loaded);
+        found.map(|index| events.remove(index)).is_some()
+    }
+
+    /// Waits until the page that was opened is loaded.
+    pub fn wait(&self) {
+        while !self.has_loaded() {
+            let event = self.browser.receive();
+            self.browser.events.borrow_mut().push_back(event);
+        }
+    }
+
+    /// What a person reads on the page.
+    pub fn text(&self) -> String {
+        let expression = json!({ "expression": "document.body.innerText" });
+        let value = self.browser.ask(Some(&self.session), "Runtime.evaluate", expression);
+        value["result"]["value"].as_str().unwrap_or_default().to_owned()
+    }
+}

@@ -1,0 +1,201 @@
+//! Scripted handlers in a real server: who sees whose state, what becomes of a handler whose client leaves, and what a
+//! handler fetches.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+
+use crate::harness::shipped;
+use crate::serving::{Serving, read};
+
+const MODES: [&str; 5] = ["sync", "threaded", "async", "async_pool", "async_blocking"];
+const OBJECTS: [&str; 3] = ["process", "thread", "context"];
+const TABLE: (&str, &str) = ("<!-- leaks: from a test, UPDATE=1 renews it -->\n", "<!-- end of leaks -->");
+
+/// A handler of each object that keeps what it is given, waits until a second one has been there (where a second can),
+/// and answers with what it finds.
+const KEEPING: &str = "
+fn keep_OBJECT(request) {
+    if \"email\" in request.query { OBJECT.email = request.query.email; }
+    process.OBJECT_visits = (process.OBJECT_visits ?? 0) + 1;
+    for i in 0..request.query.rounds.parse_int() {
+        if process.OBJECT_visits >= 2 { break; }
+        sleep(0.005);
+    }
+    OBJECT.email ?? \"nobody\"
+}
+";
+
+/// In words: what the first of two requests at once finds of the second, and what a later one finds of both.
+fn leaks(serving: &Serving, object: &str) -> String {
+    let ask = |rest: &str| serving.ask(&format!("/keep_{object}?{rest}"));
+    let first = ask("rounds=200&email=ann");
+    let second = ask("rounds=0&email=bob");
+    let (first, second) = (read(first).body, read(second).body);
+    assert_eq!(second, "bob");
+    // Each thread of the two has one of them, so any thread will do.
+    let later = read(ask("rounds=0")).body;
+    match (first.as_str(), later.as_str()) {
+        ("bob", "ann" | "bob") => "during, after".to_owned(),
+        ("ann", "ann" | "bob") => "after".to_owned(),
+        ("ann", "nobody") => "no".to_owned(),
+        other => panic!("{object}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_table_of_leaks_is_what_the_servers_do() {
+    let script: String = OBJECTS.iter().map(|object| KEEPING.replace("OBJECT", object)).collect();
+    let mut table = format!("{}| mode | `process` | `thread` | `context` |\n| --- | --- | --- | --- |\n", TABLE.0);
+    for mode in MODES {
+        let threads = if matches!(mode, "threaded" | "async_pool") { "\nthreads = 2" } else { "" };
+        let serving = Serving::start(&format!("mode = \"{mode}\"{threads}"), &script);
+        let cells = OBJECTS.map(|object| leaks(&serving, object)).join(" | ");
+        table += &format!("| `{mode}` | {cells} |\n");
+        serving.stop();
+    }
+    let path = shipped("docs/handlers.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let start = page.find(TABLE.0).unwrap();
+    let end = page.find(TABLE.1).unwrap();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, format!("{}{table}{}", &page[..start], &page[end..])).unwrap();
+    } else {
+        assert_eq!(&page[start..end], table, "UPDATE=1 renews docs/handlers.md");
+    }
+}
+
+const NAPPING: &str = "
+fn nap(request) {
+    process.naps = \"begun\";
+    sleep(0.2);
+    process.naps = \"ended\";
+    \"napped\"
+}
+fn later(request) { sleep(0.5); process.naps }
+fn naps(request) { process.naps ?? \"none\" }
+";
+
+/// What became of a nap whose client left, once its time is over: timers of one event loop fire in their order.
+fn abandoned_nap(on_disconnect: &str) -> String {
+    let serving = Serving::start(&format!("mode = \"async\"\n{on_disconnect}"), NAPPING);
+    let client = serving.ask("/nap");
+    crate::harness::wait_for("the nap", || (serving.get("/naps").body == "begun").then_some(()));
+    drop(client);
+    let left = serving.get("/later").body;
+    assert_eq!(serving.get("/nap").body, "napped", "a client that stays gets its response");
+    serving.stop();
+    left
+}
+
+#[test]
+fn a_handler_whose_client_has_left_goes_on() {
+    assert_eq!(abandoned_nap(""), "ended");
+    assert_eq!(abandoned_nap("on_disconnect = \"continue\""), "ended");
+}
+
+#[test]
+fn a_handler_whose_client_has_left_ends_where_the_scenario_wants_that() {
+    assert_eq!(abandoned_nap("on_disconnect = \"cancel\""), "begun");
+}
+
+/// An upstream that answers so many requests with what they asked.
+fn upstream() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                let mut head = String::new();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                while reader.read_line(&mut head).unwrap() > 2 {}
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
+                std::io::Read::read_exact(&mut reader, &mut body).unwrap();
+                let path = head.split(' ').nth(1).unwrap();
+                let body = serde_json::json!({ "head": head, "body": String::from_utf8(body).unwrap() }).to_string();
+                let response = match path {
+                    "/silent" => return std::thread::park(),
+                    "/rude" => "hello\r\n\r\n".to_owned(),
+                    "/cut" => "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort".to_owned(),
+                    "/long" => format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(1_000_001)),
+                    "/away" => {
+                        "HTTP/1.1 302 Found\r\nlocation: http://192.0.2.1/\r\ncontent-length: 0\r\n\r\n".to_owned()
+                    }
+                    _ => format!("HTTP/1.1 200 OK\r\nx-a: 1\r\nX-A: 2\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
+                };
+                stream.write_all(response.as_bytes()).unwrap();
+            });
+        }
+    });
+    port
+}
+
+const FETCHING: &str = r#"
+fn plain(request) { let r = fetch(`http://${request.query.at}/a?b=c`); `${r.status} ${r.headers["x-a"]} ${r.json.head}` }
+fn post(request) {
+    let r = fetch(`http://${request.query.at}/p`, #{ body: #{ name: "ann" }, headers: #{ "X-User": 7 } });
+    `${r.json.head}|${r.json.body}`
+}
+fn put(request) {
+    fetch(`http://${request.query.at}/p`, #{ method: "PUT", body: "text", headers: #{ "content-type": "a/b" } }).body
+}
+fn status(request) { fetch(`http://${request.query.at}${request.query.path}`, #{ timeout: "300ms" }).status }
+fn caught(request) { try { fetch(`http://${request.query.at}/silent`, #{ timeout: "50ms" }) } catch (e) { return `caught ${e}`; } }
+fn option(request) { fetch("http://127.0.0.1/", #{ verb: "GET" }) }
+fn framing(request) { fetch("http://127.0.0.1/", #{ headers: #{ "content-length": 5 } }) }
+fn split(request) { fetch("http://127.0.0.1/", #{ headers: #{ "a": "b\r\nc: d" } }) }
+fn both(request) {
+    process.waiting = (process.waiting ?? 0) + 1;
+    process.most = max(process.most ?? 0, process.waiting);
+    try { fetch(`http://${request.query.at}/silent`, #{ timeout: "1s" }) } catch { }
+    process.waiting -= 1;
+    `${process.most}`
+}
+"#;
+
+#[test]
+fn a_handler_fetches_in_every_mode() {
+    let at = format!("at=127.0.0.1:{}", upstream());
+    for mode in MODES {
+        let serving = Serving::start(&format!("mode = \"{mode}\""), FETCHING);
+        let get = |path: &str| serving.get(path);
+        let plain = get(&format!("/plain?{at}")).body;
+        assert!(plain.starts_with("200 1, 2 GET /a?b=c HTTP/1.1\r\nhost: 127.0.0.1:"), "{plain}");
+        let post = get(&format!("/post?{at}")).body;
+        assert!(post.starts_with("POST /p ") && post.ends_with("|{\"name\":\"ann\"}"), "{post}");
+        assert!(post.contains("content-type: application/json") && post.contains("x-user: 7"), "{post}");
+        let put = get(&format!("/put?{at}")).body;
+        assert!(put.contains("PUT /p ") && put.contains("content-type: a/b") && !put.contains("text/html"), "{put}");
+        assert_eq!(get(&format!("/status?{at}&path=/away")).status, 302, "redirects are not followed");
+        assert!(get(&format!("/caught?{at}")).body.contains("/silent: no response within 50ms"));
+        for (path, why) in [
+            (format!("/status?{at}&path=/silent"), "no response within 300ms"),
+            (format!("/status?{at}&path=/rude"), "no response: "),
+            (format!("/status?{at}&path=/cut"), "ended early"),
+            (format!("/status?{at}&path=/long"), "longer than 1.00 MB"),
+            ("/status?at=127.0.0.1:1&path=/".to_owned(), "cannot connect: "),
+            ("/status?at=192.0.2.1&path=/".to_owned(), "--allow-host 192.0.2.1"),
+            ("/option".to_owned(), "no option `verb`; it has method, headers, body and timeout"),
+            ("/framing".to_owned(), "the header `content-length` is the server's to write"),
+            ("/split".to_owned(), "line break or control character"),
+        ] {
+            let answer = get(&path);
+            assert!(answer.status == 500 && answer.body.contains(why), "{mode} {path}: {}", answer.body);
+        }
+        let pair = [(); 2].map(|()| serving.ask(&format!("/both?{at}"))).map(|stream| read(stream).body);
+        let others_run = matches!(mode, "threaded" | "async" | "async_pool");
+        assert_eq!(pair.iter().any(|most| most == "2"), others_run, "{mode}: {pair:?}");
+        serving.stop();
+    }
+}
+
+#[test]
+fn a_host_that_was_allowed_is_asked() {
+    let arguments = ["--allow-host", "192.0.2.1"];
+    let serving = Serving::start_with("mode = \"async\"", FETCHING, &arguments);
+    let body = serving.get("/status?at=192.0.2.1:9&path=/").body;
+    assert!(!body.contains("--allow-host") && body.contains("fetch of http://192.0.2.1:9/: "), "{body}");
+    serving.stop();
+}
