@@ -30,6 +30,11 @@ pub fn one_line(text: &str) -> String {
     escape::clean(text)
 }
 
+/// What a recipe sends: `2 requests, one after the other, on one connection`.
+pub fn recipe_in_words(recipe: &crate::dirty::recipe::Recipe) -> String {
+    reproduction::recipe(recipe)
+}
+
 /// The verdict and why, with the decisive numbers: one line of plain text, without control characters.
 pub fn answer(record: &Record) -> String {
     sentence::answer(record)

@@ -16,6 +16,7 @@ mod examples;
 mod facts;
 mod folder;
 pub mod plan;
+pub mod replay;
 pub mod serve;
 mod supervise;
 mod trial;
