@@ -9,6 +9,7 @@ use crate::report::table::{
 };
 use crate::report::words::capital;
 use crate::units::{counted, show_count, show_percentage, show_time};
+use crate::verdict;
 
 use super::Place;
 
@@ -35,7 +36,15 @@ pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
          The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak. \
          The planted leak is runner's own: a relay exchanges two replies, and a check that does not see that is blind.",
     );
-    out + triggers(&checks).as_str()
+    out + triggers(&checks).as_str() + untried(&checks).as_str()
+}
+
+/// The triggers of which no round took place, and why: the checks of a variant have the same ones.
+fn untried(checks: &[(usize, &Dirty)]) -> String {
+    let Some((_, check)) = checks.first() else { return String::new() };
+    let untried = check.triggers.iter().filter(|(_, trigger)| trigger.rounds == 0);
+    let untried = Dirty { triggers: untried.map(|(name, t)| (name.clone(), t.clone())).collect(), ..Dirty::default() };
+    verdict::not_exercised(&untried).map(|note| format!("{}.\n\n", inline(&capital(&note)))).unwrap_or_default()
 }
 
 /// What keeps a check from a conclusion.
@@ -103,7 +112,7 @@ fn triggers(checks: &[(usize, &Dirty)]) -> String {
         ("not exercised, as", Left),
     ]);
     for (number, check) in checks {
-        for (name, trigger) in &check.triggers {
+        for (name, trigger) in check.triggers.iter().filter(|(_, trigger)| trigger.rounds > 0) {
             table.row([
                 if checks.len() > 1 { number.to_string() } else { String::new() },
                 code_cell(name),
