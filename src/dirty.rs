@@ -31,6 +31,7 @@ mod perform;
 mod personas;
 pub mod recipe;
 mod relay;
+mod replay;
 mod tally;
 mod triggers;
 
@@ -48,6 +49,7 @@ pub use class::Class;
 pub use control::Control;
 pub use judge::Oracle;
 pub use observation::{Observation, Role, Seen};
+pub use replay::{Replay, Shown, Try};
 pub use tally::{Evidence, Leak, Tally, TriggerTally};
 
 /// All that a dirty check found.
@@ -120,9 +122,6 @@ pub struct FamilyOf(Family);
 const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Family::Leaving, Family::Storm];
 /// Those whose rounds personas repeat.
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
-/// How many personas there are, where the scenario does not name them; a login is worth more of them.
-const PERSONAS: usize = 4;
-const LOGGED_IN: usize = 6;
 /// A suspicion is worth at least so long.
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
 
@@ -361,12 +360,7 @@ impl<'a> Check<'a> {
     /// Makes the personas if there are none yet, and logs them in to the server at hand.
     async fn gather(&mut self) {
         let Some(client) = &self.client else { return };
-        let wanted = match self.plan.identities.len() {
-            0 if self.plan.login.is_some() => LOGGED_IN,
-            0 => PERSONAS,
-            named => named,
-        };
-        self.personas.gather(client, wanted);
+        self.personas.gather(client, personas::wanted(self.plan));
         if let Err(problem) = client.log_in(&mut self.personas.all).await {
             self.findings.control.problems.push(problem);
         }

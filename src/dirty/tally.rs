@@ -192,7 +192,7 @@ impl Tally {
                     baseline::Oracle::Learned => Oracle::Learned,
                 },
                 owner: self.last_of(&accusation, &observation.seen, court.personas),
-                place: sign.place.to_string(),
+                place: format!("{}, as \"{}\"", sign.place, sign.text),
                 excerpt: judge::excerpt(text, sign.range.clone()),
             };
             let own_present = judge::holds_own(observation, court.client);

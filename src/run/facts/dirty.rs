@@ -7,7 +7,7 @@ use super::asked::asked;
 use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
 use crate::record;
 use crate::scenario::{self, Expect};
-use crate::stats::{lower_bound_95, upper_bound_95};
+use crate::stats::{interval_95, upper_bound_95};
 use crate::units::counted;
 
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
@@ -49,7 +49,9 @@ fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
 }
 
 fn trigger(tally: &TriggerTally) -> record::Trigger {
-    let not_exercised = tally.one_at_a_time().then(|| "the server handles one request at a time".to_owned());
+    // Where that was known before, what needs overlap was not tried at all.
+    let serial = !tally.serial && tally.one_at_a_time();
+    let not_exercised = serial.then(|| "the server handles one request at a time".to_owned());
     record::Trigger {
         requests: tally.requests,
         exposures: tally.exposures,
@@ -127,12 +129,13 @@ fn leak(evidence: &Evidence) -> record::Leak {
 }
 
 fn shrunk(shrunk: &diagnosis::Shrunk) -> record::Shrunk {
+    let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::Shrunk {
         recipe: shrunk.recipe.clone(),
         shown: shrunk.shown,
         tries: shrunk.tries,
-        rate_at_least: lower_bound_95(shrunk.shown, shrunk.tries),
-        rate_at_most: upper_bound_95(shrunk.shown, shrunk.tries),
+        rate_at_least,
+        rate_at_most,
         place: shrunk.place.clone(),
         requests: shrunk.requests.iter().map(|one| asked(one, shrunk)).collect(),
     }
@@ -179,5 +182,29 @@ fn witness(seen: &Seen, origin: Duration) -> record::Witness {
         first_byte_ms: seen.exchange.first_byte.map(millis),
         done_ms: millis(seen.exchange.done),
         status: seen.status(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dirty::{Control, PositiveControl};
+
+    #[test]
+    fn a_check_that_does_not_see_a_planted_leak_concludes_nothing() {
+        let tally = TriggerTally { requests: 100, exposures: 100, chances: 100, ..TriggerTally::default() };
+        let findings = |found| {
+            let mut findings = Findings {
+                control: Control { requests: 4, ..Control::default() },
+                positive_control: Some(PositiveControl { requests: 2, found }),
+                ..Findings::default()
+            };
+            findings.tally.exposures = 100;
+            findings.tally.triggers.insert("overlap", tally);
+            findings
+        };
+        assert_eq!(inconclusive(&findings(true)), None);
+        let why = inconclusive(&findings(false)).unwrap();
+        assert!(why.starts_with("a planted leak was not seen"), "{why}");
     }
 }
