@@ -61,6 +61,8 @@ pub struct Findings {
     pub tally: Tally,
     /// Why triggers were not exercised, by name; sentences without a full stop.
     pub obstacles: BTreeMap<&'static str, String>,
+    /// The server handles one request at a time: known, or seen.
+    pub one_at_a_time: bool,
     pub duration: Duration,
     pub interrupted: bool,
 }
@@ -124,6 +126,9 @@ const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Fam
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
 /// A suspicion is worth at least so long.
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
+
+/// Why a trigger was not exercised that could have been.
+pub const NO_TURN: &str = "its turn had not come when the check ended";
 
 /// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
 pub struct Check<'a> {
@@ -237,8 +242,19 @@ impl<'a> Check<'a> {
     }
 
     /// What was found, until now.
-    pub fn conclude(self) -> Findings {
-        Findings { duration: self.clock.now(), ..self.findings }
+    pub fn conclude(mut self) -> Findings {
+        for trigger in &self.triggers {
+            let tried = self.findings.tally.triggers.get(trigger.name());
+            // Where one shows that the server handles one request at a time, the others' rounds showed no more.
+            let why = match trigger.obstacle(&self.situation) {
+                Some(why) if tried.is_none_or(|tally| tally.leaks == 0) => why,
+                None if tried.is_none() => NO_TURN.to_owned(),
+                _ => continue,
+            };
+            self.findings.obstacles.insert(trigger.name(), why);
+        }
+        let one_at_a_time = self.situation.premises.one_at_a_time();
+        Findings { duration: self.clock.now(), one_at_a_time, ..self.findings }
     }
 
     async fn story(&mut self, part: Part) {
@@ -287,7 +303,8 @@ impl<'a> Check<'a> {
                 self.family(*family).await;
             }
         } else {
-            let problem = "nothing in the answers to lone requests tells who asked".to_owned();
+            let problem =
+                "no answer to a lone request holds its own canary, and nothing else in them tells who asked".to_owned();
             self.findings.control.problems.push(problem);
         }
         self.personal = only_they;
@@ -445,7 +462,9 @@ impl<'a> Check<'a> {
             self.findings.control = Control::of(&observations, client);
         }
         let court = Court { client, premises: self.situation.premises, personas: &self.personas };
-        let ended = Ended { trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
+        let family = self.triggers.iter().find(|known| Some(known.name()) == trigger).map(|known| known.family());
+        let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
+        let ended = Ended { overlapping, trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
         let tally = &mut self.findings.tally;
         match trigger {
             Some(_) => {
@@ -453,6 +472,9 @@ impl<'a> Check<'a> {
                 suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
             }
             None => tally.add_control(ended, &court),
+        }
+        if tally.triggers.get("overlap").is_some_and(TriggerTally::one_at_a_time) {
+            self.situation.premises.in_flight = Some(1);
         }
         self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);

@@ -1,10 +1,10 @@
 //! From what a dirty check found to what the record says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::asked::asked;
-use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
+use crate::dirty::{Class, Evidence, Findings, NO_TURN, Oracle, Seen, TriggerTally, diagnosis};
 use crate::record;
 use crate::scenario::{self, Expect};
 use crate::stats::{interval_95, upper_bound_95};
@@ -41,17 +41,16 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> reco
 
 /// Every trigger that was tried, or that could not be.
 fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
-    let tried = findings.tally.triggers.iter().map(|(name, tally)| ((*name).to_owned(), trigger(tally)));
-    let obstacles = findings.obstacles.iter().map(|(name, why)| {
-        ((*name).to_owned(), record::Trigger { not_exercised: Some(why.clone()), ..record::Trigger::default() })
-    });
-    obstacles.chain(tried).collect()
+    let tally = &findings.tally;
+    let names: BTreeSet<&'static str> = tally.triggers.keys().chain(findings.obstacles.keys()).copied().collect();
+    let known = |name| {
+        let tally = tally.triggers.get(name).copied().unwrap_or_default();
+        trigger(&tally, findings.obstacles.get(name).cloned())
+    };
+    names.into_iter().map(|name| (name.to_owned(), known(name))).collect()
 }
 
-fn trigger(tally: &TriggerTally) -> record::Trigger {
-    // Where that was known before, what needs overlap was not tried at all.
-    let serial = !tally.serial && tally.one_at_a_time();
-    let not_exercised = serial.then(|| "the server handles one request at a time".to_owned());
+fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigger {
     record::Trigger {
         requests: tally.requests,
         exposures: tally.exposures,
@@ -75,11 +74,7 @@ fn inconclusive(findings: &Findings) -> Option<String> {
         return Some(format!("a planted leak was not seen: {why}"));
     }
     let sum = |pick: fn(&TriggerTally) -> u64| tally.triggers.values().map(pick).sum::<u64>();
-    if findings.positive_control.is_some_and(|control| !control.found) {
-        let why = "two replies were exchanged on their way, and nothing in them told so";
-        return Some(format!("a planted leak was not seen: {why}"));
-    }
-    let (requests, failed, overlapping) = (sum(|t| t.requests), sum(|t| t.failed), sum(|t| t.exposures));
+    let (requests, failed) = (sum(|t| t.requests), sum(|t| t.failed));
     if failed * 2 > requests {
         return Some(format!("{failed} of {requests} requests failed, or were answered with a status of 400 or above"));
     }
@@ -92,10 +87,14 @@ fn inconclusive(findings: &Findings) -> Option<String> {
         let after = crate::units::show_time(findings.duration.as_secs_f64());
         return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
     }
-    let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
-    if !serial && overlapping * 10 < requests {
-        let requests = counted(requests, "request");
-        return Some(format!("too little overlap: {overlapping} of {requests} overlapped another"));
+    let meant = || tally.triggers.values().filter(|trigger| trigger.overlapping);
+    let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.exposures).sum());
+    if asked == 0 && findings.obstacles.get("overlap").is_some_and(|why| why == NO_TURN) {
+        return Some("the time was up before requests could overlap: give the check more".to_owned());
+    }
+    if !findings.one_at_a_time && overlapped * 10 < asked {
+        let requests = counted(asked, "request");
+        return Some(format!("too little overlap: {overlapped} of {requests} overlapped another"));
     }
     if tally.exposures < TOO_FEW {
         return Some(format!(
