@@ -24,11 +24,14 @@ pub enum Failure {
     Closed,
     /// The peer sent something that is not HTTP.
     Protocol,
+    /// Nothing was sent: the scenario's own script failed to say what.
+    Script,
 }
 
 impl Failure {
     /// Every kind, in the order in which reports list them.
-    pub const ALL: [Failure; 4] = [Failure::Connect, Failure::Timeout, Failure::Closed, Failure::Protocol];
+    pub const ALL: [Failure; 5] =
+        [Failure::Connect, Failure::Timeout, Failure::Closed, Failure::Protocol, Failure::Script];
 
     /// The name in records and rules (`errors.timeout`).
     pub const fn name(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Failure {
             Failure::Timeout => "timeout",
             Failure::Closed => "closed",
             Failure::Protocol => "protocol",
+            Failure::Script => "script",
         }
     }
 }

@@ -19,6 +19,8 @@ mod deadline;
 mod lane;
 pub mod recorder;
 pub mod request;
+pub mod script;
+mod source;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -27,6 +29,8 @@ mod user;
 use clock::Clock;
 use recorder::Recorder;
 use request::show_sleep;
+use script::{Client, Findings};
+use source::scripted::Scripts;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -92,6 +96,8 @@ pub struct Results {
     /// CPU time of each load thread over its whole life, and how long that was.
     pub cpu: Vec<Duration>,
     pub wall: Duration,
+    /// What the hooks found, if the load has any.
+    pub findings: Option<Findings>,
 }
 
 /// What a load thread has done so far. One writer, so that plain stores suffice.
@@ -137,9 +143,11 @@ pub fn default_threads(concurrency: u32) -> u32 {
     (cores / 2).clamp(1, concurrency.div_ceil(32).max(1))
 }
 
-/// Drives the load to its end or until `cancel`; blocks meanwhile. `counters` has one entry per load thread.
+/// Drives the load to its end or until `cancel`; blocks meanwhile. `counters` has one entry per load thread; `client` is
+/// the load's script, if it has one.
 pub fn run(
     load: &scenario::Load,
+    client: Option<&Client<'_>>,
     target: &Target,
     seed: u64,
     cancel: &CancellationToken,
@@ -151,7 +159,9 @@ pub fn run(
     let share = |n: u32| (u64::from(concurrency) * u64::from(n) / u64::from(threads)) as u32;
     let lanes = threads::run(threads, cancel, |index, stop| {
         let plan = lane::Plan::new(load, target, clock, share(index)..share(index + 1), seed);
-        lane::run(plan, stop, Arc::clone(counters), index as usize)
+        // It compiled before, and all that it imports was there then.
+        let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
+        lane::run(plan, hooks.map(Scripts::new), stop, Arc::clone(counters), index as usize)
     })?;
     Ok(merge(load, clock, lanes))
 }
@@ -159,8 +169,12 @@ pub fn run(
 fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
     let wall = clock.now();
     let mut recorder = Recorder::new(load.warmup, load.warmup + load.duration);
+    let mut findings: Option<Findings> = None;
     for lane in &lanes {
         recorder.merge(&lane.recorder);
+        if let Some(found) = &lane.findings {
+            findings.get_or_insert_default().merge(found.clone());
+        }
     }
     let ended = lanes.iter().map(|lane| lane.ended).max().unwrap_or_default();
     Results {
@@ -171,5 +185,6 @@ fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Resu
         retried: lanes.iter().map(|lane| lane.retried).sum(),
         cpu: lanes.iter().map(|lane| lane.cpu).collect(),
         wall,
+        findings,
     }
 }

@@ -13,7 +13,7 @@ mod quantiles;
 mod server;
 
 pub use dirty::{Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Trigger, Witness};
-pub use load::{Generator, Histograms, Load, Second};
+pub use load::{CheckSample, Checks, Generator, Histograms, Load, Second};
 pub use quantiles::{Micros, Quantiles};
 pub use server::{Event, Sample, Server};
 

@@ -15,6 +15,7 @@ pub mod environment;
 mod examples;
 mod facts;
 mod folder;
+mod hooks;
 pub mod plan;
 pub mod replay;
 pub mod serve;
@@ -210,6 +211,7 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {
         verdicts.extend(of_each.max_by_key(|verdict| verdict::severity(verdict.status)));
     }
     verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, &trials)));
+    verdicts.extend(variant.verdicts.iter().flat_map(|script| verdict::script::judge(script, &trials)));
     verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::verdict));
     record::Variant {
         name: variant.name.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
@@ -9,6 +10,7 @@ use regex::bytes::Regex;
 use crate::rule::Rule;
 use crate::script;
 
+pub mod data;
 mod decode;
 mod environment;
 pub mod file;
@@ -26,6 +28,7 @@ mod tree;
 pub mod variation;
 mod warnings;
 
+pub use data::Data;
 pub use problem::{Problem, Problems};
 pub use request::Request;
 pub use template::Template;
@@ -65,6 +68,8 @@ pub struct Variant {
     pub rules: Vec<Rule>,
     /// Rules that end the load early.
     pub abort_when: Vec<Rule>,
+    /// A script whose `verdict` adds verdicts of its own.
+    pub verdicts: Option<Script>,
 }
 
 /// The system under test.
@@ -245,6 +250,10 @@ pub struct Load {
     pub drain: Duration,
     /// Load threads; chosen by runner if not given.
     pub threads: Option<u32>,
+    /// Hooks: what each user sends, and what counts as a right answer.
+    pub script: Option<Script>,
+    /// A row a user, for `{data.column}` and for the hooks.
+    pub data: Option<Arc<Data>>,
 }
 
 /// Who sends when.

@@ -5,6 +5,7 @@
 
 mod bounded;
 mod call;
+pub mod client;
 mod current;
 pub mod definitions;
 mod engine;
@@ -29,6 +30,7 @@ mod tests;
 use std::time::Duration;
 
 pub use call::Call;
+pub use client::Hooks;
 pub use error::ScriptError;
 pub use limits::Limits;
 pub use meter::Gauges;

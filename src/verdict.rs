@@ -1,5 +1,7 @@
 //! Judges rules on what was measured: passed, failed or inconclusive. A rule without samples never passes.
 
+pub mod script;
+
 use crate::record::{self, Micros, Status, Trial, Verdict};
 use crate::rule::{Comparison, Metric, Rule, show_value};
 use crate::scenario::Expect;
@@ -85,6 +87,7 @@ pub fn observe(metric: &Metric, trial: &Trial) -> Option<Observed> {
     match group {
         "dirty" => observe_dirty(name, trial.dirty.as_ref()?).and_then(exactly),
         "server" => observe_server(name, trial.server.as_ref()?).and_then(exactly),
+        "checks" => observe_checks(name, trial.load.as_ref()?.checks.as_ref()?).and_then(exactly),
         "latency" | "service_time" => observe_time(metric, group, name, trial.load.as_ref()?),
         _ => observe_load(group, name, trial.load.as_ref()?).and_then(exactly),
     }
@@ -108,6 +111,17 @@ fn observe_load(group: &str, name: &str, load: &record::Load) -> Option<f64> {
         _ => return None,
     };
     Some(value as f64)
+}
+
+fn observe_checks(name: &str, checks: &record::Checks) -> Option<f64> {
+    let (passed, failed) = (checks.passed as f64, checks.failed as f64);
+    match name {
+        _ if passed + failed == 0.0 => None,
+        "passed" => Some(passed),
+        "failed" => Some(failed),
+        "rate" => Some(passed / (passed + failed)),
+        _ => None,
+    }
 }
 
 fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::Load) -> Option<Observed> {

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::recorder::Recorder;
 use super::request::Prepared;
+use super::script::Findings;
+use super::source::scripted::Scripts;
 use super::{Counters, Target, user};
 use crate::exchange::{Exchange, Outcome as Ended};
 use crate::scenario;
@@ -23,6 +25,10 @@ pub(super) struct Plan {
     pub clock: Clock,
     pub target: Target,
     pub request: Prepared,
+    /// The request as the scenario has it, for scripts that change parts of it.
+    pub own: scenario::Request,
+    pub sleep: Option<Duration>,
+    pub data: Option<Arc<scenario::Data>>,
     /// The numbers of its users.
     pub users: Range<u32>,
     /// When the measured part begins and ends, and when the last unanswered request is given up.
@@ -41,6 +47,9 @@ impl Plan {
             clock,
             target: target.clone(),
             request: Prepared::new(&load.request, &target.authority, &fixed),
+            own: load.request.clone(),
+            sleep: load.sleep,
+            data: load.data.clone(),
             users,
             begin: load.warmup,
             end,
@@ -60,6 +69,7 @@ pub(super) struct Outcome {
     pub cpu: Duration,
     /// When it stopped starting requests.
     pub ended: Duration,
+    pub findings: Option<Findings>,
 }
 
 /// What the users of a load thread share.
@@ -70,6 +80,8 @@ pub(super) struct Lane {
     in_flight: RefCell<Vec<Option<InFlight>>>,
     pub connections_opened: Cell<u64>,
     pub retried: Cell<u64>,
+    /// The hooks, if the load has any.
+    pub scripts: Option<Scripts>,
     counters: Arc<[Counters]>,
     index: usize,
 }
@@ -132,6 +144,7 @@ impl Lane {
 /// Runs a load thread to the end of its plan, or until `cancel`.
 pub(super) fn run(
     plan: Plan,
+    scripts: Option<Scripts>,
     cancel: &CancellationToken,
     counters: Arc<[Counters]>,
     index: usize,
@@ -142,6 +155,7 @@ pub(super) fn run(
         in_flight: RefCell::new(vec![None; plan.users.len()]),
         connections_opened: Cell::new(0),
         retried: Cell::new(0),
+        scripts,
         counters,
         index,
         plan,
@@ -154,6 +168,7 @@ pub(super) fn run(
         retried: lane.retried.get(),
         cpu: thread_cpu_time(),
         ended: ended.min(lane.plan.end),
+        findings: lane.scripts.as_ref().map(Scripts::take),
     })
 }
 

@@ -64,6 +64,12 @@ impl Prepared {
         prepared
     }
 
+    /// Gives it a body that need not be text. It must have been made with one.
+    pub fn set_body(&mut self, bytes: Vec<u8>) {
+        self.body = Some(vec![Part::Bytes(bytes)]);
+        self.constant = None;
+    }
+
     /// The bytes of every request, if nothing in them varies.
     pub fn constant(&self) -> Option<&[u8]> {
         self.constant.as_deref()
@@ -87,7 +93,10 @@ fn write_parts(parts: &[Part], out: &mut Vec<u8>, fill: &mut dyn FnMut(&Placehol
     for part in parts {
         match part {
             Part::Bytes(bytes) => out.extend_from_slice(bytes),
-            Part::Slot(placeholder @ (Placeholder::Identity(_) | Placeholder::Token), encoding) => {
+            Part::Slot(
+                placeholder @ (Placeholder::Data(_) | Placeholder::Identity(_) | Placeholder::Token),
+                encoding,
+            ) => {
                 // Words of a scenario or of a server, which may hold anything.
                 let mut value = Vec::new();
                 fill(placeholder, &mut value);

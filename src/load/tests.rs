@@ -40,9 +40,11 @@ fn drive(address: SocketAddr, request: Request, warmup: Duration) -> Results {
         timeout: Duration::from_secs(5),
         drain: Duration::from_secs(1),
         threads: None,
+        script: None,
+        data: None,
     };
     let counters: Arc<[Counters]> = Arc::new([Counters::default()]);
-    run(&load, &Target::tcp(address, None), 1, &CancellationToken::new(), &counters).unwrap()
+    run(&load, None, &Target::tcp(address, None), 1, &CancellationToken::new(), &counters).unwrap()
 }
 
 fn failures(results: &Results, failure: Failure) -> u64 {

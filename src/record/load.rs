@@ -31,13 +31,49 @@ pub struct Load {
     pub service_time_us: Quantiles,
     /// Responses by status code.
     pub status: BTreeMap<String, u64>,
-    /// By kind: `connect`, `timeout`, `closed`, `protocol`, and `status` for responses of 400 and above.
+    /// By kind: `connect`, `timeout`, `closed`, `protocol`, `script`, and `status` for responses of 400 and above.
     pub errors: BTreeMap<String, u64>,
     pub bytes_received: u64,
     /// One row a second.
     pub timeline: Vec<Second>,
     pub histogram: Histograms,
     pub generator: Generator,
+    /// What the load's script found; `None` without one.
+    #[serde(default)]
+    pub checks: Option<Checks>,
+}
+
+/// What a load's script found of the requests that count.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Checks {
+    pub passed: u64,
+    pub failed: u64,
+    /// Of failed checks: the earliest, at most five.
+    pub samples: Vec<CheckSample>,
+    /// Of requests that the script failed to make: the earliest, at most five. `errors.script` counts them all.
+    pub script_errors: Vec<CheckSample>,
+    pub teardown_error: Option<String>,
+    /// The first lines that hooks logged.
+    pub log: Vec<String>,
+}
+
+/// A request that a script found wrong, or could not make.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CheckSample {
+    pub user: u32,
+    /// The number of the request within its user, from 0.
+    pub seq: u64,
+    /// When it was due, in seconds from the start of the measured part.
+    pub t_s: f64,
+    /// `POST /checkout/`; empty where there was no request.
+    pub line: String,
+    pub status: Option<u16>,
+    /// Why there was no response: `timeout` and the like.
+    pub failure: Option<String>,
+    /// The beginning of the response's body.
+    pub excerpt: String,
+    /// What the check, or the error, said.
+    pub said: String,
 }
 
 /// The threads that made the load.

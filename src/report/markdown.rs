@@ -1,6 +1,7 @@
 //! `report.md`: first the answer, then the picture, then tables, then evidence, then how to reproduce.
 
 mod cause;
+mod checks;
 mod dirty;
 mod evidence;
 mod load;
@@ -96,6 +97,7 @@ fn section(page: &mut Page, variant: &Variant, place: &Place) {
     pictures(page, variant, place);
     page.markdown += &verdicts::verdicts(variant, place);
     page.markdown += &load::load(variant, place);
+    page.markdown += &checks::checks(variant, place);
     page.markdown += &dirty::dirty(variant, place);
     evidence(page, variant, place);
     server::server(page, variant, place);

@@ -4,7 +4,7 @@ mod layout;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::record::{Failure, Load, Record, Status, Trial, Variant, Verdict};
+use crate::record::{Checks, Failure, Load, Record, Status, Trial, Variant, Verdict};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::escape::{clean, clip};
@@ -12,7 +12,9 @@ use super::footnote;
 use super::reproduction;
 use super::sentence;
 use super::table::{Align, pad};
-use super::words::{NONE, abort_rule, capital, failures, micros, observed, status, typical, variant_status};
+use super::words::{
+    NONE, abort_rule, capital, checks_in_words, failures, micros, observed, status, typical, variant_status,
+};
 use layout::{columns, wrap};
 
 /// The fewest columns that a line is wrapped to.
@@ -22,6 +24,8 @@ const VERDICTS: usize = 12;
 const CAVEATS: usize = 3;
 const FAILURES: usize = 3;
 const LOG_LINES: usize = 8;
+/// The longest sample of a check, in characters.
+const LONGEST_SAMPLE: usize = 300;
 
 /// The answer, the key numbers, the verdicts, one leak and the caveats; about a screen. Ends in a line break.
 pub fn summary(record: &Record, width: usize, color: bool) -> String {
@@ -130,11 +134,29 @@ impl Terminal {
             );
             out += &self.entry("latency", &quantiles(load));
             out += &self.entry("requests", &outcomes(load));
+            out += &load.checks.as_ref().map(|checks| self.checks(checks)).unwrap_or_default();
         }
         if let Some(dirty) = &trial.dirty {
             out += &self.entry("dirty check", sentence::dirty_fact(dirty).trim_start_matches("the dirty check "));
         }
         out + self.used(trial).as_str()
+    }
+
+    /// The counts, and the first request that failed.
+    fn checks(&self, checks: &Checks) -> String {
+        let mut out = self.entry("checks", &checks_in_words(checks));
+        for (name, sample) in [("a failed one", checks.samples.first()), ("script", checks.script_errors.first())] {
+            let Some(sample) = sample else { continue };
+            let came = match (sample.status, &sample.failure) {
+                (Some(status), _) => format!(" got {status}"),
+                (None, Some(failure)) => format!(" failed ({failure})"),
+                (None, None) => String::new(),
+            };
+            let line = if sample.line.is_empty() { "no request" } else { &sample.line };
+            let text = format!("{line}{came}, user {}, request {}: {}", sample.user, sample.seq, sample.said);
+            out += &self.entry(name, &clip(&text, LONGEST_SAMPLE));
+        }
+        out
     }
 
     fn used(&self, trial: &Trial) -> String {
@@ -208,7 +230,10 @@ impl Terminal {
             out += &self.entry("least", &reproduction::in_words(shrunk));
         }
         if distinct.len() > 1 {
-            out += &self.entry("", &format!("and {}, of a class of its own each", counted(distinct.len() as u64 - 1, "more leak")));
+            out += &self.entry(
+                "",
+                &format!("and {}, of a class of its own each", counted(distinct.len() as u64 - 1, "more leak")),
+            );
         }
         out
     }

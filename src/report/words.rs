@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{Load, Micros, Status, Trial, Variant, Verdict};
+use crate::record::{Checks, Load, Micros, Status, Trial, Variant, Verdict};
 use crate::units;
 
 /// What stands where there is no value.
@@ -107,10 +107,21 @@ pub(crate) fn failures(load: &Load) -> Vec<String> {
         "timeout" => format!("{} timed out after {}", units::show_count(n), setting(load.timeout_s)),
         "closed" => format!("{} lost their connection", units::show_count(n)),
         "protocol" => format!("{} got something that is not HTTP", units::show_count(n)),
+        "script" => format!("{} were not sent, as the script failed", units::show_count(n)),
         other => format!("{} failed ({other})", units::show_count(n)),
     };
     let without_response = load.errors.iter().filter(|(kind, n)| **n > 0 && *kind != "status");
     without_response.map(|(kind, n)| named(kind, *n)).collect()
+}
+
+/// What the checks of a load came to: `3 of 1,200 checks failed`.
+pub(crate) fn checks_in_words(checks: &Checks) -> String {
+    let all = checks.passed + checks.failed;
+    match (all, checks.failed) {
+        (0, _) => "no answer was checked".to_owned(),
+        (all, 0) => format!("all {} passed", units::counted(all, "check")),
+        (all, failed) => format!("{} of {} failed", units::show_count(failed), units::counted(all, "check")),
+    }
 }
 
 /// How a variant came out: the gravest of what happened to it.

@@ -15,7 +15,8 @@ const LITTLE: f64 = 0.1;
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 5] = [busy_generator, few_samples, error_statuses, never_answered, little];
+    let rules: [fn(&Load) -> Option<Caveat>; 6] =
+        [busy_generator, few_samples, error_statuses, never_answered, little, not_torn_down];
     for rule in rules {
         caveats.extend(trials.iter().filter_map(|trial| trial.load.as_ref()).find_map(rule));
     }
@@ -33,6 +34,11 @@ fn busy_generator(load: &Load) -> Option<Caveat> {
         show_percentage(share)
     );
     (share > BUSY).then(|| caveat(message, "raise `load.threads`, or run the server on another core or machine"))?
+}
+
+fn not_torn_down(load: &Load) -> Option<Caveat> {
+    let error = load.checks.as_ref()?.teardown_error.as_ref()?;
+    caveat(format!("the script's teardown failed: {error}"), "look for what its setup made and left behind")
 }
 
 fn few_samples(load: &Load) -> Option<Caveat> {

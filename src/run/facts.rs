@@ -44,8 +44,19 @@ pub(super) fn describe_load(plan: &scenario::Load) -> String {
     let warmup =
         if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
     let users = counted(concurrency.into(), "user");
-    let request = describe_request(&plan.request, plan.sleep);
+    let request = what_is_sent(plan);
     format!("{request}, {users} for {}{warmup}", show_duration(plan.duration))
+}
+
+/// The request of a load; a script may give the path.
+fn what_is_sent(plan: &scenario::Load) -> String {
+    match &plan.script {
+        Some(script) if plan.request.path.pieces.is_empty() => {
+            let file = script.path.file_name().unwrap_or_default().to_string_lossy();
+            format!("what {file} requests")
+        }
+        _ => describe_request(&plan.request, plan.sleep),
+    }
 }
 
 /// Method and path; the sleep is filled in where it is the same for every request.
@@ -134,7 +145,7 @@ pub(super) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
     record::Load {
         model: "closed".to_owned(),
         concurrency,
-        request: describe_request(&plan.request, plan.sleep),
+        request: what_is_sent(plan),
         timeout_s: plan.timeout.as_secs_f64(),
         planned_duration_s: plan.duration.as_secs_f64(),
         started: recorder.started(),
@@ -151,6 +162,7 @@ pub(super) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
         timeline: timeline(&recorder.rows, results.duration),
         histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
         generator: generator(results),
+        checks: None,
     }
 }
 
@@ -159,8 +171,10 @@ fn status_counts(counts: &[u64]) -> BTreeMap<String, u64> {
 }
 
 fn error_counts(failures: &[u64], statuses: &[u64]) -> BTreeMap<String, u64> {
-    let mut errors: BTreeMap<String, u64> =
-        Failure::ALL.iter().map(|failure| (failure.name().to_owned(), failures[*failure as usize])).collect();
+    let count = |failure: Failure| failures[failure as usize];
+    // Most loads have no script that could fail.
+    let told = Failure::ALL.into_iter().filter(|failure| *failure != Failure::Script || count(*failure) > 0);
+    let mut errors: BTreeMap<String, u64> = told.map(|failure| (failure.name().to_owned(), count(failure))).collect();
     errors.insert("status".to_owned(), statuses.iter().skip(400).sum());
     errors
 }

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::supervise::{self, Ending};
-use super::{Event, Observer, abort, facts};
+use super::{Event, Observer, abort, facts, hooks};
 use crate::dirty;
+use crate::load::script::Client;
 use crate::load::{self, Counters, Progress, Target};
-use crate::record::{Failure, Trial};
+use crate::record::{self, Failure, Trial};
 use crate::scenario::{self, Dirty, Load, Model, Variant};
+use crate::script::client::Called;
 use crate::server::{self, Death, Server, StartError};
 
 /// Lines of the server's log that a failure shows.
@@ -142,6 +144,14 @@ impl Stage<'_> {
     }
 
     fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
+        let (client, logged) = match plan.script.as_ref().map(|script| (script, Client::begin(script))) {
+            None => (None, Vec::new()),
+            Some((_, Called { result: Ok(client), log })) => (Some(client), log),
+            Some((script, Called { result: Err(error), .. })) => {
+                trial.failure = Some(hooks::setup_failure(&script.path, &error));
+                return Ok(Ending::Finished);
+            }
+        };
         let target = target(server, &self.variant.server);
         let Model::Closed { concurrency } = plan.model;
         let threads = plan.threads.unwrap_or_else(|| load::default_threads(concurrency));
@@ -158,10 +168,14 @@ impl Stage<'_> {
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };
         let seed = self.seed;
-        let work = |cancel: &CancellationToken| load::run(plan, &target, seed, cancel, &counters);
+        let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &target, seed, cancel, &counters);
         let (results, ending) = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(Event::LoadEnded);
-        trial.load = Some(facts::load(plan, &results?));
+        // Also after Ctrl-C: what the setup made is cleared away.
+        let teardown = client.map(Client::end);
+        let mut results = results?;
+        let checks = hooks::checks(results.findings.take(), logged, teardown);
+        trial.load = Some(record::Load { checks, ..facts::load(plan, &results) });
         Ok(ending)
     }
 

@@ -92,6 +92,8 @@ pub struct Assert {
     pub that: Option<Vec<Expectation>>,
     /// Rules on `errors.*` or `throughput` that end the load early: `"errors.rate > 50% for 5s"`.
     pub abort_when: Option<Vec<At<String>>>,
+    /// A script whose `fn verdict(metrics)` adds verdicts. The load's script if not given.
+    pub script: Option<At<String>>,
 }
 
 /// A rule, for every variant or only for those in which the matrix took some values.

@@ -12,6 +12,7 @@ use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::{Compile, Scenario, Script, Surroundings, Variant, environment, matrix, overrides};
 
+mod data;
 mod dirty;
 mod identity;
 mod load;
@@ -31,6 +32,10 @@ struct Loading<'a> {
     folder: PathBuf,
     /// Scripts by their path; `None` for one that is wrong, said once.
     scripts: HashMap<PathBuf, Option<Script>>,
+    /// Those of them that have hooks, likewise.
+    hook_scripts: HashMap<PathBuf, Option<script::HookScript>>,
+    /// Data files by their path; what is wrong in one is said once.
+    data_files: HashMap<PathBuf, data::Given>,
     /// Each `threads` of a server, and whether the mode of any variant has threads.
     threads: Vec<(Span, bool)>,
 }
@@ -48,6 +53,8 @@ pub(super) fn load(
         compile,
         folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
         scripts: HashMap::new(),
+        hook_scripts: HashMap::new(),
+        data_files: HashMap::new(),
         threads: Vec::new(),
     };
     let scenario = loading.scenario(path, given);
@@ -123,6 +130,7 @@ impl Loading<'_> {
         let load = written.load.as_ref().map(|load| self.load(load, workers_known));
         let dirty = written.dirty.as_ref().map(|dirty| self.dirty(dirty, workers_known));
         let (rules, abort_when) = self.rules(&written, matrix, &settings);
+        let verdicts = self.verdict_script(&written);
         self.spoilt = before;
         Some(Variant {
             name: if settings.is_empty() { scenario.to_owned() } else { matrix.name(choice) },
@@ -132,6 +140,7 @@ impl Loading<'_> {
             dirty: dirty.map_or(Some(None), |dirty| dirty.map(Some))?,
             rules,
             abort_when,
+            verdicts,
         })
     }
 

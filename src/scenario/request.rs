@@ -1,19 +1,17 @@
 //! Requests as meant: each part by itself, so that parts can be left out or spoilt, and put together for the wire.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
 use super::Template;
 use super::template::Placeholder;
-
-/// What forms leave as it is; a space becomes `%20`, which every decoder of forms knows.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+use crate::script::client::FORM;
 
 /// The parts of a request, with holes for what varies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Upper case.
     pub method: String,
-    /// What stands before the `?`.
+    /// What stands before the `?`; empty where a script's `request` gives the path.
     pub path: Template,
     /// What stands between the `&` after the `?`; empty where there is no `?`.
     pub query: Vec<Parameter>,

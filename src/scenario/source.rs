@@ -43,6 +43,11 @@ impl Sources {
         self.locate(span).map_or("", |(origin, range)| &origin.text[range])
     }
 
+    /// The text that was laid at this start.
+    pub fn text_from(&self, start: usize) -> &str {
+        self.origins.iter().find(|origin| origin.start == start).map_or("", |origin| &origin.text)
+    }
+
     /// Part of a TOML string: `range` counts within its value, `whole` is the span of what was written for it.
     ///
     /// Where escapes or filled-in variables make the two differ, it is the whole string.

@@ -66,10 +66,11 @@ fn take(room: &mut usize, bytes: usize) -> Result<(), String> {
 
 /// Reads JSON text.
 pub(super) fn read(text: &[u8]) -> Result<Dynamic, String> {
-    serde_json::from_slice(text).map(from_json).map_err(|error| error.to_string())
+    serde_json::from_slice(text).map(of_value).map_err(|error| error.to_string())
 }
 
-fn from_json(value: Value) -> Dynamic {
+/// A value of JSON as scripts have it.
+pub(super) fn of_value(value: Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,
         Value::Bool(yes) => yes.into(),
@@ -78,9 +79,9 @@ fn from_json(value: Value) -> Dynamic {
             (None, float) => Dynamic::from_float(float.unwrap_or(f64::NAN)),
         },
         Value::String(text) => text.into(),
-        Value::Array(items) => Dynamic::from_array(items.into_iter().map(from_json).collect()),
+        Value::Array(items) => Dynamic::from_array(items.into_iter().map(of_value).collect()),
         Value::Object(entries) => {
-            Dynamic::from_map(entries.into_iter().map(|(name, item)| (name.into(), from_json(item))).collect())
+            Dynamic::from_map(entries.into_iter().map(|(name, item)| (name.into(), of_value(item))).collect())
         }
     }
 }

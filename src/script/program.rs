@@ -59,13 +59,7 @@ impl Program {
         let failed = |error: Box<EvalAltResult>| ScriptError::of_running(*error, None, &limits);
         let (mut engine, names) = engine::new(limits);
         let imports = Imports::new(folder);
-        engine.set_module_resolver(imports.clone());
-        let script = compile_unit(&engine, &imports, source).map_err(failed)?;
-        let modules = Module::eval_ast_as_new(Scope::new(), &script, &engine).map_err(failed)?;
-        for (name, module) in modules.iter_sub_modules() {
-            engine.register_static_module(name, module.clone());
-        }
-        imports.close();
+        let script = compile_whole(&mut engine, &imports, source).map_err(failed)?;
         if let Some(position) = survey::misfit(&script, &hooks::HANDLE) {
             let text = format!("`{}` takes one parameter, the request", FALLBACK);
             return Err(ScriptError::new(text).in_function(FALLBACK).at(position));
@@ -114,16 +108,32 @@ impl Program {
         };
         let mut scope = Scope::new();
         scope.push(found.parameter.as_str(), RequestObject::new(request));
-        let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &found.script).map_err(|error| {
-            let system = error.is_system_exception();
-            let mut error = ScriptError::of_running(*error, Some(handler), &self.limits);
-            if let Some(name) = called_at(&found.script, &error).filter(|_| system) {
-                error.message += &format!(" (in `{name}`, which is called here)");
-            }
-            error
-        })?;
+        let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &found.script);
+        let value = value.map_err(|error| explain(&found.script, *error, handler, &self.limits))?;
         respond::from_value(value).map_err(|text| ScriptError::new(text).in_function(handler).at(found.position))
     }
+}
+
+/// Parses a script and what it imports, and lets the engine find that.
+pub(super) fn compile_whole(engine: &mut Engine, imports: &Imports, source: &str) -> Result<AST, Box<EvalAltResult>> {
+    engine.set_module_resolver(imports.clone());
+    let script = compile_unit(engine, imports, source)?;
+    let modules = Module::eval_ast_as_new(Scope::new(), &script, engine)?;
+    for (name, module) in modules.iter_sub_modules() {
+        engine.register_static_module(name, module.clone());
+    }
+    imports.close();
+    Ok(script)
+}
+
+/// Why a function failed whose body is this script.
+pub(super) fn explain(script: &AST, error: EvalAltResult, function: &str, limits: &Limits) -> ScriptError {
+    let system = error.is_system_exception();
+    let mut error = ScriptError::of_running(error, Some(function), limits);
+    if let Some(name) = called_at(script, &error).filter(|_| system) {
+        error.message += &format!(" (in `{name}`, which is called here)");
+    }
+    error
 }
 
 /// Parses a script or an imported file, and what it imports.
@@ -156,14 +166,23 @@ fn refuse_statements(script: &AST) -> Result<(), Box<EvalAltResult>> {
     Ok(())
 }
 
-fn handlers(script: &AST) -> HashMap<String, Handler> {
-    let functions = script.iter_fn_def().filter(|function| {
+/// The functions that may be called by name from outside the script.
+pub(super) fn public_functions(script: &AST) -> impl Iterator<Item = &Shared<ScriptFuncDef>> {
+    script.iter_fn_def().filter(|function| {
         function.access == FnAccess::Public && function.this_type.is_none() && !function.name.contains('$')
-    });
-    let handlers = functions.filter_map(|function| match function.params.as_slice() {
+    })
+}
+
+/// A function's body as a script of its own.
+pub(super) fn alone(script: &AST, function: &Shared<ScriptFuncDef>) -> AST {
+    AST::new(statements(function), script.shared_lib().clone())
+}
+
+fn handlers(script: &AST) -> HashMap<String, Handler> {
+    let handlers = public_functions(script).filter_map(|function| match function.params.as_slice() {
         [parameter] => {
             let handler = Handler {
-                script: AST::new(statements(function), script.shared_lib().clone()),
+                script: alone(script, function),
                 parameter: parameter.to_string(),
                 position: function.body.start_position(),
             };

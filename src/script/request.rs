@@ -150,7 +150,7 @@ fn form(request: &Request) -> Dynamic {
     Dynamic::from_map(pairs.collect())
 }
 
-fn form_text(encoded: &[u8]) -> String {
+pub(super) fn form_text(encoded: &[u8]) -> String {
     let spaced: Vec<u8> = encoded.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
     percent_decode(&spaced).decode_utf8_lossy().into_owned()
 }

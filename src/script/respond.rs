@@ -130,6 +130,6 @@ fn cookie(response: &mut ResponseObject, name: &str, value: &str) -> Outcome<Res
 }
 
 /// What names of headers and cookies are made of (RFC 9110, 5.6.2).
-fn is_token(byte: u8) -> bool {
+pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod bounded;
+mod client;
 mod errors;
 mod limits;
 mod many;

@@ -12,6 +12,7 @@ mod foreign;
 mod handlers;
 mod harness;
 mod hostile;
+mod hooks;
 mod life;
 mod load;
 mod misbehave;

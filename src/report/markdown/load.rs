@@ -126,6 +126,7 @@ fn meaning(kind: &str, loads: &[(usize, &Load)]) -> String {
         }
         "closed" => "the connection was closed before the response was whole".to_owned(),
         "protocol" => "what came is not HTTP".to_owned(),
+        "script" => "the script did not say what to send".to_owned(),
         _ => String::new(),
     }
 }

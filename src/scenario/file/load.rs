@@ -51,7 +51,7 @@ pub struct Load {
     pub threads: Option<At<i64>>,
     /// A file of hooks written in rhai: what each user sends, and what counts as a right answer.
     pub script: Option<At<String>>,
-    /// A CSV file with a row a user; its columns fill `{data.column}`.
+    /// A CSV file, or a file with a JSON object a line: a row a user; its columns fill `{data.column}`.
     pub data: Option<At<String>>,
 }
 

@@ -7,7 +7,9 @@ use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::{Load, Model};
 use super::request::Parts;
+use super::script::HookScript;
 use super::{Loading, value};
+use crate::script::hooks::REQUEST;
 
 const MOST_USERS: i64 = 100_000;
 const MOST_THREADS: i64 = 256;
@@ -19,11 +21,12 @@ impl Loading<'_> {
     pub(super) fn load(&mut self, at: &At<file::Load>, workers_known: bool) -> Option<Load> {
         let written = &at.value;
         let is_open = self.later(written);
-        // A script makes the requests itself, so that a path is not missing beside one.
-        let request = match (&written.path, &written.script) {
-            (None, Some(_)) => None,
-            _ => self.request(&Parts::of_load(at, workers_known)),
-        };
+        let script = written.script.as_ref().map(|script| self.hooks(script));
+        let data = written.data.as_ref().map(|data| self.data(data));
+        // A script makes requests itself; one that is wrong may have meant to.
+        let makes_requests = |script: &Option<HookScript>| script.as_ref().is_none_or(|script| script.has(REQUEST));
+        let scripted = script.as_ref().is_some_and(makes_requests);
+        let request = self.request(&Parts::of_load(at, workers_known, data.as_ref(), scripted));
         let model = if is_open { None } else { self.model(at) };
         let (duration, timeout, drain) = (
             self.some_time("duration", &written.duration, DURATION),
@@ -41,6 +44,8 @@ impl Loading<'_> {
             timeout,
             drain,
             threads,
+            script: script.map_or(Some(None), |script| script.map(|script| Some(script.script)))?,
+            data: data.map_or(Some(None), |given| given.data.map(Some))?,
         })
     }
 
@@ -74,12 +79,6 @@ impl Loading<'_> {
             if let Some(span) = span {
                 self.unsupported(key, span, open);
             }
-        }
-        if let Some(script) = &written.script {
-            self.unsupported("script", &script.span, "describe the requests in [load] itself: path, headers, json");
-        }
-        if let Some(data) = &written.data {
-            self.unsupported("data", &data.span, "use `{user}` and `{seq}` to tell users apart");
         }
         model.iter().any(|(_, span)| span.is_some())
     }

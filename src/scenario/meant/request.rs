@@ -9,6 +9,7 @@ use super::super::source::Span;
 use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
 use super::super::{Request, file, suggest};
 use super::Loading;
+use super::data::Given;
 
 /// The keys of a section that make up its request, and what its placeholders can be filled with.
 pub(super) struct Parts<'w> {
@@ -25,6 +26,10 @@ pub(super) struct Parts<'w> {
     pub body: &'w Option<At<String>>,
     pub has_sleep: bool,
     pub workers_known: bool,
+    /// The data file that fills `{data.column}`.
+    pub data: Option<&'w Given>,
+    /// A script's `request` gives what is missing here, also a path.
+    pub scripted: bool,
     /// Names of what fills `{identity.field}`.
     pub identity: &'w [String],
     pub has_token: bool,
@@ -46,6 +51,8 @@ macro_rules! parts {
             body: &$at.value.body,
             has_sleep: false,
             workers_known: $workers_known,
+            data: None,
+            scripted: false,
             identity: &[],
             has_token: false,
         }
@@ -53,8 +60,8 @@ macro_rules! parts {
 }
 
 impl<'w> Parts<'w> {
-    pub fn of_load(at: &'w At<file::Load>, workers_known: bool) -> Self {
-        Parts { has_sleep: at.value.sleep.is_some(), ..parts!("load", at, workers_known) }
+    pub fn of_load(at: &'w At<file::Load>, workers_known: bool, data: Option<&'w Given>, scripted: bool) -> Self {
+        Parts { has_sleep: at.value.sleep.is_some(), data, scripted, ..parts!("load", at, workers_known) }
     }
 
     /// `identity` names the fields of identities.
@@ -93,6 +100,9 @@ impl Loading<'_> {
 
     fn path(&mut self, parts: &Parts<'_>) -> Option<Template> {
         let Some(path) = parts.path else {
+            if parts.scripted {
+                return Some(Template::default());
+            }
             let section = parts.section;
             let problem = Problem::new(format!("[{section}] has no `path`")).at(parts.span, "which requests?");
             let example = match section {
@@ -104,7 +114,7 @@ impl Loading<'_> {
             self.missing(&key, problem.help(format!("add path = \"{example}\"")));
             return None;
         };
-        let template = self.filled(path, Template::parse, parts)?;
+        let template = self.filled(path, Template::parse, parts, None)?;
         self.check_path_text(path, &path.value);
         Some(template)
     }
@@ -161,7 +171,7 @@ impl Loading<'_> {
         let mut headers: Vec<(String, Template)> = Vec::new();
         for (name, text) in parts.headers.as_ref().map_or(&[][..], |headers| &headers.0) {
             self.check_header(name, text, headers.iter().map(|(name, _)| name.as_str()));
-            if let Some(template) = self.filled(text, Template::parse, parts) {
+            if let Some(template) = self.filled(text, Template::parse, parts, Some(&name.value)) {
                 headers.push((name.value.clone(), template));
             }
         }
@@ -172,7 +182,7 @@ impl Loading<'_> {
         let mut cookies = Vec::new();
         for (name, text) in parts.cookies.as_ref().map_or(&[][..], |cookies| &cookies.0) {
             self.check_cookie(name, text);
-            if let Some(template) = self.filled(text, Template::parse, parts) {
+            if let Some(template) = self.filled(text, Template::parse, parts, None) {
                 cookies.push((name.value.clone(), template));
             }
         }
@@ -228,7 +238,7 @@ impl Loading<'_> {
         } else if let Some(form) = parts.form {
             Some(Body::Form(self.pairs("form", &form.0, parts)))
         } else {
-            self.filled(parts.body.as_ref()?, Template::parse_body, parts).map(Body::Text)
+            self.filled(parts.body.as_ref()?, Template::parse_body, parts, None).map(Body::Text)
         }
     }
 
@@ -237,7 +247,7 @@ impl Loading<'_> {
         match node {
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
-                Json::Text(self.filled(&text, Template::parse, parts).unwrap_or_default())
+                Json::Text(self.filled(&text, Template::parse, parts, None).unwrap_or_default())
             }
             Node::List(items) => {
                 Json::List(items.iter().map(|item| self.json(&item.value, &item.span, parts)).collect())
@@ -270,7 +280,7 @@ impl Loading<'_> {
                 plain => plain.to_json().to_string(),
             };
             let text = At { span: node.span.clone(), value: text };
-            fields.push((name.value.clone(), self.filled(&text, Template::parse, parts).unwrap_or_default()));
+            fields.push((name.value.clone(), self.filled(&text, Template::parse, parts, None).unwrap_or_default()));
         }
         fields
     }
@@ -303,15 +313,18 @@ impl Loading<'_> {
         at: &At<String>,
         parse: fn(&str) -> Result<Template, TemplateError>,
         parts: &Parts<'_>,
+        header: Option<&str>,
     ) -> Option<Template> {
         let template = self.template(at, parse)?;
         for hole in template.holes() {
             let place = self.hole_place(at, hole);
             let section = parts.section;
             match hole {
-                Placeholder::Data(_) => {
-                    self.unsupported(&hole.to_string(), &place, "use `{user}` and `{seq}` to tell users apart")
+                Placeholder::Data(_) if section != "load" => {
+                    let problem = Problem::new(format!("`{hole}` in [{section}]")).at(&place, "nothing fills this");
+                    self.problems.add(problem.help("rows belong to the users of [load]; here, use `{canary}`"));
                 }
+                Placeholder::Data(column) => self.column(column, &place, parts.data, header),
                 Placeholder::Identity(field) if !parts.identity.contains(field) => {
                     self.unknown_field(field, &place, parts);
                 }

@@ -8,6 +8,7 @@ use super::super::source::Span;
 use super::super::{decode, suggest, tree};
 use super::Loading;
 use crate::rule::{Rule, WATCHABLE};
+use crate::script::hooks::CHECK;
 
 type Settings = [(String, serde_json::Value)];
 
@@ -80,6 +81,15 @@ impl Loading<'_> {
                 return None;
             }
         };
+        if rule.metric.name().starts_with("checks.") && written.load.is_some() && !self.has_check(written) {
+            let metric = rule.metric.name();
+            let place = self.metric_place(text, metric);
+            let problem = Problem::new(format!("nothing measures `{metric}`"));
+            let problem = problem.at(&place, "[load] has no script with a `check`");
+            let help = "add script = \"handlers/shop.rhai\" to [load], with `fn check(exchange)` in it";
+            self.missing(&["load", "script"], problem.help(help));
+            return None;
+        }
         let section = match rule.metric.name().split('.').next() {
             Some("dirty") => "dirty",
             Some("server") => return Some(rule),
@@ -95,6 +105,12 @@ impl Loading<'_> {
             return None;
         }
         Some(rule)
+    }
+
+    /// Whether the load's script looks at answers; a script that is wrong may have meant to.
+    fn has_check(&mut self, written: &file::Scenario) -> bool {
+        let given = written.load.as_ref().and_then(|load| load.value.script.as_ref());
+        given.is_some_and(|given| self.hooks(given).is_none_or(|script| script.has(CHECK)))
     }
 
     /// Where a rule names its metric.

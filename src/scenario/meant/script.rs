@@ -6,11 +6,77 @@ use super::super::Script;
 use super::super::file::leaf::At;
 use super::super::problem::Problem;
 use super::super::source::Span;
+use super::super::{file, suggest};
 use super::Loading;
 use crate::excerpt;
-use crate::script::ScriptError;
+use crate::script::client::Setup;
+use crate::script::hooks::{self, Hook, Side, VERDICT};
+use crate::script::{Hooks, Limits, ScriptError};
+
+/// A script with hooks, and which ones.
+#[derive(Debug, Clone)]
+pub(super) struct HookScript {
+    pub script: Script,
+    has: Vec<&'static str>,
+}
+
+impl HookScript {
+    pub fn has(&self, hook: Hook) -> bool {
+        self.has.contains(&hook.name)
+    }
+}
 
 impl Loading<'_> {
+    /// Reads and compiles a script of hooks, of which it must have one of the load's or `verdict`.
+    pub(super) fn hooks(&mut self, given: &At<String>) -> Option<HookScript> {
+        let path = self.folder.join(&given.value);
+        if let Some(known) = self.hook_scripts.get(&path) {
+            return known.clone();
+        }
+        let found = self.script(given).and_then(|script| self.compile_hooks(given, script));
+        self.hook_scripts.insert(path, found.clone());
+        found
+    }
+
+    fn compile_hooks(&mut self, given: &At<String>, script: Script) -> Option<HookScript> {
+        let folder = script.path.parent().unwrap_or(Path::new(""));
+        // Nothing is called here, so that no clock is needed.
+        let compiled = Hooks::compile(&script.source, folder, Limits::default(), &Setup::default(), || 0.0);
+        let hooks = match compiled {
+            Ok(hooks) => hooks,
+            Err(error) => {
+                self.script_problem(given, &script.path, &script.source, &error);
+                return None;
+            }
+        };
+        let client: Vec<Hook> = hooks::ALL.into_iter().filter(|hook| hook.side != Side::Server).collect();
+        let has: Vec<&'static str> = client.iter().filter(|hook| hooks.has(**hook)).map(|hook| hook.name).collect();
+        if has.is_empty() {
+            let problem = Problem::new(format!("the script `{}` has no hook", given.value));
+            let signatures: Vec<String> = client.iter().map(Hook::signature).collect();
+            let signatures: Vec<&str> = signatures.iter().map(String::as_str).collect();
+            let help = format!("hooks are {}", suggest::list(&signatures));
+            self.problems.add(problem.at(&given.span, "runner would call nothing in it").help(help));
+            return None;
+        }
+        Some(HookScript { script, has })
+    }
+
+    /// The script that gives verdicts: the one of `[assert]`, else that of the load if it has a `verdict`.
+    pub(super) fn verdict_script(&mut self, written: &file::Scenario) -> Option<Script> {
+        if let Some(given) = written.assert.as_ref().and_then(|assert| assert.value.script.as_ref()) {
+            let found = self.hooks(given)?;
+            if !found.has(VERDICT) {
+                let problem = Problem::new(format!("the script `{}` gives no verdicts", given.value));
+                let help = format!("add `fn {}`, which returns a list of verdicts", VERDICT.signature());
+                self.problems.add(problem.at(&given.span, "it has no such function").help(help));
+            }
+            return Some(found.script);
+        }
+        let given = written.load.as_ref()?.value.script.as_ref()?;
+        self.hooks(given).filter(|found| found.has(VERDICT)).map(|found| found.script)
+    }
+
     /// Reads and compiles a script, once however many variants name it.
     pub(super) fn script(&mut self, given: &At<String>) -> Option<Script> {
         let path = self.folder.join(&given.value);

@@ -1,0 +1,193 @@
+//! A load's script from its setup to its teardown, and what its hooks found.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::scenario::Script;
+use crate::script::client::{self, Called, Setup};
+use crate::script::{Hooks, Limits, ScriptError};
+
+/// Samples of one kind that are kept, and lines of the log.
+const MOST_SAMPLES: usize = 5;
+const MOST_LOGGED: usize = 20;
+/// Characters of a sample's texts.
+const LONGEST_TEXT: usize = 500;
+
+/// A script whose setup has run.
+#[derive(Debug)]
+pub struct Client<'a> {
+    script: &'a Script,
+    setup: Setup,
+}
+
+impl<'a> Client<'a> {
+    /// Runs `setup`.
+    pub fn begin(script: &'a Script) -> Called<Client<'a>> {
+        let called = match compile(script, &Setup::default()) {
+            Ok(hooks) => hooks.setup(),
+            Err(error) => Called { result: Err(error), log: Vec::new() },
+        };
+        Called { result: called.result.map(|setup| Client { script, setup }), log: called.log }
+    }
+
+    /// The hooks, for one thread.
+    pub(super) fn hooks(&self) -> Result<Hooks, ScriptError> {
+        compile(self.script, &self.setup)
+    }
+
+    /// Runs `teardown`.
+    pub fn end(self) -> Called<()> {
+        match self.hooks() {
+            Ok(hooks) => hooks.teardown(),
+            Err(error) => Called { result: Err(error), log: Vec::new() },
+        }
+    }
+}
+
+fn compile(script: &Script, setup: &Setup) -> Result<Hooks, ScriptError> {
+    let folder = script.path.parent().unwrap_or(Path::new(""));
+    Hooks::compile(&script.source, folder, Limits::default(), setup, now)
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64()
+}
+
+/// What the hooks of a load found: counts, and a few samples as evidence.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    pub passed: u64,
+    pub failed: u64,
+    /// Of failed checks, the earliest.
+    pub samples: Vec<Sample>,
+    /// Of requests that the script failed to make, the earliest.
+    pub errors: Vec<Sample>,
+    pub log: Vec<String>,
+}
+
+/// A request that the script found wrong, or could not make.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sample {
+    pub user: u32,
+    pub seq: u64,
+    /// When it was due, from the start of the measured part.
+    pub at: Duration,
+    /// `POST /checkout/`; empty if there is no request.
+    pub line: String,
+    pub status: Option<u16>,
+    /// Why there is no response.
+    pub failure: Option<&'static str>,
+    /// The beginning of the response's body.
+    pub excerpt: String,
+    /// What the check, or the error, said.
+    pub said: String,
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
+}
+
+impl Sample {
+    /// Without a request.
+    pub(super) fn new(user: u32, seq: u64, at: Duration, said: String) -> Self {
+        Sample { user, seq, at, said: clipped(&said), ..Sample::default() }
+    }
+
+    /// With the request and what came of it.
+    pub(super) fn of(self, exchange: &client::Exchange) -> Self {
+        let line = exchange.request.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        let response = exchange.response.as_ref();
+        let body = response.map_or(&[][..], |response| &response.body);
+        // No character has more than four bytes.
+        let start = &body[..body.len().min(LONGEST_TEXT * 4)];
+        Sample {
+            line: clipped(line.strip_suffix(" HTTP/1.1").unwrap_or(&line)),
+            status: response.map(|response| response.status),
+            failure: exchange.failure,
+            excerpt: clipped(&String::from_utf8_lossy(start)),
+            ..self
+        }
+    }
+}
+
+impl Findings {
+    /// Counts a check; what is wrong comes as a sample.
+    pub(super) fn checked(&mut self, wrong: Option<Sample>) {
+        match wrong {
+            None => self.passed += 1,
+            Some(sample) => {
+                self.failed += 1;
+                keep(&mut self.samples, sample);
+            }
+        }
+    }
+
+    pub(super) fn error(&mut self, sample: Sample) {
+        keep(&mut self.errors, sample);
+    }
+
+    pub fn logged(&mut self, lines: Vec<String>) {
+        let room = MOST_LOGGED.saturating_sub(self.log.len());
+        self.log.extend(lines.iter().take(room).map(|line| clipped(line)));
+    }
+
+    pub fn merge(&mut self, other: Findings) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        earliest(&mut self.samples, other.samples);
+        earliest(&mut self.errors, other.errors);
+        self.logged(other.log);
+    }
+}
+
+fn keep(samples: &mut Vec<Sample>, sample: Sample) {
+    if samples.len() < MOST_SAMPLES {
+        samples.push(sample);
+    }
+}
+
+fn earliest(samples: &mut Vec<Sample>, others: Vec<Sample>) {
+    samples.extend(others);
+    samples.sort_by_key(|sample| sample.at);
+    samples.truncate(MOST_SAMPLES);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_few_and_the_earliest_of_all_threads() {
+        let of = |times: std::ops::Range<u64>| {
+            let mut findings = Findings::default();
+            let at = |second| Sample::new(0, 0, Duration::from_secs(second), String::new());
+            times.for_each(|second| findings.checked(Some(at(second))));
+            findings.checked(None);
+            findings
+        };
+        let mut merged = of(3..20);
+        merged.merge(of(0..4));
+        let times: Vec<u64> = merged.samples.iter().map(|sample| sample.at.as_secs()).collect();
+        assert_eq!((merged.passed, merged.failed, times), (2, 21, vec![0, 1, 2, 3, 3]));
+    }
+
+    #[test]
+    fn what_came_from_outside_is_clipped_at_whole_characters() {
+        let long = "é".repeat(9_999);
+        let exchange = client::Exchange {
+            user: client::User::new(0, std::iter::empty()),
+            seq: 0,
+            request: b"GET /a HTTP/1.1\r\nhost: h\r\n\r\n".to_vec(),
+            response: Some(client::Reply { status: 200, head: Vec::new(), body: long.clone().into_bytes() }),
+            failure: None,
+            latency: Duration::ZERO,
+            service_time: Duration::ZERO,
+        };
+        let sample = Sample::new(0, 0, Duration::ZERO, long).of(&exchange);
+        assert_eq!(sample.line, "GET /a");
+        assert_eq!((sample.said.chars().count(), sample.excerpt.chars().count()), (500, 500));
+        assert!(!sample.excerpt.contains('\u{fffd}'));
+    }
+}

@@ -1,0 +1,45 @@
+//! What is sent next, and what is made of the answers. It knows nothing of when: that is the loop's to decide.
+
+pub(super) mod plain;
+pub(super) mod scripted;
+
+use std::time::Duration;
+
+use super::connection::reply::Sink;
+use crate::exchange::Exchange;
+
+/// When a request that is ready is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// As soon as it is due.
+    Now,
+    /// After its user has thought for so long, from now on.
+    After(Duration),
+    /// Never: the script failed to say what to send.
+    Failed,
+}
+
+/// The bytes of a request, and what must be known to send them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing<'a> {
+    pub bytes: &'a [u8],
+    /// It is a HEAD: its response has no body.
+    pub head_only: bool,
+    /// Sending it twice asks for no more than sending it once.
+    pub idempotent: bool,
+}
+
+/// The requests of one user, one after another.
+pub(super) trait Source {
+    /// Where responses go.
+    type Sink: Sink;
+
+    /// Makes the next request.
+    fn prepare(&mut self) -> Turn;
+
+    /// The request at hand, and where its response goes.
+    fn outgoing(&mut self) -> (Outgoing<'_>, &mut Self::Sink);
+
+    /// Looks at what came of it.
+    fn judge(&mut self, exchange: &Exchange);
+}

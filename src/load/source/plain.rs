@@ -1,0 +1,86 @@
+//! The scenario's own request: prebuilt bytes, with what varies filled in. Nothing looks at the answers.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::{Outgoing, Source, Turn};
+use crate::exchange::Exchange;
+use crate::load::connection::reply::Discard;
+use crate::load::lane::Plan;
+use crate::scenario::Data;
+use crate::scenario::template::Placeholder;
+
+/// What the slots of a user's next request are filled with.
+pub(super) struct Slots<'a> {
+    pub number: u32,
+    pub seq: u64,
+    random: SmallRng,
+    data: Option<&'a Data>,
+}
+
+impl<'a> Slots<'a> {
+    pub fn new(plan: &'a Plan, number: u32) -> Self {
+        let random = SmallRng::seed_from_u64(plan.seed.wrapping_add(u64::from(number)));
+        Slots { number, seq: 0, random, data: plan.data.as_deref() }
+    }
+
+    pub fn fill(&mut self, placeholder: &Placeholder, out: &mut Vec<u8>) {
+        let value = match placeholder {
+            Placeholder::User => u64::from(self.number),
+            Placeholder::Seq => self.seq,
+            Placeholder::Random(low, high) => self.random.random_range(*low..=*high),
+            // A value that no other request carries: its user and its number.
+            Placeholder::Canary => u64::from(self.number) << 40 | self.seq,
+            Placeholder::Data(column) => {
+                return self.data.map_or((), |data| data.write(self.number, column, out));
+            }
+            // Nothing: the same in every request, or refused when the scenario was read.
+            Placeholder::Sleep
+            | Placeholder::Host
+            | Placeholder::Port
+            | Placeholder::Workers
+            | Placeholder::Socket
+            | Placeholder::Identity(_)
+            | Placeholder::Token => return,
+        };
+        out.extend_from_slice(value.to_string().as_bytes());
+    }
+}
+
+/// The requests of a user without a script.
+pub(in crate::load) struct Plain<'a> {
+    plan: &'a Plan,
+    slots: Slots<'a>,
+    request: Vec<u8>,
+    discard: Discard,
+}
+
+impl<'a> Plain<'a> {
+    pub fn new(plan: &'a Plan, number: u32) -> Self {
+        Plain { plan, slots: Slots::new(plan, number), request: Vec::new(), discard: Discard }
+    }
+}
+
+impl Source for Plain<'_> {
+    type Sink = Discard;
+
+    /// Writes the request, if it differs from the last.
+    fn prepare(&mut self) -> Turn {
+        let Plain { plan, slots, request, .. } = self;
+        if plan.request.constant().is_none() {
+            request.clear();
+            plan.request.write(request, &mut |placeholder, out| slots.fill(placeholder, out));
+        }
+        slots.seq += 1;
+        Turn::Now
+    }
+
+    fn outgoing(&mut self) -> (Outgoing<'_>, &mut Discard) {
+        let prepared = &self.plan.request;
+        let bytes = prepared.constant().unwrap_or(&self.request);
+        let outgoing = Outgoing { bytes, head_only: prepared.head_only, idempotent: prepared.idempotent };
+        (outgoing, &mut self.discard)
+    }
+
+    fn judge(&mut self, _exchange: &Exchange) {}
+}

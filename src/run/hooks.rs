@@ -1,0 +1,54 @@
+//! What a load's script found, as the record has it.
+
+use std::time::Duration;
+
+use crate::load::script::{Findings, Sample};
+use crate::record;
+use crate::script::ScriptError;
+use crate::script::client::Called;
+
+/// The findings with what `teardown` came to; nothing without a script.
+pub(super) fn checks(
+    findings: Option<Findings>,
+    logged: Vec<String>,
+    teardown: Option<Called<()>>,
+) -> Option<record::Checks> {
+    let mut findings = findings?;
+    let teardown = teardown?;
+    // The setup's lines come first.
+    let mut log = Findings::default();
+    log.logged(logged);
+    log.logged(std::mem::take(&mut findings.log));
+    log.logged(teardown.log);
+    Some(record::Checks {
+        passed: findings.passed,
+        failed: findings.failed,
+        samples: findings.samples.iter().map(sample).collect(),
+        script_errors: findings.errors.iter().map(sample).collect(),
+        teardown_error: teardown.result.err().map(|error| error.to_string()),
+        log: log.log,
+    })
+}
+
+/// Why nothing was loaded.
+pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError) -> record::Failure {
+    record::Failure {
+        message: format!("the script's setup failed: {error}"),
+        advice: format!("mend `fn setup` in {}; nothing was sent", file.display()),
+        log_tail: Vec::new(),
+    }
+}
+
+fn sample(sample: &Sample) -> record::CheckSample {
+    let seconds = |time: Duration| time.as_secs_f64();
+    record::CheckSample {
+        user: sample.user,
+        seq: sample.seq,
+        t_s: seconds(sample.at),
+        line: sample.line.clone(),
+        status: sample.status,
+        failure: sample.failure.map(str::to_owned),
+        excerpt: sample.excerpt.clone(),
+        said: sample.said.clone(),
+    }
+}

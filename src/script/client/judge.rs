@@ -1,0 +1,149 @@
+//! The `verdict` hook: what it reads, and what it returns.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, Map};
+
+use crate::script::error::plain_type;
+use crate::script::json;
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// A measured value, in seconds, per second, as a fraction, a count or bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measured {
+    Whole(u64),
+    Number(f64),
+    /// More than this; how much is not known.
+    MoreThan(f64),
+}
+
+type LookUp = dyn Fn(&str) -> Result<Measured, String> + Send + Sync;
+
+/// Every metric by its name, looked up when the hook asks; the error says why there is none.
+#[derive(Clone)]
+pub struct Metrics(Arc<LookUp>);
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Metrics")
+    }
+}
+
+/// One verdict of a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    pub rule: String,
+    /// `None` if it cannot be told.
+    pub passed: Option<bool>,
+    /// May be empty.
+    pub expected: String,
+    pub observed: String,
+}
+
+/// A value of which only a lower bound is known. Comparing it with what lies above the bound is an error, never a guess.
+#[derive(Clone, Copy)]
+struct MoreThan(f64);
+
+impl Metrics {
+    pub fn new(look_up: impl Fn(&str) -> Result<Measured, String> + Send + Sync + 'static) -> Metrics {
+        Metrics(Arc::new(look_up))
+    }
+
+    fn get(&mut self, name: &str) -> Outcome<Dynamic> {
+        Ok(match (self.0)(name)? {
+            Measured::Whole(count) => INT::try_from(count).unwrap_or(INT::MAX).into(),
+            Measured::Number(value) => value.into(),
+            Measured::MoreThan(bound) => Dynamic::from(MoreThan(bound)),
+        })
+    }
+}
+
+impl MoreThan {
+    /// Whether it is greater than a limit.
+    fn above(self, limit: f64) -> Outcome<bool> {
+        if self.0 >= limit {
+            return Ok(true);
+        }
+        Err(format!("it is more than {}, and so may be more or less than {limit}: this cannot be told", self.0).into())
+    }
+}
+
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Metrics>("metrics")
+        .register_indexer_get(Metrics::get)
+        .register_fn("contains", |metrics: &mut Metrics, name: &str| (metrics.0)(name).is_ok())
+        .register_fn("expect", |rule: &str, passed: Dynamic| expect(rule, passed, Dynamic::UNIT))
+        .register_fn("expect", expect);
+    engine
+        .register_type_with_name::<MoreThan>("value of which only a lower bound is known")
+        .register_fn("to_string", |it: &mut MoreThan| format!("> {}", it.0));
+    compare(engine, |limit: FLOAT| limit);
+    compare(engine, |limit: INT| limit as f64);
+}
+
+/// The comparisons of a bound with numbers of one type.
+fn compare<N: rhai::Variant + Clone>(engine: &mut Engine, number: fn(N) -> f64) {
+    let above = move |it: MoreThan, limit: N| it.above(number(limit));
+    let below = move |it: MoreThan, limit: N| above(it, limit).map(|above| !above);
+    engine.register_fn(">", above).register_fn(">=", above).register_fn("!=", above);
+    engine.register_fn("<", below).register_fn("<=", below).register_fn("==", below);
+    let above = move |limit: N, it: MoreThan| it.above(number(limit));
+    let below = move |limit: N, it: MoreThan| above(limit, it).map(|above| !above);
+    engine.register_fn("<", above).register_fn("<=", above).register_fn("!=", above);
+    engine.register_fn(">", below).register_fn(">=", below).register_fn("==", below);
+}
+
+/// `#{ rule, passed, observed }`.
+fn expect(rule: &str, passed: Dynamic, observed: Dynamic) -> Map {
+    [("rule", rule.into()), ("passed", passed), ("observed", observed)]
+        .into_iter()
+        .map(|(name, value)| (name.into(), value))
+        .collect()
+}
+
+/// Verdicts from a list of maps, or from one.
+pub(super) fn from_value(value: Dynamic) -> Result<Vec<Judged>, String> {
+    let items = if value.is_array() { value.cast::<Array>() } else { vec![value] };
+    items.into_iter().map(judged).collect()
+}
+
+fn judged(item: Dynamic) -> Result<Judged, String> {
+    let item = item.flatten();
+    let kind = plain_type(item.type_name()).to_owned();
+    let Some(mut map) = item.try_cast::<Map>() else {
+        return Err(format!("a {kind} is not a verdict: return a list of expect(rule, passed, observed)"));
+    };
+    let mut take = |name: &str| map.remove(name).unwrap_or_default();
+    let (rule, passed, expected, observed) = (take("rule"), take("passed"), take("expected"), take("observed"));
+    if let Some(other) = map.keys().next() {
+        return Err(format!("a verdict has no `{other}`; it has rule, passed, expected and observed"));
+    }
+    let rule = match shown(&rule) {
+        rule if rule.is_empty() => return Err("a verdict without a `rule`: which rule is it?".to_owned()),
+        rule => rule,
+    };
+    let passed = match passed.as_bool() {
+        Ok(passed) => Some(passed),
+        Err(_) if passed.is_unit() => None,
+        Err(kind) => {
+            return Err(format!("`passed` of `{rule}` is a {}, and should be true or false", plain_type(kind)));
+        }
+    };
+    Ok(Judged { rule, passed, expected: shown(&expected), observed: shown(&observed) })
+}
+
+fn shown(value: &Dynamic) -> String {
+    match value {
+        value if value.is_unit() => String::new(),
+        value if value.is_map() || value.is_array() => {
+            json::write(value).map_or_else(|error| error, |bytes| String::from_utf8_lossy(&bytes).into_owned())
+        }
+        value => match value.read_lock::<MoreThan>() {
+            Some(bound) => format!("> {}", bound.0),
+            None => value.to_string(),
+        },
+    }
+}
