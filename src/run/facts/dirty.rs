@@ -92,7 +92,9 @@ fn inconclusive(findings: &Findings) -> Option<String> {
         let after = crate::units::show_time(findings.duration.as_secs_f64());
         return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
     }
-    let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
+    // Not every trigger sends what tells whether requests wait for each other.
+    let telling = || tally.triggers.values().filter(|trigger| trigger.serial || trigger.inside > 0);
+    let serial = telling().next().is_some() && telling().all(TriggerTally::one_at_a_time);
     if !serial && overlapping * 10 < requests {
         let requests = counted(requests, "request");
         return Some(format!("too little overlap: {overlapping} of {requests} overlapped another"));
