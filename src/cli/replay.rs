@@ -89,11 +89,8 @@ fn recipe<'a>(leak: &'a Leak, record: &Record) -> Result<&'a Recipe, (String, St
         let message = "what tells this leak is not a canary but what others get when they ask alone".to_owned();
         return Err((message, run_again));
     }
-    let recipe = leak.shrunk.as_ref().map_or(&leak.recipe, |shrunk| &shrunk.recipe);
-    if recipe.lines.is_empty() {
-        return Err(("this record does not say what was sent: an earlier version wrote it".to_owned(), run_again));
-    }
-    Ok(recipe)
+    let unknown = "this record does not say what was sent: an earlier version wrote it".to_owned();
+    leak.replayable().ok_or((unknown, run_again))
 }
 
 fn line(number: u64, one: &Try) -> String {

@@ -94,6 +94,16 @@ pub struct Leak {
     pub shrunk: Option<Shrunk>,
 }
 
+impl Leak {
+    /// What to send to provoke it again. `None` where that is not known (an earlier version wrote the record), or where
+    /// what came of it could not be judged: that takes what others get when they ask alone.
+    pub fn replayable(&self) -> Option<&Recipe> {
+        let recipe = self.shrunk.as_ref().map_or(&self.recipe, |shrunk| &shrunk.recipe);
+        let judged = !matches!(self.oracle, LeakOracle::Swap | LeakOracle::Learned);
+        Some(recipe).filter(|recipe| judged && !recipe.lines.is_empty())
+    }
+}
+
 /// The fewest requests and the simplest timing that still show a leak.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Shrunk {

@@ -1,7 +1,7 @@
 //! `report.md`: first the answer, then the picture, then tables, then evidence, then how to reproduce.
 
-mod checks;
 mod cause;
+mod checks;
 mod dirty;
 mod evidence;
 mod load;

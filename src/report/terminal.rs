@@ -230,7 +230,10 @@ impl Terminal {
             out += &self.entry("least", &reproduction::in_words(shrunk));
         }
         if distinct.len() > 1 {
-            out += &self.entry("", &format!("and {} of other classes", counted(distinct.len() as u64 - 1, "leak")));
+            out += &self.entry(
+                "",
+                &format!("and {}, of a class of its own each", counted(distinct.len() as u64 - 1, "more leak")),
+            );
         }
         out
     }

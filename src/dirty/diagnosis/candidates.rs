@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::judge::Oracle;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
 use super::super::tally::Evidence;
 use super::super::triggers::Situation;
@@ -118,10 +119,15 @@ impl<'a> From<'a> {
         let leak = &self.evidence.leak;
         let followers = if leak.overlapped { &FOLLOWERS[..1] } else { &FOLLOWERS[..] };
         let same = leak.source.as_ref().is_none_or(|source| source.connection == leak.victim.connection);
-        let victim = Shot { who: self.victim.who, ..Shot::plain() };
+        // The rest of a value shows behind a shorter one.
+        let (longer, shorter) = match leak.oracle {
+            Oracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
+            _ => (Twist::None, Twist::None),
+        };
+        let victim = Shot { who: self.victim.who, ..Shot::twisted(shorter) };
         let mut all = Vec::new();
         for count in followers {
-            let shots = || std::iter::once(Shot::plain()).chain(vec![victim; *count]).collect();
+            let shots = || std::iter::once(Shot::twisted(longer)).chain(vec![victim; *count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
             if same && self.situation.keeps_alive != Some(false) {
                 let line = Line::of(shots()).on_one_connection();

@@ -29,7 +29,7 @@ pub(super) fn of(class: LeakClass) -> Cause {
         LeakClass::StaleState => (
             "what an earlier request left behind",
             "a request's data stays in its thread or process, and a later request that sets none of its own reads it",
-            "at what is set per request and never reset: `threading.local` and Flask's old `g` tricks, `ThreadLocal` without `remove()` in a `finally`, MDC and `SecurityContextHolder` (Java), a module variable that only some paths assign (Node, Python), a scoped session that is not closed, `Thread.current[...]` (Ruby). Reset it at the start and at the end of every request",
+            "at what is set per request and never reset: `threading.local` (Python), `ThreadLocal` without `remove()` in a `finally`, MDC and `SecurityContextHolder` (Java), a module variable that only some paths assign (Node, Python), a scoped session that is not closed, `Thread.current[...]` (Ruby). Reset it at the start and at the end of every request",
         ),
         LeakClass::StickyFirst => (
             "the first request after the start decides for all",

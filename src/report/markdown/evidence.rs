@@ -93,6 +93,10 @@ fn witnesses(leak: &Leak) -> String {
 /// The least that shows it, in words and as lines to paste.
 fn reproduction(leak: &Leak, number: usize, scenario: &str) -> String {
     let again = format!("runner replay {} {number}", shell_word(&format!("reports/{scenario}/latest")));
+    if leak.replayable().is_none() {
+        return "It was not narrowed down, and shows again only in a whole run: see the end of this report.\n\n"
+            .to_owned();
+    }
     let Some(shrunk) = &leak.shrunk else {
         let text = "It was not narrowed down. What was sent then is sent again by:\n\n".to_owned();
         return text + fence(&[again], "sh").as_str() + "\n";
