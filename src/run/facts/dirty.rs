@@ -66,6 +66,10 @@ fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigg
 /// Why neither "clean" nor "no leak" would be honest.
 fn inconclusive(findings: &Findings) -> Option<String> {
     let tally = &findings.tally;
+    if tally.leaks > 0 {
+        // A leak is a leak, whatever else could not be found out.
+        return None;
+    }
     if let Some(problem) = findings.control.problems.first() {
         return Some(format!("the control run failed: {problem}"));
     }
