@@ -1,0 +1,194 @@
+//! A check under way: what comes next, and on what server.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use super::diagnosis::Diagnosis;
+use super::personas::Personas;
+use super::triggers::{self, Family, Situation, Trigger};
+use super::{Findings, NO_TURN, Premises, Progress};
+use crate::load::Target;
+use crate::load::clock::Clock;
+use crate::scenario;
+
+mod round;
+mod story;
+
+/// A part of a check, which wants a server that nothing was asked of before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The first request after the start, the control run, and requests that follow each other.
+    Opening,
+    /// The triggers of a family.
+    Family(FamilyOf),
+    /// Lone requests by the same few, over and over, then well-behaved requests by them: for what follows from who asks
+    /// without being its canary.
+    Personas,
+    /// Lone requests once more: do suspicions stand?
+    Verify,
+    /// All triggers, for the exposures that are still missing.
+    Rest,
+    /// After a leak: the least that shows it.
+    Diagnosis,
+}
+
+/// A family of triggers, as seen from outside: a part is only handed back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FamilyOf(Family);
+
+/// The families in the order of their parts.
+const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Family::Leaving, Family::Storm];
+
+/// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
+pub struct Check<'a> {
+    plan: &'a scenario::Dirty,
+    clock: Clock,
+    /// Made for the first server.
+    client: Option<Client>,
+    situation: Situation,
+    triggers: Vec<Box<dyn Trigger>>,
+    findings: Findings,
+    diagnosis: Diagnosis,
+    personas: Personas,
+    /// Personas ask, not strangers.
+    personal: bool,
+    /// The last part that was begun, those that verify left out.
+    part: Option<Part>,
+    progress: Arc<Progress>,
+}
+
+impl<'a> Check<'a> {
+    /// `owned`: each part gets a server that was started for it.
+    pub fn new(plan: &'a scenario::Dirty, premises: Premises, owned: bool, seed: u64, progress: Arc<Progress>) -> Self {
+        Check {
+            plan,
+            clock: Clock::start(),
+            client: None,
+            situation: Situation {
+                premises,
+                long: plan.sleep.map(|sleep| sleep.long),
+                owned,
+                seed,
+                ..Situation::default()
+            },
+            triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),
+            findings: Findings::default(),
+            diagnosis: Diagnosis::default(),
+            personas: Personas::default(),
+            personal: plan.login.is_some() || !plan.identities.is_empty(),
+            part: None,
+            progress,
+        }
+    }
+
+    /// What comes next; `None` at the end.
+    pub fn next_part(&self) -> Option<Part> {
+        self.next_to_find().or_else(|| {
+            let (evidence, time) = (&self.findings.tally.evidence, self.plan.budget.time);
+            let due = !self.findings.interrupted && self.diagnosis.is_due(evidence, self.clock.now(), time);
+            due.then_some(Part::Diagnosis)
+        })
+    }
+
+    /// No more diagnosis: its server did not start, or died.
+    pub fn give_up_diagnosis(&mut self) {
+        self.diagnosis.give_up();
+    }
+
+    /// The next part that may find a leak.
+    fn next_to_find(&self) -> Option<Part> {
+        let findings = &self.findings;
+        let proven = findings.tally.leaks > 0 && !self.plan.budget.exhaustive;
+        let futile = !findings.control.problems.is_empty() || findings.interrupted;
+        let Some(last) = self.part else { return Some(Part::Opening) };
+        if proven || futile {
+            return None;
+        }
+        if !self.personas.suspicions.is_empty() {
+            return Some(Part::Verify);
+        }
+        self.regular_parts().skip_while(|part| *part != last).skip(1).find(|part| self.is_due(*part))
+    }
+
+    /// All parts in their order, but for those that verify.
+    fn regular_parts(&self) -> impl Iterator<Item = Part> {
+        let families = FAMILIES.into_iter().map(|family| Part::Family(FamilyOf(family)));
+        // Where only personas can be told apart, they must be known before anything else.
+        let (before, after) = if self.personal { (Some(Part::Personas), None) } else { (None, Some(Part::Personas)) };
+        std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
+    }
+
+    fn is_due(&self, part: Part) -> bool {
+        !self.is_out_of_time()
+            && match part {
+                Part::Opening | Part::Personas | Part::Verify => true,
+                Part::Family(FamilyOf(family)) => self.triggers.iter().any(|trigger| self.may(&**trigger, family)),
+                Part::Rest => !self.has_enough(),
+                Part::Diagnosis => false,
+            }
+    }
+
+    /// Runs a part to its end or until `cancel`; blocks meanwhile. `Err` only if the machine refuses.
+    pub fn run(&mut self, part: Part, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = match self.client.take() {
+            Some(mut client) => {
+                client.aim(self.plan, target);
+                client
+            }
+            None => Client::new(self.plan, target, self.situation.seed, self.clock),
+        };
+        self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
+        self.situation.malformed = client.forms.malformed();
+        self.situation.same_url = client.forms.same_url;
+        self.client = Some(client);
+        if part != Part::Verify {
+            self.part = Some(part);
+        }
+        let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));
+        self.findings.interrupted |= finished.is_none();
+        Ok(())
+    }
+
+    /// What was found, until now.
+    pub fn conclude(mut self) -> Findings {
+        for trigger in &self.triggers {
+            let tried = self.findings.tally.triggers.get(trigger.name());
+            // Where one shows that the server handles one request at a time, the others' rounds showed no more.
+            let why = match trigger.obstacle(&self.situation) {
+                Some(why) if tried.is_none_or(|tally| tally.leaks == 0) => why,
+                None if tried.is_none() => NO_TURN.to_owned(),
+                _ => continue,
+            };
+            self.findings.obstacles.insert(trigger.name(), why);
+        }
+        let one_at_a_time = self.situation.premises.one_at_a_time();
+        Findings { duration: self.clock.now(), one_at_a_time, ..self.findings }
+    }
+
+    fn may(&self, trigger: &dyn Trigger, family: Family) -> bool {
+        trigger.family() == family && trigger.obstacle(&self.situation).is_none()
+    }
+
+    fn obstacle(&self, index: usize) -> Option<String> {
+        self.triggers[index].obstacle(&self.situation)
+    }
+
+    /// Whether no further round is due: a proof, or no time for one more.
+    fn is_over(&self) -> bool {
+        (self.findings.tally.leaks > 0 && !self.plan.budget.exhaustive)
+            || !self.personas.suspicions.is_empty()
+            || self.is_out_of_time()
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        let one_more = self.situation.long.unwrap_or_default();
+        self.clock.now() + one_more > self.plan.budget.time && !self.findings.tally.triggers.is_empty()
+    }
+
+    fn has_enough(&self) -> bool {
+        self.findings.tally.exposures >= self.plan.budget.exposures
+    }
+}

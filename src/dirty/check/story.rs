@@ -1,0 +1,188 @@
+//! The parts of a check, each told in order.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::super::PositiveControl;
+use super::super::diagnosis::Bench;
+use super::super::identity::Identity;
+use super::super::judge;
+use super::super::observation::Role;
+use super::super::perform::Round;
+use super::super::personas::{self, Personas};
+use super::super::recipe::{Line, Recipe, Shot};
+use super::super::relay::Relay;
+use super::super::tally::TriggerTally;
+use super::super::triggers::Family;
+use super::{Check, FAMILIES, FamilyOf, Part};
+
+/// Those whose rounds personas repeat.
+const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
+/// A suspicion is worth at least so long.
+const LEAST_VERIFY: Duration = Duration::from_secs(5);
+
+impl Check<'_> {
+    pub(super) async fn story(&mut self, part: Part) {
+        if self.personal {
+            self.gather().await;
+        }
+        match part {
+            Part::Opening => self.opening().await,
+            Part::Family(FamilyOf(family)) => self.family(family).await,
+            Part::Personas => self.persevere().await,
+            Part::Verify => self.verify().await,
+            Part::Rest => self.rest().await,
+            Part::Diagnosis => self.diagnose().await,
+        }
+    }
+
+    async fn opening(&mut self) {
+        self.family(Family::Opening).await;
+        if self.is_over() {
+            return;
+        }
+        self.control().await;
+        // Answers without canaries tell nothing, unless what else they hold does.
+        self.personal |= !self.findings.control.echoes;
+        if !self.is_over() && self.findings.control.problems.is_empty() && !self.personal {
+            self.positive_control().await;
+            self.family(Family::Sequence).await;
+        }
+    }
+
+    /// The same few ask, for what follows from who asks without being a canary: from here on where only they can be told
+    /// apart, else once.
+    async fn persevere(&mut self) {
+        let only_they = std::mem::replace(&mut self.personal, true);
+        self.gather().await;
+        self.ask_nobody(personas::SOLO).await;
+        for _ in 0..personas::SOLO {
+            self.ask_alone().await;
+        }
+        self.personas.learn();
+        if self.personas.can_tell() || self.findings.control.echoes {
+            if self.findings.positive_control.is_none() {
+                self.positive_control().await;
+            }
+            for family in if only_they { &WELL_BEHAVED[..1] } else { &WELL_BEHAVED[..] } {
+                self.family(*family).await;
+            }
+        } else {
+            let problem =
+                "no answer to a lone request holds its own canary, and nothing else in them tells who asked".to_owned();
+            self.findings.control.problems.push(problem);
+        }
+        self.personal = only_they;
+    }
+
+    /// Would a leak be seen? Two requests, one after the other, whose replies a relay exchanges.
+    async fn positive_control(&mut self) {
+        let two = if self.personal { self.personas.two_apart(self.client.as_ref()) } else { Some(Vec::new()) };
+        let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
+        let Ok(endpoint) = relay.endpoint() else { return };
+        let server = client.divert(endpoint);
+        let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
+        let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
+        relay.during(round.perform(), &server, client.forms.head_only()).await;
+        let (observations, _) = (client.take_observations(), client.take_strays());
+        client.divert(server);
+        let told =
+            |observation| judge::judge(observation, client).is_some() || self.personas.judge(observation).is_some();
+        let found = observations.iter().any(told);
+        self.findings.positive_control = Some(PositiveControl { requests: observations.len() as u64, found });
+        self.findings.tally.remember(observations);
+    }
+
+    /// As much of the diagnosis as one server is good for.
+    async fn diagnose(&mut self) {
+        let Some(client) = &self.client else { return };
+        let personas = if self.personal { &self.personas.all[..] } else { &[] };
+        let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
+        let bench = Bench { client, personas, situation, clock, time, tries: Cell::new(0) };
+        self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
+    }
+
+    /// Lone requests by each persona, on a server that has not seen what raised the suspicions, until each of these either
+    /// stands or is refuted; or for as long as that is worth.
+    async fn verify(&mut self) {
+        let until = self.clock.now() + (self.plan.budget.time / 3).max(LEAST_VERIFY);
+        self.ask_nobody(personas::MOST_SOLO).await;
+        for _ in 0..personas::MOST_SOLO {
+            self.ask_alone().await;
+            if self.personas.are_settled() || self.clock.now() > until {
+                break;
+            }
+        }
+        for evidence in self.personas.resolve() {
+            self.findings.tally.convict(evidence);
+        }
+    }
+
+    /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.
+    async fn ask_nobody(&mut self, times: usize) {
+        if self.situation.no_anonymous.is_none() {
+            self.ask_solo(&Personas::nobody_alone(times), &[]).await;
+        }
+    }
+
+    /// A lone request by each persona.
+    async fn ask_alone(&mut self) {
+        let (recipe, order) = self.personas.solo_round(self.situation.seed);
+        self.ask_solo(&recipe, &order).await;
+    }
+
+    async fn ask_solo(&mut self, recipe: &Recipe, order: &[Identity]) {
+        let Some(client) = &self.client else { return };
+        Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
+        self.personas.take_solo(client.take_observations());
+        // What comes unasked after lone requests is for the triggers to find.
+        drop(client.take_strays());
+    }
+
+    /// Makes the personas if there are none yet, and logs them in to the server at hand.
+    async fn gather(&mut self) {
+        let Some(client) = &self.client else { return };
+        self.personas.gather(client, personas::wanted(self.plan));
+        if let Err(problem) = client.log_in(&mut self.personas.all).await {
+            self.findings.control.problems.push(problem);
+        }
+    }
+
+    /// The least rounds of each trigger of a family, in turn; no longer than its share of the time that is left.
+    async fn family(&mut self, family: Family) {
+        let now = self.clock.now();
+        let parts_left = 2 + FAMILIES.iter().filter(|other| **other > family).count() as u32;
+        let until = now + self.plan.budget.time.saturating_sub(now) / parts_left;
+        let able: Vec<usize> =
+            (0..self.triggers.len()).filter(|index| self.may(&*self.triggers[*index], family)).collect();
+        let most = able.iter().map(|index| self.triggers[*index].least_rounds()).max().unwrap_or(0);
+        for round in 0..most {
+            for &index in &able {
+                if self.is_over() || (round > 0 && self.clock.now() > until) {
+                    return;
+                }
+                if round < self.triggers[index].least_rounds() {
+                    self.round(index).await;
+                }
+            }
+        }
+    }
+
+    /// Rounds of all triggers, until enough has been exposed: every other one to the trigger that exposes most in a second.
+    async fn rest(&mut self) {
+        let able: Vec<usize> = (0..self.triggers.len())
+            .filter(|index| self.triggers[*index].family() != Family::Opening && self.obstacle(*index).is_none())
+            .collect();
+        let mut turn = 0;
+        while !able.is_empty() && !self.is_over() && !self.has_enough() {
+            let pace = |index: &&usize| {
+                let tally = self.findings.tally.triggers.get(self.triggers[**index].name());
+                tally.map_or(f64::MAX, TriggerTally::pace)
+            };
+            let fastest = able.iter().max_by(|a, b| pace(a).total_cmp(&pace(b)));
+            let index = if turn % 2 == 0 { fastest.copied() } else { None };
+            self.round(index.unwrap_or(able[turn / 2 % able.len()])).await;
+            turn += 1;
+        }
+    }
+}
