@@ -1,5 +1,7 @@
 //! The classes of leaks: how requests come to share what they should not.
 
+use std::collections::BTreeSet;
+
 use super::diagnosis::Kind;
 use super::judge::Oracle;
 use super::observation::Role;
@@ -56,6 +58,7 @@ impl Class {
         match (guess, signs.needs) {
             // Told by what was found, not by what it took.
             (Class::Residue | Class::Derived | Class::Desync, _) => guess,
+            (Class::Pool, Kind::Sequence | Kind::OneConnection) => guess,
             _ if signs.ended_by_own_urls => Class::Cache,
             (_, Kind::Sequence | Kind::OneConnection) if signs.kept && guess != Class::Cache => Class::StickyFirst,
             (Class::Cache, Kind::Sequence) => Class::Cache,
@@ -72,14 +75,25 @@ impl Class {
         }
     }
 
-    /// The quick guess at the class of a leak that `trigger` showed, among all leaks of its round: from what had to coincide for it. Triggers
-    /// take turns from the least demanding to the most, so that what a simple one misses is not simple.
+    /// The quick guess at the class of a leak that `trigger` showed, among all leaks of its round: from what had to coincide
+    /// for it. Triggers take turns from the least demanding to the most, so that what a simple one misses is not simple.
     pub(super) fn of(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
         match leak.oracle {
             Oracle::Fragment => return Class::Residue,
             Oracle::Number => return Class::Desync,
             Oracle::Swap | Oracle::Learned => return Class::Derived,
             Oracle::Canary => {}
+        }
+        // What another leak of the round gives away holds for all: they have one cause.
+        let told_by = |oracle| round.iter().any(|other| other.oracle == oracle);
+        if told_by(Oracle::Fragment) {
+            return Class::Residue;
+        }
+        if told_by(Oracle::Number) {
+            return Class::Desync;
+        }
+        if let Some(class) = off_by_one(round) {
+            return class;
         }
         let role = leak.source.as_ref().map(|source| source.role);
         let same_connection = leak.source.as_ref().is_some_and(|source| source.connection == leak.victim.connection);
@@ -101,6 +115,24 @@ impl Class {
     }
 }
 
+/// Each gets, in place of its own, what somebody before it should have got, and no two the same: answers that come one
+/// too late. On one connection those to the client are in disorder, else those from a backend.
+fn off_by_one(round: &[Leak]) -> Option<Class> {
+    const ENOUGH: usize = 2;
+    let late = |leak: &&Leak| {
+        let earlier = leak.source.as_ref().is_some_and(|source| source.request < leak.victim.request);
+        earlier && leak.victim.identity.is_some() && !leak.own_present && !leak.overlapped
+    };
+    let late: Vec<&Leak> = round.iter().filter(late).collect();
+    let sources: BTreeSet<u64> = late.iter().filter_map(|leak| Some(leak.source.as_ref()?.request)).collect();
+    if sources.len() < ENOUGH || sources.len() < late.len() {
+        return None;
+    }
+    let connection =
+        |leak: &&Leak| Some(leak.victim.connection) == leak.source.as_ref().map(|source| source.connection);
+    Some(if late.iter().all(connection) { Class::Desync } else { Class::Pool })
+}
+
 fn all_from_one(round: &[Leak]) -> bool {
     let source = |leak: &Leak| leak.source.as_ref().map(|source| source.request);
     round.iter().all(|leak| source(leak).is_some() && source(leak) == source(&round[0]))
@@ -108,7 +140,11 @@ fn all_from_one(round: &[Leak]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::observation::{Place, Seen};
     use super::*;
+    use crate::exchange::{Exchange, Outcome};
 
     #[test]
     fn the_least_that_shows_a_leak_tells_its_class() {
@@ -131,5 +167,57 @@ mod tests {
         assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Twisted(Twist::Abort(9.0)), ..plain }), Class::Pool);
         assert_eq!(of(Class::Residue, sequence), Class::Residue, "a fragment is one however it came about");
         assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Whole, ..plain }), Class::ErrorPath);
+    }
+
+    fn seen(request: u64, connection: u64) -> Seen {
+        let exchange = Exchange {
+            intended: Duration::ZERO,
+            sent: None,
+            first_byte: None,
+            done: Duration::ZERO,
+            outcome: Outcome::Answered(200),
+        };
+        Seen {
+            request,
+            identity: Some(request),
+            persona: None,
+            canary: String::new(),
+            role: Role::Short,
+            place: Place::default(),
+            line: String::new(),
+            connection,
+            worker: None,
+            sleep: None,
+            exchange,
+            tells: true,
+        }
+    }
+
+    fn leak(oracle: Oracle, victim: Seen, source: Seen) -> Leak {
+        let (place, excerpt) = ("body".to_owned(), String::new());
+        Leak { oracle, victim, source: Some(source), overlapped: false, place, excerpt, own_present: false }
+    }
+
+    fn classes(round: &[Leak]) -> Vec<Class> {
+        round.iter().map(|leak| Class::of("anonymous", leak, round)).collect()
+    }
+
+    #[test]
+    fn answers_that_come_one_too_late_are_a_pools_or_a_connections() {
+        let round = |connection: fn(u64) -> u64| -> Vec<Leak> {
+            (2..5).map(|n| leak(Oracle::Canary, seen(n, connection(n)), seen(n - 1, connection(n - 1)))).collect()
+        };
+        assert_eq!(classes(&round(|request| request)), [Class::Pool; 3]);
+        assert_eq!(classes(&round(|_| 7)), [Class::Desync; 3]);
+        let all_of_one: Vec<Leak> = (2..5).map(|n| leak(Oracle::Canary, seen(n, n), seen(1, 1))).collect();
+        assert_eq!(classes(&all_of_one), [Class::StaleState; 3], "what stays is not late");
+    }
+
+    #[test]
+    fn what_one_leak_of_a_round_gives_away_holds_for_all() {
+        let round = [leak(Oracle::Canary, seen(2, 2), seen(1, 1)), leak(Oracle::Fragment, seen(3, 3), seen(1, 1))];
+        assert_eq!(classes(&round), [Class::Residue; 2]);
+        let round = [leak(Oracle::Canary, seen(2, 2), seen(1, 1)), leak(Oracle::Number, seen(3, 3), seen(1, 1))];
+        assert_eq!(classes(&round), [Class::Desync; 2]);
     }
 }
