@@ -96,8 +96,14 @@ pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64
             service_time: latency,
             service_time_unanswered: latency_unanswered,
         },
-        generator: Generator { threads: 1, cpu_max: 0.12, cpu_s: 1.2, connections_opened: 2500, retries: 0 },
-        checks: None,
+        generator: Generator {
+            threads: 1,
+            cpu_max: 0.12,
+            cpu_s: 1.2,
+            connections_opened: 2500,
+            ..Generator::default()
+        },
+        ..Load::default()
     }
 }
 
@@ -300,7 +306,7 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
-        positive_control: None,
+            positive_control: None,
             expect: "clean".into(),
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
