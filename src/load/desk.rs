@@ -51,8 +51,13 @@ impl Desk {
                 seat.given.set(Some(Call { due, queued: false }));
                 seat.wake();
             }
-            None => self.waiting.borrow_mut().push_back(due),
+            None => self.leave(due),
         }
+    }
+
+    /// Has an arrival wait.
+    pub fn leave(&self, due: Duration) {
+        self.waiting.borrow_mut().push_back(due);
     }
 
     /// Nothing more arrives; users go once nothing waits.

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::desk::Seat;
 use super::lane::Lane;
+use super::measured::LATE;
 use super::schedule::Arrivals;
 use super::source::plain::Plain;
 use super::source::scripted::Scripted;
@@ -17,8 +18,8 @@ use super::user::User;
 use crate::exchange::Failure;
 use crate::scenario::Spacing;
 
-/// So many arrivals that are overdue are handed over before answers are looked at again.
-const AT_A_TIME: u32 = 16;
+/// So many arrivals are handed over at most before answers are looked at again.
+const AT_A_TIME: usize = 16;
 
 /// The loop of the open model: hands each arrival of a load thread to a user when it is due, to a new one while there are
 /// fewer than there may be. Returns when all are answered that were begun.
@@ -26,18 +27,19 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
     let plan = &lane.plan;
     let timer = Timer::new(plan.clock)?;
     let mut users = JoinSet::new();
-    let mut overdue = 0;
-    for due in Arrivals::new(&plan.profile, spacing, (plan.index, plan.threads), plan.seed) {
+    let all = Arrivals::new(&plan.profile, spacing, (plan.index, plan.threads), plan.seed);
+    for (index, due) in all.enumerate() {
         timer.sleep_until_shortly_before(due).await?;
-        overdue = if awake_until(lane, due).await { 0 } else { overdue + 1 };
-        if overdue == AT_A_TIME {
+        let now = awake_until(lane, due).await;
+        if index % AT_A_TIME == 0 {
             tokio::task::yield_now().await;
-            overdue = 0;
         }
         if !lane.claim(due) {
             break;
         }
         match users.len() as u32 {
+            // This thread is so far behind that the load is over: what is left counts, and is not sent.
+            _ if now > plan.end + LATE => lane.desk.leave(due),
             slot if slot < plan.users => drop(users.spawn_local(user(Rc::clone(lane), slot, Seat::with(due)))),
             _ => lane.desk.hand_over(due),
         }
@@ -47,22 +49,21 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the last microseconds without sleeping; answers are read meanwhile. Whether there was anything to wait for.
-/// A turn in which nothing else was done is time spent for precision alone, and counts apart.
-async fn awake_until(lane: &Lane, due: Duration) -> bool {
+/// Waits for the last microseconds without sleeping; answers are read meanwhile. Returns the time then. A turn in which
+/// nothing came to an end was for the arrival's sake alone, and counts apart.
+async fn awake_until(lane: &Lane, due: Duration) -> Duration {
     let clock = lane.plan.clock;
     let mut now = clock.now();
-    let waits = now < due;
     while now < due {
-        let done = lane.ended();
+        let ended = lane.ended();
         tokio::task::yield_now().await;
         let after = clock.now();
-        if lane.ended() == done {
+        if lane.ended() == ended {
             lane.spun.set(lane.spun.get() + (after - now));
         }
         now = after;
     }
-    waits
+    now
 }
 
 async fn user(lane: Rc<Lane>, slot: u32, seat: Rc<Seat>) {

@@ -20,6 +20,9 @@ pub struct Load {
     /// The number of requests that was to end it; `duration_s` is how long they took.
     #[serde(default)]
     pub planned_requests: Option<u64>,
+    /// How long a user of the closed model thought after each answer.
+    #[serde(default)]
+    pub pause_s: f64,
     /// `completed + failed + unanswered`, warm-up left out.
     pub started: u64,
     /// A whole response came, whatever its status.

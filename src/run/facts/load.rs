@@ -70,6 +70,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         timeout_s: plan.timeout.as_secs_f64(),
         planned_duration_s: if plan.requests.is_some() { duration_s } else { plan.duration.as_secs_f64() },
         planned_requests: plan.requests,
+        pause_s: plan.pause.as_secs_f64(),
         started: recorder.started(),
         completed: recorder.completed,
         failed: recorder.failed(),
