@@ -13,6 +13,7 @@ mod check;
 mod definitions;
 mod new;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod serve;
@@ -78,6 +79,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(options)) => check::check(&options),
         Some(Command::Serve(options)) => serve::serve(&options),
         Some(Command::Report(options)) => report::report(&options),
+        Some(Command::Replay(options)) => replay::run(&options),
         Some(Command::New(options)) => new::new(&options),
         Some(Command::Definitions(options)) => definitions::definitions(&options),
         Some(Command::Schema) => print_schema(),

@@ -31,6 +31,7 @@ mod perform;
 mod personas;
 pub mod recipe;
 mod relay;
+mod replay;
 mod tally;
 mod triggers;
 
@@ -48,6 +49,7 @@ pub use class::Class;
 pub use control::Control;
 pub use judge::Oracle;
 pub use observation::{Observation, Role, Seen};
+pub use replay::{Replay, Shown, Try};
 pub use tally::{Evidence, Leak, Tally, TriggerTally};
 
 /// All that a dirty check found.
@@ -59,6 +61,8 @@ pub struct Findings {
     pub tally: Tally,
     /// Why triggers were not exercised, by name; sentences without a full stop.
     pub obstacles: BTreeMap<&'static str, String>,
+    /// The server handles one request at a time: known, or seen.
+    pub one_at_a_time: bool,
     pub duration: Duration,
     pub interrupted: bool,
 }
@@ -120,11 +124,11 @@ pub struct FamilyOf(Family);
 const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Family::Leaving, Family::Storm];
 /// Those whose rounds personas repeat.
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
-/// How many personas there are, where the scenario does not name them; a login is worth more of them.
-const PERSONAS: usize = 4;
-const LOGGED_IN: usize = 6;
 /// A suspicion is worth at least so long.
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
+
+/// Why a trigger was not exercised that could have been.
+pub const NO_TURN: &str = "its turn had not come when the check ended";
 
 /// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
 pub struct Check<'a> {
@@ -238,8 +242,19 @@ impl<'a> Check<'a> {
     }
 
     /// What was found, until now.
-    pub fn conclude(self) -> Findings {
-        Findings { duration: self.clock.now(), ..self.findings }
+    pub fn conclude(mut self) -> Findings {
+        for trigger in &self.triggers {
+            let tried = self.findings.tally.triggers.get(trigger.name());
+            // Where one shows that the server handles one request at a time, the others' rounds showed no more.
+            let why = match trigger.obstacle(&self.situation) {
+                Some(why) if tried.is_none_or(|tally| tally.leaks == 0) => why,
+                None if tried.is_none() => NO_TURN.to_owned(),
+                _ => continue,
+            };
+            self.findings.obstacles.insert(trigger.name(), why);
+        }
+        let one_at_a_time = self.situation.premises.one_at_a_time();
+        Findings { duration: self.clock.now(), one_at_a_time, ..self.findings }
     }
 
     async fn story(&mut self, part: Part) {
@@ -288,7 +303,8 @@ impl<'a> Check<'a> {
                 self.family(*family).await;
             }
         } else {
-            let problem = "nothing in the answers to lone requests tells who asked".to_owned();
+            let problem =
+                "no answer to a lone request holds its own canary, and nothing else in them tells who asked".to_owned();
             self.findings.control.problems.push(problem);
         }
         self.personal = only_they;
@@ -361,12 +377,7 @@ impl<'a> Check<'a> {
     /// Makes the personas if there are none yet, and logs them in to the server at hand.
     async fn gather(&mut self) {
         let Some(client) = &self.client else { return };
-        let wanted = match self.plan.identities.len() {
-            0 if self.plan.login.is_some() => LOGGED_IN,
-            0 => PERSONAS,
-            named => named,
-        };
-        self.personas.gather(client, wanted);
+        self.personas.gather(client, personas::wanted(self.plan));
         if let Err(problem) = client.log_in(&mut self.personas.all).await {
             self.findings.control.problems.push(problem);
         }
@@ -451,7 +462,9 @@ impl<'a> Check<'a> {
             self.findings.control = Control::of(&observations, client);
         }
         let court = Court { client, premises: self.situation.premises, personas: &self.personas };
-        let ended = Ended { trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
+        let family = self.triggers.iter().find(|known| Some(known.name()) == trigger).map(|known| known.family());
+        let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
+        let ended = Ended { overlapping, trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
         let tally = &mut self.findings.tally;
         match trigger {
             Some(_) => {
@@ -459,6 +472,9 @@ impl<'a> Check<'a> {
                 suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
             }
             None => tally.add_control(ended, &court),
+        }
+        if tally.triggers.get("overlap").is_some_and(TriggerTally::one_at_a_time) {
+            self.situation.premises.in_flight = Some(1);
         }
         self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);

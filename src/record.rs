@@ -87,6 +87,35 @@ pub struct Variant {
     pub caveats: Vec<Caveat>,
 }
 
+impl Record {
+    /// The leaks that tell something new, in the order of their numbers (from 1): of each class of a variant one, with the
+    /// variant's and the trial's index.
+    pub fn distinct_leaks(&self) -> Vec<(usize, usize, &Leak)> {
+        let all = self.variants.iter().enumerate();
+        all.flat_map(|(index, variant)| {
+            variant.distinct_leaks().into_iter().map(move |(trial, leak)| (index, trial, leak))
+        })
+        .collect()
+    }
+}
+
+impl Variant {
+    /// Of each class the leak that is known best, with its trial's index: one that was shrunk before others.
+    pub fn distinct_leaks(&self) -> Vec<(usize, &Leak)> {
+        let mut distinct: Vec<(usize, &Leak)> = Vec::new();
+        for (index, trial) in self.trials.iter().enumerate() {
+            for leak in trial.dirty.iter().flat_map(|dirty| &dirty.evidence) {
+                match distinct.iter_mut().find(|(_, held)| held.class == leak.class) {
+                    None => distinct.push((index, leak)),
+                    Some(held) if held.1.shrunk.is_none() && leak.shrunk.is_some() => *held = (index, leak),
+                    Some(_) => {}
+                }
+            }
+        }
+        distinct
+    }
+}
+
 /// One execution of a variant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trial {

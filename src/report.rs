@@ -4,6 +4,7 @@ mod chart;
 mod escape;
 mod footnote;
 mod markdown;
+mod reproduction;
 mod sentence;
 mod table;
 pub mod terminal;
@@ -27,6 +28,11 @@ pub fn render(record: &Record) -> Page {
 /// A line from outside, without anything that a terminal would act upon.
 pub fn one_line(text: &str) -> String {
     escape::clean(text)
+}
+
+/// What a recipe sends: `2 requests, one after the other, on one connection`.
+pub fn recipe_in_words(recipe: &crate::dirty::recipe::Recipe) -> String {
+    reproduction::recipe(recipe)
 }
 
 /// The verdict and why, with the decisive numbers: one line of plain text, without control characters.

@@ -17,6 +17,7 @@ mod facts;
 mod folder;
 mod hooks;
 pub mod plan;
+pub mod replay;
 pub mod serve;
 mod supervise;
 mod trial;

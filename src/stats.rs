@@ -176,10 +176,14 @@ pub fn upper_bound_95(hits: u64, n: u64) -> f64 {
     beta.inverse_cdf(0.95)
 }
 
-/// The lower end of the one-sided 95 % Clopper-Pearson interval for a proportion, after `hits` in `n` trials: one minus the
-/// upper end for the misses. With hits alone it is `0.05^(1/n)`; without any it is 0.
-pub fn lower_bound_95(hits: u64, n: u64) -> f64 {
-    1.0 - upper_bound_95(n.saturating_sub(hits), n)
+/// The two-sided 95 % Clopper-Pearson interval for a proportion, after `hits` in `n` trials: from the 2.5 % quantile of
+/// Beta(hits, n - hits + 1) to the 97.5 % quantile of Beta(hits + 1, n - hits). Without trials it is 0 to 1.
+pub fn interval_95(hits: u64, n: u64) -> (f64, f64) {
+    let upper = |hits: u64| {
+        let shapes = (hits < n).then(|| Beta::new(hits as f64 + 1.0, (n - hits) as f64)).and_then(Result::ok);
+        shapes.map_or(1.0, |beta| beta.inverse_cdf(0.975))
+    };
+    (1.0 - upper(n.saturating_sub(hits)), upper(hits))
 }
 
 /// How many trials without a hit it takes for [`upper_bound_95`] to be at most `bound` (a fraction).
@@ -323,11 +327,13 @@ mod tests {
     }
 
     #[test]
-    fn ten_of_ten_is_at_least_three_quarters() {
-        // As printed by R's binom.test(alternative = "greater").
-        assert!((lower_bound_95(10, 10) - 0.741_134).abs() < 1e-5);
-        assert!((lower_bound_95(3, 10) - 0.087_264).abs() < 1e-5);
-        assert_eq!((lower_bound_95(0, 10), lower_bound_95(0, 0)), (0.0, 0.0));
+    fn ten_of_ten_is_at_least_69_percent() {
+        // As printed by R's binom.test.
+        let near = |(a, b): (f64, f64), (c, d): (f64, f64)| (a - c).abs() < 1e-5 && (b - d).abs() < 1e-5;
+        assert!(near(interval_95(10, 10), (0.691_503, 1.0)));
+        assert!(near(interval_95(0, 10), (0.0, 0.308_497)));
+        assert!(near(interval_95(3, 10), (0.066_739_5, 0.652_452_9)));
+        assert_eq!(interval_95(0, 0), (0.0, 1.0));
     }
 
     #[test]

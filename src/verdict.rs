@@ -173,6 +173,20 @@ fn observe_server(name: &str, server: &record::Server) -> Option<f64> {
     (value > 0.0).then_some(value)
 }
 
+/// Which triggers were not exercised, and why: `not exercised: gate, pair (the server handles one request at a time)`.
+pub fn not_exercised(dirty: &record::Dirty) -> Option<String> {
+    let mut names_by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, why) in dirty.triggers.iter().filter_map(|(name, t)| Some((name, t.not_exercised.as_deref()?))) {
+        match names_by_reason.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, names)) => names.push(name),
+            None => names_by_reason.push((why, vec![name])),
+        }
+    }
+    let groups: Vec<String> =
+        names_by_reason.iter().map(|(why, names)| format!("{} ({why})", names.join(", "))).collect();
+    (!groups.is_empty()).then(|| format!("not exercised: {}", groups.join("; ")))
+}
+
 /// What a dirty check says by itself; `None` if it is left to the rules.
 pub fn judge_dirty(expect: Expect, dirty: &record::Dirty) -> Option<Verdict> {
     let (name, expected) = match expect {
@@ -197,9 +211,7 @@ pub fn judge_dirty(expect: Expect, dirty: &record::Dirty) -> Option<Verdict> {
         (leaks, _) => format!("{} leaks in {exposures} exposures", units::show_count(leaks)),
     };
     if dirty.leaks == 0 && dirty.inconclusive.is_none() {
-        for (trigger, why) in dirty.triggers.iter().filter_map(|(name, t)| Some((name, t.not_exercised.as_ref()?))) {
-            observed += &format!("; {trigger} not exercised, because {why}");
-        }
+        observed += &not_exercised(dirty).map(|note| format!("; {note}")).unwrap_or_default();
     }
     let evidence = dirty.evidence.first().map(|leak| format!("request {}", leak.victim.request));
     Some(Verdict {

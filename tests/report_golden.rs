@@ -113,7 +113,7 @@ fn a_check_without_overlap_is_marked() {
     let marked: Vec<&str> = page.markdown.lines().filter(|line| line.contains('¹')).collect();
     let [row, note] = marked[..] else { panic!("{marked:?}") };
     assert!(row.contains("server.mode=sync") && row.contains(" 0 ¹ |"), "{row}");
-    assert_eq!(note, "¹ Overlap not exercised, because the server handles one request at a time.");
+    assert_eq!(note, "¹ Not exercised: overlap (the server handles one request at a time).");
 }
 
 #[test]

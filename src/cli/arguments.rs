@@ -13,6 +13,7 @@ Examples:
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
+  runner replay reports/dirty/latest 1                      provoke leak 1 of a report again, ten times
   runner new checkout                                       write a scenario and its script to start from
 
 Exit codes: 0 passed, 1 an assertion failed, 2 arguments or scenario invalid, 3 could not run, 4 inconclusive,
@@ -44,6 +45,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// Render a record's report again
     Report(Report),
+    /// Provoke a recorded leak again, and count how often it shows: exits with 0 if it did, with 4 if not
+    Replay(Replay),
     /// Write a new scenario with its script, to start from
     New(New),
     /// Print the JSON Schema of scenario files, for editors
@@ -130,6 +133,23 @@ pub(super) struct Report {
     /// Where to write; next to the record by default
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// A record.json, or the folder that holds it
+    pub record: PathBuf,
+
+    /// The leak: its number in the report, or its class, as in shared_slot
+    pub leak: String,
+
+    /// How often to try
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub times: u64,
+
+    /// Allow requests to a host that is not this machine; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
 }
 
 #[derive(Debug, Args)]

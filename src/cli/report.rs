@@ -9,7 +9,7 @@ use crate::run;
 
 pub(super) fn report(arguments: &Report) -> Exit {
     let path = if arguments.record.is_dir() { arguments.record.join("record.json") } else { arguments.record.clone() };
-    let record = match read(&path) {
+    let record = match read(&arguments.record) {
         Ok(record) => record,
         Err((message, advice)) => {
             print_error(&message, Some(advice));
@@ -28,8 +28,9 @@ pub(super) fn report(arguments: &Report) -> Exit {
     print_out(&format!("report: {}\n", folder.join("report.md").display()))
 }
 
-/// Reads a record; the error is a message with advice.
-fn read(path: &Path) -> Result<Record, (String, &'static str)> {
+/// Reads a record, by its path or that of its folder; the error is a message with advice.
+pub(super) fn read(path: &Path) -> Result<Record, (String, &'static str)> {
+    let path = if path.is_dir() { &path.join("record.json") } else { path };
     let advice = "name the record.json of a run, or the folder that holds it, as in reports/dirty/latest";
     let text =
         std::fs::read_to_string(path).map_err(|error| (format!("cannot read {}: {error}", path.display()), advice))?;

@@ -87,8 +87,6 @@ pub enum Oracle {
 #[derive(Debug, Clone)]
 pub struct Accusation {
     pub oracle: Oracle,
-    /// To whom the reply went.
-    pub to: PersonaNumber,
     /// Whose it is; several if they cannot be told from each other by it.
     pub of: Vec<PersonaNumber>,
     /// Never empty, the least doubtful first.
@@ -224,7 +222,7 @@ impl Baseline {
         signs.retain(|sign| sign.owners.iter().any(|owner| of.contains(owner)));
         signs.sort_by(|a, b| self.doubt_of(a).total_cmp(&self.doubt_of(b)));
         signs.truncate(MOST_SIGNS);
-        (!signs.is_empty()).then_some(Accusation { oracle, to, of, signs })
+        (!signs.is_empty()).then_some(Accusation { oracle, of, signs })
     }
 
     fn signs_at_slots(&self, to: PersonaNumber, reply: Reply<'_>, words: &[Word], reading: &Reading) -> Vec<Sign> {

@@ -46,7 +46,7 @@ pub(super) struct Signs {
     pub ended_by_own_urls: bool,
     /// With fewer at once it does not show.
     pub clean_below: bool,
-    /// It shows in at least every other try.
+    /// It shows in at least every other try in which the requests could meet.
     pub steady: bool,
 }
 
@@ -61,9 +61,9 @@ impl Class {
             (Class::Cache, Kind::Sequence) => Class::Cache,
             (_, Kind::Sequence) => Class::StaleState,
             (_, Kind::OneConnection) => Class::Connection,
-            (_, Kind::Pair) => Class::SharedSlot,
+            (_, Kind::Pair) if signs.steady => Class::SharedSlot,
             (_, Kind::Burst(level)) if level > 2 && signs.clean_below && signs.steady => Class::Capacity,
-            (_, Kind::Burst(_) | Kind::Gate(_)) => Class::NarrowRace,
+            (_, Kind::Pair | Kind::Burst(_) | Kind::Gate(_)) => Class::NarrowRace,
             (_, Kind::Twisted(Twist::Malformed(_))) => Class::ErrorPath,
             (_, Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow) => Class::Pool,
             (_, Kind::Twisted(Twist::Big)) => Class::Connection,
@@ -116,6 +116,7 @@ mod tests {
             Signs { needs: Kind::Pair, kept: false, ended_by_own_urls: false, clean_below: false, steady: true };
         let of = |guess, signs| Class::diagnosed(guess, &signs);
         assert_eq!(of(Class::Capacity, plain), Class::SharedSlot, "two suffice");
+        assert_eq!(of(Class::SharedSlot, Signs { steady: false, ..plain }), Class::NarrowRace, "two seldom suffice");
         let seventeen = Signs { needs: Kind::Burst(17), clean_below: true, ..plain };
         assert_eq!(of(Class::SharedSlot, seventeen), Class::Capacity);
         assert_eq!(of(Class::SharedSlot, Signs { steady: false, ..seventeen }), Class::NarrowRace);

@@ -166,7 +166,7 @@ impl Diagnosis {
             && let Some(case) = self.case.take()
             && let Some(evidence) = evidence.get_mut(case.evidence)
         {
-            case.conclude(evidence);
+            case.conclude(evidence, u64::from(bench.situation.premises.workers.unwrap_or(1).max(1)));
         }
     }
 }
@@ -257,7 +257,7 @@ impl Case {
     }
 
     /// Writes down what was found, if anything was.
-    fn conclude(self, evidence: &mut Evidence) {
+    fn conclude(self, evidence: &mut Evidence, workers: u64) {
         let Some((best, found)) = self.best else { return };
         let (shown, tries) = match (self.counted.shown, self.counted.tries) {
             // It did not show again, or there was no time to see.
@@ -269,7 +269,8 @@ impl Case {
             kept: found.kept,
             ended_by_own_urls: self.busted.tries > 0 && self.busted.shown == 0,
             clean_below: self.clean_below,
-            steady: shown * 2 >= tries,
+            // Of several workers, two requests meet the same one in a part of the tries.
+            steady: shown * 2 * workers >= tries,
         };
         evidence.class = Class::diagnosed(evidence.class, &signs);
         let Some((last, requests)) = self.counted.last.or(found.last) else { return };

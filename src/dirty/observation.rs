@@ -90,6 +90,11 @@ impl Seen {
         self.tells && self.status().is_some_and(|status| status < 400)
     }
 
+    /// It was not answered, although its client stayed.
+    pub fn failed_to_be_answered(&self) -> bool {
+        self.status().is_none() && self.role != Role::Leaving
+    }
+
     pub fn status(&self) -> Option<u16> {
         match self.exchange.outcome {
             Outcome::Answered(status) => Some(status),

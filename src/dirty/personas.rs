@@ -11,12 +11,26 @@ use super::identity::Identity;
 use super::observation::{Observation, Seen};
 use super::recipe::{Line, Recipe, Shot};
 use super::tally::Evidence;
+use crate::scenario;
 
 /// How often each is asked alone to learn from, and at most to verify. See the module `baseline` on what this proves.
 pub(super) const SOLO: usize = 4;
 pub(super) const MOST_SOLO: usize = 16;
 /// Suspicions that are kept: one is enough to ask again.
 const MOST_SUSPICIONS: usize = 20;
+
+/// How many personas there are, where the scenario does not name them; a login is worth more of them.
+const UNNAMED: usize = 4;
+const LOGGED_IN: usize = 6;
+
+/// How many a scenario wants.
+pub(super) fn wanted(plan: &scenario::Dirty) -> usize {
+    match plan.identities.len() {
+        0 if plan.login.is_some() => LOGGED_IN,
+        0 => UNNAMED,
+        named => named,
+    }
+}
 
 /// Personas, numbered by their index; the one after the last is nobody.
 #[derive(Debug, Default)]

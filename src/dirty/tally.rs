@@ -54,6 +54,8 @@ pub struct Evidence {
 /// A round that has ended.
 pub(super) struct Ended<'a> {
     pub trigger: &'static str,
+    /// Its requests are meant to overlap.
+    pub overlapping: bool,
     pub recipe: &'a Recipe,
     pub observations: Vec<Observation>,
     pub strays: Vec<Stray>,
@@ -81,8 +83,8 @@ pub struct TriggerTally {
     pub failed: u64,
     /// Answers below 400 without any canary.
     pub missing: u64,
-    /// Requests of one worker cannot overlap, as its mode says.
-    pub serial: bool,
+    /// Its requests are meant to overlap.
+    pub overlapping: bool,
     /// See [`exposure::Exposures`].
     pub inside: u64,
     pub waited: u64,
@@ -90,10 +92,10 @@ pub struct TriggerTally {
 }
 
 impl TriggerTally {
-    /// The server handles one request at a time: known, or seen from nearly all requests that were sent while a long one
+    /// The server handles one request at a time, as seen from nearly all requests that were sent while a long one
     /// was open being answered only after it. Jitter may let a few look otherwise.
     pub fn one_at_a_time(&self) -> bool {
-        self.serial || self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.exposures * 20 <= self.requests
+        self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.exposures * 20 <= self.requests
     }
 
     /// Chances per second.
@@ -152,7 +154,7 @@ impl Tally {
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
         trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
-        trigger.serial = court.premises.one_at_a_time();
+        trigger.overlapping = ended.overlapping;
         trigger.took += ended.took;
         let number = trigger.rounds;
         // A request that leaked was exposed, whatever the estimate says.
@@ -192,7 +194,7 @@ impl Tally {
                     baseline::Oracle::Learned => Oracle::Learned,
                 },
                 owner: self.last_of(&accusation, &observation.seen, court.personas),
-                place: sign.place.to_string(),
+                place: format!("{}, as \"{}\"", sign.place, sign.text),
                 excerpt: judge::excerpt(text, sign.range.clone()),
             };
             let own_present = judge::holds_own(observation, court.client);

@@ -94,6 +94,16 @@ pub struct Leak {
     pub shrunk: Option<Shrunk>,
 }
 
+impl Leak {
+    /// What to send to provoke it again. `None` where that is not known (an earlier version wrote the record), or where
+    /// what came of it could not be judged: that takes what others get when they ask alone.
+    pub fn replayable(&self) -> Option<&Recipe> {
+        let recipe = self.shrunk.as_ref().map_or(&self.recipe, |shrunk| &shrunk.recipe);
+        let judged = !matches!(self.oracle, LeakOracle::Swap | LeakOracle::Learned);
+        Some(recipe).filter(|recipe| judged && !recipe.lines.is_empty())
+    }
+}
+
 /// The fewest requests and the simplest timing that still show a leak.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Shrunk {
@@ -101,7 +111,7 @@ pub struct Shrunk {
     /// It showed in so many of these tries.
     pub shown: u64,
     pub tries: u64,
-    /// At least and at most this fraction of tries shows it, each at 95 % confidence (Clopper-Pearson).
+    /// At least and at most this fraction of tries shows it, at 95 % confidence (Clopper-Pearson).
     pub rate_at_least: f64,
     pub rate_at_most: f64,
     /// Where in the response.
@@ -148,6 +158,26 @@ pub enum LeakClass {
     Desync,
     Residue,
     Derived,
+}
+
+impl LeakClass {
+    /// As in the record: `shared_slot`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LeakClass::SharedSlot => "shared_slot",
+            LeakClass::NarrowRace => "narrow_race",
+            LeakClass::Capacity => "capacity",
+            LeakClass::StaleState => "stale_state",
+            LeakClass::StickyFirst => "sticky_first",
+            LeakClass::Cache => "cache",
+            LeakClass::Pool => "pool",
+            LeakClass::ErrorPath => "error_path",
+            LeakClass::Connection => "connection",
+            LeakClass::Desync => "desync",
+            LeakClass::Residue => "residue",
+            LeakClass::Derived => "derived",
+        }
+    }
 }
 
 /// What tells that something is another's; see [`crate::dirty::Oracle`].

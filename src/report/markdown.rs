@@ -1,5 +1,6 @@
 //! `report.md`: first the answer, then the picture, then tables, then evidence, then how to reproduce.
 
+mod cause;
 mod checks;
 mod dirty;
 mod evidence;
@@ -18,24 +19,28 @@ use super::escape::{code, fence, inline};
 use super::sentence;
 use super::words::{capital, outcome, status, typical};
 
-/// The most leaks of a variant that get a block of their own.
-const LEAKS_SHOWN: usize = 5;
-
 pub(crate) fn page(record: &Record) -> Page {
     let mut page = Page { markdown: head(record), files: Vec::new() };
+    let scenario = &record.scenario.name;
     match record.variants.as_slice() {
         [] => {}
-        [variant] => section(&mut page, variant, &Place { level: 2, suffix: String::new(), first: true }),
+        [variant] => {
+            let place = Place { level: 2, suffix: String::new(), first: true, scenario, leaks_before: 0 };
+            section(&mut page, variant, &place);
+        }
         variants => {
             if let Some(svg) = chart::overview(variants) {
                 show(&mut page, "overview.svg".to_owned(), "Throughput and latency by variant", svg);
             }
             page.markdown += &overview::overview(variants);
+            let mut leaks_before = 0;
             for (index, variant) in variants.iter().enumerate() {
                 let number = index + 1;
                 let state = outcome(variant);
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
-                section(&mut page, variant, &Place { level: 3, suffix: format!("-{number}"), first: index == 0 });
+                let (suffix, first) = (format!("-{number}"), index == 0);
+                section(&mut page, variant, &Place { level: 3, suffix, first, scenario, leaks_before });
+                leaks_before += variant.distinct_leaks().len();
             }
         }
     }
@@ -47,16 +52,19 @@ pub(crate) fn page(record: &Record) -> Page {
 }
 
 /// Where a variant's section stands on the page.
-struct Place {
+struct Place<'a> {
     /// Of its headings.
     level: usize,
     /// What its files' names end in, before `.svg`.
     suffix: String,
     /// Whether it is the first section, which explains the words that all use.
     first: bool,
+    scenario: &'a str,
+    /// Leaks are numbered through all sections.
+    leaks_before: usize,
 }
 
-impl Place {
+impl Place<'_> {
     fn heading(&self, text: &str) -> String {
         format!("{} {text}\n\n", "#".repeat(self.level))
     }
@@ -65,8 +73,8 @@ impl Place {
         if self.first { format!("{text}\n\n") } else { String::new() }
     }
 
-    fn deeper(&self) -> Place {
-        Place { level: self.level + 1, suffix: self.suffix.clone(), first: self.first }
+    fn deeper(&self) -> Place<'_> {
+        Place { level: self.level + 1, suffix: self.suffix.clone(), ..*self }
     }
 }
 
@@ -122,10 +130,9 @@ fn what_happened(variant: &Variant, place: &Place) -> String {
 
 /// The charts of the trial that stands for the variant.
 fn pictures(page: &mut Page, variant: &Variant, place: &Place) {
-    let first = sentence::leaks(variant).next();
-    if let Some(leak) = first {
+    if let Some((_, leak)) = variant.distinct_leaks().first() {
         page.markdown += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
-        leak_picture(page, leak, 1, place);
+        leak_picture(page, leak, place.leaks_before + 1, place);
     }
     let Some((number, trial)) = typical(variant) else { return };
     let Some(load) = &trial.load else { return };
@@ -141,25 +148,26 @@ fn pictures(page: &mut Page, variant: &Variant, place: &Place) {
     }
 }
 
-/// A block and a picture for each leak, up to a number.
+/// A block and a picture for each distinct leak.
 fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
-    let all = sentence::leaks(variant).count();
-    if all == 0 {
+    let distinct = variant.distinct_leaks();
+    if distinct.is_empty() {
         return;
     }
+    let all = sentence::leaks(variant).count();
     page.markdown += &place.heading("Evidence");
-    for (index, leak) in sentence::leaks(variant).take(LEAKS_SHOWN).enumerate() {
-        let number = index + 1;
+    for (index, (_, leak)) in distinct.iter().enumerate() {
+        let number = place.leaks_before + index + 1;
         page.markdown += &evidence::found(leak, number, &place.deeper());
         // The first one's picture is above, with the others of its kind.
-        if number > 1 {
+        if index > 0 {
             leak_picture(page, leak, number, place);
         }
-        page.markdown += &evidence::proof(leak);
+        page.markdown += &evidence::proof(leak, number, place.scenario);
     }
-    if all > LEAKS_SHOWN {
-        let more = counted((all - LEAKS_SHOWN) as u64, "more leak");
-        page.markdown += &format!("`record.json` holds the evidence of {more}.\n\n");
+    if all > distinct.len() {
+        let more = counted((all - distinct.len()) as u64, "more leak");
+        page.markdown += &format!("`record.json` holds the evidence of {more} of the same classes.\n\n");
     }
 }
 

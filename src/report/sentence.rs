@@ -2,6 +2,7 @@
 
 use crate::record::{Dirty, Leak, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
+use crate::verdict;
 
 use super::escape::{clean, clip};
 use super::words::{
@@ -311,13 +312,9 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
     )
 }
 
-/// What a dirty check without a leak says nothing of: `overlap not exercised, because the server handles one request at a time`.
+/// What a dirty check without a leak says nothing of.
 fn unexercised(dirty: &Dirty) -> Option<String> {
-    let reasons = dirty.triggers.iter().filter_map(|(name, trigger)| {
-        let why = trigger.not_exercised.as_ref()?;
-        Some(format!("{name} not exercised, because {why}"))
-    });
-    Some(reasons.collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty() && dirty.leaks == 0)
+    verdict::not_exercised(dirty).filter(|_| dirty.leaks == 0)
 }
 
 /// [`unexercised`] of a variant's trials: the first that has any.

@@ -9,6 +9,7 @@ use crate::units::{counted, show_count, show_percentage, show_rate, show_size, s
 
 use super::escape::{clean, clip};
 use super::footnote;
+use super::reproduction;
 use super::sentence;
 use super::table::{Align, pad};
 use super::words::{
@@ -221,13 +222,21 @@ impl Terminal {
         out
     }
 
-    /// The first leak; the report has the others.
+    /// The first leak and the least that shows it; the report has the others.
     fn leak(&self, variants: &[Variant]) -> String {
-        let mut leaks = variants.iter().flat_map(sentence::leaks);
-        leaks
-            .next()
-            .map(|leak| self.entry("leak", &format!("{}, in the {}", sentence::leak(leak), leak.place)))
-            .unwrap_or_default()
+        let distinct: Vec<_> = variants.iter().flat_map(|variant| variant.distinct_leaks()).collect();
+        let Some((_, leak)) = distinct.first() else { return String::new() };
+        let mut out = self.entry("leak", &format!("{}, in the {}", sentence::leak(leak), leak.place));
+        if let Some(shrunk) = &leak.shrunk {
+            out += &self.entry("least", &reproduction::in_words(shrunk));
+        }
+        if distinct.len() > 1 {
+            out += &self.entry(
+                "",
+                &format!("and {}, of a class of its own each", counted(distinct.len() as u64 - 1, "more leak")),
+            );
+        }
+        out
     }
 
     fn caveats(&self, variants: &[Variant]) -> String {

@@ -163,7 +163,8 @@ fn running(mut error: EvalAltResult, limits: &Limits) -> String {
         EvalAltResult::ErrorDataTooLarge(what, _) => too_large(&what, limits),
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "it threw an error without a message".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
-            bounded::text(&value, LONGEST_MESSAGE).to_string()
+            // The text that went beyond the limit is whole in it.
+            bounded::text(&value, LONGEST_MESSAGE).chars().take(LONGEST_MESSAGE).collect()
         }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _)
         | EvalAltResult::ErrorMismatchOutputType(wanted, found, _) => {

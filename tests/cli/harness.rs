@@ -147,6 +147,14 @@ impl Running {
 }
 
 impl Outcome {
+    /// `runner` with these arguments, in the same folder.
+    pub fn then(self, arguments: &[&str]) -> Runner {
+        let mut next = Runner::new(arguments);
+        next.command.current_dir(self.folder.path());
+        next.folder = self.folder;
+        next
+    }
+
     #[track_caller]
     pub fn exit(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);

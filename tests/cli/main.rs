@@ -5,6 +5,7 @@ mod browser;
 mod chromium;
 mod commands;
 mod corpus;
+mod diagnosis;
 mod dirty;
 mod ended;
 mod foreign;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use runner::dirty::recipe::Recipe;
+use runner::dirty::recipe::{Line, Recipe, Shot, Start};
 use runner::record::*;
-use runner::stats::{Latencies, upper_bound_95};
+use runner::stats::{Latencies, interval_95, upper_bound_95};
 
 pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
     Record {
@@ -234,6 +234,33 @@ pub fn witness(request: u64, role: &str, connection: u64, sleep: f64, sent: f64,
     }
 }
 
+/// Two at once, ten of ten.
+pub fn shrunk_pair() -> Shrunk {
+    let asked = |line: usize, part: &str| {
+        let witness = witness(101 + line as u64, "short", 1 + line as u64, 30.0, 0.0, 30.0);
+        Asked {
+            line,
+            shot: 0,
+            part: Some(part.into()),
+            method: "GET".into(),
+            target: witness.line.replace("GET ", ""),
+            headers: vec![("authorization".into(), "$AUTHORIZATION".into()), ("x-tenant".into(), "it's ours".into())],
+            body: None,
+            cut: false,
+        }
+    };
+    let (rate_at_least, rate_at_most) = interval_95(10, 10);
+    Shrunk {
+        recipe: Recipe::of(vec![Line::of(vec![Shot::plain()]), Line::of(vec![Shot::plain()]).starting(Start::At(9.6))]),
+        shown: 10,
+        tries: 10,
+        rate_at_least,
+        rate_at_most,
+        place: "body".into(),
+        requests: vec![asked(0, "victim"), asked(1, "source")],
+    }
+}
+
 pub fn overlap_leak() -> Leak {
     let source = witness(19, "short", 3, 30.0, 200.0, 30.6);
     Leak {
@@ -241,7 +268,7 @@ pub fn overlap_leak() -> Leak {
         oracle: LeakOracle::Canary,
         overlapped: true,
         recipe: Recipe::default(),
-        shrunk: None,
+        shrunk: Some(shrunk_pair()),
         trigger: "overlap".into(),
         round: 3,
         victim: witness(17, "long", 2, 700.0, 0.0, 701.2),
@@ -283,13 +310,13 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 
 pub fn dirty() -> Record {
     let check = Dirty {
-        positive_control: None,
         expect: "dirty".into(),
         exposures: 161,
         leaks: 12,
         bound: upper_bound_95(12, 161),
         duration_s: 9.9,
         control: Control { requests: 5, problems: vec![] },
+        positive_control: Some(PositiveControl { requests: 2, found: true }),
         triggers: BTreeMap::from([("overlap".into(), trigger(168, 161, 12, 14, 12))]),
         evidence: vec![overlap_leak(), stale_leak()],
         inconclusive: None,
@@ -306,12 +333,12 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
-            positive_control: None,
             expect: "clean".into(),
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
             duration_s: 7.25,
             control: Control { requests: 5, problems: vec![] },
+            positive_control: Some(PositiveControl { requests: 2, found: true }),
             triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
             ..Dirty::default()
         };
@@ -364,16 +391,20 @@ pub fn hostile(text: &str) -> Record {
             (witness.canary, witness.role, witness.worker) = (text.into(), text.into(), Some(text.into()));
             witness.line = format!("GET /{text}");
         }
+        for asked in leak.shrunk.iter_mut().flat_map(|shrunk| &mut shrunk.requests) {
+            asked.target = format!("/{text}");
+            asked.headers = vec![(text.into(), text.into())];
+        }
         (leak.trigger, leak.place, leak.excerpt) = (text.into(), text.into(), format!("{text} x {text}"));
         leak
     };
     let check = Dirty {
-        positive_control: None,
         expect: text.into(),
         exposures: 10,
         leaks: 2,
         bound: 0.5,
         control: Control { requests: 3, problems: vec![text.into(), text.into()] },
+        positive_control: Some(PositiveControl { requests: 2, found: false }),
         triggers: BTreeMap::from([(
             text.to_owned(),
             Trigger { not_exercised: Some(text.into()), ..trigger(1, 1, 1, 1, 1) },

@@ -55,6 +55,7 @@ pub fn broken_probe() -> Record {
     let check = Dirty {
         expect: "clean".into(),
         control: Control { requests: 5, problems: vec![problem.into()] },
+        positive_control: None,
         triggers: BTreeMap::from([("overlap".into(), Trigger { missing: 12, ..trigger(60, 40, 0, 4, 0) })]),
         exposures: 40,
         bound: upper_bound_95(0, 40),

@@ -46,14 +46,10 @@ fn accusations_of_clean(server: Server, seed: u64) -> (usize, Vec<Accusation>) {
 #[test]
 fn clean_servers_are_never_accused() {
     for (kind, server) in CLEAN {
-        let (mut provisional, mut baselines) = (0, 0);
         for seed in 0..100 {
-            let (accused, standing) = accusations_of_clean(server, seed);
+            let (_, standing) = accusations_of_clean(server, seed);
             assert!(standing.is_empty(), "a server that {kind}, seed {seed}: {:?}", standing[0]);
-            provisional += accused;
-            baselines += usize::from(accused > 0);
         }
-        println!("a server that {kind}: accused {provisional} times by {baselines} baselines before asking again");
     }
 }
 
@@ -108,7 +104,6 @@ fn every_derived_form_of_another_persona_is_found_and_named() {
                 }
             }
         }
-        println!("{kind}: {} of {trials} missed", missed.len());
         assert!(missed.is_empty(), "{kind}: {missed:?} of {trials}");
     }
 }
@@ -127,7 +122,7 @@ fn a_foreign_hash_beside_the_own_name_is_learned_not_swapped() {
     let baseline = learn(server, &mut noise);
     let page = echo("tobias", 2, &mut noise);
     let accusation = baseline.judge(0, page.reply()).unwrap();
-    assert_eq!((accusation.oracle, accusation.to, accusation.of.as_slice()), (Oracle::Learned, 0, &[2][..]));
+    assert_eq!((accusation.oracle, accusation.of.as_slice()), (Oracle::Learned, &[2][..]));
     let sign = &accusation.signs[0];
     assert_eq!((sign.text.as_str(), &sign.place), (hmac("konstantin", 9).as_str(), &Place::Body));
     assert_eq!(&page.reply().body[sign.range.clone()], sign.text.as_bytes());
@@ -237,7 +232,6 @@ fn chance_makes_a_baseline_err_no_more_often_than_the_bound_says() {
     let group = |personas| chance::Group { personas, replies: 2 * personas };
     let bound: f64 =
         [[1, 3], [2, 2], [3, 1]].iter().map(|[a, b]| chance::of_looking_like_identity(&[group(*a), group(*b)])).sum();
-    println!("{erring} of {BASELINES}, bound {}", bound * BASELINES as f64);
     assert!(erring > 0.0 && erring <= bound * BASELINES as f64);
 }
 

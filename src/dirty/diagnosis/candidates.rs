@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until, Who};
+use super::super::judge::Oracle;
+use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
 use super::super::tally::Evidence;
 use super::super::triggers::Situation;
 
@@ -16,6 +17,7 @@ const FOLLOWERS: [usize; 3] = [1, 4, 16];
 /// How often a candidate is tried for each worker, for so many workers at most; and how often one of many requests.
 const TRIES: u64 = 4;
 const MOST_WORKERS: u32 = 4;
+const FEW_TRIES: u64 = 2;
 const TRIES_OF_ALL: u64 = 3;
 /// Divisors of the bystanders that are kept.
 const SHARES: [usize; 4] = [8, 4, 2, 1];
@@ -56,6 +58,8 @@ impl Candidate {
         let workers = u64::from(situation.premises.workers.unwrap_or(1).clamp(1, MOST_WORKERS));
         match self.kind {
             Kind::Whole => TRIES_OF_ALL,
+            // Many followers need no many tries.
+            Kind::Sequence | Kind::OneConnection | Kind::Twisted(_) if self.recipe.shots().count() > 2 => FEW_TRIES,
             Kind::Sequence | Kind::Pair => TRIES * workers,
             _ => TRIES,
         }
@@ -111,30 +115,25 @@ impl<'a> From<'a> {
         Recipe { same_url: self.evidence.recipe.same_url, ..Recipe::of(lines) }
     }
 
-    /// The victim as simple as can be: as it was, or somebody's although nobody's would do; then nobody's.
-    fn victims(&self) -> Vec<Shot> {
-        let mut victims = vec![Shot { who: self.victim.who, ..Shot::plain() }];
-        if self.victim.who == Who::Another && self.situation.no_anonymous.is_none() && !self.evidence.leak.overlapped {
-            victims.push(Shot::anonymous());
-        }
-        victims
-    }
-
     fn sequences(&self) -> Vec<Candidate> {
-        let followers = if self.evidence.leak.overlapped { &FOLLOWERS[..1] } else { &FOLLOWERS[..] };
+        let leak = &self.evidence.leak;
+        let followers = if leak.overlapped { &FOLLOWERS[..1] } else { &FOLLOWERS[..] };
+        let same = leak.source.as_ref().is_none_or(|source| source.connection == leak.victim.connection);
+        // The rest of a value shows behind a shorter one.
+        let (longer, shorter) = match leak.oracle {
+            Oracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
+            _ => (Twist::None, Twist::None),
+        };
+        let victim = Shot { who: self.victim.who, ..Shot::twisted(shorter) };
         let mut all = Vec::new();
         for count in followers {
-            for victim in self.victims() {
-                let shots = || std::iter::once(Shot::plain()).chain(vec![victim; *count]).collect();
-                all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
-                if self.situation.keeps_alive != Some(false) {
-                    let line = Line::of(shots()).on_one_connection();
-                    all.push(Candidate { recipe: self.recipe(vec![line]), kind: Kind::OneConnection });
-                }
+            let shots = || std::iter::once(Shot::twisted(longer)).chain(vec![victim; *count]).collect();
+            all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
+            if same && self.situation.keeps_alive != Some(false) {
+                let line = Line::of(shots()).on_one_connection();
+                all.push(Candidate { recipe: self.recipe(vec![line]), kind: Kind::OneConnection });
             }
         }
-        // First all that need fewer requests on connections of their own.
-        all.sort_by_key(|candidate| (candidate.recipe.shots().count(), candidate.kind == Kind::OneConnection));
         all
     }
 

@@ -9,6 +9,7 @@ use crate::report::table::{
 };
 use crate::report::words::capital;
 use crate::units::{counted, show_count, show_percentage, show_time};
+use crate::verdict;
 
 use super::Place;
 
@@ -32,9 +33,18 @@ pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
     out += &sums(&checks);
     out += &place.explain(
         "An exposure is a chance to leak: a request that was handled while another was, or after it by the same worker. \
-         The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak.",
+         The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak. \
+         The planted leak is runner's own: a relay exchanges two replies, and a check that does not see that is blind.",
     );
-    out + triggers(&checks).as_str()
+    out + triggers(&checks).as_str() + untried(&checks).as_str()
+}
+
+/// The triggers of which no round took place, and why: the checks of a variant have the same ones.
+fn untried(checks: &[(usize, &Dirty)]) -> String {
+    let Some((_, check)) = checks.first() else { return String::new() };
+    let untried = check.triggers.iter().filter(|(_, trigger)| trigger.rounds == 0);
+    let untried = Dirty { triggers: untried.map(|(name, t)| (name.clone(), t.clone())).collect(), ..Dirty::default() };
+    verdict::not_exercised(&untried).map(|note| format!("{}.\n\n", inline(&capital(&note)))).unwrap_or_default()
 }
 
 /// What keeps a check from a conclusion.
@@ -58,6 +68,7 @@ fn sums(checks: &[(usize, &Dirty)]) -> String {
         ("trial", Right),
         ("expected", Left),
         ("control", Left),
+        ("planted leak", Left),
         ("time", Right),
         ("exposures", Right),
         ("leaks", Right),
@@ -73,6 +84,11 @@ fn sums(checks: &[(usize, &Dirty)]) -> String {
             if checks.len() > 1 { number.to_string() } else { String::new() },
             cell(&check.expect),
             control,
+            match &check.positive_control {
+                Some(control) if control.found => "seen".to_owned(),
+                Some(_) => "**not seen**".to_owned(),
+                None => String::new(),
+            },
             show_time(check.duration_s),
             show_count(check.exposures),
             if check.leaks > 0 { format!("**{}**", show_count(check.leaks)) } else { "0".to_owned() },
@@ -96,7 +112,7 @@ fn triggers(checks: &[(usize, &Dirty)]) -> String {
         ("not exercised, as", Left),
     ]);
     for (number, check) in checks {
-        for (name, trigger) in &check.triggers {
+        for (name, trigger) in check.triggers.iter().filter(|(_, trigger)| trigger.rounds > 0) {
             table.row([
                 if checks.len() > 1 { number.to_string() } else { String::new() },
                 code_cell(name),

@@ -1,7 +1,8 @@
 //! One leak: who, when, what, why and where to look.
 
-use crate::record::{Leak, LeakClass, Witness};
+use crate::record::{Leak, Witness};
 use crate::report::escape::{cell, clean, clip, code, code_cell, fence, inline, shell_word};
+use crate::report::reproduction;
 use crate::report::sentence::{self, at};
 use crate::report::table::{
     Align::{Left, Right},
@@ -10,35 +11,34 @@ use crate::report::table::{
 use crate::report::words::capital;
 
 use super::Place;
+use super::cause::{self, Cause};
 
 /// The finding, before its picture.
 pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
-    let class = match leak.overlapped {
-        true => "another request's data, while both were handled",
-        false => "another request's data, after that request had ended",
-    };
-    let mut out = place.heading(&format!("Leak {number}: {class}"));
+    let Cause { heading, .. } = cause::of(leak.class);
+    let mut out = place.heading(&format!("Leak {number}: {heading}"));
     out += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
     out
 }
 
 /// The proof, after the picture.
-pub(super) fn proof(leak: &Leak) -> String {
+pub(super) fn proof(leak: &Leak, number: usize, scenario: &str) -> String {
     let own = match leak.own_present {
         true => "The response holds the canary of its own request as well.",
         false => "The canary of its own request is not in the response.",
     };
     let mut out = format!(
-        "Found in the {}, by trigger {} in round {}. {own}\n\n",
+        "Found in the {}, by trigger {} in round {}, class {}. {own}\n\n",
         inline(&leak.place),
         code(&leak.trigger),
-        leak.round
+        leak.round,
+        code(leak.class.name())
     );
     out += &fence(&marked_excerpt(leak), "text");
     out.push('\n');
     out += &witnesses(leak);
-    out += &cause(leak);
-    out + by_hand(leak).unwrap_or_default().as_str()
+    out += &reproduction(leak, number, scenario);
+    out + cause(leak).as_str()
 }
 
 /// The excerpt with a line of marks below it for each canary that it holds.
@@ -90,40 +90,40 @@ fn witnesses(leak: &Leak) -> String {
     table.without_empty_columns().markdown()
 }
 
-/// The likely cause, and where to look.
-fn cause(leak: &Leak) -> String {
-    let asleep = if leak.victim.sleep_ms.is_some() { "slept or waited" } else { "waited" };
-    let (cause, look) = match leak.class {
-        LeakClass::SharedSlot | LeakClass::NarrowRace | LeakClass::Capacity => (
-            format!("the handler keeps a request's data where all requests of a worker see it (a module global, a singleton's attribute, a class attribute, a thread-local under an event loop). The source wrote there while the victim {asleep}, and the victim then read what the source had written"),
-            "in the handler of the victim's path, at what is written before an await, a sleep or blocking I/O and read after it. Keep it in a local variable, or in a context variable (one per request)",
-        ),
-        _ => (
-            "something of the source outlived it: a thread-local or a global that is set but not cleared, a cache whose key lacks the identity, a pooled connection or buffer that was not reset".to_owned(),
-            "at what the worker keeps between requests, at cache keys, and at the error and abort paths, where clean-up is often skipped",
-        ),
+/// The least that shows it, in words and as lines to paste.
+fn reproduction(leak: &Leak, number: usize, scenario: &str) -> String {
+    let again = format!("runner replay {} {number}", shell_word(&format!("reports/{scenario}/latest")));
+    if leak.replayable().is_none() {
+        return "It was not narrowed down, and shows again only in a whole run: see the end of this report.\n\n"
+            .to_owned();
+    }
+    let Some(shrunk) = &leak.shrunk else {
+        let text = "It was not narrowed down. What was sent then is sent again by:\n\n".to_owned();
+        return text + fence(&[again], "sh").as_str() + "\n";
     };
-    format!("Likely cause: {cause}.\n\nWhere to look: {look}.\n\n")
+    let least = inline(&capital(&reproduction::in_words(shrunk)));
+    match reproduction::by_hand(shrunk) {
+        Ok(lines) => {
+            let fresh =
+                if shrunk.recipe.fresh_server { ", with a server just started, and nothing asked before" } else { "" };
+            let often = if shrunk.shown < shrunk.tries { "; more than once, if need be" } else { "" };
+            let left_out =
+                reproduction::left_out(shrunk).map_or(String::new(), |names| format!(" (set {names} first)"));
+            format!(
+                "The least that shows it: {least}. By hand{fresh}{often}{left_out}; what is printed is the victim's answer:\n\n{}\n\
+                 The same by {}.\n\n",
+                fence(&lines, "sh"),
+                code(&again)
+            )
+        }
+        Err(why) => {
+            format!("The least that shows it: {least}. Not by hand, as {why}, but by:\n\n{}\n", fence(&[again], "sh"))
+        }
+    }
 }
 
-/// Command lines that show an overlap by hand, where the canary is in the request line.
-fn by_hand(leak: &Leak) -> Option<String> {
-    let source = leak.source.as_ref().filter(|_| leak.overlapped)?;
-    let curl = |witness: &Witness| {
-        let path = witness.line.strip_prefix("GET ").filter(|path| path.starts_with('/'))?;
-        let shown = clean(path) == path && path.contains(&witness.canary) && path.len() < 300;
-        shown.then(|| format!("curl \"$SERVER\"{}", shell_word(path)))
-    };
-    // In the middle of the victim's wait: a hand on a terminal does not hit the last milliseconds of it.
-    let pause = (leak.victim.done_ms - leak.victim.sent_ms).max(0.0) / 2.0;
-    let lines = [
-        "SERVER=http://127.0.0.1:8000   # where your server listens".to_owned(),
-        format!("{} &", curl(&leak.victim)?),
-        format!("sleep {:.3}", pause / 1e3),
-        format!("{}; echo", curl(source)?),
-        "wait".to_owned(),
-    ];
-    let text =
-        "By hand, with the source in the middle of the victim's wait; the victim's answer comes last:\n\n".to_owned();
-    Some(text + fence(&lines, "sh").as_str() + "\n")
+/// The likely cause, and where to look.
+fn cause(leak: &Leak) -> String {
+    let Cause { cause, look, .. } = cause::of(leak.class);
+    format!("Likely cause: {cause}.\n\nWhere to look: {look}.\n\n")
 }

@@ -1,13 +1,13 @@
 //! From what a dirty check found to what the record says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::asked::asked;
-use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
+use crate::dirty::{Class, Evidence, Findings, NO_TURN, Oracle, Seen, TriggerTally, diagnosis};
 use crate::record;
 use crate::scenario::{self, Expect};
-use crate::stats::{lower_bound_95, upper_bound_95};
+use crate::stats::{interval_95, upper_bound_95};
 use crate::units::counted;
 
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
@@ -41,15 +41,16 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> reco
 
 /// Every trigger that was tried, or that could not be.
 fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
-    let tried = findings.tally.triggers.iter().map(|(name, tally)| ((*name).to_owned(), trigger(tally)));
-    let obstacles = findings.obstacles.iter().map(|(name, why)| {
-        ((*name).to_owned(), record::Trigger { not_exercised: Some(why.clone()), ..record::Trigger::default() })
-    });
-    obstacles.chain(tried).collect()
+    let tally = &findings.tally;
+    let names: BTreeSet<&'static str> = tally.triggers.keys().chain(findings.obstacles.keys()).copied().collect();
+    let known = |name| {
+        let tally = tally.triggers.get(name).copied().unwrap_or_default();
+        trigger(&tally, findings.obstacles.get(name).cloned())
+    };
+    names.into_iter().map(|name| (name.to_owned(), known(name))).collect()
 }
 
-fn trigger(tally: &TriggerTally) -> record::Trigger {
-    let not_exercised = tally.one_at_a_time().then(|| "the server handles one request at a time".to_owned());
+fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigger {
     record::Trigger {
         requests: tally.requests,
         exposures: tally.exposures,
@@ -65,6 +66,10 @@ fn trigger(tally: &TriggerTally) -> record::Trigger {
 /// Why neither "clean" nor "no leak" would be honest.
 fn inconclusive(findings: &Findings) -> Option<String> {
     let tally = &findings.tally;
+    if tally.leaks > 0 {
+        // A leak is a leak, whatever else could not be found out.
+        return None;
+    }
     if let Some(problem) = findings.control.problems.first() {
         return Some(format!("the control run failed: {problem}"));
     }
@@ -73,11 +78,7 @@ fn inconclusive(findings: &Findings) -> Option<String> {
         return Some(format!("a planted leak was not seen: {why}"));
     }
     let sum = |pick: fn(&TriggerTally) -> u64| tally.triggers.values().map(pick).sum::<u64>();
-    if findings.positive_control.is_some_and(|control| !control.found) {
-        let why = "two replies were exchanged on their way, and nothing in them told so";
-        return Some(format!("a planted leak was not seen: {why}"));
-    }
-    let (requests, failed, overlapping) = (sum(|t| t.requests), sum(|t| t.failed), sum(|t| t.exposures));
+    let (requests, failed) = (sum(|t| t.requests), sum(|t| t.failed));
     if failed * 2 > requests {
         return Some(format!("{failed} of {requests} requests failed, or were answered with a status of 400 or above"));
     }
@@ -90,10 +91,14 @@ fn inconclusive(findings: &Findings) -> Option<String> {
         let after = crate::units::show_time(findings.duration.as_secs_f64());
         return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
     }
-    let serial = tally.triggers.values().all(TriggerTally::one_at_a_time);
-    if !serial && overlapping * 10 < requests {
-        let requests = counted(requests, "request");
-        return Some(format!("too little overlap: {overlapping} of {requests} overlapped another"));
+    let meant = || tally.triggers.values().filter(|trigger| trigger.overlapping);
+    let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.exposures).sum());
+    if asked == 0 && findings.obstacles.get("overlap").is_some_and(|why| why == NO_TURN) {
+        return Some("the time was up before requests could overlap: give the check more".to_owned());
+    }
+    if !findings.one_at_a_time && overlapped * 10 < asked {
+        let requests = counted(asked, "request");
+        return Some(format!("too little overlap: {overlapped} of {requests} overlapped another"));
     }
     if tally.exposures < TOO_FEW {
         return Some(format!(
@@ -127,12 +132,13 @@ fn leak(evidence: &Evidence) -> record::Leak {
 }
 
 fn shrunk(shrunk: &diagnosis::Shrunk) -> record::Shrunk {
+    let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::Shrunk {
         recipe: shrunk.recipe.clone(),
         shown: shrunk.shown,
         tries: shrunk.tries,
-        rate_at_least: lower_bound_95(shrunk.shown, shrunk.tries),
-        rate_at_most: upper_bound_95(shrunk.shown, shrunk.tries),
+        rate_at_least,
+        rate_at_most,
         place: shrunk.place.clone(),
         requests: shrunk.requests.iter().map(|one| asked(one, shrunk)).collect(),
     }
@@ -179,5 +185,29 @@ fn witness(seen: &Seen, origin: Duration) -> record::Witness {
         first_byte_ms: seen.exchange.first_byte.map(millis),
         done_ms: millis(seen.exchange.done),
         status: seen.status(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dirty::{Control, PositiveControl};
+
+    #[test]
+    fn a_check_that_does_not_see_a_planted_leak_concludes_nothing() {
+        let tally = TriggerTally { requests: 100, exposures: 100, chances: 100, ..TriggerTally::default() };
+        let findings = |found| {
+            let mut findings = Findings {
+                control: Control { requests: 4, ..Control::default() },
+                positive_control: Some(PositiveControl { requests: 2, found }),
+                ..Findings::default()
+            };
+            findings.tally.exposures = 100;
+            findings.tally.triggers.insert("overlap", tally);
+            findings
+        };
+        assert_eq!(inconclusive(&findings(true)), None);
+        let why = inconclusive(&findings(false)).unwrap();
+        assert!(why.starts_with("a planted leak was not seen"), "{why}");
     }
 }

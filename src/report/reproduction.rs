@@ -1,0 +1,192 @@
+//! The least that shows a leak: in words, and as lines for a shell where curl can do it.
+
+use crate::dirty::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
+use crate::record::{Asked, Shrunk};
+use crate::units::{counted, show_percentage};
+
+use super::escape::{clean, shell_word};
+use super::words::{list, millis};
+
+/// More requests than this nobody pastes.
+const MOST_TYPED: usize = 20;
+/// A longer line would be cut in a report, in characters.
+const LONGEST_TYPED: usize = 380;
+
+/// `2 requests, one after the other, on one connection: 10 of 10 (at least 69 %)`.
+pub(crate) fn in_words(shrunk: &Shrunk) -> String {
+    let often = format!("{} of {}", shrunk.shown, shrunk.tries);
+    format!("{}: {often} (at least {})", recipe(&shrunk.recipe), show_percentage(shrunk.rate_at_least))
+}
+
+/// What a recipe sends, in words.
+pub(crate) fn recipe(recipe: &Recipe) -> String {
+    let count = counted(recipe.shots().count() as u64, "request");
+    let mut parts = vec![count];
+    parts.extend(timing(recipe));
+    parts.extend(oddities(recipe));
+    if recipe.same_url {
+        parts.push("all for one URL".to_owned());
+    }
+    if recipe.fresh_server {
+        parts.push("on a server that was just started".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn timing(recipe: &Recipe) -> Vec<String> {
+    match recipe.lines.as_slice() {
+        [line] if line.pipelined => vec!["on one connection, all sent before the first answer is read".to_owned()],
+        [line] if line.reuse => vec!["one after the other".to_owned(), "on one connection".to_owned()],
+        [_] => vec!["one after the other".to_owned(), "each over a connection of its own".to_owned()],
+        lines if lines.iter().all(|line| line.start == Start::Gate) => {
+            vec!["whose last bytes are sent together".to_owned()]
+        }
+        [Line { start: Start::At(first), .. }, Line { start: Start::At(second), .. }] if second > first => {
+            vec![format!("the second {} after the first", millis(second - first))]
+        }
+        lines if lines.iter().all(|line| line.start == Start::At(0.0)) => vec!["at the same moment".to_owned()],
+        lines => vec![format!("on {} side by side", counted(lines.len() as u64, "line"))],
+    }
+}
+
+fn oddities(recipe: &Recipe) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for (_, shot) in recipe.shots() {
+        all.extend(oddity(shot).filter(|text| !all.contains(text)));
+    }
+    if recipe.shots().any(|(_, shot)| shot.who == Who::Nobody) {
+        all.push("the later without saying who asks".to_owned());
+    }
+    all
+}
+
+fn oddity(shot: &Shot) -> Option<String> {
+    Some(match shot.twist {
+        Twist::Abort(after) => format!("one of them given up by its client after {}", millis(after)),
+        Twist::Halting(pause) => format!("one of them sent in halves, {} apart", millis(pause)),
+        Twist::Malformed(_) => "one of them malformed, so that its handler fails".to_owned(),
+        Twist::Big => "one of them with a body of more than 64 KiB".to_owned(),
+        Twist::LongCanary => "one of them with a long value".to_owned(),
+        Twist::ShortCanary => "one of them with a short value".to_owned(),
+        Twist::None => match shot.nap {
+            Nap::Short => return None,
+            Nap::Long => "one of them slow".to_owned(),
+            Nap::Longest => "one of them so slow that a time-out may fire".to_owned(),
+        },
+    })
+}
+
+/// Lines for a shell, in which the victim's answer is printed and no other; the error says why there are none.
+pub(crate) fn by_hand(shrunk: &Shrunk) -> Result<Vec<String>, &'static str> {
+    if let Some(why) = beyond_curl(&shrunk.recipe) {
+        return Err(why);
+    }
+    if shrunk.requests.len() != shrunk.recipe.shots().count() {
+        return Err("it takes more requests than anybody types");
+    }
+    let mut lines = vec!["SERVER=http://127.0.0.1:8000   # where your server listens".to_owned()];
+    let several = shrunk.recipe.lines.len() > 1;
+    let mut under_way = false;
+    for (index, line) in shrunk.recipe.lines.iter().enumerate() {
+        if matches!(line.start, Start::After(_)) && std::mem::take(&mut under_way) {
+            lines.push("wait".to_owned());
+        }
+        let commands = commands(shrunk, index, line)?;
+        match line.start {
+            Start::At(after) if several => {
+                let pause = if after > 0.0 { format!("sleep {:.3}; ", after / 1e3) } else { String::new() };
+                lines.push(format!("( {pause}{} ) &", commands.join("; ")));
+                under_way = true;
+            }
+            _ => lines.extend(commands),
+        }
+    }
+    if under_way {
+        lines.push("wait".to_owned());
+    }
+    match lines.iter().any(|line| line.chars().count() > LONGEST_TYPED || clean(line) != *line) {
+        true => Err("what it sends is too long for a line, or no text"),
+        false => Ok(lines),
+    }
+}
+
+/// What curl cannot do.
+fn beyond_curl(recipe: &Recipe) -> Option<&'static str> {
+    if recipe.lines.iter().any(|line| line.start == Start::Gate) {
+        return Some("curl cannot hold back the last byte of several requests");
+    }
+    if recipe.lines.iter().any(|line| line.pipelined) {
+        return Some("curl does not send a request before the answer to the one before");
+    }
+    if recipe.shots().any(|(_, shot)| matches!(shot.twist, Twist::Halting(_))) {
+        return Some("curl cannot stop in the middle of a request");
+    }
+    let too_many = recipe.shots().count() > MOST_TYPED || recipe.lines.iter().any(|line| line.until.is_some());
+    too_many.then_some("it takes more requests than anybody types")
+}
+
+/// The commands of one line of a recipe: one for each connection.
+fn commands(shrunk: &Shrunk, index: usize, line: &Line) -> Result<Vec<String>, &'static str> {
+    let mut calls = Vec::new();
+    for (position, shot) in line.shots.iter().enumerate() {
+        let asked = shrunk.requests.iter().find(|asked| (asked.line, asked.shot) == (index, position));
+        calls.push(call(asked.ok_or("a request was not kept")?, shot, shrunk)?);
+    }
+    if line.reuse {
+        return Ok(vec![format!("curl {}", calls.join(" --next "))]);
+    }
+    let pause =
+        |shot: &Shot| if shot.pause_ms > 0.0 { format!("sleep {:.3}; ", shot.pause_ms / 1e3) } else { String::new() };
+    Ok(calls.iter().zip(&line.shots).map(|(call, shot)| format!("{}curl {call}", pause(shot))).collect())
+}
+
+/// The arguments of one request.
+fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static str> {
+    if asked.cut {
+        return Err("a body is no text, or too long to be typed");
+    }
+    // -g: brackets in a URL mean themselves.
+    let mut words = vec!["-sg".to_owned()];
+    match (asked.part.as_deref(), shrunk.place.as_str()) {
+        (Some("victim"), "body") => words.push("-w '\\n'".to_owned()),
+        (Some("victim"), _) => words.push("-i".to_owned()),
+        _ => words.push("-o /dev/null".to_owned()),
+    }
+    if let Twist::Abort(after) = shot.twist {
+        words.push(format!("--max-time {:.3}", after / 1e3));
+    }
+    match (asked.method.as_str(), &asked.body) {
+        ("GET", None) | ("POST", Some(_)) => {}
+        ("HEAD", _) => words.push("-I".to_owned()),
+        (method, _) => words.push(format!("-X {}", shell_word(method))),
+    }
+    words.extend(asked.headers.iter().map(|(name, value)| format!("-H {}", header(name, value))));
+    if let Some(body) = &asked.body {
+        if !asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            words.push("-H content-type:".to_owned());
+        }
+        if clean(body) != *body {
+            return Err("a body has several lines");
+        }
+        words.push(format!("--data-raw {}", shell_word(body)));
+    }
+    words.push(format!("\"$SERVER\"{}", shell_word(&asked.target)));
+    Ok(words.join(" "))
+}
+
+/// A header as one word; a value that is a variable's is left to the shell.
+fn header(name: &str, value: &str) -> String {
+    let is_variable =
+        value.strip_prefix('$').is_some_and(|rest| rest.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()));
+    if is_variable { format!("\"{}: {value}\"", clean(name)) } else { shell_word(&format!("{name}: {value}")) }
+}
+
+/// What its requests leave for the reader to fill in: `AUTHORIZATION`.
+pub(crate) fn left_out(shrunk: &Shrunk) -> Option<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (_, value) in shrunk.requests.iter().flat_map(|asked| &asked.headers) {
+        let name = value.strip_prefix('$').map(|name| format!("`{}`", clean(name)));
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    (!names.is_empty()).then(|| list(&names))
+}

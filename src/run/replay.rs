@@ -1,0 +1,90 @@
+//! A leak of a record once more, on servers started for it.
+
+use tokio_util::sync::CancellationToken;
+
+use super::supervise;
+use crate::dirty::recipe::Recipe;
+use crate::dirty::{Replay, Try};
+use crate::load::Target;
+use crate::scenario::{Server as Plan, Variant};
+use crate::server::{Log, Server, StartError};
+
+/// What to do again.
+#[derive(Debug, Clone, Copy)]
+pub struct Again<'a> {
+    pub variant: &'a Variant,
+    pub recipe: &'a Recipe,
+    pub seed: u64,
+    pub times: u64,
+    /// Hosts that may be attached to although they are not this machine.
+    pub allowed_hosts: &'a [String],
+}
+
+/// Why there was no further try.
+#[derive(Debug)]
+pub struct NotReplayed {
+    pub message: String,
+    pub advice: String,
+}
+
+/// Tries so many times, or until `cancel`; tells `each` of every try. How many there were, and how many showed the leak.
+pub fn replay(
+    again: &Again<'_>,
+    each: &(dyn Fn(u64, &Try) + Sync),
+    cancel: &CancellationToken,
+) -> Result<(u64, u64), NotReplayed> {
+    let Some(plan) = &again.variant.dirty else {
+        let message = format!("`{}` has no dirty check", again.variant.name);
+        return Err(NotReplayed { message, advice: "replay a leak of the record that the scenario wrote".to_owned() });
+    };
+    let mut replay = Replay::new(plan, again.seed);
+    let (mut tries, mut shown) = (0, 0);
+    // What is to be the first request must be: one server a try then.
+    let owned = !matches!(again.variant.server, Plan::Attached(_));
+    let on_each = if again.recipe.fresh_server && owned { 1 } else { again.times };
+    while tries < again.times && !cancel.is_cancelled() {
+        let before = tries;
+        on_a_server(again, cancel, |target, stop| {
+            replay.aim(target)?;
+            while tries < again.times && tries < before + on_each {
+                let Some(one) = replay.run(again.recipe, stop).map_err(|error| error.to_string())? else { break };
+                tries += 1;
+                shown += u64::from(one.leak.is_some());
+                each(tries, &one);
+            }
+            Ok(())
+        })?;
+        if tries == before {
+            break;
+        }
+    }
+    Ok((tries, shown))
+}
+
+/// Starts the server, does `work` with it, and stops it.
+fn on_a_server(
+    again: &Again<'_>,
+    cancel: &CancellationToken,
+    work: impl FnOnce(&Target, &CancellationToken) -> Result<(), String> + Send,
+) -> Result<(), NotReplayed> {
+    let machine = |message: String| NotReplayed {
+        message,
+        advice: "check the limits on processes, files and disk (`ulimit -a`, `df -h /tmp`)".to_owned(),
+    };
+    let log =
+        tempfile::NamedTempFile::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
+    let plan = again.variant.server.ready_without_a_request();
+    let started = Server::start(&plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
+    let mut server = match started {
+        Ok(server) => server,
+        Err(_) if cancel.is_cancelled() => return Ok(()),
+        Err(StartError { message, advice }) => return Err(NotReplayed { message, advice }),
+    };
+    let target = Target::new(server.endpoint().clone(), server.authority(), plan.workers());
+    let (done, ending) = supervise::watch(&mut server, cancel, &mut |_| None, |stop| work(&target, stop));
+    server.stop();
+    if let supervise::Ending::Died(death) = ending {
+        return Err(NotReplayed { message: death.message.clone(), advice: death.advice.to_owned() });
+    }
+    done.map_err(machine)
+}
