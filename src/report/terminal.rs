@@ -13,7 +13,7 @@ use super::reproduction;
 use super::sentence;
 use super::table::{Align, pad};
 use super::words::{
-    NONE, abort_rule, capital, checks_in_words, failures, micros, observed, status, typical, variant_status,
+    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, status, typical, variant_status,
 };
 use layout::{columns, wrap};
 
@@ -126,10 +126,11 @@ impl Terminal {
             out += &self.entry(
                 "throughput",
                 &format!(
-                    "{} over {} by {}",
+                    "{} over {} {} {}",
                     show_rate(load.throughput),
                     show_time(load.duration_s),
-                    counted(u64::from(load.concurrency), "user")
+                    if load.open.is_some() { "at" } else { "by" },
+                    amount(load)
                 ),
             );
             out += &self.entry("latency", &quantiles(load));

@@ -171,6 +171,20 @@ pub(crate) fn typical(variant: &Variant) -> Option<(usize, &Trial)> {
         .map(|(index, trial)| (index + 1, trial))
 }
 
+/// How much load there was, in words.
+pub(crate) fn amount(load: &Load) -> String {
+    let level = |value: f64| match load.open {
+        Some(_) => units::show_rate(value),
+        None => units::counted(value.round() as u64, "user"),
+    };
+    let peak = load.stages.iter().fold(0.0, |most: f64, stage| most.max(stage.to));
+    match (&load.open, load.stages.len()) {
+        (Some(open), 0) => level(open.rate),
+        (None, 0) => level(f64::from(load.concurrency)),
+        (_, stages) => format!("{} of up to {}", units::counted(stages as u64, "stage"), level(peak)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

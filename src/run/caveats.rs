@@ -1,7 +1,7 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::record::{Caveat, Load, Micros, Trial};
-use crate::units::{show_count, show_percentage, show_rate};
+use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 /// A load thread that is busier than this may itself be the limit.
 const BUSY: f64 = 0.85;
@@ -9,14 +9,34 @@ const BUSY: f64 = 0.85;
 const SAMPLES_BEYOND: f64 = 10.0;
 /// A smaller share of requests without an answer moves none of the quantiles that are shown but the last.
 const TELLING: f64 = 0.001;
+/// A larger share of late sends shows in the quantiles that people look at.
+const LATE_SHARE: f64 = 0.01;
+/// A larger share of the asked rate that is missing is no chance.
+const RATE_MISSED: f64 = 0.01;
+/// Ports nearly used up: connecting gets slow, then fails.
+const PORTS_USED: f64 = 0.8;
+/// A clock is too coarse for a median of fewer of its ticks.
+const TICKS: f64 = 100.0;
 /// How far users in flight, by Little's law, may be from the users there are.
 const LITTLE: f64 = 0.1;
 
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 6] =
-        [busy_generator, few_samples, error_statuses, never_answered, little, not_torn_down];
+    let rules: [fn(&Load) -> Option<Caveat>; 12] = [
+        busy_generator,
+        late_sends,
+        queued,
+        rate_not_met,
+        few_samples,
+        error_statuses,
+        never_answered,
+        little,
+        few_descriptors,
+        few_ports,
+        coarse_clock,
+        not_torn_down,
+    ];
     for rule in rules {
         caveats.extend(trials.iter().filter_map(|trial| trial.load.as_ref()).find_map(rule));
     }
@@ -79,24 +99,109 @@ fn never_answered(load: &Load) -> Option<Caveat> {
     caveat(message, "compare them only with a run that has the same `load.timeout` and `load.duration`")
 }
 
-/// Little's law: users in flight = rate x mean latency. Where it does not hold, time was spent elsewhere.
+fn late_sends(load: &Load) -> Option<Caveat> {
+    let open = load.open.as_ref().filter(|open| open.late_share > LATE_SHARE)?;
+    let message = format!(
+        "{} of requests were sent more than 1 ms late, at worst by {}: the load threads were not there in time",
+        show_percentage(open.late_share),
+        show_time(open.late_max_us / 1e6)
+    );
+    caveat(
+        message,
+        "latency counts that, service time does not; give runner a core of its own, or raise `load.threads`",
+    )
+}
+
+fn queued(load: &Load) -> Option<Caveat> {
+    let open = load.open.as_ref().filter(|open| open.queued > 0)?;
+    let never = match open.never_sent {
+        0 => String::new(),
+        count => format!(", and {} were never sent", show_count(count)),
+    };
+    let message = format!(
+        "{} requests were due while all {} were busy{never}; latency counts the wait",
+        show_count(open.queued),
+        counted(load.concurrency.into(), "user")
+    );
+    caveat(message, "the server does not keep up with the rate, or `load.max_concurrency` is too low for its latency")
+}
+
+/// By chance, arrivals vary by the square root of their number; three times that is not chance.
+fn rate_not_met(load: &Load) -> Option<Caveat> {
+    let open = load.open.as_ref()?;
+    let asked = open.rate * load.duration_s;
+    let chance = if open.spacing == "poisson" { 3.0 * asked.sqrt() } else { 1.0 };
+    let sent = load.started.saturating_sub(open.never_sent) as f64;
+    let missed = load.planned_requests.is_none() && asked - sent > chance.max(asked * RATE_MISSED);
+    let rate = |count: f64| show_rate(count / load.duration_s.max(1e-9));
+    let message = format!("{} were sent where {} were asked for", rate(sent), rate(asked));
+    missed.then(|| caveat(message, "these figures are those of the lower rate; look for what held the load up"))?
+}
+
+/// Little's law: requests in flight = rate x mean latency. Where it does not hold, time was spent elsewhere. It says
+/// nothing of users who think, or whose number changes, or where too many were never answered.
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 fn little(load: &Load) -> Option<Caveat> {
     let Some(Micros::Exactly(mean_us)) = load.latency_us.mean else { return None };
     let rate = load.completed as f64 / load.duration_s.max(1e-9);
-    let in_flight = rate * mean_us / 1e6;
-    let users = f64::from(load.concurrency);
+    let computed = rate * mean_us / 1e6;
+    let lost = (load.failed + load.unanswered) as f64 / (load.started as f64).max(1.0);
+    let (there, advice) = match &load.open {
+        Some(open) if lost < TELLING => {
+            (open.in_flight_mean, "requests piled up towards the end: the server never came to rest at this rate")
+        }
+        None if load.stages.is_empty() && load.pause_s == 0.0 => (
+            f64::from(load.concurrency),
+            "the users were not always asking: runner or the machine was too busy, or the run too short",
+        ),
+        _ => return None,
+    };
+    let off = (computed - there).abs() > there * LITTLE && load.completed as f64 > 10.0 * there.max(100.0);
+    let there = if there.fract() == 0.0 { format!("{there}") } else { format!("{there:.1}") };
     let message =
-        format!("{} x the mean latency makes {in_flight:.1} users in flight, but there are {users}", show_rate(rate),);
-    let off = (in_flight - users).abs() > users * LITTLE && load.completed > 10 * u64::from(load.concurrency);
-    off.then(|| {
-        caveat(message, "the users were not always asking: runner or the machine was too busy, or the run too short")
-    })?
+        format!("{} x the mean latency makes {computed:.1} users in flight, but there are {there}", show_rate(rate));
+    off.then(|| caveat(message, advice))?
+}
+
+fn few_descriptors(load: &Load) -> Option<Caveat> {
+    let needed = load.generator.descriptors_needed;
+    let limit = load.generator.descriptors_limit.filter(|limit| *limit < needed)?;
+    let message = format!(
+        "this process may have {} descriptors open, and the load may need {}",
+        show_count(limit),
+        show_count(needed)
+    );
+    caveat(message, "raise the hard limit (`ulimit -Hn`): failures of the kind `connect` may be runner's own")
+}
+
+fn few_ports(load: &Load) -> Option<Caveat> {
+    let (waiting, ports) = (load.generator.time_wait?, load.generator.ports?);
+    let message = format!(
+        "{} sockets are in TIME_WAIT, and connections to one address are made from {} ports",
+        show_count(waiting),
+        show_count(ports)
+    );
+    let used = load.generator.connections_opened as f64 > ports as f64 * (1.0 - PORTS_USED);
+    let scarce = used && waiting as f64 > ports as f64 * PORTS_USED;
+    scarce.then(|| caveat(message, "have the server keep connections alive, or widen net.ipv4.ip_local_port_range"))?
+}
+
+fn coarse_clock(load: &Load) -> Option<Caveat> {
+    let Some(Micros::Exactly(median_us)) = load.latency_us.p50 else { return None };
+    let grain_us = load.generator.clock_ns? as f64 / 1e3;
+    let message = format!(
+        "the clock ticks every {}, the median latency is {}",
+        show_time(grain_us / 1e6),
+        show_time(median_us / 1e6)
+    );
+    (median_us < grain_us * TICKS)
+        .then(|| caveat(message, "short times are rounded to ticks; use a machine with a finer clock"))?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Generator, Open};
 
     #[test]
     fn a_few_lost_requests_of_many_are_no_caveat() {
@@ -104,5 +209,61 @@ mod tests {
         assert!(never_answered(&load(99)).is_none() && never_answered(&Load::default()).is_none());
         let message = never_answered(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
         assert!(message.starts_with("0.12 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
+    }
+
+    /// 1,000/s for 10 s at 20 ms.
+    fn steady() -> Load {
+        let open = Open { rate: 1000.0, spacing: "uniform".to_owned(), in_flight_mean: 20.0, ..Open::default() };
+        let mut load =
+            Load { started: 10_000, completed: 10_000, duration_s: 10.0, open: Some(open), ..Load::default() };
+        (load.latency_us.mean, load.latency_us.p50) = (Some(Micros::Exactly(2e4)), Some(Micros::Exactly(2e4)));
+        load.generator = Generator {
+            descriptors_needed: 1064,
+            descriptors_limit: Some(1064),
+            connections_opened: 10_000,
+            time_wait: Some(10_000),
+            ports: Some(28_000),
+            clock_ns: Some(1),
+            ..Generator::default()
+        };
+        load
+    }
+
+    #[test]
+    fn each_flaw_of_a_load_has_a_caveat_and_a_load_without_one_has_none() {
+        let trial = |load| [Trial { load: Some(load), ..Trial::default() }];
+        let found = |load| of(&trial(load)).into_iter().map(|caveat| caveat.message).collect::<Vec<_>>().join("; ");
+        assert_eq!(found(steady()), "");
+        type Flaw = fn(&mut Load, &mut Open);
+        let flaws: [(Flaw, &str); 8] = [
+            (
+                |_, open| (open.late_share, open.late_max_us) = (0.02, 5e3),
+                "2 % of requests were sent more than 1 ms late, at worst by 5.00 ms",
+            ),
+            (|_, open| open.queued = 7, "7 requests were due while all"),
+            (|_, open| open.rate = 1020.0, "1,000/s were sent where 1,020/s were asked for"),
+            (|_, open| open.in_flight_mean = 40.0, "makes 20.0 users in flight, but there are 40"),
+            (|load, _| load.generator.descriptors_limit = Some(1024), "may have 1,024 descriptors open"),
+            (|load, _| load.generator.time_wait = Some(27_000), "27,000 sockets are in TIME_WAIT"),
+            (|load, _| load.generator.clock_ns = Some(1_000_000), "the clock ticks every 1.00 ms"),
+            (|load, _| load.generator.cpu_max = 0.9, "used 90 % of a core"),
+        ];
+        for (flaw, said) in flaws {
+            let mut load = steady();
+            let mut open = load.open.take().unwrap();
+            flaw(&mut load, &mut open);
+            load.open = Some(open);
+            let found = found(load);
+            assert!(found.contains(said), "{said:?} is not in {found:?}");
+        }
+    }
+
+    #[test]
+    fn arrivals_by_chance_may_be_fewer_by_chance() {
+        let mut load = steady();
+        load.open = load.open.map(|open| Open { rate: 1015.0, spacing: "poisson".to_owned(), ..open });
+        assert!(rate_not_met(&load).is_none());
+        load.open = load.open.map(|open| Open { rate: 1050.0, ..open });
+        assert!(rate_not_met(&load).is_some());
     }
 }

@@ -16,6 +16,7 @@ mod hooks;
 mod life;
 mod load;
 mod misbehave;
+mod models;
 mod python;
 mod serve;
 mod serving;

@@ -96,8 +96,14 @@ pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64
             service_time: latency,
             service_time_unanswered: latency_unanswered,
         },
-        generator: Generator { threads: 1, cpu_max: 0.12, cpu_s: 1.2, connections_opened: 2500, retries: 0 },
-        checks: None,
+        generator: Generator {
+            threads: 1,
+            cpu_max: 0.12,
+            cpu_s: 1.2,
+            connections_opened: 2500,
+            ..Generator::default()
+        },
+        ..Load::default()
     }
 }
 

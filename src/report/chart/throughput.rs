@@ -17,6 +17,8 @@ const BOTTOM: f64 = 268.0;
 
 const ANSWERS: &str = "answers of any status";
 
+const ASKED: &str = "requests asked for";
+
 /// The most steps that are told apart; more seconds are drawn in groups.
 const STEPS: usize = 350;
 
@@ -29,7 +31,9 @@ pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
         (ORANGE, "answers with a status of 400 or above", rates(&rows, |row| row.error_status)),
         (BLUE, ANSWERS, rates(&rows, |row| row.completed)),
     ];
-    let highest = series.iter().flat_map(|(_, _, rates)| rates).fold(0.0, |a: f64, b| a.max(*b));
+    let asked = asked(load, end);
+    let all = series.iter().flat_map(|(_, _, rates)| rates).chain(asked.iter().map(|(_, rate)| rate));
+    let highest = all.fold(0.0, |a: f64, b| a.max(*b));
     let y_ticks = ticks(highest * 1.05, 5.0);
     let y = Scale::linear((0.0, y_ticks.last().copied().unwrap_or(1.0)), (BOTTOM, TOP));
     let x = Scale::linear((0.0, end), (LEFT, RIGHT));
@@ -43,9 +47,29 @@ pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
                 keys.push((Key::Line(*color), *name));
             }
         }
+        if !asked.is_empty() {
+            let points: Vec<_> = asked.iter().map(|(t, rate)| (x.at(*t), y.at(*rate))).collect();
+            canvas.path(&points, GREY, 1.5);
+            keys.push((Key::Line(GREY), ASKED));
+        }
         keys.reverse();
         canvas.legend(44.0, RIGHT, &keys);
     }))
+}
+
+/// The corners of the rate that was asked for, up to `end`; empty for a closed load.
+fn asked(load: &Load, end: f64) -> Vec<(f64, f64)> {
+    let Some(open) = &load.open else { return Vec::new() };
+    if load.stages.is_empty() {
+        return vec![(0.0, open.rate), (end, open.rate)];
+    }
+    let begun = load.stages.iter().filter(|stage| stage.t_s < end && stage.length_s > 0.0);
+    let corners = begun.flat_map(|stage| {
+        let lasted = stage.length_s.min(end - stage.t_s);
+        let reached = stage.from + (stage.to - stage.from) * lasted / stage.length_s;
+        [(stage.t_s, stage.from), (stage.t_s + lasted, reached)]
+    });
+    corners.collect()
 }
 
 fn axes(canvas: &mut Canvas<'_>, (x, end): (Scale, f64), (y, y_ticks): (Scale, &[f64])) {

@@ -9,10 +9,12 @@ use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, micros, setting, share};
+use crate::report::words::{NONE, amount, micros, setting, share};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::Place;
+
+mod parts;
 
 /// The loads of a variant with the numbers of their trials.
 fn loads(variant: &Variant) -> Vec<(usize, &Load)> {
@@ -29,10 +31,13 @@ pub(super) fn what_was_sent(variant: &Variant) -> String {
         String::new()
     };
     format!(
-        "Load: {} ({}) for {}{trials}, each request {} with a timeout of {}.",
-        counted(u64::from(load.concurrency), "user"),
+        "Load: {} ({}) {}{trials}, each request {} with a timeout of {}.",
+        amount(load),
         inline(&format!("{} model", load.model)),
-        setting(load.planned_duration_s),
+        match load.planned_requests {
+            Some(requests) => format!("until {}", counted(requests, "request")),
+            None => format!("for {}", setting(load.planned_duration_s)),
+        },
         code(&load.request),
         setting(load.timeout_s)
     )
@@ -56,6 +61,7 @@ pub(super) fn load(variant: &Variant, place: &Place) -> String {
         }
     }
     out += &outcomes(&loads);
+    out += &loads.iter().map(|(_, load)| parts::tables(load)).collect::<String>();
     out += &generators(&loads);
     out + place.explain("Throughput counts answers with a status below 400 within the duration.").as_str()
 }

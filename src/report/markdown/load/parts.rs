@@ -1,0 +1,75 @@
+//! The parts of a load: its stages, its requests by name; and how an open load was kept.
+
+use crate::record::{Load, Part, Stage};
+use crate::report::escape::cell;
+use crate::report::table::{
+    Align::{Left, Right},
+    Table,
+};
+use crate::report::words::micros;
+use crate::units::{show_count, show_percentage, show_rate, show_time};
+
+/// Empty for a load of one constant level and one request in the closed model.
+pub(super) fn tables(load: &Load) -> String {
+    [kept(load), stages(load), requests(load)].concat()
+}
+
+fn kept(load: &Load) -> String {
+    let Some(open) = &load.open else { return String::new() };
+    let heads = ["rate asked", "started", "waited for a user", "never sent", "sent late", "latest by", "in flight"];
+    let mut table = Table::new(heads.map(|head| (head, Right)));
+    table.row([
+        show_rate(open.rate),
+        show_rate(load.started as f64 / load.duration_s.max(1e-9)),
+        show_count(open.queued),
+        show_count(open.never_sent),
+        show_percentage(open.late_share),
+        show_time(open.late_max_us / 1e6),
+        format!("{:.1}", open.in_flight_mean),
+    ]);
+    table.markdown()
+}
+
+const HEADS: [&str; 6] = ["started", "answered", "status 400 or above", "p50", "p99", "max"];
+
+fn columns(part: &Part) -> [String; 6] {
+    let [p50, p99, max] = [part.latency_us.p50, part.latency_us.p99, part.latency_us.max].map(micros);
+    [show_count(part.started), show_count(part.completed), show_count(part.error_status), p50, p99, max]
+}
+
+fn stages(load: &Load) -> String {
+    if load.stages.is_empty() {
+        return String::new();
+    }
+    let asked = if load.open.is_some() { "rate asked" } else { "users" };
+    let heads = [("stage", Right), ("from", Right), ("for", Right), (asked, Right), ("rate started", Right)];
+    let mut table = Table::new(heads.into_iter().chain(HEADS.map(|head| (head, Right))));
+    for (index, stage) in load.stages.iter().enumerate() {
+        let rate = stage.part.started as f64 / stage.length_s.max(1e-9);
+        let own = [
+            (index + 1).to_string(),
+            show_time(stage.t_s),
+            show_time(stage.length_s),
+            level(stage, load.open.is_some()),
+            show_rate(rate),
+        ];
+        table.row(own.into_iter().chain(columns(&stage.part)));
+    }
+    table.markdown()
+}
+
+fn level(stage: &Stage, open: bool) -> String {
+    let show = |value: f64| if open { show_rate(value) } else { format!("{value}") };
+    if stage.from == stage.to { show(stage.to) } else { format!("{} to {}", show(stage.from), show(stage.to)) }
+}
+
+fn requests(load: &Load) -> String {
+    if load.requests.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([("request", Left)].into_iter().chain(HEADS.map(|head| (head, Right))));
+    for (name, part) in &load.requests {
+        table.row([cell(name)].into_iter().chain(columns(part)));
+    }
+    table.markdown()
+}
