@@ -14,6 +14,7 @@ mod hostile;
 mod hooks;
 mod life;
 mod load;
+mod load_url;
 mod misbehave;
 mod python;
 mod serve;
