@@ -34,6 +34,10 @@ bench.load: build ## measure runner's load beside wrk, ab and h2load on one serv
 	@scripts/install-test-tools nginx wrk ab h2load
 	scripts/bench-load
 
+bench.instructions: build ## count the instructions of a request, and compare with benches/instructions.json
+	@scripts/install-test-tools valgrind
+	scripts/count-instructions
+
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk
