@@ -14,20 +14,27 @@ use crate::scenario::template::Placeholder;
 use crate::server::Endpoint;
 
 pub mod clock;
+mod closed;
 pub mod connection;
 mod deadline;
+mod desk;
 mod lane;
+pub mod machine;
+pub mod measured;
+mod open;
 pub mod recorder;
 pub mod request;
+pub mod schedule;
 pub mod script;
 mod source;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod timer;
 mod user;
 
 use clock::Clock;
-use recorder::Recorder;
+use measured::Measured;
 use request::show_sleep;
 use script::{Client, Findings};
 use source::scripted::Scripts;
@@ -85,7 +92,7 @@ impl Target {
 /// All of a load's figures, merged.
 #[derive(Debug)]
 pub struct Results {
-    pub recorder: Recorder,
+    pub measured: Measured,
     /// The measured part, warm-up and drain left out; shorter than planned if it was cut short.
     pub duration: Duration,
     pub threads: u32,
@@ -93,7 +100,11 @@ pub struct Results {
     pub connections_opened: u64,
     /// Requests sent once more because the server had closed their connection while it was idle.
     pub retried: u64,
-    /// CPU time of each load thread over its whole life, and how long that was.
+    /// Requests in flight, and arrivals that wait to be sent, on average over the measured part.
+    pub in_flight_mean: f64,
+    /// CPU time of all load threads spent awake before arrivals, for the sake of their times.
+    pub spun: Duration,
+    /// CPU time of each load thread over its whole life, that time left out, and how long that was.
     pub cpu: Vec<Duration>,
     pub wall: Duration,
     /// What the hooks found, if the load has any.
@@ -136,11 +147,18 @@ impl Counters {
     }
 }
 
-/// How many load threads a load gets if the scenario does not say: half of the cores, the other half is for the server;
-/// never more than one for every 32 users.
-pub fn default_threads(concurrency: u32) -> u32 {
+/// A load thread makes so many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
+const EASY_RATE: f64 = 20_000.0;
+
+/// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.
+/// Then never more than one for every 32 users, or for every 20,000 arrivals a second.
+pub fn threads(load: &scenario::Load) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-    (cores / 2).clamp(1, concurrency.div_ceil(32).max(1))
+    let useful = match load.model {
+        scenario::Model::Closed => load.users().div_ceil(32),
+        scenario::Model::Open { .. } => (load.peak() / EASY_RATE).ceil() as u32,
+    };
+    load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful.max(1))).min(load.users())
 }
 
 /// Drives the load to its end or until `cancel`; blocks meanwhile. `counters` has one entry per load thread; `client` is
@@ -153,37 +171,40 @@ pub fn run(
     cancel: &CancellationToken,
     counters: &Arc<[Counters]>,
 ) -> std::io::Result<Results> {
-    let scenario::Model::Closed { concurrency } = load.model;
+    machine::raise_descriptors(machine::descriptors_needed(load));
     let clock = Clock::start();
     let threads = counters.len() as u32;
-    let share = |n: u32| (u64::from(concurrency) * u64::from(n) / u64::from(threads)) as u32;
     let lanes = threads::run(threads, cancel, |index, stop| {
-        let plan = lane::Plan::new(load, target, clock, share(index)..share(index + 1), seed);
+        let plan = lane::Plan::new(load, target, clock, (index, threads), seed);
         // It compiled before, and all that it imports was there then.
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
-        lane::run(plan, hooks.map(Scripts::new), stop, Arc::clone(counters), index as usize)
+        lane::run(load, plan, hooks.map(Scripts::new), stop, Arc::clone(counters))
     })?;
     Ok(merge(load, clock, lanes))
 }
 
 fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
     let wall = clock.now();
-    let mut recorder = Recorder::new(load.warmup, load.warmup + load.duration);
+    let mut measured = Measured::new(load);
     let mut findings: Option<Findings> = None;
     for lane in &lanes {
-        recorder.merge(&lane.recorder);
+        measured.merge(&lane.measured);
         if let Some(found) = &lane.findings {
             findings.get_or_insert_default().merge(found.clone());
         }
     }
     let ended = lanes.iter().map(|lane| lane.ended).max().unwrap_or_default();
+    let duration = ended.saturating_sub(load.warmup).min(load.duration);
+    let in_flight: Duration = lanes.iter().map(|lane| lane.in_flight).sum();
     Results {
-        recorder,
-        duration: ended.saturating_sub(load.warmup).min(load.duration),
+        measured,
+        duration,
+        in_flight_mean: in_flight.as_secs_f64() / duration.as_secs_f64().max(1e-9),
+        spun: lanes.iter().map(|lane| lane.spun).sum(),
         threads: lanes.len() as u32,
         connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
         retried: lanes.iter().map(|lane| lane.retried).sum(),
-        cpu: lanes.iter().map(|lane| lane.cpu).collect(),
+        cpu: lanes.iter().map(|lane| lane.cpu.saturating_sub(lane.spun)).collect(),
         wall,
         findings,
     }

@@ -13,7 +13,7 @@ mod quantiles;
 mod server;
 
 pub use dirty::{Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Trigger, Witness};
-pub use load::{CheckSample, Checks, Generator, Histograms, Load, Second};
+pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
 pub use quantiles::{Micros, Quantiles};
 pub use server::{Event, Sample, Server};
 

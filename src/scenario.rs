@@ -30,6 +30,7 @@ pub mod variation;
 mod warnings;
 
 pub use data::Data;
+pub use file::Spacing;
 pub use problem::{Problem, Problems};
 pub use request::Request;
 pub use template::Template;
@@ -237,12 +238,19 @@ pub enum Pid {
 /// The load to drive.
 #[derive(Debug, Clone)]
 pub struct Load {
-    pub request: Request,
+    /// What is sent, drawn by weight; at least one.
+    pub kinds: Vec<Kind>,
     /// Fills `{sleep}`.
     pub sleep: Option<Duration>,
     pub model: Model,
-    /// How long the measured part lasts.
+    /// The rates or numbers of users, one after another; at least one.
+    pub levels: Vec<Level>,
+    /// How long the measured part lasts; where `requests` ends it, at most.
     pub duration: Duration,
+    /// The measured part ends with this many requests; above zero.
+    pub requests: Option<u64>,
+    /// How long a user of the closed model thinks after each answer.
+    pub pause: Duration,
     /// Load before the measured part, left out of every figure.
     pub warmup: Duration,
     /// A request without a whole answer for this long has failed.
@@ -257,11 +265,46 @@ pub struct Load {
     pub data: Option<Arc<Data>>,
 }
 
+impl Load {
+    /// The highest rate, or the most users.
+    pub fn peak(&self) -> f64 {
+        self.levels.iter().fold(0.0, |most, level| most.max(level.from).max(level.to))
+    }
+
+    /// The most users, and so the most requests in flight.
+    pub fn users(&self) -> u32 {
+        match self.model {
+            Model::Closed => self.peak().ceil() as u32,
+            Model::Open { max_concurrency, .. } => max_concurrency,
+        }
+    }
+}
+
 /// Who sends when.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
-    /// Users who each wait for their answer before they ask again.
-    Closed { concurrency: u32 },
+    /// Users who each wait for their answer before they ask again; levels are how many.
+    Closed,
+    /// Requests that come whether or not earlier ones were answered; levels are how many a second.
+    Open { spacing: Spacing, max_concurrency: u32 },
+}
+
+/// A stage of a load: its level goes from one value to the other in a straight line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Level {
+    pub from: f64,
+    pub to: f64,
+    pub lasting: Duration,
+}
+
+/// One of the requests of a load.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// Unique within its load.
+    pub name: String,
+    /// Its share is this of the sum of all; above zero.
+    pub weight: u32,
+    pub request: Request,
 }
 
 /// The dirty check to run.

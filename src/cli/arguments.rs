@@ -110,9 +110,14 @@ pub(super) struct Load {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: Option<u32>,
 
-    /// How long the load lasts: seconds, or with a unit as in 500ms, 10s, 1m
-    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = time)]
-    pub duration: Duration,
+    /// How long the load lasts, 10s if not given: seconds, or with a unit as in 500ms, 10s, 1m
+    #[arg(short, long, value_name = "TIME", value_parser = time)]
+    pub duration: Option<Duration>,
+
+    /// In place of a duration: ends with this many requests
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub requests: Option<u32>,
 
     /// Open model: this many requests a second in total, whether or not earlier ones were answered
     #[arg(short = 'R', long, value_name = "N", value_parser = rate)]
@@ -290,7 +295,10 @@ mod tests {
     fn the_words_of_wrk_mean_what_they_mean_there() {
         let words = ["runner", "load", "-t8", "-c", "500", "-d", "1m", "--latency", "-H", "a: b:c", "http://a/"];
         let Some(Command::Load(load)) = Arguments::try_parse_from(words).unwrap().command else { panic!() };
-        assert_eq!((load.threads, load.connections, load.duration), (Some(8), Some(500), Duration::from_secs(60)));
+        assert_eq!(
+            (load.threads, load.connections, load.duration),
+            (Some(8), Some(500), Some(Duration::from_secs(60)))
+        );
         assert_eq!(load.headers, [("a".to_owned(), "b:c".to_owned())]);
         assert_eq!((time("10"), rate("2000"), rate("90/m")), (Ok(Duration::from_secs(10)), Ok(2000.0), Ok(1.5)));
         assert!(time("0").is_err() && time("x").is_err() && rate("0").is_err() && header("a").is_err());

@@ -86,6 +86,7 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
         connections: arguments.connections,
         rate: arguments.rate,
         duration: arguments.duration,
+        requests: arguments.requests,
         timeout: arguments.timeout,
         threads: arguments.threads,
     };

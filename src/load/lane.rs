@@ -1,72 +1,124 @@
 //! A load thread: one event loop with its users.
 
 use std::cell::{Cell, RefCell};
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::task::{JoinSet, LocalSet};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::recorder::Recorder;
+use super::connection::http1::Connection;
+use super::desk::Desk;
+use super::measured::Measured;
 use super::request::Prepared;
+use super::schedule::Profile;
 use super::script::Findings;
 use super::source::scripted::Scripts;
-use super::{Counters, Target, user};
+use super::{Counters, Target, closed, open};
 use crate::exchange::{Exchange, Outcome as Ended};
-use crate::scenario;
 use crate::scenario::template::Placeholder;
+use crate::scenario::{self, Kind, Model};
 
 /// What a load thread is to do.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub clock: Clock,
     pub target: Target,
-    pub request: Prepared,
-    /// The request as the scenario has it, for scripts that change parts of it.
-    pub own: scenario::Request,
+    pub model: Model,
+    pub profile: Profile,
+    /// What is sent, ready but for its slots; in the order of `kinds`.
+    pub requests: Vec<Prepared>,
+    /// The requests as the scenario has them, for scripts that change parts of them.
+    pub kinds: Vec<Kind>,
     pub sleep: Option<Duration>,
     pub data: Option<Arc<scenario::Data>>,
-    /// The numbers of its users.
-    pub users: Range<u32>,
+    /// Its number, and how many there are. Users are dealt out in turn.
+    pub index: u32,
+    pub threads: u32,
+    /// How many users it has.
+    pub users: u32,
     /// When the measured part begins and ends, and when the last unanswered request is given up.
     pub begin: Duration,
     pub end: Duration,
     pub drained: Duration,
     pub timeout: Duration,
+    pub pause: Duration,
+    /// Measured requests that it may start.
+    pub limit: Option<u64>,
     pub seed: u64,
 }
 
 impl Plan {
-    pub fn new(load: &scenario::Load, target: &Target, clock: Clock, users: Range<u32>, seed: u64) -> Self {
+    /// For thread `index` of `threads`.
+    pub fn new(load: &scenario::Load, target: &Target, clock: Clock, (index, threads): (u32, u32), seed: u64) -> Self {
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, load.sleep);
         let end = load.warmup + load.duration;
+        let share = |whole: u64| (whole + u64::from(threads - 1 - index)) / u64::from(threads);
         Plan {
             clock,
             target: target.clone(),
-            request: Prepared::new(&load.request, &target.authority, &fixed),
-            own: load.request.clone(),
+            model: load.model,
+            profile: Profile::new(load.warmup, &load.levels),
+            requests: load.kinds.iter().map(|kind| Prepared::new(&kind.request, &target.authority, &fixed)).collect(),
+            kinds: load.kinds.clone(),
             sleep: load.sleep,
             data: load.data.clone(),
-            users,
+            index,
+            threads,
+            users: share(load.users().into()) as u32,
             begin: load.warmup,
             end,
             drained: end + load.drain,
             timeout: load.timeout,
+            pause: load.pause,
+            limit: load.requests.map(share),
             seed,
         }
+    }
+
+    /// The number among all users of the one in this slot.
+    pub fn number(&self, slot: u32) -> u32 {
+        self.index + slot * self.threads
+    }
+
+    /// The kind of a user's request, drawn by weight: the same in every run of one seed.
+    pub fn draw_kind(&self, user: u32, seq: u64) -> usize {
+        if self.kinds.len() == 1 {
+            return 0;
+        }
+        let sum: u64 = self.kinds.iter().map(|kind| u64::from(kind.weight)).sum();
+        let seed = self.seed ^ (u64::from(user) << 40).wrapping_add(seq);
+        let mut left = SmallRng::seed_from_u64(seed).random_range(0..sum.max(1));
+        let weighs = |kind: &Kind| {
+            let within = left < u64::from(kind.weight);
+            left = left.saturating_sub(kind.weight.into());
+            within
+        };
+        self.kinds.iter().position(weighs).unwrap_or(0)
+    }
+
+    /// The kind of a request that no user took up, as chance would have given it.
+    pub fn kind_of_unsent(&self, due: Duration) -> usize {
+        self.draw_kind(u32::MAX, due.as_nanos() as u64)
     }
 }
 
 /// What came of a load thread.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    pub recorder: Recorder,
+    pub measured: Measured,
     pub connections_opened: u64,
     pub retried: u64,
     pub cpu: Duration,
+    /// CPU time spent awake before arrivals, for the sake of their times.
+    pub spun: Duration,
+    /// Requests in flight, those that wait for a user included, summed over the measured time.
+    pub in_flight: Duration,
     /// When it stopped starting requests.
     pub ended: Duration,
     pub findings: Option<Findings>,
@@ -75,115 +127,193 @@ pub(super) struct Outcome {
 /// What the users of a load thread share.
 pub(super) struct Lane {
     pub plan: Plan,
-    recorder: RefCell<Recorder>,
-    /// Per user: when its unanswered request was due and when it was sent.
+    measured: RefCell<Measured>,
+    /// Per user: its unanswered request.
     in_flight: RefCell<Vec<Option<InFlight>>>,
+    pub desk: Desk,
+    /// Connections of the open model that no request is on, the last used last.
+    pub idle: RefCell<Vec<Connection>>,
     pub connections_opened: Cell<u64>,
     pub retried: Cell<u64>,
+    pub spun: Cell<Duration>,
+    /// Measured requests that were claimed.
+    claimed: Cell<u64>,
+    crowd: Cell<Crowd>,
     /// The hooks, if the load has any.
     pub scripts: Option<Scripts>,
     counters: Arc<[Counters]>,
-    index: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct InFlight {
+    kind: usize,
     intended: Duration,
     sent: Option<Duration>,
 }
 
+/// How many requests are under way, and the integral of that.
+#[derive(Debug, Clone, Copy, Default)]
+struct Crowd {
+    count: u32,
+    since: Duration,
+    sum: Duration,
+}
+
 impl Lane {
-    fn slot(&self, user: u32) -> usize {
-        (user - self.plan.users.start) as usize
+    fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, counters: Arc<[Counters]>) -> Self {
+        Lane {
+            measured: RefCell::new(Measured::new(load)),
+            in_flight: RefCell::new(vec![None; plan.users as usize]),
+            desk: Desk::default(),
+            idle: RefCell::default(),
+            connections_opened: Cell::new(0),
+            retried: Cell::new(0),
+            spun: Cell::default(),
+            claimed: Cell::new(0),
+            crowd: Cell::default(),
+            scripts,
+            counters,
+            plan,
+        }
     }
 
-    /// A request is due.
-    pub fn begin(&self, user: u32, intended: Duration) {
-        self.in_flight.borrow_mut()[self.slot(user)] = Some(InFlight { intended, sent: None });
-        Counters::count(&self.counters[self.index].started);
+    fn counters(&self) -> &Counters {
+        &self.counters[self.plan.index as usize]
+    }
+
+    /// How many requests have come to an end.
+    pub fn ended(&self) -> u64 {
+        let counters = self.counters();
+        counters.completed.load(Ordering::Relaxed) + counters.failed.load(Ordering::Relaxed)
+    }
+
+    /// Whether as many requests were started as the load is to have.
+    pub fn is_exhausted(&self) -> bool {
+        self.plan.limit.is_some_and(|limit| self.claimed.get() >= limit)
+    }
+
+    /// Counts a request as started that is due; false, and nothing is counted, if the load has enough.
+    pub fn claim(&self, due: Duration) -> bool {
+        if self.is_exhausted() {
+            return false;
+        }
+        self.claimed.set(self.claimed.get() + u64::from(due >= self.plan.begin));
+        Counters::count(&self.counters().started);
+        self.crowd(due, 1);
+        true
+    }
+
+    /// So many more requests are under way from `now` on.
+    fn crowd(&self, now: Duration, more: i32) {
+        let Crowd { count, since, sum } = self.crowd.get();
+        let now = now.clamp(self.plan.begin, self.plan.end).max(since);
+        let count_now = count.saturating_add_signed(more);
+        self.crowd.set(Crowd { count: count_now, since: now, sum: sum + (now - since) * count });
+    }
+
+    /// A user takes up a request that was claimed.
+    pub fn begin(&self, slot: u32, kind: usize, intended: Duration) {
+        self.in_flight.borrow_mut()[slot as usize] = Some(InFlight { kind, intended, sent: None });
     }
 
     /// Its first byte is handed to the kernel.
-    pub fn sent(&self, user: u32, at: Duration) {
-        if let Some(in_flight) = &mut self.in_flight.borrow_mut()[self.slot(user)] {
+    pub fn sent(&self, slot: u32, at: Duration) {
+        if let Some(in_flight) = &mut self.in_flight.borrow_mut()[slot as usize] {
             in_flight.sent = Some(at);
         }
     }
 
-    /// When the request of `user` that is in flight was sent.
-    pub fn sent_at(&self, user: u32) -> Option<Duration> {
-        self.in_flight.borrow()[self.slot(user)].and_then(|in_flight| in_flight.sent)
+    /// When the request that is in flight was sent.
+    pub fn sent_at(&self, slot: u32) -> Option<Duration> {
+        self.in_flight.borrow()[slot as usize].and_then(|in_flight| in_flight.sent)
     }
 
     /// Its outcome is known; `bytes` were read for it.
-    pub fn finish(&self, user: u32, exchange: &Exchange, bytes: u64) {
-        self.in_flight.borrow_mut()[self.slot(user)] = None;
+    pub fn finish(&self, slot: u32, exchange: &Exchange, bytes: u64) {
+        let kind = self.in_flight.borrow_mut()[slot as usize].take().map_or(0, |in_flight| in_flight.kind);
+        let counters = self.counters();
         match exchange.outcome {
             Ended::Answered(status) => {
-                Counters::count(&self.counters[self.index].completed);
+                Counters::count(&counters.completed);
                 if status >= 400 {
-                    Counters::count(&self.counters[self.index].error_status);
+                    Counters::count(&counters.error_status);
                 }
             }
-            Ended::Failed(_) | Ended::Unanswered => Counters::count(&self.counters[self.index].failed),
+            Ended::Failed(_) | Ended::Unanswered => Counters::count(&counters.failed),
         }
-        self.recorder.borrow_mut().record(exchange, bytes);
+        self.crowd(exchange.done, -1);
+        self.measured.borrow_mut().record(kind, exchange, bytes);
     }
 
-    /// Counts what nobody waits for any longer.
-    fn abandon(&self, now: Duration) {
-        let mut recorder = self.recorder.borrow_mut();
-        for in_flight in self.in_flight.borrow_mut().iter_mut().filter_map(Option::take) {
-            let InFlight { intended, sent } = in_flight;
-            let outcome = Ended::Unanswered;
-            recorder.record(&Exchange { intended, sent, first_byte: None, done: now, outcome }, 0);
+    /// A user of the open model takes up an arrival; how late, if it had not waited for a user.
+    pub fn took(&self, delay: Option<Duration>) {
+        let mut measured = self.measured.borrow_mut();
+        match delay {
+            Some(delay) => measured.sent_after(delay),
+            None => measured.queued += 1,
         }
+    }
+
+    /// Counts what nobody waits for any longer, sent or not.
+    fn abandon(&self, now: Duration) {
+        self.crowd(now, 0);
+        let mut measured = self.measured.borrow_mut();
+        let mut unanswered = |kind, intended, sent| {
+            let outcome = Ended::Unanswered;
+            measured.record(kind, &Exchange { intended, sent, first_byte: None, done: now, outcome }, 0);
+        };
+        for InFlight { kind, intended, sent } in self.in_flight.borrow_mut().iter_mut().filter_map(Option::take) {
+            unanswered(kind, intended, sent);
+        }
+        let left = self.desk.left();
+        for due in &left {
+            unanswered(self.plan.kind_of_unsent(*due), *due, None);
+        }
+        let measured_ones = left.iter().filter(|due| **due >= self.plan.begin).count() as u64;
+        measured.never_sent += measured_ones;
+        measured.queued += measured_ones;
     }
 }
 
 /// Runs a load thread to the end of its plan, or until `cancel`.
 pub(super) fn run(
+    load: &scenario::Load,
     plan: Plan,
     scripts: Option<Scripts>,
     cancel: &CancellationToken,
     counters: Arc<[Counters]>,
-    index: usize,
 ) -> std::io::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let lane = Rc::new(Lane {
-        recorder: RefCell::new(Recorder::new(plan.begin, plan.end)),
-        in_flight: RefCell::new(vec![None; plan.users.len()]),
-        connections_opened: Cell::new(0),
-        retried: Cell::new(0),
-        scripts,
-        counters,
-        index,
-        plan,
-    });
-    let ended = LocalSet::new().block_on(&runtime, drive(&lane, cancel));
+    let lane = Rc::new(Lane::new(load, plan, scripts, counters));
+    let ended = LocalSet::new().block_on(&runtime, drive(&lane, cancel))?;
     lane.abandon(lane.plan.clock.now());
     Ok(Outcome {
-        recorder: lane.recorder.borrow().clone(),
+        measured: lane.measured.replace(Measured::new(load)),
         connections_opened: lane.connections_opened.get(),
         retried: lane.retried.get(),
         cpu: thread_cpu_time(),
+        spun: lane.spun.get(),
+        in_flight: lane.crowd.get().sum,
         ended: ended.min(lane.plan.end),
         findings: lane.scripts.as_ref().map(Scripts::take),
     })
 }
 
-/// Runs every user until the end and on until all is answered, the drain is over, or the load is cancelled. Returns when
+/// Runs the load until the end and on until all is answered, the drain is over, or the load is cancelled. Returns when
 /// requests stopped being started.
-async fn drive(lane: &Rc<Lane>, cancel: &CancellationToken) -> Duration {
-    let mut users = JoinSet::new();
-    for number in lane.plan.users.clone() {
-        users.spawn_local(user::closed(Rc::clone(lane), number));
-    }
-    let drained = lane.plan.clock.instant(lane.plan.drained);
+async fn drive(lane: &Rc<Lane>, cancel: &CancellationToken) -> std::io::Result<Duration> {
+    let plan = &lane.plan;
+    let work = async {
+        match plan.model {
+            Model::Closed => closed::users(lane).await,
+            Model::Open { spacing, .. } => open::arrivals(lane, spacing).await?,
+        }
+        Ok(if plan.limit.is_some() { plan.clock.now() } else { plan.end })
+    };
     tokio::select! {
-        () = async { while users.join_next().await.is_some() {} } => lane.plan.end,
-        () = tokio::time::sleep_until(drained.into()) => lane.plan.end,
-        () = cancel.cancelled() => lane.plan.clock.now(),
+        ended = work => ended,
+        () = tokio::time::sleep_until(plan.clock.instant(plan.drained).into()) => Ok(plan.end),
+        () = cancel.cancelled() => Ok(plan.clock.now()),
     }
 }
 

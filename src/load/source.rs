@@ -34,6 +34,9 @@ pub(super) trait Source {
     /// Where responses go.
     type Sink: Sink;
 
+    /// The kind of the request at hand: its index in the scenario.
+    fn kind(&self) -> usize;
+
     /// Makes the next request.
     fn prepare(&mut self) -> Turn;
 

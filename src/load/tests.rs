@@ -8,7 +8,7 @@ use super::*;
 use crate::exchange::Failure;
 use crate::scenario::request::Body;
 use crate::scenario::template::Piece;
-use crate::scenario::{Load, Model, Request, Template};
+use crate::scenario::{Kind, Level, Load, Model, Request, Template};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -31,24 +31,37 @@ fn get() -> Request {
 
 /// One user for 200 ms after a warm-up.
 fn drive(address: SocketAddr, request: Request, warmup: Duration) -> Results {
-    let load = Load {
-        request,
+    let kinds = vec![Kind { request, ..plan().kinds[0].clone() }];
+    execute(address, &Load { warmup, kinds, ..plan() })
+}
+
+fn execute(address: SocketAddr, load: &Load) -> Results {
+    let counters: Arc<[Counters]> = (0..threads(load)).map(|_| Counters::default()).collect();
+    run(load, None, &Target::tcp(address, None), 1, &CancellationToken::new(), &counters).unwrap()
+}
+
+/// One user for 200 ms.
+pub(super) fn plan() -> Load {
+    let lasting = Duration::from_millis(200);
+    Load {
+        kinds: vec![Kind { name: "GET /".to_owned(), weight: 1, request: get() }],
         sleep: None,
-        model: Model::Closed { concurrency: 1 },
-        duration: Duration::from_millis(200),
-        warmup,
+        model: Model::Closed,
+        levels: vec![Level { from: 1.0, to: 1.0, lasting }],
+        duration: lasting,
+        requests: None,
+        pause: Duration::ZERO,
+        warmup: Duration::ZERO,
         timeout: Duration::from_secs(5),
         drain: Duration::from_secs(1),
         threads: None,
         script: None,
         data: None,
-    };
-    let counters: Arc<[Counters]> = Arc::new([Counters::default()]);
-    run(&load, None, &Target::tcp(address, None), 1, &CancellationToken::new(), &counters).unwrap()
+    }
 }
 
 fn failures(results: &Results, failure: Failure) -> u64 {
-    results.recorder.failures[failure as usize]
+    results.measured.whole.failures[failure as usize]
 }
 
 /// Answers one request on each connection, then closes it without having said so.
@@ -64,9 +77,9 @@ fn closes_idle_connections(listener: TcpListener) {
 #[test]
 fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
     let results = drive(server(closes_idle_connections), get(), Duration::ZERO);
-    let failed = results.recorder.failed();
+    let failed = results.measured.whole.failed();
     // On a busy machine a few closes are seen too late to be told from those of a server that fails.
-    assert!(failed * 10 <= results.retried && results.recorder.completed > 1, "{failed} {}", results.retried);
+    assert!(failed * 10 <= results.retried && results.measured.whole.completed > 1, "{failed} {}", results.retried);
     assert!(results.retried > 0 && results.retried < results.connections_opened);
 }
 
@@ -96,7 +109,7 @@ fn a_server_that_takes_a_request_and_closes_has_failed() {
         Duration::ZERO,
     );
     assert_eq!(results.retried, 0);
-    assert!(failures(&results, Failure::Closed) > 0 && results.recorder.completed > 0);
+    assert!(failures(&results, Failure::Closed) > 0 && results.measured.whole.completed > 0);
 }
 
 #[test]
@@ -111,7 +124,7 @@ fn a_server_that_goes_away_after_an_answer_has_closed_and_only_then_refuses() {
         get(),
         Duration::ZERO,
     );
-    assert_eq!((results.recorder.completed, failures(&results, Failure::Closed)), (1, 1));
+    assert_eq!((results.measured.whole.completed, failures(&results, Failure::Closed)), (1, 1));
     assert!(failures(&results, Failure::Connect) > 0);
     assert_eq!(results.connections_opened, 1, "one that is refused was not opened");
 }
@@ -132,14 +145,14 @@ fn a_refusal_in_the_middle_of_a_large_request_is_an_answer() {
         request,
         Duration::ZERO,
     );
-    assert!(results.recorder.status[413] > 0);
-    assert_eq!(results.recorder.failed(), 0, "{:?}", results.recorder.failures);
+    assert!(results.measured.whole.status[413] > 0);
+    assert_eq!(results.measured.whole.failed(), 0, "{:?}", results.measured.whole.failures);
 }
 
 #[test]
 fn the_bytes_are_those_of_the_measured_requests() {
     let results = drive(server(closes_idle_connections), get(), Duration::from_millis(100));
-    assert_eq!(results.recorder.bytes, results.recorder.completed * OK.len() as u64);
+    assert_eq!(results.measured.whole.bytes, results.measured.whole.completed * OK.len() as u64);
 }
 
 #[test]

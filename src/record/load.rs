@@ -9,13 +9,17 @@ use crate::stats::Latencies;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Load {
-    /// `closed`.
+    /// `closed` or `open`.
     pub model: String,
+    /// The most users: of the open model, its `max_concurrency`.
     pub concurrency: u32,
     pub request: String,
     pub timeout_s: f64,
     /// What the scenario asked for; `duration_s` is what it came to.
     pub planned_duration_s: f64,
+    /// The number of requests that was to end it; `duration_s` is how long they took.
+    #[serde(default)]
+    pub planned_requests: Option<u64>,
     /// `completed + failed + unanswered`, warm-up left out.
     pub started: u64,
     /// A whole response came, whatever its status.
@@ -38,9 +42,62 @@ pub struct Load {
     pub timeline: Vec<Second>,
     pub histogram: Histograms,
     pub generator: Generator,
+    /// Of the open model: what was asked for, and how well it was kept.
+    #[serde(default)]
+    pub open: Option<Open>,
+    /// One after another; empty where the load has no more than one.
+    #[serde(default)]
+    pub stages: Vec<Stage>,
+    /// By name; empty where the load has no more than one.
+    #[serde(default)]
+    pub requests: BTreeMap<String, Part>,
     /// What the load's script found; `None` without one.
     #[serde(default)]
     pub checks: Option<Checks>,
+}
+
+/// How an open load was kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Open {
+    /// Arrivals a second that were asked for, on average over the measured part.
+    pub rate: f64,
+    /// `uniform` or `poisson`.
+    pub spacing: String,
+    /// Requests that were due while all users were busy, and so had to wait for one. Their latency counts that.
+    pub queued: u64,
+    /// Of these, those for which none was free before the end. They are among the unanswered.
+    pub never_sent: u64,
+    /// Of the others, the share that the load threads themselves sent more than 1 ms late, 0 to 1.
+    pub late_share: f64,
+    pub late_mean_us: f64,
+    pub late_max_us: f64,
+    /// Requests in flight or waiting to be sent, on average.
+    pub in_flight_mean: f64,
+}
+
+/// What was measured of a part of the requests of a load.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Part {
+    pub started: u64,
+    pub completed: u64,
+    pub failed: u64,
+    pub unanswered: u64,
+    /// Responses of 400 and above among the completed.
+    pub error_status: u64,
+    pub latency_us: Quantiles,
+    pub service_time_us: Quantiles,
+}
+
+/// A stage of a load, with the requests that were due in it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Stage {
+    /// Its start, in seconds from the start of the measured part.
+    pub t_s: f64,
+    pub length_s: f64,
+    /// Arrivals a second in the open model, users in the closed one; a ramp goes from one to the other.
+    pub from: f64,
+    pub to: f64,
+    pub part: Part,
 }
 
 /// What a load's script found of the requests that count.
@@ -83,6 +140,22 @@ pub struct Generator {
     /// CPU time of the busiest thread as a share of the duration, 0 to 1.
     pub cpu_max: f64,
     pub cpu_s: f64,
+    /// CPU time that load threads spent awake before arrivals so as not to miss them; not in `cpu_s` and `cpu_max`.
+    #[serde(default)]
+    pub spin_s: f64,
+    /// Descriptors that the load may need at once, and how many the process may have.
+    #[serde(default)]
+    pub descriptors_needed: u64,
+    #[serde(default)]
+    pub descriptors_limit: Option<u64>,
+    /// Sockets of the machine in TIME_WAIT after the load, and the ports that connections are made from.
+    #[serde(default)]
+    pub time_wait: Option<u64>,
+    #[serde(default)]
+    pub ports: Option<u64>,
+    /// The grain of the clock, in nanoseconds.
+    #[serde(default)]
+    pub clock_ns: Option<u64>,
     pub connections_opened: u64,
     /// Requests sent once more because the server had closed their connection while it was idle.
     #[serde(default)]

@@ -82,6 +82,9 @@ fn never_answered(load: &Load) -> Option<Caveat> {
 /// Little's law: users in flight = rate x mean latency. Where it does not hold, time was spent elsewhere.
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 fn little(load: &Load) -> Option<Caveat> {
+    if load.open.is_some() {
+        return None;
+    }
     let Some(Micros::Exactly(mean_us)) = load.latency_us.mean else { return None };
     let rate = load.completed as f64 / load.duration_s.max(1e-9);
     let in_flight = rate * mean_us / 1e6;

@@ -70,7 +70,10 @@ fn asked(variant: &Variant) -> Vec<Example> {
         }
     }
     if let Some(load) = &variant.load {
-        add(&load.request, load.sleep, QUICK, "[load]");
+        for kind in &load.kinds {
+            let of = if load.kinds.len() > 1 { format!("[load], {}", kind.name) } else { "[load]".to_owned() };
+            add(&kind.request, load.sleep, QUICK, &of);
+        }
     }
     examples
 }

@@ -16,7 +16,7 @@ use crate::dirty;
 use crate::load::script::Client;
 use crate::load::{self, Counters, Progress, Target};
 use crate::record::{self, Failure, Trial};
-use crate::scenario::{self, Dirty, Load, Model, Variant};
+use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
 use crate::server::{self, Death, Server, StartError};
 
@@ -153,9 +153,7 @@ impl Stage<'_> {
             }
         };
         let target = target(server, &self.variant.server);
-        let Model::Closed { concurrency } = plan.model;
-        let threads = plan.threads.unwrap_or_else(|| load::default_threads(concurrency));
-        let counters: Arc<[Counters]> = (0..threads).map(|_| Counters::default()).collect();
+        let counters: Arc<[Counters]> = (0..load::threads(plan)).map(|_| Counters::default()).collect();
         let description = facts::describe_load(plan);
         self.observer.event(Event::LoadBegan { description: &description });
         let mut watch = abort::Watch::new(&self.variant.abort_when);
@@ -163,7 +161,11 @@ impl Stage<'_> {
         let mut tick = |elapsed: Duration| {
             let progress = Counters::sum(&counters);
             self.in_flight.set(self.in_flight.get().after(progress));
-            self.observer.event(Event::Load { elapsed, planned, progress });
+            // How long a number of requests takes is seen from how far they have come.
+            let expected = plan.requests.map_or(planned, |requests| {
+                elapsed.mul_f64((requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4))
+            });
+            self.observer.event(Event::Load { elapsed, planned: expected, progress });
             // While the load drains nothing new is started: no rate means anything.
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };

@@ -16,6 +16,7 @@ mod data;
 mod dirty;
 mod identity;
 mod load;
+mod model;
 mod request;
 mod rules;
 mod script;
@@ -177,12 +178,6 @@ impl Loading<'_> {
             self.problems.add(problem.help(format!("write a duration, as in {key} = \"{shown}\"")));
         }
         given.value.0
-    }
-
-    /// What the language has and this version cannot run.
-    fn unsupported(&mut self, key: &str, span: &Span, help: &str) {
-        let problem = Problem::new(format!("`{key}` is not supported yet by this version"));
-        self.problems.add(problem.at(span, "not supported yet").help(help));
     }
 }
 

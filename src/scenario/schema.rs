@@ -116,6 +116,7 @@ mod tests {
             ("[server.stop]\n", "Stop"),
             ("[load]\n", "Load"),
             ("[[load.stages]]\n", "Stage"),
+            ("[[load.request]]\n", "Kind"),
             ("[dirty]\n", "Dirty"),
             ("[dirty.sleep]\n", "LongAndShort"),
             ("[dirty.login]\n", "Login"),

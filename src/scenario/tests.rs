@@ -81,8 +81,7 @@ fn a_short_file_gets_the_documented_defaults() {
     assert_eq!((server.mode, server.workers, server.sleep), (Mode::Async, 1, Duration::ZERO));
     assert_eq!(server.grace, Duration::from_secs(1));
     let load = variant.load.as_ref().unwrap();
-    let Model::Closed { concurrency } = load.model;
-    assert_eq!((concurrency, load.request.method.as_str()), (5, "GET"));
+    assert_eq!((load.model, load.users(), load.kinds[0].request.method.as_str()), (Model::Closed, 5, "GET"));
     assert_eq!((load.duration, load.warmup), (Duration::from_secs(10), Duration::ZERO));
     assert_eq!((load.timeout, load.drain), (Duration::from_secs(10), Duration::from_secs(1)));
 }
@@ -158,7 +157,7 @@ fn rules_are_for_the_variants_that_they_name() {
 fn cookies_and_bodies_become_headers_and_text() {
     let source = "[server]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5\nheaders = { x-b = '1', X-A = '{user}' }\n\
                   cookies = { id = '{canary}', lang = 'pt' }\njson = { name = '\"{seq}\"', list = [1, true, { a = 1.5 }] }";
-    let request = loaded(source).variants[0].load.clone().unwrap().request;
+    let request = loaded(source).variants[0].load.clone().unwrap().kinds[0].request.clone();
     let headers: Vec<(String, String)> =
         request.header_lines().iter().map(|(n, v)| (n.clone(), v.to_string())).collect();
     let expected =
@@ -172,7 +171,7 @@ fn cookies_and_bodies_become_headers_and_text() {
 #[test]
 fn forms_encode_what_is_not_a_hole() {
     let source = format!("{SHORT}form = {{ 'a b' = 'x&y {{canary}}', n = 5 }}");
-    let request = loaded(&source).variants[0].load.clone().unwrap().request;
+    let request = loaded(&source).variants[0].load.clone().unwrap().kinds[0].request.clone();
     assert_eq!(request.content().unwrap().to_string(), "a%20b=x%26y%20{canary}&n=5");
 }
 
@@ -188,8 +187,7 @@ fn an_override_sets_any_key_and_pins_what_the_matrix_varies() {
     let names: Vec<&str> = scenario.variants.iter().map(|variant| variant.name.as_str()).collect();
     assert_eq!(names, ["timeout=1s warmup=3s", "timeout=2s warmup=3s"]);
     let load = scenario.variants[0].load.as_ref().unwrap();
-    let Model::Closed { concurrency } = load.model;
-    assert_eq!((concurrency, load.request.target().to_string().as_str()), (50, "/a?x=1"));
+    assert_eq!((load.users(), load.kinds[0].request.target().to_string().as_str()), (50, "/a?x=1"));
     assert_eq!(scenario.variants[0].rules.len(), 1);
     assert_eq!(scenario.overrides[3], "load.headers.authorization=[redacted]");
     assert!(!scenario.effective.contains("abc"), "{}", scenario.effective);
@@ -218,7 +216,7 @@ fn another_mode_for_one_run_does_not_quarrel_with_the_threads_of_the_file() {
 #[test]
 fn a_hole_in_a_path_may_hold_spaces() {
     let source = format!("{}\n", SHORT.replace("'/'", "'/?n={random(1, 6)}'"));
-    assert!(loaded(&source).variants[0].load.as_ref().unwrap().request.target().holes().count() == 1);
+    assert!(loaded(&source).variants[0].load.as_ref().unwrap().kinds[0].request.target().holes().count() == 1);
 }
 
 #[test]
@@ -251,7 +249,7 @@ fn what_is_effective_loads_to_the_same() {
     let again = loaded(&scenario.effective);
     assert_eq!(again.effective, scenario.effective);
     assert_eq!(format!("{:?}", again.variants), format!("{:?}", scenario.variants));
-    assert_eq!(scenario.variants[0].load.as_ref().unwrap().request.target().to_string(), "/value/d");
+    assert_eq!(scenario.variants[0].load.as_ref().unwrap().kinds[0].request.target().to_string(), "/value/d");
 }
 
 #[test]
@@ -295,15 +293,19 @@ fn a_missing_file_is_a_problem_without_a_place() {
 }
 
 #[test]
-fn what_this_version_cannot_run_is_all_that_is_wrong() {
-    let source = "[server]\nmode = 'async'\n[load]\npath = '/'\nspacing = 'poisson'\n\
-                  max_concurrency = 200\nstages = [{ rate = '50/s', for = '2s' }, { rate = '5/s', for = '5s', ramp = true }]";
-    let found = problems(source);
-    assert_eq!(found.len(), 3);
-    assert!(found.iter().all(|title| title.ends_with("is not supported yet by this version")), "{found:?}");
+fn stages_become_levels_and_a_ramp_begins_where_the_stage_before_ended() {
+    let scenario = loaded(
+        "[server]\nmode = 'async'\n[load]\npath = '/'\nspacing = 'poisson'\nmax_concurrency = 200\n\
+         stages = [{ rate = '50/s', for = '2s' }, { rate = '5/s', for = '5s', ramp = true }, { rate = '9/s', for = '1s' }]",
+    );
+    let load = scenario.variants[0].load.as_ref().unwrap();
+    assert_eq!(load.model, Model::Open { spacing: Spacing::Poisson, max_concurrency: 200 });
+    let level = |from, to, seconds| Level { from, to, lasting: Duration::from_secs(seconds) };
+    assert_eq!(load.levels, [level(50.0, 50.0, 2), level(50.0, 5.0, 5), level(9.0, 9.0, 1)]);
+    assert_eq!((load.duration, load.users()), (Duration::from_secs(8), 200));
 }
 
-/// Every file that is shipped loads, or says exactly what this version does not have.
+/// Every file that is shipped loads.
 #[test]
 fn shipped_scenarios_load() {
     let mut loaded = 0;
@@ -312,13 +314,8 @@ fn shipped_scenarios_load() {
         if path.extension().is_none_or(|extension| extension != "toml") {
             continue;
         }
-        match load_with(&path, &[], &Disk, &|_, _| Ok(())) {
-            Ok(scenario) => assert_eq!(scenario.name, path.file_stem().unwrap().to_string_lossy()),
-            Err(problems) => {
-                let later = |problem: &Problem| problem.title.ends_with("not supported yet by this version");
-                assert!(problems.iter().all(later), "{problems}");
-            }
-        }
+        let scenario = load_with(&path, &[], &Disk, &|_, _| Ok(())).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(scenario.name, path.file_stem().unwrap().to_string_lossy());
         loaded += 1;
     }
     assert!(loaded >= 7);

@@ -23,7 +23,10 @@ pub struct Typed {
     pub connections: Option<u32>,
     /// Arrivals a second.
     pub rate: Option<f64>,
-    pub duration: Duration,
+    /// Not beside `requests`.
+    pub duration: Option<Duration>,
+    /// Ends the load in place of a duration.
+    pub requests: Option<u32>,
     pub timeout: Option<Duration>,
     pub threads: Option<u32>,
 }
@@ -60,7 +63,8 @@ impl Typed {
             ("path", Some(literal(&self.target))),
             ("method", self.method.clone().map(Value::from)),
             ("body", self.body.as_deref().map(|body| unfilled(&Template::escape_body(body)))),
-            ("duration", Some(time(self.duration))),
+            ("duration", self.duration.map(time)),
+            ("requests", self.requests.map(whole)),
             ("timeout", self.timeout.map(time)),
             ("threads", self.threads.map(whole)),
             ("headers", (!self.headers.is_empty()).then(|| Value::Table(headers.collect()))),
@@ -112,7 +116,7 @@ mod tests {
 
     fn typed() -> Typed {
         let (origin, target) = split_url("http://127.0.0.1:8000/a?b=c");
-        Typed { origin, target, duration: Duration::from_secs(10), ..Typed::default() }
+        Typed { origin, target, ..Typed::default() }
     }
 
     #[test]
@@ -122,8 +126,17 @@ mod tests {
         let Server::Attached(server) = &variant.server else { panic!("{variant:?}") };
         assert_eq!((scenario.name.as_str(), server.host.as_str(), server.port), ("load", "127.0.0.1", 8000));
         let load = variant.load.as_ref().unwrap();
-        assert!(matches!(load.model, Model::Closed { concurrency: 500 }), "{:?}", load.model);
-        assert_eq!((load.threads, load.duration), (Some(8), Duration::from_secs(10)));
+        assert!(matches!(load.model, Model::Closed), "{:?}", load.model);
+        assert_eq!((load.peak(), load.threads, load.duration), (500.0, Some(8), Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_rate_makes_an_open_load_and_a_number_of_requests_ends_it() {
+        let typed = Typed { connections: Some(7), rate: Some(2000.0), requests: Some(50), ..typed() };
+        let scenario = typed.scenario("load").unwrap();
+        let load = scenario.variants[0].load.as_ref().unwrap();
+        assert!(matches!(load.model, Model::Open { max_concurrency: 7, .. }), "{:?}", load.model);
+        assert_eq!((load.peak(), load.requests), (2000.0, Some(50)));
     }
 
     #[test]
@@ -146,7 +159,7 @@ mod tests {
             let headers = vec![("x-a".to_owned(), format!("{header}."))];
             let typed = Typed { body: Some(text.clone()), headers, ..typed() };
             let scenario = typed.scenario("load").unwrap();
-            let request = &scenario.variants[0].load.as_ref().unwrap().request;
+            let request = &scenario.variants[0].load.as_ref().unwrap().kinds[0].request;
             prop_assert_eq!(request.content().unwrap().text(), text);
             prop_assert_eq!(request.headers[0].1.text(), format!("{header}."));
             prop_assert!(request.holes().is_empty() && matches!(&request.body, Some(Body::Text(_))));

@@ -57,8 +57,8 @@ fn about_script(scenario: &Scenario, script: &Script, problems: &mut Problems) {
 fn asked(scenario: &Scenario, own: &Script) -> Option<BTreeSet<String>> {
     let variants = scenario.variants.iter().filter(|variant| script(variant).is_some_and(|it| it.path == own.path));
     let requests = variants.flat_map(|variant| {
-        let load = variant.load.as_ref().map(|load| &load.request);
-        load.into_iter().chain(variant.dirty.as_ref().map(|dirty| &dirty.request))
+        let load = variant.load.iter().flat_map(|load| load.kinds.iter().map(|kind| &kind.request));
+        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request))
     });
     requests.map(|request| Some(function_name(fixed_path(&request.path)?))).collect()
 }

@@ -37,6 +37,10 @@ const fn of_request(name: &'static str, kind: &'static str, about: &'static str)
     Property { of: "request", name, kind, about }
 }
 
+const fn of_fetched(name: &'static str, kind: &'static str, about: &'static str) -> Property {
+    Property { of: "fetched response", name, kind, about }
+}
+
 /// In the order of the documentation. Those of one name stand together, and are described by the first that says something.
 pub const FUNCTIONS: &[Function] = &[
     function("sleep", TIME, "()", "waits, as the mode does it"),
@@ -57,6 +61,13 @@ pub const FUNCTIONS: &[Function] = &[
         "response",
         "adds a cookie to a response",
     ),
+    function(
+        "fetch",
+        &[("url", "String")],
+        "fetched response",
+        "sends a request to another server and waits for the response, as the mode waits; the options are below",
+    ),
+    function("fetch", &[("url", "String"), ("options", "Map")], "fetched response", ""),
     function("random", &[], "float", "a number from 0 up to 1"),
     function("random", &[("low", "int"), ("high", "int")], "int", "a whole number, both ends included"),
     function(
@@ -87,6 +98,10 @@ pub const PROPERTIES: &[Property] = &[
     of_request("json", "?", "the body read as JSON, `()` without a body; an error if it is something else"),
     of_request("form", "Map", "a map of texts; empty if the content type is another"),
     Property { of: "response", name: "status", kind: "int", about: "the status" },
+    of_fetched("status", "int", "the status"),
+    of_fetched("headers", "Map", "as of a request"),
+    of_fetched("body", "String", "a text; what is not UTF-8 is replaced"),
+    of_fetched("json", "?", "the body read as JSON; an error if it is something else"),
 ];
 
 /// The objects that hold state, and who sees it.
@@ -143,8 +158,8 @@ mod tests {
     use super::*;
     use crate::script::{Limits, engine, state};
 
-    /// Functions that are described with another: of rhai's own names, or for what is missing.
-    const COVERED: [&str; 2] = ["print", "debug"];
+    /// Functions of rhai's own names, which do what rhai's do.
+    const COVERED: [&str; 6] = ["print", "debug", "to_string", "to_debug", "to_json", "replace"];
 
     fn registered() -> BTreeSet<(String, usize)> {
         let (mut engine, _) = engine::new(Limits::default());

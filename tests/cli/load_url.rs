@@ -49,6 +49,16 @@ fn what_the_options_say_is_what_is_sent_and_recorded() {
 }
 
 #[test]
+fn a_rate_is_kept_and_a_number_of_requests_ends_the_load() {
+    let server = served();
+    let url = format!("{}/health", server.origin());
+    let outcome = Runner::new(&["load", "-R", "200", "-n", "60", "-c", "8", &url]).run().exit(0);
+    assert!(outcome.stdout.contains("\n200/s by at most 8 users on 1 thread, "), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("60 started, all answered"), "{}", outcome.stdout);
+    Runner::new(&["load", "-n", "60", "-d", "1", &url]).run().exit(2).stderr_has("--requests");
+}
+
+#[test]
 fn a_report_is_written_where_one_is_asked_for() {
     let server = served();
     let url = format!("{}/health", server.origin());

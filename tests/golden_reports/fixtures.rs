@@ -96,8 +96,14 @@ pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64
             service_time: latency,
             service_time_unanswered: latency_unanswered,
         },
-        generator: Generator { threads: 1, cpu_max: 0.12, cpu_s: 1.2, connections_opened: 2500, retries: 0 },
-        checks: None,
+        generator: Generator {
+            threads: 1,
+            cpu_max: 0.12,
+            cpu_s: 1.2,
+            connections_opened: 2500,
+            ..Generator::default()
+        },
+        ..Load::default()
     }
 }
 
@@ -235,6 +241,7 @@ pub fn overlap_leak() -> Leak {
         oracle: LeakOracle::Canary,
         overlapped: true,
         recipe: Recipe::default(),
+        shrunk: None,
         trigger: "overlap".into(),
         round: 3,
         victim: witness(17, "long", 2, 700.0, 0.0, 701.2),
@@ -257,6 +264,7 @@ pub fn stale_leak() -> Leak {
         oracle: LeakOracle::Canary,
         overlapped: false,
         recipe: Recipe::default(),
+        shrunk: None,
         trigger: "overlap".into(),
         round: 5,
         place: "header x-user".into(),
@@ -275,6 +283,7 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 
 pub fn dirty() -> Record {
     let check = Dirty {
+        positive_control: None,
         expect: "dirty".into(),
         exposures: 161,
         leaks: 12,
@@ -297,6 +306,7 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
+            positive_control: None,
             expect: "clean".into(),
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
@@ -358,6 +368,7 @@ pub fn hostile(text: &str) -> Record {
         leak
     };
     let check = Dirty {
+        positive_control: None,
         expect: text.into(),
         exposures: 10,
         leaks: 2,

@@ -51,32 +51,39 @@ impl<'a> Slots<'a> {
 pub(in crate::load) struct Plain<'a> {
     plan: &'a Plan,
     slots: Slots<'a>,
+    kind: usize,
     request: Vec<u8>,
     discard: Discard,
 }
 
 impl<'a> Plain<'a> {
     pub fn new(plan: &'a Plan, number: u32) -> Self {
-        Plain { plan, slots: Slots::new(plan, number), request: Vec::new(), discard: Discard }
+        Plain { plan, slots: Slots::new(plan, number), kind: 0, request: Vec::new(), discard: Discard }
     }
 }
 
 impl Source for Plain<'_> {
     type Sink = Discard;
 
-    /// Writes the request, if it differs from the last.
+    fn kind(&self) -> usize {
+        self.kind
+    }
+
+    /// Writes the request, if it differs from the last of its kind.
     fn prepare(&mut self) -> Turn {
         let Plain { plan, slots, request, .. } = self;
-        if plan.request.constant().is_none() {
+        self.kind = plan.draw_kind(slots.number, slots.seq);
+        let prepared = &plan.requests[self.kind];
+        if prepared.constant().is_none() {
             request.clear();
-            plan.request.write(request, &mut |placeholder, out| slots.fill(placeholder, out));
+            prepared.write(request, &mut |placeholder, out| slots.fill(placeholder, out));
         }
         slots.seq += 1;
         Turn::Now
     }
 
     fn outgoing(&mut self) -> (Outgoing<'_>, &mut Discard) {
-        let prepared = &self.plan.request;
+        let prepared = &self.plan.requests[self.kind];
         let bytes = prepared.constant().unwrap_or(&self.request);
         let outgoing = Outgoing { bytes, head_only: prepared.head_only, idempotent: prepared.idempotent };
         (outgoing, &mut self.discard)

@@ -70,6 +70,7 @@ pub(in crate::load) struct Scripted<'a> {
     scripts: &'a Scripts,
     user: User,
     slots: Slots<'a>,
+    kind: usize,
     request: Vec<u8>,
     head_only: bool,
     idempotent: bool,
@@ -84,6 +85,7 @@ impl<'a> Scripted<'a> {
             scripts,
             user: User::new(number, row),
             slots: Slots::new(plan, number),
+            kind: 0,
             request: Vec::new(),
             head_only: false,
             idempotent: false,
@@ -93,14 +95,15 @@ impl<'a> Scripted<'a> {
 
     /// Writes what the script wants, with what it leaves open from the scenario.
     fn write(&mut self, wanted: Wanted) -> Result<(), &'static str> {
-        let Scripted { plan, slots, request, .. } = self;
+        let Scripted { plan, slots, kind, request, .. } = self;
+        let (whole, own) = (&plan.requests[*kind], &plan.kinds[*kind].request);
         let fixed = |placeholder: &_| plan.target.fixed(placeholder, plan.sleep);
         request.clear();
         let merged;
-        let prepared = if wanted == Wanted::default() && !plan.own.path.pieces.is_empty() {
-            &plan.request
+        let prepared = if wanted == Wanted::default() && !own.path.pieces.is_empty() {
+            whole
         } else {
-            let (own, body) = merge(&plan.own, wanted)?;
+            let (own, body) = merge(own, wanted)?;
             let mut prepared = Prepared::new(&own, &plan.target.authority, &fixed);
             if let Some(Body { bytes, .. }) = body {
                 prepared.set_body(bytes);
@@ -130,7 +133,12 @@ impl<'a> Scripted<'a> {
 impl Source for Scripted<'_> {
     type Sink = Look;
 
+    fn kind(&self) -> usize {
+        self.kind
+    }
+
     fn prepare(&mut self) -> Turn {
+        self.kind = self.plan.draw_kind(self.slots.number, self.slots.seq);
         self.look.kept = Kept::default();
         let asked = self.ask();
         self.slots.seq += 1;

@@ -37,9 +37,16 @@ pub struct Load {
     #[schemars(range(min = 1, max = 100_000))]
     pub max_concurrency: Option<At<i64>>,
     /// Steps and ramps of a rate or of a concurrency, one after another.
-    pub stages: Option<At<Vec<Stage>>>,
+    pub stages: Option<At<Vec<At<Stage>>>>,
     /// How long the measured part lasts. 10s if not given.
     pub duration: Option<At<Timespan>>,
+    /// In place of `duration`: the measured part ends with this many requests.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub requests: Option<At<i64>>,
+    /// Closed model: how long a user thinks after each answer. Not at all if not given.
+    pub pause: Option<At<Timespan>>,
+    /// Several requests, drawn by weight, in place of the one that `path` and its like make up.
+    pub request: Option<At<Vec<At<Kind>>>>,
     /// Load before the measured part, left out of every figure. None if not given.
     pub warmup: Option<At<Timespan>>,
     /// A request without a whole answer for this long has failed. 10s if not given.
@@ -53,6 +60,31 @@ pub struct Load {
     pub script: Option<At<String>>,
     /// A CSV file, or a file with a JSON object a line: a row a user; its columns fill `{data.column}`.
     pub data: Option<At<String>>,
+}
+
+/// One of several requests of a load.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in [[load.request]]")]
+pub struct Kind {
+    /// What its results are called. Method and path if not given.
+    pub name: Option<At<String>>,
+    /// Its share, as against the weights of the others. 1 if not given.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub weight: Option<At<i64>>,
+    /// Path and query; may hold placeholders.
+    pub path: Option<At<String>>,
+    /// The method. GET if not given, POST where there is a body.
+    pub method: Option<At<String>>,
+    /// Headers; the values may hold placeholders.
+    pub headers: Option<Entries<String>>,
+    /// Cookies, sent as one header; the values may hold placeholders.
+    pub cookies: Option<Entries<String>>,
+    /// A body, sent as JSON; the strings in it may hold placeholders.
+    pub json: Option<At<Node>>,
+    /// A body, sent as a form; the values may hold placeholders.
+    pub form: Option<Entries<Node>>,
+    /// A body, sent as it stands except for placeholders.
+    pub body: Option<At<String>>,
 }
 
 /// How arrivals are spaced.

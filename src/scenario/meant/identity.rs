@@ -180,7 +180,7 @@ impl Loading<'_> {
 
     /// `{identity.field}` without such a field.
     pub(super) fn unknown_field(&mut self, field: &str, place: &Span, parts: &Parts<'_>) {
-        if parts.section == "load" {
+        if parts.section.starts_with("load") {
             let problem = Problem::new("only [dirty] has identities").at(place, "nothing fills this");
             self.problems.add(problem.help("use `{user}` and `{seq}` to tell users apart"));
             return;

@@ -1,45 +1,48 @@
-//! The load: this version runs the closed model.
+//! The load: what is sent, and who sends when.
 
 use std::time::Duration;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::source::Span;
-use super::super::{Load, Model};
+use super::super::{Kind, Load};
+use super::model::Shape;
 use super::request::Parts;
 use super::script::HookScript;
 use super::{Loading, value};
 use crate::script::hooks::REQUEST;
 
-const MOST_USERS: i64 = 100_000;
 const MOST_THREADS: i64 = 256;
-const DURATION: Duration = Duration::from_secs(10);
+const MOST_WEIGHT: i64 = 1_000_000;
+/// Each is measured apart, in histograms of its own.
+const MOST_KINDS: usize = 20;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(1);
 
 impl Loading<'_> {
     pub(super) fn load(&mut self, at: &At<file::Load>, workers_known: bool) -> Option<Load> {
         let written = &at.value;
-        let is_open = self.later(written);
         let script = written.script.as_ref().map(|script| self.hooks(script));
         let data = written.data.as_ref().map(|data| self.data(data));
         // A script makes requests itself; one that is wrong may have meant to.
         let makes_requests = |script: &Option<HookScript>| script.as_ref().is_none_or(|script| script.has(REQUEST));
         let scripted = script.as_ref().is_some_and(makes_requests);
-        let request = self.request(&Parts::of_load(at, workers_known, data.as_ref(), scripted));
-        let model = if is_open { None } else { self.model(at) };
-        let (duration, timeout, drain) = (
-            self.some_time("duration", &written.duration, DURATION),
+        let kinds = self.kinds(at, &Parts::of_load(at, workers_known, data.as_ref(), scripted));
+        let shape = self.shape(at);
+        let (timeout, drain) = (
             self.some_time("timeout", &written.timeout, TIMEOUT),
             value(&written.drain).map_or(DRAIN, |drain| drain.0),
         );
         let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
         // Everything is looked at before anything missing ends it.
+        let Shape { model, levels, duration, requests, pause } = shape?;
         Some(Load {
-            request: request?,
+            kinds: kinds?,
             sleep: value(&written.sleep).map(|sleep| sleep.0),
-            model: model?,
+            model,
+            levels,
             duration,
+            requests,
+            pause,
             warmup: value(&written.warmup).map_or(Duration::ZERO, |warmup| warmup.0),
             timeout,
             drain,
@@ -49,37 +52,45 @@ impl Loading<'_> {
         })
     }
 
-    fn model(&mut self, at: &At<file::Load>) -> Option<Model> {
-        let Some(given) = &at.value.concurrency else {
-            let problem = Problem::new("[load] has no `concurrency`").at(&at.span, "how many users?");
-            self.missing(
-                &["load", "concurrency"],
-                problem.help("add concurrency = 50: users who each wait for their answer"),
-            );
-            return None;
+    /// What is sent: the request of [load] itself, or those of `[[load.request]]`.
+    fn kinds(&mut self, at: &At<file::Load>, parts: &Parts<'_>) -> Option<Vec<Kind>> {
+        let Some(written) = &at.value.request else {
+            let request = self.request(parts)?;
+            return Some(vec![Kind { name: format!("{} {}", request.method, request.path), weight: 1, request }]);
         };
-        if given.value == 0 {
-            let problem = Problem::new("`concurrency` must not be zero").at(&given.span, "nobody asks");
-            self.problems.add(problem.help("write how many users wait for answers at a time, as in concurrency = 50"));
+        if let Some((key, span)) = parts.given() {
+            let problem = Problem::new(format!("`{key}` of [load] next to [[load.request]]"));
+            let problem = problem.at(span, "of which request?").also(&written.span, "these have their own");
+            self.problems.add(problem.help(format!("move `{key}` into each [[load.request]] that needs it")));
+        }
+        if written.value.is_empty() || written.value.len() > MOST_KINDS {
+            let problem = Problem::new(format!("{} requests in `request`", written.value.len()));
+            self.problems.add(problem.at(&written.span, "").help(format!("write 1 to {MOST_KINDS}")));
             return None;
         }
-        let concurrency = self.whole("concurrency", &at.value.concurrency, 1, MOST_USERS)?;
-        Some(Model::Closed { concurrency })
-    }
-
-    /// Reports what only later versions run; whether the model is among it.
-    fn later(&mut self, written: &file::Load) -> bool {
-        fn span<T>(given: &Option<At<T>>) -> Option<&Span> {
-            given.as_ref().map(|given| &given.span)
-        }
-        let open = "this version has the closed model: concurrency = 50 users who wait for their answers";
-        let model = [("rate", span(&written.rate)), ("stages", span(&written.stages))];
-        let around = [("spacing", span(&written.spacing)), ("max_concurrency", span(&written.max_concurrency))];
-        for (key, span) in model.iter().chain(&around) {
-            if let Some(span) = span {
-                self.unsupported(key, span, open);
+        let mut kinds: Vec<Kind> = Vec::new();
+        let mut whole = true;
+        for kind in &written.value {
+            match self.kind(kind, parts) {
+                Some(new) if kinds.iter().any(|known| known.name == new.name) => {
+                    let problem = Problem::new(format!("two requests named `{}`", new.name));
+                    let span = kind.value.name.as_ref().map_or(&kind.span, |name| &name.span);
+                    self.problems.add(problem.at(span, "again").help("give each a `name` of its own"));
+                }
+                Some(new) => kinds.push(new),
+                None => whole = false,
             }
         }
-        model.iter().any(|(_, span)| span.is_some())
+        whole.then_some(kinds)
+    }
+
+    fn kind(&mut self, at: &At<file::Kind>, load: &Parts<'_>) -> Option<Kind> {
+        let weight = self.whole("weight", &at.value.weight, 1, MOST_WEIGHT);
+        let request = self.request(&Parts::of_kind(at, load))?;
+        let name = match &at.value.name {
+            Some(name) => name.value.clone(),
+            None => format!("{} {}", request.method, request.path),
+        };
+        Some(Kind { name, weight: weight.unwrap_or(1), request })
     }
 }

@@ -64,6 +64,12 @@ impl<'w> Parts<'w> {
         Parts { has_sleep: at.value.sleep.is_some(), data, scripted, ..parts!("load", at, workers_known) }
     }
 
+    /// One of the requests of `load`, with what they share.
+    pub fn of_kind(at: &'w At<file::Kind>, load: &Parts<'w>) -> Self {
+        let Parts { has_sleep, data, scripted, workers_known, .. } = *load;
+        Parts { has_sleep, data, scripted, ..parts!("load.request", at, workers_known) }
+    }
+
     /// `identity` names the fields of identities.
     pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool, identity: &'w [String]) -> Self {
         let written = &at.value;
@@ -78,6 +84,28 @@ impl<'w> Parts<'w> {
 
     pub fn of_login(at: &'w At<file::Login>, workers_known: bool, identity: &'w [String]) -> Self {
         Parts { identity, ..parts!("dirty.login", at, workers_known) }
+    }
+}
+
+impl Parts<'_> {
+    /// The first key that is given, and where.
+    pub fn given(&self) -> Option<(&'static str, &Span)> {
+        fn text(at: &Option<At<String>>) -> Option<&Span> {
+            at.as_ref().map(|at| &at.span)
+        }
+        fn table<T>(entries: &Option<Entries<T>>) -> Option<&Span> {
+            entries.as_ref().and_then(|entries| entries.0.first()).map(|(name, _)| &name.span)
+        }
+        let all = [
+            ("path", text(self.path)),
+            ("method", text(self.method)),
+            ("headers", table(self.headers)),
+            ("cookies", table(self.cookies)),
+            ("json", self.json.as_ref().map(|json| &json.span)),
+            ("form", table(self.form)),
+            ("body", text(self.body)),
+        ];
+        all.into_iter().find_map(|(key, span)| span.map(|span| (key, span)))
     }
 }
 
@@ -106,7 +134,7 @@ impl Loading<'_> {
             let section = parts.section;
             let problem = Problem::new(format!("[{section}] has no `path`")).at(parts.span, "which requests?");
             let example = match section {
-                "load" => "/health",
+                "load" | "load.request" => "/health",
                 "dirty" => "/page/?email={canary}",
                 _ => "/login/",
             };
@@ -320,7 +348,7 @@ impl Loading<'_> {
             let place = self.hole_place(at, hole);
             let section = parts.section;
             match hole {
-                Placeholder::Data(_) if section != "load" => {
+                Placeholder::Data(_) if !section.starts_with("load") => {
                     let problem = Problem::new(format!("`{hole}` in [{section}]")).at(&place, "nothing fills this");
                     self.problems.add(problem.help("rows belong to the users of [load]; here, use `{canary}`"));
                 }
@@ -332,11 +360,14 @@ impl Loading<'_> {
                 Placeholder::Sleep if !parts.has_sleep => {
                     let problem = Problem::new("`{sleep}` without a sleep").at(&place, "nothing fills this");
                     let help = match section {
-                        "load" => "add sleep = \"100ms\" to [load], or to the matrix: \"load.sleep\" = [...]",
+                        "load" | "load.request" => {
+                            "add sleep = \"100ms\" to [load], or to the matrix: \"load.sleep\" = [...]"
+                        }
                         "dirty.login" => "a login has no sleep; write the seconds themselves",
                         _ => "add sleep = { long = \"700ms\", short = \"30ms\" } to [dirty]",
                     };
-                    self.missing(&[section, "sleep"], problem.help(help));
+                    let top = section.strip_suffix(".request").unwrap_or(section);
+                    self.missing(&[top, "sleep"], problem.help(help));
                 }
                 Placeholder::Socket => {
                     let problem = Problem::new("`{socket}` in a request").at(&place, "nothing fills this");

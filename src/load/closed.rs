@@ -1,0 +1,67 @@
+//! The closed model: users who each wait for their answer before they ask again.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::lane::Lane;
+use super::source::plain::Plain;
+use super::source::scripted::Scripted;
+use super::source::{Source, Turn};
+use super::user::User;
+use crate::exchange::{Failure, Outcome};
+
+/// How long a user waits after a request that could not be sent: a refused connection answers at once, and so does a
+/// script that fails; asking again at once would only heat the machine.
+const AFTER_REFUSAL: Duration = Duration::from_millis(50);
+
+/// Runs all users of a load thread to the end.
+pub(super) async fn users(lane: &Rc<Lane>) {
+    let mut users = JoinSet::new();
+    for slot in 0..lane.plan.users {
+        let lane = Rc::clone(lane);
+        users.spawn_local(async move {
+            let number = lane.plan.number(slot);
+            match &lane.scripts {
+                None => turns(User::new(&lane, slot, Plain::new(&lane.plan, number))).await,
+                Some(scripts) => turns(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number))).await,
+            }
+        });
+    }
+    while users.join_next().await.is_some() {}
+}
+
+/// The loop of the closed model: one user, as long as the load has so many.
+async fn turns<S: Source>(mut user: User<'_, S>) {
+    let (lane, plan) = (user.lane, &user.lane.plan);
+    let mut deadline = user.deadline();
+    let rank = f64::from(plan.number(user.slot) + 1);
+    let mut free = plan.clock.now();
+    while let Some(wanted) = plan.profile.reaches(rank, free)
+        && !lane.is_exhausted()
+    {
+        if wanted > free {
+            free = user.wait_until(wanted).await;
+        }
+        let turn = user.source.prepare();
+        if let Turn::After(pause) = turn {
+            // What a script itself took is the client's time: the request is due after that.
+            free = user.think(pause).await;
+        }
+        if free >= plan.end || !lane.claim(free) {
+            break;
+        }
+        let exchange = match turn {
+            Turn::Failed => user.fail(plan.clock.now()),
+            Turn::Now | Turn::After(_) => user.exchange(&mut deadline, free, free).await,
+        };
+        free = exchange.done;
+        if matches!(exchange.outcome, Outcome::Failed(Failure::Connect | Failure::Script)) {
+            free = user.think(AFTER_REFUSAL).await;
+        }
+        if !plan.pause.is_zero() {
+            free = user.think(plan.pause).await;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What this machine grants a load: descriptors, ports, a clock.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::ClockId;
+
+use crate::scenario::Load;
+
+/// Descriptors that a process needs beside its connections.
+const BESIDE: u64 = 64;
+
+/// Descriptors that a load may need at once.
+pub fn descriptors_needed(load: &Load) -> u64 {
+    u64::from(load.users()) + BESIDE
+}
+
+/// How many descriptors this process may have open; `None` for any number.
+pub fn descriptors_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Raises the soft limit on descriptors to what a load needs, as far as the hard one lets it.
+pub(super) fn raise_descriptors(needed: u64) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let Some(_) = current.filter(|current| *current < needed) else { return };
+    let current = Some(maximum.map_or(needed, |hard| hard.min(needed)));
+    // A refusal leaves the limit as it was, and a caveat says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+}
+
+/// TCP sockets in TIME_WAIT; `None` where the system does not say.
+pub fn time_wait() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/net/sockstat").ok()?;
+    let mut words = text.lines().find(|line| line.starts_with("TCP:"))?.split_whitespace();
+    words.find(|word| *word == "tw")?;
+    words.next()?.parse().ok()
+}
+
+/// How many ports connections to one address are made from; `None` where the system does not say.
+pub fn ports() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut ends = text.split_whitespace().map(|end| end.parse::<u64>().ok());
+    let (low, high) = (ends.next()??, ends.next()??);
+    Some(high.checked_sub(low)? + 1)
+}
+
+/// The grain of the clock that times requests, in nanoseconds.
+pub fn clock_grain() -> Option<u64> {
+    let grain = rustix::time::clock_getres(ClockId::Monotonic);
+    u64::try_from(grain.tv_sec * 1_000_000_000 + i64::from(grain.tv_nsec)).ok()
+}

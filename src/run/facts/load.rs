@@ -1,0 +1,195 @@
+//! From what a load measured to what the record says of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::exchange::Failure;
+use crate::load::recorder::{Recorder, Row};
+use crate::load::request::show_sleep;
+use crate::load::{Results, machine};
+use crate::record::{self, Quantiles};
+use crate::scenario::{self, Level, Model, Spacing};
+use crate::units::{counted, show_duration, show_rate};
+
+/// The load in words.
+pub(in crate::run) fn describe_load(plan: &scenario::Load) -> String {
+    let warmup =
+        if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
+    let until = match plan.requests {
+        Some(requests) => format!("until {}", counted(requests, "request")),
+        None => format!("for {}", show_duration(plan.duration)),
+    };
+    format!("{}, {} {until}{warmup}", what_is_sent(plan), levels(plan))
+}
+
+/// How many ask, or how often.
+fn levels(plan: &scenario::Load) -> String {
+    let show = |value: f64| match plan.model {
+        Model::Closed => counted(value as u64, "user"),
+        Model::Open { .. } => show_rate(value),
+    };
+    let by_chance = match plan.model {
+        Model::Open { spacing: Spacing::Poisson, .. } => " by chance",
+        Model::Open { spacing: Spacing::Uniform, .. } | Model::Closed => "",
+    };
+    match plan.levels.as_slice() {
+        [only] => format!("{}{by_chance}", show(only.to)),
+        several => format!("{} of up to {}{by_chance}", counted(several.len() as u64, "stage"), show(plan.peak())),
+    }
+}
+
+/// The requests of a load; a script may give the path.
+fn what_is_sent(plan: &scenario::Load) -> String {
+    let names: Vec<&str> = plan.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    match (&plan.script, plan.kinds.as_slice()) {
+        (Some(script), [only]) if only.request.path.pieces.is_empty() => {
+            let file = script.path.file_name().unwrap_or_default().to_string_lossy();
+            format!("what {file} requests")
+        }
+        (_, [only]) => describe_request(&only.request, plan.sleep),
+        _ => names.join(", "),
+    }
+}
+
+/// Method and path; the sleep is filled in where it is the same for every request.
+pub(super) fn describe_request(request: &scenario::Request, sleep: Option<Duration>) -> String {
+    let path = request.target().to_string();
+    let path = sleep.map_or(path.clone(), |sleep| path.replace("{sleep}", &show_sleep(sleep)));
+    format!("{} {path}", request.method)
+}
+
+pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
+    let recorder = &results.measured.whole;
+    let duration_s = results.duration.as_secs_f64();
+    let (latency, latency_unanswered) = recorder.latency.encode();
+    let (service_time, service_time_unanswered) = recorder.service_time.encode();
+    record::Load {
+        model: if plan.model == Model::Closed { "closed" } else { "open" }.to_owned(),
+        concurrency: plan.users(),
+        request: what_is_sent(plan),
+        timeout_s: plan.timeout.as_secs_f64(),
+        planned_duration_s: if plan.requests.is_some() { duration_s } else { plan.duration.as_secs_f64() },
+        planned_requests: plan.requests,
+        started: recorder.started(),
+        completed: recorder.completed,
+        failed: recorder.failed(),
+        unanswered: recorder.unanswered,
+        duration_s,
+        throughput: if duration_s > 0.0 { recorder.good_in_time() as f64 / duration_s } else { 0.0 },
+        latency_us: Quantiles::of(&recorder.latency),
+        service_time_us: Quantiles::of(&recorder.service_time),
+        status: status_counts(&recorder.status),
+        errors: error_counts(&recorder.failures, &recorder.status),
+        bytes_received: recorder.bytes,
+        timeline: timeline(&recorder.rows, results.duration),
+        histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
+        generator: generator(plan, results),
+        open: open(plan, results),
+        stages: stages(&plan.levels, &results.measured.stages),
+        requests: plan
+            .kinds
+            .iter()
+            .zip(&results.measured.kinds)
+            .map(|(kind, of)| (kind.name.clone(), part(of)))
+            .collect(),
+        checks: None,
+    }
+}
+
+fn open(plan: &scenario::Load, results: &Results) -> Option<record::Open> {
+    let Model::Open { spacing, .. } = plan.model else { return None };
+    let measured = &results.measured;
+    let late = measured.lateness;
+    let each = late.arrivals.max(1) as f64;
+    Some(record::Open {
+        rate: asked(&plan.levels, results.duration) / results.duration.as_secs_f64().max(1e-9),
+        spacing: if spacing == Spacing::Uniform { "uniform" } else { "poisson" }.to_owned(),
+        queued: measured.queued,
+        never_sent: measured.never_sent,
+        late_share: late.late as f64 / each,
+        late_mean_us: late.sum.as_secs_f64() * 1e6 / each,
+        late_max_us: late.max.as_secs_f64() * 1e6,
+        in_flight_mean: results.in_flight_mean,
+    })
+}
+
+/// Arrivals that were asked for in this time.
+fn asked(levels: &[Level], duration: Duration) -> f64 {
+    crate::load::schedule::Profile::new(Duration::ZERO, levels).arrivals_before(duration)
+}
+
+fn stages(levels: &[Level], recorders: &[Recorder]) -> Vec<record::Stage> {
+    let mut begin = Duration::ZERO;
+    let stage = |(level, of): (&Level, &Recorder)| {
+        let t_s = begin.as_secs_f64();
+        begin += level.lasting;
+        let length_s = level.lasting.as_secs_f64();
+        record::Stage { t_s, length_s, from: level.from, to: level.to, part: part(of) }
+    };
+    levels.iter().zip(recorders).map(stage).collect()
+}
+
+fn part(of: &Recorder) -> record::Part {
+    record::Part {
+        started: of.started(),
+        completed: of.completed,
+        failed: of.failed(),
+        unanswered: of.unanswered,
+        error_status: of.status.iter().skip(400).sum(),
+        latency_us: Quantiles::of(&of.latency),
+        service_time_us: Quantiles::of(&of.service_time),
+    }
+}
+
+fn status_counts(counts: &[u64]) -> BTreeMap<String, u64> {
+    counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(code, count)| (code.to_string(), *count)).collect()
+}
+
+fn error_counts(failures: &[u64], statuses: &[u64]) -> BTreeMap<String, u64> {
+    let count = |failure: Failure| failures[failure as usize];
+    // Most loads have no script that could fail.
+    let told = Failure::ALL.into_iter().filter(|failure| *failure != Failure::Script || count(*failure) > 0);
+    let mut errors: BTreeMap<String, u64> = told.map(|failure| (failure.name().to_owned(), count(failure))).collect();
+    errors.insert("status".to_owned(), statuses.iter().skip(400).sum());
+    errors
+}
+
+/// A row a second up to the end; what came while the load drained is in the totals alone.
+fn timeline(rows: &[Row], duration: Duration) -> Vec<record::Second> {
+    let length = duration.as_secs_f64();
+    let seconds = length.ceil() as usize;
+    let empty = Row::default();
+    (0..seconds)
+        .map(|second| {
+            let row = rows.get(second).unwrap_or(&empty);
+            let mean = row.latency_sum.as_secs_f64() * 1e6 / row.completed as f64;
+            record::Second {
+                t_s: second as f64,
+                length_s: (length - second as f64).min(1.0),
+                started: row.started,
+                completed: row.completed,
+                failed: row.failed,
+                error_status: row.error_status,
+                latency_mean_us: (row.completed > 0).then_some(mean),
+                latency_max_us: (row.completed > 0).then_some(row.latency_max.as_secs_f64() * 1e6),
+            }
+        })
+        .collect()
+}
+
+fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
+    let busiest = results.cpu.iter().max().copied().unwrap_or_default();
+    record::Generator {
+        threads: results.threads,
+        cpu_max: busiest.as_secs_f64() / results.wall.as_secs_f64().max(1e-9),
+        cpu_s: results.cpu.iter().sum::<Duration>().as_secs_f64(),
+        connections_opened: results.connections_opened,
+        retries: results.retried,
+        spin_s: results.spun.as_secs_f64(),
+        descriptors_needed: machine::descriptors_needed(plan),
+        descriptors_limit: machine::descriptors_limit(),
+        time_wait: machine::time_wait(),
+        ports: machine::ports(),
+        clock_ns: machine::clock_grain(),
+    }
+}
