@@ -30,6 +30,14 @@ run.uvicorn: ## only the example app, under uvicorn, on 127.0.0.1:8000 (PORT=...
 bench.script: build ## measure scripted handlers against native ones, and 10,000 and 40,000 suspended at once
 	scripts/bench-handlers
 
+bench.load: build ## measure runner's load beside wrk, ab and h2load on one server, taking turns
+	@scripts/install-test-tools nginx wrk ab h2load
+	scripts/bench-load
+
+bench.instructions: build ## count the instructions of a request, and compare with benches/instructions.json
+	@scripts/install-test-tools valgrind
+	scripts/count-instructions
+
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk

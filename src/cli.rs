@@ -11,6 +11,7 @@ use crate::server::{keeper, worker};
 mod arguments;
 mod check;
 mod definitions;
+mod load;
 mod new;
 mod progress;
 mod replay;
@@ -76,6 +77,7 @@ pub fn main() -> ExitCode {
     arguments.color.apply();
     let exit = match arguments.command {
         Some(Command::Run(options)) => run::run(&options, began),
+        Some(Command::Load(options)) => load::load(&options, began),
         Some(Command::Check(options)) => check::check(&options),
         Some(Command::Serve(options)) => serve::serve(&options),
         Some(Command::Report(options)) => report::report(&options),

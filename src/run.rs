@@ -1,6 +1,6 @@
 //! The whole story of a run: folder, trials, verdicts, record, report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -114,12 +114,9 @@ pub fn run(
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Result<Finished, Unfinished> {
-    let seed = scenario.seed.unwrap_or_else(rand::random);
     let started = jiff::Timestamp::now();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
-    let trials = run_trials(scenario, seed, &folder, options, observer, cancel);
-    something_ran(&trials, cancel)?;
-    let record = compile(scenario, seed, started, trials, options);
+    let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
     match folder.publish(&record, &report::render(&record)) {
         Ok(Published { place, not_latest }) => {
             observer.event(Event::Reported);
@@ -129,11 +126,36 @@ pub fn run(
     }
 }
 
+/// Runs a scenario until `cancel` and writes nothing: no report, and no log of a server that runner starts.
+pub fn measure(
+    scenario: &Scenario,
+    options: &Options,
+    observer: &dyn Observer,
+    cancel: &CancellationToken,
+) -> Result<Record, Unfinished> {
+    record(scenario, jiff::Timestamp::now(), Path::new("/dev/null"), options, observer, cancel)
+}
+
+/// The trials and what they came to.
+fn record(
+    scenario: &Scenario,
+    started: jiff::Timestamp,
+    log: &Path,
+    options: &Options,
+    observer: &dyn Observer,
+    cancel: &CancellationToken,
+) -> Result<Record, Unfinished> {
+    let seed = scenario.seed.unwrap_or_else(rand::random);
+    let trials = run_trials(scenario, seed, log, options, observer, cancel);
+    something_ran(&trials, cancel)?;
+    Ok(compile(scenario, seed, started, trials, options))
+}
+
 /// Every trial of every variant, interleaved, so that a drifting machine favours no variant.
 fn run_trials(
     scenario: &Scenario,
     seed: u64,
-    folder: &Folder,
+    log: &Path,
     options: &Options,
     observer: &dyn Observer,
     cancel: &CancellationToken,
@@ -149,8 +171,7 @@ fn run_trials(
             number += 1;
             observer.event(Event::Trial { variant: &variant.name, number, of });
             let seed = seed.wrapping_add(number as u64);
-            let log = folder.server_log();
-            trials.push(trial::run(variant, seed, &log, &options.allowed_hosts, observer, cancel));
+            trials.push(trial::run(variant, seed, log, &options.allowed_hosts, observer, cancel));
         }
     }
     trials

@@ -25,6 +25,7 @@ mod source;
 mod suggest;
 pub mod template;
 mod tree;
+pub mod typed;
 pub mod variation;
 mod warnings;
 

@@ -1,10 +1,12 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::Exit;
+use crate::units::{parse_rate, parse_sleep};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,12 +14,21 @@ Examples:
   runner scenarios/*.toml                                   run several, one after the other
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
+  runner load -c 500 -d 10 http://127.0.0.1:8000/           load what is up already, without a file
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
   runner replay reports/dirty/latest 1                      provoke leak 1 of a report again, ten times
   runner new checkout                                       write a scenario and its script to start from
 
 Exit codes: 0 passed, 1 an assertion failed, 2 arguments or scenario invalid, 3 could not run, 4 inconclusive,
 130 interrupted (the report is written)";
+
+const LOAD_EXAMPLES: &str = "\
+Examples:
+  runner load http://127.0.0.1:8000/                                    10 users for 10 s
+  runner load -t 8 -c 500 -d 10 --latency http://127.0.0.1:8000/        what wrk would be told
+  runner load --body '{\"n\": 1}' -H 'content-type: application/json' http://127.0.0.1:8000/orders
+
+A scenario file does the same, and more: it starts the server, varies requests, judges, and leaves a report.";
 
 /// Starts a web server, loads it, looks for requests that leak into each other, and judges
 #[derive(Debug, Parser)]
@@ -39,6 +50,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Run scenarios; the same as naming them without a command
     Run(Run),
+    /// Load a URL without a scenario file, as wrk does, and print what came of it
+    Load(Load),
     /// Validate scenarios and show what would be done; nothing is started
     Check(Check),
     /// Run only the server of a scenario, for a browser or curl; ends with Ctrl-C
@@ -88,6 +101,92 @@ pub(super) struct Run {
     /// Say when each part begins and ends, in milliseconds since the start
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = LOAD_EXAMPLES)]
+pub(super) struct Load {
+    /// What to ask for, as in http://127.0.0.1:8000/path?query
+    pub url: String,
+
+    /// Users who each wait for their answer on a connection of their own, 10 if not given; with --rate, the most connections
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub connections: Option<u32>,
+
+    /// How long the load lasts, 10s if not given: seconds, or with a unit as in 500ms, 10s, 1m
+    #[arg(short, long, value_name = "TIME", value_parser = time)]
+    pub duration: Option<Duration>,
+
+    /// In place of a duration: ends with this many requests
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub requests: Option<u32>,
+
+    /// Open model: this many requests a second in total, whether or not earlier ones were answered
+    #[arg(short = 'R', long, value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+
+    /// A header, as in "name: value"; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+
+    /// The method; GET if not given, POST where there is a body
+    #[arg(short = 'X', long)]
+    pub method: Option<String>,
+
+    /// A body, sent as it stands
+    #[arg(long, value_name = "TEXT", conflicts_with = "body_file")]
+    pub body: Option<String>,
+
+    /// A file with the body: text, sent as it stands
+    #[arg(long, value_name = "FILE")]
+    pub body_file: Option<PathBuf>,
+
+    /// A request without a whole answer for this long has failed, 10s if not given: seconds, or with a unit
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+
+    /// Threads that drive the load; chosen by runner if not given
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: Option<u32>,
+
+    /// For those who come from wrk: the latencies are always shown
+    #[arg(long)]
+    pub latency: bool,
+
+    /// Allow load on a host that is not this machine; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+
+    /// Write a report below this folder; nothing is written if not given
+    #[arg(long, value_name = "DIR")]
+    pub reports: Option<PathBuf>,
+
+    /// Print the record as one line of JSON, and nothing else to standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// No progress, only results
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Seconds, as wrk has them, or a duration with its unit; not zero.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = parse_sleep(text).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("no time at all; write as in 10, 500ms or 1m".to_owned()) } else { Ok(time) }
+}
+
+/// A number a second, as wrk2 has it, or a rate with its unit; not zero.
+fn rate(text: &str) -> Result<f64, String> {
+    let whole = if text.contains('/') { text.to_owned() } else { format!("{text}/s") };
+    let rate = parse_rate(&whole).map_err(|error| error.to_string())?.0;
+    if rate > 0.0 { Ok(rate) } else { Err("nothing is ever sent; write as in 2000 or 90/m".to_owned()) }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("no colon in it; write as in \"accept: text/html\"")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 #[derive(Debug, Args)]
@@ -210,5 +309,18 @@ mod tests {
         assert!(Arguments::try_parse_from(["runner", "check", "a.toml"]).is_ok());
         assert!(Arguments::try_parse_from(["runner", "schema"]).is_ok());
         assert!(Arguments::try_parse_from(["runner", "run"]).is_err());
+    }
+
+    #[test]
+    fn the_words_of_wrk_mean_what_they_mean_there() {
+        let words = ["runner", "load", "-t8", "-c", "500", "-d", "1m", "--latency", "-H", "a: b:c", "http://a/"];
+        let Some(Command::Load(load)) = Arguments::try_parse_from(words).unwrap().command else { panic!() };
+        assert_eq!(
+            (load.threads, load.connections, load.duration),
+            (Some(8), Some(500), Some(Duration::from_secs(60)))
+        );
+        assert_eq!(load.headers, [("a".to_owned(), "b:c".to_owned())]);
+        assert_eq!((time("10"), rate("2000"), rate("90/m")), (Ok(Duration::from_secs(10)), Ok(2000.0), Ok(1.5)));
+        assert!(time("0").is_err() && time("x").is_err() && rate("0").is_err() && header("a").is_err());
     }
 }

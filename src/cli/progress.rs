@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::arguments::Run;
 use crate::run::{Event, Observer};
 use crate::units::{counted, show_count, show_duration, show_rate};
 
@@ -41,8 +40,8 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub fn of(arguments: &Run) -> Self {
-        if arguments.quiet {
+    pub fn of(quiet: bool) -> Self {
+        if quiet {
             Style::Silent
         } else if std::io::stderr().is_terminal() {
             Style::Live(bar())
@@ -61,10 +60,10 @@ impl Style {
 }
 
 impl Progress {
-    pub fn new(arguments: &Run, style: Style, began: Instant) -> Self {
+    pub fn new(verbose: bool, style: Style, began: Instant) -> Self {
         Progress {
             began,
-            verbose: arguments.verbose,
+            verbose,
             style,
             last_plain: Cell::default(),
             last_count: Cell::default(),

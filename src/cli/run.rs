@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
         return Exit::Invalid;
     };
-    let style = Style::of(arguments);
+    let style = Style::of(arguments.quiet);
     let shown = style.clone();
     let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
         Ok(cancel) => cancel,
@@ -33,12 +33,17 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     let options = Options { reports: arguments.reports.clone(), allowed_hosts: arguments.allow_hosts.clone(), began };
     let mut exits = Vec::new();
     for scenario in &scenarios {
-        let progress = Progress::new(arguments, style.clone(), began);
+        let progress = Progress::new(arguments.verbose, style.clone(), began);
         let finished = run::run(scenario, &options, &progress, &cancel);
         progress.close();
         exits.push(match finished {
             Ok(finished) => conclude(scenario, &finished, arguments),
-            Err(unfinished) => complain(scenario, &unfinished, arguments),
+            Err(unfinished) => {
+                if let Unfinished::NotWritten { record, .. } = &unfinished {
+                    print_results(record, None, arguments);
+                }
+                complain(&scenario.name, &unfinished)
+            }
         });
         if cancel.is_cancelled() {
             break;
@@ -64,37 +69,43 @@ fn conclude(scenario: &Scenario, finished: &Finished, arguments: &Run) -> Exit {
 /// Prints the record, or its summary and where the report is, if it is anywhere.
 fn print_results(record: &Record, folder: Option<&Path>, arguments: &Run) -> Exit {
     if arguments.json {
-        return match serde_json::to_string(record) {
-            Ok(record) => print_out(&(record + "\n")),
-            Err(error) => {
-                print_error(&format!("cannot print the record: {error}"), None);
-                Exit::CouldNotRun
-            }
-        };
+        return print_record(record);
     }
-    // A terminal that does not know its width says 0.
-    let width = comfy_table::Table::new().width().filter(|width| *width > 0);
-    let width = width.map_or(WIDEST, usize::from).min(WIDEST);
-    let mut text = report::terminal::summary(record, width, true).trim_end().to_owned() + "\n";
+    let mut text = report::terminal::summary(record, width(), true).trim_end().to_owned() + "\n";
     if let Some(folder) = folder {
         text += &format!("\nreport: {}\n", folder.join("report.md").display());
     }
     print_out(&text)
 }
 
+/// The record as one line of JSON.
+pub(super) fn print_record(record: &Record) -> Exit {
+    match serde_json::to_string(record) {
+        Ok(record) => print_out(&(record + "\n")),
+        Err(error) => {
+            print_error(&format!("cannot print the record: {error}"), None);
+            Exit::CouldNotRun
+        }
+    }
+}
+
+/// How wide a summary may be, in columns.
+pub(super) fn width() -> usize {
+    // A terminal that does not know its width says 0.
+    let width = comfy_table::Table::new().width().filter(|width| *width > 0);
+    width.map_or(WIDEST, usize::from).min(WIDEST)
+}
+
 /// Says why there is no report.
-fn complain(scenario: &Scenario, unfinished: &Unfinished, arguments: &Run) -> Exit {
-    let message = format!("{}: {unfinished}", scenario.name);
+pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
+    let message = format!("{name}: {unfinished}");
     match unfinished {
         Unfinished::Interrupted => {
             print_error(&message, None);
             return Exit::Interrupted;
         }
         Unfinished::Folder(error) => print_error(&message, Some(&error.advice())),
-        Unfinished::NotWritten { record, error } => {
-            print_results(record, None, arguments);
-            print_error(&message, Some(&error.advice()));
-        }
+        Unfinished::NotWritten { error, .. } => print_error(&message, Some(&error.advice())),
         Unfinished::NothingRan { advice, log_tail, .. } => {
             print_error(&message, Some(advice));
             log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {}", report::one_line(line)));

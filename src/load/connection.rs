@@ -2,5 +2,6 @@
 
 mod framing;
 pub mod http1;
+mod known;
 pub mod reply;
 mod stream;

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tokio::time::Sleep;
@@ -12,11 +12,27 @@ use tokio::time::Sleep;
 #[derive(Debug)]
 pub struct Deadline {
     timer: Pin<Box<Sleep>>,
+    /// Whom the timer wakes, once it is armed.
+    wakes: Option<Waker>,
 }
 
 impl Deadline {
     pub fn new(first: Instant) -> Self {
-        Deadline { timer: Box::pin(tokio::time::sleep_until(first.into())) }
+        Deadline { timer: Box::pin(tokio::time::sleep_until(first.into())), wakes: None }
+    }
+
+    /// Whether the timer has fired; if not, it wakes the task when it does. Asking it takes a lock, so one that is armed
+    /// for this task is only looked at.
+    fn fired(&mut self, context: &mut Context<'_>) -> bool {
+        let armed = self.wakes.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if armed && !self.timer.is_elapsed() {
+            return false;
+        }
+        // Without budget it does not arm, but has the task polled again.
+        let arms = tokio::task::coop::has_budget_remaining();
+        let fired = self.timer.as_mut().poll(context).is_ready();
+        self.wakes = (arms && !fired).then(|| context.waker().clone());
+        fired
     }
 
     /// What `work` yields, or `None` if `due` passes first.
@@ -30,7 +46,7 @@ impl Deadline {
             if !tokio::task::coop::has_budget_remaining() && Instant::now() >= due {
                 return Poll::Ready(None);
             }
-            while self.timer.as_mut().poll(context).is_ready() {
+            while self.fired(context) {
                 if Instant::now() >= due {
                     return Poll::Ready(None);
                 }

@@ -1,6 +1,7 @@
 //! What a person reads after a run, in a terminal.
 
 mod layout;
+mod load;
 
 use anstyle::{AnsiColor, Style};
 
@@ -16,6 +17,8 @@ use super::words::{
     NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, status, typical, variant_status,
 };
 use layout::{columns, wrap};
+
+pub use load::load;
 
 /// The fewest columns that a line is wrapped to.
 const NARROWEST: usize = 40;

@@ -50,7 +50,8 @@ pub(super) fn effective(tree: &DeTable<'_>, surroundings: &dyn Surroundings) -> 
     let mut tree = tree.clone();
     tree::each_string(&mut tree, &mut |path, _, text| {
         let sensitive = is_sensitive(path.iter().flat_map(|key| key.split('.')));
-        if sensitive && !text.contains('{') {
+        // A doubled brace is a character like any other.
+        if sensitive && !text.replace("{{", "").contains('{') {
             *text = Cow::Borrowed(REDACTED);
             return;
         }

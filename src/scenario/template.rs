@@ -183,6 +183,21 @@ impl Template {
         Ok(template)
     }
 
+    /// What [`Template::parse_body`] reads as this text, without holes.
+    pub fn escape_body(text: &str) -> String {
+        let mut escaped = String::new();
+        let mut at = 0;
+        while let Some(found) = text[at..].find('{') {
+            escaped.push_str(&text[at..at + found]);
+            at += found;
+            let end = hole_end(&text[at..]).unwrap_or(1);
+            let inside = &text[at..at + end];
+            escaped.push_str(&if end > 1 { format!("{{{inside}}}") } else { inside.to_owned() });
+            at += end;
+        }
+        escaped + &text[at..]
+    }
+
     /// A text without holes, whatever it holds.
     pub fn literal(text: impl Into<String>) -> Template {
         let mut template = Template::default();

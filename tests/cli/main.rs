@@ -15,6 +15,7 @@ mod hostile;
 mod hooks;
 mod life;
 mod load;
+mod load_url;
 mod misbehave;
 mod models;
 mod python;

@@ -10,8 +10,10 @@ use crate::exchange::Failure;
 use crate::load::clock::Clock;
 use crate::server::Endpoint;
 
-/// Room for most responses; grows up to the longest head.
-const BUFFER: usize = 8 * 1024;
+/// Room for a short response: there may be ten thousand connections.
+const BUFFER: usize = 2 * 1024;
+/// What a buffer grows to where responses fill it. A head may be longer, and makes it grow on.
+const LARGE: usize = 64 * 1024;
 
 /// An open connection that carries one request at a time.
 #[derive(Debug)]
@@ -143,7 +145,12 @@ impl Connection {
         if self.filled == self.buffer.len() {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
-        self.stream.read(&mut self.buffer[self.filled..]).await
+        let read = self.stream.read(&mut self.buffer[self.filled..]).await?;
+        if self.filled + read == self.buffer.len() && self.buffer.len() < LARGE {
+            // More is likely to come: fewer and larger reads are cheaper.
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        Ok(read)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::framing::{Body, Framing, parse_chunk_size};
+use super::known::{self, Head};
 
 /// A response with more headers than this is malformed.
 const MOST_HEADERS: usize = 128;
@@ -147,28 +148,15 @@ impl Reply {
     }
 
     fn head(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
-        let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MOST_HEADERS];
-        let mut response = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default()
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .parse_response_with_uninit_headers(&mut response, bytes, &mut headers)
-            .map_err(|_| Malformed("the response is not HTTP/1.1"))?;
-        let httparse::Status::Complete(length) = parsed else {
+        let Some(Head { length, status, framing }) = known::head(bytes, parse_head)? else {
             return if bytes.len() > LONGEST_HEAD { Err(Malformed("the response's head does not end")) } else { Ok(0) };
         };
-        let status = response.code.unwrap_or(0);
         sink.head(&bytes[..length]);
-        match status {
-            101 => return Err(Malformed("the server switched protocols unasked")),
-            100..=199 => {
-                self.interim += 1;
-                return Ok(length);
-            }
-            200..=599 => {}
-            _ => return Err(Malformed("the status is outside 100 to 599")),
+        if status < 200 {
+            self.interim += 1;
+            return Ok(length);
         }
         self.status = status;
-        let framing = Framing::of(&response)?;
         self.close = framing.close;
         self.state = match framing.body {
             _ if self.head_only || status == 204 || status == 304 => State::Done,
@@ -215,6 +203,26 @@ impl Reply {
         }
         Ok(line.len() + 2)
     }
+}
+
+/// The head at the start of `bytes`, or `None` if it has not come to its end yet.
+fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
+    let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MOST_HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default()
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .parse_response_with_uninit_headers(&mut response, bytes, &mut headers)
+        .map_err(|_| Malformed("the response is not HTTP/1.1"))?;
+    let httparse::Status::Complete(length) = parsed else { return Ok(None) };
+    let status = response.code.unwrap_or(0);
+    let framing = match status {
+        101 => return Err(Malformed("the server switched protocols unasked")),
+        // None of them has a body, whatever its headers say.
+        100..=199 => Framing { body: Body::Length(0), close: false },
+        200..=599 => Framing::of(&response)?,
+        _ => return Err(Malformed("the status is outside 100 to 599")),
+    };
+    Ok(Some(Head { length, status, framing }))
 }
 
 /// The bytes before the next CR LF, or `None` if it has not come yet.

@@ -1,0 +1,128 @@
+//! `runner load URL`: a load without a file.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::arguments::Load;
+use super::progress::{Progress, Style};
+use super::run::{complain, print_record, width};
+use super::{Exit, print_error, print_out, print_warning, signals};
+use crate::record::Record;
+use crate::report;
+use crate::run::{self, Finished, Options, Unfinished, environment};
+use crate::scenario::Scenario;
+use crate::scenario::typed::{Typed, split_url};
+
+/// What reports, and messages, call it.
+const NAME: &str = "load";
+const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
+const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
+
+pub(super) fn load(arguments: &Load, began: Instant) -> Exit {
+    let scenario = match scenario(arguments) {
+        Ok(scenario) => scenario,
+        Err(problems) => {
+            problems.iter().for_each(|(message, advice)| print_error(message, Some(advice)));
+            return Exit::Invalid;
+        }
+    };
+    let style = Style::of(arguments.quiet);
+    if arguments.latency && !arguments.quiet {
+        style.say(LATENCY);
+    }
+    let shown = style.clone();
+    let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
+        Ok(cancel) => cancel,
+        Err(error) => {
+            print_error(&format!("cannot watch for signals: {error}"), None);
+            return Exit::CouldNotRun;
+        }
+    };
+    environment::prepare();
+    let progress = Progress::new(false, style, began);
+    let reports = arguments.reports.clone();
+    let options = Options { reports: reports.unwrap_or_default(), allowed_hosts: arguments.allow_hosts.clone(), began };
+    let finished = match arguments.reports {
+        Some(_) => run::run(&scenario, &options, &progress, &cancel),
+        None => run::measure(&scenario, &options, &progress, &cancel).map(unwritten),
+    };
+    progress.close();
+    match finished {
+        Ok(finished) => conclude(&finished, arguments),
+        Err(unfinished @ Unfinished::NotWritten { .. }) => complain_unwritten(&unfinished, arguments),
+        Err(unfinished) => complain(NAME, &unfinished),
+    }
+}
+
+/// The scenario that a file would hold, or what is wrong, each with its remedy.
+fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
+    let one = |message: String, advice: &str| Err(vec![(message, advice.to_owned())]);
+    let (origin, target) = split_url(&arguments.url);
+    if !origin.contains("://") {
+        return one(format!("`{}` is no address", arguments.url), "write as in http://127.0.0.1:8000/path?query");
+    }
+    if origin.contains('@') {
+        return one("the address holds a user".to_owned(), "send it as a header: -H \"authorization: Basic ...\"");
+    }
+    let names: Vec<String> = arguments.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    if let Some(twice) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
+        return one(format!("the header `{}` is given twice", twice.1), "join the values with a comma");
+    }
+    let body = match &arguments.body_file {
+        None => arguments.body.clone(),
+        Some(file) => match std::fs::read_to_string(file) {
+            Ok(body) => Some(body),
+            Err(error) => {
+                return one(format!("cannot read `{}`: {error}", file.display()), "name a file that holds text");
+            }
+        },
+    };
+    let typed = Typed {
+        origin,
+        target,
+        method: arguments.method.clone(),
+        headers: arguments.headers.clone(),
+        body,
+        connections: arguments.connections,
+        rate: arguments.rate,
+        duration: arguments.duration,
+        requests: arguments.requests,
+        timeout: arguments.timeout,
+        threads: arguments.threads,
+    };
+    typed.scenario(NAME).map_err(|problems| {
+        problems.iter().map(|problem| (problem.title.clone(), problem.help.clone().unwrap_or_default())).collect()
+    })
+}
+
+/// A run without a report.
+fn unwritten(record: Record) -> Finished {
+    Finished { record, folder: PathBuf::new(), not_latest: None }
+}
+
+/// Prints what came of it, and where the report is, if there is one.
+fn conclude(finished: &Finished, arguments: &Load) -> Exit {
+    let mut printed = print_results(&finished.record, arguments);
+    if arguments.reports.is_some() && !arguments.json {
+        printed = printed.max(print_out(&format!("\nreport: {}\n", finished.folder.join("report.md").display())));
+    }
+    if let Some(not_latest) = &finished.not_latest {
+        print_warning(&not_latest.to_string(), Some(&not_latest.advice()));
+    }
+    Exit::from(finished.record.status).max(printed)
+}
+
+/// What was measured is shown though its report could not be written.
+fn complain_unwritten(unfinished: &Unfinished, arguments: &Load) -> Exit {
+    if let Unfinished::NotWritten { record, .. } = unfinished {
+        print_results(record, arguments);
+    }
+    complain(NAME, unfinished)
+}
+
+fn print_results(record: &Record, arguments: &Load) -> Exit {
+    if arguments.json {
+        return print_record(record);
+    }
+    print_out(&report::terminal::load(record, width(), true))
+}

@@ -1,0 +1,169 @@
+//! A scenario that somebody typed as a command line instead of writing it into a file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use toml::{Table, Value};
+
+use super::{Problems, Scenario, Surroundings, Template, load};
+use crate::units::show_duration;
+
+/// What was typed. Every text is sent as it stands: braces and dollars mean nothing here.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    /// `http://127.0.0.1:8000`
+    pub origin: String,
+    /// Path and query; starts with `/`.
+    pub target: String,
+    /// GET if not given, POST where there is a body.
+    pub method: Option<String>,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<String>,
+    /// Users of the closed model; with a rate, the most connections of the open one.
+    pub connections: Option<u32>,
+    /// Arrivals a second.
+    pub rate: Option<f64>,
+    /// Not beside `requests`.
+    pub duration: Option<Duration>,
+    /// Ends the load in place of a duration.
+    pub requests: Option<u32>,
+    pub timeout: Option<Duration>,
+    pub threads: Option<u32>,
+}
+
+/// Users, where neither connections nor a rate are given.
+const USERS: u32 = 10;
+
+impl Typed {
+    /// The scenario of this name, made as from a file; what is wrong is told in the terms of a file.
+    pub fn scenario(&self, name: &str) -> Result<Scenario, Problems> {
+        load(Path::new(name), &[], &Memory(self.text()))
+    }
+
+    /// The file that would mean the same.
+    fn text(&self) -> String {
+        let mut scenario = Table::new();
+        let server = Table::from_iter([("url".to_owned(), literal(&self.origin))]);
+        scenario.insert("server".to_owned(), server.into());
+        scenario.insert("load".to_owned(), self.load().into());
+        scenario.to_string()
+    }
+
+    fn load(&self) -> Table {
+        let time = |time: Duration| Value::from(show_duration(time));
+        let whole = |number: u32| Value::from(i64::from(number));
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), literal(value)));
+        let model = match self.rate {
+            Some(rate) => {
+                [("rate", Some(Value::from(format!("{rate}/s")))), ("max_concurrency", self.connections.map(whole))]
+            }
+            None => [("concurrency", Some(whole(self.connections.unwrap_or(USERS)))), ("max_concurrency", None)],
+        };
+        let rest = [
+            ("path", Some(literal(&self.target))),
+            ("method", self.method.clone().map(Value::from)),
+            ("body", self.body.as_deref().map(|body| unfilled(&Template::escape_body(body)))),
+            ("duration", self.duration.map(time)),
+            ("requests", self.requests.map(whole)),
+            ("timeout", self.timeout.map(time)),
+            ("threads", self.threads.map(whole)),
+            ("headers", (!self.headers.is_empty()).then(|| Value::Table(headers.collect()))),
+        ];
+        let given = model.into_iter().chain(rest);
+        given.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
+}
+
+/// A text without variables and placeholders, whatever stands in it.
+fn literal(text: &str) -> Value {
+    unfilled(&text.replace('{', "{{").replace('}', "}}"))
+}
+
+/// A text without variables.
+fn unfilled(text: &str) -> Value {
+    Value::from(text.replace("${", "$${"))
+}
+
+/// A world of one file.
+struct Memory(String);
+
+impl Surroundings for Memory {
+    fn read(&self, _path: &Path) -> std::io::Result<String> {
+        Ok(self.0.clone())
+    }
+
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+/// An address, taken apart: the origin, and what a request line says of the rest. A fragment is not sent.
+pub fn split_url(url: &str) -> (String, String) {
+    let url = url.split('#').next().unwrap_or_default();
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
+    let (origin, target) = url.split_at(end);
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    (origin.to_owned(), format!("{slash}{target}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::request::Body;
+    use crate::scenario::{Model, Server};
+    use proptest::prelude::*;
+
+    fn typed() -> Typed {
+        let (origin, target) = split_url("http://127.0.0.1:8000/a?b=c");
+        Typed { origin, target, ..Typed::default() }
+    }
+
+    #[test]
+    fn it_means_what_a_file_would() {
+        let scenario = Typed { connections: Some(500), threads: Some(8), ..typed() }.scenario("load").unwrap();
+        let [variant] = scenario.variants.as_slice() else { panic!("{scenario:?}") };
+        let Server::Attached(server) = &variant.server else { panic!("{variant:?}") };
+        assert_eq!((scenario.name.as_str(), server.host.as_str(), server.port), ("load", "127.0.0.1", 8000));
+        let load = variant.load.as_ref().unwrap();
+        assert!(matches!(load.model, Model::Closed), "{:?}", load.model);
+        assert_eq!((load.peak(), load.threads, load.duration), (500.0, Some(8), Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_rate_makes_an_open_load_and_a_number_of_requests_ends_it() {
+        let typed = Typed { connections: Some(7), rate: Some(2000.0), requests: Some(50), ..typed() };
+        let scenario = typed.scenario("load").unwrap();
+        let load = scenario.variants[0].load.as_ref().unwrap();
+        assert!(matches!(load.model, Model::Open { max_concurrency: 7, .. }), "{:?}", load.model);
+        assert_eq!((load.peak(), load.requests), (2000.0, Some(50)));
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        for (url, origin, target) in [
+            ("http://a:1", "http://a:1", "/"),
+            ("http://a/b/?c=http://d", "http://a", "/b/?c=http://d"),
+            ("http://a?b", "http://a", "/?b"),
+            ("http://[::1]:81/x#y", "http://[::1]:81", "/x"),
+            ("a:1/b", "a:1", "/b"),
+        ] {
+            assert_eq!(split_url(url), (origin.to_owned(), target.to_owned()), "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_sent_as_they_stand(text in "[ -~\n]{0,4}([$]?[{]{0,2}(user|HOME)?[}]{0,2}){0,4}[ -~é]{0,4}") {
+            let header = text.replace(['\n', 'é'], "").trim().to_owned();
+            let headers = vec![("x-a".to_owned(), format!("{header}."))];
+            let typed = Typed { body: Some(text.clone()), headers, ..typed() };
+            let scenario = typed.scenario("load").unwrap();
+            let request = &scenario.variants[0].load.as_ref().unwrap().kinds[0].request;
+            prop_assert_eq!(request.content().unwrap().text(), text);
+            prop_assert_eq!(request.headers[0].1.text(), format!("{header}."));
+            prop_assert!(request.holes().is_empty() && matches!(&request.body, Some(Body::Text(_))));
+            prop_assert_eq!(request.method.as_str(), "POST");
+        }
+    }
+}
