@@ -35,8 +35,12 @@ impl Terminal {
         let request = request.replacen(" /", &format!(" {server}/"), 1);
         let threads = counted(load.generator.threads.into(), "thread");
         let cut = if status == Status::Interrupted { ", interrupted" } else { "" };
-        let who =
-            format!("{} on {threads}, {}{cut}", counted(load.concurrency.into(), "user"), show_time(load.duration_s));
+        let users = counted(load.concurrency.into(), "user");
+        let who = match &load.open {
+            Some(open) => format!("{} by at most {users}", show_rate(open.rate)),
+            None => users,
+        };
+        let who = format!("{who} on {threads}, {}{cut}", show_time(load.duration_s));
         let request = super::clean(&request);
         wrap(&self.paint(&request, Style::new().bold()), self.width, "") + wrap(&who, self.width, "").as_str()
     }
