@@ -49,6 +49,8 @@ pub struct Findings {
     pub one_at_a_time: bool,
     pub duration: Duration,
     pub interrupted: bool,
+    /// Suspicions that neither stood nor were refuted when the time for that was up.
+    pub unsettled: u64,
 }
 
 /// A leak that runner planted itself: two replies, exchanged on their way.

@@ -1,5 +1,6 @@
 //! A check under way: what comes next, and on what server.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -56,6 +57,10 @@ pub struct Check<'a> {
     personal: bool,
     /// The last part that was begun, those that verify left out.
     part: Option<Part>,
+    /// Rounds of each trigger in that part.
+    rounds: BTreeMap<&'static str, u64>,
+    /// That part was cut short by suspicions that came to nothing.
+    resume: bool,
     progress: Arc<Progress>,
 }
 
@@ -79,6 +84,8 @@ impl<'a> Check<'a> {
             personas: Personas::default(),
             personal: plan.login.is_some() || !plan.identities.is_empty(),
             part: None,
+            rounds: BTreeMap::new(),
+            resume: false,
             progress,
         }
     }
@@ -109,7 +116,8 @@ impl<'a> Check<'a> {
         if !self.personas.suspicions.is_empty() {
             return Some(Part::Verify);
         }
-        self.regular_parts().skip_while(|part| *part != last).skip(1).find(|part| self.is_due(*part))
+        let rest = self.regular_parts().skip_while(|part| *part != last);
+        rest.skip(usize::from(!self.resume)).find(|part| self.is_due(*part))
     }
 
     /// All parts in their order, but for those that verify.
@@ -145,6 +153,9 @@ impl<'a> Check<'a> {
         self.situation.same_url = client.forms.same_url;
         self.client = Some(client);
         if part != Part::Verify {
+            if !std::mem::take(&mut self.resume) {
+                self.rounds.clear();
+            }
             self.part = Some(part);
         }
         let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));

@@ -38,7 +38,6 @@ pub(super) struct Client {
     pub clock: Clock,
     pub forms: Forms,
     target: Target,
-    method: String,
     timeout: Duration,
     sleeps: Option<scenario::Sleeps>,
     shape: Shape,
@@ -107,7 +106,6 @@ impl Client {
             clock,
             forms: Forms::new(plan, target),
             target: target.clone(),
-            method: plan.request.method.clone(),
             timeout: plan.timeout,
             sleeps: plan.sleep,
             shape: shape(plan.shape),
@@ -448,7 +446,8 @@ impl Client {
     /// Method and target of a request, for people.
     fn show(&self, bytes: &[u8]) -> String {
         let target = bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-        format!("{} {}", self.method, String::from_utf8_lossy(target))
+        let method = bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
+        format!("{} {}", String::from_utf8_lossy(method), String::from_utf8_lossy(target))
     }
 }
 

@@ -5,19 +5,20 @@ use std::cell::RefCell;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 
-use super::baseline::{Accusation, Baseline, PersonaNumber, Reply};
+use super::baseline::{Accusation, Baseline, Oracle, PersonaNumber, Place, Reply};
 use super::client::Client;
 use super::identity::Identity;
 use super::observation::{Observation, Seen};
 use super::recipe::{Line, Recipe, Shot};
 use super::tally::Evidence;
+use crate::load::connection::reply::Kept;
 use crate::scenario;
 
 /// How often each is asked alone to learn from, and at most to verify. See the module `baseline` on what this proves.
 pub(super) const SOLO: usize = 4;
 pub(super) const MOST_SOLO: usize = 16;
-/// Suspicions that are kept: one is enough to ask again.
-const MOST_SUSPICIONS: usize = 20;
+/// Suspicions of one part that are kept: bounds memory.
+const MOST_SUSPICIONS: usize = 1000;
 
 /// How many personas there are, where the scenario does not name them; a login is worth more of them.
 const UNNAMED: usize = 4;
@@ -55,10 +56,39 @@ pub(super) struct Suspicion {
 impl Personas {
     /// Two who must not see what is the other's; `None` where all may.
     pub fn two_apart(&self, client: Option<&Client>) -> Option<Vec<Identity>> {
-        let client = client?;
-        let first = self.all.first()?;
-        let second = self.all.iter().skip(1).find(|other| !client.may_share(first.number, other.number))?;
-        Some(vec![first.clone(), second.clone()])
+        let (client, baseline) = (client?, self.baseline.as_ref()?);
+        let pairs = (0..self.all.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
+        let apart = |one: usize, other: usize| {
+            !client.may_share(self.all[one].number, self.all[other].number) && baseline.tells_apart(one, other)
+        };
+        let (one, other) = pairs.into_iter().find(|(one, other)| apart(*one, *other))?;
+        Some(vec![self.all[one].clone(), self.all[other].clone()])
+    }
+
+    /// What lone requests get has been learned.
+    pub fn is_learned(&self) -> bool {
+        self.baseline.is_some()
+    }
+
+    /// What of an accusation remains when that is left out which may be shared: text declared public, identities of one
+    /// group, and what nobody gets. A page for nobody is no person's: a server that is too busy, or has forgotten a
+    /// session, may show it to anybody.
+    pub fn accused(
+        &self,
+        mut accusation: Accusation,
+        seen: &Seen,
+        reply: &Kept,
+        client: &Client,
+    ) -> Option<Accusation> {
+        let text = |place: &Place| if *place == Place::Body { &reply.body } else { &reply.head };
+        let before = accusation.signs.len();
+        accusation.signs.retain(|sign| !client.is_public(text(&sign.place), &sign.range));
+        if accusation.signs.len() < before {
+            accusation.oracle = Oracle::Learned;
+        }
+        let may_share = |number: u64| seen.identity.is_some_and(|own| client.may_share(own, number));
+        accusation.of.retain(|persona| self.all.get(*persona).is_some_and(|identity| !may_share(identity.number)));
+        (!accusation.signs.is_empty() && !accusation.of.is_empty()).then_some(accusation)
     }
 
     /// Which persona asked.
@@ -130,9 +160,14 @@ impl Personas {
 
     /// Whether further solo replies would change nothing: each suspicion stands, or is refuted.
     pub fn are_settled(&self) -> bool {
-        let Some(baseline) = &self.baseline else { return true };
+        self.unsettled() == 0
+    }
+
+    /// How many suspicions neither stand nor are refuted.
+    pub fn unsettled(&self) -> usize {
+        let Some(baseline) = &self.baseline else { return 0 };
         let settled = |accusation| baseline.stands(accusation) || baseline.doubt(accusation) >= 1.0;
-        self.suspicions.iter().all(|suspicion| settled(&suspicion.accusation))
+        self.suspicions.iter().filter(|suspicion| !settled(&suspicion.accusation)).count()
     }
 
     /// Those suspicions that further solo replies have left standing. The others are gone.
@@ -143,7 +178,7 @@ impl Personas {
         standing.map(|suspicion| suspicion.evidence).collect()
     }
 
-    /// New ones, in place of those there were: canaries of differing lengths, so that a length tells too.
+    /// As many as are wanted: canaries of differing lengths, so that a length tells too.
     pub fn gather(&mut self, client: &Client, wanted: usize) {
         const TRIES: usize = 40;
         while self.all.len() < wanted {

@@ -1,6 +1,6 @@
 //! Sums up a dirty check: counts per trigger, and a bounded selection of evidence.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::Premises;
@@ -67,6 +67,10 @@ pub(super) struct Court<'a> {
     pub client: &'a Client,
     pub premises: Premises,
     pub personas: &'a Personas,
+    /// It is known how an answer tells who asked.
+    pub can_tell: bool,
+    /// Only personas can be told apart.
+    pub personal: bool,
 }
 
 /// The counts of one trigger.
@@ -112,6 +116,8 @@ pub struct Tally {
     pub triggers: BTreeMap<&'static str, TriggerTally>,
     pub evidence: Vec<Evidence>,
     remembered: Memory,
+    /// Rounds in which a suspicion has turned out to be a leak.
+    convicted: BTreeSet<(&'static str, u64)>,
 }
 
 /// The requests of the near past, in the order of their numbers.
@@ -153,7 +159,9 @@ impl Tally {
         let ordinary = || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving));
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
-        trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
+        if court.can_tell {
+            trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
+        }
         trigger.overlapping = ended.overlapping;
         trigger.took += ended.took;
         let number = trigger.rounds;
@@ -167,9 +175,10 @@ impl Tally {
     /// Counts what was a suspicion as the leak that it has turned out to be.
     pub(super) fn convict(&mut self, evidence: Evidence) {
         self.leaks += 1;
+        self.exposures = self.exposures.max(self.leaks);
         if let Some(trigger) = self.triggers.get_mut(evidence.trigger) {
             trigger.leaks += 1;
-            trigger.rounds_with_leak = (trigger.rounds_with_leak + 1).min(trigger.rounds);
+            trigger.rounds_with_leak += u64::from(self.convicted.insert((evidence.trigger, evidence.round)));
         }
         if self.has_room(evidence.class) {
             self.evidence.push(evidence);
@@ -182,6 +191,8 @@ impl Tally {
             // A spoilt request may well be taken for another's.
             let ordinary = !matches!(observation.seen.role, Role::Failing | Role::Leaving);
             let accusation = court.personas.judge(observation).filter(|_| ordinary)?;
+            let (seen, reply) = (&observation.seen, &observation.reply);
+            let accusation = court.personas.accused(accusation, seen, reply, court.client)?;
             if judge::judge(observation, court.client).is_some() {
                 return None;
             }
@@ -222,7 +233,8 @@ impl Tally {
             let reply = &observation.reply;
             let holds_any = [&reply.head, &reply.body].iter().any(|text| !court.client.canaries_in(text).is_empty());
             let seen = &mut observation.seen;
-            seen.tells = holds_any || seen.identity.is_none() || court.personas.tells(seen);
+            let nobodys = seen.identity.is_none() && !court.personal;
+            seen.tells = holds_any || nobodys || court.personas.tells(seen);
         }
         self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());
     }

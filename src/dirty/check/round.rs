@@ -51,9 +51,14 @@ impl Check<'_> {
     fn conclude_round(&mut self, client: &Client, trigger: Option<&'static str>, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
         if trigger.is_none() {
-            self.findings.control = Control::of(&observations, client);
+            let control = Control::of(&observations, client);
+            let mut problems = std::mem::take(&mut self.findings.control.problems);
+            problems.extend(control.problems);
+            self.findings.control = Control { problems, ..control };
         }
-        let court = Court { client, premises: self.situation.premises, personas: &self.personas };
+        let can_tell = !self.personal || self.personas.is_learned();
+        let (premises, personas, personal) = (self.situation.premises, &self.personas, self.personal);
+        let court = Court { client, premises, personas, can_tell, personal };
         let family = self.triggers.iter().find(|known| Some(known.name()) == trigger).map(|known| known.family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
         let ended = Ended { overlapping, trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };

@@ -23,8 +23,8 @@ const LEAST_VERIFY: Duration = Duration::from_secs(5);
 
 impl Check<'_> {
     pub(super) async fn story(&mut self, part: Part) {
-        if self.personal {
-            self.gather().await;
+        if self.personal && !self.gather().await {
+            return;
         }
         match part {
             Part::Opening => self.opening().await,
@@ -54,12 +54,10 @@ impl Check<'_> {
     /// apart, else once.
     async fn persevere(&mut self) {
         let only_they = std::mem::replace(&mut self.personal, true);
-        self.gather().await;
-        self.ask_nobody(personas::SOLO).await;
-        for _ in 0..personas::SOLO {
-            self.ask_alone().await;
+        if (!only_they && !self.gather().await) || !self.get_to_know().await {
+            self.personal = only_they;
+            return;
         }
-        self.personas.learn();
         if self.personas.can_tell() || self.findings.control.echoes {
             if self.findings.positive_control.is_none() {
                 self.positive_control().await;
@@ -73,6 +71,24 @@ impl Check<'_> {
             self.findings.control.problems.push(problem);
         }
         self.personal = only_they;
+    }
+
+    /// Learns what each persona gets alone, if that is not known yet. False if the time does not suffice for it.
+    async fn get_to_know(&mut self) -> bool {
+        if self.personas.is_learned() {
+            return true;
+        }
+        self.ask_nobody(personas::SOLO).await;
+        for _ in 0..personas::SOLO {
+            if self.is_out_of_time() {
+                let problem = "the time was up before each persona had been asked alone: give the check more";
+                self.findings.control.problems.push(problem.to_owned());
+                return false;
+            }
+            self.ask_alone().await;
+        }
+        self.personas.learn();
+        true
     }
 
     /// Would a leak be seen? Two requests, one after the other, whose replies a relay exchanges.
@@ -106,16 +122,19 @@ impl Check<'_> {
     /// stands or is refuted; or for as long as that is worth.
     async fn verify(&mut self) {
         let until = self.clock.now() + (self.plan.budget.time / 3).max(LEAST_VERIFY);
-        self.ask_nobody(personas::MOST_SOLO).await;
+        self.ask_nobody(2 * personas::SOLO).await;
         for _ in 0..personas::MOST_SOLO {
             self.ask_alone().await;
             if self.personas.are_settled() || self.clock.now() > until {
                 break;
             }
         }
+        self.findings.unsettled += self.personas.unsettled() as u64;
         for evidence in self.personas.resolve() {
             self.findings.tally.convict(evidence);
         }
+        // What the suspicions cut short goes on.
+        self.resume = self.findings.tally.leaks == 0;
     }
 
     /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.
@@ -139,19 +158,21 @@ impl Check<'_> {
         drop(client.take_strays());
     }
 
-    /// Makes the personas if there are none yet, and logs them in to the server at hand.
-    async fn gather(&mut self) {
-        let Some(client) = &self.client else { return };
+    /// Makes the personas if there are none yet, and logs them in to the server at hand. False if one was refused.
+    async fn gather(&mut self) -> bool {
+        let Some(client) = &self.client else { return false };
         self.personas.gather(client, personas::wanted(self.plan));
-        if let Err(problem) = client.log_in(&mut self.personas.all).await {
-            self.findings.control.problems.push(problem);
-        }
+        let refused = client.log_in(&mut self.personas.all).await.err();
+        let fine = refused.is_none();
+        self.findings.control.problems.extend(refused);
+        fine
     }
 
     /// The least rounds of each trigger of a family, in turn; no longer than its share of the time that is left.
     async fn family(&mut self, family: Family) {
         let now = self.clock.now();
-        let parts_left = 2 + FAMILIES.iter().filter(|other| **other > family).count() as u32;
+        let begun = FAMILIES.iter().position(|other| *other == family).map_or(0, |position| position + 1);
+        let parts_left = 2 + (FAMILIES.len() - begun) as u32;
         let until = now + self.plan.budget.time.saturating_sub(now) / parts_left;
         let able: Vec<usize> =
             (0..self.triggers.len()).filter(|index| self.may(&*self.triggers[*index], family)).collect();
@@ -161,7 +182,10 @@ impl Check<'_> {
                 if self.is_over() || (round > 0 && self.clock.now() > until) {
                     return;
                 }
-                if round < self.triggers[index].least_rounds() {
+                let (name, least) = (self.triggers[index].name(), self.triggers[index].least_rounds());
+                let done = self.rounds.entry(name).or_default();
+                if *done <= round && round < least {
+                    *done += 1;
                     self.round(index).await;
                 }
             }

@@ -82,11 +82,6 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     if failed * 2 > requests {
         return Some(format!("{failed} of {requests} requests failed, or were answered with a status of 400 or above"));
     }
-    let missing = sum(|t| t.missing);
-    if missing * TELLING > requests {
-        let responses = counted(requests, "response");
-        return Some(format!("{missing} of {responses} held no canary at all, though lone requests got theirs"));
-    }
     if findings.interrupted {
         let after = crate::units::show_time(findings.duration.as_secs_f64());
         return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
@@ -95,6 +90,15 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.exposures).sum());
     if asked == 0 && findings.obstacles.get("overlap").is_some_and(|why| why == NO_TURN) {
         return Some("the time was up before requests could overlap: give the check more".to_owned());
+    }
+    let missing = sum(|t| t.missing);
+    if missing * TELLING > requests {
+        let responses = counted(requests, "response");
+        return Some(format!("{missing} of {responses} did not tell who asked, though those to lone requests did"));
+    }
+    if findings.unsettled > 0 {
+        let suspicions = counted(findings.unsettled, "suspicion");
+        return Some(format!("{suspicions} could be neither confirmed nor refuted in the time: give the check more"));
     }
     if !findings.one_at_a_time && overlapped * 10 < asked {
         let requests = counted(asked, "request");
