@@ -1,6 +1,6 @@
 //! Findings as sentences, in plain text.
 
-use crate::record::{Dirty, Leak, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
+use crate::record::{Dirty, Leak, LeakOracle, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 use crate::verdict;
 
@@ -294,7 +294,11 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
         let dirty_rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds_with_leak).sum();
         let often =
             if rounds > 0 { format!(" (in {dirty_rounds} of {})", counted(rounds, "round")) } else { String::new() };
-        let what = "responses held the canary of another request";
+        let by_canary = dirty.evidence.iter().any(|leak| leak.oracle == LeakOracle::Canary);
+        let what = match by_canary || dirty.evidence.is_empty() {
+            true => "responses held the canary of another request",
+            false => "responses held what is another's",
+        };
         return format!(
             "{} of {} leaked{often}: {what}",
             show_count(dirty.leaks),
@@ -325,8 +329,18 @@ pub(crate) fn not_exercised(variant: &Variant) -> Option<String> {
 /// One leak in one sentence, with its witnesses.
 pub(crate) fn leak(leak: &Leak) -> String {
     let victim = format!("request {}, {}{},", leak.victim.request, asked(&leak.victim), on(&leak.victim));
+    let what = match leak.oracle {
+        LeakOracle::Canary => "was answered with the canary of",
+        LeakOracle::Fragment => "was answered with a part of the canary of",
+        LeakOracle::Swap => "got the answer of",
+        LeakOracle::Learned => "was answered with what belongs to",
+        LeakOracle::Number => "got a second answer, with the canary of",
+    };
     let Some(source) = &leak.source else {
-        return format!("{victim} was answered with the canary of a request too long ago to be remembered");
+        return match leak.oracle {
+            LeakOracle::Number => format!("{victim} got a second answer, for which nobody had asked"),
+            _ => format!("{victim} {what} a request too long ago to be remembered"),
+        };
     };
     let same = source.connection == leak.victim.connection;
     let place =
@@ -338,7 +352,7 @@ pub(crate) fn leak(leak: &Leak) -> String {
         }
         _ => format!("which ran from {} to {} on {place}", at(source.sent_ms), at(source.done_ms)),
     };
-    format!("{victim} was answered with the canary of request {}, {ran}", source.request)
+    format!("{victim} {what} request {}, {ran}", source.request)
 }
 
 fn asked(witness: &Witness) -> String {
