@@ -458,13 +458,14 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
     ("Stop", "## `[server]`"),
     ("Load", "## `[load]`"),
     ("Stage", "## `[load]`"),
+    ("Kind", "## `[load]`"),
     ("Dirty", "## `[dirty]`"),
     ("LongAndShort", "## `[dirty]`"),
     ("Login", "## `[dirty]`"),

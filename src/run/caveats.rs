@@ -238,7 +238,7 @@ mod tests {
         let flaws: [(Flaw, &str); 8] = [
             (
                 |_, open| (open.late_share, open.late_max_us) = (0.02, 5e3),
-                "2 % of requests were sent more than 1 ms late, at worst by 5.00 ms",
+                "2.00 % of requests were sent more than 1 ms late, at worst by 5.00 ms",
             ),
             (|_, open| open.queued = 7, "7 requests were due while all"),
             (|_, open| open.rate = 1020.0, "1,000/s were sent where 1,020/s were asked for"),

@@ -38,7 +38,7 @@ const fn of_request(name: &'static str, kind: &'static str, about: &'static str)
 }
 
 const fn of_fetched(name: &'static str, kind: &'static str, about: &'static str) -> Property {
-    Property { of: "fetched response", name, kind, about }
+    Property { of: "fetched", name, kind, about }
 }
 
 /// In the order of the documentation. Those of one name stand together, and are described by the first that says something.
@@ -64,10 +64,10 @@ pub const FUNCTIONS: &[Function] = &[
     function(
         "fetch",
         &[("url", "String")],
-        "fetched response",
+        "fetched",
         "[calls another server](#calling-another-server) and returns its response",
     ),
-    function("fetch", &[("url", "String"), ("options", "Map")], "fetched response", ""),
+    function("fetch", &[("url", "String"), ("options", "Map")], "fetched", ""),
     function("random", &[], "float", "a number from 0 up to 1"),
     function("random", &[("low", "int"), ("high", "int")], "int", "a whole number, both ends included"),
     function(
