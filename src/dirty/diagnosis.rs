@@ -82,8 +82,8 @@ struct Case {
     stages: VecDeque<Vec<Candidate>>,
     best: Option<(Candidate, Series)>,
     phase: Phase,
-    /// Fewer at once than those that showed it did not.
-    clean_below: bool,
+    /// How many were at once in what was tried, and how often that showed it.
+    at_once: Vec<(usize, u64)>,
     /// With URLs that differ.
     busted: Series,
     /// Of the best, once it was the best.
@@ -195,7 +195,7 @@ impl Case {
             stages: candidates::stages(evidence, situation).into(),
             best: None,
             phase: Phase::Search,
-            clean_below: false,
+            at_once: Vec::new(),
             busted: Series::default(),
             counted: Series::default(),
         }
@@ -215,8 +215,10 @@ impl Case {
         for candidate in self.stages.pop_front().unwrap_or_default() {
             let mut series = Series::default();
             series.go_on(&candidate.recipe, candidate.tries(bench.situation), ENOUGH, bench, until).await;
-            if matches!(candidate.kind, Kind::Burst(_)) && series.shown == 0 {
-                self.clean_below = true;
+            if let Some(count) = candidate.kind.at_once()
+                && series.tries > 0
+            {
+                self.at_once.push((count, series.shown));
             }
             let taken = series.shown >= ENOUGH || (series.shown > 0 && series.kept);
             if series.shown > self.best.as_ref().map_or(0, |(_, held)| held.shown) {
@@ -268,7 +270,7 @@ impl Case {
             needs: best.kind,
             kept: found.kept,
             ended_by_own_urls: self.busted.tries > 0 && self.busted.shown == 0,
-            clean_below: self.clean_below,
+            clean_below: best.kind.at_once().is_some_and(|count| clean_below(&self.at_once, count)),
             // Of several workers, two requests meet the same one in a part of the tries.
             steady: shown * 2 * workers >= tries,
         };
@@ -284,6 +286,12 @@ impl Case {
             requests,
         });
     }
+}
+
+/// Whether fewer than `count` at once were tried, and none of them showed it.
+fn clean_below(at_once: &[(usize, u64)], count: usize) -> bool {
+    let mut fewer = at_once.iter().filter(|(tried, _)| *tried < count).peekable();
+    fewer.peek().is_some() && fewer.all(|(_, shown)| *shown == 0)
 }
 
 impl Series {
@@ -307,3 +315,6 @@ impl Series {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
