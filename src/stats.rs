@@ -186,6 +186,15 @@ pub fn interval_95(hits: u64, n: u64) -> (f64, f64) {
     (1.0 - upper(n.saturating_sub(hits)), upper(hits))
 }
 
+/// The probability that chance alone puts all of `hits` into the first `n` of `n + others` trials, if all are of one rate:
+/// small where `others` trials without a hit tell that theirs is lower.
+///
+/// Fisher's exact test, one-sided, for none in the second row: C(n, hits) / C(n + others, hits). Source: Fisher (1935), "The
+/// logic of inductive inference": <https://doi.org/10.2307/2342435>.
+pub fn chance_of_none(hits: u64, n: u64, others: u64) -> f64 {
+    (0..hits.min(n)).map(|hit| (n - hit) as f64 / (n + others - hit) as f64).product()
+}
+
 /// How many trials without a hit it takes for [`upper_bound_95`] to be at most `bound` (a fraction).
 pub fn trials_for_bound(bound: f64) -> u64 {
     if bound >= 1.0 {
@@ -218,6 +227,15 @@ mod tests {
     }
 
     const MS: u64 = 1_000_000;
+
+    #[test]
+    fn none_in_further_trials_tells_as_much_as_counting_says() {
+        // 10 of 10, then 0 of 4: one of the C(14, 10) = 1001 ways to place ten hits.
+        assert!((chance_of_none(10, 10, 4) - 1.0 / 1001.0).abs() < 1e-12);
+        // C(10, 3) / C(14, 3).
+        assert!((chance_of_none(3, 10, 4) - 120.0 / 364.0).abs() < 1e-12);
+        assert!((chance_of_none(0, 10, 4) - 1.0).abs() < 1e-12, "without a hit nothing is missed");
+    }
 
     #[test]
     fn the_median_of_the_lucky_is_not_the_median() {

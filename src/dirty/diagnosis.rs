@@ -1,9 +1,9 @@
-//! What happens after a leak is seen: the fewest requests and the simplest timing that still show it, how often they do,
-//! and what that says of its class.
+//! What happens after a leak is seen: the fewest requests and the simplest timing that still show it, how often they
+//! do, and what that says of its class.
 //!
 //! In steps, each on a server that nothing was asked of before. A leak's candidates are tried from the simplest up; the
-//! first that shows it more than once is tried again, to know how often; and once with URLs that differ, as that ends what
-//! a cache does.
+//! first that shows it more than once is tried again, to know how often; and then with URLs that differ, as that ends
+//! what a cache does.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -19,6 +19,7 @@ use super::recipe::Recipe;
 use super::tally::Evidence;
 use super::triggers::Situation;
 use crate::load::clock::Clock;
+use crate::stats::chance_of_none;
 
 mod candidates;
 
@@ -36,6 +37,9 @@ const ENOUGH: u64 = 2;
 /// How often what was taken is tried again: on one server, or on one each.
 const AGAIN: u64 = 10;
 const AGAIN_ANEW: u64 = 5;
+/// With URLs that differ it does not show, if chance explains that with less than this. So many tries at most.
+const IMPROBABLE: f64 = 0.01;
+const MOST_BUSTED: u64 = 40;
 /// Requests of a try that are kept.
 const MOST_ASKED: usize = 40;
 
@@ -82,8 +86,8 @@ struct Case {
     stages: VecDeque<Vec<Candidate>>,
     best: Option<(Candidate, Series)>,
     phase: Phase,
-    /// Fewer at once than those that showed it did not.
-    clean_below: bool,
+    /// How many were at once in what was tried, and how often that showed it.
+    at_once: Vec<(usize, u64)>,
     /// With URLs that differ.
     busted: Series,
     /// Of the best, once it was the best.
@@ -93,10 +97,10 @@ struct Case {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     Search,
-    /// Does it show with URLs that differ?
-    Bust,
     /// How often does it show?
     Count,
+    /// Does it show with URLs that differ?
+    Bust,
     Over,
 }
 
@@ -195,7 +199,7 @@ impl Case {
             stages: candidates::stages(evidence, situation).into(),
             best: None,
             phase: Phase::Search,
-            clean_below: false,
+            at_once: Vec::new(),
             busted: Series::default(),
             counted: Series::default(),
         }
@@ -205,8 +209,8 @@ impl Case {
     async fn step(&mut self, bench: &Bench<'_>, until: Duration) {
         match self.phase {
             Phase::Search => self.search(bench, until).await,
-            Phase::Bust => self.bust(bench, until).await,
             Phase::Count => self.count(bench, until).await,
+            Phase::Bust => self.bust(bench, until).await,
             Phase::Over => {}
         }
     }
@@ -215,8 +219,10 @@ impl Case {
         for candidate in self.stages.pop_front().unwrap_or_default() {
             let mut series = Series::default();
             series.go_on(&candidate.recipe, candidate.tries(bench.situation), ENOUGH, bench, until).await;
-            if matches!(candidate.kind, Kind::Burst(_)) && series.shown == 0 {
-                self.clean_below = true;
+            if let Some(count) = candidate.kind.at_once()
+                && series.tries > 0
+            {
+                self.at_once.push((count, series.shown));
             }
             let taken = series.shown >= ENOUGH || (series.shown > 0 && series.kept);
             if series.shown > self.best.as_ref().map_or(0, |(_, held)| held.shown) {
@@ -230,52 +236,62 @@ impl Case {
         if self.stages.is_empty() {
             self.phase = match &self.best {
                 None => Phase::Over,
-                Some((best, _)) if bench.situation.same_url && best.kind.may_be_a_cache() => Phase::Bust,
                 Some(_) => Phase::Count,
             };
         }
-    }
-
-    async fn bust(&mut self, bench: &Bench<'_>, until: Duration) {
-        if let Some((best, _)) = &self.best {
-            let recipe = Recipe { own_url: true, same_url: false, ..best.recipe.clone() };
-            self.busted.go_on(&recipe, best.tries(bench.situation), 1, bench, until).await;
-        }
-        self.phase = Phase::Count;
     }
 
     /// The tries that found it do not count: they ended when it had shown often enough.
     async fn count(&mut self, bench: &Bench<'_>, until: Duration) {
         self.phase = Phase::Over;
         let Some((best, found)) = &mut self.best else { return };
+        let next = if bench.situation.same_url && best.kind.may_be_a_cache() { Phase::Bust } else { Phase::Over };
         best.recipe.fresh_server = bench.situation.owned && (found.kept || best.kind.breaks_the_server());
         let (now, in_all) = if best.recipe.fresh_server { (1, AGAIN_ANEW) } else { (AGAIN, AGAIN) };
         self.counted.go_on(&best.recipe, now, u64::MAX, bench, until).await;
-        if self.counted.tries < in_all {
-            self.phase = Phase::Count;
+        self.phase = if self.counted.tries < in_all { Phase::Count } else { next };
+    }
+
+    /// As often as it takes to tell; once that it shows tells that too.
+    async fn bust(&mut self, bench: &Bench<'_>, until: Duration) {
+        self.phase = Phase::Over;
+        let Some((best, found)) = &self.best else { return };
+        let recipe = Recipe { own_url: true, same_url: false, fresh_server: false, ..best.recipe.clone() };
+        let (shown, tries) = self.rate(found);
+        let enough = (1..MOST_BUSTED).find(|others| chance_of_none(shown, tries, *others) < IMPROBABLE);
+        self.busted.go_on(&recipe, enough.unwrap_or(MOST_BUSTED), 1, bench, until).await;
+    }
+
+    /// In how many of how many tries it showed.
+    fn rate(&self, found: &Series) -> (u64, u64) {
+        match (self.counted.shown, self.counted.tries) {
+            // It did not show again, or there was no time to see.
+            (0, tries) => (found.shown, found.tries + tries),
+            counted => counted,
         }
+    }
+
+    /// Whether URLs that differ end it: it did not show with them, too often for chance.
+    fn ended_by_own_urls(&self, (shown, tries): (u64, u64)) -> bool {
+        self.busted.shown == 0 && chance_of_none(shown, tries, self.busted.tries) < IMPROBABLE
     }
 
     /// Writes down what was found, if anything was.
     fn conclude(self, evidence: &mut Evidence, workers: u64) {
-        let Some((best, found)) = self.best else { return };
-        let (shown, tries) = match (self.counted.shown, self.counted.tries) {
-            // It did not show again, or there was no time to see.
-            (0, tries) => (found.shown, found.tries + tries),
-            counted => counted,
-        };
+        let Some((best, found)) = &self.best else { return };
+        let (shown, tries) = self.rate(found);
         let signs = Signs {
             needs: best.kind,
             kept: found.kept,
-            ended_by_own_urls: self.busted.tries > 0 && self.busted.shown == 0,
-            clean_below: self.clean_below,
+            ended_by_own_urls: self.ended_by_own_urls((shown, tries)),
+            clean_below: best.kind.at_once().is_some_and(|count| clean_below(&self.at_once, count)),
             // Of several workers, two requests meet the same one in a part of the tries.
             steady: shown * 2 * workers >= tries,
         };
         evidence.class = Class::diagnosed(evidence.class, &signs);
-        let Some((last, requests)) = self.counted.last.or(found.last) else { return };
+        let Some((last, requests)) = self.counted.last.as_ref().or(found.last.as_ref()).cloned() else { return };
         evidence.shrunk = Some(Shrunk {
-            recipe: best.recipe,
+            recipe: best.recipe.clone(),
             shown,
             tries,
             victim: last.victim.place,
@@ -286,9 +302,15 @@ impl Case {
     }
 }
 
+/// Whether fewer than `count` at once were tried, and none of them showed it.
+fn clean_below(at_once: &[(usize, u64)], count: usize) -> bool {
+    let mut fewer = at_once.iter().filter(|(tried, _)| *tried < count).peekable();
+    fewer.peek().is_some() && fewer.all(|(_, shown)| *shown == 0)
+}
+
 impl Series {
-    /// Tries a recipe so many times more; ends when it has shown the leak often `enough`, when what it brings stays, or when
-    /// the time is up. A try that the end of the time cuts short does not count.
+    /// Tries a recipe so many times more; ends when it has shown the leak often `enough`, when what it brings stays, or
+    /// when the time is up. A try that the end of the time cuts short does not count.
     async fn go_on(&mut self, recipe: &Recipe, tries: u64, enough: u64, bench: &Bench<'_>, until: Duration) {
         for _ in 0..tries {
             let left = until.saturating_sub(bench.clock.now());
@@ -307,3 +329,6 @@ impl Series {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

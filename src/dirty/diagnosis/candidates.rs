@@ -67,6 +67,15 @@ impl Candidate {
 }
 
 impl Kind {
+    /// How many are under way at the same time, where no more than that matters.
+    pub fn at_once(self) -> Option<usize> {
+        match self {
+            Kind::Pair => Some(2),
+            Kind::Burst(count) => Some(count),
+            _ => None,
+        }
+    }
+
     /// Ordinary requests, so that a cache is all it may take.
     pub fn may_be_a_cache(self) -> bool {
         !matches!(self, Kind::Twisted(_) | Kind::Slow | Kind::Pipelined | Kind::Whole)
