@@ -86,6 +86,31 @@ impl User {
         map.insert("number".into(), INT::from(number).into());
         User(Dynamic::from_map(map).into_shared())
     }
+
+    /// Cuts the ties of what hooks keep here to the call that made it. What cannot be kept is dropped, and an error: so
+    /// that a user can be dropped on a stack of any size.
+    fn detach(&self) -> Result<(), String> {
+        // Taken out meanwhile: what holds the user itself would wait for its lock.
+        let mut user = self.0.clone();
+        let mut kept = user.write_lock::<Dynamic>().map(|mut place| std::mem::take(&mut *place)).unwrap_or_default();
+        let mut result = Ok(());
+        let mut keeps = |value: &mut Dynamic| match value::detach(value) {
+            Ok(()) => true,
+            Err(error) => {
+                result = Err(error.to_string());
+                false
+            }
+        };
+        if let Some(mut values) = kept.write_lock::<Map>() {
+            values.retain(|_, value| keeps(value));
+        } else if !keeps(&mut kept) {
+            kept = Dynamic::UNIT;
+        }
+        if let Some(mut place) = user.write_lock::<Dynamic>() {
+            *place = kept;
+        }
+        result
+    }
 }
 
 impl Hooks {
@@ -116,7 +141,7 @@ impl Hooks {
 
     /// What is prepared before a load; nothing without such a hook.
     pub fn setup(&self) -> Called<Setup> {
-        self.call(SETUP, (), |mut value| {
+        self.call(SETUP, (), None, |mut value| {
             value::detach(&mut value).map_err(|error| error.to_string())?;
             Ok(Setup(value))
         })
@@ -126,31 +151,33 @@ impl Hooks {
     pub fn request(&self, user: &User, seq: u64) -> Called<(Wanted, Duration)> {
         RUNNING.with(|running| running.pause.set(Some(Duration::ZERO)));
         let seq = INT::try_from(seq).unwrap_or(INT::MAX);
-        let called = self.call(REQUEST, (user.0.clone(), seq), wanted::from_value);
+        let called = self.call(REQUEST, (user.0.clone(), seq), Some(user), wanted::from_value);
         let pause = RUNNING.with(|running| running.pause.take()).unwrap_or_default();
         Called { result: called.result.map(|wanted| (wanted, pause)), log: called.log }
     }
 
     /// What is wrong with an answer; nothing if all is well.
     pub fn check(&self, exchange: &Arc<Exchange>) -> Called<Option<String>> {
-        self.call(CHECK, (exchange::object(exchange.clone()),), |said| Ok(exchange::wrong(&said)))
+        let object = exchange::object(exchange.clone());
+        self.call(CHECK, (object,), Some(&exchange.user), |said| Ok(exchange::wrong(&said)))
     }
 
     /// What is cleared away after a load.
     pub fn teardown(&self) -> Called<()> {
-        self.call(TEARDOWN, (), |_| Ok(()))
+        self.call(TEARDOWN, (), None, |_| Ok(()))
     }
 
     /// The scenario's own verdicts.
     pub fn verdict(&self, metrics: Metrics) -> Called<Vec<Judged>> {
-        self.call(VERDICT, (metrics,), judge::from_value)
+        self.call(VERDICT, (metrics,), None, judge::from_value)
     }
 
-    /// Calls a hook that the script has; the default value if it has none.
+    /// Calls a hook that the script has; the default value if it has none. `user` is whom it may keep values with.
     fn call<T: Default>(
         &self,
         hook: Hook,
         arguments: impl FuncArgs,
+        user: Option<&User>,
         read: impl FnOnce(Dynamic) -> Result<T, String>,
     ) -> Called<T> {
         let Some(function) = self.functions.get(hook.name) else {
@@ -165,8 +192,13 @@ impl Hooks {
         let mut stack = self.stack.borrow_mut();
         let result = corosensei::on_stack(&mut *stack, || {
             let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &function.script);
-            let value = value.map_err(|error| program::explain(&function.script, *error, hook.name, &self.limits))?;
-            read(value.flatten()).map_err(|text| ScriptError::new(text).in_function(hook.name))
+            let value = value.map_err(|error| program::explain(&function.script, *error, hook.name, &self.limits));
+            let failed = |text| ScriptError::new(text).in_function(hook.name);
+            let result = value.and_then(|value| read(value.flatten()).map_err(failed));
+            // Closures within closures take as much stack to drop as the limits may ask for: not the thread's.
+            drop(scope);
+            let detached = user.map_or(Ok(()), User::detach).map_err(failed);
+            result.and_then(|value| detached.map(|()| value))
         });
         if result.is_err()
             && let Ok(fresh) = stack::take(self.limits.stack_bytes())
