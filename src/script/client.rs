@@ -20,8 +20,9 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, INT, ImmutableString, 
 use super::error::ScriptError;
 use super::hooks::{ALL, CHECK, Hook, REQUEST, SETUP, Side, TEARDOWN, VERDICT};
 use super::import::Imports;
+use super::meter::Meter;
 use super::state::value;
-use super::{Limits, engine, functions, json, program, stack, state};
+use super::{Gauges, Limits, engine, functions, json, program, stack, state};
 pub use exchange::{Exchange, Reply};
 pub use judge::{Judged, Measured, Metrics};
 pub use wanted::{Body, FORM, Wanted};
@@ -36,6 +37,7 @@ pub struct Hooks {
     engine: Engine,
     functions: HashMap<&'static str, Function>,
     limits: Limits,
+    gauges: Option<Gauges>,
     stack: RefCell<DefaultStack>,
 }
 
@@ -67,6 +69,7 @@ struct Running {
     /// The sum of its sleeps; none where a hook must not sleep.
     pause: Cell<Option<Duration>>,
     log: RefCell<Vec<String>>,
+    meter: RefCell<Option<Meter>>,
 }
 
 thread_local! {
@@ -131,7 +134,12 @@ impl Hooks {
         // The parser recurses as deep as the script nests, on whatever stack it is called.
         let (engine, functions) =
             corosensei::on_stack(&mut stack, || compile_here(source, folder, limits, setup, now))?;
-        Ok(Hooks { engine, functions, limits, stack: RefCell::new(stack) })
+        Ok(Hooks { engine, functions, limits, gauges: None, stack: RefCell::new(stack) })
+    }
+
+    /// With these, calls can tell how long they run and what memory they take: without, those limits do not hold.
+    pub fn measured(self, gauges: Gauges) -> Hooks {
+        Hooks { gauges: Some(gauges), ..self }
     }
 
     /// Whether the script has this hook.
@@ -189,6 +197,9 @@ impl Hooks {
         for (name, value) in function.parameters.iter().zip(values) {
             scope.push_dynamic(name.as_str(), value);
         }
+        let meter = Meter::new(self.gauges, self.limits);
+        meter.resume();
+        RUNNING.with(|running| running.meter.replace(Some(meter)));
         let mut stack = self.stack.borrow_mut();
         let result = corosensei::on_stack(&mut *stack, || {
             let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &function.script);
@@ -263,6 +274,7 @@ fn register(engine: &mut Engine, now: fn() -> f64) {
     volatile("sleep").register_into_engine(engine, |time: Dynamic| pause(&time));
     volatile("now").register_into_engine(engine, now);
     volatile("log").register_into_engine(engine, |text: Dynamic| log(&text.to_string()));
+    engine.on_progress(|operations| check_meter(operations).err().map(Into::into));
     engine.on_print(log);
     engine.on_debug(|text, _, _| log(text));
     exchange::register(engine);
@@ -279,6 +291,11 @@ fn pause(time: &Dynamic) -> Outcome<()> {
         }
         None => Err("sleep() is a user's think time before it asks: only `request` can call it".into()),
     })
+}
+
+/// Asks whether the call under way may go on; else why not.
+fn check_meter(operations: u64) -> Result<(), String> {
+    RUNNING.with(|running| running.meter.borrow().as_ref().map_or(Ok(()), |meter| meter.check(operations)))
 }
 
 fn log(text: &str) {
