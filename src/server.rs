@@ -26,6 +26,7 @@ pub mod worker;
 
 use attached::Attached;
 pub use builtin::app::COMES_WITH_RUNNER;
+pub use builtin::gauges::OF_THIS_PROCESS;
 use command::Kept;
 pub use endpoint::Endpoint;
 use launcher::Workers;

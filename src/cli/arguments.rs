@@ -215,6 +215,10 @@ pub(super) struct Serve {
     /// Which server, where a matrix has several: a variant's name or a value of the matrix; the first if not given
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
+
+    /// Allow handlers to fetch from a host that is not this machine; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
 }
 
 #[derive(Debug, Args)]

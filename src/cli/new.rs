@@ -30,6 +30,10 @@ pub(super) fn new(arguments: &New) -> Exit {
             File::create_new(path)?.write_all(text.as_bytes())
         };
         if let Err(error) = create(path) {
+            // One without the other is of no use, and would refuse the next try. Neither was there before.
+            for written in [&scenario_path, &script_path] {
+                let _ = std::fs::remove_file(written);
+            }
             print_error(
                 &format!("cannot write {}: {error}", path.display()),
                 Some("name another folder with `--folder DIR`"),

@@ -9,6 +9,7 @@ use crate::dirty::Try;
 use crate::dirty::recipe::Recipe;
 use crate::record::{Leak, LeakOracle, Record};
 use crate::report;
+use crate::run::environment;
 use crate::run::replay::{Again, NotReplayed, replay};
 use crate::stats::interval_95;
 use crate::units::{show_percentage, show_time};
@@ -46,6 +47,7 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
                 return Ok(Exit::CouldNotRun);
             }
         };
+    environment::prepare();
     print_out(&format!("leak {number} ({}): {}\n", leak.class.name(), report::recipe_in_words(recipe)));
     let seed = record.seed.wrapping_add(trial as u64 + 1);
     let again = Again { variant, recipe, seed, times: arguments.times, allowed_hosts: &arguments.allow_hosts };
@@ -90,7 +92,11 @@ fn recipe<'a>(leak: &'a Leak, record: &Record) -> Result<&'a Recipe, (String, St
         return Err((message, run_again));
     }
     let unknown = "this record does not say what was sent: an earlier version wrote it".to_owned();
-    leak.replayable().ok_or((unknown, run_again))
+    let Some(recipe) = leak.replayable() else { return Err((unknown, run_again)) };
+    match recipe.validate() {
+        Ok(()) => Ok(recipe),
+        Err(what) => Err((format!("what was sent, as this record has it, cannot be sent: {what}"), run_again)),
+    }
 }
 
 fn line(number: u64, one: &Try) -> String {

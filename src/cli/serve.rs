@@ -36,7 +36,7 @@ pub(super) fn serve(arguments: &Serve) -> Exit {
             print_out(&format!("{server}, on {endpoint}{}\n{listed}Ctrl-C ends it\n", which(scenario, variant)));
         }
     };
-    let ended = match serve::serve(variant, arguments.port, &show, &cancel) {
+    let ended = match serve::serve(variant, arguments.port, &arguments.allow_hosts, &show, &cancel) {
         Ok(()) => return Exit::Passed,
         Err(ended) => ended,
     };

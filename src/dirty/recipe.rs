@@ -3,6 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Bounds of what is carried out from a record, far above what triggers make.
+const MOST_LINES: usize = 1_000;
+const MOST_REQUESTS: usize = 100_000;
+const LONGEST_MS: f64 = 600_000.0;
+
 /// Lines of requests, side by side.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -114,6 +119,16 @@ pub enum Twist {
     Halting(f64),
 }
 
+impl Twist {
+    /// For which the client waits.
+    fn millis(self) -> f64 {
+        match self {
+            Twist::Abort(millis) | Twist::Halting(millis) => millis,
+            Twist::None | Twist::LongCanary | Twist::ShortCanary | Twist::Malformed(_) | Twist::Big => 0.0,
+        }
+    }
+}
+
 impl Shot {
     /// An ordinary request by somebody else.
     pub fn plain() -> Shot {
@@ -142,6 +157,29 @@ impl Line {
         Line { start, ..self }
     }
 
+    /// What is wrong with it as the line of this index. It may wait only for those before it: so none wait for each other.
+    fn validate(&self, index: usize) -> Result<(), String> {
+        let start = match self.start {
+            Start::After(other) if other >= index => {
+                return Err(format!("starts after line {other}, which is not before it"));
+            }
+            Start::Gate if self.pipelined => return Err("is pipelined, and waits at the gate".to_owned()),
+            Start::At(millis) => millis,
+            Start::After(_) | Start::Gate => 0.0,
+        };
+        if let Some(until) = self.until.filter(|until| until.line >= index) {
+            return Err(format!("goes on until line {} has ended, which is not before it", until.line));
+        }
+        if self.shots.is_empty() {
+            return Err("sends nothing".to_owned());
+        }
+        let times = self.shots.iter().flat_map(|shot| [shot.pause_ms, shot.twist.millis()]);
+        match std::iter::once(start).chain(times).find(|millis| !(0.0..=LONGEST_MS).contains(millis)) {
+            Some(millis) => Err(format!("waits for {millis:e} ms, and may wait for 0 to {LONGEST_MS}")),
+            None => Ok(()),
+        }
+    }
+
     /// All requests over one connection.
     pub fn on_one_connection(self) -> Line {
         Line { reuse: true, ..self }
@@ -153,6 +191,23 @@ impl Recipe {
         Recipe { lines, ..Recipe::default() }
     }
 
+    /// What makes it impossible to carry out, as a sentence without its full stop: a record may come from anywhere.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.lines.is_empty() || self.lines.len() > MOST_LINES {
+            return Err(format!("it has {} lines, and may have 1 to {MOST_LINES}", self.lines.len()));
+        }
+        let sent =
+            |line: &Line| line.shots.len().saturating_mul(line.until.map_or(1, |until| until.most.max(1)) as usize);
+        let requests = self.lines.iter().map(sent).fold(0, usize::saturating_add);
+        if requests > MOST_REQUESTS {
+            return Err(format!("it sends {requests} requests, and may send {MOST_REQUESTS}"));
+        }
+        self.lines
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, line)| line.validate(index).map_err(|what| format!("its line {index} {what}")))
+    }
+
     /// All shots, with the line that each is on.
     pub fn shots(&self) -> impl Iterator<Item = (usize, &Shot)> {
         self.lines.iter().enumerate().flat_map(|(index, line)| line.shots.iter().map(move |shot| (index, shot)))
@@ -161,4 +216,27 @@ impl Recipe {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_that_would_hang_or_panic_is_refused() {
+        let plain = || Line::of(vec![Shot::plain()]);
+        let wrong = |lines: Vec<Line>| Recipe::of(lines).validate().err().unwrap_or_default();
+        let until = |line| Some(Until { line, most: 10 });
+        assert_eq!(wrong(vec![plain(), plain().starting(Start::After(0)), Line { until: until(0), ..plain() }]), "");
+        assert!(wrong(Vec::new()).contains("0 lines") && wrong(vec![Line::default()]).contains("sends nothing"));
+        assert!(wrong(vec![plain().starting(Start::After(0))]).contains("line 0 starts after line 0"));
+        assert!(wrong(vec![Line { until: until(0), ..plain() }]).contains("goes on until line 0"));
+        assert!(wrong(vec![Line { pipelined: true, ..plain().starting(Start::Gate) }]).contains("the gate"));
+        for millis in [1e300, f64::NAN, -1.0] {
+            assert!(wrong(vec![plain().starting(Start::At(millis))]).contains("waits for"), "{millis}");
+            assert!(wrong(vec![Line::of(vec![Shot::twisted(Twist::Abort(millis))])]).contains("waits for"), "{millis}");
+        }
+        let endless = Line { until: Some(Until { line: 0, most: u32::MAX }), ..plain() };
+        assert!(wrong(vec![plain(), endless]).contains("requests, and may send"));
+    }
 }

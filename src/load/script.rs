@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::scenario::Script;
 use crate::script::client::{self, Called, Setup};
 use crate::script::{Hooks, Limits, ScriptError};
+use crate::server::OF_THIS_PROCESS;
 
 /// Samples of one kind that are kept, and lines of the log.
 const MOST_SAMPLES: usize = 5;
@@ -46,7 +47,7 @@ impl<'a> Client<'a> {
 
 fn compile(script: &Script, setup: &Setup) -> Result<Hooks, ScriptError> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
-    Hooks::compile(&script.source, folder, Limits::default(), setup, now)
+    Hooks::compile(&script.source, folder, Limits::default(), setup, now).map(|hooks| hooks.measured(OF_THIS_PROCESS))
 }
 
 /// Seconds since 1970.

@@ -45,9 +45,15 @@ pub fn replay(
     while tries < again.times && !cancel.is_cancelled() {
         let before = tries;
         on_a_server(again, cancel, |target, stop| {
-            replay.aim(target)?;
+            replay.aim(target).map_err(|message| NotReplayed {
+                message,
+                advice: "check `[dirty.login]` and the identities of the scenario, and that the server knows them"
+                    .to_owned(),
+            })?;
             while tries < again.times && tries < before + on_each {
-                let Some(one) = replay.run(again.recipe, stop).map_err(|error| error.to_string())? else { break };
+                let Some(one) = replay.run(again.recipe, stop).map_err(|error| machine(error.to_string()))? else {
+                    break;
+                };
                 tries += 1;
                 shown += u64::from(one.leak.is_some());
                 each(tries, &one);
@@ -65,12 +71,8 @@ pub fn replay(
 fn on_a_server(
     again: &Again<'_>,
     cancel: &CancellationToken,
-    work: impl FnOnce(&Target, &CancellationToken) -> Result<(), String> + Send,
+    work: impl FnOnce(&Target, &CancellationToken) -> Result<(), NotReplayed> + Send,
 ) -> Result<(), NotReplayed> {
-    let machine = |message: String| NotReplayed {
-        message,
-        advice: "check the limits on processes, files and disk (`ulimit -a`, `df -h /tmp`)".to_owned(),
-    };
     let log =
         tempfile::NamedTempFile::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
     let plan = again.variant.server.ready_without_a_request();
@@ -86,5 +88,11 @@ fn on_a_server(
     if let supervise::Ending::Died(death) = ending {
         return Err(NotReplayed { message: death.message.clone(), advice: death.advice.to_owned() });
     }
-    done.map_err(machine)
+    done
+}
+
+/// What this machine refuses.
+fn machine(message: String) -> NotReplayed {
+    let advice = "check the limits on processes, files and disk (`ulimit -a`, `df -h /tmp`)".to_owned();
+    NotReplayed { message, advice }
 }

@@ -45,9 +45,11 @@ pub enum Ended {
 }
 
 /// Starts the server of `variant` and keeps it up until `cancel`. `port`, if given, goes before that of the scenario.
+/// Scripts may fetch from `allowed_hosts` although they are not this machine.
 pub fn serve(
     variant: &Variant,
     port: Option<u16>,
+    allowed_hosts: &[String],
     show: &dyn Fn(Event<'_>),
     cancel: &CancellationToken,
 ) -> Result<(), Ended> {
@@ -64,7 +66,7 @@ pub fn serve(
         tail.borrow_mut().show_new(show);
         cancel.is_cancelled()
     };
-    let started = Server::start(&plan, log, &[], &cancelled);
+    let started = Server::start(&plan, log, allowed_hosts, &cancelled);
     tail.borrow_mut().show_new(show);
     let mut server = match started {
         Err(_) if cancel.is_cancelled() => return Err(Ended::Interrupted),
@@ -87,6 +89,7 @@ pub fn serve(
     };
     server.stop();
     tail.borrow_mut().show_new(show);
+    tail.borrow_mut().show_rest(show);
     death.map_or(Ok(()), |death| Err(Ended::Died(death)))
 }
 
@@ -119,6 +122,9 @@ fn in_use(port: u16) -> bool {
     bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
+/// A line is cut here, in bytes: what never ends one fills no memory.
+const LONGEST_LINE: usize = 64 << 10;
+
 /// A log that is read while it is written.
 struct Tail {
     file: File,
@@ -138,13 +144,27 @@ impl Tail {
     }
 
     fn show_new(&mut self, show: &dyn Fn(Event<'_>)) {
-        let before = self.open.len();
-        // What cannot be read now is read at the next look.
-        let _ = self.file.read_to_end(&mut self.open);
-        self.read += (self.open.len() - before) as u64;
-        let Some(end) = self.open.iter().rposition(|byte| *byte == b'\n') else { return };
-        let lines: Vec<u8> = self.open.drain(..=end).collect();
-        String::from_utf8_lossy(&lines).lines().for_each(|line| show(Event::Line(line)));
+        loop {
+            // What cannot be read now is read at the next look.
+            let before = self.open.len();
+            let _ = (&self.file).take(LONGEST_LINE as u64).read_to_end(&mut self.open);
+            let new = self.open.len() - before;
+            self.read += new as u64;
+            if let Some(end) = self.open.iter().rposition(|byte| *byte == b'\n') {
+                show_lines(self.open.drain(..=end).as_slice(), show);
+            }
+            if self.open.len() >= LONGEST_LINE {
+                self.show_rest(show);
+            }
+            if new == 0 {
+                return;
+            }
+        }
+    }
+
+    /// A last line that nothing ended.
+    fn show_rest(&mut self, show: &dyn Fn(Event<'_>)) {
+        show_lines(&std::mem::take(&mut self.open), show);
     }
 
     /// Gives back the disk space of what was shown, so that a server that is up for days fills none. A file system that
@@ -154,5 +174,37 @@ impl Tail {
             let _ = fallocate(&self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, self.read);
             self.forgotten = self.read;
         }
+    }
+}
+
+fn show_lines(bytes: &[u8], show: &dyn Fn(Event<'_>)) {
+    String::from_utf8_lossy(bytes).lines().for_each(|line| show(Event::Line(line)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_log_is_shown_to_its_last_line_and_no_line_without_end_is_kept() {
+        let (mut file, mut tail) = Tail::new().unwrap();
+        let shown = RefCell::new(Vec::new());
+        let show = |event: Event<'_>| match event {
+            Event::Line(line) => shown.borrow_mut().push(line.to_owned()),
+            Event::Ready { .. } => panic!("no server is here"),
+        };
+        file.write_all(b"one\ntwo").unwrap();
+        tail.show_new(&show);
+        assert_eq!(*shown.borrow(), ["one"]);
+        file.write_all(b"\n").unwrap();
+        file.write_all(&vec![b'x'; 10 * LONGEST_LINE]).unwrap();
+        file.write_all(b"the end").unwrap();
+        tail.show_new(&show);
+        assert!(tail.open.len() < LONGEST_LINE, "{}", tail.open.len());
+        tail.show_rest(&show);
+        assert_eq!(shown.borrow()[1], "two");
+        assert!(shown.borrow().last().unwrap().ends_with("the end"));
     }
 }

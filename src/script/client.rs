@@ -20,8 +20,9 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, INT, ImmutableString, 
 use super::error::ScriptError;
 use super::hooks::{ALL, CHECK, Hook, REQUEST, SETUP, Side, TEARDOWN, VERDICT};
 use super::import::Imports;
+use super::meter::Meter;
 use super::state::value;
-use super::{Limits, engine, functions, json, program, stack, state};
+use super::{Gauges, Limits, engine, functions, json, program, stack, state};
 pub use exchange::{Exchange, Reply};
 pub use judge::{Judged, Measured, Metrics};
 pub use wanted::{Body, FORM, Wanted};
@@ -36,6 +37,7 @@ pub struct Hooks {
     engine: Engine,
     functions: HashMap<&'static str, Function>,
     limits: Limits,
+    gauges: Option<Gauges>,
     stack: RefCell<DefaultStack>,
 }
 
@@ -67,6 +69,7 @@ struct Running {
     /// The sum of its sleeps; none where a hook must not sleep.
     pause: Cell<Option<Duration>>,
     log: RefCell<Vec<String>>,
+    meter: RefCell<Option<Meter>>,
 }
 
 thread_local! {
@@ -85,6 +88,31 @@ impl User {
         let mut map: Map = row.map(|(column, value)| (column.into(), json::of_value(value.clone()))).collect();
         map.insert("number".into(), INT::from(number).into());
         User(Dynamic::from_map(map).into_shared())
+    }
+
+    /// Cuts the ties of what hooks keep here to the call that made it. What cannot be kept is dropped, and an error: so
+    /// that a user can be dropped on a stack of any size.
+    fn detach(&self) -> Result<(), String> {
+        // Taken out meanwhile: what holds the user itself would wait for its lock.
+        let mut user = self.0.clone();
+        let mut kept = user.write_lock::<Dynamic>().map(|mut place| std::mem::take(&mut *place)).unwrap_or_default();
+        let mut result = Ok(());
+        let mut keeps = |value: &mut Dynamic| match value::detach(value) {
+            Ok(()) => true,
+            Err(error) => {
+                result = Err(error.to_string());
+                false
+            }
+        };
+        if let Some(mut values) = kept.write_lock::<Map>() {
+            values.retain(|_, value| keeps(value));
+        } else if !keeps(&mut kept) {
+            kept = Dynamic::UNIT;
+        }
+        if let Some(mut place) = user.write_lock::<Dynamic>() {
+            *place = kept;
+        }
+        result
     }
 }
 
@@ -106,7 +134,12 @@ impl Hooks {
         // The parser recurses as deep as the script nests, on whatever stack it is called.
         let (engine, functions) =
             corosensei::on_stack(&mut stack, || compile_here(source, folder, limits, setup, now))?;
-        Ok(Hooks { engine, functions, limits, stack: RefCell::new(stack) })
+        Ok(Hooks { engine, functions, limits, gauges: None, stack: RefCell::new(stack) })
+    }
+
+    /// With these, calls can tell how long they run and what memory they take: without, those limits do not hold.
+    pub fn measured(self, gauges: Gauges) -> Hooks {
+        Hooks { gauges: Some(gauges), ..self }
     }
 
     /// Whether the script has this hook.
@@ -116,7 +149,7 @@ impl Hooks {
 
     /// What is prepared before a load; nothing without such a hook.
     pub fn setup(&self) -> Called<Setup> {
-        self.call(SETUP, (), |mut value| {
+        self.call(SETUP, (), None, |mut value| {
             value::detach(&mut value).map_err(|error| error.to_string())?;
             Ok(Setup(value))
         })
@@ -126,31 +159,33 @@ impl Hooks {
     pub fn request(&self, user: &User, seq: u64) -> Called<(Wanted, Duration)> {
         RUNNING.with(|running| running.pause.set(Some(Duration::ZERO)));
         let seq = INT::try_from(seq).unwrap_or(INT::MAX);
-        let called = self.call(REQUEST, (user.0.clone(), seq), wanted::from_value);
+        let called = self.call(REQUEST, (user.0.clone(), seq), Some(user), wanted::from_value);
         let pause = RUNNING.with(|running| running.pause.take()).unwrap_or_default();
         Called { result: called.result.map(|wanted| (wanted, pause)), log: called.log }
     }
 
     /// What is wrong with an answer; nothing if all is well.
     pub fn check(&self, exchange: &Arc<Exchange>) -> Called<Option<String>> {
-        self.call(CHECK, (exchange::object(exchange.clone()),), |said| Ok(exchange::wrong(&said)))
+        let object = exchange::object(exchange.clone());
+        self.call(CHECK, (object,), Some(&exchange.user), |said| Ok(exchange::wrong(&said)))
     }
 
     /// What is cleared away after a load.
     pub fn teardown(&self) -> Called<()> {
-        self.call(TEARDOWN, (), |_| Ok(()))
+        self.call(TEARDOWN, (), None, |_| Ok(()))
     }
 
     /// The scenario's own verdicts.
     pub fn verdict(&self, metrics: Metrics) -> Called<Vec<Judged>> {
-        self.call(VERDICT, (metrics,), judge::from_value)
+        self.call(VERDICT, (metrics,), None, judge::from_value)
     }
 
-    /// Calls a hook that the script has; the default value if it has none.
+    /// Calls a hook that the script has; the default value if it has none. `user` is whom it may keep values with.
     fn call<T: Default>(
         &self,
         hook: Hook,
         arguments: impl FuncArgs,
+        user: Option<&User>,
         read: impl FnOnce(Dynamic) -> Result<T, String>,
     ) -> Called<T> {
         let Some(function) = self.functions.get(hook.name) else {
@@ -162,11 +197,19 @@ impl Hooks {
         for (name, value) in function.parameters.iter().zip(values) {
             scope.push_dynamic(name.as_str(), value);
         }
+        let meter = Meter::new(self.gauges, self.limits);
+        meter.resume();
+        RUNNING.with(|running| running.meter.replace(Some(meter)));
         let mut stack = self.stack.borrow_mut();
         let result = corosensei::on_stack(&mut *stack, || {
             let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &function.script);
-            let value = value.map_err(|error| program::explain(&function.script, *error, hook.name, &self.limits))?;
-            read(value.flatten()).map_err(|text| ScriptError::new(text).in_function(hook.name))
+            let value = value.map_err(|error| program::explain(&function.script, *error, hook.name, &self.limits));
+            let failed = |text| ScriptError::new(text).in_function(hook.name);
+            let result = value.and_then(|value| read(value.flatten()).map_err(failed));
+            // Closures within closures take as much stack to drop as the limits may ask for: not the thread's.
+            drop(scope);
+            let detached = user.map_or(Ok(()), User::detach).map_err(failed);
+            result.and_then(|value| detached.map(|()| value))
         });
         if result.is_err()
             && let Ok(fresh) = stack::take(self.limits.stack_bytes())
@@ -231,6 +274,7 @@ fn register(engine: &mut Engine, now: fn() -> f64) {
     volatile("sleep").register_into_engine(engine, |time: Dynamic| pause(&time));
     volatile("now").register_into_engine(engine, now);
     volatile("log").register_into_engine(engine, |text: Dynamic| log(&text.to_string()));
+    engine.on_progress(|operations| check_meter(operations).err().map(Into::into));
     engine.on_print(log);
     engine.on_debug(|text, _, _| log(text));
     exchange::register(engine);
@@ -247,6 +291,11 @@ fn pause(time: &Dynamic) -> Outcome<()> {
         }
         None => Err("sleep() is a user's think time before it asks: only `request` can call it".into()),
     })
+}
+
+/// Asks whether the call under way may go on; else why not.
+fn check_meter(operations: u64) -> Result<(), String> {
+    RUNNING.with(|running| running.meter.borrow().as_ref().map_or(Ok(()), |meter| meter.check(operations)))
 }
 
 fn log(text: &str) {

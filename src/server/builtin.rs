@@ -16,7 +16,7 @@ mod asynchronous;
 mod connection;
 mod drive;
 mod fetch;
-mod gauges;
+pub(super) mod gauges;
 pub(super) mod log;
 mod pool;
 mod room;

@@ -9,13 +9,14 @@ use crate::rule::{Metric, Unit};
 use crate::scenario::Script;
 use crate::script::client::{Judged, Measured, Metrics, Setup};
 use crate::script::{Hooks, Limits, ScriptError};
+use crate::server::OF_THIS_PROCESS;
 
 /// The verdicts of a script over all trials of a variant; of each, that of the worst trial. One that fails to judge is
 /// inconclusive, with its error as evidence.
 pub fn judge(script: &Script, trials: &[Trial]) -> Vec<Verdict> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let hooks = match Hooks::compile(&script.source, folder, Limits::default(), &Setup::default(), no_time) {
-        Ok(hooks) => hooks,
+        Ok(hooks) => hooks.measured(OF_THIS_PROCESS),
         Err(error) => return vec![unjudged(script, &error)],
     };
     let mut verdicts: Vec<Verdict> = Vec::new();

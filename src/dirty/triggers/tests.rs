@@ -11,6 +11,7 @@ fn every_recipe_can_be_carried_out_and_ends() {
         for round in 0..40 {
             let recipe = trigger.recipe(&situation(), round);
             assert!(recipe.shots().count() >= 2, "{}: a leak takes two", trigger.name());
+            assert_eq!(recipe.validate(), Ok(()), "{}: it can be replayed", trigger.name());
             for (index, line) in recipe.lines.iter().enumerate() {
                 let waits_for = match (line.start, line.until) {
                     (Start::After(other), _) => Some(other),

@@ -3,8 +3,13 @@
 use crate::dirty::diagnosis::{Asked, Shrunk};
 use crate::record;
 
-/// What every client sends for itself.
-const OWN: [&str; 4] = ["host", "content-length", "user-agent", "accept"];
+/// What every client sends for itself: with any value, or with that which runner gives.
+const OWN: [(&str, Option<&str>); 4] = [
+    ("host", None),
+    ("content-length", None),
+    ("user-agent", Some(concat!("runner/", env!("CARGO_PKG_VERSION")))),
+    ("accept", Some("*/*")),
+];
 /// A header whose name holds one of these says who may ask; its value is not for a report.
 const SECRET: [&str; 7] = ["authorization", "cookie", "token", "secret", "key", "session", "password"];
 /// A longer body is not kept, in bytes.
@@ -42,18 +47,49 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
 /// What holds the canary was made for this request, and is nobody's secret.
 fn header(name: &str, value: &str, canary: &str) -> Option<(String, String)> {
     let lower = name.to_ascii_lowercase();
-    if OWN.contains(&lower.as_str()) {
+    if OWN.iter().any(|(own, usual)| *own == lower && usual.is_none_or(|usual| usual == value)) {
         return None;
     }
-    let secret = SECRET.iter().any(|word| lower.contains(word)) && (canary.is_empty() || !value.contains(canary));
-    let value = if secret { format!("${}", lower.replace('-', "_").to_uppercase()) } else { value.to_owned() };
+    let is_own = |text: &str| !canary.is_empty() && text.contains(canary);
+    let value = match SECRET.iter().any(|word| lower.contains(word)) {
+        true if !is_own(value) => variable(&lower),
+        // The others of a cookie header are of other requests, too: a session that a login gave.
+        true if lower == "cookie" => {
+            let cookies = value.split("; ").map(|cookie| match cookie.split_once('=') {
+                Some((name, _)) if !is_own(cookie) => format!("{name}={}", variable(&format!("cookie_{name}"))),
+                _ => cookie.to_owned(),
+            });
+            cookies.collect::<Vec<_>>().join("; ")
+        }
+        _ => value.to_owned(),
+    };
     Some((name.to_owned(), value))
+}
+
+/// The name of a shell's variable in place of a secret.
+fn variable(name: &str) -> String {
+    let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("${}", name.chars().map(fits).collect::<String>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dirty::recipe::Recipe;
+
+    #[test]
+    fn only_the_cookie_with_the_canary_is_told() {
+        let (_, value) = header("cookie", "user=zq1; sid=TOPSECRET; a-b=c=d", "zq1").unwrap();
+        assert_eq!(value, "user=zq1; sid=$COOKIE_SID; a-b=$COOKIE_A_B");
+        assert_eq!(header("cookie", "sid=TOPSECRET", "zq1").unwrap().1, "$COOKIE");
+    }
+
+    #[test]
+    fn what_the_scenario_gives_is_told_and_what_runner_gives_is_not() {
+        let agent = concat!("runner/", env!("CARGO_PKG_VERSION"));
+        assert_eq!((header("accept", "*/*", ""), header("user-agent", agent, "")), (None, None));
+        assert!(header("accept", "text/html", "").is_some() && header("User-Agent", "me", "").is_some());
+    }
 
     #[test]
     fn a_request_is_taken_apart_without_its_secrets() {

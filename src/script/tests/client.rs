@@ -217,3 +217,17 @@ fn a_hook_that_ran_into_a_limit_leaves_the_next_call_as_it_was() {
         assert!(hooks.request(&ana(), 1).result.is_ok());
     }
 }
+
+#[test]
+fn closures_within_closures_are_dropped_where_there_is_room() {
+    let chain = "let f = || 0; for i in 0..200000 { let g = f; f = || g.call(); }";
+    let on_a_small_stack = move || {
+        let source = format!("fn request(user, seq) {{ {chain} if seq == 1 {{ user.f = f; }} () }}");
+        let (hooks, user) = (hooks(&source), ana());
+        hooks.request(&user, 0).result.unwrap();
+        let error = hooks.request(&user, 1).result.unwrap_err();
+        assert!(error.message.contains("a closure that uses variables around it cannot be kept"), "{error}");
+        hooks.request(&user, 2).result.unwrap();
+    };
+    std::thread::Builder::new().stack_size(512 << 10).spawn(on_a_small_stack).unwrap().join().unwrap();
+}

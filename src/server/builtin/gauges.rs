@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::script::Gauges;
 
 /// Of the process that this runs in.
-pub(super) const OF_THIS_PROCESS: Gauges = Gauges { clock: since_the_start, resident };
+pub const OF_THIS_PROCESS: Gauges = Gauges { clock: since_the_start, resident };
 
 /// What `now()` tells a script.
 pub(super) fn seconds_since_1970() -> f64 {
