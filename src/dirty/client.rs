@@ -256,7 +256,7 @@ impl Client {
         let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
         let intended = self.clock.now();
         let all: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes).copied().collect();
-        let mut connection = self.connect(wire).await.ok();
+        let mut connection = tokio::time::timeout(self.timeout, self.connect(wire)).await.ok().and_then(Result::ok);
         if let Some(open) = &mut connection {
             // One that refuses some of it may still answer the first.
             let _ = tokio::time::timeout(self.timeout, open.send(&all)).await;
@@ -390,7 +390,9 @@ impl Client {
             return early;
         }
         match ask.gate {
-            Some(gate) => drop(gate.wait().await),
+            Some(gate) => {
+                gate.wait().await;
+            }
             None => tokio::time::sleep(millis(pause)).await,
         }
         // Before its last byte no request is handled.

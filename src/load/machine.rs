@@ -46,5 +46,5 @@ pub fn ports() -> Option<u64> {
 /// The grain of the clock that times requests, in nanoseconds.
 pub fn clock_grain() -> Option<u64> {
     let grain = rustix::time::clock_getres(ClockId::Monotonic);
-    u64::try_from(grain.tv_sec * 1_000_000_000 + i64::from(grain.tv_nsec)).ok()
+    u64::try_from(grain.tv_sec * 1_000_000_000 + grain.tv_nsec).ok()
 }

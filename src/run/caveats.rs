@@ -246,7 +246,7 @@ mod tests {
             (|load, _| load.generator.descriptors_limit = Some(1024), "may have 1,024 descriptors open"),
             (|load, _| load.generator.time_wait = Some(27_000), "27,000 sockets are in TIME_WAIT"),
             (|load, _| load.generator.clock_ns = Some(1_000_000), "the clock ticks every 1.00 ms"),
-            (|load, _| load.generator.cpu_max = 0.9, "used 90 % of a core"),
+            (|load, _| load.generator.cpu_max = 0.9, "used 90.0 % of a core"),
         ];
         for (flaw, said) in flaws {
             let mut load = steady();

@@ -235,7 +235,12 @@ pub(super) fn plain_type(name: &str) -> &str {
         "Fn" | "FnPtr" => "closure",
         "()" => "missing value, `()`",
         "ImmutableString" | "String" | "&str" | "&str | ImmutableString | String" => "string",
-        name => name.rsplit("::").next().unwrap_or(name),
+        name => match name.rsplit("::").next().unwrap_or(name) {
+            "RequestObject" => "request",
+            "ResponseObject" => "response",
+            "FetchedObject" => "fetched response",
+            last => last,
+        },
     }
 }
 

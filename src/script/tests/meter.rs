@@ -75,7 +75,8 @@ fn a_call_may_not_drive_up_the_memory_of_its_process() {
 fn hooks_have_the_limits_of_handlers() {
     let asked = |limits| {
         let source = "fn request(user, seq) { loop { } }";
-        let hooks = Hooks::compile(source, Path::new("."), limits, &crate::script::client::Setup::default(), || 0.0).unwrap();
+        let hooks =
+            Hooks::compile(source, Path::new("."), limits, &crate::script::client::Setup::default(), || 0.0).unwrap();
         let user = crate::script::client::User::new(0, std::iter::empty());
         hooks.measured(GAUGES).request(&user, 0).result.unwrap_err().message
     };
