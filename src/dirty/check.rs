@@ -165,6 +165,7 @@ impl<'a> Check<'a> {
 
     /// What was found, until now.
     pub fn conclude(mut self) -> Findings {
+        self.diagnosis.conclude(&mut self.findings.tally.evidence, &self.situation);
         for trigger in &self.triggers {
             let tried = self.findings.tally.triggers.get(trigger.name());
             // Where one shows that the server handles one request at a time, the others' rounds showed no more.

@@ -75,8 +75,9 @@ impl Class {
         }
     }
 
-    /// The quick guess at the class of a leak that `trigger` showed, among all leaks of its round: from what had to coincide
-    /// for it. Triggers take turns from the least demanding to the most, so that what a simple one misses is not simple.
+    /// The quick guess at the class of a leak that `trigger` showed, among all leaks of its round: from what had to
+    /// coincide for it. Triggers take turns from the least demanding to the most, so that what a simple one misses is
+    /// not simple.
     pub(super) fn of(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
         match leak.oracle {
             Oracle::Fragment => return Class::Residue,

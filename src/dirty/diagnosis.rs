@@ -166,11 +166,17 @@ impl Diagnosis {
         let until = self.until(bench.clock.now(), bench.time);
         let Some(case) = &mut self.case else { return };
         case.step(bench, until).await;
-        if (case.phase == Phase::Over || bench.clock.now() >= until)
-            && let Some(case) = self.case.take()
+        if case.phase == Phase::Over || bench.clock.now() >= until {
+            self.conclude(evidence, bench.situation);
+        }
+    }
+
+    /// Writes down what is known of the leak at hand, also if there was no time for all of it.
+    pub fn conclude(&mut self, evidence: &mut [Evidence], situation: &Situation) {
+        if let Some(case) = self.case.take()
             && let Some(evidence) = evidence.get_mut(case.evidence)
         {
-            case.conclude(evidence, u64::from(bench.situation.premises.workers.unwrap_or(1).max(1)));
+            case.conclude(evidence, u64::from(situation.premises.workers.unwrap_or(1).max(1)));
         }
     }
 }
