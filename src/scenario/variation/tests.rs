@@ -92,12 +92,6 @@ fn only_what_is_in_the_url_makes_urls_differ() {
 }
 
 #[test]
-fn a_busted_url_is_the_same_with_a_parameter_more() {
-    assert_eq!(busted(&get("/a"), 7).target().to_string(), "/a?runner_extra=7");
-    assert_eq!(busted(&get("/a?n={canary}"), 8).target().to_string(), "/a?n={canary}&runner_extra=8");
-}
-
-#[test]
 fn a_padded_body_is_longer_and_still_reads() {
     let length = |request: &Request| request.content().map_or(0, |content| content.text().len());
     for body in [None, Some(json()), Some(form()), Some(Body::Text(template("{{}}")))] {
