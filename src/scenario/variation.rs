@@ -6,10 +6,9 @@ use super::request::{Body, Json};
 use super::template::Placeholder;
 use super::{Request, Template};
 
-mod carriers;
 mod malformed;
+mod place;
 
-pub use carriers::{Place, carriers};
 pub use malformed::malformed;
 
 /// The name of what is added to a request: no handler reads it.
