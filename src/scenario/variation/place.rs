@@ -5,7 +5,6 @@ use std::fmt;
 /// A part of a request, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    Path,
     /// A parameter of the query; the whole query where it has no name.
     Query(Option<String>),
     Header(String),
@@ -13,14 +12,11 @@ pub enum Place {
     /// The path of the field, as in `user.emails.0`; empty for the whole.
     Json(String),
     Form(String),
-    /// A raw body.
-    Body,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Path => f.write_str("the path"),
             Place::Query(Some(name)) => write!(f, "the query's `{name}`"),
             Place::Query(None) => f.write_str("the query"),
             Place::Header(name) => write!(f, "the header `{name}`"),
@@ -28,7 +24,6 @@ impl fmt::Display for Place {
             Place::Json(path) if path.is_empty() => f.write_str("the JSON"),
             Place::Json(path) => write!(f, "the JSON's `{path}`"),
             Place::Form(name) => write!(f, "the form's `{name}`"),
-            Place::Body => f.write_str("the body"),
         }
     }
 }
