@@ -1,15 +1,14 @@
-//! A request varied: without the identity, longer, with a URL of its own. Pure; who sends what when is not known here.
+//! A request varied: without the identity, longer, or spoilt. Pure; who sends what when is not known here.
 
 use std::fmt;
 
-use super::request::{Body, Json, Parameter};
+use super::request::{Body, Json};
 use super::template::Placeholder;
 use super::{Request, Template};
 
-mod carriers;
 mod malformed;
+mod place;
 
-pub use carriers::{Place, carriers};
 pub use malformed::malformed;
 
 /// The name of what is added to a request: no handler reads it.
@@ -108,14 +107,6 @@ fn as_text(request: &Request, content: Template) -> Request {
     request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
     request.headers.extend(content_type);
     request.body = Some(Body::Text(content));
-    request
-}
-
-/// The request with a URL that no other `number` has: past any cache whose key is the URL.
-pub fn busted(request: &Request, number: u64) -> Request {
-    let mut request = request.clone();
-    let value = Template::literal(number.to_string());
-    request.query.push(Parameter { name: Some(EXTRA.to_owned()), value });
     request
 }
 

@@ -91,7 +91,7 @@ impl Meter {
         self.grown.set(resident.saturating_sub(base));
         if self.grown_before.get() + self.grown.get() > self.limits.memory_bytes {
             let most = units::show_size(self.limits.memory_bytes as u64);
-            return Err(format!("the memory of its process grew by more than {most} while it ran"));
+            return Err(format!("its process's memory grew by more than {most} while it ran"));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::super::request::{Body, Json, Parameter};
 use super::super::template::{Piece, Placeholder};
 use super::super::{Request, Template};
-use super::carriers::Place;
+use super::place::Place;
 use super::{EXTRA, as_text, identifies};
 
 /// So many variations at most.

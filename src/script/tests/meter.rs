@@ -66,7 +66,7 @@ fn burning_and_blocking_count_before_they_begin() {
 fn a_call_may_not_drive_up_the_memory_of_its_process() {
     let limits = Limits { memory_bytes: 20_000_000, ..LIMITS };
     let error = measured("loop { }", limits).1.unwrap_err();
-    assert!(error.message.contains("the memory of its process grew by more than 20.0 MB"), "{error}");
+    assert!(error.message.contains("its process's memory grew by more than 20.0 MB"), "{error}");
     let error = measured("loop { for i in 0..200 { let x = i; } yield_now(); }", limits).1.unwrap_err();
     assert!(error.message.contains("grew by more"), "it adds up over suspensions: {error}");
 }
@@ -83,5 +83,5 @@ fn hooks_have_the_limits_of_handlers() {
     let error = asked(NO_MEMORY_LIMIT);
     assert!(error.contains("it ran longer than 50ms"), "{error}");
     let error = asked(Limits { memory_bytes: 20_000_000, ..LIMITS });
-    assert!(error.contains("the memory of its process grew by more than 20.0 MB"), "{error}");
+    assert!(error.contains("its process's memory grew by more than 20.0 MB"), "{error}");
 }
