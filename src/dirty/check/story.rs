@@ -56,6 +56,10 @@ impl Check<'_> {
         let only_they = std::mem::replace(&mut self.personal, true);
         if (!only_they && !self.gather().await) || !self.get_to_know().await {
             self.personal = only_they;
+            if only_they && self.findings.control.problems.is_empty() {
+                let problem = "the time was up before each persona had been asked alone: give the check more";
+                self.findings.control.problems.push(problem.to_owned());
+            }
             return;
         }
         if self.personas.can_tell() || self.findings.control.echoes {
@@ -81,8 +85,6 @@ impl Check<'_> {
         self.ask_nobody(personas::SOLO).await;
         for _ in 0..personas::SOLO {
             if self.is_out_of_time() {
-                let problem = "the time was up before each persona had been asked alone: give the check more";
-                self.findings.control.problems.push(problem.to_owned());
                 return false;
             }
             self.ask_alone().await;
