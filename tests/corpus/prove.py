@@ -80,6 +80,9 @@ class Server:
         plan = {
             "mode": {name: {"threads": self.settings.get("threads", 8)}} if name == "threaded" else name,
             "sleep": {"secs": 0, "nanos": 0},
+            "on_disconnect": "continue",
+            "log_requests": False,
+            "allowed_hosts": [],
             "script": {"name": script.name, "source": script.read_text(), "folder": str(script.parent)},
         }
         self.leash.sendall(json.dumps(plan).encode() + b"\n")
