@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
+use crate::canary::Shape;
 use crate::rule::Rule;
 use crate::script;
 
@@ -336,19 +337,6 @@ pub struct Login {
     pub request: Request,
     /// The names (or indices) that lead to what fills `{token}` in the answer's JSON.
     pub token: Option<Vec<String>>,
-}
-
-/// What `{canary}` looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// Lower case letters and digits.
-    Word,
-    /// A word and `@mail.test`.
-    Email,
-    /// A UUID of version 4.
-    Uuid,
-    /// Decimal digits.
-    Digits,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -86,6 +86,21 @@ pub(super) struct Ask<'a> {
     pub gate: Option<&'a Barrier>,
 }
 
+impl<'a> Ask<'a> {
+    /// An ordinary request beside which there is no other.
+    pub fn alone(identity: &'a Identity) -> Self {
+        Ask {
+            shot: Shot::plain(),
+            role: Role::Probe,
+            place: Place::default(),
+            identity: Some(identity),
+            variation: None,
+            own_url: false,
+            gate: None,
+        }
+    }
+}
+
 /// How far a request has come.
 #[derive(Debug, Default)]
 struct Way {
@@ -108,7 +123,7 @@ impl Client {
             target: target.clone(),
             timeout: plan.timeout,
             sleeps: plan.sleep,
-            shape: shape(plan.shape),
+            shape: plan.shape,
             identities_named: plan.identities.clone(),
             // What compiled for text compiles for bytes.
             public: plan.public.iter().filter_map(|text| regex::bytes::Regex::new(text.as_str()).ok()).collect(),
@@ -181,15 +196,7 @@ impl Client {
         let Some(login) = &self.forms.login else { return Ok(()) };
         for identity in identities {
             identity.session = Session::default();
-            let ask = Ask {
-                shot: Shot::plain(),
-                role: Role::Probe,
-                place: Place::default(),
-                identity: Some(identity),
-                variation: None,
-                own_url: false,
-                gate: None,
-            };
+            let ask = Ask::alone(identity);
             let bytes = self.fill(&login.request, identity.number, &ask);
             let line = self.show(&bytes);
             let mut way = Way::default();
@@ -453,15 +460,6 @@ impl Client {
     }
 }
 
-fn shape(shape: scenario::Shape) -> Shape {
-    match shape {
-        scenario::Shape::Word => Shape::Word,
-        scenario::Shape::Email => Shape::Email,
-        scenario::Shape::Uuid => Shape::Uuid,
-        scenario::Shape::Digits => Shape::Digits,
-    }
-}
-
 fn millis(millis: f64) -> Duration {
     Duration::from_secs_f64(millis.max(0.0) / 1e3)
 }
@@ -481,7 +479,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::scenario::{Budget, Dirty, Expect, Request, Shape, Template};
+    use crate::scenario::{Budget, Dirty, Expect, Request, Template};
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -501,18 +499,6 @@ mod tests {
             timeout: Duration::from_secs(5),
         };
         Client::new(&plan, &Target::tcp(address, Some(4)), 1, Clock::start())
-    }
-
-    fn plain(identity: &Identity) -> Ask<'_> {
-        Ask {
-            shot: Shot::plain(),
-            role: Role::Probe,
-            place: Place::default(),
-            identity: Some(identity),
-            variation: None,
-            own_url: false,
-            gate: None,
-        }
     }
 
     /// What comes of three requests on one connection to a server that, on each connection in turn, gives these answers and
@@ -536,7 +522,7 @@ mod tests {
             let mut outcomes = Vec::new();
             for _ in 0..3 {
                 let somebody = client.somebody(Twist::None);
-                client.send(&mut wire, &plain(&somebody)).await;
+                client.send(&mut wire, &Ask::alone(&somebody)).await;
                 outcomes.extend(client.take_observations().iter().map(|observation| observation.seen.exchange.outcome));
             }
             outcomes
@@ -564,7 +550,7 @@ mod tests {
     async fn the_number_of_workers_is_filled_in() {
         let bytes = client(([127, 0, 0, 1], 80).into(), "/{workers}/{port}?q={canary}");
         let somebody = Identity { canary: "c".to_owned(), ..Identity::default() };
-        let bytes = bytes.fill(bytes.forms.of(&Shot::plain()), 1, &plain(&somebody));
+        let bytes = bytes.fill(bytes.forms.of(&Shot::plain()), 1, &Ask::alone(&somebody));
         assert!(bytes.starts_with(b"GET /4/80?q=c HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&bytes));
     }
 }

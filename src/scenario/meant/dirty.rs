@@ -6,9 +6,10 @@ use regex::bytes::Regex;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::{Budget, Dirty, Expect, Shape, Sleeps};
+use super::super::{Budget, Dirty, Expect, Sleeps};
 use super::request::Parts;
 use super::{Loading, value};
+use crate::canary::Shape;
 use crate::rule::TRIGGERS;
 use crate::{stats, units};
 
