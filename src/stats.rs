@@ -138,7 +138,7 @@ impl Latencies {
 }
 
 fn nanos(wait: Duration) -> u64 {
-    u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
+    wait.as_secs().saturating_mul(1_000_000_000).saturating_add(wait.subsec_nanos().into())
 }
 
 /// The value of rank `rank` (from 1): the upper edge of its bucket, as HdrHistogram reports it everywhere; at most 0.1 %

@@ -35,22 +35,22 @@ impl Deadline {
         fired
     }
 
-    /// What `work` yields, or `None` if `due` passes first.
-    pub async fn guard<F: Future>(&mut self, due: Instant, work: F) -> Option<F::Output> {
+    /// What `work` yields, or `None` if `due` passes first; which is only asked for if the work waits for long.
+    pub async fn guard<F: Future>(&mut self, due: impl Fn() -> Instant, work: F) -> Option<F::Output> {
         let mut work = pin!(work);
         poll_fn(|context| {
             if let Poll::Ready(output) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
             }
             // A response that never pauses uses up the task's budget, and without any a timer never fires.
-            if !tokio::task::coop::has_budget_remaining() && Instant::now() >= due {
+            if !tokio::task::coop::has_budget_remaining() && Instant::now() >= due() {
                 return Poll::Ready(None);
             }
             while self.fired(context) {
-                if Instant::now() >= due {
+                if Instant::now() >= due() {
                     return Poll::Ready(None);
                 }
-                self.timer.as_mut().reset(due.into());
+                self.timer.as_mut().reset(due().into());
             }
             Poll::Pending
         })
@@ -68,9 +68,9 @@ mod tests {
         let second = Duration::from_secs(1);
         let start = tokio::time::Instant::now();
         let mut deadline = Deadline::new((start + second).into_std());
-        let quick = deadline.guard((start + second).into_std(), async { 5 }).await;
+        let quick = deadline.guard(|| (start + second).into_std(), async { 5 }).await;
         assert_eq!(quick, Some(5));
-        let answered = deadline.guard((start + 3 * second).into_std(), tokio::time::sleep(2 * second)).await;
+        let answered = deadline.guard(|| (start + 3 * second).into_std(), tokio::time::sleep(2 * second)).await;
         assert_eq!(answered, Some(()), "the first due time passed in between");
     }
 
@@ -82,6 +82,6 @@ mod tests {
                 tokio::task::coop::consume_budget().await;
             }
         };
-        assert_eq!(Deadline::new(due).guard(due, busy).await, None);
+        assert_eq!(Deadline::new(due).guard(|| due, busy).await, None);
     }
 }

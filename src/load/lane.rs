@@ -129,7 +129,7 @@ pub(super) struct Lane {
     pub plan: Plan,
     measured: RefCell<Measured>,
     /// Per user: its unanswered request.
-    in_flight: RefCell<Vec<Option<InFlight>>>,
+    in_flight: Vec<InFlight>,
     pub desk: Desk,
     /// Connections of the open model that no request is on, the last used last.
     pub idle: RefCell<Vec<Connection>>,
@@ -138,39 +138,34 @@ pub(super) struct Lane {
     pub spun: Cell<Duration>,
     /// Measured requests that were claimed.
     claimed: Cell<u64>,
-    crowd: Cell<Crowd>,
+    /// What requests waited within the measured part, from due to done, summed.
+    waited: Cell<Duration>,
     /// The hooks, if the load has any.
     pub scripts: Option<Scripts>,
     counters: Arc<[Counters]>,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// The request that a user waits for. Cells of their own, as each is written at another moment.
+#[derive(Debug, Default)]
 struct InFlight {
-    kind: usize,
-    intended: Duration,
-    sent: Option<Duration>,
-}
-
-/// How many requests are under way, and the integral of that.
-#[derive(Debug, Clone, Copy, Default)]
-struct Crowd {
-    count: u32,
-    since: Duration,
-    sum: Duration,
+    under_way: Cell<bool>,
+    kind: Cell<usize>,
+    intended: Cell<Duration>,
+    sent: Cell<Option<Duration>>,
 }
 
 impl Lane {
     fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, counters: Arc<[Counters]>) -> Self {
         Lane {
             measured: RefCell::new(Measured::new(load)),
-            in_flight: RefCell::new(vec![None; plan.users as usize]),
+            in_flight: (0..plan.users).map(|_| InFlight::default()).collect(),
             desk: Desk::default(),
             idle: RefCell::default(),
             connections_opened: Cell::new(0),
             retried: Cell::new(0),
             spun: Cell::default(),
             claimed: Cell::new(0),
-            crowd: Cell::default(),
+            waited: Cell::default(),
             scripts,
             counters,
             plan,
@@ -199,38 +194,38 @@ impl Lane {
         }
         self.claimed.set(self.claimed.get() + u64::from(due >= self.plan.begin));
         Counters::count(&self.counters().started);
-        self.crowd(due, 1);
         true
     }
 
-    /// So many more requests are under way from `now` on.
-    fn crowd(&self, now: Duration, more: i32) {
-        let Crowd { count, since, sum } = self.crowd.get();
-        let now = now.clamp(self.plan.begin, self.plan.end).max(since);
-        let count_now = count.saturating_add_signed(more);
-        self.crowd.set(Crowd { count: count_now, since: now, sum: sum + (now - since) * count });
+    /// A request that was due at one time came to its end at another.
+    fn waited(&self, from: Duration, to: Duration) {
+        let Plan { begin, end, .. } = self.plan;
+        self.waited.set(self.waited.get() + to.min(end).saturating_sub(from.max(begin)));
     }
 
     /// A user takes up a request that was claimed.
     pub fn begin(&self, slot: u32, kind: usize, intended: Duration) {
-        self.in_flight.borrow_mut()[slot as usize] = Some(InFlight { kind, intended, sent: None });
+        let InFlight { under_way, kind: what, intended: due, sent } = &self.in_flight[slot as usize];
+        under_way.set(true);
+        what.set(kind);
+        due.set(intended);
+        sent.set(None);
     }
 
     /// Its first byte is handed to the kernel.
     pub fn sent(&self, slot: u32, at: Duration) {
-        if let Some(in_flight) = &mut self.in_flight.borrow_mut()[slot as usize] {
-            in_flight.sent = Some(at);
-        }
+        self.in_flight[slot as usize].sent.set(Some(at));
     }
 
     /// When the request that is in flight was sent.
     pub fn sent_at(&self, slot: u32) -> Option<Duration> {
-        self.in_flight.borrow()[slot as usize].and_then(|in_flight| in_flight.sent)
+        self.in_flight[slot as usize].sent.get()
     }
 
     /// Its outcome is known; `bytes` were read for it.
     pub fn finish(&self, slot: u32, exchange: &Exchange, bytes: u64) {
-        let kind = self.in_flight.borrow_mut()[slot as usize].take().map_or(0, |in_flight| in_flight.kind);
+        let in_flight = &self.in_flight[slot as usize];
+        in_flight.under_way.set(false);
         let counters = self.counters();
         match exchange.outcome {
             Ended::Answered(status) => {
@@ -241,8 +236,8 @@ impl Lane {
             }
             Ended::Failed(_) | Ended::Unanswered => Counters::count(&counters.failed),
         }
-        self.crowd(exchange.done, -1);
-        self.measured.borrow_mut().record(kind, exchange, bytes);
+        self.waited(exchange.intended, exchange.done);
+        self.measured.borrow_mut().record(in_flight.kind.get(), exchange, bytes);
     }
 
     /// A user of the open model takes up an arrival; how late, if it had not waited for a user.
@@ -256,14 +251,14 @@ impl Lane {
 
     /// Counts what nobody waits for any longer, sent or not.
     fn abandon(&self, now: Duration) {
-        self.crowd(now, 0);
         let mut measured = self.measured.borrow_mut();
         let mut unanswered = |kind, intended, sent| {
             let outcome = Ended::Unanswered;
+            self.waited(intended, now);
             measured.record(kind, &Exchange { intended, sent, first_byte: None, done: now, outcome }, 0);
         };
-        for InFlight { kind, intended, sent } in self.in_flight.borrow_mut().iter_mut().filter_map(Option::take) {
-            unanswered(kind, intended, sent);
+        for of_user in self.in_flight.iter().filter(|of_user| of_user.under_way.get()) {
+            unanswered(of_user.kind.get(), of_user.intended.get(), of_user.sent.get());
         }
         let left = self.desk.left();
         for due in &left {
@@ -293,7 +288,7 @@ pub(super) fn run(
         retried: lane.retried.get(),
         cpu: thread_cpu_time(),
         spun: lane.spun.get(),
-        in_flight: lane.crowd.get().sum,
+        in_flight: lane.waited.get(),
         ended: ended.min(lane.plan.end),
         findings: lane.scripts.as_ref().map(Scripts::take),
     })

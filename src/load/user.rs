@@ -36,7 +36,7 @@ impl<'a, S: Source> User<'a, S> {
     pub async fn exchange(&mut self, deadline: &mut Deadline, intended: Duration, now: Duration) -> Exchange {
         let plan = &self.lane.plan;
         self.lane.begin(self.slot, self.source.kind(), intended);
-        let due = plan.clock.instant(intended + plan.timeout);
+        let due = || plan.clock.instant(intended + plan.timeout);
         let came = deadline.guard(due, self.ask(now)).await;
         let (outcome, first_byte, done, bytes) = match came {
             Some(Ok(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done, answer.bytes),
