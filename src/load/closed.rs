@@ -57,7 +57,7 @@ async fn turns<S: Source>(mut user: User<'_, S>) {
             Turn::Now | Turn::After(_) => user.exchange(&mut deadline, free, free).await,
         };
         free = exchange.done;
-        if matches!(exchange.outcome, Outcome::Failed(Failure::Connect | Failure::Script)) {
+        if matches!(exchange.outcome, Outcome::Failed(Failure::Connect | Failure::Tls | Failure::Script)) {
             free = user.think(AFTER_REFUSAL).await;
         }
         if !plan.pause.is_zero() {

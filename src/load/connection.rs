@@ -1,7 +1,8 @@
 //! Connections to the server under test.
 
+pub mod dialer;
 mod framing;
 pub mod http1;
 mod known;
 pub mod reply;
-mod stream;
+pub mod stream;

@@ -44,6 +44,7 @@ fn execute(address: SocketAddr, load: &Load) -> Results {
 pub(super) fn plan() -> Load {
     let lasting = Duration::from_millis(200);
     Load {
+        source_addresses: Vec::new(),
         kinds: vec![Kind { name: "GET /".to_owned(), weight: 1, request: get() }],
         sleep: None,
         model: Model::Closed,

@@ -94,13 +94,13 @@ impl<'a, S: Source> User<'a, S> {
         let untouched = matches!(broken, Broken::Closed { untouched: true });
         let closed_while_idle = reused && untouched && now.saturating_sub(sent) < AT_ONCE;
         if !(closed_while_idle && self.source.outgoing().0.idempotent) {
-            return Err(broken.failure());
+            return Err(self.lane.failed(&broken));
         }
         self.lane.retried.set(self.lane.retried.get() + 1);
         self.send(now).await.map_err(|broken| match broken {
             // The request had been sent, on a connection that was closed.
-            Broken::Refused => Failure::Closed,
-            Broken::Closed { .. } | Broken::Malformed(_) => broken.failure(),
+            Broken::Refused(_) => Failure::Closed,
+            broken => self.lane.failed(&broken),
         })
     }
 
@@ -111,8 +111,8 @@ impl<'a, S: Source> User<'a, S> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open(&plan.target.endpoint).await.map_err(|_| Broken::Refused)?;
-                self.lane.connections_opened.set(self.lane.connections_opened.get() + 1);
+                let connection = Connection::open(&plan.target.dialer).await.map_err(Broken::Refused)?;
+                self.lane.opened(connection.is_resumed());
                 sent = plan.clock.now();
                 connection
             }

@@ -104,6 +104,7 @@ pub(crate) fn without_answer(load: &Load) -> u64 {
 pub(crate) fn failures(load: &Load) -> Vec<String> {
     let named = |kind: &str, n: u64| match kind {
         "connect" => format!("{} could not connect", units::show_count(n)),
+        "tls" => format!("{} failed in the TLS handshake", units::show_count(n)),
         "timeout" => format!("{} timed out after {}", units::show_count(n), setting(load.timeout_s)),
         "closed" => format!("{} lost their connection", units::show_count(n)),
         "protocol" => format!("{} got something that is not HTTP", units::show_count(n)),

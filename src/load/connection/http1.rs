@@ -1,14 +1,16 @@
 //! One HTTP/1.1 connection on a raw stream: prebuilt bytes out, a [`Reply`] in.
 
+use std::fmt;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 
+use super::dialer::{Dialer, NoConnection};
 use super::reply::{Malformed, Reply, Sink};
 use super::stream::Stream;
 use crate::exchange::Failure;
 use crate::load::clock::Clock;
-use crate::server::Endpoint;
+use crate::server::tls;
 
 /// Room for a short response: there may be ten thousand connections.
 const BUFFER: usize = 2 * 1024;
@@ -40,28 +42,61 @@ pub struct Answer {
 #[derive(Debug)]
 pub enum Broken {
     /// No connection could be made.
-    Refused,
+    Refused(NoConnection),
     /// Closed or reset; `untouched` if not one byte of a response had come, so that a reused connection may have been
     /// closed by the server before it saw the request.
-    Closed {
-        untouched: bool,
-    },
-    Malformed(Malformed),
+    Closed { untouched: bool },
+    /// What came in place of a response: the beginning of what could not be read.
+    Malformed(Malformed, Box<[u8]>),
+    /// TLS found fault with what came: most often an alert of the server, which refuses the client.
+    Tls(String),
 }
+
+impl fmt::Display for Broken {
+    /// Why; what came from outside is escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Refused(no) => f.write_str(&no.why),
+            Broken::Closed { untouched: true } => f.write_str("the server closed the connection before it answered"),
+            Broken::Closed { untouched: false } => {
+                f.write_str("the server closed the connection in the middle of its answer")
+            }
+            Broken::Malformed(Malformed(why), came) => write!(f, "{why}: \"{}\"", came.escape_ascii()),
+            Broken::Tls(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Bytes of a malformed response that are kept to be shown.
+const SHOWN: usize = 200;
 
 impl Broken {
     pub fn failure(&self) -> Failure {
         match self {
-            Broken::Refused => Failure::Connect,
+            Broken::Refused(no) => no.failure,
             Broken::Closed { .. } => Failure::Closed,
-            Broken::Malformed(_) => Failure::Protocol,
+            Broken::Malformed(..) => Failure::Protocol,
+            Broken::Tls(_) => Failure::Tls,
+        }
+    }
+
+    /// As what could not be read from a connection.
+    fn of_read(error: &std::io::Error, untouched: bool) -> Self {
+        match tls::of_tls(error) {
+            Some(_) => Broken::Tls(tls::why(error)),
+            None => Broken::Closed { untouched },
         }
     }
 }
 
 impl Connection {
-    pub async fn open(endpoint: &Endpoint) -> std::io::Result<Self> {
-        Ok(Connection::over(Stream::connect(endpoint).await?))
+    pub async fn open(dialer: &Dialer) -> Result<Self, NoConnection> {
+        Ok(Connection::over(dialer.dial().await?))
+    }
+
+    /// Whether it took up an earlier session of TLS.
+    pub fn is_resumed(&self) -> bool {
+        self.stream.is_resumed()
     }
 
     fn over(stream: Stream) -> Self {
@@ -86,7 +121,7 @@ impl Connection {
 
     /// Writes bytes of a request, all or a part.
     pub async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.stream.send(bytes).await
     }
 
     /// Reads one response into `sink`; what follows it stays for the next.
@@ -98,7 +133,7 @@ impl Connection {
         let mut read = std::mem::take(&mut self.filled);
         loop {
             if read == 0 {
-                read = self.read().await.map_err(|_| Broken::Closed { untouched: bytes == 0 })?;
+                read = self.read().await.map_err(|error| Broken::of_read(&error, bytes == 0))?;
             }
             // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
             let now = clock.now();
@@ -110,7 +145,9 @@ impl Connection {
             } else {
                 self.filled += std::mem::take(&mut read);
                 let interim = reply.interim;
-                let taken = reply.advance(&self.buffer[..self.filled], sink).map_err(Broken::Malformed)?;
+                let came = &self.buffer[..self.filled];
+                let malformed = |why| Broken::Malformed(why, came[..came.len().min(SHOWN)].into());
+                let taken = reply.advance(came, sink).map_err(malformed)?;
                 self.buffer.copy_within(taken..self.filled, 0);
                 self.filled -= taken;
                 if reply.interim != interim {
@@ -156,10 +193,12 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
     use tokio::net::{UnixListener, UnixStream};
 
     use super::super::reply::Kept;
     use super::*;
+    use crate::server::Endpoint;
 
     /// A connection, and the server's end of it.
     fn pair() -> (Connection, UnixStream) {
@@ -186,7 +225,7 @@ mod tests {
             }
         };
         let client = async {
-            let mut connection = Connection::open(&Endpoint::Unix(path.clone())).await.unwrap();
+            let mut connection = Connection::open(&Dialer::new(Endpoint::Unix(path.clone()), None)).await.unwrap();
             for _ in 0..2 {
                 let mut kept = Kept::default();
                 let asked = connection.exchange(b"GET / HTTP/1.1\r\n\r\n", false, Clock::start(), &mut kept);

@@ -23,7 +23,8 @@ pub fn load(record: &Record, width: usize, color: bool) -> String {
     }
     blocks.push(page.what_happened(record));
     // The keys of a file go by the names of options here.
-    blocks.push(page.caveats(&record.variants).replace("`load.", "`--"));
+    let caveats = page.caveats(&record.variants).replace("`load.source_addresses`", "`--source`");
+    blocks.push(caveats.replace("`load.", "`--"));
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n")
 }

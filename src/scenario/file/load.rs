@@ -53,6 +53,10 @@ pub struct Load {
     pub timeout: Option<At<Timespan>>,
     /// How long unanswered requests may still finish after `duration`. 1s if not given.
     pub drain: Option<At<Timespan>>,
+    /// Addresses of this machine that connections come from in turn, each with ports of its own. The kernel chooses if not
+    /// given.
+    #[schemars(with = "SourceAddresses")]
+    pub source_addresses: Option<At<Node>>,
     /// Threads that drive the load. Chosen by runner if not given.
     #[schemars(range(min = 1, max = 256))]
     pub threads: Option<At<i64>>,
@@ -111,4 +115,26 @@ pub struct Stage {
     pub lasting: Option<At<Timespan>>,
     /// Whether to go there gradually from where the stage before ended. At once if not given.
     pub ramp: Option<At<bool>>,
+}
+
+/// The schema of `source_addresses`, which is read as any value so that each of its texts keeps its place.
+struct SourceAddresses;
+
+impl JsonSchema for SourceAddresses {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SourceAddresses".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let item = serde_json::json!({ "type": "string" });
+        schemars::json_schema!({
+            "type": ["string", "array"],
+            "items": item,
+            "examples": ["127.0.0.2-127.0.0.9", ["127.0.0.2", "127.0.0.3"]]
+        })
+    }
 }
