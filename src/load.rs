@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::scenario;
 use crate::scenario::template::Placeholder;
+use crate::scenario::{self, Protocol};
 use crate::server::Endpoint;
-use crate::server::tls::Tls;
+use crate::server::tls::{self, Tls};
 
 pub mod clock;
 mod closed;
@@ -23,11 +23,13 @@ mod lane;
 pub mod machine;
 pub mod measured;
 mod open;
+mod pipelined;
 pub mod recorder;
 pub mod request;
 pub mod samples;
 pub mod schedule;
 pub mod script;
+mod shared;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -76,7 +78,11 @@ impl Target {
 
     /// For a load thread: connections with TLS sessions of its own, from the load's sources.
     fn of_a_thread(&self, load: &scenario::Load) -> Self {
-        let dialer = self.dialer.clone().from_sources(&load.source_addresses).of_a_thread();
+        let protocol = match load.protocol {
+            Protocol::Http1 { .. } => tls::HTTP_1,
+            Protocol::Http2 { .. } => tls::HTTP_2,
+        };
+        let dialer = self.dialer.clone().from_sources(&load.source_addresses).for_protocol(protocol);
         Target { dialer, ..self.clone() }
     }
 

@@ -174,6 +174,20 @@ pub(super) struct Load {
     #[arg(long, value_name = "PATH", conflicts_with = "connect_to")]
     pub unix_socket: Option<PathBuf>,
 
+    /// HTTP/2: over https as the server agrees to it, over http without asking
+    #[arg(long)]
+    pub http2: bool,
+
+    /// HTTP/2: so many of the users share a connection, 1 if not given
+    #[arg(short = 'm', long, value_name = "N", requires = "http2")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub streams: Option<u32>,
+
+    /// HTTP/1.1: each user sends so many requests at once, and again when all are answered; 1 if not given
+    #[arg(long, value_name = "N", conflicts_with_all = ["http2", "rate"])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub pipeline: Option<u32>,
+
     /// An address of this machine that connections come from, or a range as in 127.0.0.2-127.0.0.9; may be repeated
     #[arg(long = "source", value_name = "ADDRESS")]
     pub sources: Vec<String>,

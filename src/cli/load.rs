@@ -103,6 +103,9 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
         ca: arguments.cacert.as_deref().map(absolute),
         cert: arguments.cert.as_deref().map(absolute),
         key: arguments.key.as_deref().map(absolute),
+        http2: arguments.http2,
+        streams: arguments.streams,
+        pipeline: arguments.pipeline,
         sources: arguments.sources.clone(),
     };
     typed.scenario(NAME, &World).map_err(|problems| {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::connection::http1::{Broken, Connection};
+use super::connection::http2::Sessions;
 use super::desk::Desk;
 use super::measured::Measured;
 use super::request::Prepared;
@@ -23,7 +24,7 @@ use super::source::scripted::Scripts;
 use super::{Counters, Target, closed, open};
 use crate::exchange::{Exchange, Failure, Outcome as Ended};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Kind, Model};
+use crate::scenario::{self, Kind, Model, Protocol};
 
 /// What a load thread is to do.
 #[derive(Debug)]
@@ -41,8 +42,10 @@ pub(super) struct Plan {
     /// Its number, and how many there are. Users are dealt out in turn.
     pub index: u32,
     pub threads: u32,
-    /// How many users it has.
+    /// How many users it has, and how many requests each sends at once.
     pub users: u32,
+    pub pipeline: u32,
+    pub protocol: Protocol,
     /// When the measured part begins and ends, and when the last unanswered request is given up.
     pub begin: Duration,
     pub end: Duration,
@@ -72,6 +75,8 @@ impl Plan {
             index,
             threads,
             users: share(load.users().into()) as u32,
+            pipeline: load.protocol.pipeline(),
+            protocol: load.protocol,
             begin: load.warmup,
             end,
             drained: end + load.drain,
@@ -137,6 +142,8 @@ pub(super) struct Lane {
     pub desk: Desk,
     /// Connections of the open model that no request is on, the last used last.
     pub idle: RefCell<Vec<Connection>>,
+    /// Connections of HTTP/2.
+    pub sessions: Sessions,
     connections_opened: Cell<u64>,
     handshakes_resumed: Cell<u64>,
     samples: RefCell<Samples>,
@@ -169,9 +176,10 @@ impl Lane {
     fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, counters: Arc<[Counters]>) -> Self {
         Lane {
             measured: RefCell::new(Measured::new(load)),
-            in_flight: RefCell::new(vec![None; plan.users as usize]),
+            in_flight: RefCell::new(vec![None; (plan.users * plan.pipeline) as usize]),
             desk: Desk::default(),
             idle: RefCell::default(),
+            sessions: Sessions::new(plan.protocol.streams()),
             connections_opened: Cell::new(0),
             handshakes_resumed: Cell::new(0),
             samples: RefCell::default(),

@@ -14,6 +14,14 @@ pub struct Load {
     /// The most users: of the open model, its `max_concurrency`.
     pub concurrency: u32,
     pub request: String,
+    /// The version of HTTP: `1.1` or `2`.
+    #[serde(default)]
+    pub http: String,
+    /// Requests that a connection of HTTP/2 carries at once, and that a user of HTTP/1.1 sends at once.
+    #[serde(default)]
+    pub streams: u32,
+    #[serde(default)]
+    pub pipeline: u32,
     pub timeout_s: f64,
     /// What the scenario asked for; `duration_s` is what it came to.
     pub planned_duration_s: f64,

@@ -165,7 +165,7 @@ fn rate_not_met(load: &Load) -> Option<Caveat> {
 }
 
 /// Little's law: requests in flight = rate x mean latency. Where it does not hold, time was spent elsewhere. It says
-/// nothing of users who think, or whose number changes, or where too many were never answered.
+/// nothing of users who think or send in batches, or whose number changes, or where too many were never answered.
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 fn little(load: &Load) -> Option<Caveat> {
     let Some(Micros::Exactly(mean_us)) = load.latency_us.mean else { return None };
@@ -176,7 +176,7 @@ fn little(load: &Load) -> Option<Caveat> {
         Some(open) if lost < TELLING => {
             (open.in_flight_mean, "requests piled up towards the end: the server never came to rest at this rate")
         }
-        None if load.stages.is_empty() && load.pause_s == 0.0 => (
+        None if load.stages.is_empty() && load.pause_s == 0.0 && load.pipeline <= 1 => (
             f64::from(load.concurrency),
             "the users were not always asking: runner or the machine was too busy, or the run too short",
         ),

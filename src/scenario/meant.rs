@@ -18,6 +18,7 @@ mod dirty;
 mod identity;
 mod load;
 mod model;
+mod protocol;
 mod request;
 mod rules;
 mod script;

@@ -36,6 +36,10 @@ pub struct Typed {
     pub ca: Option<String>,
     pub cert: Option<String>,
     pub key: Option<String>,
+    pub http2: bool,
+    /// Requests at once on a connection of HTTP/2, and in a batch of HTTP/1.1.
+    pub streams: Option<u32>,
+    pub pipeline: Option<u32>,
     /// Where connections come from: addresses, and ranges of them.
     pub sources: Vec<String>,
 }
@@ -91,6 +95,9 @@ impl Typed {
             ("requests", self.requests.map(whole)),
             ("timeout", self.timeout.map(time)),
             ("threads", self.threads.map(whole)),
+            ("http", self.http2.then(|| Value::from("2"))),
+            ("streams", self.streams.map(whole)),
+            ("pipeline", self.pipeline.map(whole)),
             ("source_addresses", (!self.sources.is_empty()).then(|| Value::from(self.sources.clone()))),
             ("headers", (!self.headers.is_empty()).then(|| Value::Table(headers.collect()))),
         ];

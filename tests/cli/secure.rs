@@ -101,6 +101,39 @@ impl Secure {
         secure
     }
 
+    /// Speaks HTTP/2, with whoever can; answers with the path, and with a trailer.
+    pub fn start_http2() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (secure, config) = Secure::new(listener.local_addr().unwrap(), Manners::default());
+        let mut config = ServerConfig::clone(&config);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    let acceptor = acceptor.clone();
+                    tokio::spawn(async move {
+                        let Ok(stream) = acceptor.accept(stream).await else { return };
+                        let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+                        while let Some(Ok((request, mut respond))) = connection.accept().await {
+                            let response = http::Response::builder().header("x-kind", "two").body(()).unwrap();
+                            let mut stream = respond.send_response(response, false).unwrap();
+                            stream.send_data(request.uri().path().to_owned().into(), false).unwrap();
+                            let mut trailers = http::HeaderMap::new();
+                            trailers.insert("x-sum", "7".parse().unwrap());
+                            stream.send_trailers(trailers).unwrap();
+                        }
+                    });
+                }
+            });
+        });
+        secure
+    }
+
     fn new(address: SocketAddr, manners: Manners) -> (Self, Arc<ServerConfig>) {
         let certificates = Certificates::new();
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -119,6 +119,58 @@ fn connections_come_from_the_addresses_that_are_named() {
     runner(&["--source", "here", "http://127.0.0.1/"]).run().exit(2).stderr_has("no address");
 }
 
+#[test]
+fn http_2_is_agreed_upon_and_a_script_sees_its_answers() {
+    let server = Secure::start_http2();
+    let options = ["-k", "--http2", "-m", "2", "-R", "200", &server.origin()];
+    let load = load(&runner(&options).run().exit(0));
+    assert_eq!((&load["completed"], &load["http"], &load["streams"]), (&40.into(), &"2".into(), &2.into()));
+    let scenario = format!(
+        "[server]\nurl = \"{}\"\ntls = {{ insecure = true }}\n\
+         [load]\nhttp = \"2\"\nstreams = 4\nconcurrency = 4\nrequests = 40\nscript = \"hooks.rhai\"\n\
+         [assert]\nthat = [\"errors.count == 0\", \"checks.failed == 0\", \"checks.passed == 40\"]\n",
+        server.origin()
+    );
+    let hooks = r#"
+        fn request(user, seq) { #{ path: `/${user.number}/${seq}` } }
+        fn check(exchange) {
+            let response = exchange.response;
+            let right = response.status == 200 && response.headers["x-kind"] == "two";
+            right && response.headers["x-sum"] == "7" && response.body == exchange.request.path
+        }
+    "#;
+    let outcome = Runner::with(&scenario).file("hooks.rhai", hooks).run().exit(0);
+    let record = outcome.record("scenario");
+    assert_eq!(record["variants"][0]["trials"][0]["load"]["generator"]["connections_opened"], 1);
+    assert!(outcome.report("scenario").contains("4 users over HTTP/2, 4 on a connection (closed model)"));
+}
+
+#[test]
+fn a_server_that_does_not_choose_http_2_is_told_by_the_report() {
+    let server = Secure::start(Manners::default());
+    let load = load(&runner(&["-k", "--http2", &server.origin()]).run().exit(0));
+    assert_eq!(load["errors"]["tls"], 40);
+    let why = load["error_samples"]["tls"].as_str().unwrap();
+    assert!(why.contains("(ALPN)"), "{why}");
+}
+
+#[test]
+fn a_script_makes_and_checks_every_request_of_a_pipeline() {
+    let server = Secure::start(Manners::default());
+    let scenario = format!(
+        "[server]\nurl = \"{}\"\ntls = {{ insecure = true }}\n\
+         [load]\npipeline = 4\nconcurrency = 2\nrequests = 40\nscript = \"hooks.rhai\"\n\
+         [assert]\nthat = [\"errors.count == 0\", \"checks.failed == 0\", \"checks.passed == 40\"]\n",
+        server.origin()
+    );
+    let hooks = r#"
+        fn request(user, seq) { #{ path: `/${seq}` } }
+        fn check(exchange) { exchange.request.path == `/${exchange.seq}` && exchange.seq < 24 }
+    "#;
+    let outcome = Runner::with(&scenario).file("hooks.rhai", hooks).run().exit(0);
+    assert!(outcome.report("scenario").contains("2 users who send 4 requests at once"));
+}
+
 /// A Python server that answers with what it was asked for, over TLS.
 const ECHO: &str = r#"
 import http.server, ssl, sys

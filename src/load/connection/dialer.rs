@@ -52,9 +52,9 @@ impl Dialer {
         Dialer { sources: sources.into(), ..self }
     }
 
-    /// The same, with TLS sessions that it shares with no other.
-    pub fn of_a_thread(self) -> Self {
-        Dialer { tls: self.tls.map(|tls| tls.for_protocol(tls::HTTP_1)), ..self }
+    /// The same, for a protocol by its name over TLS, and with TLS sessions that it shares with no other.
+    pub fn for_protocol(self, protocol: &[u8]) -> Self {
+        Dialer { tls: self.tls.map(|tls| tls.for_protocol(protocol)), ..self }
     }
 
     pub fn speaks_tls(&self) -> bool {
@@ -104,8 +104,16 @@ fn bind(source: IpAddr) -> io::Result<TcpSocket> {
 }
 
 async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(tls: &Tls, stream: S) -> Result<TlsStream<S>, NoConnection> {
+    let failed = |why| NoConnection { failure: Failure::Tls, why };
     let shaken = TlsConnector::from(Arc::clone(tls.config())).connect(tls.name().clone(), stream).await;
-    shaken.map_err(|error| NoConnection { failure: Failure::Tls, why: tls::why(&error) })
+    let stream = shaken.map_err(|error| failed(tls::why(&error)))?;
+    let wanted = tls.config().alpn_protocols.first();
+    let chosen = stream.get_ref().1.alpn_protocol();
+    // A server that chooses nothing speaks HTTP/1.1.
+    if wanted.is_some_and(|wanted| wanted == tls::HTTP_2) && chosen != Some(tls::HTTP_2) {
+        return Err(failed("the server did not choose HTTP/2 (ALPN)".to_owned()));
+    }
+    Ok(stream)
 }
 
 #[cfg(test)]

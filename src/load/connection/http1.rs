@@ -1,12 +1,16 @@
 //! One HTTP/1.1 connection on a raw stream: prebuilt bytes out, a [`Reply`] in.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 
 use super::dialer::{Dialer, NoConnection};
-use super::reply::{Malformed, Reply, Sink};
+use super::reply::{LONGEST_HEAD, Malformed, Reply, Sink};
 use super::stream::Stream;
 use crate::exchange::Failure;
 use crate::load::clock::Clock;
@@ -14,6 +18,10 @@ use crate::server::tls;
 
 /// Room for a short response: there may be ten thousand connections.
 const BUFFER: usize = 2 * 1024;
+/// A server that has heard of `expect` says 100 at once; one that has not waits for the body. As curl has it.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// Answers that come while requests are still written: so much is read ahead.
+const MOST_AHEAD: usize = 16 << 20;
 /// What a buffer grows to where responses fill it. A head may be longer, and makes it grow on.
 const LARGE: usize = 64 * 1024;
 
@@ -48,8 +56,8 @@ pub enum Broken {
     Closed { untouched: bool },
     /// What came in place of a response: the beginning of what could not be read.
     Malformed(Malformed, Box<[u8]>),
-    /// TLS found fault with what came: most often an alert of the server, which refuses the client.
-    Tls(String),
+    /// Something else, in words.
+    Told(Failure, String),
 }
 
 impl fmt::Display for Broken {
@@ -62,7 +70,7 @@ impl fmt::Display for Broken {
                 f.write_str("the server closed the connection in the middle of its answer")
             }
             Broken::Malformed(Malformed(why), came) => write!(f, "{why}: \"{}\"", came.escape_ascii()),
-            Broken::Tls(why) => f.write_str(why),
+            Broken::Told(_, why) => f.write_str(why),
         }
     }
 }
@@ -76,14 +84,15 @@ impl Broken {
             Broken::Refused(no) => no.failure,
             Broken::Closed { .. } => Failure::Closed,
             Broken::Malformed(..) => Failure::Protocol,
-            Broken::Tls(_) => Failure::Tls,
+            Broken::Told(failure, _) => *failure,
         }
     }
 
     /// As what could not be read from a connection.
-    fn of_read(error: &std::io::Error, untouched: bool) -> Self {
+    pub(super) fn of_read(error: &std::io::Error, untouched: bool) -> Self {
         match tls::of_tls(error) {
-            Some(_) => Broken::Tls(tls::why(error)),
+            // Most often an alert of the server, which refuses the client.
+            Some(_) => Broken::Told(Failure::Tls, tls::why(error)),
             None => Broken::Closed { untouched },
         }
     }
@@ -119,9 +128,89 @@ impl Connection {
         Ok(answer)
     }
 
+    /// As [`Connection::exchange`], of a request whose body waits until the server says 100, or has said nothing for a
+    /// second (RFC 9110, section 10.1.1). A final answer that comes before is the answer.
+    pub async fn exchange_with_leave(
+        &mut self,
+        request: &[u8],
+        clock: Clock,
+        sink: &mut impl Sink,
+    ) -> Result<Answer, Broken> {
+        let head = memchr::memmem::find(request, b"\r\n\r\n").map_or(request.len(), |at| at + 4);
+        let mut cut_off = self.send(&request[..head]).await.is_err();
+        let given = tokio::time::timeout(LEAVE_WITHIN, self.leave()).await.unwrap_or(true);
+        if given {
+            cut_off |= self.send(&request[head..]).await.is_err();
+        }
+        let mut answer = self.receive(false, clock, sink).await?;
+        // A server that did not get the body would take the next request for it.
+        answer.close |= !given || cut_off || self.filled > 0;
+        Ok(answer)
+    }
+
+    /// Whether a 100 comes, and not a final answer, or the end; what comes stays to be received.
+    async fn leave(&mut self) -> bool {
+        loop {
+            let mut rest = &self.buffer[..self.filled];
+            while let Some((status, length)) = next_head(rest) {
+                match status {
+                    100 => return true,
+                    101..=199 => rest = &rest[length..],
+                    _ => return false,
+                }
+            }
+            match self.read().await {
+                Ok(read @ 1..) => self.filled += read,
+                Ok(0) | Err(_) => return false,
+            }
+            if self.filled > LONGEST_HEAD {
+                return false;
+            }
+        }
+    }
+
     /// Writes bytes of a request, all or a part.
     pub async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.send(bytes).await
+    }
+
+    /// As [`Connection::send`], of many requests: the answers to the first may come before the last is written. What comes
+    /// meanwhile is kept, so that neither side waits for the other.
+    pub async fn send_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let mut left = bytes;
+        poll_fn(|context| {
+            while !left.is_empty() {
+                match Pin::new(&mut self.stream).poll_write(context, left)? {
+                    Poll::Ready(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                    Poll::Ready(written) => left = &left[written..],
+                    Poll::Pending if self.filled < MOST_AHEAD => ready!(self.poll_ahead(context))?,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Pin::new(&mut self.stream).poll_flush(context)
+        })
+        .await
+    }
+
+    /// Reads what is there already.
+    fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.filled == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        let mut room = ReadBuf::new(&mut self.buffer[self.filled..]);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
+        match room.filled().len() {
+            0 => Poll::Ready(Err(ErrorKind::UnexpectedEof.into())),
+            read => {
+                self.filled += read;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Whether more has come than the responses that were read.
+    pub fn has_more(&self) -> bool {
+        self.filled > 0
     }
 
     /// Reads one response into `sink`; what follows it stays for the next.
@@ -157,6 +246,8 @@ impl Connection {
             }
             if reply.is_done() {
                 let (status, close) = (reply.status, reply.close);
+                // What has come beyond is the next response's.
+                let bytes = bytes - self.filled as u64;
                 return Ok(Answer { status, first_byte: first_byte.unwrap_or(now), done: now, bytes, close });
             }
         }
@@ -188,6 +279,17 @@ impl Connection {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
         Ok(read)
+    }
+}
+
+/// Status and length of the head at the start of `bytes`, if it is whole. A status of 0 is no head.
+fn next_head(bytes: &[u8]) -> Option<(u16, usize)> {
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => Some((response.code.unwrap_or(0), length)),
+        Ok(httparse::Status::Partial) => None,
+        Err(_) => Some((0, 0)),
     }
 }
 
@@ -282,5 +384,51 @@ mod tests {
         assert!(early >= Duration::from_millis(60) && early < done, "{early:?} {done:?}");
         let (early, done) = first_byte_of(&[&last[..5], &last[5..]]).await;
         assert!(early < done, "{early:?} {done:?}");
+    }
+
+    const LEAVE: &[u8] = b"POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\nbody";
+
+    #[tokio::test]
+    async fn a_body_waits_for_leave_and_other_interim_answers_give_none() {
+        let (mut connection, mut server) = pair();
+        let server = async {
+            assert!(hear(&mut server).await.ends_with("\r\n\r\n"));
+            server.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Con").await.unwrap();
+            server.write_all(b"tinue\r\n\r\n").await.unwrap();
+            assert_eq!(hear(&mut server).await, "body");
+            server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        };
+        let mut kept = Kept::default();
+        let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, Clock::start(), &mut kept));
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, answer.close, kept.body.as_slice()), (200, false, b"ok".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_wanted_is_not_sent_and_its_connection_is_not_used_again() {
+        let (mut connection, mut server) = pair();
+        let server = async {
+            hear(&mut server).await;
+            server.write_all(b"HTTP/1.1 417 No\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            let mut more = [0; 1];
+            assert!(server.try_read(&mut more).is_err(), "nothing is sent");
+        };
+        let mut kept = Kept::default();
+        let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, Clock::start(), &mut kept));
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, answer.close), (417, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_nothing_for_a_second_gets_the_body() {
+        let (mut connection, mut server) = pair();
+        let server = async {
+            assert!(hear(&mut server).await.ends_with("\r\n\r\n"));
+            assert_eq!(hear(&mut server).await, "body");
+            server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        };
+        let mut kept = Kept::default();
+        let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, Clock::start(), &mut kept));
+        assert_eq!(answer.unwrap().status, 200);
     }
 }

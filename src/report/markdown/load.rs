@@ -9,7 +9,7 @@ use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, amount, micros, setting, share};
+use crate::report::words::{NONE, amount, micros, setting, share, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::Place;
@@ -31,8 +31,9 @@ pub(super) fn what_was_sent(variant: &Variant) -> String {
         String::new()
     };
     format!(
-        "Load: {} ({}) {}{trials}, each request {} with a timeout of {}.",
+        "Load: {}{} ({}) {}{trials}, each request {} with a timeout of {}.",
         amount(load),
+        travel(load),
         inline(&format!("{} model", load.model)),
         match load.planned_requests {
             Some(requests) => format!("until {}", counted(requests, "request")),

@@ -9,7 +9,7 @@ use crate::load::request::show_sleep;
 use crate::load::samples::Samples;
 use crate::load::{Results, machine};
 use crate::record::{self, Quantiles};
-use crate::scenario::{self, Level, Model, Spacing};
+use crate::scenario::{self, Level, Model, Protocol, Spacing};
 use crate::units::{counted, show_duration, show_rate};
 
 /// The load in words.
@@ -20,7 +20,17 @@ pub(in crate::run) fn describe_load(plan: &scenario::Load) -> String {
         Some(requests) => format!("until {}", counted(requests, "request")),
         None => format!("for {}", show_duration(plan.duration)),
     };
-    format!("{}, {} {until}{warmup}", what_is_sent(plan), levels(plan))
+    format!("{}, {}{} {until}{warmup}", what_is_sent(plan), levels(plan), travel(plan.protocol))
+}
+
+/// How requests travel, where that is not the usual way.
+fn travel(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Http1 { pipeline: 1 } => String::new(),
+        Protocol::Http1 { pipeline } => format!(" who send {pipeline} requests at once"),
+        Protocol::Http2 { streams: 1 } => " over HTTP/2".to_owned(),
+        Protocol::Http2 { streams } => format!(" over HTTP/2, {streams} on a connection,"),
+    }
 }
 
 /// How many ask, or how often.
@@ -68,6 +78,9 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         model: if plan.model == Model::Closed { "closed" } else { "open" }.to_owned(),
         concurrency: plan.users(),
         request: what_is_sent(plan),
+        http: if matches!(plan.protocol, Protocol::Http2 { .. }) { "2" } else { "1.1" }.to_owned(),
+        streams: plan.protocol.streams(),
+        pipeline: plan.protocol.pipeline(),
         timeout_s: plan.timeout.as_secs_f64(),
         planned_duration_s: if plan.requests.is_some() { duration_s } else { plan.duration.as_secs_f64() },
         planned_requests: plan.requests,

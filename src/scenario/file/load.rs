@@ -53,6 +53,14 @@ pub struct Load {
     pub timeout: Option<At<Timespan>>,
     /// How long unanswered requests may still finish after `duration`. 1s if not given.
     pub drain: Option<At<Timespan>>,
+    /// The version of HTTP. 1.1 if not given.
+    pub http: Option<At<Http>>,
+    /// HTTP/2: how many requests a connection carries at once. 1 if not given.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub streams: Option<At<i64>>,
+    /// HTTP/1.1 in the closed model: how many requests a user sends at once. 1 if not given.
+    #[schemars(range(min = 1, max = 1000))]
+    pub pipeline: Option<At<i64>>,
     /// Addresses of this machine that connections come from in turn, each with ports of its own. The kernel chooses if not
     /// given.
     #[schemars(with = "SourceAddresses")]
@@ -99,6 +107,17 @@ pub enum Spacing {
     Uniform,
     /// By chance, independent of each other, as people come.
     Poisson,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Http {
+    /// A request at a time on a connection, or several in a row.
+    #[serde(rename = "1.1")]
+    One,
+    /// Several at once on a connection. Over TLS it is agreed upon (ALPN); without, the server must know.
+    #[serde(rename = "2")]
+    Two,
 }
 
 /// A part of a load.
