@@ -4,6 +4,7 @@ CARGO   ?= cargo
 RUNNER  := target/release/runner
 SCENARIO ?= scenarios/sync_sleep.toml
 PORT     ?= 8000
+FUZZ_SECONDS ?= 60
 APP      := scenarios/apps/python
 
 .DEFAULT_GOAL := help
@@ -37,6 +38,11 @@ bench.load: build ## measure runner's load beside wrk, ab and h2load on one serv
 bench.instructions: build ## count the instructions of a request, and compare with benches/instructions.json
 	@scripts/install-test-tools valgrind
 	scripts/count-instructions
+
+fuzz: ## feed the parser of responses any bytes for 60 s (FUZZ_SECONDS=...); installs cargo-fuzz if it is missing
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
+	mkdir -p fuzz/corpus/reply
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run reply --sanitizer none fuzz/corpus/reply fuzz/seeds/reply -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv

@@ -18,6 +18,8 @@ pub enum Outcome {
 pub enum Failure {
     /// The connection could not be made (refused, unreachable, out of ports or descriptors).
     Connect,
+    /// A connection was made, but its TLS handshake failed.
+    Tls,
     /// Not answered within the scenario's `timeout`, counted from the intended time.
     Timeout,
     /// The peer closed or reset the connection before the response was whole.
@@ -30,13 +32,14 @@ pub enum Failure {
 
 impl Failure {
     /// Every kind, in the order in which reports list them.
-    pub const ALL: [Failure; 5] =
-        [Failure::Connect, Failure::Timeout, Failure::Closed, Failure::Protocol, Failure::Script];
+    pub const ALL: [Failure; 6] =
+        [Failure::Connect, Failure::Tls, Failure::Timeout, Failure::Closed, Failure::Protocol, Failure::Script];
 
     /// The name in records and rules (`errors.timeout`).
     pub const fn name(self) -> &'static str {
         match self {
             Failure::Connect => "connect",
+            Failure::Tls => "tls",
             Failure::Timeout => "timeout",
             Failure::Closed => "closed",
             Failure::Protocol => "protocol",

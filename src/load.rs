@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::scenario;
 use crate::scenario::template::Placeholder;
+use crate::scenario::{self, Protocol};
 use crate::server::Endpoint;
+use crate::server::tls::{self, Tls};
 
 pub mod clock;
 mod closed;
@@ -22,10 +23,13 @@ mod lane;
 pub mod machine;
 pub mod measured;
 mod open;
+mod pipelined;
 pub mod recorder;
 pub mod request;
+pub mod samples;
 pub mod schedule;
 pub mod script;
+mod shared;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -34,15 +38,17 @@ mod timer;
 mod user;
 
 use clock::Clock;
+use connection::dialer::Dialer;
 use measured::Measured;
 use request::show_sleep;
+use samples::Samples;
 use script::{Client, Findings};
 use source::scripted::Scripts;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub struct Target {
-    pub endpoint: Endpoint,
+    pub dialer: Dialer,
     /// For the `host` header.
     pub authority: String,
     /// What fills `{host}` and `{port}`.
@@ -54,12 +60,12 @@ pub struct Target {
 
 impl Target {
     /// `authority` is what the `host` header says.
-    pub fn new(endpoint: Endpoint, authority: &str, workers: Option<u32>) -> Self {
+    pub fn new(endpoint: Endpoint, tls: Option<Tls>, authority: &str, workers: Option<u32>) -> Self {
         let (host, port) = match &endpoint {
             Endpoint::Tcp(address) => (address.ip().to_string(), address.port().to_string()),
             Endpoint::Unix(_) => (authority.to_owned(), String::new()),
         };
-        Target { endpoint, authority: authority.to_owned(), host, port, workers }
+        Target { dialer: Dialer::new(endpoint, tls), authority: authority.to_owned(), host, port, workers }
     }
 
     /// A server that listens on a port and has no better name.
@@ -67,7 +73,17 @@ impl Target {
     pub(crate) fn tcp(address: std::net::SocketAddr, workers: Option<u32>) -> Self {
         let endpoint = Endpoint::Tcp(address);
         let authority = endpoint.authority();
-        Target::new(endpoint, &authority, workers)
+        Target::new(endpoint, None, &authority, workers)
+    }
+
+    /// For a load thread: connections with TLS sessions of its own, from the load's sources.
+    fn of_a_thread(&self, load: &scenario::Load) -> Self {
+        let protocol = match load.protocol {
+            Protocol::Http1 { .. } => tls::HTTP_1,
+            Protocol::Http2 { .. } => tls::HTTP_2,
+        };
+        let dialer = self.dialer.clone().from_sources(&load.source_addresses).for_protocol(protocol);
+        Target { dialer, ..self.clone() }
     }
 
     /// What fills a placeholder in every request alike; `None` for one that varies. `sleep` is given where it does not.
@@ -93,11 +109,15 @@ impl Target {
 #[derive(Debug)]
 pub struct Results {
     pub measured: Measured,
+    /// Why requests failed, warm-up included.
+    pub samples: Samples,
     /// The measured part, warm-up and drain left out; shorter than planned if it was cut short.
     pub duration: Duration,
     pub threads: u32,
     /// Warm-up included, as for `retried`.
     pub connections_opened: u64,
+    /// Of these, those that took up an earlier session of TLS; `None` without TLS.
+    pub handshakes_resumed: Option<u64>,
     /// Requests sent once more because the server had closed their connection while it was idle.
     pub retried: u64,
     /// Requests in flight, and arrivals that wait to be sent, on average over the measured part.
@@ -180,15 +200,19 @@ pub fn run(
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
         lane::run(load, plan, hooks.map(Scripts::new), stop, Arc::clone(counters))
     })?;
-    Ok(merge(load, clock, lanes))
+    let tls = target.dialer.speaks_tls();
+    let results = merge(load, clock, lanes);
+    Ok(Results { handshakes_resumed: results.handshakes_resumed.filter(|_| tls), ..results })
 }
 
 fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
     let wall = clock.now();
     let mut measured = Measured::new(load);
     let mut findings: Option<Findings> = None;
+    let mut samples = Samples::default();
     for lane in &lanes {
         measured.merge(&lane.measured);
+        samples.merge(&lane.samples);
         if let Some(found) = &lane.findings {
             findings.get_or_insert_default().merge(found.clone());
         }
@@ -198,11 +222,13 @@ fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Resu
     let in_flight: Duration = lanes.iter().map(|lane| lane.in_flight).sum();
     Results {
         measured,
+        samples,
         duration,
         in_flight_mean: in_flight.as_secs_f64() / duration.as_secs_f64().max(1e-9),
         spun: lanes.iter().map(|lane| lane.spun).sum(),
         threads: lanes.len() as u32,
         connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
+        handshakes_resumed: Some(lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
         retried: lanes.iter().map(|lane| lane.retried).sum(),
         cpu: lanes.iter().map(|lane| lane.cpu.saturating_sub(lane.spun)).collect(),
         wall,

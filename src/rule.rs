@@ -59,6 +59,7 @@ const FIXED: &[(&str, Unit)] = &[
     ("errors.count", Unit::Count),
     ("errors.rate", Unit::Percentage),
     ("errors.connect", Unit::Count),
+    ("errors.tls", Unit::Count),
     ("errors.timeout", Unit::Count),
     ("errors.closed", Unit::Count),
     ("errors.protocol", Unit::Count),

@@ -1,11 +1,15 @@
 //! A scenario as meant: types that cannot hold nonsense. [`load`] makes it from a scenario as written.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
+use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 
 use crate::canary::Shape;
 use crate::rule::Rule;
@@ -84,6 +88,20 @@ pub enum Server {
 }
 
 impl Server {
+    /// How TLS is spoken with it, if it is.
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Server::Builtin(_) => None,
+            Server::Command(server) => server.tls.as_ref(),
+            Server::Attached(server) => server.tls.as_ref(),
+        }
+    }
+
+    /// `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls().is_some() { "https" } else { "http" }
+    }
+
     /// How many worker processes serve, where that is known.
     pub fn workers(&self) -> Option<u32> {
         match self {
@@ -183,6 +201,8 @@ pub struct Command {
     pub listen: Listen,
     pub ready: Ready,
     pub stop: Stop,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Tls>,
 }
 
 /// Where a launched server listens.
@@ -224,8 +244,44 @@ pub struct Stop {
 pub struct Attached {
     pub host: String,
     pub port: u16,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Tls>,
+    /// Where connections go, if not to host and port.
+    pub connect_to: Option<Address>,
     /// Its first process, where that is known: what it and its children use is read.
     pub process: Option<Pid>,
+}
+
+impl Attached {
+    /// What the `host` header of requests to it says.
+    pub fn authority(&self) -> String {
+        authority(&self.host, self.port)
+    }
+}
+
+/// Host and port as addresses have them: a host that holds colons stands in brackets.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Where connections to a server go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    Host(String, u16),
+    Unix(PathBuf),
+}
+
+/// How TLS is spoken with a server.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// Its certificate is not looked at.
+    pub insecure: bool,
+    /// Whom to trust; the authorities that this machine trusts if not given.
+    pub ca: Option<Arc<RootCertStore>>,
+    /// The client's own certificate and its key.
+    pub identity: Option<Arc<CertifiedKey>>,
+    /// Whom the certificate must be for, if not for the host that is spoken with.
+    pub name: Option<ServerName<'static>>,
 }
 
 /// How the process of a server that is already up is named.
@@ -258,6 +314,9 @@ pub struct Load {
     pub timeout: Duration,
     /// How long unanswered requests may still finish after `duration`.
     pub drain: Duration,
+    pub protocol: Protocol,
+    /// Where connections come from, in turn; the kernel says if there are none.
+    pub source_addresses: Vec<IpAddr>,
     /// Load threads; chosen by runner if not given.
     pub threads: Option<u32>,
     /// Hooks: what each user sends, and what counts as a right answer.
@@ -277,6 +336,33 @@ impl Load {
         match self.model {
             Model::Closed => self.peak().ceil() as u32,
             Model::Open { max_concurrency, .. } => max_concurrency,
+        }
+    }
+}
+
+/// How requests travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1; a user of the closed model sends `pipeline` requests at once.
+    Http1 { pipeline: u32 },
+    /// HTTP/2; a connection carries so many requests at once.
+    Http2 { streams: u32 },
+}
+
+impl Protocol {
+    /// Requests that a user sends at once.
+    pub fn pipeline(self) -> u32 {
+        match self {
+            Protocol::Http1 { pipeline } => pipeline,
+            Protocol::Http2 { .. } => 1,
+        }
+    }
+
+    /// Requests that a connection carries at once.
+    pub fn streams(self) -> u32 {
+        match self {
+            Protocol::Http1 { .. } => 1,
+            Protocol::Http2 { streams } => streams,
         }
     }
 }

@@ -21,6 +21,7 @@ mod owned;
 mod ready;
 mod sampler;
 mod setup;
+pub mod tls;
 mod tree;
 pub mod worker;
 
@@ -31,6 +32,7 @@ use command::Kept;
 pub use endpoint::Endpoint;
 use launcher::Workers;
 pub use sampler::{Row, Usage};
+use tls::Tls;
 
 /// runner itself, also if its file was replaced meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -75,6 +77,7 @@ impl<'a> Log<'a> {
 pub struct Server {
     kind: Kind,
     endpoint: Endpoint,
+    tls: Option<Tls>,
     authority: String,
     ready_after: Duration,
 }
@@ -140,6 +143,7 @@ impl Server {
         let log_file = File::options().create(true).append(true).open(log.path).map_err(|error| {
             StartError::new(format!("cannot write {}: {error}", log.path.display()), "check the reports folder")
         })?;
+        let mut tls = None;
         let (kind, endpoint) = match plan {
             scenario::Server::Builtin(plan) => {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
@@ -156,23 +160,30 @@ impl Server {
                 )
             }
             scenario::Server::Command(plan) => {
-                let (kept, endpoint) = Kept::launch(plan, log, &log_file, cancelled)?;
+                let (kept, endpoint, spoken) = Kept::launch(plan, log, &log_file, cancelled)?;
+                tls = spoken;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }
             scenario::Server::Attached(plan) => {
-                let (attached, address) = Attached::to(plan, allowed_hosts)?;
-                (Kind::Attached(attached), Endpoint::Tcp(address))
+                tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &plan.host)).transpose()?;
+                let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts)?;
+                (Kind::Attached(attached), endpoint)
             }
         };
         let authority = match plan {
-            scenario::Server::Attached(plan) => format!("{}:{}", plan.host, plan.port),
+            scenario::Server::Attached(plan) => plan.authority(),
             _ => endpoint.authority(),
         };
-        Ok(Server { kind, endpoint, authority, ready_after: begun.elapsed() })
+        Ok(Server { kind, endpoint, tls, authority, ready_after: begun.elapsed() })
     }
 
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// How TLS is spoken with it, if it is.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// What the `host` header of requests to it says.

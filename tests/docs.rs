@@ -458,7 +458,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
@@ -469,6 +469,7 @@ const SECTIONS: [(&str, &str); 12] = [
     ("Dirty", "## `[dirty]`"),
     ("LongAndShort", "## `[dirty]`"),
     ("Login", "## `[dirty]`"),
+    ("Tls", "## `[server]`"),
     ("Matrix", "## `[matrix]`"),
     ("Assert", "## `[assert]`"),
 ];

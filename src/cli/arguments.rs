@@ -51,7 +51,7 @@ pub(super) enum Command {
     /// Run scenarios; the same as naming them without a command
     Run(Run),
     /// Load a URL without a scenario file, as wrk does, and print what came of it
-    Load(Load),
+    Load(Box<Load>),
     /// Validate scenarios and show what would be done; nothing is started
     Check(Check),
     /// Run only the server of a scenario, for a browser or curl; ends with Ctrl-C
@@ -149,6 +149,48 @@ pub(super) struct Load {
     /// Threads that drive the load; chosen by runner if not given
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: Option<u32>,
+
+    /// Do not look at the server's certificate
+    #[arg(short = 'k', long, conflicts_with = "cacert")]
+    pub insecure: bool,
+
+    /// A file (PEM) with the certificates of those who may sign that of the server
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+
+    /// A file (PEM) with the client's own certificate
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+
+    /// A file (PEM) with its key; that of --cert if not given
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+
+    /// Connect to this address (host:port) in place of that of the URL, which still names whom is asked for
+    #[arg(long, value_name = "ADDRESS")]
+    pub connect_to: Option<String>,
+
+    /// Connect to this Unix socket in place of the address of the URL
+    #[arg(long, value_name = "PATH", conflicts_with = "connect_to")]
+    pub unix_socket: Option<PathBuf>,
+
+    /// HTTP/2: over https as the server agrees to it, over http without asking
+    #[arg(long)]
+    pub http2: bool,
+
+    /// HTTP/2: so many of the users share a connection, 1 if not given
+    #[arg(short = 'm', long, value_name = "N", requires = "http2")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub streams: Option<u32>,
+
+    /// HTTP/1.1: each user sends so many requests at once, and again when all are answered; 1 if not given
+    #[arg(long, value_name = "N", conflicts_with_all = ["http2", "rate"])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub pipeline: Option<u32>,
+
+    /// An address of this machine that connections come from, or a range as in 127.0.0.2-127.0.0.9; may be repeated
+    #[arg(long = "source", value_name = "ADDRESS")]
+    pub sources: Vec<String>,
 
     /// For those who come from wrk: the latencies are always shown
     #[arg(long)]

@@ -1,11 +1,12 @@
 //! `runner load URL`: a load without a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::arguments::Load;
 use super::progress::{Progress, Style};
 use super::run::{complain, print_record, width};
+use super::surroundings::World;
 use super::{Exit, print_error, print_out, print_warning, signals};
 use crate::record::Record;
 use crate::report;
@@ -77,6 +78,14 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
             }
         },
     };
+    if !origin.starts_with("https://") && (arguments.insecure || arguments.cacert.is_some() || arguments.cert.is_some())
+    {
+        return one("options of TLS with an address that has none".to_owned(), "write the address as https://");
+    }
+    let connect_to = match &arguments.unix_socket {
+        Some(path) => Some(format!("unix:{}", absolute(path))),
+        None => arguments.connect_to.clone(),
+    };
     let typed = Typed {
         origin,
         target,
@@ -89,10 +98,24 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
         requests: arguments.requests,
         timeout: arguments.timeout,
         threads: arguments.threads,
+        connect_to,
+        insecure: arguments.insecure,
+        ca: arguments.cacert.as_deref().map(absolute),
+        cert: arguments.cert.as_deref().map(absolute),
+        key: arguments.key.as_deref().map(absolute),
+        http2: arguments.http2,
+        streams: arguments.streams,
+        pipeline: arguments.pipeline,
+        sources: arguments.sources.clone(),
     };
-    typed.scenario(NAME).map_err(|problems| {
+    typed.scenario(NAME, &World).map_err(|problems| {
         problems.iter().map(|problem| (problem.title.clone(), problem.help.clone().unwrap_or_default())).collect()
     })
+}
+
+/// A path that means the same in a report's folder.
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned()
 }
 
 /// A run without a report.

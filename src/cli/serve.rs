@@ -32,7 +32,8 @@ pub(super) fn serve(arguments: &Serve) -> Exit {
     let show = |event: Event<'_>| match event {
         Event::Line(line) => anstream::eprintln!("{}", one_line(line)),
         Event::Ready { server, endpoint, authority, examples } => {
-            let listed = list(examples, endpoint, authority);
+            let origin = format!("{}://{authority}", variant.server.scheme());
+            let listed = list(examples, endpoint, &origin);
             print_out(&format!("{server}, on {endpoint}{}\n{listed}Ctrl-C ends it\n", which(scenario, variant)));
         }
     };
@@ -99,11 +100,11 @@ fn which(scenario: &Scenario, variant: &Variant) -> String {
 }
 
 /// A line an example, with its address to click on; a Unix socket has none.
-fn list(examples: &[Example], endpoint: &Endpoint, authority: &str) -> String {
+fn list(examples: &[Example], endpoint: &Endpoint, origin: &str) -> String {
     let address = |example: &Example| {
         let method = if example.method == "GET" { String::new() } else { format!("{} ", example.method) };
         match endpoint {
-            Endpoint::Tcp(_) => format!("{method}http://{authority}{}", example.target),
+            Endpoint::Tcp(_) => format!("{method}{origin}{}", example.target),
             Endpoint::Unix(_) => format!("{method}{}", example.target),
         }
     };

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::scenario::{self, Problems, Scenario, Surroundings};
 
-struct World;
+/// The world as it is.
+pub(super) struct World;
 
 impl Surroundings for World {
     fn read(&self, path: &Path) -> std::io::Result<String> {

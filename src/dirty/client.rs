@@ -15,12 +15,12 @@ use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::Target;
 use crate::load::clock::Clock;
+use crate::load::connection::dialer::{Dialer, NoConnection};
 use crate::load::connection::http1::{Answer, Broken, Connection};
 use crate::load::connection::reply::Kept;
 use crate::load::request::{Prepared, show_sleep};
 use crate::scenario;
 use crate::scenario::template::Placeholder;
-use crate::server::Endpoint;
 
 /// The response header by which a built-in worker names itself.
 const WORKER_HEADER: &[u8] = b"x-worker:";
@@ -146,8 +146,8 @@ impl Client {
     }
 
     /// Sends to somewhere else from now on, in the same words; returns where requests went before.
-    pub fn divert(&mut self, endpoint: Endpoint) -> Endpoint {
-        std::mem::replace(&mut self.target.endpoint, endpoint)
+    pub fn divert(&mut self, dialer: Dialer) -> Dialer {
+        std::mem::replace(&mut self.target.dialer, dialer)
     }
 
     /// Somebody who has not asked yet.
@@ -275,7 +275,7 @@ impl Client {
                 Some(open) => {
                     let answer = open.receive(self.forms.of(&ask.shot).head_only, self.clock, &mut kept);
                     let came = tokio::time::timeout(self.timeout, answer).await;
-                    came.unwrap_or(Err(Broken::Refused)).map(Came::Answer).map_err(|broken| broken.failure())
+                    came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
             };
             if !matches!(came, Ok(Came::Answer(Answer { close: false, .. }))) {
@@ -335,8 +335,8 @@ impl Client {
                 let again = self.attempt(wire, bytes, ask, way).await;
                 again.map_err(|broken| match broken {
                     // The request had been sent, on a connection that was closed.
-                    Broken::Refused => Failure::Closed,
-                    Broken::Closed { .. } | Broken::Malformed(_) => broken.failure(),
+                    Broken::Refused(_) => Failure::Closed,
+                    broken => broken.failure(),
                 })
             }
             first => first.map_err(|broken| broken.failure()),
@@ -349,7 +349,7 @@ impl Client {
             // The others must not wait for this one.
             gate.wait().await;
         }
-        let mut connection = opened.map_err(|_| Broken::Refused)?;
+        let mut connection = opened.map_err(Broken::Refused)?;
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
@@ -370,13 +370,13 @@ impl Client {
     }
 
     /// The connection at hand, or a new one.
-    async fn connect(&self, wire: &mut Wire) -> std::io::Result<Connection> {
+    async fn connect(&self, wire: &mut Wire) -> Result<Connection, NoConnection> {
         if let Some(connection) = wire.open.take() {
             return Ok(connection);
         }
         self.connections.set(self.connections.get() + 1);
         wire.number = self.connections.get();
-        Connection::open(&self.target.endpoint).await
+        Connection::open(&self.target.dialer).await
     }
 
     /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate.

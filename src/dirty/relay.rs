@@ -4,9 +4,10 @@
 use std::io;
 use std::net::Ipv4Addr;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
+use crate::load::connection::dialer::Dialer;
 use crate::load::connection::reply::{Discard, Reply};
 use crate::server::Endpoint;
 
@@ -28,7 +29,7 @@ impl Relay {
     }
 
     /// Serves two connections until `requests` has ended. A server that fails closes both.
-    pub async fn during(self, requests: impl Future<Output = ()>, server: &Endpoint, head_only: bool) {
+    pub async fn during(self, requests: impl Future<Output = ()>, server: &Dialer, head_only: bool) {
         let relay = async {
             // What went wrong shows in the replies, or in that there are none.
             let _ = self.exchange(server, head_only).await;
@@ -41,7 +42,7 @@ impl Relay {
     }
 
     /// Passes on one request of each of two connections, one after the other, and gives each the other's reply.
-    async fn exchange(self, server: &Endpoint, head_only: bool) -> io::Result<()> {
+    async fn exchange(self, server: &Dialer, head_only: bool) -> io::Result<()> {
         let (mut one, _) = self.listener.accept().await?;
         let (mut other, _) = self.listener.accept().await?;
         hand_over(&mut one, server, &mut other, head_only).await?;
@@ -51,8 +52,9 @@ impl Relay {
 
 /// Passes the request of `from` to the server, and the whole reply to `to`. The server's connection is closed then, so that
 /// one that serves a connection at a time can take the next.
-async fn hand_over(from: &mut TcpStream, server: &Endpoint, to: &mut TcpStream, head_only: bool) -> io::Result<()> {
-    let (mut reader, mut writer) = connect(server).await?;
+async fn hand_over(from: &mut TcpStream, server: &Dialer, to: &mut TcpStream, head_only: bool) -> io::Result<()> {
+    let server = server.dial().await.map_err(|no| io::Error::other(no.why))?;
+    let (mut reader, mut writer) = tokio::io::split(server);
     let mut reply = Reply::new(head_only);
     let (mut up, mut down) = (vec![0; BUFFER], vec![0; BUFFER]);
     let mut unparsed = Vec::new();
@@ -61,7 +63,10 @@ async fn hand_over(from: &mut TcpStream, server: &Endpoint, to: &mut TcpStream, 
         tokio::select! {
             read = from.read(&mut up), if asking => match read? {
                 0 => asking = false,
-                length => writer.write_all(&up[..length]).await?,
+                length => {
+                    writer.write_all(&up[..length]).await?;
+                    writer.flush().await?;
+                }
             },
             read = reader.read(&mut down) => {
                 let length = read?;
@@ -79,22 +84,6 @@ async fn hand_over(from: &mut TcpStream, server: &Endpoint, to: &mut TcpStream, 
             }
         }
     }
-}
-
-type Reader = Box<dyn AsyncRead + Send + Unpin>;
-type Writer = Box<dyn AsyncWrite + Send + Unpin>;
-
-async fn connect(server: &Endpoint) -> io::Result<(Reader, Writer)> {
-    Ok(match server {
-        Endpoint::Tcp(address) => {
-            let (reader, writer) = TcpStream::connect(address).await?.into_split();
-            (Box::new(reader), Box::new(writer))
-        }
-        Endpoint::Unix(path) => {
-            let (reader, writer) = UnixStream::connect(path).await?.into_split();
-            (Box::new(reader), Box::new(writer))
-        }
-    })
 }
 
 #[cfg(test)]
@@ -141,7 +130,7 @@ mod tests {
                 let other = ask(endpoint.clone(), "GET /other HTTP/1.1\r\n\r\n");
                 tokio::join!(one, other)
             };
-            let server = Endpoint::Unix(path);
+            let server = Dialer::new(Endpoint::Unix(path), None);
             let work = async {
                 let relay = relay.exchange(&server, false);
                 let ((one, other), relayed) = tokio::join!(requests, relay);

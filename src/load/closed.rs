@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::connection::http1::Connection;
 use super::lane::Lane;
+use super::pipelined::batches;
+use super::shared::Stream;
 use super::source::plain::Plain;
 use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
-use super::user::User;
+use super::user::{Carrier, User};
 use crate::exchange::{Failure, Outcome};
+use crate::scenario::Protocol;
 
 /// How long a user waits after a request that could not be sent: a refused connection answers at once, and so does a
 /// script that fails; asking again at once would only heat the machine.
-const AFTER_REFUSAL: Duration = Duration::from_millis(50);
+pub(super) const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 
 /// Runs all users of a load thread to the end.
 pub(super) async fn users(lane: &Rc<Lane>) {
@@ -22,10 +26,27 @@ pub(super) async fn users(lane: &Rc<Lane>) {
     for slot in 0..lane.plan.users {
         let lane = Rc::clone(lane);
         users.spawn_local(async move {
-            let number = lane.plan.number(slot);
-            match &lane.scripts {
-                None => turns(User::new(&lane, slot, Plain::new(&lane.plan, number))).await,
-                Some(scripts) => turns(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number))).await,
+            let (plan, number) = (&lane.plan, lane.plan.number(slot));
+            match (&lane.scripts, plan.protocol) {
+                (None, Protocol::Http1 { pipeline: 1 }) => {
+                    turns::<_, Connection>(User::new(&lane, slot, Plain::new(plan, number))).await;
+                }
+                (Some(scripts), Protocol::Http1 { pipeline: 1 }) => {
+                    turns::<_, Connection>(User::new(&lane, slot, Scripted::new(plan, scripts, number))).await;
+                }
+                (None, Protocol::Http1 { .. }) => {
+                    batches(&lane, slot, |place| Plain::in_place(plan, number, place)).await;
+                }
+                (Some(scripts), Protocol::Http1 { .. }) => {
+                    let first = Scripted::new(plan, scripts, number);
+                    batches(&lane, slot, |place| first.sibling(place)).await;
+                }
+                (None, Protocol::Http2 { .. }) => {
+                    turns::<_, Stream>(User::new(&lane, slot, Plain::new(plan, number))).await;
+                }
+                (Some(scripts), Protocol::Http2 { .. }) => {
+                    turns::<_, Stream>(User::new(&lane, slot, Scripted::new(plan, scripts, number))).await;
+                }
             }
         });
     }
@@ -33,7 +54,7 @@ pub(super) async fn users(lane: &Rc<Lane>) {
 }
 
 /// The loop of the closed model: one user, as long as the load has so many.
-async fn turns<S: Source>(mut user: User<'_, S>) {
+async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>) {
     let (lane, plan) = (user.lane, &user.lane.plan);
     let mut deadline = user.deadline();
     let rank = f64::from(plan.number(user.slot) + 1);
@@ -57,7 +78,7 @@ async fn turns<S: Source>(mut user: User<'_, S>) {
             Turn::Now | Turn::After(_) => user.exchange(&mut deadline, free, free).await,
         };
         free = exchange.done;
-        if matches!(exchange.outcome, Outcome::Failed(Failure::Connect | Failure::Script)) {
+        if matches!(exchange.outcome, Outcome::Failed(Failure::Connect | Failure::Tls | Failure::Script)) {
             free = user.think(AFTER_REFUSAL).await;
         }
         if !plan.pause.is_zero() {

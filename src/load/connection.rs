@@ -1,7 +1,12 @@
 //! Connections to the server under test.
 
+#[cfg(test)]
+mod cuts;
+pub mod dialer;
 mod framing;
 pub mod http1;
+pub mod http2;
 mod known;
 pub mod reply;
-mod stream;
+pub mod stream;
+pub mod translated;

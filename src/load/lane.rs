@@ -12,17 +12,19 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::connection::http1::Connection;
+use super::connection::http1::{Broken, Connection};
+use super::connection::http2::Sessions;
 use super::desk::Desk;
 use super::measured::Measured;
 use super::request::Prepared;
+use super::samples::Samples;
 use super::schedule::Profile;
 use super::script::Findings;
 use super::source::scripted::Scripts;
 use super::{Counters, Target, closed, open};
-use crate::exchange::{Exchange, Outcome as Ended};
+use crate::exchange::{Exchange, Failure, Outcome as Ended};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Kind, Model};
+use crate::scenario::{self, Kind, Model, Protocol};
 
 /// What a load thread is to do.
 #[derive(Debug)]
@@ -40,8 +42,10 @@ pub(super) struct Plan {
     /// Its number, and how many there are. Users are dealt out in turn.
     pub index: u32,
     pub threads: u32,
-    /// How many users it has.
+    /// How many users it has, and how many requests each sends at once.
     pub users: u32,
+    pub pipeline: u32,
+    pub protocol: Protocol,
     /// When the measured part begins and ends, and when the last unanswered request is given up.
     pub begin: Duration,
     pub end: Duration,
@@ -61,7 +65,7 @@ impl Plan {
         let share = |whole: u64| (whole + u64::from(threads - 1 - index)) / u64::from(threads);
         Plan {
             clock,
-            target: target.clone(),
+            target: target.of_a_thread(load),
             model: load.model,
             profile: Profile::new(load.warmup, &load.levels),
             requests: load.kinds.iter().map(|kind| Prepared::new(&kind.request, &target.authority, &fixed)).collect(),
@@ -71,6 +75,8 @@ impl Plan {
             index,
             threads,
             users: share(load.users().into()) as u32,
+            pipeline: load.protocol.pipeline(),
+            protocol: load.protocol,
             begin: load.warmup,
             end,
             drained: end + load.drain,
@@ -112,7 +118,10 @@ impl Plan {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub measured: Measured,
+    /// Why requests failed.
+    pub samples: Samples,
     pub connections_opened: u64,
+    pub handshakes_resumed: u64,
     pub retried: u64,
     pub cpu: Duration,
     /// CPU time spent awake before arrivals, for the sake of their times.
@@ -133,7 +142,11 @@ pub(super) struct Lane {
     pub desk: Desk,
     /// Connections of the open model that no request is on, the last used last.
     pub idle: RefCell<Vec<Connection>>,
-    pub connections_opened: Cell<u64>,
+    /// Connections of HTTP/2.
+    pub sessions: Sessions,
+    connections_opened: Cell<u64>,
+    handshakes_resumed: Cell<u64>,
+    samples: RefCell<Samples>,
     pub retried: Cell<u64>,
     pub spun: Cell<Duration>,
     /// Measured requests that were claimed.
@@ -158,10 +171,13 @@ impl Lane {
     fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, counters: Arc<[Counters]>) -> Self {
         Lane {
             measured: RefCell::new(Measured::new(load)),
-            in_flight: (0..plan.users).map(|_| InFlight::default()).collect(),
+            in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
             desk: Desk::default(),
             idle: RefCell::default(),
+            sessions: Sessions::new(plan.protocol.streams()),
             connections_opened: Cell::new(0),
+            handshakes_resumed: Cell::new(0),
+            samples: RefCell::default(),
             retried: Cell::new(0),
             spun: Cell::default(),
             claimed: Cell::new(0),
@@ -174,6 +190,19 @@ impl Lane {
 
     fn counters(&self) -> &Counters {
         &self.counters[self.plan.index as usize]
+    }
+
+    /// Counts a new connection; whether it took up an earlier session of TLS.
+    pub fn opened(&self, resumed: bool) {
+        self.connections_opened.set(self.connections_opened.get() + 1);
+        self.handshakes_resumed.set(self.handshakes_resumed.get() + u64::from(resumed));
+    }
+
+    /// The kind of a failure, whose reason is kept if it is the first of its kind.
+    pub fn failed(&self, broken: &Broken) -> Failure {
+        let failure = broken.failure();
+        self.samples.borrow_mut().keep(failure, || broken.to_string());
+        failure
     }
 
     /// How many requests have come to an end.
@@ -284,7 +313,9 @@ pub(super) fn run(
     lane.abandon(lane.plan.clock.now());
     Ok(Outcome {
         measured: lane.measured.replace(Measured::new(load)),
+        samples: lane.samples.take(),
         connections_opened: lane.connections_opened.get(),
+        handshakes_resumed: lane.handshakes_resumed.get(),
         retried: lane.retried.get(),
         cpu: thread_cpu_time(),
         spun: lane.spun.get(),

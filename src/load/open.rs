@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::connection::http1::Connection;
 use super::desk::Seat;
 use super::lane::Lane;
 use super::measured::LATE;
 use super::schedule::Arrivals;
+use super::shared::Stream;
 use super::source::plain::Plain;
 use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
 use super::timer::Timer;
-use super::user::User;
+use super::user::{Carrier, User};
 use crate::exchange::Failure;
-use crate::scenario::Spacing;
+use crate::scenario::{Protocol, Spacing};
 
 /// So many arrivals are handed over at most before answers are looked at again.
 const AT_A_TIME: usize = 16;
@@ -68,14 +70,24 @@ async fn awake_until(lane: &Lane, due: Duration) -> Duration {
 
 async fn user(lane: Rc<Lane>, slot: u32, seat: Rc<Seat>) {
     let number = lane.plan.number(slot);
-    match &lane.scripts {
-        None => calls(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat).await,
-        Some(scripts) => calls(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat).await,
+    match (&lane.scripts, lane.plan.protocol) {
+        (None, Protocol::Http1 { .. }) => {
+            calls::<_, Connection>(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat).await;
+        }
+        (Some(scripts), Protocol::Http1 { .. }) => {
+            calls::<_, Connection>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat).await;
+        }
+        (None, Protocol::Http2 { .. }) => {
+            calls::<_, Stream>(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat).await;
+        }
+        (Some(scripts), Protocol::Http2 { .. }) => {
+            calls::<_, Stream>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat).await;
+        }
     }
 }
 
 /// One user: takes up arrivals, one after another, on whichever connection is free.
-async fn calls<S: Source>(mut user: User<'_, S>, seat: &Rc<Seat>) {
+async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>) {
     let (lane, plan) = (user.lane, &user.lane.plan);
     let mut deadline = user.deadline();
     let mut now = plan.clock.now();
@@ -100,8 +112,8 @@ async fn calls<S: Source>(mut user: User<'_, S>, seat: &Rc<Seat>) {
                 continue;
             }
         }
-        user.connection = lane.idle.borrow_mut().pop();
+        user.connection = C::take_up(user.connection.take(), lane);
         now = user.exchange(&mut deadline, intended, now).await.done;
-        lane.idle.borrow_mut().extend(user.connection.take());
+        user.connection = user.connection.take().and_then(|connection| connection.put_back(lane));
     }
 }

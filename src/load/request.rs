@@ -13,6 +13,8 @@ pub struct Prepared {
     constant: Option<Vec<u8>>,
     /// It is a HEAD: its response has no body.
     pub head_only: bool,
+    /// Its body waits for the server's leave: `expect: 100-continue`.
+    pub waits: bool,
     /// Sending it twice asks for no more than sending it once (RFC 9110, section 9.2.2).
     pub idempotent: bool,
 }
@@ -55,7 +57,12 @@ impl Prepared {
             head.text("content-length: 0\r\n");
         }
         let idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE");
-        let mut prepared = Prepared { head: head.parts, body, constant: None, head_only: method == "HEAD", idempotent };
+        let expects = |(name, value): &(String, Template)| {
+            name.eq_ignore_ascii_case("expect") && value.text().eq_ignore_ascii_case("100-continue")
+        };
+        let waits = body.is_some() && lines.iter().any(expects);
+        let head_only = method == "HEAD";
+        let mut prepared = Prepared { head: head.parts, body, constant: None, head_only, waits, idempotent };
         if prepared.head.iter().chain(prepared.body.iter().flatten()).all(|part| matches!(part, Part::Bytes(_))) {
             let mut bytes = Vec::new();
             prepared.write(&mut bytes, &mut |_, _| {});

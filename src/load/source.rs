@@ -25,6 +25,8 @@ pub(super) struct Outgoing<'a> {
     pub bytes: &'a [u8],
     /// It is a HEAD: its response has no body.
     pub head_only: bool,
+    /// Its body waits for the server's leave.
+    pub waits: bool,
     /// Sending it twice asks for no more than sending it once.
     pub idempotent: bool,
 }

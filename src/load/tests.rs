@@ -10,6 +10,9 @@ use crate::scenario::request::Body;
 use crate::scenario::template::Piece;
 use crate::scenario::{Kind, Level, Load, Model, Request, Template};
 
+mod http2;
+mod pipelined;
+
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A server that hands its listener to `serve`, on a thread that ends with the listener's last connection.
@@ -44,6 +47,8 @@ fn execute(address: SocketAddr, load: &Load) -> Results {
 pub(super) fn plan() -> Load {
     let lasting = Duration::from_millis(200);
     Load {
+        protocol: crate::scenario::Protocol::Http1 { pipeline: 1 },
+        source_addresses: Vec::new(),
         kinds: vec![Kind { name: "GET /".to_owned(), weight: 1, request: get() }],
         sleep: None,
         model: Model::Closed,

@@ -10,18 +10,45 @@ use crate::exchange::{Exchange, Failure, Outcome};
 
 /// A reused connection that ends sooner than this after a request was sent on it had been closed before. One that ends
 /// later took the request with it: the server saw it, and failed.
-const AT_ONCE: Duration = Duration::from_millis(5);
+pub(super) const AT_ONCE: Duration = Duration::from_millis(5);
 
-/// One user, its connection and its requests.
-pub(super) struct User<'a, S> {
+/// One user, its requests, and the connection that they go over.
+pub(super) struct User<'a, S, C = Connection> {
     pub lane: &'a Lane,
     /// Its place among the users of its load thread.
     pub slot: u32,
-    pub connection: Option<Connection>,
+    pub connection: Option<C>,
     pub source: S,
 }
 
-impl<'a, S: Source> User<'a, S> {
+/// What requests travel over.
+pub(super) trait Carrier: Sized {
+    /// One request, at the time it is now.
+    async fn ask<S: Source>(user: &mut User<'_, S, Self>, now: Duration) -> Result<Answer, Failure>;
+
+    /// What a user of the open model begins its next request with: a connection that no request is on, if there is one.
+    fn take_up(kept: Option<Self>, lane: &Lane) -> Option<Self>;
+
+    /// What a user keeps after a request; the rest is for others.
+    fn put_back(self, lane: &Lane) -> Option<Self>;
+}
+
+impl Carrier for Connection {
+    async fn ask<S: Source>(user: &mut User<'_, S>, now: Duration) -> Result<Answer, Failure> {
+        user.ask(now).await
+    }
+
+    fn take_up(_kept: Option<Self>, lane: &Lane) -> Option<Self> {
+        lane.idle.borrow_mut().pop()
+    }
+
+    fn put_back(self, lane: &Lane) -> Option<Self> {
+        lane.idle.borrow_mut().push(self);
+        None
+    }
+}
+
+impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     pub fn new(lane: &'a Lane, slot: u32, source: S) -> Self {
         User { lane, slot, connection: None, source }
     }
@@ -37,7 +64,7 @@ impl<'a, S: Source> User<'a, S> {
         let plan = &self.lane.plan;
         self.lane.begin(self.slot, self.source.kind(), intended);
         let due = || plan.clock.instant(intended + plan.timeout);
-        let came = deadline.guard(due, self.ask(now)).await;
+        let came = deadline.guard(due, C::ask(self, now)).await;
         let (outcome, first_byte, done, bytes) = match came {
             Some(Ok(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done, answer.bytes),
             Some(Err(failure)) => (Outcome::Failed(failure), None, plan.clock.now(), 0),
@@ -79,7 +106,9 @@ impl<'a, S: Source> User<'a, S> {
         self.lane.finish(self.slot, &exchange, 0);
         exchange
     }
+}
 
+impl<S: Source> User<'_, S> {
     /// One request, on the connection at hand or a new one. A connection that the server closed while it was idle says
     /// nothing about the server: the request is sent once more on a new one.
     async fn ask(&mut self, now: Duration) -> Result<Answer, Failure> {
@@ -94,13 +123,13 @@ impl<'a, S: Source> User<'a, S> {
         let untouched = matches!(broken, Broken::Closed { untouched: true });
         let closed_while_idle = reused && untouched && now.saturating_sub(sent) < AT_ONCE;
         if !(closed_while_idle && self.source.outgoing().0.idempotent) {
-            return Err(broken.failure());
+            return Err(self.lane.failed(&broken));
         }
         self.lane.retried.set(self.lane.retried.get() + 1);
         self.send(now).await.map_err(|broken| match broken {
             // The request had been sent, on a connection that was closed.
-            Broken::Refused => Failure::Closed,
-            Broken::Closed { .. } | Broken::Malformed(_) => broken.failure(),
+            Broken::Refused(_) => Failure::Closed,
+            broken => self.lane.failed(&broken),
         })
     }
 
@@ -111,15 +140,19 @@ impl<'a, S: Source> User<'a, S> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open(&plan.target.endpoint).await.map_err(|_| Broken::Refused)?;
-                self.lane.connections_opened.set(self.lane.connections_opened.get() + 1);
+                let connection = Connection::open(&plan.target.dialer).await.map_err(Broken::Refused)?;
+                self.lane.opened(connection.is_resumed());
                 sent = plan.clock.now();
                 connection
             }
         };
         self.lane.sent(self.slot, sent);
         let (request, sink) = self.source.outgoing();
-        let answer = connection.exchange(request.bytes, request.head_only, plan.clock, sink).await?;
+        let answer = if request.waits {
+            connection.exchange_with_leave(request.bytes, plan.clock, sink).await?
+        } else {
+            connection.exchange(request.bytes, request.head_only, plan.clock, sink).await?
+        };
         if !answer.close {
             self.connection = Some(connection);
         }

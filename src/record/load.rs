@@ -14,6 +14,14 @@ pub struct Load {
     /// The most users: of the open model, its `max_concurrency`.
     pub concurrency: u32,
     pub request: String,
+    /// The version of HTTP: `1.1` or `2`.
+    #[serde(default)]
+    pub http: String,
+    /// Requests that a connection of HTTP/2 carries at once, and that a user of HTTP/1.1 sends at once.
+    #[serde(default)]
+    pub streams: u32,
+    #[serde(default)]
+    pub pipeline: u32,
     pub timeout_s: f64,
     /// What the scenario asked for; `duration_s` is what it came to.
     pub planned_duration_s: f64,
@@ -38,8 +46,11 @@ pub struct Load {
     pub service_time_us: Quantiles,
     /// Responses by status code.
     pub status: BTreeMap<String, u64>,
-    /// By kind: `connect`, `timeout`, `closed`, `protocol`, `script`, and `status` for responses of 400 and above.
+    /// By kind: `connect`, `tls`, `timeout`, `closed`, `protocol`, `script`, and `status` for responses of 400 and above.
     pub errors: BTreeMap<String, u64>,
+    /// Why requests failed, by kind: the first of each. What came from outside is escaped, and at most 200 bytes of it.
+    #[serde(default)]
+    pub error_samples: BTreeMap<String, String>,
     pub bytes_received: u64,
     /// One row a second.
     pub timeline: Vec<Second>,
@@ -151,7 +162,8 @@ pub struct Generator {
     pub descriptors_needed: u64,
     #[serde(default)]
     pub descriptors_limit: Option<u64>,
-    /// Sockets of the machine in TIME_WAIT after the load, and the ports that connections are made from.
+    /// Sockets of the machine in TIME_WAIT after the load, and the ports that connections are made from, those of all
+    /// source addresses together.
     #[serde(default)]
     pub time_wait: Option<u64>,
     #[serde(default)]
@@ -160,6 +172,9 @@ pub struct Generator {
     #[serde(default)]
     pub clock_ns: Option<u64>,
     pub connections_opened: u64,
+    /// Of these, those whose TLS handshake took up an earlier session; `None` without TLS.
+    #[serde(default)]
+    pub handshakes_resumed: Option<u64>,
     /// Requests sent once more because the server had closed their connection while it was idle.
     #[serde(default)]
     pub retries: u64,

@@ -104,6 +104,7 @@ pub(crate) fn without_answer(load: &Load) -> u64 {
 pub(crate) fn failures(load: &Load) -> Vec<String> {
     let named = |kind: &str, n: u64| match kind {
         "connect" => format!("{} could not connect", units::show_count(n)),
+        "tls" => format!("{} failed in the TLS handshake", units::show_count(n)),
         "timeout" => format!("{} timed out after {}", units::show_count(n), setting(load.timeout_s)),
         "closed" => format!("{} lost their connection", units::show_count(n)),
         "protocol" => format!("{} got something that is not HTTP", units::show_count(n)),
@@ -112,6 +113,16 @@ pub(crate) fn failures(load: &Load) -> Vec<String> {
     };
     let without_response = load.errors.iter().filter(|(kind, n)| **n > 0 && *kind != "status");
     without_response.map(|(kind, n)| named(kind, *n)).collect()
+}
+
+/// How the requests of a load travelled, where that was not the usual way; with a space before.
+pub(crate) fn travel(load: &Load) -> String {
+    match (load.http.as_str(), load.streams, load.pipeline) {
+        ("2", streams @ 2.., _) => format!(" over HTTP/2, {streams} on a connection"),
+        ("2", ..) => " over HTTP/2".to_owned(),
+        (_, _, pipeline @ 2..) => format!(" who send {pipeline} requests at once"),
+        _ => String::new(),
+    }
 }
 
 /// What the checks of a load came to: `3 of 1,200 checks failed`.

@@ -1,6 +1,8 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
+use crate::exchange::Failure;
 use crate::record::{Caveat, Load, Micros, Trial};
+use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 /// A load thread that is busier than this may itself be the limit.
@@ -23,7 +25,7 @@ const LITTLE: f64 = 0.1;
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 12] = [
+    let rules: [fn(&Load) -> Option<Caveat>; 15] = [
         busy_generator,
         late_sends,
         queued,
@@ -31,6 +33,9 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
         few_samples,
         error_statuses,
         never_answered,
+        not_connected,
+        no_handshake,
+        not_http,
         little,
         few_descriptors,
         few_ports,
@@ -99,6 +104,27 @@ fn never_answered(load: &Load) -> Option<Caveat> {
     caveat(message, "compare them only with a run that has the same `load.timeout` and `load.duration`")
 }
 
+fn not_connected(load: &Load) -> Option<Caveat> {
+    let advice = "it must listen, and accept connections as fast as they come; `ulimit -n` and ports of this machine are limits, too";
+    failed(load, Failure::Connect, "connections could not be made", advice)
+}
+
+fn no_handshake(load: &Load) -> Option<Caveat> {
+    failed(load, Failure::Tls, "TLS handshakes failed", tls::ADVICE)
+}
+
+fn not_http(load: &Load) -> Option<Caveat> {
+    let advice = "look at what the server sends there, as with `curl -v`; what runner could not read stands in quotes";
+    failed(load, Failure::Protocol, "answers were not HTTP", advice)
+}
+
+/// So many requests failed in one way, and why the first did.
+fn failed(load: &Load, failure: Failure, what: &str, advice: &str) -> Option<Caveat> {
+    let count = load.errors.get(failure.name()).copied().filter(|count| *count > 0)?;
+    let sample = load.error_samples.get(failure.name())?;
+    caveat(format!("{} {what}; the first: {sample}", show_count(count)), advice)
+}
+
 fn late_sends(load: &Load) -> Option<Caveat> {
     let open = load.open.as_ref().filter(|open| open.late_share > LATE_SHARE)?;
     let message = format!(
@@ -139,7 +165,7 @@ fn rate_not_met(load: &Load) -> Option<Caveat> {
 }
 
 /// Little's law: requests in flight = rate x mean latency. Where it does not hold, time was spent elsewhere. It says
-/// nothing of users who think, or whose number changes, or where too many were never answered.
+/// nothing of users who think or send in batches, or whose number changes, or where too many were never answered.
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 fn little(load: &Load) -> Option<Caveat> {
     let Some(Micros::Exactly(mean_us)) = load.latency_us.mean else { return None };
@@ -150,7 +176,7 @@ fn little(load: &Load) -> Option<Caveat> {
         Some(open) if lost < TELLING => {
             (open.in_flight_mean, "requests piled up towards the end: the server never came to rest at this rate")
         }
-        None if load.stages.is_empty() && load.pause_s == 0.0 => (
+        None if load.stages.is_empty() && load.pause_s == 0.0 && load.pipeline <= 1 => (
             f64::from(load.concurrency),
             "the users were not always asking: runner or the machine was too busy, or the run too short",
         ),
@@ -183,7 +209,7 @@ fn few_ports(load: &Load) -> Option<Caveat> {
     );
     let used = load.generator.connections_opened as f64 > ports as f64 * (1.0 - PORTS_USED);
     let scarce = used && waiting as f64 > ports as f64 * PORTS_USED;
-    scarce.then(|| caveat(message, "have the server keep connections alive, or widen net.ipv4.ip_local_port_range"))?
+    scarce.then(|| caveat(message, "have the server keep connections alive, name more `load.source_addresses`, or widen net.ipv4.ip_local_port_range"))?
 }
 
 fn coarse_clock(load: &Load) -> Option<Caveat> {

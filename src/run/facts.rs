@@ -29,7 +29,7 @@ pub(super) fn describe_server(server: &scenario::Server) -> String {
             let words: Vec<String> = command.command.iter().map(ToString::to_string).collect();
             words.join(" ")
         }
-        scenario::Server::Attached(attached) => format!("http://{}:{}", attached.host, attached.port),
+        scenario::Server::Attached(attached) => format!("{}://{}", server.scheme(), attached.authority()),
     }
 }
 

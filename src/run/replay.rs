@@ -82,7 +82,7 @@ fn on_a_server(
         Err(_) if cancel.is_cancelled() => return Ok(()),
         Err(StartError { message, advice }) => return Err(NotReplayed { message, advice }),
     };
-    let target = Target::new(server.endpoint().clone(), server.authority(), plan.workers());
+    let target = Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers());
     let (done, ending) = supervise::watch(&mut server, cancel, &mut |_| None, |stop| work(&target, stop));
     server.stop();
     if let supervise::Ending::Died(death) = ending {

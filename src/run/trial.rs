@@ -255,7 +255,7 @@ impl Stage<'_> {
 }
 
 fn target(server: &Server, plan: &scenario::Server) -> Target {
-    Target::new(server.endpoint().clone(), server.authority(), plan.workers())
+    Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers())
 }
 
 #[cfg(test)]

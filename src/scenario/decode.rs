@@ -65,6 +65,7 @@ fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>
         let (given, known) = words.split_first().map_or(("", &[][..]), |(given, known)| (*given, known));
         let noun = match name.key {
             "expect" => "expectation",
+            "http" => "version of HTTP",
             "triggers" | "skip" => "trigger",
             key => key,
         };

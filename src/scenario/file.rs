@@ -10,8 +10,8 @@ mod load;
 mod server;
 
 pub use dirty::{Dirty, Expect, Login, Shape, Trigger};
-pub use load::{Kind, Load, Spacing, Stage};
-pub use server::{Listen, Mode, OnDisconnect, Ready, Server, Signal, Stop};
+pub use load::{Http, Kind, Load, Spacing, Stage};
+pub use server::{Listen, Mode, OnDisconnect, Ready, Server, Signal, Stop, Tls};
 
 use leaf::{At, Entries, Node};
 

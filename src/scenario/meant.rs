@@ -12,15 +12,18 @@ use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::{Compile, Scenario, Script, Surroundings, Variant, environment, matrix, overrides};
 
+mod address;
 mod data;
 mod dirty;
 mod identity;
 mod load;
 mod model;
+mod protocol;
 mod request;
 mod rules;
 mod script;
 mod server;
+mod sources;
 mod top;
 
 /// What every step of a load needs: the world, and where problems go.
@@ -130,6 +133,9 @@ impl Loading<'_> {
         let workers_known = !matches!(server, Some(super::Server::Attached(_)));
         let load = written.load.as_ref().map(|load| self.load(load, workers_known));
         let dirty = written.dirty.as_ref().map(|dirty| self.dirty(dirty, workers_known));
+        if let (Some(server), Some(Some(load)), Some(written)) = (&server, &load, &written.load) {
+            self.check_sources(written.value.source_addresses.as_ref(), server, load);
+        }
         let (rules, abort_when) = self.rules(&written, matrix, &settings);
         let verdicts = self.verdict_script(&written);
         self.spoilt = before;

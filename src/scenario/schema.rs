@@ -61,9 +61,11 @@ pub(super) fn sections_with(key: &str) -> Option<String> {
             sections.push(section);
         }
     }
-    // Its other keys are those of every request.
-    if sections.is_empty() && has("Login") {
-        sections.push("[dirty.login]");
+    // Their other keys are those of every request, and of servers.
+    for (definition, section) in [("Login", "[dirty.login]"), ("Tls", "[server.tls]")] {
+        if sections.is_empty() && has(definition) {
+            sections.push(section);
+        }
     }
     (!sections.is_empty()).then(|| sections.join(" and "))
 }
@@ -114,6 +116,7 @@ mod tests {
             ("[servers.a]\n", "Server"),
             ("[server.ready]\n", "Ready"),
             ("[server.stop]\n", "Stop"),
+            ("[server.tls]\n", "Tls"),
             ("[load]\n", "Load"),
             ("[[load.stages]]\n", "Stage"),
             ("[[load.request]]\n", "Kind"),

@@ -29,6 +29,19 @@ pub struct Typed {
     pub requests: Option<u32>,
     pub timeout: Option<Duration>,
     pub threads: Option<u32>,
+    /// Where connections go in place of the origin, as `connect_to` has it.
+    pub connect_to: Option<String>,
+    /// How TLS is spoken, where it is.
+    pub insecure: bool,
+    pub ca: Option<String>,
+    pub cert: Option<String>,
+    pub key: Option<String>,
+    pub http2: bool,
+    /// Requests at once on a connection of HTTP/2, and in a batch of HTTP/1.1.
+    pub streams: Option<u32>,
+    pub pipeline: Option<u32>,
+    /// Where connections come from: addresses, and ranges of them.
+    pub sources: Vec<String>,
 }
 
 /// Users, where neither connections nor a rate are given.
@@ -36,17 +49,32 @@ const USERS: u32 = 10;
 
 impl Typed {
     /// The scenario of this name, made as from a file; what is wrong is told in the terms of a file.
-    pub fn scenario(&self, name: &str) -> Result<Scenario, Problems> {
-        load(Path::new(name), &[], &Memory(self.text()))
+    pub fn scenario(&self, name: &str, outside: &dyn Surroundings) -> Result<Scenario, Problems> {
+        load(Path::new(name), &[], &Memory { name: Path::new(name), text: self.text(), outside })
     }
 
     /// The file that would mean the same.
     fn text(&self) -> String {
         let mut scenario = Table::new();
-        let server = Table::from_iter([("url".to_owned(), literal(&self.origin))]);
+        let server = self.server();
         scenario.insert("server".to_owned(), server.into());
         scenario.insert("load".to_owned(), self.load().into());
         scenario.to_string()
+    }
+
+    fn server(&self) -> Table {
+        let text = |text: &Option<String>| text.as_deref().map(unfilled);
+        let tls = given([
+            ("insecure", self.insecure.then(|| Value::from(true))),
+            ("ca", text(&self.ca)),
+            ("cert", text(&self.cert)),
+            ("key", text(&self.key)),
+        ]);
+        given([
+            ("url", Some(literal(&self.origin))),
+            ("connect_to", text(&self.connect_to)),
+            ("tls", (!tls.is_empty()).then(|| Value::Table(tls))),
+        ])
     }
 
     fn load(&self) -> Table {
@@ -67,11 +95,19 @@ impl Typed {
             ("requests", self.requests.map(whole)),
             ("timeout", self.timeout.map(time)),
             ("threads", self.threads.map(whole)),
+            ("http", self.http2.then(|| Value::from("2"))),
+            ("streams", self.streams.map(whole)),
+            ("pipeline", self.pipeline.map(whole)),
+            ("source_addresses", (!self.sources.is_empty()).then(|| Value::from(self.sources.clone()))),
             ("headers", (!self.headers.is_empty()).then(|| Value::Table(headers.collect()))),
         ];
-        let given = model.into_iter().chain(rest);
-        given.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+        given(model.into_iter().chain(rest))
     }
+}
+
+/// The keys that have a value.
+fn given(entries: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Table {
+    entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
 /// A text without variables and placeholders, whatever stands in it.
@@ -84,12 +120,16 @@ fn unfilled(text: &str) -> Value {
     Value::from(text.replace("${", "$${"))
 }
 
-/// A world of one file.
-struct Memory(String);
+/// A world in which one file is what was typed, without variables.
+struct Memory<'a> {
+    name: &'a Path,
+    text: String,
+    outside: &'a dyn Surroundings,
+}
 
-impl Surroundings for Memory {
-    fn read(&self, _path: &Path) -> std::io::Result<String> {
-        Ok(self.0.clone())
+impl Surroundings for Memory<'_> {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        if path == self.name { Ok(self.text.clone()) } else { self.outside.read(path) }
     }
 
     fn variable(&self, _name: &str) -> Option<String> {
@@ -114,6 +154,18 @@ mod tests {
     use crate::scenario::{Model, Server};
     use proptest::prelude::*;
 
+    struct Nothing;
+
+    impl Surroundings for Nothing {
+        fn read(&self, _path: &Path) -> std::io::Result<String> {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
+
+        fn variable(&self, _name: &str) -> Option<String> {
+            None
+        }
+    }
+
     fn typed() -> Typed {
         let (origin, target) = split_url("http://127.0.0.1:8000/a?b=c");
         Typed { origin, target, ..Typed::default() }
@@ -121,7 +173,8 @@ mod tests {
 
     #[test]
     fn it_means_what_a_file_would() {
-        let scenario = Typed { connections: Some(500), threads: Some(8), ..typed() }.scenario("load").unwrap();
+        let scenario =
+            Typed { connections: Some(500), threads: Some(8), ..typed() }.scenario("load", &Nothing).unwrap();
         let [variant] = scenario.variants.as_slice() else { panic!("{scenario:?}") };
         let Server::Attached(server) = &variant.server else { panic!("{variant:?}") };
         assert_eq!((scenario.name.as_str(), server.host.as_str(), server.port), ("load", "127.0.0.1", 8000));
@@ -133,7 +186,7 @@ mod tests {
     #[test]
     fn a_rate_makes_an_open_load_and_a_number_of_requests_ends_it() {
         let typed = Typed { connections: Some(7), rate: Some(2000.0), requests: Some(50), ..typed() };
-        let scenario = typed.scenario("load").unwrap();
+        let scenario = typed.scenario("load", &Nothing).unwrap();
         let load = scenario.variants[0].load.as_ref().unwrap();
         assert!(matches!(load.model, Model::Open { max_concurrency: 7, .. }), "{:?}", load.model);
         assert_eq!((load.peak(), load.requests), (2000.0, Some(50)));
@@ -158,7 +211,7 @@ mod tests {
             let header = text.replace(['\n', 'é'], "").trim().to_owned();
             let headers = vec![("x-a".to_owned(), format!("{header}."))];
             let typed = Typed { body: Some(text.clone()), headers, ..typed() };
-            let scenario = typed.scenario("load").unwrap();
+            let scenario = typed.scenario("load", &Nothing).unwrap();
             let request = &scenario.variants[0].load.as_ref().unwrap().kinds[0].request;
             prop_assert_eq!(request.content().unwrap().text(), text);
             prop_assert_eq!(request.headers[0].1.text(), format!("{header}."));

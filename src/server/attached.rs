@@ -1,12 +1,16 @@
 //! A server that is already up, somewhere.
 
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
-use super::{Death, StartError, allowed, tree};
-use crate::scenario::{self, Pid};
+use super::tls::{self, Tls};
+use super::{Death, Endpoint, StartError, allowed, tree};
+use crate::scenario::{self, Address, Pid};
 
 /// It is up, so it answers a connection soon.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -22,21 +26,23 @@ pub(super) struct Attached {
 
 impl Attached {
     /// Resolves the host once; every connection goes to the address that was found and allowed here.
-    pub fn to(plan: &scenario::Attached, allowed_hosts: &[String]) -> Result<(Attached, SocketAddr), StartError> {
-        let shown = format!("{}:{}", plan.host, plan.port);
-        let unknown = |why: String| StartError::new(format!("cannot find {shown}: {why}"), "check `server.url`");
-        let found: Vec<SocketAddr> =
-            (plan.host.as_str(), plan.port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?.collect();
-        allowed::check(&plan.host, plan.port, &found, allowed_hosts)?;
-        let mut last = "it has no address".to_owned();
-        for address in found {
-            match TcpStream::connect_timeout(&address, CONNECT_WITHIN) {
-                Ok(_) => return Attached::new(plan).map(|attached| (attached, address)),
-                Err(error) => last = error.to_string(),
+    pub fn to(
+        plan: &scenario::Attached,
+        tls: Option<&Tls>,
+        allowed_hosts: &[String],
+    ) -> Result<(Attached, Endpoint), StartError> {
+        let endpoint = match &plan.connect_to {
+            None => find_host(&plan.host, plan.port, tls, ("check `server.url`", allowed_hosts))?,
+            Some(Address::Host(host, port)) => {
+                find_host(host, *port, tls, ("check `server.connect_to`", allowed_hosts))?
             }
-        }
-        let advice = "start it first, or let runner do so with `command`";
-        Err(StartError::new(format!("nothing answers on {shown}: {last}"), advice))
+            Some(Address::Unix(path)) => {
+                let shown = Endpoint::Unix(path.clone()).to_string();
+                greet(UnixStream::connect(path), tls).map_err(|why| nobody(&shown, why))?;
+                Endpoint::Unix(path.clone())
+            }
+        };
+        Attached::new(plan).map(|attached| (attached, endpoint))
     }
 
     fn new(plan: &scenario::Attached) -> Result<Attached, StartError> {
@@ -54,6 +60,53 @@ impl Attached {
             self.sampler.sample(&pids, self.begun.elapsed());
         }
         None
+    }
+}
+
+/// The first address of a host that answers.
+fn find_host(
+    host: &str,
+    port: u16,
+    tls: Option<&Tls>,
+    (advice, allowed_hosts): (&str, &[String]),
+) -> Result<Endpoint, StartError> {
+    let shown = scenario::authority(host, port);
+    let unknown = |why: String| StartError::new(format!("cannot find {shown}: {why}"), advice);
+    let found: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?.collect();
+    allowed::check(host, port, &found, allowed_hosts)?;
+    let mut last = Deaf::NoConnection("it has no address".to_owned());
+    for address in found {
+        match greet(TcpStream::connect_timeout(&address, CONNECT_WITHIN), tls) {
+            Ok(()) => return Ok(Endpoint::Tcp(address)),
+            Err(why) => last = why,
+        }
+    }
+    Err(nobody(&shown, last))
+}
+
+/// Why a server cannot be spoken with.
+enum Deaf {
+    NoConnection(String),
+    NoTls(String),
+}
+
+/// Shakes hands where TLS is spoken; nothing else is said.
+fn greet<S: Read + Write + AsFd>(connected: io::Result<S>, tls: Option<&Tls>) -> Result<(), Deaf> {
+    let mut stream = connected.map_err(|error| Deaf::NoConnection(error.to_string()))?;
+    let Some(tls) = tls else { return Ok(()) };
+    let socket = socket2::SockRef::from(&stream);
+    let patience =
+        socket.set_read_timeout(Some(CONNECT_WITHIN)).and_then(|()| socket.set_write_timeout(Some(CONNECT_WITHIN)));
+    patience.and_then(|()| tls.greet(&mut stream)).map_err(|error| Deaf::NoTls(tls::why(&error)))
+}
+
+fn nobody(shown: &str, why: Deaf) -> StartError {
+    match why {
+        Deaf::NoConnection(why) => {
+            let advice = "start it first, or let runner do so with `command`";
+            StartError::new(format!("nothing answers on {shown}: {why}"), advice)
+        }
+        Deaf::NoTls(why) => StartError::new(format!("the TLS handshake with {shown} failed: {why}"), tls::ADVICE),
     }
 }
 
@@ -85,10 +138,20 @@ mod tests {
 
     #[test]
     fn only_this_machine_unless_allowed() {
-        let plan = |host: &str| scenario::Attached { host: host.to_owned(), port: 9, process: None };
-        let error = Attached::to(&plan("192.0.2.1"), &[]).unwrap_err();
+        let at = |host: &str| scenario::Attached {
+            host: host.to_owned(),
+            port: 9,
+            tls: None,
+            connect_to: None,
+            process: None,
+        };
+        let error = Attached::to(&at("192.0.2.1"), None, &[]).unwrap_err();
         assert!(error.message.contains("not this machine") && error.advice.contains("--allow-host 192.0.2.1"));
-        let error = Attached::to(&plan("192.0.2.1"), &["192.0.2.2".to_owned()]).unwrap_err();
+        let error = Attached::to(&at("192.0.2.1"), None, &["192.0.2.2".to_owned()]).unwrap_err();
         assert!(error.message.contains("not this machine"));
+        let elsewhere = Some(Address::Host("192.0.2.1".to_owned(), 9));
+        let plan = scenario::Attached { connect_to: elsewhere, ..at("127.0.0.1") };
+        let error = Attached::to(&plan, None, &["127.0.0.1".to_owned()]).unwrap_err();
+        assert!(error.advice.contains("--allow-host 192.0.2.1"), "it counts who is connected to: {error:?}");
     }
 }

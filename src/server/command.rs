@@ -11,6 +11,7 @@ use super::keeper::Plan;
 use super::owned::{LOST, Owned};
 use super::ready::NotReady;
 use super::sampler::Sampler;
+use super::tls::Tls;
 use super::{Cancelled, Death, Endpoint, Happening, Log, StartError, ready, setup};
 use crate::scenario::template::Placeholder;
 use crate::scenario::{Command, Listen, Stop};
@@ -33,11 +34,16 @@ impl Kept {
         log: Log<'_>,
         log_file: &File,
         cancelled: Cancelled<'_>,
-    ) -> Result<(Kept, Endpoint), StartError> {
+    ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
         if let Some(command) = &plan.setup {
             setup::run(command, &plan.cwd, &plan.env, log_file, cancelled)?;
         }
         let (endpoint, socket_folder) = choose_endpoint(plan.listen)?;
+        let host = match &endpoint {
+            Endpoint::Tcp(address) => address.ip().to_string(),
+            Endpoint::Unix(_) => endpoint.authority(),
+        };
+        let tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &host)).transpose()?;
         let command = fill(plan, &endpoint);
         let shown = command.join(" ");
         // What the set-up said is not the server's word.
@@ -51,13 +57,13 @@ impl Kept {
             None if cancelled() => Some(NotReady::Cancelled),
             None => None,
         };
-        ready::wait(&plan.ready, &endpoint, log, &mut look).map_err(|why| {
+        ready::wait(&plan.ready, (&endpoint, tls.as_ref()), log, &mut look).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
             let advice = if kept.owned.is_lost() { LOST.to_owned() } else { why.advice(&endpoint) };
             StartError::new(format!("`{shown}` {}", why.after(&waited)), advice)
         })?;
         kept.sample();
-        Ok((kept, endpoint))
+        Ok((kept, endpoint, tls))
     }
 
     fn sample(&mut self) {

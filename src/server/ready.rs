@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use regex::Regex;
+use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::tls::{self, Tls};
 use super::{Endpoint, Log};
 use crate::scenario::{Ready, ReadyCheck};
 use crate::units::show_duration;
@@ -26,6 +28,8 @@ const LONGEST_HEAD: usize = 64 * 1024;
 pub(super) enum Missing {
     /// A way in.
     Connection(String),
+    /// A way in over TLS; why there is none.
+    Handshake(String),
     /// A good answer; what came instead.
     Answer(String),
     /// Any answer.
@@ -37,6 +41,7 @@ pub(super) enum Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Missing::Handshake(why) => write!(f, "the TLS handshake failed: {why}"),
             Missing::Connection(what) | Missing::Answer(what) | Missing::Word(what) => f.write_str(what),
             Missing::Line(wanted) => write!(f, "no line of its log matches `{wanted}`"),
         }
@@ -74,6 +79,7 @@ impl NotReady {
                     Endpoint::Unix(_) => "{socket}",
                 }
             ),
+            NotReady::Late { last: Missing::Handshake(_), .. } => tls::ADVICE.to_owned(),
             NotReady::Late { last: Missing::Answer(_) | Missing::Word(_), .. } => {
                 "`ready.path` must be answered with a status below 400; `ready.within` gives it more time".to_owned()
             }
@@ -99,7 +105,7 @@ enum Miss {
 /// Waits until the check passes. `look` tells if there is no sense in waiting on.
 pub(super) fn wait(
     plan: &Ready,
-    endpoint: &Endpoint,
+    (endpoint, tls): (&Endpoint, Option<&Tls>),
     log: Log<'_>,
     look: &mut dyn FnMut() -> Option<NotReady>,
 ) -> Result<(), NotReady> {
@@ -109,7 +115,7 @@ pub(super) fn wait(
     loop {
         let came = match &plan.check {
             ReadyCheck::Port => connect(endpoint, end).map(drop),
-            ReadyCheck::Path(path) => get(endpoint, path, end, look),
+            ReadyCheck::Path(path) => get((endpoint, tls), path, end, look),
             ReadyCheck::Log(wanted) => lines.find(wanted),
         };
         // A port that answers may be another's: what has ended is never ready.
@@ -158,15 +164,30 @@ fn connect(endpoint: &Endpoint, end: Instant) -> Result<Socket, Miss> {
     })
 }
 
+/// Bytes to a server and back, with TLS or without.
+trait Wire: Read + Write {}
+
+impl<W: Read + Write> Wire for W {}
+
 /// One GET; `Ok` if it is answered with a status below 400.
-fn get(endpoint: &Endpoint, path: &str, end: Instant, look: &mut dyn FnMut() -> Option<NotReady>) -> Result<(), Miss> {
+fn get(
+    (endpoint, tls): (&Endpoint, Option<&Tls>),
+    path: &str,
+    end: Instant,
+    look: &mut dyn FnMut() -> Option<NotReady>,
+) -> Result<(), Miss> {
     let yet = |what: String| Err(Miss::Yet(Missing::Answer(format!("GET {path} {what}"))));
-    let mut stream = connect(endpoint, end)?;
+    let socket = connect(endpoint, end)?;
+    let waits = socket.set_read_timeout(Some(LOOK));
+    let mut stream: Box<dyn Wire> = match tls {
+        None => Box::new(socket),
+        Some(tls) => Box::new(shake_hands(tls, socket, end, look)?),
+    };
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: */*\r\nconnection: close\r\n\r\n", endpoint.authority());
-    let sent = stream.set_read_timeout(Some(LOOK)).and_then(|()| stream.write_all(request.as_bytes()));
+    let sent = waits.and_then(|()| stream.write_all(request.as_bytes())).and_then(|()| stream.flush());
     if let Err(error) = sent {
-        return yet(format!("could not be sent: {error}"));
+        return yet(format!("could not be sent: {}", tls::why(&error)));
     }
     let end = end.min(Instant::now() + ANSWER_WITHIN);
     let mut head = Vec::new();
@@ -176,7 +197,7 @@ fn get(endpoint: &Endpoint, path: &str, end: Instant, look: &mut dyn FnMut() -> 
             Ok(0) => return yet("got no answer: the connection was closed".to_owned()),
             Ok(read) => head.extend_from_slice(&buffer[..read]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(error) => return yet(format!("got no answer: {error}")),
+            Err(error) => return yet(format!("got no answer: {}", tls::why(&error))),
         }
         match status(&head) {
             Ok(Some(code)) if code < 400 => return Ok(()),
@@ -192,6 +213,32 @@ fn get(endpoint: &Endpoint, path: &str, end: Instant, look: &mut dyn FnMut() -> 
             return Err(Miss::Yet(Missing::Word(format!("GET {path} {some}"))));
         }
     }
+}
+
+/// Speaks TLS over a socket whose reads wait no longer than [`LOOK`].
+fn shake_hands(
+    tls: &Tls,
+    mut socket: Socket,
+    end: Instant,
+    look: &mut dyn FnMut() -> Option<NotReady>,
+) -> Result<StreamOwned<ClientConnection, Socket>, Miss> {
+    let failed = |error: std::io::Error| Miss::Yet(Missing::Handshake(tls::why(&error)));
+    let mut session = tls.session().map_err(failed)?;
+    let end = end.min(Instant::now() + ANSWER_WITHIN);
+    while session.is_handshaking() {
+        match session.complete_io(&mut socket) {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if let Some(why) = look() {
+            return Err(Miss::Over(why));
+        }
+        if Instant::now() >= end {
+            return Err(Miss::Yet(Missing::Word("the TLS handshake got no answer".to_owned())));
+        }
+    }
+    Ok(StreamOwned::new(session, socket))
 }
 
 /// The status of a response whose head is whole.
@@ -261,9 +308,12 @@ mod tests {
         fs::write(&path, "listening\n").unwrap();
         let endpoint = Endpoint::Unix(folder.path().join("socket"));
         let ready = plan(ReadyCheck::Log("listening".to_owned()));
-        let late = wait(&ready, &endpoint, Log::from_here(&path), &mut || None).unwrap_err();
+        let late = wait(&ready, (&endpoint, None), Log::from_here(&path), &mut || None).unwrap_err();
         assert!(late.after("").contains("no line of its log matches `listening`"), "{late:?}");
-        assert_eq!(wait(&ready, &endpoint, Log { path: &path, from: 0, requests: false }, &mut || None), Ok(()));
+        assert_eq!(
+            wait(&ready, (&endpoint, None), Log { path: &path, from: 0, requests: false }, &mut || None),
+            Ok(())
+        );
     }
 
     #[test]
@@ -284,9 +334,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = Log::from_here(folder.path());
         let ready = plan(ReadyCheck::Path("/health".to_owned()));
-        let late = wait(&ready, &endpoint, log, &mut || None).unwrap_err();
+        let late = wait(&ready, (&endpoint, None), log, &mut || None).unwrap_err();
         assert!(late.after("").contains("GET /health got no answer"), "{late:?}");
         let ready = Ready { within: Duration::from_secs(3600), ..ready };
-        assert_eq!(wait(&ready, &endpoint, log, &mut || Some(NotReady::Cancelled)), Err(NotReady::Cancelled));
+        assert_eq!(wait(&ready, (&endpoint, None), log, &mut || Some(NotReady::Cancelled)), Err(NotReady::Cancelled));
     }
 }

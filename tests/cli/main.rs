@@ -19,5 +19,7 @@ mod load_url;
 mod misbehave;
 mod models;
 mod python;
+mod secure;
 mod serve;
 mod serving;
+mod tls;

@@ -15,6 +15,7 @@ use super::super::relay::Relay;
 use super::super::tally::TriggerTally;
 use super::super::triggers::Family;
 use super::{Check, FAMILIES, FamilyOf, Part};
+use crate::load::connection::dialer::Dialer;
 
 /// Those whose rounds personas repeat.
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
@@ -98,7 +99,7 @@ impl Check<'_> {
         let two = if self.personal { self.personas.two_apart(self.client.as_ref()) } else { Some(Vec::new()) };
         let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
         let Ok(endpoint) = relay.endpoint() else { return };
-        let server = client.divert(endpoint);
+        let server = client.divert(Dialer::new(endpoint, None));
         let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
         let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
         relay.during(round.perform(), &server, client.forms.head_only()).await;

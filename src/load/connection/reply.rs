@@ -18,6 +18,8 @@ pub struct Malformed(pub &'static str);
 
 /// Where a response's bytes go. [`Discard`] costs nothing.
 pub trait Sink {
+    /// Whether anything is made of what comes.
+    fn looks(&self) -> bool;
     /// The status line and all headers, with the empty line; again for each response in the range 1xx before the last.
     fn head(&mut self, bytes: &[u8]);
     /// Body bytes, without the framing of chunks.
@@ -30,6 +32,10 @@ pub trait Sink {
 pub struct Discard;
 
 impl Sink for Discard {
+    fn looks(&self) -> bool {
+        false
+    }
+
     fn head(&mut self, _bytes: &[u8]) {}
     fn body(&mut self, _bytes: &[u8]) {}
     fn trailer(&mut self, _bytes: &[u8]) {}
@@ -54,6 +60,10 @@ impl Kept {
 }
 
 impl Sink for Kept {
+    fn looks(&self) -> bool {
+        true
+    }
+
     fn head(&mut self, bytes: &[u8]) {
         Self::keep(&mut self.head, bytes, &mut self.cut);
     }

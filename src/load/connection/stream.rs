@@ -1,46 +1,70 @@
 //! The bytes of a connection, whatever they travel over.
 
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-
-use crate::server::Endpoint;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::{ClientConnection, HandshakeKind};
 
 #[derive(Debug)]
-pub(super) enum Stream {
+pub enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    TcpTls(Box<TlsStream<TcpStream>>),
+    UnixTls(Box<TlsStream<UnixStream>>),
 }
 
 impl Stream {
-    pub async fn connect(endpoint: &Endpoint) -> Result<Self> {
-        match endpoint {
-            Endpoint::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
-            }
-            Endpoint::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
+    /// The TLS that it speaks, if it does.
+    fn session(&self) -> Option<&ClientConnection> {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+            Stream::TcpTls(stream) => Some(stream.get_ref().1),
+            Stream::UnixTls(stream) => Some(stream.get_ref().1),
+        }
+    }
+
+    /// Whether its handshake took up an earlier session.
+    pub fn is_resumed(&self) -> bool {
+        self.session().is_some_and(|session| session.handshake_kind() == Some(HandshakeKind::Resumed))
+    }
+
+    /// Writes all of `bytes`, and hands it to the kernel.
+    pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes).await?;
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
+            Stream::TcpTls(_) | Stream::UnixTls(_) => self.flush().await,
         }
     }
 
     /// Reads what is there; an error of kind `WouldBlock` if nothing is.
-    pub fn try_read(&self, buffer: &mut [u8]) -> Result<usize> {
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.try_read(buffer),
             Stream::Unix(stream) => stream.try_read(buffer),
+            Stream::TcpTls(_) | Stream::UnixTls(_) => {
+                let mut buffer = ReadBuf::new(buffer);
+                match Pin::new(self).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer) {
+                    Poll::Ready(read) => read.map(|()| buffer.filled().len()),
+                    Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+                }
+            }
         }
     }
 
     /// Closes with a reset where the protocol has one.
     pub fn abort(self) {
-        if let Stream::Tcp(stream) = self {
-            // No linger: what follows is a reset. A stream that refuses that is closed in the orderly way.
-            let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
-        }
+        let stream = match &self {
+            Stream::Tcp(stream) => stream,
+            Stream::TcpTls(stream) => stream.get_ref().0,
+            Stream::Unix(_) | Stream::UnixTls(_) => return,
+        };
+        // No linger: what follows is a reset. A stream that refuses that is closed in the orderly way.
+        let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
     }
 }
 
@@ -49,6 +73,8 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::TcpTls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::UnixTls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -58,6 +84,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::TcpTls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::UnixTls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -65,6 +93,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
             Stream::Unix(stream) => Pin::new(stream).poll_flush(context),
+            Stream::TcpTls(stream) => Pin::new(stream).poll_flush(context),
+            Stream::UnixTls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -72,6 +102,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::TcpTls(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::UnixTls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -14,14 +14,27 @@ use crate::scenario::template::Placeholder;
 pub(super) struct Slots<'a> {
     pub number: u32,
     pub seq: u64,
+    /// From one request to the next: the places of a batch have those of their user in turn.
+    step: u64,
     random: SmallRng,
     data: Option<&'a Data>,
 }
 
 impl<'a> Slots<'a> {
-    pub fn new(plan: &'a Plan, number: u32) -> Self {
-        let random = SmallRng::seed_from_u64(plan.seed.wrapping_add(u64::from(number)));
-        Slots { number, seq: 0, random, data: plan.data.as_deref() }
+    pub fn in_place(plan: &'a Plan, number: u32, place: u32) -> Self {
+        let seed = plan.seed.wrapping_add(u64::from(number)).wrapping_add(u64::from(place) << 40);
+        let (seq, step) = (u64::from(place), u64::from(plan.pipeline));
+        Slots { number, seq, step, random: SmallRng::seed_from_u64(seed), data: plan.data.as_deref() }
+    }
+
+    /// Goes on to the next request.
+    pub fn advance(&mut self) {
+        self.seq += self.step;
+    }
+
+    /// The number of the request before.
+    pub fn last(&self) -> u64 {
+        self.seq - self.step
     }
 
     pub fn fill(&mut self, placeholder: &Placeholder, out: &mut Vec<u8>) {
@@ -58,7 +71,13 @@ pub(in crate::load) struct Plain<'a> {
 
 impl<'a> Plain<'a> {
     pub fn new(plan: &'a Plan, number: u32) -> Self {
-        Plain { plan, slots: Slots::new(plan, number), kind: 0, request: Vec::new(), discard: Discard }
+        Plain::in_place(plan, number, 0)
+    }
+
+    /// The source of one place of a user's batches.
+    pub fn in_place(plan: &'a Plan, number: u32, place: u32) -> Self {
+        let slots = Slots::in_place(plan, number, place);
+        Plain { plan, slots, kind: 0, request: Vec::new(), discard: Discard }
     }
 }
 
@@ -78,14 +97,15 @@ impl Source for Plain<'_> {
             request.clear();
             prepared.write(request, &mut |placeholder, out| slots.fill(placeholder, out));
         }
-        slots.seq += 1;
+        slots.advance();
         Turn::Now
     }
 
     fn outgoing(&mut self) -> (Outgoing<'_>, &mut Discard) {
         let prepared = &self.plan.requests[self.kind];
         let bytes = prepared.constant().unwrap_or(&self.request);
-        let outgoing = Outgoing { bytes, head_only: prepared.head_only, idempotent: prepared.idempotent };
+        let outgoing =
+            Outgoing { bytes, head_only: prepared.head_only, waits: prepared.waits, idempotent: prepared.idempotent };
         (outgoing, &mut self.discard)
     }
 

@@ -45,6 +45,10 @@ pub(in crate::load) struct Look {
 }
 
 impl Sink for Look {
+    fn looks(&self) -> bool {
+        self.wanted
+    }
+
     fn head(&mut self, bytes: &[u8]) {
         if self.wanted {
             self.kept.head(bytes);
@@ -73,6 +77,7 @@ pub(in crate::load) struct Scripted<'a> {
     kind: usize,
     request: Vec<u8>,
     head_only: bool,
+    waits: bool,
     idempotent: bool,
     look: Look,
 }
@@ -80,14 +85,24 @@ pub(in crate::load) struct Scripted<'a> {
 impl<'a> Scripted<'a> {
     pub fn new(plan: &'a Plan, scripts: &'a Scripts, number: u32) -> Self {
         let row = plan.data.iter().flat_map(|data| data.row(number));
+        Scripted::in_place(plan, scripts, (number, 0), User::new(number, row))
+    }
+
+    /// The source of another place of the same user's batches.
+    pub fn sibling(&self, place: u32) -> Self {
+        Scripted::in_place(self.plan, self.scripts, (self.slots.number, place), self.user.clone())
+    }
+
+    fn in_place(plan: &'a Plan, scripts: &'a Scripts, (number, place): (u32, u32), user: User) -> Self {
         Scripted {
             plan,
             scripts,
-            user: User::new(number, row),
-            slots: Slots::new(plan, number),
+            user,
+            slots: Slots::in_place(plan, number, place),
             kind: 0,
             request: Vec::new(),
             head_only: false,
+            waits: false,
             idempotent: false,
             look: Look { wanted: scripts.checks, kept: Kept::default() },
         }
@@ -112,7 +127,8 @@ impl<'a> Scripted<'a> {
             &merged
         };
         prepared.write(request, &mut |placeholder, out| slots.fill(placeholder, out));
-        (self.head_only, self.idempotent) = (prepared.head_only, prepared.idempotent);
+        (self.head_only, self.waits) = (prepared.head_only, prepared.waits);
+        self.idempotent = prepared.idempotent;
         Ok(())
     }
 
@@ -141,20 +157,25 @@ impl Source for Scripted<'_> {
         self.kind = self.plan.draw_kind(self.slots.number, self.slots.seq);
         self.look.kept = Kept::default();
         let asked = self.ask();
-        self.slots.seq += 1;
+        self.slots.advance();
         let error = match asked {
             Ok(pause) => return Turn::After(pause),
             Err(error) => error,
         };
         if let Some(at) = self.plan.clock.now().checked_sub(self.plan.begin) {
-            let sample = Sample::new(self.slots.number, self.slots.seq - 1, at, error);
+            let sample = Sample::new(self.slots.number, self.slots.last(), at, error);
             self.scripts.findings.borrow_mut().error(sample);
         }
         Turn::Failed
     }
 
     fn outgoing(&mut self) -> (Outgoing<'_>, &mut Look) {
-        let outgoing = Outgoing { bytes: &self.request, head_only: self.head_only, idempotent: self.idempotent };
+        let outgoing = Outgoing {
+            bytes: &self.request,
+            head_only: self.head_only,
+            waits: self.waits,
+            idempotent: self.idempotent,
+        };
         (outgoing, &mut self.look)
     }
 
@@ -170,7 +191,7 @@ impl Source for Scripted<'_> {
         let Kept { head, body, .. } = std::mem::take(&mut self.look.kept);
         let seen = Arc::new(client::Exchange {
             user: self.user.clone(),
-            seq: self.slots.seq - 1,
+            seq: self.slots.last(),
             request: std::mem::take(&mut self.request),
             response: status.map(|status| Reply { status, head, body }),
             failure: failure.map(Failure::name),

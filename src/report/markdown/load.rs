@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::record::{Load, Quantiles, Variant};
-use crate::report::escape::{cell, code, inline};
+use crate::report::escape::{cell, code, code_cell, inline};
 use crate::report::sentence;
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, amount, micros, setting, share};
+use crate::report::words::{NONE, amount, micros, setting, share, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::Place;
@@ -31,8 +31,9 @@ pub(super) fn what_was_sent(variant: &Variant) -> String {
         String::new()
     };
     format!(
-        "Load: {} ({}) {}{trials}, each request {} with a timeout of {}.",
+        "Load: {}{} ({}) {}{trials}, each request {} with a timeout of {}.",
         amount(load),
+        travel(load),
         inline(&format!("{} model", load.model)),
         match load.planned_requests {
             Some(requests) => format!("until {}", counted(requests, "request")),
@@ -107,7 +108,9 @@ fn outcomes(loads: &[(usize, &Load)]) -> String {
     add("failed".to_owned(), &|load| load.failed, "no whole response came, and none would have");
     for kind in keys(loads, |load| load.errors.keys()) {
         if kind != "status" {
-            let meaning = meaning(&kind, loads);
+            let sample = loads.iter().find_map(|(_, load)| load.error_samples.get(&kind));
+            let sample = sample.map_or(String::new(), |sample| format!("; the first: {}", code_cell(sample)));
+            let meaning = format!("{}{sample}", meaning(&kind, loads));
             add(format!("– {}", cell(&kind)), &|load| load.errors.get(&kind).copied().unwrap_or(0), &meaning);
         }
     }
@@ -126,6 +129,7 @@ fn keys<'a>(
 fn meaning(kind: &str, loads: &[(usize, &Load)]) -> String {
     match kind {
         "connect" => "no connection could be made".to_owned(),
+        "tls" => "a connection was made, but its TLS handshake failed".to_owned(),
         "timeout" => {
             let timeout = loads.first().map_or(NONE.to_owned(), |(_, load)| setting(load.timeout_s));
             format!("no whole response within {timeout}")
@@ -154,10 +158,19 @@ fn generators(loads: &[(usize, &Load)]) -> String {
             show_rate(load.throughput),
             show_time(load.duration_s),
             show_size(load.bytes_received),
-            show_count(load.generator.connections_opened),
+            connections(load),
             load.generator.threads.to_string(),
             format!("{} of a core", show_percentage(load.generator.cpu_max)),
         ]);
     }
     table.without_empty_columns().markdown()
+}
+
+/// How many connections were opened, and how many of these took up an earlier session of TLS.
+fn connections(load: &Load) -> String {
+    let opened = show_count(load.generator.connections_opened);
+    match load.generator.handshakes_resumed {
+        Some(resumed) => format!("{opened} ({} resumed a TLS session)", show_count(resumed)),
+        None => opened,
+    }
 }

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::record::{Load, Micros, Quantiles, Record, Status};
 use crate::report::table::{Align, pad};
-use crate::report::words::{failures, micros};
+use crate::report::words::{failures, micros, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::layout::wrap;
@@ -23,7 +23,8 @@ pub fn load(record: &Record, width: usize, color: bool) -> String {
     }
     blocks.push(page.what_happened(record));
     // The keys of a file go by the names of options here.
-    blocks.push(page.caveats(&record.variants).replace("`load.", "`--"));
+    let caveats = page.caveats(&record.variants).replace("`load.source_addresses`", "`--source`");
+    blocks.push(caveats.replace("`load.", "`--"));
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n")
 }
@@ -40,7 +41,7 @@ impl Terminal {
             Some(open) => format!("{} by at most {users}", show_rate(open.rate)),
             None => users,
         };
-        let who = format!("{who} on {threads}, {}{cut}", show_time(load.duration_s));
+        let who = format!("{who}{} on {threads}, {}{cut}", travel(load), show_time(load.duration_s));
         let request = super::clean(&request);
         wrap(&self.paint(&request, Style::new().bold()), self.width, "") + wrap(&who, self.width, "").as_str()
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::exchange::Failure;
 use crate::load::recorder::{Recorder, Row};
 use crate::load::request::show_sleep;
+use crate::load::samples::Samples;
 use crate::load::{Results, machine};
 use crate::record::{self, Quantiles};
-use crate::scenario::{self, Level, Model, Spacing};
+use crate::scenario::{self, Level, Model, Protocol, Spacing};
 use crate::units::{counted, show_duration, show_rate};
 
 /// The load in words.
@@ -19,7 +20,17 @@ pub(in crate::run) fn describe_load(plan: &scenario::Load) -> String {
         Some(requests) => format!("until {}", counted(requests, "request")),
         None => format!("for {}", show_duration(plan.duration)),
     };
-    format!("{}, {} {until}{warmup}", what_is_sent(plan), levels(plan))
+    format!("{}, {}{} {until}{warmup}", what_is_sent(plan), levels(plan), travel(plan.protocol))
+}
+
+/// How requests travel, where that is not the usual way.
+fn travel(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Http1 { pipeline: 1 } => String::new(),
+        Protocol::Http1 { pipeline } => format!(" who send {pipeline} requests at once"),
+        Protocol::Http2 { streams: 1 } => " over HTTP/2".to_owned(),
+        Protocol::Http2 { streams } => format!(" over HTTP/2, {streams} on a connection,"),
+    }
 }
 
 /// How many ask, or how often.
@@ -67,6 +78,9 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         model: if plan.model == Model::Closed { "closed" } else { "open" }.to_owned(),
         concurrency: plan.users(),
         request: what_is_sent(plan),
+        http: if matches!(plan.protocol, Protocol::Http2 { .. }) { "2" } else { "1.1" }.to_owned(),
+        streams: plan.protocol.streams(),
+        pipeline: plan.protocol.pipeline(),
         timeout_s: plan.timeout.as_secs_f64(),
         planned_duration_s: if plan.requests.is_some() { duration_s } else { plan.duration.as_secs_f64() },
         planned_requests: plan.requests,
@@ -81,6 +95,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         service_time_us: Quantiles::of(&recorder.service_time),
         status: status_counts(&recorder.status),
         errors: error_counts(&recorder.failures, &recorder.status),
+        error_samples: error_samples(&recorder.failures, &results.samples),
         bytes_received: recorder.bytes,
         timeline: timeline(&recorder.rows, results.duration),
         histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
@@ -148,11 +163,19 @@ fn status_counts(counts: &[u64]) -> BTreeMap<String, u64> {
 
 fn error_counts(failures: &[u64], statuses: &[u64]) -> BTreeMap<String, u64> {
     let count = |failure: Failure| failures[failure as usize];
-    // Most loads have no script that could fail.
-    let told = Failure::ALL.into_iter().filter(|failure| *failure != Failure::Script || count(*failure) > 0);
+    // Most loads have no script that could fail, and no TLS.
+    let told = Failure::ALL
+        .into_iter()
+        .filter(|failure| !matches!(failure, Failure::Script | Failure::Tls) || count(*failure) > 0);
     let mut errors: BTreeMap<String, u64> = told.map(|failure| (failure.name().to_owned(), count(failure))).collect();
     errors.insert("status".to_owned(), statuses.iter().skip(400).sum());
     errors
+}
+
+/// Why requests failed, for each kind that counts.
+fn error_samples(failures: &[u64], samples: &Samples) -> BTreeMap<String, String> {
+    let counted = Failure::ALL.into_iter().filter(|failure| failures[*failure as usize] > 0);
+    counted.filter_map(|failure| Some((failure.name().to_owned(), samples.of(failure)?.to_owned()))).collect()
 }
 
 /// A row a second up to the end; what came while the load drained is in the totals alone.
@@ -185,12 +208,13 @@ fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
         cpu_max: busiest.as_secs_f64() / results.wall.as_secs_f64().max(1e-9),
         cpu_s: results.cpu.iter().sum::<Duration>().as_secs_f64(),
         connections_opened: results.connections_opened,
+        handshakes_resumed: results.handshakes_resumed,
         retries: results.retried,
         spin_s: results.spun.as_secs_f64(),
         descriptors_needed: machine::descriptors_needed(plan),
         descriptors_limit: machine::descriptors_limit(),
         time_wait: machine::time_wait(),
-        ports: machine::ports(),
+        ports: machine::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
         clock_ns: machine::clock_grain(),
     }
 }

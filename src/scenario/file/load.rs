@@ -53,6 +53,18 @@ pub struct Load {
     pub timeout: Option<At<Timespan>>,
     /// How long unanswered requests may still finish after `duration`. 1s if not given.
     pub drain: Option<At<Timespan>>,
+    /// The version of HTTP. 1.1 if not given.
+    pub http: Option<At<Http>>,
+    /// HTTP/2: how many requests a connection carries at once. 1 if not given.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub streams: Option<At<i64>>,
+    /// HTTP/1.1 in the closed model: how many requests a user sends at once. 1 if not given.
+    #[schemars(range(min = 1, max = 1000))]
+    pub pipeline: Option<At<i64>>,
+    /// Addresses of this machine that connections come from in turn, each with ports of its own. The kernel chooses if not
+    /// given.
+    #[schemars(with = "SourceAddresses")]
+    pub source_addresses: Option<At<Node>>,
     /// Threads that drive the load. Chosen by runner if not given.
     #[schemars(range(min = 1, max = 256))]
     pub threads: Option<At<i64>>,
@@ -97,6 +109,17 @@ pub enum Spacing {
     Poisson,
 }
 
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Http {
+    /// A request at a time on a connection, or several in a row.
+    #[serde(rename = "1.1")]
+    One,
+    /// Several at once on a connection. Over TLS it is agreed upon (ALPN); without, the server must know.
+    #[serde(rename = "2")]
+    Two,
+}
+
 /// A part of a load.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in { rate = \"50/s\", for = \"10s\" }")]
@@ -111,4 +134,26 @@ pub struct Stage {
     pub lasting: Option<At<Timespan>>,
     /// Whether to go there gradually from where the stage before ended. At once if not given.
     pub ramp: Option<At<bool>>,
+}
+
+/// The schema of `source_addresses`, which is read as any value so that each of its texts keeps its place.
+struct SourceAddresses;
+
+impl JsonSchema for SourceAddresses {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SourceAddresses".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let item = serde_json::json!({ "type": "string" });
+        schemars::json_schema!({
+            "type": ["string", "array"],
+            "items": item,
+            "examples": ["127.0.0.2-127.0.0.9", ["127.0.0.2", "127.0.0.3"]]
+        })
+    }
 }

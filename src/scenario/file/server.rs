@@ -51,8 +51,30 @@ pub struct Server {
     /// A file that holds the process id of a `url` server.
     #[schemars(example = "/run/app.pid")]
     pub pid_file: Option<At<String>>,
+    /// Where connections to a `url` go, in place of its host and port: another host and port, or `unix:` and a path.
+    #[schemars(example = "127.0.0.1:8443", example = "unix:/run/app.sock")]
+    pub connect_to: Option<At<String>>,
+    /// How TLS is spoken with an https `url`, or with a `command`, which is asked over TLS if this is there.
+    pub tls: Option<At<Tls>>,
     /// Where a command listens: `tcp` (`{host}` and `{port}`) if not given, or `unix` (`{socket}`).
     pub listen: Option<At<Listen>>,
+}
+
+/// How TLS is spoken with a server. Files are PEM.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in { ca = \"ca.pem\" }")]
+pub struct Tls {
+    /// A file with the certificates of those who may sign that of the server. Whom this machine trusts, if not given.
+    #[schemars(example = "certs/ca.pem")]
+    pub ca: Option<At<String>>,
+    /// Whether not to look at the server's certificate.
+    pub insecure: Option<At<bool>>,
+    /// A file with the client's own certificate, and those that lead to who signed it.
+    pub cert: Option<At<String>>,
+    /// A file with the key of `cert`. The file of `cert` holds it if not given.
+    pub key: Option<At<String>>,
+    /// The name that the server is asked for (SNI), and that its certificate must be for. The host's if not given.
+    pub name: Option<At<String>>,
 }
 
 /// What becomes of a handler whose client leaves while it is suspended.

@@ -33,6 +33,8 @@ impl Loading<'_> {
             value(&written.drain).map_or(DRAIN, |drain| drain.0),
         );
         let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
+        let protocol = self.protocol(written);
+        let source_addresses = written.source_addresses.as_ref().map(|given| self.source_addresses(given));
         // Everything is looked at before anything missing ends it.
         let Shape { model, levels, duration, requests, pause } = shape?;
         Some(Load {
@@ -46,6 +48,8 @@ impl Loading<'_> {
             warmup: value(&written.warmup).map_or(Duration::ZERO, |warmup| warmup.0),
             timeout,
             drain,
+            protocol,
+            source_addresses: source_addresses.map_or(Some(Vec::new()), |addresses| addresses)?,
             threads,
             script: script.map_or(Some(None), |script| script.map(|script| Some(script.script)))?,
             data: data.map_or(Some(None), |given| given.data.map(Some))?,

@@ -205,7 +205,9 @@ impl Loading<'_> {
                     ("max_concurrency", span(&written.max_concurrency), open),
                 ]
             }
-            Unit::Rate => vec![("pause", span(&written.pause), closed)],
+            Unit::Rate => {
+                vec![("pause", span(&written.pause), closed), ("pipeline", span(&written.pipeline), closed)]
+            }
         };
         for (key, span, help) in others {
             let Some(span) = span else { continue };

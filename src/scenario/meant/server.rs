@@ -95,7 +95,8 @@ impl Loading<'_> {
             ],
             "a `command`",
         );
-        self.useless("mode", &[("pid", span(&written.pid)), ("pid_file", span(&written.pid_file))], "a `url`");
+        self.useless("mode", &[("tls", span(&written.tls))], "a `url` or a `command`");
+        self.useless("mode", &only_of_a_url(written), "a `url`");
         let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
         let mode = match value(&written.mode)? {
             WrittenMode::Sync => Mode::Sync,
@@ -165,7 +166,7 @@ impl Loading<'_> {
             ],
             "the built-in modes",
         );
-        self.useless("command", &[("pid", span(&written.pid)), ("pid_file", span(&written.pid_file))], "a `url`");
+        self.useless("command", &only_of_a_url(written), "a `url`");
         let words = written.command.as_ref()?;
         let empty = words.value.first().is_none_or(|program| program.value.trim().is_empty());
         if empty && !self.spoilt.touches(&["server", "command"]) && !self.spoilt.touches(&["servers"]) {
@@ -176,6 +177,7 @@ impl Loading<'_> {
         let command = words.value.iter().map(|word| self.word(word, listen)).collect::<Vec<_>>();
         let (env, ready) = (self.env(written), self.ready(written.ready.as_ref()));
         let workers = self.workers(written);
+        let tls = written.tls.as_ref().map(|tls| self.tls(tls));
         // Everything is looked at before a wrong word ends it.
         Some(Command {
             command: command.into_iter().collect::<Option<_>>()?,
@@ -194,6 +196,7 @@ impl Loading<'_> {
                     .to_owned(),
                 grace: written.stop.as_ref().and_then(|stop| value(&stop.value.grace)).map_or(COMMAND_GRACE, |g| g.0),
             },
+            tls: tls.map_or(Some(None), |tls| tls.map(Some))?,
         })
     }
 
@@ -293,74 +296,16 @@ impl Loading<'_> {
         }
         let number = self.whole("pid", &written.pid, 1, MOST_PID);
         let file = written.pid_file.as_ref().map(|file| Pid::File(self.folder.join(&file.value)));
-        let url = written.url.as_ref()?;
-        match parse_url(&url.value) {
-            Ok(attached) => Some(Attached { process: number.map(Pid::Number).or(file), ..attached }),
-            Err((title, help)) => {
-                self.problems.add(Problem::new(title).at(&url.span, "").help(help));
-                None
-            }
-        }
+        let process = number.map(Pid::Number).or(file);
+        self.attached_address(written).map(|attached| Attached { process, ..attached })
     }
+}
+
+/// The keys that only a `url` has.
+fn only_of_a_url(written: &file::Server) -> [(&'static str, Option<&Span>); 3] {
+    [("pid", span(&written.pid)), ("pid_file", span(&written.pid_file)), ("connect_to", span(&written.connect_to))]
 }
 
 fn span<T>(given: &Option<At<T>>) -> Option<&Span> {
     given.as_ref().map(|given| &given.span)
-}
-
-/// Host and port of `http://host:port`, else what is wrong with it and the remedy.
-fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
-    let bad = |why: &str, help| Err((format!("`{url}` {why}"), help));
-    let Some(rest) = url.strip_prefix("http://") else {
-        return match url.strip_prefix("https://") {
-            Some(_) => {
-                bad("needs TLS, which is not supported yet by this version", "use an http:// address of the server")
-            }
-            None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
-        };
-    };
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    if rest.contains(['/', '?', '#']) {
-        return bad("holds more than host and port", "put the path into `path` of [load] and [dirty]");
-    }
-    if rest.contains('@') {
-        return bad("holds a user", "send it as a header: headers = { authorization = \"Basic ${LOGIN}\" }");
-    }
-    let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':').or(port.is_empty().then_some("80"))),
-        None => rest.split_once(':').map_or((rest, Some("80")), |(host, port)| (host, Some(port))),
-    };
-    let port = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
-    let named =
-        !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
-    match port.filter(|_| named) {
-        Some(port) => Ok(Attached { host: host.to_owned(), port, process: None }),
-        None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_host_and_port() {
-        let parsed = |url| parse_url(url).map(|server| (server.host, server.port)).ok();
-        assert_eq!(parsed("http://127.0.0.1:8000"), Some(("127.0.0.1".to_owned(), 8000)));
-        assert_eq!(parsed("http://localhost/"), Some(("localhost".to_owned(), 80)));
-        assert_eq!(parsed("http://[::1]:81"), Some(("::1".to_owned(), 81)));
-        assert_eq!(parsed("http://[::1]"), Some(("::1".to_owned(), 80)));
-        for url in [
-            "https://a",
-            "ftp://a",
-            "http://",
-            "http://a:0",
-            "http://a:b",
-            "http://a/x",
-            "http://u:p@a",
-            "http://[::1]x",
-        ] {
-            assert_eq!(parsed(url), None, "{url}");
-        }
-    }
 }

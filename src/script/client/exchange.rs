@@ -14,6 +14,9 @@ use crate::script::{Request, json};
 /// Headers beyond these are not seen.
 const MOST_HEADERS: usize = 128;
 
+/// How a head begins that came over HTTP/2.
+const HTTP_2: &[u8] = b"HTTP/2 ";
+
 const PROPERTIES: &str = "request, response, user, seq, status, failure, latency and service_time";
 const PARTS: &str = "status, headers, cookies, body and json";
 
@@ -189,6 +192,17 @@ fn parse_heads(mut bytes: &[u8]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     loop {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        if bytes.starts_with(HTTP_2) {
+            let Some(line) = memchr::memchr(b'\n', bytes) else { break };
+            let Ok(httparse::Status::Complete((length, parsed))) =
+                httparse::parse_headers(&bytes[line + 1..], &mut headers)
+            else {
+                break;
+            };
+            found = parsed.iter().map(pair).collect();
+            bytes = &bytes[line + 1 + length..];
+            continue;
+        }
         let mut response = httparse::Response::new(&mut headers);
         let parsed = httparse::ParserConfig::default()
             .allow_obsolete_multiline_headers_in_responses(true)

@@ -1,0 +1,147 @@
+//! Opens connections to the server under test: one place for the load, the dirty check and the relay.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nix::sys::socket::{setsockopt, sockopt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::stream::Stream;
+use crate::exchange::Failure;
+use crate::server::Endpoint;
+use crate::server::tls::{self, Tls};
+
+/// All that a connection needs.
+#[derive(Debug, Clone)]
+pub struct Dialer {
+    endpoint: Endpoint,
+    /// If it is spoken.
+    tls: Option<Tls>,
+    /// Where connections come from; the kernel says if there are none.
+    sources: Arc<[IpAddr]>,
+    /// How many connections have taken a source.
+    taken: Arc<AtomicUsize>,
+}
+
+/// Why no connection was made.
+#[derive(Debug)]
+pub struct NoConnection {
+    pub failure: Failure,
+    pub why: String,
+}
+
+impl NoConnection {
+    fn new(error: &io::Error) -> Self {
+        NoConnection { failure: Failure::Connect, why: error.to_string() }
+    }
+}
+
+impl Dialer {
+    pub fn new(endpoint: Endpoint, tls: Option<Tls>) -> Self {
+        let tls = tls.map(|tls| tls.for_protocol(tls::HTTP_1));
+        Dialer { endpoint, tls, sources: Arc::default(), taken: Arc::default() }
+    }
+
+    /// Connections come from these addresses in turn.
+    pub fn from_sources(self, sources: &[IpAddr]) -> Self {
+        Dialer { sources: sources.into(), ..self }
+    }
+
+    /// The same, for a protocol by its name over TLS, and with TLS sessions that it shares with no other.
+    pub fn for_protocol(self, protocol: &[u8]) -> Self {
+        Dialer { tls: self.tls.map(|tls| tls.for_protocol(protocol)), ..self }
+    }
+
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    pub async fn dial(&self) -> Result<Stream, NoConnection> {
+        match &self.endpoint {
+            Endpoint::Tcp(address) => {
+                let stream = self.connect(*address).await.map_err(|error| NoConnection::new(&error))?;
+                Ok(match &self.tls {
+                    None => Stream::Tcp(stream),
+                    Some(tls) => Stream::TcpTls(Box::new(shake_hands(tls, stream).await?)),
+                })
+            }
+            Endpoint::Unix(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|error| NoConnection::new(&error))?;
+                Ok(match &self.tls {
+                    None => Stream::Unix(stream),
+                    Some(tls) => Stream::UnixTls(Box::new(shake_hands(tls, stream).await?)),
+                })
+            }
+        }
+    }
+
+    async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = if self.sources.is_empty() {
+            TcpStream::connect(address).await?
+        } else {
+            let source = self.sources[self.taken.fetch_add(1, Ordering::Relaxed) % self.sources.len()];
+            let why = |error| io::Error::other(format!("from {source}: {error}"));
+            let socket = bind(source).map_err(why)?;
+            socket.connect(address).await.map_err(why)?
+        };
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// A socket that connects from `source`. Its port is chosen when it connects, so that there are as many ports for each
+/// pair of addresses as the system has in all.
+fn bind(source: IpAddr) -> io::Result<TcpSocket> {
+    let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+    socket.bind(SocketAddr::new(source, 0))?;
+    Ok(socket)
+}
+
+async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(tls: &Tls, stream: S) -> Result<TlsStream<S>, NoConnection> {
+    let failed = |why| NoConnection { failure: Failure::Tls, why };
+    let shaken = TlsConnector::from(Arc::clone(tls.config())).connect(tls.name().clone(), stream).await;
+    let stream = shaken.map_err(|error| failed(tls::why(&error)))?;
+    let wanted = tls.config().alpn_protocols.first();
+    let chosen = stream.get_ref().1.alpn_protocol();
+    // A server that chooses nothing speaks HTTP/1.1.
+    if wanted.is_some_and(|wanted| wanted == tls::HTTP_2) && chosen != Some(tls::HTTP_2) {
+        return Err(failed("the server did not choose HTTP/2 (ALPN)".to_owned()));
+    }
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_come_from_each_source_in_turn() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let sources: Vec<IpAddr> = ["127.0.0.2", "127.0.0.3"].map(|source| source.parse().unwrap()).to_vec();
+        let dialer = Dialer::new(Endpoint::Tcp(listener.local_addr().unwrap()), None).from_sources(&sources);
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let (stream, accepted) = tokio::join!(dialer.dial(), listener.accept());
+            assert!(stream.is_ok());
+            seen.push(accepted.unwrap().1.ip());
+        }
+        assert_eq!(seen, [sources.clone(), sources].concat());
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_not_here_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialer = Dialer::new(Endpoint::Tcp(listener.local_addr().unwrap()), None);
+        let refused = dialer.from_sources(&["192.0.2.7".parse().unwrap()]).dial().await.map(drop).unwrap_err();
+        assert_eq!(refused.failure, Failure::Connect);
+        assert!(refused.why.starts_with("from 192.0.2.7: Cannot assign requested address"), "{}", refused.why);
+    }
+}

@@ -1,0 +1,94 @@
+//! A request of HTTP/1.1 in the form that HTTP/2 has it in.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Uri};
+
+const MOST_HEADERS: usize = 128;
+/// Headers that speak of the connection, which HTTP/2 has other means for (RFC 9113, section 8.2.2), and the host, which
+/// becomes the authority.
+const LEFT_OUT: [&str; 6] = ["host", "connection", "keep-alive", "upgrade", "transfer-encoding", "expect"];
+
+/// A request, taken apart once for all who send the same bytes.
+#[derive(Debug)]
+pub struct Translated {
+    bytes: Vec<u8>,
+    head: Request<()>,
+    body: Option<Bytes>,
+}
+
+impl Translated {
+    /// `scheme` is `http` or `https`. The error says why HTTP/2 has no such request.
+    pub fn new(bytes: &[u8], scheme: &str) -> Result<Self, String> {
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let length = match request.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Err("its head does not end".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority(host.map_or(&b""[..], |host| host.value))
+            .path_and_query(request.path.unwrap_or("/"))
+            .build();
+        let mut head = Request::builder().method(request.method.unwrap_or("GET")).uri(uri.map_err(why)?);
+        for header in request.headers.iter() {
+            if !LEFT_OUT.iter().any(|name| header.name.eq_ignore_ascii_case(name)) {
+                let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(why)?;
+                head = head.header(name, HeaderValue::from_bytes(header.value).map_err(why)?);
+            }
+        }
+        let body = &bytes[length..];
+        Ok(Translated {
+            bytes: bytes.to_vec(),
+            head: head.body(()).map_err(why)?,
+            body: (!body.is_empty()).then(|| Bytes::copy_from_slice(body)),
+        })
+    }
+
+    /// Whether these are the bytes it was made of.
+    pub fn is_of(&self, bytes: &[u8]) -> bool {
+        self.bytes == bytes
+    }
+
+    pub fn head(&self) -> Request<()> {
+        self.head.clone()
+    }
+
+    pub fn body(&self) -> Option<Bytes> {
+        self.body.clone()
+    }
+}
+
+fn why(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_the_connection_is_left_out_and_the_host_becomes_the_authority() {
+        let text = b"POST /a?b=%20c HTTP/1.1\r\nhost: shop.test:8443\r\nX-A: 1\r\nConnection: close\r\n\
+                     content-length: 5\r\n\r\nhello";
+        let translated = Translated::new(text, "https").unwrap();
+        let head = translated.head();
+        assert_eq!(
+            (head.method().as_str(), head.uri()),
+            ("POST", &Uri::from_static("https://shop.test:8443/a?b=%20c"))
+        );
+        let headers: Vec<_> = head.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        assert_eq!(headers, [("x-a", &b"1"[..]), ("content-length", b"5")]);
+        assert_eq!(translated.body().as_deref(), Some(&b"hello"[..]));
+        assert!(translated.is_of(text) && !translated.is_of(b"GET"));
+    }
+
+    #[test]
+    fn a_request_without_a_body_has_none_and_what_is_no_request_is_refused() {
+        let get = Translated::new(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", "http").unwrap();
+        assert_eq!(get.body(), None);
+        assert!(Translated::new(b"GET /\r\n", "http").is_err() && Translated::new(b"GET /", "http").is_err());
+    }
+}

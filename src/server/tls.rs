@@ -1,0 +1,159 @@
+//! TLS as a client speaks it: whom it trusts, who it says it is, and why a handshake failed.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::SingleCertAndKey;
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+use super::StartError;
+use crate::scenario;
+
+/// The names of protocols over TLS (ALPN).
+pub const HTTP_1: &[u8] = b"http/1.1";
+pub const HTTP_2: &[u8] = b"h2";
+
+/// Sessions that are kept to be resumed.
+const SESSIONS: usize = 4096;
+
+/// What to do about a handshake that fails.
+pub const ADVICE: &str = "`ca` of [server.tls] names who signed the server's certificate, `name` whom it is for, and with \
+                          `insecure = true` it is not looked at (--cacert and --insecure of `runner load`)";
+
+/// How to speak TLS with one server.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    /// `host` is who is spoken with, unless the scenario names it.
+    pub fn new(plan: &scenario::Tls, host: &str) -> Result<Tls, StartError> {
+        let refused = |why: String| StartError::new(format!("cannot speak TLS with {host}: {why}"), ADVICE);
+        let name = match &plan.name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(host.to_owned()).map_err(|error| refused(error.to_string()))?,
+        };
+        let provider = Arc::new(ring::default_provider());
+        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = versions.map_err(|error| refused(error.to_string()))?;
+        let builder = match (plan.insecure, &plan.ca) {
+            (true, _) => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody)),
+            (false, Some(ca)) => builder.with_root_certificates(Arc::clone(ca)),
+            (false, None) => builder.with_root_certificates(public_authorities()),
+        };
+        let mut config = match &plan.identity {
+            None => builder.with_no_client_auth(),
+            Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(key)))),
+        };
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        Ok(Tls { config: Arc::new(config), name })
+    }
+
+    /// The same, for a protocol by its name, with sessions that it shares with no other.
+    pub fn for_protocol(&self, protocol: &[u8]) -> Tls {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        Tls { config: Arc::new(config), name: self.name.clone() }
+    }
+
+    /// Shakes hands over a stream that blocks, and tells the server that this was all.
+    pub(super) fn greet(&self, stream: &mut (impl Read + Write)) -> io::Result<()> {
+        let mut session = self.session()?;
+        while session.is_handshaking() {
+            session.complete_io(stream)?;
+        }
+        session.send_close_notify();
+        session.complete_io(stream).map(drop)
+    }
+
+    /// A session that has not shaken hands yet.
+    pub(super) fn session(&self) -> io::Result<ClientConnection> {
+        ClientConnection::new(Arc::clone(&self.config), self.name.clone()).map_err(io::Error::other)
+    }
+
+    pub fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
+    }
+
+    pub fn name(&self) -> &ServerName<'static> {
+        &self.name
+    }
+}
+
+/// Those that this machine trusts. Without any, no certificate is trusted, and the error says so.
+fn public_authorities() -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    store
+}
+
+/// Why a handshake failed, or a connection of TLS broke, in words.
+pub fn why(error: &io::Error) -> String {
+    match of_tls(error) {
+        Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+            "the server speaks another protocol than the one that was asked for (ALPN)".to_owned()
+        }
+        Some(Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            "the server asks for a client's certificate".to_owned()
+        }
+        Some(Error::InvalidMessage(_)) => "what came is not TLS".to_owned(),
+        Some(error) => error.to_string(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection during the handshake".to_owned()
+        }
+        None => error.to_string(),
+    }
+}
+
+/// The error of TLS in an I/O error.
+pub fn of_tls(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Trusts anybody: for `insecure = true`.
+#[derive(Debug)]
+struct Anybody;
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
