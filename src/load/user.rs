@@ -137,25 +137,26 @@ impl<S: Source> User<'_, S> {
     async fn send(&mut self, now: Duration) -> Result<Answer, Broken> {
         let plan = &self.lane.plan;
         let mut sent = now;
-        let mut connection = match self.connection.take() {
+        let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open(&plan.target.dialer).await.map_err(Broken::Refused)?;
+                // Boxed, as below: what is rare must not make large what every request moves.
+                let connection = Box::pin(Connection::open(&plan.target.dialer)).await.map_err(Broken::Refused)?;
                 self.lane.opened(connection.is_resumed());
                 sent = plan.clock.now();
-                connection
+                self.connection.insert(connection)
             }
         };
         self.lane.sent(self.slot, sent);
         let (request, sink) = self.source.outgoing();
         let answer = if request.waits {
-            connection.exchange_with_leave(request.bytes, plan.clock, sink).await?
+            Box::pin(connection.exchange_with_leave(request.bytes, plan.clock, sink)).await
         } else {
-            connection.exchange(request.bytes, request.head_only, plan.clock, sink).await?
+            connection.exchange(request.bytes, request.head_only, plan.clock, sink).await
         };
-        if !answer.close {
-            self.connection = Some(connection);
+        if answer.as_ref().map_or(true, |answer| answer.close) {
+            self.connection = None;
         }
-        Ok(answer)
+        answer
     }
 }

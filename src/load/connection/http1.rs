@@ -1,5 +1,6 @@
 //! One HTTP/1.1 connection on a raw stream: prebuilt bytes out, a [`Reply`] in.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -7,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, ReadBuf};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::dialer::{Dialer, NoConnection};
 use super::reply::{LONGEST_HEAD, Malformed, Reply, Sink};
@@ -16,21 +17,24 @@ use crate::exchange::Failure;
 use crate::load::clock::Clock;
 use crate::server::tls;
 
-/// Room for a short response: there may be ten thousand connections.
-const BUFFER: usize = 2 * 1024;
 /// A server that has heard of `expect` says 100 at once; one that has not waits for the body. As curl has it.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// Answers that come while requests are still written: so much is read ahead.
 const MOST_AHEAD: usize = 16 << 20;
-/// What a buffer grows to where responses fill it. A head may be longer, and makes it grow on.
-const LARGE: usize = 64 * 1024;
+/// So much is read at once at most.
+const ROOM: usize = 64 * 1024;
+
+thread_local! {
+    /// What is read, on its way to who takes it: one for all connections of a thread. Ten thousand of them, idle, need none.
+    static ROOM_TO_READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; ROOM].into());
+}
 
 /// An open connection that carries one request at a time.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
-    buffer: Vec<u8>,
-    filled: usize,
+    /// What has come and is not taken yet: the beginning of something, or the next response.
+    ahead: Vec<u8>,
 }
 
 /// What is known of a whole response. Times count from the clock's origin.
@@ -109,7 +113,7 @@ impl Connection {
     }
 
     fn over(stream: Stream) -> Self {
-        Connection { stream, buffer: vec![0; BUFFER], filled: 0 }
+        Connection { stream, ahead: Vec::new() }
     }
 
     /// Sends a request and reads its response into `sink`.
@@ -124,7 +128,7 @@ impl Connection {
         let cut_off = self.send(request).await.is_err();
         let mut answer = self.receive(head_only, clock, sink).await?;
         // Bytes that nobody asked for: what follows could not be told apart.
-        answer.close |= cut_off || self.filled > 0;
+        answer.close |= cut_off || self.has_more();
         Ok(answer)
     }
 
@@ -144,14 +148,14 @@ impl Connection {
         }
         let mut answer = self.receive(false, clock, sink).await?;
         // A server that did not get the body would take the next request for it.
-        answer.close |= !given || cut_off || self.filled > 0;
+        answer.close |= !given || cut_off || self.has_more();
         Ok(answer)
     }
 
     /// Whether a 100 comes, and not a final answer, or the end; what comes stays to be received.
     async fn leave(&mut self) -> bool {
         loop {
-            let mut rest = &self.buffer[..self.filled];
+            let mut rest = self.ahead.as_slice();
             while let Some((status, length)) = next_head(rest) {
                 match status {
                     100 => return true,
@@ -159,11 +163,8 @@ impl Connection {
                     _ => return false,
                 }
             }
-            match self.read().await {
-                Ok(read @ 1..) => self.filled += read,
-                Ok(0) | Err(_) => return false,
-            }
-            if self.filled > LONGEST_HEAD {
+            let read = poll_fn(|context| self.poll_ahead(context)).await;
+            if read.is_err() || self.ahead.len() > LONGEST_HEAD {
                 return false;
             }
         }
@@ -183,7 +184,7 @@ impl Connection {
                 match Pin::new(&mut self.stream).poll_write(context, left)? {
                     Poll::Ready(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
                     Poll::Ready(written) => left = &left[written..],
-                    Poll::Pending if self.filled < MOST_AHEAD => ready!(self.poll_ahead(context))?,
+                    Poll::Pending if self.ahead.len() < MOST_AHEAD => ready!(self.poll_ahead(context))?,
                     Poll::Pending => return Poll::Pending,
                 }
             }
@@ -192,71 +193,51 @@ impl Connection {
         .await
     }
 
-    /// Reads what is there already.
+    /// Reads what comes next, for later; an error at the end of the connection.
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        if self.filled == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
-        let mut room = ReadBuf::new(&mut self.buffer[self.filled..]);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
-        match room.filled().len() {
-            0 => Poll::Ready(Err(ErrorKind::UnexpectedEof.into())),
-            read => {
-                self.filled += read;
-                Poll::Ready(Ok(()))
-            }
-        }
+        let Connection { stream, ahead } = self;
+        poll_read(stream, context, |more| {
+            ahead.extend_from_slice(more);
+            if more.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        })
+        .map(|read| read.flatten())
     }
 
     /// Whether more has come than the responses that were read.
     pub fn has_more(&self) -> bool {
-        self.filled > 0
+        !self.ahead.is_empty()
     }
 
     /// Reads one response into `sink`; what follows it stays for the next.
     pub async fn receive(&mut self, head_only: bool, clock: Clock, sink: &mut impl Sink) -> Result<Answer, Broken> {
-        let mut reply = Reply::new(head_only);
-        let mut bytes = 0;
-        let mut first_byte = None;
-        // Bytes that came together with the response before.
-        let mut read = std::mem::take(&mut self.filled);
-        loop {
-            if read == 0 {
-                read = self.read().await.map_err(|error| Broken::of_read(&error, bytes == 0))?;
-            }
-            // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
-            let now = clock.now();
-            first_byte.get_or_insert(now);
-            bytes += read as u64;
-            if read == 0 {
-                let untouched = bytes == 0;
-                reply.closed().map_err(|_| Broken::Closed { untouched })?;
-            } else {
-                self.filled += std::mem::take(&mut read);
-                let interim = reply.interim;
-                let came = &self.buffer[..self.filled];
-                let malformed = |why| Broken::Malformed(why, came[..came.len().min(SHOWN)].into());
-                let taken = reply.advance(came, sink).map_err(malformed)?;
-                self.buffer.copy_within(taken..self.filled, 0);
-                self.filled -= taken;
-                if reply.interim != interim {
-                    // What came before was not yet the response; it has begun if there is more than that.
-                    first_byte = (self.filled > 0 || reply.status != 0).then_some(now);
-                }
-            }
-            if reply.is_done() {
-                let (status, close) = (reply.status, reply.close);
-                // What has come beyond is the next response's.
-                let bytes = bytes - self.filled as u64;
-                return Ok(Answer { status, first_byte: first_byte.unwrap_or(now), done: now, bytes, close });
+        let Connection { stream, ahead } = self;
+        let mut receiving = Receiving { reply: Reply::new(head_only), sink, clock, bytes: 0, first_byte: None };
+        if !ahead.is_empty() {
+            // Bytes that came together with the response before.
+            receiving.bytes = ahead.len() as u64;
+            if let Some(answer) = receiving.take(ahead, &[])? {
+                return Ok(answer);
             }
         }
+        poll_fn(|context| {
+            loop {
+                let read = ready!(poll_read(stream, context, |more| match more {
+                    [] => receiving.end(),
+                    more => receiving.take(ahead, more),
+                }));
+                let taken = read.map_err(|error| Broken::of_read(&error, receiving.bytes == 0))?;
+                if let Some(answer) = taken? {
+                    return Poll::Ready(Ok(answer));
+                }
+            }
+        })
+        .await
     }
 
     /// Whether anything has come that no request asked for; looks without waiting, and takes what is there. The end of
     /// the connection is no such thing.
     pub fn unasked(&mut self) -> Vec<u8> {
-        let mut bytes = self.buffer[..std::mem::take(&mut self.filled)].to_vec();
+        let mut bytes = std::mem::take(&mut self.ahead);
         let mut more = [0; 4096];
         if let Ok(length) = self.stream.try_read(&mut more) {
             bytes.extend_from_slice(&more[..length]);
@@ -268,17 +249,69 @@ impl Connection {
     pub fn abort(self) {
         self.stream.abort();
     }
+}
 
-    async fn read(&mut self) -> std::io::Result<usize> {
-        if self.filled == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
+/// Reads what comes next, and has `take` take it: nothing, at the end of the connection.
+fn poll_read<T>(
+    stream: &mut Stream,
+    context: &mut Context<'_>,
+    take: impl FnOnce(&[u8]) -> T,
+) -> Poll<std::io::Result<T>> {
+    ROOM_TO_READ.with_borrow_mut(|room| {
+        let mut room = ReadBuf::new(room);
+        ready!(Pin::new(stream).poll_read(context, &mut room))?;
+        Poll::Ready(Ok(take(room.filled())))
+    })
+}
+
+/// A response of which a part may have come.
+struct Receiving<'a, S> {
+    reply: Reply,
+    sink: &'a mut S,
+    clock: Clock,
+    /// That have come, beyond its end too.
+    bytes: u64,
+    first_byte: Option<Duration>,
+}
+
+impl<S: Sink> Receiving<'_, S> {
+    /// Takes what is `ahead` already and what has come now; the rest stays ahead. An answer, if it is whole.
+    fn take(&mut self, ahead: &mut Vec<u8>, more: &[u8]) -> Result<Option<Answer>, Broken> {
+        // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
+        let now = self.clock.now();
+        self.first_byte.get_or_insert(now);
+        self.bytes += more.len() as u64;
+        let interim = self.reply.interim;
+        if ahead.is_empty() {
+            let taken = self.advance(more)?;
+            ahead.extend_from_slice(&more[taken..]);
+        } else {
+            ahead.extend_from_slice(more);
+            let taken = self.advance(ahead)?;
+            ahead.drain(..taken);
         }
-        let read = self.stream.read(&mut self.buffer[self.filled..]).await?;
-        if self.filled + read == self.buffer.len() && self.buffer.len() < LARGE {
-            // More is likely to come: fewer and larger reads are cheaper.
-            self.buffer.resize(self.buffer.len() * 2, 0);
+        if self.reply.interim != interim {
+            // What came before was not yet the response; it has begun if there is more than that.
+            self.first_byte = (!ahead.is_empty() || self.reply.status != 0).then_some(now);
         }
-        Ok(read)
+        // What has come beyond is the next response's.
+        Ok(self.reply.is_done().then(|| self.answer(now, self.bytes - ahead.len() as u64)))
+    }
+
+    fn advance(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+        let malformed = |why| Broken::Malformed(why, bytes[..bytes.len().min(SHOWN)].into());
+        self.reply.advance(bytes, self.sink).map_err(malformed)
+    }
+
+    /// The connection has ended; an answer, if that completes it.
+    fn end(&mut self) -> Result<Option<Answer>, Broken> {
+        self.reply.closed().map_err(|_| Broken::Closed { untouched: self.bytes == 0 })?;
+        Ok(Some(self.answer(self.clock.now(), self.bytes)))
+    }
+
+    fn answer(&self, done: Duration, bytes: u64) -> Answer {
+        let Reply { status, close, .. } = self.reply;
+        Answer { status, first_byte: self.first_byte.unwrap_or(done), done, bytes, close }
     }
 }
 
@@ -295,7 +328,7 @@ fn next_head(bytes: &[u8]) -> Option<(u16, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{UnixListener, UnixStream};
 
     use super::super::reply::Kept;

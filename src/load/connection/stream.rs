@@ -34,7 +34,18 @@ impl Stream {
 
     /// Writes all of `bytes`, and hands it to the kernel.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        self.write_all(bytes).await?;
+        // Most often there is room for all of it at once.
+        let written = match self {
+            Stream::Tcp(stream) => stream.try_write(bytes),
+            Stream::Unix(stream) => stream.try_write(bytes),
+            Stream::TcpTls(_) | Stream::UnixTls(_) => Ok(0),
+        };
+        match written {
+            Ok(written) if written == bytes.len() => return Ok(()),
+            Ok(written) => self.write_all(&bytes[written..]).await?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.write_all(bytes).await?,
+            Err(error) => return Err(error),
+        }
         match self {
             Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
             Stream::TcpTls(_) | Stream::UnixTls(_) => self.flush().await,
