@@ -44,14 +44,14 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// A whole answer came after this wait.
-    pub fn answered(&mut self, wait: Duration) {
-        self.answered.saturating_record(nanos(wait));
+    /// A whole answer came after this wait, in nanoseconds.
+    pub fn answered(&mut self, wait: u64) {
+        self.answered.saturating_record(wait);
     }
 
-    /// No answer came, and this is how long was waited for one.
-    pub fn unanswered(&mut self, wait: Duration) {
-        self.unanswered.saturating_record(nanos(wait));
+    /// No answer came, and this is how long was waited for one, in nanoseconds.
+    pub fn unanswered(&mut self, wait: u64) {
+        self.unanswered.saturating_record(wait);
     }
 
     pub fn merge(&mut self, other: &Latencies) {
@@ -137,7 +137,8 @@ impl Latencies {
     }
 }
 
-fn nanos(wait: Duration) -> u64 {
+/// A time in nanoseconds; 584 years if it is longer.
+pub fn nanos(wait: Duration) -> u64 {
     wait.as_secs().saturating_mul(1_000_000_000).saturating_add(wait.subsec_nanos().into())
 }
 
@@ -211,8 +212,8 @@ mod tests {
 
     fn millis(values: impl IntoIterator<Item = u64>, unanswered: impl IntoIterator<Item = u64>) -> Latencies {
         let mut latencies = Latencies::default();
-        values.into_iter().for_each(|ms| latencies.answered(Duration::from_millis(ms)));
-        unanswered.into_iter().for_each(|ms| latencies.unanswered(Duration::from_millis(ms)));
+        values.into_iter().for_each(|ms| latencies.answered(ms * 1_000_000));
+        unanswered.into_iter().for_each(|ms| latencies.unanswered(ms * 1_000_000));
         latencies
     }
 

@@ -234,8 +234,8 @@ mod tests {
     fn trial(latency_p50: Micros) -> Trial {
         let mut latencies = crate::stats::Latencies::default();
         match latency_p50 {
-            Micros::Exactly(us) => latencies.answered(std::time::Duration::from_secs_f64(us / 1e6)),
-            Micros::AtLeast(us) => latencies.unanswered(std::time::Duration::from_secs_f64(us / 1e6)),
+            Micros::Exactly(us) => latencies.answered((us * 1e3) as u64),
+            Micros::AtLeast(us) => latencies.unanswered((us * 1e3) as u64),
         }
         let (latency, latency_unanswered) = latencies.encode();
         let histogram = record::Histograms { latency, latency_unanswered, ..Default::default() };

@@ -1,7 +1,7 @@
 //! A time-out that costs nothing while answers come in time.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -36,8 +36,11 @@ impl Deadline {
     }
 
     /// What `work` yields, or `None` if `due` passes first; which is only asked for if the work waits for long.
-    pub async fn guard<F: Future>(&mut self, due: impl Fn() -> Instant, work: F) -> Option<F::Output> {
-        let mut work = pin!(work);
+    pub async fn guard<T>(
+        &mut self,
+        due: impl Fn() -> Instant,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
         poll_fn(|context| {
             if let Poll::Ready(output) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
@@ -61,6 +64,7 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
@@ -68,9 +72,9 @@ mod tests {
         let second = Duration::from_secs(1);
         let start = tokio::time::Instant::now();
         let mut deadline = Deadline::new((start + second).into_std());
-        let quick = deadline.guard(|| (start + second).into_std(), async { 5 }).await;
+        let quick = deadline.guard(|| (start + second).into_std(), pin!(async { 5 })).await;
         assert_eq!(quick, Some(5));
-        let answered = deadline.guard(|| (start + 3 * second).into_std(), tokio::time::sleep(2 * second)).await;
+        let answered = deadline.guard(|| (start + 3 * second).into_std(), pin!(tokio::time::sleep(2 * second))).await;
         assert_eq!(answered, Some(()), "the first due time passed in between");
     }
 
@@ -82,6 +86,6 @@ mod tests {
                 tokio::task::coop::consume_budget().await;
             }
         };
-        assert_eq!(Deadline::new(due).guard(|| due, busy).await, None);
+        assert_eq!(Deadline::new(due).guard(|| due, pin!(busy)).await, None);
     }
 }

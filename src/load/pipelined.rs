@@ -1,5 +1,6 @@
 //! Pipelining: users of the closed model who send several requests at once, and ask again when all are answered.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ impl<S: Source> Batch<'_, S> {
         let plan = &self.lane.plan;
         let due = plan.clock.instant(now + plan.timeout);
         let mut answered = 0;
-        let came = deadline.guard(|| due, self.converse(asked, now, &mut answered)).await;
+        let came = deadline.guard(|| due, pin!(self.converse(asked, now, &mut answered))).await;
         let failure = match came {
             Some(Ok(())) => return None,
             Some(Err(failure)) => failure,

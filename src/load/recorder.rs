@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::exchange::{Exchange, Failure, Outcome};
-use crate::stats::Latencies;
+use crate::stats::{Latencies, nanos};
 
 /// What happened in one second of the measured part, whenever the requests had been due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Row {
 /// A fold over exchanges: record, merge.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    /// The measured part, in the run's clock.
-    begin: Duration,
-    end: Duration,
+    /// The measured part, in nanoseconds of the run's clock: this is computed for every request.
+    begin: u64,
+    end: u64,
     pub latency: Latencies,
     pub service_time: Latencies,
     pub completed: u64,
@@ -39,8 +39,8 @@ impl Recorder {
     /// Requests that were due from `begin` on count; `end` is when the last may start.
     pub fn new(begin: Duration, end: Duration) -> Self {
         Recorder {
-            begin,
-            end,
+            begin: nanos(begin),
+            end: nanos(end),
             latency: Latencies::default(),
             service_time: Latencies::default(),
             completed: 0,
@@ -55,22 +55,27 @@ impl Recorder {
     /// Takes one exchange, for which `bytes` were read. One that was due in the warm-up counts for nothing but the second, and so the throughput, that
     /// its answer arrived in.
     pub fn record(&mut self, exchange: &Exchange, bytes: u64) {
-        self.note_second(exchange);
-        if exchange.intended < self.begin {
+        let (intended, done) = (nanos(exchange.intended), nanos(exchange.done));
+        let waited = done.saturating_sub(intended);
+        if (self.begin..self.end).contains(&done) {
+            self.note_end(done, waited, exchange.outcome);
+        }
+        if intended < self.begin {
             return;
         }
+        self.row(intended).started += 1;
         self.bytes += bytes;
-        let (latency, service_time) = (exchange.latency(), exchange.service_time());
+        let served = exchange.sent.map_or(0, |sent| done.saturating_sub(nanos(sent)));
         match exchange.outcome {
             Outcome::Answered(status) => {
                 self.completed += 1;
-                self.latency.answered(latency);
-                self.service_time.answered(service_time);
+                self.latency.answered(waited);
+                self.service_time.answered(served);
                 self.status[usize::from(status).min(599)] += 1;
             }
             Outcome::Failed(_) | Outcome::Unanswered => {
-                self.latency.unanswered(latency);
-                self.service_time.unanswered(service_time);
+                self.latency.unanswered(waited);
+                self.service_time.unanswered(served);
                 match exchange.outcome {
                     Outcome::Failed(failure) => self.failures[failure as usize] += 1,
                     _ => self.unanswered += 1,
@@ -79,18 +84,12 @@ impl Recorder {
         }
     }
 
-    /// Counts a request in the second it was due in and in the one it ended in, as far as these are measured.
-    fn note_second(&mut self, exchange: &Exchange) {
-        if exchange.intended >= self.begin {
-            self.row(exchange.intended).started += 1;
-        }
-        if !(self.begin..self.end).contains(&exchange.done) {
-            return;
-        }
-        let row = self.row(exchange.done);
-        match exchange.outcome {
+    /// Counts a request in the second that it ended in.
+    fn note_end(&mut self, done: u64, waited: u64, outcome: Outcome) {
+        let row = self.row(done);
+        match outcome {
             Outcome::Answered(status) => {
-                let latency = exchange.latency();
+                let latency = Duration::from_nanos(waited);
                 row.completed += 1;
                 row.error_status += u64::from(status >= 400);
                 row.latency_sum += latency;
@@ -135,9 +134,8 @@ impl Recorder {
     }
 
     /// Bounded by the longest duration and time-out: a day of seconds each.
-    fn row(&mut self, time: Duration) -> &mut Row {
-        let second = usize::try_from(time.saturating_sub(self.begin).as_secs()).unwrap_or(usize::MAX);
-        self.row_at(second)
+    fn row(&mut self, time: u64) -> &mut Row {
+        self.row_at((time.saturating_sub(self.begin) / 1_000_000_000) as usize)
     }
 
     fn row_at(&mut self, second: usize) -> &mut Row {

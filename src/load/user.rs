@@ -1,5 +1,6 @@
 //! A user: its requests, one at a time, and the connection that they go over. When it asks is its model's to say.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::connection::http1::{Answer, Broken, Connection};
@@ -64,7 +65,7 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
         let plan = &self.lane.plan;
         self.lane.begin(self.slot, self.source.kind(), intended);
         let due = || plan.clock.instant(intended + plan.timeout);
-        let came = deadline.guard(due, C::ask(self, now)).await;
+        let came = deadline.guard(due, pin!(C::ask(self, now))).await;
         let (outcome, first_byte, done, bytes) = match came {
             Some(Ok(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done, answer.bytes),
             Some(Err(failure)) => (Outcome::Failed(failure), None, plan.clock.now(), 0),

@@ -76,13 +76,12 @@ mod tests {
     use super::*;
     use crate::record::{Histograms, Load, Quantiles};
     use crate::stats::Latencies;
-    use std::time::Duration;
 
     fn trial(throughput: f64, answered: bool) -> Trial {
         let mut latencies = Latencies::default();
         match answered {
-            true => latencies.answered(Duration::from_secs(2)),
-            false => latencies.unanswered(Duration::from_secs(2)),
+            true => latencies.answered(2_000_000_000),
+            false => latencies.unanswered(2_000_000_000),
         }
         let (latency, latency_unanswered) = latencies.encode();
         let histogram = Histograms { latency, latency_unanswered, ..Histograms::default() };

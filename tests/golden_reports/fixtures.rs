@@ -1,7 +1,6 @@
 //! Records made by hand, one for each story that a report tells.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use runner::dirty::recipe::{Line, Recipe, Shot, Start};
 use runner::record::*;
@@ -66,8 +65,8 @@ pub fn server() -> Server {
 /// Latencies in microseconds; those of the unanswered are how long was waited.
 pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64], timeline: Vec<Second>) -> Load {
     let mut latencies = Latencies::default();
-    answered.iter().for_each(|us| latencies.answered(Duration::from_micros(*us)));
-    timeouts.iter().chain(unanswered).for_each(|us| latencies.unanswered(Duration::from_micros(*us)));
+    answered.iter().for_each(|us| latencies.answered(us * 1000));
+    timeouts.iter().chain(unanswered).for_each(|us| latencies.unanswered(us * 1000));
     let (latency, latency_unanswered) = latencies.encode();
     let quantiles = Quantiles::of(&latencies);
     let (completed, failed) = (answered.len() as u64, timeouts.len() as u64);
@@ -150,7 +149,7 @@ pub fn async_load() -> Load {
     let timeline = (0..10).map(|t| second(t, 4_950 + (t * 7) % 13, 0)).collect();
     let mut load = load("GET /async_sleep/?sleep=100ms", &waits, &[], &[], timeline);
     let mut service = Latencies::default();
-    waits.iter().for_each(|us| service.answered(Duration::from_micros(us - 200 - us % 97)));
+    waits.iter().for_each(|us| service.answered((us - 200 - us % 97) * 1000));
     load.service_time_us = Quantiles::of(&service);
     (load.histogram.service_time, load.histogram.service_time_unanswered) = service.encode();
     load
