@@ -27,25 +27,27 @@ pub(super) async fn users(lane: &Rc<Lane>) {
         let lane = Rc::clone(lane);
         users.spawn_local(async move {
             let (plan, number) = (&lane.plan, lane.plan.number(slot));
+            // All but the most common are boxed, so that they do not make every user as large as the largest.
             match (&lane.scripts, plan.protocol) {
                 (None, Protocol::Http1 { pipeline: 1 }) => {
                     turns::<_, Connection>(User::new(&lane, slot, Plain::new(plan, number))).await;
                 }
                 (Some(scripts), Protocol::Http1 { pipeline: 1 }) => {
-                    turns::<_, Connection>(User::new(&lane, slot, Scripted::new(plan, scripts, number))).await;
+                    Box::pin(turns::<_, Connection>(User::new(&lane, slot, Scripted::new(plan, scripts, number))))
+                        .await;
                 }
                 (None, Protocol::Http1 { .. }) => {
-                    batches(&lane, slot, |place| Plain::in_place(plan, number, place)).await;
+                    Box::pin(batches(&lane, slot, |place| Plain::in_place(plan, number, place))).await;
                 }
                 (Some(scripts), Protocol::Http1 { .. }) => {
                     let first = Scripted::new(plan, scripts, number);
-                    batches(&lane, slot, |place| first.sibling(place)).await;
+                    Box::pin(batches(&lane, slot, |place| first.sibling(place))).await;
                 }
                 (None, Protocol::Http2 { .. }) => {
-                    turns::<_, Stream>(User::new(&lane, slot, Plain::new(plan, number))).await;
+                    Box::pin(turns::<_, Stream>(User::new(&lane, slot, Plain::new(plan, number)))).await;
                 }
                 (Some(scripts), Protocol::Http2 { .. }) => {
-                    turns::<_, Stream>(User::new(&lane, slot, Scripted::new(plan, scripts, number))).await;
+                    Box::pin(turns::<_, Stream>(User::new(&lane, slot, Scripted::new(plan, scripts, number)))).await;
                 }
             }
         });

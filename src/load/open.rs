@@ -70,18 +70,21 @@ async fn awake_until(lane: &Lane, due: Duration) -> Duration {
 
 async fn user(lane: Rc<Lane>, slot: u32, seat: Rc<Seat>) {
     let number = lane.plan.number(slot);
+    // Boxed as in the closed model.
     match (&lane.scripts, lane.plan.protocol) {
         (None, Protocol::Http1 { .. }) => {
             calls::<_, Connection>(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat).await;
         }
         (Some(scripts), Protocol::Http1 { .. }) => {
-            calls::<_, Connection>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat).await;
+            Box::pin(calls::<_, Connection>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat))
+                .await;
         }
         (None, Protocol::Http2 { .. }) => {
-            calls::<_, Stream>(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat).await;
+            Box::pin(calls::<_, Stream>(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat)).await;
         }
         (Some(scripts), Protocol::Http2 { .. }) => {
-            calls::<_, Stream>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat).await;
+            Box::pin(calls::<_, Stream>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat))
+                .await;
         }
     }
 }
