@@ -2,7 +2,7 @@
 
 use super::client::{Client, Stray};
 use super::identity::Identity;
-use super::judge::{self, Foreign};
+use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Seen};
 use super::perform::Round;
 use super::recipe::Recipe;
@@ -13,6 +13,8 @@ pub(super) struct Attempt {
     pub shown: Option<Shown>,
     /// Every answer held what one and the same earlier request had brought: it stays with the server.
     pub kept: bool,
+    /// An answer held a part of another's canary.
+    pub fragment: bool,
     pub observations: Vec<Observation>,
 }
 
@@ -35,15 +37,8 @@ pub(super) async fn attempt(client: &Client, recipe: &Recipe, personas: &[Identi
 
 impl Attempt {
     fn of(observations: Vec<Observation>, strays: &[Stray], client: &Client) -> Attempt {
-        let in_answers = observations.iter().filter_map(|observation| {
-            let foreign = judge::judge(observation, client)?;
-            Some((&observation.seen, foreign))
-        });
-        let unasked = strays.iter().filter_map(|stray| {
-            let last = observations.iter().map(|o| &o.seen).find(|seen| seen.request == stray.after)?;
-            Some((last, judge::judge_stray(&stray.bytes, last, client)?))
-        });
-        let found: Vec<(&Seen, Foreign)> = in_answers.chain(unasked).collect();
+        let last = |request| observations.iter().map(|o| &o.seen).find(|seen| seen.request == request);
+        let found = judge::walk(&observations, strays, last, client);
         let shown = found.iter().find_map(|(victim, foreign)| shown(victim, foreign, &observations));
         let owner = found.first().and_then(|(_, foreign)| foreign.owner);
         let answered = observations.iter().filter(|observation| observation.seen.status().is_some()).count();
@@ -51,7 +46,8 @@ impl Attempt {
             && owner.is_some()
             && found.len() >= answered
             && found.iter().all(|(_, foreign)| foreign.owner == owner);
-        Attempt { shown, kept, observations }
+        let fragment = found.iter().any(|(_, foreign)| foreign.oracle == Oracle::Fragment);
+        Attempt { shown, kept, fragment, observations }
     }
 }
 

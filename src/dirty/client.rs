@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 
 use super::forms::{self, Forms};
 use super::identity::{Identity, Session};
-use super::observation::{Observation, Place, Role, Seen};
+use super::observation::{InReply, Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Failure, Outcome};
@@ -51,6 +51,7 @@ pub(super) struct Client {
     requests: Cell<u64>,
     identities: Cell<u64>,
     connections: Cell<u64>,
+    quickest: Cell<Duration>,
     observations: RefCell<Vec<Observation>>,
     strays: RefCell<Vec<Stray>>,
 }
@@ -134,6 +135,7 @@ impl Client {
             requests: Cell::new(0),
             identities: Cell::new(0),
             connections: Cell::new(0),
+            quickest: Cell::new(Duration::MAX),
             observations: RefCell::default(),
             strays: RefCell::default(),
         }
@@ -186,9 +188,15 @@ impl Client {
         self.public.iter().any(|public| public.find_iter(text).any(covers))
     }
 
-    /// A part of somebody's recent canary in `text`, too long for chance; `whole` are the canaries in it.
-    pub fn fragment_in(&self, text: &[u8], own: Option<u64>, whole: &[Found]) -> Option<Fragment> {
-        self.fragments.borrow().find(text, own.unwrap_or_default(), whole)
+    /// A part of somebody's recent canary in `text`, too long for chance, that accuses; `whole` are the canaries in it.
+    pub fn fragment_in(
+        &self,
+        text: &[u8],
+        own: Option<u64>,
+        whole: &[Found],
+        accuses: impl Fn(&Fragment) -> bool,
+    ) -> Option<Fragment> {
+        self.fragments.borrow().find(text, own.unwrap_or_default(), whole, accuses)
     }
 
     /// Logs everybody in, one after the other, where the scenario has a login; the error says who was refused, and how.
@@ -224,9 +232,23 @@ impl Client {
         self.canaries.borrow().scan(text)
     }
 
-    /// Everything observed since the last call.
+    /// Everything observed since the last call. Responses are searched only here, once, and while no request waits.
     pub fn take_observations(&self) -> Vec<Observation> {
-        self.observations.take()
+        let mut observations = self.observations.take();
+        for Observation { seen, reply, canaries, .. } in &mut observations {
+            *canaries = InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
+            let holds = |owner| canaries.all().any(|found| found.owner == owner);
+            seen.own = seen.identity.is_some_and(holds);
+            if seen.own && seen.is_ordinary() {
+                self.quickest.set(self.quickest.get().min(seen.exchange.service_time()));
+            }
+        }
+        observations
+    }
+
+    /// The least time in which an ordinary request was answered well; `None` if none was.
+    pub fn quickest(&self) -> Option<Duration> {
+        Some(self.quickest.get()).filter(|quickest| *quickest < Duration::MAX)
     }
 
     /// All that came unasked since the last call.
@@ -322,8 +344,10 @@ impl Client {
             sleep: self.sleep(ask.shot.nap),
             exchange,
             tells: false,
+            own: false,
         };
-        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply });
+        let canaries = InReply::default();
+        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, canaries });
     }
 
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has

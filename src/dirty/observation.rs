@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::recipe::{Nap, Shot, Twist, Who};
+use crate::canary::Found;
 use crate::exchange::{Exchange, Outcome};
 use crate::load::connection::reply::Kept;
 
@@ -77,6 +78,8 @@ pub struct Seen {
     pub exchange: Exchange,
     /// Its response held a canary, its own or another's, or asked nobody's: one in which a leak would show.
     pub tells: bool,
+    /// Its response held its own canary.
+    pub own: bool,
 }
 
 impl Seen {
@@ -88,6 +91,11 @@ impl Seen {
     /// show.
     pub fn is_usable(&self) -> bool {
         self.tells && self.status().is_some_and(|status| status < 400)
+    }
+
+    /// Answered well, to a request with nothing unusual about it.
+    pub fn is_ordinary(&self) -> bool {
+        matches!(self.role, Role::Probe | Role::Short) && self.status().is_some_and(|status| status < 400)
     }
 
     /// It was not answered, although its client stayed.
@@ -125,4 +133,19 @@ pub struct Observation {
     /// As it was sent.
     pub request: Vec<u8>,
     pub reply: Kept,
+    /// The canaries that stand in the response.
+    pub canaries: InReply,
+}
+
+/// What was found in the two parts of a response.
+#[derive(Debug, Clone, Default)]
+pub struct InReply {
+    pub head: Vec<Found>,
+    pub body: Vec<Found>,
+}
+
+impl InReply {
+    pub fn all(&self) -> impl Iterator<Item = &Found> {
+        self.body.iter().chain(&self.head)
+    }
 }

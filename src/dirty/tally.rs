@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Premises;
 use super::baseline::{self, Accusation};
-use super::class::Class;
+use super::class::{self, Class, Guess};
 use super::client::{Client, Stray};
 use super::diagnosis::Shrunk;
 use super::exposure;
@@ -40,6 +40,8 @@ pub struct Leak {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     pub class: Class,
+    /// The class is told by what was found, not only likely from what it took.
+    pub(super) firm: bool,
     pub trigger: &'static str,
     pub round: u64,
     pub leak: Leak,
@@ -71,6 +73,8 @@ pub(super) struct Court<'a> {
     pub can_tell: bool,
     /// Only personas can be told apart.
     pub personal: bool,
+    /// The answers of the control run held the canaries of their requests.
+    pub echoes: bool,
 }
 
 /// The counts of one trigger.
@@ -113,6 +117,8 @@ impl TriggerTally {
 pub struct Tally {
     pub exposures: u64,
     pub leaks: u64,
+    /// Responses of which the end was not kept.
+    pub cut: u64,
     pub triggers: BTreeMap<&'static str, TriggerTally>,
     pub evidence: Vec<Evidence>,
     remembered: Memory,
@@ -138,7 +144,7 @@ impl Tally {
             self.exposures += ended.observations.len() as u64 - 1;
         }
         self.leaks += leaks.len() as u64;
-        self.keep(&ended, 0, &leaks);
+        self.keep(&ended, 0, &leaks, court.echoes);
     }
 
     /// Takes a round. What is no proof yet is handed back.
@@ -168,7 +174,7 @@ impl Tally {
         // A request that leaked was exposed, whatever the estimate says.
         self.exposures += exposures.any.max(leaks.len() as u64);
         self.leaks += leaks.len() as u64;
-        self.keep(&ended, number, &leaks);
+        self.keep(&ended, number, &leaks, court.echoes);
         self.suspicions(&ended, number, court)
     }
 
@@ -208,10 +214,11 @@ impl Tally {
                 place: format!("{}, as \"{}\"", sign.place, sign.text),
                 excerpt: judge::excerpt(text, sign.range.clone()),
             };
-            let own_present = judge::holds_own(observation, court.client);
-            let leak = self.leak(&observation.seen, foreign, own_present, court.premises);
-            let class = Class::of(ended.trigger, &leak, &[]);
-            Some(Suspicion { evidence: evidence(ended, round, class, &leak), accusation })
+            let leak = self.leak(&observation.seen, foreign, court.premises);
+            Some(Suspicion {
+                evidence: evidence(ended, round, Guess::of(ended.trigger, &leak, &[], false), &leak),
+                accusation,
+            })
         });
         suspected.collect()
     }
@@ -222,6 +229,18 @@ impl Tally {
         owners.max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
     }
 
+    /// Takes ordinary requests that came after the first leak, over connections of their own. If they too get answers that
+    /// are late, it is a backend's answers that are, whatever connection showed it.
+    pub(super) fn add_aftermath(&mut self, mut ended: Ended<'_>, court: &Court<'_>) {
+        self.prepare(&mut ended, court);
+        if class::late(&self.judge(&ended, court), court.echoes) == Some(Class::Pool) {
+            let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != Oracle::Canary;
+            for evidence in self.evidence.iter_mut().filter(|evidence| !told_otherwise(evidence)) {
+                (evidence.class, evidence.firm) = (Class::Pool, true);
+            }
+        }
+    }
+
     /// Remembers requests that count for nothing else.
     pub(super) fn remember(&mut self, observations: Vec<Observation>) {
         self.remembered.add(observations.into_iter().map(|observation| observation.seen).collect());
@@ -230,8 +249,8 @@ impl Tally {
     /// Finds out which responses could show a leak, and remembers the requests.
     fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
         for observation in &mut ended.observations {
-            let reply = &observation.reply;
-            let holds_any = [&reply.head, &reply.body].iter().any(|text| !court.client.canaries_in(text).is_empty());
+            self.cut += u64::from(observation.reply.cut);
+            let holds_any = observation.canaries.all().next().is_some();
             let seen = &mut observation.seen;
             let nobodys = seen.identity.is_none() && !court.personal;
             seen.tells = holds_any || nobodys || court.personas.tells(seen);
@@ -240,19 +259,12 @@ impl Tally {
     }
 
     fn judge(&self, ended: &Ended<'_>, court: &Court<'_>) -> Vec<Leak> {
-        let Court { client, premises, .. } = *court;
-        let leaks = ended.observations.iter().filter_map(|observation| {
-            let foreign = judge::judge(observation, client)?;
-            Some(self.leak(&observation.seen, foreign, judge::holds_own(observation, client), premises))
-        });
-        let strays = ended.strays.iter().filter_map(|stray| {
-            let last = self.remembered.request(stray.after)?;
-            Some(self.leak(last, judge::judge_stray(&stray.bytes, last, client)?, true, premises))
-        });
-        leaks.chain(strays).collect()
+        let last = |request| self.remembered.request(request);
+        let found = judge::walk(&ended.observations, &ended.strays, last, court.client).into_iter();
+        found.map(|(victim, foreign)| self.leak(victim, foreign, court.premises)).collect()
     }
 
-    fn leak(&self, victim: &Seen, foreign: Foreign, own_present: bool, premises: Premises) -> Leak {
+    fn leak(&self, victim: &Seen, foreign: Foreign, premises: Premises) -> Leak {
         let source = foreign.owner.and_then(|owner| self.remembered.source(owner, victim)).cloned();
         let together = source.as_ref().is_some_and(|source| source.coincided_with(victim));
         Leak {
@@ -262,24 +274,24 @@ impl Tally {
             source,
             place: foreign.place,
             excerpt: foreign.excerpt,
-            own_present,
+            own_present: victim.own,
         }
     }
 
     /// Keeps the first leaks of each class; of one round the longest wait, which tells the story best.
-    fn keep(&mut self, ended: &Ended<'_>, round: u64, leaks: &[Leak]) {
-        let mut best: BTreeMap<Class, &Leak> = BTreeMap::new();
+    fn keep(&mut self, ended: &Ended<'_>, round: u64, leaks: &[Leak], echoes: bool) {
+        let mut best: BTreeMap<Class, (Guess, &Leak)> = BTreeMap::new();
         for leak in leaks {
-            let held = best.entry(Class::of(ended.trigger, leak, leaks)).or_insert(leak);
+            let guess = Guess::of(ended.trigger, leak, leaks, echoes);
+            let (_, held) = best.entry(guess.class).or_insert((guess, leak));
             if leak.victim.exchange.latency() > held.victim.exchange.latency() {
                 *held = leak;
             }
         }
-        for (class, leak) in best {
-            if !self.has_room(class) {
-                continue;
+        for (guess, leak) in best.into_values() {
+            if self.has_room(guess.class) {
+                self.evidence.push(evidence(ended, round, guess, leak));
             }
-            self.evidence.push(evidence(ended, round, class, leak));
         }
     }
 
@@ -288,13 +300,14 @@ impl Tally {
     }
 }
 
-fn evidence(ended: &Ended<'_>, round: u64, class: Class, leak: &Leak) -> Evidence {
+fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
     let named = |seen: &Seen| {
         seen.request == leak.victim.request || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
     };
     let all = ended.observations.iter().map(|observation| &observation.seen);
     Evidence {
-        class,
+        class: guess.class,
+        firm: guess.firm,
         trigger: ended.trigger,
         round,
         leak: leak.clone(),

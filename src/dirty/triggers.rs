@@ -79,6 +79,11 @@ pub(super) trait Trigger: std::fmt::Debug + Send + Sync {
     fn least_rounds(&self) -> u64 {
         2
     }
+
+    /// How many of them are worth a first look, before other triggers have had their turn.
+    fn first_look(&self) -> u64 {
+        1
+    }
 }
 
 /// Every trigger, in the order in which they take turns: what needs least first.

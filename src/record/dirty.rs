@@ -17,11 +17,18 @@ pub struct Dirty {
     /// At most this fraction of exposures leaks, at 95 % confidence.
     pub bound: f64,
     pub duration_s: f64,
+    /// When the first leak was proven, from the start of the check; null if none was. The rest of the time went into its
+    /// diagnosis.
+    #[serde(default)]
+    pub first_proof_s: Option<f64>,
     pub control: Control,
     /// Null if it did not take place.
     #[serde(default)]
     pub positive_control: Option<PositiveControl>,
     pub triggers: BTreeMap<String, Trigger>,
+    /// Responses that were too large to be kept whole: the end of them was not searched.
+    #[serde(default)]
+    pub cut: u64,
     /// A bounded selection, one per distinct kind of leak first.
     pub evidence: Vec<Leak>,
     /// Why nothing can be concluded, if so.

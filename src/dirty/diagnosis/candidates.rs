@@ -76,6 +76,11 @@ impl Kind {
         }
     }
 
+    /// Nothing overlaps.
+    pub fn follows(self) -> bool {
+        matches!(self, Kind::Sequence | Kind::OneConnection)
+    }
+
     /// Ordinary requests, so that a cache is all it may take.
     pub fn may_be_a_cache(self) -> bool {
         !matches!(self, Kind::Twisted(_) | Kind::Slow | Kind::Pipelined | Kind::Whole)

@@ -29,11 +29,13 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> reco
         leaks: tally.leaks,
         bound: upper_bound_95(tally.leaks, tally.exposures),
         duration_s: findings.duration.as_secs_f64(),
+        first_proof_s: findings.first_proof.map(|time| time.as_secs_f64()),
         control: record::Control { requests: findings.control.requests, problems: findings.control.problems.clone() },
         positive_control: findings
             .positive_control
             .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),
         triggers: triggers(findings),
+        cut: tally.cut,
         evidence: tally.evidence.iter().map(leak).collect(),
         inconclusive: inconclusive(findings),
     }
