@@ -72,7 +72,7 @@ impl Class {
     /// The class that a diagnosis tells; `guess` where it tells nothing.
     pub(super) fn diagnosed(guess: Class, signs: &Signs) -> Class {
         match (guess, signs.needs) {
-            (Class::Desync, _) | (Class::Pool, Kind::Sequence | Kind::OneConnection) => guess,
+            (Class::Pool, Kind::Sequence | Kind::OneConnection) => guess,
             _ if signs.tail => Class::Residue,
             // A cache does not ask who is served; what is kept for those who do not say who they are is no cache.
             _ if signs.ended_by_own_urls && signs.named => Class::Cache,
@@ -88,7 +88,7 @@ impl Class {
             (_, Kind::Twisted(Twist::Malformed(_))) => Class::ErrorPath,
             (_, Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow) => Class::Pool,
             (_, Kind::Twisted(Twist::Big)) => Class::Connection,
-            (_, Kind::Pipelined) => Class::Desync,
+            (_, Kind::Pipelined | Kind::Twisted(Twist::Smuggling(_))) => Class::Desync,
             (_, Kind::Twisted(Twist::None | Twist::LongCanary | Twist::ShortCanary) | Kind::Whole) => guess,
         }
     }
@@ -127,7 +127,7 @@ fn by_trigger(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
     match trigger {
         "first" if all_from_one(round) => Class::StickyFirst,
         "same_key" if !leak.overlapped && leak.victim.identity.is_some() => Class::Cache,
-        "pipeline" => Class::Desync,
+        "pipeline" | "smuggle" => Class::Desync,
         "error" => Class::ErrorPath,
         "abort" | "slow" => Class::Pool,
         "keep_alive" | "big" => Class::Connection,

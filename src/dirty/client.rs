@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 
 use super::forms::{self, Forms};
 use super::identity::{Identity, Session};
-use super::observation::{InReply, Observation, Place, Role, Seen};
+use super::observation::{InReply, Observation, Place, Role, Seen, without_token};
 use super::recipe::{Nap, Shot, Twist};
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Failure, Outcome};
@@ -74,6 +74,7 @@ pub(super) struct Stray {
 }
 
 /// One request to be sent.
+#[derive(Clone)]
 pub(super) struct Ask<'a> {
     pub shot: Shot,
     pub role: Role,
@@ -161,9 +162,14 @@ impl Client {
             Twist::ShortCanary => Length::Short,
             _ => Length::Any,
         };
-        let canary = self.canaries.borrow_mut().make(number, self.shape, length);
-        self.fragments.borrow_mut().add(number, &canary);
-        Identity { number, canary, ..Identity::default() }
+        Identity { number, canary: self.canary_of(number, length), ..Identity::default() }
+    }
+
+    /// A new canary of this owner, who may have others.
+    fn canary_of(&self, owner: u64, length: Length) -> String {
+        let canary = self.canaries.borrow_mut().make(owner, self.shape, length);
+        self.fragments.borrow_mut().add(owner, &canary);
+        canary
     }
 
     /// Somebody who asks again and again: with the fields that the scenario gives to a persona.
@@ -331,6 +337,7 @@ impl Client {
     }
 
     fn keep(&self, request: u64, ask: &Ask<'_>, bytes: &[u8], connection: u64, exchange: Exchange, reply: Kept) {
+        let token = ask.identity.and_then(|identity| identity.session.token.clone());
         let seen = Seen {
             request,
             identity: ask.identity.map(|identity| identity.number),
@@ -338,7 +345,7 @@ impl Client {
             canary: ask.identity.map(|identity| identity.canary.clone()).unwrap_or_default(),
             role: ask.role,
             place: ask.place,
-            line: self.show(bytes),
+            line: without_token(&self.show(bytes), token.as_deref()),
             connection,
             worker: worker_of(&reply.head),
             sleep: self.sleep(ask.shot.nap),
@@ -347,7 +354,7 @@ impl Client {
             own: false,
         };
         let canaries = InReply::default();
-        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, canaries });
+        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, token, canaries });
     }
 
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
@@ -436,6 +443,18 @@ impl Client {
     fn write(&self, ask: &Ask<'_>) -> (u64, Vec<u8>) {
         let request = self.requests.get() + 1;
         self.requests.set(request);
+        let bytes = self.written(request, ask);
+        match (ask.shot.twist, ask.identity) {
+            (Twist::Smuggling(way), Some(identity)) => {
+                let inner = Identity { canary: self.canary_of(identity.number, Length::Any), ..identity.clone() };
+                let inner = self.written(request, &Ask { identity: Some(&inner), ..ask.clone() });
+                (request, forms::smuggling(&bytes, way, &inner))
+            }
+            _ => (request, bytes),
+        }
+    }
+
+    fn written(&self, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
         if ask.own_url {
             forms::with_own_url(&mut bytes, request);
@@ -443,7 +462,7 @@ impl Client {
         if let Some(identity) = ask.identity {
             identity.session.add_cookies(&mut bytes);
         }
-        (request, bytes)
+        bytes
     }
 
     fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {

@@ -9,11 +9,9 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::attempt::{Attempt, Shown, attempt};
+use super::attempt::{Attempt, Cast, Shown, attempt};
 use super::class::{Class, Signs};
 use super::client::Client;
-use super::identity::Identity;
-use super::judge::Oracle;
 use super::observation::{Observation, Place};
 use super::recipe::{Line, Recipe, Shot, Twist};
 use super::tally::Evidence;
@@ -69,6 +67,8 @@ pub struct Asked {
     pub place: Place,
     /// Empty for an anonymous one.
     pub canary: String,
+    /// What a login gave for it.
+    pub token: Option<String>,
     pub bytes: Vec<u8>,
 }
 
@@ -127,7 +127,7 @@ struct Series {
 /// What tries need.
 pub(super) struct Bench<'a> {
     pub client: &'a Client,
-    pub personas: &'a [Identity],
+    pub cast: Cast<'a>,
     pub situation: &'a Situation,
     pub clock: Clock,
     /// The time of the whole check.
@@ -147,7 +147,7 @@ impl Diagnosis {
     /// Whether a further server is of use.
     pub fn is_due(&self, evidence: &[Evidence], now: Duration, time: Duration) -> bool {
         let anything = match self.began {
-            None => evidence.iter().any(can_be_shrunk),
+            None => !evidence.is_empty(),
             Some(_) => self.case.is_some() || !self.waiting.is_empty(),
         };
         anything && !self.given_up && now < self.until(now, time)
@@ -191,15 +191,10 @@ impl Diagnosis {
     }
 }
 
-/// What personas get can be judged only after they have been asked alone: their leaks stay as they were found.
-fn can_be_shrunk(evidence: &Evidence) -> bool {
-    !matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned)
-}
-
 fn first_of_each_class(evidence: &[Evidence]) -> VecDeque<usize> {
     let mut classes: Vec<Class> = Vec::new();
     let mut first = VecDeque::new();
-    for (index, one) in evidence.iter().enumerate().filter(|(_, one)| can_be_shrunk(one)) {
+    for (index, one) in evidence.iter().enumerate() {
         if !classes.contains(&one.class) {
             classes.push(one.class);
             first.push_back(index);
@@ -269,7 +264,7 @@ impl Case {
             for _ in 0..TAILS {
                 let left = until.saturating_sub(bench.clock.now());
                 let recipe = Recipe::of(vec![line.clone()]);
-                let work = attempt(bench.client, &recipe, bench.personas, bench.number());
+                let work = attempt(bench.client, &recipe, bench.cast, bench.number());
                 let Ok(tried) = tokio::time::timeout(left, work).await else { return };
                 self.tail |= tried.fragment;
             }
@@ -368,13 +363,18 @@ impl Series {
     async fn go_on(&mut self, recipe: &Recipe, tries: u64, enough: u64, bench: &Bench<'_>, until: Duration) {
         for _ in 0..tries {
             let left = until.saturating_sub(bench.clock.now());
-            let work = attempt(bench.client, recipe, bench.personas, bench.number());
+            let work = attempt(bench.client, recipe, bench.cast, bench.number());
             let Ok(Attempt { shown, kept, observations, .. }) = tokio::time::timeout(left, work).await else { return };
             self.kept |= kept;
             self.tries += 1;
             if let Some(shown) = shown {
                 self.shown += 1;
-                let asked = |o: Observation| Asked { place: o.seen.place, canary: o.seen.canary, bytes: o.request };
+                let asked = |o: Observation| Asked {
+                    place: o.seen.place,
+                    canary: o.seen.canary,
+                    token: o.token,
+                    bytes: o.request,
+                };
                 self.last = Some((shown, observations.into_iter().take(MOST_ASKED).map(asked).collect()));
             }
             if self.shown >= enough || self.kept {

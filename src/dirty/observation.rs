@@ -39,7 +39,7 @@ impl Role {
     pub(super) fn of(shot: &Shot) -> Role {
         match (shot.who, shot.twist, shot.nap) {
             (_, Twist::Abort(_), _) => Role::Leaving,
-            (_, Twist::Malformed(_), _) => Role::Failing,
+            (_, Twist::Malformed(_) | Twist::Smuggling(_), _) => Role::Failing,
             (Who::Nobody, ..) => Role::Anonymous,
             (_, _, Nap::Long | Nap::Longest) => Role::Long,
             _ => Role::Short,
@@ -133,8 +133,18 @@ pub struct Observation {
     /// As it was sent.
     pub request: Vec<u8>,
     pub reply: Kept,
+    /// What a login gave for it, which is not for a record.
+    pub token: Option<String>,
     /// The canaries that stand in the response.
     pub canaries: InReply,
+}
+
+/// What stands in place of a token.
+pub const TOKEN: &str = "$TOKEN";
+
+/// A text without its token.
+pub fn without_token(text: &str, token: Option<&str>) -> String {
+    token.filter(|token| !token.is_empty()).map_or_else(|| text.to_owned(), |token| text.replace(token, TOKEN))
 }
 
 /// What was found in the two parts of a response.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::Premises;
-use super::baseline::{self, Accusation};
 use super::class::{self, Class, Guess};
 use super::client::{Client, Stray};
 use super::diagnosis::Shrunk;
@@ -12,7 +11,7 @@ use super::exposure;
 use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Role, Seen};
 use super::personas::{Personas, Suspicion};
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Who};
 
 /// How many requests are remembered, so that an old canary can be traced to its request.
 const REMEMBERED: usize = 20_000;
@@ -81,6 +80,8 @@ pub(super) struct Court<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TriggerTally {
     pub requests: u64,
+    /// Those that were neither to fail nor to be left.
+    pub ordinary: u64,
     pub exposures: u64,
     /// Chances to leak of any kind, those without overlap included.
     pub chances: u64,
@@ -164,6 +165,7 @@ impl Tally {
         trigger.rounds_with_leak += u64::from(!leaks.is_empty());
         let ordinary = || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving));
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
+        trigger.ordinary += ordinary().count() as u64;
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
         if court.can_tell {
             trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
@@ -194,39 +196,18 @@ impl Tally {
     /// Replies that look like those to somebody else, and hold no canary that would prove it.
     fn suspicions(&self, ended: &Ended<'_>, round: u64, court: &Court<'_>) -> Vec<Suspicion> {
         let suspected = ended.observations.iter().filter_map(|observation| {
-            // A spoilt request may well be taken for another's.
-            let ordinary = !matches!(observation.seen.role, Role::Failing | Role::Leaving);
-            let accusation = court.personas.judge(observation).filter(|_| ordinary)?;
-            let (seen, reply) = (&observation.seen, &observation.reply);
-            let accusation = court.personas.accused(accusation, seen, reply, court.client)?;
-            if judge::judge(observation, court.client).is_some() {
-                return None;
-            }
-            let sign = accusation.signs.first()?;
-            let text =
-                if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
-            let foreign = Foreign {
-                oracle: match accusation.oracle {
-                    baseline::Oracle::Swap => Oracle::Swap,
-                    baseline::Oracle::Learned => Oracle::Learned,
-                },
-                owner: self.last_of(&accusation, &observation.seen, court.personas),
-                place: format!("{}, as \"{}\"", sign.place, sign.text),
-                excerpt: judge::excerpt(text, sign.range.clone()),
+            let victim = &observation.seen;
+            let last = |owners: &[u64]| {
+                owners.iter().copied().max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
             };
-            let leak = self.leak(&observation.seen, foreign, court.premises);
+            let (accusation, foreign) = court.personas.foreign(observation, court.client, last)?;
+            let leak = self.leak(victim, foreign, court.premises);
             Some(Suspicion {
                 evidence: evidence(ended, round, Guess::of(ended.trigger, &leak, &[], false), &leak),
                 accusation,
             })
         });
         suspected.collect()
-    }
-
-    /// Of the personas whose reply it may be, the one who asked last.
-    fn last_of(&self, accusation: &Accusation, victim: &Seen, personas: &Personas) -> Option<u64> {
-        let owners = accusation.of.iter().filter_map(|persona| Some(personas.all.get(*persona)?.number));
-        owners.max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
     }
 
     /// Takes ordinary requests that came after the first leak, over connections of their own. If they too get answers that
@@ -313,9 +294,24 @@ fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidenc
         leak: leak.clone(),
         round_requests: ended.observations.len() as u64,
         bystanders: all.filter(|seen| !named(seen)).take(BYSTANDERS).cloned().collect(),
-        recipe: ended.recipe.clone(),
+        recipe: as_asked(ended, leak),
         shrunk: None,
     }
+}
+
+/// What was sent; where it matters which persona asked, with their names.
+fn as_asked(ended: &Ended<'_>, leak: &Leak) -> Recipe {
+    let mut recipe = ended.recipe.clone();
+    if matches!(leak.oracle, Oracle::Swap | Oracle::Learned) {
+        for seen in ended.observations.iter().map(|observation| &observation.seen) {
+            let line = recipe.lines.get_mut(seen.place.line);
+            let shot = line.and_then(|line| line.shots.get_mut(seen.place.shot));
+            if let (Some(persona), Some(shot)) = (seen.persona, shot) {
+                shot.who = Who::Persona(persona);
+            }
+        }
+    }
+    recipe
 }
 
 impl Memory {

@@ -20,6 +20,7 @@ mod ramp;
 mod residue;
 mod same_key;
 mod slow;
+mod smuggle;
 mod storm;
 
 /// What a trigger must know of the server and of the scenario's request.
@@ -103,6 +104,7 @@ pub(super) fn all() -> Vec<Box<dyn Trigger>> {
         Box::new(slow::Slow),
         Box::new(big::Big),
         Box::new(pipeline::Pipeline),
+        Box::new(smuggle::Smuggle),
         Box::new(storm::Storm),
     ]
 }

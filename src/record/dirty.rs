@@ -102,11 +102,11 @@ pub struct Leak {
 }
 
 impl Leak {
-    /// What to send to provoke it again. `None` where that is not known (an earlier version wrote the record), or where
-    /// what came of it could not be judged: that takes what others get when they ask alone.
+    /// What to send to provoke it again. `None` where that is not known: an earlier version wrote the record.
     pub fn replayable(&self) -> Option<&Recipe> {
         let recipe = self.shrunk.as_ref().map_or(&self.recipe, |shrunk| &shrunk.recipe);
-        let judged = !matches!(self.oracle, LeakOracle::Swap | LeakOracle::Learned);
+        // What others get when they ask alone tells it only if it is known who asked.
+        let judged = !self.oracle.is_of_personas() || recipe.last_persona().is_some();
         Some(recipe).filter(|recipe| judged && !recipe.lines.is_empty())
     }
 }
@@ -197,6 +197,13 @@ pub enum LeakOracle {
     Swap,
     Learned,
     Number,
+}
+
+impl LeakOracle {
+    /// It is told by what personas get when they ask alone.
+    pub const fn is_of_personas(self) -> bool {
+        matches!(self, LeakOracle::Swap | LeakOracle::Learned)
+    }
 }
 
 /// One request of a dirty check. Times are milliseconds from the start of its round.

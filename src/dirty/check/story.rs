@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::super::PositiveControl;
+use super::super::attempt::Cast;
 use super::super::diagnosis::Bench;
 use super::super::identity::Identity;
 use super::super::judge;
@@ -117,9 +118,9 @@ impl Check<'_> {
     /// As much of the diagnosis as one server is good for.
     async fn diagnose(&mut self) {
         let Some(client) = &self.client else { return };
-        let personas = if self.personal { &self.personas.all[..] } else { &[] };
+        let cast = Cast { personas: &self.personas, in_turn: self.personal };
         let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
-        let bench = Bench { client, personas, situation, clock, time, tries: Cell::new(0) };
+        let bench = Bench { client, cast, situation, clock, time, tries: Cell::new(0) };
         self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
     }
 

@@ -37,6 +37,6 @@ impl Trigger for Pipeline {
     }
 
     fn first_look(&self) -> u64 {
-        LENGTHS.len() as u64
+        2
     }
 }
