@@ -48,6 +48,8 @@ pub struct Findings {
     /// The server handles one request at a time: known, or seen.
     pub one_at_a_time: bool,
     pub duration: Duration,
+    /// When the first leak was proven, from the start.
+    pub first_proof: Option<Duration>,
     pub interrupted: bool,
     /// Suspicions that neither stood nor were refuted when the time for that was up.
     pub unsettled: u64,

@@ -24,7 +24,7 @@ pub enum Unit {
 pub struct Metric(String);
 
 /// The ways of provoking leaks, as `dirty.TRIGGER.leaks` names them, in the order in which they take turns.
-pub const TRIGGERS: [&str; 15] = [
+pub const TRIGGERS: [&str; 16] = [
     "first",
     "anonymous",
     "keep_alive",
@@ -39,6 +39,7 @@ pub const TRIGGERS: [&str; 15] = [
     "slow",
     "big",
     "pipeline",
+    "smuggle",
     "storm",
 ];
 

@@ -94,8 +94,16 @@ impl Fragments {
 
     /// The fragment in `text` that tells most, if one tells enough. `whole` are all canaries in the text in order, as
     /// [`super::Canaries::scan`] found them: their parts do not count. Neither do parts of canaries of `own`, which must have
-    /// been added before.
-    pub fn find(&self, text: &[u8], own: u64, whole: &[Found]) -> Option<Fragment> {
+    /// been added before. Neither do those that do not `accuse`.
+    pub fn find(
+        &self,
+        text: &[u8],
+        own: u64,
+        whole: &[Found],
+        accuses: impl Fn(&Fragment) -> bool,
+    ) -> Option<Fragment> {
+        let needed = (text.len() as f64).log2() + (self.total as f64).log2() + CERTAINTY_BITS;
+        let least = needed.max(LEAST_BITS);
         let mut best: Option<(f64, Fragment)> = None;
         let mut start = 0;
         let gaps = whole.iter().map(|found| found.range.clone()).chain(std::iter::once(text.len()..text.len()));
@@ -103,14 +111,17 @@ impl Fragments {
             let gap = start..known.start.max(start);
             start = known.end.max(start);
             self.find_between(&text[gap.clone()], own, &mut |bits, found| {
-                if best.as_ref().is_none_or(|(most, _)| bits > *most) {
-                    let range = gap.start + found.range.start..gap.start + found.range.end;
-                    best = Some((bits, Fragment { range, ..found }));
+                if bits < least || best.as_ref().is_some_and(|(most, _)| bits <= *most) {
+                    return;
+                }
+                let range = gap.start + found.range.start..gap.start + found.range.end;
+                let found = Fragment { range, ..found };
+                if accuses(&found) {
+                    best = Some((bits, found));
                 }
             });
         }
-        let needed = (text.len() as f64).log2() + (self.total as f64).log2() + CERTAINTY_BITS;
-        best.filter(|(bits, _)| *bits >= needed.max(LEAST_BITS)).map(|(_, fragment)| fragment)
+        best.map(|(_, fragment)| fragment)
     }
 
     /// Visits every fragment of [`GRAM`] or more characters, with its bits.
@@ -212,7 +223,7 @@ mod tests {
     }
 
     fn find(canaries: &Canaries, fragments: &Fragments, text: &str, own: u64) -> Option<Fragment> {
-        fragments.find(text.as_bytes(), own, &canaries.scan(text.as_bytes()))
+        fragments.find(text.as_bytes(), own, &canaries.scan(text.as_bytes()), |_| true)
     }
 
     #[test]
@@ -270,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_excused_hides_no_other() {
+        let (_, all, fragments) = issued(Shape::Word, Length::Long, 5);
+        let text = format!("{} {}", &all[1][5..60], &all[2][5..30]);
+        let found = fragments.find(text.as_bytes(), MINE, &[], |found| found.owner != 1);
+        assert_eq!(found, Some(Fragment { owner: 2, range: 56..81, length: 25 }));
+    }
+
+    #[test]
     fn the_oldest_are_forgotten_and_leave_nothing_behind() {
         let (mut canaries, all, mut fragments) = issued(Shape::Word, Length::Any, 50);
         for owner in 50..100 {
@@ -312,7 +331,8 @@ mod tests {
         }
         for (kind, text) in innocent() {
             // Pages of 10 KB, which are judged one by one.
-            let accused: Vec<_> = text.chunks(10_000).filter_map(|page| fragments.find(page, MINE, &[])).collect();
+            let pages = text.chunks(10_000);
+            let accused: Vec<_> = pages.filter_map(|page| fragments.find(page, MINE, &[], |_| true)).collect();
             assert_eq!(accused, [], "{kind}");
         }
     }
@@ -323,9 +343,10 @@ mod tests {
         let mut fragments = Fragments::new(2);
         fragments.add(1, &word("mine"));
         fragments.add(2, &word("theirs"));
+        let find = |text: &[u8], own| fragments.find(text, own, &[], |_| true);
         let text = word("min");
-        assert_eq!(fragments.find(text.as_bytes(), 1, &[]), None);
-        assert_eq!(fragments.find(text.as_bytes(), MINE, &[]).map(|found| found.owner), Some(1));
-        assert_eq!(fragments.find(word("the").as_bytes(), 1, &[]).map(|found| found.owner), Some(2));
+        assert_eq!(find(text.as_bytes(), 1), None);
+        assert_eq!(find(text.as_bytes(), MINE).map(|found| found.owner), Some(1));
+        assert_eq!(find(word("the").as_bytes(), 1).map(|found| found.owner), Some(2));
     }
 }

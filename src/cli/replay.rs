@@ -5,9 +5,9 @@ use std::path::Path;
 use super::arguments::Replay;
 use super::report::read;
 use super::{Exit, print_error, print_out, signals, surroundings};
-use crate::dirty::Try;
 use crate::dirty::recipe::Recipe;
-use crate::record::{Leak, LeakOracle, Record};
+use crate::dirty::{Oracle, Try};
+use crate::record::{Leak, Record};
 use crate::report;
 use crate::run::environment;
 use crate::run::replay::{Again, NotReplayed, replay};
@@ -87,10 +87,6 @@ fn pick<'a>(record: &'a Record, wanted: &str) -> Result<(usize, usize, usize, &'
 
 fn recipe<'a>(leak: &'a Leak, record: &Record) -> Result<&'a Recipe, (String, String)> {
     let run_again = format!("run the scenario again: `runner {} --set seed={}`", record.scenario.file, record.seed);
-    if matches!(leak.oracle, LeakOracle::Swap | LeakOracle::Learned) {
-        let message = "what tells this leak is not a canary but what others get when they ask alone".to_owned();
-        return Err((message, run_again));
-    }
     let unknown = "this record does not say what was sent: an earlier version wrote it".to_owned();
     let Some(recipe) = leak.replayable() else { return Err((unknown, run_again)) };
     match recipe.validate() {
@@ -109,7 +105,7 @@ fn line(number: u64, one: &Try) -> String {
             let source = leak
                 .source
                 .as_ref()
-                .map_or(String::new(), |source| format!(" the canary of request {} in", source.request));
+                .map_or(String::new(), |source| format!(" {} request {} in", what_of(leak.oracle), source.request));
             let waited = show_time(leak.waited.as_secs_f64());
             format!(
                 "leak: request {} was answered, after {waited}, with{source} {}",
@@ -119,6 +115,14 @@ fn line(number: u64, one: &Try) -> String {
         }
     };
     format!("try {number}: {}\n", report::one_line(&what))
+}
+
+fn what_of(oracle: Oracle) -> &'static str {
+    match oracle {
+        Oracle::Swap => "the answer of",
+        Oracle::Learned => "what belongs to",
+        Oracle::Canary | Oracle::Fragment | Oracle::Number => "the canary of",
+    }
 }
 
 fn place(place: &str) -> String {

@@ -1,10 +1,10 @@
 //! One try to show a leak: a recipe carried out, and whether one of its requests got what is another's among them.
 
 use super::client::{Client, Stray};
-use super::identity::Identity;
-use super::judge::{self, Foreign};
+use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Seen};
 use super::perform::Round;
+use super::personas::Personas;
 use super::recipe::Recipe;
 
 /// What came of a try.
@@ -13,6 +13,8 @@ pub(super) struct Attempt {
     pub shown: Option<Shown>,
     /// Every answer held what one and the same earlier request had brought: it stays with the server.
     pub kept: bool,
+    /// An answer held a part of another's canary.
+    pub fragment: bool,
     pub observations: Vec<Observation>,
 }
 
@@ -23,27 +25,47 @@ pub(super) struct Shown {
     /// `None` for a response that nobody asked for and that holds no canary.
     pub source: Option<Seen>,
     pub place: String,
+    pub oracle: Oracle,
+}
+
+/// Who asks in a try.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cast<'a> {
+    pub personas: &'a Personas,
+    /// Personas ask also where a recipe does not name them.
+    pub in_turn: bool,
 }
 
 /// Carries out a recipe; `number` tells one try from the next.
-pub(super) async fn attempt(client: &Client, recipe: &Recipe, personas: &[Identity], number: u64) -> Attempt {
+pub(super) async fn attempt(client: &Client, recipe: &Recipe, cast: Cast<'_>, number: u64) -> Attempt {
     // A try before this one may have been cut short.
     drop((client.take_observations(), client.take_strays()));
+    let named = recipe.last_persona().is_some();
+    let personas = if cast.in_turn || named { &cast.personas.all[..] } else { &[] };
     Round { client, recipe, personas, number, role: None }.perform().await;
-    Attempt::of(client.take_observations(), &client.take_strays(), client)
+    let (observations, strays) = (client.take_observations(), client.take_strays());
+    Attempt::of(observations, &strays, client, Some(cast.personas).filter(|_| named))
+}
+
+/// What is another's in an answer to a persona, going by what lone requests get, if that is beyond doubt.
+fn derived(observation: &Observation, among: &[Observation], client: &Client, personas: &Personas) -> Option<Foreign> {
+    let asked = |owner: u64| {
+        let of_owner = among.iter().map(|o| &o.seen).filter(|seen| seen.identity == Some(owner));
+        of_owner.map(Seen::sent).max()
+    };
+    let last = |owners: &[u64]| owners.iter().copied().max_by_key(|owner| asked(*owner));
+    let (accusation, foreign) = personas.foreign(observation, client, last)?;
+    personas.stands(&accusation).then_some(foreign)
 }
 
 impl Attempt {
-    fn of(observations: Vec<Observation>, strays: &[Stray], client: &Client) -> Attempt {
-        let in_answers = observations.iter().filter_map(|observation| {
-            let foreign = judge::judge(observation, client)?;
-            Some((&observation.seen, foreign))
-        });
-        let unasked = strays.iter().filter_map(|stray| {
-            let last = observations.iter().map(|o| &o.seen).find(|seen| seen.request == stray.after)?;
-            Some((last, judge::judge_stray(&stray.bytes, last, client)?))
-        });
-        let found: Vec<(&Seen, Foreign)> = in_answers.chain(unasked).collect();
+    fn of(observations: Vec<Observation>, strays: &[Stray], client: &Client, personas: Option<&Personas>) -> Attempt {
+        let last = |request| observations.iter().map(|o| &o.seen).find(|seen| seen.request == request);
+        let mut found = judge::walk(&observations, strays, last, client);
+        if let Some(personas) = personas {
+            let told = |of: &Observation| derived(of, &observations, client, personas);
+            found.extend(observations.iter().filter_map(|of| Some((&of.seen, told(of)?))));
+        }
         let shown = found.iter().find_map(|(victim, foreign)| shown(victim, foreign, &observations));
         let owner = found.first().and_then(|(_, foreign)| foreign.owner);
         let answered = observations.iter().filter(|observation| observation.seen.status().is_some()).count();
@@ -51,7 +73,8 @@ impl Attempt {
             && owner.is_some()
             && found.len() >= answered
             && found.iter().all(|(_, foreign)| foreign.owner == owner);
-        Attempt { shown, kept, observations }
+        let fragment = found.iter().any(|(_, foreign)| foreign.oracle == Oracle::Fragment);
+        Attempt { shown, kept, fragment, observations }
     }
 }
 
@@ -61,5 +84,5 @@ fn shown(victim: &Seen, foreign: &Foreign, among: &[Observation]) -> Option<Show
         None => None,
         Some(owner) => Some(among.iter().map(|o| &o.seen).find(|seen| seen.identity == Some(owner))?.clone()),
     };
-    Some(Shown { victim: victim.clone(), source, place: foreign.place.clone() })
+    Some(Shown { victim: victim.clone(), source, place: foreign.place.clone(), oracle: foreign.oracle })
 }

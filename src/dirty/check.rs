@@ -22,7 +22,10 @@ mod story;
 pub enum Part {
     /// The first request after the start, the control run, and requests that follow each other.
     Opening,
-    /// The triggers of a family.
+    /// A first look with the triggers of a family: a few rounds of each, so that what one of them shows does not wait for
+    /// all rounds of the others.
+    FirstLook(FamilyOf),
+    /// The rest of the rounds that the triggers of a family take.
     Family(FamilyOf),
     /// Lone requests by the same few, over and over, then well-behaved requests by them: for what follows from who asks
     /// without being its canary.
@@ -125,14 +128,19 @@ impl<'a> Check<'a> {
         let families = FAMILIES.into_iter().map(|family| Part::Family(FamilyOf(family)));
         // Where only personas can be told apart, they must be known before anything else.
         let (before, after) = if self.personal { (Some(Part::Personas), None) } else { (None, Some(Part::Personas)) };
-        std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
+        // The storm has everything at once: it comes when nothing else has shown anything.
+        let looked_at = FAMILIES.into_iter().filter(|family| *family != Family::Storm);
+        let first_looks = looked_at.map(|family| Part::FirstLook(FamilyOf(family)));
+        std::iter::once(Part::Opening).chain(before).chain(first_looks).chain(families).chain(after).chain([Part::Rest])
     }
 
     fn is_due(&self, part: Part) -> bool {
         !self.is_out_of_time()
             && match part {
                 Part::Opening | Part::Personas | Part::Verify => true,
-                Part::Family(FamilyOf(family)) => self.triggers.iter().any(|trigger| self.may(&**trigger, family)),
+                Part::FirstLook(FamilyOf(family)) | Part::Family(FamilyOf(family)) => {
+                    self.triggers.iter().any(|trigger| self.may(&**trigger, family))
+                }
                 Part::Rest => !self.has_enough(),
                 Part::Diagnosis => false,
             }
@@ -165,7 +173,8 @@ impl<'a> Check<'a> {
 
     /// What was found, until now.
     pub fn conclude(mut self) -> Findings {
-        self.diagnosis.conclude(&mut self.findings.tally.evidence, &self.situation);
+        let quickest = self.client.as_ref().and_then(Client::quickest);
+        self.diagnosis.conclude(&mut self.findings.tally.evidence, &self.situation, quickest);
         for trigger in &self.triggers {
             let tried = self.findings.tally.triggers.get(trigger.name());
             // Where one shows that the server handles one request at a time, the others' rounds showed no more.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::diagnosis::Kind;
 use super::judge::Oracle;
-use super::observation::Role;
+use super::observation::{Role, Seen};
 use super::recipe::Twist;
 use super::tally::Leak;
 
@@ -46,92 +46,136 @@ pub(super) struct Signs {
     pub kept: bool,
     /// With URLs that differ it does not show.
     pub ended_by_own_urls: bool,
+    /// Who got what is another's had said who asks.
+    pub named: bool,
+    /// What a longer value leaves shows behind a shorter one.
+    pub tail: bool,
+    /// A whole request takes no longer than a narrow window.
+    pub narrow: bool,
+    /// How many at once each worker gets at least, where they are spread evenly.
+    pub per_worker: usize,
     /// With fewer at once it does not show.
     pub clean_below: bool,
     /// It shows in at least every other try in which the requests could meet.
     pub steady: bool,
 }
 
+/// The class by the first look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Guess {
+    pub class: Class,
+    /// Told by what was found, so that no diagnosis of what it takes can refute it.
+    pub firm: bool,
+}
+
 impl Class {
     /// The class that a diagnosis tells; `guess` where it tells nothing.
     pub(super) fn diagnosed(guess: Class, signs: &Signs) -> Class {
         match (guess, signs.needs) {
-            // Told by what was found, not by what it took.
-            (Class::Residue | Class::Derived | Class::Desync, _) => guess,
             (Class::Pool, Kind::Sequence | Kind::OneConnection) => guess,
-            _ if signs.ended_by_own_urls => Class::Cache,
+            _ if signs.tail => Class::Residue,
+            // A cache does not ask who is served; what is kept for those who do not say who they are is no cache.
+            _ if signs.ended_by_own_urls && signs.named => Class::Cache,
             (_, Kind::Sequence | Kind::OneConnection) if signs.kept && guess != Class::Cache => Class::StickyFirst,
             (Class::Cache, Kind::Sequence) => Class::Cache,
             (_, Kind::Sequence) => Class::StaleState,
             (_, Kind::OneConnection) => Class::Connection,
-            (_, Kind::Pair) if signs.steady => Class::SharedSlot,
-            (_, Kind::Burst(level)) if level > 2 && signs.clean_below && signs.steady => Class::Capacity,
+            (_, Kind::Burst(_)) if signs.per_worker > 2 && signs.clean_below && signs.steady => Class::Capacity,
+            (_, Kind::Pair | Kind::Burst(_)) if signs.per_worker <= 2 && signs.steady && !signs.narrow => {
+                Class::SharedSlot
+            }
             (_, Kind::Pair | Kind::Burst(_) | Kind::Gate(_)) => Class::NarrowRace,
             (_, Kind::Twisted(Twist::Malformed(_))) => Class::ErrorPath,
             (_, Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow) => Class::Pool,
             (_, Kind::Twisted(Twist::Big)) => Class::Connection,
-            (_, Kind::Pipelined) => Class::Desync,
+            (_, Kind::Pipelined | Kind::Twisted(Twist::Smuggling(_))) => Class::Desync,
             (_, Kind::Twisted(Twist::None | Twist::LongCanary | Twist::ShortCanary) | Kind::Whole) => guess,
-        }
-    }
-
-    /// The quick guess at the class of a leak that `trigger` showed, among all leaks of its round: from what had to
-    /// coincide for it. Triggers take turns from the least demanding to the most, so that what a simple one misses is
-    /// not simple.
-    pub(super) fn of(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
-        match leak.oracle {
-            Oracle::Fragment => return Class::Residue,
-            Oracle::Number => return Class::Desync,
-            Oracle::Swap | Oracle::Learned => return Class::Derived,
-            Oracle::Canary => {}
-        }
-        // What another leak of the round gives away holds for all: they have one cause.
-        let told_by = |oracle| round.iter().any(|other| other.oracle == oracle);
-        if told_by(Oracle::Fragment) {
-            return Class::Residue;
-        }
-        if told_by(Oracle::Number) {
-            return Class::Desync;
-        }
-        if let Some(class) = off_by_one(round) {
-            return class;
-        }
-        let role = leak.source.as_ref().map(|source| source.role);
-        let same_connection = leak.source.as_ref().is_some_and(|source| source.connection == leak.victim.connection);
-        match trigger {
-            "first" if all_from_one(round) => Class::StickyFirst,
-            "same_key" if !leak.overlapped => Class::Cache,
-            "pipeline" => Class::Desync,
-            "error" => Class::ErrorPath,
-            "abort" | "slow" => Class::Pool,
-            "keep_alive" | "big" => Class::Connection,
-            _ if role == Some(Role::Leaving) => Class::Pool,
-            _ if role == Some(Role::Failing) => Class::ErrorPath,
-            _ if !leak.overlapped && same_connection => Class::Connection,
-            _ if !leak.overlapped => Class::StaleState,
-            "gate" => Class::NarrowRace,
-            "ramp" => Class::Capacity,
-            _ => Class::SharedSlot,
         }
     }
 }
 
-/// Each gets, in place of its own, what somebody before it should have got, and no two the same: answers that come one
-/// too late. On one connection those to the client are in disorder, else those from a backend.
-fn off_by_one(round: &[Leak]) -> Option<Class> {
-    const ENOUGH: usize = 2;
-    let late = |leak: &&Leak| {
-        let earlier = leak.source.as_ref().is_some_and(|source| source.request < leak.victim.request);
-        earlier && leak.victim.identity.is_some() && !leak.own_present && !leak.overlapped
-    };
-    let late: Vec<&Leak> = round.iter().filter(late).collect();
-    let sources: BTreeSet<u64> = late.iter().filter_map(|leak| Some(leak.source.as_ref()?.request)).collect();
-    if sources.len() < ENOUGH || sources.len() < late.len() {
+impl Guess {
+    /// The class of a leak that `trigger` showed, among all leaks of its round: from what was found, else from what had to
+    /// coincide for it. `echoes`: lone answers hold the canary of their request.
+    pub fn of(trigger: &str, leak: &Leak, round: &[Leak], echoes: bool) -> Guess {
+        match told(leak, round, echoes) {
+            Some(class) => Guess { class, firm: true },
+            None => Guess { class: by_trigger(trigger, leak, round), firm: false },
+        }
+    }
+}
+
+/// The class that the responses themselves tell. What another leak of the round gives away holds for all: they have one
+/// cause.
+fn told(leak: &Leak, round: &[Leak], echoes: bool) -> Option<Class> {
+    let told_by = |oracle| leak.oracle == oracle || round.iter().any(|other| other.oracle == oracle);
+    if matches!(leak.oracle, Oracle::Swap | Oracle::Learned) {
+        Some(Class::Derived)
+    } else if leak.oracle != Oracle::Number && told_by(Oracle::Fragment) {
+        Some(Class::Residue)
+    } else if told_by(Oracle::Number) {
+        Some(Class::Desync)
+    } else {
+        late(round, echoes)
+    }
+}
+
+/// Triggers take turns from the least demanding to the most, so that what a simple one misses is not simple.
+fn by_trigger(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
+    let role = leak.source.as_ref().map(|source| source.role);
+    let same_connection = leak.source.as_ref().is_some_and(|source| source.connection == leak.victim.connection);
+    match trigger {
+        "first" if all_from_one(round) => Class::StickyFirst,
+        "same_key" if !leak.overlapped && leak.victim.identity.is_some() => Class::Cache,
+        "pipeline" | "smuggle" => Class::Desync,
+        "error" => Class::ErrorPath,
+        "abort" | "slow" => Class::Pool,
+        "keep_alive" | "big" => Class::Connection,
+        _ if role == Some(Role::Leaving) => Class::Pool,
+        _ if role == Some(Role::Failing) => Class::ErrorPath,
+        _ if !leak.overlapped && same_connection => Class::Connection,
+        _ if !leak.overlapped => Class::StaleState,
+        "gate" => Class::NarrowRace,
+        "ramp" => Class::Capacity,
+        _ => Class::SharedSlot,
+    }
+}
+
+/// So many answers that come too late are no accident.
+const ENOUGH: usize = 2;
+/// One request is over before another if they share no more than this part of the other.
+const FORGIVEN: u32 = 4;
+
+/// Answers that come one too late: each goes to somebody after the one who asked for it, who has been given another one,
+/// a notice that it takes too long, or up. An answer goes to nobody twice, which what is left in a slot, a thread or a cache
+/// does. On one connection it is the answers to the client that are in disorder, else those from a backend.
+pub(super) fn late(round: &[Leak], echoes: bool) -> Option<Class> {
+    let late = round.iter().filter_map(|leak| Some((leak, leak.source.as_ref()?)).filter(|(l, s)| is_late(l, s)));
+    let late: Vec<(&Leak, &Seen)> = late.collect();
+    let sources: BTreeSet<u64> = late.iter().map(|(_, source)| source.request).collect();
+    let told = sources.len() >= ENOUGH || late.iter().any(|(_, source)| was_put_off(source, echoes));
+    if late.is_empty() || !told || sources.len() < late.len() {
         return None;
     }
-    let connection =
-        |leak: &&Leak| Some(leak.victim.connection) == leak.source.as_ref().map(|source| source.connection);
-    Some(if late.iter().all(connection) { Class::Desync } else { Class::Pool })
+    let on_its_own = |(leak, source): &(&Leak, &Seen)| leak.victim.connection == source.connection;
+    Some(if late.iter().all(on_its_own) { Class::Desync } else { Class::Pool })
+}
+
+/// Whether a response may be one that `source` had waited for in vain.
+fn is_late(leak: &Leak, source: &Seen) -> bool {
+    // Client and server do not agree on the moment: a little is forgiven.
+    let overlap = source.exchange.done.saturating_sub(leak.victim.sent());
+    let over = source.sent() < leak.victim.sent() && FORGIVEN * overlap <= leak.victim.exchange.service_time();
+    over && !source.own && !leak.own_present && source.role != Role::Failing
+}
+
+/// It was answered with what is another's, or told that it takes too long, or was not answered.
+fn was_put_off(source: &Seen, echoes: bool) -> bool {
+    match source.status() {
+        None | Some(408 | 504) => true,
+        Some(200..300) => source.tells || echoes,
+        Some(_) => false,
+    }
 }
 
 fn all_from_one(round: &[Leak]) -> bool {
@@ -149,35 +193,49 @@ mod tests {
 
     #[test]
     fn the_least_that_shows_a_leak_tells_its_class() {
-        let plain =
-            Signs { needs: Kind::Pair, kept: false, ended_by_own_urls: false, clean_below: false, steady: true };
+        let plain = Signs {
+            needs: Kind::Pair,
+            kept: false,
+            ended_by_own_urls: false,
+            named: true,
+            tail: false,
+            narrow: false,
+            per_worker: 2,
+            clean_below: false,
+            steady: true,
+        };
         let of = |guess, signs| Class::diagnosed(guess, &signs);
         assert_eq!(of(Class::Capacity, plain), Class::SharedSlot, "two suffice");
         assert_eq!(of(Class::SharedSlot, Signs { steady: false, ..plain }), Class::NarrowRace, "two seldom suffice");
-        let seventeen = Signs { needs: Kind::Burst(17), clean_below: true, ..plain };
+        assert_eq!(of(Class::SharedSlot, Signs { narrow: true, ..plain }), Class::NarrowRace, "all of it is short");
+        let five = Signs { needs: Kind::Burst(5), clean_below: true, ..plain };
+        assert_eq!(of(Class::SharedSlot, five), Class::SharedSlot, "two at each of four workers");
+        let seventeen = Signs { needs: Kind::Burst(17), per_worker: 17, clean_below: true, ..plain };
         assert_eq!(of(Class::SharedSlot, seventeen), Class::Capacity);
         assert_eq!(of(Class::SharedSlot, Signs { steady: false, ..seventeen }), Class::NarrowRace);
         assert_eq!(of(Class::SharedSlot, Signs { needs: Kind::Gate(2), ..plain }), Class::NarrowRace);
         let sequence = Signs { needs: Kind::Sequence, ..plain };
         assert_eq!(of(Class::Connection, sequence), Class::StaleState);
         assert_eq!(of(Class::StaleState, Signs { kept: true, ..sequence }), Class::StickyFirst);
-        assert_eq!(of(Class::StaleState, Signs { ended_by_own_urls: true, kept: true, ..sequence }), Class::Cache);
+        let own_urls = Signs { ended_by_own_urls: true, kept: true, ..sequence };
+        assert_eq!(of(Class::StaleState, own_urls), Class::Cache);
+        assert_eq!(
+            of(Class::StaleState, Signs { named: false, ..own_urls }),
+            Class::StickyFirst,
+            "a cache asks nobody"
+        );
+        assert_eq!(of(Class::StaleState, Signs { tail: true, ..sequence }), Class::Residue);
         assert_eq!(of(Class::SharedSlot, Signs { ended_by_own_urls: true, ..plain }), Class::Cache);
         assert_eq!(of(Class::StaleState, Signs { needs: Kind::OneConnection, ..plain }), Class::Connection);
         assert_eq!(of(Class::Pool, Signs { needs: Kind::Twisted(Twist::Malformed(2)), ..plain }), Class::ErrorPath);
         assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Twisted(Twist::Abort(9.0)), ..plain }), Class::Pool);
-        assert_eq!(of(Class::Residue, sequence), Class::Residue, "a fragment is one however it came about");
         assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Whole, ..plain }), Class::ErrorPath);
     }
 
     fn seen(request: u64, connection: u64) -> Seen {
-        let exchange = Exchange {
-            intended: Duration::ZERO,
-            sent: None,
-            first_byte: None,
-            done: Duration::ZERO,
-            outcome: Outcome::Answered(200),
-        };
+        let time = Duration::from_millis(10 * request);
+        let done = time + Duration::from_millis(5);
+        let exchange = Exchange { intended: time, sent: None, first_byte: None, done, outcome: Outcome::Answered(200) };
         Seen {
             request,
             identity: Some(request),
@@ -191,6 +249,7 @@ mod tests {
             sleep: None,
             exchange,
             tells: true,
+            own: false,
         }
     }
 
@@ -200,7 +259,7 @@ mod tests {
     }
 
     fn classes(round: &[Leak]) -> Vec<Class> {
-        round.iter().map(|leak| Class::of("anonymous", leak, round)).collect()
+        round.iter().map(|leak| Guess::of("anonymous", leak, round, false).class).collect()
     }
 
     #[test]
@@ -212,6 +271,27 @@ mod tests {
         assert_eq!(classes(&round(|_| 7)), [Class::Desync; 3]);
         let all_of_one: Vec<Leak> = (2..5).map(|n| leak(Oracle::Canary, seen(n, n), seen(1, 1))).collect();
         assert_eq!(classes(&all_of_one), [Class::StaleState; 3], "what stays is not late");
+        let mut had_its_own = round(|_| 7);
+        had_its_own.iter_mut().for_each(|leak| leak.source.as_mut().unwrap().own = true);
+        assert_eq!(classes(&had_its_own), [Class::Connection; 3], "nobody waits for what it has been given");
+    }
+
+    #[test]
+    fn one_answer_too_late_suffices_where_its_owner_was_put_off() {
+        let round = |outcome, tells| {
+            let mut round = vec![leak(Oracle::Canary, seen(2, 7), seen(1, 7))];
+            let source = round[0].source.as_mut().unwrap();
+            (source.exchange.outcome, source.tells) = (outcome, tells);
+            classes(&round)
+        };
+        assert_eq!(round(Outcome::Answered(504), false), [Class::Desync]);
+        assert_eq!(round(Outcome::Answered(200), true), [Class::Desync], "with another's answer");
+        assert_eq!(
+            round(Outcome::Answered(500), false),
+            [Class::Connection],
+            "it has failed, and may have left something"
+        );
+        assert_eq!(round(Outcome::Answered(200), false), [Class::Connection], "its answer may say nothing of it");
     }
 
     #[test]

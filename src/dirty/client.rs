@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 
 use super::forms::{self, Forms};
 use super::identity::{Identity, Session};
-use super::observation::{Observation, Place, Role, Seen};
+use super::observation::{InReply, Observation, Place, Role, Seen, without_token};
 use super::recipe::{Nap, Shot, Twist};
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Failure, Outcome};
@@ -51,6 +51,7 @@ pub(super) struct Client {
     requests: Cell<u64>,
     identities: Cell<u64>,
     connections: Cell<u64>,
+    quickest: Cell<Duration>,
     observations: RefCell<Vec<Observation>>,
     strays: RefCell<Vec<Stray>>,
 }
@@ -73,6 +74,7 @@ pub(super) struct Stray {
 }
 
 /// One request to be sent.
+#[derive(Clone)]
 pub(super) struct Ask<'a> {
     pub shot: Shot,
     pub role: Role,
@@ -134,6 +136,7 @@ impl Client {
             requests: Cell::new(0),
             identities: Cell::new(0),
             connections: Cell::new(0),
+            quickest: Cell::new(Duration::MAX),
             observations: RefCell::default(),
             strays: RefCell::default(),
         }
@@ -159,9 +162,14 @@ impl Client {
             Twist::ShortCanary => Length::Short,
             _ => Length::Any,
         };
-        let canary = self.canaries.borrow_mut().make(number, self.shape, length);
-        self.fragments.borrow_mut().add(number, &canary);
-        Identity { number, canary, ..Identity::default() }
+        Identity { number, canary: self.canary_of(number, length), ..Identity::default() }
+    }
+
+    /// A new canary of this owner, who may have others.
+    fn canary_of(&self, owner: u64, length: Length) -> String {
+        let canary = self.canaries.borrow_mut().make(owner, self.shape, length);
+        self.fragments.borrow_mut().add(owner, &canary);
+        canary
     }
 
     /// Somebody who asks again and again: with the fields that the scenario gives to a persona.
@@ -186,9 +194,15 @@ impl Client {
         self.public.iter().any(|public| public.find_iter(text).any(covers))
     }
 
-    /// A part of somebody's recent canary in `text`, too long for chance; `whole` are the canaries in it.
-    pub fn fragment_in(&self, text: &[u8], own: Option<u64>, whole: &[Found]) -> Option<Fragment> {
-        self.fragments.borrow().find(text, own.unwrap_or_default(), whole)
+    /// A part of somebody's recent canary in `text`, too long for chance, that accuses; `whole` are the canaries in it.
+    pub fn fragment_in(
+        &self,
+        text: &[u8],
+        own: Option<u64>,
+        whole: &[Found],
+        accuses: impl Fn(&Fragment) -> bool,
+    ) -> Option<Fragment> {
+        self.fragments.borrow().find(text, own.unwrap_or_default(), whole, accuses)
     }
 
     /// Logs everybody in, one after the other, where the scenario has a login; the error says who was refused, and how.
@@ -224,9 +238,23 @@ impl Client {
         self.canaries.borrow().scan(text)
     }
 
-    /// Everything observed since the last call.
+    /// Everything observed since the last call. Responses are searched only here, once, and while no request waits.
     pub fn take_observations(&self) -> Vec<Observation> {
-        self.observations.take()
+        let mut observations = self.observations.take();
+        for Observation { seen, reply, canaries, .. } in &mut observations {
+            *canaries = InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
+            let holds = |owner| canaries.all().any(|found| found.owner == owner);
+            seen.own = seen.identity.is_some_and(holds);
+            if seen.own && seen.is_ordinary() {
+                self.quickest.set(self.quickest.get().min(seen.exchange.service_time()));
+            }
+        }
+        observations
+    }
+
+    /// The least time in which an ordinary request was answered well; `None` if none was.
+    pub fn quickest(&self) -> Option<Duration> {
+        Some(self.quickest.get()).filter(|quickest| *quickest < Duration::MAX)
     }
 
     /// All that came unasked since the last call.
@@ -309,6 +337,7 @@ impl Client {
     }
 
     fn keep(&self, request: u64, ask: &Ask<'_>, bytes: &[u8], connection: u64, exchange: Exchange, reply: Kept) {
+        let token = ask.identity.and_then(|identity| identity.session.token.clone());
         let seen = Seen {
             request,
             identity: ask.identity.map(|identity| identity.number),
@@ -316,14 +345,16 @@ impl Client {
             canary: ask.identity.map(|identity| identity.canary.clone()).unwrap_or_default(),
             role: ask.role,
             place: ask.place,
-            line: self.show(bytes),
+            line: without_token(&self.show(bytes), token.as_deref()),
             connection,
             worker: worker_of(&reply.head),
             sleep: self.sleep(ask.shot.nap),
             exchange,
             tells: false,
+            own: false,
         };
-        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply });
+        let canaries = InReply::default();
+        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, token, canaries });
     }
 
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
@@ -412,6 +443,18 @@ impl Client {
     fn write(&self, ask: &Ask<'_>) -> (u64, Vec<u8>) {
         let request = self.requests.get() + 1;
         self.requests.set(request);
+        let bytes = self.written(request, ask);
+        match (ask.shot.twist, ask.identity) {
+            (Twist::Smuggling(way), Some(identity)) => {
+                let inner = Identity { canary: self.canary_of(identity.number, Length::Any), ..identity.clone() };
+                let inner = self.written(request, &Ask { identity: Some(&inner), ..ask.clone() });
+                (request, forms::smuggling(&bytes, way, &inner))
+            }
+            _ => (request, bytes),
+        }
+    }
+
+    fn written(&self, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
         if ask.own_url {
             forms::with_own_url(&mut bytes, request);
@@ -419,7 +462,7 @@ impl Client {
         if let Some(identity) = ask.identity {
             identity.session.add_cookies(&mut bytes);
         }
-        (request, bytes)
+        bytes
     }
 
     fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::client::Client;
-use super::judge;
 use super::observation::Observation;
 use super::recipe::{Line, Recipe, Shot, Start};
 use crate::exchange::Outcome;
@@ -32,7 +30,7 @@ pub(super) fn recipe() -> Recipe {
 
 impl Control {
     /// Lone requests must be answered, and well: half of them at least.
-    pub(super) fn of(alone: &[Observation], client: &Client) -> Self {
+    pub(super) fn of(alone: &[Observation]) -> Self {
         let mut problems = Vec::new();
         for observation in alone {
             let line = &observation.seen.line;
@@ -61,7 +59,7 @@ impl Control {
         Control {
             requests: alone.len() as u64,
             problems,
-            echoes: usable().all(|observation| judge::holds_own(observation, client)),
+            echoes: usable().all(|observation| observation.seen.own),
             alone: times.get(times.len() / 2).copied().unwrap_or_default(),
             keeps_alive: short().skip(1).any(|seen| Some(seen.connection) == first),
         }

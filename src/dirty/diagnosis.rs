@@ -9,13 +9,11 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::attempt::{Attempt, Shown, attempt};
+use super::attempt::{Attempt, Cast, Shown, attempt};
 use super::class::{Class, Signs};
 use super::client::Client;
-use super::identity::Identity;
-use super::judge::Oracle;
 use super::observation::{Observation, Place};
-use super::recipe::Recipe;
+use super::recipe::{Line, Recipe, Shot, Twist};
 use super::tally::Evidence;
 use super::triggers::Situation;
 use crate::load::clock::Clock;
@@ -29,7 +27,7 @@ pub(super) use candidates::Kind;
 /// It takes at most this part of the check's time, and at least and at most so long.
 const SHARE: u32 = 3;
 const LEAST_TIME: Duration = Duration::from_secs(2);
-const MOST_TIME: Duration = Duration::from_secs(8);
+const MOST_TIME: Duration = Duration::from_secs(10);
 /// A check with its diagnosis ends by then, or when its own time is up.
 const OVERALL: Duration = Duration::from_secs(60);
 /// How often a candidate must show the leak to be taken at once.
@@ -40,6 +38,10 @@ const AGAIN_ANEW: u64 = 5;
 /// With URLs that differ it does not show, if chance explains that with less than this. So many tries at most.
 const IMPROBABLE: f64 = 0.01;
 const MOST_BUSTED: u64 = 40;
+/// How often it is looked for what a longer value leaves.
+const TAILS: usize = 2;
+/// A window is narrow if it is shorter than this.
+const NARROW: Duration = Duration::from_millis(5);
 /// Requests of a try that are kept.
 const MOST_ASKED: usize = 40;
 
@@ -65,6 +67,8 @@ pub struct Asked {
     pub place: Place,
     /// Empty for an anonymous one.
     pub canary: String,
+    /// What a login gave for it.
+    pub token: Option<String>,
     pub bytes: Vec<u8>,
 }
 
@@ -90,6 +94,10 @@ struct Case {
     at_once: Vec<(usize, u64)>,
     /// With URLs that differ.
     busted: Series,
+    /// What a longer value leaves was seen.
+    tail: bool,
+    /// Nothing that a diagnosis may find makes it another class.
+    firm: bool,
     /// Of the best, once it was the best.
     counted: Series,
 }
@@ -101,6 +109,8 @@ enum Phase {
     Count,
     /// Does it show with URLs that differ?
     Bust,
+    /// Does a longer value leave something behind a shorter one?
+    Tail,
     Over,
 }
 
@@ -117,7 +127,7 @@ struct Series {
 /// What tries need.
 pub(super) struct Bench<'a> {
     pub client: &'a Client,
-    pub personas: &'a [Identity],
+    pub cast: Cast<'a>,
     pub situation: &'a Situation,
     pub clock: Clock,
     /// The time of the whole check.
@@ -137,7 +147,7 @@ impl Diagnosis {
     /// Whether a further server is of use.
     pub fn is_due(&self, evidence: &[Evidence], now: Duration, time: Duration) -> bool {
         let anything = match self.began {
-            None => evidence.iter().any(can_be_shrunk),
+            None => !evidence.is_empty(),
             Some(_) => self.case.is_some() || !self.waiting.is_empty(),
         };
         anything && !self.given_up && now < self.until(now, time)
@@ -167,29 +177,24 @@ impl Diagnosis {
         let Some(case) = &mut self.case else { return };
         case.step(bench, until).await;
         if case.phase == Phase::Over || bench.clock.now() >= until {
-            self.conclude(evidence, bench.situation);
+            self.conclude(evidence, bench.situation, bench.client.quickest());
         }
     }
 
     /// Writes down what is known of the leak at hand, also if there was no time for all of it.
-    pub fn conclude(&mut self, evidence: &mut [Evidence], situation: &Situation) {
+    pub fn conclude(&mut self, evidence: &mut [Evidence], situation: &Situation, quickest: Option<Duration>) {
         if let Some(case) = self.case.take()
             && let Some(evidence) = evidence.get_mut(case.evidence)
         {
-            case.conclude(evidence, u64::from(situation.premises.workers.unwrap_or(1).max(1)));
+            case.conclude(evidence, u64::from(situation.premises.workers.unwrap_or(1).max(1)), quickest);
         }
     }
-}
-
-/// What personas get can be judged only after they have been asked alone: their leaks stay as they were found.
-fn can_be_shrunk(evidence: &Evidence) -> bool {
-    !matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned)
 }
 
 fn first_of_each_class(evidence: &[Evidence]) -> VecDeque<usize> {
     let mut classes: Vec<Class> = Vec::new();
     let mut first = VecDeque::new();
-    for (index, one) in evidence.iter().enumerate().filter(|(_, one)| can_be_shrunk(one)) {
+    for (index, one) in evidence.iter().enumerate() {
         if !classes.contains(&one.class) {
             classes.push(one.class);
             first.push_back(index);
@@ -207,6 +212,8 @@ impl Case {
             phase: Phase::Search,
             at_once: Vec::new(),
             busted: Series::default(),
+            tail: false,
+            firm: evidence.firm,
             counted: Series::default(),
         }
     }
@@ -215,6 +222,7 @@ impl Case {
     async fn step(&mut self, bench: &Bench<'_>, until: Duration) {
         match self.phase {
             Phase::Search => self.search(bench, until).await,
+            Phase::Tail => self.tail(bench, until).await,
             Phase::Count => self.count(bench, until).await,
             Phase::Bust => self.bust(bench, until).await,
             Phase::Over => {}
@@ -247,15 +255,43 @@ impl Case {
         }
     }
 
+    /// Values of one length overwrite each other whole, so that what is left of one looks like what stays.
+    async fn tail(&mut self, bench: &Bench<'_>, until: Duration) {
+        self.phase = Phase::Over;
+        let pair = [Shot::twisted(Twist::LongCanary), Shot::twisted(Twist::ShortCanary)];
+        let line = Line::of(pair.repeat(2));
+        for line in [line.clone(), line.on_one_connection()] {
+            for _ in 0..TAILS {
+                let left = until.saturating_sub(bench.clock.now());
+                let recipe = Recipe::of(vec![line.clone()]);
+                let work = attempt(bench.client, &recipe, bench.cast, bench.number());
+                let Ok(tried) = tokio::time::timeout(left, work).await else { return };
+                self.tail |= tried.fragment;
+            }
+        }
+    }
+
     /// The tries that found it do not count: they ended when it had shown often enough.
     async fn count(&mut self, bench: &Bench<'_>, until: Duration) {
         self.phase = Phase::Over;
         let Some((best, found)) = &mut self.best else { return };
-        let next = if bench.situation.same_url && best.kind.may_be_a_cache() { Phase::Bust } else { Phase::Over };
+        let named = found.last.as_ref().is_some_and(|(shown, _)| shown.victim.identity.is_some());
+        let may_be_a_cache = bench.situation.same_url && named && !self.firm && best.kind.may_be_a_cache();
         best.recipe.fresh_server = bench.situation.owned && (found.kept || best.kind.breaks_the_server());
         let (now, in_all) = if best.recipe.fresh_server { (1, AGAIN_ANEW) } else { (AGAIN, AGAIN) };
         self.counted.go_on(&best.recipe, now, u64::MAX, bench, until).await;
-        self.phase = if self.counted.tries < in_all { Phase::Count } else { next };
+        self.phase = match self.counted.tries < in_all {
+            true => Phase::Count,
+            false if may_be_a_cache => Phase::Bust,
+            false => self.after_bust(),
+        };
+    }
+
+    /// Whether it is a matter of lengths is asked last, and only where one after the other shows it.
+    fn after_bust(&self) -> Phase {
+        let (shown, tries) = self.best.as_ref().map_or((0, 0), |(_, found)| self.rate(found));
+        let follows = self.best.as_ref().is_some_and(|(best, _)| best.kind.follows());
+        if follows && !self.firm && !self.ended_by_own_urls((shown, tries)) { Phase::Tail } else { Phase::Over }
     }
 
     /// As often as it takes to tell; once that it shows tells that too.
@@ -266,6 +302,7 @@ impl Case {
         let (shown, tries) = self.rate(found);
         let enough = (1..MOST_BUSTED).find(|others| chance_of_none(shown, tries, *others) < IMPROBABLE);
         self.busted.go_on(&recipe, enough.unwrap_or(MOST_BUSTED), 1, bench, until).await;
+        self.phase = self.after_bust();
     }
 
     /// In how many of how many tries it showed.
@@ -283,19 +320,25 @@ impl Case {
     }
 
     /// Writes down what was found, if anything was.
-    fn conclude(self, evidence: &mut Evidence, workers: u64) {
+    fn conclude(self, evidence: &mut Evidence, workers: u64, quickest: Option<Duration>) {
         let Some((best, found)) = &self.best else { return };
         let (shown, tries) = self.rate(found);
+        let Some((last, requests)) = self.counted.last.as_ref().or(found.last.as_ref()).cloned() else { return };
         let signs = Signs {
             needs: best.kind,
             kept: found.kept,
             ended_by_own_urls: self.ended_by_own_urls((shown, tries)),
+            named: last.victim.identity.is_some(),
+            tail: self.tail,
+            narrow: quickest.is_some_and(|quickest| quickest < NARROW),
+            per_worker: best.kind.at_once().unwrap_or(1).div_ceil(workers as usize).max(2),
             clean_below: best.kind.at_once().is_some_and(|count| clean_below(&self.at_once, count)),
             // Of several workers, two requests meet the same one in a part of the tries.
             steady: shown * 2 * workers >= tries,
         };
-        evidence.class = Class::diagnosed(evidence.class, &signs);
-        let Some((last, requests)) = self.counted.last.as_ref().or(found.last.as_ref()).cloned() else { return };
+        if !self.firm {
+            evidence.class = Class::diagnosed(evidence.class, &signs);
+        }
         evidence.shrunk = Some(Shrunk {
             recipe: best.recipe.clone(),
             shown,
@@ -320,13 +363,18 @@ impl Series {
     async fn go_on(&mut self, recipe: &Recipe, tries: u64, enough: u64, bench: &Bench<'_>, until: Duration) {
         for _ in 0..tries {
             let left = until.saturating_sub(bench.clock.now());
-            let work = attempt(bench.client, recipe, bench.personas, bench.number());
-            let Ok(Attempt { shown, kept, observations }) = tokio::time::timeout(left, work).await else { return };
+            let work = attempt(bench.client, recipe, bench.cast, bench.number());
+            let Ok(Attempt { shown, kept, observations, .. }) = tokio::time::timeout(left, work).await else { return };
             self.kept |= kept;
             self.tries += 1;
             if let Some(shown) = shown {
                 self.shown += 1;
-                let asked = |o: Observation| Asked { place: o.seen.place, canary: o.seen.canary, bytes: o.request };
+                let asked = |o: Observation| Asked {
+                    place: o.seen.place,
+                    canary: o.seen.canary,
+                    token: o.token,
+                    bytes: o.request,
+                };
                 self.last = Some((shown, observations.into_iter().take(MOST_ASKED).map(asked).collect()));
             }
             if self.shown >= enough || self.kept {

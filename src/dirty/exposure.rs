@@ -118,6 +118,7 @@ mod tests {
             sleep: sleep.map(ms),
             exchange,
             tells: true,
+            own: true,
         }
     }
 

@@ -86,9 +86,43 @@ pub(super) fn with_own_url(request: &mut Vec<u8>, number: u64) {
     request.splice(end..end, extra.into_bytes());
 }
 
+/// Ways to have a request refused early: a method that a page does not expect, and a page that does not exist.
+const METHODS: [Option<&str>; 4] = [None, Some("POST"), Some("PUT"), Some("POST")];
+const NO_SUCH_PAGE: (usize, &str) = (3, "/runner-no-such-page");
+
+/// A request with `inner` for its body, which a server may refuse in the `way` with this index without having read that.
+pub(super) fn smuggling(outer: &[u8], way: usize, inner: &[u8]) -> Vec<u8> {
+    let way = way % METHODS.len();
+    let end = memchr::memmem::find(outer, b"\r\n\r\n").unwrap_or(outer.len());
+    let head = String::from_utf8_lossy(&outer[..end]);
+    let (first, headers) = head.split_once("\r\n").unwrap_or((&head, ""));
+    let mut words = first.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let method = METHODS[way].unwrap_or(method);
+    let target = if way == NO_SUCH_PAGE.0 { NO_SUCH_PAGE.1 } else { target };
+    let frames = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default();
+        ["content-length", "transfer-encoding", "content-type"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let mut request = format!("{method} {target} HTTP/1.1\r\n");
+    headers.split("\r\n").filter(|line| !frames(line)).for_each(|line| request += &format!("{line}\r\n"));
+    request += &format!("content-type: text/plain\r\ncontent-length: {}\r\n\r\n", inner.len());
+    [request.as_bytes(), inner].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_becomes_the_body_of_another() {
+        let outer = b"POST /a HTTP/1.1\r\nhost: h\r\nContent-Length: 2\r\nx: y\r\n\r\nhi";
+        let made = |way| String::from_utf8(smuggling(outer, way, b"GET /b HTTP/1.1\r\n\r\n")).unwrap();
+        let rest = "host: h\r\nx: y\r\ncontent-type: text/plain\r\ncontent-length: 19\r\n\r\nGET /b HTTP/1.1\r\n\r\n";
+        assert_eq!(made(0), format!("POST /a HTTP/1.1\r\n{rest}"));
+        assert_eq!(made(2), format!("PUT /a HTTP/1.1\r\n{rest}"));
+        assert_eq!(made(3), format!("POST /runner-no-such-page HTTP/1.1\r\n{rest}"));
+    }
 
     #[test]
     fn a_request_gets_a_url_of_its_own() {

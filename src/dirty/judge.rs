@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::client::Client;
+use super::client::{Client, Stray};
 use super::observation::{Observation, Seen};
 use crate::canary::Encoding;
 
@@ -36,11 +36,20 @@ pub(super) struct Foreign {
 /// How much text stands on each side of a canary in an excerpt, in bytes.
 const AROUND: usize = 60;
 
-/// Whether a response holds the canary of its own request.
-pub(super) fn holds_own(observation: &Observation, client: &Client) -> bool {
-    let owner = observation.seen.identity;
-    let holds = |text: &[u8]| client.canaries_in(text).iter().any(|found| Some(found.owner) == owner);
-    holds(&observation.reply.body) || holds(&observation.reply.head)
+/// All that is another's in the responses of a round, each with the request that got it: answers first, then what came
+/// unasked, with the `last` request before it.
+pub(super) fn walk<'a>(
+    observations: &'a [Observation],
+    strays: &[Stray],
+    last: impl Fn(u64) -> Option<&'a Seen>,
+    client: &Client,
+) -> Vec<(&'a Seen, Foreign)> {
+    let answers = observations.iter().filter_map(|observation| Some((&observation.seen, judge(observation, client)?)));
+    let unasked = strays.iter().filter_map(|stray| {
+        let last = last(stray.after)?;
+        Some((last, judge_stray(&stray.bytes, last, client)?))
+    });
+    answers.chain(unasked).collect()
 }
 
 /// What a response holds that is another's, if anything.
@@ -50,15 +59,16 @@ pub(super) fn holds_own(observation: &Observation, client: &Client) -> bool {
 pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreign> {
     observation.seen.status()?;
     let own = observation.seen.identity;
-    [(false, &observation.reply.body), (true, &observation.reply.head)].into_iter().find_map(|(in_head, text)| {
-        let all = client.canaries_in(text);
+    let (reply, canaries) = (&observation.reply, &observation.canaries);
+    let parts = [(false, &reply.body, &canaries.body), (true, &reply.head, &canaries.head)];
+    parts.into_iter().find_map(|(in_head, text, all)| {
         let may_share = |owner: u64| own.is_some_and(|own| client.may_share(own, owner));
         let accuses = |owner: u64, range: &Range<usize>| !may_share(owner) && !client.is_public(text, range);
         let whole = all.iter().find(|found| accuses(found.owner, &found.range));
         let (oracle, encoding, owner, range) = match whole {
             Some(found) => (Oracle::Canary, Some(found.encoding), found.owner, found.range.clone()),
             None => {
-                let part = client.fragment_in(text, own, &all).filter(|part| accuses(part.owner, &part.range))?;
+                let part = client.fragment_in(text, own, all, |part| accuses(part.owner, &part.range))?;
                 (Oracle::Fragment, None, part.owner, part.range)
             }
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::recipe::{Nap, Shot, Twist, Who};
+use crate::canary::Found;
 use crate::exchange::{Exchange, Outcome};
 use crate::load::connection::reply::Kept;
 
@@ -38,7 +39,7 @@ impl Role {
     pub(super) fn of(shot: &Shot) -> Role {
         match (shot.who, shot.twist, shot.nap) {
             (_, Twist::Abort(_), _) => Role::Leaving,
-            (_, Twist::Malformed(_), _) => Role::Failing,
+            (_, Twist::Malformed(_) | Twist::Smuggling(_), _) => Role::Failing,
             (Who::Nobody, ..) => Role::Anonymous,
             (_, _, Nap::Long | Nap::Longest) => Role::Long,
             _ => Role::Short,
@@ -77,6 +78,8 @@ pub struct Seen {
     pub exchange: Exchange,
     /// Its response held a canary, its own or another's, or asked nobody's: one in which a leak would show.
     pub tells: bool,
+    /// Its response held its own canary.
+    pub own: bool,
 }
 
 impl Seen {
@@ -88,6 +91,11 @@ impl Seen {
     /// show.
     pub fn is_usable(&self) -> bool {
         self.tells && self.status().is_some_and(|status| status < 400)
+    }
+
+    /// Answered well, to a request with nothing unusual about it.
+    pub fn is_ordinary(&self) -> bool {
+        matches!(self.role, Role::Probe | Role::Short) && self.status().is_some_and(|status| status < 400)
     }
 
     /// It was not answered, although its client stayed.
@@ -125,4 +133,29 @@ pub struct Observation {
     /// As it was sent.
     pub request: Vec<u8>,
     pub reply: Kept,
+    /// What a login gave for it, which is not for a record.
+    pub token: Option<String>,
+    /// The canaries that stand in the response.
+    pub canaries: InReply,
+}
+
+/// What stands in place of a token.
+pub const TOKEN: &str = "$TOKEN";
+
+/// A text without its token.
+pub fn without_token(text: &str, token: Option<&str>) -> String {
+    token.filter(|token| !token.is_empty()).map_or_else(|| text.to_owned(), |token| text.replace(token, TOKEN))
+}
+
+/// What was found in the two parts of a response.
+#[derive(Debug, Clone, Default)]
+pub struct InReply {
+    pub head: Vec<Found>,
+    pub body: Vec<Found>,
+}
+
+impl InReply {
+    pub fn all(&self) -> impl Iterator<Item = &Found> {
+        self.body.iter().chain(&self.head)
+    }
 }

@@ -106,11 +106,11 @@ impl Round<'_> {
 
     /// Who sends a shot.
     fn cast(&self, shot: &Shot, shared: &Shared) -> Option<Identity> {
-        if shot.who == Who::Nobody {
-            return None;
-        }
-        if self.personas.is_empty() {
-            return Some(self.client.somebody(shot.twist));
+        match shot.who {
+            Who::Nobody => return None,
+            Who::Persona(index) => return self.personas.iter().find(|known| known.persona == Some(index)).cloned(),
+            Who::Another if self.personas.is_empty() => return Some(self.client.somebody(shot.twist)),
+            Who::Another => {}
         }
         let next = shared.next_persona.get();
         shared.next_persona.set(next + 1);

@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 
-use super::baseline::{Accusation, Baseline, Oracle, PersonaNumber, Place, Reply};
+use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply};
 use super::client::Client;
 use super::identity::Identity;
-use super::observation::{Observation, Seen};
+use super::judge::{self, Foreign, Oracle};
+use super::observation::{Observation, Role, Seen};
 use super::recipe::{Line, Recipe, Shot};
 use super::tally::Evidence;
 use crate::load::connection::reply::Kept;
@@ -73,18 +74,12 @@ impl Personas {
     /// What of an accusation remains when that is left out which may be shared: text declared public, identities of one
     /// group, and what nobody gets. A page for nobody is no person's: a server that is too busy, or has forgotten a
     /// session, may show it to anybody.
-    pub fn accused(
-        &self,
-        mut accusation: Accusation,
-        seen: &Seen,
-        reply: &Kept,
-        client: &Client,
-    ) -> Option<Accusation> {
+    fn accused(&self, mut accusation: Accusation, seen: &Seen, reply: &Kept, client: &Client) -> Option<Accusation> {
         let text = |place: &Place| if *place == Place::Body { &reply.body } else { &reply.head };
         let before = accusation.signs.len();
         accusation.signs.retain(|sign| !client.is_public(text(&sign.place), &sign.range));
         if accusation.signs.len() < before {
-            accusation.oracle = Oracle::Learned;
+            accusation.oracle = baseline::Oracle::Learned;
         }
         let may_share = |number: u64| seen.identity.is_some_and(|own| client.may_share(own, number));
         accusation.of.retain(|persona| self.all.get(*persona).is_some_and(|identity| !may_share(identity.number)));
@@ -113,6 +108,43 @@ impl Personas {
     pub fn judge(&self, observation: &Observation) -> Option<Accusation> {
         let number = self.number(&observation.seen)?;
         self.baseline.as_ref()?.judge(number, reply(observation))
+    }
+
+    /// What a reply holds that is another's, going by what lone requests get, and as whose it may be taken; not what a canary
+    /// tells already. Whose it is, `owner` says of those who come into question.
+    pub fn foreign(
+        &self,
+        observation: &Observation,
+        client: &Client,
+        owner: impl Fn(&[u64]) -> Option<u64>,
+    ) -> Option<(Accusation, Foreign)> {
+        let (seen, reply) = (&observation.seen, &observation.reply);
+        // A spoilt request may well be taken for another's.
+        let ordinary = !matches!(seen.role, Role::Failing | Role::Leaving);
+        let accusation = self.judge(observation).filter(|_| ordinary)?;
+        let accusation = self.accused(accusation, seen, reply, client)?;
+        if judge::judge(observation, client).is_some() {
+            return None;
+        }
+        let sign = accusation.signs.first()?;
+        let text = if sign.place == Place::Body { &reply.body } else { &reply.head };
+        let may_be: Vec<u64> =
+            accusation.of.iter().filter_map(|persona| Some(self.all.get(*persona)?.number)).collect();
+        let foreign = Foreign {
+            oracle: match accusation.oracle {
+                baseline::Oracle::Swap => Oracle::Swap,
+                baseline::Oracle::Learned => Oracle::Learned,
+            },
+            owner: owner(&may_be),
+            place: format!("{}, as \"{}\"", sign.place, sign.text),
+            excerpt: judge::excerpt(text, sign.range.clone()),
+        };
+        Some((accusation, foreign))
+    }
+
+    /// Whether an accusation is beyond doubt.
+    pub fn stands(&self, accusation: &Accusation) -> bool {
+        self.baseline.as_ref().is_some_and(|baseline| baseline.stands(accusation))
     }
 
     /// One request of each, alone and over a connection of its own, in an order drawn anew in each round.

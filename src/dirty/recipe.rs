@@ -86,6 +86,8 @@ pub enum Who {
     Another,
     /// Nobody: the request leaves out what would say who asks.
     Nobody,
+    /// The persona with this index, who asks again and again.
+    Persona(usize),
 }
 
 /// What the handler is asked to sleep, where the scenario has a `{sleep}`.
@@ -117,6 +119,9 @@ pub enum Twist {
     Abort(f64),
     /// Half of it is sent, the rest so many milliseconds later.
     Halting(f64),
+    /// Its body looks like another request, with another canary of the same identity; it is made to be refused in the way
+    /// with this index.
+    Smuggling(usize),
 }
 
 impl Twist {
@@ -124,7 +129,12 @@ impl Twist {
     fn millis(self) -> f64 {
         match self {
             Twist::Abort(millis) | Twist::Halting(millis) => millis,
-            Twist::None | Twist::LongCanary | Twist::ShortCanary | Twist::Malformed(_) | Twist::Big => 0.0,
+            Twist::None
+            | Twist::LongCanary
+            | Twist::ShortCanary
+            | Twist::Malformed(_)
+            | Twist::Big
+            | Twist::Smuggling(_) => 0.0,
         }
     }
 }
@@ -206,6 +216,12 @@ impl Recipe {
             .iter()
             .enumerate()
             .try_for_each(|(index, line)| line.validate(index).map_err(|what| format!("its line {index} {what}")))
+    }
+
+    /// The greatest index of a persona that asks, if any does.
+    pub fn last_persona(&self) -> Option<usize> {
+        let persona = |(_, shot): (usize, &Shot)| if let Who::Persona(index) = shot.who { Some(index) } else { None };
+        self.shots().filter_map(persona).max()
     }
 
     /// All shots, with the line that each is on.

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Attempt, attempt};
+use super::attempt::{Attempt, Cast, attempt};
+use super::judge::Oracle;
+use super::observation::Role;
+use super::perform::Round;
+
 use super::client::Client;
+use super::identity::Identity;
 use super::observation::Seen;
 use super::personas::{self, Personas};
 use super::recipe::Recipe;
@@ -30,6 +35,7 @@ pub struct Shown {
     pub source: Option<Seen>,
     /// `body`, `header x-user`.
     pub place: String,
+    pub oracle: Oracle,
     /// How long the victim had waited.
     pub waited: Duration,
 }
@@ -42,11 +48,51 @@ pub struct Replay<'a> {
     personas: Personas,
     seed: u64,
     tries: u64,
+    /// What tells the leak is what personas get when they ask alone.
+    learns: bool,
 }
 
+/// How often each persona is asked alone: enough for an accusation to stand at once, of four personas.
+const LESSONS: usize = 2 * personas::SOLO;
+
 impl<'a> Replay<'a> {
-    pub fn new(plan: &'a scenario::Dirty, seed: u64) -> Self {
-        Replay { plan, client: None, personas: Personas::default(), seed, tries: 0 }
+    /// The error says why the recipe cannot be carried out with this scenario.
+    pub fn new(plan: &'a scenario::Dirty, recipe: &Recipe, seed: u64) -> Result<Self, String> {
+        let last = recipe.last_persona();
+        let wanted = personas::wanted(plan);
+        if let Some(index) = last.filter(|index| *index >= wanted) {
+            return Err(format!("persona {index} asks in it, and there are {wanted}, from 0"));
+        }
+        Ok(Replay { plan, client: None, personas: Personas::default(), seed, tries: 0, learns: last.is_some() })
+    }
+
+    /// Personas must be asked alone first, on a server of their own: what leaks must not be learned.
+    pub fn must_learn(&self) -> bool {
+        self.learns && !self.personas.is_learned()
+    }
+
+    /// Asks each persona alone; blocks meanwhile. The error says what is in the way.
+    pub fn learn(&mut self, cancel: &CancellationToken) -> Result<(), String> {
+        let Some(client) = &self.client else { return Ok(()) };
+        let personas = &mut self.personas;
+        let lessons = async {
+            if client.forms.without_anonymous().is_none() {
+                ask(client, personas, &Personas::nobody_alone(LESSONS), &[]).await;
+            }
+            for _ in 0..LESSONS {
+                let (recipe, order) = personas.solo_round(self.seed);
+                ask(client, personas, &recipe, &order).await;
+            }
+        };
+        let runtime = runtime().map_err(|error| error.to_string())?;
+        if runtime.block_on(cancel.run_until_cancelled(lessons)).is_none() {
+            return Ok(());
+        }
+        self.personas.learn();
+        match self.personas.can_tell() {
+            true => Ok(()),
+            false => Err("answers to lone requests do not tell who asks any more".to_owned()),
+        }
     }
 
     /// Turns to a server, and logs in there if the scenario says so. Blocks; the error says who was refused, or what the
@@ -55,7 +101,7 @@ impl<'a> Replay<'a> {
         let mut client =
             self.client.take().unwrap_or_else(|| Client::new(self.plan, target, self.seed, Clock::start()));
         client.aim(self.plan, target);
-        if self.plan.login.is_some() || !self.plan.identities.is_empty() {
+        if self.plan.login.is_some() || !self.plan.identities.is_empty() || self.learns {
             self.personas.gather(&client, personas::wanted(self.plan));
             let runtime = runtime().map_err(|error| error.to_string())?;
             runtime.block_on(client.log_in(&mut self.personas.all))?;
@@ -68,7 +114,9 @@ impl<'a> Replay<'a> {
     pub fn run(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<Try>> {
         let Some(client) = &self.client else { return Ok(None) };
         self.tries += 1;
-        let work = attempt(client, recipe, &self.personas.all, self.tries);
+        let in_turn = self.plan.login.is_some() || !self.plan.identities.is_empty();
+        let cast = Cast { personas: &self.personas, in_turn };
+        let work = attempt(client, recipe, cast, self.tries);
         let tried = runtime()?.block_on(cancel.run_until_cancelled(work));
         Ok(tried.map(|Attempt { shown, observations, .. }| Try {
             requests: observations.len(),
@@ -78,9 +126,16 @@ impl<'a> Replay<'a> {
                 victim: shown.victim,
                 source: shown.source,
                 place: shown.place,
+                oracle: shown.oracle,
             }),
         }))
     }
+}
+
+async fn ask(client: &Client, personas: &mut Personas, recipe: &Recipe, order: &[Identity]) {
+    Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
+    personas.take_solo(client.take_observations());
+    drop(client.take_strays());
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::Premises;
-use super::baseline::{self, Accusation};
-use super::class::Class;
+use super::class::{self, Class, Guess};
 use super::client::{Client, Stray};
 use super::diagnosis::Shrunk;
 use super::exposure;
 use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Role, Seen};
 use super::personas::{Personas, Suspicion};
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Who};
 
 /// How many requests are remembered, so that an old canary can be traced to its request.
 const REMEMBERED: usize = 20_000;
@@ -40,6 +39,8 @@ pub struct Leak {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     pub class: Class,
+    /// The class is told by what was found, not only likely from what it took.
+    pub(super) firm: bool,
     pub trigger: &'static str,
     pub round: u64,
     pub leak: Leak,
@@ -71,12 +72,16 @@ pub(super) struct Court<'a> {
     pub can_tell: bool,
     /// Only personas can be told apart.
     pub personal: bool,
+    /// The answers of the control run held the canaries of their requests.
+    pub echoes: bool,
 }
 
 /// The counts of one trigger.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TriggerTally {
     pub requests: u64,
+    /// Those that were neither to fail nor to be left.
+    pub ordinary: u64,
     pub exposures: u64,
     /// Chances to leak of any kind, those without overlap included.
     pub chances: u64,
@@ -113,6 +118,8 @@ impl TriggerTally {
 pub struct Tally {
     pub exposures: u64,
     pub leaks: u64,
+    /// Responses of which the end was not kept.
+    pub cut: u64,
     pub triggers: BTreeMap<&'static str, TriggerTally>,
     pub evidence: Vec<Evidence>,
     remembered: Memory,
@@ -138,7 +145,7 @@ impl Tally {
             self.exposures += ended.observations.len() as u64 - 1;
         }
         self.leaks += leaks.len() as u64;
-        self.keep(&ended, 0, &leaks);
+        self.keep(&ended, 0, &leaks, court.echoes);
     }
 
     /// Takes a round. What is no proof yet is handed back.
@@ -158,6 +165,7 @@ impl Tally {
         trigger.rounds_with_leak += u64::from(!leaks.is_empty());
         let ordinary = || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving));
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
+        trigger.ordinary += ordinary().count() as u64;
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
         if court.can_tell {
             trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
@@ -168,7 +176,7 @@ impl Tally {
         // A request that leaked was exposed, whatever the estimate says.
         self.exposures += exposures.any.max(leaks.len() as u64);
         self.leaks += leaks.len() as u64;
-        self.keep(&ended, number, &leaks);
+        self.keep(&ended, number, &leaks, court.echoes);
         self.suspicions(&ended, number, court)
     }
 
@@ -188,38 +196,30 @@ impl Tally {
     /// Replies that look like those to somebody else, and hold no canary that would prove it.
     fn suspicions(&self, ended: &Ended<'_>, round: u64, court: &Court<'_>) -> Vec<Suspicion> {
         let suspected = ended.observations.iter().filter_map(|observation| {
-            // A spoilt request may well be taken for another's.
-            let ordinary = !matches!(observation.seen.role, Role::Failing | Role::Leaving);
-            let accusation = court.personas.judge(observation).filter(|_| ordinary)?;
-            let (seen, reply) = (&observation.seen, &observation.reply);
-            let accusation = court.personas.accused(accusation, seen, reply, court.client)?;
-            if judge::judge(observation, court.client).is_some() {
-                return None;
-            }
-            let sign = accusation.signs.first()?;
-            let text =
-                if sign.place == baseline::Place::Body { &observation.reply.body } else { &observation.reply.head };
-            let foreign = Foreign {
-                oracle: match accusation.oracle {
-                    baseline::Oracle::Swap => Oracle::Swap,
-                    baseline::Oracle::Learned => Oracle::Learned,
-                },
-                owner: self.last_of(&accusation, &observation.seen, court.personas),
-                place: format!("{}, as \"{}\"", sign.place, sign.text),
-                excerpt: judge::excerpt(text, sign.range.clone()),
+            let victim = &observation.seen;
+            let last = |owners: &[u64]| {
+                owners.iter().copied().max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
             };
-            let own_present = judge::holds_own(observation, court.client);
-            let leak = self.leak(&observation.seen, foreign, own_present, court.premises);
-            let class = Class::of(ended.trigger, &leak, &[]);
-            Some(Suspicion { evidence: evidence(ended, round, class, &leak), accusation })
+            let (accusation, foreign) = court.personas.foreign(observation, court.client, last)?;
+            let leak = self.leak(victim, foreign, court.premises);
+            Some(Suspicion {
+                evidence: evidence(ended, round, Guess::of(ended.trigger, &leak, &[], false), &leak),
+                accusation,
+            })
         });
         suspected.collect()
     }
 
-    /// Of the personas whose reply it may be, the one who asked last.
-    fn last_of(&self, accusation: &Accusation, victim: &Seen, personas: &Personas) -> Option<u64> {
-        let owners = accusation.of.iter().filter_map(|persona| Some(personas.all.get(*persona)?.number));
-        owners.max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
+    /// Takes ordinary requests that came after the first leak, over connections of their own. If they too get answers that
+    /// are late, it is a backend's answers that are, whatever connection showed it.
+    pub(super) fn add_aftermath(&mut self, mut ended: Ended<'_>, court: &Court<'_>) {
+        self.prepare(&mut ended, court);
+        if class::late(&self.judge(&ended, court), court.echoes) == Some(Class::Pool) {
+            let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != Oracle::Canary;
+            for evidence in self.evidence.iter_mut().filter(|evidence| !told_otherwise(evidence)) {
+                (evidence.class, evidence.firm) = (Class::Pool, true);
+            }
+        }
     }
 
     /// Remembers requests that count for nothing else.
@@ -230,8 +230,8 @@ impl Tally {
     /// Finds out which responses could show a leak, and remembers the requests.
     fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
         for observation in &mut ended.observations {
-            let reply = &observation.reply;
-            let holds_any = [&reply.head, &reply.body].iter().any(|text| !court.client.canaries_in(text).is_empty());
+            self.cut += u64::from(observation.reply.cut);
+            let holds_any = observation.canaries.all().next().is_some();
             let seen = &mut observation.seen;
             let nobodys = seen.identity.is_none() && !court.personal;
             seen.tells = holds_any || nobodys || court.personas.tells(seen);
@@ -240,19 +240,12 @@ impl Tally {
     }
 
     fn judge(&self, ended: &Ended<'_>, court: &Court<'_>) -> Vec<Leak> {
-        let Court { client, premises, .. } = *court;
-        let leaks = ended.observations.iter().filter_map(|observation| {
-            let foreign = judge::judge(observation, client)?;
-            Some(self.leak(&observation.seen, foreign, judge::holds_own(observation, client), premises))
-        });
-        let strays = ended.strays.iter().filter_map(|stray| {
-            let last = self.remembered.request(stray.after)?;
-            Some(self.leak(last, judge::judge_stray(&stray.bytes, last, client)?, true, premises))
-        });
-        leaks.chain(strays).collect()
+        let last = |request| self.remembered.request(request);
+        let found = judge::walk(&ended.observations, &ended.strays, last, court.client).into_iter();
+        found.map(|(victim, foreign)| self.leak(victim, foreign, court.premises)).collect()
     }
 
-    fn leak(&self, victim: &Seen, foreign: Foreign, own_present: bool, premises: Premises) -> Leak {
+    fn leak(&self, victim: &Seen, foreign: Foreign, premises: Premises) -> Leak {
         let source = foreign.owner.and_then(|owner| self.remembered.source(owner, victim)).cloned();
         let together = source.as_ref().is_some_and(|source| source.coincided_with(victim));
         Leak {
@@ -262,24 +255,24 @@ impl Tally {
             source,
             place: foreign.place,
             excerpt: foreign.excerpt,
-            own_present,
+            own_present: victim.own,
         }
     }
 
     /// Keeps the first leaks of each class; of one round the longest wait, which tells the story best.
-    fn keep(&mut self, ended: &Ended<'_>, round: u64, leaks: &[Leak]) {
-        let mut best: BTreeMap<Class, &Leak> = BTreeMap::new();
+    fn keep(&mut self, ended: &Ended<'_>, round: u64, leaks: &[Leak], echoes: bool) {
+        let mut best: BTreeMap<Class, (Guess, &Leak)> = BTreeMap::new();
         for leak in leaks {
-            let held = best.entry(Class::of(ended.trigger, leak, leaks)).or_insert(leak);
+            let guess = Guess::of(ended.trigger, leak, leaks, echoes);
+            let (_, held) = best.entry(guess.class).or_insert((guess, leak));
             if leak.victim.exchange.latency() > held.victim.exchange.latency() {
                 *held = leak;
             }
         }
-        for (class, leak) in best {
-            if !self.has_room(class) {
-                continue;
+        for (guess, leak) in best.into_values() {
+            if self.has_room(guess.class) {
+                self.evidence.push(evidence(ended, round, guess, leak));
             }
-            self.evidence.push(evidence(ended, round, class, leak));
         }
     }
 
@@ -288,21 +281,37 @@ impl Tally {
     }
 }
 
-fn evidence(ended: &Ended<'_>, round: u64, class: Class, leak: &Leak) -> Evidence {
+fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
     let named = |seen: &Seen| {
         seen.request == leak.victim.request || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
     };
     let all = ended.observations.iter().map(|observation| &observation.seen);
     Evidence {
-        class,
+        class: guess.class,
+        firm: guess.firm,
         trigger: ended.trigger,
         round,
         leak: leak.clone(),
         round_requests: ended.observations.len() as u64,
         bystanders: all.filter(|seen| !named(seen)).take(BYSTANDERS).cloned().collect(),
-        recipe: ended.recipe.clone(),
+        recipe: as_asked(ended, leak),
         shrunk: None,
     }
+}
+
+/// What was sent; where it matters which persona asked, with their names.
+fn as_asked(ended: &Ended<'_>, leak: &Leak) -> Recipe {
+    let mut recipe = ended.recipe.clone();
+    if matches!(leak.oracle, Oracle::Swap | Oracle::Learned) {
+        for seen in ended.observations.iter().map(|observation| &observation.seen) {
+            let line = recipe.lines.get_mut(seen.place.line);
+            let shot = line.and_then(|line| line.shots.get_mut(seen.place.shot));
+            if let (Some(persona), Some(shot)) = (seen.persona, shot) {
+                shot.who = Who::Persona(persona);
+            }
+        }
+    }
+    recipe
 }
 
 impl Memory {

@@ -20,6 +20,7 @@ mod ramp;
 mod residue;
 mod same_key;
 mod slow;
+mod smuggle;
 mod storm;
 
 /// What a trigger must know of the server and of the scenario's request.
@@ -79,6 +80,11 @@ pub(super) trait Trigger: std::fmt::Debug + Send + Sync {
     fn least_rounds(&self) -> u64 {
         2
     }
+
+    /// How many of them are worth a first look, before other triggers have had their turn.
+    fn first_look(&self) -> u64 {
+        1
+    }
 }
 
 /// Every trigger, in the order in which they take turns: what needs least first.
@@ -98,6 +104,7 @@ pub(super) fn all() -> Vec<Box<dyn Trigger>> {
         Box::new(slow::Slow),
         Box::new(big::Big),
         Box::new(pipeline::Pipeline),
+        Box::new(smuggle::Smuggle),
         Box::new(storm::Storm),
     ]
 }

@@ -17,11 +17,18 @@ pub struct Dirty {
     /// At most this fraction of exposures leaks, at 95 % confidence.
     pub bound: f64,
     pub duration_s: f64,
+    /// When the first leak was proven, from the start of the check; null if none was. The rest of the time went into its
+    /// diagnosis.
+    #[serde(default)]
+    pub first_proof_s: Option<f64>,
     pub control: Control,
     /// Null if it did not take place.
     #[serde(default)]
     pub positive_control: Option<PositiveControl>,
     pub triggers: BTreeMap<String, Trigger>,
+    /// Responses that were too large to be kept whole: the end of them was not searched.
+    #[serde(default)]
+    pub cut: u64,
     /// A bounded selection, one per distinct kind of leak first.
     pub evidence: Vec<Leak>,
     /// Why nothing can be concluded, if so.
@@ -95,11 +102,11 @@ pub struct Leak {
 }
 
 impl Leak {
-    /// What to send to provoke it again. `None` where that is not known (an earlier version wrote the record), or where
-    /// what came of it could not be judged: that takes what others get when they ask alone.
+    /// What to send to provoke it again. `None` where that is not known: an earlier version wrote the record.
     pub fn replayable(&self) -> Option<&Recipe> {
         let recipe = self.shrunk.as_ref().map_or(&self.recipe, |shrunk| &shrunk.recipe);
-        let judged = !matches!(self.oracle, LeakOracle::Swap | LeakOracle::Learned);
+        // What others get when they ask alone tells it only if it is known who asked.
+        let judged = !self.oracle.is_of_personas() || recipe.last_persona().is_some();
         Some(recipe).filter(|recipe| judged && !recipe.lines.is_empty())
     }
 }
@@ -190,6 +197,13 @@ pub enum LeakOracle {
     Swap,
     Learned,
     Number,
+}
+
+impl LeakOracle {
+    /// It is told by what personas get when they ask alone.
+    pub const fn is_of_personas(self) -> bool {
+        matches!(self, LeakOracle::Swap | LeakOracle::Learned)
+    }
 }
 
 /// One request of a dirty check. Times are milliseconds from the start of its round.

@@ -1,5 +1,6 @@
 //! The least that shows a leak: in words, and as lines for a shell where curl can do it.
 
+use crate::dirty::observation::TOKEN;
 use crate::dirty::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
 use crate::record::{Asked, Shrunk};
 use crate::units::{counted, show_percentage};
@@ -65,6 +66,7 @@ fn oddity(shot: &Shot) -> Option<String> {
         Twist::Abort(after) => format!("one of them given up by its client after {}", millis(after)),
         Twist::Halting(pause) => format!("one of them sent in halves, {} apart", millis(pause)),
         Twist::Malformed(_) => "one of them malformed, so that its handler fails".to_owned(),
+        Twist::Smuggling(_) => "one of them with a body that looks like a request, and likely refused".to_owned(),
         Twist::Big => "one of them with a body of more than 64 KiB".to_owned(),
         Twist::LongCanary => "one of them with a long value".to_owned(),
         Twist::ShortCanary => "one of them with a short value".to_owned(),
@@ -168,9 +170,13 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static 
         if clean(body) != *body {
             return Err("a body has several lines");
         }
+        if body.contains(TOKEN) {
+            return Err("a body holds what only a login gives");
+        }
         words.push(format!("--data-raw {}", shell_word(body)));
     }
-    words.push(format!("\"$SERVER\"{}", shell_word(&asked.target)));
+    let target: Vec<String> = asked.target.split(TOKEN).map(shell_word).collect();
+    words.push(format!("\"$SERVER\"{}", target.join(&format!("\"{TOKEN}\""))));
     Ok(words.join(" "))
 }
 
@@ -187,6 +193,9 @@ pub(crate) fn left_out(shrunk: &Shrunk) -> Option<String> {
     for (_, value) in shrunk.requests.iter().flat_map(|asked| &asked.headers) {
         let name = value.strip_prefix('$').map(|name| format!("`{}`", clean(name)));
         names.extend(name.filter(|name| !names.contains(name)));
+    }
+    if shrunk.requests.iter().any(|asked| asked.target.contains(TOKEN)) {
+        names.push(format!("`{}`", &TOKEN[1..]));
     }
     (!names.is_empty()).then(|| list(&names))
 }

@@ -1,7 +1,7 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::exchange::Failure;
-use crate::record::{Caveat, Load, Micros, Trial};
+use crate::record::{Caveat, Dirty, Load, Micros, Trial};
 use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
@@ -45,11 +45,20 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     for rule in rules {
         caveats.extend(trials.iter().filter_map(|trial| trial.load.as_ref()).find_map(rule));
     }
+    caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(not_searched));
     caveats
 }
 
 fn caveat(message: String, advice: &str) -> Option<Caveat> {
     Some(Caveat { message, advice: advice.to_owned() })
+}
+
+fn not_searched(dirty: &Dirty) -> Option<Caveat> {
+    let message = format!(
+        "the end of {} was not searched for canaries, as runner keeps 4 MiB of each: the bound does not hold for leaks there",
+        counted(dirty.cut, "response")
+    );
+    (dirty.cut > 0).then(|| caveat(message, "point the check at a page that shows who asks near its beginning"))?
 }
 
 fn busy_generator(load: &Load) -> Option<Caveat> {
@@ -282,6 +291,14 @@ mod tests {
             let found = found(load);
             assert!(found.contains(said), "{said:?} is not in {found:?}");
         }
+    }
+
+    #[test]
+    fn a_check_that_did_not_search_all_of_a_response_says_so() {
+        let trial = |cut| [Trial { dirty: Some(Dirty { cut, ..Dirty::default() }), ..Trial::default() }];
+        assert!(of(&trial(0)).is_empty());
+        let caveats = of(&trial(3));
+        assert!(caveats[0].message.starts_with("the end of 3 responses was not searched"), "{}", caveats[0].message);
     }
 
     #[test]

@@ -37,7 +37,15 @@ pub fn replay(
         let message = format!("`{}` has no dirty check", again.variant.name);
         return Err(NotReplayed { message, advice: "replay a leak of the record that the scenario wrote".to_owned() });
     };
-    let mut replay = Replay::new(plan, again.seed);
+    let mut replay = Replay::new(plan, again.recipe, again.seed).map_err(|why| NotReplayed {
+        message: format!("what was sent cannot be sent again: {why}"),
+        advice: "replay with the scenario that wrote the record".to_owned(),
+    })?;
+    if replay.must_learn() {
+        on_a_server(again, cancel, |target, stop| {
+            replay.aim(target).and_then(|()| replay.learn(stop)).map_err(not_known)
+        })?;
+    }
     let (mut tries, mut shown) = (0, 0);
     // What is to be the first request must be: one server a try then.
     let owned = !matches!(again.variant.server, Plan::Attached(_));
@@ -45,11 +53,7 @@ pub fn replay(
     while tries < again.times && !cancel.is_cancelled() {
         let before = tries;
         on_a_server(again, cancel, |target, stop| {
-            replay.aim(target).map_err(|message| NotReplayed {
-                message,
-                advice: "check `[dirty.login]` and the identities of the scenario, and that the server knows them"
-                    .to_owned(),
-            })?;
+            replay.aim(target).map_err(not_known)?;
             while tries < again.times && tries < before + on_each {
                 let Some(one) = replay.run(again.recipe, stop).map_err(|error| machine(error.to_string()))? else {
                     break;
@@ -89,6 +93,12 @@ fn on_a_server(
         return Err(NotReplayed { message: death.message.clone(), advice: death.advice.to_owned() });
     }
     done
+}
+
+/// Who asks is not known to the server.
+fn not_known(message: String) -> NotReplayed {
+    let advice = "check `[dirty.login]` and the identities of the scenario, and that the server knows them";
+    NotReplayed { message, advice: advice.to_owned() }
 }
 
 /// What this machine refuses.

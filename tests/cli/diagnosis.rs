@@ -32,6 +32,11 @@ const LEAKY: &str = r#"
         process.owner = process.owner ?? request.query.email;
         `This page belongs to ${process.owner}, and you are ${request.query.email}`
     }
+    fn greeting(request) {
+        process.lang = request.query.lang;
+        sleep("40ms");
+        if process.lang == "es" { "Hola" } else { "Hello" }
+    }
 "#;
 
 fn scenario(dirty: &str) -> String {
@@ -143,6 +148,21 @@ fn a_replay_shows_the_leak_again_and_no_more_once_it_is_mended() {
         .unwrap();
     let by_class = ["replay", "reports/scenario/latest/record.json", "shared_slot", "--times", "3"];
     outcome.then(&by_class).run().exit(4).stdout_has("try 3: no leak").stdout_has("0 of 3 showed it");
+}
+
+#[test]
+fn a_leak_of_what_follows_from_who_asks_is_narrowed_down_and_replayed() {
+    let outcome =
+        find("path = \"/greeting/?lang={identity.lang}\"\nidentities = [{ lang = \"en\" }, { lang = \"es\" }]");
+    let leak = &evidence(&outcome)[0];
+    assert_eq!((&leak["class"], shots(&leak["shrunk"])), (&"derived".into(), 2), "{leak}");
+    let who = &leak["shrunk"]["recipe"]["lines"][0]["shots"][0]["who"];
+    assert!(who["persona"].is_u64(), "{who}");
+    let again = ["replay", "reports/scenario/latest", "1", "--times", "4"];
+    let outcome = outcome.then(&again).run().exit(0).stdout_has("with the answer of request");
+    let mended = "fn greeting(request) { if request.query.lang == \"es\" { \"Hola\" } else { \"Hello\" } }";
+    fs::write(outcome.folder.path().join("leaky.rhai"), mended).unwrap();
+    outcome.then(&again).run().exit(4).stdout_has("0 of 4 showed it");
 }
 
 #[test]

@@ -334,12 +334,25 @@ def pipeline(play):
         yield request.own, link.reply()
 
 
+def smuggle(play):
+    """A POST whose body is a request, then an ordinary request on the same connection."""
+    link, first, outer, inner = Link(play.port), play.request(), play.request(), play.request()
+    yield first.own, link.ask(first)
+    head = outer.bytes.partition(b"\r\n\r\n")[0].replace(b"GET ", b"POST ", 1)
+    head = re.sub(rb"content-length: \d+", b"content-length: %d" % len(inner.bytes), head)
+    link.send(head + b"\r\n\r\n" + inner.bytes)
+    yield outer.own, link.reply()
+    for _ in range(2):
+        request = play.request()
+        yield request.own, link.ask(request)
+
+
 def residue(play):
     for request in (play.request(36), play.request(21), play.anonymous()):
         yield play.alone(request)
 
 
-ALL = [overlap, pair, gate, ramp, anonymous, first, same_key, abort, slow, error, keep_alive, big, pipeline, residue]
+ALL = [overlap, pair, gate, ramp, anonymous, first, same_key, abort, slow, error, keep_alive, big, pipeline, smuggle, residue]
 RECIPES = {recipe.__name__: recipe for recipe in ALL}
 
 

@@ -309,11 +309,13 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 
 pub fn dirty() -> Record {
     let check = Dirty {
+        cut: 0,
         expect: "dirty".into(),
         exposures: 161,
         leaks: 12,
         bound: upper_bound_95(12, 161),
         duration_s: 9.9,
+        first_proof_s: Some(0.8),
         control: Control { requests: 5, problems: vec![] },
         positive_control: Some(PositiveControl { requests: 2, found: true }),
         triggers: BTreeMap::from([("overlap".into(), trigger(168, 161, 12, 14, 12))]),
@@ -332,6 +334,7 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
+            cut: 0,
             expect: "clean".into(),
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
@@ -398,6 +401,7 @@ pub fn hostile(text: &str) -> Record {
         leak
     };
     let check = Dirty {
+        cut: 0,
         expect: text.into(),
         exposures: 10,
         leaks: 2,
@@ -411,6 +415,7 @@ pub fn hostile(text: &str) -> Record {
         evidence: vec![hurt(overlap_leak()), hurt(stale_leak())],
         inconclusive: Some(text.into()),
         duration_s: 1.0,
+        first_proof_s: Some(0.5),
     };
     let failure = Failure { message: text.into(), advice: text.into(), log_tail: vec![text.into(), text.into()] };
     let mut server = Server { address: text.into(), exit: text.into(), ..crate::more_fixtures::sampled_server() };

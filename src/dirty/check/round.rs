@@ -7,10 +7,16 @@ use super::super::client::Client;
 use super::super::control::{self, Control};
 use super::super::observation::Role;
 use super::super::perform::Round;
-use super::super::recipe::Recipe;
+use super::super::recipe::{Line, Recipe, Shot};
 use super::super::tally::{Court, Ended, TriggerTally};
 use super::super::triggers::Family;
 use super::Check;
+
+/// Ordinary requests after the first leak: lines side by side, as many as there are likely connections to a backend, and
+/// requests on each; no longer than this.
+const SIDE_BY_SIDE: usize = 4;
+const IN_A_ROW: usize = 4;
+const MOST_AFTERMATH: Duration = Duration::from_secs(2);
 
 impl Check<'_> {
     /// One round of a trigger, judged and counted.
@@ -19,12 +25,46 @@ impl Check<'_> {
         let name = trigger.name();
         let number = self.findings.tally.triggers.get(name).map_or(0, |tally| tally.rounds);
         let recipe = trigger.recipe(&self.situation, number);
+        let clean = self.findings.tally.leaks == 0;
         self.perform(Some(name), &recipe, number).await;
+        if clean && self.findings.tally.leaks > 0 {
+            self.aftermath().await;
+        }
+    }
+
+    /// What ordinary requests get on the server that has just leaked: a leak may have needed an accident that a diagnosis
+    /// will not meet again.
+    async fn aftermath(&mut self) {
+        let Some(client) = self.client.take() else { return };
+        let line = Line::of(vec![Shot::plain(); IN_A_ROW]);
+        let side_by_side = if self.situation.premises.one_at_a_time() { 1 } else { SIDE_BY_SIDE };
+        let recipe = Recipe::of(vec![line; side_by_side]);
+        let personas = if self.personal { &self.personas.all[..] } else { &[] };
+        let round = Round { client: &client, recipe: &recipe, personas, number: 0, role: Some(Role::Probe) };
+        // Those that take longer are left out.
+        let _ = tokio::time::timeout(MOST_AFTERMATH, round.perform()).await;
+        let (observations, strays) = (client.take_observations(), client.take_strays());
+        let ended = Ended {
+            trigger: "control",
+            overlapping: false,
+            recipe: &recipe,
+            observations,
+            strays,
+            took: Duration::ZERO,
+        };
+        let mut tally = std::mem::take(&mut self.findings.tally);
+        tally.add_aftermath(ended, &self.court(&client));
+        self.findings.tally = tally;
+        self.client = Some(client);
     }
 
     /// The control run, judged; from now on it is known how the server answers a lone request.
     pub(super) async fn control(&mut self) {
+        let clean = self.findings.tally.leaks == 0;
         self.perform(None, &control::recipe(), 0).await;
+        if clean && self.findings.tally.leaks > 0 {
+            self.aftermath().await;
+        }
         self.situation.alone = self.findings.control.alone;
         self.situation.keeps_alive = Some(self.findings.control.keeps_alive);
         for index in 0..self.triggers.len() {
@@ -51,30 +91,46 @@ impl Check<'_> {
     fn conclude_round(&mut self, client: &Client, trigger: Option<&'static str>, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
         if trigger.is_none() {
-            let control = Control::of(&observations, client);
+            let control = Control::of(&observations);
             let mut problems = std::mem::take(&mut self.findings.control.problems);
             problems.extend(control.problems);
             self.findings.control = Control { problems, ..control };
         }
-        let can_tell = !self.personal || self.personas.is_learned();
-        let (premises, personas, personal) = (self.situation.premises, &self.personas, self.personal);
-        let court = Court { client, premises, personas, can_tell, personal };
         let family = self.triggers.iter().find(|known| Some(known.name()) == trigger).map(|known| known.family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
         let ended = Ended { overlapping, trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
-        let tally = &mut self.findings.tally;
-        match trigger {
-            Some(_) => {
-                let suspicions = tally.add_round(ended, &court);
-                suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
+        let mut tally = std::mem::take(&mut self.findings.tally);
+        let court = self.court(client);
+        let suspicions = match trigger {
+            Some(_) => tally.add_round(ended, &court),
+            None => {
+                tally.add_control(ended, &court);
+                Vec::new()
             }
-            None => tally.add_control(ended, &court),
-        }
+        };
+        suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
+        self.findings.tally = tally;
+        self.note_proof();
+        let tally = &self.findings.tally;
         if tally.triggers.get("overlap").is_some_and(TriggerTally::one_at_a_time) {
             self.situation.premises.in_flight = Some(1);
         }
         self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);
+    }
+
+    /// What it takes to judge.
+    fn court<'c>(&'c self, client: &'c Client) -> Court<'c> {
+        let can_tell = !self.personal || self.personas.is_learned();
+        let (premises, personas) = (self.situation.premises, &self.personas);
+        Court { client, premises, personas, can_tell, personal: self.personal, echoes: self.findings.control.echoes }
+    }
+
+    /// Notes when the first leak was proven.
+    pub(super) fn note_proof(&mut self) {
+        if self.findings.tally.leaks > 0 {
+            self.findings.first_proof.get_or_insert(self.clock.now());
+        }
     }
 }
 

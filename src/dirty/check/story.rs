@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::super::PositiveControl;
+use super::super::attempt::Cast;
 use super::super::diagnosis::Bench;
 use super::super::identity::Identity;
 use super::super::judge;
@@ -19,6 +20,8 @@ use crate::load::connection::dialer::Dialer;
 
 /// Those whose rounds personas repeat.
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
+/// A first look at a family takes no more than such a part of the time that is left.
+const FIRST_LOOK_SHARE: u32 = 8;
 /// A suspicion is worth at least so long.
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
 
@@ -29,7 +32,7 @@ impl Check<'_> {
         }
         match part {
             Part::Opening => self.opening().await,
-            Part::Family(FamilyOf(family)) => self.family(family).await,
+            Part::FirstLook(FamilyOf(family)) | Part::Family(FamilyOf(family)) => self.family(family).await,
             Part::Personas => self.persevere().await,
             Part::Verify => self.verify().await,
             Part::Rest => self.rest().await,
@@ -115,9 +118,9 @@ impl Check<'_> {
     /// As much of the diagnosis as one server is good for.
     async fn diagnose(&mut self) {
         let Some(client) = &self.client else { return };
-        let personas = if self.personal { &self.personas.all[..] } else { &[] };
+        let cast = Cast { personas: &self.personas, in_turn: self.personal };
         let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
-        let bench = Bench { client, personas, situation, clock, time, tries: Cell::new(0) };
+        let bench = Bench { client, cast, situation, clock, time, tries: Cell::new(0) };
         self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
     }
 
@@ -136,6 +139,7 @@ impl Check<'_> {
         for evidence in self.personas.resolve() {
             self.findings.tally.convict(evidence);
         }
+        self.note_proof();
         // What the suspicions cut short goes on.
         self.resume = self.findings.tally.leaks == 0;
     }
@@ -171,27 +175,43 @@ impl Check<'_> {
         fine
     }
 
-    /// The least rounds of each trigger of a family, in turn; no longer than its share of the time that is left.
+    /// The rounds of each trigger of a family that are due in this part, in turn; no longer than its share of the time that
+    /// is left.
     async fn family(&mut self, family: Family) {
         let now = self.clock.now();
         let begun = FAMILIES.iter().position(|other| *other == family).map_or(0, |position| position + 1);
-        let parts_left = 2 + (FAMILIES.len() - begun) as u32;
+        let parts_left = match self.part {
+            Some(Part::FirstLook(_)) => FIRST_LOOK_SHARE,
+            _ => 2 + (FAMILIES.len() - begun) as u32,
+        };
         let until = now + self.plan.budget.time.saturating_sub(now) / parts_left;
         let able: Vec<usize> =
             (0..self.triggers.len()).filter(|index| self.may(&*self.triggers[*index], family)).collect();
-        let most = able.iter().map(|index| self.triggers[*index].least_rounds()).max().unwrap_or(0);
+        let most = able.iter().map(|index| self.due_rounds(*index)).max().unwrap_or(0);
         for round in 0..most {
             for &index in &able {
                 if self.is_over() || (round > 0 && self.clock.now() > until) {
                     return;
                 }
-                let (name, least) = (self.triggers[index].name(), self.triggers[index].least_rounds());
+                let (name, due) = (self.triggers[index].name(), self.due_rounds(index));
                 let done = self.rounds.entry(name).or_default();
-                if *done <= round && round < least {
+                if *done <= round && round < due {
                     *done += 1;
                     self.round(index).await;
                 }
             }
+        }
+    }
+
+    /// How many rounds of a trigger are due in the part at hand.
+    fn due_rounds(&self, index: usize) -> u64 {
+        let trigger = &self.triggers[index];
+        match self.part {
+            Some(Part::FirstLook(_)) => trigger.first_look(),
+            Some(Part::Family(FamilyOf(family))) if family != Family::Storm => {
+                trigger.least_rounds().saturating_sub(trigger.first_look()).max(1)
+            }
+            _ => trigger.least_rounds(),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::judge::Oracle;
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
+use super::super::observation::Seen;
+use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until, Who};
 use super::super::tally::Evidence;
 use super::super::triggers::Situation;
 
@@ -76,6 +77,11 @@ impl Kind {
         }
     }
 
+    /// Nothing overlaps.
+    pub fn follows(self) -> bool {
+        matches!(self, Kind::Sequence | Kind::OneConnection)
+    }
+
     /// Ordinary requests, so that a cache is all it may take.
     pub fn may_be_a_cache(self) -> bool {
         !matches!(self, Kind::Twisted(_) | Kind::Slow | Kind::Pipelined | Kind::Whole)
@@ -106,18 +112,24 @@ struct From<'a> {
     situation: &'a Situation,
     source: Shot,
     victim: Shot,
+    /// Who asks but for the victim: the persona whose the value is, or somebody.
+    others: Who,
 }
 
 impl<'a> From<'a> {
     fn of(evidence: &'a Evidence, situation: &'a Situation) -> Self {
         let recipe = &evidence.recipe;
-        let shot = |seen: &super::super::observation::Seen| {
+        let derived = matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned);
+        let shot = |seen: &Seen| {
             let line = recipe.lines.get(seen.place.line);
-            line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(Shot::plain)
+            let shot = line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(Shot::plain);
+            let persona = seen.persona.filter(|_| derived).map(Who::Persona);
+            Shot { who: persona.unwrap_or(shot.who), ..shot }
         };
         let victim = shot(&evidence.leak.victim);
         let source = evidence.leak.source.as_ref().map_or_else(Shot::plain, shot);
-        From { evidence, situation, source, victim }
+        let others = if derived { source.who } else { Who::Another };
+        From { evidence, situation, source, victim, others }
     }
 
     fn recipe(&self, lines: Vec<Line>) -> Recipe {
@@ -136,7 +148,8 @@ impl<'a> From<'a> {
         let victim = Shot { who: self.victim.who, ..Shot::twisted(shorter) };
         let mut all = Vec::new();
         for count in followers {
-            let shots = || std::iter::once(Shot::twisted(longer)).chain(vec![victim; *count]).collect();
+            let first = Shot { who: self.others, ..Shot::twisted(longer) };
+            let shots = || std::iter::once(first).chain(vec![victim; *count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
             if same && self.situation.keeps_alive != Some(false) {
                 let line = Line::of(shots()).on_one_connection();
@@ -148,8 +161,9 @@ impl<'a> From<'a> {
 
     fn overlaps(&self) -> Vec<Candidate> {
         let victim = Shot { who: self.victim.who, ..Shot::plain() };
+        let other = Shot { who: self.others, ..Shot::plain() };
         let pair = |victim: Shot, at: f64| {
-            self.recipe(vec![Line::of(vec![victim]), Line::of(vec![Shot::plain()]).starting(Start::At(at))])
+            self.recipe(vec![Line::of(vec![victim]), Line::of(vec![other]).starting(Start::At(at))])
         };
         let middle = |part: &f64| self.situation.part_of(None, *part);
         let mut all: Vec<Candidate> =
@@ -159,7 +173,7 @@ impl<'a> From<'a> {
             all.push(Candidate { recipe, kind: Kind::Pair });
         }
         let burst = |count: usize, start: Start| {
-            let others = (1..count).map(|_| Line::of(vec![Shot::plain()]).starting(start));
+            let others = (1..count).map(|_| Line::of(vec![other]).starting(start));
             self.recipe(std::iter::once(Line::of(vec![victim]).starting(start)).chain(others).collect())
         };
         all.push(Candidate { recipe: burst(2, Start::At(0.0)), kind: Kind::Burst(2) });
@@ -173,13 +187,16 @@ impl<'a> From<'a> {
         let recipe = &self.evidence.recipe;
         let mut all = Vec::new();
         if recipe.lines.get(self.evidence.leak.victim.place.line).is_some_and(|line| line.pipelined) {
-            let line = Line { pipelined: true, ..Line::of(vec![Shot::plain(); 2]).on_one_connection() };
+            let shots =
+                vec![Shot { who: self.others, ..Shot::plain() }, Shot { who: self.victim.who, ..Shot::plain() }];
+            let line = Line { pipelined: true, ..Line::of(shots).on_one_connection() };
             all.push(Candidate { recipe: self.recipe(vec![line]), kind: Kind::Pipelined });
         }
         let odd = |shot: &Shot| shot.twist != Twist::None || shot.nap == Nap::Longest;
         let first = recipe.shots().map(|(_, shot)| *shot).find(odd);
         let Some(first) = Some(self.source).filter(odd).or(first) else { return all };
-        let first = Shot { pause_ms: 0.0, ..first };
+        let who = if self.others == Who::Another { first.who } else { self.others };
+        let first = Shot { pause_ms: 0.0, who, ..first };
         let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
         let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
         let victim =

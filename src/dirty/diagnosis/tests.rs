@@ -32,6 +32,8 @@ fn case() -> Case {
         phase: Phase::Search,
         at_once: Vec::new(),
         busted: Series::default(),
+        tail: false,
+        firm: false,
         counted: Series::default(),
     }
 }

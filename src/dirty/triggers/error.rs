@@ -31,4 +31,8 @@ impl Trigger for Error {
     fn least_rounds(&self) -> u64 {
         24
     }
+
+    fn first_look(&self) -> u64 {
+        4
+    }
 }

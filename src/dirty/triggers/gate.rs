@@ -31,4 +31,8 @@ impl Trigger for Gate {
     fn least_rounds(&self) -> u64 {
         20
     }
+
+    fn first_look(&self) -> u64 {
+        4
+    }
 }

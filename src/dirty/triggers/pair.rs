@@ -31,4 +31,8 @@ impl Trigger for Pair {
     fn least_rounds(&self) -> u64 {
         2 * PARTS.len() as u64
     }
+
+    fn first_look(&self) -> u64 {
+        PARTS.len() as u64
+    }
 }

@@ -35,4 +35,8 @@ impl Trigger for Pipeline {
     fn least_rounds(&self) -> u64 {
         2 * LENGTHS.len() as u64
     }
+
+    fn first_look(&self) -> u64 {
+        2
+    }
 }

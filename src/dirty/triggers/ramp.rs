@@ -30,4 +30,8 @@ impl Trigger for Ramp {
     fn least_rounds(&self) -> u64 {
         2 * LEVELS.len() as u64
     }
+
+    fn first_look(&self) -> u64 {
+        LEVELS.len() as u64
+    }
 }

@@ -11,6 +11,9 @@ const AFTERWARDS: usize = 4;
 /// Requests beside the slow one.
 const BESIDE: usize = 2;
 const MOST_IN_A_ROW: u32 = 40;
+/// Rows of requests after it, and how many in each: so many that none of the connections to a backend is left out.
+const ROWS: usize = 6;
+const IN_A_ROW: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct Slow;
@@ -42,7 +45,8 @@ impl Trigger for Slow {
             ..Line::of(vec![Shot { pause_ms: 50.0, ..Shot::plain() }]).starting(Start::At(20.0))
         };
         let lines = std::iter::once(Line::of(shots).on_one_connection());
-        Recipe::of(lines.chain((0..BESIDE).map(|_| beside.clone())).collect())
+        let rows = (0..ROWS).map(|_| Line::of(vec![Shot::plain(); IN_A_ROW]).starting(Start::After(0)));
+        Recipe::of(lines.chain((0..BESIDE).map(|_| beside.clone())).chain(rows).collect())
     }
 
     fn least_rounds(&self) -> u64 {

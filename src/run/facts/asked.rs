@@ -1,6 +1,7 @@
 //! Requests as they were sent, in parts, for whoever wants to send them again.
 
 use crate::dirty::diagnosis::{Asked, Shrunk};
+use crate::dirty::observation::without_token;
 use crate::record;
 
 /// What every client sends for itself: with any value, or with that which runner gives.
@@ -34,12 +35,12 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
         shot: asked.place.shot,
         part: part.map(str::to_owned),
         method: method.to_owned(),
-        target: target.to_owned(),
+        target: without_token(target, asked.token.as_deref()),
         headers: lines
             .filter_map(|line| line.split_once(": "))
             .filter_map(|(name, value)| header(name, value, &asked.canary))
             .collect(),
-        body: text.map(str::to_owned),
+        body: text.map(|text| without_token(text, asked.token.as_deref())),
         cut: body.is_some() && text.is_none(),
     }
 }
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_request_is_taken_apart_without_its_secrets() {
-        let bytes = b"POST /pay?a=b HTTP/1.1\r\nhost: h\r\nauthorization: Bearer s3cret\r\nx-user: zq1\r\n\
+        let bytes = b"POST /pay?a=b&t=t0k3n HTTP/1.1\r\nhost: h\r\nauthorization: Bearer s3cret\r\nx-user: zq1\r\n\
                       content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
         let place = crate::dirty::observation::Place { line: 0, shot: 1 };
         let shrunk = Shrunk {
@@ -105,10 +106,11 @@ mod tests {
             place: "body".to_owned(),
             requests: Vec::new(),
         };
-        let asked = asked(&Asked { place, canary: "zq1".to_owned(), bytes: bytes.to_vec() }, &shrunk);
+        let token = Some("t0k3n".to_owned());
+        let asked = asked(&Asked { place, canary: "zq1".to_owned(), token, bytes: bytes.to_vec() }, &shrunk);
         assert_eq!(
             (asked.method.as_str(), asked.target.as_str(), asked.part.as_deref()),
-            ("POST", "/pay?a=b", Some("victim"))
+            ("POST", "/pay?a=b&t=$TOKEN", Some("victim"))
         );
         let headers: Vec<String> = asked.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         assert_eq!(headers, ["authorization: $AUTHORIZATION", "x-user: zq1", "content-type: application/json"]);

@@ -29,11 +29,13 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> reco
         leaks: tally.leaks,
         bound: upper_bound_95(tally.leaks, tally.exposures),
         duration_s: findings.duration.as_secs_f64(),
+        first_proof_s: findings.first_proof.map(|time| time.as_secs_f64()),
         control: record::Control { requests: findings.control.requests, problems: findings.control.problems.clone() },
         positive_control: findings
             .positive_control
             .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),
         triggers: triggers(findings),
+        cut: tally.cut,
         evidence: tally.evidence.iter().map(leak).collect(),
         inconclusive: inconclusive(findings),
     }
@@ -78,7 +80,8 @@ fn inconclusive(findings: &Findings) -> Option<String> {
         return Some(format!("a planted leak was not seen: {why}"));
     }
     let sum = |pick: fn(&TriggerTally) -> u64| tally.triggers.values().map(pick).sum::<u64>();
-    let (requests, failed) = (sum(|t| t.requests), sum(|t| t.failed));
+    // Those that were to fail say nothing of the server's mood.
+    let (requests, failed) = (sum(|t| t.ordinary), sum(|t| t.failed));
     if failed * 2 > requests {
         return Some(format!("{failed} of {requests} requests failed, or were answered with a status of 400 or above"));
     }
@@ -199,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_check_that_does_not_see_a_planted_leak_concludes_nothing() {
-        let tally = TriggerTally { requests: 100, exposures: 100, chances: 100, ..TriggerTally::default() };
+        let tally =
+            TriggerTally { requests: 100, ordinary: 100, exposures: 100, chances: 100, ..TriggerTally::default() };
         let findings = |found| {
             let mut findings = Findings {
                 control: Control { requests: 4, ..Control::default() },

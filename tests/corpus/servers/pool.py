@@ -12,6 +12,11 @@ import random
 import web
 
 
+def seconds(text):
+    """`0.01` or `10ms`."""
+    return float(text.removesuffix("ms")) / 1000 if text.endswith("ms") else float(text)
+
+
 class Backend:
     """One connection: what is asked is answered in order, each after a while."""
 
@@ -56,7 +61,7 @@ def routes(prefix, strict):
             return 504, "the backend is slow\n"
 
     async def query(request):
-        after = float(request.query.get("wait", "10ms").removesuffix("ms")) / 1000
+        after = seconds(request.query.get("wait", "10ms"))
         try:
             return await queries.query(request.query.get("user", "nobody"), after, patience=0.2)
         except asyncio.TimeoutError:

@@ -1,0 +1,39 @@
+//! A request that a server may refuse before it has read the body, which looks like another request: a server that keeps
+//! the connection all the same takes it for one, and from then on gives everybody an answer that is not theirs.
+
+use super::super::recipe::{Line, Recipe, Shot, Twist};
+use super::{Family, Situation, Trigger};
+
+/// Ways to have it refused; see `forms::smuggling`.
+const WAYS: u64 = 4;
+
+#[derive(Debug)]
+pub(super) struct Smuggle;
+
+impl Trigger for Smuggle {
+    fn name(&self) -> &'static str {
+        "smuggle"
+    }
+
+    fn family(&self) -> Family {
+        Family::Wire
+    }
+
+    fn obstacle(&self, situation: &Situation) -> Option<String> {
+        situation.closes()
+    }
+
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
+        let smuggling = Shot::twisted(Twist::Smuggling((round % WAYS) as usize));
+        let shots = vec![smuggling, Shot::plain(), situation.follower(), Shot::plain()];
+        Recipe::of(vec![Line::of(shots).on_one_connection()])
+    }
+
+    fn least_rounds(&self) -> u64 {
+        WAYS
+    }
+
+    fn first_look(&self) -> u64 {
+        2
+    }
+}
