@@ -110,7 +110,8 @@ impl Sessions {
         let seat = self.seat();
         let session = &seat.session;
         let mut waited = !session.send.initialized();
-        let made = session.send.get_or_try_init(|| open(session, dialer, self.streams, watcher)).await;
+        // Apart: users whose connection is there need not carry the room for making one.
+        let made = session.send.get_or_try_init(|| Box::pin(open(session, dialer, self.streams, watcher))).await;
         let mut send = made.map_err(|no| Lost::Broken(Broken::Refused(no)))?.clone();
         let unsent = |error| {
             session.over.set(true);
