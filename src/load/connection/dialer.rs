@@ -67,14 +67,14 @@ impl Dialer {
                 let stream = self.connect(*address).await.map_err(|error| NoConnection::new(&error))?;
                 Ok(match &self.tls {
                     None => Stream::Tcp(stream),
-                    Some(tls) => Stream::TcpTls(Box::new(shake_hands(tls, stream).await?)),
+                    Some(tls) => Stream::TcpTls(shake_hands(tls, stream).await?),
                 })
             }
             Endpoint::Unix(path) => {
                 let stream = UnixStream::connect(path).await.map_err(|error| NoConnection::new(&error))?;
                 Ok(match &self.tls {
                     None => Stream::Unix(stream),
-                    Some(tls) => Stream::UnixTls(Box::new(shake_hands(tls, stream).await?)),
+                    Some(tls) => Stream::UnixTls(shake_hands(tls, stream).await?),
                 })
             }
         }
@@ -103,9 +103,14 @@ fn bind(source: IpAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(tls: &Tls, stream: S) -> Result<TlsStream<S>, NoConnection> {
+async fn shake_hands<S>(tls: &Tls, stream: S) -> Result<Box<TlsStream<S>>, NoConnection>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let failed = |why| NoConnection { failure: Failure::Tls, why };
-    let shaken = TlsConnector::from(Arc::clone(tls.config())).connect(tls.name().clone(), stream).await;
+    let connector = TlsConnector::from(Arc::clone(tls.config()));
+    // Apart: a handshake takes kilobytes, which users without TLS, and those who are connected, need not carry.
+    let shaken = Box::pin(connector.connect(tls.name().clone(), stream)).await;
     let stream = shaken.map_err(|error| failed(tls::why(&error)))?;
     let wanted = tls.config().alpn_protocols.first();
     let chosen = stream.get_ref().1.alpn_protocol();
@@ -113,7 +118,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(tls: &Tls, stream: S) ->
     if wanted.is_some_and(|wanted| wanted == tls::HTTP_2) && chosen != Some(tls::HTTP_2) {
         return Err(failed("the server did not choose HTTP/2 (ALPN)".to_owned()));
     }
-    Ok(stream)
+    Ok(Box::new(stream))
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ use crate::load::clock::Clock;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 
+/// Requests that are sent before the server has said how many it takes: as many as every server should take (RFC 9113,
+/// section 6.5.2).
+const BEFORE_SETTINGS: usize = 100;
+
 /// The connections of a load thread.
 #[derive(Debug)]
 pub struct Sessions {
@@ -110,7 +114,8 @@ impl Sessions {
         let seat = self.seat();
         let session = &seat.session;
         let mut waited = !session.send.initialized();
-        let made = session.send.get_or_try_init(|| open(session, dialer, self.streams, watcher)).await;
+        // Apart: users whose connection is there need not carry the room for making one.
+        let made = session.send.get_or_try_init(|| Box::pin(open(session, dialer, self.streams, watcher))).await;
         let mut send = made.map_err(|no| Lost::Broken(Broken::Refused(no)))?.clone();
         let unsent = |error| {
             session.over.set(true);
@@ -156,7 +161,7 @@ async fn open(
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .initial_max_send_streams(streams as usize)
+        .initial_max_send_streams((streams as usize).min(BEFORE_SETTINGS))
         .handshake(stream)
         .await;
     let (send, connection) = opened
