@@ -109,7 +109,7 @@ pub(super) struct Load {
     /// What to ask for, as in http://127.0.0.1:8000/path?query
     pub url: String,
 
-    /// Users who each wait for their answer on a connection of their own, 10 if not given; with --rate, the most connections
+    /// Connections, each with a user who waits for the answer, 10 if not given; with --rate, the most connections
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: Option<u32>,
 
@@ -178,7 +178,7 @@ pub(super) struct Load {
     #[arg(long)]
     pub http2: bool,
 
-    /// HTTP/2: so many of the users share a connection, 1 if not given
+    /// HTTP/2: so many requests at once, and so many users, on each connection, 1 if not given
     #[arg(short = 'm', long, value_name = "N", requires = "http2")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub streams: Option<u32>,

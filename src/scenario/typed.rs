@@ -19,7 +19,7 @@ pub struct Typed {
     pub method: Option<String>,
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
-    /// Users of the closed model; with a rate, the most connections of the open one.
+    /// Of the closed model, each with a user, or with one for each of its streams; with a rate, the most of the open one.
     pub connections: Option<u32>,
     /// Arrivals a second.
     pub rate: Option<f64>,
@@ -44,8 +44,8 @@ pub struct Typed {
     pub sources: Vec<String>,
 }
 
-/// Users, where neither connections nor a rate are given.
-const USERS: u32 = 10;
+/// Where neither they nor a rate are given.
+const CONNECTIONS: u32 = 10;
 
 impl Typed {
     /// The scenario of this name, made as from a file; what is wrong is told in the terms of a file.
@@ -81,11 +81,12 @@ impl Typed {
         let time = |time: Duration| Value::from(show_duration(time));
         let whole = |number: u32| Value::from(i64::from(number));
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), literal(value)));
+        let users = |connections: u32| whole(connections.saturating_mul(self.streams.unwrap_or(1)));
         let model = match self.rate {
             Some(rate) => {
-                [("rate", Some(Value::from(format!("{rate}/s")))), ("max_concurrency", self.connections.map(whole))]
+                [("rate", Some(Value::from(format!("{rate}/s")))), ("max_concurrency", self.connections.map(users))]
             }
-            None => [("concurrency", Some(whole(self.connections.unwrap_or(USERS)))), ("max_concurrency", None)],
+            None => [("concurrency", Some(users(self.connections.unwrap_or(CONNECTIONS)))), ("max_concurrency", None)],
         };
         let rest = [
             ("path", Some(literal(&self.target))),
@@ -190,6 +191,13 @@ mod tests {
         let load = scenario.variants[0].load.as_ref().unwrap();
         assert!(matches!(load.model, Model::Open { max_concurrency: 7, .. }), "{:?}", load.model);
         assert_eq!((load.peak(), load.requests), (2000.0, Some(50)));
+    }
+
+    #[test]
+    fn each_stream_of_a_connection_has_a_user() {
+        let typed = Typed { connections: Some(8), http2: true, streams: Some(32), ..typed() };
+        let scenario = typed.scenario("load", &Nothing).unwrap();
+        assert_eq!(scenario.variants[0].load.as_ref().unwrap().users(), 256);
     }
 
     #[test]
