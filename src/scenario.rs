@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
-use rustls::RootCertStore;
-use rustls::pki_types::ServerName;
-use rustls::sign::CertifiedKey;
 
 use crate::canary::Shape;
 use crate::rule::Rule;
 use crate::script;
 
+mod attached;
 pub mod data;
 mod decode;
 mod environment;
@@ -23,6 +21,7 @@ mod matrix;
 mod meant;
 mod overrides;
 mod problem;
+mod protocol;
 pub mod request;
 pub mod sample;
 pub mod schema;
@@ -34,9 +33,11 @@ pub mod typed;
 pub mod variation;
 mod warnings;
 
+pub use attached::{Address, Attached, Pid, Tls, authority};
 pub use data::Data;
 pub use file::Spacing;
 pub use problem::{Problem, Problems};
+pub use protocol::Protocol;
 pub use request::Request;
 pub use template::Template;
 pub use warnings::warnings;
@@ -239,59 +240,6 @@ pub struct Stop {
     pub grace: Duration,
 }
 
-/// A server that is already up.
-#[derive(Debug, Clone)]
-pub struct Attached {
-    pub host: String,
-    pub port: u16,
-    /// How TLS is spoken with it, if it is.
-    pub tls: Option<Tls>,
-    /// Where connections go, if not to host and port.
-    pub connect_to: Option<Address>,
-    /// Its first process, where that is known: what it and its children use is read.
-    pub process: Option<Pid>,
-}
-
-impl Attached {
-    /// What the `host` header of requests to it says.
-    pub fn authority(&self) -> String {
-        authority(&self.host, self.port)
-    }
-}
-
-/// Host and port as addresses have them: a host that holds colons stands in brackets.
-pub fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
-/// Where connections to a server go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    Host(String, u16),
-    Unix(PathBuf),
-}
-
-/// How TLS is spoken with a server.
-#[derive(Debug, Clone, Default)]
-pub struct Tls {
-    /// Its certificate is not looked at.
-    pub insecure: bool,
-    /// Whom to trust; the authorities that this machine trusts if not given.
-    pub ca: Option<Arc<RootCertStore>>,
-    /// The client's own certificate and its key.
-    pub identity: Option<Arc<CertifiedKey>>,
-    /// Whom the certificate must be for, if not for the host that is spoken with.
-    pub name: Option<ServerName<'static>>,
-}
-
-/// How the process of a server that is already up is named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pid {
-    Number(u32),
-    /// A file that holds the number.
-    File(PathBuf),
-}
-
 /// The load to drive.
 #[derive(Debug, Clone)]
 pub struct Load {
@@ -336,33 +284,6 @@ impl Load {
         match self.model {
             Model::Closed => self.peak().ceil() as u32,
             Model::Open { max_concurrency, .. } => max_concurrency,
-        }
-    }
-}
-
-/// How requests travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// HTTP/1.1; a user of the closed model sends `pipeline` requests at once.
-    Http1 { pipeline: u32 },
-    /// HTTP/2; a connection carries so many requests at once.
-    Http2 { streams: u32 },
-}
-
-impl Protocol {
-    /// Requests that a user sends at once.
-    pub fn pipeline(self) -> u32 {
-        match self {
-            Protocol::Http1 { pipeline } => pipeline,
-            Protocol::Http2 { .. } => 1,
-        }
-    }
-
-    /// Requests that a connection carries at once.
-    pub fn streams(self) -> u32 {
-        match self {
-            Protocol::Http1 { .. } => 1,
-            Protocol::Http2 { streams } => streams,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The bytes of a connection, whatever they travel over.
 
-use std::io::{ErrorKind, Result};
+use std::io::{ErrorKind, IoSlice, Result, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -32,16 +32,25 @@ impl Stream {
         self.session().is_some_and(|session| session.handshake_kind() == Some(HandshakeKind::Resumed))
     }
 
+    /// Whether TLS holds something that the kernel has not taken yet.
+    fn has_unsent(&self) -> bool {
+        self.session().is_some_and(|session| session.wants_write())
+    }
+
     /// Writes all of `bytes`, and hands it to the kernel.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
         // Most often there is room for all of it at once.
         let written = match self {
             Stream::Tcp(stream) => stream.try_write(bytes),
             Stream::Unix(stream) => stream.try_write(bytes),
-            Stream::TcpTls(_) | Stream::UnixTls(_) => Ok(0),
+            Stream::TcpTls(stream) => {
+                let (stream, session) = stream.get_mut();
+                write_record(session, &mut AtOnce(stream), bytes)
+            }
+            Stream::UnixTls(_) => Ok(0),
         };
         match written {
-            Ok(written) if written == bytes.len() => return Ok(()),
+            Ok(written) if written == bytes.len() && !self.has_unsent() => return Ok(()),
             Ok(written) => self.write_all(&bytes[written..]).await?,
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.write_all(bytes).await?,
             Err(error) => return Err(error),
@@ -76,6 +85,43 @@ impl Stream {
         };
         // No linger: what follows is a reset. A stream that refuses that is closed in the orderly way.
         let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+    }
+}
+
+/// A request that fits is one record of TLS.
+const RECORD: usize = 16 * 1024;
+
+/// Writes bytes as one record, at once; says how many were taken: none if they are too many, or others are still to be
+/// sent. What the stream has no room for stays with the session.
+fn write_record(session: &mut ClientConnection, stream: &mut AtOnce<'_>, bytes: &[u8]) -> Result<usize> {
+    if bytes.len() > RECORD || session.wants_write() {
+        return Ok(0);
+    }
+    session.writer().write_all(bytes)?;
+    match session.write_tls(stream) {
+        Ok(_) => Ok(bytes.len()),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(bytes.len()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes what the kernel has room for. One piece, as nearly always, costs less than a list of one.
+struct AtOnce<'a>(&'a TcpStream);
+
+impl Write for AtOnce<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> Result<usize> {
+        match pieces {
+            [only] => self.0.try_write(only),
+            several => self.0.try_write_vectored(several),
+        }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -116,5 +162,59 @@ impl AsyncWrite for Stream {
             Stream::TcpTls(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::UnixTls(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::sync::Arc;
+
+    use rustls::crypto::ring;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+    use super::super::dialer::Dialer;
+    use super::*;
+    use crate::scenario;
+    use crate::server::Endpoint;
+    use crate::server::tls::Tls;
+
+    /// A server that reads so much over TLS, and says so with one byte, again and again.
+    fn counting(lengths: &'static [usize]) -> Endpoint {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut stream = StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream);
+            for length in lengths {
+                stream.read_exact(&mut vec![0; *length]).unwrap();
+                stream.write_all(b".").unwrap();
+            }
+        });
+        endpoint
+    }
+
+    #[tokio::test]
+    async fn what_fits_a_record_and_what_does_not_arrives_whole_over_tls() {
+        const LENGTHS: &[usize] = &[1, RECORD, RECORD + 1, 5_000_000, 100];
+        let plan = scenario::Tls { insecure: true, ..scenario::Tls::default() };
+        let dialer = Dialer::new(counting(LENGTHS), Some(Tls::new(&plan, "localhost").unwrap()));
+        let mut stream = dialer.dial().await.unwrap();
+        for length in LENGTHS {
+            stream.send(&vec![b'x'; *length]).await.unwrap();
+            let mut answer = [0; 1];
+            tokio::io::AsyncReadExt::read_exact(&mut stream, &mut answer).await.unwrap();
+            assert_eq!(&answer, b".", "{length}");
+        }
+        assert!(!stream.has_unsent() && !stream.is_resumed());
     }
 }

@@ -1,0 +1,61 @@
+//! A server that is already up, where connections to it go, and how TLS is spoken with a server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
+
+/// A server that is already up.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    pub host: String,
+    pub port: u16,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Tls>,
+    /// Where connections go, if not to host and port.
+    pub connect_to: Option<Address>,
+    /// Its first process, where that is known: what it and its children use is read.
+    pub process: Option<Pid>,
+}
+
+impl Attached {
+    /// What the `host` header of requests to it says.
+    pub fn authority(&self) -> String {
+        authority(&self.host, self.port)
+    }
+}
+
+/// Host and port as addresses have them: a host that holds colons stands in brackets.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Where connections to a server go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    Host(String, u16),
+    Unix(PathBuf),
+}
+
+/// How TLS is spoken with a server.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// Its certificate is not looked at.
+    pub insecure: bool,
+    /// Whom to trust; the authorities that this machine trusts if not given.
+    pub ca: Option<Arc<RootCertStore>>,
+    /// The client's own certificate and its key.
+    pub identity: Option<Arc<CertifiedKey>>,
+    /// Whom the certificate must be for, if not for the host that is spoken with.
+    pub name: Option<ServerName<'static>>,
+}
+
+/// How the process of a server that is already up is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pid {
+    Number(u32),
+    /// A file that holds the number.
+    File(PathBuf),
+}
