@@ -36,12 +36,12 @@ impl Deadline {
     }
 
     /// What `work` yields, or `None` if `due` passes first; which is only asked for if the work waits for long.
-    pub async fn guard<T>(
+    pub fn guard<T>(
         &mut self,
         due: impl Fn() -> Instant,
         mut work: Pin<&mut impl Future<Output = T>>,
-    ) -> Option<T> {
-        poll_fn(|context| {
+    ) -> impl Future<Output = Option<T>> {
+        poll_fn(move |context| {
             if let Poll::Ready(output) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
             }
@@ -57,7 +57,6 @@ impl Deadline {
             }
             Poll::Pending
         })
-        .await
     }
 }
 

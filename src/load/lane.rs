@@ -309,7 +309,14 @@ pub(super) fn run(
 ) -> std::io::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let lane = Rc::new(Lane::new(load, plan, scripts, counters));
-    let ended = LocalSet::new().block_on(&runtime, drive(&lane, cancel))?;
+    // A task of its own, as the future that is blocked on is polled again whenever any task is.
+    let tasks = LocalSet::new();
+    let driving = tasks.spawn_local(drive(Rc::clone(&lane), cancel.clone()));
+    let ended = match tasks.block_on(&runtime, driving) {
+        Ok(ended) => ended?,
+        // Nobody aborts it, so that it has panicked.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
     lane.abandon(lane.plan.clock.now());
     Ok(Outcome {
         measured: lane.measured.replace(Measured::new(load)),
@@ -327,8 +334,8 @@ pub(super) fn run(
 
 /// Runs the load until the end and on until all is answered, the drain is over, or the load is cancelled. Returns when
 /// requests stopped being started.
-async fn drive(lane: &Rc<Lane>, cancel: &CancellationToken) -> std::io::Result<Duration> {
-    let plan = &lane.plan;
+async fn drive(lane: Rc<Lane>, cancel: CancellationToken) -> std::io::Result<Duration> {
+    let (lane, plan) = (&lane, &lane.plan);
     let work = async {
         match plan.model {
             Model::Closed => closed::users(lane).await,

@@ -35,8 +35,26 @@ pub(super) trait Carrier: Sized {
 }
 
 impl Carrier for Connection {
+    /// On the connection at hand or a new one. Most often there is one, and it takes the request at once. All else is
+    /// boxed: what is rare must not make large what every request goes through.
     async fn ask<S: Source>(user: &mut User<'_, S>, now: Duration) -> Result<Answer, Failure> {
-        user.ask(now).await
+        let reused = user.connection.is_some();
+        let (request, sink) = user.source.outgoing();
+        let at_once = |connection: &mut Connection| !request.waits && connection.send_at_once(request.bytes);
+        let came = match user.connection.as_mut().map(|connection| (at_once(connection), connection)) {
+            Some((true, connection)) => {
+                user.lane.sent(user.slot, now);
+                connection.answer(request.head_only, user.lane.plan.clock, sink).await
+            }
+            _ => Box::pin(user.send(now)).await,
+        };
+        if came.as_ref().map_or(true, |answer| answer.close) {
+            user.connection = None;
+        }
+        match came {
+            Ok(answer) => Ok(answer),
+            Err(broken) => Box::pin(user.ask_again(broken, reused, now)).await,
+        }
     }
 
     fn take_up(_kept: Option<Self>, lane: &Lane) -> Option<Self> {
@@ -110,28 +128,25 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
 }
 
 impl<S: Source> User<'_, S> {
-    /// One request, on the connection at hand or a new one. A connection that the server closed while it was idle says
-    /// nothing about the server: the request is sent once more on a new one.
-    async fn ask(&mut self, now: Duration) -> Result<Answer, Failure> {
-        let reused = self.connection.is_some();
-        let broken = match self.send(now).await {
-            Ok(answer) => return Ok(answer),
-            Err(broken) => broken,
-        };
-        let plan = &self.lane.plan;
-        let sent = now;
-        let now = plan.clock.now();
+    /// A connection that the server closed while it was idle says nothing about the server: the request is sent once more,
+    /// on a new one.
+    async fn ask_again(&mut self, broken: Broken, reused: bool, sent: Duration) -> Result<Answer, Failure> {
+        let now = self.lane.plan.clock.now();
         let untouched = matches!(broken, Broken::Closed { untouched: true });
         let closed_while_idle = reused && untouched && now.saturating_sub(sent) < AT_ONCE;
         if !(closed_while_idle && self.source.outgoing().0.idempotent) {
             return Err(self.lane.failed(&broken));
         }
         self.lane.retried.set(self.lane.retried.get() + 1);
-        self.send(now).await.map_err(|broken| match broken {
+        let answer = self.send(now).await.map_err(|broken| match broken {
             // The request had been sent, on a connection that was closed.
             Broken::Refused(_) => Failure::Closed,
             broken => self.lane.failed(&broken),
-        })
+        });
+        if answer.as_ref().map_or(true, |answer| answer.close) {
+            self.connection = None;
+        }
+        answer
     }
 
     /// `now` is a reading of the clock just taken, so that a reused connection needs no other.
@@ -141,8 +156,7 @@ impl<S: Source> User<'_, S> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
-                // Boxed, as below: what is rare must not make large what every request moves.
-                let connection = Box::pin(Connection::open(&plan.target.dialer)).await.map_err(Broken::Refused)?;
+                let connection = Connection::open(&plan.target.dialer).await.map_err(Broken::Refused)?;
                 self.lane.opened(connection.is_resumed());
                 sent = plan.clock.now();
                 self.connection.insert(connection)
@@ -150,14 +164,10 @@ impl<S: Source> User<'_, S> {
         };
         self.lane.sent(self.slot, sent);
         let (request, sink) = self.source.outgoing();
-        let answer = if request.waits {
-            Box::pin(connection.exchange_with_leave(request.bytes, plan.clock, sink)).await
+        if request.waits {
+            connection.exchange_with_leave(request.bytes, plan.clock, sink).await
         } else {
             connection.exchange(request.bytes, request.head_only, plan.clock, sink).await
-        };
-        if answer.as_ref().map_or(true, |answer| answer.close) {
-            self.connection = None;
         }
-        answer
     }
 }

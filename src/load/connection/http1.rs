@@ -35,6 +35,8 @@ pub struct Connection {
     stream: Stream,
     /// What has come and is not taken yet: the beginning of something, or the next response.
     ahead: Vec<u8>,
+    /// So many bytes of the request are with the kernel already.
+    begun: usize,
 }
 
 /// What is known of a whole response. Times count from the clock's origin.
@@ -113,7 +115,7 @@ impl Connection {
     }
 
     fn over(stream: Stream) -> Self {
-        Connection { stream, ahead: Vec::new() }
+        Connection { stream, ahead: Vec::new(), begun: 0 }
     }
 
     /// Sends a request and reads its response into `sink`.
@@ -126,9 +128,16 @@ impl Connection {
     ) -> Result<Answer, Broken> {
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.send(request).await.is_err();
+        let mut answer = self.answer(head_only, clock, sink).await?;
+        answer.close |= cut_off;
+        Ok(answer)
+    }
+
+    /// Reads the response to the only request that is on the way.
+    pub async fn answer(&mut self, head_only: bool, clock: Clock, sink: &mut impl Sink) -> Result<Answer, Broken> {
         let mut answer = self.receive(head_only, clock, sink).await?;
         // Bytes that nobody asked for: what follows could not be told apart.
-        answer.close |= cut_off || self.has_more();
+        answer.close |= self.has_more();
         Ok(answer)
     }
 
@@ -170,9 +179,21 @@ impl Connection {
         }
     }
 
+    /// Whether the kernel takes all of a request at once; if not, it is to be sent, and what is with the kernel already
+    /// is not sent again.
+    pub fn send_at_once(&mut self, request: &[u8]) -> bool {
+        let begun = self.stream.try_send(request).unwrap_or(0);
+        let whole = begun == request.len() && !self.stream.has_unsent();
+        self.begun = if whole { 0 } else { begun };
+        whole
+    }
+
     /// Writes bytes of a request, all or a part.
     pub async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.send(bytes).await
+        match std::mem::take(&mut self.begun) {
+            0 => self.stream.send(bytes).await,
+            begun => self.stream.send_rest(&bytes[begun..]).await,
+        }
     }
 
     /// As [`Connection::send`], of many requests: the answers to the first may come before the last is written. What comes
@@ -195,7 +216,7 @@ impl Connection {
 
     /// Reads what comes next, for later; an error at the end of the connection.
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let Connection { stream, ahead } = self;
+        let Connection { stream, ahead, .. } = self;
         poll_read(stream, context, |more| {
             ahead.extend_from_slice(more);
             if more.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
@@ -210,7 +231,7 @@ impl Connection {
 
     /// Reads one response into `sink`; what follows it stays for the next.
     pub async fn receive(&mut self, head_only: bool, clock: Clock, sink: &mut impl Sink) -> Result<Answer, Broken> {
-        let Connection { stream, ahead } = self;
+        let Connection { stream, ahead, .. } = self;
         let mut receiving = Receiving { reply: Reply::new(head_only), sink, clock, bytes: 0, first_byte: None };
         if !ahead.is_empty() {
             // Bytes that came together with the response before.

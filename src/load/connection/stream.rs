@@ -33,14 +33,13 @@ impl Stream {
     }
 
     /// Whether TLS holds something that the kernel has not taken yet.
-    fn has_unsent(&self) -> bool {
+    pub fn has_unsent(&self) -> bool {
         self.session().is_some_and(|session| session.wants_write())
     }
 
-    /// Writes all of `bytes`, and hands it to the kernel.
-    pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        // Most often there is room for all of it at once.
-        let written = match self {
+    /// Hands the kernel what it takes of `bytes` at once: so many. Over TLS it may have taken less; see `has_unsent`.
+    pub fn try_send(&mut self, bytes: &[u8]) -> Result<usize> {
+        match self {
             Stream::Tcp(stream) => stream.try_write(bytes),
             Stream::Unix(stream) => stream.try_write(bytes),
             Stream::TcpTls(stream) => {
@@ -48,13 +47,22 @@ impl Stream {
                 write_record(session, &mut AtOnce(stream), bytes)
             }
             Stream::UnixTls(_) => Ok(0),
-        };
-        match written {
-            Ok(written) if written == bytes.len() && !self.has_unsent() => return Ok(()),
-            Ok(written) => self.write_all(&bytes[written..]).await?,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.write_all(bytes).await?,
-            Err(error) => return Err(error),
         }
+    }
+
+    /// Writes all of `bytes`, and hands it to the kernel.
+    pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        match self.try_send(bytes) {
+            Ok(written) if written == bytes.len() && !self.has_unsent() => Ok(()),
+            Ok(written) => self.send_rest(&bytes[written..]).await,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.send_rest(bytes).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What [`Stream::try_send`] has left of bytes, which may be nothing but what TLS holds.
+    pub async fn send_rest(&mut self, rest: &[u8]) -> Result<()> {
+        self.write_all(rest).await?;
         match self {
             Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
             Stream::TcpTls(_) | Stream::UnixTls(_) => self.flush().await,
