@@ -192,6 +192,13 @@ fn numbers_without_sense_are_reported_too() {
 }
 
 #[test]
+fn text_that_begins_like_a_variable_of_the_shell_is_harmless() {
+    for text in ["$`<script>", "$<script>", "$X`<script>", "$\"<b", "$"] {
+        blocks(&report::render(&hostile(text)));
+    }
+}
+
+#[test]
 fn a_report_is_fast() {
     // Debug builds are an order of magnitude slower than what people run, and share their cores with other tests.
     let limit = Duration::from_millis(if cfg!(debug_assertions) { 20_000 } else { 50 });

@@ -182,16 +182,25 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static 
 
 /// A header as one word; a value that is a variable's is left to the shell.
 fn header(name: &str, value: &str) -> String {
-    let is_variable =
-        value.strip_prefix('$').is_some_and(|rest| rest.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()));
-    if is_variable { format!("\"{}: {value}\"", clean(name)) } else { shell_word(&format!("{name}: {value}")) }
+    let is_plain = name.chars().all(|c| c == '-' || c == '_' || c.is_ascii_alphanumeric());
+    if is_plain && variable(value).is_some() {
+        format!("\"{name}: {value}\"")
+    } else {
+        shell_word(&format!("{name}: {value}"))
+    }
+}
+
+/// The name of the shell's variable that a value consists of.
+fn variable(value: &str) -> Option<&str> {
+    let is_name = |name: &&str| !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+    value.strip_prefix('$').filter(is_name)
 }
 
 /// What its requests leave for the reader to fill in: `AUTHORIZATION`.
 pub(crate) fn left_out(shrunk: &Shrunk) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
     for (_, value) in shrunk.requests.iter().flat_map(|asked| &asked.headers) {
-        let name = value.strip_prefix('$').map(|name| format!("`{}`", clean(name)));
+        let name = variable(value).map(|name| format!("`{name}`"));
         names.extend(name.filter(|name| !names.contains(name)));
     }
     if shrunk.requests.iter().any(|asked| asked.target.contains(TOKEN)) {
