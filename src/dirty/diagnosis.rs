@@ -28,6 +28,8 @@ pub(super) use candidates::Kind;
 const SHARE: u32 = 3;
 const LEAST_TIME: Duration = Duration::from_secs(2);
 const MOST_TIME: Duration = Duration::from_secs(10);
+/// So much longer for what tells a cache or a residue from what they look like.
+const GRACE: Duration = Duration::from_secs(4);
 /// A check with its diagnosis ends by then, or when its own time is up.
 const OVERALL: Duration = Duration::from_secs(60);
 /// How often a candidate must show the leak to be taken at once.
@@ -159,7 +161,9 @@ impl Diagnosis {
     }
 
     fn until(&self, now: Duration, time: Duration) -> Duration {
-        let own = self.began.unwrap_or(now) + (time / SHARE).clamp(LEAST_TIME, MOST_TIME);
+        let telling = self.case.as_ref().is_some_and(|case| matches!(case.phase, Phase::Bust | Phase::Tail));
+        let grace = if telling { GRACE } else { Duration::ZERO };
+        let own = self.began.unwrap_or(now) + (time / SHARE).clamp(LEAST_TIME, MOST_TIME) + grace;
         own.min(OVERALL.max(time))
     }
 
@@ -176,7 +180,8 @@ impl Diagnosis {
         let until = self.until(bench.clock.now(), bench.time);
         let Some(case) = &mut self.case else { return };
         case.step(bench, until).await;
-        if case.phase == Phase::Over || bench.clock.now() >= until {
+        let (over, now) = (case.phase == Phase::Over, bench.clock.now());
+        if over || now >= self.until(now, bench.time) {
             self.conclude(evidence, bench.situation, bench.client.quickest());
         }
     }

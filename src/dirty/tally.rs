@@ -222,9 +222,10 @@ impl Tally {
         }
     }
 
-    /// Remembers requests that count for nothing else.
-    pub(super) fn remember(&mut self, observations: Vec<Observation>) {
-        self.remembered.add(observations.into_iter().map(|observation| observation.seen).collect());
+    /// Remembers requests whose replies a relay exchanged: the server gave each its own, and they count for nothing else.
+    pub(super) fn remember_planted(&mut self, observations: Vec<Observation>) {
+        let given = |observation: Observation| Seen { own: true, ..observation.seen };
+        self.remembered.add(observations.into_iter().map(given).collect());
     }
 
     /// Finds out which responses could show a leak, and remembers the requests.

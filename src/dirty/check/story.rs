@@ -112,7 +112,7 @@ impl Check<'_> {
             |observation| judge::judge(observation, client).is_some() || self.personas.judge(observation).is_some();
         let found = observations.iter().any(told);
         self.findings.positive_control = Some(PositiveControl { requests: observations.len() as u64, found });
-        self.findings.tally.remember(observations);
+        self.findings.tally.remember_planted(observations);
     }
 
     /// As much of the diagnosis as one server is good for.

@@ -1,0 +1,200 @@
+//! One connection of a dirty check: requests on it, one by one or together, and what comes back, asked for or not.
+
+use std::time::Duration;
+
+use super::{Ask, Client};
+use crate::dirty::recipe::Twist;
+use crate::exchange::{Exchange, Failure, Outcome};
+use crate::load::connection::dialer::NoConnection;
+use crate::load::connection::http1::{Answer, Broken, Connection};
+use crate::load::connection::reply::Kept;
+
+/// A connection with its number in the check.
+#[derive(Debug, Default)]
+pub(in crate::dirty) struct Wire {
+    open: Option<Connection>,
+    number: u64,
+    /// The last request that was answered on it.
+    last: u64,
+}
+
+/// Bytes that came on a connection although nothing was asked.
+#[derive(Debug, Clone)]
+pub(in crate::dirty) struct Stray {
+    /// The last request on that connection before them.
+    pub after: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// How far a request has come.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    pub sent: Option<Duration>,
+    pub kept: Kept,
+}
+
+/// What became of an attempt.
+pub(super) enum Came {
+    Answer(Answer),
+    /// The client left.
+    Left,
+}
+
+impl Client {
+    /// Sends one request on `wire`, which is opened if need be, and waits for its response. What is observed is kept here,
+    /// so that a check that is cut short loses nothing. Returns whether it was answered.
+    pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
+        self.look_for_strays(wire);
+        let (request, bytes) = self.write(ask);
+        let mut way = Way::default();
+        let intended = self.clock.now();
+        let work = self.converse(wire, &bytes, ask, &mut way);
+        let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
+        let exchange = self.exchange(intended, way.sent, came);
+        wire.last = request;
+        self.keep(request, ask, &bytes, wire.number, exchange, way.kept);
+        matches!(exchange.outcome, Outcome::Answered(_))
+    }
+
+    /// Sends requests on one connection without waiting for answers, then reads as many answers.
+    pub async fn send_together(&self, wire: &mut Wire, asks: &[Ask<'_>]) {
+        let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
+        let intended = self.clock.now();
+        let all: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let mut connection = tokio::time::timeout(self.timeout, self.connect(wire)).await.ok().and_then(Result::ok);
+        if let Some(open) = &mut connection {
+            // One that refuses some of it may still answer the first.
+            let _ = tokio::time::timeout(self.timeout, open.send(&all)).await;
+        }
+        for (ask, (request, bytes)) in asks.iter().zip(&written) {
+            let mut kept = Kept::default();
+            let came = match &mut connection {
+                None => Err(Failure::Closed),
+                Some(open) => {
+                    let answer = open.receive(self.forms.of(&ask.shot).head_only, self.clock, &mut kept);
+                    let came = tokio::time::timeout(self.timeout, answer).await;
+                    came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
+                }
+            };
+            if !matches!(came, Ok(Came::Answer(Answer { close: false, .. }))) {
+                connection = None;
+            }
+            wire.last = *request;
+            let exchange = self.exchange(intended, Some(intended), came);
+            self.keep(*request, ask, bytes, wire.number, exchange, kept);
+        }
+        wire.open = connection;
+        self.look_for_strays(wire);
+    }
+
+    /// Keeps what has come on an idle connection. Such a connection is not used again.
+    pub fn look_for_strays(&self, wire: &mut Wire) {
+        let Some(connection) = &mut wire.open else { return };
+        let bytes = connection.unasked();
+        if !bytes.is_empty() {
+            wire.open = None;
+            self.strays.borrow_mut().push(Stray { after: wire.last, bytes });
+        }
+    }
+
+    fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
+        let (outcome, first_byte, done) = match came {
+            Ok(Came::Answer(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
+            Ok(Came::Left) => (Outcome::Unanswered, None, self.clock.now()),
+            Err(failure) => (Outcome::Failed(failure), None, self.clock.now()),
+        };
+        Exchange { intended, sent, first_byte, done, outcome }
+    }
+
+    /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
+    /// come, as it may be after a pause, the request is sent once more on a new one.
+    async fn converse(&self, wire: &mut Wire, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Came, Failure> {
+        let again = wire.open.is_some() && ask.gate.is_none();
+        match self.attempt(wire, bytes, ask, way).await {
+            Err(Broken::Closed { untouched: true }) if again => {
+                let again = self.attempt(wire, bytes, ask, way).await;
+                again.map_err(|broken| match broken {
+                    // The request had been sent, on a connection that was closed.
+                    Broken::Refused(_) => Failure::Closed,
+                    broken => broken.failure(),
+                })
+            }
+            first => first.map_err(|broken| broken.failure()),
+        }
+    }
+
+    pub(super) async fn attempt(
+        &self,
+        wire: &mut Wire,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+        way: &mut Way,
+    ) -> Result<Came, Broken> {
+        let opened = self.connect(wire).await;
+        if let (Err(_), Some(gate)) = (&opened, ask.gate) {
+            // The others must not wait for this one.
+            gate.wait().await;
+        }
+        let mut connection = opened.map_err(Broken::Refused)?;
+        way.sent = Some(self.clock.now());
+        // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
+        let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
+        let head_only = self.forms.of(&ask.shot).head_only;
+        let answer = connection.receive(head_only, self.clock, &mut way.kept);
+        let Twist::Abort(after) = ask.shot.twist else {
+            let answer = answer.await?;
+            wire.open = (!answer.close && !cut_off).then_some(connection);
+            return Ok(Came::Answer(answer));
+        };
+        match tokio::time::timeout(millis(after), answer).await {
+            Ok(answer) => answer.map(Came::Answer),
+            Err(_) => {
+                connection.abort();
+                Ok(Came::Left)
+            }
+        }
+    }
+
+    /// The connection at hand, or a new one.
+    async fn connect(&self, wire: &mut Wire) -> Result<Connection, NoConnection> {
+        if let Some(connection) = wire.open.take() {
+            return Ok(connection);
+        }
+        self.connections.set(self.connections.get() + 1);
+        wire.number = self.connections.get();
+        Connection::open(&self.target.dialer).await
+    }
+
+    /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate.
+    async fn deliver(
+        &self,
+        connection: &mut Connection,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+        way: &mut Way,
+    ) -> std::io::Result<()> {
+        let (first, pause, rest) = match (ask.gate, ask.shot.twist) {
+            (Some(_), _) => (bytes.len().saturating_sub(1), 0.0, 1),
+            (None, Twist::Halting(pause)) => (bytes.len() / 2, pause, 1),
+            (None, _) => (bytes.len(), 0.0, 0),
+        };
+        let early = connection.send(&bytes[..first]).await;
+        if rest == 0 {
+            return early;
+        }
+        match ask.gate {
+            Some(gate) => {
+                gate.wait().await;
+            }
+            None => tokio::time::sleep(millis(pause)).await,
+        }
+        // Before its last byte no request is handled.
+        way.sent = Some(self.clock.now());
+        early?;
+        connection.send(&bytes[first..]).await
+    }
+}
+
+fn millis(millis: f64) -> Duration {
+    Duration::from_secs_f64(millis.max(0.0) / 1e3)
+}

@@ -1,0 +1,74 @@
+//! What a request of a dirty check consists of: a form, filled in for whoever asks.
+
+use super::{Ask, Client};
+use crate::canary::Length;
+use crate::dirty::forms;
+use crate::dirty::identity::Identity;
+use crate::dirty::recipe::Twist;
+use crate::load::request::{Prepared, show_sleep};
+use crate::scenario::template::Placeholder;
+
+impl Client {
+    /// The next request's number and its bytes.
+    pub(super) fn write(&self, ask: &Ask<'_>) -> (u64, Vec<u8>) {
+        let request = self.requests.get() + 1;
+        self.requests.set(request);
+        let bytes = self.written(request, ask);
+        match (ask.shot.twist, ask.identity) {
+            (Twist::Smuggling(way), Some(identity)) => {
+                let inner = Identity { canary: self.canary_of(identity.number, Length::Any), ..identity.clone() };
+                let inner = self.written(request, &Ask { identity: Some(&inner), ..ask.clone() });
+                (request, forms::smuggling(&bytes, way, &inner))
+            }
+            _ => (request, bytes),
+        }
+    }
+
+    fn written(&self, request: u64, ask: &Ask<'_>) -> Vec<u8> {
+        let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
+        if ask.own_url {
+            forms::with_own_url(&mut bytes, request);
+        }
+        if let Some(identity) = ask.identity {
+            identity.session.add_cookies(&mut bytes);
+        }
+        bytes
+    }
+
+    pub(super) fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(512);
+        let variation = ask.variation.unwrap_or(request);
+        let canary = || ask.identity.map(|identity| identity.canary.clone());
+        form.write(&mut bytes, &mut |placeholder, out| {
+            let value = match placeholder {
+                Placeholder::Canary => canary().unwrap_or_default(),
+                Placeholder::Sleep => self.sleep(ask.shot.nap).map(show_sleep).unwrap_or_default(),
+                Placeholder::User => "0".to_owned(),
+                Placeholder::Seq => variation.to_string(),
+                Placeholder::Random(low, high) => {
+                    // Derived from the request's number, so that a seed repeats it.
+                    (low + variation.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (high - low).saturating_add(1)).to_string()
+                }
+                Placeholder::Identity(field) => {
+                    ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
+                }
+                Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
+                // Nothing: the same in every request, or refused when the scenario was read.
+                Placeholder::Host
+                | Placeholder::Port
+                | Placeholder::Workers
+                | Placeholder::Socket
+                | Placeholder::Data(_) => return,
+            };
+            out.extend_from_slice(value.as_bytes());
+        });
+        bytes
+    }
+
+    /// Method and target of a request, for people.
+    pub(super) fn show(&self, bytes: &[u8]) -> String {
+        let target = bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        let method = bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
+        format!("{} {}", String::from_utf8_lossy(method), String::from_utf8_lossy(target))
+    }
+}
