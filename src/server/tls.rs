@@ -106,6 +106,12 @@ pub fn why(error: &io::Error) -> String {
             "the server asks for a client's certificate".to_owned()
         }
         Some(Error::InvalidMessage(_)) => "what came is not TLS".to_owned(),
+        // webpki's word, which rustls has no name for.
+        Some(Error::InvalidCertificate(why)) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
+            "the server shows the certificate of an authority in place of its own; one that signs itself has to be made as no \
+             authority, as with `openssl req -x509 -addext basicConstraints=critical,CA:FALSE`"
+                .to_owned()
+        }
         Some(error) => error.to_string(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the server closed the connection during the handshake".to_owned()
@@ -155,5 +161,42 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::{ServerConfig, ServerConnection};
+
+    use super::*;
+
+    #[test]
+    fn who_signs_itself_as_an_authority_is_told_how_not_to() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["shop.test".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        let mut ca = RootCertStore::empty();
+        ca.add(certificate.clone()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))
+            .unwrap();
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let serving = std::thread::spawn(move || {
+            let mut session = ServerConnection::new(Arc::new(config)).unwrap();
+            while session.is_handshaking() && session.complete_io(&mut theirs).is_ok() {}
+        });
+        let plan = scenario::Tls { insecure: false, ca: Some(Arc::new(ca)), identity: None, name: None };
+        let error = Tls::new(&plan, "shop.test").unwrap().greet(&mut ours).unwrap_err();
+        assert!(why(&error).contains("CA:FALSE"), "{}", why(&error));
+        drop(ours);
+        serving.join().unwrap();
     }
 }
