@@ -204,5 +204,5 @@ fn a_planted_leak_is_seen_where_one_would_be_and_missed_by_a_check_that_is_blind
     // Whatever looks like a canary is declared public: no leak could be seen.
     let blind =
         check("public = [\"zq[a-z0-9]+\"]\n").exit(4).stdout_has("a planted leak was not seen").record("scenario");
-    assert_eq!(planted(&blind), serde_json::json!({ "requests": 2, "found": false }));
+    assert_eq!(planted(&blind), serde_json::json!({ "requests": 6, "found": false }));
 }
