@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod cuts;
+pub mod answer;
 pub mod dialer;
 mod framing;
 pub mod http1;

@@ -12,7 +12,8 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::connection::http1::{Broken, Connection};
+use super::connection::answer::Broken;
+use super::connection::http1::Connection;
 use super::connection::http2::Sessions;
 use super::desk::Desk;
 use super::measured::Measured;

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::closed::AFTER_REFUSAL;
-use super::connection::http1::{Broken, Connection};
+use super::connection::answer::Broken;
+use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::{Source, Turn};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::connection::http1::{Answer, Broken};
+use super::connection::answer::{Answer, Broken};
 use super::connection::http2::{Lost, Watcher};
 use super::connection::translated::Translated;
 use super::lane::Lane;

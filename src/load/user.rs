@@ -3,7 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use super::connection::http1::{Answer, Broken, Connection};
+use super::connection::answer::{Answer, Broken};
+use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::Source;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{Ask, Client};
 use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
+use crate::load::connection::answer::{Answer, Broken};
 use crate::load::connection::dialer::NoConnection;
-use crate::load::connection::http1::{Answer, Broken, Connection};
+use crate::load::connection::http1::Connection;
 use crate::load::connection::reply::Kept;
 
 /// A connection with its number in the check.

@@ -1,7 +1,6 @@
 //! One HTTP/1.1 connection on a raw stream: prebuilt bytes out, a [`Reply`] in.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::pin::Pin;
@@ -10,12 +9,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
+use super::answer::{Answer, Broken, SHOWN};
 use super::dialer::{Dialer, NoConnection};
-use super::reply::{LONGEST_HEAD, Malformed, Reply, Sink};
+use super::reply::{LONGEST_HEAD, Reply, Sink};
 use super::stream::Stream;
-use crate::exchange::Failure;
 use crate::load::clock::Clock;
-use crate::server::tls;
 
 /// A server that has heard of `expect` says 100 at once; one that has not waits for the body. As curl has it.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
@@ -37,71 +35,6 @@ pub struct Connection {
     ahead: Vec<u8>,
     /// So many bytes of the request are with the kernel already.
     begun: usize,
-}
-
-/// What is known of a whole response. Times count from the clock's origin.
-#[derive(Debug, Clone, Copy)]
-pub struct Answer {
-    pub status: u16,
-    /// Of the response itself, not of one in the range 1xx before it.
-    pub first_byte: Duration,
-    pub done: Duration,
-    /// Bytes read for it.
-    pub bytes: u64,
-    /// The connection cannot carry another request.
-    pub close: bool,
-}
-
-/// Why no whole response came.
-#[derive(Debug)]
-pub enum Broken {
-    /// No connection could be made.
-    Refused(NoConnection),
-    /// Closed or reset; `untouched` if not one byte of a response had come, so that a reused connection may have been
-    /// closed by the server before it saw the request.
-    Closed { untouched: bool },
-    /// What came in place of a response: the beginning of what could not be read.
-    Malformed(Malformed, Box<[u8]>),
-    /// Something else, in words.
-    Told(Failure, String),
-}
-
-impl fmt::Display for Broken {
-    /// Why; what came from outside is escaped.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Broken::Refused(no) => f.write_str(&no.why),
-            Broken::Closed { untouched: true } => f.write_str("the server closed the connection before it answered"),
-            Broken::Closed { untouched: false } => {
-                f.write_str("the server closed the connection in the middle of its answer")
-            }
-            Broken::Malformed(Malformed(why), came) => write!(f, "{why}: \"{}\"", came.escape_ascii()),
-            Broken::Told(_, why) => f.write_str(why),
-        }
-    }
-}
-
-/// Bytes of a malformed response that are kept to be shown.
-const SHOWN: usize = 200;
-
-impl Broken {
-    pub fn failure(&self) -> Failure {
-        match self {
-            Broken::Refused(no) => no.failure,
-            Broken::Closed { .. } => Failure::Closed,
-            Broken::Malformed(..) => Failure::Protocol,
-            Broken::Told(failure, _) => *failure,
-        }
-    }
-
-    /// As what could not be read from a connection.
-    pub(super) fn of_read(error: &std::io::Error, untouched: bool) -> Self {
-        match tls::of_tls(error) {
-            // Most often an alert of the server, which refuses the client.
-            Some(_) => Broken::Told(Failure::Tls, tls::why(error)),
-            None => Broken::Closed { untouched },
-        }
-    }
 }
 
 impl Connection {

@@ -11,8 +11,8 @@ use h2::{Reason, RecvStream};
 use http::{HeaderMap, Response};
 use tokio::sync::OnceCell;
 
+use super::answer::{Answer, Broken};
 use super::dialer::{Dialer, NoConnection};
-use super::http1::{Answer, Broken};
 use super::reply::Sink;
 use super::translated::Translated;
 use crate::exchange::Failure;

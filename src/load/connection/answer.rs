@@ -1,0 +1,74 @@
+//! What came of a request on a connection: an answer, or why there is none.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::dialer::NoConnection;
+use super::reply::Malformed;
+use crate::exchange::Failure;
+use crate::server::tls;
+
+/// What is known of a whole response. Times count from the clock's origin.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    pub status: u16,
+    /// Of the response itself, not of one in the range 1xx before it.
+    pub first_byte: Duration,
+    pub done: Duration,
+    /// Bytes read for it.
+    pub bytes: u64,
+    /// The connection cannot carry another request.
+    pub close: bool,
+}
+
+/// Why no whole response came.
+#[derive(Debug)]
+pub enum Broken {
+    /// No connection could be made.
+    Refused(NoConnection),
+    /// Closed or reset; `untouched` if not one byte of a response had come, so that a reused connection may have been
+    /// closed by the server before it saw the request.
+    Closed { untouched: bool },
+    /// What came in place of a response: the beginning of what could not be read.
+    Malformed(Malformed, Box<[u8]>),
+    /// Something else, in words.
+    Told(Failure, String),
+}
+
+impl fmt::Display for Broken {
+    /// Why; what came from outside is escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Refused(no) => f.write_str(&no.why),
+            Broken::Closed { untouched: true } => f.write_str("the server closed the connection before it answered"),
+            Broken::Closed { untouched: false } => {
+                f.write_str("the server closed the connection in the middle of its answer")
+            }
+            Broken::Malformed(Malformed(why), came) => write!(f, "{why}: \"{}\"", came.escape_ascii()),
+            Broken::Told(_, why) => f.write_str(why),
+        }
+    }
+}
+
+/// Bytes of a malformed response that are kept to be shown.
+pub(super) const SHOWN: usize = 200;
+
+impl Broken {
+    pub fn failure(&self) -> Failure {
+        match self {
+            Broken::Refused(no) => no.failure,
+            Broken::Closed { .. } => Failure::Closed,
+            Broken::Malformed(..) => Failure::Protocol,
+            Broken::Told(failure, _) => *failure,
+        }
+    }
+
+    /// As what could not be read from a connection.
+    pub(super) fn of_read(error: &std::io::Error, untouched: bool) -> Self {
+        match tls::of_tls(error) {
+            // Most often an alert of the server, which refuses the client.
+            Some(_) => Broken::Told(Failure::Tls, tls::why(error)),
+            None => Broken::Closed { untouched },
+        }
+    }
+}
