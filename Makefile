@@ -35,6 +35,10 @@ bench.load: build ## measure runner's load beside wrk, ab and h2load on one serv
 	@scripts/install-test-tools nginx wrk ab h2load
 	scripts/bench-load
 
+docs.load: build ## measure as bench.load does, and write the table into docs/speed.md
+	@scripts/install-test-tools nginx wrk ab h2load
+	scripts/bench-load --write
+
 bench.instructions: build ## count the instructions of a request, and compare with benches/instructions.json
 	@scripts/install-test-tools valgrind
 	scripts/count-instructions
