@@ -2,6 +2,8 @@
 //!
 //! Markdown has one construct in which nothing is interpreted: the code span. So a word that could mean something to any
 //! markdown reader (a link, HTML, emphasis, a table's edge) goes into one; all others stay as they are, and stay readable.
+//! Nobody else puts backticks around text from outside: a backtick in it would pair with one of those. Only a sentence that
+//! [`inline`] is still to read may hold them.
 
 /// Removes what a terminal or a browser would act upon (escape sequences, control and bidirectional characters); line
 /// breaks and tabs become spaces.
@@ -192,6 +194,9 @@ fn after_control_sequence(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use comrak::nodes::NodeValue;
+    use comrak::{Arena, Options, parse_document};
+
     use super::*;
 
     #[test]
@@ -219,6 +224,64 @@ mod tests {
         );
         assert_eq!(cell("a|b"), "`a¦b`");
         assert_eq!(code("`"), "`` ` ``");
+    }
+
+    #[test]
+    fn a_backtick_pairs_with_no_other() {
+        let names = [
+            "$`<script>",
+            "`<script>",
+            "<script>`",
+            "`<script>`",
+            "``<b>",
+            "`<b>``",
+            "a`<b>`` c",
+            "`",
+            "``",
+            "` `<b>` `",
+            "x` <b> `y",
+            "`.<b>",
+            "\\`<b>",
+            "`\\`<b>`",
+            "<b>`|`<i>",
+            "`[a](http://x)",
+            "`$`$<b>`$`",
+            "` ` <b",
+            "```<b>",
+        ];
+        for name in names {
+            let sentences = [
+                name.to_owned(),
+                format!("`{name}`"),
+                format!("set `{name}` first"),
+                format!("`{name}` and `{name}` or `x`: {name}"),
+                format!("{name}{name} `{name}`."),
+            ];
+            for sentence in &sentences {
+                for written in [inline(sentence), cell(sentence), code(sentence), code_cell(sentence)] {
+                    assert_eq!(
+                        acting(&format!("x {written}, {written}; {}.", code(name))),
+                        None,
+                        "{sentence} as {written}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// What a reader of markdown takes for more than text or code.
+    fn acting(markdown: &str) -> Option<String> {
+        let arena = Arena::new();
+        let mut options = Options::default();
+        options.extension.autolink = true;
+        options.extension.math_dollars = true;
+        options.extension.math_code = true;
+        let document = parse_document(&arena, markdown, &options);
+        let harmless = |value: &NodeValue| {
+            matches!(value, NodeValue::Document | NodeValue::Paragraph | NodeValue::Text(_) | NodeValue::Code(_))
+        };
+        let mut values = document.descendants().map(|node| node.data().value.clone());
+        values.find(|value| !harmless(value)).map(|value| format!("{value:?}"))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::record::{Asked, Shrunk};
 use crate::units::{counted, show_percentage};
 
 use super::escape::{clean, shell_word};
-use super::words::{list, millis};
+use super::words::millis;
 
 /// More requests than this nobody pastes.
 const MOST_TYPED: usize = 20;
@@ -196,15 +196,14 @@ fn variable(value: &str) -> Option<&str> {
     value.strip_prefix('$').filter(is_name)
 }
 
-/// What its requests leave for the reader to fill in: `AUTHORIZATION`.
-pub(crate) fn left_out(shrunk: &Shrunk) -> Option<String> {
-    let mut names: Vec<String> = Vec::new();
+/// The variables of the shell that its requests leave for the reader to fill in, by name: `AUTHORIZATION`.
+pub(crate) fn left_out(shrunk: &Shrunk) -> Vec<&str> {
+    let mut names = Vec::new();
     for (_, value) in shrunk.requests.iter().flat_map(|asked| &asked.headers) {
-        let name = variable(value).map(|name| format!("`{name}`"));
-        names.extend(name.filter(|name| !names.contains(name)));
+        names.extend(variable(value).filter(|name| !names.contains(name)));
     }
     if shrunk.requests.iter().any(|asked| asked.target.contains(TOKEN)) {
-        names.push(format!("`{}`", &TOKEN[1..]));
+        names.push(&TOKEN[1..]);
     }
-    (!names.is_empty()).then(|| list(&names))
+    names
 }

@@ -8,7 +8,7 @@ use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::capital;
+use crate::report::words::{capital, list};
 
 use super::Place;
 use super::cause::{self, Cause};
@@ -107,8 +107,9 @@ fn reproduction(leak: &Leak, number: usize, scenario: &str) -> String {
             let fresh =
                 if shrunk.recipe.fresh_server { ", with a server just started, and nothing asked before" } else { "" };
             let often = if shrunk.shown < shrunk.tries { "; more than once, if need be" } else { "" };
+            let left_out: Vec<String> = reproduction::left_out(shrunk).into_iter().map(code).collect();
             let left_out =
-                reproduction::left_out(shrunk).map_or(String::new(), |names| format!(" (set {names} first)"));
+                if left_out.is_empty() { String::new() } else { format!(" (set {} first)", list(&left_out)) };
             format!(
                 "The least that shows it: {least}. By hand{fresh}{often}{left_out}; what is printed is the victim's answer:\n\n{}\n\
                  The same by {}.\n\n",
