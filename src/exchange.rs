@@ -26,7 +26,7 @@ pub enum Failure {
     Closed,
     /// The peer sent something that is not HTTP.
     Protocol,
-    /// Nothing was sent: the scenario's own script failed to say what.
+    /// Nothing was sent: the scenario's own script failed to say what, or said what HTTP/2 does not have.
     Script,
 }
 

@@ -118,7 +118,7 @@ pub struct Results {
     pub connections_opened: u64,
     /// Of these, those that took up an earlier session of TLS; `None` without TLS.
     pub handshakes_resumed: Option<u64>,
-    /// Requests sent once more because the server had closed their connection while it was idle.
+    /// How often a request was sent once more: the server had closed its connection while it was idle, or refused it unseen.
     pub retried: u64,
     /// Requests in flight, and arrivals that wait to be sent, on average over the measured part.
     pub in_flight_mean: f64,
@@ -171,14 +171,14 @@ impl Counters {
 const EASY_RATE: f64 = 20_000.0;
 
 /// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.
-/// Then never more than one for every 32 users, or for every 20,000 arrivals a second.
+/// Then never more than one for every 32 users, or for every 20,000 arrivals a second, or for every connection.
 pub fn threads(load: &scenario::Load) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let useful = match load.model {
         scenario::Model::Closed => load.users().div_ceil(32),
         scenario::Model::Open { .. } => (load.peak() / EASY_RATE).ceil() as u32,
     };
-    load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful.max(1))).min(load.users())
+    load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful.max(1))).min(load.connections())
 }
 
 /// Drives the load to its end or until `cancel`; blocks meanwhile. `counters` has one entry per load thread; `client` is
@@ -200,12 +200,10 @@ pub fn run(
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
         lane::run(load, plan, hooks.map(Scripts::new), stop, Arc::clone(counters))
     })?;
-    let tls = target.dialer.speaks_tls();
-    let results = merge(load, clock, lanes);
-    Ok(Results { handshakes_resumed: results.handshakes_resumed.filter(|_| tls), ..results })
+    Ok(merge(load, target.dialer.speaks_tls(), clock, lanes))
 }
 
-fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
+fn merge(load: &scenario::Load, tls: bool, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
     let wall = clock.now();
     let mut measured = Measured::new(load);
     let mut findings: Option<Findings> = None;
@@ -228,7 +226,7 @@ fn merge(load: &scenario::Load, clock: Clock, lanes: Vec<lane::Outcome>) -> Resu
         spun: lanes.iter().map(|lane| lane.spun).sum(),
         threads: lanes.len() as u32,
         connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
-        handshakes_resumed: Some(lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
+        handshakes_resumed: tls.then(|| lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
         retried: lanes.iter().map(|lane| lane.retried).sum(),
         cpu: lanes.iter().map(|lane| lane.cpu.saturating_sub(lane.spun)).collect(),
         wall,

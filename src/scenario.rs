@@ -286,6 +286,11 @@ impl Load {
             Model::Open { max_concurrency, .. } => max_concurrency,
         }
     }
+
+    /// The most connections, if the server takes as many requests on each as it is to carry.
+    pub fn connections(&self) -> u32 {
+        self.users().div_ceil(self.protocol.streams())
+    }
 }
 
 /// Who sends when.

@@ -178,7 +178,8 @@ pub(super) struct Load {
     #[arg(long)]
     pub http2: bool,
 
-    /// HTTP/2: so many requests at once, and so many users, on each connection, 1 if not given
+    /// HTTP/2: so many requests at once, and so many users, on each connection, 1 if not given; more connections if the
+    /// server takes fewer
     #[arg(short = 'm', long, value_name = "N", requires = "http2")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub streams: Option<u32>,

@@ -17,7 +17,7 @@ use crate::exchange::{Failure, Outcome};
 use crate::scenario::Protocol;
 
 /// How long a user waits after a request that could not be sent: a refused connection answers at once, and so does a
-/// script that fails; asking again at once would only heat the machine.
+/// script that fails, and TLS whose client the server does not trust; asking again at once would only heat the machine.
 pub(super) const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 
 /// Runs all users of a load thread to the end.
@@ -80,7 +80,9 @@ async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>) {
             Turn::Now | Turn::After(_) => user.exchange(&mut deadline, free, free).await,
         };
         free = exchange.done;
-        if matches!(exchange.outcome, Outcome::Failed(Failure::Connect | Failure::Tls | Failure::Script)) {
+        if let Outcome::Failed(failure) = exchange.outcome
+            && (exchange.sent.is_none() || matches!(failure, Failure::Tls | Failure::Script))
+        {
             free = user.think(AFTER_REFUSAL).await;
         }
         if !plan.pause.is_zero() {

@@ -40,7 +40,7 @@ pub(super) struct Plan {
     pub kinds: Vec<Kind>,
     pub sleep: Option<Duration>,
     pub data: Option<Arc<scenario::Data>>,
-    /// Its number, and how many there are. Users are dealt out in turn.
+    /// Its number, and how many there are. Connections are dealt out in turn, each with its users.
     pub index: u32,
     pub threads: u32,
     /// How many users it has, and how many requests each sends at once.
@@ -75,7 +75,7 @@ impl Plan {
             data: load.data.clone(),
             index,
             threads,
-            users: share(load.users().into()) as u32,
+            users: users(load, index, threads),
             pipeline: load.protocol.pipeline(),
             protocol: load.protocol,
             begin: load.warmup,
@@ -90,7 +90,7 @@ impl Plan {
 
     /// The number among all users of the one in this slot.
     pub fn number(&self, slot: u32) -> u32 {
-        self.index + slot * self.threads
+        number(slot, self.index, self.threads, self.protocol.streams())
     }
 
     /// The kind of a user's request, drawn by weight: the same in every run of one seed.
@@ -113,6 +113,19 @@ impl Plan {
     pub fn kind_of_unsent(&self, due: Duration) -> usize {
         self.draw_kind(u32::MAX, due.as_nanos() as u64)
     }
+}
+
+/// The number among all users of the one in a slot of thread `index` of `threads`.
+fn number(slot: u32, index: u32, threads: u32, streams: u32) -> u32 {
+    let connection = index + slot / streams * threads;
+    connection * streams + slot % streams
+}
+
+/// How many users thread `index` of `threads` has.
+fn users(load: &scenario::Load, index: u32, threads: u32) -> u32 {
+    let (all, streams) = (load.users(), load.protocol.streams());
+    let connections = (load.connections() + threads - 1 - index) / threads;
+    (0..connections * streams).filter(|slot| number(*slot, index, threads, streams) < all).count() as u32
 }
 
 /// What came of a load thread.
@@ -355,4 +368,29 @@ async fn drive(lane: Rc<Lane>, cancel: CancellationToken) -> std::io::Result<Dur
 fn thread_cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::tests::plan;
+    use crate::scenario::{Level, Load};
+
+    #[test]
+    fn each_user_belongs_to_one_thread_and_those_of_a_connection_to_the_same() {
+        for (all, streams, threads) in [(1, 1, 1), (7, 1, 3), (8, 4, 2), (9, 4, 3), (100, 100, 1), (70, 32, 2)] {
+            let levels = vec![Level { from: all.into(), to: all.into(), lasting: Duration::ZERO }];
+            let load = Load { protocol: Protocol::Http2 { streams }, levels, ..plan() };
+            let of_thread = |index| {
+                (0..users(&load, index, threads)).map(move |slot| number(slot, index, threads, streams)).collect()
+            };
+            let dealt: Vec<Vec<u32>> = (0..threads).map(of_thread).collect();
+            let mut numbers = dealt.concat();
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..all).collect::<Vec<_>>(), "{all} users of {threads} threads");
+            for (index, users) in (0..).zip(&dealt) {
+                assert!(users.iter().all(|number| number / streams % threads == index), "{users:?}");
+            }
+        }
+    }
 }

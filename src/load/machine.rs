@@ -10,7 +10,7 @@ const BESIDE: u64 = 64;
 
 /// Descriptors that a load may need at once.
 pub fn descriptors_needed(load: &Load) -> u64 {
-    u64::from(load.users().div_ceil(load.protocol.streams())) + BESIDE
+    u64::from(load.connections()) + BESIDE
 }
 
 /// How many descriptors this process may have open; `None` for any number.

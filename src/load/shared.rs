@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::connection::answer::{Answer, Broken};
-use super::connection::http2::{Lost, Watcher};
+use super::connection::http2::{Again, Lost, Watcher};
 use super::connection::translated::Translated;
 use super::lane::Lane;
 use super::source::Source;
@@ -12,6 +12,9 @@ use crate::exchange::Failure;
 
 /// A request that servers refuse again and again has failed.
 const MOST_REFUSALS: u32 = 3;
+
+/// How long one waits that was refused alone, the first time: something else must end before there is room.
+const AFTER_REFUSED_STREAM: Duration = Duration::from_millis(10);
 
 /// What a user keeps of a connection that is not its own: its last request, so that it is taken apart only once.
 #[derive(Debug)]
@@ -48,20 +51,22 @@ impl Carrier for Stream {
             };
             let translated = &user.connection.insert(Stream(translated)).0;
             let way = Way { lane, slot: user.slot, now };
-            let came = lane.sessions.exchange(&lane.plan.target.dialer, translated, clock, &way, sink).await;
-            let (broken, again) = match came {
-                Ok(answer) => return Ok(answer),
-                Err(Lost::Refused(broken)) => (broken, true),
-                Err(Lost::Broken(broken)) => {
-                    let at_once = clock.now().saturating_sub(now) < AT_ONCE;
-                    let untouched = matches!(broken, Broken::Closed { untouched: true });
-                    let again = outgoing.idempotent && untouched && at_once;
-                    (broken, again)
-                }
-            };
+            let Lost { why, again } =
+                match lane.sessions.exchange(&lane.plan.target.dialer, translated, clock, &way, sink).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(lost) => lost,
+                };
             refusals += 1;
-            if !again || refusals > MOST_REFUSALS {
-                return Err(lane.failed(&broken));
+            let may = match again {
+                Again::Never => false,
+                Again::IfClosedWhileIdle => outgoing.idempotent && clock.now().saturating_sub(now) < AT_ONCE,
+                Again::OnAnother | Again::Later => true,
+            };
+            if !may || refusals > MOST_REFUSALS {
+                return Err(lane.failed(&why));
+            }
+            if again == Again::Later {
+                tokio::time::sleep(AFTER_REFUSED_STREAM * refusals).await;
             }
             lane.retried.set(lane.retried.get() + 1);
             now = clock.now();
@@ -80,7 +85,8 @@ impl Carrier for Stream {
 fn translate(lane: &Lane, bytes: &[u8]) -> Result<Translated, Failure> {
     let scheme = if lane.plan.target.dialer.speaks_tls() { "https" } else { "http" };
     Translated::new(bytes, scheme).map_err(|why| {
+        // Only scripts make such requests.
         let why = format!("HTTP/2 has no such request: {why}");
-        lane.failed(&Broken::Told(Failure::Protocol, why))
+        lane.failed(&Broken::Told(Failure::Script, why))
     })
 }

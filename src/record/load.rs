@@ -48,7 +48,7 @@ pub struct Load {
     pub status: BTreeMap<String, u64>,
     /// By kind: `connect`, `tls`, `timeout`, `closed`, `protocol`, `script`, and `status` for responses of 400 and above.
     pub errors: BTreeMap<String, u64>,
-    /// Why requests failed, by kind: the first of each. What came from outside is escaped, and at most 200 bytes of it.
+    /// Why requests failed, by kind: the first of each. What came from outside is escaped, and cut.
     #[serde(default)]
     pub error_samples: BTreeMap<String, String>,
     pub bytes_received: u64,

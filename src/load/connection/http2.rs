@@ -2,11 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use h2::client::{Builder, SendRequest};
+use h2::client::{Builder, Connection, SendRequest};
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Response};
 use tokio::sync::OnceCell;
@@ -14,6 +15,7 @@ use tokio::sync::OnceCell;
 use super::answer::{Answer, Broken};
 use super::dialer::{Dialer, NoConnection};
 use super::reply::Sink;
+use super::stream::Stream;
 use super::translated::Translated;
 use crate::exchange::Failure;
 use crate::load::clock::Clock;
@@ -22,16 +24,18 @@ use crate::load::clock::Clock;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 
-/// Requests that are sent before the server has said how many it takes: as many as every server should take (RFC 9113,
-/// section 6.5.2).
-const BEFORE_SETTINGS: usize = 100;
+/// What stands for the number of requests that a server takes at once, before it has said so.
+const UNKNOWN: usize = 0;
+
+/// As over HTTP/1.1.
+const HIGHEST_STATUS: u16 = 599;
 
 /// The connections of a load thread.
 #[derive(Debug)]
 pub struct Sessions {
-    /// How many requests each may carry at once.
-    streams: u32,
-    /// Those that can take another, the last used last.
+    /// How many requests each may carry at once, if the server takes so many.
+    streams: usize,
+    /// Those that could take another when they were last looked at, the last used last.
     free: RefCell<Vec<Rc<Session>>>,
 }
 
@@ -41,9 +45,22 @@ struct Session {
     /// Made by the first request that needs it.
     send: OnceCell<SendRequest<Bytes>>,
     /// Requests that are on it, or wait for it to be made.
-    busy: Cell<u32>,
+    busy: Cell<usize>,
+    /// It is among the free ones.
+    listed: Cell<bool>,
     /// It takes no more requests.
     over: Cell<bool>,
+}
+
+impl Session {
+    /// How many requests it carries at once: as many as the server takes, once that is known.
+    fn room(&self, streams: usize) -> usize {
+        match self.send.get() {
+            _ if self.over.get() => 0,
+            Some(send) => streams.min(send.current_max_send_streams()),
+            None => streams,
+        }
+    }
 }
 
 /// A place for one request on a connection, until it is dropped.
@@ -54,21 +71,33 @@ struct Seat<'a> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        let busy = self.session.busy.get();
-        self.session.busy.set(busy - 1);
-        if busy == self.sessions.streams && !self.session.over.get() {
-            self.sessions.free.borrow_mut().push(Rc::clone(&self.session));
+        let session = &self.session;
+        session.busy.set(session.busy.get() - 1);
+        if !session.listed.get() && session.busy.get() < session.room(self.sessions.streams) {
+            session.listed.set(true);
+            self.sessions.free.borrow_mut().push(Rc::clone(session));
         }
     }
 }
 
-/// Why a request was not answered.
+/// A request that was not answered.
 #[derive(Debug)]
-pub enum Lost {
-    /// The server has not looked at it, and has said so: it may be sent again.
-    Refused(Broken),
+pub struct Lost {
+    pub why: Broken,
+    pub again: Again,
+}
+
+/// Whether a request may be sent once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
     /// The server may have looked at it.
-    Broken(Broken),
+    Never,
+    /// As it may with HTTP/1.1: its connection, made for an earlier one, ended before anything of an answer came.
+    IfClosedWhileIdle,
+    /// The server has not looked at it, and takes no more on this connection (RFC 9113, section 6.8).
+    OnAnother,
+    /// The server has not looked at it, and has refused this one request (RFC 9113, section 8.7).
+    Later,
 }
 
 /// Whom a request tells of its way.
@@ -81,24 +110,23 @@ pub trait Watcher {
 
 impl Sessions {
     pub fn new(streams: u32) -> Self {
-        Sessions { streams, free: RefCell::default() }
+        Sessions { streams: streams as usize, free: RefCell::default() }
     }
 
     fn seat(&self) -> Seat<'_> {
         let mut free = self.free.borrow_mut();
-        while free.pop_if(|last| last.over.get()).is_some() {}
+        while let Some(full) = free.pop_if(|last| last.busy.get() >= last.room(self.streams)) {
+            full.listed.set(false);
+        }
         let session = match free.last() {
             Some(session) => Rc::clone(session),
             None => {
-                let session = Rc::new(Session::default());
+                let session = Rc::new(Session { listed: Cell::new(true), ..Session::default() });
                 free.push(Rc::clone(&session));
                 session
             }
         };
         session.busy.set(session.busy.get() + 1);
-        if session.busy.get() == self.streams {
-            free.pop();
-        }
         Seat { sessions: self, session }
     }
 
@@ -111,38 +139,49 @@ impl Sessions {
         watcher: &impl Watcher,
         sink: &mut impl Sink,
     ) -> Result<Answer, Lost> {
-        let seat = self.seat();
-        let session = &seat.session;
-        let mut waited = !session.send.initialized();
-        // Apart: users whose connection is there need not carry the room for making one.
-        let made = session.send.get_or_try_init(|| Box::pin(open(session, dialer, self.streams, watcher))).await;
-        let mut send = made.map_err(|no| Lost::Broken(Broken::Refused(no)))?.clone();
-        let unsent = |error| {
-            session.over.set(true);
-            Lost::Refused(broken(&error))
+        let mut waited = false;
+        let (seat, mut send) = loop {
+            let seat = self.seat();
+            waited |= !seat.session.send.initialized();
+            // Apart: users whose connection is there need not carry the room for making one.
+            let open = || Box::pin(open(&seat.session, dialer, watcher));
+            let made = seat.session.send.get_or_try_init(open).await;
+            let send = made.map_err(|no| Lost { why: Broken::Refused(no), again: Again::Never })?.clone();
+            // More may have waited for a connection than the server then takes.
+            if seat.session.busy.get() <= seat.session.room(self.streams).max(1) {
+                break (seat, send);
+            }
         };
+        let session = &seat.session;
+        let lost = |error, stage| session.lost(&error, stage);
         let ready = |context: &mut Context<'_>| {
             let ready = send.poll_ready(context);
             waited |= ready.is_pending();
             ready
         };
-        poll_fn(ready).await.map_err(unsent)?;
+        poll_fn(ready).await.map_err(|error| lost(error, Stage::Unsent))?;
         let body = request.body();
-        let (response, mut stream) = send.send_request(request.head(), body.is_none()).map_err(unsent)?;
+        let sent = send.send_request(request.head(), body.is_none());
+        let (response, mut stream) = sent.map_err(|error| lost(error, Stage::Unsent))?;
         watcher.sent(waited);
+        let stage = if waited { Stage::First } else { Stage::Sent };
         if let Some(body) = body {
-            stream.send_data(body, true).map_err(|error| lost(&error, session))?;
+            stream.send_data(body, true).map_err(|error| lost(error, stage))?;
         }
-        let response = response.await.map_err(|error| lost(&error, session))?;
+        let response = response.await.map_err(|error| lost(error, stage))?;
         let first_byte = clock.now();
         let status = response.status().as_u16();
+        if status > HIGHEST_STATUS {
+            let why = Broken::Told(Failure::Protocol, format!("{status} is no status of HTTP"));
+            return Err(Lost { why, again: Again::Never });
+        }
         if sink.looks() {
             sink.head(&head(&response));
         }
         let body = response.into_body();
         let (bytes, done) = match body.is_end_stream() {
             true => (0, first_byte),
-            false => (drain(body, sink).await.map_err(|error| lost(&error, session))?, clock.now()),
+            false => (drain(body, sink).await.map_err(|error| lost(error, Stage::Begun))?, clock.now()),
         };
         Ok(Answer { status, first_byte, done, bytes, close: false })
     }
@@ -152,7 +191,6 @@ impl Sessions {
 async fn open(
     session: &Rc<Session>,
     dialer: &Dialer,
-    streams: u32,
     watcher: &impl Watcher,
 ) -> Result<SendRequest<Bytes>, NoConnection> {
     let stream = dialer.dial().await?;
@@ -161,11 +199,12 @@ async fn open(
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .initial_max_send_streams((streams as usize).min(BEFORE_SETTINGS))
+        .initial_max_send_streams(UNKNOWN)
         .handshake(stream)
         .await;
-    let (send, connection) = opened
-        .map_err(|error: h2::Error| NoConnection { failure: broken(&error).failure(), why: error.to_string() })?;
+    let no = |why: Broken| NoConnection { failure: why.failure(), why: why.to_string() };
+    let (send, mut connection) = opened.map_err(|error| no(broken(&error, true)))?;
+    poll_fn(|context| settled(&mut connection, context)).await.map_err(no)?;
     watcher.opened(resumed);
     let session = Rc::downgrade(session);
     tokio::task::spawn_local(async move {
@@ -176,6 +215,17 @@ async fn open(
         }
     });
     Ok(send)
+}
+
+/// Drives a connection until the server has said how many requests it takes. That comes first of all (RFC 9113, section
+/// 3.4), and what was sent before would be said to have been sent while it waits here.
+fn settled(connection: &mut Connection<Stream, Bytes>, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+    let ended = Pin::new(&mut *connection).poll(context).map_err(|error| broken(&error, true))?;
+    match connection.max_concurrent_send_streams() {
+        UNKNOWN if ended.is_pending() => Poll::Pending,
+        UNKNOWN => Poll::Ready(Err(Broken::Closed { untouched: true })),
+        _ => Poll::Ready(Ok(())),
+    }
 }
 
 /// Reads a body to its end; returns its length.
@@ -212,23 +262,44 @@ fn each_line(headers: &HeaderMap, mut take: impl FnMut(&[u8])) {
     }
 }
 
-/// A request that was sent. The server has not looked at it if it refuses the stream, or if it goes away in good order:
-/// it answers what it has taken up (RFC 9113, sections 6.8 and 8.7).
-fn lost(error: &h2::Error, session: &Session) -> Lost {
-    let refused = match error.reason() {
-        Some(Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
-        Some(Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
-        _ => false,
-    };
-    if error.is_go_away() || error.is_io() {
-        session.over.set(true);
-    }
-    if refused { Lost::Refused(broken(error)) } else { Lost::Broken(broken(error)) }
+/// How far a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The connection did not take it.
+    Unsent,
+    /// Sent, and no answer has begun.
+    Sent,
+    /// As [`Stage::Sent`], and the connection was made for it.
+    First,
+    /// An answer has begun.
+    Begun,
 }
 
-fn broken(error: &h2::Error) -> Broken {
+impl Session {
+    /// What becomes of a request after an error.
+    fn lost(&self, error: &h2::Error, stage: Stage) -> Lost {
+        let ended = error.is_go_away() || error.is_io();
+        // What it does not take for another reason, it will not take later either.
+        if ended || stage == Stage::Unsent {
+            self.over.set(true);
+        }
+        let told = error.is_remote();
+        let again = match (stage, error.reason()) {
+            (Stage::Unsent, _) if ended => Again::OnAnother,
+            (Stage::Unsent | Stage::Begun, _) => Again::Never,
+            (_, Some(Reason::REFUSED_STREAM)) if told && error.is_reset() => Again::Later,
+            // It answers what it has taken up.
+            (_, Some(Reason::NO_ERROR)) if told && error.is_go_away() => Again::OnAnother,
+            (Stage::Sent, _) if error.is_io() => Again::IfClosedWhileIdle,
+            _ => Again::Never,
+        };
+        Lost { why: broken(error, stage != Stage::Begun), again }
+    }
+}
+
+fn broken(error: &h2::Error, untouched: bool) -> Broken {
     match error.get_io() {
-        Some(error) => Broken::of_read(error, true),
+        Some(error) => Broken::of_read(error, untouched),
         None if error.is_remote() => Broken::Told(Failure::Closed, error.to_string()),
         None => Broken::Told(Failure::Protocol, error.to_string()),
     }

@@ -2,11 +2,15 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 const MOST_HEADERS: usize = 128;
 /// Headers that speak of the connection, which HTTP/2 has other means for (RFC 9113, section 8.2.2), and the host, which
 /// becomes the authority.
-const LEFT_OUT: [&str; 6] = ["host", "connection", "keep-alive", "upgrade", "transfer-encoding", "expect"];
+const LEFT_OUT: [&str; 7] =
+    ["host", "connection", "proxy-connection", "keep-alive", "upgrade", "transfer-encoding", "expect"];
+/// What no URL holds as it is (RFC 3986, section 2), and `http::Uri` refuses. Browsers encode it, too.
+const NOT_IN_URLS: &AsciiSet = &CONTROLS.add(b'"').add(b'<').add(b'>').add(b'`');
 
 /// A request, taken apart once for all who send the same bytes.
 #[derive(Debug)]
@@ -27,14 +31,15 @@ impl Translated {
             Err(error) => return Err(error.to_string()),
         };
         let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
-        let uri = Uri::builder()
-            .scheme(scheme)
-            .authority(host.map_or(&b""[..], |host| host.value))
-            .path_and_query(request.path.unwrap_or("/"))
-            .build();
+        let path = utf8_percent_encode(request.path.unwrap_or("/"), NOT_IN_URLS).to_string();
+        let authority = host.map_or(&b""[..], |host| host.value);
+        let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
         let mut head = Request::builder().method(request.method.unwrap_or("GET")).uri(uri.map_err(why)?);
         for header in request.headers.iter() {
-            if !LEFT_OUT.iter().any(|name| header.name.eq_ignore_ascii_case(name)) {
+            let is = |name: &&str| header.name.eq_ignore_ascii_case(name);
+            // The one value of `te` that HTTP/2 knows.
+            let te = is(&"te") && !header.value.eq_ignore_ascii_case(b"trailers");
+            if !te && !LEFT_OUT.iter().any(is) {
                 let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(why)?;
                 head = head.header(name, HeaderValue::from_bytes(header.value).map_err(why)?);
             }
@@ -83,6 +88,27 @@ mod tests {
         assert_eq!(headers, [("x-a", &b"1"[..]), ("content-length", b"5")]);
         assert_eq!(translated.body().as_deref(), Some(&b"hello"[..]));
         assert!(translated.is_of(text) && !translated.is_of(b"GET"));
+    }
+
+    #[test]
+    fn what_no_url_holds_is_percent_encoded() {
+        let text = "GET /<a>`\"?q=\"x\"&r=`<|> HTTP/1.1\r\nhost: a\r\n\r\n";
+        let head = Translated::new(text.as_bytes(), "http").unwrap().head();
+        assert_eq!(head.uri().path_and_query().unwrap(), "/%3Ca%3E%60%22?q=%22x%22&r=%60%3C|%3E");
+        // All else that a scenario may have in a path is taken as it is.
+        for byte in (b'!'..=b'~').filter(|byte| *byte != b'#') {
+            let text = format!("GET /{0}?{0} HTTP/1.1\r\nhost: a\r\n\r\n", byte as char);
+            assert!(Translated::new(text.as_bytes(), "http").is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_te_only_trailers_is_sent() {
+        for (value, sent) in [("trailers", true), ("Trailers", true), ("gzip", false)] {
+            let text = format!("GET / HTTP/1.1\r\nhost: a\r\nTE: {value}\r\nproxy-connection: close\r\n\r\n");
+            let head = Translated::new(text.as_bytes(), "http").unwrap().head();
+            assert_eq!((head.headers().contains_key("te"), head.headers().len()), (sent, usize::from(sent)), "{value}");
+        }
     }
 
     #[test]

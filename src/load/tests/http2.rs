@@ -19,6 +19,13 @@ struct Manners {
     refuses_first: bool,
     /// Breaks every stream off.
     breaks: bool,
+    /// Takes so many requests of a connection at once.
+    takes: Option<u32>,
+    /// Closes a connection when this request of it has come.
+    crashes_at: Option<u64>,
+    /// Sends the half of each answer.
+    halves: bool,
+    status: Option<u16>,
 }
 
 /// What a server has seen.
@@ -48,10 +55,18 @@ fn start(manners: Manners) -> (SocketAddr, Arc<Seen>) {
 }
 
 async fn serve(stream: tokio::net::TcpStream, manners: Manners, seen: Arc<Seen>) {
-    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    let mut builder = h2::server::Builder::new();
+    if let Some(takes) = manners.takes {
+        builder.max_concurrent_streams(takes);
+    }
+    let Ok(mut connection) = builder.handshake::<_, Bytes>(stream).await else { return };
+    let mut halves = Vec::new();
     let mut requests = 0;
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         requests += 1;
+        if manners.crashes_at == Some(requests) {
+            return;
+        }
         if manners.breaks || (manners.refuses_first && requests == 1) {
             respond.send_reset(if manners.breaks { Reason::INTERNAL_ERROR } else { Reason::REFUSED_STREAM });
             continue;
@@ -61,8 +76,13 @@ async fn serve(stream: tokio::net::TcpStream, manners: Manners, seen: Arc<Seen>)
         }
         seen.answered.fetch_add(1, Ordering::SeqCst);
         assert_eq!(request.uri().path(), "/");
-        let mut stream = respond.send_response(Response::new(()), false).unwrap();
+        let response = Response::builder().status(manners.status.unwrap_or(200)).body(()).unwrap();
+        let mut stream = respond.send_response(response, false).unwrap();
         stream.send_data(Bytes::from_static(b"hello"), false).unwrap();
+        if manners.halves {
+            halves.push(stream);
+            continue;
+        }
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", "5".parse().unwrap());
         stream.send_trailers(trailers).unwrap();
@@ -87,6 +107,22 @@ fn users_share_connections_so_many_at_a_time() {
     assert_eq!((results.measured.whole.completed, results.measured.whole.failed()), (400, 0));
     assert_eq!((results.connections_opened, seen.connections.load(Ordering::SeqCst)), (2, 2));
     assert_eq!(results.measured.whole.bytes, 2000);
+}
+
+#[test]
+fn threads_have_whole_connections() {
+    let (address, seen) = start(Manners::default());
+    let results = execute(address, &Load { threads: Some(4), ..plan(9.0, 4, 400) });
+    assert_eq!((results.measured.whole.completed, results.threads), (400, 3));
+    assert_eq!((results.connections_opened, seen.connections.load(Ordering::SeqCst)), (3, 3));
+}
+
+#[test]
+fn a_server_that_takes_fewer_requests_at_once_gets_more_connections() {
+    let (address, seen) = start(Manners { takes: Some(3), ..Manners::default() });
+    let results = execute(address, &plan(8.0, 8, 400));
+    assert_eq!((results.measured.whole.completed, results.measured.whole.failed()), (400, 0));
+    assert_eq!((results.connections_opened, seen.connections.load(Ordering::SeqCst)), (3, 3));
 }
 
 #[test]
@@ -120,6 +156,49 @@ fn a_stream_that_the_server_breaks_off_is_closed_and_says_why() {
     assert_eq!(failures(&results, Failure::Closed), 20);
     let why = results.samples.of(Failure::Closed).unwrap();
     assert!(why.contains("unexpected internal error"), "{why}");
+}
+
+#[test]
+fn a_server_that_closes_a_new_connection_has_failed() {
+    let (address, _) = start(Manners { crashes_at: Some(1), ..Manners::default() });
+    let results = execute(address, &plan(1.0, 1, 20));
+    assert_eq!((failures(&results, Failure::Closed), results.retried), (20, 0));
+}
+
+#[test]
+fn a_server_that_closes_in_the_middle_of_its_answer_has_failed() {
+    let (address, _) = start(Manners { halves: true, crashes_at: Some(2), ..Manners::default() });
+    let results = execute(address, &plan(2.0, 2, 20));
+    assert_eq!((failures(&results, Failure::Closed), results.retried), (20, 0));
+}
+
+#[test]
+fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
+    let (address, seen) = start(Manners { crashes_at: Some(5), ..Manners::default() });
+    let results = execute(address, &plan(1.0, 1, 400));
+    let failed = results.measured.whole.failed();
+    // On a busy machine a few closes are seen too late to be told from those of a server that fails.
+    assert!(failed * 10 <= results.retried, "{failed} {}", results.retried);
+    assert_eq!(results.measured.whole.completed, seen.answered.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_status_that_http_does_not_have_is_no_answer() {
+    let (address, _) = start(Manners { status: Some(999), ..Manners::default() });
+    let results = execute(address, &plan(2.0, 2, 20));
+    assert_eq!(failures(&results, Failure::Protocol), 20);
+    assert_eq!(results.samples.of(Failure::Protocol), Some("999 is no status of HTTP"));
+}
+
+#[test]
+fn a_request_that_http_2_does_not_have_is_not_asked_for_without_a_pause() {
+    let (address, _) = start(Manners::default());
+    let odd = Request { headers: vec![("x-odd".to_owned(), Template::literal("\u{7f}"))], ..get() };
+    let kinds = vec![Kind { request: odd, ..super::plan().kinds[0].clone() }];
+    let results = execute(address, &Load { protocol: Protocol::Http2 { streams: 1 }, kinds, ..super::plan() });
+    // One at the start, and one after each 50 of 200 ms.
+    assert!((1..=5).contains(&failures(&results, Failure::Script)), "{:?}", results.measured.whole.failures);
+    assert!(results.samples.of(Failure::Script).unwrap().starts_with("HTTP/2 has no such request"));
 }
 
 #[test]
