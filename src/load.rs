@@ -32,7 +32,7 @@ pub mod script;
 mod shared;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod threads;
 mod timer;
 mod user;

@@ -44,7 +44,7 @@ fn execute(address: SocketAddr, load: &Load) -> Results {
 }
 
 /// One user for 200 ms.
-pub(super) fn plan() -> Load {
+pub(crate) fn plan() -> Load {
     let lasting = Duration::from_millis(200);
     Load {
         protocol: crate::scenario::Protocol::Http1 { pipeline: 1 },

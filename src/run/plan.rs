@@ -1,10 +1,11 @@
 //! What a run would do, in words.
 
 use super::facts::{describe_dirty, describe_load, describe_server};
+use crate::load::machine;
 use crate::rule::TRIGGERS;
-use crate::scenario::{Dirty, Expect, Scenario, Variant};
+use crate::scenario::{Dirty, Expect, Load, Scenario, Variant};
 use crate::stats::upper_bound_95;
-use crate::units::{counted, show_duration, show_percentage};
+use crate::units::{counted, show_count, show_duration, show_percentage};
 
 /// The plan of a scenario, a few lines a variant.
 pub fn describe(scenario: &Scenario) -> String {
@@ -30,7 +31,10 @@ pub fn describe(scenario: &Scenario) -> String {
 
 fn lines(variant: &Variant) -> Vec<String> {
     let mut lines = vec![format!("server  {}", describe_server(&variant.server))];
-    lines.extend(variant.load.as_ref().map(|load| format!("load    {}", describe_load(load))));
+    if let Some(load) = &variant.load {
+        lines.push(format!("load    {}", describe_load(load)));
+        lines.extend(too_few_ports(load, machine::ports()).map(|line| format!("        {line}")));
+    }
     if let Some(dirty) = &variant.dirty {
         lines.push(format!("dirty   {}", describe_dirty(dirty)));
         lines.extend([means(dirty), Some(promise(dirty))].into_iter().flatten().map(|line| format!("        {line}")));
@@ -38,6 +42,20 @@ fn lines(variant: &Variant) -> Vec<String> {
     lines.extend(variant.rules.iter().map(|rule| format!("assert  {}", rule.text)));
     lines.extend(variant.abort_when.iter().map(|rule| format!("abort   {}", rule.text)));
     lines
+}
+
+/// What to do about connections that one address cannot make.
+fn too_few_ports(load: &Load, ports: Option<u64>) -> Option<String> {
+    let (connections, ports) = (u64::from(load.connections()), ports?);
+    let addresses = load.source_addresses.len().max(1) as u64;
+    (connections > ports * addresses).then(|| {
+        format!(
+            "{} may be too many: from one address of this machine, {} ports lead to a server, so name {} in `source_addresses`",
+            counted(connections, "connection"),
+            show_count(ports),
+            counted(connections.div_ceil(ports), "address")
+        )
+    })
 }
 
 /// Who asks, and how leaks are provoked, where the scenario says so.
@@ -68,4 +86,25 @@ fn promise(dirty: &Dirty) -> String {
     };
     let (exposures, time) = (counted(budget.exposures, "exposure"), show_duration(budget.time));
     format!("{expected}; that at most {bound} leak (95 %) takes {exposures} without a leak, in {time} at most")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::tests::plan;
+    use crate::scenario::{Level, Protocol};
+
+    #[test]
+    fn more_connections_than_ports_are_said_to_take_more_addresses() {
+        let levels = |users| vec![Level { from: users, to: users, lasting: std::time::Duration::ZERO }];
+        let load = || Load { levels: levels(60_001.0), ..plan() };
+        let needed = too_few_ports(&load(), Some(30_000)).unwrap();
+        assert!(needed.starts_with("60,001 connections") && needed.contains("30,000 ports"), "{needed}");
+        assert!(needed.contains("name 3 addresses in `source_addresses`"), "{needed}");
+        let source_addresses = (2..=4).map(|last| std::net::Ipv4Addr::new(127, 0, 0, last).into()).collect();
+        assert_eq!(too_few_ports(&Load { source_addresses, ..load() }, Some(30_000)), None);
+        assert_eq!(too_few_ports(&Load { protocol: Protocol::Http2 { streams: 4 }, ..load() }, Some(30_000)), None);
+        assert_eq!(too_few_ports(&Load { levels: levels(30_000.0), ..plan() }, Some(30_000)), None);
+        assert_eq!(too_few_ports(&load(), None), None);
+    }
 }

@@ -40,6 +40,8 @@ struct Loading<'a> {
     hook_scripts: HashMap<PathBuf, Option<script::HookScript>>,
     /// Data files by their path; what is wrong in one is said once.
     data_files: HashMap<PathBuf, data::Given>,
+    /// Key paths that the matrix gives in turn.
+    varied: Vec<String>,
     /// Each `threads` of a server, and whether the mode of any variant has threads.
     threads: Vec<(Span, bool)>,
 }
@@ -59,6 +61,7 @@ pub(super) fn load(
         scripts: HashMap::new(),
         hook_scripts: HashMap::new(),
         data_files: HashMap::new(),
+        varied: Vec::new(),
         threads: Vec::new(),
     };
     let scenario = loading.scenario(path, given);
@@ -79,6 +82,7 @@ impl Loading<'_> {
         let effective = environment::effective(&tree, self.surroundings);
         environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt);
         let matrix = matrix::take(&mut tree, &mut self.problems);
+        self.varied = matrix.axes.iter().map(|axis| axis.key.clone()).collect();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
 
         let name = self.name(&written, path);

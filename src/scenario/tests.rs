@@ -44,6 +44,15 @@ impl World {
     }
 }
 
+#[test]
+fn versions_of_http_are_compared_each_with_what_belongs_to_it() {
+    let head = "[server]\nmode = \"async\"\n[load]\npath = \"/health\"\nconcurrency = 8\nstreams = 4\npipeline = 2\n";
+    let scenario = World::of(&format!("{head}[matrix]\n\"load.http\" = [\"1.1\", \"2\"]\n")).load_with(&[]).unwrap();
+    let protocols = scenario.variants.iter().map(|variant| variant.load.as_ref().unwrap().protocol);
+    assert_eq!(protocols.collect::<Vec<_>>(), [Protocol::Http1 { pipeline: 2 }, Protocol::Http2 { streams: 4 }]);
+    assert!(World::of(head).load_with(&[]).is_err(), "of one version, the other's has no effect");
+}
+
 impl Surroundings for World {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);

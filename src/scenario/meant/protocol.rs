@@ -17,7 +17,10 @@ impl Loading<'_> {
             Http::One => ("streams", &written.streams, "needs http = \"2\"; with HTTP/1.1 there is `pipeline`"),
             Http::Two => ("pipeline", &written.pipeline, "is for HTTP/1.1; with http = \"2\" there is `streams`"),
         };
+        // Where the versions are compared, each has what belongs to it.
+        let compared = self.varied.iter().any(|key| key == "load.http");
         if let (key, Some(given), help) = useless
+            && !compared
             && !self.spoilt.covers(&["load", "http"])
         {
             let version = if http == Http::One { "HTTP/1.1" } else { "HTTP/2" };
