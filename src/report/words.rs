@@ -118,7 +118,7 @@ pub(crate) fn failures(load: &Load) -> Vec<String> {
 /// How the requests of a load travelled, where that was not the usual way; with a space before.
 pub(crate) fn travel(load: &Load) -> String {
     match (load.http.as_str(), load.streams, load.pipeline) {
-        ("2", streams @ 2.., _) => format!(" over HTTP/2, {streams} on a connection"),
+        ("2", streams @ 2.., _) => format!(" over HTTP/2, up to {streams} on a connection"),
         ("2", ..) => " over HTTP/2".to_owned(),
         (_, _, pipeline @ 2..) => format!(" who send {pipeline} requests at once"),
         _ => String::new(),

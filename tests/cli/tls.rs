@@ -142,7 +142,7 @@ fn http_2_is_agreed_upon_and_a_script_sees_its_answers() {
     let outcome = Runner::with(&scenario).file("hooks.rhai", hooks).run().exit(0);
     let record = outcome.record("scenario");
     assert_eq!(record["variants"][0]["trials"][0]["load"]["generator"]["connections_opened"], 1);
-    assert!(outcome.report("scenario").contains("4 users over HTTP/2, 4 on a connection (closed model)"));
+    assert!(outcome.report("scenario").contains("4 users over HTTP/2, up to 4 on a connection (closed model)"));
 }
 
 #[test]

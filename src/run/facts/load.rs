@@ -29,7 +29,7 @@ fn travel(protocol: Protocol) -> String {
         Protocol::Http1 { pipeline: 1 } => String::new(),
         Protocol::Http1 { pipeline } => format!(" who send {pipeline} requests at once"),
         Protocol::Http2 { streams: 1 } => " over HTTP/2".to_owned(),
-        Protocol::Http2 { streams } => format!(" over HTTP/2, {streams} on a connection,"),
+        Protocol::Http2 { streams } => format!(" over HTTP/2, up to {streams} on a connection,"),
     }
 }
 
