@@ -10,9 +10,17 @@ use crate::scenario::{Budget, Dirty, Expect, Request, Template};
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 fn client(address: SocketAddr, path: &str) -> Client {
-    let path = Template::parse(path).unwrap();
-    let plan = Dirty {
-        request: Request::get(&path),
+    Client::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Clock::start())
+}
+
+fn get(path: &str) -> Request {
+    Request::get(&Template::parse(path).unwrap())
+}
+
+/// A check by this request.
+pub(in crate::dirty) fn plan(request: Request) -> Dirty {
+    Dirty {
+        request,
         identities: Vec::new(),
         group: None,
         login: None,
@@ -23,8 +31,7 @@ fn client(address: SocketAddr, path: &str) -> Client {
         expect: Expect::Clean,
         budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
         timeout: Duration::from_secs(5),
-    };
-    Client::new(&plan, &Target::tcp(address, Some(4)), 1, Clock::start())
+    }
 }
 
 /// What comes of three requests on one connection to a server that, on each connection in turn, gives these answers and
@@ -78,4 +85,59 @@ async fn the_number_of_workers_is_filled_in() {
     let somebody = Identity { canary: "c".to_owned(), ..Identity::default() };
     let bytes = bytes.fill(bytes.forms.of(&Shot::plain()), 1, &Ask::alone(&somebody));
     assert!(bytes.starts_with(b"GET /4/80?q=c HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&bytes));
+}
+
+/// Takes the first request out of what has come, if it is whole.
+fn next_request(bytes: &mut Vec<u8>) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |of| of.parse().unwrap());
+    let whole = head.len() + 4 + length;
+    (bytes.len() >= whole).then(|| String::from_utf8(bytes.drain(..whole).collect()).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Target::tcp(listener.local_addr().unwrap(), None);
+    let head = Request { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
+    let login = Request { method: "POST".to_owned(), ..get("/login") };
+    let login = crate::scenario::Login { request: login, token: Some(vec!["token".to_owned()]) };
+    let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Clock::start());
+    let server = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            while stream.read_buf(&mut bytes).await.is_ok_and(|length| length > 0) {
+                while let Some(request) = next_request(&mut bytes) {
+                    let body = if request.starts_with("HEAD ") { "" } else { r#"{"token":"t0k3n"}"# };
+                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{body}");
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+        }
+    };
+    let asking = async {
+        let mut who = [client.somebody(Twist::None)];
+        client.log_in(&mut who).await.unwrap();
+        assert_eq!(who[0].session.token.as_deref(), Some("t0k3n"));
+        let shots = [Shot::plain(), Shot { twist: Twist::Smuggling(1), ..Shot::plain() }, Shot::plain()];
+        let asks = shots.map(|shot| Ask { shot, ..Ask::alone(&who[0]) });
+        let mut wire = Wire::default();
+        for ask in &asks {
+            client.send(&mut wire, ask).await;
+        }
+        client.send_together(&mut wire, &asks).await;
+        let observed = client.take_observations();
+        let came = |o: &Observation| (o.seen.status(), String::from_utf8_lossy(&o.reply.body).into_owned());
+        let came: Vec<_> = observed.iter().map(came).collect();
+        let body = |body: &str| (Some(200), body.to_owned());
+        let round = [body(""), body(r#"{"token":"t0k3n"}"#), body("")];
+        assert_eq!((came, client.take_strays().len()), ([round.clone(), round].concat(), 0));
+    };
+    tokio::select! {
+        () = server => {}
+        () = asking => {}
+    }
 }

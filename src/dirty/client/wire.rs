@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Ask, Client};
+use crate::dirty::forms;
 use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::connection::answer::{Answer, Broken};
@@ -72,7 +73,7 @@ impl Client {
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let answer = open.receive(self.forms.of(&ask.shot).head_only, self.clock, &mut kept);
+                    let answer = open.receive(forms::is_head(bytes), self.clock, &mut kept);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
@@ -140,8 +141,7 @@ impl Client {
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let head_only = self.forms.of(&ask.shot).head_only;
-        let answer = connection.receive(head_only, self.clock, &mut way.kept);
+        let answer = connection.receive(forms::is_head(bytes), self.clock, &mut way.kept);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = (!answer.close && !cut_off).then_some(connection);
