@@ -87,6 +87,64 @@ async fn the_number_of_workers_is_filled_in() {
     assert!(bytes.starts_with(b"GET /4/80?q=c HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&bytes));
 }
 
+/// More than the buffers of both ends hold.
+const LARGE: usize = 8 << 20;
+
+#[tokio::test]
+async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    socket.set_send_buffer_size(64 << 10).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(8).unwrap();
+    let target = Target::tcp(listener.local_addr().unwrap(), None);
+    let body = scenario::request::Body::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
+    let request = Request { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
+    let client = Client::new(&plan(request), &target, 1, Clock::start());
+    let server = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The head comes first; what follows it is given back as it comes.
+            let mut some = vec![0; 64 << 10];
+            let mut left = 0;
+            while let Ok(length @ 1..) = stream.read(&mut some).await {
+                let mut read = &some[..length];
+                while !read.is_empty() {
+                    if left == 0 {
+                        let end = memchr::memmem::find(read, b"\r\n\r\n").unwrap();
+                        read = &read[end + 4..];
+                        left = LARGE;
+                        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n");
+                        stream.write_all(head.as_bytes()).await.unwrap();
+                    }
+                    let (echo, rest) = read.split_at(read.len().min(left));
+                    if stream.write_all(echo).await.is_err() {
+                        break;
+                    }
+                    (left, read) = (left - echo.len(), rest);
+                }
+            }
+        }
+    };
+    let asking = async {
+        let somebody = client.somebody(Twist::None);
+        let halting = Ask { shot: Shot { twist: Twist::Halting(1.0), ..Shot::plain() }, ..Ask::alone(&somebody) };
+        let gate = Barrier::new(1);
+        let gated = Ask { gate: Some(&gate), ..Ask::alone(&somebody) };
+        let mut wire = Wire::default();
+        for ask in [Ask::alone(&somebody), halting, gated] {
+            assert!(client.send(&mut wire, &ask).await);
+        }
+        client.send_together(&mut wire, &[Ask::alone(&somebody)]).await;
+        let outcomes: Vec<_> = client.observations.take().iter().map(|o| o.seen.exchange.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Answered(200); 4]);
+    };
+    tokio::select! {
+        () = server => {}
+        () = asking => {}
+    }
+}
+
 /// Takes the first request out of what has come, if it is whole.
 fn next_request(bytes: &mut Vec<u8>) -> Option<String> {
     let text = String::from_utf8_lossy(bytes).into_owned();
