@@ -199,3 +199,12 @@ async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
         () = asking => {}
     }
 }
+
+#[tokio::test]
+async fn the_line_of_a_request_does_not_tell_its_token() {
+    let client = client(([127, 0, 0, 1], 1).into(), "/{token}?t={token}");
+    let session = Session { token: Some("ab+c/d==".to_owned()), ..Session::default() };
+    let somebody = Identity { session, ..client.somebody(Twist::None) };
+    client.send(&mut Wire::default(), &Ask::alone(&somebody)).await;
+    assert_eq!(client.take_observations()[0].seen.line, "GET /$TOKEN?t=$TOKEN");
+}
