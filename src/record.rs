@@ -12,7 +12,7 @@ mod load;
 mod quantiles;
 mod server;
 
-pub use dirty::{Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Trigger, Witness};
+pub use dirty::{Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Tls, Trigger, Witness};
 pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
 pub use quantiles::{Micros, Quantiles};
 pub use server::{Event, Sample, Server};

@@ -33,7 +33,7 @@ pub mod typed;
 pub mod variation;
 mod warnings;
 
-pub use attached::{Address, Attached, Pid, Tls, authority};
+pub use attached::{Address, Attached, Pid, Tls, TlsFiles, authority};
 pub use data::Data;
 pub use file::Spacing;
 pub use problem::{Problem, Problems};

@@ -273,4 +273,4 @@ fn worker_of(head: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -61,7 +61,7 @@ impl Forms {
         form.unwrap_or(&self.plain)
     }
 
-    /// Its responses have no body.
+    /// The plain one is a HEAD: its responses have no body.
     pub fn head_only(&self) -> bool {
         self.plain.head_only
     }
@@ -75,6 +75,12 @@ impl Forms {
     pub fn malformed(&self) -> usize {
         self.malformed.len()
     }
+}
+
+/// Whether a request, as it is sent, is a HEAD: its response has no body. A login or what is smuggled has a method of its
+/// own, whatever that of the form.
+pub(super) fn is_head(request: &[u8]) -> bool {
+    request.starts_with(b"HEAD ")
 }
 
 /// Gives a request that is ready to be sent a URL that no other `number` has: past any cache whose key is the URL.

@@ -6,6 +6,7 @@ use super::recipe::{Nap, Shot, Twist, Who};
 use crate::canary::Found;
 use crate::exchange::{Exchange, Outcome};
 use crate::load::connection::reply::Kept;
+use crate::scenario::request::Encoding;
 
 /// What part a request plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,9 +143,29 @@ pub struct Observation {
 /// What stands in place of a token.
 pub const TOKEN: &str = "$TOKEN";
 
-/// A text without its token.
+/// A text of a request without its token, in whatever way that was written there.
 pub fn without_token(text: &str, token: Option<&str>) -> String {
-    token.filter(|token| !token.is_empty()).map_or_else(|| text.to_owned(), |token| text.replace(token, TOKEN))
+    let Some(token) = token.filter(|token| !token.is_empty()) else { return text.to_owned() };
+    let mut forms = Encoding::ALL.map(|encoding| encoding.encode(token));
+    // One may begin with another: what is left of the longer would tell the rest.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let (written, taken) = match forms.iter().find(|form| rest.starts_with(form.as_str())) {
+            Some(form) => (TOKEN, form.len()),
+            None => (&rest[..next.len_utf8()], next.len_utf8()),
+        };
+        out.push_str(written);
+        rest = &rest[taken..];
+    }
+    out
+}
+
+/// The variable of a shell that stands in place of a secret with this name: `$AUTHORIZATION`.
+pub fn variable(name: &str) -> String {
+    let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("${}", name.chars().map(fits).collect::<String>())
 }
 
 /// What was found in the two parts of a response.
@@ -157,5 +178,25 @@ pub struct InReply {
 impl InReply {
     pub fn all(&self) -> impl Iterator<Item = &Found> {
         self.body.iter().chain(&self.head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_masked_in_every_way_that_it_may_be_written() {
+        let token = "ab+c/d==\"é;";
+        for encoding in Encoding::ALL {
+            let text = format!("before {} after", encoding.encode(token));
+            assert_eq!(without_token(&text, Some(token)), "before $TOKEN after", "{encoding:?}");
+        }
+        assert_eq!(
+            without_token("/?a=OKEN&b=N", Some("OKEN")),
+            "/?a=$TOKEN&b=N",
+            "what is masked is not looked at again"
+        );
+        assert_eq!((without_token("/?t=", Some("")), without_token("/?t=", None)), ("/?t=".into(), "/?t=".into()));
     }
 }

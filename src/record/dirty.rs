@@ -125,6 +125,23 @@ pub struct Shrunk {
     pub place: String,
     /// The requests of a try that showed it, as they were sent; bounded.
     pub requests: Vec<Asked>,
+    /// How TLS was spoken with the server; null if it was not.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+}
+
+/// How TLS is spoken with a server, as far as another client must be told. Paths count from where runner was started.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Tls {
+    /// Its certificate is not looked at.
+    pub insecure: bool,
+    /// Whom to trust; null for those whom the machine trusts.
+    pub ca: Option<String>,
+    /// The client's own certificate, and its key if that is not in the same file.
+    pub cert: Option<String>,
+    pub key: Option<String>,
+    /// Whom the certificate must be for; null for the host that is spoken with.
+    pub name: Option<String>,
 }
 
 /// One request of a recipe as it was sent.

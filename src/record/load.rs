@@ -51,6 +51,7 @@ pub struct Load {
     /// Why requests failed, by kind: the first of each. What came from outside is escaped, and cut.
     #[serde(default)]
     pub error_samples: BTreeMap<String, String>,
+    /// Heads and bodies; over HTTP/2 bodies only.
     pub bytes_received: u64,
     /// One row a second.
     pub timeline: Vec<Second>,
@@ -175,7 +176,8 @@ pub struct Generator {
     /// Of these, those whose TLS handshake took up an earlier session; `None` without TLS.
     #[serde(default)]
     pub handshakes_resumed: Option<u64>,
-    /// Requests sent once more because the server had closed their connection while it was idle.
+    /// How often a request was sent once more: the server had closed its connection while that was idle or, over HTTP/2,
+    /// had refused it unseen (REFUSED_STREAM, GOAWAY). Each time counts.
     #[serde(default)]
     pub retries: u64,
 }

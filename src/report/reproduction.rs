@@ -1,8 +1,8 @@
 //! The least that shows a leak: in words, and as lines for a shell where curl can do it.
 
-use crate::dirty::observation::TOKEN;
+use crate::dirty::observation::{TOKEN, variable};
 use crate::dirty::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
-use crate::record::{Asked, Shrunk};
+use crate::record::{Asked, Shrunk, Tls};
 use crate::units::{counted, show_percentage};
 
 use super::escape::{clean, shell_word};
@@ -86,7 +86,7 @@ pub(crate) fn by_hand(shrunk: &Shrunk) -> Result<Vec<String>, &'static str> {
     if shrunk.requests.len() != shrunk.recipe.shots().count() {
         return Err("it takes more requests than anybody types");
     }
-    let mut lines = vec!["SERVER=http://127.0.0.1:8000   # where your server listens".to_owned()];
+    let mut lines = server(shrunk.tls.as_ref());
     let several = shrunk.recipe.lines.len() > 1;
     let mut under_way = false;
     for (index, line) in shrunk.recipe.lines.iter().enumerate() {
@@ -110,6 +110,30 @@ pub(crate) fn by_hand(shrunk: &Shrunk) -> Result<Vec<String>, &'static str> {
         true => Err("what it sends is too long for a line, or no text"),
         false => Ok(lines),
     }
+}
+
+/// Where the server is, and, as the arguments of the shell itself, how TLS is spoken with it.
+fn server(tls: Option<&Tls>) -> Vec<String> {
+    const ADDRESS: &str = "127.0.0.1:8000";
+    const HINT: &str = "   # where your server listens";
+    let Some(tls) = tls else { return vec![format!("SERVER=http://{ADDRESS}{HINT}")] };
+    // Over TLS curl would choose HTTP/2 if the server can.
+    let mut words = vec!["set -- --http1.1".to_owned()];
+    let mut lines = match &tls.name {
+        None => vec![format!("SERVER=https://{ADDRESS}{HINT}")],
+        Some(name) => {
+            // The name that the server is asked for is that of the URL, whoever is connected to.
+            words.push("--connect-to \"::$ADDRESS\"".to_owned());
+            let host = if name.contains(':') { format!("[{name}]") } else { name.clone() };
+            vec![format!("ADDRESS={ADDRESS}{HINT}"), format!("SERVER={}", shell_word(&format!("https://{host}")))]
+        }
+    };
+    words.extend(tls.insecure.then(|| "-k".to_owned()));
+    for (option, file) in [("--cacert", &tls.ca), ("--cert", &tls.cert), ("--key", &tls.key)] {
+        words.extend(file.as_ref().map(|file| format!("{option} {}", shell_word(file))));
+    }
+    lines.push(words.join(" "));
+    lines
 }
 
 /// What curl cannot do.
@@ -149,6 +173,7 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static 
     }
     // -g: brackets in a URL mean themselves.
     let mut words = vec!["-sg".to_owned()];
+    words.extend(shrunk.tls.as_ref().map(|_| "\"$@\"".to_owned()));
     match (asked.part.as_deref(), shrunk.place.as_str()) {
         (Some("victim"), "body") => words.push("-w '\\n'".to_owned()),
         (Some("victim"), _) => words.push("-i".to_owned()),
@@ -175,35 +200,94 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static 
         }
         words.push(format!("--data-raw {}", shell_word(body)));
     }
-    let target: Vec<String> = asked.target.split(TOKEN).map(shell_word).collect();
-    words.push(format!("\"$SERVER\"{}", target.join(&format!("\"{TOKEN}\""))));
+    words.push(format!("\"$SERVER\"{}", word(&around_token(&asked.target))));
     Ok(words.join(" "))
 }
 
-/// A header as one word; a value that is a variable's is left to the shell.
-fn header(name: &str, value: &str) -> String {
-    let is_plain = name.chars().all(|c| c == '-' || c == '_' || c.is_ascii_alphanumeric());
-    if is_plain && variable(value).is_some() {
-        format!("\"{name}: {value}\"")
-    } else {
-        shell_word(&format!("{name}: {value}"))
-    }
+/// A piece of a text: as it is, or what the variable of the shell with this name holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Piece<'a> {
+    Text(&'a str),
+    Variable(&'a str),
 }
 
-/// The name of the shell's variable that a value consists of.
-fn variable(value: &str) -> Option<&str> {
-    let is_name = |name: &&str| !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
-    value.strip_prefix('$').filter(is_name)
+/// A text in which the token stands anywhere, or nowhere.
+fn around_token(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    for (index, text) in text.split(TOKEN).enumerate() {
+        pieces.extend((index > 0).then_some(Piece::Variable(&TOKEN[1..])));
+        pieces.extend((!text.is_empty()).then_some(Piece::Text(text)));
+    }
+    pieces
+}
+
+/// The value of a header: what stands in it for a secret is told by the names that those get. Anything else that looks
+/// like a variable is text.
+fn value_pieces<'a>(name: &str, value: &'a str) -> Vec<Piece<'a>> {
+    if value == variable(name) {
+        return vec![Piece::Variable(&value[1..])];
+    }
+    if !name.eq_ignore_ascii_case("cookie") {
+        return around_token(value);
+    }
+    let mut pieces = Vec::new();
+    for cookie in value.split_inclusive("; ") {
+        let (pair, end) = cookie.strip_suffix("; ").map_or((cookie, ""), |pair| (pair, "; "));
+        match pair.split_once('=') {
+            Some((name, value)) if value == variable(&format!("cookie_{name}")) => {
+                pieces.extend([Piece::Text(&pair[..=name.len()]), Piece::Variable(&value[1..])]);
+            }
+            _ => pieces.extend(around_token(pair)),
+        }
+        pieces.extend((!end.is_empty()).then_some(Piece::Text(end)));
+    }
+    pieces
+}
+
+/// Pieces as one word of the shell, which fills in the variables.
+fn word(pieces: &[Piece<'_>]) -> String {
+    let mut out = String::new();
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(more) => text += more,
+            Piece::Variable(name) => {
+                if !text.is_empty() {
+                    out += &shell_word(&std::mem::take(&mut text));
+                }
+                out += &format!("\"${name}\"");
+            }
+        }
+    }
+    if !text.is_empty() || out.is_empty() {
+        out += &shell_word(&text);
+    }
+    out
+}
+
+/// A header as one word.
+fn header(name: &str, value: &str) -> String {
+    let is_plain = name.chars().all(|c| c == '-' || c == '_' || c.is_ascii_alphanumeric());
+    match value_pieces(name, value).as_slice() {
+        [Piece::Variable(variable)] if is_plain => format!("\"{name}: ${variable}\""),
+        pieces => word(&[&[Piece::Text(name), Piece::Text(": ")], pieces].concat()),
+    }
 }
 
 /// The variables of the shell that its requests leave for the reader to fill in, by name: `AUTHORIZATION`.
 pub(crate) fn left_out(shrunk: &Shrunk) -> Vec<&str> {
     let mut names = Vec::new();
-    for (_, value) in shrunk.requests.iter().flat_map(|asked| &asked.headers) {
-        names.extend(variable(value).filter(|name| !names.contains(name)));
-    }
-    if shrunk.requests.iter().any(|asked| asked.target.contains(TOKEN)) {
-        names.push(&TOKEN[1..]);
+    for asked in &shrunk.requests {
+        let values = asked.headers.iter().flat_map(|(name, value)| value_pieces(name, value));
+        for piece in values.chain(around_token(&asked.target)) {
+            match piece {
+                Piece::Variable(name) if !names.contains(&name) => names.push(name),
+                _ => {}
+            }
+        }
     }
     names
 }
+
+#[cfg(test)]
+mod tests;

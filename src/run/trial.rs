@@ -220,7 +220,7 @@ impl Stage<'_> {
             }
         }
         self.observer.event(Event::DirtyEnded);
-        trial.dirty = Some(facts::dirty(plan, &check.conclude()));
+        trial.dirty = Some(facts::dirty(plan, self.variant.server.tls(), &check.conclude()));
     }
 
     fn death(&self, death: &Death) -> Failure {

@@ -50,6 +50,16 @@ pub struct Tls {
     pub identity: Option<Arc<CertifiedKey>>,
     /// Whom the certificate must be for, if not for the host that is spoken with.
     pub name: Option<ServerName<'static>>,
+    /// Where these were read from.
+    pub files: TlsFiles,
+}
+
+/// The files that say how TLS is spoken, for whoever is told to use them too.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFiles {
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
 }
 
 /// How the process of a server that is already up is named.

@@ -266,6 +266,8 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    pub const ALL: [Encoding; 4] = [Encoding::Plain, Encoding::Url, Encoding::Cookie, Encoding::Json];
+
     /// That of a body's holes.
     pub fn of_body(body: Option<&Body>) -> Encoding {
         match body {

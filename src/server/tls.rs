@@ -193,7 +193,7 @@ mod tests {
             let mut session = ServerConnection::new(Arc::new(config)).unwrap();
             while session.is_handshaking() && session.complete_io(&mut theirs).is_ok() {}
         });
-        let plan = scenario::Tls { insecure: false, ca: Some(Arc::new(ca)), identity: None, name: None };
+        let plan = scenario::Tls { ca: Some(Arc::new(ca)), ..scenario::Tls::default() };
         let error = Tls::new(&plan, "shop.test").unwrap().greet(&mut ours).unwrap_err();
         assert!(why(&error).contains("CA:FALSE"), "{}", why(&error));
         drop(ours);

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::{Outcome, Runner, Running, wait_for};
+use crate::secure::{Manners, Secure};
 
 /// Ways to leak.
 const LEAKY: &str = r#"
@@ -125,6 +126,26 @@ fn the_lines_to_paste_show_the_leak_when_they_are_pasted() {
     }
     server.signal("INT");
     server.wait();
+}
+
+#[test]
+fn the_lines_to_paste_speak_tls_as_the_scenario_does() {
+    let server = Secure::start(Manners { closes: true, asks: true, leaks: true });
+    let of = |name: &str| server.certificates.path(name);
+    let scenario = format!(
+        "[server]\nurl = \"{}\"\ntls = {{ ca = \"{}\", cert = \"{}\", key = \"{}\" }}\n\
+         [dirty]\npath = \"/?q={{canary}}\"\nexpect = \"dirty\"\ntime = \"10s\"\n",
+        server.origin(),
+        of("ca.pem"),
+        of("client.pem"),
+        of("client-key.pem")
+    );
+    let outcome = Runner::with(&scenario).run().exit(0);
+    let shrunk = evidence(&outcome).into_iter().map(|leak| leak["shrunk"].clone()).find(|s| !s.is_null()).unwrap();
+    let source = shrunk["requests"].as_array().unwrap().iter().find(|asked| asked["part"] == "source").unwrap();
+    let lines = by_hand(&outcome).replace("127.0.0.1:8000", &server.address.to_string());
+    let printed = bash(&lines);
+    assert!(printed.contains(&canary_of(source)), "{lines}\n{printed}");
 }
 
 fn canary_of(asked: &Value) -> String {

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -26,6 +26,8 @@ impl Certificates {
         let ca_key = KeyPair::generate().unwrap();
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Without a name of its own, OpenSSL takes whom it signs for for one who signs for itself.
+        ca.distinguished_name.push(DnType::CommonName, "the signer");
         fs::write(folder.path().join("ca.pem"), ca.self_signed(&ca_key).unwrap().pem()).unwrap();
         let issuer = Issuer::new(ca, ca_key);
         for (name, hosts) in [("server", &["shop.test", "127.0.0.1"][..]), ("client", &["somebody"])] {
@@ -53,6 +55,8 @@ pub struct Heard {
     pub name: Option<String>,
     pub host: String,
     pub resumed: bool,
+    /// What it asked for first.
+    pub target: String,
     pub from: Option<SocketAddr>,
 }
 
@@ -69,6 +73,8 @@ pub struct Manners {
     pub closes: bool,
     /// Speaks with nobody who shows no certificate.
     pub asks: bool,
+    /// Answers with what it was asked for, and what the connection before asked for.
+    pub leaks: bool,
 }
 
 impl Secure {
@@ -174,7 +180,7 @@ fn serve<S: Read + Write>(
     let mut stream = BufReader::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream));
     let mut first = true;
     loop {
-        let mut host = String::new();
+        let (mut host, mut target) = (String::new(), String::new());
         loop {
             let mut line = String::new();
             match stream.read_line(&mut line) {
@@ -185,15 +191,23 @@ fn serve<S: Read + Write>(
             if let Some(value) = line.strip_prefix("host: ") {
                 value.trim().clone_into(&mut host);
             }
+            if target.is_empty() {
+                line.split(' ').nth(1).unwrap_or_default().clone_into(&mut target);
+            }
         }
         let session = &stream.get_ref().conn;
         let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
         let name = session.server_name().map(str::to_owned);
+        let mut body = "ok".to_owned();
         if std::mem::take(&mut first) {
-            heard.lock().unwrap().push(Heard { name, host, resumed, from });
+            let mut heard = heard.lock().unwrap();
+            if manners.leaks {
+                body = format!("{target}, after {}", heard.last().map_or("nobody", |before| &before.target));
+            }
+            heard.push(Heard { name, host, resumed, target, from });
         }
         let close = if manners.closes { "connection: close\r\n" } else { "" };
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n{close}\r\nok");
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n{close}\r\n{body}", body.len());
         if stream.get_mut().write_all(answer.as_bytes()).is_err() || manners.closes {
             stream.get_mut().conn.send_close_notify();
             let _ = stream.get_mut().flush();

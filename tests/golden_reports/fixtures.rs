@@ -257,6 +257,7 @@ pub fn shrunk_pair() -> Shrunk {
         rate_at_most,
         place: "body".into(),
         requests: vec![asked(0, "victim"), asked(1, "source")],
+        tls: None,
     }
 }
 

@@ -18,6 +18,26 @@ const SIDE_BY_SIDE: usize = 4;
 const IN_A_ROW: usize = 4;
 const MOST_AFTERMATH: Duration = Duration::from_secs(2);
 
+/// What a round is for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Control,
+    /// The trigger with this name.
+    Trigger(&'static str),
+    /// What ordinary requests get after the first leak.
+    Aftermath,
+}
+
+impl Purpose {
+    /// What its recipe is counted under.
+    const fn name(self) -> &'static str {
+        match self {
+            Purpose::Trigger(name) => name,
+            Purpose::Control | Purpose::Aftermath => "control",
+        }
+    }
+}
+
 impl Check<'_> {
     /// One round of a trigger, judged and counted.
     pub(super) async fn round(&mut self, index: usize) {
@@ -26,7 +46,7 @@ impl Check<'_> {
         let number = self.findings.tally.triggers.get(name).map_or(0, |tally| tally.rounds);
         let recipe = trigger.recipe(&self.situation, number);
         let clean = self.findings.tally.leaks == 0;
-        self.perform(Some(name), &recipe, number).await;
+        self.perform(Purpose::Trigger(name), &recipe, number).await;
         if clean && self.findings.tally.leaks > 0 {
             self.aftermath().await;
         }
@@ -35,33 +55,17 @@ impl Check<'_> {
     /// What ordinary requests get on the server that has just leaked: a leak may have needed an accident that a diagnosis
     /// will not meet again.
     async fn aftermath(&mut self) {
-        let Some(client) = self.client.take() else { return };
         let line = Line::of(vec![Shot::plain(); IN_A_ROW]);
         let side_by_side = if self.situation.premises.one_at_a_time() { 1 } else { SIDE_BY_SIDE };
         let recipe = Recipe::of(vec![line; side_by_side]);
-        let personas = if self.personal { &self.personas.all[..] } else { &[] };
-        let round = Round { client: &client, recipe: &recipe, personas, number: 0, role: Some(Role::Probe) };
         // Those that take longer are left out.
-        let _ = tokio::time::timeout(MOST_AFTERMATH, round.perform()).await;
-        let (observations, strays) = (client.take_observations(), client.take_strays());
-        let ended = Ended {
-            trigger: "control",
-            overlapping: false,
-            recipe: &recipe,
-            observations,
-            strays,
-            took: Duration::ZERO,
-        };
-        let mut tally = std::mem::take(&mut self.findings.tally);
-        tally.add_aftermath(ended, &self.court(&client));
-        self.findings.tally = tally;
-        self.client = Some(client);
+        let _ = tokio::time::timeout(MOST_AFTERMATH, self.perform(Purpose::Aftermath, &recipe, 0)).await;
     }
 
     /// The control run, judged; from now on it is known how the server answers a lone request.
     pub(super) async fn control(&mut self) {
         let clean = self.findings.tally.leaks == 0;
-        self.perform(None, &control::recipe(), 0).await;
+        self.perform(Purpose::Control, &control::recipe(), 0).await;
         if clean && self.findings.tally.leaks > 0 {
             self.aftermath().await;
         }
@@ -74,37 +78,41 @@ impl Check<'_> {
         }
     }
 
-    /// Carries out a recipe for a trigger, or for the control run if there is none. Also a round that is cut short is
-    /// judged: what had been answered until then counts.
-    async fn perform(&mut self, trigger: Option<&'static str>, recipe: &Recipe, number: u64) {
+    /// Carries out a recipe. Also a round that is cut short is judged: what had been answered until then counts.
+    async fn perform(&mut self, purpose: Purpose, recipe: &Recipe, number: u64) {
         let Some(client) = self.client.take() else { return };
-        let mut performing = Performing { check: self, client: Some(client), trigger, recipe, began: Duration::ZERO };
+        let mut performing = Performing { check: self, client: Some(client), purpose, recipe, began: Duration::ZERO };
         performing.began = performing.check.clock.now();
         if let Some(client) = &performing.client {
-            let role = trigger.is_none().then_some(Role::Probe);
+            let role = if matches!(purpose, Purpose::Trigger(_)) { None } else { Some(Role::Probe) };
             let personas = if performing.check.personal { &performing.check.personas.all[..] } else { &[] };
             Round { client, recipe, personas, number, role }.perform().await;
         }
     }
 
     /// Judges what the client has observed in a round.
-    fn conclude_round(&mut self, client: &Client, trigger: Option<&'static str>, recipe: &Recipe, took: Duration) {
+    fn conclude_round(&mut self, client: &Client, purpose: Purpose, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
-        if trigger.is_none() {
+        if matches!(purpose, Purpose::Control) {
             let control = Control::of(&observations);
             let mut problems = std::mem::take(&mut self.findings.control.problems);
             problems.extend(control.problems);
             self.findings.control = Control { problems, ..control };
         }
-        let family = self.triggers.iter().find(|known| Some(known.name()) == trigger).map(|known| known.family());
+        let name = purpose.name();
+        let family = self.triggers.iter().find(|known| known.name() == name).map(|known| known.family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
-        let ended = Ended { overlapping, trigger: trigger.unwrap_or("control"), recipe, observations, strays, took };
+        let ended = Ended { overlapping, trigger: name, recipe, observations, strays, took };
         let mut tally = std::mem::take(&mut self.findings.tally);
         let court = self.court(client);
-        let suspicions = match trigger {
-            Some(_) => tally.add_round(ended, &court),
-            None => {
+        let suspicions = match purpose {
+            Purpose::Trigger(_) => tally.add_round(ended, &court),
+            Purpose::Control => {
                 tally.add_control(ended, &court);
+                Vec::new()
+            }
+            Purpose::Aftermath => {
+                tally.add_aftermath(ended, &court);
                 Vec::new()
             }
         };
@@ -138,7 +146,7 @@ impl Check<'_> {
 struct Performing<'c, 'a> {
     check: &'c mut Check<'a>,
     client: Option<Client>,
-    trigger: Option<&'static str>,
+    purpose: Purpose,
     recipe: &'c Recipe,
     began: Duration,
 }
@@ -147,8 +155,33 @@ impl Drop for Performing<'_, '_> {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
             let took = self.check.clock.now().saturating_sub(self.began);
-            self.check.conclude_round(&client, self.trigger, self.recipe, took);
+            self.check.conclude_round(&client, self.purpose, self.recipe, took);
             self.check.client = Some(client);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::dirty::client::tests::plan;
+    use crate::dirty::{Premises, Progress};
+    use crate::load::Target;
+    use crate::scenario::{Request, Template};
+
+    #[tokio::test]
+    async fn a_check_that_is_cut_short_after_its_first_leak_keeps_what_it_has_observed() {
+        // Nobody answers what it asks.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let plan = plan(Request::get(&Template::parse("/?q={canary}").unwrap()));
+        let target = Target::tcp(listener.local_addr().unwrap(), None);
+        let mut check = Check::new(&plan, Premises::default(), true, 1, Arc::new(Progress::default()));
+        check.client = Some(Client::new(&plan, &target, 1, check.clock));
+        let cut = tokio::time::timeout(Duration::from_millis(50), check.aftermath()).await;
+        assert!(cut.is_err() && check.client.is_some());
     }
 }

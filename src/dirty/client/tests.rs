@@ -10,9 +10,17 @@ use crate::scenario::{Budget, Dirty, Expect, Request, Template};
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 fn client(address: SocketAddr, path: &str) -> Client {
-    let path = Template::parse(path).unwrap();
-    let plan = Dirty {
-        request: Request::get(&path),
+    Client::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Clock::start())
+}
+
+fn get(path: &str) -> Request {
+    Request::get(&Template::parse(path).unwrap())
+}
+
+/// A check by this request.
+pub(in crate::dirty) fn plan(request: Request) -> Dirty {
+    Dirty {
+        request,
         identities: Vec::new(),
         group: None,
         login: None,
@@ -23,8 +31,7 @@ fn client(address: SocketAddr, path: &str) -> Client {
         expect: Expect::Clean,
         budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
         timeout: Duration::from_secs(5),
-    };
-    Client::new(&plan, &Target::tcp(address, Some(4)), 1, Clock::start())
+    }
 }
 
 /// What comes of three requests on one connection to a server that, on each connection in turn, gives these answers and
@@ -78,4 +85,126 @@ async fn the_number_of_workers_is_filled_in() {
     let somebody = Identity { canary: "c".to_owned(), ..Identity::default() };
     let bytes = bytes.fill(bytes.forms.of(&Shot::plain()), 1, &Ask::alone(&somebody));
     assert!(bytes.starts_with(b"GET /4/80?q=c HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&bytes));
+}
+
+/// More than the buffers of both ends hold.
+const LARGE: usize = 8 << 20;
+
+#[tokio::test]
+async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    socket.set_send_buffer_size(64 << 10).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(8).unwrap();
+    let target = Target::tcp(listener.local_addr().unwrap(), None);
+    let body = scenario::request::Body::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
+    let request = Request { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
+    let client = Client::new(&plan(request), &target, 1, Clock::start());
+    let server = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The head comes first; what follows it is given back as it comes.
+            let mut some = vec![0; 64 << 10];
+            let mut left = 0;
+            while let Ok(length @ 1..) = stream.read(&mut some).await {
+                let mut read = &some[..length];
+                while !read.is_empty() {
+                    if left == 0 {
+                        let end = memchr::memmem::find(read, b"\r\n\r\n").unwrap();
+                        read = &read[end + 4..];
+                        left = LARGE;
+                        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n");
+                        stream.write_all(head.as_bytes()).await.unwrap();
+                    }
+                    let (echo, rest) = read.split_at(read.len().min(left));
+                    if stream.write_all(echo).await.is_err() {
+                        break;
+                    }
+                    (left, read) = (left - echo.len(), rest);
+                }
+            }
+        }
+    };
+    let asking = async {
+        let somebody = client.somebody(Twist::None);
+        let halting = Ask { shot: Shot { twist: Twist::Halting(1.0), ..Shot::plain() }, ..Ask::alone(&somebody) };
+        let gate = Barrier::new(1);
+        let gated = Ask { gate: Some(&gate), ..Ask::alone(&somebody) };
+        let mut wire = Wire::default();
+        for ask in [Ask::alone(&somebody), halting, gated] {
+            assert!(client.send(&mut wire, &ask).await);
+        }
+        client.send_together(&mut wire, &[Ask::alone(&somebody)]).await;
+        let outcomes: Vec<_> = client.observations.take().iter().map(|o| o.seen.exchange.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Answered(200); 4]);
+    };
+    tokio::select! {
+        () = server => {}
+        () = asking => {}
+    }
+}
+
+/// Takes the first request out of what has come, if it is whole.
+fn next_request(bytes: &mut Vec<u8>) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |of| of.parse().unwrap());
+    let whole = head.len() + 4 + length;
+    (bytes.len() >= whole).then(|| String::from_utf8(bytes.drain(..whole).collect()).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Target::tcp(listener.local_addr().unwrap(), None);
+    let head = Request { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
+    let login = Request { method: "POST".to_owned(), ..get("/login") };
+    let login = crate::scenario::Login { request: login, token: Some(vec!["token".to_owned()]) };
+    let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Clock::start());
+    let server = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            while stream.read_buf(&mut bytes).await.is_ok_and(|length| length > 0) {
+                while let Some(request) = next_request(&mut bytes) {
+                    let body = if request.starts_with("HEAD ") { "" } else { r#"{"token":"t0k3n"}"# };
+                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{body}");
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+        }
+    };
+    let asking = async {
+        let mut who = [client.somebody(Twist::None)];
+        client.log_in(&mut who).await.unwrap();
+        assert_eq!(who[0].session.token.as_deref(), Some("t0k3n"));
+        let shots = [Shot::plain(), Shot { twist: Twist::Smuggling(1), ..Shot::plain() }, Shot::plain()];
+        let asks = shots.map(|shot| Ask { shot, ..Ask::alone(&who[0]) });
+        let mut wire = Wire::default();
+        for ask in &asks {
+            client.send(&mut wire, ask).await;
+        }
+        client.send_together(&mut wire, &asks).await;
+        let observed = client.take_observations();
+        let came = |o: &Observation| (o.seen.status(), String::from_utf8_lossy(&o.reply.body).into_owned());
+        let came: Vec<_> = observed.iter().map(came).collect();
+        let body = |body: &str| (Some(200), body.to_owned());
+        let round = [body(""), body(r#"{"token":"t0k3n"}"#), body("")];
+        assert_eq!((came, client.take_strays().len()), ([round.clone(), round].concat(), 0));
+    };
+    tokio::select! {
+        () = server => {}
+        () = asking => {}
+    }
+}
+
+#[tokio::test]
+async fn the_line_of_a_request_does_not_tell_its_token() {
+    let client = client(([127, 0, 0, 1], 1).into(), "/{token}?t={token}");
+    let session = Session { token: Some("ab+c/d==".to_owned()), ..Session::default() };
+    let somebody = Identity { session, ..client.somebody(Twist::None) };
+    client.send(&mut Wire::default(), &Ask::alone(&somebody)).await;
+    assert_eq!(client.take_observations()[0].seen.line, "GET /$TOKEN?t=$TOKEN");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Ask, Client};
+use crate::dirty::forms;
 use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::connection::answer::{Answer, Broken};
@@ -65,14 +66,14 @@ impl Client {
         let mut connection = tokio::time::timeout(self.timeout, self.connect(wire)).await.ok().and_then(Result::ok);
         if let Some(open) = &mut connection {
             // One that refuses some of it may still answer the first.
-            let _ = tokio::time::timeout(self.timeout, open.send(&all)).await;
+            let _ = tokio::time::timeout(self.timeout, open.send_all(&all)).await;
         }
         for (ask, (request, bytes)) in asks.iter().zip(&written) {
             let mut kept = Kept::default();
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let answer = open.receive(self.forms.of(&ask.shot).head_only, self.clock, &mut kept);
+                    let answer = open.receive(forms::is_head(bytes), self.clock, &mut kept);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
@@ -140,8 +141,7 @@ impl Client {
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let head_only = self.forms.of(&ask.shot).head_only;
-        let answer = connection.receive(head_only, self.clock, &mut way.kept);
+        let answer = connection.receive(forms::is_head(bytes), self.clock, &mut way.kept);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = (!answer.close && !cut_off).then_some(connection);
@@ -166,7 +166,8 @@ impl Client {
         Connection::open(&self.target.dialer).await
     }
 
-    /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate.
+    /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate. A server may
+    /// answer while it reads: what comes meanwhile is kept, so that neither side waits for the other.
     async fn deliver(
         &self,
         connection: &mut Connection,
@@ -179,7 +180,7 @@ impl Client {
             (None, Twist::Halting(pause)) => (bytes.len() / 2, pause, 1),
             (None, _) => (bytes.len(), 0.0, 0),
         };
-        let early = connection.send(&bytes[..first]).await;
+        let early = connection.send_all(&bytes[..first]).await;
         if rest == 0 {
             return early;
         }
@@ -192,7 +193,7 @@ impl Client {
         // Before its last byte no request is handled.
         way.sent = Some(self.clock.now());
         early?;
-        connection.send(&bytes[first..]).await
+        connection.send_all(&bytes[first..]).await
     }
 }
 

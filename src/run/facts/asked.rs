@@ -1,7 +1,7 @@
 //! Requests as they were sent, in parts, for whoever wants to send them again.
 
 use crate::dirty::diagnosis::{Asked, Shrunk};
-use crate::dirty::observation::without_token;
+use crate::dirty::observation::{variable, without_token};
 use crate::record;
 
 /// What every client sends for itself: with any value, or with that which runner gives.
@@ -38,39 +38,35 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
         target: without_token(target, asked.token.as_deref()),
         headers: lines
             .filter_map(|line| line.split_once(": "))
-            .filter_map(|(name, value)| header(name, value, &asked.canary))
+            .filter_map(|(name, value)| header(name, value, asked))
             .collect(),
         body: text.map(|text| without_token(text, asked.token.as_deref())),
         cut: body.is_some() && text.is_none(),
     }
 }
 
-/// What holds the canary was made for this request, and is nobody's secret.
-fn header(name: &str, value: &str, canary: &str) -> Option<(String, String)> {
+/// What holds the canary was made for this request, and is nobody's secret; but for the token in it.
+fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
+    let canary = asked.canary.as_str();
     let lower = name.to_ascii_lowercase();
     if OWN.iter().any(|(own, usual)| *own == lower && usual.is_none_or(|usual| usual == value)) {
         return None;
     }
     let is_own = |text: &str| !canary.is_empty() && text.contains(canary);
+    let plain = |text: &str| without_token(text, asked.token.as_deref());
     let value = match SECRET.iter().any(|word| lower.contains(word)) {
         true if !is_own(value) => variable(&lower),
         // The others of a cookie header are of other requests, too: a session that a login gave.
         true if lower == "cookie" => {
             let cookies = value.split("; ").map(|cookie| match cookie.split_once('=') {
                 Some((name, _)) if !is_own(cookie) => format!("{name}={}", variable(&format!("cookie_{name}"))),
-                _ => cookie.to_owned(),
+                _ => plain(cookie),
             });
             cookies.collect::<Vec<_>>().join("; ")
         }
-        _ => value.to_owned(),
+        _ => plain(value),
     };
     Some((name.to_owned(), value))
-}
-
-/// The name of a shell's variable in place of a secret.
-fn variable(name: &str) -> String {
-    let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("${}", name.chars().map(fits).collect::<String>())
 }
 
 #[cfg(test)]
@@ -78,11 +74,44 @@ mod tests {
     use super::*;
     use crate::dirty::recipe::Recipe;
 
+    fn by(canary: &str, token: Option<&str>, bytes: &[u8]) -> Asked {
+        let place = crate::dirty::observation::Place { line: 0, shot: 1 };
+        Asked { place, canary: canary.to_owned(), token: token.map(str::to_owned), bytes: bytes.to_vec() }
+    }
+
+    /// What is told of a header in a request with this canary.
+    fn header(name: &str, value: &str, canary: &str) -> Option<(String, String)> {
+        super::header(name, value, &by(canary, None, b""))
+    }
+
     #[test]
     fn only_the_cookie_with_the_canary_is_told() {
         let (_, value) = header("cookie", "user=zq1; sid=TOPSECRET; a-b=c=d", "zq1").unwrap();
         assert_eq!(value, "user=zq1; sid=$COOKIE_SID; a-b=$COOKIE_A_B");
         assert_eq!(header("cookie", "sid=TOPSECRET", "zq1").unwrap().1, "$COOKIE");
+    }
+
+    #[test]
+    fn a_token_is_told_nowhere_however_it_is_written_and_whatever_stands_beside_it() {
+        let bytes = b"POST /x?t=ab%2Bc%2Fd%3D%3D HTTP/1.1\r\nx-auth: ab+c/d==\r\nauthorization: zq1 ab+c/d==\r\n\
+                      cookie: user=zq1-ab+c/d==; t=ab+c/d==\r\n\r\n{\"t\":\"ab+c/d==\"}";
+        let told = asked(&by("zq1", Some("ab+c/d=="), bytes), &shrunk());
+        let values: Vec<&str> = told.headers.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(told.target, "/x?t=$TOKEN");
+        assert_eq!(values, ["$TOKEN", "zq1 $TOKEN", "user=zq1-$TOKEN; t=$COOKIE_T"]);
+        assert_eq!(told.body.as_deref(), Some(r#"{"t":"$TOKEN"}"#));
+    }
+
+    fn shrunk() -> Shrunk {
+        Shrunk {
+            recipe: Recipe::default(),
+            shown: 1,
+            tries: 1,
+            victim: crate::dirty::observation::Place { line: 0, shot: 1 },
+            source: None,
+            place: "body".to_owned(),
+            requests: Vec::new(),
+        }
     }
 
     #[test]
@@ -96,18 +125,7 @@ mod tests {
     fn a_request_is_taken_apart_without_its_secrets() {
         let bytes = b"POST /pay?a=b&t=t0k3n HTTP/1.1\r\nhost: h\r\nauthorization: Bearer s3cret\r\nx-user: zq1\r\n\
                       content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-        let place = crate::dirty::observation::Place { line: 0, shot: 1 };
-        let shrunk = Shrunk {
-            recipe: Recipe::default(),
-            shown: 1,
-            tries: 1,
-            victim: place,
-            source: None,
-            place: "body".to_owned(),
-            requests: Vec::new(),
-        };
-        let token = Some("t0k3n".to_owned());
-        let asked = asked(&Asked { place, canary: "zq1".to_owned(), token, bytes: bytes.to_vec() }, &shrunk);
+        let asked = asked(&by("zq1", Some("t0k3n"), bytes), &shrunk());
         assert_eq!(
             (asked.method.as_str(), asked.target.as_str(), asked.part.as_deref()),
             ("POST", "/pay?a=b&t=$TOKEN", Some("victim"))

@@ -1,6 +1,7 @@
 //! From what a dirty check found to what the record says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::asked::asked;
@@ -16,7 +17,8 @@ const TOO_FEW: u64 = 29;
 /// One answer without a canary in so many is put down to the server's mood; more make the check inconclusive.
 const TELLING: u64 = 10;
 
-pub(in crate::run) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> record::Dirty {
+/// `tls` is how it was spoken with the server, if it was.
+pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>, findings: &Findings) -> record::Dirty {
     let tally = &findings.tally;
     let expect = match plan.expect {
         Expect::Clean => "clean",
@@ -36,7 +38,7 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, findings: &Findings) -> reco
             .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),
         triggers: triggers(findings),
         cut: tally.cut,
-        evidence: tally.evidence.iter().map(leak).collect(),
+        evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls)).collect(),
         inconclusive: inconclusive(findings),
     }
 }
@@ -116,7 +118,7 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     None
 }
 
-fn leak(evidence: &Evidence) -> record::Leak {
+fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>) -> record::Leak {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
@@ -134,11 +136,11 @@ fn leak(evidence: &Evidence) -> record::Leak {
         round_requests: evidence.round_requests,
         bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
         recipe: evidence.recipe.clone(),
-        shrunk: evidence.shrunk.as_ref().map(shrunk),
+        shrunk: evidence.shrunk.as_ref().map(|least| shrunk(least, tls)),
     }
 }
 
-fn shrunk(shrunk: &diagnosis::Shrunk) -> record::Shrunk {
+fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::Tls>) -> record::Shrunk {
     let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::Shrunk {
         recipe: shrunk.recipe.clone(),
@@ -148,6 +150,19 @@ fn shrunk(shrunk: &diagnosis::Shrunk) -> record::Shrunk {
         rate_at_most,
         place: shrunk.place.clone(),
         requests: shrunk.requests.iter().map(|one| asked(one, shrunk)).collect(),
+        tls: spoken.map(tls),
+    }
+}
+
+fn tls(tls: &scenario::Tls) -> record::Tls {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let scenario::TlsFiles { ca, cert, key } = &tls.files;
+    record::Tls {
+        insecure: tls.insecure,
+        ca: path(ca),
+        cert: path(cert),
+        key: path(key),
+        name: tls.name.as_ref().map(|name| name.to_str().into_owned()),
     }
 }
 

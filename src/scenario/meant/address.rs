@@ -1,5 +1,6 @@
 //! Where a server that is up already is: its url, who is connected to in its place, and how TLS is spoken with it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -10,7 +11,7 @@ use rustls::sign::CertifiedKey;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::{Address, Attached, Tls};
+use super::super::{Address, Attached, Tls, TlsFiles};
 use super::Loading;
 use super::script::why;
 
@@ -89,7 +90,16 @@ impl Loading<'_> {
             ca: ca.map_or(Some(None), |ca| ca.map(Some))?,
             identity: identity.map_or(Some(None), |identity| identity.map(Some))?,
             name: name.map_or(Some(None), |name| name.map(Some))?,
+            files: TlsFiles {
+                ca: self.file(&written.ca),
+                cert: self.file(&written.cert),
+                key: self.file(&written.key),
+            },
         })
+    }
+
+    fn file(&self, given: &Option<At<String>>) -> Option<PathBuf> {
+        given.as_ref().map(|given| self.folder.join(&given.value))
     }
 
     fn server_name(&mut self, given: &At<String>) -> Option<ServerName<'static>> {
