@@ -161,7 +161,7 @@ impl<S: Source> Batch<'_, S> {
         };
         asked.iter().for_each(|place| lane.sent(self.places[*place].slot, sent));
         // A server may refuse before it has read all, and close: its answers are there to be read.
-        let cut_off = connection.send_all(&self.bytes).await.is_err();
+        let cut_off = connection.send(&self.bytes).await.is_err();
         let mut close = false;
         for place in asked {
             if close {

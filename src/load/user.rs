@@ -166,7 +166,7 @@ impl<S: Source> User<'_, S> {
         self.lane.sent(self.slot, sent);
         let (request, sink) = self.source.outgoing();
         if request.waits {
-            connection.exchange_with_leave(request.bytes, plan.clock, sink).await
+            connection.exchange_with_leave(request.bytes, request.head_only, plan.clock, sink).await
         } else {
             connection.exchange(request.bytes, request.head_only, plan.clock, sink).await
         }
