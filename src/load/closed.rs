@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::connection::http1::Connection;
 use super::lane::Lane;
@@ -12,7 +13,7 @@ use super::shared::Stream;
 use super::source::plain::Plain;
 use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
-use super::user::{Carrier, User};
+use super::user::{Carrier, User, all_end};
 use crate::exchange::{Failure, Outcome};
 use crate::scenario::Protocol;
 
@@ -23,40 +24,48 @@ pub(super) const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 /// Runs all users of a load thread to the end.
 pub(super) async fn users(lane: &Rc<Lane>) {
     let mut users = JoinSet::new();
+    let over = CancellationToken::new();
     for slot in 0..lane.plan.users {
-        let lane = Rc::clone(lane);
+        let (lane, over) = (Rc::clone(lane), over.clone());
         users.spawn_local(async move {
             let (plan, number) = (&lane.plan, lane.plan.number(slot));
             // All but the most common are boxed, so that they do not make every user as large as the largest.
             match (&lane.scripts, plan.protocol) {
                 (None, Protocol::Http1 { pipeline: 1 }) => {
-                    turns::<_, Connection>(User::new(&lane, slot, Plain::new(plan, number))).await;
+                    turns::<_, Connection>(User::new(&lane, slot, Plain::new(plan, number)), &over).await;
                 }
                 (Some(scripts), Protocol::Http1 { pipeline: 1 }) => {
-                    Box::pin(turns::<_, Connection>(User::new(&lane, slot, Scripted::new(plan, scripts, number))))
-                        .await;
+                    let user = User::new(&lane, slot, Scripted::new(plan, scripts, number));
+                    Box::pin(turns::<_, Connection>(user, &over)).await;
                 }
                 (None, Protocol::Http1 { .. }) => {
-                    Box::pin(batches(&lane, slot, |place| Plain::in_place(plan, number, place))).await;
+                    Box::pin(batches(&lane, slot, &over, |place| Plain::in_place(plan, number, place))).await;
                 }
                 (Some(scripts), Protocol::Http1 { .. }) => {
                     let first = Scripted::new(plan, scripts, number);
-                    Box::pin(batches(&lane, slot, |place| first.sibling(place))).await;
+                    Box::pin(batches(&lane, slot, &over, |place| first.sibling(place))).await;
                 }
                 (None, Protocol::Http2 { .. }) => {
-                    Box::pin(turns::<_, Stream>(User::new(&lane, slot, Plain::new(plan, number)))).await;
+                    Box::pin(turns::<_, Stream>(User::new(&lane, slot, Plain::new(plan, number)), &over)).await;
                 }
                 (Some(scripts), Protocol::Http2 { .. }) => {
-                    Box::pin(turns::<_, Stream>(User::new(&lane, slot, Scripted::new(plan, scripts, number)))).await;
+                    let user = User::new(&lane, slot, Scripted::new(plan, scripts, number));
+                    Box::pin(turns::<_, Stream>(user, &over)).await;
                 }
             }
         });
     }
-    while users.join_next().await.is_some() {}
+    // Once the load has enough, nobody waits for those who would only think on.
+    let cancel = || {
+        if lane.is_exhausted() {
+            over.cancel();
+        }
+    };
+    all_end(users, cancel).await;
 }
 
 /// The loop of the closed model: one user, as long as the load has so many.
-async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>) {
+async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>, over: &CancellationToken) {
     let (lane, plan) = (user.lane, &user.lane.plan);
     let mut deadline = user.deadline();
     let rank = f64::from(plan.number(user.slot) + 1);
@@ -65,12 +74,15 @@ async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>) {
         && !lane.is_exhausted()
     {
         if wanted > free {
-            free = user.wait_until(wanted).await;
+            free = user.wait_unless(over, wanted).await;
+            if lane.is_exhausted() {
+                break;
+            }
         }
         let turn = user.source.prepare();
         if let Turn::After(pause) = turn {
             // What a script itself took is the client's time: the request is due after that.
-            free = user.think(pause).await;
+            free = user.think_unless(over, pause).await;
         }
         if free >= plan.end || !lane.claim(free) {
             break;
@@ -80,13 +92,15 @@ async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>) {
             Turn::Now | Turn::After(_) => user.exchange(&mut deadline, free, free).await,
         };
         free = exchange.done;
+        // What nobody asks after is no part of the load.
         if let Outcome::Failed(failure) = exchange.outcome
             && (exchange.sent.is_none() || matches!(failure, Failure::Tls | Failure::Script))
+            && !lane.is_exhausted()
         {
-            free = user.think(AFTER_REFUSAL).await;
+            free = user.think_unless(over, AFTER_REFUSAL).await;
         }
-        if !plan.pause.is_zero() {
-            free = user.think(plan.pause).await;
+        if !plan.pause.is_zero() && !lane.is_exhausted() {
+            free = user.think_unless(over, plan.pause).await;
         }
     }
 }

@@ -8,7 +8,8 @@ use std::time::Instant;
 use tokio::time::Sleep;
 
 /// One timer for all requests of a user. It stays armed for an earlier request's end and is moved only when it fires,
-/// so that a request that is answered in time never touches the timer wheel. Due times must not decrease.
+/// so that a request that is answered in time never touches the timer wheel. One that is due before an earlier one was has
+/// to say so: see [`Deadline::hasten`].
 #[derive(Debug)]
 pub struct Deadline {
     timer: Pin<Box<Sleep>>,
@@ -19,6 +20,15 @@ pub struct Deadline {
 impl Deadline {
     pub fn new(first: Instant) -> Self {
         Deadline { timer: Box::pin(tokio::time::sleep_until(first.into())), wakes: None }
+    }
+
+    /// Before a request that is due sooner than the one before it was.
+    #[cold]
+    pub fn hasten(&mut self, due: Instant) {
+        if self.timer.deadline().into_std() > due {
+            self.timer.as_mut().reset(due.into());
+            self.wakes = None;
+        }
     }
 
     /// Whether the timer has fired; if not, it wakes the task when it does. Asking it takes a lock, so one that is armed
@@ -75,6 +85,19 @@ mod tests {
         assert_eq!(quick, Some(5));
         let answered = deadline.guard(|| (start + 3 * second).into_std(), pin!(tokio::time::sleep(2 * second))).await;
         assert_eq!(answered, Some(()), "the first due time passed in between");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_fires_in_time_for_a_request_that_is_due_before_an_earlier_one() {
+        let second = Duration::from_secs(1);
+        let start = tokio::time::Instant::now();
+        let mut deadline = Deadline::new((start + 9 * second).into_std());
+        let earlier = deadline.guard(|| (start + 9 * second).into_std(), pin!(tokio::time::sleep(second))).await;
+        assert_eq!(earlier, Some(()));
+        let due = (start + 2 * second).into_std();
+        deadline.hasten(due);
+        assert_eq!(deadline.guard(|| due, pin!(std::future::pending::<()>())).await, None);
+        assert_eq!(tokio::time::Instant::now(), start + 2 * second);
     }
 
     #[tokio::test]

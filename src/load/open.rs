@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::connection::answer::Broken;
 use super::connection::http1::Connection;
 use super::desk::Seat;
 use super::lane::Lane;
@@ -16,8 +17,7 @@ use super::source::plain::Plain;
 use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
 use super::timer::Timer;
-use super::user::{Carrier, User};
-use crate::exchange::Failure;
+use super::user::{Carrier, User, all_end, take_up};
 use crate::scenario::{Protocol, Spacing};
 
 /// So many arrivals are handed over at most before answers are looked at again.
@@ -47,7 +47,7 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
         }
     }
     lane.desk.close();
-    while users.join_next().await.is_some() {}
+    all_end(users, || {}).await;
     Ok(())
 }
 
@@ -94,13 +94,15 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
     let (lane, plan) = (user.lane, &user.lane.plan);
     let mut deadline = user.deadline();
     let mut now = plan.clock.now();
+    let mut last = now;
     while let Some(call) = lane.desk.next(seat, now < plan.end).await {
         now = plan.clock.now();
         if call.due >= plan.begin {
             lane.took((!call.queued).then(|| now.saturating_sub(call.due)));
         }
         if now >= call.due + plan.timeout {
-            now = user.lost(call.due, plan.kind_of_unsent(call.due), Failure::Timeout).done;
+            let failure = lane.failed(&Broken::Late("no user was free to send it", plan.timeout));
+            now = user.lost(call.due, plan.kind_of_unsent(call.due), failure).done;
             continue;
         }
         let mut intended = call.due;
@@ -115,8 +117,16 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
                 continue;
             }
         }
-        user.connection = C::take_up(user.connection.take(), lane);
+        // What a script's pause put off was due later than what has waited meanwhile.
+        if intended < last {
+            deadline.hasten(plan.clock.instant(intended + plan.timeout));
+        }
+        last = intended;
+        user.connection = take_up(user.connection.take(), lane, now);
         now = user.exchange(&mut deadline, intended, now).await.done;
-        user.connection = user.connection.take().and_then(|connection| connection.put_back(lane));
+        user.connection = user.connection.take().and_then(|mut connection| {
+            connection.rests(now);
+            connection.put_back(lane)
+        });
     }
 }

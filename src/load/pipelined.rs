@@ -1,8 +1,11 @@
 //! Pipelining: users of the closed model who send several requests at once, and ask again when all are answered.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::closed::AFTER_REFUSAL;
 use super::connection::answer::Broken;
@@ -10,7 +13,7 @@ use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::{Source, Turn};
-use super::user::{AT_ONCE, User};
+use super::user::{AT_ONCE, User, timed_out};
 use crate::exchange::{Exchange, Failure, Outcome};
 
 /// A user: one connection, and for each request of a batch a place of its own, with its own share of the user's requests.
@@ -18,15 +21,23 @@ struct Batch<'a, S> {
     lane: &'a Lane,
     places: Vec<User<'a, S>>,
     connection: Option<Connection>,
-    /// The requests of a batch, one after another.
+    /// Places whose requests have no outcome yet, in the order in which they are sent.
+    left: VecDeque<usize>,
+    /// The requests of those places, one after another.
     bytes: Vec<u8>,
 }
 
 /// The loop of a user who pipelines, as long as the load has so many users. `source` makes what is sent from a place.
-pub(super) async fn batches<S: Source>(lane: &Rc<Lane>, slot: u32, source: impl Fn(u32) -> S) {
+pub(super) async fn batches<S: Source>(
+    lane: &Rc<Lane>,
+    slot: u32,
+    over: &CancellationToken,
+    source: impl Fn(u32) -> S,
+) {
     let plan = &lane.plan;
     let places = (0..plan.pipeline).map(|place| User::new(lane, slot * plan.pipeline + place, source(place)));
-    let mut batch = Batch { lane, places: places.collect(), connection: None, bytes: Vec::new() };
+    let places = places.collect();
+    let mut batch = Batch { lane, places, connection: None, left: VecDeque::new(), bytes: Vec::new() };
     let mut deadline = batch.places[0].deadline();
     let rank = f64::from(plan.number(slot) + 1);
     let mut free = plan.clock.now();
@@ -34,62 +45,73 @@ pub(super) async fn batches<S: Source>(lane: &Rc<Lane>, slot: u32, source: impl 
         && !lane.is_exhausted()
     {
         if wanted > free {
-            free = batch.places[0].wait_until(wanted).await;
+            free = batch.places[0].wait_unless(over, wanted).await;
+            if lane.is_exhausted() {
+                break;
+            }
         }
         let turns: Vec<Turn> = batch.places.iter_mut().map(|place| place.source.prepare()).collect();
         let pauses = turns.iter().filter_map(|turn| if let Turn::After(pause) = turn { Some(*pause) } else { None });
         if let Some(pause) = pauses.max() {
-            free = batch.places[0].think(pause).await;
+            free = batch.places[0].think_unless(over, pause).await;
         }
         if free >= plan.end {
             break;
         }
-        let asked: Vec<usize> = (0..turns.len()).filter(|place| batch.take_up(*place, turns[*place], free)).collect();
-        let failure = batch.exchange(&asked, &mut deadline, free).await;
+        for (place, turn) in turns.into_iter().enumerate() {
+            batch.take_up(place, turn, free);
+        }
+        let idle = batch.left.is_empty();
+        let failure = batch.exchange(&mut deadline, free).await;
         free = plan.clock.now();
-        if asked.is_empty() || matches!(failure, Some(Failure::Connect | Failure::Tls)) {
-            free = batch.places[0].think(AFTER_REFUSAL).await;
+        // What nobody asks after is no part of the load.
+        if lane.is_exhausted() {
+            break;
+        }
+        if idle || matches!(failure, Some(Failure::Connect | Failure::Tls)) {
+            free = batch.places[0].think_unless(over, AFTER_REFUSAL).await;
         }
         if !plan.pause.is_zero() {
-            free = batch.places[0].think(plan.pause).await;
+            free = batch.places[0].think_unless(over, plan.pause).await;
         }
     }
 }
 
 impl<S: Source> Batch<'_, S> {
-    /// Counts the request of a place as started; false if the load has enough, or there is none to send.
-    fn take_up(&mut self, place: usize, turn: Turn, now: Duration) -> bool {
+    /// Counts the request of a place as started, unless the load has enough; it is to be sent, if there is one.
+    fn take_up(&mut self, place: usize, turn: Turn, now: Duration) {
         if !self.lane.claim(now) {
-            return false;
+            return;
         }
         let user = &self.places[place];
         if turn == Turn::Failed {
             user.fail(now);
-            return false;
+            return;
         }
         self.lane.begin(user.slot, user.source.kind(), now);
-        true
+        self.left.push_back(place);
     }
 
-    /// Sends what these places ask, reads the answers in order, and says why not all were answered.
-    async fn exchange(&mut self, asked: &[usize], deadline: &mut Deadline, now: Duration) -> Option<Failure> {
-        if asked.is_empty() {
-            return None;
-        }
+    /// Sends what is left, reads the answers in order, and says why not all were answered.
+    async fn exchange(&mut self, deadline: &mut Deadline, now: Duration) -> Option<Failure> {
+        let first = *self.left.front()?;
         let plan = &self.lane.plan;
         let due = plan.clock.instant(now + plan.timeout);
-        let mut answered = 0;
-        let came = deadline.guard(|| due, pin!(self.converse(asked, now, &mut answered))).await;
+        let came = deadline.guard(|| due, pin!(self.converse(now))).await;
         let failure = match came {
             Some(Ok(())) => return None,
             Some(Err(failure)) => failure,
-            None => Failure::Timeout,
+            None => timed_out(self.lane, self.places[first].slot),
         };
         self.connection = None;
-        for (index, place) in asked[answered..].iter().enumerate() {
+        let mut each = failure;
+        while let Some(place) = self.left.pop_front() {
+            self.finish(place, now, Outcome::Failed(each), (None, plan.clock.now()), 0);
             // What is malformed is one answer; those after it went with the connection.
-            let failure = if index > 0 && failure == Failure::Protocol { Failure::Closed } else { failure };
-            self.finish(*place, now, Outcome::Failed(failure), (None, plan.clock.now()), 0);
+            if each == Failure::Protocol && !self.left.is_empty() {
+                let why = "the connection was given up after an answer before it that was not HTTP";
+                each = self.lane.failed(&Broken::Told(Failure::Closed, why.to_owned()));
+            }
         }
         Some(failure)
     }
@@ -109,47 +131,57 @@ impl<S: Source> Batch<'_, S> {
         user.source.judge(&exchange);
     }
 
-    /// Sends a batch on the connection at hand or a new one, and counts the answers as they come. As for a single request,
-    /// a connection that the server closed while it was idle says nothing about the server.
-    async fn converse(&mut self, asked: &[usize], now: Duration, answered: &mut usize) -> Result<(), Failure> {
+    /// Sends what is left on the connection at hand or a new one, and counts the answers as they come. As for a single
+    /// request, a connection that the server closed while it was idle says nothing about the server. Neither does one that
+    /// it closes as it has said: what it leaves unanswered is sent again (RFC 9112, section 9.6).
+    async fn converse(&mut self, now: Duration) -> Result<(), Failure> {
         let (lane, clock) = (self.lane, self.lane.plan.clock);
-        self.bytes.clear();
-        let mut idempotent = true;
-        for place in asked {
-            let (request, _) = self.places[*place].source.outgoing();
-            idempotent &= request.idempotent;
-            self.bytes.extend_from_slice(request.bytes);
-        }
-        let reused = self.connection.is_some();
-        let mut sent = clock.now();
-        let mut broken = match self.send(asked, (now, sent), answered).await {
-            Ok(()) => return Ok(()),
-            Err(broken) => broken,
-        };
-        let closed_while_idle = reused
-            && *answered == 0
-            && matches!(broken, Broken::Closed { untouched: true })
-            && clock.now().saturating_sub(sent) < AT_ONCE;
-        if closed_while_idle && idempotent {
-            lane.retried.set(lane.retried.get() + asked.len() as u64);
-            sent = clock.now();
-            match self.send(asked, (now, sent), answered).await {
-                Ok(()) => return Ok(()),
+        let mut again = false;
+        while !self.left.is_empty() {
+            let (reused, left, sent) = (self.connection.is_some(), self.left.len(), clock.now());
+            match self.send((now, sent)).await {
+                Ok(()) => {}
                 // The requests had been sent, on a connection that was closed.
-                Err(Broken::Refused(_)) => return Err(Failure::Closed),
-                Err(other) => broken = other,
+                Err(Broken::Refused(no)) if again => return Err(lane.failed(&Broken::RefusedAgain(no))),
+                Err(broken) => {
+                    let closed_while_idle = reused
+                        && self.left.len() == left
+                        && matches!(broken, Broken::Closed { untouched: true })
+                        && clock.now().saturating_sub(sent) < AT_ONCE;
+                    if !closed_while_idle {
+                        return Err(lane.failed(&broken));
+                    }
+                }
             }
+            self.keep_what_may_be_sent_again(now);
+            again = true;
         }
-        Err(lane.failed(&broken))
+        Ok(())
     }
 
-    async fn send(
-        &mut self,
-        asked: &[usize],
-        (intended, mut sent): (Duration, Duration),
-        answered: &mut usize,
-    ) -> Result<(), Broken> {
+    /// What asks for more when it is sent twice has failed with the connection that it was sent on.
+    fn keep_what_may_be_sent_again(&mut self, now: Duration) {
         let (lane, clock) = (self.lane, self.lane.plan.clock);
+        for _ in 0..self.left.len() {
+            let Some(place) = self.left.pop_front() else { return };
+            if self.places[place].source.outgoing().0.idempotent {
+                lane.retried.set(lane.retried.get() + 1);
+                self.left.push_back(place);
+            } else {
+                let failure = lane.failed(&Broken::Closed { untouched: true });
+                self.finish(place, now, Outcome::Failed(failure), (None, clock.now()), 0);
+            }
+        }
+    }
+
+    /// Sends what is left, and reads answers until there are no more to come: some are left if the server said with one
+    /// that it closes the connection.
+    async fn send(&mut self, (intended, mut sent): (Duration, Duration)) -> Result<(), Broken> {
+        let (lane, clock) = (self.lane, self.lane.plan.clock);
+        self.bytes.clear();
+        for place in &self.left {
+            self.bytes.extend_from_slice(self.places[*place].source.outgoing().0.bytes);
+        }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
@@ -159,22 +191,20 @@ impl<S: Source> Batch<'_, S> {
                 connection
             }
         };
-        asked.iter().for_each(|place| lane.sent(self.places[*place].slot, sent));
+        self.left.iter().for_each(|place| lane.sent(self.places[*place].slot, sent));
         // A server may refuse before it has read all, and close: its answers are there to be read.
-        let cut_off = connection.send_all(&self.bytes).await.is_err();
-        let mut close = false;
-        for place in asked {
-            if close {
-                return Err(Broken::Closed { untouched: false });
-            }
-            let (request, sink) = self.places[*place].source.outgoing();
+        let cut_off = connection.send(&self.bytes).await.is_err();
+        while let Some(place) = self.left.front().copied() {
+            let (request, sink) = self.places[place].source.outgoing();
             let answer = connection.receive(request.head_only, clock, sink).await?;
-            close = answer.close;
             let times = (Some(answer.first_byte), answer.done);
-            self.finish(*place, intended, Outcome::Answered(answer.status), times, answer.bytes);
-            *answered += 1;
+            self.left.pop_front();
+            self.finish(place, intended, Outcome::Answered(answer.status), times, answer.bytes);
+            if answer.close {
+                return Ok(());
+            }
         }
-        if !close && !cut_off && !connection.has_more() {
+        if !cut_off && !connection.has_more() {
             self.connection = Some(connection);
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::scenario::template::Piece;
 use crate::scenario::{Kind, Level, Load, Model, Request, Template};
 
 mod http2;
+mod models;
 mod pipelined;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -132,6 +133,8 @@ fn a_server_that_goes_away_after_an_answer_has_closed_and_only_then_refuses() {
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Closed)), (1, 1));
     assert!(failures(&results, Failure::Connect) > 0);
     assert_eq!(results.connections_opened, 1, "one that is refused was not opened");
+    let why = results.samples.of(Failure::Closed).unwrap();
+    assert!(why.contains("before it answered, and no other could be made: Connection refused"), "{why}");
 }
 
 #[test]

@@ -3,12 +3,19 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
 use super::connection::answer::{Answer, Broken};
 use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::Source;
 use crate::exchange::{Exchange, Failure, Outcome};
+
+/// A connection that was idle for longer is looked at before it is used again: servers close what is idle, and some say
+/// so with a 408.
+const IDLE_FOR_LONG: Duration = Duration::from_millis(100);
 
 /// A reused connection that ends sooner than this after a request was sent on it had been closed before. One that ends
 /// later took the request with it: the server saw it, and failed.
@@ -33,6 +40,14 @@ pub(super) trait Carrier: Sized {
 
     /// What a user keeps after a request; the rest is for others.
     fn put_back(self, lane: &Lane) -> Option<Self>;
+
+    /// No request is on it from now on.
+    fn rests(&mut self, _now: Duration) {}
+
+    /// Whether it can be used still, as far as can be seen without waiting.
+    fn is_usable(&mut self, _now: Duration) -> bool {
+        true
+    }
 }
 
 impl Carrier for Connection {
@@ -66,6 +81,35 @@ impl Carrier for Connection {
         lane.idle.borrow_mut().push(self);
         None
     }
+
+    fn rests(&mut self, now: Duration) {
+        self.idle_since = now;
+    }
+
+    fn is_usable(&mut self, now: Duration) -> bool {
+        now <= self.idle_since + IDLE_FOR_LONG || self.is_quiet()
+    }
+}
+
+/// As [`Carrier::take_up`]; those that cannot be used any longer are dropped.
+pub(super) fn take_up<C: Carrier>(kept: Option<C>, lane: &Lane, now: Duration) -> Option<C> {
+    let mut taken = C::take_up(kept, lane)?;
+    while !taken.is_usable(now) {
+        taken = C::take_up(None, lane)?;
+    }
+    Some(taken)
+}
+
+/// Waits until all users have ended; one that has panicked takes the load with it.
+pub(super) async fn all_end(mut users: JoinSet<()>, mut each: impl FnMut()) {
+    while let Some(ended) = users.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+        each();
+    }
 }
 
 impl<'a, S: Source, C: Carrier> User<'a, S, C> {
@@ -90,7 +134,7 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
             Some(Err(failure)) => (Outcome::Failed(failure), None, plan.clock.now(), 0),
             None => {
                 self.connection = None;
-                (Outcome::Failed(Failure::Timeout), None, plan.clock.now(), 0)
+                (Outcome::Failed(timed_out(self.lane, self.slot)), None, plan.clock.now(), 0)
             }
         };
         let sent = self.lane.sent_at(self.slot);
@@ -113,6 +157,18 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
         plan.clock.now()
     }
 
+    /// As [`User::think`], but not on when the load is over.
+    pub async fn think_unless(&self, over: &CancellationToken, pause: Duration) -> Duration {
+        let now = self.lane.plan.clock.now();
+        if pause.is_zero() { now } else { self.wait_unless(over, now.saturating_add(pause)).await }
+    }
+
+    /// As [`User::wait_until`], but not on when the load is over. Boxed: few users wait, and none so often.
+    pub async fn wait_unless(&self, over: &CancellationToken, time: Duration) -> Duration {
+        let waited = Box::pin(over.run_until_cancelled(self.wait_until(time))).await;
+        waited.unwrap_or_else(|| self.lane.plan.clock.now())
+    }
+
     /// Counts a request that the script failed to make.
     pub fn fail(&self, intended: Duration) -> Exchange {
         self.lost(intended, self.source.kind(), Failure::Script)
@@ -128,6 +184,13 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     }
 }
 
+/// Says why a request has timed out.
+#[cold]
+pub(super) fn timed_out(lane: &Lane, slot: u32) -> Failure {
+    let what = if lane.sent_at(slot).is_some() { "no whole answer" } else { "no connection to send it on" };
+    lane.failed(&Broken::Late(what, lane.plan.timeout))
+}
+
 impl<S: Source> User<'_, S> {
     /// A connection that the server closed while it was idle says nothing about the server: the request is sent once more,
     /// on a new one.
@@ -141,7 +204,7 @@ impl<S: Source> User<'_, S> {
         self.lane.retried.set(self.lane.retried.get() + 1);
         let answer = self.send(now).await.map_err(|broken| match broken {
             // The request had been sent, on a connection that was closed.
-            Broken::Refused(_) => Failure::Closed,
+            Broken::Refused(no) => self.lane.failed(&Broken::RefusedAgain(no)),
             broken => self.lane.failed(&broken),
         });
         if answer.as_ref().map_or(true, |answer| answer.close) {
@@ -166,9 +229,23 @@ impl<S: Source> User<'_, S> {
         self.lane.sent(self.slot, sent);
         let (request, sink) = self.source.outgoing();
         if request.waits {
-            connection.exchange_with_leave(request.bytes, plan.clock, sink).await
+            connection.exchange_with_leave(request.bytes, request.head_only, plan.clock, sink).await
         } else {
             connection.exchange(request.bytes, request.head_only, plan.clock, sink).await
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[should_panic(expected = "a user is lost")]
+    async fn a_user_that_panics_is_not_lost_in_silence() {
+        let mut users = JoinSet::new();
+        users.spawn(async {});
+        users.spawn(async { panic!("a user is lost") });
+        all_end(users, || {}).await;
     }
 }

@@ -11,9 +11,10 @@ use super::sampler::Sampler;
 use super::tls::{self, Tls};
 use super::{Death, Endpoint, StartError, allowed, tree};
 use crate::scenario::{self, Address, Pid};
+use crate::units::show_duration;
 
-/// It is up, so it answers a connection soon.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// It is up, so it answers a connection soon, and each word of a handshake.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Nothing is owned: it was there before and stays.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Attached {
             }
             Some(Address::Unix(path)) => {
                 let shown = Endpoint::Unix(path.clone()).to_string();
-                greet(UnixStream::connect(path), tls).map_err(|why| nobody(&shown, why))?;
+                greet(UnixStream::connect(path), tls, ANSWER_WITHIN).map_err(|why| nobody(&shown, why))?;
                 Endpoint::Unix(path.clone())
             }
         };
@@ -76,7 +77,7 @@ fn find_host(
     allowed::check(host, port, &found, allowed_hosts)?;
     let mut last = Deaf::NoConnection("it has no address".to_owned());
     for address in found {
-        match greet(TcpStream::connect_timeout(&address, CONNECT_WITHIN), tls) {
+        match greet(TcpStream::connect_timeout(&address, ANSWER_WITHIN), tls, ANSWER_WITHIN) {
             Ok(()) => return Ok(Endpoint::Tcp(address)),
             Err(why) => last = why,
         }
@@ -91,13 +92,19 @@ enum Deaf {
 }
 
 /// Shakes hands where TLS is spoken; nothing else is said.
-fn greet<S: Read + Write + AsFd>(connected: io::Result<S>, tls: Option<&Tls>) -> Result<(), Deaf> {
+fn greet<S: Read + Write + AsFd>(connected: io::Result<S>, tls: Option<&Tls>, within: Duration) -> Result<(), Deaf> {
     let mut stream = connected.map_err(|error| Deaf::NoConnection(error.to_string()))?;
     let Some(tls) = tls else { return Ok(()) };
     let socket = socket2::SockRef::from(&stream);
-    let patience =
-        socket.set_read_timeout(Some(CONNECT_WITHIN)).and_then(|()| socket.set_write_timeout(Some(CONNECT_WITHIN)));
-    patience.and_then(|()| tls.greet(&mut stream)).map_err(|error| Deaf::NoTls(tls::why(&error)))
+    let patience = socket.set_read_timeout(Some(within)).and_then(|()| socket.set_write_timeout(Some(within)));
+    patience.and_then(|()| tls.greet(&mut stream)).map_err(|error| {
+        Deaf::NoTls(match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                format!("no answer within {}", show_duration(within))
+            }
+            _ => tls::why_no_handshake(&error),
+        })
+    })
 }
 
 fn nobody(shown: &str, why: Deaf) -> StartError {
@@ -135,6 +142,15 @@ fn find(pid: &Pid) -> Result<u32, StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_does_not_answer_the_handshake_is_said_to() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let tls = Tls::new(&scenario::Tls { insecure: true, ..scenario::Tls::default() }, "localhost").unwrap();
+        let Err(Deaf::NoTls(why)) = greet(Ok(ours), Some(&tls), Duration::from_millis(10)) else { unreachable!() };
+        assert_eq!(why, "no answer within 10ms");
+        drop(theirs);
+    }
 
     #[test]
     fn only_this_machine_unless_allowed() {

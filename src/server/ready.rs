@@ -222,7 +222,7 @@ fn shake_hands(
     end: Instant,
     look: &mut dyn FnMut() -> Option<NotReady>,
 ) -> Result<StreamOwned<ClientConnection, Socket>, Miss> {
-    let failed = |error: std::io::Error| Miss::Yet(Missing::Handshake(tls::why(&error)));
+    let failed = |error: std::io::Error| Miss::Yet(Missing::Handshake(tls::why_no_handshake(&error)));
     let mut session = tls.session().map_err(failed)?;
     let end = end.min(Instant::now() + ANSWER_WITHIN);
     while session.is_handshaking() {

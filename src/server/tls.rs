@@ -96,7 +96,15 @@ fn public_authorities() -> RootCertStore {
     store
 }
 
-/// Why a handshake failed, or a connection of TLS broke, in words.
+/// Why a handshake failed, in words.
+pub fn why_no_handshake(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server closed the connection during the handshake".to_owned(),
+        _ => why(error),
+    }
+}
+
+/// Why a connection of TLS broke, in words.
 pub fn why(error: &io::Error) -> String {
     match of_tls(error) {
         Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
@@ -113,9 +121,7 @@ pub fn why(error: &io::Error) -> String {
                 .to_owned()
         }
         Some(error) => error.to_string(),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the server closed the connection during the handshake".to_owned()
-        }
+        None if error.kind() == io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
         None => error.to_string(),
     }
 }
@@ -173,6 +179,13 @@ mod tests {
     use rustls::{ServerConfig, ServerConnection};
 
     use super::*;
+
+    #[test]
+    fn an_end_is_one_of_the_handshake_only_where_it_is() {
+        let end = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert_eq!(why(&end), "the server closed the connection");
+        assert_eq!(why_no_handshake(&end), "the server closed the connection during the handshake");
+    }
 
     #[test]
     fn who_signs_itself_as_an_authority_is_told_how_not_to() {

@@ -187,7 +187,8 @@ fn a_new_scenario_passes_as_it_is_and_its_careless_handler_does_not() {
     let made = Runner::new(&["new", "shop-2", "--folder", "."]).run().exit(0);
     let scenario = made.folder.path().join("shop-2.toml");
     let run = || Runner::new(&[scenario.to_str().unwrap()]).set("load.duration=1s");
-    run().set("dirty.time=3s").run().exit(0).stdout_has("PASSED  shop-2");
+    // Ended by what it has seen, not by time.
+    run().set("dirty.exposures=50").set("dirty.time=1m").run().exit(0).stdout_has("PASSED  shop-2");
     let careless = "dirty.path=/careless/?sleep={sleep}&email={canary}";
     run().set(careless).run().exit(1).stdout_has("FAILED  shop-2");
 }

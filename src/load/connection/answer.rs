@@ -7,6 +7,7 @@ use super::dialer::NoConnection;
 use super::reply::Malformed;
 use crate::exchange::Failure;
 use crate::server::tls;
+use crate::units::show_duration;
 
 /// What is known of a whole response. Times count from the clock's origin.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +27,15 @@ pub struct Answer {
 pub enum Broken {
     /// No connection could be made.
     Refused(NoConnection),
+    /// No other could be made, for a request that had been sent on one that was closed.
+    RefusedAgain(NoConnection),
     /// Closed or reset; `untouched` if not one byte of a response had come, so that a reused connection may have been
     /// closed by the server before it saw the request.
     Closed { untouched: bool },
     /// What came in place of a response: the beginning of what could not be read.
     Malformed(Malformed, Box<[u8]>),
+    /// What had not come in time, and how long that is.
+    Late(&'static str, Duration),
     /// Something else, in words.
     Told(Failure, String),
 }
@@ -40,11 +45,15 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Broken::Refused(no) => f.write_str(&no.why),
+            Broken::RefusedAgain(no) => {
+                write!(f, "the server closed the connection before it answered, and no other could be made: {}", no.why)
+            }
             Broken::Closed { untouched: true } => f.write_str("the server closed the connection before it answered"),
             Broken::Closed { untouched: false } => {
                 f.write_str("the server closed the connection in the middle of its answer")
             }
             Broken::Malformed(Malformed(why), came) => write!(f, "{why}: \"{}\"", came.escape_ascii()),
+            Broken::Late(what, within) => write!(f, "{what} within {}", show_duration(*within)),
             Broken::Told(_, why) => f.write_str(why),
         }
     }
@@ -57,7 +66,8 @@ impl Broken {
     pub fn failure(&self) -> Failure {
         match self {
             Broken::Refused(no) => no.failure,
-            Broken::Closed { .. } => Failure::Closed,
+            Broken::Closed { .. } | Broken::RefusedAgain(_) => Failure::Closed,
+            Broken::Late(..) => Failure::Timeout,
             Broken::Malformed(..) => Failure::Protocol,
             Broken::Told(failure, _) => *failure,
         }

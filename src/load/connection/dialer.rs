@@ -111,7 +111,7 @@ where
     let connector = TlsConnector::from(Arc::clone(tls.config()));
     // Apart: a handshake takes kilobytes, which users without TLS, and those who are connected, need not carry.
     let shaken = Box::pin(connector.connect(tls.name().clone(), stream)).await;
-    let stream = shaken.map_err(|error| failed(tls::why(&error)))?;
+    let stream = shaken.map_err(|error| failed(tls::why_no_handshake(&error)))?;
     let wanted = tls.config().alpn_protocols.first();
     let chosen = stream.get_ref().1.alpn_protocol();
     // A server that chooses nothing speaks HTTP/1.1.

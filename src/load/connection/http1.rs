@@ -1,5 +1,10 @@
 //! One HTTP/1.1 connection on a raw stream: prebuilt bytes out, a [`Reply`] in.
 
+mod ahead;
+mod leave;
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -9,14 +14,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
+use self::ahead::Ahead;
 use super::answer::{Answer, Broken, SHOWN};
 use super::dialer::{Dialer, NoConnection};
-use super::reply::{LONGEST_HEAD, Reply, Sink};
+use super::reply::{Reply, Sink};
 use super::stream::Stream;
 use crate::load::clock::Clock;
 
-/// A server that has heard of `expect` says 100 at once; one that has not waits for the body. As curl has it.
-const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// Answers that come while requests are still written: so much is read ahead.
 const MOST_AHEAD: usize = 16 << 20;
 /// So much is read at once at most.
@@ -32,9 +36,11 @@ thread_local! {
 pub struct Connection {
     stream: Stream,
     /// What has come and is not taken yet: the beginning of something, or the next response.
-    ahead: Vec<u8>,
+    ahead: Ahead,
     /// So many bytes of the request are with the kernel already.
     begun: usize,
+    /// When it was last put by, for one that is not its user's own.
+    pub idle_since: Duration,
 }
 
 impl Connection {
@@ -48,7 +54,7 @@ impl Connection {
     }
 
     fn over(stream: Stream) -> Self {
-        Connection { stream, ahead: Vec::new(), begun: 0 }
+        Connection { stream, ahead: Ahead::default(), begun: 0, idle_since: Duration::ZERO }
     }
 
     /// Sends a request and reads its response into `sink`.
@@ -59,11 +65,42 @@ impl Connection {
         clock: Clock,
         sink: &mut impl Sink,
     ) -> Result<Answer, Broken> {
-        // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
-        let cut_off = self.send(request).await.is_err();
-        let mut answer = self.answer(head_only, clock, sink).await?;
-        answer.close |= cut_off;
-        Ok(answer)
+        if self.begun == 0 && self.send_at_once(request) {
+            self.answer(head_only, clock, sink).await
+        } else {
+            self.exchange_meanwhile(request, head_only, clock, sink).await
+        }
+    }
+
+    /// As [`Connection::exchange`], of a request that the kernel has not taken at once. What comes is read while the rest
+    /// is written: a server may answer what it has read so far, and reads no more until that is taken. It may also refuse
+    /// a request before it has read all of it, and close, or read no more: a whole answer ends the sending (RFC 9112,
+    /// section 9.5).
+    async fn exchange_meanwhile(
+        &mut self,
+        request: &[u8],
+        head_only: bool,
+        clock: Clock,
+        sink: &mut impl Sink,
+    ) -> Result<Answer, Broken> {
+        let mut left = &request[std::mem::take(&mut self.begun)..];
+        let (mut sending, mut whole) = (true, false);
+        let Connection { stream, ahead, .. } = self;
+        let mut receiving = Receiving::new(head_only, clock, sink);
+        let came = match receiving.take_ahead(ahead)? {
+            Some(answer) => answer,
+            None => {
+                poll_fn(|context| {
+                    if sending && let Poll::Ready(sent) = poll_send(stream, &mut left, context) {
+                        (sending, whole) = (false, sent.is_ok());
+                    }
+                    receiving.poll(stream, ahead, context)
+                })
+                .await?
+            }
+        };
+        // A server that did not get all of it would take the next request for the rest.
+        Ok(Answer { close: came.close || !whole || self.has_more(), ..came })
     }
 
     /// Reads the response to the only request that is on the way.
@@ -72,44 +109,6 @@ impl Connection {
         // Bytes that nobody asked for: what follows could not be told apart.
         answer.close |= self.has_more();
         Ok(answer)
-    }
-
-    /// As [`Connection::exchange`], of a request whose body waits until the server says 100, or has said nothing for a
-    /// second (RFC 9110, section 10.1.1). A final answer that comes before is the answer.
-    pub async fn exchange_with_leave(
-        &mut self,
-        request: &[u8],
-        clock: Clock,
-        sink: &mut impl Sink,
-    ) -> Result<Answer, Broken> {
-        let head = memchr::memmem::find(request, b"\r\n\r\n").map_or(request.len(), |at| at + 4);
-        let mut cut_off = self.send(&request[..head]).await.is_err();
-        let given = tokio::time::timeout(LEAVE_WITHIN, self.leave()).await.unwrap_or(true);
-        if given {
-            cut_off |= self.send(&request[head..]).await.is_err();
-        }
-        let mut answer = self.receive(false, clock, sink).await?;
-        // A server that did not get the body would take the next request for it.
-        answer.close |= !given || cut_off || self.has_more();
-        Ok(answer)
-    }
-
-    /// Whether a 100 comes, and not a final answer, or the end; what comes stays to be received.
-    async fn leave(&mut self) -> bool {
-        loop {
-            let mut rest = self.ahead.as_slice();
-            while let Some((status, length)) = next_head(rest) {
-                match status {
-                    100 => return true,
-                    101..=199 => rest = &rest[length..],
-                    _ => return false,
-                }
-            }
-            let read = poll_fn(|context| self.poll_ahead(context)).await;
-            if read.is_err() || self.ahead.len() > LONGEST_HEAD {
-                return false;
-            }
-        }
     }
 
     /// Whether the kernel takes all of a request at once; if not, it is to be sent, and what is with the kernel already
@@ -121,28 +120,21 @@ impl Connection {
         whole
     }
 
-    /// Writes bytes of a request, all or a part.
+    /// Writes bytes of requests. The answers to the first may come before the last is written: what comes meanwhile is
+    /// kept, so that neither side waits for the other.
     pub async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        match std::mem::take(&mut self.begun) {
-            0 => self.stream.send(bytes).await,
-            begun => self.stream.send_rest(&bytes[begun..]).await,
+        if self.begun == 0 && self.send_at_once(bytes) {
+            return Ok(());
         }
-    }
-
-    /// As [`Connection::send`], of many requests: the answers to the first may come before the last is written. What comes
-    /// meanwhile is kept, so that neither side waits for the other.
-    pub async fn send_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        let mut left = bytes;
+        let mut left = &bytes[std::mem::take(&mut self.begun)..];
         poll_fn(|context| {
-            while !left.is_empty() {
-                match Pin::new(&mut self.stream).poll_write(context, left)? {
-                    Poll::Ready(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-                    Poll::Ready(written) => left = &left[written..],
+            loop {
+                match poll_send(&mut self.stream, &mut left, context)? {
+                    Poll::Ready(()) => return Poll::Ready(Ok(())),
                     Poll::Pending if self.ahead.len() < MOST_AHEAD => ready!(self.poll_ahead(context))?,
                     Poll::Pending => return Poll::Pending,
                 }
             }
-            Pin::new(&mut self.stream).poll_flush(context)
         })
         .await
     }
@@ -151,7 +143,7 @@ impl Connection {
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let Connection { stream, ahead, .. } = self;
         poll_read(stream, context, |more| {
-            ahead.extend_from_slice(more);
+            ahead.extend(more);
             if more.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
         })
         .map(|read| read.flatten())
@@ -165,33 +157,23 @@ impl Connection {
     /// Reads one response into `sink`; what follows it stays for the next.
     pub async fn receive(&mut self, head_only: bool, clock: Clock, sink: &mut impl Sink) -> Result<Answer, Broken> {
         let Connection { stream, ahead, .. } = self;
-        let mut receiving = Receiving { reply: Reply::new(head_only), sink, clock, bytes: 0, first_byte: None };
-        if !ahead.is_empty() {
-            // Bytes that came together with the response before.
-            receiving.bytes = ahead.len() as u64;
-            if let Some(answer) = receiving.take(ahead, &[])? {
-                return Ok(answer);
-            }
+        let mut receiving = Receiving::new(head_only, clock, sink);
+        if let Some(answer) = receiving.take_ahead(ahead)? {
+            return Ok(answer);
         }
-        poll_fn(|context| {
-            loop {
-                let read = ready!(poll_read(stream, context, |more| match more {
-                    [] => receiving.end(),
-                    more => receiving.take(ahead, more),
-                }));
-                let taken = read.map_err(|error| Broken::of_read(&error, receiving.bytes == 0))?;
-                if let Some(answer) = taken? {
-                    return Poll::Ready(Ok(answer));
-                }
-            }
-        })
-        .await
+        poll_fn(|context| receiving.poll(stream, ahead, context)).await
+    }
+
+    /// Whether nothing has come that no request asked for, nor the end of the connection; looks without waiting.
+    pub fn is_quiet(&mut self) -> bool {
+        let read = self.stream.try_read(&mut [0; 1]);
+        self.ahead.is_empty() && read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Whether anything has come that no request asked for; looks without waiting, and takes what is there. The end of
     /// the connection is no such thing.
     pub fn unasked(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.ahead);
+        let mut bytes = self.ahead.take_all();
         let mut more = [0; 4096];
         if let Ok(length) = self.stream.try_read(&mut more) {
             bytes.extend_from_slice(&more[..length]);
@@ -203,6 +185,17 @@ impl Connection {
     pub fn abort(self) {
         self.stream.abort();
     }
+}
+
+/// Writes what is left of bytes, and hands it to the kernel.
+fn poll_send(stream: &mut Stream, left: &mut &[u8], context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    while !left.is_empty() {
+        match ready!(Pin::new(&mut *stream).poll_write(context, left))? {
+            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+            written => *left = &left[written..],
+        }
+    }
+    Pin::new(stream).poll_flush(context)
 }
 
 /// Reads what comes next, and has `take` take it: nothing, at the end of the connection.
@@ -228,9 +221,44 @@ struct Receiving<'a, S> {
     first_byte: Option<Duration>,
 }
 
-impl<S: Sink> Receiving<'_, S> {
+impl<'a, S: Sink> Receiving<'a, S> {
+    #[inline]
+    fn new(head_only: bool, clock: Clock, sink: &'a mut S) -> Self {
+        Receiving { reply: Reply::new(head_only), sink, clock, bytes: 0, first_byte: None }
+    }
+
+    /// Takes what came together with the response before.
+    #[inline]
+    fn take_ahead(&mut self, ahead: &mut Ahead) -> Result<Option<Answer>, Broken> {
+        if ahead.is_empty() {
+            return Ok(None);
+        }
+        self.bytes = ahead.len() as u64;
+        self.take(ahead, &[])
+    }
+
+    /// Reads what comes until the answer is whole.
+    #[inline]
+    fn poll(
+        &mut self,
+        stream: &mut Stream,
+        ahead: &mut Ahead,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Answer, Broken>> {
+        loop {
+            let read = ready!(poll_read(stream, context, |more| match more {
+                [] => self.end(),
+                more => self.take(ahead, more),
+            }));
+            let taken = read.map_err(|error| Broken::of_read(&error, self.bytes == 0))?;
+            if let Some(answer) = taken? {
+                return Poll::Ready(Ok(answer));
+            }
+        }
+    }
+
     /// Takes what is `ahead` already and what has come now; the rest stays ahead. An answer, if it is whole.
-    fn take(&mut self, ahead: &mut Vec<u8>, more: &[u8]) -> Result<Option<Answer>, Broken> {
+    fn take(&mut self, ahead: &mut Ahead, more: &[u8]) -> Result<Option<Answer>, Broken> {
         // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
         let now = self.clock.now();
         self.first_byte.get_or_insert(now);
@@ -238,11 +266,11 @@ impl<S: Sink> Receiving<'_, S> {
         let interim = self.reply.interim;
         if ahead.is_empty() {
             let taken = self.advance(more)?;
-            ahead.extend_from_slice(&more[taken..]);
+            ahead.extend(&more[taken..]);
         } else {
-            ahead.extend_from_slice(more);
-            let taken = self.advance(ahead)?;
-            ahead.drain(..taken);
+            ahead.extend(more);
+            let taken = self.advance(ahead.rest())?;
+            ahead.take(taken);
         }
         if self.reply.interim != interim {
             // What came before was not yet the response; it has begun if there is more than that.
@@ -266,156 +294,5 @@ impl<S: Sink> Receiving<'_, S> {
     fn answer(&self, done: Duration, bytes: u64) -> Answer {
         let Reply { status, close, .. } = self.reply;
         Answer { status, first_byte: self.first_byte.unwrap_or(done), done, bytes, close }
-    }
-}
-
-/// Status and length of the head at the start of `bytes`, if it is whole. A status of 0 is no head.
-fn next_head(bytes: &[u8]) -> Option<(u16, usize)> {
-    let mut headers = [httparse::EMPTY_HEADER; 128];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => Some((response.code.unwrap_or(0), length)),
-        Ok(httparse::Status::Partial) => None,
-        Err(_) => Some((0, 0)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::{UnixListener, UnixStream};
-
-    use super::super::reply::Kept;
-    use super::*;
-    use crate::server::Endpoint;
-
-    /// A connection, and the server's end of it.
-    fn pair() -> (Connection, UnixStream) {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        (Connection::over(Stream::Unix(ours)), theirs)
-    }
-
-    async fn hear(stream: &mut UnixStream) -> String {
-        let mut heard = vec![0; 1024];
-        let length = stream.read(&mut heard).await.unwrap();
-        String::from_utf8_lossy(&heard[..length]).into_owned()
-    }
-
-    #[tokio::test]
-    async fn requests_travel_over_a_unix_socket_and_the_connection_is_used_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("server.sock");
-        let listener = UnixListener::bind(&path).unwrap();
-        let server = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            for _ in 0..2 {
-                assert_eq!(hear(&mut stream).await, "GET / HTTP/1.1\r\n\r\n");
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
-            }
-        };
-        let client = async {
-            let mut connection = Connection::open(&Dialer::new(Endpoint::Unix(path.clone()), None)).await.unwrap();
-            for _ in 0..2 {
-                let mut kept = Kept::default();
-                let asked = connection.exchange(b"GET / HTTP/1.1\r\n\r\n", false, Clock::start(), &mut kept);
-                let answer = asked.await.unwrap();
-                assert_eq!((answer.status, answer.close, kept.body.as_slice()), (200, false, b"ok".as_slice()));
-            }
-        };
-        tokio::join!(server, client);
-    }
-
-    #[tokio::test]
-    async fn a_refusal_that_comes_before_the_request_is_written_is_an_answer() {
-        let (mut connection, mut server) = pair();
-        server.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno").await.unwrap();
-        drop(server);
-        let answer = connection.exchange(&[b'x'; 100_000], false, Clock::start(), &mut Kept::default()).await.unwrap();
-        assert_eq!((answer.status, answer.close), (413, true));
-    }
-
-    #[tokio::test]
-    async fn a_request_that_cannot_be_written_and_is_not_answered_is_untouched() {
-        let (mut connection, server) = pair();
-        drop(server);
-        let broken = connection.exchange(b"GET /", false, Clock::start(), &mut Kept::default()).await.unwrap_err();
-        assert!(matches!(broken, Broken::Closed { untouched: true }), "{broken:?}");
-    }
-
-    /// When the first byte and the end of a response come whose pieces are sent with a pause before each.
-    async fn first_byte_of(pieces: &[&str]) -> (Duration, Duration) {
-        let (mut connection, mut server) = pair();
-        let clock = Clock::start();
-        let server = async {
-            hear(&mut server).await;
-            for piece in pieces {
-                tokio::time::sleep(Duration::from_millis(30)).await;
-                server.write_all(piece.as_bytes()).await.unwrap();
-            }
-        };
-        let mut kept = Kept::default();
-        let ((), answer) = tokio::join!(server, connection.exchange(b"GET /", false, clock, &mut kept));
-        let answer = answer.unwrap();
-        (answer.first_byte, answer.done)
-    }
-
-    #[tokio::test]
-    async fn the_first_byte_is_that_of_the_final_response() {
-        let (interim, last) = ("HTTP/1.1 103 Early Hints\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        let (early, done) = first_byte_of(&[interim, last]).await;
-        assert_eq!(early, done);
-        let (early, done) = first_byte_of(&[&interim[..9], &format!("{}{last}", &interim[9..])]).await;
-        assert_eq!(early, done);
-        let (early, done) =
-            first_byte_of(&[&interim[..9], &format!("{}{}", &interim[9..], &last[..5]), &last[5..]]).await;
-        assert!(early >= Duration::from_millis(60) && early < done, "{early:?} {done:?}");
-        let (early, done) = first_byte_of(&[&last[..5], &last[5..]]).await;
-        assert!(early < done, "{early:?} {done:?}");
-    }
-
-    const LEAVE: &[u8] = b"POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\nbody";
-
-    #[tokio::test]
-    async fn a_body_waits_for_leave_and_other_interim_answers_give_none() {
-        let (mut connection, mut server) = pair();
-        let server = async {
-            assert!(hear(&mut server).await.ends_with("\r\n\r\n"));
-            server.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Con").await.unwrap();
-            server.write_all(b"tinue\r\n\r\n").await.unwrap();
-            assert_eq!(hear(&mut server).await, "body");
-            server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
-        };
-        let mut kept = Kept::default();
-        let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, Clock::start(), &mut kept));
-        let answer = answer.unwrap();
-        assert_eq!((answer.status, answer.close, kept.body.as_slice()), (200, false, b"ok".as_slice()));
-    }
-
-    #[tokio::test]
-    async fn a_body_that_is_not_wanted_is_not_sent_and_its_connection_is_not_used_again() {
-        let (mut connection, mut server) = pair();
-        let server = async {
-            hear(&mut server).await;
-            server.write_all(b"HTTP/1.1 417 No\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-            let mut more = [0; 1];
-            assert!(server.try_read(&mut more).is_err(), "nothing is sent");
-        };
-        let mut kept = Kept::default();
-        let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, Clock::start(), &mut kept));
-        let answer = answer.unwrap();
-        assert_eq!((answer.status, answer.close), (417, true));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_says_nothing_for_a_second_gets_the_body() {
-        let (mut connection, mut server) = pair();
-        let server = async {
-            assert!(hear(&mut server).await.ends_with("\r\n\r\n"));
-            assert_eq!(hear(&mut server).await, "body");
-            server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-        };
-        let mut kept = Kept::default();
-        let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, Clock::start(), &mut kept));
-        assert_eq!(answer.unwrap().status, 200);
     }
 }

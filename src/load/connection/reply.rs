@@ -216,7 +216,7 @@ impl Reply {
 }
 
 /// The head at the start of `bytes`, or `None` if it has not come to its end yet.
-fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
+pub(super) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
     let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()

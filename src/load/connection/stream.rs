@@ -4,7 +4,7 @@ use std::io::{ErrorKind, IoSlice, Result, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConnection, HandshakeKind};
@@ -50,25 +50,6 @@ impl Stream {
         }
     }
 
-    /// Writes all of `bytes`, and hands it to the kernel.
-    pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        match self.try_send(bytes) {
-            Ok(written) if written == bytes.len() && !self.has_unsent() => Ok(()),
-            Ok(written) => self.send_rest(&bytes[written..]).await,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.send_rest(bytes).await,
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What [`Stream::try_send`] has left of bytes, which may be nothing but what TLS holds.
-    pub async fn send_rest(&mut self, rest: &[u8]) -> Result<()> {
-        self.write_all(rest).await?;
-        match self {
-            Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
-            Stream::TcpTls(_) | Stream::UnixTls(_) => self.flush().await,
-        }
-    }
-
     /// Reads what is there; an error of kind `WouldBlock` if nothing is.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match self {
@@ -97,7 +78,7 @@ impl Stream {
 }
 
 /// A request that fits is one record of TLS.
-const RECORD: usize = 16 * 1024;
+pub(super) const RECORD: usize = 16 * 1024;
 
 /// Writes bytes as one record, at once; says how many were taken: none if they are too many, or others are still to be
 /// sent. What the stream has no room for stays with the session.
@@ -170,59 +151,5 @@ impl AsyncWrite for Stream {
             Stream::TcpTls(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::UnixTls(stream) => Pin::new(stream).poll_shutdown(context),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-    use std::sync::Arc;
-
-    use rustls::crypto::ring;
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-    use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
-    use super::super::dialer::Dialer;
-    use super::*;
-    use crate::scenario;
-    use crate::server::Endpoint;
-    use crate::server::tls::Tls;
-
-    /// A server that reads so much over TLS, and says so with one byte, again and again.
-    fn counting(lengths: &'static [usize]) -> Endpoint {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            let (stream, _) = listener.accept().unwrap();
-            let mut stream = StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream);
-            for length in lengths {
-                stream.read_exact(&mut vec![0; *length]).unwrap();
-                stream.write_all(b".").unwrap();
-            }
-        });
-        endpoint
-    }
-
-    #[tokio::test]
-    async fn what_fits_a_record_and_what_does_not_arrives_whole_over_tls() {
-        const LENGTHS: &[usize] = &[1, RECORD, RECORD + 1, 5_000_000, 100];
-        let plan = scenario::Tls { insecure: true, ..scenario::Tls::default() };
-        let dialer = Dialer::new(counting(LENGTHS), Some(Tls::new(&plan, "localhost").unwrap()));
-        let mut stream = dialer.dial().await.unwrap();
-        for length in LENGTHS {
-            stream.send(&vec![b'x'; *length]).await.unwrap();
-            let mut answer = [0; 1];
-            tokio::io::AsyncReadExt::read_exact(&mut stream, &mut answer).await.unwrap();
-            assert_eq!(&answer, b".", "{length}");
-        }
-        assert!(!stream.has_unsent() && !stream.is_resumed());
     }
 }

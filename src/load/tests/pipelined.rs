@@ -70,6 +70,7 @@ fn one_answer_of_a_batch_is_malformed_and_those_after_it_are_lost() {
     let results = execute(address, &plan(1.0, 4, 40));
     let failed = [Failure::Protocol, Failure::Closed].map(|failure| failures(&results, failure));
     assert_eq!((results.measured.whole.completed, failed), (10, [10, 20]));
+    assert!(results.samples.of(Failure::Closed).unwrap().contains("given up after an answer before it"));
     assert_eq!(results.samples.of(Failure::Protocol), Some(r#"the response is not HTTP/1.1: "what?\r\n\r\n""#));
 }
 
@@ -78,7 +79,21 @@ fn an_answer_that_closes_its_connection_is_the_last_of_its_batch() {
     const CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (address, _) = start(|_| ([CLOSE, OK].concat(), false));
     let results = execute(address, &plan(1.0, 2, 20));
-    assert_eq!((results.measured.whole.completed, failures(&results, Failure::Closed)), (10, 10));
+    let whole = &results.measured.whole;
+    assert_eq!((whole.completed, whole.failed()), (20, 0), "what it leaves unanswered is sent again");
+    assert_eq!((results.connections_opened, results.retried), (20, 10));
+}
+
+#[test]
+fn what_may_not_be_sent_twice_has_failed_with_the_connection_that_says_it_closes() {
+    const CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let (address, _) = start(|_| (CLOSE.to_vec(), true));
+    let post = Request { method: "POST".to_owned(), ..get() };
+    let kinds = vec![Kind { request: post, ..super::plan().kinds[0].clone() }];
+    let results = execute(address, &Load { kinds, ..plan(1.0, 4, 40) });
+    assert_eq!((results.measured.whole.completed, failures(&results, Failure::Closed)), (10, 30));
+    assert_eq!((results.connections_opened, results.retried), (10, 0));
+    assert!(results.samples.of(Failure::Closed).is_some());
 }
 
 #[test]
@@ -87,4 +102,5 @@ fn a_batch_that_is_not_answered_in_time_has_timed_out_but_for_what_was() {
     let plan = Load { timeout: Duration::from_millis(100), ..plan(1.0, 4, 8) };
     let results = execute(address, &plan);
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Timeout)), (2, 6));
+    assert_eq!(results.samples.of(Failure::Timeout), Some("no whole answer within 100ms"));
 }

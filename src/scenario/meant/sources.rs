@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::super::Server;
 use super::super::file::leaf::{At, Node};
 use super::super::problem::Problem;
-use super::super::{Address, Listen, Load};
+use super::super::{Address, Command, Listen, Load};
 use super::Loading;
 
 /// As many ports as there are for each: more connections than any machine has memory for.
@@ -52,18 +52,55 @@ impl Loading<'_> {
         Some(addresses)
     }
 
-    /// A Unix socket is connected to from nowhere.
+    /// A Unix socket is connected to from nowhere, and an address from those of its own kind only.
     pub(super) fn check_sources(&mut self, given: Option<&At<Node>>, server: &Server, load: &Load) {
-        let unix = match server {
-            Server::Builtin(_) => false,
-            Server::Command(command) => command.listen == Listen::Unix,
-            Server::Attached(attached) => matches!(attached.connect_to, Some(Address::Unix(_))),
-        };
-        if let (true, Some(given)) = (unix && !load.source_addresses.is_empty(), given) {
-            let problem = Problem::new("`source_addresses` with a Unix socket").at(&given.span, "has no effect here");
-            self.problems.add(problem.help("remove it: Unix sockets have no addresses to come from"));
+        let (Some(given), Some(source)) = (given, load.source_addresses.first()) else { return };
+        match Goal::of(server) {
+            Goal::Unix => {
+                let problem =
+                    Problem::new("`source_addresses` with a Unix socket").at(&given.span, "has no effect here");
+                self.problems.add(problem.help("remove it: Unix sockets have no addresses to come from"));
+            }
+            Goal::Ip(goal) if goal.is_ipv4() != source.is_ipv4() => {
+                let problem = Problem::new("`source_addresses` of another kind than the server's address");
+                let here = format!("{}, and the server's address, {goal}, is {}", kind(*source), kind(goal));
+                let some = if goal.is_ipv4() { "127.0.0.2-127.0.0.9" } else { "::1" };
+                let help = format!("write addresses of this machine of the server's kind, as in \"{some}\"");
+                self.problems.add(problem.at(&given.span, here).help(help));
+            }
+            Goal::Ip(_) | Goal::Unknown => {}
         }
     }
+}
+
+/// Where connections go, as far as it is known before a host is looked up.
+enum Goal {
+    Unix,
+    Ip(IpAddr),
+    Unknown,
+}
+
+impl Goal {
+    fn of(server: &Server) -> Goal {
+        match server {
+            Server::Command(Command { listen: Listen::Unix, .. }) => Goal::Unix,
+            // What runner starts listens there.
+            Server::Builtin(_) | Server::Command(_) => Goal::Ip(Ipv4Addr::LOCALHOST.into()),
+            Server::Attached(attached) => match &attached.connect_to {
+                Some(Address::Unix(_)) => Goal::Unix,
+                Some(Address::Host(host, _)) => Goal::of_host(host),
+                None => Goal::of_host(&attached.host),
+            },
+        }
+    }
+
+    fn of_host(host: &str) -> Goal {
+        host.parse().map_or(Goal::Unknown, Goal::Ip)
+    }
+}
+
+fn kind(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 
 /// An address, or all from one to another.

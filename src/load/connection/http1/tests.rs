@@ -1,0 +1,231 @@
+//! A connection and its other end, played by the test.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::super::reply::{Discard, Kept};
+use super::*;
+use crate::server::Endpoint;
+
+mod secure;
+
+/// A connection, and the server's end of it.
+fn pair() -> (Connection, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (Connection::over(Stream::Unix(ours)), theirs)
+}
+
+async fn hear(stream: &mut UnixStream) -> String {
+    let mut heard = vec![0; 1024];
+    let length = stream.read(&mut heard).await.unwrap();
+    String::from_utf8_lossy(&heard[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn requests_travel_over_a_unix_socket_and_the_connection_is_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(hear(&mut stream).await, "GET / HTTP/1.1\r\n\r\n");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        }
+    };
+    let client = async {
+        let mut connection = Connection::open(&Dialer::new(Endpoint::Unix(path.clone()), None)).await.unwrap();
+        for _ in 0..2 {
+            let mut kept = Kept::default();
+            let asked = connection.exchange(b"GET / HTTP/1.1\r\n\r\n", false, Clock::start(), &mut kept);
+            let answer = asked.await.unwrap();
+            assert_eq!((answer.status, answer.close, kept.body.as_slice()), (200, false, b"ok".as_slice()));
+        }
+    };
+    tokio::join!(server, client);
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_before_the_request_is_written_is_an_answer() {
+    let (mut connection, mut server) = pair();
+    server.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno").await.unwrap();
+    drop(server);
+    let answer = connection.exchange(&[b'x'; 100_000], false, Clock::start(), &mut Kept::default()).await.unwrap();
+    assert_eq!((answer.status, answer.close), (413, true));
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_in_the_middle_is_the_answer_though_the_server_reads_no_more() {
+    let (mut connection, mut server) = pair();
+    let server = async {
+        hear(&mut server).await;
+        server.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno").await.unwrap();
+        server
+    };
+    let request = vec![b'x'; 4_000_000];
+    let mut kept = Kept::default();
+    let (server, answer) = tokio::join!(server, connection.exchange(&request, false, Clock::start(), &mut kept));
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.close, kept.body.as_slice()), (413, true, b"no".as_slice()));
+    drop(server);
+}
+
+/// Has a server send back what it reads, as it reads it, until so much has come.
+async fn echo(mut server: UnixStream, length: usize) -> UnixStream {
+    server.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n").as_bytes()).await.unwrap();
+    let (mut left, mut heard) = (length, vec![0; 4096]);
+    while left > 0 {
+        let length = server.read(&mut heard).await.unwrap();
+        server.write_all(&heard[..length]).await.unwrap();
+        left -= length;
+    }
+    server
+}
+
+#[tokio::test]
+async fn a_large_request_is_answered_while_it_is_sent_and_its_connection_is_used_again() {
+    let (mut connection, server) = pair();
+    // More than is read ahead for requests that are sent together.
+    let request = vec![b'x'; MOST_AHEAD + 4_000_000];
+    let mut discard = Discard;
+    let asking = connection.exchange(&request, false, Clock::start(), &mut discard);
+    let (server, answer) = tokio::join!(echo(server, request.len()), asking);
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.close), (200, false));
+    assert!(answer.bytes > request.len() as u64);
+    drop(server);
+}
+
+#[tokio::test]
+async fn what_comes_while_bytes_are_sent_is_kept() {
+    let (mut connection, server) = pair();
+    let request = vec![b'x'; 4_000_000];
+    let asking = async {
+        connection.send(&request).await.unwrap();
+        connection.answer(false, Clock::start(), &mut Discard).await.unwrap()
+    };
+    let (server, answer) = tokio::join!(echo(server, request.len()), asking);
+    assert_eq!((answer.status, answer.close), (200, false));
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_connection_is_quiet_until_something_comes_or_it_ends() {
+    let (mut connection, mut server) = pair();
+    assert!(connection.is_quiet());
+    server.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").await.unwrap();
+    let Stream::Unix(stream) = &connection.stream else { unreachable!() };
+    stream.readable().await.unwrap();
+    assert!(!connection.is_quiet());
+    let (mut connection, server) = pair();
+    drop(server);
+    let Stream::Unix(stream) = &connection.stream else { unreachable!() };
+    stream.readable().await.unwrap();
+    assert!(!connection.is_quiet());
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_written_and_is_not_answered_is_untouched() {
+    let (mut connection, server) = pair();
+    drop(server);
+    let broken = connection.exchange(b"GET /", false, Clock::start(), &mut Kept::default()).await.unwrap_err();
+    assert!(matches!(broken, Broken::Closed { untouched: true }), "{broken:?}");
+}
+
+/// When the first byte and the end of a response come whose pieces are sent with a pause before each.
+async fn first_byte_of(pieces: &[&str]) -> (Duration, Duration) {
+    let (mut connection, mut server) = pair();
+    let clock = Clock::start();
+    let server = async {
+        hear(&mut server).await;
+        for piece in pieces {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            server.write_all(piece.as_bytes()).await.unwrap();
+        }
+    };
+    let mut kept = Kept::default();
+    let ((), answer) = tokio::join!(server, connection.exchange(b"GET /", false, clock, &mut kept));
+    let answer = answer.unwrap();
+    (answer.first_byte, answer.done)
+}
+
+#[tokio::test]
+async fn the_first_byte_is_that_of_the_final_response() {
+    let (interim, last) = ("HTTP/1.1 103 Early Hints\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let (early, done) = first_byte_of(&[interim, last]).await;
+    assert_eq!(early, done);
+    let (early, done) = first_byte_of(&[&interim[..9], &format!("{}{last}", &interim[9..])]).await;
+    assert_eq!(early, done);
+    let (early, done) = first_byte_of(&[&interim[..9], &format!("{}{}", &interim[9..], &last[..5]), &last[5..]]).await;
+    assert!(early >= Duration::from_millis(60) && early < done, "{early:?} {done:?}");
+    let (early, done) = first_byte_of(&[&last[..5], &last[5..]]).await;
+    assert!(early < done, "{early:?} {done:?}");
+}
+
+const LEAVE: &[u8] = b"POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\nbody";
+
+#[tokio::test]
+async fn a_body_waits_for_leave_and_other_interim_answers_give_none() {
+    let (mut connection, mut server) = pair();
+    let server = async {
+        assert!(hear(&mut server).await.ends_with("\r\n\r\n"));
+        server.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Con").await.unwrap();
+        server.write_all(b"tinue\r\n\r\n").await.unwrap();
+        assert_eq!(hear(&mut server).await, "body");
+        server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    };
+    let mut kept = Kept::default();
+    let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, false, Clock::start(), &mut kept));
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.close, kept.body.as_slice()), (200, false, b"ok".as_slice()));
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_wanted_is_not_sent_and_its_connection_is_not_used_again() {
+    let (mut connection, mut server) = pair();
+    let server = async {
+        hear(&mut server).await;
+        server.write_all(b"HTTP/1.1 417 No\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        server
+    };
+    let mut discard = Discard;
+    let asking = connection.exchange_with_leave(LEAVE, false, Clock::start(), &mut discard);
+    let (mut server, answer) = tokio::join!(server, asking);
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.close), (417, true));
+    drop(connection);
+    let mut more = Vec::new();
+    server.read_to_end(&mut more).await.unwrap();
+    assert_eq!(more, b"", "nothing is sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_for_a_second_gets_the_body() {
+    let (mut connection, mut server) = pair();
+    let server = async {
+        assert!(hear(&mut server).await.ends_with("\r\n\r\n"));
+        assert_eq!(hear(&mut server).await, "body");
+        server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    };
+    let mut kept = Kept::default();
+    let ((), answer) = tokio::join!(server, connection.exchange_with_leave(LEAVE, false, Clock::start(), &mut kept));
+    assert_eq!(answer.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_head_with_a_body_that_waits_is_answered_without_one() {
+    let (mut connection, mut server) = pair();
+    let server = async {
+        hear(&mut server).await;
+        server.write_all(b"HTTP/1.1 100 Continue\r\nx-a: b\r\n c\r\n\r\n").await.unwrap();
+        assert_eq!(hear(&mut server).await, "body", "a folded header is none of its end");
+        server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await.unwrap();
+        server
+    };
+    let mut discard = Discard;
+    let asking = connection.exchange_with_leave(LEAVE, true, Clock::start(), &mut discard);
+    let (server, answer) = tokio::join!(server, asking);
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.close), (200, false));
+    drop(server);
+}

@@ -1,0 +1,101 @@
+//! When users of each model ask, and when they end.
+
+use super::*;
+use crate::scenario::{Protocol, Spacing};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Answers each request, on a thread for each connection.
+fn answers(listener: TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        std::thread::spawn(move || {
+            let mut heard = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut heard) {
+                let requests = heard[..length].windows(4).filter(|window| window == b"\r\n\r\n").count();
+                stream.write_all(&OK.repeat(requests)).unwrap();
+            }
+        });
+    }
+}
+
+/// So many requests, in two hours at most.
+fn limited(requests: u64) -> Load {
+    let lasting = 2 * HOUR;
+    let levels = vec![Level { from: 1.0, to: 1.0, lasting }];
+    Load { requests: Some(requests), levels, duration: lasting, ..plan() }
+}
+
+#[test]
+fn a_user_does_not_think_after_the_last_request() {
+    for pipeline in [1, 2] {
+        let protocol = Protocol::Http1 { pipeline };
+        let results = execute(server(answers), &Load { protocol, pause: HOUR, ..limited(pipeline.into()) });
+        assert_eq!(results.measured.whole.completed, u64::from(pipeline));
+        assert!(results.duration < HOUR, "{:?}", results.duration);
+    }
+}
+
+#[test]
+fn a_user_whose_time_has_not_come_is_not_waited_for_once_the_load_has_enough() {
+    for pipeline in [1, 2] {
+        let levels = vec![Level { from: 1.0, to: 2.0, lasting: 2 * HOUR }];
+        let protocol = Protocol::Http1 { pipeline };
+        let results = execute(server(answers), &Load { protocol, levels, ..limited(20) });
+        assert_eq!(results.measured.whole.completed, 20);
+        assert!(results.duration < HOUR, "{:?}", results.duration);
+    }
+}
+
+#[test]
+fn a_request_that_has_timed_out_says_what_did_not_come() {
+    let silent = |listener: TcpListener| {
+        let streams: Vec<_> = listener.incoming().collect();
+        drop(streams);
+    };
+    let results = execute(server(silent), &Load { timeout: Duration::from_millis(50), ..plan() });
+    assert!(failures(&results, Failure::Timeout) > 0);
+    assert_eq!(results.samples.of(Failure::Timeout), Some("no whole answer within 50ms"));
+}
+
+/// Requests that may not be sent twice, four a second, each of which the server could use an idle connection for.
+fn posts() -> Load {
+    let lasting = Duration::from_secs(1);
+    let request = Request { method: "POST".to_owned(), ..get() };
+    Load {
+        model: Model::Open { spacing: Spacing::Uniform, max_concurrency: 4 },
+        levels: vec![Level { from: 4.0, to: 4.0, lasting }],
+        duration: lasting,
+        kinds: vec![Kind { request, ..plan().kinds[0].clone() }],
+        ..plan()
+    }
+}
+
+#[test]
+fn an_idle_connection_that_the_server_has_closed_is_not_used_again() {
+    let results = execute(server(closes_idle_connections), &posts());
+    let whole = &results.measured.whole;
+    assert_eq!((whole.failed(), whole.completed), (0, results.connections_opened), "{:?}", whole.failures);
+    assert!(whole.completed > 2);
+}
+
+#[test]
+fn what_a_server_says_on_an_idle_connection_is_no_answer_to_the_next_request() {
+    let results = execute(
+        server(|listener| {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                if hear(&mut stream) {
+                    stream.write_all(OK).unwrap();
+                    std::thread::sleep(Duration::from_millis(20));
+                    let _ = stream.write_all(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+                }
+                open.push(stream);
+            }
+        }),
+        &posts(),
+    );
+    let whole = &results.measured.whole;
+    assert_eq!((whole.failed(), whole.status[408], whole.completed), (0, 0, results.connections_opened));
+}
