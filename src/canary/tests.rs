@@ -65,6 +65,16 @@ fn a_uuid_is_recognised_without_dashes_and_in_upper_case() {
     }
 }
 
+#[test]
+fn what_can_be_read_in_two_ways_is_found_once() {
+    let mut canaries = Canaries::new(4);
+    let uuid = canaries.make(12, Shape::Uuid, Length::Any);
+    assert!(uuid.starts_with('7'));
+    let found = canaries.scan(format!("%3{uuid} %3{uuid}").as_bytes());
+    let ranges: Vec<_> = found.into_iter().map(|found| (found.range, found.encoding)).collect();
+    assert_eq!(ranges, [(2..38, Encoding::Plain), (41..77, Encoding::Plain)]);
+}
+
 proptest! {
     #[test]
     fn any_canary_is_found_alone_and_in_mixed_case(
