@@ -8,8 +8,8 @@ use std::time::Instant;
 use tokio::time::Sleep;
 
 /// One timer for all requests of a user. It stays armed for an earlier request's end and is moved only when it fires,
-/// so that a request that is answered in time never touches the timer wheel. One that is due before an earlier one was has
-/// to say so: see [`Deadline::hasten`].
+/// so that a request that is answered in time never touches the timer wheel. One that is due before an earlier one was
+/// has to say so: see [`Deadline::hasten`].
 #[derive(Debug)]
 pub struct Deadline {
     timer: Pin<Box<Sleep>>,

@@ -52,8 +52,8 @@ impl Recorder {
         }
     }
 
-    /// Takes one exchange, for which `bytes` were read. One that was due in the warm-up counts for nothing but the second,
-    /// and so the throughput, that its answer arrived in.
+    /// Takes one exchange, for which `bytes` were read. One that was due in the warm-up counts for nothing but the
+    /// second, and so the throughput, that its answer arrived in.
     pub fn record(&mut self, exchange: &Exchange, bytes: u64) {
         let (intended, done) = (nanos(exchange.intended), nanos(exchange.done));
         let waited = done.saturating_sub(intended);
