@@ -118,7 +118,8 @@ pub struct Results {
     pub connections_opened: u64,
     /// Of these, those that took up an earlier session of TLS; `None` without TLS.
     pub handshakes_resumed: Option<u64>,
-    /// How often a request was sent once more: the server had closed its connection while it was idle, or refused it unseen.
+    /// How often a request was sent once more: its connection had been closed while it was idle, or before its turn in a
+    /// pipeline came, or the server had refused it unseen.
     pub retried: u64,
     /// Requests in flight, and arrivals that wait to be sent, on average over the measured part.
     pub in_flight_mean: f64,

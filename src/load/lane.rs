@@ -215,7 +215,7 @@ impl Lane {
     /// The kind of a failure, whose reason is kept if it is the first of its kind.
     pub fn failed(&self, broken: &Broken) -> Failure {
         let failure = broken.failure();
-        self.samples.borrow_mut().keep(failure, || broken.to_string());
+        self.samples.borrow_mut().keep(failure, self.plan.clock.now(), || broken.to_string());
         failure
     }
 

@@ -176,8 +176,8 @@ pub struct Generator {
     /// Of these, those whose TLS handshake took up an earlier session; `None` without TLS.
     #[serde(default)]
     pub handshakes_resumed: Option<u64>,
-    /// How often a request was sent once more: the server had closed its connection while that was idle or, over HTTP/2,
-    /// had refused it unseen (REFUSED_STREAM, GOAWAY). Each time counts.
+    /// How often a request was sent once more: the server had closed its connection while that was idle, or before the
+    /// request's turn in a pipeline came, or, over HTTP/2, had refused it unseen (REFUSED_STREAM, GOAWAY). Each time counts.
     #[serde(default)]
     pub retries: u64,
 }

@@ -76,17 +76,19 @@ impl Connection {
     /// is written: a server may answer what it has read so far, and reads no more until that is taken. It may also refuse
     /// a request before it has read all of it, and close, or read no more: a whole answer ends the sending (RFC 9112,
     /// section 9.5).
+    ///
+    /// The sink is of no type of its own: what is rare would keep the common way from being inlined.
     async fn exchange_meanwhile(
         &mut self,
         request: &[u8],
         head_only: bool,
         clock: Clock,
-        sink: &mut impl Sink,
+        mut sink: &mut dyn Sink,
     ) -> Result<Answer, Broken> {
         let mut left = &request[std::mem::take(&mut self.begun)..];
         let (mut sending, mut whole) = (true, false);
         let Connection { stream, ahead, .. } = self;
-        let mut receiving = Receiving::new(head_only, clock, sink);
+        let mut receiving = Receiving::new(head_only, clock, &mut sink);
         let came = match receiving.take_ahead(ahead)? {
             Some(answer) => answer,
             None => {
@@ -237,8 +239,8 @@ impl<'a, S: Sink> Receiving<'a, S> {
         self.take(ahead, &[])
     }
 
-    /// Reads what comes until the answer is whole.
-    #[inline]
+    /// Reads what comes until the answer is whole. Its large result would be moved for every request, were it not inlined.
+    #[inline(always)]
     fn poll(
         &mut self,
         stream: &mut Stream,
@@ -246,11 +248,11 @@ impl<'a, S: Sink> Receiving<'a, S> {
         context: &mut Context<'_>,
     ) -> Poll<Result<Answer, Broken>> {
         loop {
-            let read = ready!(poll_read(stream, context, |more| match more {
-                [] => self.end(),
-                more => self.take(ahead, more),
+            let mut taken = Ok(None);
+            let read = ready!(poll_read(stream, context, |more| {
+                taken = if more.is_empty() { self.end() } else { self.take(ahead, more) };
             }));
-            let taken = read.map_err(|error| Broken::of_read(&error, self.bytes == 0))?;
+            read.map_err(|error| Broken::of_read(&error, self.bytes == 0))?;
             if let Some(answer) = taken? {
                 return Poll::Ready(Ok(answer));
             }

@@ -28,6 +28,24 @@ pub trait Sink {
     fn trailer(&mut self, bytes: &[u8]);
 }
 
+impl Sink for &mut dyn Sink {
+    fn looks(&self) -> bool {
+        (**self).looks()
+    }
+
+    fn head(&mut self, bytes: &[u8]) {
+        (**self).head(bytes);
+    }
+
+    fn body(&mut self, bytes: &[u8]) {
+        (**self).body(bytes);
+    }
+
+    fn trailer(&mut self, bytes: &[u8]) {
+        (**self).trailer(bytes);
+    }
+}
+
 /// Looks at nothing.
 pub struct Discard;
 
