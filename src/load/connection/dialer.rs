@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::sys::socket::{setsockopt, sockopt};
+use rustix::io::Errno;
+use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -81,26 +83,47 @@ impl Dialer {
     }
 
     async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let stream = if self.sources.is_empty() {
-            TcpStream::connect(address).await?
-        } else {
-            let source = self.sources[self.taken.fetch_add(1, Ordering::Relaxed) % self.sources.len()];
-            let why = |error| io::Error::other(format!("from {source}: {error}"));
-            let socket = bind(source).map_err(why)?;
-            socket.connect(address).await.map_err(why)?
+        if self.sources.is_empty() {
+            return connect(socket(address)?, address).await;
+        }
+        let source = self.sources[self.taken.fetch_add(1, Ordering::Relaxed) % self.sources.len()];
+        let from = async {
+            let socket = socket(address)?;
+            bind(&socket, source)?;
+            connect(socket, address).await
         };
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        from.await.map_err(|error| io::Error::other(format!("from {source}: {error}")))
     }
 }
 
-/// A socket that connects from `source`. Its port is chosen when it connects, so that there are as many ports for each
-/// pair of addresses as the system has in all.
-fn bind(source: IpAddr) -> io::Result<TcpSocket> {
-    let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-    socket.bind(SocketAddr::new(source, 0))?;
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    socket.set_tcp_nodelay(true)?;
     Ok(socket)
+}
+
+/// Has a socket connect from `source`. Its port is chosen when it connects, so that there are as many ports for each pair
+/// of addresses as the system has in all.
+fn bind(socket: &Socket, source: IpAddr) -> io::Result<()> {
+    setsockopt(socket, sockopt::IpBindAddressNoPort, &true)?;
+    socket.bind(&SocketAddr::new(source, 0).into())
+}
+
+/// Within one machine a connection is there when the kernel says that it is on its way: then it is not waited for.
+async fn connect(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => return Err(error),
+        _ => {}
+    }
+    let is_connected = socket.peer_addr().is_ok();
+    let stream = TcpStream::from_std(socket.into())?;
+    if !is_connected {
+        stream.writable().await?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+    }
+    Ok(stream)
 }
 
 async fn shake_hands<S>(tls: &Tls, stream: S) -> Result<Box<TlsStream<S>>, NoConnection>

@@ -1,9 +1,11 @@
 //! The bytes of a connection, whatever they travel over.
 
 use std::io::{ErrorKind, IoSlice, Result, Write};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
@@ -40,8 +42,8 @@ impl Stream {
     /// Hands the kernel what it takes of `bytes` at once: so many. Over TLS it may have taken less; see `has_unsent`.
     pub fn try_send(&mut self, bytes: &[u8]) -> Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.try_write(bytes),
-            Stream::Unix(stream) => stream.try_write(bytes),
+            Stream::Tcp(stream) => send(stream, bytes),
+            Stream::Unix(stream) => send(stream, bytes),
             Stream::TcpTls(stream) => {
                 let (stream, session) = stream.get_mut();
                 write_record(session, &mut AtOnce(stream), bytes)
@@ -94,17 +96,23 @@ fn write_record(session: &mut ClientConnection, stream: &mut AtOnce<'_>, bytes: 
     }
 }
 
+/// Hands the kernel what it takes at once. It is asked itself, and not the event loop, which may not have heard of a new
+/// connection yet that it can take something.
+fn send(stream: impl AsFd, bytes: &[u8]) -> Result<usize> {
+    Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
+}
+
 /// Takes what the kernel has room for. One piece, as nearly always, costs less than a list of one.
 struct AtOnce<'a>(&'a TcpStream);
 
 impl Write for AtOnce<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.try_write(bytes)
+        send(self.0, bytes)
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> Result<usize> {
         match pieces {
-            [only] => self.0.try_write(only),
+            [only] => send(self.0, only),
             several => self.0.try_write_vectored(several),
         }
     }
