@@ -48,6 +48,9 @@ impl Failure {
     }
 }
 
+/// The highest status of a response (RFC 9110, section 15); one beyond is none of HTTP's.
+pub const HIGHEST_STATUS: u16 = 599;
+
 /// One request and what came of it. All times count from one origin that the whole run shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exchange {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::exchange::{Exchange, Failure, Outcome};
+use crate::exchange::{Exchange, Failure, HIGHEST_STATUS, Outcome};
 use crate::stats::{Latencies, nanos};
 
 /// What happened in one second of the measured part, whenever the requests had been due.
@@ -46,7 +46,7 @@ impl Recorder {
             completed: 0,
             failures: [0; Failure::ALL.len()],
             unanswered: 0,
-            status: vec![0; 600],
+            status: vec![0; usize::from(HIGHEST_STATUS) + 1],
             bytes: 0,
             rows: Vec::new(),
         }
@@ -71,7 +71,7 @@ impl Recorder {
                 self.completed += 1;
                 self.latency.answered(waited);
                 self.service_time.answered(served);
-                self.status[usize::from(status).min(599)] += 1;
+                self.status[usize::from(status.min(HIGHEST_STATUS))] += 1;
             }
             Outcome::Failed(_) | Outcome::Unanswered => {
                 self.latency.unanswered(waited);

@@ -17,7 +17,7 @@ use super::dialer::{Dialer, NoConnection};
 use super::reply::Sink;
 use super::stream::Stream;
 use super::translated::Translated;
-use crate::exchange::Failure;
+use crate::exchange::{Failure, HIGHEST_STATUS};
 use crate::load::clock::Clock;
 
 /// What a server may send before it waits for leave to send on: no load is to be held up by that.
@@ -26,9 +26,6 @@ const CONNECTION_WINDOW: u32 = 1 << 30;
 
 /// What stands for the number of requests that a server takes at once, before it has said so.
 const UNKNOWN: usize = 0;
-
-/// As over HTTP/1.1.
-const HIGHEST_STATUS: u16 = 599;
 
 /// The connections of a load thread.
 #[derive(Debug)]

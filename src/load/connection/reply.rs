@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::framing::{Body, Framing, parse_chunk_size};
 use super::known::{self, Head};
+use crate::exchange::HIGHEST_STATUS;
 
 /// A response with more headers than this is malformed.
 const MOST_HEADERS: usize = 128;
@@ -247,7 +248,7 @@ pub(super) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
         101 => return Err(Malformed("the server switched protocols unasked")),
         // None of them has a body, whatever its headers say.
         100..=199 => Framing { body: Body::Length(0), close: false },
-        200..=599 => Framing::of(&response)?,
+        200..=HIGHEST_STATUS => Framing::of(&response)?,
         _ => return Err(Malformed("the status is outside 100 to 599")),
     };
     Ok(Some(Head { length, status, framing }))
