@@ -108,7 +108,7 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
         let mut intended = call.due;
         match user.source.prepare() {
             Turn::After(pause) if !pause.is_zero() => {
-                now = user.think(pause).await;
+                now = user.wait_until(plan.clock.now().saturating_add(pause)).await;
                 intended = now;
             }
             Turn::Now | Turn::After(_) => {}

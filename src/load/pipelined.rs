@@ -13,7 +13,7 @@ use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::{Source, Turn};
-use super::user::{AT_ONCE, User, timed_out};
+use super::user::{User, timed_out, was_closed_while_idle};
 use crate::exchange::{Exchange, Failure, Outcome};
 
 /// A user: one connection, and for each request of a batch a place of its own, with its own share of the user's requests.
@@ -144,11 +144,8 @@ impl<S: Source> Batch<'_, S> {
                 // The requests had been sent, on a connection that was closed.
                 Err(Broken::Refused(no)) if again => return Err(lane.failed(&Broken::RefusedAgain(no))),
                 Err(broken) => {
-                    let closed_while_idle = reused
-                        && self.left.len() == left
-                        && matches!(broken, Broken::Closed { untouched: true })
-                        && clock.now().saturating_sub(sent) < AT_ONCE;
-                    if !closed_while_idle {
+                    let after = clock.now().saturating_sub(sent);
+                    if self.left.len() != left || !was_closed_while_idle(&broken, reused, after) {
                         return Err(lane.failed(&broken));
                     }
                 }

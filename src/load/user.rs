@@ -145,19 +145,13 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     }
 
     /// Waits, at most to the end of the load; returns the time it is then.
-    pub async fn think(&self, pause: Duration) -> Duration {
-        let now = self.lane.plan.clock.now();
-        if pause.is_zero() { now } else { self.wait_until(now.saturating_add(pause)).await }
-    }
-
-    /// As [`User::think`].
     pub async fn wait_until(&self, time: Duration) -> Duration {
         let plan = &self.lane.plan;
         tokio::time::sleep_until(plan.clock.instant(time.min(plan.end)).into()).await;
         plan.clock.now()
     }
 
-    /// As [`User::think`], but not on when the load is over.
+    /// Waits for so long, but not on when the load is over; returns the time it is then.
     pub async fn think_unless(&self, over: &CancellationToken, pause: Duration) -> Duration {
         let now = self.lane.plan.clock.now();
         if pause.is_zero() { now } else { self.wait_unless(over, now.saturating_add(pause)).await }
@@ -184,6 +178,12 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     }
 }
 
+/// Whether a connection, used before, had been closed by the server before the request came that broke on it after so
+/// long.
+pub(super) fn was_closed_while_idle(broken: &Broken, reused: bool, after: Duration) -> bool {
+    reused && matches!(broken, Broken::Closed { untouched: true }) && after < AT_ONCE
+}
+
 /// Says why a request has timed out.
 #[cold]
 pub(super) fn timed_out(lane: &Lane, slot: u32) -> Failure {
@@ -196,8 +196,7 @@ impl<S: Source> User<'_, S> {
     /// on a new one.
     async fn ask_again(&mut self, broken: Broken, reused: bool, sent: Duration) -> Result<Answer, Failure> {
         let now = self.lane.plan.clock.now();
-        let untouched = matches!(broken, Broken::Closed { untouched: true });
-        let closed_while_idle = reused && untouched && now.saturating_sub(sent) < AT_ONCE;
+        let closed_while_idle = was_closed_while_idle(&broken, reused, now.saturating_sub(sent));
         if !(closed_while_idle && self.source.outgoing().0.idempotent) {
             return Err(self.lane.failed(&broken));
         }
