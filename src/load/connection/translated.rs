@@ -1,5 +1,7 @@
 //! A request of HTTP/1.1 in the form that HTTP/2 has it in.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -31,9 +33,10 @@ impl Translated {
             Err(error) => return Err(error.to_string()),
         };
         let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
-        let path = utf8_percent_encode(request.path.unwrap_or("/"), NOT_IN_URLS).to_string();
+        // Most often there is nothing to encode, and nothing is copied.
+        let path: Cow<'_, str> = utf8_percent_encode(request.path.unwrap_or("/"), NOT_IN_URLS).into();
         let authority = host.map_or(&b""[..], |host| host.value);
-        let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
+        let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(&*path).build();
         let mut head = Request::builder().method(request.method.unwrap_or("GET")).uri(uri.map_err(why)?);
         for header in request.headers.iter() {
             let is = |name: &&str| header.name.eq_ignore_ascii_case(name);
