@@ -76,13 +76,13 @@ impl Target {
         Target::new(endpoint, None, &authority, workers)
     }
 
-    /// For a load thread: connections with TLS sessions of its own, from the load's sources.
+    /// For a load thread: connections with TLS sessions of its own, from the load's sources, each made for a request.
     fn of_a_thread(&self, load: &scenario::Load) -> Self {
         let protocol = match load.protocol {
             Protocol::Http1 { .. } => tls::HTTP_1,
             Protocol::Http2 { .. } => tls::HTTP_2,
         };
-        let dialer = self.dialer.clone().from_sources(&load.source_addresses).for_protocol(protocol);
+        let dialer = self.dialer.clone().from_sources(&load.source_addresses).for_protocol(protocol).sends_at_once();
         Target { dialer, ..self.clone() }
     }
 

@@ -10,4 +10,5 @@ pub mod http2;
 mod known;
 pub mod reply;
 pub mod stream;
+mod tcp;
 pub mod translated;

@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::stream::Stream;
+use super::tcp::Tcp;
 use crate::exchange::Failure;
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
@@ -28,6 +29,8 @@ pub struct Dialer {
     sources: Arc<[IpAddr]>,
     /// How many connections have taken a source.
     taken: Arc<AtomicUsize>,
+    /// Whether something is sent on each connection as soon as it is there.
+    sends_at_once: bool,
 }
 
 /// Why no connection was made.
@@ -46,7 +49,7 @@ impl NoConnection {
 impl Dialer {
     pub fn new(endpoint: Endpoint, tls: Option<Tls>) -> Self {
         let tls = tls.map(|tls| tls.for_protocol(tls::HTTP_1));
-        Dialer { endpoint, tls, sources: Arc::default(), taken: Arc::default() }
+        Dialer { endpoint, tls, sources: Arc::default(), taken: Arc::default(), sends_at_once: false }
     }
 
     /// Connections come from these addresses in turn.
@@ -57,6 +60,12 @@ impl Dialer {
     /// The same, for a protocol by its name over TLS, and with TLS sessions that it shares with no other.
     pub fn for_protocol(self, protocol: &[u8]) -> Self {
         Dialer { tls: self.tls.map(|tls| tls.for_protocol(protocol)), ..self }
+    }
+
+    /// Something is sent on each connection as soon as it is there. Then the last packet of the TCP handshake carries it,
+    /// and is no packet of its own. The server sees the connection when it sees the first bytes.
+    pub fn sends_at_once(self) -> Self {
+        Dialer { sends_at_once: true, ..self }
     }
 
     pub fn speaks_tls(&self) -> bool {
@@ -82,24 +91,27 @@ impl Dialer {
         }
     }
 
-    async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+    async fn connect(&self, address: SocketAddr) -> io::Result<Tcp> {
         if self.sources.is_empty() {
-            return connect(socket(address)?, address).await;
+            return connect(self.socket(address)?, address).await;
         }
         let source = self.sources[self.taken.fetch_add(1, Ordering::Relaxed) % self.sources.len()];
         let from = async {
-            let socket = socket(address)?;
+            let socket = self.socket(address)?;
             bind(&socket, source)?;
             connect(socket, address).await
         };
         from.await.map_err(|error| io::Error::other(format!("from {source}: {error}")))
     }
-}
 
-fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
-    socket.set_tcp_nodelay(true)?;
-    Ok(socket)
+    fn socket(&self, address: SocketAddr) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+        if self.sends_at_once {
+            // Only until it is connected: from then on Linux acknowledges as ever.
+            rustix::net::sockopt::set_tcp_quickack(&socket, false)?;
+        }
+        Ok(socket)
+    }
 }
 
 /// Has a socket connect from `source`. Its port is chosen when it connects, so that there are as many ports for each pair
@@ -110,7 +122,7 @@ fn bind(socket: &Socket, source: IpAddr) -> io::Result<()> {
 }
 
 /// Within one machine a connection is there when the kernel says that it is on its way: then it is not waited for.
-async fn connect(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(socket: Socket, address: SocketAddr) -> io::Result<Tcp> {
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => return Err(error),
         _ => {}
@@ -123,7 +135,7 @@ async fn connect(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
             return Err(error);
         }
     }
-    Ok(stream)
+    Ok(Tcp::new(stream))
 }
 
 async fn shake_hands<S>(tls: &Tls, stream: S) -> Result<Box<TlsStream<S>>, NoConnection>
@@ -162,6 +174,31 @@ mod tests {
             seen.push(accepted.unwrap().1.ip());
         }
         assert_eq!(seen, [sources.clone(), sources].concat());
+    }
+
+    #[tokio::test]
+    async fn a_handshake_waits_for_what_is_sent_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap().into_std().unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        let dialer = Dialer::new(endpoint.clone(), None).sends_at_once();
+        // Linux waits for 200 ms at most, which can pass on a busy machine.
+        let mut waited = 0;
+        for _ in 0..20 {
+            let mut stream = dialer.dial().await.unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let is_there = listener.accept().is_ok();
+            stream.try_send(b"GET / HTTP/1.1").unwrap();
+            if !is_there {
+                listener.set_nonblocking(false).unwrap();
+                listener.accept().unwrap();
+                waited += 1;
+            }
+        }
+        assert!(waited > 0);
+        // Without it the server has a connection before anything is sent.
+        listener.set_nonblocking(false).unwrap();
+        let _stream = Dialer::new(endpoint, None).dial().await.unwrap();
+        listener.accept().unwrap();
     }
 
     #[tokio::test]

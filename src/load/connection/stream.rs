@@ -7,15 +7,17 @@ use std::task::{Context, Poll, Waker};
 
 use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConnection, HandshakeKind};
 
+use super::tcp::Tcp;
+
 #[derive(Debug)]
 pub enum Stream {
-    Tcp(TcpStream),
+    Tcp(Tcp),
     Unix(UnixStream),
-    TcpTls(Box<TlsStream<TcpStream>>),
+    TcpTls(Box<TlsStream<Tcp>>),
     UnixTls(Box<TlsStream<UnixStream>>),
 }
 
@@ -42,7 +44,7 @@ impl Stream {
     /// Hands the kernel what it takes of `bytes` at once: so many. Over TLS it may have taken less; see `has_unsent`.
     pub fn try_send(&mut self, bytes: &[u8]) -> Result<usize> {
         match self {
-            Stream::Tcp(stream) => send(stream, bytes),
+            Stream::Tcp(stream) => stream.try_send(bytes),
             Stream::Unix(stream) => send(stream, bytes),
             Stream::TcpTls(stream) => {
                 let (stream, session) = stream.get_mut();
@@ -98,22 +100,22 @@ fn write_record(session: &mut ClientConnection, stream: &mut AtOnce<'_>, bytes: 
 
 /// Hands the kernel what it takes at once. It is asked itself, and not the event loop, which may not have heard of a new
 /// connection yet that it can take something.
-fn send(stream: impl AsFd, bytes: &[u8]) -> Result<usize> {
+pub(super) fn send(stream: impl AsFd, bytes: &[u8]) -> Result<usize> {
     Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
 }
 
 /// Takes what the kernel has room for. One piece, as nearly always, costs less than a list of one.
-struct AtOnce<'a>(&'a TcpStream);
+struct AtOnce<'a>(&'a mut Tcp);
 
 impl Write for AtOnce<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        send(self.0, bytes)
+        self.0.try_send(bytes)
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> Result<usize> {
         match pieces {
-            [only] => send(self.0, only),
-            several => self.0.try_write_vectored(several),
+            [only] => self.0.try_send(only),
+            several => self.0.try_send_vectored(several),
         }
     }
 
