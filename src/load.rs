@@ -14,6 +14,7 @@ use crate::scenario::{self, Protocol};
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
 
+mod chance;
 pub mod clock;
 mod closed;
 pub mod connection;
@@ -132,8 +133,10 @@ pub struct Results {
     pub findings: Option<Findings>,
 }
 
-/// What a load thread has done so far. One writer, so that plain stores suffice.
+/// What a load thread has done so far. One writer, so that plain stores suffice; and cache lines of its own, so that threads
+/// do not wait for each other's (two, as they are fetched in pairs).
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub struct Counters {
     started: AtomicU64,
     completed: AtomicU64,

@@ -23,11 +23,6 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Of a user who has a call to begin with.
-    pub fn with(due: Duration) -> Rc<Seat> {
-        Rc::new(Seat { given: Cell::new(Some(Call { due, queued: false })), waker: Cell::default() })
-    }
-
     fn wake(&self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -40,10 +35,19 @@ impl Seat {
 pub(super) struct Desk {
     waiting: RefCell<VecDeque<Duration>>,
     idle: RefCell<VecDeque<Rc<Seat>>>,
+    seats: RefCell<Vec<Rc<Seat>>>,
     closed: Cell<bool>,
 }
 
 impl Desk {
+    /// The seat of a new user, who has a call to begin with.
+    pub fn seat(&self, due: Duration) -> Rc<Seat> {
+        let given = Cell::new(Some(Call { due, queued: false }));
+        let seat = Rc::new(Seat { given, waker: Cell::default() });
+        self.seats.borrow_mut().push(Rc::clone(&seat));
+        seat
+    }
+
     /// Gives an arrival to the user who has been free for longest, or has it wait.
     pub fn hand_over(&self, due: Duration) {
         match self.idle.borrow_mut().pop_front() {
@@ -66,9 +70,10 @@ impl Desk {
         self.idle.take().iter().for_each(|seat| seat.wake());
     }
 
-    /// What waits still.
+    /// What waits still, for a user or for the user whom it was given to.
     pub fn left(&self) -> Vec<Duration> {
-        self.waiting.take().into()
+        let given = self.seats.take().into_iter().filter_map(|seat| seat.given.take()).map(|call| call.due);
+        self.waiting.take().into_iter().chain(given).collect()
     }
 
     /// The next request for a user; `None` once there will be none. What waits is not begun unless `may_begin`.
@@ -109,7 +114,7 @@ mod tests {
         let desk = Desk::default();
         desk.hand_over(at(1));
         desk.hand_over(at(2));
-        let seat = Seat::with(at(0));
+        let seat = desk.seat(at(0));
         assert_eq!(desk.next(&seat, true).await, Some(Call { due: at(0), queued: false }));
         assert_eq!(desk.next(&seat, true).await, Some(Call { due: at(1), queued: true }));
         assert_eq!(desk.next(&seat, true).await, Some(Call { due: at(2), queued: true }));
@@ -125,6 +130,7 @@ mod tests {
         desk.hand_over(at(1));
         desk.close();
         assert_eq!(desk.next(&Rc::default(), false).await, None);
-        assert_eq!(desk.left(), [at(1)]);
+        let _seat = desk.seat(at(2));
+        assert_eq!(desk.left(), [at(1), at(2)]);
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
+use super::chance::{self, Drawn};
 use super::clock::Clock;
 use super::connection::answer::Broken;
 use super::connection::http1::Connection;
@@ -99,8 +99,7 @@ impl Plan {
             return 0;
         }
         let sum: u64 = self.kinds.iter().map(|kind| u64::from(kind.weight)).sum();
-        let seed = self.seed ^ (u64::from(user) << 40).wrapping_add(seq);
-        let mut left = SmallRng::seed_from_u64(seed).random_range(0..sum.max(1));
+        let mut left = chance::stream(self.seed, Drawn::Kinds, (user, seq)).random_range(0..sum.max(1));
         let weighs = |kind: &Kind| {
             let within = left < u64::from(kind.weight);
             left = left.saturating_sub(kind.weight.into());

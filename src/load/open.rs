@@ -42,7 +42,7 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
         match users.len() as u32 {
             // This thread is so far behind that the load is over: what is left counts, and is not sent.
             _ if now > plan.end + LATE => lane.desk.leave(due),
-            slot if slot < plan.users => drop(users.spawn_local(user(Rc::clone(lane), slot, Seat::with(due)))),
+            slot if slot < plan.users => drop(users.spawn_local(user(Rc::clone(lane), slot, lane.desk.seat(due)))),
             _ => lane.desk.hand_over(due),
         }
     }
@@ -107,11 +107,19 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
         }
         let mut intended = call.due;
         match user.source.prepare() {
-            Turn::After(pause) if !pause.is_zero() => {
-                now = user.wait_until(plan.clock.now().saturating_add(pause)).await;
-                intended = now;
+            Turn::Now => {}
+            Turn::After(pause) => {
+                // Its user would have thought from when it was due, had one been free. What the script took is no pause.
+                intended = intended.saturating_add(pause);
+                now = plan.clock.now();
+                if intended > now {
+                    now = user.wait_until(intended).await;
+                }
+                // By then the load is over: it is no part of it.
+                if intended >= plan.end {
+                    continue;
+                }
             }
-            Turn::Now | Turn::After(_) => {}
             Turn::Failed => {
                 now = user.fail(call.due).done;
                 continue;

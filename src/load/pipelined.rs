@@ -13,7 +13,7 @@ use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::{Source, Turn};
-use super::user::{User, timed_out, was_closed_while_idle};
+use super::user::{Carrier as _, User, timed_out, usable, was_closed_while_idle};
 use crate::exchange::{Exchange, Failure, Outcome};
 
 /// A user: one connection, and for each request of a batch a place of its own, with its own share of the user's requests.
@@ -179,7 +179,7 @@ impl<S: Source> Batch<'_, S> {
         for place in &self.left {
             self.bytes.extend_from_slice(self.places[*place].source.outgoing().0.bytes);
         }
-        let mut connection = match self.connection.take() {
+        let mut connection = match self.connection.take().and_then(|connection| usable(connection, sent)) {
             Some(connection) => connection,
             None => {
                 let connection = Connection::open(&lane.plan.target.dialer).await.map_err(Broken::Refused)?;
@@ -202,6 +202,7 @@ impl<S: Source> Batch<'_, S> {
             }
         }
         if !cut_off && !connection.has_more() {
+            connection.rests(clock.now());
             self.connection = Some(connection);
         }
         Ok(())

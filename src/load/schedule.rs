@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 
+use super::chance::{self, Drawn};
 use crate::scenario::{Level, Spacing};
 
 /// A straight piece of a load.
@@ -126,7 +127,7 @@ impl<'a> Arrivals<'a> {
         match spacing {
             Spacing::Uniform => Arrivals { profile, at: f64::from(index), threads, random: None },
             Spacing::Poisson => {
-                let mut random = SmallRng::seed_from_u64(seed.wrapping_add(u64::from(index)));
+                let mut random = chance::stream(seed, Drawn::Arrivals, (index, 0));
                 let at = threads * exponential(&mut random);
                 Arrivals { profile, at, threads, random: Some(random) }
             }

@@ -100,6 +100,11 @@ pub(super) fn take_up<C: Carrier>(kept: Option<C>, lane: &Lane, now: Duration) -
     Some(taken)
 }
 
+/// The connection if it can be used still.
+pub(super) fn usable<C: Carrier>(mut connection: C, now: Duration) -> Option<C> {
+    connection.is_usable(now).then_some(connection)
+}
+
 /// Waits until all users have ended; one that has panicked takes the load with it.
 pub(super) async fn all_end(mut users: JoinSet<()>, mut each: impl FnMut()) {
     while let Some(ended) = users.join_next().await {
@@ -152,15 +157,22 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     }
 
     /// Waits for so long, but not on when the load is over; returns the time it is then.
-    pub async fn think_unless(&self, over: &CancellationToken, pause: Duration) -> Duration {
+    pub async fn think_unless(&mut self, over: &CancellationToken, pause: Duration) -> Duration {
         let now = self.lane.plan.clock.now();
         if pause.is_zero() { now } else { self.wait_unless(over, now.saturating_add(pause)).await }
     }
 
-    /// As [`User::wait_until`], but not on when the load is over. Boxed: few users wait, and none so often.
-    pub async fn wait_unless(&self, over: &CancellationToken, time: Duration) -> Duration {
+    /// As [`User::wait_until`], but not on when the load is over. A connection that was closed meanwhile is given up.
+    /// Boxed: few users wait, and none so often.
+    pub async fn wait_unless(&mut self, over: &CancellationToken, time: Duration) -> Duration {
+        let clock = self.lane.plan.clock;
+        if let Some(connection) = &mut self.connection {
+            connection.rests(clock.now());
+        }
         let waited = Box::pin(over.run_until_cancelled(self.wait_until(time))).await;
-        waited.unwrap_or_else(|| self.lane.plan.clock.now())
+        let now = waited.unwrap_or_else(|| clock.now());
+        self.connection = self.connection.take().and_then(|connection| usable(connection, now));
+        now
     }
 
     /// Counts a request that the script failed to make.

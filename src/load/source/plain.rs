@@ -1,10 +1,11 @@
 //! The scenario's own request: prebuilt bytes, with what varies filled in. Nothing looks at the answers.
 
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 
 use super::{Outgoing, Source, Turn};
 use crate::exchange::Exchange;
+use crate::load::chance::{self, Drawn};
 use crate::load::connection::reply::Discard;
 use crate::load::lane::Plan;
 use crate::scenario::Data;
@@ -22,9 +23,9 @@ pub(super) struct Slots<'a> {
 
 impl<'a> Slots<'a> {
     pub fn in_place(plan: &'a Plan, number: u32, place: u32) -> Self {
-        let seed = plan.seed.wrapping_add(u64::from(number)).wrapping_add(u64::from(place) << 40);
+        let random = chance::stream(plan.seed, Drawn::Slots, (number, place.into()));
         let (seq, step) = (u64::from(place), u64::from(plan.pipeline));
-        Slots { number, seq, step, random: SmallRng::seed_from_u64(seed), data: plan.data.as_deref() }
+        Slots { number, seq, step, random, data: plan.data.as_deref() }
     }
 
     /// Goes on to the next request.

@@ -79,6 +79,30 @@ fn an_idle_connection_that_the_server_has_closed_is_not_used_again() {
     assert!(whole.completed > 2);
 }
 
+/// Answers what comes at once on each connection, then closes it without having said so.
+fn closes_when_idle(listener: TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let mut heard = [0; 4096];
+        let length = stream.read(&mut heard).unwrap();
+        let requests = heard[..length].windows(4).filter(|window| window == b"\r\n\r\n").count();
+        stream.write_all(&OK.repeat(requests)).unwrap();
+    }
+}
+
+#[test]
+fn neither_is_one_that_was_closed_while_its_user_thought() {
+    let thinks = Duration::from_millis(150);
+    for pipeline in [1, 2] {
+        let protocol = Protocol::Http1 { pipeline };
+        let load = Load { pause: thinks, kinds: posts().kinds, protocol, ..limited(6) };
+        let results = execute(server(closes_when_idle), &load);
+        let whole = &results.measured.whole;
+        assert_eq!((whole.failed(), whole.completed), (0, 6), "{:?}", whole.failures);
+        assert_eq!(results.connections_opened * u64::from(pipeline), 6);
+    }
+}
+
 #[test]
 fn what_a_server_says_on_an_idle_connection_is_no_answer_to_the_next_request() {
     let results = execute(
@@ -100,12 +124,57 @@ fn what_a_server_says_on_an_idle_connection_is_no_answer_to_the_next_request() {
     assert_eq!((whole.failed(), whole.status[408], whole.completed), (0, 0, results.connections_opened));
 }
 
+/// As `load`, with a script whose `request` is `body`.
+fn scripted(address: SocketAddr, load: &Load, body: &str) -> Results {
+    let source = format!("fn request(user, seq) {{ {body}; () }}");
+    let script = crate::scenario::Script { path: "think.rhai".into(), source };
+    let client = Client::begin(&script).result.unwrap();
+    let counters: Arc<[Counters]> = Arc::new([Counters::default()]);
+    run(load, Some(&client), &Target::tcp(address, None), 1, &CancellationToken::new(), &counters).unwrap()
+}
+
+/// So many requests a second for a second.
+fn open(rate: f64, max_concurrency: u32) -> Load {
+    let lasting = Duration::from_secs(1);
+    Load {
+        model: Model::Open { spacing: Spacing::Uniform, max_concurrency },
+        levels: vec![Level { from: rate, to: rate, lasting }],
+        duration: lasting,
+        drain: Duration::from_secs(60),
+        timeout: Duration::from_secs(60),
+        ..plan()
+    }
+}
+
+#[test]
+fn a_script_that_thinks_hides_nothing_of_the_wait_for_a_user() {
+    let slow = |listener: TcpListener| {
+        let (mut stream, _) = listener.accept().unwrap();
+        while hear(&mut stream) {
+            std::thread::sleep(Duration::from_millis(300));
+            stream.write_all(OK).unwrap();
+        }
+    };
+    let results = scripted(server(slow), &open(20.0, 1), "sleep(\"1ms\")");
+    let whole = &results.measured.whole;
+    assert!(whole.completed >= 3, "{}", whole.completed);
+    // The second was due after 50 ms and the third after 100 ms: they were sent when the first was answered, and the second.
+    let answered = |latencies: &crate::stats::Latencies| latencies.max().unwrap().nanos() / 1_000_000;
+    let (latency, service) = (answered(&whole.latency), answered(&whole.service_time));
+    assert!(latency >= service + 400, "{latency} {service}");
+}
+
+#[test]
+fn what_a_script_puts_off_until_after_the_end_is_no_part_of_the_load() {
+    let results = scripted(server(answers), &open(50.0, 100), "sleep(\"410ms\")");
+    // Those of the first 590 ms, one every 20 ms.
+    let whole = &results.measured.whole;
+    assert_eq!((whole.started(), whole.completed), (30, 30));
+}
+
 #[test]
 fn a_script_that_thinks_gives_no_more_time_to_what_was_due_meanwhile() {
     let timeout = Duration::from_secs(2);
-    // The first is due again after a pause, and the time-out moves on with it; the second has waited for a user since then.
-    let source = "fn request(user, seq) { if seq == 0 { sleep(\"1750ms\"); } () }".to_owned();
-    let script = crate::scenario::Script { path: "think.rhai".into(), source };
     let lasting = Duration::from_secs(5);
     let load = Load {
         model: Model::Open { spacing: Spacing::Uniform, max_concurrency: 1 },
@@ -124,10 +193,8 @@ fn a_script_that_thinks_gives_no_more_time_to_what_was_due_meanwhile() {
         stream.write_all(OK).unwrap();
         while hear(&mut stream) {}
     });
-    let client = Client::begin(&script).result.unwrap();
-    let counters: Arc<[Counters]> = Arc::new([Counters::default()]);
-    let target = Target::tcp(address, None);
-    let results = run(&load, Some(&client), &target, 1, &CancellationToken::new(), &counters).unwrap();
+    // The first is due again after a pause, and the time-out moves on with it; the second has waited for a user since then.
+    let results = scripted(address, &load, "if seq == 0 { sleep(\"1750ms\"); }");
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Timeout)), (1, 1));
     let longest = results.measured.whole.latency.max().unwrap().nanos();
     assert!(longest < 5 * timeout.as_nanos() as u64 / 4, "{longest}");
