@@ -25,6 +25,7 @@ pub mod machine;
 pub mod measured;
 mod open;
 mod pipelined;
+mod plan;
 pub mod recorder;
 pub mod request;
 pub mod samples;
@@ -196,14 +197,14 @@ pub fn run(
     counters: &Arc<[Counters]>,
 ) -> std::io::Result<Results> {
     machine::raise_descriptors(machine::descriptors_needed(load));
-    let clock = Clock::start();
     let threads = counters.len() as u32;
-    let lanes = threads::run(threads, cancel, |index, stop| {
-        let plan = lane::Plan::new(load, target, clock, (index, threads), seed);
+    let prepare = |index| {
+        let plan = plan::Plan::new(load, target, (index, threads), seed);
         // It compiled before, and all that it imports was there then.
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
-        lane::run(load, plan, hooks.map(Scripts::new), stop, Arc::clone(counters))
-    })?;
+        lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(counters))
+    };
+    let (lanes, clock) = threads::run(threads, cancel, prepare, lane::Ready::run)?;
     Ok(merge(load, target.dialer.speaks_tls(), clock, lanes))
 }
 

@@ -6,126 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rand::RngExt as _;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
-use super::chance::{self, Drawn};
 use super::clock::Clock;
 use super::connection::answer::Broken;
 use super::connection::http1::Connection;
 use super::connection::http2::Sessions;
 use super::desk::Desk;
 use super::measured::Measured;
-use super::request::Prepared;
+use super::plan::Plan;
 use super::samples::Samples;
-use super::schedule::Profile;
 use super::script::Findings;
 use super::source::scripted::Scripts;
-use super::{Counters, Target, closed, open};
+use super::{Counters, closed, open};
 use crate::exchange::{Exchange, Failure, Outcome as Ended};
-use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Kind, Model, Protocol};
-
-/// What a load thread is to do.
-#[derive(Debug)]
-pub(super) struct Plan {
-    pub clock: Clock,
-    pub target: Target,
-    pub model: Model,
-    pub profile: Profile,
-    /// What is sent, ready but for its slots; in the order of `kinds`.
-    pub requests: Vec<Prepared>,
-    /// The requests as the scenario has them, for scripts that change parts of them.
-    pub kinds: Vec<Kind>,
-    pub sleep: Option<Duration>,
-    pub data: Option<Arc<scenario::Data>>,
-    /// Its number, and how many there are. Connections are dealt out in turn, each with its users.
-    pub index: u32,
-    pub threads: u32,
-    /// How many users it has, and how many requests each sends at once.
-    pub users: u32,
-    pub pipeline: u32,
-    pub protocol: Protocol,
-    /// When the measured part begins and ends, and when the last unanswered request is given up.
-    pub begin: Duration,
-    pub end: Duration,
-    pub drained: Duration,
-    pub timeout: Duration,
-    pub pause: Duration,
-    /// Measured requests that it may start.
-    pub limit: Option<u64>,
-    pub seed: u64,
-}
-
-impl Plan {
-    /// For thread `index` of `threads`.
-    pub fn new(load: &scenario::Load, target: &Target, clock: Clock, (index, threads): (u32, u32), seed: u64) -> Self {
-        let fixed = |placeholder: &Placeholder| target.fixed(placeholder, load.sleep);
-        let end = load.warmup + load.duration;
-        let share = |whole: u64| (whole + u64::from(threads - 1 - index)) / u64::from(threads);
-        Plan {
-            clock,
-            target: target.of_a_thread(load),
-            model: load.model,
-            profile: Profile::new(load.warmup, &load.levels),
-            requests: load.kinds.iter().map(|kind| Prepared::new(&kind.request, &target.authority, &fixed)).collect(),
-            kinds: load.kinds.clone(),
-            sleep: load.sleep,
-            data: load.data.clone(),
-            index,
-            threads,
-            users: users(load, index, threads),
-            pipeline: load.protocol.pipeline(),
-            protocol: load.protocol,
-            begin: load.warmup,
-            end,
-            drained: end + load.drain,
-            timeout: load.timeout,
-            pause: load.pause,
-            limit: load.requests.map(share),
-            seed,
-        }
-    }
-
-    /// The number among all users of the one in this slot.
-    pub fn number(&self, slot: u32) -> u32 {
-        number(slot, self.index, self.threads, self.protocol.streams())
-    }
-
-    /// The kind of a user's request, drawn by weight: the same in every run of one seed.
-    pub fn draw_kind(&self, user: u32, seq: u64) -> usize {
-        if self.kinds.len() == 1 {
-            return 0;
-        }
-        let sum: u64 = self.kinds.iter().map(|kind| u64::from(kind.weight)).sum();
-        let mut left = chance::stream(self.seed, Drawn::Kinds, (user, seq)).random_range(0..sum.max(1));
-        let weighs = |kind: &Kind| {
-            let within = left < u64::from(kind.weight);
-            left = left.saturating_sub(kind.weight.into());
-            within
-        };
-        self.kinds.iter().position(weighs).unwrap_or(0)
-    }
-
-    /// The kind of a request that no user took up, as chance would have given it.
-    pub fn kind_of_unsent(&self, due: Duration) -> usize {
-        self.draw_kind(u32::MAX, due.as_nanos() as u64)
-    }
-}
-
-/// The number among all users of the one in a slot of thread `index` of `threads`.
-fn number(slot: u32, index: u32, threads: u32, streams: u32) -> u32 {
-    let connection = index + slot / streams * threads;
-    connection * streams + slot % streams
-}
-
-/// How many users thread `index` of `threads` has.
-fn users(load: &scenario::Load, index: u32, threads: u32) -> u32 {
-    let (all, streams) = (load.users(), load.protocol.streams());
-    let connections = (load.connections() + threads - 1 - index) / threads;
-    (0..connections * streams).filter(|slot| number(*slot, index, threads, streams) < all).count() as u32
-}
+use crate::scenario::{self, Model};
 
 /// What came of a load thread.
 #[derive(Debug)]
@@ -312,37 +208,51 @@ impl Lane {
     }
 }
 
-/// Runs a load thread to the end of its plan, or until `cancel`.
-pub(super) fn run(
-    load: &scenario::Load,
-    plan: Plan,
-    scripts: Option<Scripts>,
-    cancel: &CancellationToken,
-    counters: Arc<[Counters]>,
-) -> std::io::Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let lane = Rc::new(Lane::new(load, plan, scripts, counters));
-    // A task of its own, as the future that is blocked on is polled again whenever any task is.
-    let tasks = LocalSet::new();
-    let driving = tasks.spawn_local(drive(Rc::clone(&lane), cancel.clone()));
-    let ended = match tasks.block_on(&runtime, driving) {
-        Ok(ended) => ended?,
-        // Nobody aborts it, so that it has panicked.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
-    lane.abandon(lane.plan.clock.now());
-    Ok(Outcome {
-        measured: lane.measured.replace(Measured::new(load)),
-        samples: lane.samples.take(),
-        connections_opened: lane.connections_opened.get(),
-        handshakes_resumed: lane.handshakes_resumed.get(),
-        retried: lane.retried.get(),
-        cpu: thread_cpu_time(),
-        spun: lane.spun.get(),
-        in_flight: lane.waited.get(),
-        ended: ended.min(lane.plan.end),
-        findings: lane.scripts.as_ref().map(Scripts::take),
-    })
+/// A load thread that has all it needs.
+pub(super) struct Ready<'a> {
+    load: &'a scenario::Load,
+    runtime: tokio::runtime::Runtime,
+    lane: Lane,
+}
+
+impl<'a> Ready<'a> {
+    pub fn new(
+        load: &'a scenario::Load,
+        plan: Plan,
+        scripts: Option<Scripts>,
+        counters: Arc<[Counters]>,
+    ) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Ready { load, runtime, lane: Lane::new(load, plan, scripts, counters) })
+    }
+
+    /// Runs it to the end of its plan, or until `cancel`.
+    pub fn run(self, clock: Clock, cancel: &CancellationToken) -> std::io::Result<Outcome> {
+        let Ready { load, runtime, mut lane } = self;
+        lane.plan.clock = clock;
+        let lane = Rc::new(lane);
+        // A task of its own, as the future that is blocked on is polled again whenever any task is.
+        let tasks = LocalSet::new();
+        let driving = tasks.spawn_local(drive(Rc::clone(&lane), cancel.clone()));
+        let ended = match tasks.block_on(&runtime, driving) {
+            Ok(ended) => ended?,
+            // Nobody aborts it, so that it has panicked.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        lane.abandon(lane.plan.clock.now());
+        Ok(Outcome {
+            measured: lane.measured.replace(Measured::new(load)),
+            samples: lane.samples.take(),
+            connections_opened: lane.connections_opened.get(),
+            handshakes_resumed: lane.handshakes_resumed.get(),
+            retried: lane.retried.get(),
+            cpu: thread_cpu_time(),
+            spun: lane.spun.get(),
+            in_flight: lane.waited.get(),
+            ended: ended.min(lane.plan.end),
+            findings: lane.scripts.as_ref().map(Scripts::take),
+        })
+    }
 }
 
 /// Runs the load until the end and on until all is answered, the drain is over, or the load is cancelled. Returns when
@@ -367,29 +277,4 @@ async fn drive(lane: Rc<Lane>, cancel: CancellationToken) -> std::io::Result<Dur
 fn thread_cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::tests::plan;
-    use crate::scenario::{Level, Load};
-
-    #[test]
-    fn each_user_belongs_to_one_thread_and_those_of_a_connection_to_the_same() {
-        for (all, streams, threads) in [(1, 1, 1), (7, 1, 3), (8, 4, 2), (9, 4, 3), (100, 100, 1), (70, 32, 2)] {
-            let levels = vec![Level { from: all.into(), to: all.into(), lasting: Duration::ZERO }];
-            let load = Load { protocol: Protocol::Http2 { streams }, levels, ..plan() };
-            let of_thread = |index| {
-                (0..users(&load, index, threads)).map(move |slot| number(slot, index, threads, streams)).collect()
-            };
-            let dealt: Vec<Vec<u32>> = (0..threads).map(of_thread).collect();
-            let mut numbers = dealt.concat();
-            numbers.sort_unstable();
-            assert_eq!(numbers, (0..all).collect::<Vec<_>>(), "{all} users of {threads} threads");
-            for (index, users) in (0..).zip(&dealt) {
-                assert!(users.iter().all(|number| number / streams % threads == index), "{users:?}");
-            }
-        }
-    }
 }

@@ -1,36 +1,86 @@
-//! Threads that are one piece of work: if one cannot go on, none does.
+//! Threads that are one piece of work: they begin together, and if one cannot go on, none does.
 
 use std::io::Result;
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, ScopedJoinHandle};
 
 use tokio_util::sync::CancellationToken;
 
-/// Runs `work` on `count` threads, each told its index, and waits for all. The first that fails or panics cancels the
-/// token that the others were given, a child of `cancel`, so that its failure is known at once.
-pub(super) fn run<T: Send>(
+use super::clock::Clock;
+
+/// Runs `work` on `count` threads and waits for all. Each is told its index to `prepare`; the clock that they share starts
+/// when the last is ready, so that what that took makes nothing late. The first that fails or panics cancels the token
+/// that the others were given, a child of `cancel`, so that its failure is known at once.
+pub(super) fn run<P, T: Send>(
     count: u32,
     cancel: &CancellationToken,
-    work: impl Fn(u32, &CancellationToken) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let stop = cancel.child_token();
-    let one = |index| {
+    prepare: impl Fn(u32) -> Result<P> + Sync,
+    work: impl Fn(P, Clock, &CancellationToken) -> Result<T> + Sync,
+) -> Result<(Vec<T>, Clock)> {
+    let (stop, gate) = (cancel.child_token(), Gate::default());
+    let one = |index, place: Place<'_>| {
         let guard = stop.clone().drop_guard();
-        let output = work(index, &stop)?;
+        let prepared = prepare(index)?;
+        let output = work(prepared, place.pass(), &stop)?;
         guard.disarm();
         Ok(output)
     };
     let one = &one;
     std::thread::scope(|scope| {
-        let spawn = |index| Builder::new().name(format!("load-{index}")).spawn_scoped(scope, move || one(index));
-        let threads: Result<Vec<_>> = (0..count).map(spawn).collect();
+        let places: Vec<_> = (0..count).map(|index| (index, gate.place())).collect();
+        let spawn = |(index, place)| {
+            Builder::new().name(format!("load-{index}")).spawn_scoped(scope, move || one(index, place))
+        };
+        let threads: Result<Vec<_>> = places.into_iter().map(spawn).collect();
         if threads.is_err() {
             stop.cancel();
         }
         let join = |thread: ScopedJoinHandle<'_, Result<T>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        threads?.into_iter().map(join).collect()
+        let outputs = threads?.into_iter().map(join).collect::<Result<_>>()?;
+        Ok((outputs, gate.clock()))
     })
+}
+
+/// Opens when nobody is awaited any longer; then the clock starts.
+#[derive(Default)]
+struct Gate {
+    awaited: Mutex<u32>,
+    nobody: Condvar,
+    clock: OnceLock<Clock>,
+}
+
+/// One who is awaited at the gate, until it passes or will never come.
+struct Place<'a>(&'a Gate);
+
+impl Gate {
+    fn place(&self) -> Place<'_> {
+        *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Place(self)
+    }
+
+    fn clock(&self) -> Clock {
+        *self.clock.get_or_init(Clock::start)
+    }
+}
+
+impl<'a> Place<'a> {
+    /// Waits until all others are there, too.
+    fn pass(self) -> Clock {
+        let Place(gate) = self;
+        drop(self);
+        let awaited = gate.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(gate.nobody.wait_while(awaited, |awaited| *awaited > 0));
+        gate.clock()
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        *self.0.awaited.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.nobody.notify_all();
+    }
 }
 
 #[cfg(test)]
@@ -45,21 +95,23 @@ mod tests {
     #[test]
     fn a_thread_that_fails_ends_the_others() {
         let cancel = CancellationToken::new();
-        let outcome = run(3, &cancel, |index, stop| {
-            if index == 1 {
-                return Err(std::io::Error::other("no descriptors"));
-            }
+        let fails = |index| if index == 1 { Err(std::io::Error::other("no descriptors")) } else { Ok(index) };
+        let waits = |index, _, stop: &CancellationToken| {
             wait_for(stop);
             Ok(index)
-        });
+        };
+        let outcome =
+            run(3, &cancel, Ok, |index, clock, stop| fails(index).and_then(|index| waits(index, clock, stop)));
         assert_eq!(outcome.unwrap_err().to_string(), "no descriptors");
         assert!(!cancel.is_cancelled(), "the caller's token is its own");
+        let outcome = run(3, &cancel, fails, waits);
+        assert_eq!(outcome.unwrap_err().to_string(), "no descriptors", "the others pass, though it never comes");
     }
 
     #[test]
     fn a_thread_that_panics_ends_the_others_too() {
         let outcome = std::panic::catch_unwind(|| {
-            run(2, &CancellationToken::new(), |index, stop| {
+            run(2, &CancellationToken::new(), Ok, |index, _, stop| {
                 assert!(index == 1, "on purpose");
                 wait_for(stop);
                 Ok(())
@@ -70,7 +122,24 @@ mod tests {
 
     #[test]
     fn threads_that_succeed_are_left_alone_and_their_outputs_are_in_order() {
-        let outcome = run(3, &CancellationToken::new(), |index, stop| Ok((index, stop.is_cancelled())));
-        assert_eq!(outcome.unwrap(), [(0, false), (1, false), (2, false)]);
+        let outcome = run(3, &CancellationToken::new(), Ok, |index, _, stop| Ok((index, stop.is_cancelled())));
+        assert_eq!(outcome.unwrap().0, [(0, false), (1, false), (2, false)]);
+    }
+
+    #[test]
+    fn the_clock_starts_when_the_last_is_ready() {
+        let lasting = std::time::Duration::from_millis(50);
+        let prepare = |index| {
+            if index == 1 {
+                std::thread::sleep(lasting);
+            }
+            Ok(std::time::Instant::now())
+        };
+        let outcome = run(2, &CancellationToken::new(), prepare, |ready, clock, _| Ok((ready, clock)));
+        let (outputs, clock) = outcome.unwrap();
+        let [(_, first), (ready, second)] = outputs[..] else { unreachable!() };
+        let zero = clock.instant(std::time::Duration::ZERO);
+        assert!(zero >= ready);
+        assert_eq!([first, second].map(|clock| clock.instant(std::time::Duration::ZERO)), [zero, zero]);
     }
 }

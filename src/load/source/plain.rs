@@ -7,7 +7,7 @@ use super::{Outgoing, Source, Turn};
 use crate::exchange::Exchange;
 use crate::load::chance::{self, Drawn};
 use crate::load::connection::reply::Discard;
-use crate::load::lane::Plan;
+use crate::load::plan::Plan;
 use crate::scenario::Data;
 use crate::scenario::template::Placeholder;
 

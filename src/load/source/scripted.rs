@@ -8,7 +8,7 @@ use super::plain::Slots;
 use super::{Outgoing, Source, Turn};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::connection::reply::{Kept, Sink};
-use crate::load::lane::Plan;
+use crate::load::plan::Plan;
 use crate::load::request::Prepared;
 use crate::load::script::{Findings, Sample};
 use crate::scenario::request::Parameter;
