@@ -110,20 +110,20 @@ pub(super) struct Load {
     pub url: String,
 
     /// Connections, each with a user who waits for the answer, 10 if not given; with --rate, the most connections
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(allow_negative_numbers = true, short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: Option<u32>,
 
     /// How long the load lasts, 10s if not given: seconds, or with a unit as in 500ms, 10s, 1m
-    #[arg(short, long, value_name = "TIME", value_parser = time)]
+    #[arg(allow_negative_numbers = true, short, long, value_name = "TIME", value_parser = time)]
     pub duration: Option<Duration>,
 
     /// In place of a duration: ends with this many requests
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration")]
+    #[arg(allow_negative_numbers = true, short = 'n', long, value_name = "N", conflicts_with = "duration")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub requests: Option<u32>,
 
     /// Open model: this many requests a second in total, whether or not earlier ones were answered
-    #[arg(short = 'R', long, value_name = "N", value_parser = rate)]
+    #[arg(allow_negative_numbers = true, short = 'R', long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
 
     /// A header, as in "name: value"; may be repeated
@@ -143,11 +143,11 @@ pub(super) struct Load {
     pub body_file: Option<PathBuf>,
 
     /// A request without a whole answer for this long has failed, 10s if not given: seconds, or with a unit
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(allow_negative_numbers = true, long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
 
     /// Threads that drive the load; chosen by runner if not given
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(allow_negative_numbers = true, short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: Option<u32>,
 
     /// Do not look at the server's certificate
@@ -216,7 +216,9 @@ pub(super) struct Load {
 
 /// Seconds, as wrk has them, or a duration with its unit; not zero.
 fn time(text: &str) -> Result<Duration, String> {
-    let time = parse_sleep(text).map_err(|error| error.to_string())?;
+    let refused =
+        |_| format!("`{text}` is not a duration: write seconds, at most 86400, or a unit as in 500ms, 10s or 1m");
+    let time = parse_sleep(text).map_err(refused)?;
     if time.is_zero() { Err("no time at all; write as in 10, 500ms or 1m".to_owned()) } else { Ok(time) }
 }
 

@@ -8,7 +8,7 @@ use super::progress::{Progress, Style};
 use super::run::{complain, print_record, width};
 use super::surroundings::World;
 use super::{Exit, print_error, print_out, print_warning, signals};
-use crate::record::Record;
+use crate::record::{Record, Status};
 use crate::report;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::Scenario;
@@ -132,7 +132,21 @@ fn conclude(finished: &Finished, arguments: &Load) -> Exit {
     if let Some(not_latest) = &finished.not_latest {
         print_warning(&not_latest.to_string(), Some(&not_latest.advice()));
     }
-    Exit::from(finished.record.status).max(printed)
+    Exit::from(finished.record.status).max(printed).max(answered(&finished.record))
+}
+
+/// A load that not one answer came of measured nothing.
+fn answered(record: &Record) -> Exit {
+    let mut loads = record.variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
+    let Some(load) = loads.next().filter(|load| load.completed == 0 && record.status == Status::Passed) else {
+        return Exit::Passed;
+    };
+    let (message, advice) = match load.started {
+        0 => ("no request was sent", "the load was over before the first was due: a longer -d, or a higher --rate"),
+        _ => ("no request was answered", "see above for what became of them"),
+    };
+    print_error(message, Some(advice));
+    Exit::CouldNotRun
 }
 
 /// What was measured is shown though its report could not be written.

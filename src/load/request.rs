@@ -26,15 +26,18 @@ enum Part {
 }
 
 impl Prepared {
-    /// `host` is the authority for the `host` header. `fixed` gives the placeholders that are the same for every
+    /// `host` is the authority for the `host` header, unless the request has one of its own. `fixed` gives the placeholders that are the same for every
     /// request; what it does not know becomes a slot.
     pub fn new(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
         let mut head = Parts::new(fixed);
         head.text(&format!("{} ", request.method));
         head.template(&request.target(), Encoding::Url);
-        head.text(&format!(" HTTP/1.1\r\nhost: {host}\r\n"));
+        head.text(" HTTP/1.1\r\n");
         let lines = request.header_lines();
         let has = |name: &str| lines.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        if !has("host") {
+            head.text(&format!("host: {host}\r\n"));
+        }
         if !has("user-agent") {
             head.text(concat!("user-agent: runner/", env!("CARGO_PKG_VERSION"), "\r\n"));
         }
@@ -172,6 +175,14 @@ mod tests {
         let expected = "POST /?sleep=0.1 HTTP/1.1\r\nhost: h:1\r\nuser-agent: runner/0.1.0\r\naccept: */*\r\nx-a: b\r\n\
                         content-length: 5\r\n\r\nhello";
         assert_eq!(prepared.constant(), Some(expected.as_bytes()));
+    }
+
+    #[test]
+    fn a_host_of_its_own_takes_the_place_of_the_servers() {
+        let own = vec![("Host".to_owned(), text("shop.test"))];
+        let request = scenario::Request { headers: own, ..scenario::Request::get(&text("/")) };
+        let sent = String::from_utf8(Prepared::new(&request, "h:1", &|_| None).constant().unwrap().to_vec()).unwrap();
+        assert!(sent.contains("\r\nHost: shop.test\r\n") && !sent.contains("h:1"), "{sent}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ const LITTLE: f64 = 0.1;
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 15] = [
+    let rules: [fn(&Load) -> Option<Caveat>; 16] = [
         busy_generator,
         late_sends,
         queued,
@@ -36,6 +36,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
         not_connected,
         no_handshake,
         not_http,
+        cut_off,
         little,
         few_descriptors,
         few_ports,
@@ -125,6 +126,11 @@ fn no_handshake(load: &Load) -> Option<Caveat> {
 fn not_http(load: &Load) -> Option<Caveat> {
     let advice = "look at what the server sends there, as with `curl -v`; what runner could not read stands in quotes";
     failed(load, Failure::Protocol, "answers were not HTTP", advice)
+}
+
+fn cut_off(load: &Load) -> Option<Caveat> {
+    let advice = "a server that crashes, is restarted or has reached a limit cuts off like that: look at its log";
+    failed(load, Failure::Closed, "requests lost their connection", advice)
 }
 
 /// So many requests failed in one way, and why the first did.

@@ -21,9 +21,12 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// What the `host` header of requests to it says.
+    /// What the `host` header of requests to it says: without the port if it is the scheme's own (RFC 9110, section 4.2.3).
     pub fn authority(&self) -> String {
-        authority(&self.host, self.port)
+        let usual = if self.tls.is_some() { 443 } else { 80 };
+        let whole = authority(&self.host, self.port);
+        let host = whole.strip_suffix(&format!(":{usual}")).filter(|_| self.port == usual);
+        host.map_or_else(|| whole.clone(), str::to_owned)
     }
 }
 

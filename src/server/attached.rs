@@ -113,7 +113,10 @@ fn nobody(shown: &str, why: Deaf) -> StartError {
             let advice = "start it first, or let runner do so with `command`";
             StartError::new(format!("nothing answers on {shown}: {why}"), advice)
         }
-        Deaf::NoTls(why) => StartError::new(format!("the TLS handshake with {shown} failed: {why}"), tls::ADVICE),
+        Deaf::NoTls(why) => {
+            let advice = if why == tls::NOT_TLS { "does it speak plain HTTP? then write http://" } else { tls::ADVICE };
+            StartError::new(format!("the TLS handshake with {shown} failed: {why}"), advice)
+        }
     }
 }
 
@@ -152,19 +155,32 @@ mod tests {
         drop(theirs);
     }
 
+    fn at(host: &str) -> scenario::Attached {
+        scenario::Attached { host: host.to_owned(), port: 9, tls: None, connect_to: None, process: None }
+    }
+
+    #[test]
+    fn the_usual_port_is_not_named_in_requests() {
+        let of = |port, tls| scenario::Attached { port, tls, ..at("shop.test") }.authority();
+        let tls = || Some(scenario::Tls::default());
+        assert_eq!([of(80, None), of(443, tls())], ["shop.test", "shop.test"]);
+        assert_eq!([of(443, None), of(80, tls()), of(8080, None)], ["shop.test:443", "shop.test:80", "shop.test:8080"]);
+        assert_eq!(scenario::Attached { port: 80, ..at("::1") }.authority(), "[::1]");
+    }
+
+    #[test]
+    fn where_a_server_listens_is_no_place_to_connect_to() {
+        let error = Attached::to(&at("0.0.0.0"), None, &[]).unwrap_err();
+        assert_eq!(error.message, "0.0.0.0:9 is no loopback address");
+        assert!(error.advice.contains("127.0.0.1"), "{}", error.advice);
+    }
+
     #[test]
     fn only_this_machine_unless_allowed() {
-        let at = |host: &str| scenario::Attached {
-            host: host.to_owned(),
-            port: 9,
-            tls: None,
-            connect_to: None,
-            process: None,
-        };
         let error = Attached::to(&at("192.0.2.1"), None, &[]).unwrap_err();
-        assert!(error.message.contains("not this machine") && error.advice.contains("--allow-host 192.0.2.1"));
+        assert!(error.message.contains("no loopback address") && error.advice.contains("--allow-host 192.0.2.1"));
         let error = Attached::to(&at("192.0.2.1"), None, &["192.0.2.2".to_owned()]).unwrap_err();
-        assert!(error.message.contains("not this machine"));
+        assert!(error.message.contains("no loopback address"));
         let elsewhere = Some(Address::Host("192.0.2.1".to_owned(), 9));
         let plan = scenario::Attached { connect_to: elsewhere, ..at("127.0.0.1") };
         let error = Attached::to(&plan, None, &["127.0.0.1".to_owned()]).unwrap_err();

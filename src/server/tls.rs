@@ -26,6 +26,9 @@ const SESSIONS: usize = 4096;
 pub const ADVICE: &str = "`ca` of [server.tls] names who signed the server's certificate, `name` whom it is for, and with \
                           `insecure = true` it is not looked at (--cacert and --insecure of `runner load`)";
 
+/// Why a handshake fails with a server that speaks another protocol.
+pub const NOT_TLS: &str = "what came is not TLS";
+
 /// How to speak TLS with one server.
 #[derive(Debug, Clone)]
 pub struct Tls {
@@ -113,7 +116,7 @@ pub fn why(error: &io::Error) -> String {
         Some(Error::AlertReceived(AlertDescription::CertificateRequired)) => {
             "the server asks for a client's certificate".to_owned()
         }
-        Some(Error::InvalidMessage(_)) => "what came is not TLS".to_owned(),
+        Some(Error::InvalidMessage(_)) => NOT_TLS.to_owned(),
         // webpki's word, which rustls has no name for.
         Some(Error::InvalidCertificate(why)) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
             "the server shows the certificate of an authority in place of its own; one that signs itself has to be made as no \

@@ -199,5 +199,5 @@ fn a_server_that_is_up_is_loaded_and_left_as_it_was() {
     let gone = crate::harness::Runner::with(&scenario).run().exit(3).no_report();
     gone.stderr_has(&format!("nothing answers on 127.0.0.1:{port}")).stderr_has("start it first");
     let elsewhere = crate::harness::Runner::with(&attached("http://192.0.2.1:80")).run().exit(3).no_report();
-    elsewhere.stderr_has("192.0.2.1, which is not this machine").stderr_has("--allow-host 192.0.2.1");
+    elsewhere.stderr_has("192.0.2.1:80 is no loopback address").stderr_has("--allow-host 192.0.2.1");
 }

@@ -76,10 +76,33 @@ fn a_report_is_written_where_one_is_asked_for() {
 fn what_is_not_answered_ranks_as_longer_and_is_shown_as_more_than() {
     let server = served();
     let url = format!("{}/async_sleep/?sleep=30", server.origin());
-    let outcome = Runner::new(&["load", "-c2", "-d", "300ms", "--timeout", "100ms", &url]).run().exit(0);
+    let outcome = Runner::new(&["load", "-c2", "-d", "300ms", "--timeout", "100ms", &url]).run().exit(3);
+    let outcome = outcome.stderr_has("no request was answered");
     let printed = redacted(&outcome.stdout);
     assert!(outcome.stdout.contains("p50") && outcome.stdout.contains("> 1"), "{}", outcome.stdout);
     assert!(printed.contains("# timed out after #ms") && printed.contains("no answer"), "{printed}");
+}
+
+#[test]
+fn a_load_that_measured_nothing_could_not_run() {
+    let server = served();
+    let url = format!("{}/health", server.origin());
+    let elsewhere = ["load", "-n", "2", "--source", "192.0.2.7", &url];
+    Runner::new(&elsewhere).run().exit(3).stdout_has("2 could not connect").stderr_has("no request was answered");
+}
+
+#[test]
+fn whom_is_asked_for_can_be_named_and_http_2_is_not_asked_of_those_who_do_not_speak_it() {
+    let server = served();
+    let url = format!("{}/health", server.origin());
+    Runner::new(&["load", "-n", "2", "-H", "Host: shop.test", &url])
+        .run()
+        .exit(0)
+        .stdout_has("2 started, all answered");
+    let outcome = Runner::new(&["load", "-n", "2", "-c", "1", "--http2", &url]).run().exit(3);
+    outcome.stdout_has("perhaps it speaks HTTP/1.1 only");
+    let secure = url.replace("http://", "https://");
+    Runner::new(&["load", "-n", "2", &secure]).run().exit(3).stderr_has("does it speak plain HTTP? then write http://");
 }
 
 #[test]
@@ -108,10 +131,14 @@ fn what_cannot_be_loaded_is_said_with_its_remedy() {
         (&["http://ann:pw@127.0.0.1/"], "-H \"authorization: Basic ...\""),
         (&["-d", "0", "http://127.0.0.1/"], "no time at all"),
         (&["-d", "soon", "http://127.0.0.1/"], "is not a duration"),
+        (&["-d", "100000", "http://127.0.0.1/"], "at most 86400"),
+        (&["-d", "-1", "http://127.0.0.1/"], "`-1` is not a duration"),
+        (&["-n", "-3", "http://127.0.0.1/"], "-3 is not in 1..=1000000000"),
+        (&["-R", "-5", "http://127.0.0.1/"], "-5"),
         (&["-c", "0", "http://127.0.0.1/"], "0 is not in 1..=100000"),
         (&["-H", "accept", "http://127.0.0.1/"], "no colon in it"),
         (&["-H", "a: b", "-H", "A: c", "http://127.0.0.1/"], "join the values with a comma"),
-        (&["-H", "host: x", "http://127.0.0.1/"], "host"),
+        (&["-H", "content-length: 1", "http://127.0.0.1/"], "`content-length` cannot be set"),
         (&["--body-file", "nowhere", "http://127.0.0.1/"], "cannot read `nowhere`"),
         (&["-X", "G T", "http://127.0.0.1/"], "method"),
     ] {

@@ -199,9 +199,8 @@ async fn open(
         .initial_max_send_streams(UNKNOWN)
         .handshake(stream)
         .await;
-    let no = |why: Broken| NoConnection { failure: why.failure(), why: why.to_string() };
-    let (send, mut connection) = opened.map_err(|error| no(broken(&error, true)))?;
-    poll_fn(|context| settled(&mut connection, context)).await.map_err(no)?;
+    let (send, mut connection) = opened.map_err(|error| silent(&broken(&error, true)))?;
+    poll_fn(|context| settled(&mut connection, context)).await.map_err(|why| silent(&why))?;
     watcher.opened(resumed);
     let session = Rc::downgrade(session);
     tokio::task::spawn_local(async move {
@@ -212,6 +211,16 @@ async fn open(
         }
     });
     Ok(send)
+}
+
+/// No connection, as the server did not begin one of HTTP/2.
+fn silent(why: &Broken) -> NoConnection {
+    let seen = match why {
+        Broken::Told(Failure::Protocol, why) => format!("what the server said first is not HTTP/2 ({why})"),
+        Broken::Closed { .. } => "the server closed the connection before it said anything in HTTP/2".to_owned(),
+        why => return NoConnection { failure: why.failure(), why: why.to_string() },
+    };
+    NoConnection { failure: why.failure(), why: format!("{seen}; perhaps it speaks HTTP/1.1 only") }
 }
 
 /// Drives a connection until the server has said how many requests it takes. That comes first of all (RFC 9113, section

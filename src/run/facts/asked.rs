@@ -1,12 +1,13 @@
 //! Requests as they were sent, in parts, for whoever wants to send them again.
 
+use std::net::SocketAddr;
+
 use crate::dirty::diagnosis::{Asked, Shrunk};
 use crate::dirty::observation::{variable, without_token};
 use crate::record;
 
 /// What every client sends for itself: with any value, or with that which runner gives.
-const OWN: [(&str, Option<&str>); 4] = [
-    ("host", None),
+const OWN: [(&str, Option<&str>); 3] = [
     ("content-length", None),
     ("user-agent", Some(concat!("runner/", env!("CARGO_PKG_VERSION")))),
     ("accept", Some("*/*")),
@@ -49,7 +50,8 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
 fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
     let canary = asked.canary.as_str();
     let lower = name.to_ascii_lowercase();
-    if OWN.iter().any(|(own, usual)| *own == lower && usual.is_none_or(|usual| usual == value)) {
+    let is_own = OWN.iter().any(|(own, usual)| *own == lower && usual.is_none_or(|usual| usual == value));
+    if is_own || lower == "host" && is_address(value) {
         return None;
     }
     let is_own = |text: &str| !canary.is_empty() && text.contains(canary);
@@ -67,6 +69,11 @@ fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
         _ => plain(value),
     };
     Some((name.to_owned(), value))
+}
+
+/// Whether a host is what every client makes of the address of a server on this machine.
+fn is_address(host: &str) -> bool {
+    host.parse::<SocketAddr>().is_ok() || host.starts_with("localhost")
 }
 
 #[cfg(test)]
@@ -123,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_request_is_taken_apart_without_its_secrets() {
-        let bytes = b"POST /pay?a=b&t=t0k3n HTTP/1.1\r\nhost: h\r\nauthorization: Bearer s3cret\r\nx-user: zq1\r\n\
+        let bytes =
+            b"POST /pay?a=b&t=t0k3n HTTP/1.1\r\nhost: 127.0.0.1:80\r\nauthorization: Bearer s3cret\r\nx-user: zq1\r\n\
                       content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
         let asked = asked(&by("zq1", Some("t0k3n"), bytes), &shrunk());
         assert_eq!(

@@ -223,7 +223,7 @@ impl Loading<'_> {
         if !is_token(&name.value) {
             let problem = Problem::new(format!("`{}` is not a header's name", name.value.escape_debug()));
             self.problems.add(problem.at(place, "").help("use letters, digits and `-`"));
-        } else if matches!(lower.as_str(), "host" | "content-length" | "transfer-encoding") {
+        } else if matches!(lower.as_str(), "content-length" | "transfer-encoding") {
             let problem = Problem::new(format!("the header `{lower}` cannot be set"));
             self.problems.add(problem.at(place, "runner writes this one itself").help("remove it"));
         } else if before.any(|before| before.eq_ignore_ascii_case(&name.value)) {

@@ -15,8 +15,8 @@ pub const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b
 /// What would end a request's path, or its line.
 const OUTSIDE_PATHS: &AsciiSet = &CONTROLS.add(b' ').add(b'#');
 
-/// Headers that frame a request on its connection, or name its server: runner's to write.
-const OURS: [&str; 3] = ["host", "content-length", "transfer-encoding"];
+/// Headers that frame a request on its connection: runner's to write.
+const OURS: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// The parts of a request that a script gives; the scenario's own request gives the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
