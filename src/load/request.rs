@@ -26,9 +26,20 @@ enum Part {
 }
 
 impl Prepared {
-    /// `host` is the authority for the `host` header, unless the request has one of its own. `fixed` gives the placeholders that are the same for every
-    /// request; what it does not know becomes a slot.
+    /// `host` is the authority for the `host` header, unless the request has one of its own. `fixed` gives the placeholders
+    /// that are the same for every request; what it does not know becomes a slot.
     pub fn new(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
+        let mut prepared = Prepared::once(request, host, fixed);
+        if prepared.head.iter().chain(prepared.body.iter().flatten()).all(|part| matches!(part, Part::Bytes(_))) {
+            let mut bytes = Vec::new();
+            prepared.write(&mut bytes, &mut |_, _| {});
+            prepared.constant = Some(bytes);
+        }
+        prepared
+    }
+
+    /// As [`Prepared::new`], of what is written only once.
+    pub fn once(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
         let mut head = Parts::new(fixed);
         head.text(&format!("{} ", request.method));
         head.template(&request.target(), Encoding::Url);
@@ -65,13 +76,7 @@ impl Prepared {
         };
         let waits = body.is_some() && lines.iter().any(expects);
         let head_only = method == "HEAD";
-        let mut prepared = Prepared { head: head.parts, body, constant: None, head_only, waits, idempotent };
-        if prepared.head.iter().chain(prepared.body.iter().flatten()).all(|part| matches!(part, Part::Bytes(_))) {
-            let mut bytes = Vec::new();
-            prepared.write(&mut bytes, &mut |_, _| {});
-            prepared.constant = Some(bytes);
-        }
-        prepared
+        Prepared { head: head.parts, body, constant: None, head_only, waits, idempotent }
     }
 
     /// Gives it a body that need not be text. It must have been made with one.
@@ -94,9 +99,15 @@ impl Prepared {
         };
         let mut content = Vec::new();
         write_parts(body, &mut content, fill);
-        out.extend_from_slice(format!("content-length: {}\r\n\r\n", content.len()).as_bytes());
+        append(out, format_args!("content-length: {}\r\n\r\n", content.len()));
         out.extend_from_slice(&content);
     }
+}
+
+/// Appends a text, without making one in between.
+pub fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // A vector takes whatever is written to it.
+    let _ = std::io::Write::write_fmt(out, text);
 }
 
 fn write_parts(parts: &[Part], out: &mut Vec<u8>, fill: &mut dyn FnMut(&Placeholder, &mut Vec<u8>)) {

@@ -8,6 +8,7 @@ use crate::exchange::Exchange;
 use crate::load::chance::{self, Drawn};
 use crate::load::connection::reply::Discard;
 use crate::load::plan::Plan;
+use crate::load::request::append;
 use crate::scenario::Data;
 use crate::scenario::template::Placeholder;
 
@@ -57,7 +58,7 @@ impl<'a> Slots<'a> {
             | Placeholder::Identity(_)
             | Placeholder::Token => return,
         };
-        out.extend_from_slice(value.to_string().as_bytes());
+        append(out, format_args!("{value}"));
     }
 }
 

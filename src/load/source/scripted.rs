@@ -119,7 +119,7 @@ impl<'a> Scripted<'a> {
             whole
         } else {
             let (own, body) = merge(own, wanted)?;
-            let mut prepared = Prepared::new(&own, &plan.target.authority, &fixed);
+            let mut prepared = Prepared::once(&own, &plan.target.authority, &fixed);
             if let Some(Body { bytes, .. }) = body {
                 prepared.set_body(bytes);
             }
