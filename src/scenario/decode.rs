@@ -136,7 +136,7 @@ fn wrong_type(name: &Name<'_>, entry: Option<&DeValue<'_>>, expected: &str, span
     };
     let help = match (expected, entry) {
         ("a whole number", Some(DeValue::String(text))) if text.parse::<i64>().is_ok() => {
-            format!("write it without quotes: {text}")
+            format!("write it without quotes: {text}; where it varies, by `--set` on the command line")
         }
         ("a whole number", _) => "write digits only, as in 10".to_owned(),
         ("true or false", _) => "write true or false, without quotes".to_owned(),
