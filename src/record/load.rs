@@ -103,13 +103,15 @@ pub struct Part {
     pub service_time_us: Quantiles,
 }
 
-/// A stage of a load, with the requests that were due in it.
+/// A stage of a load that began, with the requests that were due in it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Stage {
     /// Its start, in seconds from the start of the measured part.
     pub t_s: f64,
+    /// How long it took; less than was planned if the load was cut short.
     pub length_s: f64,
-    /// Arrivals a second in the open model, users in the closed one; a ramp goes from one to the other.
+    /// Arrivals a second in the open model, users in the closed one; a ramp goes from one to the other. `to` is what it had
+    /// come to if the load was cut short.
     pub from: f64,
     pub to: f64,
     pub part: Part,
