@@ -154,8 +154,10 @@ pub struct CheckSample {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Generator {
     pub threads: u32,
-    /// CPU time of the busiest thread as a share of the duration, 0 to 1.
+    /// CPU time of the busiest thread as a share of its busiest second, 0 to 1; of its whole life if the measured part was
+    /// shorter than half a second.
     pub cpu_max: f64,
+    /// CPU time of all of them, warm-up and drain included.
     pub cpu_s: f64,
     /// CPU time that load threads spent awake before arrivals so as not to miss them; not in `cpu_s` and `cpu_max`.
     #[serde(default)]

@@ -64,7 +64,7 @@ fn not_searched(dirty: &Dirty) -> Option<Caveat> {
 fn busy_generator(load: &Load) -> Option<Caveat> {
     let share = load.generator.cpu_max;
     let message = format!(
-        "the busiest load thread used {} of a core: runner may be the limit, not the server",
+        "the busiest load thread used {} of a core in its busiest second: runner may be the limit, not the server",
         show_percentage(share)
     );
     (share > BUSY).then(|| caveat(message, "raise `load.threads`, or run the server on another core or machine"))?

@@ -205,11 +205,10 @@ fn timeline(rows: &[Row], duration: Duration) -> Vec<record::Second> {
 }
 
 fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
-    let busiest = results.cpu.iter().max().copied().unwrap_or_default();
     record::Generator {
         threads: results.threads,
-        cpu_max: busiest.as_secs_f64() / results.wall.as_secs_f64().max(1e-9),
-        cpu_s: results.cpu.iter().sum::<Duration>().as_secs_f64(),
+        cpu_max: results.busiest,
+        cpu_s: results.cpu.as_secs_f64(),
         connections_opened: results.connections_opened,
         handshakes_resumed: results.handshakes_resumed,
         retries: results.retried,
@@ -250,8 +249,8 @@ mod tests {
             retried: 0,
             in_flight_mean: 1.0,
             spun: Duration::ZERO,
-            cpu: vec![Duration::ZERO],
-            wall: duration,
+            cpu: Duration::ZERO,
+            busiest: 0.0,
             findings: None,
         }
     }
