@@ -14,6 +14,7 @@ use crate::scenario::{self, Protocol};
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
 
+mod busy;
 mod chance;
 pub mod clock;
 mod closed;
@@ -127,9 +128,11 @@ pub struct Results {
     pub in_flight_mean: f64,
     /// CPU time of all load threads spent awake before arrivals, for the sake of their times.
     pub spun: Duration,
-    /// CPU time of each load thread over its whole life, that time left out, and how long that was.
-    pub cpu: Vec<Duration>,
-    pub wall: Duration,
+    /// CPU time of all load threads over their whole lives, that time left out.
+    pub cpu: Duration,
+    /// CPU time of the busiest load thread as a share of its busiest second, 0 to 1, that time left out. Of a load of less
+    /// than half a second, a share of the thread's whole life.
+    pub busiest: f64,
     /// What the hooks found, if the load has any.
     pub findings: Option<Findings>,
 }
@@ -209,7 +212,8 @@ pub fn run(
 }
 
 fn merge(load: &scenario::Load, tls: bool, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
-    let wall = clock.now();
+    let wall = clock.now().as_secs_f64().max(1e-9);
+    let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or(lane.cpu.as_secs_f64() / wall);
     let mut measured = Measured::new(load);
     let mut findings: Option<Findings> = None;
     let mut samples = Samples::default();
@@ -233,8 +237,8 @@ fn merge(load: &scenario::Load, tls: bool, clock: Clock, lanes: Vec<lane::Outcom
         connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
         handshakes_resumed: tls.then(|| lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
         retried: lanes.iter().map(|lane| lane.retried).sum(),
-        cpu: lanes.iter().map(|lane| lane.cpu.saturating_sub(lane.spun)).collect(),
-        wall,
+        cpu: lanes.iter().map(|lane| lane.cpu).sum(),
+        busiest: lanes.iter().map(busiest).fold(0.0, f64::max),
         findings,
     }
 }

@@ -76,8 +76,10 @@ impl Latencies {
 
     /// The value at `q` (0 to 1) over all started requests, or `None` without any.
     ///
-    /// The rank is `ceil(q n)`, the nearest-rank definition. A rank among the unanswered yields a lower bound: the same
-    /// rank over the answered and the waits so far of the others, which no later answer could have made shorter.
+    /// The rank is `ceil(q n)`, the nearest-rank definition. A rank among the unanswered yields a lower bound: the longest
+    /// answered wait, as they rank after it, or, where that is longer, the same rank over the answered and the waits so far
+    /// of the others, which no later answer could have made shorter. So a higher quantile is never below a lower one, also
+    /// where requests fail sooner than others are answered.
     pub fn quantile(&self, q: f64) -> Option<Quantile> {
         let n = self.len();
         if n == 0 {
@@ -89,7 +91,8 @@ impl Latencies {
         }
         let mut both = self.answered.clone();
         both.add(&self.unanswered).expect("histograms of one shape add up");
-        Some(Quantile::AtLeast(at_rank(&both, rank)))
+        let answered = if self.answered.is_empty() { 0 } else { at_rank(&self.answered, self.answered.len()) };
+        Some(Quantile::AtLeast(at_rank(&both, rank).max(answered)))
     }
 
     /// The shortest wait for an answer; a lower bound where there was none.
@@ -258,6 +261,21 @@ mod tests {
         let latencies = millis([10, 20, 30], [1]);
         assert!(close(latencies.max(), Quantile::AtLeast(30 * MS)));
         assert!(matches!(latencies.mean(), Some(Quantile::AtLeast(_))));
+    }
+
+    #[test]
+    fn a_higher_quantile_is_never_shorter_however_soon_requests_failed() {
+        let refused = || std::iter::repeat_n(100_000, 100);
+        let mut latencies = millis(1..=100, []);
+        refused().for_each(|nanos| latencies.unanswered(nanos));
+        let at = |q: f64| latencies.quantile(q);
+        assert!(close(at(0.5), Quantile::Exactly(100 * MS)));
+        let nanos = (0..=1000).map(|permille| at(f64::from(permille) / 1e3).unwrap().nanos());
+        assert!(nanos.is_sorted(), "a quantile is below one before it");
+        assert!(close(at(0.75), Quantile::AtLeast(100 * MS)) && close(latencies.max(), Quantile::AtLeast(100 * MS)));
+        let mut none_answered = Latencies::default();
+        refused().for_each(|nanos| none_answered.unanswered(nanos));
+        assert!(close(none_answered.quantile(0.5), Quantile::AtLeast(100_000)));
     }
 
     #[test]

@@ -164,13 +164,17 @@ fn observe_dirty(name: &str, dirty: &record::Dirty) -> Option<f64> {
 }
 
 fn observe_server(name: &str, server: &record::Server) -> Option<f64> {
-    let value = match name {
-        "cpu.mean" => server.cpu_mean,
-        "rss.max" => server.rss_peak_bytes as f64,
-        "threads.max" => server.threads_max as f64,
-        _ => return None,
-    };
-    (value > 0.0).then_some(value)
+    // A server without a thread was never looked at: it was not there long enough, or is not on this machine.
+    if server.threads_max == 0 {
+        return None;
+    }
+    match name {
+        // Between two looks at least; an idle server's is zero.
+        "cpu.mean" => (server.samples.len() > 1).then_some(server.cpu_mean),
+        "rss.max" => Some(server.rss_peak_bytes as f64),
+        "threads.max" => Some(server.threads_max as f64),
+        _ => None,
+    }
 }
 
 /// Which triggers were not exercised, and why: `not exercised: gate, pair (the server handles one request at a time)`.
@@ -272,6 +276,21 @@ mod tests {
         assert_eq!(status("latency.p99 < 1s", &trial), Status::Inconclusive);
         assert_eq!(status("dirty.leaks == 0", &trial), Status::Inconclusive);
         assert_eq!(judge(&rule("throughput > 1/s"), &[]).status, Status::Inconclusive);
+    }
+
+    #[test]
+    fn an_idle_server_is_measured_and_one_that_nobody_looked_at_is_not() {
+        let samples = vec![record::Sample::default(); 2];
+        let idle = record::Server { threads_max: 3, rss_peak_bytes: 1 << 20, samples, ..record::Server::default() };
+        let trial = |server| Trial { server: Some(server), ..Trial::default() };
+        assert_eq!(status("server.cpu.mean < 0.5", &trial(idle.clone())), Status::Passed);
+        assert_eq!(status("server.cpu.mean > 0.5", &trial(idle.clone())), Status::Failed);
+        let looked_at_once = record::Server { samples: vec![record::Sample::default()], ..idle };
+        assert_eq!(status("server.cpu.mean < 0.5", &trial(looked_at_once.clone())), Status::Inconclusive);
+        assert_eq!(status("server.threads.max < 4", &trial(looked_at_once)), Status::Passed);
+        for rule in ["server.cpu.mean < 0.5", "server.rss.max < 1GiB", "server.threads.max < 4"] {
+            assert_eq!(status(rule, &trial(record::Server::default())), Status::Inconclusive, "{rule}");
+        }
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
+use super::busy::{self, Busy};
 use super::clock::Clock;
 use super::connection::answer::Broken;
 use super::connection::http1::Connection;
@@ -32,9 +32,12 @@ pub(super) struct Outcome {
     pub connections_opened: u64,
     pub handshakes_resumed: u64,
     pub retried: u64,
+    /// CPU time, without that spent awake before arrivals.
     pub cpu: Duration,
     /// CPU time spent awake before arrivals, for the sake of their times.
     pub spun: Duration,
+    /// CPU time as a share of its busiest second, 0 to 1; `None` if the measured part was shorter than half of one.
+    pub busiest: Option<f64>,
     /// Requests in flight, those that wait for a user included, summed over the measured time.
     pub in_flight: Duration,
     /// When it stopped starting requests.
@@ -57,7 +60,7 @@ pub(super) struct Lane {
     handshakes_resumed: Cell<u64>,
     samples: RefCell<Samples>,
     pub retried: Cell<u64>,
-    pub spun: Cell<Duration>,
+    pub busy: Busy,
     /// Measured requests that were claimed.
     claimed: Cell<u64>,
     /// What requests waited within the measured part, from due to done, summed.
@@ -77,7 +80,7 @@ struct InFlight {
 }
 
 impl Lane {
-    fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, counters: Arc<[Counters]>) -> Self {
+    pub fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, counters: Arc<[Counters]>) -> Self {
         Lane {
             measured: RefCell::new(Measured::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
@@ -88,7 +91,7 @@ impl Lane {
             handshakes_resumed: Cell::new(0),
             samples: RefCell::default(),
             retried: Cell::new(0),
-            spun: Cell::default(),
+            busy: Busy::default(),
             claimed: Cell::new(0),
             waited: Cell::default(),
             scripts,
@@ -112,12 +115,6 @@ impl Lane {
         let failure = broken.failure();
         self.samples.borrow_mut().keep(failure, self.plan.clock.now(), || broken.to_string());
         failure
-    }
-
-    /// How many requests have come to an end.
-    pub fn ended(&self) -> u64 {
-        let counters = self.counters();
-        counters.completed.load(Ordering::Relaxed) + counters.failed.load(Ordering::Relaxed)
     }
 
     /// Whether as many requests were started as the load is to have.
@@ -233,12 +230,16 @@ impl<'a> Ready<'a> {
         let lane = Rc::new(lane);
         // A task of its own, as the future that is blocked on is polled again whenever any task is.
         let tasks = LocalSet::new();
+        tasks.spawn_local(busy::watch(Rc::clone(&lane)));
         let driving = tasks.spawn_local(drive(Rc::clone(&lane), cancel.clone()));
         let ended = match tasks.block_on(&runtime, driving) {
             Ok(ended) => ended?,
             // Nobody aborts it, so that it has panicked.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
+        if ended < lane.plan.end {
+            lane.busy.look(ended);
+        }
         lane.abandon(lane.plan.clock.now());
         Ok(Outcome {
             measured: lane.measured.replace(Measured::new(load)),
@@ -246,8 +247,9 @@ impl<'a> Ready<'a> {
             connections_opened: lane.connections_opened.get(),
             handshakes_resumed: lane.handshakes_resumed.get(),
             retried: lane.retried.get(),
-            cpu: thread_cpu_time(),
-            spun: lane.spun.get(),
+            cpu: lane.busy.worked(),
+            spun: lane.busy.spun.get(),
+            busiest: lane.busy.most(),
             in_flight: lane.waited.get(),
             ended: ended.min(lane.plan.end),
             findings: lane.scripts.as_ref().map(Scripts::take),
@@ -271,10 +273,4 @@ async fn drive(lane: Rc<Lane>, cancel: CancellationToken) -> std::io::Result<Dur
         () = tokio::time::sleep_until(plan.clock.instant(plan.drained).into()) => Ok(plan.end),
         () = cancel.cancelled() => Ok(plan.clock.now()),
     }
-}
-
-/// User and system time of the calling thread.
-fn thread_cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

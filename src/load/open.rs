@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::busy::noticed;
 use super::connection::answer::Broken;
 use super::connection::http1::Connection;
 use super::desk::Seat;
@@ -16,7 +17,7 @@ use super::shared::Stream;
 use super::source::plain::Plain;
 use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
-use super::timer::Timer;
+use super::timer::{AWAKE, Timer};
 use super::user::{Carrier, User, all_end, take_up};
 use crate::scenario::{Protocol, Spacing};
 
@@ -42,7 +43,9 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
         match users.len() as u32 {
             // This thread is so far behind that the load is over: what is left counts, and is not sent.
             _ if now > plan.end + LATE => lane.desk.leave(due),
-            slot if slot < plan.users => drop(users.spawn_local(user(Rc::clone(lane), slot, lane.desk.seat(due)))),
+            slot if slot < plan.users => {
+                users.spawn_local(noticed(Rc::clone(lane), user(Rc::clone(lane), slot, lane.desk.seat(due))));
+            }
             _ => lane.desk.hand_over(due),
         }
     }
@@ -51,17 +54,17 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the last microseconds without sleeping; answers are read meanwhile. Returns the time then. A turn in which
-/// nothing came to an end was for the arrival's sake alone, and counts apart.
-async fn awake_until(lane: &Lane, due: Duration) -> Duration {
+/// Waits for the last microseconds without sleeping; answers are read meanwhile. Returns the time then. A turn in which no
+/// user went on was for the arrival's sake alone, and counts apart, unless it took so long that another thread had the core.
+pub(super) async fn awake_until(lane: &Lane, due: Duration) -> Duration {
     let clock = lane.plan.clock;
     let mut now = clock.now();
     while now < due {
-        let ended = lane.ended();
+        let polled = lane.busy.polled.get();
         tokio::task::yield_now().await;
         let after = clock.now();
-        if lane.ended() == ended {
-            lane.spun.set(lane.spun.get() + (after - now));
+        if lane.busy.polled.get() == polled && after - now < AWAKE {
+            lane.busy.spun.set(lane.busy.spun.get() + (after - now));
         }
         now = after;
     }

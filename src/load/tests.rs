@@ -10,6 +10,7 @@ use crate::scenario::request::Body;
 use crate::scenario::template::Piece;
 use crate::scenario::{Kind, Level, Load, Model, Request, Template};
 
+mod busy;
 mod http2;
 mod models;
 mod pipelined;

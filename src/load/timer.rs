@@ -10,7 +10,7 @@ use tokio::io::unix::AsyncFd;
 use super::clock::Clock;
 
 /// The kernel wakes a sleeper this much too late at worst, on an idle machine: the last part is waited for awake.
-const AWAKE: Duration = Duration::from_micros(50);
+pub(super) const AWAKE: Duration = Duration::from_micros(50);
 
 /// The timer of a load thread. Linux only.
 #[derive(Debug)]

@@ -103,13 +103,15 @@ pub struct Part {
     pub service_time_us: Quantiles,
 }
 
-/// A stage of a load, with the requests that were due in it.
+/// A stage of a load that began, with the requests that were due in it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Stage {
     /// Its start, in seconds from the start of the measured part.
     pub t_s: f64,
+    /// How long it took; less than was planned if the load was cut short.
     pub length_s: f64,
-    /// Arrivals a second in the open model, users in the closed one; a ramp goes from one to the other.
+    /// Arrivals a second in the open model, users in the closed one; a ramp goes from one to the other. `to` is what it had
+    /// come to if the load was cut short.
     pub from: f64,
     pub to: f64,
     pub part: Part,
@@ -152,8 +154,10 @@ pub struct CheckSample {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Generator {
     pub threads: u32,
-    /// CPU time of the busiest thread as a share of the duration, 0 to 1.
+    /// CPU time of the busiest thread as a share of its busiest second, 0 to 1; of its whole life if the measured part was
+    /// shorter than half a second.
     pub cpu_max: f64,
+    /// CPU time of all of them, warm-up and drain included.
     pub cpu_s: f64,
     /// CPU time that load threads spent awake before arrivals so as not to miss them; not in `cpu_s` and `cpu_max`.
     #[serde(default)]

@@ -6,8 +6,11 @@ use crate::verdict;
 
 use super::escape::{clean, clip};
 use super::words::{
-    abort_rule, capital, failures, held, list, micros, millis, status, typical, variant_status, without_answer,
+    abort_rule, capital, held, list, micros, millis, status, typical, variant_status, ways_lost, without_answer,
 };
+
+#[cfg(test)]
+mod tests;
 
 /// So much less must the last second's answers be than the first's.
 const FAR_LESS: f64 = 3.0;
@@ -213,9 +216,12 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
 pub(crate) fn load_fact(load: &Load) -> String {
     let lost = without_answer(load);
     if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
+        let why = match half_waited(load) {
+            true => format!("half of the requests waited longer than {} without an answer", show_time(us / 1e6)),
+            false => list(&ways_lost(load, "unanswered")),
+        };
         return format!(
-            "half of the requests waited longer than {} without an answer: only {} of {} were answered ({})",
-            show_time(us / 1e6),
+            "{why}: only {} of {} were answered ({})",
             show_count(load.completed),
             show_count(load.started),
             show_rate(load.throughput)
@@ -232,6 +238,12 @@ pub(crate) fn load_fact(load: &Load) -> String {
     format!("{} with {latency}; {rest}", show_rate(load.throughput))
 }
 
+/// Whether half of the requests waited for an answer that did not come; those that failed otherwise may have done so at once.
+fn half_waited(load: &Load) -> bool {
+    let waited = load.unanswered.saturating_add(load.errors.get("timeout").copied().unwrap_or(0));
+    waited.saturating_mul(2) >= load.started
+}
+
 /// What the requests without an answer do to the quantiles; `None` if every one was answered.
 pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
     let lost = without_answer(load);
@@ -240,10 +252,7 @@ pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
     }
     let fraction = lost as f64 / load.started as f64;
     let who = if fraction > 0.5 { "Most requests never got an answer" } else { "Some requests never got an answer" };
-    let mut ways = failures(load);
-    if load.unanswered > 0 {
-        ways.push(format!("{} were unanswered, still waiting when the load ended", show_count(load.unanswered)));
-    }
+    let ways = ways_lost(load, "unanswered, still waiting when the load ended");
     let mut text = format!(
         "{who}: {} of {} ({}). Of these, {}. They rank as longer than every answered one, so a quantile that falls among them \
          is only known to be longer than something, and has a `>` in front.",
@@ -279,9 +288,12 @@ fn median_of_the_lucky(load: &Load) -> Option<String> {
         return None;
     }
     let middle = latencies.quantile(answered.div_ceil(2) as f64 / latencies.len() as f64)?;
+    let half = match half_waited(load) {
+        true => format!("Half of all requests waited longer than {}", show_time(bound / 1e6)),
+        false => "Fewer than half of all requests were answered".to_owned(),
+    };
     Some(format!(
-        " Half of all requests waited longer than {}; over the {} alone, the median would read {}.",
-        show_time(bound / 1e6),
+        " {half}; over the {} alone, the median would read {}.",
         counted(answered, "answered one"),
         show_time(middle.nanos() as f64 / 1e9)
     ))

@@ -115,6 +115,15 @@ pub(crate) fn failures(load: &Load) -> Vec<String> {
     without_response.map(|(kind, n)| named(kind, *n)).collect()
 }
 
+/// What became of the requests without an answer; `unanswered` says of which those are that waited still.
+pub(crate) fn ways_lost(load: &Load, unanswered: &str) -> Vec<String> {
+    let mut ways = failures(load);
+    if load.unanswered > 0 {
+        ways.push(format!("{} were {unanswered}", units::show_count(load.unanswered)));
+    }
+    ways
+}
+
 /// How the requests of a load travelled, where that was not the usual way; with a space before.
 pub(crate) fn travel(load: &Load) -> String {
     match (load.http.as_str(), load.streams, load.pipeline) {

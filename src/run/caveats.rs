@@ -65,7 +65,7 @@ fn not_searched(dirty: &Dirty) -> Option<Caveat> {
 fn busy_generator(load: &Load) -> Option<Caveat> {
     let share = load.generator.cpu_max;
     let message = format!(
-        "the busiest load thread used {} of a core: runner may be the limit, not the server",
+        "the busiest load thread used {} of a core in its busiest second: runner may be the limit, not the server",
         show_percentage(share)
     );
     (share > BUSY).then(|| caveat(message, "raise `load.threads`, or run the server on another core or machine"))?
@@ -183,12 +183,16 @@ fn rate_not_met(load: &Load) -> Option<Caveat> {
 /// nothing of users who think or send in batches, or whose number changes, or where too many were never answered.
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 fn little(load: &Load) -> Option<Caveat> {
-    let Some(Micros::Exactly(mean_us)) = load.latency_us.mean else { return None };
+    // The few that were lost are in it with what they waited.
+    let (Micros::Exactly(mean_us) | Micros::AtLeast(mean_us)) = load.latency_us.mean?;
     let rate = load.completed as f64 / load.duration_s.max(1e-9);
     let computed = rate * mean_us / 1e6;
     let lost = (load.failed + load.unanswered) as f64 / (load.started as f64).max(1.0);
+    if lost >= TELLING {
+        return None;
+    }
     let (there, advice) = match &load.open {
-        Some(open) if lost < TELLING => {
+        Some(open) => {
             (open.in_flight_mean, "requests piled up towards the end: the server never came to rest at this rate")
         }
         None if load.stages.is_empty() && load.pause_s == 0.0 && load.pipeline <= 1 => (
@@ -297,6 +301,29 @@ mod tests {
             let found = found(load);
             assert!(found.contains(said), "{said:?} is not in {found:?}");
         }
+    }
+
+    /// 10 users for 10 s: 1 ms an answer, and so much more from one answer to the next request.
+    fn users_who_also_wait(wait_s: f64) -> Load {
+        let started = (10.0 * 10.0 / (0.001 + wait_s)) as u64;
+        let mut load = Load { started, completed: started, concurrency: 10, duration_s: 10.0, ..Load::default() };
+        load.latency_us.mean = Some(Micros::Exactly(1e3));
+        load
+    }
+
+    #[test]
+    fn one_lost_request_in_many_does_not_silence_littles_law() {
+        assert!(little(&users_who_also_wait(0.0)).is_none());
+        let load = |failed| {
+            let mut load = users_who_also_wait(0.001);
+            load.latency_us.mean = Some(Micros::AtLeast(1e3));
+            Load { failed, completed: load.started - failed, ..load }
+        };
+        assert!(little(&load(1)).is_some() && little(&load(load(0).started / 1000 + 1)).is_none());
+        let mut load = Load { failed: 1, completed: 9_999, ..steady() };
+        load.latency_us.mean = Some(Micros::AtLeast(2e4));
+        load.open = load.open.map(|open| Open { in_flight_mean: 40.0, ..open });
+        assert!(little(&load).is_some());
     }
 
     #[test]

@@ -22,6 +22,9 @@ const ASKED: &str = "requests asked for";
 /// The most steps that are told apart; more seconds are drawn in groups.
 const STEPS: usize = 350;
 
+/// A shorter row at the end is drawn with the one before it, in seconds: one batch of answers would make a peak of it.
+const SHORTEST: f64 = 0.5;
+
 /// Draws the timeline; `None` without one.
 pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
     let rows = grouped(&load.timeline);
@@ -115,5 +118,44 @@ fn grouped(timeline: &[Second]) -> Vec<Second> {
         ..Second::default()
     };
     // `chunks` yields no empty slice.
-    timeline.chunks(size).map(join).collect()
+    let mut rows: Vec<Second> = timeline.chunks(size).map(join).collect();
+    if rows.len() > 1
+        && let Some(last) = rows.pop_if(|last| last.length_s < SHORTEST)
+        && let Some(before) = rows.pop()
+    {
+        rows.push(join(&[before, last]));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 100 a second in batches of ten, for so many seconds.
+    fn batches(length: f64) -> Vec<Second> {
+        let second = |second: usize| {
+            let length_s = (length - second as f64).min(1.0);
+            Second {
+                t_s: second as f64,
+                length_s,
+                completed: (length_s * 10.0).ceil() as u64 * 10,
+                ..Second::default()
+            }
+        };
+        (0..length.ceil() as usize).map(second).collect()
+    }
+
+    #[test]
+    fn a_moment_at_the_end_is_no_second_of_its_own() {
+        for (length, rows) in [(9.03, 9), (9.49, 9), (9.6, 10), (9.0, 9), (0.03, 1), (999.03, 333), (1001.0, 334)] {
+            let grouped = grouped(&batches(length));
+            let rates = rates(&grouped, |row| row.completed);
+            let last = grouped.last().unwrap();
+            assert_eq!(grouped.len(), rows, "{length}");
+            assert!((last.t_s + last.length_s - length).abs() < 1e-9);
+            assert!(length < 1.0 || rates.iter().all(|rate| (95.0..=115.0).contains(rate)), "{rates:?}");
+        }
+        assert!(grouped(&[]).is_empty());
+    }
 }

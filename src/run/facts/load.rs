@@ -101,7 +101,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
         generator: generator(plan, results),
         open: open(plan, results),
-        stages: stages(&plan.levels, &results.measured.stages),
+        stages: stages(&plan.levels, &results.measured.stages, results.duration),
         requests: plan
             .kinds
             .iter()
@@ -134,15 +134,18 @@ fn asked(levels: &[Level], duration: Duration) -> f64 {
     crate::load::schedule::Profile::new(Duration::ZERO, levels).arrivals_before(duration)
 }
 
-fn stages(levels: &[Level], recorders: &[Recorder]) -> Vec<record::Stage> {
+/// The stages that began within the duration. The last may have been cut short: a ramp has then come only so far.
+fn stages(levels: &[Level], recorders: &[Recorder], duration: Duration) -> Vec<record::Stage> {
     let mut begin = Duration::ZERO;
     let stage = |(level, of): (&Level, &Recorder)| {
         let t_s = begin.as_secs_f64();
+        let lasted = level.lasting.min(duration.saturating_sub(begin));
         begin += level.lasting;
-        let length_s = level.lasting.as_secs_f64();
-        record::Stage { t_s, length_s, from: level.from, to: level.to, part: part(of) }
+        let share = lasted.as_secs_f64() / level.lasting.as_secs_f64().max(1e-9);
+        let to = level.from + (level.to - level.from) * share;
+        record::Stage { t_s, length_s: lasted.as_secs_f64(), from: level.from, to, part: part(of) }
     };
-    levels.iter().zip(recorders).map(stage).collect()
+    levels.iter().zip(recorders).map(stage).filter(|stage| stage.length_s > 0.0).collect()
 }
 
 fn part(of: &Recorder) -> record::Part {
@@ -202,11 +205,10 @@ fn timeline(rows: &[Row], duration: Duration) -> Vec<record::Second> {
 }
 
 fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
-    let busiest = results.cpu.iter().max().copied().unwrap_or_default();
     record::Generator {
         threads: results.threads,
-        cpu_max: busiest.as_secs_f64() / results.wall.as_secs_f64().max(1e-9),
-        cpu_s: results.cpu.iter().sum::<Duration>().as_secs_f64(),
+        cpu_max: results.busiest,
+        cpu_s: results.cpu.as_secs_f64(),
         connections_opened: results.connections_opened,
         handshakes_resumed: results.handshakes_resumed,
         retries: results.retried,
@@ -216,5 +218,58 @@ fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
         time_wait: machine::time_wait(),
         ports: machine::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
         clock_ns: machine::clock_grain(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Exchange, Outcome};
+    use crate::load::measured::Measured;
+    use crate::load::tests::plan;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// Results of a load that ended after so long, with nothing but these requests.
+    fn results(plan: &scenario::Load, duration: Duration, intended: impl Iterator<Item = Duration>) -> Results {
+        let mut measured = Measured::new(plan);
+        intended.for_each(|due| {
+            let outcome = Outcome::Answered(200);
+            measured.record(0, &Exchange { intended: due, sent: Some(due), first_byte: None, done: due, outcome }, 1);
+        });
+        Results {
+            measured,
+            samples: Samples::default(),
+            duration,
+            threads: 1,
+            connections_opened: 1,
+            handshakes_resumed: None,
+            retried: 0,
+            in_flight_mean: 1.0,
+            spun: Duration::ZERO,
+            cpu: Duration::ZERO,
+            busiest: 0.0,
+            findings: None,
+        }
+    }
+
+    #[test]
+    fn stages_of_a_load_that_was_cut_short_are_as_long_as_they_were() {
+        let level = |from, to| Level { from, to, lasting: seconds(10) };
+        let model = Model::Open { max_concurrency: 10, spacing: Spacing::Uniform };
+        let levels = vec![level(100.0, 100.0), level(100.0, 300.0), level(300.0, 300.0)];
+        let plan = scenario::Load { model, levels, duration: seconds(30), ..plan() };
+        // The rate that a ramp from 100/s to 300/s has on average in its first half is 150/s.
+        let due = (0..1000).map(|n| seconds(10).mul_f64(f64::from(n) / 1e3));
+        let due = due.chain((0..750).map(|n| seconds(10) + seconds(5).mul_f64(f64::from(n) / 750.0)));
+        let stages = load(&plan, &results(&plan, seconds(15), due)).stages;
+        let told: Vec<_> = stages.iter().map(|stage| (stage.t_s, stage.length_s, stage.from, stage.to)).collect();
+        assert_eq!(told, [(0.0, 10.0, 100.0, 100.0), (10.0, 5.0, 100.0, 200.0)]);
+        let rates: Vec<_> = stages.iter().map(|stage| stage.part.started as f64 / stage.length_s).collect();
+        assert_eq!(rates, [100.0, 150.0]);
+        assert_eq!(load(&plan, &results(&plan, seconds(20), std::iter::empty())).stages.len(), 2);
+        assert_eq!(load(&plan, &results(&plan, seconds(30), std::iter::empty())).stages.len(), 3);
     }
 }

@@ -1,0 +1,37 @@
+use super::*;
+
+/// 90 answers of 220 requests; of the others, some timed out and the rest was refused.
+fn mostly_lost(timeouts: u64) -> Load {
+    let mut latencies = crate::stats::Latencies::default();
+    (1..=90).for_each(|ms| latencies.answered(ms * 1_000_000));
+    (0..timeouts).for_each(|_| latencies.unanswered(2_000_000_000));
+    (timeouts..130).for_each(|_| latencies.unanswered(100_000));
+    let (latency, latency_unanswered) = latencies.encode();
+    let errors = [("timeout", timeouts), ("connect", 130 - timeouts)].map(|(kind, n)| (kind.to_owned(), n));
+    Load {
+        started: 220,
+        completed: 90,
+        failed: 130,
+        timeout_s: 2.0,
+        throughput: 9.0,
+        latency_us: crate::record::Quantiles::of(&latencies),
+        histogram: crate::record::Histograms { latency, latency_unanswered, ..Default::default() },
+        errors: errors.into(),
+        ..Load::default()
+    }
+}
+
+#[test]
+fn only_those_that_waited_are_said_to_have_waited() {
+    let timed_out = mostly_lost(130);
+    assert!(load_fact(&timed_out).starts_with("half of the requests waited longer than 2.00 s without an answer"));
+    let note = unanswered_note(&timed_out).unwrap();
+    assert!(note.contains("Half of all requests waited longer than 2.00 s; over the 90 answered ones"), "{note}");
+    let refused = mostly_lost(10);
+    assert_eq!(
+        load_fact(&refused),
+        "120 could not connect and 10 timed out after 2s: only 90 of 220 were answered (9.00/s)"
+    );
+    let note = unanswered_note(&refused).unwrap();
+    assert!(!note.contains("waited longer") && note.contains("over the 90 answered ones alone"), "{note}");
+}
