@@ -10,11 +10,13 @@ use serde_json::Value;
 mod dirty;
 mod load;
 mod quantiles;
+mod redacted;
 mod server;
 
 pub use dirty::{Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Tls, Trigger, Witness};
 pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
 pub use quantiles::{Micros, Quantiles};
+pub use redacted::redacted;
 pub use server::{Event, Sample, Server};
 
 /// The version of the keys below.

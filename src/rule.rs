@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::units;
+use crate::units::{self, Quantity};
 
 /// What is measured, and in which unit a rule writes its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +209,19 @@ pub struct RuleError {
 }
 
 impl Rule {
+    /// `<= 100 ms`: the limit as it is, however many digits it has.
+    pub fn expected(&self) -> String {
+        format!("{} {}", self.comparison, quantity(self.limit, self.metric.unit()).exact().text())
+    }
+
+    /// Prints a value of the metric for people, in its unit, so that it is seen on which side of the limit it is.
+    pub fn show(&self, value: f64) -> String {
+        let unit = self.metric.unit();
+        let beside = quantity(value, unit).beside(self.limit).text();
+        // A share is neither none nor all unless it is.
+        if unit == Unit::Percentage { longer(beside, units::show_percentage(value)) } else { beside }
+    }
+
     pub fn parse(text: &str) -> Result<Rule, RuleError> {
         let whole = 0..text.len();
         let error =
@@ -288,15 +301,19 @@ fn suggest_metric(name: &str) -> String {
     }
 }
 
-/// Prints a value of a metric in the metric's unit, for people.
-pub fn show_value(value: f64, unit: Unit) -> String {
+fn longer(a: String, b: String) -> String {
+    if b.len() > a.len() { b } else { a }
+}
+
+/// A value of a metric in the metric's unit.
+fn quantity(value: f64, unit: Unit) -> Quantity {
     match unit {
-        Unit::Duration => units::show_time(value),
-        Unit::Rate => units::show_rate(value),
-        Unit::Percentage => units::show_percentage(value),
-        Unit::Count => units::show_count(value as u64),
-        Unit::Size => units::show_size(value as u64),
-        Unit::Number => format!("{value:.2}"),
+        Unit::Duration => Quantity::time(value),
+        Unit::Rate => Quantity::rate(value),
+        Unit::Percentage => Quantity::percentage(value),
+        Unit::Count => Quantity::count(value),
+        Unit::Size => Quantity::size(value),
+        Unit::Number => Quantity::number(value),
     }
 }
 

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::record::{self, FORMAT, Record, Status};
-use crate::scenario::{Scenario, Variant};
+use crate::record::{self, FORMAT, Record, Status, redacted};
+use crate::scenario::{Scenario, Secrets, Variant};
 use crate::{report, verdict};
 
 mod abort;
 mod caveats;
+mod discreet;
 pub mod environment;
 mod examples;
 mod facts;
@@ -22,6 +23,7 @@ pub mod serve;
 mod supervise;
 mod trial;
 
+use discreet::Discreet;
 pub use folder::write_page;
 use folder::{Folder, Published};
 pub use folder::{FolderError, NotLatest};
@@ -105,6 +107,9 @@ pub enum Unfinished {
     NothingRan { message: String, advice: String, log_tail: Vec<String> },
     #[error("interrupted before anything was measured")]
     Interrupted,
+    /// All was measured, and nothing can be shown of it.
+    #[error("the secrets of this run cannot be taken out of its record: {0}")]
+    NotRedacted(#[from] serde_json::Error),
 }
 
 /// Runs a scenario to its report, or until `cancel`.
@@ -117,7 +122,7 @@ pub fn run(
     let started = jiff::Timestamp::now();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
     let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
-    match folder.publish(&record, &report::render(&record)) {
+    match folder.publish(&record, &report::render(&record), &scenario.secrets) {
         Ok(Published { place, not_latest }) => {
             observer.event(Event::Reported);
             Ok(Finished { record, folder: place, not_latest })
@@ -146,9 +151,10 @@ fn record(
     cancel: &CancellationToken,
 ) -> Result<Record, Unfinished> {
     let seed = scenario.seed.unwrap_or_else(rand::random);
-    let trials = run_trials(scenario, seed, log, options, observer, cancel);
-    something_ran(&trials, cancel)?;
-    Ok(compile(scenario, seed, started, trials, options))
+    let observer = Discreet { observer, secrets: &scenario.secrets };
+    let trials = run_trials(scenario, seed, log, options, &observer, cancel);
+    something_ran(&trials, &scenario.secrets, cancel)?;
+    Ok(redacted(compile(scenario, seed, started, trials, options), &scenario.secrets)?)
 }
 
 /// Every trial of every variant, interleaved, so that a drifting machine favours no variant.
@@ -178,14 +184,19 @@ fn run_trials(
 }
 
 /// A report needs something to report.
-fn something_ran(trials: &[Vec<record::Trial>], cancel: &CancellationToken) -> Result<(), Unfinished> {
+fn something_ran(
+    trials: &[Vec<record::Trial>],
+    secrets: &Secrets,
+    cancel: &CancellationToken,
+) -> Result<(), Unfinished> {
     let all = || trials.iter().flatten();
     if all().any(|trial| trial.load.is_some() || trial.dirty.is_some()) {
         return Ok(());
     }
     match all().find_map(|trial| trial.failure.clone()) {
         _ if cancel.is_cancelled() => Err(Unfinished::Interrupted),
-        Some(record::Failure { message, advice, log_tail }) => {
+        Some(failure) => {
+            let record::Failure { message, advice, log_tail } = redacted(failure, secrets)?;
             Err(Unfinished::NothingRan { message, advice, log_tail })
         }
         None => Err(Unfinished::Interrupted),

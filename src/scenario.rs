@@ -25,6 +25,7 @@ mod protocol;
 pub mod request;
 pub mod sample;
 pub mod schema;
+mod secrets;
 mod source;
 mod suggest;
 pub mod template;
@@ -39,6 +40,7 @@ pub use file::Spacing;
 pub use problem::{Problem, Problems};
 pub use protocol::Protocol;
 pub use request::Request;
+pub use secrets::Secrets;
 pub use template::Template;
 pub use warnings::warnings;
 
@@ -60,6 +62,8 @@ pub struct Scenario {
     pub repeats: u32,
     /// The scenario with every override and environment variable filled in, as TOML; secrets are left as `${NAME}`.
     pub effective: String,
+    /// The values of the environment variables that `effective` leaves as names: nobody is to be shown them.
+    pub secrets: Secrets,
 }
 
 /// One combination of a scenario's matrix.

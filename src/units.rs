@@ -4,6 +4,10 @@
 
 use std::time::Duration;
 
+mod quantity;
+
+pub use quantity::Quantity;
+
 /// Why a text is not a quantity. The text fits after "error: " and ends in a remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -153,53 +157,30 @@ pub fn show_duration(duration: Duration) -> String {
 
 /// Prints a measured time for people, three significant digits: `850 us`, `12.3 ms`, `2.01 s`.
 pub fn show_time(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.9995e-3 => format!("{} us", three_digits(s * 1e6)),
-        s if s < 0.9995 => format!("{} ms", three_digits(s * 1e3)),
-        s => format!("{} s", three_digits(s)),
-    }
+    Quantity::time(seconds).text()
 }
 
-/// Prints a rate for people: `9.98/s`, `4950/s`, `123,456/s`.
+/// Prints a rate for people: `9.98/s`, `4,950/s`, `123,456/s`.
 pub fn show_rate(per_second: f64) -> String {
-    if per_second >= 999.5 {
-        format!("{}/s", show_count(per_second.round() as u64))
-    } else {
-        format!("{}/s", three_digits(per_second))
-    }
+    Quantity::rate(per_second).text()
 }
 
-/// Prints a fraction as a percentage with three significant digits: `0.0998 %`.
+/// Prints a fraction as a percentage with three significant digits: `0.0998 %`. Nothing but none and all is 0 and 100 %.
 pub fn show_percentage(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    if percent == 0.0 || percent == 100.0 {
-        return format!("{percent} %");
-    }
-    if percent >= 0.1 { format!("{} %", three_digits(percent)) } else { format!("{} %", trim_number(percent, 4)) }
+    let quantity = Quantity::percentage(fraction);
+    let sides = [quantity.beside(0.0), quantity.beside(1.0)].map(|quantity| quantity.text());
+    // More digits tell it from both.
+    sides.into_iter().max_by_key(String::len).unwrap_or_default()
 }
 
 /// Prints bytes for people: `64.0 MB`.
 pub fn show_size(bytes: u64) -> String {
-    let value = bytes as f64;
-    match value {
-        b if b < 1e3 => format!("{bytes} B"),
-        b if b < 1e6 => format!("{} kB", three_digits(b / 1e3)),
-        b if b < 1e9 => format!("{} MB", three_digits(b / 1e6)),
-        b => format!("{} GB", three_digits(b / 1e9)),
-    }
+    Quantity::size(bytes as f64).text()
 }
 
 /// Prints a count with thousands separators: `12,345`.
 pub fn show_count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    quantity::with_separators(&count.to_string())
 }
 
 /// Prints a count and what is counted: `1 user`, `12,345 users`, `2 crashes`.
@@ -210,15 +191,6 @@ pub fn counted(count: u64, noun: &str) -> String {
         _ => "s",
     };
     format!("{} {noun}{ending}", show_count(count))
-}
-
-/// Three significant digits, never in scientific notation.
-fn three_digits(value: f64) -> String {
-    match value.abs() {
-        v if v >= 99.95 => format!("{value:.0}"),
-        v if v >= 9.995 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
 }
 
 /// At most `digits` decimals, without trailing zeros.
@@ -281,6 +253,16 @@ mod tests {
         assert_eq!(show_percentage(0.000_998), "0.0998 %");
         assert_eq!(show_size(64_000_000), "64.0 MB");
         assert_eq!(show_count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn only_none_is_0_percent_and_only_all_is_100() {
+        let of = |count: u64, all: u64| show_percentage(count as f64 / all as f64);
+        assert_eq!([of(0, 3), of(3, 3)], ["0 %", "100 %"]);
+        assert_eq!(of(9_997, 10_000), "99.97 %");
+        assert_eq!(of(1, 3_000_000), "0.00003 %");
+        assert_eq!(of(2_999_999, 3_000_000), "99.99997 %");
+        assert_eq!(show_percentage(1.003), "100.3 %");
     }
 
     #[test]

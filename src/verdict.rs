@@ -3,7 +3,7 @@
 pub mod script;
 
 use crate::record::{self, Micros, Status, Trial, Verdict};
-use crate::rule::{Comparison, Metric, Rule, show_value};
+use crate::rule::{Comparison, Metric, Rule};
 use crate::scenario::Expect;
 use crate::units;
 
@@ -51,16 +51,15 @@ fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
 }
 
 fn judge_observed(rule: &Rule, observed: Option<Observed>) -> Verdict {
-    let unit = rule.metric.unit();
     match observed {
         None => verdict(rule, Status::Inconclusive, "no samples".to_owned()),
         Some(Observed::Exactly(value)) => {
             let holds = rule.comparison.holds(value, rule.limit);
-            verdict(rule, if holds { Status::Passed } else { Status::Failed }, show_value(value, unit))
+            verdict(rule, if holds { Status::Passed } else { Status::Failed }, rule.show(value))
         }
         Some(Observed::MoreThan(bound)) => {
             let status = judge_bound(rule.comparison, bound, rule.limit);
-            verdict(rule, status, format!("> {}", show_value(bound, unit)))
+            verdict(rule, status, format!("> {}", rule.show(bound)))
         }
     }
 }
@@ -76,8 +75,7 @@ fn judge_bound(comparison: Comparison, bound: f64, limit: f64) -> Status {
 }
 
 fn verdict(rule: &Rule, status: Status, observed: String) -> Verdict {
-    let expected = format!("{} {}", rule.comparison, show_value(rule.limit, rule.metric.unit()));
-    Verdict { rule: rule.text.clone(), status, expected, observed, evidence: None }
+    Verdict { rule: rule.text.clone(), status, expected: rule.expected(), observed, evidence: None }
 }
 
 /// What a trial shows of a metric; `None` without samples.
@@ -259,6 +257,28 @@ mod tests {
         assert_eq!(status("throughput < 11/s", &trial), Status::Passed);
         assert_eq!(status("errors.rate < 1%", &trial), Status::Failed);
         assert_eq!(status("errors.rate <= 10%", &trial), Status::Passed);
+    }
+
+    #[test]
+    fn a_broken_rule_is_seen_to_be_broken() {
+        let said = |text: &str, trial: &Trial| {
+            let verdict = judge(&rule(text), std::slice::from_ref(trial));
+            assert_eq!(verdict.status, Status::Failed, "{text}");
+            format!("{}; expected {}", verdict.observed, verdict.expected)
+        };
+        let checks = record::Checks { passed: 9_997, failed: 3, ..record::Checks::default() };
+        let load = record::Load { started: 3_000_000, failed: 1, checks: Some(checks), ..record::Load::default() };
+        let counts = Trial { load: Some(load), ..Trial::default() };
+        assert_eq!(said("checks.rate >= 100%", &counts), "99.97 %; expected >= 100 %");
+        assert_eq!(said("errors.rate == 0%", &counts), "0.00003 %; expected == 0 %");
+        assert_eq!(said("latency.min <= 100ms", &timed(100_040.0)), "100.04 ms; expected <= 100 ms");
+        assert_eq!(said("latency.min <= 100.04ms", &timed(100_300.0)), "100.3 ms; expected <= 100.04 ms");
+    }
+
+    /// A load whose quickest answer took so many microseconds.
+    fn timed(us: f64) -> Trial {
+        let latency_us = record::Quantiles { min: Some(Micros::Exactly(us)), ..record::Quantiles::default() };
+        Trial { load: Some(record::Load { started: 1, latency_us, ..record::Load::default() }), ..Trial::default() }
     }
 
     #[test]

@@ -163,3 +163,59 @@ fn print_results(record: &Record, arguments: &Load) -> Exit {
     }
     print_out(&report::terminal::load(record, width(), true))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::arguments::Arguments;
+    use crate::record::{Caveat, Environment, Record, Runner, Scenario, Status, Variant};
+    use crate::report;
+
+    /// A record whose only variant has these caveats.
+    fn with(caveats: Vec<Caveat>) -> Record {
+        let variant = Variant {
+            name: "load".to_owned(),
+            settings: Default::default(),
+            server: "http://127.0.0.1:8000".to_owned(),
+            trials: Vec::new(),
+            verdicts: Vec::new(),
+            caveats,
+        };
+        let scenario = Scenario {
+            name: "load".to_owned(),
+            about: None,
+            file: "load".to_owned(),
+            overrides: Vec::new(),
+            effective: String::new(),
+        };
+        Record {
+            format: crate::record::FORMAT,
+            runner: Runner { version: String::new() },
+            started: String::new(),
+            seed: 1,
+            status: Status::Passed,
+            scenario,
+            environment: Environment::default(),
+            total_s: 1.0,
+            variants: vec![variant],
+        }
+    }
+
+    #[test]
+    fn whatever_option_is_advised_is_one_of_the_command() {
+        let command = Arguments::command();
+        let load = command.find_subcommand("load").unwrap();
+        let options: Vec<String> =
+            load.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))).collect();
+        let keys: Vec<&str> =
+            include_str!("../run/caveats.rs").split('`').filter(|word| word.starts_with("load.")).collect();
+        assert!(keys.contains(&"load.max_concurrency"), "{keys:?}");
+        for key in keys {
+            let caveat = Caveat { message: "slow".to_owned(), advice: format!("raise `{key}`") };
+            let printed = report::terminal::load(&with(vec![caveat]), 100, false);
+            let advised = printed.split('`').nth(1).unwrap();
+            assert!(options.iter().any(|option| option == advised), "{key} becomes {advised}: not among {options:?}");
+        }
+    }
+}

@@ -35,7 +35,8 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
         return Err((message, "run it where the run was started, with its scripts and variables in place".to_owned()));
     };
     let name = &record.variants[variant].name;
-    let Some(variant) = scenario.variants.iter().find(|known| known.name == *name) else {
+    let hide = |text: &str| scenario.secrets.hide(text).into_owned();
+    let Some(variant) = scenario.variants.iter().find(|known| hide(&known.name) == *name) else {
         let advice = "replay with the version of runner that wrote the record".to_owned();
         return Err((format!("the scenario of this record has no variant `{name}`"), advice));
     };
@@ -52,14 +53,14 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
     let seed = record.seed.wrapping_add(trial as u64 + 1);
     let again = Again { variant, recipe, seed, times: arguments.times, allowed_hosts: &arguments.allow_hosts };
     let show = |number: u64, one: &Try| {
-        print_out(&line(number, one));
+        print_out(&hide(&line(number, one)));
     };
     let outcome = replay(&again, &show, &cancel);
     Ok(match outcome {
         Ok(_) if cancel.is_cancelled() => Exit::Interrupted,
         Ok((tries, shown)) => conclude(tries, shown),
         Err(NotReplayed { message, advice }) => {
-            print_error(&message, Some(&advice));
+            print_error(&hide(&message), Some(&hide(&advice)));
             Exit::CouldNotRun
         }
     })

@@ -106,6 +106,9 @@ pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
         }
         Unfinished::Folder(error) => print_error(&message, Some(&error.advice())),
         Unfinished::NotWritten { error, .. } => print_error(&message, Some(&error.advice())),
+        Unfinished::NotRedacted(_) => {
+            print_error(&message, Some("run it without variables that go by names of secrets"))
+        }
         Unfinished::NothingRan { advice, log_tail, .. } => {
             print_error(&message, Some(advice));
             log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {}", report::one_line(line)));

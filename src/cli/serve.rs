@@ -14,10 +14,11 @@ const STOPPING: &str = "stopping; once more to end at once";
 pub(super) fn serve(arguments: &Serve) -> Exit {
     let loaded = surroundings::load_all(std::slice::from_ref(&arguments.file), &arguments.overrides.set);
     let Some([scenario]) = loaded.as_deref() else { return Exit::Invalid };
+    let hide = |text: &str| scenario.secrets.hide(text).into_owned();
     let variant = match choose(scenario, arguments) {
         Ok(variant) => variant,
         Err((message, advice)) => {
-            print_error(&format!("{}: {message}", scenario.name), Some(&advice));
+            print_error(&format!("{}: {}", scenario.name, hide(&message)), Some(&hide(&advice)));
             return Exit::Invalid;
         }
     };
@@ -30,24 +31,25 @@ pub(super) fn serve(arguments: &Serve) -> Exit {
     };
     environment::prepare();
     let show = |event: Event<'_>| match event {
-        Event::Line(line) => anstream::eprintln!("{}", one_line(line)),
+        Event::Line(line) => anstream::eprintln!("{}", one_line(&hide(line))),
         Event::Ready { server, endpoint, authority, examples } => {
             let origin = format!("{}://{authority}", variant.server.scheme());
             let listed = list(examples, endpoint, &origin);
-            print_out(&format!("{server}, on {endpoint}{}\n{listed}Ctrl-C ends it\n", which(scenario, variant)));
+            let head = format!("{server}, on {endpoint}{}\n", which(scenario, variant));
+            print_out(&hide(&format!("{head}{listed}Ctrl-C ends it\n")));
         }
     };
     let ended = match serve::serve(variant, arguments.port, &arguments.allow_hosts, &show, &cancel) {
         Ok(()) => return Exit::Passed,
         Err(ended) => ended,
     };
-    let message = format!("{}: {ended}", scenario.name);
+    let message = format!("{}: {}", scenario.name, hide(&ended.to_string()));
     match &ended {
         Ended::Interrupted => {
             print_error(&message, None);
             return Exit::Interrupted;
         }
-        Ended::NotStarted(error) => print_error(&message, Some(&error.advice)),
+        Ended::NotStarted(error) => print_error(&message, Some(&hide(&error.advice))),
         Ended::Died(_) => print_error(&message, Some("its last lines, if any, are above")),
     }
     Exit::CouldNotRun

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::load::Progress;
 use crate::record::{Aborted, Status, Verdict};
-use crate::rule::{Rule, show_value};
+use crate::rule::Rule;
 
 /// Rates are taken over this stretch.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ impl<'a> Watch<'a> {
             long_enough.then(|| Aborted {
                 rule: rule.text.clone(),
                 after_s: now.as_secs_f64(),
-                observed: show_value(value, rule.metric.unit()),
+                observed: rule.show(value),
             })
         })
     }

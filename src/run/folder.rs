@@ -1,7 +1,7 @@
 //! A run's folder: written beside its final place, then moved there in one step. Whole or not at all.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,12 @@ use tempfile::TempDir;
 
 use crate::record::Record;
 use crate::report::Page;
+use crate::scenario::Secrets;
 
 /// How the name of a folder in the making begins.
 const UNFINISHED: &str = ".unfinished-";
+/// So much of a log is looked at in one go, in bytes.
+const CHUNK: u64 = 1 << 20;
 
 /// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -102,8 +105,9 @@ impl Folder {
     }
 
     /// Writes all files, moves the folder to its place and points `latest` at it.
-    pub fn publish(self, record: &Record, page: &Page) -> Result<Published, FolderError> {
-        let placed = self.write(record, page).and_then(|()| self.settle());
+    pub fn publish(self, record: &Record, page: &Page, secrets: &Secrets) -> Result<Published, FolderError> {
+        let written = hide_in_file(&self.server_log(), secrets).and_then(|()| self.write(record, page));
+        let placed = written.and_then(|()| self.settle());
         let place = placed.map_err(|source| FolderError { path: self.home.clone(), source })?;
         // It has moved: there is nothing left to clean up.
         let _ = self.staging.keep();
@@ -172,6 +176,30 @@ pub fn write_page(folder: &Path, page: &Page) -> io::Result<()> {
         fs::write(folder.join(name), content)?;
     }
     fs::write(folder.join("report.md"), &page.markdown)
+}
+
+/// Writes a file anew without secrets, if it is there. Servers print what they are asked, and how they were started.
+fn hide_in_file(path: &Path, secrets: &Secrets) -> io::Result<()> {
+    if secrets.is_empty() || !path.exists() {
+        return Ok(());
+    }
+    let covered = path.with_extension("covered");
+    let (mut from, mut to) = (File::open(path)?, File::create(&covered)?);
+    let mut held = Vec::new();
+    loop {
+        let more = (&mut from).take(CHUNK).read_to_end(&mut held)?;
+        let (out, rest) = secrets.cover(&held);
+        // A value may begin at the end of what was read.
+        let open = if more == 0 { 0 } else { rest.len().min(secrets.longest().saturating_sub(1)) };
+        let (clear, open) = rest.split_at(rest.len() - open);
+        to.write_all(&out)?;
+        to.write_all(clear)?;
+        if more == 0 {
+            break;
+        }
+        held = open.to_vec();
+    }
+    fs::rename(covered, path)
 }
 
 /// Replaces the link in one step.

@@ -26,7 +26,7 @@ pub fn describe(scenario: &Scenario) -> String {
             text += &format!("{indent}{line}\n");
         }
     }
-    text
+    scenario.secrets.hide(&text).into_owned()
 }
 
 fn lines(variant: &Variant) -> Vec<String> {

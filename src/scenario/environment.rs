@@ -1,6 +1,7 @@
 //! `${NAME}` and `${NAME:-default}` in the strings of a scenario, and what of them may be shown.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ops::Range;
 
 use toml::de::DeTable;
@@ -8,33 +9,39 @@ use toml::de::DeTable;
 use super::Surroundings;
 use super::decode::Spoilt;
 use super::problem::{Problem, Problems};
+use super::secrets::Secrets;
 use super::tree;
 
 /// What stands for a secret that the file itself holds.
 const REDACTED: &str = "[redacted]";
 
-/// Fills every variable into the tree. A string with one that is not set is a problem, and cut out.
+/// Fills every variable into the tree, and says which values are secrets. A string with a variable that is not set is a
+/// problem, and cut out.
 pub(super) fn fill(
     tree: &mut DeTable<'_>,
     surroundings: &dyn Surroundings,
     problems: &mut Problems,
     spoilt: &mut Spoilt,
-) {
+) -> Secrets {
     let mut wrong = Vec::new();
-    tree::each_string(tree, &mut |_, span, text| match expand(text, surroundings, None) {
-        Ok(None) => {}
-        Ok(Some(filled)) => *text = Cow::Owned(filled),
-        Err((range, name)) => {
-            let place = problems.sources.inside(span, text, range);
-            problems.add(match name {
-                Some(name) => Problem::new(format!("the environment variable `{name}` is not set"))
-                    .at(&place, "not set")
-                    .help(format!("set it, or give a default: ${{{name}:-default}}")),
-                None => Problem::new("`${` does not begin a variable")
-                    .at(&place, "no name and `}` follow")
-                    .help("write ${NAME}, or $${ for these characters themselves"),
-            });
-            wrong.push(span.clone());
+    let mut secrets = Secrets::default();
+    tree::each_string(tree, &mut |path, span, text| {
+        collect(&mut secrets, path, text, surroundings);
+        match expand(text, surroundings, None) {
+            Ok(None) => {}
+            Ok(Some(filled)) => *text = Cow::Owned(filled),
+            Err((range, name)) => {
+                let place = problems.sources.inside(span, text, range);
+                problems.add(match name {
+                    Some(name) => Problem::new(format!("the environment variable `{name}` is not set"))
+                        .at(&place, "not set")
+                        .help(format!("set it, or give a default: ${{{name}:-default}}")),
+                    None => Problem::new("`${` does not begin a variable")
+                        .at(&place, "no name and `}` follow")
+                        .help("write ${NAME}, or $${ for these characters themselves"),
+                });
+                wrong.push(span.clone());
+            }
         }
     });
     for span in wrong {
@@ -43,13 +50,28 @@ pub(super) fn fill(
             tree::cut(tree, &path);
         }
     }
+    secrets
+}
+
+/// Takes note of the values of those variables in a string that [`effective`] leaves as names.
+fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dyn Surroundings) {
+    let sensitive = is_sensitive_place(path);
+    let found = RefCell::new(Vec::new());
+    let see = |name: &str| {
+        found.borrow_mut().extend((sensitive || looks_secret(name)).then(|| name.to_owned()));
+        true
+    };
+    // What is no variable in it is told when it is filled in.
+    let _ = expand(text, surroundings, Some(&see));
+    for name in found.into_inner() {
+        surroundings.variable(&name).iter().for_each(|value| secrets.add(&name, value));
+    }
 }
 
 /// The tree as TOML, variables filled in except for those that hold secrets, and secrets in the file itself blotted out.
-pub(super) fn effective(tree: &DeTable<'_>, surroundings: &dyn Surroundings) -> String {
-    let mut tree = tree.clone();
+pub(super) fn effective(mut tree: DeTable<'_>, secrets: &Secrets, surroundings: &dyn Surroundings) -> String {
     tree::each_string(&mut tree, &mut |path, _, text| {
-        let sensitive = is_sensitive(path.iter().flat_map(|key| key.split('.')));
+        let sensitive = is_sensitive_place(path);
         // A doubled brace is a character like any other.
         if sensitive && !text.replace("{{", "").contains('{') {
             *text = Cow::Borrowed(REDACTED);
@@ -59,8 +81,17 @@ pub(super) fn effective(tree: &DeTable<'_>, surroundings: &dyn Surroundings) -> 
         if let Ok(Some(filled)) = expand(text, surroundings, Some(&keep)) {
             *text = Cow::Owned(filled);
         }
+        // The shell, not the file, may have filled one in, as in --set "load.path=/?key=$API_KEY".
+        if let Cow::Owned(hidden) = secrets.hide(text) {
+            *text = Cow::Owned(hidden);
+        }
     });
     tree::to_text(&tree)
+}
+
+/// [`is_sensitive`] for the keys that lead to a value, of which one may be a path itself, as those of the matrix.
+fn is_sensitive_place(path: &[String]) -> bool {
+    is_sensitive(path.iter().flat_map(|key| key.split('.')))
 }
 
 /// Whether a value at this key path is one to hide: a header or cookie that identifies, a variable that names a secret.
@@ -176,10 +207,22 @@ mod tests {
         let text = "[load]\npath = '/${HOST}/${ODD}/$${X}'\n[load.headers]\nx-a = '${API_TOKEN}'\nauthorization = 'abc'\n\
                     cookie = 'id={canary}'\n[load.cookies]\nid = 'abc'";
         let tree = DeTable::parse(text).unwrap().into_inner();
-        let shown = effective(&tree, &World);
+        let shown = effective(tree, &Secrets::default(), &World);
         assert!(shown.contains("path = \"/example.org/$${HOST}/$${X}\""), "{shown}");
         assert!(shown.contains("x-a = \"${API_TOKEN}\"") && !shown.contains("abc"), "{shown}");
         assert!(shown.contains("id={canary}"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_left_as_a_name_is_a_secret() {
+        let text = "[load]\npath = '/${HOST}?t=${API_TOKEN}&u=${A_TOKEN:-none}'\nbody = 'so s3cret'\n\
+                    [load.headers]\ncookie = 'id=${HOST}${'";
+        let mut tree = DeTable::parse(text).unwrap().into_inner();
+        let mut secrets = Secrets::default();
+        tree::each_string(&mut tree, &mut |path, _, text| collect(&mut secrets, path, text, &World));
+        assert_eq!(secrets.hide("s3cret none example.org"), "${API_TOKEN} none ${HOST}");
+        let shown = effective(tree, &secrets, &World);
+        assert!(shown.contains("body = \"so ${API_TOKEN}\""), "{shown}");
     }
 
     #[test]

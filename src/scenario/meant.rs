@@ -9,6 +9,7 @@ use super::decode::{self, Spoilt};
 use super::file::leaf::{At, Timespan};
 use super::matrix::{Choice, Matrix};
 use super::problem::{Problem, Problems};
+use super::secrets::Secrets;
 use super::source::Span;
 use super::{Compile, Scenario, Script, Surroundings, Variant, environment, matrix, overrides};
 
@@ -30,6 +31,8 @@ mod top;
 struct Loading<'a> {
     problems: Problems,
     spoilt: Spoilt,
+    /// What problems must not show.
+    secrets: Secrets,
     surroundings: &'a dyn Surroundings,
     compile: Compile<'a>,
     /// The folder of the scenario's file.
@@ -55,6 +58,7 @@ pub(super) fn load(
     let mut loading = Loading {
         problems: Problems::default(),
         spoilt: Spoilt::default(),
+        secrets: Secrets::default(),
         surroundings,
         compile,
         folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
@@ -68,7 +72,7 @@ pub(super) fn load(
     loading.problems.sort();
     match scenario {
         Some(scenario) if loading.problems.count() == 0 => Ok(scenario),
-        _ => Err(loading.problems),
+        _ => Err(loading.problems.without(&loading.secrets)),
     }
 }
 
@@ -79,8 +83,9 @@ impl Loading<'_> {
         let mut tree = self.parse(&source)?;
         matrix::flatten(&mut tree, &mut self.problems);
         overrides::apply(&mut tree, &overrides, &mut self.problems);
-        let effective = environment::effective(&tree, self.surroundings);
-        environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt);
+        let unfilled = tree.clone();
+        self.secrets = environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt);
+        let effective = environment::effective(unfilled, &self.secrets, self.surroundings);
         let matrix = matrix::take(&mut tree, &mut self.problems);
         self.varied = matrix.axes.iter().map(|axis| axis.key.clone()).collect();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
@@ -98,6 +103,7 @@ impl Loading<'_> {
             variants: variants.into_iter().collect::<Option<_>>()?,
             repeats: matrix.repeats,
             effective,
+            secrets: self.secrets.clone(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, normalize_untrusted_str};
 
+use super::secrets::Secrets;
 use super::source::{Sources, Span};
 use crate::excerpt::{renderer, snippet};
 
@@ -76,6 +77,17 @@ impl Problems {
         if !self.list.iter().any(same) {
             self.list.push(problem);
         }
+    }
+
+    /// The same problems in words that hold no secret. What they point at is shown as it was written.
+    pub(super) fn without(mut self, secrets: &Secrets) -> Problems {
+        for problem in &mut self.list {
+            let words = [&mut problem.title, &mut problem.label].into_iter().chain(&mut problem.help);
+            for text in words.chain(problem.also.iter_mut().map(|(_, label)| label)) {
+                *text = secrets.hide(text).into_owned();
+            }
+        }
+        self
     }
 
     pub(super) fn sort(&mut self) {

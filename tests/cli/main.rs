@@ -19,6 +19,7 @@ mod load_url;
 mod misbehave;
 mod models;
 mod python;
+mod secrets;
 mod secure;
 mod serve;
 mod serving;

@@ -10,6 +10,16 @@ use crate::units::{counted, show_count, show_percentage, show_rate, show_size, s
 use super::layout::wrap;
 use super::{NARROWEST, Terminal};
 
+/// The keys of a file that advice names, and the options that stand for them here.
+const OPTIONS: [(&str, &str); 6] = [
+    ("`load.concurrency`", "`--connections`"),
+    ("`load.duration`", "`--duration`"),
+    ("`load.max_concurrency`", "`--connections`"),
+    ("`load.source_addresses`", "`--source`"),
+    ("`load.threads`", "`--threads`"),
+    ("`load.timeout`", "`--timeout`"),
+];
+
 /// What was asked, how often a second, how long the answers took, what went wrong, and the caveats. Ends in a line break.
 pub fn load(record: &Record, width: usize, color: bool) -> String {
     let page = Terminal { width: width.max(NARROWEST), color };
@@ -22,11 +32,13 @@ pub fn load(record: &Record, width: usize, color: bool) -> String {
         }
     }
     blocks.push(page.what_happened(record));
-    // The keys of a file go by the names of options here.
-    let caveats = page.caveats(&record.variants).replace("`load.source_addresses`", "`--source`");
-    blocks.push(caveats.replace("`load.", "`--"));
+    blocks.push(with_options(page.caveats(&record.variants)));
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n")
+}
+
+fn with_options(advice: String) -> String {
+    OPTIONS.iter().fold(advice, |advice, (key, option)| advice.replace(key, option))
 }
 
 impl Terminal {

@@ -1,0 +1,124 @@
+//! What an environment variable with the name of a secret holds is shown nowhere: in no file of a report, on no stream.
+
+use std::fs;
+use std::path::Path;
+
+use crate::harness::{Outcome, Runner, walk};
+
+const SECRETS: [(&str, &str); 3] =
+    [("API_KEY", "hunter2/f00d+;x"), ("DB_PASSWORD", "hunter2 \\ é\"f00d'"), ("LOGIN", "hunter2-f00d")];
+
+/// Pieces of them that no way of writing them changes.
+const PIECES: [&str; 2] = ["hunter2", "f00d"];
+
+/// A server that repeats its arguments and every request, as access logs do.
+const SERVER: &str = r#"
+import http.server, sys
+print("started with", sys.argv, flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = (self.path + " " + str(self.headers)).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, format, *args):
+        print(sys.argv[2], format % args, flush=True)
+if sys.argv[2] == "none": sys.exit("no password like " + sys.argv[3])
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"#;
+
+const FOREIGN: &str = r#"
+[server]
+command = ["python3", "server.py", "{port}", "${DB_PASSWORD}", "x"]
+[server.env]
+SESSION_SECRET = "${DB_PASSWORD}"
+[load]
+path        = "/items?api_key=${API_KEY}&user={user}"
+headers     = { authorization = "Bearer ${LOGIN}" }
+script      = "hooks.rhai"
+concurrency = 2
+duration    = "300ms"
+[dirty]
+path        = "/items"
+query       = { api_key = "${API_KEY}", user = "{canary}" }
+time        = "3s"
+exposures   = 40
+triggers    = ["pair", "keep_alive"]
+[assert]
+that = ["errors.count == 0"]
+"#;
+
+const HOOKS: &str = "fn setup() { log(\"set up\"); } fn check(exchange) { `got ${exchange.response.body}` }";
+
+fn with_secrets(runner: Runner) -> Runner {
+    SECRETS.iter().fold(runner, |runner, (name, value)| runner.env(name, value))
+}
+
+/// Not on the terminal, and in no file but those that the test has written itself.
+#[track_caller]
+fn shows_none(outcome: &Outcome) {
+    let none = |place: &str, text: &str| {
+        let shown = text.lines().find(|line| PIECES.iter().any(|piece| line.contains(piece)));
+        assert_eq!(shown, None, "in {place}");
+    };
+    none("stdout", &outcome.stdout);
+    none("stderr", &outcome.stderr);
+    let files = walk(&outcome.folder.path().join("reports")).into_iter().filter(|path| path.is_file());
+    for path in files {
+        none(&path.display().to_string(), &String::from_utf8_lossy(&fs::read(&path).unwrap()));
+    }
+}
+
+#[test]
+fn a_report_and_what_is_printed_hold_no_secret() {
+    let runner = Runner::with(FOREIGN).file("server.py", SERVER).file("hooks.rhai", HOOKS);
+    let outcome = with_secrets(runner).arguments(&["--verbose"]).run();
+    shows_none(&outcome);
+    let folder = outcome.latest("scenario");
+    let log = fs::read_to_string(folder.join("server.log")).unwrap();
+    assert!(log.contains("started with") && log.contains("GET /items?api_key=${"), "{log}");
+    let record = outcome.record("scenario");
+    let variant = &record["variants"][0];
+    assert_eq!(variant["server"], "python3 server.py {port} ${DB_PASSWORD} x");
+    let load = &variant["trials"][0]["load"];
+    assert_eq!(load["request"], "GET /items?api_key=${API_KEY}&user={user}");
+    let line = load["checks"]["samples"][0]["line"].as_str().unwrap();
+    assert!(line.starts_with("GET /items?api_key=${API_KEY}&user="), "{line}");
+    assert!(outcome.report("scenario").contains("api_key=${API_KEY}"));
+    assert!(outcome.stderr.contains("python3 server.py {port} ${DB_PASSWORD} x"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_run_that_could_not_begin_prints_no_secret() {
+    let runner = Runner::with(&FOREIGN.replace("\"${DB_PASSWORD}\", \"x\"", "\"none\", \"${DB_PASSWORD}\""));
+    let outcome = with_secrets(runner.file("server.py", SERVER).file("hooks.rhai", HOOKS)).run().exit(3);
+    shows_none(&outcome);
+    outcome.stderr_has("no password like ${DB_PASSWORD}");
+}
+
+#[test]
+fn a_plan_and_a_problem_show_no_secret() {
+    let files = |runner: Runner| with_secrets(runner.file("server.py", SERVER).file("hooks.rhai", HOOKS));
+    let plan = files(Runner::new(&["check", "scenario.toml"]).file("scenario.toml", FOREIGN)).run().exit(0);
+    shows_none(&plan);
+    plan.stdout_has("${DB_PASSWORD}").stdout_has("api_key=${API_KEY}");
+    let wrong = FOREIGN.replace("\"300ms\"", "\"${API_KEY}\"");
+    let problem = files(Runner::new(&["check", "scenario.toml"]).file("scenario.toml", &wrong)).run().exit(2);
+    shows_none(&problem);
+    problem.stderr_has("`${API_KEY}` is not a duration");
+}
+
+#[test]
+fn a_secret_that_is_a_word_of_the_record_leaves_it_whole() {
+    let scenario = "[server]\nmode = \"async\"\n[load]\npath = \"/health?key=${API_KEY}\"\nconcurrency = 2\n\
+                    duration = \"200ms\"\n[assert]\nthat = [\"errors.count == 0\"]";
+    let outcome = Runner::with(scenario).env("API_KEY", "passed").run().exit(0);
+    let record = outcome.record("scenario");
+    assert_eq!(record["status"], "passed");
+    assert_eq!(record["variants"][0]["trials"][0]["load"]["request"], "GET /health?key=${API_KEY}");
+    let folder = outcome.latest("scenario");
+    let again = outcome.then(&["report", folder.to_str().unwrap()]).run().exit(0);
+    assert!(Path::new(&folder).join("report.md").is_file(), "{}", again.stderr);
+}
