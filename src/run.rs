@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::record::{self, FORMAT, Record, Status};
+use crate::report::{self, Home};
 use crate::scenario::{Scenario, Variant};
-use crate::{report, verdict};
+use crate::verdict;
 
 mod abort;
 mod caveats;
@@ -117,7 +118,7 @@ pub fn run(
     let started = jiff::Timestamp::now();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
     let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
-    match folder.publish(&record, &report::render(&record)) {
+    match folder.publish(&record, |place| report::render(&record, Home { folder: place, beside: true })) {
         Ok(Published { place, not_latest }) => {
             observer.event(Event::Reported);
             Ok(Finished { record, folder: place, not_latest })

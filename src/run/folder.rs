@@ -101,9 +101,10 @@ impl Folder {
         self.staging.path().join("server.log")
     }
 
-    /// Writes all files, moves the folder to its place and points `latest` at it.
-    pub fn publish(self, record: &Record, page: &Page) -> Result<Published, FolderError> {
-        let placed = self.write(record, page).and_then(|()| self.settle());
+    /// Writes all files, moves the folder to its place and points `latest` at it. `render` makes the report of that place.
+    pub fn publish(self, record: &Record, render: impl Fn(&Path) -> Page) -> Result<Published, FolderError> {
+        let report = |place: &Path| write_page(self.staging.path(), &render(place));
+        let placed = self.write(record).and_then(|()| self.settle(report));
         let place = placed.map_err(|source| FolderError { path: self.home.clone(), source })?;
         // It has moved: there is nothing left to clean up.
         let _ = self.staging.keep();
@@ -111,19 +112,20 @@ impl Folder {
         Ok(Published { place, not_latest })
     }
 
-    fn write(&self, record: &Record, page: &Page) -> io::Result<()> {
+    fn write(&self, record: &Record) -> io::Result<()> {
         let folder = self.staging.path();
         fs::write(folder.join("record.json"), serde_json::to_vec_pretty(record)?)?;
         fs::write(folder.join("effective.toml"), &record.scenario.effective)?;
-        write_page(folder, page)?;
         // A temporary folder is for its owner's eyes only; a report is like any other file.
         fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))
     }
 
-    /// Moves the folder to its place. Of the runs of one second, the second and later ones get a number.
-    fn settle(&self) -> io::Result<PathBuf> {
+    /// Moves the folder to its place, once `report` has written for that place. Of the runs of one second, the second and
+    /// later ones get a number.
+    fn settle(&self, report: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
         let mut place = self.home.join(&self.name);
         let mut number = 1;
+        report(&place)?;
         // Asking first whether the place is free would leave another run the time to take it.
         while let Err(error) = fs::rename(self.staging.path(), &place) {
             if place.symlink_metadata().is_err() {
@@ -131,6 +133,7 @@ impl Folder {
             }
             number += 1;
             place = self.home.join(format!("{}-{number}", self.name));
+            report(&place)?;
         }
         Ok(place)
     }
@@ -193,6 +196,7 @@ fn point_latest(home: &Path, place: &Path) -> Result<(), NotLatest> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
     use std::sync::Barrier;
 
     use super::*;
@@ -211,7 +215,10 @@ mod tests {
             let settle = |folder: &Folder| {
                 fs::write(folder.server_log(), "").unwrap();
                 start.wait();
-                folder.settle().unwrap()
+                let named = |place: &Path| fs::write(folder.staging.path().join("place"), place.as_os_str().as_bytes());
+                let place = folder.settle(named).unwrap();
+                assert_eq!(fs::read(place.join("place")).unwrap(), place.as_os_str().as_bytes());
+                place
             };
             let mut places: Vec<PathBuf> = std::thread::scope(|scope| {
                 let running: Vec<_> = folders.iter().map(|folder| scope.spawn(|| settle(folder))).collect();
