@@ -68,6 +68,8 @@ pub enum Event<'a> {
         planned: Duration,
         exposures: u64,
         leaks: u64,
+        /// What is under way, where that may go on after the planned time.
+        doing: Option<&'static str>,
     },
     DirtyEnded,
     /// The report is in its place.

@@ -170,9 +170,10 @@ impl Observer for Progress {
                 let text = format!("{rate}, {}, {} in flight", counted(errors, "error"), show_count(open));
                 self.advance(elapsed, planned, &text);
             }
-            Event::Dirty { elapsed, planned, exposures, leaks } => {
+            Event::Dirty { elapsed, planned, exposures, leaks, doing } => {
                 self.measured();
-                let text = format!("{}, {}", counted(exposures, "exposure"), counted(leaks, "leak"));
+                let doing = doing.map(|doing| format!(", {doing}")).unwrap_or_default();
+                let text = format!("{}, {}{doing}", counted(exposures, "exposure"), counted(leaks, "leak"));
                 self.advance(elapsed, planned, &text);
             }
             Event::LoadEnded => self.verbose("load ended"),

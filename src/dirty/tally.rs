@@ -108,6 +108,11 @@ impl TriggerTally {
         self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.overlapped * 20 <= self.requests
     }
 
+    /// What a round has taken, on average.
+    pub fn mean_time(&self) -> Duration {
+        u32::try_from(self.rounds).ok().and_then(|rounds| self.took.checked_div(rounds)).unwrap_or_default()
+    }
+
     /// Exposures per second.
     pub fn pace(&self) -> f64 {
         self.exposures as f64 / self.took.as_secs_f64().max(1e-6)

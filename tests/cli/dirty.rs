@@ -200,3 +200,25 @@ fn page(request) {
     `<p>Hello, ${process.user}</p>`
 }
 "#;
+
+#[test]
+fn a_check_begins_no_round_for_which_there_is_no_time() {
+    let outcome = Runner::with(
+        r#"
+        [server]
+        mode   = "sync"
+        script = "own.rhai"
+        [dirty]
+        path = "/page/?user={canary}"
+        time = "500ms"
+        "#,
+    )
+    .file("own.rhai", "fn page(request) { `<p>Hello, ${request.query.user}</p>` }")
+    .run()
+    .exit(0);
+    let record = outcome.record("scenario");
+    let dirty = dirty(&record);
+    // A round of `slow` takes 3 s.
+    assert_eq!(dirty["triggers"]["slow"]["not_exercised"], "its turn had not come when the check ended");
+    assert!(dirty["duration_s"].as_f64().unwrap() < 2.0, "{}", dirty["duration_s"]);
+}
