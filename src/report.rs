@@ -6,9 +6,12 @@ mod footnote;
 mod markdown;
 mod reproduction;
 mod sentence;
+mod sums;
 mod table;
 pub mod terminal;
 mod words;
+
+use std::path::Path;
 
 use crate::record::Record;
 
@@ -20,9 +23,18 @@ pub struct Page {
     pub files: Vec<(String, String)>,
 }
 
+/// Where a record is, for those who read its report.
+#[derive(Debug, Clone, Copy)]
+pub struct Home<'a> {
+    /// Its folder, as a command names it that is given where the run's was.
+    pub folder: &'a Path,
+    /// The report stands in it too.
+    pub beside: bool,
+}
+
 /// The report as markdown, with its charts.
-pub fn render(record: &Record) -> Page {
-    markdown::page(record)
+pub fn render(record: &Record, home: Home<'_>) -> Page {
+    markdown::page(record, home)
 }
 
 /// A line from outside, without anything that a terminal would act upon.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::record::{self, FORMAT, Record, Status, redacted};
+use crate::report::{self, Home};
 use crate::scenario::{Scenario, Secrets, Variant};
-use crate::{report, verdict};
+use crate::verdict;
 
 mod abort;
 mod caveats;
@@ -69,6 +70,8 @@ pub enum Event<'a> {
         planned: Duration,
         exposures: u64,
         leaks: u64,
+        /// What is under way, where that may go on after the planned time.
+        doing: Option<&'static str>,
     },
     DirtyEnded,
     /// The report is in its place.
@@ -122,7 +125,8 @@ pub fn run(
     let started = jiff::Timestamp::now();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
     let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
-    match folder.publish(&record, &report::render(&record), &scenario.secrets) {
+    let render = |place: &Path| report::render(&record, Home { folder: place, beside: true });
+    match folder.publish(&record, &scenario.secrets, render) {
         Ok(Published { place, not_latest }) => {
             observer.event(Event::Reported);
             Ok(Finished { record, folder: place, not_latest })

@@ -20,6 +20,11 @@ use snapbox::assert_data_eq;
 /// All but the hostile one.
 const STORIES: usize = 14;
 
+/// The report beside its record.
+fn render(record: &Record) -> report::Page {
+    report::render(record, report::Home { folder: "reports/dirty/2026-07-23T10-00-00Z".as_ref(), beside: true })
+}
+
 fn every_story() -> Vec<(&'static str, Record)> {
     vec![
         ("sync_sleep", fixtures::sync_sleep()),
@@ -51,7 +56,7 @@ fn every_report_for_people_to_look_at() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/reports").join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let start = std::time::Instant::now();
-        let page = report::render(&record);
+        let page = render(&record);
         println!("{name}: {:?}, {} files", start.elapsed(), page.files.len());
         std::fs::write(folder.join("report.md"), page.markdown).unwrap();
         std::fs::write(folder.join("summary.txt"), report::terminal::summary(&record, 100, false)).unwrap();
@@ -63,19 +68,19 @@ fn every_report_for_people_to_look_at() {
 
 #[test]
 fn the_sync_story_reads_as_agreed() {
-    let page = report::render(&fixtures::sync_sleep());
+    let page = render(&fixtures::sync_sleep());
     assert_data_eq!(page.markdown, snapbox::file!["golden_reports/sync_sleep.md"].raw());
 }
 
 #[test]
 fn the_dirty_story_reads_as_agreed() {
-    let page = report::render(&fixtures::dirty());
+    let page = render(&fixtures::dirty());
     assert_data_eq!(page.markdown, snapbox::file!["golden_reports/dirty.md"].raw());
 }
 
 #[test]
 fn the_clean_matrix_reads_as_agreed() {
-    let page = report::render(&fixtures::clean_in_every_mode());
+    let page = render(&fixtures::clean_in_every_mode());
     assert_data_eq!(page.markdown, snapbox::file!["golden_reports/clean_in_every_mode.md"].raw());
 }
 
@@ -103,13 +108,13 @@ fn answers_hold_the_numbers_that_decide() {
 fn requests_that_are_not_kept_are_counted_in_the_picture() {
     let mut record = fixtures::dirty();
     record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0].round_requests = 93;
-    let page = report::render(&record);
+    let page = render(&record);
     assert!(page.files.iter().any(|(_, svg)| svg.contains("and 83 more requests of this round, not drawn")));
 }
 
 #[test]
 fn a_check_without_overlap_is_marked() {
-    let page = report::render(&more_fixtures::serial());
+    let page = render(&more_fixtures::serial());
     let marked: Vec<&str> = page.markdown.lines().filter(|line| line.contains('¹')).collect();
     let [row, note] = marked[..] else { panic!("{marked:?}") };
     assert!(row.contains("server.mode=sync") && row.contains(" 0 ¹ |"), "{row}");
@@ -118,9 +123,9 @@ fn a_check_without_overlap_is_marked() {
 
 #[test]
 fn answers_without_a_canary_are_counted() {
-    let page = report::render(&more_fixtures::broken_probe());
+    let page = render(&more_fixtures::broken_probe());
     assert!(page.markdown.contains("without any canary") && page.markdown.contains("under 10 ms"), "{}", page.markdown);
-    assert!(!report::render(&fixtures::dirty()).markdown.contains("without any canary"));
+    assert!(!render(&fixtures::dirty()).markdown.contains("without any canary"));
 }
 
 #[test]
@@ -147,11 +152,64 @@ fn a_leak_without_a_source_is_told_too() {
     let mut record = fixtures::dirty();
     let leak = &mut record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0];
     (leak.class, leak.overlapped, leak.source) = (LeakClass::StaleState, false, None);
-    let page = report::render(&record);
+    let page = render(&record);
     assert!(
         page.markdown
             .contains("on connection 2, was answered with the canary of a request too long ago to be remembered.")
     );
+}
+
+#[test]
+fn leaks_of_one_class_in_several_variants_are_told_apart_from_those_of_several_classes() {
+    let mut record = fixtures::dirty();
+    let one_variant = report::terminal::summary(&record, 100, false);
+    assert!(one_variant.contains("and 1 more leak, of a class of its own each"), "{one_variant}");
+    record.variants.push(fixtures::dirty().variants.remove(0));
+    let two_variants = report::terminal::summary(&record, 100, false);
+    assert!(two_variants.contains("and 3 more leaks, each of another class or variant"), "{two_variants}");
+}
+
+#[test]
+fn the_bound_of_a_variant_is_that_of_the_exposures_beside_it() {
+    let mut record = fixtures::clean_in_every_mode();
+    for variant in &mut record.variants {
+        variant.trials.push(variant.trials[0].clone());
+    }
+    let summary = report::terminal::summary(&record, 100, false);
+    assert!(summary.contains("6,000 (<= 0.0499 %)"), "{summary}");
+    let page = render(&record).markdown;
+    let overview = page.split("## Variant 1").next().unwrap();
+    assert!(overview.contains("6,000 |               0.0499 % |"), "{overview}");
+    assert!(report::answer(&record).contains("at most 0.0499 % of a variant's"), "{}", report::answer(&record));
+}
+
+#[test]
+fn the_statuses_that_are_errors_are_named() {
+    let mut record = fixtures::async_sleep();
+    let load = record.variants[0].trials[0].load.as_mut().unwrap();
+    load.errors = [("status".to_owned(), 11_222)].into();
+    load.status = [("200".to_owned(), 5), ("404".to_owned(), 11_220), ("503".to_owned(), 2)].into();
+    let summary = report::terminal::summary(&record, 100, false).replace("\n               ", " ");
+    assert!(summary.contains("11,222 answered with a status of 400 or above (404: 11,220, 503: 2)"), "{summary}");
+}
+
+#[test]
+fn a_leak_and_a_rule_that_does_not_hold_are_told_in_one_sentence() {
+    let mut record = fixtures::dirty();
+    record.status = Status::Failed;
+    let verdict = |rule| fixtures::verdict(rule, Status::Failed, "no leak", "12");
+    record.variants[0].verdicts = vec![verdict("dirty.expect = \"clean\""), verdict("dirty.leaks == 0")];
+    let answer = report::answer(&record);
+    let said = "Failed: the server was expected to be clean, and it leaks; 1 other rule does not hold either. ";
+    assert!(answer.starts_with(said), "{answer}");
+}
+
+#[test]
+fn a_report_elsewhere_says_where_its_record_is() {
+    let home = report::Home { folder: "kept/of mine".as_ref(), beside: false };
+    let page = report::render(&fixtures::dirty(), home).markdown;
+    assert!(page.contains("`runner replay 'kept/of mine' 1`"), "{page}");
+    assert!(page.contains("- in `kept/of mine`: `effective.toml`") && !page.contains("beside this report"), "{page}");
 }
 
 #[test]
@@ -186,7 +244,7 @@ fn numbers_without_sense_are_reported_too() {
                 leak.source.as_mut().unwrap().first_byte_ms = Some(nonsense);
             }
         }
-        blocks(&report::render(&record));
+        blocks(&render(&record));
         assert!(!report::terminal::summary(&record, 0, true).is_empty() && !report::answer(&record).is_empty());
     }
 }
@@ -194,7 +252,7 @@ fn numbers_without_sense_are_reported_too() {
 #[test]
 fn text_that_begins_like_a_variable_of_the_shell_is_harmless() {
     for text in ["$`<script>", "$<script>", "$X`<script>", "$\"<b", "$"] {
-        blocks(&report::render(&hostile(text)));
+        blocks(&render(&hostile(text)));
     }
 }
 
@@ -206,7 +264,7 @@ fn a_report_is_fast() {
         // The best of three: other tests run at the same time.
         let took = || {
             let start = Instant::now();
-            report::render(&record);
+            render(&record);
             start.elapsed()
         };
         let best = (0..3).map(|_| took()).min().unwrap();
@@ -372,8 +430,8 @@ proptest! {
     fn nothing_from_outside_takes_part_in_how_a_report_looks(text in nasty()) {
         let text = format!("x{text}");
         let record = hostile(&text);
-        let page = report::render(&record);
-        prop_assert_eq!(blocks(&page), blocks(&report::render(&hostile("harmless"))), "{}", page.markdown);
+        let page = render(&record);
+        prop_assert_eq!(blocks(&page), blocks(&render(&hostile("harmless"))), "{}", page.markdown);
         check_raw_tables(&page.markdown);
         page.files.iter().for_each(|(_, svg)| check_svg(svg));
         let names_are_safe = page.files.iter().all(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)));
@@ -385,7 +443,7 @@ proptest! {
 
     #[test]
     fn text_that_begins_with_a_token_is_harmless_too(text in nasty()) {
-        let page = report::render(&hostile(&text));
+        let page = render(&hostile(&text));
         blocks(&page);
         check_raw_tables(&page.markdown);
     }

@@ -1,6 +1,7 @@
 //! Progress on standard error: a live line on a terminal, a plain line every few seconds elsewhere.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,7 @@ impl Style {
     pub fn of(quiet: bool) -> Self {
         if quiet {
             Style::Silent
-        } else if std::io::stderr().is_terminal() {
+        } else if can_redraw(std::io::stderr().is_terminal(), std::env::var_os("TERM").as_deref()) {
             Style::Live(bar())
         } else {
             Style::Plain
@@ -138,12 +139,14 @@ impl Progress {
         }
     }
 
-    /// Answers per second, over at least the last second: users in step answer in bursts.
+    /// Answers per second, over at least the last second: users in step answer in bursts. Until there is a whole second, over
+    /// what there is of the first.
     fn rate(&self, elapsed: Duration, count: u64) -> f64 {
         let (then, before, rate) = self.last_count.get();
         let span = elapsed.saturating_sub(then);
         if span < RATE_OVER {
-            return rate;
+            let first = then.is_zero() && !span.is_zero();
+            return if first { count as f64 / span.as_secs_f64() } else { rate };
         }
         let rate = count.saturating_sub(before) as f64 / span.as_secs_f64();
         self.last_count.set((elapsed, count, rate));
@@ -170,9 +173,10 @@ impl Observer for Progress {
                 let text = format!("{rate}, {}, {} in flight", counted(errors, "error"), show_count(open));
                 self.advance(elapsed, planned, &text);
             }
-            Event::Dirty { elapsed, planned, exposures, leaks } => {
+            Event::Dirty { elapsed, planned, exposures, leaks, doing } => {
                 self.measured();
-                let text = format!("{}, {}", counted(exposures, "exposure"), counted(leaks, "leak"));
+                let doing = doing.map(|doing| format!(", {doing}")).unwrap_or_default();
+                let text = format!("{}, {}{doing}", counted(exposures, "exposure"), counted(leaks, "leak"));
                 self.advance(elapsed, planned, &text);
             }
             Event::LoadEnded => self.verbose("load ended"),
@@ -186,9 +190,40 @@ impl Observer for Progress {
     }
 }
 
+/// Whether a line can be drawn over: not on what is no terminal, nor on one that says of itself that it cannot.
+fn can_redraw(is_terminal: bool, term: Option<&OsStr>) -> bool {
+    is_terminal && term.is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(1);
     let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_cannot_redraw_gets_plain_lines() {
+        assert!(can_redraw(true, Some("xterm-256color".as_ref())));
+        assert!(!can_redraw(true, Some("dumb".as_ref())));
+        assert!(!can_redraw(true, None));
+        assert!(!can_redraw(false, Some("xterm".as_ref())));
+    }
+
+    #[test]
+    fn the_rate_of_the_first_second_is_that_of_what_there_is_of_it() {
+        let progress = Progress::new(false, Style::Silent, Instant::now());
+        let at = |millis, count| progress.rate(Duration::from_millis(millis), count);
+        assert_eq!(at(0, 0), 0.0);
+        assert_eq!(at(250, 1_000), 4_000.0);
+        assert_eq!(at(1_000, 4_500), 4_500.0);
+        assert_eq!(at(1_500, 9_999), 4_500.0, "until the next whole second");
+        assert_eq!(at(2_000, 9_500), 5_000.0);
+        progress.part("the next");
+        assert_eq!(at(500, 50), 100.0);
+    }
 }

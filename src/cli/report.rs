@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::arguments::Report;
 use super::{Exit, print_error, print_out};
 use crate::record::{FORMAT, Record};
+use crate::report::Home;
 use crate::run;
 
 pub(super) fn report(arguments: &Report) -> Exit {
-    let path = if arguments.record.is_dir() { arguments.record.join("record.json") } else { arguments.record.clone() };
     let record = match read(&arguments.record) {
         Ok(record) => record,
         Err((message, advice)) => {
@@ -16,16 +16,34 @@ pub(super) fn report(arguments: &Report) -> Exit {
             return Exit::Invalid;
         }
     };
-    let folder = arguments.output.clone().unwrap_or_else(|| path.parent().map(PathBuf::from).unwrap_or_default());
-    let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-    let page = crate::report::render(&record);
-    let written = std::fs::create_dir_all(&folder).and_then(|()| run::write_page(&folder, &page));
+    let home = home(&arguments.record);
+    let folder = arguments.output.as_ref().unwrap_or(&home);
+    let page = crate::report::render(&record, Home { folder: &home, beside: is_one(folder, &home) });
+    let written = std::fs::create_dir_all(folder).and_then(|()| run::write_page(folder, &page));
     if let Err(error) = written {
         let advice = "choose a folder that can be written with `--output DIR`";
         print_error(&format!("cannot write the report to {}: {error}", folder.display()), Some(advice));
         return Exit::CouldNotRun;
     }
     print_out(&format!("report: {}\n", folder.join("report.md").display()))
+}
+
+/// The folder of a record. `latest` leads to another one after the next run: it is what it leads to that is named.
+fn home(record: &Path) -> PathBuf {
+    let folder = if record.is_dir() { record } else { record.parent().unwrap_or(Path::new("")) };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    match std::fs::read_link(folder) {
+        Ok(target) => folder.parent().unwrap_or(Path::new("")).join(target),
+        Err(_) => folder.to_path_buf(),
+    }
+}
+
+/// Whether two paths lead to one folder; one that is still to be made is another.
+fn is_one(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
 }
 
 /// Reads a record, by its path or that of its folder; the error is a message with advice.

@@ -38,6 +38,18 @@ pub enum Part {
     Diagnosis,
 }
 
+impl Part {
+    /// What it does, if that may go on when the time of the check is up.
+    pub fn doing(self) -> Option<&'static str> {
+        match self {
+            Part::Opening => Some("first requests and control"),
+            Part::Verify => Some("looking whether a suspicion stands"),
+            Part::Diagnosis => Some("narrowing a leak down"),
+            Part::FirstLook(_) | Part::Family(_) | Part::Personas | Part::Rest => None,
+        }
+    }
+}
+
 /// A family of triggers, as seen from outside: a part is only handed back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FamilyOf(Family);
@@ -139,9 +151,9 @@ impl<'a> Check<'a> {
             && match part {
                 Part::Opening | Part::Personas | Part::Verify => true,
                 Part::FirstLook(FamilyOf(family)) | Part::Family(FamilyOf(family)) => {
-                    self.triggers.iter().any(|trigger| self.may(&**trigger, family))
+                    self.triggers.iter().any(|trigger| self.may(&**trigger, family) && self.has_time_for(&**trigger))
                 }
-                Part::Rest => !self.has_enough(),
+                Part::Rest => !self.has_enough() && self.triggers.iter().any(|trigger| self.has_time_for(&**trigger)),
                 Part::Diagnosis => false,
             }
     }
@@ -207,6 +219,16 @@ impl<'a> Check<'a> {
     fn is_out_of_time(&self) -> bool {
         let one_more = self.situation.long.unwrap_or_default();
         self.clock.now() + one_more > self.plan.budget.time && !self.findings.tally.triggers.is_empty()
+    }
+
+    /// Whether the next round of a trigger ends before the time is up, as far as that can be told: from what it waits for
+    /// and has the server sleep, and from what the rounds before it took. The first round of all is never too long.
+    fn has_time_for(&self, trigger: &dyn Trigger) -> bool {
+        let tried = &self.findings.tally.triggers;
+        let Some(client) = self.client.as_ref().filter(|_| !tried.is_empty()) else { return true };
+        let tally = tried.get(trigger.name()).copied().unwrap_or_default();
+        let planned = trigger.recipe(&self.situation, tally.rounds).takes(|nap| client.sleep(nap).unwrap_or_default());
+        self.clock.now() + planned.max(tally.mean_time()) <= self.plan.budget.time
     }
 
     fn has_enough(&self) -> bool {

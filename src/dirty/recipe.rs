@@ -1,6 +1,8 @@
 //! What a round sends, as data. Triggers make recipes, the client carries them out, shrinking thins them out, the
 //! record keeps them, and a replay reads them back.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Bounds of what is carried out from a record, far above what triggers make.
@@ -218,6 +220,27 @@ impl Recipe {
             .try_for_each(|(index, line)| line.validate(index).map_err(|what| format!("its line {index} {what}")))
     }
 
+    /// How long it takes at least: what it waits for, and what the server sleeps, as `sleep` has it for each nap.
+    pub fn takes(&self, sleep: impl Fn(Nap) -> Duration) -> Duration {
+        let millis = |millis: f64| Duration::try_from_secs_f64(millis / 1e3).unwrap_or_default();
+        let mut ends: Vec<Duration> = Vec::new();
+        for line in &self.lines {
+            let begin = match line.start {
+                Start::At(at) => millis(at),
+                Start::After(other) => ends.get(other).copied().unwrap_or_default(),
+                Start::Gate => Duration::ZERO,
+            };
+            let shots = line.shots.iter().map(|shot| match shot.twist {
+                // It leaves before it is answered.
+                Twist::Abort(after) => millis(shot.pause_ms + after),
+                twist => millis(shot.pause_ms + twist.millis()) + sleep(shot.nap),
+            });
+            let all = if line.pipelined { shots.max().unwrap_or_default() } else { shots.sum() };
+            ends.push(begin + all);
+        }
+        ends.into_iter().max().unwrap_or_default()
+    }
+
     /// The greatest index of a persona that asks, if any does.
     pub fn last_persona(&self) -> Option<usize> {
         let persona = |(_, shot): (usize, &Shot)| if let Who::Persona(index) = shot.who { Some(index) } else { None };
@@ -237,6 +260,22 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_recipe_takes_is_what_it_waits_for_and_has_the_server_sleep() {
+        let ms = Duration::from_millis;
+        let sleep = |nap| if nap == Nap::Short { ms(30) } else { ms(700) };
+        let takes = |lines: Vec<Line>| Recipe::of(lines).takes(sleep);
+        let plain = || Line::of(vec![Shot::plain(); 2]);
+        assert_eq!(takes(vec![Line::of(vec![Shot::long()]), plain()]), ms(700));
+        assert_eq!(takes(vec![Line::of(vec![Shot::long()]), plain().starting(Start::After(0))]), ms(760));
+        assert_eq!(takes(vec![plain().starting(Start::At(100.0))]), ms(160));
+        assert_eq!(takes(vec![Line { pipelined: true, ..plain() }]), ms(30));
+        let halting = Shot { pause_ms: 5.0, ..Shot::twisted(Twist::Halting(1500.0)) };
+        assert_eq!(takes(vec![Line::of(vec![halting])]), ms(1535));
+        let leaving = Shot { nap: Nap::Long, ..Shot::twisted(Twist::Abort(20.0)) };
+        assert_eq!(takes(vec![Line::of(vec![leaving])]), ms(20));
+    }
 
     #[test]
     fn a_recipe_that_would_hang_or_panic_is_refused() {

@@ -82,9 +82,10 @@ pub struct TriggerTally {
     pub requests: u64,
     /// Those that were neither to fail nor to be left.
     pub ordinary: u64,
+    /// Chances to leak of any kind, those without overlap included; never fewer than leaks.
     pub exposures: u64,
-    /// Chances to leak of any kind, those without overlap included.
-    pub chances: u64,
+    /// Those whose handling overlapped another's.
+    pub overlapped: u64,
     pub leaks: u64,
     pub rounds: u64,
     pub rounds_with_leak: u64,
@@ -104,12 +105,17 @@ impl TriggerTally {
     /// The server handles one request at a time, as seen from nearly all requests that were sent while a long one
     /// was open being answered only after it. Jitter may let a few look otherwise.
     pub fn one_at_a_time(&self) -> bool {
-        self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.exposures * 20 <= self.requests
+        self.inside > 0 && self.waited * 100 >= self.inside * 95 && self.overlapped * 20 <= self.requests
     }
 
-    /// Chances per second.
+    /// What a round has taken, on average.
+    pub fn mean_time(&self) -> Duration {
+        u32::try_from(self.rounds).ok().and_then(|rounds| self.took.checked_div(rounds)).unwrap_or_default()
+    }
+
+    /// Exposures per second.
     pub fn pace(&self) -> f64 {
-        self.chances as f64 / self.took.as_secs_f64().max(1e-6)
+        self.exposures as f64 / self.took.as_secs_f64().max(1e-6)
     }
 }
 
@@ -142,7 +148,8 @@ impl Tally {
         self.prepare(&mut ended, court);
         let leaks = self.judge(&ended, court);
         if !leaks.is_empty() {
-            self.exposures += ended.observations.len() as u64 - 1;
+            let followed = ended.observations.len().saturating_sub(1);
+            self.exposures += followed.max(leaks.len()) as u64;
         }
         self.leaks += leaks.len() as u64;
         self.keep(&ended, 0, &leaks, court.echoes);
@@ -154,11 +161,13 @@ impl Tally {
         let round: Vec<&Seen> = ended.observations.iter().map(|observation| &observation.seen).collect();
         let exposures = exposure::count(&round, court.premises);
         let leaks = self.judge(&ended, court);
+        // A request that leaked was exposed, whatever the estimate says.
+        let exposed = exposures.any.max(leaks.len() as u64);
         let trigger = self.triggers.entry(ended.trigger).or_default();
         trigger.requests += round.len() as u64;
         trigger.rounds += 1;
-        trigger.exposures += exposures.overlapping;
-        trigger.chances += exposures.any;
+        trigger.exposures += exposed;
+        trigger.overlapped += exposures.overlapping;
         trigger.inside += exposures.inside;
         trigger.waited += exposures.waited;
         trigger.leaks += leaks.len() as u64;
@@ -173,8 +182,7 @@ impl Tally {
         trigger.overlapping = ended.overlapping;
         trigger.took += ended.took;
         let number = trigger.rounds;
-        // A request that leaked was exposed, whatever the estimate says.
-        self.exposures += exposures.any.max(leaks.len() as u64);
+        self.exposures += exposed;
         self.leaks += leaks.len() as u64;
         self.keep(&ended, number, &leaks, court.echoes);
         self.suspicions(&ended, number, court)
@@ -183,9 +191,11 @@ impl Tally {
     /// Counts what was a suspicion as the leak that it has turned out to be.
     pub(super) fn convict(&mut self, evidence: Evidence) {
         self.leaks += 1;
-        self.exposures = self.exposures.max(self.leaks);
         if let Some(trigger) = self.triggers.get_mut(evidence.trigger) {
             trigger.leaks += 1;
+            let unseen = trigger.leaks.saturating_sub(trigger.exposures);
+            trigger.exposures += unseen;
+            self.exposures += unseen;
             trigger.rounds_with_leak += u64::from(self.convicted.insert((evidence.trigger, evidence.round)));
         }
         if self.has_room(evidence.class) {

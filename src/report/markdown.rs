@@ -13,19 +13,18 @@ mod verdicts;
 use crate::record::{Leak, Record, Variant};
 use crate::units::counted;
 
-use super::Page;
 use super::chart;
 use super::escape::{code, fence, inline};
 use super::sentence;
 use super::words::{capital, outcome, status, typical};
+use super::{Home, Page};
 
-pub(crate) fn page(record: &Record) -> Page {
+pub(crate) fn page(record: &Record, home: Home<'_>) -> Page {
     let mut page = Page { markdown: head(record), files: Vec::new() };
-    let scenario = &record.scenario.name;
     match record.variants.as_slice() {
         [] => {}
         [variant] => {
-            let place = Place { level: 2, suffix: String::new(), first: true, scenario, leaks_before: 0 };
+            let place = Place { level: 2, suffix: String::new(), first: true, home, leaks_before: 0 };
             section(&mut page, variant, &place);
         }
         variants => {
@@ -39,12 +38,12 @@ pub(crate) fn page(record: &Record) -> Page {
                 let state = outcome(variant);
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
                 let (suffix, first) = (format!("-{number}"), index == 0);
-                section(&mut page, variant, &Place { level: 3, suffix, first, scenario, leaks_before });
+                section(&mut page, variant, &Place { level: 3, suffix, first, home, leaks_before });
                 leaks_before += variant.distinct_leaks().len();
             }
         }
     }
-    page.markdown += &reproduce::reproduce(record);
+    page.markdown += &reproduce::reproduce(record, home);
     let trimmed = page.markdown.trim_end().len();
     page.markdown.truncate(trimmed);
     page.markdown.push('\n');
@@ -59,7 +58,7 @@ struct Place<'a> {
     suffix: String,
     /// Whether it is the first section, which explains the words that all use.
     first: bool,
-    scenario: &'a str,
+    home: Home<'a>,
     /// Leaks are numbered through all sections.
     leaks_before: usize,
 }
@@ -163,7 +162,7 @@ fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
         if index > 0 {
             leak_picture(page, leak, number, place);
         }
-        page.markdown += &evidence::proof(leak, number, place.scenario);
+        page.markdown += &evidence::proof(leak, number, place.home);
     }
     if all > distinct.len() {
         let more = counted((all - distinct.len()) as u64, "more leak");

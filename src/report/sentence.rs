@@ -5,6 +5,7 @@ use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 use crate::verdict;
 
 use super::escape::{clean, clip};
+use super::sums::sums;
 use super::words::{
     abort_rule, capital, held, list, micros, millis, status, typical, variant_status, ways_lost, without_answer,
 };
@@ -84,8 +85,8 @@ fn why(variant: &Variant) -> Option<String> {
     let (failed, open) = (with(Status::Failed), with(Status::Inconclusive));
     let others = |n: usize| match n {
         0 | 1 => String::new(),
-        2 => "; nor does 1 other rule".to_owned(),
-        n => format!("; nor do {} other rules", n - 1),
+        2 => "; 1 other rule does not hold either".to_owned(),
+        n => format!("; {} other rules do not hold either", n - 1),
     };
     match (failed.first(), open.first()) {
         (Some(first), _) => Some(broken(first) + others(failed.len()).as_str()),
@@ -180,7 +181,7 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
     let all: Vec<Dirty> = variants.iter().flat_map(of).collect();
     let leaks: u64 = all.iter().map(|dirty| dirty.leaks).sum();
     let exposures: u64 = all.iter().map(|dirty| dirty.exposures).sum();
-    let bound = all.iter().map(|dirty| dirty.bound).fold(0.0, f64::max);
+    let bound = variants.iter().filter_map(sums).map(|sums| sums.bound).fold(0.0, f64::max);
     if all.is_empty() {
         return None;
     }

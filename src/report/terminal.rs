@@ -3,6 +3,8 @@
 mod layout;
 mod load;
 
+use std::collections::BTreeSet;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::record::{Checks, Failure, Load, Record, Status, Trial, Variant, Verdict};
@@ -12,6 +14,7 @@ use super::escape::{clean, clip};
 use super::footnote;
 use super::reproduction;
 use super::sentence;
+use super::sums::sums;
 use super::table::{Align, pad};
 use super::words::{
     NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, status, typical, variant_status,
@@ -27,6 +30,8 @@ const VERDICTS: usize = 12;
 const CAVEATS: usize = 3;
 const FAILURES: usize = 3;
 const LOG_LINES: usize = 8;
+/// The most statuses that the line of requests names.
+const STATUSES: usize = 4;
 /// The longest sample of a check, in characters.
 const LONGEST_SAMPLE: usize = 300;
 
@@ -234,10 +239,13 @@ impl Terminal {
             out += &self.entry("least", &reproduction::in_words(shrunk));
         }
         if distinct.len() > 1 {
-            out += &self.entry(
-                "",
-                &format!("and {}, of a class of its own each", counted(distinct.len() as u64 - 1, "more leak")),
-            );
+            let classes: BTreeSet<_> = distinct.iter().map(|(_, leak)| leak.class.name()).collect();
+            let which = if classes.len() == distinct.len() {
+                "of a class of its own each"
+            } else {
+                "each of another class or variant"
+            };
+            out += &self.entry("", &format!("and {}, {which}", counted(distinct.len() as u64 - 1, "more leak")));
         }
         out
     }
@@ -306,19 +314,32 @@ fn outcomes(load: &Load) -> String {
         parts.push(format!("{} unanswered at the end", show_count(load.unanswered)));
     }
     if let Some(refused) = load.errors.get("status").filter(|n| **n > 0) {
-        parts.push(format!("{} answered with a status of 400 or above", show_count(*refused)));
+        let which = refusals(load).map(|which| format!(" ({which})")).unwrap_or_default();
+        parts.push(format!("{} answered with a status of 400 or above{which}", show_count(*refused)));
     }
     parts.join(", ")
+}
+
+/// The statuses of 400 and above, the most frequent first: `404: 11,222, 500: 3 and 2 others`.
+fn refusals(load: &Load) -> Option<String> {
+    let of_errors = load.status.iter().filter(|(status, _)| status.parse::<u16>().is_ok_and(|code| code >= 400));
+    let mut all: Vec<(&String, &u64)> = of_errors.collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let named = all.iter().take(STATUSES).map(|(status, count)| format!("{status}: {}", show_count(**count)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let rest = all.len().saturating_sub(STATUSES) as u64;
+    let others = if rest > 0 { format!(" and {}", counted(rest, "other")) } else { String::new() };
+    (!all.is_empty()).then(|| format!("{named}{others}"))
 }
 
 /// A line of the table; `mark` leads from its leaks to a note below.
 fn row(variant: &Variant, mark: &str) -> Vec<String> {
     let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
     let of_load = |show: &dyn Fn(&Load) -> String| load.map_or(NONE.to_owned(), show);
-    let checks: Vec<_> = variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).collect();
-    let sum = |numbers: Vec<u64>| if checks.is_empty() { NONE.to_owned() } else { show_count(numbers.iter().sum()) };
-    let bound = checks.iter().map(|check| check.bound).fold(0.0, f64::max);
-    let exposures = sum(checks.iter().map(|check| check.exposures).collect());
+    let none = || (NONE.to_owned(), NONE.to_owned());
+    let (leaks, exposures) = sums(variant).map_or_else(none, |sums| {
+        (show_count(sums.leaks), format!("{} (<= {})", show_count(sums.exposures), show_percentage(sums.bound)))
+    });
     vec![
         // Filled in with its colour by the caller.
         "    ".to_owned(),
@@ -326,7 +347,7 @@ fn row(variant: &Variant, mark: &str) -> Vec<String> {
         of_load(&|load| show_rate(load.throughput)),
         of_load(&|load| micros(load.latency_us.p50)),
         of_load(&|load| micros(load.latency_us.p99)),
-        sum(checks.iter().map(|check| check.leaks).collect()) + mark,
-        if checks.is_empty() { exposures } else { format!("{exposures} (<= {})", show_percentage(bound)) },
+        leaks + mark,
+        exposures,
     ]
 }

@@ -104,10 +104,16 @@ impl Folder {
         self.staging.path().join("server.log")
     }
 
-    /// Writes all files, moves the folder to its place and points `latest` at it.
-    pub fn publish(self, record: &Record, page: &Page, secrets: &Secrets) -> Result<Published, FolderError> {
-        let written = hide_in_file(&self.server_log(), secrets).and_then(|()| self.write(record, page));
-        let placed = written.and_then(|()| self.settle());
+    /// Writes all files, moves the folder to its place and points `latest` at it. `render` makes the report of that place.
+    pub fn publish(
+        self,
+        record: &Record,
+        secrets: &Secrets,
+        render: impl Fn(&Path) -> Page,
+    ) -> Result<Published, FolderError> {
+        let report = |place: &Path| write_page(self.staging.path(), &render(place));
+        let written = hide_in_file(&self.server_log(), secrets).and_then(|()| self.write(record));
+        let placed = written.and_then(|()| self.settle(report));
         let place = placed.map_err(|source| FolderError { path: self.home.clone(), source })?;
         // It has moved: there is nothing left to clean up.
         let _ = self.staging.keep();
@@ -115,19 +121,20 @@ impl Folder {
         Ok(Published { place, not_latest })
     }
 
-    fn write(&self, record: &Record, page: &Page) -> io::Result<()> {
+    fn write(&self, record: &Record) -> io::Result<()> {
         let folder = self.staging.path();
         fs::write(folder.join("record.json"), serde_json::to_vec_pretty(record)?)?;
         fs::write(folder.join("effective.toml"), &record.scenario.effective)?;
-        write_page(folder, page)?;
         // A temporary folder is for its owner's eyes only; a report is like any other file.
         fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))
     }
 
-    /// Moves the folder to its place. Of the runs of one second, the second and later ones get a number.
-    fn settle(&self) -> io::Result<PathBuf> {
+    /// Moves the folder to its place, once `report` has written for that place. Of the runs of one second, the second and
+    /// later ones get a number.
+    fn settle(&self, report: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
         let mut place = self.home.join(&self.name);
         let mut number = 1;
+        report(&place)?;
         // Asking first whether the place is free would leave another run the time to take it.
         while let Err(error) = fs::rename(self.staging.path(), &place) {
             if place.symlink_metadata().is_err() {
@@ -135,6 +142,7 @@ impl Folder {
             }
             number += 1;
             place = self.home.join(format!("{}-{number}", self.name));
+            report(&place)?;
         }
         Ok(place)
     }
@@ -221,6 +229,7 @@ fn point_latest(home: &Path, place: &Path) -> Result<(), NotLatest> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
     use std::sync::Barrier;
 
     use super::*;
@@ -239,7 +248,10 @@ mod tests {
             let settle = |folder: &Folder| {
                 fs::write(folder.server_log(), "").unwrap();
                 start.wait();
-                folder.settle().unwrap()
+                let named = |place: &Path| fs::write(folder.staging.path().join("place"), place.as_os_str().as_bytes());
+                let place = folder.settle(named).unwrap();
+                assert_eq!(fs::read(place.join("place")).unwrap(), place.as_os_str().as_bytes());
+                place
             };
             let mut places: Vec<PathBuf> = std::thread::scope(|scope| {
                 let running: Vec<_> = folders.iter().map(|folder| scope.spawn(|| settle(folder))).collect();

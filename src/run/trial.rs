@@ -206,8 +206,8 @@ impl Stage<'_> {
                 let mut tick = |_| {
                     let exposures = progress.exposures.load(Ordering::Relaxed);
                     let leaks = progress.leaks.load(Ordering::Relaxed);
-                    let elapsed = began.elapsed();
-                    stage.observer.event(Event::Dirty { elapsed, planned: plan.budget.time, exposures, leaks });
+                    let (elapsed, doing) = (began.elapsed(), part.doing());
+                    stage.observer.event(Event::Dirty { elapsed, planned: plan.budget.time, exposures, leaks, doing });
                     None
                 };
                 let work = |cancel: &CancellationToken| check.run(part, &target, cancel);

@@ -154,10 +154,16 @@ fn one_of_a_kind_is_singular() {
 #[test]
 fn a_record_renders_again_to_the_same_report() {
     let outcome = Runner::with(QUICK).run().exit(0);
-    let record = outcome.latest("scenario").join("record.json");
-    let again = Runner::new(&["report", record.to_str().unwrap(), "--output", "again"]).run().exit(0);
-    let rendered = fs::read_to_string(again.folder.path().join("again/report.md")).unwrap();
-    assert_eq!(rendered, outcome.report("scenario"));
+    let first = outcome.report("scenario");
+    fs::write(outcome.latest("scenario").join("report.md"), "").unwrap();
+    let again = outcome.then(&["report", "reports/scenario/latest/record.json"]).run().exit(0);
+    assert_eq!(again.report("scenario"), first);
+    assert!(first.contains("- beside this report: `effective.toml`"), "{first}");
+    let elsewhere = again.then(&["report", "reports/scenario/latest", "--output", "again"]).run().exit(0);
+    let rendered = fs::read_to_string(elsewhere.folder.path().join("again/report.md")).unwrap();
+    let home = fs::read_link(elsewhere.latest("scenario")).unwrap();
+    let place = format!("- in `reports/scenario/{}`: `effective.toml`", home.display());
+    assert!(rendered.contains(&place) && !rendered.contains("beside this report"), "{rendered}");
     Runner::new(&["report", "nothing.json"]).run().exit(2).stderr_has("nothing.json");
     Runner::new(&["report", "x.json"]).file("x.json", "{}").run().exit(2).stderr_has("not a record");
     Runner::new(&["report", "x.json"]).file("x.json", "{\"format\": 99}").run().exit(2).stderr_has("format 99");

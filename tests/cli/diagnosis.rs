@@ -161,13 +161,19 @@ fn bash(lines: &str) -> String {
 
 #[test]
 fn a_replay_shows_the_leak_again_and_no_more_once_it_is_mended() {
-    let outcome = find("path = \"/slot/?email={canary}\"");
-    let again = ["replay", "reports/scenario/latest", "1", "--times", "4"];
+    let plan = scenario("path = \"/slot/?email={canary}\"");
+    let outcome = Runner::with(&plan).file("leaky.rhai", LEAKY).arguments(&["--reports", "my reports"]).run().exit(0);
+    // As the report says, from where the run was started.
+    let latest = outcome.folder.path().join("my reports/scenario/latest");
+    let home = format!("my reports/scenario/{}", fs::read_link(&latest).unwrap().display());
+    let report = fs::read_to_string(latest.join("report.md")).unwrap();
+    assert!(report.contains(&format!("`runner replay '{home}' 1`")), "{report}");
+    let again = ["replay", home.as_str(), "1", "--times", "4"];
     let outcome =
         outcome.then(&again).run().exit(0).stdout_has("leak 1 (shared_slot): 2 requests").stdout_has("try 4: ");
     fs::write(outcome.folder.path().join("leaky.rhai"), "fn slot(request) { `mail goes to ${request.query.email}` }")
         .unwrap();
-    let by_class = ["replay", "reports/scenario/latest/record.json", "shared_slot", "--times", "3"];
+    let by_class = ["replay", "my reports/scenario/latest/record.json", "shared_slot", "--times", "3"];
     outcome.then(&by_class).run().exit(4).stdout_has("try 3: no leak").stdout_has("0 of 3 showed it");
 }
 

@@ -158,3 +158,67 @@ fn a_value_that_stays_is_a_stale_leak_even_alone() {
     let record = outcome.record("scenario");
     assert_eq!(dirty(&record)["evidence"][0]["class"], "stale_state");
 }
+
+#[test]
+fn the_exposures_of_the_triggers_are_those_of_the_check_and_never_fewer_than_the_leaks() {
+    let outcome = Runner::with(
+        r#"
+        [server]
+        mode   = "sync"
+        script = "stale.rhai"
+        [dirty]
+        path       = "/page/?user={canary}"
+        exhaustive = true
+        exposures  = 300
+        time       = "10s"
+        [assert]
+        that = ["dirty.residue.exposures > 5"]
+        "#,
+    )
+    .file("stale.rhai", STALE_GLOBAL)
+    .run()
+    .exit(1);
+    let record = outcome.record("scenario");
+    let dirty = dirty(&record);
+    let count = |of: &Value, key: &str| of[key].as_u64().unwrap();
+    let triggers = dirty["triggers"].as_object().unwrap();
+    for (name, trigger) in triggers {
+        assert!(count(trigger, "leaks") <= count(trigger, "exposures"), "{name}: {trigger}");
+    }
+    // The control run counts too where it leaks.
+    let of_triggers: u64 = triggers.values().map(|trigger| count(trigger, "exposures")).sum();
+    let of_control = count(dirty, "exposures") - of_triggers;
+    assert!(of_control < count(&dirty["control"], "requests"), "{dirty}");
+    assert_eq!(record["variants"][0]["verdicts"][1]["status"], "passed", "{}", record["variants"][0]["verdicts"]);
+}
+
+/// Greets whoever said last who they are.
+const STALE_GLOBAL: &str = r#"
+fn page(request) {
+    let user = request.query.user;
+    if user != () && user != "" { process.user = user; }
+    `<p>Hello, ${process.user}</p>`
+}
+"#;
+
+#[test]
+fn a_check_begins_no_round_for_which_there_is_no_time() {
+    let outcome = Runner::with(
+        r#"
+        [server]
+        mode   = "sync"
+        script = "own.rhai"
+        [dirty]
+        path = "/page/?user={canary}"
+        time = "500ms"
+        "#,
+    )
+    .file("own.rhai", "fn page(request) { `<p>Hello, ${request.query.user}</p>` }")
+    .run()
+    .exit(0);
+    let record = outcome.record("scenario");
+    let dirty = dirty(&record);
+    // A round of `slow` takes 3 s.
+    assert_eq!(dirty["triggers"]["slow"]["not_exercised"], "its turn had not come when the check ended");
+    assert!(dirty["duration_s"].as_f64().unwrap() < 2.0, "{}", dirty["duration_s"]);
+}

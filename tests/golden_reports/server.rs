@@ -1,13 +1,12 @@
 //! What a report shows of the server's samples and events.
 
-use runner::report;
 use snapbox::assert_data_eq;
 
-use super::{check_svg, more_fixtures};
+use super::{check_svg, more_fixtures, render};
 
 #[test]
 fn a_server_with_samples_reads_as_agreed() {
-    let page = report::render(&more_fixtures::aborted());
+    let page = render(&more_fixtures::aborted());
     assert_data_eq!(page.markdown, snapbox::file!["aborted.md"].raw());
     let (_, svg) = page.files.iter().find(|(name, _)| name == "server.svg").unwrap();
     check_svg(svg);
@@ -23,7 +22,7 @@ fn a_server_with_samples_reads_as_agreed() {
 fn too_few_samples_make_no_picture() {
     let mut record = more_fixtures::aborted();
     record.variants[0].trials[0].server.as_mut().unwrap().samples.truncate(2);
-    let page = report::render(&record);
+    let page = render(&record);
     assert!(page.files.iter().all(|(name, _)| name != "server.svg"));
 }
 
@@ -32,7 +31,7 @@ fn many_events_are_counted() {
     let mut record = more_fixtures::aborted();
     let server = record.variants[0].trials[0].server.as_mut().unwrap();
     server.events = vec![server.events[0].clone(); 27];
-    let page = report::render(&record);
+    let page = render(&record);
     assert_eq!(page.markdown.matches("process 4712").count(), 20);
     assert!(page.markdown.contains("\nand 7 more\n"), "{}", page.markdown);
 }

@@ -207,6 +207,9 @@ impl Check<'_> {
                 if self.is_over() || (round > 0 && self.clock.now() > until) {
                     return;
                 }
+                if !self.has_time_for(&*self.triggers[index]) {
+                    continue;
+                }
                 let (name, due) = (self.triggers[index].name(), self.due_rounds(index));
                 let done = self.rounds.entry(name).or_default();
                 if *done <= round && round < due {
@@ -235,7 +238,12 @@ impl Check<'_> {
             .filter(|index| self.triggers[*index].family() != Family::Opening && self.obstacle(*index).is_none())
             .collect();
         let mut turn = 0;
-        while !able.is_empty() && !self.is_over() && !self.has_enough() {
+        while !self.is_over() && !self.has_enough() {
+            let able: Vec<usize> =
+                able.iter().copied().filter(|index| self.has_time_for(&*self.triggers[*index])).collect();
+            if able.is_empty() {
+                return;
+            }
             let pace = |index: &&usize| {
                 let tally = self.findings.tally.triggers.get(self.triggers[**index].name());
                 tally.map_or(f64::MAX, TriggerTally::pace)

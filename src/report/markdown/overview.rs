@@ -3,6 +3,7 @@
 use crate::record::Variant;
 use crate::report::escape::{code_cell, inline};
 use crate::report::footnote;
+use crate::report::sums::{Sums, sums};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
@@ -39,7 +40,8 @@ pub(super) fn overview(variants: &[Variant]) -> String {
         table.row(cells.into_iter().chain(of_load).chain([leaks, exposures, bound]));
     }
     let several = variants.iter().any(|variant| variant.trials.len() > 1);
-    let note = "Of several trials, the one of median throughput stands for its variant; leaks and exposures are those of all.\n\n";
+    let note = "Of several trials, the one of median throughput stands for its variant; leaks and exposures are those of all, \
+                and the bound is about all of them.\n\n";
     let mut out = "## Overview\n\n".to_owned() + table.without_empty_columns().markdown().as_str();
     if several {
         out += note;
@@ -50,15 +52,11 @@ pub(super) fn overview(variants: &[Variant]) -> String {
     out
 }
 
-/// Leaks, exposures and bound over all trials of a variant; the bound is the weakest of its trials.
+/// Leaks, exposures and bound over all trials of a variant.
 fn dirty_cells(variant: &Variant) -> [String; 3] {
-    let all: Vec<_> = variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).collect();
-    if all.is_empty() {
+    let Some(Sums { leaks, exposures, bound }) = sums(variant) else {
         return [NONE.to_owned(), NONE.to_owned(), NONE.to_owned()];
-    }
-    let leaks: u64 = all.iter().map(|dirty| dirty.leaks).sum();
-    let exposures: u64 = all.iter().map(|dirty| dirty.exposures).sum();
-    let bound = all.iter().map(|dirty| dirty.bound).fold(0.0, f64::max);
+    };
     let leaks = if leaks > 0 { format!("**{}**", show_count(leaks)) } else { "0".to_owned() };
     [leaks, show_count(exposures), show_percentage(bound)]
 }

@@ -1,10 +1,11 @@
 //! How to get the same run again.
 
 use crate::record::Record;
+use crate::report::Home;
 use crate::report::escape::{clean, code, fence, inline, shell_word};
 use crate::units::show_size;
 
-pub(super) fn reproduce(record: &Record) -> String {
+pub(super) fn reproduce(record: &Record, home: Home<'_>) -> String {
     let mut out = "## How to reproduce\n\n".to_owned();
     out += &fence(&[command_line(record)], "sh");
     out += "\nThe seed draws the same canaries and the same chances again; times differ from run to run.\n\n";
@@ -20,8 +21,14 @@ pub(super) fn reproduce(record: &Record) -> String {
         let overrides: Vec<String> = record.scenario.overrides.iter().map(|given| code(given)).collect();
         out += &format!("- set on the command line, over what the file says: {}\n", overrides.join(", "));
     }
-    out + "- beside this report: `effective.toml` (the scenario with everything filled in), `record.json` (every fact of the run; \
-           `runner report record.json` renders it again), `server.log`\n"
+    let folder = home.folder.to_string_lossy();
+    let place = if home.beside { "beside this report".to_owned() } else { format!("in {}", code(&folder)) };
+    let again = code(&format!("runner report {}", shell_word(&folder)));
+    out += &format!(
+        "- {place}: `effective.toml` (the scenario with everything filled in), `record.json` (every fact of the run; {again} \
+         renders it again), `server.log`\n"
+    );
+    out
 }
 
 fn command_line(record: &Record) -> String {

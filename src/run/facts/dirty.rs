@@ -92,7 +92,7 @@ fn inconclusive(findings: &Findings) -> Option<String> {
         return Some(format!("cut short after {after}, with {}", counted(tally.exposures, "exposure")));
     }
     let meant = || tally.triggers.values().filter(|trigger| trigger.overlapping);
-    let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.exposures).sum());
+    let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.overlapped).sum());
     if asked == 0 && findings.obstacles.get("overlap").is_some_and(|why| why == NO_TURN) {
         return Some("the time was up before requests could overlap: give the check more".to_owned());
     }
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_check_that_does_not_see_a_planted_leak_concludes_nothing() {
         let tally =
-            TriggerTally { requests: 100, ordinary: 100, exposures: 100, chances: 100, ..TriggerTally::default() };
+            TriggerTally { requests: 100, ordinary: 100, exposures: 100, overlapped: 100, ..TriggerTally::default() };
         let findings = |found| {
             let mut findings = Findings {
                 control: Control { requests: 4, ..Control::default() },
