@@ -11,12 +11,24 @@ use super::{Exit, print_error, print_out, print_warning, signals};
 use crate::record::{Record, Status};
 use crate::report;
 use crate::run::{self, Finished, Options, Unfinished, environment};
-use crate::scenario::Scenario;
 use crate::scenario::typed::{Typed, split_url};
+use crate::scenario::{Problem, Scenario};
 
 /// What reports, and messages, call it.
 const NAME: &str = "load";
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
+/// The keys of a scenario that can be wrong though each option is what it should be, and the options.
+const KEYS: [(&str, &str); 9] = [
+    ("ca", "--cacert"),
+    ("cert", "--cert"),
+    ("concurrency", "--connections"),
+    ("connect_to", "--connect-to"),
+    ("key", "--key"),
+    ("max_concurrency", "--connections"),
+    ("rate", "--rate"),
+    ("source_addresses", "--source"),
+    ("streams", "--streams"),
+];
 const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
 
 pub(super) fn load(arguments: &Load, began: Instant) -> Exit {
@@ -109,8 +121,20 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
         sources: arguments.sources.clone(),
     };
     typed.scenario(NAME, &World).map_err(|problems| {
-        problems.iter().map(|problem| (problem.title.clone(), problem.help.clone().unwrap_or_default())).collect()
+        let told =
+            |problem: &Problem| (as_typed(&problem.title), as_typed(problem.help.as_deref().unwrap_or_default()));
+        problems.iter().map(told).collect()
     })
+}
+
+/// What is said of a scenario's key, said of the option that stands for it here.
+fn as_typed(said: &str) -> String {
+    // What comes after it shows how the key is written in a file.
+    let said = match said.split_once(", as in ") {
+        Some((before, example)) if example.contains(" = ") => before,
+        _ => said,
+    };
+    KEYS.iter().fold(said.to_owned(), |said, (key, option)| said.replace(&format!("`{key}`"), option))
 }
 
 /// A path that means the same in a report's folder.

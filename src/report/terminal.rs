@@ -54,7 +54,7 @@ pub fn summary(record: &Record, width: usize, color: bool) -> String {
         }
     }
     blocks.push(page.leak(&record.variants));
-    blocks.push(page.caveats(&record.variants));
+    blocks.push(page.caveats(&record.variants, CAVEATS));
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n")
 }
@@ -250,16 +250,17 @@ impl Terminal {
         out
     }
 
-    fn caveats(&self, variants: &[Variant]) -> String {
+    /// At most so many.
+    fn caveats(&self, variants: &[Variant], most: usize) -> String {
         let all: Vec<_> =
             variants.iter().flat_map(|variant| variant.caveats.iter().map(move |caveat| (variant, caveat))).collect();
         let mut out = String::new();
-        for (variant, caveat) in all.iter().take(CAVEATS) {
+        for (variant, caveat) in all.iter().take(most) {
             let place = if variants.len() > 1 { format!("{}: ", clip(&variant.name, 60)) } else { String::new() };
             out += &self.entry("caveat", &format!("{place}{}; {}", caveat.message, caveat.advice));
         }
-        if all.len() > CAVEATS {
-            out += &self.entry("", &format!("and {}", counted((all.len() - CAVEATS) as u64, "more caveat")));
+        if all.len() > most {
+            out += &self.entry("", &format!("and {}", counted((all.len() - most) as u64, "more caveat")));
         }
         out
     }

@@ -25,7 +25,8 @@ const LITTLE: f64 = 0.1;
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 16] = [
+    let rules: [fn(&Load) -> Option<Caveat>; 17] = [
+        fell_silent,
         busy_generator,
         late_sends,
         queued,
@@ -62,6 +63,24 @@ fn not_searched(dirty: &Dirty) -> Option<Caveat> {
     (dirty.cut > 0).then(|| caveat(message, "point the check at a page that shows who asks near its beginning"))?
 }
 
+/// A server that answered, and then no longer: for a second at least, and for longer than any answer had taken.
+fn fell_silent(load: &Load) -> Option<Caveat> {
+    let last = load.timeline.iter().rposition(|second| second.completed > 0)?;
+    let silent = &load.timeline[last + 1..];
+    let lasting: f64 = silent.iter().map(|second| second.length_s).sum();
+    let longest = load.timeline.iter().filter_map(|second| second.latency_max_us).fold(0.0, f64::max) / 1e6;
+    let asked = silent.iter().any(|second| second.started > 0) || load.unanswered > 0;
+    if !asked || lasting < 1.0 || lasting <= longest {
+        return None;
+    }
+    let message = format!(
+        "nothing was answered in the last {} of {}: the server had stopped, or hung; what is said of the load is of both times",
+        show_time(lasting),
+        show_time(load.duration_s)
+    );
+    caveat(message, "look for what happened to it then, and judge only loads in which it lived")
+}
+
 fn busy_generator(load: &Load) -> Option<Caveat> {
     let share = load.generator.cpu_max;
     let message = format!(
@@ -87,7 +106,11 @@ fn few_samples(load: &Load) -> Option<Caveat> {
         if names.len() == 1 { "s" } else { "" },
         show_count(load.started)
     );
-    (!names.is_empty() && load.started > 0).then(|| caveat(message, "a longer `load.duration` steadies them"))?
+    let advice = match load.planned_requests {
+        Some(_) => "more of `load.requests` steady them",
+        None => "a longer `load.duration` steadies them",
+    };
+    (!names.is_empty() && load.started > 0).then(|| caveat(message, advice))?
 }
 
 fn error_statuses(load: &Load) -> Option<Caveat> {
@@ -97,7 +120,7 @@ fn error_statuses(load: &Load) -> Option<Caveat> {
         show_count(errors),
         show_count(load.completed)
     );
-    caveat(message, "a fast error flatters latency: look at the status table, and at server.log for its cause")
+    caveat(message, "a fast error flatters latency: look at the status table, and at the server's log for its cause")
 }
 
 fn never_answered(load: &Load) -> Option<Caveat> {
@@ -246,7 +269,7 @@ fn coarse_clock(load: &Load) -> Option<Caveat> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Generator, Open};
+    use crate::record::{Generator, Open, Second};
 
     #[test]
     fn a_few_lost_requests_of_many_are_no_caveat() {
@@ -301,6 +324,29 @@ mod tests {
             let found = found(load);
             assert!(found.contains(said), "{said:?} is not in {found:?}");
         }
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_is_told_from_one_that_is_slow() {
+        // A row a second: how many were answered, and the longest latency, in microseconds.
+        let message = |rows: &[(u64, f64)]| {
+            let row = |(index, (completed, longest)): (usize, &(u64, f64))| Second {
+                t_s: index as f64,
+                length_s: 1.0,
+                started: 10,
+                completed: *completed,
+                latency_max_us: (*completed > 0).then_some(*longest),
+                ..Second::default()
+            };
+            let timeline = rows.iter().enumerate().map(row).collect();
+            fell_silent(&Load { timeline, duration_s: rows.len() as f64, ..Load::default() })
+                .map(|caveat| caveat.message)
+        };
+        let silent = message(&[(100, 1e3), (60, 1e3), (0, 0.0), (0, 0.0)]).unwrap();
+        assert!(silent.starts_with("nothing was answered in the last 2.00 s of 4.00 s"), "{silent}");
+        assert_eq!(message(&[(100, 1e3), (60, 1e3)]), None);
+        assert_eq!(message(&[(0, 0.0), (0, 0.0), (1, 2.9e6), (0, 0.0), (0, 0.0)]), None, "each answer takes as long");
+        assert_eq!(message(&[(0, 0.0), (0, 0.0)]), None, "it never answered: that is told elsewhere");
     }
 
     /// 10 users for 10 s: 1 ms an answer, and so much more from one answer to the next request.

@@ -33,9 +33,11 @@ impl Attached {
         allowed_hosts: &[String],
     ) -> Result<(Attached, Endpoint), StartError> {
         let endpoint = match &plan.connect_to {
-            None => find_host(&plan.host, plan.port, tls, ("check `server.url`", allowed_hosts))?,
+            None => {
+                find_host(&plan.host, plan.port, tls, ("check the address, `server.url` of a scenario", allowed_hosts))?
+            }
             Some(Address::Host(host, port)) => {
-                find_host(host, *port, tls, ("check `server.connect_to`", allowed_hosts))?
+                find_host(host, *port, tls, ("check the address, `server.connect_to` of a scenario", allowed_hosts))?
             }
             Some(Address::Unix(path)) => {
                 let shown = Endpoint::Unix(path.clone()).to_string();

@@ -135,6 +135,8 @@ fn what_cannot_be_loaded_is_said_with_its_remedy() {
         (&["-d", "-1", "http://127.0.0.1/"], "`-1` is not a duration"),
         (&["-n", "-3", "http://127.0.0.1/"], "-3 is not in 1..=1000000000"),
         (&["-R", "-5", "http://127.0.0.1/"], "-5"),
+        (&["-R", "5000000", "http://127.0.0.1/"], "help: write a rate above zero, up to 1,000,000/s\n"),
+        (&["--source", "abc", "http://127.0.0.1/"], "--source holds something that is no address"),
         (&["-c", "0", "http://127.0.0.1/"], "0 is not in 1..=100000"),
         (&["-H", "accept", "http://127.0.0.1/"], "no colon in it"),
         (&["-H", "a: b", "-H", "A: c", "http://127.0.0.1/"], "join the values with a comma"),

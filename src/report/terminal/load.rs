@@ -11,10 +11,11 @@ use super::layout::wrap;
 use super::{NARROWEST, Terminal};
 
 /// The keys of a file that advice names, and the options that stand for them here.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("`load.concurrency`", "`--connections`"),
     ("`load.duration`", "`--duration`"),
     ("`load.max_concurrency`", "`--connections`"),
+    ("`load.requests`", "`--requests`"),
     ("`load.source_addresses`", "`--source`"),
     ("`load.threads`", "`--threads`"),
     ("`load.timeout`", "`--timeout`"),
@@ -32,7 +33,7 @@ pub fn load(record: &Record, width: usize, color: bool) -> String {
         }
     }
     blocks.push(page.what_happened(record));
-    blocks.push(with_options(page.caveats(&record.variants)));
+    blocks.push(with_options(page.caveats(&record.variants, usize::MAX)));
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n")
 }
