@@ -21,6 +21,9 @@ use super::timer::{AWAKE, Timer};
 use super::user::{Carrier, User, all_end, take_up};
 use crate::scenario::{Protocol, Spacing};
 
+/// Timers of users who think wake them so much too late at worst, on an idle machine; requests are due when they wake.
+const GRAIN: Duration = Duration::from_millis(2);
+
 /// So many arrivals are handed over at most before answers are looked at again.
 const AT_A_TIME: usize = 16;
 
@@ -115,12 +118,16 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
                 // Its user would have thought from when it was due, had one been free. What the script took is no pause.
                 intended = intended.saturating_add(pause);
                 now = plan.clock.now();
-                if intended > now {
+                let waits = intended > now;
+                if waits {
                     now = user.wait_until(intended).await;
                 }
                 // By then the load is over: it is no part of it.
                 if intended >= plan.end {
                     continue;
+                }
+                if waits {
+                    intended = intended.max(now.saturating_sub(GRAIN));
                 }
             }
             Turn::Failed => {
