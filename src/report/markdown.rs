@@ -10,7 +10,7 @@ mod reproduce;
 mod server;
 mod verdicts;
 
-use crate::record::{Leak, Record, Variant};
+use crate::record::{Leak, Record, Scenario, Variant};
 use crate::units::counted;
 
 use super::Page;
@@ -21,7 +21,7 @@ use super::words::{capital, outcome, status, typical};
 
 pub(crate) fn page(record: &Record) -> Page {
     let mut page = Page { markdown: head(record), files: Vec::new() };
-    let scenario = &record.scenario.name;
+    let scenario = &record.scenario;
     match record.variants.as_slice() {
         [] => {}
         [variant] => {
@@ -59,7 +59,7 @@ struct Place<'a> {
     suffix: String,
     /// Whether it is the first section, which explains the words that all use.
     first: bool,
-    scenario: &'a str,
+    scenario: &'a Scenario,
     /// Leaks are numbered through all sections.
     leaks_before: usize,
 }

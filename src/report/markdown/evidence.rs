@@ -1,6 +1,6 @@
 //! One leak: who, when, what, why and where to look.
 
-use crate::record::{Leak, Witness};
+use crate::record::{Leak, Scenario, Witness};
 use crate::report::escape::{cell, clean, clip, code, code_cell, fence, inline, shell_word};
 use crate::report::reproduction;
 use crate::report::sentence::{self, at};
@@ -22,7 +22,7 @@ pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
 }
 
 /// The proof, after the picture.
-pub(super) fn proof(leak: &Leak, number: usize, scenario: &str) -> String {
+pub(super) fn proof(leak: &Leak, number: usize, scenario: &Scenario) -> String {
     let own = match leak.own_present {
         true => "The response holds the canary of its own request as well.",
         false => "The canary of its own request is not in the response.",
@@ -91,8 +91,10 @@ fn witnesses(leak: &Leak) -> String {
 }
 
 /// The least that shows it, in words and as lines to paste.
-fn reproduction(leak: &Leak, number: usize, scenario: &str) -> String {
-    let again = format!("runner replay {} {number}", shell_word(&format!("reports/{scenario}/latest")));
+fn reproduction(leak: &Leak, number: usize, scenario: &Scenario) -> String {
+    let hosts = scenario.allowed_hosts.iter().map(|host| format!(" --allow-host {}", shell_word(host)));
+    let folder = shell_word(&format!("reports/{}/latest", scenario.name));
+    let again = format!("runner replay {folder} {number}{}", hosts.collect::<String>());
     if leak.replayable().is_none() {
         return "It was not narrowed down, and shows again only in a whole run: see the end of this report.\n\n"
             .to_owned();
