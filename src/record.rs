@@ -66,6 +66,12 @@ pub struct Scenario {
     pub overrides: Vec<String>,
     /// The effective scenario, as TOML, without secrets.
     pub effective: String,
+    /// The hosts that `--allow-host` named.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
+    /// The environment variables for whose values `${NAME}` stands in this record.
+    #[serde(default)]
+    pub secrets: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -233,6 +233,8 @@ fn compile(
             file: scenario.file.display().to_string(),
             overrides: scenario.overrides.clone(),
             effective: scenario.effective.clone(),
+            allowed_hosts: options.allowed_hosts.clone(),
+            secrets: scenario.secrets.names().to_vec(),
         },
         environment: environment::read(),
         total_s: options.began.elapsed().as_secs_f64(),

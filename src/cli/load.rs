@@ -212,6 +212,8 @@ mod tests {
             file: "load".to_owned(),
             overrides: Vec::new(),
             effective: String::new(),
+            allowed_hosts: Vec::new(),
+            secrets: Vec::new(),
         };
         Record {
             format: crate::record::FORMAT,

@@ -69,7 +69,12 @@ pub(crate) fn code_cell(text: &str) -> String {
 
 /// A fenced block of lines. What the lines hold cannot end it.
 pub(crate) fn fence(lines: &[String], language: &str) -> String {
-    let lines: Vec<String> = lines.iter().map(|line| clip(line, LONGEST_LINE)).collect();
+    fence_whole(&lines.iter().map(|line| clip(line, LONGEST_LINE)).collect::<Vec<_>>(), language)
+}
+
+/// [`fence`] for lines to paste: none of them is cut.
+pub(crate) fn fence_whole(lines: &[String], language: &str) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| clean(line)).collect();
     let longest = lines.iter().map(|line| longest_run(line, '`')).max().unwrap_or(0);
     let fence = "`".repeat(3.max(longest + 1));
     let body: String = lines.iter().map(|line| format!("{}\n", line.trim_end())).collect();
@@ -81,6 +86,17 @@ pub(crate) fn shell_word(text: &str) -> String {
     let text = clean(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,%+@".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// One word of a POSIX shell command line that may go over several lines. `None` if no page can hold it as it is.
+pub(crate) fn shell_lines(text: &str) -> Option<String> {
+    let fits = |line: &str| clean(line) == line && line.trim_end() == line;
+    let words: Vec<String> = text.split('\n').map(shell_word).collect();
+    match words.as_slice() {
+        [word] => fits(text).then(|| word.clone()),
+        _ if text.split('\n').all(fits) => Some(format!("'{}'", text.replace('\'', r"'\''"))),
+        _ => None,
+    }
 }
 
 /// The longest text from outside in a sentence or a cell, in characters.

@@ -10,7 +10,7 @@ mod reproduce;
 mod server;
 mod verdicts;
 
-use crate::record::{Leak, Record, Variant};
+use crate::record::{Leak, Record, Scenario, Variant};
 use crate::units::counted;
 
 use super::chart;
@@ -21,10 +21,11 @@ use super::{Home, Page};
 
 pub(crate) fn page(record: &Record, home: Home<'_>) -> Page {
     let mut page = Page { markdown: head(record), files: Vec::new() };
+    let scenario = &record.scenario;
     match record.variants.as_slice() {
         [] => {}
         [variant] => {
-            let place = Place { level: 2, suffix: String::new(), first: true, home, leaks_before: 0 };
+            let place = Place { level: 2, suffix: String::new(), first: true, home, scenario, leaks_before: 0 };
             section(&mut page, variant, &place);
         }
         variants => {
@@ -38,7 +39,7 @@ pub(crate) fn page(record: &Record, home: Home<'_>) -> Page {
                 let state = outcome(variant);
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
                 let (suffix, first) = (format!("-{number}"), index == 0);
-                section(&mut page, variant, &Place { level: 3, suffix, first, home, leaks_before });
+                section(&mut page, variant, &Place { level: 3, suffix, first, home, scenario, leaks_before });
                 leaks_before += variant.distinct_leaks().len();
             }
         }
@@ -59,6 +60,7 @@ struct Place<'a> {
     /// Whether it is the first section, which explains the words that all use.
     first: bool,
     home: Home<'a>,
+    scenario: &'a Scenario,
     /// Leaks are numbered through all sections.
     leaks_before: usize,
 }
@@ -162,7 +164,7 @@ fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
         if index > 0 {
             leak_picture(page, leak, number, place);
         }
-        page.markdown += &evidence::proof(leak, number, place.home);
+        page.markdown += &evidence::proof(leak, number, place.scenario, place.home);
     }
     if all > distinct.len() {
         let more = counted((all - distinct.len()) as u64, "more leak");

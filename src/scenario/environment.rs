@@ -71,12 +71,11 @@ fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dy
 /// The tree as TOML, variables filled in except for those that hold secrets, and secrets in the file itself blotted out.
 pub(super) fn effective(mut tree: DeTable<'_>, secrets: &Secrets, surroundings: &dyn Surroundings) -> String {
     tree::each_string(&mut tree, &mut |path, _, text| {
-        let sensitive = is_sensitive_place(path);
-        // A doubled brace is a character like any other.
-        if sensitive && !text.replace("{{", "").contains('{') {
+        if is_secret(path, text) {
             *text = Cow::Borrowed(REDACTED);
             return;
         }
+        let sensitive = is_sensitive_place(path);
         let keep = |name: &str| sensitive || looks_secret(name);
         if let Ok(Some(filled)) = expand(text, surroundings, Some(&keep)) {
             *text = Cow::Owned(filled);
@@ -89,13 +88,19 @@ pub(super) fn effective(mut tree: DeTable<'_>, secrets: &Secrets, surroundings: 
     tree::to_text(&tree)
 }
 
+/// Whether the text at these keys is a secret itself: it stands where secrets do, and nothing is filled into it.
+pub(super) fn is_secret(path: &[String], text: &str) -> bool {
+    // A doubled brace is a character like any other.
+    is_sensitive_place(path) && !text.replace("{{", "").contains('{')
+}
+
 /// [`is_sensitive`] for the keys that lead to a value, of which one may be a path itself, as those of the matrix.
 fn is_sensitive_place(path: &[String]) -> bool {
     is_sensitive(path.iter().flat_map(|key| key.split('.')))
 }
 
 /// Whether a value at this key path is one to hide: a header or cookie that identifies, a variable that names a secret.
-pub(super) fn is_sensitive<'a>(path: impl IntoIterator<Item = &'a str>) -> bool {
+fn is_sensitive<'a>(path: impl IntoIterator<Item = &'a str>) -> bool {
     let path: Vec<String> = path.into_iter().map(|key| key.trim().trim_matches(['"', '\'']).to_lowercase()).collect();
     let Some(last) = path.last() else { return false };
     let inside = |table: &str| path[..path.len() - 1].iter().any(|key| key == table);

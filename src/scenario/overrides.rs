@@ -118,15 +118,24 @@ fn drop_threads(tree: &mut DeTable<'_>, overrides: &[Override]) {
     }
 }
 
-/// The overrides as typed, except for what must not be shown.
+/// The overrides as typed, except for values that hold what must not be shown.
 pub(super) fn shown(overrides: &[String]) -> Vec<String> {
     let show = |text: &String| match find_equals(text) {
-        Some(equals) if environment::is_sensitive(text[..equals].split('.')) => {
-            format!("{}=[redacted]", &text[..equals])
-        }
+        Some(equals) if holds_secret(text, equals) => format!("{}=[redacted]", &text[..equals]),
         _ => text.clone(),
     };
     overrides.iter().map(show).collect()
+}
+
+/// Whether a secret stands in the value itself, or somewhere inside it where it is a list or table.
+fn holds_secret(text: &str, equals: usize) -> bool {
+    let Ok(tree) = DeTable::parse(text) else {
+        let path: Vec<String> = text[..equals].split('.').map(str::to_owned).collect();
+        return environment::is_secret(&path, &text[equals + 1..]);
+    };
+    let mut found = false;
+    tree::each_string(&mut tree.into_inner(), &mut |path, _, text| found |= environment::is_secret(path, text));
+    found
 }
 
 fn varies(tree: &DeTable<'_>, key: &str) -> bool {

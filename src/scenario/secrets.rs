@@ -47,6 +47,11 @@ impl Secrets {
         self.names.is_empty()
     }
 
+    /// Of the variables.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The length of the longest way to write one, in bytes.
     pub fn longest(&self) -> usize {
         self.forms.first().map_or(0, |(form, _)| form.len())

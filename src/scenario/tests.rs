@@ -204,6 +204,21 @@ fn an_override_sets_any_key_and_pins_what_the_matrix_varies() {
 }
 
 #[test]
+fn an_override_is_shown_without_the_secrets_in_it() {
+    let given = [
+        "load.headers.authorization=abc",
+        "load.headers={ \"x-api-key\" = \"abc\", accept = \"text/html\" }",
+        "matrix.load.cookies=[{ sid = \"abc\" }]",
+        "load.headers.authorization=Bearer ${HOME}",
+        "load.headers={ accept = \"text/html\" }",
+    ];
+    let shown = overrides::shown(&given.map(str::to_owned));
+    let keys = ["load.headers.authorization", "load.headers", "matrix.load.cookies"];
+    assert_eq!(shown[..3], keys.map(|key| format!("{key}=[redacted]")));
+    assert_eq!(shown[3..], given[3..]);
+}
+
+#[test]
 fn an_override_picks_a_server() {
     let world =
         World::of("[servers.a]\nmode = 'sync'\n[servers.b]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5");

@@ -19,6 +19,8 @@ pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
             file: format!("scenarios/{name}.toml"),
             overrides: Vec::new(),
             effective: String::new(),
+            allowed_hosts: Vec::new(),
+            secrets: Vec::new(),
         },
         total_s: 12.5,
         environment: Environment {

@@ -1,6 +1,6 @@
 //! One leak: who, when, what, why and where to look.
 
-use crate::record::{Leak, Witness};
+use crate::record::{Leak, Scenario, Witness};
 use crate::report::Home;
 use crate::report::escape::{cell, clean, clip, code, code_cell, fence, inline, shell_word};
 use crate::report::reproduction;
@@ -23,7 +23,7 @@ pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
 }
 
 /// The proof, after the picture.
-pub(super) fn proof(leak: &Leak, number: usize, home: Home<'_>) -> String {
+pub(super) fn proof(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>) -> String {
     let own = match leak.own_present {
         true => "The response holds the canary of its own request as well.",
         false => "The canary of its own request is not in the response.",
@@ -38,7 +38,7 @@ pub(super) fn proof(leak: &Leak, number: usize, home: Home<'_>) -> String {
     out += &fence(&marked_excerpt(leak), "text");
     out.push('\n');
     out += &witnesses(leak);
-    out += &reproduction(leak, number, home);
+    out += &reproduction(leak, number, scenario, home);
     out + cause(leak).as_str()
 }
 
@@ -92,8 +92,10 @@ fn witnesses(leak: &Leak) -> String {
 }
 
 /// The least that shows it, in words and as lines to paste.
-fn reproduction(leak: &Leak, number: usize, home: Home<'_>) -> String {
-    let again = format!("runner replay {} {number}", shell_word(&home.folder.to_string_lossy()));
+fn reproduction(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>) -> String {
+    let hosts = scenario.allowed_hosts.iter().map(|host| format!(" --allow-host {}", shell_word(host)));
+    let folder = shell_word(&home.folder.to_string_lossy());
+    let again = format!("runner replay {folder} {number}{}", hosts.collect::<String>());
     if leak.replayable().is_none() {
         return "It was not narrowed down, and shows again only in a whole run: see the end of this report.\n\n"
             .to_owned();

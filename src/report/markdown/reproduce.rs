@@ -1,13 +1,24 @@
 //! How to get the same run again.
 
+use crate::dirty::observation::variable;
 use crate::record::Record;
 use crate::report::Home;
-use crate::report::escape::{clean, code, fence, inline, shell_word};
+use crate::report::escape::{code, fence_whole, inline, shell_lines, shell_word};
+use crate::report::words::list;
 use crate::units::show_size;
 
+/// A command that is longer goes over several lines, in characters.
+const ONE_LINE: usize = 110;
+/// What stands for the file of a load that was typed.
+const WITHOUT_A_FILE: &str = "load";
+/// How an override ends whose value is not shown.
+const REDACTED: &str = "=[redacted]";
+
 pub(super) fn reproduce(record: &Record, home: Home<'_>) -> String {
+    let command = Command::of(record, home);
     let mut out = "## How to reproduce\n\n".to_owned();
-    out += &fence(&[command_line(record)], "sh");
+    out += &command.notes();
+    out += &fence_whole(&command.lines(), "sh");
     out += "\nThe seed draws the same canaries and the same chances again; times differ from run to run.\n\n";
     let facts = [
         ("started", code(&record.started)),
@@ -31,17 +42,87 @@ pub(super) fn reproduce(record: &Record, home: Home<'_>) -> String {
     out
 }
 
-fn command_line(record: &Record) -> String {
-    let mut words = vec!["runner".to_owned(), shell_word(&record.scenario.file)];
-    let mut set = |assignment: &str| {
-        words.push("--set".to_owned());
-        words.push(shell_word(assignment));
-    };
-    record.scenario.overrides.iter().for_each(|given| set(given));
-    if !record.scenario.overrides.iter().any(|given| clean(given).trim_start().starts_with("seed")) {
-        set(&format!("seed={}", record.seed));
+/// A command line that can be pasted.
+struct Command {
+    /// `runner` and the file.
+    start: String,
+    /// Each with its value.
+    options: Vec<String>,
+    /// The variables of the shell that stand in it for what is not shown.
+    left_out: Vec<String>,
+    /// The keys of overrides that no line holds.
+    missing: Vec<String>,
+    /// The variables that the scenario reads, and whose values are not shown.
+    secrets: Vec<String>,
+}
+
+impl Command {
+    fn of(record: &Record, home: Home<'_>) -> Command {
+        let scenario = &record.scenario;
+        // `runner load` had none: what it wrote means the same.
+        let file = match scenario.file.as_str() {
+            WITHOUT_A_FILE => home.folder.join("effective.toml").to_string_lossy().into_owned(),
+            file => file.to_owned(),
+        };
+        let mut command = Command {
+            start: format!("runner {}", shell_word(&file)),
+            options: Vec::new(),
+            left_out: Vec::new(),
+            missing: Vec::new(),
+            secrets: scenario.secrets.clone(),
+        };
+        scenario.overrides.iter().for_each(|given| command.set(given));
+        if !scenario.overrides.iter().any(|given| key(given) == "seed") {
+            command.set(&format!("seed={}", record.seed));
+        }
+        command.options.extend(scenario.allowed_hosts.iter().map(|host| format!("--allow-host {}", shell_word(host))));
+        command
     }
-    words.join(" ")
+
+    fn set(&mut self, given: &str) {
+        if let Some(key) = given.strip_suffix(REDACTED) {
+            let variable = variable(key);
+            self.options.push(format!("--set {}\"{variable}\"", shell_word(&format!("{key}="))));
+            self.left_out.push(variable[1..].to_owned());
+            return;
+        }
+        match shell_lines(given) {
+            Some(word) => self.options.push(format!("--set {word}")),
+            None => self.missing.push(key(given).to_owned()),
+        }
+    }
+
+    /// What to do before it is pasted.
+    fn notes(&self) -> String {
+        let list_of = |names: &[String]| list(&names.iter().map(|name| code(name)).collect::<Vec<_>>());
+        let mut out = String::new();
+        if !self.left_out.is_empty() {
+            out += &format!("Set {} first: what was given there is not shown.\n\n", list_of(&self.left_out));
+        }
+        if !self.secrets.is_empty() {
+            out += &format!("The scenario reads {} from the environment.\n\n", list_of(&self.secrets));
+        }
+        if !self.missing.is_empty() {
+            let names = list_of(&self.missing);
+            out += &format!("What `--set` gave to {names} cannot be typed, and is left out: see `record.json`.\n\n");
+        }
+        out
+    }
+
+    /// One line, or one for each option.
+    fn lines(&self) -> Vec<String> {
+        let words: Vec<&str> = std::iter::once(&self.start).chain(&self.options).map(String::as_str).collect();
+        let whole = words.join(" ");
+        if whole.chars().count() <= ONE_LINE && !whole.contains('\n') {
+            return vec![whole];
+        }
+        words.join(" \\\n  ").split('\n').map(str::to_owned).collect()
+    }
+}
+
+/// The key of `key=value`.
+fn key(given: &str) -> &str {
+    given.split_once('=').map_or(given, |(key, _)| key).trim()
 }
 
 fn machine(record: &Record) -> String {
@@ -52,4 +133,88 @@ fn machine(record: &Record) -> String {
     format!("{}, {cores}, {} of memory", named.join(", "), show_size(machine.memory_bytes))
         .trim_start_matches(", ")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process;
+
+    use super::*;
+    use crate::record::{Environment, FORMAT, Runner, Scenario, Status};
+
+    fn record(overrides: &[&str]) -> Record {
+        Record {
+            format: FORMAT,
+            runner: Runner { version: "0.1.0".to_owned() },
+            started: String::new(),
+            seed: 42,
+            status: Status::Passed,
+            scenario: Scenario {
+                name: "a".to_owned(),
+                about: None,
+                file: "a b.toml".to_owned(),
+                overrides: overrides.iter().map(|given| (*given).to_owned()).collect(),
+                effective: String::new(),
+                allowed_hosts: vec!["shop.test".to_owned(), "10.0.0.1".to_owned()],
+                secrets: vec!["API_KEY".to_owned()],
+            },
+            environment: Environment::default(),
+            total_s: 0.0,
+            variants: Vec::new(),
+        }
+    }
+
+    fn home() -> Home<'static> {
+        Home { folder: Path::new("reports/a/1"), beside: true }
+    }
+
+    #[test]
+    fn a_load_without_a_file_is_repeated_from_what_it_wrote() {
+        let mut record = record(&["seed=7"]);
+        record.scenario.file = "load".to_owned();
+        assert_eq!(pasted(&reproduce(&record, home()))[0], "reports/a/1/effective.toml");
+    }
+
+    /// What a program gets as its arguments when the command of a report is pasted into a shell.
+    fn pasted(page: &str) -> Vec<String> {
+        let command = page.split("```").nth(1).unwrap().strip_prefix("sh\n").unwrap();
+        let script = format!("runner() {{ printf '%s\\0' \"$@\"; }}\n{command}");
+        let mut shell = process::Command::new("sh");
+        shell.args(["-c", &script]).env("LOAD_HEADERS_AUTHORIZATION", "Bearer x y");
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{script}");
+        let words = String::from_utf8(output.stdout).unwrap();
+        words.trim_end_matches('\0').split('\0').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_is_pasted_is_what_was_typed() {
+        let long = format!("matrix.load.json=[{{ text = '{}' }}]", "x".repeat(1000));
+        let lines = "assert.that=[\n  'errors.count == 0',\n]";
+        let page = reproduce(
+            &record(&[&long, lines, "load.path=/?key=${API_KEY}", "load.headers.authorization=[redacted]"]),
+            home(),
+        );
+        let mut expected = vec!["a b.toml"];
+        for given in
+            [long.as_str(), lines, "load.path=/?key=${API_KEY}", "load.headers.authorization=Bearer x y", "seed=42"]
+        {
+            expected.extend(["--set", given]);
+        }
+        expected.extend(["--allow-host", "shop.test", "--allow-host", "10.0.0.1"]);
+        assert_eq!(pasted(&page), expected);
+        assert!(page.contains("Set `LOAD_HEADERS_AUTHORIZATION` first"), "{page}");
+        assert!(page.contains("reads `API_KEY` from the environment"), "{page}");
+    }
+
+    #[test]
+    fn what_no_line_holds_is_said_to_be_left_out() {
+        let page = reproduce(&record(&["load.body=a\u{1b}[31mb", "seed=7"]), home());
+        assert_eq!(
+            pasted(&page),
+            ["a b.toml", "--set", "seed=7", "--allow-host", "shop.test", "--allow-host", "10.0.0.1"]
+        );
+        assert!(page.contains("gave to `load.body` cannot be typed"), "{page}");
+    }
 }
