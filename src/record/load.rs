@@ -126,6 +126,9 @@ pub struct Checks {
     pub samples: Vec<CheckSample>,
     /// Of requests that the script failed to make: the earliest, at most five. `errors.script` counts them all.
     pub script_errors: Vec<CheckSample>,
+    /// How long its `request` had users sleep before they asked, all of them together and warm-up included.
+    #[serde(default)]
+    pub thought_s: f64,
     pub teardown_error: Option<String>,
     /// The first lines that hooks logged.
     pub log: Vec<String>,

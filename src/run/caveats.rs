@@ -189,7 +189,7 @@ fn little(load: &Load) -> Option<Caveat> {
         Some(open) => {
             (open.in_flight_mean, "requests piled up towards the end: the server never came to rest at this rate")
         }
-        None if load.stages.is_empty() && load.pause_s == 0.0 && load.pipeline <= 1 => (
+        None if load.stages.is_empty() && !thinks(load) && load.pipeline <= 1 => (
             f64::from(load.concurrency),
             "the users were not always asking: runner or the machine was too busy, or the run too short",
         ),
@@ -206,6 +206,11 @@ fn few_descriptors(load: &Load) -> Option<Caveat> {
     let needed = load.generator.descriptors_needed;
     let limit = load.generator.descriptors_limit.filter(|limit| *limit < needed)?;
     let message = format!(
+/// Whether users of the closed model think, by themselves or as their script says.
+fn thinks(load: &Load) -> bool {
+    load.pause_s > 0.0 || load.checks.as_ref().is_some_and(|script| script.thought_s > 0.0)
+}
+
         "this process may have {} descriptors open, and the load may need {}",
         show_count(limit),
         show_count(needed)
@@ -240,7 +245,7 @@ fn coarse_clock(load: &Load) -> Option<Caveat> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Generator, Open};
+    use crate::record::{Checks, Generator, Open};
 
     #[test]
     fn a_few_lost_requests_of_many_are_no_caveat() {
@@ -326,6 +331,15 @@ mod tests {
         assert!(of(&trial(0)).is_empty());
         let caveats = of(&trial(3));
         assert!(caveats[0].message.starts_with("the end of 3 responses was not searched"), "{}", caveats[0].message);
+    }
+
+    #[test]
+    fn users_who_think_break_no_law() {
+        let idle = users_who_also_wait(0.02);
+        assert!(little(&idle).is_some());
+        let of_script = |thought_s| Load { checks: Some(Checks { thought_s, ..Checks::default() }), ..idle.clone() };
+        assert!(little(&of_script(0.0)).is_some() && little(&of_script(95.0)).is_none());
+        assert!(little(&Load { pause_s: 0.02, ..idle }).is_none());
     }
 
     #[test]
