@@ -55,13 +55,8 @@ impl Desk {
                 seat.given.set(Some(Call { due, queued: false }));
                 seat.wake();
             }
-            None => self.leave(due),
+            None => self.waiting.borrow_mut().push_back(due),
         }
-    }
-
-    /// Has an arrival wait.
-    pub fn leave(&self, due: Duration) {
-        self.waiting.borrow_mut().push_back(due);
     }
 
     /// Nothing more arrives; users go once nothing waits.

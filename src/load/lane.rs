@@ -184,22 +184,30 @@ impl Lane {
         }
     }
 
+    /// This thread comes to an arrival of the open model only when the load is over: it counts, and is not sent.
+    pub fn missed(&self, due: Duration, now: Duration) {
+        self.unanswered(self.plan.kind_of_unsent(due), due, None, now);
+        if due >= self.plan.begin {
+            self.took(Some(now - due));
+            self.measured.borrow_mut().missed += 1;
+        }
+    }
+
+    fn unanswered(&self, kind: usize, intended: Duration, sent: Option<Duration>, now: Duration) {
+        let exchange = Exchange { intended, sent, first_byte: None, done: now, outcome: Ended::Unanswered };
+        self.waited(intended, now);
+        self.measured.borrow_mut().record(kind, &exchange, 0);
+    }
+
     /// Counts what nobody waits for any longer, sent or not.
     fn abandon(&self, now: Duration) {
-        let mut measured = self.measured.borrow_mut();
-        let mut unanswered = |kind, intended, sent| {
-            let outcome = Ended::Unanswered;
-            self.waited(intended, now);
-            measured.record(kind, &Exchange { intended, sent, first_byte: None, done: now, outcome }, 0);
-        };
         for of_user in self.in_flight.iter().filter(|of_user| of_user.under_way.get()) {
-            unanswered(of_user.kind.get(), of_user.intended.get(), of_user.sent.get());
+            self.unanswered(of_user.kind.get(), of_user.intended.get(), of_user.sent.get(), now);
         }
         let left = self.desk.left();
-        for due in &left {
-            unanswered(self.plan.kind_of_unsent(*due), *due, None);
-        }
+        left.iter().for_each(|due| self.unanswered(self.plan.kind_of_unsent(*due), *due, None, now));
         let measured_ones = left.iter().filter(|due| **due >= self.plan.begin).count() as u64;
+        let mut measured = self.measured.borrow_mut();
         measured.never_sent += measured_ones;
         measured.queued += measured_ones;
     }

@@ -9,7 +9,7 @@ use crate::scenario;
 /// A send that is later than this after its request was due is late.
 pub const LATE: Duration = Duration::from_millis(1);
 
-/// How late the load threads themselves were: arrivals of the open model that found a free user.
+/// How late the load threads themselves were: arrivals of the open model that found a free user, or that were missed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lateness {
     pub arrivals: u64,
@@ -41,6 +41,8 @@ pub struct Measured {
     pub queued: u64,
     /// Arrivals for which none was free before the end.
     pub never_sent: u64,
+    /// Arrivals that the load threads themselves came to only when the load was over, and did not send. They count as late.
+    pub missed: u64,
     ends: Vec<Duration>,
 }
 
@@ -66,6 +68,7 @@ impl Measured {
             lateness: Lateness::default(),
             queued: 0,
             never_sent: 0,
+            missed: 0,
             ends: stages.into_iter().map(|(_, end)| end).collect(),
         }
     }
@@ -95,6 +98,7 @@ impl Measured {
         self.lateness.add(other.lateness);
         self.queued += other.queued;
         self.never_sent += other.never_sent;
+        self.missed += other.missed;
     }
 }
 

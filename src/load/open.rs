@@ -45,7 +45,7 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
         }
         match users.len() as u32 {
             // This thread is so far behind that the load is over: what is left counts, and is not sent.
-            _ if now > plan.end + LATE => lane.desk.leave(due),
+            _ if now > plan.end + LATE => lane.missed(due, now),
             slot if slot < plan.users => {
                 users.spawn_local(noticed(Rc::clone(lane), user(Rc::clone(lane), slot, lane.desk.seat(due))));
             }

@@ -60,6 +60,8 @@ fn now() -> f64 {
 pub struct Findings {
     pub passed: u64,
     pub failed: u64,
+    /// How long `request` had users think, summed; warm-up included.
+    pub thought: Duration,
     /// Of failed checks, the earliest.
     pub samples: Vec<Sample>,
     /// Of requests that the script failed to make, the earliest.
@@ -125,6 +127,11 @@ impl Findings {
         }
     }
 
+    /// A user thinks for so long before it asks.
+    pub(super) fn thinks(&mut self, pause: Duration) {
+        self.thought = self.thought.saturating_add(pause);
+    }
+
     pub(super) fn error(&mut self, sample: Sample) {
         keep(&mut self.errors, sample);
     }
@@ -137,6 +144,7 @@ impl Findings {
     pub fn merge(&mut self, other: Findings) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.thought = self.thought.saturating_add(other.thought);
         earliest(&mut self.samples, other.samples);
         earliest(&mut self.errors, other.errors);
         self.logged(other.log);

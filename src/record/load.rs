@@ -83,7 +83,11 @@ pub struct Open {
     pub queued: u64,
     /// Of these, those for which none was free before the end. They are among the unanswered.
     pub never_sent: u64,
-    /// Of the others, the share that the load threads themselves sent more than 1 ms late, 0 to 1.
+    /// Requests that the load threads came to only when the load was over, and so did not send. They are among the
+    /// unanswered and the late, and not among the queued.
+    #[serde(default)]
+    pub missed: u64,
+    /// Of all but the queued, the share that the load threads themselves sent more than 1 ms late, or missed; 0 to 1.
     pub late_share: f64,
     pub late_mean_us: f64,
     pub late_max_us: f64,
@@ -123,6 +127,9 @@ pub struct Stage {
 pub struct Checks {
     pub passed: u64,
     pub failed: u64,
+    /// How long its `request` had users sleep before they asked, all of them together and warm-up included.
+    #[serde(default)]
+    pub thought_s: f64,
     /// Of failed checks: the earliest, at most five.
     pub samples: Vec<CheckSample>,
     /// Of requests that the script failed to make: the earliest, at most five. `errors.script` counts them all.

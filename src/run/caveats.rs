@@ -165,8 +165,12 @@ fn failed(load: &Load, failure: Failure, what: &str, advice: &str) -> Option<Cav
 
 fn late_sends(load: &Load) -> Option<Caveat> {
     let open = load.open.as_ref().filter(|open| open.late_share > LATE_SHARE)?;
+    let missed = match open.missed {
+        0 => String::new(),
+        count => format!(", {} of them too late to be sent at all", show_count(count)),
+    };
     let message = format!(
-        "{} of requests were sent more than 1 ms late, at worst by {}: the load threads were not there in time",
+        "{} of requests were sent more than 1 ms late, at worst by {}{missed}: the load threads were not there in time",
         show_percentage(open.late_share),
         show_time(open.late_max_us / 1e6)
     );
@@ -195,7 +199,7 @@ fn rate_not_met(load: &Load) -> Option<Caveat> {
     let open = load.open.as_ref()?;
     let asked = open.rate * load.duration_s;
     let chance = if open.spacing == "poisson" { 3.0 * asked.sqrt() } else { 1.0 };
-    let sent = load.started.saturating_sub(open.never_sent) as f64;
+    let sent = load.started.saturating_sub(open.never_sent + open.missed) as f64;
     let missed = load.planned_requests.is_none() && asked - sent > chance.max(asked * RATE_MISSED);
     let rate = |count: f64| show_rate(count / load.duration_s.max(1e-9));
     let message = format!("{} were sent where {} were asked for", rate(sent), rate(asked));
@@ -218,7 +222,7 @@ fn little(load: &Load) -> Option<Caveat> {
         Some(open) => {
             (open.in_flight_mean, "requests piled up towards the end: the server never came to rest at this rate")
         }
-        None if load.stages.is_empty() && load.pause_s == 0.0 && load.pipeline <= 1 => (
+        None if load.stages.is_empty() && !thinks(load) && load.pipeline <= 1 => (
             f64::from(load.concurrency),
             "the users were not always asking: runner or the machine was too busy, or the run too short",
         ),
@@ -229,6 +233,11 @@ fn little(load: &Load) -> Option<Caveat> {
     let message =
         format!("{} x the mean latency makes {computed:.1} users in flight, but there are {there}", show_rate(rate));
     off.then(|| caveat(message, advice))?
+}
+
+/// Whether users of the closed model think, by themselves or as their script says.
+fn thinks(load: &Load) -> bool {
+    load.pause_s > 0.0 || load.checks.as_ref().is_some_and(|script| script.thought_s > 0.0)
 }
 
 fn few_descriptors(load: &Load) -> Option<Caveat> {
@@ -269,7 +278,7 @@ fn coarse_clock(load: &Load) -> Option<Caveat> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Generator, Open, Second};
+    use crate::record::{Checks, Generator, Open, Second};
 
     #[test]
     fn a_few_lost_requests_of_many_are_no_caveat() {
@@ -303,7 +312,11 @@ mod tests {
         let found = |load| of(&trial(load)).into_iter().map(|caveat| caveat.message).collect::<Vec<_>>().join("; ");
         assert_eq!(found(steady()), "");
         type Flaw = fn(&mut Load, &mut Open);
-        let flaws: [(Flaw, &str); 8] = [
+        let flaws: [(Flaw, &str); 9] = [
+            (
+                |_, open| (open.late_share, open.late_max_us, open.missed) = (0.5, 5e5, 4000),
+                "at worst by 500 ms, 4,000 of them too late to be sent at all: the load threads were not there",
+            ),
             (
                 |_, open| (open.late_share, open.late_max_us) = (0.02, 5e3),
                 "2.00 % of requests were sent more than 1 ms late, at worst by 5.00 ms",
@@ -370,6 +383,15 @@ mod tests {
         load.latency_us.mean = Some(Micros::AtLeast(2e4));
         load.open = load.open.map(|open| Open { in_flight_mean: 40.0, ..open });
         assert!(little(&load).is_some());
+    }
+
+    #[test]
+    fn users_who_think_break_no_law() {
+        let idle = users_who_also_wait(0.02);
+        assert!(little(&idle).is_some());
+        let of_script = |thought_s| Load { checks: Some(Checks { thought_s, ..Checks::default() }), ..idle.clone() };
+        assert!(little(&of_script(0.0)).is_some() && little(&of_script(95.0)).is_none());
+        assert!(little(&Load { pause_s: 0.02, ..idle }).is_none());
     }
 
     #[test]

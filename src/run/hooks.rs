@@ -23,6 +23,7 @@ pub(super) fn checks(
     Some(record::Checks {
         passed: findings.passed,
         failed: findings.failed,
+        thought_s: findings.thought.as_secs_f64(),
         samples: findings.samples.iter().map(sample).collect(),
         script_errors: findings.errors.iter().map(sample).collect(),
         teardown_error: teardown.result.err().map(|error| error.to_string()),

@@ -142,6 +142,7 @@ impl<'a> Scripted<'a> {
             Default::default()
         };
         self.write(wanted)?;
+        self.scripts.findings.borrow_mut().thinks(pause);
         Ok(pause)
     }
 }

@@ -198,3 +198,24 @@ fn a_script_that_thinks_gives_no_more_time_to_what_was_due_meanwhile() {
     let longest = results.measured.whole.latency.max().unwrap().nanos();
     assert!(longest < 5 * timeout.as_nanos() as u64 / 4, "{longest}");
 }
+
+#[test]
+fn what_the_load_threads_miss_is_not_blamed_on_busy_users() {
+    let lasting = Duration::from_millis(300);
+    let load = Load {
+        model: Model::Open { spacing: Spacing::Uniform, max_concurrency: 10_000 },
+        levels: vec![Level { from: 1e6, to: 1e6, lasting }],
+        duration: lasting,
+        drain: Duration::from_secs(30),
+        threads: Some(1),
+        ..plan()
+    };
+    let results = execute(server(answers), &load);
+    let measured = &results.measured;
+    assert_eq!(measured.whole.started(), 300_000);
+    let (lateness, missed) = (measured.lateness, measured.missed);
+    assert!(missed > 10_000 && measured.whole.unanswered >= missed, "{missed}");
+    assert!(measured.queued < missed && measured.never_sent <= measured.queued, "{}", measured.queued);
+    assert_eq!(lateness.arrivals + measured.queued, 300_000);
+    assert!(lateness.late >= missed && lateness.max > Duration::from_millis(10), "{lateness:?}");
+}

@@ -8,14 +8,16 @@ use crate::report::escape::clip;
 use crate::report::words::typical;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
-use super::scale::{Scale, log_range, log_ticks, number, time};
+use super::scale::{Axis, Measure};
 
 const WIDTH: f64 = 800.0;
-const RIGHT: f64 = 780.0;
+const RIGHT: f64 = 772.0;
 const TOP: f64 = 76.0;
 const ROW: f64 = 24.0;
-/// Between the two panels.
-const GAP: f64 = 40.0;
+/// Between the two panels, and so between the last label of one axis and the first of the next.
+const GAP: f64 = 64.0;
+/// So much wider than expected may a name be in the font that it is shown in.
+const WIDER: f64 = 1.12;
 /// The most variants that are drawn.
 const ROWS: usize = 30;
 
@@ -33,12 +35,14 @@ pub(crate) fn overview(variants: &[Variant]) -> Option<String> {
     if rows.len() < 2 {
         return None;
     }
-    let left = rows.iter().map(|(name, _)| text_width(name, 12.0)).fold(60.0, f64::max).min(320.0) + 28.0;
+    let widest = rows.iter().map(|(name, _)| text_width(name, 12.0)).fold(60.0, f64::max);
+    let left = (widest * WIDER).min(340.0) + 28.0;
     let middle = (left + RIGHT) / 2.0;
     let bottom = TOP + ROW * rows.len() as f64 + 4.0;
     Some(sheet(WIDTH, bottom + 26.0, "Throughput and latency by variant", |canvas| {
         for (index, (name, _)) in rows.iter().enumerate() {
             canvas.text((left - 14.0, row_y(index)), name, 12.0, INK, HPos::Right);
+            canvas.line((left, row_y(index)), (RIGHT, row_y(index)), GRID, 1.0);
         }
         throughput(canvas, &rows, (left, middle - GAP / 2.0), bottom);
         latency(canvas, &rows, (middle + GAP / 2.0, RIGHT), bottom);
@@ -56,39 +60,35 @@ fn row_y(index: usize) -> f64 {
     TOP + ROW * (index as f64 + 0.5)
 }
 
-/// A panel with a logarithmic axis along its top.
-fn panel(
-    canvas: &mut Canvas<'_>,
-    values: &[f64],
-    (left, right): (f64, f64),
-    bottom: f64,
-    name: &str,
-    show: fn(f64) -> String,
-) -> Scale {
-    let usable = || values.iter().copied().filter(|value| *value > 0.0 && value.is_finite());
-    let range = log_range(usable().fold(f64::INFINITY, f64::min), usable().fold(0.0, f64::max));
-    let scale = Scale::logarithmic(range, (left, right));
+/// A panel with an axis along its top.
+fn panel(canvas: &mut Canvas<'_>, axis: &Axis, left: f64, bottom: f64, name: &str) {
     let mut free_from = 0.0;
-    for tick in log_ticks(range) {
-        let (x, label) = (scale.at(tick), show(tick));
+    for (tick, label) in &axis.ticks {
+        let x = axis.scale.at(*tick);
         canvas.line((x, TOP), (x, bottom), GRID, 1.0);
-        let half = text_width(&label, 11.5) / 2.0;
+        let half = text_width(label, 11.5) / 2.0;
         if x - half > free_from {
-            canvas.text((x, TOP - 11.0), &label, 11.5, MUTED, HPos::Center);
-            free_from = x + half + 6.0;
+            canvas.text((x, TOP - 11.0), label, 11.5, MUTED, HPos::Center);
+            free_from = x + half + 10.0;
         }
     }
     canvas.line((left, TOP), (left, bottom), GREY, 1.0);
     canvas.text((left, TOP - 29.0), name, 12.0, INK, HPos::Left);
-    scale
 }
 
 fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64), bottom: f64) {
     let rates: Vec<f64> = rows.iter().map(|(_, load)| load.throughput).collect();
-    let x = panel(canvas, &rates, edges, bottom, "throughput, answers per second", number);
-    for (index, rate) in rates.iter().enumerate().filter(|(_, rate)| **rate > 0.0) {
-        canvas.line((edges.0, row_y(index)), (x.at(*rate), row_y(index)), GREY, 1.5);
-        canvas.dot((x.at(*rate), row_y(index)), 5.0, BLUE, true);
+    let axis = Axis::over(&rates, edges, Measure::Number);
+    panel(canvas, &axis, edges.0, bottom, "throughput, answers per second");
+    for (index, rate) in
+        rates.iter().enumerate().filter(|(_, rate)| rate.is_finite() && (**rate > 0.0 || axis.from_zero))
+    {
+        let (x, y) = (axis.scale.at(*rate), row_y(index));
+        // A stem that does not begin at zero would be too short by most of its length.
+        if axis.from_zero {
+            canvas.line((edges.0, y), (x, y), GREY, 3.0);
+        }
+        canvas.dot((x, y), 5.0, BLUE, true);
     }
 }
 
@@ -99,7 +99,9 @@ fn latency(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64), 
     let both = |load: &Load| load.latency_us.p50.zip(load.latency_us.p99);
     let values: Vec<f64> =
         rows.iter().filter_map(|(_, load)| both(load)).flat_map(|(p50, p99)| [seconds(p50), seconds(p99)]).collect();
-    let x = panel(canvas, &values, edges, bottom, "latency", time);
+    let axis = Axis::over(&values, edges, Measure::Time);
+    panel(canvas, &axis, edges.0, bottom, "latency");
+    let x = axis.scale;
     for (index, (p50, p99)) in
         rows.iter().enumerate().filter_map(|(index, (_, load))| both(load).map(|both| (index, both)))
     {
@@ -110,5 +112,61 @@ fn latency(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64), 
         };
         dot(p99, 5.0, VERMILLION);
         dot(p50, 4.0, BLUE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Quantiles, Trial};
+
+    /// Variants with so many answers a second, whose p50 is 1 ms and whose p99 is so many milliseconds.
+    fn drawn(loads: &[(f64, f64)]) -> String {
+        let variants: Vec<Variant> = loads
+            .iter()
+            .map(|(throughput, p99)| {
+                let [p50, p99] = [1.0, *p99].map(|ms| Some(Micros::Exactly(ms * 1e3)));
+                let latency_us = Quantiles { p50, p99, ..Quantiles::default() };
+                let load = Load { throughput: *throughput, latency_us, ..Load::default() };
+                let trials = vec![Trial { load: Some(load), ..Trial::default() }];
+                Variant {
+                    name: "server.mode=threaded load.concurrency=1000".to_owned(),
+                    settings: Default::default(),
+                    server: String::new(),
+                    trials,
+                    verdicts: Vec::new(),
+                    caveats: Vec::new(),
+                }
+            })
+            .collect();
+        overview(&variants).unwrap()
+    }
+
+    /// The labels of both axes with the pixels of their middles, from left to right.
+    fn labels(svg: &str) -> Vec<(f64, String)> {
+        let number = |of: &str, name: &str| -> f64 {
+            let value = of.split_once(&format!(" {name}=\"")).unwrap().1;
+            value.split_once('"').unwrap().0.parse::<f64>().unwrap() / 4.0
+        };
+        let texts = svg.split("<text").skip(1).filter(|text| text.contains("text-anchor=\"middle\""));
+        let text = |of: &str| of.split_once(">\n").unwrap().1.split_once('\n').unwrap().0.to_owned();
+        texts.map(|of| (number(of, "x"), text(of))).collect()
+    }
+
+    #[test]
+    fn labels_of_both_axes_have_room_and_axes_of_close_values_begin_at_zero() {
+        let close = drawn(&[(50_000.0, 2.0), (98_000.0, 4.0), (940_000.0, 1.5)]);
+        let far = drawn(&[(12.0, 2.0), (9_000_000.0, 4000.0)]);
+        for svg in [&close, &far] {
+            let labels = labels(svg);
+            assert!(labels.len() > 5, "{labels:?}");
+            for pair in labels.windows(2) {
+                let half = |label: &str| text_width(label, 11.5) / 2.0;
+                let between = pair[1].0 - half(&pair[1].1) - pair[0].0 - half(&pair[0].1);
+                assert!(between >= 5.0, "{pair:?}");
+            }
+        }
+        let zeros = |svg: &str| labels(svg).iter().filter(|(_, label)| label == "0").count();
+        assert_eq!((zeros(&drawn(&[(50_000.0, 2.0), (98_000.0, 4.0)])), zeros(&far)), (2, 0));
     }
 }

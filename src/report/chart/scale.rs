@@ -88,11 +88,61 @@ pub(super) fn number(value: f64) -> String {
 
 /// A tick of a time axis in seconds: `500 us`, `20 ms`, `1 s`.
 pub(super) fn time(seconds: f64) -> String {
+    let (of_a_second, name) = unit(seconds);
+    format!("{} {name}", number((seconds * of_a_second).round()))
+}
+
+/// What a time in seconds is best told in, and how many of it make a second.
+fn unit(seconds: f64) -> (f64, &'static str) {
     match seconds {
-        s if s < 0.9999e-6 => format!("{} ns", number((s * 1e9).round())),
-        s if s < 0.9999e-3 => format!("{} µs", number((s * 1e6).round())),
-        s if s < 0.9999 => format!("{} ms", number((s * 1e3).round())),
-        s => format!("{} s", number(s.round())),
+        s if s < 0.9999e-6 => (1e9, "ns"),
+        s if s < 0.9999e-3 => (1e6, "µs"),
+        s if s < 0.9999 => (1e3, "ms"),
+        _ => (1.0, "s"),
+    }
+}
+
+/// What an axis measures.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Measure {
+    Number,
+    /// In seconds.
+    Time,
+}
+
+/// A scale with its labels. Values within a decade are told apart best by their distance from zero, and others by their
+/// ratio.
+#[derive(Debug)]
+pub(super) struct Axis {
+    pub(super) scale: Scale,
+    pub(super) ticks: Vec<(f64, String)>,
+    /// So that the distance from its start is as long as a value is large.
+    pub(super) from_zero: bool,
+}
+
+impl Axis {
+    pub(super) fn over(values: &[f64], pixels: (f64, f64), measure: Measure) -> Self {
+        let usable = || values.iter().copied().filter(|value| *value > 0.0 && value.is_finite());
+        let (low, high) = (usable().fold(f64::INFINITY, f64::min), usable().fold(0.0, f64::max));
+        if high > low * 10.0 {
+            let range = log_range(low, high);
+            let show = |tick: f64| match measure {
+                Measure::Number => number(tick),
+                Measure::Time => time(tick),
+            };
+            let ticks = log_ticks(range).into_iter().map(|tick| (tick, show(tick))).collect();
+            return Axis { scale: Scale::logarithmic(range, pixels), ticks, from_zero: false };
+        }
+        let ticks = ticks(high * 1.02, 4.0);
+        let last = ticks.last().copied().unwrap_or(1.0);
+        // One unit for all of them: 0.5 s, 1 s, 1.5 s.
+        let (of_a_second, name) = unit(last);
+        let show = |tick: f64| match measure {
+            Measure::Time if tick > 0.0 => format!("{} {name}", number(tick * of_a_second)),
+            Measure::Number | Measure::Time => number(tick),
+        };
+        let ticks = ticks.into_iter().map(|tick| (tick, show(tick))).collect();
+        Axis { scale: Scale::linear((0.0, last), pixels), ticks, from_zero: true }
     }
 }
 
@@ -107,6 +157,23 @@ mod tests {
         let labels = |range| log_ticks(range).into_iter().map(time).collect::<Vec<_>>();
         assert_eq!(labels(log_range(0.1, 0.11)), ["50 ms", "100 ms", "200 ms"]);
         assert_eq!(labels(log_range(0.002, 10.0)), ["1 ms", "10 ms", "100 ms", "1 s", "10 s"]);
+    }
+
+    #[test]
+    fn an_axis_begins_at_zero_unless_its_values_are_far_apart() {
+        let axis = |values: &[f64], measure| {
+            let Axis { scale, ticks, from_zero } = Axis::over(values, (0.0, 100.0), measure);
+            let labels: Vec<String> = ticks.into_iter().map(|(_, label)| label).collect();
+            (from_zero, labels.join(" "), scale.at(values[0]))
+        };
+        let (from_zero, labels, half) = axis(&[50_000.0, 98_000.0], Measure::Number);
+        assert_eq!((from_zero, labels.as_str()), (true, "0 50,000 100,000"));
+        assert!((half - 50.0).abs() < 1e-9, "half as much is half as long: {half}");
+        assert_eq!(axis(&[0.6, 1.4], Measure::Time).1, "0 0.5 s 1 s 1.5 s");
+        assert_eq!(axis(&[0.02, 0.0, 0.07], Measure::Time).1, "0 20 ms 40 ms 60 ms 80 ms");
+        let (from_zero, labels, _) = axis(&[0.002, 10.0], Measure::Time);
+        assert_eq!((from_zero, labels.as_str()), (false, "1 ms 10 ms 100 ms 1 s 10 s"));
+        assert_eq!(axis(&[0.0, f64::NAN], Measure::Number).1, "0 0.5 1");
     }
 
     #[test]

@@ -122,6 +122,7 @@ fn open(plan: &scenario::Load, results: &Results) -> Option<record::Open> {
         spacing: if spacing == Spacing::Uniform { "uniform" } else { "poisson" }.to_owned(),
         queued: measured.queued,
         never_sent: measured.never_sent,
+        missed: measured.missed,
         late_share: late.late as f64 / each,
         late_mean_us: late.sum.as_secs_f64() * 1e6 / each,
         late_max_us: late.max.as_secs_f64() * 1e6,

@@ -22,7 +22,7 @@ fn kept(load: &Load) -> String {
         show_rate(open.rate),
         show_rate(load.started as f64 / load.duration_s.max(1e-9)),
         show_count(open.queued),
-        show_count(open.never_sent),
+        show_count(open.never_sent.saturating_add(open.missed)),
         show_percentage(open.late_share),
         show_time(open.late_max_us / 1e6),
         format!("{:.1}", open.in_flight_mean),
