@@ -63,7 +63,7 @@ fn a_client_shows_its_certificate_and_without_one_the_report_says_why_it_failed(
     // A number of requests and a duration exclude each other.
     assert_eq!(outcome.code, Some(2));
     let options = ["load", "-c2", "-d", "300ms", "--reports", "reports", "--cacert", &ca, &server.origin()];
-    let outcome = Runner::new(&options).run().exit(0).stdout_has("failed in the TLS handshake");
+    let outcome = Runner::new(&options).run().exit(3).stdout_has("failed in the TLS handshake");
     let record = outcome.record("load");
     let load = &record["variants"][0]["trials"][0]["load"];
     assert_eq!(load["errors"]["tls"], load["started"]);
@@ -82,12 +82,12 @@ fn connections_go_elsewhere_while_the_url_names_who_is_asked_for() {
          [load]\npath = \"/\"\nconcurrency = 2\nrequests = 20\n[assert]\nthat = [\"errors.count == 0\"]\n"
     );
     let outcome = Runner::with(&scenario).run().exit(0);
-    assert_eq!(outcome.record("scenario")["variants"][0]["server"], "https://shop.test:443");
+    assert_eq!(outcome.record("scenario")["variants"][0]["server"], "https://shop.test");
     let load = load(&runner(&["--cacert", &ca, "--connect-to", &address, "https://shop.test/"]).run().exit(0));
     assert_eq!(load["completed"], 40);
     let heard = server.heard();
     assert_eq!(heard.len(), 4);
-    let right = |host: &str, name: &Option<String>| host == "shop.test:443" && name.as_deref() == Some("shop.test");
+    let right = |host: &str, name: &Option<String>| host == "shop.test" && name.as_deref() == Some("shop.test");
     assert!(heard.iter().all(|heard| right(&heard.host, &heard.name)), "{heard:?}");
     runner(&["--connect-to", "192.0.2.1:80", "https://127.0.0.1/"]).run().exit(3).stderr_has("--allow-host 192.0.2.1");
     runner(&["--connect-to", "nowhere", "https://127.0.0.1/"]).run().exit(2).stderr_has("is not an address");
@@ -148,7 +148,7 @@ fn http_2_is_agreed_upon_and_a_script_sees_its_answers() {
 #[test]
 fn a_server_that_does_not_choose_http_2_is_told_by_the_report() {
     let server = Secure::start(Manners::default());
-    let load = load(&runner(&["-k", "--http2", &server.origin()]).run().exit(0));
+    let load = load(&runner(&["-k", "--http2", &server.origin()]).run().exit(3));
     assert_eq!(load["errors"]["tls"], 40);
     let why = load["error_samples"]["tls"].as_str().unwrap();
     assert!(why.contains("(ALPN)"), "{why}");
