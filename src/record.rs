@@ -152,8 +152,20 @@ pub struct Failure {
     /// A sentence without a full stop: `worker 4711 was killed by signal 9 while 12 requests were in flight`.
     pub message: String,
     pub advice: String,
-    /// The last lines of the server's log.
+    /// The last lines of the log.
     pub log_tail: Vec<String>,
+    #[serde(default)]
+    pub log_of: LogOf,
+}
+
+/// Whose log tells why a trial failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogOf {
+    #[default]
+    Server,
+    /// The script of the load.
+    Script,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -106,8 +106,8 @@ pub enum Unfinished {
     #[error("{error}")]
     NotWritten { record: Box<Record>, error: FolderError },
     /// Nothing was measured.
-    #[error("{message}")]
-    NothingRan { message: String, advice: String, log_tail: Vec<String> },
+    #[error("{}", .0.message)]
+    NothingRan(record::Failure),
     #[error("interrupted before anything was measured")]
     Interrupted,
     /// All was measured, and nothing can be shown of it.
@@ -199,10 +199,7 @@ fn something_ran(
     }
     match all().find_map(|trial| trial.failure.clone()) {
         _ if cancel.is_cancelled() => Err(Unfinished::Interrupted),
-        Some(failure) => {
-            let record::Failure { message, advice, log_tail } = redacted(failure, secrets)?;
-            Err(Unfinished::NothingRan { message, advice, log_tail })
-        }
+        Some(failure) => Err(Unfinished::NothingRan(redacted(failure, secrets)?)),
         None => Err(Unfinished::Interrupted),
     }
 }

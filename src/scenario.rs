@@ -413,4 +413,4 @@ pub fn load_with(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

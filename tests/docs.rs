@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use runner::exchange::Failure;
 use runner::record::Record;
 use runner::rule::Metric;
 use runner::script::{Answer, Call, Limits, Process, Program, Request, Response, Step, reference};
@@ -587,6 +588,21 @@ fn every_metric_is_described_and_no_other() {
         described.iter().filter(|name| Metric::parse(name).is_none()).map(|name| format!("`{name}` is no metric")),
     );
     none(problems);
+}
+
+#[test]
+fn what_abort_when_watches_is_described() {
+    let page = page("docs/scenario.md");
+    let sentence = page.text.split("it can watch").nth(1).unwrap().split(".\n").next().unwrap();
+    assert_eq!(code_words(sentence), BTreeSet::from(runner::rule::WATCHABLE));
+}
+
+#[test]
+fn every_kind_of_error_is_described() {
+    let page = page("docs/report.md");
+    let row = page.text.lines().find(|line| line.starts_with("| `errors` | by kind")).unwrap();
+    let missing = Failure::ALL.into_iter().filter(|failure| !code_words(row).contains(failure.name()));
+    none(missing.map(|failure| format!("{} is not in the row of errors", failure.name())).collect());
 }
 
 #[test]

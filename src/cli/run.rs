@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::arguments::Run;
 use super::progress::{Progress, Style};
 use super::{Exit, print_error, print_out, print_warning, signals, surroundings};
-use crate::record::Record;
+use crate::record::{LogOf, Record};
 use crate::report;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::Scenario;
@@ -109,9 +109,13 @@ pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
         Unfinished::NotRedacted(_) => {
             print_error(&message, Some("run it without variables that go by names of secrets"))
         }
-        Unfinished::NothingRan { advice, log_tail, .. } => {
-            print_error(&message, Some(advice));
-            log_tail.iter().for_each(|line| anstream::eprintln!("  server.log: {}", report::one_line(line)));
+        Unfinished::NothingRan(failure) => {
+            print_error(&message, Some(&failure.advice));
+            let log = match failure.log_of {
+                LogOf::Server => "server.log",
+                LogOf::Script => "the script's log",
+            };
+            failure.log_tail.iter().for_each(|line| anstream::eprintln!("  {log}: {}", report::one_line(line)));
         }
     }
     Exit::CouldNotRun

@@ -10,7 +10,7 @@ mod reproduce;
 mod server;
 mod verdicts;
 
-use crate::record::{Leak, Record, Scenario, Variant};
+use crate::record::{Leak, LogOf, Record, Scenario, Variant};
 use crate::units::counted;
 
 use super::chart;
@@ -121,7 +121,11 @@ fn what_happened(variant: &Variant, place: &Place) -> String {
             out += &format!("What to do: {}.\n\n", inline(failure.advice.trim_end_matches('.')));
         }
         if !failure.log_tail.is_empty() {
-            out += &format!("The last {} of the server's log:\n\n", counted(failure.log_tail.len() as u64, "line"));
+            let whose = match failure.log_of {
+                LogOf::Server => "server",
+                LogOf::Script => "script",
+            };
+            out += &format!("The last {} of the {whose}'s log:\n\n", counted(failure.log_tail.len() as u64, "line"));
             out += &fence(&failure.log_tail, "text");
             out.push('\n');
         }

@@ -78,8 +78,9 @@ fn oddity(shot: &Shot) -> Option<String> {
     })
 }
 
-/// Lines for a shell, in which the victim's answer is printed and no other; the error says why there are none.
-pub(crate) fn by_hand(shrunk: &Shrunk) -> Result<Vec<String>, &'static str> {
+/// Lines for a shell, in which the victim's answer is printed and no other; the error says why there are none. `secrets`
+/// are the variables of the environment whose values the record leaves out.
+pub(crate) fn by_hand(shrunk: &Shrunk, secrets: &[String]) -> Result<Vec<String>, &'static str> {
     if let Some(why) = beyond_curl(&shrunk.recipe) {
         return Err(why);
     }
@@ -93,7 +94,7 @@ pub(crate) fn by_hand(shrunk: &Shrunk) -> Result<Vec<String>, &'static str> {
         if matches!(line.start, Start::After(_)) && std::mem::take(&mut under_way) {
             lines.push("wait".to_owned());
         }
-        let commands = commands(shrunk, index, line)?;
+        let commands = commands(shrunk, secrets, index, line)?;
         match line.start {
             Start::At(after) if several => {
                 let pause = if after > 0.0 { format!("sleep {:.3}; ", after / 1e3) } else { String::new() };
@@ -152,11 +153,11 @@ fn beyond_curl(recipe: &Recipe) -> Option<&'static str> {
 }
 
 /// The commands of one line of a recipe: one for each connection.
-fn commands(shrunk: &Shrunk, index: usize, line: &Line) -> Result<Vec<String>, &'static str> {
+fn commands(shrunk: &Shrunk, secrets: &[String], index: usize, line: &Line) -> Result<Vec<String>, &'static str> {
     let mut calls = Vec::new();
     for (position, shot) in line.shots.iter().enumerate() {
         let asked = shrunk.requests.iter().find(|asked| (asked.line, asked.shot) == (index, position));
-        calls.push(call(asked.ok_or("a request was not kept")?, shot, shrunk)?);
+        calls.push(call(asked.ok_or("a request was not kept")?, shot, shrunk, secrets)?);
     }
     if line.reuse {
         return Ok(vec![format!("curl {}", calls.join(" --next "))]);
@@ -167,7 +168,7 @@ fn commands(shrunk: &Shrunk, index: usize, line: &Line) -> Result<Vec<String>, &
 }
 
 /// The arguments of one request.
-fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static str> {
+fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk, secrets: &[String]) -> Result<String, &'static str> {
     if asked.cut {
         return Err("a body is no text, or too long to be typed");
     }
@@ -187,7 +188,7 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static 
         ("HEAD", _) => words.push("-I".to_owned()),
         (method, _) => words.push(format!("-X {}", shell_word(method))),
     }
-    words.extend(asked.headers.iter().map(|(name, value)| format!("-H {}", header(name, value))));
+    words.extend(asked.headers.iter().map(|(name, value)| format!("-H {}", header(name, value, secrets))));
     if let Some(body) = &asked.body {
         if !asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             words.push("-H content-type:".to_owned());
@@ -198,9 +199,9 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk) -> Result<String, &'static 
         if body.contains(TOKEN) {
             return Err("a body holds what only a login gives");
         }
-        words.push(format!("--data-raw {}", shell_word(body)));
+        words.push(format!("--data-raw {}", word(&around_secrets(body, secrets))));
     }
-    words.push(format!("\"$SERVER\"{}", word(&around_token(&asked.target))));
+    words.push(format!("\"$SERVER\"{}", word(&around_secrets(&asked.target, secrets))));
     Ok(words.join(" "))
 }
 
@@ -211,24 +212,33 @@ enum Piece<'a> {
     Variable(&'a str),
 }
 
-/// A text in which the token stands anywhere, or nowhere.
-fn around_token(text: &str) -> Vec<Piece<'_>> {
+/// A text in which the token, or the name of a secret of the environment, stands anywhere, or nowhere.
+fn around_secrets<'a>(text: &'a str, secrets: &'a [String]) -> Vec<Piece<'a>> {
+    let mut known = vec![(TOKEN.to_owned(), &TOKEN[1..])];
+    known.extend(secrets.iter().map(|name| (format!("${{{name}}}"), name.as_str())));
+    let first = |text: &str| {
+        let found = known.iter().filter_map(|(written, name)| Some((text.find(written)?, written.len(), *name)));
+        found.min_by_key(|(at, ..)| *at)
+    };
     let mut pieces = Vec::new();
-    for (index, text) in text.split(TOKEN).enumerate() {
-        pieces.extend((index > 0).then_some(Piece::Variable(&TOKEN[1..])));
-        pieces.extend((!text.is_empty()).then_some(Piece::Text(text)));
+    let mut rest = text;
+    while let Some((at, length, name)) = first(rest) {
+        pieces.extend((at > 0).then_some(Piece::Text(&rest[..at])));
+        pieces.push(Piece::Variable(name));
+        rest = &rest[at + length..];
     }
+    pieces.extend((!rest.is_empty()).then_some(Piece::Text(rest)));
     pieces
 }
 
 /// The value of a header: what stands in it for a secret is told by the names that those get. Anything else that looks
 /// like a variable is text.
-fn value_pieces<'a>(name: &str, value: &'a str) -> Vec<Piece<'a>> {
+fn value_pieces<'a>(name: &str, value: &'a str, secrets: &'a [String]) -> Vec<Piece<'a>> {
     if value == variable(name) {
         return vec![Piece::Variable(&value[1..])];
     }
     if !name.eq_ignore_ascii_case("cookie") {
-        return around_token(value);
+        return around_secrets(value, secrets);
     }
     let mut pieces = Vec::new();
     for cookie in value.split_inclusive("; ") {
@@ -237,7 +247,7 @@ fn value_pieces<'a>(name: &str, value: &'a str) -> Vec<Piece<'a>> {
             Some((name, value)) if value == variable(&format!("cookie_{name}")) => {
                 pieces.extend([Piece::Text(&pair[..=name.len()]), Piece::Variable(&value[1..])]);
             }
-            _ => pieces.extend(around_token(pair)),
+            _ => pieces.extend(around_secrets(pair, secrets)),
         }
         pieces.extend((!end.is_empty()).then_some(Piece::Text(end)));
     }
@@ -266,20 +276,21 @@ fn word(pieces: &[Piece<'_>]) -> String {
 }
 
 /// A header as one word.
-fn header(name: &str, value: &str) -> String {
+fn header(name: &str, value: &str, secrets: &[String]) -> String {
     let is_plain = name.chars().all(|c| c == '-' || c == '_' || c.is_ascii_alphanumeric());
-    match value_pieces(name, value).as_slice() {
+    match value_pieces(name, value, secrets).as_slice() {
         [Piece::Variable(variable)] if is_plain => format!("\"{name}: ${variable}\""),
         pieces => word(&[&[Piece::Text(name), Piece::Text(": ")], pieces].concat()),
     }
 }
 
 /// The variables of the shell that its requests leave for the reader to fill in, by name: `AUTHORIZATION`.
-pub(crate) fn left_out(shrunk: &Shrunk) -> Vec<&str> {
+pub(crate) fn left_out<'a>(shrunk: &'a Shrunk, secrets: &'a [String]) -> Vec<&'a str> {
     let mut names = Vec::new();
     for asked in &shrunk.requests {
-        let values = asked.headers.iter().flat_map(|(name, value)| value_pieces(name, value));
-        for piece in values.chain(around_token(&asked.target)) {
+        let values = asked.headers.iter().flat_map(|(name, value)| value_pieces(name, value, secrets));
+        let rest = std::iter::once(&asked.target).chain(&asked.body).flat_map(|text| around_secrets(text, secrets));
+        for piece in values.chain(rest) {
             match piece {
                 Piece::Variable(name) if !names.contains(&name) => names.push(name),
                 _ => {}

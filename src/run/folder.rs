@@ -276,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn a_log_of_any_length_loses_its_secrets_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("server.log");
+        let secrets = crate::scenario::tests::secrets("API_KEY", "s3cret-s3cret");
+        for before in [0, 5, CHUNK as usize - 5, CHUNK as usize, 2 * CHUNK as usize - 1] {
+            let around = |middle: &str| [vec![0xff; before], middle.into(), b" and s3cret-".to_vec()].concat();
+            fs::write(&log, around("s3cret-s3cret")).unwrap();
+            hide_in_file(&log, &secrets).unwrap();
+            assert!(fs::read(&log).unwrap() == around("${API_KEY}"), "after {before} bytes");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn the_advice_is_about_what_went_wrong() {
         let reports = tempfile::tempdir().unwrap();
         let file = reports.path().join("taken");

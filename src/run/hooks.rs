@@ -31,12 +31,13 @@ pub(super) fn checks(
     })
 }
 
-/// Why nothing was loaded.
-pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError) -> record::Failure {
+/// Why nothing was loaded, with the end of what the script had logged until then.
+pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[String]) -> record::Failure {
     record::Failure {
         message: format!("the script's setup failed: {error}"),
         advice: format!("mend `fn setup` in {}; nothing was sent", file.display()),
-        log_tail: Vec::new(),
+        log_tail: super::trial::tail(log.iter().map(String::as_str)),
+        log_of: record::LogOf::Script,
     }
 }
 

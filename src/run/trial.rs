@@ -15,12 +15,12 @@ use super::{Event, Observer, abort, facts, hooks};
 use crate::dirty;
 use crate::load::script::Client;
 use crate::load::{self, Counters, Progress, Target};
-use crate::record::{self, Failure, Trial};
+use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
 use crate::server::{self, Death, Server, StartError};
 
-/// Lines of the server's log that a failure shows.
+/// Lines of a log that a failure shows.
 const TAIL: usize = 10;
 /// A server may print megabytes in one line: so many characters of a line, and bytes in all, are looked at.
 const LONGEST_LINE: usize = 500;
@@ -147,8 +147,8 @@ impl Stage<'_> {
         let (client, logged) = match plan.script.as_ref().map(|script| (script, Client::begin(script))) {
             None => (None, Vec::new()),
             Some((_, Called { result: Ok(client), log })) => (Some(client), log),
-            Some((script, Called { result: Err(error), .. })) => {
-                trial.failure = Some(hooks::setup_failure(&script.path, &error));
+            Some((script, Called { result: Err(error), log })) => {
+                trial.failure = Some(hooks::setup_failure(&script.path, &error, &log));
                 return Ok(Ending::Finished);
             }
         };
@@ -237,10 +237,7 @@ impl Stage<'_> {
     fn failure(&self, message: String, advice: String) -> Failure {
         let text = self.read_log().unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        let tail = lines[lines.len().saturating_sub(TAIL)..].iter();
-        let clip = |line: &&str| line.chars().take(LONGEST_LINE).collect();
-        Failure { message, advice, log_tail: tail.map(clip).collect() }
+        Failure { message, advice, log_tail: tail(text.lines()), log_of: LogOf::Server }
     }
 
     /// The end of what the server at hand has said.
@@ -252,6 +249,13 @@ impl Stage<'_> {
         file.take(LONGEST_TAIL).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
+}
+
+/// The last lines of a log that say anything.
+pub(super) fn tail<'a>(log: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let lines: Vec<&str> = log.flat_map(str::lines).filter(|line| !line.trim().is_empty()).collect();
+    let clip = |line: &&str| line.chars().take(LONGEST_LINE).collect();
+    lines[lines.len().saturating_sub(TAIL)..].iter().map(clip).collect()
 }
 
 fn target(server: &Server, plan: &scenario::Server) -> Target {

@@ -64,6 +64,13 @@ impl Surroundings for World {
     }
 }
 
+/// What a scenario that reads this variable must not show.
+pub(crate) fn secrets(name: &str, value: &str) -> Secrets {
+    let mut secrets = Secrets::default();
+    secrets.add(name, value);
+    secrets
+}
+
 fn loaded(source: &str) -> Scenario {
     World::of(source).load_with(&[]).unwrap_or_else(|problems| panic!("{problems}"))
 }

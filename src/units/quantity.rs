@@ -118,8 +118,7 @@ fn compare(shown: f64, limit: f64) -> Option<Ordering> {
 pub(super) fn with_separators(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.char_indices() {
-        let before = &digits[..index];
-        let is_inside = before.ends_with(|c: char| c.is_ascii_digit());
+        let is_inside = digits[..index].ends_with(|c: char| c.is_ascii_digit());
         if is_inside && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }

@@ -114,12 +114,13 @@ fn a_request_that_fails_is_an_error_of_its_own_kind() {
 
 #[test]
 fn a_setup_that_fails_ends_the_run_before_anything_is_sent() {
-    let hooks = "fn setup() {\n  throw \"no token\"\n}\nfn teardown() { }";
+    let hooks = "fn setup() {\n  log(\"asking for a token\"); throw \"no token\"\n}\nfn teardown() { }";
     shop(hooks, "")
         .run()
         .exit(3)
         .stderr_has("the script's setup failed: in setup, line 2")
         .stderr_has("no token")
+        .stderr_has("the script's log: asking for a token")
         .no_report();
 }
 

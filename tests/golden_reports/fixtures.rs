@@ -376,6 +376,7 @@ pub fn server_died() -> Record {
             "listening on 127.0.0.1:40123".into(),
             "\u{1b}[31mMemoryError\u{1b}[0m".into(),
         ],
+        log_of: LogOf::Server,
     };
     let trial = Trial { failure: Some(failure), server: Some(server()), ..Trial::default() };
     record("server_died", Status::CouldNotRun, vec![variant("server_died", "gunicorn, 4 workers", vec![trial], vec![])])
@@ -420,7 +421,12 @@ pub fn hostile(text: &str) -> Record {
         duration_s: 1.0,
         first_proof_s: Some(0.5),
     };
-    let failure = Failure { message: text.into(), advice: text.into(), log_tail: vec![text.into(), text.into()] };
+    let failure = Failure {
+        message: text.into(),
+        advice: text.into(),
+        log_tail: vec![text.into(), text.into()],
+        log_of: LogOf::Script,
+    };
     let mut server = Server { address: text.into(), exit: text.into(), ..crate::more_fixtures::sampled_server() };
     server.events.iter_mut().for_each(|event| event.what = text.into());
     let trial = Trial {

@@ -105,12 +105,13 @@ fn reproduction(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>)
         return text + fence(&[again], "sh").as_str() + "\n";
     };
     let least = inline(&capital(&reproduction::in_words(shrunk)));
-    match reproduction::by_hand(shrunk) {
+    match reproduction::by_hand(shrunk, &scenario.secrets) {
         Ok(lines) => {
             let fresh =
                 if shrunk.recipe.fresh_server { ", with a server just started, and nothing asked before" } else { "" };
             let often = if shrunk.shown < shrunk.tries { "; more than once, if need be" } else { "" };
-            let left_out: Vec<String> = reproduction::left_out(shrunk).into_iter().map(code).collect();
+            let left_out: Vec<String> =
+                reproduction::left_out(shrunk, &scenario.secrets).into_iter().map(code).collect();
             let left_out =
                 if left_out.is_empty() { String::new() } else { format!(" (set {} first)", list(&left_out)) };
             format!(

@@ -31,7 +31,8 @@ fn shrunk(headers: &[(&str, &str)], tls: Option<Tls>) -> Shrunk {
 /// What a program gets as its arguments, a line each, when these lines for a shell call it in place of curl.
 fn called(lines: &[String]) -> Vec<String> {
     let script = format!("curl() {{ printf '%s\\n' \"$@\"; }}\n{}", lines.join("\n"));
-    let variables = [("TOKEN", "t%2B"), ("COOKIE_SID", "s i'd"), ("AUTHORIZATION", "Bearer x"), ("X", "wrong")];
+    let variables =
+        [("TOKEN", "t%2B"), ("COOKIE_SID", "s i'd"), ("AUTHORIZATION", "Bearer x"), ("X", "wrong"), ("API_KEY", "k'1")];
     let output = Command::new("sh").args(["-c", &script]).envs(variables).output().unwrap();
     assert!(output.status.success(), "{script}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
@@ -46,7 +47,7 @@ fn the_shell_fills_in_what_stands_for_a_secret_and_nothing_else() {
         ("x-price", "$X"),
     ];
     let shrunk = shrunk(&headers, None);
-    let words = called(&by_hand(&shrunk).unwrap());
+    let words = called(&by_hand(&shrunk, &[]).unwrap());
     let expected = [
         "authorization: Bearer x",
         "cookie: user=zq1; sid=s i'd; price=$X",
@@ -57,13 +58,27 @@ fn the_shell_fills_in_what_stands_for_a_secret_and_nothing_else() {
     let sent: Vec<&str> =
         words.iter().map(String::as_str).filter(|word| word.contains(": ") || word.contains("://")).collect();
     assert_eq!(sent, expected);
-    assert_eq!(left_out(&shrunk), ["AUTHORIZATION", "COOKIE_SID", "TOKEN"]);
+    assert_eq!(left_out(&shrunk, &[]), ["AUTHORIZATION", "COOKIE_SID", "TOKEN"]);
+}
+
+#[test]
+fn the_shell_fills_in_secrets_of_the_environment() {
+    let mut shrunk = shrunk(&[("x-a", "a ${API_KEY}"), ("x-b", "${X}")], None);
+    shrunk.requests[0].target = "/?k=${API_KEY}&l=${X}".to_owned();
+    shrunk.requests[0].method = "POST".to_owned();
+    shrunk.requests[0].body = Some("<${API_KEY}>".to_owned());
+    let secrets = ["API_KEY".to_owned()];
+    let words = called(&by_hand(&shrunk, &secrets).unwrap());
+    for expected in ["x-a: a k'1", "x-b: ${X}", "<k'1>", "http://127.0.0.1:8000/?k=k'1&l=${X}"] {
+        assert!(words.iter().any(|word| word == expected), "{expected} is not in {words:?}");
+    }
+    assert_eq!(left_out(&shrunk, &secrets), ["API_KEY"]);
 }
 
 #[test]
 fn a_server_that_speaks_tls_is_asked_over_it_with_the_trust_of_the_scenario() {
     let before = |tls: Tls| {
-        let words = called(&by_hand(&shrunk(&[], Some(tls))).unwrap());
+        let words = called(&by_hand(&shrunk(&[], Some(tls)), &[]).unwrap());
         (words[1..words.len() - 3].join(" "), words[words.len() - 1].clone())
     };
     let url = "https://127.0.0.1:8000/a b?t=t%2B&q=1".to_owned();
