@@ -20,6 +20,7 @@ mod run;
 mod serve;
 mod signals;
 mod surroundings;
+mod unknown;
 
 use arguments::{Arguments, Command};
 
@@ -86,7 +87,7 @@ pub fn main() -> ExitCode {
         Some(Command::Definitions(options)) => definitions::definitions(&options),
         Some(Command::Schema) => print_schema(),
         Some(Command::Completions { shell }) => arguments::print_completions(shell),
-        None => run::run(&arguments.run, began),
+        None => unknown::command(&arguments.run.files).unwrap_or_else(|| run::run(&arguments.run, began)),
     };
     ExitCode::from(exit.code())
 }

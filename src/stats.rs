@@ -110,7 +110,9 @@ impl Latencies {
         }
         let sum =
             self.answered.mean() * self.answered.len() as f64 + self.unanswered.mean() * self.unanswered.len() as f64;
-        let mean = (sum / n as f64).round() as u64;
+        // Of a bucket the mean takes the middle, and a quantile the upper edge: a mean is never outside of what it is of.
+        let (least, most) = (self.quantile(0.0)?.nanos(), self.quantile(1.0)?.nanos());
+        let mean = ((sum / n as f64).round() as u64).max(least).min(most);
         Some(if self.unanswered.is_empty() { Quantile::Exactly(mean) } else { Quantile::AtLeast(mean) })
     }
 
@@ -244,6 +246,18 @@ mod tests {
         let latencies = millis((1..=100).map(|n| n * 100), std::iter::repeat_n(10_000, 400));
         assert!(close(latencies.quantile(0.1), Quantile::Exactly(5_000 * MS)));
         assert!(close(latencies.quantile(0.5), Quantile::AtLeast(10_000 * MS)));
+    }
+
+    #[test]
+    fn a_mean_is_never_outside_of_what_it_is_of() {
+        for nanos in [3_113_000, 3_120_001, 99, 123_456_789] {
+            let mut one = Latencies::default();
+            one.answered(nanos);
+            assert_eq!(one.mean(), one.min());
+            one.unanswered(nanos);
+            let (min, mean, max) = (one.min().unwrap(), one.mean().unwrap(), one.max().unwrap());
+            assert!((min.nanos()..=max.nanos()).contains(&mean.nanos()), "{min:?} {mean:?} {max:?}");
+        }
     }
 
     #[test]

@@ -233,7 +233,7 @@ fn numbers_without_sense_are_reported_too() {
         for trial in record.variants.iter_mut().flat_map(|variant| &mut variant.trials) {
             if let Some(load) = &mut trial.load {
                 (load.timeout_s, load.planned_duration_s, load.duration_s, load.throughput) =
-                    (nonsense, nonsense, nonsense, nonsense);
+                    (nonsense, Some(nonsense), nonsense, nonsense);
                 (load.latency_us.p50, load.latency_us.p99) =
                     (Some(Micros::Exactly(nonsense)), Some(Micros::AtLeast(nonsense)));
                 load.timeline.iter_mut().for_each(|row| (row.t_s, row.length_s) = (nonsense, nonsense));

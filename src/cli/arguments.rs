@@ -82,9 +82,9 @@ pub(super) struct Run {
     #[command(flatten)]
     pub overrides: Overrides,
 
-    /// Where reports go, a folder per scenario
-    #[arg(long, value_name = "DIR", default_value = "reports", env = "RUNNER_REPORTS")]
-    pub reports: PathBuf,
+    /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
+    #[arg(long, value_name = "DIR")]
+    reports: Option<PathBuf>,
 
     /// Allow load on a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -101,6 +101,15 @@ pub(super) struct Run {
     /// Say when each part begins and ends, in milliseconds since the start
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+impl Run {
+    /// Where reports go. An empty variable is one that is not set.
+    pub fn reports(&self) -> PathBuf {
+        let variable = || std::env::var_os("RUNNER_REPORTS").filter(|value| !value.is_empty());
+        let given = self.reports.clone().or_else(|| variable().map(PathBuf::from));
+        given.unwrap_or_else(|| PathBuf::from("reports"))
+    }
 }
 
 #[derive(Debug, Args)]

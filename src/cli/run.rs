@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
         }
     };
     environment::prepare();
-    let options = Options { reports: arguments.reports.clone(), allowed_hosts: arguments.allow_hosts.clone(), began };
+    let options = Options { reports: arguments.reports(), allowed_hosts: arguments.allow_hosts.clone(), began };
     let mut exits = Vec::new();
     for scenario in &scenarios {
         let progress = Progress::new(arguments.verbose, style.clone(), began);

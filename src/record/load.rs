@@ -23,8 +23,9 @@ pub struct Load {
     #[serde(default)]
     pub pipeline: u32,
     pub timeout_s: f64,
-    /// What the scenario asked for; `duration_s` is what it came to.
-    pub planned_duration_s: f64,
+    /// What the scenario asked for; `duration_s` is what it came to. `None` where a number of requests was to end it.
+    #[serde(default)]
+    pub planned_duration_s: Option<f64>,
     /// The number of requests that was to end it; `duration_s` is how long they took.
     #[serde(default)]
     pub planned_requests: Option<u64>,

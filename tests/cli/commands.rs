@@ -22,6 +22,49 @@ fn without_arguments_it_explains_itself_and_exits_with_2() {
 }
 
 #[test]
+fn a_command_that_is_not_there_is_no_missing_file() {
+    let refused = |arguments: &[&str]| {
+        let outcome = Runner::new(arguments).file("taken", "").run().exit(2).no_report();
+        outcome.stderr
+    };
+    assert_eq!(refused(&["reprot", "x"]), "error: there is no command `reprot`\nhelp: did you mean `report`?\n");
+    let none = "error: there is no command `compare`\nhelp: `runner --help` lists the commands; ";
+    assert!(refused(&["compare", "a", "b"]).starts_with(none));
+    for file in ["nothing.toml", "./nothing", "taken"] {
+        let said = refused(&[file]);
+        assert!(!said.contains("no command"), "{said}");
+    }
+    assert!(refused(&["run", "reprot"]).contains("cannot read `reprot`"));
+}
+
+#[test]
+fn a_folder_for_reports_is_named_by_an_option_then_by_a_variable_that_is_not_empty() {
+    let at = |value: &str, arguments: &[&str], place: &str| {
+        let runner = Runner::with(QUICK).set("load.duration=50ms").env("RUNNER_REPORTS", value).arguments(arguments);
+        runner.run().exit(0).stdout_has(&format!("report: {place}/scenario/"));
+    };
+    at("", &[], "reports");
+    at("kept", &[], "kept");
+    at("kept", &["--reports", "mine"], "mine");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_not_said_to_be_missing() {
+    let runner = Runner::new(&["latin.toml"]);
+    fs::write(runner.folder().join("latin.toml"), b"about = \"caf\xe9\"\n").unwrap();
+    let outcome = runner.run().exit(2).stderr_has("cannot read `latin.toml`: it is not UTF-8 text");
+    outcome.stderr_has("write it in UTF-8").then(&["."]).run().exit(2).stderr_has("name a scenario file in it");
+}
+
+#[test]
+fn the_greatest_seed_that_is_accepted_is_the_greatest_that_is_said_to_be() {
+    let greatest = u64::MAX.to_string();
+    let of = |seed: &str| Runner::with(QUICK).set("load.duration=50ms").set(&format!("seed={seed}")).run();
+    assert_eq!(of(&greatest).exit(0).record("scenario")["seed"], u64::MAX);
+    of("-1").exit(2).stderr_has("`seed` is out of range").stderr_has(&format!("from 0 to {greatest}"));
+}
+
+#[test]
 fn check_shows_the_plan_and_starts_nothing() {
     let scenario = shipped("scenarios/dirty.toml");
     Runner::new(&["check", scenario.to_str().unwrap()])
@@ -247,6 +290,18 @@ fn an_environment_variable_fills_in() {
     };
     assert!((planned(Runner::with(&scenario)) - 0.15).abs() < 1e-9);
     assert!((planned(Runner::with(&scenario).env("LOAD_TIME", "100ms")) - 0.1).abs() < 1e-9);
+}
+
+#[test]
+fn a_load_of_a_number_of_requests_has_no_planned_duration() {
+    let scenario = QUICK.replace("duration = \"200ms\"", "requests = 1");
+    let outcome = Runner::with(&scenario).run().exit(0);
+    let record = outcome.record("scenario");
+    let load = &record["variants"][0]["trials"][0]["load"];
+    assert!(load["planned_duration_s"].is_null() && load["planned_requests"] == 1, "{load}");
+    let of = |key: &str| load["latency_us"][key].as_f64().unwrap();
+    assert!(of("min") <= of("mean") && of("mean") <= of("max"), "{}", load["latency_us"]);
+    assert!(outcome.report("scenario").contains("until 1 request"), "{}", outcome.report("scenario"));
 }
 
 /// What a terminal of 80 columns receives while a shell runs `line` in the folder of a scenario of a second or more.

@@ -76,7 +76,7 @@ pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64
         concurrency: 500,
         request: request.into(),
         timeout_s: 2.0,
-        planned_duration_s: 10.0,
+        planned_duration_s: Some(10.0),
         started: completed + failed + unanswered.len() as u64,
         completed,
         failed,
@@ -181,7 +181,7 @@ pub fn stumbling() -> Record {
     let mut load = load("GET /checkout", &waits, &[2_000_000; 385], &[350_000; 15], timeline);
     load.errors.insert("status".into(), 280);
     load.status = [("200".to_owned(), 9_320), ("503".to_owned(), 280)].into();
-    (load.planned_duration_s, load.duration_s, load.throughput) = (60.0, 60.0, 155.0);
+    (load.planned_duration_s, load.duration_s, load.throughput) = (Some(60.0), 60.0, 155.0);
     let trial = Trial { load: Some(load), server: Some(server()), ..Trial::default() };
     let verdicts = vec![
         verdict("latency.p99 < 250ms", Status::Failed, "< 250 ms", "> 2.00 s"),

@@ -37,7 +37,7 @@ pub(super) fn what_was_sent(variant: &Variant) -> String {
         inline(&format!("{} model", load.model)),
         match load.planned_requests {
             Some(requests) => format!("until {}", counted(requests, "request")),
-            None => format!("for {}", setting(load.planned_duration_s)),
+            None => format!("for {}", load.planned_duration_s.map_or_else(|| NONE.to_owned(), setting)),
         },
         code(&load.request),
         setting(load.timeout_s)

@@ -82,7 +82,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         streams: plan.protocol.streams(),
         pipeline: plan.protocol.pipeline(),
         timeout_s: plan.timeout.as_secs_f64(),
-        planned_duration_s: if plan.requests.is_some() { duration_s } else { plan.duration.as_secs_f64() },
+        planned_duration_s: plan.requests.is_none().then_some(plan.duration.as_secs_f64()),
         planned_requests: plan.requests,
         pause_s: plan.pause.as_secs_f64(),
         started: recorder.started(),
