@@ -48,6 +48,8 @@ pub(super) struct Signs {
     pub ended_by_own_urls: bool,
     /// Who got what is another's had said who asks.
     pub named: bool,
+    /// Neither who got what is another's nor that other got an answer of their own: it may be one that came too late.
+    pub late: bool,
     /// What a longer value leaves shows behind a shorter one.
     pub tail: bool,
     /// A whole request takes no longer than a narrow window.
@@ -72,7 +74,7 @@ impl Class {
     /// The class that a diagnosis tells; `guess` where it tells nothing.
     pub(super) fn diagnosed(guess: Class, signs: &Signs) -> Class {
         match (guess, signs.needs) {
-            (Class::Pool, Kind::Sequence | Kind::OneConnection) => guess,
+            (Class::Pool, Kind::Sequence | Kind::OneConnection) if signs.late => guess,
             _ if signs.tail => Class::Residue,
             // A cache does not ask who is served; what is kept for those who do not say who they are is no cache.
             _ if signs.ended_by_own_urls && signs.named => Class::Cache,
@@ -198,6 +200,7 @@ mod tests {
             kept: false,
             ended_by_own_urls: false,
             named: true,
+            late: false,
             tail: false,
             narrow: false,
             per_worker: 2,
@@ -216,6 +219,8 @@ mod tests {
         assert_eq!(of(Class::SharedSlot, Signs { needs: Kind::Gate(2), ..plain }), Class::NarrowRace);
         let sequence = Signs { needs: Kind::Sequence, ..plain };
         assert_eq!(of(Class::Connection, sequence), Class::StaleState);
+        assert_eq!(of(Class::Pool, sequence), Class::StaleState, "both had answers of their own");
+        assert_eq!(of(Class::Pool, Signs { late: true, ..sequence }), Class::Pool);
         assert_eq!(of(Class::StaleState, Signs { kept: true, ..sequence }), Class::StickyFirst);
         let own_urls = Signs { ended_by_own_urls: true, kept: true, ..sequence };
         assert_eq!(of(Class::StaleState, own_urls), Class::Cache);

@@ -9,10 +9,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::attempt::{Attempt, Cast, Shown, attempt};
+use super::attempt::{Cast, attempt};
 use super::class::{Class, Signs};
 use super::client::Client;
-use super::observation::{Observation, Place};
+use super::observation::Place;
 use super::recipe::{Line, Recipe, Shot, Twist};
 use super::tally::Evidence;
 use super::triggers::Situation;
@@ -20,9 +20,11 @@ use crate::load::clock::Clock;
 use crate::stats::chance_of_none;
 
 mod candidates;
+mod series;
 
 use candidates::Candidate;
 pub(super) use candidates::Kind;
+use series::Series;
 
 /// It takes at most this part of the check's time, and at least and at most so long.
 const SHARE: u32 = 3;
@@ -44,8 +46,6 @@ const MOST_BUSTED: u64 = 40;
 const TAILS: usize = 2;
 /// A window is narrow if it is shorter than this.
 const NARROW: Duration = Duration::from_millis(5);
-/// Requests of a try that are kept.
-const MOST_ASKED: usize = 40;
 
 /// The least that shows a leak.
 #[derive(Debug, Clone)]
@@ -116,16 +116,6 @@ enum Phase {
     Over,
 }
 
-/// Tries of one recipe. A fold.
-#[derive(Debug, Clone, Default)]
-struct Series {
-    tries: u64,
-    shown: u64,
-    /// What a try has brought stays with the server.
-    kept: bool,
-    last: Option<(Shown, Vec<Asked>)>,
-}
-
 /// What tries need.
 pub(super) struct Bench<'a> {
     pub client: &'a Client,
@@ -189,9 +179,16 @@ impl Diagnosis {
     /// Writes down what is known of the leak at hand, also if there was no time for all of it.
     pub fn conclude(&mut self, evidence: &mut [Evidence], situation: &Situation, quickest: Option<Duration>) {
         if let Some(case) = self.case.take()
-            && let Some(evidence) = evidence.get_mut(case.evidence)
+            && let Some(one) = evidence.get_mut(case.evidence)
         {
-            case.conclude(evidence, u64::from(situation.premises.workers.unwrap_or(1).max(1)), quickest);
+            let (guess, follows) = (one.class, case.follows());
+            case.conclude(one, u64::from(situation.premises.workers.unwrap_or(1).max(1)), quickest);
+            let (class, oracle) = (one.class, one.leak.oracle);
+            if follows {
+                // What ordinary requests show that follow each other, they show whatever trigger was there as well.
+                let likely = evidence.iter_mut().filter(|other| !other.firm && other.leak.oracle == oracle);
+                likely.filter(|other| other.class == guess).for_each(|other| other.class = class);
+            }
         }
     }
 }
@@ -295,8 +292,12 @@ impl Case {
     /// Whether it is a matter of lengths is asked last, and only where one after the other shows it.
     fn after_bust(&self) -> Phase {
         let (shown, tries) = self.best.as_ref().map_or((0, 0), |(_, found)| self.rate(found));
-        let follows = self.best.as_ref().is_some_and(|(best, _)| best.kind.follows());
-        if follows && !self.firm && !self.ended_by_own_urls((shown, tries)) { Phase::Tail } else { Phase::Over }
+        if self.follows() && !self.firm && !self.ended_by_own_urls((shown, tries)) { Phase::Tail } else { Phase::Over }
+    }
+
+    /// Ordinary requests show it that follow each other.
+    fn follows(&self) -> bool {
+        self.best.as_ref().is_some_and(|(best, _)| best.kind.follows())
     }
 
     /// As often as it takes to tell; once that it shows tells that too.
@@ -334,6 +335,7 @@ impl Case {
             kept: found.kept,
             ended_by_own_urls: self.ended_by_own_urls((shown, tries)),
             named: last.victim.identity.is_some(),
+            late: !last.victim.own && last.source.as_ref().is_none_or(|source| !source.own),
             tail: self.tail,
             narrow: quickest.is_some_and(|quickest| quickest < NARROW),
             per_worker: best.kind.at_once().unwrap_or(1).div_ceil(workers as usize).max(2),
@@ -360,33 +362,6 @@ impl Case {
 fn clean_below(at_once: &[(usize, u64)], count: usize) -> bool {
     let mut fewer = at_once.iter().filter(|(tried, _)| *tried < count).peekable();
     fewer.peek().is_some() && fewer.all(|(_, shown)| *shown == 0)
-}
-
-impl Series {
-    /// Tries a recipe so many times more; ends when it has shown the leak often `enough`, when what it brings stays, or
-    /// when the time is up. A try that the end of the time cuts short does not count.
-    async fn go_on(&mut self, recipe: &Recipe, tries: u64, enough: u64, bench: &Bench<'_>, until: Duration) {
-        for _ in 0..tries {
-            let left = until.saturating_sub(bench.clock.now());
-            let work = attempt(bench.client, recipe, bench.cast, bench.number());
-            let Ok(Attempt { shown, kept, observations, .. }) = tokio::time::timeout(left, work).await else { return };
-            self.kept |= kept;
-            self.tries += 1;
-            if let Some(shown) = shown {
-                self.shown += 1;
-                let asked = |o: Observation| Asked {
-                    place: o.seen.place,
-                    canary: o.seen.canary,
-                    token: o.token,
-                    bytes: o.request,
-                };
-                self.last = Some((shown, observations.into_iter().take(MOST_ASKED).map(asked).collect()));
-            }
-            if self.shown >= enough || self.kept {
-                return;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

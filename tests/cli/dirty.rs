@@ -222,3 +222,38 @@ fn a_check_begins_no_round_for_which_there_is_no_time() {
     assert_eq!(dirty["triggers"]["slow"]["not_exercised"], "its turn had not come when the check ended");
     assert!(dirty["duration_s"].as_f64().unwrap() < 2.0, "{}", dirty["duration_s"]);
 }
+
+#[test]
+fn a_stale_global_is_one_leak_whatever_trigger_shows_it() {
+    let outcome = Runner::with(
+        r#"
+        [server]
+        mode   = "sync"
+        script = "stale.rhai"
+        [dirty]
+        path       = "/page/?user={canary}"
+        exhaustive = true
+        exposures  = 250
+        time       = "20s"
+        expect     = "dirty"
+        "#,
+    )
+    .file(
+        "stale.rhai",
+        r#"
+        fn page(request) {
+            let before = process.user;
+            process.user = request.query.user;
+            `<p>Hello, ${request.query.user}; before you came ${before}</p>`
+        }
+        "#,
+    )
+    .run()
+    .exit(0);
+    let record = outcome.record("scenario");
+    let evidence = dirty(&record)["evidence"].as_array().unwrap();
+    let found = |trigger: &str| evidence.iter().any(|leak| leak["trigger"] == trigger);
+    assert!(found("abort") && found("error"), "{evidence:?}");
+    let classes: Vec<&Value> = evidence.iter().map(|leak| &leak["class"]).collect();
+    assert!(classes.iter().all(|class| *class == "stale_state"), "{classes:?}");
+}
