@@ -86,16 +86,6 @@ fn readable(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// What to do about a scenario that cannot be read.
-fn readable(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        std::io::ErrorKind::InvalidData => "write it in UTF-8, as TOML is: `iconv -t UTF-8` converts a text",
-        std::io::ErrorKind::IsADirectory => "name a scenario file in it, as in scenarios/dirty.toml",
-        std::io::ErrorKind::PermissionDenied => "let yourself read it: `ls -l` shows who may",
-        _ => "name a scenario file, or make one with `runner new NAME`",
-    }
-}
-
 impl Loading<'_> {
     fn scenario(&mut self, path: &Path, given: &[String]) -> Option<Scenario> {
         let source = self.read_file(path)?;
