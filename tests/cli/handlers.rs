@@ -12,16 +12,21 @@ const MODES: [&str; 5] = ["sync", "threaded", "async", "async_pool", "async_bloc
 const OBJECTS: [&str; 3] = ["process", "thread", "context"];
 const TABLE: (&str, &str) = ("<!-- leaks: from a test, UPDATE=1 renews it -->\n", "<!-- end of leaks -->");
 
-/// A handler of each object that keeps what it is given, waits until a second one has been there (where a second can),
-/// and answers with what it finds.
+/// A handler of each object that keeps what it is given, and answers with what it finds once the second of two has been there
+/// (where a second can). Each of the two leaves a mark of its own: a count of both could lose one of them.
 const KEEPING: &str = "
 fn keep_OBJECT(request) {
-    if \"email\" in request.query { OBJECT.email = request.query.email; }
-    process.OBJECT_visits = (process.OBJECT_visits ?? 0) + 1;
-    for i in 0..request.query.rounds.parse_int() {
-        if process.OBJECT_visits >= 2 { break; }
-        sleep(0.005);
+    let who = if \"email\" in request.query { request.query.email } else { \"\" };
+    let rounds = request.query.rounds.parse_int();
+    if who == \"bob\" {
+        for i in 0..rounds { if process.OBJECT_ann ?? false { break; } sleep(0.005); }
     }
+    if who != \"\" { OBJECT.email = who; }
+    if who == \"ann\" {
+        process.OBJECT_ann = true;
+        for i in 0..rounds { if process.OBJECT_bob ?? false { break; } sleep(0.005); }
+    }
+    if who == \"bob\" { process.OBJECT_bob = true; }
     OBJECT.email ?? \"nobody\"
 }
 ";
@@ -35,7 +40,7 @@ fn rounds(mode: &str) -> u32 {
 fn leaks(serving: &Serving, object: &str, rounds: u32) -> String {
     let ask = |rest: &str| serving.ask(&format!("/keep_{object}?{rest}"));
     let first = ask(&format!("rounds={rounds}&email=ann"));
-    let second = ask("rounds=0&email=bob");
+    let second = ask(&format!("rounds={rounds}&email=bob"));
     let (first, second) = (read(first).body, read(second).body);
     assert_eq!(second, "bob");
     // Each thread of the two has one of them, so any thread will do.
