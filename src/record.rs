@@ -56,6 +56,9 @@ pub enum Status {
     Interrupted,
 }
 
+/// What stands for the file, and is the name, of a load that was typed.
+pub const TYPED: &str = "load";
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Scenario {
     pub name: String,

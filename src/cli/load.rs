@@ -8,27 +8,14 @@ use super::progress::{Progress, Style};
 use super::run::{complain, print_record, width};
 use super::surroundings::World;
 use super::{Exit, print_error, print_out, print_warning, signals};
-use crate::record::{Record, Status};
+use crate::record::{Record, Status, TYPED};
 use crate::report;
+use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::typed::{Typed, split_url};
 use crate::scenario::{Problem, Scenario};
 
-/// What reports, and messages, call it.
-const NAME: &str = "load";
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
-/// The keys of a scenario that can be wrong though each option is what it should be, and the options.
-const KEYS: [(&str, &str); 9] = [
-    ("ca", "--cacert"),
-    ("cert", "--cert"),
-    ("concurrency", "--connections"),
-    ("connect_to", "--connect-to"),
-    ("key", "--key"),
-    ("max_concurrency", "--connections"),
-    ("rate", "--rate"),
-    ("source_addresses", "--source"),
-    ("streams", "--streams"),
-];
 const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
 
 pub(super) fn load(arguments: &Load, began: Instant) -> Exit {
@@ -63,7 +50,7 @@ pub(super) fn load(arguments: &Load, began: Instant) -> Exit {
     match finished {
         Ok(finished) => conclude(&finished, arguments),
         Err(unfinished @ Unfinished::NotWritten { .. }) => complain_unwritten(&unfinished, arguments),
-        Err(unfinished) => complain(NAME, &unfinished),
+        Err(unfinished) => complain(TYPED, &unfinished),
     }
 }
 
@@ -120,7 +107,7 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
         pipeline: arguments.pipeline,
         sources: arguments.sources.clone(),
     };
-    typed.scenario(NAME, &World).map_err(|problems| {
+    typed.scenario(TYPED, &World).map_err(|problems| {
         let told =
             |problem: &Problem| (as_typed(&problem.title), as_typed(problem.help.as_deref().unwrap_or_default()));
         problems.iter().map(told).collect()
@@ -134,7 +121,7 @@ fn as_typed(said: &str) -> String {
         Some((before, example)) if example.contains(" = ") => before,
         _ => said,
     };
-    KEYS.iter().fold(said.to_owned(), |said, (key, option)| said.replace(&format!("`{key}`"), option))
+    OPTIONS.iter().fold(said.to_owned(), |said, (key, option)| said.replace(&format!("`{key}`"), option))
 }
 
 /// A path that means the same in a report's folder.
@@ -178,7 +165,7 @@ fn complain_unwritten(unfinished: &Unfinished, arguments: &Load) -> Exit {
     if let Unfinished::NotWritten { record, .. } = unfinished {
         print_results(record, arguments);
     }
-    complain(NAME, unfinished)
+    complain(TYPED, unfinished)
 }
 
 fn print_results(record: &Record, arguments: &Load) -> Exit {

@@ -21,7 +21,7 @@ use super::words::{
 };
 use layout::{columns, wrap};
 
-pub use load::load;
+pub use load::{OPTIONS, load};
 
 /// The fewest columns that a line is wrapped to.
 const NARROWEST: usize = 40;

@@ -1,7 +1,7 @@
 //! How to get the same run again.
 
 use crate::dirty::observation::variable;
-use crate::record::Record;
+use crate::record::{Record, TYPED};
 use crate::report::Home;
 use crate::report::escape::{code, fence_whole, inline, shell_lines, shell_word};
 use crate::report::words::list;
@@ -9,8 +9,6 @@ use crate::units::show_size;
 
 /// A command that is longer goes over several lines, in characters.
 const ONE_LINE: usize = 110;
-/// What stands for the file of a load that was typed.
-const WITHOUT_A_FILE: &str = "load";
 /// How an override ends whose value is not shown.
 const REDACTED: &str = "=[redacted]";
 
@@ -61,7 +59,7 @@ impl Command {
         let scenario = &record.scenario;
         // `runner load` had none: what it wrote means the same.
         let file = match scenario.file.as_str() {
-            WITHOUT_A_FILE => home.folder.join("effective.toml").to_string_lossy().into_owned(),
+            TYPED => home.folder.join("effective.toml").to_string_lossy().into_owned(),
             file => file.to_owned(),
         };
         let mut command = Command {

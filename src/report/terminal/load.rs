@@ -10,15 +10,21 @@ use crate::units::{counted, show_count, show_percentage, show_rate, show_size, s
 use super::layout::wrap;
 use super::{NARROWEST, Terminal};
 
-/// The keys of a file that advice names, and the options that stand for them here.
-const OPTIONS: [(&str, &str); 7] = [
-    ("`load.concurrency`", "`--connections`"),
-    ("`load.duration`", "`--duration`"),
-    ("`load.max_concurrency`", "`--connections`"),
-    ("`load.requests`", "`--requests`"),
-    ("`load.source_addresses`", "`--source`"),
-    ("`load.threads`", "`--threads`"),
-    ("`load.timeout`", "`--timeout`"),
+/// The keys of a file, and the options that stand for them in `runner load`.
+pub const OPTIONS: [(&str, &str); 13] = [
+    ("ca", "--cacert"),
+    ("cert", "--cert"),
+    ("concurrency", "--connections"),
+    ("connect_to", "--connect-to"),
+    ("duration", "--duration"),
+    ("key", "--key"),
+    ("max_concurrency", "--connections"),
+    ("rate", "--rate"),
+    ("requests", "--requests"),
+    ("source_addresses", "--source"),
+    ("streams", "--streams"),
+    ("threads", "--threads"),
+    ("timeout", "--timeout"),
 ];
 
 /// What was asked, how often a second, how long the answers took, what went wrong, and the caveats. Ends in a line break.
@@ -39,7 +45,9 @@ pub fn load(record: &Record, width: usize, color: bool) -> String {
 }
 
 fn with_options(advice: String) -> String {
-    OPTIONS.iter().fold(advice, |advice, (key, option)| advice.replace(key, option))
+    OPTIONS
+        .iter()
+        .fold(advice, |advice, (key, option)| advice.replace(&format!("`load.{key}`"), &format!("`{option}`")))
 }
 
 impl Terminal {
