@@ -37,12 +37,12 @@ impl Tcp {
     }
 
     pub fn try_send(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.before(bytes.len())?;
+        self.before(|| bytes.len())?;
         send(&self.stream, bytes)
     }
 
     pub fn try_send_vectored(&mut self, pieces: &[IoSlice<'_>]) -> Result<usize> {
-        self.before(pieces.iter().map(|piece| piece.len()).sum())?;
+        self.before(|| length(pieces))?;
         self.stream.try_write_vectored(pieces)
     }
 
@@ -50,12 +50,12 @@ impl Tcp {
         self.stream.try_read(buffer)
     }
 
-    /// Before so many bytes are written.
-    fn before(&mut self, length: usize) -> Result<()> {
+    /// Before so many bytes are written; it is asked how many only where that matters.
+    fn before(&mut self, length: impl FnOnce() -> usize) -> Result<()> {
         if self.written == Written::More {
             return Ok(());
         }
-        self.has_more(length)
+        self.has_more(length())
     }
 
     #[cold]
@@ -67,6 +67,10 @@ impl Tcp {
         self.written = Written::More;
         SockRef::from(&self.stream).set_tcp_nodelay(true)
     }
+}
+
+fn length(pieces: &[IoSlice<'_>]) -> usize {
+    pieces.iter().map(|piece| piece.len()).sum()
 }
 
 impl AsFd for Tcp {
@@ -83,7 +87,7 @@ impl AsyncRead for Tcp {
 
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-        self.before(bytes.len())?;
+        self.before(|| bytes.len())?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -92,7 +96,7 @@ impl AsyncWrite for Tcp {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        self.before(pieces.iter().map(|piece| piece.len()).sum())?;
+        self.before(|| length(pieces))?;
         Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
     }
 
