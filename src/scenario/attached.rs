@@ -25,8 +25,7 @@ impl Attached {
     pub fn authority(&self) -> String {
         let usual = if self.tls.is_some() { 443 } else { 80 };
         let whole = authority(&self.host, self.port);
-        let host = whole.strip_suffix(&format!(":{usual}")).filter(|_| self.port == usual);
-        host.map_or_else(|| whole.clone(), str::to_owned)
+        whole.strip_suffix(&format!(":{usual}")).unwrap_or(&whole).to_owned()
     }
 }
 

@@ -50,8 +50,8 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
 fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
     let canary = asked.canary.as_str();
     let lower = name.to_ascii_lowercase();
-    let is_own = OWN.iter().any(|(own, usual)| *own == lower && usual.is_none_or(|usual| usual == value));
-    if is_own || lower == "host" && is_address(value) {
+    let is_usual = OWN.iter().any(|(own, usual)| *own == lower && usual.is_none_or(|usual| usual == value));
+    if is_usual || lower == "host" && is_address(value) {
         return None;
     }
     let is_own = |text: &str| !canary.is_empty() && text.contains(canary);
