@@ -16,6 +16,7 @@ use super::{Compile, Scenario, Script, Surroundings, Variant, environment, matri
 mod address;
 mod data;
 mod dirty;
+mod holes;
 mod identity;
 mod load;
 mod model;

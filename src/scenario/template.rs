@@ -3,6 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+mod placeholder;
+
+pub use placeholder::Placeholder;
+
 /// Text and holes, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Template {
@@ -13,101 +17,6 @@ pub struct Template {
 pub enum Piece {
     Text(String),
     Hole(Placeholder),
-}
-
-/// What is filled in per request (or, for `Host`, `Port`, `Socket` and `Workers`, per start of a server).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Placeholder {
-    /// A value that no other request carries.
-    Canary,
-    /// The number of the user, from 0.
-    User,
-    /// The number of the request within its user, from 0.
-    Seq,
-    /// Seconds, as `0.1`.
-    Sleep,
-    Host,
-    Port,
-    Workers,
-    /// The path of the Unix socket that a command listens on.
-    Socket,
-    /// A column of the data file.
-    Data(String),
-    /// A whole number drawn evenly from a range, both ends included.
-    Random(u64, u64),
-    /// A field of the request's identity.
-    Identity(String),
-    /// What the login gave the request's identity.
-    Token,
-}
-
-impl Placeholder {
-    /// What can stand between braces, as suggestions and messages name it.
-    pub const NAMES: &[&str] = &[
-        "canary",
-        "user",
-        "seq",
-        "sleep",
-        "host",
-        "port",
-        "workers",
-        "socket",
-        "data.column",
-        "random(1,100)",
-        "identity.field",
-        "token",
-    ];
-
-    /// Parses what stands between braces.
-    fn parse(inside: &str) -> Option<Placeholder> {
-        match inside {
-            "canary" => Some(Placeholder::Canary),
-            "user" => Some(Placeholder::User),
-            "seq" => Some(Placeholder::Seq),
-            "sleep" => Some(Placeholder::Sleep),
-            "host" => Some(Placeholder::Host),
-            "port" => Some(Placeholder::Port),
-            "workers" => Some(Placeholder::Workers),
-            "socket" => Some(Placeholder::Socket),
-            "token" => Some(Placeholder::Token),
-            _ => Self::parse_dotted(inside).or_else(|| Self::parse_random(inside)),
-        }
-    }
-
-    fn parse_dotted(inside: &str) -> Option<Placeholder> {
-        let (group, name) = inside.split_once('.')?;
-        let name = Some(name).filter(|name| !name.is_empty() && name.chars().all(is_word))?.to_owned();
-        match group {
-            "data" => Some(Placeholder::Data(name)),
-            "identity" => Some(Placeholder::Identity(name)),
-            _ => None,
-        }
-    }
-
-    fn parse_random(inside: &str) -> Option<Placeholder> {
-        let (low, high) = inside.strip_prefix("random(")?.strip_suffix(')')?.split_once(',')?;
-        let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
-        (low <= high).then_some(Placeholder::Random(low, high))
-    }
-}
-
-impl fmt::Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Placeholder::Canary => f.write_str("{canary}"),
-            Placeholder::User => f.write_str("{user}"),
-            Placeholder::Seq => f.write_str("{seq}"),
-            Placeholder::Sleep => f.write_str("{sleep}"),
-            Placeholder::Host => f.write_str("{host}"),
-            Placeholder::Port => f.write_str("{port}"),
-            Placeholder::Workers => f.write_str("{workers}"),
-            Placeholder::Socket => f.write_str("{socket}"),
-            Placeholder::Data(column) => write!(f, "{{data.{column}}}"),
-            Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
-            Placeholder::Token => f.write_str("{token}"),
-            Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),
-        }
-    }
 }
 
 /// A part of a text that is no template.

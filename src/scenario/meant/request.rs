@@ -1,4 +1,4 @@
-//! Requests: method, path, headers and body, with holes for what varies.
+//! Requests: method, path, headers and body. What their texts leave open is the matter of `holes`.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -6,7 +6,7 @@ use super::super::file::leaf::{At, Entries, Node};
 use super::super::problem::Problem;
 use super::super::request::{Body, Json, Parameter, encoded};
 use super::super::source::Span;
-use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
+use super::super::template::Template;
 use super::super::{Request, file, suggest};
 use super::Loading;
 use super::data::Given;
@@ -311,100 +311,6 @@ impl Loading<'_> {
             fields.push((name.value.clone(), self.filled(&text, Template::parse, parts, None).unwrap_or_default()));
         }
         fields
-    }
-
-    /// Parses a text with holes; `None` after a problem.
-    pub(super) fn template(
-        &mut self,
-        at: &At<String>,
-        parse: fn(&str) -> Result<Template, TemplateError>,
-    ) -> Option<Template> {
-        let error = match parse(&at.value) {
-            Ok(template) => return Some(template),
-            Err(error) => error,
-        };
-        let place = self.problems.sources.inside(&at.span, &at.value, error.range);
-        self.problems.add(match error.kind {
-            TemplateErrorKind::Unknown(name) => Problem::new(format!("unknown placeholder `{{{name}}}`"))
-                .at(&place, "nothing fills this")
-                .help(placeholder_help(&name)),
-            TemplateErrorKind::Unpaired(brace) => Problem::new(format!("a `{brace}` without its partner"))
-                .at(&place, "no placeholder")
-                .help(format!("write {brace}{brace} for a brace that stands for itself")),
-        });
-        None
-    }
-
-    /// Parses a text of a request, and checks that every hole in it can be filled.
-    fn filled(
-        &mut self,
-        at: &At<String>,
-        parse: fn(&str) -> Result<Template, TemplateError>,
-        parts: &Parts<'_>,
-        header: Option<&str>,
-    ) -> Option<Template> {
-        let template = self.template(at, parse)?;
-        for hole in template.holes() {
-            let place = self.hole_place(at, hole);
-            let section = parts.section;
-            match hole {
-                Placeholder::Data(_) if !section.starts_with("load") => {
-                    let problem = Problem::new(format!("`{hole}` in [{section}]")).at(&place, "nothing fills this");
-                    self.problems.add(problem.help("rows belong to the users of [load]; here, use `{canary}`"));
-                }
-                Placeholder::Data(column) => self.column(column, &place, parts.data, header),
-                Placeholder::Identity(field) if !parts.identity.contains(field) => {
-                    self.unknown_field(field, &place, parts);
-                }
-                Placeholder::Token if !parts.has_token => self.no_token(&place, section),
-                Placeholder::Sleep if !parts.has_sleep => {
-                    let problem = Problem::new("`{sleep}` without a sleep").at(&place, "nothing fills this");
-                    let help = match section {
-                        "load" | "load.request" => {
-                            "add sleep = \"100ms\" to [load], or to the matrix: \"load.sleep\" = [...]"
-                        }
-                        "dirty.login" => "a login has no sleep; write the seconds themselves",
-                        _ => "add sleep = { long = \"700ms\", short = \"30ms\" } to [dirty]",
-                    };
-                    let top = section.strip_suffix(".request").unwrap_or(section);
-                    self.missing(&[top, "sleep"], problem.help(help));
-                }
-                Placeholder::Socket => {
-                    let problem = Problem::new("`{socket}` in a request").at(&place, "nothing fills this");
-                    self.problems.add(problem.help("only a `command` holds it, to listen there"));
-                }
-                Placeholder::Workers if !parts.workers_known => {
-                    let problem =
-                        Problem::new("`{workers}` is not known of a server at a url").at(&place, "nothing fills this");
-                    self.problems.add(problem.help("write the number itself"));
-                }
-                _ => {}
-            }
-        }
-        Some(template)
-    }
-
-    /// Where a hole stands in its text.
-    pub(super) fn hole_place(&self, at: &At<String>, hole: &Placeholder) -> Span {
-        let text = hole.to_string();
-        match at.value.find(&text) {
-            Some(start) => self.problems.sources.inside(&at.span, &at.value, start..start + text.len()),
-            None => at.span.clone(),
-        }
-    }
-}
-
-fn placeholder_help(name: &str) -> String {
-    if name.starts_with("random") {
-        return "write two whole numbers, the lower first: {random(1,100)}".to_owned();
-    }
-    match suggest::nearest(name, Placeholder::NAMES.iter().copied()) {
-        Some(near) => format!("did you mean `{{{near}}}`?"),
-        None => {
-            let known: Vec<String> = Placeholder::NAMES.iter().map(|name| format!("{{{name}}}")).collect();
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            format!("placeholders are {}; write {{{{ and }}}} for braces themselves", suggest::list(&known))
-        }
     }
 }
 

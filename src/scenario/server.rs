@@ -1,0 +1,158 @@
+//! The system under test, as meant.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Attached, Script, Template, Tls};
+
+/// The system under test.
+#[derive(Debug, Clone)]
+pub enum Server {
+    Builtin(Builtin),
+    Command(Command),
+    Attached(Attached),
+}
+
+impl Server {
+    /// How TLS is spoken with it, if it is.
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Server::Builtin(_) => None,
+            Server::Command(server) => server.tls.as_ref(),
+            Server::Attached(server) => server.tls.as_ref(),
+        }
+    }
+
+    /// `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls().is_some() { "https" } else { "http" }
+    }
+
+    /// How many worker processes serve, where that is known.
+    pub fn workers(&self) -> Option<u32> {
+        match self {
+            Server::Builtin(server) => Some(server.workers),
+            Server::Command(server) => Some(server.workers),
+            Server::Attached(_) => None,
+        }
+    }
+
+    /// The same server, but nothing is asked of it to find out whether it is ready.
+    pub fn ready_without_a_request(&self) -> Server {
+        let mut server = self.clone();
+        if let Server::Command(command) = &mut server
+            && let ReadyCheck::Path(_) = command.ready.check
+        {
+            command.ready.check = ReadyCheck::Port;
+        }
+        server
+    }
+}
+
+/// A server that comes with runner.
+#[derive(Debug, Clone)]
+pub struct Builtin {
+    pub mode: Mode,
+    /// Processes; at least one.
+    pub workers: u32,
+    pub script: Option<Script>,
+    /// What a handler sleeps when the request names no sleep.
+    pub sleep: Duration,
+    /// What becomes of a suspended handler whose client has left.
+    pub on_disconnect: OnDisconnect,
+    /// The port to listen on; from the kernel if not given.
+    pub port: Option<u16>,
+    /// How long workers may finish what they are at before they are killed.
+    pub grace: Duration,
+}
+
+/// What becomes of a handler whose client leaves while it is suspended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisconnect {
+    /// It runs to its end, and nobody gets its response.
+    #[default]
+    Continue,
+    /// It ends where it stands; what it has written stays. Only mode `async` can.
+    Cancel,
+}
+
+/// How a built-in worker handles requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One request at a time; the connection closes after each response. As gunicorn sync.
+    Sync,
+    /// `threads` at once, each blocking its thread. As gunicorn gthread.
+    Threaded { threads: u32 },
+    /// Any number at once; a sleep suspends the handler. As uvicorn with `async def`.
+    Async,
+    /// One event loop that hands handlers to `threads` blocking threads. As a plain `def` view under Starlette.
+    AsyncPool { threads: u32 },
+    /// One event loop that every handler blocks. As `time.sleep` inside `async def`.
+    AsyncBlocking,
+}
+
+impl Mode {
+    /// The name that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Sync => "sync",
+            Mode::Threaded { .. } => "threaded",
+            Mode::Async => "async",
+            Mode::AsyncPool { .. } => "async_pool",
+            Mode::AsyncBlocking => "async_blocking",
+        }
+    }
+}
+
+/// A server that a command line starts.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The program and its arguments; `{host}`, `{port}`, `{socket}` and `{workers}` are still to be filled in.
+    pub command: Vec<Template>,
+    pub cwd: PathBuf,
+    pub env: Vec<(String, String)>,
+    /// A shell command line that runs once, before.
+    pub setup: Option<String>,
+    pub workers: u32,
+    pub listen: Listen,
+    pub ready: Ready,
+    pub stop: Stop,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Tls>,
+}
+
+/// Where a launched server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    /// A port of this machine; from the kernel if not given.
+    Tcp { port: Option<u16> },
+    /// A Unix socket in a folder of runner's choice.
+    Unix,
+}
+
+/// When a launched server counts as ready.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    pub check: ReadyCheck,
+    pub within: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub enum ReadyCheck {
+    /// A GET of this path is answered with a status below 400.
+    Path(String),
+    /// A line of its output contains this text or matches this regular expression.
+    Log(String),
+    /// The port accepts a connection; nothing is sent.
+    Port,
+}
+
+/// How a launched server is asked to stop.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// `TERM`, `INT`, `QUIT` or `HUP`.
+    pub signal: String,
+    pub grace: Duration,
+}
