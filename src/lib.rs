@@ -10,6 +10,7 @@ pub mod excerpt;
 pub mod canary;
 pub mod exchange;
 pub mod stats;
+pub mod observed;
 pub mod script;
 pub mod rule;
 pub mod scenario;

@@ -2,9 +2,9 @@
 //!
 //! What a rule says is known here; whether it holds is judged in `verdict`.
 
-use std::fmt;
 use std::time::Duration;
 
+use crate::observed::Comparison;
 use crate::units::{self, Quantity};
 
 /// What is measured, and in which unit a rule writes its limit.
@@ -146,45 +146,6 @@ fn parse_percentile(text: &str) -> Option<f64> {
         digits.parse().ok()?
     };
     (value > 0.0 && value <= 100.0).then_some(value)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Equal,
-    NotEqual,
-}
-
-impl Comparison {
-    const ALL: [(&'static str, Comparison); 6] = [
-        ("<=", Comparison::LessOrEqual),
-        (">=", Comparison::GreaterOrEqual),
-        ("==", Comparison::Equal),
-        ("!=", Comparison::NotEqual),
-        ("<", Comparison::Less),
-        (">", Comparison::Greater),
-    ];
-
-    pub fn holds(self, observed: f64, limit: f64) -> bool {
-        match self {
-            Comparison::Less => observed < limit,
-            Comparison::LessOrEqual => observed <= limit,
-            Comparison::Greater => observed > limit,
-            Comparison::GreaterOrEqual => observed >= limit,
-            Comparison::Equal => observed == limit,
-            Comparison::NotEqual => observed != limit,
-        }
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = Comparison::ALL.iter().find(|(_, c)| c == self).map_or("?", |(text, _)| text);
-        f.write_str(text)
-    }
 }
 
 /// `metric comparison limit [for duration]`.

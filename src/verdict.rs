@@ -2,18 +2,11 @@
 
 pub mod script;
 
+use crate::observed::Observed;
 use crate::record::{self, Micros, Status, Trial, Verdict};
-use crate::rule::{Comparison, Metric, Rule};
+use crate::rule::{Metric, Rule};
 use crate::scenario::Expect;
 use crate::units;
-
-/// A measured value, in the base unit of its metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Observed {
-    Exactly(f64),
-    /// Longer than this; how much is not known, as no answer ever came.
-    MoreThan(f64),
-}
 
 /// Judges a rule over all trials of a variant; the worst trial decides, and is the one shown.
 pub fn judge(rule: &Rule, trials: &[Trial]) -> Verdict {
@@ -39,39 +32,20 @@ pub fn severity(status: Status) -> u8 {
 /// The verdict of one trial, and how far its value is on the wrong side of the limit (negative: on the right one).
 fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
     let observed = observe(&rule.metric, trial);
-    let off = observed.map_or(0.0, |observed| {
-        let (Observed::Exactly(value) | Observed::MoreThan(value)) = observed;
-        match rule.comparison {
-            Comparison::Less | Comparison::LessOrEqual => value - rule.limit,
-            Comparison::Greater | Comparison::GreaterOrEqual => rule.limit - value,
-            Comparison::Equal | Comparison::NotEqual => (value - rule.limit).abs(),
-        }
-    });
+    let off = observed.map_or(0.0, |observed| observed.off(rule.comparison, rule.limit));
     (judge_observed(rule, observed), off)
 }
 
 fn judge_observed(rule: &Rule, observed: Option<Observed>) -> Verdict {
-    match observed {
-        None => verdict(rule, Status::Inconclusive, "no samples".to_owned()),
-        Some(Observed::Exactly(value)) => {
-            let holds = rule.comparison.holds(value, rule.limit);
-            verdict(rule, if holds { Status::Passed } else { Status::Failed }, rule.show(value))
-        }
-        Some(Observed::MoreThan(bound)) => {
-            let status = judge_bound(rule.comparison, bound, rule.limit);
-            verdict(rule, status, format!("> {}", rule.show(bound)))
-        }
-    }
-}
-
-/// A value above `bound`: which side of the limit it is on may be open.
-fn judge_bound(comparison: Comparison, bound: f64, limit: f64) -> Status {
-    let beyond = bound >= limit;
-    match (comparison, beyond) {
-        (Comparison::Greater | Comparison::GreaterOrEqual | Comparison::NotEqual, true) => Status::Passed,
-        (Comparison::Less | Comparison::LessOrEqual | Comparison::Equal, true) => Status::Failed,
-        (_, false) => Status::Inconclusive,
-    }
+    let Some(observed) = observed else {
+        return verdict(rule, Status::Inconclusive, "no samples".to_owned());
+    };
+    let status = match observed.compare(rule.comparison, rule.limit) {
+        Some(true) => Status::Passed,
+        Some(false) => Status::Failed,
+        None => Status::Inconclusive,
+    };
+    verdict(rule, status, observed.shown(|value| rule.show(value)))
 }
 
 fn verdict(rule: &Rule, status: Status, observed: String) -> Verdict {
@@ -87,23 +61,40 @@ pub fn observe(metric: &Metric, trial: &Trial) -> Option<Observed> {
         "server" => observe_server(name, trial.server.as_ref()?).and_then(exactly),
         "checks" => observe_checks(name, trial.load.as_ref()?.checks.as_ref()?).and_then(exactly),
         "latency" | "service_time" => observe_time(metric, group, name, trial.load.as_ref()?),
+        "errors" if name == "rate" => error_rate(trial.load.as_ref()?),
         _ => observe_load(group, name, trial.load.as_ref()?).and_then(exactly),
     }
+}
+
+/// Of a request that was never answered nobody knows whether it would have been an error.
+fn error_rate(load: &record::Load) -> Option<Observed> {
+    if load.started == 0 {
+        return None;
+    }
+    let share = |count: u64| count as f64 / load.started as f64;
+    let errors = errors(load);
+    Some(match load.unanswered {
+        0 => Observed::Exactly(share(errors)),
+        unanswered => Observed::Between(share(errors), share(errors.saturating_add(unanswered))),
+    })
+}
+
+/// Failed requests, and responses of 400 or above.
+fn errors(load: &record::Load) -> u64 {
+    load.failed.saturating_add(load.errors.get("status").copied().unwrap_or(0))
 }
 
 fn observe_load(group: &str, name: &str, load: &record::Load) -> Option<f64> {
     if load.started == 0 {
         return None;
     }
-    let errors = load.failed + load.errors.get("status").copied().unwrap_or(0);
     let value = match (group, name) {
         ("throughput", _) => return Some(load.throughput),
         ("started", _) => load.started,
         ("completed", _) => load.completed,
         ("failed", _) => load.failed,
         ("unanswered", _) => load.unanswered,
-        ("errors", "count") => errors,
-        ("errors", "rate") => return Some(errors as f64 / load.started as f64),
+        ("errors", "count") => errors(load),
         ("errors", kind) => load.errors.get(kind).copied().unwrap_or(0),
         ("status", code) => load.status.get(code).copied().unwrap_or(0),
         _ => return None,
@@ -288,6 +279,20 @@ mod tests {
         assert_eq!(status("latency.p50 < 2s", &trial), Status::Failed);
         assert_eq!(status("latency.p50 < 3s", &trial), Status::Inconclusive);
         assert_eq!(status("latency.p50 > 3s", &trial), Status::Inconclusive);
+    }
+
+    #[test]
+    fn the_share_of_errors_is_open_where_answers_never_came() {
+        let of = |failed, unanswered, text: &str| {
+            let load = record::Load { started: 100, failed, unanswered, ..record::Load::default() };
+            let verdict = judge(&rule(text), &[Trial { load: Some(load), ..Trial::default() }]);
+            (verdict.status, verdict.observed)
+        };
+        assert_eq!(of(0, 0, "errors.rate < 1%"), (Status::Passed, "0 %".to_owned()));
+        assert_eq!(of(0, 30, "errors.rate < 1%"), (Status::Inconclusive, "0 % to 30.0 %".to_owned()));
+        assert_eq!(of(5, 30, "errors.rate < 1%"), (Status::Failed, "5.00 % to 35.0 %".to_owned()));
+        assert_eq!(of(0, 30, "errors.rate <= 30%").0, Status::Passed);
+        assert_eq!(of(0, 30, "errors.count == 0").0, Status::Passed, "what was seen can be counted");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, Map};
 
+use crate::observed::{Comparison, Observed};
 use crate::script::error::plain_type;
 use crate::script::json;
 
@@ -14,9 +15,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Measured {
     Whole(u64),
-    Number(f64),
-    /// More than this; how much is not known.
-    MoreThan(f64),
+    Number(Observed),
 }
 
 type LookUp = dyn Fn(&str) -> Result<Measured, String> + Send + Sync;
@@ -42,10 +41,6 @@ pub struct Judged {
     pub observed: String,
 }
 
-/// A value of which only a lower bound is known. Comparing it with what lies above the bound is an error, never a guess.
-#[derive(Clone, Copy)]
-struct MoreThan(f64);
-
 impl Metrics {
     pub fn new(look_up: impl Fn(&str) -> Result<Measured, String> + Send + Sync + 'static) -> Metrics {
         Metrics(Arc::new(look_up))
@@ -54,19 +49,9 @@ impl Metrics {
     fn get(&mut self, name: &str) -> Outcome<Dynamic> {
         Ok(match (self.0)(name)? {
             Measured::Whole(count) => INT::try_from(count).unwrap_or(INT::MAX).into(),
-            Measured::Number(value) => value.into(),
-            Measured::MoreThan(bound) => Dynamic::from(MoreThan(bound)),
+            Measured::Number(Observed::Exactly(value)) => value.into(),
+            Measured::Number(partly_known) => Dynamic::from(partly_known),
         })
-    }
-}
-
-impl MoreThan {
-    /// Whether it is greater than a limit.
-    fn above(self, limit: f64) -> Outcome<bool> {
-        if self.0 >= limit {
-            return Ok(true);
-        }
-        Err(format!("it is more than {}, and so may be more or less than {limit}: this cannot be told", self.0).into())
     }
 }
 
@@ -78,22 +63,29 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("expect", |rule: &str, passed: Dynamic| expect(rule, passed, Dynamic::UNIT))
         .register_fn("expect", expect);
     engine
-        .register_type_with_name::<MoreThan>("value of which only a lower bound is known")
-        .register_fn("to_string", |it: &mut MoreThan| format!("> {}", it.0));
+        .register_type_with_name::<Observed>("value of which only bounds are known")
+        .register_fn("to_string", |it: &mut Observed| in_full(*it));
     compare(engine, |limit: FLOAT| limit);
     compare(engine, |limit: INT| limit as f64);
 }
 
-/// The comparisons of a bound with numbers of one type.
+/// The comparisons of a value that is known in part with numbers of one type.
 fn compare<N: rhai::Variant + Clone>(engine: &mut Engine, number: fn(N) -> f64) {
-    let above = move |it: MoreThan, limit: N| it.above(number(limit));
-    let below = move |it: MoreThan, limit: N| above(it, limit).map(|above| !above);
-    engine.register_fn(">", above).register_fn(">=", above).register_fn("!=", above);
-    engine.register_fn("<", below).register_fn("<=", below).register_fn("==", below);
-    let above = move |limit: N, it: MoreThan| it.above(number(limit));
-    let below = move |limit: N, it: MoreThan| above(limit, it).map(|above| !above);
-    engine.register_fn("<", above).register_fn("<=", above).register_fn("!=", above);
-    engine.register_fn(">", below).register_fn(">=", below).register_fn("==", below);
+    for (sign, comparison) in Comparison::ALL {
+        engine.register_fn(sign, move |it: Observed, limit: N| told(it, comparison, number(limit)));
+        let exchanged = comparison.exchanged();
+        engine.register_fn(sign, move |limit: N, it: Observed| told(it, exchanged, number(limit)));
+    }
+}
+
+/// Where what is known does not decide, a comparison is an error, never a guess.
+fn told(it: Observed, comparison: Comparison, limit: f64) -> Outcome<bool> {
+    let untold = || format!("it is {}, so whether it is {comparison} {limit} cannot be told", in_full(it));
+    it.compare(comparison, limit).ok_or_else(|| untold().into())
+}
+
+fn in_full(value: Observed) -> String {
+    value.shown(|number| number.to_string())
 }
 
 /// `#{ rule, passed, observed }`.
@@ -141,8 +133,8 @@ fn shown(value: &Dynamic) -> String {
         value if value.is_map() || value.is_array() => {
             json::write(value).map_or_else(|error| error, |bytes| String::from_utf8_lossy(&bytes).into_owned())
         }
-        value => match value.read_lock::<MoreThan>() {
-            Some(bound) => format!("> {}", bound.0),
+        value => match value.read_lock::<Observed>() {
+            Some(partly_known) => in_full(*partly_known),
             None => value.to_string(),
         },
     }
