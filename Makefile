@@ -72,6 +72,7 @@ format:
 
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --no-default-features -- -D warnings
 
 unit: tools
 	$(CARGO) test --locked

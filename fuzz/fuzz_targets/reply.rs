@@ -5,6 +5,9 @@
 
 #![no_main]
 
+#[path = "../../src/exchange.rs"]
+#[allow(dead_code, reason = "of it the parser uses a constant")]
+mod exchange;
 #[path = "../../src/load/connection/framing.rs"]
 mod framing;
 #[path = "../../src/load/connection/known.rs"]
