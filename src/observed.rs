@@ -77,6 +77,7 @@ impl Comparison {
         (">", Comparison::Greater),
     ];
 
+    /// Whether `observed` compares so with `limit`; both in one unit.
     pub fn holds(self, observed: f64, limit: f64) -> bool {
         match self {
             Comparison::Less => observed < limit,

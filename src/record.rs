@@ -22,6 +22,7 @@ pub use server::{Event, Sample, Server};
 /// The version of the keys below.
 pub const FORMAT: u32 = 1;
 
+/// A run as `record.json` has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     pub format: u32,
@@ -37,6 +38,7 @@ pub struct Record {
     pub variants: Vec<Variant>,
 }
 
+/// The program that made a record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Runner {
     pub version: String,
@@ -59,6 +61,7 @@ pub enum Status {
 /// What stands for the file, and is the name, of a load that was typed.
 pub const TYPED: &str = "load";
 
+/// The scenario of a run, as it was written and as it was meant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Scenario {
     pub name: String,
@@ -77,6 +80,7 @@ pub struct Scenario {
     pub secrets: Vec<String>,
 }
 
+/// The machine of a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Environment {
     pub os: String,
@@ -86,6 +90,7 @@ pub struct Environment {
     pub memory_bytes: u64,
 }
 
+/// One combination of the matrix: its trials, and what was judged of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Variant {
     pub name: String,
@@ -150,6 +155,7 @@ pub struct Aborted {
     pub observed: String,
 }
 
+/// Why a trial could not be run, or not to its end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Failure {
     /// A sentence without a full stop: `worker 4711 was killed by signal 9 while 12 requests were in flight`.
@@ -171,6 +177,7 @@ pub enum LogOf {
     Script,
 }
 
+/// What became of one rule.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verdict {
     /// As the scenario wrote it, or `dirty.expect = "clean"`.

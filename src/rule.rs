@@ -95,6 +95,7 @@ impl Metric {
         matches!(group, "latency" | "service_time").then(|| Metric(format!("{group}.p{percentile}")))
     }
 
+    /// The name as rules write it; of the two spellings of a percentile the one with a point, `latency.p99.9`.
     pub fn name(&self) -> &str {
         &self.0
     }
@@ -105,6 +106,7 @@ impl Metric {
         Some((group == "service_time", parse_percentile(rest)? / 100.0))
     }
 
+    /// The unit in which rules write its limit.
     pub fn unit(&self) -> Unit {
         match FIXED.iter().find(|(fixed, _)| *fixed == self.0) {
             Some((_, unit)) => *unit,
@@ -183,6 +185,7 @@ impl Rule {
         if unit == Unit::Percentage { longer(beside, units::show_percentage(value)) } else { beside }
     }
 
+    /// Reads a rule; the error says which part is none, and what to write.
     pub fn parse(text: &str) -> Result<Rule, RuleError> {
         let whole = 0..text.len();
         let error =

@@ -84,6 +84,7 @@ pub enum Event<'a> {
 
 /// Is told of every event, from the thread that runs the scenario.
 pub trait Observer {
+    /// Something has happened. The run waits until this returns.
     fn event(&self, event: Event<'_>);
 }
 

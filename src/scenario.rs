@@ -205,6 +205,7 @@ pub struct Login {
     pub token: Option<Vec<String>>,
 }
 
+/// How long the handlers of a dirty check are asked to sleep.
 #[derive(Debug, Clone, Copy)]
 pub struct Sleeps {
     pub long: Duration,

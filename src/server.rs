@@ -177,6 +177,7 @@ impl Server {
         Ok(Server { kind, endpoint, tls, authority, ready_after: begun.elapsed() })
     }
 
+    /// Where it listens.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }

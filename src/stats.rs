@@ -54,6 +54,7 @@ impl Latencies {
         self.unanswered.saturating_record(wait);
     }
 
+    /// Adds the waits of another.
     pub fn merge(&mut self, other: &Latencies) {
         for (mine, theirs) in [(&mut self.answered, &other.answered), (&mut self.unanswered, &other.unanswered)] {
             mine.add(theirs).expect("histograms of one shape add up");
@@ -65,6 +66,7 @@ impl Latencies {
         self.answered.len() + self.unanswered.len()
     }
 
+    /// Whether no request was started.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

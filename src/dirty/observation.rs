@@ -26,6 +26,7 @@ pub enum Role {
 }
 
 impl Role {
+    /// The name in records and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Role::Probe => "probe",
@@ -84,6 +85,7 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// When it was sent, on the clock of the run; when it was due if it never was.
     pub fn sent(&self) -> Duration {
         self.exchange.sent.unwrap_or(self.exchange.intended)
     }
@@ -104,6 +106,7 @@ impl Seen {
         self.status().is_none() && self.role != Role::Leaving
     }
 
+    /// The status of its answer; `None` without one.
     pub fn status(&self) -> Option<u16> {
         match self.exchange.outcome {
             Outcome::Answered(status) => Some(status),
@@ -176,6 +179,7 @@ pub struct InReply {
 }
 
 impl InReply {
+    /// What was found in the body, then what was found in the head.
     pub fn all(&self) -> impl Iterator<Item = &Found> {
         self.body.iter().chain(&self.head)
     }

@@ -41,6 +41,7 @@ pub struct Line {
     pub until: Option<Until>,
 }
 
+/// Repeats a line until another has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Until {
     /// The index of the other line.
@@ -147,24 +148,29 @@ impl Shot {
         Shot { who: Who::Another, nap: Nap::Short, twist: Twist::None, pause_ms: 0.0 }
     }
 
+    /// A request that leaves out what would say who asks.
     pub fn anonymous() -> Shot {
         Shot { who: Who::Nobody, ..Shot::plain() }
     }
 
+    /// A request that sleeps for the long time.
     pub fn long() -> Shot {
         Shot { nap: Nap::Long, ..Shot::plain() }
     }
 
+    /// A request that is sent in an unusual way.
     pub fn twisted(twist: Twist) -> Shot {
         Shot { twist, ..Shot::plain() }
     }
 }
 
 impl Line {
+    /// These requests, one after the other, each over a new connection.
     pub fn of(shots: Vec<Shot>) -> Line {
         Line { shots, ..Line::default() }
     }
 
+    /// The same line, which begins then.
     pub fn starting(self, start: Start) -> Line {
         Line { start, ..self }
     }
@@ -199,6 +205,7 @@ impl Line {
 }
 
 impl Recipe {
+    /// These lines, beside each other.
     pub fn of(lines: Vec<Line>) -> Recipe {
         Recipe { lines, ..Recipe::default() }
     }

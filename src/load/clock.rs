@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+/// Tells the time since its origin; copies share it.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     origin: Instant,

@@ -47,6 +47,7 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Nothing measured yet, with the stages and kinds of a load.
     pub fn new(load: &scenario::Load) -> Self {
         let mut end = load.warmup;
         let stages: Vec<(Duration, Duration)> = load
@@ -91,6 +92,7 @@ impl Measured {
         self.lateness.add(Lateness { arrivals: 1, late, sum: delay, max: delay });
     }
 
+    /// Adds what another load thread measured of the same load.
     pub fn merge(&mut self, other: &Measured) {
         self.whole.merge(&other.whole);
         let parts = self.stages.iter_mut().zip(&other.stages).chain(self.kinds.iter_mut().zip(&other.kinds));

@@ -100,6 +100,7 @@ impl Recorder {
         }
     }
 
+    /// Adds what another recorder counted.
     pub fn merge(&mut self, other: &Recorder) {
         self.latency.merge(&other.latency);
         self.service_time.merge(&other.service_time);
@@ -129,6 +130,7 @@ impl Recorder {
         self.rows.iter().map(|row| row.completed - row.error_status).sum()
     }
 
+    /// Requests without a whole response that none would have come for, of every kind.
     pub fn failed(&self) -> u64 {
         self.failures.iter().sum()
     }

@@ -136,11 +136,13 @@ impl Findings {
         keep(&mut self.errors, sample);
     }
 
+    /// Keeps the first lines that hooks log, each up to a length; the rest is dropped.
     pub fn logged(&mut self, lines: Vec<String>) {
         let room = MOST_LOGGED.saturating_sub(self.log.len());
         self.log.extend(lines.iter().take(room).map(|line| clipped(line)));
     }
 
+    /// Adds what another load thread found; of samples the earliest stay.
     pub fn merge(&mut self, other: Findings) {
         self.passed += other.passed;
         self.failed += other.failed;

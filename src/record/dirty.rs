@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dirty::recipe::Recipe;
 
+/// What a dirty check found.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Dirty {
     /// `clean`, `dirty` or `report`.
@@ -50,6 +51,7 @@ pub struct PositiveControl {
     pub found: bool,
 }
 
+/// What one trigger did, and found.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trigger {
     pub requests: u64,

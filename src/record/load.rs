@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Quantiles;
 use crate::stats::Latencies;
 
+/// What was measured of a load; of the counts and times the warm-up is left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Load {
     /// `closed` or `open`.
@@ -226,6 +227,7 @@ impl Histograms {
         Latencies::decode(&self.latency, &self.latency_unanswered)
     }
 
+    /// The histogram of service times; `None` if the record holds none that can be read.
     pub fn service_times(&self) -> Option<Latencies> {
         Latencies::decode(&self.service_time, &self.service_time_unanswered)
     }

@@ -59,6 +59,7 @@ impl<'de> Deserialize<'de> for Micros {
 }
 
 impl Quantiles {
+    /// Those of a histogram; none of them without requests.
     pub fn of(latencies: &Latencies) -> Self {
         let at = |q: f64| latencies.quantile(q).map(Micros::from);
         Quantiles {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The server of a trial: what it used, and how it ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Server {
     /// From the start of the server to the first sign that it is ready.

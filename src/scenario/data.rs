@@ -29,6 +29,7 @@ pub(super) struct DataError {
 }
 
 impl Data {
+    /// The names of the columns, in the order of the file.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }

@@ -266,6 +266,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Every one of them.
     pub const ALL: [Encoding; 4] = [Encoding::Plain, Encoding::Url, Encoding::Cookie, Encoding::Json];
 
     /// That of a body's holes.
@@ -282,6 +283,7 @@ impl Encoding {
         if name.eq_ignore_ascii_case("cookie") { Encoding::Cookie } else { Encoding::Plain }
     }
 
+    /// The text as it stands where this encoding is used.
     pub fn encode(self, text: &str) -> String {
         match self {
             Encoding::Plain => text.to_owned(),

@@ -43,6 +43,7 @@ impl Secrets {
         self.forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
     }
 
+    /// Whether there is nothing to hide.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

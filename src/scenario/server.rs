@@ -139,6 +139,7 @@ pub struct Ready {
     pub within: Duration,
 }
 
+/// What tells that a launched server is ready.
 #[derive(Debug, Clone)]
 pub enum ReadyCheck {
     /// A GET of this path is answered with a status below 400.

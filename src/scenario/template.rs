@@ -13,6 +13,7 @@ pub struct Template {
     pub pieces: Vec<Piece>,
 }
 
+/// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     Text(String),
@@ -27,6 +28,7 @@ pub struct TemplateError {
     pub kind: TemplateErrorKind,
 }
 
+/// In which way it is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateErrorKind {
     /// Between braces stands what is no placeholder.

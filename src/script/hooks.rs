@@ -20,11 +20,17 @@ pub struct Hook {
     pub side: Side,
 }
 
+/// Answers a request.
 pub const HANDLE: Hook = Hook { name: "handle", parameters: &["request"], side: Side::Server };
+/// Runs once, before the load.
 pub const SETUP: Hook = Hook { name: "setup", parameters: &[], side: Side::Load };
+/// Makes each request of a user.
 pub const REQUEST: Hook = Hook { name: "request", parameters: &["user", "seq"], side: Side::Load };
+/// Says what is wrong with an answer.
 pub const CHECK: Hook = Hook { name: "check", parameters: &["exchange"], side: Side::Load };
+/// Runs once, after the load.
 pub const TEARDOWN: Hook = Hook { name: "teardown", parameters: &[], side: Side::Load };
+/// Judges the metrics.
 pub const VERDICT: Hook = Hook { name: "verdict", parameters: &["metrics"], side: Side::Assert };
 
 /// Every hook there is.

@@ -85,6 +85,7 @@ pub const FUNCTIONS: &[Function] = &[
     function("now", &[], "float", "the seconds since 1970 began"),
 ];
 
+/// Every property of what hooks are given.
 pub const PROPERTIES: &[Property] = &[
     of_request("method", "String", "`\"GET\"`"),
     of_request("path", "String", "`\"/dirty/\"`, without the query"),

@@ -15,8 +15,9 @@ use rustls::{
 use super::StartError;
 use crate::scenario;
 
-/// The names of protocols over TLS (ALPN).
+/// The name of HTTP/1.1 in ALPN (RFC 7301, section 6).
 pub const HTTP_1: &[u8] = b"http/1.1";
+/// That of HTTP/2 over TLS (RFC 9113, section 3.2).
 pub const HTTP_2: &[u8] = b"h2";
 
 /// Sessions that are kept to be resumed.
@@ -83,10 +84,12 @@ impl Tls {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone()).map_err(io::Error::other)
     }
 
+    /// What connections are made with; its sessions are shared by all that use it.
     pub fn config(&self) -> &Arc<ClientConfig> {
         &self.config
     }
 
+    /// Whom the server's certificate must be for, and what is sent as SNI.
     pub fn name(&self) -> &ServerName<'static> {
         &self.name
     }

@@ -63,6 +63,7 @@ impl fmt::Display for Broken {
 pub(super) const SHOWN: usize = 200;
 
 impl Broken {
+    /// The kind that it is counted under.
     pub fn failure(&self) -> Failure {
         match self {
             Broken::Refused(no) => no.failure,

@@ -47,6 +47,7 @@ impl NoConnection {
 }
 
 impl Dialer {
+    /// Connects to `endpoint`, for HTTP/1.1, over TLS if any is given.
     pub fn new(endpoint: Endpoint, tls: Option<Tls>) -> Self {
         let tls = tls.map(|tls| tls.for_protocol(tls::HTTP_1));
         Dialer { endpoint, tls, sources: Arc::default(), taken: Arc::default(), sends_at_once: false }
@@ -68,10 +69,13 @@ impl Dialer {
         Dialer { sends_at_once: true, ..self }
     }
 
+    /// Whether what it opens is spoken over TLS.
     pub fn speaks_tls(&self) -> bool {
         self.tls.is_some()
     }
 
+    /// Opens a connection, TLS handshake included. It waits for as long as the peer lets it: a deadline is the caller's
+    /// affair.
     pub async fn dial(&self) -> Result<Stream, NoConnection> {
         match &self.endpoint {
             Endpoint::Tcp(address) => {

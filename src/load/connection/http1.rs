@@ -44,6 +44,7 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Opens a connection on which nothing has been asked for yet.
     pub async fn open(dialer: &Dialer) -> Result<Self, NoConnection> {
         Ok(Connection::over(dialer.dial().await?))
     }

@@ -106,6 +106,7 @@ pub trait Watcher {
 }
 
 impl Sessions {
+    /// No connection yet; each is to carry `streams` requests at once, or what its server takes if that is less.
     pub fn new(streams: u32) -> Self {
         Sessions { streams: streams as usize, free: RefCell::default() }
     }

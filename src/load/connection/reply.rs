@@ -130,6 +130,7 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Waits for a response; `head_only` where it answers a HEAD, and so has no body whatever its head says.
     pub fn new(head_only: bool) -> Self {
         Reply { state: State::Head, head_only, status: 0, interim: 0, close: false }
     }

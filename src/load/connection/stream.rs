@@ -13,6 +13,7 @@ use tokio_rustls::rustls::{ClientConnection, HandshakeKind};
 
 use super::tcp::Tcp;
 
+/// A byte stream to the server under test: TCP or a Unix socket, with TLS or without.
 #[derive(Debug)]
 pub enum Stream {
     Tcp(Tcp),

@@ -60,10 +60,12 @@ impl Translated {
         self.bytes == bytes
     }
 
+    /// Method, target and headers, as HTTP/2 has them.
     pub fn head(&self) -> Request<()> {
         self.head.clone()
     }
 
+    /// The body; `None` where the head ends the request.
     pub fn body(&self) -> Option<Bytes> {
         self.body.clone()
     }

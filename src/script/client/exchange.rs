@@ -37,6 +37,7 @@ pub struct Exchange {
     pub service_time: Duration,
 }
 
+/// A whole response, as it came.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,

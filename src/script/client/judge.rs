@@ -42,6 +42,7 @@ pub struct Judged {
 }
 
 impl Metrics {
+    /// The metrics that `look_up` knows.
     pub fn new(look_up: impl Fn(&str) -> Result<Measured, String> + Send + Sync + 'static) -> Metrics {
         Metrics(Arc::new(look_up))
     }

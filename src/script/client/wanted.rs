@@ -32,6 +32,7 @@ pub struct Wanted {
     pub body: Option<Body>,
 }
 
+/// The body of a request that a script wants sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
     pub bytes: Vec<u8>,
