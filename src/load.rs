@@ -14,6 +14,7 @@ use crate::scenario::{self, Protocol};
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
 
+mod alarm;
 mod busy;
 mod chance;
 pub mod clock;

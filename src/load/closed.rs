@@ -80,15 +80,17 @@ async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>, over: &Cancellat
             }
         }
         let turn = user.source.prepare();
-        if let Turn::After(pause) = turn {
-            // What a script itself took is the client's time: the request is due after that.
-            free = user.think_unless(over, pause).await;
+        // What a script itself took is the client's time: the request is due after that.
+        match turn {
+            Turn::Now => {}
+            Turn::After(pause) => free = user.think_unless(over, pause).await,
+            Turn::Failed => free = plan.clock.now(),
         }
         if free >= plan.end || !lane.claim(free) {
             break;
         }
         let exchange = match turn {
-            Turn::Failed => user.fail(plan.clock.now()),
+            Turn::Failed => user.fail(free),
             Turn::Now | Turn::After(_) => user.exchange(&mut deadline, free, free).await,
         };
         free = exchange.done;

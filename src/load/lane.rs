@@ -1,13 +1,15 @@
 //! A load thread: one event loop with its users.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 use tokio_util::sync::CancellationToken;
 
+use super::alarm::Alarm;
 use super::busy::{self, Busy};
 use super::clock::Clock;
 use super::connection::answer::Broken;
@@ -52,6 +54,9 @@ pub(super) struct Lane {
     /// Per user: its unanswered request.
     in_flight: Vec<InFlight>,
     pub desk: Desk,
+    pub alarm: Alarm,
+    /// How many arrivals of the open model this thread has come to.
+    pub come_to: Cell<usize>,
     /// Connections of the open model that no request is on, the last used last.
     pub idle: RefCell<Vec<Connection>>,
     /// Connections of HTTP/2.
@@ -85,6 +90,8 @@ impl Lane {
             measured: RefCell::new(Measured::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
             desk: Desk::default(),
+            alarm: Alarm::default(),
+            come_to: Cell::new(0),
             idle: RefCell::default(),
             sessions: Sessions::new(plan.protocol.streams()),
             connections_opened: Cell::new(0),
@@ -184,12 +191,19 @@ impl Lane {
         }
     }
 
-    /// This thread comes to an arrival of the open model only when the load is over: it counts, and is not sent.
-    pub fn missed(&self, due: Duration, now: Duration) {
-        self.unanswered(self.plan.kind_of_unsent(due), due, None, now);
-        if due >= self.plan.begin {
-            self.took(Some(now - due));
-            self.measured.borrow_mut().missed += 1;
+    /// Counts the arrivals of the open model that were due before the load had `ended`, and that this thread never came to.
+    fn miss(&self, ended: Duration, now: Duration) {
+        let Model::Open { spacing, .. } = self.plan.model else { return };
+        let left = self.plan.arrivals(spacing).skip(self.come_to.get());
+        for due in left.take_while(|due| *due < ended) {
+            if !self.claim(due) {
+                return;
+            }
+            self.unanswered(self.plan.kind_of_unsent(due), due, None, now);
+            if due >= self.plan.begin {
+                self.took(Some(now.saturating_sub(due)));
+                self.measured.borrow_mut().missed += 1;
+            }
         }
     }
 
@@ -239,7 +253,9 @@ impl<'a> Ready<'a> {
         // A task of its own, as the future that is blocked on is polled again whenever any task is.
         let tasks = LocalSet::new();
         tasks.spawn_local(busy::watch(Rc::clone(&lane)));
-        let driving = tasks.spawn_local(drive(Rc::clone(&lane), cancel.clone()));
+        let ringing = Rc::clone(&lane);
+        let ringing = tasks.spawn_local(async move { ringing.alarm.ring(clock).await });
+        let driving = tasks.spawn_local(drive(Rc::clone(&lane), cancel.clone(), ringing));
         let ended = match tasks.block_on(&runtime, driving) {
             Ok(ended) => ended?,
             // Nobody aborts it, so that it has panicked.
@@ -248,7 +264,9 @@ impl<'a> Ready<'a> {
         if ended < lane.plan.end {
             lane.busy.look(ended);
         }
-        lane.abandon(lane.plan.clock.now());
+        let now = lane.plan.clock.now();
+        lane.abandon(now);
+        lane.miss(ended, now);
         Ok(Outcome {
             measured: lane.measured.replace(Measured::new(load)),
             samples: lane.samples.take(),
@@ -267,18 +285,28 @@ impl<'a> Ready<'a> {
 
 /// Runs the load until the end and on until all is answered, the drain is over, or the load is cancelled. Returns when
 /// requests stopped being started.
-async fn drive(lane: Rc<Lane>, cancel: CancellationToken) -> std::io::Result<Duration> {
+async fn drive(
+    lane: Rc<Lane>,
+    cancel: CancellationToken,
+    ringing: JoinHandle<std::io::Result<Infallible>>,
+) -> std::io::Result<Duration> {
     let (lane, plan) = (&lane, &lane.plan);
     let work = async {
         match plan.model {
             Model::Closed => closed::users(lane).await,
             Model::Open { spacing, .. } => open::arrivals(lane, spacing).await?,
         }
-        Ok(if plan.limit.is_some() { plan.clock.now() } else { plan.end })
+        if plan.limit.is_some() {
+            return Ok(plan.clock.now());
+        }
+        // Also where the last answer came long before.
+        tokio::time::sleep_until(plan.clock.instant(plan.end).into()).await;
+        Ok(plan.end)
     };
     tokio::select! {
         ended = work => ended,
         () = tokio::time::sleep_until(plan.clock.instant(plan.drained).into()) => Ok(plan.end),
         () = cancel.cancelled() => Ok(plan.clock.now()),
+        Ok(Err(refused)) = ringing => Err(refused),
     }
 }

@@ -12,7 +12,6 @@ use super::connection::http1::Connection;
 use super::desk::Seat;
 use super::lane::Lane;
 use super::measured::LATE;
-use super::schedule::Arrivals;
 use super::shared::Stream;
 use super::source::plain::Plain;
 use super::source::scripted::Scripted;
@@ -21,8 +20,9 @@ use super::timer::{AWAKE, Timer};
 use super::user::{Carrier, User, all_end, take_up};
 use crate::scenario::{Protocol, Spacing};
 
-/// Timers of users who think wake them so much too late at worst, on an idle machine; requests are due when they wake.
-const GRAIN: Duration = Duration::from_millis(2);
+/// Users who think wake so much too late at worst, on an idle machine. Their requests are due when they wake; what is later
+/// than that has waited.
+const GRAIN: Duration = Duration::from_micros(200);
 
 /// So many arrivals are handed over at most before answers are looked at again.
 const AT_A_TIME: usize = 16;
@@ -33,19 +33,18 @@ pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
     let plan = &lane.plan;
     let timer = Timer::new(plan.clock)?;
     let mut users = JoinSet::new();
-    let all = Arrivals::new(&plan.profile, spacing, (plan.index, plan.threads), plan.seed);
-    for (index, due) in all.enumerate() {
+    for (index, due) in plan.arrivals(spacing).enumerate() {
         timer.sleep_until_shortly_before(due).await?;
         let now = awake_until(lane, due).await;
         if index % AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
-        if !lane.claim(due) {
+        // This thread is so far behind that the load is over: what is left is missed.
+        if now > plan.end + LATE || !lane.claim(due) {
             break;
         }
+        lane.come_to.set(index + 1);
         match users.len() as u32 {
-            // This thread is so far behind that the load is over: what is left counts, and is not sent.
-            _ if now > plan.end + LATE => lane.missed(due, now),
             slot if slot < plan.users => {
                 users.spawn_local(noticed(Rc::clone(lane), user(Rc::clone(lane), slot, lane.desk.seat(due))));
             }
@@ -118,16 +117,15 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
                 // Its user would have thought from when it was due, had one been free. What the script took is no pause.
                 intended = intended.saturating_add(pause);
                 now = plan.clock.now();
-                let waits = intended > now;
-                if waits {
+                if intended > now {
                     now = user.wait_until(intended).await;
+                    if now <= intended + GRAIN {
+                        intended = intended.max(now);
+                    }
                 }
                 // By then the load is over: it is no part of it.
                 if intended >= plan.end {
                     continue;
-                }
-                if waits {
-                    intended = intended.max(now.saturating_sub(GRAIN));
                 }
             }
             Turn::Failed => {

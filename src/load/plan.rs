@@ -9,9 +9,9 @@ use super::Target;
 use super::chance::{self, Drawn};
 use super::clock::Clock;
 use super::request::Prepared;
-use super::schedule::Profile;
+use super::schedule::{Arrivals, Profile};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Kind, Model, Protocol};
+use crate::scenario::{self, Kind, Model, Protocol, Spacing};
 
 /// What a load thread is to do.
 #[derive(Debug)]
@@ -80,6 +80,12 @@ impl Plan {
         number(slot, self.index, self.threads, self.protocol.streams())
     }
 
+    /// When its arrivals of an open load are due: all before the end, however the last one's time is rounded.
+    pub fn arrivals(&self, spacing: Spacing) -> impl Iterator<Item = Duration> {
+        let all = Arrivals::new(&self.profile, spacing, (self.index, self.threads), self.seed);
+        all.take_while(|due| *due < self.end)
+    }
+
     /// The kind of a user's request, drawn by weight: the same in every run of one seed.
     pub fn draw_kind(&self, user: u32, seq: u64) -> usize {
         if self.kinds.len() == 1 {
@@ -119,6 +125,19 @@ mod tests {
     use super::*;
     use crate::load::tests::plan;
     use crate::scenario::{Level, Load};
+
+    #[test]
+    fn no_arrival_is_due_at_the_end_or_after_it() {
+        let target = Target::tcp("127.0.0.1:1".parse().unwrap(), None);
+        for (rate, seconds, arrivals) in [(125.0 / 60.0, 60.0, 125), (100.0, 1.1, 110), (1.0, 1.0, 1)] {
+            let lasting = Duration::from_secs_f64(seconds);
+            let levels = vec![Level { from: rate, to: rate, lasting }];
+            let model = Model::Open { spacing: Spacing::Uniform, max_concurrency: 1 };
+            let load = Load { model, levels, duration: lasting, ..plan() };
+            let plan = Plan::new(&load, &target, (0, 1), 1);
+            assert_eq!(plan.arrivals(Spacing::Uniform).count(), arrivals, "{rate}/s for {seconds} s");
+        }
+    }
 
     #[test]
     fn each_user_belongs_to_one_thread_and_those_of_a_connection_to_the_same() {

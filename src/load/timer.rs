@@ -12,7 +12,7 @@ use super::clock::Clock;
 /// The kernel wakes a sleeper this much too late at worst, on an idle machine: the last part is waited for awake.
 pub(super) const AWAKE: Duration = Duration::from_micros(50);
 
-/// The timer of a load thread. Linux only.
+/// A timer of a load thread. Linux only.
 #[derive(Debug)]
 pub(super) struct Timer {
     fd: AsyncFd<OwnedFd>,
@@ -33,8 +33,12 @@ impl Timer {
 
     /// Sleeps until shortly before `due`.
     pub async fn sleep_until_shortly_before(&self, due: Duration) -> Result<()> {
-        let left = due.saturating_sub(self.clock.now());
-        let Some(nap) = left.checked_sub(AWAKE).filter(|nap| !nap.is_zero()) else { return Ok(()) };
+        self.sleep_until(due.saturating_sub(AWAKE)).await
+    }
+
+    /// Sleeps until `time`, and [`AWAKE`] longer at worst, on an idle machine.
+    pub async fn sleep_until(&self, time: Duration) -> Result<()> {
+        let Some(nap) = time.checked_sub(self.clock.now()).filter(|nap| !nap.is_zero()) else { return Ok(()) };
         let it_value = Timespec { tv_sec: nap.as_secs().cast_signed(), tv_nsec: nap.subsec_nanos().into() };
         let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
         rustix::time::timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;

@@ -152,7 +152,7 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     /// Waits, at most to the end of the load; returns the time it is then.
     pub async fn wait_until(&self, time: Duration) -> Duration {
         let plan = &self.lane.plan;
-        tokio::time::sleep_until(plan.clock.instant(time.min(plan.end)).into()).await;
+        self.lane.alarm.until(time.min(plan.end), plan.clock).await;
         plan.clock.now()
     }
 

@@ -219,3 +219,54 @@ fn what_the_load_threads_miss_is_not_blamed_on_busy_users() {
     assert_eq!(lateness.arrivals + measured.queued, 300_000);
     assert!(lateness.late >= missed && lateness.max > Duration::from_millis(10), "{lateness:?}");
 }
+
+#[test]
+fn arrivals_that_no_thread_came_to_count_also_without_time_to_drain() {
+    let lasting = Duration::from_millis(200);
+    let level = |from, to| Level { from, to, lasting: lasting / 2 };
+    for spacing in [Spacing::Uniform, Spacing::Poisson] {
+        let load = Load {
+            model: Model::Open { spacing, max_concurrency: 4 },
+            levels: vec![level(1e6, 1e6), level(1e6, 0.0)],
+            duration: lasting,
+            drain: Duration::ZERO,
+            threads: Some(2),
+            ..plan()
+        };
+        let measured = execute(server(answers), &load).measured;
+        let rows: u64 = measured.whole.rows.iter().map(|row| row.started).sum();
+        let stages: Vec<u64> = measured.stages.iter().map(|stage| stage.started()).collect();
+        assert_eq!((rows, stages.iter().sum()), (measured.whole.started(), measured.whole.started()));
+        assert!(measured.missed > 0 && measured.missed <= measured.whole.unanswered, "{}", measured.missed);
+        // By chance a few thousand more or less.
+        assert!(stages[0].abs_diff(100_000) < 4000 && stages[1].abs_diff(50_000) < 4000, "{stages:?}");
+    }
+}
+
+#[test]
+fn what_stalls_the_load_itself_is_waited_for_also_by_users_who_think() {
+    // One request in forty keeps the thread for 100 ms, in which 20 others become due.
+    let body = "sleep(\"20ms\"); if random(1, 40) == 1 { let end = now() + 0.1; while now() < end {} }";
+    let results = scripted(server(answers), &open(200.0, 200), body);
+    let latency = results.measured.whole.latency.quantile(0.9).unwrap();
+    assert!(latency.nanos() > 10_000_000, "{latency:?}");
+}
+
+#[test]
+fn a_request_that_its_script_fails_to_make_counts_in_its_second_and_stage() {
+    let level = Level { from: 2.0, to: 2.0, lasting: Duration::from_millis(200) };
+    let load = Load { levels: vec![level; 2], duration: 2 * level.lasting, ..plan() };
+    let body = "let end = now() + 0.03; while now() < end {} throw \"no\"";
+    let measured = scripted(server(answers), &load, body).measured;
+    let stages: u64 = measured.stages.iter().map(|stage| stage.started()).sum();
+    assert!(measured.whole.started() > 2);
+    assert_eq!((stages, measured.whole.rows[0].started), (measured.whole.started(), measured.whole.started()));
+}
+
+#[test]
+fn an_open_load_lasts_as_long_as_it_says_however_few_its_requests() {
+    let began = std::time::Instant::now();
+    let results = execute(server(answers), &open(0.5, 1));
+    assert_eq!((results.measured.whole.completed, results.duration), (1, Duration::from_secs(1)));
+    assert!(began.elapsed() >= results.duration);
+}
