@@ -246,7 +246,7 @@ fn arrivals_that_no_thread_came_to_count_also_without_time_to_drain() {
 #[test]
 fn what_stalls_the_load_itself_is_waited_for_also_by_users_who_think() {
     // One request in forty keeps the thread for 100 ms, in which 20 others become due.
-    let body = "sleep(\"20ms\"); if random(1, 40) == 1 { let end = now() + 0.1; while now() < end {} }";
+    let body = "sleep(\"200ms\"); if random(1, 40) == 1 { let end = now() + 0.1; while now() < end {} }";
     let results = scripted(server(answers), &open(200.0, 200), body);
     let latency = results.measured.whole.latency.quantile(0.9).unwrap();
     assert!(latency.nanos() > 10_000_000, "{latency:?}");
