@@ -14,6 +14,7 @@ mod words;
 use std::path::Path;
 
 use crate::record::Record;
+pub(crate) use sentence::gave_up;
 
 /// `report.md` and the pictures that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,178 @@
+use super::*;
+use crate::record::{Checks, Generator, Open, Second};
+
+#[test]
+fn a_few_lost_requests_of_many_are_no_caveat() {
+    let load = |failed| Load { started: 100_000, failed, ..Load::default() };
+    assert!(never_answered(&load(99)).is_none() && never_answered(&Load::default()).is_none());
+    let message = never_answered(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
+    assert!(message.starts_with("0.12 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
+}
+
+/// 1,000/s for 10 s at 20 ms.
+fn steady() -> Load {
+    let open = Open { rate: 1000.0, spacing: "uniform".to_owned(), in_flight_mean: 20.0, ..Open::default() };
+    let mut load = Load { started: 10_000, completed: 10_000, duration_s: 10.0, open: Some(open), ..Load::default() };
+    (load.latency_us.mean, load.latency_us.p50) = (Some(Micros::Exactly(2e4)), Some(Micros::Exactly(2e4)));
+    load.generator = Generator {
+        descriptors_needed: 1064,
+        descriptors_limit: Some(1064),
+        connections_opened: 10_000,
+        time_wait: Some(10_000),
+        ports: Some(28_000),
+        clock_ns: Some(1),
+        ..Generator::default()
+    };
+    load
+}
+
+#[test]
+fn each_flaw_of_a_load_has_a_caveat_and_a_load_without_one_has_none() {
+    let trial = |load| [Trial { load: Some(load), ..Trial::default() }];
+    let found = |load| of(&trial(load)).into_iter().map(|caveat| caveat.message).collect::<Vec<_>>().join("; ");
+    assert_eq!(found(steady()), "");
+    type Flaw = fn(&mut Load, &mut Open);
+    let flaws: [(Flaw, &str); 9] = [
+        (
+            |_, open| (open.late_share, open.late_max_us, open.missed) = (0.5, 5e5, 4000),
+            "at worst by 500 ms, 4,000 of them too late to be sent at all: the load threads were not there",
+        ),
+        (
+            |_, open| (open.late_share, open.late_max_us) = (0.02, 5e3),
+            "2.00 % of requests were sent more than 1 ms late, at worst by 5.00 ms",
+        ),
+        (|_, open| open.queued = 7, "7 requests were due while all"),
+        (|_, open| open.rate = 1020.0, "1,000/s were sent where 1,020/s were asked for"),
+        (|_, open| open.in_flight_mean = 40.0, "makes 20.0 users in flight, but there are 40"),
+        (|load, _| load.generator.descriptors_limit = Some(1024), "may have 1,024 descriptors open"),
+        (|load, _| load.generator.time_wait = Some(27_000), "27,000 sockets are in TIME_WAIT"),
+        (|load, _| load.generator.clock_ns = Some(1_000_000), "the clock ticks every 1.00 ms"),
+        (|load, _| load.generator.cpu_max = 0.9, "used 90.0 % of a core"),
+    ];
+    for (flaw, said) in flaws {
+        let mut load = steady();
+        let mut open = load.open.take().unwrap();
+        flaw(&mut load, &mut open);
+        load.open = Some(open);
+        let found = found(load);
+        assert!(found.contains(said), "{said:?} is not in {found:?}");
+    }
+}
+
+#[test]
+fn a_server_that_falls_silent_is_told_from_one_that_is_slow() {
+    // A row a second: how many were answered, and the longest latency, in microseconds.
+    let message = |rows: &[(u64, f64)]| {
+        let row = |(index, (completed, longest)): (usize, &(u64, f64))| Second {
+            t_s: index as f64,
+            length_s: 1.0,
+            started: 10,
+            completed: *completed,
+            latency_max_us: (*completed > 0).then_some(*longest),
+            ..Second::default()
+        };
+        let timeline = rows.iter().enumerate().map(row).collect();
+        fell_silent(&Load { timeline, failed: 1, duration_s: rows.len() as f64, ..Load::default() })
+            .map(|caveat| caveat.message)
+    };
+    let silent = message(&[(100, 1e3), (60, 1e3), (0, 0.0), (0, 0.0)]).unwrap();
+    assert!(silent.starts_with("nothing was answered in the last 2.00 s of 4.00 s"), "{silent}");
+    assert_eq!(message(&[(100, 1e3), (60, 1e3)]), None);
+    assert_eq!(message(&[(0, 0.0), (0, 0.0), (1, 2.9e6), (0, 0.0), (0, 0.0)]), None, "each answer takes as long");
+    assert_eq!(message(&[(0, 0.0), (0, 0.0)]), None, "it never answered: that is told elsewhere");
+}
+
+#[test]
+fn a_server_that_answered_everything_or_works_for_those_who_gave_up_is_not_silent() {
+    let row = |(t_s, completed): (usize, u64)| Second {
+        t_s: t_s as f64,
+        length_s: 1.0,
+        started: 9,
+        completed,
+        ..Second::default()
+    };
+    let timeline: Vec<Second> = [9, 0, 0].into_iter().enumerate().map(row).collect();
+    let silent = Load { timeline, duration_s: 3.0, started: 27, completed: 9, failed: 18, ..Load::default() };
+    assert!(fell_silent(&silent).is_some());
+    assert!(fell_silent(&Load { completed: 27, failed: 0, ..silent.clone() }).is_none(), "the rest came after the end");
+    let errors = [("timeout".to_owned(), 18)].into();
+    assert!(fell_silent(&Load { errors, ..silent }).is_none());
+}
+
+#[test]
+fn requests_sent_again_are_told_of_where_they_are_many() {
+    let load = |retries| {
+        let generator = Generator { retries, ..Generator::default() };
+        Load { started: 10_000, generator, ..Load::default() }
+    };
+    assert!(sent_again(&load(9)).is_none() && sent_again(&Load::default()).is_none());
+    assert!(sent_again(&load(10)).is_some_and(|caveat| caveat.message.starts_with("10 requests had to be sent again")));
+}
+
+#[test]
+fn ten_of_a_hundred_are_enough_for_p90() {
+    let caveat = |started| few_samples(&Load { started, ..Load::default() }).map(|caveat| caveat.message);
+    assert!(caveat(100).is_some_and(|message| message.starts_with("p99.9, p99 rest on")));
+    assert!(caveat(99).is_some_and(|message| message.starts_with("p99.9, p99, p90 rest on")));
+    assert_eq!(caveat(10_000), None);
+}
+
+#[test]
+fn a_server_that_hangs_makes_no_more_users_than_there_are() {
+    // Some of the last answers took a second beyond the end.
+    let load = |mean_us| {
+        let mut load = users_who_also_wait(0.0);
+        load.latency_us.mean = Some(Micros::Exactly(mean_us));
+        load
+    };
+    assert!(little(&load(1.3e3)).is_none() && little(&load(0.7e3)).is_some());
+}
+
+/// 10 users for 10 s: 1 ms an answer, and so much more from one answer to the next request.
+fn users_who_also_wait(wait_s: f64) -> Load {
+    let started = (10.0 * 10.0 / (0.001 + wait_s)) as u64;
+    let mut load = Load { started, completed: started, concurrency: 10, duration_s: 10.0, ..Load::default() };
+    load.latency_us.mean = Some(Micros::Exactly(1e3));
+    load
+}
+
+#[test]
+fn one_lost_request_in_many_does_not_silence_littles_law() {
+    assert!(little(&users_who_also_wait(0.0)).is_none());
+    let load = |failed| {
+        let mut load = users_who_also_wait(0.001);
+        load.latency_us.mean = Some(Micros::AtLeast(1e3));
+        Load { failed, completed: load.started - failed, ..load }
+    };
+    assert!(little(&load(1)).is_some() && little(&load(load(0).started / 1000 + 1)).is_none());
+    let mut load = Load { failed: 1, completed: 9_999, ..steady() };
+    load.latency_us.mean = Some(Micros::AtLeast(2e4));
+    load.open = load.open.map(|open| Open { in_flight_mean: 40.0, ..open });
+    assert!(little(&load).is_some());
+}
+
+#[test]
+fn users_who_think_break_no_law() {
+    let idle = users_who_also_wait(0.02);
+    assert!(little(&idle).is_some());
+    let of_script = |thought_s| Load { checks: Some(Checks { thought_s, ..Checks::default() }), ..idle.clone() };
+    assert!(little(&of_script(0.0)).is_some() && little(&of_script(95.0)).is_none());
+    assert!(little(&Load { pause_s: 0.02, ..idle }).is_none());
+}
+
+#[test]
+fn a_check_that_did_not_search_all_of_a_response_says_so() {
+    let trial = |cut| [Trial { dirty: Some(Dirty { cut, ..Dirty::default() }), ..Trial::default() }];
+    assert!(of(&trial(0)).is_empty());
+    let caveats = of(&trial(3));
+    assert!(caveats[0].message.starts_with("the end of 3 responses was not searched"), "{}", caveats[0].message);
+}
+
+#[test]
+fn arrivals_by_chance_may_be_fewer_by_chance() {
+    let mut load = steady();
+    load.open = load.open.map(|open| Open { rate: 1015.0, spacing: "poisson".to_owned(), ..open });
+    assert!(rate_not_met(&load).is_none());
+    load.open = load.open.map(|open| Open { rate: 1050.0, ..open });
+    assert!(rate_not_met(&load).is_some());
+}
