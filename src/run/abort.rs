@@ -34,11 +34,11 @@ impl<'a> Watch<'a> {
             return None;
         }
         self.rules.iter_mut().find_map(|(rule, since)| {
-            let value = value(rule.metric.name(), before, progress, span)?;
-            if !rule.comparison.holds(value, rule.limit) {
+            let value = value(rule.metric.name(), before, progress, span);
+            let Some(value) = value.filter(|value| rule.comparison.holds(*value, rule.limit)) else {
                 *since = None;
                 return None;
-            }
+            };
             let held_since = *since.get_or_insert(now);
             let long_enough = now.saturating_sub(held_since) >= rule.lasting.unwrap_or_default();
             long_enough.then(|| Aborted {
@@ -104,5 +104,20 @@ mod tests {
         let rules = [Rule::parse("errors.rate > 50%").unwrap()];
         let mut watch = Watch::new(&rules);
         assert!((0..5).all(|second| watch.look(Duration::from_secs(second), reading(0, 0)).is_none()));
+    }
+
+    #[test]
+    fn silence_between_two_errors_is_a_break() {
+        let rules = [Rule::parse("errors.rate > 50% for 5s").unwrap()];
+        let mut watch = Watch::new(&rules);
+        let failed = |second: u64| match second {
+            0..2 => 0,
+            2..40 => 1,
+            _ => second - 38,
+        };
+        let aborted: Vec<u64> = (0..60)
+            .filter(|second| watch.look(Duration::from_secs(*second), reading(0, failed(*second))).is_some())
+            .collect();
+        assert_eq!(aborted[0], 45, "one a second from 40 on, so for 5 s at 45");
     }
 }
