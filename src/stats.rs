@@ -38,7 +38,6 @@ pub struct Latencies {
 
 impl Default for Latencies {
     fn default() -> Self {
-        let empty = || Histogram::new_with_max(LONGEST_NANOS, 3).expect("the bounds are constants that fit");
         Latencies { answered: empty(), unanswered: empty() }
     }
 }
@@ -46,12 +45,12 @@ impl Default for Latencies {
 impl Latencies {
     /// A whole answer came after this wait, in nanoseconds.
     pub fn answered(&mut self, wait: u64) {
-        self.answered.saturating_record(wait);
+        record(&mut self.answered, wait);
     }
 
     /// No answer came, and this is how long was waited for one, in nanoseconds.
     pub fn unanswered(&mut self, wait: u64) {
-        self.unanswered.saturating_record(wait);
+        record(&mut self.unanswered, wait);
     }
 
     /// Adds the waits of another.
@@ -136,12 +135,21 @@ impl Latencies {
         let decode = |text: &str| {
             let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
             let read: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
-            let mut histogram = Histogram::new_with_max(LONGEST_NANOS, 3).ok()?;
+            let mut histogram = empty();
             histogram.add(&read).ok()?;
             Some(histogram)
         };
         Some(Latencies { answered: decode(answered)?, unanswered: decode(unanswered)? })
     }
+}
+
+/// A histogram that grows with what it is given, so that many of them, of which most see little, take little room.
+fn empty() -> Histogram<u64> {
+    Histogram::new(3).expect("three digits are among those that there are")
+}
+
+fn record(histogram: &mut Histogram<u64>, nanos: u64) {
+    histogram.record(nanos.min(LONGEST_NANOS)).expect("it grows as far as a day, and far beyond");
 }
 
 /// A time in nanoseconds; 584 years if it is longer.

@@ -30,7 +30,7 @@ pub struct Recorder {
     pub unanswered: u64,
     /// Responses by status code; the index is the code.
     pub status: Vec<u64>,
-    /// Read for the responses that count.
+    /// Read for the responses that arrived within the measured part.
     pub bytes: u64,
     pub rows: Vec<Row>,
 }
@@ -53,18 +53,18 @@ impl Recorder {
     }
 
     /// Takes one exchange, for which `bytes` were read. One that was due in the warm-up counts for nothing but the
-    /// second, and so the throughput, that its answer arrived in.
+    /// second, and so the throughput and the bytes, that its answer arrived in.
     pub fn record(&mut self, exchange: &Exchange, bytes: u64) {
         let (intended, done) = (nanos(exchange.intended), nanos(exchange.done));
         let waited = done.saturating_sub(intended);
         if (self.begin..self.end).contains(&done) {
             self.note_end(done, waited, exchange.outcome);
+            self.bytes += bytes;
         }
         if intended < self.begin {
             return;
         }
         self.row(intended).started += 1;
-        self.bytes += bytes;
         let served = exchange.sent.map_or(0, |sent| done.saturating_sub(nanos(sent)));
         match exchange.outcome {
             Outcome::Answered(status) => {
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!((recorder.started(), recorder.completed, recorder.failed(), recorder.unanswered), (4, 2, 1, 1));
         assert_eq!((recorder.latency.len(), recorder.latency.answered_len()), (4, 2));
         assert_eq!((recorder.status[200], recorder.status[503], recorder.good_in_time()), (1, 1, 1));
-        assert_eq!(recorder.bytes, 40);
+        assert_eq!(recorder.bytes, 30, "the last was over after the end");
         let rows: Vec<_> = recorder.rows.iter().map(|row| (row.started, row.completed, row.failed)).collect();
         assert_eq!(rows, [(3, 1, 0), (1, 1, 1)]);
     }
@@ -184,7 +184,10 @@ mod tests {
         let mut recorder = Recorder::new(at(1000), at(3000));
         recorder.record(&exchange(500, 900, Outcome::Answered(200)), 10);
         recorder.record(&exchange(950, 1050, Outcome::Answered(200)), 10);
-        assert_eq!((recorder.started(), recorder.good_in_time(), recorder.latency.len(), recorder.bytes), (0, 1, 0, 0));
+        assert_eq!(
+            (recorder.started(), recorder.good_in_time(), recorder.latency.len(), recorder.bytes),
+            (0, 1, 0, 10)
+        );
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct Load {
     /// Why requests failed, by kind: the first of each. What came from outside is escaped, and cut.
     #[serde(default)]
     pub error_samples: BTreeMap<String, String>,
-    /// Heads and bodies; over HTTP/2 bodies only.
+    /// Heads and bodies of the responses that arrived within the duration; over HTTP/2 bodies only.
     pub bytes_received: u64,
     /// One row a second.
     pub timeline: Vec<Second>,
