@@ -4,7 +4,6 @@
 //! counters for the progress line, and all is merged at the end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -23,6 +22,7 @@ pub mod connection;
 mod deadline;
 mod desk;
 mod lane;
+mod live;
 pub mod machine;
 pub mod measured;
 mod open;
@@ -43,6 +43,7 @@ mod user;
 
 use clock::Clock;
 use connection::dialer::Dialer;
+pub use live::{Live, Progress};
 use measured::Measured;
 use request::show_sleep;
 use samples::Samples;
@@ -138,44 +139,6 @@ pub struct Results {
     pub findings: Option<Findings>,
 }
 
-/// What a load thread has done so far. One writer, so that plain stores suffice; and cache lines of its own, so that threads
-/// do not wait for each other's (two, as they are fetched in pairs).
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub struct Counters {
-    started: AtomicU64,
-    completed: AtomicU64,
-    failed: AtomicU64,
-    error_status: AtomicU64,
-}
-
-/// A reading of [`Counters`], summed over the threads. Warm-up included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    pub started: u64,
-    pub completed: u64,
-    pub failed: u64,
-    /// Responses of 400 and above among the completed.
-    pub error_status: u64,
-}
-
-impl Counters {
-    fn count(counter: &AtomicU64) {
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// The sum over `counters`; each is read at a slightly different moment.
-    pub fn sum(counters: &[Counters]) -> Progress {
-        let sum = |pick: fn(&Counters) -> &AtomicU64| counters.iter().map(|c| pick(c).load(Ordering::Relaxed)).sum();
-        Progress {
-            started: sum(|c| &c.started),
-            completed: sum(|c| &c.completed),
-            failed: sum(|c| &c.failed),
-            error_status: sum(|c| &c.error_status),
-        }
-    }
-}
-
 /// A load thread makes so many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
 const EASY_RATE: f64 = 20_000.0;
 
@@ -190,31 +153,31 @@ pub fn threads(load: &scenario::Load) -> u32 {
     load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful.max(1))).min(load.connections())
 }
 
-/// Drives the load to its end or until `cancel`; blocks meanwhile. `counters` has one entry per load thread; `client` is
-/// the load's script, if it has one.
+/// Drives the load to its end or until `cancel`; blocks meanwhile. `live` says how many load threads it gets; `client` is the
+/// load's script, if it has one.
 pub fn run(
     load: &scenario::Load,
     client: Option<&Client<'_>>,
     target: &Target,
     seed: u64,
     cancel: &CancellationToken,
-    counters: &Arc<[Counters]>,
+    live: &Arc<Live>,
 ) -> std::io::Result<Results> {
-    machine::raise_descriptors(machine::descriptors_needed(load));
-    let threads = counters.len() as u32;
+    let threads = live.threads();
     let prepare = |index| {
         let plan = plan::Plan::new(load, target, (index, threads), seed);
         // It compiled before, and all that it imports was there then.
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
-        lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(counters))
+        lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(live))
     };
-    let (lanes, clock) = threads::run(threads, cancel, prepare, lane::Ready::run)?;
+    let (lanes, clock) = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run)?;
     Ok(merge(load, target.dialer.speaks_tls(), clock, lanes))
 }
 
 fn merge(load: &scenario::Load, tls: bool, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
+    // What a thread took to begin is in its CPU time, and not in that.
     let wall = clock.now().as_secs_f64().max(1e-9);
-    let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or(lane.cpu.as_secs_f64() / wall);
+    let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or((lane.cpu.as_secs_f64() / wall).min(1.0));
     let mut measured = Measured::new(load);
     let mut findings: Option<Findings> = None;
     let mut samples = Samples::default();

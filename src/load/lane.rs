@@ -16,12 +16,13 @@ use super::connection::answer::Broken;
 use super::connection::http1::Connection;
 use super::connection::http2::Sessions;
 use super::desk::Desk;
+use super::live::{Counters, Live};
 use super::measured::Measured;
 use super::plan::Plan;
 use super::samples::Samples;
 use super::script::Findings;
 use super::source::scripted::Scripts;
-use super::{Counters, closed, open};
+use super::{closed, open};
 use crate::exchange::{Exchange, Failure, Outcome as Ended};
 use crate::scenario::{self, Model};
 
@@ -72,7 +73,7 @@ pub(super) struct Lane {
     waited: Cell<Duration>,
     /// The hooks, if the load has any.
     pub scripts: Option<Scripts>,
-    counters: Arc<[Counters]>,
+    live: Arc<Live>,
 }
 
 /// The request that a user waits for. Cells of their own, as each is written at another moment.
@@ -85,7 +86,7 @@ struct InFlight {
 }
 
 impl Lane {
-    pub fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, counters: Arc<[Counters]>) -> Self {
+    pub fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, live: Arc<Live>) -> Self {
         Lane {
             measured: RefCell::new(Measured::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
@@ -102,13 +103,13 @@ impl Lane {
             claimed: Cell::new(0),
             waited: Cell::default(),
             scripts,
-            counters,
+            live,
             plan,
         }
     }
 
     fn counters(&self) -> &Counters {
-        &self.counters[self.plan.index as usize]
+        self.live.of_thread(self.plan.index)
     }
 
     /// Counts a new connection; whether it took up an earlier session of TLS.
@@ -239,10 +240,10 @@ impl<'a> Ready<'a> {
         load: &'a scenario::Load,
         plan: Plan,
         scripts: Option<Scripts>,
-        counters: Arc<[Counters]>,
+        live: Arc<Live>,
     ) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Ready { load, runtime, lane: Lane::new(load, plan, scripts, counters) })
+        Ok(Ready { load, runtime, lane: Lane::new(load, plan, scripts, live) })
     }
 
     /// Runs it to the end of its plan, or until `cancel`.

@@ -1,30 +1,23 @@
 //! What this machine grants a load: descriptors, ports, a clock.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 use rustix::time::ClockId;
 
 use crate::scenario::Load;
 
-/// Descriptors that a process needs beside its connections.
+/// Descriptors that a process needs beside its connections, and those of each load thread for its event loop and timers.
 const BESIDE: u64 = 64;
+const OF_A_THREAD: u64 = 8;
 
-/// Descriptors that a load may need at once.
-pub fn descriptors_needed(load: &Load) -> u64 {
-    u64::from(load.connections()) + BESIDE
+/// Descriptors that a load on so many threads may need at once. A server of HTTP/2 may take only one request at a time on
+/// each connection.
+pub fn descriptors_needed(load: &Load, threads: u32) -> u64 {
+    u64::from(load.users()) + u64::from(threads) * OF_A_THREAD + BESIDE
 }
 
 /// How many descriptors this process may have open; `None` for any number.
 pub fn descriptors_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
-}
-
-/// Raises the soft limit on descriptors to what a load needs, as far as the hard one lets it.
-pub(super) fn raise_descriptors(needed: u64) {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let Some(_) = current.filter(|current| *current < needed) else { return };
-    let current = Some(maximum.map_or(needed, |hard| hard.min(needed)));
-    // A refusal leaves the limit as it was, and a caveat says so.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
 }
 
 /// TCP sockets in TIME_WAIT; `None` where the system does not say.

@@ -9,15 +9,16 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 
 /// Runs `work` on `count` threads and waits for all. Each is told its index to `prepare`; the clock that they share starts
-/// when the last is ready, so that what that took makes nothing late. The first that fails or panics cancels the token
+/// when the last is ready, so that what that took makes nothing late, and is left in `clock`. The first that fails or panics cancels the token
 /// that the others were given, a child of `cancel`, so that its failure is known at once.
 pub(super) fn run<P, T: Send>(
     count: u32,
+    clock: &OnceLock<Clock>,
     cancel: &CancellationToken,
     prepare: impl Fn(u32) -> Result<P> + Sync,
     work: impl Fn(P, Clock, &CancellationToken) -> Result<T> + Sync,
 ) -> Result<(Vec<T>, Clock)> {
-    let (stop, gate) = (cancel.child_token(), Gate::default());
+    let (stop, gate) = (cancel.child_token(), Gate { awaited: Mutex::default(), nobody: Condvar::new(), clock });
     let one = |index, place: Place<'_>| {
         let guard = stop.clone().drop_guard();
         let prepared = prepare(index)?;
@@ -44,17 +45,16 @@ pub(super) fn run<P, T: Send>(
 }
 
 /// Opens when nobody is awaited any longer; then the clock starts.
-#[derive(Default)]
-struct Gate {
+struct Gate<'a> {
     awaited: Mutex<u32>,
     nobody: Condvar,
-    clock: OnceLock<Clock>,
+    clock: &'a OnceLock<Clock>,
 }
 
 /// One who is awaited at the gate, until it passes or will never come.
-struct Place<'a>(&'a Gate);
+struct Place<'a>(&'a Gate<'a>);
 
-impl Gate {
+impl Gate<'_> {
     fn place(&self) -> Place<'_> {
         *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Place(self)
@@ -100,18 +100,19 @@ mod tests {
             wait_for(stop);
             Ok(index)
         };
-        let outcome =
-            run(3, &cancel, Ok, |index, clock, stop| fails(index).and_then(|index| waits(index, clock, stop)));
+        let outcome = run(3, &OnceLock::new(), &cancel, Ok, |index, clock, stop| {
+            fails(index).and_then(|index| waits(index, clock, stop))
+        });
         assert_eq!(outcome.unwrap_err().to_string(), "no descriptors");
         assert!(!cancel.is_cancelled(), "the caller's token is its own");
-        let outcome = run(3, &cancel, fails, waits);
+        let outcome = run(3, &OnceLock::new(), &cancel, fails, waits);
         assert_eq!(outcome.unwrap_err().to_string(), "no descriptors", "the others pass, though it never comes");
     }
 
     #[test]
     fn a_thread_that_panics_ends_the_others_too() {
         let outcome = std::panic::catch_unwind(|| {
-            run(2, &CancellationToken::new(), Ok, |index, _, stop| {
+            run(2, &OnceLock::new(), &CancellationToken::new(), Ok, |index, _, stop| {
                 assert!(index == 1, "on purpose");
                 wait_for(stop);
                 Ok(())
@@ -122,7 +123,8 @@ mod tests {
 
     #[test]
     fn threads_that_succeed_are_left_alone_and_their_outputs_are_in_order() {
-        let outcome = run(3, &CancellationToken::new(), Ok, |index, _, stop| Ok((index, stop.is_cancelled())));
+        let outcome =
+            run(3, &OnceLock::new(), &CancellationToken::new(), Ok, |index, _, stop| Ok((index, stop.is_cancelled())));
         assert_eq!(outcome.unwrap().0, [(0, false), (1, false), (2, false)]);
     }
 
@@ -135,7 +137,8 @@ mod tests {
             }
             Ok(std::time::Instant::now())
         };
-        let outcome = run(2, &CancellationToken::new(), prepare, |ready, clock, _| Ok((ready, clock)));
+        let outcome =
+            run(2, &OnceLock::new(), &CancellationToken::new(), prepare, |ready, clock, _| Ok((ready, clock)));
         let (outputs, clock) = outcome.unwrap();
         let [(_, first), (ready, second)] = outputs[..] else { unreachable!() };
         let zero = clock.instant(std::time::Duration::ZERO);

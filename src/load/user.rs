@@ -15,7 +15,7 @@ use crate::exchange::{Exchange, Failure, Outcome};
 
 /// A connection that was idle for longer is looked at before it is used again: servers close what is idle, and some say
 /// so with a 408.
-const IDLE_FOR_LONG: Duration = Duration::from_millis(100);
+const IDLE_FOR_LONG: Duration = Duration::from_millis(1);
 
 /// A reused connection that ends sooner than this after a request was sent on it had been closed before. One that ends
 /// later took the request with it: the server saw it, and failed.

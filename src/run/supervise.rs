@@ -1,7 +1,7 @@
 //! Runs a piece of work on a thread of its own and looks after the server, the user and the progress meanwhile.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -28,11 +28,10 @@ pub(super) enum Ending {
 pub(super) fn watch<T: Send>(
     server: &mut Server,
     cancel: &CancellationToken,
-    tick: &mut dyn FnMut(Duration) -> Option<Aborted>,
+    tick: &mut dyn FnMut() -> Option<Aborted>,
     work: impl FnOnce(&CancellationToken) -> T + Send,
 ) -> (T, Ending) {
     let stop = cancel.child_token();
-    let began = Instant::now();
     std::thread::scope(|scope| {
         let (done, is_done) = channel::<()>();
         let work = scope.spawn(|| {
@@ -49,7 +48,7 @@ pub(super) fn watch<T: Send>(
             }
             if let Some(death) = server.watch() {
                 ending = Ending::Died(death);
-            } else if let Some(aborted) = tick(began.elapsed()) {
+            } else if let Some(aborted) = tick() {
                 ending = Ending::Aborted(aborted);
             } else {
                 continue;

@@ -6,7 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use super::supervise::{self, Ending};
 use super::{Event, Observer, abort, facts, hooks};
 use crate::dirty;
 use crate::load::script::Client;
-use crate::load::{self, Counters, Progress, Target};
+use crate::load::{self, Live, Progress, Target};
 use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
@@ -153,13 +153,15 @@ impl Stage<'_> {
             }
         };
         let target = target(server, &self.variant.server);
-        let counters: Arc<[Counters]> = (0..load::threads(plan)).map(|_| Counters::default()).collect();
+        let live = Arc::new(Live::new(load::threads(plan)));
         let description = facts::describe_load(plan);
         self.observer.event(Event::LoadBegan { description: &description });
         let mut watch = abort::Watch::new(&self.variant.abort_when);
         let planned = plan.warmup + plan.duration;
-        let mut tick = |elapsed: Duration| {
-            let progress = Counters::sum(&counters);
+        let mut tick = || {
+            // While its threads get ready it has not begun.
+            let elapsed = live.elapsed()?;
+            let progress = live.progress();
             self.in_flight.set(self.in_flight.get().after(progress));
             // How long a number of requests takes is seen from how far they have come.
             let expected = plan.requests.map_or(planned, |requests| {
@@ -170,7 +172,7 @@ impl Stage<'_> {
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };
         let seed = self.seed;
-        let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &target, seed, cancel, &counters);
+        let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &target, seed, cancel, &live);
         let (results, ending) = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(Event::LoadEnded);
         // Also after Ctrl-C: what the setup made is cleared away.
@@ -203,7 +205,7 @@ impl Stage<'_> {
             }
             self.part(trial, &untouched, |stage, server, _| {
                 let target = target(server, &stage.variant.server);
-                let mut tick = |_| {
+                let mut tick = || {
                     let exposures = progress.exposures.load(Ordering::Relaxed);
                     let leaks = progress.leaks.load(Ordering::Relaxed);
                     let (elapsed, doing) = (began.elapsed(), part.doing());

@@ -34,10 +34,10 @@ fn a_request_that_hangs_does_not_make_a_busy_thread_look_idle() {
     let levels = vec![Level { from: 2.0, to: 2.0, lasting }];
     let load = Load { levels, duration: lasting, drain: lasting, threads: Some(1), ..plan() };
     let client = Client::begin(&script).result.unwrap();
-    let counters: Arc<[Counters]> = Arc::new([Counters::default()]);
+    let live = Arc::new(Live::new(1));
     let target = Target::tcp(server(holds_the_first), None);
     let began = Instant::now();
-    let results = run(&load, Some(&client), &target, 1, &CancellationToken::new(), &counters).unwrap();
+    let results = run(&load, Some(&client), &target, 1, &CancellationToken::new(), &live).unwrap();
     assert!(results.measured.whole.unanswered >= 1 && began.elapsed() >= 2 * lasting);
     let on_average = results.cpu.as_secs_f64() / began.elapsed().as_secs_f64();
     assert!(results.busiest > 1.6 * on_average, "{} {on_average}", results.busiest);
@@ -60,7 +60,7 @@ async fn what_users_do_while_an_arrival_is_waited_for_is_work() {
     const TIMES: u32 = 100;
     let (each, most) = (Duration::from_micros(20), Duration::from_millis(6));
     let target = Target::tcp("127.0.0.1:9".parse().unwrap(), None);
-    let lane = Rc::new(Lane::new(&plan(), Plan::new(&plan(), &target, (0, 1), 1), None, Arc::default()));
+    let lane = Rc::new(Lane::new(&plan(), Plan::new(&plan(), &target, (0, 1), 1), None, Arc::new(Live::new(1))));
     let clock = lane.plan.clock;
     let tasks = LocalSet::new();
     tasks.spawn_local(noticed(Rc::clone(&lane), async move {
@@ -84,7 +84,7 @@ async fn what_users_do_while_an_arrival_is_waited_for_is_work() {
 #[tokio::test]
 async fn waiting_awake_is_no_work() {
     let target = Target::tcp("127.0.0.1:9".parse().unwrap(), None);
-    let lane = Lane::new(&plan(), Plan::new(&plan(), &target, (0, 1), 1), None, Arc::default());
+    let lane = Lane::new(&plan(), Plan::new(&plan(), &target, (0, 1), 1), None, Arc::new(Live::new(1)));
     let clock = lane.plan.clock;
     // Other processes may have the machine for a while, but not always.
     for _ in 0..50 {

@@ -129,8 +129,8 @@ fn scripted(address: SocketAddr, load: &Load, body: &str) -> Results {
     let source = format!("fn request(user, seq) {{ {body}; () }}");
     let script = crate::scenario::Script { path: "think.rhai".into(), source };
     let client = Client::begin(&script).result.unwrap();
-    let counters: Arc<[Counters]> = Arc::new([Counters::default()]);
-    run(load, Some(&client), &Target::tcp(address, None), 1, &CancellationToken::new(), &counters).unwrap()
+    let live = Arc::new(Live::new(threads(load)));
+    run(load, Some(&client), &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
 }
 
 /// So many requests a second for a second.

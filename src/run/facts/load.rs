@@ -214,7 +214,7 @@ fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
         handshakes_resumed: results.handshakes_resumed,
         retries: results.retried,
         spin_s: results.spun.as_secs_f64(),
-        descriptors_needed: machine::descriptors_needed(plan),
+        descriptors_needed: machine::descriptors_needed(plan, results.threads),
         descriptors_limit: machine::descriptors_limit(),
         time_wait: machine::time_wait(),
         ports: machine::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
