@@ -135,6 +135,8 @@ pub struct Results {
     /// CPU time of the busiest load thread as a share of its busiest second, 0 to 1, that time left out. Of a load of less
     /// than half a second, a share of the thread's whole life.
     pub busiest: f64,
+    /// Sockets that connections to the server have left in TIME_WAIT; `None` where nobody knows, and without TCP.
+    pub time_wait: Option<u64>,
     /// What the hooks found, if the load has any.
     pub findings: Option<Findings>,
 }
@@ -143,12 +145,16 @@ pub struct Results {
 const EASY_RATE: f64 = 20_000.0;
 
 /// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.
-/// Then never more than one for every 32 users, or for every 20,000 arrivals a second, or for every connection.
+/// Then never more than one for every 32 users, or for every 20,000 arrivals a second of the open model, or for every
+/// connection.
 pub fn threads(load: &scenario::Load) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let useful = match load.model {
         scenario::Model::Closed => load.users().div_ceil(32),
-        scenario::Model::Open { .. } => (load.peak() / EASY_RATE).ceil() as u32,
+        // Each thread has users of its own: few of them would be busy in one thread and idle in another.
+        scenario::Model::Open { max_concurrency, .. } => {
+            ((load.peak() / EASY_RATE).ceil() as u32).min(max_concurrency.div_ceil(32))
+        }
     };
     load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful.max(1))).min(load.connections())
 }
@@ -171,10 +177,10 @@ pub fn run(
         lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(live))
     };
     let (lanes, clock) = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run)?;
-    Ok(merge(load, target.dialer.speaks_tls(), clock, lanes))
+    Ok(merge(load, target, clock, lanes))
 }
 
-fn merge(load: &scenario::Load, tls: bool, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
+fn merge(load: &scenario::Load, target: &Target, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
     // What a thread took to begin is in its CPU time, and not in that.
     let wall = clock.now().as_secs_f64().max(1e-9);
     let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or((lane.cpu.as_secs_f64() / wall).min(1.0));
@@ -199,9 +205,10 @@ fn merge(load: &scenario::Load, tls: bool, clock: Clock, lanes: Vec<lane::Outcom
         spun: lanes.iter().map(|lane| lane.spun).sum(),
         threads: lanes.len() as u32,
         connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
-        handshakes_resumed: tls.then(|| lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
+        handshakes_resumed: target.dialer.speaks_tls().then(|| lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
         retried: lanes.iter().map(|lane| lane.retried).sum(),
         cpu: lanes.iter().map(|lane| lane.cpu).sum(),
+        time_wait: target.dialer.tcp_address().and_then(machine::time_wait),
         busiest: lanes.iter().map(busiest).fold(0.0, f64::max),
         findings,
     }

@@ -1,5 +1,9 @@
 //! What this machine grants a load: descriptors, ports, a clock.
 
+use std::io::Error;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use procfs::net::{TcpNetEntry, TcpState};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::ClockId;
 
@@ -20,12 +24,11 @@ pub fn descriptors_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// TCP sockets in TIME_WAIT; `None` where the system does not say.
-pub fn time_wait() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/net/sockstat").ok()?;
-    let mut words = text.lines().find(|line| line.starts_with("TCP:"))?.split_whitespace();
-    words.find(|word| *word == "tw")?;
-    words.next()?.parse().ok()
+/// TCP sockets of this side that are in TIME_WAIT after a connection to a server; `None` where the system does not say.
+pub(super) fn time_wait(server: SocketAddr) -> Option<u64> {
+    let sockets = if server.is_ipv4() { procfs::net::tcp() } else { procfs::net::tcp6() };
+    let waits = |socket: &TcpNetEntry| socket.remote_address == server && socket.state == TcpState::TimeWait;
+    Some(sockets.ok()?.iter().filter(|socket| waits(socket)).count() as u64)
 }
 
 /// How many ports connections to one address are made from; `None` where the system does not say.
@@ -34,6 +37,12 @@ pub fn ports() -> Option<u64> {
     let mut ends = text.split_whitespace().map(|end| end.parse::<u64>().ok());
     let (low, high) = (ends.next()??, ends.next()??);
     Some(high.checked_sub(low)? + 1)
+}
+
+/// The first of these addresses that connections cannot come from, and why.
+pub fn foreign(sources: &[IpAddr]) -> Option<(IpAddr, Error)> {
+    let refused = |source: &IpAddr| Some((*source, UdpSocket::bind((*source, 0)).err()?));
+    sources.iter().find_map(refused)
 }
 
 /// The grain of the clock that times requests, in nanoseconds.

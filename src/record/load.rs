@@ -176,7 +176,7 @@ pub struct Generator {
     pub descriptors_needed: u64,
     #[serde(default)]
     pub descriptors_limit: Option<u64>,
-    /// Sockets of the machine in TIME_WAIT after the load, and the ports that connections are made from, those of all
+    /// Sockets of connections to the server in TIME_WAIT after the load, and the ports that connections are made from, those of all
     /// source addresses together.
     #[serde(default)]
     pub time_wait: Option<u64>,

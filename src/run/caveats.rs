@@ -279,7 +279,7 @@ fn few_descriptors(load: &Load) -> Option<Caveat> {
 fn few_ports(load: &Load) -> Option<Caveat> {
     let (waiting, ports) = (load.generator.time_wait?, load.generator.ports?);
     let message = format!(
-        "{} sockets are in TIME_WAIT, and connections to one address are made from {} ports",
+        "{} sockets of connections to the server are in TIME_WAIT, and such connections are made from {} ports",
         show_count(waiting),
         show_count(ports)
     );

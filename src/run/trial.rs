@@ -59,7 +59,8 @@ pub(super) fn run(
         log_from: Cell::new(0),
     };
     let mut trial = Trial::default();
-    if let Some(plan) = &variant.load {
+    trial.failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
+    if let Some(plan) = variant.load.as_ref().filter(|_| trial.failure.is_none()) {
         stage.part(&mut trial, &variant.server, |stage, server, trial| stage.load(plan, server, trial));
     }
     let over = trial.failure.is_some() || trial.interrupted;
@@ -223,6 +224,14 @@ impl Stage<'_> {
         }
         self.observer.event(Event::DirtyEnded);
         trial.dirty = Some(facts::dirty(plan, self.variant.server.tls(), &check.conclude()));
+    }
+
+    /// Said before anything is started.
+    fn foreign_source(&self, plan: &Load) -> Option<Failure> {
+        let (source, why) = load::machine::foreign(&plan.source_addresses)?;
+        let advice = "name addresses of this machine as sources: `ip address` lists them";
+        let message = format!("no connection can come from {source}: {why}");
+        Some(Failure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })
     }
 
     fn death(&self, death: &Death) -> Failure {

@@ -69,6 +69,14 @@ impl Dialer {
         Dialer { sends_at_once: true, ..self }
     }
 
+    /// Where it connects to; `None` for a Unix socket.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        match &self.endpoint {
+            Endpoint::Tcp(address) => Some(*address),
+            Endpoint::Unix(_) => None,
+        }
+    }
+
     /// Whether what it opens is spoken over TLS.
     pub fn speaks_tls(&self) -> bool {
         self.tls.is_some()

@@ -45,7 +45,10 @@ fn each_flaw_of_a_load_has_a_caveat_and_a_load_without_one_has_none() {
         (|_, open| open.rate = 1020.0, "1,000/s were sent where 1,020/s were asked for"),
         (|_, open| open.in_flight_mean = 40.0, "makes 20.0 users in flight, but there are 40"),
         (|load, _| load.generator.descriptors_limit = Some(1024), "may have 1,024 descriptors open"),
-        (|load, _| load.generator.time_wait = Some(27_000), "27,000 sockets are in TIME_WAIT"),
+        (
+            |load, _| load.generator.time_wait = Some(27_000),
+            "27,000 sockets of connections to the server are in TIME_WAIT",
+        ),
         (|load, _| load.generator.clock_ns = Some(1_000_000), "the clock ticks every 1.00 ms"),
         (|load, _| load.generator.cpu_max = 0.9, "used 90.0 % of a core"),
     ];

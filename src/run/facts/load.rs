@@ -216,7 +216,7 @@ fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
         spin_s: results.spun.as_secs_f64(),
         descriptors_needed: machine::descriptors_needed(plan, results.threads),
         descriptors_limit: machine::descriptors_limit(),
-        time_wait: machine::time_wait(),
+        time_wait: results.time_wait,
         ports: machine::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
         clock_ns: machine::clock_grain(),
     }
@@ -252,6 +252,7 @@ mod tests {
             spun: Duration::ZERO,
             cpu: Duration::ZERO,
             busiest: 0.0,
+            time_wait: None,
             findings: None,
         }
     }
