@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use super::super::answer::{Answer, Broken};
-use super::super::known::Head;
-use super::super::reply::{LONGEST_HEAD, Sink, parse_head};
+use super::super::known::{self, Head};
+use super::super::reply::{LONGEST_HEAD, Sink};
 use super::Connection;
 use crate::load::clock::Clock;
 
@@ -41,7 +41,7 @@ impl Connection {
         loop {
             let mut rest = self.ahead.rest();
             loop {
-                match parse_head(rest) {
+                match known::parse(rest) {
                     Ok(Some(Head { status: 100, .. })) => return true,
                     Ok(Some(Head { status: 101..=199, length, .. })) => rest = &rest[length..],
                     Ok(Some(_)) | Err(_) => return false,
