@@ -215,7 +215,7 @@ impl<S: Source> Batch<'_, S> {
         };
         self.left.iter().for_each(|place| lane.sent(self.places[*place].slot, sent));
         // A server may refuse before it has read all, and close: its answers are there to be read.
-        let cut_off = connection.send(&self.bytes).await.is_err();
+        let cut_off = connection.send(&self.bytes, clock).await.is_err();
         while let Some(place) = self.left.front().copied() {
             let (request, sink) = self.places[place].source.outgoing();
             let answer = connection.receive(request.head_only, clock, sink).await?;

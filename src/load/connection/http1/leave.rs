@@ -24,8 +24,8 @@ impl Connection {
     ) -> Result<Answer, Broken> {
         let head = memchr::memmem::find(request, b"\r\n\r\n").map_or(request.len(), |at| at + 4);
         let (head, body) = request.split_at(head);
-        let cut_off = self.send(head).await.is_err();
-        let given = tokio::time::timeout(LEAVE_WITHIN, self.leave()).await.unwrap_or(true);
+        let cut_off = self.send(head, clock).await.is_err();
+        let given = tokio::time::timeout(LEAVE_WITHIN, self.leave(clock)).await.unwrap_or(true);
         let mut answer = if given {
             self.exchange(body, head_only, clock, sink).await?
         } else {
@@ -37,7 +37,7 @@ impl Connection {
     }
 
     /// Whether a 100 comes, and not a final answer, or the end; what comes stays to be received.
-    async fn leave(&mut self) -> bool {
+    async fn leave(&mut self, clock: Clock) -> bool {
         loop {
             let mut rest = self.ahead.rest();
             loop {
@@ -48,7 +48,7 @@ impl Connection {
                     Ok(None) => break,
                 }
             }
-            let read = poll_fn(|context| self.poll_ahead(context)).await;
+            let read = poll_fn(|context| self.poll_ahead(clock, context)).await;
             if read.is_err() || self.ahead.len() > LONGEST_HEAD {
                 return false;
             }
