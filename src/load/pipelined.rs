@@ -21,9 +21,11 @@ struct Batch<'a, S> {
     lane: &'a Lane,
     places: Vec<User<'a, S>>,
     connection: Option<Connection>,
-    /// Places whose requests have no outcome yet, in the order in which they are sent.
+    /// Places whose requests have no outcome yet, in the order in which they are sent on one connection.
     left: VecDeque<usize>,
-    /// The requests of those places, one after another.
+    /// Places whose requests come after those, each as soon as those before it have an outcome.
+    later: VecDeque<usize>,
+    /// The requests of the places that are left, one after another.
     bytes: Vec<u8>,
 }
 
@@ -37,7 +39,8 @@ pub(super) async fn batches<S: Source>(
     let plan = &lane.plan;
     let places = (0..plan.pipeline).map(|place| User::new(lane, slot * plan.pipeline + place, source(place)));
     let places = places.collect();
-    let mut batch = Batch { lane, places, connection: None, left: VecDeque::new(), bytes: Vec::new() };
+    let (left, later) = (VecDeque::new(), VecDeque::new());
+    let mut batch = Batch { lane, places, connection: None, left, later, bytes: Vec::new() };
     let mut deadline = batch.places[0].deadline();
     let rank = f64::from(plan.number(slot) + 1);
     let mut free = plan.clock.now();
@@ -61,7 +64,7 @@ pub(super) async fn batches<S: Source>(
         for (place, turn) in turns.into_iter().enumerate() {
             batch.take_up(place, turn, free);
         }
-        let idle = batch.left.is_empty();
+        let idle = batch.later.is_empty();
         let failure = batch.exchange(&mut deadline, free).await;
         free = plan.clock.now();
         // What nobody asks after is no part of the load.
@@ -89,31 +92,53 @@ impl<S: Source> Batch<'_, S> {
             return;
         }
         self.lane.begin(user.slot, user.source.kind(), now);
-        self.left.push_back(place);
+        self.later.push_back(place);
     }
 
-    /// Sends what is left, reads the answers in order, and says why not all were answered.
+    /// Sends what was taken up, reads the answers in order, and says why not all were answered.
     async fn exchange(&mut self, deadline: &mut Deadline, now: Duration) -> Option<Failure> {
-        let first = *self.left.front()?;
         let plan = &self.lane.plan;
         let due = plan.clock.instant(now + plan.timeout);
-        let came = deadline.guard(|| due, pin!(self.converse(now))).await;
-        let failure = match came {
-            Some(Ok(())) => return None,
-            Some(Err(failure)) => failure,
-            None => timed_out(self.lane, self.places[first].slot),
-        };
-        self.connection = None;
+        let mut last = None;
+        while let Some(first) = self.go_on() {
+            let came = deadline.guard(|| due, pin!(self.converse(now))).await;
+            let failure = match came {
+                Some(Ok(())) => continue,
+                Some(Err(failure)) => failure,
+                None => timed_out(self.lane, self.places[first].slot),
+            };
+            self.connection = None;
+            if matches!(failure, Failure::Connect | Failure::Tls | Failure::Timeout) {
+                // Those that come later would find no connection either, or be as late.
+                self.left.append(&mut self.later);
+            }
+            self.fail_left(failure, now);
+            last = Some(failure);
+        }
+        last
+    }
+
+    /// Goes on to what one connection can carry: up to a request that closes it, and nothing behind. Returns the first
+    /// place, if there is any.
+    fn go_on(&mut self) -> Option<usize> {
+        let Batch { places, left, later, .. } = self;
+        let closes = |place: &usize| places[*place].source.outgoing().0.closes;
+        let end = later.iter().position(closes).map_or(later.len(), |at| at + 1);
+        left.extend(later.drain(..end));
+        left.front().copied()
+    }
+
+    /// Counts what is left as failed.
+    fn fail_left(&mut self, failure: Failure, now: Duration) {
         let mut each = failure;
         while let Some(place) = self.left.pop_front() {
-            self.finish(place, now, Outcome::Failed(each), (None, plan.clock.now()), 0);
+            self.finish(place, now, Outcome::Failed(each), (None, self.lane.plan.clock.now()), 0);
             // What is malformed is one answer; those after it went with the connection.
             if each == Failure::Protocol && !self.left.is_empty() {
                 let why = "the connection was given up after an answer before it that was not HTTP";
                 each = self.lane.failed(&Broken::Told(Failure::Closed, why.to_owned()));
             }
         }
-        Some(failure)
     }
 
     fn finish(
@@ -172,7 +197,7 @@ impl<S: Source> Batch<'_, S> {
     }
 
     /// Sends what is left, and reads answers until there are no more to come: some are left if the server said with one
-    /// that it closes the connection.
+    /// that it closes the connection. A request that closes it is the last.
     async fn send(&mut self, (intended, mut sent): (Duration, Duration)) -> Result<(), Broken> {
         let (lane, clock) = (self.lane, self.lane.plan.clock);
         self.bytes.clear();
@@ -190,14 +215,16 @@ impl<S: Source> Batch<'_, S> {
         };
         self.left.iter().for_each(|place| lane.sent(self.places[*place].slot, sent));
         // A server may refuse before it has read all, and close: its answers are there to be read.
-        let cut_off = connection.send(&self.bytes).await.is_err();
+        let cut_off = connection.send(&self.bytes, clock).await.is_err();
         while let Some(place) = self.left.front().copied() {
             let (request, sink) = self.places[place].source.outgoing();
             let answer = connection.receive(request.head_only, clock, sink).await?;
             let times = (Some(answer.first_byte), answer.done);
+            // A server may close after a request as it was told to, whatever its answer says.
+            let close = answer.close || request.closes;
             self.left.pop_front();
             self.finish(place, intended, Outcome::Answered(answer.status), times, answer.bytes);
-            if answer.close {
+            if close {
                 return Ok(());
             }
         }

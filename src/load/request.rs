@@ -17,6 +17,8 @@ pub struct Prepared {
     pub waits: bool,
     /// Sending it twice asks for no more than sending it once (RFC 9110, section 9.2.2).
     pub idempotent: bool,
+    /// It says `connection: close`: its connection carries no other after it (RFC 9112, section 9.6).
+    pub closes: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -75,8 +77,9 @@ impl Prepared {
             name.eq_ignore_ascii_case("expect") && value.text().eq_ignore_ascii_case("100-continue")
         };
         let waits = body.is_some() && lines.iter().any(expects);
+        let closes = lines.iter().any(|(name, value)| name.eq_ignore_ascii_case("connection") && says_close(value));
         let head_only = method == "HEAD";
-        Prepared { head: head.parts, body, constant: None, head_only, waits, idempotent }
+        Prepared { head: head.parts, body, constant: None, head_only, waits, idempotent, closes }
     }
 
     /// Gives it a body that need not be text. It must have been made with one.
@@ -102,6 +105,11 @@ impl Prepared {
         append(out, format_args!("content-length: {}\r\n\r\n", content.len()));
         out.extend_from_slice(&content);
     }
+}
+
+/// Whether `close` is among the items of a `connection` header.
+fn says_close(value: &Template) -> bool {
+    value.text().split(',').any(|item| item.trim().eq_ignore_ascii_case("close"))
 }
 
 /// Appends a text, without making one in between.
@@ -239,6 +247,21 @@ mod tests {
             let prepared = Prepared::new(&request, "h", &|_| None);
             let sent = String::from_utf8(prepared.constant().unwrap().to_vec()).unwrap();
             assert_eq!(sent.ends_with("content-length: 0\r\n\r\n"), says, "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_closes_its_connection_is_known() {
+        let closes = |name: &str, value: &str| {
+            let headers = vec![("x-a".to_owned(), text("close")), (name.to_owned(), text(value))];
+            let request = scenario::Request { headers, ..request(text("/"), None) };
+            Prepared::new(&request, "h", &|_| None).closes
+        };
+        for (name, value) in [("connection", "close"), ("Connection", "keep-alive,\tClose , te")] {
+            assert!(closes(name, value), "{name}: {value}");
+        }
+        for (name, value) in [("connection", "keep-alive"), ("connection", "closed"), ("proxy-connection", "close")] {
+            assert!(!closes(name, value), "{name}: {value}");
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Outgoing<'a> {
     pub waits: bool,
     /// Sending it twice asks for no more than sending it once.
     pub idempotent: bool,
+    /// Its connection carries no other after it.
+    pub closes: bool,
 }
 
 /// The requests of one user, one after another.

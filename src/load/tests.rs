@@ -11,6 +11,7 @@ use crate::scenario::template::Piece;
 use crate::scenario::{Kind, Level, Load, Model, Request, Template};
 
 mod busy;
+mod closing;
 mod http2;
 mod models;
 mod pipelined;

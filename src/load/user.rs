@@ -56,7 +56,8 @@ impl Carrier for Connection {
     async fn ask<S: Source>(user: &mut User<'_, S>, now: Duration) -> Result<Answer, Failure> {
         let reused = user.connection.is_some();
         let (request, sink) = user.source.outgoing();
-        let at_once = |connection: &mut Connection| !request.waits && connection.send_at_once(request.bytes);
+        let ordinary = !(request.waits | request.closes);
+        let at_once = |connection: &mut Connection| ordinary && connection.send_at_once(request.bytes);
         let came = match user.connection.as_mut().map(|connection| (at_once(connection), connection)) {
             Some((true, connection)) => {
                 user.lane.sent(user.slot, now);
@@ -239,11 +240,13 @@ impl<S: Source> User<'_, S> {
         };
         self.lane.sent(self.slot, sent);
         let (request, sink) = self.source.outgoing();
-        if request.waits {
+        let came = if request.waits {
             connection.exchange_with_leave(request.bytes, request.head_only, plan.clock, sink).await
         } else {
             connection.exchange(request.bytes, request.head_only, plan.clock, sink).await
-        }
+        };
+        // A server may close after it as it was told to, whatever its answer says.
+        came.map(|answer| Answer { close: answer.close || request.closes, ..answer })
     }
 }
 

@@ -58,8 +58,8 @@ pub(super) fn run(
         in_flight: Cell::default(),
         log_from: Cell::new(0),
     };
-    let mut trial = Trial::default();
-    trial.failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
+    let failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
+    let mut trial = Trial { failure, ..Trial::default() };
     if let Some(plan) = variant.load.as_ref().filter(|_| trial.failure.is_none()) {
         stage.part(&mut trial, &variant.server, |stage, server, trial| stage.load(plan, server, trial));
     }

@@ -66,7 +66,7 @@ impl Client {
         let mut connection = tokio::time::timeout(self.timeout, self.connect(wire)).await.ok().and_then(Result::ok);
         if let Some(open) = &mut connection {
             // One that refuses some of it may still answer the first.
-            let _ = tokio::time::timeout(self.timeout, open.send(&all)).await;
+            let _ = tokio::time::timeout(self.timeout, open.send(&all, self.clock)).await;
         }
         for (ask, (request, bytes)) in asks.iter().zip(&written) {
             let mut kept = Kept::default();
@@ -180,7 +180,7 @@ impl Client {
             (None, Twist::Halting(pause)) => (bytes.len() / 2, pause, 1),
             (None, _) => (bytes.len(), 0.0, 0),
         };
-        let early = connection.send(&bytes[..first]).await;
+        let early = connection.send(&bytes[..first], self.clock).await;
         if rest == 0 {
             return early;
         }
@@ -193,7 +193,7 @@ impl Client {
         // Before its last byte no request is handled.
         way.sent = Some(self.clock.now());
         early?;
-        connection.send(&bytes[first..]).await
+        connection.send(&bytes[first..], self.clock).await
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use rustix::io::Errno;
@@ -18,6 +20,11 @@ use super::tcp::Tcp;
 use crate::exchange::Failure;
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
+
+/// A Unix socket whose backlog is full is asked again after the first of these, then after twice as long each time, up to
+/// the second, so that a thousand users who wait cost no processor.
+const FULL_FIRST: Duration = Duration::from_millis(1);
+const FULL_LAST: Duration = Duration::from_millis(16);
 
 /// All that a connection needs.
 #[derive(Debug, Clone)]
@@ -94,7 +101,7 @@ impl Dialer {
                 })
             }
             Endpoint::Unix(path) => {
-                let stream = UnixStream::connect(path).await.map_err(|error| NoConnection::new(&error))?;
+                let stream = connect_unix(path).await.map_err(|error| NoConnection::new(&error))?;
                 Ok(match &self.tls {
                     None => Stream::Unix(stream),
                     Some(tls) => Stream::UnixTls(shake_hands(tls, stream).await?),
@@ -148,6 +155,19 @@ async fn connect(socket: Socket, address: SocketAddr) -> io::Result<Tcp> {
         }
     }
     Ok(Tcp::new(stream))
+}
+
+/// Connects to a Unix socket, and waits while its backlog is full, as over TCP, where the kernel does. Here it refuses a
+/// socket that does not block, and that is no word of the server.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    let mut pause = FULL_FIRST;
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(pause).await,
+            connected => return connected,
+        }
+        pause = FULL_LAST.min(2 * pause);
+    }
 }
 
 async fn shake_hands<S>(tls: &Tls, stream: S) -> Result<Box<TlsStream<S>>, NoConnection>
@@ -211,6 +231,21 @@ mod tests {
         listener.set_nonblocking(false).unwrap();
         let _stream = Dialer::new(endpoint, None).dial().await.unwrap();
         listener.accept().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_whose_backlog_is_full_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        // Linux has one more wait than it is told.
+        rustix::net::listen(&listener, 0).unwrap();
+        let dialer = Dialer::new(Endpoint::Unix(path), None);
+        let _first = dialer.dial().await.unwrap();
+        let mut second = std::pin::pin!(dialer.dial());
+        assert!(futures::poll!(&mut second).is_pending(), "there is no room");
+        let _accepted = listener.accept().unwrap();
+        assert!(second.await.is_ok());
     }
 
     #[tokio::test]

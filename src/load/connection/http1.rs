@@ -124,8 +124,8 @@ impl Connection {
     }
 
     /// Writes bytes of requests. The answers to the first may come before the last is written: what comes meanwhile is
-    /// kept, so that neither side waits for the other.
-    pub async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    /// kept, with the time at which it came, so that neither side waits for the other.
+    pub async fn send(&mut self, bytes: &[u8], clock: Clock) -> std::io::Result<()> {
         if self.begun == 0 && self.send_at_once(bytes) {
             return Ok(());
         }
@@ -134,7 +134,7 @@ impl Connection {
             loop {
                 match poll_send(&mut self.stream, &mut left, context)? {
                     Poll::Ready(()) => return Poll::Ready(Ok(())),
-                    Poll::Pending if self.ahead.len() < MOST_AHEAD => ready!(self.poll_ahead(context))?,
+                    Poll::Pending if self.ahead.len() < MOST_AHEAD => ready!(self.poll_ahead(clock, context))?,
                     Poll::Pending => return Poll::Pending,
                 }
             }
@@ -143,10 +143,10 @@ impl Connection {
     }
 
     /// Reads what comes next, for later; an error at the end of the connection.
-    fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_ahead(&mut self, clock: Clock, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let Connection { stream, ahead, .. } = self;
         poll_read(stream, context, |more| {
-            ahead.extend(more);
+            ahead.extend(more, clock.now());
             if more.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
         })
         .map(|read| read.flatten())
@@ -230,14 +230,25 @@ impl<'a, S: Sink> Receiving<'a, S> {
         Receiving { reply: Reply::new(head_only), sink, clock, bytes: 0, first_byte: None }
     }
 
-    /// Takes what came together with the response before.
+    /// Takes what came before it was asked for: with the response before, or while requests were written.
     #[inline]
     fn take_ahead(&mut self, ahead: &mut Ahead) -> Result<Option<Answer>, Broken> {
-        if ahead.is_empty() {
-            return Ok(None);
+        if ahead.is_empty() { Ok(None) } else { self.take_again(ahead) }
+    }
+
+    /// Takes what is ahead as it came: read by read, each at its time.
+    fn take_again(&mut self, ahead: &mut Ahead) -> Result<Option<Answer>, Broken> {
+        let mut known = 0;
+        while let Some((end, at)) = ahead.read_beyond(known) {
+            let taken = self.advance(&ahead.rest()[..end], at)?;
+            ahead.take(taken);
+            self.bytes += (end - known) as u64;
+            known = end - taken;
+            if self.reply.is_done() {
+                return Ok(Some(self.answer(at, self.bytes - known as u64)));
+            }
         }
-        self.bytes = ahead.len() as u64;
-        self.take(ahead, &[])
+        Ok(None)
     }
 
     /// Reads what comes until the answer is whole. Its large result would be moved for every request, were it not inlined.
@@ -264,28 +275,31 @@ impl<'a, S: Sink> Receiving<'a, S> {
     fn take(&mut self, ahead: &mut Ahead, more: &[u8]) -> Result<Option<Answer>, Broken> {
         // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
         let now = self.clock.now();
-        self.first_byte.get_or_insert(now);
         self.bytes += more.len() as u64;
-        let interim = self.reply.interim;
         if ahead.is_empty() {
-            let taken = self.advance(more)?;
-            ahead.extend(&more[taken..]);
+            let taken = self.advance(more, now)?;
+            ahead.extend(&more[taken..], now);
         } else {
-            ahead.extend(more);
-            let taken = self.advance(ahead.rest())?;
+            ahead.extend(more, now);
+            let taken = self.advance(ahead.rest(), now)?;
             ahead.take(taken);
-        }
-        if self.reply.interim != interim {
-            // What came before was not yet the response; it has begun if there is more than that.
-            self.first_byte = (!ahead.is_empty() || self.reply.status != 0).then_some(now);
         }
         // What has come beyond is the next response's.
         Ok(self.reply.is_done().then(|| self.answer(now, self.bytes - ahead.len() as u64)))
     }
 
-    fn advance(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+    /// Has the response take what it can of bytes of which the last were read at `now`; says how much that was.
+    #[inline]
+    fn advance(&mut self, bytes: &[u8], now: Duration) -> Result<usize, Broken> {
+        self.first_byte.get_or_insert(now);
+        let interim = self.reply.interim;
         let malformed = |why| Broken::Malformed(why, bytes[..bytes.len().min(SHOWN)].into());
-        self.reply.advance(bytes, self.sink).map_err(malformed)
+        let taken = self.reply.advance(bytes, self.sink).map_err(malformed)?;
+        if self.reply.interim != interim {
+            // What came before was not yet the response; it has begun if there is more than that.
+            self.first_byte = (taken < bytes.len() || self.reply.status != 0).then_some(now);
+        }
+        Ok(taken)
     }
 
     /// The connection has ended; an answer, if that completes it.

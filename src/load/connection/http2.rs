@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
@@ -23,6 +24,11 @@ use crate::load::clock::Clock;
 /// What a server may send before it waits for leave to send on: no load is to be held up by that.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
+
+/// What was given up is remembered for so long, and so many of a connection: what still comes for it is dropped without a
+/// word. They take a few hundred bytes each. What comes for one that is forgotten is answered with another reset.
+const REMEMBERED_FOR: Duration = Duration::from_secs(5);
+const MOST_REMEMBERED: usize = 10_000;
 
 /// What stands for the number of requests that a server takes at once, before it has said so.
 const UNKNOWN: usize = 0;
@@ -198,6 +204,10 @@ async fn open(
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .initial_max_send_streams(UNKNOWN)
+        .reset_stream_duration(REMEMBERED_FOR)
+        .max_concurrent_reset_streams(MOST_REMEMBERED)
+        // However many of its answers are late, a server is no attacker.
+        .max_local_error_reset_streams(None)
         .handshake(stream)
         .await;
     let (send, mut connection) = opened.map_err(|error| silent(&broken(&error, true)))?;

@@ -1,13 +1,8 @@
 //! HTTP/1.1 responses, parsed as their bytes come: a pure state machine over a buffer that somebody else fills.
 
-use std::mem::MaybeUninit;
-
-use super::framing::{Body, Framing, parse_chunk_size};
+use super::framing::{Body, parse_chunk_size};
 use super::known::{self, Head};
-use crate::exchange::HIGHEST_STATUS;
 
-/// A response with more headers than this is malformed.
-const MOST_HEADERS: usize = 128;
 /// A head or a chunk's line longer than this is malformed.
 pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
 /// What [`Kept`] keeps of the heads, and of the body, of one response.
@@ -178,7 +173,7 @@ impl Reply {
     }
 
     fn head(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
-        let Some(Head { length, status, framing }) = known::head(bytes, parse_head)? else {
+        let Some(Head { length, status, framing }) = known::head(bytes, known::parse)? else {
             return if bytes.len() > LONGEST_HEAD { Err(Malformed("the response's head does not end")) } else { Ok(0) };
         };
         sink.head(&bytes[..length]);
@@ -233,26 +228,6 @@ impl Reply {
         }
         Ok(line.len() + 2)
     }
-}
-
-/// The head at the start of `bytes`, or `None` if it has not come to its end yet.
-pub(super) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
-    let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MOST_HEADERS];
-    let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default()
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .parse_response_with_uninit_headers(&mut response, bytes, &mut headers)
-        .map_err(|_| Malformed("the response is not HTTP/1.1"))?;
-    let httparse::Status::Complete(length) = parsed else { return Ok(None) };
-    let status = response.code.unwrap_or(0);
-    let framing = match status {
-        101 => return Err(Malformed("the server switched protocols unasked")),
-        // None of them has a body, whatever its headers say.
-        100..=199 => Framing { body: Body::Length(0), close: false },
-        200..=HIGHEST_STATUS => Framing::of(&response)?,
-        _ => return Err(Malformed("the status is outside 100 to 599")),
-    };
-    Ok(Some(Head { length, status, framing }))
 }
 
 /// The bytes before the next CR LF, or `None` if it has not come yet.

@@ -8,7 +8,7 @@ use crate::exchange::Exchange;
 use crate::load::chance::{self, Drawn};
 use crate::load::connection::reply::Discard;
 use crate::load::plan::Plan;
-use crate::load::request::append;
+use crate::load::request::{Prepared, append};
 use crate::scenario::Data;
 use crate::scenario::template::Placeholder;
 
@@ -106,8 +106,8 @@ impl Source for Plain<'_> {
     fn outgoing(&mut self) -> (Outgoing<'_>, &mut Discard) {
         let prepared = &self.plan.requests[self.kind];
         let bytes = prepared.constant().unwrap_or(&self.request);
-        let outgoing =
-            Outgoing { bytes, head_only: prepared.head_only, waits: prepared.waits, idempotent: prepared.idempotent };
+        let Prepared { head_only, waits, idempotent, closes, .. } = *prepared;
+        let outgoing = Outgoing { bytes, head_only, waits, idempotent, closes };
         (outgoing, &mut self.discard)
     }
 

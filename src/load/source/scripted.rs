@@ -79,6 +79,7 @@ pub(in crate::load) struct Scripted<'a> {
     head_only: bool,
     waits: bool,
     idempotent: bool,
+    closes: bool,
     look: Look,
 }
 
@@ -104,6 +105,7 @@ impl<'a> Scripted<'a> {
             head_only: false,
             waits: false,
             idempotent: false,
+            closes: false,
             look: Look { wanted: scripts.checks, kept: Kept::default() },
         }
     }
@@ -128,7 +130,7 @@ impl<'a> Scripted<'a> {
         };
         prepared.write(request, &mut |placeholder, out| slots.fill(placeholder, out));
         (self.head_only, self.waits) = (prepared.head_only, prepared.waits);
-        self.idempotent = prepared.idempotent;
+        (self.idempotent, self.closes) = (prepared.idempotent, prepared.closes);
         Ok(())
     }
 
@@ -176,6 +178,7 @@ impl Source for Scripted<'_> {
             head_only: self.head_only,
             waits: self.waits,
             idempotent: self.idempotent,
+            closes: self.closes,
         };
         (outgoing, &mut self.look)
     }

@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::scenario::Protocol;
 
+mod late;
+
 /// How a server behaves.
 #[derive(Debug, Clone, Copy, Default)]
 struct Manners {

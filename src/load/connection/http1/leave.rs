@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use super::super::answer::{Answer, Broken};
-use super::super::known::Head;
-use super::super::reply::{LONGEST_HEAD, Sink, parse_head};
+use super::super::known::{self, Head};
+use super::super::reply::{LONGEST_HEAD, Sink};
 use super::Connection;
 use crate::load::clock::Clock;
 
@@ -24,8 +24,8 @@ impl Connection {
     ) -> Result<Answer, Broken> {
         let head = memchr::memmem::find(request, b"\r\n\r\n").map_or(request.len(), |at| at + 4);
         let (head, body) = request.split_at(head);
-        let cut_off = self.send(head).await.is_err();
-        let given = tokio::time::timeout(LEAVE_WITHIN, self.leave()).await.unwrap_or(true);
+        let cut_off = self.send(head, clock).await.is_err();
+        let given = tokio::time::timeout(LEAVE_WITHIN, self.leave(clock)).await.unwrap_or(true);
         let mut answer = if given {
             self.exchange(body, head_only, clock, sink).await?
         } else {
@@ -37,18 +37,18 @@ impl Connection {
     }
 
     /// Whether a 100 comes, and not a final answer, or the end; what comes stays to be received.
-    async fn leave(&mut self) -> bool {
+    async fn leave(&mut self, clock: Clock) -> bool {
         loop {
             let mut rest = self.ahead.rest();
             loop {
-                match parse_head(rest) {
+                match known::parse(rest) {
                     Ok(Some(Head { status: 100, .. })) => return true,
                     Ok(Some(Head { status: 101..=199, length, .. })) => rest = &rest[length..],
                     Ok(Some(_)) | Err(_) => return false,
                     Ok(None) => break,
                 }
             }
-            let read = poll_fn(|context| self.poll_ahead(context)).await;
+            let read = poll_fn(|context| self.poll_ahead(clock, context)).await;
             if read.is_err() || self.ahead.len() > LONGEST_HEAD {
                 return false;
             }

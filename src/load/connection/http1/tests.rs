@@ -101,12 +101,60 @@ async fn what_comes_while_bytes_are_sent_is_kept() {
     let (mut connection, server) = pair();
     let request = vec![b'x'; 4_000_000];
     let asking = async {
-        connection.send(&request).await.unwrap();
+        connection.send(&request, Clock::start()).await.unwrap();
         connection.answer(false, Clock::start(), &mut Discard).await.unwrap()
     };
     let (server, answer) = tokio::join!(echo(server, request.len()), asking);
     assert_eq!((answer.status, answer.close), (200, false));
     drop(server);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_while_bytes_are_sent_has_the_time_at_which_it_came() {
+    let (mut connection, mut server) = pair();
+    let clock = Clock::start();
+    let (request, body) = (vec![b'x'; 4_000_000], vec![b'y'; 1_000_000]);
+    // An answer is larger than what the kernel holds: when it is written, it has begun to be read, and that before it is read.
+    let server = async {
+        let mut written = Vec::new();
+        for _ in 0..2 {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            server.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+            written.push(clock.now());
+        }
+        server.read_exact(&mut vec![0; request.len()]).await.unwrap();
+        (written, server)
+    };
+    let client = async {
+        connection.send(&request, clock).await.unwrap();
+        let one = connection.receive(false, clock, &mut Discard).await.unwrap();
+        (one, connection.receive(false, clock, &mut Discard).await.unwrap())
+    };
+    let ((written, _server), (one, other)) = tokio::join!(server, client);
+    assert!(one.first_byte <= written[0] && one.done <= written[1], "{one:?} {written:?}");
+    assert!(one.done <= other.first_byte && other.first_byte <= written[1], "{other:?} {written:?}");
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_is_taken_read_by_read() {
+    let (mut connection, _server) = pair();
+    let at = Duration::from_millis;
+    for (read, piece) in [
+        "HTTP/1.1 103 Early Hints\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1",
+        " 200 OK\r\ncontent-length: 4\r\n\r\nab",
+        "cdHTTP/1.1 204 No Content\r\n\r\n",
+    ]
+    .iter()
+    .enumerate()
+    {
+        connection.ahead.extend(piece.as_bytes(), at(read as u64));
+    }
+    let one = connection.receive(false, Clock::start(), &mut Discard).await.unwrap();
+    assert_eq!((one.status, one.first_byte, one.done, one.bytes), (200, at(1), at(3), 98));
+    let other = connection.receive(false, Clock::start(), &mut Discard).await.unwrap();
+    assert_eq!((other.status, other.first_byte, other.done, other.bytes), (204, at(3), at(3), 27));
+    assert!(!connection.has_more());
 }
 
 #[tokio::test]

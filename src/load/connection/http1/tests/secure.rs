@@ -76,7 +76,7 @@ async fn what_tls_holds_still_is_sent_though_the_server_writes_before_it_reads()
     let ours = tokio::net::UnixStream::from_std(ours).unwrap();
     let shaken = TlsConnector::from(Arc::clone(tls.config())).connect(tls.name().clone(), ours).await.unwrap();
     let mut connection = Connection::over(Stream::UnixTls(Box::new(shaken)));
-    connection.send(&[b'x'; REQUEST]).await.unwrap();
+    connection.send(&[b'x'; REQUEST], Clock::start()).await.unwrap();
     let mut kept = Kept::default();
     let answer = connection.answer(false, Clock::start(), &mut kept).await.unwrap();
     assert_eq!((answer.status, kept.body.len()), (200, BODY));
