@@ -122,6 +122,14 @@ fn a_check_without_overlap_is_marked() {
 }
 
 #[test]
+fn the_command_of_a_server_is_one_piece() {
+    let mut record = fixtures::sync_sleep();
+    record.variants[0].server = "`gunicorn -w 3 -b {host}:{port} app:wsgi`, 3 workers".to_owned();
+    let page = render(&record).markdown;
+    assert!(page.contains("Server: `gunicorn -w 3 -b {host}:{port} app:wsgi`, 3 workers. Load: "), "{page}");
+}
+
+#[test]
 fn answers_without_a_canary_are_counted() {
     let page = render(&more_fixtures::broken_probe());
     assert!(page.markdown.contains("without any canary") && page.markdown.contains("under 10 ms"), "{}", page.markdown);

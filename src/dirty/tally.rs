@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use bystanders::bystanders;
+
 use super::Premises;
 use super::class::{self, Class, Guess};
 use super::client::{Client, Stray};
@@ -13,11 +15,12 @@ use super::observation::{Observation, Role, Seen};
 use super::personas::{Personas, Suspicion};
 use super::recipe::{Recipe, Who};
 
+mod bystanders;
+
 /// How many requests are remembered, so that an old canary can be traced to its request.
 const REMEMBERED: usize = 20_000;
-/// Leaks kept as evidence for each class, and bystanders for each leak.
+/// Leaks kept as evidence for each class.
 const EVIDENCE_PER_CLASS: usize = 3;
-const BYSTANDERS: usize = 60;
 
 /// One leaking response.
 #[derive(Debug, Clone)]
@@ -293,10 +296,6 @@ impl Tally {
 }
 
 fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
-    let named = |seen: &Seen| {
-        seen.request == leak.victim.request || leak.source.as_ref().is_some_and(|source| source.request == seen.request)
-    };
-    let all = ended.observations.iter().map(|observation| &observation.seen);
     Evidence {
         class: guess.class,
         firm: guess.firm,
@@ -304,7 +303,7 @@ fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidenc
         round,
         leak: leak.clone(),
         round_requests: ended.observations.len() as u64,
-        bystanders: all.filter(|seen| !named(seen)).take(BYSTANDERS).cloned().collect(),
+        bystanders: bystanders(ended.observations.iter().map(|observation| &observation.seen), leak),
         recipe: as_asked(ended, leak),
         shrunk: None,
     }

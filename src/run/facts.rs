@@ -1,6 +1,7 @@
 //! From what was measured to what the record says.
 
 use crate::record;
+use crate::scenario::template::Placeholder;
 use crate::scenario::{self, Mode};
 use crate::server::{self, Life};
 use crate::units::{counted, show_duration};
@@ -25,11 +26,21 @@ pub(super) fn describe_server(server: &scenario::Server) -> String {
             };
             format!("built-in {}, {workers}{threads}", builtin.mode.name())
         }
-        scenario::Server::Command(command) => {
-            let words: Vec<String> = command.command.iter().map(ToString::to_string).collect();
-            words.join(" ")
-        }
+        scenario::Server::Command(command) => describe_command(command),
         scenario::Server::Attached(attached) => format!("{}://{}", server.scheme(), attached.authority()),
+    }
+}
+
+/// A command line as one piece, and how many workers it is told to start, if it is.
+fn describe_command(command: &scenario::Command) -> String {
+    let known = |hole: &Placeholder| (*hole == Placeholder::Workers).then(|| command.workers.to_string());
+    let words: Vec<String> = command.command.iter().map(|word| word.with(&known).to_string()).collect();
+    let line = words.join(" ");
+    // A backtick of its own would pair with those around it.
+    let line = if line.contains('`') { line } else { format!("`{line}`") };
+    match command.command.iter().any(|word| word.has(&Placeholder::Workers)) {
+        true => format!("{line}, {}", counted(command.workers.into(), "worker")),
+        false => line,
     }
 }
 
@@ -100,5 +111,36 @@ pub(super) fn both(load: record::Server, dirty: record::Server) -> record::Serve
         exit,
         events: load.events.into_iter().chain(second).collect(),
         ..load
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// How a command that runs so many workers is named.
+    fn named(command: &[&str], workers: u32) -> String {
+        describe_server(&scenario::Server::Command(scenario::Command {
+            command: command.iter().map(|word| scenario::Template::parse(word).unwrap()).collect(),
+            cwd: ".".into(),
+            env: Vec::new(),
+            setup: None,
+            workers,
+            listen: scenario::Listen::Tcp { port: None },
+            ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO },
+            stop: scenario::Stop { signal: "TERM".to_owned(), grace: Duration::ZERO },
+            tls: None,
+        }))
+    }
+
+    #[test]
+    fn a_command_is_one_piece_and_says_how_many_workers_it_starts() {
+        let gunicorn = ["gunicorn", "-w", "{workers}", "-b", "{host}:{port}"];
+        assert_eq!(named(&gunicorn, 3), "`gunicorn -w 3 -b {host}:{port}`, 3 workers");
+        assert_eq!(named(&gunicorn, 1), "`gunicorn -w 1 -b {host}:{port}`, 1 worker");
+        assert_eq!(named(&["./serve", "{port}"], 1), "`./serve {port}`");
+        assert_eq!(named(&["sh", "-c", "exec `cat it`"], 1), "sh -c exec `cat it`");
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::keeper::{self, Event, Order, Plan};
-use super::{Happening, StartError, show_status, tree};
+use super::{Happening, StartError, show_exit, show_status, tree};
 
 /// How long the last processes may take to vanish once killed, and a keeper to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -23,6 +23,9 @@ pub(super) const LOST: &str =
     "a keeper is runner's own process: see who killed it (`dmesg` tells if memory ran out), and run again";
 /// A server that starts a process for each request must not fill the memory.
 const MOST_HAPPENINGS: usize = 200;
+/// What a program may be asked to end with, and may ask its own to end with: HUP, INT, QUIT and TERM.
+const ASKING: [i32; 4] = [1, 2, 3, 15];
+const KILL: i32 = 9;
 
 /// A tree of processes with its keeper. Dropping it kills them all.
 #[derive(Debug)]
@@ -40,6 +43,16 @@ pub(super) struct Owned {
     /// How the keeper ended before its processes did.
     lost: Option<String>,
     happenings: Vec<Happening>,
+    ordered: Ordered,
+}
+
+/// What runner has told the processes to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ordered {
+    Nothing,
+    ToEnd,
+    /// They are killed.
+    Killed,
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +60,17 @@ struct Ended {
     pid: u32,
     how: String,
     well: bool,
+}
+
+impl Ordered {
+    /// Whether a process ended as it was told to; a shell passes a signal on as 128 and its number.
+    fn explains(self, how: &str, well: bool) -> bool {
+        let by = |signal: i32| {
+            [show_exit(None, Some(signal)), show_exit(Some(128 + signal), None)].iter().any(|known| known == how)
+        };
+        let as_asked = self >= Ordered::ToEnd && (well || ASKING.into_iter().any(by));
+        as_asked || self == Ordered::Killed && by(KILL)
+    }
 }
 
 impl Owned {
@@ -95,6 +119,7 @@ impl Owned {
             empty: false,
             lost: None,
             happenings: Vec::new(),
+            ordered: Ordered::Nothing,
         })
     }
 
@@ -151,6 +176,7 @@ impl Owned {
 
     /// Asks everything to end; whether nothing is left after the grace.
     pub fn ask_to_end(&mut self, signal: Signal, grace: Duration) -> bool {
+        self.expect(Ordered::ToEnd);
         self.order(Order::Signal(signal.as_raw()));
         self.wait_until_empty(grace)
     }
@@ -158,6 +184,7 @@ impl Owned {
     /// Ends everything, whatever state it is in.
     pub fn kill(&mut self) {
         if !self.empty && self.lost.is_none() {
+            self.expect(Ordered::Killed);
             self.order(Order::Kill);
             self.wait_until_empty(GONE_WITHIN);
         }
@@ -168,6 +195,12 @@ impl Owned {
             tree::kill_adopted(GONE_WITHIN);
             self.empty = true;
         }
+    }
+
+    /// What ended until now did so unasked.
+    fn expect(&mut self, ordered: Ordered) {
+        self.listen();
+        self.ordered = ordered;
     }
 
     fn listen(&mut self) {
@@ -193,8 +226,11 @@ impl Owned {
         match event {
             Event::Ended { pid, how, well } => {
                 let guess = format!("process {pid} ended");
+                let was_missed = self.happenings.iter().any(|known| known.what == guess);
                 self.happenings.retain(|known| known.what != guess);
-                self.happened(format!("process {pid} {how}"));
+                if was_missed || !self.ordered.explains(&how, well) {
+                    self.happened(format!("process {pid} {how}"));
+                }
                 let ended = Ended { pid, how, well };
                 if pid == self.main {
                     self.main_ended = Some(ended.clone());
@@ -249,5 +285,30 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_was_asked_for_is_explained_unless_it_is_a_bad_one() {
+        let (well, term, kill) =
+            ("exited with status 0", "was killed by signal 15 (TERM)", "was killed by signal 9 (KILL)");
+        let explained = |ordered: Ordered| {
+            [
+                (well, true),
+                (term, false),
+                ("exited with status 143", false),
+                (kill, false),
+                ("exited with status 3", false),
+            ]
+            .map(|(how, well)| ordered.explains(how, well))
+        };
+        assert_eq!(explained(Ordered::Nothing), [false; 5]);
+        assert_eq!(explained(Ordered::ToEnd), [true, true, true, false, false]);
+        assert_eq!(explained(Ordered::Killed), [true, true, true, true, false]);
+        assert!(!Ordered::Killed.explains("was killed by signal 11 (SEGV)", false));
     }
 }

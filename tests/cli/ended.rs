@@ -201,3 +201,16 @@ fn a_server_that_is_up_is_loaded_and_left_as_it_was() {
     let elsewhere = crate::harness::Runner::with(&attached("http://192.0.2.1:80")).run().exit(3).no_report();
     elsewhere.stderr_has("192.0.2.1:80 is no loopback address").stderr_has("--allow-host 192.0.2.1");
 }
+
+#[test]
+fn what_runner_stops_itself_is_no_event() {
+    let program = r#"
+listener = listen()
+if os.fork() == 0:
+    serve(answers, listener)
+serve(answers, listener)
+"#;
+    let outcome = python(program, "").run().exit(0);
+    assert_eq!(trial(&outcome)["server"]["exit"], "stopped");
+    assert_eq!(trial(&outcome)["server"]["events"].to_string(), "[]");
+}

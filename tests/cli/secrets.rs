@@ -81,7 +81,7 @@ fn a_report_and_what_is_printed_hold_no_secret() {
     assert!(log.contains("started with") && log.contains("GET /items?api_key=${"), "{log}");
     let record = outcome.record("scenario");
     let variant = &record["variants"][0];
-    assert_eq!(variant["server"], "python3 server.py {port} ${DB_PASSWORD} x");
+    assert_eq!(variant["server"], "`python3 server.py {port} ${DB_PASSWORD} x`");
     let load = &variant["trials"][0]["load"];
     assert_eq!(load["request"], "GET /items?api_key=${API_KEY}&user={user}");
     let line = load["checks"]["samples"][0]["line"].as_str().unwrap();

@@ -53,12 +53,14 @@ struct Row<'a> {
     alpha: f64,
 }
 
-/// Those nearest in time to the source, in the order in which they were sent; and how many are left out.
+/// Those nearest in time to the source, to the victim where that is of an earlier round; in the order in which they were
+/// sent, and how many are left out.
 fn bystanders(leak: &Leak) -> (Vec<&Witness>, u64) {
-    let center = leak.source.as_ref().unwrap_or(&leak.victim).sent_ms;
+    let source = leak.source.as_ref().filter(|source| of_this_round(leak, source));
+    let center = source.unwrap_or(&leak.victim).sent_ms;
     let mut all: Vec<&Witness> = leak.bystanders.iter().collect();
     all.sort_by(|a, b| (a.sent_ms - center).abs().total_cmp(&(b.sent_ms - center).abs()));
-    let witnesses = 1 + u64::from(leak.source.as_ref().is_some_and(|source| of_this_round(leak, source)));
+    let witnesses = 1 + u64::from(source.is_some());
     // Records of before `round_requests` know only those that were kept.
     let others = leak.round_requests.saturating_sub(witnesses).max(all.len() as u64);
     all.truncate(BYSTANDERS);
