@@ -33,6 +33,8 @@ pub struct Leak {
     /// The text around what is another's.
     pub excerpt: String,
     pub own_present: bool,
+    /// What is another's is that one's value itself, not what was made from it.
+    pub verbatim: bool,
 }
 
 /// A leak, the round it happened in, and who else was there.
@@ -267,6 +269,7 @@ impl Tally {
             place: foreign.place,
             excerpt: foreign.excerpt,
             own_present: victim.own,
+            verbatim: foreign.verbatim,
         }
     }
 
