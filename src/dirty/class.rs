@@ -1,6 +1,7 @@
 //! The classes of leaks: how requests come to share what they should not.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::diagnosis::Kind;
 use super::judge::Oracle;
@@ -111,7 +112,7 @@ impl Guess {
 /// cause.
 fn told(leak: &Leak, round: &[Leak], echoes: bool) -> Option<Class> {
     let told_by = |oracle| leak.oracle == oracle || round.iter().any(|other| other.oracle == oracle);
-    if matches!(leak.oracle, Oracle::Swap | Oracle::Learned) {
+    if matches!(leak.oracle, Oracle::Swap | Oracle::Learned) && !leak.verbatim {
         Some(Class::Derived)
     } else if leak.oracle != Oracle::Number && told_by(Oracle::Fragment) {
         Some(Class::Residue)
@@ -126,6 +127,7 @@ fn told(leak: &Leak, round: &[Leak], echoes: bool) -> Option<Class> {
 fn by_trigger(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
     let role = leak.source.as_ref().map(|source| source.role);
     let same_connection = leak.source.as_ref().is_some_and(|source| source.connection == leak.victim.connection);
+    let came_before = !leak.source.as_ref().is_some_and(|source| came_later(&leak.victim, source));
     match trigger {
         "first" if all_from_one(round) => Class::StickyFirst,
         "same_key" if !leak.overlapped && leak.victim.identity.is_some() => Class::Cache,
@@ -136,11 +138,21 @@ fn by_trigger(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
         _ if role == Some(Role::Leaving) => Class::Pool,
         _ if role == Some(Role::Failing) => Class::ErrorPath,
         _ if !leak.overlapped && same_connection => Class::Connection,
-        _ if !leak.overlapped => Class::StaleState,
+        _ if !leak.overlapped && came_before => Class::StaleState,
         "gate" => Class::NarrowRace,
         "ramp" => Class::Capacity,
         _ => Class::SharedSlot,
     }
+}
+
+/// Two moments that are no further apart than this may have been the other way round for the server.
+const CLOCK_NOISE: Duration = Duration::from_millis(1);
+
+/// Whether `source` was both sent and answered after the victim. What it brought is then nothing that an earlier request
+/// left behind, although it was not surely handled while the victim was. One that was sent later but answered first may
+/// still have been handled before: servers take requests that wait in any order.
+fn came_later(victim: &Seen, source: &Seen) -> bool {
+    source.sent() > victim.sent() + CLOCK_NOISE && source.exchange.done > victim.exchange.done
 }
 
 /// So many answers that come too late are no accident.
@@ -187,8 +199,6 @@ fn all_from_one(round: &[Leak]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::observation::{Place, Seen};
     use super::*;
     use crate::exchange::{Exchange, Outcome};
@@ -260,7 +270,8 @@ mod tests {
 
     fn leak(oracle: Oracle, victim: Seen, source: Seen) -> Leak {
         let (place, excerpt) = ("body".to_owned(), String::new());
-        Leak { oracle, victim, source: Some(source), overlapped: false, place, excerpt, own_present: false }
+        let verbatim = matches!(oracle, Oracle::Canary);
+        Leak { oracle, victim, source: Some(source), overlapped: false, place, excerpt, own_present: false, verbatim }
     }
 
     fn classes(round: &[Leak]) -> Vec<Class> {
@@ -279,6 +290,35 @@ mod tests {
         let mut had_its_own = round(|_| 7);
         had_its_own.iter_mut().for_each(|leak| leak.source.as_mut().unwrap().own = true);
         assert_eq!(classes(&had_its_own), [Class::Connection; 3], "nobody waits for what it has been given");
+    }
+
+    #[test]
+    fn what_is_told_by_personas_is_derived_unless_it_is_the_value_itself() {
+        let guess = |verbatim| {
+            let leak = Leak { verbatim, overlapped: true, ..leak(Oracle::Swap, seen(1, 1), seen(2, 2)) };
+            let guess = Guess::of("overlap", &leak, &[], false);
+            (guess.class, guess.firm)
+        };
+        assert_eq!(guess(false), (Class::Derived, true));
+        assert_eq!(guess(true), (Class::SharedSlot, false), "a diagnosis may tell more");
+    }
+
+    #[test]
+    fn what_a_later_request_brought_is_not_what_an_earlier_one_left() {
+        let ms = Duration::from_millis;
+        // From when to when a source ran whose value a victim got that ran from 16 to 57 ms.
+        let class = |sent: u64, done: u64| {
+            let mut leak = leak(Oracle::Canary, seen(1, 1), seen(2, 2));
+            leak.own_present = true;
+            let run = |seen: &mut Seen, from, to| (seen.exchange.sent, seen.exchange.done) = (Some(ms(from)), ms(to));
+            run(&mut leak.victim, 16, 57);
+            run(leak.source.as_mut().unwrap(), sent, done);
+            Guess::of("overlap", &leak, std::slice::from_ref(&leak), true).class
+        };
+        assert_eq!(class(55, 77), Class::SharedSlot);
+        assert_eq!(class(2, 16), Class::StaleState);
+        assert_eq!(class(17, 58), Class::StaleState, "nobody can tell which was first");
+        assert_eq!(class(20, 40), Class::StaleState, "it may have been handled before the victim was");
     }
 
     #[test]

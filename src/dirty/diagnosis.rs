@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::attempt::{Cast, attempt};
 use super::class::{Class, Signs};
 use super::client::Client;
+use super::judge::Oracle;
 use super::observation::Place;
 use super::recipe::{Line, Recipe, Shot, Twist};
 use super::tally::Evidence;
@@ -330,12 +331,14 @@ impl Case {
         let Some((best, found)) = &self.best else { return };
         let (shown, tries) = self.rate(found);
         let Some((last, requests)) = self.counted.last.as_ref().or(found.last.as_ref()).cloned() else { return };
+        // Without canaries nobody is seen to have got an answer of their own.
+        let of_personas = matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned);
         let signs = Signs {
             needs: best.kind,
             kept: found.kept,
             ended_by_own_urls: self.ended_by_own_urls((shown, tries)),
             named: last.victim.identity.is_some(),
-            late: !last.victim.own && last.source.as_ref().is_none_or(|source| !source.own),
+            late: !of_personas && !last.victim.own && last.source.as_ref().is_none_or(|source| !source.own),
             tail: self.tail,
             narrow: quickest.is_some_and(|quickest| quickest < NARROW),
             per_worker: best.kind.at_once().unwrap_or(1).div_ceil(workers as usize).max(2),

@@ -31,6 +31,8 @@ pub(super) struct Foreign {
     pub place: String,
     /// The text around it.
     pub excerpt: String,
+    /// It is the other's value itself, not what was made from it.
+    pub verbatim: bool,
 }
 
 /// How much text stands on each side of a canary in an excerpt, in bytes.
@@ -75,7 +77,7 @@ pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreig
         let place = if in_head { header_at(text, range.start) } else { "body".to_owned() };
         let encoding = encoding.filter(|encoding| *encoding != Encoding::Plain);
         let place = encoding.map_or_else(|| place.clone(), |encoding| format!("{place}, {}", encoding.name()));
-        Some(Foreign { oracle, owner: Some(owner), place, excerpt: excerpt(text, range) })
+        Some(Foreign { oracle, owner: Some(owner), place, excerpt: excerpt(text, range), verbatim: true })
     })
 }
 
@@ -93,6 +95,7 @@ pub(super) fn judge_stray(bytes: &[u8], last: &Seen, client: &Client) -> Option<
         owner: canary.as_ref().map(|found| found.owner).filter(|owner| Some(*owner) != last.identity),
         place: "a second response".to_owned(),
         excerpt: excerpt(bytes, canary.map_or(0..STATUS.end, |found| found.range)),
+        verbatim: true,
     })
 }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 
-use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply};
+use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply, Sign};
 use super::client::Client;
 use super::identity::Identity;
 use super::judge::{self, Foreign, Oracle};
@@ -20,6 +20,9 @@ pub(super) const SOLO: usize = 4;
 pub(super) const MOST_SOLO: usize = 16;
 /// Suspicions of one part that are kept: bounds memory.
 const MOST_SUSPICIONS: usize = 1000;
+
+/// A shorter value of a persona is a language or a number, which says nothing of where it comes from, in bytes.
+const LEAST_VERBATIM: usize = 3;
 
 /// How many personas there are, where the scenario does not name them; a login is worth more of them.
 const UNNAMED: usize = 4;
@@ -138,8 +141,24 @@ impl Personas {
             owner: owner(&may_be),
             place: format!("{}, as \"{}\"", sign.place, sign.text),
             excerpt: judge::excerpt(text, sign.range.clone()),
+            verbatim: self.is_verbatim(&accusation, reply),
         };
         Some((accusation, foreign))
+    }
+
+    /// Whether something that an accusation goes by is what the scenario says of the accused alone.
+    fn is_verbatim(&self, accusation: &Accusation, reply: &Kept) -> bool {
+        let stands = |value: &str, sign: &Sign| {
+            let text = if sign.place == Place::Body { &reply.body } else { &reply.head };
+            memchr::memmem::find_iter(text, value).any(|at| at < sign.range.end && sign.range.start < at + value.len())
+        };
+        let holders = |value: &str| self.all.iter().filter(|one| one.fields.values().any(|its| its == value)).count();
+        let mut fields =
+            accusation.of.iter().filter_map(|persona| self.all.get(*persona)).flat_map(|it| it.fields.values());
+        fields.any(|value| {
+            let own = value.len() >= LEAST_VERBATIM && holders(value) == 1;
+            own && accusation.signs.iter().any(|sign| stands(value, sign))
+        })
     }
 
     /// Whether an accusation is beyond doubt.
@@ -230,4 +249,36 @@ impl Personas {
 
 fn reply(observation: &Observation) -> Reply<'_> {
     Reply { head: &observation.reply.head, body: &observation.reply.body }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_value_that_the_scenario_gives_to_one_persona_alone_is_no_derived_one() {
+        let reply = |text: &str| Kept {
+            head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
+            body: format!("<p>{text}</p>").into_bytes(),
+            ..Kept::default()
+        };
+        let found = |values: [&str; 4], shown: fn(&str) -> String| {
+            let fields = |value: &str| BTreeMap::from([("name".to_owned(), value.to_owned())]);
+            let all = values.iter().map(|value| Identity { fields: fields(value), ..Identity::default() }).collect();
+            let replies: Vec<(usize, Kept)> = (0..16).map(|n| (n % 4, reply(&shown(values[n % 4])))).collect();
+            let solo: Vec<(usize, Reply<'_>)> =
+                replies.iter().map(|(who, kept)| (*who, Reply { head: &kept.head, body: &kept.body })).collect();
+            let baseline = Baseline::learn(&solo);
+            let swapped = reply(&shown(values[1]));
+            let accusation = baseline.judge(0, Reply { head: &swapped.head, body: &swapped.body }).unwrap();
+            Personas { all, ..Personas::default() }.is_verbatim(&accusation, &swapped)
+        };
+        let names = ["ann@shop.test", "zoe@shop.test", "ivy@shop.test", "max@shop.test"];
+        assert!(found(names, str::to_owned));
+        assert!(!found(names, |name| format!("{:x}", name.bytes().fold(7_u64, |h, b| h * 31 % 65_521 + u64::from(b)))));
+        assert!(!found(["en", "de", "fr", "it"], str::to_owned), "a language is what was made of somebody");
+        assert!(!found(["free", "gold", "free", "gold"], str::to_owned), "others have it, too");
+    }
 }

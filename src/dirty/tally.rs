@@ -36,6 +36,8 @@ pub struct Leak {
     /// The text around what is another's.
     pub excerpt: String,
     pub own_present: bool,
+    /// What is another's is that one's value itself, not what was made from it.
+    pub verbatim: bool,
 }
 
 /// A leak, the round it happened in, and who else was there.
@@ -270,6 +272,7 @@ impl Tally {
             place: foreign.place,
             excerpt: foreign.excerpt,
             own_present: victim.own,
+            verbatim: foreign.verbatim,
         }
     }
 

@@ -58,7 +58,8 @@ fn asked(scenario: &Scenario, own: &Script) -> Option<BTreeSet<String>> {
     let variants = scenario.variants.iter().filter(|variant| script(variant).is_some_and(|it| it.path == own.path));
     let requests = variants.flat_map(|variant| {
         let load = variant.load.iter().flat_map(|load| load.kinds.iter().map(|kind| &kind.request));
-        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request))
+        let login = variant.dirty.iter().filter_map(|dirty| dirty.login.as_ref()).map(|login| &login.request);
+        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request)).chain(login)
     });
     requests.map(|request| Some(function_name(fixed_path(&request.path)?))).collect()
 }

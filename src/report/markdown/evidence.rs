@@ -24,9 +24,10 @@ pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
 
 /// The proof, after the picture.
 pub(super) fn proof(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>) -> String {
-    let own = match leak.own_present {
-        true => "The response holds the canary of its own request as well.",
-        false => "The canary of its own request is not in the response.",
+    let own = match (leak.own_present, leak.oracle.is_of_personas()) {
+        (true, _) => "The response holds the canary of its own request as well.",
+        (false, true) => "What tells its own user is not in the response.",
+        (false, false) => "The canary of its own request is not in the response.",
     };
     let mut out = format!(
         "Found in the {}, by trigger {} in round {}, class {}. {own}\n\n",
