@@ -51,6 +51,7 @@ mod tests {
 
     fn kept(round: u64, victim: u64, source: u64) -> Vec<u64> {
         let leak = Leak {
+            verbatim: false,
             oracle: Oracle::Canary,
             victim: seen(victim),
             source: Some(seen(source)),
