@@ -41,7 +41,6 @@ mod threads;
 mod timer;
 mod user;
 
-use clock::Clock;
 use connection::dialer::Dialer;
 pub use live::{Live, Progress};
 use measured::Measured;
@@ -176,13 +175,13 @@ pub fn run(
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
         lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(live))
     };
-    let (lanes, clock) = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run)?;
-    Ok(merge(load, target, clock, lanes))
+    let lanes = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run)?;
+    Ok(merge(load, target, live, lanes))
 }
 
-fn merge(load: &scenario::Load, target: &Target, clock: Clock, lanes: Vec<lane::Outcome>) -> Results {
+fn merge(load: &scenario::Load, target: &Target, live: &Live, lanes: Vec<lane::Outcome>) -> Results {
     // What a thread took to begin is in its CPU time, and not in that.
-    let wall = clock.now().as_secs_f64().max(1e-9);
+    let wall = live.elapsed().unwrap_or_default().as_secs_f64().max(1e-9);
     let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or((lane.cpu.as_secs_f64() / wall).min(1.0));
     let mut measured = Measured::new(load);
     let mut findings: Option<Findings> = None;

@@ -56,8 +56,6 @@ pub(super) struct Lane {
     in_flight: Vec<InFlight>,
     pub desk: Desk,
     pub alarm: Alarm,
-    /// How many arrivals of the open model this thread has come to.
-    pub come_to: Cell<usize>,
     /// Connections of the open model that no request is on, the last used last.
     pub idle: RefCell<Vec<Connection>>,
     /// Connections of HTTP/2.
@@ -92,7 +90,6 @@ impl Lane {
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
             desk: Desk::default(),
             alarm: Alarm::default(),
-            come_to: Cell::new(0),
             idle: RefCell::default(),
             sessions: Sessions::new(plan.protocol.streams()),
             connections_opened: Cell::new(0),
@@ -192,10 +189,9 @@ impl Lane {
         }
     }
 
-    /// Counts the arrivals of the open model that were due before the load had `ended`, and that this thread never came to.
-    fn miss(&self, ended: Duration, now: Duration) {
-        let Model::Open { spacing, .. } = self.plan.model else { return };
-        let left = self.plan.arrivals(spacing).skip(self.come_to.get());
+    /// Counts arrivals of the open model that this thread never came to, and that were due before the load had `ended`.
+    fn miss(&self, left: impl Iterator<Item = Duration>, ended: Duration) {
+        let now = self.plan.clock.now();
         for due in left.take_while(|due| *due < ended) {
             if !self.claim(due) {
                 return;
@@ -262,12 +258,7 @@ impl<'a> Ready<'a> {
             // Nobody aborts it, so that it has panicked.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        if ended < lane.plan.end {
-            lane.busy.look(ended);
-        }
-        let now = lane.plan.clock.now();
-        lane.abandon(now);
-        lane.miss(ended, now);
+        lane.abandon(lane.plan.clock.now());
         Ok(Outcome {
             measured: lane.measured.replace(Measured::new(load)),
             samples: lane.samples.take(),
@@ -292,22 +283,28 @@ async fn drive(
     ringing: JoinHandle<std::io::Result<Infallible>>,
 ) -> std::io::Result<Duration> {
     let (lane, plan) = (&lane, &lane.plan);
+    let mut arrivals = plan.arrivals().peekable();
     let work = async {
         match plan.model {
             Model::Closed => closed::users(lane).await,
-            Model::Open { spacing, .. } => open::arrivals(lane, spacing).await?,
+            Model::Open { .. } => open::arrivals(lane, &mut arrivals).await?,
         }
         if plan.limit.is_some() {
-            return Ok(plan.clock.now());
+            return std::io::Result::Ok(plan.clock.now());
         }
         // Also where the last answer came long before.
         tokio::time::sleep_until(plan.clock.instant(plan.end).into()).await;
         Ok(plan.end)
     };
-    tokio::select! {
-        ended = work => ended,
-        () = tokio::time::sleep_until(plan.clock.instant(plan.drained).into()) => Ok(plan.end),
-        () = cancel.cancelled() => Ok(plan.clock.now()),
-        Ok(Err(refused)) = ringing => Err(refused),
+    let ended = tokio::select! {
+        ended = work => ended?,
+        () = tokio::time::sleep_until(plan.clock.instant(plan.drained).into()) => plan.end,
+        () = cancel.cancelled() => plan.clock.now(),
+        Ok(Err(refused)) = ringing => return Err(refused),
+    };
+    if ended < plan.end {
+        lane.busy.look(ended);
     }
+    lane.miss(arrivals, ended);
+    Ok(ended)
 }

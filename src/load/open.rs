@@ -1,6 +1,7 @@
 //! The open model: requests that come when they are due, whether or not earlier ones were answered.
 
 use std::io::Result;
+use std::iter::Peekable;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
 use super::timer::{AWAKE, Timer};
 use super::user::{Carrier, User, all_end, take_up};
-use crate::scenario::{Protocol, Spacing};
+use crate::scenario::Protocol;
 
 /// Users who think wake so much too late at worst, on an idle machine. Their requests are due when they wake; what is later
 /// than that has waited.
@@ -29,21 +30,23 @@ const AT_A_TIME: usize = 16;
 
 /// The loop of the open model: hands each arrival of a load thread to a user when it is due, to a new one while there are
 /// fewer than there may be. Returns when all are answered that were begun.
-pub(super) async fn arrivals(lane: &Rc<Lane>, spacing: Spacing) -> Result<()> {
+pub(super) async fn arrivals(lane: &Rc<Lane>, all: &mut Peekable<impl Iterator<Item = Duration>>) -> Result<()> {
     let plan = &lane.plan;
     let timer = Timer::new(plan.clock)?;
     let mut users = JoinSet::new();
-    for (index, due) in plan.arrivals(spacing).enumerate() {
+    let mut come_to = 0;
+    while let Some(due) = all.peek().copied() {
         timer.sleep_until_shortly_before(due).await?;
         let now = awake_until(lane, due).await;
-        if index % AT_A_TIME == 0 {
+        if come_to % AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
         // This thread is so far behind that the load is over: what is left is missed.
         if now > plan.end + LATE || !lane.claim(due) {
             break;
         }
-        lane.come_to.set(index + 1);
+        all.next();
+        come_to += 1;
         match users.len() as u32 {
             slot if slot < plan.users => {
                 users.spawn_local(noticed(Rc::clone(lane), user(Rc::clone(lane), slot, lane.desk.seat(due))));

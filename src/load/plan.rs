@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::request::Prepared;
 use super::schedule::{Arrivals, Profile};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Kind, Model, Protocol, Spacing};
+use crate::scenario::{self, Kind, Model, Protocol};
 
 /// What a load thread is to do.
 #[derive(Debug)]
@@ -80,10 +80,15 @@ impl Plan {
         number(slot, self.index, self.threads, self.protocol.streams())
     }
 
-    /// When its arrivals of an open load are due: all before the end, however the last one's time is rounded.
-    pub fn arrivals(&self, spacing: Spacing) -> impl Iterator<Item = Duration> {
-        let all = Arrivals::new(&self.profile, spacing, (self.index, self.threads), self.seed);
-        all.take_while(|due| *due < self.end)
+    /// When its arrivals of an open load are due: all before the end, however the last one's time is rounded. A closed load
+    /// has none.
+    pub fn arrivals(&self) -> impl Iterator<Item = Duration> {
+        let spacing = match self.model {
+            Model::Open { spacing, .. } => Some(spacing),
+            Model::Closed => None,
+        };
+        let all = spacing.map(|spacing| Arrivals::new(&self.profile, spacing, (self.index, self.threads), self.seed));
+        all.into_iter().flatten().take_while(|due| *due < self.end)
     }
 
     /// The kind of a user's request, drawn by weight: the same in every run of one seed.
@@ -124,7 +129,7 @@ fn users(load: &scenario::Load, index: u32, threads: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::load::tests::plan;
-    use crate::scenario::{Level, Load};
+    use crate::scenario::{Level, Load, Spacing};
 
     #[test]
     fn no_arrival_is_due_at_the_end_or_after_it() {
@@ -135,7 +140,7 @@ mod tests {
             let model = Model::Open { spacing: Spacing::Uniform, max_concurrency: 1 };
             let load = Load { model, levels, duration: lasting, ..plan() };
             let plan = Plan::new(&load, &target, (0, 1), 1);
-            assert_eq!(plan.arrivals(Spacing::Uniform).count(), arrivals, "{rate}/s for {seconds} s");
+            assert_eq!(plan.arrivals().count(), arrivals, "{rate}/s for {seconds} s");
         }
     }
 

@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 
 /// Runs `work` on `count` threads and waits for all. Each is told its index to `prepare`; the clock that they share starts
-/// when the last is ready, so that what that took makes nothing late, and is left in `clock`. The first that fails or panics cancels the token
-/// that the others were given, a child of `cancel`, so that its failure is known at once.
+/// when the last is ready, so that what that took makes nothing late, and is left in `clock`. The first that fails or panics
+/// cancels the token that the others were given, a child of `cancel`, so that its failure is known at once.
 pub(super) fn run<P, T: Send>(
     count: u32,
     clock: &OnceLock<Clock>,
     cancel: &CancellationToken,
     prepare: impl Fn(u32) -> Result<P> + Sync,
     work: impl Fn(P, Clock, &CancellationToken) -> Result<T> + Sync,
-) -> Result<(Vec<T>, Clock)> {
+) -> Result<Vec<T>> {
     let (stop, gate) = (cancel.child_token(), Gate { awaited: Mutex::default(), nobody: Condvar::new(), clock });
     let one = |index, place: Place<'_>| {
         let guard = stop.clone().drop_guard();
@@ -39,8 +39,7 @@ pub(super) fn run<P, T: Send>(
         let join = |thread: ScopedJoinHandle<'_, Result<T>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        let outputs = threads?.into_iter().map(join).collect::<Result<_>>()?;
-        Ok((outputs, gate.clock()))
+        threads?.into_iter().map(join).collect()
     })
 }
 
@@ -125,7 +124,7 @@ mod tests {
     fn threads_that_succeed_are_left_alone_and_their_outputs_are_in_order() {
         let outcome =
             run(3, &OnceLock::new(), &CancellationToken::new(), Ok, |index, _, stop| Ok((index, stop.is_cancelled())));
-        assert_eq!(outcome.unwrap().0, [(0, false), (1, false), (2, false)]);
+        assert_eq!(outcome.unwrap(), [(0, false), (1, false), (2, false)]);
     }
 
     #[test]
@@ -137,11 +136,11 @@ mod tests {
             }
             Ok(std::time::Instant::now())
         };
-        let outcome =
-            run(2, &OnceLock::new(), &CancellationToken::new(), prepare, |ready, clock, _| Ok((ready, clock)));
-        let (outputs, clock) = outcome.unwrap();
+        let clock = OnceLock::new();
+        let outcome = run(2, &clock, &CancellationToken::new(), prepare, |ready, clock, _| Ok((ready, clock)));
+        let outputs = outcome.unwrap();
         let [(_, first), (ready, second)] = outputs[..] else { unreachable!() };
-        let zero = clock.instant(std::time::Duration::ZERO);
+        let zero = clock.get().unwrap().instant(std::time::Duration::ZERO);
         assert!(zero >= ready);
         assert_eq!([first, second].map(|clock| clock.instant(std::time::Duration::ZERO)), [zero, zero]);
     }
