@@ -19,12 +19,14 @@ pub mod exposure;
 mod forms;
 mod identity;
 pub mod judge;
+mod literal;
 pub mod observation;
 mod perform;
 mod personas;
 pub mod recipe;
 mod relay;
 mod replay;
+mod silence;
 mod tally;
 mod triggers;
 
@@ -51,6 +53,8 @@ pub struct Findings {
     /// When the first leak was proven, from the start.
     pub first_proof: Option<Duration>,
     pub interrupted: bool,
+    /// Identities of the scenario whose responses cannot be told apart, by their indices.
+    pub alike: Vec<(usize, usize)>,
     /// Suspicions that neither stood nor were refuted when the time for that was up.
     pub unsettled: u64,
 }

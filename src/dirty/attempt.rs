@@ -63,7 +63,9 @@ impl Attempt {
         let last = |request| observations.iter().map(|o| &o.seen).find(|seen| seen.request == request);
         let mut found = judge::walk(&observations, strays, last, client);
         if let Some(personas) = personas {
-            let told = |of: &Observation| derived(of, &observations, client, personas);
+            let told = |of: &Observation| {
+                derived(of, &observations, client, personas).or_else(|| Some(personas.given(of, client)?.1))
+            };
             found.extend(observations.iter().filter_map(|of| Some((&of.seen, told(of)?))));
         }
         let shown = found.iter().find_map(|(victim, foreign)| shown(victim, foreign, &observations));

@@ -172,6 +172,9 @@ impl<'a> Check<'a> {
         self.situation.malformed = client.forms.malformed();
         self.situation.same_url = client.forms.same_url;
         self.client = Some(client);
+        if self.situation.owned {
+            self.personas.start_anew();
+        }
         if part != Part::Verify {
             if !std::mem::take(&mut self.resume) {
                 self.rounds.clear();

@@ -12,7 +12,6 @@ use std::time::Duration;
 use super::attempt::{Cast, attempt};
 use super::class::{Class, Signs};
 use super::client::Client;
-use super::judge::Oracle;
 use super::observation::Place;
 use super::recipe::{Line, Recipe, Shot, Twist};
 use super::tally::Evidence;
@@ -332,7 +331,7 @@ impl Case {
         let (shown, tries) = self.rate(found);
         let Some((last, requests)) = self.counted.last.as_ref().or(found.last.as_ref()).cloned() else { return };
         // Without canaries nobody is seen to have got an answer of their own.
-        let of_personas = matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned);
+        let of_personas = evidence.leak.oracle.is_of_personas();
         let signs = Signs {
             needs: best.kind,
             kept: found.kept,

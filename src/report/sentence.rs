@@ -347,6 +347,7 @@ pub(crate) fn leak(leak: &Leak) -> String {
         LeakOracle::Fragment => "was answered with a part of the canary of",
         LeakOracle::Swap => "got the answer of",
         LeakOracle::Learned => "was answered with what belongs to",
+        LeakOracle::Value => "was answered with the value of",
         LeakOracle::Number => "got a second answer, with the canary of",
     };
     let Some(source) = &leak.source else {

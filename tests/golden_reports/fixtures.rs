@@ -312,6 +312,7 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 
 pub fn dirty() -> Record {
     let check = Dirty {
+        alike: Vec::new(),
         cut: 0,
         expect: "dirty".into(),
         exposures: 161,
@@ -337,6 +338,7 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
+            alike: Vec::new(),
             cut: 0,
             expect: "clean".into(),
             exposures: 3_000,
@@ -405,6 +407,7 @@ pub fn hostile(text: &str) -> Record {
         leak
     };
     let check = Dirty {
+        alike: Vec::new(),
         cut: 0,
         expect: text.into(),
         exposures: 10,

@@ -93,6 +93,7 @@ impl Check<'_> {
     /// Judges what the client has observed in a round.
     fn conclude_round(&mut self, client: &Client, purpose: Purpose, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
+        self.personas.take_note(&observations, client);
         if matches!(purpose, Purpose::Control) {
             let control = Control::of(&observations);
             let mut problems = std::mem::take(&mut self.findings.control.problems);
@@ -107,10 +108,7 @@ impl Check<'_> {
         let court = self.court(client);
         let suspicions = match purpose {
             Purpose::Trigger(_) => tally.add_round(ended, &court),
-            Purpose::Control => {
-                tally.add_control(ended, &court);
-                Vec::new()
-            }
+            Purpose::Control => tally.add_control(ended, &court),
             Purpose::Aftermath => {
                 tally.add_aftermath(ended, &court);
                 Vec::new()
@@ -128,7 +126,7 @@ impl Check<'_> {
     }
 
     /// What it takes to judge.
-    fn court<'c>(&'c self, client: &'c Client) -> Court<'c> {
+    pub(super) fn court<'c>(&'c self, client: &'c Client) -> Court<'c> {
         let can_tell = !self.personal || self.personas.is_learned();
         let (premises, personas) = (self.situation.premises, &self.personas);
         Court { client, premises, personas, can_tell, personal: self.personal, echoes: self.findings.control.echoes }

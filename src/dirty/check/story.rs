@@ -8,12 +8,14 @@ use super::super::attempt::Cast;
 use super::super::diagnosis::Bench;
 use super::super::identity::Identity;
 use super::super::judge;
+use super::super::literal::{self, Question};
 use super::super::observation::Role;
 use super::super::perform::Round;
-use super::super::personas::{self, Personas};
+use super::super::personas::{self, Personas, Suspicion};
 use super::super::recipe::{Line, Recipe, Shot};
 use super::super::relay::Relay;
-use super::super::tally::TriggerTally;
+use super::super::silence;
+use super::super::tally::{Ended, Evidence, TriggerTally};
 use super::super::triggers::Family;
 use super::{Check, FAMILIES, FamilyOf, Part};
 use crate::load::connection::dialer::Dialer;
@@ -68,7 +70,13 @@ impl Check<'_> {
             }
             return;
         }
+        // What lone requests were answered is looked into first.
+        if !self.personas.suspicions.is_empty() {
+            self.personal = only_they;
+            return;
+        }
         if self.personas.can_tell() || self.findings.control.echoes {
+            self.findings.alike = self.personas.alike();
             if self.findings.positive_control.is_none() {
                 self.positive_control().await;
             }
@@ -76,8 +84,7 @@ impl Check<'_> {
                 self.family(*family).await;
             }
         } else {
-            let problem =
-                "no answer to a lone request holds its own canary, and nothing else in them tells who asked".to_owned();
+            let problem = silence::describe(&self.personas);
             self.findings.control.problems.push(problem);
         }
         self.personal = only_they;
@@ -95,7 +102,9 @@ impl Check<'_> {
             }
             self.ask_alone().await;
         }
-        self.personas.learn();
+        if let Some(client) = &self.client {
+            self.personas.learn(client);
+        }
         true
     }
 
@@ -142,6 +151,9 @@ impl Check<'_> {
     /// stands or is refuted; or for as long as that is worth.
     async fn verify(&mut self) {
         let until = self.clock.now() + (self.plan.budget.time / 3).max(LEAST_VERIFY);
+        if let Some(question) = self.personas.question(self.situation.owned) {
+            return self.ask_others(question, until).await;
+        }
         self.ask_nobody(2 * personas::SOLO).await;
         for _ in 0..personas::MOST_SOLO {
             self.ask_alone().await;
@@ -150,12 +162,46 @@ impl Check<'_> {
             }
         }
         self.findings.unsettled += self.personas.unsettled() as u64;
-        for evidence in self.personas.resolve() {
-            self.findings.tally.convict(evidence);
-        }
+        let standing = self.personas.resolve();
+        self.convict(standing);
+    }
+
+    /// Counts suspicions that stand as leaks.
+    fn convict(&mut self, standing: Vec<Evidence>) {
+        standing.into_iter().for_each(|evidence| self.findings.tally.convict(evidence));
         self.note_proof();
         // What the suspicions cut short goes on.
         self.resume = self.findings.tally.leaks == 0;
+    }
+
+    /// Does a value that the scenario gives to one persona stand in responses to others because that one has asked? Others are
+    /// asked alone, on a server that the owner of the value has not asked, then on one that the owner has asked first.
+    async fn ask_others(&mut self, question: Question, until: Duration) {
+        let (first, owner) = match question {
+            Question::WithoutOwner(owner) => (None, owner),
+            Question::OwnerFirst(owner) => (Some(owner), owner),
+        };
+        let others = (self.personas.all.len() - 1).max(1);
+        for round in 0..(literal::ENOUGH as usize).div_ceil(others) {
+            let first = first.filter(|_| round == 0);
+            let (recipe, order) = self.personas.others_after(first, owner, 1, self.situation.seed);
+            let Some(client) = &self.client else { return };
+            Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
+            let observations = client.take_observations();
+            drop(client.take_strays());
+            self.personas.take_note(&observations, client);
+            let is_open = self.personas.question(self.situation.owned) == Some(question);
+            if !is_open || self.clock.now() > until {
+                break;
+            }
+        }
+        // After the second server nothing more is to be had, and an answer that did not come in time never will.
+        let next = self.personas.question(self.situation.owned);
+        if matches!(question, Question::OwnerFirst(_)) || next.is_none() || next == Some(question) {
+            self.findings.unsettled += u64::from(next == Some(question));
+            let standing = self.personas.resolve_values(self.situation.owned);
+            self.convict(standing);
+        }
     }
 
     /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.
@@ -172,11 +218,30 @@ impl Check<'_> {
     }
 
     async fn ask_solo(&mut self, recipe: &Recipe, order: &[Identity]) {
-        let Some(client) = &self.client else { return };
-        Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
-        self.personas.take_solo(client.take_observations());
+        let began = self.clock.now();
+        if let Some(client) = &self.client {
+            Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
+        }
+        let Some(client) = self.client.take() else { return };
+        let observations = client.take_observations();
         // What comes unasked after lone requests is for the triggers to find.
         drop(client.take_strays());
+        self.personas.take_note(&observations, &client);
+        let took = self.clock.now().saturating_sub(began);
+        let ended = Ended {
+            overlapping: false,
+            trigger: "control",
+            recipe,
+            observations: observations.clone(),
+            strays: Vec::new(),
+            took,
+        };
+        let mut tally = std::mem::take(&mut self.findings.tally);
+        let suspicions = tally.add_solo(ended, &self.court(&client));
+        self.findings.tally = tally;
+        suspicions.into_iter().filter(Suspicion::is_by_value).for_each(|suspicion| self.personas.suspect(suspicion));
+        self.personas.take_solo(observations);
+        self.client = Some(client);
     }
 
     /// Makes the personas if there are none yet, and logs them in to the server at hand. False if one was refused.

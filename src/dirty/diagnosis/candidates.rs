@@ -119,7 +119,7 @@ struct From<'a> {
 impl<'a> From<'a> {
     fn of(evidence: &'a Evidence, situation: &'a Situation) -> Self {
         let recipe = &evidence.recipe;
-        let derived = matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned);
+        let derived = evidence.leak.oracle.is_of_personas();
         let shot = |seen: &Seen| {
             let line = recipe.lines.get(seen.place.line);
             let shot = line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(Shot::plain);
