@@ -9,7 +9,8 @@ use crate::load::connection::reply::Kept;
 const NAMES: [&str; 3] = ["ann-lee", "bob-ray", "zoe-kim"];
 
 fn identity(fields: &[(&str, &str)]) -> Identity {
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>();
+    let fields =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>();
     Identity { fields, ..Identity::default() }
 }
 
