@@ -194,6 +194,9 @@ pub struct Dirty {
     pub expect: Expect,
     pub budget: Budget,
     pub timeout: Duration,
+    /// For how long a response of unknown length is read; event streams for half a second, others to their end, if there
+    /// is nothing.
+    pub stream: Option<Duration>,
 }
 
 /// What each identity sends once, before its requests. The cookies of the answer are its own from then on.

@@ -143,7 +143,9 @@ impl<'a> Check<'a> {
         // The storm has everything at once: it comes when nothing else has shown anything.
         let looked_at = FAMILIES.into_iter().filter(|family| *family != Family::Storm);
         let first_looks = looked_at.map(|family| Part::FirstLook(FamilyOf(family)));
-        std::iter::once(Part::Opening).chain(before).chain(first_looks).chain(families).chain(after).chain([Part::Rest])
+        let late = self.situation.streams.then_some(Part::Family(FamilyOf(Family::Sequence)));
+        let families = first_looks.chain(families).chain(late);
+        std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
     }
 
     fn is_due(&self, part: Part) -> bool {

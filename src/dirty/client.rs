@@ -19,9 +19,11 @@ use crate::load::connection::dialer::Dialer;
 use crate::load::connection::reply::Kept;
 use crate::scenario;
 
+mod streams;
 mod wire;
 mod writing;
 
+pub(super) use streams::{Streams, Watched};
 use wire::{Came, Way};
 pub(super) use wire::{Stray, Wire};
 
@@ -42,6 +44,10 @@ pub(super) struct Client {
     pub forms: Forms,
     target: Target,
     timeout: Duration,
+    /// For how long a response of unknown length is read, if the scenario says so.
+    stream: Option<Duration>,
+    /// Responses that did not end by themselves.
+    endless: Cell<u64>,
     sleeps: Option<scenario::Sleeps>,
     shape: Shape,
     identities_named: Vec<BTreeMap<String, String>>,
@@ -96,6 +102,8 @@ impl Client {
             forms: Forms::new(plan, target),
             target: target.clone(),
             timeout: plan.timeout,
+            stream: plan.stream,
+            endless: Cell::new(0),
             sleeps: plan.sleep,
             shape: plan.shape,
             identities_named: plan.identities.clone(),
@@ -185,7 +193,7 @@ impl Client {
             let ask = Ask::alone(identity);
             let bytes = self.fill(&login.request, identity.number, &ask);
             let line = self.show(&bytes);
-            let mut way = Way::default();
+            let mut way = Way::within(self.timeout);
             let mut wire = Wire::default();
             let attempt = self.attempt(&mut wire, &bytes, &ask, &mut way);
             let came = tokio::time::timeout(self.timeout, attempt).await;
@@ -227,6 +235,16 @@ impl Client {
     /// The least time in which an ordinary request was answered well; `None` if none was.
     pub fn quickest(&self) -> Option<Duration> {
         Some(self.quickest.get()).filter(|quickest| *quickest < Duration::MAX)
+    }
+
+    /// How responses are read that need not end.
+    pub fn streams(&self) -> Streams {
+        Streams { clock: self.clock, given: self.stream }
+    }
+
+    /// Whether responses did not end by themselves.
+    pub fn has_met_streams(&self) -> bool {
+        self.endless.get() > 0
     }
 
     /// All that came unasked since the last call.

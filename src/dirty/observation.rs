@@ -78,7 +78,8 @@ pub struct Seen {
     /// What it asked its handler to sleep.
     pub sleep: Option<Duration>,
     pub exchange: Exchange,
-    /// Its response held a canary, its own or another's, or asked nobody's: one in which a leak would show.
+    /// A leak would have shown in its response: that held a canary, its own or another's, or had a status below 400 and was
+    /// not asked for one, or shows who asks in another way.
     pub tells: bool,
     /// Its response held its own canary.
     pub own: bool,
@@ -90,10 +91,9 @@ impl Seen {
         self.exchange.sent.unwrap_or(self.exchange.intended)
     }
 
-    /// Answered, not with an error, and with a canary, or without being asked for one: an answer in which a leak would
-    /// show.
+    /// Answered, whatever the status, in a way in which a leak would show.
     pub fn is_usable(&self) -> bool {
-        self.tells && self.status().is_some_and(|status| status < 400)
+        self.tells && self.status().is_some()
     }
 
     /// Answered well, to a request with nothing unusual about it.

@@ -39,6 +39,8 @@ pub(super) struct Situation {
     pub malformed: usize,
     /// The server has answered several requests on one connection; `None` before that is known.
     pub keeps_alive: Option<bool>,
+    /// Responses are streams, which do not end by themselves.
+    pub streams: bool,
     /// The server can be started anew.
     pub owned: bool,
     pub seed: u64,
@@ -127,7 +129,12 @@ impl Situation {
     }
 
     fn closes(&self) -> Option<String> {
-        (self.keeps_alive == Some(false)).then(|| "the server closes the connection after each response".to_owned())
+        let why = if self.streams {
+            "responses are streams, and a connection ends with each"
+        } else {
+            "the server closes the connection after each response"
+        };
+        (self.keeps_alive == Some(false)).then(|| why.to_owned())
     }
 
     /// A follower: who says nothing of itself where that is possible, else somebody else.

@@ -1,5 +1,6 @@
 //! The program as a user runs it: real processes, real sockets, ports from the kernel.
 
+mod anywhere;
 mod broken;
 mod browser;
 mod chromium;
@@ -23,5 +24,6 @@ mod secrets;
 mod secure;
 mod serve;
 mod serving;
+mod streams;
 mod tls;
 mod verdicts;

@@ -71,6 +71,7 @@ impl Check<'_> {
         }
         self.situation.alone = self.findings.control.alone;
         self.situation.keeps_alive = Some(self.findings.control.keeps_alive);
+        self.situation.streams = self.client.as_ref().is_some_and(Client::has_met_streams);
         for index in 0..self.triggers.len() {
             if let Some(why) = self.obstacle(index) {
                 self.findings.obstacles.insert(self.triggers[index].name(), why);

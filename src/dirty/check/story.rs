@@ -13,7 +13,7 @@ use super::super::observation::Role;
 use super::super::perform::Round;
 use super::super::personas::{self, Personas, Suspicion};
 use super::super::recipe::{Line, Recipe, Shot};
-use super::super::relay::Relay;
+use super::super::relay::{Relay, Replies};
 use super::super::silence;
 use super::super::tally::{Ended, Evidence, TriggerTally};
 use super::super::triggers::Family;
@@ -54,7 +54,10 @@ impl Check<'_> {
         self.personal |= !self.findings.control.echoes;
         if !self.is_over() && self.findings.control.problems.is_empty() && !self.personal {
             self.positive_control().await;
-            self.family(Family::Sequence).await;
+            // One stream after the other takes long, and tells little: what goes to one is sent while others are open.
+            if !self.situation.streams {
+                self.family(Family::Sequence).await;
+            }
         }
     }
 
@@ -126,7 +129,8 @@ impl Check<'_> {
         let server = client.divert(Dialer::new(endpoint, None));
         let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
         let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
-        relay.during(round.perform(), &server, client.forms.head_only()).await;
+        let replies = Replies { head_only: client.forms.head_only(), streams: client.streams() };
+        relay.during(round.perform(), &server, replies).await;
         let (observations, _) = (client.take_observations(), client.take_strays());
         client.divert(server);
         let told =

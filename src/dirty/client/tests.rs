@@ -31,6 +31,7 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
         expect: Expect::Clean,
         budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
         timeout: Duration::from_secs(5),
+        stream: None,
     }
 }
 

@@ -1,8 +1,11 @@
 //! One connection of a dirty check: requests on it, one by one or together, and what comes back, asked for or not.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use super::{Ask, Client};
+use tokio::time::Instant;
+
+use super::{Ask, Client, Watched};
 use crate::dirty::forms;
 use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
@@ -33,6 +36,17 @@ pub(in crate::dirty) struct Stray {
 pub(super) struct Way {
     pub sent: Option<Duration>,
     pub kept: Kept,
+    /// When a response that has not ended, and need not, is whole enough.
+    last: Option<Instant>,
+}
+
+/// So long before its time-out a response of unknown length counts as one that does not end.
+const BEFORE_TIMEOUT: Duration = Duration::from_millis(20);
+
+impl Way {
+    pub fn within(timeout: Duration) -> Way {
+        Way { last: Some(Instant::now() + timeout.saturating_sub(BEFORE_TIMEOUT)), ..Way::default() }
+    }
 }
 
 /// What became of an attempt.
@@ -48,7 +62,7 @@ impl Client {
     pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
         self.look_for_strays(wire);
         let (request, bytes) = self.write(ask);
-        let mut way = Way::default();
+        let mut way = Way::within(self.timeout);
         let intended = self.clock.now();
         let work = self.converse(wire, &bytes, ask, &mut way);
         let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
@@ -69,11 +83,11 @@ impl Client {
             let _ = tokio::time::timeout(self.timeout, open.send(&all, self.clock)).await;
         }
         for (ask, (request, bytes)) in asks.iter().zip(&written) {
-            let mut kept = Kept::default();
+            let mut way = Way::within(self.timeout);
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let answer = open.receive(forms::is_head(bytes), self.clock, &mut kept);
+                    let answer = self.receive(open, bytes, &mut way);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
@@ -83,7 +97,7 @@ impl Client {
             }
             wire.last = *request;
             let exchange = self.exchange(intended, Some(intended), came);
-            self.keep(*request, ask, bytes, wire.number, exchange, kept);
+            self.keep(*request, ask, bytes, wire.number, exchange, way.kept);
         }
         wire.open = connection;
         self.look_for_strays(wire);
@@ -141,7 +155,7 @@ impl Client {
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let answer = connection.receive(forms::is_head(bytes), self.clock, &mut way.kept);
+        let answer = self.receive(&mut connection, bytes, way);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = (!answer.close && !cut_off).then_some(connection);
@@ -152,6 +166,21 @@ impl Client {
             Err(_) => {
                 connection.abort();
                 Ok(Came::Left)
+            }
+        }
+    }
+
+    /// Reads the response to these bytes; of one that does not end, what comes in the time that it is given.
+    async fn receive(&self, connection: &mut Connection, bytes: &[u8], way: &mut Way) -> Result<Answer, Broken> {
+        let (begun, streams, last) = (Cell::new(None), self.streams(), way.last);
+        let mut sink = Watched { sink: &mut way.kept, begun: &begun, streams };
+        let answer = connection.receive(forms::is_head(bytes), self.clock, &mut sink);
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            answer = streams.up(&begun, last) => {
+                self.endless.set(self.endless.get() + 1);
+                Ok(answer)
             }
         }
     }

@@ -57,6 +57,9 @@ pub struct Dirty {
     pub exhaustive: Option<At<bool>>,
     /// A request without a whole answer for this long has failed. The long sleep and 5s, at least 10s, if not given.
     pub timeout: Option<At<Timespan>>,
+    /// For how long a response is read that need not end, as an event stream. 500ms for event streams, others to their end,
+    /// if not given.
+    pub stream: Option<At<Timespan>>,
 }
 
 /// What a dirty check is expected to show.

@@ -36,6 +36,7 @@ impl Loading<'_> {
         let sleep = self.sleeps(written);
         let budget = self.budget(written);
         let timeout = self.dirty_timeout(written, sleep);
+        let stream = self.stream(written, timeout);
         Some(Dirty {
             request: request?,
             identities,
@@ -57,6 +58,7 @@ impl Loading<'_> {
             },
             budget,
             timeout,
+            stream,
         })
     }
 
@@ -148,5 +150,16 @@ impl Loading<'_> {
                 .add(problem.help(format!("write more, as in timeout = \"{}\"", units::show_duration(default))));
         }
         timeout
+    }
+
+    fn stream(&mut self, written: &file::Dirty, timeout: Duration) -> Option<Duration> {
+        let given = written.stream.as_ref()?;
+        let stream = self.some_time("stream", &written.stream, timeout);
+        if !stream.is_zero() && stream >= timeout {
+            let problem = Problem::new("no stream could be read for so long");
+            let problem = problem.at(&given.span, format!("`timeout` is {}", units::show_duration(timeout)));
+            self.problems.add(problem.help("write less, as in stream = \"2s\", or a longer `timeout`"));
+        }
+        Some(stream)
     }
 }
