@@ -39,7 +39,7 @@ pub use attached::{Address, Attached, Pid, Tls, TlsFiles, authority};
 pub use data::Data;
 pub use file::Spacing;
 pub use problem::{Problem, Problems};
-pub use protocol::Protocol;
+pub use protocol::{Protocol, Version};
 pub use request::Request;
 pub use secrets::Secrets;
 pub use server::{Builtin, Command, Listen, Mode, OnDisconnect, Ready, ReadyCheck, Server, Stop};
@@ -66,6 +66,8 @@ pub struct Scenario {
     pub effective: String,
     /// The values of the environment variables that `effective` leaves as names: nobody is to be shown them.
     pub secrets: Secrets,
+    /// What is valid, and perhaps not meant; there may be none.
+    pub warnings: Problems,
 }
 
 /// One combination of a scenario's matrix.
@@ -194,6 +196,7 @@ pub struct Dirty {
     pub expect: Expect,
     pub budget: Budget,
     pub timeout: Duration,
+    pub version: Version,
     /// For how long a response of unknown length is read; event streams for half a second, others to their end, if there
     /// is nothing.
     pub stream: Option<Duration>,

@@ -91,6 +91,7 @@ impl<'a> Check<'a> {
                 long: plan.sleep.map(|sleep| sleep.long),
                 owned,
                 seed,
+                http2: plan.version == scenario::Version::Two,
                 ..Situation::default()
             },
             triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),

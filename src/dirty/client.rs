@@ -16,9 +16,12 @@ use crate::exchange::Exchange;
 use crate::load::Target;
 use crate::load::clock::Clock;
 use crate::load::connection::dialer::Dialer;
+use crate::load::connection::http2::single::Single;
 use crate::load::connection::reply::Kept;
-use crate::scenario;
+use crate::scenario::{self, Version};
+use crate::server::tls;
 
+mod multiplexed;
 mod streams;
 mod wire;
 mod writing;
@@ -43,6 +46,7 @@ pub(super) struct Client {
     pub clock: Clock,
     pub forms: Forms,
     target: Target,
+    version: Version,
     timeout: Duration,
     /// For how long a response of unknown length is read, if the scenario says so.
     stream: Option<Duration>,
@@ -63,6 +67,8 @@ pub(super) struct Client {
     quickest: Cell<Duration>,
     observations: RefCell<Vec<Observation>>,
     strays: RefCell<Vec<Stray>>,
+    /// Connections on which a stream was reset; held until the round ends.
+    left: RefCell<Vec<Single>>,
 }
 
 /// One request to be sent.
@@ -100,7 +106,8 @@ impl Client {
         Client {
             clock,
             forms: Forms::new(plan, target),
-            target: target.clone(),
+            target: speaking(plan, target),
+            version: plan.version,
             timeout: plan.timeout,
             stream: plan.stream,
             endless: Cell::new(0),
@@ -119,13 +126,14 @@ impl Client {
             quickest: Cell::new(Duration::MAX),
             observations: RefCell::default(),
             strays: RefCell::default(),
+            left: RefCell::default(),
         }
     }
 
     /// Turns to another server, or to the same one started anew.
     pub fn aim(&mut self, plan: &scenario::Dirty, target: &Target) {
         self.forms = Forms::new(plan, target);
-        self.target = target.clone();
+        self.target = speaking(plan, target);
     }
 
     /// Sends to somewhere else from now on, in the same words; returns where requests went before.
@@ -218,8 +226,16 @@ impl Client {
         self.canaries.borrow().scan(text)
     }
 
+    /// Gives each of the last two observed the other's reply, as if it had come so.
+    pub fn exchange_replies(&self) {
+        if let [.., one, other] = self.observations.borrow_mut().as_mut_slice() {
+            std::mem::swap(&mut one.reply, &mut other.reply);
+        }
+    }
+
     /// Everything observed since the last call. Responses are searched only here, once, and while no request waits.
     pub fn take_observations(&self) -> Vec<Observation> {
+        self.left.take();
         let mut observations = self.observations.take();
         for Observation { seen, reply, canaries, .. } in &mut observations {
             *canaries = InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
@@ -280,6 +296,14 @@ impl Client {
         };
         let canaries = InReply::default();
         self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, token, canaries });
+    }
+}
+
+/// The target, for connections of the version that the plan asks for.
+fn speaking(plan: &scenario::Dirty, target: &Target) -> Target {
+    match plan.version {
+        Version::One => target.clone(),
+        Version::Two => Target { dialer: target.dialer.clone().for_protocol(tls::HTTP_2), ..target.clone() },
     }
 }
 

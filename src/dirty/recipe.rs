@@ -23,6 +23,12 @@ pub struct Recipe {
     /// Each request has a URL of its own, by a parameter that no handler reads: past any cache whose key is the URL.
     #[serde(default, skip_serializing_if = "is_default")]
     pub own_url: bool,
+    /// It goes over HTTP/2.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub http2: bool,
+    /// Over HTTP/2: all lines share one connection.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub one_connection: bool,
 }
 
 /// Requests that are sent one after the other.

@@ -263,7 +263,9 @@ impl Tally {
             let seen = &observation.seen;
             // What nobody is shown could hold somebody's canary; a redirect to a login shows nothing.
             let nobodys = seen.identity.is_none() && !court.personal && seen.status().is_some_and(|s| s < 300);
-            observation.seen.tells = holds_any || nobodys || court.personas.tells(observation);
+            // An error page tells by what it holds alone.
+            let may_tell = seen.identity.is_some() || seen.status().is_some_and(|status| status < 400);
+            observation.seen.tells = holds_any || nobodys || (may_tell && court.personas.tells(observation));
         }
         self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());
     }

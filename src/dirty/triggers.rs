@@ -39,6 +39,8 @@ pub(super) struct Situation {
     pub malformed: usize,
     /// The server has answered several requests on one connection; `None` before that is known.
     pub keeps_alive: Option<bool>,
+    /// It is asked over HTTP/2.
+    pub http2: bool,
     /// Responses are streams, which do not end by themselves.
     pub streams: bool,
     /// The server can be started anew.

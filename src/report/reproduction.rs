@@ -139,6 +139,9 @@ fn server(tls: Option<&Tls>) -> Vec<String> {
 
 /// What curl cannot do.
 fn beyond_curl(recipe: &Recipe) -> Option<&'static str> {
+    if recipe.http2 {
+        return Some("it goes over HTTP/2, in streams that curl does not send at will");
+    }
     if recipe.lines.iter().any(|line| line.start == Start::Gate) {
         return Some("curl cannot hold back the last byte of several requests");
     }

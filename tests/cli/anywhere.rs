@@ -106,3 +106,62 @@ fn a_server_that_shows_everybody_their_own_values_there_is_not_accused() {
         assert!(matches!(outcome.code, Some(0 | 4)), "{what}: {:?}", outcome.code);
     }
 }
+
+/// Knows users by Basic authentication, and listens where its environment says.
+const BASIC: &str = r#"
+import base64, http.server, json, os, time
+
+setting = json.loads(os.environ["SETTING"])
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        global last
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        given = self.headers.get("authorization", "")
+        name, _, password = base64.b64decode(given.removeprefix("Basic ")).decode().partition(":")
+        last = name
+        time.sleep(0.02)
+        body = f"Hello, {last if setting['shared'] else name}".encode()
+        self.send_response(200 if password == "secret" else 401)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PUT = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+http.server.ThreadingHTTPServer.request_queue_size = 128
+http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+"#;
+
+#[test]
+fn basic_authentication_holds_a_canary_and_a_command_is_told_its_port_by_its_environment() {
+    for (shared, code) in [(true, 1), (false, 0)] {
+        let scenario = format!(
+            r#"
+            [server]
+            command = ["python3", "server.py"]
+            env = {{ HOST = "{{host}}", PORT = "{{port}}", SETTING = '{{"shared": {shared}}}' }}
+            [load]
+            path = "/"
+            headers = {{ authorization = "Basic {{base64({{user}}:secret)}}" }}
+            concurrency = 2
+            requests = 20
+            [dirty]
+            path = "/"
+            headers = {{ authorization = "Basic {{base64({{canary}}:secret)}}" }}
+            time = "20s"
+            exposures = 300
+            [assert]
+            that = ["errors.count == 0", "status.200 == 20"]
+            "#
+        );
+        let outcome = Runner::with(&scenario).file("server.py", BASIC).run().exit(code);
+        let status = &outcome.record("scenario")["variants"][0]["trials"][0]["load"]["status"]["200"];
+        assert_eq!((dirty(&outcome)["leaks"].as_u64() > Some(0), status), (shared, &Value::from(20)));
+    }
+}

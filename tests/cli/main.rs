@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod hooks;
 mod life;
+mod http2;
 mod load;
 mod load_url;
 mod misbehave;

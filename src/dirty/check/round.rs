@@ -44,7 +44,11 @@ impl Check<'_> {
         let trigger = &self.triggers[index];
         let name = trigger.name();
         let number = self.findings.tally.triggers.get(name).map_or(0, |tally| tally.rounds);
-        let recipe = trigger.recipe(&self.situation, number);
+        let mut recipe = trigger.recipe(&self.situation, number);
+        // Over HTTP/2 requests overlap on one connection as well as on several.
+        let alone = matches!(trigger.family(), Family::Opening | Family::Sequence);
+        recipe.http2 = self.situation.http2;
+        recipe.one_connection = recipe.http2 && !alone && number.is_multiple_of(2);
         let clean = self.findings.tally.leaks == 0;
         self.perform(Purpose::Trigger(name), &recipe, number).await;
         if clean && self.findings.tally.leaks > 0 {
@@ -65,7 +69,8 @@ impl Check<'_> {
     /// The control run, judged; from now on it is known how the server answers a lone request.
     pub(super) async fn control(&mut self) {
         let clean = self.findings.tally.leaks == 0;
-        self.perform(Purpose::Control, &control::recipe(), 0).await;
+        let recipe = Recipe { http2: self.situation.http2, ..control::recipe() };
+        self.perform(Purpose::Control, &recipe, 0).await;
         if clean && self.findings.tally.leaks > 0 {
             self.aftermath().await;
         }

@@ -19,6 +19,7 @@ use super::super::tally::{Ended, Evidence, TriggerTally};
 use super::super::triggers::Family;
 use super::{Check, FAMILIES, FamilyOf, Part};
 use crate::load::connection::dialer::Dialer;
+use crate::scenario::Version;
 
 /// Those whose rounds personas repeat.
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
@@ -125,14 +126,21 @@ impl Check<'_> {
     async fn plant(&mut self) {
         let two = if self.personal { self.personas.two_apart(self.client.as_ref()) } else { Some(Vec::new()) };
         let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
+        let over_a_relay = self.plan.version == Version::One;
         let Ok(endpoint) = relay.endpoint() else { return };
-        let server = client.divert(Dialer::new(endpoint, None));
         let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
-        let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
-        let replies = Replies { head_only: client.forms.head_only(), streams: client.streams() };
-        relay.during(round.perform(), &server, replies).await;
+        if over_a_relay {
+            let server = client.divert(Dialer::new(endpoint, None));
+            let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
+            let replies = Replies { head_only: client.forms.head_only(), streams: client.streams() };
+            relay.during(round.perform(), &server, replies).await;
+            client.divert(server);
+        } else {
+            // The relay passes on HTTP/1.1: here the replies are exchanged when they have come.
+            Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) }.perform().await;
+            client.exchange_replies();
+        }
         let (observations, _) = (client.take_observations(), client.take_strays());
-        client.divert(server);
         let told =
             |observation| judge::judge(observation, client).is_some() || self.personas.judge(observation).is_some();
         let found = observations.iter().any(told);

@@ -64,7 +64,7 @@ impl Streams {
     /// What a head says of a response of unknown length; `None` for any other.
     fn begun(&self, head: &[u8]) -> Option<Begun> {
         let head = String::from_utf8_lossy(head);
-        let status: u16 = head.split(' ').nth(1)?.trim_end().parse().ok()?;
+        let status: u16 = head.split_whitespace().nth(1)?.parse().ok()?;
         let value = |name: &str| {
             let headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
             headers.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).last()

@@ -32,6 +32,7 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
         budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
         timeout: Duration::from_secs(5),
         stream: None,
+        version: scenario::Version::One,
     }
 }
 

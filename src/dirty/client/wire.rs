@@ -12,15 +12,35 @@ use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::connection::answer::{Answer, Broken};
 use crate::load::connection::dialer::NoConnection;
 use crate::load::connection::http1::Connection;
+use crate::load::connection::http2::single::Single;
 use crate::load::connection::reply::Kept;
+use crate::scenario::Version;
 
 /// A connection with its number in the check.
 #[derive(Debug, Default)]
 pub(in crate::dirty) struct Wire {
-    open: Option<Connection>,
+    pub(super) open: Option<Open>,
     number: u64,
     /// The last request that was answered on it.
     last: u64,
+}
+
+/// An open connection of either version.
+#[derive(Debug)]
+pub(super) enum Open {
+    One(Connection),
+    Two(Single),
+}
+
+impl Wire {
+    /// Another request's share in the connection, if it is one that can be shared.
+    pub fn sharing(&self) -> Wire {
+        let open = match &self.open {
+            Some(Open::Two(connection)) => Some(Open::Two(connection.clone())),
+            Some(Open::One(_)) | None => None,
+        };
+        Wire { open, number: self.number, last: self.last }
+    }
 }
 
 /// Bytes that came on a connection although nothing was asked.
@@ -74,10 +94,17 @@ impl Client {
 
     /// Sends requests on one connection without waiting for answers, then reads as many answers.
     pub async fn send_together(&self, wire: &mut Wire, asks: &[Ask<'_>]) {
+        if self.version == Version::Two {
+            return self.send_as_streams(wire, asks).await;
+        }
         let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
         let intended = self.clock.now();
         let all: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes).copied().collect();
-        let mut connection = tokio::time::timeout(self.timeout, self.connect(wire)).await.ok().and_then(Result::ok);
+        let opened = tokio::time::timeout(self.timeout, self.connect(wire)).await;
+        let mut connection = match opened {
+            Ok(Ok(Open::One(connection))) => Some(connection),
+            _ => None,
+        };
         if let Some(open) = &mut connection {
             // One that refuses some of it may still answer the first.
             let _ = tokio::time::timeout(self.timeout, open.send(&all, self.clock)).await;
@@ -87,7 +114,8 @@ impl Client {
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let answer = self.receive(open, bytes, &mut way);
+                    let head_only = forms::is_head(bytes);
+                    let answer = self.receive(&mut way, async |sink| open.receive(head_only, self.clock, sink).await);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
@@ -99,13 +127,13 @@ impl Client {
             let exchange = self.exchange(intended, Some(intended), came);
             self.keep(*request, ask, bytes, wire.number, exchange, way.kept);
         }
-        wire.open = connection;
+        wire.open = connection.map(Open::One);
         self.look_for_strays(wire);
     }
 
     /// Keeps what has come on an idle connection. Such a connection is not used again.
     pub fn look_for_strays(&self, wire: &mut Wire) {
-        let Some(connection) = &mut wire.open else { return };
+        let Some(Open::One(connection)) = &mut wire.open else { return };
         let bytes = connection.unasked();
         if !bytes.is_empty() {
             wire.open = None;
@@ -151,14 +179,18 @@ impl Client {
             // The others must not wait for this one.
             gate.wait().await;
         }
-        let mut connection = opened.map_err(Broken::Refused)?;
+        let mut connection = match opened.map_err(Broken::Refused)? {
+            Open::One(connection) => connection,
+            Open::Two(connection) => return self.stream(wire, connection, bytes, ask, way).await,
+        };
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let answer = self.receive(&mut connection, bytes, way);
+        let head_only = forms::is_head(bytes);
+        let answer = self.receive(way, async |sink| connection.receive(head_only, self.clock, sink).await);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
-            wire.open = (!answer.close && !cut_off).then_some(connection);
+            wire.open = (!answer.close && !cut_off).then_some(Open::One(connection));
             return Ok(Came::Answer(answer));
         };
         match tokio::time::timeout(millis(after), answer).await {
@@ -170,14 +202,17 @@ impl Client {
         }
     }
 
-    /// Reads the response to these bytes; of one that does not end, what comes in the time that it is given.
-    async fn receive(&self, connection: &mut Connection, bytes: &[u8], way: &mut Way) -> Result<Answer, Broken> {
+    /// Reads a response; of one that does not end, what comes in the time that it is given.
+    pub(super) async fn receive(
+        &self,
+        way: &mut Way,
+        answer: impl AsyncFnOnce(&mut Watched<'_, Kept>) -> Result<Answer, Broken>,
+    ) -> Result<Answer, Broken> {
         let (begun, streams, last) = (Cell::new(None), self.streams(), way.last);
         let mut sink = Watched { sink: &mut way.kept, begun: &begun, streams };
-        let answer = connection.receive(forms::is_head(bytes), self.clock, &mut sink);
         tokio::select! {
             biased;
-            answer = answer => answer,
+            answer = answer(&mut sink) => answer,
             answer = streams.up(&begun, last) => {
                 self.endless.set(self.endless.get() + 1);
                 Ok(answer)
@@ -186,13 +221,16 @@ impl Client {
     }
 
     /// The connection at hand, or a new one.
-    async fn connect(&self, wire: &mut Wire) -> Result<Connection, NoConnection> {
+    pub(super) async fn connect(&self, wire: &mut Wire) -> Result<Open, NoConnection> {
         if let Some(connection) = wire.open.take() {
             return Ok(connection);
         }
         self.connections.set(self.connections.get() + 1);
         wire.number = self.connections.get();
-        Connection::open(&self.target.dialer).await
+        match self.version {
+            Version::One => Connection::open(&self.target.dialer).await.map(Open::One),
+            Version::Two => Single::open(&self.target.dialer).await.map(Open::Two),
+        }
     }
 
     /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate. A server may
@@ -226,6 +264,6 @@ impl Client {
     }
 }
 
-fn millis(millis: f64) -> Duration {
+pub(super) fn millis(millis: f64) -> Duration {
     Duration::from_secs_f64(millis.max(0.0) / 1e3)
 }

@@ -133,7 +133,8 @@ impl<'a> From<'a> {
     }
 
     fn recipe(&self, lines: Vec<Line>) -> Recipe {
-        Recipe { same_url: self.evidence.recipe.same_url, ..Recipe::of(lines) }
+        let Recipe { same_url, http2, one_connection, .. } = self.evidence.recipe;
+        Recipe { same_url, http2, one_connection, ..Recipe::of(lines) }
     }
 
     fn sequences(&self) -> Vec<Candidate> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::leaf::{At, Entries, Node, Share, TextOr, Timespan};
+use super::load::Http;
 use crate::rule::TRIGGERS;
 
 /// A check for leaks: requests that each carry a value of their own, `{canary}`, and must never see another's.
@@ -57,6 +58,8 @@ pub struct Dirty {
     pub exhaustive: Option<At<bool>>,
     /// A request without a whole answer for this long has failed. The long sleep and 5s, at least 10s, if not given.
     pub timeout: Option<At<Timespan>>,
+    /// The version of HTTP. 1.1 if not given.
+    pub http: Option<At<Http>>,
     /// For how long a response is read that need not end, as an event stream. 500ms for event streams, others to their end,
     /// if not given.
     pub stream: Option<At<Timespan>>,

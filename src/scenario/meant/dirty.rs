@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::{Budget, Dirty, Expect, Sleeps};
+use super::super::{Budget, Dirty, Expect, Sleeps, Version};
 use super::request::Parts;
 use super::{Loading, value};
 use crate::canary::Shape;
@@ -59,6 +59,10 @@ impl Loading<'_> {
             budget,
             timeout,
             stream,
+            version: match value(&written.http) {
+                None | Some(file::Http::One) => Version::One,
+                Some(file::Http::Two) => Version::Two,
+            },
         })
     }
 
