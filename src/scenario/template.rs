@@ -69,7 +69,7 @@ impl Template {
                 continue;
             }
             if let Some(name) = nesting_name(rest) {
-                let kind = TemplateErrorKind::Unknown(name.to_owned());
+                let kind = TemplateErrorKind::Unknown(format!("{name}...)"));
                 return Err(TemplateError { range: at..at + 1 + name.len(), kind });
             }
             let unpaired = || TemplateError { range: at..at + 1, kind: TemplateErrorKind::Unpaired(brace) };
@@ -344,7 +344,7 @@ mod tests {
         };
         let unknown = |name: &str| TemplateErrorKind::Unknown(name.to_owned());
         assert_eq!(error("x {base64({canry}:s)}"), (10..17, unknown("canry")));
-        assert_eq!(error("{bas64({canary}:s)}"), (0..7, unknown("bas64(")));
+        assert_eq!(error("{bas64({canary}:s)}"), (0..7, unknown("bas64(...)")));
         assert_eq!(error("x{base64({canary}:s}"), (1..20, unknown("base64({canary}:s")));
         assert_eq!(error("{base64({canary}:s"), (0..18, unknown("base64({canary}:s")));
         assert_eq!(Template::parse_body("{base64({canry}:s)}").unwrap_err().range, 8..15);

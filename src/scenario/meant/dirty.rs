@@ -162,7 +162,8 @@ impl Loading<'_> {
         if !stream.is_zero() && stream >= timeout {
             let problem = Problem::new("no stream could be read for so long");
             let problem = problem.at(&given.span, format!("`timeout` is {}", units::show_duration(timeout)));
-            self.problems.add(problem.help("write less, as in stream = \"2s\", or a longer `timeout`"));
+            let less = units::show_duration(timeout / 2);
+            self.problems.add(problem.help(format!("write less, as in stream = \"{less}\", or a longer `timeout`")));
         }
         Some(stream)
     }

@@ -118,6 +118,10 @@ fn placeholder_help(name: &str) -> String {
     if name.starts_with("random") {
         return "write two whole numbers, the lower first: {random(1,100)}".to_owned();
     }
+    let function = name.strip_suffix("(...)").and_then(|name| suggest::nearest(name, ["base64"]));
+    if let Some(near) = function {
+        return format!("did you mean `{{{near}(...)}}`?");
+    }
     match suggest::nearest(name, Placeholder::NAMES.iter().copied()) {
         Some(near) => format!("did you mean `{{{near}}}`?"),
         None => {
