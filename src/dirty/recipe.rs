@@ -79,6 +79,9 @@ pub struct Shot {
     /// Milliseconds to wait before it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pause_ms: f64,
+    /// Which page it asks for: the scenario's `path`, or one of those that it names in `also`, from 1.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub page: usize,
 }
 
 /// Whose request it is.
@@ -125,6 +128,8 @@ pub enum Twist {
     /// Its body looks like another request, with another canary of the same identity; it is made to be refused in the way
     /// with this index.
     Smuggling(usize),
+    /// Its URL ends like that of a file that anybody may have, in the way with this index.
+    Suffixed(usize),
 }
 
 impl Twist {
@@ -137,7 +142,8 @@ impl Twist {
             | Twist::ShortCanary
             | Twist::Malformed(_)
             | Twist::Big
-            | Twist::Smuggling(_) => 0.0,
+            | Twist::Smuggling(_)
+            | Twist::Suffixed(_) => 0.0,
         }
     }
 }
@@ -145,7 +151,7 @@ impl Twist {
 impl Shot {
     /// An ordinary request by somebody else.
     pub fn plain() -> Shot {
-        Shot { who: Who::Another, nap: Nap::Short, twist: Twist::None, pause_ms: 0.0 }
+        Shot { who: Who::Another, nap: Nap::Short, twist: Twist::None, pause_ms: 0.0, page: 0 }
     }
 
     /// A request that leaves out what would say who asks.
@@ -242,7 +248,10 @@ impl Recipe {
                 Twist::Abort(after) => millis(shot.pause_ms + after),
                 twist => millis(shot.pause_ms + twist.millis()) + sleep(shot.nap),
             });
-            let all = if line.pipelined { shots.max().unwrap_or_default() } else { shots.sum() };
+            // Answers are not waited for, but pauses are.
+            let pauses: f64 = line.shots.iter().map(|shot| shot.pause_ms).sum();
+            let all =
+                if line.pipelined { millis(pauses) + shots.max().unwrap_or_default() } else { shots.sum::<Duration>() };
             ends.push(begin + all);
         }
         ends.into_iter().max().unwrap_or_default()

@@ -21,6 +21,7 @@ fn get(path: &str) -> Request {
 pub(in crate::dirty) fn plan(request: Request) -> Dirty {
     Dirty {
         request,
+        also: Vec::new(),
         identities: Vec::new(),
         group: None,
         login: None,
