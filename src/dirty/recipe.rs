@@ -287,6 +287,8 @@ mod tests {
         assert_eq!(takes(vec![Line::of(vec![Shot::long()]), plain().starting(Start::After(0))]), ms(760));
         assert_eq!(takes(vec![plain().starting(Start::At(100.0))]), ms(160));
         assert_eq!(takes(vec![Line { pipelined: true, ..plain() }]), ms(30));
+        let later = Shot { pause_ms: 5.0, ..Shot::plain() };
+        assert_eq!(takes(vec![Line { pipelined: true, ..Line::of(vec![later; 3]) }]), ms(50), "pauses add up");
         let halting = Shot { pause_ms: 5.0, ..Shot::twisted(Twist::Halting(1500.0)) };
         assert_eq!(takes(vec![Line::of(vec![halting])]), ms(1535));
         let leaving = Shot { nap: Nap::Long, ..Shot::twisted(Twist::Abort(20.0)) };

@@ -344,6 +344,13 @@ def big(play):
 
 
 def pipeline(play):
+    """Two in one packet and one later; many in one packet; a slow one before others."""
+    link, pairs = Link(play.port), [play.request() for _ in range(3)]
+    link.send(pairs[0].bytes + pairs[1].bytes)
+    time.sleep(0.05)
+    link.send(pairs[2].bytes)
+    for request in pairs:
+        yield request.own, link.reply()
     link = Link(play.port)
     requests = [play.request() for _ in range(8)]
     link.send(b"".join(request.bytes for request in requests))
@@ -352,17 +359,11 @@ def pipeline(play):
         time.sleep(0.05)
         requests.append(play.request())
         link.send(requests[-1].bytes)
-    for request in requests:
+    for request in requests[:3]:
         yield request.own, link.reply()
     link, slow = Link(play.port), [play.request(long=number == 0) for number in range(3)]
     link.send(b"".join(request.bytes for request in slow))
     for request in slow:
-        yield request.own, link.reply()
-    link, pairs = Link(play.port), [play.request() for _ in range(3)]
-    link.send(pairs[0].bytes + pairs[1].bytes)
-    time.sleep(0.05)
-    link.send(pairs[2].bytes)
-    for request in pairs:
         yield request.own, link.reply()
 
 

@@ -145,10 +145,10 @@ impl<'a> From<'a> {
             Oracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
             _ => (Twist::None, Twist::None),
         };
-        let victim = Shot { who: self.victim.who, ..Shot::twisted(shorter) };
+        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::twisted(shorter) };
         let mut all = Vec::new();
         for count in followers {
-            let first = Shot { who: self.others, ..Shot::twisted(longer) };
+            let first = Shot { who: self.others, page: self.source.page, ..Shot::twisted(longer) };
             let shots = || std::iter::once(first).chain(vec![victim; *count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
             if same && self.situation.keeps_alive != Some(false) {
@@ -160,8 +160,8 @@ impl<'a> From<'a> {
     }
 
     fn overlaps(&self) -> Vec<Candidate> {
-        let victim = Shot { who: self.victim.who, ..Shot::plain() };
-        let other = Shot { who: self.others, ..Shot::plain() };
+        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::plain() };
+        let other = Shot { who: self.others, page: self.source.page, ..Shot::plain() };
         let pair = |victim: Shot, at: f64| {
             self.recipe(vec![Line::of(vec![victim]), Line::of(vec![other]).starting(Start::At(at))])
         };

@@ -28,8 +28,8 @@ const BUSY_ROWS: usize = 8;
 /// How far into their handling these leave; beside others it takes longer than alone.
 const BUSY_PARTS: [f64; 6] = [0.2, 0.6, 1.2, 0.4, 0.8, 2.0];
 /// For how long they go on leaving at least, and how many of a line at least and at most.
-const BUSY_MS: f64 = 120.0;
-const LEAVE_IN_A_LINE: (usize, usize) = (2, 40);
+const BUSY_MS: f64 = 200.0;
+const LEAVE_IN_A_LINE: (usize, usize) = (3, 40);
 /// Requests of a busy row at most: bounds the memory of a round.
 const MOST_IN_A_ROW: u32 = 250;
 

@@ -69,8 +69,13 @@ async def quick_or_not(request):
     return f"<p>Hello, {request.query.get('user', 'guest')}</p>"
 
 
+def seconds(text):
+    """`0.01` or `10ms`."""
+    return float(text.removesuffix("ms")) / 1000 if text.endswith("ms") else float(text)
+
+
 async def as_long_as_asked(request):
-    await asyncio.sleep(float(request.query.get("wait", "5ms").removesuffix("ms")) / 1000)
+    await asyncio.sleep(seconds(request.query.get("wait", "5ms")))
     return f"<p>Hello, {request.query.get('user', 'guest')}</p>"
 
 
