@@ -181,6 +181,8 @@ pub struct Kind {
 pub struct Dirty {
     /// Without a login, at least one part holds `{canary}` or `{identity.field}`.
     pub request: Request,
+    /// Other pages for the same who ask: GETs with its headers and cookies.
+    pub also: Vec<Request>,
     /// What fills `{identity.field}`: none, or at least two that differ, with the same fields each.
     pub identities: Vec<BTreeMap<String, String>>,
     /// The field of identities whose equals may see each other's data.

@@ -174,6 +174,7 @@ impl<'a> Check<'a> {
         self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
         self.situation.malformed = client.forms.malformed();
         self.situation.same_url = client.forms.same_url;
+        self.situation.also = client.forms.pages() - 1;
         self.client = Some(client);
         if self.situation.owned {
             self.personas.start_anew();

@@ -91,6 +91,7 @@ impl Class {
             (_, Kind::Twisted(Twist::Malformed(_))) => Class::ErrorPath,
             (_, Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow) => Class::Pool,
             (_, Kind::Twisted(Twist::Big)) => Class::Connection,
+            (_, Kind::Twisted(Twist::Suffixed(_))) => Class::Cache,
             (_, Kind::Pipelined | Kind::Twisted(Twist::Smuggling(_))) => Class::Desync,
             (_, Kind::Twisted(Twist::None | Twist::LongCanary | Twist::ShortCanary) | Kind::Whole) => guess,
         }
@@ -131,6 +132,7 @@ fn by_trigger(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
     match trigger {
         "first" if all_from_one(round) => Class::StickyFirst,
         "same_key" if !leak.overlapped && leak.victim.identity.is_some() => Class::Cache,
+        "suffix" => Class::Cache,
         "pipeline" | "smuggle" => Class::Desync,
         "error" => Class::ErrorPath,
         "abort" | "slow" => Class::Pool,

@@ -54,6 +54,8 @@ pub(super) struct Client {
     endless: Cell<u64>,
     sleeps: Option<scenario::Sleeps>,
     shape: Shape,
+    /// Tells this check's URLs from another's.
+    salt: u64,
     identities_named: Vec<BTreeMap<String, String>>,
     public: Vec<regex::bytes::Regex>,
     group: Option<String>,
@@ -113,6 +115,7 @@ impl Client {
             endless: Cell::new(0),
             sleeps: plan.sleep,
             shape: plan.shape,
+            salt: seed,
             identities_named: plan.identities.clone(),
             // What compiled for text compiles for bytes.
             public: plan.public.iter().filter_map(|text| regex::bytes::Regex::new(text.as_str()).ok()).collect(),

@@ -23,6 +23,9 @@ pub enum Role {
     Failing,
     /// Its client left before the answer.
     Leaving,
+    /// For another page than the scenario's `path`, or for a URL that looks like another: nothing is known of what a lone
+    /// one gets.
+    Elsewhere,
 }
 
 impl Role {
@@ -35,6 +38,7 @@ impl Role {
             Role::Anonymous => "anonymous",
             Role::Failing => "failing",
             Role::Leaving => "leaving",
+            Role::Elsewhere => "elsewhere",
         }
     }
 
@@ -42,6 +46,8 @@ impl Role {
         match (shot.who, shot.twist, shot.nap) {
             (_, Twist::Abort(_), _) => Role::Leaving,
             (_, Twist::Malformed(_) | Twist::Smuggling(_), _) => Role::Failing,
+            (_, Twist::Suffixed(_), _) => Role::Elsewhere,
+            _ if shot.page > 0 => Role::Elsewhere,
             (Who::Nobody, ..) => Role::Anonymous,
             (_, _, Nap::Long | Nap::Longest) => Role::Long,
             _ => Role::Short,

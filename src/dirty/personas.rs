@@ -124,7 +124,8 @@ impl Personas {
     pub fn tells(&self, observation: &Observation) -> bool {
         let told = self.number(&observation.seen).is_some_and(|number| self.told.get(number) == Some(&true));
         let marked = || self.baseline.as_ref().is_some_and(|baseline| baseline.is_marked(reply(observation)));
-        told && (observation.seen.identity.is_none() || marked())
+        let known = observation.seen.role != Role::Elsewhere;
+        known && told && (observation.seen.identity.is_none() || marked())
     }
 
     /// Whether replies to any of them can be told apart.
@@ -147,8 +148,8 @@ impl Personas {
         owner: impl Fn(&[u64]) -> Option<u64>,
     ) -> Option<(Accusation, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
-        // A spoilt request may well be taken for another's.
-        let ordinary = !matches!(seen.role, Role::Failing | Role::Leaving);
+        // A spoilt request may well be taken for another's, and another page is not known.
+        let ordinary = !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere);
         let accusation = self.judge(observation).filter(|_| ordinary)?;
         let accusation = self.accused(accusation, seen, reply, client)?;
         if judge::judge(observation, client).is_some() {
@@ -190,7 +191,7 @@ impl Personas {
     /// of that value. Not what a canary or lone requests tell already.
     pub fn given(&self, observation: &Observation, client: &Client) -> Option<(usize, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
-        let asker = self.number(seen).filter(|_| !matches!(seen.role, Role::Failing | Role::Leaving))?;
+        let asker = self.number(seen).filter(|_| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere))?;
         let text = |in_head: bool| if in_head { &reply.head } else { &reply.body };
         let found = self.literals.sighting(observation, asker, |sighting| {
             !self.may_share(asker, sighting.owner, client) && !client.is_public(text(sighting.in_head), &sighting.range)

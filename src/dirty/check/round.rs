@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::client::Client;
+use super::super::forms;
 use super::super::control::{self, Control};
-use super::super::observation::Role;
+use super::super::observation::{Observation, Role};
 use super::super::perform::Round;
 use super::super::recipe::{Line, Recipe, Shot};
 use super::super::tally::{Court, Ended, TriggerTally};
@@ -107,6 +108,9 @@ impl Check<'_> {
             self.findings.control = Control { problems, ..control };
         }
         let name = purpose.name();
+        if name == "suffix" {
+            self.note_suffixed(&observations);
+        }
         let family = self.triggers.iter().find(|known| known.name() == name).map(|known| known.family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
         let ended = Ended { overlapping, trigger: name, recipe, observations, strays, took };
@@ -129,6 +133,18 @@ impl Check<'_> {
         }
         self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);
+    }
+
+    /// Whether the server answers with the page where its URL ends like that of a file; told when each ending was tried.
+    fn note_suffixed(&mut self, observations: &[Observation]) {
+        let like_the_page = observations.iter().any(|of| of.seen.own && of.seen.status().is_some_and(|s| s < 400));
+        let rounds = 1 + self.findings.tally.triggers.get("suffix").map_or(0, |tally| tally.rounds);
+        let known = &mut self.situation.suffixed;
+        if like_the_page {
+            *known = Some(true);
+        } else if rounds >= forms::SUFFIXES as u64 {
+            known.get_or_insert(false);
+        }
     }
 
     /// What it takes to judge.

@@ -92,14 +92,15 @@ impl Client {
         matches!(exchange.outcome, Outcome::Answered(_))
     }
 
-    /// Sends requests on one connection without waiting for answers, then reads as many answers.
+    /// Sends requests on one connection without waiting for answers, then reads as many answers. Those that wait for nothing
+    /// go out with the one before them, in one piece.
     pub async fn send_together(&self, wire: &mut Wire, asks: &[Ask<'_>]) {
         if self.version == Version::Two {
             return self.send_as_streams(wire, asks).await;
         }
         let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
         let intended = self.clock.now();
-        let all: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let mut sent = vec![intended; asks.len()];
         let opened = tokio::time::timeout(self.timeout, self.connect(wire)).await;
         let mut connection = match opened {
             Ok(Ok(Open::One(connection))) => Some(connection),
@@ -107,9 +108,10 @@ impl Client {
         };
         if let Some(open) = &mut connection {
             // One that refuses some of it may still answer the first.
-            let _ = tokio::time::timeout(self.timeout, open.send(&all, self.clock)).await;
+            let work = self.send_pieces(open, asks, &written, &mut sent);
+            let _ = tokio::time::timeout(self.timeout, work).await;
         }
-        for (ask, (request, bytes)) in asks.iter().zip(&written) {
+        for ((ask, (request, bytes)), sent) in asks.iter().zip(&written).zip(sent) {
             let mut way = Way::within(self.timeout);
             let came = match &mut connection {
                 None => Err(Failure::Closed),
@@ -124,11 +126,32 @@ impl Client {
                 connection = None;
             }
             wire.last = *request;
-            let exchange = self.exchange(intended, Some(intended), came);
+            let exchange = self.exchange(intended, Some(sent), came);
             self.keep(*request, ask, bytes, wire.number, exchange, way.kept);
         }
         wire.open = connection.map(Open::One);
         self.look_for_strays(wire);
+    }
+
+    /// Sends requests that are written, and notes when. What comes meanwhile is kept.
+    async fn send_pieces(
+        &self,
+        connection: &mut Connection,
+        asks: &[Ask<'_>],
+        written: &[(u64, Vec<u8>)],
+        sent: &mut [Duration],
+    ) -> std::io::Result<()> {
+        let mut piece = Vec::new();
+        for (index, (ask, (_, bytes))) in asks.iter().zip(written).enumerate() {
+            if ask.shot.pause_ms > 0.0 {
+                connection.send(&std::mem::take(&mut piece), self.clock).await?;
+                // To the end of the pause, or of the connection.
+                let _ = tokio::time::timeout(millis(ask.shot.pause_ms), connection.keep_reading(self.clock)).await;
+            }
+            sent[index] = self.clock.now();
+            piece.extend_from_slice(bytes);
+        }
+        connection.send(&piece, self.clock).await
     }
 
     /// Keeps what has come on an idle connection. Such a connection is not used again.

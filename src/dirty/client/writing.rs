@@ -29,6 +29,9 @@ impl Client {
         if ask.own_url {
             forms::with_own_url(&mut bytes, request);
         }
+        if let Twist::Suffixed(way) = ask.shot.twist {
+            forms::with_suffix(&mut bytes, way, self.salt.wrapping_add(ask.variation.unwrap_or(request)));
+        }
         if let Some(identity) = ask.identity {
             identity.session.add_cookies(&mut bytes);
         }

@@ -146,10 +146,10 @@ impl<'a> From<'a> {
             Oracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
             _ => (Twist::None, Twist::None),
         };
-        let victim = Shot { who: self.victim.who, ..Shot::twisted(shorter) };
+        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::twisted(shorter) };
         let mut all = Vec::new();
         for count in followers {
-            let first = Shot { who: self.others, ..Shot::twisted(longer) };
+            let first = Shot { who: self.others, page: self.source.page, ..Shot::twisted(longer) };
             let shots = || std::iter::once(first).chain(vec![victim; *count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
             if same && self.situation.keeps_alive != Some(false) {
@@ -161,8 +161,8 @@ impl<'a> From<'a> {
     }
 
     fn overlaps(&self) -> Vec<Candidate> {
-        let victim = Shot { who: self.victim.who, ..Shot::plain() };
-        let other = Shot { who: self.others, ..Shot::plain() };
+        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::plain() };
+        let other = Shot { who: self.others, page: self.source.page, ..Shot::plain() };
         let pair = |victim: Shot, at: f64| {
             self.recipe(vec![Line::of(vec![victim]), Line::of(vec![other]).starting(Start::At(at))])
         };
@@ -201,7 +201,11 @@ impl<'a> From<'a> {
         let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
         let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
         let victim =
-            if odd(&victim) && victim.twist == first.twist { Shot { twist: Twist::None, ..victim } } else { victim };
+            if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Twist::Suffixed(_)) {
+                Shot { twist: Twist::None, ..victim }
+            } else {
+                victim
+            };
         for count in FOLLOWERS {
             let shots = || std::iter::once(first).chain(vec![victim; count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind });

@@ -16,6 +16,9 @@ pub struct Dirty {
     pub path: Option<At<String>>,
     /// Parameters added to the path's query, percent-encoded; the values may hold placeholders.
     pub query: Option<Entries<Node>>,
+    /// Other pages, path and query, for the same who ask: a value of a request for `path` may turn up in an answer of theirs.
+    #[schemars(example = ["/profile/", "/search/?q={canary}"])]
+    pub also: Option<Vec<At<String>>>,
     /// The method. GET if not given, POST where there is a body.
     pub method: Option<At<String>>,
     /// Headers; the values may hold placeholders.
