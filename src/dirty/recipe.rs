@@ -125,6 +125,8 @@ pub enum Twist {
     /// Its body looks like another request, with another canary of the same identity; it is made to be refused in the way
     /// with this index.
     Smuggling(usize),
+    /// For a page that does not exist.
+    Elsewhere,
 }
 
 impl Twist {
@@ -137,7 +139,8 @@ impl Twist {
             | Twist::ShortCanary
             | Twist::Malformed(_)
             | Twist::Big
-            | Twist::Smuggling(_) => 0.0,
+            | Twist::Smuggling(_)
+            | Twist::Elsewhere => 0.0,
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Leak {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     pub class: Class,
+    /// Other classes that nothing has ruled out.
+    pub alternatives: Vec<Class>,
     /// The class is told by what was found, not only likely from what it took.
     pub(super) firm: bool,
     pub trigger: &'static str,
@@ -301,6 +303,7 @@ impl Tally {
 fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
     Evidence {
         class: guess.class,
+        alternatives: Vec::new(),
         firm: guess.firm,
         trigger: ended.trigger,
         round,

@@ -67,6 +67,7 @@ fn oddity(shot: &Shot) -> Option<String> {
         Twist::Halting(pause) => format!("one of them sent in halves, {} apart", millis(pause)),
         Twist::Malformed(_) => "one of them malformed, so that its handler fails".to_owned(),
         Twist::Smuggling(_) => "one of them with a body that looks like a request, and likely refused".to_owned(),
+        Twist::Elsewhere => "one of them for a page that does not exist".to_owned(),
         Twist::Big => "one of them with a body of more than 64 KiB".to_owned(),
         Twist::LongCanary => "one of them with a long value".to_owned(),
         Twist::ShortCanary => "one of them with a short value".to_owned(),
