@@ -15,6 +15,8 @@ pub(super) struct Attempt {
     pub kept: bool,
     /// An answer held a part of another's canary.
     pub fragment: bool,
+    /// A response came that nobody had asked for.
+    pub unasked: bool,
     /// Where in the recipe answers stand that held what is another's, and whose it is, if that is known.
     pub foreign: Vec<(Place, Option<u64>)>,
     /// Of the two requests of the leak that was shown, the later took no time of its own, and got the same bytes.
@@ -77,10 +79,11 @@ impl Attempt {
             && owner.is_some()
             && found.len() >= answered
             && found.iter().all(|(_, foreign)| foreign.owner == owner);
-        let fragment = found.iter().any(|(_, foreign)| foreign.oracle == Oracle::Fragment);
+        let told_by = |oracle| found.iter().any(|(_, foreign)| foreign.oracle == oracle);
+        let (fragment, unasked) = (told_by(Oracle::Fragment), told_by(Oracle::Number));
         let joined = shown.as_ref().is_some_and(|shown| shown.is_joined(&observations));
         let foreign = found.iter().map(|(victim, foreign)| (victim.place, foreign.owner)).collect();
-        Attempt { shown, kept, fragment, foreign, joined, observations }
+        Attempt { shown, kept, fragment, unasked, foreign, joined, observations }
     }
 
     /// Whether any answer held what is another's, of this try or of one before.

@@ -45,6 +45,24 @@ pub(super) struct Guess {
 }
 
 impl Guess {
+    /// The classes that look like it, as long as nothing but the first look tells it.
+    pub fn alike(self) -> Vec<Class> {
+        let alike: &[Class] = match self.class {
+            _ if self.firm => &[],
+            Class::SharedSlot => &[Class::NarrowRace],
+            Class::NarrowRace => &[Class::SharedSlot],
+            Class::Capacity => &[Class::NarrowRace, Class::SharedSlot],
+            Class::StaleState => &[Class::StickyFirst, Class::Cache],
+            Class::StickyFirst => &[Class::Cache],
+            Class::Cache => &[Class::StickyFirst],
+            Class::Pool => &[Class::ErrorPath],
+            Class::ErrorPath | Class::Connection => &[Class::StaleState],
+            Class::Desync => &[Class::Connection],
+            Class::Residue | Class::Derived => &[],
+        };
+        alike.to_vec()
+    }
+
     /// The class of a leak that `trigger` showed, among all leaks of its round: from what was found, else from what had to
     /// coincide for it. `echoes`: lone answers hold the canary of their request.
     pub fn of(trigger: &str, leak: &Leak, round: &[Leak], echoes: bool) -> Guess {
@@ -145,12 +163,13 @@ fn all_from_one(round: &[Leak]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::observation::{Place, Seen};
     use super::*;
     use crate::exchange::{Exchange, Outcome};
 
-    fn seen(request: u64, connection: u64) -> Seen {
+    /// An ordinary request by the identity of the same number, answered well.
+    pub fn seen(request: u64, connection: u64) -> Seen {
         let time = Duration::from_millis(10 * request);
         let done = time + Duration::from_millis(5);
         let exchange = Exchange { intended: time, sent: None, first_byte: None, done, outcome: Outcome::Answered(200) };

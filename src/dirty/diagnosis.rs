@@ -163,4 +163,3 @@ fn first_of_each_class(evidence: &[Evidence]) -> VecDeque<usize> {
     }
     first
 }
-

@@ -235,6 +235,7 @@ impl Tally {
             let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != Oracle::Canary;
             for evidence in self.evidence.iter_mut().filter(|evidence| !told_otherwise(evidence)) {
                 (evidence.class, evidence.firm) = (Class::Pool, true);
+                evidence.alternatives.clear();
             }
         }
     }
@@ -303,7 +304,7 @@ impl Tally {
 fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
     Evidence {
         class: guess.class,
-        alternatives: Vec::new(),
+        alternatives: guess.alike(),
         firm: guess.firm,
         trigger: ended.trigger,
         round,

@@ -16,12 +16,13 @@ use super::{Bench, Shrunk};
 
 /// How often a candidate must show the leak to be taken at once.
 const ENOUGH: u64 = 2;
-/// How often what was taken is tried again on one server: the rest only if the first part took no longer than this.
-const AGAIN: [u64; 2] = [5, 5];
-const AGAIN_WITHIN: Duration = Duration::from_millis(1500);
-/// How often where each try takes a server of its own, and where such a server is ready late.
+/// How often what was taken is tried again on one server, in parts: the next one only if that took no longer than this.
+const AGAIN: [u64; 3] = [3, 2, 5];
+const AGAIN_WITHIN: Duration = Duration::from_secs(3);
+/// How often where each try takes a server of its own; and where such a server is ready late, or a try takes so long.
 const AGAIN_ANEW: u64 = 5;
 const AGAIN_ANEW_SLOWLY: u64 = 3;
+const SLOW: Duration = Duration::from_secs(1);
 /// So many servers tell that no accident has to come before.
 const FROM_THE_FIRST: u64 = 2;
 /// A window is narrow if it is shorter than this.
@@ -158,8 +159,10 @@ impl Case {
     async fn count(&mut self, bench: &Bench<'_>, until: Duration) -> bool {
         let Some((best, _)) = &self.best else { return false };
         if best.recipe.fresh_server {
+            let began = bench.clock.now();
             self.counted.go_on(&best.recipe, 1, u64::MAX, bench, until).await;
-            let enough = if bench.slow_start { AGAIN_ANEW_SLOWLY } else { AGAIN_ANEW };
+            let slow = bench.slow_start || bench.clock.now() - began > SLOW;
+            let enough = if slow { AGAIN_ANEW_SLOWLY } else { AGAIN_ANEW };
             if self.counted.tries < enough {
                 return false;
             }
@@ -230,6 +233,7 @@ impl Case {
             kept: found.kept,
             named: last.victim.identity.is_some(),
             late: !self.of_personas && !last.victim.own && last.source.as_ref().is_none_or(|source| !source.own),
+            unasked: all.iter().any(|series| series.unasked),
             joined: 2 * joined > all.iter().map(|series| series.shown).sum(),
             from_a_cache: all.iter().any(|series| series.from_a_cache),
             handled: all.iter().any(|series| series.own_too).then_some(true),

@@ -19,6 +19,8 @@ pub(super) struct Signs {
     pub named: bool,
     /// Neither who got what is another's nor that other got an answer of their own: it may be one that came too late.
     pub late: bool,
+    /// A response came that nobody had asked for.
+    pub unasked: bool,
     /// The later of two requests took no time of its own, and got the bytes that the earlier one got.
     pub joined: bool,
     /// A response that was another's says that it comes from a cache.
@@ -67,21 +69,7 @@ impl Causes {
 
     /// Of a leak that nothing less than what showed it first shows again: what had to coincide for that says little.
     pub fn untold(guess: Guess) -> Causes {
-        let alike: &[Class] = match guess.class {
-            _ if guess.firm => &[],
-            Class::SharedSlot => &[Class::NarrowRace],
-            Class::NarrowRace => &[Class::SharedSlot],
-            Class::Capacity => &[Class::NarrowRace, Class::SharedSlot],
-            Class::StaleState => &[Class::StickyFirst, Class::Cache],
-            Class::StickyFirst => &[Class::Cache],
-            Class::Cache => &[Class::StickyFirst],
-            Class::Pool => &[Class::ErrorPath],
-            Class::ErrorPath => &[Class::StaleState],
-            Class::Connection => &[Class::StaleState],
-            Class::Desync => &[Class::Connection],
-            Class::Residue | Class::Derived => &[],
-        };
-        Causes { class: guess.class, alternatives: alike.to_vec() }
+        Causes { class: guess.class, alternatives: guess.alike() }
     }
 }
 
@@ -90,7 +78,9 @@ impl Signs {
     pub fn causes(&self) -> Causes {
         match self.guess.class {
             Class::Derived if self.guess.firm => self.derived(),
-            class if self.guess.firm && !self.may_be_left_behind() => Causes::only(class),
+            class if self.guess.firm && !self.may_be_left_behind() => {
+                Causes { class, alternatives: self.unless_late().into_iter().collect() }
+            }
             _ => self.by_what_it_takes(),
         }
     }
@@ -98,7 +88,10 @@ impl Signs {
     /// What follows from another's data gets about in one of the other ways.
     fn derived(&self) -> Causes {
         let way = Signs { guess: Guess { firm: false, ..self.guess }, ..*self }.by_what_it_takes().class;
-        Causes { class: Class::Derived, alternatives: Some(way).filter(|way| *way != Class::Derived).into_iter().collect() }
+        Causes {
+            class: Class::Derived,
+            alternatives: Some(way).filter(|way| *way != Class::Derived).into_iter().collect(),
+        }
     }
 
     /// Answers that come one too late, as it seemed; but they do so from the first request on, where no answer can have
@@ -107,10 +100,22 @@ impl Signs {
         matches!(self.guess.class, Class::Pool | Class::Desync)
             && self.needs.follows()
             && self.from_the_first == Some(true)
+            && !self.unasked
+    }
+
+    /// What it may be as well, where no fresh server could tell whether an accident has to come before.
+    fn unless_late(&self) -> Option<Class> {
+        let open = self.late && self.needs.follows() && self.from_the_first.is_none() && !self.unasked;
+        match self.guess.class {
+            Class::Pool if open => Some(Class::StaleState),
+            Class::Desync if open => Some(Class::Connection),
+            _ => None,
+        }
     }
 
     fn by_what_it_takes(&self) -> Causes {
         match self.needs {
+            _ if self.unasked => Causes::only(Class::Desync),
             _ if self.tail == Some(true) => Causes::only(Class::Residue),
             kind if kind.may_be_a_cache() && self.is_a_cache() => Causes::only(Class::Cache),
             Kind::Sequence => self.sequence(),
@@ -128,12 +133,17 @@ impl Signs {
     /// A cache does not ask who is served: what is kept for those who do not say who they are is no cache.
     fn is_a_cache(&self) -> bool {
         let ended = [self.ended_by_own_urls, self.ended_by_time].contains(&Some(true));
-        self.named && (ended || self.from_a_cache || (self.joined && !self.needs.follows()))
+        self.named && (ended || self.from_a_cache || (self.joined && self.needs == Kind::Pair))
     }
 
     fn sequence(&self) -> Causes {
         match self.guess.class {
-            Class::Pool | Class::Desync if self.late && self.from_the_first != Some(true) => Causes::only(self.guess.class),
+            Class::Pool | Class::Desync if self.late && self.from_the_first != Some(true) => {
+                Causes::only(self.guess.class)
+            }
+            Class::Cache if !self.kept && self.ended_by_own_urls.is_none() => {
+                Causes::or(Class::Cache, Class::StaleState)
+            }
             _ if !self.kept => Causes::only(Class::StaleState),
             // It stays with other URLs and over time, for as long as anybody waits.
             _ if !self.named || self.handled == Some(true) => Causes::only(Class::StickyFirst),
@@ -167,10 +177,10 @@ impl Signs {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn signs(guess: Class, needs: Kind) -> Signs {
+    pub fn signs(guess: Class, needs: Kind) -> Signs {
         Signs {
             guess: Guess { class: guess, firm: false },
             needs,
@@ -178,6 +188,7 @@ mod tests {
             kept: false,
             named: true,
             late: false,
+            unasked: false,
             joined: false,
             from_a_cache: false,
             handled: None,
@@ -230,6 +241,8 @@ mod tests {
         assert_eq!(sure(Signs { ended_by_own_urls: Some(false), ..pair }), Class::SharedSlot);
         let after = signs(Class::StaleState, Kind::Sequence);
         assert_eq!(sure(Signs { joined: true, ..after }), Class::StaleState, "nothing was under way to join");
+        let gate = signs(Class::NarrowRace, Kind::Gate(9));
+        assert_eq!(sure(Signs { joined: true, ..gate }), Class::NarrowRace, "nobody knows which came first");
     }
 
     #[test]
@@ -251,7 +264,6 @@ mod tests {
     fn answers_that_are_one_late_from_the_first_request_on_are_left_behind() {
         let late = Signs { late: true, ..signs(Class::Pool, Kind::Sequence) };
         let firm = |class, signs: Signs| Signs { guess: Guess { class, firm: true }, ..signs };
-        assert_eq!(sure(firm(Class::Pool, late)), Class::Pool);
         assert_eq!(sure(firm(Class::Pool, Signs { from_the_first: Some(false), ..late })), Class::Pool);
         let first = Signs { from_the_first: Some(true), ..late };
         assert_eq!(sure(firm(Class::Pool, first)), Class::StaleState);
@@ -259,6 +271,9 @@ mod tests {
         assert_eq!(sure(firm(Class::Desync, Signs { in_order: Some(true), ..one })), Class::Connection);
         assert_eq!(sure(firm(Class::Desync, Signs { in_order: Some(false), ..one })), Class::Desync);
         assert_eq!(either(firm(Class::Desync, one)), (Class::Connection, vec![Class::Desync]));
+        assert_eq!(sure(firm(Class::Desync, Signs { unasked: true, ..one })), Class::Desync, "nobody asked for it");
+        let attached = firm(Class::Pool, Signs { from_the_first: None, ..late });
+        assert_eq!(either(attached), (Class::Pool, vec![Class::StaleState]), "no server to start anew");
         let accident = Signs { needs: Kind::Twisted(Twist::Abort(9.0)), ..first };
         assert_eq!(sure(firm(Class::Pool, accident)), Class::Pool);
     }

@@ -6,13 +6,16 @@ const AT_HAND: [&str; 4] = ["hit", "stale", "updating", "revalidated"];
 /// Whether a response says that it comes from a cache, or may be kept by one that all share.
 pub(super) fn from_a_cache(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let headers = || text.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name.trim(), value.trim()));
+    let headers =
+        || text.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name.trim(), value.trim()));
     headers().any(|(name, value)| match name {
         "age" => value.parse::<u64>().is_ok(),
         // Two numbers: of this request, and of the one that brought the response.
         "x-varnish" => value.split_ascii_whitespace().count() == 2,
         "cache-control" => is_shared(value),
-        name if name.contains("cache") => value.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| AT_HAND.contains(&word)),
+        name if name.contains("cache") => {
+            value.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| AT_HAND.contains(&word))
+        }
         _ => false,
     })
 }
@@ -35,13 +38,22 @@ mod tests {
     #[test]
     fn caches_name_themselves_in_many_ways() {
         let says = |header: &str| from_a_cache(format!("HTTP/1.1 200 OK\r\nServer: a\r\n{header}\r\n\r\n").as_bytes());
-        for header in ["Age: 3", "age: 0", "X-Cache: HIT", "X-Cache-Status: STALE", "CF-Cache-Status: hit", "X-Varnish: 12 7"] {
+        for header in
+            ["Age: 3", "age: 0", "X-Cache: HIT", "X-Cache-Status: STALE", "CF-Cache-Status: hit", "X-Varnish: 12 7"]
+        {
             assert!(says(header), "{header}");
         }
-        for header in ["X-Cache: HIT from proxy", "Cache-Status: nginx; hit", "Cache-Control: public, max-age=60", "X-FastAPI-Cache: HIT"] {
+        for header in [
+            "X-Cache: HIT from proxy",
+            "Cache-Status: nginx; hit",
+            "Cache-Control: public, max-age=60",
+            "X-FastAPI-Cache: HIT",
+        ] {
             assert!(says(header), "{header}");
         }
-        for header in ["X-Cache: MISS", "X-Varnish: 12", "Cache-Control: private, max-age=60", "Cache-Control: max-age=0"] {
+        for header in
+            ["X-Cache: MISS", "X-Varnish: 12", "Cache-Control: private, max-age=60", "Cache-Control: max-age=0"]
+        {
             assert!(!says(header), "{header}");
         }
         assert!(!says("Cache-Control: no-store") && !says("X-White: hit") && !says("Cache-Status: nginx; fwd=miss"));

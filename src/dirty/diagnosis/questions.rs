@@ -3,6 +3,7 @@
 
 use super::super::attempt::Attempt;
 use super::super::class::Class;
+use super::super::observation::Seen;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
 use super::super::triggers::Situation;
 use super::candidates::Kind;
@@ -18,6 +19,9 @@ const TAILS: usize = 2;
 pub(super) const WAIT_MS: f64 = 2500.0;
 /// Requests that come later, to meet the same thread again, as long as they take no longer than this in all.
 const LATER: usize = 16;
+/// Of several workers, so many requests more for each that may meet another; no more workers than this.
+const EACH_WORKER: usize = 3;
+const MOST_WORKERS: u32 = 4;
 const LATER_MS: f64 = 800.0;
 
 /// In the order in which they are asked: what costs least and tells most comes first.
@@ -64,10 +68,14 @@ impl Question {
         let undecided = !signs.guess.firm || signs.from_the_first == Some(true);
         let a_cache = signs.from_a_cache || signs.ended_by_own_urls == Some(true) || signs.ended_by_time == Some(true);
         let open = undecided && !(a_cache && signs.named) && signs.tail != Some(true);
+        // Whoever fills a cache or a buffer gets an answer of their own first.
+        let filled = signs.from_the_first != Some(true);
         open && match self {
-            Question::InOrder => signs.needs == Kind::OneConnection && signs.late && signs.guess.class != Class::Connection,
-            Question::OwnUrls => situation.same_url && signs.named && signs.needs.may_be_a_cache(),
-            Question::Tail => signs.needs.follows(),
+            Question::InOrder => {
+                signs.needs == Kind::OneConnection && signs.late && signs.guess.class != Class::Connection
+            }
+            Question::OwnUrls => filled && situation.same_url && signs.named && signs.needs.may_be_a_cache(),
+            Question::Tail => filled && signs.needs.follows(),
             Question::OtherConnections => signs.needs == Kind::OneConnection && !signs.kept,
             Question::Handler => signs.kept && signs.named && signs.handled.is_none() && situation.long.is_some(),
             Question::Time => signs.kept && signs.named,
@@ -103,7 +111,12 @@ impl Question {
             }
             Question::OtherConnections => one(Line::of([vec![first], vec![victim; later(situation)]].concat())),
             Question::Handler => one(Line::of(vec![first, Shot { nap: Nap::Long, ..victim }])),
-            Question::Time => one(Line::of(vec![first, Shot { pause_ms: WAIT_MS, ..victim }])),
+            // Each worker may keep something, or nothing yet.
+            Question::Time => {
+                let workers = situation.premises.workers.unwrap_or(1).min(MOST_WORKERS) as usize;
+                let waiting = Shot { pause_ms: WAIT_MS, ..victim };
+                one(Line::of([vec![first, waiting], vec![victim; (workers - 1) * EACH_WORKER]].concat()))
+            }
             Question::LeftBehind => {
                 let nobody = Shot { who: Who::Nobody, ..Shot::plain() };
                 one(Line::of([vec![first], vec![nobody; later(situation)]].concat()))
@@ -134,14 +147,18 @@ impl Question {
             Question::Tail => signs.tail = Some(tried.iter().any(|tried| tried.fragment)),
             Question::OtherConnections => signs.on_other_connections = Some(shown),
             Question::Handler => signs.handled = handled(last, situation),
-            // The first may hold what an earlier one brought; the second holds it still, or not.
-            Question::Time => {
-                let answered = last.observations.len() == 2 && last.observations.iter().all(|o| o.seen.is_ordinary());
-                signs.ended_by_time = answered.then(|| !last.foreign.iter().any(|(place, _)| place.shot == 1));
-            }
+            Question::Time => signs.ended_by_time = ended(last),
             Question::LeftBehind => signs.left_behind = Some(shown),
         }
     }
+}
+
+/// Whether nothing that was asked for before the wait is still there after it; `None` if somebody was not answered well.
+fn ended(tried: &Attempt) -> Option<bool> {
+    let after = || tried.observations.iter().map(|o| &o.seen).filter(|seen| seen.place.shot > 0);
+    let of_before = |owner: Option<u64>| owner.is_none() || !after().any(|seen| seen.identity == owner);
+    let answered = after().next().is_some() && after().all(Seen::is_ordinary);
+    answered.then(|| !tried.foreign.iter().any(|(place, owner)| place.shot > 0 && of_before(*owner)))
 }
 
 /// How many requests come later.
@@ -169,4 +186,92 @@ fn handled(tried: &Attempt, situation: &Situation) -> Option<bool> {
     let seen = tried.observations.iter().map(|o| &o.seen).find(|seen| seen.place == got.0)?;
     // A long sleep that is no longer than what a request takes anyway tells nothing.
     (long > 4 * situation.alone).then(|| seen.exchange.service_time() >= long.mul_f64(0.9))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::class::{Guess, tests::seen};
+    use super::super::super::observation::{InReply, Observation, Place};
+    use super::super::causes::tests::signs;
+    use super::*;
+    use crate::exchange::Outcome;
+    use crate::load::connection::reply::Kept;
+
+    /// Requests on one line with the statuses of their answers, by identities from 0 on; those that are another's, and whose.
+    fn tried(statuses: &[u16], foreign: &[(usize, u64)]) -> Attempt {
+        let observations =
+            (0..).zip(statuses).map(|(shot, status)| answered(Place { line: 0, shot }, *status)).collect();
+        let at = |(shot, owner): &(usize, u64)| (Place { line: 0, shot: *shot }, Some(*owner));
+        Attempt { observations, foreign: foreign.iter().map(at).collect(), ..Attempt::default() }
+    }
+
+    fn answered(place: Place, status: u16) -> Observation {
+        let mut seen = Seen { place, ..seen(place.shot as u64, 1) };
+        seen.exchange.outcome = Outcome::Answered(status);
+        let (reply, canaries) = (Kept::default(), InReply::default());
+        Observation { seen, request: Vec::new(), reply, token: None, canaries }
+    }
+
+    #[test]
+    fn what_was_there_before_the_wait_has_ended_if_nobody_holds_it_after_it() {
+        assert_eq!(ended(&tried(&[200, 200], &[(1, 0)])), Some(false));
+        assert_eq!(ended(&tried(&[200, 200], &[(0, 77), (1, 77)])), Some(false), "what an earlier try had brought");
+        assert_eq!(ended(&tried(&[200, 200], &[(0, 77)])), Some(true), "it was there before the wait only");
+        assert_eq!(ended(&tried(&[200, 200, 200], &[(2, 1)])), Some(true), "it was asked for anew");
+        assert_eq!(ended(&tried(&[200, 503], &[])), None);
+        assert_eq!(ended(&tried(&[200], &[])), None, "cut short");
+    }
+
+    #[test]
+    fn responses_are_in_order_if_a_page_that_is_not_there_is_told_so_in_its_place() {
+        let asked = |statuses: [u16; 5], foreign: &[(usize, u64)]| {
+            let on_line = (0..).zip(statuses).map(|(shot, status)| answered(Place { line: 1, shot }, status));
+            let alone = answered(Place { line: 0, shot: 0 }, 404);
+            let foreign = tried(&[], foreign).foreign;
+            in_order(&Attempt {
+                observations: std::iter::once(alone).chain(on_line).collect(),
+                foreign,
+                ..Attempt::default()
+            })
+        };
+        assert_eq!(asked([200, 404, 200, 404, 200], &[(2, 0)]), Some(true));
+        assert_eq!(asked([200, 404, 200, 404, 200], &[]), None, "nothing leaked");
+        assert_eq!(asked([200, 200, 404, 200, 404], &[(1, 0)]), Some(false));
+        assert_eq!(asked([404, 404, 404, 404, 404], &[(2, 0)]), None, "the page itself is not there");
+    }
+
+    #[test]
+    fn urls_that_differ_end_a_leak_only_where_chance_does_not() {
+        let asked = |rate, foreign: bool, tries: usize| {
+            let mut known = Signs { rate, ..signs(Class::Cache, Kind::Sequence) };
+            let one = || tried(&[200, 200], if foreign { &[(1, 0)] } else { &[] });
+            let tried: Vec<Attempt> = (0..tries).map(|_| one()).collect();
+            Question::OwnUrls.answer(&tried, &Situation::default(), &mut known);
+            known.ended_by_own_urls
+        };
+        assert_eq!(asked((10, 10), false, 4), Some(true));
+        assert_eq!(asked((5, 5), false, 4), Some(true));
+        assert_eq!(asked((3, 10), false, 4), None, "a race that shows in 30 % of tries");
+        assert_eq!(asked((10, 10), true, 1), Some(false));
+        assert_eq!(asked((10, 10), false, 0), None, "no time to see");
+    }
+
+    #[test]
+    fn a_question_is_asked_only_while_its_answer_would_rule_something_out() {
+        let situation = Situation { same_url: true, no_anonymous: Some(String::new()), ..Situation::default() };
+        let due = |signs: &Signs| -> Vec<Question> {
+            Question::ALL.into_iter().filter(|question| question.is_due(signs, &situation)).collect()
+        };
+        let kept = Signs { kept: true, ..signs(Class::StickyFirst, Kind::Sequence) };
+        assert_eq!(due(&kept), [Question::OwnUrls, Question::Tail, Question::Time]);
+        assert_eq!(due(&Signs { from_a_cache: true, ..kept }), []);
+        assert_eq!(due(&Signs { ended_by_own_urls: Some(true), ..kept }), []);
+        assert_eq!(due(&Signs { tail: Some(true), ..kept }), []);
+        assert_eq!(due(&signs(Class::SharedSlot, Kind::Pair)), [Question::OwnUrls]);
+        let late = Guess { class: Class::Desync, firm: true };
+        let late = Signs { guess: late, late: true, ..signs(Class::Desync, Kind::OneConnection) };
+        assert_eq!(due(&late), [], "an accident");
+        let first = due(&Signs { from_the_first: Some(true), ..late });
+        assert_eq!(first, [Question::InOrder, Question::OtherConnections]);
+    }
 }

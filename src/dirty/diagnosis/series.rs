@@ -27,6 +27,8 @@ pub(super) struct Series {
     pub joined: u64,
     /// An answer that held what is another's says that it comes from a cache.
     pub from_a_cache: bool,
+    /// A response came that nobody had asked for.
+    pub unasked: bool,
     /// One held its own canary as well: its handler was asked.
     pub own_too: bool,
     pub last: Option<(Shown, Vec<Asked>)>,
@@ -56,6 +58,7 @@ impl Series {
         self.kept |= tried.kept || (self.held >= HELD && self.owners.len() <= workers as usize);
         self.from_a_cache |= tried.foreign_answers().any(|answer| hints::from_a_cache(&answer.reply.head));
         self.own_too |= tried.foreign_answers().any(|answer| answer.seen.own);
+        self.unasked |= tried.unasked;
         self.joined += u64::from(tried.joined);
         let Some(shown) = tried.shown else { return };
         self.shown += 1;
