@@ -1,7 +1,9 @@
 //! A check under way: what comes next, and on what server.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +79,11 @@ pub struct Check<'a> {
     /// That part was cut short by suspicions that came to nothing.
     resume: bool,
     progress: Arc<Progress>,
+    /// When the last part ended, and how long it took from then to the next one.
+    ended: Option<Instant>,
+    between: Option<Duration>,
+    /// Tries of the diagnosis until now.
+    tries: Cell<u64>,
 }
 
 impl<'a> Check<'a> {
@@ -103,6 +110,9 @@ impl<'a> Check<'a> {
             rounds: BTreeMap::new(),
             resume: false,
             progress,
+            ended: None,
+            between: None,
+            tries: Cell::new(0),
         }
     }
 
@@ -185,8 +195,10 @@ impl<'a> Check<'a> {
             }
             self.part = Some(part);
         }
+        self.between = self.ended.map(|ended| ended.elapsed());
         let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));
         self.findings.interrupted |= finished.is_none();
+        self.ended = Some(Instant::now());
         Ok(())
     }
 

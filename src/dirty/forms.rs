@@ -130,6 +130,13 @@ pub(super) fn with_suffix(request: &mut Vec<u8>, way: usize, number: u64) {
 const METHODS: [Option<&str>; 4] = [None, Some("POST"), Some("PUT"), Some("POST")];
 const NO_SUCH_PAGE: (usize, &str) = (3, "/runner-no-such-page");
 
+/// Asks for a page that does not exist, with a request that is ready to be sent.
+pub(super) fn elsewhere(request: &mut Vec<u8>) {
+    let mut spaces = memchr::memchr_iter(b' ', request);
+    let (Some(start), Some(end)) = (spaces.next(), spaces.next()) else { return };
+    request.splice(start + 1..end, NO_SUCH_PAGE.1.bytes());
+}
+
 /// A request with `inner` for its body, which a server may refuse in the `way` with this index without having read that.
 pub(super) fn smuggling(outer: &[u8], way: usize, inner: &[u8]) -> Vec<u8> {
     let way = way % METHODS.len();
@@ -183,6 +190,13 @@ mod tests {
         let asked = all("/a/?b=/c");
         assert_eq!((asked[0].as_str(), asked[4].as_str()), ("/a/runner-a.css?b=/c", "/a/?b=/c&runner-a.css"));
         assert_eq!(all("/")[0], format!("/{css}"));
+    }
+
+    #[test]
+    fn a_request_asks_for_a_page_that_does_not_exist() {
+        let mut bytes = b"GET /a?b=c HTTP/1.1\r\nhost: h\r\n\r\n".to_vec();
+        elsewhere(&mut bytes);
+        assert_eq!(bytes, b"GET /runner-no-such-page HTTP/1.1\r\nhost: h\r\n\r\n");
     }
 
     #[test]

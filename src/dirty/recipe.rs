@@ -136,6 +136,8 @@ pub enum Twist {
     Smuggling(usize),
     /// Its URL ends like that of a file that anybody may have, in the way with this index.
     Suffixed(usize),
+    /// For a page that does not exist.
+    Elsewhere,
 }
 
 impl Twist {
@@ -149,7 +151,8 @@ impl Twist {
             | Twist::Malformed(_)
             | Twist::Big
             | Twist::Smuggling(_)
-            | Twist::Suffixed(_) => 0.0,
+            | Twist::Suffixed(_)
+            | Twist::Elsewhere => 0.0,
         }
     }
 }

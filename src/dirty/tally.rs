@@ -44,6 +44,8 @@ pub struct Leak {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     pub class: Class,
+    /// Other classes that nothing has ruled out.
+    pub alternatives: Vec<Class>,
     /// The class is told by what was found, not only likely from what it took.
     pub(super) firm: bool,
     pub trigger: &'static str,
@@ -245,6 +247,7 @@ impl Tally {
             let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != Oracle::Canary;
             for evidence in self.evidence.iter_mut().filter(|evidence| !told_otherwise(evidence)) {
                 (evidence.class, evidence.firm) = (Class::Pool, true);
+                evidence.alternatives.clear();
             }
         }
     }
@@ -316,6 +319,7 @@ impl Tally {
 fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
     Evidence {
         class: guess.class,
+        alternatives: guess.alike(),
         firm: guess.firm,
         trigger: ended.trigger,
         round,

@@ -74,7 +74,11 @@ pub struct Trigger {
 /// One leaking response, with its witnesses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Leak {
+    /// The likeliest.
     pub class: LeakClass,
+    /// Other classes that no experiment has ruled out; of `derived`, the class of the way in which it got about.
+    #[serde(default)]
+    pub alternatives: Vec<LeakClass>,
     #[serde(default)]
     pub oracle: LeakOracle,
     /// Both requests were being handled at one time.

@@ -68,6 +68,7 @@ fn oddity(shot: &Shot) -> Option<String> {
         Twist::Malformed(_) => "one of them malformed, so that its handler fails".to_owned(),
         Twist::Smuggling(_) => "one of them with a body that looks like a request, and likely refused".to_owned(),
         Twist::Suffixed(_) => "for a URL that ends like that of a file".to_owned(),
+        Twist::Elsewhere => "one of them for a page that does not exist".to_owned(),
         Twist::Big => "one of them with a body of more than 64 KiB".to_owned(),
         Twist::LongCanary => "one of them with a long value".to_owned(),
         Twist::ShortCanary => "one of them with a short value".to_owned(),

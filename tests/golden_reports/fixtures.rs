@@ -267,6 +267,7 @@ pub fn overlap_leak() -> Leak {
     let source = witness(19, "short", 3, 30.0, 200.0, 30.6);
     Leak {
         class: LeakClass::SharedSlot,
+        alternatives: vec![],
         oracle: LeakOracle::Canary,
         overlapped: true,
         recipe: Recipe::default(),
@@ -290,6 +291,7 @@ pub fn stale_leak() -> Leak {
     let victim = witness(31, "short", 3, 30.0, 90.0, 31.0);
     Leak {
         class: LeakClass::StaleState,
+        alternatives: vec![LeakClass::StickyFirst],
         oracle: LeakOracle::Canary,
         overlapped: false,
         recipe: Recipe::default(),

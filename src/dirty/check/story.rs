@@ -27,6 +27,8 @@ const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
 const FIRST_LOOK_SHARE: u32 = 8;
 /// A suspicion is worth at least so long.
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
+/// From the end of a part to the begin of the next on a server of its own, where that is slow to start.
+const SLOW_START: Duration = Duration::from_millis(700);
 /// How often a leak is planted until it is seen: one of two replies may be a refusal.
 const PLANTINGS: u32 = 3;
 
@@ -155,8 +157,10 @@ impl Check<'_> {
         let Some(client) = &self.client else { return };
         let cast = Cast { personas: &self.personas, in_turn: self.personal };
         let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
-        let bench = Bench { client, cast, situation, clock, time, tries: Cell::new(0) };
+        let slow_start = self.between.is_some_and(|between| between > SLOW_START);
+        let bench = Bench { client, cast, situation, clock, time, slow_start, tries: Cell::new(self.tries.get()) };
         self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
+        self.tries.set(bench.tries.get());
     }
 
     /// Lone requests by each persona, on a server that has not seen what raised the suspicions, until each of these either

@@ -26,6 +26,9 @@ impl Client {
 
     fn written(&self, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
+        if ask.shot.twist == Twist::Elsewhere {
+            forms::elsewhere(&mut bytes);
+        }
         if ask.own_url {
             forms::with_own_url(&mut bytes, request);
         }

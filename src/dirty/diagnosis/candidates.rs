@@ -7,6 +7,7 @@ use super::super::observation::Seen;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until, Who};
 use super::super::tally::Evidence;
 use super::super::triggers::Situation;
+use super::questions::Cast;
 
 /// Where in the victim the source comes, as parts of what a lone request takes.
 const PARTS: [f64; 3] = [0.3, 0.1, 0.7];
@@ -93,17 +94,25 @@ impl Kind {
     }
 }
 
-/// Candidates that may share a server, stage by stage.
+/// Candidates that may share a server, stage by stage. Ordinary requests that show nothing leave nothing behind that would
+/// show it to the next, and so do unusual ones: what they show is counted on servers of their own.
 pub(in crate::dirty) fn stages(evidence: &Evidence, situation: &Situation) -> Vec<Vec<Candidate>> {
     let from = From::of(evidence, situation);
-    let mut stages = vec![from.sequences()];
-    if !situation.premises.one_at_a_time() {
-        stages.push(from.overlaps());
-    }
-    // Each on a server of its own: what an unusual request breaks may stay broken.
-    stages.extend(from.unusual().into_iter().chain(from.parts()).map(|candidate| vec![candidate]));
-    stages.retain(|stage| !stage.is_empty());
+    let overlaps = if situation.premises.one_at_a_time() { Vec::new() } else { from.overlaps() };
+    let mut stages = vec![from.sequences().into_iter().chain(overlaps).collect(), from.unusual()];
+    stages.extend(from.parts().into_iter().map(|candidate| vec![candidate]));
+    stages.retain(|stage: &Vec<Candidate>| !stage.is_empty());
     stages
+}
+
+/// Who takes part in the experiments of a diagnosis.
+pub(super) fn cast(evidence: &Evidence, situation: &Situation) -> Cast {
+    let from = From::of(evidence, situation);
+    Cast {
+        first: Shot { who: from.others, ..Shot::plain() },
+        victim: Shot { who: from.victim.who, ..Shot::plain() },
+        same_url: evidence.recipe.same_url,
+    }
 }
 
 /// What all candidates are made from.

@@ -142,6 +142,7 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>) -> record::Leak {
     let origin = all().map(Seen::sent).min().unwrap_or_default();
     record::Leak {
         class: class(evidence.class),
+        alternatives: evidence.alternatives.iter().copied().map(class).collect(),
         oracle: oracle(leak.oracle),
         overlapped: leak.overlapped,
         trigger: evidence.trigger.to_owned(),
