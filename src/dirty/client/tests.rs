@@ -249,7 +249,7 @@ async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
     let page = |page| Shot { page, ..Shot::plain() };
     assert_eq!(asked(Some(&somebody), page(1)).await, (format!("GET /b?q={canary}"), true));
     assert_eq!(asked(Some(&somebody), page(2)).await, (format!("GET /c/{canary}"), true));
-    let nobody = |index| Shot { who: Who::Nobody, ..page(index) };
+    let nobody = |index| Shot { who: crate::dirty::recipe::Who::Nobody, ..page(index) };
     assert_eq!(asked(None, nobody(1)).await, ("GET /b".to_owned(), false));
     assert_eq!(asked(None, nobody(2)).await, ("GET /a".to_owned(), false), "a path without its identity is another");
 }
