@@ -14,6 +14,7 @@ use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Role, Seen};
 use super::personas::{Ground, Personas, Suspicion};
 use super::recipe::{Recipe, Who};
+use super::text;
 
 mod bystanders;
 
@@ -131,6 +132,8 @@ pub struct Tally {
     pub leaks: u64,
     /// Responses of which the end was not kept.
     pub cut: u64,
+    /// Responses of which the body could not be decoded, or not to its end, and why the first of them could not.
+    pub undecoded: Option<(u64, String)>,
     pub triggers: BTreeMap<&'static str, TriggerTally>,
     pub evidence: Vec<Evidence>,
     remembered: Memory,
@@ -259,11 +262,15 @@ impl Tally {
     fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
         for observation in &mut ended.observations {
             self.cut += u64::from(observation.reply.cut);
+            if let Some(why) = &observation.reply.undecoded {
+                self.undecoded.get_or_insert_with(|| (0, why.to_string())).0 += 1;
+            }
+            let is_text = text::is_text(&observation.reply);
             let holds_any = observation.canaries.all().next().is_some();
             let seen = &observation.seen;
             // What nobody is shown could hold somebody's canary; a redirect to a login shows nothing.
             let nobodys = seen.identity.is_none() && !court.personal && seen.status().is_some_and(|s| s < 300);
-            observation.seen.tells = holds_any || nobodys || court.personas.tells(observation);
+            observation.seen.tells = holds_any || nobodys || (is_text && court.personas.tells(observation));
         }
         self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());
     }
