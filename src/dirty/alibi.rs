@@ -24,8 +24,8 @@ const LARGEST_CHANCE: f64 = 1e-4;
 /// So many times as many rounds without the owners as with them.
 const TIMES_AS_MANY: u64 = 3;
 /// A round is carried out in so many copies at once, unless it is large: time is short, and load brings fallbacks about.
-const MOST_COPIES: usize = 8;
-const MOST_LINES: usize = 48;
+const MOST_COPIES: usize = 12;
+const MOST_LINES: usize = 64;
 
 /// Suspicions that go by the same mark, and what speaks for and against them.
 #[derive(Debug)]
@@ -116,9 +116,9 @@ impl Charge {
         self.without.shown == 0 && self.without.all < TIMES_AS_MANY * planned
     }
 
-    /// Whether more rounds with the owners may prove it.
+    /// Whether more rounds with the owners may prove it: as many as without them, where time did not suffice for more of these.
     pub fn wants_with(&self) -> bool {
-        self.judgement() == Judgement::Open && TIMES_AS_MANY * self.with.all <= self.without.all
+        self.judgement() == Judgement::Open && self.with.all <= self.without.all
     }
 
     /// What raised the suspicion, several at once, asked by whoever is there; and in how many copies.

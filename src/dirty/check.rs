@@ -134,7 +134,7 @@ impl<'a> Check<'a> {
         if !self.personas.suspicions.is_empty() {
             return Some(Part::Verify);
         }
-        if self.personas.is_charge_open() && self.clock.now() < self.plan.budget.time * 2 {
+        if self.personas.is_charge_open() && self.clock.now() < self.plan.budget.time * 4 / 3 {
             return Some(Part::Alibi);
         }
         let rest = self.regular_parts().skip_while(|part| *part != last);

@@ -49,6 +49,7 @@ fn checked(path: &str, coding: &str, time: &str) -> Outcome {
         path = "{path}"
         headers = {{ x-user = "{{canary}}", x-coding = "{coding}" }}
         time = "{time}"
+        exposures = 300
         "#
     );
     Runner::with(&scenario).file("server.py", SERVER).run()
@@ -66,7 +67,7 @@ fn a_leak_in_an_encoded_response_is_found_by_its_canary() {
 
 #[test]
 fn an_encoded_echo_is_clean() {
-    let outcome = checked("/own", "gzip", "4s").exit(0);
+    let outcome = checked("/own", "gzip", "60s").exit(0);
     let dirty = &trial(&outcome)["dirty"];
     assert!(dirty["undecoded"].is_null() && dirty["positive_control"]["found"] == true, "{dirty}");
 }
