@@ -63,6 +63,9 @@ docs.corpus: build ## measure the dirty check on tests/corpus, and write the tab
 bench.scan: ## measure how fast canaries are looked for, by kind of body
 	$(CARGO) bench --locked --bench scan
 
+nightly.simulated: ## judge 10,000 simulated clean servers, 1,000 that tell nothing, and 500 that leak
+	$(CARGO) test --release --locked --lib ten_thousand_simulated -- --ignored --nocapture
+
 test: check ## everything that CI runs: format, lints, all tests
 
 check: format clippy unit app corpus.prove

@@ -217,6 +217,7 @@ impl Client {
                 Ok(Ok(Came::Left)) | Err(_) => return Err(format!("the login {line} got no answer")),
             }
             identity.session.take_cookies(&way.kept.head);
+            way.kept.decode();
             if let Some(path) = &login.token {
                 identity.session.take_token(&way.kept.body, path).map_err(|why| format!("the login {line}: {why}"))?;
             }
@@ -241,6 +242,7 @@ impl Client {
         self.left.take();
         let mut observations = self.observations.take();
         for Observation { seen, reply, canaries, .. } in &mut observations {
+            reply.decode();
             *canaries = InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
             let holds = |owner| canaries.all().any(|found| found.owner == owner);
             seen.own = seen.identity.is_some_and(holds);

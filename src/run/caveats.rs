@@ -51,6 +51,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     }
     caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(not_searched));
     caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(alike));
+    caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(not_decoded));
     caveats
 }
 
@@ -77,6 +78,16 @@ fn alike(dirty: &Dirty) -> Option<Caveat> {
          not hold for it"
     );
     caveat(message, "point the check at a page on which each identity sees something of its own")
+}
+
+fn not_decoded(dirty: &Dirty) -> Option<Caveat> {
+    let unread = dirty.undecoded.as_ref()?;
+    let responses = counted(unread.responses, "response");
+    let message = format!("the body of {responses} could not be read ({}): a leak in there was not seen", unread.why);
+    caveat(
+        message,
+        "ask for a body that can be read: `headers = { accept-encoding = \"gzip\" }`, or `identity` for none encoded",
+    )
 }
 
 /// A server that answered, and then no longer: for a second at least, and for longer than any answer had taken. One that

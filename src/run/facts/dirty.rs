@@ -39,6 +39,7 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
         triggers: triggers(findings),
         alike: alike(plan, findings),
         cut: tally.cut,
+        undecoded: tally.undecoded.clone().map(|(responses, why)| record::Unread { responses, why }),
         evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls)).collect(),
         inconclusive: inconclusive(findings),
     }
