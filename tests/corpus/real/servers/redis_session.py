@@ -1,8 +1,9 @@
 """Sessions in Redis, which is 100 ms away. A request whose client has left is cancelled.
 
 redis-py 4.5.1 puts the connection of a cancelled command back into its pool with the reply still to come, and whoever takes
-it next reads that (redis-py#2624, CVE-2023-28858; the ChatGPT outage of March 2023). 4.5.5 closes it. `/session/` awaits
-one `get`, `/profile/` a pipeline, which 4.5.3 had not mended (redis-py#2665, CVE-2023-28859)."""
+it next reads that (redis-py#2624, the ChatGPT outage of March 2023). 4.5.5 closes it. `/session/` awaits one `get`
+(CVE-2023-28859), `/profile/` a pipeline (CVE-2023-28858). The pool drops a connection on which something waits to be read, so
+who comes later than 100 ms after the one who left sees nothing."""
 
 import asyncio
 import contextlib
