@@ -154,7 +154,8 @@ mod tests {
             let streams = Streams { clock: Clock::start(), given: None };
             let replies = Replies { head_only: false, streams };
             let work = async {
-                let relay = relay.exchange(&server, replies);
+                // Those who ask read until it closes.
+                let relay = async { relay.exchange(&server, replies).await.map(drop) };
                 let ((one, other), relayed) = tokio::join!(requests, relay);
                 relayed.unwrap();
                 (one, other)
