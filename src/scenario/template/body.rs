@@ -59,8 +59,7 @@ impl Template {
     pub fn lookalikes(text: &str) -> Vec<Range<usize>> {
         let braces = text.match_indices('{').map(|(at, _)| at);
         let alone = braces.filter(|at| !text[..*at].ends_with('{') && hole_end(&text[*at..]).is_none());
-        let ends = alone.filter_map(|at| Some(at..at + name_end(&text[at..])?));
-        ends.filter(|range| !text[range.end..].starts_with('}')).collect()
+        alone.filter_map(|at| Some(at..at + name_end(&text[at..])?)).collect()
     }
 }
 
