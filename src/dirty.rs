@@ -21,6 +21,7 @@ mod forms;
 mod identity;
 pub mod judge;
 mod literal;
+mod login;
 pub mod observation;
 mod perform;
 mod personas;

@@ -15,6 +15,7 @@ pub mod script;
 pub mod rule;
 pub mod scenario;
 pub mod server;
+pub mod session;
 pub mod load;
 pub mod dirty;
 pub mod record;

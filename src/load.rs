@@ -12,6 +12,7 @@ use crate::scenario::template::Placeholder;
 use crate::scenario::{self, Protocol};
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
+use crate::session::Session;
 
 mod alarm;
 mod busy;
@@ -23,6 +24,7 @@ mod deadline;
 mod desk;
 mod lane;
 mod live;
+pub mod login;
 pub mod machine;
 pub mod measured;
 mod open;
@@ -104,7 +106,8 @@ impl Target {
             | Placeholder::Random(..)
             | Placeholder::Data(_)
             | Placeholder::Identity(_)
-            | Placeholder::Token => None,
+            | Placeholder::Token
+            | Placeholder::Capture(_) => None,
         }
     }
 }
@@ -159,10 +162,11 @@ pub fn threads(load: &scenario::Load) -> u32 {
 }
 
 /// Drives the load to its end or until `cancel`; blocks meanwhile. `live` says how many load threads it gets; `client` is the
-/// load's script, if it has one.
+/// load's script, if it has one; `users` are the sessions of its users, if they have logged in.
 pub fn run(
     load: &scenario::Load,
     client: Option<&Client<'_>>,
+    users: &[Session],
     target: &Target,
     seed: u64,
     cancel: &CancellationToken,
@@ -170,7 +174,7 @@ pub fn run(
 ) -> std::io::Result<Results> {
     let threads = live.threads();
     let prepare = |index| {
-        let plan = plan::Plan::new(load, target, (index, threads), seed);
+        let plan = plan::Plan::new(load, target, (index, threads), seed).of_users(users);
         // It compiled before, and all that it imports was there then.
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
         lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(live))

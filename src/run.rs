@@ -53,6 +53,12 @@ pub enum Event<'a> {
         description: &'a str,
         after: Duration,
     },
+    /// The users of a load log in, before it begins.
+    LoggingIn {
+        elapsed: Duration,
+        done: u32,
+        of: u32,
+    },
     LoadBegan {
         description: &'a str,
     },

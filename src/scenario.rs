@@ -17,6 +17,7 @@ pub mod data;
 mod decode;
 mod environment;
 pub mod file;
+pub mod login;
 mod matrix;
 mod meant;
 mod overrides;
@@ -38,6 +39,7 @@ mod warnings;
 pub use attached::{Address, Attached, Pid, Tls, TlsFiles, authority};
 pub use data::Data;
 pub use file::Spacing;
+pub use login::{Capture, Login, LoginStep};
 pub use problem::{Problem, Problems};
 pub use protocol::{Protocol, Version};
 pub use request::Request;
@@ -127,6 +129,8 @@ pub struct Load {
     pub script: Option<Script>,
     /// A row a user, for `{data.column}` and for the hooks.
     pub data: Option<Arc<Data>>,
+    /// What each user sends before the load begins.
+    pub login: Option<Login>,
 }
 
 impl Load {
@@ -188,6 +192,8 @@ pub struct Dirty {
     /// The field of identities whose equals may see each other's data.
     pub group: Option<String>,
     pub login: Option<Login>,
+    /// How many redirects are followed.
+    pub follow: u32,
     pub shape: Shape,
     /// What responses may share: text that one of these matches accuses nobody.
     pub public: Vec<Regex>,
@@ -202,15 +208,6 @@ pub struct Dirty {
     /// For how long a response of unknown length is read; event streams for half a second, others to their end, if there
     /// is nothing.
     pub stream: Option<Duration>,
-}
-
-/// What each identity sends once, before its requests. The cookies of the answer are its own from then on.
-#[derive(Debug, Clone)]
-pub struct Login {
-    /// Some part holds `{canary}` or `{identity.field}`, none `{token}` or `{sleep}`.
-    pub request: Request,
-    /// The names (or indices) that lead to what fills `{token}` in the answer's JSON.
-    pub token: Option<Vec<String>>,
 }
 
 /// How long the handlers of a dirty check are asked to sleep.

@@ -460,7 +460,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 13] = [
+const SECTIONS: [(&str, &str); 15] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
@@ -470,7 +470,9 @@ const SECTIONS: [(&str, &str); 13] = [
     ("Kind", "## `[load]`"),
     ("Dirty", "## `[dirty]`"),
     ("LongAndShort", "## `[dirty]`"),
-    ("Login", "## `[dirty]`"),
+    ("Login", "## Logging in"),
+    ("LoginStep", "## Logging in"),
+    ("Capture", "## Logging in"),
     ("Tls", "## `[server]`"),
     ("Matrix", "## `[matrix]`"),
     ("Assert", "## `[assert]`"),

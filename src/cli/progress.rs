@@ -139,6 +139,24 @@ impl Progress {
         }
     }
 
+    /// How many users have logged in; how long that takes nobody knows.
+    fn logging_in(&self, elapsed: Duration, done: u32, of: u32) {
+        let text = format!("logging in: {} of {}", show_count(done.into()), counted(of.into(), "user"));
+        match &self.style {
+            Style::Silent => {}
+            Style::Live(bar) => {
+                bar.set_length(of.into());
+                bar.set_position(done.into());
+                bar.set_message(text);
+            }
+            Style::Plain if elapsed.saturating_sub(self.last_plain.get()) >= PLAIN_EVERY => {
+                self.last_plain.set(elapsed);
+                self.line(&format!("  {:.0}s: {text}", elapsed.as_secs_f64()));
+            }
+            Style::Plain => {}
+        }
+    }
+
     /// Answers per second, over at least the last second: users in step answer in bursts. Until there is a whole second, over
     /// what there is of the first.
     fn rate(&self, elapsed: Duration, count: u64) -> f64 {
@@ -164,6 +182,7 @@ impl Observer for Progress {
             Event::ServerReady { description, after } => {
                 self.verbose(&format!("server ready after {:.1} ms: {description}", after.as_secs_f64() * 1e3));
             }
+            Event::LoggingIn { elapsed, done, of } => self.logging_in(elapsed, done, of),
             Event::LoadBegan { description } | Event::DirtyBegan { description } => self.part(description),
             Event::Load { elapsed, planned, progress } => {
                 self.measured();

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 
 use super::forms::Forms;
-use super::identity::{Identity, Session};
-use super::observation::{InReply, Observation, Place, Role, Seen, without_token};
+use super::identity::Identity;
+use super::observation::{InReply, Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::Exchange;
@@ -21,13 +21,15 @@ use crate::load::connection::reply::Kept;
 use crate::scenario::{self, Version};
 use crate::server::tls;
 
+mod hops;
 mod multiplexed;
 mod streams;
 mod wire;
 mod writing;
 
+use hops::Trace;
 pub(super) use streams::{Streams, Watched};
-use wire::{Came, Way};
+pub(super) use wire::{Came, Way};
 pub(super) use wire::{Stray, Wire};
 
 /// The response header by which a built-in worker names itself.
@@ -52,6 +54,10 @@ pub(super) struct Client {
     stream: Option<Duration>,
     /// Responses that did not end by themselves.
     endless: Cell<u64>,
+    /// How many redirects are followed.
+    follow: u32,
+    /// A log-in is kept for as long as the server takes it.
+    once: bool,
     sleeps: Option<scenario::Sleeps>,
     shape: Shape,
     /// Tells this check's URLs from another's.
@@ -113,6 +119,8 @@ impl Client {
             timeout: plan.timeout,
             stream: plan.stream,
             endless: Cell::new(0),
+            follow: plan.follow,
+            once: plan.login.as_ref().is_some_and(|login| login.once),
             sleeps: plan.sleep,
             shape: plan.shape,
             salt: seed,
@@ -196,33 +204,14 @@ impl Client {
         self.fragments.borrow().find(text, own.unwrap_or_default(), whole, accuses)
     }
 
-    /// Logs everybody in, one after the other, where the scenario has a login; the error says who was refused, and how.
-    pub async fn log_in(&self, identities: &mut [Identity]) -> Result<(), String> {
-        let Some(login) = &self.forms.login else { return Ok(()) };
-        for identity in identities {
-            identity.session = Session::default();
-            let ask = Ask::alone(identity);
-            let bytes = self.fill(&login.request, identity.number, &ask);
-            let line = self.show(&bytes);
-            let mut way = Way::within(self.timeout);
-            let mut wire = Wire::default();
-            let attempt = self.attempt(&mut wire, &bytes, &ask, &mut way);
-            let came = tokio::time::timeout(self.timeout, attempt).await;
-            match came {
-                Ok(Ok(Came::Answer(answer))) if answer.status < 400 => {}
-                Ok(Ok(Came::Answer(answer))) => {
-                    return Err(format!("the login {line} was answered with status {}", answer.status));
-                }
-                Ok(Err(broken)) => return Err(format!("the login {line} got no answer ({})", broken.failure().name())),
-                Ok(Ok(Came::Left)) | Err(_) => return Err(format!("the login {line} got no answer")),
-            }
-            identity.session.take_cookies(&way.kept.head);
-            way.kept.decode();
-            if let Some(path) = &login.token {
-                identity.session.take_token(&way.kept.body, path).map_err(|why| format!("the login {line}: {why}"))?;
-            }
-        }
-        Ok(())
+    /// A request without a whole answer for this long has failed.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether a log-in is kept for as long as the server takes it.
+    pub fn stays_logged_in(&self) -> bool {
+        self.once
     }
 
     /// Every canary of this check in `text`.
@@ -241,11 +230,19 @@ impl Client {
     pub fn take_observations(&self) -> Vec<Observation> {
         self.left.take();
         let mut observations = self.observations.take();
-        for Observation { seen, reply, canaries, .. } in &mut observations {
-            reply.decode();
-            *canaries = InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
-            let holds = |owner| canaries.all().any(|found| found.owner == owner);
-            seen.own = seen.identity.is_some_and(holds);
+        let search =
+            |reply: &Kept| InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
+        for observation in &mut observations {
+            observation.reply.decode();
+            observation.canaries = search(&observation.reply);
+            for hop in &mut observation.hops {
+                hop.reply.decode();
+                hop.canaries = search(&hop.reply);
+            }
+            let holds = |owner| observation.all_canaries().any(|found| found.owner == owner);
+            let own = observation.seen.identity.is_some_and(holds);
+            let seen = &mut observation.seen;
+            seen.own = own;
             if seen.own && seen.is_ordinary() {
                 self.quickest.set(self.quickest.get().min(seen.exchange.service_time()));
             }
@@ -282,8 +279,9 @@ impl Client {
         })
     }
 
-    fn keep(&self, request: u64, ask: &Ask<'_>, bytes: &[u8], connection: u64, exchange: Exchange, reply: Kept) {
-        let token = ask.identity.and_then(|identity| identity.session.token.clone());
+    fn keep(&self, request: u64, ask: &Ask<'_>, bytes: Vec<u8>, connection: u64, exchange: Exchange, came: Trace) {
+        let captured = ask.identity.map(|identity| identity.session.secrets().clone()).unwrap_or_default();
+        let Trace { reply, url, hops } = came;
         let seen = Seen {
             request,
             identity: ask.identity.map(|identity| identity.number),
@@ -291,7 +289,7 @@ impl Client {
             canary: ask.identity.map(|identity| identity.canary.clone()).unwrap_or_default(),
             role: ask.role,
             place: ask.place,
-            line: without_token(&self.show(bytes), token.as_deref()),
+            line: captured.hide(&self.show(&bytes)),
             connection,
             worker: worker_of(&reply.head),
             sleep: self.sleep(ask.shot.nap),
@@ -300,7 +298,8 @@ impl Client {
             own: false,
         };
         let canaries = InReply::default();
-        self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, token, canaries });
+        let observation = Observation { seen, request: bytes, reply, url, hops, captured, canaries };
+        self.observations.borrow_mut().push(observation);
     }
 }
 

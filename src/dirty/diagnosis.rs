@@ -16,6 +16,7 @@ use super::recipe::Recipe;
 use super::tally::Evidence;
 use super::triggers::Situation;
 use crate::load::clock::Clock;
+use crate::session::Captured;
 
 mod candidates;
 mod case;
@@ -57,7 +58,7 @@ pub struct Asked {
     /// Empty for an anonymous one.
     pub canary: String,
     /// What a login gave for it.
-    pub token: Option<String>,
+    pub captured: Captured,
     pub bytes: Vec<u8>,
 }
 

@@ -2,6 +2,7 @@
 
 use super::recipe::{Shot, Twist, Who};
 use crate::load::Target;
+use crate::load::login::Login;
 use crate::load::request::Prepared;
 use crate::scenario;
 use crate::scenario::template::Placeholder;
@@ -25,14 +26,6 @@ pub(super) struct Forms {
     pub same_url: bool,
 }
 
-/// The request by which an identity gets its session.
-#[derive(Debug)]
-pub(super) struct Login {
-    pub request: Prepared,
-    /// The names or indices that lead to the token in the answer's JSON.
-    pub token: Option<Vec<String>>,
-}
-
 impl Forms {
     pub fn new(plan: &scenario::Dirty, target: &Target) -> Self {
         // The sleep is each request's own.
@@ -46,10 +39,7 @@ impl Forms {
             anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
             malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
             big: prepare(&variation::padded(request, BIG)),
-            login: plan
-                .login
-                .as_ref()
-                .map(|login| Login { request: prepare(&login.request), token: login.token.clone() }),
+            login: plan.login.as_ref().map(|login| Login::new(login, target)),
             same_url: variation::same_url(request),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::session::Session;
+
 /// One identity.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Identity {
@@ -12,80 +14,29 @@ pub(super) struct Identity {
     pub persona: Option<usize>,
     /// What fills `{identity.NAME}`.
     pub fields: BTreeMap<String, String>,
+    /// What the server has given it to be known by.
     pub session: Session,
+    /// It has been let in before.
+    pub logged_in: bool,
 }
 
-/// What a server has given an identity to be known by.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Session {
-    /// The cookie jar.
-    pub cookies: BTreeMap<String, String>,
-    /// What fills `{token}`.
-    pub token: Option<String>,
-}
+/// Names of fields that people go by, the most telling first.
+const NAMES: [&str; 8] = ["name", "user", "username", "login", "email", "mail", "user_name", "id"];
 
-impl Session {
-    /// Keeps the cookies that a response sets, and forgets those that it takes back. Attributes other than an expiry in
-    /// the past are of no interest: one server, one path.
-    pub fn take_cookies(&mut self, head: &[u8]) {
-        for line in head.split(|byte| *byte == b'\n') {
-            let Some((name, value)) = split_once(line, b':') else { continue };
-            if !name.eq_ignore_ascii_case(b"set-cookie") {
-                continue;
-            }
-            let value = String::from_utf8_lossy(value.trim_ascii()).into_owned();
-            let mut attributes = value.split(';');
-            let Some((name, value)) = attributes.next().and_then(|pair| pair.split_once('=')) else { continue };
-            let gone = attributes.any(|attribute| attribute.trim().eq_ignore_ascii_case("max-age=0"));
-            if gone || value.is_empty() {
-                self.cookies.remove(name.trim());
-            } else {
-                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
-            }
+impl Identity {
+    /// What to call it: its name, or what comes nearest to one, else its number.
+    pub fn name(&self) -> String {
+        let exact = |name: &&str| self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+        let close = |(field, _): &(&String, &String)| {
+            let field = field.to_ascii_lowercase();
+            ["name", "user", "mail"].iter().any(|word| field.contains(word))
+        };
+        let found = NAMES.iter().find_map(exact).or_else(|| self.fields.iter().find(close));
+        match found.filter(|(_, value)| !value.trim().is_empty()) {
+            Some((_, value)) => value.clone(),
+            None => format!("identity {}", self.persona.map_or(self.number, |persona| persona as u64 + 1)),
         }
     }
-}
-
-impl Session {
-    /// Finds the token in the JSON that a login was answered with.
-    pub fn take_token(&mut self, body: &[u8], path: &[String]) -> Result<(), String> {
-        let json: serde_json::Value = serde_json::from_slice(body).map_err(|_| "its answer is not JSON".to_owned())?;
-        let found = path.iter().try_fold(&json, |value, name| match value {
-            serde_json::Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-            value => value.get(name),
-        });
-        let token = match found {
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(serde_json::Value::Number(number)) => number.to_string(),
-            _ => return Err(format!("its answer has no text at `{}`", path.join("."))),
-        };
-        self.token = Some(token);
-        Ok(())
-    }
-
-    /// Adds the jar to a request that is ready to be sent: to its `cookie` header where it has one.
-    pub fn add_cookies(&self, request: &mut Vec<u8>) {
-        if self.cookies.is_empty() {
-            return;
-        }
-        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let pairs = pairs.join("; ");
-        let Some(head) = memchr::memmem::find(request, b"\r\n\r\n") else { return };
-        let lines = request[..head].to_ascii_lowercase();
-        let (at, text) = match memchr::memmem::find(&lines, b"\r\ncookie:") {
-            Some(line) => {
-                let rest = line + 2;
-                (memchr::memmem::find(&lines[rest..], b"\r\n").map_or(head, |end| rest + end), format!("; {pairs}"))
-            }
-            None => (head, format!("\r\ncookie: {pairs}")),
-        };
-        request.splice(at..at, text.into_bytes());
-    }
-}
-
-fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let index = memchr::memchr(at, text)?;
-    Some((&text[..index], &text[index + 1..]))
 }
 
 #[cfg(test)]
@@ -93,28 +44,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_jar_goes_into_the_cookie_header() {
-        let session = Session { cookies: BTreeMap::from([("sid".to_owned(), "7".to_owned())]), token: None };
-        let with = |request: &str| {
-            let mut bytes = request.as_bytes().to_vec();
-            session.add_cookies(&mut bytes);
-            String::from_utf8(bytes).unwrap()
+    fn an_identity_goes_by_its_name_or_its_number() {
+        let of = |fields: &[(&str, &str)]| {
+            let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Identity { persona: Some(1), fields, ..Identity::default() }.name()
         };
-        assert_eq!(
-            with("GET / HTTP/1.1\r\nhost: h\r\n\r\nbody"),
-            "GET / HTTP/1.1\r\nhost: h\r\ncookie: sid=7\r\n\r\nbody"
-        );
-        assert_eq!(
-            with("GET / HTTP/1.1\r\nCookie: a=b\r\nhost: h\r\n\r\n"),
-            "GET / HTTP/1.1\r\nCookie: a=b; sid=7\r\nhost: h\r\n\r\n"
-        );
-    }
-
-    #[test]
-    fn a_jar_keeps_the_last_value_and_forgets_what_is_taken_back() {
-        let mut session = Session::default();
-        session.take_cookies(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/; HttpOnly\r\nset-cookie: b=x=y\r\n\r\n");
-        session.take_cookies(b"HTTP/1.1 200 OK\r\nset-cookie: a=2\r\nset-cookie: b=; Max-Age=0\r\nx: y\r\n\r\n");
-        assert_eq!(session.cookies, BTreeMap::from([("a".to_owned(), "2".to_owned())]));
+        assert_eq!(of(&[("email", "zoe@shop.test"), ("name", "zoe")]), "zoe");
+        assert_eq!(of(&[("Email", "zoe@shop.test"), ("password", "x")]), "zoe@shop.test");
+        assert_eq!(of(&[("customer_name", "zoe"), ("plan", "x")]), "zoe");
+        assert_eq!((of(&[("lang", "en")]), of(&[("name", " ")])), ("identity 2".to_owned(), "identity 2".to_owned()));
     }
 }

@@ -70,9 +70,12 @@ pub(super) fn walk<'a>(
 pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreign> {
     observation.seen.status()?;
     let own = observation.seen.identity;
-    let (reply, canaries) = (&observation.reply, &observation.canaries);
-    let parts = [(false, &reply.body, &canaries.body), (true, &reply.head, &canaries.head)];
-    parts.into_iter().find_map(|(in_head, text, all)| {
+    let last = (None, &observation.reply, &observation.canaries);
+    let hops = observation.hops.iter().enumerate().map(|(index, hop)| (Some(index + 1), &hop.reply, &hop.canaries));
+    let parts = std::iter::once(last).chain(hops).flat_map(|(hop, reply, canaries)| {
+        [(hop, false, &reply.body, &canaries.body), (hop, true, &reply.head, &canaries.head)]
+    });
+    parts.into_iter().find_map(|(hop, in_head, text, all)| {
         let may_share = |owner: u64| own.is_some_and(|own| client.may_share(own, owner));
         let accuses = |owner: u64, range: &Range<usize>| !may_share(owner) && !client.is_public(text, range);
         let whole = all.iter().find(|found| accuses(found.owner, &found.range));
@@ -84,6 +87,7 @@ pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreig
             }
         };
         let place = if in_head { header_at(text, range.start) } else { "body".to_owned() };
+        let place = hop.map_or_else(|| place.clone(), |hop| format!("{place} of redirect {hop}"));
         let encoding = encoding.filter(|encoding| *encoding != Encoding::Plain);
         let place = encoding.map_or_else(|| place.clone(), |encoding| format!("{place}, {}", encoding.name()));
         Some(Foreign { oracle, owner: Some(owner), place, excerpt: excerpt(text, range), verbatim: true })

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::recipe::{Nap, Shot, Twist, Who};
 use crate::canary::Found;
 use crate::exchange::{Exchange, Outcome};
 use crate::load::connection::reply::Kept;
-use crate::scenario::request::Encoding;
+use crate::session::Captured;
 
 /// What part a request plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,32 +150,36 @@ pub struct Observation {
     /// As it was sent.
     pub request: Vec<u8>,
     pub reply: Kept,
+    /// Where the last request for it went, if it went by a redirect.
+    pub url: Option<Url>,
+    /// Responses on the way to this one, which redirected it.
+    pub hops: Vec<Hop>,
     /// What a login gave for it, which is not for a record.
-    pub token: Option<String>,
+    pub captured: Captured,
     /// The canaries that stand in the response.
     pub canaries: InReply,
 }
 
-/// What stands in place of a token.
-pub const TOKEN: &str = "$TOKEN";
+/// A response that was a redirect, and was followed.
+#[derive(Debug, Clone)]
+pub struct Hop {
+    pub status: u16,
+    /// Where its request went.
+    pub url: Option<Url>,
+    pub reply: Kept,
+    pub canaries: InReply,
+}
 
-/// A text of a request without its token, in whatever way that was written there.
-pub fn without_token(text: &str, token: Option<&str>) -> String {
-    let Some(token) = token.filter(|token| !token.is_empty()) else { return text.to_owned() };
-    let mut forms = Encoding::ALL.map(|encoding| encoding.encode(token));
-    // One may begin with another: what is left of the longer would tell the rest.
-    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let (written, taken) = match forms.iter().find(|form| rest.starts_with(form.as_str())) {
-            Some(form) => (TOKEN, form.len()),
-            None => (&rest[..next.len_utf8()], next.len_utf8()),
-        };
-        out.push_str(written);
-        rest = &rest[taken..];
+impl Observation {
+    /// Every canary in the response, and in those that redirected to it.
+    pub fn all_canaries(&self) -> impl Iterator<Item = &Found> {
+        self.canaries.all().chain(self.hops.iter().flat_map(|hop| hop.canaries.all()))
     }
-    out
+
+    /// Whether the end of a response was not kept.
+    pub fn is_cut(&self) -> bool {
+        self.reply.cut || self.hops.iter().any(|hop| hop.reply.cut)
+    }
 }
 
 /// The variable of a shell that stands in place of a secret with this name: `$AUTHORIZATION`.
@@ -193,25 +199,5 @@ impl InReply {
     /// What was found in the body, then what was found in the head.
     pub fn all(&self) -> impl Iterator<Item = &Found> {
         self.body.iter().chain(&self.head)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_masked_in_every_way_that_it_may_be_written() {
-        let token = "ab+c/d==\"é;";
-        for encoding in Encoding::ALL {
-            let text = format!("before {} after", encoding.encode(token));
-            assert_eq!(without_token(&text, Some(token)), "before $TOKEN after", "{encoding:?}");
-        }
-        assert_eq!(
-            without_token("/?a=OKEN&b=N", Some("OKEN")),
-            "/?a=$TOKEN&b=N",
-            "what is masked is not looked at again"
-        );
-        assert_eq!((without_token("/?t=", Some("")), without_token("/?t=", None)), ("/?t=".into(), "/?t=".into()));
     }
 }

@@ -12,6 +12,7 @@ use super::client::Client;
 use super::identity::Identity;
 use super::judge::{self, Foreign, Oracle};
 use super::literal::{Literals, Question};
+use super::login;
 use super::observation::{Observation, Role, Seen};
 use super::recipe::{Line, Recipe, Shot};
 use super::silence;
@@ -290,13 +291,22 @@ impl Personas {
         for observation in observations {
             let Some(number) = self.number(&observation.seen) else { continue };
             if let Some(persona) = self.all.get_mut(number) {
-                persona.session.take_cookies(&observation.reply.head);
+                let hops = observation.hops.iter().map(|hop| (&hop.url, &hop.reply));
+                for (url, reply) in hops.chain([(&observation.url, &observation.reply)]) {
+                    url.iter().for_each(|url| persona.session.take_cookies(url, &reply.head));
+                }
             }
             match &mut self.baseline {
                 Some(baseline) => baseline.refine(number, reply(&observation)),
                 None => self.solo.borrow_mut().push((number, observation)),
             }
         }
+    }
+
+    /// Who was never answered but as a stranger, in words.
+    pub fn shut_out(&self) -> Vec<String> {
+        let solo = self.solo.borrow();
+        login::shut_out(&self.all, solo.iter().map(|(number, observation)| (*number, observation)))
     }
 
     /// Learns from all solo replies until now. That a reply to a persona differs from what nobody gets tells nothing of which

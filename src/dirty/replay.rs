@@ -104,7 +104,7 @@ impl<'a> Replay<'a> {
         if self.plan.login.is_some() || !self.plan.identities.is_empty() || self.learns {
             self.personas.gather(&client, personas::wanted(self.plan));
             let runtime = runtime().map_err(|error| error.to_string())?;
-            runtime.block_on(client.log_in(&mut self.personas.all))?;
+            runtime.block_on(client.log_in(&mut self.personas.all)).map_err(|refused| refused.join("; "))?;
         }
         self.client = Some(client);
         Ok(())

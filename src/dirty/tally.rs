@@ -264,12 +264,12 @@ impl Tally {
     /// Finds out which responses could show a leak, and remembers the requests.
     fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
         for observation in &mut ended.observations {
-            self.cut += u64::from(observation.reply.cut);
+            self.cut += u64::from(observation.is_cut());
             if let Some(why) = &observation.reply.undecoded {
                 self.undecoded.get_or_insert_with(|| (0, why.to_string())).0 += 1;
             }
             let is_text = text::is_text(&observation.reply);
-            let holds_any = observation.canaries.all().next().is_some();
+            let holds_any = observation.all_canaries().next().is_some();
             let seen = &observation.seen;
             // What nobody is shown could hold somebody's canary; a redirect to a login shows nothing.
             let nobodys = seen.identity.is_none() && !court.personal && seen.status().is_some_and(|s| s < 300);

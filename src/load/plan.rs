@@ -11,7 +11,8 @@ use super::clock::Clock;
 use super::request::Prepared;
 use super::schedule::{Arrivals, Profile};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Kind, Model, Protocol};
+use crate::scenario::{self, Kind, Model, Protocol, Template};
+use crate::session::Session;
 
 /// What a load thread is to do.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(super) struct Plan {
     /// Measured requests that it may start.
     pub limit: Option<u64>,
     pub seed: u64,
+    /// What its users who have logged in were given, and what each sends, in their order; none without a login.
+    logged_in: Vec<(Session, Vec<Prepared>)>,
 }
 
 impl Plan {
@@ -72,7 +75,59 @@ impl Plan {
             pause: load.pause,
             limit: load.requests.map(share),
             seed,
+            logged_in: Vec::new(),
         }
+    }
+
+    /// With what all users of the load were given when they logged in, and with requests of their own that carry it: so
+    /// nothing of it is to be done while the load is under way.
+    pub fn of_users(mut self, all: &[Session]) -> Self {
+        let own = (0..self.users).filter_map(|slot| all.get(self.number(slot) as usize));
+        let prepare = |session: &Session| {
+            let requests = self.kinds.iter().map(|kind| {
+                let request = self.with_cookies(&kind.request, session);
+                Prepared::new(&request, &self.target.authority, &|hole| self.fixed_for(Some(session), hole))
+            });
+            (session.clone(), requests.collect())
+        };
+        self.logged_in = own.map(prepare).collect();
+        self
+    }
+
+    /// What a user sends, by its number: one request of each kind.
+    pub fn requests_of(&self, number: u32) -> &[Prepared] {
+        self.logged_in.get(self.slot(number)).map_or(&self.requests, |(_, requests)| requests)
+    }
+
+    /// What a user was given when it logged in, by its number.
+    pub fn session_of(&self, number: u32) -> Option<&Session> {
+        self.logged_in.get(self.slot(number)).map(|(session, _)| session)
+    }
+
+    /// The place among the users of this thread of the one with this number.
+    fn slot(&self, number: u32) -> usize {
+        let streams = self.protocol.streams();
+        (number / streams / self.threads * streams + number % streams) as usize
+    }
+
+    /// What fills a placeholder in all requests of a user alike.
+    pub fn fixed_for(&self, session: Option<&Session>, placeholder: &Placeholder) -> Option<String> {
+        match (placeholder.captured(), session) {
+            (Some(name), Some(session)) => Some(session.captured(name).unwrap_or_default().to_owned()),
+            _ => self.target.fixed(placeholder, self.sleep),
+        }
+    }
+
+    /// A request with the cookies of a session that go with it, behind its own.
+    pub fn with_cookies(&self, request: &scenario::Request, session: &Session) -> scenario::Request {
+        // What fills its slots is not known yet; where a cookie goes rarely depends on that.
+        let mut sample = Vec::new();
+        let prepared = Prepared::once(request, &self.target.authority, &|hole| self.fixed_for(Some(session), hole));
+        prepared.write(&mut sample, &mut |_, out| out.push(b'0'));
+        let mut request = request.clone();
+        let cookies = session.cookies_beside(&sample, self.target.dialer.speaks_tls()).into_iter();
+        request.cookies.extend(cookies.map(|(name, value)| (name.to_owned(), Template::literal(value))));
+        request
     }
 
     /// The number among all users of the one in this slot.

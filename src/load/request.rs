@@ -124,10 +124,7 @@ fn write_parts(parts: &[Part], out: &mut Vec<u8>, fill: &mut dyn FnMut(&Placehol
     for part in parts {
         match part {
             Part::Bytes(bytes) => out.extend_from_slice(bytes),
-            Part::Slot(
-                placeholder @ (Placeholder::Data(_) | Placeholder::Identity(_) | Placeholder::Token),
-                encoding,
-            ) => {
+            Part::Slot(placeholder, encoding) if placeholder.is_words() => {
                 // Words of a scenario or of a server, which may hold anything.
                 let mut value = Vec::new();
                 fill(placeholder, &mut value);
@@ -164,6 +161,7 @@ impl<'a> Parts<'a> {
             match piece {
                 Piece::Text(text) => self.text(text),
                 Piece::Hole(placeholder) => match (self.fixed)(placeholder) {
+                    Some(text) if placeholder.is_words() => self.text(&encoding.encode(&text)),
                     Some(text) => self.text(&text),
                     None => self.parts.push(Part::Slot(placeholder.clone(), encoding)),
                 },

@@ -43,7 +43,7 @@ fn drive(address: SocketAddr, request: Request, warmup: Duration) -> Results {
 
 fn execute(address: SocketAddr, load: &Load) -> Results {
     let live = Arc::new(Live::new(threads(load)));
-    run(load, None, &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
+    run(load, None, &[], &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
 }
 
 /// One user for 200 ms.
@@ -65,6 +65,7 @@ pub(crate) fn plan() -> Load {
         threads: None,
         script: None,
         data: None,
+        login: None,
     }
 }
 

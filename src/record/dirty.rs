@@ -148,6 +148,9 @@ pub struct Shrunk {
     /// How TLS was spoken with the server; null if it was not.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// Redirects were followed.
+    #[serde(default)]
+    pub follow: bool,
 }
 
 /// How TLS is spoken with a server, as far as another client must be told. Paths count from where runner was started.

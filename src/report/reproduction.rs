@@ -1,8 +1,9 @@
 //! The least that shows a leak: in words, and as lines for a shell where curl can do it.
 
-use crate::dirty::observation::{TOKEN, variable};
+use crate::dirty::observation::variable;
 use crate::dirty::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
 use crate::record::{Asked, Shrunk, Tls};
+use crate::session::{CAPTURE, TOKEN};
 use crate::units::{counted, show_percentage};
 
 use super::escape::{clean, shell_word};
@@ -180,6 +181,7 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk, secrets: &[String]) -> Resu
     // -g: brackets in a URL mean themselves.
     let mut words = vec!["-sg".to_owned()];
     words.extend(shrunk.tls.as_ref().map(|_| "\"$@\"".to_owned()));
+    words.extend(shrunk.follow.then(|| "-L".to_owned()));
     match (asked.part.as_deref(), shrunk.place.as_str()) {
         (Some("victim"), "body") => words.push("-w '\\n'".to_owned()),
         (Some("victim"), _) => words.push("-i".to_owned()),
@@ -201,7 +203,7 @@ fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk, secrets: &[String]) -> Resu
         if clean(body) != *body {
             return Err("a body has several lines");
         }
-        if body.contains(TOKEN) {
+        if body.contains(TOKEN) || body.contains(CAPTURE) {
             return Err("a body holds what only a login gives");
         }
         words.push(format!("--data-raw {}", word(&around_secrets(body, secrets))));
@@ -217,13 +219,14 @@ enum Piece<'a> {
     Variable(&'a str),
 }
 
-/// A text in which the token, or the name of a secret of the environment, stands anywhere, or nowhere.
+/// A text in which what stands for a captured value, or the name of a secret of the environment, stands anywhere, or
+/// nowhere.
 fn around_secrets<'a>(text: &'a str, secrets: &'a [String]) -> Vec<Piece<'a>> {
     let mut known = vec![(TOKEN.to_owned(), &TOKEN[1..])];
     known.extend(secrets.iter().map(|name| (format!("${{{name}}}"), name.as_str())));
-    let first = |text: &str| {
+    let first = |text: &'a str| {
         let found = known.iter().filter_map(|(written, name)| Some((text.find(written)?, written.len(), *name)));
-        found.min_by_key(|(at, ..)| *at)
+        found.chain(captured_in(text)).min_by_key(|(at, ..)| *at)
     };
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -234,6 +237,15 @@ fn around_secrets<'a>(text: &'a str, secrets: &'a [String]) -> Vec<Piece<'a>> {
     }
     pieces.extend((!rest.is_empty()).then_some(Piece::Text(rest)));
     pieces
+}
+
+/// Where what stands for a captured value begins, how long it is, and the name of the variable.
+fn captured_in(text: &str) -> Option<(usize, usize, &str)> {
+    let at = text.find(CAPTURE)?;
+    let length = text[at..].find('}')? + 1;
+    let name = &text[at + "${".len()..at + length - 1];
+    let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.chars().all(fits).then_some((at, length, name))
 }
 
 /// The value of a header: what stands in it for a secret is told by the names that those get. Anything else that looks

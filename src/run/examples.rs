@@ -85,7 +85,7 @@ fn fill(request: &Request, sleep: Option<Duration>, who: &str, workers: Option<u
             let text = match hole {
                 Placeholder::Canary | Placeholder::Identity(_) => who.to_owned(),
                 Placeholder::Sleep => sleep.unwrap_or_default().as_secs_f64().to_string(),
-                Placeholder::User | Placeholder::Seq | Placeholder::Token => "0".to_owned(),
+                Placeholder::User | Placeholder::Seq | Placeholder::Token | Placeholder::Capture(_) => "0".to_owned(),
                 Placeholder::Workers => workers.unwrap_or(1).to_string(),
                 Placeholder::Data(column) => column.clone(),
                 Placeholder::Random(low, _) => low.to_string(),

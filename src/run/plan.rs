@@ -3,7 +3,7 @@
 use super::facts::{describe_dirty, describe_load, describe_server};
 use crate::load::machine;
 use crate::rule::TRIGGERS;
-use crate::scenario::{Dirty, Expect, Load, Scenario, Variant};
+use crate::scenario::{Dirty, Expect, Load, Login, Scenario, Variant};
 use crate::stats::upper_bound_95;
 use crate::units::{counted, show_count, show_duration, show_percentage};
 
@@ -33,6 +33,7 @@ fn lines(variant: &Variant) -> Vec<String> {
     let mut lines = vec![format!("server  {}", describe_server(&variant.server))];
     if let Some(load) = &variant.load {
         lines.push(format!("load    {}", describe_load(load)));
+        lines.extend(load.login.as_ref().map(|login| format!("        each user logs in before: {}", steps(login))));
         lines.extend(too_few_ports(load, machine::ports()).map(|line| format!("        {line}")));
     }
     if let Some(dirty) = &variant.dirty {
@@ -66,13 +67,18 @@ fn means(dirty: &Dirty) -> Option<String> {
         let count = dirty.identities.len();
         means.push(format!("{count} identities ({})", fields.join(", ")));
     }
-    means.extend(
-        dirty.login.as_ref().map(|login| format!("each logs in: {} {}", login.request.method, login.request.target())),
-    );
+    means.extend(dirty.login.as_ref().map(|login| format!("each logs in: {}", steps(login))));
     if dirty.triggers.len() < TRIGGERS.len() {
         means.push(format!("{}: {}", counted(dirty.triggers.len() as u64, "trigger"), dirty.triggers.join(", ")));
     }
     (!means.is_empty()).then(|| means.join("; "))
+}
+
+/// The requests of a login, in their order.
+fn steps(login: &Login) -> String {
+    let lines: Vec<String> =
+        login.requests().map(|request| format!("{} {}", request.method, request.target())).collect();
+    lines.join(", then ")
 }
 
 /// What the check can show, and what it takes.

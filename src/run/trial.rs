@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
 use crate::server::{self, Death, Server, StartError};
+use crate::session::Session;
 
 /// Lines of a log that a failure shows.
 const TAIL: usize = 10;
@@ -154,6 +155,16 @@ impl Stage<'_> {
             }
         };
         let target = target(server, &self.variant.server);
+        let (users, ending) = self.log_in(plan, server, &target)?;
+        let users = match (users, ending) {
+            (Ok(users), Ending::Finished) => users,
+            (refused, ending) => {
+                trial.failure = refused.err().filter(|_| matches!(ending, Ending::Finished));
+                // What the setup made is cleared away.
+                drop(client.map(Client::end));
+                return Ok(ending);
+            }
+        };
         let live = Arc::new(Live::new(load::threads(plan)));
         let description = facts::describe_load(plan);
         self.observer.event(Event::LoadBegan { description: &description });
@@ -173,7 +184,7 @@ impl Stage<'_> {
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };
         let seed = self.seed;
-        let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &target, seed, cancel, &live);
+        let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
         let (results, ending) = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(Event::LoadEnded);
         // Also after Ctrl-C: what the setup made is cleared away.
@@ -182,6 +193,33 @@ impl Stage<'_> {
         let checks = hooks::checks(results.findings.take(), logged, teardown);
         trial.load = Some(record::Load { checks, ..facts::load(plan, &results) });
         Ok(ending)
+    }
+
+    /// Logs the users of a load in, where it has a login; or why one of them was refused.
+    fn log_in(
+        &self,
+        plan: &Load,
+        server: &mut Server,
+        target: &Target,
+    ) -> std::io::Result<(Result<Vec<Session>, Failure>, Ending)> {
+        if plan.login.is_none() {
+            return Ok((Ok(Vec::new()), Ending::Finished));
+        }
+        let (began, done) = (Instant::now(), AtomicU32::new(0));
+        let mut tick = || {
+            let done = done.load(Ordering::Relaxed);
+            self.observer.event(Event::LoggingIn { elapsed: began.elapsed(), done, of: plan.users() });
+            None
+        };
+        let seed = self.seed;
+        let work = |cancel: &CancellationToken| load::login::log_in(plan, target, seed, cancel, &done);
+        let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        let refused = |refusal: load::login::Refusal| {
+            let message = refusal.why.told(&format!("login of user {}", refusal.user));
+            let advice = "check [load.login], and that the server knows this user; nothing was measured";
+            self.failure(message, advice.to_owned())
+        };
+        Ok((came?.map_err(refused), ending))
     }
 
     /// A dirty check, part by part, each on a server of its own; the last part's server stands for all.

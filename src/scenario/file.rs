@@ -7,13 +7,18 @@ use serde::Deserialize;
 mod dirty;
 pub mod leaf;
 mod load;
+mod login;
 mod server;
 
-pub use dirty::{Dirty, Expect, Login, Shape, Trigger};
+pub use dirty::{Dirty, Expect, Shape, Trigger};
 pub use load::{Http, Kind, Load, Spacing, Stage};
+pub use login::{Capture, Follow, Login, Step};
 pub use server::{Listen, Mode, OnDisconnect, Ready, Server, Signal, Stop, Tls};
 
 use leaf::{At, Entries, Node};
+
+/// The most redirects that are followed one after another.
+pub const MOST_HOPS: u32 = 10;
 
 /// A scenario of runner: a server, a load to drive, a check for leaks between requests, and rules to judge by.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -19,6 +19,7 @@ mod dirty;
 mod holes;
 mod identity;
 mod load;
+mod login;
 mod model;
 mod protocol;
 mod request;

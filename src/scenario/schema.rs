@@ -123,6 +123,9 @@ mod tests {
             ("[dirty]\n", "Dirty"),
             ("[dirty.sleep]\n", "LongAndShort"),
             ("[dirty.login]\n", "Login"),
+            ("[load.login]\n", "Login"),
+            ("[[dirty.login.step]]\n", "LoginStep"),
+            ("[dirty.login.capture.a]\n", "Capture"),
             ("[assert]\n", "Assert"),
             ("[[assert.that]]\n", "ConditionalRule"),
         ];

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 mod body;
 mod placeholder;
 
-pub use placeholder::Placeholder;
+pub use placeholder::{Placeholder, TOKEN};
 
 /// Text and holes, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

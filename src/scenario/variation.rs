@@ -31,13 +31,14 @@ impl fmt::Display for Why {
 
 impl std::error::Error for Why {}
 
-/// Whether a text tells one identity from another: it holds `{canary}`, `{identity.field}` or `{token}`.
+/// Whether a text tells one identity from another: it holds `{canary}`, `{identity.field}` or what a login
+/// gave.
 pub(super) fn identifies(template: &Template) -> bool {
     template.holes().any(is_identity)
 }
 
 fn is_identity(hole: &Placeholder) -> bool {
-    matches!(hole, Placeholder::Canary | Placeholder::Identity(_) | Placeholder::Token)
+    matches!(hole, Placeholder::Canary | Placeholder::Identity(_)) || hole.captured().is_some()
 }
 
 /// The request without all that identifies it. A raw body keeps its other text: half a document would not be read at all.

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::problem::{Problem, Problems, Severity};
 use super::source::Span;
 use super::template::Piece;
-use super::{Scenario, Script, Server, Template, Variant, suggest};
+use super::{Login, Scenario, Script, Server, Template, Variant, suggest};
 use crate::script::hooks::{self, Hook, Side};
 use crate::script::reference::FUNCTIONS;
 use crate::script::survey::{Surveyed, function_name, survey};
@@ -58,8 +58,9 @@ fn asked(scenario: &Scenario, own: &Script) -> Option<BTreeSet<String>> {
     let variants = scenario.variants.iter().filter(|variant| script(variant).is_some_and(|it| it.path == own.path));
     let requests = variants.flat_map(|variant| {
         let load = variant.load.iter().flat_map(|load| load.kinds.iter().map(|kind| &kind.request));
-        let login = variant.dirty.iter().filter_map(|dirty| dirty.login.as_ref()).map(|login| &login.request);
-        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request)).chain(login)
+        let of_load = variant.load.iter().filter_map(|load| load.login.as_ref());
+        let logins = variant.dirty.iter().filter_map(|dirty| dirty.login.as_ref()).chain(of_load);
+        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request)).chain(logins.flat_map(Login::requests))
     });
     requests.map(|request| Some(function_name(fixed_path(&request.path)?))).collect()
 }

@@ -20,6 +20,7 @@ mod life;
 mod http2;
 mod load;
 mod load_url;
+mod login;
 mod misbehave;
 mod models;
 mod python;

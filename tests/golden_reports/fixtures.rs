@@ -260,6 +260,7 @@ pub fn shrunk_pair() -> Shrunk {
         place: "body".into(),
         requests: vec![asked(0, "victim"), asked(1, "source")],
         tls: None,
+        follow: false,
     }
 }
 

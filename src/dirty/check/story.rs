@@ -118,16 +118,19 @@ impl Check<'_> {
             }
             self.ask_alone().await;
         }
+        let shut_out = self.personas.shut_out();
+        let fine = shut_out.is_empty();
+        self.findings.control.problems.extend(shut_out);
         let Some(client) = &self.client else { return false };
         self.personas.learn(client);
         for _ in personas::SOLO..personas::MOST_SOLO {
-            if self.personas.is_sure() || self.is_out_of_time() {
+            if !fine || self.personas.is_sure() || self.is_out_of_time() {
                 break;
             }
             self.ask_alone().await;
             self.client.iter().for_each(|client| self.personas.tell(client));
         }
-        true
+        fine
     }
 
     /// Would a leak be seen? A server that refuses some requests at random is asked more than once.
@@ -316,8 +319,8 @@ impl Check<'_> {
     async fn gather(&mut self) -> bool {
         let Some(client) = &self.client else { return false };
         self.personas.gather(client, personas::wanted(self.plan));
-        let refused = client.log_in(&mut self.personas.all).await.err();
-        let fine = refused.is_none();
+        let refused = client.log_in(&mut self.personas.all).await.err().unwrap_or_default();
+        let fine = refused.is_empty();
         self.findings.control.problems.extend(refused);
         fine
     }

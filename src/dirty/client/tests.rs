@@ -5,7 +5,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::exchange::{Failure, Outcome};
-use crate::scenario::{Budget, Dirty, Expect, Request, Template};
+use crate::scenario::login::Source;
+use crate::scenario::{Budget, Capture, Dirty, Expect, Login, LoginStep, Request, Template};
+use crate::session::Session;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -25,6 +27,7 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
         identities: Vec::new(),
         group: None,
         login: None,
+        follow: 0,
         shape: Shape::Word,
         public: Vec::new(),
         triggers: vec!["overlap"],
@@ -164,7 +167,9 @@ async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
     let target = Target::tcp(listener.local_addr().unwrap(), None);
     let head = Request { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
     let login = Request { method: "POST".to_owned(), ..get("/login") };
-    let login = crate::scenario::Login { request: login, token: Some(vec!["token".to_owned()]) };
+    let token = Capture { name: "token".to_owned(), from: Source::Json(vec!["token".to_owned()]) };
+    let steps = vec![LoginStep { request: login, follow: 0, captures: vec![token] }];
+    let login = Login { steps, once: false };
     let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Clock::start());
     let server = async {
         loop {
@@ -182,7 +187,7 @@ async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
     let asking = async {
         let mut who = [client.somebody(Twist::None)];
         client.log_in(&mut who).await.unwrap();
-        assert_eq!(who[0].session.token.as_deref(), Some("t0k3n"));
+        assert_eq!(who[0].session.captured("token"), Some("t0k3n"));
         let shots = [Shot::plain(), Shot { twist: Twist::Smuggling(1), ..Shot::plain() }, Shot::plain()];
         let asks = shots.map(|shot| Ask { shot, ..Ask::alone(&who[0]) });
         let mut wire = Wire::default();
@@ -258,7 +263,9 @@ async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
 #[tokio::test]
 async fn the_line_of_a_request_does_not_tell_its_token() {
     let client = client(([127, 0, 0, 1], 1).into(), "/{token}?t={token}");
-    let session = Session { token: Some("ab+c/d==".to_owned()), ..Session::default() };
+    let mut session = Session::default();
+    let token = Capture { name: "token".to_owned(), from: Source::Header("x-token".to_owned()) };
+    session.capture(&token, b"HTTP/1.1 200 OK\r\nx-token: ab+c/d==\r\n\r\n", b"").unwrap();
     let somebody = Identity { session, ..client.somebody(Twist::None) };
     client.send(&mut Wire::default(), &Ask::alone(&somebody)).await;
     assert_eq!(client.take_observations()[0].seen.line, "GET /$TOKEN?t=$TOKEN");

@@ -53,7 +53,7 @@ pub(in crate::dirty) struct Stray {
 
 /// How far a request has come.
 #[derive(Debug, Default)]
-pub(super) struct Way {
+pub(in crate::dirty) struct Way {
     pub sent: Option<Duration>,
     pub kept: Kept,
     /// When a response that has not ended, and need not, is whole enough.
@@ -70,7 +70,7 @@ impl Way {
 }
 
 /// What became of an attempt.
-pub(super) enum Came {
+pub(in crate::dirty) enum Came {
     Answer(Answer),
     /// The client left.
     Left,
@@ -87,8 +87,9 @@ impl Client {
         let work = self.converse(wire, &bytes, ask, &mut way);
         let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
         let exchange = self.exchange(intended, way.sent, came);
+        let (exchange, trace) = self.follow(wire, ask, &bytes, exchange, way.kept).await;
         wire.last = request;
-        self.keep(request, ask, &bytes, wire.number, exchange, way.kept);
+        self.keep(request, ask, bytes, wire.number, exchange, trace);
         matches!(exchange.outcome, Outcome::Answered(_))
     }
 
@@ -111,7 +112,8 @@ impl Client {
             let work = self.send_pieces(open, asks, &written, &mut sent);
             let _ = tokio::time::timeout(self.timeout, work).await;
         }
-        for ((ask, (request, bytes)), sent) in asks.iter().zip(&written).zip(sent) {
+        let mut came_of = Vec::new();
+        for ((request, bytes), sent) in written.iter().zip(sent) {
             let mut way = Way::within(self.timeout);
             let came = match &mut connection {
                 None => Err(Failure::Closed),
@@ -126,11 +128,14 @@ impl Client {
                 connection = None;
             }
             wire.last = *request;
-            let exchange = self.exchange(intended, Some(sent), came);
-            self.keep(*request, ask, bytes, wire.number, exchange, way.kept);
+            came_of.push((self.exchange(intended, Some(sent), came), way.kept));
         }
         wire.open = connection.map(Open::One);
         self.look_for_strays(wire);
+        for ((ask, (request, bytes)), (exchange, kept)) in asks.iter().zip(written).zip(came_of) {
+            let (exchange, trace) = self.follow(&mut Wire::default(), ask, &bytes, exchange, kept).await;
+            self.keep(request, ask, bytes, wire.number, exchange, trace);
+        }
     }
 
     /// Sends requests that are written, and notes when. What comes meanwhile is kept.
@@ -164,7 +169,7 @@ impl Client {
         }
     }
 
-    fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
+    pub(super) fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
         let (outcome, first_byte, done) = match came {
             Ok(Came::Answer(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
             Ok(Came::Left) => (Outcome::Unanswered, None, self.clock.now()),
@@ -175,7 +180,13 @@ impl Client {
 
     /// One request and its response. If the connection at hand turns out to be closed before a byte of a response has
     /// come, as it may be after a pause, the request is sent once more on a new one.
-    async fn converse(&self, wire: &mut Wire, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Came, Failure> {
+    pub(super) async fn converse(
+        &self,
+        wire: &mut Wire,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+        way: &mut Way,
+    ) -> Result<Came, Failure> {
         let again = wire.open.is_some() && ask.gate.is_none();
         match self.attempt(wire, bytes, ask, way).await {
             Err(Broken::Closed { untouched: true }) if again => {
@@ -190,7 +201,7 @@ impl Client {
         }
     }
 
-    pub(super) async fn attempt(
+    pub(in crate::dirty) async fn attempt(
         &self,
         wire: &mut Wire,
         bytes: &[u8],

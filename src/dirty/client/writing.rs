@@ -36,12 +36,12 @@ impl Client {
             forms::with_suffix(&mut bytes, way, self.salt.wrapping_add(ask.variation.unwrap_or(request)));
         }
         if let Some(identity) = ask.identity {
-            identity.session.add_cookies(&mut bytes);
+            identity.session.add_cookies(&mut bytes, self.is_secure());
         }
         bytes
     }
 
-    pub(super) fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {
+    pub(in crate::dirty) fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
         let variation = ask.variation.unwrap_or(request);
         let canary = || ask.identity.map(|identity| identity.canary.clone());
@@ -58,7 +58,11 @@ impl Client {
                 Placeholder::Identity(field) => {
                     ask.identity.and_then(|identity| identity.fields.get(field)).cloned().unwrap_or_default()
                 }
-                Placeholder::Token => ask.identity.and_then(|of| of.session.token.clone()).unwrap_or_default(),
+                Placeholder::Token | Placeholder::Capture(_) => {
+                    let session = ask.identity.map(|identity| &identity.session);
+                    let name = placeholder.captured().unwrap_or_default();
+                    session.and_then(|session| session.captured(name)).unwrap_or_default().to_owned()
+                }
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host
                 | Placeholder::Port
@@ -69,6 +73,11 @@ impl Client {
             out.extend_from_slice(value.as_bytes());
         });
         bytes
+    }
+
+    /// Whether requests go over TLS.
+    pub(in crate::dirty) fn is_secure(&self) -> bool {
+        self.target.dialer.speaks_tls()
     }
 
     /// Method and target of a request, for people.

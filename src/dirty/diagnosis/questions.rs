@@ -196,6 +196,7 @@ mod tests {
     use super::*;
     use crate::exchange::Outcome;
     use crate::load::connection::reply::Kept;
+    use crate::session::Captured;
 
     /// Requests on one line with the statuses of their answers, by identities from 0 on; those that are another's, and whose.
     fn tried(statuses: &[u16], foreign: &[(usize, u64)]) -> Attempt {
@@ -209,7 +210,15 @@ mod tests {
         let mut seen = Seen { place, ..seen(place.shot as u64, 1) };
         seen.exchange.outcome = Outcome::Answered(status);
         let (reply, canaries) = (Kept::default(), InReply::default());
-        Observation { seen, request: Vec::new(), reply, token: None, canaries }
+        Observation {
+            seen,
+            request: Vec::new(),
+            reply,
+            url: None,
+            hops: Vec::new(),
+            captured: Captured::default(),
+            canaries,
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::super::observation::{InReply, Place, Role, Seen};
 use super::*;
 use crate::exchange::{Exchange, Outcome};
 use crate::load::connection::reply::Kept;
+use crate::session::Captured;
 
 const NAMES: [&str; 3] = ["ann-lee", "bob-ray", "zoe-kim"];
 
@@ -39,7 +40,15 @@ fn response(asker: usize, request: u64, body: &str) -> Observation {
         own: false,
     };
     let reply = Kept { head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), body: body.as_bytes().to_vec(), ..Kept::default() };
-    Observation { seen, request: Vec::new(), reply, token: None, canaries: InReply::default() }
+    Observation {
+        seen,
+        request: Vec::new(),
+        reply,
+        url: None,
+        hops: Vec::new(),
+        captured: Captured::default(),
+        canaries: InReply::default(),
+    }
 }
 
 fn number(observation: &Observation) -> Option<usize> {

@@ -16,6 +16,7 @@ use crate::exchange::{Exchange, Outcome};
 use crate::load::Target;
 use crate::load::clock::Clock;
 use crate::scenario::{Request, Template};
+use crate::session::Captured;
 use site::{Kind, Site};
 
 mod noise;
@@ -83,7 +84,15 @@ impl Trial {
             tells: false,
             own: false,
         };
-        Observation { seen, request: Vec::new(), reply: answer.reply, token: None, canaries: InReply::default() }
+        Observation {
+            seen,
+            request: Vec::new(),
+            reply: answer.reply,
+            url: None,
+            hops: Vec::new(),
+            captured: Captured::default(),
+            canaries: InReply::default(),
+        }
     }
 
     fn ask_nobody(&mut self, times: usize) {

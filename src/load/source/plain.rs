@@ -56,7 +56,8 @@ impl<'a> Slots<'a> {
             | Placeholder::Workers
             | Placeholder::Socket
             | Placeholder::Identity(_)
-            | Placeholder::Token => return,
+            | Placeholder::Token
+            | Placeholder::Capture(_) => return,
         };
         append(out, format_args!("{value}"));
     }
@@ -65,6 +66,8 @@ impl<'a> Slots<'a> {
 /// The requests of a user without a script.
 pub(in crate::load) struct Plain<'a> {
     plan: &'a Plan,
+    /// What is sent, one of each kind.
+    requests: &'a [Prepared],
     slots: Slots<'a>,
     kind: usize,
     request: Vec<u8>,
@@ -79,7 +82,7 @@ impl<'a> Plain<'a> {
     /// The source of one place of a user's batches.
     pub fn in_place(plan: &'a Plan, number: u32, place: u32) -> Self {
         let slots = Slots::in_place(plan, number, place);
-        Plain { plan, slots, kind: 0, request: Vec::new(), discard: Discard }
+        Plain { plan, requests: plan.requests_of(number), slots, kind: 0, request: Vec::new(), discard: Discard }
     }
 }
 
@@ -92,9 +95,9 @@ impl Source for Plain<'_> {
 
     /// Writes the request, if it differs from the last of its kind.
     fn prepare(&mut self) -> Turn {
-        let Plain { plan, slots, request, .. } = self;
+        let Plain { plan, requests, slots, request, .. } = self;
         self.kind = plan.draw_kind(slots.number, slots.seq);
-        let prepared = &plan.requests[self.kind];
+        let prepared = &requests[self.kind];
         if prepared.constant().is_none() {
             request.clear();
             prepared.write(request, &mut |placeholder, out| slots.fill(placeholder, out));
@@ -104,7 +107,7 @@ impl Source for Plain<'_> {
     }
 
     fn outgoing(&mut self) -> (Outgoing<'_>, &mut Discard) {
-        let prepared = &self.plan.requests[self.kind];
+        let prepared = &self.requests[self.kind];
         let bytes = prepared.constant().unwrap_or(&self.request);
         let Prepared { head_only, waits, idempotent, closes, .. } = *prepared;
         let outgoing = Outgoing { bytes, head_only, waits, idempotent, closes };

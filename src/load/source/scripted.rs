@@ -113,14 +113,19 @@ impl<'a> Scripted<'a> {
     /// Writes what the script wants, with what it leaves open from the scenario.
     fn write(&mut self, wanted: Wanted) -> Result<(), &'static str> {
         let Scripted { plan, slots, kind, request, .. } = self;
-        let (whole, own) = (&plan.requests[*kind], &plan.kinds[*kind].request);
-        let fixed = |placeholder: &_| plan.target.fixed(placeholder, plan.sleep);
+        let (whole, own) = (&plan.requests_of(slots.number)[*kind], &plan.kinds[*kind].request);
+        let session = plan.session_of(slots.number);
+        let fixed = |placeholder: &_| plan.fixed_for(session, placeholder);
         request.clear();
         let merged;
         let prepared = if wanted == Wanted::default() && !own.path.pieces.is_empty() {
             whole
         } else {
             let (own, body) = merge(own, wanted)?;
+            let own = match session {
+                Some(session) => plan.with_cookies(&own, session),
+                None => own,
+            };
             let mut prepared = Prepared::once(&own, &plan.target.authority, &fixed);
             if let Some(Body { bytes, .. }) = body {
                 prepared.set_body(bytes);

@@ -37,7 +37,7 @@ fn a_request_that_hangs_does_not_make_a_busy_thread_look_idle() {
     let live = Arc::new(Live::new(1));
     let target = Target::tcp(server(holds_the_first), None);
     let began = Instant::now();
-    let results = run(&load, Some(&client), &target, 1, &CancellationToken::new(), &live).unwrap();
+    let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();
     assert!(results.measured.whole.unanswered >= 1 && began.elapsed() >= 2 * lasting);
     let on_average = results.cpu.as_secs_f64() / began.elapsed().as_secs_f64();
     assert!(results.busiest > 1.6 * on_average, "{} {on_average}", results.busiest);

@@ -93,7 +93,7 @@ fn a_script_makes_such_requests_too() {
     let live = Arc::new(Live::new(1));
     let target = Target::tcp(server(obeys), None);
     let load = posts(vec![kind(1, &[])]);
-    let results = run(&load, Some(&client), &target, 1, &CancellationToken::new(), &live).unwrap();
+    let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();
     loses_nothing(&results);
     assert_eq!(results.connections_opened, 51, "one, and another after each of them");
 }

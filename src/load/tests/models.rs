@@ -130,7 +130,7 @@ fn scripted(address: SocketAddr, load: &Load, body: &str) -> Results {
     let script = crate::scenario::Script { path: "think.rhai".into(), source };
     let client = Client::begin(&script).result.unwrap();
     let live = Arc::new(Live::new(threads(load)));
-    run(load, Some(&client), &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
+    run(load, Some(&client), &[], &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
 }
 
 /// So many requests a second for a second.

@@ -25,6 +25,7 @@ fn shrunk(headers: &[(&str, &str)], tls: Option<Tls>) -> Shrunk {
         place: "body".to_owned(),
         requests: vec![asked(headers)],
         tls,
+        follow: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::dirty::diagnosis::{Asked, Shrunk};
-use crate::dirty::observation::{variable, without_token};
+use crate::dirty::observation::variable;
 use crate::record;
 
 /// What every client sends for itself: with any value, or with that which runner gives.
@@ -36,17 +36,17 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
         shot: asked.place.shot,
         part: part.map(str::to_owned),
         method: method.to_owned(),
-        target: without_token(target, asked.token.as_deref()),
+        target: asked.captured.hide(target),
         headers: lines
             .filter_map(|line| line.split_once(": "))
             .filter_map(|(name, value)| header(name, value, asked))
             .collect(),
-        body: text.map(|text| without_token(text, asked.token.as_deref())),
+        body: text.map(|text| asked.captured.hide(text)),
         cut: body.is_some() && text.is_none(),
     }
 }
 
-/// What holds the canary was made for this request, and is nobody's secret; but for the token in it.
+/// What holds the canary was made for this request, and is nobody's secret; but for what a login gave.
 fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
     let canary = asked.canary.as_str();
     let lower = name.to_ascii_lowercase();
@@ -55,7 +55,7 @@ fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
         return None;
     }
     let is_own = |text: &str| !canary.is_empty() && text.contains(canary);
-    let plain = |text: &str| without_token(text, asked.token.as_deref());
+    let plain = |text: &str| asked.captured.hide(text);
     let value = match SECRET.iter().any(|word| lower.contains(word)) {
         true if !is_own(value) => variable(&lower),
         // The others of a cookie header are of other requests, too: a session that a login gave.
@@ -83,7 +83,8 @@ mod tests {
 
     fn by(canary: &str, token: Option<&str>, bytes: &[u8]) -> Asked {
         let place = crate::dirty::observation::Place { line: 0, shot: 1 };
-        Asked { place, canary: canary.to_owned(), token: token.map(str::to_owned), bytes: bytes.to_vec() }
+        let captured = token.iter().map(|token| ("token".to_owned(), (*token).to_owned())).collect();
+        Asked { place, canary: canary.to_owned(), captured, bytes: bytes.to_vec() }
     }
 
     /// What is told of a header in a request with this canary.

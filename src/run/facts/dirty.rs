@@ -40,7 +40,7 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
         alike: alike(plan, findings),
         cut: tally.cut,
         undecoded: tally.undecoded.clone().map(|(responses, why)| record::Unread { responses, why }),
-        evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls)).collect(),
+        evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls, plan.follow > 0)).collect(),
         inconclusive: inconclusive(findings),
     }
 }
@@ -137,7 +137,7 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     None
 }
 
-fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>) -> record::Leak {
+fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>, follow: bool) -> record::Leak {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
@@ -156,11 +156,11 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>) -> record::Leak {
         round_requests: evidence.round_requests,
         bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
         recipe: evidence.recipe.clone(),
-        shrunk: evidence.shrunk.as_ref().map(|least| shrunk(least, tls)),
+        shrunk: evidence.shrunk.as_ref().map(|least| shrunk(least, tls, follow)),
     }
 }
 
-fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::Tls>) -> record::Shrunk {
+fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::Tls>, follow: bool) -> record::Shrunk {
     let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::Shrunk {
         recipe: shrunk.recipe.clone(),
@@ -171,6 +171,7 @@ fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::Tls>) -> record:
         place: shrunk.place.clone(),
         requests: shrunk.requests.iter().map(|one| asked(one, shrunk)).collect(),
         tls: spoken.map(tls),
+        follow,
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::leaf::{At, Entries, Node, Share, TextOr, Timespan};
 use super::load::Http;
+use super::login::{Follow, Login};
 use crate::rule::TRIGGERS;
 
 /// A check for leaks: requests that each carry a value of their own, `{canary}`, and must never see another's.
@@ -38,6 +39,8 @@ pub struct Dirty {
     pub group: Option<At<String>>,
     /// What each identity sends once, before its requests. None if not given.
     pub login: Option<At<Login>>,
+    /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
+    pub follow: Option<At<Follow>>,
     /// What `{canary}` looks like. `word` if not given.
     pub shape: Option<At<Shape>>,
     /// Regular expressions for text that responses may share: what one of them matches accuses nobody.
@@ -127,29 +130,6 @@ impl JsonSchema for DirtySleep {
             "anyOf": [one, two]
         })
     }
-}
-
-/// What each identity sends once, before its requests. The cookies of the answer are its own from then on.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table, as in [dirty.login]")]
-pub struct Login {
-    /// Path and query; may hold placeholders.
-    #[schemars(example = "/login/")]
-    pub path: Option<At<String>>,
-    /// The method. GET if not given, POST where there is a body.
-    pub method: Option<At<String>>,
-    /// Headers; the values may hold placeholders.
-    pub headers: Option<Entries<String>>,
-    /// Cookies, sent as one header; the values may hold placeholders.
-    pub cookies: Option<Entries<String>>,
-    /// A body, sent as JSON; the strings in it may hold placeholders.
-    pub json: Option<At<Node>>,
-    /// A body, sent as a form; the values may hold placeholders.
-    pub form: Option<Entries<Node>>,
-    /// A body, sent as it stands except for placeholders.
-    pub body: Option<At<String>>,
-    /// The field of the answer's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
-    pub token: Option<At<String>>,
 }
 
 /// What `{canary}` looks like.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::leaf::{At, Entries, Node, PerSecond, Timespan};
+use super::login::Login;
 
 /// A load: `concurrency` users who wait for their answers, `rate` arrivals who do not, or `stages` of either.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -72,6 +73,8 @@ pub struct Load {
     pub script: Option<At<String>>,
     /// A CSV file, or a file with a JSON object a line: a row a user; its columns fill `{data.column}`.
     pub data: Option<At<String>>,
+    /// What each user sends before the load begins, outside of what is measured. None if not given.
+    pub login: Option<At<Login>>,
 }
 
 /// One of several requests of a load.

@@ -8,6 +8,7 @@ use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
 use super::super::template::Template;
 use super::super::{Budget, Dirty, Expect, Request, Sleeps, Version};
+use super::login::{self, Owner};
 use super::request::Parts;
 use super::{Loading, value};
 use crate::canary::Shape;
@@ -25,14 +26,21 @@ impl Loading<'_> {
         let written = &at.value;
         let identities = self.identities(written);
         let fields: Vec<String> = identities.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
-        let request = self.request(&Parts::of_dirty(at, workers_known, &fields));
-        let login = written.login.as_ref().map(|login| self.login(login, workers_known, &fields));
+        let captured = login::captured(written.login.as_ref());
+        let request = self.request(&Parts::of_dirty(at, workers_known, &fields, &captured));
+        let owner = Owner { section: "dirty", workers_known, identity: &fields, data: None };
+        let login = written.login.as_ref().map(|login| self.login(login, &owner));
+        let follow = self.follow(&written.follow);
         let group = self.group(written, &identities);
+        let also = self.also(at, request.as_ref(), workers_known, &fields);
         if let (Some(request), None | Some(Some(_))) = (&request, &login) {
             let login = login.as_ref().and_then(Option::as_ref);
+            if let (Some(at), Some(login)) = (&written.login, login) {
+                let requests: Vec<&Request> = std::iter::once(request).chain(&also).collect();
+                self.check_captures(at, &owner, login, &requests);
+            }
             self.check_identity(at, request, login);
         }
-        let also = self.also(at, request.as_ref(), workers_known, &fields);
         let public = self.public(written);
         let triggers = self.triggers(written);
         let sleep = self.sleeps(written);
@@ -45,6 +53,7 @@ impl Loading<'_> {
             identities,
             group,
             login: login.map_or(Some(None), |login| login.map(Some))?,
+            follow,
             shape: match value(&written.shape) {
                 None | Some(file::Shape::Word) => Shape::Word,
                 Some(file::Shape::Email) => Shape::Email,
@@ -77,7 +86,8 @@ impl Loading<'_> {
         workers: bool,
         fields: &[String],
     ) -> Vec<Request> {
-        let parts = Parts::of_dirty(at, workers, fields);
+        let captured = login::captured(at.value.login.as_ref());
+        let parts = Parts::of_dirty(at, workers, fields, &captured);
         let paths = at.value.also.iter().flatten();
         let pages = paths.filter_map(|path| {
             let target = self.filled(path, Template::parse, &parts, None)?;

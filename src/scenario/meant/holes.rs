@@ -52,14 +52,19 @@ impl Loading<'_> {
                 Placeholder::Identity(field) if !parts.identity.contains(field) => {
                     self.unknown_field(field, &place, parts);
                 }
-                Placeholder::Token if !parts.has_token => self.no_token(&place, section),
+                Placeholder::Token | Placeholder::Capture(_) => {
+                    let name = hole.captured().unwrap_or_default();
+                    if !parts.captured.iter().any(|known| known == name) {
+                        self.not_captured(hole, name, &place, parts);
+                    }
+                }
                 Placeholder::Sleep if !parts.has_sleep => {
                     let problem = Problem::new("`{sleep}` without a sleep").at(&place, "nothing fills this");
                     let help = match section {
                         "load" | "load.request" => {
                             "add sleep = \"100ms\" to [load], or to the matrix: \"load.sleep\" = [...]"
                         }
-                        "dirty.login" => "a login has no sleep; write the seconds themselves",
+                        login if login.contains("login") => "a login has no sleep; write the seconds themselves",
                         _ => "add sleep = { long = \"700ms\", short = \"30ms\" } to [dirty]",
                     };
                     let top = section.strip_suffix(".request").unwrap_or(section);

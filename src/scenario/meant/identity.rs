@@ -105,28 +105,6 @@ impl Loading<'_> {
         Some(given.value.clone())
     }
 
-    /// `None` after a problem that leaves no request.
-    pub(super) fn login(&mut self, at: &At<file::Login>, workers_known: bool, fields: &[String]) -> Option<Login> {
-        let request = self.request(&Parts::of_login(at, workers_known, fields))?;
-        if !request.has(|hole| matches!(hole, Placeholder::Canary | Placeholder::Identity(_))) {
-            let span = at.value.path.as_ref().map_or(&at.span, |path| &path.span);
-            let problem = Problem::new("every login is the same").at(span, "nothing here tells who logs in");
-            let help = "put `{canary}` or `{identity.field}` where the server takes in who it is";
-            if !self.spoilt.touches(&["dirty", "login"]) {
-                self.problems.add(problem.help(help));
-            }
-        }
-        let token = at.value.token.as_ref().map(|token| {
-            let steps: Vec<String> = token.value.split('.').map(str::to_owned).collect();
-            if steps.iter().any(String::is_empty) {
-                let problem = Problem::new("`token` does not name a field").at(&token.span, "a name is missing");
-                self.problems.add(problem.help("write token = \"access_token\", or with dots, \"data.token\""));
-            }
-            steps
-        });
-        Some(Login { request, token })
-    }
-
     /// That requests differ from one identity to another, and that all that is given to tell them apart is used.
     pub(super) fn check_identity(&mut self, at: &At<file::Dirty>, request: &Request, login: Option<&Login>) {
         const KEYS: [&str; 7] = ["query", "headers", "cookies", "json", "form", "body", "login"];
@@ -134,13 +112,8 @@ impl Loading<'_> {
             return;
         }
         let written = &at.value;
-        let token = written.login.as_ref().and_then(|login| login.value.token.as_ref());
-        if let Some(token) = token.filter(|_| !request.has(|hole| *hole == Placeholder::Token)) {
-            let problem = Problem::new("nothing uses the login's token").at(&token.span, "fills no `{token}`");
-            let help = "write headers = { authorization = \"Bearer {token}\" } in [dirty], or remove it";
-            self.problems.add(problem.help(help));
-        }
-        let holes = request.holes().into_iter().chain(login.into_iter().flat_map(|login| login.request.holes()));
+        let holes =
+            request.holes().into_iter().chain(login.into_iter().flat_map(Login::requests).flat_map(Request::holes));
         let fields = holes.filter_map(|hole| match hole {
             Placeholder::Identity(field) => Some(field),
             _ => None,
@@ -192,19 +165,5 @@ impl Loading<'_> {
             false => suggest::help(field, "fields of identities", &known),
         };
         self.missing(&["dirty", "identities"], problem.help(help));
-    }
-
-    /// `{token}` without one.
-    pub(super) fn no_token(&mut self, place: &Span, section: &str) {
-        let (title, help) = match section {
-            "dirty" => ("`{token}` without a login that gives one", "add token = \"access_token\" to [dirty.login]"),
-            "load" => ("only [dirty] has a token", "write the header itself; secrets as ${NAME}"),
-            _ => (
-                "`{token}` in the login itself",
-                "there is none before the login; use `{canary}` or `{identity.field}`",
-            ),
-        };
-        let problem = Problem::new(title).at(place, "nothing fills this");
-        self.missing(&["dirty", "login", "token"], problem.help(help));
     }
 }

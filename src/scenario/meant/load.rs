@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::{Kind, Load};
+use super::super::{Kind, Load, Request};
+use super::login::{self, Owner};
 use super::model::Shape;
 use super::request::Parts;
 use super::script::HookScript;
@@ -26,7 +27,14 @@ impl Loading<'_> {
         // A script makes requests itself; one that is wrong may have meant to.
         let makes_requests = |script: &Option<HookScript>| script.as_ref().is_none_or(|script| script.has(REQUEST));
         let scripted = script.as_ref().is_some_and(makes_requests);
-        let kinds = self.kinds(at, &Parts::of_load(at, workers_known, data.as_ref(), scripted));
+        let captured = login::captured(written.login.as_ref());
+        let kinds = self.kinds(at, &Parts::of_load(at, workers_known, data.as_ref(), scripted, &captured));
+        let owner = Owner { section: "load", workers_known, identity: &[], data: data.as_ref() };
+        let login = written.login.as_ref().map(|login| self.login(login, &owner));
+        if let (Some(at), Some(Some(login)), Some(kinds)) = (&written.login, &login, &kinds) {
+            let requests: Vec<&Request> = kinds.iter().map(|kind| &kind.request).collect();
+            self.check_captures(at, &owner, login, &requests);
+        }
         let shape = self.shape(at);
         let (timeout, drain) = (
             self.some_time("timeout", &written.timeout, TIMEOUT),
@@ -53,6 +61,7 @@ impl Loading<'_> {
             threads,
             script: script.map_or(Some(None), |script| script.map(|script| Some(script.script)))?,
             data: data.map_or(Some(None), |given| given.data.map(Some))?,
+            login: login.map_or(Some(None), |login| login.map(Some))?,
         })
     }
 

@@ -32,10 +32,13 @@ pub(super) struct Parts<'w> {
     pub scripted: bool,
     /// Names of what fills `{identity.field}`.
     pub identity: &'w [String],
-    pub has_token: bool,
+    /// Names of what fills `{capture.name}`: values that a login has taken before this is sent.
+    pub captured: &'w [String],
+    /// Names of what the login takes in all.
+    pub captured_later: &'w [String],
 }
 
-/// Names the keys that [`file::Load`], [`file::Dirty`] and [`file::Login`] share.
+/// Names the keys that [`file::Load`], [`file::Dirty`], [`file::Login`] and [`file::Step`] share.
 macro_rules! parts {
     ($section:literal, $at:expr, $workers_known:expr) => {
         Parts {
@@ -54,36 +57,57 @@ macro_rules! parts {
             data: None,
             scripted: false,
             identity: &[],
-            has_token: false,
+            captured: &[],
+            captured_later: &[],
         }
     };
 }
 
 impl<'w> Parts<'w> {
-    pub fn of_load(at: &'w At<file::Load>, workers_known: bool, data: Option<&'w Given>, scripted: bool) -> Self {
-        Parts { has_sleep: at.value.sleep.is_some(), data, scripted, ..parts!("load", at, workers_known) }
+    /// `captured` names what its login takes.
+    pub fn of_load(
+        at: &'w At<file::Load>,
+        workers_known: bool,
+        data: Option<&'w Given>,
+        scripted: bool,
+        captured: &'w [String],
+    ) -> Self {
+        Parts { has_sleep: at.value.sleep.is_some(), data, scripted, captured, ..parts!("load", at, workers_known) }
     }
 
     /// One of the requests of `load`, with what they share.
     pub fn of_kind(at: &'w At<file::Kind>, load: &Parts<'w>) -> Self {
-        let Parts { has_sleep, data, scripted, workers_known, .. } = *load;
-        Parts { has_sleep, data, scripted, ..parts!("load.request", at, workers_known) }
+        let Parts { has_sleep, data, scripted, workers_known, captured, .. } = *load;
+        Parts { has_sleep, data, scripted, captured, ..parts!("load.request", at, workers_known) }
     }
 
-    /// `identity` names the fields of identities.
-    pub fn of_dirty(at: &'w At<file::Dirty>, workers_known: bool, identity: &'w [String]) -> Self {
+    /// `identity` names the fields of identities, `captured` what the login takes.
+    pub fn of_dirty(
+        at: &'w At<file::Dirty>,
+        workers_known: bool,
+        identity: &'w [String],
+        captured: &'w [String],
+    ) -> Self {
         let written = &at.value;
         Parts {
             query: written.query.as_ref(),
             has_sleep: written.sleep.is_some(),
             identity,
-            has_token: written.login.as_ref().is_some_and(|login| login.value.token.is_some()),
+            captured,
             ..parts!("dirty", at, workers_known)
         }
     }
 
-    pub fn of_login(at: &'w At<file::Login>, workers_known: bool, identity: &'w [String]) -> Self {
-        Parts { identity, ..parts!("dirty.login", at, workers_known) }
+    /// The login of a section, `dirty` or `load`.
+    pub fn of_login(at: &'w At<file::Login>, section: &str, workers_known: bool) -> Self {
+        let section = if section == "load" { "load.login" } else { "dirty.login" };
+        Parts { section, ..parts!("dirty.login", at, workers_known) }
+    }
+
+    /// A step of such a login.
+    pub fn of_step(at: &'w At<file::Step>, section: &str, workers_known: bool) -> Self {
+        let section = if section == "load" { "load.login.step" } else { "dirty.login.step" };
+        Parts { section, ..parts!("dirty.login.step", at, workers_known) }
     }
 }
 

@@ -6,7 +6,7 @@ use super::is_word;
 use crate::scenario::suggest;
 
 /// What stands before the dot of a placeholder with one.
-const GROUPS: [&str; 2] = ["data", "identity"];
+const GROUPS: [&str; 3] = ["data", "identity", "capture"];
 
 /// A text between braces that need not be a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub(super) enum Word {
     Slip,
     Text,
 }
+
+/// The name of the capture that `{token}` stands for.
+pub const TOKEN: &str = "token";
 
 /// What is filled in per request (or, for `Host`, `Port`, `Socket` and `Workers`, per start of a server).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub enum Placeholder {
     Identity(String),
     /// What the login gave the request's identity.
     Token,
+    /// A value that the login took from a response.
+    Capture(String),
 }
 
 impl Placeholder {
@@ -59,6 +64,7 @@ impl Placeholder {
         "identity.field",
         "token",
         "base64(text)",
+        "capture.name",
     ];
 
     /// Parses what stands between braces.
@@ -95,8 +101,24 @@ impl Placeholder {
         match group {
             "data" => Some(Placeholder::Data(name)),
             "identity" => Some(Placeholder::Identity(name)),
+            "capture" => Some(Placeholder::Capture(name)),
             _ => None,
         }
+    }
+
+    /// The name of the captured value that fills it: `{token}` is one of them.
+    pub fn captured(&self) -> Option<&str> {
+        match self {
+            Placeholder::Token => Some(TOKEN),
+            Placeholder::Capture(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What fills it are words of a scenario or of a server, which may hold anything, and are encoded as their place
+    /// demands.
+    pub fn is_words(&self) -> bool {
+        matches!(self, Placeholder::Data(_) | Placeholder::Identity(_) | Placeholder::Token | Placeholder::Capture(_))
     }
 
     fn parse_random(inside: &str) -> Option<Placeholder> {
@@ -121,6 +143,7 @@ impl fmt::Display for Placeholder {
             Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
             Placeholder::Token => f.write_str("{token}"),
             Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),
+            Placeholder::Capture(name) => write!(f, "{{capture.{name}}}"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rule::TRIGGERS;
+use crate::scenario::login::{Capture, Source};
 
 fn dirty(keys: &str) -> Dirty {
     loaded(&format!("[server]\nmode = 'async'\n[dirty]\n{keys}")).variants[0].dirty.clone().unwrap()
@@ -40,12 +41,31 @@ fn identities_take_the_place_of_a_canary() {
 fn a_login_is_a_request_of_its_own_and_its_cookies_are_enough() {
     let only_cookies = dirty("path = '/'\n[dirty.login]\npath = '/login/'\nform = { user = '{canary}' }");
     let login = only_cookies.login.unwrap();
-    assert_eq!((login.request.method.as_str(), login.token), ("POST", None));
+    assert_eq!((login.steps.len(), login.steps[0].request.method.as_str(), login.once), (1, "POST", false));
+    assert_eq!((login.steps[0].captures.len(), login.steps[0].follow), (0, 0));
     let with_token = dirty(
         "path = '/'\nheaders = { authorization = 'Bearer {token}' }\n\
          login = { path = '/login/?u={canary}', token = 'data.0.token' }",
     );
-    assert_eq!(with_token.login.unwrap().token.unwrap(), ["data", "0", "token"]);
+    let path = ["data", "0", "token"].map(str::to_owned).to_vec();
+    let token = Capture { name: "token".to_owned(), from: Source::Json(path) };
+    assert_eq!(with_token.login.unwrap().steps[0].captures, [token]);
+}
+
+#[test]
+fn a_login_in_steps_captures_what_later_requests_hold() {
+    let dirty = dirty(
+        "path = '/me?t={token}'\nfollow = 3\nheaders = { x-csrf = '{capture.csrf}' }\n[dirty.login]\nonce = true\n\
+         [[dirty.login.step]]\npath = '/login/'\nfollow = true\ncapture = { csrf = { field = 'csrf_token' } }\n\
+         [[dirty.login.step]]\npath = '/login/?t={capture.csrf}'\nform = { user = '{canary}' }\n\
+         capture = { csrf = { cookie = 'csrftoken' }, token = { json = 'a.b' } }",
+    );
+    let login = dirty.login.unwrap();
+    let from =
+        |step: usize| login.steps[step].captures.iter().map(|capture| capture.from.to_string()).collect::<Vec<_>>();
+    assert_eq!((login.once, dirty.follow, login.steps[0].follow, login.steps[1].follow), (true, 3, 10, 0));
+    assert_eq!(from(0), ["form field `csrf_token` in its HTML"]);
+    assert_eq!(from(1), ["cookie `csrftoken`", "text at `a.b` in its JSON"]);
 }
 
 #[test]

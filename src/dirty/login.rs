@@ -1,0 +1,110 @@
+//! Logging in: each identity, by itself, and who was not let in.
+
+use super::client::{Ask, Came, Client, Way, Wire};
+use super::identity::Identity;
+use super::observation::Observation;
+use super::recipe::Shot;
+use crate::load::connection::reply::Kept;
+use crate::load::request::Prepared;
+use crate::session::{Session, redirect};
+
+/// So many refusals are told one by one.
+const MOST_TOLD: usize = 3;
+
+impl Client {
+    /// Logs everybody in, one after the other, where the scenario has a login. Who has been let in before stays so if the
+    /// scenario says so and the server still knows them. The error says who was refused, and how.
+    pub async fn log_in(&self, identities: &mut [Identity]) -> Result<(), Vec<String>> {
+        let mut refusals = Vec::new();
+        for identity in identities {
+            if self.stays_logged_in() && identity.logged_in && self.is_known(identity).await {
+                continue;
+            }
+            (identity.session, identity.logged_in) = (Session::default(), false);
+            match self.let_in(identity).await {
+                Ok(session) => (identity.session, identity.logged_in) = (session, true),
+                Err((why, answered)) => {
+                    refusals.push(why);
+                    // One who is not answered waits long; so would the others.
+                    if !answered {
+                        break;
+                    }
+                }
+            }
+        }
+        if refusals.is_empty() { Ok(()) } else { Err(few(refusals)) }
+    }
+
+    async fn let_in(&self, identity: &Identity) -> Result<Session, (String, bool)> {
+        let mut session = Session::default();
+        let Some(login) = &self.forms.login else { return Ok(session) };
+        let write = |request: &Prepared, session: &Session, _: usize| {
+            let asker = Identity { session: session.clone(), ..identity.clone() };
+            self.fill(request, identity.number, &Ask::alone(&asker))
+        };
+        let mut send = async |bytes: &[u8]| self.ask_for(bytes, identity).await;
+        let done = login.perform(&mut session, self.is_secure(), &write, &mut send).await;
+        done.map_err(|refused| (refused.told(&format!("{}'s login", identity.name())), refused.answered))?;
+        Ok(session)
+    }
+
+    /// Whether the server still knows somebody: their request is not sent to a login, or refused as nobody's.
+    async fn is_known(&self, identity: &mut Identity) -> bool {
+        let ask = Ask::alone(identity);
+        let mut bytes = self.fill(self.forms.of(&Shot::plain()), identity.number, &ask);
+        identity.session.add_cookies(&mut bytes, self.is_secure());
+        let came = self.ask_for(&bytes, identity).await;
+        came.is_ok_and(|(status, kept)| status != 403 && !is_shut_out(status, &kept.head))
+    }
+
+    /// One request over a connection of its own, of which nothing is kept.
+    async fn ask_for(&self, bytes: &[u8], identity: &Identity) -> Result<(u16, Kept), String> {
+        let ask = Ask::alone(identity);
+        let (mut way, mut wire) = (Way::within(self.timeout()), Wire::default());
+        match tokio::time::timeout(self.timeout(), self.attempt(&mut wire, bytes, &ask, &mut way)).await {
+            Ok(Ok(Came::Answer(answer))) => Ok((answer.status, way.kept)),
+            Ok(Ok(Came::Left)) => Err("it was not waited for".to_owned()),
+            Ok(Err(broken)) => Err(broken.to_string()),
+            Err(_) => Err(format!("none within {}", crate::units::show_duration(self.timeout()))),
+        }
+    }
+}
+
+/// Whether an answer says that the server does not know who asks.
+fn is_shut_out(status: u16, head: &[u8]) -> bool {
+    status == 401 || redirect::location(status, head).is_some_and(|to| redirect::leads_to_login(&to))
+}
+
+/// Those of the personas whose lone requests were always answered as those of a stranger: a check would go on with one
+/// identity fewer. Sentences without a full stop.
+pub(super) fn shut_out<'o>(
+    personas: &[Identity],
+    solo: impl Iterator<Item = (usize, &'o Observation)> + Clone,
+) -> Vec<String> {
+    let told = personas.iter().enumerate().filter_map(|(number, persona)| {
+        let mut own = solo.clone().filter(|(of, _)| *of == number).map(|(_, observation)| stranger(observation));
+        let first = own.next()??;
+        let although = if persona.logged_in { ", although the login was not" } else { "" };
+        own.all(|refused| refused.is_some())
+            .then(|| format!("{}, asking alone, was always answered {first}{although}", persona.name()))
+    });
+    few(told.collect())
+}
+
+/// How a request was answered as a stranger's: the status, and where that led. `None` if it was not, or if the answer tells
+/// all the same who asked.
+fn stranger(observation: &Observation) -> Option<String> {
+    let hops = observation.hops.iter().map(|hop| (hop.status, &hop.reply.head));
+    let last = observation.seen.status().map(|status| (status, &observation.reply.head));
+    let (status, head) = hops.chain(last).find(|(status, head)| is_shut_out(*status, head))?;
+    let to = redirect::location(status, head).map(|to| format!(" to {to}")).unwrap_or_default();
+    (!observation.seen.own).then(|| format!("{status}{to}"))
+}
+
+/// The first few, and how many more there are.
+fn few(mut told: Vec<String>) -> Vec<String> {
+    let more = told.len().saturating_sub(MOST_TOLD);
+    told.truncate(MOST_TOLD);
+    told.extend((more > 0).then(|| format!("so it was for {more} more")));
+    told
+}

@@ -1,0 +1,131 @@
+//! `[dirty.login]` and `[load.login]` as written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::leaf::{At, Entries, Node};
+
+/// What each identity, or each user of a load, sends once, before its requests: one request, or several as `step`. The
+/// cookies of the answers are its own from then on.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in [dirty.login]")]
+pub struct Login {
+    /// Path and query; may hold placeholders.
+    #[schemars(example = "/login/")]
+    pub path: Option<At<String>>,
+    /// The method. GET if not given, POST where there is a body.
+    pub method: Option<At<String>>,
+    /// Headers; the values may hold placeholders.
+    pub headers: Option<Entries<String>>,
+    /// Cookies, sent as one header; the values may hold placeholders.
+    pub cookies: Option<Entries<String>>,
+    /// A body, sent as JSON; the strings in it may hold placeholders.
+    pub json: Option<At<Node>>,
+    /// A body, sent as a form; the values may hold placeholders.
+    pub form: Option<Entries<Node>>,
+    /// A body, sent as it stands except for placeholders.
+    pub body: Option<At<String>>,
+    /// The field of the answer's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
+    pub token: Option<At<String>>,
+    /// Names, and where in the answer their values stand; each fills `{capture.NAME}` in what is sent later.
+    pub capture: Option<Entries<Capture>>,
+    /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
+    pub follow: Option<At<Follow>>,
+    /// Several requests, one after the other, in place of the one that `path` and its like make up.
+    pub step: Option<At<Vec<At<Step>>>>,
+    /// Of `[dirty]`: whether a log-in is kept when the server is started anew. It is with a `url` if not given.
+    pub once: Option<At<bool>>,
+}
+
+/// One of several requests of a login.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in [[dirty.login.step]]")]
+#[schemars(rename = "LoginStep")]
+pub struct Step {
+    /// Path and query; may hold placeholders.
+    #[schemars(example = "/login/")]
+    pub path: Option<At<String>>,
+    /// The method. GET if not given, POST where there is a body.
+    pub method: Option<At<String>>,
+    /// Headers; the values may hold placeholders.
+    pub headers: Option<Entries<String>>,
+    /// Cookies, sent as one header; the values may hold placeholders.
+    pub cookies: Option<Entries<String>>,
+    /// A body, sent as JSON; the strings in it may hold placeholders.
+    pub json: Option<At<Node>>,
+    /// A body, sent as a form; the values may hold placeholders.
+    pub form: Option<Entries<Node>>,
+    /// A body, sent as it stands except for placeholders.
+    pub body: Option<At<String>>,
+    /// The field of the answer's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
+    pub token: Option<At<String>>,
+    /// Names, and where in the answer their values stand; each fills `{capture.NAME}` in what is sent later.
+    pub capture: Option<Entries<Capture>>,
+    /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
+    pub follow: Option<At<Follow>>,
+}
+
+/// Where in a response a value stands: exactly one of these.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in { field = \"csrf_token\" }")]
+pub struct Capture {
+    /// A form's field in the HTML, by its name.
+    #[schemars(example = &"csrf_token")]
+    pub field: Option<At<String>>,
+    /// The `content` of a `<meta>` in the HTML, by its name.
+    #[schemars(example = "csrf-token")]
+    pub meta: Option<At<String>>,
+    /// A text or number in the JSON: its name, or with dots and indices, `"data.0.token"`.
+    #[schemars(example = "data.token")]
+    pub json: Option<At<String>>,
+    /// A header, by its name.
+    #[schemars(example = &"location")]
+    pub header: Option<At<String>>,
+    /// A cookie, by its name.
+    #[schemars(example = &"csrftoken")]
+    pub cookie: Option<At<String>>,
+}
+
+/// Whether redirects are followed, or how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    All(bool),
+    Some(i64),
+}
+
+impl<'de> Deserialize<'de> for Follow {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Follow;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("true, false or a number of redirects")
+            }
+
+            fn visit_bool<E>(self, all: bool) -> Result<Follow, E> {
+                Ok(Follow::All(all))
+            }
+
+            fn visit_i64<E>(self, most: i64) -> Result<Follow, E> {
+                Ok(Follow::Some(most))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Follow {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Follow".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Whether redirects are followed, or how many.",
+            "anyOf": [{ "type": "boolean" }, { "type": "integer", "minimum": 0, "maximum": super::MOST_HOPS }]
+        })
+    }
+}
