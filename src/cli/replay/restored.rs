@@ -76,7 +76,7 @@ fn refused(file: &Path, missing: &[Missing]) -> (String, String) {
         .map(|Missing { key, variable, why }| format!("\n  {variable}, for `{}`: {why}", one_line(key)))
         .collect();
     let message = format!(
-        "the record does not show {values} that were sent, and without them a replay tells nothing:{}",
+        "the record leaves out {values} of what was sent, and without them a replay tells nothing:{}",
         list.concat()
     );
     let advice = format!(
