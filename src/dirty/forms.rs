@@ -58,7 +58,9 @@ impl Forms {
     pub fn of(&self, shot: &Shot) -> &Prepared {
         let page = shot.page.checked_sub(1).and_then(|index| self.also.get(index));
         let form = match (shot.who, shot.twist) {
-            (Who::Nobody, _) if page.is_some_and(|(_, nobodys)| nobodys.is_some()) => page.and_then(|(_, nobodys)| nobodys.as_ref()),
+            (Who::Nobody, _) if page.is_some_and(|(_, nobodys)| nobodys.is_some()) => {
+                page.and_then(|(_, nobodys)| nobodys.as_ref())
+            }
             (_, Twist::None | Twist::Abort(_)) if page.is_some() => page.map(|(plain, _)| plain),
             (Who::Nobody, _) => self.anonymous.as_ref().ok(),
             (_, Twist::Malformed(index)) => self.malformed.get(index),
@@ -183,7 +185,8 @@ mod tests {
             ways.collect::<Vec<_>>()
         };
         let (css, js) = ("runner-a.css", "runner-a.js");
-        let expected = [format!("/a/{css}"), format!("/a;{css}"), "/a.css".into(), format!("/a/{js}"), format!("/a?{css}")];
+        let expected =
+            [format!("/a/{css}"), format!("/a;{css}"), "/a.css".into(), format!("/a/{js}"), format!("/a?{css}")];
         assert_eq!(all("/a"), expected);
         assert_eq!(all("/a/")[..4], expected[..4], "a slash at the end is none of the name");
         assert_eq!(all("/a/")[4], format!("/a/?{css}"));

@@ -191,7 +191,8 @@ impl Personas {
     /// of that value. Not what a canary or lone requests tell already.
     pub fn given(&self, observation: &Observation, client: &Client) -> Option<(usize, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
-        let asker = self.number(seen).filter(|_| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere))?;
+        let asker =
+            self.number(seen).filter(|_| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere))?;
         let text = |in_head: bool| if in_head { &reply.head } else { &reply.body };
         let found = self.literals.sighting(observation, asker, |sighting| {
             !self.may_share(asker, sighting.owner, client) && !client.is_public(text(sighting.in_head), &sighting.range)

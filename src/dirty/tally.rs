@@ -186,7 +186,8 @@ impl Tally {
         trigger.waited += exposures.waited;
         trigger.leaks += leaks.len() as u64;
         trigger.rounds_with_leak += u64::from(!leaks.is_empty());
-        let ordinary = || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere));
+        let ordinary =
+            || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere));
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
         trigger.ordinary += ordinary().count() as u64;
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;

@@ -38,6 +38,8 @@ static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// The password of `postgres://user:password@host/`.
 static IN_ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?i)[a-z][a-z0-9+.-]*://[^\s/?#:@"']*:([^\s"'{}$]+)@"#).ok());
+/// The password of `{base64({canary}:password)}`.
+static IN_BASE64: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{base64\([^():]*:([^(){}$]+)\)\}").ok());
 /// A placeholder of a template.
 static PLACEHOLDER: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\{[a-z][^{}'\x22\s:]*\}|\{random\([^{}]*\}").ok());
@@ -81,7 +83,8 @@ pub(super) fn parts(path: &[String], text: &str) -> Vec<(String, Range<usize>)> 
     if steps.last().is_some_and(|last| last.eq_ignore_ascii_case("cookie")) {
         more.extend(cookies(text));
     }
-    more.extend(password_of_address(text).map(|range| ("password".to_owned(), range)));
+    let basic = IN_BASE64.as_ref().and_then(|regex| regex.captures(text)?.get(1)).map(|found| found.range());
+    more.extend(basic.into_iter().chain(password_of_address(text)).map(|range| ("password".to_owned(), range)));
     for (name, range) in more {
         if !parts.iter().any(|(_, known)| known.start < range.end && range.start < known.end) {
             parts.push((name, range));
@@ -267,6 +270,8 @@ mod tests {
         assert_eq!(found("server/command", "--db-password=hunter2"), ["db-password: hunter2"]);
         assert_eq!(found("server/setup", "curl -H 'authorization: Bearer abc.def' x"), ["authorization: abc.def"]);
         assert_eq!(found("dirty/headers/cookie", "sid=abc; user={canary}"), ["sid: abc"]);
+        let basic = "Basic {base64({canary}:hunter2)}";
+        assert_eq!(found("dirty/headers/authorization", basic), ["password: hunter2"]);
         assert_eq!(found("server/env/DATABASE_URL", "postgres://u:p/w@d@h/db"), ["password: p/w@d"]);
         assert_eq!(found("dirty/path", "/a?token={canary}&key=${KEY}&secret=a{seq}"), [""; 0]);
         assert_eq!(found("about", "authorization: whatever"), [""; 0]);

@@ -21,6 +21,7 @@ mod load_url;
 mod misbehave;
 mod models;
 mod python;
+mod replay;
 mod secrets;
 mod secure;
 mod serve;

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::client::Client;
-use super::super::forms;
 use super::super::control::{self, Control};
+use super::super::forms;
 use super::super::observation::{Observation, Role};
 use super::super::perform::Round;
 use super::super::recipe::{Line, Recipe, Shot};

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::dirty::recipe::Who;
 use crate::exchange::{Failure, Outcome};
 use crate::scenario::{Budget, Dirty, Expect, Request, Template};
 

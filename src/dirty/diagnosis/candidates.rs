@@ -209,12 +209,11 @@ impl<'a> From<'a> {
         let first = Shot { pause_ms: 0.0, who, ..first };
         let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
         let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
-        let victim =
-            if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Twist::Suffixed(_)) {
-                Shot { twist: Twist::None, ..victim }
-            } else {
-                victim
-            };
+        let victim = if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Twist::Suffixed(_)) {
+            Shot { twist: Twist::None, ..victim }
+        } else {
+            victim
+        };
         for count in FOLLOWERS {
             let shots = || std::iter::once(first).chain(vec![victim; count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind });

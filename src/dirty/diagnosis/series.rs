@@ -62,14 +62,13 @@ impl Series {
         self.joined += u64::from(tried.joined);
         let Some(shown) = tried.shown else { return };
         self.shown += 1;
-        let asked =
-            |o: Observation| Asked {
-                status: o.seen.status(),
-                place: o.seen.place,
-                canary: o.seen.canary,
-                token: o.token,
-                bytes: o.request,
-            };
+        let asked = |o: Observation| Asked {
+            status: o.seen.status(),
+            place: o.seen.place,
+            canary: o.seen.canary,
+            token: o.token,
+            bytes: o.request,
+        };
         self.last = Some((shown, tried.observations.into_iter().take(MOST_ASKED).map(asked).collect()));
     }
 }

@@ -30,9 +30,8 @@ impl Trigger for Error {
         let failing = Line::of(vec![spoilt, situation.follower(), Shot::plain()]).on_one_connection();
         let own = followers(situation, situation.followers() / 2, Shot::plain(), 0);
         let nobody = followers(situation, situation.followers() / 2, situation.follower(), 0);
-        let beside = PARTS.iter().map(|part| {
-            Line::of(vec![spoilt, spoilt]).starting(Start::At(situation.part_of(None, *part)))
-        });
+        let beside =
+            PARTS.iter().map(|part| Line::of(vec![spoilt, spoilt]).starting(Start::At(situation.part_of(None, *part))));
         let beside = beside.filter(|_| situation.one_at_a_time().is_none());
         let also = Line::of(vec![spoilt, spoilt]).starting(Start::After(0));
         Recipe::of([failing, also].into_iter().chain(own).chain(nobody).chain(beside).collect())

@@ -58,8 +58,11 @@ fn others_come_within_milliseconds_of_each_client_that_leaves_and_in_numbers() {
 fn those_who_follow_ask_for_other_pages_too() {
     let situation = Situation { also: 2, ..situation() };
     for trigger in [&abort::Abort as &dyn Trigger, &error::Error, &anonymous::Anonymous] {
-        let pages: BTreeSet<usize> =
-            (0..2).flat_map(|round| trigger.recipe(&situation, round).lines).flat_map(|line| line.shots).map(|shot| shot.page).collect();
+        let pages: BTreeSet<usize> = (0..2)
+            .flat_map(|round| trigger.recipe(&situation, round).lines)
+            .flat_map(|line| line.shots)
+            .map(|shot| shot.page)
+            .collect();
         assert_eq!(pages, BTreeSet::from([0, 1, 2]), "{}", trigger.name());
     }
     let alone = Situation { also: 0, ..situation };
@@ -75,7 +78,9 @@ fn urls_that_end_like_those_of_files_are_asked_for_where_that_may_tell_something
         suffix::Suffix.obstacle(&situation).unwrap_or_default()
     };
     assert_eq!((obstacle(true, None), obstacle(true, Some(true))), (String::new(), String::new()));
-    assert!(obstacle(false, None).contains("part of the URL") && obstacle(true, Some(false)).contains("answers nobody"));
+    assert!(
+        obstacle(false, None).contains("part of the URL") && obstacle(true, Some(false)).contains("answers nobody")
+    );
 }
 
 #[test]

@@ -70,7 +70,13 @@ impl Loading<'_> {
     }
 
     /// The other pages: with what the request has beside its URL and its body.
-    fn also(&mut self, at: &At<file::Dirty>, request: Option<&Request>, workers: bool, fields: &[String]) -> Vec<Request> {
+    fn also(
+        &mut self,
+        at: &At<file::Dirty>,
+        request: Option<&Request>,
+        workers: bool,
+        fields: &[String],
+    ) -> Vec<Request> {
         let parts = Parts::of_dirty(at, workers, fields);
         let paths = at.value.also.iter().flatten();
         let pages = paths.filter_map(|path| {
