@@ -40,7 +40,7 @@ pub use class::Class;
 pub use control::Control;
 pub use judge::Oracle;
 pub use observation::{Observation, Role, Seen};
-pub use replay::{Replay, Shown, Try};
+pub use replay::{Answer, Replay, Shown, Try};
 pub use tally::{Evidence, Leak, Tally, TriggerTally};
 
 /// All that a dirty check found.

@@ -77,9 +77,13 @@ pub struct Scenario {
     /// The hosts that `--allow-host` named.
     #[serde(default)]
     pub allowed_hosts: Vec<String>,
-    /// The environment variables for whose values `${NAME}` stands in this record.
+    /// The environment variables for whose values `${NAME}` stands in this record, and the names of what is `withheld`.
     #[serde(default)]
     pub secrets: Vec<String>,
+    /// Names that stand for what the scenario itself holds, each with the key where it does: set in the environment, they
+    /// fill it in again.
+    #[serde(default)]
+    pub withheld: BTreeMap<String, String>,
 }
 
 /// The machine of a run.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, Home};
-use crate::scenario::{Scenario, Secrets, Variant};
+use crate::scenario::{self, Scenario, Secrets, Variant};
 use crate::verdict;
 
 mod abort;
@@ -19,6 +19,7 @@ mod facts;
 mod folder;
 mod hooks;
 pub mod plan;
+mod private;
 pub mod replay;
 pub mod serve;
 mod supervise;
@@ -161,11 +162,16 @@ fn record(
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Result<Record, Unfinished> {
-    let seed = scenario.seed.unwrap_or_else(rand::random);
+    let seed = scenario.seed.unwrap_or_else(drawn_seed);
     let observer = Discreet { observer, secrets: &scenario.secrets };
     let trials = run_trials(scenario, seed, log, options, &observer, cancel);
     something_ran(&trials, &scenario.secrets, cancel)?;
     Ok(redacted(compile(scenario, seed, started, trials, options), &scenario.secrets)?)
+}
+
+/// Other programs read a record too, and some know whole numbers below 2^53 only (`jq`, JavaScript).
+fn drawn_seed() -> u64 {
+    rand::random::<u64>() & scenario::LARGEST_SEED
 }
 
 /// Every trial of every variant, interleaved, so that a drifting machine favours no variant.
@@ -238,12 +244,18 @@ fn compile(
             overrides: scenario.overrides.clone(),
             effective: scenario.effective.clone(),
             allowed_hosts: options.allowed_hosts.clone(),
-            secrets: scenario.secrets.names().to_vec(),
+            secrets: scenario.secrets.names(),
+            withheld: withheld(scenario),
         },
         environment: environment::read(),
         total_s: options.began.elapsed().as_secs_f64(),
         variants,
     }
+}
+
+/// What the scenario itself holds and the record does not show.
+fn withheld(scenario: &Scenario) -> std::collections::BTreeMap<String, String> {
+    scenario.secrets.literals().map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
 }
 
 fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {

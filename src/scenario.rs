@@ -23,10 +23,12 @@ mod meant;
 mod overrides;
 mod problem;
 mod protocol;
+pub mod recorded;
 pub mod request;
 pub mod sample;
 pub mod schema;
 mod secrets;
+mod sensitive;
 mod server;
 mod source;
 mod suggest;
@@ -44,9 +46,13 @@ pub use problem::{Problem, Problems};
 pub use protocol::{Protocol, Version};
 pub use request::Request;
 pub use secrets::Secrets;
+pub use sensitive::looks_secret;
 pub use server::{Builtin, Command, Listen, Mode, OnDisconnect, Ready, ReadyCheck, Server, Stop};
 pub use template::Template;
 pub use warnings::warnings;
+
+/// The largest seed: the largest whole number that every reader of JSON keeps as it is.
+pub const LARGEST_SEED: u64 = (1 << 53) - 1;
 
 /// A whole valid scenario file.
 #[derive(Debug, Clone)]
@@ -64,9 +70,10 @@ pub struct Scenario {
     pub variants: Vec<Variant>,
     /// How many trials each variant gets; at least one.
     pub repeats: u32,
-    /// The scenario with every override and environment variable filled in, as TOML; secrets are left as `${NAME}`.
+    /// The scenario with every override and environment variable filled in, as TOML. `${NAME}` stands for each secret, also
+    /// for one that the file itself holds.
     pub effective: String,
-    /// The values of the environment variables that `effective` leaves as names: nobody is to be shown them.
+    /// The values for which names stand in `effective`: nobody is to be shown them.
     pub secrets: Secrets,
     /// What is valid, and perhaps not meant; there may be none.
     pub warnings: Problems,

@@ -144,6 +144,11 @@ impl Session {
 }
 
 impl Captured {
+    /// Whether one of them is this value, whole.
+    pub fn holds(&self, value: &str) -> bool {
+        self.0.values().any(|captured| captured == value)
+    }
+
     /// A text of a request without the values in it, in whatever way they were written there: variables of a shell stand in
     /// their place.
     pub fn hide(&self, text: &str) -> String {

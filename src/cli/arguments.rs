@@ -58,7 +58,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// Render a record's report again
     Report(Report),
-    /// Provoke a recorded leak again, and count how often it shows: exits with 0 if it did, with 4 if not
+    /// Provoke a recorded leak again, and count how often it shows: exits with 0 if it did, with 4 if not, with 3 if nothing
+    /// can be said
     Replay(Replay),
     /// Write a new scenario with its script, to start from
     New(New),
@@ -299,6 +300,10 @@ pub(super) struct Replay {
 
     /// The leak: its number in the report, or its class, as in shared_slot
     pub leak: String,
+
+    /// The scenario's file, where it is not where it was: what the record does not show is taken from it
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
 
     /// How often to try
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]

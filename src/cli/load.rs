@@ -201,6 +201,7 @@ mod tests {
             effective: String::new(),
             allowed_hosts: Vec::new(),
             secrets: Vec::new(),
+            withheld: Default::default(),
         };
         Record {
             format: crate::record::FORMAT,

@@ -1,18 +1,18 @@
 //! `runner replay RECORD LEAK`: a recorded leak once more.
 
-use std::path::Path;
-
 use super::arguments::Replay;
 use super::report::read;
-use super::{Exit, print_error, print_out, signals, surroundings};
+use super::{Exit, print_error, print_out, signals};
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{Oracle, Try};
 use crate::record::{Leak, Record};
 use crate::report;
 use crate::run::environment;
-use crate::run::replay::{Again, NotReplayed, replay};
+use crate::run::replay::{Again, Expected, NotReplayed, Outcome, Unlike, replay};
 use crate::stats::interval_95;
 use crate::units::{show_percentage, show_time};
+
+mod restored;
 
 pub(super) fn run(arguments: &Replay) -> Exit {
     match again(arguments) {
@@ -27,18 +27,16 @@ pub(super) fn run(arguments: &Replay) -> Exit {
 /// The error, of the arguments or the record, is a message with advice.
 fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
     let record = read(&arguments.record).map_err(|(message, advice)| (message, advice.to_owned()))?;
-    let (number, variant, trial, leak) = pick(&record, &arguments.leak)?;
+    let (number, index, trial, leak) = pick(&record, &arguments.leak)?;
     let recipe = recipe(leak, &record)?;
-    let file = Path::new(&record.scenario.file);
-    let Some(scenario) = surroundings::load_text(file, &record.scenario.effective) else {
-        let message = format!("the scenario of this record cannot be loaded as {} any more", file.display());
-        return Err((message, "run it where the run was started, with its scripts and variables in place".to_owned()));
-    };
-    let name = &record.variants[variant].name;
+    let scenario = restored::scenario(arguments, &record)?;
     let hide = |text: &str| scenario.secrets.hide(text).into_owned();
-    let Some(variant) = scenario.variants.iter().find(|known| hide(&known.name) == *name) else {
+    let known = &record.variants[index];
+    // Of one text, in one order: their names may hold what is not shown.
+    let Some(variant) = scenario.variants.get(index).filter(|_| scenario.variants.len() == record.variants.len())
+    else {
         let advice = "replay with the version of runner that wrote the record".to_owned();
-        return Err((format!("the scenario of this record has no variant `{name}`"), advice));
+        return Err((format!("the scenario of this record has no variant `{}`", known.name), advice));
     };
     let cancel =
         match signals::cancellation("interrupted: once more to end at once", |text| anstream::eprintln!("{text}")) {
@@ -51,14 +49,17 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
     environment::prepare();
     print_out(&format!("leak {number} ({}): {}\n", leak.class.name(), report::recipe_in_words(recipe)));
     let seed = record.seed.wrapping_add(trial as u64 + 1);
-    let again = Again { variant, recipe, seed, times: arguments.times, allowed_hosts: &arguments.allow_hosts };
-    let show = |number: u64, one: &Try| {
-        print_out(&hide(&line(number, one)));
+    let control = known.trials.get(trial).and_then(|trial| trial.dirty.as_ref()).map(|dirty| dirty.control.clone());
+    let expected = Expected::of(leak, &control.unwrap_or_default());
+    let (times, allowed_hosts) = (arguments.times, &arguments.allow_hosts);
+    let again = Again { variant, recipe, expected: &expected, seed, times, allowed_hosts };
+    let show = |number: u64, one: &Try, unlike: Option<&Unlike>| {
+        print_out(&hide(&line(number, one, unlike)));
     };
     let outcome = replay(&again, &show, &cancel);
     Ok(match outcome {
         Ok(_) if cancel.is_cancelled() => Exit::Interrupted,
-        Ok((tries, shown)) => conclude(tries, shown),
+        Ok(outcome) => conclude(&outcome, leak),
         Err(NotReplayed { message, advice }) => {
             print_error(&hide(&message), Some(&hide(&advice)));
             Exit::CouldNotRun
@@ -96,13 +97,14 @@ fn recipe<'a>(leak: &'a Leak, record: &Record) -> Result<&'a Recipe, (String, St
     }
 }
 
-fn line(number: u64, one: &Try) -> String {
-    let what = match &one.leak {
-        None if one.unanswered > 0 => {
+fn line(number: u64, one: &Try, unlike: Option<&Unlike>) -> String {
+    let what = match (&one.leak, unlike) {
+        (None, Some(unlike)) => format!("nothing can be said: {unlike}"),
+        (None, None) if one.unanswered > 0 => {
             format!("no leak, and {} of {} requests got no answer", one.unanswered, one.requests)
         }
-        None => "no leak".to_owned(),
-        Some(leak) => {
+        (None, None) => "no leak".to_owned(),
+        (Some(leak), _) => {
             let source = leak
                 .source
                 .as_ref()
@@ -131,9 +133,27 @@ fn place(place: &str) -> String {
     if place.starts_with("a ") { place.to_owned() } else { format!("the {place}") }
 }
 
-fn conclude(tries: u64, shown: u64) -> Exit {
-    let (low, high) = interval_95(shown, tries);
+/// What it comes to. Only tries that were answered as the recorded ones count.
+fn conclude(outcome: &Outcome, leak: &Leak) -> Exit {
+    let (tries, telling, shown) = (outcome.tries, outcome.telling(), outcome.shown);
+    if !outcome.is_known() {
+        let (who, unlike) = match (&outcome.first_unlike, &outcome.unlike_alone) {
+            (Some(unlike), _) if outcome.unlike > 0 => (format!("{} of {tries} tries were", outcome.unlike), unlike),
+            (_, Some(unlike)) => ("a request that was sent alone was".to_owned(), unlike),
+            _ => return Exit::CouldNotRun,
+        };
+        print_out(&format!("{who} {unlike}: nothing can be said\n"));
+        return Exit::CouldNotRun;
+    }
+    let (low, high) = interval_95(shown, telling);
     let rate = format!("between {} and {} of tries, at 95 % confidence", show_percentage(low), show_percentage(high));
-    let printed = print_out(&format!("{shown} of {tries} showed it: {rate}\n"));
+    let recorded = leak.shrunk.as_ref().filter(|_| shown == 0);
+    let recorded = recorded
+        .map_or(String::new(), |least| format!("; {} of {} did when it was recorded", least.shown, least.tries));
+    let besides = match outcome.unlike {
+        0 => String::new(),
+        unlike => format!("; nothing can be said of {unlike} more"),
+    };
+    let printed = print_out(&format!("{shown} of {telling} showed it: {rate}{recorded}{besides}\n"));
     if shown > 0 { printed } else { Exit::Inconclusive.max(printed) }
 }

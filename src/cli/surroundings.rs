@@ -17,27 +17,6 @@ impl Surroundings for World {
     }
 }
 
-/// The world, but for one file whose text is known.
-struct Recorded<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-impl Surroundings for Recorded<'_> {
-    fn read(&self, path: &Path) -> std::io::Result<String> {
-        if path == self.file { Ok(self.text.to_owned()) } else { World.read(path) }
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        World.variable(name)
-    }
-}
-
-/// Loads a scenario whose text was kept, as if it still stood in its file; or prints all of its problems.
-pub(super) fn load_text(file: &Path, text: &str) -> Option<Scenario> {
-    scenario::load(file, &[], &Recorded { file, text }).inspect_err(print_problems).ok()
-}
-
 /// Loads every file, or prints all problems of all of them.
 pub(super) fn load_all(files: &[std::path::PathBuf], overrides: &[String]) -> Option<Vec<Scenario>> {
     let loaded: Vec<Result<Scenario, Problems>> =

@@ -60,6 +60,8 @@ pub struct Asked {
     /// What a login gave for it.
     pub captured: Captured,
     pub bytes: Vec<u8>,
+    /// Of its answer.
+    pub status: Option<u16>,
 }
 
 /// Diagnoses the first leak of each class, one after the other.

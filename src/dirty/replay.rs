@@ -5,15 +5,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Attempt, Cast, attempt};
-use super::judge::Oracle;
-use super::observation::Role;
-use super::perform::Round;
-
 use super::client::Client;
 use super::identity::Identity;
-use super::observation::Seen;
+use super::judge::Oracle;
+use super::observation::{Place, Role, Seen};
+use super::perform::Round;
 use super::personas::{self, Personas};
-use super::recipe::Recipe;
+use super::recipe::{Line, Recipe, Shot};
 use crate::load::Target;
 use crate::load::clock::Clock;
 use crate::scenario;
@@ -24,7 +22,25 @@ pub struct Try {
     pub requests: usize,
     /// Requests that got no answer, other than those whose client left.
     pub unanswered: usize,
+    pub answers: Vec<Answer>,
     pub leak: Option<Shown>,
+}
+
+/// How one request of a try was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    pub place: Place,
+    pub role: Role,
+    /// `None` if it was not.
+    pub status: Option<u16>,
+    /// It held its own canary.
+    pub own: bool,
+}
+
+impl Answer {
+    fn of(seen: &Seen) -> Answer {
+        Answer { place: seen.place, role: seen.role, status: seen.status(), own: seen.own }
+    }
 }
 
 /// A leak between two requests of a try.
@@ -110,6 +126,12 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    /// One ordinary request, sent alone; blocks meanwhile. `None` as of [`run`](Self::run).
+    pub fn control(&mut self, cancel: &CancellationToken) -> std::io::Result<Option<Answer>> {
+        let tried = self.run(&alone(), cancel)?;
+        Ok(tried.and_then(|tried| tried.answers.first().copied()))
+    }
+
     /// One try; blocks meanwhile. `None` if it was cancelled, or nothing was aimed at. `Err` only if the machine refuses.
     pub fn run(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<Try>> {
         let Some(client) = &self.client else { return Ok(None) };
@@ -121,6 +143,7 @@ impl<'a> Replay<'a> {
         Ok(tried.map(|Attempt { shown, observations, .. }| Try {
             requests: observations.len(),
             unanswered: observations.iter().filter(|o| o.seen.failed_to_be_answered()).count(),
+            answers: observations.iter().map(|o| Answer::of(&o.seen)).collect(),
             leak: shown.map(|shown| Shown {
                 waited: shown.victim.exchange.latency(),
                 victim: shown.victim,
@@ -130,6 +153,11 @@ impl<'a> Replay<'a> {
             }),
         }))
     }
+}
+
+/// One ordinary request.
+fn alone() -> Recipe {
+    Recipe::of(vec![Line::of(vec![Shot::plain()])])
 }
 
 async fn ask(client: &Client, personas: &mut Personas, recipe: &Recipe, order: &[Identity]) {

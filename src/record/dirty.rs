@@ -56,6 +56,9 @@ pub struct Control {
     pub requests: u64,
     /// Sentences; each makes the check inconclusive.
     pub problems: Vec<String>,
+    /// Each of them that was answered well held its own canary; null in a record of an earlier version.
+    #[serde(default)]
+    pub echoes: Option<bool>,
 }
 
 /// Two requests whose replies a relay exchanged: a leak that must be seen.
@@ -185,6 +188,9 @@ pub struct Asked {
     /// Not all of it is here: a body that is no text, or too long.
     #[serde(default)]
     pub cut: bool,
+    /// With which it was answered; null if it was not, or in a record of an earlier version.
+    #[serde(default)]
+    pub status: Option<u16>,
 }
 
 /// How a leak came about; see [`crate::dirty::Class`].

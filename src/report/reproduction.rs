@@ -271,6 +271,11 @@ fn value_pieces<'a>(name: &str, value: &'a str, secrets: &'a [String]) -> Vec<Pi
     pieces
 }
 
+/// What the shell fills in, or refuses to go on without: nothing else is sent in its place.
+fn filled(name: &str) -> String {
+    format!("${{{name}:?}}")
+}
+
 /// Pieces as one word of the shell, which fills in the variables.
 fn word(pieces: &[Piece<'_>]) -> String {
     let mut out = String::new();
@@ -282,7 +287,7 @@ fn word(pieces: &[Piece<'_>]) -> String {
                 if !text.is_empty() {
                     out += &shell_word(&std::mem::take(&mut text));
                 }
-                out += &format!("\"${name}\"");
+                out += &format!("\"{}\"", filled(name));
             }
         }
     }
@@ -296,7 +301,7 @@ fn word(pieces: &[Piece<'_>]) -> String {
 fn header(name: &str, value: &str, secrets: &[String]) -> String {
     let is_plain = name.chars().all(|c| c == '-' || c == '_' || c.is_ascii_alphanumeric());
     match value_pieces(name, value, secrets).as_slice() {
-        [Piece::Variable(variable)] if is_plain => format!("\"{name}: ${variable}\""),
+        [Piece::Variable(variable)] if is_plain => format!("\"{name}: {}\"", filled(variable)),
         pieces => word(&[&[Piece::Text(name), Piece::Text(": ")], pieces].concat()),
     }
 }

@@ -2,14 +2,16 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::private::Private;
 use crate::record::Record;
 use crate::report::Page;
 use crate::scenario::Secrets;
+use crate::server::keeper::NOT_KEPT;
 
 /// How the name of a folder in the making begins.
 const UNFINISHED: &str = ".unfinished-";
@@ -81,6 +83,8 @@ pub struct Published {
 #[derive(Debug)]
 pub struct Folder {
     staging: TempDir,
+    /// What servers say, as they say it.
+    log: Private,
     /// Held as long as the folder is in the making, so that nobody takes it for abandoned.
     _lock: File,
     /// `reports/<scenario>`.
@@ -97,11 +101,13 @@ impl Folder {
         fs::create_dir_all(&home).map_err(failed)?;
         sweep(&home);
         let (staging, lock) = stage(&home).map_err(failed)?;
-        Ok(Folder { staging, _lock: lock, name: started.strftime("%Y-%m-%dT%H-%M-%SZ").to_string(), home })
+        let log = Private::inside(staging.path()).map_err(failed)?;
+        Ok(Folder { staging, log, _lock: lock, name: started.strftime("%Y-%m-%dT%H-%M-%SZ").to_string(), home })
     }
 
+    /// The log of the run. Nobody else can open it, as it may hold secrets: the report gets one without.
     pub fn server_log(&self) -> PathBuf {
-        self.staging.path().join("server.log")
+        self.log.path().to_owned()
     }
 
     /// Writes all files, moves the folder to its place and points `latest` at it. `render` makes the report of that place.
@@ -112,7 +118,8 @@ impl Folder {
         render: impl Fn(&Path) -> Page,
     ) -> Result<Published, FolderError> {
         let report = |place: &Path| write_page(self.staging.path(), &render(place));
-        let written = hide_in_file(&self.server_log(), secrets).and_then(|()| self.write(record));
+        let log = self.staging.path().join("server.log");
+        let written = write_without(secrets, self.log.path(), &log).and_then(|()| self.write(record));
         let placed = written.and_then(|()| self.settle(report));
         let place = placed.map_err(|source| FolderError { path: self.home.clone(), source })?;
         // It has moved: there is nothing left to clean up.
@@ -126,7 +133,7 @@ impl Folder {
         fs::write(folder.join("record.json"), serde_json::to_vec_pretty(record)?)?;
         fs::write(folder.join("effective.toml"), &record.scenario.effective)?;
         // A temporary folder is for its owner's eyes only; a report is like any other file.
-        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
     }
 
     /// Moves the folder to its place, once `report` has written for that place. Of the runs of one second, the second and
@@ -151,7 +158,8 @@ impl Folder {
 /// A new folder in the making, locked where the file system knows locks.
 fn stage(home: &Path) -> io::Result<(TempDir, File)> {
     loop {
-        let staging = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(home)?;
+        let owners = fs::Permissions::from_mode(0o700);
+        let staging = tempfile::Builder::new().prefix(UNFINISHED).permissions(owners).tempdir_in(home)?;
         // Until it is locked, another run may sweep it away: then there is a next one.
         let lock = match File::open(staging.path()) {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
@@ -186,28 +194,31 @@ pub fn write_page(folder: &Path, page: &Page) -> io::Result<()> {
     fs::write(folder.join("report.md"), &page.markdown)
 }
 
-/// Writes a file anew without secrets, if it is there. Servers print what they are asked, and how they were started.
-fn hide_in_file(path: &Path, secrets: &Secrets) -> io::Result<()> {
-    if secrets.is_empty() || !path.exists() {
-        return Ok(());
+/// Writes a log anew without secrets. Servers print what they are asked, and how they were started.
+fn write_without(secrets: &Secrets, from: &Path, to: &Path) -> io::Result<()> {
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    if secrets.is_empty() {
+        return io::copy(&mut from, &mut to).map(drop);
     }
-    let covered = path.with_extension("covered");
-    let (mut from, mut to) = (File::open(path)?, File::create(&covered)?);
     let mut held = Vec::new();
     loop {
         let more = (&mut from).take(CHUNK).read_to_end(&mut held)?;
+        if let Some(end) = memchr::memmem::find(&held, NOT_KEPT.as_bytes()) {
+            let cut = secrets.cover_cut(&held[..end]);
+            held.splice(..end, cut);
+        }
         let (out, rest) = secrets.cover(&held);
         // A value may begin at the end of what was read.
-        let open = if more == 0 { 0 } else { rest.len().min(secrets.longest().saturating_sub(1)) };
+        let most = secrets.longest().max(NOT_KEPT.len());
+        let open = if more == 0 { 0 } else { rest.len().min(most.saturating_sub(1)) };
         let (clear, open) = rest.split_at(rest.len() - open);
         to.write_all(&out)?;
         to.write_all(clear)?;
         if more == 0 {
-            break;
+            return Ok(());
         }
         held = open.to_vec();
     }
-    fs::rename(covered, path)
 }
 
 /// Replaces the link in one step.
@@ -283,10 +294,39 @@ mod tests {
         for before in [0, 5, CHUNK as usize - 5, CHUNK as usize, 2 * CHUNK as usize - 1] {
             let around = |middle: &str| [vec![0xff; before], middle.into(), b" and s3cret-".to_vec()].concat();
             fs::write(&log, around("s3cret-s3cret")).unwrap();
-            hide_in_file(&log, &secrets).unwrap();
-            assert!(fs::read(&log).unwrap() == around("${API_KEY}"), "after {before} bytes");
+            write_without(&secrets, &log, &folder.path().join("shown")).unwrap();
+            assert!(fs::read(folder.path().join("shown")).unwrap() == around("${API_KEY}"), "after {before} bytes");
         }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_secret_that_the_end_of_the_log_cuts_is_hidden_to_its_first_letters() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, shown) = (folder.path().join("server.log"), folder.path().join("shown"));
+        let secrets = crate::scenario::tests::secrets("API_KEY", "s3cret-s3cret");
+        for (said, expected) in [
+            ("key s3cre", "key ${API_KEY}"),
+            ("s3cret-s3cret s3cret-s3cre", "${API_KEY} ${API_KEY}"),
+            ("key s3", "key s3"),
+        ] {
+            for before in [0, CHUNK as usize - 3, CHUNK as usize + 3] {
+                let text = |said: &str| [vec![b'.'; before], said.into(), NOT_KEPT.into()].concat();
+                fs::write(&log, text(said)).unwrap();
+                write_without(&secrets, &log, &shown).unwrap();
+                assert!(fs::read(&shown).unwrap() == text(expected), "{said} after {before} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_else_can_read_a_report_under_way_and_no_log_stays_when_it_is_given_up() {
+        let reports = tempfile::tempdir().unwrap();
+        let folder = create(reports.path());
+        fs::write(folder.server_log(), "s3cret").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(folder.staging.path()), mode(&folder.server_log())), (0o700, 0o600));
+        // As it is for a run that is killed: nothing is taken down, and nothing is there.
+        assert_eq!(fs::read_dir(folder.staging.path()).unwrap().count(), 0);
     }
 
     #[test]

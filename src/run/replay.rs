@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::private::Private;
 use super::supervise;
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{Replay, Try};
@@ -9,11 +10,16 @@ use crate::load::Target;
 use crate::scenario::{Server as Plan, Variant};
 use crate::server::{Log, Server, StartError};
 
+mod expected;
+
+pub use expected::{Expected, Unlike};
+
 /// What to do again.
 #[derive(Debug, Clone, Copy)]
 pub struct Again<'a> {
     pub variant: &'a Variant,
     pub recipe: &'a Recipe,
+    pub expected: &'a Expected,
     pub seed: u64,
     pub times: u64,
     /// Hosts that may be attached to although they are not this machine.
@@ -27,48 +33,84 @@ pub struct NotReplayed {
     pub advice: String,
 }
 
-/// Tries so many times, or until `cancel`; tells `each` of every try. How many there were, and how many showed the leak.
+/// What came of all tries.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub tries: u64,
+    /// In so many the leak showed.
+    pub shown: u64,
+    /// In so many it did not, and no wonder: they were answered in another way than when it was recorded.
+    pub unlike: u64,
+    /// How the first of these was answered.
+    pub first_unlike: Option<Unlike>,
+    /// A request that was sent alone was answered in another way than when the leak was recorded.
+    pub unlike_alone: Option<Unlike>,
+}
+
+impl Outcome {
+    /// Tries that tell something.
+    pub fn telling(&self) -> u64 {
+        self.tries - self.unlike
+    }
+
+    /// Whether it is known if the leak is still there.
+    pub fn is_known(&self) -> bool {
+        self.shown > 0 || self.unlike_alone.is_none() && 2 * self.unlike <= self.tries
+    }
+}
+
+/// Tries so many times, or until `cancel`; tells `each` of every try, and of what makes it tell nothing. Where none shows
+/// the leak, a request is sent alone in the end: without a proper answer the tries mean nothing.
 pub fn replay(
     again: &Again<'_>,
-    each: &(dyn Fn(u64, &Try) + Sync),
+    each: &(dyn Fn(u64, &Try, Option<&Unlike>) + Sync),
     cancel: &CancellationToken,
-) -> Result<(u64, u64), NotReplayed> {
-    let Some(plan) = &again.variant.dirty else {
-        let message = format!("`{}` has no dirty check", again.variant.name);
-        return Err(NotReplayed { message, advice: "replay a leak of the record that the scenario wrote".to_owned() });
-    };
-    let mut replay = Replay::new(plan, again.recipe, again.seed).map_err(|why| NotReplayed {
-        message: format!("what was sent cannot be sent again: {why}"),
-        advice: "replay with the scenario that wrote the record".to_owned(),
-    })?;
+) -> Result<Outcome, NotReplayed> {
+    let mut replay = prepared(again)?;
     if replay.must_learn() {
         on_a_server(again, cancel, |target, stop| {
             replay.aim(target).and_then(|()| replay.learn(stop)).map_err(not_known)
         })?;
     }
-    let (mut tries, mut shown) = (0, 0);
+    let mut outcome = Outcome::default();
     // What is to be the first request must be: one server a try then.
     let owned = !matches!(again.variant.server, Plan::Attached(_));
     let on_each = if again.recipe.fresh_server && owned { 1 } else { again.times };
-    while tries < again.times && !cancel.is_cancelled() {
-        let before = tries;
+    while outcome.tries < again.times && !cancel.is_cancelled() {
+        let before = outcome.tries;
         on_a_server(again, cancel, |target, stop| {
             replay.aim(target).map_err(not_known)?;
-            while tries < again.times && tries < before + on_each {
-                let Some(one) = replay.run(again.recipe, stop).map_err(|error| machine(error.to_string()))? else {
-                    break;
-                };
-                tries += 1;
-                shown += u64::from(one.leak.is_some());
-                each(tries, &one);
+            while outcome.tries < again.times && outcome.tries < before + on_each {
+                let Some(one) = replay.run(again.recipe, stop).map_err(refused)? else { return Ok(()) };
+                let unlike = again.expected.unlike(&one).filter(|_| one.leak.is_none());
+                outcome.tries += 1;
+                outcome.shown += u64::from(one.leak.is_some());
+                outcome.unlike += u64::from(unlike.is_some());
+                each(outcome.tries, &one, unlike.as_ref());
+                outcome.first_unlike = outcome.first_unlike.take().or(unlike);
+            }
+            if outcome.shown == 0 && outcome.unlike_alone.is_none() {
+                let alone = replay.control(stop).map_err(refused)?;
+                outcome.unlike_alone = alone.and_then(|alone| again.expected.unlike_alone(&alone));
             }
             Ok(())
         })?;
-        if tries == before {
+        if outcome.tries == before {
             break;
         }
     }
-    Ok((tries, shown))
+    Ok(outcome)
+}
+
+fn prepared<'a>(again: &Again<'a>) -> Result<Replay<'a>, NotReplayed> {
+    let Some(plan) = &again.variant.dirty else {
+        let message = format!("`{}` has no dirty check", again.variant.name);
+        return Err(NotReplayed { message, advice: "replay a leak of the record that the scenario wrote".to_owned() });
+    };
+    Replay::new(plan, again.recipe, again.seed).map_err(|why| NotReplayed {
+        message: format!("what was sent cannot be sent again: {why}"),
+        advice: "replay with the scenario that wrote the record".to_owned(),
+    })
 }
 
 /// Starts the server, does `work` with it, and stops it.
@@ -77,8 +119,7 @@ fn on_a_server(
     cancel: &CancellationToken,
     work: impl FnOnce(&Target, &CancellationToken) -> Result<(), NotReplayed> + Send,
 ) -> Result<(), NotReplayed> {
-    let log =
-        tempfile::NamedTempFile::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
+    let log = Private::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
     let plan = again.variant.server.ready_without_a_request();
     let started = Server::start(&plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
     let mut server = match started {
@@ -101,8 +142,26 @@ fn not_known(message: String) -> NotReplayed {
     NotReplayed { message, advice: advice.to_owned() }
 }
 
+fn refused(error: std::io::Error) -> NotReplayed {
+    machine(error.to_string())
+}
+
 /// What this machine refuses.
 fn machine(message: String) -> NotReplayed {
     let advice = "check the limits on processes, files and disk (`ulimit -a`, `df -h /tmp`)".to_owned();
     NotReplayed { message, advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_knows_something_if_at_least_half_of_its_tries_do_and_a_lone_request_is_answered() {
+        let of = |tries, shown, unlike| Outcome { tries, shown, unlike, ..Outcome::default() };
+        assert!(of(4, 0, 2).is_known() && of(4, 1, 3).is_known());
+        assert!(!of(4, 0, 3).is_known() && !of(1, 0, 1).is_known());
+        let alone = Outcome { unlike_alone: Some(String::new()), ..of(4, 0, 0) };
+        assert!(!alone.is_known() && Outcome { shown: 1, ..alone }.is_known());
+    }
 }

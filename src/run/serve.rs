@@ -10,6 +10,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use tokio_util::sync::CancellationToken;
 
 pub use super::examples::Example;
+use super::private::Private;
 use super::{examples, facts};
 use crate::scenario::{self, Listen, Variant};
 use crate::server::{Death, Endpoint, Log, Server, StartError};
@@ -55,12 +56,12 @@ pub fn serve(
 ) -> Result<(), Ended> {
     let mut plan = variant.server.clone();
     choose_port(&mut plan, port)?;
-    let (file, tail) = Tail::new().map_err(|error| StartError {
+    let (log, tail) = Tail::new().map_err(|error| StartError {
         message: format!("cannot make a file for the server's log: {error}"),
         advice: "check TMPDIR and its free space".to_owned(),
     })?;
     let tail = RefCell::new(tail);
-    let log = Log { requests: true, ..Log::from_here(file.path()) };
+    let log = Log { requests: true, ..Log::from_here(log.path()) };
     // Asked again and again while the server starts: so a long set-up is shown as it goes on.
     let cancelled = || {
         tail.borrow_mut().show_new(show);
@@ -137,10 +138,10 @@ struct Tail {
 }
 
 impl Tail {
-    fn new() -> std::io::Result<(tempfile::NamedTempFile, Tail)> {
-        let file = tempfile::Builder::new().prefix("runner-").suffix(".log").tempfile()?;
-        let reader = File::options().read(true).write(true).open(file.path())?;
-        Ok((file, Tail { file: reader, read: 0, forgotten: 0, open: Vec::new() }))
+    fn new() -> std::io::Result<(Private, Tail)> {
+        let log = Private::new()?;
+        let reader = File::options().read(true).write(true).open(log.path())?;
+        Ok((log, Tail { file: reader, read: 0, forgotten: 0, open: Vec::new() }))
     }
 
     fn show_new(&mut self, show: &dyn Fn(Event<'_>)) {
@@ -189,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_log_is_shown_to_its_last_line_and_no_line_without_end_is_kept() {
-        let (mut file, mut tail) = Tail::new().unwrap();
+        let (log, mut tail) = Tail::new().unwrap();
+        let mut file = File::options().append(true).open(log.path()).unwrap();
         let shown = RefCell::new(Vec::new());
         let show = |event: Event<'_>| match event {
             Event::Line(line) => shown.borrow_mut().push(line.to_owned()),

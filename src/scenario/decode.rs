@@ -80,7 +80,7 @@ fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>
         return wrong_type(&name, entry, "a string", span);
     }
     if message.starts_with("invalid value: integer") || message.contains("number overflowed") {
-        let most = if name.key == "seed" { u64::MAX } else { i64::MAX as u64 };
+        let most = if name.key == "seed" { super::LARGEST_SEED } else { i64::MAX as u64 };
         return Problem::new(format!("{} is out of range", name.shown()))
             .at(span, "not a number that fits here")
             .help(format!("write a whole number from 0 to {most}"));

@@ -1,7 +1,6 @@
 //! `${NAME}` and `${NAME:-default}` in the strings of a scenario, and what of them may be shown.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::ops::Range;
 
 use toml::de::DeTable;
@@ -10,13 +9,16 @@ use super::Surroundings;
 use super::decode::Spoilt;
 use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
+use super::sensitive;
 use super::tree;
 
-/// What stands for a secret that the file itself holds.
-const REDACTED: &str = "[redacted]";
+/// What earlier versions wrote for a secret that the file itself held.
+pub(super) const REDACTED: &str = "[redacted]";
+/// A default of a secret variable that is shorter is no secret: `none`.
+const SHORTEST_DEFAULT: usize = 6;
 
-/// Fills every variable into the tree, and says which values are secrets. A string with a variable that is not set is a
-/// problem, and cut out.
+/// Fills every variable into the tree, and says which values are secrets: those of variables, and those that the file
+/// itself holds. A string with a variable that is not set is a problem, and cut out.
 pub(super) fn fill(
     tree: &mut DeTable<'_>,
     surroundings: &dyn Surroundings,
@@ -24,25 +26,28 @@ pub(super) fn fill(
     spoilt: &mut Spoilt,
 ) -> Secrets {
     let mut wrong = Vec::new();
-    let mut secrets = Secrets::default();
+    let secrets = secrets(&mut tree.clone(), surroundings);
     tree::each_string(tree, &mut |path, span, text| {
-        collect(&mut secrets, path, text, surroundings);
-        match expand(text, surroundings, None) {
-            Ok(None) => {}
-            Ok(Some(filled)) => *text = Cow::Owned(filled),
-            Err((range, name)) => {
-                let place = problems.sources.inside(span, text, range);
-                problems.add(match name {
-                    Some(name) => Problem::new(format!("the environment variable `{name}` is not set"))
-                        .at(&place, "not set")
-                        .help(format!("set it, or give a default: ${{{name}:-default}}")),
-                    None => Problem::new("`${` does not begin a variable")
-                        .at(&place, "no name and `}` follow")
-                        .help("write ${NAME}, or $${ for these characters themselves"),
-                });
-                wrong.push(span.clone());
+        let problem = match expand(text, surroundings, None) {
+            _ if text == REDACTED => left_out(path).at(span, "stands for what a report does not show"),
+            Ok(filled) => {
+                let named =
+                    (path == ["name"]).then(|| variables(text).into_iter().find(|name| is_kept(name, surroundings)));
+                if let Some(filled) = filled {
+                    *text = Cow::Owned(filled);
+                }
+                let Some(name) = named.flatten() else { return };
+                Problem::new(format!("the name would show the secret `{name}`"))
+                    .at(span, "names a folder, and stands in every report")
+                    .help("leave the variable out of the name")
             }
-        }
+            Err((range, name)) => unfilled(name.as_deref(), path).at(
+                &problems.sources.inside(span, text, range),
+                if name.is_some() { "not set" } else { "no name and `}` follow" },
+            ),
+        };
+        problems.add(problem);
+        wrong.push(span.clone());
     });
     for span in wrong {
         if let Some(path) = tree::smallest(tree, &span) {
@@ -53,75 +58,179 @@ pub(super) fn fill(
     secrets
 }
 
-/// Takes note of the values of those variables in a string that [`effective`] leaves as names.
-fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dyn Surroundings) {
-    let sensitive = is_sensitive_place(path);
-    let found = RefCell::new(Vec::new());
-    let see = |name: &str| {
-        found.borrow_mut().extend((sensitive || looks_secret(name)).then(|| name.to_owned()));
-        true
-    };
-    // What is no variable in it is told when it is filled in.
-    let _ = expand(text, surroundings, Some(&see));
-    for name in found.into_inner() {
-        surroundings.variable(&name).iter().for_each(|value| secrets.add(&name, value));
+/// What earlier versions left out of a file.
+fn left_out(path: &[String]) -> Problem {
+    let variable = sensitive::variable(path, None);
+    let last = path.last().map_or("", String::as_str);
+    Problem::new(format!("the value of `{last}` was left out of this file"))
+        .help(format!("write it there, or \"${{{variable}}}\", and set that variable"))
+}
+
+fn unfilled(name: Option<&str>, path: &[String]) -> Problem {
+    match name {
+        Some(name) if name.starts_with(sensitive::PREFIX) => {
+            Problem::new(format!("the environment variable `{name}` is not set"))
+                .help(format!("set it to what the scenario has for `{}`: a report does not show it", path.join(".")))
+        }
+        Some(name) => Problem::new(format!("the environment variable `{name}` is not set"))
+            .help(format!("set it, or give a default: ${{{name}:-default}}")),
+        None => {
+            Problem::new("`${` does not begin a variable").help("write ${NAME}, or $${ for these characters themselves")
+        }
     }
 }
 
-/// The tree as TOML, variables filled in except for those that hold secrets, and secrets in the file itself blotted out.
-pub(super) fn effective(mut tree: DeTable<'_>, secrets: &Secrets, surroundings: &dyn Surroundings) -> String {
+/// The secrets of a tree that is not filled in yet.
+pub(super) fn secrets(tree: &mut DeTable<'_>, surroundings: &dyn Surroundings) -> Secrets {
+    let mut secrets = Secrets::default();
+    tree::each_string(tree, &mut |path, _, text| collect(&mut secrets, path, text, surroundings));
+    let mut before: Option<(Vec<String>, String)> = None;
+    tree::each_string(tree, &mut |path, _, text| {
+        let filled = expand(text, surroundings, None).ok().flatten().unwrap_or_else(|| text.to_string());
+        let key = path.join(".");
+        let follows = before.as_ref().filter(|(at, option)| at == path && sensitive::is_option(option));
+        if let Some((_, option)) = follows.filter(|_| !text.contains("${")) {
+            secrets.add_literal(&sensitive::variable(path, Some(option)), &key, text, true);
+        } else if sensitive::is_secret(path, text) && text != REDACTED {
+            secrets.add_literal(&sensitive::variable(path, None), &key, &filled, sensitive::is_telling(path, &filled));
+        }
+        for (name, range) in sensitive::parts(path, text) {
+            secrets.add_literal(&sensitive::variable(path, Some(&name)), &key, &text[range], true);
+        }
+        before = Some((path.to_vec(), text.to_string()));
+    });
+    secrets
+}
+
+/// Takes note of the values of those variables in a string that [`effective`] leaves as names.
+fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dyn Surroundings) {
+    let sensitive = sensitive::is_sensitive_place(path);
+    let mut at = 0;
+    while let Some(found) = text[at..].find("${") {
+        let start = at + found;
+        at = start + 2;
+        let Some((name, default, _)) = variable(&text[start..]).filter(|_| !is_escaped(text, start)) else { continue };
+        if !sensitive && !is_kept(name, surroundings) {
+            continue;
+        }
+        let set = surroundings.variable(name).filter(|value| default.is_none() || !value.is_empty());
+        let Some(value) =
+            set.or_else(|| default.filter(|default| default.len() >= SHORTEST_DEFAULT).map(str::to_owned))
+        else {
+            continue;
+        };
+        secrets.add(name, &value);
+        if let Some(password) = sensitive::password_of_address(&value) {
+            secrets.add(&format!("{name}_PASSWORD"), &value[password]);
+        }
+    }
+}
+
+/// Whether a variable stays a name where scenarios are shown: by its own name, or as its value is an address with a
+/// password.
+fn is_kept(name: &str, surroundings: &dyn Surroundings) -> bool {
+    let holds_password = |value: String| sensitive::password_of_address(&value).is_some();
+    sensitive::looks_secret(name) || surroundings.variable(name).is_some_and(holds_password)
+}
+
+/// The names of the variables in a text.
+pub(super) fn variables(text: &str) -> Vec<String> {
+    let starts = text.match_indices("${").map(|(at, _)| at).filter(|at| !is_escaped(text, *at));
+    starts.filter_map(|at| variable(&text[at..])).map(|(name, ..)| name.to_owned()).collect()
+}
+
+/// Whether a text is one variable and nothing else.
+pub(super) fn is_one_variable(text: &str) -> bool {
+    text.starts_with("${") && variable(text).is_some_and(|(.., length)| length == text.len())
+}
+
+/// Whether a dollar stands before this one.
+fn is_escaped(text: &str, at: usize) -> bool {
+    text[..at].ends_with('$')
+}
+
+/// The tree as TOML, in which variables are filled in except for those that hold secrets, and a variable stands for each
+/// secret that the file itself holds. Filled in again, it is the same.
+pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, surroundings: &dyn Surroundings) -> String {
     tree::each_string(&mut tree, &mut |path, _, text| {
-        if is_secret(path, text) {
-            *text = Cow::Borrowed(REDACTED);
-            return;
-        }
-        let sensitive = is_sensitive_place(path);
-        let keep = |name: &str| sensitive || looks_secret(name);
-        if let Ok(Some(filled)) = expand(text, surroundings, Some(&keep)) {
-            *text = Cow::Owned(filled);
-        }
-        // The shell, not the file, may have filled one in, as in --set "load.path=/?key=$API_KEY".
-        if let Cow::Owned(hidden) = secrets.hide(text) {
-            *text = Cow::Owned(hidden);
+        let shown = shown(path, text, secrets, surroundings);
+        *text = Cow::Owned(shown);
+    });
+    let mut missing: Vec<(String, String)> = Vec::new();
+    tree::each_string(&mut tree, &mut |path, _, text| {
+        for name in variables(text) {
+            if !missing.iter().any(|(known, _)| *known == name) && !text.contains(&format!("${{{name}:-")) {
+                missing.push((name, path.join(".")));
+            }
         }
     });
-    tree::to_text(&tree)
+    let list: Vec<String> = missing.iter().map(|(name, key)| format!("#   {name}, of `{key}`\n")).collect();
+    let note = match list.is_empty() {
+        true => String::new(),
+        false => {
+            format!("# Not shown here, and to be set in the environment before this file is run:\n{}\n", list.concat())
+        }
+    };
+    note + tree::to_text(&tree).as_str()
 }
 
-/// Whether the text at these keys is a secret itself: it stands where secrets do, and nothing is filled into it.
-pub(super) fn is_secret(path: &[String], text: &str) -> bool {
-    // A doubled brace is a character like any other.
-    is_sensitive_place(path) && !text.replace("{{", "").contains('{')
+/// A string of the scenario without secrets.
+fn shown(path: &[String], text: &str, secrets: &mut Secrets, surroundings: &dyn Surroundings) -> String {
+    let known = Known { secrets, surroundings };
+    let Ok(filled) = expand(text, surroundings, None) else { return text.to_owned() };
+    let filled = filled.unwrap_or_else(|| text.to_owned());
+    if let Some(name) = secrets.stands_for_literal(&filled).filter(|_| sensitive::is_secret(path, text)) {
+        return name;
+    }
+    let sensitive = sensitive::is_sensitive_place(path);
+    let keep = |name: &str| sensitive || is_kept(name, surroundings);
+    let kept = expand(text, surroundings, Some(&keep)).ok().flatten().unwrap_or_else(|| text.to_owned());
+    // The shell, not the file, may have filled one in, as in --set "load.path=/?key=$API_KEY".
+    let named = secrets.named(&without_hidden_defaults(&kept, secrets));
+    let again = expand(&named, &known, None).map(|again| again.unwrap_or_else(|| named.clone()));
+    if again.as_ref() == Ok(&filled) && matches!(secrets.hide(&named), Cow::Borrowed(_)) {
+        return named;
+    }
+    // It stands there in a way in which no variable is written: then one stands for all of it.
+    secrets.add_literal(&sensitive::variable(path, None), &path.join("."), &filled, true);
+    secrets.stands_for_literal(&filled).unwrap_or(named)
 }
 
-/// [`is_sensitive`] for the keys that lead to a value, of which one may be a path itself, as those of the matrix.
-fn is_sensitive_place(path: &[String]) -> bool {
-    is_sensitive(path.iter().flat_map(|key| key.split('.')))
+/// `${NAME}` for `${NAME:-default}` where the default is a secret.
+fn without_hidden_defaults(text: &str, secrets: &Secrets) -> String {
+    let mut out = text.to_owned();
+    for (at, _) in text.rmatch_indices("${") {
+        if let Some((name, Some(_), length)) = variable(&text[at..]).filter(|_| !is_escaped(text, at))
+            && secrets.value(name).is_some()
+        {
+            out.replace_range(at..at + length, &format!("${{{name}}}"));
+        }
+    }
+    out
 }
 
-/// Whether a value at this key path is one to hide: a header or cookie that identifies, a variable that names a secret.
-fn is_sensitive<'a>(path: impl IntoIterator<Item = &'a str>) -> bool {
-    let path: Vec<String> = path.into_iter().map(|key| key.trim().trim_matches(['"', '\'']).to_lowercase()).collect();
-    let Some(last) = path.last() else { return false };
-    let inside = |table: &str| path[..path.len() - 1].iter().any(|key| key == table);
-    inside("cookies")
-        || inside("headers") && (matches!(last.as_str(), "cookie" | "set-cookie") || looks_secret(last))
-        || inside("env") && looks_secret(last)
+/// The environment, and what stands for secrets of the file itself.
+struct Known<'a> {
+    secrets: &'a Secrets,
+    surroundings: &'a dyn Surroundings,
 }
 
-/// Whether a name is one that secrets go by: `API_TOKEN`, `x-api-key`.
-fn looks_secret(name: &str) -> bool {
-    let name = name.to_uppercase();
-    ["TOKEN", "SECRET", "PASSW", "CREDENTIAL", "AUTH", "PRIVATE"].iter().any(|word| name.contains(word))
-        || name.split(['_', '-']).any(|word| matches!(word, "KEY" | "APIKEY" | "PASS" | "DSN"))
+impl Surroundings for Known<'_> {
+    fn read(&self, path: &std::path::Path) -> std::io::Result<String> {
+        self.surroundings.read(path)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.secrets.value(name).map(str::to_owned).or_else(|| self.surroundings.variable(name))
+    }
 }
 
 /// Where in the text a variable is wrong; its name, or `None` where there is no name.
-type Unfilled = (Range<usize>, Option<String>);
+pub(super) type Unfilled = (Range<usize>, Option<String>);
 
 /// Fills in variables; `None` where there are none. With `keep`, a variable stays as it is, and the result can be
 /// expanded again to the same text.
-fn expand(
+pub(super) fn expand(
     text: &str,
     surroundings: &dyn Surroundings,
     keep: Option<&dyn Fn(&str) -> bool>,
@@ -188,6 +297,7 @@ mod tests {
                 "EMPTY" => Some(String::new()),
                 "ODD" => Some("${HOST}".to_owned()),
                 "API_TOKEN" => Some("s3cret".to_owned()),
+                "DATABASE_URL" => Some("postgres://u:p4ssw0rd@h/d".to_owned()),
                 _ => None,
             }
         }
@@ -207,34 +317,96 @@ mod tests {
         assert_eq!(plain("a${1}"), Err((1..3, None)));
     }
 
+    fn shown(text: &str) -> (String, Secrets) {
+        let tree = DeTable::parse(text).unwrap().into_inner();
+        let mut secrets = secrets(&mut tree.clone(), &World);
+        (effective(tree, &mut secrets, &World), secrets)
+    }
+
     #[test]
     fn secrets_stay_names_and_the_rest_can_be_read_again() {
         let text = "[load]\npath = '/${HOST}/${ODD}/$${X}'\n[load.headers]\nx-a = '${API_TOKEN}'\nauthorization = 'abc'\n\
                     cookie = 'id={canary}'\n[load.cookies]\nid = 'abc'";
-        let tree = DeTable::parse(text).unwrap().into_inner();
-        let shown = effective(tree, &Secrets::default(), &World);
+        let (shown, _) = shown(text);
         assert!(shown.contains("path = \"/example.org/$${HOST}/$${X}\""), "{shown}");
         assert!(shown.contains("x-a = \"${API_TOKEN}\"") && !shown.contains("abc"), "{shown}");
         assert!(shown.contains("id={canary}"), "{shown}");
+        let note = "# Not shown here, and to be set in the environment before this file is run:\n\
+                    #   API_TOKEN, of `load.headers.x-a`\n#   RUNNER_LOAD_HEADERS_AUTHORIZATION, of `load.headers.authorization`\n";
+        assert!(shown.starts_with(note), "{shown}");
     }
 
     #[test]
     fn what_is_left_as_a_name_is_a_secret() {
         let text = "[load]\npath = '/${HOST}?t=${API_TOKEN}&u=${A_TOKEN:-none}'\nbody = 'so s3cret'\n\
                     [load.headers]\ncookie = 'id=${HOST}${'";
-        let mut tree = DeTable::parse(text).unwrap().into_inner();
-        let mut secrets = Secrets::default();
-        tree::each_string(&mut tree, &mut |path, _, text| collect(&mut secrets, path, text, &World));
+        let (shown, secrets) = shown(text);
         assert_eq!(secrets.hide("s3cret none example.org"), "${API_TOKEN} none ${HOST}");
-        let shown = effective(tree, &secrets, &World);
         assert!(shown.contains("body = \"so ${API_TOKEN}\""), "{shown}");
+        assert!(shown.contains("u=${A_TOKEN:-none}"), "{shown}");
     }
 
     #[test]
-    fn names_of_secrets_are_known() {
-        for name in ["API_TOKEN", "DB_PASSWORD", "x-api-key", "Authorization", "SECRET"] {
-            assert!(looks_secret(name), "{name}");
+    fn a_variable_stands_for_what_the_file_itself_holds_and_fills_it_in_again() {
+        let text = r#"
+about = "with hunter2-f00d"
+[server]
+command = ["python3", "s.py", "--password", "hunter2-a", "--api-key=hunter2-b"]
+[server.env]
+DB = "postgres://u:hunter2-c@h/db"
+[dirty]
+path = "/x?user={canary}&token=hunter2-d"
+body = "{{\"password\": \"hunter2-e\"}}"
+headers = { authorization = "Basic dTpodW50ZXIyLWYwMGQ=", x-copy = "dTpodW50ZXIyLWYwMGQ= {canary}", cookie = "sid=hunter2-g; u={canary}" }
+identities = [{ email = "a@b.c", password = "hunter2-h" }, { email = "d@e.f", password = "hunter2-i" }]
+[dirty.login]
+json = { password = "hunter2-f00d", pass = "${UNSET_PASS:-hunter2-j}" }
+[matrix]
+"dirty.headers.x-api-key" = ["hunter2-k", "hunter2-l"]
+"#;
+        let (shown, secrets) = shown(text);
+        assert!(!shown.contains("hunter2") && !shown.contains("dTpodW50"), "{shown}");
+        for part in [
+            "with ${RUNNER_DIRTY_LOGIN_JSON_PASSWORD}",
+            "--api-key=${RUNNER_SERVER_COMMAND_API_KEY}",
+            "postgres://u:${RUNNER_SERVER_ENV_DB_PASSWORD}@h/db",
+            "user={canary}&token=${RUNNER_DIRTY_PATH_TOKEN}",
+            "${RUNNER_DIRTY_IDENTITIES_PASSWORD_2}",
+            "${UNSET_PASS}",
+            "sid=${RUNNER_DIRTY_HEADERS_COOKIE_SID}; u={canary}",
+            "[\"${RUNNER_MATRIX_DIRTY_HEADERS_X_API_KEY}\", \"${RUNNER_MATRIX_DIRTY_HEADERS_X_API_KEY_2}\"]",
+            "a@b.c",
+        ] {
+            assert!(shown.contains(part), "{part} is not in {shown}");
         }
-        assert!(!looks_secret("HOST") && !looks_secret("MONKEY") && !looks_secret("PWD"));
+        let strings = |text: &str, world: &dyn Surroundings| {
+            let mut all = Vec::new();
+            let mut tree = DeTable::parse(text).unwrap().into_inner();
+            tree::each_string(&mut tree, &mut |path, _, text| {
+                all.push((path.join("."), expand(text, world, None).unwrap().unwrap_or_else(|| text.to_string())));
+            });
+            all
+        };
+        let again = strings(&shown, &Known { secrets: &secrets, surroundings: &World });
+        let mut written = strings(text, &World);
+        written.sort();
+        assert_eq!(
+            {
+                let mut again = again;
+                again.sort();
+                again
+            },
+            written
+        );
+    }
+
+    #[test]
+    fn the_password_of_an_address_in_a_variable_is_a_secret_with_the_rest_of_it_or_without() {
+        let (shown, secrets) = shown("[server]\ncommand = ['serve', '${DATABASE_URL}', '${HOST}']");
+        assert!(shown.contains("\"${DATABASE_URL}\", \"example.org\""), "{shown}");
+        assert_eq!(
+            secrets.hide("cannot reach p4ssw0rd at postgres://u:p4ssw0rd@h/d"),
+            "cannot reach ${DATABASE_URL_PASSWORD} at ${DATABASE_URL}"
+        );
     }
 }

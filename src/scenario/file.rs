@@ -29,7 +29,8 @@ pub struct Scenario {
     pub name: Option<At<String>>,
     /// What the scenario is for, in a sentence.
     pub about: Option<At<String>>,
-    /// Fixes everything that is drawn by chance, so that a run can be repeated.
+    /// Fixes everything that is drawn by chance, so that a run can be repeated. Below 2^53.
+    #[schemars(extend("maximum" = crate::scenario::LARGEST_SEED))]
     pub seed: Option<At<u64>>,
     /// The system under test: exactly one of `mode`, `command` and `url`.
     pub server: Option<At<Server>>,

@@ -104,7 +104,7 @@ impl Loading<'_> {
         overrides::apply(&mut tree, &overrides, &mut self.problems);
         let unfilled = tree.clone();
         self.secrets = environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt);
-        let effective = environment::effective(unfilled, &self.secrets, self.surroundings);
+        let effective = environment::effective(unfilled, &mut self.secrets, self.surroundings);
         let matrix = matrix::take(&mut tree, &mut self.problems);
         self.varied = matrix.axes.iter().map(|axis| axis.key.clone()).collect();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
@@ -117,7 +117,7 @@ impl Loading<'_> {
             name,
             about: written.about.map(|about| about.value),
             file: path.to_path_buf(),
-            overrides: overrides::shown(given),
+            overrides: overrides::shown(given, &self.secrets),
             seed: written.seed.map(|seed| seed.value),
             variants: variants.into_iter().collect::<Option<_>>()?,
             repeats: matrix.repeats,

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::environment;
 use super::problem::{Problem, Problems};
+use super::secrets::Secrets;
 use super::source::Span;
 use super::tree::{self, Segment};
+use super::{Surroundings, environment, sensitive};
 
 /// One `--set`, read.
 pub(super) struct Override {
@@ -118,24 +119,48 @@ fn drop_threads(tree: &mut DeTable<'_>, overrides: &[Override]) {
     }
 }
 
-/// The overrides as typed, except for values that hold what must not be shown.
-pub(super) fn shown(overrides: &[String]) -> Vec<String> {
+/// The overrides as typed, but that variables stand for values that must not be shown.
+pub(super) fn shown(overrides: &[String], secrets: &Secrets) -> Vec<String> {
     let show = |text: &String| match find_equals(text) {
-        Some(equals) if holds_secret(text, equals) => format!("{}=[redacted]", &text[..equals]),
-        _ => text.clone(),
+        Some(equals) => show_one(text, equals, secrets).unwrap_or_else(|| secrets.named(text)),
+        None => text.clone(),
     };
     overrides.iter().map(show).collect()
 }
 
-/// Whether a secret stands in the value itself, or somewhere inside it where it is a list or table.
-fn holds_secret(text: &str, equals: usize) -> bool {
-    let Ok(tree) = DeTable::parse(text) else {
-        let path: Vec<String> = text[..equals].split('.').map(str::to_owned).collect();
-        return environment::is_secret(&path, &text[equals + 1..]);
+/// `None` where no secret stands in the value itself, or somewhere inside it where it is a list or table.
+fn show_one(text: &str, equals: usize, secrets: &Secrets) -> Option<String> {
+    let (key, value) = (&text[..equals], &text[equals + 1..]);
+    let hidden = |path: &[String], text: &str| {
+        let is_secret = environment::expand(text, &Nowhere, None) == Ok(None) && sensitive::is_secret(path, text);
+        secrets.stands_for_literal(text).filter(|_| is_secret)
     };
-    let mut found = false;
-    tree::each_string(&mut tree.into_inner(), &mut |path, _, text| found |= environment::is_secret(path, text));
-    found
+    let Ok(tree) = DeTable::parse(text) else {
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        return hidden(&path, value).map(|name| format!("{key}={name}"));
+    };
+    let (mut tree, mut any) = (tree.into_inner(), false);
+    tree::each_string(&mut tree, &mut |path, _, text| {
+        if let Some(name) = hidden(path, text) {
+            any = true;
+            *text = Cow::Owned(name);
+        }
+    });
+    let value = tree::value_text(&tree, &tree::parse_path(key, 0)?).filter(|_| any)?;
+    Some(format!("{key}={value}"))
+}
+
+/// A world without variables.
+struct Nowhere;
+
+impl Surroundings for Nowhere {
+    fn read(&self, _: &std::path::Path) -> std::io::Result<String> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 fn varies(tree: &DeTable<'_>, key: &str) -> bool {

@@ -196,6 +196,13 @@ pub(super) fn to_text(table: &DeTable<'_>) -> String {
     toml::to_string(&value).unwrap_or_default()
 }
 
+/// The value at a path of keys as TOML, on one line.
+pub(super) fn value_text(table: &DeTable<'_>, path: &[Segment]) -> Option<String> {
+    let path: Vec<&str> = path.iter().map(|(name, _)| name.as_str()).collect();
+    let value = get(table, &path)?.clone();
+    Some(toml::Value::deserialize(toml::de::ValueDeserializer::from(value)).ok()?.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,8 @@ use super::tree;
 pub const ARGUMENT: &str = "__keeper";
 /// What a server says beyond this is not kept.
 const LONGEST_LOG: usize = 16 * 1024 * 1024;
+/// How the log says that it goes no further, in the middle of a line, if need be.
+pub const NOT_KEPT: &str = "\n... the rest is not kept: the log is longer than 16 MiB\n";
 /// How long to go on killing. What survives this is beyond any signal.
 const KILL_FOR: Duration = Duration::from_secs(10);
 /// How long the last words of processes that have ended may take to reach the log.
@@ -215,7 +217,7 @@ fn copy_log(mut output: impl Read) {
         room -= fits;
         if fits < read && !told {
             told = true;
-            let _ = std::io::stderr().write_all(b"\n... the rest is not kept: the log is longer than 16 MiB\n");
+            let _ = std::io::stderr().write_all(NOT_KEPT.as_bytes());
         }
     }
 }

@@ -65,7 +65,7 @@ fn attribute(tag: &StartTag<()>, name: &str) -> Option<String> {
 }
 
 fn is(tag: &StartTag<()>, name: &str, value: &str) -> bool {
-    tag.attributes.get(name.as_bytes()).is_some_and(|found| &***found == value.as_bytes())
+    tag.attributes.get(name.as_bytes()).is_some_and(|found| ***found == *value.as_bytes())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod login;
 mod misbehave;
 mod models;
 mod python;
+mod replay;
 mod secrets;
 mod secure;
 mod serve;

@@ -122,3 +122,97 @@ fn a_secret_that_is_a_word_of_the_record_leaves_it_whole() {
     let again = outcome.then(&["report", folder.to_str().unwrap()]).run().exit(0);
     assert!(Path::new(&folder).join("report.md").is_file(), "{}", again.stderr);
 }
+
+/// A secret at every place where a scenario itself may hold one.
+const OWN: &str = r#"
+[server]
+command = ["python3", "server.py", "{port}", "--password", "hunter2-a-f00d"]
+[server.env]
+DB_PWD       = "hunter2-b-f00d"
+DATABASE_URL = "postgres://user:hunter2-c-f00d@localhost/db"
+[load]
+path        = "/items?api_keys=hunter2-d-f00d"
+headers     = { x-session-id = "hunter2-e-f00d" }
+concurrency = 2
+duration    = "200ms"
+script      = "hooks.rhai"
+[dirty]
+path       = "/items?user={identity.name}&token={identity.token}"
+headers    = { cookie = "sid=hunter2-f-f00d; user={identity.name}" }
+body       = "{{\"user\": \"{identity.name}\", \"passphrase\": \"hunter2-g-f00d\"}}"
+method     = "GET"
+identities = [{ name = "ann", token = "hunter2-h-f00d" }, { name = "bob", token = "hunter2-i-f00d" }]
+time       = "3s"
+triggers   = ["pair"]
+[dirty.login]
+path = "/login"
+method = "GET"
+json = { user = "{identity.name}", password = "hunter2-j-f00d", nested = { jwt = "hunter2-k-f00d" } }
+[matrix]
+"load.headers.x-api-key" = ["hunter2-l-f00d", "hunter2-m-f00d"]
+[assert]
+that = ["errors.count == 0"]
+"#;
+
+/// Repeats what it is asked and how it was started, in the ways of servers.
+const LOUD: &str = r#"
+import base64, http.server, json, os, sys, urllib.parse
+def loud(text):
+    print(text, json.dumps(text), json.dumps(text).replace("/", "\\/"), urllib.parse.quote_plus(text), flush=True)
+loud(" ".join(sys.argv) + " " + os.environ["DB_PWD"] + " " + os.environ["DATABASE_URL"])
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        asked = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+        body = f"{self.path} {self.headers} {asked} {os.environ['DB_PWD']}".encode()
+        loud(body.decode())
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"#;
+
+#[test]
+fn what_the_scenario_itself_holds_is_shown_nowhere() {
+    let files = |runner: Runner| runner.file("server.py", LOUD).file("hooks.rhai", HOOKS);
+    let outcome = files(Runner::with(OWN)).arguments(&["--verbose"]).run();
+    shows_none(&outcome);
+    let record = outcome.record("scenario");
+    let names: Vec<&str> = record["variants"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
+    let name = "${RUNNER_MATRIX_LOAD_HEADERS_X_API_KEY";
+    assert_eq!(names, [format!("x-api-key={name}}}"), format!("x-api-key={name}_2}}")]);
+    assert_eq!(record["scenario"]["withheld"]["RUNNER_DIRTY_LOGIN_JSON_PASSWORD"], "dirty.login.json.password");
+    let log = fs::read_to_string(outcome.latest("scenario").join("server.log")).unwrap();
+    assert!(log.contains("--password ${RUNNER_SERVER_COMMAND_PASSWORD}"), "{log}");
+    let plan = files(Runner::new(&["check", "scenario.toml"]).file("scenario.toml", OWN)).run().exit(0);
+    shows_none(&plan);
+}
+
+#[test]
+fn a_name_with_a_secret_in_it_is_refused() {
+    let scenario = "name = \"run-${API_KEY}\"\n[server]\nmode = \"async\"\n[load]\npath = \"/\"\nconcurrency = 1\n";
+    let outcome = with_secrets(Runner::with(scenario)).run().exit(2).no_report();
+    shows_none(&outcome);
+    outcome.stderr_has("the name would show the secret `API_KEY`");
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_no_log_and_one_under_way_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scenario = FOREIGN.replace("\"300ms\"", "\"10m\"");
+    let runner = Runner::with(&scenario).file("server.py", SERVER).file("hooks.rhai", HOOKS);
+    let running = with_secrets(runner).start();
+    running.wait_for_requests();
+    let reports = running.folder().join("reports");
+    let under_way: Vec<_> =
+        walk(&reports).into_iter().filter(|path| path.to_string_lossy().contains(".unfinished")).collect();
+    assert!(!under_way.is_empty());
+    for path in under_way {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
+    running.signal("KILL");
+    shows_none(&running.wait());
+}

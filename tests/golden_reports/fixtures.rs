@@ -21,6 +21,7 @@ pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
             effective: String::new(),
             allowed_hosts: Vec::new(),
             secrets: Vec::new(),
+            withheld: Default::default(),
         },
         total_s: 12.5,
         environment: Environment {
@@ -248,6 +249,7 @@ pub fn shrunk_pair() -> Shrunk {
             headers: vec![("authorization".into(), "$AUTHORIZATION".into()), ("x-tenant".into(), "it's ours".into())],
             body: None,
             cut: false,
+            status: Some(200),
         }
     };
     let (rate_at_least, rate_at_most) = interval_95(10, 10);
@@ -324,7 +326,7 @@ pub fn dirty() -> Record {
         bound: upper_bound_95(12, 161),
         duration_s: 9.9,
         first_proof_s: Some(0.8),
-        control: Control { requests: 5, problems: vec![] },
+        control: Control { requests: 5, problems: vec![], echoes: None },
         positive_control: Some(PositiveControl { requests: 2, found: true }),
         triggers: BTreeMap::from([("overlap".into(), trigger(168, 161, 12, 14, 12))]),
         evidence: vec![overlap_leak(), stale_leak()],
@@ -349,7 +351,7 @@ pub fn clean_in_every_mode() -> Record {
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
             duration_s: 7.25,
-            control: Control { requests: 5, problems: vec![] },
+            control: Control { requests: 5, problems: vec![], echoes: None },
             positive_control: Some(PositiveControl { requests: 2, found: true }),
             triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
             ..Dirty::default()
@@ -419,7 +421,7 @@ pub fn hostile(text: &str) -> Record {
         exposures: 10,
         leaks: 2,
         bound: 0.5,
-        control: Control { requests: 3, problems: vec![text.into(), text.into()] },
+        control: Control { requests: 3, problems: vec![text.into(), text.into()], echoes: None },
         positive_control: Some(PositiveControl { requests: 2, found: false }),
         triggers: BTreeMap::from([(
             text.to_owned(),

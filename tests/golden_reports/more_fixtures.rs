@@ -54,7 +54,7 @@ pub fn broken_probe() -> Record {
     let reason = format!("the control run failed: {problem}");
     let check = Dirty {
         expect: "clean".into(),
-        control: Control { requests: 5, problems: vec![problem.into()] },
+        control: Control { requests: 5, problems: vec![problem.into()], echoes: None },
         positive_control: None,
         triggers: BTreeMap::from([("overlap".into(), Trigger { missing: 12, ..trigger(60, 40, 0, 4, 0) })]),
         exposures: 40,

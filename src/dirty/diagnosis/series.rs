@@ -63,6 +63,7 @@ impl Series {
         let Some(shown) = tried.shown else { return };
         self.shown += 1;
         let asked = |o: Observation| Asked {
+            status: o.seen.status(),
             place: o.seen.place,
             canary: o.seen.canary,
             captured: o.captured,

@@ -67,9 +67,12 @@ impl Command {
             options: Vec::new(),
             left_out: Vec::new(),
             missing: Vec::new(),
-            secrets: scenario.secrets.clone(),
+            secrets: scenario.secrets.iter().filter(|name| !scenario.withheld.contains_key(*name)).cloned().collect(),
         };
         scenario.overrides.iter().for_each(|given| command.set(given));
+        let in_overrides =
+            |name: &&String| scenario.overrides.iter().any(|given| given.contains(&format!("${{{name}}}")));
+        command.left_out.extend(scenario.withheld.keys().filter(in_overrides).cloned());
         if !scenario.overrides.iter().any(|given| key(given) == "seed") {
             command.set(&format!("seed={}", record.seed));
         }
@@ -155,7 +158,8 @@ mod tests {
                 overrides: overrides.iter().map(|given| (*given).to_owned()).collect(),
                 effective: String::new(),
                 allowed_hosts: vec!["shop.test".to_owned(), "10.0.0.1".to_owned()],
-                secrets: vec!["API_KEY".to_owned()],
+                secrets: vec!["API_KEY".to_owned(), "RUNNER_DIRTY_COOKIES_SID".to_owned()],
+                withheld: [("RUNNER_DIRTY_COOKIES_SID".to_owned(), "dirty.cookies.sid".to_owned())].into(),
             },
             environment: Environment::default(),
             total_s: 0.0,

@@ -12,6 +12,7 @@ fn asked(headers: &[(&str, &str)]) -> Asked {
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         body: None,
         cut: false,
+        status: None,
     }
 }
 

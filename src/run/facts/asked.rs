@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::dirty::diagnosis::{Asked, Shrunk};
 use crate::dirty::observation::variable;
 use crate::record;
+use crate::scenario::looks_secret;
 
 /// What every client sends for itself: with any value, or with that which runner gives.
 const OWN: [(&str, Option<&str>); 3] = [
@@ -12,8 +13,6 @@ const OWN: [(&str, Option<&str>); 3] = [
     ("user-agent", Some(concat!("runner/", env!("CARGO_PKG_VERSION")))),
     ("accept", Some("*/*")),
 ];
-/// A header whose name holds one of these says who may ask; its value is not for a report.
-const SECRET: [&str; 7] = ["authorization", "cookie", "token", "secret", "key", "session", "password"];
 /// A longer body is not kept, in bytes.
 const LONGEST_BODY: usize = 4096;
 
@@ -43,6 +42,7 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
             .collect(),
         body: text.map(|text| asked.captured.hide(text)),
         cut: body.is_some() && text.is_none(),
+        status: asked.status,
     }
 }
 
@@ -56,7 +56,8 @@ fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
     }
     let is_own = |text: &str| !canary.is_empty() && text.contains(canary);
     let plain = |text: &str| asked.captured.hide(text);
-    let value = match SECRET.iter().any(|word| lower.contains(word)) {
+    // It says who may ask: its value is not for a report.
+    let value = match !asked.captured.holds(value) && (looks_secret(&lower) || lower.contains("key")) {
         true if !is_own(value) => variable(&lower),
         // The others of a cookie header are of other requests, too: a session that a login gave.
         true if lower == "cookie" => {
@@ -84,7 +85,7 @@ mod tests {
     fn by(canary: &str, token: Option<&str>, bytes: &[u8]) -> Asked {
         let place = crate::dirty::observation::Place { line: 0, shot: 1 };
         let captured = token.iter().map(|token| ("token".to_owned(), (*token).to_owned())).collect();
-        Asked { place, canary: canary.to_owned(), captured, bytes: bytes.to_vec() }
+        Asked { place, canary: canary.to_owned(), captured, bytes: bytes.to_vec(), status: None }
     }
 
     /// What is told of a header in a request with this canary.

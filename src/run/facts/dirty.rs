@@ -32,7 +32,11 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
         bound: upper_bound_95(tally.leaks, tally.exposures),
         duration_s: findings.duration.as_secs_f64(),
         first_proof_s: findings.first_proof.map(|time| time.as_secs_f64()),
-        control: record::Control { requests: findings.control.requests, problems: findings.control.problems.clone() },
+        control: record::Control {
+            requests: findings.control.requests,
+            problems: findings.control.problems.clone(),
+            echoes: (findings.control.requests > 0).then_some(findings.control.echoes),
+        },
         positive_control: findings
             .positive_control
             .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),

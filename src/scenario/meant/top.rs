@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::file;
 use super::super::matrix::Matrix;
 use super::super::problem::Problem;
-use super::super::suggest;
+use super::super::{LARGEST_SEED, suggest};
 use super::Loading;
 
 /// The longest name, in characters.
@@ -27,7 +27,16 @@ impl Loading<'_> {
         name.value.clone()
     }
 
+    fn check_seed(&mut self, written: &file::Scenario) {
+        if let Some(seed) = written.seed.as_ref().filter(|seed| seed.value > LARGEST_SEED) {
+            let problem = Problem::new("`seed` is out of range").at(&seed.span, "other programs would round it");
+            let help = "for `jq` and JavaScript, which read records too, this is the largest that they keep as it is";
+            self.problems.add(problem.help(format!("write a whole number from 0 to {LARGEST_SEED}: {help}")));
+        }
+    }
+
     pub(super) fn check_top(&mut self, written: &file::Scenario, matrix: &Matrix<'_>) {
+        self.check_seed(written);
         self.check_servers(written, matrix);
         let varies = |section: &str| matrix.axes.iter().any(|axis| axis.key.starts_with(section));
         let has = |section: &str, given: bool| given || varies(section) || self.spoilt.covers(&[section]);
