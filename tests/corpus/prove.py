@@ -34,6 +34,7 @@ TRIES = 5
 TRIES_OF_CLEAN = 2
 AT_ONCE = 4  # servers
 FRAGMENT = 8  # characters
+PATIENCE = 30  # seconds: gunicorn listens before its application is imported
 SILENCE = 0.3  # seconds after which a stream of events has said what it has to say
 
 
@@ -167,7 +168,7 @@ class Link:
     """One connection."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.buffer = b""
 
     def send(self, data):
