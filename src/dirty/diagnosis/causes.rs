@@ -49,6 +49,8 @@ pub(super) struct Signs {
     pub clean_below: bool,
     /// It shows in at least every other try in which the requests could meet.
     pub steady: bool,
+    /// It may be otherwise, for all that so few tries say.
+    pub steady_by_chance: bool,
 }
 
 /// The likeliest class, and those that nothing has ruled out beside it.
@@ -166,14 +168,16 @@ impl Signs {
     }
 
     fn overlap(&self) -> Causes {
-        let class = match self.needs {
-            Kind::Burst(_) if self.per_worker > 2 && self.clean_below && self.steady => Class::Capacity,
-            Kind::Pair | Kind::Burst(_) if self.per_worker <= 2 && self.steady && !self.narrow => Class::SharedSlot,
+        let if_steady = match self.needs {
+            Kind::Burst(_) if self.per_worker > 2 && self.clean_below => Class::Capacity,
+            Kind::Pair | Kind::Burst(_) if self.per_worker <= 2 && !self.narrow => Class::SharedSlot,
             _ => Class::NarrowRace,
         };
+        let (class, other) = if self.steady { (if_steady, Class::NarrowRace) } else { (Class::NarrowRace, if_steady) };
+        let by_chance = Some(other).filter(|other| self.steady_by_chance && *other != class);
         // What is written by one and read by the next is both: in the way of those who overlap, and left behind.
-        let left_behind = self.left_behind == Some(true);
-        Causes { class, alternatives: left_behind.then_some(Class::StaleState).into_iter().collect() }
+        let left_behind = (self.left_behind == Some(true)).then_some(Class::StaleState);
+        Causes { class, alternatives: by_chance.into_iter().chain(left_behind).collect() }
     }
 }
 
@@ -204,6 +208,7 @@ pub(super) mod tests {
             per_worker: 2,
             clean_below: false,
             steady: true,
+            steady_by_chance: false,
         }
     }
 
@@ -230,6 +235,10 @@ pub(super) mod tests {
         assert_eq!(sure(many), Class::Capacity);
         assert_eq!(sure(Signs { steady: false, ..many }), Class::NarrowRace);
         assert_eq!(sure(Signs { needs: Kind::Gate(2), ..pair }), Class::NarrowRace);
+        let chance = Signs { steady_by_chance: true, ..pair };
+        assert_eq!(either(chance), (Class::SharedSlot, vec![Class::NarrowRace]));
+        assert_eq!(either(Signs { steady: false, ..chance }), (Class::NarrowRace, vec![Class::SharedSlot]));
+        assert_eq!(sure(Signs { narrow: true, ..chance }), Class::NarrowRace);
         let left = Signs { left_behind: Some(true), ..pair };
         assert_eq!(either(left), (Class::SharedSlot, vec![Class::StaleState]), "it shows without overlap too");
     }
