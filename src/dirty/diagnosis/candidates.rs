@@ -109,9 +109,10 @@ pub(in crate::dirty) fn stages(evidence: &Evidence, situation: &Situation) -> Ve
 pub(super) fn cast(evidence: &Evidence, situation: &Situation) -> Cast {
     let from = From::of(evidence, situation);
     Cast {
-        first: Shot { who: from.others, ..Shot::plain() },
-        victim: Shot { who: from.victim.who, ..Shot::plain() },
+        first: Shot { who: from.others, page: from.source.page, ..Shot::plain() },
+        victim: Shot { who: from.victim.who, page: from.victim.page, ..Shot::plain() },
         same_url: evidence.recipe.same_url,
+        http2: evidence.recipe.http2,
     }
 }
 
@@ -209,12 +210,11 @@ impl<'a> From<'a> {
         let first = Shot { pause_ms: 0.0, who, ..first };
         let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
         let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
-        let victim =
-            if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Twist::Suffixed(_)) {
-                Shot { twist: Twist::None, ..victim }
-            } else {
-                victim
-            };
+        let victim = if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Twist::Suffixed(_)) {
+            Shot { twist: Twist::None, ..victim }
+        } else {
+            victim
+        };
         for count in FOLLOWERS {
             let shots = || std::iter::once(first).chain(vec![victim; count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind });

@@ -124,6 +124,8 @@ impl Signs {
             Kind::OneConnection if self.kept => self.sequence(),
             Kind::OneConnection => self.one_connection(),
             Kind::Pair | Kind::Burst(_) | Kind::Gate(_) => self.overlap(),
+            // A server that answers with the page wherever its URL ends so hands nothing on by itself.
+            Kind::Twisted(Twist::Suffixed(_)) => Causes::only(Class::Cache),
             Kind::Twisted(Twist::Malformed(_)) => Causes::only(Class::ErrorPath),
             Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow => Causes::only(Class::Pool),
             Kind::Twisted(Twist::Big) => Causes::only(Class::Connection),
@@ -296,6 +298,7 @@ pub(super) mod tests {
         assert_eq!(sure(thread), Class::StaleState, "a thread serves a connection, and later others");
         assert_eq!(sure(signs(Class::Pool, Kind::Twisted(Twist::Malformed(2)))), Class::ErrorPath);
         assert_eq!(sure(signs(Class::ErrorPath, Kind::Twisted(Twist::Abort(9.0)))), Class::Pool);
+        assert_eq!(sure(signs(Class::Cache, Kind::Twisted(Twist::Suffixed(1)))), Class::Cache);
         assert_eq!(sure(Signs { tail: Some(true), ..signs(Class::StaleState, Kind::Sequence) }), Class::Residue);
         assert_eq!(either(signs(Class::ErrorPath, Kind::Whole)), (Class::ErrorPath, vec![Class::StaleState]));
     }
