@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::super::recipe::Who;
 use super::*;
 use crate::exchange::{Failure, Outcome};
 use crate::scenario::login::Source;

@@ -109,9 +109,10 @@ pub(in crate::dirty) fn stages(evidence: &Evidence, situation: &Situation) -> Ve
 pub(super) fn cast(evidence: &Evidence, situation: &Situation) -> Cast {
     let from = From::of(evidence, situation);
     Cast {
-        first: Shot { who: from.others, ..Shot::plain() },
-        victim: Shot { who: from.victim.who, ..Shot::plain() },
+        first: Shot { who: from.others, page: from.source.page, ..Shot::plain() },
+        victim: Shot { who: from.victim.who, page: from.victim.page, ..Shot::plain() },
         same_url: evidence.recipe.same_url,
+        http2: evidence.recipe.http2,
     }
 }
 

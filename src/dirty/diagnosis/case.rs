@@ -12,6 +12,7 @@ use super::causes::{Causes, Signs};
 use super::questions::{Cast, Question};
 use super::series::Series;
 use super::{Bench, Shrunk};
+use crate::stats::interval_95;
 
 /// How often a candidate must show the leak to be taken at once.
 const ENOUGH: u64 = 2;
@@ -248,6 +249,11 @@ impl Case {
             clean_below: best.kind.at_once().is_some_and(|count| clean_below(&self.at_once, count)),
             // Of several workers, two requests meet the same one in a part of the tries.
             steady: shown * 2 * workers >= tries,
+            steady_by_chance: {
+                let (least, most) = interval_95(shown, tries);
+                let half = 0.5 / workers as f64;
+                least < half && half < most
+            },
         })
     }
 

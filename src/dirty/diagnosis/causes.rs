@@ -49,6 +49,8 @@ pub(super) struct Signs {
     pub clean_below: bool,
     /// It shows in at least every other try in which the requests could meet.
     pub steady: bool,
+    /// It may be otherwise, for all that so few tries say.
+    pub steady_by_chance: bool,
 }
 
 /// The likeliest class, and those that nothing has ruled out beside it.
@@ -122,6 +124,8 @@ impl Signs {
             Kind::OneConnection if self.kept => self.sequence(),
             Kind::OneConnection => self.one_connection(),
             Kind::Pair | Kind::Burst(_) | Kind::Gate(_) => self.overlap(),
+            // A server that answers with the page wherever its URL ends so hands nothing on by itself.
+            Kind::Twisted(Twist::Suffixed(_)) => Causes::only(Class::Cache),
             Kind::Twisted(Twist::Malformed(_)) => Causes::only(Class::ErrorPath),
             Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow => Causes::only(Class::Pool),
             Kind::Twisted(Twist::Big) => Causes::only(Class::Connection),
@@ -166,14 +170,16 @@ impl Signs {
     }
 
     fn overlap(&self) -> Causes {
-        let class = match self.needs {
-            Kind::Burst(_) if self.per_worker > 2 && self.clean_below && self.steady => Class::Capacity,
-            Kind::Pair | Kind::Burst(_) if self.per_worker <= 2 && self.steady && !self.narrow => Class::SharedSlot,
+        let if_steady = match self.needs {
+            Kind::Burst(_) if self.per_worker > 2 && self.clean_below => Class::Capacity,
+            Kind::Pair | Kind::Burst(_) if self.per_worker <= 2 && !self.narrow => Class::SharedSlot,
             _ => Class::NarrowRace,
         };
+        let (class, other) = if self.steady { (if_steady, Class::NarrowRace) } else { (Class::NarrowRace, if_steady) };
+        let by_chance = Some(other).filter(|other| self.steady_by_chance && *other != class);
         // What is written by one and read by the next is both: in the way of those who overlap, and left behind.
-        let left_behind = self.left_behind == Some(true);
-        Causes { class, alternatives: left_behind.then_some(Class::StaleState).into_iter().collect() }
+        let left_behind = (self.left_behind == Some(true)).then_some(Class::StaleState);
+        Causes { class, alternatives: by_chance.into_iter().chain(left_behind).collect() }
     }
 }
 
@@ -204,6 +210,7 @@ pub(super) mod tests {
             per_worker: 2,
             clean_below: false,
             steady: true,
+            steady_by_chance: false,
         }
     }
 
@@ -230,6 +237,10 @@ pub(super) mod tests {
         assert_eq!(sure(many), Class::Capacity);
         assert_eq!(sure(Signs { steady: false, ..many }), Class::NarrowRace);
         assert_eq!(sure(Signs { needs: Kind::Gate(2), ..pair }), Class::NarrowRace);
+        let chance = Signs { steady_by_chance: true, ..pair };
+        assert_eq!(either(chance), (Class::SharedSlot, vec![Class::NarrowRace]));
+        assert_eq!(either(Signs { steady: false, ..chance }), (Class::NarrowRace, vec![Class::SharedSlot]));
+        assert_eq!(sure(Signs { narrow: true, ..chance }), Class::NarrowRace);
         let left = Signs { left_behind: Some(true), ..pair };
         assert_eq!(either(left), (Class::SharedSlot, vec![Class::StaleState]), "it shows without overlap too");
     }
@@ -287,6 +298,7 @@ pub(super) mod tests {
         assert_eq!(sure(thread), Class::StaleState, "a thread serves a connection, and later others");
         assert_eq!(sure(signs(Class::Pool, Kind::Twisted(Twist::Malformed(2)))), Class::ErrorPath);
         assert_eq!(sure(signs(Class::ErrorPath, Kind::Twisted(Twist::Abort(9.0)))), Class::Pool);
+        assert_eq!(sure(signs(Class::Cache, Kind::Twisted(Twist::Suffixed(1)))), Class::Cache);
         assert_eq!(sure(Signs { tail: Some(true), ..signs(Class::StaleState, Kind::Sequence) }), Class::Residue);
         assert_eq!(either(signs(Class::ErrorPath, Kind::Whole)), (Class::ErrorPath, vec![Class::StaleState]));
     }

@@ -44,12 +44,14 @@ pub(super) enum Question {
     LeftBehind,
 }
 
-/// What recipes are made from: the request before, the one that gets what is another's, and whether their URLs are equal.
+/// What recipes are made from: the request before, the one that gets what is another's, and how they
+/// travel: whether their URLs are equal, and over which version of HTTP.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cast {
     pub first: Shot,
     pub victim: Shot,
     pub same_url: bool,
+    pub http2: bool,
 }
 
 impl Question {
@@ -89,14 +91,14 @@ impl Question {
     /// What is tried, one after the other, until the question [`is_answered`](Question::is_answered). `least` is what
     /// showed the leak.
     pub fn recipes(self, least: &Recipe, cast: Cast, signs: &Signs, situation: &Situation) -> Vec<Recipe> {
-        let one = |line: Line| vec![Recipe { same_url: cast.same_url, ..Recipe::of(vec![line]) }];
-        let Cast { first, victim, .. } = cast;
+        let Cast { first, victim, same_url, http2 } = cast;
+        let one = |line: Line| vec![Recipe { same_url, http2, ..Recipe::of(vec![line]) }];
         match self {
             Question::InOrder => {
                 let elsewhere = Shot { who: Who::Nobody, ..Shot::twisted(Twist::Elsewhere) };
                 let line = Line::of(vec![first, elsewhere, victim, elsewhere, victim]).on_one_connection();
                 let lines = vec![Line::of(vec![elsewhere]), line.starting(Start::After(0))];
-                vec![Recipe::of(lines)]
+                vec![Recipe { http2, ..Recipe::of(lines) }]
             }
             Question::OwnUrls => {
                 let recipe = Recipe { own_url: true, same_url: false, fresh_server: false, ..least.clone() };
@@ -107,7 +109,7 @@ impl Question {
             Question::Tail => {
                 let line = Line::of([Shot::twisted(Twist::LongCanary), Shot::twisted(Twist::ShortCanary)].repeat(2));
                 let both = [line.clone(), line.on_one_connection()];
-                both.into_iter().flat_map(|line| vec![Recipe::of(vec![line]); TAILS]).collect()
+                both.into_iter().flat_map(|line| vec![Recipe { http2, ..Recipe::of(vec![line]) }; TAILS]).collect()
             }
             Question::OtherConnections => one(Line::of([vec![first], vec![victim; later(situation)]].concat())),
             Question::Handler => one(Line::of(vec![first, Shot { nap: Nap::Long, ..victim }])),
@@ -118,7 +120,7 @@ impl Question {
                 one(Line::of([vec![first, waiting], vec![victim; (workers - 1) * EACH_WORKER]].concat()))
             }
             Question::LeftBehind => {
-                let nobody = Shot { who: Who::Nobody, ..Shot::plain() };
+                let nobody = Shot { who: Who::Nobody, ..victim };
                 one(Line::of([vec![first], vec![nobody; later(situation)]].concat()))
             }
         }
