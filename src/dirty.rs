@@ -19,21 +19,27 @@ pub mod exposure;
 mod forms;
 mod identity;
 pub mod judge;
+mod limit;
 pub mod observation;
 mod perform;
 mod personas;
 pub mod recipe;
 mod relay;
 mod replay;
+pub mod samples;
+mod stopwatch;
 mod tally;
 mod triggers;
 
-pub use check::{Check, Part};
+pub use check::{Check, Part, Starts};
 pub use class::Class;
 pub use control::Control;
 pub use judge::Oracle;
+pub use limit::Limit;
 pub use observation::{Observation, Role, Seen};
+pub use samples::Samples;
 pub use replay::{Replay, Shown, Try};
+pub use stopwatch::Stopwatch;
 pub use tally::{Evidence, Leak, Tally, TriggerTally};
 
 /// All that a dirty check found.
@@ -51,6 +57,12 @@ pub struct Findings {
     /// When the first leak was proven, from the start.
     pub first_proof: Option<Duration>,
     pub interrupted: bool,
+    /// Of the server, for this check.
+    pub starts: Starts,
+    /// Of the rate of requests, which the server has set.
+    pub limit: Option<Limit>,
+    /// What lone requests, and those that went wrong, were answered with.
+    pub samples: Samples,
     /// Suspicions that neither stood nor were refuted when the time for that was up.
     pub unsettled: u64,
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
 
@@ -11,14 +11,17 @@ use super::forms::Forms;
 use super::identity::{Identity, Session};
 use super::observation::{InReply, Observation, Place, Role, Seen, without_token};
 use super::recipe::{Nap, Shot, Twist};
+use super::limit::Throttle;
+use super::samples::{At, Samples};
+use super::stopwatch::Stopwatch;
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::Exchange;
 use crate::load::Target;
-use crate::load::clock::Clock;
 use crate::load::connection::dialer::Dialer;
 use crate::load::connection::reply::Kept;
 use crate::scenario;
 
+mod patience;
 mod wire;
 mod writing;
 
@@ -38,7 +41,7 @@ const FRAGMENTS_OF: usize = 300;
 /// What all requests of a check share.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub clock: Clock,
+    pub clock: Stopwatch,
     pub forms: Forms,
     target: Target,
     timeout: Duration,
@@ -57,6 +60,15 @@ pub(super) struct Client {
     quickest: Cell<Duration>,
     observations: RefCell<Vec<Observation>>,
     strays: RefCell<Vec<Stray>>,
+    /// See [`Client::be_patient`] and [`Client::end_by`].
+    patient_until: Cell<Option<Instant>>,
+    waited: Cell<Duration>,
+    end: Cell<Option<Duration>>,
+    /// The time of the check.
+    time: Duration,
+    throttle: RefCell<Throttle>,
+    shut_out: Cell<bool>,
+    samples: RefCell<Samples>,
 }
 
 /// One request to be sent.
@@ -90,7 +102,7 @@ impl<'a> Ask<'a> {
 }
 
 impl Client {
-    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Clock) -> Self {
+    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Stopwatch) -> Self {
         Client {
             clock,
             forms: Forms::new(plan, target),
@@ -111,6 +123,13 @@ impl Client {
             quickest: Cell::new(Duration::MAX),
             observations: RefCell::default(),
             strays: RefCell::default(),
+            patient_until: Cell::default(),
+            waited: Cell::default(),
+            end: Cell::default(),
+            time: plan.budget.time,
+            throttle: RefCell::default(),
+            shut_out: Cell::new(false),
+            samples: RefCell::default(),
         }
     }
 
@@ -234,6 +253,11 @@ impl Client {
         self.strays.take()
     }
 
+    /// What came, for reports.
+    pub fn samples(&self) -> Samples {
+        self.samples.borrow().clone()
+    }
+
     /// What a handler is asked to sleep.
     pub fn sleep(&self, nap: Nap) -> Option<Duration> {
         self.sleeps.map(|sleeps| match nap {
@@ -261,7 +285,23 @@ impl Client {
             own: false,
         };
         let canaries = InReply::default();
+        self.sample(&seen, ask, &reply, token.as_deref());
         self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, token, canaries });
+    }
+}
+
+impl Client {
+    /// Keeps what came of a request, unless that says nothing: one that was to fail, or to be left.
+    fn sample(&self, seen: &Seen, ask: &Ask<'_>, reply: &Kept, token: Option<&str>) {
+        let at = match (seen.role, ask.identity) {
+            (Role::Failing | Role::Leaving, _) => return,
+            (_, None) => At::Anonymous,
+            (Role::Probe, Some(identity)) if identity.persona.is_some() => At::Solo,
+            (Role::Probe, Some(_)) => At::Control,
+            (_, Some(_)) => At::Trigger,
+        };
+        let who = ask.identity.and_then(Identity::label);
+        self.samples.borrow_mut().take((at, who), &seen.line, seen.exchange.outcome, reply, token);
     }
 }
 

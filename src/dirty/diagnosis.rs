@@ -15,9 +15,9 @@ use super::client::Client;
 use super::judge::Oracle;
 use super::observation::Place;
 use super::recipe::{Line, Recipe, Shot, Twist};
+use super::stopwatch::Stopwatch;
 use super::tally::Evidence;
 use super::triggers::Situation;
-use crate::load::clock::Clock;
 use crate::stats::chance_of_none;
 
 mod candidates;
@@ -122,7 +122,7 @@ pub(super) struct Bench<'a> {
     pub client: &'a Client,
     pub cast: Cast<'a>,
     pub situation: &'a Situation,
-    pub clock: Clock,
+    pub clock: &'a Stopwatch,
     /// The time of the whole check.
     pub time: Duration,
     /// How many tries there were: tells one from the next.
@@ -144,6 +144,22 @@ impl Diagnosis {
             Some(_) => self.case.is_some() || !self.waiting.is_empty(),
         };
         anything && !self.given_up && now < self.until(now, time)
+    }
+
+    /// Whether it has had a server.
+    pub fn has_begun(&self) -> bool {
+        self.began.is_some()
+    }
+
+    /// Whether what is tried next tells nothing on a server that has been asked before.
+    pub fn needs_a_fresh_server(&self) -> bool {
+        let best = self.case.as_ref().and_then(|case| case.best.as_ref());
+        best.is_some_and(|(best, found)| best.recipe.fresh_server || found.kept)
+    }
+
+    /// Whether what is looked at may show on a server that was asked whether it is ready.
+    pub fn may_follow_others(evidence: &[Evidence]) -> bool {
+        !evidence.iter().any(|one| one.class == Class::StickyFirst || one.recipe.fresh_server)
     }
 
     /// Nothing more.

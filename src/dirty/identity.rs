@@ -15,6 +15,15 @@ pub(super) struct Identity {
     pub session: Session,
 }
 
+impl Identity {
+    /// How it is called in reports, if it asks again and again: by its first field, else by its number.
+    pub fn label(&self) -> Option<String> {
+        let named = ["name", "user", "username", "email"].iter().find_map(|field| self.fields.get(*field));
+        let number = self.persona? + 1;
+        Some(named.or_else(|| self.fields.values().next()).cloned().unwrap_or_else(|| format!("identity {number}")))
+    }
+}
+
 /// What a server has given an identity to be known by.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Session {

@@ -209,6 +209,11 @@ impl Personas {
         }
     }
 
+    /// Forgets what is suspected, and says how many that were.
+    pub fn shelve(&mut self) -> u64 {
+        std::mem::take(&mut self.suspicions).len() as u64
+    }
+
     /// Whether further solo replies would change nothing: each suspicion stands, or is refuted.
     pub fn are_settled(&self) -> bool {
         self.unsettled() == 0

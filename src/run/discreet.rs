@@ -26,7 +26,12 @@ impl Observer for Discreet<'_> {
                 self.observer.event(Event::DirtyBegan { description: &hide(description) });
             }
             Event::Trouble { message } => self.observer.event(Event::Trouble { message: &hide(message) }),
-            Event::Load { .. } | Event::LoadEnded | Event::Dirty { .. } | Event::DirtyEnded | Event::Reported => {
+            Event::ServerStarting { .. }
+            | Event::Load { .. }
+            | Event::LoadEnded
+            | Event::Dirty { .. }
+            | Event::DirtyEnded
+            | Event::Reported => {
                 self.observer.event(event)
             }
         }

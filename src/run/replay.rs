@@ -42,8 +42,8 @@ pub fn replay(
         advice: "replay with the scenario that wrote the record".to_owned(),
     })?;
     if replay.must_learn() {
-        on_a_server(again, cancel, |target, stop| {
-            replay.aim(target).and_then(|()| replay.learn(stop)).map_err(not_known)
+        on_a_server(again, false, cancel, |target, stop| {
+            replay.aim(target, again.variant.server.ready_within()).and_then(|()| replay.learn(stop)).map_err(not_known)
         })?;
     }
     let (mut tries, mut shown) = (0, 0);
@@ -52,8 +52,8 @@ pub fn replay(
     let on_each = if again.recipe.fresh_server && owned { 1 } else { again.times };
     while tries < again.times && !cancel.is_cancelled() {
         let before = tries;
-        on_a_server(again, cancel, |target, stop| {
-            replay.aim(target).map_err(not_known)?;
+        on_a_server(again, again.recipe.fresh_server, cancel, |target, stop| {
+            replay.aim(target, again.variant.server.ready_within()).map_err(not_known)?;
             while tries < again.times && tries < before + on_each {
                 let Some(one) = replay.run(again.recipe, stop).map_err(|error| machine(error.to_string()))? else {
                     break;
@@ -71,16 +71,18 @@ pub fn replay(
     Ok((tries, shown))
 }
 
-/// Starts the server, does `work` with it, and stops it.
+/// Starts the server, does `work` with it, and stops it. `untouched`: nothing is asked before that.
 fn on_a_server(
     again: &Again<'_>,
+    untouched: bool,
     cancel: &CancellationToken,
     work: impl FnOnce(&Target, &CancellationToken) -> Result<(), NotReplayed> + Send,
 ) -> Result<(), NotReplayed> {
     let log =
         tempfile::NamedTempFile::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
-    let plan = again.variant.server.ready_without_a_request();
-    let started = Server::start(&plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
+    let server = &again.variant.server;
+    let plan = if untouched { &server.ready_without_a_request() } else { server };
+    let started = Server::start(plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
     let mut server = match started {
         Ok(server) => server,
         Err(_) if cancel.is_cancelled() => return Ok(()),

@@ -133,7 +133,7 @@ impl Check<'_> {
     async fn diagnose(&mut self) {
         let Some(client) = &self.client else { return };
         let cast = Cast { personas: &self.personas, in_turn: self.personal };
-        let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
+        let (situation, clock, time) = (&self.situation, &self.clock, self.plan.budget.time);
         let bench = Bench { client, cast, situation, clock, time, tries: Cell::new(0) };
         self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
     }

@@ -5,12 +5,13 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::exchange::{Failure, Outcome};
+use crate::dirty::stopwatch::Stopwatch;
 use crate::scenario::{Budget, Dirty, Expect, Request, Template};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 fn client(address: SocketAddr, path: &str) -> Client {
-    Client::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Clock::start())
+    Client::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Stopwatch::start())
 }
 
 fn get(path: &str) -> Request {
@@ -29,7 +30,7 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
         triggers: vec!["overlap"],
         sleep: None,
         expect: Expect::Clean,
-        budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
+        budget: Budget { exposures: 1, time: Duration::from_secs(5), start_time: Duration::from_secs(60), exhaustive: false },
         timeout: Duration::from_secs(5),
     }
 }
@@ -100,7 +101,7 @@ async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
     let target = Target::tcp(listener.local_addr().unwrap(), None);
     let body = scenario::request::Body::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
     let request = Request { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
-    let client = Client::new(&plan(request), &target, 1, Clock::start());
+    let client = Client::new(&plan(request), &target, 1, Stopwatch::start());
     let server = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -162,7 +163,7 @@ async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
     let head = Request { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
     let login = Request { method: "POST".to_owned(), ..get("/login") };
     let login = crate::scenario::Login { request: login, token: Some(vec!["token".to_owned()]) };
-    let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Clock::start());
+    let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Stopwatch::start());
     let server = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();

@@ -48,10 +48,26 @@ impl Client {
     pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
         self.look_for_strays(wire);
         let (request, bytes) = self.write(ask);
-        let mut way = Way::default();
-        let intended = self.clock.now();
-        let work = self.converse(wire, &bytes, ask, &mut way);
-        let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
+        if ask.gate.is_none() {
+            self.keep_to_limit(1).await;
+        }
+        let mut intended = self.clock.now();
+        let mut tries = 0;
+        let (way, came) = loop {
+            self.throttle.borrow_mut().sent(intended);
+            tries += 1;
+            let mut way = Way::default();
+            let work = self.converse(wire, &bytes, ask, &mut way);
+            let came = tokio::time::timeout(self.timeout_of(ask), work).await.unwrap_or(Err(Failure::Timeout));
+            if self.is_still_starting(ask, &came, intended).await {
+                continue;
+            }
+            if !self.is_refused(ask, &came, &way.kept.head, tries) {
+                break (way, came);
+            }
+            self.keep_to_limit(1).await;
+            intended = self.clock.now();
+        };
         let exchange = self.exchange(intended, way.sent, came);
         wire.last = request;
         self.keep(request, ask, &bytes, wire.number, exchange, way.kept);
@@ -60,20 +76,21 @@ impl Client {
 
     /// Sends requests on one connection without waiting for answers, then reads as many answers.
     pub async fn send_together(&self, wire: &mut Wire, asks: &[Ask<'_>]) {
+        self.keep_to_limit(asks.len() as u64).await;
         let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
         let intended = self.clock.now();
         let all: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes).copied().collect();
         let mut connection = tokio::time::timeout(self.timeout, self.connect(wire)).await.ok().and_then(Result::ok);
         if let Some(open) = &mut connection {
             // One that refuses some of it may still answer the first.
-            let _ = tokio::time::timeout(self.timeout, open.send(&all, self.clock)).await;
+            let _ = tokio::time::timeout(self.timeout, open.send(&all, self.clock.clock())).await;
         }
         for (ask, (request, bytes)) in asks.iter().zip(&written) {
             let mut kept = Kept::default();
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let answer = open.receive(forms::is_head(bytes), self.clock, &mut kept);
+                    let answer = open.receive(forms::is_head(bytes), self.clock.clock(), &mut kept);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
@@ -81,6 +98,8 @@ impl Client {
             if !matches!(came, Ok(Came::Answer(Answer { close: false, .. }))) {
                 connection = None;
             }
+            self.throttle.borrow_mut().sent(intended);
+            self.is_refused(ask, &came, &kept.head, 1);
             wire.last = *request;
             let exchange = self.exchange(intended, Some(intended), came);
             self.keep(*request, ask, bytes, wire.number, exchange, kept);
@@ -141,7 +160,7 @@ impl Client {
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let answer = connection.receive(forms::is_head(bytes), self.clock, &mut way.kept);
+        let answer = connection.receive(forms::is_head(bytes), self.clock.clock(), &mut way.kept);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = (!answer.close && !cut_off).then_some(connection);
@@ -180,7 +199,7 @@ impl Client {
             (None, Twist::Halting(pause)) => (bytes.len() / 2, pause, 1),
             (None, _) => (bytes.len(), 0.0, 0),
         };
-        let early = connection.send(&bytes[..first], self.clock).await;
+        let early = connection.send(&bytes[..first], self.clock.clock()).await;
         if rest == 0 {
             return early;
         }
@@ -193,7 +212,7 @@ impl Client {
         // Before its last byte no request is handled.
         way.sent = Some(self.clock.now());
         early?;
-        connection.send(&bytes[first..], self.clock).await
+        connection.send(&bytes[first..], self.clock.clock()).await
     }
 }
 

@@ -1,0 +1,159 @@
+//! What lone requests, and those that went wrong, were answered with: the first of each kind, so that a report can show
+//! what came.
+
+use super::observation::without_token;
+use crate::exchange::{Failure, Outcome};
+use crate::load::connection::reply::Kept;
+
+/// Samples that are kept, and of each the first bytes of the body.
+const MOST: usize = 40;
+const BODY: usize = 200;
+
+/// What kind of request it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum At {
+    Login,
+    /// In the control run.
+    Control,
+    /// By one of the identities, alone.
+    Solo,
+    /// Does not say who asks.
+    Anonymous,
+    /// Of a trigger.
+    Trigger,
+}
+
+impl At {
+    /// The name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            At::Login => "login",
+            At::Control => "control",
+            At::Solo => "solo",
+            At::Anonymous => "anonymous",
+            At::Trigger => "trigger",
+        }
+    }
+}
+
+/// What came in response to requests of a kind: the first of them stands for all.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    pub at: At,
+    /// Who asked, where that is one who asks again.
+    pub identity: Option<String>,
+    pub line: String,
+    pub outcome: Result<u16, Failure>,
+    pub location: Option<String>,
+    pub retry_after: Option<String>,
+    /// The first of it, as far as it is text.
+    pub body: String,
+    pub count: u64,
+}
+
+/// A fold over responses.
+#[derive(Debug, Clone, Default)]
+pub struct Samples(Vec<Sample>);
+
+impl Samples {
+    /// Takes a response. Of triggers' requests those alone are of interest that were answered with a redirect or an error,
+    /// or not at all.
+    pub(super) fn take(
+        &mut self,
+        (at, identity): (At, Option<String>),
+        line: &str,
+        outcome: Outcome,
+        reply: &Kept,
+        token: Option<&str>,
+    ) {
+        let outcome = match outcome {
+            Outcome::Answered(status) => Ok(status),
+            Outcome::Failed(failure) => Err(failure),
+            Outcome::Unanswered => return,
+        };
+        if at == At::Trigger && outcome.is_ok_and(|status| status < 300) {
+            return;
+        }
+        let known = |sample: &&mut Sample| sample.at == at && sample.identity == identity && sample.outcome == outcome;
+        if let Some(sample) = self.0.iter_mut().find(known) {
+            sample.count += 1;
+        } else if self.0.len() < MOST {
+            let header = |name| header(&reply.head, name).map(|value| without_token(&value, token));
+            self.0.push(Sample {
+                at,
+                identity,
+                line: line.to_owned(),
+                outcome,
+                location: header("location"),
+                retry_after: header("retry-after"),
+                body: without_token(&beginning(&reply.body), token),
+                count: 1,
+            });
+        }
+    }
+
+    /// In the order of the kinds.
+    pub fn in_order(&self) -> Vec<&Sample> {
+        let mut all: Vec<&Sample> = self.0.iter().collect();
+        all.sort_by_key(|sample| sample.at);
+        all
+    }
+}
+
+/// The value of the first header of this name, which is in lower case.
+pub(super) fn header(head: &[u8], name: &str) -> Option<String> {
+    let mut lines = head.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line));
+    lines.find_map(|line| {
+        let (its, value) = line.split_once(':')?;
+        its.eq_ignore_ascii_case(name).then(|| value.trim().chars().take(BODY).collect())
+    })
+}
+
+/// The first of a body on one line, with what cannot be shown escaped.
+pub(crate) fn beginning(body: &[u8]) -> String {
+    let shown = &body[..body.len().min(BODY)];
+    // A character may be cut in the middle.
+    let text = match std::str::from_utf8(shown) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&shown[..error.valid_up_to()]).unwrap_or(""),
+        Err(_) => return format!("({} bytes that are no text)", body.len()),
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    words.join(" ").chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_each_kind_is_kept_and_the_others_are_counted() {
+        let mut samples = Samples::default();
+        let reply = |body: &str| Kept {
+            head: b"HTTP/1.1 302 Found\r\nLocation: /accounts/login/\r\nRetry-After: 3\r\n\r\n".to_vec(),
+            body: body.as_bytes().to_vec(),
+            cut: false,
+        };
+        for (identity, body) in [("ann", "first"), ("ann", "second"), ("zoe", "hers")] {
+            let who = (At::Solo, Some(identity.to_owned()));
+            samples.take(who, "GET /", Outcome::Answered(302), &reply(body), None);
+        }
+        samples.take((At::Trigger, None), "GET /", Outcome::Answered(200), &reply("as it should be"), None);
+        samples.take((At::Control, None), "GET /", Outcome::Failed(Failure::Timeout), &Kept::default(), None);
+        let all = samples.in_order();
+        let told: Vec<_> = all.iter().map(|one| (one.at, one.identity.as_deref(), one.body.as_str(), one.count)).collect();
+        let expected =
+            [(At::Control, None, "", 1), (At::Solo, Some("ann"), "first", 2), (At::Solo, Some("zoe"), "hers", 1)];
+        assert_eq!(told, expected);
+        assert_eq!((all[1].location.as_deref(), all[1].retry_after.as_deref()), (Some("/accounts/login/"), Some("3")));
+    }
+
+    #[test]
+    fn a_body_is_shown_on_one_line_and_only_if_it_is_text() {
+        assert_eq!(beginning(b"<h1>\n  Forbidden\r\n</h1>\x1b[2J"), "<h1> Forbidden </h1>\\u{1b}[2J");
+        assert_eq!(beginning(b"\x1f\x8b\x08\xff\xfe"), "(5 bytes that are no text)");
+        assert_eq!(beginning("é".repeat(150).as_bytes()), "é".repeat(100));
+        assert_eq!(beginning(format!("x{}", "é".repeat(150)).as_bytes()), format!("x{}", "é".repeat(99)));
+    }
+}
