@@ -37,8 +37,8 @@ pub use control::Control;
 pub use judge::Oracle;
 pub use limit::Limit;
 pub use observation::{Observation, Role, Seen};
-pub use samples::Samples;
 pub use replay::{Replay, Shown, Try};
+pub use samples::Samples;
 pub use stopwatch::Stopwatch;
 pub use tally::{Evidence, Leak, Tally, TriggerTally};
 

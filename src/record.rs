@@ -13,7 +13,10 @@ mod quantiles;
 mod redacted;
 mod server;
 
-pub use dirty::{Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Tls, Trigger, Witness};
+pub use dirty::{
+    Asked, Control, Dirty, DirtySample, Leak, LeakClass, LeakOracle, PositiveControl, RateLimit, Shrunk, Starts, Tls,
+    Trigger, Witness,
+};
 pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
 pub use quantiles::{Micros, Quantiles};
 pub use redacted::redacted;

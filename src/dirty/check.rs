@@ -246,7 +246,8 @@ impl<'a> Check<'a> {
 
     fn is_out_of_time(&self) -> bool {
         let one_more = self.situation.long.unwrap_or_default();
-        self.client.as_ref().is_some_and(Client::is_shut_out) || self.clock.now() + one_more > self.plan.budget.time && !self.findings.tally.triggers.is_empty()
+        self.client.as_ref().is_some_and(Client::is_shut_out)
+            || self.clock.now() + one_more > self.plan.budget.time && !self.findings.tally.triggers.is_empty()
     }
 
     /// Whether the next round of a trigger ends before the time is up, as far as that can be told: from what it waits for

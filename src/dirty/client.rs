@@ -9,9 +9,9 @@ use tokio::sync::Barrier;
 
 use super::forms::Forms;
 use super::identity::{Identity, Session};
+use super::limit::Throttle;
 use super::observation::{InReply, Observation, Place, Role, Seen, without_token};
 use super::recipe::{Nap, Shot, Twist};
-use super::limit::Throttle;
 use super::samples::{At, Samples};
 use super::stopwatch::Stopwatch;
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};

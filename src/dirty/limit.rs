@@ -149,7 +149,11 @@ mod tests {
         (0..10).for_each(|_| throttle.sent(now));
         assert_eq!(throttle.wait(8, now), Duration::ZERO);
         assert_eq!(throttle.wait(9, now), SECOND, "the first of them must be a second old");
-        assert_eq!(throttle.wait(500, now + SECOND / 4), SECOND * 3 / 4, "of more than are allowed, those are waited for");
+        assert_eq!(
+            throttle.wait(500, now + SECOND / 4),
+            SECOND * 3 / 4,
+            "of more than are allowed, those are waited for"
+        );
     }
 
     #[test]

@@ -50,7 +50,11 @@ impl Round<'_> {
             let gated = line.start == Start::Gate;
             *before += usize::from(gated);
             // Later lines may wait for it by its index.
-            if gated && *before > at_once { Line { shots: Vec::new(), start: Start::At(0.0), ..line.clone() } } else { line.clone() }
+            if gated && *before > at_once {
+                Line { shots: Vec::new(), start: Start::At(0.0), ..line.clone() }
+            } else {
+                line.clone()
+            }
         };
         self.recipe.lines.iter().scan(0, |before, line| Some(kept(line, before))).collect()
     }

@@ -4,10 +4,10 @@
 use super::observation::without_token;
 use crate::exchange::{Failure, Outcome};
 use crate::load::connection::reply::Kept;
+use crate::load::samples::{BODY, beginning};
 
-/// Samples that are kept, and of each the first bytes of the body.
+/// Samples that are kept.
 const MOST: usize = 40;
-const BODY: usize = 200;
 
 /// What kind of request it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,20 +109,6 @@ pub(super) fn header(head: &[u8], name: &str) -> Option<String> {
     })
 }
 
-/// The first of a body on one line, with what cannot be shown escaped.
-pub(crate) fn beginning(body: &[u8]) -> String {
-    let shown = &body[..body.len().min(BODY)];
-    // A character may be cut in the middle.
-    let text = match std::str::from_utf8(shown) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => std::str::from_utf8(&shown[..error.valid_up_to()]).unwrap_or(""),
-        Err(_) => return format!("({} bytes that are no text)", body.len()),
-    };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    words.join(" ").chars().map(escape).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,18 +128,11 @@ mod tests {
         samples.take((At::Trigger, None), "GET /", Outcome::Answered(200), &reply("as it should be"), None);
         samples.take((At::Control, None), "GET /", Outcome::Failed(Failure::Timeout), &Kept::default(), None);
         let all = samples.in_order();
-        let told: Vec<_> = all.iter().map(|one| (one.at, one.identity.as_deref(), one.body.as_str(), one.count)).collect();
+        let told: Vec<_> =
+            all.iter().map(|one| (one.at, one.identity.as_deref(), one.body.as_str(), one.count)).collect();
         let expected =
             [(At::Control, None, "", 1), (At::Solo, Some("ann"), "first", 2), (At::Solo, Some("zoe"), "hers", 1)];
         assert_eq!(told, expected);
         assert_eq!((all[1].location.as_deref(), all[1].retry_after.as_deref()), (Some("/accounts/login/"), Some("3")));
-    }
-
-    #[test]
-    fn a_body_is_shown_on_one_line_and_only_if_it_is_text() {
-        assert_eq!(beginning(b"<h1>\n  Forbidden\r\n</h1>\x1b[2J"), "<h1> Forbidden </h1>\\u{1b}[2J");
-        assert_eq!(beginning(b"\x1f\x8b\x08\xff\xfe"), "(5 bytes that are no text)");
-        assert_eq!(beginning("é".repeat(150).as_bytes()), "é".repeat(100));
-        assert_eq!(beginning(format!("x{}", "é".repeat(150)).as_bytes()), format!("x{}", "é".repeat(99)));
     }
 }

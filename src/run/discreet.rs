@@ -31,9 +31,7 @@ impl Observer for Discreet<'_> {
             | Event::LoadEnded
             | Event::Dirty { .. }
             | Event::DirtyEnded
-            | Event::Reported => {
-                self.observer.event(event)
-            }
+            | Event::Reported => self.observer.event(event),
         }
     }
 }

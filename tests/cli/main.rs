@@ -24,3 +24,4 @@ mod secure;
 mod serve;
 mod serving;
 mod tls;
+mod waiting;

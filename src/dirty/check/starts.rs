@@ -68,7 +68,9 @@ impl Check<'_> {
     pub fn must_be_untouched(&self, part: Part) -> bool {
         match part {
             Part::Opening => self.plan.triggers.contains(&"first"),
-            Part::Diagnosis => self.diagnosis.needs_a_fresh_server() || !Diagnosis::may_follow_others(&self.findings.tally.evidence),
+            Part::Diagnosis => {
+                self.diagnosis.needs_a_fresh_server() || !Diagnosis::may_follow_others(&self.findings.tally.evidence)
+            }
             _ => false,
         }
     }

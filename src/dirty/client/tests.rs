@@ -4,8 +4,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::exchange::{Failure, Outcome};
 use crate::dirty::stopwatch::Stopwatch;
+use crate::exchange::{Failure, Outcome};
 use crate::scenario::{Budget, Dirty, Expect, Request, Template};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -30,7 +30,12 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
         triggers: vec!["overlap"],
         sleep: None,
         expect: Expect::Clean,
-        budget: Budget { exposures: 1, time: Duration::from_secs(5), start_time: Duration::from_secs(60), exhaustive: false },
+        budget: Budget {
+            exposures: 1,
+            time: Duration::from_secs(5),
+            start_time: Duration::from_secs(60),
+            exhaustive: false,
+        },
         timeout: Duration::from_secs(5),
     }
 }

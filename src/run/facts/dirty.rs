@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::asked::asked;
+use super::came;
+use super::unasked::unasked;
 use crate::dirty::{Class, Evidence, Findings, NO_TURN, Oracle, Seen, TriggerTally, diagnosis};
 use crate::record;
 use crate::scenario::{self, Expect};
@@ -39,7 +41,10 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
         triggers: triggers(findings),
         cut: tally.cut,
         evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls)).collect(),
-        inconclusive: inconclusive(findings),
+        inconclusive: reservation(findings, plan),
+        samples: came::samples(findings),
+        limit: came::limit(findings),
+        starts: Some(came::starts(findings)),
     }
 }
 
@@ -65,6 +70,13 @@ fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigg
         missing: tally.missing,
         not_exercised,
     }
+}
+
+/// Why nothing can be concluded, with all that may be the reason for it.
+fn reservation(findings: &Findings, plan: &scenario::Dirty) -> Option<String> {
+    let why = inconclusive(findings);
+    let why = why.or_else(|| unasked(findings, plan.budget.time).filter(|_| findings.tally.leaks == 0));
+    why.map(|why| came::with_limit(why, findings.limit))
 }
 
 /// Why neither "clean" nor "no leak" would be honest.
