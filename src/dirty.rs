@@ -54,6 +54,8 @@ pub struct Findings {
     /// The server handles one request at a time: known, or seen.
     pub one_at_a_time: bool,
     pub duration: Duration,
+    /// How long it was to take.
+    pub time: Duration,
     /// When the first leak was proven, from the start.
     pub first_proof: Option<Duration>,
     pub interrupted: bool,

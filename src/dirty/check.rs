@@ -226,7 +226,14 @@ impl<'a> Check<'a> {
         let one_at_a_time = self.situation.premises.one_at_a_time();
         let limit = self.client.as_ref().and_then(Client::limit);
         let samples = self.client.as_ref().map(Client::samples).unwrap_or_default();
-        Findings { limit, samples, duration: self.began.elapsed(), one_at_a_time, ..self.findings }
+        Findings {
+            limit,
+            samples,
+            time: self.plan.budget.time,
+            duration: self.began.elapsed(),
+            one_at_a_time,
+            ..self.findings
+        }
     }
 
     fn may(&self, trigger: &dyn Trigger, family: Family) -> bool {

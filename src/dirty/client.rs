@@ -15,7 +15,7 @@ use super::recipe::{Nap, Shot, Twist};
 use super::samples::{At, Samples};
 use super::stopwatch::Stopwatch;
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Outcome};
 use crate::load::Target;
 use crate::load::connection::dialer::Dialer;
 use crate::load::connection::reply::Kept;
@@ -25,7 +25,6 @@ mod patience;
 mod wire;
 mod writing;
 
-use wire::{Came, Way};
 pub(super) use wire::{Stray, Wire};
 
 /// The response header by which a built-in worker names itself.
@@ -204,17 +203,15 @@ impl Client {
             let ask = Ask::alone(identity);
             let bytes = self.fill(&login.request, identity.number, &ask);
             let line = self.show(&bytes);
-            let mut way = Way::default();
-            let mut wire = Wire::default();
-            let attempt = self.attempt(&mut wire, &bytes, &ask, &mut way);
-            let came = tokio::time::timeout(self.timeout, attempt).await;
-            match came {
-                Ok(Ok(Came::Answer(answer))) if answer.status < 400 => {}
-                Ok(Ok(Came::Answer(answer))) => {
-                    return Err(format!("the login {line} was answered with status {}", answer.status));
-                }
-                Ok(Err(broken)) => return Err(format!("the login {line} got no answer ({})", broken.failure().name())),
-                Ok(Ok(Came::Left)) | Err(_) => return Err(format!("the login {line} got no answer")),
+            let (intended, way, came) = self.insist(&mut Wire::default(), &bytes, &ask).await;
+            let outcome = self.exchange(intended, way.sent, came).outcome;
+            let who = (At::Login, identity.label());
+            self.samples.borrow_mut().take(who, &line, outcome, &way.kept, None);
+            match outcome {
+                Outcome::Answered(status) if status < 400 => {}
+                Outcome::Answered(status) => return Err(format!("the login {line} was answered with status {status}")),
+                Outcome::Failed(failure) => return Err(format!("the login {line} got no answer ({})", failure.name())),
+                Outcome::Unanswered => return Err(format!("the login {line} got no answer")),
             }
             identity.session.take_cookies(&way.kept.head);
             if let Some(path) = &login.token {

@@ -78,6 +78,9 @@ impl Samples {
         if let Some(sample) = self.0.iter_mut().find(known) {
             sample.count += 1;
         } else if self.0.len() < MOST {
+            // What a login is answered with that went well is a secret.
+            let secret = at == At::Login && outcome.is_ok_and(|status| status < 300);
+            let body = if secret { String::new() } else { without_token(&beginning(&reply.body), token) };
             let header = |name| header(&reply.head, name).map(|value| without_token(&value, token));
             self.0.push(Sample {
                 at,
@@ -86,7 +89,7 @@ impl Samples {
                 outcome,
                 location: header("location"),
                 retry_after: header("retry-after"),
-                body: without_token(&beginning(&reply.body), token),
+                body,
                 count: 1,
             });
         }
@@ -127,7 +130,10 @@ mod tests {
         }
         samples.take((At::Trigger, None), "GET /", Outcome::Answered(200), &reply("as it should be"), None);
         samples.take((At::Control, None), "GET /", Outcome::Failed(Failure::Timeout), &Kept::default(), None);
+        let token = reply("{\"access_token\": \"s3cret\"}");
+        samples.take((At::Login, None), "POST /login/", Outcome::Answered(200), &token, None);
         let all = samples.in_order();
+        assert_eq!(all.iter().find(|one| one.at == At::Login).unwrap().body, "", "a token is nobody's to read");
         let told: Vec<_> =
             all.iter().map(|one| (one.at, one.identity.as_deref(), one.body.as_str(), one.count)).collect();
         let expected =

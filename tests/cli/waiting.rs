@@ -74,11 +74,11 @@ fn what_the_first_request_leaves_is_seen_although_the_server_has_a_health_check_
 
 #[test]
 fn starts_take_no_time_from_the_check_and_parts_share_a_server_where_they_are_slow() {
-    let outcome = check("slow", "", "time = \"6s\"\nstart_time = \"4s\"\nexposures = 50").exit(0);
+    let outcome = check("slow", "", "start_time = \"2s\"\nexposures = 50").exit(0);
     let dirty = dirty(&outcome);
     let starts = &dirty["starts"];
     let (count, took) = (starts["count"].as_u64().unwrap(), starts["took_s"].as_f64().unwrap());
-    assert!(count <= 3 && took >= 1.2 * count as f64, "{starts}");
+    assert!(count == 1 && took >= 1.2, "{starts}");
     assert!(starts["shared"].as_u64().unwrap() > 5, "{starts}");
     for trigger in ["first", "anonymous", "overlap", "gate", "error", "abort", "pipeline"] {
         assert!(dirty["triggers"][trigger]["rounds"].as_u64().unwrap() > 0, "{trigger} had its turn");

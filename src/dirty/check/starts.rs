@@ -132,7 +132,7 @@ mod tests {
         for part in [Part::Personas, Part::Rest] {
             assert!(!shared(0, part) && shared(25, part), "{part:?}");
         }
-        assert!(shared(8, Part::Personas) && !shared(8, Part::Rest), "what is left is spent");
+        assert!(shared(9, Part::Personas) && !shared(9, Part::Rest), "what is left is spent");
         assert!(!shared(25, Part::Verify) && !shared(25, Part::Diagnosis), "they need one");
         assert!(check(Duration::from_secs(25), true).may_start());
         assert!(!check(Duration::from_secs(40), true).may_start());

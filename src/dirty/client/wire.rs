@@ -48,30 +48,39 @@ impl Client {
     pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
         self.look_for_strays(wire);
         let (request, bytes) = self.write(ask);
-        if ask.gate.is_none() {
-            self.keep_to_limit(1).await;
-        }
-        let mut intended = self.clock.now();
-        let mut tries = 0;
-        let (way, came) = loop {
-            self.throttle.borrow_mut().sent(intended);
-            tries += 1;
-            let mut way = Way::default();
-            let work = self.converse(wire, &bytes, ask, &mut way);
-            let came = tokio::time::timeout(self.timeout_of(ask), work).await.unwrap_or(Err(Failure::Timeout));
-            if self.is_still_starting(ask, &came, intended).await {
-                continue;
-            }
-            if !self.is_refused(ask, &came, &way.kept.head, tries) {
-                break (way, came);
-            }
-            self.keep_to_limit(1).await;
-            intended = self.clock.now();
-        };
+        let (intended, way, came) = self.insist(wire, &bytes, ask).await;
         let exchange = self.exchange(intended, way.sent, came);
         wire.last = request;
         self.keep(request, ask, &bytes, wire.number, exchange, way.kept);
         matches!(exchange.outcome, Outcome::Answered(_))
+    }
+
+    /// One request and its response, in time: again while the server is still starting, or refuses a lone request as one
+    /// too many. With the time at which the last of these was due.
+    pub(super) async fn insist(
+        &self,
+        wire: &mut Wire,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+    ) -> (Duration, Way, Result<Came, Failure>) {
+        let mut tries = 0;
+        loop {
+            if ask.gate.is_none() {
+                self.keep_to_limit(1).await;
+            }
+            let intended = self.clock.now();
+            self.throttle.borrow_mut().sent(intended);
+            let mut way = Way::default();
+            let work = self.converse(wire, bytes, ask, &mut way);
+            let came = tokio::time::timeout(self.timeout_of(ask), work).await.unwrap_or(Err(Failure::Timeout));
+            if self.is_still_starting(ask, &came, intended).await {
+                continue;
+            }
+            tries += 1;
+            if !self.is_refused(ask, &came, &way.kept.head, tries) {
+                return (intended, way, came);
+            }
+        }
     }
 
     /// Sends requests on one connection without waiting for answers, then reads as many answers.
@@ -118,7 +127,7 @@ impl Client {
         }
     }
 
-    fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
+    pub(super) fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
         let (outcome, first_byte, done) = match came {
             Ok(Came::Answer(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
             Ok(Came::Left) => (Outcome::Unanswered, None, self.clock.now()),
@@ -144,13 +153,7 @@ impl Client {
         }
     }
 
-    pub(super) async fn attempt(
-        &self,
-        wire: &mut Wire,
-        bytes: &[u8],
-        ask: &Ask<'_>,
-        way: &mut Way,
-    ) -> Result<Came, Broken> {
+    async fn attempt(&self, wire: &mut Wire, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Came, Broken> {
         let opened = self.connect(wire).await;
         if let (Err(_), Some(gate)) = (&opened, ask.gate) {
             // The others must not wait for this one.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::asked::asked;
 use super::came;
 use super::unasked::unasked;
-use crate::dirty::{Class, Evidence, Findings, NO_TURN, Oracle, Seen, TriggerTally, diagnosis};
+use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
 use crate::record;
 use crate::scenario::{self, Expect};
 use crate::stats::{interval_95, upper_bound_95};
@@ -41,7 +41,7 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
         triggers: triggers(findings),
         cut: tally.cut,
         evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls)).collect(),
-        inconclusive: reservation(findings, plan),
+        inconclusive: inconclusive(findings).map(|why| came::with_limit(why, findings.limit)),
         samples: came::samples(findings),
         limit: came::limit(findings),
         starts: Some(came::starts(findings)),
@@ -72,13 +72,6 @@ fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigg
     }
 }
 
-/// Why nothing can be concluded, with all that may be the reason for it.
-fn reservation(findings: &Findings, plan: &scenario::Dirty) -> Option<String> {
-    let why = inconclusive(findings);
-    let why = why.or_else(|| unasked(findings, plan.budget.time).filter(|_| findings.tally.leaks == 0));
-    why.map(|why| came::with_limit(why, findings.limit))
-}
-
 /// Why neither "clean" nor "no leak" would be honest.
 fn inconclusive(findings: &Findings) -> Option<String> {
     let tally = &findings.tally;
@@ -105,8 +98,8 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     }
     let meant = || tally.triggers.values().filter(|trigger| trigger.overlapping);
     let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.overlapped).sum());
-    if asked == 0 && findings.obstacles.get("overlap").is_some_and(|why| why == NO_TURN) {
-        return Some("the time was up before requests could overlap: give the check more".to_owned());
+    if let Some(why) = unasked(findings) {
+        return Some(why);
     }
     let missing = sum(|t| t.missing);
     if missing * TELLING > requests {

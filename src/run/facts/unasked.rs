@@ -1,7 +1,6 @@
 //! Classes of leaks that were not looked for, as the time was up.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::dirty::{Findings, NO_TURN};
 use crate::units::show_duration;
@@ -23,7 +22,7 @@ const SHOWN_BY: [&[&str]; 11] = [
 ];
 
 /// Why a check in which triggers had no turn cannot conclude, if they are the only ones that show some class of leaks.
-pub(super) fn unasked(findings: &Findings, time: Duration) -> Option<String> {
+pub(super) fn unasked(findings: &Findings) -> Option<String> {
     let had_no_turn = |name: &&str| findings.obstacles.get(name).is_some_and(|why| why == NO_TURN);
     let tried = |name: &&str| findings.tally.triggers.contains_key(name);
     let open = SHOWN_BY.iter().filter(|class| !class.iter().any(|name| tried(name)));
@@ -35,19 +34,21 @@ pub(super) fn unasked(findings: &Findings, time: Duration) -> Option<String> {
     Some(format!(
         "the time was up before {list} had {their} turn, which alone {show} some class of leak: give the check more, as in \
          time = \"{}\"",
-        show_duration(2 * time)
+        show_duration(2 * findings.time)
     ))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::dirty::TriggerTally;
 
     #[test]
     fn a_check_that_did_not_look_for_a_class_of_leaks_says_which_triggers_had_no_turn() {
         let why = |no_turn: &[&'static str]| {
-            let mut findings = Findings::default();
+            let mut findings = Findings { time: Duration::from_secs(3), ..Findings::default() };
             for name in SHOWN_BY.iter().flat_map(|class| class.iter().copied()) {
                 if no_turn.contains(&name) {
                     findings.obstacles.insert(name, NO_TURN.to_owned());
@@ -55,7 +56,7 @@ mod tests {
                     findings.tally.triggers.insert(name, TriggerTally::default());
                 }
             }
-            unasked(&findings, Duration::from_secs(3))
+            unasked(&findings)
         };
         assert_eq!(why(&[]), None);
         assert_eq!(why(&["slow", "smuggle", "big", "pair"]), None, "others show the same");
@@ -69,6 +70,6 @@ mod tests {
     fn what_cannot_be_exercised_at_all_is_no_matter_of_time() {
         let mut findings = Findings::default();
         findings.obstacles.insert("same_key", "the URL holds the identity".to_owned());
-        assert_eq!(unasked(&findings, Duration::from_secs(3)), None);
+        assert_eq!(unasked(&findings), None);
     }
 }
