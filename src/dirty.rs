@@ -20,6 +20,7 @@ mod forms;
 mod identity;
 pub mod judge;
 mod limit;
+mod literal;
 pub mod observation;
 mod perform;
 mod personas;
@@ -27,6 +28,7 @@ pub mod recipe;
 mod relay;
 mod replay;
 pub mod samples;
+mod silence;
 mod stopwatch;
 mod tally;
 mod triggers;
@@ -65,6 +67,8 @@ pub struct Findings {
     pub limit: Option<Limit>,
     /// What lone requests, and those that went wrong, were answered with.
     pub samples: Samples,
+    /// Identities of the scenario whose responses cannot be told apart, by their indices.
+    pub alike: Vec<(usize, usize)>,
     /// Suspicions that neither stood nor were refuted when the time for that was up.
     pub unsettled: u64,
 }

@@ -24,7 +24,7 @@ pub enum Unit {
 pub struct Metric(String);
 
 /// The ways of provoking leaks, as `dirty.TRIGGER.leaks` names them, in the order in which they take turns.
-pub const TRIGGERS: [&str; 16] = [
+pub const TRIGGERS: [&str; 17] = [
     "first",
     "anonymous",
     "keep_alive",
@@ -40,6 +40,7 @@ pub const TRIGGERS: [&str; 16] = [
     "big",
     "pipeline",
     "smuggle",
+    "suffix",
     "storm",
 ];
 

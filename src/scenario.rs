@@ -39,7 +39,7 @@ pub use attached::{Address, Attached, Pid, Tls, TlsFiles, authority};
 pub use data::Data;
 pub use file::Spacing;
 pub use problem::{Problem, Problems};
-pub use protocol::Protocol;
+pub use protocol::{Protocol, Version};
 pub use request::Request;
 pub use secrets::Secrets;
 pub use server::{Builtin, Command, Listen, Mode, OnDisconnect, Ready, ReadyCheck, Server, Stop};
@@ -66,6 +66,8 @@ pub struct Scenario {
     pub effective: String,
     /// The values of the environment variables that `effective` leaves as names: nobody is to be shown them.
     pub secrets: Secrets,
+    /// What is valid, and perhaps not meant; there may be none.
+    pub warnings: Problems,
 }
 
 /// One combination of a scenario's matrix.
@@ -179,6 +181,8 @@ pub struct Kind {
 pub struct Dirty {
     /// Without a login, at least one part holds `{canary}` or `{identity.field}`.
     pub request: Request,
+    /// Other pages for the same who ask: GETs with its headers and cookies.
+    pub also: Vec<Request>,
     /// What fills `{identity.field}`: none, or at least two that differ, with the same fields each.
     pub identities: Vec<BTreeMap<String, String>>,
     /// The field of identities whose equals may see each other's data.
@@ -194,6 +198,10 @@ pub struct Dirty {
     pub expect: Expect,
     pub budget: Budget,
     pub timeout: Duration,
+    pub version: Version,
+    /// For how long a response of unknown length is read; event streams for half a second, others to their end, if there
+    /// is nothing.
+    pub stream: Option<Duration>,
 }
 
 /// What each identity sends once, before its requests. The cookies of the answer are its own from then on.

@@ -122,6 +122,7 @@ fn what_of(oracle: Oracle) -> &'static str {
     match oracle {
         Oracle::Swap => "the answer of",
         Oracle::Learned => "what belongs to",
+        Oracle::Value => "the value of",
         Oracle::Canary | Oracle::Fragment | Oracle::Number => "the canary of",
     }
 }

@@ -2,7 +2,7 @@
 
 use super::client::{Client, Stray};
 use super::judge::{self, Foreign, Oracle};
-use super::observation::{Observation, Seen};
+use super::observation::{Observation, Place, Seen};
 use super::perform::Round;
 use super::personas::Personas;
 use super::recipe::Recipe;
@@ -15,6 +15,12 @@ pub(super) struct Attempt {
     pub kept: bool,
     /// An answer held a part of another's canary.
     pub fragment: bool,
+    /// A response came that nobody had asked for.
+    pub unasked: bool,
+    /// Where in the recipe answers stand that held what is another's, and whose it is, if that is known.
+    pub foreign: Vec<(Place, Option<u64>)>,
+    /// Of the two requests of the leak that was shown, the later took no time of its own, and got the same bytes.
+    pub joined: bool,
     pub observations: Vec<Observation>,
 }
 
@@ -63,7 +69,9 @@ impl Attempt {
         let last = |request| observations.iter().map(|o| &o.seen).find(|seen| seen.request == request);
         let mut found = judge::walk(&observations, strays, last, client);
         if let Some(personas) = personas {
-            let told = |of: &Observation| derived(of, &observations, client, personas);
+            let told = |of: &Observation| {
+                derived(of, &observations, client, personas).or_else(|| Some(personas.given(of, client)?.1))
+            };
             found.extend(observations.iter().filter_map(|of| Some((&of.seen, told(of)?))));
         }
         let shown = found.iter().find_map(|(victim, foreign)| shown(victim, foreign, &observations));
@@ -73,8 +81,45 @@ impl Attempt {
             && owner.is_some()
             && found.len() >= answered
             && found.iter().all(|(_, foreign)| foreign.owner == owner);
-        let fragment = found.iter().any(|(_, foreign)| foreign.oracle == Oracle::Fragment);
-        Attempt { shown, kept, fragment, observations }
+        let told_by = |oracle| found.iter().any(|(_, foreign)| foreign.oracle == oracle);
+        let (fragment, unasked) = (told_by(Oracle::Fragment), told_by(Oracle::Number));
+        let joined = shown.as_ref().is_some_and(|shown| shown.is_joined(&observations));
+        let foreign = found.iter().map(|(victim, foreign)| (victim.place, foreign.owner)).collect();
+        Attempt { shown, kept, fragment, unasked, foreign, joined, observations }
+    }
+
+    /// Whether any answer held what is another's, of this try or of one before.
+    pub fn is_foreign(&self) -> bool {
+        !self.foreign.is_empty()
+    }
+
+    /// The answers that held what is another's.
+    pub fn foreign_answers(&self) -> impl Iterator<Item = &Observation> {
+        self.observations.iter().filter(|o| self.foreign.iter().any(|(place, _)| *place == o.seen.place))
+    }
+}
+
+/// The later of two requests that are joined takes at most this part of what the earlier one takes; they end no further
+/// apart than this part of it.
+const OF_ITS_OWN: f64 = 0.85;
+const TOGETHER: f64 = 0.25;
+
+impl Shown {
+    /// Whether the victim was sent later, waited only for what the source waited for, and got the same bytes: its handler
+    /// was not asked. One whose value is written over by a later request gets that one's instead.
+    fn is_joined(&self, among: &[Observation]) -> bool {
+        let Some(source) = &self.source else { return false };
+        let body = |seen: &Seen| {
+            among.iter().find(|o| o.seen.request == seen.request).map(|observation| &observation.reply.body)
+        };
+        let (waited, whole) = (self.victim.exchange.service_time(), source.exchange.service_time());
+        let apart = self.victim.exchange.done.abs_diff(source.exchange.done);
+        source.own
+            && source.sent() < self.victim.sent()
+            && self.victim.sent() < source.exchange.done
+            && waited <= whole.mul_f64(OF_ITS_OWN)
+            && apart <= whole.mul_f64(TOGETHER)
+            && body(&self.victim) == body(source)
     }
 }
 

@@ -66,6 +66,8 @@ pub struct Reply<'a> {
 pub struct Baseline {
     slots: Slots,
     shown: Shown,
+    /// The number of those who do not say who they are, if any are known.
+    nobody: Option<PersonaNumber>,
     /// Those of usual replies.
     statuses: Vec<u16>,
     /// The first usual reply to each persona, head and body.
@@ -131,8 +133,16 @@ impl fmt::Display for Place {
 }
 
 impl Baseline {
-    /// Learns from solo replies, in any order. What is the same for everybody or varies for somebody tells nothing.
+    /// Learns from solo replies to those who all say who they are.
+    #[cfg(test)]
     pub fn learn(solo: &[(PersonaNumber, Reply<'_>)]) -> Self {
+        Baseline::learn_beside(solo, None)
+    }
+
+    /// Learns from solo replies, in any order. What is the same for everybody or varies for somebody tells nothing. The replies
+    /// with the number `nobody` went to requests that did not say who asks. These need not look like the others at all: a page
+    /// behind a login answers them with a redirect or a refusal.
+    pub fn learn_beside(solo: &[(PersonaNumber, Reply<'_>)], nobody: Option<PersonaNumber>) -> Self {
         let personas = solo.iter().map(|(persona, _)| persona + 1).max().unwrap_or(0);
         let statuses = usual_statuses(solo, personas);
         let words: Vec<Vec<Word>> = solo.iter().map(|(_, reply)| words::words(*reply)).collect();
@@ -140,12 +150,18 @@ impl Baseline {
         let usual: Vec<(PersonaNumber, &[Word])> = solo
             .iter()
             .zip(&words)
-            .filter(|(solo, _)| has_usual_status(solo))
+            .filter(|(solo, _)| has_usual_status(solo) && Some(solo.0) != nobody)
             .map(|((persona, _), words)| (*persona, words.as_slice()))
             .collect();
         let slots = Slots::choose(&usual, personas);
-        let mut baseline =
-            Baseline { slots, shown: Shown::new(personas), statuses, samples: vec![None; personas], chances: 1 };
+        let mut baseline = Baseline {
+            slots,
+            shown: Shown::new(personas),
+            nobody,
+            statuses,
+            samples: vec![None; personas],
+            chances: 1,
+        };
         for ((persona, reply), words) in solo.iter().zip(&words) {
             baseline.take(*persona, *reply, words);
         }
@@ -167,7 +183,7 @@ impl Baseline {
         let mut long: Vec<u64> = long_words(reply, words).filter_map(|word| word.value).collect();
         long.sort_unstable();
         long.dedup();
-        self.shown.take(persona, long.into_iter(), reading.is_usual);
+        self.shown.take(persona, long.into_iter(), reading.is_usual || Some(persona) == self.nobody);
         if reading.is_usual {
             self.slots.take(persona, &reading);
             self.samples[persona].get_or_insert_with(|| (reply.head.to_vec(), reply.body.to_vec()));
@@ -195,9 +211,25 @@ impl Baseline {
         self.example(a, b).or_else(|| self.example(b, a)).is_some()
     }
 
-    /// Whether replies to this persona can be told from those to another one at least.
-    pub fn tells(&self, persona: PersonaNumber) -> bool {
-        (0..self.samples.len()).any(|other| self.tells_apart(persona, other))
+    /// Whether a reply shows whose it is: it looks as usual, and holds what some personas are shown and others are not. In
+    /// one that does not, such as a notice that the server is busy, no leak would be seen.
+    pub fn is_marked(&self, reply: Reply<'_>) -> bool {
+        let people = || (0..self.samples.len()).filter(|number| Some(*number) != self.nobody);
+        let words = words::words(reply);
+        let some_not_all = |held: &dyn Fn(PersonaNumber) -> bool| people().any(held) && !people().all(held);
+        let by_word = |word: &Word| {
+            let owners = word.value.and_then(|value| self.shown.owners(value)).unwrap_or_default();
+            some_not_all(&|number| owners.contains(&number))
+        };
+        if long_words(reply, &words).any(by_word) {
+            return true;
+        }
+        let reading = self.slots.read_telling(&words);
+        let by_slot = |cell: &Cell| {
+            let slot = self.slots.telling(*cell);
+            slot.is_some_and(|slot| some_not_all(&|number| slot.holds(number, cell.value)))
+        };
+        reading.is_usual && self.has_usual_status(reply) && reading.cells.iter().any(by_slot)
     }
 
     /// What is wrong with a reply to `to`. Nothing can be said of one to a persona without usual solo replies.
@@ -226,9 +258,14 @@ impl Baseline {
     }
 
     fn signs_at_slots(&self, to: PersonaNumber, reply: Reply<'_>, words: &[Word], reading: &Reading) -> Vec<Sign> {
+        // A page of a persona is foreign to nobody, whose own looks different altogether.
+        let is_stranger = Some(to) == self.nobody && self.samples[to].is_none();
         let sign = |cell: &Cell| {
             let word = &words[cell.word?];
-            let slot = self.slots.telling(*cell).filter(|slot| slot.is_foreign(to, cell.value))?;
+            let slot = self.slots.telling(*cell)?;
+            if !is_stranger && !slot.is_foreign(to, cell.value) {
+                return None;
+            }
             let owners = (0..self.samples.len()).filter(|owner| slot.holds(*owner, cell.value)).collect();
             self.sign(reply, word, Mark::Slot(*cell), owners)
         };

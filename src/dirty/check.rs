@@ -1,5 +1,6 @@
 //! A check under way: what comes next, and on what server.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,6 +90,8 @@ pub struct Check<'a> {
     idle_since: Instant,
     /// A reading of no clock that is ever stopped.
     began: Instant,
+    /// Tries of the diagnosis until now.
+    tries: Cell<u64>,
 }
 
 impl<'a> Check<'a> {
@@ -103,6 +106,7 @@ impl<'a> Check<'a> {
                 long: plan.sleep.map(|sleep| sleep.long),
                 owned,
                 seed,
+                http2: plan.version == scenario::Version::Two,
                 ..Situation::default()
             },
             triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),
@@ -119,6 +123,7 @@ impl<'a> Check<'a> {
             patience: None,
             idle_since: Instant::now(),
             began: Instant::now(),
+            tries: Cell::new(0),
         }
     }
 
@@ -160,7 +165,9 @@ impl<'a> Check<'a> {
         // The storm has everything at once: it comes when nothing else has shown anything.
         let looked_at = FAMILIES.into_iter().filter(|family| *family != Family::Storm);
         let first_looks = looked_at.map(|family| Part::FirstLook(FamilyOf(family)));
-        std::iter::once(Part::Opening).chain(before).chain(first_looks).chain(families).chain(after).chain([Part::Rest])
+        let late = self.situation.streams.then_some(Part::Family(FamilyOf(Family::Sequence)));
+        let families = first_looks.chain(families).chain(late);
+        std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
     }
 
     fn is_due(&self, part: Part) -> bool {
@@ -190,7 +197,11 @@ impl<'a> Check<'a> {
         self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
         self.situation.malformed = client.forms.malformed();
         self.situation.same_url = client.forms.same_url;
+        self.situation.also = client.forms.pages() - 1;
         self.client = Some(client);
+        if self.situation.owned {
+            self.personas.start_anew();
+        }
         if part != Part::Verify {
             if !std::mem::take(&mut self.resume) {
                 self.rounds.clear();

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::diagnosis::Kind;
 use super::judge::Oracle;
 use super::observation::{Role, Seen};
-use super::recipe::Twist;
 use super::tally::Leak;
 
 /// How a leak came about.
@@ -38,66 +36,33 @@ pub enum Class {
     Derived,
 }
 
-/// What a diagnosis has seen of a leak.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Signs {
-    /// What the least that shows it consists of.
-    pub needs: Kind,
-    /// What a try has brought stays: all later answers hold it.
-    pub kept: bool,
-    /// With URLs that differ it does not show.
-    pub ended_by_own_urls: bool,
-    /// Who got what is another's had said who asks.
-    pub named: bool,
-    /// Neither who got what is another's nor that other got an answer of their own: it may be one that came too late.
-    pub late: bool,
-    /// What a longer value leaves shows behind a shorter one.
-    pub tail: bool,
-    /// A whole request takes no longer than a narrow window.
-    pub narrow: bool,
-    /// How many at once each worker gets at least, where they are spread evenly.
-    pub per_worker: usize,
-    /// With fewer at once it does not show.
-    pub clean_below: bool,
-    /// It shows in at least every other try in which the requests could meet.
-    pub steady: bool,
-}
-
 /// The class by the first look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Guess {
     pub class: Class,
-    /// Told by what was found, so that no diagnosis of what it takes can refute it.
+    /// Told by what was found, so that what it takes says little against it.
     pub firm: bool,
 }
 
-impl Class {
-    /// The class that a diagnosis tells; `guess` where it tells nothing.
-    pub(super) fn diagnosed(guess: Class, signs: &Signs) -> Class {
-        match (guess, signs.needs) {
-            (Class::Pool, Kind::Sequence | Kind::OneConnection) if signs.late => guess,
-            _ if signs.tail => Class::Residue,
-            // A cache does not ask who is served; what is kept for those who do not say who they are is no cache.
-            _ if signs.ended_by_own_urls && signs.named => Class::Cache,
-            (_, Kind::Sequence | Kind::OneConnection) if signs.kept && guess != Class::Cache => Class::StickyFirst,
-            (Class::Cache, Kind::Sequence) => Class::Cache,
-            (_, Kind::Sequence) => Class::StaleState,
-            (_, Kind::OneConnection) => Class::Connection,
-            (_, Kind::Burst(_)) if signs.per_worker > 2 && signs.clean_below && signs.steady => Class::Capacity,
-            (_, Kind::Pair | Kind::Burst(_)) if signs.per_worker <= 2 && signs.steady && !signs.narrow => {
-                Class::SharedSlot
-            }
-            (_, Kind::Pair | Kind::Burst(_) | Kind::Gate(_)) => Class::NarrowRace,
-            (_, Kind::Twisted(Twist::Malformed(_))) => Class::ErrorPath,
-            (_, Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow) => Class::Pool,
-            (_, Kind::Twisted(Twist::Big)) => Class::Connection,
-            (_, Kind::Pipelined | Kind::Twisted(Twist::Smuggling(_))) => Class::Desync,
-            (_, Kind::Twisted(Twist::None | Twist::LongCanary | Twist::ShortCanary) | Kind::Whole) => guess,
-        }
-    }
-}
-
 impl Guess {
+    /// The classes that look like it, as long as nothing but the first look tells it.
+    pub fn alike(self) -> Vec<Class> {
+        let alike: &[Class] = match self.class {
+            _ if self.firm => &[],
+            Class::SharedSlot => &[Class::NarrowRace],
+            Class::NarrowRace => &[Class::SharedSlot],
+            Class::Capacity => &[Class::NarrowRace, Class::SharedSlot],
+            Class::StaleState => &[Class::StickyFirst, Class::Cache],
+            Class::StickyFirst => &[Class::Cache],
+            Class::Cache => &[Class::StickyFirst],
+            Class::Pool => &[Class::ErrorPath],
+            Class::ErrorPath | Class::Connection => &[Class::StaleState],
+            Class::Desync => &[Class::Connection],
+            Class::Residue | Class::Derived => &[],
+        };
+        alike.to_vec()
+    }
+
     /// The class of a leak that `trigger` showed, among all leaks of its round: from what was found, else from what had to
     /// coincide for it. `echoes`: lone answers hold the canary of their request.
     pub fn of(trigger: &str, leak: &Leak, round: &[Leak], echoes: bool) -> Guess {
@@ -131,6 +96,7 @@ fn by_trigger(trigger: &str, leak: &Leak, round: &[Leak]) -> Class {
     match trigger {
         "first" if all_from_one(round) => Class::StickyFirst,
         "same_key" if !leak.overlapped && leak.victim.identity.is_some() => Class::Cache,
+        "suffix" => Class::Cache,
         "pipeline" | "smuggle" => Class::Desync,
         "error" => Class::ErrorPath,
         "abort" | "slow" => Class::Pool,
@@ -198,56 +164,13 @@ fn all_from_one(round: &[Leak]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::observation::{Place, Seen};
     use super::*;
     use crate::exchange::{Exchange, Outcome};
 
-    #[test]
-    fn the_least_that_shows_a_leak_tells_its_class() {
-        let plain = Signs {
-            needs: Kind::Pair,
-            kept: false,
-            ended_by_own_urls: false,
-            named: true,
-            late: false,
-            tail: false,
-            narrow: false,
-            per_worker: 2,
-            clean_below: false,
-            steady: true,
-        };
-        let of = |guess, signs| Class::diagnosed(guess, &signs);
-        assert_eq!(of(Class::Capacity, plain), Class::SharedSlot, "two suffice");
-        assert_eq!(of(Class::SharedSlot, Signs { steady: false, ..plain }), Class::NarrowRace, "two seldom suffice");
-        assert_eq!(of(Class::SharedSlot, Signs { narrow: true, ..plain }), Class::NarrowRace, "all of it is short");
-        let five = Signs { needs: Kind::Burst(5), clean_below: true, ..plain };
-        assert_eq!(of(Class::SharedSlot, five), Class::SharedSlot, "two at each of four workers");
-        let seventeen = Signs { needs: Kind::Burst(17), per_worker: 17, clean_below: true, ..plain };
-        assert_eq!(of(Class::SharedSlot, seventeen), Class::Capacity);
-        assert_eq!(of(Class::SharedSlot, Signs { steady: false, ..seventeen }), Class::NarrowRace);
-        assert_eq!(of(Class::SharedSlot, Signs { needs: Kind::Gate(2), ..plain }), Class::NarrowRace);
-        let sequence = Signs { needs: Kind::Sequence, ..plain };
-        assert_eq!(of(Class::Connection, sequence), Class::StaleState);
-        assert_eq!(of(Class::Pool, sequence), Class::StaleState, "both had answers of their own");
-        assert_eq!(of(Class::Pool, Signs { late: true, ..sequence }), Class::Pool);
-        assert_eq!(of(Class::StaleState, Signs { kept: true, ..sequence }), Class::StickyFirst);
-        let own_urls = Signs { ended_by_own_urls: true, kept: true, ..sequence };
-        assert_eq!(of(Class::StaleState, own_urls), Class::Cache);
-        assert_eq!(
-            of(Class::StaleState, Signs { named: false, ..own_urls }),
-            Class::StickyFirst,
-            "a cache asks nobody"
-        );
-        assert_eq!(of(Class::StaleState, Signs { tail: true, ..sequence }), Class::Residue);
-        assert_eq!(of(Class::SharedSlot, Signs { ended_by_own_urls: true, ..plain }), Class::Cache);
-        assert_eq!(of(Class::StaleState, Signs { needs: Kind::OneConnection, ..plain }), Class::Connection);
-        assert_eq!(of(Class::Pool, Signs { needs: Kind::Twisted(Twist::Malformed(2)), ..plain }), Class::ErrorPath);
-        assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Twisted(Twist::Abort(9.0)), ..plain }), Class::Pool);
-        assert_eq!(of(Class::ErrorPath, Signs { needs: Kind::Whole, ..plain }), Class::ErrorPath);
-    }
-
-    fn seen(request: u64, connection: u64) -> Seen {
+    /// An ordinary request by the identity of the same number, answered well.
+    pub fn seen(request: u64, connection: u64) -> Seen {
         let time = Duration::from_millis(10 * request);
         let done = time + Duration::from_millis(5);
         let exchange = Exchange { intended: time, sent: None, first_byte: None, done, outcome: Outcome::Answered(200) };

@@ -18,13 +18,18 @@ use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Outcome};
 use crate::load::Target;
 use crate::load::connection::dialer::Dialer;
+use crate::load::connection::http2::single::Single;
 use crate::load::connection::reply::Kept;
-use crate::scenario;
+use crate::scenario::{self, Version};
+use crate::server::tls;
 
+mod multiplexed;
 mod patience;
+mod streams;
 mod wire;
 mod writing;
 
+pub(super) use streams::{Streams, Watched};
 pub(super) use wire::{Stray, Wire};
 
 /// The response header by which a built-in worker names itself.
@@ -43,9 +48,16 @@ pub(super) struct Client {
     pub clock: Stopwatch,
     pub forms: Forms,
     target: Target,
+    version: Version,
     timeout: Duration,
+    /// For how long a response of unknown length is read, if the scenario says so.
+    stream: Option<Duration>,
+    /// Responses that did not end by themselves.
+    endless: Cell<u64>,
     sleeps: Option<scenario::Sleeps>,
     shape: Shape,
+    /// Tells this check's URLs from another's.
+    salt: u64,
     identities_named: Vec<BTreeMap<String, String>>,
     public: Vec<regex::bytes::Regex>,
     group: Option<String>,
@@ -68,6 +80,8 @@ pub(super) struct Client {
     throttle: RefCell<Throttle>,
     shut_out: Cell<bool>,
     samples: RefCell<Samples>,
+    /// Connections on which a stream was reset; held until the round ends.
+    left: RefCell<Vec<Single>>,
 }
 
 /// One request to be sent.
@@ -105,10 +119,14 @@ impl Client {
         Client {
             clock,
             forms: Forms::new(plan, target),
-            target: target.clone(),
+            target: speaking(plan, target),
+            version: plan.version,
             timeout: plan.timeout,
+            stream: plan.stream,
+            endless: Cell::new(0),
             sleeps: plan.sleep,
             shape: plan.shape,
+            salt: seed,
             identities_named: plan.identities.clone(),
             // What compiled for text compiles for bytes.
             public: plan.public.iter().filter_map(|text| regex::bytes::Regex::new(text.as_str()).ok()).collect(),
@@ -129,13 +147,14 @@ impl Client {
             throttle: RefCell::default(),
             shut_out: Cell::new(false),
             samples: RefCell::default(),
+            left: RefCell::default(),
         }
     }
 
     /// Turns to another server, or to the same one started anew.
     pub fn aim(&mut self, plan: &scenario::Dirty, target: &Target) {
         self.forms = Forms::new(plan, target);
-        self.target = target.clone();
+        self.target = speaking(plan, target);
     }
 
     /// Sends to somewhere else from now on, in the same words; returns where requests went before.
@@ -226,8 +245,16 @@ impl Client {
         self.canaries.borrow().scan(text)
     }
 
+    /// Gives each of the last two observed the other's reply, as if it had come so.
+    pub fn exchange_replies(&self) {
+        if let [.., one, other] = self.observations.borrow_mut().as_mut_slice() {
+            std::mem::swap(&mut one.reply, &mut other.reply);
+        }
+    }
+
     /// Everything observed since the last call. Responses are searched only here, once, and while no request waits.
     pub fn take_observations(&self) -> Vec<Observation> {
+        self.left.take();
         let mut observations = self.observations.take();
         for Observation { seen, reply, canaries, .. } in &mut observations {
             *canaries = InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
@@ -243,6 +270,16 @@ impl Client {
     /// The least time in which an ordinary request was answered well; `None` if none was.
     pub fn quickest(&self) -> Option<Duration> {
         Some(self.quickest.get()).filter(|quickest| *quickest < Duration::MAX)
+    }
+
+    /// How responses are read that need not end.
+    pub fn streams(&self) -> Streams {
+        Streams { clock: self.clock.clock(), given: self.stream }
+    }
+
+    /// Whether responses did not end by themselves.
+    pub fn has_met_streams(&self) -> bool {
+        self.endless.get() > 0
     }
 
     /// All that came unasked since the last call.
@@ -284,6 +321,14 @@ impl Client {
         let canaries = InReply::default();
         self.sample(&seen, ask, &reply, token.as_deref());
         self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, token, canaries });
+    }
+}
+
+/// The target, for connections of the version that the plan asks for.
+fn speaking(plan: &scenario::Dirty, target: &Target) -> Target {
+    match plan.version {
+        Version::One => target.clone(),
+        Version::Two => Target { dialer: target.dialer.clone().for_protocol(tls::HTTP_2), ..target.clone() },
     }
 }
 

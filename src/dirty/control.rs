@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::observation::Observation;
+use super::observation::{Observation, Seen};
 use super::recipe::{Line, Recipe, Shot, Start};
 use crate::exchange::Outcome;
 
@@ -37,7 +37,8 @@ impl Control {
             let problem = match observation.seen.exchange.outcome {
                 Outcome::Failed(failure) => format!("{line}, sent alone, got no answer ({})", failure.name()),
                 Outcome::Unanswered => format!("{line}, sent alone, got no answer"),
-                Outcome::Answered(status) if status >= 400 => {
+                // An error page that says who asked can show a leak as well as any other.
+                Outcome::Answered(status) if status >= 400 && !observation.seen.own => {
                     format!("{line}, sent alone, was answered with status {status}")
                 }
                 Outcome::Answered(_) => continue,
@@ -52,8 +53,8 @@ impl Control {
         let mut times: Vec<Duration> = short().map(|seen| seen.exchange.service_time()).collect();
         times.sort_unstable();
         let usable = || {
-            let status = |observation: &&Observation| observation.seen.status().is_some_and(|status| status < 400);
-            alone.iter().filter(status)
+            let well = |seen: &Seen| seen.own || seen.status().is_some_and(|status| status < 400);
+            alone.iter().filter(move |observation| observation.seen.status().is_some() && well(&observation.seen))
         };
         let first = alone.first().map(|observation| observation.seen.connection);
         Control {

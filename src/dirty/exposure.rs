@@ -164,9 +164,16 @@ mod tests {
     #[test]
     fn answers_in_which_no_leak_could_show_expose_nothing() {
         let mut round = [seen(1, 0, 700, Some(700)), seen(2, 10, 41, Some(30)), seen(3, 41, 72, Some(30))];
-        round[1].exchange.outcome = Outcome::Answered(429);
+        (round[1].exchange.outcome, round[1].tells) = (Outcome::Answered(429), false);
         round[2].tells = false;
         assert_eq!(counted(&round, Some(1)).any, 1);
+    }
+
+    #[test]
+    fn an_error_page_that_holds_a_canary_is_an_exposure_like_any_other() {
+        let mut round = [seen(1, 0, 700, Some(700)), seen(2, 10, 41, Some(30)), seen(3, 41, 72, Some(30))];
+        (1..3).for_each(|index| round[index].exchange.outcome = Outcome::Answered(500));
+        assert_eq!(counted(&round, Some(1)).any, 3);
     }
 
     #[test]

@@ -14,6 +14,8 @@ const BIG: usize = 80 * 1024;
 #[derive(Debug)]
 pub(super) struct Forms {
     plain: Prepared,
+    /// Other pages for the same who ask, each also without what says who asks, if that can be.
+    also: Vec<(Prepared, Option<Prepared>)>,
     /// Or why there is none; a sentence without a full stop.
     anonymous: Result<Prepared, String>,
     malformed: Vec<Prepared>,
@@ -37,8 +39,10 @@ impl Forms {
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
         let prepare = |request: &scenario::Request| Prepared::new(request, &target.authority, &fixed);
         let request = &plan.request;
+        let nobodys = |page| variation::anonymous(page).ok();
         Forms {
             plain: prepare(request),
+            also: plan.also.iter().map(|page| (prepare(page), nobodys(page).map(|page| prepare(&page)))).collect(),
             anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
             malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
             big: prepare(&variation::padded(request, BIG)),
@@ -52,7 +56,12 @@ impl Forms {
 
     /// The form that a shot asks for; the plain one where there is no such form.
     pub fn of(&self, shot: &Shot) -> &Prepared {
+        let page = shot.page.checked_sub(1).and_then(|index| self.also.get(index));
         let form = match (shot.who, shot.twist) {
+            (Who::Nobody, _) if page.is_some_and(|(_, nobodys)| nobodys.is_some()) => {
+                page.and_then(|(_, nobodys)| nobodys.as_ref())
+            }
+            (_, Twist::None | Twist::Abort(_)) if page.is_some() => page.map(|(plain, _)| plain),
             (Who::Nobody, _) => self.anonymous.as_ref().ok(),
             (_, Twist::Malformed(index)) => self.malformed.get(index),
             (_, Twist::Big) => Some(&self.big),
@@ -64,6 +73,11 @@ impl Forms {
     /// The plain one is a HEAD: its responses have no body.
     pub fn head_only(&self) -> bool {
         self.plain.head_only
+    }
+
+    /// How many pages there are: the scenario's own, and others.
+    pub fn pages(&self) -> usize {
+        1 + self.also.len()
     }
 
     /// Why no request can be sent without saying who asks, if so.
@@ -92,9 +106,38 @@ pub(super) fn with_own_url(request: &mut Vec<u8>, number: u64) {
     request.splice(end..end, extra.into_bytes());
 }
 
+/// Ways to end a URL like that of a file that anybody may have: as a file below the page, as the page itself, behind what
+/// frameworks cut off, and in the query.
+pub(super) const SUFFIXES: usize = 5;
+
+/// Gives a request that is ready to be sent a URL that ends like that of a file, in the `way` with this index. `number` is
+/// part of its name, where the page's own name is not all of it.
+pub(super) fn with_suffix(request: &mut Vec<u8>, way: usize, number: u64) {
+    let mut spaces = memchr::memchr_iter(b' ', request);
+    let (Some(start), Some(end)) = (spaces.next(), spaces.next()) else { return };
+    let target = &request[start..end];
+    let query = start + memchr::memchr(b'?', target).unwrap_or(target.len());
+    let page = request[..query].iter().rposition(|byte| *byte != b'/').map_or(query, |last| last + 1);
+    let (at, text) = match way % SUFFIXES {
+        0 => (page..query, format!("/runner-{number:x}.css")),
+        1 => (page..query, format!(";runner-{number:x}.css")),
+        2 => (page..query, ".css".to_owned()),
+        3 => (page..query, format!("/runner-{number:x}.js")),
+        _ => (end..end, format!("{}runner-{number:x}.css", if query < end { '&' } else { '?' })),
+    };
+    request.splice(at, text.into_bytes());
+}
+
 /// Ways to have a request refused early: a method that a page does not expect, and a page that does not exist.
 const METHODS: [Option<&str>; 4] = [None, Some("POST"), Some("PUT"), Some("POST")];
 const NO_SUCH_PAGE: (usize, &str) = (3, "/runner-no-such-page");
+
+/// Asks for a page that does not exist, with a request that is ready to be sent.
+pub(super) fn elsewhere(request: &mut Vec<u8>) {
+    let mut spaces = memchr::memchr_iter(b' ', request);
+    let (Some(start), Some(end)) = (spaces.next(), spaces.next()) else { return };
+    request.splice(start + 1..end, NO_SUCH_PAGE.1.bytes());
+}
 
 /// A request with `inner` for its body, which a server may refuse in the `way` with this index without having read that.
 pub(super) fn smuggling(outer: &[u8], way: usize, inner: &[u8]) -> Vec<u8> {
@@ -128,6 +171,35 @@ mod tests {
         assert_eq!(made(0), format!("POST /a HTTP/1.1\r\n{rest}"));
         assert_eq!(made(2), format!("PUT /a HTTP/1.1\r\n{rest}"));
         assert_eq!(made(3), format!("POST /runner-no-such-page HTTP/1.1\r\n{rest}"));
+    }
+
+    #[test]
+    fn a_url_ends_like_that_of_a_file() {
+        let all = |target: &str| {
+            let ways = (0..SUFFIXES).map(|way| {
+                let mut bytes = format!("GET {target} HTTP/1.1\r\n\r\n").into_bytes();
+                with_suffix(&mut bytes, way, 10);
+                let text = String::from_utf8(bytes).unwrap();
+                text.strip_prefix("GET ").and_then(|rest| rest.strip_suffix(" HTTP/1.1\r\n\r\n")).unwrap().to_owned()
+            });
+            ways.collect::<Vec<_>>()
+        };
+        let (css, js) = ("runner-a.css", "runner-a.js");
+        let expected =
+            [format!("/a/{css}"), format!("/a;{css}"), "/a.css".into(), format!("/a/{js}"), format!("/a?{css}")];
+        assert_eq!(all("/a"), expected);
+        assert_eq!(all("/a/")[..4], expected[..4], "a slash at the end is none of the name");
+        assert_eq!(all("/a/")[4], format!("/a/?{css}"));
+        let asked = all("/a/?b=/c");
+        assert_eq!((asked[0].as_str(), asked[4].as_str()), ("/a/runner-a.css?b=/c", "/a/?b=/c&runner-a.css"));
+        assert_eq!(all("/")[0], format!("/{css}"));
+    }
+
+    #[test]
+    fn a_request_asks_for_a_page_that_does_not_exist() {
+        let mut bytes = b"GET /a?b=c HTTP/1.1\r\nhost: h\r\n\r\n".to_vec();
+        elsewhere(&mut bytes);
+        assert_eq!(bytes, b"GET /runner-no-such-page HTTP/1.1\r\nhost: h\r\n\r\n");
     }
 
     #[test]

@@ -17,8 +17,17 @@ pub enum Oracle {
     Swap,
     /// The response holds what only another's has when it asks alone.
     Learned,
+    /// The response holds a value that the scenario gives to another alone, and none of its own.
+    Value,
     /// A response that nobody asked for.
     Number,
+}
+
+impl Oracle {
+    /// It is told by which persona asked.
+    pub(super) const fn is_of_personas(self) -> bool {
+        matches!(self, Oracle::Swap | Oracle::Learned | Oracle::Value)
+    }
 }
 
 /// What is another's in a response.
@@ -100,7 +109,7 @@ pub(super) fn judge_stray(bytes: &[u8], last: &Seen, client: &Client) -> Option<
 }
 
 /// Names the header in which `at` stands.
-fn header_at(head: &[u8], at: usize) -> String {
+pub(super) fn header_at(head: &[u8], at: usize) -> String {
     let start = head[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     if start == 0 {
         return "status line".to_owned();

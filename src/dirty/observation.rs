@@ -23,6 +23,9 @@ pub enum Role {
     Failing,
     /// Its client left before the answer.
     Leaving,
+    /// For another page than the scenario's `path`, or for a URL that looks like another: nothing is known of what a lone
+    /// one gets.
+    Elsewhere,
 }
 
 impl Role {
@@ -35,6 +38,7 @@ impl Role {
             Role::Anonymous => "anonymous",
             Role::Failing => "failing",
             Role::Leaving => "leaving",
+            Role::Elsewhere => "elsewhere",
         }
     }
 
@@ -42,6 +46,8 @@ impl Role {
         match (shot.who, shot.twist, shot.nap) {
             (_, Twist::Abort(_), _) => Role::Leaving,
             (_, Twist::Malformed(_) | Twist::Smuggling(_), _) => Role::Failing,
+            (_, Twist::Suffixed(_), _) => Role::Elsewhere,
+            _ if shot.page > 0 => Role::Elsewhere,
             (Who::Nobody, ..) => Role::Anonymous,
             (_, _, Nap::Long | Nap::Longest) => Role::Long,
             _ => Role::Short,
@@ -78,7 +84,8 @@ pub struct Seen {
     /// What it asked its handler to sleep.
     pub sleep: Option<Duration>,
     pub exchange: Exchange,
-    /// Its response held a canary, its own or another's, or asked nobody's: one in which a leak would show.
+    /// A leak would have shown in its response: that held a canary, its own or another's, or had a status below 400 and was
+    /// not asked for one, or shows who asks in another way.
     pub tells: bool,
     /// Its response held its own canary.
     pub own: bool,
@@ -90,10 +97,9 @@ impl Seen {
         self.exchange.sent.unwrap_or(self.exchange.intended)
     }
 
-    /// Answered, not with an error, and with a canary, or without being asked for one: an answer in which a leak would
-    /// show.
+    /// Answered, whatever the status, in a way in which a leak would show.
     pub fn is_usable(&self) -> bool {
-        self.tells && self.status().is_some_and(|status| status < 400)
+        self.tells && self.status().is_some()
     }
 
     /// Answered well, to a request with nothing unusual about it.

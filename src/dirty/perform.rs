@@ -25,6 +25,15 @@ struct Shared {
     ended: Vec<CancellationToken>,
     gate: Barrier,
     next_persona: std::cell::Cell<usize>,
+    /// What all requests go over, if they share a connection.
+    wire: Option<Wire>,
+}
+
+impl Shared {
+    /// A wire for the next requests of a line.
+    fn wire(&self) -> Wire {
+        self.wire.as_ref().map(Wire::sharing).unwrap_or_default()
+    }
 }
 
 impl Round<'_> {
@@ -32,7 +41,9 @@ impl Round<'_> {
     pub async fn perform(&self) {
         let lines = self.within_limit();
         let gated = lines.iter().filter(|line| line.start == Start::Gate).count();
+        let wire = if self.recipe.one_connection { Some(self.client.shared().await) } else { None };
         let shared = Shared {
+            wire,
             ended: lines.iter().map(|_| CancellationToken::new()).collect(),
             gate: Barrier::new(gated.max(1)),
             next_persona: std::cell::Cell::new(self.number as usize),
@@ -68,7 +79,7 @@ impl Round<'_> {
             },
             Start::At(_) | Start::Gate => {}
         }
-        let mut wire = Wire::default();
+        let mut wire = shared.wire();
         if line.pipelined {
             self.pipeline(line, index, shared, &mut wire).await;
         } else {
@@ -87,7 +98,7 @@ impl Round<'_> {
                 }
                 if !line.reuse {
                     self.client.look_for_strays(wire);
-                    *wire = Wire::default();
+                    *wire = shared.wire();
                 }
                 let identity = self.cast(shot, shared);
                 let gate = (line.start == Start::Gate && turn == 0 && position == 0).then_some(&shared.gate);

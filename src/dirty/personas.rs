@@ -9,8 +9,10 @@ use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply, S
 use super::client::Client;
 use super::identity::Identity;
 use super::judge::{self, Foreign, Oracle};
+use super::literal::{Literals, Question};
 use super::observation::{Observation, Role, Seen};
 use super::recipe::{Line, Recipe, Shot};
+use super::silence;
 use super::tally::Evidence;
 use crate::load::connection::reply::Kept;
 use crate::scenario;
@@ -42,7 +44,12 @@ pub(super) fn wanted(plan: &scenario::Dirty) -> usize {
 pub(super) struct Personas {
     pub all: Vec<Identity>,
     baseline: Option<Baseline>,
-    /// For each, nobody included: whether replies to it can be told from those to another.
+    literals: Literals,
+    /// An address that all lone responses to personas hold, those to nobody left out, and that none of them gave.
+    named_to_all: Option<String>,
+    /// Those who must not see each other's data and cannot be told apart.
+    alike: Vec<(PersonaNumber, PersonaNumber)>,
+    /// For each, nobody included: whether a reply to it that is another persona's could be told from its own.
     told: Vec<bool>,
     pub suspicions: Vec<Suspicion>,
     /// Rounds of lone requests until now: no two have the same order.
@@ -54,7 +61,23 @@ pub(super) struct Personas {
 #[derive(Debug)]
 pub(super) struct Suspicion {
     pub evidence: Evidence,
-    pub accusation: Accusation,
+    pub ground: Ground,
+}
+
+impl Suspicion {
+    /// It goes by a value that the scenario gives to another.
+    pub fn is_by_value(&self) -> bool {
+        matches!(self.ground, Ground::Value(_))
+    }
+}
+
+/// What a suspicion goes by.
+#[derive(Debug, Clone)]
+pub(super) enum Ground {
+    /// What lone requests get.
+    Solo(Accusation),
+    /// The value with this index, which the scenario gives to another.
+    Value(usize),
 }
 
 impl Personas {
@@ -97,9 +120,12 @@ impl Personas {
         }
     }
 
-    /// Whether a reply to this request could be told from one to another persona.
-    pub fn tells(&self, seen: &Seen) -> bool {
-        self.number(seen).is_some_and(|number| self.told.get(number) == Some(&true))
+    /// Whether a leak would show in this response: the persona's can be told from another's, and this one is like them.
+    pub fn tells(&self, observation: &Observation) -> bool {
+        let told = self.number(&observation.seen).is_some_and(|number| self.told.get(number) == Some(&true));
+        let marked = || self.baseline.as_ref().is_some_and(|baseline| baseline.is_marked(reply(observation)));
+        let known = observation.seen.role != Role::Elsewhere;
+        known && told && (observation.seen.identity.is_none() || marked())
     }
 
     /// Whether replies to any of them can be told apart.
@@ -122,8 +148,8 @@ impl Personas {
         owner: impl Fn(&[u64]) -> Option<u64>,
     ) -> Option<(Accusation, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
-        // A spoilt request may well be taken for another's.
-        let ordinary = !matches!(seen.role, Role::Failing | Role::Leaving);
+        // A spoilt request may well be taken for another's, and another page is not known.
+        let ordinary = !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere);
         let accusation = self.judge(observation).filter(|_| ordinary)?;
         let accusation = self.accused(accusation, seen, reply, client)?;
         if judge::judge(observation, client).is_some() {
@@ -161,6 +187,77 @@ impl Personas {
         })
     }
 
+    /// What a response holds that the scenario gives to another identity alone, where it holds none of its own; with the index
+    /// of that value. Not what a canary or lone requests tell already.
+    pub fn given(&self, observation: &Observation, client: &Client) -> Option<(usize, Foreign)> {
+        let (seen, reply) = (&observation.seen, &observation.reply);
+        let asker =
+            self.number(seen).filter(|_| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere))?;
+        let text = |in_head: bool| if in_head { &reply.head } else { &reply.body };
+        let found = self.literals.sighting(observation, asker, |sighting| {
+            !self.may_share(asker, sighting.owner, client) && !client.is_public(text(sighting.in_head), &sighting.range)
+        })?;
+        if judge::judge(observation, client).is_some() {
+            return None;
+        }
+        let place = if found.in_head { judge::header_at(&reply.head, found.range.start) } else { "body".to_owned() };
+        let foreign = Foreign {
+            oracle: Oracle::Value,
+            owner: self.all.get(found.owner).map(|owner| owner.number),
+            place: format!("{place}, as \"{}\"", found.text),
+            excerpt: judge::excerpt(text(found.in_head), found.range),
+            verbatim: true,
+        };
+        Some((found.value, foreign))
+    }
+
+    fn may_share(&self, asker: PersonaNumber, owner: PersonaNumber, client: &Client) -> bool {
+        let number = |persona: PersonaNumber| self.all.get(persona).map(|identity| identity.number);
+        number(asker).zip(number(owner)).is_some_and(|(asker, owner)| client.may_share(asker, owner))
+    }
+
+    /// Counts which values of others stand in responses.
+    pub fn take_note(&mut self, observations: &[Observation], client: &Client) {
+        let mut literals = std::mem::take(&mut self.literals);
+        let number = |observation: &Observation| self.number(&observation.seen);
+        literals.take(observations, number, |asker, owner| self.may_share(asker, owner, client));
+        self.literals = literals;
+    }
+
+    /// The server at hand has just been started: nobody has asked it.
+    pub fn start_anew(&mut self) {
+        self.literals.start_anew();
+    }
+
+    /// What is to be asked next to find out of the suspicions by values whether they stand.
+    pub fn question(&self, owned: bool) -> Option<Question> {
+        let by_value = |suspicion: &Suspicion| match suspicion.ground {
+            Ground::Value(value) => self.literals.question(value, owned),
+            Ground::Solo(_) => None,
+        };
+        self.suspicions.iter().find_map(by_value)
+    }
+
+    /// An e-mail address that everybody is shown who says who asks, and that none of them gave.
+    pub fn named_to_all(&self) -> Option<&str> {
+        self.named_to_all.as_deref()
+    }
+
+    /// Pairs that must not see each other's data and whose lone responses cannot be told apart.
+    pub fn alike(&self) -> Vec<(usize, usize)> {
+        self.alike.clone()
+    }
+
+    /// The scenario gives values to them by which they can be told apart.
+    pub fn has_values(&self) -> bool {
+        !self.literals.is_empty()
+    }
+
+    /// A value of an identity that everybody is shown, also before that identity asks.
+    pub fn shown_to_all(&self) -> Option<&str> {
+        self.literals.shown_to_all()
+    }
+
     /// Whether an accusation is beyond doubt.
     pub fn stands(&self, accusation: &Accusation) -> bool {
         self.baseline.as_ref().is_some_and(|baseline| baseline.stands(accusation))
@@ -193,13 +290,29 @@ impl Personas {
         }
     }
 
-    /// Learns from all solo replies until now.
-    pub fn learn(&mut self) {
+    /// Learns from all solo replies until now. That a reply to a persona differs from what nobody gets tells nothing of which
+    /// persona it is for: a page that is the same for all who are logged in is no proof of anything.
+    pub fn learn(&mut self, client: &Client) {
         let solo = self.solo.take();
         let replies: Vec<(PersonaNumber, Reply<'_>)> =
             solo.iter().map(|(number, observation)| (*number, reply(observation))).collect();
-        let baseline = Baseline::learn(&replies);
-        self.told = (0..=self.all.len()).map(|persona| baseline.tells(persona)).collect();
+        let people = self.all.len();
+        let baseline = Baseline::learn_beside(&replies, Some(people));
+        let strangers =
+            |one: usize, other: usize| one != other && !client.may_share(self.all[one].number, self.all[other].number);
+        let is_told = |one: usize| (0..people).any(|other| strangers(one, other) && baseline.tells_apart(one, other));
+        self.told = (0..people).map(is_told).collect();
+        let pairs = (0..people).flat_map(|one| (0..one).map(move |other| (other, one)));
+        self.alike =
+            pairs.filter(|(one, other)| strangers(*one, *other) && !baseline.tells_apart(*one, *other)).collect();
+        let of_people = || replies.iter().filter(|(number, _)| *number < people).map(|(_, reply)| *reply);
+        let usual = |address: &String| {
+            let given = self.all.iter().flat_map(|one| one.fields.values()).any(|value| value == address);
+            let nobodys = replies.iter().filter(|(number, _)| *number == people);
+            given || nobodys.flat_map(|(_, reply)| silence::addresses(reply.body)).any(|one| one == address.as_bytes())
+        };
+        self.named_to_all = silence::common_address(of_people()).filter(|address| !usual(address));
+        self.told.push((0..people).any(|other| self.told[other] && baseline.tells_apart(people, other)));
         self.baseline = Some(baseline);
     }
 
@@ -222,21 +335,57 @@ impl Personas {
     /// How many suspicions neither stand nor are refuted.
     pub fn unsettled(&self) -> usize {
         let Some(baseline) = &self.baseline else { return 0 };
-        let settled = |accusation| baseline.stands(accusation) || baseline.doubt(accusation) >= 1.0;
-        self.suspicions.iter().filter(|suspicion| !settled(&suspicion.accusation)).count()
+        let open = |suspicion: &&Suspicion| match &suspicion.ground {
+            Ground::Solo(accusation) => !baseline.stands(accusation) && baseline.doubt(accusation) < 1.0,
+            Ground::Value(_) => false,
+        };
+        self.suspicions.iter().filter(open).count()
     }
 
-    /// Those suspicions that further solo replies have left standing. The others are gone.
+    /// Those suspicions by what lone requests get that further ones have left standing. The others are gone.
     pub fn resolve(&mut self) -> Vec<Evidence> {
-        let suspicions = std::mem::take(&mut self.suspicions);
-        let Some(baseline) = &self.baseline else { return Vec::new() };
-        let standing = suspicions.into_iter().filter(|suspicion| baseline.stands(&suspicion.accusation));
+        let (by_value, by_solo) = std::mem::take(&mut self.suspicions).into_iter().partition(Suspicion::is_by_value);
+        self.suspicions = by_value;
+        let stands = |suspicion: &Suspicion| match &suspicion.ground {
+            Ground::Solo(accusation) => self.stands(accusation),
+            Ground::Value(_) => false,
+        };
+        let standing = Vec::into_iter(by_solo).filter(stands);
         standing.map(|suspicion| suspicion.evidence).collect()
+    }
+
+    /// Those suspicions by a value that stand. The others are gone. `owned`: servers can be started anew.
+    pub fn resolve_values(&mut self, owned: bool) -> Vec<Evidence> {
+        let (by_value, by_solo) = std::mem::take(&mut self.suspicions).into_iter().partition(Suspicion::is_by_value);
+        self.suspicions = by_solo;
+        let stands = |suspicion: &Suspicion| match suspicion.ground {
+            Ground::Solo(_) => false,
+            Ground::Value(value) => self.literals.stands(value, owned),
+        };
+        let standing = Vec::into_iter(by_value).filter(stands);
+        standing.map(|suspicion| suspicion.evidence).collect()
+    }
+
+    /// One request of `first`, then of each of the others in an order drawn anew, `rounds` times; each alone.
+    pub fn others_after(
+        &mut self,
+        first: Option<usize>,
+        without: usize,
+        rounds: usize,
+        seed: u64,
+    ) -> (Recipe, Vec<Identity>) {
+        let mut order: Vec<Identity> = first.and_then(|first| self.all.get(first)).cloned().into_iter().collect();
+        for _ in 0..rounds {
+            let (_, all) = self.solo_round(seed);
+            order.extend(all.into_iter().filter(|one| one.persona != Some(without)));
+        }
+        (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
     }
 
     /// As many as are wanted: canaries of differing lengths, so that a length tells too.
     pub fn gather(&mut self, client: &Client, wanted: usize) {
         const TRIES: usize = 40;
+        let before = self.all.len();
         while self.all.len() < wanted {
             let differs =
                 |identity: &Identity| self.all.iter().all(|other| other.canary.len() != identity.canary.len());
@@ -248,6 +397,9 @@ impl Personas {
                 identity = client.persona(self.all.len());
             }
             self.all.push(identity);
+        }
+        if self.all.len() > before {
+            self.literals = Literals::of(&self.all);
         }
     }
 }

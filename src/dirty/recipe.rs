@@ -23,6 +23,12 @@ pub struct Recipe {
     /// Each request has a URL of its own, by a parameter that no handler reads: past any cache whose key is the URL.
     #[serde(default, skip_serializing_if = "is_default")]
     pub own_url: bool,
+    /// It goes over HTTP/2.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub http2: bool,
+    /// Over HTTP/2: all lines share one connection.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub one_connection: bool,
 }
 
 /// Requests that are sent one after the other.
@@ -79,6 +85,9 @@ pub struct Shot {
     /// Milliseconds to wait before it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pause_ms: f64,
+    /// Which page it asks for: the scenario's `path`, or one of those that it names in `also`, from 1.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub page: usize,
 }
 
 /// Whose request it is.
@@ -125,6 +134,10 @@ pub enum Twist {
     /// Its body looks like another request, with another canary of the same identity; it is made to be refused in the way
     /// with this index.
     Smuggling(usize),
+    /// Its URL ends like that of a file that anybody may have, in the way with this index.
+    Suffixed(usize),
+    /// For a page that does not exist.
+    Elsewhere,
 }
 
 impl Twist {
@@ -137,7 +150,9 @@ impl Twist {
             | Twist::ShortCanary
             | Twist::Malformed(_)
             | Twist::Big
-            | Twist::Smuggling(_) => 0.0,
+            | Twist::Smuggling(_)
+            | Twist::Suffixed(_)
+            | Twist::Elsewhere => 0.0,
         }
     }
 }
@@ -145,7 +160,7 @@ impl Twist {
 impl Shot {
     /// An ordinary request by somebody else.
     pub fn plain() -> Shot {
-        Shot { who: Who::Another, nap: Nap::Short, twist: Twist::None, pause_ms: 0.0 }
+        Shot { who: Who::Another, nap: Nap::Short, twist: Twist::None, pause_ms: 0.0, page: 0 }
     }
 
     /// A request that leaves out what would say who asks.
@@ -242,7 +257,10 @@ impl Recipe {
                 Twist::Abort(after) => millis(shot.pause_ms + after),
                 twist => millis(shot.pause_ms + twist.millis()) + sleep(shot.nap),
             });
-            let all = if line.pipelined { shots.max().unwrap_or_default() } else { shots.sum() };
+            // Answers are not waited for, but pauses are.
+            let pauses: f64 = line.shots.iter().map(|shot| shot.pause_ms).sum();
+            let all =
+                if line.pipelined { millis(pauses) + shots.max().unwrap_or_default() } else { shots.sum::<Duration>() };
             ends.push(begin + all);
         }
         ends.into_iter().max().unwrap_or_default()
@@ -278,6 +296,8 @@ mod tests {
         assert_eq!(takes(vec![Line::of(vec![Shot::long()]), plain().starting(Start::After(0))]), ms(760));
         assert_eq!(takes(vec![plain().starting(Start::At(100.0))]), ms(160));
         assert_eq!(takes(vec![Line { pipelined: true, ..plain() }]), ms(30));
+        let later = Shot { pause_ms: 5.0, ..Shot::plain() };
+        assert_eq!(takes(vec![Line { pipelined: true, ..Line::of(vec![later; 3]) }]), ms(50), "pauses add up");
         let halting = Shot { pause_ms: 5.0, ..Shot::twisted(Twist::Halting(1500.0)) };
         assert_eq!(takes(vec![Line::of(vec![halting])]), ms(1535));
         let leaving = Shot { nap: Nap::Long, ..Shot::twisted(Twist::Abort(20.0)) };

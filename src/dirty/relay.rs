@@ -1,17 +1,26 @@
 //! A relay between client and server that exchanges two replies: a leak that is known to be there, so that a check that
 //! does not see it is known to be blind.
 
+use std::cell::Cell;
 use std::io;
 use std::net::Ipv4Addr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::client::{Streams, Watched};
 use crate::load::connection::dialer::Dialer;
 use crate::load::connection::reply::{Discard, Reply};
 use crate::server::Endpoint;
 
 const BUFFER: usize = 16 * 1024;
+
+/// How replies are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Replies {
+    pub head_only: bool,
+    pub streams: Streams,
+}
 
 /// Listens on a port of its own.
 #[derive(Debug)]
@@ -29,10 +38,10 @@ impl Relay {
     }
 
     /// Serves two connections until `requests` has ended. A server that fails closes both.
-    pub async fn during(self, requests: impl Future<Output = ()>, server: &Dialer, head_only: bool) {
+    pub async fn during(self, requests: impl Future<Output = ()>, server: &Dialer, replies: Replies) {
         let relay = async {
             // What went wrong shows in the replies, or in that there are none.
-            let _ = self.exchange(server, head_only).await;
+            let _open = self.exchange(server, replies).await;
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -41,21 +50,26 @@ impl Relay {
         }
     }
 
-    /// Passes on one request of each of two connections, one after the other, and gives each the other's reply.
-    async fn exchange(self, server: &Dialer, head_only: bool) -> io::Result<()> {
+    /// Passes on one request of each of two connections, one after the other, and gives each the other's reply. Who reads
+    /// a stream closes it.
+    async fn exchange(self, server: &Dialer, replies: Replies) -> io::Result<[TcpStream; 2]> {
         let (mut one, _) = self.listener.accept().await?;
         let (mut other, _) = self.listener.accept().await?;
-        hand_over(&mut one, server, &mut other, head_only).await?;
-        hand_over(&mut other, server, &mut one, head_only).await
+        hand_over(&mut one, server, &mut other, replies).await?;
+        hand_over(&mut other, server, &mut one, replies).await?;
+        Ok([one, other])
     }
 }
 
 /// Passes the request of `from` to the server, and the whole reply to `to`. The server's connection is closed then, so that
 /// one that serves a connection at a time can take the next.
-async fn hand_over(from: &mut TcpStream, server: &Dialer, to: &mut TcpStream, head_only: bool) -> io::Result<()> {
+async fn hand_over(from: &mut TcpStream, server: &Dialer, to: &mut TcpStream, replies: Replies) -> io::Result<()> {
     let server = server.dial().await.map_err(|no| io::Error::other(no.why))?;
     let (mut reader, mut writer) = tokio::io::split(server);
-    let mut reply = Reply::new(head_only);
+    let mut reply = Reply::new(replies.head_only);
+    let (begun, streams) = (Cell::new(None), replies.streams);
+    let stream_ends = streams.up(&begun, None);
+    tokio::pin!(stream_ends);
     let (mut up, mut down) = (vec![0; BUFFER], vec![0; BUFFER]);
     let mut unparsed = Vec::new();
     let mut asking = true;
@@ -70,9 +84,13 @@ async fn hand_over(from: &mut TcpStream, server: &Dialer, to: &mut TcpStream, he
             },
             read = reader.read(&mut down) => {
                 let length = read?;
-                to.write_all(&down[..length]).await?;
+                match to.write_all(&down[..length]).await {
+                    Err(_) if begun.get().is_some() => return Ok(()),
+                    written => written?,
+                }
                 unparsed.extend_from_slice(&down[..length]);
-                let taken = reply.advance(&unparsed, &mut Discard).map_err(|why| io::Error::other(why.0))?;
+                let mut sink = Watched { sink: &mut Discard, begun: &begun, streams };
+                let taken = reply.advance(&unparsed, &mut sink).map_err(|why| io::Error::other(why.0))?;
                 unparsed.drain(..taken);
                 if length == 0 {
                     // A body may end with the connection: the reader must see that too.
@@ -82,6 +100,7 @@ async fn hand_over(from: &mut TcpStream, server: &Dialer, to: &mut TcpStream, he
                     return Ok(());
                 }
             }
+            _ = &mut stream_ends => return Ok(()),
         }
     }
 }
@@ -91,6 +110,7 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
+    use crate::load::clock::Clock;
 
     async fn ask(endpoint: Endpoint, request: &str) -> String {
         let Endpoint::Tcp(address) = endpoint else { panic!("a relay has a port") };
@@ -131,8 +151,10 @@ mod tests {
                 tokio::join!(one, other)
             };
             let server = Dialer::new(Endpoint::Unix(path), None);
+            let streams = Streams { clock: Clock::start(), given: None };
+            let replies = Replies { head_only: false, streams };
             let work = async {
-                let relay = relay.exchange(&server, false);
+                let relay = relay.exchange(&server, replies);
                 let ((one, other), relayed) = tokio::join!(requests, relay);
                 relayed.unwrap();
                 (one, other)

@@ -88,8 +88,8 @@ impl<'a> Replay<'a> {
         if runtime.block_on(cancel.run_until_cancelled(lessons)).is_none() {
             return Ok(());
         }
-        self.personas.learn();
-        match self.personas.can_tell() {
+        personas.learn(client);
+        match self.personas.can_tell() || self.personas.has_values() {
             true => Ok(()),
             false => Err("answers to lone requests do not tell who asks any more".to_owned()),
         }

@@ -12,7 +12,7 @@ use super::diagnosis::Shrunk;
 use super::exposure;
 use super::judge::{self, Foreign, Oracle};
 use super::observation::{Observation, Role, Seen};
-use super::personas::{Personas, Suspicion};
+use super::personas::{Ground, Personas, Suspicion};
 use super::recipe::{Recipe, Who};
 
 mod bystanders;
@@ -44,6 +44,8 @@ pub struct Leak {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     pub class: Class,
+    /// Other classes that nothing has ruled out.
+    pub alternatives: Vec<Class>,
     /// The class is told by what was found, not only likely from what it took.
     pub(super) firm: bool,
     pub trigger: &'static str,
@@ -147,9 +149,9 @@ struct Memory {
 }
 
 impl Tally {
-    /// Takes the control run. Nothing overlaps in it, but a stale value shows already here. Its requests count as exposures
+    /// Takes the control run, and hands back what is no proof yet. Nothing overlaps in it, but a stale value shows already here. Its requests count as exposures
     /// only if it does: a clean control says nothing of requests that overlap.
-    pub(super) fn add_control(&mut self, mut ended: Ended<'_>, court: &Court<'_>) {
+    pub(super) fn add_control(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> Vec<Suspicion> {
         self.prepare(&mut ended, court);
         let leaks = self.judge(&ended, court);
         if !leaks.is_empty() {
@@ -158,6 +160,13 @@ impl Tally {
         }
         self.leaks += leaks.len() as u64;
         self.keep(&ended, 0, &leaks, court.echoes);
+        self.suspicions(&ended, 0, court)
+    }
+
+    /// Takes lone requests that are asked to learn from.
+    pub(super) fn add_solo(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> Vec<Suspicion> {
+        self.prepare(&mut ended, court);
+        self.suspicions(&ended, 0, court)
     }
 
     /// Takes a round. What is no proof yet is handed back.
@@ -177,12 +186,14 @@ impl Tally {
         trigger.waited += exposures.waited;
         trigger.leaks += leaks.len() as u64;
         trigger.rounds_with_leak += u64::from(!leaks.is_empty());
-        let ordinary = || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving));
+        let ordinary =
+            || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere));
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
         trigger.ordinary += ordinary().count() as u64;
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
         if court.can_tell {
-            trigger.missing += ordinary().filter(|seen| !failed(seen) && !seen.tells).count() as u64;
+            let silent = |seen: &&&Seen| !failed(seen) && !seen.tells && seen.identity.is_some();
+            trigger.missing += ordinary().filter(silent).count() as u64;
         }
         trigger.overlapping = ended.overlapping;
         trigger.took += ended.took;
@@ -215,12 +226,16 @@ impl Tally {
             let last = |owners: &[u64]| {
                 owners.iter().copied().max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
             };
-            let (accusation, foreign) = court.personas.foreign(observation, court.client, last)?;
+            let by_solo = court.personas.foreign(observation, court.client, last);
+            let (ground, foreign) = match by_solo.map(|(accusation, foreign)| (Ground::Solo(accusation), foreign)) {
+                Some(found) => found,
+                None => {
+                    court.personas.given(observation, court.client).map(|(value, of)| (Ground::Value(value), of))?
+                }
+            };
             let leak = self.leak(victim, foreign, court.premises);
-            Some(Suspicion {
-                evidence: evidence(ended, round, Guess::of(ended.trigger, &leak, &[], false), &leak),
-                accusation,
-            })
+            let guess = Guess::of(ended.trigger, &leak, &[], false);
+            Some(Suspicion { evidence: evidence(ended, round, guess, &leak), ground })
         });
         suspected.collect()
     }
@@ -233,6 +248,7 @@ impl Tally {
             let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != Oracle::Canary;
             for evidence in self.evidence.iter_mut().filter(|evidence| !told_otherwise(evidence)) {
                 (evidence.class, evidence.firm) = (Class::Pool, true);
+                evidence.alternatives.clear();
             }
         }
     }
@@ -248,9 +264,12 @@ impl Tally {
         for observation in &mut ended.observations {
             self.cut += u64::from(observation.reply.cut);
             let holds_any = observation.canaries.all().next().is_some();
-            let seen = &mut observation.seen;
-            let nobodys = seen.identity.is_none() && !court.personal;
-            seen.tells = holds_any || nobodys || court.personas.tells(seen);
+            let seen = &observation.seen;
+            // What nobody is shown could hold somebody's canary; a redirect to a login shows nothing.
+            let nobodys = seen.identity.is_none() && !court.personal && seen.status().is_some_and(|s| s < 300);
+            // An error page tells by what it holds alone.
+            let may_tell = seen.identity.is_some() || seen.status().is_some_and(|status| status < 400);
+            observation.seen.tells = holds_any || nobodys || (may_tell && court.personas.tells(observation));
         }
         self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());
     }
@@ -301,6 +320,7 @@ impl Tally {
 fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
     Evidence {
         class: guess.class,
+        alternatives: guess.alike(),
         firm: guess.firm,
         trigger: ended.trigger,
         round,
@@ -315,7 +335,7 @@ fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidenc
 /// What was sent; where it matters which persona asked, with their names.
 fn as_asked(ended: &Ended<'_>, leak: &Leak) -> Recipe {
     let mut recipe = ended.recipe.clone();
-    if matches!(leak.oracle, Oracle::Swap | Oracle::Learned) {
+    if leak.oracle.is_of_personas() {
         for seen in ended.observations.iter().map(|observation| &observation.seen) {
             let line = recipe.lines.get_mut(seen.place.line);
             let shot = line.and_then(|line| line.shots.get_mut(seen.place.shot));

@@ -22,6 +22,7 @@ mod same_key;
 mod slow;
 mod smuggle;
 mod storm;
+mod suffix;
 
 /// What a trigger must know of the server and of the scenario's request.
 #[derive(Debug, Clone, Default)]
@@ -37,8 +38,16 @@ pub(super) struct Situation {
     pub same_url: bool,
     /// In how many ways a request can be spoilt.
     pub malformed: usize,
+    /// How many other pages the scenario names for those who follow.
+    pub also: usize,
+    /// Whether the server answers the page's URL with a suffix like the page itself; `None` before that is known.
+    pub suffixed: Option<bool>,
     /// The server has answered several requests on one connection; `None` before that is known.
     pub keeps_alive: Option<bool>,
+    /// It is asked over HTTP/2.
+    pub http2: bool,
+    /// Responses are streams, which do not end by themselves.
+    pub streams: bool,
     /// The server can be started anew.
     pub owned: bool,
     pub seed: u64,
@@ -57,7 +66,7 @@ pub(super) enum Family {
     Error,
     /// Clients or time-outs that end requests early.
     Leaving,
-    /// Unusual ways to use a connection.
+    /// Unusual requests, and unusual ways to use a connection.
     Wire,
     /// Anything.
     Storm,
@@ -105,6 +114,7 @@ pub(super) fn all() -> Vec<Box<dyn Trigger>> {
         Box::new(big::Big),
         Box::new(pipeline::Pipeline),
         Box::new(smuggle::Smuggle),
+        Box::new(suffix::Suffix),
         Box::new(storm::Storm),
     ]
 }
@@ -127,7 +137,17 @@ impl Situation {
     }
 
     fn closes(&self) -> Option<String> {
-        (self.keeps_alive == Some(false)).then(|| "the server closes the connection after each response".to_owned())
+        let why = if self.streams {
+            "responses are streams, and a connection ends with each"
+        } else {
+            "the server closes the connection after each response"
+        };
+        (self.keeps_alive == Some(false)).then(|| why.to_owned())
+    }
+
+    /// A follower who says who asks, number `index`: for the scenario's page, or for one of the others, in turn.
+    fn on_some_page(&self, index: usize) -> Shot {
+        Shot { page: index % (1 + self.also), ..Shot::plain() }
     }
 
     /// A follower: who says nothing of itself where that is possible, else somebody else.
@@ -136,11 +156,15 @@ impl Situation {
     }
 }
 
-/// Followers of line `after`, each over a connection of its own; four at a time if they say nothing of themselves that
+/// Followers of line `after`, each over a connection of its own, for all pages in turn; four at a time if they say nothing of themselves that
 /// could get into each other's answers, else one by one.
-fn followers(count: usize, shot: Shot, after: usize) -> impl Iterator<Item = Line> {
+fn followers(situation: &Situation, count: usize, shot: Shot, after: usize) -> impl Iterator<Item = Line> {
     let at_once = if shot.who == Who::Nobody { 4 } else { 1 };
-    (0..at_once).map(move |_| Line::of(vec![shot; count.div_ceil(at_once)]).starting(Start::After(after)))
+    let pages = 1 + situation.also;
+    (0..at_once).map(move |line| {
+        let shots = (0..count.div_ceil(at_once)).map(|position| Shot { page: (line + position) % pages, ..shot });
+        Line::of(shots.collect()).starting(Start::After(after))
+    })
 }
 
 #[cfg(test)]

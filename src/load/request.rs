@@ -25,6 +25,8 @@ pub struct Prepared {
 enum Part {
     Bytes(Vec<u8>),
     Slot(Placeholder, Encoding),
+    /// In base64, then encoded.
+    Base64(Template, Encoding),
 }
 
 impl Prepared {
@@ -132,6 +134,9 @@ fn write_parts(parts: &[Part], out: &mut Vec<u8>, fill: &mut dyn FnMut(&Placehol
                 out.extend_from_slice(encoding.encode(&String::from_utf8_lossy(&value)).as_bytes());
             }
             Part::Slot(placeholder, _) => fill(placeholder, out),
+            Part::Base64(inside, encoding) => {
+                out.extend_from_slice(encoding.encode(&inside.fill_base64(fill)).as_bytes());
+            }
         }
     }
 }
@@ -162,6 +167,14 @@ impl<'a> Parts<'a> {
                     Some(text) => self.text(&text),
                     None => self.parts.push(Part::Slot(placeholder.clone(), encoding)),
                 },
+                Piece::Base64(inside) => {
+                    let inside = inside.with(self.fixed);
+                    if inside.varies() {
+                        self.parts.push(Part::Base64(inside, encoding));
+                    } else {
+                        self.text(&encoding.encode(&inside.fill_base64(&mut |_, _| {})));
+                    }
+                }
             }
         }
     }
@@ -238,6 +251,23 @@ mod tests {
         assert!(json.ends_with("{\"user\":\"é\\\"; a@b\"}"), "{json}");
         assert!(sent(Body::Form(named())).ends_with(&format!("user={url}")));
         assert!(sent(Body::Text(hole())).ends_with("\r\n\r\né\"; a@b"));
+    }
+
+    #[test]
+    fn what_is_in_base64_is_filled_first_and_encoded_as_its_place_demands() {
+        let hole = || Template::parse("{base64({data.name}:{port}?>)}").unwrap();
+        let headers = vec![("authorization".to_owned(), hole())];
+        let target = Template::parse("/?a={base64({data.name}:{port}?>)}").unwrap();
+        let request = scenario::Request { headers, ..scenario::Request::get(&target) };
+        let fixed = |placeholder: &Placeholder| (*placeholder == Placeholder::Port).then(|| "80".to_owned());
+        let mut out = Vec::new();
+        let fill = &mut |_: &Placeholder, out: &mut Vec<u8>| out.extend_from_slice("a b".as_bytes());
+        Prepared::new(&request, "h", &fixed).write(&mut out, fill);
+        let sent = String::from_utf8(out).unwrap();
+        assert!(sent.contains("\r\nauthorization: YSBiOjgwPz4=\r\n"), "{sent}");
+        assert!(sent.starts_with("GET /?a=YSBiOjgwPz4%3D HTTP/1.1\r\n"), "{sent}");
+        let known = Prepared::new(&request, "h", &|_| Some("a b".to_owned()));
+        assert!(known.constant().is_some_and(|sent| sent.ends_with(b"authorization: YSBiOmEgYj8+\r\n\r\n")));
     }
 
     #[test]

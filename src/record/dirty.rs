@@ -27,6 +27,9 @@ pub struct Dirty {
     #[serde(default)]
     pub positive_control: Option<PositiveControl>,
     pub triggers: BTreeMap<String, Trigger>,
+    /// Pairs of identities whose responses cannot be told apart: a leak from one to the other would not be seen.
+    #[serde(default)]
+    pub alike: Vec<(String, String)>,
     /// Responses that were too large to be kept whole: the end of them was not searched.
     #[serde(default)]
     pub cut: u64,
@@ -123,7 +126,11 @@ pub struct Trigger {
 /// One leaking response, with its witnesses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Leak {
+    /// The likeliest.
     pub class: LeakClass,
+    /// Other classes that no experiment has ruled out; of `derived`, the class of the way in which it got about.
+    #[serde(default)]
+    pub alternatives: Vec<LeakClass>,
     #[serde(default)]
     pub oracle: LeakOracle,
     /// Both requests were being handled at one time.
@@ -267,13 +274,14 @@ pub enum LeakOracle {
     Fragment,
     Swap,
     Learned,
+    Value,
     Number,
 }
 
 impl LeakOracle {
     /// It is told by what personas get when they ask alone.
     pub const fn is_of_personas(self) -> bool {
-        matches!(self, LeakOracle::Swap | LeakOracle::Learned)
+        matches!(self, LeakOracle::Swap | LeakOracle::Learned | LeakOracle::Value)
     }
 }
 

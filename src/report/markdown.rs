@@ -1,6 +1,5 @@
 //! `report.md`: first the answer, then the picture, then tables, then evidence, then how to reproduce.
 
-mod cause;
 mod checks;
 mod dirty;
 mod evidence;

@@ -67,6 +67,8 @@ fn oddity(shot: &Shot) -> Option<String> {
         Twist::Halting(pause) => format!("one of them sent in halves, {} apart", millis(pause)),
         Twist::Malformed(_) => "one of them malformed, so that its handler fails".to_owned(),
         Twist::Smuggling(_) => "one of them with a body that looks like a request, and likely refused".to_owned(),
+        Twist::Suffixed(_) => "for a URL that ends like that of a file".to_owned(),
+        Twist::Elsewhere => "one of them for a page that does not exist".to_owned(),
         Twist::Big => "one of them with a body of more than 64 KiB".to_owned(),
         Twist::LongCanary => "one of them with a long value".to_owned(),
         Twist::ShortCanary => "one of them with a short value".to_owned(),
@@ -139,6 +141,9 @@ fn server(tls: Option<&Tls>) -> Vec<String> {
 
 /// What curl cannot do.
 fn beyond_curl(recipe: &Recipe) -> Option<&'static str> {
+    if recipe.http2 {
+        return Some("it goes over HTTP/2, in streams that curl does not send at will");
+    }
     if recipe.lines.iter().any(|line| line.start == Start::Gate) {
         return Some("curl cannot hold back the last byte of several requests");
     }

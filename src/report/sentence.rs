@@ -329,6 +329,21 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
     )
 }
 
+/// Whether any dirty check of a run has proven a leak; `None` if there was no dirty check.
+pub(crate) fn proof(record: &Record) -> Option<String> {
+    let trials = || record.variants.iter().flat_map(|variant| &variant.trials);
+    let checks: Vec<&Dirty> = trials().filter_map(|trial| trial.dirty.as_ref()).collect();
+    if checks.is_empty() {
+        return None;
+    }
+    if checks.iter().all(|check| check.leaks == 0) {
+        return Some("without proof of a leak".to_owned());
+    }
+    let first = checks.iter().filter_map(|check| check.first_proof_s).min_by(f64::total_cmp);
+    let after = first.map(|seconds| format!(" after {}", show_time(seconds))).unwrap_or_default();
+    Some(format!("with proof of a leak{after}"))
+}
+
 /// What a dirty check without a leak says nothing of.
 fn unexercised(dirty: &Dirty) -> Option<String> {
     verdict::not_exercised(dirty).filter(|_| dirty.leaks == 0)
@@ -347,6 +362,7 @@ pub(crate) fn leak(leak: &Leak) -> String {
         LeakOracle::Fragment => "was answered with a part of the canary of",
         LeakOracle::Swap => "got the answer of",
         LeakOracle::Learned => "was answered with what belongs to",
+        LeakOracle::Value => "was answered with the value of",
         LeakOracle::Number => "got a second answer, with the canary of",
     };
     let Some(source) = &leak.source else {

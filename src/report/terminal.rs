@@ -11,6 +11,7 @@ use crate::record::{Checks, Failure, Load, Record, Status, Trial, Variant, Verdi
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::came;
+use super::cause;
 use super::escape::{clean, clip};
 use super::footnote;
 use super::reproduction;
@@ -77,7 +78,8 @@ impl Terminal {
         let name = self.paint(&clip(&record.scenario.name, 60), Style::new().bold());
         let answer = sentence::answer(record);
         let reason = answer.split_once(": ").map_or("", |(_, reason)| reason);
-        format!("{state}  {name}\n{}", wrap(&capital(reason), self.width, ""))
+        let proof = sentence::proof(record).map(|proof| format!(", {proof}")).unwrap_or_default();
+        format!("{state}  {name}{proof}\n{}", wrap(&capital(reason), self.width, ""))
     }
 
     /// A failed trial's advice and log.
@@ -248,6 +250,7 @@ impl Terminal {
         if let Some(shrunk) = &leak.shrunk {
             out += &self.entry("least", &reproduction::in_words(shrunk));
         }
+        out += &self.entry("cause", &cause::in_words(leak));
         if distinct.len() > 1 {
             let classes: BTreeSet<_> = distinct.iter().map(|(_, leak)| leak.class.name()).collect();
             let which = if classes.len() == distinct.len() {

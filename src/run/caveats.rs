@@ -51,7 +51,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     for rule in rules {
         caveats.extend(trials.iter().filter_map(|trial| trial.load.as_ref()).find_map(rule));
     }
-    for rule in [not_searched, dirty::slow_starts, dirty::limited] {
+    for rule in [not_searched, alike, dirty::slow_starts, dirty::limited] {
         caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(rule));
     }
     caveats
@@ -67,6 +67,19 @@ fn not_searched(dirty: &Dirty) -> Option<Caveat> {
         counted(dirty.cut, "response")
     );
     (dirty.cut > 0).then(|| caveat(message, "point the check at a page that shows who asks near its beginning"))?
+}
+
+fn alike(dirty: &Dirty) -> Option<Caveat> {
+    let (one, other) = dirty.alike.first()?;
+    let more = match dirty.alike.len() - 1 {
+        0 => String::new(),
+        more => format!(", nor can those to {}", counted(more as u64, "other pair")),
+    };
+    let message = format!(
+        "responses to {one} and to {other} cannot be told apart{more}: a leak between them would not be seen, and the bound does \
+         not hold for it"
+    );
+    caveat(message, "point the check at a page on which each identity sees something of its own")
 }
 
 /// A server that answered, and then no longer: for a second at least, and for longer than any answer had taken. One that

@@ -31,6 +31,8 @@ mod top;
 /// What every step of a load needs: the world, and where problems go.
 struct Loading<'a> {
     problems: Problems,
+    /// What is valid, and perhaps not meant.
+    warnings: Vec<Problem>,
     spoilt: Spoilt,
     /// What problems must not show.
     secrets: Secrets,
@@ -58,6 +60,7 @@ pub(super) fn load(
 ) -> Result<Scenario, Problems> {
     let mut loading = Loading {
         problems: Problems::default(),
+        warnings: Vec::new(),
         spoilt: Spoilt::default(),
         secrets: Secrets::default(),
         surroundings,
@@ -72,7 +75,11 @@ pub(super) fn load(
     let scenario = loading.scenario(path, given);
     loading.problems.sort();
     match scenario {
-        Some(scenario) if loading.problems.count() == 0 => Ok(scenario),
+        Some(scenario) if loading.problems.count() == 0 => {
+            loading.warnings.into_iter().for_each(|warning| loading.problems.add(warning));
+            loading.problems.sort();
+            Ok(Scenario { warnings: loading.problems.without(&loading.secrets), ..scenario })
+        }
         _ => Err(loading.problems.without(&loading.secrets)),
     }
 }
@@ -115,6 +122,7 @@ impl Loading<'_> {
             repeats: matrix.repeats,
             effective,
             secrets: self.secrets.clone(),
+            warnings: Problems::default(),
         })
     }
 

@@ -64,7 +64,7 @@ impl Problem {
 }
 
 /// All problems of a file, in its order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Problems {
     pub(super) sources: Sources,
     list: Vec<Problem>,

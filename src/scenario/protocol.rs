@@ -9,6 +9,13 @@ pub enum Protocol {
     Http2 { streams: u32 },
 }
 
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    One,
+    Two,
+}
+
 impl Protocol {
     /// Requests that a user sends at once.
     pub fn pipeline(self) -> u32 {

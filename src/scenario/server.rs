@@ -120,7 +120,7 @@ pub struct Command {
     /// The program and its arguments; `{host}`, `{port}`, `{socket}` and `{workers}` are still to be filled in.
     pub command: Vec<Template>,
     pub cwd: PathBuf,
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, Template)>,
     /// A shell command line that runs once, before.
     pub setup: Option<String>,
     pub workers: u32,

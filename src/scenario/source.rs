@@ -7,7 +7,7 @@ use std::ops::Range;
 pub(super) type Span = Range<usize>;
 
 /// A text that pieces come from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Origin {
     /// As people know it: a path as typed, or `--set`.
     pub name: String,
@@ -16,7 +16,7 @@ pub(super) struct Origin {
 }
 
 /// Every text that a span can point into.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Sources {
     origins: Vec<Origin>,
 }

@@ -22,6 +22,16 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
+/// The known name that is so near that `name` can only be a slip: a letter off, or two of a longer one.
+pub(super) fn slip<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    known.into_iter().find(|candidate| match strsim::damerau_levenshtein(&lower, candidate) {
+        0 | 1 => true,
+        2 => candidate.len() >= 6,
+        _ => false,
+    })
+}
+
 /// "did you mean `x`?", else what there is: "modes are `a`, `b`".
 pub(super) fn help(name: &str, plural: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+mod body;
 mod placeholder;
 
 pub use placeholder::Placeholder;
@@ -18,7 +22,13 @@ pub struct Template {
 pub enum Piece {
     Text(String),
     Hole(Placeholder),
+    /// What is inside, filled in and then in base64.
+    Base64(Template),
 }
+
+/// How a part in base64 begins, and how it ends.
+const BASE64: &str = "{base64(";
+const BASE64_END: &str = ")}";
 
 /// A part of a text that is no template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +62,16 @@ impl Template {
                 at += 2;
                 continue;
             }
+            if rest.starts_with(BASE64) {
+                let end = base64_end(rest).unwrap_or(rest.len());
+                template.push_base64(&rest[..end], at)?;
+                at += end;
+                continue;
+            }
+            if let Some(name) = nesting_name(rest) {
+                let kind = TemplateErrorKind::Unknown(format!("{name}...)"));
+                return Err(TemplateError { range: at..at + 1 + name.len(), kind });
+            }
             let unpaired = || TemplateError { range: at..at + 1, kind: TemplateErrorKind::Unpaired(brace) };
             if brace == '}' {
                 return Err(unpaired());
@@ -63,50 +83,6 @@ impl Template {
         }
         template.push_text(&text[at..]);
         Ok(template)
-    }
-
-    /// Parses a raw body, in which braces are ordinary text unless they enclose a name: `{"user": "{canary}"}`.
-    ///
-    /// `{{canary}}` stands for `{canary}`.
-    pub fn parse_body(text: &str) -> Result<Template, TemplateError> {
-        let mut template = Template::default();
-        let mut at = 0;
-        while let Some(found) = text[at..].find('{') {
-            template.push_text(&text[at..at + found]);
-            at += found;
-            let rest = &text[at..];
-            match (rest.starts_with("{{").then(|| hole_end(&rest[1..])).flatten(), hole_end(rest)) {
-                (Some(end), _) if rest[1 + end..].starts_with('}') => {
-                    template.push_text(&rest[1..1 + end]);
-                    at += end + 2;
-                }
-                (_, Some(end)) => {
-                    template.push_hole(&rest[1..end - 1], at..at + end)?;
-                    at += end;
-                }
-                _ => {
-                    template.push_text("{");
-                    at += 1;
-                }
-            }
-        }
-        template.push_text(&text[at..]);
-        Ok(template)
-    }
-
-    /// What [`Template::parse_body`] reads as this text, without holes.
-    pub fn escape_body(text: &str) -> String {
-        let mut escaped = String::new();
-        let mut at = 0;
-        while let Some(found) = text[at..].find('{') {
-            escaped.push_str(&text[at..at + found]);
-            at += found;
-            let end = hole_end(&text[at..]).unwrap_or(1);
-            let inside = &text[at..at + end];
-            escaped.push_str(&if end > 1 { format!("{{{inside}}}") } else { inside.to_owned() });
-            at += end;
-        }
-        escaped + &text[at..]
     }
 
     /// A text without holes, whatever it holds.
@@ -130,7 +106,7 @@ impl Template {
         for piece in &other.pieces {
             match piece {
                 Piece::Text(text) => self.push_text(&encode(text)),
-                Piece::Hole(_) => self.pieces.push(piece.clone()),
+                Piece::Hole(_) | Piece::Base64(_) => self.pieces.push(piece.clone()),
             }
         }
     }
@@ -139,7 +115,7 @@ impl Template {
     pub fn split_once(&self, at: char) -> Option<(Template, Template)> {
         let (index, (before, after)) = self.pieces.iter().enumerate().find_map(|(index, piece)| match piece {
             Piece::Text(text) => Some((index, text.split_once(at)?)),
-            Piece::Hole(_) => None,
+            Piece::Hole(_) | Piece::Base64(_) => None,
         })?;
         let mut first = Template { pieces: self.pieces[..index].to_vec() };
         first.push_text(before);
@@ -170,6 +146,14 @@ impl Template {
                     Some(value) => filled.push_text(&value),
                     None => filled.pieces.push(piece.clone()),
                 },
+                Piece::Base64(inside) => {
+                    let inside = inside.with(known);
+                    if inside.varies() {
+                        filled.pieces.push(Piece::Base64(inside));
+                    } else {
+                        filled.push_text(&inside.fill_base64(&mut |_, _| {}));
+                    }
+                }
             }
         }
         filled
@@ -179,7 +163,7 @@ impl Template {
     pub fn text(&self) -> String {
         let texts = self.pieces.iter().map(|piece| match piece {
             Piece::Text(text) => text.as_str(),
-            Piece::Hole(_) => "",
+            Piece::Hole(_) | Piece::Base64(_) => "",
         });
         texts.collect()
     }
@@ -190,17 +174,38 @@ impl Template {
         Ok(())
     }
 
+    /// Takes `{base64(...)}`, which stands at `at` of a text.
+    fn push_base64(&mut self, written: &str, at: usize) -> Result<(), TemplateError> {
+        let Some(inside) = written[BASE64.len()..].strip_suffix(BASE64_END) else {
+            let kind = TemplateErrorKind::Unknown(written[1..].trim_end_matches('}').to_owned());
+            return Err(TemplateError { range: at..at + written.len(), kind });
+        };
+        let start = at + BASE64.len();
+        let further = |error: TemplateError| TemplateError {
+            range: start + error.range.start..start + error.range.end,
+            kind: error.kind,
+        };
+        self.pieces.push(Piece::Base64(Template::parse(inside).map_err(further)?));
+        Ok(())
+    }
+
     /// Whether this placeholder is among the holes.
     pub fn has(&self, placeholder: &Placeholder) -> bool {
         self.holes().any(|hole| hole == placeholder)
     }
 
-    /// The holes, in order.
-    pub fn holes(&self) -> impl Iterator<Item = &Placeholder> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Hole(hole) => Some(hole),
-            Piece::Text(_) => None,
-        })
+    /// The holes, in order, those of parts in base64 too.
+    pub fn holes(&self) -> Box<dyn Iterator<Item = &Placeholder> + '_> {
+        Box::new(self.pieces.iter().flat_map(|piece| match piece {
+            Piece::Hole(hole) => Box::new(std::iter::once(hole)),
+            Piece::Text(_) => Box::new(std::iter::empty()) as Box<dyn Iterator<Item = &Placeholder>>,
+            Piece::Base64(inside) => inside.holes(),
+        }))
+    }
+
+    /// Whether it has holes.
+    pub fn varies(&self) -> bool {
+        self.holes().next().is_some()
     }
 
     /// Appends the text to `out`; `hole` appends what fills a hole.
@@ -209,8 +214,16 @@ impl Template {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Piece::Hole(placeholder) => hole(placeholder, out),
+                Piece::Base64(inside) => out.extend_from_slice(inside.fill_base64(hole).as_bytes()),
             }
         }
+    }
+
+    /// The text in base64.
+    pub fn fill_base64(&self, hole: &mut dyn FnMut(&Placeholder, &mut Vec<u8>)) -> String {
+        let mut inside = Vec::new();
+        self.fill(hole, &mut inside);
+        BASE64_STANDARD.encode(inside)
     }
 }
 
@@ -220,6 +233,7 @@ impl fmt::Display for Template {
             match piece {
                 Piece::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}"))?,
                 Piece::Hole(hole) => write!(f, "{hole}")?,
+                Piece::Base64(inside) => write!(f, "{BASE64}{inside}{BASE64_END}")?,
             }
         }
         Ok(())
@@ -230,12 +244,26 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
-/// Where `{name}`, `{name.part}` or `{name(1,2)}` at the start of a text ends; `None` if none starts it.
-fn hole_end(text: &str) -> Option<usize> {
+/// Where `{base64(...)}` at the start of a text ends: at the brace that closes its first.
+fn base64_end(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let closes = |c: char| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    };
+    text.find(closes).map(|end| end + 1)
+}
+
+/// What stands before a brace in parentheses, at the start of a text: of `{bas64({canary})}` it is `bas64(`.
+fn nesting_name(text: &str) -> Option<&str> {
     let inside = text.strip_prefix('{')?;
-    let end = inside.find(|c: char| !is_word(c) && !matches!(c, '.' | '(' | ')' | ','))?;
-    let named = inside.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    (named && inside[end..].starts_with('}')).then_some(end + 2)
+    let open = inside.find(|c: char| !is_word(c)).filter(|at| *at > 0 && inside[*at..].starts_with('('))?;
+    let brace = inside[open..].find(['{', '}'])?;
+    inside[open + brace..].starts_with('{').then(|| &inside[..=open])
 }
 
 #[cfg(test)]
@@ -290,9 +318,41 @@ mod tests {
         assert_eq!(Template::parse_body("{ canry } {canry}").unwrap_err().range, 10..17);
     }
 
+    #[test]
+    fn a_part_in_base64_is_a_template_itself() {
+        let text = "Basic {base64({canary}:{identity.password})}";
+        for template in [Template::parse(text).unwrap(), Template::parse_body(text).unwrap()] {
+            let holes = [Placeholder::Canary, Placeholder::Identity("password".to_owned())];
+            assert!(template.holes().eq(holes.iter()) && template.has(&Placeholder::Canary));
+            assert_eq!(template.to_string(), text);
+            assert_eq!(
+                fill(&template),
+                format!("Basic {}", BASE64_STANDARD.encode("<{canary}>:<{identity.password}>"))
+            );
+            let some = template.with(&|hole| (*hole == Placeholder::Canary).then(|| "ann".to_owned()));
+            assert_eq!(some.to_string(), "Basic {base64(ann:{identity.password})}");
+            assert_eq!(template.with(&|_| Some("x".to_owned())), Template::literal("Basic eDp4"));
+        }
+        assert_eq!(Template::parse("{base64(a)b)}").unwrap().to_string(), "{base64(a)b)}");
+    }
+
+    #[test]
+    fn a_slip_in_a_part_in_base64_is_pointed_at() {
+        let error = |text: &str| {
+            let error = Template::parse(text).unwrap_err();
+            (error.range, error.kind)
+        };
+        let unknown = |name: &str| TemplateErrorKind::Unknown(name.to_owned());
+        assert_eq!(error("x {base64({canry}:s)}"), (10..17, unknown("canry")));
+        assert_eq!(error("{bas64({canary}:s)}"), (0..7, unknown("bas64(...)")));
+        assert_eq!(error("x{base64({canary}:s}"), (1..20, unknown("base64({canary}:s")));
+        assert_eq!(error("{base64({canary}:s"), (0..18, unknown("base64({canary}:s")));
+        assert_eq!(Template::parse_body("{base64({canry}:s)}").unwrap_err().range, 8..15);
+    }
+
     proptest! {
         #[test]
-        fn what_is_shown_parses_back(text in "([a-z]|\\{\\{|\\}\\}|\\{canary\\}|\\{seq\\}|\\{random\\(1,9\\)\\}|é){0,12}") {
+        fn what_is_shown_parses_back(text in "([a-z]|\\{\\{|\\}\\}|\\{canary\\}|\\{seq\\}|\\{random\\(1,9\\)\\}|\\{base64\\(a\\{seq\\}\\)\\}|é){0,12}") {
             let template = Template::parse(&text).unwrap();
             prop_assert_eq!(&Template::parse(&template.to_string()).unwrap(), &template);
             prop_assert_eq!(template.to_string(), text);

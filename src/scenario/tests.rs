@@ -126,7 +126,7 @@ fn a_command_gets_its_paths_and_defaults() {
     let scenario = loaded(source);
     let Server::Command(server) = &scenario.variants[0].server else { panic!("a command") };
     assert_eq!(server.cwd, Path::new("s/apps"));
-    assert_eq!(server.env, [("A".to_owned(), "value".to_owned())]);
+    assert_eq!(server.env, [("A".to_owned(), Template::literal("value"))]);
     assert_eq!(server.command[2].to_string(), "{host}:{port}");
     assert!(matches!(server.ready.check, ReadyCheck::Port));
     assert_eq!((server.stop.signal.as_str(), server.stop.grace), ("INT", Duration::from_secs(5)));

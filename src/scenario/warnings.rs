@@ -14,7 +14,7 @@ use crate::units::counted;
 
 /// Warnings and notes about a valid scenario; there may be none.
 pub fn warnings(scenario: &Scenario) -> Problems {
-    let mut problems = Problems::default();
+    let mut problems = scenario.warnings.clone();
     let mut seen = BTreeSet::new();
     for script in scenario.variants.iter().filter_map(script) {
         if seen.insert(&script.path) {

@@ -14,7 +14,7 @@ use super::sampler::Sampler;
 use super::tls::Tls;
 use super::{Cancelled, Death, Endpoint, Happening, Log, StartError, ready, setup};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{Command, Listen, Stop};
+use crate::scenario::{Command, Listen, Stop, Template};
 use crate::units::show_duration;
 
 /// A launched server. Dropping it kills everything that the command has started.
@@ -36,7 +36,7 @@ impl Kept {
         cancelled: Cancelled<'_>,
     ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
         if let Some(command) = &plan.setup {
-            setup::run(command, &plan.cwd, &plan.env, log_file, cancelled)?;
+            setup::run(command, &plan.cwd, &before_listening(plan), log_file, cancelled)?;
         }
         let (endpoint, socket_folder) = choose_endpoint(plan.listen)?;
         let host = match &endpoint {
@@ -48,7 +48,7 @@ impl Kept {
         let shown = command.join(" ");
         // What the set-up said is not the server's word.
         let log = Log::from_here(log.path);
-        let owned = start(plan, command, &shown, log_file)?;
+        let owned = start(plan, command, &endpoint, &shown, log_file)?;
         let mut kept =
             Kept { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
         let waited = Instant::now();
@@ -113,8 +113,15 @@ impl Kept {
     }
 }
 
-fn start(plan: &Command, command: Vec<String>, shown: &str, log: &File) -> Result<Owned, StartError> {
-    let plan = Plan { command, cwd: plan.cwd.clone(), env: plan.env.clone() };
+fn start(
+    plan: &Command,
+    command: Vec<String>,
+    endpoint: &Endpoint,
+    shown: &str,
+    log: &File,
+) -> Result<Owned, StartError> {
+    let env = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint)))).collect();
+    let plan = Plan { command, cwd: plan.cwd.clone(), env };
     Owned::start(&plan, log)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }
@@ -144,24 +151,33 @@ fn choose_port(port: Option<u16>) -> Result<SocketAddr, StartError> {
     TcpListener::bind(wanted).and_then(|listener| listener.local_addr()).map_err(taken)
 }
 
+/// The words of the command.
 fn fill(plan: &Command, endpoint: &Endpoint) -> Vec<String> {
-    let word = |template: &crate::scenario::Template| {
-        let mut text = Vec::new();
-        template.fill(
-            &mut |placeholder, out| {
-                let value = match (placeholder, endpoint) {
-                    (Placeholder::Host, Endpoint::Tcp(address)) => address.ip().to_string(),
-                    (Placeholder::Port, Endpoint::Tcp(address)) => address.port().to_string(),
-                    (Placeholder::Socket, Endpoint::Unix(path)) => path.display().to_string(),
-                    (Placeholder::Workers, _) => plan.workers.to_string(),
-                    // The scenario was checked: a command holds no others.
-                    _ => String::new(),
-                };
-                out.extend_from_slice(value.as_bytes());
-            },
-            &mut text,
-        );
-        String::from_utf8_lossy(&text).into_owned()
-    };
-    plan.command.iter().map(word).collect()
+    plan.command.iter().map(|template| word(template, plan, Some(endpoint))).collect()
+}
+
+/// The environment of a set-up: it is not known yet where the server will listen, and what says so is left out.
+fn before_listening(plan: &Command) -> Vec<(String, String)> {
+    let known = |template: &Template| template.holes().all(|hole| *hole == Placeholder::Workers);
+    let variables = plan.env.iter().filter(|(_, template)| known(template));
+    variables.map(|(name, template)| (name.clone(), word(template, plan, None))).collect()
+}
+
+fn word(template: &Template, plan: &Command, endpoint: Option<&Endpoint>) -> String {
+    let mut text = Vec::new();
+    template.fill(
+        &mut |placeholder, out| {
+            let value = match (placeholder, endpoint) {
+                (Placeholder::Host, Some(Endpoint::Tcp(address))) => address.ip().to_string(),
+                (Placeholder::Port, Some(Endpoint::Tcp(address))) => address.port().to_string(),
+                (Placeholder::Socket, Some(Endpoint::Unix(path))) => path.display().to_string(),
+                (Placeholder::Workers, _) => plan.workers.to_string(),
+                // The scenario was checked: a command holds no others.
+                _ => String::new(),
+            };
+            out.extend_from_slice(value.as_bytes());
+        },
+        &mut text,
+    );
+    String::from_utf8_lossy(&text).into_owned()
 }

@@ -1,5 +1,6 @@
 //! The program as a user runs it: real processes, real sockets, ports from the kernel.
 
+mod anywhere;
 mod broken;
 mod browser;
 mod chromium;
@@ -14,6 +15,7 @@ mod harness;
 mod hostile;
 mod hooks;
 mod life;
+mod http2;
 mod load;
 mod load_url;
 mod misbehave;
@@ -23,5 +25,7 @@ mod secrets;
 mod secure;
 mod serve;
 mod serving;
+mod streams;
 mod tls;
+mod verdicts;
 mod waiting;

@@ -114,7 +114,7 @@ class Server:
 class Request:
     """The request of a [dirty] table: with an identity, without one, malformed, with a large body."""
 
-    def __init__(self, dirty, canary, malformed=False, big=False, long=False):
+    def __init__(self, dirty, canary, malformed=False, big=False, long=False, page=0, suffix=""):
         sleep = dirty.get("sleep", {}).get("long" if long else "short", "")
 
         def fill(value):
@@ -125,7 +125,9 @@ class Request:
             return canary or not re.search(r"\{(canary|identity)", value)
 
         spoil = (lambda text: re.sub(r"\b\d+\b", "zz", text)) if malformed else str
-        path, _, query = (dirty["path"] if canary else dirty["path"].replace("{canary}/", "")).partition("?")
+        path = [dirty["path"], *dirty.get("also", [])][page]
+        path, _, query = (path if canary else path.replace("{canary}/", "")).partition("?")
+        path += suffix
         pairs = [spoil(pair) for pair in query.split("&") if pair and carried(pair)]
         target = fill(path + ("?" if pairs else "") + "&".join(pairs))
         headers = {name: fill(value) for name, value in dirty.get("headers", {}).items() if carried(value)}
@@ -224,9 +226,9 @@ class Play:
         finally:
             link.close()
 
-    def together(self, count):
+    def together(self, count, **how):
         """All but the last byte of each is sent, then the last bytes."""
-        requests = [self.request() for _ in range(count)]
+        requests = [self.request(**how) for _ in range(count)]
         links = [Link(self.port) for _ in requests]
         for link, request in zip(links, requests):
             link.send(request.bytes[:-1])
@@ -255,7 +257,7 @@ def gate(play):
 
 
 def ramp(play):
-    for count in (2, 3, 5, 9, 17, 33):
+    for count in (2, 3, 5, 6, 8, 9, 17, 33):
         yield from play.together(count)
 
 
@@ -286,6 +288,20 @@ def abort(play):
         time.sleep(0.01)
         for _ in range(6):
             yield play.alone(play.request())
+    for wait in (0.001, 0.002, 0.003, 0.004):  # with others who are ready: the last byte of each is all that lacks
+        link, followers = Link(play.port), [Link(play.port) for _ in range(4)]
+        asked = [play.request(page=number % (1 + len(play.dirty.get("also", [])))) for number in range(4)]
+        for follower, request in zip(followers, asked):
+            follower.send(request.bytes[:-1])
+        link.send(play.request().bytes)
+        time.sleep(wait)
+        link.reset()
+        for follower, request in zip(followers, asked):
+            time.sleep(0.0005)
+            follower.send(request.bytes[-1:])
+        for follower, request in zip(followers, asked):
+            yield request.own, follower.reply()
+            follower.close()
 
 
 def slow(play):
@@ -312,6 +328,7 @@ def error(play):
         yield play.alone(play.request())
         yield play.alone(play.request(malformed=True))
         yield play.alone(play.anonymous())
+    yield from play.together(3, malformed=True)
 
 
 def keep_alive(play):
@@ -327,11 +344,33 @@ def big(play):
 
 
 def pipeline(play):
+    """Two in one packet and one later; many in one packet; a slow one before others."""
+    link, pairs = Link(play.port), [play.request() for _ in range(3)]
+    link.send(pairs[0].bytes + pairs[1].bytes)
+    time.sleep(0.05)
+    link.send(pairs[2].bytes)
+    for request in pairs:
+        yield request.own, link.reply()
     link = Link(play.port)
     requests = [play.request() for _ in range(8)]
     link.send(b"".join(request.bytes for request in requests))
-    for request in requests:
+    # A server that has put something aside goes on when more comes; the answers tell what came of it.
+    for _ in range(2):
+        time.sleep(0.05)
+        requests.append(play.request())
+        link.send(requests[-1].bytes)
+    for request in requests[:3]:
         yield request.own, link.reply()
+    link, slow = Link(play.port), [play.request(long=number == 0) for number in range(3)]
+    link.send(b"".join(request.bytes for request in slow))
+    for request in slow:
+        yield request.own, link.reply()
+
+
+def suffix(play):
+    for ending in ("/x.css", ".css", ";x.css"):
+        for _ in range(2):
+            yield play.alone(play.request(suffix=ending))
 
 
 def smuggle(play):
@@ -352,7 +391,8 @@ def residue(play):
         yield play.alone(request)
 
 
-ALL = [overlap, pair, gate, ramp, anonymous, first, same_key, abort, slow, error, keep_alive, big, pipeline, smuggle, residue]
+ALL = [overlap, pair, gate, ramp, anonymous, first, same_key, abort, slow, error, keep_alive, big, pipeline, smuggle]
+ALL += [suffix, residue]
 RECIPES = {recipe.__name__: recipe for recipe in ALL}
 
 

@@ -267,6 +267,7 @@ pub fn overlap_leak() -> Leak {
     let source = witness(19, "short", 3, 30.0, 200.0, 30.6);
     Leak {
         class: LeakClass::SharedSlot,
+        alternatives: vec![],
         oracle: LeakOracle::Canary,
         overlapped: true,
         recipe: Recipe::default(),
@@ -290,6 +291,7 @@ pub fn stale_leak() -> Leak {
     let victim = witness(31, "short", 3, 30.0, 90.0, 31.0);
     Leak {
         class: LeakClass::StaleState,
+        alternatives: vec![LeakClass::StickyFirst],
         oracle: LeakOracle::Canary,
         overlapped: false,
         recipe: Recipe::default(),
@@ -312,6 +314,7 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 
 pub fn dirty() -> Record {
     let check = Dirty {
+        alike: Vec::new(),
         cut: 0,
         expect: "dirty".into(),
         exposures: 161,
@@ -337,6 +340,7 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
+            alike: Vec::new(),
             cut: 0,
             expect: "clean".into(),
             exposures: 3_000,
@@ -405,6 +409,7 @@ pub fn hostile(text: &str) -> Record {
         leak
     };
     let check = Dirty {
+        alike: Vec::new(),
         cut: 0,
         expect: text.into(),
         exposures: 10,

@@ -18,8 +18,16 @@ pub struct Shown {
 struct Counts {
     /// In how many of its usual replies the word stood, for each persona.
     usual: Vec<u32>,
-    /// It stood in a reply that is not usual, an error page perhaps. That is enough for never being held against anybody.
-    strayed: bool,
+    /// To whom it stood in a reply that is not usual, an error page perhaps. If that is anybody but its owner, it is never
+    /// held against anybody.
+    strayed: Vec<bool>,
+}
+
+impl Counts {
+    /// It stood in an unusual reply to somebody whose usual ones never hold it.
+    fn has_strayed(&self) -> bool {
+        self.strayed.iter().zip(&self.usual).any(|(strayed, usual)| *strayed && *usual == 0)
+    }
 }
 
 impl Shown {
@@ -33,11 +41,13 @@ impl Shown {
         self.replies[persona] += u32::from(is_usual);
         for word in words {
             if is_first {
-                self.words.entry(word).or_insert_with(|| Counts { usual: vec![0; self.replies.len()], strayed: false });
+                let personas = self.replies.len();
+                let none = || Counts { usual: vec![0; personas], strayed: vec![false; personas] };
+                self.words.entry(word).or_insert_with(none);
             }
             if let Some(counts) = self.words.get_mut(&word) {
                 counts.usual[persona] += u32::from(is_usual);
-                counts.strayed |= !is_usual;
+                counts.strayed[persona] |= !is_usual;
             }
         }
     }
@@ -48,7 +58,7 @@ impl Shown {
 
     /// Those who are always shown a word, if all others never are, and there are others.
     pub fn owners(&self, word: u64) -> Option<Vec<PersonaNumber>> {
-        let counts = self.words.get(&word).filter(|counts| !counts.strayed)?;
+        let counts = self.words.get(&word).filter(|counts| !counts.has_strayed())?;
         let asked = || counts.usual.iter().zip(&self.replies).enumerate().filter(|(_, (_, replies))| **replies > 0);
         let is_constant = asked().all(|(_, (count, replies))| *count == 0 || count == replies);
         let owners: Vec<PersonaNumber> =

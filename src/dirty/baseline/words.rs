@@ -96,8 +96,9 @@ pub fn is_long(word: &[u8]) -> bool {
 
 /// The number in the status line; 0 if there is none.
 pub fn status(head: &[u8]) -> u16 {
-    let word = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-    str::from_utf8(word.trim_ascii()).ok().and_then(|word| word.parse().ok()).unwrap_or(0)
+    // No reason need follow it.
+    let word = head.split(u8::is_ascii_whitespace).nth(1).unwrap_or_default();
+    str::from_utf8(word).ok().and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// Names the place of a word in words of HTTP.

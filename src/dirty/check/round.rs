@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::client::Client;
 use super::super::control::{self, Control};
-use super::super::observation::Role;
+use super::super::forms;
+use super::super::observation::{Observation, Role};
 use super::super::perform::Round;
 use super::super::recipe::{Line, Recipe, Shot};
 use super::super::tally::{Court, Ended, TriggerTally};
@@ -44,7 +45,11 @@ impl Check<'_> {
         let trigger = &self.triggers[index];
         let name = trigger.name();
         let number = self.findings.tally.triggers.get(name).map_or(0, |tally| tally.rounds);
-        let recipe = trigger.recipe(&self.situation, number);
+        let mut recipe = trigger.recipe(&self.situation, number);
+        // Over HTTP/2 requests overlap on one connection as well as on several.
+        let alone = matches!(trigger.family(), Family::Opening | Family::Sequence);
+        recipe.http2 = self.situation.http2;
+        recipe.one_connection = recipe.http2 && !alone && number.is_multiple_of(2);
         let clean = self.findings.tally.leaks == 0;
         self.perform(Purpose::Trigger(name), &recipe, number).await;
         if clean && self.findings.tally.leaks > 0 {
@@ -65,12 +70,14 @@ impl Check<'_> {
     /// The control run, judged; from now on it is known how the server answers a lone request.
     pub(super) async fn control(&mut self) {
         let clean = self.findings.tally.leaks == 0;
-        self.perform(Purpose::Control, &control::recipe(), 0).await;
+        let recipe = Recipe { http2: self.situation.http2, ..control::recipe() };
+        self.perform(Purpose::Control, &recipe, 0).await;
         if clean && self.findings.tally.leaks > 0 {
             self.aftermath().await;
         }
         self.situation.alone = self.findings.control.alone;
         self.situation.keeps_alive = Some(self.findings.control.keeps_alive);
+        self.situation.streams = self.client.as_ref().is_some_and(Client::has_met_streams);
         for index in 0..self.triggers.len() {
             if let Some(why) = self.obstacle(index) {
                 self.findings.obstacles.insert(self.triggers[index].name(), why);
@@ -93,6 +100,7 @@ impl Check<'_> {
     /// Judges what the client has observed in a round.
     fn conclude_round(&mut self, client: &Client, purpose: Purpose, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
+        self.personas.take_note(&observations, client);
         if matches!(purpose, Purpose::Control) {
             let control = Control::of(&observations);
             let mut problems = std::mem::take(&mut self.findings.control.problems);
@@ -100,6 +108,9 @@ impl Check<'_> {
             self.findings.control = Control { problems, ..control };
         }
         let name = purpose.name();
+        if name == "suffix" {
+            self.note_suffixed(&observations);
+        }
         let family = self.triggers.iter().find(|known| known.name() == name).map(|known| known.family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
         let ended = Ended { overlapping, trigger: name, recipe, observations, strays, took };
@@ -107,10 +118,7 @@ impl Check<'_> {
         let court = self.court(client);
         let suspicions = match purpose {
             Purpose::Trigger(_) => tally.add_round(ended, &court),
-            Purpose::Control => {
-                tally.add_control(ended, &court);
-                Vec::new()
-            }
+            Purpose::Control => tally.add_control(ended, &court),
             Purpose::Aftermath => {
                 tally.add_aftermath(ended, &court);
                 Vec::new()
@@ -127,8 +135,20 @@ impl Check<'_> {
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);
     }
 
+    /// Whether the server answers with the page where its URL ends like that of a file; told when each ending was tried.
+    fn note_suffixed(&mut self, observations: &[Observation]) {
+        let like_the_page = observations.iter().any(|of| of.seen.own && of.seen.status().is_some_and(|s| s < 400));
+        let rounds = 1 + self.findings.tally.triggers.get("suffix").map_or(0, |tally| tally.rounds);
+        let known = &mut self.situation.suffixed;
+        if like_the_page {
+            *known = Some(true);
+        } else if rounds >= forms::SUFFIXES as u64 {
+            known.get_or_insert(false);
+        }
+    }
+
     /// What it takes to judge.
-    fn court<'c>(&'c self, client: &'c Client) -> Court<'c> {
+    pub(super) fn court<'c>(&'c self, client: &'c Client) -> Court<'c> {
         let can_tell = !self.personal || self.personas.is_learned();
         let (premises, personas) = (self.situation.premises, &self.personas);
         Court { client, premises, personas, can_tell, personal: self.personal, echoes: self.findings.control.echoes }

@@ -23,7 +23,7 @@ pub struct Starts {
 }
 
 impl Starts {
-    fn mean(self) -> Duration {
+    pub(super) fn mean(self) -> Duration {
         self.took.checked_div(self.count).unwrap_or_default()
     }
 

@@ -8,15 +8,18 @@ use super::super::attempt::Cast;
 use super::super::diagnosis::Bench;
 use super::super::identity::Identity;
 use super::super::judge;
+use super::super::literal::{self, Question};
 use super::super::observation::Role;
 use super::super::perform::Round;
-use super::super::personas::{self, Personas};
+use super::super::personas::{self, Personas, Suspicion};
 use super::super::recipe::{Line, Recipe, Shot};
-use super::super::relay::Relay;
-use super::super::tally::TriggerTally;
+use super::super::relay::{Relay, Replies};
+use super::super::silence;
+use super::super::tally::{Ended, Evidence, TriggerTally};
 use super::super::triggers::Family;
 use super::{Check, FAMILIES, FamilyOf, Part};
 use crate::load::connection::dialer::Dialer;
+use crate::scenario::Version;
 
 /// Those whose rounds personas repeat.
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
@@ -24,6 +27,8 @@ const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
 const FIRST_LOOK_SHARE: u32 = 8;
 /// A suspicion is worth at least so long.
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
+/// From the end of a part to the begin of the next on a server of its own, where that is slow to start.
+const SLOW_START: Duration = Duration::from_millis(700);
 /// How often a leak is planted until it is seen: one of two replies may be a refusal.
 const PLANTINGS: u32 = 3;
 
@@ -52,7 +57,10 @@ impl Check<'_> {
         self.personal |= !self.findings.control.echoes;
         if !self.is_over() && self.findings.control.problems.is_empty() && !self.personal {
             self.positive_control().await;
-            self.family(Family::Sequence).await;
+            // One stream after the other takes long, and tells little: what goes to one is sent while others are open.
+            if !self.situation.streams {
+                self.family(Family::Sequence).await;
+            }
         }
     }
 
@@ -68,7 +76,13 @@ impl Check<'_> {
             }
             return;
         }
+        // What lone requests were answered is looked into first.
+        if !self.personas.suspicions.is_empty() {
+            self.personal = only_they;
+            return;
+        }
         if self.personas.can_tell() || self.findings.control.echoes {
+            self.findings.alike = self.personas.alike();
             if self.findings.positive_control.is_none() {
                 self.positive_control().await;
             }
@@ -76,8 +90,7 @@ impl Check<'_> {
                 self.family(*family).await;
             }
         } else {
-            let problem =
-                "no answer to a lone request holds its own canary, and nothing else in them tells who asked".to_owned();
+            let problem = silence::describe(&self.personas);
             self.findings.control.problems.push(problem);
         }
         self.personal = only_they;
@@ -95,7 +108,9 @@ impl Check<'_> {
             }
             self.ask_alone().await;
         }
-        self.personas.learn();
+        if let Some(client) = &self.client {
+            self.personas.learn(client);
+        }
         true
     }
 
@@ -113,13 +128,21 @@ impl Check<'_> {
     async fn plant(&mut self) {
         let two = if self.personal { self.personas.two_apart(self.client.as_ref()) } else { Some(Vec::new()) };
         let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
+        let over_a_relay = self.plan.version == Version::One;
         let Ok(endpoint) = relay.endpoint() else { return };
-        let server = client.divert(Dialer::new(endpoint, None));
         let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
-        let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
-        relay.during(round.perform(), &server, client.forms.head_only()).await;
+        if over_a_relay {
+            let server = client.divert(Dialer::new(endpoint, None));
+            let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
+            let replies = Replies { head_only: client.forms.head_only(), streams: client.streams() };
+            relay.during(round.perform(), &server, replies).await;
+            client.divert(server);
+        } else {
+            // The relay passes on HTTP/1.1: here the replies are exchanged when they have come.
+            Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) }.perform().await;
+            client.exchange_replies();
+        }
         let (observations, _) = (client.take_observations(), client.take_strays());
-        client.divert(server);
         let told =
             |observation| judge::judge(observation, client).is_some() || self.personas.judge(observation).is_some();
         let found = observations.iter().any(told);
@@ -134,14 +157,19 @@ impl Check<'_> {
         let Some(client) = &self.client else { return };
         let cast = Cast { personas: &self.personas, in_turn: self.personal };
         let (situation, clock, time) = (&self.situation, &self.clock, self.plan.budget.time);
-        let bench = Bench { client, cast, situation, clock, time, tries: Cell::new(0) };
+        let slow_start = self.starts.mean() > SLOW_START;
+        let bench = Bench { client, cast, situation, clock, time, slow_start, tries: Cell::new(self.tries.get()) };
         self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
+        self.tries.set(bench.tries.get());
     }
 
     /// Lone requests by each persona, on a server that has not seen what raised the suspicions, until each of these either
     /// stands or is refuted; or for as long as that is worth.
     async fn verify(&mut self) {
         let until = self.clock.now() + (self.plan.budget.time / 3).max(LEAST_VERIFY);
+        if let Some(question) = self.personas.question(self.situation.owned) {
+            return self.ask_others(question, until).await;
+        }
         self.ask_nobody(2 * personas::SOLO).await;
         for _ in 0..personas::MOST_SOLO {
             self.ask_alone().await;
@@ -150,12 +178,46 @@ impl Check<'_> {
             }
         }
         self.findings.unsettled += self.personas.unsettled() as u64;
-        for evidence in self.personas.resolve() {
-            self.findings.tally.convict(evidence);
-        }
+        let standing = self.personas.resolve();
+        self.convict(standing);
+    }
+
+    /// Counts suspicions that stand as leaks.
+    fn convict(&mut self, standing: Vec<Evidence>) {
+        standing.into_iter().for_each(|evidence| self.findings.tally.convict(evidence));
         self.note_proof();
         // What the suspicions cut short goes on.
         self.resume = self.findings.tally.leaks == 0;
+    }
+
+    /// Does a value that the scenario gives to one persona stand in responses to others because that one has asked? Others are
+    /// asked alone, on a server that the owner of the value has not asked, then on one that the owner has asked first.
+    async fn ask_others(&mut self, question: Question, until: Duration) {
+        let (first, owner) = match question {
+            Question::WithoutOwner(owner) => (None, owner),
+            Question::OwnerFirst(owner) => (Some(owner), owner),
+        };
+        let others = (self.personas.all.len() - 1).max(1);
+        for round in 0..(literal::ENOUGH as usize).div_ceil(others) {
+            let first = first.filter(|_| round == 0);
+            let (recipe, order) = self.personas.others_after(first, owner, 1, self.situation.seed);
+            let Some(client) = &self.client else { return };
+            Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
+            let observations = client.take_observations();
+            drop(client.take_strays());
+            self.personas.take_note(&observations, client);
+            let is_open = self.personas.question(self.situation.owned) == Some(question);
+            if !is_open || self.clock.now() > until {
+                break;
+            }
+        }
+        // After the second server nothing more is to be had, and an answer that did not come in time never will.
+        let next = self.personas.question(self.situation.owned);
+        if matches!(question, Question::OwnerFirst(_)) || next.is_none() || next == Some(question) {
+            self.findings.unsettled += u64::from(next == Some(question));
+            let standing = self.personas.resolve_values(self.situation.owned);
+            self.convict(standing);
+        }
     }
 
     /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.
@@ -172,11 +234,30 @@ impl Check<'_> {
     }
 
     async fn ask_solo(&mut self, recipe: &Recipe, order: &[Identity]) {
-        let Some(client) = &self.client else { return };
-        Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
-        self.personas.take_solo(client.take_observations());
+        let began = self.clock.now();
+        if let Some(client) = &self.client {
+            Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
+        }
+        let Some(client) = self.client.take() else { return };
+        let observations = client.take_observations();
         // What comes unasked after lone requests is for the triggers to find.
         drop(client.take_strays());
+        self.personas.take_note(&observations, &client);
+        let took = self.clock.now().saturating_sub(began);
+        let ended = Ended {
+            overlapping: false,
+            trigger: "control",
+            recipe,
+            observations: observations.clone(),
+            strays: Vec::new(),
+            took,
+        };
+        let mut tally = std::mem::take(&mut self.findings.tally);
+        let suspicions = tally.add_solo(ended, &self.court(&client));
+        self.findings.tally = tally;
+        suspicions.into_iter().filter(Suspicion::is_by_value).for_each(|suspicion| self.personas.suspect(suspicion));
+        self.personas.take_solo(observations);
+        self.client = Some(client);
     }
 
     /// Makes the personas if there are none yet, and logs them in to the server at hand. False if one was refused.

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::dirty::recipe::Who;
 use crate::dirty::stopwatch::Stopwatch;
 use crate::exchange::{Failure, Outcome};
 use crate::scenario::{Budget, Dirty, Expect, Request, Template};
@@ -22,6 +23,7 @@ fn get(path: &str) -> Request {
 pub(in crate::dirty) fn plan(request: Request) -> Dirty {
     Dirty {
         request,
+        also: Vec::new(),
         identities: Vec::new(),
         group: None,
         login: None,
@@ -37,6 +39,8 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
             exhaustive: false,
         },
         timeout: Duration::from_secs(5),
+        stream: None,
+        version: scenario::Version::One,
     }
 }
 
@@ -204,6 +208,57 @@ async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
         () = server => {}
         () = asking => {}
     }
+}
+
+#[tokio::test]
+async fn pipelined_requests_that_wait_for_nothing_go_out_together_and_others_later() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(listener.local_addr().unwrap(), "/?q={canary}");
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut bytes, mut counts) = (Vec::new(), Vec::new());
+        while stream.read_buf(&mut bytes).await.is_ok_and(|length| length > 0) {
+            let requests = std::iter::from_fn(|| next_request(&mut bytes)).count();
+            counts.push(requests);
+            stream.write_all(OK.repeat(requests).as_bytes()).await.unwrap();
+        }
+        counts
+    };
+    let asking = async {
+        let somebody = client.somebody(Twist::None);
+        let shots = [0.0, 0.0, 300.0].map(|pause_ms| Shot { pause_ms, ..Shot::plain() });
+        let asks = shots.map(|shot| Ask { shot, ..Ask::alone(&somebody) });
+        client.send_together(&mut Wire::default(), &asks).await;
+        client.take_observations()
+    };
+    let (counts, observed) = tokio::join!(server, asking);
+    assert_eq!(counts, [2, 1]);
+    let seen: Vec<&Seen> = observed.iter().map(|observation| &observation.seen).collect();
+    assert!(seen.iter().all(|seen| seen.status() == Some(200)));
+    assert!(seen[1].exchange.done <= seen[2].sent(), "what comes in a pause is read when it comes: {seen:?}");
+}
+
+#[tokio::test]
+async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
+    let with = |path: &str| {
+        let user = Template::parse("{canary}").unwrap();
+        Request { headers: vec![("x-user".to_owned(), user)], ..get(path) }
+    };
+    let plan = Dirty { also: vec![with("/b?q={canary}"), with("/c/{canary}")], ..plan(with("/a")) };
+    let client = Client::new(&plan, &Target::tcp(([127, 0, 0, 1], 1).into(), None), 1, Stopwatch::start());
+    let somebody = client.somebody(Twist::None);
+    let canary = somebody.canary.clone();
+    let asked = async |identity, shot| {
+        client.send(&mut Wire::default(), &Ask { shot, identity, ..Ask::alone(&somebody) }).await;
+        let observed = client.take_observations().remove(0);
+        (observed.seen.line, String::from_utf8_lossy(&observed.request).contains("x-user"))
+    };
+    let page = |page| Shot { page, ..Shot::plain() };
+    assert_eq!(asked(Some(&somebody), page(1)).await, (format!("GET /b?q={canary}"), true));
+    assert_eq!(asked(Some(&somebody), page(2)).await, (format!("GET /c/{canary}"), true));
+    let nobody = |index| Shot { who: Who::Nobody, ..page(index) };
+    assert_eq!(asked(None, nobody(1)).await, ("GET /b".to_owned(), false));
+    assert_eq!(asked(None, nobody(2)).await, ("GET /a".to_owned(), false), "a path without its identity is another");
 }
 
 #[tokio::test]

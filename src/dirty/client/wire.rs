@@ -1,23 +1,46 @@
 //! One connection of a dirty check: requests on it, one by one or together, and what comes back, asked for or not.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use super::{Ask, Client};
+use tokio::time::Instant;
+
+use super::{Ask, Client, Watched};
 use crate::dirty::forms;
 use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::connection::answer::{Answer, Broken};
 use crate::load::connection::dialer::NoConnection;
 use crate::load::connection::http1::Connection;
+use crate::load::connection::http2::single::Single;
 use crate::load::connection::reply::Kept;
+use crate::scenario::Version;
 
 /// A connection with its number in the check.
 #[derive(Debug, Default)]
 pub(in crate::dirty) struct Wire {
-    open: Option<Connection>,
+    pub(super) open: Option<Open>,
     number: u64,
     /// The last request that was answered on it.
     last: u64,
+}
+
+/// An open connection of either version.
+#[derive(Debug)]
+pub(super) enum Open {
+    One(Connection),
+    Two(Single),
+}
+
+impl Wire {
+    /// Another request's share in the connection, if it is one that can be shared.
+    pub fn sharing(&self) -> Wire {
+        let open = match &self.open {
+            Some(Open::Two(connection)) => Some(Open::Two(connection.clone())),
+            Some(Open::One(_)) | None => None,
+        };
+        Wire { open, number: self.number, last: self.last }
+    }
 }
 
 /// Bytes that came on a connection although nothing was asked.
@@ -33,6 +56,17 @@ pub(in crate::dirty) struct Stray {
 pub(super) struct Way {
     pub sent: Option<Duration>,
     pub kept: Kept,
+    /// When a response that has not ended, and need not, is whole enough.
+    last: Option<Instant>,
+}
+
+/// So long before its time-out a response of unknown length counts as one that does not end.
+const BEFORE_TIMEOUT: Duration = Duration::from_millis(20);
+
+impl Way {
+    pub fn within(timeout: Duration) -> Way {
+        Way { last: Some(Instant::now() + timeout.saturating_sub(BEFORE_TIMEOUT)), ..Way::default() }
+    }
 }
 
 /// What became of an attempt.
@@ -70,7 +104,7 @@ impl Client {
             }
             let intended = self.clock.now();
             self.throttle.borrow_mut().sent(intended);
-            let mut way = Way::default();
+            let mut way = Way::within(self.timeout_of(ask));
             let work = self.converse(wire, bytes, ask, &mut way);
             let came = tokio::time::timeout(self.timeout_of(ask), work).await.unwrap_or(Err(Failure::Timeout));
             if self.is_still_starting(ask, &came, intended).await {
@@ -83,23 +117,33 @@ impl Client {
         }
     }
 
-    /// Sends requests on one connection without waiting for answers, then reads as many answers.
+    /// Sends requests on one connection without waiting for answers, then reads as many answers. Those that wait for nothing
+    /// go out with the one before them, in one piece.
     pub async fn send_together(&self, wire: &mut Wire, asks: &[Ask<'_>]) {
+        if self.version == Version::Two {
+            return self.send_as_streams(wire, asks).await;
+        }
         self.keep_to_limit(asks.len() as u64).await;
         let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
         let intended = self.clock.now();
-        let all: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes).copied().collect();
-        let mut connection = tokio::time::timeout(self.timeout, self.connect(wire)).await.ok().and_then(Result::ok);
+        let mut sent = vec![intended; asks.len()];
+        let opened = tokio::time::timeout(self.timeout, self.connect(wire)).await;
+        let mut connection = match opened {
+            Ok(Ok(Open::One(connection))) => Some(connection),
+            _ => None,
+        };
         if let Some(open) = &mut connection {
             // One that refuses some of it may still answer the first.
-            let _ = tokio::time::timeout(self.timeout, open.send(&all, self.clock.clock())).await;
+            let work = self.send_pieces(open, asks, &written, &mut sent);
+            let _ = tokio::time::timeout(self.timeout, work).await;
         }
-        for (ask, (request, bytes)) in asks.iter().zip(&written) {
-            let mut kept = Kept::default();
+        for ((ask, (request, bytes)), sent) in asks.iter().zip(&written).zip(sent) {
+            let mut way = Way::within(self.timeout);
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let answer = open.receive(forms::is_head(bytes), self.clock.clock(), &mut kept);
+                    let (head_only, clock) = (forms::is_head(bytes), self.clock.clock());
+                    let answer = self.receive(&mut way, async |sink| open.receive(head_only, clock, sink).await);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
@@ -107,19 +151,41 @@ impl Client {
             if !matches!(came, Ok(Came::Answer(Answer { close: false, .. }))) {
                 connection = None;
             }
-            self.throttle.borrow_mut().sent(intended);
-            self.is_refused(ask, &came, &kept.head, 1);
+            self.throttle.borrow_mut().sent(sent);
+            self.is_refused(ask, &came, &way.kept.head, 1);
             wire.last = *request;
-            let exchange = self.exchange(intended, Some(intended), came);
-            self.keep(*request, ask, bytes, wire.number, exchange, kept);
+            let exchange = self.exchange(intended, Some(sent), came);
+            self.keep(*request, ask, bytes, wire.number, exchange, way.kept);
         }
-        wire.open = connection;
+        wire.open = connection.map(Open::One);
         self.look_for_strays(wire);
+    }
+
+    /// Sends requests that are written, and notes when. What comes meanwhile is kept.
+    async fn send_pieces(
+        &self,
+        connection: &mut Connection,
+        asks: &[Ask<'_>],
+        written: &[(u64, Vec<u8>)],
+        sent: &mut [Duration],
+    ) -> std::io::Result<()> {
+        let mut piece = Vec::new();
+        for (index, (ask, (_, bytes))) in asks.iter().zip(written).enumerate() {
+            if ask.shot.pause_ms > 0.0 {
+                connection.send(&std::mem::take(&mut piece), self.clock.clock()).await?;
+                // To the end of the pause, or of the connection.
+                let _ =
+                    tokio::time::timeout(millis(ask.shot.pause_ms), connection.keep_reading(self.clock.clock())).await;
+            }
+            sent[index] = self.clock.now();
+            piece.extend_from_slice(bytes);
+        }
+        connection.send(&piece, self.clock.clock()).await
     }
 
     /// Keeps what has come on an idle connection. Such a connection is not used again.
     pub fn look_for_strays(&self, wire: &mut Wire) {
-        let Some(connection) = &mut wire.open else { return };
+        let Some(Open::One(connection)) = &mut wire.open else { return };
         let bytes = connection.unasked();
         if !bytes.is_empty() {
             wire.open = None;
@@ -159,14 +225,18 @@ impl Client {
             // The others must not wait for this one.
             gate.wait().await;
         }
-        let mut connection = opened.map_err(Broken::Refused)?;
+        let mut connection = match opened.map_err(Broken::Refused)? {
+            Open::One(connection) => connection,
+            Open::Two(connection) => return self.stream(wire, connection, bytes, ask, way).await,
+        };
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let answer = connection.receive(forms::is_head(bytes), self.clock.clock(), &mut way.kept);
+        let (head_only, clock) = (forms::is_head(bytes), self.clock.clock());
+        let answer = self.receive(way, async |sink| connection.receive(head_only, clock, sink).await);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
-            wire.open = (!answer.close && !cut_off).then_some(connection);
+            wire.open = (!answer.close && !cut_off).then_some(Open::One(connection));
             return Ok(Came::Answer(answer));
         };
         match tokio::time::timeout(millis(after), answer).await {
@@ -178,14 +248,35 @@ impl Client {
         }
     }
 
+    /// Reads a response; of one that does not end, what comes in the time that it is given.
+    pub(super) async fn receive(
+        &self,
+        way: &mut Way,
+        answer: impl AsyncFnOnce(&mut Watched<'_, Kept>) -> Result<Answer, Broken>,
+    ) -> Result<Answer, Broken> {
+        let (begun, streams, last) = (Cell::new(None), self.streams(), way.last);
+        let mut sink = Watched { sink: &mut way.kept, begun: &begun, streams };
+        tokio::select! {
+            biased;
+            answer = answer(&mut sink) => answer,
+            answer = streams.up(&begun, last) => {
+                self.endless.set(self.endless.get() + 1);
+                Ok(answer)
+            }
+        }
+    }
+
     /// The connection at hand, or a new one.
-    async fn connect(&self, wire: &mut Wire) -> Result<Connection, NoConnection> {
+    pub(super) async fn connect(&self, wire: &mut Wire) -> Result<Open, NoConnection> {
         if let Some(connection) = wire.open.take() {
             return Ok(connection);
         }
         self.connections.set(self.connections.get() + 1);
         wire.number = self.connections.get();
-        Connection::open(&self.target.dialer).await
+        match self.version {
+            Version::One => Connection::open(&self.target.dialer).await.map(Open::One),
+            Version::Two => Single::open(&self.target.dialer).await.map(Open::Two),
+        }
     }
 
     /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate. A server may
@@ -219,6 +310,6 @@ impl Client {
     }
 }
 
-fn millis(millis: f64) -> Duration {
+pub(super) fn millis(millis: f64) -> Duration {
     Duration::from_secs_f64(millis.max(0.0) / 1e3)
 }

@@ -26,8 +26,14 @@ impl Client {
 
     fn written(&self, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
+        if ask.shot.twist == Twist::Elsewhere {
+            forms::elsewhere(&mut bytes);
+        }
         if ask.own_url {
             forms::with_own_url(&mut bytes, request);
+        }
+        if let Twist::Suffixed(way) = ask.shot.twist {
+            forms::with_suffix(&mut bytes, way, self.salt.wrapping_add(ask.variation.unwrap_or(request)));
         }
         if let Some(identity) = ask.identity {
             identity.session.add_cookies(&mut bytes);

@@ -7,6 +7,7 @@ use super::super::observation::Seen;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until, Who};
 use super::super::tally::Evidence;
 use super::super::triggers::Situation;
+use super::questions::Cast;
 
 /// Where in the victim the source comes, as parts of what a lone request takes.
 const PARTS: [f64; 3] = [0.3, 0.1, 0.7];
@@ -93,17 +94,25 @@ impl Kind {
     }
 }
 
-/// Candidates that may share a server, stage by stage.
+/// Candidates that may share a server, stage by stage. Ordinary requests that show nothing leave nothing behind that would
+/// show it to the next, and so do unusual ones: what they show is counted on servers of their own.
 pub(in crate::dirty) fn stages(evidence: &Evidence, situation: &Situation) -> Vec<Vec<Candidate>> {
     let from = From::of(evidence, situation);
-    let mut stages = vec![from.sequences()];
-    if !situation.premises.one_at_a_time() {
-        stages.push(from.overlaps());
-    }
-    // Each on a server of its own: what an unusual request breaks may stay broken.
-    stages.extend(from.unusual().into_iter().chain(from.parts()).map(|candidate| vec![candidate]));
-    stages.retain(|stage| !stage.is_empty());
+    let overlaps = if situation.premises.one_at_a_time() { Vec::new() } else { from.overlaps() };
+    let mut stages = vec![from.sequences().into_iter().chain(overlaps).collect(), from.unusual()];
+    stages.extend(from.parts().into_iter().map(|candidate| vec![candidate]));
+    stages.retain(|stage: &Vec<Candidate>| !stage.is_empty());
     stages
+}
+
+/// Who takes part in the experiments of a diagnosis.
+pub(super) fn cast(evidence: &Evidence, situation: &Situation) -> Cast {
+    let from = From::of(evidence, situation);
+    Cast {
+        first: Shot { who: from.others, ..Shot::plain() },
+        victim: Shot { who: from.victim.who, ..Shot::plain() },
+        same_url: evidence.recipe.same_url,
+    }
 }
 
 /// What all candidates are made from.
@@ -119,7 +128,7 @@ struct From<'a> {
 impl<'a> From<'a> {
     fn of(evidence: &'a Evidence, situation: &'a Situation) -> Self {
         let recipe = &evidence.recipe;
-        let derived = matches!(evidence.leak.oracle, Oracle::Swap | Oracle::Learned);
+        let derived = evidence.leak.oracle.is_of_personas();
         let shot = |seen: &Seen| {
             let line = recipe.lines.get(seen.place.line);
             let shot = line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(Shot::plain);
@@ -133,7 +142,8 @@ impl<'a> From<'a> {
     }
 
     fn recipe(&self, lines: Vec<Line>) -> Recipe {
-        Recipe { same_url: self.evidence.recipe.same_url, ..Recipe::of(lines) }
+        let Recipe { same_url, http2, one_connection, .. } = self.evidence.recipe;
+        Recipe { same_url, http2, one_connection, ..Recipe::of(lines) }
     }
 
     fn sequences(&self) -> Vec<Candidate> {
@@ -145,10 +155,10 @@ impl<'a> From<'a> {
             Oracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
             _ => (Twist::None, Twist::None),
         };
-        let victim = Shot { who: self.victim.who, ..Shot::twisted(shorter) };
+        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::twisted(shorter) };
         let mut all = Vec::new();
         for count in followers {
-            let first = Shot { who: self.others, ..Shot::twisted(longer) };
+            let first = Shot { who: self.others, page: self.source.page, ..Shot::twisted(longer) };
             let shots = || std::iter::once(first).chain(vec![victim; *count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
             if same && self.situation.keeps_alive != Some(false) {
@@ -160,8 +170,8 @@ impl<'a> From<'a> {
     }
 
     fn overlaps(&self) -> Vec<Candidate> {
-        let victim = Shot { who: self.victim.who, ..Shot::plain() };
-        let other = Shot { who: self.others, ..Shot::plain() };
+        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::plain() };
+        let other = Shot { who: self.others, page: self.source.page, ..Shot::plain() };
         let pair = |victim: Shot, at: f64| {
             self.recipe(vec![Line::of(vec![victim]), Line::of(vec![other]).starting(Start::At(at))])
         };
@@ -199,8 +209,11 @@ impl<'a> From<'a> {
         let first = Shot { pause_ms: 0.0, who, ..first };
         let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
         let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
-        let victim =
-            if odd(&victim) && victim.twist == first.twist { Shot { twist: Twist::None, ..victim } } else { victim };
+        let victim = if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Twist::Suffixed(_)) {
+            Shot { twist: Twist::None, ..victim }
+        } else {
+            victim
+        };
         for count in FOLLOWERS {
             let shots = || std::iter::once(first).chain(vec![victim; count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind });

@@ -1,14 +1,17 @@
 //! One recipe, tried again and again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::attempt::{Attempt, Shown, attempt};
 use super::super::observation::Observation;
 use super::super::recipe::Recipe;
-use super::{Asked, Bench};
+use super::{Asked, Bench, hints};
 
 /// Requests of a try that are kept.
 const MOST_ASKED: usize = 40;
+/// So many tries that bring nothing but what an earlier one had brought are no accident.
+const HELD: u64 = 2;
 
 /// Tries of one recipe. A fold.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +20,17 @@ pub(super) struct Series {
     pub shown: u64,
     /// What a try has brought stays with the server.
     pub kept: bool,
+    /// Tries in which nothing was shown but what an earlier one had brought, and whose that and all else was.
+    held: u64,
+    owners: BTreeSet<u64>,
+    /// In so many of the tries that showed it, one request was joined to the other.
+    pub joined: u64,
+    /// An answer that held what is another's says that it comes from a cache.
+    pub from_a_cache: bool,
+    /// A response came that nobody had asked for.
+    pub unasked: bool,
+    /// One held its own canary as well: its handler was asked.
+    pub own_too: bool,
     pub last: Option<(Shown, Vec<Asked>)>,
 }
 
@@ -27,22 +41,29 @@ impl Series {
         for _ in 0..tries {
             let left = until.saturating_sub(bench.clock.now());
             let work = attempt(bench.client, recipe, bench.cast, bench.number());
-            let Ok(Attempt { shown, kept, observations, .. }) = tokio::time::timeout(left, work).await else { return };
-            self.kept |= kept;
-            self.tries += 1;
-            if let Some(shown) = shown {
-                self.shown += 1;
-                let asked = |o: Observation| Asked {
-                    place: o.seen.place,
-                    canary: o.seen.canary,
-                    token: o.token,
-                    bytes: o.request,
-                };
-                self.last = Some((shown, observations.into_iter().take(MOST_ASKED).map(asked).collect()));
-            }
+            let Ok(tried) = tokio::time::timeout(left, work).await else { return };
+            self.take(tried, bench.situation.premises.workers.unwrap_or(1));
             if self.shown >= enough || self.kept {
                 return;
             }
         }
+    }
+
+    /// Counts a try.
+    fn take(&mut self, tried: Attempt, workers: u32) {
+        self.tries += 1;
+        self.owners.extend(tried.foreign.iter().filter_map(|(_, owner)| *owner));
+        self.held += u64::from(tried.is_foreign() && tried.shown.is_none());
+        // Each worker keeps what it was asked first.
+        self.kept |= tried.kept || (self.held >= HELD && self.owners.len() <= workers as usize);
+        self.from_a_cache |= tried.foreign_answers().any(|answer| hints::from_a_cache(&answer.reply.head));
+        self.own_too |= tried.foreign_answers().any(|answer| answer.seen.own);
+        self.unasked |= tried.unasked;
+        self.joined += u64::from(tried.joined);
+        let Some(shown) = tried.shown else { return };
+        self.shown += 1;
+        let asked =
+            |o: Observation| Asked { place: o.seen.place, canary: o.seen.canary, token: o.token, bytes: o.request };
+        self.last = Some((shown, tried.observations.into_iter().take(MOST_ASKED).map(asked).collect()));
     }
 }

@@ -1,18 +1,37 @@
 //! Clients that leave in the middle, then others: a connection to a backend that is given back with an answer still
 //! under way hands that answer to whoever comes next, and everybody after that gets their predecessor's.
+//!
+//! A pool may heal: one that looks for unread data when it lends a connection throws that away once the late answer has
+//! come. Then only somebody who asks between the client's leaving and that answer gets it.
 
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist};
+use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
 use super::{Family, Situation, Trigger};
 
 /// How far into their handling clients leave: one each, at once, and the next round a little earlier or later.
 const PARTS: [f64; 4] = [0.05, 0.2, 0.5, 0.8];
-const SHIFTS: [f64; 2] = [1.0, 0.7];
-/// Rows of followers: more than there can be connections to a backend that those who left have used, as the last that was
-/// given back is often the first that is used again. How many in each.
+const SHIFTS: [f64; 3] = [1.0, 0.7, 0.4];
+/// Others come so many milliseconds after each that leaves: within any time that a late answer may need, and also when the
+/// server takes a while to notice who left.
+const DELAYS_MS: [f64; 5] = [0.0, 1.0, 3.0, 10.0, 30.0];
+/// Rows of followers after the last has left: more than there can be connections to a backend that those who left have
+/// used, as the last that was given back is often the first that is used again. How many in each: half of them at once,
+/// half when the work that was left must have ended.
 const ROWS: usize = 2 * PARTS.len();
-const IN_A_ROW: usize = 6;
+const IN_A_ROW: usize = 4;
 /// Every other row begins so many milliseconds later, when the server must have noticed who left.
 const NOTICED_MS: f64 = 5.0;
+
+/// On a busy server: clients that leave one after the other, in lines side by side, among rows of others, each on a
+/// connection of its own that is open already: so many requests that one is about to begin at any moment.
+const LEAVING_LINES: usize = 4;
+const BUSY_ROWS: usize = 8;
+/// How far into their handling these leave; beside others it takes longer than alone.
+const BUSY_PARTS: [f64; 6] = [0.2, 0.6, 1.2, 0.4, 0.8, 2.0];
+/// For how long they go on leaving at least, and how many of a line at least and at most.
+const BUSY_MS: f64 = 200.0;
+const LEAVE_IN_A_LINE: (usize, usize) = (3, 40);
+/// Requests of a busy row at most: bounds the memory of a round.
+const MOST_IN_A_ROW: u32 = 250;
 
 #[derive(Debug)]
 pub(super) struct Abort;
@@ -30,31 +49,63 @@ impl Trigger for Abort {
         None
     }
 
+    /// A server that has nothing else to do, and a busy one, in turn.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         // With the long sleep every other time: it is no use where a time-out of the server's comes first.
-        let nap = if round.is_multiple_of(2) { Nap::Short } else { Nap::Long };
+        let nap = if matches!(round % 4, 0 | 3) { Nap::Short } else { Nap::Long };
         let takes = if nap == Nap::Long { situation.long } else { None };
-        let shift = SHIFTS[round as usize / 2 % SHIFTS.len()];
-        let leaving = PARTS.map(|part| {
+        let shift = SHIFTS[(round / 4) as usize % SHIFTS.len()];
+        let leaves = |part: f64| {
             let after = situation.part_of(takes, part * shift).max(0.5);
-            Line::of(vec![Shot { nap, ..Shot::twisted(Twist::Abort(after)) }])
-        });
-        // At once, and when the work that was left must have ended.
-        let rest = situation.part_of(takes, 1.0);
-        let rows = (0..ROWS).map(|row| {
-            let mut shots = vec![Shot::plain(); IN_A_ROW];
-            shots[0].pause_ms = if row.is_multiple_of(2) { 0.0 } else { NOTICED_MS };
-            shots[IN_A_ROW / 2].pause_ms = rest;
-            Line::of(shots).starting(Start::After(leaving.len() - 1))
-        });
-        Recipe::of(leaving.iter().cloned().chain(rows).collect())
+            Shot { nap, ..Shot::twisted(Twist::Abort(after)) }
+        };
+        match round % 2 == 1 && situation.one_at_a_time().is_none() {
+            true => busy(situation, &leaves, situation.part_of(takes, 1.0)),
+            false => quiet(situation, &leaves, situation.part_of(takes, 1.0)),
+        }
     }
 
     fn least_rounds(&self) -> u64 {
-        2 * SHIFTS.len() as u64
+        8
     }
 
     fn first_look(&self) -> u64 {
         2
     }
+}
+
+/// A few leave, each followed by others at once and a little later; then come many. `takes`: milliseconds of handling.
+fn quiet(situation: &Situation, leaves: &impl Fn(f64) -> Shot, takes: f64) -> Recipe {
+    let leaving = PARTS.map(|part| Line::of(vec![leaves(part)]));
+    let delays = if situation.one_at_a_time().is_none() { &DELAYS_MS[..] } else { &DELAYS_MS[..1] };
+    let soon = (0..leaving.len()).flat_map(|left| delays.iter().map(move |delay| (left, *delay))).enumerate();
+    let soon = soon.map(|(index, (left, pause_ms))| {
+        let shot = Shot { pause_ms, ..situation.on_some_page(index) };
+        Line::of(vec![shot]).starting(Start::After(left))
+    });
+    let rows = (0..ROWS).map(|row| {
+        let mut shots: Vec<Shot> = (0..IN_A_ROW).map(|position| situation.on_some_page(row + position)).collect();
+        shots[0].pause_ms = if row.is_multiple_of(2) { 0.0 } else { NOTICED_MS };
+        shots[IN_A_ROW / 2].pause_ms = takes;
+        Line::of(shots).starting(Start::After(leaving.len() - 1))
+    });
+    Recipe::of(leaving.iter().cloned().chain(soon).chain(rows).collect())
+}
+
+/// Many leave, one after the other, among others who ask and ask.
+fn busy(situation: &Situation, leaves: &impl Fn(f64) -> Shot, takes: f64) -> Recipe {
+    let (fewest, most) = LEAVE_IN_A_LINE;
+    let count = ((BUSY_MS / takes.max(0.5)) as usize).clamp(fewest, most);
+    let leaving = (0..LEAVING_LINES).map(|line| {
+        let shots = (0..count).map(|position| leaves(BUSY_PARTS[(line + position) % BUSY_PARTS.len()]));
+        Line::of(shots.collect())
+    });
+    let apart = situation.part_of(None, 1.0) / BUSY_ROWS as f64;
+    let rows = (0..BUSY_ROWS).map(|row| Line {
+        until: Some(Until { line: row % LEAVING_LINES, most: MOST_IN_A_ROW }),
+        ..Line::of(vec![situation.on_some_page(row), situation.on_some_page(row + 1)])
+            .on_one_connection()
+            .starting(Start::At(apart * row as f64))
+    });
+    Recipe::of(leaving.chain(rows).collect())
 }

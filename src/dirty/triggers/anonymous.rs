@@ -21,6 +21,10 @@ impl Trigger for Anonymous {
 
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
         let somebody = Line::of(vec![Shot::plain()]);
-        Recipe::of(std::iter::once(somebody).chain(followers(situation.followers(), Shot::anonymous(), 0)).collect())
+        Recipe::of(
+            std::iter::once(somebody)
+                .chain(followers(situation, situation.followers(), Shot::anonymous(), 0))
+                .collect(),
+        )
     }
 }

@@ -1,7 +1,11 @@
-//! A request whose handler fails, then others: what the failure left undone shows in their answers.
+//! Requests whose handler fails, then others: what a failure left undone shows in their answers, or in those to others that
+//! fail.
 
-use super::super::recipe::{Line, Recipe, Shot, Twist};
+use super::super::recipe::{Line, Recipe, Shot, Start, Twist};
 use super::{Family, Situation, Trigger, followers};
+
+/// How far into the first that fails others that fail come: what an error page tells is kept somewhere until it is written.
+const PARTS: [f64; 3] = [0.0, 0.3, 0.6];
 
 #[derive(Debug)]
 pub(super) struct Error;
@@ -19,13 +23,18 @@ impl Trigger for Error {
         (situation.malformed == 0).then(|| "there is nothing in the request that could be spoilt".to_owned())
     }
 
-    /// Each way of spoiling in turn; followers on the same connection and over their own.
+    /// Each way of spoiling in turn; followers on the same connection and over their own, and others that fail as well: at
+    /// once, and one after the other.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         let spoilt = Shot::twisted(Twist::Malformed(round as usize % situation.malformed.max(1)));
         let failing = Line::of(vec![spoilt, situation.follower(), Shot::plain()]).on_one_connection();
-        let own = followers(situation.followers() / 2, Shot::plain(), 0);
-        let nobody = followers(situation.followers() / 2, situation.follower(), 0);
-        Recipe::of(std::iter::once(failing).chain(own).chain(nobody).collect())
+        let own = followers(situation, situation.followers() / 2, Shot::plain(), 0);
+        let nobody = followers(situation, situation.followers() / 2, situation.follower(), 0);
+        let beside =
+            PARTS.iter().map(|part| Line::of(vec![spoilt, spoilt]).starting(Start::At(situation.part_of(None, *part))));
+        let beside = beside.filter(|_| situation.one_at_a_time().is_none());
+        let also = Line::of(vec![spoilt, spoilt]).starting(Start::After(0));
+        Recipe::of([failing, also].into_iter().chain(own).chain(nobody).chain(beside).collect())
     }
 
     fn least_rounds(&self) -> u64 {

@@ -6,6 +6,8 @@ use super::{Family, Situation, Trigger};
 /// The smallest burst, and how much larger others are.
 const FEWEST: u64 = 20;
 const SPREAD: u64 = 31;
+/// As many more as there are pairs of workers, up to so many: a worker that gets one alone shows nothing.
+const MOST: u64 = 200;
 
 #[derive(Debug)]
 pub(super) struct Gate;
@@ -23,8 +25,9 @@ impl Trigger for Gate {
         situation.one_at_a_time()
     }
 
-    fn recipe(&self, _situation: &Situation, round: u64) -> Recipe {
-        let burst = FEWEST + round * 7 % SPREAD;
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
+        let pairs = u64::from(situation.premises.workers.unwrap_or(1).div_ceil(2));
+        let burst = ((FEWEST + round * 7 % SPREAD) * pairs.max(1)).min(MOST);
         Recipe::of((0..burst).map(|_| Line::of(vec![Shot::plain()]).starting(Start::Gate)).collect())
     }
 

@@ -1,9 +1,16 @@
 //! Several requests on one connection before the first answer: answers must come in that order, one for each.
+//!
+//! Servers lose the order where the first takes long and the others are ready before it, and where they put aside what came
+//! behind a request in the same packet, and take what comes in a later packet first.
 
-use super::super::recipe::{Line, Recipe, Shot};
+use super::super::recipe::{Line, Nap, Recipe, Shot, Twist};
 use super::{Family, Situation, Trigger};
 
-const LENGTHS: [usize; 3] = [2, 4, 8];
+const LENGTHS: [usize; 4] = [3, 2, 5, 8];
+/// How long after the packet before it another is sent, in milliseconds, or as a part of what a lone request takes.
+const SOON_MS: [f64; 3] = [2.0, 10.0, 0.5];
+const LATER: f64 = 1.2;
+const LEAST_LATER_MS: f64 = 5.0;
 
 #[derive(Debug)]
 pub(super) struct Pipeline;
@@ -21,22 +28,35 @@ impl Trigger for Pipeline {
         situation.closes()
     }
 
-    /// The first is slow in every other round, so that the others could overtake it.
+    /// All in one packet; two by two; each in a packet of its own: side by side, each over a connection of its own. The
+    /// first is slow, has a large body, or is like the others, in turn.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         let length = LENGTHS[round as usize % LENGTHS.len()];
-        let mut shots = vec![Shot::plain(); length];
-        if round.is_multiple_of(2) {
-            shots[0] = Shot::long();
-        }
-        shots.push(situation.follower());
-        Recipe::of(vec![Line { pipelined: true, ..Line::of(shots).on_one_connection() }])
+        let soon = SOON_MS[round as usize % SOON_MS.len()];
+        let first = match round % 3 {
+            0 => Shot::long(),
+            1 => Shot::twisted(Twist::Big),
+            _ => Shot::plain(),
+        };
+        let takes = situation.long.filter(|_| first.nap == Nap::Long);
+        let in_packets_of = |most: usize| {
+            let pause = |position: usize| if position > 0 && position.is_multiple_of(most) { soon } else { 0.0 };
+            let mut shots: Vec<Shot> =
+                (0..length).map(|position| Shot { pause_ms: pause(position), ..Shot::plain() }).collect();
+            shots[0] = first;
+            // When all before must have been answered: also a server that has put something aside goes on then.
+            let later = situation.part_of(takes, LATER).max(LEAST_LATER_MS);
+            shots.extend([Shot::plain(), situation.follower()].map(|shot| Shot { pause_ms: later, ..shot }));
+            Line { pipelined: true, ..Line::of(shots).on_one_connection() }
+        };
+        Recipe::of(vec![in_packets_of(length), in_packets_of(2), in_packets_of(1)])
     }
 
     fn least_rounds(&self) -> u64 {
-        2 * LENGTHS.len() as u64
+        3 * LENGTHS.len() as u64
     }
 
     fn first_look(&self) -> u64 {
-        2
+        3
     }
 }

@@ -3,8 +3,12 @@
 use super::super::recipe::{Line, Recipe, Shot};
 use super::{Family, Situation, Trigger};
 
-/// One above each power of two, as pools have such sizes.
-const LEVELS: [usize; 7] = [2, 3, 5, 9, 17, 33, 65];
+/// How many at once: each size that small pools have is exceeded by one, and each power of two.
+const LEVELS: [usize; 12] = [5, 9, 33, 2, 3, 4, 17, 6, 7, 8, 13, 65];
+/// Those who ask again and again do so this often.
+const IN_A_ROW: usize = 3;
+/// At once, whatever the number of workers.
+const MOST: usize = 260;
 
 #[derive(Debug)]
 pub(super) struct Ramp;
@@ -22,9 +26,16 @@ impl Trigger for Ramp {
         situation.one_at_a_time()
     }
 
-    fn recipe(&self, _situation: &Situation, round: u64) -> Recipe {
-        let level = LEVELS[round as usize % LEVELS.len()];
-        Recipe::of((0..level).map(|_| Line::of(vec![Shot::plain()])).collect())
+    /// Each level as it is; then as many for each worker, over connections that are kept: one that has accepted a
+    /// connection has all its requests, so that each worker has the same few in flight over and over.
+    fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
+        let level = LEVELS[round as usize / 2 % LEVELS.len()];
+        let workers = situation.premises.workers.unwrap_or(1).max(1) as usize;
+        if round.is_multiple_of(2) {
+            return Recipe::of(vec![Line::of(vec![Shot::plain()]); level]);
+        }
+        let at_once = (level * workers).min(MOST.max(level));
+        Recipe::of(vec![Line::of(vec![Shot::plain(); IN_A_ROW]).on_one_connection(); at_once])
     }
 
     fn least_rounds(&self) -> u64 {
@@ -32,6 +43,6 @@ impl Trigger for Ramp {
     }
 
     fn first_look(&self) -> u64 {
-        LEVELS.len() as u64
+        6
     }
 }

@@ -27,8 +27,8 @@ impl Trigger for Residue {
             return Recipe::of(vec![Line::of(shots).on_one_connection()]);
         }
         let lines = std::iter::once(Line::of(vec![long; 4]));
-        let lines = lines.chain(followers(situation.followers(), short, 0));
-        Recipe::of(lines.chain(followers(4, situation.follower(), 1)).collect())
+        let lines = lines.chain(followers(situation, situation.followers(), short, 0));
+        Recipe::of(lines.chain(followers(situation, 4, situation.follower(), 1)).collect())
     }
 
     fn least_rounds(&self) -> u64 {

@@ -20,7 +20,8 @@ impl Trigger for Smuggle {
     }
 
     fn obstacle(&self, situation: &Situation) -> Option<String> {
-        situation.closes()
+        let told = || "over HTTP/2 it is plain where a request ends".to_owned();
+        situation.http2.then(told).or_else(|| situation.closes())
     }
 
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {

@@ -1,4 +1,6 @@
-use super::super::recipe::{Start, Who};
+use std::collections::BTreeSet;
+
+use super::super::recipe::{Start, Twist, Who};
 use super::*;
 
 fn situation() -> Situation {
@@ -31,6 +33,76 @@ fn nobody_is_anonymous_where_that_cannot_be() {
     for trigger in all().iter().filter(|trigger| trigger.obstacle(&situation).is_none()) {
         let anonymous = |round| trigger.recipe(&situation, round).shots().any(|(_, shot)| shot.who == Who::Nobody);
         assert!(!(0..40).any(anonymous), "{}", trigger.name());
+    }
+}
+
+#[test]
+fn others_come_within_milliseconds_of_each_client_that_leaves_and_in_numbers() {
+    let trigger = abort::Abort;
+    for round in 0..trigger.least_rounds() {
+        let recipe = trigger.recipe(&situation(), round);
+        let leaves = |line: &Line| line.shots.iter().any(|shot| matches!(shot.twist, Twist::Abort(_)));
+        let leaving: Vec<usize> = (0..recipe.lines.len()).filter(|index| leaves(&recipe.lines[*index])).collect();
+        for left in &leaving {
+            let follows = |line: &&Line| {
+                let ask_all_the_time = line.until.is_some_and(|until| until.line == *left);
+                ask_all_the_time || (line.start == Start::After(*left) && line.shots[0].pause_ms <= 30.0)
+            };
+            let followers = recipe.lines.iter().filter(follows).count();
+            assert!(followers >= 2, "round {round}, line {left}: {followers}");
+        }
+    }
+}
+
+#[test]
+fn those_who_follow_ask_for_other_pages_too() {
+    let situation = Situation { also: 2, ..situation() };
+    for trigger in [&abort::Abort as &dyn Trigger, &error::Error, &anonymous::Anonymous] {
+        let pages: BTreeSet<usize> = (0..2)
+            .flat_map(|round| trigger.recipe(&situation, round).lines)
+            .flat_map(|line| line.shots)
+            .map(|shot| shot.page)
+            .collect();
+        assert_eq!(pages, BTreeSet::from([0, 1, 2]), "{}", trigger.name());
+    }
+    let alone = Situation { also: 0, ..situation };
+    for trigger in all() {
+        assert!((0..4).all(|round| trigger.recipe(&alone, round).shots().all(|(_, shot)| shot.page == 0)));
+    }
+}
+
+#[test]
+fn urls_that_end_like_those_of_files_are_asked_for_where_that_may_tell_something() {
+    let obstacle = |same_url, suffixed| {
+        let situation = Situation { same_url, suffixed, ..situation() };
+        suffix::Suffix.obstacle(&situation).unwrap_or_default()
+    };
+    assert_eq!((obstacle(true, None), obstacle(true, Some(true))), (String::new(), String::new()));
+    assert!(
+        obstacle(false, None).contains("part of the URL") && obstacle(true, Some(false)).contains("answers nobody")
+    );
+}
+
+#[test]
+fn bursts_grow_with_the_workers_that_share_them() {
+    let most = |trigger: &dyn Trigger, workers| {
+        let premises = Premises { workers: Some(workers), in_flight: None };
+        let situation = Situation { premises, ..situation() };
+        (0..trigger.first_look()).map(|round| trigger.recipe(&situation, round).lines.len()).max().unwrap()
+    };
+    for trigger in [&ramp::Ramp as &dyn Trigger, &gate::Gate] {
+        assert!(most(trigger, 8) >= 4 * most(trigger, 1), "{}", trigger.name());
+        assert!(most(trigger, 64) <= 300, "{}", trigger.name());
+    }
+}
+
+#[test]
+fn pipelined_requests_go_out_in_one_packet_and_in_several() {
+    let packets = |line: &Line| 1 + line.shots.iter().filter(|shot| shot.pause_ms > 0.0).count();
+    for round in 0..3 {
+        let lines = pipeline::Pipeline.recipe(&situation(), round).lines;
+        let counts: BTreeSet<usize> = lines.iter().map(packets).collect();
+        assert!(counts.len() > 1 && lines.iter().all(|line| line.pipelined), "{counts:?}");
     }
 }
 

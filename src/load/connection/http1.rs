@@ -142,6 +142,17 @@ impl Connection {
         .await
     }
 
+    /// Keeps what comes, with the time at which it came, to the end of the connection.
+    pub async fn keep_reading(&mut self, clock: Clock) -> std::io::Result<()> {
+        poll_fn(|context| {
+            while self.ahead.len() < MOST_AHEAD {
+                ready!(self.poll_ahead(clock, context))?;
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
     /// Reads what comes next, for later; an error at the end of the connection.
     fn poll_ahead(&mut self, clock: Clock, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let Connection { stream, ahead, .. } = self;

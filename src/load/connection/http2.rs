@@ -1,5 +1,7 @@
 //! HTTP/2: connections that carry several requests at once, shared by the users of a load thread.
 
+pub mod single;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -200,6 +202,21 @@ async fn open(
 ) -> Result<SendRequest<Bytes>, NoConnection> {
     let stream = dialer.dial().await?;
     let resumed = stream.is_resumed();
+    let (send, connection) = handshake(stream).await?;
+    watcher.opened(resumed);
+    let session = Rc::downgrade(session);
+    tokio::task::spawn_local(async move {
+        // What went wrong shows in the requests that were on it.
+        let _ = connection.await;
+        if let Some(session) = session.upgrade() {
+            session.over.set(true);
+        }
+    });
+    Ok(send)
+}
+
+/// Begins to speak HTTP/2.
+async fn handshake(stream: Stream) -> Result<(SendRequest<Bytes>, Connection<Stream, Bytes>), NoConnection> {
     let opened = Builder::new()
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
@@ -213,16 +230,7 @@ async fn open(
         .await;
     let (send, mut connection) = opened.map_err(|error| silent(&broken(&error, true)))?;
     poll_fn(|context| settled(&mut connection, context)).await.map_err(|why| silent(&why))?;
-    watcher.opened(resumed);
-    let session = Rc::downgrade(session);
-    tokio::task::spawn_local(async move {
-        // What went wrong shows in the requests that were on it.
-        let _ = connection.await;
-        if let Some(session) = session.upgrade() {
-            session.over.set(true);
-        }
-    });
-    Ok(send)
+    Ok((send, connection))
 }
 
 /// No connection, as the server did not begin one of HTTP/2.

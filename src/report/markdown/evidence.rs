@@ -1,7 +1,8 @@
 //! One leak: who, when, what, why and where to look.
 
-use crate::record::{Leak, Scenario, Witness};
+use crate::record::{Leak, LeakClass, Scenario, Witness};
 use crate::report::Home;
+use crate::report::cause::{self, Cause};
 use crate::report::escape::{cell, clean, clip, code, code_cell, fence, inline, shell_word};
 use crate::report::reproduction;
 use crate::report::sentence::{self, at};
@@ -12,12 +13,13 @@ use crate::report::table::{
 use crate::report::words::{capital, list};
 
 use super::Place;
-use super::cause::{self, Cause};
 
 /// The finding, before its picture.
 pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
     let Cause { heading, .. } = cause::of(leak.class);
-    let mut out = place.heading(&format!("Leak {number}: {heading}"));
+    let others = leak.alternatives.iter().filter(|_| leak.class != LeakClass::Derived);
+    let others: String = others.map(|class| format!(", or {}", cause::of(*class).heading)).collect();
+    let mut out = place.heading(&format!("Leak {number}: {heading}{others}"));
     out += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
     out
 }
@@ -128,8 +130,21 @@ fn reproduction(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>)
     }
 }
 
-/// The likely cause, and where to look.
+/// The likely cause, and where to look; and the same of each cause that it cannot be told from.
 fn cause(leak: &Leak) -> String {
     let Cause { cause, look, .. } = cause::of(leak.class);
-    format!("Likely cause: {cause}.\n\nWhere to look: {look}.\n\n")
+    let mut out = format!("Likely cause: {cause}.\n\nWhere to look: {look}.\n\n");
+    for class in &leak.alternatives {
+        let Cause { cause, look, .. } = cause::of(*class);
+        let before = match leak.class {
+            LeakClass::Derived => format!("It gets about as {} does", code(class.name())),
+            _ => format!(
+                "Cannot tell {} from {}, of which the cause would be",
+                code(leak.class.name()),
+                code(class.name())
+            ),
+        };
+        out += &format!("{before}: {cause}.\n\nWhere to look then: {look}.\n\n");
+    }
+    out
 }

@@ -39,6 +39,7 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
             .positive_control
             .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),
         triggers: triggers(findings),
+        alike: alike(plan, findings),
         cut: tally.cut,
         evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls)).collect(),
         inconclusive: inconclusive(findings).map(|why| came::with_limit(why, findings.limit)),
@@ -46,6 +47,19 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
         limit: came::limit(findings),
         starts: Some(came::starts(findings)),
     }
+}
+
+/// The identities that the scenario names whose responses cannot be told apart.
+fn alike(plan: &scenario::Dirty, findings: &Findings) -> Vec<(String, String)> {
+    let name = |index: usize| plan.identities.get(index).map(|fields| name_of(fields, index));
+    findings.alike.iter().filter_map(|(one, other)| Some((name(*one)?, name(*other)?))).collect()
+}
+
+/// What an identity is called: by the field that names it, else by its number.
+fn name_of(fields: &BTreeMap<String, String>, index: usize) -> String {
+    const NAMES: [&str; 6] = ["name", "user", "username", "login", "email", "id"];
+    let named = NAMES.iter().find_map(|name| fields.get(*name));
+    named.cloned().unwrap_or_else(|| format!("identity {}", index + 1))
 }
 
 /// Every trigger that was tried, or that could not be.
@@ -101,6 +115,10 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     if let Some(why) = unasked(findings) {
         return Some(why);
     }
+    if findings.positive_control.is_none() {
+        let why = "no leak was planted, so that nothing shows that one would be seen";
+        return Some(format!("{why}: give the check more time"));
+    }
     let missing = sum(|t| t.missing);
     if missing * TELLING > requests {
         let responses = counted(requests, "response");
@@ -129,6 +147,7 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>) -> record::Leak {
     let origin = all().map(Seen::sent).min().unwrap_or_default();
     record::Leak {
         class: class(evidence.class),
+        alternatives: evidence.alternatives.iter().copied().map(class).collect(),
         oracle: oracle(leak.oracle),
         overlapped: leak.overlapped,
         trigger: evidence.trigger.to_owned(),
@@ -194,6 +213,7 @@ fn oracle(oracle: Oracle) -> record::LeakOracle {
         Oracle::Fragment => record::LeakOracle::Fragment,
         Oracle::Swap => record::LeakOracle::Swap,
         Oracle::Learned => record::LeakOracle::Learned,
+        Oracle::Value => record::LeakOracle::Value,
         Oracle::Number => record::LeakOracle::Number,
     }
 }

@@ -7,11 +7,12 @@ use crate::units::show_duration;
 
 /// The triggers that show a class of leaks by themselves (see `docs/dirty-check.md`), each with those that show the same.
 /// Of the others, each needs so long, or so much luck, that a check without them is no worse.
-const SHOWS: [(&str, &[&str]); 12] = [
+const SHOWS: [(&str, &[&str]); 13] = [
     ("first", &[]),
     ("anonymous", &[]),
     ("keep_alive", &["big"]),
     ("same_key", &[]),
+    ("suffix", &[]),
     ("residue", &[]),
     ("overlap", &["pair"]),
     ("pair", &["overlap"]),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::leaf::{At, Entries, Node, Share, TextOr, Timespan};
+use super::load::Http;
 use crate::rule::TRIGGERS;
 
 /// A check for leaks: requests that each carry a value of their own, `{canary}`, and must never see another's.
@@ -15,6 +16,9 @@ pub struct Dirty {
     pub path: Option<At<String>>,
     /// Parameters added to the path's query, percent-encoded; the values may hold placeholders.
     pub query: Option<Entries<Node>>,
+    /// Other pages, path and query, for the same who ask: a value of a request for `path` may turn up in an answer of theirs.
+    #[schemars(example = ["/profile/", "/search/?q={canary}"])]
+    pub also: Option<Vec<At<String>>>,
     /// The method. GET if not given, POST where there is a body.
     pub method: Option<At<String>>,
     /// Headers; the values may hold placeholders.
@@ -59,6 +63,11 @@ pub struct Dirty {
     pub exhaustive: Option<At<bool>>,
     /// A request without a whole answer for this long has failed. The long sleep and 5s, at least 10s, if not given.
     pub timeout: Option<At<Timespan>>,
+    /// The version of HTTP. 1.1 if not given.
+    pub http: Option<At<Http>>,
+    /// For how long a response is read that need not end, as an event stream. 500ms for event streams, others to their end,
+    /// if not given.
+    pub stream: Option<At<Timespan>>,
 }
 
 /// What a dirty check is expected to show.

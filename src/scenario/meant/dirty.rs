@@ -6,7 +6,8 @@ use regex::bytes::Regex;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::{Budget, Dirty, Expect, Sleeps};
+use super::super::template::Template;
+use super::super::{Budget, Dirty, Expect, Request, Sleeps, Version};
 use super::request::Parts;
 use super::{Loading, value};
 use crate::canary::Shape;
@@ -32,13 +33,16 @@ impl Loading<'_> {
             let login = login.as_ref().and_then(Option::as_ref);
             self.check_identity(at, request, login);
         }
+        let also = self.also(at, request.as_ref(), workers_known, &fields);
         let public = self.public(written);
         let triggers = self.triggers(written);
         let sleep = self.sleeps(written);
         let budget = self.budget(written);
         let timeout = self.dirty_timeout(written, sleep);
+        let stream = self.stream(written, timeout);
         Some(Dirty {
             request: request?,
+            also,
             identities,
             group,
             login: login.map_or(Some(None), |login| login.map(Some))?,
@@ -58,7 +62,32 @@ impl Loading<'_> {
             },
             budget,
             timeout,
+            stream,
+            version: match value(&written.http) {
+                None | Some(file::Http::One) => Version::One,
+                Some(file::Http::Two) => Version::Two,
+            },
         })
+    }
+
+    /// The other pages: with what the request has beside its URL and its body.
+    fn also(
+        &mut self,
+        at: &At<file::Dirty>,
+        request: Option<&Request>,
+        workers: bool,
+        fields: &[String],
+    ) -> Vec<Request> {
+        let parts = Parts::of_dirty(at, workers, fields);
+        let paths = at.value.also.iter().flatten();
+        let pages = paths.filter_map(|path| {
+            let target = self.filled(path, Template::parse, &parts, None)?;
+            self.check_path_text(path, &path.value);
+            let request = request?;
+            let (headers, cookies) = (request.headers.clone(), request.cookies.clone());
+            Some(Request { headers, cookies, ..Request::get(&target) })
+        });
+        pages.collect()
     }
 
     fn public(&mut self, written: &file::Dirty) -> Vec<Regex> {
@@ -150,5 +179,17 @@ impl Loading<'_> {
                 .add(problem.help(format!("write more, as in timeout = \"{}\"", units::show_duration(default))));
         }
         timeout
+    }
+
+    fn stream(&mut self, written: &file::Dirty, timeout: Duration) -> Option<Duration> {
+        let given = written.stream.as_ref()?;
+        let stream = self.some_time("stream", &written.stream, timeout);
+        if !stream.is_zero() && stream >= timeout {
+            let problem = Problem::new("no stream could be read for so long");
+            let problem = problem.at(&given.span, format!("`timeout` is {}", units::show_duration(timeout)));
+            let less = units::show_duration(timeout / 2);
+            self.problems.add(problem.help(format!("write less, as in stream = \"{less}\", or a longer `timeout`")));
+        }
+        Some(stream)
     }
 }

@@ -1,7 +1,7 @@
 //! Texts with holes: each hole of a request must be one that can be filled there.
 
 use super::super::file::leaf::At;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, Severity};
 use super::super::source::Span;
 use super::super::suggest;
 use super::super::template::{Placeholder, Template, TemplateError, TemplateErrorKind};
@@ -80,6 +80,27 @@ impl Loading<'_> {
         Some(template)
     }
 
+    /// As [`Loading::filled`], of a text in which braces are ordinary; says what could have been meant for a placeholder.
+    pub(super) fn filled_body(&mut self, at: &At<String>, parts: &Parts<'_>) -> Option<Template> {
+        self.note_lookalikes(at);
+        self.filled(at, Template::parse_body, parts, None)
+    }
+
+    /// Warns of names in braces that are left as they stand.
+    pub(super) fn note_lookalikes(&mut self, at: &At<String>) {
+        for range in Template::lookalikes(&at.value) {
+            let written = &at.value[range.clone()];
+            let near = suggest::nearest(written.trim_matches(['{', '}']), Placeholder::NAMES.iter().copied());
+            let help = match near {
+                Some(near) => format!("did you mean `{{{near}}}`? Else all is well: it is sent as it stands"),
+                None => "it is sent as it stands".to_owned(),
+            };
+            let place = self.problems.sources.inside(&at.span, &at.value, range);
+            let warning = Problem::new(format!("`{written}` is no placeholder")).only(Severity::Warning);
+            self.warnings.push(warning.at(&place, "text, as any other").help(help));
+        }
+    }
+
     /// Where a hole stands in its text.
     pub(super) fn hole_place(&self, at: &At<String>, hole: &Placeholder) -> Span {
         let text = hole.to_string();
@@ -91,8 +112,15 @@ impl Loading<'_> {
 }
 
 fn placeholder_help(name: &str) -> String {
+    if name.starts_with("base64(") {
+        return "write the text in parentheses: {base64({canary}:secret)}".to_owned();
+    }
     if name.starts_with("random") {
         return "write two whole numbers, the lower first: {random(1,100)}".to_owned();
+    }
+    let function = name.strip_suffix("(...)").and_then(|name| suggest::nearest(name, ["base64"]));
+    if let Some(near) = function {
+        return format!("did you mean `{{{near}(...)}}`?");
     }
     match suggest::nearest(name, Placeholder::NAMES.iter().copied()) {
         Some(near) => format!("did you mean `{{{near}}}`?"),

@@ -160,10 +160,14 @@ impl Loading<'_> {
             self.problems.add(problem.help(help));
             return;
         }
-        let mut in_hole = false;
+        let mut braces = 0_usize;
         let bad = text.char_indices().find(|(_, c)| {
-            in_hole = (in_hole || *c == '{') && *c != '}';
-            !in_hole && (!c.is_ascii_graphic() || *c == '#')
+            match c {
+                '{' => braces += 1,
+                '}' => braces = braces.saturating_sub(1),
+                _ => {}
+            }
+            braces == 0 && (!c.is_ascii_graphic() || *c == '#')
         });
         if let Some((index, c)) = bad {
             let place = self.problems.sources.inside(&at.span, &at.value, index..index + c.len_utf8());
@@ -266,7 +270,7 @@ impl Loading<'_> {
         } else if let Some(form) = parts.form {
             Some(Body::Form(self.pairs("form", &form.0, parts)))
         } else {
-            self.filled(parts.body.as_ref()?, Template::parse_body, parts, None).map(Body::Text)
+            self.filled_body(parts.body.as_ref()?, parts).map(Body::Text)
         }
     }
 
@@ -275,7 +279,7 @@ impl Loading<'_> {
         match node {
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
-                Json::Text(self.filled(&text, Template::parse, parts, None).unwrap_or_default())
+                Json::Text(self.filled_body(&text, parts).unwrap_or_default())
             }
             Node::List(items) => {
                 Json::List(items.iter().map(|item| self.json(&item.value, &item.span, parts)).collect())
@@ -308,7 +312,12 @@ impl Loading<'_> {
                 plain => plain.to_json().to_string(),
             };
             let text = At { span: node.span.clone(), value: text };
-            fields.push((name.value.clone(), self.filled(&text, Template::parse, parts, None).unwrap_or_default()));
+            // A query is part of the path.
+            let value = match what {
+                "form" => self.filled_body(&text, parts),
+                _ => self.filled(&text, Template::parse, parts, None),
+            };
+            fields.push((name.value.clone(), value.unwrap_or_default()));
         }
         fields
     }

@@ -7,7 +7,7 @@ use super::super::file::leaf::At;
 use super::super::file::{self, Listen as WrittenListen, Mode as WrittenMode, OnDisconnect as WrittenOnDisconnect};
 use super::super::problem::Problem;
 use super::super::source::Span;
-use super::super::template::{Placeholder, Template};
+use super::super::template::{Placeholder, Template, TemplateError};
 use super::super::{Attached, Builtin, Command, Listen, Mode, OnDisconnect, Pid, Ready, ReadyCheck, Server, Stop};
 use super::{Loading, value};
 
@@ -174,8 +174,8 @@ impl Loading<'_> {
             self.problems.add(problem.help("write the program and its arguments: [\"gunicorn\", \"app:app\"]"));
         }
         let listen = self.listen(written);
-        let command = words.value.iter().map(|word| self.word(word, listen)).collect::<Vec<_>>();
-        let (env, ready) = (self.env(written), self.ready(written.ready.as_ref()));
+        let command = words.value.iter().map(|word| self.word(word, listen, Template::parse)).collect::<Vec<_>>();
+        let (env, ready) = (self.env(written, listen), self.ready(written.ready.as_ref()));
         let workers = self.workers(written);
         let tls = written.tls.as_ref().map(|tls| self.tls(tls));
         // Everything is looked at before a wrong word ends it.
@@ -217,8 +217,14 @@ impl Loading<'_> {
         if cwd.as_os_str().is_empty() { PathBuf::from(".") } else { cwd }
     }
 
-    fn word(&mut self, word: &At<String>, listen: Listen) -> Option<Template> {
-        let template = self.template(word, Template::parse)?;
+    /// A word of a command, or an environment variable of it.
+    fn word(
+        &mut self,
+        word: &At<String>,
+        listen: Listen,
+        parse: fn(&str) -> Result<Template, TemplateError>,
+    ) -> Option<Template> {
+        let template = self.template(word, parse)?;
         for hole in template.holes() {
             let (label, help) = match (hole, listen) {
                 (Placeholder::Workers, _)
@@ -226,7 +232,10 @@ impl Loading<'_> {
                 | (Placeholder::Socket, Listen::Unix) => continue,
                 (Placeholder::Socket, _) => ("it listens on a port", "add listen = \"unix\", or write {host}:{port}"),
                 (Placeholder::Host | Placeholder::Port, _) => ("it listens on a Unix socket", "write {socket} instead"),
-                _ => ("filled per request only", "a command can hold `{host}`, `{port}`, `{socket}` and `{workers}`"),
+                _ => (
+                    "filled per request only",
+                    "a command and its `env` can hold `{host}`, `{port}`, `{socket}` and `{workers}`",
+                ),
             };
             let place = self.hole_place(word, hole);
             let problem = Problem::new(format!("`{hole}` has no value when a server starts"));
@@ -235,7 +244,7 @@ impl Loading<'_> {
         Some(template)
     }
 
-    fn env(&mut self, written: &file::Server) -> Vec<(String, String)> {
+    fn env(&mut self, written: &file::Server, listen: Listen) -> Vec<(String, Template)> {
         let entries = written.env.as_ref().map_or(&[][..], |env| &env.0);
         for (name, text) in entries {
             if name.value.is_empty() || name.value.contains(['=', '\0']) || text.value.contains('\0') {
@@ -245,7 +254,12 @@ impl Loading<'_> {
                 self.problems.add(problem.help("use letters, digits and `_`"));
             }
         }
-        entries.iter().map(|(name, text)| (name.value.clone(), text.value.clone())).collect()
+        let variables = entries.iter().map(|(name, text)| {
+            // A configuration in JSON is as good a value as any.
+            self.note_lookalikes(text);
+            (name.value.clone(), self.word(text, listen, Template::parse_body).unwrap_or_default())
+        });
+        variables.collect()
     }
 
     fn ready(&mut self, at: Option<&At<file::Ready>>) -> Ready {

@@ -3,6 +3,19 @@
 use std::fmt;
 
 use super::is_word;
+use crate::scenario::suggest;
+
+/// What stands before the dot of a placeholder with one.
+const GROUPS: [&str; 2] = ["data", "identity"];
+
+/// A text between braces that need not be a placeholder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Placeholder,
+    /// One slip away from a placeholder, so that it is meant for one.
+    Slip,
+    Text,
+}
 
 /// What is filled in per request (or, for `Host`, `Port`, `Socket` and `Workers`, per start of a server).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +58,7 @@ impl Placeholder {
         "random(1,100)",
         "identity.field",
         "token",
+        "base64(text)",
     ];
 
     /// Parses what stands between braces.
@@ -60,6 +74,18 @@ impl Placeholder {
             "socket" => Some(Placeholder::Socket),
             "token" => Some(Placeholder::Token),
             _ => Self::parse_dotted(inside).or_else(|| Self::parse_random(inside)),
+        }
+    }
+
+    /// What a text between braces is that need not be a placeholder.
+    pub(super) fn word(inside: &str) -> Word {
+        let claimed = ["random(", "base64("].iter().any(|function| inside.starts_with(function));
+        match inside.split_once('.') {
+            _ if Self::parse(inside).is_some() => Word::Placeholder,
+            _ if claimed => Word::Slip,
+            Some((group, _)) if suggest::slip(group, GROUPS).is_some() => Word::Slip,
+            None if suggest::slip(inside, Self::NAMES.iter().copied()).is_some() => Word::Slip,
+            _ => Word::Text,
         }
     }
 

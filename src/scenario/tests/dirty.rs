@@ -14,6 +14,19 @@ fn a_query_is_added_to_the_path_and_encoded() {
 }
 
 #[test]
+fn a_request_of_nobody_leaves_out_basic_authentication_and_braces_stay_as_they_are() {
+    let dirty = dirty(
+        "path = '/'\nheaders = { authorization = 'Basic {base64({canary}:s)}', x = 'y' }\n\
+         json = { query = '{ me { name } }', text = '{{canary}} {{x}}', n = '{seq}' }",
+    );
+    let body = dirty.request.content().unwrap();
+    assert_eq!(body.text(), r#"{"query":"{ me { name } }","text":"{canary} {{x}}","n":""}"#);
+    let nobodys = crate::scenario::variation::anonymous(&dirty.request).unwrap();
+    assert_eq!(nobodys.headers, [("x".to_owned(), Template::literal("y"))]);
+    assert_eq!(nobodys.content(), dirty.request.content());
+}
+
+#[test]
 fn identities_take_the_place_of_a_canary() {
     let dirty = dirty(
         "path = '/?l={identity.lang}'\ngroup = 'team'\nidentities = [{ lang = 'en', team = 1 }, { lang = 'es', team = 2 }]",

@@ -121,6 +121,7 @@ fn parameters(request: &Request) -> Vec<Found> {
 fn is_number(value: &Template) -> bool {
     let all = value.pieces.iter().all(|piece| match piece {
         Piece::Text(text) => text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-')),
+        Piece::Base64(_) => false,
         Piece::Hole(hole) => matches!(
             hole,
             Placeholder::Sleep | Placeholder::Seq | Placeholder::User | Placeholder::Random(..) | Placeholder::Port

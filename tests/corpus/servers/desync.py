@@ -2,7 +2,8 @@
 count: the first reply is the first request's.
 
     /ready_first/   pipelined requests are handled at once and answered in the order in which they are ready
-    /in_order/      the same, answered in the order in which they came
+    /in_order/      the same, answered in the order in which they came; so is /waits/
+    /overtakes/     answered in their order, but for one that takes longer than 100 ms: those behind it are not kept waiting
     /late/          after 50 ms a 504 is sent, and later the answer all the same: two replies to one request
     /dropped/       after 50 ms a 504 is sent, and nothing more
 """
@@ -23,7 +24,12 @@ class Connection(web.Connection):
             request, self.buffer = web.parse(self.buffer)
             if not request:
                 return
-            handle = {"/ready_first/": self.ready_first, "/in_order/": self.in_order}.get(request.path, self.in_time)
+            handle = {
+                "/ready_first/": self.ready_first,
+                "/in_order/": self.in_order,
+                "/overtakes/": self.overtakes,
+                "/waits/": self.in_order,
+            }.get(request.path, self.in_time)
             self.last = asyncio.ensure_future(handle(request, self.last))
 
     def send(self, answer, request):
@@ -38,6 +44,12 @@ class Connection(web.Connection):
         answer = await self.answer(request)
         if before:
             await before
+        self.send(answer, request)
+
+    async def overtakes(self, request, before):
+        answer = await self.answer(request)
+        if before:
+            await asyncio.wait([before], timeout=0.1)
         self.send(answer, request)
 
     async def in_time(self, request, before):
@@ -57,12 +69,29 @@ async def quick_or_not(request):
     return f"<p>Hello, {request.query.get('user', 'guest')}</p>"
 
 
+def seconds(text):
+    """`0.01` or `10ms`."""
+    return float(text.removesuffix("ms")) / 1000 if text.endswith("ms") else float(text)
+
+
+async def as_long_as_asked(request):
+    await asyncio.sleep(seconds(request.query.get("wait", "5ms")))
+    return f"<p>Hello, {request.query.get('user', 'guest')}</p>"
+
+
 async def slow_at_times(request):
     await asyncio.sleep(0.08 if random.random() < 0.1 else 0.005)
     return f"<p>Hello, {request.query.get('user', 'guest')}</p>"
 
 
 web.serve(
-    {"/ready_first/": quick_or_not, "/in_order/": quick_or_not, "/late/": slow_at_times, "/dropped/": slow_at_times},
+    {
+        "/ready_first/": quick_or_not,
+        "/in_order/": quick_or_not,
+        "/overtakes/": as_long_as_asked,
+        "/waits/": as_long_as_asked,
+        "/late/": slow_at_times,
+        "/dropped/": slow_at_times,
+    },
     connection=Connection,
 )

@@ -1,5 +1,8 @@
 """What an error leaves behind: a notice kept for "the next page" in a list of the process, and a database connection that
-goes back to its pool with a transaction open, so that the next user's commit writes, and shows, the failed one's row."""
+goes back to its pool with a transaction open, so that the next user's commit writes, and shows, the failed one's row.
+
+Two debug pages, for failed requests alone: `/debug/` says who asked, from a variable of the process that is written before
+a pause, and `/debug_last/` what failed before."""
 
 import asyncio
 import json
@@ -18,6 +21,40 @@ async def notice(request):
         notices.append(f"Sorry {user}, your page could not be shown")
         return 500, "something went wrong\n"
     return "\n".join([*shown, f"Page {page} of {user}"])
+
+
+class Debug:
+    user = last = None
+
+
+async def page_of(request):
+    await asyncio.sleep(0.02)
+    return int(request.query.get("page", "1"))
+
+
+async def debug(request):
+    Debug.user = user = request.query.get("user", "guest")
+    try:
+        return f"Page {await page_of(request)} of {user}"
+    except ValueError as error:
+        return 500, f"{error}, for {Debug.user}"
+
+
+async def debug_last(request):
+    user = request.query.get("user", "guest")
+    try:
+        return f"Page {await page_of(request)} of {user}"
+    except ValueError as error:
+        last, Debug.last = Debug.last, f"{error}, for {user}"
+        return 500, f"{Debug.last}; before that: {last}"
+
+
+async def debug_own(request):
+    user = request.query.get("user", "guest")
+    try:
+        return f"Page {await page_of(request)} of {user}"
+    except ValueError as error:
+        return 500, f"{error}, for {user}"
 
 
 class Database:
@@ -51,4 +88,11 @@ def orders(roll_back):
     return order
 
 
-web.serve({"/notice/": notice, "/order/": orders(roll_back=False), "/order_rolled_back/": orders(roll_back=True)})
+web.serve({
+    "/notice/": notice,
+    "/debug/": debug,
+    "/debug_last/": debug_last,
+    "/debug_own/": debug_own,
+    "/order/": orders(roll_back=False),
+    "/order_rolled_back/": orders(roll_back=True),
+})

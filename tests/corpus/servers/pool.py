@@ -4,7 +4,11 @@ redis-py#2624 and #2665, the ChatGPT outage of March 2023.
 
 `/profile/` is given up when its client leaves; `/report/` when the backend takes longer than 60 ms, which it does for one
 in twenty; `/query/` when what was asked for, `?wait=`, takes longer than 200 ms. Below `/strict/` a connection that was
-given up on is thrown away."""
+given up on is thrown away.
+
+`/session/` and `/session_quick/` are given up like `/profile/`, on pools that heal as redis-py's does: a connection on which
+an answer stands when it is lent is thrown away. Only who comes before the late answer, within 100 or 5 ms, gets it. So do
+`/cart/` and `/settings/`, which share a pool: the first compares what it got with what it asked for."""
 
 import asyncio
 import random
@@ -23,6 +27,9 @@ class Backend:
     def __init__(self):
         self.answers = asyncio.Queue()
 
+    def is_quiet(self):
+        return self.answers.empty()
+
     def ask(self, question, after):
         asyncio.get_running_loop().call_later(after, self.answers.put_nowait, f"row of {question}")
 
@@ -31,11 +38,13 @@ class Backend:
 
 
 class Pool:
-    def __init__(self, strict):
-        self.strict, self.free = strict, [Backend(), Backend()]
+    def __init__(self, strict, heals=False):
+        self.strict, self.heals, self.free = strict, heals, [Backend(), Backend()]
 
     async def query(self, question, after, patience=None):
         connection = self.free.pop() if self.free else Backend()
+        if self.heals and not connection.is_quiet():
+            connection = Backend()
         try:
             connection.ask(question, after)
             answer = await asyncio.wait_for(connection.read(), patience)
@@ -49,6 +58,7 @@ class Pool:
 
 def routes(prefix, strict):
     profiles, reports, queries = Pool(strict), Pool(strict), Pool(strict)
+    sessions, quick, shared = Pool(strict, heals=True), Pool(strict, heals=True), Pool(strict, heals=True)
 
     async def profile(request):
         return await profiles.query(request.cookies.get("session", "nobody"), 0.03)
@@ -67,7 +77,23 @@ def routes(prefix, strict):
         except asyncio.TimeoutError:
             return 504, "that takes too long\n"
 
-    return {prefix + "/profile/": profile, prefix + "/report/": report, prefix + "/query/": query}
+    def session(pool, after, compares=False):
+        async def view(request):
+            user = request.cookies.get("session", "nobody")
+            row = await pool.query(user, after)
+            return (503, "try again\n") if compares and row != f"row of {user}" else row
+
+        return view
+
+    return {
+        prefix + "/profile/": profile,
+        prefix + "/report/": report,
+        prefix + "/query/": query,
+        prefix + "/session/": session(sessions, 0.1),
+        prefix + "/session_quick/": session(quick, 0.005),
+        prefix + "/cart/": session(shared, 0.03, compares=True),
+        prefix + "/settings/": session(shared, 0.03),
+    }
 
 
 web.serve(routes("", strict=False) | routes("/strict", strict=True))

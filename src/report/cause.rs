@@ -1,12 +1,26 @@
 //! What each class of leak comes from, and where to look for it.
 
-use crate::record::LeakClass;
+use crate::record::{Leak, LeakClass};
+
+use super::words::list;
 
 /// The class as a heading says it, the likely cause, and where to look; the last two without a full stop.
 pub(super) struct Cause {
     pub heading: &'static str,
     pub cause: &'static str,
     pub look: &'static str,
+}
+
+/// What a leak is likely to be, and what it cannot be told from: `a (stale_state); cannot tell it from b (cache)`.
+pub(super) fn in_words(leak: &Leak) -> String {
+    let named = |class: &LeakClass| format!("{} ({})", of(*class).heading, class.name());
+    let others: Vec<String> = leak.alternatives.iter().map(named).collect();
+    let class = named(&leak.class);
+    match (leak.class, others.is_empty()) {
+        (_, true) => class,
+        (LeakClass::Derived, false) => format!("{class}, which gets about as with {}", list(&others)),
+        (_, false) => format!("{class}; cannot tell it from {}", list(&others)),
+    }
 }
 
 pub(super) fn of(class: LeakClass) -> Cause {

@@ -1,0 +1,98 @@
+//! Requests over HTTP/2: streams of a connection, which several may share.
+
+use tokio::time::timeout;
+
+use super::wire::{Came, Open, Way, Wire, millis};
+use super::{Ask, Client};
+use crate::dirty::recipe::Twist;
+use crate::exchange::Failure;
+use crate::load::connection::answer::Broken;
+use crate::load::connection::http2::single::{Going, Hold, Single};
+use crate::load::connection::translated::Translated;
+
+impl Client {
+    /// A wire whose connection others can share; one without a connection where none can be made.
+    pub(in crate::dirty) async fn shared(&self) -> Wire {
+        let mut wire = Wire::default();
+        let opened = timeout(self.timeout, self.connect(&mut wire)).await;
+        if let Ok(Ok(open)) = opened {
+            wire.open = Some(open);
+        }
+        wire
+    }
+
+    /// Sends requests at once, as streams of one connection.
+    pub(super) async fn send_as_streams(&self, wire: &mut Wire, asks: &[Ask<'_>]) {
+        if wire.open.is_none() {
+            *wire = self.shared().await;
+        }
+        let sending = asks.iter().map(|ask| {
+            let mut wire = wire.sharing();
+            async move { self.send(&mut wire, ask).await }
+        });
+        futures::future::join_all(sending).await;
+    }
+
+    /// One request as a stream of a connection, and its response.
+    pub(super) async fn stream(
+        &self,
+        wire: &mut Wire,
+        connection: Single,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+        way: &mut Way,
+    ) -> Result<Came, Broken> {
+        let going = self.begin(&connection, bytes, ask, way).await?;
+        let clock = self.clock.clock();
+        let answer = self.receive(way, async |sink| going.answer(clock, sink).await);
+        let Twist::Abort(after) = ask.shot.twist else {
+            let answer = answer.await?;
+            wire.open = Some(Open::Two(connection));
+            return Ok(Came::Answer(answer));
+        };
+        // Whoever stops waiting here drops the stream, which resets it.
+        let Ok(answer) = timeout(millis(after), answer).await else {
+            // Every other one leaves alone; the rest take their connection with them, where it is theirs.
+            if self.requests.get().is_multiple_of(2) {
+                self.left.borrow_mut().push(connection);
+            }
+            return Ok(Came::Left);
+        };
+        answer.map(Came::Answer)
+    }
+
+    /// Sends a request, the last of it when the gate opens. A request without a body is handled when its head is there, and
+    /// waits with all of it: what is handed to a connection at one time goes out in one piece.
+    async fn begin(&self, connection: &Single, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Going, Broken> {
+        let scheme = if self.target.dialer.speaks_tls() { "https" } else { "http" };
+        let request = Translated::new(bytes, scheme).map_err(|why| Broken::Told(Failure::Protocol, why));
+        let leave = match &request {
+            Ok(_) => connection.leave().await,
+            Err(_) => Err(Broken::Closed { untouched: false }),
+        };
+        let hold = match (ask.gate, ask.shot.twist, &request) {
+            (Some(_), _, Ok(request)) if request.body().is_some() => Hold::LastByte,
+            (None, Twist::Halting(_), _) => Hold::Half,
+            _ => Hold::Nothing,
+        };
+        way.sent = Some(self.clock.now());
+        if let (Some(gate), Hold::Nothing) = (ask.gate, hold) {
+            gate.wait().await;
+            way.sent = Some(self.clock.now());
+        }
+        let going = request.and_then(|request| leave?.begin(&request, hold));
+        if hold != Hold::Nothing {
+            match (ask.gate, ask.shot.twist) {
+                (Some(gate), _) => {
+                    gate.wait().await;
+                }
+                (None, Twist::Halting(pause)) => tokio::time::sleep(millis(pause)).await,
+                (None, _) => {}
+            }
+            way.sent = Some(self.clock.now());
+        }
+        let mut going = going?;
+        going.finish();
+        Ok(going)
+    }
+}

@@ -1,0 +1,277 @@
+//! What is asked of a leak once the least that shows it is known: each question is an experiment, and what comes of it
+//! rules causes out. Pure.
+
+use super::super::attempt::Attempt;
+use super::super::class::Class;
+use super::super::observation::Seen;
+use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
+use super::super::triggers::Situation;
+use super::candidates::Kind;
+use super::causes::Signs;
+use crate::stats::chance_of_none;
+
+/// Chance explains an outcome with less than this, or it says nothing.
+const IMPROBABLE: f64 = 0.01;
+const MOST_WITH_OWN_URLS: u64 = 40;
+/// How often it is looked for what a longer value leaves.
+const TAILS: usize = 2;
+/// How long a cache is waited for to end, in milliseconds.
+pub(super) const WAIT_MS: f64 = 2500.0;
+/// Requests that come later, to meet the same thread again, as long as they take no longer than this in all.
+const LATER: usize = 16;
+/// Of several workers, so many requests more for each that may meet another; no more workers than this.
+const EACH_WORKER: usize = 3;
+const MOST_WORKERS: u32 = 4;
+const LATER_MS: f64 = 800.0;
+
+/// In the order in which they are asked: what costs least and tells most comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Do responses on one connection belong to its requests, in order? Between ordinary ones, some are for a page that
+    /// does not exist.
+    InOrder,
+    /// Does it show with URLs that differ?
+    OwnUrls,
+    /// Does a longer value leave something behind a shorter one?
+    Tail,
+    /// Do others get it over connections of their own?
+    OtherConnections,
+    /// Is the handler asked that was told to sleep?
+    Handler,
+    /// Does what stays end by itself?
+    Time,
+    /// Do requests get it that overlap nothing, and do not say who asks?
+    LeftBehind,
+}
+
+/// What recipes are made from: the request before, the one that gets what is another's, and whether their URLs are equal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cast {
+    pub first: Shot,
+    pub victim: Shot,
+    pub same_url: bool,
+}
+
+impl Question {
+    pub const ALL: [Question; 7] = [
+        Question::InOrder,
+        Question::OwnUrls,
+        Question::Tail,
+        Question::OtherConnections,
+        Question::Handler,
+        Question::Time,
+        Question::LeftBehind,
+    ];
+
+    /// Whether its answer would rule anything out.
+    pub fn is_due(self, signs: &Signs, situation: &Situation) -> bool {
+        let undecided = !signs.guess.firm || signs.from_the_first == Some(true);
+        let a_cache = signs.from_a_cache || signs.ended_by_own_urls == Some(true) || signs.ended_by_time == Some(true);
+        let open = undecided && !(a_cache && signs.named) && signs.tail != Some(true);
+        // Whoever fills a cache or a buffer gets an answer of their own first.
+        let filled = signs.from_the_first != Some(true);
+        open && match self {
+            Question::InOrder => {
+                signs.needs == Kind::OneConnection && signs.late && signs.guess.class != Class::Connection
+            }
+            Question::OwnUrls => filled && situation.same_url && signs.named && signs.needs.may_be_a_cache(),
+            Question::Tail => filled && signs.needs.follows(),
+            Question::OtherConnections => signs.needs == Kind::OneConnection && !signs.kept,
+            Question::Handler => signs.kept && signs.named && signs.handled.is_none() && situation.long.is_some(),
+            Question::Time => signs.kept && signs.named,
+            Question::LeftBehind => {
+                let overlaps = matches!(signs.needs, Kind::Pair | Kind::Burst(_) | Kind::Gate(_));
+                overlaps && !signs.joined && situation.no_anonymous.is_none()
+            }
+        }
+    }
+
+    /// What is tried, one after the other, until the question [`is_answered`](Question::is_answered). `least` is what
+    /// showed the leak.
+    pub fn recipes(self, least: &Recipe, cast: Cast, signs: &Signs, situation: &Situation) -> Vec<Recipe> {
+        let one = |line: Line| vec![Recipe { same_url: cast.same_url, ..Recipe::of(vec![line]) }];
+        let Cast { first, victim, .. } = cast;
+        match self {
+            Question::InOrder => {
+                let elsewhere = Shot { who: Who::Nobody, ..Shot::twisted(Twist::Elsewhere) };
+                let line = Line::of(vec![first, elsewhere, victim, elsewhere, victim]).on_one_connection();
+                let lines = vec![Line::of(vec![elsewhere]), line.starting(Start::After(0))];
+                vec![Recipe::of(lines)]
+            }
+            Question::OwnUrls => {
+                let recipe = Recipe { own_url: true, same_url: false, fresh_server: false, ..least.clone() };
+                let (shown, tries) = signs.rate;
+                let enough = (1..MOST_WITH_OWN_URLS).find(|others| chance_of_none(shown, tries, *others) < IMPROBABLE);
+                vec![recipe; enough.unwrap_or(MOST_WITH_OWN_URLS) as usize]
+            }
+            Question::Tail => {
+                let line = Line::of([Shot::twisted(Twist::LongCanary), Shot::twisted(Twist::ShortCanary)].repeat(2));
+                let both = [line.clone(), line.on_one_connection()];
+                both.into_iter().flat_map(|line| vec![Recipe::of(vec![line]); TAILS]).collect()
+            }
+            Question::OtherConnections => one(Line::of([vec![first], vec![victim; later(situation)]].concat())),
+            Question::Handler => one(Line::of(vec![first, Shot { nap: Nap::Long, ..victim }])),
+            // Each worker may keep something, or nothing yet.
+            Question::Time => {
+                let workers = situation.premises.workers.unwrap_or(1).min(MOST_WORKERS) as usize;
+                let waiting = Shot { pause_ms: WAIT_MS, ..victim };
+                one(Line::of([vec![first, waiting], vec![victim; (workers - 1) * EACH_WORKER]].concat()))
+            }
+            Question::LeftBehind => {
+                let nobody = Shot { who: Who::Nobody, ..Shot::plain() };
+                one(Line::of([vec![first], vec![nobody; later(situation)]].concat()))
+            }
+        }
+    }
+
+    /// Whether no further try says more.
+    pub fn is_answered(self, last: &Attempt) -> bool {
+        match self {
+            Question::OwnUrls | Question::OtherConnections | Question::LeftBehind => last.is_foreign(),
+            Question::Tail => last.fragment,
+            Question::InOrder | Question::Handler | Question::Time => true,
+        }
+    }
+
+    /// Writes down what came of it.
+    pub fn answer(self, tried: &[Attempt], situation: &Situation, signs: &mut Signs) {
+        let Some(last) = tried.last() else { return };
+        let shown = tried.iter().any(Attempt::is_foreign);
+        match self {
+            Question::InOrder => signs.in_order = in_order(last),
+            Question::OwnUrls => {
+                let (hits, tries) = signs.rate;
+                let certain = chance_of_none(hits, tries, tried.len() as u64) < IMPROBABLE;
+                signs.ended_by_own_urls = if shown { Some(false) } else { certain.then_some(true) };
+            }
+            Question::Tail => signs.tail = Some(tried.iter().any(|tried| tried.fragment)),
+            Question::OtherConnections => signs.on_other_connections = Some(shown),
+            Question::Handler => signs.handled = handled(last, situation),
+            Question::Time => signs.ended_by_time = ended(last),
+            Question::LeftBehind => signs.left_behind = Some(shown),
+        }
+    }
+}
+
+/// Whether nothing that was asked for before the wait is still there after it; `None` if somebody was not answered well.
+fn ended(tried: &Attempt) -> Option<bool> {
+    let after = || tried.observations.iter().map(|o| &o.seen).filter(|seen| seen.place.shot > 0);
+    let of_before = |owner: Option<u64>| owner.is_none() || !after().any(|seen| seen.identity == owner);
+    let answered = after().next().is_some() && after().all(Seen::is_ordinary);
+    answered.then(|| !tried.foreign.iter().any(|(place, owner)| place.shot > 0 && of_before(*owner)))
+}
+
+/// How many requests come later.
+fn later(situation: &Situation) -> usize {
+    let alone = situation.alone.as_secs_f64() * 1e3;
+    ((LATER_MS / alone.max(1.0)) as usize).clamp(2, LATER)
+}
+
+/// Whether a page that does not exist is answered as such wherever it stands among others; `None` if it is answered as
+/// the others are, or nothing leaked.
+fn in_order(tried: &Attempt) -> Option<bool> {
+    let at = |line: usize, shot: usize| {
+        tried.observations.iter().map(|o| &o.seen).find(|s| (s.place.line, s.place.shot) == (line, shot))?.status()
+    };
+    let (elsewhere, page) = (at(0, 0)?, at(1, 0)?);
+    let there = [(1, elsewhere), (2, page), (3, elsewhere), (4, page)];
+    let as_asked = there.into_iter().all(|(shot, status)| at(1, shot) == Some(status));
+    (elsewhere != page && (tried.is_foreign() || !as_asked)).then_some(as_asked)
+}
+
+/// Whether a response that holds what is another's took as long as its handler was told to sleep.
+fn handled(tried: &Attempt, situation: &Situation) -> Option<bool> {
+    let long = situation.long?;
+    let got = tried.foreign.iter().find(|(place, _)| place.shot == 1)?;
+    let seen = tried.observations.iter().map(|o| &o.seen).find(|seen| seen.place == got.0)?;
+    // A long sleep that is no longer than what a request takes anyway tells nothing.
+    (long > 4 * situation.alone).then(|| seen.exchange.service_time() >= long.mul_f64(0.9))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::class::{Guess, tests::seen};
+    use super::super::super::observation::{InReply, Observation, Place};
+    use super::super::causes::tests::signs;
+    use super::*;
+    use crate::exchange::Outcome;
+    use crate::load::connection::reply::Kept;
+
+    /// Requests on one line with the statuses of their answers, by identities from 0 on; those that are another's, and whose.
+    fn tried(statuses: &[u16], foreign: &[(usize, u64)]) -> Attempt {
+        let observations =
+            (0..).zip(statuses).map(|(shot, status)| answered(Place { line: 0, shot }, *status)).collect();
+        let at = |(shot, owner): &(usize, u64)| (Place { line: 0, shot: *shot }, Some(*owner));
+        Attempt { observations, foreign: foreign.iter().map(at).collect(), ..Attempt::default() }
+    }
+
+    fn answered(place: Place, status: u16) -> Observation {
+        let mut seen = Seen { place, ..seen(place.shot as u64, 1) };
+        seen.exchange.outcome = Outcome::Answered(status);
+        let (reply, canaries) = (Kept::default(), InReply::default());
+        Observation { seen, request: Vec::new(), reply, token: None, canaries }
+    }
+
+    #[test]
+    fn what_was_there_before_the_wait_has_ended_if_nobody_holds_it_after_it() {
+        assert_eq!(ended(&tried(&[200, 200], &[(1, 0)])), Some(false));
+        assert_eq!(ended(&tried(&[200, 200], &[(0, 77), (1, 77)])), Some(false), "what an earlier try had brought");
+        assert_eq!(ended(&tried(&[200, 200], &[(0, 77)])), Some(true), "it was there before the wait only");
+        assert_eq!(ended(&tried(&[200, 200, 200], &[(2, 1)])), Some(true), "it was asked for anew");
+        assert_eq!(ended(&tried(&[200, 503], &[])), None);
+        assert_eq!(ended(&tried(&[200], &[])), None, "cut short");
+    }
+
+    #[test]
+    fn responses_are_in_order_if_a_page_that_is_not_there_is_told_so_in_its_place() {
+        let asked = |statuses: [u16; 5], foreign: &[(usize, u64)]| {
+            let on_line = (0..).zip(statuses).map(|(shot, status)| answered(Place { line: 1, shot }, status));
+            let alone = answered(Place { line: 0, shot: 0 }, 404);
+            let foreign = tried(&[], foreign).foreign;
+            in_order(&Attempt {
+                observations: std::iter::once(alone).chain(on_line).collect(),
+                foreign,
+                ..Attempt::default()
+            })
+        };
+        assert_eq!(asked([200, 404, 200, 404, 200], &[(2, 0)]), Some(true));
+        assert_eq!(asked([200, 404, 200, 404, 200], &[]), None, "nothing leaked");
+        assert_eq!(asked([200, 200, 404, 200, 404], &[(1, 0)]), Some(false));
+        assert_eq!(asked([404, 404, 404, 404, 404], &[(2, 0)]), None, "the page itself is not there");
+    }
+
+    #[test]
+    fn urls_that_differ_end_a_leak_only_where_chance_does_not() {
+        let asked = |rate, foreign: bool, tries: usize| {
+            let mut known = Signs { rate, ..signs(Class::Cache, Kind::Sequence) };
+            let one = || tried(&[200, 200], if foreign { &[(1, 0)] } else { &[] });
+            let tried: Vec<Attempt> = (0..tries).map(|_| one()).collect();
+            Question::OwnUrls.answer(&tried, &Situation::default(), &mut known);
+            known.ended_by_own_urls
+        };
+        assert_eq!(asked((10, 10), false, 4), Some(true));
+        assert_eq!(asked((5, 5), false, 4), Some(true));
+        assert_eq!(asked((3, 10), false, 4), None, "a race that shows in 30 % of tries");
+        assert_eq!(asked((10, 10), true, 1), Some(false));
+        assert_eq!(asked((10, 10), false, 0), None, "no time to see");
+    }
+
+    #[test]
+    fn a_question_is_asked_only_while_its_answer_would_rule_something_out() {
+        let situation = Situation { same_url: true, no_anonymous: Some(String::new()), ..Situation::default() };
+        let due = |signs: &Signs| -> Vec<Question> {
+            Question::ALL.into_iter().filter(|question| question.is_due(signs, &situation)).collect()
+        };
+        let kept = Signs { kept: true, ..signs(Class::StickyFirst, Kind::Sequence) };
+        assert_eq!(due(&kept), [Question::OwnUrls, Question::Tail, Question::Time]);
+        assert_eq!(due(&Signs { from_a_cache: true, ..kept }), []);
+        assert_eq!(due(&Signs { ended_by_own_urls: Some(true), ..kept }), []);
+        assert_eq!(due(&Signs { tail: Some(true), ..kept }), []);
+        assert_eq!(due(&signs(Class::SharedSlot, Kind::Pair)), [Question::OwnUrls]);
+        let late = Guess { class: Class::Desync, firm: true };
+        let late = Signs { guess: late, late: true, ..signs(Class::Desync, Kind::OneConnection) };
+        assert_eq!(due(&late), [], "an accident");
+        let first = due(&Signs { from_the_first: Some(true), ..late });
+        assert_eq!(first, [Question::InOrder, Question::OtherConnections]);
+    }
+}
