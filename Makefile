@@ -60,8 +60,24 @@ corpus.prove: ## show with plain sockets that each server of tests/corpus leaks,
 docs.corpus: build ## measure the dirty check on tests/corpus, and write the table into docs/dirty-check.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-corpus --write
+
+corpus.real.install: ## install what the servers of tests/corpus/real are made of (PyPI, npm, Debian)
+	@tests/corpus/real/install
+
+corpus.real.prove: corpus.real.install ## show without the check that each set-up of tests/corpus/real leaks, or does not, as it says
+	tests/corpus/prove.py tests/corpus/real/*.toml
+
+docs.corpus.real: build corpus.real.install ## measure the check on tests/corpus/real, and write the table into docs/dirty-check.md
+	scripts/measure-corpus --runs 10 --clean-runs 5 --write corpus.real tests/corpus/real/*.toml
+
+nightly.corpus: build corpus.real.prove ## prove tests/corpus/real, measure the check on it, and fail if it is not right often enough (2 hours)
+	scripts/measure-corpus --runs 10 --clean-runs 5 --judge tests/corpus/real/*.toml
+
 bench.scan: ## measure how fast canaries are looked for, by kind of body
 	$(CARGO) bench --locked --bench scan
+
+nightly.simulated: ## judge 10,000 simulated clean servers, 1,000 that tell nothing, and 500 that leak
+	$(CARGO) test --release --locked --lib ten_thousand_simulated -- --ignored --nocapture
 
 test: check ## everything that CI runs: format, lints, all tests
 

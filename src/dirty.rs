@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+mod alibi;
 mod attempt;
 mod baseline;
 mod check;
@@ -31,6 +32,9 @@ pub mod samples;
 mod silence;
 mod stopwatch;
 mod tally;
+#[cfg(test)]
+mod tests;
+mod text;
 mod triggers;
 
 pub use check::{Check, Part, Starts};

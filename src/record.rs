@@ -15,7 +15,7 @@ mod server;
 
 pub use dirty::{
     Asked, Control, Dirty, DirtySample, Leak, LeakClass, LeakOracle, PositiveControl, RateLimit, Shrunk, Starts, Tls,
-    Trigger, Witness,
+    Trigger, Unread, Witness,
 };
 pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
 pub use quantiles::{Micros, Quantiles};

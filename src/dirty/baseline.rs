@@ -29,7 +29,7 @@
 //! A reply that is not like the usual ones (another status, or most landmarks of the body missing) is never read by
 //! slots, and never makes the baseline poorer: only long words count in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -74,7 +74,12 @@ pub struct Baseline {
     samples: Vec<Option<(Vec<u8>, Vec<u8>)>>,
     /// How many things varied so little that each could have looked like identity; at least 1.
     chances: usize,
+    /// What has turned out to be shown without its owners.
+    exonerated: BTreeSet<MarkKey>,
 }
+
+/// A mark, to be compared: landmark, offset and value; or a word, wherever it stands.
+pub type MarkKey = (usize, usize, u64);
 
 /// What is wrong with a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +127,31 @@ enum Mark {
     Word(u64),
 }
 
+impl Sign {
+    fn key(&self) -> MarkKey {
+        match self.mark {
+            Mark::Slot(cell) => (cell.landmark, cell.offset, cell.value),
+            Mark::Word(word) => (usize::MAX, 0, word),
+        }
+    }
+}
+
+impl Accusation {
+    /// The fewest who may own what it goes by, and the marks that none but these own.
+    pub fn sharpest(&self) -> (Vec<PersonaNumber>, Vec<MarkKey>) {
+        let fewest = self.signs.iter().map(|sign| &sign.owners).min_by_key(|owners| owners.len());
+        let owners = fewest.cloned().unwrap_or_default();
+        let is_theirs = |sign: &&Sign| sign.owners.iter().all(|owner| owners.contains(owner));
+        let marks = self.signs.iter().filter(is_theirs).map(Sign::key).collect();
+        (owners, marks)
+    }
+
+    /// Whether it goes by one of these.
+    pub fn goes_by(&self, marks: &[MarkKey]) -> bool {
+        self.signs.iter().any(|sign| marks.contains(&sign.key()))
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -161,12 +191,33 @@ impl Baseline {
             statuses,
             samples: vec![None; personas],
             chances: 1,
+            exonerated: BTreeSet::new(),
         };
         for ((persona, reply), words) in solo.iter().zip(&words) {
             baseline.take(*persona, *reply, words);
         }
         baseline.settle();
         baseline
+    }
+
+    /// Takes a reply that was not given alone: what it holds that nobody gets alone shows which places tell nothing.
+    pub fn notice(&mut self, persona: PersonaNumber, reply: Reply<'_>) {
+        let reading = self.slots.read_telling(&words::words(reply));
+        if reading.is_usual && self.has_usual_status(reply) {
+            self.slots.notice(persona, &reading);
+        }
+    }
+
+    /// No more accuses by these.
+    pub fn exonerate(&mut self, marks: &[MarkKey]) {
+        self.exonerated.extend(marks);
+    }
+
+    /// Whether replies to some of these can be told apart by something that chance explains with no more than `most`.
+    pub fn tells_beyond(&self, most: f64, personas: usize) -> bool {
+        let pairs = (0..personas).flat_map(|to| (0..personas).map(move |of| (to, of)));
+        let mut examples = pairs.filter(|(to, of)| to != of).filter_map(|(to, of)| self.example(to, of));
+        examples.any(|accusation| self.doubt(&accusation) <= most)
     }
 
     /// Takes a further solo reply, to a persona that was there from the start. What it shows to vary becomes noise.
@@ -247,6 +298,11 @@ impl Baseline {
             let equals = |of: &PersonaNumber| self.equals(to, *of, reply, &words, &reading);
             swapped = (0..self.samples.len()).filter(is_named).filter(equals).collect();
         }
+        // What nobody gets, too, is what anybody gets whom the server does not know, or has no time for.
+        let accuses = |sign: &Sign| {
+            self.nobody.is_none_or(|nobody| !sign.owners.contains(&nobody)) && !self.exonerated.contains(&sign.key())
+        };
+        signs.retain(accuses);
         let (oracle, of) = match swapped.is_empty() {
             true => (Oracle::Learned, most_named(&signs, self.samples.len())),
             false => (Oracle::Swap, swapped),

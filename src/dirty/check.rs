@@ -37,6 +37,8 @@ pub enum Part {
     Personas,
     /// Lone requests once more: do suspicions stand?
     Verify,
+    /// What raised a suspicion that stands, without those whose values were seen, and then with them.
+    Alibi,
     /// All triggers, for the exposures that are still missing.
     Rest,
     /// After a leak: the least that shows it.
@@ -49,6 +51,7 @@ impl Part {
         match self {
             Part::Opening => Some("first requests and control"),
             Part::Verify => Some("looking whether a suspicion stands"),
+            Part::Alibi => Some("looking whether it shows without its owner"),
             Part::Diagnosis => Some("narrowing a leak down"),
             Part::FirstLook(_) | Part::Family(_) | Part::Personas | Part::Rest => None,
         }
@@ -153,6 +156,9 @@ impl<'a> Check<'a> {
         if !self.personas.suspicions.is_empty() {
             return Some(Part::Verify);
         }
+        if self.personas.is_charge_open() && self.clock.now() < self.plan.budget.time * 4 / 3 {
+            return Some(Part::Alibi);
+        }
         let rest = self.regular_parts().skip_while(|part| *part != last);
         rest.skip(usize::from(!self.resume)).find(|part| self.is_due(*part))
     }
@@ -173,7 +179,7 @@ impl<'a> Check<'a> {
     fn is_due(&self, part: Part) -> bool {
         !self.is_out_of_time()
             && match part {
-                Part::Opening | Part::Personas | Part::Verify => true,
+                Part::Opening | Part::Personas | Part::Verify | Part::Alibi => true,
                 Part::FirstLook(FamilyOf(family)) | Part::Family(FamilyOf(family)) => {
                     self.triggers.iter().any(|trigger| self.may(&**trigger, family) && self.has_time_for(&**trigger))
                 }
@@ -202,7 +208,7 @@ impl<'a> Check<'a> {
         if self.situation.owned {
             self.personas.start_anew();
         }
-        if part != Part::Verify {
+        if !matches!(part, Part::Verify | Part::Alibi) {
             if !std::mem::take(&mut self.resume) {
                 self.rounds.clear();
             }
@@ -222,6 +228,7 @@ impl<'a> Check<'a> {
 
     /// What was found, until now.
     pub fn conclude(mut self) -> Findings {
+        self.findings.unsettled += self.personas.undecided() as u64;
         let quickest = self.client.as_ref().and_then(Client::quickest);
         self.diagnosis.conclude(&mut self.findings.tally.evidence, &self.situation, quickest);
         for trigger in &self.triggers {

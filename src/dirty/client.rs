@@ -222,8 +222,9 @@ impl Client {
             let ask = Ask::alone(identity);
             let bytes = self.fill(&login.request, identity.number, &ask);
             let line = self.show(&bytes);
-            let (intended, way, came) = self.insist(&mut Wire::default(), &bytes, &ask).await;
+            let (intended, mut way, came) = self.insist(&mut Wire::default(), &bytes, &ask).await;
             let outcome = self.exchange(intended, way.sent, came).outcome;
+            way.kept.decode();
             let who = (At::Login, identity.label());
             self.samples.borrow_mut().take(who, &line, outcome, &way.kept, None);
             match outcome {
@@ -256,7 +257,9 @@ impl Client {
     pub fn take_observations(&self) -> Vec<Observation> {
         self.left.take();
         let mut observations = self.observations.take();
-        for Observation { seen, reply, canaries, .. } in &mut observations {
+        for Observation { seen, reply, canaries, token, .. } in &mut observations {
+            reply.decode();
+            self.sample(seen, reply, token.as_deref());
             *canaries = InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
             let holds = |owner| canaries.all().any(|found| found.owner == owner);
             seen.own = seen.identity.is_some_and(holds);
@@ -319,7 +322,6 @@ impl Client {
             own: false,
         };
         let canaries = InReply::default();
-        self.sample(&seen, ask, &reply, token.as_deref());
         self.observations.borrow_mut().push(Observation { seen, request: bytes.to_vec(), reply, token, canaries });
     }
 }
@@ -334,15 +336,16 @@ fn speaking(plan: &scenario::Dirty, target: &Target) -> Target {
 
 impl Client {
     /// Keeps what came of a request, unless that says nothing: one that was to fail, or to be left.
-    fn sample(&self, seen: &Seen, ask: &Ask<'_>, reply: &Kept, token: Option<&str>) {
-        let at = match (seen.role, ask.identity) {
-            (Role::Failing | Role::Leaving, _) => return,
+    fn sample(&self, seen: &Seen, reply: &Kept, token: Option<&str>) {
+        let at = match (seen.role, seen.identity) {
+            _ if !seen.is_well_behaved() => return,
             (_, None) => At::Anonymous,
-            (Role::Probe, Some(identity)) if identity.persona.is_some() => At::Solo,
-            (Role::Probe, Some(_)) => At::Control,
-            (_, Some(_)) => At::Trigger,
+            (Role::Probe, _) if seen.persona.is_some() => At::Solo,
+            (Role::Probe, _) => At::Control,
+            _ => At::Trigger,
         };
-        let who = ask.identity.and_then(Identity::label);
+        let fields = seen.persona.and_then(|persona| self.identities_named.get(persona)).cloned().unwrap_or_default();
+        let who = Identity { persona: seen.persona, fields, ..Identity::default() }.label();
         self.samples.borrow_mut().take((at, who), &seen.line, seen.exchange.outcome, reply, token);
     }
 }

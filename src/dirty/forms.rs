@@ -57,15 +57,12 @@ impl Forms {
     /// The form that a shot asks for; the plain one where there is no such form.
     pub fn of(&self, shot: &Shot) -> &Prepared {
         let page = shot.page.checked_sub(1).and_then(|index| self.also.get(index));
-        let form = match (shot.who, shot.twist) {
-            (Who::Nobody, _) if page.is_some_and(|(_, nobodys)| nobodys.is_some()) => {
-                page.and_then(|(_, nobodys)| nobodys.as_ref())
-            }
-            (_, Twist::None | Twist::Abort(_)) if page.is_some() => page.map(|(plain, _)| plain),
-            (Who::Nobody, _) => self.anonymous.as_ref().ok(),
-            (_, Twist::Malformed(index)) => self.malformed.get(index),
-            (_, Twist::Big) => Some(&self.big),
-            _ => None,
+        let form = match (shot.who, shot.twist, page) {
+            (Who::Nobody, _, Some((_, Some(nobodys)))) => Some(nobodys),
+            (Who::Nobody, ..) => self.anonymous.as_ref().ok(),
+            (_, Twist::Malformed(index), _) => self.malformed.get(index),
+            (_, Twist::Big, _) => Some(&self.big),
+            (_, _, page) => page.map(|(plain, _)| plain),
         };
         form.unwrap_or(&self.plain)
     }

@@ -107,6 +107,11 @@ impl Seen {
         matches!(self.role, Role::Probe | Role::Short) && self.status().is_some_and(|status| status < 400)
     }
 
+    /// Neither spoilt nor left by its client, and for the page that is checked.
+    pub fn is_well_behaved(&self) -> bool {
+        !matches!(self.role, Role::Failing | Role::Leaving | Role::Elsewhere)
+    }
+
     /// It was not answered, although its client stayed.
     pub fn failed_to_be_answered(&self) -> bool {
         self.status().is_none() && self.role != Role::Leaving

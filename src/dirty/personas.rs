@@ -1,10 +1,12 @@
 //! The few who ask again and again, so that answers to them can be told apart also where none shows a canary.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 
+use super::alibi::Charge;
 use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply, Sign};
 use super::client::Client;
 use super::identity::Identity;
@@ -14,12 +16,17 @@ use super::observation::{Observation, Role, Seen};
 use super::recipe::{Line, Recipe, Shot};
 use super::silence;
 use super::tally::Evidence;
+use super::text;
 use crate::load::connection::reply::Kept;
 use crate::scenario;
+
+mod charges;
 
 /// How often each is asked alone to learn from, and at most to verify. See the module `baseline` on what this proves.
 pub(super) const SOLO: usize = 4;
 pub(super) const MOST_SOLO: usize = 16;
+/// If chance explains with more than this what tells personas apart, they are asked alone a few times more.
+const MUCH_DOUBT: f64 = 1e-5;
 /// Suspicions of one part that are kept: bounds memory.
 const MOST_SUSPICIONS: usize = 1000;
 
@@ -52,6 +59,10 @@ pub(super) struct Personas {
     /// For each, nobody included: whether a reply to it that is another persona's could be told from its own.
     told: Vec<bool>,
     pub suspicions: Vec<Suspicion>,
+    /// Suspicions that further solo replies have left standing.
+    charges: Vec<Charge>,
+    /// In how many rounds of each trigger personas have asked.
+    asked: BTreeMap<&'static str, u64>,
     /// Rounds of lone requests until now: no two have the same order.
     rounds: u64,
     solo: RefCell<Vec<(PersonaNumber, Observation)>>,
@@ -149,8 +160,7 @@ impl Personas {
     ) -> Option<(Accusation, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
         // A spoilt request may well be taken for another's, and another page is not known.
-        let ordinary = !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere);
-        let accusation = self.judge(observation).filter(|_| ordinary)?;
+        let accusation = self.judge(observation).filter(|_| seen.is_well_behaved())?;
         let accusation = self.accused(accusation, seen, reply, client)?;
         if judge::judge(observation, client).is_some() {
             return None;
@@ -191,8 +201,7 @@ impl Personas {
     /// of that value. Not what a canary or lone requests tell already.
     pub fn given(&self, observation: &Observation, client: &Client) -> Option<(usize, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
-        let asker =
-            self.number(seen).filter(|_| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere))?;
+        let asker = self.number(seen).filter(|_| seen.is_well_behaved())?;
         let text = |in_head: bool| if in_head { &reply.head } else { &reply.body };
         let found = self.literals.sighting(observation, asker, |sighting| {
             !self.may_share(asker, sighting.owner, client) && !client.is_public(text(sighting.in_head), &sighting.range)
@@ -298,13 +307,6 @@ impl Personas {
             solo.iter().map(|(number, observation)| (*number, reply(observation))).collect();
         let people = self.all.len();
         let baseline = Baseline::learn_beside(&replies, Some(people));
-        let strangers =
-            |one: usize, other: usize| one != other && !client.may_share(self.all[one].number, self.all[other].number);
-        let is_told = |one: usize| (0..people).any(|other| strangers(one, other) && baseline.tells_apart(one, other));
-        self.told = (0..people).map(is_told).collect();
-        let pairs = (0..people).flat_map(|one| (0..one).map(move |other| (other, one)));
-        self.alike =
-            pairs.filter(|(one, other)| strangers(*one, *other) && !baseline.tells_apart(*one, *other)).collect();
         let of_people = || replies.iter().filter(|(number, _)| *number < people).map(|(_, reply)| *reply);
         let usual = |address: &String| {
             let given = self.all.iter().flat_map(|one| one.fields.values()).any(|value| value == address);
@@ -312,8 +314,29 @@ impl Personas {
             given || nobodys.flat_map(|(_, reply)| silence::addresses(reply.body)).any(|one| one == address.as_bytes())
         };
         self.named_to_all = silence::common_address(of_people()).filter(|address| !usual(address));
-        self.told.push((0..people).any(|other| self.told[other] && baseline.tells_apart(people, other)));
         self.baseline = Some(baseline);
+        self.tell(client);
+    }
+
+    /// Finds out who can be told from whom, going by all solo replies until now.
+    pub fn tell(&mut self, client: &Client) {
+        let Some(baseline) = &self.baseline else { return };
+        let people = self.all.len();
+        let strangers =
+            |one: usize, other: usize| one != other && !client.may_share(self.all[one].number, self.all[other].number);
+        let is_told = |one: usize| (0..people).any(|other| strangers(one, other) && baseline.tells_apart(one, other));
+        self.told = (0..people).map(is_told).collect();
+        let pairs = (0..people).flat_map(|one| (0..one).map(move |other| (other, one)));
+        self.alike =
+            pairs.filter(|(one, other)| strangers(*one, *other) && !baseline.tells_apart(*one, *other)).collect();
+        self.told.push((0..people).any(|other| self.told[other] && baseline.tells_apart(people, other)));
+    }
+
+    /// Whether more solo replies would show nothing new of that: nobody can be told from others, or somebody can without
+    /// much doubt.
+    pub fn is_sure(&self) -> bool {
+        let surely = |baseline: &Baseline| baseline.tells_beyond(MUCH_DOUBT, self.all.len());
+        !self.can_tell() || self.baseline.as_ref().is_some_and(surely)
     }
 
     pub fn suspect(&mut self, suspicion: Suspicion) {
@@ -340,18 +363,6 @@ impl Personas {
             Ground::Value(_) => false,
         };
         self.suspicions.iter().filter(open).count()
-    }
-
-    /// Those suspicions by what lone requests get that further ones have left standing. The others are gone.
-    pub fn resolve(&mut self) -> Vec<Evidence> {
-        let (by_value, by_solo) = std::mem::take(&mut self.suspicions).into_iter().partition(Suspicion::is_by_value);
-        self.suspicions = by_value;
-        let stands = |suspicion: &Suspicion| match &suspicion.ground {
-            Ground::Solo(accusation) => self.stands(accusation),
-            Ground::Value(_) => false,
-        };
-        let standing = Vec::into_iter(by_solo).filter(stands);
-        standing.map(|suspicion| suspicion.evidence).collect()
     }
 
     /// Those suspicions by a value that stand. The others are gone. `owned`: servers can be started anew.
@@ -404,14 +415,14 @@ impl Personas {
     }
 }
 
+/// A response as it is compared with others: of a body that is no text, nothing is.
 fn reply(observation: &Observation) -> Reply<'_> {
-    Reply { head: &observation.reply.head, body: &observation.reply.body }
+    let Kept { head, body, .. } = &observation.reply;
+    Reply { head, body: if text::is_text(&observation.reply) { body } else { &[] } }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[test]

@@ -154,7 +154,7 @@ mod tests {
             let streams = Streams { clock: Clock::start(), given: None };
             let replies = Replies { head_only: false, streams };
             let work = async {
-                let relay = relay.exchange(&server, replies);
+                let relay = async { relay.exchange(&server, replies).await.map(drop) };
                 let ((one, other), relayed) = tokio::join!(requests, relay);
                 relayed.unwrap();
                 (one, other)

@@ -122,7 +122,7 @@ mod tests {
         let reply = |body: &str| Kept {
             head: b"HTTP/1.1 302 Found\r\nLocation: /accounts/login/\r\nRetry-After: 3\r\n\r\n".to_vec(),
             body: body.as_bytes().to_vec(),
-            cut: false,
+            ..Kept::default()
         };
         for (identity, body) in [("ann", "first"), ("ann", "second"), ("zoe", "hers")] {
             let who = (At::Solo, Some(identity.to_owned()));

@@ -11,9 +11,10 @@ use super::client::{Client, Stray};
 use super::diagnosis::Shrunk;
 use super::exposure;
 use super::judge::{self, Foreign, Oracle};
-use super::observation::{Observation, Role, Seen};
+use super::observation::{Observation, Seen};
 use super::personas::{Ground, Personas, Suspicion};
 use super::recipe::{Recipe, Who};
+use super::text;
 
 mod bystanders;
 
@@ -133,6 +134,8 @@ pub struct Tally {
     pub leaks: u64,
     /// Responses of which the end was not kept.
     pub cut: u64,
+    /// Responses of which the body could not be decoded, or not to its end, and why the first of them could not.
+    pub undecoded: Option<(u64, String)>,
     pub triggers: BTreeMap<&'static str, TriggerTally>,
     pub evidence: Vec<Evidence>,
     remembered: Memory,
@@ -186,8 +189,7 @@ impl Tally {
         trigger.waited += exposures.waited;
         trigger.leaks += leaks.len() as u64;
         trigger.rounds_with_leak += u64::from(!leaks.is_empty());
-        let ordinary =
-            || round.iter().filter(|seen| !matches!(seen.role, Role::Failing | Role::Leaving | Role::Elsewhere));
+        let ordinary = || round.iter().filter(|seen| seen.is_well_behaved());
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
         trigger.ordinary += ordinary().count() as u64;
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
@@ -263,12 +265,16 @@ impl Tally {
     fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
         for observation in &mut ended.observations {
             self.cut += u64::from(observation.reply.cut);
+            if let Some(why) = &observation.reply.undecoded {
+                self.undecoded.get_or_insert_with(|| (0, why.to_string())).0 += 1;
+            }
+            let is_text = text::is_text(&observation.reply);
             let holds_any = observation.canaries.all().next().is_some();
             let seen = &observation.seen;
             // What nobody is shown could hold somebody's canary; a redirect to a login shows nothing.
             let nobodys = seen.identity.is_none() && !court.personal && seen.status().is_some_and(|s| s < 300);
             // An error page tells by what it holds alone.
-            let may_tell = seen.identity.is_some() || seen.status().is_some_and(|status| status < 400);
+            let may_tell = is_text && (seen.identity.is_some() || seen.status().is_some_and(|status| status < 400));
             observation.seen.tells = holds_any || nobodys || (may_tell && court.personas.tells(observation));
         }
         self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod cuts;
 pub mod answer;
+pub mod decoding;
 pub mod dialer;
 mod framing;
 pub mod http1;

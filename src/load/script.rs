@@ -191,7 +191,12 @@ mod tests {
             user: client::User::new(0, std::iter::empty()),
             seq: 0,
             request: b"GET /a HTTP/1.1\r\nhost: h\r\n\r\n".to_vec(),
-            response: Some(client::Reply { status: 200, head: Vec::new(), body: long.clone().into_bytes() }),
+            response: Some(client::Reply {
+                status: 200,
+                head: Vec::new(),
+                body: long.clone().into_bytes(),
+                undecoded: None,
+            }),
             failure: None,
             latency: Duration::ZERO,
             service_time: Duration::ZERO,

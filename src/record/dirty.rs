@@ -33,6 +33,9 @@ pub struct Dirty {
     /// Responses that were too large to be kept whole: the end of them was not searched.
     #[serde(default)]
     pub cut: u64,
+    /// Null if all were decoded that said how they were encoded.
+    #[serde(default)]
+    pub undecoded: Option<Unread>,
     /// A bounded selection, one per distinct kind of leak first.
     pub evidence: Vec<Leak>,
     /// Why nothing can be concluded, if so.
@@ -89,6 +92,14 @@ pub struct Starts {
     pub took_s: f64,
     /// Parts of the check that went on with a server although they would rather have had one of their own.
     pub shared: u64,
+}
+
+/// Responses whose bodies could not be decoded, or not to their end.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Unread {
+    pub responses: u64,
+    /// Of the first of them: a fragment of a sentence.
+    pub why: String,
 }
 
 /// Requests sent one at a time before the concurrent run.

@@ -51,7 +51,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     for rule in rules {
         caveats.extend(trials.iter().filter_map(|trial| trial.load.as_ref()).find_map(rule));
     }
-    for rule in [not_searched, alike, dirty::slow_starts, dirty::limited] {
+    for rule in [not_searched, alike, not_decoded, dirty::slow_starts, dirty::limited] {
         caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(rule));
     }
     caveats
@@ -80,6 +80,16 @@ fn alike(dirty: &Dirty) -> Option<Caveat> {
          not hold for it"
     );
     caveat(message, "point the check at a page on which each identity sees something of its own")
+}
+
+fn not_decoded(dirty: &Dirty) -> Option<Caveat> {
+    let unread = dirty.undecoded.as_ref()?;
+    let responses = counted(unread.responses, "response");
+    let message = format!("the body of {responses} could not be read ({}): a leak in there was not seen", unread.why);
+    caveat(
+        message,
+        "ask for a body that can be read: `headers = { accept-encoding = \"gzip\" }`, or `identity` for none encoded",
+    )
 }
 
 /// A server that answered, and then no longer: for a second at least, and for longer than any answer had taken. One that

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Proves that each server of this folder is what its first line claims, without runner's dirty check.
 
-    tests/corpus/prove.py [FILE ...]        RUNNER=target/debug/runner serves the built-in modes
+    tests/corpus/prove.py [FILE ...]        those of this folder; RUNNER=target/debug/runner serves the built-in modes
 
 For each scenario the known recipe for its trigger is played with plain sockets. A server that is said to be dirty must
 leak at least once in a few tries; its clean look-alike must not leak in any. Exit 1 if one is not what it claims.
 """
 
+import contextlib
+import gzip
 import hashlib
 import hmac
 import json
@@ -32,6 +34,7 @@ TRIES = 5
 TRIES_OF_CLEAN = 2
 AT_ONCE = 4  # servers
 FRAGMENT = 8  # characters
+SILENCE = 0.3  # seconds after which a stream of events has said what it has to say
 
 
 def header(text):
@@ -62,7 +65,13 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        os.killpg(self.process.pid, signal.SIGKILL)
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(5)  # for what it started in turn, and its files
+        except subprocess.TimeoutExpired:
+            pass
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         if "mode" in self.settings:
             self.leash.close()
@@ -112,14 +121,18 @@ class Server:
 
 
 class Request:
-    """The request of a [dirty] table: with an identity, without one, malformed, with a large body."""
+    """The request of a [dirty] table: with an identity, without one, malformed, with a large body. `jar` are cookies of a
+    log-in, `captured` what it took from replies."""
 
-    def __init__(self, dirty, canary, malformed=False, big=False, long=False, page=0, suffix=""):
+    def __init__(
+        self, dirty, canary, malformed=False, big=False, long=False, page=0, suffix="", jar=None, captured=None
+    ):
         sleep = dirty.get("sleep", {}).get("long" if long else "short", "")
 
         def fill(value):
             value = value.replace("{sleep}", sleep)
-            return re.sub(r"\{(canary|identity\.lang)\}", canary or "", value)
+            value = re.sub(r"\{capture\.(\w+)\}", lambda match: captured[match[1]], value)
+            return re.sub(r"\{(canary|identity\.\w+)\}", canary or "", value)
 
         def carried(value):
             return canary or not re.search(r"\{(canary|identity)", value)
@@ -132,9 +145,12 @@ class Request:
         target = fill(path + ("?" if pairs else "") + "&".join(pairs))
         headers = {name: fill(value) for name, value in dirty.get("headers", {}).items() if carried(value)}
         cookies = [f"{name}={fill(value)}" for name, value in dirty.get("cookies", {}).items() if carried(value)]
+        cookies += [f"{name}={value}" for name, value in (jar or {}).items()]
         if cookies:
             headers["cookie"] = "; ".join(cookies)
         body = "x" * 300_000 if big else ""
+        if "body" in dirty and not big:
+            body = fill(dirty["body"])
         if "json" in dirty:
             body = json.dumps({name: fill(spoil(value)) for name, value in dirty["json"].items() if carried(value)})
         if "form" in dirty:
@@ -169,18 +185,37 @@ class Link:
             self.receive()
         head, _, rest = self.buffer.partition(b"\r\n\r\n")
         length = re.search(rb"content-length: *(\d+)", head, re.I)
-        if not length:  # chunked, in a single chunk
-            assert b"chunked" in head.lower(), head
-            while not rest.endswith(b"0\r\n\r\n"):
-                self.receive()
-                rest = self.buffer.partition(b"\r\n\r\n")[2]
-            self.buffer = b""
-            return (head + rest).decode("latin-1")
-        while len(rest) < int(length[1]):
+        self.buffer = rest
+        body = self.take(int(length[1])) if length else self.chunks(head)
+        if re.search(rb"content-encoding: *gzip", head, re.I):
+            body = gzip.decompress(body)
+        return (head + b"\r\n\r\n" + body).decode("latin-1")
+
+    def take(self, count):
+        while len(self.buffer) < count:
             self.receive()
-            rest = self.buffer.partition(b"\r\n\r\n")[2]
-        self.buffer = rest[int(length[1]):]
-        return (head + b"\r\n\r\n" + rest[: int(length[1])]).decode("latin-1")
+        taken, self.buffer = self.buffer[:count], self.buffer[count:]
+        return taken
+
+    def chunks(self, head):
+        """A chunked body; of a stream of events what comes until it is silent."""
+        assert re.search(rb"transfer-encoding: *chunked", head, re.I), head
+        body = b""
+        try:
+            if re.search(rb"content-type: *text/event-stream", head, re.I):
+                self.socket.settimeout(SILENCE)
+            while True:
+                while b"\r\n" not in self.buffer:
+                    self.receive()
+                size, _, self.buffer = self.buffer.partition(b"\r\n")
+                data = self.take(int(size, 16) + 2)
+                if data == b"\r\n":
+                    return body
+                body += data[:-2]
+        except TimeoutError:
+            if not body:
+                raise
+            return body
 
     def ask(self, request):
         self.send(request.bytes)
@@ -205,7 +240,7 @@ class Play:
 
     def canary(self, length=None):
         if "identities" in self.dirty:
-            made = self.dirty["identities"][-1 - len(self.canaries) % 2]["lang"]
+            made = next(iter(self.dirty["identities"][-1 - len(self.canaries) % 2].values()))
         else:
             length = length or random.randint(21, 36)
             made = "zc" + "".join(random.choices("0123456789abcdefghjkmnpqrstvwxyz", k=length - 2))
@@ -213,7 +248,22 @@ class Play:
         return made
 
     def request(self, length=None, **how):
-        return Request(self.dirty, self.canary(length), **how)
+        own = self.canary(length)
+        return Request(self.dirty, own, jar=self.login(own) if "login" in self.dirty else None, **how)
+
+    def login(self, own):
+        """The cookies of who has logged in."""
+        jar, captured = {}, {}
+        login = self.dirty["login"]
+        for step in login.get("step", [login]):
+            link = Link(self.port)
+            reply = link.ask(Request(step, own, jar=jar, captured=captured))
+            link.close()
+            jar |= dict(re.findall(r"^set-cookie: *([^=]+)=([^;\r]*)", reply, re.I | re.M))
+            for name, place in step.get("capture", {}).items():
+                field = re.search(r'<input[^>]*name="%s"[^>]*>' % place["field"], reply)[0]
+                captured[name] = re.search(r'value="([^"]*)"', field)[1]
+        return jar
 
     def anonymous(self):
         return Request(self.dirty, None)
@@ -327,7 +377,8 @@ def error(play):
         yield play.alone(play.request(malformed=True))
         yield play.alone(play.request())
         yield play.alone(play.request(malformed=True))
-        yield play.alone(play.anonymous())
+        for _ in range(5):
+            yield play.alone(play.anonymous())
     yield from play.together(3, malformed=True)
 
 
@@ -416,12 +467,20 @@ def sees_language(text, own, others):
     return {"de": "Guten Morgen", "fr": "Bonjour", None: "Good morning"}[own] not in text
 
 
+def sees_weekday(text, own, others):
+    return {"de": "Montag", "fr": "lundi", None: "Monday"}[own] not in text
+
+
 def length(user):
     return f"has {len(user)} letters"
 
 
 def masked(user):
     return f"{user[:6]}***"
+
+
+def email(user):
+    return f"{user}@mail.test"
 
 
 def signed(user):
@@ -435,6 +494,8 @@ SHOWS = {
     "length": (lambda canaries: set(map(length, canaries)), sees_made(length)),
     "masked": (lambda canaries: set(map(masked, canaries)), sees_made(masked)),
     "language": (set, sees_language),
+    "weekday": (set, sees_weekday),
+    "email": (lambda canaries: set(map(email, canaries)), sees_made(email)),
 }
 
 
@@ -446,7 +507,7 @@ def leaks(play, recipe, gather, sees):
     except OSError as error:
         print(f"      {recipe.__name__} on port {play.port}: {error}")
     sought = gather(play.canaries)
-    return sum(sees(reply, own, sought) for own, reply in answered), sum(" 200 " in reply[:13] for _, reply in answered)
+    return sum(sees(reply, own, sought) for own, reply in answered), sum(bool(re.match(r"HTTP/1.1 (2|3|403)", reply)) for _, reply in answered)
 
 
 def prove(path):

@@ -316,6 +316,7 @@ pub fn dirty() -> Record {
     let check = Dirty {
         alike: Vec::new(),
         cut: 0,
+        undecoded: None,
         expect: "dirty".into(),
         exposures: 161,
         leaks: 12,
@@ -342,6 +343,7 @@ pub fn clean_in_every_mode() -> Record {
         let check = Dirty {
             alike: Vec::new(),
             cut: 0,
+            undecoded: None,
             expect: "clean".into(),
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
@@ -411,6 +413,7 @@ pub fn hostile(text: &str) -> Record {
     let check = Dirty {
         alike: Vec::new(),
         cut: 0,
+        undecoded: None,
         expect: text.into(),
         exposures: 10,
         leaks: 2,

@@ -32,6 +32,9 @@ pub struct Slot {
     faces: Vec<u64>,
     /// It is constant for each persona, and not the same for all.
     tells: bool,
+    /// How often other than lone replies held here what nobody gets alone, and how often what somebody else gets.
+    novel: u32,
+    foreign: u32,
 }
 
 /// All landmarks of the replies of one server.
@@ -153,7 +156,16 @@ impl Slots {
 
     /// The slot of a cell, if what it holds tells one persona from another.
     pub fn telling(&self, cell: Cell) -> Option<&Slot> {
-        self.landmarks[cell.landmark].slots.get(cell.offset).filter(|slot| slot.tells)
+        self.landmarks[cell.landmark].slots.get(cell.offset).filter(|slot| slot.tells && !slot.wavers())
+    }
+
+    /// Takes what other than a lone reply holds.
+    pub fn notice(&mut self, persona: PersonaNumber, reading: &Reading) {
+        for cell in reading.cells.iter().filter(|cell| cell.word.is_some()) {
+            if let Some(slot) = self.landmarks[cell.landmark].slots.get_mut(cell.offset).filter(|slot| slot.tells) {
+                slot.notice(persona, cell.value);
+            }
+        }
     }
 
     /// How likely chance alone would make the slot of a telling cell look like identity.
@@ -210,7 +222,7 @@ impl Slot {
     fn absent_so_far(reads: &[u32]) -> Self {
         let values = reads.iter().map(|reads| if *reads == 0 { UNREAD } else { ABSENT }).collect();
         let faces = if reads.iter().any(|reads| *reads > 0) { vec![ABSENT] } else { Vec::new() };
-        Slot { values, varies: false, faces, tells: false }
+        Slot { values, varies: false, faces, tells: false, novel: 0, foreign: 0 }
     }
 
     fn take(&mut self, persona: PersonaNumber, value: u64) {
@@ -220,6 +232,17 @@ impl Slot {
         self.varies |= self.values[persona] != UNREAD && self.values[persona] != value;
         self.values[persona] = value;
         self.tells = !self.varies && self.faces.len() > 1;
+    }
+
+    fn notice(&mut self, persona: PersonaNumber, value: u64) {
+        self.novel += u32::from(!self.values.contains(&value));
+        self.foreign += u32::from(self.values.contains(&value) && self.is_foreign(persona, value));
+    }
+
+    /// It holds what nobody gets alone more often than what somebody else gets. A leak shows what is somebody's: where most
+    /// of what is not one's own is nobody's, the rest may well be somebody's by chance.
+    fn wavers(&self) -> bool {
+        self.novel > self.foreign
     }
 
     /// Whether it is known what this persona's replies hold here, and it is not `value`.

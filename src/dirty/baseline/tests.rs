@@ -149,6 +149,8 @@ fn a_hash_that_error_pages_rightly_show_to_its_owner_still_tells() {
     };
     let mut noise = Noise::new(1);
     let mut baseline = learn(flaky, &mut noise);
+    // A third of the replies are of no use.
+    refine(&mut baseline, flaky, &mut noise);
     refine(&mut baseline, flaky, &mut noise);
     let accusation = baseline.judge(0, oops(3, &noise).reply()).unwrap();
     assert!(accusation.of == [3] && baseline.stands(&accusation), "{accusation:?}");

@@ -101,6 +101,9 @@ impl Check<'_> {
     fn conclude_round(&mut self, client: &Client, purpose: Purpose, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
         self.personas.take_note(&observations, client);
+        if let Purpose::Trigger(name) = purpose {
+            self.personas.notice(name, &observations);
+        }
         if matches!(purpose, Purpose::Control) {
             let control = Control::of(&observations);
             let mut problems = std::mem::take(&mut self.findings.control.problems);

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::super::PositiveControl;
+use super::super::alibi::Charge;
 use super::super::attempt::Cast;
 use super::super::diagnosis::Bench;
 use super::super::identity::Identity;
@@ -29,11 +30,18 @@ const FIRST_LOOK_SHARE: u32 = 8;
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
 /// From the end of a part to the begin of the next on a server of its own, where that is slow to start.
 const SLOW_START: Duration = Duration::from_millis(700);
+/// What a charge is worth, and the part of that for rounds without those whose the values are: all but one.
+const LEAST_ALIBI: Duration = Duration::from_secs(3);
+const MOST_ALIBI: Duration = Duration::from_secs(15);
+const ALIBI_PARTS: u32 = 4;
 /// How often a leak is planted until it is seen: one of two replies may be a refusal.
 const PLANTINGS: u32 = 3;
 
 impl Check<'_> {
     pub(super) async fn story(&mut self, part: Part) {
+        if part == Part::Alibi {
+            return self.alibi().await;
+        }
         if self.personal && !self.gather().await {
             return;
         }
@@ -43,6 +51,8 @@ impl Check<'_> {
             Part::Personas => self.persevere().await,
             Part::Verify => self.verify().await,
             Part::Rest => self.rest().await,
+            // Done: only those log in who take part.
+            Part::Alibi => {}
             Part::Diagnosis => self.diagnose().await,
         }
     }
@@ -108,8 +118,14 @@ impl Check<'_> {
             }
             self.ask_alone().await;
         }
-        if let Some(client) = &self.client {
-            self.personas.learn(client);
+        let Some(client) = &self.client else { return false };
+        self.personas.learn(client);
+        for _ in personas::SOLO..personas::MOST_SOLO {
+            if self.personas.is_sure() || self.is_out_of_time() {
+                break;
+            }
+            self.ask_alone().await;
+            self.client.iter().for_each(|client| self.personas.tell(client));
         }
         true
     }
@@ -178,15 +194,15 @@ impl Check<'_> {
             }
         }
         self.findings.unsettled += self.personas.unsettled() as u64;
-        let standing = self.personas.resolve();
-        self.convict(standing);
+        self.personas.resolve();
+        // What the suspicions cut short goes on.
+        self.resume = self.findings.tally.leaks == 0;
     }
 
     /// Counts suspicions that stand as leaks.
     fn convict(&mut self, standing: Vec<Evidence>) {
         standing.into_iter().for_each(|evidence| self.findings.tally.convict(evidence));
         self.note_proof();
-        // What the suspicions cut short goes on.
         self.resume = self.findings.tally.leaks == 0;
     }
 
@@ -218,6 +234,42 @@ impl Check<'_> {
             let standing = self.personas.resolve_values(self.situation.owned);
             self.convict(standing);
         }
+    }
+
+    /// Would what was seen be shown without those whose it is taken to be? See the module `alibi`. On a server that cannot be
+    /// started anew their values may be there from before: there nothing is refuted, but left open.
+    async fn alibi(&mut self) {
+        let Some(mut charge) = self.personas.take_charge() else { return };
+        let began = self.clock.now();
+        let share = (self.plan.budget.time / 4).clamp(LEAST_ALIBI, MOST_ALIBI);
+        let is_over = |check: &Self, part: u32| check.clock.now() > began + share * part / ALIBI_PARTS;
+        let bystanders = self.logged_in(charge.bystanders(&self.personas.all)).await;
+        while charge.wants_without() && !is_over(self, ALIBI_PARTS - 1) {
+            let Some(bystanders) = &bystanders else { break };
+            self.try_charge(&mut charge, bystanders, false).await;
+        }
+        let everybody = self.logged_in(self.personas.all.clone()).await;
+        while charge.wants_with() && !is_over(self, ALIBI_PARTS) {
+            let Some(everybody) = &everybody else { break };
+            self.try_charge(&mut charge, everybody, true).await;
+        }
+        let standing = self.personas.close(charge, self.situation.owned);
+        self.convict(standing);
+    }
+
+    /// These, logged in to the server at hand; `None` if one was refused.
+    async fn logged_in(&self, mut who: Vec<Identity>) -> Option<Vec<Identity>> {
+        self.client.as_ref()?.log_in(&mut who).await.ok().map(|()| who)
+    }
+
+    /// Rounds of what raised a charge, by these.
+    async fn try_charge(&mut self, charge: &mut Charge, who: &[Identity], with_owners: bool) {
+        let Some(client) = &self.client else { return };
+        let (recipe, copies) = charge.again(!who.is_empty());
+        Round { client, recipe: &recipe, personas: who, number: charge.rounds(), role: None }.perform().await;
+        let observations = client.take_observations();
+        drop(client.take_strays());
+        charge.take(&observations, copies, with_owners, &self.personas);
     }
 
     /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.

@@ -4,7 +4,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::dirty::recipe::Who;
 use crate::dirty::stopwatch::Stopwatch;
 use crate::exchange::{Failure, Outcome};
 use crate::scenario::{Budget, Dirty, Expect, Request, Template};
@@ -216,7 +215,8 @@ async fn pipelined_requests_that_wait_for_nothing_go_out_together_and_others_lat
     let client = client(listener.local_addr().unwrap(), "/?q={canary}");
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let (mut bytes, mut counts) = (Vec::new(), Vec::new());
+        // A read takes what there is room for.
+        let (mut bytes, mut counts) = (Vec::with_capacity(65_536), Vec::new());
         while stream.read_buf(&mut bytes).await.is_ok_and(|length| length > 0) {
             let requests = std::iter::from_fn(|| next_request(&mut bytes)).count();
             counts.push(requests);
@@ -256,7 +256,7 @@ async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
     let page = |page| Shot { page, ..Shot::plain() };
     assert_eq!(asked(Some(&somebody), page(1)).await, (format!("GET /b?q={canary}"), true));
     assert_eq!(asked(Some(&somebody), page(2)).await, (format!("GET /c/{canary}"), true));
-    let nobody = |index| Shot { who: Who::Nobody, ..page(index) };
+    let nobody = |index| Shot { who: crate::dirty::recipe::Who::Nobody, ..page(index) };
     assert_eq!(asked(None, nobody(1)).await, ("GET /b".to_owned(), false));
     assert_eq!(asked(None, nobody(2)).await, ("GET /a".to_owned(), false), "a path without its identity is another");
 }

@@ -13,7 +13,7 @@ use crate::load::connection::answer::{Answer, Broken};
 use crate::load::connection::dialer::NoConnection;
 use crate::load::connection::http1::Connection;
 use crate::load::connection::http2::single::Single;
-use crate::load::connection::reply::Kept;
+use crate::load::connection::reply::{Kept, Reply};
 use crate::scenario::Version;
 
 /// A connection with its number in the check.
@@ -189,7 +189,7 @@ impl Client {
         let bytes = connection.unasked();
         if !bytes.is_empty() {
             wire.open = None;
-            self.strays.borrow_mut().push(Stray { after: wire.last, bytes });
+            self.strays.borrow_mut().push(Stray { after: wire.last, bytes: readable(bytes) });
         }
     }
 
@@ -308,6 +308,16 @@ impl Client {
         early?;
         connection.send(&bytes[first..], self.clock.clock()).await
     }
+}
+
+/// What came unasked, with its body decoded if it is a response that says how it is encoded.
+fn readable(bytes: Vec<u8>) -> Vec<u8> {
+    let mut kept = Kept::default();
+    // Not whole, or no response: as far as it goes.
+    let _ = Reply::new(false).advance(&bytes, &mut kept);
+    let encoded = kept.body.clone();
+    kept.decode();
+    if kept.body == encoded { bytes } else { [kept.head, kept.body].concat() }
 }
 
 pub(super) fn millis(millis: f64) -> Duration {

@@ -103,7 +103,7 @@ impl Case {
         while bench.clock.now() < until {
             let good = match self.phase {
                 Phase::Search => self.search(bench, until).await,
-                Phase::FromTheFirst if untouched => self.from_the_first(bench, until).await,
+                Phase::FromTheFirst if untouched => self.try_from_the_first(bench, until).await,
                 Phase::Count if untouched || !self.wants_fresh_servers() => self.count(bench, until).await,
                 Phase::Ask(next) => self.ask(next, bench, until).await,
                 Phase::FromTheFirst | Phase::Count | Phase::Over => return,
@@ -149,7 +149,7 @@ impl Case {
     }
 
     /// One try on a server that nothing was asked of before.
-    async fn from_the_first(&mut self, bench: &Bench<'_>, until: Duration) -> bool {
+    async fn try_from_the_first(&mut self, bench: &Bench<'_>, until: Duration) -> bool {
         let Some((best, _)) = &self.best else { return false };
         let before = self.afresh.shown;
         self.afresh.go_on(&best.recipe, 1, u64::MAX, bench, until).await;

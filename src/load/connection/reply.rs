@@ -1,12 +1,13 @@
 //! HTTP/1.1 responses, parsed as their bytes come: a pure state machine over a buffer that somebody else fills.
 
+use super::decoding::Undecoded;
 use super::framing::{Body, parse_chunk_size};
 use super::known::{self, Head};
 
 /// A head or a chunk's line longer than this is malformed.
 pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
 /// What [`Kept`] keeps of the heads, and of the body, of one response.
-const MOST_KEPT: usize = 4 << 20;
+pub(super) const MOST_KEPT: usize = 4 << 20;
 
 /// Not HTTP, or not HTTP that can be told apart from the next response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub struct Kept {
     pub body: Vec<u8>,
     /// Something was read and dropped, so that what is not found here may have been there all the same.
     pub cut: bool,
+    /// Why the body is not what the server had encoded, or not all of it; to be asked after [`Kept::decode`].
+    pub undecoded: Option<Undecoded>,
 }
 
 impl Kept {

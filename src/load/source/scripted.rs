@@ -203,12 +203,15 @@ impl Source for Scripted<'_> {
         if !self.scripts.checks {
             return;
         }
-        let Kept { head, body, .. } = std::mem::take(&mut self.look.kept);
+        let mut kept = std::mem::take(&mut self.look.kept);
+        kept.decode();
+        let Kept { head, body, undecoded, .. } = kept;
+        let undecoded = undecoded.map(|why| why.to_string());
         let seen = Arc::new(client::Exchange {
             user: self.user.clone(),
             seq: self.slots.last(),
             request: std::mem::take(&mut self.request),
-            response: status.map(|status| Reply { status, head, body }),
+            response: status.map(|status| Reply { status, head, body, undecoded }),
             failure: failure.map(Failure::name),
             latency: exchange.latency(),
             service_time: exchange.service_time(),

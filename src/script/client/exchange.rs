@@ -43,8 +43,10 @@ pub struct Reply {
     pub status: u16,
     /// Heads in the range 1xx before that of the response, and the trailers after it, included.
     pub head: Vec<u8>,
-    /// Without the framing of chunks.
+    /// Without the framing of chunks, and decoded.
     pub body: Vec<u8>,
+    /// Why the body could not be decoded, or not to its end: a fragment of a sentence.
+    pub undecoded: Option<String>,
 }
 
 #[derive(Clone)]
@@ -99,7 +101,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("status", |it: &mut ReplyObject| INT::from(it.reply().map_or(0, |reply| reply.status)))
         .register_get("headers", |it: &mut ReplyObject| joined(it.0.headers()))
         .register_get("cookies", |it: &mut ReplyObject| it.cookies())
-        .register_get("body", |it: &mut ReplyObject| it.body())
+        .register_get("body", ReplyObject::body)
         .register_get("json", ReplyObject::json)
         .register_indexer_get(|_: &mut ReplyObject, name: &str| missing("a response", name, PARTS));
 }
@@ -139,8 +141,17 @@ impl ReplyObject {
         self.0.exchange.response.as_ref()
     }
 
-    fn body(&self) -> String {
-        self.reply().map_or(String::new(), |reply| String::from_utf8_lossy(&reply.body).into_owned())
+    /// The body's bytes, decoded.
+    fn bytes(&self) -> Outcome<&[u8]> {
+        let Some(reply) = self.reply() else { return Ok(&[]) };
+        match &reply.undecoded {
+            Some(why) => Err(format!("the response's body cannot be read: {why}").into()),
+            None => Ok(&reply.body),
+        }
+    }
+
+    fn body(&mut self) -> Outcome<String> {
+        self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// The values that the response sets, by name.
@@ -152,10 +163,8 @@ impl ReplyObject {
 
     /// `()` without a body.
     fn json(&mut self) -> Outcome<Dynamic> {
-        let parsed = self.0.json.get_or_init(|| match self.reply().map_or(&[][..], |reply| &reply.body) {
-            [] => Ok(Dynamic::UNIT),
-            body => json::read(body),
-        });
+        let bytes = self.bytes()?;
+        let parsed = self.0.json.get_or_init(|| if bytes.is_empty() { Ok(Dynamic::UNIT) } else { json::read(bytes) });
         Ok(parsed.clone().map_err(|error| format!("the response's body is not JSON: {error}"))?)
     }
 }

@@ -35,7 +35,12 @@ fn exchange(head: &str, body: &str) -> Exchange {
         user: ana(),
         seq: 2,
         request: request.as_bytes().to_vec(),
-        response: Some(Reply { status: 201, head: head.as_bytes().to_vec(), body: body.as_bytes().to_vec() }),
+        response: Some(Reply {
+            status: 201,
+            head: head.as_bytes().to_vec(),
+            body: body.as_bytes().to_vec(),
+            undecoded: None,
+        }),
         failure: None,
         latency: Duration::from_millis(250),
         service_time: Duration::from_millis(200),

@@ -3,7 +3,7 @@ application answers `/account/x.css` as it does `/account` (web cache deception)
 
     suffix.py PORT            keeps what looks like a file
     suffix.py PORT asks       keeps nothing that the application calls private
-    suffix.py PORT strict     an application that has one URL for a page
+    suffix.py PORT strict     keeps what looks like a file whatever its query, of an application that has one path for a page
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class Connection(web.Connection):
         if request.target in cache:
             return cache[request.target]
         answer = await self.application(request)
-        if FILE.search(request.target) and answer[0] == 200 and not (MODE == "asks" and "private" in answer[2].values()):
+        if FILE.search(request.path if MODE == "strict" else request.target) and answer[0] == 200 and not (MODE == "asks" and "private" in answer[2].values()):
             cache[request.target] = answer
         return answer
 

@@ -1,0 +1,77 @@
+//! Suspicions that lone replies have left standing, put to the test of the module `alibi`.
+
+use super::super::alibi::{Charge, Judgement};
+use super::super::observation::Observation;
+use super::super::tally::Evidence;
+use super::{Ground, Personas, Suspicion, reply};
+
+impl Personas {
+    /// Brings charges by those suspicions by what lone requests get that further ones have left standing. The others are gone.
+    pub fn resolve(&mut self) {
+        let suspicions = std::mem::take(&mut self.suspicions);
+        for Suspicion { evidence, ground } in suspicions {
+            let accusation = match ground {
+                Ground::Value(_) => {
+                    self.suspicions.push(Suspicion { evidence, ground });
+                    continue;
+                }
+                Ground::Solo(accusation) => accusation,
+            };
+            if self.stands(&accusation) {
+                let rounds = self.asked.get(evidence.trigger).copied().unwrap_or(1);
+                match self.charges.iter_mut().find(|charge| charge.is_about(&accusation)) {
+                    Some(charge) => charge.add(evidence, rounds),
+                    None => self.charges.push(Charge::of(evidence, &accusation, rounds)),
+                }
+            }
+        }
+    }
+
+    /// Whether a charge is to be looked into.
+    pub fn is_charge_open(&self) -> bool {
+        self.charges.iter().any(|charge| charge.is_open)
+    }
+
+    /// The next charge to be looked into, to be handed back.
+    pub fn take_charge(&mut self) -> Option<Charge> {
+        let open = self.charges.iter().position(|charge| charge.is_open)?;
+        Some(self.charges.swap_remove(open))
+    }
+
+    /// Takes a charge back: its leaks if it is proven. If it is refuted, nobody is accused by its marks again; else it is kept
+    /// until there is one more suspicion by them. What was there before on a server that is not `fresh` refutes nothing, and
+    /// proves nothing.
+    pub fn close(&mut self, mut charge: Charge, fresh: bool) -> Vec<Evidence> {
+        let judgement = charge.judgement();
+        if judgement == Judgement::Proven {
+            return charge.into_evidence();
+        }
+        if let (Judgement::Refuted, Some(baseline)) = (judgement, &mut self.baseline) {
+            baseline.exonerate(&charge.marks);
+        }
+        if judgement == Judgement::Open || !fresh {
+            charge.is_open = false;
+            self.charges.push(charge);
+        }
+        Vec::new()
+    }
+
+    /// How many charges are neither proven nor refuted.
+    pub fn undecided(&self) -> usize {
+        self.charges.len()
+    }
+
+    /// Takes what was asked in a round of a trigger, not alone: places that then hold what nobody gets alone tell nothing.
+    pub fn notice(&mut self, trigger: &'static str, observations: &[Observation]) {
+        if observations.iter().any(|observation| observation.seen.persona.is_some()) {
+            *self.asked.entry(trigger).or_default() += 1;
+        }
+        for observation in observations.iter().filter(|observation| observation.seen.is_well_behaved()) {
+            let answered = observation.seen.status().is_some();
+            if let (true, Some(number), Some(baseline)) = (answered, self.number(&observation.seen), &mut self.baseline)
+            {
+                baseline.notice(number, reply(observation));
+            }
+        }
+    }
+}

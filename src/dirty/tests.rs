@@ -1,0 +1,3 @@
+//! The check as a whole.
+
+mod simulated;

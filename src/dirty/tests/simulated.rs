@@ -1,0 +1,256 @@
+//! The judging as a whole on simulated servers: lone replies, rounds of a trigger, the verification of suspicions, what would
+//! have been shown without their owners, the verdict. Clean servers with noise of every kind are never accused, those that
+//! tell nothing of who asks never pass, and those that leak are found.
+
+use std::time::Duration;
+
+use super::super::Premises;
+use super::super::alibi::Charge;
+use super::super::client::{Client, tests::plan};
+use super::super::identity::Identity;
+use super::super::observation::{InReply, Observation, Place, Role, Seen};
+use super::super::personas::{self, Personas};
+use super::super::recipe::{Line, Recipe, Shot};
+use super::super::stopwatch::Stopwatch;
+use super::super::tally::{Court, Ended, Tally};
+use crate::exchange::{Exchange, Outcome};
+use crate::load::Target;
+use crate::scenario::{Request, Template};
+use site::{Kind, Site};
+
+mod noise;
+mod site;
+
+/// Rounds of the trigger in all, and before the server is started anew.
+const ROUNDS: u64 = 24;
+const ROUNDS_A_LIFE: u64 = 8;
+/// What of a charge's rounds a check has time for, in copies of a round.
+const MOST_WITHOUT: usize = 160;
+const MOST_WITH: usize = 50;
+
+/// Wrong verdicts that are told of.
+const MOST_TOLD: usize = 10;
+
+/// What a check says of a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Verdict {
+    Clean,
+    /// What was seen, and where.
+    Leaks(String),
+    /// Nobody can be told from others, or a suspicion stayed open.
+    Inconclusive,
+}
+
+/// A check of a site under way.
+struct Trial {
+    site: Site,
+    client: Client,
+    personas: Personas,
+    tally: Tally,
+    requests: u64,
+}
+
+impl Trial {
+    fn new(site: Site) -> Self {
+        let request = Request::get(&Template::parse("/?q={canary}").unwrap());
+        let target = Target::tcp("127.0.0.1:9".parse().unwrap(), Some(4));
+        let client = Client::new(&plan(request), &target, site.seed, Stopwatch::start());
+        let mut personas = Personas::default();
+        personas.gather(&client, site.people());
+        Trial { site, client, personas, tally: Tally::default(), requests: 0 }
+    }
+
+    /// One request, with others in flight if there is a crowd.
+    fn ask(&mut self, who: Option<&Identity>, crowd: &[Option<usize>], place: usize) -> Observation {
+        self.requests += 1;
+        let persona = who.and_then(|identity| identity.persona);
+        let answer = self.site.answer(persona, crowd);
+        let at = Duration::from_millis(self.requests);
+        let outcome = Outcome::Answered(answer.status);
+        let exchange = Exchange { intended: at, sent: Some(at), first_byte: Some(at), done: at * 2, outcome };
+        let seen = Seen {
+            request: self.requests,
+            identity: who.map(|identity| identity.number),
+            persona,
+            canary: String::new(),
+            role: Role::Short,
+            place: Place { line: place, shot: 0 },
+            line: String::new(),
+            connection: self.requests,
+            worker: None,
+            sleep: None,
+            exchange,
+            tells: false,
+            own: false,
+        };
+        Observation { seen, request: Vec::new(), reply: answer.reply, token: None, canaries: InReply::default() }
+    }
+
+    fn ask_nobody(&mut self, times: usize) {
+        let alone = (0..times).map(|_| self.ask(None, &[], 0)).collect();
+        self.personas.take_solo(alone);
+    }
+
+    fn ask_alone(&mut self) {
+        let (_, order) = self.personas.solo_round(self.site.seed);
+        let alone = order.iter().map(|who| self.ask(Some(who), &[], 0)).collect();
+        self.personas.take_solo(alone);
+    }
+
+    fn get_to_know(&mut self) {
+        self.ask_nobody(personas::SOLO);
+        (0..personas::SOLO).for_each(|_| self.ask_alone());
+        self.personas.learn(&self.client);
+        for _ in personas::SOLO..personas::MOST_SOLO {
+            if self.personas.is_sure() {
+                break;
+            }
+            self.ask_alone();
+            self.personas.tell(&self.client);
+        }
+    }
+
+    /// All of these at once, twice each, and nobody with them.
+    fn together(&mut self, who: &[Identity], number: u64) -> Vec<Observation> {
+        let mut asking: Vec<Option<Identity>> = who.iter().chain(who).cloned().map(Some).collect();
+        let by = number as usize % asking.len().max(1);
+        asking.rotate_left(by);
+        asking.push(None);
+        let crowd: Vec<Option<usize>> =
+            asking.iter().map(|who| who.as_ref().and_then(|identity| identity.persona)).collect();
+        asking.iter().enumerate().map(|(place, who)| self.ask(who.as_ref(), &crowd, place)).collect()
+    }
+
+    /// A round of the trigger: what raises a suspicion is kept.
+    fn round(&mut self, number: u64) {
+        let everybody = self.personas.all.clone();
+        let observations = self.together(&everybody, number);
+        self.personas.notice("overlap", &observations);
+        let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); observations.len()]);
+        let ended = Ended {
+            trigger: "overlap",
+            overlapping: true,
+            recipe: &recipe,
+            observations,
+            strays: Vec::new(),
+            took: Duration::from_millis(1),
+        };
+        let (client, personas) = (&self.client, &self.personas);
+        let premises = Premises::default();
+        let court = Court { client, premises, personas, can_tell: true, personal: true, echoes: false };
+        let suspicions = self.tally.add_round(ended, &court);
+        suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
+    }
+
+    fn verify(&mut self) {
+        self.site.restart();
+        self.ask_nobody(2 * personas::SOLO);
+        for _ in 0..personas::MOST_SOLO {
+            self.ask_alone();
+            if self.personas.are_settled() {
+                break;
+            }
+        }
+        self.personas.resolve();
+    }
+
+    /// As the check does it; with a bound on rounds for that on time.
+    fn alibi(&mut self, mut charge: Charge) {
+        self.site.restart();
+        let bystanders = charge.bystanders(&self.personas.all);
+        let everybody = self.personas.all.clone();
+        for _ in 0..MOST_WITHOUT {
+            if !charge.wants_without() {
+                break;
+            }
+            let observations = self.together(&bystanders, charge.rounds());
+            charge.take(&observations, 1, false, &self.personas);
+        }
+        for _ in 0..MOST_WITH {
+            if !charge.wants_with() {
+                break;
+            }
+            let observations = self.together(&everybody, charge.rounds());
+            charge.take(&observations, 1, true, &self.personas);
+        }
+        for evidence in self.personas.close(charge, true) {
+            self.tally.convict(evidence);
+        }
+    }
+
+    fn run(mut self) -> Verdict {
+        self.get_to_know();
+        if !self.personas.can_tell() || self.personas.two_apart(Some(&self.client)).is_none() {
+            return Verdict::Inconclusive;
+        }
+        for number in 0..ROUNDS {
+            if number % ROUNDS_A_LIFE == 0 {
+                self.site.restart();
+            }
+            self.round(number);
+            if !self.personas.suspicions.is_empty() {
+                self.verify();
+                while let Some(charge) = self.personas.take_charge() {
+                    self.alibi(charge);
+                }
+                self.site.restart();
+            }
+            if let Some(found) = self.tally.evidence.first() {
+                return Verdict::Leaks(format!("{}: {}", found.leak.place, found.leak.excerpt));
+            }
+        }
+        // Asked again at the end, they may no longer be told apart.
+        self.personas.tell(&self.client);
+        if self.personas.undecided() > 0 || !self.personas.can_tell() {
+            return Verdict::Inconclusive;
+        }
+        Verdict::Clean
+    }
+}
+
+/// Counts over sites of a kind: clean, leaking, inconclusive; with the first few of which the verdict is `wrong`.
+fn verdicts(kind: Kind, seeds: std::ops::Range<u64>, wrong: fn(&Verdict) -> bool) -> ([usize; 3], Vec<String>) {
+    let (mut counts, mut told) = ([0; 3], Vec::new());
+    for seed in seeds {
+        let site = Site::new(kind, seed);
+        let described = site.describe();
+        let verdict = Trial::new(site).run();
+        if wrong(&verdict) && told.len() < MOST_TOLD {
+            told.push(format!("{described}: {verdict:?}"));
+        }
+        counts[match verdict {
+            Verdict::Clean => 0,
+            Verdict::Leaks(_) => 1,
+            Verdict::Inconclusive => 2,
+        }] += 1;
+    }
+    (counts, told)
+}
+
+/// The claims, over so many sites of each kind.
+fn hold(clean: u64, silent: u64, leaking: u64) {
+    let ([passed, accused, open], told) =
+        verdicts(Kind::Clean, 0..clean, |verdict| matches!(verdict, Verdict::Leaks(_)));
+    println!("of {clean} clean servers {passed} passed, {open} stayed open, {accused} were accused");
+    assert_eq!(accused, 0, "{told:#?}");
+    assert!(passed * 2 > clean as usize, "most of the clean ones pass: {passed} of {clean}");
+    let ([passed, accused, open], told) =
+        verdicts(Kind::Silent, 0..silent, |verdict| *verdict != Verdict::Inconclusive);
+    println!("of {silent} servers that tell nothing {passed} passed, {open} stayed open, {accused} were accused");
+    assert_eq!((passed, accused), (0, 0), "{told:#?}");
+    let ([missed, found, open], told) =
+        verdicts(Kind::Leaking, 0..leaking, |verdict| !matches!(verdict, Verdict::Leaks(_)));
+    println!("of {leaking} leaking servers {found} were found, {open} stayed open, {missed} passed");
+    assert!(found * 100 >= leaking as usize * 90, "nearly all leaking ones are found: {found} of {leaking}: {told:#?}");
+}
+
+#[test]
+fn the_judging_holds_on_simulated_servers() {
+    hold(60, 20, 20);
+}
+
+#[test]
+#[ignore = "takes minutes: `make nightly.simulated`"]
+fn the_judging_holds_on_ten_thousand_simulated_servers() {
+    hold(10_000, 1_000, 500);
+}
