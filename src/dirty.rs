@@ -20,6 +20,7 @@ pub mod exposure;
 mod forms;
 mod identity;
 pub mod judge;
+mod limit;
 mod literal;
 mod login;
 pub mod observation;
@@ -28,19 +29,24 @@ mod personas;
 pub mod recipe;
 mod relay;
 mod replay;
+pub mod samples;
 mod silence;
+mod stopwatch;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
 mod triggers;
 
-pub use check::{Check, Part};
+pub use check::{Check, Part, Starts};
 pub use class::Class;
 pub use control::Control;
 pub use judge::Oracle;
+pub use limit::Limit;
 pub use observation::{Observation, Role, Seen};
 pub use replay::{Answer, Replay, Shown, Try};
+pub use samples::Samples;
+pub use stopwatch::Stopwatch;
 pub use tally::{Evidence, Leak, Tally, TriggerTally};
 
 /// All that a dirty check found.
@@ -55,11 +61,19 @@ pub struct Findings {
     /// The server handles one request at a time: known, or seen.
     pub one_at_a_time: bool,
     pub duration: Duration,
+    /// How long it was to take.
+    pub time: Duration,
     /// When the first leak was proven, from the start.
     pub first_proof: Option<Duration>,
     pub interrupted: bool,
-    /// Identities of the scenario whose responses cannot be told apart, by their indices.
-    pub alike: Vec<(usize, usize)>,
+    /// Of the server, for this check.
+    pub starts: Starts,
+    /// Of the rate of requests, which the server has set.
+    pub limit: Option<Limit>,
+    /// What lone requests, and those that went wrong, were answered with.
+    pub samples: Samples,
+    /// Identities of the scenario whose responses cannot be told apart, by their names.
+    pub alike: Vec<(String, String)>,
     /// Suspicions that neither stood nor were refuted when the time for that was up.
     pub unsettled: u64,
 }

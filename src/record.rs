@@ -14,7 +14,8 @@ mod redacted;
 mod server;
 
 pub use dirty::{
-    Asked, Control, Dirty, Leak, LeakClass, LeakOracle, PositiveControl, Shrunk, Tls, Trigger, Unread, Witness,
+    Asked, Control, Dirty, DirtySample, Leak, LeakClass, LeakOracle, PositiveControl, RateLimit, Shrunk, Starts, Tls,
+    Trigger, Unread, Witness,
 };
 pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
 pub use quantiles::{Micros, Quantiles};

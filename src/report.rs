@@ -1,5 +1,6 @@
 //! Reports: each a pure function of a [`Record`]; no file, no clock, no environment.
 
+mod came;
 mod cause;
 mod chart;
 mod escape;

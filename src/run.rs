@@ -50,6 +50,12 @@ pub enum Event<'a> {
         number: usize,
         of: usize,
     },
+    /// Said again and again, until it is ready or has failed to start.
+    ServerStarting {
+        /// Which start of the trial it is, from 1.
+        number: u32,
+        elapsed: Duration,
+    },
     ServerReady {
         description: &'a str,
         after: Duration,

@@ -241,6 +241,8 @@ pub struct Budget {
     /// Enough exposures without a leak; from `exposures` or `bound`.
     pub exposures: u64,
     pub time: Duration,
+    /// How long all starts of the server may take, which do not count as time of the check.
+    pub start_time: Duration,
     /// Whether to go on after a proof.
     pub exhaustive: bool,
 }

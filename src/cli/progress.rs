@@ -13,6 +13,9 @@ use crate::units::{counted, show_count, show_duration, show_rate};
 /// How often a plain line comes.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// A start that takes longer than this is told of.
+const SLOW_START: Duration = Duration::from_secs(1);
+
 /// The rate that is shown is taken over this stretch.
 const RATE_OVER: Duration = Duration::from_secs(1);
 
@@ -23,6 +26,8 @@ pub(super) struct Progress {
     style: Style,
     /// When the last plain line came, in the time of the part that it was about.
     last_plain: Cell<Duration>,
+    /// When the last plain line about a start came, in the time of that start.
+    last_starting: Cell<Duration>,
     /// When the rate was last taken, the answers until then, and the rate.
     last_count: Cell<(Duration, u64, f64)>,
     heading: RefCell<String>,
@@ -67,6 +72,7 @@ impl Progress {
             verbose,
             style,
             last_plain: Cell::default(),
+            last_starting: Cell::default(),
             last_count: Cell::default(),
             heading: RefCell::default(),
             measured: Cell::default(),
@@ -157,6 +163,23 @@ impl Progress {
         }
     }
 
+    /// A start that takes its time.
+    fn starting(&self, number: u32, elapsed: Duration) {
+        if elapsed < SLOW_START {
+            return self.last_starting.set(Duration::ZERO);
+        }
+        let text = format!("starting the server, {} time, {:.1} s", nth(number), elapsed.as_secs_f64());
+        match &self.style {
+            Style::Silent => {}
+            Style::Live(bar) => bar.set_message(text),
+            Style::Plain if elapsed >= self.last_starting.get() + PLAIN_EVERY => {
+                self.last_starting.set(elapsed);
+                self.line(&format!("  {text}"));
+            }
+            Style::Plain => {}
+        }
+    }
+
     /// Answers per second, over at least the last second: users in step answer in bursts. Until there is a whole second, over
     /// what there is of the first.
     fn rate(&self, elapsed: Duration, count: u64) -> f64 {
@@ -179,7 +202,9 @@ impl Observer for Progress {
                 let heading = if of > 1 { format!("[{number}/{of}] {variant}: ") } else { format!("{variant}: ") };
                 self.heading.replace(heading);
             }
+            Event::ServerStarting { number, elapsed } => self.starting(number, elapsed),
             Event::ServerReady { description, after } => {
+                self.last_starting.set(Duration::ZERO);
                 self.verbose(&format!("server ready after {:.1} ms: {description}", after.as_secs_f64() * 1e3));
             }
             Event::LoggingIn { elapsed, done, of } => self.logging_in(elapsed, done, of),
@@ -214,6 +239,18 @@ fn can_redraw(is_terminal: bool, term: Option<&OsStr>) -> bool {
     is_terminal && term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
+/// `1st`, `2nd`, `13th`.
+fn nth(number: u32) -> String {
+    let ending = match (number % 10, number % 100 / 10) {
+        (_, 1) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(1);
     let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}");
@@ -231,6 +268,12 @@ mod tests {
         assert!(!can_redraw(true, Some("dumb".as_ref())));
         assert!(!can_redraw(true, None));
         assert!(!can_redraw(false, Some("xterm".as_ref())));
+    }
+
+    #[test]
+    fn starts_are_numbered_as_people_do() {
+        let said: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 112, 122].map(nth).into();
+        assert_eq!(said.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 112th 122nd");
     }
 
     #[test]

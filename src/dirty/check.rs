@@ -10,14 +10,17 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::diagnosis::Diagnosis;
 use super::personas::Personas;
+use super::stopwatch::Stopwatch;
 use super::triggers::{self, Family, Situation, Trigger};
 use super::{Findings, NO_TURN, Premises, Progress};
 use crate::load::Target;
-use crate::load::clock::Clock;
 use crate::scenario;
 
 mod round;
+mod starts;
 mod story;
+
+pub use starts::Starts;
 
 /// A part of a check, which wants a server that nothing was asked of before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +68,7 @@ const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Fam
 /// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
 pub struct Check<'a> {
     plan: &'a scenario::Dirty,
-    clock: Clock,
+    clock: Stopwatch,
     /// Made for the first server.
     client: Option<Client>,
     situation: Situation,
@@ -82,9 +85,14 @@ pub struct Check<'a> {
     /// That part was cut short by suspicions that came to nothing.
     resume: bool,
     progress: Arc<Progress>,
-    /// When the last part ended, and how long it took from then to the next one.
-    ended: Option<Instant>,
-    between: Option<Duration>,
+    starts: Starts,
+    /// The server at hand was started for the part that comes next; how patient to be with it.
+    fresh: bool,
+    patience: Option<Duration>,
+    /// Since the end of the last part.
+    idle_since: Instant,
+    /// A reading of no clock that is ever stopped.
+    began: Instant,
     /// Tries of the diagnosis until now.
     tries: Cell<u64>,
 }
@@ -94,7 +102,7 @@ impl<'a> Check<'a> {
     pub fn new(plan: &'a scenario::Dirty, premises: Premises, owned: bool, seed: u64, progress: Arc<Progress>) -> Self {
         Check {
             plan,
-            clock: Clock::start(),
+            clock: Stopwatch::stopped(),
             client: None,
             situation: Situation {
                 premises,
@@ -113,8 +121,11 @@ impl<'a> Check<'a> {
             rounds: BTreeMap::new(),
             resume: false,
             progress,
-            ended: None,
-            between: None,
+            starts: Starts::default(),
+            fresh: false,
+            patience: None,
+            idle_since: Instant::now(),
+            began: Instant::now(),
             tries: Cell::new(0),
         }
     }
@@ -124,7 +135,7 @@ impl<'a> Check<'a> {
         self.next_to_find().or_else(|| {
             let (evidence, time) = (&self.findings.tally.evidence, self.plan.budget.time);
             let due = !self.findings.interrupted && self.diagnosis.is_due(evidence, self.clock.now(), time);
-            due.then_some(Part::Diagnosis)
+            (due && (self.may_start() || self.shares(Part::Diagnosis))).then_some(Part::Diagnosis)
         })
     }
 
@@ -185,8 +196,10 @@ impl<'a> Check<'a> {
                 client.aim(self.plan, target);
                 client
             }
-            None => Client::new(self.plan, target, self.situation.seed, self.clock),
+            None => Client::new(self.plan, target, self.situation.seed, self.clock.clone()),
         };
+        client.be_patient(self.patience.take());
+        client.end_by(matches!(part, Part::Opening | Part::Personas).then_some(self.plan.budget.time));
         self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
         self.situation.malformed = client.forms.malformed();
         self.situation.same_url = client.forms.same_url;
@@ -201,11 +214,16 @@ impl<'a> Check<'a> {
             }
             self.part = Some(part);
         }
-        self.between = self.ended.map(|ended| ended.elapsed());
+        self.begin_part(part);
         let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));
+        self.end_part();
         self.findings.interrupted |= finished.is_none();
-        self.ended = Some(Instant::now());
         Ok(())
+    }
+
+    /// The time that it has had, which stands still while a server starts.
+    pub fn time(&self) -> Stopwatch {
+        self.clock.clone()
     }
 
     /// What was found, until now.
@@ -224,7 +242,16 @@ impl<'a> Check<'a> {
             self.findings.obstacles.insert(trigger.name(), why);
         }
         let one_at_a_time = self.situation.premises.one_at_a_time();
-        Findings { duration: self.clock.now(), one_at_a_time, ..self.findings }
+        let limit = self.client.as_ref().and_then(Client::limit);
+        let samples = self.client.as_ref().map(Client::samples).unwrap_or_default();
+        Findings {
+            limit,
+            samples,
+            time: self.plan.budget.time,
+            duration: self.began.elapsed(),
+            one_at_a_time,
+            ..self.findings
+        }
     }
 
     fn may(&self, trigger: &dyn Trigger, family: Family) -> bool {
@@ -244,7 +271,8 @@ impl<'a> Check<'a> {
 
     fn is_out_of_time(&self) -> bool {
         let one_more = self.situation.long.unwrap_or_default();
-        self.clock.now() + one_more > self.plan.budget.time && !self.findings.tally.triggers.is_empty()
+        self.client.as_ref().is_some_and(Client::is_shut_out)
+            || self.clock.now() + one_more > self.plan.budget.time && !self.findings.tally.triggers.is_empty()
     }
 
     /// Whether the next round of a trigger ends before the time is up, as far as that can be told: from what it waits for

@@ -3,33 +3,37 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
 
 use super::forms::Forms;
 use super::identity::Identity;
+use super::limit::Throttle;
 use super::observation::{InReply, Observation, Place, Role, Seen};
 use super::recipe::{Nap, Shot, Twist};
+use super::samples::{At, Samples};
+use super::stopwatch::Stopwatch;
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Outcome};
 use crate::load::Target;
-use crate::load::clock::Clock;
 use crate::load::connection::dialer::Dialer;
 use crate::load::connection::http2::single::Single;
 use crate::load::connection::reply::Kept;
 use crate::scenario::{self, Version};
 use crate::server::tls;
+use crate::session::Captured;
 
 mod hops;
 mod multiplexed;
+mod patience;
 mod streams;
 mod wire;
 mod writing;
 
 use hops::Trace;
 pub(super) use streams::{Streams, Watched};
-pub(super) use wire::{Came, Way};
+pub(super) use wire::Came;
 pub(super) use wire::{Stray, Wire};
 
 /// The response header by which a built-in worker names itself.
@@ -45,7 +49,7 @@ const FRAGMENTS_OF: usize = 300;
 /// What all requests of a check share.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub clock: Clock,
+    pub clock: Stopwatch,
     pub forms: Forms,
     target: Target,
     version: Version,
@@ -75,6 +79,15 @@ pub(super) struct Client {
     quickest: Cell<Duration>,
     observations: RefCell<Vec<Observation>>,
     strays: RefCell<Vec<Stray>>,
+    /// See [`Client::be_patient`] and [`Client::end_by`].
+    patient_until: Cell<Option<Instant>>,
+    waited: Cell<Duration>,
+    end: Cell<Option<Duration>>,
+    /// The time of the check.
+    time: Duration,
+    throttle: RefCell<Throttle>,
+    shut_out: Cell<bool>,
+    samples: RefCell<Samples>,
     /// Connections on which a stream was reset; held until the round ends.
     left: RefCell<Vec<Single>>,
 }
@@ -110,7 +123,7 @@ impl<'a> Ask<'a> {
 }
 
 impl Client {
-    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Clock) -> Self {
+    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Stopwatch) -> Self {
         Client {
             clock,
             forms: Forms::new(plan, target),
@@ -137,6 +150,13 @@ impl Client {
             quickest: Cell::new(Duration::MAX),
             observations: RefCell::default(),
             strays: RefCell::default(),
+            patient_until: Cell::default(),
+            waited: Cell::default(),
+            end: Cell::default(),
+            time: plan.budget.time,
+            throttle: RefCell::default(),
+            shut_out: Cell::new(false),
+            samples: RefCell::default(),
             left: RefCell::default(),
         }
     }
@@ -204,14 +224,16 @@ impl Client {
         self.fragments.borrow().find(text, own.unwrap_or_default(), whole, accuses)
     }
 
-    /// A request without a whole answer for this long has failed.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// Whether a log-in is kept for as long as the server takes it.
     pub fn stays_logged_in(&self) -> bool {
         self.once
+    }
+
+    /// Keeps what a request of a log-in was answered with, as a sample.
+    pub fn sample_login(&self, identity: &Identity, bytes: &[u8], status: u16, kept: &Kept) {
+        let (line, who) = (self.show(bytes), (At::Login, identity.label()));
+        let outcome = Outcome::Answered(status);
+        self.samples.borrow_mut().take(who, &line, outcome, kept, identity.session.secrets());
     }
 
     /// Every canary of this check in `text`.
@@ -234,6 +256,7 @@ impl Client {
             |reply: &Kept| InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
         for observation in &mut observations {
             observation.reply.decode();
+            self.sample(&observation.seen, &observation.reply, &observation.captured);
             observation.canaries = search(&observation.reply);
             for hop in &mut observation.hops {
                 hop.reply.decode();
@@ -257,7 +280,7 @@ impl Client {
 
     /// How responses are read that need not end.
     pub fn streams(&self) -> Streams {
-        Streams { clock: self.clock, given: self.stream }
+        Streams { clock: self.clock.clock(), given: self.stream }
     }
 
     /// Whether responses did not end by themselves.
@@ -268,6 +291,11 @@ impl Client {
     /// All that came unasked since the last call.
     pub fn take_strays(&self) -> Vec<Stray> {
         self.strays.take()
+    }
+
+    /// What came, for reports.
+    pub fn samples(&self) -> Samples {
+        self.samples.borrow().clone()
     }
 
     /// What a handler is asked to sleep.
@@ -308,6 +336,22 @@ fn speaking(plan: &scenario::Dirty, target: &Target) -> Target {
     match plan.version {
         Version::One => target.clone(),
         Version::Two => Target { dialer: target.dialer.clone().for_protocol(tls::HTTP_2), ..target.clone() },
+    }
+}
+
+impl Client {
+    /// Keeps what came of a request, unless that says nothing: one that was to fail, or to be left.
+    fn sample(&self, seen: &Seen, reply: &Kept, captured: &Captured) {
+        let at = match (seen.role, seen.identity) {
+            _ if !seen.is_well_behaved() => return,
+            (_, None) => At::Anonymous,
+            (Role::Probe, _) if seen.persona.is_some() => At::Solo,
+            (Role::Probe, _) => At::Control,
+            _ => At::Trigger,
+        };
+        let fields = seen.persona.and_then(|persona| self.identities_named.get(persona)).cloned().unwrap_or_default();
+        let who = Identity { persona: seen.persona, fields, ..Identity::default() }.label();
+        self.samples.borrow_mut().take((at, who), &seen.line, seen.exchange.outcome, reply, captured);
     }
 }
 

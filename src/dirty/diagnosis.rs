@@ -13,9 +13,9 @@ use super::class::Class;
 use super::client::Client;
 use super::observation::Place;
 use super::recipe::Recipe;
+use super::stopwatch::Stopwatch;
 use super::tally::Evidence;
 use super::triggers::Situation;
-use crate::load::clock::Clock;
 use crate::session::Captured;
 
 mod candidates;
@@ -79,7 +79,7 @@ pub(super) struct Bench<'a> {
     pub client: &'a Client,
     pub cast: Cast<'a>,
     pub situation: &'a Situation,
-    pub clock: Clock,
+    pub clock: &'a Stopwatch,
     /// The time of the whole check.
     pub time: Duration,
     /// A server is ready late, so that few are started.
@@ -103,6 +103,21 @@ impl Diagnosis {
             Some(_) => self.case.is_some() || !self.waiting.is_empty(),
         };
         anything && !self.given_up && now < self.until(now, time)
+    }
+
+    /// Whether it has had a server.
+    pub fn has_begun(&self) -> bool {
+        self.began.is_some()
+    }
+
+    /// Whether what is tried next tells nothing on a server that has been asked before.
+    pub fn needs_a_fresh_server(&self) -> bool {
+        self.case.as_ref().is_some_and(Case::needs_a_fresh_server)
+    }
+
+    /// Whether what is looked at may show on a server that was asked whether it is ready.
+    pub fn may_follow_others(evidence: &[Evidence]) -> bool {
+        !evidence.iter().any(|one| one.class == Class::StickyFirst || one.recipe.fresh_server)
     }
 
     /// Nothing more.

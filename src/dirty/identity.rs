@@ -24,6 +24,11 @@ pub(super) struct Identity {
 const NAMES: [&str; 8] = ["name", "user", "username", "login", "email", "mail", "user_name", "id"];
 
 impl Identity {
+    /// How it is called in reports, if it asks again and again.
+    pub fn label(&self) -> Option<String> {
+        self.persona.map(|_| self.name())
+    }
+
     /// What to call it: its name, or what comes nearest to one, else its number.
     pub fn name(&self) -> String {
         let exact = |name: &&str| self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));

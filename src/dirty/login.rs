@@ -1,9 +1,10 @@
 //! Logging in: each identity, by itself, and who was not let in.
 
-use super::client::{Ask, Came, Client, Way, Wire};
+use super::client::{Ask, Came, Client, Wire};
 use super::identity::Identity;
 use super::observation::Observation;
 use super::recipe::Shot;
+use crate::exchange::Failure;
 use crate::load::connection::reply::Kept;
 use crate::load::request::Prepared;
 use crate::session::{Session, redirect};
@@ -42,7 +43,11 @@ impl Client {
             let asker = Identity { session: session.clone(), ..identity.clone() };
             self.fill(request, identity.number, &Ask::alone(&asker))
         };
-        let mut send = async |bytes: &[u8]| self.ask_for(bytes, identity).await;
+        let mut send = async |bytes: &[u8]| {
+            let (status, kept) = self.ask_for(bytes, identity).await?;
+            self.sample_login(identity, bytes, status, &kept);
+            Ok((status, kept))
+        };
         let done = login.perform(&mut session, self.is_secure(), &write, &mut send).await;
         done.map_err(|refused| (refused.told(&format!("{}'s login", identity.name())), refused.answered))?;
         Ok(session)
@@ -59,13 +64,13 @@ impl Client {
 
     /// One request over a connection of its own, of which nothing is kept.
     async fn ask_for(&self, bytes: &[u8], identity: &Identity) -> Result<(u16, Kept), String> {
-        let ask = Ask::alone(identity);
-        let (mut way, mut wire) = (Way::within(self.timeout()), Wire::default());
-        match tokio::time::timeout(self.timeout(), self.attempt(&mut wire, bytes, &ask, &mut way)).await {
-            Ok(Ok(Came::Answer(answer))) => Ok((answer.status, way.kept)),
-            Ok(Ok(Came::Left)) => Err("it was not waited for".to_owned()),
-            Ok(Err(broken)) => Err(broken.to_string()),
-            Err(_) => Err(format!("none within {}", crate::units::show_duration(self.timeout()))),
+        let (_, mut way, came) = self.insist(&mut Wire::default(), bytes, &Ask::alone(identity)).await;
+        way.kept.decode();
+        match came {
+            Ok(Came::Answer(answer)) => Ok((answer.status, way.kept)),
+            Ok(Came::Left) => Err("it was not waited for".to_owned()),
+            Err(Failure::Timeout) => Err("none in time".to_owned()),
+            Err(failure) => Err(failure.name().to_owned()),
         }
     }
 }

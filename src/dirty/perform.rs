@@ -39,7 +39,7 @@ impl Shared {
 impl Round<'_> {
     /// All of it; afterwards the client has observed it.
     pub async fn perform(&self) {
-        let lines = &self.recipe.lines;
+        let lines = self.within_limit();
         let gated = lines.iter().filter(|line| line.start == Start::Gate).count();
         let wire = if self.recipe.one_connection { Some(self.client.shared().await) } else { None };
         let shared = Shared {
@@ -48,11 +48,29 @@ impl Round<'_> {
             gate: Barrier::new(gated.max(1)),
             next_persona: std::cell::Cell::new(self.number as usize),
         };
-        futures::future::join_all((0..lines.len()).map(|index| self.line(index, &shared))).await;
+        if gated > 0 {
+            self.client.keep_to_limit(gated as u64).await;
+        }
+        futures::future::join_all((0..lines.len()).map(|index| self.line(&lines[index], index, &shared))).await;
     }
 
-    async fn line(&self, index: usize, shared: &Shared) {
-        let line = &self.recipe.lines[index];
+    /// Its lines, without those at the gate that are more than the server's limit lets through at once.
+    fn within_limit(&self) -> Vec<Line> {
+        let at_once = self.client.at_once().map_or(usize::MAX, |most| most.max(2) as usize);
+        let kept = |line: &Line, before: &mut usize| {
+            let gated = line.start == Start::Gate;
+            *before += usize::from(gated);
+            // Later lines may wait for it by its index.
+            if gated && *before > at_once {
+                Line { shots: Vec::new(), start: Start::At(0.0), ..line.clone() }
+            } else {
+                line.clone()
+            }
+        };
+        self.recipe.lines.iter().scan(0, |before, line| Some(kept(line, before))).collect()
+    }
+
+    async fn line(&self, line: &Line, index: usize, shared: &Shared) {
         match line.start {
             Start::At(millis) if millis > 0.0 => sleep(millis).await,
             Start::After(other) => match shared.ended.get(other) {

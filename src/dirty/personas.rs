@@ -253,9 +253,12 @@ impl Personas {
         self.named_to_all.as_deref()
     }
 
-    /// Pairs that must not see each other's data and whose lone responses cannot be told apart.
-    pub fn alike(&self) -> Vec<(usize, usize)> {
-        self.alike.clone()
+    /// The names of those whom the scenario names who must not see each other's data, and whose lone responses cannot be told
+    /// apart.
+    pub fn alike(&self) -> Vec<(String, String)> {
+        let name =
+            |persona: PersonaNumber| self.all.get(persona).filter(|one| !one.fields.is_empty()).map(Identity::name);
+        self.alike.iter().filter_map(|(one, other)| name(*one).zip(name(*other))).collect()
     }
 
     /// The scenario gives values to them by which they can be told apart.
@@ -353,6 +356,11 @@ impl Personas {
         if self.suspicions.len() < MOST_SUSPICIONS {
             self.suspicions.push(suspicion);
         }
+    }
+
+    /// Forgets what is suspected, and says how many that were.
+    pub fn shelve(&mut self) -> u64 {
+        std::mem::take(&mut self.suspicions).len() as u64
     }
 
     /// Whether further solo replies would change nothing: each suspicion stands, or is refuted.

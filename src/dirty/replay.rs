@@ -12,8 +12,8 @@ use super::observation::{Place, Role, Seen};
 use super::perform::Round;
 use super::personas::{self, Personas};
 use super::recipe::{Line, Recipe, Shot};
+use super::stopwatch::Stopwatch;
 use crate::load::Target;
-use crate::load::clock::Clock;
 use crate::scenario;
 
 /// What came of a try.
@@ -111,12 +111,14 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Turns to a server, and logs in there if the scenario says so. Blocks; the error says who was refused, or what the
+    /// Turns to a server, and logs in there if the scenario says so. For so long as `patience` says requests are sent again
+    /// while it is not there yet. Blocks; the error says who was refused, or what the
     /// machine refuses.
-    pub fn aim(&mut self, target: &Target) -> Result<(), String> {
+    pub fn aim(&mut self, target: &Target, patience: Option<Duration>) -> Result<(), String> {
         let mut client =
-            self.client.take().unwrap_or_else(|| Client::new(self.plan, target, self.seed, Clock::start()));
+            self.client.take().unwrap_or_else(|| Client::new(self.plan, target, self.seed, Stopwatch::start()));
         client.aim(self.plan, target);
+        client.be_patient(patience);
         if self.plan.login.is_some() || !self.plan.identities.is_empty() || self.learns {
             self.personas.gather(&client, personas::wanted(self.plan));
             let runtime = runtime().map_err(|error| error.to_string())?;

@@ -14,6 +14,12 @@ impl Clock {
         Clock { origin: Instant::now() }
     }
 
+    /// A clock that shows `time` now.
+    pub fn showing(time: Duration) -> Self {
+        let now = Instant::now();
+        Clock { origin: now.checked_sub(time).unwrap_or(now) }
+    }
+
     /// Time since the origin.
     pub fn now(self) -> Duration {
         self.origin.elapsed()

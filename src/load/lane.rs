@@ -122,6 +122,11 @@ impl Lane {
         failure
     }
 
+    /// An error's body begins like this.
+    pub fn error(&self, status: u16, at: Duration, body: &[u8]) {
+        self.samples.borrow_mut().keep_error(status, at, body);
+    }
+
     /// Whether as many requests were started as the load is to have.
     pub fn is_exhausted(&self) -> bool {
         self.plan.limit.is_some_and(|limit| self.claimed.get() >= limit)

@@ -153,7 +153,7 @@ impl<S: Source> Batch<'_, S> {
         let sent = self.lane.sent_at(user.slot);
         let exchange = Exchange { intended, sent, first_byte, done, outcome };
         self.lane.finish(user.slot, &exchange, bytes);
-        user.source.judge(&exchange);
+        user.look_at(&exchange);
     }
 
     /// Sends what is left on the connection at hand or a new one, and counts the answers as they come. As for a single

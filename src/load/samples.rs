@@ -1,4 +1,4 @@
-//! Why requests failed, in words: the first failure of each kind stands for all.
+//! Why requests failed, in words, and what errors said: the first of each kind stands for all.
 
 use std::time::Duration;
 
@@ -7,31 +7,82 @@ use crate::exchange::Failure;
 /// Characters of a reason that are kept.
 const LONGEST: usize = 500;
 
-/// A fold over failures: keep, merge. In the order of [`Failure::ALL`]: when the first of a kind was seen, and why.
+/// Of the body of an error, so many bytes are kept.
+pub(crate) const BODY: usize = 200;
+
+/// A fold over failures and errors: keep, merge.
 #[derive(Debug, Clone, Default)]
-pub struct Samples([Option<(Duration, String)>; Failure::ALL.len()]);
+pub struct Samples {
+    /// In the order of [`Failure::ALL`]: when the first of a kind was seen, and why.
+    failures: [Option<(Duration, String)>; Failure::ALL.len()],
+    /// Of 4xx and of 5xx: when the first was seen, its status, and the beginning of its body.
+    errors: [Option<(Duration, u16, String)>; 2],
+}
+
+/// The class of an error's status: 0 for 4xx, 1 for 5xx.
+pub(super) fn class(status: u16) -> Option<usize> {
+    match status {
+        400..500 => Some(0),
+        500..600 => Some(1),
+        _ => None,
+    }
+}
 
 impl Samples {
     /// Keeps why a request failed, seen at `at`, if it is the first of its kind.
     pub fn keep(&mut self, failure: Failure, at: Duration, why: impl FnOnce() -> String) {
-        self.0[failure as usize].get_or_insert_with(|| (at, why().chars().take(LONGEST).collect()));
+        self.failures[failure as usize].get_or_insert_with(|| (at, why().chars().take(LONGEST).collect()));
+    }
+
+    /// Keeps what an error said, seen at `at`, if it is the first of its class.
+    pub fn keep_error(&mut self, status: u16, at: Duration, body: &[u8]) {
+        if let Some(class) = class(status) {
+            self.errors[class].get_or_insert_with(|| (at, status, beginning(body)));
+        }
     }
 
     /// The earlier of both, of each kind.
     pub fn merge(&mut self, other: &Samples) {
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
-            if let Some((at, _)) = theirs
-                && mine.as_ref().is_none_or(|(before, _)| at < before)
-            {
-                mine.clone_from(theirs);
-            }
+        for (mine, theirs) in self.failures.iter_mut().zip(&other.failures) {
+            keep_earlier(mine, theirs, |(at, _)| *at);
         }
+        for (mine, theirs) in self.errors.iter_mut().zip(&other.errors) {
+            keep_earlier(mine, theirs, |(at, ..)| *at);
+        }
+    }
+
+    /// What the first error of each class said, with its status.
+    pub fn errors(&self) -> impl Iterator<Item = (u16, &str)> {
+        self.errors.iter().flatten().map(|(_, status, body)| (*status, body.as_str()))
     }
 
     /// Of a kind, if there is one.
     pub fn of(&self, failure: Failure) -> Option<&str> {
-        self.0[failure as usize].as_ref().map(|(_, why)| why.as_str())
+        self.failures[failure as usize].as_ref().map(|(_, why)| why.as_str())
     }
+}
+
+/// The earlier of two samples.
+fn keep_earlier<T: Clone>(mine: &mut Option<T>, theirs: &Option<T>, at: impl Fn(&T) -> Duration) {
+    if let Some(their) = theirs
+        && mine.as_ref().is_none_or(|mine| at(their) < at(mine))
+    {
+        mine.clone_from(theirs);
+    }
+}
+
+/// The first of a body on one line, with what cannot be shown escaped.
+pub(crate) fn beginning(body: &[u8]) -> String {
+    let shown = &body[..body.len().min(BODY)];
+    // A character may be cut in the middle.
+    let text = match std::str::from_utf8(shown) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&shown[..error.valid_up_to()]).unwrap_or(""),
+        Err(_) => return format!("({} bytes that are no text)", body.len()),
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    words.join(" ").chars().map(escape).collect()
 }
 
 #[cfg(test)]
@@ -52,5 +103,25 @@ mod tests {
             merged.merge(&other);
             assert_eq!((merged.of(Failure::Closed), merged.of(Failure::Timeout)), (Some("first"), None));
         }
+    }
+
+    #[test]
+    fn a_body_is_shown_on_one_line_and_only_if_it_is_text() {
+        assert_eq!(beginning(b"<h1>\n  Forbidden\r\n</h1>\x1b[2J"), "<h1> Forbidden </h1>\\u{1b}[2J");
+        assert_eq!(beginning(b"\x1f\x8b\x08\xff\xfe"), "(5 bytes that are no text)");
+        assert_eq!(beginning("é".repeat(150).as_bytes()), "é".repeat(100));
+        assert_eq!(beginning(format!("x{}", "é".repeat(150)).as_bytes()), format!("x{}", "é".repeat(99)));
+    }
+
+    #[test]
+    fn the_first_error_of_each_class_is_kept() {
+        let of = |at, status: u16| {
+            let mut samples = Samples::default();
+            samples.keep_error(status, Duration::from_secs(at), format!("at {at}").as_bytes());
+            samples
+        };
+        let mut merged = of(2, 404);
+        [of(1, 429), of(3, 503), of(4, 500), of(0, 302)].iter().for_each(|other| merged.merge(other));
+        assert_eq!(merged.errors().collect::<Vec<_>>(), [(429, "at 1"), (503, "at 3")]);
     }
 }

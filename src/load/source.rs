@@ -1,5 +1,6 @@
 //! What is sent next, and what is made of the answers. It knows nothing of when: that is the loop's to decide.
 
+mod errors;
 pub(super) mod plain;
 pub(super) mod scripted;
 
@@ -46,6 +47,10 @@ pub(super) trait Source {
 
     /// The request at hand, and where its response goes.
     fn outgoing(&mut self) -> (Outgoing<'_>, &mut Self::Sink);
+
+    /// The beginning of the body of the response that has come, which is an error; `None` if it is not the first to this
+    /// user.
+    fn error(&mut self) -> Option<&[u8]>;
 
     /// Looks at what came of it.
     fn judge(&mut self, exchange: &Exchange);

@@ -146,8 +146,18 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
         let sent = self.lane.sent_at(self.slot);
         let exchange = Exchange { intended, sent, first_byte, done, outcome };
         self.lane.finish(self.slot, &exchange, bytes);
-        self.source.judge(&exchange);
+        self.look_at(&exchange);
         exchange
+    }
+
+    /// Keeps what the first errors say, and has the source look at what came.
+    pub fn look_at(&mut self, exchange: &Exchange) {
+        if let Outcome::Answered(status @ 400..) = exchange.outcome
+            && let Some(body) = self.source.error()
+        {
+            self.lane.error(status, exchange.done, body);
+        }
+        self.source.judge(exchange);
     }
 
     /// Waits, at most to the end of the load; returns the time it is then.

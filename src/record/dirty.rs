@@ -40,6 +40,58 @@ pub struct Dirty {
     pub evidence: Vec<Leak>,
     /// Why nothing can be concluded, if so.
     pub inconclusive: Option<String>,
+    /// What lone requests were answered with, and others that were redirected, refused or not answered: the first of each
+    /// kind; bounded.
+    #[serde(default)]
+    pub samples: Vec<DirtySample>,
+    /// The limit to the rate of requests that the server was seen to set, and the check kept to.
+    #[serde(default)]
+    pub limit: Option<RateLimit>,
+    /// Of the server, for this check; null in records of earlier versions.
+    #[serde(default)]
+    pub starts: Option<Starts>,
+}
+
+/// What requests of a kind were answered with: the first of them stands for all. What came from outside is escaped, and cut.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DirtySample {
+    /// `login`, `control`, `solo` (alone, by one of the identities), `anonymous` or `trigger`.
+    pub at: String,
+    /// Who asked, where that is one who asks again.
+    pub identity: Option<String>,
+    pub line: String,
+    /// Null if there was no answer; why, is the `failure`.
+    pub status: Option<u16>,
+    pub failure: Option<String>,
+    pub location: Option<String>,
+    pub retry_after: Option<String>,
+    pub body: String,
+    /// How many were answered with this status.
+    pub count: u64,
+}
+
+/// A limit to the rate of requests.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// What requests beyond it are answered with.
+    pub status: u16,
+    /// What the server said, if it did.
+    pub retry_after_s: Option<f64>,
+    /// So many requests, as far as can be told, are answered in such a time.
+    pub allowed: u64,
+    pub window_s: f64,
+    /// Requests that were refused for it.
+    pub refused: u64,
+}
+
+/// Starts of the server for a check, which do not count as its time.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Starts {
+    pub count: u64,
+    /// All of them, with what was waited for a first good answer, and with the ends of the servers before them.
+    pub took_s: f64,
+    /// Parts of the check that went on with a server although they would rather have had one of their own.
+    pub shared: u64,
 }
 
 /// Responses whose bodies could not be decoded, or not to their end.

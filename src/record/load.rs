@@ -53,6 +53,9 @@ pub struct Load {
     /// Why requests failed, by kind: the first of each. What came from outside is escaped, and cut.
     #[serde(default)]
     pub error_samples: BTreeMap<String, String>,
+    /// What the first response of 4xx and the first of 5xx said, by status. What came from outside is escaped, and cut.
+    #[serde(default)]
+    pub error_bodies: BTreeMap<String, String>,
     /// Heads and bodies of the responses that arrived within the duration; over HTTP/2 bodies only.
     pub bytes_received: u64,
     /// One row a second.

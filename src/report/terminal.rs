@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use crate::record::{Checks, Failure, Load, Record, Status, Trial, Variant, Verdict};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
+use super::came;
 use super::cause;
 use super::escape::{clean, clip};
 use super::footnote;
@@ -31,6 +32,8 @@ const VERDICTS: usize = 12;
 const CAVEATS: usize = 3;
 const FAILURES: usize = 3;
 const LOG_LINES: usize = 8;
+/// The most samples of what came in a dirty check that concluded nothing; the report has all.
+const CAME: usize = 5;
 /// The most statuses that the line of requests names.
 const STATUSES: usize = 4;
 /// The longest sample of a check, in characters.
@@ -145,10 +148,17 @@ impl Terminal {
             );
             out += &self.entry("latency", &quantiles(load));
             out += &self.entry("requests", &outcomes(load));
+            for (status, body) in load.error_bodies.iter().filter(|(_, body)| !body.is_empty()) {
+                out += &self.entry(&format!("a {status}"), &clip(body, LONGEST_SAMPLE));
+            }
             out += &load.checks.as_ref().map(|checks| self.checks(checks)).unwrap_or_default();
         }
         if let Some(dirty) = &trial.dirty {
             out += &self.entry("dirty check", sentence::dirty_fact(dirty).trim_start_matches("the dirty check "));
+            for (index, sample) in came::told(dirty).into_iter().take(CAME).enumerate() {
+                out += &self
+                    .entry(if index == 0 { "what came" } else { "" }, &clip(&came::in_words(sample), LONGEST_SAMPLE));
+            }
         }
         out + self.used(trial).as_str()
     }

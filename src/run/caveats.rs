@@ -6,6 +6,8 @@ use crate::report::gave_up;
 use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
+mod dirty;
+
 /// A load thread that is busier than this may itself be the limit.
 const BUSY: f64 = 0.85;
 /// A quantile with fewer requests beyond it moves with every run.
@@ -49,9 +51,9 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     for rule in rules {
         caveats.extend(trials.iter().filter_map(|trial| trial.load.as_ref()).find_map(rule));
     }
-    caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(not_searched));
-    caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(alike));
-    caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(not_decoded));
+    for rule in [not_searched, alike, not_decoded, dirty::slow_starts, dirty::limited] {
+        caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(rule));
+    }
     caveats
 }
 

@@ -26,7 +26,8 @@ impl Observer for Discreet<'_> {
                 self.observer.event(Event::DirtyBegan { description: &hide(description) });
             }
             Event::Trouble { message } => self.observer.event(Event::Trouble { message: &hide(message) }),
-            Event::LoggingIn { .. }
+            Event::ServerStarting { .. }
+            | Event::LoggingIn { .. }
             | Event::Load { .. }
             | Event::LoadEnded
             | Event::Dirty { .. }

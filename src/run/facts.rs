@@ -7,8 +7,10 @@ use crate::server::{self, Life};
 use crate::units::{counted, show_duration};
 
 mod asked;
+mod came;
 mod dirty;
 mod load;
+mod unasked;
 
 pub(super) use dirty::dirty;
 pub(super) use load::{describe_load, load};

@@ -68,8 +68,8 @@ pub fn replay(
 ) -> Result<Outcome, NotReplayed> {
     let mut replay = prepared(again)?;
     if replay.must_learn() {
-        on_a_server(again, cancel, |target, stop| {
-            replay.aim(target).and_then(|()| replay.learn(stop)).map_err(not_known)
+        on_a_server(again, false, cancel, |target, stop| {
+            replay.aim(target, again.variant.server.ready_within()).and_then(|()| replay.learn(stop)).map_err(not_known)
         })?;
     }
     let mut outcome = Outcome::default();
@@ -78,8 +78,8 @@ pub fn replay(
     let on_each = if again.recipe.fresh_server && owned { 1 } else { again.times };
     while outcome.tries < again.times && !cancel.is_cancelled() {
         let before = outcome.tries;
-        on_a_server(again, cancel, |target, stop| {
-            replay.aim(target).map_err(not_known)?;
+        on_a_server(again, again.recipe.fresh_server, cancel, |target, stop| {
+            replay.aim(target, again.variant.server.ready_within()).map_err(not_known)?;
             while outcome.tries < again.times && outcome.tries < before + on_each {
                 let Some(one) = replay.run(again.recipe, stop).map_err(refused)? else { return Ok(()) };
                 let unlike = again.expected.unlike(&one).filter(|_| one.leak.is_none());
@@ -113,15 +113,17 @@ fn prepared<'a>(again: &Again<'a>) -> Result<Replay<'a>, NotReplayed> {
     })
 }
 
-/// Starts the server, does `work` with it, and stops it.
+/// Starts the server, does `work` with it, and stops it. `untouched`: nothing is asked before that.
 fn on_a_server(
     again: &Again<'_>,
+    untouched: bool,
     cancel: &CancellationToken,
     work: impl FnOnce(&Target, &CancellationToken) -> Result<(), NotReplayed> + Send,
 ) -> Result<(), NotReplayed> {
     let log = Private::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
-    let plan = again.variant.server.ready_without_a_request();
-    let started = Server::start(&plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
+    let server = &again.variant.server;
+    let plan = if untouched { &server.ready_without_a_request() } else { server };
+    let started = Server::start(plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
     let mut server = match started {
         Ok(server) => server,
         Err(_) if cancel.is_cancelled() => return Ok(()),

@@ -36,6 +36,8 @@ struct Stage<'a> {
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
     in_flight: Cell<InFlight>,
+    /// How often a server was started.
+    starts: Cell<u32>,
     /// Where in the log the words of the server at hand begin.
     log_from: Cell<u64>,
 }
@@ -57,6 +59,7 @@ pub(super) fn run(
         observer,
         cancel,
         in_flight: Cell::default(),
+        starts: Cell::new(0),
         log_from: Cell::new(0),
     };
     let failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
@@ -108,7 +111,14 @@ impl Stage<'_> {
         }
         let log = server::Log::from_here(self.log);
         self.log_from.set(log.from);
-        let cancelled = || self.cancel.is_cancelled();
+        let number = self.starts.get() + 1;
+        self.starts.set(number);
+        let begun = Instant::now();
+        // Asked again and again while the server starts.
+        let cancelled = || {
+            self.observer.event(Event::ServerStarting { number, elapsed: begun.elapsed() });
+            self.cancel.is_cancelled()
+        };
         let mut server = match Server::start(plan, log, self.allowed_hosts, &cancelled) {
             Ok(server) => server,
             Err(_) if cancelled() => {
@@ -233,27 +243,37 @@ impl Stage<'_> {
         let progress = Arc::new(dirty::Progress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(Event::DirtyBegan { description: &description });
-        let began = Instant::now();
         let mut check = dirty::Check::new(plan, premises, owned, self.seed, Arc::clone(&progress));
-        // Nothing is asked before the check itself asks: a request for readiness would be the first.
-        let untouched = self.variant.server.ready_without_a_request();
-        while let Some(part) = check.next_part() {
+        let time = check.time();
+        while let Some(mut part) = check.next_part() {
             let over = trial.failure.is_some() || trial.interrupted;
             if over {
                 break;
             }
-            self.part(trial, &untouched, |stage, server, _| {
+            // A request for readiness would be the first.
+            let server = match check.must_be_untouched(part) {
+                true => &self.variant.server.ready_without_a_request(),
+                false => &self.variant.server,
+            };
+            self.part(trial, server, |stage, server, _| {
                 let target = target(server, &stage.variant.server);
-                let mut tick = || {
-                    let exposures = progress.exposures.load(Ordering::Relaxed);
-                    let leaks = progress.leaks.load(Ordering::Relaxed);
-                    let (elapsed, doing) = (began.elapsed(), part.doing());
-                    stage.observer.event(Event::Dirty { elapsed, planned: plan.budget.time, exposures, leaks, doing });
-                    None
-                };
-                let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
-                let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work);
-                ran.map(|()| ending)
+                check.on_a_new_server(part, stage.variant.server.ready_within());
+                loop {
+                    let mut tick = || {
+                        let exposures = progress.exposures.load(Ordering::Relaxed);
+                        let leaks = progress.leaks.load(Ordering::Relaxed);
+                        let (elapsed, planned, doing) = (time.now(), plan.budget.time, part.doing());
+                        stage.observer.event(Event::Dirty { elapsed, planned, exposures, leaks, doing });
+                        None
+                    };
+                    let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
+                    let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work);
+                    ran?;
+                    match check.next_part().filter(|next| check.shares(*next)) {
+                        Some(next) if matches!(ending, Ending::Finished) => part = next,
+                        _ => return Ok(ending),
+                    }
+                }
             });
             // The leak is proven: a server that does not start for its diagnosis, or dies of it, takes nothing from that.
             if part == dirty::Part::Diagnosis && trial.failure.take().is_some() {

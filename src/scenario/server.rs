@@ -37,6 +37,14 @@ impl Server {
         }
     }
 
+    /// How long it may take to get ready, where that is the scenario's to say.
+    pub fn ready_within(&self) -> Option<Duration> {
+        match self {
+            Server::Command(server) => Some(server.ready.within),
+            Server::Builtin(_) | Server::Attached(_) => None,
+        }
+    }
+
     /// The same server, but nothing is asked of it to find out whether it is ready.
     pub fn ready_without_a_request(&self) -> Server {
         let mut server = self.clone();

@@ -32,3 +32,4 @@ mod serving;
 mod streams;
 mod tls;
 mod verdicts;
+mod waiting;

@@ -318,6 +318,9 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 pub fn dirty() -> Record {
     let check = Dirty {
         alike: Vec::new(),
+        samples: Vec::new(),
+        limit: None,
+        starts: None,
         cut: 0,
         undecoded: None,
         expect: "dirty".into(),
@@ -345,6 +348,9 @@ pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = Dirty {
             alike: Vec::new(),
+            samples: Vec::new(),
+            limit: None,
+            starts: None,
             cut: 0,
             undecoded: None,
             expect: "clean".into(),
@@ -415,6 +421,9 @@ pub fn hostile(text: &str) -> Record {
     };
     let check = Dirty {
         alike: Vec::new(),
+        samples: Vec::new(),
+        limit: None,
+        starts: None,
         cut: 0,
         undecoded: None,
         expect: text.into(),

@@ -160,7 +160,7 @@ impl Check<'_> {
     /// Notes when the first leak was proven.
     pub(super) fn note_proof(&mut self) {
         if self.findings.tally.leaks > 0 {
-            self.findings.first_proof.get_or_insert(self.clock.now());
+            self.findings.first_proof.get_or_insert(self.began.elapsed());
         }
     }
 }
@@ -203,7 +203,7 @@ mod tests {
         let plan = plan(Request::get(&Template::parse("/?q={canary}").unwrap()));
         let target = Target::tcp(listener.local_addr().unwrap(), None);
         let mut check = Check::new(&plan, Premises::default(), true, 1, Arc::new(Progress::default()));
-        check.client = Some(Client::new(&plan, &target, 1, check.clock));
+        check.client = Some(Client::new(&plan, &target, 1, check.clock.clone()));
         let cut = tokio::time::timeout(Duration::from_millis(50), check.aftermath()).await;
         assert!(cut.is_err() && check.client.is_some());
     }

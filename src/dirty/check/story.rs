@@ -175,8 +175,8 @@ impl Check<'_> {
     async fn diagnose(&mut self) {
         let Some(client) = &self.client else { return };
         let cast = Cast { personas: &self.personas, in_turn: self.personal };
-        let (situation, clock, time) = (&self.situation, self.clock, self.plan.budget.time);
-        let slow_start = self.between.is_some_and(|between| between > SLOW_START);
+        let (situation, clock, time) = (&self.situation, &self.clock, self.plan.budget.time);
+        let slow_start = self.starts.mean() > SLOW_START;
         let bench = Bench { client, cast, situation, clock, time, slow_start, tries: Cell::new(self.tries.get()) };
         self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
         self.tries.set(bench.tries.get());

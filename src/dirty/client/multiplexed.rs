@@ -43,7 +43,8 @@ impl Client {
         way: &mut Way,
     ) -> Result<Came, Broken> {
         let going = self.begin(&connection, bytes, ask, way).await?;
-        let answer = self.receive(way, async |sink| going.answer(self.clock, sink).await);
+        let clock = self.clock.clock();
+        let answer = self.receive(way, async |sink| going.answer(clock, sink).await);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = Some(Open::Two(connection));

@@ -3,8 +3,8 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::super::recipe::Who;
 use super::*;
+use crate::dirty::stopwatch::Stopwatch;
 use crate::exchange::{Failure, Outcome};
 use crate::scenario::login::Source;
 use crate::scenario::{Budget, Capture, Dirty, Expect, Login, LoginStep, Request, Template};
@@ -13,7 +13,7 @@ use crate::session::Session;
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 fn client(address: SocketAddr, path: &str) -> Client {
-    Client::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Clock::start())
+    Client::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Stopwatch::start())
 }
 
 fn get(path: &str) -> Request {
@@ -34,7 +34,12 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
         triggers: vec!["overlap"],
         sleep: None,
         expect: Expect::Clean,
-        budget: Budget { exposures: 1, time: Duration::from_secs(5), exhaustive: false },
+        budget: Budget {
+            exposures: 1,
+            time: Duration::from_secs(5),
+            start_time: Duration::from_secs(60),
+            exhaustive: false,
+        },
         timeout: Duration::from_secs(5),
         stream: None,
         version: scenario::Version::One,
@@ -107,7 +112,7 @@ async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
     let target = Target::tcp(listener.local_addr().unwrap(), None);
     let body = scenario::request::Body::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
     let request = Request { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
-    let client = Client::new(&plan(request), &target, 1, Clock::start());
+    let client = Client::new(&plan(request), &target, 1, Stopwatch::start());
     let server = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -171,7 +176,7 @@ async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
     let token = Capture { name: "token".to_owned(), from: Source::Json(vec!["token".to_owned()]) };
     let steps = vec![LoginStep { request: login, follow: 0, captures: vec![token] }];
     let login = Login { steps, once: false };
-    let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Clock::start());
+    let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Stopwatch::start());
     let server = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -245,7 +250,7 @@ async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
         Request { headers: vec![("x-user".to_owned(), user)], ..get(path) }
     };
     let plan = Dirty { also: vec![with("/b?q={canary}"), with("/c/{canary}")], ..plan(with("/a")) };
-    let client = Client::new(&plan, &Target::tcp(([127, 0, 0, 1], 1).into(), None), 1, Clock::start());
+    let client = Client::new(&plan, &Target::tcp(([127, 0, 0, 1], 1).into(), None), 1, Stopwatch::start());
     let somebody = client.somebody(Twist::None);
     let canary = somebody.canary.clone();
     let asked = async |identity, shot| {

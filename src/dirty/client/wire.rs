@@ -82,15 +82,40 @@ impl Client {
     pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
         self.look_for_strays(wire);
         let (request, bytes) = self.write(ask);
-        let mut way = Way::within(self.timeout);
-        let intended = self.clock.now();
-        let work = self.converse(wire, &bytes, ask, &mut way);
-        let came = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Timeout));
+        let (intended, way, came) = self.insist(wire, &bytes, ask).await;
         let exchange = self.exchange(intended, way.sent, came);
         let (exchange, trace) = self.follow(wire, ask, &bytes, exchange, way.kept).await;
         wire.last = request;
         self.keep(request, ask, bytes, wire.number, exchange, trace);
         matches!(exchange.outcome, Outcome::Answered(_))
+    }
+
+    /// One request and its response, in time: again while the server is still starting, or refuses a lone request as one
+    /// too many. With the time at which the last of these was due.
+    pub(in crate::dirty) async fn insist(
+        &self,
+        wire: &mut Wire,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+    ) -> (Duration, Way, Result<Came, Failure>) {
+        let mut tries = 0;
+        loop {
+            if ask.gate.is_none() {
+                self.keep_to_limit(1).await;
+            }
+            let intended = self.clock.now();
+            self.throttle.borrow_mut().sent(intended);
+            let mut way = Way::within(self.timeout_of(ask));
+            let work = self.converse(wire, bytes, ask, &mut way);
+            let came = tokio::time::timeout(self.timeout_of(ask), work).await.unwrap_or(Err(Failure::Timeout));
+            if self.is_still_starting(ask, &came, intended).await {
+                continue;
+            }
+            tries += 1;
+            if !self.is_refused(ask, &came, &way.kept.head, tries) {
+                return (intended, way, came);
+            }
+        }
     }
 
     /// Sends requests on one connection without waiting for answers, then reads as many answers. Those that wait for nothing
@@ -99,6 +124,7 @@ impl Client {
         if self.version == Version::Two {
             return self.send_as_streams(wire, asks).await;
         }
+        self.keep_to_limit(asks.len() as u64).await;
         let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
         let intended = self.clock.now();
         let mut sent = vec![intended; asks.len()];
@@ -113,13 +139,13 @@ impl Client {
             let _ = tokio::time::timeout(self.timeout, work).await;
         }
         let mut came_of = Vec::new();
-        for ((request, bytes), sent) in written.iter().zip(sent) {
+        for ((ask, (request, bytes)), sent) in asks.iter().zip(&written).zip(sent) {
             let mut way = Way::within(self.timeout);
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let head_only = forms::is_head(bytes);
-                    let answer = self.receive(&mut way, async |sink| open.receive(head_only, self.clock, sink).await);
+                    let (head_only, clock) = (forms::is_head(bytes), self.clock.clock());
+                    let answer = self.receive(&mut way, async |sink| open.receive(head_only, clock, sink).await);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
                 }
@@ -127,6 +153,8 @@ impl Client {
             if !matches!(came, Ok(Came::Answer(Answer { close: false, .. }))) {
                 connection = None;
             }
+            self.throttle.borrow_mut().sent(sent);
+            self.is_refused(ask, &came, &way.kept.head, 1);
             wire.last = *request;
             came_of.push((self.exchange(intended, Some(sent), came), way.kept));
         }
@@ -149,14 +177,15 @@ impl Client {
         let mut piece = Vec::new();
         for (index, (ask, (_, bytes))) in asks.iter().zip(written).enumerate() {
             if ask.shot.pause_ms > 0.0 {
-                connection.send(&std::mem::take(&mut piece), self.clock).await?;
+                connection.send(&std::mem::take(&mut piece), self.clock.clock()).await?;
                 // To the end of the pause, or of the connection.
-                let _ = tokio::time::timeout(millis(ask.shot.pause_ms), connection.keep_reading(self.clock)).await;
+                let _ =
+                    tokio::time::timeout(millis(ask.shot.pause_ms), connection.keep_reading(self.clock.clock())).await;
             }
             sent[index] = self.clock.now();
             piece.extend_from_slice(bytes);
         }
-        connection.send(&piece, self.clock).await
+        connection.send(&piece, self.clock.clock()).await
     }
 
     /// Keeps what has come on an idle connection. Such a connection is not used again.
@@ -201,13 +230,7 @@ impl Client {
         }
     }
 
-    pub(in crate::dirty) async fn attempt(
-        &self,
-        wire: &mut Wire,
-        bytes: &[u8],
-        ask: &Ask<'_>,
-        way: &mut Way,
-    ) -> Result<Came, Broken> {
+    async fn attempt(&self, wire: &mut Wire, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Came, Broken> {
         let opened = self.connect(wire).await;
         if let (Err(_), Some(gate)) = (&opened, ask.gate) {
             // The others must not wait for this one.
@@ -220,8 +243,8 @@ impl Client {
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let head_only = forms::is_head(bytes);
-        let answer = self.receive(way, async |sink| connection.receive(head_only, self.clock, sink).await);
+        let (head_only, clock) = (forms::is_head(bytes), self.clock.clock());
+        let answer = self.receive(way, async |sink| connection.receive(head_only, clock, sink).await);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = (!answer.close && !cut_off).then_some(Open::One(connection));
@@ -281,7 +304,7 @@ impl Client {
             (None, Twist::Halting(pause)) => (bytes.len() / 2, pause, 1),
             (None, _) => (bytes.len(), 0.0, 0),
         };
-        let early = connection.send(&bytes[..first], self.clock).await;
+        let early = connection.send(&bytes[..first], self.clock.clock()).await;
         if rest == 0 {
             return early;
         }
@@ -294,7 +317,7 @@ impl Client {
         // Before its last byte no request is handled.
         way.sent = Some(self.clock.now());
         early?;
-        connection.send(&bytes[first..], self.clock).await
+        connection.send(&bytes[first..], self.clock.clock()).await
     }
 }
 

@@ -88,6 +88,15 @@ impl Case {
         matches!(self.phase, Phase::Ask(_))
     }
 
+    /// What is tried next tells nothing on a server that has been asked before.
+    pub fn needs_a_fresh_server(&self) -> bool {
+        match self.phase {
+            Phase::FromTheFirst => true,
+            Phase::Count => self.wants_fresh_servers(),
+            Phase::Search | Phase::Ask(_) | Phase::Over => false,
+        }
+    }
+
     /// As much as one server is good for.
     pub async fn step(&mut self, bench: &Bench<'_>, until: Duration) {
         // Nothing was asked of it yet, if runner has started it.

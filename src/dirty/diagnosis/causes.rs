@@ -129,7 +129,6 @@ impl Signs {
             Kind::Twisted(Twist::Malformed(_)) => Causes::only(Class::ErrorPath),
             Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow => Causes::only(Class::Pool),
             Kind::Twisted(Twist::Big) => Causes::only(Class::Connection),
-            Kind::Twisted(Twist::Suffixed(_)) => Causes::only(Class::Cache),
             Kind::Pipelined | Kind::Twisted(Twist::Smuggling(_)) => Causes::only(Class::Desync),
             Kind::Twisted(_) | Kind::Whole => Causes::untold(self.guess),
         }

@@ -11,10 +11,10 @@ use super::super::identity::Identity;
 use super::super::observation::{InReply, Observation, Place, Role, Seen};
 use super::super::personas::{self, Personas};
 use super::super::recipe::{Line, Recipe, Shot};
+use super::super::stopwatch::Stopwatch;
 use super::super::tally::{Court, Ended, Tally};
 use crate::exchange::{Exchange, Outcome};
 use crate::load::Target;
-use crate::load::clock::Clock;
 use crate::scenario::{Request, Template};
 use crate::session::Captured;
 use site::{Kind, Site};
@@ -55,7 +55,7 @@ impl Trial {
     fn new(site: Site) -> Self {
         let request = Request::get(&Template::parse("/?q={canary}").unwrap());
         let target = Target::tcp("127.0.0.1:9".parse().unwrap(), Some(4));
-        let client = Client::new(&plan(request), &target, site.seed, Clock::start());
+        let client = Client::new(&plan(request), &target, site.seed, Stopwatch::start());
         let mut personas = Personas::default();
         personas.gather(&client, site.people());
         Trial { site, client, personas, tally: Tally::default(), requests: 0 }

@@ -181,6 +181,7 @@ impl Sessions {
             let why = Broken::Told(Failure::Protocol, format!("{status} is no status of HTTP"));
             return Err(Lost { why, again: Again::Never });
         }
+        sink.status(status);
         if sink.looks() {
             sink.head(&head(&response));
         }

@@ -17,6 +17,9 @@ pub struct Malformed(pub &'static str);
 pub trait Sink {
     /// Whether anything is made of what comes.
     fn looks(&self) -> bool;
+    /// The status of the response, before its body.
+    #[inline]
+    fn status(&mut self, _status: u16) {}
     /// The status line and all headers, with the empty line; again for each response in the range 1xx before the last.
     fn head(&mut self, bytes: &[u8]);
     /// Body bytes, without the framing of chunks.
@@ -28,6 +31,10 @@ pub trait Sink {
 impl Sink for &mut dyn Sink {
     fn looks(&self) -> bool {
         (**self).looks()
+    }
+
+    fn status(&mut self, status: u16) {
+        (**self).status(status);
     }
 
     fn head(&mut self, bytes: &[u8]) {
@@ -185,6 +192,7 @@ impl Reply {
             return Ok(length);
         }
         self.status = status;
+        sink.status(status);
         self.close = framing.close;
         self.state = match framing.body {
             _ if self.head_only || status == 204 || status == 304 => State::Done,

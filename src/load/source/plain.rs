@@ -3,10 +3,10 @@
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
+use super::errors::FirstErrors;
 use super::{Outgoing, Source, Turn};
 use crate::exchange::Exchange;
 use crate::load::chance::{self, Drawn};
-use crate::load::connection::reply::Discard;
 use crate::load::plan::Plan;
 use crate::load::request::{Prepared, append};
 use crate::scenario::Data;
@@ -71,7 +71,7 @@ pub(in crate::load) struct Plain<'a> {
     slots: Slots<'a>,
     kind: usize,
     request: Vec<u8>,
-    discard: Discard,
+    errors: FirstErrors,
 }
 
 impl<'a> Plain<'a> {
@@ -82,12 +82,19 @@ impl<'a> Plain<'a> {
     /// The source of one place of a user's batches.
     pub fn in_place(plan: &'a Plan, number: u32, place: u32) -> Self {
         let slots = Slots::in_place(plan, number, place);
-        Plain { plan, requests: plan.requests_of(number), slots, kind: 0, request: Vec::new(), discard: Discard }
+        Plain {
+            plan,
+            requests: plan.requests_of(number),
+            slots,
+            kind: 0,
+            request: Vec::new(),
+            errors: FirstErrors::default(),
+        }
     }
 }
 
 impl Source for Plain<'_> {
-    type Sink = Discard;
+    type Sink = FirstErrors;
 
     fn kind(&self) -> usize {
         self.kind
@@ -106,12 +113,16 @@ impl Source for Plain<'_> {
         Turn::Now
     }
 
-    fn outgoing(&mut self) -> (Outgoing<'_>, &mut Discard) {
+    fn outgoing(&mut self) -> (Outgoing<'_>, &mut FirstErrors) {
         let prepared = &self.requests[self.kind];
         let bytes = prepared.constant().unwrap_or(&self.request);
         let Prepared { head_only, waits, idempotent, closes, .. } = *prepared;
         let outgoing = Outgoing { bytes, head_only, waits, idempotent, closes };
-        (outgoing, &mut self.discard)
+        (outgoing, &mut self.errors)
+    }
+
+    fn error(&mut self) -> Option<&[u8]> {
+        self.errors.take()
     }
 
     fn judge(&mut self, _exchange: &Exchange) {}

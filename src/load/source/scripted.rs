@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::errors::FirstErrors;
 use super::plain::Slots;
 use super::{Outgoing, Source, Turn};
 use crate::exchange::{Exchange, Failure, Outcome};
@@ -38,15 +39,20 @@ impl Scripts {
     }
 }
 
-/// Keeps a response if `check` is there to look at it.
+/// Keeps a response if `check` is there to look at it, else no more than the first errors.
 pub(in crate::load) struct Look {
     wanted: bool,
     kept: Kept,
+    errors: FirstErrors,
 }
 
 impl Sink for Look {
     fn looks(&self) -> bool {
         self.wanted
+    }
+
+    fn status(&mut self, status: u16) {
+        self.errors.status(status);
     }
 
     fn head(&mut self, bytes: &[u8]) {
@@ -56,6 +62,7 @@ impl Sink for Look {
     }
 
     fn body(&mut self, bytes: &[u8]) {
+        self.errors.body(bytes);
         if self.wanted {
             self.kept.body(bytes);
         }
@@ -106,7 +113,7 @@ impl<'a> Scripted<'a> {
             waits: false,
             idempotent: false,
             closes: false,
-            look: Look { wanted: scripts.checks, kept: Kept::default() },
+            look: Look { wanted: scripts.checks, kept: Kept::default(), errors: FirstErrors::default() },
         }
     }
 
@@ -186,6 +193,10 @@ impl Source for Scripted<'_> {
             closes: self.closes,
         };
         (outgoing, &mut self.look)
+    }
+
+    fn error(&mut self) -> Option<&[u8]> {
+        self.look.errors.take()
     }
 
     fn judge(&mut self, exchange: &Exchange) {

@@ -1,6 +1,7 @@
 //! The dirty check: how many chances to leak there were, and how many did.
 
 use crate::record::{Dirty, Variant};
+use crate::report::came;
 use crate::report::escape::{cell, code_cell, inline};
 use crate::report::sentence;
 use crate::report::table::{
@@ -29,6 +30,7 @@ pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
         let finding = sentence::dirty_fact(check);
         out += &format!("{which}{}.\n\n", inline(&capital(finding.trim_end_matches('.'))));
         out += &reservations(check);
+        out += &samples(check);
     }
     out += &sums(&checks);
     out += &place.explain(
@@ -61,6 +63,26 @@ fn reservations(check: &Dirty) -> String {
         out.push('\n');
     }
     out
+}
+
+/// What lone requests and those that went wrong were answered with, if any went wrong.
+fn samples(check: &Dirty) -> String {
+    let told = came::told(check);
+    let shown = if told.is_empty() { came::wrong(check) } else { told };
+    if shown.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([("request", Left), ("by", Left), ("count", Right), ("answered", Left), ("body", Left)]);
+    for sample in shown {
+        table.row([
+            format!("{}: {}", cell(&sample.at), code_cell(&sample.line)),
+            sample.identity.as_deref().map(cell).unwrap_or_default(),
+            show_count(sample.count),
+            cell(&came::outcome(sample)),
+            if sample.body.is_empty() { String::new() } else { code_cell(&sample.body) },
+        ]);
+    }
+    format!("What came instead, the first of each kind:\n\n{}", table.without_empty_columns().markdown())
 }
 
 fn sums(checks: &[(usize, &Dirty)]) -> String {

@@ -103,7 +103,9 @@ fn outcomes(loads: &[(usize, &Load)]) -> String {
     add("started".to_owned(), &|load| load.started, "warm-up left out");
     add("answered".to_owned(), &|load| load.completed, "a whole response came, whatever its status");
     for code in keys(loads, |load| load.status.keys()) {
-        add(format!("– status {}", cell(&code)), &|load| load.status.get(&code).copied().unwrap_or(0), "");
+        let said = loads.iter().find_map(|(_, load)| load.error_bodies.get(&code)).filter(|said| !said.is_empty());
+        let said = said.map(|said| format!("the first said {}", code_cell(said))).unwrap_or_default();
+        add(format!("– status {}", cell(&code)), &|load| load.status.get(&code).copied().unwrap_or(0), &said);
     }
     add("failed".to_owned(), &|load| load.failed, "no whole response came, and none would have");
     for kind in keys(loads, |load| load.errors.keys()) {

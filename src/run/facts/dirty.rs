@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::asked::asked;
-use crate::dirty::{Class, Evidence, Findings, NO_TURN, Oracle, Seen, TriggerTally, diagnosis};
+use super::came;
+use super::unasked::unasked;
+use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
 use crate::record;
 use crate::scenario::{self, Expect};
 use crate::stats::{interval_95, upper_bound_95};
@@ -41,25 +43,15 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
             .positive_control
             .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),
         triggers: triggers(findings),
-        alike: alike(plan, findings),
+        alike: findings.alike.clone(),
         cut: tally.cut,
         undecoded: tally.undecoded.clone().map(|(responses, why)| record::Unread { responses, why }),
         evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls, plan.follow > 0)).collect(),
-        inconclusive: inconclusive(findings),
+        inconclusive: inconclusive(findings).map(|why| came::with_limit(why, findings.limit)),
+        samples: came::samples(findings),
+        limit: came::limit(findings),
+        starts: Some(came::starts(findings)),
     }
-}
-
-/// The identities that the scenario names whose responses cannot be told apart.
-fn alike(plan: &scenario::Dirty, findings: &Findings) -> Vec<(String, String)> {
-    let name = |index: usize| plan.identities.get(index).map(|fields| name_of(fields, index));
-    findings.alike.iter().filter_map(|(one, other)| Some((name(*one)?, name(*other)?))).collect()
-}
-
-/// What an identity is called: by the field that names it, else by its number.
-fn name_of(fields: &BTreeMap<String, String>, index: usize) -> String {
-    const NAMES: [&str; 6] = ["name", "user", "username", "login", "email", "id"];
-    let named = NAMES.iter().find_map(|name| fields.get(*name));
-    named.cloned().unwrap_or_else(|| format!("identity {}", index + 1))
 }
 
 /// Every trigger that was tried, or that could not be.
@@ -112,8 +104,8 @@ fn inconclusive(findings: &Findings) -> Option<String> {
     }
     let meant = || tally.triggers.values().filter(|trigger| trigger.overlapping);
     let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.overlapped).sum());
-    if asked == 0 && findings.obstacles.get("overlap").is_some_and(|why| why == NO_TURN) {
-        return Some("the time was up before requests could overlap: give the check more".to_owned());
+    if let Some(why) = unasked(findings) {
+        return Some(why);
     }
     if findings.positive_control.is_none() {
         let why = "no leak was planted, so that nothing shows that one would be seen";

@@ -96,6 +96,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         status: status_counts(&recorder.status),
         errors: error_counts(&recorder.failures, &recorder.status),
         error_samples: error_samples(&recorder.failures, &results.samples),
+        error_bodies: results.samples.errors().map(|(status, body)| (status.to_string(), body.to_owned())).collect(),
         bytes_received: recorder.bytes,
         timeline: timeline(&recorder.rows, results.duration),
         histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },

@@ -58,8 +58,10 @@ pub struct Dirty {
     pub exposures: Option<At<i64>>,
     /// Goes on until at most this share of exposures can leak, at 95 % confidence.
     pub bound: Option<At<Share>>,
-    /// How long the check may take. 30s if not given.
+    /// How long the check may take, without the starts of the server. 30s if not given.
     pub time: Option<At<Timespan>>,
+    /// How long all starts of the server may take: where they are slow, parts of the check share one. 60s if not given.
+    pub start_time: Option<At<Timespan>>,
     /// Whether to go on after a leak is proven. It ends there if not given.
     pub exhaustive: Option<At<bool>>,
     /// A request without a whole answer for this long has failed. The long sleep and 5s, at least 10s, if not given.

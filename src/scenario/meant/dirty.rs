@@ -16,6 +16,7 @@ use crate::rule::TRIGGERS;
 use crate::{stats, units};
 
 const TIME: Duration = Duration::from_secs(30);
+const START_TIME: Duration = Duration::from_secs(60);
 const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take beyond the long sleep.
 const BEYOND_SLEEP: Duration = Duration::from_secs(5);
@@ -172,6 +173,7 @@ impl Loading<'_> {
         Budget {
             exposures: exposures.max(bound).unwrap_or(EXPOSURES),
             time: self.some_time("time", &written.time, TIME),
+            start_time: self.some_time("start_time", &written.start_time, START_TIME),
             exhaustive: value(&written.exhaustive).unwrap_or(false),
         }
     }

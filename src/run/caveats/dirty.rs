@@ -1,0 +1,42 @@
+//! Reasons to trust a dirty check less.
+
+use crate::record::{Caveat, Dirty};
+use crate::units::{counted, show_time};
+
+use super::caveat;
+
+/// Starts that take longer in all are told of, in seconds.
+const SLOW_STARTS: f64 = 10.0;
+
+/// Starts do not count as time of the check, but somebody waits for them.
+pub(super) fn slow_starts(dirty: &Dirty) -> Option<Caveat> {
+    let starts = dirty.starts.as_ref().filter(|starts| starts.shared > 0 || starts.took_s > SLOW_STARTS)?;
+    let mut message = format!(
+        "{} of the server for the dirty check took {}, which do not count as its time",
+        counted(starts.count, "start"),
+        show_time(starts.took_s)
+    );
+    if starts.shared > 0 {
+        message += &format!(
+            "; {} went on with a server that had been asked before, so that what one trigger left there may show with another",
+            counted(starts.shared, "part")
+        );
+    }
+    caveat(
+        message,
+        "`dirty.start_time` says how long starts may take in all; a server that starts sooner needs less of it",
+    )
+}
+
+pub(super) fn limited(dirty: &Dirty) -> Option<Caveat> {
+    let limit = dirty.limit.as_ref()?;
+    let message = format!(
+        "the server limits requests to about {} in {}, and answered {} with {}: the dirty check kept to that, and no more \
+         than that were under way at once",
+        limit.allowed,
+        show_time(limit.window_s),
+        counted(limit.refused, "request"),
+        limit.status
+    );
+    caveat(message, "raise the limit for the check, or take it off: what needs more requests at once stays unseen")
+}
