@@ -148,8 +148,12 @@ mod tests {
         assert_eq!(all.iter().find(|one| one.at == At::Login).unwrap().body, "", "a token is nobody's to read");
         let told: Vec<_> =
             all.iter().map(|one| (one.at, one.identity.as_deref(), one.body.as_str(), one.count)).collect();
-        let expected =
-            [(At::Control, None, "", 1), (At::Solo, Some("ann"), "first", 2), (At::Solo, Some("zoe"), "hers", 1)];
+        let expected = [
+            (At::Login, None, "", 1),
+            (At::Control, None, "", 1),
+            (At::Solo, Some("ann"), "first", 2),
+            (At::Solo, Some("zoe"), "hers", 1),
+        ];
         assert_eq!(told, expected);
         assert_eq!((all[1].location.as_deref(), all[1].retry_after.as_deref()), (Some("/accounts/login/"), Some("3")));
     }
