@@ -153,16 +153,19 @@ impl Diagnosis {
     /// Writes down what is known of the leak at hand, also if there was no time for all of it.
     pub fn conclude(&mut self, evidence: &mut [Evidence], situation: &Situation, quickest: Option<Duration>) {
         let Some(case) = self.case.take() else { return };
-        let index = case.evidence;
+        let (index, follows) = (case.evidence, case.follows());
         let Some(one) = evidence.get_mut(index) else { return };
+        let guess = one.class;
         if !case.conclude(one, situation, quickest) {
             return;
         }
-        // What else the same round showed, and what nothing tells otherwise, has the same cause.
+        // What else the same round showed, and what nothing tells otherwise, has the same cause. And what ordinary requests
+        // show that follow each other, they show whatever trigger was there as well.
         let (round, oracle) = ((one.trigger, one.round), one.leak.oracle);
         let (class, alternatives) = (one.class, one.alternatives.clone());
         for (other, same) in evidence.iter_mut().enumerate() {
-            if other != index && !same.firm && (same.trigger, same.round) == round && same.leak.oracle == oracle {
+            let alike = (same.trigger, same.round) == round || (follows && same.class == guess);
+            if other != index && !same.firm && alike && same.leak.oracle == oracle {
                 (same.class, same.alternatives) = (class, alternatives.clone());
                 self.waiting.retain(|waiting| *waiting != other);
             }

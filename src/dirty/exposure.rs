@@ -68,7 +68,8 @@ fn overlapping(round: &[&Seen]) -> Vec<bool> {
 fn shares_enough(one: &Seen, other: &Seen) -> bool {
     let ((a_start, a_end), (b_start, b_end)) = (one.handling(), other.handling());
     let shared = a_end.min(b_end).saturating_sub(a_start.max(b_start));
-    let shorter = (a_end - a_start).min(b_end - b_start);
+    // A clock that is turned back while a server starts may put an end before its begin.
+    let shorter = a_end.saturating_sub(a_start).min(b_end.saturating_sub(b_start));
     may_share_a_worker(one, other) && !shared.is_zero() && shared.as_secs_f64() >= shorter.as_secs_f64() * SHARED
 }
 

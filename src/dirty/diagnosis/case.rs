@@ -170,7 +170,7 @@ impl Case {
         if best.recipe.fresh_server {
             let began = bench.clock.now();
             self.counted.go_on(&best.recipe, 1, u64::MAX, bench, until).await;
-            let slow = bench.slow_start || bench.clock.now() - began > SLOW;
+            let slow = bench.slow_start || bench.clock.now().saturating_sub(began) > SLOW;
             let enough = if slow { AGAIN_ANEW_SLOWLY } else { AGAIN_ANEW };
             if self.counted.tries < enough {
                 return false;
@@ -264,6 +264,11 @@ impl Case {
                 least < half && half < most
             },
         })
+    }
+
+    /// Whether ordinary requests show it that follow each other.
+    pub fn follows(&self) -> bool {
+        self.best.as_ref().is_some_and(|(best, _)| best.kind.follows())
     }
 
     /// Writes down what was found. Whether what it takes is known.
