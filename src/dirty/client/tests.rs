@@ -3,7 +3,6 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::super::recipe::Who;
 use super::*;
 use crate::dirty::stopwatch::Stopwatch;
 use crate::exchange::{Failure, Outcome};
