@@ -5,6 +5,9 @@
 
 #![no_main]
 
+#[path = "../../src/load/connection/decoding.rs"]
+#[allow(dead_code, reason = "what is parsed is not decoded here")]
+mod decoding;
 #[path = "../../src/exchange.rs"]
 #[allow(dead_code, reason = "of it the parser uses a constant")]
 mod exchange;
