@@ -155,6 +155,6 @@ mod tests {
             (At::Solo, Some("zoe"), "hers", 1),
         ];
         assert_eq!(told, expected);
-        assert_eq!((all[1].location.as_deref(), all[1].retry_after.as_deref()), (Some("/accounts/login/"), Some("3")));
+        assert_eq!((all[2].location.as_deref(), all[2].retry_after.as_deref()), (Some("/accounts/login/"), Some("3")));
     }
 }

@@ -227,7 +227,8 @@ fn arrivals_that_no_thread_came_to_count_also_without_time_to_drain() {
     for spacing in [Spacing::Uniform, Spacing::Poisson] {
         let load = Load {
             model: Model::Open { spacing, max_concurrency: 4 },
-            levels: vec![level(1e6, 1e6), level(1e6, 0.0)],
+            // More than any thread comes to.
+            levels: vec![level(5e6, 5e6), level(5e6, 0.0)],
             duration: lasting,
             drain: Duration::ZERO,
             threads: Some(2),
@@ -239,7 +240,7 @@ fn arrivals_that_no_thread_came_to_count_also_without_time_to_drain() {
         assert_eq!((rows, stages.iter().sum()), (measured.whole.started(), measured.whole.started()));
         assert!(measured.missed > 0 && measured.missed <= measured.whole.unanswered, "{}", measured.missed);
         // By chance a few thousand more or less.
-        assert!(stages[0].abs_diff(100_000) < 4000 && stages[1].abs_diff(50_000) < 4000, "{stages:?}");
+        assert!(stages[0].abs_diff(500_000) < 8000 && stages[1].abs_diff(250_000) < 8000, "{stages:?}");
     }
 }
 
