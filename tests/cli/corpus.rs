@@ -76,13 +76,19 @@ impl Server {
         let evidence = &dirty["evidence"][0];
         match (self.is_dirty(), leaks) {
             (true, 0) => Some(format!("not found; inconclusive: {}", dirty["inconclusive"])),
-            (true, _) if evidence["class"] != self.class() => {
+            (true, _) if !names(evidence, self.class()) => {
                 Some(format!("taken for {}, not for {}", evidence["class"], self.class()))
             }
             (false, 1..) => Some(format!("accused of {}: {}", evidence["class"], shown(evidence))),
             _ => None,
         }
     }
+}
+
+/// Whether evidence names a class: as its own, or as one from which its own cannot be told.
+fn names(evidence: &Value, class: &str) -> bool {
+    let alternatives = evidence["alternatives"].as_array().into_iter().flatten();
+    alternatives.chain([&evidence["class"]]).any(|named| named == class)
 }
 
 fn shown(evidence: &Value) -> String {
