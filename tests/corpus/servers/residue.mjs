@@ -10,7 +10,7 @@ http.createServer((request, response) => {
   const buffer = pool.pop() ?? Buffer.alloc(256);
   const written = buffer.write(name);
   const padded = Math.max(BLOCK, Math.ceil(written / BLOCK) * BLOCK);
-  if (request.url.startsWith('/cut/')) buffer.fill(' ', written, padded);
+  if (request.url.startsWith('/cut')) buffer.fill(' ', written, padded);
   response.end(Buffer.from(buffer.subarray(0, padded)));
   pool.push(buffer);
 }).listen(Number(process.argv[2]), '127.0.0.1');
