@@ -156,7 +156,7 @@ fn a_form_with_a_hidden_token_lets_every_identity_in() {
 
 #[test]
 fn a_page_behind_a_login_that_shows_somebody_else_is_found() {
-    let scenario = DIRTY.replace("expect     = \"report\"", "expect     = \"dirty\"").replace("\"3s\"", "\"20s\"");
+    let scenario = DIRTY.replace("expect     = \"report\"", "expect     = \"dirty\"").replace("\"3s\"", "\"60s\"");
     let outcome = shop(&scenario, &["leaks"]).run().exit(0);
     let record = outcome.record("scenario");
     let leak = &record["variants"][0]["trials"][0]["dirty"]["evidence"][0];
