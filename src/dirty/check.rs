@@ -205,7 +205,7 @@ impl<'a> Check<'a> {
         self.situation.same_url = client.forms.same_url;
         self.situation.also = client.forms.pages() - 1;
         self.client = Some(client);
-        if self.situation.owned {
+        if self.situation.owned && self.fresh {
             self.personas.start_anew();
         }
         if !matches!(part, Part::Verify | Part::Alibi) {

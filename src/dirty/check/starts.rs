@@ -57,7 +57,8 @@ impl Check<'_> {
         }
         let (starts, within) = (self.starts, self.plan.budget.start_time);
         match part {
-            Part::Opening | Part::Verify => false,
+            // What the server has kept would tell against the truth.
+            Part::Opening | Part::Verify | Part::Alibi => false,
             Part::Diagnosis if !self.diagnosis.has_begun() || self.diagnosis.needs_a_fresh_server() => false,
             Part::Diagnosis => starts.diagnosing + starts.mean() > OF_DIAGNOSIS || !starts.suffice(1, within),
             _ => !starts.suffice(self.servers_wanted(part), within),
@@ -133,7 +134,8 @@ mod tests {
             assert!(!shared(0, part) && shared(25, part), "{part:?}");
         }
         assert!(shared(9, Part::Personas) && !shared(9, Part::Rest), "what is left is spent");
-        assert!(!shared(25, Part::Verify) && !shared(25, Part::Diagnosis), "they need one");
+        let needy = [Part::Verify, Part::Alibi, Part::Diagnosis];
+        assert!(needy.into_iter().all(|part| !shared(25, part)), "they need one");
         assert!(check(Duration::from_secs(25), true).may_start());
         assert!(!check(Duration::from_secs(40), true).may_start());
         assert!(check(Duration::from_secs(40), false).may_start(), "what is attached to takes no start");
