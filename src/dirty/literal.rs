@@ -6,6 +6,7 @@
 //! owner has not asked. It is a leak if it is there only since its owner has asked, too often for chance.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::baseline::LARGEST_DOUBT;
 use super::identity::Identity;
@@ -113,14 +114,23 @@ impl Literals {
         number: impl Fn(&Observation) -> Option<usize>,
         may_share: impl Fn(usize, usize) -> bool,
     ) {
+        if self.values.is_empty() {
+            return;
+        }
+        let mut first_asked: Vec<Option<Duration>> = vec![None; self.asked.len()];
+        for observation in observations {
+            if let Some(first) = number(observation).and_then(|asker| first_asked.get_mut(asker)) {
+                let sent = observation.seen.sent();
+                *first = Some(first.map_or(sent, |first| first.min(sent)));
+            }
+        }
         for observation in observations {
             let Some(asker) = number(observation) else { continue };
             let parts = lowered(observation);
             let named = observation.seen.own || self.holds_own(asker, &parts);
             for value in self.values.iter_mut().filter(|value| value.owner != asker && !may_share(asker, value.owner)) {
-                let owners = || observations.iter().filter(|one| number(one) == Some(value.owner));
-                let asked =
-                    self.asked[value.owner] || owners().any(|one| one.seen.sent() <= observation.seen.exchange.done);
+                let asked = self.asked[value.owner]
+                    || first_asked[value.owner].is_some_and(|first| first <= observation.seen.exchange.done);
                 let shown = value.forms.iter().any(|form| parts.iter().any(|part| stands_in(part, form).is_some()));
                 // A refusal says nothing of what the page shows.
                 let well = observation.seen.status().is_some_and(|status| status < 400);
@@ -129,10 +139,8 @@ impl Literals {
                 count.shown += u64::from(shown && !(asked && named));
             }
         }
-        for asker in observations.iter().filter_map(number) {
-            if let Some(asked) = self.asked.get_mut(asker) {
-                *asked = true;
-            }
+        for (asked, first) in self.asked.iter_mut().zip(first_asked) {
+            *asked |= first.is_some();
         }
     }
 

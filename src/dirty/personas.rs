@@ -97,9 +97,7 @@ impl Personas {
     pub fn two_apart(&self, client: Option<&Client>) -> Option<Vec<Identity>> {
         let (client, baseline) = (client?, self.baseline.as_ref()?);
         let pairs = (0..self.all.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
-        let apart = |one: usize, other: usize| {
-            !client.may_share(self.all[one].number, self.all[other].number) && baseline.tells_apart(one, other)
-        };
+        let apart = |one: usize, other: usize| !self.may_share(one, other, client) && baseline.tells_apart(one, other);
         let (one, other) = pairs.into_iter().find(|(one, other)| apart(*one, *other))?;
         Some(vec![self.all[one].clone(), self.all[other].clone()])
     }
@@ -335,14 +333,14 @@ impl Personas {
     pub fn tell(&mut self, client: &Client) {
         let Some(baseline) = &self.baseline else { return };
         let people = self.all.len();
-        let strangers =
-            |one: usize, other: usize| one != other && !client.may_share(self.all[one].number, self.all[other].number);
+        let strangers = |one: usize, other: usize| !self.may_share(one, other, client);
         let is_told = |one: usize| (0..people).any(|other| strangers(one, other) && baseline.tells_apart(one, other));
-        self.told = (0..people).map(is_told).collect();
+        let mut told: Vec<bool> = (0..people).map(is_told).collect();
+        told.push((0..people).any(|other| told[other] && baseline.tells_apart(people, other)));
         let pairs = (0..people).flat_map(|one| (0..one).map(move |other| (other, one)));
-        self.alike =
+        let alike =
             pairs.filter(|(one, other)| strangers(*one, *other) && !baseline.tells_apart(*one, *other)).collect();
-        self.told.push((0..people).any(|other| self.told[other] && baseline.tells_apart(people, other)));
+        (self.told, self.alike) = (told, alike);
     }
 
     /// Whether more solo replies would show nothing new of that: nobody can be told from others, or somebody can without
@@ -390,19 +388,11 @@ impl Personas {
         standing.map(|suspicion| suspicion.evidence).collect()
     }
 
-    /// One request of `first`, then of each of the others in an order drawn anew, `rounds` times; each alone.
-    pub fn others_after(
-        &mut self,
-        first: Option<usize>,
-        without: usize,
-        rounds: usize,
-        seed: u64,
-    ) -> (Recipe, Vec<Identity>) {
+    /// One request of `first`, then of each of the others but for one, in an order drawn anew; each alone.
+    pub fn others_after(&mut self, first: Option<usize>, without: usize, seed: u64) -> (Recipe, Vec<Identity>) {
         let mut order: Vec<Identity> = first.and_then(|first| self.all.get(first)).cloned().into_iter().collect();
-        for _ in 0..rounds {
-            let (_, all) = self.solo_round(seed);
-            order.extend(all.into_iter().filter(|one| one.persona != Some(without)));
-        }
+        let (_, all) = self.solo_round(seed);
+        order.extend(all.into_iter().filter(|one| one.persona != Some(without)));
         (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
     }
 

@@ -4,7 +4,7 @@
 use crate::exchange::{Failure, Outcome};
 use crate::load::connection::reply::Kept;
 use crate::load::samples::{BODY, beginning};
-use crate::session::Captured;
+use crate::session::{self, Captured};
 
 /// Samples that are kept.
 const MOST: usize = 40;
@@ -103,13 +103,9 @@ impl Samples {
     }
 }
 
-/// The value of the first header of this name, which is in lower case.
+/// The beginning of the value of the first header of this name.
 pub(super) fn header(head: &[u8], name: &str) -> Option<String> {
-    let mut lines = head.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line));
-    lines.find_map(|line| {
-        let (its, value) = line.split_once(':')?;
-        its.eq_ignore_ascii_case(name).then(|| value.trim().chars().take(BODY).collect())
-    })
+    session::headers(head, name).next().map(|value| value.chars().take(BODY).collect())
 }
 
 #[cfg(test)]

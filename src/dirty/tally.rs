@@ -166,10 +166,10 @@ impl Tally {
         self.suspicions(&ended, 0, court)
     }
 
-    /// Takes lone requests that are asked to learn from.
-    pub(super) fn add_solo(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> Vec<Suspicion> {
+    /// Takes lone requests that are asked to learn from, and hands them back with what they raise.
+    pub(super) fn add_solo(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> (Vec<Suspicion>, Vec<Observation>) {
         self.prepare(&mut ended, court);
-        self.suspicions(&ended, 0, court)
+        (self.suspicions(&ended, 0, court), ended.observations)
     }
 
     /// Takes a round. What is no proof yet is handed back.

@@ -66,10 +66,7 @@ fn is_of_another_charset(kind: &str) -> bool {
 
 /// The value of the last such header, in lower case; empty without one.
 fn content_type(head: &[u8]) -> String {
-    const NAME: &[u8] = b"content-type:";
-    let is_it = |line: &&[u8]| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME));
-    let line = head.split(|byte| *byte == b'\n').rfind(is_it);
-    line.map_or(String::new(), |line| String::from_utf8_lossy(line[NAME.len()..].trim_ascii()).to_lowercase())
+    crate::session::headers(head, "content-type").last().map(|kind| kind.to_lowercase()).unwrap_or_default()
 }
 
 #[cfg(test)]

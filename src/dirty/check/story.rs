@@ -219,7 +219,7 @@ impl Check<'_> {
         let others = (self.personas.all.len() - 1).max(1);
         for round in 0..(literal::ENOUGH as usize).div_ceil(others) {
             let first = first.filter(|_| round == 0);
-            let (recipe, order) = self.personas.others_after(first, owner, 1, self.situation.seed);
+            let (recipe, order) = self.personas.others_after(first, owner, self.situation.seed);
             let Some(client) = &self.client else { return };
             Round { client, recipe: &recipe, personas: &order, number: 0, role: Some(Role::Probe) }.perform().await;
             let observations = client.take_observations();
@@ -299,16 +299,10 @@ impl Check<'_> {
         drop(client.take_strays());
         self.personas.take_note(&observations, &client);
         let took = self.clock.now().saturating_sub(began);
-        let ended = Ended {
-            overlapping: false,
-            trigger: "control",
-            recipe,
-            observations: observations.clone(),
-            strays: Vec::new(),
-            took,
-        };
+        let strays = Vec::new();
+        let ended = Ended { overlapping: false, trigger: "control", recipe, observations, strays, took };
         let mut tally = std::mem::take(&mut self.findings.tally);
-        let suspicions = tally.add_solo(ended, &self.court(&client));
+        let (suspicions, observations) = tally.add_solo(ended, &self.court(&client));
         self.findings.tally = tally;
         suspicions.into_iter().filter(Suspicion::is_by_value).for_each(|suspicion| self.personas.suspect(suspicion));
         self.personas.take_solo(observations);
