@@ -171,8 +171,10 @@ impl<'a> Check<'a> {
         // The storm has everything at once: it comes when nothing else has shown anything.
         let looked_at = FAMILIES.into_iter().filter(|family| *family != Family::Storm);
         let first_looks = looked_at.map(|family| Part::FirstLook(FamilyOf(family)));
-        let late = self.situation.streams.then_some(Part::Family(FamilyOf(Family::Sequence)));
-        let families = first_looks.chain(families).chain(late);
+        // The opening asks for one after the other, but not for streams.
+        let sequence = self.situation.streams.then_some(FamilyOf(Family::Sequence));
+        let first_looks = first_looks.chain(sequence.map(Part::FirstLook));
+        let families = first_looks.chain(families).chain(sequence.map(Part::Family));
         std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
     }
 
