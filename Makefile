@@ -90,8 +90,11 @@ clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --no-default-features -- -D warnings
 
+# Most tests wait for servers most of the time: twice as many at once as a small machine has cores.
+TEST_THREADS ?= 4
+
 unit: tools
-	$(CARGO) test --locked
+	$(CARGO) test --locked -- --test-threads=$(TEST_THREADS)
 
 tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
 	@scripts/install-test-tools

@@ -48,7 +48,8 @@ fn check(page: &str, clean: bool, dirty: &str) -> Outcome {
     );
     let scenario = format!(
         "[server]\ncommand = [\"python3\", \"server.py\", \"{{host}}\", \"{{port}}\"]\n[dirty]\npath = \"/\"\n\
-         time = \"20s\"\n{dirty}\n"
+         time = \"{}\"\n{dirty}\n",
+        if clean { "8s" } else { "20s" }
     );
     Runner::with(&scenario).file("server.py", &program).run()
 }
