@@ -70,10 +70,10 @@ fn a_server_that_never_listens_is_given_up() {
 
 #[test]
 fn a_server_that_listens_and_never_answers_is_given_up() {
-    python("listener = listen(); time.sleep(600)", "ready = { path = \"/health\", within = \"3s\" }")
+    python("listener = listen(); time.sleep(600)", "ready = { path = \"/health\", within = \"10s\" }")
         .run()
         .exit(3)
-        .stderr_has("was not ready within 3s: GET /health got no answer")
+        .stderr_has("was not ready within 10s: GET /health got no answer")
         .no_report();
 }
 
@@ -81,11 +81,11 @@ fn a_server_that_listens_and_never_answers_is_given_up() {
 fn a_server_that_answers_500_is_not_ready() {
     python(
         "serve(lambda connection: answer(connection, status='500 Oops'))",
-        "ready = { path = \"/health\", within = \"3s\" }",
+        "ready = { path = \"/health\", within = \"10s\" }",
     )
     .run()
     .exit(3)
-    .stderr_has("was not ready within 3s: GET /health was answered with status 500")
+    .stderr_has("was not ready within 10s: GET /health was answered with status 500")
     .stderr_has("`ready.path` must be answered")
     .no_report();
 }
@@ -94,7 +94,7 @@ fn a_server_that_answers_500_is_not_ready() {
 fn a_server_that_answers_garbage_is_not_ready() {
     python(
         "serve(lambda connection: connection.sendall(b'SSH-2.0-hello\\r\\n'))",
-        "ready = { path = \"/health\", within = \"3s\" }",
+        "ready = { path = \"/health\", within = \"10s\" }",
     )
     .run()
     .exit(3)

@@ -97,8 +97,12 @@ fn an_even_rate_is_kept_to_the_request() {
     let load = server.load("path = '/'\nrate = '750/s'\nduration = '2s'");
     assert_eq!((count(&load["started"]), &load["model"]), (1500, &Value::from("open")));
     let never = count(&load["open"]["never_sent"]) as usize;
-    // The question whether it is up is one more.
-    assert!((1500..=1501).contains(&(server.requests() + never)), "{} {never}", server.requests());
+    // A busy server may not have read what was still unanswered at the end. The question whether it is up is one more.
+    let (came, unread) = (server.requests(), count(&load["unanswered"]) as usize);
+    assert!(
+        came + never <= 1501 && came + never + unread >= 1500,
+        "{came} came, {never} never sent, {unread} unanswered"
+    );
     assert_eq!(number(&load["open"]["rate"]), 750.0);
 }
 

@@ -220,7 +220,7 @@ fn a_command_that_serves_tls_is_waited_for_loaded_and_checked_over_it() {
 fn a_command_whose_certificate_is_not_trusted_does_not_get_ready_and_the_reason_is_told() {
     let certificates = Certificates::new();
     let rest = "[load]\npath = \"/\"\nconcurrency = 2\nrequests = 20\n";
-    let set = "server.ready={ path = \"/health\", within = \"3s\" }";
+    let set = "server.ready={ path = \"/health\", within = \"10s\" }";
     let outcome = echo(&certificates, "insecure = false", rest).set(set).run().exit(3);
     let outcome = outcome.stderr_has("the TLS handshake failed: invalid peer certificate: UnknownIssuer");
     outcome.stderr_has("help: `ca` of [server.tls] names who signed");
