@@ -239,6 +239,7 @@ impl Case {
             guess: self.guess,
             needs: best.kind,
             rate: (shown, tries),
+            of_personas: self.of_personas,
             kept: found.kept,
             named: last.victim.identity.is_some(),
             late: !self.of_personas && !last.victim.own && last.source.as_ref().is_none_or(|source| !source.own),

@@ -13,6 +13,8 @@ pub(super) struct Signs {
     pub needs: Kind,
     /// In so many of so many tries that showed it.
     pub rate: (u64, u64),
+    /// It is told by what personas get when they ask alone: the same few ask in each try.
+    pub of_personas: bool,
     /// What a try has brought stays: later answers hold it, whoever else has asked since.
     pub kept: bool,
     /// Who got what is another's had said who asks.
@@ -191,6 +193,7 @@ pub(super) mod tests {
             guess: Guess { class: guess, firm: false },
             needs,
             rate: (10, 10),
+            of_personas: false,
             kept: false,
             named: true,
             late: false,

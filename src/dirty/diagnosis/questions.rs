@@ -23,6 +23,8 @@ const LATER: usize = 16;
 const EACH_WORKER: usize = 3;
 const MOST_WORKERS: u32 = 4;
 const LATER_MS: f64 = 800.0;
+/// Two personas ask so often in turn, to see whether the one gets what the other has brought, or each what was last.
+const TURNS: usize = 4;
 
 /// In the order in which they are asked: what costs least and tells most comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(super) enum Question {
     /// Do responses on one connection belong to its requests, in order? Between ordinary ones, some are for a page that
     /// does not exist.
     InOrder,
+    /// Where the same few ask over and over: does what the first has brought stay, whoever has asked since?
+    Stays,
     /// Does it show with URLs that differ?
     OwnUrls,
     /// Does a longer value leave something behind a shorter one?
@@ -55,8 +59,9 @@ pub(super) struct Cast {
 }
 
 impl Question {
-    pub const ALL: [Question; 7] = [
+    pub const ALL: [Question; 8] = [
         Question::InOrder,
+        Question::Stays,
         Question::OwnUrls,
         Question::Tail,
         Question::OtherConnections,
@@ -76,6 +81,7 @@ impl Question {
             Question::InOrder => {
                 signs.needs == Kind::OneConnection && signs.late && signs.guess.class != Class::Connection
             }
+            Question::Stays => signs.of_personas && !signs.kept && signs.needs.follows(),
             Question::OwnUrls => filled && situation.same_url && signs.named && signs.needs.may_be_a_cache(),
             Question::Tail => filled && signs.needs.follows(),
             Question::OtherConnections => signs.needs == Kind::OneConnection && !signs.kept,
@@ -100,6 +106,7 @@ impl Question {
                 let lines = vec![Line::of(vec![elsewhere]), line.starting(Start::After(0))];
                 vec![Recipe { http2, ..Recipe::of(lines) }]
             }
+            Question::Stays => one(Line::of([first, victim].repeat(TURNS))),
             Question::OwnUrls => {
                 let recipe = Recipe { own_url: true, same_url: false, fresh_server: false, ..least.clone() };
                 let (shown, tries) = signs.rate;
@@ -131,7 +138,7 @@ impl Question {
         match self {
             Question::OwnUrls | Question::OtherConnections | Question::LeftBehind => last.is_foreign(),
             Question::Tail => last.fragment,
-            Question::InOrder | Question::Handler | Question::Time => true,
+            Question::InOrder | Question::Stays | Question::Handler | Question::Time => true,
         }
     }
 
@@ -141,6 +148,7 @@ impl Question {
         let shown = tried.iter().any(Attempt::is_foreign);
         match self {
             Question::InOrder => signs.in_order = in_order(last),
+            Question::Stays => signs.kept = stays(last),
             Question::OwnUrls => {
                 let (hits, tries) = signs.rate;
                 let certain = chance_of_none(hits, tries, tried.len() as u64) < IMPROBABLE;
@@ -161,6 +169,13 @@ fn ended(tried: &Attempt) -> Option<bool> {
     let of_before = |owner: Option<u64>| owner.is_none() || !after().any(|seen| seen.identity == owner);
     let answered = after().next().is_some() && after().all(Seen::is_ordinary);
     answered.then(|| !tried.foreign.iter().any(|(place, owner)| place.shot > 0 && of_before(*owner)))
+}
+
+/// Whether one persona got what the other had brought every time, and that one never got anything but its own.
+fn stays(tried: &Attempt) -> bool {
+    let mut seen = tried.observations.iter().map(|o| &o.seen);
+    let Some(first) = seen.find(|seen| seen.place.shot == 0).and_then(|seen| seen.identity) else { return false };
+    tried.foreign.len() >= TURNS && tried.foreign.iter().all(|(_, owner)| *owner == Some(first))
 }
 
 /// How many requests come later.
@@ -231,6 +246,18 @@ mod tests {
         assert_eq!(ended(&tried(&[200, 200, 200], &[(2, 1)])), Some(true), "it was asked for anew");
         assert_eq!(ended(&tried(&[200, 503], &[])), None);
         assert_eq!(ended(&tried(&[200], &[])), None, "cut short");
+    }
+
+    #[test]
+    fn what_the_first_of_two_has_brought_stays_if_the_other_gets_it_however_often_both_ask() {
+        let took_turns = |foreign: &[(usize, u64)]| stays(&tried(&[200; 8], foreign));
+        assert!(took_turns(&[(1, 0), (3, 0), (5, 0), (7, 0)]));
+        assert!(!took_turns(&[(1, 0), (2, 1), (3, 0), (4, 1), (5, 0), (6, 1), (7, 0)]), "each gets what was last");
+        assert!(!took_turns(&[(1, 0), (5, 0)]), "not always");
+        let of_personas = Signs { of_personas: true, ..signs(Class::StickyFirst, Kind::Sequence) };
+        let due = |signs: &Signs| Question::Stays.is_due(signs, &Situation::default());
+        assert!(due(&of_personas) && !due(&Signs { kept: true, ..of_personas }));
+        assert!(!due(&Signs { of_personas: false, ..of_personas }), "others ask in each try");
     }
 
     #[test]
