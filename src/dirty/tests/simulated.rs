@@ -119,11 +119,13 @@ impl Trial {
         }
     }
 
-    /// All of these at once, twice each, and nobody with them.
+    /// All of these at once, as many requests as if everybody asked twice, and nobody with them: the server is as busy without
+    /// some of the personas as with them.
     fn together(&mut self, who: &[Identity], number: u64) -> Vec<Observation> {
-        let mut asking: Vec<Option<Identity>> = who.iter().chain(who).cloned().map(Some).collect();
-        let by = number as usize % asking.len().max(1);
-        asking.rotate_left(by);
+        let requests = 2 * self.personas.all.len();
+        let mut asking: Vec<Option<Identity>> = who.iter().cycle().take(requests).cloned().map(Some).collect();
+        asking.resize(requests, None);
+        asking.rotate_left(number as usize % requests);
         asking.push(None);
         let crowd: Vec<Option<usize>> =
             asking.iter().map(|who| who.as_ref().and_then(|identity| identity.persona)).collect();
