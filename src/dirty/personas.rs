@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::alibi::Charge;
 use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply, Sign};
@@ -274,11 +274,18 @@ impl Personas {
         self.baseline.as_ref().is_some_and(|baseline| baseline.stands(accusation))
     }
 
-    /// One request of each, alone and over a connection of its own, in an order drawn anew in each round.
+    /// One request of each, alone and over a connection of its own, in an order drawn anew in each round. In every other round,
+    /// by chance, one of them asks twice: what a server alternates between then goes by no persona's place in the order.
     pub fn solo_round(&mut self, seed: u64) -> (Recipe, Vec<Identity>) {
         let mut order = self.all.clone();
         self.rounds += 1;
-        order.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed.wrapping_add(self.rounds)));
+        let mut random = rand::rngs::StdRng::seed_from_u64(seed.wrapping_add(self.rounds));
+        if let Some(again) = self.all.choose(&mut random)
+            && random.random_bool(0.5)
+        {
+            order.push(again.clone());
+        }
+        order.shuffle(&mut random);
         (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
     }
 
