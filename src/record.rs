@@ -18,7 +18,7 @@ pub use dirty::{
     Trigger, Unread, Witness,
 };
 pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
-pub use quantiles::{Micros, Quantiles};
+pub use quantiles::{Micros, OpenMicros, Quantiles};
 pub use redacted::redacted;
 pub use server::{Event, Sample, Server};
 

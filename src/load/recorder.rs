@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::exchange::{Exchange, Failure, HIGHEST_STATUS, Outcome};
-use crate::stats::{Latencies, nanos};
+use crate::stats::{Half, Latencies, nanos};
 
 /// What happened in one second of the measured part, whenever the requests had been due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct Row {
 pub struct Recorder {
     /// The measured part, in nanoseconds of the run's clock: this is computed for every request.
     begin: u64,
+    middle: u64,
     end: u64,
     pub latency: Latencies,
     pub service_time: Latencies,
@@ -40,6 +41,7 @@ impl Recorder {
     pub fn new(begin: Duration, end: Duration) -> Self {
         Recorder {
             begin: nanos(begin),
+            middle: nanos(begin.saturating_add(end.saturating_sub(begin) / 2)),
             end: nanos(end),
             latency: Latencies::default(),
             service_time: Latencies::default(),
@@ -66,21 +68,28 @@ impl Recorder {
         }
         self.row(intended).started += 1;
         let served = exchange.sent.map_or(0, |sent| done.saturating_sub(nanos(sent)));
+        let half = if intended < self.middle { Half::First } else { Half::Second };
         match exchange.outcome {
             Outcome::Answered(status) => {
                 self.completed += 1;
-                self.latency.answered(waited);
-                self.service_time.answered(served);
+                self.latency.answered(half, waited);
+                self.service_time.answered(half, served);
                 self.status[usize::from(status.min(HIGHEST_STATUS))] += 1;
             }
-            Outcome::Failed(_) | Outcome::Unanswered => {
-                self.latency.unanswered(waited);
-                self.service_time.unanswered(served);
-                match exchange.outcome {
-                    Outcome::Failed(failure) => self.failures[failure as usize] += 1,
-                    _ => self.unanswered += 1,
-                }
+            // An answer might have come still: both were cut off.
+            Outcome::Failed(Failure::Timeout) | Outcome::Unanswered => {
+                self.latency.cut(half, waited);
+                self.service_time.cut(half, served);
             }
+            Outcome::Failed(_) => {
+                self.latency.failed(waited);
+                self.service_time.failed(served);
+            }
+        }
+        match exchange.outcome {
+            Outcome::Answered(_) => {}
+            Outcome::Failed(failure) => self.failures[failure as usize] += 1,
+            Outcome::Unanswered => self.unanswered += 1,
         }
     }
 

@@ -2,18 +2,55 @@
 
 use std::time::Duration;
 
-use crate::record::{Checks, Load, Micros, Status, Trial, Variant, Verdict};
+use crate::record::{Checks, Load, Micros, OpenMicros, Status, Trial, Variant, Verdict};
 use crate::units;
 
 /// What stands where there is no value.
 pub(crate) const NONE: &str = "–";
 
-/// A quantile: `101 ms`, or `> 2.00 s` where it falls among requests that were never answered.
+/// Ends of an interval that are closer than this share to what is between them tell people no more than that.
+const CLOSE: f64 = 0.01;
+
+/// A quantile: `101 ms`; where requests that were cut off leave it open, `2.19 s (2.05 to 2.40 s)`; and `> 2.00 s` where it falls
+/// among those alone.
 pub(crate) fn micros(value: Option<Micros>) -> String {
     match value {
         Some(Micros::Exactly(us)) => units::show_time(us / 1e6),
+        Some(Micros::Within(open)) => within(open),
         Some(Micros::AtLeast(us)) => format!("> {}", units::show_time(us / 1e6)),
         None => NONE.to_owned(),
+    }
+}
+
+/// A quantile where there is little room: without the interval, and with a `~` before what is an estimate.
+pub(crate) fn short_micros(value: Option<Micros>) -> String {
+    match value {
+        Some(Micros::Within(open)) => match (open.estimate, within(open)) {
+            (Some(us), long) if long.contains('(') => format!("~ {}", units::show_time(us / 1e6)),
+            (_, long) => long,
+        },
+        known => micros(known),
+    }
+}
+
+fn within(open: OpenMicros) -> String {
+    let time = |us: f64| units::show_time(us / 1e6);
+    let (least, most) = open.ends();
+    let middle = open.estimate.unwrap_or(least);
+    let range = match most {
+        Some(most) if (most - middle).max(middle - least) <= CLOSE * middle => return time(middle),
+        Some(most) => {
+            let (least, most) = (time(least), time(most));
+            // One unit for both, if they have the same.
+            let unit = most.split_once(' ').map_or("", |(_, unit)| unit);
+            let least = least.strip_suffix(&format!(" {unit}")).unwrap_or(&least);
+            format!("{least} to {most}")
+        }
+        None => format!("{} or more", time(least)),
+    };
+    match open.estimate {
+        Some(estimate) => format!("{} ({range})", time(estimate)),
+        None => range,
     }
 }
 
@@ -218,5 +255,19 @@ mod tests {
         assert_eq!(millis(30.46), "30.5 ms");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(micros(Some(Micros::AtLeast(2e6))), "> 2.00 s");
+        let open =
+            OpenMicros { at_least: 2.05e6, at_most: Some(2.6e6), estimate: Some(2.19e6), low: Some(2e6), high: None };
+        let both = |open| [micros(Some(Micros::Within(open))), short_micros(Some(Micros::Within(open)))];
+        assert_eq!(both(open), ["2.19 s (2.05 to 2.60 s)", "~ 2.19 s"]);
+        assert_eq!(
+            both(OpenMicros { at_least: 9e5, low: Some(9e5), ..open }),
+            ["2.19 s (900 ms to 2.60 s)", "~ 2.19 s"]
+        );
+        assert_eq!(both(OpenMicros { at_most: None, ..open }), ["2.19 s (2.05 s or more)", "~ 2.19 s"]);
+        assert_eq!(both(OpenMicros { at_least: 2.18e6, high: Some(2.2e6), ..open }), ["2.19 s"; 2]);
+        let unlikely = OpenMicros { estimate: None, low: None, ..open };
+        assert_eq!(both(unlikely), ["2.05 to 2.60 s"; 2]);
+        assert_eq!(both(OpenMicros { at_most: None, ..unlikely }), ["2.05 s or more"; 2]);
+        assert_eq!(both(OpenMicros { at_most: Some(2.06e6), ..unlikely }), ["2.05 s"; 2]);
     }
 }

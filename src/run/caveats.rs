@@ -1,7 +1,7 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::exchange::Failure;
-use crate::record::{Caveat, Dirty, Load, Micros, Trial};
+use crate::record::{Caveat, Dirty, Load, Micros, OpenMicros, Trial};
 use crate::report::gave_up;
 use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
@@ -22,13 +22,15 @@ const RATE_MISSED: f64 = 0.01;
 const PORTS_USED: f64 = 0.8;
 /// A clock is too coarse for a median of fewer of its ticks.
 const TICKS: f64 = 100.0;
+/// Bounds that are further apart than by this factor are not read as one value.
+const APART: f64 = 1.01;
 /// How far users in flight, by Little's law, may be from the users there are.
 const LITTLE: f64 = 0.1;
 
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 18] = [
+    let rules: [fn(&Load) -> Option<Caveat>; 19] = [
         fell_silent,
         busy_generator,
         late_sends,
@@ -37,6 +39,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
         few_samples,
         error_statuses,
         never_answered,
+        drifted,
         not_connected,
         no_handshake,
         not_http,
@@ -161,12 +164,30 @@ fn never_answered(load: &Load) -> Option<Caveat> {
     if share < TELLING {
         return None;
     }
-    let message = format!(
-        "{} of requests never got an answer; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
-        show_percentage(share),
-        (1.0 - share) * 100.0
-    );
+    let share_lost = show_percentage(share);
+    let message = match load.latency_us.open().next() {
+        None => format!(
+            "{share_lost} of requests never got an answer; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
+            (1.0 - share) * 100.0
+        ),
+        Some(_) => format!(
+            "{share_lost} of requests never got an answer, some of which had not waited as long as others were answered in; quantiles that this leaves open have an interval beside them"
+        ),
+    };
     caveat(message, "compare them only with a run that has the same `load.timeout` and `load.duration`")
+}
+
+/// Where a quantile was another in the second half, the answered say nothing of those that were cut off in the end.
+fn drifted(load: &Load) -> Option<Caveat> {
+    let by_bounds =
+        |open: OpenMicros| open.estimate.is_none() && open.at_most.is_some_and(|most| most > open.at_least * APART);
+    let message = "answers took another time in the second half of the load than in the first, so those that came tell nothing of those that did not: quantiles that this leaves open are bounds, without an estimate";
+    load.latency_us.open().any(by_bounds).then(|| {
+        caveat(
+            message.to_owned(),
+            "raise `load.drain`, so that the last requests are answered, too; and see what changed meanwhile",
+        )
+    })?
 }
 
 fn not_connected(load: &Load) -> Option<Caveat> {
@@ -261,7 +282,7 @@ fn rate_not_met(load: &Load) -> Option<Caveat> {
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 fn little(load: &Load) -> Option<Caveat> {
     // The few that were lost are in it with what they waited.
-    let (Micros::Exactly(mean_us) | Micros::AtLeast(mean_us)) = load.latency_us.mean?;
+    let mean_us = load.latency_us.mean?.value();
     let rate = load.completed as f64 / load.duration_s.max(1e-9);
     let computed = rate * mean_us / 1e6;
     let lost = (load.failed + load.unanswered) as f64 / (load.started as f64).max(1.0);

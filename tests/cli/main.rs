@@ -6,6 +6,7 @@ mod browser;
 mod chromium;
 mod commands;
 mod corpus;
+mod cut_off;
 mod diagnosis;
 mod dirty;
 mod encoded;

@@ -96,10 +96,12 @@ impl Terminal {
         let rows: Vec<(&str, String, String)> =
             rows.map(|((name, latency), (_, service))| (name, micros(latency), micros(service))).collect();
         let differ = rows.iter().any(|(_, latency, service)| latency != service);
+        let widest = |cells: &dyn Fn(&(&str, String, String)) -> usize| rows.iter().map(cells).max().unwrap_or(0) + 4;
+        let widths = [widest(&|row| row.1.chars().count()).max(12), widest(&|row| row.2.chars().count()).max(16)];
         let line = |cells: [&str; 3]| {
             let [name, latency, service] = cells;
-            let service = if differ { pad(service, 16, Align::Right) } else { String::new() };
-            format!("  {}{}{service}", pad(name, 8, Align::Left), pad(latency, 12, Align::Right))
+            let service = if differ { pad(service, widths[1], Align::Right) } else { String::new() };
+            format!("  {}{}{service}", pad(name, 8, Align::Left), pad(latency, widths[0], Align::Right))
         };
         let head = self.paint(&line(["", "latency", "service time"]), Style::new().dimmed());
         let lines = rows.iter().map(|(name, latency, service)| line([name, latency, service]) + "\n");

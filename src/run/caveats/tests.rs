@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{Checks, Generator, Open, Second};
+use crate::record::{Checks, Generator, Open, OpenMicros, Second};
 
 #[test]
 fn a_few_lost_requests_of_many_are_no_caveat() {
@@ -178,4 +178,19 @@ fn arrivals_by_chance_may_be_fewer_by_chance() {
     assert!(rate_not_met(&load).is_none());
     load.open = load.open.map(|open| Open { rate: 1050.0, ..open });
     assert!(rate_not_met(&load).is_some());
+}
+
+#[test]
+fn quantiles_that_are_open_without_an_estimate_have_a_caveat_that_says_why() {
+    let load = |at_most, estimate| {
+        let open = OpenMicros { at_least: 4e6, at_most, estimate, low: estimate, high: estimate };
+        let mut load = Load { started: 100, unanswered: 10, ..Load::default() };
+        load.latency_us.p90 = Some(Micros::Within(open));
+        load
+    };
+    assert!(drifted(&load(Some(6e6), None)).is_some());
+    assert!(drifted(&load(Some(6e6), Some(5e6))).is_none() && drifted(&load(None, None)).is_none());
+    assert!(drifted(&load(Some(4.01e6), None)).is_none(), "nobody sees that it is open");
+    let message = never_answered(&load(Some(6e6), None)).map(|caveat| caveat.message).unwrap_or_default();
+    assert!(message.contains("have an interval beside them"), "{message}");
 }

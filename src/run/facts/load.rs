@@ -72,8 +72,6 @@ pub(super) fn describe_request(request: &scenario::Request, sleep: Option<Durati
 pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
     let recorder = &results.measured.whole;
     let duration_s = results.duration.as_secs_f64();
-    let (latency, latency_unanswered) = recorder.latency.encode();
-    let (service_time, service_time_unanswered) = recorder.service_time.encode();
     record::Load {
         model: if plan.model == Model::Closed { "closed" } else { "open" }.to_owned(),
         concurrency: plan.users(),
@@ -99,7 +97,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         error_bodies: results.samples.errors().map(|(status, body)| (status.to_string(), body.to_owned())).collect(),
         bytes_received: recorder.bytes,
         timeline: timeline(&recorder.rows, results.duration),
-        histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
+        histogram: record::Histograms::of(&recorder.latency, &recorder.service_time),
         generator: generator(plan, results),
         open: open(plan, results),
         stages: stages(&plan.levels, &results.measured.stages, results.duration),
