@@ -34,6 +34,8 @@ pub struct Recorder {
     /// Read for the responses that arrived within the measured part.
     pub bytes: u64,
     pub rows: Vec<Row>,
+    /// Responses below 400 that arrived within the measured part, to requests that were due before.
+    pub good_of_warmup: u64,
 }
 
 impl Recorder {
@@ -51,6 +53,7 @@ impl Recorder {
             status: vec![0; usize::from(HIGHEST_STATUS) + 1],
             bytes: 0,
             rows: Vec::new(),
+            good_of_warmup: 0,
         }
     }
 
@@ -64,6 +67,8 @@ impl Recorder {
             self.bytes += bytes;
         }
         if intended < self.begin {
+            let good = matches!(exchange.outcome, Outcome::Answered(..400));
+            self.good_of_warmup += u64::from(good && (self.begin..self.end).contains(&done));
             return;
         }
         self.row(intended).started += 1;
@@ -116,6 +121,7 @@ impl Recorder {
         self.completed += other.completed;
         self.unanswered += other.unanswered;
         self.bytes += other.bytes;
+        self.good_of_warmup += other.good_of_warmup;
         add(&mut self.failures, &other.failures);
         add(&mut self.status, &other.status);
         for (second, theirs) in other.rows.iter().enumerate() {
@@ -193,10 +199,15 @@ mod tests {
         let mut recorder = Recorder::new(at(1000), at(3000));
         recorder.record(&exchange(500, 900, Outcome::Answered(200)), 10);
         recorder.record(&exchange(950, 1050, Outcome::Answered(200)), 10);
+        recorder.record(&exchange(950, 1060, Outcome::Answered(503)), 10);
+        recorder.record(&exchange(950, 3060, Outcome::Answered(200)), 10);
         assert_eq!(
             (recorder.started(), recorder.good_in_time(), recorder.latency.len(), recorder.bytes),
-            (0, 1, 0, 10)
+            (0, 1, 0, 20)
         );
+        assert_eq!(recorder.good_of_warmup, 1);
+        recorder.merge(&recorder.clone());
+        assert_eq!(recorder.good_of_warmup, 2);
     }
 
     #[test]

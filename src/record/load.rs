@@ -44,6 +44,9 @@ pub struct Load {
     pub duration_s: f64,
     /// Responses with a status below 400 that arrived within the duration, per second.
     pub throughput: f64,
+    /// How many of these were to requests of the warm-up, which count nowhere else.
+    #[serde(default)]
+    pub answers_to_warmup: u64,
     pub latency_us: Quantiles,
     pub service_time_us: Quantiles,
     /// Responses by status code.
@@ -65,6 +68,9 @@ pub struct Load {
     /// Of the open model: what was asked for, and how well it was kept.
     #[serde(default)]
     pub open: Option<Open>,
+    /// The longest while in which nothing was answered, though requests were waiting; `None` where each was short.
+    #[serde(default)]
+    pub silence: Option<Silence>,
     /// One after another; empty where the load has no more than one.
     #[serde(default)]
     pub stages: Vec<Stage>,
@@ -74,6 +80,16 @@ pub struct Load {
     /// What the load's script found; `None` without one.
     #[serde(default)]
     pub checks: Option<Checks>,
+}
+
+/// A while in which nothing was answered. It is known to 100 ms, and told to have been no longer than it was.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Silence {
+    /// Its start, in seconds from the start of the measured part.
+    pub t_s: f64,
+    pub length_s: f64,
+    /// Requests that were waiting then.
+    pub waiting: u64,
 }
 
 /// How an open load was kept.
@@ -185,6 +201,9 @@ pub struct Generator {
     pub time_wait: Option<u64>,
     #[serde(default)]
     pub ports: Option<u64>,
+    /// How long runner itself stood still within the measured part: it was stopped, or got no core.
+    #[serde(default)]
+    pub stopped_s: f64,
     /// The grain of the clock, in nanoseconds.
     #[serde(default)]
     pub clock_ns: Option<u64>,

@@ -7,7 +7,8 @@ use crate::verdict;
 use super::escape::{clean, clip};
 use super::sums::sums;
 use super::words::{
-    abort_rule, capital, held, list, micros, millis, status, typical, variant_status, ways_lost, without_answer,
+    abort_rule, capital, held, list, micros, millis, outside, status, typical, variant_status, ways_lost,
+    without_answer,
 };
 
 #[cfg(test)]
@@ -215,6 +216,11 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
 
 /// The load in one sentence: from the users' side.
 pub(crate) fn load_fact(load: &Load) -> String {
+    let told = what_came(load);
+    outside(load).map(|note| format!("{told}; {note}")).unwrap_or(told)
+}
+
+fn what_came(load: &Load) -> String {
     let lost = without_answer(load);
     if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
         let why = match half_waited(load) {

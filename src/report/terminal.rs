@@ -19,8 +19,8 @@ use super::sentence;
 use super::sums::sums;
 use super::table::{Align, pad};
 use super::words::{
-    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, short_micros, status, typical,
-    variant_status,
+    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, outside, short_micros, status,
+    typical, variant_status,
 };
 use layout::{columns, wrap};
 
@@ -140,11 +140,12 @@ impl Terminal {
             out += &self.entry(
                 "throughput",
                 &format!(
-                    "{} over {} {} {}",
+                    "{} over {} {} {}{}",
                     show_rate(load.throughput),
                     show_time(load.duration_s),
                     if load.open.is_some() { "at" } else { "by" },
-                    amount(load)
+                    amount(load),
+                    outside(load).map(|note| format!("; {note}")).unwrap_or_default()
                 ),
             );
             out += &self.entry("latency", &quantiles(load));

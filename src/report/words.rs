@@ -161,6 +161,31 @@ pub(crate) fn ways_lost(load: &Load, unanswered: &str) -> Vec<String> {
     ways
 }
 
+/// A smaller share of answers outside of the time, or the requests, that are counted is not worth a word.
+const OUTSIDE: f64 = 0.1;
+
+/// Throughput counts the answers that arrived within a time, all else the requests that were due in it. Where that is not
+/// nearly the same, it is said.
+pub(crate) fn outside(load: &Load) -> Option<String> {
+    let in_time = (load.throughput * load.duration_s).round().max(0.0) as u64;
+    let good = load.completed.saturating_sub(load.errors.get("status").copied().unwrap_or(0));
+    let early = load.answers_to_warmup.min(in_time);
+    let late = good.saturating_sub(in_time - early);
+    let told = |part: u64, whole: u64| part > 0 && part as f64 >= OUTSIDE * whole as f64;
+    let early = told(early, in_time).then(|| {
+        format!(
+            "{} of {} in time were to requests of the warm-up",
+            units::show_count(early),
+            units::counted(in_time, "answer")
+        )
+    });
+    let late = told(late, good).then(|| {
+        format!("{} of {} came after the time was up", units::show_count(late), units::counted(good, "answer"))
+    });
+    let both: Vec<String> = early.into_iter().chain(late).collect();
+    (!both.is_empty()).then(|| list(&both))
+}
+
 /// How the requests of a load travelled, where that was not the usual way; with a space before.
 pub(crate) fn travel(load: &Load) -> String {
     match (load.http.as_str(), load.streams, load.pipeline) {
@@ -246,6 +271,20 @@ pub(crate) fn amount(load: &Load) -> String {
 mod tests {
     use super::*;
     use crate::units::counted;
+
+    #[test]
+    fn answers_that_throughput_alone_counts_or_leaves_out_are_told() {
+        let load = |throughput, completed, answers_to_warmup| {
+            outside(&Load { throughput, completed, answers_to_warmup, duration_s: 10.0, ..Load::default() })
+        };
+        assert_eq!(load(10.0, 100, 0), None);
+        assert_eq!(load(10.0, 0, 100).unwrap(), "100 of 100 answers in time were to requests of the warm-up");
+        assert_eq!(load(0.0, 50, 0).unwrap(), "50 of 50 answers came after the time was up");
+        assert_eq!(load(100.0, 1_000, 99), None, "as many came after the end");
+        let both = load(10.0, 100, 40).unwrap();
+        assert!(both.starts_with("40 of 100 answers in time") && both.contains("and 40 of 100 answers came"), "{both}");
+        assert_eq!(load(f64::NAN, 0, 0), None);
+    }
 
     #[test]
     fn numbers_come_with_their_nouns() {

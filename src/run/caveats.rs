@@ -24,14 +24,24 @@ const PORTS_USED: f64 = 0.8;
 const TICKS: f64 = 100.0;
 /// Bounds that are further apart than by this factor are not read as one value.
 const APART: f64 = 1.01;
+/// A larger share of the time that runner stood still shows in its figures.
+const STOOD_STILL: f64 = 0.01;
+/// A shorter while without an answer, in seconds, is not worth a word;
+const STALL: f64 = 0.25;
+/// nor is one that is not so many times as long as the median latency;
+const UNUSUAL: f64 = 10.0;
+/// nor is one in which fewer requests would have been due.
+const STALL_HIDES: f64 = 20.0;
 /// How far users in flight, by Little's law, may be from the users there are.
 const LITTLE: f64 = 0.1;
 
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 19] = [
+    let rules: [fn(&Load) -> Option<Caveat>; 21] = [
+        stood_still,
         fell_silent,
+        stalled,
         busy_generator,
         late_sends,
         queued,
@@ -114,6 +124,42 @@ fn fell_silent(load: &Load) -> Option<Caveat> {
     caveat(message, "look for what happened to it then, and judge only loads in which it lived")
 }
 
+/// Runner as a whole was stopped, or the machine was: neither the server nor the load threads are to blame.
+fn stood_still(load: &Load) -> Option<Caveat> {
+    let stopped = load.generator.stopped_s;
+    let message = format!(
+        "runner itself stood still for {} of {}: it was stopped, or had no core; the throughput is lower for it, and what was under way then seems longer",
+        show_time(stopped),
+        show_time(load.duration_s)
+    );
+    (stopped > STOOD_STILL * load.duration_s)
+        .then(|| caveat(message, "run it again where nothing stops it, and with a core of its own"))?
+}
+
+/// Users of the closed model who wait ask nothing, so that a while without any answer is in few latencies, however long it is
+/// (coordinated omission).
+fn stalled(load: &Load) -> Option<Caveat> {
+    let silence = load.silence.as_ref().filter(|_| load.open.is_none() && fell_silent(load).is_none())?;
+    let length = silence.length_s;
+    let rate = load.completed as f64 / (load.duration_s - length).max(1e-9);
+    let usual = load.latency_us.p50?.value() / 1e6;
+    let hidden = rate * length;
+    if length < (usual * UNUSUAL).max(STALL) || hidden < STALL_HIDES || length < TELLING * load.duration_s {
+        return None;
+    }
+    let message = format!(
+        "nothing was answered for {} from {} on, while {} waited; users who wait ask nothing, so only these show it: at the rate of the rest of the load, {} more would have been due",
+        show_time(length),
+        show_time(silence.t_s),
+        counted(silence.waiting, "request"),
+        show_count(hidden as u64)
+    );
+    caveat(
+        message,
+        "look for what the server did then; with `load.rate` in place of `load.concurrency`, percentiles show it as well",
+    )
+}
+
 fn busy_generator(load: &Load) -> Option<Caveat> {
     let share = load.generator.cpu_max;
     let message = format!(
@@ -185,7 +231,7 @@ fn drifted(load: &Load) -> Option<Caveat> {
     load.latency_us.open().any(by_bounds).then(|| {
         caveat(
             message.to_owned(),
-            "raise `load.drain`, so that the last requests are answered, too; and see what changed meanwhile",
+            "give the last requests more time (`drain`), so that they are answered, too; and see what changed meanwhile",
         )
     })?
 }

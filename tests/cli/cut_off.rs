@@ -3,16 +3,17 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Outcome, Runner};
+use crate::harness::{Outcome, Runner, wait_for};
 
-/// A server that answers each request after a time that it draws, and keeps; requests of one connection one after another.
+/// A server that answers each request after a time that it draws, and keeps how long that was by its own clock; requests of
+/// one connection one after another.
 struct Drawing {
     address: SocketAddr,
-    drawn: Arc<Mutex<Vec<f64>>>,
+    taken: Arc<Mutex<Vec<Option<f64>>>>,
 }
 
 impl Drawing {
@@ -20,23 +21,24 @@ impl Drawing {
     fn start(take: fn(f64, usize) -> f64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let drawn = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&drawn);
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&taken);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (mut stream, drawn) = (stream.unwrap(), Arc::clone(&shared));
+                let (mut stream, taken) = (stream.unwrap(), Arc::clone(&shared));
                 std::thread::spawn(move || {
                     let mut buffer = [0; 4096];
                     while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
-                        let takes = {
-                            let mut drawn = drawn.lock().unwrap();
-                            // Evenly spread, in an order that has nothing to do with time.
-                            let uniform = ((drawn.len() as f64 + 0.5) * 0.618_033_988_749_894_9).fract();
-                            let takes = take(uniform, drawn.len());
-                            drawn.push(takes);
-                            takes
+                        let came = Instant::now();
+                        let number = {
+                            let mut taken = taken.lock().unwrap();
+                            taken.push(None);
+                            taken.len() - 1
                         };
-                        std::thread::sleep(Duration::from_secs_f64(takes));
+                        // Evenly spread, in an order that has nothing to do with time.
+                        let uniform = ((number as f64 + 0.5) * 0.618_033_988_749_894_9).fract();
+                        std::thread::sleep(Duration::from_secs_f64(take(uniform, number)));
+                        taken.lock().unwrap()[number] = Some(came.elapsed().as_secs_f64());
                         if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
                             break;
                         }
@@ -44,7 +46,7 @@ impl Drawing {
                 });
             }
         });
-        Drawing { address, drawn }
+        Drawing { address, taken }
     }
 
     /// Runs `[load]` of these lines on it, with these rules.
@@ -56,13 +58,14 @@ impl Drawing {
         Runner::with(&text).run()
     }
 
-    /// The value at `q` of what the requests of a load took or would have taken, in seconds.
+    /// The value at `q` of what the requests of a load took, or would have taken, in seconds.
     fn truth(&self, q: f64, load: &Value) -> f64 {
-        let drawn = self.drawn.lock().unwrap();
+        let all = || self.taken.lock().unwrap().iter().copied().collect::<Option<Vec<f64>>>();
+        let all = wait_for("the answers that nobody waits for", all);
         let started = load["started"].as_u64().unwrap() as usize;
         // The first asked whether it is up.
-        assert!(drawn.len() >= started && drawn.len() <= started + 1, "{} {started}", drawn.len());
-        let mut taken = drawn[drawn.len() - started..].to_vec();
+        assert!(all.len() >= started && all.len() <= started + 1, "{} {started}", all.len());
+        let mut taken = all[all.len() - started..].to_vec();
         taken.sort_by(f64::total_cmp);
         taken[(q * taken.len() as f64 - 1e-9).ceil() as usize - 1]
     }
@@ -95,7 +98,7 @@ fn agrees(server: &Drawing, load: &Value) {
         for clock in ["latency_us", "service_time_us"] {
             let truth = server.truth(q, load);
             let [at_least, low, _, high, at_most] = told(&load[clock][name]);
-            let within = at_least.max(low) <= truth * 1.05 + 0.05 && truth <= high.min(at_most) * 1.001 + 0.001;
+            let within = at_least.max(low) <= truth * 1.1 + 0.1 && truth <= high.min(at_most) * 1.001 + 0.001;
             assert!(within, "{clock} {name}: {truth} s is not in {}", load[clock][name]);
         }
     }
@@ -121,7 +124,7 @@ fn what_is_said_of_requests_that_were_cut_off_agrees_with_what_the_server_knows(
         agrees(&server, &load);
         let [.., estimate, _, _] = told(&load["latency_us"]["p90"]);
         let truth = server.truth(0.9, &load);
-        assert!((estimate / truth - 1.0).abs() < 0.15, "{lines}: {} is far from {truth}", load["latency_us"]["p90"]);
+        assert!((estimate / truth - 1.0).abs() < 0.25, "{lines}: {} is far from {truth}", load["latency_us"]["p90"]);
         assert!(
             outcome.stdout.contains(" to ") && outcome.report("scenario").contains("Kaplan-Meier"),
             "{}",

@@ -30,6 +30,7 @@ mod secrets;
 mod secure;
 mod serve;
 mod serving;
+mod still;
 mod streams;
 mod tls;
 mod verdicts;

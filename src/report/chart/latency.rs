@@ -16,6 +16,8 @@ const LEFT: f64 = 76.0;
 const RIGHT: f64 = 776.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = 308.0;
+/// A narrower stretch of the axis has no label.
+const NARROW: f64 = 12.0;
 
 /// Draws the load's histograms; `None` if they hold nothing or cannot be read.
 pub(crate) fn latency(load: &Load, title: &str) -> Option<String> {
@@ -28,8 +30,7 @@ pub(crate) fn latency(load: &Load, title: &str) -> Option<String> {
         frame.never_answered(canvas, &latencies);
         let is_open = frame.interval(canvas, &latencies);
         canvas.path(&frame.curve(&latencies), BLUE, 4.0);
-        let name =
-            if is_open { "latency (from when it was due), and its interval" } else { "latency (from when it was due)" };
+        let name = if is_open { "latency (from when due) and interval" } else { "latency (from when it was due)" };
         let mut keys = vec![(Key::Line(BLUE), name)];
         if let Some(service_times) = &service_times {
             canvas.dashes(&frame.curve(service_times), ORANGE, 2.5);
@@ -102,8 +103,12 @@ impl Frame {
         canvas.line((left, TOP), (left, BOTTOM), GREY, 1.0);
         let bounds = self.points(latencies, known + 1, all);
         canvas.dashes(&bounds, BLUE, 2.0);
+        // The very last is open wherever any were cut off: no label fits there.
+        if RIGHT - left < NARROW {
+            return;
+        }
         let answered = latencies.answered_len();
-        let share = show_percentage((all - answered) as f64 / all as f64);
+        let share = show_percentage((all - known) as f64 / all as f64);
         let lines = [
             "never answered: longer than the dashed line".to_owned(),
             format!("{share} of all requests; {} answered", show_count(answered)),

@@ -14,6 +14,7 @@ fn mostly_lost(timeouts: u64) -> Load {
         failed: 130,
         timeout_s: 2.0,
         throughput: 9.0,
+        duration_s: 10.0,
         latency_us: crate::record::Quantiles::of(&latencies),
         histogram: crate::record::Histograms::of(&latencies, &latencies),
         errors: errors.into(),

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::record::{Load, Micros, Quantiles, Record, Status};
 use crate::report::table::{Align, pad};
-use crate::report::words::{failures, micros, travel};
+use crate::report::words::{failures, micros, outside, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::layout::wrap;
@@ -69,6 +69,7 @@ impl Terminal {
 
     fn answered(&self, load: &Load) -> String {
         let rate = self.paint(&show_rate(load.throughput), AnsiColor::Green.on_default().bold());
+        let rate = rate + outside(load).map(|note| format!("; {note}")).unwrap_or_default().as_str();
         let per_second = load.bytes_received as f64 / load.duration_s.max(1e-9);
         let transfer = format!("{}, {}/s", show_size(load.bytes_received), show_size(per_second as u64));
         let status: Vec<String> =
