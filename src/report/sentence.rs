@@ -217,7 +217,9 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
 /// The load in one sentence: from the users' side.
 pub(crate) fn load_fact(load: &Load) -> String {
     let told = what_came(load);
-    outside(load).map(|note| format!("{told}; {note}")).unwrap_or(told)
+    // Else it stands beside the throughput alone.
+    let contradicts = (load.completed == 0) != (load.throughput == 0.0);
+    outside(load).filter(|_| contradicts).map(|note| format!("{told}; {note}")).unwrap_or(told)
 }
 
 fn what_came(load: &Load) -> String {

@@ -55,10 +55,10 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// From what came of all of them, in the order of time, and of those of each half but the failed.
-    pub(super) fn of(all: &[Step], halves: &[Vec<Step>; 2]) -> Self {
-        let [first, second] = halves;
-        let differing = differ(first, second).then(|| [Curve::of(first), Curve::of(second)]);
+    /// From what came of all of them, in the order of time, and, where any were cut off, of those of each half but the failed.
+    pub(super) fn of(all: &[Step], halves: Option<[Vec<Step>; 2]>) -> Self {
+        let differing = halves.filter(|[first, second]| differ(first, second));
+        let differing = differing.map(|halves| halves.each_ref().map(|half| Curve::of(half)));
         Distribution { whole: Curve::of(all), differing }
     }
 

@@ -97,8 +97,8 @@ impl Latencies {
     /// What is known of the waits of all started requests.
     pub fn distribution(&self) -> Distribution {
         let [first, second] = &self.halves;
-        let halves = [first, second].map(|half| steps(&[half], &Waited::default()));
-        Distribution::of(&steps(&[first, second], &self.failed), &halves)
+        let halves = || [first, second].map(|half| steps(&[half], &Waited::default()));
+        Distribution::of(&steps(&[first, second], &self.failed), (self.cut_len() > 0).then(halves))
     }
 
     /// The value at `q` (0 to 1) over all started requests, or `None` without any.

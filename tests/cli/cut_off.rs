@@ -182,3 +182,35 @@ fn a_queue_that_grows_is_not_guessed_at() {
         assert!(load["latency_us"][name]["estimate"].is_null(), "{name}: {}", load["latency_us"]);
     }
 }
+
+#[test]
+fn stages_and_requests_by_name_are_told_alike() {
+    let server = Drawing::start(exponential);
+    let stages = "stages = [{ concurrency = 20, for = '1s' }, { concurrency = 40, for = '1s' }]\ndrain = '0s'\n\
+                  [[load.request]]\nname = 'a'\npath = '/'\n[[load.request]]\nname = 'b'\npath = '/'";
+    let text = format!("[server]\nurl = \"http://{}\"\n[load]\n{stages}", server.address);
+    let load = of(&Runner::with(&text).run().exit(0));
+    let last = &load["stages"][1]["part"];
+    for part in [last, &load["requests"]["a"], &load["requests"]["b"]] {
+        assert!(part["unanswered"].as_u64().unwrap() > 0, "{part}");
+        let [at_least, .., at_most] = told(&part["latency_us"]["p75"]);
+        let known = part["latency_us"]["p75"].is_number() || part["latency_us"]["p75"].get("estimate").is_some();
+        assert!(known && at_least > 0.0 && at_least <= at_most, "{}", part["latency_us"]);
+    }
+}
+
+#[test]
+fn a_record_that_knows_nothing_of_intervals_is_rendered_still() {
+    let server = Drawing::start(constant);
+    let outcome = server.load("concurrency = 4\nduration = '450ms'\ndrain = '0s'", "\"started > 1\"").exit(0);
+    let path = outcome.latest("scenario").join("record.json");
+    let mut record = outcome.record("scenario");
+    let load = record["variants"][0]["trials"][0]["load"].as_object_mut().unwrap();
+    let histogram = load["histogram"].as_object_mut().unwrap();
+    histogram.retain(|name, _| !["failed", "late"].iter().any(|end| name.ends_with(end)));
+    load.retain(|name, _| !["silence", "answers_to_warmup"].contains(&name.as_str()));
+    load["latency_us"]["p99"] = serde_json::json!({ "at_least": 129_000.0 });
+    std::fs::write(path, record.to_string()).unwrap();
+    let again = outcome.then(&["report", "reports/scenario/latest"]).run().exit(0);
+    assert!(again.report("scenario").contains("> 129 ms"));
+}
