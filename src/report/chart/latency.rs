@@ -248,3 +248,28 @@ fn label(canvas: &mut Canvas<'_>, lines: &[String], (left, right): (f64, f64), a
         canvas.text((x, y), line, 13.0, if index == 0 { INK } else { MUTED }, HPos::Center);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Histograms;
+    use crate::stats::Half;
+
+    fn drawn(cut_after_ms: &[u64]) -> String {
+        let mut latencies = Latencies::default();
+        (1..=500).for_each(|ms| latencies.answered(Half::First, ms * 1_000_000));
+        cut_after_ms.iter().for_each(|ms| latencies.cut(Half::First, ms * 1_000_000));
+        let histogram = Histograms::of(&latencies, &latencies);
+        latency(&Load { histogram, ..Load::default() }, "").unwrap()
+    }
+
+    #[test]
+    fn what_requests_that_were_cut_off_leave_open_is_a_band() {
+        let [none, late, early] = [vec![], vec![600; 100], (0..100).map(|n| n * 5).collect()].map(|cut| drawn(&cut));
+        assert!(!none.contains("interval") && !none.contains("never answered"));
+        assert!(!late.contains("interval") && late.contains("never answered"), "all of them had waited for longer");
+        assert!(early.contains("interval"));
+        let bands = |svg: &str| svg.matches("<polygon").count();
+        assert!(bands(&early) > bands(&none), "{} {}", bands(&early), bands(&none));
+    }
+}
