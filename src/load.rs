@@ -42,6 +42,7 @@ pub(crate) mod tests;
 mod threads;
 mod timer;
 mod user;
+pub mod watch;
 
 use connection::dialer::Dialer;
 pub use live::{Live, Progress};
@@ -50,6 +51,7 @@ use request::show_sleep;
 use samples::Samples;
 use script::{Client, Findings};
 use source::scripted::Scripts;
+use watch::Watch;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -141,6 +143,8 @@ pub struct Results {
     pub time_wait: Option<u64>,
     /// What the hooks found, if the load has any.
     pub findings: Option<Findings>,
+    /// What happened to all of it at once.
+    pub watch: Watch,
 }
 
 /// A load thread makes so many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
@@ -179,11 +183,19 @@ pub fn run(
         let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
         lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(live))
     };
-    let lanes = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run)?;
-    Ok(merge(load, target, live, lanes))
+    let watch = Watch::new(load.warmup, load.warmup.saturating_add(load.duration));
+    std::thread::scope(|scope| {
+        let (is_under_way, over) = std::sync::mpsc::channel();
+        let watcher = std::thread::Builder::new().name("watch".to_owned());
+        let watcher = watcher.spawn_scoped(scope, move || watch.until(&over, live))?;
+        let lanes = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run);
+        drop(is_under_way);
+        let watch = watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(merge(load, target, live, lanes?, watch))
+    })
 }
 
-fn merge(load: &scenario::Load, target: &Target, live: &Live, lanes: Vec<lane::Outcome>) -> Results {
+fn merge(load: &scenario::Load, target: &Target, live: &Live, lanes: Vec<lane::Outcome>, watch: Watch) -> Results {
     // What a thread took to begin is in its CPU time, and not in that.
     let wall = live.elapsed().unwrap_or_default().as_secs_f64().max(1e-9);
     let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or((lane.cpu.as_secs_f64() / wall).min(1.0));
@@ -214,5 +226,6 @@ fn merge(load: &scenario::Load, target: &Target, live: &Live, lanes: Vec<lane::O
         time_wait: target.dialer.tcp_address().and_then(machine::time_wait),
         busiest: lanes.iter().map(busiest).fold(0.0, f64::max),
         findings,
+        watch,
     }
 }

@@ -8,7 +8,8 @@ pub enum Observed {
     Exactly(f64),
     /// More than this; how much is not known, as no answer ever came.
     MoreThan(f64),
-    /// From the first to the second, both included; where is not known, as some answers never came.
+    /// From the first to the second, both included; where is not known, as some answers never came. Without an end, the second
+    /// is infinite.
     Between(f64, f64),
 }
 
@@ -45,12 +46,16 @@ impl Observed {
         }
     }
 
-    /// The value for people, each of its numbers as `show` has it: `5`, `> 5`, `5 to 7`.
+    /// The value for people, each of its numbers as `show` has it: `5`, `> 5`, `5 to 7`, `5 or more`.
     pub fn shown(self, show: impl Fn(f64) -> String) -> String {
         match self {
             Observed::Exactly(value) => show(value),
             Observed::MoreThan(bound) => format!("> {}", show(bound)),
-            Observed::Between(least, most) => format!("{} to {}", show(least), show(most)),
+            Observed::Between(least, f64::INFINITY) => format!("{} or more", show(least)),
+            Observed::Between(least, most) => match (show(least), show(most)) {
+                (one, same) if one == same => one,
+                (least, most) => format!("{least} to {most}"),
+            },
         }
     }
 }
@@ -136,6 +141,20 @@ mod tests {
         assert_eq!([1.0, 2.0, 4.0, 5.0].map(|limit| of(between, "==", limit)), [Some(false), None, None, Some(false)]);
         assert_eq!([1.0, 3.0].map(|limit| of(between, "!=", limit)), [Some(true), None]);
         assert_eq!(of(Observed::Between(2.0, 2.0), "==", 2.0), Some(true));
+        let open = Observed::Between(2.0, f64::INFINITY);
+        assert_eq!(
+            [1.0, 2.0, 3.0].map(|limit| (of(open, "<", limit), of(open, "<=", limit), of(open, ">=", limit))),
+            [(Some(false), Some(false), Some(true)), (Some(false), None, Some(true)), (None, None, None)]
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_shown_as_far_as_it_is() {
+        let shown = |observed: Observed| observed.shown(|value| format!("{value:.1}"));
+        assert_eq!(shown(Observed::MoreThan(2.0)), "> 2.0");
+        assert_eq!(shown(Observed::Between(2.0, 4.0)), "2.0 to 4.0");
+        assert_eq!(shown(Observed::Between(2.0, 2.01)), "2.0");
+        assert_eq!(shown(Observed::Between(2.0, f64::INFINITY)), "2.0 or more");
     }
 
     proptest! {

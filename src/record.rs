@@ -17,8 +17,8 @@ pub use dirty::{
     Asked, Control, Dirty, DirtySample, Leak, LeakClass, LeakOracle, PositiveControl, RateLimit, Shrunk, Starts, Tls,
     Trigger, Unread, Witness,
 };
-pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Stage};
-pub use quantiles::{Micros, Quantiles};
+pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Silence, Stage};
+pub use quantiles::{Micros, OpenMicros, Quantiles};
 pub use redacted::redacted;
 pub use server::{Event, Sample, Server};
 

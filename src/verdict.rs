@@ -128,6 +128,10 @@ fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::Load) -
     };
     Some(match micros {
         Micros::Exactly(value) => Observed::Exactly(value / 1e6),
+        Micros::Within(open) => {
+            let (least, most) = open.ends();
+            Observed::Between(least / 1e6, most.map_or(f64::INFINITY, |most| most / 1e6))
+        }
         Micros::AtLeast(bound) => Observed::MoreThan(bound / 1e6),
     })
 }
@@ -219,6 +223,7 @@ pub fn judge_dirty(expect: Expect, dirty: &record::Dirty) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Half;
 
     fn rule(text: &str) -> Rule {
         Rule::parse(text).unwrap()
@@ -227,11 +232,10 @@ mod tests {
     fn trial(latency_p50: Micros) -> Trial {
         let mut latencies = crate::stats::Latencies::default();
         match latency_p50 {
-            Micros::Exactly(us) => latencies.answered((us * 1e3) as u64),
-            Micros::AtLeast(us) => latencies.unanswered((us * 1e3) as u64),
+            Micros::AtLeast(us) => latencies.cut(Half::First, (us * 1e3) as u64),
+            known => latencies.answered(Half::First, (known.value() * 1e3) as u64),
         }
-        let (latency, latency_unanswered) = latencies.encode();
-        let histogram = record::Histograms { latency, latency_unanswered, ..Default::default() };
+        let histogram = record::Histograms::of(&latencies, &latencies);
         let load = record::Load { started: 10, failed: 1, throughput: 9.9, histogram, ..record::Load::default() };
         Trial { load: Some(load), ..Trial::default() }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::exchange::{Exchange, Failure, HIGHEST_STATUS, Outcome};
-use crate::stats::{Latencies, nanos};
+use crate::stats::{Half, Latencies, nanos};
 
 /// What happened in one second of the measured part, whenever the requests had been due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct Row {
 pub struct Recorder {
     /// The measured part, in nanoseconds of the run's clock: this is computed for every request.
     begin: u64,
+    middle: u64,
     end: u64,
     pub latency: Latencies,
     pub service_time: Latencies,
@@ -33,6 +34,8 @@ pub struct Recorder {
     /// Read for the responses that arrived within the measured part.
     pub bytes: u64,
     pub rows: Vec<Row>,
+    /// Responses below 400 that arrived within the measured part, to requests that were due before.
+    pub good_of_warmup: u64,
 }
 
 impl Recorder {
@@ -40,6 +43,7 @@ impl Recorder {
     pub fn new(begin: Duration, end: Duration) -> Self {
         Recorder {
             begin: nanos(begin),
+            middle: nanos(begin.saturating_add(end.saturating_sub(begin) / 2)),
             end: nanos(end),
             latency: Latencies::default(),
             service_time: Latencies::default(),
@@ -49,6 +53,7 @@ impl Recorder {
             status: vec![0; usize::from(HIGHEST_STATUS) + 1],
             bytes: 0,
             rows: Vec::new(),
+            good_of_warmup: 0,
         }
     }
 
@@ -62,25 +67,34 @@ impl Recorder {
             self.bytes += bytes;
         }
         if intended < self.begin {
+            let good = matches!(exchange.outcome, Outcome::Answered(..400));
+            self.good_of_warmup += u64::from(good && (self.begin..self.end).contains(&done));
             return;
         }
         self.row(intended).started += 1;
         let served = exchange.sent.map_or(0, |sent| done.saturating_sub(nanos(sent)));
+        let half = if intended < self.middle { Half::First } else { Half::Second };
         match exchange.outcome {
             Outcome::Answered(status) => {
                 self.completed += 1;
-                self.latency.answered(waited);
-                self.service_time.answered(served);
+                self.latency.answered(half, waited);
+                self.service_time.answered(half, served);
                 self.status[usize::from(status.min(HIGHEST_STATUS))] += 1;
             }
-            Outcome::Failed(_) | Outcome::Unanswered => {
-                self.latency.unanswered(waited);
-                self.service_time.unanswered(served);
-                match exchange.outcome {
-                    Outcome::Failed(failure) => self.failures[failure as usize] += 1,
-                    _ => self.unanswered += 1,
-                }
+            // An answer might have come still: both were cut off.
+            Outcome::Failed(Failure::Timeout) | Outcome::Unanswered => {
+                self.latency.cut(half, waited);
+                self.service_time.cut(half, served);
             }
+            Outcome::Failed(_) => {
+                self.latency.failed(waited);
+                self.service_time.failed(served);
+            }
+        }
+        match exchange.outcome {
+            Outcome::Answered(_) => {}
+            Outcome::Failed(failure) => self.failures[failure as usize] += 1,
+            Outcome::Unanswered => self.unanswered += 1,
         }
     }
 
@@ -107,6 +121,7 @@ impl Recorder {
         self.completed += other.completed;
         self.unanswered += other.unanswered;
         self.bytes += other.bytes;
+        self.good_of_warmup += other.good_of_warmup;
         add(&mut self.failures, &other.failures);
         add(&mut self.status, &other.status);
         for (second, theirs) in other.rows.iter().enumerate() {
@@ -184,10 +199,15 @@ mod tests {
         let mut recorder = Recorder::new(at(1000), at(3000));
         recorder.record(&exchange(500, 900, Outcome::Answered(200)), 10);
         recorder.record(&exchange(950, 1050, Outcome::Answered(200)), 10);
+        recorder.record(&exchange(950, 1060, Outcome::Answered(503)), 10);
+        recorder.record(&exchange(950, 3060, Outcome::Answered(200)), 10);
         assert_eq!(
             (recorder.started(), recorder.good_in_time(), recorder.latency.len(), recorder.bytes),
-            (0, 1, 0, 10)
+            (0, 1, 0, 20)
         );
+        assert_eq!(recorder.good_of_warmup, 1);
+        recorder.merge(&recorder.clone());
+        assert_eq!(recorder.good_of_warmup, 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Quantiles;
-use crate::stats::Latencies;
+use crate::stats::{Encoded, Latencies};
 
 /// What was measured of a load; of the counts and times the warm-up is left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Load {
     pub duration_s: f64,
     /// Responses with a status below 400 that arrived within the duration, per second.
     pub throughput: f64,
+    /// How many of these were to requests of the warm-up, which count nowhere else.
+    #[serde(default)]
+    pub answers_to_warmup: u64,
     pub latency_us: Quantiles,
     pub service_time_us: Quantiles,
     /// Responses by status code.
@@ -65,6 +68,9 @@ pub struct Load {
     /// Of the open model: what was asked for, and how well it was kept.
     #[serde(default)]
     pub open: Option<Open>,
+    /// The longest while in which nothing was answered, though requests were waiting; `None` where each was short.
+    #[serde(default)]
+    pub silence: Option<Silence>,
     /// One after another; empty where the load has no more than one.
     #[serde(default)]
     pub stages: Vec<Stage>,
@@ -74,6 +80,16 @@ pub struct Load {
     /// What the load's script found; `None` without one.
     #[serde(default)]
     pub checks: Option<Checks>,
+}
+
+/// A while in which nothing was answered. It is known to 100 ms, and told to have been no longer than it was.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Silence {
+    /// Its start, in seconds from the start of the measured part.
+    pub t_s: f64,
+    pub length_s: f64,
+    /// Requests that were waiting then.
+    pub waiting: u64,
 }
 
 /// How an open load was kept.
@@ -185,6 +201,9 @@ pub struct Generator {
     pub time_wait: Option<u64>,
     #[serde(default)]
     pub ports: Option<u64>,
+    /// How long runner itself stood still within the measured part: it was stopped, or got no core.
+    #[serde(default)]
+    pub stopped_s: f64,
     /// The grain of the clock, in nanoseconds.
     #[serde(default)]
     pub clock_ns: Option<u64>,
@@ -215,23 +234,66 @@ pub struct Second {
     pub latency_max_us: Option<f64>,
 }
 
-/// HdrHistogram V2 in base64, values in nanoseconds; `_unanswered` holds the waits that ended in no answer.
+/// HdrHistogram V2 in base64, values in nanoseconds; `_unanswered` holds the waits that ended in no answer, and `_failed`
+/// those of them for which none would have come. Where others were cut off, `_late` and `_cut_late` hold those of the answered
+/// and of the cut that were due in the second half. What would be empty is left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Histograms {
     pub latency: String,
     pub latency_unanswered: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub latency_failed: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub latency_late: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub latency_cut_late: String,
     pub service_time: String,
     pub service_time_unanswered: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service_time_failed: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service_time_late: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service_time_cut_late: String,
 }
 
 impl Histograms {
+    /// Those of a load, on both of its clocks.
+    pub fn of(latencies: &Latencies, service_times: &Latencies) -> Self {
+        let (latency, service_time) = (latencies.encode(), service_times.encode());
+        Histograms {
+            latency: latency.answered,
+            latency_unanswered: latency.unanswered,
+            latency_failed: latency.failed,
+            latency_late: latency.late_answered,
+            latency_cut_late: latency.late_cut,
+            service_time: service_time.answered,
+            service_time_unanswered: service_time.unanswered,
+            service_time_failed: service_time.failed,
+            service_time_late: service_time.late_answered,
+            service_time_cut_late: service_time.late_cut,
+        }
+    }
+
     /// `None` if the record was edited by hand into something else.
     pub fn latencies(&self) -> Option<Latencies> {
-        Latencies::decode(&self.latency, &self.latency_unanswered)
+        Latencies::decode(&Encoded {
+            answered: self.latency.clone(),
+            unanswered: self.latency_unanswered.clone(),
+            failed: self.latency_failed.clone(),
+            late_answered: self.latency_late.clone(),
+            late_cut: self.latency_cut_late.clone(),
+        })
     }
 
     /// The histogram of service times; `None` if the record holds none that can be read.
     pub fn service_times(&self) -> Option<Latencies> {
-        Latencies::decode(&self.service_time, &self.service_time_unanswered)
+        Latencies::decode(&Encoded {
+            answered: self.service_time.clone(),
+            unanswered: self.service_time_unanswered.clone(),
+            failed: self.service_time_failed.clone(),
+            late_answered: self.service_time_late.clone(),
+            late_cut: self.service_time_cut_late.clone(),
+        })
     }
 }

@@ -7,7 +7,8 @@ use crate::verdict;
 use super::escape::{clean, clip};
 use super::sums::sums;
 use super::words::{
-    abort_rule, capital, held, list, micros, millis, status, typical, variant_status, ways_lost, without_answer,
+    abort_rule, capital, held, list, micros, millis, outside, status, typical, variant_status, ways_lost,
+    without_answer,
 };
 
 #[cfg(test)]
@@ -215,6 +216,13 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
 
 /// The load in one sentence: from the users' side.
 pub(crate) fn load_fact(load: &Load) -> String {
+    let told = what_came(load);
+    // Else it stands beside the throughput alone.
+    let contradicts = (load.completed == 0) != (load.throughput == 0.0);
+    outside(load).filter(|_| contradicts).map(|note| format!("{told}; {note}")).unwrap_or(told)
+}
+
+fn what_came(load: &Load) -> String {
     let lost = without_answer(load);
     if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
         let why = match half_waited(load) {
@@ -255,16 +263,30 @@ pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
     let who = if fraction > 0.5 { "Most requests never got an answer" } else { "Some requests never got an answer" };
     let ways = ways_lost(load, "unanswered, still waiting when the load ended");
     let mut text = format!(
-        "{who}: {} of {} ({}). Of these, {}. They rank as longer than every answered one, so a quantile that falls among them \
-         is only known to be longer than something, and has a `>` in front.",
+        "{who}: {} of {} ({}). Of these, {}. {}",
         show_count(lost),
         show_count(load.started),
         show_percentage(fraction),
-        list(&ways)
+        list(&ways),
+        how_they_rank(load)
     );
     text += &median_of_the_lucky(load).unwrap_or_default();
     text += &gave_up(load).map(|sentence| format!(" {}.", capital(&sentence))).unwrap_or_default();
     Some(text)
+}
+
+fn how_they_rank(load: &Load) -> &'static str {
+    match load.latency_us.open().next() {
+        None => {
+            "They rank as longer than every answered one, so a quantile that falls among them is only known to be longer than \
+             something, and has a `>` in front."
+        }
+        Some(_) => {
+            "One that was cut off is known to take longer than it had waited, and nothing else. A quantile that this leaves open \
+             is an estimate (Kaplan-Meier), with an interval at 95 % confidence, or the least and the most that it can be; it \
+             has a `>` in front where only such requests are."
+        }
+    }
 }
 
 /// A server that works its way through a queue whose front has left: answers in the first second, hardly any in the last.
@@ -288,7 +310,7 @@ fn median_of_the_lucky(load: &Load) -> Option<String> {
     if answered == 0 {
         return None;
     }
-    let middle = latencies.quantile(answered.div_ceil(2) as f64 / latencies.len() as f64)?;
+    let middle = latencies.distribution().median_of_answered()?;
     let half = match half_waited(load) {
         true => format!("Half of all requests waited longer than {}", show_time(bound / 1e6)),
         false => "Fewer than half of all requests were answered".to_owned(),
@@ -296,7 +318,7 @@ fn median_of_the_lucky(load: &Load) -> Option<String> {
     Some(format!(
         " {half}; over the {} alone, the median would read {}.",
         counted(answered, "answered one"),
-        show_time(middle.nanos() as f64 / 1e9)
+        show_time(middle as f64 / 1e9)
     ))
 }
 

@@ -19,7 +19,8 @@ use super::sentence;
 use super::sums::sums;
 use super::table::{Align, pad};
 use super::words::{
-    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, status, typical, variant_status,
+    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, outside, short_micros, status,
+    typical, variant_status,
 };
 use layout::{columns, wrap};
 
@@ -139,11 +140,12 @@ impl Terminal {
             out += &self.entry(
                 "throughput",
                 &format!(
-                    "{} over {} {} {}",
+                    "{} over {} {} {}{}",
                     show_rate(load.throughput),
                     show_time(load.duration_s),
                     if load.open.is_some() { "at" } else { "by" },
-                    amount(load)
+                    amount(load),
+                    outside(load).map(|note| format!("; {note}")).unwrap_or_default()
                 ),
             );
             out += &self.entry("latency", &quantiles(load));
@@ -359,8 +361,8 @@ fn row(variant: &Variant, mark: &str) -> Vec<String> {
         "    ".to_owned(),
         clip(&variant.name, 60),
         of_load(&|load| show_rate(load.throughput)),
-        of_load(&|load| micros(load.latency_us.p50)),
-        of_load(&|load| micros(load.latency_us.p99)),
+        of_load(&|load| short_micros(load.latency_us.p50)),
+        of_load(&|load| short_micros(load.latency_us.p99)),
         leaks + mark,
         exposures,
     ]

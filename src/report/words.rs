@@ -2,18 +2,55 @@
 
 use std::time::Duration;
 
-use crate::record::{Checks, Load, Micros, Status, Trial, Variant, Verdict};
+use crate::record::{Checks, Load, Micros, OpenMicros, Status, Trial, Variant, Verdict};
 use crate::units;
 
 /// What stands where there is no value.
 pub(crate) const NONE: &str = "–";
 
-/// A quantile: `101 ms`, or `> 2.00 s` where it falls among requests that were never answered.
+/// Ends of an interval that are closer than this share to what is between them tell people no more than that.
+const CLOSE: f64 = 0.01;
+
+/// A quantile: `101 ms`; where requests that were cut off leave it open, `2.19 s (2.05 to 2.40 s)`; and `> 2.00 s` where it falls
+/// among those alone.
 pub(crate) fn micros(value: Option<Micros>) -> String {
     match value {
         Some(Micros::Exactly(us)) => units::show_time(us / 1e6),
+        Some(Micros::Within(open)) => within(open),
         Some(Micros::AtLeast(us)) => format!("> {}", units::show_time(us / 1e6)),
         None => NONE.to_owned(),
+    }
+}
+
+/// A quantile where there is little room: without the interval, and with a `~` before what is an estimate.
+pub(crate) fn short_micros(value: Option<Micros>) -> String {
+    match value {
+        Some(Micros::Within(open)) => match (open.estimate, within(open)) {
+            (Some(us), long) if long.contains('(') => format!("~ {}", units::show_time(us / 1e6)),
+            (_, long) => long,
+        },
+        known => micros(known),
+    }
+}
+
+fn within(open: OpenMicros) -> String {
+    let time = |us: f64| units::show_time(us / 1e6);
+    let (least, most) = open.ends();
+    let middle = open.estimate.unwrap_or(least);
+    let range = match most {
+        Some(most) if (most - middle).max(middle - least) <= CLOSE * middle => return time(middle),
+        Some(most) => {
+            let (least, most) = (time(least), time(most));
+            // One unit for both, if they have the same.
+            let unit = most.split_once(' ').map_or("", |(_, unit)| unit);
+            let least = least.strip_suffix(&format!(" {unit}")).unwrap_or(&least);
+            format!("{least} to {most}")
+        }
+        None => format!("{} or more", time(least)),
+    };
+    match open.estimate {
+        Some(estimate) => format!("{} ({range})", time(estimate)),
+        None => range,
     }
 }
 
@@ -124,6 +161,31 @@ pub(crate) fn ways_lost(load: &Load, unanswered: &str) -> Vec<String> {
     ways
 }
 
+/// A smaller share of answers outside of the time, or the requests, that are counted is not worth a word.
+const OUTSIDE: f64 = 0.1;
+
+/// Throughput counts the answers that arrived within a time, all else the requests that were due in it. Where that is not
+/// nearly the same, it is said.
+pub(crate) fn outside(load: &Load) -> Option<String> {
+    let in_time = (load.throughput * load.duration_s).round().max(0.0) as u64;
+    let good = load.completed.saturating_sub(load.errors.get("status").copied().unwrap_or(0));
+    let early = load.answers_to_warmup.min(in_time);
+    let late = good.saturating_sub(in_time - early);
+    let told = |part: u64, whole: u64| part > 0 && part as f64 >= OUTSIDE * whole as f64;
+    let early = told(early, in_time).then(|| {
+        format!(
+            "{} of {} in time were to requests of the warm-up",
+            units::show_count(early),
+            units::counted(in_time, "answer")
+        )
+    });
+    let late = told(late, good).then(|| {
+        format!("{} of {} came after the time was up", units::show_count(late), units::counted(good, "answer"))
+    });
+    let both: Vec<String> = early.into_iter().chain(late).collect();
+    (!both.is_empty()).then(|| list(&both))
+}
+
 /// How the requests of a load travelled, where that was not the usual way; with a space before.
 pub(crate) fn travel(load: &Load) -> String {
     match (load.http.as_str(), load.streams, load.pipeline) {
@@ -211,6 +273,20 @@ mod tests {
     use crate::units::counted;
 
     #[test]
+    fn answers_that_throughput_alone_counts_or_leaves_out_are_told() {
+        let load = |throughput, completed, answers_to_warmup| {
+            outside(&Load { throughput, completed, answers_to_warmup, duration_s: 10.0, ..Load::default() })
+        };
+        assert_eq!(load(10.0, 100, 0), None);
+        assert_eq!(load(10.0, 0, 100).unwrap(), "100 of 100 answers in time were to requests of the warm-up");
+        assert_eq!(load(0.0, 50, 0).unwrap(), "50 of 50 answers came after the time was up");
+        assert_eq!(load(100.0, 1_000, 99), None, "as many came after the end");
+        let both = load(10.0, 100, 40).unwrap();
+        assert!(both.starts_with("40 of 100 answers in time") && both.contains("and 40 of 100 answers came"), "{both}");
+        assert_eq!(load(f64::NAN, 0, 0), None);
+    }
+
+    #[test]
     fn numbers_come_with_their_nouns() {
         assert_eq!(counted(1, "leak"), "1 leak");
         assert_eq!(counted(2000, "exposure"), "2,000 exposures");
@@ -218,5 +294,19 @@ mod tests {
         assert_eq!(millis(30.46), "30.5 ms");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(micros(Some(Micros::AtLeast(2e6))), "> 2.00 s");
+        let open =
+            OpenMicros { at_least: 2.05e6, at_most: Some(2.6e6), estimate: Some(2.19e6), low: Some(2e6), high: None };
+        let both = |open| [micros(Some(Micros::Within(open))), short_micros(Some(Micros::Within(open)))];
+        assert_eq!(both(open), ["2.19 s (2.05 to 2.60 s)", "~ 2.19 s"]);
+        assert_eq!(
+            both(OpenMicros { at_least: 9e5, low: Some(9e5), ..open }),
+            ["2.19 s (900 ms to 2.60 s)", "~ 2.19 s"]
+        );
+        assert_eq!(both(OpenMicros { at_most: None, ..open }), ["2.19 s (2.05 s or more)", "~ 2.19 s"]);
+        assert_eq!(both(OpenMicros { at_least: 2.18e6, high: Some(2.2e6), ..open }), ["2.19 s"; 2]);
+        let unlikely = OpenMicros { estimate: None, low: None, ..open };
+        assert_eq!(both(unlikely), ["2.05 to 2.60 s"; 2]);
+        assert_eq!(both(OpenMicros { at_most: None, ..unlikely }), ["2.05 s or more"; 2]);
+        assert_eq!(both(OpenMicros { at_most: Some(2.06e6), ..unlikely }), ["2.05 s"; 2]);
     }
 }

@@ -1,7 +1,7 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::exchange::Failure;
-use crate::record::{Caveat, Dirty, Load, Micros, Trial};
+use crate::record::{Caveat, Dirty, Load, Micros, OpenMicros, Trial};
 use crate::report::gave_up;
 use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
@@ -22,14 +22,26 @@ const RATE_MISSED: f64 = 0.01;
 const PORTS_USED: f64 = 0.8;
 /// A clock is too coarse for a median of fewer of its ticks.
 const TICKS: f64 = 100.0;
+/// Bounds that are further apart than by this factor are not read as one value.
+const APART: f64 = 1.01;
+/// A larger share of the time that runner stood still shows in its figures.
+const STOOD_STILL: f64 = 0.01;
+/// A shorter while without an answer, in seconds, is not worth a word;
+const STALL: f64 = 0.25;
+/// nor is one that is not so many times as long as the median latency;
+const UNUSUAL: f64 = 10.0;
+/// nor is one in which fewer requests would have been due.
+const STALL_HIDES: f64 = 20.0;
 /// How far users in flight, by Little's law, may be from the users there are.
 const LITTLE: f64 = 0.1;
 
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 18] = [
+    let rules: [fn(&Load) -> Option<Caveat>; 21] = [
+        stood_still,
         fell_silent,
+        stalled,
         busy_generator,
         late_sends,
         queued,
@@ -37,6 +49,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
         few_samples,
         error_statuses,
         never_answered,
+        drifted,
         not_connected,
         no_handshake,
         not_http,
@@ -111,6 +124,42 @@ fn fell_silent(load: &Load) -> Option<Caveat> {
     caveat(message, "look for what happened to it then, and judge only loads in which it lived")
 }
 
+/// Runner as a whole was stopped, or the machine was: neither the server nor the load threads are to blame.
+fn stood_still(load: &Load) -> Option<Caveat> {
+    let stopped = load.generator.stopped_s;
+    let message = format!(
+        "runner itself stood still for {} of {}: it was stopped, or had no core; the throughput is lower for it, and what was under way then seems longer",
+        show_time(stopped),
+        show_time(load.duration_s)
+    );
+    (stopped > STOOD_STILL * load.duration_s)
+        .then(|| caveat(message, "run it again where nothing stops it, and with a core of its own"))?
+}
+
+/// Users of the closed model who wait ask nothing, so that a while without any answer is in few latencies, however long it is
+/// (coordinated omission).
+fn stalled(load: &Load) -> Option<Caveat> {
+    let silence = load.silence.as_ref().filter(|_| load.open.is_none() && fell_silent(load).is_none())?;
+    let length = silence.length_s;
+    let rate = load.completed as f64 / (load.duration_s - length).max(1e-9);
+    let usual = load.latency_us.p50?.value() / 1e6;
+    let hidden = rate * length;
+    if length < (usual * UNUSUAL).max(STALL) || hidden < STALL_HIDES || length < TELLING * load.duration_s {
+        return None;
+    }
+    let message = format!(
+        "nothing was answered for {} from {} on, while {} waited; users who wait ask nothing, so only these show it: at the rate of the rest of the load, {} more would have been due",
+        show_time(length),
+        show_time(silence.t_s),
+        counted(silence.waiting, "request"),
+        show_count(hidden as u64)
+    );
+    caveat(
+        message,
+        "look for what the server did then; with `load.rate` in place of `load.concurrency`, percentiles show it as well",
+    )
+}
+
 fn busy_generator(load: &Load) -> Option<Caveat> {
     let share = load.generator.cpu_max;
     let message = format!(
@@ -161,12 +210,30 @@ fn never_answered(load: &Load) -> Option<Caveat> {
     if share < TELLING {
         return None;
     }
-    let message = format!(
-        "{} of requests never got an answer; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
-        show_percentage(share),
-        (1.0 - share) * 100.0
-    );
+    let share_lost = show_percentage(share);
+    let message = match load.latency_us.open().next() {
+        None => format!(
+            "{share_lost} of requests never got an answer; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
+            (1.0 - share) * 100.0
+        ),
+        Some(_) => format!(
+            "{share_lost} of requests never got an answer, some of which had not waited as long as others were answered in; quantiles that this leaves open have an interval beside them"
+        ),
+    };
     caveat(message, "compare them only with a run that has the same `load.timeout` and `load.duration`")
+}
+
+/// Where a quantile was another in the second half, the answered say nothing of those that were cut off in the end.
+fn drifted(load: &Load) -> Option<Caveat> {
+    let by_bounds =
+        |open: OpenMicros| open.estimate.is_none() && open.at_most.is_some_and(|most| most > open.at_least * APART);
+    let message = "answers took another time in the second half of the load than in the first, so those that came tell nothing of those that did not: quantiles that this leaves open are bounds, without an estimate";
+    load.latency_us.open().any(by_bounds).then(|| {
+        caveat(
+            message.to_owned(),
+            "give the last requests more time (`drain`), so that they are answered, too; and see what changed meanwhile",
+        )
+    })?
 }
 
 fn not_connected(load: &Load) -> Option<Caveat> {
@@ -261,7 +328,7 @@ fn rate_not_met(load: &Load) -> Option<Caveat> {
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 fn little(load: &Load) -> Option<Caveat> {
     // The few that were lost are in it with what they waited.
-    let (Micros::Exactly(mean_us) | Micros::AtLeast(mean_us)) = load.latency_us.mean?;
+    let mean_us = load.latency_us.mean?.value();
     let rate = load.completed as f64 / load.duration_s.max(1e-9);
     let computed = rate * mean_us / 1e6;
     let lost = (load.failed + load.unanswered) as f64 / (load.started as f64).max(1.0);

@@ -75,16 +75,15 @@ fn unjudged(script: &Script, error: &ScriptError) -> Verdict {
 mod tests {
     use super::*;
     use crate::record::{Histograms, Load, Quantiles};
-    use crate::stats::Latencies;
+    use crate::stats::{Half, Latencies};
 
     fn trial(throughput: f64, answered: bool) -> Trial {
         let mut latencies = Latencies::default();
         match answered {
-            true => latencies.answered(2_000_000_000),
-            false => latencies.unanswered(2_000_000_000),
+            true => latencies.answered(Half::First, 2_000_000_000),
+            false => latencies.cut(Half::First, 2_000_000_000),
         }
-        let (latency, latency_unanswered) = latencies.encode();
-        let histogram = Histograms { latency, latency_unanswered, ..Histograms::default() };
+        let histogram = Histograms::of(&latencies, &latencies);
         let latency_us = Quantiles::of(&latencies);
         Trial {
             load: Some(Load { started: 4, throughput, latency_us, histogram, ..Load::default() }),

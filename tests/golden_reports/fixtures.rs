@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use runner::dirty::recipe::{Line, Recipe, Shot, Start};
 use runner::record::*;
-use runner::stats::{Latencies, interval_95, upper_bound_95};
+use runner::stats::{Half, Latencies, interval_95, upper_bound_95};
 
 pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
     Record {
@@ -68,9 +68,8 @@ pub fn server() -> Server {
 /// Latencies in microseconds; those of the unanswered are how long was waited.
 pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64], timeline: Vec<Second>) -> Load {
     let mut latencies = Latencies::default();
-    answered.iter().for_each(|us| latencies.answered(us * 1000));
-    timeouts.iter().chain(unanswered).for_each(|us| latencies.unanswered(us * 1000));
-    let (latency, latency_unanswered) = latencies.encode();
+    answered.iter().for_each(|us| latencies.answered(Half::First, us * 1000));
+    timeouts.iter().chain(unanswered).for_each(|us| latencies.cut(Half::First, us * 1000));
     let quantiles = Quantiles::of(&latencies);
     let (completed, failed) = (answered.len() as u64, timeouts.len() as u64);
     let failures = (failed > 0).then(|| ("timeout".to_owned(), failed));
@@ -92,12 +91,7 @@ pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64
         errors: failures.into_iter().collect(),
         bytes_received: completed * 150,
         timeline,
-        histogram: Histograms {
-            latency: latency.clone(),
-            latency_unanswered: latency_unanswered.clone(),
-            service_time: latency,
-            service_time_unanswered: latency_unanswered,
-        },
+        histogram: Histograms::of(&latencies, &latencies),
         generator: Generator {
             threads: 1,
             cpu_max: 0.12,
@@ -152,9 +146,10 @@ pub fn async_load() -> Load {
     let timeline = (0..10).map(|t| second(t, 4_950 + (t * 7) % 13, 0)).collect();
     let mut load = load("GET /async_sleep/?sleep=100ms", &waits, &[], &[], timeline);
     let mut service = Latencies::default();
-    waits.iter().for_each(|us| service.answered((us - 200 - us % 97) * 1000));
+    waits.iter().for_each(|us| service.answered(Half::First, (us - 200 - us % 97) * 1000));
     load.service_time_us = Quantiles::of(&service);
-    (load.histogram.service_time, load.histogram.service_time_unanswered) = service.encode();
+    let latencies = load.histogram.latencies().unwrap();
+    load.histogram = Histograms::of(&latencies, &service);
     load
 }
 

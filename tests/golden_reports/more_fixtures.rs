@@ -99,6 +99,7 @@ pub fn leaking() -> Record {
 pub fn interrupted() -> Record {
     let mut load = async_load();
     load.duration_s = 4.2;
+    (load.started, load.completed) = (20_790, 20_790);
     load.timeline.truncate(5);
     let trial = Trial { load: Some(load), server: Some(server()), interrupted: true, ..Trial::default() };
     let verdicts =

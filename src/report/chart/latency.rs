@@ -3,8 +3,8 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::Load;
-use crate::stats::{Latencies, Quantile};
+use crate::record::{Load, Micros};
+use crate::stats::{Distribution, Latencies, Quantile};
 use crate::units::{show_count, show_percentage};
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, sheet, text_width};
@@ -16,17 +16,22 @@ const LEFT: f64 = 76.0;
 const RIGHT: f64 = 776.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = 308.0;
+/// A narrower stretch of the axis has no label.
+const NARROW: f64 = 12.0;
 
 /// Draws the load's histograms; `None` if they hold nothing or cannot be read.
 pub(crate) fn latency(load: &Load, title: &str) -> Option<String> {
-    let latencies = load.histogram.latencies().filter(|latencies| !latencies.is_empty())?;
-    let service_times = load.histogram.service_times().filter(|latencies| !latencies.is_empty());
+    let known = |latencies: Latencies| Some(latencies.distribution()).filter(|known| !known.is_empty());
+    let latencies = load.histogram.latencies().and_then(known)?;
+    let service_times = load.histogram.service_times().and_then(known);
     let frame = Frame::new(&latencies, service_times.as_ref())?;
     Some(sheet(WIDTH, HEIGHT, title, |canvas| {
         frame.axes(canvas);
         frame.never_answered(canvas, &latencies);
+        let is_open = frame.interval(canvas, &latencies);
         canvas.path(&frame.curve(&latencies), BLUE, 4.0);
-        let mut keys = vec![(Key::Line(BLUE), "latency (from when it was due)")];
+        let name = if is_open { "latency (from when due) and interval" } else { "latency (from when it was due)" };
+        let mut keys = vec![(Key::Line(BLUE), name)];
         if let Some(service_times) = &service_times {
             canvas.dashes(&frame.curve(service_times), ORANGE, 2.5);
             keys.push((Key::Dashes(ORANGE), "service time (from the send)"));
@@ -44,7 +49,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(latencies: &Latencies, service_times: Option<&Latencies>) -> Option<Self> {
+    fn new(latencies: &Distribution, service_times: Option<&Distribution>) -> Option<Self> {
         let depth = (latencies.len() as f64).log10().clamp(1.0, 6.0);
         let both = || [Some(latencies), service_times].into_iter().flatten();
         let seconds = |quantile: Option<Quantile>| quantile.map(|quantile| quantile.nanos() as f64 / 1e9);
@@ -87,18 +92,23 @@ impl Frame {
     }
 
     /// The part of the axis where a quantile falls among the unanswered: hatched, with what is known of it as dashes.
-    fn never_answered(&self, canvas: &mut Canvas<'_>, latencies: &Latencies) {
-        let (all, answered) = (latencies.len(), latencies.answered_len());
-        if answered == all {
+    fn never_answered(&self, canvas: &mut Canvas<'_>, latencies: &Distribution) {
+        let (all, known) = (latencies.len(), known(latencies));
+        if known == all {
             return;
         }
-        let left = self.x.at(depth_of_rank(answered + 1, all));
+        let left = self.x.at(depth_of_rank(known + 1, all));
         canvas.area((left, TOP), (RIGHT, BOTTOM), GREY, 0.18);
         canvas.hatch((left, TOP), (RIGHT, BOTTOM), RGBColor(203, 207, 213));
         canvas.line((left, TOP), (left, BOTTOM), GREY, 1.0);
-        let bounds = self.points(latencies, answered + 1, all);
+        let bounds = self.points(latencies, known + 1, all);
         canvas.dashes(&bounds, BLUE, 2.0);
-        let share = show_percentage((all - answered) as f64 / all as f64);
+        // The very last is open wherever any were cut off: no label fits there.
+        if RIGHT - left < NARROW {
+            return;
+        }
+        let answered = latencies.answered_len();
+        let share = show_percentage((all - known) as f64 / all as f64);
         let lines = [
             "never answered: longer than the dashed line".to_owned(),
             format!("{share} of all requests; {} answered", show_count(answered)),
@@ -106,18 +116,43 @@ impl Frame {
         label(canvas, &lines, (left, RIGHT), bounds.last().map_or(TOP, |last| last.1));
     }
 
-    /// The answered requests.
-    fn curve(&self, latencies: &Latencies) -> Vec<(f64, f64)> {
-        let answered = latencies.answered_len();
-        if answered == 0 { Vec::new() } else { self.points(latencies, 1, answered) }
+    /// Where it is known, or estimated.
+    fn curve(&self, latencies: &Distribution) -> Vec<(f64, f64)> {
+        let known = known(latencies);
+        if known == 0 { Vec::new() } else { self.points(latencies, 1, known) }
+    }
+
+    /// What requests that were cut off leave open of the curve, as a band; whether they leave anything open.
+    fn interval(&self, canvas: &mut Canvas<'_>, latencies: &Distribution) -> bool {
+        let all = latencies.len();
+        let (mut low, mut high) = (Vec::new(), Vec::new());
+        let curve = self.curve(latencies);
+        for (x, y) in &curve {
+            let rank = rank_at_depth((x - LEFT) / (RIGHT - LEFT) * self.depth, all).clamp(1, known(latencies));
+            let (least, most) = match quantile(latencies, rank).map(Micros::from) {
+                Some(Micros::Within(open)) => open.ends(),
+                _ => {
+                    low.push((*x, *y));
+                    high.push((*x, *y));
+                    continue;
+                }
+            };
+            low.push((*x, self.y.at(least / 1e6)));
+            high.push((*x, most.map_or(TOP, |most| self.y.at(most / 1e6).max(TOP))));
+        }
+        let is_open = low != high;
+        if is_open {
+            let around: Vec<(f64, f64)> = low.into_iter().chain(high.into_iter().rev()).collect();
+            canvas.polygon(&around, BLUE, 0.2);
+        }
+        is_open
     }
 
     /// The line through the requests of some ranks, to the right end of the last one's stretch of the axis.
-    fn points(&self, latencies: &Latencies, first: u64, last: u64) -> Vec<(f64, f64)> {
+    fn points(&self, latencies: &Distribution, first: u64, last: u64) -> Vec<(f64, f64)> {
         let all = latencies.len();
         let point = |rank: u64| {
-            let quantile = latencies.quantile(rank as f64 / all as f64);
-            let seconds = quantile.map_or(0.0, |quantile| quantile.nanos() as f64 / 1e9);
+            let seconds = quantile(latencies, rank).map_or(0.0, |quantile| quantile.nanos() as f64 / 1e9);
             (self.x.at(depth_of_rank(rank, all)), self.y.at(seconds))
         };
         let (start, end) = (point(first), point(last));
@@ -128,6 +163,23 @@ impl Frame {
         points.push((edge, end.1));
         points
     }
+}
+
+fn quantile(latencies: &Distribution, rank: u64) -> Option<Quantile> {
+    latencies.quantile(rank as f64 / latencies.len() as f64)
+}
+
+/// The last rank of which more is known than a lower bound.
+fn known(latencies: &Distribution) -> u64 {
+    let (mut known, mut unknown) = (0, latencies.len() + 1);
+    while unknown - known > 1 {
+        let middle = known + (unknown - known) / 2;
+        match quantile(latencies, middle).is_some_and(Quantile::is_bounded) {
+            true => known = middle,
+            false => unknown = middle,
+        }
+    }
+    known
 }
 
 /// Percentiles that are labelled, where there is room.
@@ -194,5 +246,30 @@ fn label(canvas: &mut Canvas<'_>, lines: &[String], (left, right): (f64, f64), a
     for (index, line) in lines.iter().enumerate() {
         let y = top + 15.0 + 20.0 * index as f64;
         canvas.text((x, y), line, 13.0, if index == 0 { INK } else { MUTED }, HPos::Center);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Histograms;
+    use crate::stats::Half;
+
+    fn drawn(cut_after_ms: &[u64]) -> String {
+        let mut latencies = Latencies::default();
+        (1..=500).for_each(|ms| latencies.answered(Half::First, ms * 1_000_000));
+        cut_after_ms.iter().for_each(|ms| latencies.cut(Half::First, ms * 1_000_000));
+        let histogram = Histograms::of(&latencies, &latencies);
+        latency(&Load { histogram, ..Load::default() }, "").unwrap()
+    }
+
+    #[test]
+    fn what_requests_that_were_cut_off_leave_open_is_a_band() {
+        let [none, late, early] = [vec![], vec![600; 100], (0..100).map(|n| n * 5).collect()].map(|cut| drawn(&cut));
+        assert!(!none.contains("interval") && !none.contains("never answered"));
+        assert!(!late.contains("interval") && late.contains("never answered"), "all of them had waited for longer");
+        assert!(early.contains("interval"));
+        let bands = |svg: &str| svg.matches("<polygon").count();
+        assert!(bands(&early) > bands(&none), "{} {}", bands(&early), bands(&none));
     }
 }

@@ -49,11 +49,20 @@ pub(crate) fn overview(variants: &[Variant]) -> Option<String> {
         let keys = [
             (Key::Dot(BLUE), "p50"),
             (Key::Dot(VERMILLION), "p99"),
-            (Key::Ring(VERMILLION), "longer than this: never answered"),
+            (Key::Ring(VERMILLION), "this or longer: never answered"),
         ];
-        let unanswered = rows.iter().any(|(_, load)| matches!(load.latency_us.p99, Some(Micros::AtLeast(_))));
+        let unanswered = rows.iter().any(|(_, load)| load.latency_us.p99.is_some_and(is_bound));
         canvas.legend(26.0, RIGHT, if unanswered { &keys } else { &keys[..2] });
     }))
+}
+
+/// Whether all that is known of a value is that it is no less.
+fn is_bound(value: Micros) -> bool {
+    match value {
+        Micros::Exactly(_) => false,
+        Micros::Within(open) => open.estimate.is_none(),
+        Micros::AtLeast(_) => true,
+    }
 }
 
 fn row_y(index: usize) -> f64 {
@@ -93,9 +102,7 @@ fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64
 }
 
 fn latency(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64), bottom: f64) {
-    let seconds = |value: Micros| match value {
-        Micros::Exactly(us) | Micros::AtLeast(us) => us / 1e6,
-    };
+    let seconds = |value: Micros| value.value() / 1e6;
     let both = |load: &Load| load.latency_us.p50.zip(load.latency_us.p99);
     let values: Vec<f64> =
         rows.iter().filter_map(|(_, load)| both(load)).flat_map(|(p50, p99)| [seconds(p50), seconds(p99)]).collect();
@@ -108,7 +115,7 @@ fn latency(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64), 
         let y = row_y(index);
         canvas.line((x.at(seconds(p50)), y), (x.at(seconds(p99)), y), GREY, 3.0);
         let mut dot = |value: Micros, radius: f64, color: RGBColor| {
-            canvas.dot((x.at(seconds(value)), y), radius, color, matches!(value, Micros::Exactly(_)));
+            canvas.dot((x.at(seconds(value)), y), radius, color, !is_bound(value));
         };
         dot(p99, 5.0, VERMILLION);
         dot(p50, 4.0, BLUE);

@@ -9,7 +9,7 @@ use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, amount, micros, setting, share, travel};
+use crate::report::words::{NONE, amount, micros, outside, setting, share, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::Place;
@@ -64,6 +64,9 @@ pub(super) fn load(variant: &Variant, place: &Place) -> String {
     out += &outcomes(&loads);
     out += &loads.iter().map(|(_, load)| parts::tables(load)).collect::<String>();
     out += &generators(&loads);
+    for (_, load) in &loads {
+        out += &outside(load).map(|note| format!("Of the throughput: {note}.\n\n")).unwrap_or_default();
+    }
     out + place.explain("Throughput counts answers with a status below 400 within the duration.").as_str()
 }
 

@@ -1,12 +1,12 @@
 use super::*;
+use crate::stats::Half;
 
 /// 90 answers of 220 requests; of the others, some timed out and the rest was refused.
 fn mostly_lost(timeouts: u64) -> Load {
     let mut latencies = crate::stats::Latencies::default();
-    (1..=90).for_each(|ms| latencies.answered(ms * 1_000_000));
-    (0..timeouts).for_each(|_| latencies.unanswered(2_000_000_000));
-    (timeouts..130).for_each(|_| latencies.unanswered(100_000));
-    let (latency, latency_unanswered) = latencies.encode();
+    (1..=90).for_each(|ms| latencies.answered(Half::First, ms * 1_000_000));
+    (0..timeouts).for_each(|_| latencies.cut(Half::First, 2_000_000_000));
+    (timeouts..130).for_each(|_| latencies.failed(100_000));
     let errors = [("timeout", timeouts), ("connect", 130 - timeouts)].map(|(kind, n)| (kind.to_owned(), n));
     Load {
         started: 220,
@@ -14,8 +14,9 @@ fn mostly_lost(timeouts: u64) -> Load {
         failed: 130,
         timeout_s: 2.0,
         throughput: 9.0,
+        duration_s: 10.0,
         latency_us: crate::record::Quantiles::of(&latencies),
-        histogram: crate::record::Histograms { latency, latency_unanswered, ..Default::default() },
+        histogram: crate::record::Histograms::of(&latencies, &latencies),
         errors: errors.into(),
         ..Load::default()
     }

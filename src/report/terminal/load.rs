@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::record::{Load, Micros, Quantiles, Record, Status};
 use crate::report::table::{Align, pad};
-use crate::report::words::{failures, micros, travel};
+use crate::report::words::{failures, micros, outside, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::layout::wrap;
@@ -69,6 +69,7 @@ impl Terminal {
 
     fn answered(&self, load: &Load) -> String {
         let rate = self.paint(&show_rate(load.throughput), AnsiColor::Green.on_default().bold());
+        let rate = rate + outside(load).map(|note| format!("; {note}")).unwrap_or_default().as_str();
         let per_second = load.bytes_received as f64 / load.duration_s.max(1e-9);
         let transfer = format!("{}, {}/s", show_size(load.bytes_received), show_size(per_second as u64));
         let status: Vec<String> =
@@ -96,10 +97,12 @@ impl Terminal {
         let rows: Vec<(&str, String, String)> =
             rows.map(|((name, latency), (_, service))| (name, micros(latency), micros(service))).collect();
         let differ = rows.iter().any(|(_, latency, service)| latency != service);
+        let widest = |cells: &dyn Fn(&(&str, String, String)) -> usize| rows.iter().map(cells).max().unwrap_or(0) + 4;
+        let widths = [widest(&|row| row.1.chars().count()).max(12), widest(&|row| row.2.chars().count()).max(16)];
         let line = |cells: [&str; 3]| {
             let [name, latency, service] = cells;
-            let service = if differ { pad(service, 16, Align::Right) } else { String::new() };
-            format!("  {}{}{service}", pad(name, 8, Align::Left), pad(latency, 12, Align::Right))
+            let service = if differ { pad(service, widths[1], Align::Right) } else { String::new() };
+            format!("  {}{}{service}", pad(name, 8, Align::Left), pad(latency, widths[0], Align::Right))
         };
         let head = self.paint(&line(["", "latency", "service time"]), Style::new().dimmed());
         let lines = rows.iter().map(|(name, latency, service)| line([name, latency, service]) + "\n");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{Checks, Generator, Open, Second};
+use crate::record::{Checks, Generator, Open, OpenMicros, Second, Silence};
 
 #[test]
 fn a_few_lost_requests_of_many_are_no_caveat() {
@@ -178,4 +178,57 @@ fn arrivals_by_chance_may_be_fewer_by_chance() {
     assert!(rate_not_met(&load).is_none());
     load.open = load.open.map(|open| Open { rate: 1050.0, ..open });
     assert!(rate_not_met(&load).is_some());
+}
+
+#[test]
+fn quantiles_that_are_open_without_an_estimate_have_a_caveat_that_says_why() {
+    let load = |at_most, estimate| {
+        let open = OpenMicros { at_least: 4e6, at_most, estimate, low: estimate, high: estimate };
+        let mut load = Load { started: 100, unanswered: 10, ..Load::default() };
+        load.latency_us.p90 = Some(Micros::Within(open));
+        load
+    };
+    assert!(drifted(&load(Some(6e6), None)).is_some());
+    assert!(drifted(&load(Some(6e6), Some(5e6))).is_none() && drifted(&load(None, None)).is_none());
+    assert!(drifted(&load(Some(4.01e6), None)).is_none(), "nobody sees that it is open");
+    let message = never_answered(&load(Some(6e6), None)).map(|caveat| caveat.message).unwrap_or_default();
+    assert!(message.contains("have an interval beside them"), "{message}");
+}
+
+/// 50 users for 10 s at 10 ms an answer, but for a while in which nothing was answered.
+fn with_silence(length_s: f64) -> Load {
+    let silence = Some(Silence { t_s: 3.2, length_s, waiting: 50 });
+    let mut load = Load { started: 45_000, completed: 45_000, duration_s: 10.0, silence, ..Load::default() };
+    load.latency_us.p50 = Some(Micros::Exactly(1e4));
+    load
+}
+
+#[test]
+fn a_stall_of_a_closed_load_is_named_as_few_requests_show_it() {
+    let message = stalled(&with_silence(1.0)).map(|caveat| caveat.message).unwrap();
+    assert!(
+        message.starts_with("nothing was answered for 1.00 s from 3.20 s on, while 50 requests waited"),
+        "{message}"
+    );
+    assert!(message.ends_with("5,000 more would have been due"), "{message}");
+    assert!(stalled(&with_silence(0.2)).is_none() && stalled(&Load::default()).is_none());
+    let open = Some(Open::default());
+    assert!(stalled(&Load { open, ..with_silence(1.0) }).is_none(), "those that were due waited, and show it");
+    let mut slow = with_silence(1.0);
+    slow.latency_us.p50 = Some(Micros::Exactly(2e5));
+    assert!(stalled(&slow).is_none(), "each answer takes about as long");
+    assert!(stalled(&Load { completed: 100, ..with_silence(1.0) }).is_none(), "few ask, and few were due");
+    assert!(stalled(&Load { duration_s: 3600.0, ..with_silence(1.0) }).is_none(), "one second of an hour");
+}
+
+#[test]
+fn a_runner_that_stood_still_says_so() {
+    let load = |stopped_s| Load {
+        duration_s: 4.0,
+        generator: Generator { stopped_s, ..Generator::default() },
+        ..Load::default()
+    };
+    let message = stood_still(&load(2.0)).map(|caveat| caveat.message).unwrap();
+    assert!(message.starts_with("runner itself stood still for 2.00 s of 4.00 s"), "{message}");
+    assert!(stood_still(&load(0.04)).is_none() && stood_still(&Load::default()).is_none());
 }

@@ -72,8 +72,6 @@ pub(super) fn describe_request(request: &scenario::Request, sleep: Option<Durati
 pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::Load {
     let recorder = &results.measured.whole;
     let duration_s = results.duration.as_secs_f64();
-    let (latency, latency_unanswered) = recorder.latency.encode();
-    let (service_time, service_time_unanswered) = recorder.service_time.encode();
     record::Load {
         model: if plan.model == Model::Closed { "closed" } else { "open" }.to_owned(),
         concurrency: plan.users(),
@@ -91,6 +89,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         unanswered: recorder.unanswered,
         duration_s,
         throughput: if duration_s > 0.0 { recorder.good_in_time() as f64 / duration_s } else { 0.0 },
+        answers_to_warmup: recorder.good_of_warmup,
         latency_us: Quantiles::of(&recorder.latency),
         service_time_us: Quantiles::of(&recorder.service_time),
         status: status_counts(&recorder.status),
@@ -99,9 +98,14 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
         error_bodies: results.samples.errors().map(|(status, body)| (status.to_string(), body.to_owned())).collect(),
         bytes_received: recorder.bytes,
         timeline: timeline(&recorder.rows, results.duration),
-        histogram: record::Histograms { latency, latency_unanswered, service_time, service_time_unanswered },
+        histogram: record::Histograms::of(&recorder.latency, &recorder.service_time),
         generator: generator(plan, results),
         open: open(plan, results),
+        silence: results.watch.longest_lull.map(|lull| record::Silence {
+            t_s: lull.from.saturating_sub(plan.warmup).as_secs_f64(),
+            length_s: lull.lasting.as_secs_f64(),
+            waiting: lull.waiting,
+        }),
         stages: stages(&plan.levels, &results.measured.stages, results.duration),
         requests: plan
             .kinds
@@ -220,6 +224,7 @@ fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
         time_wait: results.time_wait,
         ports: machine::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
         clock_ns: machine::clock_grain(),
+        stopped_s: results.watch.stopped.as_secs_f64(),
     }
 }
 
@@ -229,6 +234,7 @@ mod tests {
     use crate::exchange::{Exchange, Outcome};
     use crate::load::measured::Measured;
     use crate::load::tests::plan;
+    use crate::load::watch::Watch;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -255,6 +261,7 @@ mod tests {
             busiest: 0.0,
             time_wait: None,
             findings: None,
+            watch: Watch::new(plan.warmup, plan.warmup + plan.duration),
         }
     }
 

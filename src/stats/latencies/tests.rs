@@ -1,0 +1,218 @@
+use super::*;
+use crate::stats::{Estimate, Within};
+
+const MS: u64 = 1_000_000;
+
+fn millis(values: impl IntoIterator<Item = u64>, cut: impl IntoIterator<Item = u64>) -> Latencies {
+    let mut latencies = Latencies::default();
+    values.into_iter().for_each(|ms| latencies.answered(Half::First, ms * MS));
+    cut.into_iter().for_each(|ms| latencies.cut(Half::First, ms * MS));
+    latencies
+}
+
+fn near(a: u64, b: u64) -> bool {
+    (a as f64 - b as f64).abs() <= b as f64 * 0.001
+}
+
+fn close(quantile: Option<Quantile>, expected: Quantile) -> bool {
+    match (quantile, expected) {
+        (Some(Quantile::Exactly(a)), Quantile::Exactly(b)) | (Some(Quantile::AtLeast(a)), Quantile::AtLeast(b)) => {
+            near(a, b)
+        }
+        _ => false,
+    }
+}
+
+fn open(quantile: Option<Quantile>) -> Within {
+    match quantile {
+        Some(Quantile::Within(within)) => within,
+        other => panic!("{other:?} is not open"),
+    }
+}
+
+#[test]
+fn the_median_of_the_lucky_is_not_the_median() {
+    // 500 users on one blocking worker at 100 ms: 100 answers in 10 s, 400 users never answered.
+    let latencies = millis((1..=100).map(|n| n * 100), std::iter::repeat_n(10_000, 400));
+    assert!(close(latencies.quantile(0.1), Quantile::Exactly(5_000 * MS)));
+    assert!(close(latencies.quantile(0.5), Quantile::AtLeast(10_000 * MS)));
+    assert!(near(latencies.distribution().median_of_answered().unwrap(), 5_000 * MS));
+}
+
+#[test]
+fn a_mean_is_never_outside_of_what_it_is_of() {
+    for nanos in [3_113_000, 3_120_001, 99, 123_456_789] {
+        let mut one = Latencies::default();
+        one.answered(Half::First, nanos);
+        assert_eq!(one.mean(), one.distribution().min());
+        one.cut(Half::First, nanos);
+        let known = one.distribution();
+        let (min, mean, max) = (known.min().unwrap(), one.mean().unwrap(), known.max().unwrap());
+        assert!((min.nanos()..=max.nanos()).contains(&mean.nanos()), "{min:?} {mean:?} {max:?}");
+    }
+}
+
+#[test]
+fn a_quantile_at_the_edge_of_the_answered_is_exact() {
+    let latencies = millis(std::iter::repeat_n(100, 99), [100]);
+    assert!(close(latencies.quantile(0.99), Quantile::Exactly(100 * MS)));
+    assert!(close(latencies.quantile(0.999), Quantile::AtLeast(100 * MS)));
+}
+
+#[test]
+fn one_that_only_just_started_bounds_nothing_by_more_than_its_wait() {
+    let latencies = millis([10, 20, 30], [1]);
+    let max = open(latencies.distribution().max());
+    assert!(near(max.least, 30 * MS) && (max.most, max.estimate) == (None, None), "{max:?}");
+    assert!(matches!(latencies.mean(), Some(Quantile::AtLeast(_))));
+    let median = open(latencies.quantile(0.5));
+    assert!(near(median.least, 10 * MS) && near(median.most.unwrap(), 20 * MS), "{median:?}");
+}
+
+#[test]
+fn a_time_out_fails_the_rules_that_it_is_for() {
+    // Cut off at their time-out, after all that were answered.
+    let latencies = millis(1..=40, std::iter::repeat_n(2_000, 60));
+    assert!(close(latencies.quantile(0.4), Quantile::Exactly(40 * MS)));
+    assert!(matches!(latencies.quantile(0.5), Some(Quantile::AtLeast(nanos)) if nanos >= 2_000 * MS));
+}
+
+#[test]
+fn requests_of_a_constant_server_take_that_long_however_soon_they_were_cut_off() {
+    // 1,000 answers of 10 users after 100 ms; at the end each user waited for one more, so and so long.
+    let mut latencies = millis(std::iter::repeat_n(100, 999), (0..10).map(|n| n * 10));
+    latencies.answered(Half::First, 129 * MS);
+    for q in [0.5, 0.9, 0.99] {
+        let quantile = latencies.quantile(q).unwrap();
+        assert!(near(quantile.nanos(), 100 * MS), "{q}: {quantile:?}");
+    }
+    let max = open(latencies.distribution().max());
+    assert!(near(max.least, 129 * MS), "129 ms or more: {max:?}");
+}
+
+#[test]
+fn a_higher_quantile_is_never_shorter_however_soon_requests_failed() {
+    let refused = || std::iter::repeat_n(100_000, 100);
+    let mut latencies = millis(1..=100, []);
+    refused().for_each(|nanos| latencies.failed(nanos));
+    let at = |q: f64| latencies.quantile(q);
+    assert!(close(at(0.5), Quantile::Exactly(100 * MS)));
+    let nanos = (0..=1000).map(|permille| at(f64::from(permille) / 1e3).unwrap().nanos());
+    assert!(nanos.is_sorted(), "a quantile is below one before it");
+    assert!(close(at(0.75), Quantile::AtLeast(100 * MS)));
+    assert!(close(latencies.distribution().max(), Quantile::AtLeast(100 * MS)));
+    let mut none_answered = Latencies::default();
+    refused().for_each(|nanos| none_answered.failed(nanos));
+    assert!(close(none_answered.quantile(0.5), Quantile::AtLeast(100_000)));
+}
+
+#[test]
+fn the_failed_rank_above_the_cut_and_nothing_is_estimated_of_them() {
+    let mut latencies = millis((1..=60).chain(61..=80), [5, 50, 75]);
+    (0..17).for_each(|_| latencies.failed(MS));
+    let bounds = |q: f64| match latencies.quantile(q).unwrap() {
+        Quantile::Exactly(nanos) | Quantile::AtLeast(nanos) => (nanos, nanos),
+        Quantile::Within(within) => (within.least, within.most.unwrap_or(u64::MAX)),
+    };
+    let all: Vec<(u64, u64)> = (0..=100).map(|percent| bounds(f64::from(percent) / 100.0)).collect();
+    assert!(all.iter().map(|both| both.0).is_sorted() && all[..84].iter().map(|both| both.1).is_sorted(), "{all:?}");
+    assert!(near(all[83].0, 80 * MS) && all[83].1 == u64::MAX && all[84] == all[99]);
+    assert!(matches!(latencies.quantile(0.84), Some(Quantile::AtLeast(_))));
+}
+
+#[test]
+fn nothing_has_no_quantile() {
+    assert_eq!(Latencies::default().quantile(0.5), None);
+    assert_eq!(Latencies::default().mean(), None);
+    assert_eq!(Latencies::default().distribution().median_of_answered(), None);
+}
+
+#[test]
+fn encoding_keeps_every_count_and_all_that_is_known() {
+    let mut latencies = millis([1, 2, 3000], [4, 1]);
+    latencies.answered(Half::Second, 7 * MS);
+    latencies.cut(Half::Second, 5 * MS);
+    latencies.failed(MS);
+    let back = Latencies::decode(&latencies.encode()).unwrap();
+    assert_eq!((back.len(), back.answered_len(), back.cut_len()), (8, 4, 3));
+    for q in [0.1, 0.5, 0.9, 1.0] {
+        assert_eq!(back.quantile(q), latencies.quantile(q));
+    }
+    let text = |answered: &str, unanswered: &str| Encoded {
+        answered: answered.to_owned(),
+        unanswered: unanswered.to_owned(),
+        ..Encoded::default()
+    };
+    assert!(Latencies::decode(&text("no", "no")).is_none());
+    let all = latencies.encode();
+    let old = Latencies::decode(&text(&all.answered, &all.unanswered)).unwrap();
+    assert_eq!((old.len(), old.cut_len()), (8, 4), "a record that does not tell the failed from the cut");
+}
+
+#[test]
+fn what_was_not_cut_off_needs_no_halves() {
+    let mut latencies = millis(1..=3, []);
+    latencies.answered(Half::Second, MS);
+    let text = latencies.encode();
+    assert_eq!((text.failed, text.late_answered, text.late_cut), Default::default());
+}
+
+#[test]
+fn merging_and_halves_change_no_quantile() {
+    let whole = millis(1..=100, (1..=30).map(|n| n * 3));
+    let mut parts = millis((1..=100).filter(|n| n % 2 == 0), []);
+    let mut other = Latencies::default();
+    (1..=100).filter(|n| n % 2 == 1).for_each(|ms| other.answered(Half::Second, ms * MS));
+    (1..=30).for_each(|n| other.cut(if n % 2 == 0 { Half::First } else { Half::Second }, n * 3 * MS));
+    parts.merge(&other);
+    for q in [0.2, 0.5, 0.9] {
+        assert_eq!(parts.quantile(q), whole.quantile(q));
+    }
+}
+
+#[test]
+fn a_queue_that_grows_says_nothing_of_those_that_still_stand_in_it() {
+    // 20 arrivals a second for 10 s, 10 of which are served: one that comes at t waits t. The load ends after 11 s.
+    let mut latencies = Latencies::default();
+    for arrival in 1..=200 {
+        let due = arrival * 50;
+        let half = if due < 5_000 { Half::First } else { Half::Second };
+        match due {
+            waits if due + waits <= 11_000 => latencies.answered(half, waits * MS),
+            _ => latencies.cut(half, (11_000 - due) * MS),
+        }
+    }
+    let median = open(latencies.quantile(0.5));
+    assert_eq!(median.estimate, None, "Kaplan-Meier makes it 4.1 s, the truth is 5 s");
+    assert!(median.least < 5_000 * MS && median.most.unwrap() >= 5_000 * MS, "{median:?}");
+    let upper = open(latencies.quantile(0.75));
+    assert!((upper.most, upper.estimate) == (None, None) && upper.least < 7_500 * MS, "{upper:?}");
+}
+
+#[test]
+fn what_hardly_changed_is_estimated_all_the_same() {
+    // Each answer of the second half takes 0.5 % longer: that is no chance, and no matter.
+    let mut latencies = Latencies::default();
+    for n in 0..5_000 {
+        latencies.answered(Half::First, if n % 50 == 0 { 1_200 } else { 1_000 } * MS);
+        latencies.answered(Half::Second, if n % 50 == 0 { 1_206 } else { 1_005 } * MS);
+    }
+    (0..60).for_each(|n| latencies.cut(Half::Second, n * 10 * MS));
+    let within = open(latencies.quantile(0.978));
+    assert!(near(within.least, 1_005 * MS) && near(within.most.unwrap(), 1_200 * MS), "{within:?}");
+    assert!(within.estimate.is_some_and(|Estimate { value, .. }| near(value, 1_005 * MS)), "{within:?}");
+}
+
+#[test]
+fn two_million_are_as_exact_and_as_little_as_two_thousand() {
+    let mut latencies = Latencies::default();
+    (0..2_000).for_each(|n| latencies.answered(Half::First, 100_000 + n * 1_000_003));
+    (0..10).for_each(|n| latencies.cut(Half::Second, n * 10_000));
+    let (known, text) = (latencies.distribution(), latencies.encode());
+    (0..10).for_each(|_| latencies.merge(&latencies.clone()));
+    assert_eq!(latencies.len(), 2_010 * 1_024);
+    for q in [0.5, 0.9, 0.99, 0.999] {
+        assert!(near(latencies.quantile(q).unwrap().nanos(), known.quantile(q).unwrap().nanos()), "{q}");
+    }
+    assert!(latencies.encode().answered.len() < 2 * text.answered.len());
+}

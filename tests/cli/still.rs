@@ -1,0 +1,101 @@
+//! Whoever stands still, the server or runner itself, is named; and figures that count other requests say so.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Outcome, Runner};
+
+/// A server that answers after 2 ms, but from so many answers on stands still for so long, once.
+struct Freezing {
+    address: SocketAddr,
+    answered: Arc<AtomicU64>,
+}
+
+impl Freezing {
+    fn start(after: u64, lasting: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (answered, froze) = (Arc::new(AtomicU64::new(0)), Arc::new((AtomicBool::new(false), Mutex::new(()))));
+        let counted = Arc::clone(&answered);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, answered, froze) = (stream.unwrap(), Arc::clone(&counted), Arc::clone(&froze));
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
+                        std::thread::sleep(Duration::from_millis(2));
+                        // Everybody passes this lock, and so stands still with the one that holds it.
+                        let still = froze.1.lock().unwrap();
+                        if answered.load(Ordering::SeqCst) >= after && !froze.0.swap(true, Ordering::SeqCst) {
+                            std::thread::sleep(lasting);
+                        }
+                        drop(still);
+                        answered.fetch_add(1, Ordering::SeqCst);
+                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Freezing { address, answered }
+    }
+
+    fn scenario(&self, lines: &str) -> Runner {
+        Runner::with(&format!("[server]\nurl = \"http://{}\"\n[load]\npath = \"/\"\n{lines}", self.address))
+    }
+}
+
+fn caveats(outcome: &Outcome) -> String {
+    let record = outcome.record("scenario");
+    let all = record["variants"][0]["caveats"].as_array().unwrap().iter();
+    all.map(|caveat| caveat["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+fn load(outcome: &Outcome) -> Value {
+    outcome.record("scenario")["variants"][0]["trials"][0]["load"].clone()
+}
+
+#[test]
+fn a_server_that_stands_still_for_a_second_of_a_closed_load_is_named() {
+    let server = Freezing::start(200, Duration::from_secs(1));
+    let outcome = server.scenario("concurrency = 10\nduration = '4s'").run().exit(0);
+    let (load, caveats) = (load(&outcome), caveats(&outcome));
+    let length = load["silence"]["length_s"].as_f64().unwrap();
+    assert!(length > 0.8, "{}", load["silence"]);
+    assert!(caveats.contains("nothing was answered for") && caveats.contains("10 requests waited"), "{caveats}");
+}
+
+#[test]
+fn a_runner_that_was_stopped_says_so_and_does_not_blame_the_server() {
+    let server = Freezing::start(u64::MAX, Duration::ZERO);
+    let running = server.scenario("concurrency = 4\nduration = '4s'").start();
+    crate::harness::wait_for("answers", || (server.answered.load(Ordering::SeqCst) > 50).then_some(()));
+    running.signal("STOP");
+    std::thread::sleep(Duration::from_millis(1500));
+    running.signal("CONT");
+    let outcome = running.wait().exit(0);
+    let (load, caveats) = (load(&outcome), caveats(&outcome));
+    assert!(load["generator"]["stopped_s"].as_f64().unwrap() > 1.2, "{}", load["generator"]);
+    assert!(caveats.contains("runner itself stood still for"), "{caveats}");
+    assert!(!caveats.contains("nothing was answered for"), "{caveats}");
+}
+
+#[test]
+fn answers_to_the_warm_up_and_after_the_end_are_told_beside_the_throughput() {
+    // What the warm-up asks is answered in the measured part, and what that asks after its end.
+    let scenario = "[server]\nmode = \"async\"\n[load]\npath = \"/async_sleep/?sleep=0.8\"\nconcurrency = 10\nwarmup = \"500ms\"\n\
+                    duration = \"700ms\"\ndrain = \"5s\"";
+    let outcome = Runner::with(scenario).run().exit(0);
+    let load = load(&outcome);
+    assert_eq!((load["answers_to_warmup"].as_u64(), load["completed"].as_u64()), (Some(10), Some(10)), "{load}");
+    let said =
+        "10 of 10 answers in time were to requests of the warm-up and 10 of 10 answers came after the time was up";
+    let one_line = outcome.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains(said) && outcome.report("scenario").contains(said), "{}", outcome.stdout);
+}
