@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::arguments::Load;
+use super::arguments::{Load, Manner};
 use super::progress::{Progress, Style};
 use super::run::{complain, print_record, width};
 use super::surroundings::World;
-use super::{Exit, print_error, print_out, print_warning, signals};
+use super::{Exit, print, signals};
 use crate::record::{Record, Status, TYPED};
 use crate::report;
 use crate::report::terminal::OPTIONS;
@@ -18,28 +18,28 @@ use crate::scenario::{Problem, Scenario};
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
 const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
 
-pub(super) fn load(arguments: &Load, began: Instant) -> Exit {
+pub(super) fn load(arguments: &Load, manner: Manner, began: Instant) -> Exit {
     let scenario = match scenario(arguments) {
         Ok(scenario) => scenario,
         Err(problems) => {
-            problems.iter().for_each(|(message, advice)| print_error(message, Some(advice)));
+            problems.iter().for_each(|(message, advice)| print::error(message, Some(advice)));
             return Exit::Invalid;
         }
     };
-    let style = Style::of(arguments.quiet);
-    if arguments.latency && !arguments.quiet {
+    let style = Style::of(manner.quiet);
+    if arguments.latency && !manner.quiet {
         style.say(LATENCY);
     }
     let shown = style.clone();
     let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
-            print_error(&format!("cannot watch for signals: {error}"), None);
+            print::error(&format!("cannot watch for signals: {error}"), None);
             return Exit::CouldNotRun;
         }
     };
     environment::prepare();
-    let progress = Progress::new(false, style, began);
+    let progress = Progress::new(manner.verbose, style, began);
     let reports = arguments.reports.clone();
     let options = Options { reports: reports.unwrap_or_default(), allowed_hosts: arguments.allow_hosts.clone(), began };
     let finished = match arguments.reports {
@@ -138,10 +138,10 @@ fn unwritten(record: Record) -> Finished {
 fn conclude(finished: &Finished, arguments: &Load) -> Exit {
     let mut printed = print_results(&finished.record, arguments);
     if arguments.reports.is_some() && !arguments.json {
-        printed = printed.max(print_out(&format!("\nreport: {}\n", finished.folder.join("report.md").display())));
+        printed = printed.max(print::out(&format!("\nreport: {}\n", finished.folder.join("report.md").display())));
     }
     if let Some(not_latest) = &finished.not_latest {
-        print_warning(&not_latest.to_string(), Some(&not_latest.advice()));
+        print::warning(&not_latest.to_string(), Some(&not_latest.advice()));
     }
     Exit::from(finished.record.status).max(printed).max(answered(&finished.record))
 }
@@ -156,7 +156,7 @@ fn answered(record: &Record) -> Exit {
         0 => ("no request was sent", "the load was over before the first was due: a longer -d, or a higher --rate"),
         _ => ("no request was answered", "see above for what became of them"),
     };
-    print_error(message, Some(advice));
+    print::error(message, Some(advice));
     Exit::CouldNotRun
 }
 
@@ -172,7 +172,7 @@ fn print_results(record: &Record, arguments: &Load) -> Exit {
     if arguments.json {
         return print_record(record);
     }
-    print_out(&report::terminal::load(record, width(), true))
+    print::out(&report::terminal::load(record, width(), true))
 }
 
 #[cfg(test)]

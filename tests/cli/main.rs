@@ -25,6 +25,7 @@ mod misbehave;
 mod models;
 mod python;
 mod replay;
+mod screens;
 mod secrets;
 mod secure;
 mod serve;
