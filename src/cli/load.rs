@@ -8,12 +8,13 @@ use super::progress::{Progress, Style};
 use super::run::{complain, print_record, width};
 use super::surroundings::World;
 use super::{Exit, print, signals};
-use crate::record::{Record, Status, TYPED};
+use crate::record::{Record, TYPED};
 use crate::report;
 use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::typed::{Typed, split_url};
 use crate::scenario::{Problem, Scenario};
+use crate::verdict::success;
 
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
 const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
@@ -143,21 +144,21 @@ fn conclude(finished: &Finished, arguments: &Load) -> Exit {
     if let Some(not_latest) = &finished.not_latest {
         print::warning(&not_latest.to_string(), Some(&not_latest.advice()));
     }
-    Exit::from(finished.record.status).max(printed).max(answered(&finished.record))
+    complain_of_no_success(&finished.record);
+    Exit::from(finished.record.status).max(printed)
 }
 
-/// A load that not one answer came of measured nothing.
-fn answered(record: &Record) -> Exit {
-    let mut loads = record.variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
-    let Some(load) = loads.next().filter(|load| load.completed == 0 && record.status == Status::Passed) else {
-        return Exit::Passed;
-    };
-    let (message, advice) = match load.started {
-        0 => ("no request was sent", "the load was over before the first was due: a longer -d, or a higher --rate"),
-        _ => ("no request was answered", "see above for what became of them"),
-    };
-    print::error(message, Some(advice));
-    Exit::CouldNotRun
+/// A load that saw no success has not passed: says why.
+fn complain_of_no_success(record: &Record) {
+    let verdicts = record.variants.iter().flat_map(|variant| &variant.verdicts);
+    for verdict in verdicts.filter(|verdict| verdict.rule == success::RULE) {
+        let loads = record.variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
+        let advice = match loads.map(|load| load.started).sum() {
+            0 => "the load was over before the first was due: a longer -d, or a higher --rate",
+            _ => "see above for what became of them",
+        };
+        print::error(&verdict.observed, Some(advice));
+    }
 }
 
 /// What was measured is shown though its report could not be written.
