@@ -273,8 +273,8 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {
     verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, &trials)));
     verdicts.extend(variant.verdicts.iter().flat_map(|script| verdict::script::judge(script, &trials)));
     verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::verdict));
-    // A rule that does not hold says more.
-    if verdicts.iter().all(|verdict| verdict.status != Status::Failed) {
+    // A rule that does not hold, or cannot be judged, says more.
+    if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
         verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), &trials));
     }
     record::Variant {

@@ -37,7 +37,9 @@ impl Spoilt {
 /// Reads the tree as a scenario. What is wrong is a problem each, and gone from the tree.
 pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut Spoilt) -> file::Scenario {
     loop {
-        let root = Spanned::new(0..0, DeValue::Table(table.clone()));
+        let mut as_sent = table.clone();
+        tree::write_dates(&mut as_sent);
+        let root = Spanned::new(0..0, DeValue::Table(as_sent));
         let error = match file::Scenario::deserialize(ValueDeserializer::from(root)) {
             Ok(scenario) => return scenario,
             Err(error) => error,

@@ -114,11 +114,8 @@ fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dy
             continue;
         }
         let set = surroundings.variable(name).filter(|value| default.is_none() || !value.is_empty());
-        let Some(value) =
-            set.or_else(|| default.filter(|default| default.len() >= SHORTEST_DEFAULT).map(str::to_owned))
-        else {
-            continue;
-        };
+        let default = || expanded(default?, surroundings).filter(|default| default.len() >= SHORTEST_DEFAULT);
+        let Some(value) = set.or_else(default) else { continue };
         secrets.add(name, &value);
         if let Some(password) = sensitive::password_of_address(&value) {
             secrets.add(&format!("{name}_PASSWORD"), &value[password]);
@@ -200,7 +197,7 @@ fn shown(path: &[String], text: &str, secrets: &mut Secrets, surroundings: &dyn 
 fn without_hidden_defaults(text: &str, secrets: &Secrets) -> String {
     let mut out = text.to_owned();
     for (at, _) in text.rmatch_indices("${") {
-        if let Some((name, Some(_), length)) = variable(&text[at..]).filter(|_| !is_escaped(text, at))
+        if let Some((name, Some(_), length)) = variable(&out[at..]).filter(|_| !is_escaped(text, at))
             && secrets.value(name).is_some()
         {
             out.replace_range(at..at + length, &format!("${{{name}}}"));
@@ -257,9 +254,18 @@ pub(super) fn expand(
             out.push_str(&text[range.clone()]);
         } else {
             let set = surroundings.variable(name).filter(|value| default.is_none() || !value.is_empty());
-            let value = set.or_else(|| default.map(str::to_owned));
-            let value = value.ok_or_else(|| (range.clone(), Some(name.to_owned())))?;
-            out.push_str(&if again { value.replace("${", "$${") } else { value });
+            match (set, default) {
+                (Some(value), _) if again => out.push_str(&value.replace("${", "$${")),
+                (Some(value), _) => out.push_str(&value),
+                // What stands for it may be a variable itself.
+                (None, Some(default)) => {
+                    let before = range.end - 1 - default.len();
+                    let moved = |(range, name): Unfilled| (range.start + before..range.end + before, name);
+                    let filled = expand(default, surroundings, keep).map_err(moved)?;
+                    out.push_str(filled.as_deref().unwrap_or(default));
+                }
+                (None, None) => return Err((range, Some(name.to_owned()))),
+            }
         }
         at = range.end;
     }
@@ -267,9 +273,19 @@ pub(super) fn expand(
     Ok(Some(out))
 }
 
-/// Name, default and length of the variable at the start of a text.
+/// A text with its variables filled in, if they can be.
+fn expanded(text: &str, surroundings: &dyn Surroundings) -> Option<String> {
+    expand(text, surroundings, None).ok().map(|filled| filled.unwrap_or_else(|| text.to_owned()))
+}
+
+/// Name, default and length of the variable at the start of a text. A default may hold braces, in pairs.
 fn variable(text: &str) -> Option<(&str, Option<&str>, usize)> {
-    let end = text.find('}')?;
+    let mut depth = 0;
+    let closes = |(_, c): &(usize, char)| {
+        depth += i32::from(*c == '{') - i32::from(*c == '}');
+        depth == 0 && *c == '}'
+    };
+    let (end, _) = text.char_indices().find(closes)?;
     let inside = &text[2..end];
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
@@ -315,6 +331,28 @@ mod tests {
         assert_eq!(plain("a${NONE}"), Err((1..8, Some("NONE".to_owned()))));
         assert_eq!(plain("a${"), Err((1..3, None)));
         assert_eq!(plain("a${1}"), Err((1..3, None)));
+    }
+
+    #[test]
+    fn a_default_may_hold_variables_and_braces() {
+        let filled = |text| plain(text).map(Option::unwrap);
+        let host = |text: String| Ok(text.replace('H', "example.org"));
+        assert_eq!(filled("a${NONE:-${HOST}}b"), host("aHb".to_owned()));
+        assert_eq!(filled("${NONE:-${EMPTY:-${HOST}}}/${NONE:-x${HOST}y${HOST}}"), host("H/xHyH".to_owned()));
+        assert_eq!(filled("${HOST:-${NONE}}"), host("H".to_owned()), "what is not needed need not be set");
+        assert_eq!(filled("${NONE:-/{seq}/}${HOST:-{seq}}"), host("/{seq}/H".to_owned()));
+        assert_eq!(filled("${NONE:-{{\"a\": 1}}}"), Ok("{{\"a\": 1}}".to_owned()));
+        assert_eq!(filled("${NONE:-$${HOST}}"), Ok("${HOST}".to_owned()));
+        assert_eq!(plain("a${NONE:-b${NONE2}}"), Err((10..18, Some("NONE2".to_owned()))));
+        assert_eq!(plain("${NONE:-${HOST}"), Err((0..2, None)), "a brace is missing");
+    }
+
+    #[test]
+    fn a_secret_within_a_default_stays_a_name() {
+        let (text, secrets) =
+            shown("[load]\npath = '/${NONE:-${HOST}}/${NONE:-${API_TOKEN}}/${A_TOKEN:-${HOST}-${API_TOKEN}}'");
+        assert!(text.contains("path = \"/example.org/${API_TOKEN}/${A_TOKEN}\""), "{text}");
+        assert_eq!(secrets.hide("example.org-s3cret s3cret"), "${A_TOKEN} ${API_TOKEN}");
     }
 
     fn shown(text: &str) -> (String, Secrets) {

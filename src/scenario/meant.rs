@@ -128,7 +128,7 @@ impl Loading<'_> {
     }
 
     fn read_file(&mut self, path: &Path) -> Option<String> {
-        match self.surroundings.read(path) {
+        match self.surroundings.text(path) {
             Ok(source) => {
                 self.problems.sources.add(path.to_string_lossy(), source.as_str());
                 Some(source)

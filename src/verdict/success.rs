@@ -24,12 +24,13 @@ fn lacking(load: &Load, rules: &[Rule], has_script: bool) -> Option<(Status, Str
     if load.started == 0 {
         return Some((Status::CouldNotRun, "no request was sent".to_owned()));
     }
-    let started = counted(load.started, "request");
     if load.completed == 0 {
-        let script = errors("script") == load.started;
-        let none =
-            if script { "no request was sent: the script failed for each of" } else { "no answer came to any of" };
-        return Some((Status::CouldNotRun, format!("{none} {started}")));
+        let started = show_count(load.started);
+        let none = match errors("script") == load.started {
+            true => format!("no request was sent: the script failed for each of {started}"),
+            false => format!("no request was answered, of {started} started"),
+        };
+        return Some((Status::CouldNotRun, none));
     }
     let judged = |groups: &[&str]| {
         let group = |rule: &Rule| rule.metric.name().split('.').next().is_some_and(|group| groups.contains(&group));
@@ -67,11 +68,11 @@ mod tests {
     fn a_load_without_an_answer_measured_nothing_whatever_its_rules() {
         for rules in [&[][..], &["errors.status == 0"], &["errors.count > 0", "failed > 0"]] {
             let none = judged(load(3, 0), rules).unwrap();
-            assert_eq!(none, (Status::CouldNotRun, "no answer came to any of 3 requests".to_owned()));
+            assert_eq!(none, (Status::CouldNotRun, "no request was answered, of 3 started".to_owned()));
         }
         let mut unsent = load(3, 0);
         unsent.errors.insert("script".to_owned(), 3);
-        let script = "no request was sent: the script failed for each of 3 requests".to_owned();
+        let script = "no request was sent: the script failed for each of 3".to_owned();
         assert_eq!(judged(unsent, &[]), Some((Status::CouldNotRun, script)));
         assert_eq!(judged(load(0, 0), &[]).unwrap().1, "no request was sent");
         assert_eq!(judged(load(3, 1), &[]), None);

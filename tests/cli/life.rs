@@ -77,7 +77,7 @@ fn a_worker_that_is_busy_at_the_end_is_killed_after_the_grace() {
                 duration = \"300ms\"\ndrain = \"10ms\"\n";
     let running = Runner::with(busy).start();
     let workers = running.wait_for_workers(1);
-    let outcome = running.wait().exit(0);
+    let outcome = running.wait().exit(3).stdout_has("No request was answered, of 1 started");
     let record = outcome.record("scenario");
     let exit = record["variants"][0]["trials"][0]["server"]["exit"].as_str().unwrap().to_owned();
     assert!(exit.contains("killed after the grace of 100ms"), "{exit}");

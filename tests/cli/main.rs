@@ -18,6 +18,7 @@ mod hostile;
 mod hooks;
 mod life;
 mod http2;
+mod input;
 mod load;
 mod load_url;
 mod login;

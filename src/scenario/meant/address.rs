@@ -158,7 +158,7 @@ impl Loading<'_> {
     }
 
     fn pem(&mut self, given: &At<String>) -> Option<String> {
-        match self.surroundings.read(&self.folder.join(&given.value)) {
+        match self.surroundings.text(&self.folder.join(&given.value)) {
             Ok(text) => Some(text),
             Err(error) => {
                 self.bad_file(given, &why(&error), "paths in a scenario count from the scenario's own folder");
