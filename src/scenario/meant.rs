@@ -105,7 +105,7 @@ impl Loading<'_> {
         let unfilled = tree.clone();
         self.secrets = environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt);
         let effective = environment::effective(unfilled, &mut self.secrets, self.surroundings);
-        let matrix = matrix::take(&mut tree, &mut self.problems);
+        let matrix = matrix::take(&mut tree, &mut self.problems, &mut self.spoilt);
         self.varied = matrix.axes.iter().map(|axis| axis.key.clone()).collect();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
 
@@ -154,7 +154,7 @@ impl Loading<'_> {
 
     /// One combination of the matrix; `None` after a problem.
     fn variant(&mut self, tree: &DeTable<'_>, matrix: &Matrix<'_>, choice: &Choice, scenario: &str) -> Option<Variant> {
-        let mut tree = matrix.apply(tree, choice, &mut self.problems);
+        let mut tree = matrix.apply(tree, choice, &mut self.problems, &self.spoilt);
         // What a value of this variant spoils is no excuse for what is missing from the others.
         let before = self.spoilt.clone();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
