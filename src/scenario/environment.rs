@@ -12,6 +12,10 @@ use super::secrets::Secrets;
 use super::sensitive;
 use super::tree;
 
+mod numbers;
+
+pub(super) use numbers::Numbers;
+
 /// What earlier versions wrote for a secret that the file itself held.
 pub(super) const REDACTED: &str = "[redacted]";
 /// A default of a secret variable that is shorter is no secret: `none`.
@@ -24,6 +28,7 @@ pub(super) fn fill(
     surroundings: &dyn Surroundings,
     problems: &mut Problems,
     spoilt: &mut Spoilt,
+    numbers: &mut Numbers,
 ) -> Secrets {
     let mut wrong = Vec::new();
     let secrets = secrets(&mut tree.clone(), surroundings);
@@ -34,6 +39,7 @@ pub(super) fn fill(
                 let named =
                     (path == ["name"]).then(|| variables(text).into_iter().find(|name| is_kept(name, surroundings)));
                 if let Some(filled) = filled {
+                    numbers.note(span, text, &filled);
                     *text = Cow::Owned(filled);
                 }
                 let Some(name) = named.flatten() else { return };
@@ -99,17 +105,18 @@ pub(super) fn secrets(tree: &mut DeTable<'_>, surroundings: &dyn Surroundings) -
         }
         before = Some((path.to_vec(), text.to_string()));
     });
+    numbers::collect(tree, &mut secrets);
     secrets
 }
 
 /// Takes note of the values of those variables in a string that [`effective`] leaves as names.
 fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dyn Surroundings) {
-    let sensitive = sensitive::is_sensitive_place(path);
     let mut at = 0;
     while let Some(found) = text[at..].find("${") {
         let start = at + found;
         at = start + 2;
         let Some((name, default, _)) = variable(&text[start..]).filter(|_| !is_escaped(text, start)) else { continue };
+        let sensitive = sensitive::is_sensitive_place(path) || sensitive::is_named_before(path, &text[..start]);
         if !sensitive && !is_kept(name, surroundings) {
             continue;
         }
@@ -132,7 +139,12 @@ fn is_kept(name: &str, surroundings: &dyn Surroundings) -> bool {
 
 /// The names of the variables in a text.
 pub(super) fn variables(text: &str) -> Vec<String> {
-    let starts = text.match_indices("${").map(|(at, _)| at).filter(|at| !is_escaped(text, *at));
+    variables_where(text, |_| true)
+}
+
+/// The names of the variables that begin where it is said.
+fn variables_where(text: &str, is_meant: impl Fn(usize) -> bool) -> Vec<String> {
+    let starts = text.match_indices("${").map(|(at, _)| at).filter(|at| !is_escaped(text, *at) && is_meant(*at));
     starts.filter_map(|at| variable(&text[at..])).map(|(name, ..)| name.to_owned()).collect()
 }
 
@@ -153,6 +165,7 @@ pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, surroundin
         let shown = shown(path, text, secrets, surroundings);
         *text = Cow::Owned(shown);
     });
+    numbers::name(&mut tree, secrets);
     let mut missing: Vec<(String, String)> = Vec::new();
     tree::each_string(&mut tree, &mut |path, _, text| {
         for name in variables(text) {
@@ -180,7 +193,8 @@ fn shown(path: &[String], text: &str, secrets: &mut Secrets, surroundings: &dyn 
         return name;
     }
     let sensitive = sensitive::is_sensitive_place(path);
-    let keep = |name: &str| sensitive || is_kept(name, surroundings);
+    let named: Vec<String> = variables_where(text, |start| sensitive::is_named_before(path, &text[..start]));
+    let keep = |name: &str| sensitive || named.iter().any(|known| known == name) || is_kept(name, surroundings);
     let kept = expand(text, surroundings, Some(&keep)).ok().flatten().unwrap_or_else(|| text.to_owned());
     // The shell, not the file, may have filled one in, as in --set "load.path=/?key=$API_KEY".
     let named = secrets.named(&without_hidden_defaults(&kept, secrets));

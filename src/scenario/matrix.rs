@@ -84,7 +84,7 @@ pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems, spoilt: 
             matrix.repeats = read_repeats(&value, problems).unwrap_or(1);
             continue;
         }
-        match read_axis(&key, value, problems) {
+        match read_axis(&key, value, problems, spoilt) {
             Some(axis) => matrix.axes.push(axis),
             None => spoilt.add_axis(key.get_ref()),
         }
@@ -122,6 +122,7 @@ fn read_axis<'i>(
     key: &Spanned<toml::de::DeString<'i>>,
     value: Spanned<DeValue<'i>>,
     problems: &mut Problems,
+    spoilt: &Spoilt,
 ) -> Option<Axis<'i>> {
     let (span, key) = (key.span(), key.get_ref().to_string());
     let Some(path) = axis_path(&key, &span, problems) else {
@@ -139,6 +140,9 @@ fn read_axis<'i>(
         problems.add(problem.help(format!("write its values in brackets: \"{key}\" = [\"a\", \"b\"]")));
         return None;
     };
+    if values.is_empty() && spoilt.touches(&["matrix", &key]) {
+        return None;
+    }
     if values.is_empty() {
         let problem = Problem::new(format!("the matrix has no values for `{key}`")).at(&list, "an empty list");
         problems.add(problem.help("give it at least one value, or remove the key"));

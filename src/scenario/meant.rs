@@ -35,6 +35,8 @@ struct Loading<'a> {
     /// What is valid, and perhaps not meant.
     warnings: Vec<Problem>,
     spoilt: Spoilt,
+    /// Texts that stand for numbers which a report does not show.
+    numbers: environment::Numbers,
     /// What problems must not show.
     secrets: Secrets,
     surroundings: &'a dyn Surroundings,
@@ -63,6 +65,7 @@ pub(super) fn load(
         problems: Problems::default(),
         warnings: Vec::new(),
         spoilt: Spoilt::default(),
+        numbers: environment::Numbers::default(),
         secrets: Secrets::default(),
         surroundings,
         compile,
@@ -103,7 +106,8 @@ impl Loading<'_> {
         matrix::flatten(&mut tree, &mut self.problems);
         overrides::apply(&mut tree, &overrides, &mut self.problems);
         let unfilled = tree.clone();
-        self.secrets = environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt);
+        self.secrets =
+            environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt, &mut self.numbers);
         let effective = environment::effective(unfilled, &mut self.secrets, self.surroundings);
         let matrix = matrix::take(&mut tree, &mut self.problems, &mut self.spoilt);
         self.varied = matrix.axes.iter().map(|axis| axis.key.clone()).collect();

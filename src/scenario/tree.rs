@@ -179,6 +179,30 @@ fn strings_of_value<'i>(value: &mut Spanned<DeValue<'i>>, path: &mut Vec<String>
     }
 }
 
+/// Calls `visit` with every number and the path of keys to it.
+pub(super) fn each_number<'i>(table: &mut DeTable<'i>, visit: &mut dyn FnMut(&[String], &mut DeValue<'i>)) {
+    numbers_of_table(table, &mut Vec::new(), visit);
+}
+
+type VisitNumber<'v, 'i> = &'v mut dyn FnMut(&[String], &mut DeValue<'i>);
+
+fn numbers_of_table<'i>(table: &mut DeTable<'i>, path: &mut Vec<String>, visit: VisitNumber<'_, 'i>) {
+    for (key, value) in table.iter_mut() {
+        path.push(key.get_ref().to_string());
+        numbers_of_value(value.get_mut(), path, visit);
+        path.pop();
+    }
+}
+
+fn numbers_of_value<'i>(value: &mut DeValue<'i>, path: &mut Vec<String>, visit: VisitNumber<'_, 'i>) {
+    match value {
+        DeValue::Integer(_) | DeValue::Float(_) => visit(path, value),
+        DeValue::Table(table) => numbers_of_table(table, path, visit),
+        DeValue::Array(items) => items.iter_mut().for_each(|item| numbers_of_value(item.get_mut(), path, visit)),
+        _ => {}
+    }
+}
+
 /// The tables of what is sent, or given to a server: their values are texts, or may be.
 const SENT: [&str; 7] = ["json", "form", "query", "headers", "cookies", "identities", "env"];
 

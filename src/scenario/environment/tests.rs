@@ -147,3 +147,30 @@ fn the_password_of_an_address_in_a_variable_is_a_secret_with_the_rest_of_it_or_w
         "cannot reach ${DATABASE_URL_PASSWORD} at ${DATABASE_URL}"
     );
 }
+
+#[test]
+fn a_secret_that_is_a_number_is_one_again_when_it_is_filled_in() {
+    let text = "[load]\nthreads = 2\n[load.json]\npassword = 47114711\nnested = { pins = [556677, 90.25], age = 12345 }\n\
+                [dirty]\nidentities = [{ name = 'ann', pin = 31337 }, { name = 'bob', pin = 31338 }]";
+    let (text, secrets) = shown(text);
+    for name in ["RUNNER_NUMBER_LOAD_JSON_PASSWORD", "RUNNER_NUMBER_DIRTY_IDENTITIES_PIN_2"] {
+        assert!(text.contains(&format!("\"${{{name}}}\"")), "{text}");
+    }
+    assert!(text.contains("threads = 2") && text.contains("age = 12345"), "{text}");
+    assert_eq!(secrets.hide("{\"password\":47114711}"), "{\"password\":${RUNNER_NUMBER_LOAD_JSON_PASSWORD}}");
+    let mut tree = DeTable::parse(&text).unwrap().into_inner();
+    let (mut problems, mut numbers) = (Problems::default(), Numbers::default());
+    let known = Known { secrets: &secrets, surroundings: &World };
+    fill(&mut tree, &known, &mut problems, &mut Spoilt::default(), &mut numbers);
+    assert_eq!(problems.count(), 0, "{problems}");
+    let password = tree::get(&tree, &["load", "json", "password"]).unwrap();
+    assert!(numbers.has(&password.span()) && password.get_ref().as_str() == Some("47114711"));
+}
+
+#[test]
+fn what_fills_in_after_the_name_of_a_secret_is_one() {
+    let (text, secrets) =
+        shown("[load]\npath = '/a?token=${NONE:-s3cret-default}&x=${NONE2:-plain-default}&api_key=${HOST}'");
+    assert_eq!(secrets.hide("s3cret-default plain-default example.org"), "${NONE} plain-default ${HOST}");
+    assert!(text.contains("path = \"/a?token=${NONE}&x=plain-default&api_key=${HOST}\""), "{text}");
+}

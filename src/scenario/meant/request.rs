@@ -304,6 +304,7 @@ impl Loading<'_> {
     /// Only texts in a value are templates, not names.
     fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>) -> Json {
         match node {
+            Node::Text(number) if self.numbers.has(span) => Json::Plain(number.clone()),
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
                 Json::Text(self.filled_body(&text, parts).unwrap_or_default())
