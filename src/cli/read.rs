@@ -109,6 +109,7 @@ mod tests {
         words.join(" ")
     }
 
+    // fault: labels: an option before the command -> taken, or the message says which commands have it
     #[test]
     fn every_option_of_a_command_may_come_before_it() {
         let all = built();

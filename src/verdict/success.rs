@@ -64,6 +64,8 @@ mod tests {
         judge(&rules, false, &[Trial::default(), trial]).map(|verdict| (verdict.status, verdict.observed))
     }
 
+    // fault: labels: nothing is answered, or a script fails each request -> could not run, in record, report and
+    // exit code
     #[test]
     fn a_load_without_an_answer_measured_nothing_whatever_its_rules() {
         for rules in [&[][..], &["errors.status == 0"], &["errors.count > 0", "failed > 0"]] {
@@ -78,6 +80,7 @@ mod tests {
         assert_eq!(judged(load(3, 1), &[]), None);
     }
 
+    // fault: labels: every answer is an error, and no rule judges that -> inconclusive, never passed
     #[test]
     fn answers_that_are_errors_are_no_success_unless_a_rule_asks_for_them() {
         let refused = |errors| {
@@ -93,6 +96,7 @@ mod tests {
         assert_eq!(judged(refused(10), &["errors.rate > 90%"]), None);
     }
 
+    // fault: labels: not one check of a script passes, and no rule judges that -> inconclusive, never passed
     #[test]
     fn checks_of_which_none_passes_are_no_success_unless_a_rule_judges_them() {
         let checked = |passed, failed| {

@@ -36,6 +36,7 @@ fn came(load: &str, files: &[(&str, &str)]) -> Vec<String> {
     lines
 }
 
+// fault: input: `1E5`, `1.10` and integers of any length in a .jsonl -> sent as they stand
 #[test]
 fn numbers_of_a_data_file_keep_their_digits() {
     let lines =
@@ -45,6 +46,7 @@ fn numbers_of_a_data_file_keep_their_digits() {
     assert_eq!(came(load, &[("n.jsonl", lines)]), expected.map(|n| format!("/?n={n} {n} None")));
 }
 
+// fault: input: a date in `json` or a header -> sent as text
 #[test]
 fn a_date_is_sent_as_text() {
     let load = "path = \"/\"\nconcurrency = 1\nrequests = 1\nheaders = { x-day = 2024-02-29 }\n\
@@ -55,6 +57,7 @@ fn a_date_is_sent_as_text() {
     assert!(came == [expected] || came == [sorted], "{came:?}");
 }
 
+// fault: input: a byte order mark before data, scripts or what they import -> no part of the text
 #[test]
 fn a_mark_before_a_text_is_no_part_of_it() {
     let script = format!("{MARK}import \"part\" as part;\nfn request(user, seq) {{ #{{ path: part::page(user) }} }}");
@@ -72,6 +75,7 @@ fn a_mark_before_a_text_is_no_part_of_it() {
     }
 }
 
+// fault: input: a byte order mark before a scenario -> no part of it; places are told without it
 #[test]
 fn a_mark_before_a_scenario_does_not_move_what_is_wrong() {
     let scenario = format!("{MARK}[server]\nmode = \"asink\"\n[load]\npath = \"/\"\nconcurrency = 1\n");
@@ -81,6 +85,7 @@ fn a_mark_before_a_scenario_does_not_move_what_is_wrong() {
     Runner::with(&first).run().exit(2).stderr_has("scenario.toml:1:1");
 }
 
+// fault: input: `${A:-${B:-c}}` -> filled in from the inside
 #[test]
 fn a_default_may_be_a_variable_with_a_default() {
     let load =

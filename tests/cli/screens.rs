@@ -28,6 +28,7 @@ fn all_is_written(outcome: &Outcome) {
     }
 }
 
+// fault: reports: standard error is full or closed -> the run goes on, and its exit code is its own
 #[test]
 fn errors_that_cannot_be_printed_change_nothing() {
     for redirects in ["2>/dev/full", "2>&-", "2>/dev/null"] {
@@ -36,6 +37,8 @@ fn errors_that_cannot_be_printed_change_nothing() {
     }
 }
 
+// fault: reports: standard output is full -> every report is written; exit code 3
+// fault: reports: standard output and error are closed -> every report is written; the exit code is that of the runs
 #[test]
 fn results_that_cannot_be_printed_are_written_nevertheless_and_the_exit_code_says_so() {
     let outcome = two_runs(">/dev/full").exit(3).stderr_has("cannot write to standard output");
@@ -44,6 +47,7 @@ fn results_that_cannot_be_printed_are_written_nevertheless_and_the_exit_code_say
     all_is_written(&two_runs(">&- 2>&-").exit(0));
 }
 
+// fault: reports: the reader of a pipe has left (`| head`) -> every report is written; no error
 #[test]
 fn a_reader_that_has_left_is_no_error() {
     // Its pipe has no reader from the start.
@@ -62,6 +66,7 @@ sys.exit(subprocess.run(sys.argv[2:], **streams).returncode)
     }
 }
 
+// fault: reports: the terminal is closed during a run -> every report is written; exit code 3
 #[test]
 fn a_terminal_that_is_closed_under_way_ends_nothing() {
     // Without a session of its own runner gets no HUP, and each write to the terminal fails from then on.
@@ -81,6 +86,7 @@ sys.exit(runner.wait())
     }
 }
 
+// fault: reports: Ctrl-C while standard error is full -> it ends in order; exit code 130
 #[test]
 fn an_interrupted_run_leaves_its_report_though_nobody_can_be_told() {
     let runner = Runner::redirected(&["scenario.toml"], "2>/dev/full");
@@ -92,6 +98,7 @@ fn an_interrupted_run_leaves_its_report_though_nobody_can_be_told() {
     assert!(!outcome.stderr.contains("panicked"));
 }
 
+// fault: reports: a command that prints, on a full disk -> exit code 3, and no panic
 #[test]
 fn every_command_says_with_its_exit_code_that_it_could_not_print() {
     for words in [
@@ -111,6 +118,7 @@ fn every_command_says_with_its_exit_code_that_it_could_not_print() {
     }
 }
 
+// fault: reports: an error that cannot be printed -> its exit code all the same
 #[test]
 fn an_error_that_cannot_be_printed_has_its_exit_code() {
     for words in [

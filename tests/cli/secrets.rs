@@ -174,6 +174,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 "#;
 
+// fault: secrets: literal secrets, texts or numbers, in any table of a scenario -> hidden on screen and in every file
 #[test]
 fn what_the_scenario_itself_holds_is_shown_nowhere() {
     let files = |runner: Runner| runner.file("server.py", LOUD).file("hooks.rhai", HOOKS);
@@ -190,6 +191,7 @@ fn what_the_scenario_itself_holds_is_shown_nowhere() {
     shows_none(&plan);
 }
 
+// fault: secrets: a `name` with a secret variable -> refused before a folder is made
 #[test]
 fn a_name_with_a_secret_in_it_is_refused() {
     let scenario = "name = \"run-${API_KEY}\"\n[server]\nmode = \"async\"\n[load]\npath = \"/\"\nconcurrency = 1\n";
@@ -198,6 +200,7 @@ fn a_name_with_a_secret_in_it_is_refused() {
     outcome.stderr_has("the name would show the secret `API_KEY`");
 }
 
+// fault: secrets: a run is killed, or watched by another user -> no log is left, and nobody else can read it
 #[test]
 fn a_run_that_is_killed_leaves_no_log_and_one_under_way_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;

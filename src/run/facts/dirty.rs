@@ -260,6 +260,7 @@ mod tests {
         assert!(why.starts_with("a planted leak was not seen"), "{why}");
     }
 
+    // fault: labels: the server is gone during a dirty check -> the report says so, and not that the time was up
     #[test]
     fn a_server_that_is_gone_is_no_lack_of_time() {
         let mut findings = Findings::default();

@@ -65,6 +65,7 @@ fn spoilt(whole: &Value) -> Vec<(String, Value)> {
     all
 }
 
+// fault: labels: one value or key of a scenario is wrong -> one message, and none of what only follows from it
 #[test]
 fn one_mistake_makes_one_message() {
     let mut tried = 0;
