@@ -138,6 +138,7 @@ fn teardown_runs_after_ctrl_c_too_and_a_failing_one_is_a_caveat() {
     assert!(outcome.report("scenario").contains("teardown failed"));
 }
 
+// fault: endless: a hook loops without end -> it fails after its operations, and the load ends
 #[test]
 fn an_endless_hook_does_not_hang_the_load() {
     let hooks = "fn request(user, seq) { if user.number == 0 { loop { } } () } fn check(exchange) { loop { } }";
