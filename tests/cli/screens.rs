@@ -136,3 +136,26 @@ fn an_error_that_cannot_be_printed_has_its_exit_code() {
     let refused = &["load", "-n", "1", "http://127.0.0.1:9/"];
     Runner::redirected(refused, "2>/dev/full").run().exit(3);
 }
+
+// fault: reports: standard output does not block (O_NONBLOCK), and its reader is slow -> all of it is printed
+#[test]
+fn a_slow_reader_of_a_pipe_that_does_not_block_gets_everything() {
+    let slow = r#"
+import fcntl, os, subprocess, sys, time
+reader, writer = os.pipe()
+fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+os.set_blocking(writer, False)
+runner = subprocess.Popen(sys.argv[1:], stdout=writer, stderr=writer)
+os.close(writer)
+all = b""
+while part := os.read(reader, 4096):
+    time.sleep(0.005)
+    all += part
+sys.stdout.buffer.write(all)
+sys.exit(runner.wait())
+"#;
+    let whole = Runner::new(&["schema"]).run().exit(0).stdout;
+    assert!(whole.len() > 4 * 4096, "more than the pipe holds: {}", whole.len());
+    let outcome = Runner::under("python3", &["-c", slow], &["schema"]).run().exit(0);
+    assert!(outcome.stdout == whole, "{} of {} bytes", outcome.stdout.len(), whole.len());
+}
