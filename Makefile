@@ -52,6 +52,9 @@ docs.wrk: build ## measure with wrk and with runner, and write docs/compared-wit
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk
 
+docs.reliability: ## write docs/reliability.md: the faults that were tried, from the tests that show what comes of them
+	scripts/list-faults --write
+
 corpus.prove: ## show with plain sockets that each server of tests/corpus leaks, or does not, as it says
 	$(CARGO) build --locked
 	@$(MAKE) --no-print-directory -C $(APP) venv

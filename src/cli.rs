@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser as _;
-
 use crate::record::Status;
 use crate::server::{keeper, worker};
 
@@ -13,7 +11,9 @@ mod check;
 mod definitions;
 mod load;
 mod new;
+mod print;
 mod progress;
+mod read;
 mod replay;
 mod report;
 mod run;
@@ -74,11 +74,19 @@ pub fn main() -> ExitCode {
         Some(argument) if argument == keeper::ARGUMENT => return keeper::main(),
         _ => {}
     }
-    let arguments = Arguments::parse();
+    let exit = match read::arguments() {
+        Ok(arguments) => obey(arguments, began),
+        Err(exit) => exit,
+    };
+    ExitCode::from(exit.code())
+}
+
+fn obey(arguments: Arguments, began: Instant) -> Exit {
+    let manner = arguments.manner;
     arguments.color.apply();
-    let exit = match arguments.command {
-        Some(Command::Run(options)) => run::run(&options, began),
-        Some(Command::Load(options)) => load::load(&options, began),
+    match arguments.command {
+        Some(Command::Run(options)) => run::run(&options, manner, began),
+        Some(Command::Load(options)) => load::load(&options, manner, began),
         Some(Command::Check(options)) => check::check(&options),
         Some(Command::Serve(options)) => serve::serve(&options),
         Some(Command::Report(options)) => report::report(&options),
@@ -87,44 +95,11 @@ pub fn main() -> ExitCode {
         Some(Command::Definitions(options)) => definitions::definitions(&options),
         Some(Command::Schema) => print_schema(),
         Some(Command::Completions { shell }) => arguments::print_completions(shell),
-        None => unknown::command(&arguments.run.files).unwrap_or_else(|| run::run(&arguments.run, began)),
-    };
-    ExitCode::from(exit.code())
+        None => unknown::command(&arguments.run.files).unwrap_or_else(|| run::run(&arguments.run, manner, began)),
+    }
 }
 
 fn print_schema() -> Exit {
     let schema = crate::scenario::schema::json();
-    print_out(&format!("{schema:#}\n"))
-}
-
-/// Prints to standard output. A reader that has left (`| head`) is no error.
-fn print_out(text: &str) -> Exit {
-    use std::io::Write as _;
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            print_error(&format!("cannot write to standard output: {error}"), None);
-            Exit::CouldNotRun
-        }
-        _ => Exit::Passed,
-    }
-}
-
-/// `error: message`, and `help: advice` where there is some.
-fn print_error(message: &str, advice: Option<&str>) {
-    print_label("error", anstyle::AnsiColor::Red, message, advice);
-}
-
-/// `warning: message`, and `help: advice` where there is some.
-fn print_warning(message: &str, advice: Option<&str>) {
-    print_label("warning", anstyle::AnsiColor::Yellow, message, advice);
-}
-
-fn print_label(label: &str, color: anstyle::AnsiColor, message: &str, advice: Option<&str>) {
-    let (color, cyan) = (color.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
-    let bold = anstyle::Style::new().bold();
-    anstream::eprintln!("{color}{label}{color:#}{bold}: {message}{bold:#}");
-    if let Some(advice) = advice {
-        anstream::eprintln!("{cyan}help{cyan:#}: {advice}");
-    }
+    print::out(&format!("{schema:#}\n"))
 }

@@ -4,6 +4,8 @@
 //! fails on an upward `use`.
 
 #![deny(unsafe_code)]
+// A print that cannot be printed ends the program: `cli::print` has another way.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod units;
 pub mod excerpt;

@@ -1,5 +1,6 @@
 //! The whole story of a run: folder, trials, verdicts, record, report.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -231,8 +232,12 @@ fn compile(
     trials: Vec<Vec<record::Trial>>,
     options: &Options,
 ) -> Record {
-    let variants: Vec<record::Variant> =
-        scenario.variants.iter().zip(trials).map(|(variant, trials)| judge(variant, trials)).collect();
+    let variants: Vec<record::Variant> = scenario
+        .variants
+        .iter()
+        .zip(trials)
+        .map(|(variant, trials)| judge(variant, trials, &scenario.secrets))
+        .collect();
     let status = variants
         .iter()
         .map(|variant| status_of(variant, scenario.repeats))
@@ -264,7 +269,7 @@ fn withheld(scenario: &Scenario) -> std::collections::BTreeMap<String, String> {
     scenario.secrets.literals().map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
 }
 
-fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {
+fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> record::Variant {
     let mut verdicts: Vec<record::Verdict> = Vec::new();
     if let Some(plan) = &variant.dirty {
         let of_each = trials.iter().filter_map(|trial| verdict::judge_dirty(plan.expect, trial.dirty.as_ref()?));
@@ -273,14 +278,25 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>) -> record::Variant {
     verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, &trials)));
     verdicts.extend(variant.verdicts.iter().flat_map(|script| verdict::script::judge(script, &trials)));
     verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::verdict));
+    // A rule that does not hold, or cannot be judged, says more.
+    if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
+        verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), &trials));
+    }
     record::Variant {
         name: variant.name.clone(),
-        settings: variant.settings.iter().cloned().collect(),
+        settings: variant.settings.iter().map(|(key, value)| (key.clone(), as_shown(value, secrets))).collect(),
         server: facts::describe_server(&variant.server),
         caveats: caveats::of(&trials),
         trials,
         verdicts,
     }
+}
+
+/// A setting. A number that is a secret becomes a text, as only texts are hidden.
+fn as_shown(value: &serde_json::Value, secrets: &Secrets) -> serde_json::Value {
+    let number = value.as_number().map(ToString::to_string);
+    let hidden = number.filter(|number| matches!(secrets.hide(number), Cow::Owned(_)));
+    hidden.map_or_else(|| value.clone(), serde_json::Value::String)
 }
 
 /// The worst of a variant's verdicts and of what befell its trials, of which there should be `repeats`.

@@ -251,6 +251,10 @@ pub struct Budget {
 pub trait Surroundings {
     /// Reads a text file.
     fn read(&self, path: &Path) -> std::io::Result<String>;
+    /// The same without the byte order mark, which some editors put before a text and which is no part of it.
+    fn text(&self, path: &Path) -> std::io::Result<String> {
+        self.read(path).map(script::without_mark)
+    }
     /// The value of an environment variable.
     fn variable(&self, name: &str) -> Option<String>;
 }

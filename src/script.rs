@@ -37,6 +37,15 @@ pub use meter::Gauges;
 pub use program::Program;
 pub use state::Process;
 
+/// A text without the byte order mark that may stand before it.
+pub fn without_mark(mut text: String) -> String {
+    const MARK: char = '\u{feff}';
+    if text.starts_with(MARK) {
+        text.drain(..MARK.len_utf8());
+    }
+    text
+}
+
 /// What a handler is called with.
 #[derive(Debug, Clone, Default)]
 pub struct Request {

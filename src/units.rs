@@ -32,6 +32,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
             "s" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
+            "" if after.starts_with(',') => return Err(bad("decimals come after a point, not a comma")),
+            "" if !after.is_empty() => return Err(bad("write a number with a unit")),
             "" => return Err(bad("a bare number has no unit; write one")),
             _ => return Err(bad(&format!("`{unit}` is not a unit of time; use us, ms, s, m or h"))),
         };

@@ -1,6 +1,7 @@
 //! Judges rules on what was measured: passed, failed or inconclusive. A rule without samples never passes.
 
 pub mod script;
+pub mod success;
 
 use crate::observed::Observed;
 use crate::record::{self, Micros, Status, Trial, Verdict};

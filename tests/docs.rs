@@ -806,3 +806,14 @@ fn the_first_scenario_of_the_readme_has_ten_lines_and_its_handler_is_the_shipped
     let handler = &blocks.iter().find(|block| block.info == "rhai").unwrap().text;
     assert!(fs::read_to_string("scenarios/handlers/dirty.rhai").unwrap().contains(handler.as_str()));
 }
+
+#[test]
+fn the_table_of_faults_is_made_from_the_tests() {
+    let made = Command::new("scripts/list-faults").output().unwrap();
+    assert!(made.status.success(), "{}", shown(&made));
+    let committed = fs::read_to_string("docs/reliability.md").unwrap();
+    assert!(
+        committed == String::from_utf8(made.stdout).unwrap(),
+        "docs/reliability.md is old: `make docs.reliability`"
+    );
+}

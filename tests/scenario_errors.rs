@@ -47,6 +47,7 @@ fn compare(path: &Path, text: &str, wrong: &mut Vec<String>) {
     }
 }
 
+// fault: labels: a private key is encrypted -> refused as that, with the command that decrypts it
 #[test]
 fn every_wrong_scenario_is_explained_as_its_golden_text_says() {
     let mut wrong = Vec::new();

@@ -44,6 +44,21 @@ pub(super) struct Arguments {
     /// When to use colours; NO_COLOR wins over `auto`
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
+
+    #[command(flatten)]
+    pub manner: Manner,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Manner {
+    /// No progress, only results
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Say when each part begins and ends, in milliseconds since the start
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,14 +109,6 @@ pub(super) struct Run {
     /// Print the record, one line of JSON per scenario, and nothing else to standard output
     #[arg(long)]
     pub json: bool,
-
-    /// No progress, only results
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
-
-    /// Say when each part begins and ends, in milliseconds since the start
-    #[arg(short, long)]
-    pub verbose: bool,
 }
 
 impl Run {
@@ -218,10 +225,6 @@ pub(super) struct Load {
     /// Print the record as one line of JSON, and nothing else to standard output
     #[arg(long)]
     pub json: bool,
-
-    /// No progress, only results
-    #[arg(short, long)]
-    pub quiet: bool,
 }
 
 /// Seconds, as wrk has them, or a duration with its unit; not zero.
@@ -353,7 +356,7 @@ impl Color {
 pub(super) fn print_completions(shell: clap_complete::Shell) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "runner", &mut script);
-    super::print_out(&String::from_utf8_lossy(&script))
+    super::print::out(&String::from_utf8_lossy(&script))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `runner check FILE...`: the plan, and nothing started.
 
 use super::arguments::Check;
-use super::{Exit, print_out, surroundings};
+use super::{Exit, print, surroundings};
 use crate::run::plan;
 use crate::scenario::warnings;
 
@@ -13,5 +13,5 @@ pub(super) fn check(arguments: &Check) -> Exit {
         surroundings::print_problems(&warnings(scenario));
     }
     let plans: Vec<String> = scenarios.iter().map(plan::describe).collect();
-    print_out(&plans.join("\n"))
+    print::out(&plans.join("\n"))
 }

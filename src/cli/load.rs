@@ -3,43 +3,44 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::arguments::Load;
+use super::arguments::{Load, Manner};
 use super::progress::{Progress, Style};
 use super::run::{complain, print_record, width};
 use super::surroundings::World;
-use super::{Exit, print_error, print_out, print_warning, signals};
-use crate::record::{Record, Status, TYPED};
+use super::{Exit, print, signals};
+use crate::record::{Record, TYPED};
 use crate::report;
 use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::typed::{Typed, split_url};
 use crate::scenario::{Problem, Scenario};
+use crate::verdict::success;
 
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
 const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
 
-pub(super) fn load(arguments: &Load, began: Instant) -> Exit {
+pub(super) fn load(arguments: &Load, manner: Manner, began: Instant) -> Exit {
     let scenario = match scenario(arguments) {
         Ok(scenario) => scenario,
         Err(problems) => {
-            problems.iter().for_each(|(message, advice)| print_error(message, Some(advice)));
+            problems.iter().for_each(|(message, advice)| print::error(message, Some(advice)));
             return Exit::Invalid;
         }
     };
-    let style = Style::of(arguments.quiet);
-    if arguments.latency && !arguments.quiet {
+    let style = Style::of(manner.quiet);
+    if arguments.latency && !manner.quiet {
         style.say(LATENCY);
     }
     let shown = style.clone();
     let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
-            print_error(&format!("cannot watch for signals: {error}"), None);
+            print::error(&format!("cannot watch for signals: {error}"), None);
             return Exit::CouldNotRun;
         }
     };
     environment::prepare();
-    let progress = Progress::new(false, style, began);
+    let progress = Progress::new(manner.verbose, style, began);
     let reports = arguments.reports.clone();
     let options = Options { reports: reports.unwrap_or_default(), allowed_hosts: arguments.allow_hosts.clone(), began };
     let finished = match arguments.reports {
@@ -138,26 +139,26 @@ fn unwritten(record: Record) -> Finished {
 fn conclude(finished: &Finished, arguments: &Load) -> Exit {
     let mut printed = print_results(&finished.record, arguments);
     if arguments.reports.is_some() && !arguments.json {
-        printed = printed.max(print_out(&format!("\nreport: {}\n", finished.folder.join("report.md").display())));
+        printed = printed.max(print::out(&format!("\nreport: {}\n", finished.folder.join("report.md").display())));
     }
     if let Some(not_latest) = &finished.not_latest {
-        print_warning(&not_latest.to_string(), Some(&not_latest.advice()));
+        print::warning(&not_latest.to_string(), Some(&not_latest.advice()));
     }
-    Exit::from(finished.record.status).max(printed).max(answered(&finished.record))
+    complain_of_no_success(&finished.record);
+    Exit::from(finished.record.status).max(printed)
 }
 
-/// A load that not one answer came of measured nothing.
-fn answered(record: &Record) -> Exit {
-    let mut loads = record.variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
-    let Some(load) = loads.next().filter(|load| load.completed == 0 && record.status == Status::Passed) else {
-        return Exit::Passed;
-    };
-    let (message, advice) = match load.started {
-        0 => ("no request was sent", "the load was over before the first was due: a longer -d, or a higher --rate"),
-        _ => ("no request was answered", "see above for what became of them"),
-    };
-    print_error(message, Some(advice));
-    Exit::CouldNotRun
+/// A load that saw no success has not passed: says why.
+fn complain_of_no_success(record: &Record) {
+    let verdicts = record.variants.iter().flat_map(|variant| &variant.verdicts);
+    for verdict in verdicts.filter(|verdict| verdict.rule == success::RULE) {
+        let loads = record.variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
+        let advice = match loads.map(|load| load.started).sum() {
+            0 => "the load was over before the first was due: a longer -d, or a higher --rate",
+            _ => "see above for what became of them",
+        };
+        print::error(&verdict.observed, Some(advice));
+    }
 }
 
 /// What was measured is shown though its report could not be written.
@@ -172,7 +173,7 @@ fn print_results(record: &Record, arguments: &Load) -> Exit {
     if arguments.json {
         return print_record(record);
     }
-    print_out(&report::terminal::load(record, width(), true))
+    print::out(&report::terminal::load(record, width(), true))
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::Write as _;
 
 use super::arguments::New;
-use super::{Exit, print_error, print_out};
+use super::{Exit, print};
 use crate::scenario::sample;
 
 pub(super) fn new(arguments: &New) -> Exit {
     let name = &arguments.name;
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(fits) {
-        print_error(&format!("`{name}` cannot name a scenario"), Some("use letters, digits, `-` and `_`"));
+        print::error(&format!("`{name}` cannot name a scenario"), Some("use letters, digits, `-` and `_`"));
         return Exit::Invalid;
     }
     let (scenario, script) = sample::new_scenario(name);
@@ -20,7 +20,7 @@ pub(super) fn new(arguments: &New) -> Exit {
     for path in [&scenario_path, &script_path] {
         if path.exists() {
             let advice = "choose another name, or remove it first: nothing is overwritten";
-            print_error(&format!("{} exists already", path.display()), Some(advice));
+            print::error(&format!("{} exists already", path.display()), Some(advice));
             return Exit::Invalid;
         }
     }
@@ -34,7 +34,7 @@ pub(super) fn new(arguments: &New) -> Exit {
             for written in [&scenario_path, &script_path] {
                 let _ = std::fs::remove_file(written);
             }
-            print_error(
+            print::error(
                 &format!("cannot write {}: {error}", path.display()),
                 Some("name another folder with `--folder DIR`"),
             );
@@ -42,5 +42,5 @@ pub(super) fn new(arguments: &New) -> Exit {
         }
     }
     let (scenario, script) = (scenario_path.display(), script_path.display());
-    print_out(&format!("wrote {scenario}\nwrote {script}\n\nnext: runner check {scenario}\n      runner {scenario}\n"))
+    print::out(&format!("wrote {scenario}\nwrote {script}\n\nnext: runner check {scenario}\n      runner {scenario}\n"))
 }

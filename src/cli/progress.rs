@@ -2,11 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
-use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::print;
 use crate::run::{Event, Observer};
 use crate::units::{counted, show_count, show_duration, show_rate};
 
@@ -49,7 +49,7 @@ impl Style {
     pub fn of(quiet: bool) -> Self {
         if quiet {
             Style::Silent
-        } else if can_redraw(std::io::stderr().is_terminal(), std::env::var_os("TERM").as_deref()) {
+        } else if can_redraw(print::notes_are_on_a_terminal(), std::env::var_os("TERM").as_deref()) {
             Style::Live(bar())
         } else {
             Style::Plain
@@ -59,7 +59,7 @@ impl Style {
     /// A line that is no progress, so that even the silent print it. A live line makes way for it.
     pub fn say(&self, text: &str) {
         match self {
-            Style::Silent | Style::Plain => anstream::eprintln!("{text}"),
+            Style::Silent | Style::Plain => print::note(text),
             Style::Live(bar) => bar.println(text),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::arguments::Replay;
 use super::report::read;
-use super::{Exit, print_error, print_out, signals};
+use super::{Exit, print, signals};
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{Oracle, Try};
 use crate::record::{Leak, Record};
@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &Replay) -> Exit {
     match again(arguments) {
         Ok(exit) => exit,
         Err((message, advice)) => {
-            print_error(&message, Some(&advice));
+            print::error(&message, Some(&advice));
             Exit::Invalid
         }
     }
@@ -38,30 +38,29 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
         let advice = "replay with the version of runner that wrote the record".to_owned();
         return Err((format!("the scenario of this record has no variant `{}`", known.name), advice));
     };
-    let cancel =
-        match signals::cancellation("interrupted: once more to end at once", |text| anstream::eprintln!("{text}")) {
-            Ok(cancel) => cancel,
-            Err(error) => {
-                print_error(&format!("cannot watch for signals: {error}"), None);
-                return Ok(Exit::CouldNotRun);
-            }
-        };
+    let cancel = match signals::cancellation("interrupted: once more to end at once", |text| print::note(text)) {
+        Ok(cancel) => cancel,
+        Err(error) => {
+            print::error(&format!("cannot watch for signals: {error}"), None);
+            return Ok(Exit::CouldNotRun);
+        }
+    };
     environment::prepare();
-    print_out(&format!("leak {number} ({}): {}\n", leak.class.name(), report::recipe_in_words(recipe)));
+    print::out(&format!("leak {number} ({}): {}\n", leak.class.name(), report::recipe_in_words(recipe)));
     let seed = record.seed.wrapping_add(trial as u64 + 1);
     let control = known.trials.get(trial).and_then(|trial| trial.dirty.as_ref()).map(|dirty| dirty.control.clone());
     let expected = Expected::of(leak, &control.unwrap_or_default());
     let (times, allowed_hosts) = (arguments.times, &arguments.allow_hosts);
     let again = Again { variant, recipe, expected: &expected, seed, times, allowed_hosts };
     let show = |number: u64, one: &Try, unlike: Option<&Unlike>| {
-        print_out(&hide(&line(number, one, unlike)));
+        print::out(&hide(&line(number, one, unlike)));
     };
     let outcome = replay(&again, &show, &cancel);
     Ok(match outcome {
         Ok(_) if cancel.is_cancelled() => Exit::Interrupted,
         Ok(outcome) => conclude(&outcome, leak),
         Err(NotReplayed { message, advice }) => {
-            print_error(&hide(&message), Some(&hide(&advice)));
+            print::error(&hide(&message), Some(&hide(&advice)));
             Exit::CouldNotRun
         }
     })
@@ -142,7 +141,7 @@ fn conclude(outcome: &Outcome, leak: &Leak) -> Exit {
             (_, Some(unlike)) => ("a request that was sent alone was".to_owned(), unlike),
             _ => return Exit::CouldNotRun,
         };
-        print_out(&format!("{who} {unlike}: nothing can be said\n"));
+        print::out(&format!("{who} {unlike}: nothing can be said\n"));
         return Exit::CouldNotRun;
     }
     let (low, high) = interval_95(shown, telling);
@@ -154,6 +153,6 @@ fn conclude(outcome: &Outcome, leak: &Leak) -> Exit {
         0 => String::new(),
         unlike => format!("; nothing can be said of {unlike} more"),
     };
-    let printed = print_out(&format!("{shown} of {telling} showed it: {rate}{recorded}{besides}\n"));
+    let printed = print::out(&format!("{shown} of {telling} showed it: {rate}{recorded}{besides}\n"));
     if shown > 0 { printed } else { Exit::Inconclusive.max(printed) }
 }

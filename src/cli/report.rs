@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::arguments::Report;
-use super::{Exit, print_error, print_out};
+use super::{Exit, print};
 use crate::record::{FORMAT, Record};
 use crate::report::Home;
 use crate::run;
@@ -12,7 +12,7 @@ pub(super) fn report(arguments: &Report) -> Exit {
     let record = match read(&arguments.record) {
         Ok(record) => record,
         Err((message, advice)) => {
-            print_error(&message, Some(advice));
+            print::error(&message, Some(advice));
             return Exit::Invalid;
         }
     };
@@ -22,10 +22,10 @@ pub(super) fn report(arguments: &Report) -> Exit {
     let written = std::fs::create_dir_all(folder).and_then(|()| run::write_page(folder, &page));
     if let Err(error) = written {
         let advice = "choose a folder that can be written with `--output DIR`";
-        print_error(&format!("cannot write the report to {}: {error}", folder.display()), Some(advice));
+        print::error(&format!("cannot write the report to {}: {error}", folder.display()), Some(advice));
         return Exit::CouldNotRun;
     }
-    print_out(&format!("report: {}\n", folder.join("report.md").display()))
+    print::out(&format!("report: {}\n", folder.join("report.md").display()))
 }
 
 /// The folder of a record. `latest` leads to another one after the next run: it is what it leads to that is named.

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::arguments::Run;
+use super::arguments::{Manner, Run};
 use super::progress::{Progress, Style};
-use super::{Exit, print_error, print_out, print_warning, signals, surroundings};
+use super::{Exit, print, signals, surroundings};
 use crate::record::{LogOf, Record};
 use crate::report;
 use crate::run::{self, Finished, Options, Unfinished, environment};
@@ -16,16 +16,16 @@ use crate::units::counted;
 const WIDEST: usize = 110;
 const INTERRUPTED: &str = "interrupted: writing the report; once more to end at once";
 
-pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
+pub(super) fn run(arguments: &Run, manner: Manner, began: Instant) -> Exit {
     let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
         return Exit::Invalid;
     };
-    let style = Style::of(arguments.quiet);
+    let style = Style::of(manner.quiet);
     let shown = style.clone();
     let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
-            print_error(&format!("cannot watch for signals: {error}"), None);
+            print::error(&format!("cannot watch for signals: {error}"), None);
             return Exit::CouldNotRun;
         }
     };
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     let options = Options { reports: arguments.reports(), allowed_hosts: arguments.allow_hosts.clone(), began };
     let mut exits = Vec::new();
     for scenario in &scenarios {
-        let progress = Progress::new(arguments.verbose, style.clone(), began);
+        let progress = Progress::new(manner.verbose, style.clone(), began);
         let finished = run::run(scenario, &options, &progress, &cancel);
         progress.close();
         exits.push(match finished {
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
     }
     let not_run = scenarios.len() - exits.len();
     if scenarios.len() > 1 {
-        anstream::eprintln!("{}", tally(&exits, not_run));
+        print::note(tally(&exits, not_run));
     }
     let left_out = (not_run > 0).then_some(Exit::Interrupted);
     exits.into_iter().chain(left_out).max().unwrap_or(Exit::Passed)
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Run, began: Instant) -> Exit {
 fn conclude(scenario: &Scenario, finished: &Finished, arguments: &Run) -> Exit {
     let printed = print_results(&finished.record, Some(&finished.folder), arguments);
     if let Some(not_latest) = &finished.not_latest {
-        print_warning(&format!("{}: {not_latest}", scenario.name), Some(&not_latest.advice()));
+        print::warning(&format!("{}: {not_latest}", scenario.name), Some(&not_latest.advice()));
     }
     Exit::from(finished.record.status).max(printed)
 }
@@ -75,15 +75,15 @@ fn print_results(record: &Record, folder: Option<&Path>, arguments: &Run) -> Exi
     if let Some(folder) = folder {
         text += &format!("\nreport: {}\n", folder.join("report.md").display());
     }
-    print_out(&text)
+    print::out(&text)
 }
 
 /// The record as one line of JSON.
 pub(super) fn print_record(record: &Record) -> Exit {
     match serde_json::to_string(record) {
-        Ok(record) => print_out(&(record + "\n")),
+        Ok(record) => print::out(&(record + "\n")),
         Err(error) => {
-            print_error(&format!("cannot print the record: {error}"), None);
+            print::error(&format!("cannot print the record: {error}"), None);
             Exit::CouldNotRun
         }
     }
@@ -101,21 +101,21 @@ pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
     let message = format!("{name}: {unfinished}");
     match unfinished {
         Unfinished::Interrupted => {
-            print_error(&message, None);
+            print::error(&message, None);
             return Exit::Interrupted;
         }
-        Unfinished::Folder(error) => print_error(&message, Some(&error.advice())),
-        Unfinished::NotWritten { error, .. } => print_error(&message, Some(&error.advice())),
+        Unfinished::Folder(error) => print::error(&message, Some(&error.advice())),
+        Unfinished::NotWritten { error, .. } => print::error(&message, Some(&error.advice())),
         Unfinished::NotRedacted(_) => {
-            print_error(&message, Some("run it without variables that go by names of secrets"))
+            print::error(&message, Some("run it without variables that go by names of secrets"))
         }
         Unfinished::NothingRan(failure) => {
-            print_error(&message, Some(&failure.advice));
+            print::error(&message, Some(&failure.advice));
             let log = match failure.log_of {
                 LogOf::Server => "server.log",
                 LogOf::Script => "the script's log",
             };
-            failure.log_tail.iter().for_each(|line| anstream::eprintln!("  {log}: {}", report::one_line(line)));
+            failure.log_tail.iter().for_each(|line| print::note(format_args!("  {log}: {}", report::one_line(line))));
         }
     }
     Exit::CouldNotRun

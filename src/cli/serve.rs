@@ -1,7 +1,7 @@
 //! `runner serve FILE`: only the server, for a browser or curl.
 
 use super::arguments::Serve;
-use super::{Exit, print_error, print_out, signals, surroundings};
+use super::{Exit, print, signals, surroundings};
 use crate::report::one_line;
 use crate::run::environment;
 use crate::run::serve::{self, Ended, Event, Example};
@@ -18,25 +18,25 @@ pub(super) fn serve(arguments: &Serve) -> Exit {
     let variant = match choose(scenario, arguments) {
         Ok(variant) => variant,
         Err((message, advice)) => {
-            print_error(&format!("{}: {}", scenario.name, hide(&message)), Some(&hide(&advice)));
+            print::error(&format!("{}: {}", scenario.name, hide(&message)), Some(&hide(&advice)));
             return Exit::Invalid;
         }
     };
-    let cancel = match signals::cancellation(STOPPING, |text| anstream::eprintln!("{text}")) {
+    let cancel = match signals::cancellation(STOPPING, |text| print::note(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
-            print_error(&format!("cannot watch for signals: {error}"), None);
+            print::error(&format!("cannot watch for signals: {error}"), None);
             return Exit::CouldNotRun;
         }
     };
     environment::prepare();
     let show = |event: Event<'_>| match event {
-        Event::Line(line) => anstream::eprintln!("{}", one_line(&hide(line))),
+        Event::Line(line) => print::note(one_line(&hide(line))),
         Event::Ready { server, endpoint, authority, examples } => {
             let origin = format!("{}://{authority}", variant.server.scheme());
             let listed = list(examples, endpoint, &origin);
             let head = format!("{server}, on {endpoint}{}\n", which(scenario, variant));
-            print_out(&hide(&format!("{head}{listed}Ctrl-C ends it\n")));
+            print::out(&hide(&format!("{head}{listed}Ctrl-C ends it\n")));
         }
     };
     let ended = match serve::serve(variant, arguments.port, &arguments.allow_hosts, &show, &cancel) {
@@ -46,11 +46,11 @@ pub(super) fn serve(arguments: &Serve) -> Exit {
     let message = format!("{}: {}", scenario.name, hide(&ended.to_string()));
     match &ended {
         Ended::Interrupted => {
-            print_error(&message, None);
+            print::error(&message, None);
             return Exit::Interrupted;
         }
-        Ended::NotStarted(error) => print_error(&message, Some(&hide(&error.advice))),
-        Ended::Died(_) => print_error(&message, Some("its last lines, if any, are above")),
+        Ended::NotStarted(error) => print::error(&message, Some(&hide(&error.advice))),
+        Ended::Died(_) => print::error(&message, Some("its last lines, if any, are above")),
     }
     Exit::CouldNotRun
 }

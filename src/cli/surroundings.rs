@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::print;
 use crate::scenario::{self, Problems, Scenario, Surroundings};
 
 /// The world as it is.
@@ -27,8 +28,7 @@ pub(super) fn load_all(files: &[std::path::PathBuf], overrides: &[String]) -> Op
 
 /// Draws problems, if there are any.
 pub(super) fn print_problems(problems: &Problems) {
-    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     if problems.count() > 0 {
-        anstream::eprintln!("{}", problems.render(color));
+        print::note(problems.render(print::notes_have_color()));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 
 use super::arguments::Arguments;
-use super::{Exit, print_error};
+use super::{Exit, print};
 
 /// Says so if the first of the files to run looks like a command that is not there.
 pub(super) fn command(files: &[PathBuf]) -> Option<Exit> {
@@ -16,7 +16,7 @@ pub(super) fn command(files: &[PathBuf]) -> Option<Exit> {
             "`runner --help` lists the commands; a scenario is named by its file, as in scenarios/dirty.toml".to_owned()
         }
     };
-    print_error(&format!("there is no command `{word}`"), Some(&advice));
+    print::error(&format!("there is no command `{word}`"), Some(&advice));
     Some(Exit::Invalid)
 }
 

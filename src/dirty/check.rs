@@ -228,6 +228,11 @@ impl<'a> Check<'a> {
         self.clock.clone()
     }
 
+    /// Whether there was a server to ask.
+    pub fn has_begun(&self) -> bool {
+        self.part.is_some()
+    }
+
     /// What was found, until now.
     pub fn conclude(mut self) -> Findings {
         self.findings.unsettled += self.personas.undecided() as u64;

@@ -54,7 +54,11 @@ fn could_not_run(variants: &[Variant]) -> String {
         let failure = variant.trials.iter().find_map(|trial| trial.failure.as_ref());
         failure.map(|failure| (variant, failure.message.clone()))
     });
-    match failed {
+    let lacking = || {
+        let of = |variant: &Variant| lacking(variant).map(|verdict| verdict.observed.clone());
+        variants.iter().find_map(|variant| Some((variant, of(variant)?)))
+    };
+    match failed.or_else(lacking) {
         Some((variant, message)) if variants.len() > 1 => format!("{message} (in `{}`)", clip(&variant.name, 80)),
         Some((_, message)) => message,
         None => "no trial of this scenario was run".to_owned(),
@@ -75,6 +79,11 @@ fn why_and_facts(variant: &Variant) -> Vec<String> {
     why.into_iter().chain(rest).collect()
 }
 
+/// The verdict that says that a load saw no success.
+fn lacking(variant: &Variant) -> Option<&Verdict> {
+    variant.verdicts.iter().find(|verdict| verdict.rule == verdict::success::RULE)
+}
+
 fn tells(text: &Option<impl AsRef<str>>, reason: &str) -> bool {
     text.as_ref().is_some_and(|text| text.as_ref().contains(reason))
 }
@@ -91,6 +100,7 @@ fn why(variant: &Variant) -> Option<String> {
     };
     match (failed.first(), open.first()) {
         (Some(first), _) => Some(broken(first) + others(failed.len()).as_str()),
+        (None, Some(first)) if first.rule == verdict::success::RULE => Some(first.observed.clone()),
         (None, Some(first)) => Some(format!("`{}` cannot be judged: {}", first.rule, first.observed)),
         (None, None) => match variant.verdicts.as_slice() {
             [] => Some("no rule was set".to_owned()),

@@ -311,7 +311,7 @@ fn tag(of: Status) -> &'static str {
         Status::Passed => "PASS",
         Status::Failed => "FAIL",
         Status::Inconclusive => "?   ",
-        Status::CouldNotRun => "DIED",
+        Status::CouldNotRun => "ERR ",
         Status::Interrupted => "CUT ",
     }
 }

@@ -281,7 +281,13 @@ impl Stage<'_> {
             }
         }
         self.observer.event(Event::DirtyEnded);
-        trial.dirty = Some(facts::dirty(plan, self.variant.server.tls(), &check.conclude()));
+        // Without a server there was no check, and nothing can be said of it.
+        if check.has_begun() {
+            let mut findings = check.conclude();
+            findings.interrupted |= trial.interrupted;
+            let failure = trial.failure.as_ref().map(|failure| failure.message.as_str());
+            trial.dirty = Some(facts::dirty(plan, self.variant.server.tls(), &findings, failure));
+        }
     }
 
     /// Said before anything is started.

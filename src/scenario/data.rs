@@ -1,8 +1,9 @@
 //! Data files: a row a user, from CSV or from JSON lines.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A data file, read. Has at least one column and one row, and a value for every column in each row.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +16,38 @@ pub struct Data {
 struct Row {
     /// In the file, from 1.
     line: usize,
-    values: Vec<Value>,
+    values: Vec<Cell>,
+}
+
+/// A value of a row.
+#[derive(Debug, Clone, PartialEq)]
+struct Cell {
+    /// As it stands in a request: texts without quotes, `null` as nothing, the rest as the file has it.
+    text: String,
+    value: Value,
+}
+
+impl Cell {
+    fn of_text(text: &str) -> Cell {
+        Cell { text: text.to_owned(), value: text.into() }
+    }
+
+    /// A number keeps every digit where it is sent (`1.10`, `1E5`). A script gets a text in place of one that is too large
+    /// for its numbers.
+    fn of_json(raw: &RawValue) -> Cell {
+        let written = raw.get();
+        match serde_json::from_str(written) {
+            Ok(Value::String(text)) => Cell::of_text(&text),
+            Ok(Value::Null) => Cell { text: String::new(), value: Value::Null },
+            Ok(Value::Number(number)) if number.as_i64().is_none() && is_whole(written) => Cell::of_text(written),
+            Ok(value) => Cell { text: written.to_owned(), value },
+            Err(_) => Cell::of_text(written),
+        }
+    }
+}
+
+fn is_whole(number: &str) -> bool {
+    number.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Why a text is no data file.
@@ -37,29 +69,21 @@ impl Data {
     /// The row of a user: its number modulo the rows, column by column.
     pub fn row(&self, user: u32) -> impl Iterator<Item = (&str, &Value)> {
         let row = &self.rows[user as usize % self.rows.len()];
-        self.columns.iter().map(String::as_str).zip(&row.values)
+        self.columns.iter().map(String::as_str).zip(row.values.iter().map(|cell| &cell.value))
     }
 
     /// Appends what a user's row has in a column. It is not yet encoded for where it goes.
     pub fn write(&self, user: u32, column: &str, out: &mut Vec<u8>) {
-        if let Some((_, value)) = self.row(user).find(|(name, _)| *name == column) {
-            out.extend_from_slice(text(value).as_bytes());
+        let row = &self.rows[user as usize % self.rows.len()];
+        if let Some((_, cell)) = self.columns.iter().zip(&row.values).find(|(name, _)| *name == column) {
+            out.extend_from_slice(cell.text.as_bytes());
         }
     }
 
     /// The line of the first row whose value in a column holds such a character.
     pub(super) fn line_with(&self, column: &str, bad: impl Fn(char) -> bool) -> Option<usize> {
         let index = self.columns.iter().position(|name| name == column)?;
-        self.rows.iter().find(|row| text(&row.values[index]).contains(&bad)).map(|row| row.line)
-    }
-}
-
-/// A value as it stands in a request: texts without quotes, `null` as nothing, the rest as JSON.
-fn text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => text.into(),
-        Value::Null => "".into(),
-        other => other.to_string().into(),
+        self.rows.iter().find(|row| row.values[index].text.contains(&bad)).map(|row| row.line)
     }
 }
 
@@ -67,7 +91,7 @@ fn text(value: &Value) -> Cow<'_, str> {
 pub(super) fn csv(source: &str) -> Result<Data, DataError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source.as_bytes());
     let columns: Vec<String> = match reader.headers() {
-        Ok(columns) => columns.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect(),
+        Ok(columns) => columns.iter().map(|name| name.trim().to_owned()).collect(),
         Err(error) => return Err(broken(&error)),
     };
     check_columns(&columns)?;
@@ -83,7 +107,7 @@ pub(super) fn csv(source: &str) -> Result<Data, DataError> {
                 help: "give each row a value for every column; a value with a comma in it stands in quotes",
             });
         }
-        rows.push(Row { line, values: record.iter().map(Value::from).collect() });
+        rows.push(Row { line, values: record.iter().map(Cell::of_text).collect() });
     }
     some_rows(Data { columns, rows }, "write the names of the columns in the first line, and a row a user below it")
 }
@@ -129,17 +153,19 @@ pub(super) fn json_lines(source: &str) -> Result<Data, DataError> {
             label: label.to_owned(),
             help: "write one object a line, each with the same keys, as in {\"email\": \"ana@example.com\"}",
         };
-        let value: Value = serde_json::from_str(text).map_err(|error| wrong(not_json(&error), "this line"))?;
-        let Value::Object(mut object) = value else {
+        let whole: &RawValue = serde_json::from_str(text).map_err(|error| wrong(not_json(&error), "this line"))?;
+        if !whole.get().starts_with('{') {
             return Err(wrong("a line that is not an object".to_owned(), "this is something else"));
-        };
+        }
+        let object: Result<BTreeMap<String, &RawValue>, _> = serde_json::from_str(text);
+        let mut object = object.map_err(|error| wrong(not_json(&error), "this line"))?;
         if rows.is_empty() {
             columns = object.keys().cloned().collect();
         }
         let mut values = Vec::with_capacity(columns.len());
         for column in &columns {
             let missing = || wrong(format!("a row without `{column}`"), "the first row has it");
-            values.push(object.remove(column).ok_or_else(missing)?);
+            values.push(Cell::of_json(object.remove(column).ok_or_else(missing)?));
         }
         if let Some(extra) = object.keys().next() {
             return Err(wrong(format!("a row with `{extra}`"), "the first row has it not"));
@@ -200,6 +226,23 @@ mod tests {
         let texts: Vec<String> = (0..4).map(|user| first(&data, user)).collect();
         assert_eq!(texts, ["7", "", "[\"x\"]", "true"]);
         assert_eq!(data.row(0).next(), Some(("a", &Value::from(7))));
+    }
+
+    #[test]
+    fn numbers_are_sent_as_they_stand() {
+        for written in
+            ["1E5", "1.10", "-0.0", "12345678901234567890123", "9007199254740993", "1e400", "0.1000000000000000055"]
+        {
+            let data = json_lines(&format!("{{\"a\": {written} }}")).unwrap();
+            assert_eq!(first(&data, 0), written);
+        }
+        let nested = json_lines("{\"a\":[1.10, {\"b\" : 1E5}]}").unwrap();
+        assert_eq!(first(&nested, 0), "[1.10, {\"b\" : 1E5}]");
+        let for_scripts =
+            |written: &str| json_lines(&format!("{{\"a\":{written}}}")).unwrap().row(0).next().unwrap().1.clone();
+        assert_eq!(for_scripts("1E5"), Value::from(1e5));
+        assert_eq!(for_scripts("1.10"), Value::from(1.1));
+        assert_eq!(for_scripts("12345678901234567890"), Value::from("12345678901234567890"), "no number of a script");
     }
 
     #[test]

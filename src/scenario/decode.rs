@@ -23,6 +23,16 @@ impl Spoilt {
         self.0.push(keys.collect());
     }
 
+    /// The same for a section by its dotted name.
+    pub fn add_section(&mut self, name: &str) {
+        self.0.push(name.split('.').map(str::to_owned).collect());
+    }
+
+    /// The same for a key path of the matrix, which is one key there.
+    pub fn add_axis(&mut self, key: &str) {
+        self.0.push(vec!["matrix".to_owned(), key.to_owned()]);
+    }
+
     /// Whether this key path, or something around it, was cut.
     pub fn covers(&self, path: &[&str]) -> bool {
         self.0.iter().any(|cut| cut.len() <= path.len() && cut.iter().zip(path).all(|(a, b)| a == b))
@@ -37,15 +47,19 @@ impl Spoilt {
 /// Reads the tree as a scenario. What is wrong is a problem each, and gone from the tree.
 pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut Spoilt) -> file::Scenario {
     loop {
-        let root = Spanned::new(0..0, DeValue::Table(table.clone()));
+        let mut as_sent = table.clone();
+        tree::write_dates(&mut as_sent);
+        let root = Spanned::new(0..0, DeValue::Table(as_sent));
         let error = match file::Scenario::deserialize(ValueDeserializer::from(root)) {
             Ok(scenario) => return scenario,
             Err(error) => error,
         };
-        let span = error.span().unwrap_or(0..0);
+        let (message, span) = (error.message().to_owned(), error.span().unwrap_or(0..0));
         let path = tree::smallest(table, &span).unwrap_or_default();
+        // A list in the place of a table is read as its keys, one after the other.
+        let (message, span, path) = list_for_table(table, &path).unwrap_or((message, span, path));
         let entry = tree::entry(table, &path);
-        problems.add(explain(error.message(), &path, &span, entry, spoilt));
+        problems.add(explain(&message, &path, &span, entry, spoilt));
         spoilt.add(&path);
         // Each round takes an entry away, so the rounds end; without one to take, there is nothing to read.
         if !tree::cut(table, &path) {
@@ -53,6 +67,21 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
         }
     }
 }
+
+/// What is wrong with the list around an entry, if it stands where none may: then it is so without its items, too.
+fn list_for_table(table: &DeTable<'_>, path: &[Step]) -> Option<(String, Span, Vec<Step>)> {
+    let (Step::Index(_), around) = path.split_last()? else { return None };
+    let mut emptied = table.clone();
+    while tree::cut(&mut emptied, &[around, &[Step::Index(0)]].concat()) {}
+    let root = Spanned::new(0..0, DeValue::Table(emptied));
+    let error = file::Scenario::deserialize(ValueDeserializer::from(root)).err()?;
+    let span = error.span()?;
+    let is_it = error.message().starts_with(NO_TABLE) && tree::smallest(table, &span)? == around;
+    is_it.then(|| (error.message().to_owned(), span, around.to_vec()))
+}
+
+/// How serde begins to say that a list is no table.
+const NO_TABLE: &str = "invalid length 0, expected ";
 
 /// Puts what serde says in the words of scenarios.
 fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>>, spoilt: &mut Spoilt) -> Problem {
@@ -74,6 +103,9 @@ fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>
             .help(suggest::help(given, &format!("values of `{}`", name.key), known));
     }
     if let Some((_, expected)) = message.strip_prefix("invalid type: ").and_then(|m| m.split_once(", expected ")) {
+        return wrong_type(&name, entry, expected, span);
+    }
+    if let Some(expected) = message.strip_prefix(NO_TABLE) {
         return wrong_type(&name, entry, expected, span);
     }
     if message == "wanted string or table" {

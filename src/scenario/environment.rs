@@ -12,6 +12,10 @@ use super::secrets::Secrets;
 use super::sensitive;
 use super::tree;
 
+mod numbers;
+
+pub(super) use numbers::Numbers;
+
 /// What earlier versions wrote for a secret that the file itself held.
 pub(super) const REDACTED: &str = "[redacted]";
 /// A default of a secret variable that is shorter is no secret: `none`.
@@ -24,6 +28,7 @@ pub(super) fn fill(
     surroundings: &dyn Surroundings,
     problems: &mut Problems,
     spoilt: &mut Spoilt,
+    numbers: &mut Numbers,
 ) -> Secrets {
     let mut wrong = Vec::new();
     let secrets = secrets(&mut tree.clone(), surroundings);
@@ -34,6 +39,7 @@ pub(super) fn fill(
                 let named =
                     (path == ["name"]).then(|| variables(text).into_iter().find(|name| is_kept(name, surroundings)));
                 if let Some(filled) = filled {
+                    numbers.note(span, text, &filled);
                     *text = Cow::Owned(filled);
                 }
                 let Some(name) = named.flatten() else { return };
@@ -99,26 +105,24 @@ pub(super) fn secrets(tree: &mut DeTable<'_>, surroundings: &dyn Surroundings) -
         }
         before = Some((path.to_vec(), text.to_string()));
     });
+    numbers::collect(tree, &mut secrets);
     secrets
 }
 
 /// Takes note of the values of those variables in a string that [`effective`] leaves as names.
 fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dyn Surroundings) {
-    let sensitive = sensitive::is_sensitive_place(path);
     let mut at = 0;
     while let Some(found) = text[at..].find("${") {
         let start = at + found;
         at = start + 2;
         let Some((name, default, _)) = variable(&text[start..]).filter(|_| !is_escaped(text, start)) else { continue };
+        let sensitive = sensitive::is_sensitive_place(path) || sensitive::is_named_before(path, &text[..start]);
         if !sensitive && !is_kept(name, surroundings) {
             continue;
         }
         let set = surroundings.variable(name).filter(|value| default.is_none() || !value.is_empty());
-        let Some(value) =
-            set.or_else(|| default.filter(|default| default.len() >= SHORTEST_DEFAULT).map(str::to_owned))
-        else {
-            continue;
-        };
+        let default = || expanded(default?, surroundings).filter(|default| default.len() >= SHORTEST_DEFAULT);
+        let Some(value) = set.or_else(default) else { continue };
         secrets.add(name, &value);
         if let Some(password) = sensitive::password_of_address(&value) {
             secrets.add(&format!("{name}_PASSWORD"), &value[password]);
@@ -135,7 +139,12 @@ fn is_kept(name: &str, surroundings: &dyn Surroundings) -> bool {
 
 /// The names of the variables in a text.
 pub(super) fn variables(text: &str) -> Vec<String> {
-    let starts = text.match_indices("${").map(|(at, _)| at).filter(|at| !is_escaped(text, *at));
+    variables_where(text, |_| true)
+}
+
+/// The names of the variables that begin where it is said.
+fn variables_where(text: &str, is_meant: impl Fn(usize) -> bool) -> Vec<String> {
+    let starts = text.match_indices("${").map(|(at, _)| at).filter(|at| !is_escaped(text, *at) && is_meant(*at));
     starts.filter_map(|at| variable(&text[at..])).map(|(name, ..)| name.to_owned()).collect()
 }
 
@@ -156,6 +165,7 @@ pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, surroundin
         let shown = shown(path, text, secrets, surroundings);
         *text = Cow::Owned(shown);
     });
+    numbers::name(&mut tree, secrets);
     let mut missing: Vec<(String, String)> = Vec::new();
     tree::each_string(&mut tree, &mut |path, _, text| {
         for name in variables(text) {
@@ -183,7 +193,8 @@ fn shown(path: &[String], text: &str, secrets: &mut Secrets, surroundings: &dyn 
         return name;
     }
     let sensitive = sensitive::is_sensitive_place(path);
-    let keep = |name: &str| sensitive || is_kept(name, surroundings);
+    let named: Vec<String> = variables_where(text, |start| sensitive::is_named_before(path, &text[..start]));
+    let keep = |name: &str| sensitive || named.iter().any(|known| known == name) || is_kept(name, surroundings);
     let kept = expand(text, surroundings, Some(&keep)).ok().flatten().unwrap_or_else(|| text.to_owned());
     // The shell, not the file, may have filled one in, as in --set "load.path=/?key=$API_KEY".
     let named = secrets.named(&without_hidden_defaults(&kept, secrets));
@@ -200,7 +211,7 @@ fn shown(path: &[String], text: &str, secrets: &mut Secrets, surroundings: &dyn 
 fn without_hidden_defaults(text: &str, secrets: &Secrets) -> String {
     let mut out = text.to_owned();
     for (at, _) in text.rmatch_indices("${") {
-        if let Some((name, Some(_), length)) = variable(&text[at..]).filter(|_| !is_escaped(text, at))
+        if let Some((name, Some(_), length)) = variable(&out[at..]).filter(|_| !is_escaped(text, at))
             && secrets.value(name).is_some()
         {
             out.replace_range(at..at + length, &format!("${{{name}}}"));
@@ -257,9 +268,18 @@ pub(super) fn expand(
             out.push_str(&text[range.clone()]);
         } else {
             let set = surroundings.variable(name).filter(|value| default.is_none() || !value.is_empty());
-            let value = set.or_else(|| default.map(str::to_owned));
-            let value = value.ok_or_else(|| (range.clone(), Some(name.to_owned())))?;
-            out.push_str(&if again { value.replace("${", "$${") } else { value });
+            match (set, default) {
+                (Some(value), _) if again => out.push_str(&value.replace("${", "$${")),
+                (Some(value), _) => out.push_str(&value),
+                // What stands for it may be a variable itself.
+                (None, Some(default)) => {
+                    let before = range.end - 1 - default.len();
+                    let moved = |(range, name): Unfilled| (range.start + before..range.end + before, name);
+                    let filled = expand(default, surroundings, keep).map_err(moved)?;
+                    out.push_str(filled.as_deref().unwrap_or(default));
+                }
+                (None, None) => return Err((range, Some(name.to_owned()))),
+            }
         }
         at = range.end;
     }
@@ -267,9 +287,19 @@ pub(super) fn expand(
     Ok(Some(out))
 }
 
-/// Name, default and length of the variable at the start of a text.
+/// A text with its variables filled in, if they can be.
+fn expanded(text: &str, surroundings: &dyn Surroundings) -> Option<String> {
+    expand(text, surroundings, None).ok().map(|filled| filled.unwrap_or_else(|| text.to_owned()))
+}
+
+/// Name, default and length of the variable at the start of a text. A default may hold braces, in pairs.
 fn variable(text: &str) -> Option<(&str, Option<&str>, usize)> {
-    let end = text.find('}')?;
+    let mut depth = 0;
+    let closes = |(_, c): &(usize, char)| {
+        depth += i32::from(*c == '{') - i32::from(*c == '}');
+        depth == 0 && *c == '}'
+    };
+    let (end, _) = text.char_indices().find(closes)?;
     let inside = &text[2..end];
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
@@ -281,132 +311,4 @@ fn variable(text: &str) -> Option<(&str, Option<&str>, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct World;
-
-    impl Surroundings for World {
-        fn read(&self, _: &std::path::Path) -> std::io::Result<String> {
-            Ok(String::new())
-        }
-
-        fn variable(&self, name: &str) -> Option<String> {
-            match name {
-                "HOST" => Some("example.org".to_owned()),
-                "EMPTY" => Some(String::new()),
-                "ODD" => Some("${HOST}".to_owned()),
-                "API_TOKEN" => Some("s3cret".to_owned()),
-                "DATABASE_URL" => Some("postgres://u:p4ssw0rd@h/d".to_owned()),
-                _ => None,
-            }
-        }
-    }
-
-    fn plain(text: &str) -> Result<Option<String>, Unfilled> {
-        expand(text, &World, None)
-    }
-
-    #[test]
-    fn variables_and_defaults_are_filled_in() {
-        assert_eq!(plain("http://${HOST}/${NONE:-a}${EMPTY:-b}${EMPTY}"), Ok(Some("http://example.org/ab".to_owned())));
-        assert_eq!(plain("no $HOST {x}"), Ok(None));
-        assert_eq!(plain("$${HOST}"), Ok(Some("${HOST}".to_owned())));
-        assert_eq!(plain("a${NONE}"), Err((1..8, Some("NONE".to_owned()))));
-        assert_eq!(plain("a${"), Err((1..3, None)));
-        assert_eq!(plain("a${1}"), Err((1..3, None)));
-    }
-
-    fn shown(text: &str) -> (String, Secrets) {
-        let tree = DeTable::parse(text).unwrap().into_inner();
-        let mut secrets = secrets(&mut tree.clone(), &World);
-        (effective(tree, &mut secrets, &World), secrets)
-    }
-
-    #[test]
-    fn secrets_stay_names_and_the_rest_can_be_read_again() {
-        let text = "[load]\npath = '/${HOST}/${ODD}/$${X}'\n[load.headers]\nx-a = '${API_TOKEN}'\nauthorization = 'abc'\n\
-                    cookie = 'id={canary}'\n[load.cookies]\nid = 'abc'";
-        let (shown, _) = shown(text);
-        assert!(shown.contains("path = \"/example.org/$${HOST}/$${X}\""), "{shown}");
-        assert!(shown.contains("x-a = \"${API_TOKEN}\"") && !shown.contains("abc"), "{shown}");
-        assert!(shown.contains("id={canary}"), "{shown}");
-        let note = "# Not shown here, and to be set in the environment before this file is run:\n\
-                    #   API_TOKEN, of `load.headers.x-a`\n#   RUNNER_LOAD_HEADERS_AUTHORIZATION, of `load.headers.authorization`\n";
-        assert!(shown.starts_with(note), "{shown}");
-    }
-
-    #[test]
-    fn what_is_left_as_a_name_is_a_secret() {
-        let text = "[load]\npath = '/${HOST}?t=${API_TOKEN}&u=${A_TOKEN:-none}'\nbody = 'so s3cret'\n\
-                    [load.headers]\ncookie = 'id=${HOST}${'";
-        let (shown, secrets) = shown(text);
-        assert_eq!(secrets.hide("s3cret none example.org"), "${API_TOKEN} none ${HOST}");
-        assert!(shown.contains("body = \"so ${API_TOKEN}\""), "{shown}");
-        assert!(shown.contains("u=${A_TOKEN:-none}"), "{shown}");
-    }
-
-    #[test]
-    fn a_variable_stands_for_what_the_file_itself_holds_and_fills_it_in_again() {
-        let text = r#"
-about = "with hunter2-f00d"
-[server]
-command = ["python3", "s.py", "--password", "hunter2-a", "--api-key=hunter2-b"]
-[server.env]
-DB = "postgres://u:hunter2-c@h/db"
-[dirty]
-path = "/x?user={canary}&token=hunter2-d"
-body = "{{\"password\": \"hunter2-e\"}}"
-headers = { authorization = "Basic dTpodW50ZXIyLWYwMGQ=", x-copy = "dTpodW50ZXIyLWYwMGQ= {canary}", cookie = "sid=hunter2-g; u={canary}" }
-identities = [{ email = "a@b.c", password = "hunter2-h" }, { email = "d@e.f", password = "hunter2-i" }]
-[dirty.login]
-json = { password = "hunter2-f00d", pass = "${UNSET_PASS:-hunter2-j}" }
-[matrix]
-"dirty.headers.x-api-key" = ["hunter2-k", "hunter2-l"]
-"#;
-        let (shown, secrets) = shown(text);
-        assert!(!shown.contains("hunter2") && !shown.contains("dTpodW50"), "{shown}");
-        for part in [
-            "with ${RUNNER_DIRTY_LOGIN_JSON_PASSWORD}",
-            "--api-key=${RUNNER_SERVER_COMMAND_API_KEY}",
-            "postgres://u:${RUNNER_SERVER_ENV_DB_PASSWORD}@h/db",
-            "user={canary}&token=${RUNNER_DIRTY_PATH_TOKEN}",
-            "${RUNNER_DIRTY_IDENTITIES_PASSWORD_2}",
-            "${UNSET_PASS}",
-            "sid=${RUNNER_DIRTY_HEADERS_COOKIE_SID}; u={canary}",
-            "[\"${RUNNER_MATRIX_DIRTY_HEADERS_X_API_KEY}\", \"${RUNNER_MATRIX_DIRTY_HEADERS_X_API_KEY_2}\"]",
-            "a@b.c",
-        ] {
-            assert!(shown.contains(part), "{part} is not in {shown}");
-        }
-        let strings = |text: &str, world: &dyn Surroundings| {
-            let mut all = Vec::new();
-            let mut tree = DeTable::parse(text).unwrap().into_inner();
-            tree::each_string(&mut tree, &mut |path, _, text| {
-                all.push((path.join("."), expand(text, world, None).unwrap().unwrap_or_else(|| text.to_string())));
-            });
-            all
-        };
-        let again = strings(&shown, &Known { secrets: &secrets, surroundings: &World });
-        let mut written = strings(text, &World);
-        written.sort();
-        assert_eq!(
-            {
-                let mut again = again;
-                again.sort();
-                again
-            },
-            written
-        );
-    }
-
-    #[test]
-    fn the_password_of_an_address_in_a_variable_is_a_secret_with_the_rest_of_it_or_without() {
-        let (shown, secrets) = shown("[server]\ncommand = ['serve', '${DATABASE_URL}', '${HOST}']");
-        assert!(shown.contains("\"${DATABASE_URL}\", \"example.org\""), "{shown}");
-        assert_eq!(
-            secrets.hide("cannot reach p4ssw0rd at postgres://u:p4ssw0rd@h/d"),
-            "cannot reach ${DATABASE_URL_PASSWORD} at ${DATABASE_URL}"
-        );
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::decode::Spoilt;
 use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::suggest;
@@ -62,13 +63,14 @@ fn flatten_into<'i>(flat: &mut DeTable<'i>, prefix: &str, table: DeTable<'i>, pr
 }
 
 /// Takes the matrix out of the tree. Axes that are wrong are problems, and left out.
-pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems) -> Matrix<'i> {
+pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems, spoilt: &mut Spoilt) -> Matrix<'i> {
     let mut matrix = Matrix { axes: Vec::new(), repeats: 1 };
     let Some((key, value)) = tree.remove_entry("matrix") else { return matrix };
     let span = value.span();
     let DeValue::Table(table) = value.into_inner() else {
         let problem = Problem::new("`matrix` must be a table").at(&key.span(), "this is something else");
         problems.add(problem.help("write [matrix], and below it \"load.sleep\" = [\"1ms\", \"10ms\"]"));
+        spoilt.add_section("matrix");
         return matrix;
     };
     if table.is_empty() {
@@ -80,9 +82,15 @@ pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems) -> Matri
     for (key, value) in table {
         if key.get_ref() == "repeats" {
             matrix.repeats = read_repeats(&value, problems).unwrap_or(1);
-        } else if let Some(axis) = read_axis(&key, value, problems) {
-            matrix.axes.push(axis);
+            continue;
         }
+        match read_axis(&key, value, problems, spoilt) {
+            Some(axis) => matrix.axes.push(axis),
+            None => spoilt.add_axis(key.get_ref()),
+        }
+    }
+    if !matrix.knows_its_servers(tree) {
+        spoilt.add_axis("server");
     }
     let count = matrix.axes.iter().try_fold(1usize, |count, axis| count.checked_mul(axis.values.len()));
     if count.is_none_or(|count| count > MOST_VARIANTS) {
@@ -114,6 +122,7 @@ fn read_axis<'i>(
     key: &Spanned<toml::de::DeString<'i>>,
     value: Spanned<DeValue<'i>>,
     problems: &mut Problems,
+    spoilt: &Spoilt,
 ) -> Option<Axis<'i>> {
     let (span, key) = (key.span(), key.get_ref().to_string());
     let Some(path) = axis_path(&key, &span, problems) else {
@@ -131,6 +140,9 @@ fn read_axis<'i>(
         problems.add(problem.help(format!("write its values in brackets: \"{key}\" = [\"a\", \"b\"]")));
         return None;
     };
+    if values.is_empty() && spoilt.touches(&["matrix", &key]) {
+        return None;
+    }
     if values.is_empty() {
         let problem = Problem::new(format!("the matrix has no values for `{key}`")).at(&list, "an empty list");
         problems.add(problem.help("give it at least one value, or remove the key"));
@@ -158,6 +170,14 @@ fn axis_path(key: &str, span: &Span, problems: &Problems) -> Option<Vec<Segment>
     }
     let path = tree::parse_path(key, 0)?;
     Some(path.into_iter().map(|(name, _)| (name, span.clone())).collect())
+}
+
+/// A value as people read it.
+fn shown(value: &Spanned<DeValue<'_>>) -> String {
+    match tree::to_json(value) {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
 }
 
 /// What the matrix sets in one variant: an index of a value for each axis.
@@ -193,19 +213,15 @@ impl<'i> Matrix<'i> {
     pub fn name(&self, choice: &Choice) -> String {
         let shown = self.chosen(choice).map(|(axis, value)| {
             let ambiguous = self.axes.iter().filter(|other| other.short() == axis.short()).count() > 1;
-            let value = match tree::to_json(value) {
-                serde_json::Value::String(text) => text,
-                other => other.to_string(),
-            };
-            format!("{}={value}", if ambiguous { &axis.key } else { axis.short() })
+            format!("{}={}", if ambiguous { &axis.key } else { axis.short() }, shown(value))
         });
         shown.collect::<Vec<_>>().join(" ")
     }
 
     /// The tree with the values of a combination in it.
-    pub fn apply(&self, tree: &DeTable<'i>, choice: &Choice, problems: &mut Problems) -> DeTable<'i> {
+    pub fn apply(&self, tree: &DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &Spoilt) -> DeTable<'i> {
         let mut tree = tree.clone();
-        self.pick_server(&mut tree, choice, problems);
+        self.pick_server(&mut tree, choice, problems, spoilt);
         for (axis, value) in self.chosen(choice).filter(|(axis, _)| axis.key != "server") {
             if let Err(depth) = tree::set(&mut tree, &axis.path, value.clone()) {
                 let (name, span) = &axis.path[depth - 1];
@@ -218,16 +234,16 @@ impl<'i> Matrix<'i> {
     }
 
     /// Puts the named one of `[servers]`, or the only one, in the place of `[server]`.
-    fn pick_server(&self, tree: &mut DeTable<'i>, choice: &Choice, problems: &mut Problems) {
+    fn pick_server(&self, tree: &mut DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &Spoilt) {
         let servers = tree.remove("servers").map(Spanned::into_inner);
         let Some(DeValue::Table(servers)) = servers else { return };
         let picked = match self.chosen(choice).find(|(axis, _)| axis.key == "server") {
             None if servers.len() == 1 => servers.iter().next(),
             None => None,
             Some((_, value)) => {
-                let name = value.get_ref().as_str().unwrap_or("");
+                let name = &shown(value);
                 let found = servers.iter().find(|(key, _)| key.get_ref() == name);
-                if found.is_none() {
+                if found.is_none() && !spoilt.covers(&["servers", name]) {
                     let known: Vec<&str> = servers.keys().map(|key| key.get_ref().as_ref()).collect();
                     let problem = Problem::new(format!("unknown server `{name}`"));
                     let problem = problem.at(&value.span(), format!("there is no [servers.{name}]"));
@@ -239,6 +255,13 @@ impl<'i> Matrix<'i> {
         if let Some((key, server)) = picked {
             tree.insert(Spanned::new(key.span(), "server".into()), server.clone());
         }
+    }
+
+    /// Whether there is a server for every name that it picks one by.
+    pub fn knows_its_servers(&self, tree: &DeTable<'_>) -> bool {
+        let Some(servers) = tree.get("servers").and_then(|servers| servers.get_ref().as_table()) else { return true };
+        let picked = self.axes.iter().filter(|axis| axis.key == "server").flat_map(|axis| &axis.values);
+        picked.into_iter().all(|name| servers.contains_key(shown(name).as_str()))
     }
 
     fn chosen<'a>(&'a self, choice: &'a Choice) -> impl Iterator<Item = (&'a Axis<'i>, &'a Spanned<DeValue<'i>>)> {

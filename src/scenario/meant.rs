@@ -35,6 +35,8 @@ struct Loading<'a> {
     /// What is valid, and perhaps not meant.
     warnings: Vec<Problem>,
     spoilt: Spoilt,
+    /// Texts that stand for numbers which a report does not show.
+    numbers: environment::Numbers,
     /// What problems must not show.
     secrets: Secrets,
     surroundings: &'a dyn Surroundings,
@@ -63,6 +65,7 @@ pub(super) fn load(
         problems: Problems::default(),
         warnings: Vec::new(),
         spoilt: Spoilt::default(),
+        numbers: environment::Numbers::default(),
         secrets: Secrets::default(),
         surroundings,
         compile,
@@ -103,9 +106,10 @@ impl Loading<'_> {
         matrix::flatten(&mut tree, &mut self.problems);
         overrides::apply(&mut tree, &overrides, &mut self.problems);
         let unfilled = tree.clone();
-        self.secrets = environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt);
+        self.secrets =
+            environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt, &mut self.numbers);
         let effective = environment::effective(unfilled, &mut self.secrets, self.surroundings);
-        let matrix = matrix::take(&mut tree, &mut self.problems);
+        let matrix = matrix::take(&mut tree, &mut self.problems, &mut self.spoilt);
         self.varied = matrix.axes.iter().map(|axis| axis.key.clone()).collect();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
 
@@ -128,7 +132,7 @@ impl Loading<'_> {
     }
 
     fn read_file(&mut self, path: &Path) -> Option<String> {
-        match self.surroundings.read(path) {
+        match self.surroundings.text(path) {
             Ok(source) => {
                 self.problems.sources.add(path.to_string_lossy(), source.as_str());
                 Some(source)
@@ -154,7 +158,7 @@ impl Loading<'_> {
 
     /// One combination of the matrix; `None` after a problem.
     fn variant(&mut self, tree: &DeTable<'_>, matrix: &Matrix<'_>, choice: &Choice, scenario: &str) -> Option<Variant> {
-        let mut tree = matrix.apply(tree, choice, &mut self.problems);
+        let mut tree = matrix.apply(tree, choice, &mut self.problems, &self.spoilt);
         // What a value of this variant spoils is no excuse for what is missing from the others.
         let before = self.spoilt.clone();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);

@@ -159,7 +159,7 @@ struct Now {
 
 impl Now {
     fn read(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Option<Now> {
-        let source = surroundings.read(recorded.file).ok()?;
+        let source = surroundings.text(recorded.file).ok()?;
         let mut sink = Problems::default();
         sink.sources.add("", source.as_str());
         let overrides = overrides::read(recorded.overrides, &mut sink);

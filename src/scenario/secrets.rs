@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use super::sensitive;
+
 mod written;
 
 use written::{Form, LONGEST_ESCAPE, Layer, layers};
@@ -56,7 +58,9 @@ impl Secrets {
     /// Takes note of a value that the scenario itself holds at `key`, under this name or one like it. One that is not
     /// `telling` is left out of the effective scenario only: it may stand in any text.
     pub(super) fn add_literal(&mut self, name: &str, key: &str, value: &str, telling: bool) {
-        if self.known.iter().any(|known| known.value == value && known.key.is_some()) {
+        let is_number = sensitive::is_of_number(name);
+        let is_it = |known: &Known| known.value == value && sensitive::is_of_number(&known.name) == is_number;
+        if self.known.iter().any(|known| known.key.is_some() && is_it(known)) {
             return;
         }
         let names = std::iter::once(name.to_owned()).chain((2..).map(|number| format!("{name}_{number}")));
@@ -109,7 +113,17 @@ impl Secrets {
 
     /// What stands for this value, where the scenario itself holds it.
     pub(super) fn stands_for_literal(&self, value: &str) -> Option<String> {
-        let found = self.known.iter().find(|known| known.key.is_some() && known.value == value);
+        self.stands_for(value, false)
+    }
+
+    /// The same for a number.
+    pub(super) fn stands_for_number(&self, value: &str) -> Option<String> {
+        self.stands_for(value, true)
+    }
+
+    fn stands_for(&self, value: &str, number: bool) -> Option<String> {
+        let is_it = |known: &&Known| known.value == value && sensitive::is_of_number(&known.name) == number;
+        let found = self.known.iter().filter(|known| known.key.is_some()).find(is_it);
         found.map(|known| format!("${{{}}}", known.name))
     }
 

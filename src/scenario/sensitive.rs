@@ -25,6 +25,8 @@ const TEXTS: [&str; 13] = [
 ];
 /// How the name of a variable begins that stands for what a scenario itself holds.
 pub(super) const PREFIX: &str = "RUNNER_";
+/// The same for a number.
+const NUMBER: &str = "RUNNER_NUMBER_";
 /// The one variable of this beginning that is the program's own.
 const OWN: &str = "RUNNER_REPORTS";
 /// A text of a cookie that is shorter may be anything, as in `theme=dark`.
@@ -35,6 +37,9 @@ static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let scheme = r"(?:(?:bearer|basic|token)\s+)?";
     Regex::new(&format!(r#"(?i)([a-z][a-z0-9_.-]*)["']?\s*[:=]\s*["']?{scheme}([^\s"'&;,{{}}$\[\]]+)"#)).ok()
 });
+/// The same without the value, at the end of a text.
+static ASSIGNING: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)([a-z][a-z0-9_.-]*)["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token)\s+)?$"#).ok());
 /// The password of `postgres://user:password@host/`.
 static IN_ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?i)[a-z][a-z0-9+.-]*://[^\s/?#:@"']*:([^\s"'{}$]+)@"#).ok());
@@ -92,6 +97,12 @@ pub(super) fn parts(path: &[String], text: &str) -> Vec<(String, Range<usize>)> 
     }
     parts.sort_by_key(|(_, range)| range.start);
     parts
+}
+
+/// Whether what follows a text is a secret, as its name stands at the end: `/items?token=`.
+pub(super) fn is_named_before(path: &[String], before: &str) -> bool {
+    let name = ASSIGNING.as_ref().and_then(|regex| regex.captures(before)?.get(1));
+    steps(path).iter().any(|step| TEXTS.contains(step)) && name.is_some_and(|name| looks_secret(name.as_str()))
 }
 
 /// The values of a cookie header that nothing is filled into.
@@ -185,6 +196,16 @@ pub(super) fn variable(path: &[String], part: Option<&str>) -> String {
     let keys = path.iter().map(String::as_str).chain(part);
     let name: Vec<String> = keys.map(|key| key.trim_matches(['"', '\'', '-']).chars().map(fits).collect()).collect();
     format!("{PREFIX}{}", name.join("_"))
+}
+
+/// The same for a number, so that it is one again when it is filled in.
+pub(super) fn number_variable(path: &[String]) -> String {
+    variable(path, None).replacen(PREFIX, NUMBER, 1)
+}
+
+/// Whether a variable stands for a number.
+pub(super) fn is_of_number(name: &str) -> bool {
+    name.starts_with(NUMBER)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::template::Template;
 use super::*;
 
+mod alone;
 mod any_text;
 mod dirty;
 

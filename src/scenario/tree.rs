@@ -179,6 +179,54 @@ fn strings_of_value<'i>(value: &mut Spanned<DeValue<'i>>, path: &mut Vec<String>
     }
 }
 
+/// Calls `visit` with every number and the path of keys to it.
+pub(super) fn each_number<'i>(table: &mut DeTable<'i>, visit: &mut dyn FnMut(&[String], &mut DeValue<'i>)) {
+    numbers_of_table(table, &mut Vec::new(), visit);
+}
+
+type VisitNumber<'v, 'i> = &'v mut dyn FnMut(&[String], &mut DeValue<'i>);
+
+fn numbers_of_table<'i>(table: &mut DeTable<'i>, path: &mut Vec<String>, visit: VisitNumber<'_, 'i>) {
+    for (key, value) in table.iter_mut() {
+        path.push(key.get_ref().to_string());
+        numbers_of_value(value.get_mut(), path, visit);
+        path.pop();
+    }
+}
+
+fn numbers_of_value<'i>(value: &mut DeValue<'i>, path: &mut Vec<String>, visit: VisitNumber<'_, 'i>) {
+    match value {
+        DeValue::Integer(_) | DeValue::Float(_) => visit(path, value),
+        DeValue::Table(table) => numbers_of_table(table, path, visit),
+        DeValue::Array(items) => items.iter_mut().for_each(|item| numbers_of_value(item.get_mut(), path, visit)),
+        _ => {}
+    }
+}
+
+/// The tables of what is sent, or given to a server: their values are texts, or may be.
+const SENT: [&str; 7] = ["json", "form", "query", "headers", "cookies", "identities", "env"];
+
+/// Makes texts of the dates and times that are sent: neither JSON nor a header has any other way to write them.
+pub(super) fn write_dates(table: &mut DeTable<'_>) {
+    for (key, value) in table.iter_mut() {
+        dates_of_value(value, SENT.contains(&key.get_ref().as_ref()));
+    }
+}
+
+fn dates_of_value(value: &mut Spanned<DeValue<'_>>, sent: bool) {
+    match value.get_mut() {
+        date @ DeValue::Datetime(_) if sent => {
+            if let DeValue::Datetime(written) = &*date {
+                *date = DeValue::String(Cow::Owned(written.to_string()));
+            }
+        }
+        DeValue::Table(table) if sent => table.iter_mut().for_each(|(_, value)| dates_of_value(value, true)),
+        DeValue::Table(table) => write_dates(table),
+        DeValue::Array(items) => items.iter_mut().for_each(|item| dates_of_value(item, sent)),
+        _ => {}
+    }
+}
+
 /// A value as JSON; dates as text, and numbers that JSON lacks as null.
 pub(super) fn to_json(value: &Spanned<DeValue<'_>>) -> serde_json::Value {
     match value.get_ref() {

@@ -15,6 +15,10 @@ use rustls::{
 use super::StartError;
 use crate::scenario;
 
+mod trusted;
+
+use trusted::{Trusted, is_authority};
+
 /// The name of HTTP/1.1 in ALPN (RFC 7301, section 6).
 pub const HTTP_1: &[u8] = b"http/1.1";
 /// That of HTTP/2 over TLS (RFC 9113, section 3.2).
@@ -46,13 +50,16 @@ impl Tls {
             None => ServerName::try_from(host.to_owned()).map_err(|error| refused(error.to_string()))?,
         };
         let provider = Arc::new(ring::default_provider());
-        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let versions = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = versions.map_err(|error| refused(error.to_string()))?;
-        let builder = match (plan.insecure, &plan.ca) {
-            (true, _) => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody)),
-            (false, Some(ca)) => builder.with_root_certificates(Arc::clone(ca)),
-            (false, None) => builder.with_root_certificates(public_authorities()),
+        let verifier: Arc<dyn ServerCertVerifier> = match &plan.ca {
+            _ if plan.insecure => Arc::new(Anybody),
+            ca => {
+                let roots = ca.clone().unwrap_or_else(|| Arc::new(public_authorities()));
+                Arc::new(Trusted::new(roots, provider).map_err(refused)?)
+            }
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match &plan.identity {
             None => builder.with_no_client_auth(),
             Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(key)))),
@@ -120,10 +127,10 @@ pub fn why(error: &io::Error) -> String {
             "the server asks for a client's certificate".to_owned()
         }
         Some(Error::InvalidMessage(_)) => NOT_TLS.to_owned(),
-        // webpki's word, which rustls has no name for.
-        Some(Error::InvalidCertificate(why)) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
-            "the server shows the certificate of an authority in place of its own; one that signs itself has to be made as no \
-             authority, as with `openssl req -x509 -addext basicConstraints=critical,CA:FALSE`"
+        Some(error) if is_authority(error) => {
+            "the server shows the certificate of an authority in place of its own, and of one that is not trusted; give that \
+             very certificate as `ca`, or make one that is no authority, as with `openssl req -x509 -addext \
+             basicConstraints=critical,CA:FALSE`"
                 .to_owned()
         }
         Some(error) => error.to_string(),
@@ -193,19 +200,28 @@ mod tests {
         assert_eq!(why_no_handshake(&end), "the server closed the connection during the handshake");
     }
 
-    #[test]
-    fn who_signs_itself_as_an_authority_is_told_how_not_to() {
+    /// The certificate of an authority that signs itself, for `shop.test`, and its key.
+    fn authority(change: impl FnOnce(&mut CertificateParams)) -> (CertificateDer<'static>, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["shop.test".to_owned()]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap().der().clone();
+        change(&mut params);
+        (params.self_signed(&key).unwrap().der().clone(), key)
+    }
+
+    /// What comes of a handshake with a server that shows a certificate, by a client who trusts another, or the same.
+    fn greeted(
+        (shown, key): (CertificateDer<'static>, KeyPair),
+        trusted: &CertificateDer<'static>,
+        host: &str,
+    ) -> Result<(), String> {
         let mut ca = RootCertStore::empty();
-        ca.add(certificate.clone()).unwrap();
+        ca.add(trusted.clone()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))
+            .with_single_cert(vec![shown], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))
             .unwrap();
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
         let serving = std::thread::spawn(move || {
@@ -213,9 +229,30 @@ mod tests {
             while session.is_handshaking() && session.complete_io(&mut theirs).is_ok() {}
         });
         let plan = scenario::Tls { ca: Some(Arc::new(ca)), ..scenario::Tls::default() };
-        let error = Tls::new(&plan, "shop.test").unwrap().greet(&mut ours).unwrap_err();
-        assert!(why(&error).contains("CA:FALSE"), "{}", why(&error));
+        let greeted = Tls::new(&plan, host).unwrap().greet(&mut ours).map_err(|error| why(&error));
         drop(ours);
         serving.join().unwrap();
+        greeted
+    }
+
+    // fault: labels: a certificate that signs itself as an authority is named as `ca` -> trusted, as curl does
+    #[test]
+    fn an_authority_that_shows_its_own_certificate_is_trusted_if_it_is_the_named_one() {
+        let (shown, key) = authority(|_| {});
+        assert_eq!(greeted((shown.clone(), key), &shown, "shop.test"), Ok(()));
+        // Another authority, though of the same name.
+        let refused = greeted(authority(|_| {}), &shown, "shop.test").unwrap_err();
+        assert!(refused.contains("give that very certificate as `ca`"), "{refused}");
+    }
+
+    // fault: labels: such a certificate of another name, or out of date -> refused, with the reason
+    #[test]
+    fn an_authority_is_held_to_its_name_and_its_time() {
+        let (shown, key) = authority(|_| {});
+        let refused = greeted((shown.clone(), key), &shown, "other.test").unwrap_err();
+        assert!(refused.contains("not valid for name"), "{refused}");
+        let (shown, key) = authority(|params| params.not_after = rcgen::date_time_ymd(2001, 1, 1));
+        let refused = greeted((shown.clone(), key), &shown, "shop.test").unwrap_err();
+        assert!(refused.contains("expired"), "{refused}");
     }
 }

@@ -28,6 +28,7 @@ fn every_golden_scenario_is_refused_as_drawn() {
     assert!(seen >= 12, "only {seen} golden files");
 }
 
+// fault: input: one of two scenarios is broken -> neither is started
 #[test]
 fn one_broken_file_of_two_starts_neither() {
     Runner::new(&["good.toml", "bad.toml"])

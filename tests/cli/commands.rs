@@ -48,6 +48,7 @@ fn a_folder_for_reports_is_named_by_an_option_then_by_a_variable_that_is_not_emp
     at("kept", &["--reports", "mine"], "mine");
 }
 
+// fault: input: a scenario that is not UTF-8 text -> said to be that, not to be missing
 #[test]
 fn a_file_that_is_no_text_is_not_said_to_be_missing() {
     let runner = Runner::new(&["latin.toml"]);
@@ -150,6 +151,7 @@ fn several_files_run_one_after_the_other_and_the_worst_decides() {
     assert_eq!(outcome.stderr.lines().last(), Some("2 scenarios: 1 passed, 1 failed"));
 }
 
+// fault: reports: one scenario of several cannot run -> the others do
 #[test]
 fn a_scenario_that_cannot_run_does_not_stop_the_next() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();

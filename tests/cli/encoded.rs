@@ -55,6 +55,7 @@ fn checked(path: &str, coding: &str, time: &str) -> Outcome {
     Runner::with(&scenario).file("server.py", SERVER).run()
 }
 
+// fault: http: a leak in a compressed body -> found
 #[test]
 fn a_leak_in_an_encoded_response_is_found_by_its_canary() {
     for coding in ["gzip", "raw deflate gzip"] {

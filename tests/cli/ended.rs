@@ -10,6 +10,7 @@ const SERVES: &str = "serve(answers)";
 const NEVER_READY: &str = "open('here', 'w').write(str(os.getpid()))\ntime.sleep(600)";
 const LONG_WAIT: &str = "ready = { within = \"300s\" }";
 
+// fault: endless: Ctrl-C while a server gets ready -> the run ends
 #[test]
 fn ctrl_c_while_a_server_gets_ready_ends_the_run() {
     for ready in
@@ -31,6 +32,7 @@ fn ctrl_c_while_a_server_is_silent_ends_the_run() {
     going.wait().exit(130).no_report();
 }
 
+// fault: endless: Ctrl-C during `setup` -> it and all below it end
 #[test]
 fn ctrl_c_during_a_set_up_ends_it() {
     let going = python(SERVES, "setup = \"echo x > here; sleep 600 & sleep 600\"").start();
@@ -55,6 +57,7 @@ fn nothing_survives_a_kill_of_runner_during_a_set_up() {
     assert_eq!(going.wait().code, None);
 }
 
+// fault: survivors: runner is killed during the load -> nothing that it started is left
 #[test]
 fn nothing_survives_a_kill_of_runner_during_load() {
     let daemon = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\nserve(answers)";
@@ -71,6 +74,7 @@ fn kill_the_keeper(runner: u32) -> u32 {
     keeper
 }
 
+// fault: survivors: the process between runner and the server is killed -> nothing is left; exit code 3
 #[test]
 fn a_keeper_that_is_killed_during_load_takes_nothing_out_of_sight() {
     let daemon = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\nserve(answers)";
@@ -140,6 +144,7 @@ sys.exit(9)
     python(program, server).run().exit(3).stdout_has("exited with status 9 before it was ready");
 }
 
+// fault: servers: a worker dies and its master goes on -> an event in the report
 #[test]
 fn a_worker_that_dies_under_its_master_is_told_and_the_run_goes_on() {
     let program = r#"
@@ -165,6 +170,7 @@ time.sleep(600)
     assert!(events.contains(&format!("process {weak} ended")), "{events}");
 }
 
+// fault: owners: the port is in use -> said before anything is started
 #[test]
 fn a_port_in_use_is_named_before_the_command_starts() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -51,6 +51,22 @@ impl Runner {
         Runner { folder, command }
     }
 
+    /// The same, with what a shell redirects, as in `2>/dev/full`.
+    pub fn redirected(arguments: &[&str], redirects: &str) -> Self {
+        Runner::under("sh", &["-c", &format!("exec \"$0\" \"$@\" {redirects}")], arguments)
+    }
+
+    /// The same, started by another program, which takes runner and its arguments after its own.
+    pub fn under(program: &str, own: &[&str], arguments: &[&str]) -> Self {
+        let mut runner = Runner::new(&[]);
+        let mut command = Command::new(program);
+        command.args(own).arg(env!("CARGO_BIN_EXE_runner")).args(arguments);
+        command.current_dir(runner.folder.path()).stdin(Stdio::null());
+        command.env_remove("RUNNER_REPORTS").env("NO_COLOR", "1");
+        runner.command = command;
+        runner
+    }
+
     /// A scenario given as text, `scenario.toml`.
     pub fn with(scenario: &str) -> Self {
         let runner = Runner::new(&["scenario.toml"]);

@@ -90,6 +90,7 @@ fn script() -> String {
     handlers.collect::<String>() + HELPERS
 }
 
+// fault: endless: a handler loops, recurses or takes memory without end -> a 500 with its line; the worker lives on
 #[test]
 fn a_hostile_script_gets_a_500_and_its_worker_lives_on() {
     let serving = Serving::start("mode = \"async\"", &script());

@@ -60,6 +60,7 @@ fn no_worker_survives_a_kill_of_runner() {
     assert_eq!(running.wait().code, None);
 }
 
+// fault: survivors: runner is killed while a worker is busy -> the worker ends as well
 #[test]
 fn not_even_a_worker_that_is_busy_survives() {
     let busy =
@@ -77,7 +78,7 @@ fn a_worker_that_is_busy_at_the_end_is_killed_after_the_grace() {
                 duration = \"300ms\"\ndrain = \"10ms\"\n";
     let running = Runner::with(busy).start();
     let workers = running.wait_for_workers(1);
-    let outcome = running.wait().exit(0);
+    let outcome = running.wait().exit(3).stdout_has("No request was answered, of 1 started");
     let record = outcome.record("scenario");
     let exit = record["variants"][0]["trials"][0]["server"]["exit"].as_str().unwrap().to_owned();
     assert!(exit.contains("killed after the grace of 100ms"), "{exit}");
@@ -104,6 +105,7 @@ fn a_worker_that_dies_during_load_ends_it_with_a_report() {
     wait_until_gone(&workers);
 }
 
+// fault: servers: a built-in worker is stopped by a signal -> noticed; a report
 #[test]
 fn a_worker_that_is_stopped_during_load_ends_it_with_a_report() {
     let running = Runner::with(LONG).start();
@@ -158,6 +160,7 @@ fn ctrl_c_between_two_trials_is_an_interruption() {
     assert_eq!(record["variants"][0]["trials"].as_array().unwrap().len(), 1);
 }
 
+// fault: reports: the folder for reports cannot be written -> said before anything is started
 #[test]
 fn a_reports_folder_that_cannot_be_written_stops_the_run_before_it_starts() {
     // A file where the folder should be: this holds for root too, whom permissions do not stop.
@@ -231,6 +234,7 @@ fn hidden(folder: &Path) -> Vec<String> {
     names.filter(|name| name.starts_with('.')).collect()
 }
 
+// fault: reports: something else is in the place of `latest` -> a warning; the report is whole
 #[test]
 fn a_folder_in_the_place_of_latest_is_a_warning_and_the_verdict_stands() {
     let runner = Runner::with(SHORT).file("reports/scenario/latest/mine.txt", "keep");
@@ -252,6 +256,7 @@ fn run_and_lose_the_folder(runner: Runner) -> Outcome {
     running.wait()
 }
 
+// fault: reports: the folder for reports vanishes during the run -> the results are printed; exit code 3
 #[test]
 fn a_report_that_cannot_be_written_does_not_lose_the_numbers() {
     let outcome = run_and_lose_the_folder(Runner::with(SHORT)).exit(3).stdout_has("PASSED").stdout_has("throughput");
@@ -262,6 +267,7 @@ fn a_report_that_cannot_be_written_does_not_lose_the_numbers() {
     assert_eq!(record["status"], "passed");
 }
 
+// fault: reports: a run was killed -> the next one removes what it left
 #[test]
 fn what_a_killed_run_left_is_gone_after_the_next() {
     let running = Runner::with(LONG).start();
@@ -276,6 +282,7 @@ fn what_a_killed_run_left_is_gone_after_the_next() {
     assert_eq!(hidden(outcome.folder.path()), [""; 0]);
 }
 
+// fault: reports: two runs of one scenario at once -> a report each
 #[test]
 fn two_runs_at_once_leave_each_other_alone() {
     let runner = Runner::with(SHORT).set("load.duration=3s");

@@ -41,8 +41,8 @@ fn what_the_options_say_is_what_is_sent_and_recorded() {
     let url = format!("{}/nowhere/", server.origin());
     let options = ["load", "--connections", "3", "--duration", "300ms", "--json", "-q", "--latency", "--timeout", "2"];
     let request = ["-X", "PUT", "-H", "x-a: b", "--body", r#"{"user": "${HOME}"}"#, &url];
-    let outcome = Runner::new(&options).arguments(&request).run().exit(0);
-    assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
+    let outcome = Runner::new(&options).arguments(&request).run().exit(4);
+    let outcome = outcome.stderr_has("has a status below 400: 404");
     let record = record(&outcome);
     let load = &record["variants"][0]["trials"][0]["load"];
     assert_eq!((&load["concurrency"], &load["request"]), (&3.into(), &"PUT /nowhere/".into()));

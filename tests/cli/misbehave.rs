@@ -6,6 +6,7 @@ use std::fs;
 use crate::foreign::{command, python, trial};
 
 /// The program could not be started at all: its words, the message, the advice.
+// fault: servers: the command is not there, or may not be run -> exit code 3, with the reason and the remedy
 #[test]
 fn a_command_that_cannot_be_started_says_why() {
     let cases = [
@@ -33,6 +34,7 @@ fn a_script_without_an_interpreter_says_so() {
     }
 }
 
+// fault: servers: it exits at once -> exit code 3, with the last lines of its log
 #[test]
 fn a_server_that_exits_at_once_shows_its_last_lines() {
     python("sys.exit('cannot open the database')", "")
@@ -44,6 +46,7 @@ fn a_server_that_exits_at_once_shows_its_last_lines() {
         .no_report();
 }
 
+// fault: servers: its log is not text -> shown escaped
 #[test]
 fn garbage_in_the_log_is_shown_without_harm() {
     python(r#"os.write(2, b"\xff\x1b[31mred\x1b[0m" + b"x" * 3000 + b"\nlast\n"); sys.exit(1)"#, "")
@@ -58,6 +61,7 @@ fn a_server_that_exits_well_at_once_is_not_ready_either() {
     python("sys.exit(0)", "").run().exit(3).stderr_has("exited with status 0 before it was ready").no_report();
 }
 
+// fault: servers: it never listens -> given up in time; the address that was tried is named
 #[test]
 fn a_server_that_never_listens_is_given_up() {
     python("time.sleep(600)", "ready = { within = \"300ms\" }")
@@ -90,6 +94,7 @@ fn a_server_that_answers_500_is_not_ready() {
     .no_report();
 }
 
+// fault: servers: what answers is not HTTP -> not ready, and what came is shown
 #[test]
 fn a_server_that_answers_garbage_is_not_ready() {
     python(
@@ -101,6 +106,7 @@ fn a_server_that_answers_garbage_is_not_ready() {
     .stderr_has("GET /health was answered with something that is not HTTP");
 }
 
+// fault: servers: it logs 100 MB -> 16 MiB are kept, and the log says so
 #[test]
 fn a_log_of_100_mb_is_cut_and_harms_nothing() {
     let outcome = python(
@@ -120,6 +126,7 @@ serve(answers)
     assert!(end.contains("the rest is not kept: the log is longer than 16 MiB"), "{end}");
 }
 
+// fault: survivors: a server makes a daemon of itself -> found, and ended
 #[test]
 fn a_daemon_is_found_and_ended() {
     let outcome = python(
@@ -165,6 +172,7 @@ serve(handle)
     assert!(trial(&outcome)["failure"]["message"].as_str().unwrap().contains("exited with status 5"));
 }
 
+// fault: survivors: a server ignores TERM -> killed after the grace
 #[test]
 fn a_server_that_ignores_the_wish_to_stop_is_killed_after_the_grace() {
     let outcome =
@@ -192,6 +200,7 @@ serve(handle)
     )
 }
 
+// fault: servers: it dies during the load -> a report of what was measured, when it died and with how many in flight
 #[test]
 fn a_server_that_dies_in_mid_load_ends_it_with_a_report() {
     let outcome = python(&after_a_while("os._exit(7)"), "").set("load.duration=60s").run().exit(3);
@@ -205,6 +214,7 @@ fn a_server_that_dies_in_mid_load_ends_it_with_a_report() {
     outcome.stdout_has("exited with status 7");
 }
 
+// fault: servers: it is stopped by a signal during the load -> noticed; a report
 #[test]
 fn a_server_that_is_stopped_in_mid_load_ends_it_with_a_report() {
     let outcome = python(&after_a_while("os.kill(os.getpid(), signal.SIGSTOP)"), "stop = { grace = \"300s\" }")
@@ -230,16 +240,19 @@ fn fails_with(program: &str, kind: &str) {
     assert!(outcome.report("scenario").contains(kind), "{kind}");
 }
 
+// fault: servers: it closes every connection -> counted as `errors.closed`
 #[test]
 fn a_server_that_closes_every_connection_makes_errors_closed() {
     fails_with("serve(lambda connection: (time.sleep(0.01), connection.close()))", "closed");
 }
 
+// fault: servers: it answers what is no HTTP -> counted as `errors.protocol`
 #[test]
 fn a_server_that_answers_garbage_makes_errors_protocol() {
     fails_with("serve(lambda connection: (connection.recv(4096), connection.sendall(b'@@@ what?\\r\\n')))", "protocol");
 }
 
+// fault: servers: a body that never ends -> counted as `errors.timeout`
 #[test]
 fn a_body_without_an_end_makes_errors_timeout() {
     fails_with(
@@ -255,6 +268,7 @@ serve(handle)
     );
 }
 
+// fault: servers: headers that never end -> bounded; counted as `errors.protocol`
 #[test]
 fn headers_without_an_end_make_errors_protocol() {
     fails_with(

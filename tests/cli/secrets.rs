@@ -9,7 +9,7 @@ const SECRETS: [(&str, &str); 3] =
     [("API_KEY", "hunter2/f00d+;x"), ("DB_PASSWORD", "hunter2 \\ é\"f00d'"), ("LOGIN", "hunter2-f00d")];
 
 /// Pieces of them that no way of writing them changes.
-const PIECES: [&str; 2] = ["hunter2", "f00d"];
+const PIECES: [&str; 3] = ["hunter2", "f00d", "8675309"];
 
 /// A server that repeats its arguments and every request, as access logs do.
 const SERVER: &str = r#"
@@ -131,23 +131,23 @@ command = ["python3", "server.py", "{port}", "--password", "hunter2-a-f00d"]
 DB_PWD       = "hunter2-b-f00d"
 DATABASE_URL = "postgres://user:hunter2-c-f00d@localhost/db"
 [load]
-path        = "/items?api_keys=hunter2-d-f00d"
+path        = "/items?api_keys=hunter2-d-f00d&csrf=${NOT_SET:-hunter2-n-f00d}"
 headers     = { x-session-id = "hunter2-e-f00d" }
 concurrency = 2
 duration    = "200ms"
 script      = "hooks.rhai"
 [dirty]
-path       = "/items?user={identity.name}&token={identity.token}"
+path       = "/items?user={identity.name}&token={identity.token}&n={identity.pin}"
 headers    = { cookie = "sid=hunter2-f-f00d; user={identity.name}" }
 body       = "{{\"user\": \"{identity.name}\", \"passphrase\": \"hunter2-g-f00d\"}}"
 method     = "GET"
-identities = [{ name = "ann", token = "hunter2-h-f00d" }, { name = "bob", token = "hunter2-i-f00d" }]
+identities = [{ name = "ann", token = "hunter2-h-f00d", pin = 18675309 }, { name = "bob", token = "hunter2-i-f00d", pin = 28675309 }]
 time       = "3s"
 triggers   = ["pair"]
 [dirty.login]
 path = "/login"
 method = "GET"
-json = { user = "{identity.name}", password = "hunter2-j-f00d", nested = { jwt = "hunter2-k-f00d" } }
+json = { user = "{identity.name}", password = "hunter2-j-f00d", nested = { jwt = "hunter2-k-f00d", otp = [38675309] } }
 [matrix]
 "load.headers.x-api-key" = ["hunter2-l-f00d", "hunter2-m-f00d"]
 [assert]
@@ -174,6 +174,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 "#;
 
+// fault: secrets: literal secrets, texts or numbers, in any table of a scenario -> hidden on screen and in every file
 #[test]
 fn what_the_scenario_itself_holds_is_shown_nowhere() {
     let files = |runner: Runner| runner.file("server.py", LOUD).file("hooks.rhai", HOOKS);
@@ -190,6 +191,7 @@ fn what_the_scenario_itself_holds_is_shown_nowhere() {
     shows_none(&plan);
 }
 
+// fault: secrets: a `name` with a secret variable -> refused before a folder is made
 #[test]
 fn a_name_with_a_secret_in_it_is_refused() {
     let scenario = "name = \"run-${API_KEY}\"\n[server]\nmode = \"async\"\n[load]\npath = \"/\"\nconcurrency = 1\n";
@@ -198,6 +200,7 @@ fn a_name_with_a_secret_in_it_is_refused() {
     outcome.stderr_has("the name would show the secret `API_KEY`");
 }
 
+// fault: secrets: a run is killed, or watched by another user -> no log is left, and nobody else can read it
 #[test]
 fn a_run_that_is_killed_leaves_no_log_and_one_under_way_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;

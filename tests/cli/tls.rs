@@ -28,6 +28,7 @@ fn a_server_whose_signer_is_named_is_loaded_and_sessions_are_resumed() {
     assert_eq!(server.heard().iter().filter(|heard| heard.resumed).count() as u64, resumed);
 }
 
+// fault: servers: a certificate that nobody trusts signed -> refused, with the way out
 #[test]
 fn a_certificate_of_nobody_knows_whom_is_refused_with_the_way_out() {
     let server = Secure::start(Manners::default());

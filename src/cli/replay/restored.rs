@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::arguments::Replay;
-use super::super::print_warning;
+use super::super::print;
 use super::super::surroundings::{World, print_problems};
 use crate::record::Record;
 use crate::report::one_line;
@@ -49,7 +49,7 @@ fn place(arguments: &Replay, record: &Record) -> PathBuf {
 /// The file as it is now is not what is sent.
 fn warn(file: &Path, changed: Option<&[String]>) {
     match changed {
-        None => print_warning(
+        None => print::warning(
             &format!("the scenario {} is not there any more", one_line(&file.display().to_string())),
             Some("what the record has of it is sent; name the file with `--scenario FILE` if it has moved"),
         ),
@@ -63,7 +63,7 @@ fn warn(file: &Path, changed: Option<&[String]>) {
             let message =
                 format!("{} has changed since: {}{more}", one_line(&file.display().to_string()), named.join(", "));
             let advice = "what the record has of it is sent; run the scenario again to check it as it is now";
-            print_warning(&message, Some(advice));
+            print::warning(&message, Some(advice));
         }
     }
 }

@@ -19,8 +19,13 @@ const TOO_FEW: u64 = 29;
 /// One answer without a canary in so many is put down to the server's mood; more make the check inconclusive.
 const TELLING: u64 = 10;
 
-/// `tls` is how it was spoken with the server, if it was.
-pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>, findings: &Findings) -> record::Dirty {
+/// `tls` is how it was spoken with the server, if it was; `failure` is what kept the check from going on.
+pub(in crate::run) fn dirty(
+    plan: &scenario::Dirty,
+    tls: Option<&scenario::Tls>,
+    findings: &Findings,
+    failure: Option<&str>,
+) -> record::Dirty {
     let tally = &findings.tally;
     let expect = match plan.expect {
         Expect::Clean => "clean",
@@ -47,7 +52,7 @@ pub(in crate::run) fn dirty(plan: &scenario::Dirty, tls: Option<&scenario::Tls>,
         cut: tally.cut,
         undecoded: tally.undecoded.clone().map(|(responses, why)| record::Unread { responses, why }),
         evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls, plan.follow > 0)).collect(),
-        inconclusive: inconclusive(findings).map(|why| came::with_limit(why, findings.limit)),
+        inconclusive: inconclusive(findings, failure).map(|why| came::with_limit(why, findings.limit)),
         samples: came::samples(findings),
         limit: came::limit(findings),
         starts: Some(came::starts(findings)),
@@ -79,11 +84,14 @@ fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigg
 }
 
 /// Why neither "clean" nor "no leak" would be honest.
-fn inconclusive(findings: &Findings) -> Option<String> {
+fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     let tally = &findings.tally;
     if tally.leaks > 0 {
         // A leak is a leak, whatever else could not be found out.
         return None;
+    }
+    if let Some(failure) = failure {
+        return Some(format!("it could not go on: {failure}"));
     }
     if let Some(problem) = findings.control.problems.first() {
         return Some(format!("the control run failed: {problem}"));
@@ -247,8 +255,23 @@ mod tests {
             findings.tally.triggers.insert("overlap", tally);
             findings
         };
-        assert_eq!(inconclusive(&findings(true)), None);
-        let why = inconclusive(&findings(false)).unwrap();
+        assert_eq!(inconclusive(&findings(true), None), None);
+        let why = inconclusive(&findings(false), None).unwrap();
         assert!(why.starts_with("a planted leak was not seen"), "{why}");
+    }
+
+    // fault: labels: the server is gone during a dirty check -> the report says so, and not that the time was up
+    #[test]
+    fn a_server_that_is_gone_is_no_lack_of_time() {
+        let mut findings = Findings::default();
+        findings.obstacles.insert("gate", crate::dirty::NO_TURN.to_owned());
+        let why = |findings: &Findings, failure| inconclusive(findings, failure).unwrap();
+        assert!(why(&findings, None).starts_with("the time was up"));
+        let gone = "it exited with status 1 before it was ready";
+        assert_eq!(why(&findings, Some(gone)), format!("it could not go on: {gone}"));
+        findings.interrupted = true;
+        assert!(why(&findings, None).starts_with("cut short after"));
+        findings.tally.leaks = 1;
+        assert_eq!(inconclusive(&findings, Some(gone)), None, "a leak is one");
     }
 }

@@ -126,7 +126,15 @@ impl Loading<'_> {
         let chain = self.certificates(cert);
         let text = self.pem(key)?;
         let Ok(secret) = PrivateKeyDer::from_pem_slice(text.as_bytes()) else {
-            self.bad_file(key, "no private key in it", "it is PEM, and begins with -----BEGIN PRIVATE KEY-----");
+            match text.contains("ENCRYPTED") {
+                true => self.bad_file(
+                    key,
+                    "its private key is encrypted",
+                    "nobody can type its passphrase here: `openssl pkey -in KEY -out PLAIN` writes one without, which should \
+                     be for your eyes alone (`chmod 600 PLAIN`)",
+                ),
+                false => self.bad_file(key, "no private key in it", "it is PEM, and begins with -----BEGIN PRIVATE KEY-----"),
+            }
             return None;
         };
         match CertifiedKey::from_der(chain?, secret, &ring::default_provider()) {
@@ -158,7 +166,7 @@ impl Loading<'_> {
     }
 
     fn pem(&mut self, given: &At<String>) -> Option<String> {
-        match self.surroundings.read(&self.folder.join(&given.value)) {
+        match self.surroundings.text(&self.folder.join(&given.value)) {
             Ok(text) => Some(text),
             Err(error) => {
                 self.bad_file(given, &why(&error), "paths in a scenario count from the scenario's own folder");

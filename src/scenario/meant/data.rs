@@ -34,7 +34,8 @@ impl Loading<'_> {
 
     fn read_data(&mut self, given: &At<String>, path: &Path) -> Given {
         let mut found = Given { span: given.span.clone(), data: None, start: 0 };
-        let read = match path.extension().and_then(|ending| ending.to_str()) {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let read = match ending.as_deref() {
             Some("csv") => data::csv,
             Some("jsonl" | "ndjson") => data::json_lines,
             _ => {
@@ -44,7 +45,7 @@ impl Loading<'_> {
                 return found;
             }
         };
-        let source = match self.surroundings.read(path) {
+        let source = match self.surroundings.text(path) {
             Ok(source) => source,
             Err(error) => {
                 let problem = Problem::new(format!("cannot read the data file `{}`", given.value));

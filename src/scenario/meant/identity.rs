@@ -21,7 +21,10 @@ impl Loading<'_> {
         let Some(given) = &written.identities else { return Vec::new() };
         let Some(first) = given.value.get(1).and(given.value.first()) else {
             let problem = Problem::new("fewer than two identities").at(&given.span, "nobody to be taken for another");
-            self.problems.add(problem.help("write two or more: identities = [{ lang = \"en\" }, { lang = \"es\" }]"));
+            self.missing(
+                &["dirty", "identities"],
+                problem.help("write two or more: identities = [{ lang = \"en\" }, { lang = \"es\" }]"),
+            );
             // Its fields fill placeholders all the same.
             return given.value.iter().map(|only| self.fields(only)).collect();
         };
@@ -44,7 +47,9 @@ impl Loading<'_> {
     fn check_fields(&mut self, first: &At<Entries<Node>>, item: &At<Entries<Node>>) {
         let names = |of: &At<Entries<Node>>| of.value.0.iter().map(|(name, _)| name.value.clone()).collect::<Vec<_>>();
         let (known, own) = (names(first), names(item));
-        for name in known.iter().filter(|name| !own.contains(name)) {
+        // One that is misspelt is both missing and one too many.
+        let strange = own.iter().any(|name| !known.contains(name));
+        for name in known.iter().filter(|name| !own.contains(name) && !strange) {
             let problem = Problem::new(format!("an identity without `{name}`")).at(&item.span, "has other fields");
             let problem = problem.also(&first.span, "than this one");
             self.problems.add(problem.help("give each identity the same fields"));

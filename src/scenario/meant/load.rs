@@ -76,6 +76,9 @@ impl Loading<'_> {
             let problem = problem.at(span, "of which request?").also(&written.span, "these have their own");
             self.problems.add(problem.help(format!("move `{key}` into each [[load.request]] that needs it")));
         }
+        if written.value.is_empty() && self.spoilt.touches(&["load", "request"]) {
+            return None;
+        }
         if written.value.is_empty() || written.value.len() > MOST_KINDS {
             let problem = Problem::new(format!("{} requests in `request`", written.value.len()));
             self.problems.add(problem.at(&written.span, "").help(format!("write 1 to {MOST_KINDS}")));

@@ -83,10 +83,13 @@ impl Loading<'_> {
             Ok(level) => level?,
             Err(()) => {
                 let problem = Problem::new("[load] has no `concurrency`").at(&at.span, "how many users?");
-                self.missing(
-                    &["load", "concurrency"],
-                    problem.help("add concurrency = 50: users who each wait for their answer"),
-                );
+                // Each of the others says how much load there is as well.
+                if !["rate", "stages"].iter().any(|key| self.spoilt.touches(&["load", key])) {
+                    self.missing(
+                        &["load", "concurrency"],
+                        problem.help("add concurrency = 50: users who each wait for their answer"),
+                    );
+                }
                 return None;
             }
         };
@@ -105,6 +108,10 @@ impl Loading<'_> {
             let problem = Problem::new(format!("`{key}` next to `stages`")).at(span, "stages say this themselves");
             let help = format!("remove `{key}`; each stage has `for`, and `rate` or `concurrency`");
             self.problems.add(problem.also(&stages.span, "the stages").help(help));
+        }
+        let cut = self.spoilt.touches(&["load", "stages"]);
+        if stages.value.is_empty() && cut {
+            return None;
         }
         if stages.value.is_empty() || stages.value.len() > MOST_STAGES {
             let problem = Problem::new(format!("{} stages", stages.value.len())).at(&stages.span, "");
@@ -125,7 +132,7 @@ impl Loading<'_> {
                 _ => first = first.or(Some((unit, to, span))),
             }
             let ramp = stage.value.ramp.as_ref().filter(|ramp| ramp.value);
-            if let (Some(ramp), None) = (ramp, levels.last()) {
+            if let (Some(ramp), None, false) = (ramp, levels.last(), cut) {
                 let problem = Problem::new("the first stage cannot ramp").at(&ramp.span, "from where?");
                 let help = format!("put a stage with a constant {} before it", unit.key());
                 self.problems.add(problem.help(help));

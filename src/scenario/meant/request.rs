@@ -163,7 +163,10 @@ impl Loading<'_> {
                 _ => "/login/",
             };
             let key: Vec<&str> = section.split('.').chain(["path"]).collect();
-            self.missing(&key, problem.help(format!("add path = \"{example}\"")));
+            // [[load.request]] would have it.
+            if section != "load" || !self.spoilt.touches(&["load", "request"]) {
+                self.missing(&key, problem.help(format!("add path = \"{example}\"")));
+            }
             return None;
         };
         let template = self.filled(path, Template::parse, parts, None)?;
@@ -301,6 +304,7 @@ impl Loading<'_> {
     /// Only texts in a value are templates, not names.
     fn json(&mut self, node: &Node, span: &Span, parts: &Parts<'_>) -> Json {
         match node {
+            Node::Text(number) if self.numbers.has(span) => Json::Plain(number.clone()),
             Node::Text(text) => {
                 let text = At { span: span.clone(), value: text.clone() };
                 Json::Text(self.filled_body(&text, parts).unwrap_or_default())
@@ -331,6 +335,7 @@ impl Loading<'_> {
                 Node::List(_) | Node::Table(_) => {
                     let problem = Problem::new(format!("the {what}'s `{}` is not a plain value", name.value));
                     self.problems.add(problem.at(&node.span, "a list or a table").help("write a string or a number"));
+                    self.spoilt.add_section(&format!("{}.{what}", parts.section));
                     continue;
                 }
                 plain => plain.to_json().to_string(),

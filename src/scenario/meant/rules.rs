@@ -96,6 +96,10 @@ impl Loading<'_> {
             _ => "load",
         };
         let given = if section == "dirty" { written.dirty.is_some() } else { written.load.is_some() };
+        if !given && written.load.is_none() && written.dirty.is_none() {
+            // That there is nothing to do is said.
+            return None;
+        }
         if !given {
             let metric = rule.metric.name();
             let place = self.metric_place(text, metric);
@@ -145,6 +149,9 @@ impl Loading<'_> {
         matrix: &Matrix<'_>,
         settings: &Settings,
     ) -> bool {
+        if self.spoilt.covers(&["matrix", key]) {
+            return false;
+        }
         let Some(axis) = matrix.axis(key) else {
             let known: Vec<&str> = matrix.axes.iter().map(|axis| axis.key.as_str()).collect();
             let problem = Problem::new(format!("the matrix does not vary `{key}`")).at(&name.span, "not in the matrix");

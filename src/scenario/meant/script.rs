@@ -89,7 +89,7 @@ impl Loading<'_> {
     }
 
     fn compile_script(&mut self, given: &At<String>, path: &Path) -> Option<Script> {
-        let source = match self.surroundings.read(path) {
+        let source = match self.surroundings.text(path) {
             Ok(source) => source,
             Err(error) => {
                 let problem = Problem::new(format!("cannot read the script `{}`", given.value));
@@ -115,7 +115,7 @@ impl Loading<'_> {
         ending.push(".rhai");
         [PathBuf::from(ending), bare]
             .into_iter()
-            .find_map(|path| Some((path.clone(), self.surroundings.read(&path).ok()?)))
+            .find_map(|path| Some((path.clone(), self.surroundings.text(&path).ok()?)))
     }
 
     fn script_problem(&mut self, given: &At<String>, path: &Path, source: &str, error: &ScriptError) {

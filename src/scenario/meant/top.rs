@@ -52,12 +52,17 @@ impl Loading<'_> {
     fn check_servers(&mut self, written: &file::Scenario, matrix: &Matrix<'_>) {
         let axis = matrix.axes.iter().find(|axis| axis.key == "server");
         let varies = matrix.axes.iter().any(|axis| axis.key.starts_with("server."));
+        let is_slip = |key: &str| key != "server" && suggest::nearest(key, ["server"]).is_some();
         match (&written.server, &written.servers) {
             (Some(server), Some(servers)) => {
                 let problem = Problem::new("both [server] and [servers]").at(&server.span, "this one");
                 let others =
                     servers.0.iter().fold(problem, |problem, (name, _)| problem.also(&name.span, "or this one"));
                 self.problems.add(others.help("keep [server], or make it one more of [servers.NAME]"));
+            }
+            // A misspelt one is told of as an unknown key.
+            (_, Some(_)) if matrix.axes.iter().any(|axis| is_slip(&axis.key)) => {
+                self.spoilt.add_section("matrix.server")
             }
             (_, Some(servers)) if axis.is_none() && servers.0.len() != 1 => {
                 let names: Vec<&str> = servers.0.iter().map(|(name, _)| name.value.as_str()).collect();
@@ -67,7 +72,9 @@ impl Loading<'_> {
                     None => problem.at(&(0..0), ""),
                 };
                 let all: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-                self.problems.add(problem.help(format!("add [matrix] with server = [{}]", all.join(", "))));
+                let help = format!("add [matrix] with server = [{}]", all.join(", "));
+                self.missing(&["matrix", "server"], problem.help(help));
+                self.spoilt.add_section("matrix.server");
             }
             (_, None) if axis.is_some() => {
                 let span = axis.map_or(0..0, |axis| axis.span.clone());
@@ -76,7 +83,7 @@ impl Loading<'_> {
                 let help = "declare each as [servers.NAME]; to vary a key of [server], write \"server.mode\" = [...]";
                 self.missing(&["servers"], problem.help(help));
             }
-            (None, None) if !varies => {
+            (None, None) if !varies && !self.spoilt.touches(&["servers"]) => {
                 let problem = Problem::new("no server").at(&(0..0), "no [server] in this scenario");
                 let help = "add [server] with mode = \"async\" (or another), command = [...] or url = \"http://...\"";
                 self.missing(&["server"], problem.help(help));

@@ -35,6 +35,7 @@ fn a_value_is_hidden_in_every_way_that_it_is_written() {
     assert_eq!(secrets.hide("nothing of it"), "nothing of it");
 }
 
+// fault: secrets: a server logs a secret escaped for JSON, HTML, a URL or a shell -> hidden
 #[test]
 fn a_value_is_hidden_under_every_escape_of_servers_and_libraries() {
     let value = "it's/ä b😀\"9";
@@ -62,6 +63,7 @@ fn a_value_is_hidden_under_every_escape_of_servers_and_libraries() {
     }
 }
 
+// fault: secrets: a secret inside base64 -> hidden
 #[test]
 fn a_value_is_hidden_in_base64_wherever_it_lies_in_that() {
     let value = "hunter2?>~ö";
@@ -98,6 +100,7 @@ fn a_short_value_is_none_and_does_not_tear_texts_apart() {
     assert_eq!(secrets.hide("a note of 12"), "a note of 12");
 }
 
+// fault: secrets: a text is cut within a secret -> what is left of it is hidden
 #[test]
 fn a_piece_of_a_value_at_the_edge_of_a_cut_text_is_hidden() {
     let secrets = secrets(&[("API_TOKEN", "eyJhbGciOiJIUzI1NiJ9")]);

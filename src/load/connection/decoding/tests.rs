@@ -119,6 +119,7 @@ fn a_part_is_decoded_as_far_as_it_goes() {
     assert!(page().starts_with(&part.body) || part.undecoded.is_some());
 }
 
+// fault: http: a body that is not encoded as its header says -> looked at as it came, and counted
 #[test]
 fn what_is_not_encoded_as_it_says_stays_as_it_came_and_says_so() {
     for name in ["gzip", "deflate", "br", "zstd"] {
@@ -148,6 +149,7 @@ fn a_fault_behind_readable_text_leaves_that_text() {
     assert_eq!((kept.body, kept.undecoded), (page(), Some(Undecoded::Damaged("gzip"))));
 }
 
+// fault: http: a body that unpacks to gigabytes -> left off in time, and counted
 #[test]
 fn a_body_that_grows_beyond_measure_is_left_off_in_time() {
     // 40 MiB of zeros.
