@@ -117,6 +117,10 @@ fn outcomes(loads: &[(usize, &Load)]) -> String {
         }
     }
     add("unanswered".to_owned(), &|load| load.unanswered, "still waiting when the load ended");
+    if loads.iter().any(|(_, load)| load.generator.retries > 0) {
+        let meaning = "the connection ended before a byte of the response, or the server refused it unseen; no error";
+        add("sent again".to_owned(), &|load| load.generator.retries, meaning);
+    }
     table.markdown()
 }
 
