@@ -1,0 +1,116 @@
+//! Servers that answer more often than they are asked, or drop what they were asked: which response is which request's.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use serde_json::Value;
+
+use crate::harness::{Outcome, Runner};
+
+/// A server of a thread a connection, which is given what it hears and the number of the request on its connection.
+fn start(answer: fn(&str, usize) -> Option<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || serve(stream.unwrap(), answer));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn serve(mut stream: TcpStream, answer: fn(&str, usize) -> Option<String>) {
+    let mut heard = [0; 4096];
+    let mut number = 0;
+    while let Ok(length @ 1..) = stream.read(&mut heard) {
+        number += 1;
+        let Some(answer) = answer(&String::from_utf8_lossy(&heard[..length]), number) else { return };
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn page(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+fn record(outcome: &Outcome) -> Value {
+    outcome.record("scenario")["variants"][0].clone()
+}
+
+fn caveats(variant: &Value) -> String {
+    variant["caveats"].to_string()
+}
+
+#[test]
+fn a_server_that_drops_every_fifth_request_does_not_look_perfect() {
+    let url = start(|_, number| (number % 5 != 0).then(|| page("ok")));
+    let scenario = format!(
+        r#"
+        [server]
+        url = "{url}"
+        [load]
+        path = "/"
+        concurrency = 2
+        requests = 200
+        [assert]
+        that = ["errors.count == 0", "retries.rate < 5%", "retries.count > 0"]
+        "#
+    );
+    let outcome = Runner::with(&scenario).run().exit(1).stdout_has("sent again");
+    let variant = record(&outcome);
+    let of_rules: Vec<&str> =
+        variant["verdicts"].as_array().unwrap().iter().filter_map(|verdict| verdict["status"].as_str()).collect();
+    assert_eq!(of_rules, ["passed", "failed", "passed"], "{}", variant["verdicts"]);
+    // Four answers on a connection, and the fifth on the next.
+    let retries = variant["trials"][0]["load"]["generator"]["retries"].as_u64().unwrap();
+    assert!((30..=50).contains(&retries), "{retries}");
+    assert!(caveats(&variant).contains("had to be sent again"), "{}", caveats(&variant));
+    assert!(outcome.report("scenario").contains("sent again"));
+}
+
+#[test]
+fn what_came_unasked_is_told_of_and_can_be_judged() {
+    let url = start(|_, _| Some([page("ok"), page("more")].concat()));
+    let scenario = format!(
+        r#"
+        [server]
+        url = "{url}"
+        [load]
+        path = "/"
+        concurrency = 1
+        requests = 20
+        [assert]
+        that = ["unsolicited == 0"]
+        "#
+    );
+    let variant = record(&Runner::with(&scenario).run().exit(1));
+    assert_eq!(variant["trials"][0]["load"]["unsolicited"], 20);
+    assert!(caveats(&variant).contains("no request had asked for"), "{}", caveats(&variant));
+}
+
+#[test]
+fn the_dirty_check_says_what_came_unasked_and_accuses_nobody_of_it() {
+    // Each page shows who asks, twice over.
+    let url = start(|heard, _| {
+        let who = heard.split("u=").nth(1)?.split(' ').next()?;
+        Some([page(who), page(who)].concat())
+    });
+    let scenario = format!(
+        r#"
+        [server]
+        url = "{url}"
+        [dirty]
+        path = "/?u={{canary}}"
+        time = "3s"
+        exposures = 100
+        expect = "report"
+        "#
+    );
+    let variant = record(&Runner::with(&scenario).run().exit(0));
+    let dirty = &variant["trials"][0]["dirty"];
+    assert_eq!(dirty["leaks"], 0, "{}", dirty["evidence"]);
+    assert!(dirty["unsolicited"].as_u64().unwrap() > 0);
+    assert!(caveats(&variant).contains("of the dirty check something came"), "{}", caveats(&variant));
+}
