@@ -20,13 +20,16 @@ fn start(answer: fn(&str, usize) -> Option<String>) -> String {
 }
 
 fn serve(mut stream: TcpStream, answer: fn(&str, usize) -> Option<String>) {
-    let mut heard = [0; 4096];
-    let mut number = 0;
-    while let Ok(length @ 1..) = stream.read(&mut heard) {
-        number += 1;
-        let Some(answer) = answer(&String::from_utf8_lossy(&heard[..length]), number) else { return };
-        if stream.write_all(answer.as_bytes()).is_err() {
-            return;
+    let (mut heard, mut some, mut number) = (String::new(), [0; 4096], 0);
+    while let Ok(length @ 1..) = stream.read(&mut some) {
+        heard += &String::from_utf8_lossy(&some[..length]);
+        while let Some(end) = heard.find("\r\n\r\n") {
+            number += 1;
+            let Some(answer) = answer(&heard[..end], number) else { return };
+            heard.drain(..end + 4);
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
         }
     }
 }
@@ -90,27 +93,43 @@ fn what_came_unasked_is_told_of_and_can_be_judged() {
     assert!(caveats(&variant).contains("no request had asked for"), "{}", caveats(&variant));
 }
 
-#[test]
-fn the_dirty_check_says_what_came_unasked_and_accuses_nobody_of_it() {
-    // Each page shows who asks, twice over.
-    let url = start(|heard, _| {
-        let who = heard.split("u=").nth(1)?.split(' ').next()?;
-        Some([page(who), page(who)].concat())
-    });
+fn checked(answer: fn(&str, usize) -> Option<String>) -> Value {
     let scenario = format!(
         r#"
         [server]
-        url = "{url}"
+        url = "{}"
         [dirty]
         path = "/?u={{canary}}"
+        skip = ["smuggle"]
         time = "3s"
         exposures = 100
         expect = "report"
-        "#
+        "#,
+        start(answer)
     );
-    let variant = record(&Runner::with(&scenario).run().exit(0));
-    let dirty = &variant["trials"][0]["dirty"];
+    record(&Runner::with(&scenario).run().exit(0))
+}
+
+/// A page that shows who asks.
+fn own_page(heard: &str) -> Option<String> {
+    heard.split("u=").nth(1)?.split(' ').next().map(page)
+}
+
+#[test]
+fn the_dirty_check_says_what_came_unasked_and_takes_it_for_nobodys_answer() {
+    let twice = checked(|heard, _| own_page(heard).map(|page| page.repeat(2)));
+    let dirty = &twice["trials"][0]["dirty"];
+    assert_eq!(dirty["evidence"][0]["place"], "a second response", "it is said for what it is");
+    assert!(dirty["unsolicited"].as_u64().unwrap() > 0);
+    assert!(caveats(&twice).contains("of the dirty check something came"), "{}", caveats(&twice));
+
+    const ERROR: &str = "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n";
+    let error = checked(|heard, _| own_page(heard).map(|page| page + ERROR));
+    let dirty = &error["trials"][0]["dirty"];
     assert_eq!(dirty["leaks"], 0, "{}", dirty["evidence"]);
     assert!(dirty["unsolicited"].as_u64().unwrap() > 0);
-    assert!(caveats(&variant).contains("of the dirty check something came"), "{}", caveats(&variant));
+
+    let lines = checked(|heard, _| own_page(heard).map(|page| page + "\r\n"));
+    let dirty = &lines["trials"][0]["dirty"];
+    assert_eq!((&dirty["leaks"], &dirty["unsolicited"]), (&0.into(), &0.into()), "empty lines are nothing: {dirty}");
 }
