@@ -197,9 +197,9 @@ fn sent_again(load: &Load) -> Option<Caveat> {
         return None;
     }
     let message = format!(
-        "{} ({} of all) had to be sent again, as the connection ended before a byte of the response, or the server refused them \
-         unseen; they are no errors, and what that took is in their latency",
-        counted(retries, "request"),
+        "requests were sent again {} ({} of all), as the connection ended before a byte of the response, or the server refused \
+         them unseen; they are no errors, and what that took is in their latency",
+        counted(retries, "time"),
         show_percentage(retries as f64 / load.started as f64)
     );
     caveat(

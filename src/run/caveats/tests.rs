@@ -110,7 +110,8 @@ fn requests_sent_again_are_told_of_where_they_are_many() {
     };
     assert!(sent_again(&load(9)).is_none() && sent_again(&Load::default()).is_none());
     assert!(
-        sent_again(&load(10)).is_some_and(|caveat| caveat.message.starts_with("10 requests (0.10 % of all) had to be"))
+        sent_again(&load(10))
+            .is_some_and(|caveat| caveat.message.starts_with("requests were sent again 10 times (0.10 % of all)"))
     );
 }
 
