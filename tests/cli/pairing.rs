@@ -88,7 +88,9 @@ fn what_came_unasked_is_told_of_and_can_be_judged() {
         that = ["unsolicited == 0"]
         "#
     );
-    let variant = record(&Runner::with(&scenario).run().exit(1));
+    let outcome = Runner::with(&scenario).run().exit(1);
+    assert!(outcome.report("scenario").contains("20 (something came unasked on 20)"));
+    let variant = record(&outcome);
     assert_eq!(variant["trials"][0]["load"]["unsolicited"], 20);
     assert!(caveats(&variant).contains("no request had asked for"), "{}", caveats(&variant));
 }

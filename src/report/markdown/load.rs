@@ -172,11 +172,12 @@ fn generators(loads: &[(usize, &Load)]) -> String {
     table.without_empty_columns().markdown()
 }
 
-/// How many connections were opened, and how many of these took up an earlier session of TLS.
+/// How many connections were opened, how many of these took up an earlier session of TLS, and on how many something came
+/// unasked.
 fn connections(load: &Load) -> String {
     let opened = show_count(load.generator.connections_opened);
-    match load.generator.handshakes_resumed {
-        Some(resumed) => format!("{opened} ({} resumed a TLS session)", show_count(resumed)),
-        None => opened,
-    }
+    let resumed = load.generator.handshakes_resumed.map(|count| format!("{} resumed a TLS session", show_count(count)));
+    let unasked = (load.unsolicited > 0).then(|| format!("something came unasked on {}", show_count(load.unsolicited)));
+    let notes: Vec<String> = resumed.into_iter().chain(unasked).collect();
+    if notes.is_empty() { opened } else { format!("{opened} ({})", notes.join(", ")) }
 }
