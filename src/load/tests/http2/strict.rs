@@ -85,3 +85,30 @@ fn what_the_rfc_calls_malformed_is_no_answer() {
 fn last_with(block: &[u8]) -> (u8, u8, Vec<u8>) {
     (HEADERS, END_HEADERS | END_STREAM, block.to_vec())
 }
+
+#[test]
+fn what_a_server_has_not_taken_up_when_it_goes_away_is_sent_again_whatever_its_reason() {
+    const GOAWAY: u8 = 7;
+    // NO_ERROR, INTERNAL_ERROR and ENHANCE_YOUR_CALM.
+    for reason in [0, 2, 0xb] {
+        let address = server(move |listener| {
+            for stream in listener.incoming() {
+                let mut is_gone = false;
+                std::thread::spawn(move || {
+                    hear_requests(stream.unwrap(), HEADERS, |stream, on| {
+                        if std::mem::replace(&mut is_gone, true) {
+                            return Ok(());
+                        }
+                        let answer = frame(HEADERS, END_HEADERS | END_STREAM, on, &[OK]);
+                        let last = frame(GOAWAY, 0, [0; 4], &[on, [0, 0, 0, reason]].concat());
+                        std::io::Write::write_all(stream, &[answer, last].concat())
+                    })
+                });
+            }
+        });
+        let results = execute(address, &plan(2.0, 2, 40));
+        let whole = &results.measured.whole;
+        assert_eq!((whole.completed, whole.failed()), (40, 0), "{reason} {:?}", results.samples);
+        assert!(results.connections_opened >= 40, "each takes one: {}", results.connections_opened);
+    }
+}
