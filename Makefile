@@ -43,6 +43,11 @@ bench.instructions: build ## count the instructions of a request, and compare wi
 	@scripts/install-test-tools valgrind
 	scripts/count-instructions
 
+conformance: ## replay raw responses, whole and cut at every place, and compare what is read with what h11 reads
+	$(CARGO) build --locked
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	$(APP)/.venv/bin/python tests/conformance/replay.py
+
 fuzz: ## feed the parser of responses any bytes for 60 s (FUZZ_SECONDS=...); installs cargo-fuzz if it is missing
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
 	mkdir -p fuzz/corpus/reply

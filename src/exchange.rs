@@ -48,8 +48,9 @@ impl Failure {
     }
 }
 
-/// The highest status of a response (RFC 9110, section 15); one beyond is none of HTTP's.
-pub const HIGHEST_STATUS: u16 = 599;
+/// The highest status of a response. Those beyond 599 are none of HTTP's, and count as errors of a server (RFC 9110,
+/// section 15).
+pub const HIGHEST_STATUS: u16 = 999;
 
 /// One request and what came of it. All times count from one origin that the whole run shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

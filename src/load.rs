@@ -123,13 +123,15 @@ pub struct Results {
     /// The measured part, warm-up and drain left out; shorter than planned if it was cut short.
     pub duration: Duration,
     pub threads: u32,
-    /// Warm-up included, as for `retried`.
+    /// Warm-up included.
     pub connections_opened: u64,
     /// Of these, those that took up an earlier session of TLS; `None` without TLS.
     pub handshakes_resumed: Option<u64>,
-    /// How often a request was sent once more: its connection had been closed while it was idle, or before its turn in a
-    /// pipeline came, or the server had refused it unseen.
+    /// How often a measured request was sent once more: its connection, used before, had ended before a byte of its response
+    /// came, or the server had refused it unseen.
     pub retried: u64,
+    /// Connections on which something came that no request had asked for, warm-up included.
+    pub unsolicited: u64,
     /// Requests in flight, and arrivals that wait to be sent, on average over the measured part.
     pub in_flight_mean: f64,
     /// CPU time of all load threads spent awake before arrivals, for the sake of their times.
@@ -222,6 +224,7 @@ fn merge(load: &scenario::Load, target: &Target, live: &Live, lanes: Vec<lane::O
         connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
         handshakes_resumed: target.dialer.speaks_tls().then(|| lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
         retried: lanes.iter().map(|lane| lane.retried).sum(),
+        unsolicited: lanes.iter().map(|lane| lane.unsolicited).sum(),
         cpu: lanes.iter().map(|lane| lane.cpu).sum(),
         time_wait: target.dialer.tcp_address().and_then(machine::time_wait),
         busiest: lanes.iter().map(busiest).fold(0.0, f64::max),

@@ -67,6 +67,9 @@ const FIXED: &[(&str, Unit)] = &[
     ("errors.protocol", Unit::Count),
     ("errors.status", Unit::Count),
     ("errors.script", Unit::Count),
+    ("retries.count", Unit::Count),
+    ("retries.rate", Unit::Percentage),
+    ("unsolicited", Unit::Count),
     ("checks.failed", Unit::Count),
     ("checks.passed", Unit::Count),
     ("checks.rate", Unit::Percentage),
@@ -134,7 +137,7 @@ fn is_of_trigger(name: &str) -> bool {
 }
 
 fn is_status(code: &str) -> bool {
-    code.len() == 3 && code.parse::<u16>().is_ok_and(|code| (100..600).contains(&code))
+    code.len() == 3 && code.parse::<u16>().is_ok_and(|code| (100..1000).contains(&code))
 }
 
 /// `p50` is 50, `p99.9` and `p999` are 99.9, `p9999` is 99.99.

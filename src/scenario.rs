@@ -38,7 +38,7 @@ pub mod typed;
 pub mod variation;
 mod warnings;
 
-pub use attached::{Address, Attached, Pid, Tls, TlsFiles, authority};
+pub use attached::{Address, Attached, Pid, Tls, TlsFiles, authority, without_zone};
 pub use data::Data;
 pub use file::Spacing;
 pub use login::{Capture, Login, LoginStep};

@@ -165,7 +165,7 @@ impl Server {
                 (Kind::Kept(Box::new(kept)), endpoint)
             }
             scenario::Server::Attached(plan) => {
-                tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &plan.host)).transpose()?;
+                tls = plan.tls.as_ref().map(|tls| Tls::new(tls, plan.name())).transpose()?;
                 let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts)?;
                 (Kind::Attached(attached), endpoint)
             }

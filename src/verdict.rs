@@ -96,6 +96,9 @@ fn observe_load(group: &str, name: &str, load: &record::Load) -> Option<f64> {
         ("failed", _) => load.failed,
         ("unanswered", _) => load.unanswered,
         ("errors", "count") => errors(load),
+        ("retries", "count") => load.generator.retries,
+        ("retries", _) => return Some(load.generator.retries as f64 / load.started as f64),
+        ("unsolicited", _) => load.unsolicited,
         ("errors", kind) => load.errors.get(kind).copied().unwrap_or(0),
         ("status", code) => load.status.get(code).copied().unwrap_or(0),
         _ => return None,
@@ -284,6 +287,18 @@ mod tests {
         assert_eq!(status("latency.p50 < 2s", &trial), Status::Failed);
         assert_eq!(status("latency.p50 < 3s", &trial), Status::Inconclusive);
         assert_eq!(status("latency.p50 > 3s", &trial), Status::Inconclusive);
+    }
+
+    #[test]
+    fn requests_sent_again_and_what_came_unasked_can_be_judged() {
+        let generator = record::Generator { retries: 30, ..record::Generator::default() };
+        let load = record::Load { started: 120, unsolicited: 2, generator, ..record::Load::default() };
+        let trial = Trial { load: Some(load), ..Trial::default() };
+        assert_eq!(status("retries.rate <= 25%", &trial), Status::Passed);
+        assert_eq!(status("retries.rate < 25%", &trial), Status::Failed);
+        assert_eq!(status("retries.count == 30", &trial), Status::Passed);
+        assert_eq!(status("unsolicited == 0", &trial), Status::Failed);
+        assert_eq!(status("retries.rate < 25%", &Trial::default()), Status::Inconclusive);
     }
 
     #[test]

@@ -8,9 +8,6 @@
 #[path = "../../src/load/connection/decoding.rs"]
 #[allow(dead_code, reason = "what is parsed is not decoded here")]
 mod decoding;
-#[path = "../../src/exchange.rs"]
-#[allow(dead_code, reason = "of it the parser uses a constant")]
-mod exchange;
 #[path = "../../src/load/connection/framing.rs"]
 mod framing;
 #[path = "../../src/load/connection/known.rs"]

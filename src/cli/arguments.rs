@@ -187,7 +187,7 @@ pub(super) struct Load {
     #[arg(long, value_name = "ADDRESS")]
     pub connect_to: Option<String>,
 
-    /// Connect to this Unix socket in place of the address of the URL
+    /// Connect to this Unix socket in place of the address of the URL; `@NAME` has no file
     #[arg(long, value_name = "PATH", conflicts_with = "connect_to")]
     pub unix_socket: Option<PathBuf>,
 

@@ -78,11 +78,12 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
             }
         },
     };
-    if !origin.starts_with("https://") && (arguments.insecure || arguments.cacert.is_some() || arguments.cert.is_some())
-    {
+    let has_tls = origin.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"));
+    if !has_tls && (arguments.insecure || arguments.cacert.is_some() || arguments.cert.is_some()) {
         return one("options of TLS with an address that has none".to_owned(), "write the address as https://");
     }
     let connect_to = match &arguments.unix_socket {
+        Some(path) if path.as_os_str().as_encoded_bytes().starts_with(b"@") => Some(format!("unix:{}", path.display())),
         Some(path) => Some(format!("unix:{}", absolute(path))),
         None => arguments.connect_to.clone(),
     };

@@ -79,6 +79,8 @@ pub(super) struct Client {
     quickest: Cell<Duration>,
     observations: RefCell<Vec<Observation>>,
     strays: RefCell<Vec<Stray>>,
+    /// Connections on which something came that no request had asked for.
+    unsolicited: Cell<u64>,
     /// See [`Client::be_patient`] and [`Client::end_by`].
     patient_until: Cell<Option<Instant>>,
     waited: Cell<Duration>,
@@ -150,6 +152,7 @@ impl Client {
             quickest: Cell::new(Duration::MAX),
             observations: RefCell::default(),
             strays: RefCell::default(),
+            unsolicited: Cell::new(0),
             patient_until: Cell::default(),
             waited: Cell::default(),
             end: Cell::default(),
@@ -291,6 +294,11 @@ impl Client {
     /// All that came unasked since the last call.
     pub fn take_strays(&self) -> Vec<Stray> {
         self.strays.take()
+    }
+
+    /// On how many connections something came unasked, since the last call.
+    pub fn take_unsolicited(&self) -> u64 {
+        self.unsolicited.take()
     }
 
     /// What came, for reports.

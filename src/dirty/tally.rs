@@ -134,6 +134,8 @@ pub struct Tally {
     pub leaks: u64,
     /// Responses of which the end was not kept.
     pub cut: u64,
+    /// Connections on which something came that no request had asked for.
+    pub unsolicited: u64,
     /// Responses of which the body could not be decoded, or not to its end, and why the first of them could not.
     pub undecoded: Option<(u64, String)>,
     pub triggers: BTreeMap<&'static str, TriggerTally>,
@@ -263,6 +265,7 @@ impl Tally {
 
     /// Finds out which responses could show a leak, and remembers the requests.
     fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
+        self.unsolicited += court.client.take_unsolicited();
         for observation in &mut ended.observations {
             self.cut += u64::from(observation.is_cut());
             if let Some(why) = &observation.reply.undecoded {

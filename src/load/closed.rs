@@ -105,4 +105,6 @@ async fn turns<S: Source, C: Carrier>(mut user: User<'_, S, C>, over: &Cancellat
             free = user.think_unless(over, plan.pause).await;
         }
     }
+    // What nobody waits for any longer would show that answers had been taken for others'.
+    user.look();
 }

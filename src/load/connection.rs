@@ -1,6 +1,8 @@
 //! Connections to the server under test.
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod cuts;
 pub mod answer;
 pub mod decoding;

@@ -35,6 +35,7 @@ pub(super) struct Outcome {
     pub connections_opened: u64,
     pub handshakes_resumed: u64,
     pub retried: u64,
+    pub unsolicited: u64,
     /// CPU time, without that spent awake before arrivals.
     pub cpu: Duration,
     /// CPU time spent awake before arrivals, for the sake of their times.
@@ -63,7 +64,8 @@ pub(super) struct Lane {
     connections_opened: Cell<u64>,
     handshakes_resumed: Cell<u64>,
     samples: RefCell<Samples>,
-    pub retried: Cell<u64>,
+    retried: Cell<u64>,
+    unsolicited: Cell<u64>,
     pub busy: Busy,
     /// Measured requests that were claimed.
     claimed: Cell<u64>,
@@ -96,6 +98,7 @@ impl Lane {
             handshakes_resumed: Cell::new(0),
             samples: RefCell::default(),
             retried: Cell::new(0),
+            unsolicited: Cell::new(0),
             busy: Busy::default(),
             claimed: Cell::new(0),
             waited: Cell::default(),
@@ -113,6 +116,18 @@ impl Lane {
     pub fn opened(&self, resumed: bool) {
         self.connections_opened.set(self.connections_opened.get() + 1);
         self.handshakes_resumed.set(self.handshakes_resumed.get() + u64::from(resumed));
+    }
+
+    /// The request that is in flight is sent once more.
+    pub fn sent_again(&self, slot: u32) {
+        let is_measured = self.in_flight[slot as usize].intended.get() >= self.plan.begin;
+        self.retried.set(self.retried.get() + u64::from(is_measured));
+    }
+
+    /// Something came on a connection that no request had asked for.
+    #[cold]
+    pub fn unsolicited(&self) {
+        self.unsolicited.set(self.unsolicited.get() + 1);
     }
 
     /// The kind of a failure, whose reason is kept if it is the first of its kind.
@@ -270,6 +285,7 @@ impl<'a> Ready<'a> {
             connections_opened: lane.connections_opened.get(),
             handshakes_resumed: lane.handshakes_resumed.get(),
             retried: lane.retried.get(),
+            unsolicited: lane.unsolicited.get(),
             cpu: lane.busy.worked(),
             spun: lane.busy.spun.get(),
             busiest: lane.busy.most(),

@@ -141,11 +141,10 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
             deadline.hasten(plan.clock.instant(intended + plan.timeout));
         }
         last = intended;
-        user.connection = take_up(user.connection.take(), lane, now);
+        user.connection = take_up(user.connection.take(), lane);
         now = user.exchange(&mut deadline, intended, now).await.done;
-        user.connection = user.connection.take().and_then(|mut connection| {
-            connection.rests(now);
-            connection.put_back(lane)
-        });
+        user.connection = user.connection.take().and_then(|connection| connection.put_back(lane));
     }
+    // As in the closed model.
+    take_up(user.connection.take(), lane);
 }

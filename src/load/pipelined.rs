@@ -13,7 +13,7 @@ use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::{Source, Turn};
-use super::user::{Carrier as _, User, timed_out, usable, was_closed_while_idle};
+use super::user::{User, may_be_unseen, timed_out, usable};
 use crate::exchange::{Exchange, Failure, Outcome};
 
 /// A user: one connection, and for each request of a batch a place of its own, with its own share of the user's requests.
@@ -49,6 +49,7 @@ pub(super) async fn batches<S: Source>(
     {
         if wanted > free {
             free = batch.places[0].wait_unless(over, wanted).await;
+            batch.look();
             if lane.is_exhausted() {
                 break;
             }
@@ -56,7 +57,7 @@ pub(super) async fn batches<S: Source>(
         let turns: Vec<Turn> = batch.places.iter_mut().map(|place| place.source.prepare()).collect();
         let pauses = turns.iter().filter_map(|turn| if let Turn::After(pause) = turn { Some(*pause) } else { None });
         if let Some(pause) = pauses.max() {
-            free = batch.places[0].think_unless(over, pause).await;
+            free = batch.think_unless(over, pause).await;
         }
         if free >= plan.end {
             break;
@@ -72,15 +73,29 @@ pub(super) async fn batches<S: Source>(
             break;
         }
         if idle || matches!(failure, Some(Failure::Connect | Failure::Tls)) {
-            free = batch.places[0].think_unless(over, AFTER_REFUSAL).await;
+            free = batch.think_unless(over, AFTER_REFUSAL).await;
         }
         if !plan.pause.is_zero() {
-            free = batch.places[0].think_unless(over, plan.pause).await;
+            free = batch.think_unless(over, plan.pause).await;
         }
     }
+    // As for a user of single requests.
+    batch.look();
 }
 
 impl<S: Source> Batch<'_, S> {
+    /// Thinks as a user of single requests does.
+    async fn think_unless(&mut self, over: &CancellationToken, pause: Duration) -> Duration {
+        let now = self.places[0].think_unless(over, pause).await;
+        self.look();
+        now
+    }
+
+    /// Gives the connection up if that was closed, or something came on it, while no request was on it.
+    fn look(&mut self) {
+        self.connection = self.connection.take().and_then(|connection| usable(connection, self.lane));
+    }
+
     /// Counts the request of a place as started, unless the load has enough; it is to be sent, if there is one.
     fn take_up(&mut self, place: usize, turn: Turn, now: Duration) {
         if !self.lane.claim(now) {
@@ -156,9 +171,8 @@ impl<S: Source> Batch<'_, S> {
         user.look_at(&exchange);
     }
 
-    /// Sends what is left on the connection at hand or a new one, and counts the answers as they come. As for a single
-    /// request, a connection that the server closed while it was idle says nothing about the server. Neither does one that
-    /// it closes as it has said: what it leaves unanswered is sent again (RFC 9112, section 9.6).
+    /// Sends what is left on the connection at hand or a new one, and counts the answers as they come. What a connection
+    /// leaves unanswered that has carried an answer is sent again (RFC 9112, sections 9.3.2 and 9.6), as a single request is.
     async fn converse(&mut self, now: Duration) -> Result<(), Failure> {
         let (lane, clock) = (self.lane, self.lane.plan.clock);
         let mut again = false;
@@ -169,8 +183,8 @@ impl<S: Source> Batch<'_, S> {
                 // The requests had been sent, on a connection that was closed.
                 Err(Broken::Refused(no)) if again => return Err(lane.failed(&Broken::RefusedAgain(no))),
                 Err(broken) => {
-                    let after = clock.now().saturating_sub(sent);
-                    if self.left.len() != left || !was_closed_while_idle(&broken, reused, after) {
+                    let reused = reused || self.left.len() != left;
+                    if !may_be_unseen(&broken, reused) {
                         return Err(lane.failed(&broken));
                     }
                 }
@@ -187,7 +201,7 @@ impl<S: Source> Batch<'_, S> {
         for _ in 0..self.left.len() {
             let Some(place) = self.left.pop_front() else { return };
             if self.places[place].source.outgoing().0.idempotent {
-                lane.retried.set(lane.retried.get() + 1);
+                lane.sent_again(self.places[place].slot);
                 self.left.push_back(place);
             } else {
                 let failure = lane.failed(&Broken::Closed { untouched: true });
@@ -204,7 +218,7 @@ impl<S: Source> Batch<'_, S> {
         for place in &self.left {
             self.bytes.extend_from_slice(self.places[*place].source.outgoing().0.bytes);
         }
-        let mut connection = match self.connection.take().and_then(|connection| usable(connection, sent)) {
+        let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
                 let connection = Connection::open(&lane.plan.target.dialer).await.map_err(Broken::Refused)?;
@@ -225,11 +239,15 @@ impl<S: Source> Batch<'_, S> {
             self.left.pop_front();
             self.finish(place, intended, Outcome::Answered(answer.status), times, answer.bytes);
             if close {
+                if self.left.is_empty() && connection.has_more() {
+                    lane.unsolicited();
+                }
                 return Ok(());
             }
         }
-        if !cut_off && !connection.has_more() {
-            connection.rests(clock.now());
+        if connection.has_more() {
+            lane.unsolicited();
+        } else if !cut_off {
             self.connection = Some(connection);
         }
         Ok(())

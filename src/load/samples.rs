@@ -23,7 +23,8 @@ pub struct Samples {
 pub(super) fn class(status: u16) -> Option<usize> {
     match status {
         400..500 => Some(0),
-        500..600 => Some(1),
+        // Those that HTTP does not have count as errors of the server (RFC 9110, section 15).
+        500.. => Some(1),
         _ => None,
     }
 }

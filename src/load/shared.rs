@@ -7,11 +7,15 @@ use super::connection::http2::{Again, Lost, Watcher};
 use super::connection::translated::Translated;
 use super::lane::Lane;
 use super::source::Source;
-use super::user::{AT_ONCE, Carrier, User};
+use super::user::{Carrier, User};
 use crate::exchange::Failure;
 
-/// A request that servers refuse again and again has failed.
+/// A request that is refused so often, while nothing at all is answered, has failed. While others are answered, it has only
+/// to wait for its turn.
 const MOST_REFUSALS: u32 = 3;
+
+/// A request whose connection ends so often before anything of an answer comes has failed: the next time it is no chance.
+const MOST_UNSEEN: u32 = 2;
 
 /// How long one waits that was refused alone, the first time: something else must end before there is room.
 const AFTER_REFUSED_STREAM: Duration = Duration::from_millis(10);
@@ -42,8 +46,9 @@ impl Carrier for Stream {
     /// What the server has refused unseen, or what was sent on a connection that it had closed meanwhile, is sent again.
     async fn ask<S: Source>(user: &mut User<'_, S, Self>, mut now: Duration) -> Result<Answer, Failure> {
         let (lane, clock) = (user.lane, user.lane.plan.clock);
-        let mut refusals = 0;
+        let (mut refusals, mut unseen) = (0, 0);
         loop {
+            let answered = lane.sessions.answered();
             let (outgoing, sink) = user.source.outgoing();
             let translated = match user.connection.take().filter(|last| last.0.is_of(outgoing.bytes)) {
                 Some(Stream(translated)) => translated,
@@ -56,19 +61,20 @@ impl Carrier for Stream {
                     Ok(answer) => return Ok(answer),
                     Err(lost) => lost,
                 };
-            refusals += 1;
+            refusals = if lane.sessions.answered() == answered { refusals + 1 } else { 1 };
+            unseen += u32::from(again == Again::IfMayBeUnseen);
             let may = match again {
                 Again::Never => false,
-                Again::IfClosedWhileIdle => outgoing.idempotent && clock.now().saturating_sub(now) < AT_ONCE,
-                Again::OnAnother | Again::Later => true,
+                Again::IfMayBeUnseen => outgoing.idempotent && unseen <= MOST_UNSEEN,
+                Again::OnAnother | Again::Later => refusals <= MOST_REFUSALS,
             };
-            if !may || refusals > MOST_REFUSALS {
+            if !may {
                 return Err(lane.failed(&why));
             }
             if again == Again::Later {
                 tokio::time::sleep(AFTER_REFUSED_STREAM * refusals).await;
             }
-            lane.retried.set(lane.retried.get() + 1);
+            lane.sent_again(user.slot);
             now = clock.now();
         }
     }

@@ -15,6 +15,7 @@ mod closing;
 mod http2;
 mod models;
 mod pipelined;
+mod unsolicited;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -86,9 +87,7 @@ fn closes_idle_connections(listener: TcpListener) {
 #[test]
 fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
     let results = drive(server(closes_idle_connections), get(), Duration::ZERO);
-    let failed = results.measured.whole.failed();
-    // On a busy machine a few closes are seen too late to be told from those of a server that fails.
-    assert!(failed * 10 <= results.retried && results.measured.whole.completed > 1, "{failed} {}", results.retried);
+    assert_eq!(results.measured.whole.failed(), 0);
     assert!(results.retried > 0 && results.retried < results.connections_opened);
 }
 
@@ -100,25 +99,39 @@ fn what_may_not_be_asked_twice_is_not_sent_again() {
     assert!(failures(&results, Failure::Closed) > 0);
 }
 
-#[test]
-fn a_server_that_takes_a_request_and_closes_has_failed() {
-    let results = drive(
-        server(|listener| {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                if hear(&mut stream) {
-                    stream.write_all(OK).unwrap();
-                }
-                if hear(&mut stream) {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
+/// Answers so many requests on each connection, then takes one more, and closes after a while as if it had never come.
+fn drops_after(answers: usize) -> impl FnOnce(TcpListener) {
+    move |listener| {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let whole = (0..answers).all(|_| hear(&mut stream) && stream.write_all(OK).is_ok());
+            if whole && hear(&mut stream) {
+                std::thread::sleep(Duration::from_millis(20));
             }
-        }),
-        get(),
-        Duration::ZERO,
-    );
-    assert_eq!(results.retried, 0);
-    assert!(failures(&results, Failure::Closed) > 0 && results.measured.whole.completed > 0);
+        }
+    }
+}
+
+#[test]
+fn a_request_that_dies_with_a_connection_used_before_is_sent_again_and_counted_however_long_it_took() {
+    let results = drive(server(drops_after(4)), get(), Duration::ZERO);
+    let whole = &results.measured.whole;
+    assert_eq!(whole.failed(), 0, "{:?}", results.samples);
+    assert!(results.retried > 0 && results.retried < whole.completed, "{} {}", results.retried, whole.completed);
+}
+
+#[test]
+fn a_server_that_takes_a_request_on_a_new_connection_and_closes_has_failed() {
+    let results = drive(server(drops_after(0)), get(), Duration::ZERO);
+    assert_eq!((results.retried, results.measured.whole.completed), (0, 0));
+    assert!(failures(&results, Failure::Closed) > 0);
+}
+
+#[test]
+fn what_was_sent_again_in_the_warm_up_does_not_count() {
+    let load = Load { warmup: Duration::from_millis(200), duration: Duration::from_millis(1), ..plan() };
+    let results = execute(server(closes_idle_connections), &load);
+    assert!(results.connections_opened > 2 && results.retried <= results.measured.whole.started());
 }
 
 #[test]

@@ -7,19 +7,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::answer::{Answer, Broken};
-use super::connection::http1::Connection;
+use super::connection::http1::{Connection, Idle};
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::Source;
 use crate::exchange::{Exchange, Failure, Outcome};
-
-/// A connection that was idle for longer is looked at before it is used again: servers close what is idle, and some say
-/// so with a 408.
-const IDLE_FOR_LONG: Duration = Duration::from_millis(1);
-
-/// A reused connection that ends sooner than this after a request was sent on it had been closed before. One that ends
-/// later took the request with it: the server saw it, and failed.
-pub(super) const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// One user, its requests, and the connection that they go over.
 pub(super) struct User<'a, S, C = Connection> {
@@ -41,12 +33,9 @@ pub(super) trait Carrier: Sized {
     /// What a user keeps after a request; the rest is for others.
     fn put_back(self, lane: &Lane) -> Option<Self>;
 
-    /// No request is on it from now on.
-    fn rests(&mut self, _now: Duration) {}
-
-    /// Whether it can be used still, as far as can be seen without waiting.
-    fn is_usable(&mut self, _now: Duration) -> bool {
-        true
+    /// Looks at one that no request was on, as far as can be seen without waiting.
+    fn look(&mut self) -> Idle {
+        Idle::Quiet
     }
 }
 
@@ -66,11 +55,11 @@ impl Carrier for Connection {
             _ => Box::pin(user.send(now)).await,
         };
         if came.as_ref().map_or(true, |answer| answer.close) {
-            user.connection = None;
+            user.part(came.is_ok());
         }
         match came {
             Ok(answer) => Ok(answer),
-            Err(broken) => Box::pin(user.ask_again(broken, reused, now)).await,
+            Err(broken) => Box::pin(user.ask_again(broken, reused)).await,
         }
     }
 
@@ -83,27 +72,31 @@ impl Carrier for Connection {
         None
     }
 
-    fn rests(&mut self, now: Duration) {
-        self.idle_since = now;
-    }
-
-    fn is_usable(&mut self, now: Duration) -> bool {
-        now <= self.idle_since + IDLE_FOR_LONG || self.is_quiet()
+    fn look(&mut self) -> Idle {
+        Connection::look(self)
     }
 }
 
 /// As [`Carrier::take_up`]; those that cannot be used any longer are dropped.
-pub(super) fn take_up<C: Carrier>(kept: Option<C>, lane: &Lane, now: Duration) -> Option<C> {
+pub(super) fn take_up<C: Carrier>(kept: Option<C>, lane: &Lane) -> Option<C> {
     let mut taken = C::take_up(kept, lane)?;
-    while !taken.is_usable(now) {
+    loop {
+        if let Some(usable) = usable(taken, lane) {
+            return Some(usable);
+        }
         taken = C::take_up(None, lane)?;
     }
-    Some(taken)
 }
 
-/// The connection if it can be used still.
-pub(super) fn usable<C: Carrier>(mut connection: C, now: Duration) -> Option<C> {
-    connection.is_usable(now).then_some(connection)
+/// A connection that was left idle, if it can be used still. What has come on it meanwhile would be taken for the answer to
+/// the next request.
+pub(super) fn usable<C: Carrier>(mut connection: C, lane: &Lane) -> Option<C> {
+    match connection.look() {
+        Idle::Quiet => return Some(connection),
+        Idle::Unsolicited => lane.unsolicited(),
+        Idle::Over => {}
+    }
+    None
 }
 
 /// Waits until all users have ended; one that has panicked takes the load with it.
@@ -170,20 +163,24 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     /// Waits for so long, but not on when the load is over; returns the time it is then.
     pub async fn think_unless(&mut self, over: &CancellationToken, pause: Duration) -> Duration {
         let now = self.lane.plan.clock.now();
-        if pause.is_zero() { now } else { self.wait_unless(over, now.saturating_add(pause)).await }
+        if pause.is_zero() {
+            self.look();
+            now
+        } else {
+            self.wait_unless(over, now.saturating_add(pause)).await
+        }
     }
 
-    /// As [`User::wait_until`], but not on when the load is over. A connection that was closed meanwhile is given up.
-    /// Boxed: few users wait, and none so often.
+    /// As [`User::wait_until`], but not on when the load is over. Boxed: few users wait, and none so often.
     pub async fn wait_unless(&mut self, over: &CancellationToken, time: Duration) -> Duration {
-        let clock = self.lane.plan.clock;
-        if let Some(connection) = &mut self.connection {
-            connection.rests(clock.now());
-        }
         let waited = Box::pin(over.run_until_cancelled(self.wait_until(time))).await;
-        let now = waited.unwrap_or_else(|| clock.now());
-        self.connection = self.connection.take().and_then(|connection| usable(connection, now));
-        now
+        self.look();
+        waited.unwrap_or_else(|| self.lane.plan.clock.now())
+    }
+
+    /// Gives its connection up if that was closed, or something came on it, while no request was on it.
+    pub fn look(&mut self) {
+        self.connection = self.connection.take().and_then(|connection| usable(connection, self.lane));
     }
 
     /// Counts a request that the script failed to make.
@@ -201,10 +198,11 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
     }
 }
 
-/// Whether a connection, used before, had been closed by the server before the request came that broke on it after so
-/// long.
-pub(super) fn was_closed_while_idle(broken: &Broken, reused: bool, after: Duration) -> bool {
-    reused && matches!(broken, Broken::Closed { untouched: true }) && after < AT_ONCE
+/// Whether a request was on a connection, used before, that ended before a byte of its response came. Most likely the server
+/// had closed that before the request came; nobody can tell, however long it took. If it asks for no more when it is sent
+/// twice, it is sent again (RFC 9110, section 9.2.2), and counted.
+pub(super) fn may_be_unseen(broken: &Broken, reused: bool) -> bool {
+    reused && matches!(broken, Broken::Closed { untouched: true })
 }
 
 /// Says why a request has timed out.
@@ -215,22 +213,28 @@ pub(super) fn timed_out(lane: &Lane, slot: u32) -> Failure {
 }
 
 impl<S: Source> User<'_, S> {
-    /// A connection that the server closed while it was idle says nothing about the server: the request is sent once more,
-    /// on a new one.
-    async fn ask_again(&mut self, broken: Broken, reused: bool, sent: Duration) -> Result<Answer, Failure> {
-        let now = self.lane.plan.clock.now();
-        let closed_while_idle = was_closed_while_idle(&broken, reused, now.saturating_sub(sent));
-        if !(closed_while_idle && self.source.outgoing().0.idempotent) {
+    /// Gives the connection up, as it carries no other request. What came on it behind an answer, nobody had asked for.
+    #[inline(never)]
+    fn part(&mut self, answered: bool) {
+        if self.connection.take().is_some_and(|mut connection| answered && connection.has_more()) {
+            self.lane.unsolicited();
+        }
+    }
+
+    /// Sends a request that the server may not have seen once more, on a new connection.
+    async fn ask_again(&mut self, broken: Broken, reused: bool) -> Result<Answer, Failure> {
+        if !(may_be_unseen(&broken, reused) && self.source.outgoing().0.idempotent) {
             return Err(self.lane.failed(&broken));
         }
-        self.lane.retried.set(self.lane.retried.get() + 1);
+        self.lane.sent_again(self.slot);
+        let now = self.lane.plan.clock.now();
         let answer = self.send(now).await.map_err(|broken| match broken {
             // The request had been sent, on a connection that was closed.
             Broken::Refused(no) => self.lane.failed(&Broken::RefusedAgain(no)),
             broken => self.lane.failed(&broken),
         });
         if answer.as_ref().map_or(true, |answer| answer.close) {
-            self.connection = None;
+            self.part(answer.is_ok());
         }
         answer
     }

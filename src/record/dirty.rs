@@ -33,6 +33,9 @@ pub struct Dirty {
     /// Responses that were too large to be kept whole: the end of them was not searched.
     #[serde(default)]
     pub cut: u64,
+    /// Connections on which something came that no request had asked for; they were closed.
+    #[serde(default)]
+    pub unsolicited: u64,
     /// Null if all were decoded that said how they were encoded.
     #[serde(default)]
     pub undecoded: Option<Unread>,

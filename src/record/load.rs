@@ -59,6 +59,9 @@ pub struct Load {
     /// What the first response of 4xx and the first of 5xx said, by status. What came from outside is escaped, and cut.
     #[serde(default)]
     pub error_bodies: BTreeMap<String, String>,
+    /// Connections on which something came that no request had asked for, warm-up included; they were closed.
+    #[serde(default)]
+    pub unsolicited: u64,
     /// Heads and bodies of the responses that arrived within the duration; over HTTP/2 bodies only.
     pub bytes_received: u64,
     /// One row a second.
@@ -211,8 +214,8 @@ pub struct Generator {
     /// Of these, those whose TLS handshake took up an earlier session; `None` without TLS.
     #[serde(default)]
     pub handshakes_resumed: Option<u64>,
-    /// How often a request was sent once more: the server had closed its connection while that was idle, or before the
-    /// request's turn in a pipeline came, or, over HTTP/2, had refused it unseen (REFUSED_STREAM, GOAWAY). Each time counts.
+    /// How often a request was sent once more, warm-up left out: its connection, used before, had ended before a byte of its
+    /// response came, or, over HTTP/2, the server had refused it unseen (REFUSED_STREAM, GOAWAY). Each time counts.
     #[serde(default)]
     pub retries: u64,
 }

@@ -7,7 +7,7 @@ use crate::verdict;
 use super::escape::{clean, clip};
 use super::sums::sums;
 use super::words::{
-    abort_rule, capital, held, list, micros, millis, outside, status, typical, variant_status, ways_lost,
+    abort_rule, capital, held, list, micros, millis, outside, sent_again, status, typical, variant_status, ways_lost,
     without_answer,
 };
 
@@ -248,13 +248,14 @@ fn what_came(load: &Load) -> String {
     }
     let latency = format!("p50 {} and p99 {}", micros(load.latency_us.p50), micros(load.latency_us.p99));
     let refused = load.errors.get("status").copied().unwrap_or(0);
+    let again = sent_again(load).map(|again| format!(", {again}")).unwrap_or_default();
     let rest = match (lost, refused) {
         _ if load.started == 0 => return "no request was started".to_owned(),
         (0, 0) => "every request was answered".to_owned(),
         (0, n) => format!("{} had a status of 400 or above", counted(n, "answer")),
         (n, _) => format!("{} of {} never got an answer", show_count(n), show_count(load.started)),
     };
-    format!("{} with {latency}; {rest}", show_rate(load.throughput))
+    format!("{} with {latency}; {rest}{again}", show_rate(load.throughput))
 }
 
 /// Whether half of the requests waited for an answer that did not come; those that failed otherwise may have done so at once.

@@ -19,8 +19,8 @@ use super::sentence;
 use super::sums::sums;
 use super::table::{Align, pad};
 use super::words::{
-    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, outside, short_micros, status,
-    typical, variant_status,
+    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, outside, sent_again, short_micros,
+    status, typical, variant_status,
 };
 use layout::{columns, wrap};
 
@@ -333,6 +333,7 @@ fn outcomes(load: &Load) -> String {
         let which = refusals(load).map(|which| format!(" ({which})")).unwrap_or_default();
         parts.push(format!("{} answered with a status of 400 or above{which}", show_count(*refused)));
     }
+    parts.extend(sent_again(load));
     parts.join(", ")
 }
 

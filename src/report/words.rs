@@ -186,6 +186,12 @@ pub(crate) fn outside(load: &Load) -> Option<String> {
     (!both.is_empty()).then(|| list(&both))
 }
 
+/// Requests that were sent again: `74 sent again`.
+pub(crate) fn sent_again(load: &Load) -> Option<String> {
+    let retries = load.generator.retries;
+    (retries > 0).then(|| format!("{} sent again", units::show_count(retries)))
+}
+
 /// How the requests of a load travelled, where that was not the usual way; with a space before.
 pub(crate) fn travel(load: &Load) -> String {
     match (load.http.as_str(), load.streams, load.pipeline) {

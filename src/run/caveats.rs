@@ -38,7 +38,7 @@ const LITTLE: f64 = 0.1;
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 21] = [
+    let rules: [fn(&Load) -> Option<Caveat>; 22] = [
         stood_still,
         fell_silent,
         stalled,
@@ -55,6 +55,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
         not_http,
         cut_off,
         sent_again,
+        unsolicited,
         little,
         few_descriptors,
         few_ports,
@@ -64,7 +65,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     for rule in rules {
         caveats.extend(trials.iter().filter_map(|trial| trial.load.as_ref()).find_map(rule));
     }
-    for rule in [not_searched, alike, not_decoded, dirty::slow_starts, dirty::limited] {
+    for rule in [not_searched, alike, not_decoded, dirty::unsolicited, dirty::slow_starts, dirty::limited] {
         caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(rule));
     }
     caveats
@@ -255,22 +256,39 @@ fn cut_off(load: &Load) -> Option<Caveat> {
     failed(load, Failure::Closed, "requests lost their connection", advice)
 }
 
-/// Requests that are safe to send twice are, where a connection that was used before breaks at once: most likely the server
-/// had closed it while it was idle, but a crash looks no different.
+/// Requests that are safe to send twice are, where a connection that was used before ends without a byte of a response: most
+/// likely the server had closed it while it was idle, but one that reads a request and drops it looks no different.
 fn sent_again(load: &Load) -> Option<Caveat> {
     let retries = load.generator.retries;
     if (retries as f64) < TELLING * load.started as f64 || retries == 0 {
         return None;
     }
     let message = format!(
-        "{} had to be sent again, as the server had closed the connection without a word; what that took is in their latency",
-        counted(retries, "request")
+        "requests were sent again {} ({} of all), as the connection ended before a byte of the response, or the server refused \
+         them unseen; they are no errors, and what that took is in their latency",
+        counted(retries, "time"),
+        show_percentage(retries as f64 / load.started as f64)
     );
     caveat(
         message,
-        "let it keep idle connections for longer, or say `connection: close`; one that crashes looks the same: see its log",
+        "let it keep idle connections for longer, or say `connection: close`; one that reads a request and drops it looks the \
+         same: see its log, and judge with `retries.rate`",
     )
 }
+
+/// What came unasked before it could be seen was taken for an answer.
+fn unsolicited(load: &Load) -> Option<Caveat> {
+    let message = format!(
+        "on {} something came that no request had asked for; they were closed. What came before it was seen was taken for the \
+         answer to the next request, so that statuses, times and checks may be those of others' answers",
+        counted(load.unsolicited, "connection")
+    );
+    (load.unsolicited > 0).then(|| caveat(message, ANSWERS_TOO_OFTEN))?
+}
+
+/// What to look for where something comes that no request has asked for.
+const ANSWERS_TOO_OFTEN: &str =
+    "look for a handler that answers twice, a body longer than its content-length, or one in the answer to a HEAD";
 
 /// So many requests failed in one way, and why the first did.
 fn failed(load: &Load, failure: Failure, what: &str, advice: &str) -> Option<Caveat> {

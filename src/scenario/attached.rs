@@ -10,6 +10,7 @@ use rustls::sign::CertifiedKey;
 /// A server that is already up.
 #[derive(Debug, Clone)]
 pub struct Attached {
+    /// A name or an address; one of IPv6 may name its zone: `fe80::1%eth0`.
     pub host: String,
     pub port: u16,
     /// How TLS is spoken with it, if it is.
@@ -21,12 +22,22 @@ pub struct Attached {
 }
 
 impl Attached {
+    /// The host without its zone, which is this machine's affair alone (RFC 6874, section 1).
+    pub fn name(&self) -> &str {
+        without_zone(&self.host)
+    }
+
     /// What the `host` header of requests to it says: without the port if it is the scheme's own (RFC 9110, section 4.2.3).
     pub fn authority(&self) -> String {
         let usual = if self.tls.is_some() { 443 } else { 80 };
-        let whole = authority(&self.host, self.port);
+        let whole = authority(self.name(), self.port);
         whole.strip_suffix(&format!(":{usual}")).unwrap_or(&whole).to_owned()
     }
+}
+
+/// A host without its zone, if it is an address of IPv6 that has one.
+pub fn without_zone(host: &str) -> &str {
+    host.split('%').next().unwrap_or(host)
 }
 
 /// Host and port as addresses have them: a host that holds colons stands in brackets.
@@ -38,6 +49,7 @@ pub fn authority(host: &str, port: u16) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     Host(String, u16),
+    /// A path; one that begins with a NUL is a name of Linux' own namespace for sockets, which has no files (unix(7)).
     Unix(PathBuf),
 }
 

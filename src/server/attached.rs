@@ -3,7 +3,9 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -41,7 +43,7 @@ impl Attached {
             }
             Some(Address::Unix(path)) => {
                 let shown = Endpoint::Unix(path.clone()).to_string();
-                greet(UnixStream::connect(path), tls, ANSWER_WITHIN).map_err(|why| nobody(&shown, why))?;
+                greet(connect_unix(path), tls, ANSWER_WITHIN).map_err(|why| nobody(&shown, why))?;
                 Endpoint::Unix(path.clone())
             }
         };
@@ -63,6 +65,14 @@ impl Attached {
             self.sampler.sample(&pids, self.begun.elapsed());
         }
         None
+    }
+}
+
+/// Connects to a Unix socket, of a path or of a name without a file.
+fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    match path.as_os_str().as_bytes() {
+        [0, name @ ..] => UnixStream::connect_addr(&UnixAddress::from_abstract_name(name)?),
+        _ => UnixStream::connect(path),
     }
 }
 

@@ -25,7 +25,8 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Endpoint::Tcp(address) => address.fmt(f),
-            Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
+            // A name without a file begins with a NUL.
+            Endpoint::Unix(path) => write!(f, "unix:{}", path.display().to_string().replacen('\0', "@", 1)),
         }
     }
 }

@@ -21,7 +21,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const CONNECT_WITHIN: Duration = Duration::from_millis(200);
 /// How often to look, while waiting for an answer, whether it is still worth waiting for.
 const LOOK: Duration = Duration::from_millis(50);
-const LONGEST_HEAD: usize = 64 * 1024;
+const LONGEST_HEAD: usize = 300 * 1024;
 
 /// What a check that did not pass missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,14 +241,26 @@ fn shake_hands(
     Ok(StreamOwned::new(session, socket))
 }
 
-/// The status of a response whose head is whole.
-fn status(head: &[u8]) -> Result<Option<u16>, ()> {
-    let mut headers = [httparse::EMPTY_HEADER; 128];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(head) {
-        Ok(httparse::Status::Complete(_)) => Ok(response.code),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(_) => Err(()),
+/// The status of a response whose head is whole, after those of 1xx before it. Its headers are not looked at, and a later
+/// minor version of HTTP is as good as 1.1 (RFC 9110, section 2.5).
+fn status(mut bytes: &[u8]) -> Result<Option<u16>, ()> {
+    const VERSION: &[u8] = b"HTTP/1.";
+    loop {
+        let begin = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        bytes = &bytes[begin..];
+        if !bytes.starts_with(&VERSION[..bytes.len().min(VERSION.len())]) {
+            return Err(());
+        }
+        let Some(line) = memchr::memchr(b'\n', bytes).map(|end| &bytes[..end]) else { return Ok(None) };
+        // Behind the minor version and a blank.
+        let code = line.get(VERSION.len() + 2..VERSION.len() + 5).filter(|code| code.iter().all(u8::is_ascii_digit));
+        let code: u16 = code.and_then(|code| std::str::from_utf8(code).ok()?.parse().ok()).ok_or(())?;
+        let is_end = |at: &usize| matches!(&bytes[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]);
+        let Some(end) = memchr::memchr_iter(b'\n', bytes).find(is_end) else { return Ok(None) };
+        if code >= 200 {
+            return Ok(Some(code));
+        }
+        bytes = &bytes[end..];
     }
 }
 

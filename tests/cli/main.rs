@@ -25,6 +25,7 @@ mod load_url;
 mod login;
 mod misbehave;
 mod models;
+mod pairing;
 mod python;
 mod replay;
 mod screens;

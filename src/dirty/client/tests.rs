@@ -92,6 +92,38 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced_once() {
 }
 
 #[tokio::test]
+async fn what_comes_unasked_is_no_answer_and_is_counted_but_where_a_request_was_bait() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(listener.local_addr().unwrap(), "/?q={canary}");
+    let server = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0));
+            let twice = [OK, "HTTP/1.1 299 Unasked\r\ncontent-length: 0\r\n\r\n"].concat();
+            stream.write_all(twice.as_bytes()).await.unwrap();
+        }
+    };
+    let asking = async {
+        for (twist, counted) in [(Twist::None, 2), (Twist::Smuggling(1), 0)] {
+            let mut wire = Wire::default();
+            let somebody = client.somebody(Twist::None);
+            let ask = Ask { shot: Shot { twist, ..Shot::plain() }, ..Ask::alone(&somebody) };
+            for _ in 0..2 {
+                assert!(client.send(&mut wire, &ask).await);
+            }
+            client.look_for_strays(&mut wire);
+            let came = client.take_observations().iter().map(|o| o.seen.status()).collect::<Vec<_>>();
+            assert_eq!(came, [Some(200); 2]);
+            assert_eq!((client.take_strays().len(), client.take_unsolicited()), (2, counted));
+        }
+    };
+    tokio::select! {
+        () = server => {}
+        () = asking => {}
+    }
+}
+
+#[tokio::test]
 async fn the_number_of_workers_is_filled_in() {
     let bytes = client(([127, 0, 0, 1], 80).into(), "/{workers}/{port}?q={canary}");
     let somebody = Identity { canary: "c".to_owned(), ..Identity::default() };

@@ -11,7 +11,7 @@ use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::connection::answer::{Answer, Broken};
 use crate::load::connection::dialer::NoConnection;
-use crate::load::connection::http1::Connection;
+use crate::load::connection::http1::{Connection, Idle};
 use crate::load::connection::http2::single::Single;
 use crate::load::connection::reply::{Kept, Reply};
 use crate::scenario::Version;
@@ -23,6 +23,8 @@ pub(in crate::dirty) struct Wire {
     number: u64,
     /// The last request that was answered on it.
     last: u64,
+    /// A request on it was made to be taken for two: then more answers than requests are no wonder.
+    baited: bool,
 }
 
 /// An open connection of either version.
@@ -39,7 +41,7 @@ impl Wire {
             Some(Open::Two(connection)) => Some(Open::Two(connection.clone())),
             Some(Open::One(_)) | None => None,
         };
-        Wire { open, number: self.number, last: self.last }
+        Wire { open, number: self.number, last: self.last, baited: self.baited }
     }
 }
 
@@ -80,7 +82,6 @@ impl Client {
     /// Sends one request on `wire`, which is opened if need be, and waits for its response. What is observed is kept here,
     /// so that a check that is cut short loses nothing. Returns whether it was answered.
     pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
-        self.look_for_strays(wire);
         let (request, bytes) = self.write(ask);
         let (intended, way, came) = self.insist(wire, &bytes, ask).await;
         let exchange = self.exchange(intended, way.sent, came);
@@ -126,9 +127,11 @@ impl Client {
         }
         self.keep_to_limit(asks.len() as u64).await;
         let written: Vec<(u64, Vec<u8>)> = asks.iter().map(|ask| self.write(ask)).collect();
+        self.look_for_strays(wire);
         let intended = self.clock.now();
         let mut sent = vec![intended; asks.len()];
         let opened = tokio::time::timeout(self.timeout, self.connect(wire)).await;
+        wire.baited |= asks.iter().any(|ask| matches!(ask.shot.twist, Twist::Smuggling(_)));
         let mut connection = match opened {
             Ok(Ok(Open::One(connection))) => Some(connection),
             _ => None,
@@ -188,12 +191,15 @@ impl Client {
         connection.send(&piece, self.clock.clock()).await
     }
 
-    /// Keeps what has come on an idle connection. Such a connection is not used again.
+    /// Looks at an idle connection, and keeps what has come on it. It is not used again if anything has: that would be taken
+    /// for the answer to the next request.
     pub fn look_for_strays(&self, wire: &mut Wire) {
         let Some(Open::One(connection)) = &mut wire.open else { return };
+        let is_unsolicited = connection.look() == Idle::Unsolicited;
         let bytes = connection.unasked();
         if !bytes.is_empty() {
             wire.open = None;
+            self.unsolicited.set(self.unsolicited.get() + u64::from(is_unsolicited && !wire.baited));
             self.strays.borrow_mut().push(Stray { after: wire.last, bytes: readable(bytes) });
         }
     }
@@ -216,6 +222,7 @@ impl Client {
         ask: &Ask<'_>,
         way: &mut Way,
     ) -> Result<Came, Failure> {
+        self.look_for_strays(wire);
         let again = wire.open.is_some() && ask.gate.is_none();
         match self.attempt(wire, bytes, ask, way).await {
             Err(Broken::Closed { untouched: true }) if again => {
@@ -240,6 +247,7 @@ impl Client {
             Open::One(connection) => connection,
             Open::Two(connection) => return self.stream(wire, connection, bytes, ask, way).await,
         };
+        wire.baited |= matches!(ask.shot.twist, Twist::Smuggling(_));
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
@@ -282,6 +290,7 @@ impl Client {
         if let Some(connection) = wire.open.take() {
             return Ok(connection);
         }
+        wire.baited = false;
         self.connections.set(self.connections.get() + 1);
         wire.number = self.connections.get();
         match self.version {

@@ -249,6 +249,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_unix_socket_may_have_a_name_and_no_file() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+        let name = format!("runner-test-{}", std::process::id());
+        let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let endpoint = Endpoint::Unix(format!("\0{name}").into());
+        assert_eq!(endpoint.to_string(), format!("unix:@{name}"));
+        assert!(Dialer::new(endpoint, None).dial().await.is_ok());
+    }
+
+    #[tokio::test]
     async fn a_source_that_is_not_here_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let dialer = Dialer::new(Endpoint::Tcp(listener.local_addr().unwrap()), None);

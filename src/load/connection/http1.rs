@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use self::ahead::Ahead;
 use super::answer::{Answer, Broken, SHOWN};
 use super::dialer::{Dialer, NoConnection};
-use super::reply::{Reply, Sink};
+use super::reply::{Malformed, Reply, Sink};
 use super::stream::Stream;
 use crate::load::clock::Clock;
 
@@ -39,8 +39,17 @@ pub struct Connection {
     ahead: Ahead,
     /// So many bytes of the request are with the kernel already.
     begun: usize,
-    /// When it was last put by, for one that is not its user's own.
-    pub idle_since: Duration,
+}
+
+/// What is seen of a connection on which nothing is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// Nothing: the next request may go over it.
+    Quiet,
+    /// The server has closed it, or says so: some do with a 408 (RFC 9110, section 15.5.9).
+    Over,
+    /// Something that no request asked for. It is not to be used again, as that would be taken for the next answer.
+    Unsolicited,
 }
 
 impl Connection {
@@ -55,7 +64,7 @@ impl Connection {
     }
 
     fn over(stream: Stream) -> Self {
-        Connection { stream, ahead: Ahead::default(), begun: 0, idle_since: Duration::ZERO }
+        Connection { stream, ahead: Ahead::default(), begun: 0 }
     }
 
     /// Sends a request and reads its response into `sink`.
@@ -163,9 +172,9 @@ impl Connection {
         .map(|read| read.flatten())
     }
 
-    /// Whether more has come than the responses that were read.
-    pub fn has_more(&self) -> bool {
-        !self.ahead.is_empty()
+    /// Whether more has come than the responses that were read. Empty lines are nothing (RFC 9112, section 2.2).
+    pub fn has_more(&mut self) -> bool {
+        !self.ahead.is_empty() && self.ahead.skip_empty_lines()
     }
 
     /// Reads one response into `sink`; what follows it stays for the next.
@@ -178,21 +187,32 @@ impl Connection {
         poll_fn(|context| receiving.poll(stream, ahead, context)).await
     }
 
-    /// Whether nothing has come that no request asked for, nor the end of the connection; looks without waiting.
-    pub fn is_quiet(&mut self) -> bool {
-        let read = self.stream.try_read(&mut [0; 1]);
-        self.ahead.is_empty() && read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    /// Looks at a connection on which nothing is asked for, without waiting. The kernel is asked itself: the event loop may
+    /// not have heard yet of what has come.
+    pub fn look(&mut self) -> Idle {
+        const TIMED_OUT: &[u8] = b"408";
+        let Connection { stream, ahead, .. } = self;
+        let open = ROOM_TO_READ.with_borrow_mut(|room| {
+            while !ahead.skip_empty_lines() {
+                match stream.read_at_once(room) {
+                    Ok(0) => return false,
+                    Ok(length) => ahead.extend(&room[..length], Duration::ZERO),
+                    Err(error) => return error.kind() == ErrorKind::WouldBlock,
+                }
+            }
+            true
+        });
+        match ahead.rest() {
+            [] if open => Idle::Quiet,
+            [] => Idle::Over,
+            rest if rest.get(b"HTTP/1.1 ".len()..).is_some_and(|status| status.starts_with(TIMED_OUT)) => Idle::Over,
+            _ => Idle::Unsolicited,
+        }
     }
 
-    /// Whether anything has come that no request asked for; looks without waiting, and takes what is there. The end of
-    /// the connection is no such thing.
+    /// What [`Connection::look`] saw that no request asked for.
     pub fn unasked(&mut self) -> Vec<u8> {
-        let mut bytes = self.ahead.take_all();
-        let mut more = [0; 4096];
-        if let Ok(length) = self.stream.try_read(&mut more) {
-            bytes.extend_from_slice(&more[..length]);
-        }
-        bytes
+        self.ahead.take_all()
     }
 
     /// Leaves in the middle: the peer gets a reset, as from a client that crashed, not an orderly end.
@@ -223,6 +243,11 @@ fn poll_read<T>(
         ready!(Pin::new(stream).poll_read(context, &mut room))?;
         Poll::Ready(Ok(take(room.filled())))
     })
+}
+
+#[cold]
+fn malformed(why: Malformed, bytes: &[u8]) -> Broken {
+    Broken::Malformed(why, bytes[..bytes.len().min(SHOWN)].into())
 }
 
 /// A response of which a part may have come.
@@ -273,9 +298,9 @@ impl<'a, S: Sink> Receiving<'a, S> {
         loop {
             let mut taken = Ok(None);
             let read = ready!(poll_read(stream, context, |more| {
-                taken = if more.is_empty() { self.end() } else { self.take(ahead, more) };
+                taken = if more.is_empty() { self.end(ahead) } else { self.take(ahead, more) };
             }));
-            read.map_err(|error| Broken::of_read(&error, self.bytes == 0))?;
+            read.map_err(|error| Broken::of_read(&error, self.reply.is_untouched(ahead.rest())))?;
             if let Some(answer) = taken? {
                 return Poll::Ready(Ok(answer));
             }
@@ -304,8 +329,7 @@ impl<'a, S: Sink> Receiving<'a, S> {
     fn advance(&mut self, bytes: &[u8], now: Duration) -> Result<usize, Broken> {
         self.first_byte.get_or_insert(now);
         let interim = self.reply.interim;
-        let malformed = |why| Broken::Malformed(why, bytes[..bytes.len().min(SHOWN)].into());
-        let taken = self.reply.advance(bytes, self.sink).map_err(malformed)?;
+        let taken = self.reply.advance(bytes, self.sink).map_err(|why| malformed(why, bytes))?;
         if self.reply.interim != interim {
             // What came before was not yet the response; it has begun if there is more than that.
             self.first_byte = (taken < bytes.len() || self.reply.status != 0).then_some(now);
@@ -314,8 +338,12 @@ impl<'a, S: Sink> Receiving<'a, S> {
     }
 
     /// The connection has ended; an answer, if that completes it.
-    fn end(&mut self) -> Result<Option<Answer>, Broken> {
-        self.reply.closed().map_err(|_| Broken::Closed { untouched: self.bytes == 0 })?;
+    fn end(&mut self, ahead: &Ahead) -> Result<Option<Answer>, Broken> {
+        if self.reply.closed().is_err() {
+            let rest = ahead.rest();
+            self.reply.end_early(rest).map_err(|why| malformed(why, rest))?;
+            return Err(Broken::Closed { untouched: self.reply.is_untouched(rest) });
+        }
         Ok(Some(self.answer(self.clock.now(), self.bytes)))
     }
 

@@ -1,6 +1,8 @@
 //! HTTP/2: connections that carry several requests at once, shared by the users of a load thread.
 
+mod frames;
 pub mod single;
+mod strict;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -12,15 +14,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use h2::{Reason, RecvStream};
-use http::{HeaderMap, Response};
+use http::HeaderMap;
 use tokio::sync::OnceCell;
 
+use self::frames::Frames;
+use self::strict::Fault;
 use super::answer::{Answer, Broken};
 use super::dialer::{Dialer, NoConnection};
 use super::reply::Sink;
 use super::stream::Stream;
 use super::translated::Translated;
-use crate::exchange::{Failure, HIGHEST_STATUS};
+use crate::exchange::Failure;
 use crate::load::clock::Clock;
 
 /// What a server may send before it waits for leave to send on: no load is to be held up by that.
@@ -42,6 +46,8 @@ pub struct Sessions {
     streams: usize,
     /// Those that could take another when they were last looked at, the last used last.
     free: RefCell<Vec<Rc<Session>>>,
+    /// Requests that were answered.
+    answered: Cell<u64>,
 }
 
 /// One connection.
@@ -98,7 +104,7 @@ pub enum Again {
     /// The server may have looked at it.
     Never,
     /// As it may with HTTP/1.1: its connection, made for an earlier one, ended before anything of an answer came.
-    IfClosedWhileIdle,
+    IfMayBeUnseen,
     /// The server has not looked at it, and takes no more on this connection (RFC 9113, section 6.8).
     OnAnother,
     /// The server has not looked at it, and has refused this one request (RFC 9113, section 8.7).
@@ -116,7 +122,12 @@ pub trait Watcher {
 impl Sessions {
     /// No connection yet; each is to carry `streams` requests at once, or what its server takes if that is less.
     pub fn new(streams: u32) -> Self {
-        Sessions { streams: streams as usize, free: RefCell::default() }
+        Sessions { streams: streams as usize, free: RefCell::default(), answered: Cell::new(0) }
+    }
+
+    /// How many requests were answered: where that goes up, the server is at work.
+    pub fn answered(&self) -> u64 {
+        self.answered.get()
     }
 
     fn seat(&self) -> Seat<'_> {
@@ -174,22 +185,20 @@ impl Sessions {
         if let Some(body) = body {
             stream.send_data(body, true).map_err(|error| lost(error, stage))?;
         }
-        let response = response.await.map_err(|error| lost(error, stage))?;
+        let mut unread = |fault, stage| match fault {
+            Fault::Lost(error) => lost(error, stage),
+            Fault::Malformed(why) => Lost { why: strict::refuse(&mut stream, why), again: Again::Never },
+        };
+        let response = strict::head(response, sink).await.map_err(|fault| unread(fault, stage))?;
         let first_byte = clock.now();
         let status = response.status().as_u16();
-        if status > HIGHEST_STATUS {
-            let why = Broken::Told(Failure::Protocol, format!("{status} is no status of HTTP"));
-            return Err(Lost { why, again: Again::Never });
-        }
         sink.status(status);
-        if sink.looks() {
-            sink.head(&head(&response));
-        }
         let body = response.into_body();
         let (bytes, done) = match body.is_end_stream() {
             true => (0, first_byte),
-            false => (drain(body, sink).await.map_err(|error| lost(error, Stage::Begun))?, clock.now()),
+            false => (drain(body, sink).await.map_err(|fault| unread(fault, Stage::Begun))?, clock.now()),
         };
+        self.answered.set(self.answered.get() + 1);
         Ok(Answer { status, first_byte, done, bytes, close: false })
     }
 }
@@ -216,7 +225,7 @@ async fn open(
 }
 
 /// Begins to speak HTTP/2.
-async fn handshake(stream: Stream) -> Result<(SendRequest<Bytes>, Connection<Stream, Bytes>), NoConnection> {
+async fn handshake(stream: Stream) -> Result<(SendRequest<Bytes>, Connection<Frames<Stream>, Bytes>), NoConnection> {
     let opened = Builder::new()
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
@@ -224,9 +233,10 @@ async fn handshake(stream: Stream) -> Result<(SendRequest<Bytes>, Connection<Str
         .initial_max_send_streams(UNKNOWN)
         .reset_stream_duration(REMEMBERED_FOR)
         .max_concurrent_reset_streams(MOST_REMEMBERED)
-        // However many of its answers are late, a server is no attacker.
+        // However many of its answers are late, and however small their pieces, a server is no attacker.
         .max_local_error_reset_streams(None)
-        .handshake(stream)
+        .data_frame_budget(usize::MAX)
+        .handshake(Frames::of(stream))
         .await;
     let (send, mut connection) = opened.map_err(|error| silent(&broken(&error, true)))?;
     poll_fn(|context| settled(&mut connection, context)).await.map_err(|why| silent(&why))?;
@@ -245,7 +255,7 @@ fn silent(why: &Broken) -> NoConnection {
 
 /// Drives a connection until the server has said how many requests it takes. That comes first of all (RFC 9113, section
 /// 3.4), and what was sent before would be said to have been sent while it waits here.
-fn settled(connection: &mut Connection<Stream, Bytes>, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+fn settled(connection: &mut Connection<Frames<Stream>, Bytes>, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
     let ended = Pin::new(&mut *connection).poll(context).map_err(|error| broken(&error, true))?;
     match connection.max_concurrent_send_streams() {
         UNKNOWN if ended.is_pending() => Poll::Pending,
@@ -255,7 +265,7 @@ fn settled(connection: &mut Connection<Stream, Bytes>, context: &mut Context<'_>
 }
 
 /// Reads a body to its end; returns its length.
-async fn drain(mut body: RecvStream, sink: &mut impl Sink) -> Result<u64, h2::Error> {
+async fn drain(mut body: RecvStream, sink: &mut impl Sink) -> Result<u64, Fault> {
     let mut bytes = 0;
     while let Some(data) = body.data().await {
         let data = data?;
@@ -266,20 +276,13 @@ async fn drain(mut body: RecvStream, sink: &mut impl Sink) -> Result<u64, h2::Er
         }
         body.flow_control().release_capacity(data.len())?;
     }
-    if sink.looks()
-        && let Some(trailers) = body.trailers().await?
-    {
-        each_line(&trailers, |line| sink.trailer(line));
+    if let Some(trailers) = body.trailers().await? {
+        strict::look_over(&trailers)?;
+        if sink.looks() {
+            each_line(&trailers, |line| sink.trailer(line));
+        }
     }
     Ok(bytes)
-}
-
-/// The head as the text that HTTP/1.1 would have it in.
-fn head(response: &Response<RecvStream>) -> Vec<u8> {
-    let mut head = format!("HTTP/2 {}\r\n", response.status().as_u16()).into_bytes();
-    each_line(response.headers(), |line| head.extend_from_slice(line));
-    head.extend_from_slice(b"\r\n");
-    head
 }
 
 fn each_line(headers: &HeaderMap, mut take: impl FnMut(&[u8])) {
@@ -309,18 +312,28 @@ impl Session {
         if ended || stage == Stage::Unsent {
             self.over.set(true);
         }
-        let told = error.is_remote();
-        let again = match (stage, error.reason()) {
-            (Stage::Unsent, _) if ended => Again::OnAnother,
-            (Stage::Unsent | Stage::Begun, _) => Again::Never,
-            (_, Some(Reason::REFUSED_STREAM)) if told && error.is_reset() => Again::Later,
-            // It answers what it has taken up.
-            (_, Some(Reason::NO_ERROR)) if told && error.is_go_away() => Again::OnAnother,
-            (Stage::Sent, _) if error.is_io() => Again::IfClosedWhileIdle,
+        let again = match stage {
+            Stage::Unsent if ended => Again::OnAnother,
+            Stage::Unsent | Stage::Begun => Again::Never,
+            Stage::Sent | Stage::First if is_unseen(error) => {
+                if error.is_reset() {
+                    Again::Later
+                } else {
+                    Again::OnAnother
+                }
+            }
+            Stage::Sent if error.is_io() => Again::IfMayBeUnseen,
             _ => Again::Never,
         };
         Lost { why: broken(error, stage != Stage::Begun), again }
     }
+}
+
+/// Whether the server has said that it has not looked at a request: it refused it, or goes away and has not taken it up,
+/// whatever its reason (RFC 9113, sections 6.8 and 8.7).
+fn is_unseen(error: &h2::Error) -> bool {
+    let is_refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+    error.is_remote() && (is_refused || error.is_go_away())
 }
 
 fn broken(error: &h2::Error, untouched: bool) -> Broken {

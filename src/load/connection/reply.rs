@@ -1,11 +1,16 @@
 //! HTTP/1.1 responses, parsed as their bytes come: a pure state machine over a buffer that somebody else fills.
 
+use std::borrow::Cow;
+
 use super::decoding::Undecoded;
 use super::framing::{Body, parse_chunk_size};
-use super::known::{self, Head};
+use super::known::{self, Head, LONGEST_HEAD};
 
-/// A head or a chunk's line longer than this is malformed.
-pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
+/// A line of a chunked body that is longer than this is malformed: a chunk's size with its extensions, or a trailer.
+const LONGEST_LINE: usize = 64 * 1024;
+/// A head that has come so far is parsed again only when its end is there. Until then it is parsed as often as more comes,
+/// so that what is no HTTP is known at once.
+const LONG: usize = 4 * 1024;
 /// What [`Kept`] keeps of the heads, and of the body, of one response.
 pub(super) const MOST_KEPT: usize = 4 << 20;
 
@@ -89,7 +94,7 @@ impl Sink for Kept {
     }
 
     fn head(&mut self, bytes: &[u8]) {
-        Self::keep(&mut self.head, bytes, &mut self.cut);
+        Self::keep(&mut self.head, &unfolded(bytes), &mut self.cut);
     }
 
     fn body(&mut self, bytes: &[u8]) {
@@ -101,10 +106,31 @@ impl Sink for Kept {
     }
 }
 
+/// A head whose headers take one line each: a line that begins with white space goes on the one before (RFC 9112, section
+/// 5.2).
+fn unfolded(head: &[u8]) -> Cow<'_, [u8]> {
+    let folds = |at: &usize| matches!(head.get(at + 1), Some(b' ' | b'\t'));
+    let mut folds = memchr::memchr_iter(b'\n', head).filter(folds).peekable();
+    if folds.peek().is_none() {
+        return Cow::from(head);
+    }
+    let mut out = Vec::with_capacity(head.len());
+    let mut from = 0;
+    for at in folds {
+        out.extend_from_slice(head[from..at].trim_ascii_end());
+        out.push(b' ');
+        from = at + 1 + head[at + 1..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    }
+    out.extend_from_slice(&head[from..]);
+    Cow::from(out)
+}
+
 /// How far a response has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Head,
+    /// A long head, of which so many bytes have come without its end.
+    LongHead(usize),
     /// So many body bytes are missing.
     Length(u64),
     /// The line with a chunk's size comes next.
@@ -153,6 +179,7 @@ impl Reply {
             let step = match self.state {
                 State::Done => return Ok(taken),
                 State::Head => self.head(rest, sink)?,
+                State::LongHead(seen) => self.long_head(rest, seen, sink)?,
                 State::Length(missing) => self.data(rest, missing, State::Done, sink, State::Length),
                 State::ChunkSize => self.chunk_size(rest)?,
                 State::Chunk(missing) => self.data(rest, missing, State::ChunkEnd, sink, State::Chunk),
@@ -182,13 +209,29 @@ impl Reply {
         }
     }
 
+    /// Whether nothing of a response has come, if `rest` is what was not taken: empty lines are no part of one.
+    pub(super) fn is_untouched(&self, rest: &[u8]) -> bool {
+        let is_waiting = self.state == State::Head && self.interim == 0;
+        is_waiting && rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+    }
+
+    /// Looks at what has come of a head that ends too early, where that was put off.
+    pub(super) fn end_early(&self, rest: &[u8]) -> Result<(), Malformed> {
+        let is_unread = matches!(self.state, State::LongHead(_));
+        if is_unread { known::parse(rest).map(drop) } else { Ok(()) }
+    }
+
     fn head(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
         let Some(Head { length, status, framing }) = known::head(bytes, known::parse)? else {
-            return if bytes.len() > LONGEST_HEAD { Err(Malformed("the response's head does not end")) } else { Ok(0) };
+            if bytes.len() > LONG {
+                self.state = State::LongHead(bytes.len());
+            }
+            return Ok(0);
         };
         sink.head(&bytes[..length]);
         if status < 200 {
             self.interim += 1;
+            self.state = State::Head;
             return Ok(length);
         }
         self.status = status;
@@ -202,6 +245,17 @@ impl Reply {
             Body::UntilClose => State::UntilClose,
         };
         Ok(length)
+    }
+
+    /// Parses a long head once its end has come, or can be no part of it any longer: the time it takes does not depend on how
+    /// it is cut.
+    #[cold]
+    fn long_head(&mut self, bytes: &[u8], seen: usize, sink: &mut impl Sink) -> Result<usize, Malformed> {
+        if known::ends_beyond(seen, bytes) || bytes.len() >= LONGEST_HEAD {
+            return self.head(bytes, sink);
+        }
+        self.state = State::LongHead(bytes.len());
+        Ok(0)
     }
 
     fn data(&mut self, bytes: &[u8], missing: u64, then: State, sink: &mut impl Sink, more: fn(u64) -> State) -> usize {
@@ -244,137 +298,16 @@ impl Reply {
 /// The bytes before the next CR LF, or `None` if it has not come yet.
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     match memchr::memchr(b'\n', bytes) {
+        // With the CR behind it.
+        Some(at) if at > LONGEST_LINE + 1 => Err(TOO_LONG),
+        None if bytes.len() > LONGEST_LINE + 1 => Err(TOO_LONG),
         Some(at) if at > 0 && bytes[at - 1] == b'\r' => Ok(Some(&bytes[..at - 1])),
         Some(_) => Err(Malformed("a line of a chunked body does not end in CR LF")),
-        None if bytes.len() > LONGEST_HEAD => Err(Malformed("a line of a chunked body does not end")),
         None => Ok(None),
     }
 }
 
+const TOO_LONG: Malformed = Malformed("a line of a chunked body is longer than 64 KiB");
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Feeds `bytes` in pieces cut at `cuts`, as a socket would, then closes. Returns status, body and what was left.
-    fn feed(bytes: &[u8], cuts: &[usize], head_only: bool) -> Result<(u16, Vec<u8>, usize), Malformed> {
-        let mut reply = Reply::new(head_only);
-        let mut kept = Kept::default();
-        let (mut start, mut end) = (0, 0);
-        for cut in cuts.iter().copied().chain([bytes.len()]) {
-            end = cut.clamp(end, bytes.len());
-            start += reply.advance(&bytes[start..end], &mut kept)?;
-        }
-        if !reply.is_done() {
-            reply.closed()?;
-        }
-        Ok((reply.status, kept.body, bytes.len() - start))
-    }
-
-    const CASES: &[(&str, &str)] = &[
-        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "hello"),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\ntrailer: t\r\n\r\n",
-            "hello",
-        ),
-        ("HTTP/1.0 200 OK\r\n\r\nhello", "hello"),
-        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n", ""),
-        ("HTTP/1.1 200 OK\r\nx-a: b\r\n c\r\ncontent-length: 5, 5\r\n\r\nhello", "hello"),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n0005\r\nhello\r\n0\r\n\r\n",
-            "hello",
-        ),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n", "0\r\n\r\n"),
-        ("HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n", ""),
-        ("HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n", ""),
-    ];
-
-    #[test]
-    fn bodies_come_out_whole() {
-        for (text, body) in CASES {
-            let (_, kept, left) = feed(text.as_bytes(), &[], false).unwrap();
-            assert_eq!((kept.as_slice(), left), (body.as_bytes(), 0), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_reply_to_head_has_no_body() {
-        let (status, body, left) = feed(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", &[], true).unwrap();
-        assert_eq!((status, body.len(), left), (200, 0, 0));
-    }
-
-    #[test]
-    fn what_follows_a_reply_is_left_alone() {
-        let (_, body, left) = feed(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1", &[], false).unwrap();
-        assert_eq!((body.as_slice(), left), (b"ok".as_slice(), 8));
-    }
-
-    #[test]
-    fn trailers_are_kept_with_the_headers() {
-        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let mut kept = Kept::default();
-        let text = format!("{head}2\r\nok\r\n0\r\nx-user: eve\r\nx-b: c\r\n\r\n");
-        Reply::new(false).advance(text.as_bytes(), &mut kept).unwrap();
-        assert_eq!(String::from_utf8(kept.head).unwrap(), format!("{head}x-user: eve\r\nx-b: c\r\n"));
-        assert_eq!((kept.body.as_slice(), kept.cut), (b"ok".as_slice(), false));
-    }
-
-    #[test]
-    fn a_huge_response_is_read_to_its_end_but_not_kept_whole() {
-        let mut kept = Kept::default();
-        let mut reply = Reply::new(false);
-        reply.advance(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 6 << 20).as_bytes(), &mut kept).unwrap();
-        for _ in 0..6 {
-            assert!(!reply.is_done());
-            reply.advance(&vec![b'x'; 1 << 20], &mut kept).unwrap();
-        }
-        assert_eq!((reply.is_done(), kept.body.len(), kept.cut), (true, 4 << 20, true));
-    }
-
-    #[test]
-    fn connections_that_will_close_are_known() {
-        for (text, close) in [
-            ("HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 0\r\n\r\n", true),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", false),
-            ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", true),
-            ("HTTP/1.0 200 OK\r\nconnection: Keep-Alive\r\ncontent-length: 0\r\n\r\n", false),
-        ] {
-            let mut reply = Reply::new(false);
-            reply.advance(text.as_bytes(), &mut Discard).unwrap();
-            assert_eq!((reply.is_done(), reply.close), (true, close), "{text}");
-        }
-    }
-
-    #[test]
-    fn garbage_is_malformed() {
-        for text in [
-            "SSH-2.0-OpenSSH\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
-            "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhello\r\n",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2 9\r\nhello\r\n",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-            "HTTP/1.1 999 What\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel",
-        ] {
-            assert!(feed(text.as_bytes(), &[], false).is_err(), "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn cuts_change_nothing(case in 0..CASES.len(), mut cuts in proptest::collection::vec(0usize..200, 0..20)) {
-            cuts.sort_unstable();
-            let (text, _) = CASES[case];
-            prop_assert_eq!(feed(text.as_bytes(), &cuts, false), feed(text.as_bytes(), &[], false));
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), chunked in any::<bool>()) {
-            let head: &[u8] = if chunked { b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" } else { b"" };
-            let _ = feed(&[head, &bytes].concat(), &[], false);
-        }
-    }
-}
+mod tests;

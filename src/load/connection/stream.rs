@@ -1,11 +1,11 @@
 //! The bytes of a connection, whatever they travel over.
 
-use std::io::{ErrorKind, IoSlice, Result, Write};
+use std::io::{ErrorKind, IoSlice, Read, Result, Write};
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio_rustls::client::TlsStream;
@@ -55,18 +55,13 @@ impl Stream {
         }
     }
 
-    /// Reads what is there; an error of kind `WouldBlock` if nothing is.
-    pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+    /// Reads what the kernel has at once; an error of kind `WouldBlock` if it has nothing.
+    pub fn read_at_once(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.try_read(buffer),
-            Stream::Unix(stream) => stream.try_read(buffer),
-            Stream::TcpTls(_) | Stream::UnixTls(_) => {
-                let mut buffer = ReadBuf::new(buffer);
-                match Pin::new(self).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer) {
-                    Poll::Ready(read) => read.map(|()| buffer.filled().len()),
-                    Poll::Pending => Err(ErrorKind::WouldBlock.into()),
-                }
-            }
+            Stream::Tcp(stream) => receive(stream, buffer),
+            Stream::Unix(stream) => receive(stream, buffer),
+            Stream::TcpTls(stream) => read_records(stream.get_mut(), buffer),
+            Stream::UnixTls(stream) => read_records(stream.get_mut(), buffer),
         }
     }
 
@@ -103,6 +98,32 @@ fn write_record(session: &mut ClientConnection, stream: &mut AtOnce<'_>, bytes: 
 /// connection yet that it can take something.
 pub(super) fn send(stream: impl AsFd, bytes: &[u8]) -> Result<usize> {
     Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
+}
+
+/// Reads what the kernel has at once. It is asked itself, as in [`send`].
+fn receive(stream: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+    Ok(rustix::net::recv(stream, buffer, RecvFlags::DONTWAIT)?.0)
+}
+
+/// Reads what is in the records that the kernel has at once.
+fn read_records((stream, session): (&mut impl AsFd, &mut ClientConnection), buffer: &mut [u8]) -> Result<usize> {
+    loop {
+        match session.reader().read(buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+        // At the end of the stream the reader says so.
+        session.read_tls(&mut HadAtOnce(&*stream))?;
+        session.process_new_packets().map_err(std::io::Error::other)?;
+    }
+}
+
+struct HadAtOnce<'a, S>(&'a S);
+
+impl<S: AsFd> Read for HadAtOnce<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        receive(self.0, buffer)
+    }
 }
 
 /// Takes what the kernel has room for. One piece, as nearly always, costs less than a list of one.

@@ -46,10 +46,6 @@ impl Tcp {
         self.stream.try_write_vectored(pieces)
     }
 
-    pub fn try_read(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.stream.try_read(buffer)
-    }
-
     /// Before so many bytes are written; it is asked how many only where that matters.
     fn before(&mut self, length: impl FnOnce() -> usize) -> Result<()> {
         if self.written == Written::More {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-const MOST_HEADERS: usize = 128;
 /// Headers that speak of the connection, which HTTP/2 has other means for (RFC 9113, section 8.2.2), and the host, which
 /// becomes the authority.
 const LEFT_OUT: [&str; 7] =
@@ -25,7 +24,9 @@ pub struct Translated {
 impl Translated {
     /// `scheme` is `http` or `https`. The error says why HTTP/2 has no such request.
     pub fn new(bytes: &[u8], scheme: &str) -> Result<Self, String> {
-        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let end = memchr::memmem::find(bytes, b"\r\n\r\n").unwrap_or(bytes.len());
+        // A header takes a line.
+        let mut headers = vec![httparse::EMPTY_HEADER; memchr::memchr_iter(b'\n', &bytes[..end]).count()];
         let mut request = httparse::Request::new(&mut headers);
         let length = match request.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => length,
@@ -93,6 +94,13 @@ mod tests {
         assert_eq!(headers, [("x-a", &b"1"[..]), ("content-length", b"5")]);
         assert_eq!(translated.body().as_deref(), Some(&b"hello"[..]));
         assert!(translated.is_of(text) && !translated.is_of(b"GET"));
+    }
+
+    #[test]
+    fn a_request_has_as_many_headers_as_it_likes() {
+        let lines: String = (0..1000).map(|n| format!("x-{n}: {n}\r\n")).collect();
+        let text = format!("POST / HTTP/1.1\r\nhost: a\r\n{lines}\r\na\nb\n");
+        assert_eq!(Translated::new(text.as_bytes(), "http").unwrap().head().headers().len(), 1000);
     }
 
     #[test]

@@ -56,12 +56,20 @@ fn a_user_sends_a_batch_at_once_and_the_next_when_all_are_answered() {
 }
 
 #[test]
-fn what_a_connection_that_closes_in_the_middle_leaves_unanswered_has_failed() {
-    let (address, _) = start(|_| (OK.repeat(3), true));
+fn what_a_connection_that_closes_in_the_middle_leaves_unanswered_is_sent_again_and_counted() {
+    let (address, _) = start(|requests| (OK.repeat(requests.min(3)), true));
     let results = execute(address, &plan(1.0, 8, 80));
     let whole = &results.measured.whole;
-    assert_eq!((whole.completed, failures(&results, Failure::Closed)), (30, 50));
-    assert_eq!((results.connections_opened, results.retried), (10, 0));
+    assert_eq!((whole.completed, whole.failed(), results.unsolicited), (80, 0, 0));
+    // Of each batch three, three and two; the next is sent on a connection that is closed.
+    assert_eq!((results.connections_opened, results.retried), (30, 10 * (5 + 2) + 9 * 8));
+}
+
+#[test]
+fn what_a_connection_leaves_unanswered_that_has_answered_nothing_has_failed() {
+    let (address, _) = start(|_| (Vec::new(), true));
+    let results = execute(address, &plan(1.0, 8, 80));
+    assert_eq!((failures(&results, Failure::Closed), results.retried), (80, 0));
 }
 
 #[test]

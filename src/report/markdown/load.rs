@@ -120,6 +120,10 @@ fn outcomes(loads: &[(usize, &Load)]) -> String {
         }
     }
     add("unanswered".to_owned(), &|load| load.unanswered, "still waiting when the load ended");
+    if loads.iter().any(|(_, load)| load.generator.retries > 0) {
+        let meaning = "the connection ended before a byte of the response, or the server refused it unseen; no error";
+        add("sent again".to_owned(), &|load| load.generator.retries, meaning);
+    }
     table.markdown()
 }
 
@@ -171,11 +175,12 @@ fn generators(loads: &[(usize, &Load)]) -> String {
     table.without_empty_columns().markdown()
 }
 
-/// How many connections were opened, and how many of these took up an earlier session of TLS.
+/// How many connections were opened, how many of these took up an earlier session of TLS, and on how many something came
+/// unasked.
 fn connections(load: &Load) -> String {
     let opened = show_count(load.generator.connections_opened);
-    match load.generator.handshakes_resumed {
-        Some(resumed) => format!("{opened} ({} resumed a TLS session)", show_count(resumed)),
-        None => opened,
-    }
+    let resumed = load.generator.handshakes_resumed.map(|count| format!("{} resumed a TLS session", show_count(count)));
+    let unasked = (load.unsolicited > 0).then(|| format!("something came unasked on {}", show_count(load.unsolicited)));
+    let notes: Vec<String> = resumed.into_iter().chain(unasked).collect();
+    if notes.is_empty() { opened } else { format!("{opened} ({})", notes.join(", ")) }
 }

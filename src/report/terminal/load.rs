@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::record::{Load, Micros, Quantiles, Record, Status};
 use crate::report::table::{Align, pad};
-use crate::report::words::{failures, micros, outside, travel};
+use crate::report::words::{failures, micros, outside, sent_again, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::layout::wrap;
@@ -136,14 +136,15 @@ fn requests(load: &Load) -> String {
     }
 }
 
-/// What was answered with 400 or above, and what was not answered, kind by kind.
+/// What was answered with 400 or above, and what was not answered, kind by kind; and what was sent again.
 fn errors(load: &Load) -> String {
     let refused = load.errors.get("status").filter(|count| **count > 0);
     let refused = refused.map(|count| format!("{} answered with a status of 400 or above", show_count(*count)));
     let parts: Vec<String> = failures(load).into_iter().chain(refused).collect();
     let count = load.failed + load.errors.get("status").copied().unwrap_or(0);
-    match parts.as_slice() {
+    let errors = match parts.as_slice() {
         [] => "none".to_owned(),
         _ => format!("{} ({} of all)", parts.join(", "), show_percentage(count as f64 / load.started.max(1) as f64)),
-    }
+    };
+    [Some(errors), sent_again(load)].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

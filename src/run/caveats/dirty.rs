@@ -3,7 +3,7 @@
 use crate::record::{Caveat, Dirty};
 use crate::units::{counted, show_time};
 
-use super::caveat;
+use super::{ANSWERS_TOO_OFTEN, caveat};
 
 /// Starts that take longer in all are told of, in seconds.
 const SLOW_STARTS: f64 = 10.0;
@@ -26,6 +26,15 @@ pub(super) fn slow_starts(dirty: &Dirty) -> Option<Caveat> {
         message,
         "`dirty.start_time` says how long starts may take in all; a server that starts sooner needs less of it",
     )
+}
+
+pub(super) fn unsolicited(dirty: &Dirty) -> Option<Caveat> {
+    let message = format!(
+        "on {} of the dirty check something came that no request had asked for; they were closed, and it is no answer to \
+         anybody. Clients that share connections would take it for the next answer",
+        counted(dirty.unsolicited, "connection")
+    );
+    (dirty.unsolicited > 0).then(|| caveat(message, ANSWERS_TOO_OFTEN))?
 }
 
 pub(super) fn limited(dirty: &Dirty) -> Option<Caveat> {

@@ -109,7 +109,19 @@ fn requests_sent_again_are_told_of_where_they_are_many() {
         Load { started: 10_000, generator, ..Load::default() }
     };
     assert!(sent_again(&load(9)).is_none() && sent_again(&Load::default()).is_none());
-    assert!(sent_again(&load(10)).is_some_and(|caveat| caveat.message.starts_with("10 requests had to be sent again")));
+    assert!(
+        sent_again(&load(10))
+            .is_some_and(|caveat| caveat.message.starts_with("requests were sent again 10 times (0.10 % of all)"))
+    );
+}
+
+#[test]
+fn a_single_connection_on_which_something_came_unasked_is_told_of() {
+    assert!(unsolicited(&Load::default()).is_none() && dirty::unsolicited(&Dirty::default()).is_none());
+    let load = unsolicited(&Load { unsolicited: 1, ..Load::default() }).unwrap();
+    assert!(load.message.starts_with("on 1 connection something came"), "{}", load.message);
+    let check = dirty::unsolicited(&Dirty { unsolicited: 2, ..Dirty::default() }).unwrap();
+    assert!(check.message.starts_with("on 2 connections of the dirty check"), "{}", check.message);
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub(in crate::run) fn dirty(
         triggers: triggers(findings),
         alike: findings.alike.clone(),
         cut: tally.cut,
+        unsolicited: tally.unsolicited,
         undecoded: tally.undecoded.clone().map(|(responses, why)| record::Unread { responses, why }),
         evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls, plan.follow > 0)).collect(),
         inconclusive: inconclusive(findings, failure).map(|why| came::with_limit(why, findings.limit)),

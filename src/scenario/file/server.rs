@@ -51,8 +51,9 @@ pub struct Server {
     /// A file that holds the process id of a `url` server.
     #[schemars(example = "/run/app.pid")]
     pub pid_file: Option<At<String>>,
-    /// Where connections to a `url` go, in place of its host and port: another host and port, or `unix:` and a path.
-    #[schemars(example = "127.0.0.1:8443", example = "unix:/run/app.sock")]
+    /// Where connections to a `url` go, in place of its host and port: another host and port, or `unix:` and a path, or `unix:@` and a
+    /// name that has no file.
+    #[schemars(example = "127.0.0.1:8443", example = "unix:/run/app.sock", example = "unix:@app")]
     pub connect_to: Option<At<String>>,
     /// How TLS is spoken with an https `url`, or with a `command`, which is asked over TLS if this is there.
     pub tls: Option<At<Tls>>,

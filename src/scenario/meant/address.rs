@@ -1,5 +1,7 @@
 //! Where a server that is up already is: its url, who is connected to in its place, and how TLS is spoken with it.
 
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +13,8 @@ use rustls::sign::CertifiedKey;
 
 use super::super::file::{self, leaf::At};
 use super::super::problem::Problem;
-use super::super::{Address, Attached, Tls, TlsFiles};
+
+use super::super::{Address, Attached, Tls, TlsFiles, without_zone};
 use super::Loading;
 use super::script::why;
 
@@ -42,17 +45,20 @@ impl Loading<'_> {
             (None, tls) => tls.clone(),
         };
         if let Some(Tls { name: None, .. }) = &tls
-            && ServerName::try_from(attached.host.as_str()).is_err()
+            && ServerName::try_from(attached.name()).is_err()
         {
-            let problem = Problem::new(format!("`{}` is no name that a certificate could be for", attached.host));
+            let problem = Problem::new(format!("`{}` is no name that a certificate could be for", attached.name()));
             self.problems.add(problem.at(&url.span, "").help("give another with `name` of [server.tls]"));
         }
         Some(Attached { tls, connect_to: connect_to.map_or(Some(None), |address| address.map(Some))?, ..attached })
     }
 
     fn connect_to(&mut self, given: &At<String>) -> Option<Address> {
-        if let Some(path) = given.value.strip_prefix(UNIX).filter(|path| !path.is_empty()) {
-            return Some(Address::Unix(self.folder.join(path)));
+        if let Some(path) = given.value.strip_prefix(UNIX).filter(|path| !matches!(*path, "" | "@")) {
+            return Some(Address::Unix(match path.strip_prefix('@') {
+                Some(name) => format!("\0{name}").into(),
+                None => self.folder.join(path),
+            }));
         }
         let address = host_and_port(&given.value, None).map(|(host, port)| Address::Host(host, port));
         if address.is_none() {
@@ -186,10 +192,12 @@ const CERTIFICATE: &str = "it is PEM, and begins with -----BEGIN CERTIFICATE----
 /// Host and port of `http://host:port` or `https://host:port`, else what is wrong with it and the remedy.
 fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
     let bad = |why: &str, help| Err((format!("`{url}` {why}"), help));
-    let (rest, usual, tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
-        (Some(rest), _) => (rest, 80, None),
-        (None, Some(rest)) => (rest, 443, Some(Tls::default())),
-        (None, None) => return bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
+    // Schemes know no case (RFC 3986, section 3.1).
+    let parts = url.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
+    let (rest, usual, tls) = match parts.as_ref().map(|(scheme, rest)| (scheme.as_str(), *rest)) {
+        Some(("http", rest)) => (rest, 80, None),
+        Some(("https", rest)) => (rest, 443, Some(Tls::default())),
+        _ => return bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?', '#']) {
@@ -204,19 +212,31 @@ fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
     }
 }
 
-/// Takes `host:port` apart; `usual` is the port where none is given.
+/// Takes `host:port` apart; `usual` is the port where none is given, or an empty one (RFC 3986, section 3.2.3).
 fn host_and_port(text: &str, usual: Option<u16>) -> Option<(String, u16)> {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, "")) => (host, None),
-        Some((host, port)) => (host, Some(port.strip_prefix(':')?)),
-        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+        Some((host, "")) => (zoned(host)?, None),
+        Some((host, port)) => (zoned(host)?, Some(port.strip_prefix(':')?)),
+        None => text.split_once(':').map_or((text.into(), None), |(host, port)| (host.into(), Some(port))),
     };
     let port = match port {
+        Some("") | None => usual?,
         Some(port) => port.parse().ok().filter(|port| *port > 0)?,
-        None => usual?,
     };
     let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    (!host.is_empty() && host.chars().all(named)).then(|| (host.to_owned(), port))
+    // Only what stands in brackets has a zone.
+    let name = if text.starts_with('[') { without_zone(&host) } else { &host };
+    (!name.is_empty() && name.chars().all(named)).then(|| (host.into_owned(), port))
+}
+
+/// What stands in brackets, with its zone as the system names it: `fe80::1%25eth0` (RFC 6874), or with a `%` alone, as many
+/// write it.
+fn zoned(host: &str) -> Option<Cow<'_, str>> {
+    let Some((address, zone)) = host.split_once('%') else { return Some(host.into()) };
+    let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
+    let zone = percent_encoding::percent_decode_str(zone).decode_utf8().ok()?;
+    let is_zone = !zone.is_empty() && !zone.contains(|c: char| c.is_control() || matches!(c, ' ' | '/' | '%'));
+    (is_zone && address.parse::<Ipv6Addr>().is_ok()).then(|| format!("{address}%{zone}").into())
 }
 
 #[cfg(test)]
@@ -233,6 +253,30 @@ mod tests {
         assert_eq!(parsed("https://a"), Some(("a".to_owned(), 443, true)));
         assert_eq!(parsed("https://a:8443/"), Some(("a".to_owned(), 8443, true)));
         for url in ["ftp://a", "http://", "http://a:0", "http://a:b", "http://a/x", "http://u:p@a", "http://[::1]x"] {
+            assert_eq!(parsed(url), None, "{url}");
+        }
+        assert_eq!(parsed("HTTP://LOCALHOST:81"), Some(("LOCALHOST".to_owned(), 81, false)));
+        assert_eq!(parsed("Https://a/"), Some(("a".to_owned(), 443, true)));
+        assert_eq!(parsed("http://a:/"), Some(("a".to_owned(), 80, false)));
+        assert_eq!(parsed("https://[::1]:"), Some(("::1".to_owned(), 443, true)));
+        for url in ["http:/a", "http:a", "a", "://a", "http://:80", "http://:", "http://[]", "http://[]:80"] {
+            assert_eq!(parsed(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_ipv6_may_name_its_zone() {
+        let parsed = |url| parse_url(url).ok().map(|server| (server.host.clone(), server.authority()));
+        let expected = |host: &str, authority: &str| Some((host.to_owned(), authority.to_owned()));
+        for url in ["http://[fe80::1%25lo]:81", "http://[fe80::1%lo]:81/"] {
+            assert_eq!(parsed(url), expected("fe80::1%lo", "[fe80::1]:81"), "{url}");
+        }
+        assert_eq!(parsed("http://[fe80::1%252]"), expected("fe80::1%2", "[fe80::1]"));
+        assert_eq!(parsed("http://[fe80::1%25]"), expected("fe80::1%25", "[fe80::1]"), "the 25th interface");
+        assert_eq!(parsed("https://[fe80::1%25eth%2D0]"), expected("fe80::1%eth-0", "[fe80::1]"));
+        for url in
+            ["http://[fe80::1%]", "http://a%25lo", "http://[a%25lo]", "http://[%25lo]", "http://[fe80::1%25a%2Fb]"]
+        {
             assert_eq!(parsed(url), None, "{url}");
         }
     }

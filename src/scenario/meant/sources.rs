@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::super::Server;
 use super::super::file::leaf::{At, Node};
 use super::super::problem::Problem;
-use super::super::{Address, Command, Listen, Load};
+use super::super::{Address, Command, Listen, Load, without_zone};
 use super::Loading;
 
 /// As many ports as there are for each: more connections than any machine has memory for.
@@ -88,8 +88,8 @@ impl Goal {
             Server::Builtin(_) | Server::Command(_) => Goal::Ip(Ipv4Addr::LOCALHOST.into()),
             Server::Attached(attached) => match &attached.connect_to {
                 Some(Address::Unix(_)) => Goal::Unix,
-                Some(Address::Host(host, _)) => Goal::of_host(host),
-                None => Goal::of_host(&attached.host),
+                Some(Address::Host(host, _)) => Goal::of_host(without_zone(host)),
+                None => Goal::of_host(attached.name()),
             },
         }
     }

@@ -11,12 +11,6 @@ use crate::script::error::plain_type;
 use crate::script::request::{RequestObject, form_text, joined};
 use crate::script::{Request, json};
 
-/// Headers beyond these are not seen.
-const MOST_HEADERS: usize = 128;
-
-/// How a head begins that came over HTTP/2.
-const HTTP_2: &[u8] = b"HTTP/2 ";
-
 const PROPERTIES: &str = "request, response, user, seq, status, failure, latency and service_time";
 const PARTS: &str = "status, headers, cookies, body and json";
 
@@ -175,7 +169,9 @@ fn pair(header: &httparse::Header<'_>) -> (String, String) {
 
 /// The request that runner wrote itself, taken apart again.
 fn parse_request(bytes: &[u8]) -> Request {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let end = memchr::memmem::find(bytes, b"\r\n\r\n").unwrap_or(bytes.len());
+    // A header takes a line.
+    let mut headers = vec![httparse::EMPTY_HEADER; memchr::memchr_iter(b'\n', &bytes[..end]).count()];
     let mut request = httparse::Request::new(&mut headers);
     let head = match request.parse(bytes) {
         Ok(httparse::Status::Complete(head)) => head,
@@ -197,34 +193,17 @@ fn parse_request(bytes: &[u8]) -> Request {
     }
 }
 
-/// The headers of the last head, and the trailers behind it.
-fn parse_heads(mut bytes: &[u8]) -> Vec<(String, String)> {
+/// The headers of the last head, and the trailers behind it. Whoever read the response has looked at each line, and
+/// unfolded those that were more than one.
+fn parse_heads(bytes: &[u8]) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    loop {
-        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-        if bytes.starts_with(HTTP_2) {
-            let Some(line) = memchr::memchr(b'\n', bytes) else { break };
-            let Ok(httparse::Status::Complete((length, parsed))) =
-                httparse::parse_headers(&bytes[line + 1..], &mut headers)
-            else {
-                break;
-            };
-            found = parsed.iter().map(pair).collect();
-            bytes = &bytes[line + 1 + length..];
-            continue;
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if line.starts_with(b"HTTP/") {
+            found.clear();
+        } else if let Some(colon) = memchr::memchr(b':', line) {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
+            found.push((text(&line[..colon]).to_lowercase(), text(&line[colon + 1..])));
         }
-        let mut response = httparse::Response::new(&mut headers);
-        let parsed = httparse::ParserConfig::default()
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .parse_response(&mut response, bytes);
-        let Ok(httparse::Status::Complete(length)) = parsed else { break };
-        found = response.headers.iter().map(pair).collect();
-        bytes = &bytes[length..];
-    }
-    let trailers = [bytes, b"\r\n"].concat();
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    if let Ok(httparse::Status::Complete((_, trailers))) = httparse::parse_headers(&trailers, &mut headers) {
-        found.extend(trailers.iter().map(pair));
     }
     found
 }

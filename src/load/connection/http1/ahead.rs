@@ -93,6 +93,13 @@ impl Ahead {
         }
     }
 
+    /// Takes the line breaks at the front; whether there is anything but those.
+    pub fn skip_empty_lines(&mut self) -> bool {
+        let breaks = self.rest().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.take(breaks);
+        !self.is_empty()
+    }
+
     pub fn take_all(&mut self) -> Vec<u8> {
         self.reads.clear();
         self.close_gap();
@@ -128,6 +135,18 @@ mod tests {
         ahead.extend(b"one", Duration::ZERO);
         ahead.take(3);
         assert_eq!((ahead.is_empty(), ahead.len(), ahead.rest()), (true, 0, &b""[..]));
+    }
+
+    #[test]
+    fn empty_lines_are_nothing() {
+        let mut ahead = Ahead::default();
+        assert!(!ahead.skip_empty_lines());
+        ahead.extend(b"\r\n\n", Duration::ZERO);
+        assert!(!ahead.skip_empty_lines() && ahead.is_empty() && ahead.read_beyond(0).is_none());
+        ahead.extend(b"\r", Duration::ZERO);
+        ahead.extend(b"\nHTTP\r\n", Duration::ZERO);
+        assert!(ahead.skip_empty_lines());
+        assert_eq!(ahead.take_all(), b"HTTP\r\n");
     }
 
     #[test]

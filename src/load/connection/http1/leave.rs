@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use super::super::answer::{Answer, Broken};
-use super::super::known::{self, Head};
-use super::super::reply::{LONGEST_HEAD, Sink};
+use super::super::known::{self, Head, LONGEST_HEAD};
+use super::super::reply::Sink;
 use super::Connection;
 use crate::load::clock::Clock;
 

@@ -158,18 +158,47 @@ async fn what_was_read_ahead_is_taken_read_by_read() {
 }
 
 #[tokio::test]
-async fn a_connection_is_quiet_until_something_comes_or_it_ends() {
+async fn what_is_seen_of_an_idle_connection_is_seen_at_once() {
+    for (said, closes, seen) in [
+        ("", false, Idle::Quiet),
+        ("\r\n", false, Idle::Quiet),
+        ("\r\n\n\r", false, Idle::Quiet),
+        ("\r\n", true, Idle::Over),
+        ("", true, Idle::Over),
+        ("HTTP/1.1 408 Request Timeout\r\n\r\n", false, Idle::Over),
+        ("HTTP/1.0 408 Request Time-out\r\n\r\n", true, Idle::Over),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", false, Idle::Unsolicited),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", true, Idle::Unsolicited),
+        ("\r\nHTTP/1.1 500", false, Idle::Unsolicited),
+        ("x", true, Idle::Unsolicited),
+    ] {
+        let (mut connection, server) = pair();
+        // The event loop has had no turn to hear of it.
+        let mut server = server.into_std().unwrap();
+        server.set_nonblocking(false).unwrap();
+        std::io::Write::write_all(&mut server, said.as_bytes()).unwrap();
+        let open = (!closes).then_some(server);
+        assert_eq!(connection.look(), seen, "{said:?} {closes}");
+        assert_eq!(connection.look(), seen, "it is seen again: {said:?} {closes}");
+        drop(open);
+    }
+}
+
+#[tokio::test]
+async fn empty_lines_after_an_answer_are_nothing() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     let (mut connection, mut server) = pair();
-    assert!(connection.is_quiet());
-    server.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").await.unwrap();
-    let Stream::Unix(stream) = &connection.stream else { unreachable!() };
-    stream.readable().await.unwrap();
-    assert!(!connection.is_quiet());
-    let (mut connection, server) = pair();
+    let ask = async |connection: &mut Connection| {
+        connection.exchange(b"GET / HTTP/1.1\r\n\r\n", false, Clock::start(), &mut Kept::default()).await
+    };
+    server.write_all(&[ANSWER, b"\r\n"].concat()).await.unwrap();
+    assert!(!ask(&mut connection).await.unwrap().close, "they came with the answer");
+    server.write_all(&[b"\n\r\n", ANSWER].concat()).await.unwrap();
+    assert!(!ask(&mut connection).await.unwrap().close, "they came before it");
+    server.write_all(b"\r\n").await.unwrap();
     drop(server);
-    let Stream::Unix(stream) = &connection.stream else { unreachable!() };
-    stream.readable().await.unwrap();
-    assert!(!connection.is_quiet());
+    let broken = ask(&mut connection).await.unwrap_err();
+    assert!(matches!(broken, Broken::Closed { untouched: true }), "{broken:?}");
 }
 
 #[tokio::test]

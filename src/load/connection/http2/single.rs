@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
-use http::Response;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::answer::{Answer, Broken};
 use super::super::dialer::{Dialer, NoConnection};
 use super::super::reply::Sink;
 use super::super::translated::Translated;
-use super::{broken, drain, handshake, head};
-use crate::exchange::{Failure, HIGHEST_STATUS};
+use super::strict::{self, Fault};
+use super::{broken, drain, handshake, is_unseen};
 use crate::load::clock::Clock;
 
 /// An open connection; closed when the last who holds it drops it.
@@ -92,15 +91,16 @@ impl Going {
 
     /// Reads the response into `sink`.
     pub async fn answer(self, clock: Clock, sink: &mut impl Sink) -> Result<Answer, Broken> {
-        let Going { response, stream, .. } = self;
-        let response: Response<RecvStream> = response.await.map_err(|error| broken(&error, true))?;
+        let Going { response, mut stream, .. } = self;
+        let mut unread = |fault, untouched| match fault {
+            Fault::Lost(error) if untouched && is_unseen(&error) => Broken::Closed { untouched },
+            Fault::Lost(error) => broken(&error, untouched),
+            Fault::Malformed(why) => strict::refuse(&mut stream, why),
+        };
+        let response = strict::head(response, sink).await.map_err(|fault| unread(fault, true))?;
         let first_byte = clock.now();
         let status = response.status().as_u16();
-        if status > HIGHEST_STATUS {
-            return Err(Broken::Told(Failure::Protocol, format!("{status} is no status of HTTP")));
-        }
-        sink.head(&head(&response));
-        let bytes = drain(response.into_body(), sink).await.map_err(|error| broken(&error, false))?;
+        let bytes = drain(response.into_body(), sink).await.map_err(|fault| unread(fault, false))?;
         drop(stream);
         Ok(Answer { status, first_byte, done: clock.now(), bytes, close: false })
     }

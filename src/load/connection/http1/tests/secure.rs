@@ -82,3 +82,37 @@ async fn what_tls_holds_still_is_sent_though_the_server_writes_before_it_reads()
     assert_eq!((answer.status, kept.body.len()), (200, BODY));
     serving.join().unwrap();
 }
+
+#[tokio::test]
+async fn what_comes_on_an_idle_connection_is_seen_through_tls_and_tickets_are_nothing() {
+    for (said, closes, seen) in [
+        ("", false, Idle::Quiet),
+        ("\r\n", false, Idle::Quiet),
+        ("", true, Idle::Over),
+        ("HTTP/1.1 200 OK\r\n\r\n", false, Idle::Unsolicited),
+        ("HTTP/1.1 408 Request Timeout\r\n\r\n", true, Idle::Over),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut stream = accept(listener.accept().unwrap().0);
+            stream.read_exact(&mut [0; 1]).unwrap();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0; 1]).unwrap();
+            stream.write_all(said.as_bytes()).unwrap();
+            if closes {
+                stream.conn.send_close_notify();
+            }
+            stream.flush().unwrap();
+            sender.send(stream).unwrap();
+        });
+        let mut connection = Connection::open(&Dialer::new(endpoint, Some(tls()))).await.unwrap();
+        assert!(!connection.exchange(b"x", false, Clock::start(), &mut Discard).await.unwrap().close);
+        assert_eq!(connection.look(), Idle::Quiet, "the tickets of TLS 1.3 are no answer");
+        assert!(connection.send_at_once(b"x"));
+        let open = receiver.recv().unwrap();
+        assert_eq!(connection.look(), seen, "{said:?} {closes}");
+        drop(open);
+    }
+}
