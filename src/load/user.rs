@@ -50,7 +50,8 @@ impl Carrier for Connection {
         let came = match user.connection.as_mut().map(|connection| (at_once(connection), connection)) {
             Some((true, connection)) => {
                 user.lane.sent(user.slot, now);
-                connection.answer(request.head_only, user.lane.plan.clock, sink).await
+                let came = connection.receive(request.head_only, user.lane.plan.clock, sink).await;
+                came.map(|answer| connection.ended_by(answer))
             }
             _ => Box::pin(user.send(now)).await,
         };

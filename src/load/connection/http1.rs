@@ -117,10 +117,15 @@ impl Connection {
 
     /// Reads the response to the only request that is on the way.
     pub async fn answer(&mut self, head_only: bool, clock: Clock, sink: &mut impl Sink) -> Result<Answer, Broken> {
-        let mut answer = self.receive(head_only, clock, sink).await?;
-        // Bytes that nobody asked for: what follows could not be told apart.
-        answer.close |= self.has_more();
-        Ok(answer)
+        let answer = self.receive(head_only, clock, sink).await?;
+        Ok(self.ended_by(answer))
+    }
+
+    /// The answer to the only request that was on the way. If bytes have come that nobody asked for, what follows could not be
+    /// told apart: it is the last.
+    #[inline]
+    pub fn ended_by(&mut self, answer: Answer) -> Answer {
+        Answer { close: answer.close | self.has_more(), ..answer }
     }
 
     /// Whether the kernel takes all of a request at once; if not, it is to be sent, and what is with the kernel already
@@ -173,6 +178,7 @@ impl Connection {
     }
 
     /// Whether more has come than the responses that were read. Empty lines are nothing (RFC 9112, section 2.2).
+    #[inline]
     pub fn has_more(&mut self) -> bool {
         !self.ahead.is_empty() && self.ahead.skip_empty_lines()
     }
@@ -300,7 +306,7 @@ impl<'a, S: Sink> Receiving<'a, S> {
             let read = ready!(poll_read(stream, context, |more| {
                 taken = if more.is_empty() { self.end(ahead) } else { self.take(ahead, more) };
             }));
-            read.map_err(|error| Broken::of_read(&error, self.reply.is_untouched(ahead.rest())))?;
+            read.map_err(|error| self.not_read(&error, ahead))?;
             if let Some(answer) = taken? {
                 return Poll::Ready(Ok(answer));
             }
@@ -337,7 +343,14 @@ impl<'a, S: Sink> Receiving<'a, S> {
         Ok(taken)
     }
 
+    /// Why nothing was read.
+    #[cold]
+    fn not_read(&self, error: &std::io::Error, ahead: &Ahead) -> Broken {
+        Broken::of_read(error, self.reply.is_untouched(ahead.rest()))
+    }
+
     /// The connection has ended; an answer, if that completes it.
+    #[cold]
     fn end(&mut self, ahead: &Ahead) -> Result<Option<Answer>, Broken> {
         if self.reply.closed().is_err() {
             let rest = ahead.rest();

@@ -221,6 +221,8 @@ impl Reply {
         if is_unread { known::parse(rest).map(drop) } else { Ok(()) }
     }
 
+    /// Inlined, though a long head comes here too: every response goes through it.
+    #[inline(always)]
     fn head(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
         let Some(Head { length, status, framing }) = known::head(bytes, known::parse)? else {
             if bytes.len() > LONG {

@@ -94,6 +94,7 @@ impl Ahead {
     }
 
     /// Takes the line breaks at the front; whether there is anything but those.
+    #[cold]
     pub fn skip_empty_lines(&mut self) -> bool {
         let breaks = self.rest().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         self.take(breaks);
