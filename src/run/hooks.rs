@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::load::attended::Hung;
 use crate::load::script::{Findings, Sample};
 use crate::record;
 use crate::script::ScriptError;
@@ -37,6 +38,17 @@ pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[
         message: format!("the script's setup failed: {error}"),
         advice: format!("mend `fn setup` in {}; nothing was sent", file.display()),
         log_tail: super::trial::tail(log.iter().map(String::as_str)),
+        log_of: record::LogOf::Script,
+    }
+}
+
+/// Why a load ended before its time.
+pub(super) fn hung(file: Option<&std::path::Path>, hung: &Hung) -> record::Failure {
+    let file = file.map(|file| format!(" of {}", file.display())).unwrap_or_default();
+    record::Failure {
+        message: hung.to_string(),
+        advice: format!("a function that the hook{file} calls does not end: see what it is called with"),
+        log_tail: Vec::new(),
         log_of: record::LogOf::Script,
     }
 }

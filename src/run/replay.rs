@@ -130,8 +130,9 @@ fn on_a_server(
         Err(StartError { message, advice }) => return Err(NotReplayed { message, advice }),
     };
     let target = Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers());
-    let (done, ending) = supervise::watch(&mut server, cancel, &mut || None, |stop| work(&target, stop));
+    let watched = supervise::watch(&mut server, cancel, &mut || None, |stop| work(&target, stop));
     server.stop();
+    let (done, ending) = watched.map_err(refused)?;
     if let supervise::Ending::Died(death) = ending {
         return Err(NotReplayed { message: death.message.clone(), advice: death.advice.to_owned() });
     }

@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use super::supervise::{self, Ending};
 use super::{Event, Observer, abort, facts, hooks};
 use crate::dirty;
+use crate::load::attended::{self, Hung, attended};
 use crate::load::script::Client;
 use crate::load::{self, Live, Progress, Target};
 use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
+use crate::script::pulse::Pulse;
 use crate::server::{self, Death, Server, StartError};
 use crate::session::Session;
 
@@ -40,6 +42,23 @@ struct Stage<'a> {
     starts: Cell<u32>,
     /// Where in the log the words of the server at hand begin.
     log_from: Cell<u64>,
+    /// A hook did not come back.
+    hung: Cell<bool>,
+}
+
+/// A trial that ran.
+pub(super) struct Ran {
+    pub trial: Trial,
+    /// A hook did not come back: it keeps a core busy, beside which nothing can be measured.
+    pub hung: bool,
+}
+
+/// A trial that was not run, as a hook of an earlier one has not come back.
+pub(super) fn not_run() -> Trial {
+    let message = "not run: a hook of an earlier trial did not come back, and keeps a core busy".to_owned();
+    let advice = "mend the script, and run again".to_owned();
+    let failure = Failure { message, advice, log_tail: Vec::new(), log_of: LogOf::Script };
+    Trial { failure: Some(failure), ..Trial::default() }
 }
 
 /// Runs a trial to its end, or until `cancel` or a failure; what was measured until then is in it.
@@ -50,7 +69,7 @@ pub(super) fn run(
     allowed_hosts: &[String],
     observer: &dyn Observer,
     cancel: &CancellationToken,
-) -> Trial {
+) -> Ran {
     let stage = Stage {
         variant,
         seed,
@@ -61,6 +80,7 @@ pub(super) fn run(
         in_flight: Cell::default(),
         starts: Cell::new(0),
         log_from: Cell::new(0),
+        hung: Cell::new(false),
     };
     let failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
     let mut trial = Trial { failure, ..Trial::default() };
@@ -74,7 +94,7 @@ pub(super) fn run(
     if let Some(failure) = &trial.failure {
         observer.event(Event::Trouble { message: &failure.message });
     }
-    trial
+    Ran { trial, hung: stage.hung.get() }
 }
 
 /// Requests in flight, so that a death can tell how many it hit. By the time that it is noticed they may have failed: so
@@ -156,13 +176,15 @@ impl Stage<'_> {
     }
 
     fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let (client, logged) = match plan.script.as_ref().map(|script| (script, Client::begin(script))) {
+        let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
-            Some((_, Called { result: Ok(client), log })) => (Some(client), log),
-            Some((script, Called { result: Err(error), log })) => {
-                trial.failure = Some(hooks::setup_failure(&script.path, &error, &log));
-                return Ok(Ending::Finished);
-            }
+            Some(script) => match self.set_up(script) {
+                Called { result: Ok(client), log } => (Some(client), log),
+                Called { result: Err(error), log } => {
+                    trial.failure = Some(hooks::setup_failure(&script.path, &error, &log));
+                    return Ok(Ending::Finished);
+                }
+            },
         };
         let target = target(server, &self.variant.server);
         let (users, ending) = self.log_in(plan, server, &target)?;
@@ -171,7 +193,7 @@ impl Stage<'_> {
             (refused, ending) => {
                 trial.failure = refused.err().filter(|_| matches!(ending, Ending::Finished));
                 // What the setup made is cleared away.
-                drop(client.map(Client::end));
+                drop(client.map(|client| self.tear_down(client)));
                 return Ok(ending);
             }
         };
@@ -195,14 +217,36 @@ impl Stage<'_> {
         };
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
-        let (results, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        let watched = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(Event::LoadEnded);
         // Also after Ctrl-C: what the setup made is cleared away.
-        let teardown = client.map(Client::end);
+        let teardown = client.map(|client| self.tear_down(client));
+        let (results, ending) = watched?;
         let mut results = results?;
+        if let Some(hung) = results.hung.take() {
+            self.hung.set(true);
+            trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
+        }
         let checks = hooks::checks(results.findings.take(), logged, teardown);
         trial.load = Some(record::Load { checks, ..facts::load(plan, &results) });
         Ok(ending)
+    }
+
+    fn set_up(&self, script: &scenario::Script) -> Called<Client> {
+        let script = Arc::new(script.clone());
+        self.attend(move |pulse| Client::begin(script, pulse))
+    }
+
+    /// Also after Ctrl-C.
+    fn tear_down(&self, client: Client) -> Called<()> {
+        self.attend(move |pulse| client.end(pulse))
+    }
+
+    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Pulse>) -> Called<T> + Send + 'static) -> Called<T> {
+        attended(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: Hung| {
+            self.hung.set(true);
+            attended::failed(&hung)
+        })
     }
 
     /// Logs the users of a load in, where it has a login; or why one of them was refused.
@@ -223,7 +267,7 @@ impl Stage<'_> {
         };
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::login::log_in(plan, target, seed, cancel, &done);
-        let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
         let refused = |refusal: load::login::Refusal| {
             let message = refusal.why.told(&format!("login of user {}", refusal.user));
             let advice = "check [load.login], and that the server knows this user; nothing was measured";
@@ -267,7 +311,7 @@ impl Stage<'_> {
                         None
                     };
                     let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
-                    let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work);
+                    let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work)?;
                     ran?;
                     match check.next_part().filter(|next| check.shares(*next)) {
                         Some(next) if matches!(ending, Ending::Finished) => part = next,

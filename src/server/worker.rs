@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::builtin::app::App;
-use super::builtin::{self, log};
+use super::builtin::{self, log, watchdog};
 use super::control::{Collar, Plan};
 use crate::script::{Limits, Program};
 
@@ -40,6 +40,7 @@ fn serve() -> std::io::Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = watch::channel(false);
+    watchdog::start()?;
     collar.ready()?;
     std::thread::Builder::new().name("control".to_owned()).spawn(move || obey(collar, &stop))?;
     tokio::task::LocalSet::new().block_on(&runtime, builtin::serve(plan.mode, listener, app, stopped))
