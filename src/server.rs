@@ -15,9 +15,11 @@ mod builtin;
 mod command;
 mod control;
 mod endpoint;
+pub mod inherited;
 pub mod keeper;
 mod launcher;
 mod owned;
+mod proc;
 mod ready;
 mod sampler;
 mod setup;
@@ -33,9 +35,6 @@ pub use endpoint::Endpoint;
 use launcher::Workers;
 pub use sampler::{Row, Usage};
 use tls::Tls;
-
-/// runner itself, also if its file was replaced meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -96,6 +95,8 @@ pub struct Life {
     /// From the start to the first sign that it is ready.
     pub ready_after: Duration,
     pub usage: Usage,
+    /// Why nothing is known of what it used, where that can be told.
+    pub unmeasured: Option<String>,
     /// Processes that ended or died, in order.
     pub happenings: Vec<Happening>,
     /// In words: `stopped`, `killed after the grace of 1s`, `worker 4711 exited with status 3`.
@@ -214,7 +215,11 @@ impl Server {
             Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), kept.take_happenings()),
             Kind::Attached(attached) => ("left as it was".to_owned(), attached.sampler.usage(), Vec::new()),
         };
-        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, happenings, exit, death }
+        let unmeasured = match &self.kind {
+            Kind::Attached(attached) if !attached.is_watched() => None,
+            _ => proc::unusable().map(|why| format!("{why}; {}", proc::REMEDY)),
+        };
+        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, unmeasured, happenings, exit, death }
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn server_life(life: &Life) -> record::Server {
         address: life.endpoint.to_string(),
         exit: life.exit.clone(),
         samples: samples(&life.usage.rows),
+        unmeasured: life.unmeasured.clone(),
         events: life.happenings.iter().map(event).collect(),
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
 use super::tls::{self, Tls};
-use super::{Death, Endpoint, StartError, allowed, tree};
+use super::{Death, Endpoint, StartError, allowed, proc, tree};
 use crate::scenario::{self, Address, Pid};
 use crate::units::show_duration;
 
@@ -55,6 +55,11 @@ impl Attached {
         let mut attached = Attached { process, begun: Instant::now(), sampler: Sampler::default() };
         attached.watch();
         Ok(attached)
+    }
+
+    /// Whether its processes are looked at.
+    pub fn is_watched(&self) -> bool {
+        self.process.is_some()
     }
 
     /// Reads what its processes use, where they are known. Whether it lives is not runner's to say.
@@ -148,6 +153,10 @@ fn find(pid: &Pid) -> Result<u32, StartError> {
             (number, format!("{number} of {}", path.display()))
         }
     };
+    if proc::unusable().is_some() {
+        // The run goes on, and says that nothing was measured.
+        return Ok(number);
+    }
     if Path::new("/proc").join(number.to_string()).is_dir() {
         return Ok(number);
     }

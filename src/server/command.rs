@@ -102,10 +102,14 @@ impl Kept {
         if self.owned.ask_to_end(signal, self.stop.grace) {
             return "stopped".to_owned();
         }
-        let left = self.owned.pids().len();
+        let left = match self.owned.pids().len() {
+            // Where nobody can see them.
+            0 => String::new(),
+            1 => "1 process ".to_owned(),
+            count => format!("{count} processes "),
+        };
         self.owned.kill();
-        let plural = if left == 1 { "process" } else { "processes" };
-        format!("{left} {plural} killed after the grace of {}", show_duration(self.stop.grace))
+        format!("{left}killed after the grace of {}", show_duration(self.stop.grace))
     }
 
     pub fn take_happenings(&mut self) -> Vec<Happening> {

@@ -4,12 +4,13 @@
 //! below it and is found. Its standard output is a channel to runner: a plan comes in as one line, then orders; events go
 //! out, a line of JSON each. When the channel ends, runner is gone, however it went, and everything below is killed.
 
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufRead as _, BufReader, PipeWriter, Read, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 use serde::{Deserialize, Serialize};
 
-use super::tree;
+use super::{inherited, proc, tree};
 
 /// The argument with which runner starts itself as a keeper.
 pub const ARGUMENT: &str = "__keeper";
@@ -59,6 +60,10 @@ pub(super) enum Event {
         why: String,
         advice: String,
     },
+    /// What the server says is not kept any more.
+    NotLogged {
+        why: String,
+    },
     /// A process ended: the program itself, or one that had lost its parent.
     Ended {
         pid: u32,
@@ -79,13 +84,17 @@ pub fn main() -> ExitCode {
 
 fn keep() -> std::io::Result<()> {
     set_child_subreaper(Some(getpid()))?;
+    inherited::mend()?;
     let channel = UnixStream::from(std::io::stdout().as_fd().try_clone_to_owned()?);
     let mut orders = BufReader::new(channel.try_clone()?);
     let say = Arc::new(Mutex::new(channel));
     let mut line = String::new();
     orders.read_line(&mut line)?;
     let plan: Plan = serde_json::from_str(&line)?;
-    let (output, input) = std::io::pipe()?;
+    let (main, copied, input) = match prepare(orders, &say) {
+        Ok(prepared) => prepared,
+        Err(error) => return refuse(&say, &error, "check the limits on processes and threads (`ulimit -a`)"),
+    };
     let started = Command::new(&plan.command[0])
         .args(&plan.command[1..])
         .current_dir(&plan.cwd)
@@ -96,23 +105,42 @@ fn keep() -> std::io::Result<()> {
         .process_group(0)
         .spawn();
     match started {
-        Ok(child) => tell(&say, &Event::Started { pid: child.id() }),
+        Ok(child) => {
+            main.store(child.id(), Ordering::Relaxed);
+            tell(&say, &Event::Started { pid: child.id() });
+        }
         Err(error) => {
             let (why, advice) = why(&error, &plan);
-            tell(&say, &Event::NotStarted { why, advice: advice.to_owned() });
-            return Ok(());
+            return refuse(&say, &why, advice);
         }
     }
+    reap(&say, &copied);
+    Ok(())
+}
+
+fn refuse(say: &Mutex<UnixStream>, why: &dyn std::fmt::Display, advice: &str) -> std::io::Result<()> {
+    tell(say, &Event::NotStarted { why: why.to_string(), advice: advice.to_owned() });
+    Ok(())
+}
+
+/// The number of the program, once it is started; a channel that ends when all of its output is in the log; the output's
+/// other end.
+type Prepared = (Arc<AtomicU32>, Receiver<()>, PipeWriter);
+
+/// Starts what a server needs around it, before there is one.
+fn prepare(orders: BufReader<UnixStream>, say: &Arc<Mutex<UnixStream>>) -> std::io::Result<Prepared> {
+    let (output, input) = std::io::pipe()?;
     let (copying, copied) = mpsc::channel::<()>();
+    let teller = Arc::clone(say);
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         // Dropped at the end, and so a signal.
         let _copying = copying;
-        copy_log(output);
+        copy_log(output, &|why| tell(&teller, &Event::NotLogged { why: why.to_string() }));
     })?;
-    let reaper = Arc::clone(&say);
-    std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders))?;
-    reap(&reaper, &copied);
-    Ok(())
+    let main = Arc::new(AtomicU32::new(0));
+    let ordered = Arc::clone(&main);
+    std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders, &ordered))?;
+    Ok((main, copied, input))
 }
 
 /// Says what is wrong with a command that cannot be started, and what to do.
@@ -167,30 +195,44 @@ fn ended(pid: Pid, status: WaitStatus) -> Event {
 }
 
 /// Carries out orders until runner is gone; then nothing may be left.
-fn obey(orders: BufReader<UnixStream>) {
+fn obey(orders: BufReader<UnixStream>, main: &AtomicU32) {
     for line in orders.lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
             Ok(Order::Signal(number)) => {
                 if let Some(signal) = Signal::from_named_raw(number) {
-                    let pids = tree::descendants(std::process::id());
-                    tree::signal(&pids, signal);
-                    tree::signal(&pids, Signal::CONT);
+                    signal_all(signal, main.load(Ordering::Relaxed));
                 }
             }
-            Ok(Order::Kill) => kill_all(),
+            Ok(Order::Kill) => kill_all(main.load(Ordering::Relaxed)),
             Err(_) => {}
         }
     }
-    kill_all();
+    kill_all(main.load(Ordering::Relaxed));
     std::process::exit(1);
 }
 
+/// Where the processes below cannot be seen, the group of the program `main` stands for them.
+fn signal_all(signal: Signal, main: u32) {
+    if proc::unusable().is_some() {
+        tree::signal_group(main, signal);
+        tree::signal_group(main, Signal::CONT);
+        return;
+    }
+    let pids = tree::descendants(std::process::id());
+    tree::signal(&pids, signal);
+    tree::signal(&pids, Signal::CONT);
+}
+
 /// Kills until nothing is left: a tree that forks while it is read gets another round.
-fn kill_all() {
+fn kill_all(main: u32) {
     let began = Instant::now();
-    loop {
+    while began.elapsed() < KILL_FOR {
         let pids = tree::descendants(std::process::id());
-        if pids.is_empty() || began.elapsed() > KILL_FOR {
+        let is_over = match proc::unusable() {
+            Some(_) => !tree::signal_group(main, Signal::KILL),
+            None => pids.is_empty(),
+        };
+        if is_over {
             return;
         }
         tree::signal(&pids, Signal::KILL);
@@ -206,18 +248,22 @@ fn tell(say: &Mutex<UnixStream>, event: &Event) {
 }
 
 /// Copies the server's output into the log, up to a length; beyond it is read, so that the server does not block, and
-/// thrown away.
-fn copy_log(mut output: impl Read) {
+/// thrown away. What cannot be written is told once.
+fn copy_log(mut output: impl Read, not_kept: &dyn Fn(&std::io::Error)) {
     let mut room = LONGEST_LOG;
     let mut told = false;
     let mut buffer = [0; 64 * 1024];
     while let Ok(read @ 1..) = output.read(&mut buffer) {
         let fits = room.min(read);
-        let _ = std::io::stderr().write_all(&buffer[..fits]);
+        let written = std::io::stderr().write_all(&buffer[..fits]);
         room -= fits;
         if fits < read && !told {
             told = true;
             let _ = std::io::stderr().write_all(NOT_KEPT.as_bytes());
+        }
+        if let Err(error) = written {
+            not_kept(&error);
+            (room, told) = (0, true);
         }
     }
 }

@@ -209,7 +209,7 @@ impl Worker {
 /// then stops the workers in order.
 fn spawn(listener: &TcpListener, log: &File) -> std::io::Result<Worker> {
     let (leash, theirs) = Leash::new()?;
-    let child = Command::new(super::THIS_PROGRAM)
+    let child = Command::new(super::proc::this_program())
         .arg(super::worker::ARGUMENT)
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener.try_clone()?)))
         .stdout(Stdio::from(theirs))

@@ -93,7 +93,7 @@ impl Owned {
 
     fn spawn(plan: &Plan, log: &File) -> std::io::Result<Owned> {
         let (mut orders, theirs) = UnixStream::pair()?;
-        let keeper = Command::new(super::THIS_PROGRAM)
+        let keeper = Command::new(super::proc::this_program())
             .arg(keeper::ARGUMENT)
             .stdin(Stdio::null())
             .stdout(Stdio::from(OwnedFd::from(theirs)))
@@ -238,6 +238,7 @@ impl Owned {
                 self.last_ended = Some(ended);
             }
             Event::Empty => self.empty = true,
+            Event::NotLogged { why } => self.happened(format!("the rest of its log is not kept: {why}")),
             Event::Started { .. } | Event::NotStarted { .. } => {}
         }
     }

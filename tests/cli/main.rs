@@ -20,6 +20,7 @@ mod hooks;
 mod life;
 mod http2;
 mod input;
+mod inherited;
 mod load;
 mod load_url;
 mod login;
