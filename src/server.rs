@@ -18,7 +18,9 @@ mod endpoint;
 pub mod inherited;
 pub mod keeper;
 mod launcher;
+mod lines;
 mod owned;
+mod owner;
 mod proc;
 mod ready;
 mod sampler;
@@ -161,7 +163,7 @@ impl Server {
                 )
             }
             scenario::Server::Command(plan) => {
-                let (kept, endpoint, spoken) = Kept::launch(plan, log, &log_file, cancelled)?;
+                let (kept, endpoint, spoken) = Kept::launch(plan, &log_file, cancelled)?;
                 tls = spoken;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }

@@ -132,7 +132,7 @@ mod tests {
             setup: None,
             workers,
             listen: scenario::Listen::Tcp { port: None },
-            ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO },
+            ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO, foreign: false },
             stop: scenario::Stop { signal: "TERM".to_owned(), grace: Duration::ZERO },
             tls: None,
         }))

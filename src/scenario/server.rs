@@ -145,6 +145,8 @@ pub enum Listen {
 pub struct Ready {
     pub check: ReadyCheck,
     pub within: Duration,
+    /// Whether the address may be held by a process that the command has not started.
+    pub foreign: bool,
 }
 
 /// What tells that a launched server is ready.

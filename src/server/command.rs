@@ -1,5 +1,6 @@
 //! A server that a command line starts.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
@@ -9,13 +10,17 @@ use tempfile::TempDir;
 
 use super::keeper::Plan;
 use super::owned::{LOST, Owned};
-use super::ready::NotReady;
+use super::owner::{self, Owner};
+use super::ready::{NotReady, Signs};
 use super::sampler::Sampler;
 use super::tls::Tls;
-use super::{Cancelled, Death, Endpoint, Happening, Log, StartError, ready, setup};
+use super::{Cancelled, Death, Endpoint, Happening, StartError, ready, setup, tree};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{Command, Listen, Stop, Template};
+use crate::scenario::{Command, Listen, ReadyCheck, Stop, Template};
 use crate::units::show_duration;
+
+/// How often to look, while a server gets ready, what its processes are at.
+const SAMPLE: Duration = Duration::from_millis(200);
 
 /// A launched server. Dropping it kills everything that the command has started.
 #[derive(Debug)]
@@ -31,7 +36,6 @@ impl Kept {
     /// Runs the set-up if it has not run yet, starts the command and waits until it is ready.
     pub fn launch(
         plan: &Command,
-        log: Log<'_>,
         log_file: &File,
         cancelled: Cancelled<'_>,
     ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
@@ -46,24 +50,49 @@ impl Kept {
         let tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &host)).transpose()?;
         let command = fill(plan, &endpoint);
         let shown = command.join(" ");
-        // What the set-up said is not the server's word.
-        let log = Log::from_here(log.path);
         let owned = start(plan, command, &endpoint, &shown, log_file)?;
         let mut kept =
             Kept { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
         let waited = Instant::now();
-        let mut look = || match kept.owned.ended() {
-            Some(how) => Some(NotReady::Ended(how)),
-            None if cancelled() => Some(NotReady::Cancelled),
-            None => None,
-        };
-        ready::wait(&plan.ready, (&endpoint, tls.as_ref()), log, &mut look).map_err(|why| {
+        kept.wait_until_ready(plan, (&endpoint, tls.as_ref()), cancelled).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
             let advice = if kept.owned.is_lost() { LOST.to_owned() } else { why.advice(&endpoint) };
             StartError::new(format!("`{shown}` {}", why.after(&waited)), advice)
         })?;
         kept.sample();
         Ok((kept, endpoint, tls))
+    }
+
+    fn wait_until_ready(
+        &mut self,
+        plan: &Command,
+        server: (&Endpoint, Option<&Tls>),
+        cancelled: Cancelled<'_>,
+    ) -> Result<(), NotReady> {
+        let (said, keeper) = (Cell::new(false), self.owned.keeper());
+        let owner = || match server.0 {
+            Endpoint::Tcp(address) if !plan.ready.foreign => owner::of(*address, &tree::descendants(keeper)),
+            // The folder of a Unix socket is the own.
+            _ => Owner::Ours,
+        };
+        let (mut looked, mut states, mut stopped) = (Instant::now(), Sampler::default(), None);
+        let mut look = || {
+            if let Some(how) = self.owned.ended() {
+                return Some(NotReady::Ended(how));
+            }
+            said.set(self.owned.said);
+            if looked.elapsed() >= SAMPLE {
+                looked = Instant::now();
+                states.sample(&self.owned.pids(), self.owned.begun.elapsed());
+                // Once is not enough: what stops itself for a moment goes on.
+                let before = std::mem::replace(&mut stopped, states.stopped());
+                if let Some(pid) = stopped.filter(|pid| before == Some(*pid)) {
+                    return Some(NotReady::Stopped(pid));
+                }
+            }
+            cancelled().then_some(NotReady::Cancelled)
+        };
+        ready::wait(&plan.ready, server, Signs { said: &said, owner: &owner, look: &mut look })
     }
 
     fn sample(&mut self) {
@@ -125,7 +154,11 @@ fn start(
     log: &File,
 ) -> Result<Owned, StartError> {
     let env = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint)))).collect();
-    let plan = Plan { command, cwd: plan.cwd.clone(), env };
+    let wanted = match &plan.ready.check {
+        ReadyCheck::Log(wanted) => Some(wanted.clone()),
+        _ => None,
+    };
+    let plan = Plan { command, cwd: plan.cwd.clone(), env, wanted };
     Owned::start(&plan, log)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }

@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 use serde::{Deserialize, Serialize};
 
+use super::lines::Lines;
 use super::{inherited, proc, tree};
 
 /// The argument with which runner starts itself as a keeper.
@@ -38,6 +39,9 @@ pub(super) struct Plan {
     pub command: Vec<String>,
     pub cwd: PathBuf,
     pub env: Vec<(String, String)>,
+    /// A line of its output that is to be told, a text or a regular expression.
+    #[serde(default)]
+    pub wanted: Option<String>,
 }
 
 /// What runner orders.
@@ -60,6 +64,8 @@ pub(super) enum Event {
         why: String,
         advice: String,
     },
+    /// The line that is wanted has come.
+    Said,
     /// What the server says is not kept any more.
     NotLogged {
         why: String,
@@ -91,7 +97,7 @@ fn keep() -> std::io::Result<()> {
     let mut line = String::new();
     orders.read_line(&mut line)?;
     let plan: Plan = serde_json::from_str(&line)?;
-    let (main, copied, input) = match prepare(orders, &say) {
+    let (main, copied, input) = match prepare(orders, &say, plan.wanted.clone()) {
         Ok(prepared) => prepared,
         Err(error) => return refuse(&say, &error, "check the limits on processes and threads (`ulimit -a`)"),
     };
@@ -128,14 +134,18 @@ fn refuse(say: &Mutex<UnixStream>, why: &dyn std::fmt::Display, advice: &str) ->
 type Prepared = (Arc<AtomicU32>, Receiver<()>, PipeWriter);
 
 /// Starts what a server needs around it, before there is one.
-fn prepare(orders: BufReader<UnixStream>, say: &Arc<Mutex<UnixStream>>) -> std::io::Result<Prepared> {
+fn prepare(
+    orders: BufReader<UnixStream>,
+    say: &Arc<Mutex<UnixStream>>,
+    wanted: Option<String>,
+) -> std::io::Result<Prepared> {
     let (output, input) = std::io::pipe()?;
     let (copying, copied) = mpsc::channel::<()>();
     let teller = Arc::clone(say);
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         // Dropped at the end, and so a signal.
         let _copying = copying;
-        copy_log(output, &|why| tell(&teller, &Event::NotLogged { why: why.to_string() }));
+        copy_log(output, wanted.map(Lines::new), &|event| tell(&teller, &event));
     })?;
     let main = Arc::new(AtomicU32::new(0));
     let ordered = Arc::clone(&main);
@@ -248,8 +258,8 @@ fn tell(say: &Mutex<UnixStream>, event: &Event) {
 }
 
 /// Copies the server's output into the log, up to a length; beyond it is read, so that the server does not block, and
-/// thrown away. What cannot be written is told once.
-fn copy_log(mut output: impl Read, not_kept: &dyn Fn(&std::io::Error)) {
+/// thrown away. Tells of the line that is looked for, wherever it comes, and once of what cannot be written.
+fn copy_log(mut output: impl Read, mut lines: Option<Lines>, tell: &dyn Fn(Event)) {
     let mut room = LONGEST_LOG;
     let mut told = false;
     let mut buffer = [0; 64 * 1024];
@@ -262,8 +272,11 @@ fn copy_log(mut output: impl Read, not_kept: &dyn Fn(&std::io::Error)) {
             let _ = std::io::stderr().write_all(NOT_KEPT.as_bytes());
         }
         if let Err(error) = written {
-            not_kept(&error);
+            tell(Event::NotLogged { why: error.to_string() });
             (room, told) = (0, true);
+        }
+        if lines.as_mut().is_some_and(|lines| lines.take(&buffer[..read])) {
+            tell(Event::Said);
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Owned {
     pub main: u32,
     main_ended: Option<Ended>,
     last_ended: Option<Ended>,
+    /// The line that was wanted has come.
+    pub said: bool,
     /// Nothing is left.
     empty: bool,
     /// How the keeper ended before its processes did.
@@ -116,6 +118,7 @@ impl Owned {
             main: 0,
             main_ended: None,
             last_ended: None,
+            said: false,
             empty: false,
             lost: None,
             happenings: Vec::new(),
@@ -159,7 +162,11 @@ impl Owned {
 
     /// All processes below the keeper.
     pub fn pids(&self) -> Vec<u32> {
-        tree::descendants(self.keeper.id())
+        tree::descendants(self.keeper())
+    }
+
+    pub fn keeper(&self) -> u32 {
+        self.keeper.id()
     }
 
     /// A process was there and is not any more.
@@ -237,6 +244,7 @@ impl Owned {
                 }
                 self.last_ended = Some(ended);
             }
+            Event::Said => self.said = true,
             Event::Empty => self.empty = true,
             Event::NotLogged { why } => self.happened(format!("the rest of its log is not kept: {why}")),
             Event::Started { .. } | Event::NotStarted { .. } => {}

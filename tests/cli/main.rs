@@ -27,6 +27,7 @@ mod login;
 mod misbehave;
 mod models;
 mod pairing;
+mod owner;
 mod python;
 mod replay;
 mod screens;

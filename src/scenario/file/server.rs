@@ -126,6 +126,8 @@ pub struct Ready {
     pub port: Option<At<bool>>,
     /// How long it may take. 20s if not given.
     pub within: Option<At<Timespan>>,
+    /// Whether its address may be held by a process that the command has not started, as a container's. No if not given.
+    pub foreign: Option<At<bool>>,
 }
 
 /// How a command is stopped.

@@ -263,7 +263,7 @@ impl Loading<'_> {
     }
 
     fn ready(&mut self, at: Option<&At<file::Ready>>) -> Ready {
-        let default = Ready { check: ReadyCheck::Port, within: READY_WITHIN };
+        let default = Ready { check: ReadyCheck::Port, within: READY_WITHIN, foreign: false };
         let Some(at) = at else { return default };
         let ready = &at.value;
         let within = self.some_time("within", &ready.within, READY_WITHIN);
@@ -282,7 +282,7 @@ impl Loading<'_> {
             (None, Some(log)) => ReadyCheck::Log(log.value.clone()),
             (None, None) => ReadyCheck::Port,
         };
-        Ready { check, within }
+        Ready { check, within, foreign: value(&ready.foreign).unwrap_or(false) }
     }
 
     fn attached(&mut self, written: &file::Server) -> Option<Attached> {
