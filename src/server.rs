@@ -24,9 +24,12 @@ mod owner;
 mod proc;
 mod ready;
 mod sampler;
+pub mod scratch;
 mod setup;
+pub mod starter;
 pub mod tls;
 mod tree;
+pub mod warden;
 pub mod worker;
 
 use attached::Attached;

@@ -6,13 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 
 use super::keeper::Plan;
 use super::owned::{LOST, Owned};
 use super::owner::{self, Owner};
 use super::ready::{NotReady, Signs};
 use super::sampler::Sampler;
+use super::scratch::Scratch;
 use super::tls::Tls;
 use super::{Cancelled, Death, Endpoint, Happening, StartError, ready, setup, tree};
 use crate::scenario::template::Placeholder;
@@ -29,7 +29,7 @@ pub(super) struct Kept {
     stop: Stop,
     pub sampler: Sampler,
     /// Holds the Unix socket; removed with the server.
-    _socket_folder: Option<TempDir>,
+    _socket_folder: Option<Scratch>,
 }
 
 impl Kept {
@@ -164,12 +164,12 @@ fn start(
 }
 
 /// A Unix socket in a folder of its own, or a port.
-fn choose_endpoint(listen: Listen) -> Result<(Endpoint, Option<TempDir>), StartError> {
+fn choose_endpoint(listen: Listen) -> Result<(Endpoint, Option<Scratch>), StartError> {
     match listen {
         Listen::Tcp { port } => Ok((Endpoint::Tcp(choose_port(port)?), None)),
         Listen::Unix => {
             // A short path: the kernel takes about a hundred bytes.
-            let folder = tempfile::Builder::new().prefix("runner-").tempdir().map_err(|error| {
+            let folder = Scratch::for_a_socket(&std::env::temp_dir()).map_err(|error| {
                 StartError::new(
                     format!("cannot make a folder for the socket: {error}"),
                     "check TMPDIR and its free space",

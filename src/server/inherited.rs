@@ -11,13 +11,17 @@ const FILE_TOO_LARGE: i32 = 25;
 /// and never be known to have ended. And that a file that may not grow any more is an error of the write, not the end of
 /// the process. Children have both as by default.
 pub fn mend() -> std::io::Result<()> {
+    catch(SignalKind::child())?;
+    catch(SignalKind::from_raw(FILE_TOO_LARGE))
+}
+
+/// Does nothing at this signal from now on, where it was ignored or ended the process; what this process starts, or
+/// becomes, has it as by default.
+pub(super) fn catch(kind: SignalKind) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _inside = runtime.enter();
     // What is installed here stays; nobody listens.
-    for kind in [SignalKind::child(), SignalKind::from_raw(FILE_TOO_LARGE)] {
-        drop(signal(kind)?);
-    }
-    Ok(())
+    signal(kind).map(drop)
 }
 
 /// Whether the parent had this signal ignored, as `nohup` does; no where nobody can tell.

@@ -7,9 +7,8 @@
 use std::io::{BufRead as _, BufReader, PipeWriter, Read, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +19,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_su
 use serde::{Deserialize, Serialize};
 
 use super::lines::Lines;
-use super::{inherited, proc, tree};
+use super::{inherited, proc, starter, tree};
 
 /// The argument with which runner starts itself as a keeper.
 pub const ARGUMENT: &str = "__keeper";
@@ -56,26 +55,20 @@ pub(super) enum Order {
 /// What happened below.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Event {
+    /// The program is started.
     Started {
         pid: u32,
+        /// The keeper's own number.
+        keeper: u32,
     },
     /// The program could not be started.
-    NotStarted {
-        why: String,
-        advice: String,
-    },
+    NotStarted { why: String, advice: String },
     /// The line that is wanted has come.
     Said,
     /// What the server says is not kept any more.
-    NotLogged {
-        why: String,
-    },
+    NotLogged { why: String },
     /// A process ended: the program itself, or one that had lost its parent.
-    Ended {
-        pid: u32,
-        how: String,
-        well: bool,
-    },
+    Ended { pid: u32, how: String, well: bool },
     /// Nothing is left.
     Empty,
 }
@@ -101,19 +94,11 @@ fn keep() -> std::io::Result<()> {
         Ok(prepared) => prepared,
         Err(error) => return refuse(&say, &error, "check the limits on processes and threads (`ulimit -a`)"),
     };
-    let started = Command::new(&plan.command[0])
-        .args(&plan.command[1..])
-        .current_dir(&plan.cwd)
-        .envs(plan.env.clone())
-        .stdin(Stdio::null())
-        .stdout(input.try_clone()?)
-        .stderr(input)
-        .process_group(0)
-        .spawn();
+    let started = starter::start(&plan, input);
     match started {
         Ok(child) => {
             main.store(child.id(), Ordering::Relaxed);
-            tell(&say, &Event::Started { pid: child.id() });
+            tell(&say, &Event::Started { pid: child.id(), keeper: std::process::id() });
         }
         Err(error) => {
             let (why, advice) = why(&error, &plan);
@@ -234,7 +219,7 @@ fn signal_all(signal: Signal, main: u32) {
 }
 
 /// Kills until nothing is left: a tree that forks while it is read gets another round.
-fn kill_all(main: u32) {
+pub(super) fn kill_all(main: u32) {
     let began = Instant::now();
     while began.elapsed() < KILL_FOR {
         let pids = tree::descendants(std::process::id());

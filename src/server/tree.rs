@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
-use super::{keeper, proc, worker};
+use super::{keeper, proc, warden, worker};
 
 /// All live descendants of a process, nearest first. A tree that changes meanwhile may be caught halfway: ask again.
 pub(super) fn descendants(pid: u32) -> Vec<u32> {
@@ -67,7 +67,9 @@ pub(super) fn kill_adopted(within: Duration) {
 fn is_adopted(pid: u32) -> bool {
     let arguments = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.cmdline().ok());
     !arguments.is_some_and(|arguments| {
-        arguments.get(1).is_some_and(|argument| [keeper::ARGUMENT, worker::ARGUMENT].contains(&argument.as_str()))
+        arguments
+            .get(1)
+            .is_some_and(|argument| [keeper::ARGUMENT, warden::ARGUMENT, worker::ARGUMENT].contains(&argument.as_str()))
     })
 }
 

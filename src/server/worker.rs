@@ -5,6 +5,7 @@ use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::sync::watch;
 
 use super::builtin::app::App;
@@ -29,6 +30,8 @@ pub fn main() -> ExitCode {
 
 fn serve() -> std::io::Result<()> {
     inherited::mend()?;
+    // The channel below tells too, but not a process that is stopped.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let mut collar = Collar::take()?;
     let plan = collar.plan()?;
     log::tell_requests(plan.log_requests);

@@ -37,6 +37,7 @@ mod serve;
 mod serving;
 mod still;
 mod streams;
+mod survivors;
 mod tls;
 mod verdicts;
 mod waiting;
