@@ -57,6 +57,8 @@ pub enum Event<'a> {
         /// Which start of the trial it is, from 1.
         number: u32,
         elapsed: Duration,
+        /// The last line that the set-up said, while it runs.
+        set_up: Option<&'a str>,
     },
     ServerReady {
         description: &'a str,

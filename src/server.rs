@@ -55,8 +55,17 @@ impl StartError {
     }
 }
 
-/// Asks whether anybody still wants what is being started.
-type Cancelled<'a> = &'a dyn Fn() -> bool;
+/// What a start is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starting {
+    /// The command's set-up runs, or is waited for.
+    SetUp,
+    /// The server gets ready.
+    Server,
+}
+
+/// Told what the start is at, says whether nobody wants it any more.
+type Cancelled<'a> = &'a dyn Fn(Starting) -> bool;
 
 /// The file that takes what a server says, from where one server's part begins.
 #[derive(Debug, Clone, Copy)]
@@ -143,7 +152,7 @@ impl Server {
         plan: &scenario::Server,
         log: Log<'_>,
         allowed_hosts: &[String],
-        cancelled: &dyn Fn() -> bool,
+        cancelled: Cancelled<'_>,
     ) -> Result<Server, StartError> {
         let begun = Instant::now();
         let log_file = File::options().create(true).append(true).open(log.path).map_err(|error| {

@@ -130,6 +130,7 @@ mod tests {
             cwd: ".".into(),
             env: Vec::new(),
             setup: None,
+            setup_within: Duration::ZERO,
             workers,
             listen: scenario::Listen::Tcp { port: None },
             ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO, foreign: false },

@@ -123,7 +123,7 @@ fn on_a_server(
     let log = Private::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
     let server = &again.variant.server;
     let plan = if untouched { &server.ready_without_a_request() } else { server };
-    let started = Server::start(plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
+    let started = Server::start(plan, Log::from_here(log.path()), again.allowed_hosts, &|_| cancel.is_cancelled());
     let mut server = match started {
         Ok(server) => server,
         Err(_) if cancel.is_cancelled() => return Ok(()),

@@ -63,7 +63,7 @@ pub fn serve(
     let tail = RefCell::new(tail);
     let log = Log { requests: true, ..Log::from_here(log.path()) };
     // Asked again and again while the server starts: so a long set-up is shown as it goes on.
-    let cancelled = || {
+    let cancelled = |_| {
         tail.borrow_mut().show_new(show);
         cancel.is_cancelled()
     };

@@ -1,12 +1,12 @@
 //! One trial: a fresh server for the load, a fresh one for the dirty check.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -20,9 +20,11 @@ use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
 use crate::script::pulse::Pulse;
-use crate::server::{self, Death, Server, StartError};
+use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
+/// How often to look at what a set-up has said.
+const READ_EVERY: Duration = Duration::from_secs(1);
 /// Lines of a log that a failure shows.
 const TAIL: usize = 10;
 /// A server may print megabytes in one line: so many characters of a line, and bytes in all, are looked at.
@@ -135,13 +137,20 @@ impl Stage<'_> {
         self.starts.set(number);
         let begun = Instant::now();
         // Asked again and again while the server starts.
-        let cancelled = || {
-            self.observer.event(Event::ServerStarting { number, elapsed: begun.elapsed() });
+        let (said, read_at) = (RefCell::new(String::new()), Cell::new(begun));
+        let cancelled = |at| {
+            if at == Starting::SetUp && read_at.get().elapsed() >= READ_EVERY {
+                read_at.set(Instant::now());
+                said.replace(self.log_tail().pop().unwrap_or_default());
+            }
+            let last_line = said.borrow();
+            let set_up = (at == Starting::SetUp).then_some(last_line.as_str());
+            self.observer.event(Event::ServerStarting { number, elapsed: begun.elapsed(), set_up });
             self.cancel.is_cancelled()
         };
         let mut server = match Server::start(plan, log, self.allowed_hosts, &cancelled) {
             Ok(server) => server,
-            Err(_) if cancelled() => {
+            Err(_) if self.cancel.is_cancelled() => {
                 trial.interrupted = true;
                 return;
             }
@@ -354,9 +363,13 @@ impl Stage<'_> {
     }
 
     fn failure(&self, message: String, advice: String) -> Failure {
+        Failure { message, advice, log_tail: self.log_tail(), log_of: LogOf::Server }
+    }
+
+    /// The last lines of the server at hand.
+    fn log_tail(&self) -> Vec<String> {
         let text = self.read_log().unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        Failure { message, advice, log_tail: tail(text.lines()), log_of: LogOf::Server }
+        tail(String::from_utf8_lossy(&text).lines())
     }
 
     /// The end of what the server at hand has said.

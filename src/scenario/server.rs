@@ -123,6 +123,8 @@ pub struct Command {
     pub env: Vec<(String, Template)>,
     /// A shell command line that runs once, before.
     pub setup: Option<String>,
+    /// How long that may take.
+    pub setup_within: Duration,
     pub workers: u32,
     pub listen: Listen,
     pub ready: Ready,

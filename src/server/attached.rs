@@ -148,7 +148,7 @@ fn find(pid: &Pid) -> Result<u32, StartError> {
                     "the server writes its process id there",
                 )
             };
-            let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+            let text = crate::input::read(path).map_err(|error| refused(error.to_string()))?;
             let number = text.trim().parse().map_err(|_| refused("it does not hold a number".to_owned()))?;
             (number, format!("{number} of {}", path.display()))
         }

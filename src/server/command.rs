@@ -14,7 +14,7 @@ use super::ready::{NotReady, Signs};
 use super::sampler::Sampler;
 use super::scratch::Scratch;
 use super::tls::Tls;
-use super::{Cancelled, Death, Endpoint, Happening, StartError, ready, setup, tree};
+use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, ready, setup, tree};
 use crate::scenario::template::Placeholder;
 use crate::scenario::{Command, Listen, ReadyCheck, Stop, Template};
 use crate::units::show_duration;
@@ -40,7 +40,7 @@ impl Kept {
         cancelled: Cancelled<'_>,
     ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
         if let Some(command) = &plan.setup {
-            setup::run(command, &plan.cwd, &before_listening(plan), log_file, cancelled)?;
+            setup::run((command, plan.setup_within), &plan.cwd, &before_listening(plan), log_file, cancelled)?;
         }
         let (endpoint, socket_folder) = choose_endpoint(plan.listen)?;
         let host = match &endpoint {
@@ -90,7 +90,7 @@ impl Kept {
                     return Some(NotReady::Stopped(pid));
                 }
             }
-            cancelled().then_some(NotReady::Cancelled)
+            cancelled(Starting::Server).then_some(NotReady::Cancelled)
         };
         ready::wait(&plan.ready, server, Signs { said: &said, owner: &owner, look: &mut look })
     }

@@ -38,6 +38,8 @@ pub struct Server {
     /// A shell command line that runs once before the server first starts.
     #[schemars(example = "make venv")]
     pub setup: Option<At<String>>,
+    /// How long `setup` may take. 10m if not given.
+    pub setup_within: Option<At<Timespan>>,
     /// When the command counts as ready. When its port accepts connections, if not given.
     pub ready: Option<At<Ready>>,
     /// How the command is asked to stop.

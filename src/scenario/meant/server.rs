@@ -20,6 +20,7 @@ const ASYNC_POOL: u32 = 40;
 const BUILTIN_GRACE: Duration = Duration::from_secs(1);
 const COMMAND_GRACE: Duration = Duration::from_secs(5);
 const READY_WITHIN: Duration = Duration::from_secs(20);
+const SETUP_WITHIN: Duration = Duration::from_secs(600);
 
 impl Loading<'_> {
     pub(super) fn server(&mut self, at: &At<file::Server>) -> Option<Server> {
@@ -89,6 +90,7 @@ impl Loading<'_> {
                 ("cwd", span(&written.cwd)),
                 ("env", written.env.as_ref().and_then(|env| env.0.first()).map(|(name, _)| &name.span)),
                 ("setup", span(&written.setup)),
+                ("setup_within", span(&written.setup_within)),
                 ("ready", span(&written.ready)),
                 ("stop", span(&written.stop)),
                 ("listen", span(&written.listen)),
@@ -184,6 +186,7 @@ impl Loading<'_> {
             cwd: self.cwd(written),
             env,
             setup: written.setup.as_ref().map(|setup| setup.value.clone()),
+            setup_within: self.some_time("setup_within", &written.setup_within, SETUP_WITHIN),
             workers,
             listen,
             ready,
@@ -298,6 +301,7 @@ impl Loading<'_> {
                 ("grace", span(&written.grace)),
                 ("cwd", span(&written.cwd)),
                 ("setup", span(&written.setup)),
+                ("setup_within", span(&written.setup_within)),
                 ("ready", span(&written.ready)),
                 ("stop", span(&written.stop)),
                 ("listen", span(&written.listen)),
