@@ -21,6 +21,7 @@ mod launcher;
 mod lines;
 mod owned;
 mod owner;
+mod patient;
 mod proc;
 mod ready;
 mod sampler;
@@ -181,7 +182,7 @@ impl Server {
             }
             scenario::Server::Attached(plan) => {
                 tls = plan.tls.as_ref().map(|tls| Tls::new(tls, plan.name())).transpose()?;
-                let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts)?;
+                let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts, cancelled)?;
                 (Kind::Attached(attached), endpoint)
             }
         };

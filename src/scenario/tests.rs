@@ -10,6 +10,7 @@ use super::*;
 mod alone;
 mod any_text;
 mod dirty;
+mod thousands;
 
 /// Files and variables in memory.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Endpoint;
 use super::owner::{Doubts, Owner};
+use super::patient::{LOOK, Patient};
 use super::tls::{self, Tls};
 use crate::scenario::{Ready, ReadyCheck};
 use crate::units::show_duration;
@@ -19,8 +20,6 @@ const AGAIN: Duration = Duration::from_millis(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// A connection to this machine is made at once, or not at all because the server's queue is full.
 const CONNECT_WITHIN: Duration = Duration::from_millis(200);
-/// How often to look, while waiting for an answer, whether it is still worth waiting for.
-const LOOK: Duration = Duration::from_millis(50);
 const LONGEST_HEAD: usize = 300 * 1024;
 
 /// What a check that did not pass missed.
@@ -255,20 +254,24 @@ fn shake_hands(
     let failed = |error: std::io::Error| Miss::Yet(Missing::Handshake(tls::why_no_handshake(&error)));
     let mut session = tls.session().map_err(failed)?;
     let end = end.min(Instant::now() + ANSWER_WITHIN);
-    while session.is_handshaking() {
-        match session.complete_io(&mut socket) {
-            Ok(_) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(error) => return Err(failed(error)),
-        }
-        if let Some(why) = look() {
-            return Err(Miss::Over(why));
-        }
-        if Instant::now() >= end {
-            return Err(Miss::Yet(Missing::Word("the TLS handshake got no answer".to_owned())));
-        }
+    let mut over = None;
+    let mut is_over = || {
+        over = look();
+        over.is_some()
+    };
+    let mut patient = Patient { stream: &mut socket, end, is_over: &mut is_over };
+    let mut shaken = Ok((0, 0));
+    while shaken.is_ok() && session.is_handshaking() {
+        shaken = session.complete_io(&mut patient);
     }
-    Ok(StreamOwned::new(session, socket))
+    match (over, shaken) {
+        (Some(why), _) => Err(Miss::Over(why)),
+        (None, Ok(_)) => Ok(StreamOwned::new(session, socket)),
+        (None, Err(error)) if error.kind() == ErrorKind::TimedOut => {
+            Err(Miss::Yet(Missing::Word("the TLS handshake got no answer".to_owned())))
+        }
+        (None, Err(error)) => Err(failed(error)),
+    }
 }
 
 /// The status of a response whose head is whole, after those of 1xx before it. Its headers are not looked at, and a later
