@@ -110,6 +110,7 @@ impl Target {
             | Placeholder::User
             | Placeholder::Seq
             | Placeholder::Socket
+            | Placeholder::Fd
             | Placeholder::Random(..)
             | Placeholder::Data(_)
             | Placeholder::Identity(_)

@@ -132,7 +132,7 @@ mod tests {
             setup: None,
             setup_within: Duration::ZERO,
             workers,
-            listen: scenario::Listen::Tcp { port: None },
+            listen: scenario::Listen::Tcp { port: None, handed: false },
             ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO, foreign: false },
             stop: scenario::Stop { signal: "TERM".to_owned(), grace: Duration::ZERO },
             tls: None,

@@ -98,7 +98,7 @@ pub fn serve(
 fn choose_port(plan: &mut scenario::Server, asked: Option<u16>) -> Result<(), StartError> {
     let port = match plan {
         scenario::Server::Builtin(plan) => &mut plan.port,
-        scenario::Server::Command(scenario::Command { listen: Listen::Tcp { port }, .. }) => port,
+        scenario::Server::Command(scenario::Command { listen: Listen::Tcp { port, .. }, .. }) => port,
         _ => return Ok(()),
     };
     match asked.or(*port) {

@@ -136,8 +136,8 @@ pub struct Command {
 /// Where a launched server listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
-    /// A port of this machine; from the kernel if not given.
-    Tcp { port: Option<u16> },
+    /// A port of this machine; from the kernel if not given. `handed`: runner itself listens, and hands the socket down.
+    Tcp { port: Option<u16>, handed: bool },
     /// A Unix socket in a folder of runner's choice.
     Unix,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::keeper::Plan;
+use super::keeper::{FD, Plan};
 use super::owned::{LOST, Owned};
 use super::owner::{self, Owner};
 use super::ready::{NotReady, Signs};
@@ -42,15 +42,15 @@ impl Kept {
         if let Some(command) = &plan.setup {
             setup::run((command, plan.setup_within), &plan.cwd, &before_listening(plan), log_file, cancelled)?;
         }
-        let (endpoint, socket_folder) = choose_endpoint(plan.listen)?;
+        let Place { endpoint, folder: socket_folder, socket } = Place::choose(plan.listen)?;
         let host = match &endpoint {
             Endpoint::Tcp(address) => address.ip().to_string(),
             Endpoint::Unix(_) => endpoint.authority(),
         };
         let tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &host)).transpose()?;
         let command = fill(plan, &endpoint);
-        let shown = command.join(" ");
-        let owned = start(plan, command, &endpoint, &shown, log_file)?;
+        let shown = command.join(" ").replace(FD, "{fd}");
+        let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
         let mut kept =
             Kept { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
         let waited = Instant::now();
@@ -147,36 +147,54 @@ impl Kept {
 }
 
 fn start(
-    plan: &Command,
-    command: Vec<String>,
+    (plan, command): (&Command, Vec<String>),
     endpoint: &Endpoint,
     shown: &str,
     log: &File,
+    socket: Option<TcpListener>,
 ) -> Result<Owned, StartError> {
     let env = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint)))).collect();
     let wanted = match &plan.ready.check {
         ReadyCheck::Log(wanted) => Some(wanted.clone()),
         _ => None,
     };
-    let plan = Plan { command, cwd: plan.cwd.clone(), env, wanted };
-    Owned::start(&plan, log)
+    let plan = Plan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
+    Owned::start(&plan, log, socket)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }
 
-/// A Unix socket in a folder of its own, or a port.
-fn choose_endpoint(listen: Listen) -> Result<(Endpoint, Option<Scratch>), StartError> {
-    match listen {
-        Listen::Tcp { port } => Ok((Endpoint::Tcp(choose_port(port)?), None)),
-        Listen::Unix => {
-            // A short path: the kernel takes about a hundred bytes.
-            let folder = Scratch::for_a_socket(&std::env::temp_dir()).map_err(|error| {
-                StartError::new(
-                    format!("cannot make a folder for the socket: {error}"),
-                    "check TMPDIR and its free space",
-                )
-            })?;
-            Ok((Endpoint::Unix(folder.path().join("socket")), Some(folder)))
+/// Where a command is to listen: a Unix socket in a folder of its own, or a port.
+struct Place {
+    endpoint: Endpoint,
+    folder: Option<Scratch>,
+    /// What it is handed, listening already, so that nobody else can take the port.
+    socket: Option<TcpListener>,
+}
+
+impl Place {
+    fn choose(listen: Listen) -> Result<Place, StartError> {
+        match listen {
+            Listen::Tcp { port, handed: true } => {
+                let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+                let (socket, address) = super::launcher::listen(wanted)?;
+                let blocks = socket.set_nonblocking(false);
+                blocks.map_err(|error| super::launcher::cannot_listen(wanted, &error))?;
+                Ok(Place { endpoint: Endpoint::Tcp(address), folder: None, socket: Some(socket) })
+            }
+            Listen::Tcp { port, handed: false } => {
+                Ok(Place { endpoint: Endpoint::Tcp(choose_port(port)?), folder: None, socket: None })
+            }
+            Listen::Unix => Place::of_its_own(),
         }
+    }
+
+    fn of_its_own() -> Result<Place, StartError> {
+        // A short path: the kernel takes about a hundred bytes.
+        let folder = Scratch::for_a_socket(&std::env::temp_dir()).map_err(|error| {
+            StartError::new(format!("cannot make a folder for the socket: {error}"), "check TMPDIR and its free space")
+        })?;
+        let endpoint = Endpoint::Unix(folder.path().join("socket"));
+        Ok(Place { endpoint, folder: Some(folder), socket: None })
     }
 }
 
@@ -209,6 +227,7 @@ fn word(template: &Template, plan: &Command, endpoint: Option<&Endpoint>) -> Str
                 (Placeholder::Port, Some(Endpoint::Tcp(address))) => address.port().to_string(),
                 (Placeholder::Socket, Some(Endpoint::Unix(path))) => path.display().to_string(),
                 (Placeholder::Workers, _) => plan.workers.to_string(),
+                (Placeholder::Fd, Some(_)) => FD.to_owned(),
                 // The scenario was checked: a command holds no others.
                 _ => String::new(),
             };

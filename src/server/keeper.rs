@@ -5,7 +5,7 @@
 //! out, a line of JSON each. When the channel ends, runner is gone, however it went, and everything below is killed.
 
 use std::io::{BufRead as _, BufReader, PipeWriter, Read, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ use super::{inherited, proc, starter, tree};
 
 /// The argument with which runner starts itself as a keeper.
 pub const ARGUMENT: &str = "__keeper";
+/// The number of the first socket that systemd's protocol hands down.
+const LISTEN_FD: i32 = 3;
 /// What a server says beyond this is not kept.
 const LONGEST_LOG: usize = 16 * 1024 * 1024;
 /// How the log says that it goes no further, in the middle of a line, if need be.
@@ -39,9 +41,13 @@ pub(super) struct Plan {
     pub cwd: PathBuf,
     pub env: Vec<(String, String)>,
     /// A line of its output that is to be told, a text or a regular expression.
-    #[serde(default)]
     pub wanted: Option<String>,
+    /// Whether the standard input is a socket that the program is handed.
+    pub handed: bool,
 }
+
+/// Stands for the number of the socket that the program is handed; no argument can hold it.
+pub(super) const FD: &str = "\0fd\0";
 
 /// What runner orders.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -82,6 +88,8 @@ pub fn main() -> ExitCode {
 }
 
 fn keep() -> std::io::Result<()> {
+    // First, so that the number is the one that `LISTEN_FDS` means, if nobody has left that open.
+    let handed = fcntl_dupfd_cloexec(std::io::stdin(), LISTEN_FD)?;
     set_child_subreaper(Some(getpid()))?;
     inherited::mend()?;
     let channel = UnixStream::from(std::io::stdout().as_fd().try_clone_to_owned()?);
@@ -94,7 +102,9 @@ fn keep() -> std::io::Result<()> {
         Ok(prepared) => prepared,
         Err(error) => return refuse(&say, &error, "check the limits on processes and threads (`ulimit -a`)"),
     };
-    let started = starter::start(&plan, input);
+    let started = starter::start(&hand_down(plan.clone(), &handed)?, input);
+    drop(handed);
+    let_go_of_the_input()?;
     match started {
         Ok(child) => {
             main.store(child.id(), Ordering::Relaxed);
@@ -107,6 +117,23 @@ fn keep() -> std::io::Result<()> {
     }
     reap(&say, &copied);
     Ok(())
+}
+
+/// The plan with the number of the socket, where there is one, which the program then has open.
+fn hand_down(mut plan: Plan, socket: &OwnedFd) -> std::io::Result<Plan> {
+    if plan.handed {
+        let number = socket.as_raw_fd();
+        fcntl_setfd(socket, FdFlags::empty())?;
+        let texts = plan.command.iter_mut().chain(plan.env.iter_mut().map(|(_, value)| value));
+        texts.for_each(|text| *text = text.replace(FD, &number.to_string()));
+        plan.handed = number == LISTEN_FD;
+    }
+    Ok(plan)
+}
+
+/// A socket that the keeper, or its warden, held as well would take connections although the program has ended.
+pub(super) fn let_go_of_the_input() -> std::io::Result<()> {
+    Ok(rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?)
 }
 
 fn refuse(say: &Mutex<UnixStream>, why: &dyn std::fmt::Display, advice: &str) -> std::io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -33,8 +34,6 @@ const KILL: i32 = 9;
 #[derive(Debug)]
 pub(super) struct Owned {
     warden: Child,
-    /// Ends with runner.
-    _leash: UnixStream,
     /// The keeper's number.
     keeper: u32,
     orders: UnixStream,
@@ -83,10 +82,11 @@ impl Ordered {
 }
 
 impl Owned {
-    /// Starts the program of `plan`; its output goes to `log`. `Err` says why it could not be started.
-    pub fn start(plan: &Plan, log: &File) -> Result<Owned, StartError> {
+    /// Starts the program of `plan`, and hands it a socket, if any; its output goes to `log`. `Err` says why it could not be started.
+    pub fn start(plan: &Plan, log: &File, socket: Option<TcpListener>) -> Result<Owned, StartError> {
         let no_keeper = |why: String| StartError::new(format!("its keeper {why}"), LOST);
-        let mut owned = Owned::spawn(plan, log).map_err(|error| no_keeper(format!("could not be started: {error}")))?;
+        let mut owned =
+            Owned::spawn(plan, log, socket).map_err(|error| no_keeper(format!("could not be started: {error}")))?;
         match owned.events.recv_timeout(GONE_WITHIN) {
             Ok(Event::Started { pid, keeper }) => {
                 (owned.main, owned.keeper) = (pid, keeper);
@@ -100,12 +100,11 @@ impl Owned {
         }
     }
 
-    fn spawn(plan: &Plan, log: &File) -> std::io::Result<Owned> {
+    fn spawn(plan: &Plan, log: &File, socket: Option<TcpListener>) -> std::io::Result<Owned> {
         let (mut orders, theirs) = UnixStream::pair()?;
-        let (leash, collar) = UnixStream::pair()?;
         let warden = Command::new(super::proc::this_program())
             .arg(warden::ARGUMENT)
-            .stdin(Stdio::from(OwnedFd::from(collar)))
+            .stdin(socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket))))
             .stdout(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::from(log.try_clone()?))
             .process_group(0)
@@ -120,7 +119,6 @@ impl Owned {
         })?;
         Ok(Owned {
             warden,
-            _leash: leash,
             keeper: 0,
             orders,
             events,

@@ -57,8 +57,8 @@ pub(super) fn run(
         return Ok(());
     }
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
-    let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None };
-    let mut owned = Owned::start(&plan, log)
+    let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None, handed: false };
+    let mut owned = Owned::start(&plan, log, None)
         .map_err(|error| StartError::new(format!("cannot run the set-up `{command}`: {error}"), error.advice))?;
     let ended = owned.wait_for_main(&is_over);
     drop(owned);

@@ -2,7 +2,6 @@
 //! killed. (That a process asks for itself, and takes along when it becomes another program.)
 
 use std::ffi::{CString, OsString};
-use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
@@ -15,11 +14,15 @@ use rustix::io::Errno;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use tokio::signal::unix::SignalKind;
 
-use super::keeper::Plan;
+use super::keeper::{self, Plan};
 use super::{inherited, proc};
 
 /// The argument with which a keeper starts runner as what becomes the program.
 pub const ARGUMENT: &str = "__starter";
+
+/// Whether the program is handed a socket, as the argument says it.
+const HANDED: &str = "handed";
+const NOTHING: &str = "nothing";
 
 /// Starts the program of a plan; both of its outputs go to `output`.
 pub(super) fn start(plan: &Plan, output: std::io::PipeWriter) -> std::io::Result<Child> {
@@ -27,6 +30,7 @@ pub(super) fn start(plan: &Plan, output: std::io::PipeWriter) -> std::io::Result
     let mut child = Command::new(proc::this_program())
         .arg(ARGUMENT)
         .arg(std::process::id().to_string())
+        .arg(if plan.handed { HANDED } else { NOTHING })
         .arg(&plan.cwd)
         .args(&plan.command)
         .envs(plan.env.clone())
@@ -50,7 +54,9 @@ pub(super) fn start(plan: &Plan, output: std::io::PipeWriter) -> std::io::Result
 /// Becomes the program; returns only where that is refused.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(2);
-    let (Some(keeper), Some(cwd)) = (arguments.next(), arguments.next()) else { return ExitCode::FAILURE };
+    let (Some(keeper), Some(handed), Some(cwd)) = (arguments.next(), arguments.next(), arguments.next()) else {
+        return ExitCode::FAILURE;
+    };
     // Closed when the program takes over.
     let Ok(report) = std::io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
     let tied = set_parent_process_death_signal(Some(Signal::KILL));
@@ -59,17 +65,17 @@ pub fn main() -> ExitCode {
         // Its keeper died before it was tied to it.
         return ExitCode::FAILURE;
     }
-    let error = become_program(&PathBuf::from(cwd), arguments.collect());
+    let error = become_program(&PathBuf::from(cwd), arguments.collect(), handed == HANDED);
     let number = error.raw_os_error().unwrap_or(Errno::INVAL.raw_os_error());
     let _ = UnixStream::from(report).write_all(number.to_string().as_bytes());
     ExitCode::FAILURE
 }
 
 /// As the system does it: no shell is tried where a file is no program.
-fn become_program(cwd: &Path, words: Vec<OsString>) -> std::io::Error {
+fn become_program(cwd: &Path, words: Vec<OsString>, is_handed: bool) -> std::io::Error {
     let prepared = || -> std::io::Result<(PathBuf, Vec<CString>)> {
         std::env::set_current_dir(cwd)?;
-        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+        keeper::let_go_of_the_input()?;
         // Rust has it ignored; the program gets it as by default.
         inherited::catch(SignalKind::pipe())?;
         let program = PathBuf::from(words.first().cloned().unwrap_or_default());
@@ -80,10 +86,11 @@ fn become_program(cwd: &Path, words: Vec<OsString>) -> std::io::Error {
         Ok(prepared) => prepared,
         Err(error) => return error,
     };
+    let environment = environment(is_handed);
     let mut refused = Errno::NOENT.raw_os_error();
     for place in places(&program, std::env::var_os("PATH")) {
         let Ok(path) = CString::new(place.into_os_string().into_vec()) else { continue };
-        let Err(error) = nix::unistd::execv(&path, &words);
+        let Err(error) = nix::unistd::execve(&path, &words, &environment);
         match error {
             nix::Error::ENOENT | nix::Error::ENOTDIR => {}
             // Another of this name may be executable.
@@ -92,6 +99,15 @@ fn become_program(cwd: &Path, words: Vec<OsString>) -> std::io::Error {
         }
     }
     std::io::Error::from_raw_os_error(refused)
+}
+
+/// The own; and for who is handed a socket, what systemd would say of it.
+fn environment(is_handed: bool) -> Vec<CString> {
+    let own = std::env::vars_os().filter(|(name, _)| !is_handed || !name.to_string_lossy().starts_with("LISTEN_"));
+    let own = own.map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='));
+    let pid = std::process::id();
+    let said = [format!("LISTEN_PID={pid}"), "LISTEN_FDS=1".to_owned()].into_iter().filter(|_| is_handed);
+    own.chain(said.map(String::into_bytes)).filter_map(|entry| CString::new(entry).ok()).collect()
 }
 
 /// Where a program may be: a name without a slash is looked for on the path.

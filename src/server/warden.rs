@@ -1,12 +1,12 @@
 //! The warden: a process between runner and a keeper, so that the server is not left when both are killed at once.
 //!
-//! It is a subreaper, too: what a dead keeper leaves comes to it, and is killed. Its standard input is a channel that ends
-//! with runner. It looks after nothing else, and says nothing.
+//! It is a subreaper, too: what a dead keeper leaves comes to it, and is killed. The keeper's channel is its own standard
+//! output as well, on which it waits for the end of runner. It says nothing.
 
-use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode, Stdio};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, set_child_subreaper, wait};
 
@@ -28,18 +28,18 @@ fn watch() -> std::io::Result<ExitCode> {
     inherited::mend()?;
     // First, so that no keeper is left where there is no thread.
     std::thread::Builder::new().name("runner".to_owned()).spawn(|| {
-        // It never sends anything: this is its end.
-        let _ = std::io::stdin().read(&mut [0]);
+        wait_for_the_end_of_runner();
         keeper::kill_all(0);
         std::process::exit(1);
     })?;
     let child = Command::new(proc::this_program())
         .arg(keeper::ARGUMENT)
-        .stdin(Stdio::null())
+        .stdin(Stdio::inherit())
         .stdout(Stdio::inherit())
         .stderr(Stdio::inherit())
         .process_group(0)
         .spawn()?;
+    keeper::let_go_of_the_input()?;
     let Some(status) = wait_for(child.id()) else { return Ok(ExitCode::FAILURE) };
     if status.exit_status() == Some(0) {
         return Ok(ExitCode::SUCCESS);
@@ -50,6 +50,19 @@ fn watch() -> std::io::Result<ExitCode> {
         kill_process(getpid(), signal)?;
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// What comes through the channel is the keeper's to read; its other end is runner.
+fn wait_for_the_end_of_runner() {
+    let channel = std::io::stdout();
+    loop {
+        let mut end = [PollFd::new(&channel, PollFlags::empty())];
+        match poll(&mut end, None) {
+            Ok(_) if end[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => return,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// How the keeper ended. Others may come and end meanwhile.

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-use crate::foreign::{Going, python};
+use crate::foreign::{Going, command, python};
 
 /// Answers in the place of a server that has said where it should listen, from this process.
 fn answer_for(going: &Going) {
@@ -59,4 +59,43 @@ fn a_line_that_makes_ready_is_found_after_more_than_the_log_keeps() {
     let program = "for _ in range(20): print('x' * 999_999, flush=True)\nlistener = listen()\n\
                    print('listening at last', flush=True)\nserve(answers, listener)";
     python(program, "ready = { log = \"^listening at [a-z]+$\" }").run().exit(0);
+}
+
+/// Serves from the socket that it is handed, which nobody else can take meanwhile.
+const HANDED: &str = r#"
+import errno, os, socket, sys, threading
+number, port = int(sys.argv[1]), int(sys.argv[2])
+open("said", "w").write(f"{number} {os.environ['LISTEN_FDS']} {os.environ['LISTEN_PID'] == str(os.getpid())}")
+try:
+    socket.create_server(("127.0.0.1", port))
+    sys.exit(7)
+except OSError as error:
+    assert error.errno == errno.EADDRINUSE
+listener = socket.socket(fileno=number)
+listener.setblocking(True)
+def serve(connection):
+    while connection.recv(65536):
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+while True:
+    threading.Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
+"#;
+
+#[test]
+fn a_port_can_be_held_for_a_command_that_takes_a_socket() {
+    let server = "listen = \"fd\"\nready = { path = \"/\" }";
+    let going = command(r#"["python3", "server.py", "{fd}", "{port}"]"#, server).file("server.py", HANDED).start();
+    assert_eq!(going.wait_for_file("said"), "3 1 True");
+    going.wait().exit(0).stdout_has("every request was answered");
+}
+
+#[test]
+fn a_server_that_dies_with_the_socket_it_was_handed_leaves_nobody_who_listens() {
+    let dies = HANDED.replace(
+        "while connection.recv(65536):",
+        "while connection.recv(65536):\n        count.append(1)\n        if len(count) > 50: os._exit(3)",
+    );
+    let dies = dies.replace("def serve", "count = []\ndef serve");
+    let server = "listen = \"fd\"\nready = { path = \"/\" }";
+    let foreign = command(r#"["python3", "server.py", "{fd}", "{port}"]"#, server).file("server.py", &dies);
+    foreign.run().exit(3).stdout_has("exited with status 3");
 }

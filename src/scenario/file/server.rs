@@ -59,7 +59,8 @@ pub struct Server {
     pub connect_to: Option<At<String>>,
     /// How TLS is spoken with an https `url`, or with a `command`, which is asked over TLS if this is there.
     pub tls: Option<At<Tls>>,
-    /// Where a command listens: `tcp` (`{host}` and `{port}`) if not given, or `unix` (`{socket}`).
+    /// Where a command listens: `tcp` (`{host}` and `{port}`) if not given, `unix` (`{socket}`), or on what it is handed
+    /// (`fd`).
     pub listen: Option<At<Listen>>,
 }
 
@@ -96,6 +97,9 @@ pub enum OnDisconnect {
 pub enum Listen {
     /// A port of this machine, `{host}:{port}`.
     Tcp,
+    /// A port of this machine on which runner itself listens; the command is handed the socket: `{fd}` is its number, and
+    /// `LISTEN_FDS` is set.
+    Fd,
     /// A Unix socket, `{socket}`.
     Unix,
 }

@@ -206,12 +206,28 @@ impl Loading<'_> {
     fn listen(&mut self, written: &file::Server) -> Listen {
         let port = self.port(written);
         match value(&written.listen) {
-            None | Some(WrittenListen::Tcp) => Listen::Tcp { port },
+            None | Some(WrittenListen::Tcp) => Listen::Tcp { port, handed: false },
+            Some(WrittenListen::Fd) => {
+                if let Some(listen) = &written.listen {
+                    self.check_handed(listen, written.ready.as_ref());
+                }
+                Listen::Tcp { port, handed: true }
+            }
             Some(WrittenListen::Unix) => {
                 self.useless("listen = \"unix\"", &[("port", span(&written.port))], "`listen = \"tcp\"`");
                 Listen::Unix
             }
         }
+    }
+
+    /// A socket that somebody listens on already takes connections before the server does.
+    fn check_handed(&mut self, listen: &At<WrittenListen>, ready: Option<&At<file::Ready>>) {
+        if ready.is_some_and(|ready| ready.value.path.is_some() || ready.value.log.is_some()) {
+            return;
+        }
+        let problem = Problem::new("nothing tells when the server is ready");
+        let problem = problem.at(&listen.span, "its port takes connections from the start");
+        self.problems.add(problem.help("add ready = { path = \"/health\" }, or a `log` that it prints"));
     }
 
     fn cwd(&self, written: &file::Server) -> PathBuf {
@@ -232,7 +248,9 @@ impl Loading<'_> {
             let (label, help) = match (hole, listen) {
                 (Placeholder::Workers, _)
                 | (Placeholder::Host | Placeholder::Port, Listen::Tcp { .. })
+                | (Placeholder::Fd, Listen::Tcp { handed: true, .. })
                 | (Placeholder::Socket, Listen::Unix) => continue,
+                (Placeholder::Fd, _) => ("it is handed no socket", "add listen = \"fd\""),
                 (Placeholder::Socket, _) => ("it listens on a port", "add listen = \"unix\", or write {host}:{port}"),
                 (Placeholder::Host | Placeholder::Port, _) => ("it listens on a Unix socket", "write {socket} instead"),
                 _ => (
