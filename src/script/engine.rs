@@ -68,15 +68,8 @@ pub(super) fn new(limits: Limits) -> (Engine, PropertyNames) {
     fetch::register(&mut engine);
     request::register(&mut engine);
     respond::register(&mut engine, limits);
-    // What no limit ends, for tests of what becomes of it.
     #[cfg(test)]
-    engine
-        .register_fn("hang", || {
-            loop {
-                std::thread::park();
-            }
-        })
-        .register_fn("panics", || -> () { panic!("on purpose") });
+    super::tests::native::register(&mut engine);
     let names = PropertyNames::default();
     watch_tokens(&mut engine, names.clone());
     (engine, names)

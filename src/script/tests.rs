@@ -7,7 +7,7 @@ mod errors;
 mod limits;
 mod many;
 mod meter;
-mod native;
+pub(super) mod native;
 mod state;
 
 use std::path::Path;

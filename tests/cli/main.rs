@@ -11,6 +11,7 @@ mod diagnosis;
 mod dirty;
 mod encoded;
 mod ended;
+mod endless;
 mod fallback;
 mod foreign;
 mod handlers;

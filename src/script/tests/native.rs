@@ -62,6 +62,17 @@ fn calls() -> BTreeSet<String> {
     engine.collect_fn_metadata(None, of, true).into_iter().flatten().collect()
 }
 
+/// What no limit ends, and what panics, to see what becomes of them.
+pub(in crate::script) fn register(engine: &mut rhai::Engine) {
+    engine
+        .register_fn("hang", || {
+            loop {
+                std::thread::park();
+            }
+        })
+        .register_fn("panics", || -> () { panic!("on purpose") });
+}
+
 #[test]
 fn no_native_function_runs_on_whatever_it_is_called_with() {
     let calls = calls();
