@@ -30,12 +30,12 @@ impl Spoilt {
 
     /// The same for a section by its dotted name.
     pub fn add_section(&mut self, name: &str) {
-        self.0.push(name.split('.').map(str::to_owned).collect());
+        self.0.insert(name.split('.').map(str::to_owned).collect());
     }
 
     /// The same for a key path of the matrix, which is one key there.
     pub fn add_axis(&mut self, key: &str) {
-        self.0.push(vec!["matrix".to_owned(), key.to_owned()]);
+        self.0.insert(vec!["matrix".to_owned(), key.to_owned()]);
     }
 
     /// Whether this key path, or something around it, was cut.

@@ -391,5 +391,5 @@ fn the_starter_scenario_loads() {
 fn a_short_word_in_a_body_is_no_slip_of_a_short_placeholder() {
     let source =
         "[server]\nmode = 'async'\n[load]\npath = '/'\nmethod = 'POST'\nbody = '{id} {f} {ab}'\nconcurrency = 5\n";
-    assert_eq!(loaded(source).variants[0].load.as_ref().unwrap().kinds[0].request.body.is_some(), true);
+    assert!(loaded(source).variants[0].load.as_ref().unwrap().kinds[0].request.body.is_some());
 }

@@ -105,7 +105,7 @@ impl Runner {
     }
 
     /// The same, started by another program: the first of `words`, which gets the rest and then `runner` with its arguments.
-    pub fn under(mut self, words: &[&str]) -> Self {
+    pub fn started_by(mut self, words: &[&str]) -> Self {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
         command.current_dir(self.folder.path()).stdin(Stdio::null());

@@ -48,26 +48,29 @@ fn shell(does: &'static str) -> [&'static str; 4] {
     ["sh", "-c", line, "sh"]
 }
 
+// fault: processes: the ends of children are ignored (SIGCHLD) -> a dead server is noticed, a set-up ends
 #[test]
 fn children_are_known_to_have_ended_although_the_parent_had_that_ignored() {
     let ignored = shell("trap '' CHLD");
-    command("7").under(&ignored).run().exit(3).stdout_has("exited with status 3");
-    command("1e9").under(&ignored).run().exit(0);
-    Runner::with(BUILT_IN).set("assert.that=[]").under(&ignored).run().exit(0);
+    command("7").started_by(&ignored).run().exit(3).stdout_has("exited with status 3");
+    command("1e9").started_by(&ignored).run().exit(0);
+    Runner::with(BUILT_IN).set("assert.that=[]").started_by(&ignored).run().exit(0);
 }
 
+// fault: processes: HUP, INT or QUIT is ignored, as under `nohup` -> it stays ignored
 #[test]
 fn signals_that_were_ignored_stay_ignored_and_others_do_not() {
     let scenario = BUILT_IN.replace("requests    = 50", "duration = \"1500ms\"");
     for (ignored, sent, code) in [("HUP", "HUP", 0), ("INT", "INT", 0), ("QUIT", "QUIT", 0), ("HUP", "INT", 130)] {
         let line: &'static str = Box::leak(format!("trap '' {ignored}").into_boxed_str());
-        let running = Runner::with(&scenario).set("assert.that=[]").under(&shell(line)).start();
+        let running = Runner::with(&scenario).set("assert.that=[]").started_by(&shell(line)).start();
         running.wait_for_requests();
         running.signal(sent);
         running.wait().exit(code);
     }
 }
 
+// fault: reports: INT and TERM within milliseconds, or QUIT -> an orderly end, with a report
 #[test]
 fn signals_that_come_together_ask_for_one_orderly_end() {
     for sent in [&["INT", "TERM"][..], &["TERM", "INT", "HUP"], &["INT", "INT"], &["QUIT"]] {
@@ -79,21 +82,23 @@ fn signals_that_come_together_ask_for_one_orderly_end() {
     }
 }
 
+// fault: processes: files may not grow (`ulimit -f`) -> what was measured is shown; exit code 3, with the remedy
 #[test]
 fn a_file_that_may_not_grow_is_said_and_what_was_measured_is_shown() {
     for limit in ["0", "1"] {
         let line: &'static str = Box::leak(format!("ulimit -f {limit}").into_boxed_str());
         for runner in [command("1e9"), Runner::with(BUILT_IN)] {
-            let outcome = runner.under(&shell(line)).run().exit(3).stderr_has("ulimit -f").no_report();
+            let outcome = runner.started_by(&shell(line)).run().exit(3).stderr_has("ulimit -f").no_report();
             assert!(outcome.stdout.contains("50 answered"), "{}", outcome.stdout);
         }
     }
 }
 
+// fault: processes: the log may not grow as far as the server speaks -> the server is served on
 #[test]
 fn a_server_whose_log_may_not_grow_is_served_on() {
     let shouts = SERVER.replace("left = LEFT", "left = 1e9\nprint('x' * 3_000_000, flush=True)");
-    let runner = Runner::with(COMMAND).file("server.py", &shouts).under(&shell("ulimit -f 2048"));
+    let runner = Runner::with(COMMAND).file("server.py", &shouts).started_by(&shell("ulimit -f 2048"));
     let outcome = runner.run();
     assert!(outcome.stdout.contains("50 answered"), "{}{}", outcome.stdout, outcome.stderr);
 }
@@ -106,11 +111,12 @@ fn without_proc(runner: impl Fn() -> Runner, judge: impl Fn(Outcome)) {
     for words in [FOREIGN, MISSING] {
         let allowed = std::process::Command::new(words[0]).args(&words[1..]).arg("true").output();
         if allowed.is_ok_and(|output| output.status.success()) {
-            judge(runner().under(words).run());
+            judge(runner().started_by(words).run());
         }
     }
 }
 
+// fault: processes: `/proc` is missing, or shows other processes -> metrics without samples, and a caveat
 #[test]
 fn where_proc_is_of_no_use_nothing_is_measured_and_that_is_said() {
     without_proc(
@@ -126,6 +132,7 @@ fn where_proc_is_of_no_use_nothing_is_measured_and_that_is_said() {
     );
 }
 
+// fault: processes: the same, with a command -> it is stopped as ever; nobody else is signalled
 #[test]
 fn where_proc_is_of_no_use_a_command_is_stopped_all_the_same_and_nobody_else_is_signalled() {
     without_proc(

@@ -21,6 +21,7 @@ fn answer_for(going: &Going) {
     });
 }
 
+// fault: owners: another process answers on the port -> exit code 3; it is named
 #[test]
 fn what_another_process_answers_is_not_the_servers() {
     let myself = std::process::id();
@@ -47,6 +48,7 @@ fn a_socket_that_is_handed_down_is_the_servers_own() {
     python(daemon, "stop = { grace = \"1s\" }").run().exit(0).stdout_has("every request was answered");
 }
 
+// fault: owners: a server is stopped before it is ready -> noticed; exit code 3
 #[test]
 fn a_server_that_is_stopped_before_it_is_ready_is_noticed() {
     let program = "os.kill(os.getpid(), signal.SIGSTOP)";
@@ -54,6 +56,7 @@ fn a_server_that_is_stopped_before_it_is_ready_is_noticed() {
     outcome.stderr_has("was stopped by a signal (state T)").stderr_has("see who does");
 }
 
+// fault: owners: the line that makes ready comes after 20 MB of others -> found
 #[test]
 fn a_line_that_makes_ready_is_found_after_more_than_the_log_keeps() {
     let program = "for _ in range(20): print('x' * 999_999, flush=True)\nlistener = listen()\n\
@@ -80,6 +83,7 @@ while True:
     threading.Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
 "#;
 
+// fault: owners: somebody wants the port before the command binds it -> held for the command (`listen = "fd"`)
 #[test]
 fn a_port_can_be_held_for_a_command_that_takes_a_socket() {
     let server = "listen = \"fd\"\nready = { path = \"/\" }";
@@ -88,6 +92,7 @@ fn a_port_can_be_held_for_a_command_that_takes_a_socket() {
     going.wait().exit(0).stdout_has("every request was answered");
 }
 
+// fault: owners: a server dies with the socket that it was handed -> noticed; nobody listens any more
 #[test]
 fn a_server_that_dies_with_the_socket_it_was_handed_leaves_nobody_who_listens() {
     let dies = HANDED.replace(

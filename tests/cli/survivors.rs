@@ -32,6 +32,7 @@ fn start(program: &str) -> (Going, Vec<u32>) {
     (going, between)
 }
 
+// fault: survivors: runner and a process between it and the server are killed at once -> nothing is left
 #[test]
 fn nothing_survives_a_kill_of_runner_and_of_either_process_between() {
     for which in [0, 1] {
@@ -42,6 +43,7 @@ fn nothing_survives_a_kill_of_runner_and_of_either_process_between() {
     }
 }
 
+// fault: survivors: runner is killed while a process between is stopped -> nothing of the server is left
 #[test]
 fn nothing_survives_a_kill_of_runner_while_either_process_between_is_stopped() {
     for which in [0, 1] {
@@ -57,6 +59,7 @@ fn nothing_survives_a_kill_of_runner_while_either_process_between_is_stopped() {
     }
 }
 
+// fault: survivors: all that is runner's is killed at once -> the program ends; what it has forked may be left
 #[test]
 fn the_program_does_not_survive_a_kill_of_all_that_is_runners() {
     let (going, between) = start("serve(answers)");
@@ -71,6 +74,7 @@ fn a_keeper_that_is_killed_alone_ends_the_run() {
     going.wait().exit(3).stdout_has("lost its keeper").stdout_has("was killed by signal 9 (KILL)");
 }
 
+// fault: survivors: runner is killed while a built-in worker is stopped -> nothing is left
 #[test]
 fn not_even_a_built_in_worker_that_is_stopped_survives() {
     let running = Runner::with(LONG).start();
@@ -81,6 +85,7 @@ fn not_even_a_built_in_worker_that_is_stopped_survives() {
     wait_until_gone(&workers);
 }
 
+// fault: survivors: a killed run leaves the folder of a socket -> the next run removes it
 #[test]
 fn the_folder_of_a_socket_that_a_killed_run_left_is_gone_after_the_next() {
     let temporary = tempfile::tempdir().unwrap();

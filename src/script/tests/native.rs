@@ -73,6 +73,7 @@ pub(in crate::script) fn register(engine: &mut rhai::Engine) {
         .register_fn("panics", || -> () { panic!("on purpose") });
 }
 
+// fault: endless: a native function of a script is called with extreme values -> it comes back
 #[test]
 fn no_native_function_runs_on_whatever_it_is_called_with() {
     let calls = calls();
@@ -106,6 +107,7 @@ fn no_native_function_runs_on_whatever_it_is_called_with() {
     }
 }
 
+// fault: endless: `pad` with an empty text, or to a length beyond all numbers -> answered, or an error that names the limit
 #[test]
 fn padding_with_nothing_and_padding_beyond_all_numbers_are_answered() {
     assert_eq!(text("let s = \"a\"; s.pad(5, \"\"); s"), "a");
