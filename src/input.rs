@@ -16,9 +16,9 @@ const OF_A_SHELL: [&str; 3] = ["/dev/fd/", "/dev/stdin", "/proc/self/fd/"];
 pub fn read(path: &Path) -> Result<String> {
     let kind = fs::metadata(path)?.file_type();
     let is_a_shells = kind.is_fifo() && OF_A_SHELL.iter().any(|place| path.to_string_lossy().starts_with(place));
-    if !kind.is_file() && !is_a_shells {
+    // A folder is told as the system does it.
+    if !kind.is_file() && !kind.is_dir() && !is_a_shells {
         let what = match () {
-            () if kind.is_dir() => "a folder",
             () if kind.is_fifo() => "a named pipe",
             () if kind.is_socket() => "a socket",
             () => "a device",
@@ -45,7 +45,6 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         for (path, what) in [
             (pipe.as_path(), "a named pipe"),
-            (folder.path(), "a folder"),
             (&socket, "a socket"),
             (Path::new("/dev/zero"), "a device"),
             (Path::new("/dev/tty"), "a device"),
@@ -55,6 +54,7 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "text").unwrap();
         assert_eq!(read(&file).unwrap(), "text");
+        assert_eq!(read(folder.path()).unwrap_err().kind(), std::io::ErrorKind::IsADirectory);
         assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(), std::io::ErrorKind::NotFound);
     }
 }

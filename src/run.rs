@@ -202,7 +202,7 @@ fn run_trials(
                 break;
             }
             if hung {
-                trials.push(trial::not_run());
+                trials.push(hooks::not_run());
                 continue;
             }
             number += 1;

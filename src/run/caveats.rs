@@ -1,12 +1,13 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::exchange::Failure;
-use crate::record::{Caveat, Dirty, Load, Micros, OpenMicros, Server, Trial};
+use crate::record::{Caveat, Dirty, Load, Micros, OpenMicros, Trial};
 use crate::report::gave_up;
 use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 mod dirty;
+mod server;
 
 /// A load thread that is busier than this may itself be the limit.
 const BUSY: f64 = 0.85;
@@ -68,13 +69,8 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     for rule in [not_searched, alike, not_decoded, dirty::unsolicited, dirty::slow_starts, dirty::limited] {
         caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(rule));
     }
-    caveats.extend(trials.iter().filter_map(|trial| trial.server.as_ref()).find_map(unmeasured));
+    caveats.extend(trials.iter().filter_map(|trial| trial.server.as_ref()).find_map(server::unmeasured));
     caveats
-}
-
-fn unmeasured(server: &Server) -> Option<Caveat> {
-    let (why, remedy) = server.unmeasured.as_ref()?.split_once("; ")?;
-    caveat(format!("nothing is known of what the server used, as {why}"), remedy)
 }
 
 fn caveat(message: String, advice: &str) -> Option<Caveat> {

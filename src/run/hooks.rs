@@ -53,6 +53,14 @@ pub(super) fn hung(file: Option<&std::path::Path>, hung: &Hung) -> record::Failu
     }
 }
 
+/// A trial that was not run, as a hook of an earlier one has not come back.
+pub(super) fn not_run() -> record::Trial {
+    let message = "not run: a hook of an earlier trial did not come back, and keeps a core busy".to_owned();
+    let advice = "mend the script, and run again".to_owned();
+    let failure = record::Failure { message, advice, log_tail: Vec::new(), log_of: record::LogOf::Script };
+    record::Trial { failure: Some(failure), ..record::Trial::default() }
+}
+
 fn sample(sample: &Sample) -> record::CheckSample {
     let seconds = |time: Duration| time.as_secs_f64();
     record::CheckSample {

@@ -55,14 +55,6 @@ pub(super) struct Ran {
     pub hung: bool,
 }
 
-/// A trial that was not run, as a hook of an earlier one has not come back.
-pub(super) fn not_run() -> Trial {
-    let message = "not run: a hook of an earlier trial did not come back, and keeps a core busy".to_owned();
-    let advice = "mend the script, and run again".to_owned();
-    let failure = Failure { message, advice, log_tail: Vec::new(), log_of: LogOf::Script };
-    Trial { failure: Some(failure), ..Trial::default() }
-}
-
 /// Runs a trial to its end, or until `cancel` or a failure; what was measured until then is in it.
 pub(super) fn run(
     variant: &Variant,

@@ -80,7 +80,7 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
             *count += 1;
             if *count == MANY {
                 let read_alone = |alone: &mut DeTable<'_>| drop(read(alone, problems, spoilt));
-                tree::each_alone(table, container, read_alone);
+                tree::apart::each_alone(table, container, read_alone);
                 break;
             }
         }
