@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::record::Status;
-use crate::server::{keeper, worker};
+use crate::server::{keeper, starter, warden, worker};
 
 mod arguments;
 mod check;
@@ -71,7 +71,9 @@ pub fn main() -> ExitCode {
     let began = Instant::now();
     match std::env::args_os().nth(1) {
         Some(argument) if argument == worker::ARGUMENT => return worker::main(),
+        Some(argument) if argument == warden::ARGUMENT => return warden::main(),
         Some(argument) if argument == keeper::ARGUMENT => return keeper::main(),
+        Some(argument) if argument == starter::ARGUMENT => return starter::main(),
         _ => {}
     }
     let exit = match read::arguments() {

@@ -9,6 +9,7 @@
 
 pub mod units;
 pub mod excerpt;
+pub mod input;
 pub mod canary;
 pub mod exchange;
 pub mod stats;

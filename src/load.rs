@@ -4,17 +4,21 @@
 //! counters for the progress line, and all is merged at the end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::scenario::template::Placeholder;
 use crate::scenario::{self, Protocol};
+use crate::script::pulse::Pulse;
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
 use crate::session::Session;
+use crate::units::counted;
 
 mod alarm;
+pub mod attended;
 mod busy;
 mod chance;
 pub mod clock;
@@ -44,6 +48,7 @@ mod timer;
 mod user;
 pub mod watch;
 
+use attended::{Hung, Patience};
 use connection::dialer::Dialer;
 pub use live::{Live, Progress};
 use measured::Measured;
@@ -105,6 +110,7 @@ impl Target {
             | Placeholder::User
             | Placeholder::Seq
             | Placeholder::Socket
+            | Placeholder::Fd
             | Placeholder::Random(..)
             | Placeholder::Data(_)
             | Placeholder::Identity(_)
@@ -147,6 +153,8 @@ pub struct Results {
     pub findings: Option<Findings>,
     /// What happened to all of it at once.
     pub watch: Watch,
+    /// A hook that did not come back. What its thread measured is not in here.
+    pub hung: Option<Hung>,
 }
 
 /// A load thread makes so many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
@@ -171,7 +179,7 @@ pub fn threads(load: &scenario::Load) -> u32 {
 /// load's script, if it has one; `users` are the sessions of its users, if they have logged in.
 pub fn run(
     load: &scenario::Load,
-    client: Option<&Client<'_>>,
+    client: Option<&Client>,
     users: &[Session],
     target: &Target,
     seed: u64,
@@ -179,21 +187,35 @@ pub fn run(
     live: &Arc<Live>,
 ) -> std::io::Result<Results> {
     let threads = live.threads();
-    let prepare = |index| {
-        let plan = plan::Plan::new(load, target, (index, threads), seed).of_users(users);
-        // It compiled before, and all that it imports was there then.
-        let hooks = client.map(Client::hooks).transpose().map_err(std::io::Error::other)?;
-        lane::Ready::new(load, plan, hooks.map(Scripts::new), Arc::clone(live))
+    let pulses: Arc<[Arc<Pulse>]> = (0..threads).map(|_| Arc::default()).collect();
+    let mut patience: Vec<Patience> = pulses.iter().map(|_| Patience::default()).collect();
+    let mut hangs = |index: u32| {
+        let why = patience[index as usize].look(&pulses[index as usize], cancel.is_cancelled())?;
+        let lost = live.of_thread(index).completed.load(Ordering::Relaxed);
+        Some(format!("{why}; what its load thread measured, {}, is lost", counted(lost, "response")))
+    };
+    let prepare = {
+        // Of the threads' own, as one that hangs outlives this.
+        let (load, client, users) = (Arc::new(load.clone()), client.cloned(), users.to_vec());
+        let (target, pulses, live) = (target.clone(), Arc::clone(&pulses), Arc::clone(live));
+        move |index: u32| {
+            let plan = plan::Plan::new(&load, &target, (index, threads), seed).of_users(&users);
+            // It compiled before, and all that it imports was there then.
+            let hooks = client.as_ref().map(|client| client.hooks(Arc::clone(&pulses[index as usize])));
+            let hooks = hooks.transpose().map_err(std::io::Error::other)?;
+            lane::Ready::new(Arc::clone(&load), plan, hooks.map(Scripts::new), Arc::clone(&live))
+        }
     };
     let watch = Watch::new(load.warmup, load.warmup.saturating_add(load.duration));
     std::thread::scope(|scope| {
         let (is_under_way, over) = std::sync::mpsc::channel();
         let watcher = std::thread::Builder::new().name("watch".to_owned());
         let watcher = watcher.spawn_scoped(scope, move || watch.until(&over, live))?;
-        let lanes = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run);
+        let came = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run, &mut hangs);
         drop(is_under_way);
         let watch = watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok(merge(load, target, live, lanes?, watch))
+        let came = came?;
+        Ok(Results { hung: came.hung.map(Hung), ..merge(load, target, live, came.outputs, watch) })
     })
 }
 
@@ -230,5 +252,6 @@ fn merge(load: &scenario::Load, target: &Target, live: &Live, lanes: Vec<lane::O
         busiest: lanes.iter().map(busiest).fold(0.0, f64::max),
         findings,
         watch,
+        hung: None,
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::load::attended::attended;
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, Home};
 use crate::scenario::{self, Scenario, Secrets, Variant};
@@ -56,6 +57,8 @@ pub enum Event<'a> {
         /// Which start of the trial it is, from 1.
         number: u32,
         elapsed: Duration,
+        /// The last line that the set-up said, while it runs.
+        set_up: Option<&'a str>,
     },
     ServerReady {
         description: &'a str,
@@ -192,16 +195,22 @@ fn run_trials(
 ) -> Vec<Vec<record::Trial>> {
     let mut trials: Vec<Vec<record::Trial>> = vec![Vec::new(); scenario.variants.len()];
     let of = scenario.variants.len() * scenario.repeats as usize;
-    let mut number = 0;
+    let (mut number, mut hung) = (0, false);
     for _ in 0..scenario.repeats {
         for (variant, trials) in scenario.variants.iter().zip(&mut trials) {
             if cancel.is_cancelled() {
                 break;
             }
+            if hung {
+                trials.push(hooks::not_run());
+                continue;
+            }
             number += 1;
             observer.event(Event::Trial { variant: &variant.name, number, of });
             let seed = seed.wrapping_add(number as u64);
-            trials.push(trial::run(variant, seed, log, &options.allowed_hosts, observer, cancel));
+            let ran = trial::run(variant, seed, log, &options.allowed_hosts, observer, cancel);
+            hung = ran.hung;
+            trials.push(ran.trial);
         }
     }
     trials
@@ -276,7 +285,7 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> re
         verdicts.extend(of_each.max_by_key(|verdict| verdict::severity(verdict.status)));
     }
     verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, &trials)));
-    verdicts.extend(variant.verdicts.iter().flat_map(|script| verdict::script::judge(script, &trials)));
+    verdicts.extend(variant.verdicts.iter().flat_map(|script| judge_by(script, &trials)));
     verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::verdict));
     // A rule that does not hold, or cannot be judged, says more.
     if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
@@ -297,6 +306,13 @@ fn as_shown(value: &serde_json::Value, secrets: &Secrets) -> serde_json::Value {
     let number = value.as_number().map(ToString::to_string);
     let hidden = number.filter(|number| matches!(secrets.hide(number), Cow::Owned(_)));
     hidden.map_or_else(|| value.clone(), serde_json::Value::String)
+}
+
+/// The verdicts of a script; one that does not come back is inconclusive, with that as evidence.
+fn judge_by(script: &scenario::Script, trials: &[record::Trial]) -> Vec<record::Verdict> {
+    let (own, judged) = (script.clone(), trials.to_vec());
+    let judged = attended(&|| false, move |pulse| verdict::script::judge(&own, &judged, pulse));
+    judged.unwrap_or_else(|hung| vec![verdict::script::unjudged(script, &hung.to_string())])
 }
 
 /// The worst of a variant's verdicts and of what befell its trials, of which there should be `repeats`.

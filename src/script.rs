@@ -18,6 +18,7 @@ mod json;
 mod limits;
 mod meter;
 mod program;
+pub mod pulse;
 pub mod reference;
 mod request;
 mod respond;

@@ -15,14 +15,22 @@ mod builtin;
 mod command;
 mod control;
 mod endpoint;
+pub mod inherited;
 pub mod keeper;
 mod launcher;
+mod lines;
 mod owned;
+mod owner;
+mod patient;
+mod proc;
 mod ready;
 mod sampler;
+pub mod scratch;
 mod setup;
+pub mod starter;
 pub mod tls;
 mod tree;
+pub mod warden;
 pub mod worker;
 
 use attached::Attached;
@@ -33,9 +41,6 @@ pub use endpoint::Endpoint;
 use launcher::Workers;
 pub use sampler::{Row, Usage};
 use tls::Tls;
-
-/// runner itself, also if its file was replaced meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -51,8 +56,17 @@ impl StartError {
     }
 }
 
-/// Asks whether anybody still wants what is being started.
-type Cancelled<'a> = &'a dyn Fn() -> bool;
+/// What a start is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starting {
+    /// The command's set-up runs, or is waited for.
+    SetUp,
+    /// The server gets ready.
+    Server,
+}
+
+/// Told what the start is at, says whether nobody wants it any more.
+type Cancelled<'a> = &'a dyn Fn(Starting) -> bool;
 
 /// The file that takes what a server says, from where one server's part begins.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +110,8 @@ pub struct Life {
     /// From the start to the first sign that it is ready.
     pub ready_after: Duration,
     pub usage: Usage,
+    /// Why nothing is known of what it used, where that can be told.
+    pub unmeasured: Option<String>,
     /// Processes that ended or died, in order.
     pub happenings: Vec<Happening>,
     /// In words: `stopped`, `killed after the grace of 1s`, `worker 4711 exited with status 3`.
@@ -137,7 +153,7 @@ impl Server {
         plan: &scenario::Server,
         log: Log<'_>,
         allowed_hosts: &[String],
-        cancelled: &dyn Fn() -> bool,
+        cancelled: Cancelled<'_>,
     ) -> Result<Server, StartError> {
         let begun = Instant::now();
         let log_file = File::options().create(true).append(true).open(log.path).map_err(|error| {
@@ -160,13 +176,13 @@ impl Server {
                 )
             }
             scenario::Server::Command(plan) => {
-                let (kept, endpoint, spoken) = Kept::launch(plan, log, &log_file, cancelled)?;
+                let (kept, endpoint, spoken) = Kept::launch(plan, &log_file, cancelled)?;
                 tls = spoken;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }
             scenario::Server::Attached(plan) => {
                 tls = plan.tls.as_ref().map(|tls| Tls::new(tls, plan.name())).transpose()?;
-                let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts)?;
+                let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts, cancelled)?;
                 (Kind::Attached(attached), endpoint)
             }
         };
@@ -214,7 +230,11 @@ impl Server {
             Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), kept.take_happenings()),
             Kind::Attached(attached) => ("left as it was".to_owned(), attached.sampler.usage(), Vec::new()),
         };
-        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, happenings, exit, death }
+        let unmeasured = match &self.kind {
+            Kind::Attached(attached) if !attached.is_watched() => None,
+            _ => proc::unusable().map(|why| format!("{why}; {}", proc::REMEDY)),
+        };
+        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, unmeasured, happenings, exit, death }
     }
 }
 

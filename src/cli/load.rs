@@ -71,7 +71,7 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
     }
     let body = match &arguments.body_file {
         None => arguments.body.clone(),
-        Some(file) => match std::fs::read_to_string(file) {
+        Some(file) => match crate::input::read(file) {
             Ok(body) => Some(body),
             Err(error) => {
                 return one(format!("cannot read `{}`: {error}", file.display()), "name a file that holds text");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
+use crate::report::one_line;
 use crate::run::{Event, Observer};
 use crate::units::{counted, show_count, show_duration, show_rate};
 
@@ -164,11 +165,16 @@ impl Progress {
     }
 
     /// A start that takes its time.
-    fn starting(&self, number: u32, elapsed: Duration) {
+    fn starting(&self, number: u32, elapsed: Duration, set_up: Option<&str>) {
         if elapsed < SLOW_START {
             return self.last_starting.set(Duration::ZERO);
         }
-        let text = format!("starting the server, {} time, {:.1} s", nth(number), elapsed.as_secs_f64());
+        let seconds = elapsed.as_secs_f64();
+        let text = match set_up {
+            None => format!("starting the server, {} time, {seconds:.1} s", nth(number)),
+            Some("") => format!("setting up the server, {seconds:.1} s"),
+            Some(line) => format!("setting up the server, {seconds:.1} s: {}", one_line(line)),
+        };
         match &self.style {
             Style::Silent => {}
             Style::Live(bar) => bar.set_message(text),
@@ -202,7 +208,7 @@ impl Observer for Progress {
                 let heading = if of > 1 { format!("[{number}/{of}] {variant}: ") } else { format!("{variant}: ") };
                 self.heading.replace(heading);
             }
-            Event::ServerStarting { number, elapsed } => self.starting(number, elapsed),
+            Event::ServerStarting { number, elapsed, set_up } => self.starting(number, elapsed, set_up),
             Event::ServerReady { description, after } => {
                 self.last_starting.set(Duration::ZERO);
                 self.verbose(&format!("server ready after {:.1} ms: {description}", after.as_secs_f64() * 1e3));

@@ -51,7 +51,7 @@ pub(super) fn read(path: &Path) -> Result<Record, (String, &'static str)> {
     let path = if path.is_dir() { &path.join("record.json") } else { path };
     let advice = "name the record.json of a run, or the folder that holds it, as in reports/dirty/latest";
     let text =
-        std::fs::read_to_string(path).map_err(|error| (format!("cannot read {}: {error}", path.display()), advice))?;
+        crate::input::read(path).map_err(|error| (format!("cannot read {}: {error}", path.display()), advice))?;
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| (format!("{} is not JSON: {error}", path.display()), advice))?;
     match value.get("format").and_then(serde_json::Value::as_u64) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::print;
+use crate::input;
 use crate::scenario::{self, Problems, Scenario, Surroundings};
 
 /// The world as it is.
@@ -10,7 +11,7 @@ pub(super) struct World;
 
 impl Surroundings for World {
     fn read(&self, path: &Path) -> std::io::Result<String> {
-        std::fs::read_to_string(path)
+        input::read(path)
     }
 
     fn variable(&self, name: &str) -> Option<String> {

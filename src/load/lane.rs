@@ -245,21 +245,22 @@ impl Lane {
 }
 
 /// A load thread that has all it needs.
-pub(super) struct Ready<'a> {
-    load: &'a scenario::Load,
+pub(super) struct Ready {
+    load: Arc<scenario::Load>,
     runtime: tokio::runtime::Runtime,
     lane: Lane,
 }
 
-impl<'a> Ready<'a> {
+impl Ready {
     pub fn new(
-        load: &'a scenario::Load,
+        load: Arc<scenario::Load>,
         plan: Plan,
         scripts: Option<Scripts>,
         live: Arc<Live>,
     ) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Ready { load, runtime, lane: Lane::new(load, plan, scripts, live) })
+        let lane = Lane::new(&load, plan, scripts, live);
+        Ok(Ready { load, runtime, lane })
     }
 
     /// Runs it to the end of its plan, or until `cancel`.
@@ -280,7 +281,7 @@ impl<'a> Ready<'a> {
         };
         lane.abandon(lane.plan.clock.now());
         Ok(Outcome {
-            measured: lane.measured.replace(Measured::new(load)),
+            measured: lane.measured.replace(Measured::new(&load)),
             samples: lane.samples.take(),
             connections_opened: lane.connections_opened.get(),
             handshakes_resumed: lane.handshakes_resumed.get(),

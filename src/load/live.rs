@@ -1,7 +1,7 @@
 //! What a load shows of itself while it is under way.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -11,7 +11,7 @@ use super::clock::Clock;
 pub struct Live {
     counters: Box<[Counters]>,
     /// Starts when the threads have all they need.
-    clock: OnceLock<Clock>,
+    clock: Arc<OnceLock<Clock>>,
 }
 
 /// What a load thread has done so far. One writer, so that plain stores suffice; and cache lines of its own, so that threads
@@ -44,7 +44,7 @@ impl Counters {
 impl Live {
     /// A load on so many threads, which has not begun.
     pub fn new(threads: u32) -> Self {
-        Live { counters: (0..threads).map(|_| Counters::default()).collect(), clock: OnceLock::new() }
+        Live { counters: (0..threads).map(|_| Counters::default()).collect(), clock: Arc::default() }
     }
 
     /// How many threads it has.
@@ -69,8 +69,8 @@ impl Live {
         }
     }
 
-    pub(super) fn clock(&self) -> &OnceLock<Clock> {
-        &self.clock
+    pub(super) fn clock(&self) -> Arc<OnceLock<Clock>> {
+        Arc::clone(&self.clock)
     }
 
     pub(super) fn of_thread(&self, index: u32) -> &Counters {

@@ -1,10 +1,12 @@
 //! A load's script from its setup to its teardown, and what its hooks found.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::scenario::Script;
 use crate::script::client::{self, Called, Setup};
+use crate::script::pulse::Pulse;
 use crate::script::{Hooks, Limits, ScriptError};
 use crate::server::OF_THIS_PROCESS;
 
@@ -15,39 +17,40 @@ const MOST_LOGGED: usize = 20;
 const LONGEST_TEXT: usize = 500;
 
 /// A script whose setup has run.
-#[derive(Debug)]
-pub struct Client<'a> {
-    script: &'a Script,
+#[derive(Debug, Clone)]
+pub struct Client {
+    script: Arc<Script>,
     setup: Setup,
 }
 
-impl<'a> Client<'a> {
+impl Client {
     /// Runs `setup`.
-    pub fn begin(script: &'a Script) -> Called<Client<'a>> {
-        let called = match compile(script, &Setup::default()) {
+    pub fn begin(script: Arc<Script>, pulse: Arc<Pulse>) -> Called<Client> {
+        let called = match compile(&script, &Setup::default(), pulse) {
             Ok(hooks) => hooks.setup(),
             Err(error) => Called { result: Err(error), log: Vec::new() },
         };
         Called { result: called.result.map(|setup| Client { script, setup }), log: called.log }
     }
 
-    /// The hooks, for one thread.
-    pub(super) fn hooks(&self) -> Result<Hooks, ScriptError> {
-        compile(self.script, &self.setup)
+    /// The hooks, for one thread, which shows its pulse.
+    pub(super) fn hooks(&self, pulse: Arc<Pulse>) -> Result<Hooks, ScriptError> {
+        compile(&self.script, &self.setup, pulse)
     }
 
     /// Runs `teardown`.
-    pub fn end(self) -> Called<()> {
-        match self.hooks() {
+    pub fn end(self, pulse: Arc<Pulse>) -> Called<()> {
+        match self.hooks(pulse) {
             Ok(hooks) => hooks.teardown(),
             Err(error) => Called { result: Err(error), log: Vec::new() },
         }
     }
 }
 
-fn compile(script: &Script, setup: &Setup) -> Result<Hooks, ScriptError> {
+fn compile(script: &Script, setup: &Setup, pulse: Arc<Pulse>) -> Result<Hooks, ScriptError> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
-    Hooks::compile(&script.source, folder, Limits::default(), setup, now).map(|hooks| hooks.measured(OF_THIS_PROCESS))
+    let hooks = Hooks::compile(&script.source, folder, Limits::default(), setup, now)?;
+    Ok(hooks.measured(OF_THIS_PROCESS).watched(pulse))
 }
 
 /// Seconds since 1970.

@@ -13,6 +13,7 @@ use crate::scenario::{Kind, Level, Load, Model, Request, Template};
 mod busy;
 mod closing;
 mod http2;
+mod hung;
 mod models;
 mod pipelined;
 mod unsolicited;

@@ -20,6 +20,9 @@ pub struct Server {
     /// What its processes used, about ten rows a second during the load (the dirty check if there is no load).
     #[serde(default)]
     pub samples: Vec<Sample>,
+    /// Why nothing is known of what it used, and the remedy, where its processes could not be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmeasured: Option<String>,
     /// Processes that ended or died, in order.
     #[serde(default)]
     pub events: Vec<Event>,

@@ -7,6 +7,7 @@ use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 mod dirty;
+mod server;
 
 /// A load thread that is busier than this may itself be the limit.
 const BUSY: f64 = 0.85;
@@ -68,6 +69,7 @@ pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     for rule in [not_searched, alike, not_decoded, dirty::unsolicited, dirty::slow_starts, dirty::limited] {
         caveats.extend(trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(rule));
     }
+    caveats.extend(trials.iter().filter_map(|trial| trial.server.as_ref()).find_map(server::unmeasured));
     caveats
 }
 

@@ -26,7 +26,10 @@ impl Observer for Discreet<'_> {
                 self.observer.event(Event::DirtyBegan { description: &hide(description) });
             }
             Event::Trouble { message } => self.observer.event(Event::Trouble { message: &hide(message) }),
-            Event::ServerStarting { .. }
+            Event::ServerStarting { number, elapsed, set_up: Some(line) } => {
+                self.observer.event(Event::ServerStarting { number, elapsed, set_up: Some(&hide(line)) });
+            }
+            Event::ServerStarting { set_up: None, .. }
             | Event::LoggingIn { .. }
             | Event::Load { .. }
             | Event::LoadEnded

@@ -30,6 +30,7 @@ fn memory_bytes() -> Option<u64> {
 pub fn prepare() {
     use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
     let _ = set_child_subreaper(Some(getpid()));
+    crate::server::scratch::sweep(&std::env::temp_dir());
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

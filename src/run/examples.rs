@@ -90,7 +90,7 @@ fn fill(request: &Request, sleep: Option<Duration>, who: &str, workers: Option<u
                 Placeholder::Data(column) => column.clone(),
                 Placeholder::Random(low, _) => low.to_string(),
                 // A request holds none of these: the scenario was checked.
-                Placeholder::Host | Placeholder::Port | Placeholder::Socket => String::new(),
+                Placeholder::Host | Placeholder::Port | Placeholder::Socket | Placeholder::Fd => String::new(),
             };
             out.extend_from_slice(text.as_bytes());
         },

@@ -73,6 +73,7 @@ pub(super) fn server_life(life: &Life) -> record::Server {
         address: life.endpoint.to_string(),
         exit: life.exit.clone(),
         samples: samples(&life.usage.rows),
+        unmeasured: life.unmeasured.clone(),
         events: life.happenings.iter().map(event).collect(),
     }
 }
@@ -129,9 +130,10 @@ mod tests {
             cwd: ".".into(),
             env: Vec::new(),
             setup: None,
+            setup_within: Duration::ZERO,
             workers,
-            listen: scenario::Listen::Tcp { port: None },
-            ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO },
+            listen: scenario::Listen::Tcp { port: None, handed: false },
+            ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO, foreign: false },
             stop: scenario::Stop { signal: "TERM".to_owned(), grace: Duration::ZERO },
             tls: None,
         }))

@@ -42,6 +42,7 @@ impl FolderError {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 format!("the disk, or your share of it, is full: make room (`df -h {there}` shows how much there is)")
             }
+            ErrorKind::FileTooLarge => "files may not grow so large here: `ulimit -f` shows the limit".to_owned(),
             ErrorKind::NotFound => {
                 "it has vanished, or cannot be made there: leave it in its place during a run".to_owned()
             }
@@ -343,6 +344,7 @@ mod tests {
             (ErrorKind::ReadOnlyFilesystem, "read-only".to_owned()),
             (ErrorKind::StorageFull, "is full".to_owned()),
             (ErrorKind::QuotaExceeded, "is full".to_owned()),
+            (ErrorKind::FileTooLarge, "ulimit -f".to_owned()),
             (ErrorKind::NotFound, "vanished".to_owned()),
             (ErrorKind::Other, "creatable".to_owned()),
         ];

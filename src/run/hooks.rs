@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::load::attended::Hung;
 use crate::load::script::{Findings, Sample};
 use crate::record;
 use crate::script::ScriptError;
@@ -39,6 +40,25 @@ pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[
         log_tail: super::trial::tail(log.iter().map(String::as_str)),
         log_of: record::LogOf::Script,
     }
+}
+
+/// Why a load ended before its time.
+pub(super) fn hung(file: Option<&std::path::Path>, hung: &Hung) -> record::Failure {
+    let file = file.map(|file| format!(" of {}", file.display())).unwrap_or_default();
+    record::Failure {
+        message: hung.to_string(),
+        advice: format!("a function that the hook{file} calls does not end: see what it is called with"),
+        log_tail: Vec::new(),
+        log_of: record::LogOf::Script,
+    }
+}
+
+/// A trial that was not run, as a hook of an earlier one has not come back.
+pub(super) fn not_run() -> record::Trial {
+    let message = "not run: a hook of an earlier trial did not come back, and keeps a core busy".to_owned();
+    let advice = "mend the script, and run again".to_owned();
+    let failure = record::Failure { message, advice, log_tail: Vec::new(), log_of: record::LogOf::Script };
+    record::Trial { failure: Some(failure), ..record::Trial::default() }
 }
 
 fn sample(sample: &Sample) -> record::CheckSample {

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use crate::server::scratch::Scratch;
 
 /// A file without a name, or, where the system knows none, in a folder of its owner alone.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Private {
     /// Open as long as this is there, and gone with it.
     _file: File,
     path: PathBuf,
-    _folder: Option<TempDir>,
+    _folder: Option<Scratch>,
 }
 
 impl Private {
@@ -31,8 +31,7 @@ impl Private {
         if File::options().append(true).open(&path).is_ok() {
             return Ok(Private { _file: file, path, _folder: None });
         }
-        let owners = Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix(".runner-").permissions(owners).tempdir_in(folder)?;
+        let folder = Scratch::for_a_log(folder)?;
         let path = folder.path().join("log");
         let file = File::options().read(true).append(true).create(true).open(&path)?;
         Ok(Private { _file: file, path, _folder: Some(folder) })

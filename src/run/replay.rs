@@ -123,15 +123,16 @@ fn on_a_server(
     let log = Private::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
     let server = &again.variant.server;
     let plan = if untouched { &server.ready_without_a_request() } else { server };
-    let started = Server::start(plan, Log::from_here(log.path()), again.allowed_hosts, &|| cancel.is_cancelled());
+    let started = Server::start(plan, Log::from_here(log.path()), again.allowed_hosts, &|_| cancel.is_cancelled());
     let mut server = match started {
         Ok(server) => server,
         Err(_) if cancel.is_cancelled() => return Ok(()),
         Err(StartError { message, advice }) => return Err(NotReplayed { message, advice }),
     };
     let target = Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers());
-    let (done, ending) = supervise::watch(&mut server, cancel, &mut || None, |stop| work(&target, stop));
+    let watched = supervise::watch(&mut server, cancel, &mut || None, |stop| work(&target, stop));
     server.stop();
+    let (done, ending) = watched.map_err(refused)?;
     if let supervise::Ending::Died(death) = ending {
         return Err(NotReplayed { message: death.message.clone(), advice: death.advice.to_owned() });
     }

@@ -63,7 +63,7 @@ pub fn serve(
     let tail = RefCell::new(tail);
     let log = Log { requests: true, ..Log::from_here(log.path()) };
     // Asked again and again while the server starts: so a long set-up is shown as it goes on.
-    let cancelled = || {
+    let cancelled = |_| {
         tail.borrow_mut().show_new(show);
         cancel.is_cancelled()
     };
@@ -98,7 +98,7 @@ pub fn serve(
 fn choose_port(plan: &mut scenario::Server, asked: Option<u16>) -> Result<(), StartError> {
     let port = match plan {
         scenario::Server::Builtin(plan) => &mut plan.port,
-        scenario::Server::Command(scenario::Command { listen: Listen::Tcp { port }, .. }) => port,
+        scenario::Server::Command(scenario::Command { listen: Listen::Tcp { port, .. }, .. }) => port,
         _ => return Ok(()),
     };
     match asked.or(*port) {

@@ -24,21 +24,22 @@ pub(super) enum Ending {
     Aborted(Aborted),
 }
 
-/// Runs `work`, which must end soon after its token is cancelled. `tick` shows progress and may ask for an early end.
+/// Runs `work`, which must end soon after its token is cancelled. `tick` shows progress and may ask for an early end. Fails
+/// where the machine refuses a thread.
 pub(super) fn watch<T: Send>(
     server: &mut Server,
     cancel: &CancellationToken,
     tick: &mut dyn FnMut() -> Option<Aborted>,
     work: impl FnOnce(&CancellationToken) -> T + Send,
-) -> (T, Ending) {
+) -> std::io::Result<(T, Ending)> {
     let stop = cancel.child_token();
     std::thread::scope(|scope| {
         let (done, is_done) = channel::<()>();
-        let work = scope.spawn(|| {
+        let work = std::thread::Builder::new().name("work".to_owned()).spawn_scoped(scope, || {
             // Dropped at the end, also by a panic, and so a signal.
             let _done = done;
             work(&stop)
-        });
+        })?;
         // A panic in here ends the work too, rather than waiting for its end.
         let _stop_on_panic = stop.clone().drop_guard();
         let mut ending = Ending::Finished;
@@ -61,6 +62,6 @@ pub(super) fn watch<T: Send>(
         } else if let (Ending::Finished, Some(death)) = (&ending, server.watch()) {
             ending = Ending::Died(death);
         }
-        (output, ending)
+        Ok((output, ending))
     })
 }

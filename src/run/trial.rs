@@ -1,26 +1,30 @@
 //! One trial: a fresh server for the load, a fresh one for the dirty check.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::supervise::{self, Ending};
 use super::{Event, Observer, abort, facts, hooks};
 use crate::dirty;
+use crate::load::attended::{self, Hung, attended};
 use crate::load::script::Client;
 use crate::load::{self, Live, Progress, Target};
 use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
-use crate::server::{self, Death, Server, StartError};
+use crate::script::pulse::Pulse;
+use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
+/// How often to look at what a set-up has said.
+const READ_EVERY: Duration = Duration::from_secs(1);
 /// Lines of a log that a failure shows.
 const TAIL: usize = 10;
 /// A server may print megabytes in one line: so many characters of a line, and bytes in all, are looked at.
@@ -40,6 +44,15 @@ struct Stage<'a> {
     starts: Cell<u32>,
     /// Where in the log the words of the server at hand begin.
     log_from: Cell<u64>,
+    /// A hook did not come back.
+    hung: Cell<bool>,
+}
+
+/// A trial that ran.
+pub(super) struct Ran {
+    pub trial: Trial,
+    /// A hook did not come back: it keeps a core busy, beside which nothing can be measured.
+    pub hung: bool,
 }
 
 /// Runs a trial to its end, or until `cancel` or a failure; what was measured until then is in it.
@@ -50,7 +63,7 @@ pub(super) fn run(
     allowed_hosts: &[String],
     observer: &dyn Observer,
     cancel: &CancellationToken,
-) -> Trial {
+) -> Ran {
     let stage = Stage {
         variant,
         seed,
@@ -61,6 +74,7 @@ pub(super) fn run(
         in_flight: Cell::default(),
         starts: Cell::new(0),
         log_from: Cell::new(0),
+        hung: Cell::new(false),
     };
     let failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
     let mut trial = Trial { failure, ..Trial::default() };
@@ -74,7 +88,7 @@ pub(super) fn run(
     if let Some(failure) = &trial.failure {
         observer.event(Event::Trouble { message: &failure.message });
     }
-    trial
+    Ran { trial, hung: stage.hung.get() }
 }
 
 /// Requests in flight, so that a death can tell how many it hit. By the time that it is noticed they may have failed: so
@@ -115,13 +129,20 @@ impl Stage<'_> {
         self.starts.set(number);
         let begun = Instant::now();
         // Asked again and again while the server starts.
-        let cancelled = || {
-            self.observer.event(Event::ServerStarting { number, elapsed: begun.elapsed() });
+        let (said, read_at) = (RefCell::new(String::new()), Cell::new(begun));
+        let cancelled = |at| {
+            if at == Starting::SetUp && read_at.get().elapsed() >= READ_EVERY {
+                read_at.set(Instant::now());
+                said.replace(self.log_tail().pop().unwrap_or_default());
+            }
+            let last_line = said.borrow();
+            let set_up = (at == Starting::SetUp).then_some(last_line.as_str());
+            self.observer.event(Event::ServerStarting { number, elapsed: begun.elapsed(), set_up });
             self.cancel.is_cancelled()
         };
         let mut server = match Server::start(plan, log, self.allowed_hosts, &cancelled) {
             Ok(server) => server,
-            Err(_) if cancelled() => {
+            Err(_) if self.cancel.is_cancelled() => {
                 trial.interrupted = true;
                 return;
             }
@@ -156,13 +177,15 @@ impl Stage<'_> {
     }
 
     fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let (client, logged) = match plan.script.as_ref().map(|script| (script, Client::begin(script))) {
+        let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
-            Some((_, Called { result: Ok(client), log })) => (Some(client), log),
-            Some((script, Called { result: Err(error), log })) => {
-                trial.failure = Some(hooks::setup_failure(&script.path, &error, &log));
-                return Ok(Ending::Finished);
-            }
+            Some(script) => match self.set_up(script) {
+                Called { result: Ok(client), log } => (Some(client), log),
+                Called { result: Err(error), log } => {
+                    trial.failure = Some(hooks::setup_failure(&script.path, &error, &log));
+                    return Ok(Ending::Finished);
+                }
+            },
         };
         let target = target(server, &self.variant.server);
         let (users, ending) = self.log_in(plan, server, &target)?;
@@ -171,7 +194,7 @@ impl Stage<'_> {
             (refused, ending) => {
                 trial.failure = refused.err().filter(|_| matches!(ending, Ending::Finished));
                 // What the setup made is cleared away.
-                drop(client.map(Client::end));
+                drop(client.map(|client| self.tear_down(client)));
                 return Ok(ending);
             }
         };
@@ -195,14 +218,36 @@ impl Stage<'_> {
         };
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
-        let (results, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        let watched = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(Event::LoadEnded);
         // Also after Ctrl-C: what the setup made is cleared away.
-        let teardown = client.map(Client::end);
+        let teardown = client.map(|client| self.tear_down(client));
+        let (results, ending) = watched?;
         let mut results = results?;
+        if let Some(hung) = results.hung.take() {
+            self.hung.set(true);
+            trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
+        }
         let checks = hooks::checks(results.findings.take(), logged, teardown);
         trial.load = Some(record::Load { checks, ..facts::load(plan, &results) });
         Ok(ending)
+    }
+
+    fn set_up(&self, script: &scenario::Script) -> Called<Client> {
+        let script = Arc::new(script.clone());
+        self.attend(move |pulse| Client::begin(script, pulse))
+    }
+
+    /// Also after Ctrl-C.
+    fn tear_down(&self, client: Client) -> Called<()> {
+        self.attend(move |pulse| client.end(pulse))
+    }
+
+    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Pulse>) -> Called<T> + Send + 'static) -> Called<T> {
+        attended(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: Hung| {
+            self.hung.set(true);
+            attended::failed(&hung)
+        })
     }
 
     /// Logs the users of a load in, where it has a login; or why one of them was refused.
@@ -223,7 +268,7 @@ impl Stage<'_> {
         };
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::login::log_in(plan, target, seed, cancel, &done);
-        let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work);
+        let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
         let refused = |refusal: load::login::Refusal| {
             let message = refusal.why.told(&format!("login of user {}", refusal.user));
             let advice = "check [load.login], and that the server knows this user; nothing was measured";
@@ -267,7 +312,7 @@ impl Stage<'_> {
                         None
                     };
                     let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
-                    let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work);
+                    let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work)?;
                     ran?;
                     match check.next_part().filter(|next| check.shares(*next)) {
                         Some(next) if matches!(ending, Ending::Finished) => part = next,
@@ -310,9 +355,13 @@ impl Stage<'_> {
     }
 
     fn failure(&self, message: String, advice: String) -> Failure {
+        Failure { message, advice, log_tail: self.log_tail(), log_of: LogOf::Server }
+    }
+
+    /// The last lines of the server at hand.
+    fn log_tail(&self) -> Vec<String> {
         let text = self.read_log().unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        Failure { message, advice, log_tail: tail(text.lines()), log_of: LogOf::Server }
+        tail(String::from_utf8_lossy(&text).lines())
     }
 
     /// The end of what the server at hand has said.

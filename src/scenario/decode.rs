@@ -1,5 +1,7 @@
 //! From the tree to the types of the file: wrong entries become problems and are cut out, until the rest reads.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -10,9 +12,12 @@ use super::source::Span;
 use super::suggest;
 use super::tree::{self, Step};
 
+/// So many wrong entries of one list or table are many.
+const MANY: usize = 4;
+
 /// Entries that were cut because they were wrong: what follows only from that is no problem of its own.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Spoilt(Vec<Vec<String>>);
+pub(super) struct Spoilt(BTreeSet<Vec<String>>);
 
 impl Spoilt {
     pub fn add(&mut self, path: &[Step]) {
@@ -20,32 +25,36 @@ impl Spoilt {
             Step::Key(key) => Some(key.clone()),
             Step::Index(_) => None,
         });
-        self.0.push(keys.collect());
+        self.0.insert(keys.collect());
     }
 
     /// The same for a section by its dotted name.
     pub fn add_section(&mut self, name: &str) {
-        self.0.push(name.split('.').map(str::to_owned).collect());
+        self.0.insert(name.split('.').map(str::to_owned).collect());
     }
 
     /// The same for a key path of the matrix, which is one key there.
     pub fn add_axis(&mut self, key: &str) {
-        self.0.push(vec!["matrix".to_owned(), key.to_owned()]);
+        self.0.insert(vec!["matrix".to_owned(), key.to_owned()]);
     }
 
     /// Whether this key path, or something around it, was cut.
     pub fn covers(&self, path: &[&str]) -> bool {
-        self.0.iter().any(|cut| cut.len() <= path.len() && cut.iter().zip(path).all(|(a, b)| a == b))
+        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        (0..=path.len()).any(|length| self.0.contains(&path[..length]))
     }
 
     /// Whether anything at this key path, around it or inside it was cut.
     pub fn touches(&self, path: &[&str]) -> bool {
-        self.0.iter().any(|cut| cut.iter().zip(path).all(|(a, b)| a == b))
+        let inside = |cut: &Vec<String>| cut.iter().zip(path).all(|(a, b)| a == b);
+        let from: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        self.covers(path) || self.0.range(from..).next().is_some_and(inside)
     }
 }
 
 /// Reads the tree as a scenario. What is wrong is a problem each, and gone from the tree.
 pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut Spoilt) -> file::Scenario {
+    let mut counts: HashMap<Vec<Step>, usize> = HashMap::new();
     loop {
         let mut as_sent = table.clone();
         tree::write_dates(&mut as_sent);
@@ -64,6 +73,16 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
         // Each round takes an entry away, so the rounds end; without one to take, there is nothing to read.
         if !tree::cut(table, &path) {
             return file::Scenario::default();
+        }
+        // Each round reads all anew: so where there are many, each part is read by itself.
+        for container in (0..path.len()).rev().map(|length| &path[..length]) {
+            let count = counts.entry(container.to_vec()).or_default();
+            *count += 1;
+            if *count == MANY {
+                let read_alone = |alone: &mut DeTable<'_>| drop(read(alone, problems, spoilt));
+                tree::apart::each_alone(table, container, read_alone);
+                break;
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is wrong with a scenario, and how it is drawn: title, caret, remedy, as rustc does.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, normalize_untrusted_str};
@@ -7,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, normaliz
 use super::secrets::Secrets;
 use super::source::{Sources, Span};
 use crate::excerpt::{renderer, snippet};
+use crate::units::show_count;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +70,17 @@ impl Problem {
 pub struct Problems {
     pub(super) sources: Sources,
     list: Vec<Problem>,
+    /// Where each of them is, and what it says.
+    known: HashSet<(Option<Span>, String)>,
 }
+
+/// So many are drawn at most: whoever has mended those looks again.
+const DRAWN: usize = 20;
 
 impl Problems {
     /// Keeps a problem, unless the same was found before (in another variant of the matrix).
     pub(super) fn add(&mut self, problem: Problem) {
-        let same = |known: &Problem| known.span == problem.span && known.title == problem.title;
-        if !self.list.iter().any(same) {
+        if self.known.insert((problem.span.clone(), problem.title.clone())) {
             self.list.push(problem);
         }
     }
@@ -104,10 +110,23 @@ impl Problems {
         self.list.iter()
     }
 
-    /// Draws every problem with its line and a caret; `color` for terminals.
+    /// Draws problems with their lines and carets, the first few, and says how many more there are; `color` for terminals.
     pub fn render(&self, color: bool) -> String {
         let renderer = renderer(color);
-        let drawn: Vec<String> = self.list.iter().map(|problem| self.draw(problem, &renderer)).collect();
+        let (errors, others): (Vec<&Problem>, Vec<&Problem>) =
+            self.list.iter().partition(|problem| problem.severity == Severity::Error);
+        // Of too many the worst are drawn, all of them in the order of the file.
+        let (from_errors, from_others) = (errors.len().min(DRAWN), DRAWN - errors.len().min(DRAWN));
+        let mut chosen: Vec<&Problem> = errors[..from_errors].to_vec();
+        chosen.extend(others.iter().take(from_others));
+        if chosen.len() == self.list.len() {
+            chosen = self.list.iter().collect();
+        }
+        let mut drawn: Vec<String> = chosen.iter().map(|problem| self.draw(problem, &renderer)).collect();
+        let more = self.list.len() - chosen.len();
+        if more > 0 {
+            drawn.push(format!("and {} more", show_count(more as u64)));
+        }
         drawn.join("\n\n") + "\n"
     }
 

@@ -1,5 +1,7 @@
 //! The JSON Schema of a scenario file, made from the types that read it.
 
+use std::sync::OnceLock;
+
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -44,7 +46,9 @@ fn drop_null(value: &mut Value) {
 
 /// The sections that have this key, as a message names them: "[load] and [dirty]"; empty where none has.
 pub(super) fn sections_with(key: &str) -> Option<String> {
-    let schema = json();
+    // Asked for every unknown key, of which a file may have thousands.
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(json);
     let has = |definition: &str| schema["$defs"][definition]["properties"].get(key).is_some();
     let mut sections = Vec::new();
     if schema["properties"].get(key).is_some() {

@@ -123,6 +123,8 @@ pub struct Command {
     pub env: Vec<(String, Template)>,
     /// A shell command line that runs once, before.
     pub setup: Option<String>,
+    /// How long that may take.
+    pub setup_within: Duration,
     pub workers: u32,
     pub listen: Listen,
     pub ready: Ready,
@@ -134,8 +136,8 @@ pub struct Command {
 /// Where a launched server listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
-    /// A port of this machine; from the kernel if not given.
-    Tcp { port: Option<u16> },
+    /// A port of this machine; from the kernel if not given. `handed`: runner itself listens, and hands the socket down.
+    Tcp { port: Option<u16>, handed: bool },
     /// A Unix socket in a folder of runner's choice.
     Unix,
 }
@@ -145,6 +147,8 @@ pub enum Listen {
 pub struct Ready {
     pub check: ReadyCheck,
     pub within: Duration,
+    /// Whether the address may be held by a process that the command has not started.
+    pub foreign: bool,
 }
 
 /// What tells that a launched server is ready.

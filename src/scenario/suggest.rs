@@ -26,7 +26,9 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 pub(super) fn slip<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     known.into_iter().find(|candidate| match strsim::damerau_levenshtein(&lower, candidate) {
-        0 | 1 => true,
+        0 => true,
+        // Of two letters, one off is another word: `{id}` is not meant for `{fd}`.
+        1 => candidate.len() >= 3,
         2 => candidate.len() >= 6,
         _ => false,
     })

@@ -10,6 +10,7 @@ use super::*;
 mod alone;
 mod any_text;
 mod dirty;
+mod thousands;
 
 /// Files and variables in memory.
 #[derive(Default)]
@@ -384,4 +385,11 @@ fn the_starter_scenario_loads() {
     let scenario = world.load_with(&[]).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(scenario.variants[0].load.is_some() && scenario.variants[0].dirty.is_some());
     assert_eq!(scenario.variants[0].rules.len(), 3);
+}
+
+#[test]
+fn a_short_word_in_a_body_is_no_slip_of_a_short_placeholder() {
+    let source =
+        "[server]\nmode = 'async'\n[load]\npath = '/'\nmethod = 'POST'\nbody = '{id} {f} {ab}'\nconcurrency = 5\n";
+    assert!(loaded(source).variants[0].load.as_ref().unwrap().kinds[0].request.body.is_some());
 }

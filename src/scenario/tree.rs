@@ -8,11 +8,13 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::source::Span;
 
+pub(super) mod apart;
+
 /// One step of a key path, and where it is written.
 pub(super) type Segment = (String, Span);
 
 /// One step from a value to one inside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Step {
     Key(String),
     Index(usize),

@@ -98,7 +98,8 @@ fn start(
     Coroutine::with_stack(stack, move |yielder, _| current.run(yielder, || program.handle(&handler, request)))
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+/// What a panic says.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&'static str>()
         .copied()

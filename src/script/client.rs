@@ -10,6 +10,7 @@ mod wanted;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,9 @@ use super::error::ScriptError;
 use super::hooks::{ALL, CHECK, Hook, REQUEST, SETUP, Side, TEARDOWN, VERDICT};
 use super::import::Imports;
 use super::meter::Meter;
+use super::pulse::Pulse;
 use super::state::value;
-use super::{Gauges, Limits, engine, functions, json, program, stack, state};
+use super::{Gauges, Limits, call, engine, functions, json, program, stack, state};
 pub use exchange::{Exchange, Reply};
 pub use judge::{Judged, Measured, Metrics};
 pub use wanted::{Body, FORM, Wanted};
@@ -38,11 +40,13 @@ pub struct Hooks {
     functions: HashMap<&'static str, Function>,
     limits: Limits,
     gauges: Option<Gauges>,
+    pulse: Arc<Pulse>,
     stack: RefCell<DefaultStack>,
 }
 
 /// A hook, ready to run: its body as a script of its own, as [`program`] has it.
 struct Function {
+    name: Arc<str>,
     script: AST,
     parameters: Vec<String>,
 }
@@ -134,12 +138,17 @@ impl Hooks {
         // The parser recurses as deep as the script nests, on whatever stack it is called.
         let (engine, functions) =
             corosensei::on_stack(&mut stack, || compile_here(source, folder, limits, setup, now))?;
-        Ok(Hooks { engine, functions, limits, gauges: None, stack: RefCell::new(stack) })
+        Ok(Hooks { engine, functions, limits, gauges: None, pulse: Arc::default(), stack: RefCell::new(stack) })
     }
 
     /// With these, calls can tell how long they run and what memory they take: without, those limits do not hold.
     pub fn measured(self, gauges: Gauges) -> Hooks {
         Hooks { gauges: Some(gauges), ..self }
+    }
+
+    /// With this, others can see whether calls come back.
+    pub fn watched(self, pulse: Arc<Pulse>) -> Hooks {
+        Hooks { pulse, ..self }
     }
 
     /// Whether the script has this hook.
@@ -201,7 +210,8 @@ impl Hooks {
         meter.resume();
         RUNNING.with(|running| running.meter.replace(Some(meter)));
         let mut stack = self.stack.borrow_mut();
-        let result = corosensei::on_stack(&mut *stack, || {
+        let _beat = self.pulse.begin(&function.name);
+        let on_stack = || {
             let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &function.script);
             let value = value.map_err(|error| program::explain(&function.script, *error, hook.name, &self.limits));
             let failed = |text| ScriptError::new(text).in_function(hook.name);
@@ -210,6 +220,12 @@ impl Hooks {
             drop(scope);
             let detached = user.map_or(Ok(()), User::detach).map_err(failed);
             result.and_then(|value| detached.map(|()| value))
+        };
+        // What a panic leaves half done is the call's own.
+        let result = catch_unwind(AssertUnwindSafe(|| corosensei::on_stack(&mut *stack, on_stack)));
+        let result = result.unwrap_or_else(|panic| {
+            let message = format!("the hook panicked: {}", call::panic_text(&*panic));
+            Err(ScriptError::new(message).in_function(hook.name))
         });
         if result.is_err()
             && let Ok(fresh) = stack::take(self.limits.stack_bytes())
@@ -251,7 +267,8 @@ fn find(script: &AST, hook: &Hook) -> Result<Option<Function>, ScriptError> {
     for function in program::public_functions(script).filter(|function| function.name == hook.name) {
         if function.params.len() == hook.parameters.len() {
             let parameters = function.params.iter().map(ToString::to_string).collect();
-            return Ok(Some(Function { script: program::alone(script, function), parameters }));
+            let name = hook.name.into();
+            return Ok(Some(Function { name, script: program::alone(script, function), parameters }));
         }
         other = Some((function.params.len(), function.body.start_position()));
     }

@@ -68,6 +68,8 @@ pub(super) fn new(limits: Limits) -> (Engine, PropertyNames) {
     fetch::register(&mut engine);
     request::register(&mut engine);
     respond::register(&mut engine, limits);
+    #[cfg(test)]
+    super::tests::native::register(&mut engine);
     let names = PropertyNames::default();
     watch_tokens(&mut engine, names.clone());
     (engine, names)

@@ -53,7 +53,8 @@ impl fmt::Display for ScriptError {
 impl std::error::Error for ScriptError {}
 
 impl ScriptError {
-    pub(super) fn new(message: impl Into<String>) -> ScriptError {
+    /// With nothing but a message.
+    pub fn new(message: impl Into<String>) -> ScriptError {
         ScriptError { message: message.into(), ..ScriptError::default() }
     }
 

@@ -115,7 +115,7 @@ impl Imports {
         if !whole.is_file() {
             return Err(format!("`{file}` cannot be imported: it is not a file"));
         }
-        std::fs::read_to_string(&whole).map(super::without_mark).map_err(problem)
+        crate::input::read(&whole).map(super::without_mark).map_err(problem)
     }
 }
 

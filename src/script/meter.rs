@@ -36,6 +36,8 @@ pub(super) struct Meter {
     /// By how much that has grown since, and in the stretches before.
     grown: Cell<usize>,
     grown_before: Cell<usize>,
+    /// It may not go on: `sort` asks for the next comparison although one has failed, a hundred thousand times.
+    over: Cell<bool>,
 }
 
 impl Meter {
@@ -49,6 +51,7 @@ impl Meter {
             base: Cell::default(),
             grown: Cell::default(),
             grown_before: Cell::default(),
+            over: Cell::default(),
         }
     }
 
@@ -68,10 +71,12 @@ impl Meter {
 
     /// Asks whether the call may go on after so many operations; else why not.
     pub fn check(&self, operations: u64) -> Result<(), String> {
-        let Some(gauges) = self.gauges.filter(|_| operations.is_multiple_of(OPERATIONS) || self.grown.get() > MUCH)
-        else {
-            return Ok(());
-        };
+        let looks = || operations.is_multiple_of(OPERATIONS) || self.grown.get() > MUCH || self.over.get();
+        let Some(gauges) = self.gauges.filter(|_| looks()) else { return Ok(()) };
+        self.look(gauges).inspect_err(|_| self.over.set(true))
+    }
+
+    fn look(&self, gauges: Gauges) -> Result<(), String> {
         let now = (gauges.clock)();
         let most = self.limits.running;
         if self.ran.get() + now.saturating_sub(self.resumed.get()) > most {

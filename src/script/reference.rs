@@ -82,6 +82,12 @@ pub const FUNCTIONS: &[Function] = &[
         "String",
         "rhai's own, which here refuses to make a text that is too long",
     ),
+    function(
+        "pad",
+        &[("text", "String"), ("length", "int"), ("padding", "String")],
+        "()",
+        "rhai's own, which here ends also where the padding is empty",
+    ),
     function("now", &[], "float", "the seconds since 1970 began"),
 ];
 
@@ -165,8 +171,8 @@ mod tests {
     use super::*;
     use crate::script::{Limits, engine, state};
 
-    /// Functions of rhai's own names, which do what rhai's do.
-    const COVERED: [&str; 5] = ["print", "debug", "to_string", "to_debug", "to_json"];
+    /// Functions of rhai's own names, which do what rhai's do, and those that only tests have.
+    const COVERED: [&str; 7] = ["print", "debug", "to_string", "to_debug", "to_json", "hang", "panics"];
 
     fn registered() -> BTreeSet<(String, usize)> {
         let (mut engine, _) = engine::new(Limits::default());

@@ -7,6 +7,7 @@ mod errors;
 mod limits;
 mod many;
 mod meter;
+pub(super) mod native;
 mod state;
 
 use std::path::Path;

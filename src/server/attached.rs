@@ -9,13 +9,14 @@ use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::patient::{LOOK, Patient};
 use super::sampler::Sampler;
 use super::tls::{self, Tls};
-use super::{Death, Endpoint, StartError, allowed, tree};
+use super::{Cancelled, Death, Endpoint, StartError, Starting, allowed, proc, tree};
 use crate::scenario::{self, Address, Pid};
 use crate::units::show_duration;
 
-/// It is up, so it answers a connection soon, and each word of a handshake.
+/// It is up, so it answers a connection soon, and shakes hands.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Nothing is owned: it was there before and stays.
@@ -33,17 +34,26 @@ impl Attached {
         plan: &scenario::Attached,
         tls: Option<&Tls>,
         allowed_hosts: &[String],
+        cancelled: Cancelled<'_>,
     ) -> Result<(Attached, Endpoint), StartError> {
         let endpoint = match &plan.connect_to {
-            None => {
-                find_host(&plan.host, plan.port, tls, ("check the address, `server.url` of a scenario", allowed_hosts))?
-            }
-            Some(Address::Host(host, port)) => {
-                find_host(host, *port, tls, ("check the address, `server.connect_to` of a scenario", allowed_hosts))?
-            }
+            None => find_host(
+                &plan.host,
+                plan.port,
+                tls,
+                ("check the address, `server.url` of a scenario", allowed_hosts),
+                cancelled,
+            )?,
+            Some(Address::Host(host, port)) => find_host(
+                host,
+                *port,
+                tls,
+                ("check the address, `server.connect_to` of a scenario", allowed_hosts),
+                cancelled,
+            )?,
             Some(Address::Unix(path)) => {
                 let shown = Endpoint::Unix(path.clone()).to_string();
-                greet(connect_unix(path), tls, ANSWER_WITHIN).map_err(|why| nobody(&shown, why))?;
+                greet(connect_unix(path), tls, ANSWER_WITHIN, cancelled).map_err(|why| nobody(&shown, why))?;
                 Endpoint::Unix(path.clone())
             }
         };
@@ -55,6 +65,11 @@ impl Attached {
         let mut attached = Attached { process, begun: Instant::now(), sampler: Sampler::default() };
         attached.watch();
         Ok(attached)
+    }
+
+    /// Whether its processes are looked at.
+    pub fn is_watched(&self) -> bool {
+        self.process.is_some()
     }
 
     /// Reads what its processes use, where they are known. Whether it lives is not runner's to say.
@@ -82,6 +97,7 @@ fn find_host(
     port: u16,
     tls: Option<&Tls>,
     (advice, allowed_hosts): (&str, &[String]),
+    cancelled: Cancelled<'_>,
 ) -> Result<Endpoint, StartError> {
     let shown = scenario::authority(host, port);
     let unknown = |why: String| StartError::new(format!("cannot find {shown}: {why}"), advice);
@@ -89,7 +105,7 @@ fn find_host(
     allowed::check(host, port, &found, allowed_hosts)?;
     let mut last = Deaf::NoConnection("it has no address".to_owned());
     for address in found {
-        match greet(TcpStream::connect_timeout(&address, ANSWER_WITHIN), tls, ANSWER_WITHIN) {
+        match greet(TcpStream::connect_timeout(&address, ANSWER_WITHIN), tls, ANSWER_WITHIN, cancelled) {
             Ok(()) => return Ok(Endpoint::Tcp(address)),
             Err(why) => last = why,
         }
@@ -104,11 +120,18 @@ enum Deaf {
 }
 
 /// Shakes hands where TLS is spoken; nothing else is said.
-fn greet<S: Read + Write + AsFd>(connected: io::Result<S>, tls: Option<&Tls>, within: Duration) -> Result<(), Deaf> {
-    let mut stream = connected.map_err(|error| Deaf::NoConnection(error.to_string()))?;
+fn greet<S: Read + Write + AsFd>(
+    connected: io::Result<S>,
+    tls: Option<&Tls>,
+    within: Duration,
+    cancelled: Cancelled<'_>,
+) -> Result<(), Deaf> {
+    let stream = connected.map_err(|error| Deaf::NoConnection(error.to_string()))?;
     let Some(tls) = tls else { return Ok(()) };
     let socket = socket2::SockRef::from(&stream);
-    let patience = socket.set_read_timeout(Some(within)).and_then(|()| socket.set_write_timeout(Some(within)));
+    let patience = socket.set_read_timeout(Some(LOOK)).and_then(|()| socket.set_write_timeout(Some(LOOK)));
+    let mut is_over = || cancelled(Starting::Server);
+    let mut stream = Patient { stream, end: Instant::now() + within, is_over: &mut is_over };
     patience.and_then(|()| tls.greet(&mut stream)).map_err(|error| {
         Deaf::NoTls(match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
@@ -143,11 +166,15 @@ fn find(pid: &Pid) -> Result<u32, StartError> {
                     "the server writes its process id there",
                 )
             };
-            let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+            let text = crate::input::read(path).map_err(|error| refused(error.to_string()))?;
             let number = text.trim().parse().map_err(|_| refused("it does not hold a number".to_owned()))?;
             (number, format!("{number} of {}", path.display()))
         }
     };
+    if proc::unusable().is_some() {
+        // The run goes on, and says that nothing was measured.
+        return Ok(number);
+    }
     if Path::new("/proc").join(number.to_string()).is_dir() {
         return Ok(number);
     }
@@ -162,7 +189,9 @@ mod tests {
     fn a_server_that_does_not_answer_the_handshake_is_said_to() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let tls = Tls::new(&scenario::Tls { insecure: true, ..scenario::Tls::default() }, "localhost").unwrap();
-        let Err(Deaf::NoTls(why)) = greet(Ok(ours), Some(&tls), Duration::from_millis(10)) else { unreachable!() };
+        let Err(Deaf::NoTls(why)) = greet(Ok(ours), Some(&tls), Duration::from_millis(10), &|_| false) else {
+            unreachable!()
+        };
         assert_eq!(why, "no answer within 10ms");
         drop(theirs);
     }
@@ -182,20 +211,20 @@ mod tests {
 
     #[test]
     fn where_a_server_listens_is_no_place_to_connect_to() {
-        let error = Attached::to(&at("0.0.0.0"), None, &[]).unwrap_err();
+        let error = Attached::to(&at("0.0.0.0"), None, &[], &|_| false).unwrap_err();
         assert_eq!(error.message, "0.0.0.0:9 is no loopback address");
         assert!(error.advice.contains("127.0.0.1"), "{}", error.advice);
     }
 
     #[test]
     fn only_this_machine_unless_allowed() {
-        let error = Attached::to(&at("192.0.2.1"), None, &[]).unwrap_err();
+        let error = Attached::to(&at("192.0.2.1"), None, &[], &|_| false).unwrap_err();
         assert!(error.message.contains("no loopback address") && error.advice.contains("--allow-host 192.0.2.1"));
-        let error = Attached::to(&at("192.0.2.1"), None, &["192.0.2.2".to_owned()]).unwrap_err();
+        let error = Attached::to(&at("192.0.2.1"), None, &["192.0.2.2".to_owned()], &|_| false).unwrap_err();
         assert!(error.message.contains("no loopback address"));
         let elsewhere = Some(Address::Host("192.0.2.1".to_owned(), 9));
         let plan = scenario::Attached { connect_to: elsewhere, ..at("127.0.0.1") };
-        let error = Attached::to(&plan, None, &["127.0.0.1".to_owned()]).unwrap_err();
+        let error = Attached::to(&plan, None, &["127.0.0.1".to_owned()], &|_| false).unwrap_err();
         assert!(error.advice.contains("--allow-host 192.0.2.1"), "it counts who is connected to: {error:?}");
     }
 }

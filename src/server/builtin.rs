@@ -22,6 +22,7 @@ mod pool;
 mod room;
 mod sync;
 mod threaded;
+pub(super) mod watchdog;
 
 use app::App;
 

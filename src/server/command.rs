@@ -1,21 +1,26 @@
 //! A server that a command line starts.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 
-use super::keeper::Plan;
+use super::keeper::{FD, Plan};
 use super::owned::{LOST, Owned};
-use super::ready::NotReady;
+use super::owner::{self, Owner};
+use super::ready::{NotReady, Signs};
 use super::sampler::Sampler;
+use super::scratch::Scratch;
 use super::tls::Tls;
-use super::{Cancelled, Death, Endpoint, Happening, Log, StartError, ready, setup};
+use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, ready, setup, tree};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{Command, Listen, Stop, Template};
+use crate::scenario::{Command, Listen, ReadyCheck, Stop, Template};
 use crate::units::show_duration;
+
+/// How often to look, while a server gets ready, what its processes are at.
+const SAMPLE: Duration = Duration::from_millis(200);
 
 /// A launched server. Dropping it kills everything that the command has started.
 #[derive(Debug)]
@@ -24,46 +29,70 @@ pub(super) struct Kept {
     stop: Stop,
     pub sampler: Sampler,
     /// Holds the Unix socket; removed with the server.
-    _socket_folder: Option<TempDir>,
+    _socket_folder: Option<Scratch>,
 }
 
 impl Kept {
     /// Runs the set-up if it has not run yet, starts the command and waits until it is ready.
     pub fn launch(
         plan: &Command,
-        log: Log<'_>,
         log_file: &File,
         cancelled: Cancelled<'_>,
     ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
         if let Some(command) = &plan.setup {
-            setup::run(command, &plan.cwd, &before_listening(plan), log_file, cancelled)?;
+            setup::run((command, plan.setup_within), &plan.cwd, &before_listening(plan), log_file, cancelled)?;
         }
-        let (endpoint, socket_folder) = choose_endpoint(plan.listen)?;
+        let Place { endpoint, folder: socket_folder, socket } = Place::choose(plan.listen)?;
         let host = match &endpoint {
             Endpoint::Tcp(address) => address.ip().to_string(),
             Endpoint::Unix(_) => endpoint.authority(),
         };
         let tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &host)).transpose()?;
         let command = fill(plan, &endpoint);
-        let shown = command.join(" ");
-        // What the set-up said is not the server's word.
-        let log = Log::from_here(log.path);
-        let owned = start(plan, command, &endpoint, &shown, log_file)?;
+        let shown = command.join(" ").replace(FD, "{fd}");
+        let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
         let mut kept =
             Kept { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
         let waited = Instant::now();
-        let mut look = || match kept.owned.ended() {
-            Some(how) => Some(NotReady::Ended(how)),
-            None if cancelled() => Some(NotReady::Cancelled),
-            None => None,
-        };
-        ready::wait(&plan.ready, (&endpoint, tls.as_ref()), log, &mut look).map_err(|why| {
+        kept.wait_until_ready(plan, (&endpoint, tls.as_ref()), cancelled).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
             let advice = if kept.owned.is_lost() { LOST.to_owned() } else { why.advice(&endpoint) };
             StartError::new(format!("`{shown}` {}", why.after(&waited)), advice)
         })?;
         kept.sample();
         Ok((kept, endpoint, tls))
+    }
+
+    fn wait_until_ready(
+        &mut self,
+        plan: &Command,
+        server: (&Endpoint, Option<&Tls>),
+        cancelled: Cancelled<'_>,
+    ) -> Result<(), NotReady> {
+        let (said, keeper) = (Cell::new(false), self.owned.keeper());
+        let owner = || match server.0 {
+            Endpoint::Tcp(address) if !plan.ready.foreign => owner::of(*address, &tree::descendants(keeper)),
+            // The folder of a Unix socket is the own.
+            _ => Owner::Ours,
+        };
+        let (mut looked, mut states, mut stopped) = (Instant::now(), Sampler::default(), None);
+        let mut look = || {
+            if let Some(how) = self.owned.ended() {
+                return Some(NotReady::Ended(how));
+            }
+            said.set(self.owned.said);
+            if looked.elapsed() >= SAMPLE {
+                looked = Instant::now();
+                states.sample(&self.owned.pids(), self.owned.begun.elapsed());
+                // Once is not enough: what stops itself for a moment goes on.
+                let before = std::mem::replace(&mut stopped, states.stopped());
+                if let Some(pid) = stopped.filter(|pid| before == Some(*pid)) {
+                    return Some(NotReady::Stopped(pid));
+                }
+            }
+            cancelled(Starting::Server).then_some(NotReady::Cancelled)
+        };
+        ready::wait(&plan.ready, server, Signs { said: &said, owner: &owner, look: &mut look })
     }
 
     fn sample(&mut self) {
@@ -102,10 +131,14 @@ impl Kept {
         if self.owned.ask_to_end(signal, self.stop.grace) {
             return "stopped".to_owned();
         }
-        let left = self.owned.pids().len();
+        let left = match self.owned.pids().len() {
+            // Where nobody can see them.
+            0 => String::new(),
+            1 => "1 process ".to_owned(),
+            count => format!("{count} processes "),
+        };
         self.owned.kill();
-        let plural = if left == 1 { "process" } else { "processes" };
-        format!("{left} {plural} killed after the grace of {}", show_duration(self.stop.grace))
+        format!("{left}killed after the grace of {}", show_duration(self.stop.grace))
     }
 
     pub fn take_happenings(&mut self) -> Vec<Happening> {
@@ -114,32 +147,54 @@ impl Kept {
 }
 
 fn start(
-    plan: &Command,
-    command: Vec<String>,
+    (plan, command): (&Command, Vec<String>),
     endpoint: &Endpoint,
     shown: &str,
     log: &File,
+    socket: Option<TcpListener>,
 ) -> Result<Owned, StartError> {
     let env = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint)))).collect();
-    let plan = Plan { command, cwd: plan.cwd.clone(), env };
-    Owned::start(&plan, log)
+    let wanted = match &plan.ready.check {
+        ReadyCheck::Log(wanted) => Some(wanted.clone()),
+        _ => None,
+    };
+    let plan = Plan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
+    Owned::start(&plan, log, socket)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }
 
-/// A Unix socket in a folder of its own, or a port.
-fn choose_endpoint(listen: Listen) -> Result<(Endpoint, Option<TempDir>), StartError> {
-    match listen {
-        Listen::Tcp { port } => Ok((Endpoint::Tcp(choose_port(port)?), None)),
-        Listen::Unix => {
-            // A short path: the kernel takes about a hundred bytes.
-            let folder = tempfile::Builder::new().prefix("runner-").tempdir().map_err(|error| {
-                StartError::new(
-                    format!("cannot make a folder for the socket: {error}"),
-                    "check TMPDIR and its free space",
-                )
-            })?;
-            Ok((Endpoint::Unix(folder.path().join("socket")), Some(folder)))
+/// Where a command is to listen: a Unix socket in a folder of its own, or a port.
+struct Place {
+    endpoint: Endpoint,
+    folder: Option<Scratch>,
+    /// What it is handed, listening already, so that nobody else can take the port.
+    socket: Option<TcpListener>,
+}
+
+impl Place {
+    fn choose(listen: Listen) -> Result<Place, StartError> {
+        match listen {
+            Listen::Tcp { port, handed: true } => {
+                let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+                let (socket, address) = super::launcher::listen(wanted)?;
+                let blocks = socket.set_nonblocking(false);
+                blocks.map_err(|error| super::launcher::cannot_listen(wanted, &error))?;
+                Ok(Place { endpoint: Endpoint::Tcp(address), folder: None, socket: Some(socket) })
+            }
+            Listen::Tcp { port, handed: false } => {
+                Ok(Place { endpoint: Endpoint::Tcp(choose_port(port)?), folder: None, socket: None })
+            }
+            Listen::Unix => Place::of_its_own(),
         }
+    }
+
+    fn of_its_own() -> Result<Place, StartError> {
+        // A short path: the kernel takes about a hundred bytes.
+        let folder = Scratch::for_a_socket(&std::env::temp_dir()).map_err(|error| {
+            StartError::new(format!("cannot make a folder for the socket: {error}"), "check TMPDIR and its free space")
+        })?;
+        let endpoint = Endpoint::Unix(folder.path().join("socket"));
+        Ok(Place { endpoint, folder: Some(folder), socket: None })
     }
 }
 
@@ -172,6 +227,7 @@ fn word(template: &Template, plan: &Command, endpoint: Option<&Endpoint>) -> Str
                 (Placeholder::Port, Some(Endpoint::Tcp(address))) => address.port().to_string(),
                 (Placeholder::Socket, Some(Endpoint::Unix(path))) => path.display().to_string(),
                 (Placeholder::Workers, _) => plan.workers.to_string(),
+                (Placeholder::Fd, Some(_)) => FD.to_owned(),
                 // The scenario was checked: a command holds no others.
                 _ => String::new(),
             };

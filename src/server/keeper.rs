@@ -4,24 +4,27 @@
 //! below it and is found. Its standard output is a channel to runner: a plan comes in as one line, then orders; events go
 //! out, a line of JSON each. When the channel ends, runner is gone, however it went, and everything below is killed.
 
-use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::os::fd::AsFd as _;
+use std::io::{BufRead as _, BufReader, PipeWriter, Read, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 use serde::{Deserialize, Serialize};
 
-use super::tree;
+use super::lines::Lines;
+use super::{inherited, proc, starter, tree};
 
 /// The argument with which runner starts itself as a keeper.
 pub const ARGUMENT: &str = "__keeper";
+/// The number of the first socket that systemd's protocol hands down.
+const LISTEN_FD: i32 = 3;
 /// What a server says beyond this is not kept.
 const LONGEST_LOG: usize = 16 * 1024 * 1024;
 /// How the log says that it goes no further, in the middle of a line, if need be.
@@ -37,7 +40,14 @@ pub(super) struct Plan {
     pub command: Vec<String>,
     pub cwd: PathBuf,
     pub env: Vec<(String, String)>,
+    /// A line of its output that is to be told, a text or a regular expression.
+    pub wanted: Option<String>,
+    /// Whether the standard input is a socket that the program is handed.
+    pub handed: bool,
 }
+
+/// Stands for the number of the socket that the program is handed; no argument can hold it.
+pub(super) const FD: &str = "\0fd\0";
 
 /// What runner orders.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -51,20 +61,20 @@ pub(super) enum Order {
 /// What happened below.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Event {
+    /// The program is started.
     Started {
         pid: u32,
+        /// The keeper's own number.
+        keeper: u32,
     },
     /// The program could not be started.
-    NotStarted {
-        why: String,
-        advice: String,
-    },
+    NotStarted { why: String, advice: String },
+    /// The line that is wanted has come.
+    Said,
+    /// What the server says is not kept any more.
+    NotLogged { why: String },
     /// A process ended: the program itself, or one that had lost its parent.
-    Ended {
-        pid: u32,
-        how: String,
-        well: bool,
-    },
+    Ended { pid: u32, how: String, well: bool },
     /// Nothing is left.
     Empty,
 }
@@ -78,41 +88,81 @@ pub fn main() -> ExitCode {
 }
 
 fn keep() -> std::io::Result<()> {
+    // First, so that the number is the one that `LISTEN_FDS` means, if nobody has left that open.
+    let handed = fcntl_dupfd_cloexec(std::io::stdin(), LISTEN_FD)?;
     set_child_subreaper(Some(getpid()))?;
+    inherited::mend()?;
     let channel = UnixStream::from(std::io::stdout().as_fd().try_clone_to_owned()?);
     let mut orders = BufReader::new(channel.try_clone()?);
     let say = Arc::new(Mutex::new(channel));
     let mut line = String::new();
     orders.read_line(&mut line)?;
     let plan: Plan = serde_json::from_str(&line)?;
-    let (output, input) = std::io::pipe()?;
-    let started = Command::new(&plan.command[0])
-        .args(&plan.command[1..])
-        .current_dir(&plan.cwd)
-        .envs(plan.env.clone())
-        .stdin(Stdio::null())
-        .stdout(input.try_clone()?)
-        .stderr(input)
-        .process_group(0)
-        .spawn();
+    let (main, copied, input) = match prepare(orders, &say, plan.wanted.clone()) {
+        Ok(prepared) => prepared,
+        Err(error) => return refuse(&say, &error, "check the limits on processes and threads (`ulimit -a`)"),
+    };
+    let started = starter::start(&hand_down(plan.clone(), &handed)?, input);
+    drop(handed);
+    let_go_of_the_input()?;
     match started {
-        Ok(child) => tell(&say, &Event::Started { pid: child.id() }),
+        Ok(child) => {
+            main.store(child.id(), Ordering::Relaxed);
+            tell(&say, &Event::Started { pid: child.id(), keeper: std::process::id() });
+        }
         Err(error) => {
             let (why, advice) = why(&error, &plan);
-            tell(&say, &Event::NotStarted { why, advice: advice.to_owned() });
-            return Ok(());
+            return refuse(&say, &why, advice);
         }
     }
+    reap(&say, &copied);
+    Ok(())
+}
+
+/// The plan with the number of the socket, where there is one, which the program then has open.
+fn hand_down(mut plan: Plan, socket: &OwnedFd) -> std::io::Result<Plan> {
+    if plan.handed {
+        let number = socket.as_raw_fd();
+        fcntl_setfd(socket, FdFlags::empty())?;
+        let texts = plan.command.iter_mut().chain(plan.env.iter_mut().map(|(_, value)| value));
+        texts.for_each(|text| *text = text.replace(FD, &number.to_string()));
+        plan.handed = number == LISTEN_FD;
+    }
+    Ok(plan)
+}
+
+/// A socket that the keeper, or its warden, held as well would take connections although the program has ended.
+pub(super) fn let_go_of_the_input() -> std::io::Result<()> {
+    Ok(rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?)
+}
+
+fn refuse(say: &Mutex<UnixStream>, why: &dyn std::fmt::Display, advice: &str) -> std::io::Result<()> {
+    tell(say, &Event::NotStarted { why: why.to_string(), advice: advice.to_owned() });
+    Ok(())
+}
+
+/// The number of the program, once it is started; a channel that ends when all of its output is in the log; the output's
+/// other end.
+type Prepared = (Arc<AtomicU32>, Receiver<()>, PipeWriter);
+
+/// Starts what a server needs around it, before there is one.
+fn prepare(
+    orders: BufReader<UnixStream>,
+    say: &Arc<Mutex<UnixStream>>,
+    wanted: Option<String>,
+) -> std::io::Result<Prepared> {
+    let (output, input) = std::io::pipe()?;
     let (copying, copied) = mpsc::channel::<()>();
+    let teller = Arc::clone(say);
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         // Dropped at the end, and so a signal.
         let _copying = copying;
-        copy_log(output);
+        copy_log(output, wanted.map(Lines::new), &|event| tell(&teller, &event));
     })?;
-    let reaper = Arc::clone(&say);
-    std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders))?;
-    reap(&reaper, &copied);
-    Ok(())
+    let main = Arc::new(AtomicU32::new(0));
+    let ordered = Arc::clone(&main);
+    std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders, &ordered))?;
+    Ok((main, copied, input))
 }
 
 /// Says what is wrong with a command that cannot be started, and what to do.
@@ -167,30 +217,44 @@ fn ended(pid: Pid, status: WaitStatus) -> Event {
 }
 
 /// Carries out orders until runner is gone; then nothing may be left.
-fn obey(orders: BufReader<UnixStream>) {
+fn obey(orders: BufReader<UnixStream>, main: &AtomicU32) {
     for line in orders.lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
             Ok(Order::Signal(number)) => {
                 if let Some(signal) = Signal::from_named_raw(number) {
-                    let pids = tree::descendants(std::process::id());
-                    tree::signal(&pids, signal);
-                    tree::signal(&pids, Signal::CONT);
+                    signal_all(signal, main.load(Ordering::Relaxed));
                 }
             }
-            Ok(Order::Kill) => kill_all(),
+            Ok(Order::Kill) => kill_all(main.load(Ordering::Relaxed)),
             Err(_) => {}
         }
     }
-    kill_all();
+    kill_all(main.load(Ordering::Relaxed));
     std::process::exit(1);
 }
 
+/// Where the processes below cannot be seen, the group of the program `main` stands for them.
+fn signal_all(signal: Signal, main: u32) {
+    if proc::unusable().is_some() {
+        tree::signal_group(main, signal);
+        tree::signal_group(main, Signal::CONT);
+        return;
+    }
+    let pids = tree::descendants(std::process::id());
+    tree::signal(&pids, signal);
+    tree::signal(&pids, Signal::CONT);
+}
+
 /// Kills until nothing is left: a tree that forks while it is read gets another round.
-fn kill_all() {
+pub(super) fn kill_all(main: u32) {
     let began = Instant::now();
-    loop {
+    while began.elapsed() < KILL_FOR {
         let pids = tree::descendants(std::process::id());
-        if pids.is_empty() || began.elapsed() > KILL_FOR {
+        let is_over = match proc::unusable() {
+            Some(_) => !tree::signal_group(main, Signal::KILL),
+            None => pids.is_empty(),
+        };
+        if is_over {
             return;
         }
         tree::signal(&pids, Signal::KILL);
@@ -206,18 +270,25 @@ fn tell(say: &Mutex<UnixStream>, event: &Event) {
 }
 
 /// Copies the server's output into the log, up to a length; beyond it is read, so that the server does not block, and
-/// thrown away.
-fn copy_log(mut output: impl Read) {
+/// thrown away. Tells of the line that is looked for, wherever it comes, and once of what cannot be written.
+fn copy_log(mut output: impl Read, mut lines: Option<Lines>, tell: &dyn Fn(Event)) {
     let mut room = LONGEST_LOG;
     let mut told = false;
     let mut buffer = [0; 64 * 1024];
     while let Ok(read @ 1..) = output.read(&mut buffer) {
         let fits = room.min(read);
-        let _ = std::io::stderr().write_all(&buffer[..fits]);
+        let written = std::io::stderr().write_all(&buffer[..fits]);
         room -= fits;
         if fits < read && !told {
             told = true;
             let _ = std::io::stderr().write_all(NOT_KEPT.as_bytes());
+        }
+        if let Err(error) = written {
+            tell(Event::NotLogged { why: error.to_string() });
+            (room, told) = (0, true);
+        }
+        if lines.as_mut().is_some_and(|lines| lines.take(&buffer[..read])) {
+            tell(Event::Said);
         }
     }
 }

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::control::{Leash, NotReady, Plan, Script};
 use super::sampler::{Sampler, Usage};
-use super::{Cancelled, Death, StartError, show_status};
+use super::{Cancelled, Death, StartError, Starting, show_status};
 use crate::scenario::Builtin;
 use crate::units;
 
@@ -110,7 +110,7 @@ impl Workers {
         }
         let end = Instant::now() + READY_WITHIN;
         for worker in &mut workers.workers {
-            worker.leash.wait_ready(end, cancelled).map_err(|why| worker.not_ready(&why))?;
+            worker.leash.wait_ready(end, &|| cancelled(Starting::Server)).map_err(|why| worker.not_ready(&why))?;
         }
         workers.watch();
         Ok(workers)
@@ -209,7 +209,7 @@ impl Worker {
 /// then stops the workers in order.
 fn spawn(listener: &TcpListener, log: &File) -> std::io::Result<Worker> {
     let (leash, theirs) = Leash::new()?;
-    let child = Command::new(super::THIS_PROGRAM)
+    let child = Command::new(super::proc::this_program())
         .arg(super::worker::ARGUMENT)
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener.try_clone()?)))
         .stdout(Stdio::from(theirs))

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -11,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::keeper::{self, Event, Order, Plan};
-use super::{Happening, StartError, show_exit, show_status, tree};
+use super::keeper::{Event, Order, Plan};
+use super::{Happening, StartError, show_exit, show_status, tree, warden};
 
 /// How long the last processes may take to vanish once killed, and a keeper to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// How often to ask whether to go on.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often to look whether a warden has ended.
+const ENDING: Duration = Duration::from_millis(1);
 /// What to do about a keeper that is gone.
 pub(super) const LOST: &str =
     "a keeper is runner's own process: see who killed it (`dmesg` tells if memory ran out), and run again";
@@ -30,7 +33,9 @@ const KILL: i32 = 9;
 /// A tree of processes with its keeper. Dropping it kills them all.
 #[derive(Debug)]
 pub(super) struct Owned {
-    keeper: Child,
+    warden: Child,
+    /// The keeper's number.
+    keeper: u32,
     orders: UnixStream,
     events: Receiver<Event>,
     pub begun: Instant,
@@ -38,10 +43,13 @@ pub(super) struct Owned {
     pub main: u32,
     main_ended: Option<Ended>,
     last_ended: Option<Ended>,
+    /// The line that was wanted has come.
+    pub said: bool,
     /// Nothing is left.
     empty: bool,
-    /// How the keeper ended before its processes did.
+    /// How the keeper ended, or its warden, before its processes did.
     lost: Option<String>,
+    channel_ended: bool,
     happenings: Vec<Happening>,
     ordered: Ordered,
 }
@@ -74,13 +82,14 @@ impl Ordered {
 }
 
 impl Owned {
-    /// Starts the program of `plan`; its output goes to `log`. `Err` says why it could not be started.
-    pub fn start(plan: &Plan, log: &File) -> Result<Owned, StartError> {
+    /// Starts the program of `plan`, and hands it a socket, if any; its output goes to `log`. `Err` says why it could not be started.
+    pub fn start(plan: &Plan, log: &File, socket: Option<TcpListener>) -> Result<Owned, StartError> {
         let no_keeper = |why: String| StartError::new(format!("its keeper {why}"), LOST);
-        let mut owned = Owned::spawn(plan, log).map_err(|error| no_keeper(format!("could not be started: {error}")))?;
+        let mut owned =
+            Owned::spawn(plan, log, socket).map_err(|error| no_keeper(format!("could not be started: {error}")))?;
         match owned.events.recv_timeout(GONE_WITHIN) {
-            Ok(Event::Started { pid }) => {
-                owned.main = pid;
+            Ok(Event::Started { pid, keeper }) => {
+                (owned.main, owned.keeper) = (pid, keeper);
                 Ok(owned)
             }
             Ok(Event::NotStarted { why, advice }) => {
@@ -91,11 +100,11 @@ impl Owned {
         }
     }
 
-    fn spawn(plan: &Plan, log: &File) -> std::io::Result<Owned> {
+    fn spawn(plan: &Plan, log: &File, socket: Option<TcpListener>) -> std::io::Result<Owned> {
         let (mut orders, theirs) = UnixStream::pair()?;
-        let keeper = Command::new(super::THIS_PROGRAM)
-            .arg(keeper::ARGUMENT)
-            .stdin(Stdio::null())
+        let warden = Command::new(super::proc::this_program())
+            .arg(warden::ARGUMENT)
+            .stdin(socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket))))
             .stdout(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::from(log.try_clone()?))
             .process_group(0)
@@ -109,15 +118,18 @@ impl Owned {
             let _ = events.map(|event| sender.send(event)).take_while(Result::is_ok).count();
         })?;
         Ok(Owned {
-            keeper,
+            warden,
+            keeper: 0,
             orders,
             events,
             begun: Instant::now(),
             main: 0,
             main_ended: None,
             last_ended: None,
+            said: false,
             empty: false,
             lost: None,
+            channel_ended: false,
             happenings: Vec::new(),
             ordered: Ordered::Nothing,
         })
@@ -159,7 +171,12 @@ impl Owned {
 
     /// All processes below the keeper.
     pub fn pids(&self) -> Vec<u32> {
-        tree::descendants(self.keeper.id())
+        tree::descendants(self.keeper())
+    }
+
+    /// The number of the keeper.
+    pub fn keeper(&self) -> u32 {
+        self.keeper
     }
 
     /// A process was there and is not any more.
@@ -183,18 +200,31 @@ impl Owned {
 
     /// Ends everything, whatever state it is in.
     pub fn kill(&mut self) {
-        if !self.empty && self.lost.is_none() {
+        if !self.empty {
             self.expect(Ordered::Killed);
+            // A keeper that has lost its warden still obeys.
             self.order(Order::Kill);
             self.wait_until_empty(GONE_WITHIN);
         }
-        let _ = self.keeper.kill();
-        let _ = self.keeper.wait();
-        if !self.empty {
-            // What a dead keeper leaves comes to runner, which is a subreaper too.
+        self.end_warden();
+        if !self.empty || self.lost.is_some() {
+            // What dead keepers and wardens leave comes to runner, which is a subreaper too.
             tree::kill_adopted(GONE_WITHIN);
             self.empty = true;
         }
+    }
+
+    /// The warden ends by itself once its keeper has; nobody reaps the keeper of one that is killed before.
+    fn end_warden(&mut self) {
+        let end = Instant::now() + GONE_WITHIN;
+        while self.empty && Instant::now() < end {
+            match self.warden.try_wait() {
+                Ok(None) => std::thread::sleep(ENDING),
+                _ => return,
+            }
+        }
+        let _ = self.warden.kill();
+        let _ = self.warden.wait();
     }
 
     /// What ended until now did so unasked.
@@ -207,9 +237,16 @@ impl Owned {
         loop {
             match self.events.try_recv() {
                 Ok(event) => self.note(event),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => return self.note_loss(),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.channel_ended = true;
+                    break;
+                }
             }
+        }
+        // A keeper without its warden keeps the server, but nobody would if it were killed as well.
+        if self.channel_ended || self.warden.try_wait().is_ok_and(|status| status.is_some()) {
+            self.note_loss();
         }
     }
 
@@ -218,7 +255,10 @@ impl Owned {
         match self.events.recv_timeout(longest) {
             Ok(event) => self.note(event),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => self.note_loss(),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.channel_ended = true;
+                self.note_loss();
+            }
         }
     }
 
@@ -237,7 +277,9 @@ impl Owned {
                 }
                 self.last_ended = Some(ended);
             }
+            Event::Said => self.said = true,
             Event::Empty => self.empty = true,
+            Event::NotLogged { why } => self.happened(format!("the rest of its log is not kept: {why}")),
             Event::Started { .. } | Event::NotStarted { .. } => {}
         }
     }
@@ -248,9 +290,9 @@ impl Owned {
             return;
         }
         // It may have closed the channel only; then it is of no use any more.
-        let _ = self.keeper.kill();
-        let how = self.keeper.wait().map_or("ended".to_owned(), show_status);
-        self.lost = Some(format!("lost its keeper (process {}), which {how}", self.keeper.id()));
+        let _ = self.warden.kill();
+        let how = self.warden.wait().map_or("ended".to_owned(), show_status);
+        self.lost = Some(format!("lost its keeper (process {}), which {how}", self.warden.id()));
     }
 
     fn happened(&mut self, what: String) {
@@ -271,7 +313,7 @@ impl Owned {
 
     fn wait_until_empty(&mut self, within: Duration) -> bool {
         let end = Instant::now() + within;
-        while !self.empty && self.lost.is_none() {
+        while !self.empty && !self.channel_ended {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;

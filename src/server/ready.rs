@@ -1,16 +1,17 @@
 //! When a launched server counts as ready.
 
+use std::cell::Cell;
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use regex::Regex;
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::Endpoint;
+use super::owner::{Doubts, Owner};
+use super::patient::{LOOK, Patient};
 use super::tls::{self, Tls};
-use super::{Endpoint, Log};
 use crate::scenario::{Ready, ReadyCheck};
 use crate::units::show_duration;
 
@@ -19,8 +20,6 @@ const AGAIN: Duration = Duration::from_millis(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// A connection to this machine is made at once, or not at all because the server's queue is full.
 const CONNECT_WITHIN: Duration = Duration::from_millis(200);
-/// How often to look, while waiting for an answer, whether it is still worth waiting for.
-const LOOK: Duration = Duration::from_millis(50);
 const LONGEST_HEAD: usize = 300 * 1024;
 
 /// What a check that did not pass missed.
@@ -36,6 +35,8 @@ pub(super) enum Missing {
     Word(String),
     /// One of its log that matches this.
     Line(String),
+    /// The address, which another holds.
+    Address(String),
 }
 
 impl fmt::Display for Missing {
@@ -44,6 +45,7 @@ impl fmt::Display for Missing {
             Missing::Handshake(why) => write!(f, "the TLS handshake failed: {why}"),
             Missing::Connection(what) | Missing::Answer(what) | Missing::Word(what) => f.write_str(what),
             Missing::Line(wanted) => write!(f, "no line of its log matches `{wanted}`"),
+            Missing::Address(who) => write!(f, "{who} holds its address"),
         }
     }
 }
@@ -55,6 +57,10 @@ pub(super) enum NotReady {
     Ended(String),
     /// It did not pass its check in time; what the last check missed.
     Late { within: Duration, last: Missing },
+    /// This process of it was stopped by a signal.
+    Stopped(u32),
+    /// What answers on its address is none of its processes, but this one.
+    Taken(String),
     /// Nobody waits for it any more.
     Cancelled,
 }
@@ -64,6 +70,12 @@ impl NotReady {
     pub fn after(&self, waited: &str) -> String {
         match self {
             NotReady::Ended(how) => format!("{how} before it was ready, after {waited}"),
+            NotReady::Stopped(pid) => {
+                format!("was not ready: its process {pid} was stopped by a signal (state T), after {waited}")
+            }
+            NotReady::Taken(who) => {
+                format!("was not ready: its address is held by {who}, which it has not started")
+            }
             NotReady::Late { within, last } => format!("was not ready within {}: {last}", show_duration(*within)),
             NotReady::Cancelled => format!("was not ready yet, after {waited}"),
         }
@@ -72,6 +84,11 @@ impl NotReady {
     pub fn advice(&self, endpoint: &Endpoint) -> String {
         match self {
             NotReady::Ended(_) => "the last lines it printed, if any, should say why".to_owned(),
+            NotReady::Stopped(_) => super::Death::STOPPED.to_owned(),
+            NotReady::Taken(_) | NotReady::Late { last: Missing::Address(_), .. } => format!(
+                "end the program that listens on {endpoint}, or let runner hold the port for the command with {{fd}}; a server \
+                 that somebody else starts for the command, as docker and systemd do, needs ready = {{ foreign = true }}"
+            ),
             NotReady::Late { last: Missing::Connection(_), .. } => format!(
                 "it must listen on {endpoint}: pass {} in `command`; see `ready` for other checks and for more time",
                 match endpoint {
@@ -102,26 +119,38 @@ enum Miss {
     Over(NotReady),
 }
 
-/// Waits until the check passes. `look` tells if there is no sense in waiting on.
-pub(super) fn wait(
-    plan: &Ready,
-    (endpoint, tls): (&Endpoint, Option<&Tls>),
-    log: Log<'_>,
-    look: &mut dyn FnMut() -> Option<NotReady>,
-) -> Result<(), NotReady> {
+/// What is known of a server that is to get ready, apart from what it is asked.
+pub(super) struct Signs<'a> {
+    /// Whether the line that is waited for has come.
+    pub said: &'a Cell<bool>,
+    /// Who listens where it should.
+    pub owner: &'a dyn Fn() -> Owner,
+    /// Tells if there is no sense in waiting on.
+    pub look: &'a mut dyn FnMut() -> Option<NotReady>,
+}
+
+/// Waits until the check passes.
+pub(super) fn wait(plan: &Ready, (endpoint, tls): (&Endpoint, Option<&Tls>), signs: Signs<'_>) -> Result<(), NotReady> {
+    let Signs { said, owner, look } = signs;
     let end = Instant::now() + plan.within;
-    let mut lines = Lines::new(log);
+    let mut doubts = Doubts::default();
     let mut before = None;
     loop {
         let came = match &plan.check {
             ReadyCheck::Port => connect(endpoint, end).map(drop),
             ReadyCheck::Path(path) => get((endpoint, tls), path, end, look),
-            ReadyCheck::Log(wanted) => lines.find(wanted),
+            ReadyCheck::Log(_) if said.get() => Ok(()),
+            ReadyCheck::Log(wanted) => Err(Miss::Yet(Missing::Line(wanted.clone()))),
         };
         // A port that answers may be another's: what has ended is never ready.
         if let Some(why) = look() {
             return Err(why);
         }
+        let came = came.and_then(|()| match doubts.look(owner()) {
+            Ok(()) => Ok(()),
+            Err((who, true)) => Err(Miss::Over(NotReady::Taken(who))),
+            Err((who, false)) => Err(Miss::Yet(Missing::Address(who))),
+        });
         match came {
             Ok(()) => return Ok(()),
             Err(Miss::Over(why)) => return Err(why),
@@ -225,20 +254,24 @@ fn shake_hands(
     let failed = |error: std::io::Error| Miss::Yet(Missing::Handshake(tls::why_no_handshake(&error)));
     let mut session = tls.session().map_err(failed)?;
     let end = end.min(Instant::now() + ANSWER_WITHIN);
-    while session.is_handshaking() {
-        match session.complete_io(&mut socket) {
-            Ok(_) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(error) => return Err(failed(error)),
-        }
-        if let Some(why) = look() {
-            return Err(Miss::Over(why));
-        }
-        if Instant::now() >= end {
-            return Err(Miss::Yet(Missing::Word("the TLS handshake got no answer".to_owned())));
-        }
+    let mut over = None;
+    let mut is_over = || {
+        over = look();
+        over.is_some()
+    };
+    let mut patient = Patient { stream: &mut socket, end, is_over: &mut is_over };
+    let mut shaken = Ok((0, 0));
+    while shaken.is_ok() && session.is_handshaking() {
+        shaken = session.complete_io(&mut patient);
     }
-    Ok(StreamOwned::new(session, socket))
+    match (over, shaken) {
+        (Some(why), _) => Err(Miss::Over(why)),
+        (None, Ok(_)) => Ok(StreamOwned::new(session, socket)),
+        (None, Err(error)) if error.kind() == ErrorKind::TimedOut => {
+            Err(Miss::Yet(Missing::Word("the TLS handshake got no answer".to_owned())))
+        }
+        (None, Err(error)) => Err(failed(error)),
+    }
 }
 
 /// The status of a response whose head is whole, after those of 1xx before it. Its headers are not looked at, and a later
@@ -264,91 +297,51 @@ fn status(mut bytes: &[u8]) -> Result<Option<u16>, ()> {
     }
 }
 
-/// The lines of a log as they come, each looked at once.
-struct Lines<'a> {
-    log: Log<'a>,
-    /// The last line, whose end has not come yet.
-    unfinished: Vec<u8>,
-    pattern: Option<Regex>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(log: Log<'a>) -> Self {
-        Lines { log, unfinished: Vec::new(), pattern: None }
-    }
-
-    /// A line that holds the text, or matches it as a regular expression.
-    fn find(&mut self, wanted: &str) -> Result<(), Miss> {
-        if self.pattern.is_none() {
-            self.pattern = Regex::new(wanted).ok();
-        }
-        // What cannot be read now is read the next time.
-        let _ = self.read();
-        let text = String::from_utf8_lossy(&self.unfinished);
-        let matches = |line: &str| line.contains(wanted) || self.pattern.as_ref().is_some_and(|p| p.is_match(line));
-        if text.lines().any(matches) {
-            return Ok(());
-        }
-        let done = memchr::memrchr(b'\n', &self.unfinished).map_or(0, |at| at + 1);
-        self.unfinished.drain(..done);
-        Err(Miss::Yet(Missing::Line(wanted.to_owned())))
-    }
-
-    fn read(&mut self) -> std::io::Result<()> {
-        let mut file = File::open(self.log.path)?;
-        file.seek(SeekFrom::Start(self.log.from))?;
-        self.log.from += file.read_to_end(&mut self.unfinished)? as u64;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::net::TcpListener;
 
     use super::*;
 
     fn plan(check: ReadyCheck) -> Ready {
-        Ready { check, within: Duration::from_millis(100) }
+        Ready { check, within: Duration::from_millis(100), foreign: false }
+    }
+
+    /// Waits for a server of which there are no signs but these.
+    fn wait_for(
+        ready: &Ready,
+        endpoint: &Endpoint,
+        said: bool,
+        owner: Owner,
+        over: Option<NotReady>,
+    ) -> Result<(), NotReady> {
+        let (said, owner) = (Cell::new(said), || owner.clone());
+        wait(ready, (endpoint, None), Signs { said: &said, owner: &owner, look: &mut || over.clone() })
     }
 
     #[test]
-    fn a_line_of_an_earlier_server_does_not_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        fs::write(&path, "listening\n").unwrap();
-        let endpoint = Endpoint::Unix(folder.path().join("socket"));
+    fn a_line_of_the_log_makes_it_ready_unless_its_address_is_held_by_another() {
+        let endpoint = Endpoint::Tcp("127.0.0.1:9".parse().unwrap());
         let ready = plan(ReadyCheck::Log("listening".to_owned()));
-        let late = wait(&ready, (&endpoint, None), Log::from_here(&path), &mut || None).unwrap_err();
+        let late = wait_for(&ready, &endpoint, false, Owner::Ours, None).unwrap_err();
         assert!(late.after("").contains("no line of its log matches `listening`"), "{late:?}");
-        assert_eq!(
-            wait(&ready, (&endpoint, None), Log { path: &path, from: 0, requests: false }, &mut || None),
-            Ok(())
-        );
-    }
-
-    #[test]
-    fn a_line_may_come_in_pieces() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        fs::write(&path, "a line\nlist").unwrap();
-        let mut lines = Lines::new(Log { path: &path, from: 0, requests: false });
-        assert!(lines.find("listening on [0-9]+").is_err());
-        fs::write(&path, "a line\nlistening on 80").unwrap();
-        assert!(lines.find("listening on [0-9]+").is_ok());
+        assert_eq!(wait_for(&ready, &endpoint, true, Owner::Ours, None), Ok(()));
+        let other = Owner::Other("process 7 (nc)".to_owned());
+        let late = wait_for(&ready, &endpoint, true, other.clone(), None).unwrap_err();
+        assert!(late.after("").contains("process 7 (nc) holds its address"), "{late:?}");
+        let ready = Ready { within: Duration::from_secs(3600), ..ready };
+        assert_eq!(wait_for(&ready, &endpoint, true, other, None), Err(NotReady::Taken("process 7 (nc)".to_owned())));
     }
 
     #[test]
     fn a_server_that_never_answers_is_given_up_in_time_and_at_once_when_cancelled() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let log = Log::from_here(folder.path());
         let ready = plan(ReadyCheck::Path("/health".to_owned()));
-        let late = wait(&ready, (&endpoint, None), log, &mut || None).unwrap_err();
+        let late = wait_for(&ready, &endpoint, false, Owner::Ours, None).unwrap_err();
         assert!(late.after("").contains("GET /health got no answer"), "{late:?}");
         let ready = Ready { within: Duration::from_secs(3600), ..ready };
-        assert_eq!(wait(&ready, (&endpoint, None), log, &mut || Some(NotReady::Cancelled)), Err(NotReady::Cancelled));
+        let over = wait_for(&ready, &endpoint, false, Owner::Ours, Some(NotReady::Cancelled));
+        assert_eq!(over, Err(NotReady::Cancelled));
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use procfs::WithCurrentSystemInfo as _;
 use procfs::process::Process;
 
+use super::proc;
+
 /// More rows than this are thinned out to half, so that a long run takes no more memory than a short one.
 const MOST_ROWS: usize = 1200;
 
@@ -68,6 +70,9 @@ pub struct Usage {
 impl Sampler {
     /// Reads the processes that are there now; returns those that are not any more.
     pub fn sample(&mut self, pids: &[u32], after: Duration) -> Vec<u32> {
+        if proc::unusable().is_some() {
+            return Vec::new();
+        }
         let gone: Vec<u32> = self.readings.keys().copied().filter(|pid| !pids.contains(pid)).collect();
         for reading in gone.iter().filter_map(|pid| self.readings.remove(pid)) {
             self.gone_cpu += reading.cpu;

@@ -5,11 +5,13 @@ use std::fs::{self, File, TryLockError};
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::keeper::Plan;
 use super::owned::Owned;
-use super::{Cancelled, StartError};
+use super::{Cancelled, StartError, Starting};
+use crate::input;
+use crate::units::show_duration;
 
 /// Where it is remembered which set-up has run, in the folder that it ran in.
 const STAMP: &str = ".runner-setup";
@@ -21,12 +23,21 @@ const LARGE: u64 = 1024 * 1024;
 /// Runs `command` by the shell in `cwd`, unless it has run there with the same content before. Its output goes to `log`.
 /// Nothing that it leaves running stays.
 pub(super) fn run(
-    command: &str,
+    (command, within): (&str, Duration),
     cwd: &Path,
     env: &[(String, String)],
     log: &File,
     cancelled: Cancelled<'_>,
 ) -> Result<(), StartError> {
+    let end = Instant::now() + within;
+    let late = || {
+        StartError::new(
+            format!("the set-up `{command}` did not end within {}", show_duration(within)),
+            "its last lines, if any, show what it is at; `server.setup_within` gives it more time",
+        )
+    };
+    // Also where another runner has the folder, and takes its time.
+    let is_over = || cancelled(Starting::SetUp) || Instant::now() >= end;
     let folder = cwd.canonicalize().unwrap_or_else(|_| cwd.to_owned());
     let failed = |why: &str| {
         StartError::new(
@@ -37,8 +48,8 @@ pub(super) fn run(
     // Two runners at once would work in one folder: the second waits for the first, and finds all done.
     let stamp = File::options().read(true).write(true).create(true).truncate(false).open(cwd.join(STAMP)).ok();
     while stamp.as_ref().is_some_and(|stamp| matches!(stamp.try_lock(), Err(TryLockError::WouldBlock))) {
-        if cancelled() {
-            return Err(failed("was interrupted"));
+        if is_over() {
+            return Err(if Instant::now() >= end { late() } else { failed("was interrupted") });
         }
         std::thread::sleep(LOOK);
     }
@@ -46,12 +57,13 @@ pub(super) fn run(
         return Ok(());
     }
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
-    let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec() };
-    let mut owned = Owned::start(&plan, log)
+    let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None, handed: false };
+    let mut owned = Owned::start(&plan, log, None)
         .map_err(|error| StartError::new(format!("cannot run the set-up `{command}`: {error}"), error.advice))?;
-    let ended = owned.wait_for_main(cancelled);
+    let ended = owned.wait_for_main(&is_over);
     drop(owned);
     match ended {
+        None if Instant::now() >= end => return Err(late()),
         None => return Err(failed("was interrupted")),
         Some(Err(how)) => return Err(failed(&how)),
         Some(Ok(())) => {}
@@ -60,12 +72,14 @@ pub(super) fn run(
     let _ = log.seek(SeekFrom::End(0));
     let _ = writeln!(log, "set-up `{command}` done");
     // A folder that cannot be written has its set-up run every time.
-    let _ = fs::write(cwd.join(STAMP), fingerprint(command, cwd));
+    if cwd.join(STAMP).symlink_metadata().is_ok_and(|stamp| stamp.is_file()) {
+        let _ = fs::write(cwd.join(STAMP), fingerprint(command, cwd));
+    }
     Ok(())
 }
 
 fn has_run(command: &str, cwd: &Path) -> bool {
-    fs::read_to_string(cwd.join(STAMP)).is_ok_and(|stamp| stamp == fingerprint(command, cwd))
+    input::read(&cwd.join(STAMP)).is_ok_and(|stamp| stamp == fingerprint(command, cwd))
 }
 
 /// The command, the names and contents of the files directly in the folder, and the names of what is hidden there: a

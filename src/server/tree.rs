@@ -1,11 +1,11 @@
-//! Process trees, read from `/proc`.
+//! Process trees, read from `/proc`; of one that is not the own nothing is read.
 
 use std::time::{Duration, Instant};
 
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
-use super::{keeper, worker};
+use super::{keeper, proc, warden, worker};
 
 /// All live descendants of a process, nearest first. A tree that changes meanwhile may be caught halfway: ask again.
 pub(super) fn descendants(pid: u32) -> Vec<u32> {
@@ -24,6 +24,9 @@ pub(super) fn descendants(pid: u32) -> Vec<u32> {
 
 /// The children of all threads of a process; none if it is gone.
 fn children(pid: u32) -> Vec<u32> {
+    if proc::unusable().is_some() {
+        return Vec::new();
+    }
     let tasks = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.tasks().ok());
     tasks.into_iter().flatten().filter_map(|task| task.ok()?.children().ok()).flatten().collect()
 }
@@ -35,6 +38,11 @@ pub(super) fn signal(pids: &[u32], signal: Signal) {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
+}
+
+/// Sends a signal to a process group; whether there was one.
+pub(super) fn signal_group(leader: u32, signal: Signal) -> bool {
+    known(leader).is_some_and(|leader| rustix::process::kill_process_group(leader, signal).is_ok())
 }
 
 /// Kills what runner did not start itself but has come to it, as from a keeper that was killed, until nothing is left.
@@ -59,7 +67,9 @@ pub(super) fn kill_adopted(within: Duration) {
 fn is_adopted(pid: u32) -> bool {
     let arguments = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.cmdline().ok());
     !arguments.is_some_and(|arguments| {
-        arguments.get(1).is_some_and(|argument| [keeper::ARGUMENT, worker::ARGUMENT].contains(&argument.as_str()))
+        arguments
+            .get(1)
+            .is_some_and(|argument| [keeper::ARGUMENT, warden::ARGUMENT, worker::ARGUMENT].contains(&argument.as_str()))
     })
 }
 

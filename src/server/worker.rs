@@ -5,11 +5,13 @@ use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::sync::watch;
 
 use super::builtin::app::App;
-use super::builtin::{self, log};
+use super::builtin::{self, log, watchdog};
 use super::control::{Collar, Plan};
+use super::inherited;
 use crate::script::{Limits, Program};
 
 /// The argument with which runner starts itself as a worker.
@@ -27,6 +29,9 @@ pub fn main() -> ExitCode {
 }
 
 fn serve() -> std::io::Result<()> {
+    inherited::mend()?;
+    // The channel below tells too, but not a process that is stopped.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let mut collar = Collar::take()?;
     let plan = collar.plan()?;
     log::tell_requests(plan.log_requests);
@@ -40,13 +45,15 @@ fn serve() -> std::io::Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = watch::channel(false);
-    collar.ready()?;
+    watchdog::start()?;
     std::thread::Builder::new().name("control".to_owned()).spawn(move || obey(collar, &stop))?;
     tokio::task::LocalSet::new().block_on(&runtime, builtin::serve(plan.mode, listener, app, stopped))
 }
 
 /// Passes on the wish to stop. Once runner is gone the process ends at once, whatever its handlers are at.
 fn obey(mut collar: Collar, stop: &watch::Sender<bool>) {
+    // Nobody hears it any more where it cannot be said.
+    let _ = collar.ready();
     while collar.wait_for_stop() {
         stop.send_replace(true);
     }

@@ -9,23 +9,24 @@ use crate::record::{Status, Trial, Verdict};
 use crate::rule::{Metric, Unit};
 use crate::scenario::Script;
 use crate::script::client::{Judged, Measured, Metrics, Setup};
-use crate::script::{Hooks, Limits, ScriptError};
+use crate::script::pulse::Pulse;
+use crate::script::{Hooks, Limits};
 use crate::server::OF_THIS_PROCESS;
 
 /// The verdicts of a script over all trials of a variant; of each, that of the worst trial. One that fails to judge is
 /// inconclusive, with its error as evidence.
-pub fn judge(script: &Script, trials: &[Trial]) -> Vec<Verdict> {
+pub fn judge(script: &Script, trials: &[Trial], pulse: Arc<Pulse>) -> Vec<Verdict> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let hooks = match Hooks::compile(&script.source, folder, Limits::default(), &Setup::default(), no_time) {
-        Ok(hooks) => hooks.measured(OF_THIS_PROCESS),
-        Err(error) => return vec![unjudged(script, &error)],
+        Ok(hooks) => hooks.measured(OF_THIS_PROCESS).watched(pulse),
+        Err(error) => return vec![unjudged(script, &error.to_string())],
     };
     let mut verdicts: Vec<Verdict> = Vec::new();
     for trial in trials {
         let trial = Arc::new(trial.clone());
         let judged = match hooks.verdict(Metrics::new(move |name| look_up(name, &trial))).result {
             Ok(judged) => judged.into_iter().map(verdict).collect(),
-            Err(error) => vec![unjudged(script, &error)],
+            Err(error) => vec![unjudged(script, &error.to_string())],
         };
         for new in judged {
             match verdicts.iter_mut().find(|known| known.rule == new.rule) {
@@ -60,14 +61,15 @@ fn verdict(judged: Judged) -> Verdict {
     Verdict { rule: judged.rule, status, expected: judged.expected, observed: judged.observed, evidence: None }
 }
 
-fn unjudged(script: &Script, error: &ScriptError) -> Verdict {
+/// What a script comes to that says nothing, and why.
+pub fn unjudged(script: &Script, error: &str) -> Verdict {
     let file = script.path.file_name().unwrap_or_default().to_string_lossy();
     Verdict {
         rule: format!("verdict(metrics) of {file}"),
         status: Status::Inconclusive,
         expected: "a list of verdicts".to_owned(),
         observed: "the script failed".to_owned(),
-        evidence: Some(error.to_string()),
+        evidence: Some(error.to_owned()),
     }
 }
 
@@ -93,7 +95,7 @@ mod tests {
 
     fn judged(body: &str, trials: &[Trial]) -> Vec<Verdict> {
         let source = format!("fn verdict(metrics) {{ {body} }}");
-        judge(&Script { path: "a/shop.rhai".into(), source }, trials)
+        judge(&Script { path: "a/shop.rhai".into(), source }, trials, Arc::default())
     }
 
     fn statuses(body: &str, trials: &[Trial]) -> Vec<Status> {

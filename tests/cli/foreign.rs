@@ -70,7 +70,7 @@ pub struct Foreign {
 /// It under way.
 pub struct Going {
     pub running: Running,
-    mark: String,
+    pub mark: String,
 }
 
 /// The program as `server.py`, with lines for the table `[server]`, and an environment that all its processes inherit.

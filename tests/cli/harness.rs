@@ -104,6 +104,21 @@ impl Runner {
         self.folder.path()
     }
 
+    /// The same, started by another program: the first of `words`, which gets the rest and then `runner` with its arguments.
+    pub fn started_by(mut self, words: &[&str]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.command = command;
+        self
+    }
+
     pub fn run(self) -> Outcome {
         let Runner { folder, mut command } = self;
         let output = command.output().unwrap();

@@ -61,6 +61,7 @@ pub fn server() -> Server {
         address: "127.0.0.1:40123".into(),
         exit: "stopped".into(),
         samples: Vec::new(),
+        unmeasured: None,
         events: Vec::new(),
     }
 }

@@ -68,6 +68,7 @@ impl Client {
                 | Placeholder::Port
                 | Placeholder::Workers
                 | Placeholder::Socket
+                | Placeholder::Fd
                 | Placeholder::Data(_) => return,
             };
             out.extend_from_slice(value.as_bytes());

@@ -55,6 +55,7 @@ impl<'a> Slots<'a> {
             | Placeholder::Port
             | Placeholder::Workers
             | Placeholder::Socket
+            | Placeholder::Fd
             | Placeholder::Identity(_)
             | Placeholder::Token
             | Placeholder::Capture(_) => return,

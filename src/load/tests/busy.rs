@@ -33,7 +33,7 @@ fn a_request_that_hangs_does_not_make_a_busy_thread_look_idle() {
     let lasting = Duration::from_secs(1);
     let levels = vec![Level { from: 2.0, to: 2.0, lasting }];
     let load = Load { levels, duration: lasting, drain: lasting, threads: Some(1), ..plan() };
-    let client = Client::begin(&script).result.unwrap();
+    let client = Client::begin(Arc::new(script), Arc::default()).result.unwrap();
     let live = Arc::new(Live::new(1));
     let target = Target::tcp(server(holds_the_first), None);
     let began = Instant::now();

@@ -89,7 +89,7 @@ fn a_batch_of_them_is_late_as_one() {
 fn a_script_makes_such_requests_too() {
     let source = r#"fn request(user, seq) { #{ headers: if seq % 4 == 0 { #{ connection: "close" } } else { #{} } } }"#;
     let script = crate::scenario::Script { path: "close.rhai".into(), source: source.to_owned() };
-    let client = Client::begin(&script).result.unwrap();
+    let client = Client::begin(Arc::new(script), Arc::default()).result.unwrap();
     let live = Arc::new(Live::new(1));
     let target = Target::tcp(server(obeys), None);
     let load = posts(vec![kind(1, &[])]);

@@ -264,6 +264,7 @@ mod tests {
             time_wait: None,
             findings: None,
             watch: Watch::new(plan.warmup, plan.warmup + plan.duration),
+            hung: None,
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Server {
     /// A shell command line that runs once before the server first starts.
     #[schemars(example = "make venv")]
     pub setup: Option<At<String>>,
+    /// How long `setup` may take. 10m if not given.
+    pub setup_within: Option<At<Timespan>>,
     /// When the command counts as ready. When its port accepts connections, if not given.
     pub ready: Option<At<Ready>>,
     /// How the command is asked to stop.
@@ -57,7 +59,8 @@ pub struct Server {
     pub connect_to: Option<At<String>>,
     /// How TLS is spoken with an https `url`, or with a `command`, which is asked over TLS if this is there.
     pub tls: Option<At<Tls>>,
-    /// Where a command listens: `tcp` (`{host}` and `{port}`) if not given, or `unix` (`{socket}`).
+    /// Where a command listens: `tcp` (`{host}` and `{port}`) if not given, `unix` (`{socket}`), or on what it is handed
+    /// (`fd`).
     pub listen: Option<At<Listen>>,
 }
 
@@ -94,6 +97,9 @@ pub enum OnDisconnect {
 pub enum Listen {
     /// A port of this machine, `{host}:{port}`.
     Tcp,
+    /// A port of this machine on which runner itself listens; the command is handed the socket: `{fd}` is its number, and
+    /// `LISTEN_FDS` is set.
+    Fd,
     /// A Unix socket, `{socket}`.
     Unix,
 }
@@ -126,6 +132,8 @@ pub struct Ready {
     pub port: Option<At<bool>>,
     /// How long it may take. 20s if not given.
     pub within: Option<At<Timespan>>,
+    /// Whether its address may be held by a process that the command has not started, as a container's. No if not given.
+    pub foreign: Option<At<bool>>,
 }
 
 /// How a command is stopped.

@@ -70,8 +70,8 @@ impl Loading<'_> {
                     let top = section.strip_suffix(".request").unwrap_or(section);
                     self.missing(&[top, "sleep"], problem.help(help));
                 }
-                Placeholder::Socket => {
-                    let problem = Problem::new("`{socket}` in a request").at(&place, "nothing fills this");
+                Placeholder::Socket | Placeholder::Fd => {
+                    let problem = Problem::new(format!("`{hole}` in a request")).at(&place, "nothing fills this");
                     self.problems.add(problem.help("only a `command` holds it, to listen there"));
                 }
                 Placeholder::Workers if !parts.workers_known => {

@@ -20,6 +20,7 @@ const ASYNC_POOL: u32 = 40;
 const BUILTIN_GRACE: Duration = Duration::from_secs(1);
 const COMMAND_GRACE: Duration = Duration::from_secs(5);
 const READY_WITHIN: Duration = Duration::from_secs(20);
+const SETUP_WITHIN: Duration = Duration::from_secs(600);
 
 impl Loading<'_> {
     pub(super) fn server(&mut self, at: &At<file::Server>) -> Option<Server> {
@@ -89,6 +90,7 @@ impl Loading<'_> {
                 ("cwd", span(&written.cwd)),
                 ("env", written.env.as_ref().and_then(|env| env.0.first()).map(|(name, _)| &name.span)),
                 ("setup", span(&written.setup)),
+                ("setup_within", span(&written.setup_within)),
                 ("ready", span(&written.ready)),
                 ("stop", span(&written.stop)),
                 ("listen", span(&written.listen)),
@@ -184,6 +186,7 @@ impl Loading<'_> {
             cwd: self.cwd(written),
             env,
             setup: written.setup.as_ref().map(|setup| setup.value.clone()),
+            setup_within: self.some_time("setup_within", &written.setup_within, SETUP_WITHIN),
             workers,
             listen,
             ready,
@@ -203,12 +206,28 @@ impl Loading<'_> {
     fn listen(&mut self, written: &file::Server) -> Listen {
         let port = self.port(written);
         match value(&written.listen) {
-            None | Some(WrittenListen::Tcp) => Listen::Tcp { port },
+            None | Some(WrittenListen::Tcp) => Listen::Tcp { port, handed: false },
+            Some(WrittenListen::Fd) => {
+                if let Some(listen) = &written.listen {
+                    self.check_handed(listen, written.ready.as_ref());
+                }
+                Listen::Tcp { port, handed: true }
+            }
             Some(WrittenListen::Unix) => {
                 self.useless("listen = \"unix\"", &[("port", span(&written.port))], "`listen = \"tcp\"`");
                 Listen::Unix
             }
         }
+    }
+
+    /// A socket that somebody listens on already takes connections before the server does.
+    fn check_handed(&mut self, listen: &At<WrittenListen>, ready: Option<&At<file::Ready>>) {
+        if ready.is_some_and(|ready| ready.value.path.is_some() || ready.value.log.is_some()) {
+            return;
+        }
+        let problem = Problem::new("nothing tells when the server is ready");
+        let problem = problem.at(&listen.span, "its port takes connections from the start");
+        self.problems.add(problem.help("add ready = { path = \"/health\" }, or a `log` that it prints"));
     }
 
     fn cwd(&self, written: &file::Server) -> PathBuf {
@@ -229,7 +248,9 @@ impl Loading<'_> {
             let (label, help) = match (hole, listen) {
                 (Placeholder::Workers, _)
                 | (Placeholder::Host | Placeholder::Port, Listen::Tcp { .. })
+                | (Placeholder::Fd, Listen::Tcp { handed: true, .. })
                 | (Placeholder::Socket, Listen::Unix) => continue,
+                (Placeholder::Fd, _) => ("it is handed no socket", "add listen = \"fd\""),
                 (Placeholder::Socket, _) => ("it listens on a port", "add listen = \"unix\", or write {host}:{port}"),
                 (Placeholder::Host | Placeholder::Port, _) => ("it listens on a Unix socket", "write {socket} instead"),
                 _ => (
@@ -263,7 +284,7 @@ impl Loading<'_> {
     }
 
     fn ready(&mut self, at: Option<&At<file::Ready>>) -> Ready {
-        let default = Ready { check: ReadyCheck::Port, within: READY_WITHIN };
+        let default = Ready { check: ReadyCheck::Port, within: READY_WITHIN, foreign: false };
         let Some(at) = at else { return default };
         let ready = &at.value;
         let within = self.some_time("within", &ready.within, READY_WITHIN);
@@ -282,7 +303,7 @@ impl Loading<'_> {
             (None, Some(log)) => ReadyCheck::Log(log.value.clone()),
             (None, None) => ReadyCheck::Port,
         };
-        Ready { check, within }
+        Ready { check, within, foreign: value(&ready.foreign).unwrap_or(false) }
     }
 
     fn attached(&mut self, written: &file::Server) -> Option<Attached> {
@@ -298,6 +319,7 @@ impl Loading<'_> {
                 ("grace", span(&written.grace)),
                 ("cwd", span(&written.cwd)),
                 ("setup", span(&written.setup)),
+                ("setup_within", span(&written.setup_within)),
                 ("ready", span(&written.ready)),
                 ("stop", span(&written.stop)),
                 ("listen", span(&written.listen)),

@@ -20,7 +20,7 @@ pub(super) enum Word {
 /// The name of the capture that `{token}` stands for.
 pub const TOKEN: &str = "token";
 
-/// What is filled in per request (or, for `Host`, `Port`, `Socket` and `Workers`, per start of a server).
+/// What is filled in per request (or, for `Host`, `Port`, `Socket`, `Fd` and `Workers`, per start of a server).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placeholder {
     /// A value that no other request carries.
@@ -36,6 +36,8 @@ pub enum Placeholder {
     Workers,
     /// The path of the Unix socket that a command listens on.
     Socket,
+    /// The number of the socket that a command is handed.
+    Fd,
     /// A column of the data file.
     Data(String),
     /// A whole number drawn evenly from a range, both ends included.
@@ -59,6 +61,7 @@ impl Placeholder {
         "port",
         "workers",
         "socket",
+        "fd",
         "data.column",
         "random(1,100)",
         "identity.field",
@@ -78,6 +81,7 @@ impl Placeholder {
             "port" => Some(Placeholder::Port),
             "workers" => Some(Placeholder::Workers),
             "socket" => Some(Placeholder::Socket),
+            "fd" => Some(Placeholder::Fd),
             "token" => Some(Placeholder::Token),
             _ => Self::parse_dotted(inside).or_else(|| Self::parse_random(inside)),
         }
@@ -139,6 +143,7 @@ impl fmt::Display for Placeholder {
             Placeholder::Port => f.write_str("{port}"),
             Placeholder::Workers => f.write_str("{workers}"),
             Placeholder::Socket => f.write_str("{socket}"),
+            Placeholder::Fd => f.write_str("{fd}"),
             Placeholder::Data(column) => write!(f, "{{data.{column}}}"),
             Placeholder::Random(low, high) => write!(f, "{{random({low},{high})}}"),
             Placeholder::Token => f.write_str("{token}"),

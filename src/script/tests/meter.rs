@@ -85,3 +85,16 @@ fn hooks_have_the_limits_of_handlers() {
     let error = asked(Limits { memory_bytes: 20_000_000, ..LIMITS });
     assert!(error.contains("its process's memory grew by more than 20.0 MB"), "{error}");
 }
+
+#[test]
+fn a_call_that_is_over_does_not_go_on_where_rhai_swallows_its_error() {
+    const NO_MEMORY: Gauges = Gauges { resident: || 0, ..GAUGES };
+    let source = "fn handle(r) { let a = []; for i in 0..200 { a.push((i * 7919) % 200); }
+                  a.sort(|x, y| { log(x); x - y }); 200 }";
+    let limits = Limits { running: Duration::from_millis(400), ..NO_MEMORY_LIMIT };
+    let program = Program::compile(source, Path::new("."), limits).unwrap();
+    let process = Process::measured(Duration::ZERO, None, NO_MEMORY);
+    let (steps, result) = drive(&mut Call::new(&program, &process, "handle", Request::default()));
+    assert!(result.unwrap_err().message.contains("it ran longer"));
+    assert!((1..1_000).contains(&steps.len()), "200 numbers are in order after some 1,500: {}", steps.len());
+}

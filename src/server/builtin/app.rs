@@ -7,6 +7,7 @@ use super::super::control::Plan;
 use super::fetch::Fetcher;
 use super::gauges;
 use super::room::{Place, Room};
+use super::watchdog;
 use crate::excerpt;
 use crate::scenario::OnDisconnect;
 use crate::script::{Answer, Call, Process, Program, Request, Response, ScriptError, Step};
@@ -58,7 +59,7 @@ impl App {
 
     /// The job that answers a request. Nothing has run yet.
     pub fn job(&self, request: Request) -> Job {
-        let line = format!("{} {}", request.method, request.path);
+        let line = format!("{} {}", request.method, request.path).into();
         let handler =
             self.script.as_ref().and_then(|(_, program)| Some((program, program.handler_for(&request.path)?)));
         let work = match handler {
@@ -127,7 +128,7 @@ impl App {
 
 /// One request being answered.
 pub(in crate::server) struct Job {
-    line: String,
+    line: Arc<str>,
     work: Work,
 }
 
@@ -162,7 +163,7 @@ impl Job {
     /// The next step, with what the last one was to bring. After `Done` it must not be called again.
     pub fn resume(&mut self, answer: Answer) -> Step {
         match &mut self.work {
-            Work::Script { call, .. } => call.resume_with(answer),
+            Work::Script { call, .. } => watchdog::during(&self.line, || call.resume_with(answer)),
             Work::Native { sleep, reply } => match sleep.take() {
                 Some(sleep) => Step::Sleep(sleep),
                 None => Step::Done(Ok(reply.take())),
