@@ -157,7 +157,7 @@ pub(super) fn wait(plan: &Ready, (endpoint, tls): (&Endpoint, Option<&Tls>), sig
             Err(Miss::Yet(missing)) => {
                 // The last answer says more than that the next was cut short.
                 let last = match (missing, before) {
-                    (Missing::Word(_), Some(answer @ Missing::Answer(_))) => answer,
+                    (Missing::Word(_), Some(said @ (Missing::Answer(_) | Missing::Handshake(_)))) => said,
                     (missing, _) => missing,
                 };
                 if Instant::now() >= end {
