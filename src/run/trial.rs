@@ -208,9 +208,10 @@ impl Stage<'_> {
             let elapsed = live.elapsed()?;
             let progress = live.progress();
             self.in_flight.set(self.in_flight.get().after(progress));
-            // How long a number of requests takes is seen from how far they have come.
+            // How long a number of requests takes is seen from how far they have come, to the second.
             let expected = plan.requests.map_or(planned, |requests| {
-                elapsed.mul_f64((requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4))
+                let times = (requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4);
+                Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
             });
             self.observer.event(Event::Load { elapsed, planned: expected, progress });
             // While the load drains nothing new is started: no rate means anything.
