@@ -112,6 +112,7 @@ fn constant(_: f64, _: usize) -> f64 {
     0.1
 }
 
+// fault: quantiles: requests are cut off by the end of the load -> bounds that hold, and an estimate with an interval, as the server's own log has it
 #[test]
 fn what_is_said_of_requests_that_were_cut_off_agrees_with_what_the_server_knows() {
     for lines in ["concurrency = 40\nduration = '2s'\ndrain = '200ms'", "rate = '100/s'\nduration = '2s'\ndrain = '0s'"]
@@ -137,6 +138,7 @@ fn what_is_said_of_requests_that_were_cut_off_agrees_with_what_the_server_knows(
     }
 }
 
+// fault: quantiles: a constant server, and no time to drain -> percentiles are its constant time
 #[test]
 fn a_constant_server_takes_as_long_as_it_takes_however_the_load_ends() {
     let server = Drawing::start(constant);
@@ -151,6 +153,7 @@ fn a_constant_server_takes_as_long_as_it_takes_however_the_load_ends() {
     );
 }
 
+// fault: quantiles: a rule on a percentile that is left open -> judged where the interval decides, else inconclusive
 #[test]
 fn a_rule_is_judged_where_the_interval_decides_and_is_open_within_it() {
     let server = Drawing::start(exponential);
@@ -163,6 +166,7 @@ fn a_rule_is_judged_where_the_interval_decides_and_is_open_within_it() {
     assert_eq!(statuses, ["passed", "failed", "passed", "inconclusive"], "{verdicts:?}");
 }
 
+// fault: quantiles: half of the requests time out after 2 s -> `latency.p50 < 2s` fails
 #[test]
 fn a_time_out_of_two_seconds_fails_a_rule_of_two_seconds() {
     // Two of three are never answered in time.
@@ -172,6 +176,7 @@ fn a_time_out_of_two_seconds_fails_a_rule_of_two_seconds() {
     outcome.stdout_has("> 2.0").stdout_has("FAIL");
 }
 
+// fault: quantiles: a queue grows, so that the last would have waited longest -> no estimate, only bounds, and a caveat
 #[test]
 fn a_queue_that_grows_is_not_guessed_at() {
     // One after another, whoever asks: 20 come a second, 10 are served.

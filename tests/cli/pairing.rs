@@ -46,6 +46,7 @@ fn caveats(variant: &Value) -> String {
     variant["caveats"].to_string()
 }
 
+// fault: retries: every fifth GET is read and dropped -> sent again, counted, shown beside the errors, and a caveat
 #[test]
 fn a_server_that_drops_every_fifth_request_does_not_look_perfect() {
     let url = start(|_, number| (number % 5 != 0).then(|| page("ok")));
@@ -73,6 +74,7 @@ fn a_server_that_drops_every_fifth_request_does_not_look_perfect() {
     assert!(outcome.report("scenario").contains("sent again"));
 }
 
+// fault: pairing: a second answer comes that nobody asked for -> counted as `unsolicited`, never taken for the next request's
 #[test]
 fn what_came_unasked_is_told_of_and_can_be_judged() {
     let url = start(|_, _| Some([page("ok"), page("more")].concat()));
@@ -117,6 +119,7 @@ fn own_page(heard: &str) -> Option<String> {
     heard.split("u=").nth(1)?.split(' ').next().map(page)
 }
 
+// fault: pairing: the same in a dirty check -> said, and nobody is accused by it
 #[test]
 fn the_dirty_check_says_what_came_unasked_and_takes_it_for_nobodys_answer() {
     let twice = checked(|heard, _| own_page(heard).map(|page| page.repeat(2)));

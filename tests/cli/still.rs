@@ -61,6 +61,7 @@ fn load(outcome: &Outcome) -> Value {
     outcome.record("scenario")["variants"][0]["trials"][0]["load"].clone()
 }
 
+// fault: quantiles: a closed load hides that its server stood still -> a caveat names the gap
 #[test]
 fn a_server_that_stands_still_for_a_second_of_a_closed_load_is_named() {
     let server = Freezing::start(200, Duration::from_secs(1));
@@ -71,6 +72,7 @@ fn a_server_that_stands_still_for_a_second_of_a_closed_load_is_named() {
     assert!(caveats.contains("nothing was answered for") && caveats.contains("10 requests waited"), "{caveats}");
 }
 
+// fault: quantiles: runner itself is stopped for a while -> a caveat says so, and the server is not blamed
 #[test]
 fn a_runner_that_was_stopped_says_so_and_does_not_blame_the_server() {
     let server = Freezing::start(u64::MAX, Duration::ZERO);
@@ -86,6 +88,7 @@ fn a_runner_that_was_stopped_says_so_and_does_not_blame_the_server() {
     assert!(!caveats.contains("nothing was answered for"), "{caveats}");
 }
 
+// fault: quantiles: answers to the warm-up, or after the end -> told beside the throughput
 #[test]
 fn answers_to_the_warm_up_and_after_the_end_are_told_beside_the_throughput() {
     // What the warm-up asks is answered in the measured part, and what that asks after its end.

@@ -158,6 +158,7 @@ mod tests {
         assert_eq!(asked, 2, "a part of it, and another, are not it");
     }
 
+    // fault: http: thousands of headers -> read; a head of more than 300 KiB is refused
     #[test]
     fn a_head_has_as_many_headers_as_its_length_allows() {
         let text = |headers| format!("HTTP/1.1 204 No Content\r\n{}\r\n", "a: b\r\n".repeat(headers));
@@ -172,6 +173,7 @@ mod tests {
         assert_eq!(parse(&spoiled), Err(NOT_HTTP));
     }
 
+    // fault: http: HTTP/1.2 -> read as HTTP/1.1
     #[test]
     fn a_later_minor_version_is_read_as_1_1_and_a_later_major_one_is_not() {
         let status = |text: &str| parse(text.as_bytes()).map(|head| head.map(|head| (head.status, head.framing.close)));

@@ -137,6 +137,7 @@ fn arrivals_of_the_open_model_share_connections_too() {
     assert_eq!((results.measured.whole.completed, results.connections_opened), (300, 1));
 }
 
+// fault: retries: a stream of HTTP/2 is refused unseen -> sent again, and counted
 #[test]
 fn what_a_server_refuses_unseen_is_sent_again() {
     for manners in [
@@ -184,6 +185,7 @@ fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
     assert_eq!(results.measured.whole.completed, seen.answered.load(Ordering::SeqCst));
 }
 
+// fault: http: a status of 600 to 999 -> an answer, and an error
 #[test]
 fn a_status_that_http_does_not_have_is_an_answer_and_an_error() {
     let (address, _) = start(Manners { status: Some(999), ..Manners::default() });
@@ -192,6 +194,7 @@ fn a_status_that_http_does_not_have_is_an_answer_and_an_error() {
     assert_eq!((whole.failed(), whole.status[999], whole.good_in_time()), (0, 20, 0));
 }
 
+// fault: retries: a GOAWAY after every few requests -> sent again while others are answered
 #[test]
 fn a_server_that_goes_away_again_and_again_fails_nothing_while_it_answers() {
     let (address, seen) = start(Manners { goes_away_after: Some(3), ..Manners::default() });

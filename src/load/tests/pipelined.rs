@@ -55,6 +55,7 @@ fn a_user_sends_a_batch_at_once_and_the_next_when_all_are_answered() {
     assert_eq!((seen.len(), seen[0], seen[1]), (21, 4, 8));
 }
 
+// fault: retries: a connection closes in the middle of a pipeline -> the rest is sent again, and counted
 #[test]
 fn what_a_connection_that_closes_in_the_middle_leaves_unanswered_is_sent_again_and_counted() {
     let (address, _) = start(|requests| (OK.repeat(requests.min(3)), true));
@@ -92,6 +93,7 @@ fn an_answer_that_closes_its_connection_is_the_last_of_its_batch() {
     assert_eq!((results.connections_opened, results.retried), (20, 10));
 }
 
+// fault: retries: a POST is lost with its connection -> an error: it may not be sent twice
 #[test]
 fn what_may_not_be_sent_twice_has_failed_with_the_connection_that_says_it_closes() {
     const CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

@@ -147,6 +147,7 @@ mod tests {
         }
     }
 
+    // fault: http: hundreds of empty DATA frames on one connection -> it goes on
     #[tokio::test]
     async fn only_empty_data_that_goes_on_changes_and_wherever_it_is_cut() {
         let of = |empty: u8| {
