@@ -168,12 +168,14 @@ impl<'a> Check<'a> {
         let families = FAMILIES.into_iter().map(|family| Part::Family(FamilyOf(family)));
         // Where only personas can be told apart, they must be known before anything else.
         let (before, after) = if self.personal { (Some(Part::Personas), None) } else { (None, Some(Part::Personas)) };
+        // The opening asks for one after the other, but not for streams: these do so before clients leave, which takes longest.
+        let sequence = self.situation.streams.then_some(FamilyOf(Family::Sequence));
         // The storm has everything at once: it comes when nothing else has shown anything.
         let looked_at = FAMILIES.into_iter().filter(|family| *family != Family::Storm);
-        let first_looks = looked_at.map(|family| Part::FirstLook(FamilyOf(family)));
-        // The opening asks for one after the other, but not for streams.
-        let sequence = self.situation.streams.then_some(FamilyOf(Family::Sequence));
-        let first_looks = first_looks.chain(sequence.map(Part::FirstLook));
+        let first_looks = looked_at.flat_map(move |family| {
+            let before = sequence.filter(|_| family == Family::Leaving);
+            before.into_iter().chain([FamilyOf(family)]).map(Part::FirstLook)
+        });
         let families = first_looks.chain(families).chain(sequence.map(Part::Family));
         std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
     }

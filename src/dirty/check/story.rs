@@ -353,10 +353,12 @@ impl Check<'_> {
     /// How many rounds of a trigger are due in the part at hand.
     fn due_rounds(&self, index: usize) -> u64 {
         let trigger = &self.triggers[index];
+        // Streams take long, and each trigger is to have its turn.
+        let first_look = if self.situation.streams { 1 } else { trigger.first_look() };
         match self.part {
-            Some(Part::FirstLook(_)) => trigger.first_look(),
+            Some(Part::FirstLook(_)) => first_look,
             Some(Part::Family(FamilyOf(family))) if family != Family::Storm => {
-                trigger.least_rounds().saturating_sub(trigger.first_look()).max(1)
+                trigger.least_rounds().saturating_sub(first_look).max(1)
             }
             _ => trigger.least_rounds(),
         }
