@@ -177,8 +177,11 @@ impl Place {
             Listen::Tcp { port, handed: true } => {
                 let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
                 let (socket, address) = super::launcher::listen(wanted)?;
-                let blocks = socket.set_nonblocking(false);
-                blocks.map_err(|error| super::launcher::cannot_listen(wanted, &error))?;
+                let cannot = |error: std::io::Error| super::launcher::cannot_listen(wanted, &error);
+                socket.set_nonblocking(false).map_err(cannot)?;
+                // What it accepts inherits that. Many servers set it on what they bind themselves, and take what they are
+                // handed for a Unix socket: without it, an answer in two pieces would wait 40 ms for the client's ACK.
+                rustix::net::sockopt::set_tcp_nodelay(&socket, true).map_err(|error| cannot(error.into()))?;
                 Ok(Place { endpoint: Endpoint::Tcp(address), folder: None, socket: Some(socket) })
             }
             Listen::Tcp { port, handed: false } => {

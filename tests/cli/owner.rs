@@ -77,6 +77,7 @@ except OSError as error:
 listener = socket.socket(fileno=number)
 listener.setblocking(True)
 def serve(connection):
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     while connection.recv(65536):
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
 while True:
