@@ -11,7 +11,7 @@ use super::judge::Oracle;
 use super::observation::{Place, Role, Seen};
 use super::perform::Round;
 use super::personas::{self, Personas};
-use super::recipe::{Line, Recipe, Shot};
+use super::recipe::{Line, Recipe, Shot, Start};
 use super::stopwatch::Stopwatch;
 use crate::load::Target;
 use crate::scenario;
@@ -64,12 +64,18 @@ pub struct Replay<'a> {
     personas: Personas,
     seed: u64,
     tries: u64,
+    /// How many of them showed nothing.
+    misses: usize,
     /// What tells the leak is what personas get when they ask alone.
     learns: bool,
 }
 
 /// How often each persona is asked alone: enough for an accusation to stand at once, of four personas.
 const LESSONS: usize = 2 * personas::SOLO;
+
+/// The server may take less time for a request than when the leak was recorded, and one that came in the middle of another
+/// then comes after it. So a try that shows nothing moves those of the next one closer together, to such a part, in turn.
+const CLOSER: [f64; 3] = [1.0, 0.5, 0.25];
 
 impl<'a> Replay<'a> {
     /// The error says why the recipe cannot be carried out with this scenario.
@@ -79,7 +85,15 @@ impl<'a> Replay<'a> {
         if let Some(index) = last.filter(|index| *index >= wanted) {
             return Err(format!("persona {index} asks in it, and there are {wanted}, from 0"));
         }
-        Ok(Replay { plan, client: None, personas: Personas::default(), seed, tries: 0, learns: last.is_some() })
+        Ok(Replay {
+            plan,
+            client: None,
+            personas: Personas::default(),
+            seed,
+            tries: 0,
+            misses: 0,
+            learns: last.is_some(),
+        })
     }
 
     /// Personas must be asked alone first, on a server of their own: what leaks must not be learned.
@@ -130,7 +144,9 @@ impl<'a> Replay<'a> {
 
     /// One ordinary request, sent alone; blocks meanwhile. `None` as of [`run`](Self::run).
     pub fn control(&mut self, cancel: &CancellationToken) -> std::io::Result<Option<Answer>> {
+        let misses = self.misses;
         let tried = self.run(&alone(), cancel)?;
+        self.misses = misses;
         Ok(tried.and_then(|tried| tried.answers.first().copied()))
     }
 
@@ -140,8 +156,10 @@ impl<'a> Replay<'a> {
         self.tries += 1;
         let in_turn = self.plan.login.is_some() || !self.plan.identities.is_empty();
         let cast = Cast { personas: &self.personas, in_turn };
-        let work = attempt(client, recipe, cast, self.tries);
+        let recipe = closer(recipe, CLOSER[self.misses % CLOSER.len()]);
+        let work = attempt(client, &recipe, cast, self.tries);
         let tried = runtime()?.block_on(cancel.run_until_cancelled(work));
+        self.misses += usize::from(tried.as_ref().is_some_and(|tried| tried.shown.is_none()));
         Ok(tried.map(|Attempt { shown, observations, .. }| Try {
             requests: observations.len(),
             unanswered: observations.iter().filter(|o| o.seen.failed_to_be_answered()).count(),
@@ -157,6 +175,17 @@ impl<'a> Replay<'a> {
     }
 }
 
+/// The recipe with its lines begun after such a part of their time.
+fn closer(recipe: &Recipe, part: f64) -> Recipe {
+    let mut recipe = recipe.clone();
+    for line in &mut recipe.lines {
+        if let Start::At(millis) = &mut line.start {
+            *millis *= part;
+        }
+    }
+    recipe
+}
+
 /// One ordinary request.
 fn alone() -> Recipe {
     Recipe::of(vec![Line::of(vec![Shot::plain()])])
@@ -170,4 +199,18 @@ async fn ask(client: &Client, personas: &mut Personas, recipe: &Recipe, order: &
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_in_the_middle_of_another_comes_sooner_and_all_else_as_it_was() {
+        let plain = || Line::of(vec![Shot::plain()]);
+        let recipe = Recipe::of(vec![plain(), plain().starting(Start::At(8.0)), plain().starting(Start::After(0))]);
+        let starts = |part| closer(&recipe, part).lines.iter().map(|line| line.start).collect::<Vec<_>>();
+        assert_eq!(starts(0.25), [Start::At(0.0), Start::At(2.0), Start::After(0)]);
+        assert_eq!(closer(&recipe, CLOSER[0]), recipe);
+    }
 }
