@@ -339,9 +339,11 @@ def abort(play):
         time.sleep(0.01)
         for _ in range(6):
             yield play.alone(play.request())
-    for wait in (0.001, 0.002, 0.003, 0.004):  # with others who are ready: the last byte of each is all that lacks
+    waits = (0.001, 0.002, 0.003, 0.004, 0.008, 0.015)
+    for turn, wait in enumerate(waits):  # with others who are ready: the last byte of each is all that lacks
         link, followers = Link(play.port), [Link(play.port) for _ in range(4)]
-        asked = [play.request(page=number % (1 + len(play.dirty.get("also", [])))) for number in range(4)]
+        # Whoever comes first gets what is left over: for one page after the other.
+        asked = [play.request(page=(turn + number) % (1 + len(play.dirty.get("also", [])))) for number in range(4)]
         for follower, request in zip(followers, asked):
             follower.send(request.bytes[:-1])
         link.send(play.request().bytes)
