@@ -144,22 +144,24 @@ impl<'a> Replay<'a> {
 
     /// One ordinary request, sent alone; blocks meanwhile. `None` as of [`run`](Self::run).
     pub fn control(&mut self, cancel: &CancellationToken) -> std::io::Result<Option<Answer>> {
-        let misses = self.misses;
-        let tried = self.run(&alone(), cancel)?;
-        self.misses = misses;
+        let tried = self.carry_out(&alone(), cancel)?;
         Ok(tried.and_then(|tried| tried.answers.first().copied()))
     }
 
     /// One try; blocks meanwhile. `None` if it was cancelled, or nothing was aimed at. `Err` only if the machine refuses.
     pub fn run(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<Try>> {
+        let tried = self.carry_out(&closer(recipe, CLOSER[self.misses % CLOSER.len()]), cancel)?;
+        self.misses += usize::from(tried.as_ref().is_some_and(|tried| tried.leak.is_none()));
+        Ok(tried)
+    }
+
+    fn carry_out(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<Try>> {
         let Some(client) = &self.client else { return Ok(None) };
         self.tries += 1;
         let in_turn = self.plan.login.is_some() || !self.plan.identities.is_empty();
         let cast = Cast { personas: &self.personas, in_turn };
-        let recipe = closer(recipe, CLOSER[self.misses % CLOSER.len()]);
-        let work = attempt(client, &recipe, cast, self.tries);
+        let work = attempt(client, recipe, cast, self.tries);
         let tried = runtime()?.block_on(cancel.run_until_cancelled(work));
-        self.misses += usize::from(tried.as_ref().is_some_and(|tried| tried.shown.is_none()));
         Ok(tried.map(|Attempt { shown, observations, .. }| Try {
             requests: observations.len(),
             unanswered: observations.iter().filter(|o| o.seen.failed_to_be_answered()).count(),

@@ -6,13 +6,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::threads::LOOK;
-use crate::script::Limits;
 use crate::script::client::Called;
-use crate::script::pulse::{Pulse, Watch};
+use crate::script::pulse::{Pulse, Watch, longest_call, looks};
 use crate::units::show_duration;
 
-/// A call that goes on for so much longer than its limits allow is in a function that no limit ends.
-const BEYOND_LIMITS: Duration = Duration::from_secs(10);
 /// How long a call may go on once the end of the run was asked for.
 const ONCE_CANCELLED: Duration = Duration::from_secs(2);
 
@@ -31,19 +28,14 @@ pub(super) struct Patience {
 impl Patience {
     /// Why no more is to be expected, if so.
     pub fn look(&mut self, pulse: &Pulse, is_cancelled: bool) -> Option<String> {
-        let most = Limits::default().running + BEYOND_LIMITS;
         self.since_cancelled += u32::from(is_cancelled);
-        let (most, asked) = match self.since_cancelled > looks(ONCE_CANCELLED) {
+        let (most, asked) = match self.since_cancelled > looks(ONCE_CANCELLED, LOOK) {
             true => (ONCE_CANCELLED, " after the end was asked for"),
-            false => (most, ""),
+            false => (longest_call(), ""),
         };
-        let name = self.watch.look(pulse, looks(most))?;
+        let name = self.watch.look(pulse, looks(most, LOOK))?;
         Some(format!("the hook `{name}` did not come back within {}{asked}", show_duration(most)))
     }
-}
-
-fn looks(time: Duration) -> u32 {
-    (time.as_millis() / LOOK.as_millis()) as u32
 }
 
 /// Makes a call on a thread of its own, and gives it up if it does not come back.

@@ -281,22 +281,22 @@ impl Histograms {
     /// `None` if the record was edited by hand into something else.
     pub fn latencies(&self) -> Option<Latencies> {
         Latencies::decode(&Encoded {
-            answered: self.latency.clone(),
-            unanswered: self.latency_unanswered.clone(),
-            failed: self.latency_failed.clone(),
-            late_answered: self.latency_late.clone(),
-            late_cut: self.latency_cut_late.clone(),
+            answered: &self.latency,
+            unanswered: &self.latency_unanswered,
+            failed: &self.latency_failed,
+            late_answered: &self.latency_late,
+            late_cut: &self.latency_cut_late,
         })
     }
 
     /// The histogram of service times; `None` if the record holds none that can be read.
     pub fn service_times(&self) -> Option<Latencies> {
         Latencies::decode(&Encoded {
-            answered: self.service_time.clone(),
-            unanswered: self.service_time_unanswered.clone(),
-            failed: self.service_time_failed.clone(),
-            late_answered: self.service_time_late.clone(),
-            late_cut: self.service_time_cut_late.clone(),
+            answered: &self.service_time,
+            unanswered: &self.service_time_unanswered,
+            failed: &self.service_time_failed,
+            late_answered: &self.service_time_late,
+            late_cut: &self.service_time_cut_late,
         })
     }
 }

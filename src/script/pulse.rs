@@ -3,6 +3,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Limits;
+
+/// A call that goes on for so much longer than its limits allow is in a function that no limit ends.
+const BEYOND_LIMITS: Duration = Duration::from_secs(10);
 
 /// What a thread shows of its calls, one after the other.
 #[derive(Debug, Default)]
@@ -18,6 +24,16 @@ pub struct Pulse {
 pub struct Watch {
     seen: u64,
     looks: u32,
+}
+
+/// For how long a call may go on before it is taken not to come back.
+pub fn longest_call() -> Duration {
+    Limits::default().running + BEYOND_LIMITS
+}
+
+/// How many looks a time has, if one comes after each `every`.
+pub fn looks(time: Duration, every: Duration) -> u32 {
+    (time.as_millis() / every.as_millis()) as u32
 }
 
 /// A call under way; it has come back once this is dropped.

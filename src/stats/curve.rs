@@ -194,4 +194,4 @@ impl Shares {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

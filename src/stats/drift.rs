@@ -33,6 +33,7 @@ pub(super) fn differ(one: &[Step], other: &[Step]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::curve::tests::REMISSION;
     use super::*;
 
     fn steps(all: &[(u64, u64, u64)]) -> Vec<Step> {
@@ -43,24 +44,7 @@ mod tests {
     fn a_textbook_case_comes_out_as_in_the_book() {
         // Remission of leukaemia, 6-MP against placebo (Freireich et al. 1963): the log-rank chi-square is 16.8, as R's
         // survdiff prints, so 4.1 deviations.
-        let treated = steps(&[
-            (6, 3, 1),
-            (7, 1, 0),
-            (9, 0, 1),
-            (10, 1, 1),
-            (11, 0, 1),
-            (13, 1, 0),
-            (16, 1, 0),
-            (17, 0, 1),
-            (19, 0, 1),
-            (20, 0, 1),
-            (22, 1, 0),
-            (23, 1, 0),
-            (25, 0, 1),
-            (32, 0, 2),
-            (34, 0, 1),
-            (35, 0, 1),
-        ]);
+        let treated = steps(&REMISSION.map(|(at, answered, cut, _)| (at, answered, cut)));
         let placebo = steps(&[
             (1, 2, 0),
             (2, 2, 0),

@@ -38,15 +38,15 @@ struct Waits {
 
 /// Histograms in HdrHistogram's V2 encoding, base64, nanoseconds. An empty text stands for no waits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Encoded {
-    pub answered: String,
+pub struct Encoded<T = String> {
+    pub answered: T,
     /// Cut off or failed.
-    pub unanswered: String,
+    pub unanswered: T,
     /// Of these, the failed.
-    pub failed: String,
+    pub failed: T,
     /// Of the answered and of the cut, those that were due in the second half; told only where any were cut.
-    pub late_answered: String,
-    pub late_cut: String,
+    pub late_answered: T,
+    pub late_cut: T,
 }
 
 impl Latencies {
@@ -138,12 +138,13 @@ impl Latencies {
     }
 
     /// Reads what [`Latencies::encode`] wrote; `None` if it is anything else.
-    pub fn decode(text: &Encoded) -> Option<Self> {
-        let optional = |text: &str| if text.is_empty() { Some(Waited::default()) } else { Waited::decode(text) };
+    pub fn decode<T: AsRef<str>>(text: &Encoded<T>) -> Option<Self> {
+        let optional =
+            |text: &T| if text.as_ref().is_empty() { Some(Waited::default()) } else { Waited::decode(text.as_ref()) };
         let second = Waits { answered: optional(&text.late_answered)?, cut: optional(&text.late_cut)? };
         let failed = optional(&text.failed)?;
-        let answered = Waited::decode(&text.answered)?.without(&second.answered)?;
-        let cut = Waited::decode(&text.unanswered)?.without(&failed)?.without(&second.cut)?;
+        let answered = Waited::decode(text.answered.as_ref())?.without(&second.answered)?;
+        let cut = Waited::decode(text.unanswered.as_ref())?.without(&failed)?.without(&second.cut)?;
         Some(Latencies { halves: [Waits { answered, cut }, second], failed })
     }
 }

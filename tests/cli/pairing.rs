@@ -46,23 +46,21 @@ fn caveats(variant: &Value) -> String {
     variant["caveats"].to_string()
 }
 
+/// A load on a server that is up, judged by these rules, which it breaks.
+fn judged(url: &str, concurrency: u32, requests: u32, rules: &str) -> Outcome {
+    let scenario = format!(
+        "[server]\nurl = \"{url}\"\n[load]\npath = \"/\"\nconcurrency = {concurrency}\nrequests = {requests}\n\
+         [assert]\nthat = [{rules}]\n"
+    );
+    Runner::with(&scenario).run().exit(1)
+}
+
 // fault: retries: every fifth GET is read and dropped -> sent again, counted, shown beside the errors, and a caveat
 #[test]
 fn a_server_that_drops_every_fifth_request_does_not_look_perfect() {
     let url = start(|_, number| (number % 5 != 0).then(|| page("ok")));
-    let scenario = format!(
-        r#"
-        [server]
-        url = "{url}"
-        [load]
-        path = "/"
-        concurrency = 2
-        requests = 200
-        [assert]
-        that = ["errors.count == 0", "retries.rate < 5%", "retries.count > 0"]
-        "#
-    );
-    let outcome = Runner::with(&scenario).run().exit(1).stdout_has("sent again");
+    let rules = r#""errors.count == 0", "retries.rate < 5%", "retries.count > 0""#;
+    let outcome = judged(&url, 2, 200, rules).stdout_has("sent again");
     let variant = record(&outcome);
     let of_rules: Vec<&str> =
         variant["verdicts"].as_array().unwrap().iter().filter_map(|verdict| verdict["status"].as_str()).collect();
@@ -78,19 +76,7 @@ fn a_server_that_drops_every_fifth_request_does_not_look_perfect() {
 #[test]
 fn what_came_unasked_is_told_of_and_can_be_judged() {
     let url = start(|_, _| Some([page("ok"), page("more")].concat()));
-    let scenario = format!(
-        r#"
-        [server]
-        url = "{url}"
-        [load]
-        path = "/"
-        concurrency = 1
-        requests = 20
-        [assert]
-        that = ["unsolicited == 0"]
-        "#
-    );
-    let outcome = Runner::with(&scenario).run().exit(1);
+    let outcome = judged(&url, 1, 20, r#""unsolicited == 0""#);
     assert!(outcome.report("scenario").contains("20 (something came unasked on 20)"));
     let variant = record(&outcome);
     assert_eq!(variant["trials"][0]["load"]["unsolicited"], 20);

@@ -112,7 +112,8 @@ impl Connection {
             }
         };
         // A server that did not get all of it would take the next request for the rest.
-        Ok(Answer { close: came.close || !whole || self.has_more(), ..came })
+        let came = self.ended_by(came);
+        Ok(Answer { close: came.close || !whole, ..came })
     }
 
     /// Reads the response to the only request that is on the way.

@@ -5,14 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::log;
-use crate::script::Limits;
-use crate::script::pulse::{Pulse, Watch};
+use crate::script::pulse::{Pulse, Watch, longest_call, looks};
 use crate::units::show_duration;
 
 /// How often to look.
 const LOOK: Duration = Duration::from_secs(1);
-/// A handler that runs for so much longer than its limits allow is in a function that no limit ends.
-const BEYOND_LIMITS: Duration = Duration::from_secs(10);
 
 /// The pulses of all threads that have run handlers.
 static PULSES: Mutex<Vec<Arc<Pulse>>> = Mutex::new(Vec::new());
@@ -32,7 +29,7 @@ pub(super) fn during<T>(line: &Arc<str>, step: impl FnOnce() -> T) -> T {
 
 /// Watches over the handlers of this process from now on.
 pub(in crate::server) fn start() -> std::io::Result<()> {
-    let most = Limits::default().running + BEYOND_LIMITS;
+    let most = longest_call();
     std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         let mut watches: Vec<Watch> = Vec::new();
         loop {
@@ -54,8 +51,7 @@ pub(in crate::server) fn start() -> std::io::Result<()> {
 fn look(watches: &mut Vec<Watch>, most: Duration) -> Option<Arc<str>> {
     let pulses = PULSES.lock().unwrap_or_else(PoisonError::into_inner);
     watches.resize_with(pulses.len(), Watch::default);
-    let most = (most.as_millis() / LOOK.as_millis()) as u32;
-    watches.iter_mut().zip(pulses.iter()).find_map(|(watch, pulse)| watch.look(pulse, most))
+    watches.iter_mut().zip(pulses.iter()).find_map(|(watch, pulse)| watch.look(pulse, looks(most, LOOK)))
 }
 
 #[cfg(test)]

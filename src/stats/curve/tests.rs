@@ -11,7 +11,7 @@ fn steps(all: &[(u64, u64, u64, u64)]) -> Vec<Step> {
 }
 
 /// Remission of leukaemia under 6-MP, in weeks (Freireich et al. 1963): the textbook case of Kaplan and Meier.
-const REMISSION: [(u64, u64, u64, u64); 16] = [
+pub const REMISSION: [(u64, u64, u64, u64); 16] = [
     (6, 3, 1, 0),
     (7, 1, 0, 0),
     (9, 0, 1, 0),
