@@ -1,7 +1,19 @@
-//! The floors of `lib.rs`: a module uses only those declared before it.
+//! The floors of `lib.rs`: a module uses only those declared before it. Inside a floor there is no circle among files,
+//! and no two public types have one name.
 
+#[path = "floors/circles.rs"]
+mod circles;
+#[path = "floors/leftover.rs"]
+mod leftover;
+#[path = "floors/source.rs"]
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use circles::{Crate, circles};
+use source::Source;
 
 fn floors() -> Vec<String> {
     let lib = fs::read_to_string("src/lib.rs").unwrap();
@@ -107,4 +119,120 @@ fn only_one_file_prints() {
 fn no_macro_prints_as_it_ends_the_program_where_it_cannot() {
     let none: [PathBuf; 0] = [];
     assert_eq!(files_with(&["println!", "print!", "dbg!"]), none);
+}
+
+/// All files of the program without tests, as the floors see them.
+fn program() -> Crate {
+    let is_test = |path: &Path| path.iter().any(|part| part == "tests" || part == "tests.rs");
+    let files = rust_files(Path::new("src")).into_iter().filter(|path| !is_test(path) && !path.ends_with("main.rs"));
+    Crate::new(files.map(|path| {
+        let below = path.strip_prefix("src").unwrap().with_extension("");
+        let module = below.iter().map(|part| part.to_str().unwrap()).collect::<Vec<_>>().join("::");
+        Source::read(if module == "lib" { "" } else { &module }, &fs::read_to_string(&path).unwrap())
+    }))
+}
+
+/// What stands on the list must still be there: the list only shrinks.
+fn leftovers<'a>(listed: &[&'a str], found: &[String]) -> Vec<&'a str> {
+    listed.iter().filter(|listed| !found.iter().any(|found| found == **listed)).copied().collect()
+}
+
+#[test]
+fn no_circle_among_files() {
+    let uses = program().uses();
+    let circles = circles(&uses);
+    let listed = |circle: &BTreeSet<String>| {
+        let among = |allowed: &&[&str]| circle.iter().all(|file| allowed.contains(&file.as_str()));
+        leftover::CIRCLES.iter().copied().any(|allowed| among(&allowed))
+    };
+    let new: Vec<String> = circles.iter().filter(|circle| !listed(circle)).map(|circle| told(circle, &uses)).collect();
+    assert!(new.is_empty(), "each of these files uses all others of its circle:\n{}", new.join("\n"));
+    let found: Vec<String> = circles.into_iter().flatten().collect();
+    let gone = leftovers(&leftover::CIRCLES.concat(), &found);
+    assert!(gone.is_empty(), "in no circle any more, delete them from tests/floors/leftover.rs: {gone:?}");
+}
+
+/// A circle, with what each of its files uses of the others.
+fn told(circle: &BTreeSet<String>, uses: &BTreeMap<String, BTreeSet<String>>) -> String {
+    let of = |file: &String| uses[file].intersection(circle).cloned().collect::<Vec<_>>().join(", ");
+    circle.iter().map(|file| format!("  {file} uses {}", of(file))).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn no_public_type_name_stands_for_two() {
+    let mut twice = program().types_twice();
+    let found: Vec<String> = twice.keys().cloned().collect();
+    twice.retain(|name, _| !leftover::TYPES.contains(&name.as_str()));
+    assert!(twice.is_empty(), "rename all but one of each: {twice:#?}");
+    let gone = leftovers(leftover::TYPES, &found);
+    assert!(gone.is_empty(), "these are unique now, delete them from tests/floors/leftover.rs: {gone:?}");
+}
+
+/// The files of a program as they would be found in `src`.
+fn sample(files: &[(&str, &str)]) -> Crate {
+    Crate::new(files.iter().map(|(module, text)| Source::read(module, text)))
+}
+
+fn circle_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+    circles(&sample(files).uses()).into_iter().map(|circle| circle.into_iter().collect()).collect()
+}
+
+const ROOT: (&str, &str) = ("", "mod a; mod b; mod c;");
+
+#[test]
+fn a_circle_is_seen_however_a_file_names_another() {
+    for use_of_b in [
+        "use crate::b::B;",
+        "pub use crate::b::B as Other; fn f(x: Other) {}",
+        "use crate::{a, b::{self, B}};",
+        "use super::b; fn f() { b::go(); }",
+        "use super::b as other; fn f() -> other::B { todo!() }",
+        "fn f() { use crate::b::B; }",
+        "fn f(x: super::b::B) {}",
+        "fn f() { panic!(\"{}\", crate::b::NAME) }",
+        "use crate::b::Shown as _;",
+        "use crate::b::*;",
+        "#[cfg(test)] mod tests; #[cfg(not(test))] use crate::b::B;",
+    ] {
+        let files =
+            [ROOT, ("a", use_of_b), ("b", "use crate::c::C; pub struct B;"), ("c", "fn f() { crate::a::go() }")];
+        assert_eq!(circle_of(&files), [["a", "b", "c"]], "{use_of_b}");
+    }
+}
+
+#[test]
+fn a_child_that_takes_from_its_parent_uses_the_file_that_defines() {
+    let parent = ("a", "mod one; mod two; use one::One; pub use two::Two;");
+    let files =
+        [ROOT, parent, ("a::one", "use super::Two; pub struct One;"), ("a::two", "use super::One; pub struct Two;")];
+    assert_eq!(circle_of(&files), [["a::one", "a::two"]]);
+    let files = [ROOT, parent, ("a::one", "use super::Two; pub struct One;"), ("a::two", "pub struct Two;")];
+    assert!(circle_of(&files).is_empty());
+}
+
+#[test]
+fn what_is_no_circle_is_not_taken_for_one() {
+    for (a, b) in [
+        ("use crate::b::B;", "pub struct B; // crate::a::A"),
+        ("use crate::b::B;", "#[cfg(test)] mod tests { use crate::a::A; } pub struct B;"),
+        ("use crate::b::B;", "#[cfg(test)] use crate::a::{A, Other};\nconst TEXT: &str = \"crate::a::A\";"),
+        ("use crate::b::B;", "use std::a::A; fn f(a: A) -> impl Fn() + use<> { a.a }"),
+        ("pub use crate::b::B;", "use crate::a::A;"),
+    ] {
+        assert!(circle_of(&[ROOT, ("a", a), ("b", b)]).is_empty(), "{a} {b}");
+    }
+}
+
+#[test]
+fn a_public_type_name_that_stands_twice_is_seen() {
+    let second = |text: &str| sample(&[("a", "pub struct Place;"), ("b", text)]).types_twice().len();
+    for text in
+        ["pub enum Place {}", "pub(crate) trait Place {}", "pub(super) type Place = u8;", "pub struct Place<T>(T);"]
+    {
+        assert_eq!(second(text), 1, "{text}");
+    }
+    for text in ["struct Place;", "pub fn f() { struct Place; }", "#[cfg(test)] pub struct Place;", "pub fn place() {}"]
+    {
+        assert_eq!(second(text), 0, "{text}");
+    }
 }
