@@ -125,7 +125,7 @@ pub enum Unfinished {
     NotWritten { record: Box<Record>, error: FolderError },
     /// Nothing was measured.
     #[error("{}", .0.message)]
-    NothingRan(record::Failure),
+    NothingRan(record::TrialFailure),
     #[error("interrupted before anything was measured")]
     Interrupted,
     /// All was measured, and nothing can be shown of it.
@@ -241,7 +241,7 @@ fn compile(
     trials: Vec<Vec<record::Trial>>,
     options: &Options,
 ) -> Record {
-    let variants: Vec<record::Variant> = scenario
+    let variants: Vec<record::VariantRecord> = scenario
         .variants
         .iter()
         .zip(trials)
@@ -257,7 +257,7 @@ fn compile(
         started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         seed,
         status: status.unwrap_or(Status::Inconclusive),
-        scenario: record::Scenario {
+        scenario: record::ScenarioRecord {
             name: scenario.name.clone(),
             about: scenario.about.clone(),
             file: scenario.file.display().to_string(),
@@ -278,7 +278,7 @@ fn withheld(scenario: &Scenario) -> std::collections::BTreeMap<String, String> {
     scenario.secrets.literals().map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
 }
 
-fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> record::Variant {
+fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> record::VariantRecord {
     let mut verdicts: Vec<record::Verdict> = Vec::new();
     if let Some(plan) = &variant.dirty {
         let of_each = trials.iter().filter_map(|trial| verdict::judge_dirty(plan.expect, trial.dirty.as_ref()?));
@@ -291,7 +291,7 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> re
     if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
         verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), &trials));
     }
-    record::Variant {
+    record::VariantRecord {
         name: variant.name.clone(),
         settings: variant.settings.iter().map(|(key, value)| (key.clone(), as_shown(value, secrets))).collect(),
         server: facts::describe_server(&variant.server),
@@ -316,7 +316,7 @@ fn judge_by(script: &scenario::Script, trials: &[record::Trial]) -> Vec<record::
 }
 
 /// The worst of a variant's verdicts and of what befell its trials, of which there should be `repeats`.
-fn status_of(variant: &record::Variant, repeats: u32) -> Status {
+fn status_of(variant: &record::VariantRecord, repeats: u32) -> Status {
     let of_trials = variant.trials.iter().map(|trial| match trial {
         trial if trial.interrupted => Status::Interrupted,
         trial if trial.failure.is_some() => Status::CouldNotRun,

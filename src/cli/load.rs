@@ -13,7 +13,7 @@ use crate::report;
 use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::typed::{Typed, split_url};
-use crate::scenario::{Problem, Scenario};
+use crate::scenario::{Problem, ScenarioRecord};
 use crate::verdict::success;
 
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
@@ -56,7 +56,7 @@ pub(super) fn load(arguments: &Load, manner: Manner, began: Instant) -> Exit {
 }
 
 /// The scenario that a file would hold, or what is wrong, each with its remedy.
-fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
+fn scenario(arguments: &Load) -> Result<ScenarioRecord, Vec<(String, String)>> {
     let one = |message: String, advice: &str| Err(vec![(message, advice.to_owned())]);
     let (origin, target) = split_url(&arguments.url);
     if !origin.contains("://") {
@@ -182,12 +182,12 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::super::arguments::Arguments;
-    use crate::record::{Caveat, Environment, Record, Runner, Scenario, Status, Variant};
+    use crate::record::{Caveat, Environment, Record, Runner, ScenarioRecord, Status, VariantRecord};
     use crate::report;
 
     /// A record whose only variant has these caveats.
     fn with(caveats: Vec<Caveat>) -> Record {
-        let variant = Variant {
+        let variant = VariantRecord {
             name: "load".to_owned(),
             settings: Default::default(),
             server: "http://127.0.0.1:8000".to_owned(),
@@ -195,7 +195,7 @@ mod tests {
             verdicts: Vec::new(),
             caveats,
         };
-        let scenario = Scenario {
+        let scenario = ScenarioRecord {
             name: "load".to_owned(),
             about: None,
             file: "load".to_owned(),

@@ -5,7 +5,7 @@ use super::report::read;
 use super::{Exit, print, signals};
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{Oracle, Try};
-use crate::record::{Leak, Record};
+use crate::record::{LeakRecord, Record};
 use crate::report;
 use crate::run::environment;
 use crate::run::replay::{Again, Expected, NotReplayed, Outcome, Unlike, replay};
@@ -67,11 +67,11 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
 }
 
 /// A leak by its number or its class, with the indices of its variant and trial.
-fn pick<'a>(record: &'a Record, wanted: &str) -> Result<(usize, usize, usize, &'a Leak), (String, String)> {
+fn pick<'a>(record: &'a Record, wanted: &str) -> Result<(usize, usize, usize, &'a LeakRecord), (String, String)> {
     let all = record.distinct_leaks();
     let numbered =
         || all.iter().enumerate().map(|(index, (variant, trial, leak))| (index + 1, *variant, *trial, *leak));
-    let is_wanted = |number: usize, leak: &Leak| wanted.parse() == Ok(number) || wanted == leak.class.name();
+    let is_wanted = |number: usize, leak: &LeakRecord| wanted.parse() == Ok(number) || wanted == leak.class.name();
     if let Some(found) = numbered().find(|(number, _, _, leak)| is_wanted(*number, leak)) {
         return Ok(found);
     }
@@ -86,7 +86,7 @@ fn pick<'a>(record: &'a Record, wanted: &str) -> Result<(usize, usize, usize, &'
     })
 }
 
-fn recipe<'a>(leak: &'a Leak, record: &Record) -> Result<&'a Recipe, (String, String)> {
+fn recipe<'a>(leak: &'a LeakRecord, record: &Record) -> Result<&'a Recipe, (String, String)> {
     let run_again = format!("run the scenario again: `runner {} --set seed={}`", record.scenario.file, record.seed);
     let unknown = "this record does not say what was sent: an earlier version wrote it".to_owned();
     let Some(recipe) = leak.replayable() else { return Err((unknown, run_again)) };
@@ -133,7 +133,7 @@ fn place(place: &str) -> String {
 }
 
 /// What it comes to. Only tries that were answered as the recorded ones count.
-fn conclude(outcome: &Outcome, leak: &Leak) -> Exit {
+fn conclude(outcome: &Outcome, leak: &LeakRecord) -> Exit {
     let (tries, telling, shown) = (outcome.tries, outcome.telling(), outcome.shown);
     if !outcome.is_known() {
         let (who, unlike) = match (&outcome.first_unlike, &outcome.unlike_alone) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{Checks, Load, Micros, OpenMicros, Status, Trial, Variant, Verdict};
+use crate::record::{Checks, LoadRecord, Micros, OpenMicros, Status, Trial, VariantRecord, Verdict};
 use crate::units;
 
 /// What stands where there is no value.
@@ -133,12 +133,12 @@ pub(crate) fn status(status: Status) -> &'static str {
 }
 
 /// The requests that nobody answered: failed and unanswered.
-pub(crate) fn without_answer(load: &Load) -> u64 {
+pub(crate) fn without_answer(load: &LoadRecord) -> u64 {
     load.failed.saturating_add(load.unanswered)
 }
 
 /// What became of the requests without a response, kind by kind: `2,000 timed out after 2s`.
-pub(crate) fn failures(load: &Load) -> Vec<String> {
+pub(crate) fn failures(load: &LoadRecord) -> Vec<String> {
     let named = |kind: &str, n: u64| match kind {
         "connect" => format!("{} could not connect", units::show_count(n)),
         "tls" => format!("{} failed in the TLS handshake", units::show_count(n)),
@@ -153,7 +153,7 @@ pub(crate) fn failures(load: &Load) -> Vec<String> {
 }
 
 /// What became of the requests without an answer; `unanswered` says of which those are that waited still.
-pub(crate) fn ways_lost(load: &Load, unanswered: &str) -> Vec<String> {
+pub(crate) fn ways_lost(load: &LoadRecord, unanswered: &str) -> Vec<String> {
     let mut ways = failures(load);
     if load.unanswered > 0 {
         ways.push(format!("{} were {unanswered}", units::show_count(load.unanswered)));
@@ -166,7 +166,7 @@ const OUTSIDE: f64 = 0.1;
 
 /// Throughput counts the answers that arrived within a time, all else the requests that were due in it. Where that is not
 /// nearly the same, it is said.
-pub(crate) fn outside(load: &Load) -> Option<String> {
+pub(crate) fn outside(load: &LoadRecord) -> Option<String> {
     let in_time = (load.throughput * load.duration_s).round().max(0.0) as u64;
     let good = load.completed.saturating_sub(load.errors.get("status").copied().unwrap_or(0));
     let early = load.answers_to_warmup.min(in_time);
@@ -187,13 +187,13 @@ pub(crate) fn outside(load: &Load) -> Option<String> {
 }
 
 /// Requests that were sent again: `74 sent again`.
-pub(crate) fn sent_again(load: &Load) -> Option<String> {
+pub(crate) fn sent_again(load: &LoadRecord) -> Option<String> {
     let retries = load.generator.retries;
     (retries > 0).then(|| format!("{} sent again", units::show_count(retries)))
 }
 
 /// How the requests of a load travelled, where that was not the usual way; with a space before.
-pub(crate) fn travel(load: &Load) -> String {
+pub(crate) fn travel(load: &LoadRecord) -> String {
     match (load.http.as_str(), load.streams, load.pipeline) {
         ("2", streams @ 2.., _) => format!(" over HTTP/2, up to {streams} on a connection"),
         ("2", ..) => " over HTTP/2".to_owned(),
@@ -213,7 +213,7 @@ pub(crate) fn checks_in_words(checks: &Checks) -> String {
 }
 
 /// How a variant came out: the gravest of what happened to it.
-pub(crate) fn variant_status(variant: &Variant) -> Status {
+pub(crate) fn variant_status(variant: &VariantRecord) -> Status {
     let any = |wanted: Status| variant.verdicts.iter().any(|verdict| verdict.status == wanted);
     if variant.trials.iter().any(|trial| trial.interrupted) {
         Status::Interrupted
@@ -232,7 +232,7 @@ pub(crate) fn variant_status(variant: &Variant) -> Status {
 }
 
 /// [`variant_status`] in words; one that passed because nothing was asserted says so.
-pub(crate) fn outcome(variant: &Variant) -> &'static str {
+pub(crate) fn outcome(variant: &VariantRecord) -> &'static str {
     match variant_status(variant) {
         Status::Passed if variant.verdicts.is_empty() => "no rules",
         other => status(other),
@@ -240,7 +240,7 @@ pub(crate) fn outcome(variant: &Variant) -> &'static str {
 }
 
 /// The trial that stands for its variant: the one of median throughput, else the one with most leaks; with its number from 1.
-pub(crate) fn typical(variant: &Variant) -> Option<(usize, &Trial)> {
+pub(crate) fn typical(variant: &VariantRecord) -> Option<(usize, &Trial)> {
     let mut loaded: Vec<(usize, &Trial, f64)> = Vec::new();
     for (index, trial) in variant.trials.iter().enumerate() {
         loaded.extend(trial.load.as_ref().map(|load| (index + 1, trial, load.throughput)));
@@ -260,7 +260,7 @@ pub(crate) fn typical(variant: &Variant) -> Option<(usize, &Trial)> {
 }
 
 /// How much load there was, in words.
-pub(crate) fn amount(load: &Load) -> String {
+pub(crate) fn amount(load: &LoadRecord) -> String {
     let level = |value: f64| match load.open {
         Some(_) => units::show_rate(value),
         None => units::counted(value.round() as u64, "user"),
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn answers_that_throughput_alone_counts_or_leaves_out_are_told() {
         let load = |throughput, completed, answers_to_warmup| {
-            outside(&Load { throughput, completed, answers_to_warmup, duration_s: 10.0, ..Load::default() })
+            outside(&LoadRecord { throughput, completed, answers_to_warmup, duration_s: 10.0, ..Load::default() })
         };
         assert_eq!(load(10.0, 100, 0), None);
         assert_eq!(load(10.0, 0, 100).unwrap(), "100 of 100 answers in time were to requests of the warm-up");

@@ -1,7 +1,7 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::exchange::Failure;
-use crate::record::{Caveat, Dirty, Load, Micros, OpenMicros, Trial};
+use crate::record::{Caveat, DirtyRecord, LoadRecord, Micros, OpenMicros, Trial};
 use crate::report::gave_up;
 use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
@@ -39,7 +39,7 @@ const LITTLE: f64 = 0.1;
 /// The caveats of a variant, each once, from whichever trial shows it first.
 pub(super) fn of(trials: &[Trial]) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = Vec::new();
-    let rules: [fn(&Load) -> Option<Caveat>; 22] = [
+    let rules: [fn(&LoadRecord) -> Option<Caveat>; 22] = [
         stood_still,
         fell_silent,
         stalled,
@@ -77,7 +77,7 @@ fn caveat(message: String, advice: &str) -> Option<Caveat> {
     Some(Caveat { message, advice: advice.to_owned() })
 }
 
-fn not_searched(dirty: &Dirty) -> Option<Caveat> {
+fn not_searched(dirty: &DirtyRecord) -> Option<Caveat> {
     let message = format!(
         "the end of {} was not searched for canaries, as runner keeps 4 MiB of each: the bound does not hold for leaks there",
         counted(dirty.cut, "response")
@@ -85,7 +85,7 @@ fn not_searched(dirty: &Dirty) -> Option<Caveat> {
     (dirty.cut > 0).then(|| caveat(message, "point the check at a page that shows who asks near its beginning"))?
 }
 
-fn alike(dirty: &Dirty) -> Option<Caveat> {
+fn alike(dirty: &DirtyRecord) -> Option<Caveat> {
     let (one, other) = dirty.alike.first()?;
     let more = match dirty.alike.len() - 1 {
         0 => String::new(),
@@ -98,7 +98,7 @@ fn alike(dirty: &Dirty) -> Option<Caveat> {
     caveat(message, "point the check at a page on which each identity sees something of its own")
 }
 
-fn not_decoded(dirty: &Dirty) -> Option<Caveat> {
+fn not_decoded(dirty: &DirtyRecord) -> Option<Caveat> {
     let unread = dirty.undecoded.as_ref()?;
     let responses = counted(unread.responses, "response");
     let message = format!("the body of {responses} could not be read ({}): a leak in there was not seen", unread.why);
@@ -110,7 +110,7 @@ fn not_decoded(dirty: &Dirty) -> Option<Caveat> {
 
 /// A server that answered, and then no longer: for a second at least, and for longer than any answer had taken. One that
 /// still works for clients who gave up is told of elsewhere.
-fn fell_silent(load: &Load) -> Option<Caveat> {
+fn fell_silent(load: &LoadRecord) -> Option<Caveat> {
     let last = load.timeline.iter().rposition(|second| second.completed > 0)?;
     let silent = &load.timeline[last + 1..];
     let lasting: f64 = silent.iter().map(|second| second.length_s).sum();
@@ -128,7 +128,7 @@ fn fell_silent(load: &Load) -> Option<Caveat> {
 }
 
 /// Runner as a whole was stopped, or the machine was: neither the server nor the load threads are to blame.
-fn stood_still(load: &Load) -> Option<Caveat> {
+fn stood_still(load: &LoadRecord) -> Option<Caveat> {
     let stopped = load.generator.stopped_s;
     let message = format!(
         "runner itself stood still for {} of {}: it was stopped, or had no core; the throughput is lower for it, and what was under way then seems longer",
@@ -141,7 +141,7 @@ fn stood_still(load: &Load) -> Option<Caveat> {
 
 /// Users of the closed model who wait ask nothing, so that a while without any answer is in few latencies, however long it is
 /// (coordinated omission).
-fn stalled(load: &Load) -> Option<Caveat> {
+fn stalled(load: &LoadRecord) -> Option<Caveat> {
     let silence = load.silence.as_ref().filter(|_| load.open.is_none() && fell_silent(load).is_none())?;
     let length = silence.length_s;
     let rate = load.completed as f64 / (load.duration_s - length).max(1e-9);
@@ -163,7 +163,7 @@ fn stalled(load: &Load) -> Option<Caveat> {
     )
 }
 
-fn busy_generator(load: &Load) -> Option<Caveat> {
+fn busy_generator(load: &LoadRecord) -> Option<Caveat> {
     let share = load.generator.cpu_max;
     let message = format!(
         "the busiest load thread used {} of a core in its busiest second: runner may be the limit, not the server",
@@ -172,12 +172,12 @@ fn busy_generator(load: &Load) -> Option<Caveat> {
     (share > BUSY).then(|| caveat(message, "raise `load.threads`, or run the server on another core or machine"))?
 }
 
-fn not_torn_down(load: &Load) -> Option<Caveat> {
+fn not_torn_down(load: &LoadRecord) -> Option<Caveat> {
     let error = load.checks.as_ref()?.teardown_error.as_ref()?;
     caveat(format!("the script's teardown failed: {error}"), "look for what its setup made and left behind")
 }
 
-fn few_samples(load: &Load) -> Option<Caveat> {
+fn few_samples(load: &LoadRecord) -> Option<Caveat> {
     let quantiles = [("p99.9", 0.999), ("p99", 0.99), ("p90", 0.9)];
     // Rounding must not make ten a little less.
     let beyond = |q: f64| load.started as f64 * (1.0 - q) + 1e-9;
@@ -197,7 +197,7 @@ fn few_samples(load: &Load) -> Option<Caveat> {
     (!names.is_empty() && load.started > 0).then(|| caveat(message, advice))?
 }
 
-fn error_statuses(load: &Load) -> Option<Caveat> {
+fn error_statuses(load: &LoadRecord) -> Option<Caveat> {
     let errors = load.errors.get("status").copied().filter(|count| *count > 0)?;
     let message = format!(
         "{} of {} responses have a status of 400 or above; latency counts them, throughput does not",
@@ -207,7 +207,7 @@ fn error_statuses(load: &Load) -> Option<Caveat> {
     caveat(message, "a fast error flatters latency: look at the status table, and at the server's log for its cause")
 }
 
-fn never_answered(load: &Load) -> Option<Caveat> {
+fn never_answered(load: &LoadRecord) -> Option<Caveat> {
     let lost = load.failed + load.unanswered;
     let share = lost as f64 / (load.started as f64).max(1.0);
     if share < TELLING {
@@ -227,7 +227,7 @@ fn never_answered(load: &Load) -> Option<Caveat> {
 }
 
 /// Where a quantile was another in the second half, the answered say nothing of those that were cut off in the end.
-fn drifted(load: &Load) -> Option<Caveat> {
+fn drifted(load: &LoadRecord) -> Option<Caveat> {
     let by_bounds =
         |open: OpenMicros| open.estimate.is_none() && open.at_most.is_some_and(|most| most > open.at_least * APART);
     let message = "answers took another time in the second half of the load than in the first, so those that came tell nothing of those that did not: quantiles that this leaves open are bounds, without an estimate";
@@ -239,28 +239,28 @@ fn drifted(load: &Load) -> Option<Caveat> {
     })?
 }
 
-fn not_connected(load: &Load) -> Option<Caveat> {
+fn not_connected(load: &LoadRecord) -> Option<Caveat> {
     let advice = "it must listen, and accept connections as fast as they come; `ulimit -n` and ports of this machine are limits, too";
     failed(load, Failure::Connect, "connections could not be made", advice)
 }
 
-fn no_handshake(load: &Load) -> Option<Caveat> {
+fn no_handshake(load: &LoadRecord) -> Option<Caveat> {
     failed(load, Failure::Tls, "TLS handshakes failed", tls::ADVICE)
 }
 
-fn not_http(load: &Load) -> Option<Caveat> {
+fn not_http(load: &LoadRecord) -> Option<Caveat> {
     let advice = "look at what the server sends there, as with `curl -v`; what runner could not read stands in quotes";
     failed(load, Failure::Protocol, "answers were not HTTP", advice)
 }
 
-fn cut_off(load: &Load) -> Option<Caveat> {
+fn cut_off(load: &LoadRecord) -> Option<Caveat> {
     let advice = "a server that crashes, is restarted or has reached a limit cuts off like that: look at its log";
     failed(load, Failure::Closed, "requests lost their connection", advice)
 }
 
 /// Requests that are safe to send twice are, where a connection that was used before ends without a byte of a response: most
 /// likely the server had closed it while it was idle, but one that reads a request and drops it looks no different.
-fn sent_again(load: &Load) -> Option<Caveat> {
+fn sent_again(load: &LoadRecord) -> Option<Caveat> {
     let retries = load.generator.retries;
     if (retries as f64) < TELLING * load.started as f64 || retries == 0 {
         return None;
@@ -279,7 +279,7 @@ fn sent_again(load: &Load) -> Option<Caveat> {
 }
 
 /// What came unasked before it could be seen was taken for an answer.
-fn unsolicited(load: &Load) -> Option<Caveat> {
+fn unsolicited(load: &LoadRecord) -> Option<Caveat> {
     let message = format!(
         "on {} something came that no request had asked for; they were closed. What came before it was seen was taken for the \
          answer to the next request, so that statuses, times and checks may be those of others' answers",
@@ -293,13 +293,13 @@ const ANSWERS_TOO_OFTEN: &str =
     "look for a handler that answers twice, a body longer than its content-length, or one in the answer to a HEAD";
 
 /// So many requests failed in one way, and why the first did.
-fn failed(load: &Load, failure: Failure, what: &str, advice: &str) -> Option<Caveat> {
+fn failed(load: &LoadRecord, failure: Failure, what: &str, advice: &str) -> Option<Caveat> {
     let count = load.errors.get(failure.name()).copied().filter(|count| *count > 0)?;
     let sample = load.error_samples.get(failure.name())?;
     caveat(format!("{} {what}; the first: {sample}", show_count(count)), advice)
 }
 
-fn late_sends(load: &Load) -> Option<Caveat> {
+fn late_sends(load: &LoadRecord) -> Option<Caveat> {
     let open = load.open.as_ref().filter(|open| open.late_share > LATE_SHARE)?;
     let missed = match open.missed {
         0 => String::new(),
@@ -316,7 +316,7 @@ fn late_sends(load: &Load) -> Option<Caveat> {
     )
 }
 
-fn queued(load: &Load) -> Option<Caveat> {
+fn queued(load: &LoadRecord) -> Option<Caveat> {
     let open = load.open.as_ref().filter(|open| open.queued > 0)?;
     let never = match open.never_sent {
         0 => String::new(),
@@ -332,7 +332,7 @@ fn queued(load: &Load) -> Option<Caveat> {
 }
 
 /// By chance, arrivals vary by the square root of their number; three times that is not chance.
-fn rate_not_met(load: &Load) -> Option<Caveat> {
+fn rate_not_met(load: &LoadRecord) -> Option<Caveat> {
     let open = load.open.as_ref()?;
     let asked = open.rate * load.duration_s;
     let chance = if open.spacing == "poisson" { 3.0 * asked.sqrt() } else { 1.0 };
@@ -346,7 +346,7 @@ fn rate_not_met(load: &Load) -> Option<Caveat> {
 /// Little's law: requests in flight = rate x mean latency. Where it does not hold, time was spent elsewhere. It says
 /// nothing of users who think or send in batches, or whose number changes, or where too many were never answered.
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
-fn little(load: &Load) -> Option<Caveat> {
+fn little(load: &LoadRecord) -> Option<Caveat> {
     // The few that were lost are in it with what they waited.
     let mean_us = load.latency_us.mean?.value();
     let rate = load.completed as f64 / load.duration_s.max(1e-9);
@@ -375,11 +375,11 @@ fn little(load: &Load) -> Option<Caveat> {
 }
 
 /// Whether users of the closed model think, by themselves or as their script says.
-fn thinks(load: &Load) -> bool {
+fn thinks(load: &LoadRecord) -> bool {
     load.pause_s > 0.0 || load.checks.as_ref().is_some_and(|script| script.thought_s > 0.0)
 }
 
-fn few_descriptors(load: &Load) -> Option<Caveat> {
+fn few_descriptors(load: &LoadRecord) -> Option<Caveat> {
     let needed = load.generator.descriptors_needed;
     let limit = load.generator.descriptors_limit.filter(|limit| *limit < needed)?;
     let message = format!(
@@ -390,7 +390,7 @@ fn few_descriptors(load: &Load) -> Option<Caveat> {
     caveat(message, "raise the hard limit (`ulimit -Hn`): failures of the kind `connect` may be runner's own")
 }
 
-fn few_ports(load: &Load) -> Option<Caveat> {
+fn few_ports(load: &LoadRecord) -> Option<Caveat> {
     let (waiting, ports) = (load.generator.time_wait?, load.generator.ports?);
     let message = format!(
         "{} sockets of connections to the server are in TIME_WAIT, and such connections are made from {} ports",
@@ -402,7 +402,7 @@ fn few_ports(load: &Load) -> Option<Caveat> {
     scarce.then(|| caveat(message, "have the server keep connections alive, name more `load.source_addresses`, or widen net.ipv4.ip_local_port_range"))?
 }
 
-fn coarse_clock(load: &Load) -> Option<Caveat> {
+fn coarse_clock(load: &LoadRecord) -> Option<Caveat> {
     let Some(Micros::Exactly(median_us)) = load.latency_us.p50 else { return None };
     let grain_us = load.generator.clock_ns? as f64 / 1e3;
     let message = format!(

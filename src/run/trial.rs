@@ -16,7 +16,7 @@ use crate::dirty;
 use crate::load::attended::{self, Hung, attended};
 use crate::load::script::Client;
 use crate::load::{self, Live, Progress, Target};
-use crate::record::{self, Failure, LogOf, Trial};
+use crate::record::{self, TrialFailure, LogOf, Trial};
 use crate::scenario::{self, Dirty, Load, Variant};
 use crate::script::client::Called;
 use crate::script::pulse::Pulse;
@@ -230,7 +230,7 @@ impl Stage<'_> {
             trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
         }
         let checks = hooks::checks(results.findings.take(), logged, teardown);
-        trial.load = Some(record::Load { checks, ..facts::load(plan, &results) });
+        trial.load = Some(record::LoadRecord { checks, ..facts::load(plan, &results) });
         Ok(ending)
     }
 
@@ -257,7 +257,7 @@ impl Stage<'_> {
         plan: &Load,
         server: &mut Server,
         target: &Target,
-    ) -> std::io::Result<(Result<Vec<Session>, Failure>, Ending)> {
+    ) -> std::io::Result<(Result<Vec<Session>, TrialFailure>, Ending)> {
         if plan.login.is_none() {
             return Ok((Ok(Vec::new()), Ending::Finished));
         }
@@ -337,14 +337,14 @@ impl Stage<'_> {
     }
 
     /// Said before anything is started.
-    fn foreign_source(&self, plan: &Load) -> Option<Failure> {
+    fn foreign_source(&self, plan: &Load) -> Option<TrialFailure> {
         let (source, why) = load::machine::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
-        Some(Failure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })
+        Some(TrialFailure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })
     }
 
-    fn death(&self, death: &Death) -> Failure {
+    fn death(&self, death: &Death) -> TrialFailure {
         let in_flight = match self.in_flight.get().at_the_end() {
             0 => String::new(),
             1 => " with 1 request in flight".to_owned(),
@@ -355,8 +355,8 @@ impl Stage<'_> {
         self.failure(message, death.advice.to_owned())
     }
 
-    fn failure(&self, message: String, advice: String) -> Failure {
-        Failure { message, advice, log_tail: self.log_tail(), log_of: LogOf::Server }
+    fn failure(&self, message: String, advice: String) -> TrialFailure {
+        TrialFailure { message, advice, log_tail: self.log_tail(), log_of: LogOf::Server }
     }
 
     /// The last lines of the server at hand.

@@ -1,6 +1,6 @@
 //! The variants of a matrix side by side.
 
-use crate::record::Variant;
+use crate::record::VariantRecord;
 use crate::report::escape::{code_cell, inline};
 use crate::report::footnote;
 use crate::report::sums::{Sums, sums};
@@ -13,7 +13,7 @@ use crate::units::{show_count, show_percentage, show_rate};
 
 use super::mark;
 
-pub(super) fn overview(variants: &[Variant]) -> String {
+pub(super) fn overview(variants: &[VariantRecord]) -> String {
     let mut table = Table::new([
         ("", Right),
         ("variant", Left),
@@ -53,7 +53,7 @@ pub(super) fn overview(variants: &[Variant]) -> String {
 }
 
 /// Leaks, exposures and bound over all trials of a variant.
-fn dirty_cells(variant: &Variant) -> [String; 3] {
+fn dirty_cells(variant: &VariantRecord) -> [String; 3] {
     let Some(Sums { leaks, exposures, bound }) = sums(variant) else {
         return [NONE.to_owned(), NONE.to_owned(), NONE.to_owned()];
     };

@@ -142,7 +142,7 @@ mod tests {
     use std::process;
 
     use super::*;
-    use crate::record::{Environment, FORMAT, Runner, Scenario, Status};
+    use crate::record::{Environment, FORMAT, Runner, ScenarioRecord, Status};
 
     fn record(overrides: &[&str]) -> Record {
         Record {
@@ -151,7 +151,7 @@ mod tests {
             started: String::new(),
             seed: 42,
             status: Status::Passed,
-            scenario: Scenario {
+            scenario: ScenarioRecord {
                 name: "a".to_owned(),
                 about: None,
                 file: "a b.toml".to_owned(),

@@ -1,6 +1,6 @@
 //! Reasons to trust a dirty check less.
 
-use crate::record::{Caveat, Dirty};
+use crate::record::{Caveat, DirtyRecord};
 use crate::units::{counted, show_time};
 
 use super::{ANSWERS_TOO_OFTEN, caveat};
@@ -9,7 +9,7 @@ use super::{ANSWERS_TOO_OFTEN, caveat};
 const SLOW_STARTS: f64 = 10.0;
 
 /// Starts do not count as time of the check, but somebody waits for them.
-pub(super) fn slow_starts(dirty: &Dirty) -> Option<Caveat> {
+pub(super) fn slow_starts(dirty: &DirtyRecord) -> Option<Caveat> {
     let starts = dirty.starts.as_ref().filter(|starts| starts.shared > 0 || starts.took_s > SLOW_STARTS)?;
     let mut message = format!(
         "{} of the server for the dirty check took {}, which do not count as its time",
@@ -28,7 +28,7 @@ pub(super) fn slow_starts(dirty: &Dirty) -> Option<Caveat> {
     )
 }
 
-pub(super) fn unsolicited(dirty: &Dirty) -> Option<Caveat> {
+pub(super) fn unsolicited(dirty: &DirtyRecord) -> Option<Caveat> {
     let message = format!(
         "on {} of the dirty check something came that no request had asked for; they were closed, and it is no answer to \
          anybody. Clients that share connections would take it for the next answer",
@@ -37,7 +37,7 @@ pub(super) fn unsolicited(dirty: &Dirty) -> Option<Caveat> {
     (dirty.unsolicited > 0).then(|| caveat(message, ANSWERS_TOO_OFTEN))?
 }
 
-pub(super) fn limited(dirty: &Dirty) -> Option<Caveat> {
+pub(super) fn limited(dirty: &DirtyRecord) -> Option<Caveat> {
     let limit = dirty.limit.as_ref()?;
     let message = format!(
         "the server limits requests to about {} in {}, and answered {} with {}: the dirty check kept to that, and no more \

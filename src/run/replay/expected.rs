@@ -1,7 +1,7 @@
 //! Whether a try that shows no leak tells anything: its requests must be answered as they were when it was recorded.
 
 use crate::dirty::{Answer, Role, Try};
-use crate::record::{Control, Leak};
+use crate::record::{ControlRecord, LeakRecord};
 
 /// What the record says of how requests were answered.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub type Unlike = String;
 
 impl Expected {
     /// What is expected of a leak; `control` is that of its check.
-    pub fn of(leak: &Leak, control: &Control) -> Expected {
+    pub fn of(leak: &LeakRecord, control: &ControlRecord) -> Expected {
         let requests = leak.shrunk.iter().flat_map(|shrunk| &shrunk.requests);
         let known = requests.filter_map(|asked| Some(((asked.line, asked.shot), asked.status?, asked.part.is_some())));
         let witnesses = std::iter::once(&leak.victim).chain(&leak.source);
