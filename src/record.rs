@@ -14,13 +14,15 @@ mod redacted;
 mod server;
 
 pub use dirty::{
-    RequestRecord, ControlRecord, DirtyRecord, DirtySample, LeakRecord, LeakClass, LeakOracle, PositiveControl, RateLimit, ShrunkRecord, StartsRecord, TlsRecord,
-    TriggerRecord, Unread, Witness,
+    ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControl, RateLimit,
+    RequestRecord, ShrunkRecord, StartsRecord, TlsRecord, TriggerRecord, Unread, Witness,
 };
-pub use load::{CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence, StageRecord};
+pub use load::{
+    CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence, StageRecord,
+};
 pub use quantiles::{Micros, OpenMicros, Quantiles};
 pub use redacted::redacted;
-pub use server::{ServerEvent, ServerSample, ServerRecord};
+pub use server::{ServerEvent, ServerRecord, ServerSample};
 
 /// The version of the keys below.
 pub const FORMAT: u32 = 1;

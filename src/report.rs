@@ -28,7 +28,7 @@ pub struct Page {
 
 /// Where a record is, for those who read its report.
 #[derive(Debug, Clone, Copy)]
-pub struct Home<'a> {
+pub struct ReportLocation<'a> {
     /// Its folder, as a command names it that is given where the run's was.
     pub folder: &'a Path,
     /// The report stands in it too.
@@ -36,7 +36,7 @@ pub struct Home<'a> {
 }
 
 /// The report as markdown, with its charts.
-pub fn render(record: &Record, home: Home<'_>) -> Page {
+pub fn render(record: &Record, home: ReportLocation<'_>) -> Page {
     markdown::page(record, home)
 }
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::load::attended::attended;
 use crate::record::{self, FORMAT, Record, Status, redacted};
-use crate::report::{self, Home};
+use crate::report::{self, ReportLocation};
 use crate::scenario::{self, Scenario, Secrets, Variant};
 use crate::verdict;
 
@@ -45,7 +45,7 @@ pub struct Options {
 
 /// What happens during a run, for whoever shows it.
 #[derive(Debug, Clone)]
-pub enum Event<'a> {
+pub enum RunEvent<'a> {
     /// The next trial starts.
     Trial {
         variant: &'a str,
@@ -102,7 +102,7 @@ pub enum Event<'a> {
 /// Is told of every event, from the thread that runs the scenario.
 pub trait Observer {
     /// Something has happened. The run waits until this returns.
-    fn event(&self, event: Event<'_>);
+    fn event(&self, event: RunEvent<'_>);
 }
 
 /// A run that left a report.
@@ -143,10 +143,10 @@ pub fn run(
     let started = jiff::Timestamp::now();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
     let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
-    let render = |place: &Path| report::render(&record, Home { folder: place, beside: true });
+    let render = |place: &Path| report::render(&record, ReportLocation { folder: place, beside: true });
     match folder.publish(&record, &scenario.secrets, render) {
         Ok(Published { place, not_latest }) => {
-            observer.event(Event::Reported);
+            observer.event(RunEvent::Reported);
             Ok(Finished { record, folder: place, not_latest })
         }
         Err(error) => Err(Unfinished::NotWritten { record: Box::new(record), error }),
@@ -206,7 +206,7 @@ fn run_trials(
                 continue;
             }
             number += 1;
-            observer.event(Event::Trial { variant: &variant.name, number, of });
+            observer.event(RunEvent::Trial { variant: &variant.name, number, of });
             let seed = seed.wrapping_add(number as u64);
             let ran = trial::run(variant, seed, log, &options.allowed_hosts, observer, cancel);
             hung = ran.hung;

@@ -240,7 +240,8 @@ mod tests {
             known => latencies.answered(Half::First, (known.value() * 1e3) as u64),
         }
         let histogram = record::Histograms::of(&latencies, &latencies);
-        let load = record::LoadRecord { started: 10, failed: 1, throughput: 9.9, histogram, ..record::LoadRecord::default() };
+        let load =
+            record::LoadRecord { started: 10, failed: 1, throughput: 9.9, histogram, ..record::LoadRecord::default() };
         Trial { load: Some(load), ..Trial::default() }
     }
 
@@ -266,7 +267,8 @@ mod tests {
             format!("{}; expected {}", verdict.observed, verdict.expected)
         };
         let checks = record::Checks { passed: 9_997, failed: 3, ..record::Checks::default() };
-        let load = record::LoadRecord { started: 3_000_000, failed: 1, checks: Some(checks), ..record::LoadRecord::default() };
+        let load =
+            record::LoadRecord { started: 3_000_000, failed: 1, checks: Some(checks), ..record::LoadRecord::default() };
         let counts = Trial { load: Some(load), ..Trial::default() };
         assert_eq!(said("checks.rate >= 100%", &counts), "99.97 %; expected >= 100 %");
         assert_eq!(said("errors.rate == 0%", &counts), "0.00003 %; expected == 0 %");
@@ -277,7 +279,10 @@ mod tests {
     /// A load whose quickest answer took so many microseconds.
     fn timed(us: f64) -> Trial {
         let latency_us = record::Quantiles { min: Some(Micros::Exactly(us)), ..record::Quantiles::default() };
-        Trial { load: Some(record::LoadRecord { started: 1, latency_us, ..record::LoadRecord::default() }), ..Trial::default() }
+        Trial {
+            load: Some(record::LoadRecord { started: 1, latency_us, ..record::LoadRecord::default() }),
+            ..Trial::default()
+        }
     }
 
     #[test]
@@ -326,7 +331,12 @@ mod tests {
     #[test]
     fn an_idle_server_is_measured_and_one_that_nobody_looked_at_is_not() {
         let samples = vec![record::ServerSample::default(); 2];
-        let idle = record::ServerRecord { threads_max: 3, rss_peak_bytes: 1 << 20, samples, ..record::ServerRecord::default() };
+        let idle = record::ServerRecord {
+            threads_max: 3,
+            rss_peak_bytes: 1 << 20,
+            samples,
+            ..record::ServerRecord::default()
+        };
         let trial = |server| Trial { server: Some(server), ..Trial::default() };
         assert_eq!(status("server.cpu.mean < 0.5", &trial(idle.clone())), Status::Passed);
         assert_eq!(status("server.cpu.mean > 0.5", &trial(idle.clone())), Status::Failed);

@@ -8,7 +8,7 @@ use crate::dirty::{Oracle, Try};
 use crate::record::{LeakRecord, Record};
 use crate::report;
 use crate::run::environment;
-use crate::run::replay::{Again, Expected, NotReplayed, Outcome, Unlike, replay};
+use crate::run::replay::{Difference, ExpectedResponses, NotReplayed, ReplayOutcome, ReplayPlan, replay};
 use crate::stats::interval_95;
 use crate::units::{show_percentage, show_time};
 
@@ -49,10 +49,10 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
     print::out(&format!("leak {number} ({}): {}\n", leak.class.name(), report::recipe_in_words(recipe)));
     let seed = record.seed.wrapping_add(trial as u64 + 1);
     let control = known.trials.get(trial).and_then(|trial| trial.dirty.as_ref()).map(|dirty| dirty.control.clone());
-    let expected = Expected::of(leak, &control.unwrap_or_default());
+    let expected = ExpectedResponses::of(leak, &control.unwrap_or_default());
     let (times, allowed_hosts) = (arguments.times, &arguments.allow_hosts);
-    let again = Again { variant, recipe, expected: &expected, seed, times, allowed_hosts };
-    let show = |number: u64, one: &Try, unlike: Option<&Unlike>| {
+    let again = ReplayPlan { variant, recipe, expected: &expected, seed, times, allowed_hosts };
+    let show = |number: u64, one: &Try, unlike: Option<&Difference>| {
         print::out(&hide(&line(number, one, unlike)));
     };
     let outcome = replay(&again, &show, &cancel);
@@ -96,7 +96,7 @@ fn recipe<'a>(leak: &'a LeakRecord, record: &Record) -> Result<&'a Recipe, (Stri
     }
 }
 
-fn line(number: u64, one: &Try, unlike: Option<&Unlike>) -> String {
+fn line(number: u64, one: &Try, unlike: Option<&Difference>) -> String {
     let what = match (&one.leak, unlike) {
         (None, Some(unlike)) => format!("nothing can be said: {unlike}"),
         (None, None) if one.unanswered > 0 => {
@@ -133,7 +133,7 @@ fn place(place: &str) -> String {
 }
 
 /// What it comes to. Only tries that were answered as the recorded ones count.
-fn conclude(outcome: &Outcome, leak: &LeakRecord) -> Exit {
+fn conclude(outcome: &ReplayOutcome, leak: &LeakRecord) -> Exit {
     let (tries, telling, shown) = (outcome.tries, outcome.telling(), outcome.shown);
     if !outcome.is_known() {
         let (who, unlike) = match (&outcome.first_unlike, &outcome.unlike_alone) {

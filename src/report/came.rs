@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn what_went_wrong_is_told_first_and_only_where_nothing_can_be_concluded() {
         let samples = vec![sample("control", Some(200)), sample("anonymous", Some(401))];
-        let mut dirty = DirtyRecord { samples, ..Dirty::default() };
+        let mut dirty = DirtyRecord { samples, ..DirtyRecord::default() };
         assert!(told(&dirty).is_empty());
         dirty.inconclusive = Some("why".to_owned());
         assert_eq!(told(&dirty)[0].at, "anonymous");

@@ -1,6 +1,6 @@
 //! What each class of leak comes from, and where to look for it.
 
-use crate::record::{LeakRecord, LeakClass};
+use crate::record::{LeakClass, LeakRecord};
 
 use super::words::list;
 

@@ -16,9 +16,9 @@ use super::chart;
 use super::escape::{code, fence, inline};
 use super::sentence;
 use super::words::{capital, outcome, status, typical};
-use super::{Home, Page};
+use super::{Page, ReportLocation};
 
-pub(crate) fn page(record: &Record, home: Home<'_>) -> Page {
+pub(crate) fn page(record: &Record, home: ReportLocation<'_>) -> Page {
     let mut page = Page { markdown: head(record), files: Vec::new() };
     let scenario = &record.scenario;
     match record.variants.as_slice() {
@@ -58,7 +58,7 @@ struct Place<'a> {
     suffix: String,
     /// Whether it is the first section, which explains the words that all use.
     first: bool,
-    home: Home<'a>,
+    home: ReportLocation<'a>,
     scenario: &'a ScenarioRecord,
     /// Leaks are numbered through all sections.
     leaks_before: usize,

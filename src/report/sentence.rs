@@ -1,6 +1,9 @@
 //! Findings as sentences, in plain text.
 
-use crate::record::{DirtyRecord, LeakRecord, LeakOracle, LoadRecord, Micros, Record, Second, Status, Trial, VariantRecord, Verdict, Witness};
+use crate::record::{
+    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Micros, Record, Second, Status, Trial, VariantRecord, Verdict,
+    Witness,
+};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 use crate::verdict;
 
@@ -188,7 +191,9 @@ fn throughput_range(variants: &[VariantRecord]) -> Option<String> {
 }
 
 fn exposures_over(variants: &[VariantRecord]) -> Option<String> {
-    let of = |variant: &VariantRecord| variant.trials.iter().filter_map(|trial| trial.dirty.clone()).collect::<Vec<DirtyRecord>>();
+    let of = |variant: &VariantRecord| {
+        variant.trials.iter().filter_map(|trial| trial.dirty.clone()).collect::<Vec<DirtyRecord>>()
+    };
     let all: Vec<DirtyRecord> = variants.iter().flat_map(of).collect();
     let leaks: u64 = all.iter().map(|dirty| dirty.leaks).sum();
     let exposures: u64 = all.iter().map(|dirty| dirty.exposures).sum();

@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_bound_of_several_trials_is_that_of_all_their_exposures() {
-        let check = DirtyRecord { exposures: 234, bound: upper_bound_95(0, 234), ..Dirty::default() };
+        let check = DirtyRecord { exposures: 234, bound: upper_bound_95(0, 234), ..DirtyRecord::default() };
         let of = |checks: &[DirtyRecord]| sums(&variant(checks)).map(|sums| (sums.exposures, sums.bound));
         let two = [check.clone(), check.clone()];
         assert_eq!(of(&two), Some((468, upper_bound_95(0, 468))));
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_trial_that_could_not_conclude_makes_no_bound_tighter() {
-        let check = DirtyRecord { exposures: 234, bound: upper_bound_95(0, 234), ..Dirty::default() };
+        let check = DirtyRecord { exposures: 234, bound: upper_bound_95(0, 234), ..DirtyRecord::default() };
         let blind = DirtyRecord { inconclusive: Some("a planted leak was not seen".to_owned()), ..check.clone() };
         assert_eq!(sums(&variant(&[check.clone(), blind])).unwrap().bound, check.bound);
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::record::{Checks, TrialFailure, LoadRecord, Record, Status, Trial, VariantRecord, Verdict};
+use crate::record::{Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::came;

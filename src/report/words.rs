@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn answers_that_throughput_alone_counts_or_leaves_out_are_told() {
         let load = |throughput, completed, answers_to_warmup| {
-            outside(&LoadRecord { throughput, completed, answers_to_warmup, duration_s: 10.0, ..Load::default() })
+            outside(&LoadRecord { throughput, completed, answers_to_warmup, duration_s: 10.0, ..LoadRecord::default() })
         };
         assert_eq!(load(10.0, 100, 0), None);
         assert_eq!(load(10.0, 0, 100).unwrap(), "100 of 100 answers in time were to requests of the warm-up");

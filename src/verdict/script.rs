@@ -88,7 +88,7 @@ mod tests {
         let histogram = Histograms::of(&latencies, &latencies);
         let latency_us = Quantiles::of(&latencies);
         Trial {
-            load: Some(LoadRecord { started: 4, throughput, latency_us, histogram, ..Load::default() }),
+            load: Some(LoadRecord { started: 4, throughput, latency_us, histogram, ..LoadRecord::default() }),
             ..Trial::default()
         }
     }

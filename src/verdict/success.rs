@@ -55,7 +55,7 @@ mod tests {
     use crate::record::Checks;
 
     fn load(started: u64, completed: u64) -> LoadRecord {
-        LoadRecord { started, completed, failed: started - completed, ..Load::default() }
+        LoadRecord { started, completed, failed: started - completed, ..LoadRecord::default() }
     }
 
     fn judged(load: LoadRecord, rules: &[&str]) -> Option<(Status, String)> {

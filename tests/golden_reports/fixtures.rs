@@ -67,7 +67,13 @@ pub fn server() -> ServerRecord {
 }
 
 /// Latencies in microseconds; those of the unanswered are how long was waited.
-pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64], timeline: Vec<Second>) -> LoadRecord {
+pub fn load(
+    request: &str,
+    answered: &[u64],
+    timeouts: &[u64],
+    unanswered: &[u64],
+    timeline: Vec<Second>,
+) -> LoadRecord {
     let mut latencies = Latencies::default();
     answered.iter().for_each(|us| latencies.answered(Half::First, us * 1000));
     timeouts.iter().chain(unanswered).for_each(|us| latencies.cut(Half::First, us * 1000));
@@ -100,7 +106,7 @@ pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64
             connections_opened: 2500,
             ..Generator::default()
         },
-        ..Load::default()
+        ..LoadRecord::default()
     }
 }
 
@@ -358,7 +364,7 @@ pub fn clean_in_every_mode() -> Record {
             control: ControlRecord { requests: 5, problems: vec![], echoes: None },
             positive_control: Some(PositiveControl { requests: 2, found: true }),
             triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
-            ..Dirty::default()
+            ..DirtyRecord::default()
         };
         let trial = Trial { dirty: Some(check), server: Some(server()), ..Trial::default() };
         let verdicts = vec![

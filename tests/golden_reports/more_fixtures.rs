@@ -60,7 +60,7 @@ pub fn broken_probe() -> Record {
         exposures: 40,
         bound: upper_bound_95(0, 40),
         inconclusive: Some(reason.clone()),
-        ..Dirty::default()
+        ..DirtyRecord::default()
     };
     let trial = Trial { dirty: Some(check), server: Some(ServerRecord { cpu_s: 0.0, ..server() }), ..Trial::default() };
     let expected = "no response holds another request's data";

@@ -260,7 +260,7 @@ mod tests {
         (1..=500).for_each(|ms| latencies.answered(Half::First, ms * 1_000_000));
         cut_after_ms.iter().for_each(|ms| latencies.cut(Half::First, ms * 1_000_000));
         let histogram = Histograms::of(&latencies, &latencies);
-        latency(&LoadRecord { histogram, ..Load::default() }, "").unwrap()
+        latency(&LoadRecord { histogram, ..LoadRecord::default() }, "").unwrap()
     }
 
     #[test]

@@ -134,7 +134,7 @@ mod tests {
             .map(|(throughput, p99)| {
                 let [p50, p99] = [1.0, *p99].map(|ms| Some(Micros::Exactly(ms * 1e3)));
                 let latency_us = Quantiles { p50, p99, ..Quantiles::default() };
-                let load = LoadRecord { throughput: *throughput, latency_us, ..Load::default() };
+                let load = LoadRecord { throughput: *throughput, latency_us, ..LoadRecord::default() };
                 let trials = vec![Trial { load: Some(load), ..Trial::default() }];
                 VariantRecord {
                     name: "server.mode=threaded load.concurrency=1000".to_owned(),

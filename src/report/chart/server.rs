@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{ServerEvent, ServerSample, ServerRecord};
+use crate::record::{ServerEvent, ServerRecord, ServerSample};
 use crate::report::escape::clip;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
@@ -192,7 +192,7 @@ fn grouped(samples: &[ServerSample]) -> Vec<ServerSample> {
         rss_bytes: most(rows, |row| row.rss_bytes),
         threads: most(rows, |row| row.threads),
         descriptors: most(rows, |row| row.descriptors),
-        ..Sample::default()
+        ..ServerSample::default()
     };
     // `chunks` yields no empty slice.
     samples.chunks(size).map(join).collect()
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_step_of_the_clock_makes_no_spike() {
-        let sample = |t_s, cpu| ServerSample { t_s, cpu, ..Sample::default() };
+        let sample = |t_s, cpu| ServerSample { t_s, cpu, ..ServerSample::default() };
         // The last two are 5 ms apart, between which the clock moved on by 10 ms.
         let all = [sample(0.0, 0.0), sample(0.5, 0.4), sample(1.0, 0.4), sample(1.005, 2.0)];
         let cores: Vec<f64> = steadied(&all).iter().map(|row| (row.cpu * 100.0).round() / 100.0).collect();

@@ -45,7 +45,10 @@ pub(super) fn dirty(variant: &VariantRecord, place: &Place) -> String {
 fn untried(checks: &[(usize, &DirtyRecord)]) -> String {
     let Some((_, check)) = checks.first() else { return String::new() };
     let untried = check.triggers.iter().filter(|(_, trigger)| trigger.rounds == 0);
-    let untried = DirtyRecord { triggers: untried.map(|(name, t)| (name.clone(), t.clone())).collect(), ..Dirty::default() };
+    let untried = DirtyRecord {
+        triggers: untried.map(|(name, t)| (name.clone(), t.clone())).collect(),
+        ..DirtyRecord::default()
+    };
     verdict::not_exercised(&untried).map(|note| format!("{}.\n\n", inline(&capital(&note)))).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! One leak: who, when, what, why and where to look.
 
-use crate::record::{LeakRecord, LeakClass, ScenarioRecord, Witness};
-use crate::report::Home;
+use crate::record::{LeakClass, LeakRecord, ScenarioRecord, Witness};
+use crate::report::ReportLocation;
 use crate::report::cause::{self, Cause};
 use crate::report::escape::{cell, clean, clip, code, code_cell, fence, inline, shell_word};
 use crate::report::reproduction;
@@ -25,7 +25,7 @@ pub(super) fn found(leak: &LeakRecord, number: usize, place: &Place) -> String {
 }
 
 /// The proof, after the picture.
-pub(super) fn proof(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord, home: Home<'_>) -> String {
+pub(super) fn proof(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord, home: ReportLocation<'_>) -> String {
     let own = match (leak.own_present, leak.oracle.is_of_personas()) {
         (true, _) => "The response holds the canary of its own request as well.",
         (false, true) => "What tells its own user is not in the response.",
@@ -95,7 +95,7 @@ fn witnesses(leak: &LeakRecord) -> String {
 }
 
 /// The least that shows it, in words and as lines to paste.
-fn reproduction(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord, home: Home<'_>) -> String {
+fn reproduction(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord, home: ReportLocation<'_>) -> String {
     let hosts = scenario.allowed_hosts.iter().map(|host| format!(" --allow-host {}", shell_word(host)));
     let folder = shell_word(&home.folder.to_string_lossy());
     let again = format!("runner replay {folder} {number}{}", hosts.collect::<String>());

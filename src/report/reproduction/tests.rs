@@ -84,12 +84,12 @@ fn a_server_that_speaks_tls_is_asked_over_it_with_the_trust_of_the_scenario() {
         (words[1..words.len() - 3].join(" "), words[words.len() - 1].clone())
     };
     let url = "https://127.0.0.1:8000/a b?t=t%2B&q=1".to_owned();
-    assert_eq!(before(Tls::default()), ("--http1.1".to_owned(), url.clone()));
-    assert_eq!(before(Tls { insecure: true, ..Tls::default() }), ("--http1.1 -k".to_owned(), url.clone()));
+    assert_eq!(before(TlsRecord::default()), ("--http1.1".to_owned(), url.clone()));
+    assert_eq!(before(TlsRecord { insecure: true, ..TlsRecord::default() }), ("--http1.1 -k".to_owned(), url.clone()));
     let file = |name: &str| Some(name.to_owned());
-    let all = Tls { ca: file("my ca.pem"), cert: file("c.pem"), key: file("k.pem"), ..Tls::default() };
+    let all = TlsRecord { ca: file("my ca.pem"), cert: file("c.pem"), key: file("k.pem"), ..TlsRecord::default() };
     assert_eq!(before(all), ("--http1.1 --cacert my ca.pem --cert c.pem --key k.pem".to_owned(), url));
-    let (options, url) = before(Tls { name: Some("shop.test".to_owned()), ..Tls::default() });
+    let (options, url) = before(TlsRecord { name: Some("shop.test".to_owned()), ..TlsRecord::default() });
     assert_eq!(options, "--http1.1 --connect-to ::127.0.0.1:8000");
     assert!(url.starts_with("https://shop.test/"), "{url}");
 }

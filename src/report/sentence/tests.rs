@@ -18,7 +18,7 @@ fn mostly_lost(timeouts: u64) -> LoadRecord {
         latency_us: crate::record::Quantiles::of(&latencies),
         histogram: crate::record::Histograms::of(&latencies, &latencies),
         errors: errors.into(),
-        ..Load::default()
+        ..LoadRecord::default()
     }
 }
 

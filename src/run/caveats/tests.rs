@@ -3,7 +3,7 @@ use crate::record::{Checks, Generator, OpenLoadRecord, OpenMicros, Second, Silen
 
 #[test]
 fn a_few_lost_requests_of_many_are_no_caveat() {
-    let load = |failed| LoadRecord { started: 100_000, failed, ..Load::default() };
+    let load = |failed| LoadRecord { started: 100_000, failed, ..LoadRecord::default() };
     assert!(never_answered(&load(99)).is_none() && never_answered(&LoadRecord::default()).is_none());
     let message = never_answered(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
     assert!(message.starts_with("0.12 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
@@ -11,8 +11,14 @@ fn a_few_lost_requests_of_many_are_no_caveat() {
 
 /// 1,000/s for 10 s at 20 ms.
 fn steady() -> LoadRecord {
-    let open = OpenLoadRecord { rate: 1000.0, spacing: "uniform".to_owned(), in_flight_mean: 20.0, ..Open::default() };
-    let mut load = LoadRecord { started: 10_000, completed: 10_000, duration_s: 10.0, open: Some(open), ..Load::default() };
+    let open = OpenLoadRecord {
+        rate: 1000.0,
+        spacing: "uniform".to_owned(),
+        in_flight_mean: 20.0,
+        ..OpenLoadRecord::default()
+    };
+    let mut load =
+        LoadRecord { started: 10_000, completed: 10_000, duration_s: 10.0, open: Some(open), ..LoadRecord::default() };
     (load.latency_us.mean, load.latency_us.p50) = (Some(Micros::Exactly(2e4)), Some(Micros::Exactly(2e4)));
     load.generator = Generator {
         descriptors_needed: 1064,
@@ -75,7 +81,7 @@ fn a_server_that_falls_silent_is_told_from_one_that_is_slow() {
             ..Second::default()
         };
         let timeline = rows.iter().enumerate().map(row).collect();
-        fell_silent(&LoadRecord { timeline, failed: 1, duration_s: rows.len() as f64, ..Load::default() })
+        fell_silent(&LoadRecord { timeline, failed: 1, duration_s: rows.len() as f64, ..LoadRecord::default() })
             .map(|caveat| caveat.message)
     };
     let silent = message(&[(100, 1e3), (60, 1e3), (0, 0.0), (0, 0.0)]).unwrap();
@@ -95,9 +101,13 @@ fn a_server_that_answered_everything_or_works_for_those_who_gave_up_is_not_silen
         ..Second::default()
     };
     let timeline: Vec<Second> = [9, 0, 0].into_iter().enumerate().map(row).collect();
-    let silent = LoadRecord { timeline, duration_s: 3.0, started: 27, completed: 9, failed: 18, ..Load::default() };
+    let silent =
+        LoadRecord { timeline, duration_s: 3.0, started: 27, completed: 9, failed: 18, ..LoadRecord::default() };
     assert!(fell_silent(&silent).is_some());
-    assert!(fell_silent(&LoadRecord { completed: 27, failed: 0, ..silent.clone() }).is_none(), "the rest came after the end");
+    assert!(
+        fell_silent(&LoadRecord { completed: 27, failed: 0, ..silent.clone() }).is_none(),
+        "the rest came after the end"
+    );
     let errors = [("timeout".to_owned(), 18)].into();
     assert!(fell_silent(&LoadRecord { errors, ..silent }).is_none());
 }
@@ -106,7 +116,7 @@ fn a_server_that_answered_everything_or_works_for_those_who_gave_up_is_not_silen
 fn requests_sent_again_are_told_of_where_they_are_many() {
     let load = |retries| {
         let generator = Generator { retries, ..Generator::default() };
-        LoadRecord { started: 10_000, generator, ..Load::default() }
+        LoadRecord { started: 10_000, generator, ..LoadRecord::default() }
     };
     assert!(sent_again(&load(9)).is_none() && sent_again(&LoadRecord::default()).is_none());
     assert!(
@@ -118,15 +128,15 @@ fn requests_sent_again_are_told_of_where_they_are_many() {
 #[test]
 fn a_single_connection_on_which_something_came_unasked_is_told_of() {
     assert!(unsolicited(&LoadRecord::default()).is_none() && dirty::unsolicited(&DirtyRecord::default()).is_none());
-    let load = unsolicited(&LoadRecord { unsolicited: 1, ..Load::default() }).unwrap();
+    let load = unsolicited(&LoadRecord { unsolicited: 1, ..LoadRecord::default() }).unwrap();
     assert!(load.message.starts_with("on 1 connection something came"), "{}", load.message);
-    let check = dirty::unsolicited(&DirtyRecord { unsolicited: 2, ..Dirty::default() }).unwrap();
+    let check = dirty::unsolicited(&DirtyRecord { unsolicited: 2, ..DirtyRecord::default() }).unwrap();
     assert!(check.message.starts_with("on 2 connections of the dirty check"), "{}", check.message);
 }
 
 #[test]
 fn ten_of_a_hundred_are_enough_for_p90() {
-    let caveat = |started| few_samples(&LoadRecord { started, ..Load::default() }).map(|caveat| caveat.message);
+    let caveat = |started| few_samples(&LoadRecord { started, ..LoadRecord::default() }).map(|caveat| caveat.message);
     assert!(caveat(100).is_some_and(|message| message.starts_with("p99.9, p99 rest on")));
     assert!(caveat(99).is_some_and(|message| message.starts_with("p99.9, p99, p90 rest on")));
     assert_eq!(caveat(10_000), None);
@@ -146,7 +156,8 @@ fn a_server_that_hangs_makes_no_more_users_than_there_are() {
 /// 10 users for 10 s: 1 ms an answer, and so much more from one answer to the next request.
 fn users_who_also_wait(wait_s: f64) -> LoadRecord {
     let started = (10.0 * 10.0 / (0.001 + wait_s)) as u64;
-    let mut load = LoadRecord { started, completed: started, concurrency: 10, duration_s: 10.0, ..Load::default() };
+    let mut load =
+        LoadRecord { started, completed: started, concurrency: 10, duration_s: 10.0, ..LoadRecord::default() };
     load.latency_us.mean = Some(Micros::Exactly(1e3));
     load
 }
@@ -177,7 +188,7 @@ fn users_who_think_break_no_law() {
 
 #[test]
 fn a_check_that_did_not_search_all_of_a_response_says_so() {
-    let trial = |cut| [Trial { dirty: Some(DirtyRecord { cut, ..Dirty::default() }), ..Trial::default() }];
+    let trial = |cut| [Trial { dirty: Some(DirtyRecord { cut, ..DirtyRecord::default() }), ..Trial::default() }];
     assert!(of(&trial(0)).is_empty());
     let caveats = of(&trial(3));
     assert!(caveats[0].message.starts_with("the end of 3 responses was not searched"), "{}", caveats[0].message);
@@ -196,7 +207,7 @@ fn arrivals_by_chance_may_be_fewer_by_chance() {
 fn quantiles_that_are_open_without_an_estimate_have_a_caveat_that_says_why() {
     let load = |at_most, estimate| {
         let open = OpenMicros { at_least: 4e6, at_most, estimate, low: estimate, high: estimate };
-        let mut load = LoadRecord { started: 100, unanswered: 10, ..Load::default() };
+        let mut load = LoadRecord { started: 100, unanswered: 10, ..LoadRecord::default() };
         load.latency_us.p90 = Some(Micros::Within(open));
         load
     };
@@ -210,7 +221,8 @@ fn quantiles_that_are_open_without_an_estimate_have_a_caveat_that_says_why() {
 /// 50 users for 10 s at 10 ms an answer, but for a while in which nothing was answered.
 fn with_silence(length_s: f64) -> LoadRecord {
     let silence = Some(Silence { t_s: 3.2, length_s, waiting: 50 });
-    let mut load = LoadRecord { started: 45_000, completed: 45_000, duration_s: 10.0, silence, ..Load::default() };
+    let mut load =
+        LoadRecord { started: 45_000, completed: 45_000, duration_s: 10.0, silence, ..LoadRecord::default() };
     load.latency_us.p50 = Some(Micros::Exactly(1e4));
     load
 }
@@ -238,7 +250,7 @@ fn a_runner_that_stood_still_says_so() {
     let load = |stopped_s| LoadRecord {
         duration_s: 4.0,
         generator: Generator { stopped_s, ..Generator::default() },
-        ..Load::default()
+        ..LoadRecord::default()
     };
     let message = stood_still(&load(2.0)).map(|caveat| caveat.message).unwrap();
     assert!(message.starts_with("runner itself stood still for 2.00 s of 4.00 s"), "{message}");
