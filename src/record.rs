@@ -181,7 +181,7 @@ pub struct TrialFailure {
 #[serde(rename_all = "snake_case")]
 pub enum LogOf {
     #[default]
-    ServerRecord,
+    Server,
     /// The script of the load.
     Script,
 }
@@ -200,6 +200,16 @@ pub struct Verdict {
 /// A reason to trust a number less, with advice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Caveat {
+    /// What it is about, in one word: `late_sends`. Empty in a record of an earlier version.
+    #[serde(default)]
+    pub kind: String,
     pub message: String,
     pub advice: String,
+}
+
+impl Caveat {
+    /// A caveat that is still to be told its kind.
+    pub fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Caveat { kind: String::new(), message: message.into(), advice: advice.into() }
+    }
 }

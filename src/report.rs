@@ -8,7 +8,6 @@ mod footnote;
 mod markdown;
 mod reproduction;
 mod sentence;
-mod sums;
 mod table;
 pub mod terminal;
 mod words;
@@ -16,7 +15,6 @@ mod words;
 use std::path::Path;
 
 use crate::record::Record;
-pub(crate) use sentence::gave_up;
 
 /// `report.md` and the pictures that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

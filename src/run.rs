@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::analysis::caveats;
 use crate::load::attended::attended;
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, ReportLocation};
@@ -13,7 +14,6 @@ use crate::scenario::{self, Scenario, Secrets, Variant};
 use crate::verdict;
 
 mod abort;
-mod caveats;
 mod discreet;
 pub mod environment;
 mod examples;

@@ -3,6 +3,7 @@
 pub mod script;
 pub mod success;
 
+use crate::analysis::coverage::not_exercised;
 use crate::observed::Observed;
 use crate::record::{self, Micros, Status, Trial, Verdict};
 use crate::rule::{Metric, Rule};
@@ -172,20 +173,6 @@ fn observe_server(name: &str, server: &record::ServerRecord) -> Option<f64> {
         "threads.max" => Some(server.threads_max as f64),
         _ => None,
     }
-}
-
-/// Which triggers were not exercised, and why: `not exercised: gate, pair (the server handles one request at a time)`.
-pub fn not_exercised(dirty: &record::DirtyRecord) -> Option<String> {
-    let mut names_by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (name, why) in dirty.triggers.iter().filter_map(|(name, t)| Some((name, t.not_exercised.as_deref()?))) {
-        match names_by_reason.iter_mut().find(|(reason, _)| *reason == why) {
-            Some((_, names)) => names.push(name),
-            None => names_by_reason.push((why, vec![name])),
-        }
-    }
-    let groups: Vec<String> =
-        names_by_reason.iter().map(|(why, names)| format!("{} ({why})", names.join(", "))).collect();
-    (!groups.is_empty()).then(|| format!("not exercised: {}", groups.join("; ")))
 }
 
 /// What a dirty check says by itself; `None` if it is left to the rules.

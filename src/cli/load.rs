@@ -13,7 +13,7 @@ use crate::report;
 use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::typed::{Typed, split_url};
-use crate::scenario::{Problem, ScenarioRecord};
+use crate::scenario::{Problem, Scenario};
 use crate::verdict::success;
 
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
@@ -56,7 +56,7 @@ pub(super) fn load(arguments: &Load, manner: Manner, began: Instant) -> Exit {
 }
 
 /// The scenario that a file would hold, or what is wrong, each with its remedy.
-fn scenario(arguments: &Load) -> Result<ScenarioRecord, Vec<(String, String)>> {
+fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
     let one = |message: String, advice: &str| Err(vec![(message, advice.to_owned())]);
     let (origin, target) = split_url(&arguments.url);
     if !origin.contains("://") {
@@ -224,11 +224,15 @@ mod tests {
         let load = command.find_subcommand("load").unwrap();
         let options: Vec<String> =
             load.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))).collect();
-        let keys: Vec<&str> =
-            include_str!("../run/caveats.rs").split('`').filter(|word| word.starts_with("load.")).collect();
+        let of_caveats = concat!(
+            include_str!("../analysis/caveats/generator.rs"),
+            include_str!("../analysis/caveats/load.rs"),
+            include_str!("../analysis/caveats/limits.rs")
+        );
+        let keys: Vec<&str> = of_caveats.split('`').filter(|word| word.starts_with("load.")).collect();
         assert!(keys.contains(&"load.max_concurrency"), "{keys:?}");
         for key in keys {
-            let caveat = Caveat { message: "slow".to_owned(), advice: format!("raise `{key}`") };
+            let caveat = Caveat::new("slow", format!("raise `{key}`"));
             let printed = report::terminal::load(&with(vec![caveat]), 100, false);
             let advised = printed.split('`').nth(1).unwrap();
             assert!(options.iter().any(|option| option == advised), "{key} becomes {advised}: not among {options:?}");

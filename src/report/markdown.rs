@@ -9,13 +9,14 @@ mod reproduce;
 mod server;
 mod verdicts;
 
+use crate::analysis::median_trial::median_trial;
 use crate::record::{LeakRecord, LogOf, Record, ScenarioRecord, VariantRecord};
 use crate::units::counted;
 
 use super::chart;
 use super::escape::{code, fence, inline};
 use super::sentence;
-use super::words::{capital, outcome, status, typical};
+use super::words::{capital, outcome, status};
 use super::{Page, ReportLocation};
 
 pub(crate) fn page(record: &Record, home: ReportLocation<'_>) -> Page {
@@ -138,7 +139,7 @@ fn pictures(page: &mut Page, variant: &VariantRecord, place: &Place) {
         page.markdown += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
         leak_picture(page, leak, place.leaks_before + 1, place);
     }
-    let Some((number, trial)) = typical(variant) else { return };
+    let Some((number, trial)) = median_trial(variant) else { return };
     let Some(load) = &trial.load else { return };
     let several = variant.trials.len() > 1;
     let of = if several { format!(" (trial {number}, the one of median throughput)") } else { String::new() };

@@ -1,24 +1,23 @@
 //! Findings as sentences, in plain text.
 
+use crate::analysis::abandonment::{Abandonment, abandonment};
+use crate::analysis::coverage::{not_exercised, uncovered};
+use crate::analysis::exposures::dirty_totals;
+use crate::analysis::median_trial::median_trial;
+use crate::analysis::responses::{half_waited_in_vain, without_response};
 use crate::record::{
-    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Micros, Record, Second, Status, Trial, VariantRecord, Verdict,
-    Witness,
+    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Micros, Record, Status, Trial, VariantRecord, Verdict, Witness,
 };
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 use crate::verdict;
 
 use super::escape::{clean, clip};
-use super::sums::sums;
 use super::words::{
-    abort_rule, capital, held, list, micros, millis, outside, sent_again, status, typical, variant_status, ways_lost,
-    without_answer,
+    abort_rule, capital, held, list, micros, millis, outside, sent_again, status, variant_status, ways_lost,
 };
 
 #[cfg(test)]
 mod tests;
-
-/// So much less must the last second's answers be than the first's.
-const FAR_LESS: f64 = 3.0;
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
 pub(crate) fn answer(record: &Record) -> String {
@@ -131,11 +130,11 @@ fn broken(verdict: &Verdict) -> String {
 /// What a variant showed: its load, its dirty check.
 fn facts(variant: &VariantRecord) -> Vec<String> {
     let trials = || variant.trials.iter();
-    let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref()).map(load_fact);
+    let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref()).map(load_fact);
     let worst = trials()
         .filter_map(|trial| trial.dirty.as_ref())
         .max_by_key(|dirty| (dirty.inconclusive.is_some(), dirty.leaks));
-    let gave_up = typical(variant).and_then(|(_, trial)| trial.load.as_ref()).and_then(gave_up);
+    let gave_up = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref()).and_then(gave_up);
     load.into_iter().chain(gave_up).chain(worst.map(dirty_fact)).collect()
 }
 
@@ -178,7 +177,7 @@ fn came_out_as(status: Status, count: usize) -> &'static str {
 }
 
 fn throughput_range(variants: &[VariantRecord]) -> Option<String> {
-    let throughput = |variant: &VariantRecord| typical(variant)?.1.load.as_ref().map(|load| load.throughput);
+    let throughput = |variant: &VariantRecord| median_trial(variant)?.1.load.as_ref().map(|load| load.throughput);
     let mut rates: Vec<(f64, &str)> = Vec::new();
     rates.extend(variants.iter().filter_map(|variant| throughput(variant).map(|rate| (rate, variant.name.as_str()))));
     rates.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -197,7 +196,7 @@ fn exposures_over(variants: &[VariantRecord]) -> Option<String> {
     let all: Vec<DirtyRecord> = variants.iter().flat_map(of).collect();
     let leaks: u64 = all.iter().map(|dirty| dirty.leaks).sum();
     let exposures: u64 = all.iter().map(|dirty| dirty.exposures).sum();
-    let bound = variants.iter().filter_map(sums).map(|sums| sums.bound).fold(0.0, f64::max);
+    let bound = variants.iter().filter_map(dirty_totals).map(|totals| totals.bound).fold(0.0, f64::max);
     if all.is_empty() {
         return None;
     }
@@ -216,8 +215,8 @@ fn exposures_over(variants: &[VariantRecord]) -> Option<String> {
     if undecided > 0 {
         return Some(format!("no leak was seen, but {} could not conclude", counted(undecided as u64, "dirty check")));
     }
-    let unseen = variants.iter().filter(|variant| not_exercised(variant).is_some()).count();
-    let reservation = variants.iter().find_map(not_exercised).map(|note| match variants.len() {
+    let unseen = variants.iter().filter(|variant| uncovered(variant).is_some()).count();
+    let reservation = variants.iter().find_map(uncovered).map(|note| match variants.len() {
         of if of == unseen => format!("; {note}"),
         of => format!("; in {unseen} of {}, {note}", counted(of as u64, "variant")),
     });
@@ -238,9 +237,9 @@ pub(crate) fn load_fact(load: &LoadRecord) -> String {
 }
 
 fn what_came(load: &LoadRecord) -> String {
-    let lost = without_answer(load);
+    let lost = without_response(load);
     if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
-        let why = match half_waited(load) {
+        let why = match half_waited_in_vain(load) {
             true => format!("half of the requests waited longer than {} without an answer", show_time(us / 1e6)),
             false => list(&ways_lost(load, "unanswered")),
         };
@@ -263,15 +262,9 @@ fn what_came(load: &LoadRecord) -> String {
     format!("{} with {latency}; {rest}{again}", show_rate(load.throughput))
 }
 
-/// Whether half of the requests waited for an answer that did not come; those that failed otherwise may have done so at once.
-fn half_waited(load: &LoadRecord) -> bool {
-    let waited = load.unanswered.saturating_add(load.errors.get("timeout").copied().unwrap_or(0));
-    waited.saturating_mul(2) >= load.started
-}
-
 /// What the requests without an answer do to the quantiles; `None` if every one was answered.
 pub(crate) fn unanswered_note(load: &LoadRecord) -> Option<String> {
-    let lost = without_answer(load);
+    let lost = without_response(load);
     if lost == 0 || load.started == 0 {
         return None;
     }
@@ -305,17 +298,11 @@ fn how_they_rank(load: &LoadRecord) -> &'static str {
     }
 }
 
-/// A server that works its way through a queue whose front has left: answers in the first second, hardly any in the last.
+/// That clients gave up, if they did.
 pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
-    let timeouts = load.errors.get("timeout").copied().unwrap_or(0);
-    let whole = |row: &&Second| row.length_s > 0.5;
-    let rate = |row: &Second| row.completed as f64 / row.length_s;
-    let (first, last) = (rate(load.timeline.iter().find(whole)?), rate(load.timeline.iter().rev().find(whole)?));
-    let most = timeouts.saturating_mul(2) > load.started;
-    (most && first > 0.0 && first >= last * FAR_LESS).then(|| {
-        let rate = show_rate(first);
-        format!("the server answered {rate} until clients gave up; from then on it worked for clients that had left")
-    })
+    let Abandonment { rate_before } = abandonment(load)?;
+    let rate = show_rate(rate_before);
+    Some(format!("the server answered {rate} until clients gave up; from then on it worked for clients that had left"))
 }
 
 /// What the median would be if those without an answer were dropped, where that changes the story.
@@ -327,7 +314,7 @@ fn median_of_the_lucky(load: &LoadRecord) -> Option<String> {
         return None;
     }
     let middle = latencies.distribution().median_of_answered()?;
-    let half = match half_waited(load) {
+    let half = match half_waited_in_vain(load) {
         true => format!("Half of all requests waited longer than {}", show_time(bound / 1e6)),
         false => "Fewer than half of all requests were answered".to_owned(),
     };
@@ -363,7 +350,7 @@ pub(crate) fn dirty_fact(dirty: &DirtyRecord) -> String {
         "no leak in {}, so at most {} of exposures leak, at 95 % confidence{}",
         counted(dirty.exposures, "exposure"),
         show_percentage(dirty.bound),
-        unexercised(dirty).map(|note| format!("; {note}")).unwrap_or_default()
+        not_exercised(dirty).map(|note| format!("; {note}")).unwrap_or_default()
     )
 }
 
@@ -380,16 +367,6 @@ pub(crate) fn proof(record: &Record) -> Option<String> {
     let first = checks.iter().filter_map(|check| check.first_proof_s).min_by(f64::total_cmp);
     let after = first.map(|seconds| format!(" after {}", show_time(seconds))).unwrap_or_default();
     Some(format!("with proof of a leak{after}"))
-}
-
-/// What a dirty check without a leak says nothing of.
-fn unexercised(dirty: &DirtyRecord) -> Option<String> {
-    verdict::not_exercised(dirty).filter(|_| dirty.leaks == 0)
-}
-
-/// [`unexercised`] of a variant's trials: the first that has any.
-pub(crate) fn not_exercised(variant: &VariantRecord) -> Option<String> {
-    variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(unexercised)
 }
 
 /// One leak in one sentence, with its witnesses.

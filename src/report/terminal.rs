@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::analysis::exposures::dirty_totals;
+use crate::analysis::median_trial::median_trial;
 use crate::record::{Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
@@ -16,11 +18,10 @@ use super::escape::{clean, clip};
 use super::footnote;
 use super::reproduction;
 use super::sentence;
-use super::sums::sums;
 use super::table::{Align, pad};
 use super::words::{
     NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, outside, sent_again, short_micros,
-    status, typical, variant_status,
+    status, variant_status,
 };
 use layout::{columns, wrap};
 
@@ -131,7 +132,7 @@ impl Terminal {
 
     fn facts(&self, variant: &VariantRecord) -> String {
         let mut out = self.entry("server", &variant.server);
-        let Some((_, trial)) = typical(variant) else { return out };
+        let Some((_, trial)) = median_trial(variant) else { return out };
         if variant.trials.len() > 1 {
             out += &self
                 .entry("trials", &format!("{}, of which the one of median throughput is shown", variant.trials.len()));
@@ -351,10 +352,10 @@ fn refusals(load: &LoadRecord) -> Option<String> {
 
 /// A line of the table; `mark` leads from its leaks to a note below.
 fn row(variant: &VariantRecord, mark: &str) -> Vec<String> {
-    let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
+    let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref());
     let of_load = |show: &dyn Fn(&LoadRecord) -> String| load.map_or(NONE.to_owned(), show);
     let none = || (NONE.to_owned(), NONE.to_owned());
-    let (leaks, exposures) = sums(variant).map_or_else(none, |sums| {
+    let (leaks, exposures) = dirty_totals(variant).map_or_else(none, |sums| {
         (show_count(sums.leaks), format!("{} (<= {})", show_count(sums.exposures), show_percentage(sums.bound)))
     });
     vec![

@@ -135,10 +135,7 @@ pub fn sync_sleep() -> Record {
         verdict("latency.p50 > 2s", Status::Passed, "> 2.00 s", "> 2.00 s"),
     ];
     let mut variant = variant("sync_sleep", "built-in sync, 1 worker", vec![trial], verdicts);
-    variant.caveats.push(Caveat {
-        message: "p99.9 of the answered rests on 20 answers".into(),
-        advice: "load for longer, or read p90".into(),
-    });
+    variant.caveats.push(Caveat::new("p99.9 of the answered rests on 20 answers", "load for longer, or read p90"));
     record("sync_sleep", Status::Passed, vec![variant])
 }
 
@@ -465,7 +462,7 @@ pub fn hostile(text: &str) -> Record {
     let all = [Status::Passed, Status::Failed, Status::Inconclusive];
     let verdicts = all.map(|status| Verdict { evidence: Some(text.into()), ..verdict(text, status, text, text) });
     let mut variant = variant(text, text, vec![trial.clone(), trial], verdicts.into());
-    variant.caveats.push(Caveat { message: text.into(), advice: text.into() });
+    variant.caveats.push(Caveat::new(text, text));
     let mut record = record(text, Status::Failed, vec![variant.clone(), variant]);
     record.scenario.file = text.into();
     record.scenario.overrides = vec![text.into()];

@@ -3,9 +3,9 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
+use crate::analysis::median_trial::median_trial;
 use crate::record::{LoadRecord, Micros, VariantRecord};
 use crate::report::escape::clip;
-use crate::report::words::typical;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
 use super::scale::{Axis, Measure};
@@ -23,7 +23,7 @@ const ROWS: usize = 30;
 
 /// Draws the variants that have a load; `None` if fewer than two do.
 pub(crate) fn overview(variants: &[VariantRecord]) -> Option<String> {
-    let load = |variant: &VariantRecord| typical(variant).and_then(|(_, trial)| trial.load.clone());
+    let load = |variant: &VariantRecord| median_trial(variant).and_then(|(_, trial)| trial.load.clone());
     let rows: Vec<(String, LoadRecord)> = variants
         .iter()
         .enumerate()

@@ -1,5 +1,6 @@
 //! The dirty check: how many chances to leak there were, and how many did.
 
+use crate::analysis::coverage::not_exercised;
 use crate::record::{DirtyRecord, VariantRecord};
 use crate::report::came;
 use crate::report::escape::{cell, code_cell, inline};
@@ -10,7 +11,6 @@ use crate::report::table::{
 };
 use crate::report::words::capital;
 use crate::units::{counted, show_count, show_percentage, show_time};
-use crate::verdict;
 
 use super::Place;
 
@@ -49,7 +49,7 @@ fn untried(checks: &[(usize, &DirtyRecord)]) -> String {
         triggers: untried.map(|(name, t)| (name.clone(), t.clone())).collect(),
         ..DirtyRecord::default()
     };
-    verdict::not_exercised(&untried).map(|note| format!("{}.\n\n", inline(&capital(&note)))).unwrap_or_default()
+    not_exercised(&untried).map(|note| format!("{}.\n\n", inline(&capital(&note.to_string())))).unwrap_or_default()
 }
 
 /// What keeps a check from a conclusion.

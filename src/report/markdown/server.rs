@@ -1,12 +1,13 @@
 //! What the server used, and how it ended.
 
+use crate::analysis::median_trial::median_trial;
 use crate::record::{ServerRecord, VariantRecord};
 use crate::report::escape::{cell, code_cell};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{cpu_time, millis, typical};
+use crate::report::words::{cpu_time, millis};
 use crate::units::{show_count, show_size};
 
 use super::{Page, Place, show};
@@ -18,7 +19,7 @@ const EVENTS: usize = 20;
 /// The table, the picture of the trial that stands for the variant, and what happened to its processes.
 pub(super) fn server(page: &mut Page, variant: &VariantRecord, place: &Place) {
     page.markdown += &used(variant, place);
-    let Some((number, trial)) = typical(variant) else { return };
+    let Some((number, trial)) = median_trial(variant) else { return };
     let Some(server) = &trial.server else { return };
     let of = if variant.trials.len() > 1 { format!(" (trial {number})") } else { String::new() };
     if let Some(svg) = chart::server(server, &format!("What the server used{of}")) {

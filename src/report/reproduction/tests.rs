@@ -2,8 +2,8 @@ use std::process::Command;
 
 use super::*;
 
-fn asked(headers: &[(&str, &str)]) -> Asked {
-    Asked {
+fn asked(headers: &[(&str, &str)]) -> RequestRecord {
+    RequestRecord {
         line: 0,
         shot: 0,
         part: Some("victim".to_owned()),
@@ -16,8 +16,8 @@ fn asked(headers: &[(&str, &str)]) -> Asked {
     }
 }
 
-fn shrunk(headers: &[(&str, &str)], tls: Option<Tls>) -> Shrunk {
-    Shrunk {
+fn shrunk(headers: &[(&str, &str)], tls: Option<TlsRecord>) -> ShrunkRecord {
+    ShrunkRecord {
         recipe: Recipe::of(vec![Line::of(vec![Shot::plain()])]),
         shown: 1,
         tries: 1,
@@ -79,7 +79,7 @@ fn the_shell_fills_in_secrets_of_the_environment() {
 
 #[test]
 fn a_server_that_speaks_tls_is_asked_over_it_with_the_trust_of_the_scenario() {
-    let before = |tls: Tls| {
+    let before = |tls: TlsRecord| {
         let words = called(&by_hand(&shrunk(&[], Some(tls)), &[]).unwrap());
         (words[1..words.len() - 3].join(" "), words[words.len() - 1].clone())
     };

@@ -1,11 +1,16 @@
-use super::*;
-use crate::record::{Checks, Generator, OpenLoadRecord, OpenMicros, Second, Silence};
+use super::dirty;
+use super::generator::*;
+use super::load::*;
+use super::of;
+use crate::record::{
+    Checks, DirtyRecord, Generator, LoadRecord, Micros, OpenLoadRecord, OpenMicros, Second, Silence, Trial,
+};
 
 #[test]
 fn a_few_lost_requests_of_many_are_no_caveat() {
     let load = |failed| LoadRecord { started: 100_000, failed, ..LoadRecord::default() };
-    assert!(never_answered(&load(99)).is_none() && never_answered(&LoadRecord::default()).is_none());
-    let message = never_answered(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
+    assert!(no_response(&load(99)).is_none() && no_response(&LoadRecord::default()).is_none());
+    let message = no_response(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
     assert!(message.starts_with("0.12 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
 }
 
@@ -118,9 +123,9 @@ fn requests_sent_again_are_told_of_where_they_are_many() {
         let generator = Generator { retries, ..Generator::default() };
         LoadRecord { started: 10_000, generator, ..LoadRecord::default() }
     };
-    assert!(sent_again(&load(9)).is_none() && sent_again(&LoadRecord::default()).is_none());
+    assert!(retried(&load(9)).is_none() && retried(&LoadRecord::default()).is_none());
     assert!(
-        sent_again(&load(10))
+        retried(&load(10))
             .is_some_and(|caveat| caveat.message.starts_with("requests were sent again 10 times (0.10 % of all)"))
     );
 }
@@ -150,7 +155,7 @@ fn a_server_that_hangs_makes_no_more_users_than_there_are() {
         load.latency_us.mean = Some(Micros::Exactly(mean_us));
         load
     };
-    assert!(little(&load(1.3e3)).is_none() && little(&load(0.7e3)).is_some());
+    assert!(littles_law(&load(1.3e3)).is_none() && littles_law(&load(0.7e3)).is_some());
 }
 
 /// 10 users for 10 s: 1 ms an answer, and so much more from one answer to the next request.
@@ -164,26 +169,26 @@ fn users_who_also_wait(wait_s: f64) -> LoadRecord {
 
 #[test]
 fn one_lost_request_in_many_does_not_silence_littles_law() {
-    assert!(little(&users_who_also_wait(0.0)).is_none());
+    assert!(littles_law(&users_who_also_wait(0.0)).is_none());
     let load = |failed| {
         let mut load = users_who_also_wait(0.001);
         load.latency_us.mean = Some(Micros::AtLeast(1e3));
         LoadRecord { failed, completed: load.started - failed, ..load }
     };
-    assert!(little(&load(1)).is_some() && little(&load(load(0).started / 1000 + 1)).is_none());
+    assert!(littles_law(&load(1)).is_some() && littles_law(&load(load(0).started / 1000 + 1)).is_none());
     let mut load = LoadRecord { failed: 1, completed: 9_999, ..steady() };
     load.latency_us.mean = Some(Micros::AtLeast(2e4));
     load.open = load.open.map(|open| OpenLoadRecord { in_flight_mean: 40.0, ..open });
-    assert!(little(&load).is_some());
+    assert!(littles_law(&load).is_some());
 }
 
 #[test]
 fn users_who_think_break_no_law() {
     let idle = users_who_also_wait(0.02);
-    assert!(little(&idle).is_some());
+    assert!(littles_law(&idle).is_some());
     let of_script = |thought_s| LoadRecord { checks: Some(Checks { thought_s, ..Checks::default() }), ..idle.clone() };
-    assert!(little(&of_script(0.0)).is_some() && little(&of_script(95.0)).is_none());
-    assert!(little(&LoadRecord { pause_s: 0.02, ..idle }).is_none());
+    assert!(littles_law(&of_script(0.0)).is_some() && littles_law(&of_script(95.0)).is_none());
+    assert!(littles_law(&LoadRecord { pause_s: 0.02, ..idle }).is_none());
 }
 
 #[test]
@@ -214,7 +219,7 @@ fn quantiles_that_are_open_without_an_estimate_have_a_caveat_that_says_why() {
     assert!(drifted(&load(Some(6e6), None)).is_some());
     assert!(drifted(&load(Some(6e6), Some(5e6))).is_none() && drifted(&load(None, None)).is_none());
     assert!(drifted(&load(Some(4.01e6), None)).is_none(), "nobody sees that it is open");
-    let message = never_answered(&load(Some(6e6), None)).map(|caveat| caveat.message).unwrap_or_default();
+    let message = no_response(&load(Some(6e6), None)).map(|caveat| caveat.message).unwrap_or_default();
     assert!(message.contains("have an interval beside them"), "{message}");
 }
 
