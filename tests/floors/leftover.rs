@@ -13,8 +13,6 @@ pub const CIRCLES: &[&[&str]] = &[
     ],
     &["dirty::diagnosis::candidates", "dirty::diagnosis::causes", "dirty::diagnosis::questions"],
     &["load::busy", "load::closed", "load::lane", "load::open", "load::pipelined", "load::shared", "load::user"],
-    &["load::connection::decoding", "load::connection::framing", "load::connection::known", "load::connection::reply"],
-    &["load::connection::stream", "load::connection::tcp"],
     &["run::hooks", "run::trial"],
     &["script::bounded", "script::error", "script::json"],
     &["script::current", "script::state"],
@@ -25,7 +23,6 @@ pub const CIRCLES: &[&[&str]] = &[
 
 /// Names that more than one public type has.
 pub const TYPES: &[&str] = &[
-    "Again",
     "Answer",
     "Asked",
     "At",
@@ -48,7 +45,6 @@ pub const TYPES: &[&str] = &[
     "Expect",
     "Failure",
     "Findings",
-    "Kept",
     "Kind",
     "Leak",
     "Listen",
