@@ -50,8 +50,8 @@ conformance: ## replay raw responses, whole and cut at every place, and compare 
 
 fuzz: ## feed the parser of responses any bytes for 60 s (FUZZ_SECONDS=...); installs cargo-fuzz if it is missing
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
-	mkdir -p fuzz/corpus/reply
-	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run reply --sanitizer none fuzz/corpus/reply fuzz/seeds/reply -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
+	mkdir -p fuzz/corpus/response
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run response --sanitizer none fuzz/corpus/response fuzz/seeds/response -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv

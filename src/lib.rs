@@ -17,6 +17,7 @@ pub mod observed;
 pub mod script;
 pub mod rule;
 pub mod scenario;
+pub mod net;
 pub mod server;
 pub mod session;
 pub mod load;

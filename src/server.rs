@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use crate::net::endpoint::Endpoint;
+use crate::net::tls::{self, SetupError, Tls};
 use crate::scenario;
 
 mod allowed;
@@ -14,7 +16,6 @@ mod attached;
 mod builtin;
 mod command;
 mod control;
-mod endpoint;
 pub mod inherited;
 pub mod keeper;
 mod launcher;
@@ -28,7 +29,6 @@ mod sampler;
 pub mod scratch;
 mod setup;
 pub mod starter;
-pub mod tls;
 mod tree;
 pub mod warden;
 pub mod worker;
@@ -37,10 +37,8 @@ use attached::Attached;
 pub use builtin::app::COMES_WITH_RUNNER;
 pub use builtin::gauges::OF_THIS_PROCESS;
 use command::Kept;
-pub use endpoint::Endpoint;
 use launcher::Workers;
 pub use sampler::{Row, Usage};
-use tls::Tls;
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -53,6 +51,12 @@ pub struct StartError {
 impl StartError {
     fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
         StartError { message: message.into(), advice: advice.into() }
+    }
+}
+
+impl From<SetupError> for StartError {
+    fn from(error: SetupError) -> Self {
+        StartError::new(error.to_string(), tls::ADVICE)
     }
 }
 

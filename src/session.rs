@@ -12,6 +12,7 @@ use crate::scenario::request::Encoding;
 use crate::scenario::template;
 
 pub mod html;
+pub mod login;
 pub mod redirect;
 
 /// Cookies, and what fills `{capture.NAME}`.

@@ -13,7 +13,7 @@ use super::personas::Personas;
 use super::stopwatch::Stopwatch;
 use super::triggers::{self, Family, Situation, Trigger};
 use super::{Findings, NO_TURN, Premises, Progress};
-use crate::load::Target;
+use crate::net::target::Target;
 use crate::scenario;
 
 mod round;

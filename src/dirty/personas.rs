@@ -18,7 +18,7 @@ use super::recipe::{Line, Recipe, Shot};
 use super::silence;
 use super::tally::Evidence;
 use super::text;
-use crate::load::connection::reply::Kept;
+use crate::net::sink::BufferedResponse;
 use crate::scenario;
 
 mod charges;
@@ -110,7 +110,13 @@ impl Personas {
     /// What of an accusation remains when that is left out which may be shared: text declared public, identities of one
     /// group, and what nobody gets. A page for nobody is no person's: a server that is too busy, or has forgotten a
     /// session, may show it to anybody.
-    fn accused(&self, mut accusation: Accusation, seen: &Seen, reply: &Kept, client: &Client) -> Option<Accusation> {
+    fn accused(
+        &self,
+        mut accusation: Accusation,
+        seen: &Seen,
+        reply: &BufferedResponse,
+        client: &Client,
+    ) -> Option<Accusation> {
         let text = |place: &Place| if *place == Place::Body { &reply.body } else { &reply.head };
         let before = accusation.signs.len();
         accusation.signs.retain(|sign| !client.is_public(text(&sign.place), &sign.range));
@@ -182,7 +188,7 @@ impl Personas {
     }
 
     /// Whether something that an accusation goes by is what the scenario says of the accused alone.
-    fn is_verbatim(&self, accusation: &Accusation, reply: &Kept) -> bool {
+    fn is_verbatim(&self, accusation: &Accusation, reply: &BufferedResponse) -> bool {
         let stands = |value: &str, sign: &Sign| {
             let text = if sign.place == Place::Body { &reply.body } else { &reply.head };
             memchr::memmem::find_iter(text, value).any(|at| at < sign.range.end && sign.range.start < at + value.len())
@@ -427,7 +433,7 @@ impl Personas {
 
 /// A response as it is compared with others: of a body that is no text, nothing is.
 fn reply(observation: &Observation) -> Reply<'_> {
-    let Kept { head, body, .. } = &observation.reply;
+    let BufferedResponse { head, body, .. } = &observation.reply;
     Reply { head, body: if text::is_text(&observation.reply) { body } else { &[] } }
 }
 
@@ -437,15 +443,16 @@ mod tests {
 
     #[test]
     fn a_value_that_the_scenario_gives_to_one_persona_alone_is_no_derived_one() {
-        let reply = |text: &str| Kept {
+        let reply = |text: &str| BufferedResponse {
             head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
             body: format!("<p>{text}</p>").into_bytes(),
-            ..Kept::default()
+            ..BufferedResponse::default()
         };
         let found = |values: [&str; 4], shown: fn(&str) -> String| {
             let fields = |value: &str| BTreeMap::from([("name".to_owned(), value.to_owned())]);
             let all = values.iter().map(|value| Identity { fields: fields(value), ..Identity::default() }).collect();
-            let replies: Vec<(usize, Kept)> = (0..16).map(|n| (n % 4, reply(&shown(values[n % 4])))).collect();
+            let replies: Vec<(usize, BufferedResponse)> =
+                (0..16).map(|n| (n % 4, reply(&shown(values[n % 4])))).collect();
             let solo: Vec<(usize, Reply<'_>)> =
                 replies.iter().map(|(who, kept)| (*who, Reply { head: &kept.head, body: &kept.body })).collect();
             let baseline = Baseline::learn(&solo);

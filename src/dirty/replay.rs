@@ -13,7 +13,7 @@ use super::perform::Round;
 use super::personas::{self, Personas};
 use super::recipe::{Line, Recipe, Shot, Start};
 use super::stopwatch::Stopwatch;
-use crate::load::Target;
+use crate::net::target::Target;
 use crate::scenario;
 
 /// What came of a try.

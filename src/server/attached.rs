@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::patient::{LOOK, Patient};
 use super::sampler::Sampler;
-use super::tls::{self, Tls};
 use super::{Cancelled, Death, Endpoint, StartError, Starting, allowed, proc, tree};
+use crate::net::tls::{self, Tls};
 use crate::scenario::{self, Address, Pid};
 use crate::units::show_duration;
 

@@ -11,7 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::Endpoint;
 use super::owner::{Doubts, Owner};
 use super::patient::{LOOK, Patient};
-use super::tls::{self, Tls};
+use crate::net::tls::{self, Tls};
 use crate::scenario::{Ready, ReadyCheck};
 use crate::units::show_duration;
 

@@ -2,8 +2,8 @@
 
 use crate::analysis::abandonment::abandonment;
 use crate::exchange::Failure;
+use crate::net::tls;
 use crate::record::{Caveat, LoadRecord, OpenMicros};
-use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_time};
 
 use super::limits::{TELLING, TOO_MANY_RESPONSES};

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::dirty::client::tests::plan;
     use crate::dirty::{Premises, Progress};
-    use crate::load::Target;
+    use crate::net::target::Target;
     use crate::scenario::{Request, Template};
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use super::super::silence;
 use super::super::tally::{Ended, Evidence, TriggerTally};
 use super::super::triggers::Family;
 use super::{Check, FAMILIES, FamilyOf, Part};
-use crate::load::connection::dialer::Dialer;
+use crate::net::dialer::Dialer;
 use crate::scenario::Version;
 
 /// Those whose rounds personas repeat.

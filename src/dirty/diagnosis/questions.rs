@@ -212,7 +212,7 @@ mod tests {
     use super::super::causes::tests::signs;
     use super::*;
     use crate::exchange::Outcome;
-    use crate::load::connection::reply::Kept;
+    use crate::net::sink::BufferedResponse;
     use crate::session::Captured;
 
     /// Requests on one line with the statuses of their answers, by identities from 0 on; those that are another's, and whose.
@@ -226,7 +226,7 @@ mod tests {
     fn answered(place: Place, status: u16) -> Observation {
         let mut seen = Seen { place, ..seen(place.shot as u64, 1) };
         seen.exchange.outcome = Outcome::Answered(status);
-        let (reply, canaries) = (Kept::default(), InReply::default());
+        let (reply, canaries) = (BufferedResponse::default(), InReply::default());
         Observation {
             seen,
             request: Vec::new(),

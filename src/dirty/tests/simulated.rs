@@ -14,7 +14,7 @@ use super::super::recipe::{Line, Recipe, Shot};
 use super::super::stopwatch::Stopwatch;
 use super::super::tally::{Court, Ended, Tally};
 use crate::exchange::{Exchange, Outcome};
-use crate::load::Target;
+use crate::net::target::Target;
 use crate::scenario::{Request, Template};
 use crate::session::Captured;
 use site::{Kind, Site};

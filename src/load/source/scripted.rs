@@ -8,10 +8,10 @@ use super::errors::FirstErrors;
 use super::plain::Slots;
 use super::{Outgoing, Source, Turn};
 use crate::exchange::{Exchange, Failure, Outcome};
-use crate::load::connection::reply::{Kept, Sink};
 use crate::load::plan::Plan;
-use crate::load::request::Prepared;
 use crate::load::script::{Findings, Sample};
+use crate::net::request::PreparedRequest;
+use crate::net::sink::{BufferedResponse, ResponseSink};
 use crate::scenario::request::Parameter;
 use crate::scenario::{self, Template};
 use crate::script::Hooks;
@@ -42,11 +42,11 @@ impl Scripts {
 /// Keeps a response if `check` is there to look at it, else no more than the first errors.
 pub(in crate::load) struct Look {
     wanted: bool,
-    kept: Kept,
+    kept: BufferedResponse,
     errors: FirstErrors,
 }
 
-impl Sink for Look {
+impl ResponseSink for Look {
     fn looks(&self) -> bool {
         self.wanted
     }
@@ -113,7 +113,7 @@ impl<'a> Scripted<'a> {
             waits: false,
             idempotent: false,
             closes: false,
-            look: Look { wanted: scripts.checks, kept: Kept::default(), errors: FirstErrors::default() },
+            look: Look { wanted: scripts.checks, kept: BufferedResponse::default(), errors: FirstErrors::default() },
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> Scripted<'a> {
                 Some(session) => plan.with_cookies(&own, session),
                 None => own,
             };
-            let mut prepared = Prepared::once(&own, &plan.target.authority, &fixed);
+            let mut prepared = PreparedRequest::once(&own, &plan.target.authority, &fixed);
             if let Some(Body { bytes, .. }) = body {
                 prepared.set_body(bytes);
             }
@@ -170,7 +170,7 @@ impl Source for Scripted<'_> {
 
     fn prepare(&mut self) -> Turn {
         self.kind = self.plan.draw_kind(self.slots.number, self.slots.seq);
-        self.look.kept = Kept::default();
+        self.look.kept = BufferedResponse::default();
         let asked = self.ask();
         self.slots.advance();
         let error = match asked {
@@ -210,7 +210,7 @@ impl Source for Scripted<'_> {
         }
         let mut kept = std::mem::take(&mut self.look.kept);
         kept.decode();
-        let Kept { head, body, undecoded, .. } = kept;
+        let BufferedResponse { head, body, undecoded, .. } = kept;
         let undecoded = undecoded.map(|why| why.to_string());
         let seen = Arc::new(client::Exchange {
             user: self.user.clone(),
@@ -288,7 +288,7 @@ mod tests {
 
     fn sent(own: &scenario::Request, wanted: Wanted) -> String {
         let (request, body) = merge(own, wanted).unwrap();
-        let mut prepared = Prepared::new(&request, "h", &|_| None);
+        let mut prepared = PreparedRequest::new(&request, "h", &|_| None);
         if let Some(body) = body {
             prepared.set_body(body.bytes);
         }
