@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::Runner;
+use crate::harness::{Runner, alone};
 
 fn load(record: &Value) -> &Value {
     &record["variants"][0]["trials"][0]["load"]
@@ -22,6 +22,7 @@ fn adds_up(load: &Value) {
 
 #[test]
 fn one_blocking_worker_is_exhausted_and_half_of_its_users_wait_longer_than_the_load_lasts() {
+    let _alone = alone();
     let rules = "assert.that=[\"throughput < 11/s\", \"latency.p50 > 1500ms\"]";
     let outcome =
         Runner::shipped("sync_sleep").set("load.duration=1500ms").set("load.concurrency=100").set(rules).run().exit(0);
@@ -35,6 +36,7 @@ fn one_blocking_worker_is_exhausted_and_half_of_its_users_wait_longer_than_the_l
 
 #[test]
 fn users_who_give_up_leave_the_worker_to_serve_nobody() {
+    let _alone = alone();
     // Two time-outs and a bit: the second lot of users gives up while the load drains.
     let rules = "assert.that=[\"throughput < 11/s\", \"latency.p50 > 2s\"]";
     let outcome = Runner::shipped("impatient_users")
@@ -53,6 +55,7 @@ fn users_who_give_up_leave_the_worker_to_serve_nobody() {
 
 #[test]
 fn one_worker_that_suspends_answers_everybody() {
+    let _alone = alone();
     let outcome = Runner::shipped("async_sleep")
         .set("load.duration=2s")
         .set("load.concurrency=50")
@@ -69,6 +72,7 @@ fn one_worker_that_suspends_answers_everybody() {
 
 #[test]
 fn the_modes_differ_as_their_twins_do() {
+    let _alone = alone();
     let outcome = Runner::with(
         r#"
         [server]
@@ -93,6 +97,7 @@ fn the_modes_differ_as_their_twins_do() {
 
 #[test]
 fn several_workers_share_one_socket() {
+    let _alone = alone();
     let outcome = Runner::with(
         r#"
         [server]
@@ -112,6 +117,7 @@ fn several_workers_share_one_socket() {
 
 #[test]
 fn nobody_listening_is_counted_and_the_failed_rule_decides() {
+    let _alone = alone();
     let outcome = Runner::with(
         r#"
         [server]
@@ -135,6 +141,7 @@ fn nobody_listening_is_counted_and_the_failed_rule_decides() {
 
 #[test]
 fn a_hopeless_load_ends_early() {
+    let _alone = alone();
     let outcome = Runner::with(
         r#"
         [server]
@@ -156,6 +163,7 @@ fn a_hopeless_load_ends_early() {
 
 #[test]
 fn warm_up_is_left_out() {
+    let _alone = alone();
     let scenario = |warmup: &str| {
         format!(
             "[server]\nmode = \"async\"\n[load]\npath = \"/async_sleep/?sleep=100ms\"\nconcurrency = 4\nduration = \"1s\"\nwarmup = \"{warmup}\"\n"
@@ -168,6 +176,7 @@ fn warm_up_is_left_out() {
 
 #[test]
 fn the_number_of_workers_is_filled_into_requests() {
+    let _alone = alone();
     let outcome = Runner::with(
         r#"
         [server]
