@@ -14,6 +14,7 @@ mod fallback;
 mod foreign;
 mod handlers;
 #[path = "../harness/mod.rs"]
+#[expect(dead_code, reason = "each test binary uses a part of it")]
 mod harness;
 mod hostile;
 mod hooks;

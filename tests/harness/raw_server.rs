@@ -1,7 +1,6 @@
 //! One builder for the raw servers of tests: bytes in, bytes out, a thread for each connection.
 //!
-//! `RawServer::always(Response::ok("hello").after(Duration::from_millis(20)).closing())`, or with a handler that sees each
-//! request: `RawServer::start(|request| Response::ok(request.path()))`.
+//! `RawServer::start(|request| Response::ok(request.path()).after(Duration::from_millis(20)).closing())`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,7 +17,6 @@ pub struct RawServer {
 
 #[derive(Default)]
 struct Counts {
-    connections: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
     requests: AtomicUsize,
@@ -30,8 +28,6 @@ pub struct Request<'a> {
     pub head: &'a str,
     /// As long as `content-length` says.
     pub body: &'a [u8],
-    /// The number of the connection, from 1.
-    pub connection: usize,
     /// The number of the request on its connection, from 1.
     pub number: usize,
 }
@@ -44,7 +40,6 @@ impl<'a> Request<'a> {
 }
 
 /// What the server sends for a request, and when.
-#[derive(Clone)]
 pub struct Response {
     bytes: Vec<u8>,
     after: Duration,
@@ -95,20 +90,14 @@ impl RawServer {
             for stream in listener.incoming() {
                 let (stream, counts, handler) = (stream.unwrap(), Arc::clone(&counts), Arc::clone(&handler));
                 std::thread::spawn(move || {
-                    let number = counts.connections.fetch_add(1, Ordering::SeqCst) + 1;
                     let open = counts.open.fetch_add(1, Ordering::SeqCst) + 1;
                     counts.most_open.fetch_max(open, Ordering::SeqCst);
-                    serve(stream, number, &counts.requests, &*handler);
+                    serve(stream, &counts.requests, &*handler);
                     counts.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
         server
-    }
-
-    /// A server that sends the same for each request.
-    pub fn always(response: Response) -> Self {
-        RawServer::start(move |_| response.clone())
     }
 
     /// As in `http://127.0.0.1:40321`.
@@ -128,14 +117,14 @@ impl RawServer {
 }
 
 /// Answers the requests of one connection, one after another, also those that come in one packet.
-fn serve(mut stream: TcpStream, connection: usize, requests: &AtomicUsize, handler: &dyn Fn(&Request) -> Response) {
+fn serve(mut stream: TcpStream, requests: &AtomicUsize, handler: &dyn Fn(&Request) -> Response) {
     let (mut heard, mut some, mut number) = (Vec::new(), [0; 4096], 0);
     while let Ok(length @ 1..) = stream.read(&mut some) {
         heard.extend_from_slice(&some[..length]);
         while let Some((head, begins, end)) = whole(&heard) {
             number += 1;
             requests.fetch_add(1, Ordering::SeqCst);
-            let response = handler(&Request { head: &head, body: &heard[begins..end], connection, number });
+            let response = handler(&Request { head: &head, body: &heard[begins..end], number });
             heard.drain(..end);
             if !response.after.is_zero() {
                 std::thread::sleep(response.after);
