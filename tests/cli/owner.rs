@@ -49,7 +49,7 @@ fn a_server_that_is_stopped_before_it_is_ready_is_noticed() {
 fn a_line_that_makes_ready_is_found_after_more_than_the_log_keeps() {
     let program = "for _ in range(20): print('x' * 999_999, flush=True)\nlistener = listen()\n\
                    print('listening at last', flush=True)\nserve(answers, listener)";
-    python(program, "ready = { log = \"^listening at [a-z]+$\" }").run().exit(0);
+    python(program, "ready = { log = \"^listening at [a-z]+$\", within = \"60s\" }").run().exit(0);
 }
 
 /// Serves from the socket that it is handed, which nobody else can take meanwhile.
