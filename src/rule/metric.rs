@@ -334,6 +334,9 @@ metrics! {
     }
 }
 
+/// Members of a family that a table lists one by one.
+const MOST_LISTED: usize = 8;
+
 impl Metric {
     /// What `abort_when` can watch while a load runs.
     pub const WATCHABLE: [Metric; 4] = [Metric::ErrorRate, Metric::ErrorCount, Metric::ErrorStatus, Metric::Throughput];
@@ -343,13 +346,15 @@ impl Metric {
         METRICS.iter().flat_map(|row| (row.names)())
     }
 
-    /// The tables of the documentation, in Markdown: one for a group.
+    /// The table of a group for the documentation, in Markdown. A family with many members stands there as its pattern.
     pub fn table(group: MetricGroup) -> String {
         let of_group = METRICS.iter().filter(|row| row.group == group);
         let rows: Vec<String> = of_group
             .map(|row| {
-                let names = (row.names)().into_iter().map(|name| format!("`{name}`"));
-                format!("| {} | {} | {} |\n", names.collect::<Vec<_>>().join(", "), row.unit.name(), row.doc)
+                let names = (row.names)();
+                let names = if names.len() > MOST_LISTED { vec![(row.pattern)()] } else { names };
+                let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+                format!("| {} | {} | {} |\n", names.join(", "), row.unit.name(), row.doc)
             })
             .collect();
         format!("| metric | unit | what it is |\n| --- | --- | --- |\n{}", rows.concat())
