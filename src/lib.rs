@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod stats;
 pub mod observed;
 pub mod script;
+pub mod trigger;
 pub mod rule;
 pub mod scenario;
 pub mod net;

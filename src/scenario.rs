@@ -11,6 +11,7 @@ use regex::bytes::Regex;
 use crate::canary::Shape;
 use crate::rule::Rule;
 use crate::script;
+use crate::trigger::Trigger;
 
 mod attached;
 pub mod data;
@@ -204,8 +205,8 @@ pub struct Dirty {
     pub shape: Shape,
     /// What responses may share: text that one of these matches accuses nobody.
     pub public: Vec<Regex>,
-    /// What to try: names of [`rule::TRIGGERS`](crate::rule::TRIGGERS), in that order; at least one.
-    pub triggers: Vec<&'static str>,
+    /// What to try, in the order of [`Trigger::ALL`]; at least one.
+    pub triggers: Vec<Trigger>,
     /// What fills `{sleep}`: the long request's and the short ones'.
     pub sleep: Option<Sleeps>,
     pub expect: Expect,

@@ -6,17 +6,18 @@ use std::collections::BTreeMap;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::addresses;
 use super::alibi::Charge;
 use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply, Sign};
 use super::client::Client;
+use super::evidence::{Evidence, FoundBy};
 use super::identity::Identity;
-use super::judge::{self, Foreign, Oracle};
+use super::judge::{self, Foreign};
 use super::literal::{Literals, Question};
 use super::login;
 use super::observation::{Observation, Role, Seen};
+use super::oracle::LeakOracle;
 use super::recipe::{Line, Recipe, Shot};
-use super::silence;
-use super::tally::Evidence;
 use super::text;
 use crate::net::sink::BufferedResponse;
 use crate::scenario;
@@ -63,7 +64,7 @@ pub(super) struct Personas {
     /// Suspicions that further solo replies have left standing.
     charges: Vec<Charge>,
     /// In how many rounds of each trigger personas have asked.
-    asked: BTreeMap<&'static str, u64>,
+    asked: BTreeMap<FoundBy, u64>,
     /// Rounds of lone requests until now: no two have the same order.
     rounds: u64,
     solo: RefCell<Vec<(PersonaNumber, Observation)>>,
@@ -176,8 +177,8 @@ impl Personas {
             accusation.of.iter().filter_map(|persona| Some(self.all.get(*persona)?.number)).collect();
         let foreign = Foreign {
             oracle: match accusation.oracle {
-                baseline::Oracle::Swap => Oracle::Swap,
-                baseline::Oracle::Learned => Oracle::Learned,
+                baseline::Oracle::Swap => LeakOracle::Swap,
+                baseline::Oracle::Learned => LeakOracle::Learned,
             },
             owner: owner(&may_be),
             place: format!("{}, as \"{}\"", sign.place, sign.text),
@@ -216,7 +217,7 @@ impl Personas {
         }
         let place = if found.in_head { judge::header_at(&reply.head, found.range.start) } else { "body".to_owned() };
         let foreign = Foreign {
-            oracle: Oracle::Value,
+            oracle: LeakOracle::Value,
             owner: self.all.get(found.owner).map(|owner| owner.number),
             place: format!("{place}, as \"{}\"", found.text),
             excerpt: judge::excerpt(text(found.in_head), found.range),
@@ -335,9 +336,10 @@ impl Personas {
         let usual = |address: &String| {
             let given = self.all.iter().flat_map(|one| one.fields.values()).any(|value| value == address);
             let nobodys = replies.iter().filter(|(number, _)| *number == people);
-            given || nobodys.flat_map(|(_, reply)| silence::addresses(reply.body)).any(|one| one == address.as_bytes())
+            given
+                || nobodys.flat_map(|(_, reply)| addresses::addresses(reply.body)).any(|one| one == address.as_bytes())
         };
-        self.named_to_all = silence::common_address(of_people()).filter(|address| !usual(address));
+        self.named_to_all = addresses::common_address(of_people()).filter(|address| !usual(address));
         self.baseline = Some(baseline);
         self.tell(client);
     }

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::{Attempt, Cast, attempt};
 use super::client::Client;
 use super::identity::Identity;
-use super::judge::Oracle;
 use super::observation::{Place, Role, Seen};
+use super::oracle::LeakOracle;
 use super::perform::Round;
 use super::personas::{self, Personas};
 use super::recipe::{Line, Recipe, Shot, Start};
@@ -51,7 +51,7 @@ pub struct Shown {
     pub source: Option<Seen>,
     /// `body`, `header x-user`.
     pub place: String,
-    pub oracle: Oracle,
+    pub oracle: LeakOracle,
     /// How long the victim had waited.
     pub waited: Duration,
 }

@@ -10,7 +10,7 @@ mod load;
 mod login;
 mod server;
 
-pub use dirty::{Dirty, Expect, Shape, Trigger};
+pub use dirty::{Dirty, Expect, Shape};
 pub use load::{Http, Kind, Load, Spacing, Stage};
 pub use login::{Capture, Follow, Login, Step};
 pub use server::{Listen, Mode, OnDisconnect, Ready, Server, Signal, Stop, Tls};

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{observe, severity};
+use super::metric::observe;
+use super::severity;
 use crate::observed::Observed;
 use crate::record::{Status, Trial, Verdict};
 use crate::rule::{Metric, Unit};
@@ -46,7 +47,7 @@ fn no_time() -> f64 {
 
 fn look_up(name: &str, trial: &Trial) -> Result<Measured, String> {
     let metric = Metric::parse(name).ok_or_else(|| format!("there is no metric `{name}`"))?;
-    Ok(match observe(&metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
+    Ok(match observe(metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
         Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => Measured::Whole(value as u64),
         observed => Measured::Number(observed),
     })

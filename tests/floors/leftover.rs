@@ -2,16 +2,6 @@
 
 /// Files that use each other in a circle.
 pub const CIRCLES: &[&[&str]] = &[
-    &[
-        "dirty::alibi",
-        "dirty::attempt",
-        "dirty::class",
-        "dirty::diagnosis",
-        "dirty::personas",
-        "dirty::silence",
-        "dirty::tally",
-    ],
-    &["dirty::diagnosis::candidates", "dirty::diagnosis::causes", "dirty::diagnosis::questions"],
     &["load::busy", "load::closed", "load::lane", "load::open", "load::pipelined", "load::shared", "load::user"],
     &["run::hooks", "run::trial"],
     &["script::bounded", "script::error", "script::json"],
@@ -50,7 +40,6 @@ pub const TYPES: &[&str] = &[
     "Mode",
     "NotReady",
     "OnDisconnect",
-    "Oracle",
     "Outcome",
     "Outgoing",
     "Owner",
@@ -79,7 +68,6 @@ pub const TYPES: &[&str] = &[
     "Stop",
     "Stream",
     "Tls",
-    "Trigger",
     "User",
     "Watch",
     "Who",

@@ -31,7 +31,7 @@ pub(in crate::dirty) fn plan(request: Request) -> Dirty {
         follow: 0,
         shape: Shape::Word,
         public: Vec::new(),
-        triggers: vec!["overlap"],
+        triggers: vec![crate::trigger::Trigger::Overlap],
         sleep: None,
         expect: Expect::Clean,
         budget: Budget {

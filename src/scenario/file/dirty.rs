@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::leaf::{At, Entries, Node, Share, TextOr, Timespan};
 use super::load::Http;
 use super::login::{Follow, Login};
-use crate::rule::TRIGGERS;
+use crate::trigger::Trigger;
 
 /// A check for leaks: requests that each carry a value of their own, `{canary}`, and must never see another's.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -146,42 +146,4 @@ pub enum Shape {
     Uuid,
     /// Decimal digits.
     Digits,
-}
-
-/// The name of a way of provoking leaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trigger(pub &'static str);
-
-impl<'de> Deserialize<'de> for Trigger {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // What a visitor refuses keeps its place; what is refused after it has returned does not.
-        struct Name;
-
-        impl serde::de::Visitor<'_> for Name {
-            type Value = Trigger;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Trigger, E> {
-                let known = TRIGGERS.iter().find(|known| **known == name);
-                known.map(|known| Trigger(known)).ok_or_else(|| E::unknown_variant(name, &TRIGGERS))
-            }
-        }
-
-        deserializer.deserialize_str(Name)
-    }
-}
-
-impl JsonSchema for Trigger {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Trigger".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "description": "The name of a way of provoking leaks.", "type": "string", "enum": TRIGGERS
-        })
-    }
 }

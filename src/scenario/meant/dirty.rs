@@ -12,7 +12,7 @@ use super::login::{self, Owner};
 use super::request::Parts;
 use super::{Loading, value};
 use crate::canary::Shape;
-use crate::rule::TRIGGERS;
+use crate::trigger::Trigger;
 use crate::{stats, units};
 
 const TIME: Duration = Duration::from_secs(30);
@@ -121,11 +121,11 @@ impl Loading<'_> {
     }
 
     /// The triggers that are asked for and not skipped.
-    fn triggers(&mut self, written: &file::Dirty) -> Vec<&'static str> {
-        let names = |list: &At<Vec<At<file::Trigger>>>, name: &str| list.value.iter().any(|item| item.value.0 == name);
-        let asked = |name: &&&str| written.triggers.as_ref().is_none_or(|list| names(list, name));
-        let kept = |name: &&&str| !written.skip.as_ref().is_some_and(|list| names(list, name));
-        let left: Vec<&str> = TRIGGERS.iter().filter(asked).filter(kept).copied().collect();
+    fn triggers(&mut self, written: &file::Dirty) -> Vec<Trigger> {
+        let names = |list: &At<Vec<At<Trigger>>>, one: Trigger| list.value.iter().any(|item| item.value == one);
+        let asked = |one: &Trigger| written.triggers.as_ref().is_none_or(|list| names(list, *one));
+        let kept = |one: &Trigger| !written.skip.as_ref().is_some_and(|list| names(list, *one));
+        let left: Vec<Trigger> = Trigger::ALL.into_iter().filter(asked).filter(kept).collect();
         if let (true, Some(span)) = (left.is_empty(), written.triggers.as_ref().or(written.skip.as_ref())) {
             let problem = Problem::new("no trigger is left to try").at(&span.span, "nothing provokes a leak");
             let help = "name one at least in `triggers` that `skip` does not name";

@@ -7,7 +7,8 @@ use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::{decode, suggest, tree};
 use super::Loading;
-use crate::rule::{Rule, WATCHABLE};
+use crate::rule::metric::MetricGroup;
+use crate::rule::{Metric, Rule};
 use crate::script::hooks::CHECK;
 
 type Settings = [(String, serde_json::Value)];
@@ -54,16 +55,15 @@ impl Loading<'_> {
 
     fn abort_when(&mut self, text: &At<String>, written: &file::Scenario) -> Option<Rule> {
         let rule = self.rule(text, written)?;
-        let metric = rule.metric.name();
-        if WATCHABLE.contains(&metric) {
+        if Metric::WATCHABLE.contains(&rule.metric) {
             return Some(rule);
         }
-        let place = self.metric_place(text, metric);
+        let metric = rule.metric.name();
+        let place = self.metric_place(text, &metric);
         let problem = Problem::new(format!("`abort_when` cannot watch `{metric}`")).at(&place, "known only at the end");
-        self.problems
-            .add(problem.help(
-                "watch `errors.rate`, `errors.count`, `errors.status` or `throughput`; judge the rest in `that`",
-            ));
+        let watchable = Metric::WATCHABLE.map(Metric::name);
+        let watchable = suggest::either(&watchable.each_ref().map(String::as_str));
+        self.problems.add(problem.help(format!("watch {watchable}; judge the rest in `that`")));
         None
     }
 
@@ -81,28 +81,28 @@ impl Loading<'_> {
                 return None;
             }
         };
-        if rule.metric.name().starts_with("checks.") && written.load.is_some() && !self.has_check(written) {
+        let of_checks = matches!(rule.metric, Metric::ChecksFailed | Metric::ChecksPassed | Metric::CheckRate);
+        if of_checks && written.load.is_some() && !self.has_check(written) {
             let metric = rule.metric.name();
-            let place = self.metric_place(text, metric);
+            let place = self.metric_place(text, &metric);
             let problem = Problem::new(format!("nothing measures `{metric}`"));
             let problem = problem.at(&place, "[load] has no script with a `check`");
             let help = "add script = \"handlers/shop.rhai\" to [load], with `fn check(exchange)` in it";
             self.missing(&["load", "script"], problem.help(help));
             return None;
         }
-        let section = match rule.metric.name().split('.').next() {
-            Some("dirty") => "dirty",
-            Some("server") => return Some(rule),
-            _ => "load",
+        let (section, given) = match rule.metric.group() {
+            MetricGroup::Load => ("load", written.load.is_some()),
+            MetricGroup::Dirty => ("dirty", written.dirty.is_some()),
+            MetricGroup::Server => return Some(rule),
         };
-        let given = if section == "dirty" { written.dirty.is_some() } else { written.load.is_some() };
         if !given && written.load.is_none() && written.dirty.is_none() {
             // That there is nothing to do is said.
             return None;
         }
         if !given {
             let metric = rule.metric.name();
-            let place = self.metric_place(text, metric);
+            let place = self.metric_place(text, &metric);
             let problem = Problem::new(format!("nothing measures `{metric}`"));
             let problem = problem.at(&place, format!("there is no [{section}] in this scenario"));
             self.missing(&[section], problem.help(format!("add [{section}], or remove the rule")));

@@ -4,15 +4,23 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod raw_server;
+
 /// Waiting longer than this for something that must happen is a failure. Never asserted on as a measure.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Held by a test that measures time: those that hold it run one after another. One that failed does not end the others.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A run in the making: a folder of its own with a scenario in it.
 pub struct Runner {

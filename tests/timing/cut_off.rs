@@ -1,59 +1,46 @@
 //! What is said of requests that were cut off, against a server that knows how long each would have taken.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Outcome, Runner, wait_for};
+use crate::harness::raw_server::{RawServer, Response};
+use crate::harness::{Outcome, Runner, alone, wait_for};
 
-/// A server that answers each request after a time that it draws, and keeps how long that was by its own clock; requests of
-/// one connection one after another.
+/// A server that responds to each request after a time that it draws, and keeps how long that was by its own clock; requests
+/// of one connection one after another.
 struct Drawing {
-    address: SocketAddr,
+    raw: RawServer,
     taken: Arc<Mutex<Vec<Option<f64>>>>,
 }
 
 impl Drawing {
     /// `take` makes a time in seconds of a number between 0 and 1 and of how many were drawn before.
     fn start(take: fn(f64, usize) -> f64) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let taken = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&taken);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (mut stream, taken) = (stream.unwrap(), Arc::clone(&shared));
-                std::thread::spawn(move || {
-                    let mut buffer = [0; 4096];
-                    while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
-                        let came = Instant::now();
-                        let number = {
-                            let mut taken = taken.lock().unwrap();
-                            taken.push(None);
-                            taken.len() - 1
-                        };
-                        // Evenly spread, in an order that has nothing to do with time.
-                        let uniform = ((number as f64 + 0.5) * 0.618_033_988_749_894_9).fract();
-                        std::thread::sleep(Duration::from_secs_f64(take(uniform, number)));
-                        taken.lock().unwrap()[number] = Some(came.elapsed().as_secs_f64());
-                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
+        let raw = RawServer::start(move |_| {
+            let came = Instant::now();
+            let number = {
+                let mut taken = shared.lock().unwrap();
+                taken.push(None);
+                taken.len() - 1
+            };
+            // Evenly spread, in an order that has nothing to do with time.
+            let uniform = ((number as f64 + 0.5) * 0.618_033_988_749_894_9).fract();
+            std::thread::sleep(Duration::from_secs_f64(take(uniform, number)));
+            shared.lock().unwrap()[number] = Some(came.elapsed().as_secs_f64());
+            Response::ok("ok")
         });
-        Drawing { address, taken }
+        Drawing { raw, taken }
     }
 
     /// Runs `[load]` of these lines on it, with these rules.
     fn load(&self, lines: &str, rules: &str) -> Outcome {
         let text = format!(
             "[server]\nurl = \"http://{}\"\n[load]\npath = \"/\"\n{lines}\n[assert]\nthat = [{rules}]",
-            self.address
+            self.raw.address
         );
         Runner::with(&text).run()
     }
@@ -115,6 +102,7 @@ fn constant(_: f64, _: usize) -> f64 {
 // fault: quantiles: requests are cut off by the end of the load -> bounds that hold, and an estimate with an interval, as the server's own log has it
 #[test]
 fn what_is_said_of_requests_that_were_cut_off_agrees_with_what_the_server_knows() {
+    let _alone = alone();
     for lines in ["concurrency = 40\nduration = '2s'\ndrain = '200ms'", "rate = '100/s'\nduration = '2s'\ndrain = '0s'"]
     {
         let server = Drawing::start(exponential);
@@ -141,6 +129,7 @@ fn what_is_said_of_requests_that_were_cut_off_agrees_with_what_the_server_knows(
 // fault: quantiles: a constant server, and no time to drain -> percentiles are its constant time
 #[test]
 fn a_constant_server_takes_as_long_as_it_takes_however_the_load_ends() {
+    let _alone = alone();
     let server = Drawing::start(constant);
     let load = of(&server.load("concurrency = 20\nduration = '1050ms'\ndrain = '0s'", "\"started > 1\"").exit(0));
     assert!(load["unanswered"].as_u64().unwrap() >= 10, "{load}");
@@ -156,6 +145,7 @@ fn a_constant_server_takes_as_long_as_it_takes_however_the_load_ends() {
 // fault: quantiles: a rule on a percentile that is left open -> judged where the interval decides, else inconclusive
 #[test]
 fn a_rule_is_judged_where_the_interval_decides_and_is_open_within_it() {
+    let _alone = alone();
     let server = Drawing::start(exponential);
     let rules = ["latency.p90 < 5s", "latency.p90 < 50ms", "latency.p90 > 50ms", "latency.max < 60s"];
     let text = rules.map(|rule| format!("\"{rule}\"")).join(", ");
@@ -169,6 +159,7 @@ fn a_rule_is_judged_where_the_interval_decides_and_is_open_within_it() {
 // fault: quantiles: half of the requests time out after 2 s -> `latency.p50 < 2s` fails
 #[test]
 fn a_time_out_of_two_seconds_fails_a_rule_of_two_seconds() {
+    let _alone = alone();
     // Two of three are never answered in time.
     let server = Drawing::start(|_, before| if before % 3 == 0 { 0.01 } else { 4.0 });
     let rules = "\"latency.p50 < 2s\"";
@@ -179,6 +170,7 @@ fn a_time_out_of_two_seconds_fails_a_rule_of_two_seconds() {
 // fault: quantiles: a queue grows, so that the last would have waited longest -> no estimate, only bounds, and a caveat
 #[test]
 fn a_queue_that_grows_is_not_guessed_at() {
+    let _alone = alone();
     // One after another, whoever asks: 20 come a second, 10 are served.
     let server = Drawing::start(|_, before| 0.05 * before as f64);
     let load = of(&server.load("rate = '20/s'\nduration = '4s'\ndrain = '0s'", "\"started > 1\"").exit(0));
@@ -190,10 +182,11 @@ fn a_queue_that_grows_is_not_guessed_at() {
 
 #[test]
 fn stages_and_requests_by_name_are_told_alike() {
+    let _alone = alone();
     let server = Drawing::start(exponential);
     let stages = "stages = [{ concurrency = 20, for = '1s' }, { concurrency = 40, for = '1s' }]\ndrain = '0s'\n\
                   [[load.request]]\nname = 'a'\npath = '/'\n[[load.request]]\nname = 'b'\npath = '/'";
-    let text = format!("[server]\nurl = \"http://{}\"\n[load]\n{stages}", server.address);
+    let text = format!("[server]\nurl = \"http://{}\"\n[load]\n{stages}", server.raw.address);
     let load = of(&Runner::with(&text).run().exit(0));
     let last = &load["stages"][1]["part"];
     for part in [last, &load["requests"]["a"], &load["requests"]["b"]] {
@@ -206,6 +199,7 @@ fn stages_and_requests_by_name_are_told_alike() {
 
 #[test]
 fn a_record_that_knows_nothing_of_intervals_is_rendered_still() {
+    let _alone = alone();
     let server = Drawing::start(constant);
     let outcome = server.load("concurrency = 4\nduration = '450ms'\ndrain = '0s'", "\"started > 1\"").exit(0);
     let path = outcome.latest("scenario").join("record.json");

@@ -1,27 +1,17 @@
 //! The models of a load, against a server that counts.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::Runner;
+use crate::harness::raw_server::{RawServer, Response};
+use crate::harness::{Runner, alone};
 
-/// What a server has seen.
-#[derive(Default)]
-struct Seen {
-    first: Option<Instant>,
-    open: usize,
-    most_open: usize,
-    paths: Vec<String>,
-}
-
-/// A server that answers at once, but for a stall; its threads end with their connections.
+/// A server that responds at once, but for a stall, and keeps the paths that it was asked for.
 struct Counting {
-    address: SocketAddr,
-    seen: Arc<Mutex<Seen>>,
+    raw: RawServer,
+    paths: Arc<Mutex<Vec<String>>>,
 }
 
 impl Counting {
@@ -29,56 +19,30 @@ impl Counting {
         Counting::stalling(Duration::ZERO, Duration::ZERO)
     }
 
-    /// Answers nothing from `from` after its first request on, until `until`.
+    /// Responds to nothing from `from` after its first request on, until `until`.
     fn stalling(from: Duration, until: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let shared = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let seen = Arc::clone(&shared);
-                let stream = stream.unwrap();
-                std::thread::spawn(move || serve(stream, &seen, from..until));
-            }
+        let (paths, first) = (Arc::new(Mutex::new(Vec::new())), OnceLock::new());
+        let shared = Arc::clone(&paths);
+        let raw = RawServer::start(move |request| {
+            shared.lock().unwrap().push(request.path().to_owned());
+            let since = first.get_or_init(Instant::now).elapsed();
+            let waits = if (from..until).contains(&since) { until - since } else { Duration::ZERO };
+            Response::ok("ok").after(waits)
         });
-        Counting { address, seen }
+        Counting { raw, paths }
     }
 
     /// Runs `[load]` of these lines on it.
     fn load(&self, lines: &str) -> Value {
-        let url = format!("[server]\nurl = \"http://{}\"\n[load]\n{lines}", self.address);
+        let url = format!("[server]\nurl = \"http://{}\"\n[load]\n{lines}", self.raw.address);
         let record = Runner::with(&url).run().exit(0).record("scenario");
         record["variants"][0]["trials"][0]["load"].clone()
     }
 
-    fn requests(&self) -> usize {
-        self.seen.lock().unwrap().paths.len()
+    /// How often this path was asked for.
+    fn asked_for(&self, path: &str) -> usize {
+        self.paths.lock().unwrap().iter().filter(|asked| *asked == path).count()
     }
-}
-
-fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, stall: std::ops::Range<Duration>) {
-    let count = |seen: &mut Seen, more: isize| {
-        seen.open = seen.open.saturating_add_signed(more);
-        seen.most_open = seen.most_open.max(seen.open);
-    };
-    count(&mut seen.lock().unwrap(), 1);
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = stream.read(&mut buffer) {
-        let request = String::from_utf8_lossy(&buffer[..length]);
-        let since = {
-            let mut seen = seen.lock().unwrap();
-            seen.paths.push(request.split(' ').nth(1).unwrap_or_default().to_owned());
-            seen.first.get_or_insert_with(Instant::now).elapsed()
-        };
-        if stall.contains(&since) {
-            std::thread::sleep(stall.end - since);
-        }
-        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
-            break;
-        }
-    }
-    count(&mut seen.lock().unwrap(), -1);
 }
 
 #[track_caller]
@@ -93,12 +57,13 @@ fn count(value: &Value) -> u64 {
 
 #[test]
 fn an_even_rate_is_kept_to_the_request() {
+    let _alone = alone();
     let server = Counting::start();
     let load = server.load("path = '/'\nrate = '750/s'\nduration = '2s'");
     assert_eq!((count(&load["started"]), &load["model"]), (1500, &Value::from("open")));
     let never = count(&load["open"]["never_sent"]) as usize;
     // A busy server may not have read what was still unanswered at the end. The question whether it is up is one more.
-    let (came, unread) = (server.requests(), count(&load["unanswered"]) as usize);
+    let (came, unread) = (server.raw.requests(), count(&load["unanswered"]) as usize);
     assert!(
         came + never <= 1501 && came + never + unread >= 1500,
         "{came} came, {never} never sent, {unread} unanswered"
@@ -108,10 +73,11 @@ fn an_even_rate_is_kept_to_the_request() {
 
 #[test]
 fn arrivals_by_chance_are_about_as_many_and_the_same_for_one_seed() {
+    let _alone = alone();
     let lines = "path = '/'\nrate = '500/s'\nduration = '2s'\nspacing = 'poisson'\nthreads = 2";
     let started = |seed: &str| {
         let server = Counting::start();
-        let text = format!("seed = {seed}\n[server]\nurl = \"http://{}\"\n[load]\n{lines}", server.address);
+        let text = format!("seed = {seed}\n[server]\nurl = \"http://{}\"\n[load]\n{lines}", server.raw.address);
         let record = Runner::with(&text).run().exit(0).record("scenario");
         count(&record["variants"][0]["trials"][0]["load"]["started"])
     };
@@ -132,23 +98,26 @@ fn waits_as_the_stall_says(load: &Value) {
 
 #[test]
 fn a_stall_is_waited_for_by_all_that_were_due_in_it() {
+    let _alone = alone();
     let server = Counting::stalling(Duration::from_secs(1), Duration::from_secs(2));
     waits_as_the_stall_says(&server.load("path = '/'\nrate = '200/s'\nduration = '3s'"));
 }
 
 #[test]
 fn few_connections_hide_nothing_of_a_stall() {
+    let _alone = alone();
     let server = Counting::stalling(Duration::from_secs(1), Duration::from_secs(2));
     let load = server.load("path = '/'\nrate = '200/s'\nduration = '3s'\nmax_concurrency = 4");
     waits_as_the_stall_says(&load);
     assert!(count(&load["open"]["queued"]) > 150, "{}", load["open"]);
     assert!(number(&load["service_time_us"]["p75"]) < 1e5, "only four were on their way: {}", load["service_time_us"]);
     // One more asks whether it is up.
-    assert!(server.seen.lock().unwrap().most_open <= 5);
+    assert!(server.raw.most_open() <= 5);
 }
 
 #[test]
 fn what_is_never_sent_is_unanswered() {
+    let _alone = alone();
     let server = Counting::stalling(Duration::from_millis(500), Duration::from_secs(9));
     let load = server.load("path = '/'\nrate = '200/s'\nduration = '1s'\nmax_concurrency = 4\ndrain = '100ms'");
     assert_eq!((count(&load["started"]), count(&load["failed"])), (200, 0));
@@ -160,16 +129,18 @@ fn what_is_never_sent_is_unanswered() {
 
 #[test]
 fn a_number_of_requests_is_sent_exactly() {
+    let _alone = alone();
     for model in ["concurrency = 7", "rate = '2000/s'", "rate = '2000/s'\nspacing = 'poisson'\nthreads = 2"] {
         let server = Counting::start();
         let load = server.load(&format!("path = '/r'\n{model}\nrequests = 333"));
         assert_eq!((count(&load["started"]), count(&load["completed"])), (333, 333), "{model}");
-        assert_eq!(server.seen.lock().unwrap().paths.iter().filter(|path| *path == "/r").count(), 333, "{model}");
+        assert_eq!(server.asked_for("/r"), 333, "{model}");
     }
 }
 
 #[test]
 fn requests_are_drawn_by_weight_and_measured_by_name() {
+    let _alone = alone();
     let server = Counting::start();
     let load = server.load(
         "concurrency = 3\nrequests = 2000\n[[load.request]]\nname = 'often'\npath = '/a'\nweight = 3\n\
@@ -179,12 +150,12 @@ fn requests_are_drawn_by_weight_and_measured_by_name() {
     assert_eq!(often + seldom, 2000);
     // A binomial of mean 1500 and standard deviation 19.
     assert!(often.abs_diff(1500) < 100, "{often}");
-    let sent = server.seen.lock().unwrap().paths.iter().filter(|path| *path == "/a").count() as u64;
-    assert_eq!(sent, often);
+    assert_eq!(server.asked_for("/a") as u64, often);
 }
 
 #[test]
 fn each_stage_has_the_requests_that_were_due_in_it() {
+    let _alone = alone();
     let server = Counting::start();
     let load = server.load(
         "path = '/'\nstages = [{ rate = '100/s', for = '500ms' }, { rate = '500/s', for = '1s', ramp = true }, \
@@ -198,6 +169,7 @@ fn each_stage_has_the_requests_that_were_due_in_it() {
 
 #[test]
 fn users_come_and_go_with_the_stages_and_pause_between_requests() {
+    let _alone = alone();
     let server = Counting::start();
     let load = server.load(
         "path = '/'\npause = '50ms'\nstages = [{ concurrency = 2, for = '1s' }, { concurrency = 8, for = '1s' }]",

@@ -1,53 +1,37 @@
 //! Whoever stands still, the server or runner itself, is named; and figures that count other requests say so.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Outcome, Runner};
+use crate::harness::raw_server::{RawServer, Response};
+use crate::harness::{Outcome, Runner, alone};
 
-/// A server that answers after 2 ms, but from so many answers on stands still for so long, once.
+/// A server that responds after 2 ms, but from its request number `after` on stands still for so long, once.
 struct Freezing {
-    address: SocketAddr,
-    answered: Arc<AtomicU64>,
+    raw: RawServer,
 }
 
 impl Freezing {
     fn start(after: u64, lasting: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (answered, froze) = (Arc::new(AtomicU64::new(0)), Arc::new((AtomicBool::new(false), Mutex::new(()))));
-        let counted = Arc::clone(&answered);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (mut stream, answered, froze) = (stream.unwrap(), Arc::clone(&counted), Arc::clone(&froze));
-                std::thread::spawn(move || {
-                    let mut buffer = [0; 4096];
-                    while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
-                        std::thread::sleep(Duration::from_millis(2));
-                        // Everybody passes this lock, and so stands still with the one that holds it.
-                        let still = froze.1.lock().unwrap();
-                        if answered.load(Ordering::SeqCst) >= after && !froze.0.swap(true, Ordering::SeqCst) {
-                            std::thread::sleep(lasting);
-                        }
-                        drop(still);
-                        answered.fetch_add(1, Ordering::SeqCst);
-                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
-                            break;
-                        }
-                    }
-                });
+        let (came, froze, everybody) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(()));
+        let raw = RawServer::start(move |_| {
+            std::thread::sleep(Duration::from_millis(2));
+            // Everybody passes this lock, and so stands still with the one that holds it.
+            let still = everybody.lock().unwrap();
+            if came.fetch_add(1, Ordering::SeqCst) >= after && !froze.swap(true, Ordering::SeqCst) {
+                std::thread::sleep(lasting);
             }
+            drop(still);
+            Response::ok("ok")
         });
-        Freezing { address, answered }
+        Freezing { raw }
     }
 
     fn scenario(&self, lines: &str) -> Runner {
-        Runner::with(&format!("[server]\nurl = \"http://{}\"\n[load]\npath = \"/\"\n{lines}", self.address))
+        Runner::with(&format!("[server]\nurl = \"http://{}\"\n[load]\npath = \"/\"\n{lines}", self.raw.address))
     }
 }
 
@@ -64,6 +48,7 @@ fn load(outcome: &Outcome) -> Value {
 // fault: quantiles: a closed load hides that its server stood still -> a caveat names the gap
 #[test]
 fn a_server_that_stands_still_for_a_second_of_a_closed_load_is_named() {
+    let _alone = alone();
     let server = Freezing::start(200, Duration::from_secs(1));
     let outcome = server.scenario("concurrency = 10\nduration = '4s'").run().exit(0);
     let (load, caveats) = (load(&outcome), caveats(&outcome));
@@ -75,9 +60,10 @@ fn a_server_that_stands_still_for_a_second_of_a_closed_load_is_named() {
 // fault: quantiles: runner itself is stopped for a while -> a caveat says so, and the server is not blamed
 #[test]
 fn a_runner_that_was_stopped_says_so_and_does_not_blame_the_server() {
+    let _alone = alone();
     let server = Freezing::start(u64::MAX, Duration::ZERO);
     let running = server.scenario("concurrency = 4\nduration = '4s'").start();
-    crate::harness::wait_for("answers", || (server.answered.load(Ordering::SeqCst) > 50).then_some(()));
+    crate::harness::wait_for("answers", || (server.raw.requests() > 50).then_some(()));
     running.signal("STOP");
     std::thread::sleep(Duration::from_millis(1500));
     running.signal("CONT");
@@ -91,6 +77,7 @@ fn a_runner_that_was_stopped_says_so_and_does_not_blame_the_server() {
 // fault: quantiles: answers to the warm-up, or after the end -> told beside the throughput
 #[test]
 fn answers_to_the_warm_up_and_after_the_end_are_told_beside_the_throughput() {
+    let _alone = alone();
     // What the warm-up asks is answered in the measured part, and what that asks after its end.
     let scenario = "[server]\nmode = \"async\"\n[load]\npath = \"/async_sleep/?sleep=0.8\"\nconcurrency = 10\nwarmup = \"500ms\"\n\
                     duration = \"700ms\"\ndrain = \"5s\"";
