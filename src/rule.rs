@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::observed::Comparison;
+use crate::measurement::Comparison;
 use crate::units::{self, Quantity};
 
 /// What is measured, and in which unit a rule writes its limit.

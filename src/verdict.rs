@@ -3,9 +3,9 @@
 pub mod script;
 pub mod success;
 
+use crate::measurement::{Bounds, Measurement};
 use crate::analysis::coverage::not_exercised;
-use crate::observed::Observed;
-use crate::record::{self, Micros, Status, Trial, Verdict};
+use crate::record::{self, Limit, Status, Trial, Verdict, VerdictKind};
 use crate::rule::{Metric, Rule};
 use crate::scenario::Expect;
 use crate::units;
@@ -14,21 +14,10 @@ use crate::units;
 pub fn judge(rule: &Rule, trials: &[Trial]) -> Verdict {
     let judged = trials.iter().map(|trial| judge_trial(rule, trial));
     let worst = judged
-        .max_by(|(a, a_off), (b, b_off)| severity(a.status).cmp(&severity(b.status)).then(a_off.total_cmp(b_off)));
+        .max_by(|(a, a_off), (b, b_off)| a.status.severity().cmp(&b.status.severity()).then(a_off.total_cmp(b_off)));
     worst
         .map(|(verdict, _)| verdict)
-        .unwrap_or_else(|| verdict(rule, Status::Inconclusive, "nothing was measured".to_owned()))
-}
-
-/// How bad a status is; the worst of several stands for them all.
-pub fn severity(status: Status) -> u8 {
-    match status {
-        Status::Passed => 0,
-        Status::Inconclusive => 1,
-        Status::Failed => 2,
-        Status::CouldNotRun => 3,
-        Status::Interrupted => 4,
-    }
+        .unwrap_or_else(|| verdict(rule, Status::Inconclusive, "nothing was measured".to_owned(), None))
 }
 
 /// The verdict of one trial, and how far its value is on the wrong side of the limit (negative: on the right one).
@@ -38,26 +27,44 @@ fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
     (judge_observed(rule, observed), off)
 }
 
-fn judge_observed(rule: &Rule, observed: Option<Observed>) -> Verdict {
+fn judge_observed(rule: &Rule, observed: Option<Measurement>) -> Verdict {
     let Some(observed) = observed else {
-        return verdict(rule, Status::Inconclusive, "no samples".to_owned());
+        return verdict(rule, Status::Inconclusive, "no samples".to_owned(), None);
     };
     let status = match observed.compare(rule.comparison, rule.limit) {
         Some(true) => Status::Passed,
         Some(false) => Status::Failed,
         None => Status::Inconclusive,
     };
-    verdict(rule, status, observed.shown(|value| rule.show(value)))
+    verdict(rule, status, observed.shown(|value| rule.show(value)), Some(observed))
 }
 
-fn verdict(rule: &Rule, status: Status, observed: String) -> Verdict {
-    Verdict { rule: rule.text.clone(), status, expected: rule.expected(), observed, evidence: None }
+fn verdict(rule: &Rule, status: Status, observed: String, value: Option<Measurement>) -> Verdict {
+    Verdict {
+        kind: VerdictKind::Rule(limit(rule)),
+        rule: rule.text.clone(),
+        status,
+        expected: rule.expected(),
+        observed,
+        value,
+        evidence: None,
+    }
+}
+
+/// The metric of a rule and its limit, as a record has them.
+pub fn limit(rule: &Rule) -> Limit {
+    Limit {
+        metric: rule.metric.name().to_owned(),
+        comparison: rule.comparison,
+        value: rule.limit,
+        for_s: rule.lasting.map(|lasting| lasting.as_secs_f64()),
+    }
 }
 
 /// What a trial shows of a metric; `None` without samples.
-pub fn observe(metric: &Metric, trial: &Trial) -> Option<Observed> {
+pub fn observe(metric: &Metric, trial: &Trial) -> Option<Measurement> {
     let (group, name) = metric.name().split_once('.').unwrap_or((metric.name(), ""));
-    let exactly = |value: f64| Some(Observed::Exactly(value));
+    let exactly = |value: f64| Some(Measurement::Exactly(value));
     match group {
         "dirty" => observe_dirty(name, trial.dirty.as_ref()?).and_then(exactly),
         "server" => observe_server(name, trial.server.as_ref()?).and_then(exactly),
@@ -69,15 +76,17 @@ pub fn observe(metric: &Metric, trial: &Trial) -> Option<Observed> {
 }
 
 /// Of a request that was never answered nobody knows whether it would have been an error.
-fn error_rate(load: &record::LoadRecord) -> Option<Observed> {
+fn error_rate(load: &record::LoadRecord) -> Option<Measurement> {
     if load.started == 0 {
         return None;
     }
     let share = |count: u64| count as f64 / load.started as f64;
     let errors = errors(load);
     Some(match load.unanswered {
-        0 => Observed::Exactly(share(errors)),
-        unanswered => Observed::Between(share(errors), share(errors.saturating_add(unanswered))),
+        0 => Measurement::Exactly(share(errors)),
+        unanswered => {
+            Measurement::Within(Bounds::between(share(errors), share(errors.saturating_add(unanswered))))
+        },
     })
 }
 
@@ -118,7 +127,7 @@ fn observe_checks(name: &str, checks: &record::Checks) -> Option<f64> {
     }
 }
 
-fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::LoadRecord) -> Option<Observed> {
+fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::LoadRecord) -> Option<Measurement> {
     let quantiles = if group == "latency" { &load.latency_us } else { &load.service_time_us };
     let micros = match name {
         "min" => quantiles.min?,
@@ -126,19 +135,18 @@ fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::LoadRec
         "max" => quantiles.max?,
         _ => {
             let (_, q) = metric.quantile()?;
-            let times =
-                if group == "latency" { load.histogram.latencies()? } else { load.histogram.service_times()? };
-            times.quantile(q)?.into()
+            match quantiles.at(q) {
+                Some(recorded) => recorded,
+                // One that the record does not hold by itself.
+                None => {
+                    let times =
+                        if group == "latency" { load.histogram.latencies()? } else { load.histogram.service_times()? };
+                    times.quantile(q)?.map(|nanos| nanos / 1e3)
+                }
+            }
         }
     };
-    Some(match micros {
-        Micros::Exactly(value) => Observed::Exactly(value / 1e6),
-        Micros::Within(open) => {
-            let (least, most) = open.ends();
-            Observed::Between(least / 1e6, most.map_or(f64::INFINITY, |most| most / 1e6))
-        }
-        Micros::AtLeast(bound) => Observed::MoreThan(bound / 1e6),
-    })
+    Some(micros.map(|micros| micros / 1e6))
 }
 
 fn observe_dirty(name: &str, dirty: &record::DirtyRecord) -> Option<f64> {
@@ -203,6 +211,8 @@ pub fn judge_dirty(expect: Expect, dirty: &record::DirtyRecord) -> Option<Verdic
     }
     let evidence = dirty.evidence.first().map(|leak| format!("request {}", leak.victim.request));
     Some(Verdict {
+        kind: VerdictKind::DirtyCheck { expect },
+        value: Some(Measurement::Exactly(dirty.leaks as f64)).filter(|_| status != Status::Inconclusive),
         rule: format!("dirty.expect = \"{name}\""),
         status,
         expected: expected.to_owned(),
@@ -220,10 +230,10 @@ mod tests {
         Rule::parse(text).unwrap()
     }
 
-    fn trial(latency_p50: Micros) -> Trial {
+    fn trial(latency_p50: Measurement) -> Trial {
         let mut latencies = crate::stats::Latencies::default();
         match latency_p50 {
-            Micros::AtLeast(us) => latencies.cut(Half::First, (us * 1e3) as u64),
+            Measurement::MoreThan(us) => latencies.cut(Half::First, (us * 1e3) as u64),
             known => latencies.answered(Half::First, (known.value() * 1e3) as u64),
         }
         let histogram = record::Histograms::of(&latencies, &latencies);
@@ -238,7 +248,7 @@ mod tests {
 
     #[test]
     fn exact_values_pass_or_fail() {
-        let trial = trial(Micros::Exactly(100_000.0));
+        let trial = trial(Measurement::Exactly(100_000.0));
         assert_eq!(status("latency.p50 < 250ms", &trial), Status::Passed);
         assert_eq!(status("latency.p50 < 50ms", &trial), Status::Failed);
         assert_eq!(status("throughput < 11/s", &trial), Status::Passed);
@@ -265,7 +275,7 @@ mod tests {
 
     /// A load whose quickest answer took so many microseconds.
     fn timed(us: f64) -> Trial {
-        let latency_us = record::Quantiles { min: Some(Micros::Exactly(us)), ..record::Quantiles::default() };
+        let latency_us = record::Quantiles { min: Some(Measurement::Exactly(us)), ..record::Quantiles::default() };
         Trial {
             load: Some(record::LoadRecord { started: 1, latency_us, ..record::LoadRecord::default() }),
             ..Trial::default()
@@ -274,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_more_than_is_judged_only_where_it_decides() {
-        let trial = trial(Micros::AtLeast(2_000_000.0));
+        let trial = trial(Measurement::MoreThan(2_000_000.0));
         assert_eq!(status("latency.p50 > 2s", &trial), Status::Passed);
         assert_eq!(status("latency.p50 < 2s", &trial), Status::Failed);
         assert_eq!(status("latency.p50 < 3s", &trial), Status::Inconclusive);
@@ -337,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_worst_trial_decides() {
-        let trials = [1e5, 3e5, 2e5].map(|micros| trial(Micros::Exactly(micros)));
+        let trials = [1e5, 3e5, 2e5].map(|micros| trial(Measurement::Exactly(micros)));
         let judged = |text| {
             let verdict = judge(&rule(text), &trials);
             (verdict.status, verdict.observed)

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 use proptest::prelude::*;
-use runner::record::{LeakClass, Micros, Record, Status};
+use runner::measurement::Measurement;
+use runner::record::{LeakClass, Record, Status};
 use runner::report;
 use snapbox::assert_data_eq;
 
@@ -246,7 +247,7 @@ fn numbers_without_sense_are_reported_too() {
                 (load.timeout_s, load.planned_duration_s, load.duration_s, load.throughput) =
                     (nonsense, Some(nonsense), nonsense, nonsense);
                 (load.latency_us.p50, load.latency_us.p99) =
-                    (Some(Micros::Exactly(nonsense)), Some(Micros::AtLeast(nonsense)));
+                    (Some(Measurement::Exactly(nonsense)), Some(Measurement::MoreThan(nonsense)));
                 load.timeline.iter_mut().for_each(|row| (row.t_s, row.length_s) = (nonsense, nonsense));
                 load.generator.cpu_max = nonsense;
             }

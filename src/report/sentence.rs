@@ -1,13 +1,12 @@
 //! Findings as sentences, in plain text.
 
+use crate::measurement::Measurement;
 use crate::analysis::abandonment::{Abandonment, abandonment};
 use crate::analysis::coverage::{not_exercised, uncovered};
 use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::median_trial;
 use crate::analysis::responses::{half_waited_in_vain, without_response};
-use crate::record::{
-    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Micros, Record, Status, Trial, VariantRecord, Verdict, Witness,
-};
+use crate::record::{DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Record, Status, Trial, VariantRecord, Verdict, Witness};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 use crate::verdict;
 
@@ -238,7 +237,7 @@ pub(crate) fn load_fact(load: &LoadRecord) -> String {
 
 fn what_came(load: &LoadRecord) -> String {
     let lost = without_response(load);
-    if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
+    if let Some(Measurement::MoreThan(us)) = load.latency_us.p50 {
         let why = match half_waited_in_vain(load) {
             true => format!("half of the requests waited longer than {} without an answer", show_time(us / 1e6)),
             false => list(&ways_lost(load, "unanswered")),
@@ -307,7 +306,7 @@ pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
 
 /// What the median would be if those without an answer were dropped, where that changes the story.
 fn median_of_the_lucky(load: &LoadRecord) -> Option<String> {
-    let Micros::AtLeast(bound) = load.latency_us.p50? else { return None };
+    let Measurement::MoreThan(bound) = load.latency_us.p50? else { return None };
     let latencies = load.histogram.latencies()?;
     let answered = latencies.answered_len();
     if answered == 0 {
