@@ -61,7 +61,7 @@ impl From<Status> for Exit {
             Status::Failed => Exit::Failed,
             Status::Inconclusive => Exit::Inconclusive,
             Status::CouldNotRun => Exit::CouldNotRun,
-            Status::Interrupted => Exit::Interrupted,
+            Status::Interrupted | Status::NotStarted => Exit::Interrupted,
         }
     }
 }

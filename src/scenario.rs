@@ -226,7 +226,8 @@ pub struct Sleeps {
 }
 
 /// What a dirty check is expected to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Expect {
     /// No leak; a leak fails the run.
     Clean,

@@ -10,7 +10,7 @@ mod server;
 mod verdicts;
 
 use crate::analysis::median_trial::median_trial;
-use crate::record::{LeakRecord, LogOf, Record, ScenarioRecord, VariantRecord};
+use crate::record::{LeakRecord, LogOf, Record, ScenarioRecord, Status, VariantRecord};
 use crate::units::counted;
 
 use super::chart;
@@ -108,6 +108,9 @@ fn section(page: &mut Page, variant: &VariantRecord, place: &Place) {
 /// Why a trial could not run, or not to its end.
 fn what_happened(variant: &VariantRecord, place: &Place) -> String {
     let mut out = String::new();
+    if variant.status() == Status::NotStarted {
+        out += "**Not started:** the run was ended before this variant had its turn.\n\n";
+    }
     for (index, trial) in variant.trials.iter().enumerate() {
         let which = if variant.trials.len() > 1 { format!("Trial {}: ", index + 1) } else { String::new() };
         if trial.interrupted {

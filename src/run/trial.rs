@@ -202,7 +202,7 @@ impl Stage<'_> {
         let live = Arc::new(Live::new(load::threads(plan)));
         let description = facts::describe_load(plan);
         self.observer.event(RunEvent::LoadBegan { description: &description });
-        let mut watch = abort::Watch::new(&self.variant.abort_when);
+        let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
         let planned = plan.warmup + plan.duration;
         let mut tick = || {
             // While its threads get ready it has not begun.

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::observed::Observed;
-use crate::record::{self, Micros, Trial};
+use crate::measurement::{Bounds, Measurement};
+use crate::record::{self, Quantiles, Trial};
 use crate::rule::Metric;
+use crate::stats::Latencies;
 
 /// What a trial shows of a metric; `None` without samples.
-pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
+pub fn observe(metric: Metric, trial: &Trial) -> Option<Measurement> {
     let load = || trial.load.as_ref().filter(|load| load.started > 0);
-    let count = |value: u64| Some(Observed::Exactly(value as f64));
-    let exactly = |value: f64| Some(Observed::Exactly(value));
+    let count = |value: u64| Some(Measurement::Exactly(value as f64));
+    let exactly = |value: f64| Some(Measurement::Exactly(value));
     match metric {
         Metric::Throughput => exactly(load()?.throughput),
         Metric::Started => count(load()?.started),
@@ -21,15 +22,15 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
         Metric::LatencyMean => trial.load.as_ref()?.latency_us.mean.map(seconds),
         Metric::LatencyMax => trial.load.as_ref()?.latency_us.max.map(seconds),
         Metric::LatencyPercentile(percentile) => {
-            let latencies = trial.load.as_ref()?.histogram.latencies()?;
-            latencies.quantile(percentile.quantile()).map(|value| seconds(value.into()))
+            let load = trial.load.as_ref()?;
+            quantile(&load.latency_us, percentile.quantile(), || load.histogram.latencies())
         }
         Metric::ServiceTimeMin => trial.load.as_ref()?.service_time_us.min.map(seconds),
         Metric::ServiceTimeMean => trial.load.as_ref()?.service_time_us.mean.map(seconds),
         Metric::ServiceTimeMax => trial.load.as_ref()?.service_time_us.max.map(seconds),
         Metric::ServiceTimePercentile(percentile) => {
-            let times = trial.load.as_ref()?.histogram.service_times()?;
-            times.quantile(percentile.quantile()).map(|value| seconds(value.into()))
+            let load = trial.load.as_ref()?;
+            quantile(&load.service_time_us, percentile.quantile(), || load.histogram.service_times())
         }
         Metric::ErrorCount => count(errors(load()?)),
         Metric::ErrorRate => Some(error_rate(load()?)),
@@ -69,24 +70,25 @@ fn errors(load: &record::LoadRecord) -> u64 {
 }
 
 /// Of a request that was never answered nobody knows whether it would have been an error.
-fn error_rate(load: &record::LoadRecord) -> Observed {
+fn error_rate(load: &record::LoadRecord) -> Measurement {
     let share = |count: u64| count as f64 / load.started as f64;
     let errors = errors(load);
     match load.unanswered {
-        0 => Observed::Exactly(share(errors)),
-        unanswered => Observed::Between(share(errors), share(errors.saturating_add(unanswered))),
+        0 => Measurement::Exactly(share(errors)),
+        unanswered => Measurement::Within(Bounds::between(share(errors), share(errors.saturating_add(unanswered)))),
     }
 }
 
-fn seconds(micros: Micros) -> Observed {
-    match micros {
-        Micros::Exactly(value) => Observed::Exactly(value / 1e6),
-        Micros::Within(open) => {
-            let (least, most) = open.ends();
-            Observed::Between(least / 1e6, most.map_or(f64::INFINITY, |most| most / 1e6))
-        }
-        Micros::AtLeast(bound) => Observed::MoreThan(bound / 1e6),
+/// A quantile: as the record has it, or, where it has none, from all that were measured.
+fn quantile(recorded: &Quantiles, q: f64, all: impl FnOnce() -> Option<Latencies>) -> Option<Measurement> {
+    match recorded.at(q) {
+        Some(micros) => Some(seconds(micros)),
+        None => all()?.quantile(q).map(|nanos| seconds(nanos.map(|nanos| nanos / 1e3))),
     }
+}
+
+fn seconds(micros: Measurement) -> Measurement {
+    micros.map(|micros| micros / 1e6)
 }
 
 /// What the script checked, if anything.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use runner::dirty::recipe::{Line, Recipe, Shot, Start};
+use runner::measurement::Comparison;
 use runner::record::*;
+use runner::rule::Rule;
+use runner::scenario::Expect;
 use runner::stats::{Half, Latencies, interval_95, upper_bound_95};
 
 pub fn record(name: &str, status: Status, variants: Vec<VariantRecord>) -> Record {
@@ -41,6 +44,7 @@ pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdi
         name: name.into(),
         settings: settings.into_iter().collect(),
         server: server.into(),
+        planned_trials: 1,
         trials,
         verdicts,
         caveats: Vec::new(),
@@ -48,7 +52,23 @@ pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdi
 }
 
 pub fn verdict(rule: &str, status: Status, expected: &str, observed: &str) -> Verdict {
-    Verdict { rule: rule.into(), status, expected: expected.into(), observed: observed.into(), evidence: None }
+    let kind = match rule {
+        "dirty.expect = \"clean\"" => VerdictKind::DirtyCheck { expect: Expect::Clean },
+        "dirty.expect = \"dirty\"" => VerdictKind::DirtyCheck { expect: Expect::Dirty },
+        rule => VerdictKind::Rule(limit(rule)),
+    };
+    let (rule, expected, observed) = (rule.into(), expected.into(), observed.into());
+    Verdict { kind, rule, status, expected, observed, value: None, evidence: None }
+}
+
+/// The limit of a rule; of a text that is none, one without a meaning.
+pub fn limit(rule: &str) -> RuleLimit {
+    Rule::parse(rule).map(|rule| runner::verdict::limit(&rule)).unwrap_or_else(|_| RuleLimit {
+        metric: rule.into(),
+        comparison: Comparison::Equal,
+        value: 0.0,
+        for_s: None,
+    })
 }
 
 pub fn server() -> ServerRecord {
