@@ -1,7 +1,7 @@
 //! The least that shows a leak: in words, and as lines for a shell where curl can do it.
 
 use crate::dirty::observation::variable;
-use crate::dirty::recipe::{Line, SleepLength, Recipe, RecipeRequest, Start, Anomaly, Principal};
+use crate::dirty::recipe::{Anomaly, Line, Principal, Recipe, RecipeRequest, SleepLength, Start};
 use crate::record::{RequestRecord, ShrunkRecord, TlsRecord};
 use crate::session::{CAPTURE, TOKEN};
 use crate::units::{counted, show_percentage};
@@ -168,13 +168,19 @@ fn commands(shrunk: &ShrunkRecord, secrets: &[String], index: usize, line: &Line
     if line.reuse {
         return Ok(vec![format!("curl {}", calls.join(" --next "))]);
     }
-    let pause =
-        |shot: &RecipeRequest| if shot.pause_ms > 0.0 { format!("sleep {:.3}; ", shot.pause_ms / 1e3) } else { String::new() };
+    let pause = |shot: &RecipeRequest| {
+        if shot.pause_ms > 0.0 { format!("sleep {:.3}; ", shot.pause_ms / 1e3) } else { String::new() }
+    };
     Ok(calls.iter().zip(&line.shots).map(|(call, shot)| format!("{}curl {call}", pause(shot))).collect())
 }
 
 /// The arguments of one request.
-fn call(asked: &RequestRecord, shot: &RecipeRequest, shrunk: &ShrunkRecord, secrets: &[String]) -> Result<String, &'static str> {
+fn call(
+    asked: &RequestRecord,
+    shot: &RecipeRequest,
+    shrunk: &ShrunkRecord,
+    secrets: &[String],
+) -> Result<String, &'static str> {
     if asked.cut {
         return Err("a body is no text, or too long to be typed");
     }

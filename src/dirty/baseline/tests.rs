@@ -4,7 +4,7 @@ use proptest::prelude::{any, prop_assert, proptest};
 use rand::seq::SliceRandom as _;
 
 use super::simulated::{CLEAN, DERIVED, Noise, PERSONAS, Page, Server, hmac, ok, page};
-use super::{Accusation, Baseline, Mismatch, PageText, PersonaNumber, ResponsePart, chance};
+use super::{Accusation, Baseline, Mismatch, PageText, PersonaNumber, ResponsePart, significance};
 
 /// Asks each persona `rounds` times, in an order that is drawn anew in each round.
 fn ask_alone(server: Server, rounds: usize, noise: &mut Noise) -> Vec<(PersonaNumber, Page)> {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::dirty::evidence::{SentRequest, Reduction};
+use crate::dirty::evidence::{Reduction, SentRequest};
 use crate::dirty::observation::variable;
 use crate::record;
 use crate::scenario::looks_secret;

@@ -1,6 +1,6 @@
 //! Whether a try that shows no leak tells anything: its requests must be answered as they were when it was recorded.
 
-use crate::dirty::{ReplayResponse, Role, ReplayTry};
+use crate::dirty::{ReplayResponse, ReplayTry, Role};
 use crate::record::{ControlRecord, LeakRecord};
 
 /// What the record says of how requests were answered.
@@ -144,7 +144,12 @@ mod tests {
 
     #[test]
     fn a_lone_request_must_be_answered_with_what_is_its_own() {
-        let lone = |status, own| ReplayResponse { place: RecipePlace::default(), role: Role::Short, status: Some(status), own };
+        let lone = |status, own| ReplayResponse {
+            place: RecipePlace::default(),
+            role: Role::Short,
+            status: Some(status),
+            own,
+        };
         assert_eq!(expected().unlike_alone(&lone(200, true)), None);
         assert_eq!(expected().unlike_alone(&lone(401, false)).unwrap(), "answered 401 (200 when it was recorded)");
         assert!(expected().unlike_alone(&lone(200, false)).unwrap().contains("without its own canary"));
