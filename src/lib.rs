@@ -12,7 +12,7 @@ pub mod excerpt;
 pub mod input;
 pub mod canary;
 pub mod exchange;
-pub mod measurement;
+pub mod measured_value;
 pub mod stats;
 pub mod script;
 pub mod trigger;

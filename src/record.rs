@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 
 mod dirty;
 mod load;
@@ -190,7 +190,7 @@ pub struct Aborted {
     pub after_s: f64,
     /// What the metric had come to, in its base unit; null in a record of an earlier version.
     #[serde(default)]
-    pub value: Option<Measurement>,
+    pub value: Option<MeasuredValue>,
     /// The same in words.
     pub observed: String,
 }

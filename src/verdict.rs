@@ -5,7 +5,7 @@ pub mod script;
 pub mod success;
 
 use crate::analysis::coverage::not_exercised;
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 use crate::record::{self, RuleLimit, Status, Trial, Verdict, VerdictKind};
 use crate::rule::Rule;
 use crate::scenario::Expect;
@@ -28,7 +28,7 @@ fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
     (judge_observed(rule, observed), off)
 }
 
-fn judge_observed(rule: &Rule, observed: Option<Measurement>) -> Verdict {
+fn judge_observed(rule: &Rule, observed: Option<MeasuredValue>) -> Verdict {
     let Some(observed) = observed else {
         return verdict(rule, Status::Inconclusive, "no samples".to_owned(), None);
     };
@@ -40,7 +40,7 @@ fn judge_observed(rule: &Rule, observed: Option<Measurement>) -> Verdict {
     verdict(rule, status, observed.shown(|value| rule.show(value)), Some(observed))
 }
 
-fn verdict(rule: &Rule, status: Status, observed: String, value: Option<Measurement>) -> Verdict {
+fn verdict(rule: &Rule, status: Status, observed: String, value: Option<MeasuredValue>) -> Verdict {
     Verdict {
         kind: VerdictKind::Rule(limit(rule)),
         rule: rule.text.clone(),
@@ -91,7 +91,7 @@ pub fn judge_dirty(expect: Expect, dirty: &record::DirtyRecord) -> Option<Verdic
     let evidence = dirty.evidence.first().map(|leak| format!("request {}", leak.victim.request));
     Some(Verdict {
         kind: VerdictKind::DirtyCheck { expect },
-        value: Some(Measurement::Exactly(dirty.leaks as f64)).filter(|_| status != Status::Inconclusive),
+        value: Some(MeasuredValue::Exactly(dirty.leaks as f64)).filter(|_| status != Status::Inconclusive),
         rule: format!("dirty.expect = \"{name}\""),
         status,
         expected: expected.to_owned(),
@@ -109,10 +109,10 @@ mod tests {
         Rule::parse(text).unwrap()
     }
 
-    fn trial(latency_p50: Measurement) -> Trial {
+    fn trial(latency_p50: MeasuredValue) -> Trial {
         let mut latencies = crate::stats::Latencies::default();
         match latency_p50 {
-            Measurement::MoreThan(us) => latencies.cut(Half::First, (us * 1e3) as u64),
+            MeasuredValue::MoreThan(us) => latencies.cut(Half::First, (us * 1e3) as u64),
             known => latencies.answered(Half::First, (known.likely() * 1e3) as u64),
         }
         let histogram = record::Histograms::of(&latencies, &latencies);
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn exact_values_pass_or_fail() {
-        let trial = trial(Measurement::Exactly(100_000.0));
+        let trial = trial(MeasuredValue::Exactly(100_000.0));
         assert_eq!(status("latency.p50 < 250ms", &trial), Status::Passed);
         assert_eq!(status("latency.p50 < 50ms", &trial), Status::Failed);
         assert_eq!(status("throughput < 11/s", &trial), Status::Passed);
@@ -154,7 +154,7 @@ mod tests {
 
     /// A load whose quickest answer took so many microseconds.
     fn timed(us: f64) -> Trial {
-        let latency_us = record::Quantiles { min: Some(Measurement::Exactly(us)), ..record::Quantiles::default() };
+        let latency_us = record::Quantiles { min: Some(MeasuredValue::Exactly(us)), ..record::Quantiles::default() };
         Trial {
             load: Some(record::LoadRecord { started: 1, latency_us, ..record::LoadRecord::default() }),
             ..Trial::default()
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_more_than_is_judged_only_where_it_decides() {
-        let trial = trial(Measurement::MoreThan(2_000_000.0));
+        let trial = trial(MeasuredValue::MoreThan(2_000_000.0));
         assert_eq!(status("latency.p50 > 2s", &trial), Status::Passed);
         assert_eq!(status("latency.p50 < 2s", &trial), Status::Failed);
         assert_eq!(status("latency.p50 < 3s", &trial), Status::Inconclusive);
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_worst_trial_decides() {
-        let trials = [1e5, 3e5, 2e5].map(|micros| trial(Measurement::Exactly(micros)));
+        let trials = [1e5, 3e5, 2e5].map(|micros| trial(MeasuredValue::Exactly(micros)));
         let judged = |text| {
             let verdict = judge(&rule(text), &trials);
             (verdict.status, verdict.observed)

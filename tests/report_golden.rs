@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 use proptest::prelude::*;
-use runner::measurement::Measurement;
+use runner::measured_value::MeasuredValue;
 use runner::record::{LeakClass, Record, Status};
 use runner::report;
 use snapbox::assert_data_eq;
@@ -22,7 +22,7 @@ use snapbox::assert_data_eq;
 const STORIES: usize = 15;
 
 /// The report beside its record.
-fn render(record: &Record) -> report::Page {
+fn render(record: &Record) -> report::ReportPage {
     report::render(
         record,
         report::ReportLocation { folder: "reports/dirty/2026-07-23T10-00-00Z".as_ref(), beside: true },
@@ -267,7 +267,7 @@ fn numbers_without_sense_are_reported_too() {
                 (load.timeout_s, load.planned_duration_s, load.duration_s, load.throughput) =
                     (nonsense, Some(nonsense), nonsense, nonsense);
                 (load.latency_us.p50, load.latency_us.p99) =
-                    (Some(Measurement::Exactly(nonsense)), Some(Measurement::MoreThan(nonsense)));
+                    (Some(MeasuredValue::Exactly(nonsense)), Some(MeasuredValue::MoreThan(nonsense)));
                 load.timeline.iter_mut().for_each(|row| (row.t_s, row.length_s) = (nonsense, nonsense));
                 load.generator.cpu_max = nonsense;
             }
@@ -306,7 +306,7 @@ fn a_report_is_fast() {
 
 /// How often each kind of block occurs, in the eyes of a reader of GitHub's markdown. Fails on what would act: links,
 /// HTML, pictures that are not the report's own.
-fn blocks(page: &report::Page) -> BTreeMap<&'static str, usize> {
+fn blocks(page: &report::ReportPage) -> BTreeMap<&'static str, usize> {
     let mut options = Options::default();
     options.extension.autolink = true;
     options.extension.table = true;

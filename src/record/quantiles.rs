@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measurement::{Bounds, Measurement};
+use crate::measured_value::{Bounds, MeasuredValue};
 use crate::stats::Latencies;
 
 /// Latencies in microseconds, ranked over every started request. `None` without any.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Quantiles {
-    pub min: Option<Measurement>,
-    pub mean: Option<Measurement>,
-    pub p50: Option<Measurement>,
-    pub p75: Option<Measurement>,
-    pub p90: Option<Measurement>,
-    pub p95: Option<Measurement>,
-    pub p99: Option<Measurement>,
-    pub p999: Option<Measurement>,
-    pub max: Option<Measurement>,
+    pub min: Option<MeasuredValue>,
+    pub mean: Option<MeasuredValue>,
+    pub p50: Option<MeasuredValue>,
+    pub p75: Option<MeasuredValue>,
+    pub p90: Option<MeasuredValue>,
+    pub p95: Option<MeasuredValue>,
+    pub p99: Option<MeasuredValue>,
+    pub p999: Option<MeasuredValue>,
+    pub max: Option<MeasuredValue>,
 }
 
 impl Quantiles {
@@ -24,13 +24,13 @@ impl Quantiles {
     pub fn open(&self) -> impl Iterator<Item = Bounds> {
         let all = [self.p50, self.p75, self.p90, self.p95, self.p99, self.p999];
         all.into_iter().flatten().filter_map(|value| match value {
-            Measurement::Within(bounds) => Some(bounds),
-            Measurement::Exactly(_) | Measurement::MoreThan(_) => None,
+            MeasuredValue::Within(bounds) => Some(bounds),
+            MeasuredValue::Exactly(_) | MeasuredValue::MoreThan(_) => None,
         })
     }
 
     /// The quantile at `q` (0 to 1), where it is among those that are recorded.
-    pub fn at(&self, q: f64) -> Option<Measurement> {
+    pub fn at(&self, q: f64) -> Option<MeasuredValue> {
         let recorded = [
             (0.5, self.p50),
             (0.75, self.p75),
@@ -60,6 +60,6 @@ impl Quantiles {
     }
 }
 
-fn micros(nanos: Measurement) -> Measurement {
+fn micros(nanos: MeasuredValue) -> MeasuredValue {
     nanos.map(|nanos| nanos / 1e3)
 }

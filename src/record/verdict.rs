@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measurement::{Comparison, Measurement};
+use crate::measured_value::{Comparison, MeasuredValue};
 use crate::scenario::Expect;
 
 /// How a verdict, a variant or a run came out.
@@ -54,7 +54,7 @@ pub struct Verdict {
     /// The number that was observed, in the base unit of its metric (seconds, per second, a fraction, a count, bytes); null
     /// where it is no number, or without samples.
     #[serde(default)]
-    pub value: Option<Measurement>,
+    pub value: Option<MeasuredValue>,
     pub evidence: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use crate::analysis::coverage::{not_exercised, uncovered};
 use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::median_trial;
 use crate::analysis::responses::{half_waited_in_vain, without_response};
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 use crate::record::{
     DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Record, Status, Trial, VariantRecord, Verdict, VerdictKind,
     Witness,
@@ -247,7 +247,7 @@ pub(crate) fn load_fact(load: &LoadRecord) -> String {
 
 fn what_came(load: &LoadRecord) -> String {
     let lost = without_response(load);
-    if let Some(Measurement::MoreThan(us)) = load.latency_us.p50 {
+    if let Some(MeasuredValue::MoreThan(us)) = load.latency_us.p50 {
         let why = match half_waited_in_vain(load) {
             true => format!("half of the requests waited longer than {} without an answer", show_time(us / 1e6)),
             false => list(&ways_lost(load, "unanswered")),
@@ -316,7 +316,7 @@ pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
 
 /// What the median would be if those without an answer were dropped, where that changes the story.
 fn median_of_the_lucky(load: &LoadRecord) -> Option<String> {
-    let Measurement::MoreThan(bound) = load.latency_us.p50? else { return None };
+    let MeasuredValue::MoreThan(bound) = load.latency_us.p50? else { return None };
     let latencies = load.histogram.latencies()?;
     let answered = latencies.answered_len();
     if answered == 0 {

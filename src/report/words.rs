@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::responses::{self, PartOf};
-use crate::measurement::{Bounds, Measurement};
+use crate::measured_value::{Bounds, MeasuredValue};
 use crate::record::{Checks, LoadRecord, Status, VariantRecord, Verdict, VerdictKind};
 use crate::units;
 
@@ -15,19 +15,19 @@ const CLOSE: f64 = 0.01;
 
 /// A quantile: `101 ms`; where requests that were cut off leave it open, `2.19 s (2.05 to 2.40 s)`; and `> 2.00 s` where it falls
 /// among those alone.
-pub(crate) fn micros(value: Option<Measurement>) -> String {
+pub(crate) fn micros(value: Option<MeasuredValue>) -> String {
     match value {
-        Some(Measurement::Exactly(us)) => units::show_time(us / 1e6),
-        Some(Measurement::Within(open)) => within(open),
-        Some(Measurement::MoreThan(us)) => format!("> {}", units::show_time(us / 1e6)),
+        Some(MeasuredValue::Exactly(us)) => units::show_time(us / 1e6),
+        Some(MeasuredValue::Within(open)) => within(open),
+        Some(MeasuredValue::MoreThan(us)) => format!("> {}", units::show_time(us / 1e6)),
         None => NONE.to_owned(),
     }
 }
 
 /// A quantile where there is little room: without the interval, and with a `~` before what is an estimate.
-pub(crate) fn short_micros(value: Option<Measurement>) -> String {
+pub(crate) fn short_micros(value: Option<MeasuredValue>) -> String {
     match value {
-        Some(Measurement::Within(open)) => match (open.estimate, within(open)) {
+        Some(MeasuredValue::Within(open)) => match (open.estimate, within(open)) {
             (Some(us), long) if long.contains('(') => format!("~ {}", units::show_time(us / 1e6)),
             (_, long) => long,
         },
@@ -219,10 +219,10 @@ mod tests {
         assert_eq!(millis(700.0), "700 ms");
         assert_eq!(millis(30.46), "30.5 ms");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
-        assert_eq!(micros(Some(Measurement::MoreThan(2e6))), "> 2.00 s");
+        assert_eq!(micros(Some(MeasuredValue::MoreThan(2e6))), "> 2.00 s");
         let open =
             Bounds { at_least: 2.05e6, at_most: Some(2.6e6), estimate: Some(2.19e6), low: Some(2e6), high: None };
-        let both = |open| [micros(Some(Measurement::Within(open))), short_micros(Some(Measurement::Within(open)))];
+        let both = |open| [micros(Some(MeasuredValue::Within(open))), short_micros(Some(MeasuredValue::Within(open)))];
         assert_eq!(both(open), ["2.19 s (2.05 to 2.60 s)", "~ 2.19 s"]);
         assert_eq!(both(Bounds { at_least: 9e5, low: Some(9e5), ..open }), ["2.19 s (900 ms to 2.60 s)", "~ 2.19 s"]);
         assert_eq!(both(Bounds { at_most: None, ..open }), ["2.19 s (2.05 s or more)", "~ 2.19 s"]);

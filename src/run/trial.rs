@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::log_tail;
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, facts, hooks};
 use crate::dirty;
-use crate::load::attended::{self, Hung, attended};
-use crate::load::script::Client;
-use crate::load::{self, Live, Progress};
+use crate::load::client_script::ClientScript;
+use crate::load::hook_watchdog::{self, HungHook, call_watched};
+use crate::load::{self, LiveCounters, LoadProgress};
 use crate::net::target::Target;
 use crate::record::{self, LogOf, Trial, TrialFailure};
 use crate::scenario::{self, Dirty, Load, Variant};
@@ -26,10 +27,7 @@ use crate::session::Session;
 
 /// How often to look at what a set-up has said.
 const READ_EVERY: Duration = Duration::from_secs(1);
-/// Lines of a log that a failure shows.
-const TAIL: usize = 10;
-/// A server may print megabytes in one line: so many characters of a line, and bytes in all, are looked at.
-const LONGEST_LINE: usize = 500;
+/// A server may print megabytes: so many bytes at the end of its log are looked at.
 const LONGEST_TAIL: u64 = 64 * 1024;
 
 /// What every part of a trial needs.
@@ -96,12 +94,12 @@ pub(super) fn run(
 /// the number is that of the last look after which an answer still came.
 #[derive(Debug, Clone, Copy, Default)]
 struct InFlight {
-    last: Option<(Progress, u64)>,
+    last: Option<(LoadProgress, u64)>,
     alive: Option<u64>,
 }
 
 impl InFlight {
-    fn after(self, progress: Progress) -> Self {
+    fn after(self, progress: LoadProgress) -> Self {
         let open = progress.started.saturating_sub(progress.completed + progress.failed);
         let answered_since = self.last.filter(|(before, _)| progress.completed > before.completed);
         InFlight { last: Some((progress, open)), alive: answered_since.map(|(_, open)| open).or(self.alive) }
@@ -199,7 +197,7 @@ impl Stage<'_> {
                 return Ok(ending);
             }
         };
-        let live = Arc::new(Live::new(load::threads(plan)));
+        let live = Arc::new(LiveCounters::new(load::threads(plan)));
         let description = facts::describe_load(plan);
         self.observer.event(RunEvent::LoadBegan { description: &description });
         let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
@@ -235,20 +233,20 @@ impl Stage<'_> {
         Ok(ending)
     }
 
-    fn set_up(&self, script: &scenario::Script) -> Called<Client> {
+    fn set_up(&self, script: &scenario::Script) -> Called<ClientScript> {
         let script = Arc::new(script.clone());
-        self.attend(move |pulse| Client::begin(script, pulse))
+        self.attend(move |pulse| ClientScript::begin(script, pulse))
     }
 
     /// Also after Ctrl-C.
-    fn tear_down(&self, client: Client) -> Called<()> {
+    fn tear_down(&self, client: ClientScript) -> Called<()> {
         self.attend(move |pulse| client.end(pulse))
     }
 
     fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Pulse>) -> Called<T> + Send + 'static) -> Called<T> {
-        attended(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: Hung| {
+        call_watched(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: HungHook| {
             self.hung.set(true);
-            attended::failed(&hung)
+            hook_watchdog::failed(&hung)
         })
     }
 
@@ -271,7 +269,7 @@ impl Stage<'_> {
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::login::log_in(plan, target, seed, cancel, &done);
         let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
-        let refused = |refusal: load::login::Refusal| {
+        let refused = |refusal: load::login::UserRefused| {
             let message = refusal.why.told(&format!("login of user {}", refusal.user));
             let advice = "check [load.login], and that the server knows this user; nothing was measured";
             self.failure(message, advice.to_owned())
@@ -287,12 +285,12 @@ impl Stage<'_> {
             in_flight: facts::in_flight(&self.variant.server),
         };
         let owned = !matches!(self.variant.server, scenario::Server::Attached(_));
-        let progress = Arc::new(dirty::Progress::default());
+        let progress = Arc::new(dirty::DirtyProgress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(RunEvent::DirtyBegan { description: &description });
-        let mut check = dirty::Check::new(plan, premises, owned, self.seed, Arc::clone(&progress));
+        let mut check = dirty::DirtyCheck::new(plan, premises, owned, self.seed, Arc::clone(&progress));
         let time = check.time();
-        while let Some(mut part) = check.next_part() {
+        while let Some(mut part) = check.next_phase() {
             let over = trial.failure.is_some() || trial.interrupted;
             if over {
                 break;
@@ -316,14 +314,14 @@ impl Stage<'_> {
                     let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
                     let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work)?;
                     ran?;
-                    match check.next_part().filter(|next| check.shares(*next)) {
+                    match check.next_phase().filter(|next| check.shares(*next)) {
                         Some(next) if matches!(ending, Ending::Finished) => part = next,
                         _ => return Ok(ending),
                     }
                 }
             });
             // The leak is proven: a server that does not start for its diagnosis, or dies of it, takes nothing from that.
-            if part == dirty::Part::Diagnosis && trial.failure.take().is_some() {
+            if part == dirty::CheckPhase::Diagnosis && trial.failure.take().is_some() {
                 check.give_up_diagnosis();
             }
         }
@@ -339,7 +337,7 @@ impl Stage<'_> {
 
     /// Said before anything is started.
     fn foreign_source(&self, plan: &Load) -> Option<TrialFailure> {
-        let (source, why) = load::machine::foreign(&plan.source_addresses)?;
+        let (source, why) = load::system_limits::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
         Some(TrialFailure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })
@@ -363,7 +361,7 @@ impl Stage<'_> {
     /// The last lines of the server at hand.
     fn log_tail(&self) -> Vec<String> {
         let text = self.read_log().unwrap_or_default();
-        tail(String::from_utf8_lossy(&text).lines())
+        log_tail::of(String::from_utf8_lossy(&text).lines())
     }
 
     /// The end of what the server at hand has said.
@@ -377,13 +375,6 @@ impl Stage<'_> {
     }
 }
 
-/// The last lines of a log that say anything.
-pub(super) fn tail<'a>(log: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let lines: Vec<&str> = log.flat_map(str::lines).filter(|line| !line.trim().is_empty()).collect();
-    let clip = |line: &&str| line.chars().take(LONGEST_LINE).collect();
-    lines[lines.len().saturating_sub(TAIL)..].iter().map(clip).collect()
-}
-
 fn target(server: &Server, plan: &scenario::Server) -> Target {
     Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers())
 }
@@ -394,7 +385,7 @@ mod tests {
 
     #[test]
     fn what_was_in_flight_at_a_death_is_told_although_it_has_failed_since() {
-        let at = |started, completed, failed| Progress { started, completed, failed, ..Progress::default() };
+        let at = |started, completed, failed| LoadProgress { started, completed, failed, ..LoadProgress::default() };
         let alive = InFlight::default().after(at(14, 10, 0));
         assert_eq!(alive.at_the_end(), 4);
         assert_eq!(alive.after(at(20, 15, 5)).at_the_end(), 4, "it died between two looks");

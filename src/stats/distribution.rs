@@ -2,7 +2,7 @@
 
 use super::curve::{Curve, Estimate, Rank, Step};
 use super::drift::differ;
-use crate::measurement::{Bounds, Measurement};
+use crate::measured_value::{Bounds, MeasuredValue};
 
 /// A quantile that moved by less than this share while it was measured did not move.
 const MOVED: f64 = 0.1;
@@ -28,12 +28,12 @@ impl Distribution {
     /// An answer that was not waited for would have taken longer than the wait. So the value of the rank over the answered
     /// and the waits of the cut is a lower bound, and that over the answered alone, with the cut above them, an upper one.
     /// Where the two are the same, this is the value. A failed request ranks above all others.
-    pub fn quantile(&self, q: f64) -> Option<Measurement> {
+    pub fn quantile(&self, q: f64) -> Option<MeasuredValue> {
         let rank = self.rank(q)?;
         let (least, is_cut) = match self.whole.rank(rank) {
             Rank::Answered(at) => (at, false),
             Rank::Cut(at) => (at, true),
-            Rank::Beyond => return Some(Measurement::MoreThan(self.whole.beyond(rank) as f64)),
+            Rank::Beyond => return Some(MeasuredValue::MoreThan(self.whole.beyond(rank) as f64)),
         };
         let most = self.whole.answered(rank);
         if most == Some(least) {
@@ -41,8 +41,8 @@ impl Distribution {
         }
         let estimate = self.estimate(q, rank);
         Some(match (most, estimate) {
-            (None, None) if is_cut => Measurement::MoreThan(least as f64),
-            _ => Measurement::Within(Bounds {
+            (None, None) if is_cut => MeasuredValue::MoreThan(least as f64),
+            _ => MeasuredValue::Within(Bounds {
                 at_least: least as f64,
                 at_most: most.map(|most| most as f64),
                 estimate: estimate.map(|estimate| estimate.value as f64),
@@ -53,12 +53,12 @@ impl Distribution {
     }
 
     /// The shortest wait for a response, in nanoseconds; a lower bound where there was none.
-    pub fn min(&self) -> Option<Measurement> {
+    pub fn min(&self) -> Option<MeasuredValue> {
         self.whole.answered(1).map(exactly).or_else(|| self.quantile(0.0))
     }
 
     /// The longest wait, in nanoseconds.
-    pub fn max(&self) -> Option<Measurement> {
+    pub fn max(&self) -> Option<MeasuredValue> {
         self.quantile(1.0)
     }
 
@@ -109,6 +109,6 @@ impl Distribution {
     }
 }
 
-fn exactly(nanos: u64) -> Measurement {
-    Measurement::Exactly(nanos as f64)
+fn exactly(nanos: u64) -> MeasuredValue {
+    MeasuredValue::Exactly(nanos as f64)
 }

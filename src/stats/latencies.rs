@@ -9,7 +9,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 
 use super::curve::Step;
 use super::distribution::Distribution;
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 
 /// The longest wait that histograms tell apart; a longer one counts as this.
 const LONGEST_NANOS: u64 = 24 * 60 * 60 * 1_000_000_000;
@@ -103,12 +103,12 @@ impl Latencies {
     }
 
     /// The value at `q` (0 to 1) over all started requests, or `None` without any.
-    pub fn quantile(&self, q: f64) -> Option<Measurement> {
+    pub fn quantile(&self, q: f64) -> Option<MeasuredValue> {
         self.distribution().quantile(q)
     }
 
     /// The mean over all started requests; a lower bound if some were never answered.
-    pub fn mean(&self) -> Option<Measurement> {
+    pub fn mean(&self) -> Option<MeasuredValue> {
         let all: Vec<&Waited> =
             self.halves.iter().flat_map(|half| [&half.answered, &half.cut]).chain([&self.failed]).collect();
         let sum: f64 = all.iter().map(|waited| waited.mean() * waited.len() as f64).sum();
@@ -117,9 +117,9 @@ impl Latencies {
         let most = all.iter().filter_map(|waited| waited.longest()).max()?;
         let mean = ((sum / self.len() as f64).round() as u64).clamp(least, most);
         Some(if self.answered_len() == self.len() {
-            Measurement::Exactly(mean as f64)
+            MeasuredValue::Exactly(mean as f64)
         } else {
-            Measurement::MoreThan(mean as f64)
+            MeasuredValue::MoreThan(mean as f64)
         })
     }
 

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::measurement::{Bounds, Measurement};
+use crate::measured_value::{Bounds, MeasuredValue};
 use crate::record::{self, Quantiles, Trial};
 use crate::rule::Metric;
 use crate::stats::Latencies;
 
 /// What a trial shows of a metric; `None` without samples.
-pub fn observe(metric: Metric, trial: &Trial) -> Option<Measurement> {
+pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
     let load = || trial.load.as_ref().filter(|load| load.started > 0);
-    let count = |value: u64| Some(Measurement::Exactly(value as f64));
-    let exactly = |value: f64| Some(Measurement::Exactly(value));
+    let count = |value: u64| Some(MeasuredValue::Exactly(value as f64));
+    let exactly = |value: f64| Some(MeasuredValue::Exactly(value));
     match metric {
         Metric::Throughput => exactly(load()?.throughput),
         Metric::Started => count(load()?.started),
@@ -70,24 +70,24 @@ fn errors(load: &record::LoadRecord) -> u64 {
 }
 
 /// Of a request that was never answered nobody knows whether it would have been an error.
-fn error_rate(load: &record::LoadRecord) -> Measurement {
+fn error_rate(load: &record::LoadRecord) -> MeasuredValue {
     let share = |count: u64| count as f64 / load.started as f64;
     let errors = errors(load);
     match load.unanswered {
-        0 => Measurement::Exactly(share(errors)),
-        unanswered => Measurement::Within(Bounds::between(share(errors), share(errors.saturating_add(unanswered)))),
+        0 => MeasuredValue::Exactly(share(errors)),
+        unanswered => MeasuredValue::Within(Bounds::between(share(errors), share(errors.saturating_add(unanswered)))),
     }
 }
 
 /// A quantile: as the record has it, or, where it has none, from all that were measured.
-fn quantile(recorded: &Quantiles, q: f64, all: impl FnOnce() -> Option<Latencies>) -> Option<Measurement> {
+fn quantile(recorded: &Quantiles, q: f64, all: impl FnOnce() -> Option<Latencies>) -> Option<MeasuredValue> {
     match recorded.at(q) {
         Some(micros) => Some(seconds(micros)),
         None => all()?.quantile(q).map(|nanos| seconds(nanos.map(|nanos| nanos / 1e3))),
     }
 }
 
-fn seconds(micros: Measurement) -> Measurement {
+fn seconds(micros: MeasuredValue) -> MeasuredValue {
     micros.map(|micros| micros / 1e6)
 }
 

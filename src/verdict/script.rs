@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::metric::observe;
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 use crate::record::{Status, Trial, Verdict, VerdictKind};
 use crate::rule::{Metric, Unit};
 use crate::scenario::Script;
@@ -47,7 +47,7 @@ fn no_time() -> f64 {
 fn look_up(name: &str, trial: &Trial) -> Result<Measured, String> {
     let metric = Metric::parse(name).ok_or_else(|| format!("there is no metric `{name}`"))?;
     Ok(match observe(metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
-        Measurement::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => {
+        MeasuredValue::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => {
             Measured::Whole(value as u64)
         }
         observed => Measured::Number(observed),

@@ -1,6 +1,6 @@
 //! Reasons to trust a load less that lie with runner, its threads and its machine.
 
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 use crate::record::{Caveat, LoadRecord};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
@@ -152,7 +152,7 @@ pub(super) fn few_ports(load: &LoadRecord) -> Option<Caveat> {
 }
 
 pub(super) fn coarse_clock(load: &LoadRecord) -> Option<Caveat> {
-    let Some(Measurement::Exactly(median_us)) = load.latency_us.p50 else { return None };
+    let Some(MeasuredValue::Exactly(median_us)) = load.latency_us.p50 else { return None };
     let grain_us = load.generator.clock_ns? as f64 / 1e3;
     let message = format!(
         "the clock ticks every {}, the median latency is {}",

@@ -45,7 +45,7 @@ pub(super) fn stalled(load: &LoadRecord) -> Option<Caveat> {
     let silence = load.silence.as_ref().filter(|_| load.open.is_none() && fell_silent(load).is_none())?;
     let length = silence.length_s;
     let rate = load.completed as f64 / (load.duration_s - length).max(1e-9);
-    let usual = load.latency_us.p50? .likely() / 1e6;
+    let usual = load.latency_us.p50?.likely() / 1e6;
     let hidden = rate * length;
     if length < (usual * UNUSUAL).max(STALL) || hidden < STALL_HIDES || length < TELLING * load.duration_s {
         return None;

@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 use crate::record::LoadRecord;
 use crate::stats::{Distribution, Latencies};
 use crate::units::{show_count, show_percentage};
@@ -53,7 +53,7 @@ impl Frame {
     fn new(latencies: &Distribution, service_times: Option<&Distribution>) -> Option<Self> {
         let depth = (latencies.len() as f64).log10().clamp(1.0, 6.0);
         let both = || [Some(latencies), service_times].into_iter().flatten();
-        let seconds = |quantile: Option<Measurement>| quantile.map(|quantile| quantile.likely() / 1e9);
+        let seconds = |quantile: Option<MeasuredValue>| quantile.map(|quantile| quantile.likely() / 1e9);
         let low = both().filter_map(|of| seconds(of.min())).fold(f64::INFINITY, f64::min);
         let high = seconds(latencies.max())?;
         let range = log_range(low.max(1e-7), high);
@@ -130,8 +130,8 @@ impl Frame {
         let curve = self.curve(latencies);
         for (x, y) in &curve {
             let rank = rank_at_depth((x - LEFT) / (RIGHT - LEFT) * self.depth, all).clamp(1, known(latencies));
-            let (least, most) = match quantile(latencies, rank).map(Measurement::from) {
-                Some(Measurement::Within(open)) => open.ends(),
+            let (least, most) = match quantile(latencies, rank).map(MeasuredValue::from) {
+                Some(MeasuredValue::Within(open)) => open.ends(),
                 _ => {
                     low.push((*x, *y));
                     high.push((*x, *y));
@@ -166,7 +166,7 @@ impl Frame {
     }
 }
 
-fn quantile(latencies: &Distribution, rank: u64) -> Option<Measurement> {
+fn quantile(latencies: &Distribution, rank: u64) -> Option<MeasuredValue> {
     latencies.quantile(rank as f64 / latencies.len() as f64)
 }
 
@@ -175,7 +175,7 @@ fn known(latencies: &Distribution) -> u64 {
     let (mut known, mut unknown) = (0, latencies.len() + 1);
     while unknown - known > 1 {
         let middle = known + (unknown - known) / 2;
-        match quantile(latencies, middle).is_some_and(Measurement::is_bounded) {
+        match quantile(latencies, middle).is_some_and(MeasuredValue::is_bounded) {
             true => known = middle,
             false => unknown = middle,
         }

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 use crate::record::{LoadRecord, Quantiles, Record, Status};
 use crate::report::table::{Align, pad};
 use crate::report::words::{failures, micros, outside, sent_again, travel};
@@ -111,7 +111,7 @@ impl Terminal {
     }
 }
 
-fn rows(of: &Quantiles) -> [(&'static str, Option<Measurement>); 9] {
+fn rows(of: &Quantiles) -> [(&'static str, Option<MeasuredValue>); 9] {
     [
         ("min", of.min),
         ("mean", of.mean),

@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
-use crate::measurement::Measurement;
+use crate::measured_value::MeasuredValue;
 use crate::stats::Distribution;
 
 /// How long answers take, in seconds.
@@ -90,11 +90,11 @@ fn check(known: &Distribution, truth: &[f64], q: f64, of_shape: f64, tally: &mut
     // A bucket of the histogram is 0.1 % wide.
     let no_more = |least: f64, most: f64| least <= most * 1.001;
     match known.quantile(q).unwrap() {
-        Measurement::Exactly(nanos) => {
+        MeasuredValue::Exactly(nanos) => {
             assert!((seconds(nanos) / theirs - 1.0).abs() < 0.001, "{q}: {nanos} {theirs}");
         }
-        Measurement::MoreThan(nanos) => assert!(no_more(seconds(nanos), theirs), "{q}: {nanos} {theirs}"),
-        Measurement::Within(bounds) => {
+        MeasuredValue::MoreThan(nanos) => assert!(no_more(seconds(nanos), theirs), "{q}: {nanos} {theirs}"),
+        MeasuredValue::Within(bounds) => {
             assert!(no_more(seconds(bounds.at_least), theirs), "{q}: {bounds:?} {theirs}");
             assert!(bounds.at_most.is_none_or(|most| no_more(theirs, seconds(most))), "{q}: {bounds:?} {theirs}");
             let Some(low) = bounds.low else { return };
@@ -145,5 +145,5 @@ fn estimates_are_near_the_truth() {
         assert!((said / truth - 1.0).abs() < 0.04, "{q}: {said} {truth}");
     }
     let lost = load.latencies.cut_len();
-    assert!(lost > 5 && !matches!(known.quantile(0.95), Some(Measurement::Exactly(_))), "{lost} were cut off");
+    assert!(lost > 5 && !matches!(known.quantile(0.95), Some(MeasuredValue::Exactly(_))), "{lost} were cut off");
 }

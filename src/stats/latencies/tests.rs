@@ -1,5 +1,5 @@
 use super::*;
-use crate::measurement::Bounds;
+use crate::measured_value::Bounds;
 
 const MS: u64 = 1_000_000;
 
@@ -18,17 +18,17 @@ fn near_f(a: f64, b: u64) -> bool {
     (a - b as f64).abs() <= b as f64 * 0.001
 }
 
-fn exactly(quantile: Option<Measurement>, nanos: u64) -> bool {
-    matches!(quantile, Some(Measurement::Exactly(value)) if near_f(value, nanos))
+fn exactly(quantile: Option<MeasuredValue>, nanos: u64) -> bool {
+    matches!(quantile, Some(MeasuredValue::Exactly(value)) if near_f(value, nanos))
 }
 
-fn more_than(quantile: Option<Measurement>, nanos: u64) -> bool {
-    matches!(quantile, Some(Measurement::MoreThan(bound)) if near_f(bound, nanos))
+fn more_than(quantile: Option<MeasuredValue>, nanos: u64) -> bool {
+    matches!(quantile, Some(MeasuredValue::MoreThan(bound)) if near_f(bound, nanos))
 }
 
-fn open(quantile: Option<Measurement>) -> Bounds {
+fn open(quantile: Option<MeasuredValue>) -> Bounds {
     match quantile {
-        Some(Measurement::Within(bounds)) => bounds,
+        Some(MeasuredValue::Within(bounds)) => bounds,
         other => panic!("{other:?} is not open"),
     }
 }
@@ -67,7 +67,7 @@ fn one_that_only_just_started_bounds_nothing_by_more_than_its_wait() {
     let latencies = millis([10, 20, 30], [1]);
     let max = open(latencies.distribution().max());
     assert!(near_f(max.at_least, 30 * MS) && (max.at_most, max.estimate) == (None, None), "{max:?}");
-    assert!(matches!(latencies.mean(), Some(Measurement::MoreThan(_))));
+    assert!(matches!(latencies.mean(), Some(MeasuredValue::MoreThan(_))));
     let median = open(latencies.quantile(0.5));
     assert!(near_f(median.at_least, 10 * MS) && near_f(median.at_most.unwrap(), 20 * MS), "{median:?}");
 }
@@ -77,7 +77,7 @@ fn a_time_out_fails_the_rules_that_it_is_for() {
     // Cut off at their time-out, after all that were answered.
     let latencies = millis(1..=40, std::iter::repeat_n(2_000, 60));
     assert!(exactly(latencies.quantile(0.4), 40 * MS));
-    assert!(matches!(latencies.quantile(0.5), Some(Measurement::MoreThan(nanos)) if nanos >= (2_000 * MS) as f64));
+    assert!(matches!(latencies.quantile(0.5), Some(MeasuredValue::MoreThan(nanos)) if nanos >= (2_000 * MS) as f64));
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn the_failed_rank_above_the_cut_and_nothing_is_estimated_of_them() {
     let mut latencies = millis((1..=60).chain(61..=80), [5, 50, 75]);
     (0..17).for_each(|_| latencies.failed(MS));
     let bounds = |q: f64| match latencies.quantile(q).unwrap() {
-        Measurement::Exactly(nanos) | Measurement::MoreThan(nanos) => (nanos, nanos),
-        Measurement::Within(bounds) => (bounds.at_least, bounds.at_most.unwrap_or(f64::INFINITY)),
+        MeasuredValue::Exactly(nanos) | MeasuredValue::MoreThan(nanos) => (nanos, nanos),
+        MeasuredValue::Within(bounds) => (bounds.at_least, bounds.at_most.unwrap_or(f64::INFINITY)),
     };
     let all: Vec<(f64, f64)> = (0..=100).map(|percent| bounds(f64::from(percent) / 100.0)).collect();
     assert!(all.iter().map(|both| both.0).is_sorted() && all[..84].iter().map(|both| both.1).is_sorted(), "{all:?}");
     assert!(near_f(all[83].0, 80 * MS) && all[83].1 == f64::INFINITY && all[84] == all[99]);
-    assert!(matches!(latencies.quantile(0.84), Some(Measurement::MoreThan(_))));
+    assert!(matches!(latencies.quantile(0.84), Some(MeasuredValue::MoreThan(_))));
 }
 
 #[test]
