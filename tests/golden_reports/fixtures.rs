@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use runner::dirty::recipe::{Line, Recipe, RecipeRequest, Start};
-use runner::measurement::Comparison;
+use runner::measured_value::Comparison;
 use runner::record::*;
 use runner::rule::Rule;
 use runner::scenario::Expect;

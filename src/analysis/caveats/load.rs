@@ -2,7 +2,7 @@
 
 use crate::analysis::abandonment::abandonment;
 use crate::exchange::Failure;
-use crate::measurement::Bounds;
+use crate::measured_value::Bounds;
 use crate::net::tls;
 use crate::record::{Caveat, LoadRecord};
 use crate::units::{counted, show_count, show_percentage, show_time};
