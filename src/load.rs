@@ -90,7 +90,7 @@ impl Target {
     }
 
     /// For a load thread: connections with TLS sessions of its own, from the load's sources, each made for a request.
-    fn of_a_thread(&self, load: &scenario::Load) -> Self {
+    fn of_a_thread(&self, load: &scenario::LoadSpec) -> Self {
         let protocol = match load.protocol {
             Protocol::Http1 { .. } => tls::HTTP_1,
             Protocol::Http2 { .. } => tls::HTTP_2,
@@ -163,7 +163,7 @@ const EASY_RATE: f64 = 20_000.0;
 /// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.
 /// Then never more than one for every 32 users, or for every 20,000 arrivals a second of the open model, or for every
 /// connection.
-pub fn threads(load: &scenario::Load) -> u32 {
+pub fn threads(load: &scenario::LoadSpec) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let useful = match load.model {
         scenario::Model::Closed => load.users().div_ceil(32),
@@ -178,7 +178,7 @@ pub fn threads(load: &scenario::Load) -> u32 {
 /// Drives the load to its end or until `cancel`; blocks meanwhile. `live` says how many load threads it gets; `client` is the
 /// load's script, if it has one; `users` are the sessions of its users, if they have logged in.
 pub fn run(
-    load: &scenario::Load,
+    load: &scenario::LoadSpec,
     client: Option<&Client>,
     users: &[Session],
     target: &Target,
@@ -219,7 +219,7 @@ pub fn run(
     })
 }
 
-fn merge(load: &scenario::Load, target: &Target, live: &Live, lanes: Vec<lane::Outcome>, watch: Watch) -> Results {
+fn merge(load: &scenario::LoadSpec, target: &Target, live: &Live, lanes: Vec<lane::Outcome>, watch: Watch) -> Results {
     // What a thread took to begin is in its CPU time, and not in that.
     let wall = live.elapsed().unwrap_or_default().as_secs_f64().max(1e-9);
     let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or((lane.cpu.as_secs_f64() / wall).min(1.0));

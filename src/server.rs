@@ -150,7 +150,7 @@ impl Server {
     /// `allowed_hosts` are those that may be attached to, and fetched from by handlers, although they are not this
     /// machine. Fails soon after `cancelled` says so.
     pub fn start(
-        plan: &scenario::Server,
+        plan: &scenario::ServerSpec,
         log: Log<'_>,
         allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
@@ -161,7 +161,7 @@ impl Server {
         })?;
         let mut tls = None;
         let (kind, endpoint) = match plan {
-            scenario::Server::Builtin(plan) => {
+            scenario::ServerSpec::Builtin(plan) => {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
                 let (listener, address) = launcher::listen(wanted)?;
                 (
@@ -175,19 +175,19 @@ impl Server {
                     Endpoint::Tcp(address),
                 )
             }
-            scenario::Server::Command(plan) => {
+            scenario::ServerSpec::Command(plan) => {
                 let (kept, endpoint, spoken) = Kept::launch(plan, &log_file, cancelled)?;
                 tls = spoken;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }
-            scenario::Server::Attached(plan) => {
+            scenario::ServerSpec::Attached(plan) => {
                 tls = plan.tls.as_ref().map(|tls| Tls::new(tls, plan.name())).transpose()?;
                 let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts, cancelled)?;
                 (Kind::Attached(attached), endpoint)
             }
         };
         let authority = match plan {
-            scenario::Server::Attached(plan) => plan.authority(),
+            scenario::ServerSpec::Attached(plan) => plan.authority(),
             _ => endpoint.authority(),
         };
         Ok(Server { kind, endpoint, tls, authority, ready_after: begun.elapsed() })

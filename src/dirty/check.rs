@@ -67,7 +67,7 @@ const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Fam
 
 /// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
 pub struct Check<'a> {
-    plan: &'a scenario::Dirty,
+    plan: &'a scenario::DirtySpec,
     clock: Stopwatch,
     /// Made for the first server.
     client: Option<Client>,
@@ -99,7 +99,7 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     /// `owned`: each part gets a server that was started for it.
-    pub fn new(plan: &'a scenario::Dirty, premises: Premises, owned: bool, seed: u64, progress: Arc<Progress>) -> Self {
+    pub fn new(plan: &'a scenario::DirtySpec, premises: Premises, owned: bool, seed: u64, progress: Arc<Progress>) -> Self {
         Check {
             plan,
             clock: Stopwatch::stopped(),

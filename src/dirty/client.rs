@@ -125,7 +125,7 @@ impl<'a> Ask<'a> {
 }
 
 impl Client {
-    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Stopwatch) -> Self {
+    pub fn new(plan: &scenario::DirtySpec, target: &Target, seed: u64, clock: Stopwatch) -> Self {
         Client {
             clock,
             forms: Forms::new(plan, target),
@@ -165,7 +165,7 @@ impl Client {
     }
 
     /// Turns to another server, or to the same one started anew.
-    pub fn aim(&mut self, plan: &scenario::Dirty, target: &Target) {
+    pub fn aim(&mut self, plan: &scenario::DirtySpec, target: &Target) {
         self.forms = Forms::new(plan, target);
         self.target = speaking(plan, target);
     }
@@ -340,7 +340,7 @@ impl Client {
 }
 
 /// The target, for connections of the version that the plan asks for.
-fn speaking(plan: &scenario::Dirty, target: &Target) -> Target {
+fn speaking(plan: &scenario::DirtySpec, target: &Target) -> Target {
     match plan.version {
         Version::One => target.clone(),
         Version::Two => Target { dialer: target.dialer.clone().for_protocol(tls::HTTP_2), ..target.clone() },

@@ -86,7 +86,7 @@ struct InFlight {
 }
 
 impl Lane {
-    pub fn new(load: &scenario::Load, plan: Plan, scripts: Option<Scripts>, live: Arc<Live>) -> Self {
+    pub fn new(load: &scenario::LoadSpec, plan: Plan, scripts: Option<Scripts>, live: Arc<Live>) -> Self {
         Lane {
             measured: RefCell::new(Measured::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
@@ -246,14 +246,14 @@ impl Lane {
 
 /// A load thread that has all it needs.
 pub(super) struct Ready {
-    load: Arc<scenario::Load>,
+    load: Arc<scenario::LoadSpec>,
     runtime: tokio::runtime::Runtime,
     lane: Lane,
 }
 
 impl Ready {
     pub fn new(
-        load: Arc<scenario::Load>,
+        load: Arc<scenario::LoadSpec>,
         plan: Plan,
         scripts: Option<Scripts>,
         live: Arc<Live>,

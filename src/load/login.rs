@@ -3,8 +3,8 @@
 use super::Target;
 use super::connection::reply::Kept;
 use super::request::Prepared;
-use crate::scenario::request::Body;
-use crate::scenario::{self, Capture, LoginStep};
+use crate::scenario::request::BodySpec;
+use crate::scenario::{self, CaptureSpec, LoginStep};
 use crate::session::redirect::{self, Trail};
 use crate::session::{Missing, Session, html, url_of};
 
@@ -25,7 +25,7 @@ pub struct Login {
 struct Step {
     request: Prepared,
     follow: u32,
-    captures: Vec<Capture>,
+    captures: Vec<CaptureSpec>,
     /// Names of the fields of the form that it sends.
     fields: Vec<String>,
 }
@@ -62,13 +62,13 @@ struct Came {
 
 impl Login {
     /// Ready for a server.
-    pub fn new(login: &scenario::Login, target: &Target) -> Self {
+    pub fn new(login: &scenario::LoginSpec, target: &Target) -> Self {
         let prepare = |step: &LoginStep| Step {
             request: Prepared::new(&step.request, &target.authority, &|hole| target.fixed(hole, None)),
             follow: step.follow,
             captures: step.captures.clone(),
             fields: match &step.request.body {
-                Some(Body::Form(fields)) => fields.iter().map(|(name, _)| name.clone()).collect(),
+                Some(BodySpec::Form(fields)) => fields.iter().map(|(name, _)| name.clone()).collect(),
                 _ => Vec::new(),
             },
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::scenario::Script;
+use crate::scenario::ScriptSpec;
 use crate::script::client::{self, Called, Setup};
 use crate::script::pulse::Pulse;
 use crate::script::{Hooks, Limits, ScriptError};
@@ -19,13 +19,13 @@ const LONGEST_TEXT: usize = 500;
 /// A script whose setup has run.
 #[derive(Debug, Clone)]
 pub struct Client {
-    script: Arc<Script>,
+    script: Arc<ScriptSpec>,
     setup: Setup,
 }
 
 impl Client {
     /// Runs `setup`.
-    pub fn begin(script: Arc<Script>, pulse: Arc<Pulse>) -> Called<Client> {
+    pub fn begin(script: Arc<ScriptSpec>, pulse: Arc<Pulse>) -> Called<Client> {
         let called = match compile(&script, &Setup::default(), pulse) {
             Ok(hooks) => hooks.setup(),
             Err(error) => Called { result: Err(error), log: Vec::new() },
@@ -47,7 +47,7 @@ impl Client {
     }
 }
 
-fn compile(script: &Script, setup: &Setup, pulse: Arc<Pulse>) -> Result<Hooks, ScriptError> {
+fn compile(script: &ScriptSpec, setup: &Setup, pulse: Arc<Pulse>) -> Result<Hooks, ScriptError> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let hooks = Hooks::compile(&script.source, folder, Limits::default(), setup, now)?;
     Ok(hooks.measured(OF_THIS_PROCESS).watched(pulse))

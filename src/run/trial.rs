@@ -17,7 +17,7 @@ use crate::load::attended::{self, Hung, attended};
 use crate::load::script::Client;
 use crate::load::{self, Live, Progress, Target};
 use crate::record::{self, Failure, LogOf, Trial};
-use crate::scenario::{self, Dirty, Load, Variant};
+use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
 use crate::script::pulse::Pulse;
 use crate::server::{self, Death, Server, StartError, Starting};
@@ -116,7 +116,7 @@ impl Stage<'_> {
     fn part(
         &self,
         trial: &mut Trial,
-        plan: &scenario::Server,
+        plan: &scenario::ServerSpec,
         work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>,
     ) {
         if self.cancel.is_cancelled() {
@@ -176,7 +176,7 @@ impl Stage<'_> {
         }
     }
 
-    fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
+    fn load(&self, plan: &LoadSpec, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
         let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
             Some(script) => match self.set_up(script) {
@@ -234,7 +234,7 @@ impl Stage<'_> {
         Ok(ending)
     }
 
-    fn set_up(&self, script: &scenario::Script) -> Called<Client> {
+    fn set_up(&self, script: &scenario::ScriptSpec) -> Called<Client> {
         let script = Arc::new(script.clone());
         self.attend(move |pulse| Client::begin(script, pulse))
     }
@@ -254,7 +254,7 @@ impl Stage<'_> {
     /// Logs the users of a load in, where it has a login; or why one of them was refused.
     fn log_in(
         &self,
-        plan: &Load,
+        plan: &LoadSpec,
         server: &mut Server,
         target: &Target,
     ) -> std::io::Result<(Result<Vec<Session>, Failure>, Ending)> {
@@ -279,13 +279,13 @@ impl Stage<'_> {
     }
 
     /// A dirty check, part by part, each on a server of its own; the last part's server stands for all.
-    fn dirty(&self, plan: &Dirty, trial: &mut Trial) {
+    fn dirty(&self, plan: &DirtySpec, trial: &mut Trial) {
         self.in_flight.take();
         let premises = dirty::Premises {
             workers: self.variant.server.workers(),
             in_flight: facts::in_flight(&self.variant.server),
         };
-        let owned = !matches!(self.variant.server, scenario::Server::Attached(_));
+        let owned = !matches!(self.variant.server, scenario::ServerSpec::Attached(_));
         let progress = Arc::new(dirty::Progress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(Event::DirtyBegan { description: &description });
@@ -337,7 +337,7 @@ impl Stage<'_> {
     }
 
     /// Said before anything is started.
-    fn foreign_source(&self, plan: &Load) -> Option<Failure> {
+    fn foreign_source(&self, plan: &LoadSpec) -> Option<Failure> {
         let (source, why) = load::machine::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
@@ -383,7 +383,7 @@ pub(super) fn tail<'a>(log: impl Iterator<Item = &'a str>) -> Vec<String> {
     lines[lines.len().saturating_sub(TAIL)..].iter().map(clip).collect()
 }
 
-fn target(server: &Server, plan: &scenario::Server) -> Target {
+fn target(server: &Server, plan: &scenario::ServerSpec) -> Target {
     Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers())
 }
 

@@ -15,7 +15,7 @@ const MOST_REPEATS: i64 = 1000;
 
 /// One key path and its values.
 #[derive(Debug)]
-pub(super) struct Axis<'i> {
+pub(super) struct MatrixAxis<'i> {
     /// The key path, dotted.
     pub key: String,
     pub span: Span,
@@ -23,7 +23,7 @@ pub(super) struct Axis<'i> {
     path: Vec<Segment>,
 }
 
-impl Axis<'_> {
+impl MatrixAxis<'_> {
     /// The last step of the key path.
     pub fn short(&self) -> &str {
         self.path.last().map_or(self.key.as_str(), |(name, _)| name)
@@ -33,7 +33,7 @@ impl Axis<'_> {
 /// All axes, in the order of the file.
 #[derive(Debug, Default)]
 pub(super) struct Matrix<'i> {
-    pub axes: Vec<Axis<'i>>,
+    pub axes: Vec<MatrixAxis<'i>>,
     pub repeats: u32,
 }
 
@@ -123,7 +123,7 @@ fn read_axis<'i>(
     value: Spanned<DeValue<'i>>,
     problems: &mut Problems,
     spoilt: &Spoilt,
-) -> Option<Axis<'i>> {
+) -> Option<MatrixAxis<'i>> {
     let (span, key) = (key.span(), key.get_ref().to_string());
     let Some(path) = axis_path(&key, &span, problems) else {
         let problem = Problem::new(format!("`{key}` is not a key path")).at(&span, "not the path of a key");
@@ -159,7 +159,7 @@ fn read_axis<'i>(
             kept.push(value);
         }
     }
-    Some(Axis { key, span, values: kept, path })
+    Some(MatrixAxis { key, span, values: kept, path })
 }
 
 /// The steps of a key path; where the key is quoted, each with its own place in it.
@@ -264,12 +264,12 @@ impl<'i> Matrix<'i> {
         picked.into_iter().all(|name| servers.contains_key(shown(name).as_str()))
     }
 
-    fn chosen<'a>(&'a self, choice: &'a Choice) -> impl Iterator<Item = (&'a Axis<'i>, &'a Spanned<DeValue<'i>>)> {
+    fn chosen<'a>(&'a self, choice: &'a Choice) -> impl Iterator<Item = (&'a MatrixAxis<'i>, &'a Spanned<DeValue<'i>>)> {
         self.axes.iter().zip(choice).map(|(axis, index)| (axis, &axis.values[*index]))
     }
 
     /// The axis of this key path, or of this last step if that is unambiguous.
-    pub fn axis(&self, key: &str) -> Option<&Axis<'i>> {
+    pub fn axis(&self, key: &str) -> Option<&MatrixAxis<'i>> {
         let mut short = self.axes.iter().filter(|axis| axis.short() == key);
         self.axes.iter().find(|axis| axis.key == key).or_else(|| short.next().filter(|_| short.next().is_none()))
     }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::decode::{self, Spoilt};
-use super::file::leaf::{At, Timespan};
+use super::file::leaf::{Located, Timespan};
 use super::matrix::{Choice, Matrix};
 use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
 use super::source::Span;
-use super::{Compile, Scenario, Script, Surroundings, Variant, environment, matrix, overrides};
+use super::{Compile, Scenario, ScriptSpec, Surroundings, Variant, environment, matrix, overrides};
 
 mod address;
 mod data;
@@ -44,7 +44,7 @@ struct Loading<'a> {
     /// The folder of the scenario's file.
     folder: PathBuf,
     /// Scripts by their path; `None` for one that is wrong, said once.
-    scripts: HashMap<PathBuf, Option<Script>>,
+    scripts: HashMap<PathBuf, Option<ScriptSpec>>,
     /// Those of them that have hooks, likewise.
     hook_scripts: HashMap<PathBuf, Option<script::HookScript>>,
     /// Data files by their path; what is wrong in one is said once.
@@ -164,7 +164,7 @@ impl Loading<'_> {
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
         let settings = matrix.settings(choice);
         let server = written.server.as_ref().and_then(|server| self.server(server));
-        let workers_known = !matches!(server, Some(super::Server::Attached(_)));
+        let workers_known = !matches!(server, Some(super::ServerSpec::Attached(_)));
         let load = written.load.as_ref().map(|load| self.load(load, workers_known));
         let dirty = written.dirty.as_ref().map(|dirty| self.dirty(dirty, workers_known));
         if let (Some(server), Some(Some(load)), Some(written)) = (&server, &load, &written.load) {
@@ -193,7 +193,7 @@ impl Loading<'_> {
     }
 
     /// A whole number within limits; `None` if it is not given, or after a problem.
-    fn whole(&mut self, key: &str, given: &Option<At<i64>>, least: i64, most: i64) -> Option<u32> {
+    fn whole(&mut self, key: &str, given: &Option<Located<i64>>, least: i64, most: i64) -> Option<u32> {
         let given = given.as_ref()?;
         if (least..=most).contains(&given.value) {
             return u32::try_from(given.value).ok();
@@ -208,7 +208,7 @@ impl Loading<'_> {
     fn some_time(
         &mut self,
         key: &str,
-        given: &Option<At<Timespan>>,
+        given: &Option<Located<Timespan>>,
         default: std::time::Duration,
     ) -> std::time::Duration {
         let Some(given) = given else { return default };
@@ -233,6 +233,6 @@ fn syntax_help(message: &str) -> &'static str {
 }
 
 /// A value that is only looked at.
-fn value<T: Copy>(given: &Option<At<T>>) -> Option<T> {
+fn value<T: Copy>(given: &Option<Located<T>>) -> Option<T> {
     given.as_ref().map(|given| given.value)
 }

@@ -35,13 +35,13 @@ pub struct Restored {
 #[derive(Debug)]
 pub enum NotRestored {
     /// What is sent again would not be what was sent.
-    Missing(Vec<Missing>),
+    Missing(Vec<MissingValue>),
     Invalid(Problems),
 }
 
 /// A value that a record does not show, and that is nowhere to be had.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingValue {
     /// Where it stands in the scenario.
     pub key: String,
     /// The variable that may give it.
@@ -68,7 +68,7 @@ pub fn restore(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Resu
     let texts = texts(&mut tree);
     let now = Now::read(recorded, surroundings);
     let mut given: BTreeMap<String, String> = BTreeMap::new();
-    let mut missing: Vec<Missing> = Vec::new();
+    let mut missing: Vec<MissingValue> = Vec::new();
     for (name, places) in needed(&texts) {
         if surroundings.variable(&name).is_some() {
             continue;
@@ -77,7 +77,7 @@ pub fn restore(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Resu
             Ok(value) => drop(given.insert(name, value)),
             Err(why) => match places.iter().find(|place| is_sent(place)) {
                 None => drop(given.insert(name, "unused".to_owned())),
-                Some((path, _)) => missing.push(Missing { key: path.join("."), variable: name, why }),
+                Some((path, _)) => missing.push(MissingValue { key: path.join("."), variable: name, why }),
             },
         }
     }

@@ -15,7 +15,7 @@ pub(super) type Segment = (String, Span);
 
 /// One step from a value to one inside it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     Key(String),
     Index(usize),
 }
@@ -73,30 +73,30 @@ pub(super) fn set<'i>(table: &mut DeTable<'i>, path: &[Segment], value: Spanned<
 }
 
 /// The path to the smallest entry whose key or value covers a span.
-pub(super) fn smallest(table: &DeTable<'_>, span: &Span) -> Option<Vec<Step>> {
+pub(super) fn smallest(table: &DeTable<'_>, span: &Span) -> Option<Vec<PathStep>> {
     let mut best = None;
     search_table(table, span, &mut Vec::new(), &mut best);
     best.map(|(_, path)| path)
 }
 
-type Best = Option<(usize, Vec<Step>)>;
+type Best = Option<(usize, Vec<PathStep>)>;
 
-fn search_table(table: &DeTable<'_>, span: &Span, path: &mut Vec<Step>, best: &mut Best) {
+fn search_table(table: &DeTable<'_>, span: &Span, path: &mut Vec<PathStep>, best: &mut Best) {
     for (key, value) in table {
-        path.push(Step::Key(key.get_ref().to_string()));
+        path.push(PathStep::Key(key.get_ref().to_string()));
         consider(&key.span(), span, path, best);
         search_value(value, span, path, best);
         path.pop();
     }
 }
 
-fn search_value(value: &Spanned<DeValue<'_>>, span: &Span, path: &mut Vec<Step>, best: &mut Best) {
+fn search_value(value: &Spanned<DeValue<'_>>, span: &Span, path: &mut Vec<PathStep>, best: &mut Best) {
     consider(&value.span(), span, path, best);
     match value.get_ref() {
         DeValue::Table(inner) => search_table(inner, span, path, best),
         DeValue::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                path.push(Step::Index(index));
+                path.push(PathStep::Index(index));
                 search_value(item, span, path, best);
                 path.pop();
             }
@@ -105,7 +105,7 @@ fn search_value(value: &Spanned<DeValue<'_>>, span: &Span, path: &mut Vec<Step>,
     }
 }
 
-fn consider(covering: &Span, span: &Span, path: &[Step], best: &mut Best) {
+fn consider(covering: &Span, span: &Span, path: &[PathStep], best: &mut Best) {
     let covers = covering.start <= span.start && span.end <= covering.end;
     if covers && best.as_ref().is_none_or(|(size, _)| covering.len() <= *size) {
         *best = Some((covering.len(), path.to_vec()));
@@ -113,33 +113,33 @@ fn consider(covering: &Span, span: &Span, path: &[Step], best: &mut Best) {
 }
 
 /// The value at a path.
-pub(super) fn entry<'t, 'i>(table: &'t DeTable<'i>, path: &[Step]) -> Option<&'t DeValue<'i>> {
-    let (Step::Key(name), rest) = path.split_first()? else { return None };
+pub(super) fn entry<'t, 'i>(table: &'t DeTable<'i>, path: &[PathStep]) -> Option<&'t DeValue<'i>> {
+    let (PathStep::Key(name), rest) = path.split_first()? else { return None };
     let start = table.get(name.as_str())?.get_ref();
     rest.iter().try_fold(start, |value, step| match step {
-        Step::Key(name) => value.get(name.as_str()).map(Spanned::get_ref),
-        Step::Index(index) => value.get(*index).map(Spanned::get_ref),
+        PathStep::Key(name) => value.get(name.as_str()).map(Spanned::get_ref),
+        PathStep::Index(index) => value.get(*index).map(Spanned::get_ref),
     })
 }
 
 /// Takes out the entry at a path; whether there was one.
-pub(super) fn cut(table: &mut DeTable<'_>, path: &[Step]) -> bool {
+pub(super) fn cut(table: &mut DeTable<'_>, path: &[PathStep]) -> bool {
     match path.split_first() {
-        Some((Step::Key(name), [])) => table.remove(name.as_str()).is_some(),
-        Some((Step::Key(name), rest)) => table.get_mut(name.as_str()).is_some_and(|value| cut_value(value, rest)),
+        Some((PathStep::Key(name), [])) => table.remove(name.as_str()).is_some(),
+        Some((PathStep::Key(name), rest)) => table.get_mut(name.as_str()).is_some_and(|value| cut_value(value, rest)),
         _ => false,
     }
 }
 
-fn cut_value(value: &mut Spanned<DeValue<'_>>, path: &[Step]) -> bool {
+fn cut_value(value: &mut Spanned<DeValue<'_>>, path: &[PathStep]) -> bool {
     match (value.get_mut(), path) {
         (DeValue::Table(table), _) => cut(table, path),
-        (DeValue::Array(items), [Step::Index(gone)]) => {
+        (DeValue::Array(items), [PathStep::Index(gone)]) => {
             let before = items.len();
             retain(items, |index, _| index != *gone);
             items.len() < before
         }
-        (DeValue::Array(items), [Step::Index(index), rest @ ..]) => {
+        (DeValue::Array(items), [PathStep::Index(index), rest @ ..]) => {
             items.get_mut(*index).is_some_and(|item| cut_value(item, rest))
         }
         _ => false,
@@ -257,11 +257,11 @@ pub(super) fn value_text(table: &DeTable<'_>, path: &[Segment]) -> Option<String
 mod tests {
     use super::*;
 
-    fn keys(path: &[Step]) -> String {
+    fn keys(path: &[PathStep]) -> String {
         path.iter()
             .map(|step| match step {
-                Step::Key(key) => key.clone(),
-                Step::Index(index) => index.to_string(),
+                PathStep::Key(key) => key.clone(),
+                PathStep::Index(index) => index.to_string(),
             })
             .collect::<Vec<_>>()
             .join(".")

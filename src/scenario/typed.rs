@@ -151,8 +151,8 @@ pub fn split_url(url: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::request::Body;
-    use crate::scenario::{Model, Server};
+    use crate::scenario::request::BodySpec;
+    use crate::scenario::{Model, ServerSpec};
     use proptest::prelude::*;
 
     struct Nothing;
@@ -177,7 +177,7 @@ mod tests {
         let scenario =
             Typed { connections: Some(500), threads: Some(8), ..typed() }.scenario("load", &Nothing).unwrap();
         let [variant] = scenario.variants.as_slice() else { panic!("{scenario:?}") };
-        let Server::Attached(server) = &variant.server else { panic!("{variant:?}") };
+        let ServerSpec::Attached(server) = &variant.server else { panic!("{variant:?}") };
         assert_eq!((scenario.name.as_str(), server.host.as_str(), server.port), ("load", "127.0.0.1", 8000));
         let load = variant.load.as_ref().unwrap();
         assert!(matches!(load.model, Model::Closed), "{:?}", load.model);
@@ -223,7 +223,7 @@ mod tests {
             let request = &scenario.variants[0].load.as_ref().unwrap().kinds[0].request;
             prop_assert_eq!(request.content().unwrap().text(), text);
             prop_assert_eq!(request.headers[0].1.text(), format!("{header}."));
-            prop_assert!(request.holes().is_empty() && matches!(&request.body, Some(Body::Text(_))));
+            prop_assert!(request.holes().is_empty() && matches!(&request.body, Some(BodySpec::Text(_))));
             prop_assert_eq!(request.method.as_str(), "POST");
         }
     }

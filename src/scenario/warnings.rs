@@ -6,7 +6,7 @@ use std::path::Path;
 use super::problem::{Problem, Problems, Severity};
 use super::source::Span;
 use super::template::Piece;
-use super::{Login, Scenario, Script, Server, Template, Variant, suggest};
+use super::{LoginSpec, Scenario, ScriptSpec, ServerSpec, Template, Variant, suggest};
 use crate::script::hooks::{self, Hook, Side};
 use crate::script::reference::FUNCTIONS;
 use crate::script::survey::{Surveyed, function_name, survey};
@@ -25,14 +25,14 @@ pub fn warnings(scenario: &Scenario) -> Problems {
     problems
 }
 
-fn script(variant: &Variant) -> Option<&Script> {
+fn script(variant: &Variant) -> Option<&ScriptSpec> {
     match &variant.server {
-        Server::Builtin(server) => server.script.as_ref(),
+        ServerSpec::Builtin(server) => server.script.as_ref(),
         _ => None,
     }
 }
 
-fn about_script(scenario: &Scenario, script: &Script, problems: &mut Problems) {
+fn about_script(scenario: &Scenario, script: &ScriptSpec, problems: &mut Problems) {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let functions = survey(&script.source, folder, &|_, parameters| parameters == 1);
     let start = problems.sources.add(script.path.to_string_lossy(), script.source.as_str());
@@ -54,13 +54,13 @@ fn about_script(scenario: &Scenario, script: &Script, problems: &mut Problems) {
 }
 
 /// The functions that the requests of a scenario reach on the servers with this script; `None` if a path varies.
-fn asked(scenario: &Scenario, own: &Script) -> Option<BTreeSet<String>> {
+fn asked(scenario: &Scenario, own: &ScriptSpec) -> Option<BTreeSet<String>> {
     let variants = scenario.variants.iter().filter(|variant| script(variant).is_some_and(|it| it.path == own.path));
     let requests = variants.flat_map(|variant| {
         let load = variant.load.iter().flat_map(|load| load.kinds.iter().map(|kind| &kind.request));
         let of_load = variant.load.iter().filter_map(|load| load.login.as_ref());
         let logins = variant.dirty.iter().filter_map(|dirty| dirty.login.as_ref()).chain(of_load);
-        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request)).chain(logins.flat_map(Login::requests))
+        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request)).chain(logins.flat_map(LoginSpec::requests))
     });
     requests.map(|request| Some(function_name(fixed_path(&request.path)?))).collect()
 }

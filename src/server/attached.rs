@@ -31,7 +31,7 @@ pub(super) struct Attached {
 impl Attached {
     /// Resolves the host once; every connection goes to the address that was found and allowed here.
     pub fn to(
-        plan: &scenario::Attached,
+        plan: &scenario::AttachedSpec,
         tls: Option<&Tls>,
         allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
@@ -60,7 +60,7 @@ impl Attached {
         Attached::new(plan).map(|attached| (attached, endpoint))
     }
 
-    fn new(plan: &scenario::Attached) -> Result<Attached, StartError> {
+    fn new(plan: &scenario::AttachedSpec) -> Result<Attached, StartError> {
         let process = plan.process.as_ref().map(find).transpose()?;
         let mut attached = Attached { process, begun: Instant::now(), sampler: Sampler::default() };
         attached.watch();
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_answer_the_handshake_is_said_to() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let tls = Tls::new(&scenario::Tls { insecure: true, ..scenario::Tls::default() }, "localhost").unwrap();
+        let tls = Tls::new(&scenario::TlsSpec { insecure: true, ..scenario::Tls::default() }, "localhost").unwrap();
         let Err(Deaf::NoTls(why)) = greet(Ok(ours), Some(&tls), Duration::from_millis(10), &|_| false) else {
             unreachable!()
         };
@@ -196,17 +196,17 @@ mod tests {
         drop(theirs);
     }
 
-    fn at(host: &str) -> scenario::Attached {
-        scenario::Attached { host: host.to_owned(), port: 9, tls: None, connect_to: None, process: None }
+    fn at(host: &str) -> scenario::AttachedSpec {
+        scenario::AttachedSpec { host: host.to_owned(), port: 9, tls: None, connect_to: None, process: None }
     }
 
     #[test]
     fn the_usual_port_is_not_named_in_requests() {
-        let of = |port, tls| scenario::Attached { port, tls, ..at("shop.test") }.authority();
-        let tls = || Some(scenario::Tls::default());
+        let of = |port, tls| scenario::AttachedSpec { port, tls, ..at("shop.test") }.authority();
+        let tls = || Some(scenario::TlsSpec::default());
         assert_eq!([of(80, None), of(443, tls())], ["shop.test", "shop.test"]);
         assert_eq!([of(443, None), of(80, tls()), of(8080, None)], ["shop.test:443", "shop.test:80", "shop.test:8080"]);
-        assert_eq!(scenario::Attached { port: 80, ..at("::1") }.authority(), "[::1]");
+        assert_eq!(scenario::AttachedSpec { port: 80, ..at("::1") }.authority(), "[::1]");
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
         let error = Attached::to(&at("192.0.2.1"), None, &["192.0.2.2".to_owned()], &|_| false).unwrap_err();
         assert!(error.message.contains("no loopback address"));
         let elsewhere = Some(Address::Host("192.0.2.1".to_owned(), 9));
-        let plan = scenario::Attached { connect_to: elsewhere, ..at("127.0.0.1") };
+        let plan = scenario::AttachedSpec { connect_to: elsewhere, ..at("127.0.0.1") };
         let error = Attached::to(&plan, None, &["127.0.0.1".to_owned()], &|_| false).unwrap_err();
         assert!(error.advice.contains("--allow-host 192.0.2.1"), "it counts who is connected to: {error:?}");
     }

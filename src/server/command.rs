@@ -16,7 +16,7 @@ use super::scratch::Scratch;
 use super::tls::Tls;
 use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, ready, setup, tree};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{Command, Listen, ReadyCheck, Stop, Template};
+use crate::scenario::{CommandSpec, ListenSpec, ReadyCheck, StopSpec, Template};
 use crate::units::show_duration;
 
 /// How often to look, while a server gets ready, what its processes are at.
@@ -26,7 +26,7 @@ const SAMPLE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Kept {
     owned: Owned,
-    stop: Stop,
+    stop: StopSpec,
     pub sampler: Sampler,
     /// Holds the Unix socket; removed with the server.
     _socket_folder: Option<Scratch>,
@@ -35,7 +35,7 @@ pub(super) struct Kept {
 impl Kept {
     /// Runs the set-up if it has not run yet, starts the command and waits until it is ready.
     pub fn launch(
-        plan: &Command,
+        plan: &CommandSpec,
         log_file: &File,
         cancelled: Cancelled<'_>,
     ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
@@ -65,7 +65,7 @@ impl Kept {
 
     fn wait_until_ready(
         &mut self,
-        plan: &Command,
+        plan: &CommandSpec,
         server: (&Endpoint, Option<&Tls>),
         cancelled: Cancelled<'_>,
     ) -> Result<(), NotReady> {
@@ -147,7 +147,7 @@ impl Kept {
 }
 
 fn start(
-    (plan, command): (&Command, Vec<String>),
+    (plan, command): (&CommandSpec, Vec<String>),
     endpoint: &Endpoint,
     shown: &str,
     log: &File,
@@ -172,9 +172,9 @@ struct Place {
 }
 
 impl Place {
-    fn choose(listen: Listen) -> Result<Place, StartError> {
+    fn choose(listen: ListenSpec) -> Result<Place, StartError> {
         match listen {
-            Listen::Tcp { port, handed: true } => {
+            ListenSpec::Tcp { port, handed: true } => {
                 let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
                 let (socket, address) = super::launcher::listen(wanted)?;
                 let cannot = |error: std::io::Error| super::launcher::cannot_listen(wanted, &error);
@@ -184,10 +184,10 @@ impl Place {
                 rustix::net::sockopt::set_tcp_nodelay(&socket, true).map_err(|error| cannot(error.into()))?;
                 Ok(Place { endpoint: Endpoint::Tcp(address), folder: None, socket: Some(socket) })
             }
-            Listen::Tcp { port, handed: false } => {
+            ListenSpec::Tcp { port, handed: false } => {
                 Ok(Place { endpoint: Endpoint::Tcp(choose_port(port)?), folder: None, socket: None })
             }
-            Listen::Unix => Place::of_its_own(),
+            ListenSpec::Unix => Place::of_its_own(),
         }
     }
 
@@ -210,18 +210,18 @@ fn choose_port(port: Option<u16>) -> Result<SocketAddr, StartError> {
 }
 
 /// The words of the command.
-fn fill(plan: &Command, endpoint: &Endpoint) -> Vec<String> {
+fn fill(plan: &CommandSpec, endpoint: &Endpoint) -> Vec<String> {
     plan.command.iter().map(|template| word(template, plan, Some(endpoint))).collect()
 }
 
 /// The environment of a set-up: it is not known yet where the server will listen, and what says so is left out.
-fn before_listening(plan: &Command) -> Vec<(String, String)> {
+fn before_listening(plan: &CommandSpec) -> Vec<(String, String)> {
     let known = |template: &Template| template.holes().all(|hole| *hole == Placeholder::Workers);
     let variables = plan.env.iter().filter(|(_, template)| known(template));
     variables.map(|(name, template)| (name.clone(), word(template, plan, None))).collect()
 }
 
-fn word(template: &Template, plan: &Command, endpoint: Option<&Endpoint>) -> String {
+fn word(template: &Template, plan: &CommandSpec, endpoint: Option<&Endpoint>) -> String {
     let mut text = Vec::new();
     template.fill(
         &mut |placeholder, out| {

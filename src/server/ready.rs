@@ -12,7 +12,7 @@ use super::Endpoint;
 use super::owner::{Doubts, Owner};
 use super::patient::{LOOK, Patient};
 use super::tls::{self, Tls};
-use crate::scenario::{Ready, ReadyCheck};
+use crate::scenario::{ReadySpec, ReadyCheck};
 use crate::units::show_duration;
 
 /// How often to ask, and how long to wait for one answer.
@@ -130,7 +130,7 @@ pub(super) struct Signs<'a> {
 }
 
 /// Waits until the check passes.
-pub(super) fn wait(plan: &Ready, (endpoint, tls): (&Endpoint, Option<&Tls>), signs: Signs<'_>) -> Result<(), NotReady> {
+pub(super) fn wait(plan: &ReadySpec, (endpoint, tls): (&Endpoint, Option<&Tls>), signs: Signs<'_>) -> Result<(), NotReady> {
     let Signs { said, owner, look } = signs;
     let end = Instant::now() + plan.within;
     let mut doubts = Doubts::default();
@@ -303,13 +303,13 @@ mod tests {
 
     use super::*;
 
-    fn plan(check: ReadyCheck) -> Ready {
-        Ready { check, within: Duration::from_millis(100), foreign: false }
+    fn plan(check: ReadyCheck) -> ReadySpec {
+        ReadySpec { check, within: Duration::from_millis(100), foreign: false }
     }
 
     /// Waits for a server of which there are no signs but these.
     fn wait_for(
-        ready: &Ready,
+        ready: &ReadySpec,
         endpoint: &Endpoint,
         said: bool,
         owner: Owner,
@@ -329,7 +329,7 @@ mod tests {
         let other = Owner::Other("process 7 (nc)".to_owned());
         let late = wait_for(&ready, &endpoint, true, other.clone(), None).unwrap_err();
         assert!(late.after("").contains("process 7 (nc) holds its address"), "{late:?}");
-        let ready = Ready { within: Duration::from_secs(3600), ..ready };
+        let ready = ReadySpec { within: Duration::from_secs(3600), ..ready };
         assert_eq!(wait_for(&ready, &endpoint, true, other, None), Err(NotReady::Taken("process 7 (nc)".to_owned())));
     }
 
@@ -340,7 +340,7 @@ mod tests {
         let ready = plan(ReadyCheck::Path("/health".to_owned()));
         let late = wait_for(&ready, &endpoint, false, Owner::Ours, None).unwrap_err();
         assert!(late.after("").contains("GET /health got no answer"), "{late:?}");
-        let ready = Ready { within: Duration::from_secs(3600), ..ready };
+        let ready = ReadySpec { within: Duration::from_secs(3600), ..ready };
         let over = wait_for(&ready, &endpoint, false, Owner::Ours, Some(NotReady::Cancelled));
         assert_eq!(over, Err(NotReady::Cancelled));
     }

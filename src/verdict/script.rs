@@ -7,7 +7,7 @@ use super::{observe, severity};
 use crate::observed::Observed;
 use crate::record::{Status, Trial, Verdict};
 use crate::rule::{Metric, Unit};
-use crate::scenario::Script;
+use crate::scenario::ScriptSpec;
 use crate::script::client::{Judged, Measured, Metrics, Setup};
 use crate::script::pulse::Pulse;
 use crate::script::{Hooks, Limits};
@@ -15,7 +15,7 @@ use crate::server::OF_THIS_PROCESS;
 
 /// The verdicts of a script over all trials of a variant; of each, that of the worst trial. One that fails to judge is
 /// inconclusive, with its error as evidence.
-pub fn judge(script: &Script, trials: &[Trial], pulse: Arc<Pulse>) -> Vec<Verdict> {
+pub fn judge(script: &ScriptSpec, trials: &[Trial], pulse: Arc<Pulse>) -> Vec<Verdict> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let hooks = match Hooks::compile(&script.source, folder, Limits::default(), &Setup::default(), no_time) {
         Ok(hooks) => hooks.measured(OF_THIS_PROCESS).watched(pulse),
@@ -62,7 +62,7 @@ fn verdict(judged: Judged) -> Verdict {
 }
 
 /// What a script comes to that says nothing, and why.
-pub fn unjudged(script: &Script, error: &str) -> Verdict {
+pub fn unjudged(script: &ScriptSpec, error: &str) -> Verdict {
     let file = script.path.file_name().unwrap_or_default().to_string_lossy();
     Verdict {
         rule: format!("verdict(metrics) of {file}"),
@@ -95,7 +95,7 @@ mod tests {
 
     fn judged(body: &str, trials: &[Trial]) -> Vec<Verdict> {
         let source = format!("fn verdict(metrics) {{ {body} }}");
-        judge(&Script { path: "a/shop.rhai".into(), source }, trials, Arc::default())
+        judge(&ScriptSpec { path: "a/shop.rhai".into(), source }, trials, Arc::default())
     }
 
     fn statuses(body: &str, trials: &[Trial]) -> Vec<Status> {

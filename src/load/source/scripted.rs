@@ -237,10 +237,10 @@ impl Source for Scripted<'_> {
 
 /// The request that the scenario and the script make up together, with literal texts where the script speaks; its body
 /// apart, as it need not be text.
-fn merge(own: &scenario::Request, wanted: Wanted) -> Result<(scenario::Request, Option<Body>), &'static str> {
+fn merge(own: &scenario::RequestSpec, wanted: Wanted) -> Result<(scenario::RequestSpec, Option<Body>), &'static str> {
     let mut request = own.clone();
     if let Some(path) = wanted.path {
-        request = scenario::Request { path: Template::literal(path), query: Vec::new(), ..request };
+        request = scenario::RequestSpec { path: Template::literal(path), query: Vec::new(), ..request };
     }
     if request.path.pieces.is_empty() {
         return Err("no path: neither `request` nor [load] gives one");
@@ -257,7 +257,7 @@ fn merge(own: &scenario::Request, wanted: Wanted) -> Result<(scenario::Request, 
         if own.body.is_none() && own.method == "GET" {
             "POST".clone_into(&mut request.method);
         }
-        request.body = Some(scenario::request::Body::Text(Template::default()));
+        request.body = Some(scenario::request::BodySpec::Text(Template::default()));
         // The scenario's content type went with the body that is replaced.
         request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         let content_type = body.content_type.map(|kind| ("content-type".to_owned(), Template::literal(kind)));
@@ -278,15 +278,15 @@ fn merge(own: &scenario::Request, wanted: Wanted) -> Result<(scenario::Request, 
 mod tests {
     use super::*;
 
-    fn own() -> scenario::Request {
+    fn own() -> scenario::RequestSpec {
         let header = |name: &str, value: &str| (name.to_owned(), Template::literal(value));
-        scenario::Request {
+        scenario::RequestSpec {
             headers: vec![header("X-A", "own"), header("Content-Type", "text/plain")],
             ..scenario::Request::get(&Template::literal("/own?a=1"))
         }
     }
 
-    fn sent(own: &scenario::Request, wanted: Wanted) -> String {
+    fn sent(own: &scenario::RequestSpec, wanted: Wanted) -> String {
         let (request, body) = merge(own, wanted).unwrap();
         let mut prepared = Prepared::new(&request, "h", &|_| None);
         if let Some(body) = body {
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_path_is_an_error() {
-        let own = scenario::Request { path: Template::default(), ..own() };
+        let own = scenario::RequestSpec { path: Template::default(), ..own() };
         assert!(merge(&own, Wanted::default()).unwrap_err().contains("no path"));
     }
 }

@@ -21,8 +21,8 @@ const TELLING: u64 = 10;
 
 /// `tls` is how it was spoken with the server, if it was; `failure` is what kept the check from going on.
 pub(in crate::run) fn dirty(
-    plan: &scenario::Dirty,
-    tls: Option<&scenario::Tls>,
+    plan: &scenario::DirtySpec,
+    tls: Option<&scenario::TlsSpec>,
     findings: &Findings,
     failure: Option<&str>,
 ) -> record::Dirty {
@@ -142,7 +142,7 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     None
 }
 
-fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>, follow: bool) -> record::Leak {
+fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> record::Leak {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
@@ -165,7 +165,7 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>, follow: bool) -> recor
     }
 }
 
-fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::Tls>, follow: bool) -> record::Shrunk {
+fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::TlsSpec>, follow: bool) -> record::Shrunk {
     let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::Shrunk {
         recipe: shrunk.recipe.clone(),
@@ -180,7 +180,7 @@ fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::Tls>, follow: bo
     }
 }
 
-fn tls(tls: &scenario::Tls) -> record::Tls {
+fn tls(tls: &scenario::TlsSpec) -> record::Tls {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let scenario::TlsFiles { ca, cert, key } = &tls.files;
     record::Tls {

@@ -13,19 +13,19 @@ use crate::units::{self, UnitError};
 
 /// A value and where it is written.
 #[derive(Debug, Clone)]
-pub struct At<T> {
+pub struct Located<T> {
     pub span: Range<usize>,
     pub value: T,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = toml::Spanned::<T>::deserialize(deserializer)?;
-        Ok(At { span: spanned.span(), value: spanned.into_inner() })
+        Ok(Located { span: spanned.span(), value: spanned.into_inner() })
     }
 }
 
-impl<T: JsonSchema> JsonSchema for At<T> {
+impl<T: JsonSchema> JsonSchema for Located<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
     }
@@ -45,7 +45,7 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 
 /// A table whose keys the file chooses, in the order of the file.
 #[derive(Debug, Clone)]
-pub struct Entries<T>(pub Vec<(At<String>, At<T>)>);
+pub struct Entries<T>(pub Vec<(Located<String>, Located<T>)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -93,7 +93,7 @@ pub enum Node {
     Integer(i64),
     Number(f64),
     Text(String),
-    List(Vec<At<Node>>),
+    List(Vec<Located<Node>>),
     Table(Entries<Node>),
 }
 

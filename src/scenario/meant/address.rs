@@ -11,10 +11,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 
-use super::super::file::{self, leaf::At};
+use super::super::file::{self, leaf::Located};
 use super::super::problem::Problem;
 
-use super::super::{Address, Attached, Tls, TlsFiles, without_zone};
+use super::super::{Address, AttachedSpec, TlsSpec, TlsFiles, without_zone};
 use super::Loading;
 use super::script::why;
 
@@ -22,7 +22,7 @@ const UNIX: &str = "unix:";
 
 impl Loading<'_> {
     /// Where a `url` server is.
-    pub(super) fn attached_address(&mut self, written: &file::Server) -> Option<Attached> {
+    pub(super) fn attached_address(&mut self, written: &file::RawServer) -> Option<AttachedSpec> {
         let tls = written.tls.as_ref().map(|tls| self.tls(tls));
         let connect_to = written.connect_to.as_ref().map(|address| self.connect_to(address));
         let url = written.url.as_ref()?;
@@ -44,16 +44,16 @@ impl Loading<'_> {
             (Some(tls), Some(_)) => Some(tls?),
             (None, tls) => tls.clone(),
         };
-        if let Some(Tls { name: None, .. }) = &tls
+        if let Some(TlsSpec { name: None, .. }) = &tls
             && ServerName::try_from(attached.name()).is_err()
         {
             let problem = Problem::new(format!("`{}` is no name that a certificate could be for", attached.name()));
             self.problems.add(problem.at(&url.span, "").help("give another with `name` of [server.tls]"));
         }
-        Some(Attached { tls, connect_to: connect_to.map_or(Some(None), |address| address.map(Some))?, ..attached })
+        Some(AttachedSpec { tls, connect_to: connect_to.map_or(Some(None), |address| address.map(Some))?, ..attached })
     }
 
-    fn connect_to(&mut self, given: &At<String>) -> Option<Address> {
+    fn connect_to(&mut self, given: &Located<String>) -> Option<Address> {
         if let Some(path) = given.value.strip_prefix(UNIX).filter(|path| !matches!(*path, "" | "@")) {
             return Some(Address::Unix(match path.strip_prefix('@') {
                 Some(name) => format!("\0{name}").into(),
@@ -73,7 +73,7 @@ impl Loading<'_> {
     }
 
     /// `None` after a problem.
-    pub(super) fn tls(&mut self, at: &At<file::Tls>) -> Option<Tls> {
+    pub(super) fn tls(&mut self, at: &Located<file::RawTls>) -> Option<TlsSpec> {
         let written = &at.value;
         let insecure = written.insecure.as_ref().is_some_and(|insecure| insecure.value);
         if let (true, Some(ca)) = (insecure, &written.ca) {
@@ -91,7 +91,7 @@ impl Loading<'_> {
             }
             (None, None) => None,
         };
-        Some(Tls {
+        Some(TlsSpec {
             insecure,
             ca: ca.map_or(Some(None), |ca| ca.map(Some))?,
             identity: identity.map_or(Some(None), |identity| identity.map(Some))?,
@@ -104,11 +104,11 @@ impl Loading<'_> {
         })
     }
 
-    fn file(&self, given: &Option<At<String>>) -> Option<PathBuf> {
+    fn file(&self, given: &Option<Located<String>>) -> Option<PathBuf> {
         given.as_ref().map(|given| self.folder.join(&given.value))
     }
 
-    fn server_name(&mut self, given: &At<String>) -> Option<ServerName<'static>> {
+    fn server_name(&mut self, given: &Located<String>) -> Option<ServerName<'static>> {
         let name = ServerName::try_from(given.value.clone()).ok();
         if name.is_none() {
             let problem = Problem::new(format!("`{}` is no name that a certificate could be for", given.value));
@@ -117,7 +117,7 @@ impl Loading<'_> {
         name
     }
 
-    fn authorities(&mut self, given: &At<String>) -> Option<Arc<RootCertStore>> {
+    fn authorities(&mut self, given: &Located<String>) -> Option<Arc<RootCertStore>> {
         let mut store = RootCertStore::empty();
         for certificate in self.certificates(given)? {
             if let Err(error) = store.add(certificate) {
@@ -128,7 +128,7 @@ impl Loading<'_> {
         Some(Arc::new(store))
     }
 
-    fn identity(&mut self, cert: &At<String>, key: &At<String>) -> Option<Arc<CertifiedKey>> {
+    fn identity(&mut self, cert: &Located<String>, key: &Located<String>) -> Option<Arc<CertifiedKey>> {
         let chain = self.certificates(cert);
         let text = self.pem(key)?;
         let Ok(secret) = PrivateKeyDer::from_pem_slice(text.as_bytes()) else {
@@ -159,7 +159,7 @@ impl Loading<'_> {
     }
 
     /// At least one.
-    fn certificates(&mut self, given: &At<String>) -> Option<Vec<CertificateDer<'static>>> {
+    fn certificates(&mut self, given: &Located<String>) -> Option<Vec<CertificateDer<'static>>> {
         let text = self.pem(given)?;
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
         match found {
@@ -171,7 +171,7 @@ impl Loading<'_> {
         }
     }
 
-    fn pem(&mut self, given: &At<String>) -> Option<String> {
+    fn pem(&mut self, given: &Located<String>) -> Option<String> {
         match self.surroundings.text(&self.folder.join(&given.value)) {
             Ok(text) => Some(text),
             Err(error) => {
@@ -181,7 +181,7 @@ impl Loading<'_> {
         }
     }
 
-    fn bad_file(&mut self, given: &At<String>, why: &str, help: &str) {
+    fn bad_file(&mut self, given: &Located<String>, why: &str, help: &str) {
         let problem = Problem::new(format!("cannot use the file `{}`: {why}", given.value));
         self.problems.add(problem.at(&given.span, "").help(help));
     }
@@ -190,13 +190,13 @@ impl Loading<'_> {
 const CERTIFICATE: &str = "it is PEM, and begins with -----BEGIN CERTIFICATE-----";
 
 /// Host and port of `http://host:port` or `https://host:port`, else what is wrong with it and the remedy.
-fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
+fn parse_url(url: &str) -> Result<AttachedSpec, (String, &'static str)> {
     let bad = |why: &str, help| Err((format!("`{url}` {why}"), help));
     // Schemes know no case (RFC 3986, section 3.1).
     let parts = url.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
     let (rest, usual, tls) = match parts.as_ref().map(|(scheme, rest)| (scheme.as_str(), *rest)) {
         Some(("http", rest)) => (rest, 80, None),
-        Some(("https", rest)) => (rest, 443, Some(Tls::default())),
+        Some(("https", rest)) => (rest, 443, Some(TlsSpec::default())),
         _ => return bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -207,7 +207,7 @@ fn parse_url(url: &str) -> Result<Attached, (String, &'static str)> {
         return bad("holds a user", "send it as a header: headers = { authorization = \"Basic ${LOGIN}\" }");
     }
     match host_and_port(rest, Some(usual)) {
-        Some((host, port)) => Ok(Attached { host, port, tls, connect_to: None, process: None }),
+        Some((host, port)) => Ok(AttachedSpec { host, port, tls, connect_to: None, process: None }),
         None => bad("is not the address of a server", "write it as in \"http://127.0.0.1:8000\""),
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::data::{self, Data};
-use super::super::file::leaf::At;
+use super::super::file::leaf::Located;
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::suggest;
@@ -22,7 +22,7 @@ pub(super) struct Given {
 
 impl Loading<'_> {
     /// Reads a data file, once however many variants name it.
-    pub(super) fn data(&mut self, given: &At<String>) -> Given {
+    pub(super) fn data(&mut self, given: &Located<String>) -> Given {
         let path = self.folder.join(&given.value);
         if let Some(known) = self.data_files.get(&path) {
             return known.clone();
@@ -32,7 +32,7 @@ impl Loading<'_> {
         found
     }
 
-    fn read_data(&mut self, given: &At<String>, path: &Path) -> Given {
+    fn read_data(&mut self, given: &Located<String>, path: &Path) -> Given {
         let mut found = Given { span: given.span.clone(), data: None, start: 0 };
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let read = match ending.as_deref() {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::super::file::{self, leaf::At};
+use super::super::file::{self, leaf::Located};
 use super::super::problem::Problem;
 use super::super::template::Template;
-use super::super::{Budget, Dirty, Expect, Request, Sleeps, Version};
-use super::login::{self, Owner};
+use super::super::{Budget, DirtySpec, Expect, RequestSpec, Sleeps, Version};
+use super::login::{self, LoginSection};
 use super::request::Parts;
 use super::{Loading, value};
 use crate::canary::Shape;
@@ -23,13 +23,13 @@ const BEYOND_SLEEP: Duration = Duration::from_secs(5);
 const EXPOSURES: u64 = 3000;
 
 impl Loading<'_> {
-    pub(super) fn dirty(&mut self, at: &At<file::Dirty>, workers_known: bool) -> Option<Dirty> {
+    pub(super) fn dirty(&mut self, at: &Located<file::RawDirty>, workers_known: bool) -> Option<DirtySpec> {
         let written = &at.value;
         let identities = self.identities(written);
         let fields: Vec<String> = identities.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
         let captured = login::captured(written.login.as_ref());
         let request = self.request(&Parts::of_dirty(at, workers_known, &fields, &captured));
-        let owner = Owner { section: "dirty", workers_known, identity: &fields, data: None };
+        let owner = LoginSection { section: "dirty", workers_known, identity: &fields, data: None };
         let login = written.login.as_ref().map(|login| self.login(login, &owner));
         let follow = self.follow(&written.follow);
         let group = self.group(written, &identities);
@@ -37,7 +37,7 @@ impl Loading<'_> {
         if let (Some(request), None | Some(Some(_))) = (&request, &login) {
             let login = login.as_ref().and_then(Option::as_ref);
             if let (Some(at), Some(login)) = (&written.login, login) {
-                let requests: Vec<&Request> = std::iter::once(request).chain(&also).collect();
+                let requests: Vec<&RequestSpec> = std::iter::once(request).chain(&also).collect();
                 self.check_captures(at, &owner, login, &requests);
             }
             self.check_identity(at, request, login);
@@ -48,7 +48,7 @@ impl Loading<'_> {
         let budget = self.budget(written);
         let timeout = self.dirty_timeout(written, sleep);
         let stream = self.stream(written, timeout);
-        Some(Dirty {
+        Some(DirtySpec {
             request: request?,
             also,
             identities,
@@ -56,19 +56,15 @@ impl Loading<'_> {
             login: login.map_or(Some(None), |login| login.map(Some))?,
             follow,
             shape: match value(&written.shape) {
-                None | Some(file::Shape::Word) => Shape::Word,
-                Some(file::Shape::Email) => Shape::Email,
-                Some(file::Shape::Uuid) => Shape::Uuid,
-                Some(file::Shape::Digits) => Shape::Digits,
+                None | Some(file::RawCanaryShape::Word) => Shape::Word,
+                Some(file::RawCanaryShape::Email) => Shape::Email,
+                Some(file::RawCanaryShape::Uuid) => Shape::Uuid,
+                Some(file::RawCanaryShape::Digits) => Shape::Digits,
             },
             public,
             triggers,
             sleep,
-            expect: match value(&written.expect) {
-                None | Some(file::Expect::Clean) => Expect::Clean,
-                Some(file::Expect::Dirty) => Expect::Dirty,
-                Some(file::Expect::Report) => Expect::Report,
-            },
+            expect: value(&written.expect).unwrap_or(Expect::Clean),
             budget,
             timeout,
             stream,
@@ -82,11 +78,11 @@ impl Loading<'_> {
     /// The other pages: with what the request has beside its URL and its body.
     fn also(
         &mut self,
-        at: &At<file::Dirty>,
-        request: Option<&Request>,
+        at: &Located<file::RawDirty>,
+        request: Option<&RequestSpec>,
         workers: bool,
         fields: &[String],
-    ) -> Vec<Request> {
+    ) -> Vec<RequestSpec> {
         let captured = login::captured(at.value.login.as_ref());
         let parts = Parts::of_dirty(at, workers, fields, &captured);
         let paths = at.value.also.iter().flatten();
@@ -95,12 +91,12 @@ impl Loading<'_> {
             self.check_path_text(path, &path.value);
             let request = request?;
             let (headers, cookies) = (request.headers.clone(), request.cookies.clone());
-            Some(Request { headers, cookies, ..Request::get(&target) })
+            Some(RequestSpec { headers, cookies, ..Request::get(&target) })
         });
         pages.collect()
     }
 
-    fn public(&mut self, written: &file::Dirty) -> Vec<Regex> {
+    fn public(&mut self, written: &file::RawDirty) -> Vec<Regex> {
         let mut all = Vec::new();
         for text in written.public.iter().flatten() {
             match Regex::new(&text.value) {
@@ -121,8 +117,8 @@ impl Loading<'_> {
     }
 
     /// The triggers that are asked for and not skipped.
-    fn triggers(&mut self, written: &file::Dirty) -> Vec<&'static str> {
-        let names = |list: &At<Vec<At<file::Trigger>>>, name: &str| list.value.iter().any(|item| item.value.0 == name);
+    fn triggers(&mut self, written: &file::RawDirty) -> Vec<&'static str> {
+        let names = |list: &Located<Vec<Located<file::RawTrigger>>>, name: &str| list.value.iter().any(|item| item.value.0 == name);
         let asked = |name: &&&str| written.triggers.as_ref().is_none_or(|list| names(list, name));
         let kept = |name: &&&str| !written.skip.as_ref().is_some_and(|list| names(list, name));
         let left: Vec<&str> = TRIGGERS.iter().filter(asked).filter(kept).copied().collect();
@@ -134,7 +130,7 @@ impl Loading<'_> {
         left
     }
 
-    fn sleeps(&mut self, written: &file::Dirty) -> Option<Sleeps> {
+    fn sleeps(&mut self, written: &file::RawDirty) -> Option<Sleeps> {
         let at = written.sleep.as_ref()?;
         let (Some(long), Some(short)) = (&at.value.long, &at.value.short) else {
             let missing = if at.value.long.is_none() { "long" } else { "short" };
@@ -151,7 +147,7 @@ impl Loading<'_> {
     }
 
     /// Enough exposures for both `exposures` and `bound`, where both are given.
-    fn budget(&mut self, written: &file::Dirty) -> Budget {
+    fn budget(&mut self, written: &file::RawDirty) -> Budget {
         let exposures = match &written.exposures {
             Some(given) if given.value < 1 => {
                 let problem = Problem::new("`exposures` is out of range").at(&given.span, "less than 1");
@@ -178,7 +174,7 @@ impl Loading<'_> {
         }
     }
 
-    fn dirty_timeout(&mut self, written: &file::Dirty, sleep: Option<Sleeps>) -> Duration {
+    fn dirty_timeout(&mut self, written: &file::RawDirty, sleep: Option<Sleeps>) -> Duration {
         let long = sleep.map_or(Duration::ZERO, |sleep| sleep.long);
         let default = LEAST_TIMEOUT.max(long + BEYOND_SLEEP);
         let timeout = self.some_time("timeout", &written.timeout, default);
@@ -191,7 +187,7 @@ impl Loading<'_> {
         timeout
     }
 
-    fn stream(&mut self, written: &file::Dirty, timeout: Duration) -> Option<Duration> {
+    fn stream(&mut self, written: &file::RawDirty, timeout: Duration) -> Option<Duration> {
         let given = written.stream.as_ref()?;
         let stream = self.some_time("stream", &written.stream, timeout);
         if !stream.is_zero() && stream >= timeout {

@@ -1,6 +1,6 @@
 //! Texts with holes: each hole of a request must be one that can be filled there.
 
-use super::super::file::leaf::At;
+use super::super::file::leaf::Located;
 use super::super::problem::{Problem, Severity};
 use super::super::source::Span;
 use super::super::suggest;
@@ -12,7 +12,7 @@ impl Loading<'_> {
     /// Parses a text with holes; `None` after a problem.
     pub(super) fn template(
         &mut self,
-        at: &At<String>,
+        at: &Located<String>,
         parse: fn(&str) -> Result<Template, TemplateError>,
     ) -> Option<Template> {
         let error = match parse(&at.value) {
@@ -34,7 +34,7 @@ impl Loading<'_> {
     /// Parses a text of a request, and checks that every hole in it can be filled.
     pub(super) fn filled(
         &mut self,
-        at: &At<String>,
+        at: &Located<String>,
         parse: fn(&str) -> Result<Template, TemplateError>,
         parts: &Parts<'_>,
         header: Option<&str>,
@@ -86,13 +86,13 @@ impl Loading<'_> {
     }
 
     /// As [`Loading::filled`], of a text in which braces are ordinary; says what could have been meant for a placeholder.
-    pub(super) fn filled_body(&mut self, at: &At<String>, parts: &Parts<'_>) -> Option<Template> {
+    pub(super) fn filled_body(&mut self, at: &Located<String>, parts: &Parts<'_>) -> Option<Template> {
         self.note_lookalikes(at);
         self.filled(at, Template::parse_body, parts, None)
     }
 
     /// Warns of names in braces that are left as they stand.
-    pub(super) fn note_lookalikes(&mut self, at: &At<String>) {
+    pub(super) fn note_lookalikes(&mut self, at: &Located<String>) {
         for range in Template::lookalikes(&at.value) {
             let written = &at.value[range.clone()];
             let near = suggest::nearest(written.trim_matches(['{', '}']), Placeholder::NAMES.iter().copied());
@@ -107,7 +107,7 @@ impl Loading<'_> {
     }
 
     /// Where a hole stands in its text.
-    pub(super) fn hole_place(&self, at: &At<String>, hole: &Placeholder) -> Span {
+    pub(super) fn hole_place(&self, at: &Located<String>, hole: &Placeholder) -> Span {
         let text = hole.to_string();
         match at.value.find(&text) {
             Some(start) => self.problems.sources.inside(&at.span, &at.value, start..start + text.len()),

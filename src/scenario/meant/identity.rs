@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::super::file::{
     self,
-    leaf::{At, Entries, Node},
+    leaf::{Located, Entries, Node},
 };
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::Placeholder;
-use super::super::{Login, Request, suggest};
+use super::super::{LoginSpec, RequestSpec, suggest};
 use super::Loading;
 use super::request::Parts;
 
@@ -17,7 +17,7 @@ type Fields = BTreeMap<String, String>;
 
 impl Loading<'_> {
     /// Identities with the same fields each; none after a problem that leaves none.
-    pub(super) fn identities(&mut self, written: &file::Dirty) -> Vec<Fields> {
+    pub(super) fn identities(&mut self, written: &file::RawDirty) -> Vec<Fields> {
         let Some(given) = &written.identities else { return Vec::new() };
         let Some(first) = given.value.get(1).and(given.value.first()) else {
             let problem = Problem::new("fewer than two identities").at(&given.span, "nobody to be taken for another");
@@ -44,8 +44,8 @@ impl Loading<'_> {
     }
 
     /// That an identity has the fields of the first one, and no other.
-    fn check_fields(&mut self, first: &At<Entries<Node>>, item: &At<Entries<Node>>) {
-        let names = |of: &At<Entries<Node>>| of.value.0.iter().map(|(name, _)| name.value.clone()).collect::<Vec<_>>();
+    fn check_fields(&mut self, first: &Located<Entries<Node>>, item: &Located<Entries<Node>>) {
+        let names = |of: &Located<Entries<Node>>| of.value.0.iter().map(|(name, _)| name.value.clone()).collect::<Vec<_>>();
         let (known, own) = (names(first), names(item));
         // One that is misspelt is both missing and one too many.
         let strange = own.iter().any(|name| !known.contains(name));
@@ -63,7 +63,7 @@ impl Loading<'_> {
     }
 
     /// Names and values as text.
-    fn fields(&mut self, item: &At<Entries<Node>>) -> Fields {
+    fn fields(&mut self, item: &Located<Entries<Node>>) -> Fields {
         let mut fields = Fields::new();
         for (name, node) in &item.value.0 {
             let text = match &node.value {
@@ -86,7 +86,7 @@ impl Loading<'_> {
     }
 
     /// The field that makes groups of the identities.
-    pub(super) fn group(&mut self, written: &file::Dirty, identities: &[Fields]) -> Option<String> {
+    pub(super) fn group(&mut self, written: &file::RawDirty, identities: &[Fields]) -> Option<String> {
         let given = written.group.as_ref()?;
         let known: Vec<&str> =
             identities.first().into_iter().flat_map(|first| first.keys().map(String::as_str)).collect();
@@ -111,14 +111,14 @@ impl Loading<'_> {
     }
 
     /// That requests differ from one identity to another, and that all that is given to tell them apart is used.
-    pub(super) fn check_identity(&mut self, at: &At<file::Dirty>, request: &Request, login: Option<&Login>) {
+    pub(super) fn check_identity(&mut self, at: &Located<file::RawDirty>, request: &RequestSpec, login: Option<&LoginSpec>) {
         const KEYS: [&str; 7] = ["query", "headers", "cookies", "json", "form", "body", "login"];
         if KEYS.iter().any(|key| self.spoilt.touches(&["dirty", key])) {
             return;
         }
         let written = &at.value;
         let holes =
-            request.holes().into_iter().chain(login.into_iter().flat_map(Login::requests).flat_map(Request::holes));
+            request.holes().into_iter().chain(login.into_iter().flat_map(LoginSpec::requests).flat_map(RequestSpec::holes));
         let fields = holes.filter_map(|hole| match hole {
             Placeholder::Identity(field) => Some(field),
             _ => None,
@@ -137,16 +137,16 @@ impl Loading<'_> {
     }
 
     /// Reports the fields of identities that none of `used` names; whether there are any.
-    fn unused_fields(&mut self, written: &file::Dirty, used: &[String]) -> bool {
+    fn unused_fields(&mut self, written: &file::RawDirty, used: &[String]) -> bool {
         let first = written.identities.as_ref().and_then(|identities| identities.value.first());
-        let names: Vec<&At<String>> =
+        let names: Vec<&Located<String>> =
             first.into_iter().flat_map(|first| first.value.0.iter().map(|(name, _)| name)).collect();
         let is_slip = |used: &String| !names.iter().any(|name| name.value == *used);
         // A name that is misspelt where it is used is said there.
         if used.iter().any(is_slip) {
             return !names.is_empty();
         }
-        let unused: Vec<&At<String>> = names.into_iter().filter(|name| !used.contains(&name.value)).collect();
+        let unused: Vec<&Located<String>> = names.into_iter().filter(|name| !used.contains(&name.value)).collect();
         for name in &unused {
             let problem = Problem::new(format!("nothing uses the identities' `{}`", name.value));
             let problem = problem.at(&name.span, "fills no placeholder");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::file::{self, leaf::At};
+use super::super::file::{self, leaf::Located};
 use super::super::problem::Problem;
-use super::super::{Kind, Load, Request};
-use super::login::{self, Owner};
-use super::model::Shape;
+use super::super::{WeightedRequest, LoadSpec, RequestSpec};
+use super::login::{self, LoginSection};
+use super::model::LoadShape;
 use super::request::Parts;
 use super::script::HookScript;
 use super::{Loading, value};
@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(1);
 
 impl Loading<'_> {
-    pub(super) fn load(&mut self, at: &At<file::Load>, workers_known: bool) -> Option<Load> {
+    pub(super) fn load(&mut self, at: &Located<file::RawLoad>, workers_known: bool) -> Option<LoadSpec> {
         let written = &at.value;
         let script = written.script.as_ref().map(|script| self.hooks(script));
         let data = written.data.as_ref().map(|data| self.data(data));
@@ -29,10 +29,10 @@ impl Loading<'_> {
         let scripted = script.as_ref().is_some_and(makes_requests);
         let captured = login::captured(written.login.as_ref());
         let kinds = self.kinds(at, &Parts::of_load(at, workers_known, data.as_ref(), scripted, &captured));
-        let owner = Owner { section: "load", workers_known, identity: &[], data: data.as_ref() };
+        let owner = LoginSection { section: "load", workers_known, identity: &[], data: data.as_ref() };
         let login = written.login.as_ref().map(|login| self.login(login, &owner));
         if let (Some(at), Some(Some(login)), Some(kinds)) = (&written.login, &login, &kinds) {
-            let requests: Vec<&Request> = kinds.iter().map(|kind| &kind.request).collect();
+            let requests: Vec<&RequestSpec> = kinds.iter().map(|kind| &kind.request).collect();
             self.check_captures(at, &owner, login, &requests);
         }
         let shape = self.shape(at);
@@ -44,8 +44,8 @@ impl Loading<'_> {
         let protocol = self.protocol(written);
         let source_addresses = written.source_addresses.as_ref().map(|given| self.source_addresses(given));
         // Everything is looked at before anything missing ends it.
-        let Shape { model, levels, duration, requests, pause } = shape?;
-        Some(Load {
+        let LoadShape { model, levels, duration, requests, pause } = shape?;
+        Some(LoadSpec {
             kinds: kinds?,
             sleep: value(&written.sleep).map(|sleep| sleep.0),
             model,
@@ -66,10 +66,10 @@ impl Loading<'_> {
     }
 
     /// What is sent: the request of [load] itself, or those of `[[load.request]]`.
-    fn kinds(&mut self, at: &At<file::Load>, parts: &Parts<'_>) -> Option<Vec<Kind>> {
+    fn kinds(&mut self, at: &Located<file::RawLoad>, parts: &Parts<'_>) -> Option<Vec<WeightedRequest>> {
         let Some(written) = &at.value.request else {
             let request = self.request(parts)?;
-            return Some(vec![Kind { name: format!("{} {}", request.method, request.path), weight: 1, request }]);
+            return Some(vec![WeightedRequest { name: format!("{} {}", request.method, request.path), weight: 1, request }]);
         };
         if let Some((key, span)) = parts.given() {
             let problem = Problem::new(format!("`{key}` of [load] next to [[load.request]]"));
@@ -84,7 +84,7 @@ impl Loading<'_> {
             self.problems.add(problem.at(&written.span, "").help(format!("write 1 to {MOST_KINDS}")));
             return None;
         }
-        let mut kinds: Vec<Kind> = Vec::new();
+        let mut kinds: Vec<WeightedRequest> = Vec::new();
         let mut whole = true;
         for kind in &written.value {
             match self.kind(kind, parts) {
@@ -100,13 +100,13 @@ impl Loading<'_> {
         whole.then_some(kinds)
     }
 
-    fn kind(&mut self, at: &At<file::Kind>, load: &Parts<'_>) -> Option<Kind> {
+    fn kind(&mut self, at: &Located<file::RawRequest>, load: &Parts<'_>) -> Option<WeightedRequest> {
         let weight = self.whole("weight", &at.value.weight, 1, MOST_WEIGHT);
         let request = self.request(&Parts::of_kind(at, load))?;
         let name = match &at.value.name {
             Some(name) => name.value.clone(),
             None => format!("{} {}", request.method, request.path),
         };
-        Some(Kind { name, weight: weight.unwrap_or(1), request })
+        Some(WeightedRequest { name, weight: weight.unwrap_or(1), request })
     }
 }

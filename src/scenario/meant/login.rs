@@ -2,13 +2,13 @@
 
 use super::super::file::{
     self, Follow, MOST_HOPS,
-    leaf::{At, Entries},
+    leaf::{Located, Entries},
 };
-use super::super::login::{Capture, Login, LoginStep, Source};
+use super::super::login::{CaptureSpec, LoginSpec, LoginStep, CaptureSource};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::{Placeholder, TOKEN, Template};
-use super::super::{Request, suggest};
+use super::super::{RequestSpec, suggest};
 use super::Loading;
 use super::data::Given;
 use super::request::Parts;
@@ -17,7 +17,7 @@ use super::request::Parts;
 const MOST_STEPS: usize = 20;
 
 /// The section that a login belongs to.
-pub(super) struct Owner<'w> {
+pub(super) struct LoginSection<'w> {
     /// `dirty` or `load`.
     pub section: &'static str,
     pub workers_known: bool,
@@ -30,9 +30,9 @@ pub(super) struct Owner<'w> {
 /// A step as it is written, in `[dirty.login]` itself or in a table of its own.
 struct Written<'w> {
     parts: Parts<'w>,
-    token: &'w Option<At<String>>,
-    capture: &'w Option<Entries<file::Capture>>,
-    follow: &'w Option<At<Follow>>,
+    token: &'w Option<Located<String>>,
+    capture: &'w Option<Entries<file::RawCapture>>,
+    follow: &'w Option<Located<Follow>>,
 }
 
 impl Written<'_> {
@@ -54,8 +54,8 @@ impl Written<'_> {
 }
 
 /// The steps of a login, in their order.
-fn written<'w>(at: &'w At<file::Login>, owner: &Owner<'w>) -> Vec<Written<'w>> {
-    let Owner { section, workers_known, identity, data } = *owner;
+fn written<'w>(at: &'w Located<file::RawLogin>, owner: &LoginSection<'w>) -> Vec<Written<'w>> {
+    let LoginSection { section, workers_known, identity, data } = *owner;
     let whole = Written {
         parts: Parts { identity, data, ..Parts::of_login(at, section, workers_known) },
         token: &at.value.token,
@@ -74,8 +74,8 @@ fn written<'w>(at: &'w At<file::Login>, owner: &Owner<'w>) -> Vec<Written<'w>> {
 }
 
 /// The names that a login captures.
-pub(super) fn captured(at: Option<&At<file::Login>>) -> Vec<String> {
-    let owner = Owner { section: "dirty", workers_known: true, identity: &[], data: None };
+pub(super) fn captured(at: Option<&Located<file::RawLogin>>) -> Vec<String> {
+    let owner = LoginSection { section: "dirty", workers_known: true, identity: &[], data: None };
     let steps = at.iter().flat_map(|at| written(at, &owner));
     let mut names: Vec<String> = steps.flat_map(|step| step.captures().collect::<Vec<_>>()).collect();
     names.sort();
@@ -85,7 +85,7 @@ pub(super) fn captured(at: Option<&At<file::Login>>) -> Vec<String> {
 
 impl Loading<'_> {
     /// `None` after a problem that leaves no login.
-    pub(super) fn login(&mut self, at: &At<file::Login>, owner: &Owner<'_>) -> Option<Login> {
+    pub(super) fn login(&mut self, at: &Located<file::RawLogin>, owner: &LoginSection<'_>) -> Option<LoginSpec> {
         let mut steps = written(at, owner);
         if let Some(given) = &at.value.step {
             self.check_steps(at, given, owner, &steps);
@@ -104,7 +104,7 @@ impl Loading<'_> {
         let once = at.value.once.as_ref().map(|once| once.value);
         // A server that runner does not start keeps its sessions.
         let login =
-            Login { steps: meant.into_iter().collect::<Option<_>>()?, once: once.unwrap_or(!owner.workers_known) };
+            LoginSpec { steps: meant.into_iter().collect::<Option<_>>()?, once: once.unwrap_or(!owner.workers_known) };
         if owner.section == "dirty" {
             self.check_who(at, &login);
         } else if let Some(once) = &at.value.once {
@@ -116,9 +116,9 @@ impl Loading<'_> {
 
     fn check_steps(
         &mut self,
-        at: &At<file::Login>,
-        given: &At<Vec<At<file::Step>>>,
-        owner: &Owner<'_>,
+        at: &Located<file::RawLogin>,
+        given: &Located<Vec<Located<file::RawLoginStep>>>,
+        owner: &LoginSection<'_>,
         all: &[Written<'_>],
     ) {
         let section = owner.section;
@@ -135,9 +135,9 @@ impl Loading<'_> {
     }
 
     /// That logins differ from one identity to another.
-    fn check_who(&mut self, at: &At<file::Login>, login: &Login) {
+    fn check_who(&mut self, at: &Located<file::RawLogin>, login: &LoginSpec) {
         let tells =
-            |request: &Request| request.has(|hole| matches!(hole, Placeholder::Canary | Placeholder::Identity(_)));
+            |request: &RequestSpec| request.has(|hole| matches!(hole, Placeholder::Canary | Placeholder::Identity(_)));
         if login.requests().any(tells) || self.spoilt.touches(&["dirty", "login"]) {
             return;
         }
@@ -150,7 +150,7 @@ impl Loading<'_> {
     }
 
     /// How many redirects are followed.
-    pub(super) fn follow(&mut self, given: &Option<At<Follow>>) -> u32 {
+    pub(super) fn follow(&mut self, given: &Option<Located<Follow>>) -> u32 {
         let Some(given) = given else { return 0 };
         match given.value {
             Follow::All(all) => u32::from(all) * MOST_HOPS,
@@ -167,11 +167,11 @@ impl Loading<'_> {
     }
 
     /// What is taken from the answer to a step.
-    fn captures(&mut self, token: &Option<At<String>>, named: &Option<Entries<file::Capture>>) -> Vec<Capture> {
+    fn captures(&mut self, token: &Option<Located<String>>, named: &Option<Entries<file::RawCapture>>) -> Vec<CaptureSpec> {
         let mut captures = Vec::new();
         if let Some(token) = token {
-            let from = Source::Json(self.json_path("token", token));
-            captures.push(Capture { name: TOKEN.to_owned(), from });
+            let from = CaptureSource::Json(self.json_path("token", token));
+            captures.push(CaptureSpec { name: TOKEN.to_owned(), from });
         }
         for (name, given) in named.as_ref().map_or(&[][..], |named| &named.0) {
             if Template::parse(&format!("{{capture.{}}}", name.value)).is_err() {
@@ -182,14 +182,14 @@ impl Loading<'_> {
                 let problem = Problem::new("both `token` and a capture named `token`").at(&name.span, "again");
                 self.problems.add(problem.help("keep one of them: `token` is a capture from JSON with this name"));
             } else if let Some(from) = self.source(name, given) {
-                captures.push(Capture { name: name.value.clone(), from });
+                captures.push(CaptureSpec { name: name.value.clone(), from });
             }
         }
         captures
     }
 
-    fn source(&mut self, name: &At<String>, given: &At<file::Capture>) -> Option<Source> {
-        let file::Capture { field, meta, json, header, cookie } = &given.value;
+    fn source(&mut self, name: &Located<String>, given: &Located<file::RawCapture>) -> Option<CaptureSource> {
+        let file::RawCapture { field, meta, json, header, cookie } = &given.value;
         let kinds = [("field", field), ("meta", meta), ("json", json), ("header", header), ("cookie", cookie)];
         let mut found = kinds.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?)));
         let keys = suggest::list(&kinds.map(|(key, _)| key));
@@ -213,16 +213,16 @@ impl Loading<'_> {
         }
         let value = text.value.clone();
         Some(match key {
-            "json" => Source::Json(self.json_path(key, text)),
-            "header" => Source::Header(value),
-            "cookie" => Source::Cookie(value),
-            "meta" => Source::Meta(value),
-            _ => Source::Field(value),
+            "json" => CaptureSource::Json(self.json_path(key, text)),
+            "header" => CaptureSource::Header(value),
+            "cookie" => CaptureSource::Cookie(value),
+            "meta" => CaptureSource::Meta(value),
+            _ => CaptureSource::Field(value),
         })
     }
 
     /// Names and indices, with dots between them.
-    fn json_path(&mut self, key: &str, text: &At<String>) -> Vec<String> {
+    fn json_path(&mut self, key: &str, text: &Located<String>) -> Vec<String> {
         let path: Vec<String> = text.value.split('.').map(str::to_owned).collect();
         if path.iter().any(String::is_empty) && !text.value.trim().is_empty() {
             let problem = Problem::new(format!("`{key}` does not name a field")).at(&text.span, "a name is missing");
@@ -234,10 +234,10 @@ impl Loading<'_> {
     /// That what a login captures is used: by a later step, or by one of the `requests` of its section.
     pub(super) fn check_captures(
         &mut self,
-        at: &At<file::Login>,
-        owner: &Owner<'_>,
-        login: &Login,
-        requests: &[&Request],
+        at: &Located<file::RawLogin>,
+        owner: &LoginSection<'_>,
+        login: &LoginSpec,
+        requests: &[&RequestSpec],
     ) {
         let section = owner.section;
         if self.spoilt.touches(&[section]) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::file::{self, Spacing, leaf::At};
+use super::super::file::{self, Spacing, leaf::Located};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::{Level, Model};
@@ -20,7 +20,7 @@ const DURATION: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When what is sent is sent.
-pub(super) struct Shape {
+pub(super) struct LoadShape {
     pub model: Model,
     pub levels: Vec<Level>,
     pub duration: Duration,
@@ -49,7 +49,7 @@ type Written<'w> = (Unit, f64, &'w Span);
 
 impl Loading<'_> {
     /// `None` after a problem.
-    pub(super) fn shape(&mut self, at: &At<file::Load>) -> Option<Shape> {
+    pub(super) fn shape(&mut self, at: &Located<file::RawLoad>) -> Option<LoadShape> {
         let written = &at.value;
         let requests = self.whole("requests", &written.requests, 1, MOST_REQUESTS).map(u64::from);
         let lasting = self.some_time("duration", &written.duration, DURATION);
@@ -74,11 +74,11 @@ impl Loading<'_> {
         };
         let duration = levels.iter().map(|level| level.lasting).sum();
         let pause = value(&written.pause).map_or(Duration::ZERO, |pause| pause.0);
-        Some(Shape { model, levels, duration, requests, pause })
+        Some(LoadShape { model, levels, duration, requests, pause })
     }
 
     /// A load without stages.
-    fn one_level(&mut self, at: &At<file::Load>, lasting: Duration) -> Option<(Unit, Vec<Level>)> {
+    fn one_level(&mut self, at: &Located<file::RawLoad>, lasting: Duration) -> Option<(Unit, Vec<Level>)> {
         let (unit, value, _) = match self.level(&at.value.rate, &at.value.concurrency) {
             Ok(level) => level?,
             Err(()) => {
@@ -96,7 +96,7 @@ impl Loading<'_> {
         Some((unit, vec![Level { from: value, to: value, lasting }]))
     }
 
-    fn stages(&mut self, load: &file::Load, stages: &At<Vec<At<file::Stage>>>) -> Option<(Unit, Vec<Level>)> {
+    fn stages(&mut self, load: &file::RawLoad, stages: &Located<Vec<Located<file::RawStage>>>) -> Option<(Unit, Vec<Level>)> {
         let around = [
             ("rate", span(&load.rate)),
             ("concurrency", span(&load.concurrency)),
@@ -145,7 +145,7 @@ impl Loading<'_> {
     }
 
     /// The level at the end of a stage; `None` after a problem.
-    fn stage<'w>(&mut self, stage: &'w At<file::Stage>) -> Option<Written<'w>> {
+    fn stage<'w>(&mut self, stage: &'w Located<file::RawStage>) -> Option<Written<'w>> {
         if stage.value.lasting.is_none() {
             let problem = Problem::new("a stage without `for`").at(&stage.span, "how long?");
             self.missing(&["load", "stages"], problem.help("add for = \"10s\" to it"));
@@ -164,8 +164,8 @@ impl Loading<'_> {
     /// A rate or a number of users; an error if neither is given, `None` after a problem.
     fn level<'w>(
         &mut self,
-        rate: &'w Option<At<file::leaf::PerSecond>>,
-        users: &'w Option<At<i64>>,
+        rate: &'w Option<Located<file::leaf::PerSecond>>,
+        users: &'w Option<Located<i64>>,
     ) -> Result<Option<Written<'w>>, ()> {
         match (rate, users) {
             (None, None) => Err(()),
@@ -190,7 +190,7 @@ impl Loading<'_> {
         }
     }
 
-    fn rate(&mut self, given: &At<file::leaf::PerSecond>) -> Option<f64> {
+    fn rate(&mut self, given: &Located<file::leaf::PerSecond>) -> Option<f64> {
         let rate = given.value.0;
         if rate > 0.0 && rate <= MOST_RATE {
             return Some(rate);
@@ -202,7 +202,7 @@ impl Loading<'_> {
     }
 
     /// Keys that mean nothing in this model are mistakes.
-    fn keys_of_the_other_model(&mut self, written: &file::Load, unit: Unit) {
+    fn keys_of_the_other_model(&mut self, written: &file::RawLoad, unit: Unit) {
         let open = "is for the open model: give a `rate` in place of `concurrency`, or remove it";
         let closed = "is for the closed model: a `rate` already says when requests come; remove it";
         let others = match unit {
@@ -224,6 +224,6 @@ impl Loading<'_> {
     }
 }
 
-fn span<T>(given: &Option<At<T>>) -> Option<&Span> {
+fn span<T>(given: &Option<Located<T>>) -> Option<&Span> {
     given.as_ref().map(|given| &given.span)
 }

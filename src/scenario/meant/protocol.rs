@@ -9,7 +9,7 @@ const MOST_STREAMS: i64 = 10_000;
 const MOST_PIPELINED: i64 = 1000;
 
 impl Loading<'_> {
-    pub(super) fn protocol(&mut self, written: &file::Load) -> Protocol {
+    pub(super) fn protocol(&mut self, written: &file::RawLoad) -> Protocol {
         let streams = self.whole("streams", &written.streams, 1, MOST_STREAMS);
         let pipeline = self.whole("pipeline", &written.pipeline, 1, MOST_PIPELINED);
         let http = value(&written.http).unwrap_or(Http::One);

@@ -2,12 +2,12 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::super::file::leaf::{At, Entries, Node};
+use super::super::file::leaf::{Located, Entries, Node};
 use super::super::problem::Problem;
-use super::super::request::{Body, Json, Parameter, encoded};
+use super::super::request::{BodySpec, Json, Parameter, encoded};
 use super::super::source::Span;
 use super::super::template::Template;
-use super::super::{Request, file, suggest};
+use super::super::{RequestSpec, file, suggest};
 use super::Loading;
 use super::data::Given;
 
@@ -16,14 +16,14 @@ pub(super) struct Parts<'w> {
     /// Its keys joined by dots: `dirty.login`.
     pub section: &'static str,
     pub span: &'w Span,
-    pub path: &'w Option<At<String>>,
+    pub path: &'w Option<Located<String>>,
     pub query: Option<&'w Entries<Node>>,
-    pub method: &'w Option<At<String>>,
+    pub method: &'w Option<Located<String>>,
     pub headers: &'w Option<Entries<String>>,
     pub cookies: &'w Option<Entries<String>>,
-    pub json: &'w Option<At<Node>>,
+    pub json: &'w Option<Located<Node>>,
     pub form: &'w Option<Entries<Node>>,
-    pub body: &'w Option<At<String>>,
+    pub body: &'w Option<Located<String>>,
     pub has_sleep: bool,
     pub workers_known: bool,
     /// The data file that fills `{data.column}`.
@@ -38,7 +38,7 @@ pub(super) struct Parts<'w> {
     pub captured_later: &'w [String],
 }
 
-/// Names the keys that [`file::Load`], [`file::Dirty`], [`file::Login`] and [`file::Step`] share.
+/// Names the keys that [`file::RawLoad`], [`file::RawDirty`], [`file::RawLogin`] and [`file::RawLoginStep`] share.
 macro_rules! parts {
     ($section:literal, $at:expr, $workers_known:expr) => {
         Parts {
@@ -66,7 +66,7 @@ macro_rules! parts {
 impl<'w> Parts<'w> {
     /// `captured` names what its login takes.
     pub fn of_load(
-        at: &'w At<file::Load>,
+        at: &'w Located<file::RawLoad>,
         workers_known: bool,
         data: Option<&'w Given>,
         scripted: bool,
@@ -76,14 +76,14 @@ impl<'w> Parts<'w> {
     }
 
     /// One of the requests of `load`, with what they share.
-    pub fn of_kind(at: &'w At<file::Kind>, load: &Parts<'w>) -> Self {
+    pub fn of_kind(at: &'w Located<file::RawRequest>, load: &Parts<'w>) -> Self {
         let Parts { has_sleep, data, scripted, workers_known, captured, .. } = *load;
         Parts { has_sleep, data, scripted, captured, ..parts!("load.request", at, workers_known) }
     }
 
     /// `identity` names the fields of identities, `captured` what the login takes.
     pub fn of_dirty(
-        at: &'w At<file::Dirty>,
+        at: &'w Located<file::RawDirty>,
         workers_known: bool,
         identity: &'w [String],
         captured: &'w [String],
@@ -99,13 +99,13 @@ impl<'w> Parts<'w> {
     }
 
     /// The login of a section, `dirty` or `load`.
-    pub fn of_login(at: &'w At<file::Login>, section: &str, workers_known: bool) -> Self {
+    pub fn of_login(at: &'w Located<file::RawLogin>, section: &str, workers_known: bool) -> Self {
         let section = if section == "load" { "load.login" } else { "dirty.login" };
         Parts { section, ..parts!("dirty.login", at, workers_known) }
     }
 
     /// A step of such a login.
-    pub fn of_step(at: &'w At<file::Step>, section: &str, workers_known: bool) -> Self {
+    pub fn of_step(at: &'w Located<file::RawLoginStep>, section: &str, workers_known: bool) -> Self {
         let section = if section == "load" { "load.login.step" } else { "dirty.login.step" };
         Parts { section, ..parts!("dirty.login.step", at, workers_known) }
     }
@@ -114,7 +114,7 @@ impl<'w> Parts<'w> {
 impl Parts<'_> {
     /// The first key that is given, and where.
     pub fn given(&self) -> Option<(&'static str, &Span)> {
-        fn text(at: &Option<At<String>>) -> Option<&Span> {
+        fn text(at: &Option<Located<String>>) -> Option<&Span> {
             at.as_ref().map(|at| &at.span)
         }
         fn table<T>(entries: &Option<Entries<T>>) -> Option<&Span> {
@@ -135,7 +135,7 @@ impl Parts<'_> {
 
 impl Loading<'_> {
     /// The request that the parts make up; `None` after a problem that leaves none.
-    pub(super) fn request(&mut self, parts: &Parts<'_>) -> Option<Request> {
+    pub(super) fn request(&mut self, parts: &Parts<'_>) -> Option<RequestSpec> {
         let target = self.path(parts);
         let query = self.query(parts);
         let headers = self.headers(parts);
@@ -145,9 +145,9 @@ impl Loading<'_> {
             Some(method) => self.method(method),
             None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
         };
-        let mut request = Request::get(&target?);
+        let mut request = RequestSpec::get(&target?);
         request.query.extend(query);
-        Some(Request { method, headers, cookies, body, ..request })
+        Some(RequestSpec { method, headers, cookies, body, ..request })
     }
 
     fn path(&mut self, parts: &Parts<'_>) -> Option<Template> {
@@ -175,7 +175,7 @@ impl Loading<'_> {
     }
 
     /// What holds for every path, also one without placeholders. Holes are seen as written: no space is in them.
-    pub(super) fn check_path_text(&mut self, at: &At<String>, text: &str) {
+    pub(super) fn check_path_text(&mut self, at: &Located<String>, text: &str) {
         if !text.starts_with('/') {
             let place =
                 self.problems.sources.inside(&at.span, &at.value, 0..text.chars().next().map_or(0, char::len_utf8));
@@ -204,7 +204,7 @@ impl Loading<'_> {
         }
     }
 
-    fn method(&mut self, at: &At<String>) -> String {
+    fn method(&mut self, at: &Located<String>) -> String {
         let method = at.value.to_uppercase();
         let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
         if !is_token(&method) || matches!(method.as_str(), "CONNECT" | "TRACE") {
@@ -248,7 +248,7 @@ impl Loading<'_> {
         cookies
     }
 
-    fn check_header<'h>(&mut self, name: &At<String>, text: &At<String>, mut before: impl Iterator<Item = &'h str>) {
+    fn check_header<'h>(&mut self, name: &Located<String>, text: &Located<String>, mut before: impl Iterator<Item = &'h str>) {
         let lower = name.value.to_lowercase();
         let place = &name.span;
         if !is_token(&name.value) {
@@ -269,7 +269,7 @@ impl Loading<'_> {
         }
     }
 
-    fn check_cookie(&mut self, name: &At<String>, text: &At<String>) {
+    fn check_cookie(&mut self, name: &Located<String>, text: &Located<String>) {
         if !is_token(&name.value) {
             let problem = Problem::new(format!("`{}` is not a cookie's name", name.value.escape_debug()));
             self.problems.add(problem.at(&name.span, "").help("use letters, digits, `-` and `_`"));
@@ -283,7 +283,7 @@ impl Loading<'_> {
         }
     }
 
-    fn body(&mut self, parts: &Parts<'_>) -> Option<Body> {
+    fn body(&mut self, parts: &Parts<'_>) -> Option<BodySpec> {
         let form_span = parts.form.as_ref().and_then(|form| form.0.first()).map(|(name, _)| &name.span);
         let spans = [parts.json.as_ref().map(|json| &json.span), form_span, parts.body.as_ref().map(|body| &body.span)];
         let mut given = spans.into_iter().flatten();
@@ -293,11 +293,11 @@ impl Loading<'_> {
             self.problems.add(problem.help("keep one of `json`, `form` and `body`"));
         }
         if let Some(json) = parts.json {
-            Some(Body::Json(self.json(&json.value, &json.span, parts)))
+            Some(BodySpec::Json(self.json(&json.value, &json.span, parts)))
         } else if let Some(form) = parts.form {
-            Some(Body::Form(self.pairs("form", &form.0, parts)))
+            Some(BodySpec::Form(self.pairs("form", &form.0, parts)))
         } else {
-            self.filled_body(parts.body.as_ref()?, parts).map(Body::Text)
+            self.filled_body(parts.body.as_ref()?, parts).map(BodySpec::Text)
         }
     }
 
@@ -306,7 +306,7 @@ impl Loading<'_> {
         match node {
             Node::Text(number) if self.numbers.has(span) => Json::Plain(number.clone()),
             Node::Text(text) => {
-                let text = At { span: span.clone(), value: text.clone() };
+                let text = Located { span: span.clone(), value: text.clone() };
                 Json::Text(self.filled_body(&text, parts).unwrap_or_default())
             }
             Node::List(items) => {
@@ -327,7 +327,7 @@ impl Loading<'_> {
     }
 
     /// The names and plain values of a form or a query.
-    fn pairs(&mut self, what: &str, entries: &[(At<String>, At<Node>)], parts: &Parts<'_>) -> Vec<(String, Template)> {
+    fn pairs(&mut self, what: &str, entries: &[(Located<String>, Located<Node>)], parts: &Parts<'_>) -> Vec<(String, Template)> {
         let mut fields = Vec::new();
         for (name, node) in entries {
             let text = match &node.value {
@@ -340,7 +340,7 @@ impl Loading<'_> {
                 }
                 plain => plain.to_json().to_string(),
             };
-            let text = At { span: node.span.clone(), value: text };
+            let text = Located { span: node.span.clone(), value: text };
             // A query is part of the path.
             let value = match what {
                 "form" => self.filled_body(&text, parts),

@@ -1,7 +1,7 @@
 //! Rules: parsed, applied to the variants that they are for, and checked against what the scenario measures.
 
-use super::super::file::leaf::{At, Entries, Node};
-use super::super::file::{self, Expectation};
+use super::super::file::leaf::{Located, Entries, Node};
+use super::super::file::{self, RawRule};
 use super::super::matrix::Matrix;
 use super::super::problem::Problem;
 use super::super::source::Span;
@@ -16,7 +16,7 @@ impl Loading<'_> {
     /// The rules of a variant, and those that end its load early.
     pub(super) fn rules(
         &mut self,
-        written: &file::Scenario,
+        written: &file::RawScenario,
         matrix: &Matrix<'_>,
         settings: &Settings,
     ) -> (Vec<Rule>, Vec<Rule>) {
@@ -34,7 +34,7 @@ impl Loading<'_> {
         (rules, early)
     }
 
-    fn that(&mut self, item: &Expectation, written: &file::Scenario) -> Option<Rule> {
+    fn that(&mut self, item: &RawRule, written: &file::RawScenario) -> Option<Rule> {
         let Some(text) = &item.rule else {
             let span = item.when.as_ref().map_or(0..0, |when| when.span.clone());
             let problem = Problem::new("a `when` without a `rule`").at(&span, "for which rule?");
@@ -52,7 +52,7 @@ impl Loading<'_> {
         Some(rule)
     }
 
-    fn abort_when(&mut self, text: &At<String>, written: &file::Scenario) -> Option<Rule> {
+    fn abort_when(&mut self, text: &Located<String>, written: &file::RawScenario) -> Option<Rule> {
         let rule = self.rule(text, written)?;
         let metric = rule.metric.name();
         if WATCHABLE.contains(&metric) {
@@ -68,7 +68,7 @@ impl Loading<'_> {
     }
 
     /// Parses a rule, and checks that the scenario measures what it is about.
-    fn rule(&mut self, text: &At<String>, written: &file::Scenario) -> Option<Rule> {
+    fn rule(&mut self, text: &Located<String>, written: &file::RawScenario) -> Option<Rule> {
         let rule = match Rule::parse(&text.value) {
             Ok(rule) => rule,
             Err(error) => {
@@ -112,13 +112,13 @@ impl Loading<'_> {
     }
 
     /// Whether the load's script looks at answers; a script that is wrong may have meant to.
-    fn has_check(&mut self, written: &file::Scenario) -> bool {
+    fn has_check(&mut self, written: &file::RawScenario) -> bool {
         let given = written.load.as_ref().and_then(|load| load.value.script.as_ref());
         given.is_some_and(|given| self.hooks(given).is_none_or(|script| script.has(CHECK)))
     }
 
     /// Where a rule names its metric.
-    fn metric_place(&self, text: &At<String>, metric: &str) -> Span {
+    fn metric_place(&self, text: &Located<String>, metric: &str) -> Span {
         // `p999` is shown as `p99.9`, so that the metric's own name may not be what was written.
         let start = text.value.len() - text.value.trim_start().len();
         let written = text.value[start..].split(['<', '>', '=', '!', ' ']).next().map_or(metric.len(), str::len);
@@ -126,7 +126,7 @@ impl Loading<'_> {
     }
 
     /// Whether a rule is for the variant with these settings.
-    fn applies(&mut self, when: &At<Node>, matrix: &Matrix<'_>, settings: &Settings) -> bool {
+    fn applies(&mut self, when: &Located<Node>, matrix: &Matrix<'_>, settings: &Settings) -> bool {
         let Node::Table(entries) = &when.value else {
             let problem = Problem::new("`when` must be a table").at(&when.span, "this is something else");
             self.problems.add(problem.help("write when = { server = \"gunicorn\" }"));
@@ -144,8 +144,8 @@ impl Loading<'_> {
     fn holds(
         &mut self,
         key: &str,
-        name: &At<String>,
-        value: &At<Node>,
+        name: &Located<String>,
+        value: &Located<Node>,
         matrix: &Matrix<'_>,
         settings: &Settings,
     ) -> bool {
@@ -177,7 +177,7 @@ impl Loading<'_> {
 }
 
 /// Nested tables (`when = { server.mode = "sync" }`) as flat key paths.
-fn flatten<'w>(prefix: &str, entries: &'w Entries<Node>, out: &mut Vec<(String, &'w At<String>, &'w At<Node>)>) {
+fn flatten<'w>(prefix: &str, entries: &'w Entries<Node>, out: &mut Vec<(String, &'w Located<String>, &'w Located<Node>)>) {
     for (name, value) in &entries.0 {
         let key = format!("{prefix}{}", name.value);
         match &value.value {

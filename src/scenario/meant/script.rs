@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::Script;
-use super::super::file::leaf::At;
+use super::super::ScriptSpec;
+use super::super::file::leaf::Located;
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::{file, suggest};
@@ -16,7 +16,7 @@ use crate::script::{Hooks, Limits, ScriptError};
 /// A script with hooks, and which ones.
 #[derive(Debug, Clone)]
 pub(super) struct HookScript {
-    pub script: Script,
+    pub script: ScriptSpec,
     has: Vec<&'static str>,
 }
 
@@ -28,7 +28,7 @@ impl HookScript {
 
 impl Loading<'_> {
     /// Reads and compiles a script of hooks, of which it must have one of the load's or `verdict`.
-    pub(super) fn hooks(&mut self, given: &At<String>) -> Option<HookScript> {
+    pub(super) fn hooks(&mut self, given: &Located<String>) -> Option<HookScript> {
         let path = self.folder.join(&given.value);
         if let Some(known) = self.hook_scripts.get(&path) {
             return known.clone();
@@ -38,7 +38,7 @@ impl Loading<'_> {
         found
     }
 
-    fn compile_hooks(&mut self, given: &At<String>, script: Script) -> Option<HookScript> {
+    fn compile_hooks(&mut self, given: &Located<String>, script: ScriptSpec) -> Option<HookScript> {
         let folder = script.path.parent().unwrap_or(Path::new(""));
         // Nothing is called here, so that no clock is needed.
         let compiled = Hooks::compile(&script.source, folder, Limits::default(), &Setup::default(), || 0.0);
@@ -63,7 +63,7 @@ impl Loading<'_> {
     }
 
     /// The script that gives verdicts: the one of `[assert]`, else that of the load if it has a `verdict`.
-    pub(super) fn verdict_script(&mut self, written: &file::Scenario) -> Option<Script> {
+    pub(super) fn verdict_script(&mut self, written: &file::RawScenario) -> Option<ScriptSpec> {
         if let Some(given) = written.assert.as_ref().and_then(|assert| assert.value.script.as_ref()) {
             let found = self.hooks(given)?;
             if !found.has(VERDICT) {
@@ -78,7 +78,7 @@ impl Loading<'_> {
     }
 
     /// Reads and compiles a script, once however many variants name it.
-    pub(super) fn script(&mut self, given: &At<String>) -> Option<Script> {
+    pub(super) fn script(&mut self, given: &Located<String>) -> Option<ScriptSpec> {
         let path = self.folder.join(&given.value);
         if let Some(known) = self.scripts.get(&path) {
             return known.clone();
@@ -88,7 +88,7 @@ impl Loading<'_> {
         script
     }
 
-    fn compile_script(&mut self, given: &At<String>, path: &Path) -> Option<Script> {
+    fn compile_script(&mut self, given: &Located<String>, path: &Path) -> Option<ScriptSpec> {
         let source = match self.surroundings.text(path) {
             Ok(source) => source,
             Err(error) => {
@@ -100,7 +100,7 @@ impl Loading<'_> {
         };
         let folder = path.parent().unwrap_or(Path::new(""));
         match (self.compile)(&source, folder) {
-            Ok(()) => Some(Script { path: path.to_path_buf(), source }),
+            Ok(()) => Some(ScriptSpec { path: path.to_path_buf(), source }),
             Err(error) => {
                 self.script_problem(given, path, &source, &error);
                 None
@@ -118,7 +118,7 @@ impl Loading<'_> {
             .find_map(|path| Some((path.clone(), self.surroundings.text(&path).ok()?)))
     }
 
-    fn script_problem(&mut self, given: &At<String>, path: &Path, source: &str, error: &ScriptError) {
+    fn script_problem(&mut self, given: &Located<String>, path: &Path, source: &str, error: &ScriptError) {
         let (path, source) = match error.file.as_ref().and_then(|file| self.imported(path, file)) {
             Some(imported) => imported,
             None => (path.to_path_buf(), source.to_owned()),

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::file::leaf::At;
-use super::super::file::{self, Listen as WrittenListen, Mode as WrittenMode, OnDisconnect as WrittenOnDisconnect};
+use super::super::file::leaf::Located;
+use super::super::file::{self, RawListen, RawMode};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::{Placeholder, Template, TemplateError};
-use super::super::{Attached, Builtin, Command, Listen, Mode, OnDisconnect, Pid, Ready, ReadyCheck, Server, Stop};
+use super::super::{AttachedSpec, Builtin, CommandSpec, ListenSpec, Mode, OnDisconnect, Pid, ReadySpec, ReadyCheck, ServerSpec, StopSpec};
 use super::{Loading, value};
 
 const MOST_WORKERS: i64 = 256;
@@ -23,7 +23,7 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 const SETUP_WITHIN: Duration = Duration::from_secs(600);
 
 impl Loading<'_> {
-    pub(super) fn server(&mut self, at: &At<file::Server>) -> Option<Server> {
+    pub(super) fn server(&mut self, at: &Located<file::RawServer>) -> Option<ServerSpec> {
         let written = &at.value;
         let kinds = [
             ("mode", written.mode.as_ref().map(|mode| mode.span.clone())),
@@ -32,9 +32,9 @@ impl Loading<'_> {
         ];
         let given: Vec<(&str, Span)> = kinds.into_iter().filter_map(|(key, span)| Some((key, span?))).collect();
         match &given[..] {
-            [("mode", _)] => self.builtin(written).map(Server::Builtin),
-            [("command", _)] => self.command(written).map(Server::Command),
-            [(_, _)] => self.attached(written).map(Server::Attached),
+            [("mode", _)] => self.builtin(written).map(ServerSpec::Builtin),
+            [("command", _)] => self.command(written).map(ServerSpec::Command),
+            [(_, _)] => self.attached(written).map(ServerSpec::Attached),
             [] => {
                 self.no_kind(&at.span);
                 self.check_numbers(written);
@@ -56,7 +56,7 @@ impl Loading<'_> {
     }
 
     /// Says what is wrong with numbers also where no server comes of them.
-    fn check_numbers(&mut self, written: &file::Server) {
+    fn check_numbers(&mut self, written: &file::RawServer) {
         self.workers(written);
         self.port(written);
         self.whole("threads", &written.threads, 1, MOST_THREADS);
@@ -83,7 +83,7 @@ impl Loading<'_> {
         }
     }
 
-    fn builtin(&mut self, written: &file::Server) -> Option<Builtin> {
+    fn builtin(&mut self, written: &file::RawServer) -> Option<Builtin> {
         self.useless(
             "mode",
             &[
@@ -101,11 +101,11 @@ impl Loading<'_> {
         self.useless("mode", &only_of_a_url(written), "a `url`");
         let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
         let mode = match value(&written.mode)? {
-            WrittenMode::Sync => Mode::Sync,
-            WrittenMode::Threaded => Mode::Threaded { threads: threads.unwrap_or(THREADED) },
-            WrittenMode::Async => Mode::Async,
-            WrittenMode::AsyncPool => Mode::AsyncPool { threads: threads.unwrap_or(ASYNC_POOL) },
-            WrittenMode::AsyncBlocking => Mode::AsyncBlocking,
+            RawMode::Sync => Mode::Sync,
+            RawMode::Threaded => Mode::Threaded { threads: threads.unwrap_or(THREADED) },
+            RawMode::Async => Mode::Async,
+            RawMode::AsyncPool => Mode::AsyncPool { threads: threads.unwrap_or(ASYNC_POOL) },
+            RawMode::AsyncBlocking => Mode::AsyncBlocking,
         };
         if let Some(threads) = &written.threads {
             self.threads_given(&threads.span, matches!(mode, Mode::Threaded { .. } | Mode::AsyncPool { .. }));
@@ -126,9 +126,9 @@ impl Loading<'_> {
         })
     }
 
-    fn on_disconnect(&mut self, written: &file::Server, mode: Mode) -> OnDisconnect {
+    fn on_disconnect(&mut self, written: &file::RawServer, mode: Mode) -> OnDisconnect {
         let Some(given) = &written.on_disconnect else { return OnDisconnect::default() };
-        if given.value == WrittenOnDisconnect::Continue {
+        if given.value == OnDisconnect::Continue {
             return OnDisconnect::Continue;
         }
         if mode != Mode::Async {
@@ -148,15 +148,15 @@ impl Loading<'_> {
         }
     }
 
-    fn workers(&mut self, written: &file::Server) -> u32 {
+    fn workers(&mut self, written: &file::RawServer) -> u32 {
         self.whole("workers", &written.workers, 1, MOST_WORKERS).unwrap_or(1)
     }
 
-    fn port(&mut self, written: &file::Server) -> Option<u16> {
+    fn port(&mut self, written: &file::RawServer) -> Option<u16> {
         self.whole("port", &written.port, 1, i64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok())
     }
 
-    fn command(&mut self, written: &file::Server) -> Option<Command> {
+    fn command(&mut self, written: &file::RawServer) -> Option<CommandSpec> {
         self.useless(
             "command",
             &[
@@ -181,7 +181,7 @@ impl Loading<'_> {
         let workers = self.workers(written);
         let tls = written.tls.as_ref().map(|tls| self.tls(tls));
         // Everything is looked at before a wrong word ends it.
-        Some(Command {
+        Some(CommandSpec {
             command: command.into_iter().collect::<Option<_>>()?,
             cwd: self.cwd(written),
             env,
@@ -190,7 +190,7 @@ impl Loading<'_> {
             workers,
             listen,
             ready,
-            stop: Stop {
+            stop: StopSpec {
                 signal: written
                     .stop
                     .as_ref()
@@ -203,25 +203,25 @@ impl Loading<'_> {
         })
     }
 
-    fn listen(&mut self, written: &file::Server) -> Listen {
+    fn listen(&mut self, written: &file::RawServer) -> ListenSpec {
         let port = self.port(written);
         match value(&written.listen) {
-            None | Some(WrittenListen::Tcp) => Listen::Tcp { port, handed: false },
-            Some(WrittenListen::Fd) => {
+            None | Some(RawListen::Tcp) => ListenSpec::Tcp { port, handed: false },
+            Some(RawListen::Fd) => {
                 if let Some(listen) = &written.listen {
                     self.check_handed(listen, written.ready.as_ref());
                 }
-                Listen::Tcp { port, handed: true }
+                ListenSpec::Tcp { port, handed: true }
             }
-            Some(WrittenListen::Unix) => {
+            Some(RawListen::Unix) => {
                 self.useless("listen = \"unix\"", &[("port", span(&written.port))], "`listen = \"tcp\"`");
-                Listen::Unix
+                ListenSpec::Unix
             }
         }
     }
 
     /// A socket that somebody listens on already takes connections before the server does.
-    fn check_handed(&mut self, listen: &At<WrittenListen>, ready: Option<&At<file::Ready>>) {
+    fn check_handed(&mut self, listen: &Located<RawListen>, ready: Option<&Located<file::RawReady>>) {
         if ready.is_some_and(|ready| ready.value.path.is_some() || ready.value.log.is_some()) {
             return;
         }
@@ -230,7 +230,7 @@ impl Loading<'_> {
         self.problems.add(problem.help("add ready = { path = \"/health\" }, or a `log` that it prints"));
     }
 
-    fn cwd(&self, written: &file::Server) -> PathBuf {
+    fn cwd(&self, written: &file::RawServer) -> PathBuf {
         let cwd = written.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(&cwd.value));
         // A scenario named without a folder has one without a name, in which no process could be started.
         if cwd.as_os_str().is_empty() { PathBuf::from(".") } else { cwd }
@@ -239,17 +239,17 @@ impl Loading<'_> {
     /// A word of a command, or an environment variable of it.
     fn word(
         &mut self,
-        word: &At<String>,
-        listen: Listen,
+        word: &Located<String>,
+        listen: ListenSpec,
         parse: fn(&str) -> Result<Template, TemplateError>,
     ) -> Option<Template> {
         let template = self.template(word, parse)?;
         for hole in template.holes() {
             let (label, help) = match (hole, listen) {
                 (Placeholder::Workers, _)
-                | (Placeholder::Host | Placeholder::Port, Listen::Tcp { .. })
-                | (Placeholder::Fd, Listen::Tcp { handed: true, .. })
-                | (Placeholder::Socket, Listen::Unix) => continue,
+                | (Placeholder::Host | Placeholder::Port, ListenSpec::Tcp { .. })
+                | (Placeholder::Fd, ListenSpec::Tcp { handed: true, .. })
+                | (Placeholder::Socket, ListenSpec::Unix) => continue,
                 (Placeholder::Fd, _) => ("it is handed no socket", "add listen = \"fd\""),
                 (Placeholder::Socket, _) => ("it listens on a port", "add listen = \"unix\", or write {host}:{port}"),
                 (Placeholder::Host | Placeholder::Port, _) => ("it listens on a Unix socket", "write {socket} instead"),
@@ -265,7 +265,7 @@ impl Loading<'_> {
         Some(template)
     }
 
-    fn env(&mut self, written: &file::Server, listen: Listen) -> Vec<(String, Template)> {
+    fn env(&mut self, written: &file::RawServer, listen: ListenSpec) -> Vec<(String, Template)> {
         let entries = written.env.as_ref().map_or(&[][..], |env| &env.0);
         for (name, text) in entries {
             if name.value.is_empty() || name.value.contains(['=', '\0']) || text.value.contains('\0') {
@@ -283,8 +283,8 @@ impl Loading<'_> {
         variables.collect()
     }
 
-    fn ready(&mut self, at: Option<&At<file::Ready>>) -> Ready {
-        let default = Ready { check: ReadyCheck::Port, within: READY_WITHIN, foreign: false };
+    fn ready(&mut self, at: Option<&Located<file::RawReady>>) -> ReadySpec {
+        let default = ReadySpec { check: ReadyCheck::Port, within: READY_WITHIN, foreign: false };
         let Some(at) = at else { return default };
         let ready = &at.value;
         let within = self.some_time("within", &ready.within, READY_WITHIN);
@@ -303,10 +303,10 @@ impl Loading<'_> {
             (None, Some(log)) => ReadyCheck::Log(log.value.clone()),
             (None, None) => ReadyCheck::Port,
         };
-        Ready { check, within, foreign: value(&ready.foreign).unwrap_or(false) }
+        ReadySpec { check, within, foreign: value(&ready.foreign).unwrap_or(false) }
     }
 
-    fn attached(&mut self, written: &file::Server) -> Option<Attached> {
+    fn attached(&mut self, written: &file::RawServer) -> Option<AttachedSpec> {
         self.useless(
             "url",
             &[
@@ -333,15 +333,15 @@ impl Loading<'_> {
         let number = self.whole("pid", &written.pid, 1, MOST_PID);
         let file = written.pid_file.as_ref().map(|file| Pid::File(self.folder.join(&file.value)));
         let process = number.map(Pid::Number).or(file);
-        self.attached_address(written).map(|attached| Attached { process, ..attached })
+        self.attached_address(written).map(|attached| AttachedSpec { process, ..attached })
     }
 }
 
 /// The keys that only a `url` has.
-fn only_of_a_url(written: &file::Server) -> [(&'static str, Option<&Span>); 3] {
+fn only_of_a_url(written: &file::RawServer) -> [(&'static str, Option<&Span>); 3] {
     [("pid", span(&written.pid)), ("pid_file", span(&written.pid_file)), ("connect_to", span(&written.connect_to))]
 }
 
-fn span<T>(given: &Option<At<T>>) -> Option<&Span> {
+fn span<T>(given: &Option<Located<T>>) -> Option<&Span> {
     given.as_ref().map(|given| &given.span)
 }

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use super::super::Server;
-use super::super::file::leaf::{At, Node};
+use super::super::ServerSpec;
+use super::super::file::leaf::{Located, Node};
 use super::super::problem::Problem;
-use super::super::{Address, Command, Listen, Load, without_zone};
+use super::super::{Address, CommandSpec, ListenSpec, LoadSpec, without_zone};
 use super::Loading;
 
 /// As many ports as there are for each: more connections than any machine has memory for.
@@ -14,7 +14,7 @@ const MOST: usize = 10_000;
 
 impl Loading<'_> {
     /// `None` after a problem.
-    pub(super) fn source_addresses(&mut self, given: &At<Node>) -> Option<Vec<IpAddr>> {
+    pub(super) fn source_addresses(&mut self, given: &Located<Node>) -> Option<Vec<IpAddr>> {
         let items = match &given.value {
             Node::List(items) => items.iter().collect(),
             _ => vec![given],
@@ -53,7 +53,7 @@ impl Loading<'_> {
     }
 
     /// A Unix socket is connected to from nowhere, and an address from those of its own kind only.
-    pub(super) fn check_sources(&mut self, given: Option<&At<Node>>, server: &Server, load: &Load) {
+    pub(super) fn check_sources(&mut self, given: Option<&Located<Node>>, server: &ServerSpec, load: &LoadSpec) {
         let (Some(given), Some(source)) = (given, load.source_addresses.first()) else { return };
         match Goal::of(server) {
             Goal::Unix => {
@@ -81,12 +81,12 @@ enum Goal {
 }
 
 impl Goal {
-    fn of(server: &Server) -> Goal {
+    fn of(server: &ServerSpec) -> Goal {
         match server {
-            Server::Command(Command { listen: Listen::Unix, .. }) => Goal::Unix,
+            ServerSpec::Command(CommandSpec { listen: ListenSpec::Unix, .. }) => Goal::Unix,
             // What runner starts listens there.
-            Server::Builtin(_) | Server::Command(_) => Goal::Ip(Ipv4Addr::LOCALHOST.into()),
-            Server::Attached(attached) => match &attached.connect_to {
+            ServerSpec::Builtin(_) | ServerSpec::Command(_) => Goal::Ip(Ipv4Addr::LOCALHOST.into()),
+            ServerSpec::Attached(attached) => match &attached.connect_to {
                 Some(Address::Unix(_)) => Goal::Unix,
                 Some(Address::Host(host, _)) => Goal::of_host(without_zone(host)),
                 None => Goal::of_host(attached.name()),

@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 100;
 
 impl Loading<'_> {
     /// The name that the file gives, else its stem with what no folder should be called replaced.
-    pub(super) fn name(&mut self, written: &file::Scenario, path: &Path) -> String {
+    pub(super) fn name(&mut self, written: &file::RawScenario, path: &Path) -> String {
         let Some(name) = &written.name else {
             return safe(&path.file_stem().unwrap_or_default().to_string_lossy());
         };
@@ -27,7 +27,7 @@ impl Loading<'_> {
         name.value.clone()
     }
 
-    fn check_seed(&mut self, written: &file::Scenario) {
+    fn check_seed(&mut self, written: &file::RawScenario) {
         if let Some(seed) = written.seed.as_ref().filter(|seed| seed.value > LARGEST_SEED) {
             let problem = Problem::new("`seed` is out of range").at(&seed.span, "other programs would round it");
             let help = "for `jq` and JavaScript, which read records too, this is the largest that they keep as it is";
@@ -35,7 +35,7 @@ impl Loading<'_> {
         }
     }
 
-    pub(super) fn check_top(&mut self, written: &file::Scenario, matrix: &Matrix<'_>) {
+    pub(super) fn check_top(&mut self, written: &file::RawScenario, matrix: &Matrix<'_>) {
         self.check_seed(written);
         self.check_servers(written, matrix);
         let varies = |section: &str| matrix.axes.iter().any(|axis| axis.key.starts_with(section));
@@ -49,7 +49,7 @@ impl Loading<'_> {
         }
     }
 
-    fn check_servers(&mut self, written: &file::Scenario, matrix: &Matrix<'_>) {
+    fn check_servers(&mut self, written: &file::RawScenario, matrix: &Matrix<'_>) {
         let axis = matrix.axes.iter().find(|axis| axis.key == "server");
         let varies = matrix.axes.iter().any(|axis| axis.key.starts_with("server."));
         let is_slip = |key: &str| key != "server" && suggest::nearest(key, ["server"]).is_some();

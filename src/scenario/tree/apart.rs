@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::Step;
+use super::PathStep;
 
 /// Has each part of a list or table looked at by itself, in a tree that holds nothing else but the way to it, and takes over
 /// what becomes of it there.
 pub(in crate::scenario) fn each_alone<'i>(
     root: &mut DeTable<'i>,
-    container: &[Step],
+    container: &[PathStep],
     mut look: impl FnMut(&mut DeTable<'i>),
 ) {
     let Some(place) = entry_mut(root, container) else { return };
@@ -66,12 +66,12 @@ impl<'i> Place<'_, 'i> {
     }
 }
 
-fn entry_mut<'t, 'i>(root: &'t mut DeTable<'i>, path: &[Step]) -> Option<Place<'t, 'i>> {
+fn entry_mut<'t, 'i>(root: &'t mut DeTable<'i>, path: &[PathStep]) -> Option<Place<'t, 'i>> {
     let mut place = Place::Table(root);
     for step in path {
         let value = match (place, step) {
-            (Place::Table(table), Step::Key(key)) => table.get_mut(key.as_str()),
-            (Place::List(items), Step::Index(index)) => items.get_mut(*index),
+            (Place::Table(table), PathStep::Key(key)) => table.get_mut(key.as_str()),
+            (Place::List(items), PathStep::Index(index)) => items.get_mut(*index),
             _ => None,
         };
         place = match value?.get_mut() {
@@ -84,15 +84,15 @@ fn entry_mut<'t, 'i>(root: &'t mut DeTable<'i>, path: &[Step]) -> Option<Place<'
 }
 
 /// The same path in a tree whose lists hold one item each.
-fn first_items(path: &[Step]) -> Vec<Step> {
-    let first = |step: &Step| if let Step::Index(_) = step { Step::Index(0) } else { step.clone() };
+fn first_items(path: &[PathStep]) -> Vec<PathStep> {
+    let first = |step: &PathStep| if let PathStep::Index(_) = step { PathStep::Index(0) } else { step.clone() };
     path.iter().map(first).collect()
 }
 
 /// A tree that holds nothing but the way to an empty list or table.
-fn way<'i>(whole: &DeTable<'i>, path: &[Step]) -> DeTable<'i> {
+fn way<'i>(whole: &DeTable<'i>, path: &[PathStep]) -> DeTable<'i> {
     let mut tree = DeTable::new();
-    if let Some((Step::Key(name), rest)) = path.split_first()
+    if let Some((PathStep::Key(name), rest)) = path.split_first()
         && let Some((key, value)) = whole.get_key_value(name.as_str())
     {
         tree.insert(key.clone(), Spanned::new(value.span(), way_in(value.get_ref(), rest)));
@@ -100,10 +100,10 @@ fn way<'i>(whole: &DeTable<'i>, path: &[Step]) -> DeTable<'i> {
     tree
 }
 
-fn way_in<'i>(value: &DeValue<'i>, path: &[Step]) -> DeValue<'i> {
+fn way_in<'i>(value: &DeValue<'i>, path: &[PathStep]) -> DeValue<'i> {
     match (value, path.split_first()) {
         (DeValue::Table(table), _) => DeValue::Table(way(table, path)),
-        (DeValue::Array(items), Some((Step::Index(index), rest))) => {
+        (DeValue::Array(items), Some((PathStep::Index(index), rest))) => {
             let item = items.get(*index).map(|item| Spanned::new(item.span(), way_in(item.get_ref(), rest)));
             DeValue::Array(item.into_iter().collect())
         }
