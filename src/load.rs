@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scenario::template::Placeholder;
 use crate::scenario::{self, Protocol};
-use crate::script::pulse::Pulse;
+use crate::script::pulse::Heartbeat;
 use crate::server::Endpoint;
 use crate::server::tls::{self, Tls};
 use crate::session::Session;
@@ -187,7 +187,7 @@ pub fn run(
     live: &Arc<Live>,
 ) -> std::io::Result<Results> {
     let threads = live.threads();
-    let pulses: Arc<[Arc<Pulse>]> = (0..threads).map(|_| Arc::default()).collect();
+    let pulses: Arc<[Arc<Heartbeat>]> = (0..threads).map(|_| Arc::default()).collect();
     let mut patience: Vec<Patience> = pulses.iter().map(|_| Patience::default()).collect();
     let mut hangs = |index: u32| {
         let why = patience[index as usize].look(&pulses[index as usize], cancel.is_cancelled())?;

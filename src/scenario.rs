@@ -38,7 +38,7 @@ pub mod typed;
 pub mod variation;
 mod warnings;
 
-pub use attached::{Address, AttachedSpec, Pid, TlsSpec, TlsFiles, authority, without_zone};
+pub use attached::{Address, AttachedSpec, Pid, TlsFiles, TlsSpec, authority, without_zone};
 pub use data::Data;
 pub use file::{Expect, OnDisconnect, Spacing};
 pub use login::{CaptureSpec, LoginSpec, LoginStep};
@@ -47,7 +47,7 @@ pub use protocol::{Protocol, Version};
 pub use request::RequestSpec;
 pub use secrets::Secrets;
 pub use sensitive::looks_secret;
-pub use server::{Builtin, CommandSpec, ListenSpec, Mode, ReadySpec, ReadyCheck, ServerSpec, StopSpec};
+pub use server::{Builtin, CommandSpec, ListenSpec, Mode, ReadyCheck, ReadySpec, ServerSpec, StopSpec};
 pub use template::Template;
 pub use warnings::warnings;
 

@@ -4,42 +4,45 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::scenario;
 
-mod allowed;
+mod allowed_hosts;
 mod attached;
 mod builtin;
 mod command;
-mod control;
+mod worker_channel;
 mod endpoint;
-pub mod inherited;
-pub mod keeper;
+pub mod inherited_signals;
+mod supervisor;
 mod launcher;
-mod lines;
-mod owned;
-mod owner;
-mod patient;
+mod log_lines;
+mod supervised_tree;
+mod port_owner;
+mod deadline_stream;
 mod proc;
 mod ready;
+mod role;
 mod sampler;
 pub mod scratch;
 mod setup;
-pub mod starter;
+mod starter;
+mod supervision;
 pub mod tls;
-mod tree;
-pub mod warden;
-pub mod worker;
+mod process_tree;
+mod guard;
+mod worker;
 
-use attached::Attached;
+use attached::AttachedServer;
 pub use builtin::app::COMES_WITH_RUNNER;
 pub use builtin::gauges::OF_THIS_PROCESS;
-use command::Kept;
+use command::LaunchedServer;
 pub use endpoint::Endpoint;
 use launcher::Workers;
-pub use sampler::{Row, Usage};
+pub use role::ProcessRole;
+pub use sampler::{UsageRow, Usage};
 use tls::Tls;
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
@@ -99,8 +102,8 @@ pub struct Server {
 #[derive(Debug)]
 enum Kind {
     Workers(Workers),
-    Kept(Box<Kept>),
-    Attached(Attached),
+    Kept(Box<LaunchedServer>),
+    Attached(AttachedServer),
 }
 
 /// How a server's life went.
@@ -176,13 +179,13 @@ impl Server {
                 )
             }
             scenario::ServerSpec::Command(plan) => {
-                let (kept, endpoint, spoken) = Kept::launch(plan, &log_file, cancelled)?;
+                let (kept, endpoint, spoken) = LaunchedServer::launch(plan, &log_file, cancelled)?;
                 tls = spoken;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }
             scenario::ServerSpec::Attached(plan) => {
                 tls = plan.tls.as_ref().map(|tls| Tls::new(tls, plan.name())).transpose()?;
-                let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts, cancelled)?;
+                let (attached, endpoint) = AttachedServer::to(plan, tls.as_ref(), allowed_hosts, cancelled)?;
                 (Kind::Attached(attached), endpoint)
             }
         };
@@ -235,6 +238,17 @@ impl Server {
             _ => proc::unusable().map(|why| format!("{why}; {}", proc::REMEDY)),
         };
         Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, unmeasured, happenings, exit, death }
+    }
+}
+
+/// The whole life of a process that runner has started of itself.
+pub fn run_as(role: ProcessRole) -> ExitCode {
+    role.name_process();
+    match role {
+        ProcessRole::Worker => worker::main(),
+        ProcessRole::Guard => guard::main(),
+        ProcessRole::Supervisor => supervisor::main(),
+        ProcessRole::Starter => starter::main(),
     }
 }
 

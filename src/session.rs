@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use cookie_store::CookieStore;
 use url::Url;
 
-use crate::scenario::login::{CaptureSpec, CaptureSource};
+use crate::scenario::login::{CaptureSource, CaptureSpec};
 use crate::scenario::request::BodyEncoding;
 use crate::scenario::template;
 
@@ -27,7 +27,7 @@ pub struct Captured(BTreeMap<String, String>);
 
 /// Why a value was not captured; fits after "was answered 200".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingCapture {
     NotThere,
     /// No header, path or cookie could hold it.
     Control,
@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// Takes a value from a response.
-    pub fn capture(&mut self, capture: &CaptureSpec, head: &[u8], body: &[u8]) -> Result<(), Missing> {
+    pub fn capture(&mut self, capture: &CaptureSpec, head: &[u8], body: &[u8]) -> Result<(), MissingCapture> {
         let found = match &capture.from {
             CaptureSource::Json(path) => in_json(body, path),
             CaptureSource::Header(name) => headers(head, name).next(),
@@ -124,9 +124,9 @@ impl Session {
             CaptureSource::Field(name) => html::field(body, name),
             CaptureSource::Meta(name) => html::meta(body, name),
         };
-        let value = found.filter(|value| !value.is_empty()).ok_or(Missing::NotThere)?;
+        let value = found.filter(|value| !value.is_empty()).ok_or(MissingCapture::NotThere)?;
         if value.contains(|c: char| c.is_control() && c != '\t') {
-            return Err(Missing::Control);
+            return Err(MissingCapture::Control);
         }
         self.captured.0.insert(capture.name.clone(), value);
         Ok(())

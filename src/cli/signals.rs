@@ -17,7 +17,7 @@ pub(super) fn cancellation(
     notice: &'static str,
     say: impl Fn(&str) + Send + 'static,
 ) -> std::io::Result<CancellationToken> {
-    inherited::mend()?;
+    inherited_signals::mend()?;
     let token = CancellationToken::new();
     let cancel = token.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -26,7 +26,7 @@ pub(super) fn cancellation(
         let _inside = runtime.enter();
         [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
             .into_iter()
-            .filter(|kind| !inherited::is_ignored(*kind))
+            .filter(|kind| !inherited_signals::is_ignored(*kind))
             .map(signal)
             .collect::<std::io::Result<Vec<_>>>()?
     };

@@ -99,7 +99,13 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     /// `owned`: each part gets a server that was started for it.
-    pub fn new(plan: &'a scenario::DirtySpec, premises: Premises, owned: bool, seed: u64, progress: Arc<Progress>) -> Self {
+    pub fn new(
+        plan: &'a scenario::DirtySpec,
+        premises: Premises,
+        owned: bool,
+        seed: u64,
+        progress: Arc<Progress>,
+    ) -> Self {
         Check {
             plan,
             clock: Stopwatch::stopped(),

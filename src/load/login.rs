@@ -6,7 +6,7 @@ use super::request::Prepared;
 use crate::scenario::request::BodySpec;
 use crate::scenario::{self, CaptureSpec, LoginStep};
 use crate::session::redirect::{self, Trail};
-use crate::session::{Missing, Session, html, url_of};
+use crate::session::{MissingCapture, Session, html, url_of};
 
 mod users;
 
@@ -156,8 +156,8 @@ impl Step {
         for capture in &self.captures {
             let why = match session.capture(capture, &kept.head, &kept.body) {
                 Ok(()) => continue,
-                Err(Missing::NotThere) => format!("without the {}", capture.from),
-                Err(Missing::Control) => format!("with a control character in the {}", capture.from),
+                Err(MissingCapture::NotThere) => format!("without the {}", capture.from),
+                Err(MissingCapture::Control) => format!("with a control character in the {}", capture.from),
             };
             let to = redirect.as_ref().filter(|(of, _)| of == status).map(|(_, to)| format!(" to {}", clipped(to)));
             return Err(format!("was answered {status}{} {why}{}", to.unwrap_or_default(), excerpt(&kept.body)));

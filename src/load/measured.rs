@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::exchange::Outcome;
     use crate::load::tests::plan;
-    use crate::scenario::{WeightedRequest, Level, LoadSpec};
+    use crate::scenario::{Level, LoadSpec, WeightedRequest};
 
     #[test]
     fn every_request_counts_in_the_whole_in_its_stage_and_in_its_kind() {

@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::request::Prepared;
 use super::schedule::{Arrivals, Profile};
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, WeightedRequest, Model, Protocol, Template};
+use crate::scenario::{self, Model, Protocol, Template, WeightedRequest};
 use crate::session::Session;
 
 /// What a load thread is to do.

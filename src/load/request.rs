@@ -233,7 +233,8 @@ mod tests {
         let sent = |body: BodySpec| {
             let target = Template::parse("/{identity.name}?n={identity.name}&c={canary}").unwrap();
             let (headers, cookies) = (vec![("x-user".to_owned(), hole())], named());
-            let request = scenario::RequestSpec { headers, cookies, body: Some(body), ..scenario::Request::get(&target) };
+            let request =
+                scenario::RequestSpec { headers, cookies, body: Some(body), ..scenario::Request::get(&target) };
             let mut out = Vec::new();
             let fill = &mut |_: &Placeholder, out: &mut Vec<u8>| out.extend_from_slice("é\"; a@b".as_bytes());
             Prepared::new(&request, "h", &|_| None).write(&mut out, fill);

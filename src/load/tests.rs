@@ -8,7 +8,7 @@ use super::*;
 use crate::exchange::Failure;
 use crate::scenario::request::BodySpec;
 use crate::scenario::template::Piece;
-use crate::scenario::{WeightedRequest, Level, LoadSpec, Model, RequestSpec, Template};
+use crate::scenario::{Level, LoadSpec, Model, RequestSpec, Template, WeightedRequest};
 
 mod busy;
 mod closing;

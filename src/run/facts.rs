@@ -79,7 +79,7 @@ pub(super) fn server_life(life: &Life) -> record::Server {
 }
 
 /// One row a sample, with rates since the one before.
-fn samples(rows: &[server::Row]) -> Vec<record::Sample> {
+fn samples(rows: &[server::UsageRow]) -> Vec<record::Sample> {
     let mut before = rows.first().copied().unwrap_or_default();
     let mut samples = Vec::with_capacity(rows.len());
     for row in rows {
@@ -126,6 +126,7 @@ mod tests {
     /// How a command that runs so many workers is named.
     fn named(command: &[&str], workers: u32) -> String {
         describe_server(&scenario::ServerSpec::Command(scenario::CommandSpec {
+            scenario: "a.toml".to_owned(),
             command: command.iter().map(|word| scenario::Template::parse(word).unwrap()).collect(),
             cwd: ".".into(),
             env: Vec::new(),

@@ -19,7 +19,7 @@ use crate::load::{self, Live, Progress, Target};
 use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
-use crate::script::pulse::Pulse;
+use crate::script::pulse::Heartbeat;
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
@@ -244,7 +244,7 @@ impl Stage<'_> {
         self.attend(move |pulse| client.end(pulse))
     }
 
-    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Pulse>) -> Called<T> + Send + 'static) -> Called<T> {
+    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static) -> Called<T> {
         attended(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: Hung| {
             self.hung.set(true);
             attended::failed(&hung)

@@ -17,9 +17,9 @@ const MANY: usize = 4;
 
 /// Entries that were cut because they were wrong: what follows only from that is no problem of its own.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Spoilt(BTreeSet<Vec<String>>);
+pub(super) struct InvalidPaths(BTreeSet<Vec<String>>);
 
-impl Spoilt {
+impl InvalidPaths {
     pub fn add(&mut self, path: &[PathStep]) {
         let keys = path.iter().map_while(|step| match step {
             PathStep::Key(key) => Some(key.clone()),
@@ -53,7 +53,7 @@ impl Spoilt {
 }
 
 /// Reads the tree as a scenario. What is wrong is a problem each, and gone from the tree.
-pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut Spoilt) -> file::RawScenario {
+pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut InvalidPaths) -> file::RawScenario {
     let mut counts: HashMap<Vec<PathStep>, usize> = HashMap::new();
     loop {
         let mut as_sent = table.clone();
@@ -103,7 +103,7 @@ fn list_for_table(table: &DeTable<'_>, path: &[PathStep]) -> Option<(String, Spa
 const NO_TABLE: &str = "invalid length 0, expected ";
 
 /// Puts what serde says in the words of scenarios.
-fn explain(message: &str, path: &[PathStep], span: &Span, entry: Option<&DeValue<'_>>, spoilt: &mut Spoilt) -> Problem {
+fn explain(message: &str, path: &[PathStep], span: &Span, entry: Option<&DeValue<'_>>, spoilt: &mut InvalidPaths) -> Problem {
     let name = Name::of(path);
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(&quoted(rest), path, span, spoilt);
@@ -149,7 +149,7 @@ pub(super) fn unit_error(message: &str) -> Option<(&str, &str, &str)> {
     Some((title, label, help))
 }
 
-fn unknown_key(words: &[&str], path: &[PathStep], span: &Span, spoilt: &mut Spoilt) -> Problem {
+fn unknown_key(words: &[&str], path: &[PathStep], span: &Span, spoilt: &mut InvalidPaths) -> Problem {
     let (key, known) = words.split_first().map_or(("", &[][..]), |(key, known)| (*key, known));
     let parent = &path[..path.len().saturating_sub(1)];
     let section = show_path(parent);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::Surroundings;
-use super::decode::Spoilt;
+use super::decode::InvalidPaths;
 use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
 use super::sensitive;
@@ -27,7 +27,7 @@ pub(super) fn fill(
     tree: &mut DeTable<'_>,
     surroundings: &dyn Surroundings,
     problems: &mut Problems,
-    spoilt: &mut Spoilt,
+    spoilt: &mut InvalidPaths,
     numbers: &mut Numbers,
 ) -> Secrets {
     let mut wrong = Vec::new();

@@ -10,12 +10,12 @@ mod load;
 mod login;
 mod server;
 
-pub use dirty::{RawDirty, Expect, RawCanaryShape, RawTrigger};
-pub use load::{Http, RawRequest, RawLoad, Spacing, RawStage};
-pub use login::{RawCapture, Follow, RawLogin, RawLoginStep};
-pub use server::{RawListen, RawMode, OnDisconnect, RawReady, RawServer, Signal, RawStop, RawTls};
+pub use dirty::{Expect, RawCanaryShape, RawDirty, RawTrigger};
+pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
+pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
+pub use server::{OnDisconnect, RawListen, RawMode, RawReady, RawServer, RawStop, RawTls, Signal};
 
-use leaf::{Located, Entries, Node};
+use leaf::{Entries, Located, Node};
 
 /// The most redirects that are followed one after another.
 pub const MOST_HOPS: u32 = 10;

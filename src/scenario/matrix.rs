@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::decode::Spoilt;
+use super::decode::InvalidPaths;
 use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::suggest;
@@ -63,7 +63,7 @@ fn flatten_into<'i>(flat: &mut DeTable<'i>, prefix: &str, table: DeTable<'i>, pr
 }
 
 /// Takes the matrix out of the tree. Axes that are wrong are problems, and left out.
-pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems, spoilt: &mut Spoilt) -> Matrix<'i> {
+pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems, spoilt: &mut InvalidPaths) -> Matrix<'i> {
     let mut matrix = Matrix { axes: Vec::new(), repeats: 1 };
     let Some((key, value)) = tree.remove_entry("matrix") else { return matrix };
     let span = value.span();
@@ -122,7 +122,7 @@ fn read_axis<'i>(
     key: &Spanned<toml::de::DeString<'i>>,
     value: Spanned<DeValue<'i>>,
     problems: &mut Problems,
-    spoilt: &Spoilt,
+    spoilt: &InvalidPaths,
 ) -> Option<MatrixAxis<'i>> {
     let (span, key) = (key.span(), key.get_ref().to_string());
     let Some(path) = axis_path(&key, &span, problems) else {
@@ -219,7 +219,7 @@ impl<'i> Matrix<'i> {
     }
 
     /// The tree with the values of a combination in it.
-    pub fn apply(&self, tree: &DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &Spoilt) -> DeTable<'i> {
+    pub fn apply(&self, tree: &DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &InvalidPaths) -> DeTable<'i> {
         let mut tree = tree.clone();
         self.pick_server(&mut tree, choice, problems, spoilt);
         for (axis, value) in self.chosen(choice).filter(|(axis, _)| axis.key != "server") {
@@ -234,7 +234,7 @@ impl<'i> Matrix<'i> {
     }
 
     /// Puts the named one of `[servers]`, or the only one, in the place of `[server]`.
-    fn pick_server(&self, tree: &mut DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &Spoilt) {
+    fn pick_server(&self, tree: &mut DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &InvalidPaths) {
         let servers = tree.remove("servers").map(Spanned::into_inner);
         let Some(DeValue::Table(servers)) = servers else { return };
         let picked = match self.chosen(choice).find(|(axis, _)| axis.key == "server") {
@@ -264,7 +264,10 @@ impl<'i> Matrix<'i> {
         picked.into_iter().all(|name| servers.contains_key(shown(name).as_str()))
     }
 
-    fn chosen<'a>(&'a self, choice: &'a Choice) -> impl Iterator<Item = (&'a MatrixAxis<'i>, &'a Spanned<DeValue<'i>>)> {
+    fn chosen<'a>(
+        &'a self,
+        choice: &'a Choice,
+    ) -> impl Iterator<Item = (&'a MatrixAxis<'i>, &'a Spanned<DeValue<'i>>)> {
         self.axes.iter().zip(choice).map(|(axis, index)| (axis, &axis.values[*index]))
     }
 

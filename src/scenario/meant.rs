@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use super::decode::{self, Spoilt};
+use super::decode::{self, InvalidPaths};
 use super::file::leaf::{Located, Timespan};
 use super::matrix::{Choice, Matrix};
 use super::problem::{Problem, Problems};
@@ -34,7 +34,7 @@ struct Loading<'a> {
     problems: Problems,
     /// What is valid, and perhaps not meant.
     warnings: Vec<Problem>,
-    spoilt: Spoilt,
+    spoilt: InvalidPaths,
     /// Texts that stand for numbers which a report does not show.
     numbers: environment::Numbers,
     /// What problems must not show.
@@ -43,6 +43,8 @@ struct Loading<'a> {
     compile: Compile<'a>,
     /// The folder of the scenario's file.
     folder: PathBuf,
+    /// The name of that file.
+    file_name: String,
     /// Scripts by their path; `None` for one that is wrong, said once.
     scripts: HashMap<PathBuf, Option<ScriptSpec>>,
     /// Those of them that have hooks, likewise.
@@ -64,12 +66,13 @@ pub(super) fn load(
     let mut loading = Loading {
         problems: Problems::default(),
         warnings: Vec::new(),
-        spoilt: Spoilt::default(),
+        spoilt: InvalidPaths::default(),
         numbers: environment::Numbers::default(),
         secrets: Secrets::default(),
         surroundings,
         compile,
         folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
+        file_name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         scripts: HashMap::new(),
         hook_scripts: HashMap::new(),
         data_files: HashMap::new(),

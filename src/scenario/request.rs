@@ -267,7 +267,8 @@ pub enum BodyEncoding {
 
 impl BodyEncoding {
     /// Every one of them.
-    pub const ALL: [BodyEncoding; 4] = [BodyEncoding::Plain, BodyEncoding::Url, BodyEncoding::Cookie, BodyEncoding::Json];
+    pub const ALL: [BodyEncoding; 4] =
+        [BodyEncoding::Plain, BodyEncoding::Url, BodyEncoding::Cookie, BodyEncoding::Json];
 
     /// That of a body's holes.
     pub fn of_body(body: Option<&BodySpec>) -> BodyEncoding {

@@ -60,6 +60,8 @@ impl ServerSpec {
 /// A server that comes with runner.
 #[derive(Debug, Clone)]
 pub struct Builtin {
+    /// The name of the scenario's file, by which people know the processes of the server.
+    pub scenario: String,
     pub mode: Mode,
     /// Processes; at least one.
     pub workers: u32,
@@ -106,6 +108,8 @@ impl Mode {
 /// A server that a command line starts.
 #[derive(Debug, Clone)]
 pub struct CommandSpec {
+    /// The name of the scenario's file, by which people know the processes of the server.
+    pub scenario: String,
     /// The program and its arguments; `{host}`, `{port}`, `{socket}` and `{workers}` are still to be filled in.
     pub command: Vec<Template>,
     pub cwd: PathBuf,

@@ -9,7 +9,7 @@ use super::template::Piece;
 use super::{LoginSpec, Scenario, ScriptSpec, ServerSpec, Template, Variant, suggest};
 use crate::script::hooks::{self, Hook, Side};
 use crate::script::reference::FUNCTIONS;
-use crate::script::survey::{Surveyed, function_name, survey};
+use crate::script::survey::{FunctionUse, function_name, survey};
 use crate::units::counted;
 
 /// Warnings and notes about a valid scenario; there may be none.
@@ -39,7 +39,7 @@ fn about_script(scenario: &Scenario, script: &ScriptSpec, problems: &mut Problem
     let asked = asked(scenario, script);
     for function in &functions {
         let at = start + function.place.start..start + function.place.end;
-        let is = |other: &Surveyed, hook: &Hook| other.name == hook.name && other.parameters == hook.parameters.len();
+        let is = |other: &FunctionUse, hook: &Hook| other.name == hook.name && other.parameters == hook.parameters.len();
         let has = |hook: &Hook| functions.iter().any(|other| is(other, hook));
         let meant = near_hook(&function.name).filter(|hook| !has(hook));
         let found = match (function.begun, function.called) {
@@ -80,7 +80,7 @@ fn near_hook(name: &str) -> Option<&'static Hook> {
     hooks::ALL.iter().find(|hook| hook.name == near && near != name)
 }
 
-fn never_called(function: &Surveyed, meant: Option<&Hook>, at: &Span) -> Problem {
+fn never_called(function: &FunctionUse, meant: Option<&Hook>, at: &Span) -> Problem {
     let name = &function.name;
     let problem = Problem::new(format!("nothing calls `{name}`")).only(Severity::Warning);
     let same = hooks::ALL.iter().find(|hook| hook.name == name);
@@ -110,7 +110,7 @@ const fn section(side: Side) -> &'static str {
 
 /// About a function that answers a path: `None` if a request asks for it, or if nobody knows.
 fn never_asked(
-    function: &Surveyed,
+    function: &FunctionUse,
     meant: Option<&Hook>,
     asked: Option<&BTreeSet<String>>,
     at: &Span,
@@ -129,7 +129,7 @@ fn never_asked(
     })
 }
 
-fn hides(function: &Surveyed, at: &Span) -> Problem {
+fn hides(function: &FunctionUse, at: &Span) -> Problem {
     let own = FUNCTIONS
         .iter()
         .find(|own| own.name == function.name && own.parameters.len() == function.parameters)

@@ -8,8 +8,8 @@ use corosensei::Yielder;
 use rhai::EvalAltResult;
 
 use super::meter::Meter;
-use super::state::{Read, Values};
-use super::{Answer, Limits, Process, Step};
+use super::process::{Read, Values};
+use super::{Resumed, Limits, Process, HandlerStep};
 
 /// One call, as the functions that it calls see it.
 pub(super) struct Current {
@@ -21,7 +21,7 @@ pub(super) struct Current {
     pub limits: Limits,
     pub meter: Meter,
     /// Set while the call's coroutine lives.
-    yielder: Cell<Option<NonNull<Yielder<Answer, Step>>>>,
+    yielder: Cell<Option<NonNull<Yielder<Resumed, HandlerStep>>>>,
 }
 
 thread_local! {
@@ -42,7 +42,7 @@ impl Current {
     }
 
     /// Runs `body`, the whole of the coroutine that owns `yielder`.
-    pub fn run<T>(&self, yielder: &Yielder<Answer, Step>, body: impl FnOnce() -> T) -> T {
+    pub fn run<T>(&self, yielder: &Yielder<Resumed, HandlerStep>, body: impl FnOnce() -> T) -> T {
         let _cleared = Cleared(&self.yielder);
         self.yielder.set(Some(NonNull::from(yielder)));
         body()
@@ -50,7 +50,7 @@ impl Current {
 }
 
 /// Forgets the yielder when the coroutine ends, also by a panic or because its call is dropped.
-struct Cleared<'a>(&'a Cell<Option<NonNull<Yielder<Answer, Step>>>>);
+struct Cleared<'a>(&'a Cell<Option<NonNull<Yielder<Resumed, HandlerStep>>>>);
 
 impl Drop for Cleared<'_> {
     fn drop(&mut self) {
@@ -88,7 +88,7 @@ pub(super) fn with<T>(read: impl FnOnce(&Current) -> Result<T, Box<EvalAltResult
 
 /// Suspends the current call with a step; returns when it is resumed, with what the step brought.
 #[expect(unsafe_code, reason = "a coroutine's yielder is lent to it by reference, which no thread-local can hold")]
-pub(super) fn suspend(step: Step) -> Result<Answer, Box<EvalAltResult>> {
+pub(super) fn suspend(step: HandlerStep) -> Result<Resumed, Box<EvalAltResult>> {
     let yielder = with(|call| call.yielder.get().ok_or_else(|| "this call has ended".into()))?;
     // SAFETY: the pointer is set from a reference that lives as long as the coroutine's body (`Current::run`), and
     // cleared when the body ends or unwinds, so it is not dangling. It is read from the *current* call, which

@@ -9,7 +9,7 @@ use rhai::packages::{
 };
 use rhai::{Engine, ImmutableString, Position, Token};
 
-use super::{Limits, bounded, current, fetch, functions, request, respond};
+use super::{Limits, size_limits, current, fetch, functions, request, respond};
 
 /// Property names beyond these are found through the indexers, which is slower.
 const MOST_NAMES: usize = 1_000;
@@ -63,7 +63,7 @@ pub(super) fn new(limits: Limits) -> (Engine, PropertyNames) {
     engine.set_max_strings_interned(0);
     // Clock and memory are looked at between operations; rhai counts those itself.
     engine.on_progress(|operations| current::check(operations).err().map(Into::into));
-    bounded::register(&mut engine, limits);
+    size_limits::register(&mut engine, limits);
     functions::register(&mut engine, limits);
     fetch::register(&mut engine);
     request::register(&mut engine);

@@ -6,75 +6,19 @@
 pub(super) mod value;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, Position,
 };
 
-use super::{Gauges, current};
+use super::current;
+use super::process::{Read, Values};
 
 /// Changes in place that a call can have under way: one within another, as in a closure within a closure.
 const MOST_UNDER_WAY: usize = 16;
 
-/// The state that requests of one worker can share, and what the worker lends to its scripts. A clone is the same one.
-#[derive(Clone, Default)]
-pub struct Process(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    values: Mutex<Values>,
-    sleep: Duration,
-    clock: Option<fn() -> f64>,
-    gauges: Option<Gauges>,
-}
-
-impl Process {
-    /// A process whose `sleep(())` takes `sleep`, as a request that names none asks for, and whose `now()` is `clock`.
-    pub fn new(sleep: Duration, clock: Option<fn() -> f64>) -> Process {
-        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock, gauges: None }))
-    }
-
-    /// A process of which calls can tell how long they run and what memory they take: without, those limits do not hold.
-    pub fn measured(sleep: Duration, clock: Option<fn() -> f64>, gauges: Gauges) -> Process {
-        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock, gauges: Some(gauges) }))
-    }
-
-    pub(super) fn gauges(&self) -> Option<Gauges> {
-        self.0.gauges
-    }
-
-    pub(super) fn sleep(&self) -> Duration {
-        self.0.sleep
-    }
-
-    /// Seconds, from wherever the clock starts.
-    pub(super) fn now(&self) -> Option<f64> {
-        self.0.clock.map(|clock| clock())
-    }
-}
-
-impl fmt::Debug for Process {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Process").field("sleep", &self.0.sleep).finish_non_exhaustive()
-    }
-}
-
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
-
-/// What an object holds. A value is replaced, never changed.
-pub(super) type Values = BTreeMap<ImmutableString, Arc<Dynamic>>;
-
-/// A value that was read, where in the script, and so may be written back there: `process.items.push(x)`.
-pub(super) struct Read {
-    object: &'static str,
-    name: ImmutableString,
-    position: Position,
-    value: Arc<Dynamic>,
-}
 
 /// One of the three objects. The script holds a value of this type, which is empty: the call on the thread says which.
 trait Store: Copy + Send + Sync + 'static {
@@ -102,7 +46,7 @@ impl Store for ProcessObject {
     const OBJECT: Self = ProcessObject;
 
     fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
-        use_values(&mut call.process.0.values.lock().unwrap_or_else(PoisonError::into_inner))
+        use_values(&mut call.process.values())
     }
 }
 

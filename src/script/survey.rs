@@ -7,13 +7,13 @@ use std::path::Path;
 use rhai::{AST, ASTNode, Expr, FnAccess, FnPtr, Module, Position, ScriptFuncDef, Shared, Stmt};
 
 use super::hooks::Hook;
-use super::import::Imports;
+use super::import::{self, Imports};
 use super::reference::FUNCTIONS;
-use super::{Limits, engine, program, stack};
+use super::{Limits, engine, stack};
 
 /// A function of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surveyed {
+pub struct FunctionUse {
     pub name: String,
     /// How many parameters it takes.
     pub parameters: usize,
@@ -31,19 +31,19 @@ pub struct Surveyed {
 
 /// Looks at a script that compiles; of one that does not, nothing is known. `begins` says which functions runner calls, by
 /// name and number of parameters.
-pub fn survey(source: &str, folder: &Path, begins: &dyn Fn(&str, usize) -> bool) -> Vec<Surveyed> {
+pub fn survey(source: &str, folder: &Path, begins: &dyn Fn(&str, usize) -> bool) -> Vec<FunctionUse> {
     let limits = Limits::default();
     let Ok(stack) = stack::take(limits.stack_bytes()) else { return Vec::new() };
     corosensei::on_stack(stack, || {
         let (mut engine, _) = engine::new(limits);
         let imports = Imports::new(folder);
         engine.set_module_resolver(imports.clone());
-        let script = program::compile_unit(&engine, &imports, source);
+        let script = import::compile_unit(&engine, &imports, source);
         script.map_or_else(|_| Vec::new(), |script| of(&script, source, begins))
     })
 }
 
-fn of(script: &AST, source: &str, begins: &dyn Fn(&str, usize) -> bool) -> Vec<Surveyed> {
+fn of(script: &AST, source: &str, begins: &dyn Fn(&str, usize) -> bool) -> Vec<FunctionUse> {
     let written = |function: &&Shared<ScriptFuncDef>| !function.name.contains('$');
     let functions: Vec<&Shared<ScriptFuncDef>> = script.iter_fn_def().filter(written).collect();
     let public = |function: &ScriptFuncDef| function.access == FnAccess::Public && function.this_type.is_none();
@@ -53,11 +53,11 @@ fn of(script: &AST, source: &str, begins: &dyn Fn(&str, usize) -> bool) -> Vec<S
     let called = follow(called, &functions);
     let begun: HashSet<(&str, usize)> = begun.map(|function| (function.name.as_str(), function.params.len())).collect();
     let mentioned = mentioned(&functions, &called, &names(&script.clone_statements_only()));
-    let mut surveyed: Vec<Surveyed> = functions
+    let mut surveyed: Vec<FunctionUse> = functions
         .iter()
         .map(|function| {
             let (name, parameters) = (function.name.as_str(), function.params.len());
-            Surveyed {
+            FunctionUse {
                 name: name.to_owned(),
                 parameters,
                 place: place(source, name, function.body.start_position()),
@@ -157,7 +157,7 @@ fn place(source: &str, name: &str, body: Position) -> Range<usize> {
 mod tests {
     use super::*;
 
-    fn surveyed(source: &str) -> Vec<Surveyed> {
+    fn surveyed(source: &str) -> Vec<FunctionUse> {
         survey(source, Path::new("/nowhere"), &|_, parameters| parameters == 1)
     }
 

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::keeper::{FD, Plan};
-use super::owned::{LOST, Owned};
-use super::owner::{self, Owner};
-use super::ready::{NotReady, Signs};
+use super::supervised_tree::{LOST, SupervisedTree};
+use super::port_owner::{self, PortOwner};
+use super::ready::{NotReady, ReadySigns};
 use super::sampler::Sampler;
 use super::scratch::Scratch;
+use super::supervision::{FD, LaunchPlan};
 use super::tls::Tls;
-use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, ready, setup, tree};
+use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, ready, setup, process_tree};
 use crate::scenario::template::Placeholder;
 use crate::scenario::{CommandSpec, ListenSpec, ReadyCheck, StopSpec, Template};
 use crate::units::show_duration;
@@ -24,23 +24,23 @@ const SAMPLE: Duration = Duration::from_millis(200);
 
 /// A launched server. Dropping it kills everything that the command has started.
 #[derive(Debug)]
-pub(super) struct Kept {
-    owned: Owned,
+pub(super) struct LaunchedServer {
+    owned: SupervisedTree,
     stop: StopSpec,
     pub sampler: Sampler,
     /// Holds the Unix socket; removed with the server.
     _socket_folder: Option<Scratch>,
 }
 
-impl Kept {
+impl LaunchedServer {
     /// Runs the set-up if it has not run yet, starts the command and waits until it is ready.
     pub fn launch(
         plan: &CommandSpec,
         log_file: &File,
         cancelled: Cancelled<'_>,
-    ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
+    ) -> Result<(LaunchedServer, Endpoint, Option<Tls>), StartError> {
         if let Some(command) = &plan.setup {
-            setup::run((command, plan.setup_within), &plan.cwd, &before_listening(plan), log_file, cancelled)?;
+            setup::run((command, plan.setup_within), plan, &before_listening(plan), log_file, cancelled)?;
         }
         let Place { endpoint, folder: socket_folder, socket } = Place::choose(plan.listen)?;
         let host = match &endpoint {
@@ -52,7 +52,7 @@ impl Kept {
         let shown = command.join(" ").replace(FD, "{fd}");
         let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
         let mut kept =
-            Kept { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
+            LaunchedServer { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
         let waited = Instant::now();
         kept.wait_until_ready(plan, (&endpoint, tls.as_ref()), cancelled).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
@@ -71,9 +71,9 @@ impl Kept {
     ) -> Result<(), NotReady> {
         let (said, keeper) = (Cell::new(false), self.owned.keeper());
         let owner = || match server.0 {
-            Endpoint::Tcp(address) if !plan.ready.foreign => owner::of(*address, &tree::descendants(keeper)),
+            Endpoint::Tcp(address) if !plan.ready.foreign => port_owner::of(*address, &process_tree::descendants(keeper)),
             // The folder of a Unix socket is the own.
-            _ => Owner::Ours,
+            _ => PortOwner::Ours,
         };
         let (mut looked, mut states, mut stopped) = (Instant::now(), Sampler::default(), None);
         let mut look = || {
@@ -92,7 +92,7 @@ impl Kept {
             }
             cancelled(Starting::Server).then_some(NotReady::Cancelled)
         };
-        ready::wait(&plan.ready, server, Signs { said: &said, owner: &owner, look: &mut look })
+        ready::wait(&plan.ready, server, ReadySigns { said: &said, owner: &owner, look: &mut look })
     }
 
     fn sample(&mut self) {
@@ -152,14 +152,14 @@ fn start(
     shown: &str,
     log: &File,
     socket: Option<TcpListener>,
-) -> Result<Owned, StartError> {
+) -> Result<SupervisedTree, StartError> {
     let env = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint)))).collect();
     let wanted = match &plan.ready.check {
         ReadyCheck::Log(wanted) => Some(wanted.clone()),
         _ => None,
     };
-    let plan = Plan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
-    Owned::start(&plan, log, socket)
+    let launch = LaunchPlan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
+    SupervisedTree::start(&launch, &plan.scenario, log, socket)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }
 

@@ -81,7 +81,7 @@ fn capture(from: CaptureSource) -> CaptureSpec {
 }
 
 /// What is captured from a response.
-fn taken(from: CaptureSource, head: &str, body: &str) -> Result<String, Missing> {
+fn taken(from: CaptureSource, head: &str, body: &str) -> Result<String, MissingCapture> {
     let mut session = session(&["csrftoken=c00kie"]);
     session.capture(&capture(from), head.as_bytes(), body.as_bytes())?;
     Ok(session.captured("it").unwrap().to_owned())
@@ -95,16 +95,16 @@ fn values_are_taken_from_every_part_of_a_response() {
     assert_eq!(taken(path("data.0.token"), "", json).as_deref(), Ok("t0k3n"));
     assert_eq!(taken(path("data.1"), "", json).as_deref(), Ok("7"));
     for none in ["data.2", "data.3", "data.9", "data.x", "x", "data"] {
-        assert_eq!(taken(path(none), "", json), Err(Missing::NotThere), "{none}");
+        assert_eq!(taken(path(none), "", json), Err(MissingCapture::NotThere), "{none}");
     }
-    assert_eq!(taken(path("a"), "", "<html>"), Err(Missing::NotThere));
+    assert_eq!(taken(path("a"), "", "<html>"), Err(MissingCapture::NotThere));
     assert_eq!(taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\nCSRF: a b\r\n\r\n", "").as_deref(), Ok("a b"));
-    assert_eq!(taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\n\r\n", "csrf: a"), Err(Missing::NotThere));
+    assert_eq!(taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\n\r\n", "csrf: a"), Err(MissingCapture::NotThere));
     assert_eq!(taken(CaptureSource::Cookie("csrftoken".to_owned()), "", "").as_deref(), Ok("c00kie"));
-    assert_eq!(taken(named(CaptureSource::Cookie), "", ""), Err(Missing::NotThere));
+    assert_eq!(taken(named(CaptureSource::Cookie), "", ""), Err(MissingCapture::NotThere));
     assert_eq!(taken(named(CaptureSource::Field), "", "<input name=csrf value=f13ld>").as_deref(), Ok("f13ld"));
     assert_eq!(taken(named(CaptureSource::Meta), "", "<meta name=csrf content=m3ta>").as_deref(), Ok("m3ta"));
-    assert_eq!(taken(named(CaptureSource::Field), "", "<input name=csrf value='a&#10;b'>"), Err(Missing::Control));
+    assert_eq!(taken(named(CaptureSource::Field), "", "<input name=csrf value='a&#10;b'>"), Err(MissingCapture::Control));
 }
 
 fn captured(pairs: &[(&str, &str)]) -> Captured {

@@ -8,14 +8,14 @@ use crate::observed::Observed;
 use crate::record::{Status, Trial, Verdict};
 use crate::rule::{Metric, Unit};
 use crate::scenario::ScriptSpec;
-use crate::script::client::{Judged, Measured, Metrics, Setup};
-use crate::script::pulse::Pulse;
+use crate::script::client::{Judged, MetricValue, Metrics, Setup};
+use crate::script::pulse::Heartbeat;
 use crate::script::{Hooks, Limits};
 use crate::server::OF_THIS_PROCESS;
 
 /// The verdicts of a script over all trials of a variant; of each, that of the worst trial. One that fails to judge is
 /// inconclusive, with its error as evidence.
-pub fn judge(script: &ScriptSpec, trials: &[Trial], pulse: Arc<Pulse>) -> Vec<Verdict> {
+pub fn judge(script: &ScriptSpec, trials: &[Trial], pulse: Arc<Heartbeat>) -> Vec<Verdict> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let hooks = match Hooks::compile(&script.source, folder, Limits::default(), &Setup::default(), no_time) {
         Ok(hooks) => hooks.measured(OF_THIS_PROCESS).watched(pulse),
@@ -44,11 +44,11 @@ fn no_time() -> f64 {
     0.0
 }
 
-fn look_up(name: &str, trial: &Trial) -> Result<Measured, String> {
+fn look_up(name: &str, trial: &Trial) -> Result<MetricValue, String> {
     let metric = Metric::parse(name).ok_or_else(|| format!("there is no metric `{name}`"))?;
     Ok(match observe(&metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
-        Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => Measured::Whole(value as u64),
-        observed => Measured::Number(observed),
+        Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => MetricValue::Whole(value as u64),
+        observed => MetricValue::Number(observed),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::load::script::{Findings, Sample};
 use crate::scenario::request::Parameter;
 use crate::scenario::{self, Template};
 use crate::script::Hooks;
-use crate::script::client::{self, Body, Reply, User, Wanted};
+use crate::script::client::{self, UserBody, HookResponse, HookUser, UserRequest};
 use crate::script::hooks::{CHECK, REQUEST};
 
 /// What the users of a load thread share.
@@ -79,7 +79,7 @@ impl Sink for Look {
 pub(in crate::load) struct Scripted<'a> {
     plan: &'a Plan,
     scripts: &'a Scripts,
-    user: User,
+    user: HookUser,
     slots: Slots<'a>,
     kind: usize,
     request: Vec<u8>,
@@ -93,7 +93,7 @@ pub(in crate::load) struct Scripted<'a> {
 impl<'a> Scripted<'a> {
     pub fn new(plan: &'a Plan, scripts: &'a Scripts, number: u32) -> Self {
         let row = plan.data.iter().flat_map(|data| data.row(number));
-        Scripted::in_place(plan, scripts, (number, 0), User::new(number, row))
+        Scripted::in_place(plan, scripts, (number, 0), HookUser::new(number, row))
     }
 
     /// The source of another place of the same user's batches.
@@ -101,7 +101,7 @@ impl<'a> Scripted<'a> {
         Scripted::in_place(self.plan, self.scripts, (self.slots.number, place), self.user.clone())
     }
 
-    fn in_place(plan: &'a Plan, scripts: &'a Scripts, (number, place): (u32, u32), user: User) -> Self {
+    fn in_place(plan: &'a Plan, scripts: &'a Scripts, (number, place): (u32, u32), user: HookUser) -> Self {
         Scripted {
             plan,
             scripts,
@@ -118,14 +118,14 @@ impl<'a> Scripted<'a> {
     }
 
     /// Writes what the script wants, with what it leaves open from the scenario.
-    fn write(&mut self, wanted: Wanted) -> Result<(), &'static str> {
+    fn write(&mut self, wanted: UserRequest) -> Result<(), &'static str> {
         let Scripted { plan, slots, kind, request, .. } = self;
         let (whole, own) = (&plan.requests_of(slots.number)[*kind], &plan.kinds[*kind].request);
         let session = plan.session_of(slots.number);
         let fixed = |placeholder: &_| plan.fixed_for(session, placeholder);
         request.clear();
         let merged;
-        let prepared = if wanted == Wanted::default() && !own.path.pieces.is_empty() {
+        let prepared = if wanted == UserRequest::default() && !own.path.pieces.is_empty() {
             whole
         } else {
             let (own, body) = merge(own, wanted)?;
@@ -134,7 +134,7 @@ impl<'a> Scripted<'a> {
                 None => own,
             };
             let mut prepared = Prepared::once(&own, &plan.target.authority, &fixed);
-            if let Some(Body { bytes, .. }) = body {
+            if let Some(UserBody { bytes, .. }) = body {
                 prepared.set_body(bytes);
             }
             merged = prepared;
@@ -212,11 +212,11 @@ impl Source for Scripted<'_> {
         kept.decode();
         let Kept { head, body, undecoded, .. } = kept;
         let undecoded = undecoded.map(|why| why.to_string());
-        let seen = Arc::new(client::Exchange {
+        let seen = Arc::new(client::HookExchange {
             user: self.user.clone(),
             seq: self.slots.last(),
             request: std::mem::take(&mut self.request),
-            response: status.map(|status| Reply { status, head, body, undecoded }),
+            response: status.map(|status| HookResponse { status, head, body, undecoded }),
             failure: failure.map(Failure::name),
             latency: exchange.latency(),
             service_time: exchange.service_time(),
@@ -237,7 +237,7 @@ impl Source for Scripted<'_> {
 
 /// The request that the scenario and the script make up together, with literal texts where the script speaks; its body
 /// apart, as it need not be text.
-fn merge(own: &scenario::RequestSpec, wanted: Wanted) -> Result<(scenario::RequestSpec, Option<Body>), &'static str> {
+fn merge(own: &scenario::RequestSpec, wanted: UserRequest) -> Result<(scenario::RequestSpec, Option<UserBody>), &'static str> {
     let mut request = own.clone();
     if let Some(path) = wanted.path {
         request = scenario::RequestSpec { path: Template::literal(path), query: Vec::new(), ..request };
@@ -286,7 +286,7 @@ mod tests {
         }
     }
 
-    fn sent(own: &scenario::RequestSpec, wanted: Wanted) -> String {
+    fn sent(own: &scenario::RequestSpec, wanted: UserRequest) -> String {
         let (request, body) = merge(own, wanted).unwrap();
         let mut prepared = Prepared::new(&request, "h", &|_| None);
         if let Some(body) = body {
@@ -301,16 +301,16 @@ mod tests {
     #[test]
     fn what_a_script_leaves_open_comes_from_the_scenario() {
         let expected = "GET /own?a=1 HTTP/1.1\r\nhost: h\r\nX-A: own\r\nContent-Type: text/plain\r\n\r\n";
-        assert_eq!(sent(&own(), Wanted::default()), expected);
-        let query = Wanted { query: Some("b=2".to_owned()), ..Wanted::default() };
+        assert_eq!(sent(&own(), UserRequest::default()), expected);
+        let query = UserRequest { query: Some("b=2".to_owned()), ..Wanted::default() };
         assert!(sent(&own(), query).starts_with("GET /own?a=1&b=2 HTTP/1.1\r\n"));
     }
 
     #[test]
     fn what_a_script_gives_replaces_what_the_scenario_has() {
-        let body = Body { bytes: b"{}".to_vec(), content_type: Some("application/json") };
+        let body = UserBody { bytes: b"{}".to_vec(), content_type: Some("application/json") };
         let headers = vec![("x-a".to_owned(), None), ("x-b".to_owned(), Some("2".to_owned()))];
-        let wanted = Wanted { body: Some(body), headers, path: Some("/new".to_owned()), ..Wanted::default() };
+        let wanted = UserRequest { body: Some(body), headers, path: Some("/new".to_owned()), ..Wanted::default() };
         let expected = "POST /new HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\nx-b: 2\r\n\
                         content-length: 2\r\n\r\n{}";
         assert_eq!(sent(&own(), wanted), expected);
@@ -319,6 +319,6 @@ mod tests {
     #[test]
     fn a_request_without_a_path_is_an_error() {
         let own = scenario::RequestSpec { path: Template::default(), ..own() };
-        assert!(merge(&own, Wanted::default()).unwrap_err().contains("no path"));
+        assert!(merge(&own, UserRequest::default()).unwrap_err().contains("no path"));
     }
 }

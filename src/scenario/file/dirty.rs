@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{Located, Entries, Node, Share, TextOr, Timespan};
+use super::leaf::{Entries, Located, Node, Share, TextOr, Timespan};
 use super::load::Http;
 use super::login::{Follow, RawLogin};
 use crate::rule::TRIGGERS;

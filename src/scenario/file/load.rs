@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{Located, Entries, Node, PerSecond, Timespan};
+use super::leaf::{Entries, Located, Node, PerSecond, Timespan};
 use super::login::RawLogin;
 
 /// A load: `concurrency` users who wait for their answers, `rate` arrivals who do not, or `stages` of either.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{Located, Entries, Timespan};
+use super::leaf::{Entries, Located, Timespan};
 
 /// A server: exactly one of `mode` (it comes with runner), `command` (runner starts it) and `url` (it is up already).
 #[derive(Debug, Default, Deserialize, JsonSchema)]

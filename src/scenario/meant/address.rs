@@ -14,7 +14,7 @@ use rustls::sign::CertifiedKey;
 use super::super::file::{self, leaf::Located};
 use super::super::problem::Problem;
 
-use super::super::{Address, AttachedSpec, TlsSpec, TlsFiles, without_zone};
+use super::super::{Address, AttachedSpec, TlsFiles, TlsSpec, without_zone};
 use super::Loading;
 use super::script::why;
 

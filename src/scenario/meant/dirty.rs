@@ -118,7 +118,9 @@ impl Loading<'_> {
 
     /// The triggers that are asked for and not skipped.
     fn triggers(&mut self, written: &file::RawDirty) -> Vec<&'static str> {
-        let names = |list: &Located<Vec<Located<file::RawTrigger>>>, name: &str| list.value.iter().any(|item| item.value.0 == name);
+        let names = |list: &Located<Vec<Located<file::RawTrigger>>>, name: &str| {
+            list.value.iter().any(|item| item.value.0 == name)
+        };
         let asked = |name: &&&str| written.triggers.as_ref().is_none_or(|list| names(list, name));
         let kept = |name: &&&str| !written.skip.as_ref().is_some_and(|list| names(list, name));
         let left: Vec<&str> = TRIGGERS.iter().filter(asked).filter(kept).copied().collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::file::{
     self,
-    leaf::{Located, Entries, Node},
+    leaf::{Entries, Located, Node},
 };
 use super::super::problem::Problem;
 use super::super::source::Span;
@@ -45,7 +45,8 @@ impl Loading<'_> {
 
     /// That an identity has the fields of the first one, and no other.
     fn check_fields(&mut self, first: &Located<Entries<Node>>, item: &Located<Entries<Node>>) {
-        let names = |of: &Located<Entries<Node>>| of.value.0.iter().map(|(name, _)| name.value.clone()).collect::<Vec<_>>();
+        let names =
+            |of: &Located<Entries<Node>>| of.value.0.iter().map(|(name, _)| name.value.clone()).collect::<Vec<_>>();
         let (known, own) = (names(first), names(item));
         // One that is misspelt is both missing and one too many.
         let strange = own.iter().any(|name| !known.contains(name));
@@ -111,14 +112,21 @@ impl Loading<'_> {
     }
 
     /// That requests differ from one identity to another, and that all that is given to tell them apart is used.
-    pub(super) fn check_identity(&mut self, at: &Located<file::RawDirty>, request: &RequestSpec, login: Option<&LoginSpec>) {
+    pub(super) fn check_identity(
+        &mut self,
+        at: &Located<file::RawDirty>,
+        request: &RequestSpec,
+        login: Option<&LoginSpec>,
+    ) {
         const KEYS: [&str; 7] = ["query", "headers", "cookies", "json", "form", "body", "login"];
         if KEYS.iter().any(|key| self.spoilt.touches(&["dirty", key])) {
             return;
         }
         let written = &at.value;
-        let holes =
-            request.holes().into_iter().chain(login.into_iter().flat_map(LoginSpec::requests).flat_map(RequestSpec::holes));
+        let holes = request
+            .holes()
+            .into_iter()
+            .chain(login.into_iter().flat_map(LoginSpec::requests).flat_map(RequestSpec::holes));
         let fields = holes.filter_map(|hole| match hole {
             Placeholder::Identity(field) => Some(field),
             _ => None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::file::{self, leaf::Located};
 use super::super::problem::Problem;
-use super::super::{WeightedRequest, LoadSpec, RequestSpec};
+use super::super::{LoadSpec, RequestSpec, WeightedRequest};
 use super::login::{self, LoginSection};
 use super::model::LoadShape;
 use super::request::Parts;
@@ -69,7 +69,11 @@ impl Loading<'_> {
     fn kinds(&mut self, at: &Located<file::RawLoad>, parts: &Parts<'_>) -> Option<Vec<WeightedRequest>> {
         let Some(written) = &at.value.request else {
             let request = self.request(parts)?;
-            return Some(vec![WeightedRequest { name: format!("{} {}", request.method, request.path), weight: 1, request }]);
+            return Some(vec![WeightedRequest {
+                name: format!("{} {}", request.method, request.path),
+                weight: 1,
+                request,
+            }]);
         };
         if let Some((key, span)) = parts.given() {
             let problem = Problem::new(format!("`{key}` of [load] next to [[load.request]]"));

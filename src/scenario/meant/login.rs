@@ -2,9 +2,9 @@
 
 use super::super::file::{
     self, Follow, MOST_HOPS,
-    leaf::{Located, Entries},
+    leaf::{Entries, Located},
 };
-use super::super::login::{CaptureSpec, LoginSpec, LoginStep, CaptureSource};
+use super::super::login::{CaptureSource, CaptureSpec, LoginSpec, LoginStep};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::{Placeholder, TOKEN, Template};
@@ -167,7 +167,11 @@ impl Loading<'_> {
     }
 
     /// What is taken from the answer to a step.
-    fn captures(&mut self, token: &Option<Located<String>>, named: &Option<Entries<file::RawCapture>>) -> Vec<CaptureSpec> {
+    fn captures(
+        &mut self,
+        token: &Option<Located<String>>,
+        named: &Option<Entries<file::RawCapture>>,
+    ) -> Vec<CaptureSpec> {
         let mut captures = Vec::new();
         if let Some(token) = token {
             let from = CaptureSource::Json(self.json_path("token", token));

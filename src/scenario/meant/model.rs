@@ -96,7 +96,11 @@ impl Loading<'_> {
         Some((unit, vec![Level { from: value, to: value, lasting }]))
     }
 
-    fn stages(&mut self, load: &file::RawLoad, stages: &Located<Vec<Located<file::RawStage>>>) -> Option<(Unit, Vec<Level>)> {
+    fn stages(
+        &mut self,
+        load: &file::RawLoad,
+        stages: &Located<Vec<Located<file::RawStage>>>,
+    ) -> Option<(Unit, Vec<Level>)> {
         let around = [
             ("rate", span(&load.rate)),
             ("concurrency", span(&load.concurrency)),

@@ -2,7 +2,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::super::file::leaf::{Located, Entries, Node};
+use super::super::file::leaf::{Entries, Located, Node};
 use super::super::problem::Problem;
 use super::super::request::{BodySpec, Json, Parameter, encoded};
 use super::super::source::Span;
@@ -248,7 +248,12 @@ impl Loading<'_> {
         cookies
     }
 
-    fn check_header<'h>(&mut self, name: &Located<String>, text: &Located<String>, mut before: impl Iterator<Item = &'h str>) {
+    fn check_header<'h>(
+        &mut self,
+        name: &Located<String>,
+        text: &Located<String>,
+        mut before: impl Iterator<Item = &'h str>,
+    ) {
         let lower = name.value.to_lowercase();
         let place = &name.span;
         if !is_token(&name.value) {
@@ -327,7 +332,12 @@ impl Loading<'_> {
     }
 
     /// The names and plain values of a form or a query.
-    fn pairs(&mut self, what: &str, entries: &[(Located<String>, Located<Node>)], parts: &Parts<'_>) -> Vec<(String, Template)> {
+    fn pairs(
+        &mut self,
+        what: &str,
+        entries: &[(Located<String>, Located<Node>)],
+        parts: &Parts<'_>,
+    ) -> Vec<(String, Template)> {
         let mut fields = Vec::new();
         for (name, node) in entries {
             let text = match &node.value {

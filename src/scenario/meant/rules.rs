@@ -1,6 +1,6 @@
 //! Rules: parsed, applied to the variants that they are for, and checked against what the scenario measures.
 
-use super::super::file::leaf::{Located, Entries, Node};
+use super::super::file::leaf::{Entries, Located, Node};
 use super::super::file::{self, RawRule};
 use super::super::matrix::Matrix;
 use super::super::problem::Problem;
@@ -177,7 +177,11 @@ impl Loading<'_> {
 }
 
 /// Nested tables (`when = { server.mode = "sync" }`) as flat key paths.
-fn flatten<'w>(prefix: &str, entries: &'w Entries<Node>, out: &mut Vec<(String, &'w Located<String>, &'w Located<Node>)>) {
+fn flatten<'w>(
+    prefix: &str,
+    entries: &'w Entries<Node>,
+    out: &mut Vec<(String, &'w Located<String>, &'w Located<Node>)>,
+) {
     for (name, value) in &entries.0 {
         let key = format!("{prefix}{}", name.value);
         match &value.value {

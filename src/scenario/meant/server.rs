@@ -8,7 +8,10 @@ use super::super::file::{self, RawListen, RawMode};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::{Placeholder, Template, TemplateError};
-use super::super::{AttachedSpec, Builtin, CommandSpec, ListenSpec, Mode, OnDisconnect, Pid, ReadySpec, ReadyCheck, ServerSpec, StopSpec};
+use super::super::{
+    AttachedSpec, Builtin, CommandSpec, ListenSpec, Mode, OnDisconnect, Pid, ReadyCheck, ReadySpec, ServerSpec,
+    StopSpec,
+};
 use super::{Loading, value};
 
 const MOST_WORKERS: i64 = 256;
@@ -116,6 +119,7 @@ impl Loading<'_> {
             None => None,
         };
         Some(Builtin {
+            scenario: self.file_name.clone(),
             mode,
             workers: self.workers(written),
             script,
@@ -182,6 +186,7 @@ impl Loading<'_> {
         let tls = written.tls.as_ref().map(|tls| self.tls(tls));
         // Everything is looked at before a wrong word ends it.
         Some(CommandSpec {
+            scenario: self.file_name.clone(),
             command: command.into_iter().collect::<Option<_>>()?,
             cwd: self.cwd(written),
             env,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::placeholder::{Placeholder, BracedText};
+use super::placeholder::{BracedText, Placeholder};
 use super::{BASE64, Template, TemplateError, base64_end, is_word};
 
 impl Template {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rule::TRIGGERS;
-use crate::scenario::login::{CaptureSpec, CaptureSource};
+use crate::scenario::login::{CaptureSource, CaptureSpec};
 
 fn dirty(keys: &str) -> DirtySpec {
     loaded(&format!("[server]\nmode = 'async'\n[dirty]\n{keys}")).variants[0].dirty.clone().unwrap()

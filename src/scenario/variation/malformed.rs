@@ -108,7 +108,11 @@ fn parameters(request: &RequestSpec) -> Vec<Found> {
                     Json::Text(text) => is_number(text),
                     _ => true,
                 };
-                all.push(Found { place: RequestPart::Json(json.path(&steps)), which: Parameters::Json(steps), numeric });
+                all.push(Found {
+                    place: RequestPart::Json(json.path(&steps)),
+                    which: Parameters::Json(steps),
+                    numeric,
+                });
             }
         }
         Some(BodySpec::Text(_)) | None => {}

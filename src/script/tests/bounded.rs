@@ -30,9 +30,9 @@ fn no_text_is_built_that_is_too_long() {
         ("a", "of JSON"),
     ] {
         let program = program(&format!("fn handle(r) {{ {many} {body} }}"));
-        let (steps, result) = drive(&mut Call::new(&program, &Process::default(), "handle", Request::default()));
+        let (steps, result) = drive(&mut HandlerCall::new(&program, &Process::default(), "handle", HandlerRequest::default()));
         for step in steps {
-            assert!(matches!(&step, Step::Log(text) if text.len() < 2_000_000), "{body}");
+            assert!(matches!(&step, HandlerStep::Log(text) if text.len() < 2_000_000), "{body}");
         }
         match result {
             Ok(response) => assert!(expected.is_empty() && response.headers[0].1.len() < 2_000_000, "{body}"),

@@ -24,6 +24,11 @@ pub(super) fn catch(kind: SignalKind) -> std::io::Result<()> {
     signal(kind).map(drop)
 }
 
+/// A socket that a supervisor, or its guard, held as well would take connections although the program has ended.
+pub(super) fn let_go_of_the_input() -> std::io::Result<()> {
+    Ok(rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?)
+}
+
 /// Whether the parent had this signal ignored, as `nohup` does; no where nobody can tell.
 pub fn is_ignored(kind: SignalKind) -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, kind.as_raw_value()))

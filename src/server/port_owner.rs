@@ -13,7 +13,7 @@ const BELIEVED_AFTER: Duration = Duration::from_secs(1);
 
 /// Who listens on an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(super) enum PortOwner {
     /// The processes that were asked about, or nobody that can be told.
     Ours,
     /// Somebody else; who, where that can be seen.
@@ -28,13 +28,13 @@ pub(super) struct Doubts {
 
 impl Doubts {
     /// Whether the server may be taken as ready: `Err` says who holds its address, and whether that is certain.
-    pub fn look(&mut self, owner: Owner) -> Result<(), (String, bool)> {
+    pub fn look(&mut self, owner: PortOwner) -> Result<(), (String, bool)> {
         match owner {
-            Owner::Ours => {
+            PortOwner::Ours => {
                 self.since = None;
                 Ok(())
             }
-            Owner::Other(who) => {
+            PortOwner::Other(who) => {
                 let since = *self.since.get_or_insert_with(Instant::now);
                 Err((who, since.elapsed() >= BELIEVED_AFTER))
             }
@@ -43,9 +43,9 @@ impl Doubts {
 }
 
 /// Whether connections to `address` come to one of these processes.
-pub(super) fn of(address: SocketAddr, pids: &[u32]) -> Owner {
+pub(super) fn of(address: SocketAddr, pids: &[u32]) -> PortOwner {
     if proc::unusable().is_some() {
-        return Owner::Ours;
+        return PortOwner::Ours;
     }
     let (four, six) = (tcp().unwrap_or_default(), tcp6().unwrap_or_default());
     let listeners = best(address, four.iter().chain(&six));
@@ -54,13 +54,13 @@ pub(super) fn of(address: SocketAddr, pids: &[u32]) -> Owner {
         match sockets(*pid) {
             Some(sockets) => held.extend(sockets),
             // What cannot be looked into may hold it.
-            None if is_there(*pid) => return Owner::Ours,
+            None if is_there(*pid) => return PortOwner::Ours,
             None => {}
         }
     }
     match listeners.iter().find(|inode| !held.contains(inode)) {
-        Some(inode) => Owner::Other(holder(*inode)),
-        None => Owner::Ours,
+        Some(inode) => PortOwner::Other(holder(*inode)),
+        None => PortOwner::Ours,
     }
 }
 
@@ -120,18 +120,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let myself = std::process::id();
-        assert_eq!(of(address, &[myself]), Owner::Ours);
-        let Owner::Other(who) = of(address, &[]) else { panic!("it belongs to somebody else") };
+        assert_eq!(of(address, &[myself]), PortOwner::Ours);
+        let PortOwner::Other(who) = of(address, &[]) else { panic!("it belongs to somebody else") };
         assert!(who.starts_with(&format!("process {myself} (")), "{who}");
         drop(listener);
-        assert_eq!(of(address, &[]), Owner::Ours, "nobody listens");
+        assert_eq!(of(address, &[]), PortOwner::Ours, "nobody listens");
     }
 
     #[test]
     fn a_socket_of_the_address_goes_before_one_of_any_address() {
         let any = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = any.local_addr().unwrap().port();
-        assert!(matches!(of(([127, 0, 0, 1], port).into(), &[]), Owner::Other(_)));
+        assert!(matches!(of(([127, 0, 0, 1], port).into(), &[]), PortOwner::Other(_)));
         assert_eq!(closeness([127, 0, 0, 2].into(), [127, 0, 0, 1].into()), None);
         let closeness = |listens: &str| closeness(listens.parse().unwrap(), [127, 0, 0, 1].into());
         assert!(closeness("127.0.0.1") > closeness("0.0.0.0") && closeness("0.0.0.0") > closeness("::"));
@@ -140,11 +140,11 @@ mod tests {
     #[test]
     fn another_is_believed_in_after_a_while_only() {
         let mut doubts = Doubts::default();
-        let other = || Owner::Other("process 7 (nc)".to_owned());
+        let other = || PortOwner::Other("process 7 (nc)".to_owned());
         assert_eq!(doubts.look(other()), Err(("process 7 (nc)".to_owned(), false)));
         doubts.since = doubts.since.and_then(|since| since.checked_sub(BELIEVED_AFTER));
         assert_eq!(doubts.look(other()), Err(("process 7 (nc)".to_owned(), true)));
-        assert_eq!(doubts.look(Owner::Ours), Ok(()));
+        assert_eq!(doubts.look(PortOwner::Ours), Ok(()));
         assert_eq!(doubts.look(other()), Err(("process 7 (nc)".to_owned(), false)));
     }
 }

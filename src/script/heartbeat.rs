@@ -12,7 +12,7 @@ const BEYOND_LIMITS: Duration = Duration::from_secs(10);
 
 /// What a thread shows of its calls, one after the other.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub struct Heartbeat {
     /// How many began and ended: odd while one is under way.
     count: AtomicU64,
     what: Mutex<Arc<str>>,
@@ -21,7 +21,7 @@ pub struct Pulse {
 /// One who looks at a pulse now and then. It counts looks, not time: of a process that was stopped, and goes on, nobody
 /// has waited for anything.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct HeartbeatWatch {
     seen: u64,
     looks: u32,
 }
@@ -38,9 +38,9 @@ pub fn looks(time: Duration, every: Duration) -> u32 {
 
 /// A call under way; it has come back once this is dropped.
 #[derive(Debug)]
-pub(super) struct Beat<'a>(&'a Pulse);
+pub(super) struct Beat<'a>(&'a Heartbeat);
 
-impl Pulse {
+impl Heartbeat {
     /// A call begins.
     pub(super) fn begin(&self, what: &Arc<str>) -> Beat<'_> {
         *self.what.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(what);
@@ -61,9 +61,9 @@ impl Drop for Beat<'_> {
     }
 }
 
-impl Watch {
+impl HeartbeatWatch {
     /// The name of a call that has been under way at more than so many looks in a row, this one included.
-    pub fn look(&mut self, pulse: &Pulse, most: u32) -> Option<Arc<str>> {
+    pub fn look(&mut self, pulse: &Heartbeat, most: u32) -> Option<Arc<str>> {
         let count = pulse.count.load(Ordering::Relaxed);
         self.looks = if count == self.seen { self.looks.saturating_add(1) } else { 1 };
         self.seen = count;
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_call_is_overdue_once_it_was_seen_too_often_and_none_between_calls_is() {
-        let (pulse, mut watch, name) = (Pulse::default(), Watch::default(), Arc::from("check"));
+        let (pulse, mut watch, name) = (Heartbeat::default(), HeartbeatWatch::default(), Arc::from("check"));
         let mut overdue = || watch.look(&pulse, 2).is_some();
         assert!((0..9).all(|_| !overdue()), "nothing is under way");
         for _ in 0..9 {

@@ -6,14 +6,15 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::keeper::{Event, Order, Plan};
-use super::{Happening, StartError, show_exit, show_status, tree, warden};
+use super::role::ProcessRole;
+use super::supervision::{LaunchPlan, Order, SupervisorEvent};
+use super::{Happening, StartError, show_exit, show_status, process_tree};
 
 /// How long the last processes may take to vanish once killed, and a keeper to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -32,12 +33,12 @@ const KILL: i32 = 9;
 
 /// A tree of processes with its keeper. Dropping it kills them all.
 #[derive(Debug)]
-pub(super) struct Owned {
+pub(super) struct SupervisedTree {
     warden: Child,
     /// The keeper's number.
     keeper: u32,
     orders: UnixStream,
-    events: Receiver<Event>,
+    events: Receiver<SupervisorEvent>,
     pub begun: Instant,
     /// The program itself.
     pub main: u32,
@@ -81,18 +82,24 @@ impl Ordered {
     }
 }
 
-impl Owned {
-    /// Starts the program of `plan`, and hands it a socket, if any; its output goes to `log`. `Err` says why it could not be started.
-    pub fn start(plan: &Plan, log: &File, socket: Option<TcpListener>) -> Result<Owned, StartError> {
+impl SupervisedTree {
+    /// Starts the program of `plan`, and hands it a socket, if any; its output goes to `log`. `scenario` is what the file is
+    /// called. `Err` says why it could not be started.
+    pub fn start(
+        plan: &LaunchPlan,
+        scenario: &str,
+        log: &File,
+        socket: Option<TcpListener>,
+    ) -> Result<SupervisedTree, StartError> {
         let no_keeper = |why: String| StartError::new(format!("its keeper {why}"), LOST);
-        let mut owned =
-            Owned::spawn(plan, log, socket).map_err(|error| no_keeper(format!("could not be started: {error}")))?;
+        let mut owned = SupervisedTree::spawn(plan, scenario, log, socket)
+            .map_err(|error| no_keeper(format!("could not be started: {error}")))?;
         match owned.events.recv_timeout(GONE_WITHIN) {
-            Ok(Event::Started { pid, keeper }) => {
+            Ok(SupervisorEvent::Started { pid, keeper }) => {
                 (owned.main, owned.keeper) = (pid, keeper);
                 Ok(owned)
             }
-            Ok(Event::NotStarted { why, advice }) => {
+            Ok(SupervisorEvent::NotStarted { why, advice }) => {
                 owned.empty = true;
                 Err(StartError::new(why, advice))
             }
@@ -100,10 +107,10 @@ impl Owned {
         }
     }
 
-    fn spawn(plan: &Plan, log: &File, socket: Option<TcpListener>) -> std::io::Result<Owned> {
+    fn spawn(plan: &LaunchPlan, scenario: &str, log: &File, socket: Option<TcpListener>) -> std::io::Result<SupervisedTree> {
         let (mut orders, theirs) = UnixStream::pair()?;
-        let warden = Command::new(super::proc::this_program())
-            .arg(warden::ARGUMENT)
+        let warden = ProcessRole::Guard
+            .command(&format!("of {scenario}"))
             .stdin(socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket))))
             .stdout(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::from(log.try_clone()?))
@@ -117,7 +124,7 @@ impl Owned {
             // Ends with the channel, at the latest when the keeper does.
             let _ = events.map(|event| sender.send(event)).take_while(Result::is_ok).count();
         })?;
-        Ok(Owned {
+        Ok(SupervisedTree {
             warden,
             keeper: 0,
             orders,
@@ -171,7 +178,7 @@ impl Owned {
 
     /// All processes below the keeper.
     pub fn pids(&self) -> Vec<u32> {
-        tree::descendants(self.keeper())
+        process_tree::descendants(self.keeper())
     }
 
     /// The number of the keeper.
@@ -209,7 +216,7 @@ impl Owned {
         self.end_warden();
         if !self.empty || self.lost.is_some() {
             // What dead keepers and wardens leave comes to runner, which is a subreaper too.
-            tree::kill_adopted(GONE_WITHIN);
+            process_tree::kill_adopted(GONE_WITHIN);
             self.empty = true;
         }
     }
@@ -262,9 +269,9 @@ impl Owned {
         }
     }
 
-    fn note(&mut self, event: Event) {
+    fn note(&mut self, event: SupervisorEvent) {
         match event {
-            Event::Ended { pid, how, well } => {
+            SupervisorEvent::Ended { pid, how, well } => {
                 let guess = format!("process {pid} ended");
                 let was_missed = self.happenings.iter().any(|known| known.what == guess);
                 self.happenings.retain(|known| known.what != guess);
@@ -277,10 +284,10 @@ impl Owned {
                 }
                 self.last_ended = Some(ended);
             }
-            Event::Said => self.said = true,
-            Event::Empty => self.empty = true,
-            Event::NotLogged { why } => self.happened(format!("the rest of its log is not kept: {why}")),
-            Event::Started { .. } | Event::NotStarted { .. } => {}
+            SupervisorEvent::Said => self.said = true,
+            SupervisorEvent::Empty => self.empty = true,
+            SupervisorEvent::NotLogged { why } => self.happened(format!("the rest of its log is not kept: {why}")),
+            SupervisorEvent::Started { .. } | SupervisorEvent::NotStarted { .. } => {}
         }
     }
 
@@ -324,7 +331,7 @@ impl Owned {
     }
 }
 
-impl Drop for Owned {
+impl Drop for SupervisedTree {
     fn drop(&mut self) {
         self.kill();
     }

@@ -4,16 +4,14 @@
 //! output as well, on which it waits for the end of runner. It says nothing.
 
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, set_child_subreaper, wait};
 
-use super::{inherited, keeper, proc};
-
-/// The argument with which runner starts itself as a warden.
-pub const ARGUMENT: &str = "__warden";
+use super::role::{self, ProcessRole};
+use super::{inherited_signals, process_tree};
 
 /// The whole life of a warden.
 pub fn main() -> ExitCode {
@@ -25,26 +23,26 @@ pub fn main() -> ExitCode {
 
 fn watch() -> std::io::Result<ExitCode> {
     set_child_subreaper(Some(getpid()))?;
-    inherited::mend()?;
+    inherited_signals::mend()?;
     // First, so that no keeper is left where there is no thread.
     std::thread::Builder::new().name("runner".to_owned()).spawn(|| {
         wait_for_the_end_of_runner();
-        keeper::kill_all(0);
+        process_tree::kill_all(0);
         std::process::exit(1);
     })?;
-    let child = Command::new(proc::this_program())
-        .arg(keeper::ARGUMENT)
+    let child = ProcessRole::Supervisor
+        .command(&role::what())
         .stdin(Stdio::inherit())
         .stdout(Stdio::inherit())
         .stderr(Stdio::inherit())
         .process_group(0)
         .spawn()?;
-    keeper::let_go_of_the_input()?;
+    inherited_signals::let_go_of_the_input()?;
     let Some(status) = wait_for(child.id()) else { return Ok(ExitCode::FAILURE) };
     if status.exit_status() == Some(0) {
         return Ok(ExitCode::SUCCESS);
     }
-    keeper::kill_all(0);
+    process_tree::kill_all(0);
     if let Some(signal) = status.terminating_signal().and_then(Signal::from_named_raw) {
         // Ends as the keeper did, so that it is told so.
         kill_process(getpid(), signal)?;

@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
-use super::{keeper, proc, warden, worker};
+use super::proc;
+use super::role::ProcessRole;
+
+/// How long to go on killing. What survives this is beyond any signal.
+const KILL_FOR: Duration = Duration::from_secs(10);
 
 /// All live descendants of a process, nearest first. A tree that changes meanwhile may be caught halfway: ask again.
 pub(super) fn descendants(pid: u32) -> Vec<u32> {
@@ -45,6 +49,35 @@ pub(super) fn signal_group(leader: u32, signal: Signal) -> bool {
     known(leader).is_some_and(|leader| rustix::process::kill_process_group(leader, signal).is_ok())
 }
 
+/// Where the processes below cannot be seen, the group of the program `main` stands for them.
+pub(super) fn signal_all(signal: Signal, main: u32) {
+    if proc::unusable().is_some() {
+        signal_group(main, signal);
+        signal_group(main, Signal::CONT);
+        return;
+    }
+    let pids = descendants(std::process::id());
+    signal(&pids, signal);
+    signal(&pids, Signal::CONT);
+}
+
+/// Kills until nothing is left: a tree that forks while it is read gets another round.
+pub(super) fn kill_all(main: u32) {
+    let began = Instant::now();
+    while began.elapsed() < KILL_FOR {
+        let pids = descendants(std::process::id());
+        let is_over = match proc::unusable() {
+            Some(_) => !signal_group(main, Signal::KILL),
+            None => pids.is_empty(),
+        };
+        if is_over {
+            return;
+        }
+        signal(&pids, Signal::KILL);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Kills what runner did not start itself but has come to it, as from a keeper that was killed, until nothing is left.
 pub(super) fn kill_adopted(within: Duration) {
     let began = Instant::now();
@@ -62,15 +95,11 @@ pub(super) fn kill_adopted(within: Duration) {
     }
 }
 
-/// What runner starts itself is runner again, with an argument of its own. A process that has ended names none, so that
-/// it counts as adopted unless somebody else is to reap it.
+/// What runner starts itself is runner again, in a role. A process that has ended names none, so that it counts as adopted
+/// unless somebody else is to reap it.
 fn is_adopted(pid: u32) -> bool {
     let arguments = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.cmdline().ok());
-    !arguments.is_some_and(|arguments| {
-        arguments
-            .get(1)
-            .is_some_and(|argument| [keeper::ARGUMENT, warden::ARGUMENT, worker::ARGUMENT].contains(&argument.as_str()))
-    })
+    !arguments.is_some_and(|arguments| ProcessRole::of(&arguments).is_some())
 }
 
 fn known(pid: u32) -> Option<Pid> {

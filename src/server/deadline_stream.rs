@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// Reads and writes up to a moment. The stream's own reads and writes must give up after [`LOOK`].
-pub(super) struct Patient<'a, S> {
+pub(super) struct DeadlineStream<'a, S> {
     pub stream: S,
     pub end: Instant,
     /// Whether nobody wants it any more.
     pub is_over: &'a mut dyn FnMut() -> bool,
 }
 
-impl<S> Patient<'_, S> {
+impl<S> DeadlineStream<'_, S> {
     fn try_on<T>(&mut self, mut once: impl FnMut(&mut S) -> Result<T>) -> Result<T> {
         loop {
             if (self.is_over)() || Instant::now() >= self.end {
@@ -28,13 +28,13 @@ impl<S> Patient<'_, S> {
     }
 }
 
-impl<S: Read> Read for Patient<'_, S> {
+impl<S: Read> Read for DeadlineStream<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.try_on(|stream| stream.read(buffer))
     }
 }
 
-impl<S: Write> Write for Patient<'_, S> {
+impl<S: Write> Write for DeadlineStream<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         self.try_on(|stream| stream.write(bytes))
     }
@@ -67,10 +67,10 @@ mod tests {
             reads > 9
         };
         let far = Instant::now() + Duration::from_secs(3600);
-        let mut patient = Patient { stream: Trickle, end: far, is_over: &mut is_over };
+        let mut patient = DeadlineStream { stream: Trickle, end: far, is_over: &mut is_over };
         let error = patient.read_exact(&mut [0; 100]).unwrap_err();
         assert_eq!((error.kind(), reads), (ErrorKind::TimedOut, 10));
-        let mut late = Patient { stream: Trickle, end: Instant::now(), is_over: &mut || false };
+        let mut late = DeadlineStream { stream: Trickle, end: Instant::now(), is_over: &mut || false };
         assert_eq!(late.read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::TimedOut);
     }
 }

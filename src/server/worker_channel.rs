@@ -15,19 +15,19 @@ use crate::scenario::{Mode, OnDisconnect};
 
 /// What a worker is to serve.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub(super) struct WorkerPlan {
     pub mode: Mode,
     /// What a handler sleeps when the request names no sleep.
     pub sleep: Duration,
     pub on_disconnect: OnDisconnect,
-    pub script: Option<Script>,
+    pub script: Option<WorkerScript>,
     pub log_requests: bool,
     /// Hosts that handlers may fetch from although they are not this machine.
     pub allowed_hosts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Script {
+pub(super) struct WorkerScript {
     pub name: String,
     pub source: String,
     /// Where its imports are found.
@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Why a worker does not serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NotReady {
+pub(super) enum WorkerNotReady {
     /// It ended without a word.
     Ended,
     /// It said nothing in time.
@@ -54,39 +54,39 @@ pub(super) enum NotReady {
 
 /// runner's end of the channel to a worker.
 #[derive(Debug)]
-pub(super) struct Leash {
+pub(super) struct RunnerChannel {
     stream: UnixStream,
 }
 
-impl Leash {
+impl RunnerChannel {
     /// A channel; the second half becomes the worker's standard output.
-    pub fn new() -> std::io::Result<(Leash, OwnedFd)> {
+    pub fn new() -> std::io::Result<(RunnerChannel, OwnedFd)> {
         let (ours, theirs) = UnixStream::pair()?;
-        Ok((Leash { stream: ours }, theirs.into()))
+        Ok((RunnerChannel { stream: ours }, theirs.into()))
     }
 
-    pub fn send(&mut self, plan: &Plan) -> std::io::Result<()> {
+    pub fn send(&mut self, plan: &WorkerPlan) -> std::io::Result<()> {
         let mut line = serde_json::to_vec(plan).map_err(std::io::Error::other)?;
         line.push(b'\n');
         self.stream.write_all(&line)
     }
 
     /// Waits for the worker's word.
-    pub fn wait_ready(&mut self, end: Instant, cancelled: &dyn Fn() -> bool) -> Result<(), NotReady> {
+    pub fn wait_ready(&mut self, end: Instant, cancelled: &dyn Fn() -> bool) -> Result<(), WorkerNotReady> {
         let mut line = String::new();
-        self.stream.set_read_timeout(Some(LOOK)).map_err(|_| NotReady::Ended)?;
+        self.stream.set_read_timeout(Some(LOOK)).map_err(|_| WorkerNotReady::Ended)?;
         let mut reader = BufReader::new(&self.stream);
         loop {
             match reader.read_line(&mut line) {
                 Ok(_) if line.trim_end() == READY => return Ok(()),
-                Ok(_) if line.is_empty() => return Err(NotReady::Ended),
-                Ok(_) => return Err(NotReady::Refused(line.trim_end().to_owned())),
+                Ok(_) if line.is_empty() => return Err(WorkerNotReady::Ended),
+                Ok(_) => return Err(WorkerNotReady::Refused(line.trim_end().to_owned())),
                 Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
                     // Reset: it ended before it had read its plan.
-                    return Err(NotReady::Ended);
+                    return Err(WorkerNotReady::Ended);
                 }
-                Err(_) if cancelled() => return Err(NotReady::Cancelled),
-                Err(_) if Instant::now() >= end => return Err(NotReady::Late),
+                Err(_) if cancelled() => return Err(WorkerNotReady::Cancelled),
+                Err(_) if Instant::now() >= end => return Err(WorkerNotReady::Late),
                 Err(_) => {}
             }
         }
@@ -100,18 +100,18 @@ impl Leash {
 
 /// The worker's end.
 #[derive(Debug)]
-pub(super) struct Collar {
+pub(super) struct WorkerChannel {
     reader: BufReader<UnixStream>,
 }
 
-impl Collar {
+impl WorkerChannel {
     /// Takes the channel from the standard output.
     pub fn take() -> std::io::Result<Self> {
         let channel = std::io::stdout().as_fd().try_clone_to_owned()?;
-        Ok(Collar { reader: BufReader::new(UnixStream::from(channel)) })
+        Ok(WorkerChannel { reader: BufReader::new(UnixStream::from(channel)) })
     }
 
-    pub fn plan(&mut self) -> std::io::Result<Plan> {
+    pub fn plan(&mut self) -> std::io::Result<WorkerPlan> {
         let mut line = String::new();
         self.reader.read_line(&mut line)?;
         serde_json::from_str(&line).map_err(std::io::Error::other)
@@ -145,14 +145,14 @@ mod tests {
     #[test]
     fn a_worker_is_waited_for_until_its_word_its_end_or_a_cancellation() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let mut leash = Leash { stream: ours };
-        assert_eq!(leash.wait_ready(far(), &|| true), Err(NotReady::Cancelled));
-        assert_eq!(leash.wait_ready(Instant::now(), &|| false), Err(NotReady::Late));
+        let mut leash = RunnerChannel { stream: ours };
+        assert_eq!(leash.wait_ready(far(), &|| true), Err(WorkerNotReady::Cancelled));
+        assert_eq!(leash.wait_ready(Instant::now(), &|| false), Err(WorkerNotReady::Late));
         theirs.write_all(b"ready\n").unwrap();
         assert_eq!(leash.wait_ready(far(), &|| false), Ok(()));
         theirs.write_all(b"no such mode\n").unwrap();
-        assert_eq!(leash.wait_ready(far(), &|| false), Err(NotReady::Refused("no such mode".to_owned())));
+        assert_eq!(leash.wait_ready(far(), &|| false), Err(WorkerNotReady::Refused("no such mode".to_owned())));
         drop(theirs);
-        assert_eq!(leash.wait_ready(far(), &|| false), Err(NotReady::Ended));
+        assert_eq!(leash.wait_ready(far(), &|| false), Err(WorkerNotReady::Ended));
     }
 }
