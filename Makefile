@@ -50,8 +50,8 @@ conformance: ## replay raw responses, whole and cut at every place, and compare 
 
 fuzz: ## feed the parser of responses any bytes for 60 s (FUZZ_SECONDS=...); installs cargo-fuzz if it is missing
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
-	mkdir -p fuzz/corpus/reply
-	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run reply --sanitizer none fuzz/corpus/reply fuzz/seeds/reply -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
+	mkdir -p fuzz/corpus/response
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run response --sanitizer none fuzz/corpus/response fuzz/seeds/response -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
@@ -98,11 +98,14 @@ clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --no-default-features -- -D warnings
 
-# Most tests wait for servers most of the time: twice as many at once as a small machine has cores.
-TEST_THREADS ?= 4
+# Most tests wait for servers most of the time: more at once than a small machine has cores.
+TEST_THREADS ?= 8
 
-unit: tools
-	$(CARGO) test --locked -- --test-threads=$(TEST_THREADS)
+# The same tests in the same order with either: nextest, where it is installed, tells more and packs them better.
+unit: tools ## all tests in Rust; with nextest where it is installed
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; \
+		$(CARGO) nextest run --locked --test-threads $(TEST_THREADS); \
+	else set -x; $(CARGO) test --locked --no-fail-fast -- --test-threads=$(TEST_THREADS); fi
 
 tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
 	@scripts/install-test-tools

@@ -8,14 +8,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::trigger::Trigger;
+
+mod addresses;
 mod alibi;
 mod attempt;
 mod baseline;
 mod check;
 pub mod class;
+mod classify;
 mod client;
 mod control;
-pub mod diagnosis;
+mod diagnosis;
+pub mod evidence;
 pub mod exposure;
 mod forms;
 mod identity;
@@ -24,6 +29,7 @@ mod limit;
 mod literal;
 mod login;
 pub mod observation;
+pub mod oracle;
 mod perform;
 mod personas;
 pub mod recipe;
@@ -39,15 +45,16 @@ mod text;
 mod triggers;
 
 pub use check::{Check, Part, Starts};
-pub use class::Class;
+pub use class::LeakClass;
 pub use control::Control;
-pub use judge::Oracle;
+pub use evidence::{Evidence, FoundBy, Leak};
 pub use limit::Limit;
 pub use observation::{Observation, Role, Seen};
+pub use oracle::LeakOracle;
 pub use replay::{Answer, Replay, Shown, Try};
 pub use samples::Samples;
 pub use stopwatch::Stopwatch;
-pub use tally::{Evidence, Leak, Tally, TriggerTally};
+pub use tally::{Tally, TriggerTally};
 
 /// All that a dirty check found.
 #[derive(Debug, Default)]
@@ -56,8 +63,8 @@ pub struct Findings {
     /// `None` if it did not take place.
     pub positive_control: Option<PositiveControl>,
     pub tally: Tally,
-    /// Why triggers were not exercised, by name; sentences without a full stop.
-    pub obstacles: BTreeMap<&'static str, String>,
+    /// Why triggers were not exercised, sentences without a full stop.
+    pub obstacles: BTreeMap<Trigger, String>,
     /// The server handles one request at a time: known, or seen.
     pub one_at_a_time: bool,
     pub duration: Duration,

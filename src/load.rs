@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Protocol};
-use crate::script::pulse::Heartbeat;
-use crate::server::Endpoint;
-use crate::server::tls::{self, Tls};
+use crate::net::target::Target;
+use crate::scenario;
+use crate::script::heartbeat::Heartbeat;
 use crate::session::Session;
 use crate::units::counted;
 
@@ -21,9 +19,7 @@ mod alarm;
 pub mod attended;
 mod busy;
 mod chance;
-pub mod clock;
 mod closed;
-pub mod connection;
 mod deadline;
 mod desk;
 mod lane;
@@ -35,7 +31,6 @@ mod open;
 mod pipelined;
 mod plan;
 pub mod recorder;
-pub mod request;
 pub mod samples;
 pub mod schedule;
 pub mod script;
@@ -49,76 +44,12 @@ mod user;
 pub mod watch;
 
 use attended::{Hung, Patience};
-use connection::dialer::Dialer;
 pub use live::{Live, Progress};
 use measured::Measured;
-use request::show_sleep;
 use samples::Samples;
 use script::{Client, Findings};
 use source::scripted::Scripts;
 use watch::Watch;
-
-/// Where requests go.
-#[derive(Debug, Clone)]
-pub struct Target {
-    pub dialer: Dialer,
-    /// For the `host` header.
-    pub authority: String,
-    /// What fills `{host}` and `{port}`.
-    pub host: String,
-    pub port: String,
-    /// What fills `{workers}`, where it is known.
-    pub workers: Option<u32>,
-}
-
-impl Target {
-    /// `authority` is what the `host` header says.
-    pub fn new(endpoint: Endpoint, tls: Option<Tls>, authority: &str, workers: Option<u32>) -> Self {
-        let (host, port) = match &endpoint {
-            Endpoint::Tcp(address) => (address.ip().to_string(), address.port().to_string()),
-            Endpoint::Unix(_) => (authority.to_owned(), String::new()),
-        };
-        Target { dialer: Dialer::new(endpoint, tls), authority: authority.to_owned(), host, port, workers }
-    }
-
-    /// A server that listens on a port and has no better name.
-    #[cfg(test)]
-    pub(crate) fn tcp(address: std::net::SocketAddr, workers: Option<u32>) -> Self {
-        let endpoint = Endpoint::Tcp(address);
-        let authority = endpoint.authority();
-        Target::new(endpoint, None, &authority, workers)
-    }
-
-    /// For a load thread: connections with TLS sessions of its own, from the load's sources, each made for a request.
-    fn of_a_thread(&self, load: &scenario::LoadSpec) -> Self {
-        let protocol = match load.protocol {
-            Protocol::Http1 { .. } => tls::HTTP_1,
-            Protocol::Http2 { .. } => tls::HTTP_2,
-        };
-        let dialer = self.dialer.clone().from_sources(&load.source_addresses).for_protocol(protocol).sends_at_once();
-        Target { dialer, ..self.clone() }
-    }
-
-    /// What fills a placeholder in every request alike; `None` for one that varies. `sleep` is given where it does not.
-    pub fn fixed(&self, placeholder: &Placeholder, sleep: Option<Duration>) -> Option<String> {
-        match placeholder {
-            Placeholder::Sleep => sleep.map(show_sleep),
-            Placeholder::Host => Some(self.host.clone()),
-            Placeholder::Port => Some(self.port.clone()),
-            Placeholder::Workers => self.workers.map(|workers| workers.to_string()),
-            Placeholder::Canary
-            | Placeholder::User
-            | Placeholder::Seq
-            | Placeholder::Socket
-            | Placeholder::Fd
-            | Placeholder::Random(..)
-            | Placeholder::Data(_)
-            | Placeholder::Identity(_)
-            | Placeholder::Token
-            | Placeholder::Capture(_) => None,
-        }
-    }
-}
 
 /// All of a load's figures, merged.
 #[derive(Debug)]

@@ -11,20 +11,22 @@ use regex::bytes::Regex;
 use crate::canary::Shape;
 use crate::rule::Rule;
 use crate::script;
+use crate::trigger::Trigger;
 
 mod attached;
+pub mod command_line;
 pub mod data;
 mod decode;
 mod environment;
 pub mod file;
 pub mod login;
 mod matrix;
-mod meant;
 mod overrides;
 mod problem;
 mod protocol;
 pub mod recorded;
 pub mod request;
+mod resolve;
 pub mod sample;
 pub mod schema;
 mod secrets;
@@ -33,8 +35,7 @@ mod server;
 mod source;
 mod suggest;
 pub mod template;
-mod tree;
-pub mod typed;
+mod toml_tree;
 pub mod variation;
 mod warnings;
 
@@ -204,8 +205,8 @@ pub struct DirtySpec {
     pub shape: Shape,
     /// What responses may share: text that one of these matches accuses nobody.
     pub public: Vec<Regex>,
-    /// What to try: names of [`rule::TRIGGERS`](crate::rule::TRIGGERS), in that order; at least one.
-    pub triggers: Vec<&'static str>,
+    /// What to try, in the order of [`Trigger::ALL`]; at least one.
+    pub triggers: Vec<Trigger>,
     /// What fills `{sleep}`: the long request's and the short ones'.
     pub sleep: Option<Sleeps>,
     pub expect: Expect,
@@ -267,7 +268,7 @@ pub fn load_with(
     surroundings: &dyn Surroundings,
     compile: Compile<'_>,
 ) -> Result<Scenario, Problems> {
-    meant::load(file, overrides, surroundings, compile)
+    resolve::load(file, overrides, surroundings, compile)
 }
 
 #[cfg(test)]

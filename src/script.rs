@@ -3,15 +3,16 @@
 //! Every call, in every mode, is a [`HandlerCall`] that is driven step by step: the script runs until it sleeps, blocks, burns
 //! or ends, and whoever drives it decides what that means (`sleep` suspends in `async`, blocks elsewhere).
 
-mod size_limits;
 mod call;
 pub mod client;
-mod current;
+mod current_call;
 pub mod definitions;
 mod engine;
 mod error;
 mod fetch;
+pub mod function_uses;
 mod functions;
+pub mod heartbeat;
 pub mod hooks;
 mod import;
 mod json;
@@ -19,13 +20,12 @@ mod limits;
 mod meter;
 mod process;
 mod program;
-pub mod heartbeat;
 pub mod reference;
 mod request;
 mod respond;
+mod size_limits;
 mod stack;
 mod state;
-pub mod survey;
 mod type_names;
 #[cfg(test)]
 mod tests;

@@ -7,43 +7,42 @@ use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
+use crate::net::endpoint::Endpoint;
+use crate::net::tls::{self, SetupError, Tls};
 use crate::scenario;
 
 mod allowed_hosts;
 mod attached;
 mod builtin;
 mod command;
-mod worker_channel;
-mod endpoint;
+mod deadline_stream;
+mod guard;
 pub mod inherited_signals;
-mod supervisor;
 mod launcher;
 mod log_lines;
-mod supervised_tree;
 mod port_owner;
-mod deadline_stream;
 mod proc;
+mod process_tree;
 mod ready;
 mod role;
 mod sampler;
 pub mod scratch;
 mod setup;
 mod starter;
+mod supervised_tree;
 mod supervision;
-pub mod tls;
-mod process_tree;
-mod guard;
+mod supervisor;
 mod worker;
+mod worker_channel;
 
 use attached::AttachedServer;
 pub use builtin::app::COMES_WITH_RUNNER;
 pub use builtin::gauges::OF_THIS_PROCESS;
 use command::LaunchedServer;
-pub use endpoint::Endpoint;
 use launcher::Workers;
 pub use role::ProcessRole;
-pub use sampler::{UsageRow, Usage};
-use tls::Tls;
+pub use sampler::{Usage, UsageRow};
+pub use supervisor::NOT_KEPT;
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,6 +55,12 @@ pub struct StartError {
 impl StartError {
     fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
         StartError { message: message.into(), advice: advice.into() }
+    }
+}
+
+impl From<SetupError> for StartError {
+    fn from(error: SetupError) -> Self {
+        StartError::new(error.to_string(), tls::ADVICE)
     }
 }
 

@@ -8,10 +8,11 @@ use cookie_store::CookieStore;
 use url::Url;
 
 use crate::scenario::login::{CaptureSource, CaptureSpec};
-use crate::scenario::request::BodyEncoding;
+use crate::scenario::request::ValueEncoding;
 use crate::scenario::template;
 
 pub mod html;
+pub mod login;
 pub mod redirect;
 
 /// Cookies, and what fills `{capture.NAME}`.
@@ -154,7 +155,7 @@ impl Captured {
     pub fn hide(&self, text: &str) -> String {
         let mut forms: Vec<(String, String)> = Vec::new();
         for (name, value) in self.0.iter().filter(|(_, value)| value.chars().count() >= SHORTEST) {
-            forms.extend(BodyEncoding::ALL.map(|encoding| (encoding.encode(value), variable(name))));
+            forms.extend(ValueEncoding::ALL.map(|encoding| (encoding.encode(value), variable(name))));
         }
         // One may begin with another: what is left of the longer would tell the rest.
         forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));

@@ -1,11 +1,12 @@
 //! Judges rules on what was measured: passed, failed or inconclusive. A rule without samples never passes.
 
+pub mod metric;
 pub mod script;
 pub mod success;
 
 use crate::observed::Observed;
-use crate::record::{self, Micros, Status, Trial, Verdict};
-use crate::rule::{Metric, Rule};
+use crate::record::{self, Status, Trial, Verdict};
+use crate::rule::Rule;
 use crate::scenario::Expect;
 use crate::units;
 
@@ -32,7 +33,7 @@ pub fn severity(status: Status) -> u8 {
 
 /// The verdict of one trial, and how far its value is on the wrong side of the limit (negative: on the right one).
 fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
-    let observed = observe(&rule.metric, trial);
+    let observed = metric::observe(rule.metric, trial);
     let off = observed.map_or(0.0, |observed| observed.off(rule.comparison, rule.limit));
     (judge_observed(rule, observed), off)
 }
@@ -51,127 +52,6 @@ fn judge_observed(rule: &Rule, observed: Option<Observed>) -> Verdict {
 
 fn verdict(rule: &Rule, status: Status, observed: String) -> Verdict {
     Verdict { rule: rule.text.clone(), status, expected: rule.expected(), observed, evidence: None }
-}
-
-/// What a trial shows of a metric; `None` without samples.
-pub fn observe(metric: &Metric, trial: &Trial) -> Option<Observed> {
-    let (group, name) = metric.name().split_once('.').unwrap_or((metric.name(), ""));
-    let exactly = |value: f64| Some(Observed::Exactly(value));
-    match group {
-        "dirty" => observe_dirty(name, trial.dirty.as_ref()?).and_then(exactly),
-        "server" => observe_server(name, trial.server.as_ref()?).and_then(exactly),
-        "checks" => observe_checks(name, trial.load.as_ref()?.checks.as_ref()?).and_then(exactly),
-        "latency" | "service_time" => observe_time(metric, group, name, trial.load.as_ref()?),
-        "errors" if name == "rate" => error_rate(trial.load.as_ref()?),
-        _ => observe_load(group, name, trial.load.as_ref()?).and_then(exactly),
-    }
-}
-
-/// Of a request that was never answered nobody knows whether it would have been an error.
-fn error_rate(load: &record::Load) -> Option<Observed> {
-    if load.started == 0 {
-        return None;
-    }
-    let share = |count: u64| count as f64 / load.started as f64;
-    let errors = errors(load);
-    Some(match load.unanswered {
-        0 => Observed::Exactly(share(errors)),
-        unanswered => Observed::Between(share(errors), share(errors.saturating_add(unanswered))),
-    })
-}
-
-/// Failed requests, and responses of 400 or above.
-fn errors(load: &record::Load) -> u64 {
-    load.failed.saturating_add(load.errors.get("status").copied().unwrap_or(0))
-}
-
-fn observe_load(group: &str, name: &str, load: &record::Load) -> Option<f64> {
-    if load.started == 0 {
-        return None;
-    }
-    let value = match (group, name) {
-        ("throughput", _) => return Some(load.throughput),
-        ("started", _) => load.started,
-        ("completed", _) => load.completed,
-        ("failed", _) => load.failed,
-        ("unanswered", _) => load.unanswered,
-        ("errors", "count") => errors(load),
-        ("retries", "count") => load.generator.retries,
-        ("retries", _) => return Some(load.generator.retries as f64 / load.started as f64),
-        ("unsolicited", _) => load.unsolicited,
-        ("errors", kind) => load.errors.get(kind).copied().unwrap_or(0),
-        ("status", code) => load.status.get(code).copied().unwrap_or(0),
-        _ => return None,
-    };
-    Some(value as f64)
-}
-
-fn observe_checks(name: &str, checks: &record::Checks) -> Option<f64> {
-    let (passed, failed) = (checks.passed as f64, checks.failed as f64);
-    match name {
-        _ if passed + failed == 0.0 => None,
-        "passed" => Some(passed),
-        "failed" => Some(failed),
-        "rate" => Some(passed / (passed + failed)),
-        _ => None,
-    }
-}
-
-fn observe_time(metric: &Metric, group: &str, name: &str, load: &record::Load) -> Option<Observed> {
-    let quantiles = if group == "latency" { &load.latency_us } else { &load.service_time_us };
-    let micros = match name {
-        "min" => quantiles.min?,
-        "mean" => quantiles.mean?,
-        "max" => quantiles.max?,
-        _ => {
-            let (_, q) = metric.quantile()?;
-            let times =
-                if group == "latency" { load.histogram.latencies()? } else { load.histogram.service_times()? };
-            times.quantile(q)?.into()
-        }
-    };
-    Some(match micros {
-        Micros::Exactly(value) => Observed::Exactly(value / 1e6),
-        Micros::Within(open) => {
-            let (least, most) = open.ends();
-            Observed::Between(least / 1e6, most.map_or(f64::INFINITY, |most| most / 1e6))
-        }
-        Micros::AtLeast(bound) => Observed::MoreThan(bound / 1e6),
-    })
-}
-
-fn observe_dirty(name: &str, dirty: &record::Dirty) -> Option<f64> {
-    // A leak is a leak, but its absence means nothing where the check itself could not be trusted.
-    if dirty.leaks == 0 && (dirty.exposures == 0 || dirty.inconclusive.is_some()) {
-        return None;
-    }
-    match name {
-        "leaks" => return Some(dirty.leaks as f64),
-        "exposures" => return Some(dirty.exposures as f64),
-        "bound" => return Some(dirty.bound),
-        _ => {}
-    }
-    let (trigger, what) = name.split_once('.')?;
-    let trigger = dirty.triggers.get(trigger).filter(|trigger| trigger.leaks > 0 || trigger.not_exercised.is_none())?;
-    match what {
-        "leaks" => Some(trigger.leaks as f64),
-        "exposures" => Some(trigger.exposures as f64),
-        _ => None,
-    }
-}
-
-fn observe_server(name: &str, server: &record::Server) -> Option<f64> {
-    // A server without a thread was never looked at: it was not there long enough, or is not on this machine.
-    if server.threads_max == 0 {
-        return None;
-    }
-    match name {
-        // Between two looks at least; an idle server's is zero.
-        "cpu.mean" => (server.samples.len() > 1).then_some(server.cpu_mean),
-        "rss.max" => Some(server.rss_peak_bytes as f64),
-        "threads.max" => Some(server.threads_max as f64),
-        _ => None,
-    }
 }
 
 /// Which triggers were not exercised, and why: `not exercised: gate, pair (the server handles one request at a time)`.
@@ -227,6 +107,7 @@ pub fn judge_dirty(expect: Expect, dirty: &record::Dirty) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Micros;
     use crate::stats::Half;
 
     fn rule(text: &str) -> Rule {

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,7 @@ Examples:
   runner scenarios/*.toml                                   run several, one after the other
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
-  runner load -c 500 -d 10 http://127.0.0.1:8000/           load what is up already, without a file
+  runner load -c 500 -d 10 http://127.0.0.1:8000/           load a server that is up, without a file
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
   runner replay reports/dirty/latest 1                      provoke leak 1 of a report again, ten times
   runner new checkout                                       write a scenario and its script to start from
@@ -25,12 +25,12 @@ Exit codes: 0 passed, 1 an assertion failed, 2 arguments or scenario invalid, 3 
 const LOAD_EXAMPLES: &str = "\
 Examples:
   runner load http://127.0.0.1:8000/                                    10 users for 10 s
-  runner load -t 8 -c 500 -d 10 --latency http://127.0.0.1:8000/        what wrk would be told
+  runner load -t 8 -c 500 -d 10 --latency http://127.0.0.1:8000/        with wrk's options
   runner load --body '{\"n\": 1}' -H 'content-type: application/json' http://127.0.0.1:8000/orders
 
-A scenario file does the same, and more: it starts the server, varies requests, judges, and leaves a report.";
+A scenario file can do more: it starts the server, varies requests, judges, and leaves a report.";
 
-/// Starts a web server, loads it, looks for requests that leak into each other, and judges
+/// Starts a web server, drives HTTP load at it, looks for one request's data in another's response, and judges
 #[derive(Debug, Parser)]
 #[command(name = "runner", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 #[command(arg_required_else_help = true, max_term_width = 120)]
@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     pub manner: Manner,
 }
 
-/// How much is said.
+/// How much is printed.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Manner {
     /// No progress, only results
@@ -65,22 +65,21 @@ pub(super) struct Manner {
 pub(super) enum Command {
     /// Run scenarios; the same as naming them without a command
     Run(Run),
-    /// Load a URL without a scenario file, as wrk does, and print what came of it
+    /// Load a URL without a scenario file, as wrk does, and print the figures
     Load(Box<Load>),
-    /// Validate scenarios and show what would be done; nothing is started
+    /// Validate scenarios and show the plan; nothing is started
     Check(Check),
     /// Run only the server of a scenario, for a browser or curl; ends with Ctrl-C
     Serve(Serve),
-    /// Render a record's report again
+    /// Render the report of a record again
     Report(Report),
-    /// Provoke a recorded leak again, and count how often it shows: exits with 0 if it did, with 4 if not, with 3 if nothing
-    /// can be said
+    /// Provoke a recorded leak again, and count how often it shows; exit code 0 if it did, 4 if not, 3 if nothing can be said
     Replay(Replay),
-    /// Write a new scenario with its script, to start from
+    /// Write a new scenario and its script, to start from
     New(New),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
-    /// Write definition files of what scripts can use, for editors with a rhai language server
+    /// Write definition files of all that scripts can call, for editors with a rhai language server
     Definitions(Definitions),
     /// Print a completion script for a shell
     Completions {
@@ -123,10 +122,10 @@ impl Run {
 #[derive(Debug, Args)]
 #[command(after_help = LOAD_EXAMPLES)]
 pub(super) struct Load {
-    /// What to ask for, as in http://127.0.0.1:8000/path?query
+    /// The URL of every request, as in http://127.0.0.1:8000/path?query
     pub url: String,
 
-    /// Connections, each with a user who waits for the answer, 10 if not given; with --rate, the most connections
+    /// Connections, each with a user who waits for the response, 10 if not given; with --rate, the most connections
     #[arg(allow_negative_numbers = true, short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: Option<u32>,
 
@@ -134,12 +133,12 @@ pub(super) struct Load {
     #[arg(allow_negative_numbers = true, short, long, value_name = "TIME", value_parser = time)]
     pub duration: Option<Duration>,
 
-    /// In place of a duration: ends with this many requests
+    /// End the load after this many requests, in place of a duration
     #[arg(allow_negative_numbers = true, short = 'n', long, value_name = "N", conflicts_with = "duration")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub requests: Option<u32>,
 
-    /// Open model: this many requests a second in total, whether or not earlier ones were answered
+    /// Open model: this many requests a second in total, whether or not earlier ones have a response
     #[arg(allow_negative_numbers = true, short = 'R', long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
 
@@ -147,7 +146,7 @@ pub(super) struct Load {
     #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header)]
     pub headers: Vec<(String, String)>,
 
-    /// The method; GET if not given, POST where there is a body
+    /// The method; GET if not given, POST with a body
     #[arg(short = 'X', long)]
     pub method: Option<String>,
 
@@ -159,7 +158,7 @@ pub(super) struct Load {
     #[arg(long, value_name = "FILE")]
     pub body_file: Option<PathBuf>,
 
-    /// A request without a whole answer for this long has failed, 10s if not given: seconds, or with a unit
+    /// A request without a whole response for this long has failed, 10s if not given: seconds, or with a unit
     #[arg(allow_negative_numbers = true, long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
 
@@ -167,11 +166,11 @@ pub(super) struct Load {
     #[arg(allow_negative_numbers = true, short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: Option<u32>,
 
-    /// Do not look at the server's certificate
+    /// Do not verify the server's certificate
     #[arg(short = 'k', long, conflicts_with = "cacert")]
     pub insecure: bool,
 
-    /// A file (PEM) with the certificates of those who may sign that of the server
+    /// A file (PEM) with the CA certificates that may sign the server's certificate, in place of the system's
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
 
@@ -179,11 +178,11 @@ pub(super) struct Load {
     #[arg(long, value_name = "FILE")]
     pub cert: Option<PathBuf>,
 
-    /// A file (PEM) with its key; that of --cert if not given
+    /// A file (PEM) with the key of --cert; the same file if not given
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
 
-    /// Connect to this address (host:port) in place of that of the URL, which still names whom is asked for
+    /// Connect to this address (host:port) in place of that of the URL; the requests still name the host of the URL
     #[arg(long, value_name = "ADDRESS")]
     pub connect_to: Option<String>,
 
@@ -191,17 +190,17 @@ pub(super) struct Load {
     #[arg(long, value_name = "PATH", conflicts_with = "connect_to")]
     pub unix_socket: Option<PathBuf>,
 
-    /// HTTP/2: over https as the server agrees to it, over http without asking
+    /// HTTP/2: over https the server must agree to it (ALPN), over http it must expect it
     #[arg(long)]
     pub http2: bool,
 
-    /// HTTP/2: so many requests at once, and so many users, on each connection, 1 if not given; more connections if the
-    /// server takes fewer
+    /// HTTP/2: this many concurrent requests, and users, on each connection, 1 if not given; more connections if the server
+    /// allows fewer
     #[arg(short = 'm', long, value_name = "N", requires = "http2")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub streams: Option<u32>,
 
-    /// HTTP/1.1: each user sends so many requests at once, and again when all are answered; 1 if not given
+    /// HTTP/1.1: each user sends this many requests at once, and again after the last response; 1 if not given
     #[arg(long, value_name = "N", conflicts_with_all = ["http2", "rate"])]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub pipeline: Option<u32>,
@@ -210,7 +209,7 @@ pub(super) struct Load {
     #[arg(long = "source", value_name = "ADDRESS")]
     pub sources: Vec<String>,
 
-    /// For those who come from wrk: the latencies are always shown
+    /// Accepted because wrk has it; the latencies are always shown
     #[arg(long)]
     pub latency: bool,
 
@@ -270,7 +269,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
 
-    /// Which server, where a matrix has several: a variant's name or a value of the matrix; the first if not given
+    /// Which server, if a matrix has several: a variant's name or a value of the matrix; the first if not given
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
 
@@ -304,7 +303,7 @@ pub(super) struct Replay {
     /// The leak: its number in the report, or its class, as in shared_slot
     pub leak: String,
 
-    /// The scenario's file, where it is not where it was: what the record does not show is taken from it
+    /// The scenario's file, if it has moved: runner takes from it what the record does not show
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
 

@@ -4,7 +4,7 @@ use super::arguments::Replay;
 use super::report::read;
 use super::{Exit, print, signals};
 use crate::dirty::recipe::Recipe;
-use crate::dirty::{Oracle, Try};
+use crate::dirty::{LeakOracle, Try};
 use crate::record::{Leak, Record};
 use crate::report;
 use crate::run::environment;
@@ -119,12 +119,12 @@ fn line(number: u64, one: &Try, unlike: Option<&Unlike>) -> String {
     format!("try {number}: {}\n", report::one_line(&what))
 }
 
-fn what_of(oracle: Oracle) -> &'static str {
+fn what_of(oracle: LeakOracle) -> &'static str {
     match oracle {
-        Oracle::Swap => "the answer of",
-        Oracle::Learned => "what belongs to",
-        Oracle::Value => "the value of",
-        Oracle::Canary | Oracle::Fragment | Oracle::Number => "the canary of",
+        LeakOracle::Swap => "the answer of",
+        LeakOracle::Learned => "what belongs to",
+        LeakOracle::Value => "the value of",
+        LeakOracle::Canary | LeakOracle::Fragment | LeakOracle::Number => "the canary of",
     }
 }
 

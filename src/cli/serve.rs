@@ -2,11 +2,11 @@
 
 use super::arguments::Serve;
 use super::{Exit, print, signals, surroundings};
+use crate::net::endpoint::Endpoint;
 use crate::report::one_line;
 use crate::run::environment;
 use crate::run::serve::{self, Ended, Event, Example};
 use crate::scenario::{ListenSpec, Scenario, ServerSpec, Variant};
-use crate::server::Endpoint;
 
 const STOPPING: &str = "stopping; once more to end at once";
 

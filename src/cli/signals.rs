@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
-use crate::server::inherited;
+use crate::server::inherited_signals;
 
 /// What follows the first this soon is the same wish: whoever stops a job sends several signals, or one by several ways.
 const ONE_WISH: Duration = Duration::from_millis(500);

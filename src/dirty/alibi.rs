@@ -13,11 +13,10 @@
 use std::collections::BTreeMap;
 
 use super::baseline::{Accusation, MarkKey, PersonaNumber};
+use super::evidence::{Evidence, FoundBy};
 use super::identity::Identity;
 use super::observation::Observation;
-use super::personas::Personas;
 use super::recipe::{Line, Recipe, Start, Until, Who};
-use super::tally::Evidence;
 
 /// A charge is proven if chance explains it with at most this probability.
 const LARGEST_CHANCE: f64 = 1e-4;
@@ -35,7 +34,7 @@ pub(super) struct Charge {
     owners: Vec<PersonaNumber>,
     pub marks: Vec<MarkKey>,
     /// For each trigger, in how many rounds of it personas had asked when the last suspicion came.
-    seen_in: BTreeMap<&'static str, u64>,
+    seen_in: BTreeMap<FoundBy, u64>,
     with: Rounds,
     without: Rounds,
     /// A suspicion has come since it was last looked into.
@@ -82,7 +81,7 @@ impl Charge {
 
     /// One more of the same. Those of one round count once.
     pub fn add(&mut self, evidence: Evidence, rounds: u64) {
-        let seen_in = self.seen_in.entry(evidence.trigger).or_default();
+        let seen_in = self.seen_in.entry(evidence.found_by).or_default();
         if rounds > *seen_in {
             self.with.all += rounds - *seen_in;
             self.with.shown += 1;
@@ -148,11 +147,17 @@ impl Charge {
         others.map(|(_, identity)| identity.clone()).collect()
     }
 
-    /// Takes what came of rounds, in so many copies, with the owners or without.
-    pub fn take(&mut self, observations: &[Observation], copies: usize, with_owners: bool, personas: &Personas) {
+    /// Takes what came of rounds, in so many copies, with the owners or without. `judge` says what is wrong with a response.
+    pub fn take(
+        &mut self,
+        observations: &[Observation],
+        copies: usize,
+        with_owners: bool,
+        judge: impl Fn(&Observation) -> Option<Accusation>,
+    ) {
         let shows = |observation: &&Observation| {
             observation.seen.is_well_behaved()
-                && personas.judge(observation).is_some_and(|accusation| self.is_about(&accusation))
+                && judge(observation).is_some_and(|accusation| self.is_about(&accusation))
         };
         let shown = observations.iter().filter(shows).count().min(copies) as u64;
         let rounds = if with_owners { &mut self.with } else { &mut self.without };

@@ -1,8 +1,9 @@
 //! One try to show a leak: a recipe carried out, and whether one of its requests got what is another's among them.
 
 use super::client::{Client, Stray};
-use super::judge::{self, Foreign, Oracle};
+use super::judge::{self, Foreign};
 use super::observation::{Observation, Place, Seen};
+use super::oracle::LeakOracle;
 use super::perform::Round;
 use super::personas::Personas;
 use super::recipe::Recipe;
@@ -31,7 +32,7 @@ pub(super) struct Shown {
     /// `None` for a response that nobody asked for and that holds no canary.
     pub source: Option<Seen>,
     pub place: String,
-    pub oracle: Oracle,
+    pub oracle: LeakOracle,
 }
 
 /// Who asks in a try.
@@ -82,7 +83,7 @@ impl Attempt {
             && found.len() >= answered
             && found.iter().all(|(_, foreign)| foreign.owner == owner);
         let told_by = |oracle| found.iter().any(|(_, foreign)| foreign.oracle == oracle);
-        let (fragment, unasked) = (told_by(Oracle::Fragment), told_by(Oracle::Number));
+        let (fragment, unasked) = (told_by(LeakOracle::Fragment), told_by(LeakOracle::Number));
         let joined = shown.as_ref().is_some_and(|shown| shown.is_joined(&observations));
         let foreign = found.iter().map(|(victim, foreign)| (victim.place, foreign.owner)).collect();
         Attempt { shown, kept, fragment, unasked, foreign, joined, observations }

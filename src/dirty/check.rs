@@ -11,10 +11,11 @@ use super::client::Client;
 use super::diagnosis::Diagnosis;
 use super::personas::Personas;
 use super::stopwatch::Stopwatch;
-use super::triggers::{self, Family, Situation, Trigger};
+use super::triggers::{Family, Situation};
 use super::{Findings, NO_TURN, Premises, Progress};
-use crate::load::Target;
+use crate::net::target::Target;
 use crate::scenario;
+use crate::trigger::Trigger;
 
 mod round;
 mod starts;
@@ -72,7 +73,6 @@ pub struct Check<'a> {
     /// Made for the first server.
     client: Option<Client>,
     situation: Situation,
-    triggers: Vec<Box<dyn Trigger>>,
     findings: Findings,
     diagnosis: Diagnosis,
     personas: Personas,
@@ -81,7 +81,7 @@ pub struct Check<'a> {
     /// The last part that was begun, those that verify left out.
     part: Option<Part>,
     /// Rounds of each trigger in that part.
-    rounds: BTreeMap<&'static str, u64>,
+    rounds: BTreeMap<Trigger, u64>,
     /// That part was cut short by suspicions that came to nothing.
     resume: bool,
     progress: Arc<Progress>,
@@ -118,7 +118,6 @@ impl<'a> Check<'a> {
                 http2: plan.version == scenario::Version::Two,
                 ..Situation::default()
             },
-            triggers: triggers::all().into_iter().filter(|trigger| plan.triggers.contains(&trigger.name())).collect(),
             findings: Findings::default(),
             diagnosis: Diagnosis::default(),
             personas: Personas::default(),
@@ -191,9 +190,11 @@ impl<'a> Check<'a> {
             && match part {
                 Part::Opening | Part::Personas | Part::Verify | Part::Alibi => true,
                 Part::FirstLook(FamilyOf(family)) | Part::Family(FamilyOf(family)) => {
-                    self.triggers.iter().any(|trigger| self.may(&**trigger, family) && self.has_time_for(&**trigger))
+                    self.plan.triggers.iter().any(|trigger| self.may(*trigger, family) && self.has_time_for(*trigger))
                 }
-                Part::Rest => !self.has_enough() && self.triggers.iter().any(|trigger| self.has_time_for(&**trigger)),
+                Part::Rest => {
+                    !self.has_enough() && self.plan.triggers.iter().any(|trigger| self.has_time_for(*trigger))
+                }
                 Part::Diagnosis => false,
             }
     }
@@ -246,15 +247,15 @@ impl<'a> Check<'a> {
         self.findings.unsettled += self.personas.undecided() as u64;
         let quickest = self.client.as_ref().and_then(Client::quickest);
         self.diagnosis.conclude(&mut self.findings.tally.evidence, &self.situation, quickest);
-        for trigger in &self.triggers {
-            let tried = self.findings.tally.triggers.get(trigger.name());
+        for trigger in &self.plan.triggers {
+            let tried = self.findings.tally.triggers.get(trigger);
             // Where one shows that the server handles one request at a time, the others' rounds showed no more.
-            let why = match trigger.obstacle(&self.situation) {
+            let why = match trigger.strategy().obstacle(&self.situation) {
                 Some(why) if tried.is_none_or(|tally| tally.leaks == 0) => why,
                 None if tried.is_none() => NO_TURN.to_owned(),
                 _ => continue,
             };
-            self.findings.obstacles.insert(trigger.name(), why);
+            self.findings.obstacles.insert(*trigger, why);
         }
         let one_at_a_time = self.situation.premises.one_at_a_time();
         let limit = self.client.as_ref().and_then(Client::limit);
@@ -269,12 +270,12 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn may(&self, trigger: &dyn Trigger, family: Family) -> bool {
-        trigger.family() == family && trigger.obstacle(&self.situation).is_none()
+    fn may(&self, trigger: Trigger, family: Family) -> bool {
+        trigger.strategy().family() == family && self.obstacle(trigger).is_none()
     }
 
-    fn obstacle(&self, index: usize) -> Option<String> {
-        self.triggers[index].obstacle(&self.situation)
+    fn obstacle(&self, trigger: Trigger) -> Option<String> {
+        trigger.strategy().obstacle(&self.situation)
     }
 
     /// Whether no further round is due: a proof, or no time for one more.
@@ -292,11 +293,12 @@ impl<'a> Check<'a> {
 
     /// Whether the next round of a trigger ends before the time is up, as far as that can be told: from what it waits for
     /// and has the server sleep, and from what the rounds before it took. The first round of all is never too long.
-    fn has_time_for(&self, trigger: &dyn Trigger) -> bool {
+    fn has_time_for(&self, trigger: Trigger) -> bool {
         let tried = &self.findings.tally.triggers;
         let Some(client) = self.client.as_ref().filter(|_| !tried.is_empty()) else { return true };
-        let tally = tried.get(trigger.name()).copied().unwrap_or_default();
-        let planned = trigger.recipe(&self.situation, tally.rounds).takes(|nap| client.sleep(nap).unwrap_or_default());
+        let tally = tried.get(&trigger).copied().unwrap_or_default();
+        let recipe = trigger.strategy().recipe(&self.situation, tally.rounds);
+        let planned = recipe.takes(|nap| client.sleep(nap).unwrap_or_default());
         self.clock.now() + planned.max(tally.mean_time()) <= self.plan.budget.time
     }
 

@@ -16,12 +16,12 @@ use super::samples::{At, Samples};
 use super::stopwatch::Stopwatch;
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Outcome};
-use crate::load::Target;
-use crate::load::connection::dialer::Dialer;
-use crate::load::connection::http2::single::Single;
-use crate::load::connection::reply::Kept;
+use crate::net::dialer::Dialer;
+use crate::net::http2::single::Http2Connection;
+use crate::net::sink::BufferedResponse;
+use crate::net::target::Target;
+use crate::net::tls;
 use crate::scenario::{self, Version};
-use crate::server::tls;
 use crate::session::Captured;
 
 mod hops;
@@ -91,7 +91,7 @@ pub(super) struct Client {
     shut_out: Cell<bool>,
     samples: RefCell<Samples>,
     /// Connections on which a stream was reset; held until the round ends.
-    left: RefCell<Vec<Single>>,
+    left: RefCell<Vec<Http2Connection>>,
 }
 
 /// One request to be sent.
@@ -233,7 +233,7 @@ impl Client {
     }
 
     /// Keeps what a request of a log-in was answered with, as a sample.
-    pub fn sample_login(&self, identity: &Identity, bytes: &[u8], status: u16, kept: &Kept) {
+    pub fn sample_login(&self, identity: &Identity, bytes: &[u8], status: u16, kept: &BufferedResponse) {
         let (line, who) = (self.show(bytes), (At::Login, identity.label()));
         let outcome = Outcome::Answered(status);
         self.samples.borrow_mut().take(who, &line, outcome, kept, identity.session.secrets());
@@ -255,8 +255,10 @@ impl Client {
     pub fn take_observations(&self) -> Vec<Observation> {
         self.left.take();
         let mut observations = self.observations.take();
-        let search =
-            |reply: &Kept| InReply { head: self.canaries_in(&reply.head), body: self.canaries_in(&reply.body) };
+        let search = |reply: &BufferedResponse| InReply {
+            head: self.canaries_in(&reply.head),
+            body: self.canaries_in(&reply.body),
+        };
         for observation in &mut observations {
             observation.reply.decode();
             self.sample(&observation.seen, &observation.reply, &observation.captured);
@@ -349,7 +351,7 @@ fn speaking(plan: &scenario::DirtySpec, target: &Target) -> Target {
 
 impl Client {
     /// Keeps what came of a request, unless that says nothing: one that was to fail, or to be left.
-    fn sample(&self, seen: &Seen, reply: &Kept, captured: &Captured) {
+    fn sample(&self, seen: &Seen, reply: &BufferedResponse, captured: &Captured) {
         let at = match (seen.role, seen.identity) {
             _ if !seen.is_well_behaved() => return,
             (_, None) => At::Anonymous,

@@ -9,14 +9,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::attempt::Cast;
-use super::class::Class;
+use super::class::LeakClass;
 use super::client::Client;
-use super::observation::Place;
-use super::recipe::Recipe;
+use super::evidence::Evidence;
 use super::stopwatch::Stopwatch;
-use super::tally::Evidence;
 use super::triggers::Situation;
-use crate::session::Captured;
 
 mod candidates;
 mod case;
@@ -35,34 +32,6 @@ const MOST_TIME: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(4);
 /// A check with its diagnosis ends by then, or when its own time is up.
 const OVERALL: Duration = Duration::from_secs(60);
-/// The least that shows a leak.
-#[derive(Debug, Clone)]
-pub struct Shrunk {
-    pub recipe: Recipe,
-    /// In so many of these tries a response held what was another's.
-    pub shown: u64,
-    pub tries: u64,
-    /// Where the victim and the source stand in it.
-    pub victim: Place,
-    pub source: Option<Place>,
-    /// `body`, `header x-user`.
-    pub place: String,
-    /// What was sent in a try that showed it.
-    pub requests: Vec<Asked>,
-}
-
-/// One request as it was sent.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    pub place: Place,
-    /// Empty for an anonymous one.
-    pub canary: String,
-    /// What a login gave for it.
-    pub captured: Captured,
-    pub bytes: Vec<u8>,
-    /// Of its answer.
-    pub status: Option<u16>,
-}
 
 /// Diagnoses the first leak of each class, one after the other.
 #[derive(Debug, Default)]
@@ -117,7 +86,7 @@ impl Diagnosis {
 
     /// Whether what is looked at may show on a server that was asked whether it is ready.
     pub fn may_follow_others(evidence: &[Evidence]) -> bool {
-        !evidence.iter().any(|one| one.class == Class::StickyFirst || one.recipe.fresh_server)
+        !evidence.iter().any(|one| one.class == LeakClass::StickyFirst || one.recipe.fresh_server)
     }
 
     /// Nothing more.
@@ -161,10 +130,10 @@ impl Diagnosis {
         }
         // What else the same round showed, and what nothing tells otherwise, has the same cause. And what ordinary requests
         // show that follow each other, they show whatever trigger was there as well.
-        let (round, oracle) = ((one.trigger, one.round), one.leak.oracle);
+        let (round, oracle) = ((one.found_by, one.round), one.leak.oracle);
         let (class, alternatives) = (one.class, one.alternatives.clone());
         for (other, same) in evidence.iter_mut().enumerate() {
-            let alike = (same.trigger, same.round) == round || (follows && same.class == guess);
+            let alike = (same.found_by, same.round) == round || (follows && same.class == guess);
             if other != index && !same.firm && alike && same.leak.oracle == oracle {
                 (same.class, same.alternatives) = (class, alternatives.clone());
                 self.waiting.retain(|waiting| *waiting != other);
@@ -174,7 +143,7 @@ impl Diagnosis {
 }
 
 fn first_of_each_class(evidence: &[Evidence]) -> VecDeque<usize> {
-    let mut classes: Vec<Class> = Vec::new();
+    let mut classes: Vec<LeakClass> = Vec::new();
     let mut first = VecDeque::new();
     for (index, one) in evidence.iter().enumerate() {
         if !classes.contains(&one.class) {

@@ -1,12 +1,12 @@
 //! The request of a dirty check in all its forms: as it is, without what says who asks, spoilt, or with a huge body.
 
 use super::recipe::{Shot, Twist, Who};
-use crate::load::Target;
-use crate::load::login::Login;
-use crate::load::request::Prepared;
+use crate::net::request::PreparedRequest;
+use crate::net::target::Target;
 use crate::scenario;
 use crate::scenario::template::Placeholder;
 use crate::scenario::variation;
+use crate::session::login::Login;
 
 /// More than the buffers of servers hold: 64 KiB is their usual limit for what they read at once.
 const BIG: usize = 80 * 1024;
@@ -14,13 +14,13 @@ const BIG: usize = 80 * 1024;
 /// Every form, ready to be filled.
 #[derive(Debug)]
 pub(super) struct Forms {
-    plain: Prepared,
+    plain: PreparedRequest,
     /// Other pages for the same who ask, each also without what says who asks, if that can be.
-    also: Vec<(Prepared, Option<Prepared>)>,
+    also: Vec<(PreparedRequest, Option<PreparedRequest>)>,
     /// Or why there is none; a sentence without a full stop.
-    anonymous: Result<Prepared, String>,
-    malformed: Vec<Prepared>,
-    big: Prepared,
+    anonymous: Result<PreparedRequest, String>,
+    malformed: Vec<PreparedRequest>,
+    big: PreparedRequest,
     pub login: Option<Login>,
     /// All identities ask for one and the same URL.
     pub same_url: bool,
@@ -30,7 +30,7 @@ impl Forms {
     pub fn new(plan: &scenario::DirtySpec, target: &Target) -> Self {
         // The sleep is each request's own.
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
-        let prepare = |request: &scenario::RequestSpec| Prepared::new(request, &target.authority, &fixed);
+        let prepare = |request: &scenario::RequestSpec| PreparedRequest::new(request, &target.authority, &fixed);
         let request = &plan.request;
         let nobodys = |page| variation::anonymous(page).ok();
         Forms {
@@ -45,7 +45,7 @@ impl Forms {
     }
 
     /// The form that a shot asks for; the plain one where there is no such form.
-    pub fn of(&self, shot: &Shot) -> &Prepared {
+    pub fn of(&self, shot: &Shot) -> &PreparedRequest {
         let page = shot.page.checked_sub(1).and_then(|index| self.also.get(index));
         let form = match (shot.who, shot.twist, page) {
             (Who::Nobody, _, Some((_, Some(nobodys)))) => Some(nobodys),

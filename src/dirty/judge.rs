@@ -4,36 +4,13 @@ use std::ops::Range;
 
 use super::client::{Client, Stray};
 use super::observation::{Observation, Seen};
+use super::oracle::LeakOracle;
 use crate::canary::Encoding;
-
-/// What tells that something is another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Oracle {
-    /// The whole canary of another.
-    Canary,
-    /// A part of another's canary, too long for chance.
-    Fragment,
-    /// The response is the one that another gets when it asks alone.
-    Swap,
-    /// The response holds what only another's has when it asks alone.
-    Learned,
-    /// The response holds a value that the scenario gives to another alone, and none of its own.
-    Value,
-    /// A response that nobody asked for.
-    Number,
-}
-
-impl Oracle {
-    /// It is told by which persona asked.
-    pub(super) const fn is_of_personas(self) -> bool {
-        matches!(self, Oracle::Swap | Oracle::Learned | Oracle::Value)
-    }
-}
 
 /// What is another's in a response.
 #[derive(Debug, Clone)]
 pub(super) struct Foreign {
-    pub oracle: Oracle,
+    pub oracle: LeakOracle,
     /// Whose canary it is.
     pub owner: Option<u64>,
     /// `body`, `status line`, `header x-user`.
@@ -80,10 +57,10 @@ pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreig
         let accuses = |owner: u64, range: &Range<usize>| !may_share(owner) && !client.is_public(text, range);
         let whole = all.iter().find(|found| accuses(found.owner, &found.range));
         let (oracle, encoding, owner, range) = match whole {
-            Some(found) => (Oracle::Canary, Some(found.encoding), found.owner, found.range.clone()),
+            Some(found) => (LeakOracle::Canary, Some(found.encoding), found.owner, found.range.clone()),
             None => {
                 let part = client.fragment_in(text, own, all, |part| accuses(part.owner, &part.range))?;
-                (Oracle::Fragment, None, part.owner, part.range)
+                (LeakOracle::Fragment, None, part.owner, part.range)
             }
         };
         let place = if in_head { header_at(text, range.start) } else { "body".to_owned() };
@@ -104,7 +81,7 @@ pub(super) fn judge_stray(bytes: &[u8], last: &Seen, client: &Client) -> Option<
         return None;
     }
     Some(Foreign {
-        oracle: Oracle::Number,
+        oracle: LeakOracle::Number,
         owner: canary.as_ref().map(|found| found.owner).filter(|owner| Some(*owner) != last.identity),
         place: "a second response".to_owned(),
         excerpt: excerpt(bytes, canary.map_or(0..STATUS.end, |found| found.range)),

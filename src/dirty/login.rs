@@ -5,8 +5,8 @@ use super::identity::Identity;
 use super::observation::Observation;
 use super::recipe::Shot;
 use crate::exchange::Failure;
-use crate::load::connection::reply::Kept;
-use crate::load::request::Prepared;
+use crate::net::request::PreparedRequest;
+use crate::net::sink::BufferedResponse;
 use crate::session::{Session, redirect};
 
 /// So many refusals are told one by one.
@@ -39,7 +39,7 @@ impl Client {
     async fn let_in(&self, identity: &Identity) -> Result<Session, (String, bool)> {
         let mut session = Session::default();
         let Some(login) = &self.forms.login else { return Ok(session) };
-        let write = |request: &Prepared, session: &Session, _: usize| {
+        let write = |request: &PreparedRequest, session: &Session, _: usize| {
             let asker = Identity { session: session.clone(), ..identity.clone() };
             self.fill(request, identity.number, &Ask::alone(&asker))
         };
@@ -63,11 +63,11 @@ impl Client {
     }
 
     /// One request over a connection of its own, of which nothing is kept.
-    async fn ask_for(&self, bytes: &[u8], identity: &Identity) -> Result<(u16, Kept), String> {
+    async fn ask_for(&self, bytes: &[u8], identity: &Identity) -> Result<(u16, BufferedResponse), String> {
         let (_, mut way, came) = self.insist(&mut Wire::default(), bytes, &Ask::alone(identity)).await;
         way.kept.decode();
         match came {
-            Ok(Came::Answer(answer)) => Ok((answer.status, way.kept)),
+            Ok(Came::Response(answer)) => Ok((answer.status, way.kept)),
             Ok(Came::Left) => Err("it was not waited for".to_owned()),
             Err(Failure::Timeout) => Err("none in time".to_owned()),
             Err(failure) => Err(failure.name().to_owned()),

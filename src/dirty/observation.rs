@@ -7,7 +7,7 @@ use url::Url;
 use super::recipe::{Nap, Shot, Twist, Who};
 use crate::canary::Found;
 use crate::exchange::{Exchange, Outcome};
-use crate::load::connection::reply::Kept;
+use crate::net::sink::BufferedResponse;
 use crate::session::Captured;
 
 /// What part a request plays.
@@ -149,7 +149,7 @@ pub struct Observation {
     pub seen: Seen,
     /// As it was sent.
     pub request: Vec<u8>,
-    pub reply: Kept,
+    pub reply: BufferedResponse,
     /// Where the last request for it went, if it went by a redirect.
     pub url: Option<Url>,
     /// Responses on the way to this one, which redirected it.
@@ -166,7 +166,7 @@ pub struct Hop {
     pub status: u16,
     /// Where its request went.
     pub url: Option<Url>,
-    pub reply: Kept,
+    pub reply: BufferedResponse,
     pub canaries: InReply,
 }
 

@@ -6,19 +6,20 @@ use std::collections::BTreeMap;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::addresses;
 use super::alibi::Charge;
 use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply, Sign};
 use super::client::Client;
+use super::evidence::{Evidence, FoundBy};
 use super::identity::Identity;
-use super::judge::{self, Foreign, Oracle};
+use super::judge::{self, Foreign};
 use super::literal::{Literals, Question};
 use super::login;
 use super::observation::{Observation, Role, Seen};
+use super::oracle::LeakOracle;
 use super::recipe::{Line, Recipe, Shot};
-use super::silence;
-use super::tally::Evidence;
 use super::text;
-use crate::load::connection::reply::Kept;
+use crate::net::sink::BufferedResponse;
 use crate::scenario;
 
 mod charges;
@@ -63,7 +64,7 @@ pub(super) struct Personas {
     /// Suspicions that further solo replies have left standing.
     charges: Vec<Charge>,
     /// In how many rounds of each trigger personas have asked.
-    asked: BTreeMap<&'static str, u64>,
+    asked: BTreeMap<FoundBy, u64>,
     /// Rounds of lone requests until now: no two have the same order.
     rounds: u64,
     solo: RefCell<Vec<(PersonaNumber, Observation)>>,
@@ -110,7 +111,13 @@ impl Personas {
     /// What of an accusation remains when that is left out which may be shared: text declared public, identities of one
     /// group, and what nobody gets. A page for nobody is no person's: a server that is too busy, or has forgotten a
     /// session, may show it to anybody.
-    fn accused(&self, mut accusation: Accusation, seen: &Seen, reply: &Kept, client: &Client) -> Option<Accusation> {
+    fn accused(
+        &self,
+        mut accusation: Accusation,
+        seen: &Seen,
+        reply: &BufferedResponse,
+        client: &Client,
+    ) -> Option<Accusation> {
         let text = |place: &Place| if *place == Place::Body { &reply.body } else { &reply.head };
         let before = accusation.signs.len();
         accusation.signs.retain(|sign| !client.is_public(text(&sign.place), &sign.range));
@@ -170,8 +177,8 @@ impl Personas {
             accusation.of.iter().filter_map(|persona| Some(self.all.get(*persona)?.number)).collect();
         let foreign = Foreign {
             oracle: match accusation.oracle {
-                baseline::Oracle::Swap => Oracle::Swap,
-                baseline::Oracle::Learned => Oracle::Learned,
+                baseline::Oracle::Swap => LeakOracle::Swap,
+                baseline::Oracle::Learned => LeakOracle::Learned,
             },
             owner: owner(&may_be),
             place: format!("{}, as \"{}\"", sign.place, sign.text),
@@ -182,7 +189,7 @@ impl Personas {
     }
 
     /// Whether something that an accusation goes by is what the scenario says of the accused alone.
-    fn is_verbatim(&self, accusation: &Accusation, reply: &Kept) -> bool {
+    fn is_verbatim(&self, accusation: &Accusation, reply: &BufferedResponse) -> bool {
         let stands = |value: &str, sign: &Sign| {
             let text = if sign.place == Place::Body { &reply.body } else { &reply.head };
             memchr::memmem::find_iter(text, value).any(|at| at < sign.range.end && sign.range.start < at + value.len())
@@ -210,7 +217,7 @@ impl Personas {
         }
         let place = if found.in_head { judge::header_at(&reply.head, found.range.start) } else { "body".to_owned() };
         let foreign = Foreign {
-            oracle: Oracle::Value,
+            oracle: LeakOracle::Value,
             owner: self.all.get(found.owner).map(|owner| owner.number),
             place: format!("{place}, as \"{}\"", found.text),
             excerpt: judge::excerpt(text(found.in_head), found.range),
@@ -329,9 +336,10 @@ impl Personas {
         let usual = |address: &String| {
             let given = self.all.iter().flat_map(|one| one.fields.values()).any(|value| value == address);
             let nobodys = replies.iter().filter(|(number, _)| *number == people);
-            given || nobodys.flat_map(|(_, reply)| silence::addresses(reply.body)).any(|one| one == address.as_bytes())
+            given
+                || nobodys.flat_map(|(_, reply)| addresses::addresses(reply.body)).any(|one| one == address.as_bytes())
         };
-        self.named_to_all = silence::common_address(of_people()).filter(|address| !usual(address));
+        self.named_to_all = addresses::common_address(of_people()).filter(|address| !usual(address));
         self.baseline = Some(baseline);
         self.tell(client);
     }
@@ -427,7 +435,7 @@ impl Personas {
 
 /// A response as it is compared with others: of a body that is no text, nothing is.
 fn reply(observation: &Observation) -> Reply<'_> {
-    let Kept { head, body, .. } = &observation.reply;
+    let BufferedResponse { head, body, .. } = &observation.reply;
     Reply { head, body: if text::is_text(&observation.reply) { body } else { &[] } }
 }
 
@@ -437,15 +445,16 @@ mod tests {
 
     #[test]
     fn a_value_that_the_scenario_gives_to_one_persona_alone_is_no_derived_one() {
-        let reply = |text: &str| Kept {
+        let reply = |text: &str| BufferedResponse {
             head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
             body: format!("<p>{text}</p>").into_bytes(),
-            ..Kept::default()
+            ..BufferedResponse::default()
         };
         let found = |values: [&str; 4], shown: fn(&str) -> String| {
             let fields = |value: &str| BTreeMap::from([("name".to_owned(), value.to_owned())]);
             let all = values.iter().map(|value| Identity { fields: fields(value), ..Identity::default() }).collect();
-            let replies: Vec<(usize, Kept)> = (0..16).map(|n| (n % 4, reply(&shown(values[n % 4])))).collect();
+            let replies: Vec<(usize, BufferedResponse)> =
+                (0..16).map(|n| (n % 4, reply(&shown(values[n % 4])))).collect();
             let solo: Vec<(usize, Reply<'_>)> =
                 replies.iter().map(|(who, kept)| (*who, Reply { head: &kept.head, body: &kept.body })).collect();
             let baseline = Baseline::learn(&solo);

@@ -9,9 +9,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::client::{Streams, Watched};
-use crate::load::connection::dialer::Dialer;
-use crate::load::connection::reply::{Discard, Reply};
-use crate::server::Endpoint;
+use crate::net::dialer::Dialer;
+use crate::net::endpoint::Endpoint;
+use crate::net::response_parser::ResponseParser;
+use crate::net::sink::Discard;
 
 const BUFFER: usize = 16 * 1024;
 
@@ -66,7 +67,7 @@ impl Relay {
 async fn hand_over(from: &mut TcpStream, server: &Dialer, to: &mut TcpStream, replies: Replies) -> io::Result<()> {
     let server = server.dial().await.map_err(|no| io::Error::other(no.why))?;
     let (mut reader, mut writer) = tokio::io::split(server);
-    let mut reply = Reply::new(replies.head_only);
+    let mut reply = ResponseParser::new(replies.head_only);
     let (begun, streams) = (Cell::new(None), replies.streams);
     let stream_ends = streams.up(&begun, None);
     tokio::pin!(stream_ends);
@@ -110,7 +111,7 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
-    use crate::load::clock::Clock;
+    use crate::net::clock::Clock;
 
     async fn ask(endpoint: Endpoint, request: &str) -> String {
         let Endpoint::Tcp(address) = endpoint else { panic!("a relay has a port") };

@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::{Attempt, Cast, attempt};
 use super::client::Client;
 use super::identity::Identity;
-use super::judge::Oracle;
 use super::observation::{Place, Role, Seen};
+use super::oracle::LeakOracle;
 use super::perform::Round;
 use super::personas::{self, Personas};
 use super::recipe::{Line, Recipe, Shot, Start};
 use super::stopwatch::Stopwatch;
-use crate::load::Target;
+use crate::net::target::Target;
 use crate::scenario;
 
 /// What came of a try.
@@ -51,7 +51,7 @@ pub struct Shown {
     pub source: Option<Seen>,
     /// `body`, `header x-user`.
     pub place: String,
-    pub oracle: Oracle,
+    pub oracle: LeakOracle,
     /// How long the victim had waited.
     pub waited: Duration,
 }

@@ -2,8 +2,8 @@
 //! what came.
 
 use crate::exchange::{Failure, Outcome};
-use crate::load::connection::reply::Kept;
-use crate::load::samples::{BODY, beginning};
+use crate::net::body_excerpt::{LONGEST, body_excerpt};
+use crate::net::sink::BufferedResponse;
 use crate::session::{self, Captured};
 
 /// Samples that are kept.
@@ -63,7 +63,7 @@ impl Samples {
         (at, identity): (At, Option<String>),
         line: &str,
         outcome: Outcome,
-        reply: &Kept,
+        reply: &BufferedResponse,
         captured: &Captured,
     ) {
         let outcome = match outcome {
@@ -80,7 +80,7 @@ impl Samples {
         } else if self.0.len() < MOST {
             // What a login is answered with that went well is a secret.
             let secret = at == At::Login && outcome.is_ok_and(|status| status < 300);
-            let body = if secret { String::new() } else { captured.hide(&beginning(&reply.body)) };
+            let body = if secret { String::new() } else { captured.hide(&body_excerpt(&reply.body)) };
             let header = |name| header(&reply.head, name).map(|value| captured.hide(&value));
             self.0.push(Sample {
                 at,
@@ -105,7 +105,7 @@ impl Samples {
 
 /// The beginning of the value of the first header of this name.
 pub(super) fn header(head: &[u8], name: &str) -> Option<String> {
-    session::headers(head, name).next().map(|value| value.chars().take(BODY).collect())
+    session::headers(head, name).next().map(|value| value.chars().take(LONGEST).collect())
 }
 
 #[cfg(test)]
@@ -115,10 +115,10 @@ mod tests {
     #[test]
     fn the_first_of_each_kind_is_kept_and_the_others_are_counted() {
         let mut samples = Samples::default();
-        let reply = |body: &str| Kept {
+        let reply = |body: &str| BufferedResponse {
             head: b"HTTP/1.1 302 Found\r\nLocation: /accounts/login/\r\nRetry-After: 3\r\n\r\n".to_vec(),
             body: body.as_bytes().to_vec(),
-            ..Kept::default()
+            ..BufferedResponse::default()
         };
         for (identity, body) in [("ann", "first"), ("ann", "second"), ("zoe", "hers")] {
             let who = (At::Solo, Some(identity.to_owned()));
@@ -135,7 +135,7 @@ mod tests {
             (At::Control, None),
             "GET /",
             Outcome::Failed(Failure::Timeout),
-            &Kept::default(),
+            &BufferedResponse::default(),
             &Captured::default(),
         );
         let token = reply("{\"access_token\": \"s3cret\"}");

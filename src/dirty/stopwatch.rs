@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::load::clock::Clock;
+use crate::net::clock::Clock;
 
 /// Tells the time that a check has had.
 #[derive(Debug, Clone)]

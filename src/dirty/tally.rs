@@ -6,15 +6,18 @@ use std::time::Duration;
 use bystanders::bystanders;
 
 use super::Premises;
-use super::class::{self, Class, Guess};
+use super::class::{Guess, LeakClass};
+use super::classify::{self, classify};
 use super::client::{Client, Stray};
-use super::diagnosis::Shrunk;
+use super::evidence::{Evidence, FoundBy, Leak};
 use super::exposure;
-use super::judge::{self, Foreign, Oracle};
+use super::judge::{self, Foreign};
 use super::observation::{Observation, Seen};
+use super::oracle::LeakOracle;
 use super::personas::{Ground, Personas, Suspicion};
 use super::recipe::{Recipe, Who};
 use super::text;
+use crate::trigger::Trigger;
 
 mod bystanders;
 
@@ -23,46 +26,9 @@ const REMEMBERED: usize = 20_000;
 /// Leaks kept as evidence for each class.
 const EVIDENCE_PER_CLASS: usize = 3;
 
-/// One leaking response.
-#[derive(Debug, Clone)]
-pub struct Leak {
-    pub oracle: Oracle,
-    pub victim: Seen,
-    /// Whose canary it held; `None` if that was too long ago to be remembered, or cannot be told.
-    pub source: Option<Seen>,
-    /// Both were being handled at one time.
-    pub overlapped: bool,
-    /// `body`, `status line`, `header x-user`.
-    pub place: String,
-    /// The text around what is another's.
-    pub excerpt: String,
-    pub own_present: bool,
-    /// What is another's is that one's value itself, not what was made from it.
-    pub verbatim: bool,
-}
-
-/// A leak, the round it happened in, and who else was there.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    pub class: Class,
-    /// Other classes that nothing has ruled out.
-    pub alternatives: Vec<Class>,
-    /// The class is told by what was found, not only likely from what it took.
-    pub(super) firm: bool,
-    pub trigger: &'static str,
-    pub round: u64,
-    pub leak: Leak,
-    pub round_requests: u64,
-    pub bystanders: Vec<Seen>,
-    /// What was sent.
-    pub recipe: Recipe,
-    /// The least that shows it, where that was found.
-    pub shrunk: Option<Shrunk>,
-}
-
 /// A round that has ended.
 pub(super) struct Ended<'a> {
-    pub trigger: &'static str,
+    pub found_by: FoundBy,
     /// Its requests are meant to overlap.
     pub overlapping: bool,
     pub recipe: &'a Recipe,
@@ -138,11 +104,11 @@ pub struct Tally {
     pub unsolicited: u64,
     /// Responses of which the body could not be decoded, or not to its end, and why the first of them could not.
     pub undecoded: Option<(u64, String)>,
-    pub triggers: BTreeMap<&'static str, TriggerTally>,
+    pub triggers: BTreeMap<Trigger, TriggerTally>,
     pub evidence: Vec<Evidence>,
     remembered: Memory,
     /// Rounds in which a suspicion has turned out to be a leak.
-    convicted: BTreeSet<(&'static str, u64)>,
+    convicted: BTreeSet<(FoundBy, u64)>,
 }
 
 /// The requests of the near past, in the order of their numbers.
@@ -182,7 +148,8 @@ impl Tally {
         let leaks = self.judge(&ended, court);
         // A request that leaked was exposed, whatever the estimate says.
         let exposed = exposures.any.max(leaks.len() as u64);
-        let trigger = self.triggers.entry(ended.trigger).or_default();
+        let Some(name) = ended.found_by.trigger() else { return Vec::new() };
+        let trigger = self.triggers.entry(name).or_default();
         trigger.requests += round.len() as u64;
         trigger.rounds += 1;
         trigger.exposures += exposed;
@@ -211,12 +178,13 @@ impl Tally {
     /// Counts what was a suspicion as the leak that it has turned out to be.
     pub(super) fn convict(&mut self, evidence: Evidence) {
         self.leaks += 1;
-        if let Some(trigger) = self.triggers.get_mut(evidence.trigger) {
+        let found_by = evidence.found_by;
+        if let Some(trigger) = found_by.trigger().and_then(|trigger| self.triggers.get_mut(&trigger)) {
             trigger.leaks += 1;
             let unseen = trigger.leaks.saturating_sub(trigger.exposures);
             trigger.exposures += unseen;
             self.exposures += unseen;
-            trigger.rounds_with_leak += u64::from(self.convicted.insert((evidence.trigger, evidence.round)));
+            trigger.rounds_with_leak += u64::from(self.convicted.insert((found_by, evidence.round)));
         }
         if self.has_room(evidence.class) {
             self.evidence.push(evidence);
@@ -238,7 +206,7 @@ impl Tally {
                 }
             };
             let leak = self.leak(victim, foreign, court.premises);
-            let guess = Guess::of(ended.trigger, &leak, &[], false);
+            let guess = classify(ended.found_by, &leak, &[], false);
             Some(Suspicion { evidence: evidence(ended, round, guess, &leak), ground })
         });
         suspected.collect()
@@ -248,10 +216,10 @@ impl Tally {
     /// are late, it is a backend's answers that are, whatever connection showed it.
     pub(super) fn add_aftermath(&mut self, mut ended: Ended<'_>, court: &Court<'_>) {
         self.prepare(&mut ended, court);
-        if class::late(&self.judge(&ended, court), court.echoes) == Some(Class::Pool) {
-            let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != Oracle::Canary;
+        if classify::late(&self.judge(&ended, court), court.echoes) == Some(LeakClass::Pool) {
+            let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != LeakOracle::Canary;
             for evidence in self.evidence.iter_mut().filter(|evidence| !told_otherwise(evidence)) {
-                (evidence.class, evidence.firm) = (Class::Pool, true);
+                (evidence.class, evidence.firm) = (LeakClass::Pool, true);
                 evidence.alternatives.clear();
             }
         }
@@ -306,9 +274,9 @@ impl Tally {
 
     /// Keeps the first leaks of each class; of one round the longest wait, which tells the story best.
     fn keep(&mut self, ended: &Ended<'_>, round: u64, leaks: &[Leak], echoes: bool) {
-        let mut best: BTreeMap<Class, (Guess, &Leak)> = BTreeMap::new();
+        let mut best: BTreeMap<LeakClass, (Guess, &Leak)> = BTreeMap::new();
         for leak in leaks {
-            let guess = Guess::of(ended.trigger, leak, leaks, echoes);
+            let guess = classify(ended.found_by, leak, leaks, echoes);
             let (_, held) = best.entry(guess.class).or_insert((guess, leak));
             if leak.victim.exchange.latency() > held.victim.exchange.latency() {
                 *held = leak;
@@ -321,7 +289,7 @@ impl Tally {
         }
     }
 
-    fn has_room(&self, class: Class) -> bool {
+    fn has_room(&self, class: LeakClass) -> bool {
         self.evidence.iter().filter(|evidence| evidence.class == class).count() < EVIDENCE_PER_CLASS
     }
 }
@@ -331,7 +299,7 @@ fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidenc
         class: guess.class,
         alternatives: guess.alike(),
         firm: guess.firm,
-        trigger: ended.trigger,
+        found_by: ended.found_by,
         round,
         leak: leak.clone(),
         round_requests: ended.observations.len() as u64,

@@ -1,7 +1,7 @@
 //! Is a body text? What is none is searched for canaries as bytes, and never compared by what seem to be words in it: two
 //! bytes of a picture equal two bytes of another one every now and then.
 
-use crate::load::connection::reply::Kept;
+use crate::net::sink::BufferedResponse;
 
 /// Kinds that are none, whatever their bytes look like; as they begin.
 const NO_TEXT: [&str; 22] = [
@@ -36,7 +36,7 @@ const MOST_CONTROLS: usize = 50;
 const MOST_INVALID: usize = 10;
 
 /// Whether words can be made out in the body.
-pub(super) fn is_text(reply: &Kept) -> bool {
+pub(super) fn is_text(reply: &BufferedResponse) -> bool {
     if reply.body.is_empty() {
         return true;
     }
@@ -72,11 +72,11 @@ fn content_type(head: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::connection::decoding::Undecoded;
+    use crate::net::decoding::Undecoded;
 
-    fn reply(kind: &str, body: &[u8]) -> Kept {
+    fn reply(kind: &str, body: &[u8]) -> BufferedResponse {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n").into_bytes();
-        Kept { head, body: body.to_vec(), ..Kept::default() }
+        BufferedResponse { head, body: body.to_vec(), ..BufferedResponse::default() }
     }
 
     #[test]
@@ -110,7 +110,8 @@ mod tests {
         ] {
             assert!(!is_text(&reply(kind, body)), "{kind} {body:?}");
         }
-        let undecoded = Kept { undecoded: Some(Undecoded::TooLarge), ..reply("text/html", b"the beginning of a page") };
+        let undecoded =
+            BufferedResponse { undecoded: Some(Undecoded::TooLarge), ..reply("text/html", b"the beginning of a page") };
         assert!(!is_text(&undecoded));
     }
 }

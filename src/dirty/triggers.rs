@@ -1,10 +1,16 @@
-//! What provokes leaks: a file each, and each a pure function from a situation to a recipe. A new trigger is a file here
-//! and a line in [`all`].
+//! What provokes leaks: a file each, and each a pure function from a situation to a recipe.
+//!
+//! A new trigger is a file here, and a row in the table in `trigger.rs`.
 
 use std::time::Duration;
 
 use super::Premises;
+use super::class::LeakClass;
+use super::evidence::Leak;
+use super::observation::Observation;
 use super::recipe::{Line, Recipe, Shot, Start, Who};
+use super::tally::TriggerTally;
+use crate::trigger::{Trigger, for_each_trigger};
 
 mod abort;
 mod anonymous;
@@ -72,11 +78,8 @@ pub(super) enum Family {
     Storm,
 }
 
-/// Sends requests in a way that makes some class of leak show.
-pub(super) trait Trigger: std::fmt::Debug + Send + Sync {
-    /// As in `dirty.NAME.leaks`.
-    fn name(&self) -> &'static str;
-
+/// How a trigger provokes leaks: what it sends, and what its leaks tell.
+pub(super) trait Strategy: Send + Sync {
     fn family(&self) -> Family;
 
     /// Why it cannot be exercised here, as in "not exercised, because ...".
@@ -94,30 +97,38 @@ pub(super) trait Trigger: std::fmt::Debug + Send + Sync {
     fn first_look(&self) -> u64 {
         1
     }
+
+    /// The class of a leak among all leaks of its round, where what was sent tells it.
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        None
+    }
+
+    /// The class of a leak between ordinary requests that overlapped.
+    fn class_of_overlap(&self) -> LeakClass {
+        LeakClass::SharedSlot
+    }
+
+    /// What the responses of a round tell of the server, after so many rounds, this one included.
+    fn learn_from_responses(&self, _round: &[Observation], _rounds: u64, _situation: &mut Situation) {}
+
+    /// What the counts of all its rounds tell of the server.
+    fn learn_from_counts(&self, _counts: &TriggerTally, _situation: &mut Situation) {}
 }
 
-/// Every trigger, in the order in which they take turns: what needs least first.
-pub(super) fn all() -> Vec<Box<dyn Trigger>> {
-    vec![
-        Box::new(first::First),
-        Box::new(anonymous::Anonymous),
-        Box::new(keep_alive::KeepAlive),
-        Box::new(same_key::SameKey),
-        Box::new(residue::Residue),
-        Box::new(overlap::Overlap),
-        Box::new(pair::Pair),
-        Box::new(ramp::Ramp),
-        Box::new(gate::Gate),
-        Box::new(error::Error),
-        Box::new(abort::Abort),
-        Box::new(slow::Slow),
-        Box::new(big::Big),
-        Box::new(pipeline::Pipeline),
-        Box::new(smuggle::Smuggle),
-        Box::new(suffix::Suffix),
-        Box::new(storm::Storm),
-    ]
+/// Each row of the table has a file here that is named after it, with a type that is named after its variant.
+macro_rules! strategies {
+    ($($variant:ident $module:ident $kind:ident::$coverage:ident $(($of:expr))? $sends:literal;)*) => {
+        impl Trigger {
+            /// How it provokes leaks.
+            pub(super) fn strategy(self) -> &'static dyn Strategy {
+                match self {
+                    $(Trigger::$variant => &$module::$variant,)*
+                }
+            }
+        }
+    };
 }
+for_each_trigger!(strategies);
 
 impl Situation {
     /// How many requests it takes to meet a given thread again with near certainty: twice the threads, and a dozen at

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::clock::Clock;
 use super::timer::Timer;
+use crate::net::clock::Clock;
 
 /// Who waits, and until when.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::threads::LOOK;
 use crate::script::client::Called;
-use crate::script::pulse::{Heartbeat, HeartbeatWatch, longest_call, looks};
+use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, longest_call, looks};
 use crate::units::show_duration;
 
 /// How long a call may go on once the end of the run was asked for.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::http1::Connection;
 use super::lane::Lane;
 use super::pipelined::batches;
 use super::shared::Stream;
@@ -15,6 +14,7 @@ use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
 use super::user::{Carrier, User, all_end};
 use crate::exchange::{Failure, Outcome};
+use crate::net::http1::Connection;
 use crate::scenario::Protocol;
 
 /// How long a user waits after a request that could not be sent: a refused connection answers at once, and so does a

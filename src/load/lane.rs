@@ -11,10 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarm;
 use super::busy::{self, Busy};
-use super::clock::Clock;
-use super::connection::answer::Broken;
-use super::connection::http1::Connection;
-use super::connection::http2::Sessions;
 use super::desk::Desk;
 use super::live::{Counters, Live};
 use super::measured::Measured;
@@ -24,6 +20,10 @@ use super::script::Findings;
 use super::source::scripted::Scripts;
 use super::{closed, open};
 use crate::exchange::{Exchange, Failure, Outcome as Ended};
+use crate::net::clock::Clock;
+use crate::net::http1::Connection;
+use crate::net::http2::Http2Pool;
+use crate::net::response::ExchangeError;
 use crate::scenario::{self, Model};
 
 /// What came of a load thread.
@@ -60,7 +60,7 @@ pub(super) struct Lane {
     /// Connections of the open model that no request is on, the last used last.
     pub idle: RefCell<Vec<Connection>>,
     /// Connections of HTTP/2.
-    pub sessions: Sessions,
+    pub sessions: Http2Pool,
     connections_opened: Cell<u64>,
     handshakes_resumed: Cell<u64>,
     samples: RefCell<Samples>,
@@ -93,7 +93,7 @@ impl Lane {
             desk: Desk::default(),
             alarm: Alarm::default(),
             idle: RefCell::default(),
-            sessions: Sessions::new(plan.protocol.streams()),
+            sessions: Http2Pool::new(plan.protocol.streams()),
             connections_opened: Cell::new(0),
             handshakes_resumed: Cell::new(0),
             samples: RefCell::default(),
@@ -131,7 +131,7 @@ impl Lane {
     }
 
     /// The kind of a failure, whose reason is kept if it is the first of its kind.
-    pub fn failed(&self, broken: &Broken) -> Failure {
+    pub fn failed(&self, broken: &ExchangeError) -> Failure {
         let failure = broken.failure();
         self.samples.borrow_mut().keep(failure, self.plan.clock.now(), || broken.to_string());
         failure

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::clock::Clock;
+use crate::net::clock::Clock;
 
 /// A load under way, as its threads tell of it.
 #[derive(Debug)]

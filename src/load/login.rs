@@ -1,192 +1,144 @@
-//! Logging in: the steps of a login carried out for one session, over whatever connection its caller has.
+//! The users of a load log in, before it begins.
 
-use super::Target;
-use super::connection::reply::Kept;
-use super::request::Prepared;
-use crate::scenario::request::BodySpec;
-use crate::scenario::{self, CaptureSpec, LoginStep};
-use crate::session::redirect::{self, Trail};
-use crate::session::{MissingCapture, Session, html, url_of};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-mod users;
+use futures::StreamExt as _;
+use rand::RngExt as _;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
 
-pub use users::{Refusal, log_in};
+use crate::load::chance::{self, Drawn};
+use crate::net::clock::Clock;
+use crate::net::http1::Connection;
+use crate::net::http2::request::Http2Request;
+use crate::net::http2::{ExchangeObserver, Http2Pool};
+use crate::net::request::{PreparedRequest, append};
+use crate::net::sink::BufferedResponse;
+use crate::net::target::Target;
+use crate::scenario::template::Placeholder;
+use crate::scenario::{self, Protocol};
+use crate::session::Session;
+use crate::session::login::{Login, Refused};
 
-/// So much of a body is shown where a login is refused, in characters.
-const SHOWN: usize = 120;
+/// So many users log in at once: passwords are slow to check, and servers have few cores.
+const AT_ONCE: usize = 8;
 
-/// A login, ready but for its slots.
+/// A user who was not let in.
 #[derive(Debug)]
-pub struct Login {
-    steps: Vec<Step>,
+pub struct Refusal {
+    pub user: u32,
+    pub why: Refused,
 }
 
-#[derive(Debug)]
-struct Step {
-    request: Prepared,
-    follow: u32,
-    captures: Vec<CaptureSpec>,
-    /// Names of the fields of the form that it sends.
-    fields: Vec<String>,
-}
-
-/// Who is not let in, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// `was answered 403: "..."`.
-    pub why: String,
-    /// The step's number and how many there are, where it is not the only one.
-    step: Option<(usize, usize)>,
-    /// `POST /login/`.
-    line: String,
-    /// The server did answer.
-    pub answered: bool,
-}
-
-impl Refused {
-    /// A sentence without a full stop; `whose` as in `zoe's login`.
-    pub fn told(&self, whose: &str) -> String {
-        let step = self.step.map(|(step, of)| format!("step {step} of {of}, ")).unwrap_or_default();
-        format!("{whose} {} ({step}{})", self.why, self.line)
-    }
-}
-
-/// What came of a step, redirects included.
-struct Came {
-    status: u16,
-    kept: Kept,
-    /// The last redirect, with its status, whether or not it was followed.
-    redirect: Option<(u16, String)>,
-    followed: bool,
-}
-
-impl Login {
-    /// Ready for a server.
-    pub fn new(login: &scenario::LoginSpec, target: &Target) -> Self {
-        let prepare = |step: &LoginStep| Step {
-            request: Prepared::new(&step.request, &target.authority, &|hole| target.fixed(hole, None)),
-            follow: step.follow,
-            captures: step.captures.clone(),
-            fields: match &step.request.body {
-                Some(BodySpec::Form(fields)) => fields.iter().map(|(name, _)| name.clone()).collect(),
-                _ => Vec::new(),
-            },
+/// Logs all users of a load in; blocks meanwhile. The first who is refused ends it. `done` counts them; no sessions where
+/// the load has no login, or where `cancel` came first. `Err` only if the machine refuses.
+pub fn log_in(
+    load: &scenario::LoadSpec,
+    target: &Target,
+    seed: u64,
+    cancel: &CancellationToken,
+    done: &AtomicU32,
+) -> std::io::Result<Result<Vec<Session>, Refusal>> {
+    let Some(login) = &load.login else { return Ok(Ok(Vec::new())) };
+    let target = target.for_load_thread(load);
+    let gate = Gate {
+        login: Login::new(login, &target),
+        load,
+        seed,
+        clock: Clock::start(),
+        connections: Http2Pool::new(load.protocol.streams()),
+        target,
+    };
+    let all = async {
+        let one = async |user| {
+            let session = gate.let_in(user).await.map_err(|why| Refusal { user, why });
+            done.fetch_add(1, Ordering::Relaxed);
+            session
         };
-        Login { steps: login.steps.iter().map(prepare).collect() }
+        let mut users = futures::stream::iter(0..load.users()).map(one).buffered(AT_ONCE);
+        let mut sessions = Vec::new();
+        while let Some(session) = users.next().await {
+            sessions.push(session?);
+        }
+        Ok(sessions)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(LocalSet::new().block_on(&runtime, cancel.run_until_cancelled(all)).unwrap_or(Ok(Vec::new())))
+}
+
+/// What all users share who log in.
+struct Gate<'a> {
+    login: Login,
+    load: &'a scenario::LoadSpec,
+    target: Target,
+    seed: u64,
+    clock: Clock,
+    /// Those of HTTP/2.
+    connections: Http2Pool,
+}
+
+impl Gate<'_> {
+    async fn let_in(&self, user: u32) -> Result<Session, Refused> {
+        let mut session = Session::default();
+        let write =
+            |request: &PreparedRequest, session: &Session, step: usize| self.write(request, session, user, step);
+        let mut send = async |bytes: &[u8]| self.send(bytes).await;
+        self.login.perform(&mut session, self.target.dialer.speaks_tls(), &write, &mut send).await?;
+        Ok(session)
     }
 
-    /// Carries it out. `write` fills a step's request in, given its number; `send` sends it and waits for the answer.
-    pub async fn perform(
-        &self,
-        session: &mut Session,
-        secure: bool,
-        write: &dyn Fn(&Prepared, &Session, usize) -> Vec<u8>,
-        send: &mut impl AsyncFnMut(&[u8]) -> Result<(u16, Kept), String>,
-    ) -> Result<(), Refused> {
-        for (number, step) in self.steps.iter().enumerate() {
-            let request = write(&step.request, session, number);
-            let line = line(&request, session);
-            let refused = |(why, answered)| Refused {
-                why,
-                step: (self.steps.len() > 1).then_some((number + 1, self.steps.len())),
-                line: line.clone(),
-                answered,
+    fn write(&self, request: &PreparedRequest, session: &Session, user: u32, step: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // The requests of a user draw from streams that count from 0.
+        let mut random = chance::stream(self.seed, Drawn::Slots, (user, u64::MAX - step as u64));
+        request.write(&mut bytes, &mut |hole, out| {
+            let value = match hole {
+                Placeholder::User => u64::from(user),
+                Placeholder::Seq => step as u64,
+                Placeholder::Random(low, high) => random.random_range(*low..=*high),
+                Placeholder::Canary => u64::from(user) << 40,
+                Placeholder::Data(column) => {
+                    return self.load.data.iter().for_each(|data| data.write(user, column, out));
+                }
+                hole => {
+                    let captured = hole.captured().and_then(|name| session.captured(name)).unwrap_or_default();
+                    return out.extend_from_slice(captured.as_bytes());
+                }
             };
-            let is_read = request.starts_with(b"GET ") || request.starts_with(b"HEAD ");
-            let is_last = number + 1 == self.steps.len();
-            let came = go(request, step.follow, secure, session, send).await.map_err(|why| refused((why, false)))?;
-            if let Some(why) = step.refusal(&came, !is_read, is_last) {
-                return Err(refused((why, true)));
+            append(out, format_args!("{value}"));
+        });
+        bytes
+    }
+
+    /// One request over a connection of its own, or over one of HTTP/2.
+    async fn send(&self, bytes: &[u8]) -> Result<(u16, BufferedResponse), String> {
+        let mut kept = BufferedResponse::default();
+        let exchange = async {
+            match self.load.protocol {
+                Protocol::Http1 { .. } => {
+                    let mut connection = Connection::open(&self.target.dialer).await.map_err(|no| no.why)?;
+                    let answer = connection.exchange(bytes, bytes.starts_with(b"HEAD "), self.clock, &mut kept).await;
+                    answer.map_err(|broken| broken.to_string())
+                }
+                Protocol::Http2 { .. } => {
+                    let scheme = if self.target.dialer.speaks_tls() { "https" } else { "http" };
+                    let request = Http2Request::new(bytes, scheme)?;
+                    let sent = self.connections.exchange(&self.target.dialer, &request, self.clock, &Nobody, &mut kept);
+                    sent.await.map_err(|lost| lost.why.to_string())
+                }
             }
-            step.take(&came, session).map_err(|why| refused((why, true)))?;
+        };
+        match tokio::time::timeout(self.load.timeout, exchange).await {
+            Ok(answer) => Ok((answer?.status, kept)),
+            Err(_) => Err(format!("none within {}", crate::units::show_duration(self.load.timeout))),
         }
-        Ok(())
     }
 }
 
-/// One request, and those that redirects ask for.
-async fn go(
-    request: Vec<u8>,
-    follow: u32,
-    secure: bool,
-    session: &mut Session,
-    send: &mut impl AsyncFnMut(&[u8]) -> Result<(u16, Kept), String>,
-) -> Result<Came, String> {
-    let mut trail = Trail::new(request, follow, secure);
-    let (mut redirect, mut followed) = (None, false);
-    loop {
-        let mut bytes = trail.request.clone();
-        session.add_cookies(&mut bytes, secure);
-        let (status, mut kept) = send(&bytes).await.map_err(|why| format!("got no answer ({why})"))?;
-        kept.decode();
-        if let Some(url) = url_of(&bytes, secure) {
-            session.take_cookies(&url, &kept.head);
-        }
-        let location = redirect::location(status, &kept.head);
-        redirect = location.map(|location| (status, location)).or(redirect);
-        if !trail.leads_on(status, &kept.head) {
-            return Ok(Came { status, kept, redirect, followed });
-        }
-        followed = true;
-    }
+/// What is not measured tells nobody.
+struct Nobody;
+
+impl ExchangeObserver for Nobody {
+    fn opened(&self, _resumed: bool) {}
+    fn sent(&self, _waited: bool) {}
 }
-
-impl Step {
-    /// Why an answer says that nobody was let in. `writes`: the request was no mere reading.
-    fn refusal(&self, came: &Came, writes: bool, is_last: bool) -> Option<String> {
-        let Came { status, kept, redirect, followed } = came;
-        if *status >= 400 {
-            return Some(format!("was answered {status}{}", excerpt(&kept.body)));
-        }
-        // The way to the form that comes first may well lead there.
-        let back = redirect.as_ref().filter(|(_, to)| (writes || is_last) && redirect::leads_to_login(to));
-        if let Some((status, to)) = back {
-            return Some(format!("was answered {status} to {}", clipped(to)));
-        }
-        let again = is_last
-            && !followed
-            && *status == 200
-            && html::passwords(&kept.body).iter().any(|name| self.fields.contains(name));
-        again.then(|| format!("was answered {status} with a form that asks for the password again"))
-    }
-
-    /// Takes what is to be captured.
-    fn take(&self, came: &Came, session: &mut Session) -> Result<(), String> {
-        let Came { status, kept, redirect, .. } = came;
-        for capture in &self.captures {
-            let why = match session.capture(capture, &kept.head, &kept.body) {
-                Ok(()) => continue,
-                Err(MissingCapture::NotThere) => format!("without the {}", capture.from),
-                Err(MissingCapture::Control) => format!("with a control character in the {}", capture.from),
-            };
-            let to = redirect.as_ref().filter(|(of, _)| of == status).map(|(_, to)| format!(" to {}", clipped(to)));
-            return Err(format!("was answered {status}{} {why}{}", to.unwrap_or_default(), excerpt(&kept.body)));
-        }
-        Ok(())
-    }
-}
-
-/// Method and target of a request, for people.
-fn line(request: &[u8], session: &Session) -> String {
-    let end = memchr::memchr(b'\r', request).unwrap_or(request.len());
-    let line = String::from_utf8_lossy(&request[..end]);
-    session.secrets().hide(line.strip_suffix(" HTTP/1.1").unwrap_or(&line))
-}
-
-/// The beginning of a body, where there is any, behind a colon.
-fn excerpt(body: &[u8]) -> String {
-    // No character has more than four bytes.
-    let start = String::from_utf8_lossy(&body[..body.len().min(SHOWN * 4)]).into_owned();
-    let text = start.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() { String::new() } else { format!(": \"{}\"", clipped(&text)) }
-}
-
-fn clipped(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -8,8 +8,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::busy::noticed;
-use super::connection::answer::Broken;
-use super::connection::http1::Connection;
 use super::desk::Seat;
 use super::lane::Lane;
 use super::measured::LATE;
@@ -19,6 +17,8 @@ use super::source::scripted::Scripted;
 use super::source::{Source, Turn};
 use super::timer::{AWAKE, Timer};
 use super::user::{Carrier, User, all_end, take_up};
+use crate::net::http1::Connection;
+use crate::net::response::ExchangeError;
 use crate::scenario::Protocol;
 
 /// Users who think wake so much too late at worst, on an idle machine. Their requests are due when they wake; what is later
@@ -109,7 +109,7 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
             lane.took((!call.queued).then(|| now.saturating_sub(call.due)));
         }
         if now >= call.due + plan.timeout {
-            let failure = lane.failed(&Broken::Late("no user was free to send it", plan.timeout));
+            let failure = lane.failed(&ExchangeError::Late("no user was free to send it", plan.timeout));
             now = user.lost(call.due, plan.kind_of_unsent(call.due), failure).done;
             continue;
         }

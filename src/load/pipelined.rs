@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::closed::AFTER_REFUSAL;
-use super::connection::answer::Broken;
-use super::connection::http1::Connection;
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::{Source, Turn};
 use super::user::{User, may_be_unseen, timed_out, usable};
 use crate::exchange::{Exchange, Failure, Outcome};
+use crate::net::http1::Connection;
+use crate::net::response::ExchangeError;
 
 /// A user: one connection, and for each request of a batch a place of its own, with its own share of the user's requests.
 struct Batch<'a, S> {
@@ -151,7 +151,7 @@ impl<S: Source> Batch<'_, S> {
             // What is malformed is one answer; those after it went with the connection.
             if each == Failure::Protocol && !self.left.is_empty() {
                 let why = "the connection was given up after an answer before it that was not HTTP";
-                each = self.lane.failed(&Broken::Told(Failure::Closed, why.to_owned()));
+                each = self.lane.failed(&ExchangeError::Told(Failure::Closed, why.to_owned()));
             }
         }
     }
@@ -181,7 +181,7 @@ impl<S: Source> Batch<'_, S> {
             match self.send((now, sent)).await {
                 Ok(()) => {}
                 // The requests had been sent, on a connection that was closed.
-                Err(Broken::Refused(no)) if again => return Err(lane.failed(&Broken::RefusedAgain(no))),
+                Err(ExchangeError::Refused(no)) if again => return Err(lane.failed(&ExchangeError::RefusedAgain(no))),
                 Err(broken) => {
                     let reused = reused || self.left.len() != left;
                     if !may_be_unseen(&broken, reused) {
@@ -204,7 +204,7 @@ impl<S: Source> Batch<'_, S> {
                 lane.sent_again(self.places[place].slot);
                 self.left.push_back(place);
             } else {
-                let failure = lane.failed(&Broken::Closed { untouched: true });
+                let failure = lane.failed(&ExchangeError::Closed { untouched: true });
                 self.finish(place, now, Outcome::Failed(failure), (None, clock.now()), 0);
             }
         }
@@ -212,7 +212,7 @@ impl<S: Source> Batch<'_, S> {
 
     /// Sends what is left, and reads answers until there are no more to come: some are left if the server said with one
     /// that it closes the connection. A request that closes it is the last.
-    async fn send(&mut self, (intended, mut sent): (Duration, Duration)) -> Result<(), Broken> {
+    async fn send(&mut self, (intended, mut sent): (Duration, Duration)) -> Result<(), ExchangeError> {
         let (lane, clock) = (self.lane, self.lane.plan.clock);
         self.bytes.clear();
         for place in &self.left {
@@ -221,7 +221,7 @@ impl<S: Source> Batch<'_, S> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open(&lane.plan.target.dialer).await.map_err(Broken::Refused)?;
+                let connection = Connection::open(&lane.plan.target.dialer).await.map_err(ExchangeError::Refused)?;
                 lane.opened(connection.is_resumed());
                 sent = clock.now();
                 connection

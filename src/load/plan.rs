@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::Target;
 use super::chance::{self, Drawn};
-use super::clock::Clock;
-use super::request::Prepared;
 use super::schedule::{Arrivals, Profile};
+use crate::net::clock::Clock;
+use crate::net::request::PreparedRequest;
+use crate::net::target::Target;
 use crate::scenario::template::Placeholder;
 use crate::scenario::{self, Model, Protocol, Template, WeightedRequest};
 use crate::session::Session;
@@ -23,7 +23,7 @@ pub(super) struct Plan {
     pub model: Model,
     pub profile: Profile,
     /// What is sent, ready but for its slots; in the order of `kinds`.
-    pub requests: Vec<Prepared>,
+    pub requests: Vec<PreparedRequest>,
     /// The requests as the scenario has them, for scripts that change parts of them.
     pub kinds: Vec<WeightedRequest>,
     pub sleep: Option<Duration>,
@@ -45,7 +45,7 @@ pub(super) struct Plan {
     pub limit: Option<u64>,
     pub seed: u64,
     /// What its users who have logged in were given, and what each sends, in their order; none without a login.
-    logged_in: Vec<(Session, Vec<Prepared>)>,
+    logged_in: Vec<(Session, Vec<PreparedRequest>)>,
 }
 
 impl Plan {
@@ -56,10 +56,14 @@ impl Plan {
         let share = |whole: u64| (whole + u64::from(threads - 1 - index)) / u64::from(threads);
         Plan {
             clock: Clock::start(),
-            target: target.of_a_thread(load),
+            target: target.for_load_thread(load),
             model: load.model,
             profile: Profile::new(load.warmup, &load.levels),
-            requests: load.kinds.iter().map(|kind| Prepared::new(&kind.request, &target.authority, &fixed)).collect(),
+            requests: load
+                .kinds
+                .iter()
+                .map(|kind| PreparedRequest::new(&kind.request, &target.authority, &fixed))
+                .collect(),
             kinds: load.kinds.clone(),
             sleep: load.sleep,
             data: load.data.clone(),
@@ -86,7 +90,7 @@ impl Plan {
         let prepare = |session: &Session| {
             let requests = self.kinds.iter().map(|kind| {
                 let request = self.with_cookies(&kind.request, session);
-                Prepared::new(&request, &self.target.authority, &|hole| self.fixed_for(Some(session), hole))
+                PreparedRequest::new(&request, &self.target.authority, &|hole| self.fixed_for(Some(session), hole))
             });
             (session.clone(), requests.collect())
         };
@@ -95,7 +99,7 @@ impl Plan {
     }
 
     /// What a user sends, by its number: one request of each kind.
-    pub fn requests_of(&self, number: u32) -> &[Prepared] {
+    pub fn requests_of(&self, number: u32) -> &[PreparedRequest] {
         self.logged_in.get(self.slot(number)).map_or(&self.requests, |(_, requests)| requests)
     }
 
@@ -122,7 +126,8 @@ impl Plan {
     pub fn with_cookies(&self, request: &scenario::RequestSpec, session: &Session) -> scenario::RequestSpec {
         // What fills its slots is not known yet; where a cookie goes rarely depends on that.
         let mut sample = Vec::new();
-        let prepared = Prepared::once(request, &self.target.authority, &|hole| self.fixed_for(Some(session), hole));
+        let prepared =
+            PreparedRequest::once(request, &self.target.authority, &|hole| self.fixed_for(Some(session), hole));
         prepared.write(&mut sample, &mut |_, out| out.push(b'0'));
         let mut request = request.clone();
         let cookies = session.cookies_beside(&sample, self.target.dialer.speaks_tls()).into_iter();

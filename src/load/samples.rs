@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use crate::exchange::Failure;
+use crate::net::body_excerpt::body_excerpt;
 
 /// Characters of a reason that are kept.
 const LONGEST: usize = 500;
-
-/// Of the body of an error, so many bytes are kept.
-pub(crate) const BODY: usize = 200;
 
 /// A fold over failures and errors: keep, merge.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +36,7 @@ impl Samples {
     /// Keeps what an error said, seen at `at`, if it is the first of its class.
     pub fn keep_error(&mut self, status: u16, at: Duration, body: &[u8]) {
         if let Some(class) = class(status) {
-            self.errors[class].get_or_insert_with(|| (at, status, beginning(body)));
+            self.errors[class].get_or_insert_with(|| (at, status, body_excerpt(body)));
         }
     }
 
@@ -72,20 +70,6 @@ fn keep_earlier<T: Clone>(mine: &mut Option<T>, theirs: &Option<T>, at: impl Fn(
     }
 }
 
-/// The first of a body on one line, with what cannot be shown escaped.
-pub(crate) fn beginning(body: &[u8]) -> String {
-    let shown = &body[..body.len().min(BODY)];
-    // A character may be cut in the middle.
-    let text = match std::str::from_utf8(shown) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => std::str::from_utf8(&shown[..error.valid_up_to()]).unwrap_or(""),
-        Err(_) => return format!("({} bytes that are no text)", body.len()),
-    };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    words.join(" ").chars().map(escape).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,14 +88,6 @@ mod tests {
             merged.merge(&other);
             assert_eq!((merged.of(Failure::Closed), merged.of(Failure::Timeout)), (Some("first"), None));
         }
-    }
-
-    #[test]
-    fn a_body_is_shown_on_one_line_and_only_if_it_is_text() {
-        assert_eq!(beginning(b"<h1>\n  Forbidden\r\n</h1>\x1b[2J"), "<h1> Forbidden </h1>\\u{1b}[2J");
-        assert_eq!(beginning(b"\x1f\x8b\x08\xff\xfe"), "(5 bytes that are no text)");
-        assert_eq!(beginning("é".repeat(150).as_bytes()), "é".repeat(100));
-        assert_eq!(beginning(format!("x{}", "é".repeat(150)).as_bytes()), format!("x{}", "é".repeat(99)));
     }
 
     #[test]

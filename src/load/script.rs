@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::scenario::ScriptSpec;
 use crate::script::client::{self, Called, Setup};
-use crate::script::pulse::Heartbeat;
+use crate::script::heartbeat::Heartbeat;
 use crate::script::{Hooks, Limits, ScriptError};
 use crate::server::OF_THIS_PROCESS;
 

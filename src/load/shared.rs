@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::connection::answer::{Answer, Broken};
-use super::connection::http2::{Again, Lost, Watcher};
-use super::connection::translated::Translated;
 use super::lane::Lane;
 use super::source::Source;
 use super::user::{Carrier, User};
 use crate::exchange::Failure;
+use crate::net::http2::request::Http2Request;
+use crate::net::http2::{ExchangeObserver, FailedExchange, Retry};
+use crate::net::response::{ExchangeError, ResponseInfo};
 
 /// A request that is refused so often, while nothing at all is answered, has failed. While others are answered, it has only
 /// to wait for its turn.
@@ -22,7 +22,7 @@ const AFTER_REFUSED_STREAM: Duration = Duration::from_millis(10);
 
 /// What a user keeps of a connection that is not its own: its last request, so that it is taken apart only once.
 #[derive(Debug)]
-pub(super) struct Stream(Translated);
+pub(super) struct Stream(Http2Request);
 
 /// A request of a user on its way.
 struct Way<'a> {
@@ -31,7 +31,7 @@ struct Way<'a> {
     now: Duration,
 }
 
-impl Watcher for Way<'_> {
+impl ExchangeObserver for Way<'_> {
     fn opened(&self, resumed: bool) {
         self.lane.opened(resumed);
     }
@@ -44,7 +44,7 @@ impl Watcher for Way<'_> {
 
 impl Carrier for Stream {
     /// What the server has refused unseen, or what was sent on a connection that it had closed meanwhile, is sent again.
-    async fn ask<S: Source>(user: &mut User<'_, S, Self>, mut now: Duration) -> Result<Answer, Failure> {
+    async fn ask<S: Source>(user: &mut User<'_, S, Self>, mut now: Duration) -> Result<ResponseInfo, Failure> {
         let (lane, clock) = (user.lane, user.lane.plan.clock);
         let (mut refusals, mut unseen) = (0, 0);
         loop {
@@ -56,22 +56,22 @@ impl Carrier for Stream {
             };
             let translated = &user.connection.insert(Stream(translated)).0;
             let way = Way { lane, slot: user.slot, now };
-            let Lost { why, again } =
+            let FailedExchange { why, again } =
                 match lane.sessions.exchange(&lane.plan.target.dialer, translated, clock, &way, sink).await {
                     Ok(answer) => return Ok(answer),
                     Err(lost) => lost,
                 };
             refusals = if lane.sessions.answered() == answered { refusals + 1 } else { 1 };
-            unseen += u32::from(again == Again::IfMayBeUnseen);
+            unseen += u32::from(again == Retry::IfMayBeUnseen);
             let may = match again {
-                Again::Never => false,
-                Again::IfMayBeUnseen => outgoing.idempotent && unseen <= MOST_UNSEEN,
-                Again::OnAnother | Again::Later => refusals <= MOST_REFUSALS,
+                Retry::Never => false,
+                Retry::IfMayBeUnseen => outgoing.idempotent && unseen <= MOST_UNSEEN,
+                Retry::OnAnother | Retry::Later => refusals <= MOST_REFUSALS,
             };
             if !may {
                 return Err(lane.failed(&why));
             }
-            if again == Again::Later {
+            if again == Retry::Later {
                 tokio::time::sleep(AFTER_REFUSED_STREAM * refusals).await;
             }
             lane.sent_again(user.slot);
@@ -88,11 +88,11 @@ impl Carrier for Stream {
     }
 }
 
-fn translate(lane: &Lane, bytes: &[u8]) -> Result<Translated, Failure> {
+fn translate(lane: &Lane, bytes: &[u8]) -> Result<Http2Request, Failure> {
     let scheme = if lane.plan.target.dialer.speaks_tls() { "https" } else { "http" };
-    Translated::new(bytes, scheme).map_err(|why| {
+    Http2Request::new(bytes, scheme).map_err(|why| {
         // Only scripts make such requests.
         let why = format!("HTTP/2 has no such request: {why}");
-        lane.failed(&Broken::Told(Failure::Script, why))
+        lane.failed(&ExchangeError::Told(Failure::Script, why))
     })
 }

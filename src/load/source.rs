@@ -6,8 +6,8 @@ pub(super) mod scripted;
 
 use std::time::Duration;
 
-use super::connection::reply::Sink;
 use crate::exchange::Exchange;
+use crate::net::sink::ResponseSink;
 
 /// When a request that is ready is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) struct Outgoing<'a> {
 /// The requests of one user, one after another.
 pub(super) trait Source {
     /// Where responses go.
-    type Sink: Sink;
+    type Sink: ResponseSink;
 
     /// The kind of the request at hand: its index in the scenario.
     fn kind(&self) -> usize;

@@ -180,13 +180,3 @@ fn the_bytes_are_those_of_the_answers_in_the_measured_part() {
     let answered: u64 = whole.rows.iter().map(|row| row.completed).sum();
     assert_eq!(whole.bytes, answered * OK.len() as u64);
 }
-
-#[test]
-fn what_is_the_same_in_every_request_is_filled_in_once() {
-    let target = Target::tcp("[::1]:8000".parse().unwrap(), Some(4));
-    let fixed = |placeholder| target.fixed(&placeholder, Some(Duration::from_millis(100)));
-    assert_eq!(fixed(Placeholder::Workers).as_deref(), Some("4"));
-    assert_eq!((fixed(Placeholder::Host).as_deref(), fixed(Placeholder::Port).as_deref()), (Some("::1"), Some("8000")));
-    assert_eq!(fixed(Placeholder::Sleep).as_deref(), Some("0.1"));
-    assert_eq!((fixed(Placeholder::Canary), fixed(Placeholder::Seq)), (None, None));
-}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Clock;
+use crate::net::clock::Clock;
 
 /// How often to look after threads that are at work.
 pub(super) const LOOK: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 use tokio::io::unix::AsyncFd;
 
-use super::clock::Clock;
+use crate::net::clock::Clock;
 
 /// The kernel wakes a sleeper this much too late at worst, on an idle machine: the last part is waited for awake.
 pub(super) const AWAKE: Duration = Duration::from_micros(50);

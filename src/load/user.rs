@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::answer::{Answer, Broken};
-use super::connection::http1::{Connection, Idle};
 use super::deadline::Deadline;
 use super::lane::Lane;
 use super::source::Source;
 use crate::exchange::{Exchange, Failure, Outcome};
+use crate::net::http1::{Connection, IdleState};
+use crate::net::response::{ExchangeError, ResponseInfo};
 
 /// One user, its requests, and the connection that they go over.
 pub(super) struct User<'a, S, C = Connection> {
@@ -25,7 +25,7 @@ pub(super) struct User<'a, S, C = Connection> {
 /// What requests travel over.
 pub(super) trait Carrier: Sized {
     /// One request, at the time it is now.
-    async fn ask<S: Source>(user: &mut User<'_, S, Self>, now: Duration) -> Result<Answer, Failure>;
+    async fn ask<S: Source>(user: &mut User<'_, S, Self>, now: Duration) -> Result<ResponseInfo, Failure>;
 
     /// What a user of the open model begins its next request with: a connection that no request is on, if there is one.
     fn take_up(kept: Option<Self>, lane: &Lane) -> Option<Self>;
@@ -34,15 +34,15 @@ pub(super) trait Carrier: Sized {
     fn put_back(self, lane: &Lane) -> Option<Self>;
 
     /// Looks at one that no request was on, as far as can be seen without waiting.
-    fn look(&mut self) -> Idle {
-        Idle::Quiet
+    fn look(&mut self) -> IdleState {
+        IdleState::Quiet
     }
 }
 
 impl Carrier for Connection {
     /// On the connection at hand or a new one. Most often there is one, and it takes the request at once. All else is
     /// boxed: what is rare must not make large what every request goes through.
-    async fn ask<S: Source>(user: &mut User<'_, S>, now: Duration) -> Result<Answer, Failure> {
+    async fn ask<S: Source>(user: &mut User<'_, S>, now: Duration) -> Result<ResponseInfo, Failure> {
         let reused = user.connection.is_some();
         let (request, sink) = user.source.outgoing();
         let ordinary = !(request.waits | request.closes);
@@ -73,7 +73,7 @@ impl Carrier for Connection {
         None
     }
 
-    fn look(&mut self) -> Idle {
+    fn look(&mut self) -> IdleState {
         Connection::look(self)
     }
 }
@@ -93,9 +93,9 @@ pub(super) fn take_up<C: Carrier>(kept: Option<C>, lane: &Lane) -> Option<C> {
 /// the next request.
 pub(super) fn usable<C: Carrier>(mut connection: C, lane: &Lane) -> Option<C> {
     match connection.look() {
-        Idle::Quiet => return Some(connection),
-        Idle::Unsolicited => lane.unsolicited(),
-        Idle::Over => {}
+        IdleState::Quiet => return Some(connection),
+        IdleState::Unsolicited => lane.unsolicited(),
+        IdleState::Over => {}
     }
     None
 }
@@ -202,15 +202,15 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
 /// Whether a request was on a connection, used before, that ended before a byte of its response came. Most likely the server
 /// had closed that before the request came; nobody can tell, however long it took. If it asks for no more when it is sent
 /// twice, it is sent again (RFC 9110, section 9.2.2), and counted.
-pub(super) fn may_be_unseen(broken: &Broken, reused: bool) -> bool {
-    reused && matches!(broken, Broken::Closed { untouched: true })
+pub(super) fn may_be_unseen(broken: &ExchangeError, reused: bool) -> bool {
+    reused && matches!(broken, ExchangeError::Closed { untouched: true })
 }
 
 /// Says why a request has timed out.
 #[cold]
 pub(super) fn timed_out(lane: &Lane, slot: u32) -> Failure {
     let what = if lane.sent_at(slot).is_some() { "no whole answer" } else { "no connection to send it on" };
-    lane.failed(&Broken::Late(what, lane.plan.timeout))
+    lane.failed(&ExchangeError::Late(what, lane.plan.timeout))
 }
 
 impl<S: Source> User<'_, S> {
@@ -223,7 +223,7 @@ impl<S: Source> User<'_, S> {
     }
 
     /// Sends a request that the server may not have seen once more, on a new connection.
-    async fn ask_again(&mut self, broken: Broken, reused: bool) -> Result<Answer, Failure> {
+    async fn ask_again(&mut self, broken: ExchangeError, reused: bool) -> Result<ResponseInfo, Failure> {
         if !(may_be_unseen(&broken, reused) && self.source.outgoing().0.idempotent) {
             return Err(self.lane.failed(&broken));
         }
@@ -231,7 +231,7 @@ impl<S: Source> User<'_, S> {
         let now = self.lane.plan.clock.now();
         let answer = self.send(now).await.map_err(|broken| match broken {
             // The request had been sent, on a connection that was closed.
-            Broken::Refused(no) => self.lane.failed(&Broken::RefusedAgain(no)),
+            ExchangeError::Refused(no) => self.lane.failed(&ExchangeError::RefusedAgain(no)),
             broken => self.lane.failed(&broken),
         });
         if answer.as_ref().map_or(true, |answer| answer.close) {
@@ -241,13 +241,13 @@ impl<S: Source> User<'_, S> {
     }
 
     /// `now` is a reading of the clock just taken, so that a reused connection needs no other.
-    async fn send(&mut self, now: Duration) -> Result<Answer, Broken> {
+    async fn send(&mut self, now: Duration) -> Result<ResponseInfo, ExchangeError> {
         let plan = &self.lane.plan;
         let mut sent = now;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open(&plan.target.dialer).await.map_err(Broken::Refused)?;
+                let connection = Connection::open(&plan.target.dialer).await.map_err(ExchangeError::Refused)?;
                 self.lane.opened(connection.is_resumed());
                 sent = plan.clock.now();
                 self.connection.insert(connection)
@@ -261,7 +261,7 @@ impl<S: Source> User<'_, S> {
             connection.exchange(request.bytes, request.head_only, plan.clock, sink).await
         };
         // A server may close after it as it was told to, whatever its answer says.
-        came.map(|answer| Answer { close: answer.close || request.closes, ..answer })
+        came.map(|answer| ResponseInfo { close: answer.close || request.closes, ..answer })
     }
 }
 

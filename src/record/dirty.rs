@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::dirty::recipe::Recipe;
+pub use crate::dirty::{LeakClass, LeakOracle};
 
 /// What a dirty check found.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -246,66 +247,6 @@ pub struct Asked {
     /// With which it was answered; null if it was not, or in a record of an earlier version.
     #[serde(default)]
     pub status: Option<u16>,
-}
-
-/// How a leak came about; see [`crate::dirty::Class`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeakClass {
-    #[serde(alias = "overlap")]
-    SharedSlot,
-    NarrowRace,
-    Capacity,
-    #[serde(alias = "stale")]
-    StaleState,
-    StickyFirst,
-    Cache,
-    Pool,
-    ErrorPath,
-    Connection,
-    Desync,
-    Residue,
-    Derived,
-}
-
-impl LeakClass {
-    /// As in the record: `shared_slot`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            LeakClass::SharedSlot => "shared_slot",
-            LeakClass::NarrowRace => "narrow_race",
-            LeakClass::Capacity => "capacity",
-            LeakClass::StaleState => "stale_state",
-            LeakClass::StickyFirst => "sticky_first",
-            LeakClass::Cache => "cache",
-            LeakClass::Pool => "pool",
-            LeakClass::ErrorPath => "error_path",
-            LeakClass::Connection => "connection",
-            LeakClass::Desync => "desync",
-            LeakClass::Residue => "residue",
-            LeakClass::Derived => "derived",
-        }
-    }
-}
-
-/// What tells that something is another's; see [`crate::dirty::Oracle`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeakOracle {
-    #[default]
-    Canary,
-    Fragment,
-    Swap,
-    Learned,
-    Value,
-    Number,
-}
-
-impl LeakOracle {
-    /// It is told by what personas get when they ask alone.
-    pub const fn is_of_personas(self) -> bool {
-        matches!(self, LeakOracle::Swap | LeakOracle::Learned | LeakOracle::Value)
-    }
 }
 
 /// One request of a dirty check. Times are milliseconds from the start of its round.

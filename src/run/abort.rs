@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::load::Progress;
 use crate::record::{Aborted, Status, Verdict};
-use crate::rule::Rule;
+use crate::rule::{Metric, Rule};
 
 /// Rates are taken over this stretch.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ impl<'a> Watch<'a> {
             return None;
         }
         self.rules.iter_mut().find_map(|(rule, since)| {
-            let value = value(rule.metric.name(), before, progress, span);
+            let value = value(rule.metric, before, progress, span);
             let Some(value) = value.filter(|value| rule.comparison.holds(*value, rule.limit)) else {
                 *since = None;
                 return None;
@@ -51,16 +51,16 @@ impl<'a> Watch<'a> {
 }
 
 /// The metric over the window; `None` where the window holds nothing to measure.
-fn value(metric: &str, before: Progress, now: Progress, span: Duration) -> Option<f64> {
+fn value(metric: Metric, before: Progress, now: Progress, span: Duration) -> Option<f64> {
     // The counters of one reading are taken one after the other: they may be out of step by a request or two.
     let grown = |pick: fn(&Progress) -> u64| pick(&now).saturating_sub(pick(&before));
     let (completed, failed, error_status) = (grown(|p| p.completed), grown(|p| p.failed), grown(|p| p.error_status));
     let (errors, ended) = (failed + error_status, completed + failed);
     match metric {
-        "errors.rate" => (ended > 0).then(|| errors as f64 / ended as f64),
-        "errors.count" => Some((now.failed + now.error_status) as f64),
-        "errors.status" => Some(now.error_status as f64),
-        "throughput" => Some(completed.saturating_sub(error_status) as f64 / span.as_secs_f64()),
+        Metric::ErrorRate => (ended > 0).then(|| errors as f64 / ended as f64),
+        Metric::ErrorCount => Some((now.failed + now.error_status) as f64),
+        Metric::ErrorStatus => Some(now.error_status as f64),
+        Metric::Throughput => Some(completed.saturating_sub(error_status) as f64 / span.as_secs_f64()),
         _ => None,
     }
 }

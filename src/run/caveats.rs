@@ -1,9 +1,9 @@
 //! Reasons to trust a number less, computed from the figures themselves.
 
 use crate::exchange::Failure;
+use crate::net::tls;
 use crate::record::{Caveat, Dirty, Load, Micros, OpenMicros, Trial};
 use crate::report::gave_up;
-use crate::server::tls;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 mod dirty;

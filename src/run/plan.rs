@@ -2,9 +2,9 @@
 
 use super::facts::{describe_dirty, describe_load, describe_server};
 use crate::load::machine;
-use crate::rule::TRIGGERS;
 use crate::scenario::{DirtySpec, Expect, LoadSpec, LoginSpec, Scenario, Variant};
 use crate::stats::upper_bound_95;
+use crate::trigger::Trigger;
 use crate::units::{counted, show_count, show_duration, show_percentage};
 
 /// The plan of a scenario, a few lines a variant.
@@ -68,8 +68,9 @@ fn means(dirty: &DirtySpec) -> Option<String> {
         means.push(format!("{count} identities ({})", fields.join(", ")));
     }
     means.extend(dirty.login.as_ref().map(|login| format!("each logs in: {}", steps(login))));
-    if dirty.triggers.len() < TRIGGERS.len() {
-        means.push(format!("{}: {}", counted(dirty.triggers.len() as u64, "trigger"), dirty.triggers.join(", ")));
+    if dirty.triggers.len() < Trigger::ALL.len() {
+        let names: Vec<&str> = dirty.triggers.iter().map(|trigger| trigger.name()).collect();
+        means.push(format!("{}: {}", counted(dirty.triggers.len() as u64, "trigger"), names.join(", ")));
     }
     (!means.is_empty()).then(|| means.join("; "))
 }

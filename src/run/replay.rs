@@ -6,7 +6,7 @@ use super::private::Private;
 use super::supervise;
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{Replay, Try};
-use crate::load::Target;
+use crate::net::target::Target;
 use crate::scenario::{ServerSpec as Plan, Variant};
 use crate::server::{Log, Server, StartError};
 

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 pub use super::examples::Example;
 use super::private::Private;
 use super::{examples, facts};
+use crate::net::endpoint::Endpoint;
 use crate::scenario::{self, ListenSpec, Variant};
-use crate::server::{Death, Endpoint, Log, Server, StartError};
+use crate::server::{Death, Log, Server, StartError};
 
 /// Where a server listens if nothing says otherwise and nobody else does: a page that is open stays right.
 pub const USUAL_PORT: u16 = 8000;

@@ -15,11 +15,12 @@ use super::{Event, Observer, abort, facts, hooks};
 use crate::dirty;
 use crate::load::attended::{self, Hung, attended};
 use crate::load::script::Client;
-use crate::load::{self, Live, Progress, Target};
+use crate::load::{self, Live, Progress};
+use crate::net::target::Target;
 use crate::record::{self, Failure, LogOf, Trial};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
-use crate::script::pulse::Heartbeat;
+use crate::script::heartbeat::Heartbeat;
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 

@@ -10,7 +10,7 @@ use super::file;
 use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::suggest;
-use super::tree::{self, PathStep};
+use super::toml_tree::{self, PathStep};
 
 /// So many wrong entries of one list or table are many.
 const MANY: usize = 4;
@@ -57,21 +57,21 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
     let mut counts: HashMap<Vec<PathStep>, usize> = HashMap::new();
     loop {
         let mut as_sent = table.clone();
-        tree::write_dates(&mut as_sent);
+        toml_tree::write_dates(&mut as_sent);
         let root = Spanned::new(0..0, DeValue::Table(as_sent));
         let error = match file::RawScenario::deserialize(ValueDeserializer::from(root)) {
             Ok(scenario) => return scenario,
             Err(error) => error,
         };
         let (message, span) = (error.message().to_owned(), error.span().unwrap_or(0..0));
-        let path = tree::smallest(table, &span).unwrap_or_default();
+        let path = toml_tree::smallest(table, &span).unwrap_or_default();
         // A list in the place of a table is read as its keys, one after the other.
         let (message, span, path) = list_for_table(table, &path).unwrap_or((message, span, path));
-        let entry = tree::entry(table, &path);
+        let entry = toml_tree::entry(table, &path);
         problems.add(explain(&message, &path, &span, entry, spoilt));
         spoilt.add(&path);
         // Each round takes an entry away, so the rounds end; without one to take, there is nothing to read.
-        if !tree::cut(table, &path) {
+        if !toml_tree::cut(table, &path) {
             return file::RawScenario::default();
         }
         // Each round reads all anew: so where there are many, each part is read by itself.
@@ -80,7 +80,7 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
             *count += 1;
             if *count == MANY {
                 let read_alone = |alone: &mut DeTable<'_>| drop(read(alone, problems, spoilt));
-                tree::apart::each_alone(table, container, read_alone);
+                toml_tree::parts::each_alone(table, container, read_alone);
                 break;
             }
         }
@@ -91,11 +91,11 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
 fn list_for_table(table: &DeTable<'_>, path: &[PathStep]) -> Option<(String, Span, Vec<PathStep>)> {
     let (PathStep::Index(_), around) = path.split_last()? else { return None };
     let mut emptied = table.clone();
-    while tree::cut(&mut emptied, &[around, &[PathStep::Index(0)]].concat()) {}
+    while toml_tree::cut(&mut emptied, &[around, &[PathStep::Index(0)]].concat()) {}
     let root = Spanned::new(0..0, DeValue::Table(emptied));
     let error = file::RawScenario::deserialize(ValueDeserializer::from(root)).err()?;
     let span = error.span()?;
-    let is_it = error.message().starts_with(NO_TABLE) && tree::smallest(table, &span)? == around;
+    let is_it = error.message().starts_with(NO_TABLE) && toml_tree::smallest(table, &span)? == around;
     is_it.then(|| (error.message().to_owned(), span, around.to_vec()))
 }
 
@@ -103,7 +103,13 @@ fn list_for_table(table: &DeTable<'_>, path: &[PathStep]) -> Option<(String, Spa
 const NO_TABLE: &str = "invalid length 0, expected ";
 
 /// Puts what serde says in the words of scenarios.
-fn explain(message: &str, path: &[PathStep], span: &Span, entry: Option<&DeValue<'_>>, spoilt: &mut InvalidPaths) -> Problem {
+fn explain(
+    message: &str,
+    path: &[PathStep],
+    span: &Span,
+    entry: Option<&DeValue<'_>>,
+    spoilt: &mut InvalidPaths,
+) -> Problem {
     let name = Name::of(path);
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(&quoted(rest), path, span, spoilt);

@@ -5,17 +5,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 mod dirty;
-pub mod leaf;
+pub mod values;
 mod load;
 mod login;
 mod server;
 
-pub use dirty::{Expect, RawCanaryShape, RawDirty, RawTrigger};
+pub use dirty::{Expect, RawCanaryShape, RawDirty};
 pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
 pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
 pub use server::{OnDisconnect, RawListen, RawMode, RawReady, RawServer, RawStop, RawTls, Signal};
 
-use leaf::{Entries, Located, Node};
+use values::{Entries, Located, Node};
 
 /// The most redirects that are followed one after another.
 pub const MOST_HOPS: u32 = 10;
@@ -126,11 +126,11 @@ struct ExpectationTable {
 impl<'de> Deserialize<'de> for RawRule {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // A rule's place is that of the whole item, which only a span around either form knows.
-        let item = toml::Spanned::<leaf::TextOr<ExpectationTable>>::deserialize(deserializer)?;
+        let item = toml::Spanned::<values::TextOr<ExpectationTable>>::deserialize(deserializer)?;
         let span = item.span();
         Ok(match item.into_inner() {
-            leaf::TextOr::Text(rule) => RawRule { rule: Some(Located { span, value: rule }), when: None },
-            leaf::TextOr::Table(table) => RawRule { rule: table.rule, when: table.when },
+            values::TextOr::Text(rule) => RawRule { rule: Some(Located { span, value: rule }), when: None },
+            values::TextOr::Table(table) => RawRule { rule: table.rule, when: table.when },
         })
     }
 }

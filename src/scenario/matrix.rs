@@ -7,7 +7,7 @@ use super::decode::InvalidPaths;
 use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::suggest;
-use super::tree::{self, Segment};
+use super::toml_tree::{self, Segment};
 
 /// More variants than this are a slip.
 const MOST_VARIANTS: usize = 1000;
@@ -150,8 +150,8 @@ fn read_axis<'i>(
     }
     let mut kept: Vec<Spanned<DeValue<'i>>> = Vec::new();
     for value in values {
-        let json = tree::to_json(&value);
-        if let Some(same) = kept.iter().find(|kept| tree::to_json(kept) == json) {
+        let json = toml_tree::to_json(&value);
+        if let Some(same) = kept.iter().find(|kept| toml_tree::to_json(kept) == json) {
             let problem = Problem::new(format!("the matrix gives `{key}` the same value twice"));
             let problem = problem.at(&value.span(), "again").also(&same.span(), "first here");
             problems.add(problem.help("remove one; for several trials of each variant, use repeats = 3"));
@@ -166,15 +166,15 @@ fn read_axis<'i>(
 fn axis_path(key: &str, span: &Span, problems: &Problems) -> Option<Vec<Segment>> {
     let written = problems.sources.text(span);
     if written.get(1..written.len().saturating_sub(1)) == Some(key) {
-        return tree::parse_path(key, span.start + 1);
+        return toml_tree::parse_path(key, span.start + 1);
     }
-    let path = tree::parse_path(key, 0)?;
+    let path = toml_tree::parse_path(key, 0)?;
     Some(path.into_iter().map(|(name, _)| (name, span.clone())).collect())
 }
 
 /// A value as people read it.
 fn shown(value: &Spanned<DeValue<'_>>) -> String {
-    match tree::to_json(value) {
+    match toml_tree::to_json(value) {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     }
@@ -206,7 +206,7 @@ impl<'i> Matrix<'i> {
 
     /// The key paths and values of a combination.
     pub fn settings(&self, choice: &Choice) -> Vec<(String, serde_json::Value)> {
-        self.chosen(choice).map(|(axis, value)| (axis.key.clone(), tree::to_json(value))).collect()
+        self.chosen(choice).map(|(axis, value)| (axis.key.clone(), toml_tree::to_json(value))).collect()
     }
 
     /// `mode=async sleep=10ms`; whole key paths where the last steps are the same.
@@ -219,11 +219,17 @@ impl<'i> Matrix<'i> {
     }
 
     /// The tree with the values of a combination in it.
-    pub fn apply(&self, tree: &DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &InvalidPaths) -> DeTable<'i> {
+    pub fn apply(
+        &self,
+        tree: &DeTable<'i>,
+        choice: &Choice,
+        problems: &mut Problems,
+        spoilt: &InvalidPaths,
+    ) -> DeTable<'i> {
         let mut tree = tree.clone();
         self.pick_server(&mut tree, choice, problems, spoilt);
         for (axis, value) in self.chosen(choice).filter(|(axis, _)| axis.key != "server") {
-            if let Err(depth) = tree::set(&mut tree, &axis.path, value.clone()) {
+            if let Err(depth) = toml_tree::set(&mut tree, &axis.path, value.clone()) {
                 let (name, span) = &axis.path[depth - 1];
                 let problem =
                     Problem::new(format!("`{name}` is not a table")).at(span, "the file has a plain value here");

@@ -254,7 +254,7 @@ fn json_inside(text: &str) -> String {
 
 /// How a value that is not known before is written where its hole stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyEncoding {
+pub enum ValueEncoding {
     /// As it is: headers and raw bodies.
     Plain,
     /// Percent-encoded: paths, queries and forms.
@@ -265,37 +265,37 @@ pub enum BodyEncoding {
     Json,
 }
 
-impl BodyEncoding {
+impl ValueEncoding {
     /// Every one of them.
-    pub const ALL: [BodyEncoding; 4] =
-        [BodyEncoding::Plain, BodyEncoding::Url, BodyEncoding::Cookie, BodyEncoding::Json];
+    pub const ALL: [ValueEncoding; 4] =
+        [ValueEncoding::Plain, ValueEncoding::Url, ValueEncoding::Cookie, ValueEncoding::Json];
 
     /// That of a body's holes.
-    pub fn of_body(body: Option<&BodySpec>) -> BodyEncoding {
+    pub fn of_body(body: Option<&BodySpec>) -> ValueEncoding {
         match body {
-            Some(BodySpec::Json(_)) => BodyEncoding::Json,
-            Some(BodySpec::Form(_)) => BodyEncoding::Url,
-            Some(BodySpec::Text(_)) | None => BodyEncoding::Plain,
+            Some(BodySpec::Json(_)) => ValueEncoding::Json,
+            Some(BodySpec::Form(_)) => ValueEncoding::Url,
+            Some(BodySpec::Text(_)) | None => ValueEncoding::Plain,
         }
     }
 
     /// That of a header's holes.
-    pub fn of_header(name: &str) -> BodyEncoding {
-        if name.eq_ignore_ascii_case("cookie") { BodyEncoding::Cookie } else { BodyEncoding::Plain }
+    pub fn of_header(name: &str) -> ValueEncoding {
+        if name.eq_ignore_ascii_case("cookie") { ValueEncoding::Cookie } else { ValueEncoding::Plain }
     }
 
     /// The text as it stands where this encoding is used.
     pub fn encode(self, text: &str) -> String {
         match self {
-            BodyEncoding::Plain => text.to_owned(),
-            BodyEncoding::Url => encoded(text),
-            BodyEncoding::Cookie => {
+            ValueEncoding::Plain => text.to_owned(),
+            ValueEncoding::Url => encoded(text),
+            ValueEncoding::Cookie => {
                 let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | ',' | ';' | '\\' | '%');
                 text.chars()
                     .map(|c| if plain(c) { c.to_string() } else { encoded(c.encode_utf8(&mut [0; 4])) })
                     .collect()
             }
-            BodyEncoding::Json => json_inside(text),
+            ValueEncoding::Json => json_inside(text),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AttachedSpec, ScriptSpec, Template, TlsSpec};
+use super::{AttachedSpec, OnDisconnect, ScriptSpec, Template, TlsSpec};
 
 /// The system under test.
 #[derive(Debug, Clone)]

@@ -7,9 +7,9 @@ use super::problem::{Problem, Problems, Severity};
 use super::source::Span;
 use super::template::Piece;
 use super::{LoginSpec, Scenario, ScriptSpec, ServerSpec, Template, Variant, suggest};
+use crate::script::function_uses::{FunctionUse, function_name, survey};
 use crate::script::hooks::{self, Hook, Side};
 use crate::script::reference::FUNCTIONS;
-use crate::script::survey::{FunctionUse, function_name, survey};
 use crate::units::counted;
 
 /// Warnings and notes about a valid scenario; there may be none.
@@ -39,7 +39,8 @@ fn about_script(scenario: &Scenario, script: &ScriptSpec, problems: &mut Problem
     let asked = asked(scenario, script);
     for function in &functions {
         let at = start + function.place.start..start + function.place.end;
-        let is = |other: &FunctionUse, hook: &Hook| other.name == hook.name && other.parameters == hook.parameters.len();
+        let is =
+            |other: &FunctionUse, hook: &Hook| other.name == hook.name && other.parameters == hook.parameters.len();
         let has = |hook: &Hook| functions.iter().any(|other| is(other, hook));
         let meant = near_hook(&function.name).filter(|hook| !has(hook));
         let found = match (function.begun, function.called) {

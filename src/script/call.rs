@@ -8,8 +8,8 @@ use std::sync::Arc;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 
-use super::current::{Current, Entered};
-use super::{Resumed, Process, Program, HandlerRequest, HandlerResponse, ScriptError, HandlerStep, stack};
+use super::current_call::{Current, Entered};
+use super::{HandlerRequest, HandlerResponse, HandlerStep, Process, Program, Resumed, ScriptError, stack};
 
 type Handler = Coroutine<Resumed, HandlerStep, Result<HandlerResponse, ScriptError>, DefaultStack>;
 

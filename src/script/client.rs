@@ -19,15 +19,15 @@ use corosensei::stack::DefaultStack;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, INT, ImmutableString, Map, Position, Scope};
 
 use super::error::ScriptError;
+use super::heartbeat::Heartbeat;
 use super::hooks::{ALL, CHECK, Hook, REQUEST, SETUP, Side, TEARDOWN, VERDICT};
 use super::import::Imports;
 use super::meter::Meter;
-use super::heartbeat::Heartbeat;
 use super::state::value;
 use super::{Gauges, Limits, call, engine, functions, json, program, stack, state};
 pub use exchange::{HookExchange, HookResponse};
 pub use judge::{Judged, MetricValue, Metrics};
-pub use wanted::{UserBody, FORM, UserRequest};
+pub use wanted::{FORM, UserBody, UserRequest};
 
 /// Lines that one call may log; the rest is dropped.
 const MOST_LOGGED: usize = 20;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map};
 
-use super::{Resumed, FetchRequest, HandlerResponse, HandlerStep, size_limits, current, functions, json, request, respond};
+use super::{
+    FetchRequest, HandlerResponse, HandlerStep, Resumed, current_call, functions, json, request, respond, size_limits,
+};
 
 const OPTIONS: &str = "method, headers, body and timeout";
 /// What a fetch may take if it names no timeout.
@@ -33,7 +35,7 @@ pub(super) fn register(engine: &mut Engine) {
 
 fn fetch(url: &str, options: Map) -> Outcome<FetchedObject> {
     let outgoing = outgoing(url, options)?;
-    match current::suspend(HandlerStep::Fetch(Box::new(outgoing)))? {
+    match current_call::suspend(HandlerStep::Fetch(Box::new(outgoing)))? {
         Resumed::Fetched(Ok(response)) => Ok(FetchedObject(Arc::new(response))),
         Resumed::Fetched(Err(why)) => Err(format!("fetch of {url}: {why}").into()),
         Resumed::Nothing => Err("fetch() cannot be used here".into()),
@@ -41,7 +43,7 @@ fn fetch(url: &str, options: Map) -> Outcome<FetchedObject> {
 }
 
 fn outgoing(url: &str, options: Map) -> Outcome<FetchRequest> {
-    let most = current::with(|call| Ok(call.limits.string_bytes))?;
+    let most = current_call::with(|call| Ok(call.limits.string_bytes))?;
     let mut outgoing = FetchRequest {
         method: String::new(),
         url: url.to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString};
 
 use super::type_names::plain_type;
-use super::{Limits, HandlerStep, size_limits, current};
+use super::{HandlerStep, Limits, current_call, size_limits};
 use crate::units;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -14,7 +14,7 @@ pub(super) fn register(engine: &mut Engine, limits: Limits) {
     timed(engine, "sleep", HandlerStep::Sleep);
     timed(engine, "block", HandlerStep::Block);
     timed(engine, "burn", HandlerStep::Burn);
-    volatile("yield_now").register_into_engine(engine, || current::suspend(HandlerStep::Yield).map(drop));
+    volatile("yield_now").register_into_engine(engine, || current_call::suspend(HandlerStep::Yield).map(drop));
     volatile("log")
         .register_into_engine(engine, move |value: Dynamic| log(&size_limits::text(&value, limits.string_bytes)));
     volatile("now").register_into_engine(engine, now);
@@ -26,7 +26,7 @@ pub(super) fn register(engine: &mut Engine, limits: Limits) {
 }
 
 fn log(text: &str) -> Outcome<()> {
-    current::suspend(HandlerStep::Log(text.to_owned())).map(drop)
+    current_call::suspend(HandlerStep::Log(text.to_owned())).map(drop)
 }
 
 /// A function that no optimizer may call ahead of time.
@@ -40,9 +40,9 @@ fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> HandlerS
     let suspend = move |time: &Dynamic| {
         let step = step(duration(name, time)?);
         if let HandlerStep::Block(time) | HandlerStep::Burn(time) = step {
-            current::with(|call| Ok(call.meter.hold(name, time)?))?;
+            current_call::with(|call| Ok(call.meter.hold(name, time)?))?;
         }
-        current::suspend(step).map(drop)
+        current_call::suspend(step).map(drop)
     };
     volatile(name).register_into_engine(engine, move |time: INT| suspend(&time.into()));
     volatile(name).register_into_engine(engine, move |time: f64| suspend(&time.into()));
@@ -53,7 +53,7 @@ fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> HandlerS
 /// A text with a unit (`"5ms"`), seconds as text (`"0.1"`, as in a query) or as a number; `()` is the server's default.
 pub(super) fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
     if time.is_unit() {
-        return current::with(|call| Ok(call.process.sleep()));
+        return current_call::with(|call| Ok(call.process.sleep()));
     }
     if let Ok(text) = time.as_immutable_string_ref() {
         return Ok(units::parse_sleep(&text).map_err(|error| error.to_string())?);
@@ -71,7 +71,7 @@ pub(super) fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
 }
 
 fn now() -> Outcome<f64> {
-    current::with(|call| call.process.now().ok_or_else(|| "now() has no clock here".into()))
+    current_call::with(|call| call.process.now().ok_or_else(|| "now() has no clock here".into()))
 }
 
 fn random_between(low: INT, high: INT) -> Outcome<INT> {

@@ -12,7 +12,7 @@ use rhai::{
 use super::error::ScriptError;
 use super::import::{self, Imports};
 use super::request::RequestObject;
-use super::{Limits, HandlerRequest, HandlerResponse, engine, hooks, respond, stack, state, survey};
+use super::{HandlerRequest, HandlerResponse, Limits, engine, function_uses, hooks, respond, stack, state};
 
 /// The function that handles what no other does.
 const FALLBACK: &str = hooks::HANDLE.name;
@@ -59,7 +59,7 @@ impl Program {
         let (mut engine, names) = engine::new(limits);
         let imports = Imports::new(folder);
         let script = compile_whole(&mut engine, &imports, source).map_err(failed)?;
-        if let Some(position) = survey::misfit(&script, &hooks::HANDLE) {
+        if let Some(position) = function_uses::misfit(&script, &hooks::HANDLE) {
             let text = format!("`{}` takes one parameter, the request", FALLBACK);
             return Err(ScriptError::new(text).in_function(FALLBACK).at(position));
         }

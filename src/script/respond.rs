@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::{Blob, Dynamic, Engine, EvalAltResult, INT};
 
 use super::type_names::plain_type;
-use super::{Limits, HandlerResponse, size_limits, json};
+use super::{HandlerResponse, Limits, json, size_limits};
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";

@@ -12,7 +12,7 @@ use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, Position,
 };
 
-use super::current;
+use super::current_call;
 use super::process::{Read, Values};
 
 /// Changes in place that a call can have under way: one within another, as in a closure within a closure.
@@ -25,7 +25,7 @@ trait Store: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     const OBJECT: Self;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T;
+    fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T;
 }
 
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ impl Store for ProcessObject {
     const NAME: &'static str = "process";
     const OBJECT: Self = ProcessObject;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+    fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         use_values(&mut call.process.values())
     }
 }
@@ -54,7 +54,7 @@ impl Store for ThreadObject {
     const NAME: &'static str = "thread";
     const OBJECT: Self = ThreadObject;
 
-    fn values<T>(_call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+    fn values<T>(_call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         THREAD.with_borrow_mut(use_values)
     }
 }
@@ -63,7 +63,7 @@ impl Store for ContextObject {
     const NAME: &'static str = "context";
     const OBJECT: Self = ContextObject;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+    fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         use_values(&mut call.context.borrow_mut())
     }
 }
@@ -118,7 +118,7 @@ fn add<S: Store>(module: &mut Module, properties: &[ImmutableString]) {
 }
 
 fn get<S: Store>(name: &ImmutableString, position: Position) -> Outcome<Dynamic> {
-    current::with(|call| {
+    current_call::with(|call| {
         let Some(value) = S::values(call, |values| values.get(name).cloned()) else { return Ok(Dynamic::UNIT) };
         let copy = Dynamic::clone(&value);
         if value::changes_in_place(&copy) {
@@ -139,7 +139,7 @@ fn note(reads: &mut Vec<Read>, read: Read) {
 /// Writing `()` removes, as a missing name reads as `()`.
 fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -> Outcome<()> {
     value::detach(&mut new)?;
-    current::with(|call| {
+    current_call::with(|call| {
         let read = take_read::<S>(call, name, position);
         let most = call.limits.map_items;
         // What was there is dropped when the lock is free again.
@@ -166,7 +166,11 @@ fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -
 }
 
 /// The value that was read at the very place in the script that writes now.
-fn take_read<S: Store>(call: &current::Current, name: &ImmutableString, position: Position) -> Option<Arc<Dynamic>> {
+fn take_read<S: Store>(
+    call: &current_call::Current,
+    name: &ImmutableString,
+    position: Position,
+) -> Option<Arc<Dynamic>> {
     let mut reads = call.reads.borrow_mut();
     let found =
         reads.iter().position(|read| read.position == position && read.object == S::NAME && read.name == *name)?;
@@ -174,9 +178,9 @@ fn take_read<S: Store>(call: &current::Current, name: &ImmutableString, position
 }
 
 fn keys<S: Store>() -> Outcome<Array> {
-    current::with(|call| Ok(S::values(call, |values| values.keys().cloned().map(Dynamic::from).collect())))
+    current_call::with(|call| Ok(S::values(call, |values| values.keys().cloned().map(Dynamic::from).collect())))
 }
 
 fn contains<S: Store>(name: &ImmutableString) -> Outcome<bool> {
-    current::with(|call| Ok(S::values(call, |values| values.contains_key(name))))
+    current_call::with(|call| Ok(S::values(call, |values| values.contains_key(name))))
 }

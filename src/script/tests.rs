@@ -1,7 +1,7 @@
 //! Scripts run as a server would run them.
 
 mod behaviour;
-mod bounded;
+mod size_limits;
 mod client;
 mod errors;
 mod limits;
@@ -40,7 +40,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 fn with_query(query: &[(&str, &str)]) -> HandlerRequest {
-    HandlerRequest { query: pairs(query), ..Request::default() }
+    HandlerRequest { query: pairs(query), ..HandlerRequest::default() }
 }
 
 /// The steps of a call up to its end, and the end.

@@ -9,10 +9,10 @@ use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::deadline_stream::{LOOK, DeadlineStream};
+use super::deadline_stream::{DeadlineStream, LOOK};
 use super::sampler::Sampler;
-use super::tls::{self, Tls};
 use super::{Cancelled, Death, Endpoint, StartError, Starting, allowed_hosts, proc, process_tree};
+use crate::net::tls::{self, Tls};
 use crate::scenario::{self, Address, Pid};
 use crate::units::show_duration;
 
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_answer_the_handshake_is_said_to() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let tls = Tls::new(&scenario::TlsSpec { insecure: true, ..scenario::Tls::default() }, "localhost").unwrap();
+        let tls = Tls::new(&scenario::TlsSpec { insecure: true, ..scenario::TlsSpec::default() }, "localhost").unwrap();
         let Err(Deaf::NoTls(why)) = greet(Ok(ours), Some(&tls), Duration::from_millis(10), &|_| false) else {
             unreachable!()
         };

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::supervised_tree::{LOST, SupervisedTree};
 use super::port_owner::{self, PortOwner};
 use super::ready::{NotReady, ReadySigns};
 use super::sampler::Sampler;
 use super::scratch::Scratch;
+use super::supervised_tree::{LOST, SupervisedTree};
 use super::supervision::{FD, LaunchPlan};
-use super::tls::Tls;
-use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, ready, setup, process_tree};
+use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, process_tree, ready, setup};
+use crate::net::tls::Tls;
 use crate::scenario::template::Placeholder;
 use crate::scenario::{CommandSpec, ListenSpec, ReadyCheck, StopSpec, Template};
 use crate::units::show_duration;
@@ -51,8 +51,12 @@ impl LaunchedServer {
         let command = fill(plan, &endpoint);
         let shown = command.join(" ").replace(FD, "{fd}");
         let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
-        let mut kept =
-            LaunchedServer { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
+        let mut kept = LaunchedServer {
+            owned,
+            stop: plan.stop.clone(),
+            sampler: Sampler::default(),
+            _socket_folder: socket_folder,
+        };
         let waited = Instant::now();
         kept.wait_until_ready(plan, (&endpoint, tls.as_ref()), cancelled).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
@@ -71,7 +75,9 @@ impl LaunchedServer {
     ) -> Result<(), NotReady> {
         let (said, keeper) = (Cell::new(false), self.owned.keeper());
         let owner = || match server.0 {
-            Endpoint::Tcp(address) if !plan.ready.foreign => port_owner::of(*address, &process_tree::descendants(keeper)),
+            Endpoint::Tcp(address) if !plan.ready.foreign => {
+                port_owner::of(*address, &process_tree::descendants(keeper))
+            }
             // The folder of a Unix socket is the own.
             _ => PortOwner::Ours,
         };

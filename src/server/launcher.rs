@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::worker_channel::{RunnerChannel, WorkerNotReady, WorkerPlan, WorkerScript};
 use super::role::ProcessRole;
 use super::sampler::{Sampler, Usage};
+use super::worker_channel::{RunnerChannel, WorkerNotReady, WorkerPlan, WorkerScript};
 use super::{Cancelled, Death, StartError, Starting, show_status};
 use crate::scenario::Builtin;
 use crate::units;

@@ -50,14 +50,14 @@ pub(super) fn signal_group(leader: u32, signal: Signal) -> bool {
 }
 
 /// Where the processes below cannot be seen, the group of the program `main` stands for them.
-pub(super) fn signal_all(signal: Signal, main: u32) {
+pub(super) fn signal_all(which: Signal, main: u32) {
     if proc::unusable().is_some() {
-        signal_group(main, signal);
+        signal_group(main, which);
         signal_group(main, Signal::CONT);
         return;
     }
     let pids = descendants(std::process::id());
-    signal(&pids, signal);
+    signal(&pids, which);
     signal(&pids, Signal::CONT);
 }
 

@@ -9,9 +9,9 @@ use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Endpoint;
+use super::deadline_stream::{DeadlineStream, LOOK};
 use super::port_owner::{Doubts, PortOwner};
-use super::deadline_stream::{LOOK, DeadlineStream};
-use super::tls::{self, Tls};
+use crate::net::tls::{self, Tls};
 use crate::scenario::{ReadyCheck, ReadySpec};
 use crate::units::show_duration;
 

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use super::role::ProcessRole;
 use super::supervision::{LaunchPlan, Order, SupervisorEvent};
-use super::{Happening, StartError, show_exit, show_status, process_tree};
+use super::{Happening, StartError, process_tree, show_exit, show_status};
 
 /// How long the last processes may take to vanish once killed, and a keeper to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -107,7 +107,12 @@ impl SupervisedTree {
         }
     }
 
-    fn spawn(plan: &LaunchPlan, scenario: &str, log: &File, socket: Option<TcpListener>) -> std::io::Result<SupervisedTree> {
+    fn spawn(
+        plan: &LaunchPlan,
+        scenario: &str,
+        log: &File,
+        socket: Option<TcpListener>,
+    ) -> std::io::Result<SupervisedTree> {
         let (mut orders, theirs) = UnixStream::pair()?;
         let warden = ProcessRole::Guard
             .command(&format!("of {scenario}"))

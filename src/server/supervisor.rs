@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_su
 
 use super::log_lines::Lines;
 use super::supervision::{FD, LaunchPlan, Order, SupervisorEvent};
-use super::{inherited_signals, starter, process_tree};
+use super::{inherited_signals, process_tree, starter};
 
 /// The number of the first socket that systemd's protocol hands down.
 const LISTEN_FD: i32 = 3;

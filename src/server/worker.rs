@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use super::builtin::app::App;
 use super::builtin::{self, log, watchdog};
-use super::worker_channel::{WorkerChannel, WorkerPlan};
 use super::inherited_signals;
+use super::worker_channel::{WorkerChannel, WorkerPlan};
 use crate::script::{Limits, Program};
 
 /// The whole life of a worker.

@@ -99,12 +99,18 @@ fn values_are_taken_from_every_part_of_a_response() {
     }
     assert_eq!(taken(path("a"), "", "<html>"), Err(MissingCapture::NotThere));
     assert_eq!(taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\nCSRF: a b\r\n\r\n", "").as_deref(), Ok("a b"));
-    assert_eq!(taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\n\r\n", "csrf: a"), Err(MissingCapture::NotThere));
+    assert_eq!(
+        taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\n\r\n", "csrf: a"),
+        Err(MissingCapture::NotThere)
+    );
     assert_eq!(taken(CaptureSource::Cookie("csrftoken".to_owned()), "", "").as_deref(), Ok("c00kie"));
     assert_eq!(taken(named(CaptureSource::Cookie), "", ""), Err(MissingCapture::NotThere));
     assert_eq!(taken(named(CaptureSource::Field), "", "<input name=csrf value=f13ld>").as_deref(), Ok("f13ld"));
     assert_eq!(taken(named(CaptureSource::Meta), "", "<meta name=csrf content=m3ta>").as_deref(), Ok("m3ta"));
-    assert_eq!(taken(named(CaptureSource::Field), "", "<input name=csrf value='a&#10;b'>"), Err(MissingCapture::Control));
+    assert_eq!(
+        taken(named(CaptureSource::Field), "", "<input name=csrf value='a&#10;b'>"),
+        Err(MissingCapture::Control)
+    );
 }
 
 fn captured(pairs: &[(&str, &str)]) -> Captured {
@@ -114,7 +120,7 @@ fn captured(pairs: &[(&str, &str)]) -> Captured {
 #[test]
 fn a_captured_value_is_masked_in_every_way_that_it_may_be_written() {
     let token = "ab+c/d==\"é;";
-    for encoding in BodyEncoding::ALL {
+    for encoding in ValueEncoding::ALL {
         let text = format!("before {} after", encoding.encode(token));
         assert_eq!(captured(&[(TOKEN, token)]).hide(&text), "before $TOKEN after", "{encoding:?}");
         assert_eq!(captured(&[("csrf-1", token)]).hide(&text), "before ${CAPTURE_CSRF_1} after", "{encoding:?}");

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{observe, severity};
+use super::metric::observe;
+use super::severity;
 use crate::observed::Observed;
 use crate::record::{Status, Trial, Verdict};
 use crate::rule::{Metric, Unit};
 use crate::scenario::ScriptSpec;
 use crate::script::client::{Judged, MetricValue, Metrics, Setup};
-use crate::script::pulse::Heartbeat;
+use crate::script::heartbeat::Heartbeat;
 use crate::script::{Hooks, Limits};
 use crate::server::OF_THIS_PROCESS;
 
@@ -46,8 +47,10 @@ fn no_time() -> f64 {
 
 fn look_up(name: &str, trial: &Trial) -> Result<MetricValue, String> {
     let metric = Metric::parse(name).ok_or_else(|| format!("there is no metric `{name}`"))?;
-    Ok(match observe(&metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
-        Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => MetricValue::Whole(value as u64),
+    Ok(match observe(metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
+        Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => {
+            MetricValue::Whole(value as u64)
+        }
         observed => MetricValue::Number(observed),
     })
 }

@@ -2,9 +2,8 @@
 //! handler fetches.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 
+use crate::harness::raw_server::{RawServer, Request, Response};
 use crate::harness::shipped;
 use crate::serving::{Serving, read};
 
@@ -111,35 +110,24 @@ fn a_handler_whose_client_has_left_ends_where_the_scenario_wants_that() {
 
 /// An upstream that answers so many requests with what they asked.
 fn upstream() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            std::thread::spawn(move || {
-                let mut stream = stream.unwrap();
-                let mut head = String::new();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                while reader.read_line(&mut head).unwrap() > 2 {}
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
-                std::io::Read::read_exact(&mut reader, &mut body).unwrap();
-                let path = head.split(' ').nth(1).unwrap();
-                let body = serde_json::json!({ "head": head, "body": String::from_utf8(body).unwrap() }).to_string();
-                let response = match path {
-                    "/silent" => return std::thread::park(),
-                    "/rude" => "hello\r\n\r\n".to_owned(),
-                    "/cut" => "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort".to_owned(),
-                    "/long" => format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(1_000_001)),
-                    "/away" => {
-                        "HTTP/1.1 302 Found\r\nlocation: http://192.0.2.1/\r\ncontent-length: 0\r\n\r\n".to_owned()
-                    }
-                    _ => format!("HTTP/1.1 200 OK\r\nx-a: 1\r\nX-A: 2\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
-                };
-                stream.write_all(response.as_bytes()).unwrap();
-            });
+    let respond = |request: &Request| match request.path() {
+        "/silent" => loop {
+            std::thread::park();
+        },
+        "/rude" => Response::raw("hello\r\n\r\n"),
+        "/cut" => Response::raw("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort"),
+        "/long" => Response::raw(format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(1_000_001))),
+        "/away" => Response::raw("HTTP/1.1 302 Found\r\nlocation: http://192.0.2.1/\r\ncontent-length: 0\r\n\r\n"),
+        _ => {
+            let (head, body) = (request.head, String::from_utf8_lossy(request.body));
+            let body = serde_json::json!({ "head": head, "body": body }).to_string();
+            Response::raw(format!(
+                "HTTP/1.1 200 OK\r\nx-a: 1\r\nX-A: 2\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ))
         }
-    });
-    port
+    };
+    RawServer::start(move |request| respond(request).closing()).address.port()
 }
 
 const FETCHING: &str = r#"

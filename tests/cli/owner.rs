@@ -1,24 +1,12 @@
 //! What answers must be the server that was started, and a server that cannot get ready is not waited for in vain.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-
 use crate::foreign::{Going, command, python};
+use crate::harness::raw_server::{RawServer, Response};
 
 /// Answers in the place of a server that has said where it should listen, from this process.
 fn answer_for(going: &Going) {
     let port: u16 = going.wait_for_file("port").parse().unwrap();
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            std::thread::spawn(move || {
-                while stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
-                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-                }
-            });
-        }
-    });
+    RawServer::start_at(port, |_| Response::ok("ok"));
 }
 
 // fault: owners: another process answers on the port -> exit code 3; it is named
@@ -61,7 +49,7 @@ fn a_server_that_is_stopped_before_it_is_ready_is_noticed() {
 fn a_line_that_makes_ready_is_found_after_more_than_the_log_keeps() {
     let program = "for _ in range(20): print('x' * 999_999, flush=True)\nlistener = listen()\n\
                    print('listening at last', flush=True)\nserve(answers, listener)";
-    python(program, "ready = { log = \"^listening at [a-z]+$\" }").run().exit(0);
+    python(program, "ready = { log = \"^listening at [a-z]+$\", within = \"60s\" }").run().exit(0);
 }
 
 /// Serves from the socket that it is handed, which nobody else can take meanwhile.

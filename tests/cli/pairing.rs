@@ -1,37 +1,15 @@
 //! Servers that answer more often than they are asked, or drop what they were asked: which response is which request's.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-
 use serde_json::Value;
 
+use crate::harness::raw_server::{RawServer, Request, Response};
 use crate::harness::{Outcome, Runner};
 
-/// A server of a thread a connection, which is given what it hears and the number of the request on its connection.
-fn start(answer: fn(&str, usize) -> Option<String>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            std::thread::spawn(move || serve(stream.unwrap(), answer));
-        }
-    });
-    format!("http://{address}")
-}
-
-fn serve(mut stream: TcpStream, answer: fn(&str, usize) -> Option<String>) {
-    let (mut heard, mut some, mut number) = (String::new(), [0; 4096], 0);
-    while let Ok(length @ 1..) = stream.read(&mut some) {
-        heard += &String::from_utf8_lossy(&some[..length]);
-        while let Some(end) = heard.find("\r\n\r\n") {
-            number += 1;
-            let Some(answer) = answer(&heard[..end], number) else { return };
-            heard.drain(..end + 4);
-            if stream.write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
+/// A server that is given what it hears and the number of the request on its connection; without a response it closes it.
+fn start(respond: fn(&str, usize) -> Option<String>) -> String {
+    let response =
+        move |request: &Request| respond(request.head, request.number).map_or(Response::none(), Response::raw);
+    RawServer::start(response).origin()
 }
 
 fn page(body: &str) -> String {

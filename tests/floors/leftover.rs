@@ -2,19 +2,7 @@
 
 /// Files that use each other in a circle.
 pub const CIRCLES: &[&[&str]] = &[
-    &[
-        "dirty::alibi",
-        "dirty::attempt",
-        "dirty::class",
-        "dirty::diagnosis",
-        "dirty::personas",
-        "dirty::silence",
-        "dirty::tally",
-    ],
-    &["dirty::diagnosis::candidates", "dirty::diagnosis::causes", "dirty::diagnosis::questions"],
     &["load::busy", "load::closed", "load::lane", "load::open", "load::pipelined", "load::shared", "load::user"],
-    &["load::connection::decoding", "load::connection::framing", "load::connection::known", "load::connection::reply"],
-    &["load::connection::stream", "load::connection::tcp"],
     &["run::hooks", "run::trial"],
     &["script::bounded", "script::error", "script::json"],
     &["script::current", "script::state"],
@@ -25,7 +13,6 @@ pub const CIRCLES: &[&[&str]] = &[
 
 /// Names that more than one public type has.
 pub const TYPES: &[&str] = &[
-    "Again",
     "Answer",
     "Asked",
     "At",
@@ -48,7 +35,6 @@ pub const TYPES: &[&str] = &[
     "Expect",
     "Failure",
     "Findings",
-    "Kept",
     "Kind",
     "Leak",
     "Listen",
@@ -61,7 +47,6 @@ pub const TYPES: &[&str] = &[
     "NotReady",
     "OnDisconnect",
     "Open",
-    "Oracle",
     "Outcome",
     "Outgoing",
     "Owner",
@@ -94,7 +79,6 @@ pub const TYPES: &[&str] = &[
     "Stop",
     "Stream",
     "Tls",
-    "Trigger",
     "User",
     "Variant",
     "Watch",

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::super::client::Client;
 use super::super::control::{self, Control};
-use super::super::forms;
-use super::super::observation::{Observation, Role};
+use super::super::evidence::FoundBy;
+use super::super::observation::Role;
 use super::super::perform::Round;
 use super::super::recipe::{Line, Recipe, Shot};
-use super::super::tally::{Court, Ended, TriggerTally};
+use super::super::tally::{Court, Ended};
 use super::super::triggers::Family;
 use super::Check;
+use crate::trigger::Trigger;
 
 /// Ordinary requests after the first leak: lines side by side, as many as there are likely connections to a backend, and
 /// requests on each; no longer than this.
@@ -23,38 +24,40 @@ const MOST_AFTERMATH: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
     Control,
-    /// The trigger with this name.
-    Trigger(&'static str),
+    Trigger(Trigger),
     /// What ordinary requests get after the first leak.
     Aftermath,
 }
 
 impl Purpose {
     /// What its recipe is counted under.
-    const fn name(self) -> &'static str {
+    const fn found_by(self) -> FoundBy {
         match self {
-            Purpose::Trigger(name) => name,
-            Purpose::Control | Purpose::Aftermath => "control",
+            Purpose::Trigger(trigger) => FoundBy::Trigger(trigger),
+            Purpose::Control | Purpose::Aftermath => FoundBy::Control,
         }
     }
 }
 
 impl Check<'_> {
     /// One round of a trigger, judged and counted.
-    pub(super) async fn round(&mut self, index: usize) {
-        let trigger = &self.triggers[index];
-        let name = trigger.name();
-        let number = self.findings.tally.triggers.get(name).map_or(0, |tally| tally.rounds);
-        let mut recipe = trigger.recipe(&self.situation, number);
+    pub(super) async fn round(&mut self, trigger: Trigger) {
+        let number = self.rounds_of(trigger);
+        let mut recipe = trigger.strategy().recipe(&self.situation, number);
         // Over HTTP/2 requests overlap on one connection as well as on several.
-        let alone = matches!(trigger.family(), Family::Opening | Family::Sequence);
+        let alone = matches!(trigger.strategy().family(), Family::Opening | Family::Sequence);
         recipe.http2 = self.situation.http2;
         recipe.one_connection = recipe.http2 && !alone && number.is_multiple_of(2);
         let clean = self.findings.tally.leaks == 0;
-        self.perform(Purpose::Trigger(name), &recipe, number).await;
+        self.perform(Purpose::Trigger(trigger), &recipe, number).await;
         if clean && self.findings.tally.leaks > 0 {
             self.aftermath().await;
         }
+    }
+
+    /// How many rounds of a trigger there were.
+    fn rounds_of(&self, trigger: Trigger) -> u64 {
+        self.findings.tally.triggers.get(&trigger).map_or(0, |tally| tally.rounds)
     }
 
     /// What ordinary requests get on the server that has just leaked: a leak may have needed an accident that a diagnosis
@@ -78,9 +81,9 @@ impl Check<'_> {
         self.situation.alone = self.findings.control.alone;
         self.situation.keeps_alive = Some(self.findings.control.keeps_alive);
         self.situation.streams = self.client.as_ref().is_some_and(Client::has_met_streams);
-        for index in 0..self.triggers.len() {
-            if let Some(why) = self.obstacle(index) {
-                self.findings.obstacles.insert(self.triggers[index].name(), why);
+        for trigger in &self.plan.triggers {
+            if let Some(why) = self.obstacle(*trigger) {
+                self.findings.obstacles.insert(*trigger, why);
             }
         }
     }
@@ -101,8 +104,10 @@ impl Check<'_> {
     fn conclude_round(&mut self, client: &Client, purpose: Purpose, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
         self.personas.take_note(&observations, client);
-        if let Purpose::Trigger(name) = purpose {
-            self.personas.notice(name, &observations);
+        if let Purpose::Trigger(trigger) = purpose {
+            self.personas.notice(trigger, &observations);
+            let rounds = self.rounds_of(trigger) + 1;
+            trigger.strategy().learn_from_responses(&observations, rounds, &mut self.situation);
         }
         if matches!(purpose, Purpose::Control) {
             let control = Control::of(&observations);
@@ -110,13 +115,10 @@ impl Check<'_> {
             problems.extend(control.problems);
             self.findings.control = Control { problems, ..control };
         }
-        let name = purpose.name();
-        if name == "suffix" {
-            self.note_suffixed(&observations);
-        }
-        let family = self.triggers.iter().find(|known| known.name() == name).map(|known| known.family());
+        let found_by = purpose.found_by();
+        let family = found_by.trigger().map(|trigger| trigger.strategy().family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
-        let ended = Ended { overlapping, trigger: name, recipe, observations, strays, took };
+        let ended = Ended { overlapping, found_by, recipe, observations, strays, took };
         let mut tally = std::mem::take(&mut self.findings.tally);
         let court = self.court(client);
         let suspicions = match purpose {
@@ -131,23 +133,11 @@ impl Check<'_> {
         self.findings.tally = tally;
         self.note_proof();
         let tally = &self.findings.tally;
-        if tally.triggers.get("overlap").is_some_and(TriggerTally::one_at_a_time) {
-            self.situation.premises.in_flight = Some(1);
+        if let Some((trigger, counts)) = found_by.trigger().and_then(|trigger| tally.triggers.get_key_value(&trigger)) {
+            trigger.strategy().learn_from_counts(counts, &mut self.situation);
         }
         self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
         self.progress.leaks.store(tally.leaks, Ordering::Relaxed);
-    }
-
-    /// Whether the server answers with the page where its URL ends like that of a file; told when each ending was tried.
-    fn note_suffixed(&mut self, observations: &[Observation]) {
-        let like_the_page = observations.iter().any(|of| of.seen.own && of.seen.status().is_some_and(|s| s < 400));
-        let rounds = 1 + self.findings.tally.triggers.get("suffix").map_or(0, |tally| tally.rounds);
-        let known = &mut self.situation.suffixed;
-        if like_the_page {
-            *known = Some(true);
-        } else if rounds >= forms::SUFFIXES as u64 {
-            known.get_or_insert(false);
-        }
     }
 
     /// What it takes to judge.
@@ -193,7 +183,7 @@ mod tests {
     use super::*;
     use crate::dirty::client::tests::plan;
     use crate::dirty::{Premises, Progress};
-    use crate::load::Target;
+    use crate::net::target::Target;
     use crate::scenario::{RequestSpec, Template};
 
     #[tokio::test]

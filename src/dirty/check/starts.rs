@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::diagnosis::Diagnosis;
+use super::super::triggers::Family;
 use super::{Check, Part};
 
 /// Servers that are kept back for suspicions and for a diagnosis, while the search goes on.
@@ -68,7 +69,7 @@ impl Check<'_> {
     /// Whether the server must be asked nothing before a part asks, not even whether it is ready.
     pub fn must_be_untouched(&self, part: Part) -> bool {
         match part {
-            Part::Opening => self.plan.triggers.contains(&"first"),
+            Part::Opening => self.plan.triggers.iter().any(|trigger| trigger.strategy().family() == Family::Opening),
             Part::Diagnosis => {
                 self.diagnosis.needs_a_fresh_server() || !Diagnosis::may_follow_others(&self.findings.tally.evidence)
             }

@@ -7,6 +7,7 @@ use super::super::PositiveControl;
 use super::super::alibi::Charge;
 use super::super::attempt::Cast;
 use super::super::diagnosis::Bench;
+use super::super::evidence::{Evidence, FoundBy};
 use super::super::identity::Identity;
 use super::super::judge;
 use super::super::literal::{self, Question};
@@ -16,11 +17,12 @@ use super::super::personas::{self, Personas, Suspicion};
 use super::super::recipe::{Line, Recipe, Shot};
 use super::super::relay::{Relay, Replies};
 use super::super::silence;
-use super::super::tally::{Ended, Evidence, TriggerTally};
+use super::super::tally::{Ended, TriggerTally};
 use super::super::triggers::Family;
 use super::{Check, FAMILIES, FamilyOf, Part};
-use crate::load::connection::dialer::Dialer;
+use crate::net::dialer::Dialer;
 use crate::scenario::Version;
+use crate::trigger::Trigger;
 
 /// Those whose rounds personas repeat.
 const WELL_BEHAVED: [Family; 2] = [Family::Sequence, Family::Overlap];
@@ -272,7 +274,7 @@ impl Check<'_> {
         Round { client, recipe: &recipe, personas: who, number: charge.rounds(), role: None }.perform().await;
         let observations = client.take_observations();
         drop(client.take_strays());
-        charge.take(&observations, copies, with_owners, &self.personas);
+        charge.take(&observations, copies, with_owners, |observation| self.personas.judge(observation));
     }
 
     /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.
@@ -300,7 +302,7 @@ impl Check<'_> {
         self.personas.take_note(&observations, &client);
         let took = self.clock.now().saturating_sub(began);
         let strays = Vec::new();
-        let ended = Ended { overlapping: false, trigger: "control", recipe, observations, strays, took };
+        let ended = Ended { overlapping: false, found_by: FoundBy::Control, recipe, observations, strays, took };
         let mut tally = std::mem::take(&mut self.findings.tally);
         let (suspicions, observations) = tally.add_solo(ended, &self.court(&client));
         self.findings.tally = tally;
@@ -329,60 +331,57 @@ impl Check<'_> {
             _ => 2 + (FAMILIES.len() - begun) as u32,
         };
         let until = now + self.plan.budget.time.saturating_sub(now) / parts_left;
-        let able: Vec<usize> =
-            (0..self.triggers.len()).filter(|index| self.may(&*self.triggers[*index], family)).collect();
-        let most = able.iter().map(|index| self.due_rounds(*index)).max().unwrap_or(0);
+        let able: Vec<Trigger> =
+            self.plan.triggers.iter().copied().filter(|trigger| self.may(*trigger, family)).collect();
+        let most = able.iter().map(|trigger| self.due_rounds(*trigger)).max().unwrap_or(0);
         for round in 0..most {
-            for &index in &able {
+            for &trigger in &able {
                 if self.is_over() || (round > 0 && self.clock.now() > until) {
                     return;
                 }
-                if !self.has_time_for(&*self.triggers[index]) {
+                if !self.has_time_for(trigger) {
                     continue;
                 }
-                let (name, due) = (self.triggers[index].name(), self.due_rounds(index));
-                let done = self.rounds.entry(name).or_default();
+                let due = self.due_rounds(trigger);
+                let done = self.rounds.entry(trigger).or_default();
                 if *done <= round && round < due {
                     *done += 1;
-                    self.round(index).await;
+                    self.round(trigger).await;
                 }
             }
         }
     }
 
     /// How many rounds of a trigger are due in the part at hand.
-    fn due_rounds(&self, index: usize) -> u64 {
-        let trigger = &self.triggers[index];
+    fn due_rounds(&self, trigger: Trigger) -> u64 {
+        let strategy = trigger.strategy();
         // Streams take long, and each trigger is to have its turn.
-        let first_look = if self.situation.streams { 1 } else { trigger.first_look() };
+        let first_look = if self.situation.streams { 1 } else { strategy.first_look() };
         match self.part {
             Some(Part::FirstLook(_)) => first_look,
             Some(Part::Family(FamilyOf(family))) if family != Family::Storm => {
-                trigger.least_rounds().saturating_sub(first_look).max(1)
+                strategy.least_rounds().saturating_sub(first_look).max(1)
             }
-            _ => trigger.least_rounds(),
+            _ => strategy.least_rounds(),
         }
     }
 
     /// Rounds of all triggers, until enough has been exposed: every other one to the trigger that exposes most in a second.
     async fn rest(&mut self) {
-        let able: Vec<usize> = (0..self.triggers.len())
-            .filter(|index| self.triggers[*index].family() != Family::Opening && self.obstacle(*index).is_none())
-            .collect();
+        let may_follow = |trigger: &Trigger| trigger.strategy().family() != Family::Opening;
+        let able: Vec<Trigger> = self.plan.triggers.iter().copied().filter(may_follow).collect();
+        let able: Vec<Trigger> = able.into_iter().filter(|trigger| self.obstacle(*trigger).is_none()).collect();
         let mut turn = 0;
         while !self.is_over() && !self.has_enough() {
-            let able: Vec<usize> =
-                able.iter().copied().filter(|index| self.has_time_for(&*self.triggers[*index])).collect();
+            let able: Vec<Trigger> = able.iter().copied().filter(|trigger| self.has_time_for(*trigger)).collect();
             if able.is_empty() {
                 return;
             }
-            let pace = |index: &&usize| {
-                let tally = self.findings.tally.triggers.get(self.triggers[**index].name());
-                tally.map_or(f64::MAX, TriggerTally::pace)
-            };
+            let pace =
+                |trigger: &&Trigger| self.findings.tally.triggers.get(trigger).map_or(f64::MAX, TriggerTally::pace);
             let fastest = able.iter().max_by(|a, b| pace(a).total_cmp(&pace(b)));
-            let index = if turn % 2 == 0 { fastest.copied() } else { None };
-            self.round(index.unwrap_or(able[turn / 2 % able.len()])).await;
+            let next = if turn % 2 == 0 { fastest.copied() } else { None };
+            self.round(next.unwrap_or(able[turn / 2 % able.len()])).await;
             turn += 1;
         }
     }

@@ -7,14 +7,14 @@ use super::{Ask, Client};
 use crate::dirty::observation::{Hop, InReply};
 use crate::dirty::recipe::{Shot, Twist};
 use crate::exchange::{Exchange, Failure, Outcome};
-use crate::load::connection::reply::Kept;
+use crate::net::sink::BufferedResponse;
 use crate::session::redirect::Trail;
 use crate::session::url_of;
 
 /// What came of a request: the response, and those on the way to it.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
-    pub reply: Kept,
+    pub reply: BufferedResponse,
     /// Where the request for it went.
     pub url: Option<Url>,
     pub hops: Vec<Hop>,
@@ -29,7 +29,7 @@ impl Client {
         ask: &Ask<'_>,
         bytes: &[u8],
         mut exchange: Exchange,
-        reply: Kept,
+        reply: BufferedResponse,
     ) -> (Exchange, Trace) {
         let secure = self.is_secure();
         let mut trace = Trace { reply, url: url_of(bytes, secure), hops: Vec::new() };

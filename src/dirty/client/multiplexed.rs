@@ -6,9 +6,9 @@ use super::wire::{Came, Open, Way, Wire, millis};
 use super::{Ask, Client};
 use crate::dirty::recipe::Twist;
 use crate::exchange::Failure;
-use crate::load::connection::answer::Broken;
-use crate::load::connection::http2::single::{Going, Hold, Single};
-use crate::load::connection::translated::Translated;
+use crate::net::http2::request::Http2Request;
+use crate::net::http2::single::{HoldBack, Http2Connection, PendingExchange};
+use crate::net::response::ExchangeError;
 
 impl Client {
     /// A wire whose connection others can share; one without a connection where none can be made.
@@ -37,18 +37,18 @@ impl Client {
     pub(super) async fn stream(
         &self,
         wire: &mut Wire,
-        connection: Single,
+        connection: Http2Connection,
         bytes: &[u8],
         ask: &Ask<'_>,
         way: &mut Way,
-    ) -> Result<Came, Broken> {
+    ) -> Result<Came, ExchangeError> {
         let going = self.begin(&connection, bytes, ask, way).await?;
         let clock = self.clock.clock();
         let answer = self.receive(way, async |sink| going.answer(clock, sink).await);
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = Some(Open::Two(connection));
-            return Ok(Came::Answer(answer));
+            return Ok(Came::Response(answer));
         };
         // Whoever stops waiting here drops the stream, which resets it.
         let Ok(answer) = timeout(millis(after), answer).await else {
@@ -58,30 +58,36 @@ impl Client {
             }
             return Ok(Came::Left);
         };
-        answer.map(Came::Answer)
+        answer.map(Came::Response)
     }
 
     /// Sends a request, the last of it when the gate opens. A request without a body is handled when its head is there, and
     /// waits with all of it: what is handed to a connection at one time goes out in one piece.
-    async fn begin(&self, connection: &Single, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Going, Broken> {
+    async fn begin(
+        &self,
+        connection: &Http2Connection,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+        way: &mut Way,
+    ) -> Result<PendingExchange, ExchangeError> {
         let scheme = if self.target.dialer.speaks_tls() { "https" } else { "http" };
-        let request = Translated::new(bytes, scheme).map_err(|why| Broken::Told(Failure::Protocol, why));
+        let request = Http2Request::new(bytes, scheme).map_err(|why| ExchangeError::Told(Failure::Protocol, why));
         let leave = match &request {
             Ok(_) => connection.leave().await,
-            Err(_) => Err(Broken::Closed { untouched: false }),
+            Err(_) => Err(ExchangeError::Closed { untouched: false }),
         };
         let hold = match (ask.gate, ask.shot.twist, &request) {
-            (Some(_), _, Ok(request)) if request.body().is_some() => Hold::LastByte,
-            (None, Twist::Halting(_), _) => Hold::Half,
-            _ => Hold::Nothing,
+            (Some(_), _, Ok(request)) if request.body().is_some() => HoldBack::LastByte,
+            (None, Twist::Halting(_), _) => HoldBack::Half,
+            _ => HoldBack::Nothing,
         };
         way.sent = Some(self.clock.now());
-        if let (Some(gate), Hold::Nothing) = (ask.gate, hold) {
+        if let (Some(gate), HoldBack::Nothing) = (ask.gate, hold) {
             gate.wait().await;
             way.sent = Some(self.clock.now());
         }
         let going = request.and_then(|request| leave?.begin(&request, hold));
-        if hold != Hold::Nothing {
+        if hold != HoldBack::Nothing {
             match (ask.gate, ask.shot.twist) {
                 (Some(gate), _) => {
                     gate.wait().await;

@@ -97,7 +97,7 @@ impl Client {
 
     /// Notes what the server says of a limit, and whether a lone request is to be sent again for that.
     pub(super) fn is_refused(&self, ask: &Ask<'_>, came: &Result<Came, Failure>, head: &[u8], tries: u32) -> bool {
-        let Ok(Came::Answer(answer)) = came else { return false };
+        let Ok(Came::Response(answer)) = came else { return false };
         let Some(retry_after) = limit::refusal(answer.status, head) else { return false };
         self.throttle.borrow_mut().refused(answer.status, retry_after, self.clock.now());
         ask.role == Role::Probe && tries < TRIES && self.clock.now() < self.time
@@ -107,7 +107,7 @@ impl Client {
 /// Whether nobody has answered who is meant to.
 fn is_not_there_yet(came: &Result<Came, Failure>) -> bool {
     match came {
-        Ok(Came::Answer(answer)) => NOT_YET.contains(&answer.status),
+        Ok(Came::Response(answer)) => NOT_YET.contains(&answer.status),
         Ok(Came::Left) => false,
         Err(failure) => matches!(failure, Failure::Connect | Failure::Closed),
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::load::clock::Clock;
-use crate::load::connection::answer::Answer;
-use crate::load::connection::reply::Sink;
+use crate::net::clock::Clock;
+use crate::net::response::ResponseInfo;
+use crate::net::sink::ResponseSink;
 
 /// For how long a stream is read, where the scenario does not say so.
 const READ_FOR: Duration = Duration::from_millis(500);
@@ -41,7 +41,7 @@ pub(in crate::dirty) struct Watched<'a, S> {
     pub streams: Streams,
 }
 
-impl<S: Sink> Sink for Watched<'_, S> {
+impl<S: ResponseSink> ResponseSink for Watched<'_, S> {
     fn looks(&self) -> bool {
         self.sink.looks()
     }
@@ -79,7 +79,7 @@ impl Streams {
 
     /// Waits until a response that has `begun` has been read for as long as it is to be, or until `last`. Never ends for one
     /// of a known length.
-    pub async fn up(self, begun: &Cell<Option<Begun>>, last: Option<Instant>) -> Answer {
+    pub async fn up(self, begun: &Cell<Option<Begun>>, last: Option<Instant>) -> ResponseInfo {
         let mut sleep: Option<Pin<Box<Sleep>>> = None;
         let up = poll_fn(|context| {
             let Some(begun) = begun.get() else { return Poll::Pending };
@@ -88,7 +88,7 @@ impl Streams {
             sleep.get_or_insert_with(|| Box::pin(sleep_until(until))).as_mut().poll(context).map(|()| begun)
         });
         let Begun { status, at, .. } = up.await;
-        Answer { status, first_byte: at, done: self.clock.now(), bytes: 0, close: true }
+        ResponseInfo { status, first_byte: at, done: self.clock.now(), bytes: 0, close: true }
     }
 }
 

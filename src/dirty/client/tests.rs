@@ -31,7 +31,7 @@ pub(in crate::dirty) fn plan(request: RequestSpec) -> DirtySpec {
         follow: 0,
         shape: Shape::Word,
         public: Vec::new(),
-        triggers: vec!["overlap"],
+        triggers: vec![crate::trigger::Trigger::Overlap],
         sleep: None,
         expect: Expect::Clean,
         budget: Budget {
@@ -142,7 +142,7 @@ async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(8).unwrap();
     let target = Target::tcp(listener.local_addr().unwrap(), None);
-    let body = scenario::request::Body::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
+    let body = scenario::request::BodySpec::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
     let request = RequestSpec { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
     let client = Client::new(&plan(request), &target, 1, Stopwatch::start());
     let server = async {

@@ -9,11 +9,12 @@ use super::{Ask, Client, Watched};
 use crate::dirty::forms;
 use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
-use crate::load::connection::answer::{Answer, Broken};
-use crate::load::connection::dialer::NoConnection;
-use crate::load::connection::http1::{Connection, Idle};
-use crate::load::connection::http2::single::Single;
-use crate::load::connection::reply::{Kept, Reply};
+use crate::net::dialer::DialError;
+use crate::net::http1::{Connection, IdleState};
+use crate::net::http2::single::Http2Connection;
+use crate::net::response::{ExchangeError, ResponseInfo};
+use crate::net::response_parser::ResponseParser;
+use crate::net::sink::BufferedResponse;
 use crate::scenario::Version;
 
 /// A connection with its number in the check.
@@ -31,7 +32,7 @@ pub(in crate::dirty) struct Wire {
 #[derive(Debug)]
 pub(super) enum Open {
     One(Connection),
-    Two(Single),
+    Two(Http2Connection),
 }
 
 impl Wire {
@@ -57,7 +58,7 @@ pub(in crate::dirty) struct Stray {
 #[derive(Debug, Default)]
 pub(in crate::dirty) struct Way {
     pub sent: Option<Duration>,
-    pub kept: Kept,
+    pub kept: BufferedResponse,
     /// When a response that has not ended, and need not, is whole enough.
     last: Option<Instant>,
 }
@@ -73,7 +74,7 @@ impl Way {
 
 /// What became of an attempt.
 pub(in crate::dirty) enum Came {
-    Answer(Answer),
+    Response(ResponseInfo),
     /// The client left.
     Left,
 }
@@ -150,10 +151,12 @@ impl Client {
                     let (head_only, clock) = (forms::is_head(bytes), self.clock.clock());
                     let answer = self.receive(&mut way, async |sink| open.receive(head_only, clock, sink).await);
                     let came = tokio::time::timeout(self.timeout, answer).await;
-                    came.map_or(Err(Failure::Timeout), |came| came.map(Came::Answer).map_err(|broken| broken.failure()))
+                    came.map_or(Err(Failure::Timeout), |came| {
+                        came.map(Came::Response).map_err(|broken| broken.failure())
+                    })
                 }
             };
-            if !matches!(came, Ok(Came::Answer(Answer { close: false, .. }))) {
+            if !matches!(came, Ok(Came::Response(ResponseInfo { close: false, .. }))) {
                 connection = None;
             }
             self.throttle.borrow_mut().sent(sent);
@@ -195,7 +198,7 @@ impl Client {
     /// for the answer to the next request.
     pub fn look_for_strays(&self, wire: &mut Wire) {
         let Some(Open::One(connection)) = &mut wire.open else { return };
-        let is_unsolicited = connection.look() == Idle::Unsolicited;
+        let is_unsolicited = connection.look() == IdleState::Unsolicited;
         let bytes = connection.unasked();
         if !bytes.is_empty() {
             wire.open = None;
@@ -206,7 +209,7 @@ impl Client {
 
     pub(super) fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
         let (outcome, first_byte, done) = match came {
-            Ok(Came::Answer(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
+            Ok(Came::Response(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
             Ok(Came::Left) => (Outcome::Unanswered, None, self.clock.now()),
             Err(failure) => (Outcome::Failed(failure), None, self.clock.now()),
         };
@@ -225,11 +228,11 @@ impl Client {
         self.look_for_strays(wire);
         let again = wire.open.is_some() && ask.gate.is_none();
         match self.attempt(wire, bytes, ask, way).await {
-            Err(Broken::Closed { untouched: true }) if again => {
+            Err(ExchangeError::Closed { untouched: true }) if again => {
                 let again = self.attempt(wire, bytes, ask, way).await;
                 again.map_err(|broken| match broken {
                     // The request had been sent, on a connection that was closed.
-                    Broken::Refused(_) => Failure::Closed,
+                    ExchangeError::Refused(_) => Failure::Closed,
                     broken => broken.failure(),
                 })
             }
@@ -237,13 +240,19 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, wire: &mut Wire, bytes: &[u8], ask: &Ask<'_>, way: &mut Way) -> Result<Came, Broken> {
+    async fn attempt(
+        &self,
+        wire: &mut Wire,
+        bytes: &[u8],
+        ask: &Ask<'_>,
+        way: &mut Way,
+    ) -> Result<Came, ExchangeError> {
         let opened = self.connect(wire).await;
         if let (Err(_), Some(gate)) = (&opened, ask.gate) {
             // The others must not wait for this one.
             gate.wait().await;
         }
-        let mut connection = match opened.map_err(Broken::Refused)? {
+        let mut connection = match opened.map_err(ExchangeError::Refused)? {
             Open::One(connection) => connection,
             Open::Two(connection) => return self.stream(wire, connection, bytes, ask, way).await,
         };
@@ -256,10 +265,10 @@ impl Client {
         let Twist::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
             wire.open = (!answer.close && !cut_off).then_some(Open::One(connection));
-            return Ok(Came::Answer(answer));
+            return Ok(Came::Response(answer));
         };
         match tokio::time::timeout(millis(after), answer).await {
-            Ok(answer) => answer.map(Came::Answer),
+            Ok(answer) => answer.map(Came::Response),
             Err(_) => {
                 connection.abort();
                 Ok(Came::Left)
@@ -271,8 +280,8 @@ impl Client {
     pub(super) async fn receive(
         &self,
         way: &mut Way,
-        answer: impl AsyncFnOnce(&mut Watched<'_, Kept>) -> Result<Answer, Broken>,
-    ) -> Result<Answer, Broken> {
+        answer: impl AsyncFnOnce(&mut Watched<'_, BufferedResponse>) -> Result<ResponseInfo, ExchangeError>,
+    ) -> Result<ResponseInfo, ExchangeError> {
         let (begun, streams, last) = (Cell::new(None), self.streams(), way.last);
         let mut sink = Watched { sink: &mut way.kept, begun: &begun, streams };
         tokio::select! {
@@ -286,7 +295,7 @@ impl Client {
     }
 
     /// The connection at hand, or a new one.
-    pub(super) async fn connect(&self, wire: &mut Wire) -> Result<Open, NoConnection> {
+    pub(super) async fn connect(&self, wire: &mut Wire) -> Result<Open, DialError> {
         if let Some(connection) = wire.open.take() {
             return Ok(connection);
         }
@@ -295,7 +304,7 @@ impl Client {
         wire.number = self.connections.get();
         match self.version {
             Version::One => Connection::open(&self.target.dialer).await.map(Open::One),
-            Version::Two => Single::open(&self.target.dialer).await.map(Open::Two),
+            Version::Two => Http2Connection::open(&self.target.dialer).await.map(Open::Two),
         }
     }
 
@@ -332,9 +341,9 @@ impl Client {
 
 /// What came unasked, with its body decoded if it is a response that says how it is encoded.
 fn readable(bytes: Vec<u8>) -> Vec<u8> {
-    let mut kept = Kept::default();
+    let mut kept = BufferedResponse::default();
     // Not whole, or no response: as far as it goes.
-    let _ = Reply::new(false).advance(&bytes, &mut kept);
+    let _ = ResponseParser::new(false).advance(&bytes, &mut kept);
     let encoded = kept.body.clone();
     kept.decode();
     if kept.body == encoded { bytes } else { [kept.head, kept.body].concat() }

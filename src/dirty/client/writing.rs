@@ -5,7 +5,7 @@ use crate::canary::Length;
 use crate::dirty::forms;
 use crate::dirty::identity::Identity;
 use crate::dirty::recipe::Twist;
-use crate::load::request::{Prepared, show_sleep};
+use crate::net::request::{PreparedRequest, show_sleep};
 use crate::scenario::template::Placeholder;
 
 impl Client {
@@ -41,7 +41,7 @@ impl Client {
         bytes
     }
 
-    pub(in crate::dirty) fn fill(&self, form: &Prepared, request: u64, ask: &Ask<'_>) -> Vec<u8> {
+    pub(in crate::dirty) fn fill(&self, form: &PreparedRequest, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
         let variation = ask.variation.unwrap_or(request);
         let canary = || ask.identity.map(|identity| identity.canary.clone());

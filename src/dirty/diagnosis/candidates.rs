@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::judge::Oracle;
+use super::super::evidence::Evidence;
 use super::super::observation::Seen;
+use super::super::oracle::LeakOracle;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until, Who};
-use super::super::tally::Evidence;
 use super::super::triggers::Situation;
-use super::questions::Cast;
 
 /// Where in the victim the source comes, as parts of what a lone request takes.
 const PARTS: [f64; 3] = [0.3, 0.1, 0.7];
@@ -52,6 +51,16 @@ pub(in crate::dirty) enum Kind {
     Pipelined,
     /// So large a part of what showed it first that nothing is said.
     Whole,
+}
+
+/// What recipes are made from: the request before, the one that gets what is another's, and how they
+/// travel: whether their URLs are equal, and over which version of HTTP.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cast {
+    pub first: Shot,
+    pub victim: Shot,
+    pub same_url: bool,
+    pub http2: bool,
 }
 
 impl Candidate {
@@ -153,7 +162,7 @@ impl<'a> From<'a> {
         let same = leak.source.as_ref().is_none_or(|source| source.connection == leak.victim.connection);
         // The rest of a value shows behind a shorter one.
         let (longer, shorter) = match leak.oracle {
-            Oracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
+            LeakOracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
             _ => (Twist::None, Twist::None),
         };
         let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::twisted(shorter) };

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::super::attempt::{Attempt, attempt};
-use super::super::class::{Class, Guess};
-use super::super::tally::Evidence;
+use super::super::class::{Guess, LeakClass};
+use super::super::evidence::{Evidence, Shrunk};
 use super::super::triggers::Situation;
-use super::candidates::{self, Candidate};
+use super::Bench;
+use super::candidates::{self, Candidate, Cast};
 use super::causes::{Causes, Signs};
-use super::questions::{Cast, Question};
+use super::questions::Question;
 use super::series::Series;
-use super::{Bench, Shrunk};
 use crate::stats::interval_95;
 
 /// How often a candidate must show the leak to be taken at once.
@@ -143,7 +143,7 @@ impl Case {
             return false;
         };
         best.recipe.fresh_server = bench.situation.owned && (found.kept || best.kind.breaks_the_server());
-        let late = matches!(self.guess, Guess { class: Class::Pool | Class::Desync, firm: true });
+        let late = matches!(self.guess, Guess { class: LeakClass::Pool | LeakClass::Desync, firm: true });
         let ordinary = best.kind.follows() && bench.situation.owned;
         self.phase = if late && ordinary { Phase::FromTheFirst } else { Phase::Count };
         true

@@ -2,11 +2,11 @@
 //! rules causes out. Pure.
 
 use super::super::attempt::Attempt;
-use super::super::class::Class;
+use super::super::class::LeakClass;
 use super::super::observation::Seen;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
 use super::super::triggers::Situation;
-use super::candidates::Kind;
+use super::candidates::{Cast, Kind};
 use super::causes::Signs;
 use crate::stats::chance_of_none;
 
@@ -48,16 +48,6 @@ pub(super) enum Question {
     LeftBehind,
 }
 
-/// What recipes are made from: the request before, the one that gets what is another's, and how they
-/// travel: whether their URLs are equal, and over which version of HTTP.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cast {
-    pub first: Shot,
-    pub victim: Shot,
-    pub same_url: bool,
-    pub http2: bool,
-}
-
 impl Question {
     pub const ALL: [Question; 8] = [
         Question::InOrder,
@@ -79,7 +69,7 @@ impl Question {
         let filled = signs.from_the_first != Some(true);
         open && match self {
             Question::InOrder => {
-                signs.needs == Kind::OneConnection && signs.late && signs.guess.class != Class::Connection
+                signs.needs == Kind::OneConnection && signs.late && signs.guess.class != LeakClass::Connection
             }
             Question::Stays => signs.of_personas && !signs.kept && signs.needs.follows(),
             Question::OwnUrls => filled && situation.same_url && signs.named && signs.needs.may_be_a_cache(),
@@ -207,12 +197,13 @@ fn handled(tried: &Attempt, situation: &Situation) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::class::{Guess, tests::seen};
+    use super::super::super::class::Guess;
+    use super::super::super::classify::tests::seen;
     use super::super::super::observation::{InReply, Observation, Place};
     use super::super::causes::tests::signs;
     use super::*;
     use crate::exchange::Outcome;
-    use crate::load::connection::reply::Kept;
+    use crate::net::sink::BufferedResponse;
     use crate::session::Captured;
 
     /// Requests on one line with the statuses of their answers, by identities from 0 on; those that are another's, and whose.
@@ -226,7 +217,7 @@ mod tests {
     fn answered(place: Place, status: u16) -> Observation {
         let mut seen = Seen { place, ..seen(place.shot as u64, 1) };
         seen.exchange.outcome = Outcome::Answered(status);
-        let (reply, canaries) = (Kept::default(), InReply::default());
+        let (reply, canaries) = (BufferedResponse::default(), InReply::default());
         Observation {
             seen,
             request: Vec::new(),
@@ -254,7 +245,7 @@ mod tests {
         assert!(took_turns(&[(1, 0), (3, 0), (5, 0), (7, 0)]));
         assert!(!took_turns(&[(1, 0), (2, 1), (3, 0), (4, 1), (5, 0), (6, 1), (7, 0)]), "each gets what was last");
         assert!(!took_turns(&[(1, 0), (5, 0)]), "not always");
-        let of_personas = Signs { of_personas: true, ..signs(Class::StickyFirst, Kind::Sequence) };
+        let of_personas = Signs { of_personas: true, ..signs(LeakClass::StickyFirst, Kind::Sequence) };
         let due = |signs: &Signs| Question::Stays.is_due(signs, &Situation::default());
         assert!(due(&of_personas) && !due(&Signs { kept: true, ..of_personas }));
         assert!(!due(&Signs { of_personas: false, ..of_personas }), "others ask in each try");
@@ -281,7 +272,7 @@ mod tests {
     #[test]
     fn urls_that_differ_end_a_leak_only_where_chance_does_not() {
         let asked = |rate, foreign: bool, tries: usize| {
-            let mut known = Signs { rate, ..signs(Class::Cache, Kind::Sequence) };
+            let mut known = Signs { rate, ..signs(LeakClass::Cache, Kind::Sequence) };
             let one = || tried(&[200, 200], if foreign { &[(1, 0)] } else { &[] });
             let tried: Vec<Attempt> = (0..tries).map(|_| one()).collect();
             Question::OwnUrls.answer(&tried, &Situation::default(), &mut known);
@@ -300,14 +291,14 @@ mod tests {
         let due = |signs: &Signs| -> Vec<Question> {
             Question::ALL.into_iter().filter(|question| question.is_due(signs, &situation)).collect()
         };
-        let kept = Signs { kept: true, ..signs(Class::StickyFirst, Kind::Sequence) };
+        let kept = Signs { kept: true, ..signs(LeakClass::StickyFirst, Kind::Sequence) };
         assert_eq!(due(&kept), [Question::OwnUrls, Question::Tail, Question::Time]);
         assert_eq!(due(&Signs { from_a_cache: true, ..kept }), []);
         assert_eq!(due(&Signs { ended_by_own_urls: Some(true), ..kept }), []);
         assert_eq!(due(&Signs { tail: Some(true), ..kept }), []);
-        assert_eq!(due(&signs(Class::SharedSlot, Kind::Pair)), [Question::OwnUrls]);
-        let late = Guess { class: Class::Desync, firm: true };
-        let late = Signs { guess: late, late: true, ..signs(Class::Desync, Kind::OneConnection) };
+        assert_eq!(due(&signs(LeakClass::SharedSlot, Kind::Pair)), [Question::OwnUrls]);
+        let late = Guess { class: LeakClass::Desync, firm: true };
+        let late = Signs { guess: late, late: true, ..signs(LeakClass::Desync, Kind::OneConnection) };
         assert_eq!(due(&late), [], "an accident");
         let first = due(&Signs { from_the_first: Some(true), ..late });
         assert_eq!(first, [Question::InOrder, Question::OtherConnections]);

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::attempt::{Attempt, Shown, attempt};
+use super::super::evidence::Asked;
 use super::super::observation::Observation;
 use super::super::recipe::Recipe;
-use super::{Asked, Bench, hints};
+use super::{Bench, hints};
 
 /// Requests of a try that are kept.
 const MOST_ASKED: usize = 40;

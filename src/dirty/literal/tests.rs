@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::super::observation::{InReply, Place, Role, Seen};
 use super::*;
 use crate::exchange::{Exchange, Outcome};
-use crate::load::connection::reply::Kept;
+use crate::net::sink::BufferedResponse;
 use crate::session::Captured;
 
 const NAMES: [&str; 3] = ["ann-lee", "bob-ray", "zoe-kim"];
@@ -39,7 +39,11 @@ fn response(asker: usize, request: u64, body: &str) -> Observation {
         tells: false,
         own: false,
     };
-    let reply = Kept { head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), body: body.as_bytes().to_vec(), ..Kept::default() };
+    let reply = BufferedResponse {
+        head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
+        body: body.as_bytes().to_vec(),
+        ..BufferedResponse::default()
+    };
     Observation {
         seen,
         request: Vec::new(),

@@ -1,9 +1,10 @@
 //! Suspicions that lone replies have left standing, put to the test of the module `alibi`.
 
 use super::super::alibi::{Charge, Judgement};
+use super::super::evidence::{Evidence, FoundBy};
 use super::super::observation::Observation;
-use super::super::tally::Evidence;
 use super::{Ground, Personas, Suspicion, reply};
+use crate::trigger::Trigger;
 
 impl Personas {
     /// Brings charges by those suspicions by what lone requests get that further ones have left standing. The others are gone.
@@ -18,7 +19,7 @@ impl Personas {
                 Ground::Solo(accusation) => accusation,
             };
             if self.stands(&accusation) {
-                let rounds = self.asked.get(evidence.trigger).copied().unwrap_or(1);
+                let rounds = self.asked.get(&evidence.found_by).copied().unwrap_or(1);
                 match self.charges.iter_mut().find(|charge| charge.is_about(&accusation)) {
                     Some(charge) => charge.add(evidence, rounds),
                     None => self.charges.push(Charge::of(evidence, &accusation, rounds)),
@@ -62,9 +63,9 @@ impl Personas {
     }
 
     /// Takes what was asked in a round of a trigger, not alone: places that then hold what nobody gets alone tell nothing.
-    pub fn notice(&mut self, trigger: &'static str, observations: &[Observation]) {
+    pub fn notice(&mut self, trigger: Trigger, observations: &[Observation]) {
         if observations.iter().any(|observation| observation.seen.persona.is_some()) {
-            *self.asked.entry(trigger).or_default() += 1;
+            *self.asked.entry(FoundBy::Trigger(trigger)).or_default() += 1;
         }
         for observation in observations.iter().filter(|observation| observation.seen.is_well_behaved()) {
             let answered = observation.seen.status().is_some();

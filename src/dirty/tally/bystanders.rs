@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Leak;
+use crate::dirty::evidence::Leak;
 use crate::dirty::observation::Seen;
 
 /// The most that are kept for each leak.
@@ -24,8 +24,8 @@ pub(super) fn bystanders<'a>(round: impl Iterator<Item = &'a Seen>, leak: &Leak)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dirty::judge::Oracle;
     use crate::dirty::observation::{Place, Role};
+    use crate::dirty::oracle::LeakOracle;
     use crate::exchange::{Exchange, Outcome};
 
     /// A request for each 10 ms.
@@ -52,7 +52,7 @@ mod tests {
     fn kept(round: u64, victim: u64, source: u64) -> Vec<u64> {
         let leak = Leak {
             verbatim: false,
-            oracle: Oracle::Canary,
+            oracle: LeakOracle::Canary,
             victim: seen(victim),
             source: Some(seen(source)),
             overlapped: true,

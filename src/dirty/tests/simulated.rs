@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::Premises;
 use super::super::alibi::Charge;
 use super::super::client::{Client, tests::plan};
+use super::super::evidence::FoundBy;
 use super::super::identity::Identity;
 use super::super::observation::{InReply, Observation, Place, Role, Seen};
 use super::super::personas::{self, Personas};
@@ -14,9 +15,10 @@ use super::super::recipe::{Line, Recipe, Shot};
 use super::super::stopwatch::Stopwatch;
 use super::super::tally::{Court, Ended, Tally};
 use crate::exchange::{Exchange, Outcome};
-use crate::load::Target;
+use crate::net::target::Target;
 use crate::scenario::{RequestSpec, Template};
 use crate::session::Captured;
+use crate::trigger::Trigger;
 use site::{Kind, Site};
 
 mod noise;
@@ -136,10 +138,10 @@ impl Trial {
     fn round(&mut self, number: u64) {
         let everybody = self.personas.all.clone();
         let observations = self.together(&everybody, number);
-        self.personas.notice("overlap", &observations);
+        self.personas.notice(Trigger::Overlap, &observations);
         let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); observations.len()]);
         let ended = Ended {
-            trigger: "overlap",
+            found_by: FoundBy::Trigger(Trigger::Overlap),
             overlapping: true,
             recipe: &recipe,
             observations,
@@ -175,14 +177,14 @@ impl Trial {
                 break;
             }
             let observations = self.together(&bystanders, charge.rounds());
-            charge.take(&observations, 1, false, &self.personas);
+            charge.take(&observations, 1, false, |observation| self.personas.judge(observation));
         }
         for _ in 0..MOST_WITH {
             if !charge.wants_with() {
                 break;
             }
             let observations = self.together(&everybody, charge.rounds());
-            charge.take(&observations, 1, true, &self.personas);
+            charge.take(&observations, 1, true, |observation| self.personas.judge(observation));
         }
         for evidence in self.personas.close(charge, true) {
             self.tally.convict(evidence);

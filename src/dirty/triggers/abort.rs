@@ -4,8 +4,10 @@
 //! A pool may heal: one that looks for unread data when it lends a connection throws that away once the late answer has
 //! come. Then only somebody who asks between the client's leaving and that answer gets it.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// How far into their handling clients leave: one each, at once, and the next round a little earlier or later.
 const PARTS: [f64; 4] = [0.05, 0.2, 0.5, 0.8];
@@ -33,14 +35,9 @@ const LEAVE_IN_A_LINE: (usize, usize) = (3, 40);
 /// Requests of a busy row at most: bounds the memory of a round.
 const MOST_IN_A_ROW: u32 = 250;
 
-#[derive(Debug)]
 pub(super) struct Abort;
 
-impl Trigger for Abort {
-    fn name(&self) -> &'static str {
-        "abort"
-    }
-
+impl Strategy for Abort {
     fn family(&self) -> Family {
         Family::Leaving
     }
@@ -71,6 +68,10 @@ impl Trigger for Abort {
 
     fn first_look(&self) -> u64 {
         2
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::Pool)
     }
 }
 

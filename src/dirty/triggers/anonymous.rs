@@ -1,16 +1,11 @@
 //! One request that says who asks, then many that do not: whoever is greeted by name then is greeted by another's.
 
 use super::super::recipe::{Line, Recipe, Shot};
-use super::{Family, Situation, Trigger, followers};
+use super::{Family, Situation, Strategy, followers};
 
-#[derive(Debug)]
 pub(super) struct Anonymous;
 
-impl Trigger for Anonymous {
-    fn name(&self) -> &'static str {
-        "anonymous"
-    }
-
+impl Strategy for Anonymous {
     fn family(&self) -> Family {
         Family::Sequence
     }

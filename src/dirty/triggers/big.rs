@@ -1,16 +1,13 @@
 //! A body of more than 64 KiB, then others on the same connection: what was left of it in a buffer is taken for theirs.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Recipe, Shot, Twist};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
-#[derive(Debug)]
 pub(super) struct Big;
 
-impl Trigger for Big {
-    fn name(&self) -> &'static str {
-        "big"
-    }
-
+impl Strategy for Big {
     fn family(&self) -> Family {
         Family::Wire
     }
@@ -22,5 +19,9 @@ impl Trigger for Big {
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
         let shots = vec![Shot::twisted(Twist::Big), Shot::plain(), situation.follower(), Shot::plain()];
         Recipe::of(vec![Line::of(shots).on_one_connection()])
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::Connection)
     }
 }

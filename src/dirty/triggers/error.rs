@@ -1,20 +1,17 @@
 //! Requests whose handler fails, then others: what a failure left undone shows in their answers, or in those to others that
 //! fail.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Recipe, Shot, Start, Twist};
-use super::{Family, Situation, Trigger, followers};
+use super::{Family, Situation, Strategy, followers};
 
 /// How far into the first that fails others that fail come: what an error page tells is kept somewhere until it is written.
 const PARTS: [f64; 3] = [0.0, 0.3, 0.6];
 
-#[derive(Debug)]
 pub(super) struct Error;
 
-impl Trigger for Error {
-    fn name(&self) -> &'static str {
-        "error"
-    }
-
+impl Strategy for Error {
     fn family(&self) -> Family {
         Family::Error
     }
@@ -43,5 +40,9 @@ impl Trigger for Error {
 
     fn first_look(&self) -> u64 {
         4
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::ErrorPath)
     }
 }

@@ -1,20 +1,17 @@
 //! The first request after a start says who asks; if the server keeps that for good, everybody later is taken for it.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Recipe, Shot, Start};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// Later requests, per worker: the second of a worker tells.
 const LATER_PER_WORKER: usize = 3;
 const MOST_LATER: usize = 24;
 
-#[derive(Debug)]
 pub(super) struct First;
 
-impl Trigger for First {
-    fn name(&self) -> &'static str {
-        "first"
-    }
-
+impl Strategy for First {
     fn family(&self) -> Family {
         Family::Opening
     }
@@ -32,5 +29,11 @@ impl Trigger for First {
 
     fn least_rounds(&self) -> u64 {
         1
+    }
+
+    fn class(&self, _leak: &Leak, round: &[Leak]) -> Option<LeakClass> {
+        let source = |leak: &Leak| leak.source.as_ref().map(|source| source.request);
+        let all_from_one = round.iter().all(|leak| source(leak).is_some() && source(leak) == source(&round[0]));
+        all_from_one.then_some(LeakClass::StickyFirst)
     }
 }

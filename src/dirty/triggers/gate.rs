@@ -1,7 +1,8 @@
 //! Bursts whose last bytes go out together: the only way into a race that is open for a millisecond.
 
+use super::super::class::LeakClass;
 use super::super::recipe::{Line, Recipe, Shot, Start};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// The smallest burst, and how much larger others are.
 const FEWEST: u64 = 20;
@@ -9,14 +10,9 @@ const SPREAD: u64 = 31;
 /// As many more as there are pairs of workers, up to so many: a worker that gets one alone shows nothing.
 const MOST: u64 = 200;
 
-#[derive(Debug)]
 pub(super) struct Gate;
 
-impl Trigger for Gate {
-    fn name(&self) -> &'static str {
-        "gate"
-    }
-
+impl Strategy for Gate {
     fn family(&self) -> Family {
         Family::Overlap
     }
@@ -37,5 +33,9 @@ impl Trigger for Gate {
 
     fn first_look(&self) -> u64 {
         4
+    }
+
+    fn class_of_overlap(&self) -> LeakClass {
+        LeakClass::NarrowRace
     }
 }

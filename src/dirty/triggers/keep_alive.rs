@@ -1,19 +1,16 @@
 //! Others on one connection, in turn: what a server keeps with the connection, the next one on it gets.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Recipe, Shot};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// Pairs of requests on the connection.
 const PAIRS: usize = 3;
 
-#[derive(Debug)]
 pub(super) struct KeepAlive;
 
-impl Trigger for KeepAlive {
-    fn name(&self) -> &'static str {
-        "keep_alive"
-    }
-
+impl Strategy for KeepAlive {
     fn family(&self) -> Family {
         Family::Sequence
     }
@@ -25,5 +22,9 @@ impl Trigger for KeepAlive {
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
         let shots = (0..PAIRS).flat_map(|_| [Shot::plain(), situation.follower()]).collect();
         Recipe::of(vec![Line::of(shots).on_one_connection()])
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::Connection)
     }
 }

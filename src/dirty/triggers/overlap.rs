@@ -2,7 +2,8 @@
 //! the long one reads it again.
 
 use super::super::recipe::{Line, Recipe, Shot, Start, Until};
-use super::{Family, Situation, Trigger};
+use super::super::tally::TriggerTally;
+use super::{Family, Situation, Strategy};
 
 /// Short requests at once, per worker: enough that several reach the worker that has the long one.
 const AT_ONCE_PER_WORKER: u32 = 4;
@@ -15,14 +16,9 @@ const IN_A_ROW_WITHOUT_SLEEP: usize = 5;
 const HEAD_START_PART: f64 = 0.05;
 const MOST_HEAD_START_MS: f64 = 20.0;
 
-#[derive(Debug)]
 pub(super) struct Overlap;
 
-impl Trigger for Overlap {
-    fn name(&self) -> &'static str {
-        "overlap"
-    }
-
+impl Strategy for Overlap {
     fn family(&self) -> Family {
         Family::Overlap
     }
@@ -42,5 +38,12 @@ impl Trigger for Overlap {
             Line { until, ..Line::of(vec![Shot::plain(); row]).on_one_connection().starting(Start::At(head_start)) };
         let long = Line::of(vec![Shot::long()]);
         Recipe::of(std::iter::once(long).chain((0..at_once).map(|_| short.clone())).collect())
+    }
+
+    /// Short requests that all wait for the long one to end are handled one at a time.
+    fn learn_from_counts(&self, counts: &TriggerTally, situation: &mut Situation) {
+        if counts.one_at_a_time() {
+            situation.premises.in_flight = Some(1);
+        }
     }
 }

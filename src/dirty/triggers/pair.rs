@@ -1,19 +1,14 @@
 //! Two requests at once, and nothing else: the second writes between the first's write and its read.
 
 use super::super::recipe::{Line, Recipe, Shot, Start};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// Where in the first request the second comes, in turn.
 const PARTS: [f64; 5] = [0.0, 0.1, 0.3, 0.5, 0.8];
 
-#[derive(Debug)]
 pub(super) struct Pair;
 
-impl Trigger for Pair {
-    fn name(&self) -> &'static str {
-        "pair"
-    }
-
+impl Strategy for Pair {
     fn family(&self) -> Family {
         Family::Overlap
     }

@@ -3,8 +3,10 @@
 //! Servers lose the order where the first takes long and the others are ready before it, and where they put aside what came
 //! behind a request in the same packet, and take what comes in a later packet first.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Twist};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 const LENGTHS: [usize; 4] = [3, 2, 5, 8];
 /// How long after the packet before it another is sent, in milliseconds, or as a part of what a lone request takes.
@@ -12,14 +14,9 @@ const SOON_MS: [f64; 3] = [2.0, 10.0, 0.5];
 const LATER: f64 = 1.2;
 const LEAST_LATER_MS: f64 = 5.0;
 
-#[derive(Debug)]
 pub(super) struct Pipeline;
 
-impl Trigger for Pipeline {
-    fn name(&self) -> &'static str {
-        "pipeline"
-    }
-
+impl Strategy for Pipeline {
     fn family(&self) -> Family {
         Family::Wire
     }
@@ -58,5 +55,9 @@ impl Trigger for Pipeline {
 
     fn first_look(&self) -> u64 {
         3
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::Desync)
     }
 }

@@ -1,7 +1,8 @@
 //! More and more at once: a ring or a pool of slots shows only when more are in flight than it has.
 
+use super::super::class::LeakClass;
 use super::super::recipe::{Line, Recipe, Shot};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// How many at once: each size that small pools have is exceeded by one, and each power of two.
 const LEVELS: [usize; 12] = [5, 9, 33, 2, 3, 4, 17, 6, 7, 8, 13, 65];
@@ -10,14 +11,9 @@ const IN_A_ROW: usize = 3;
 /// At once, whatever the number of workers.
 const MOST: usize = 260;
 
-#[derive(Debug)]
 pub(super) struct Ramp;
 
-impl Trigger for Ramp {
-    fn name(&self) -> &'static str {
-        "ramp"
-    }
-
+impl Strategy for Ramp {
     fn family(&self) -> Family {
         Family::Overlap
     }
@@ -44,5 +40,9 @@ impl Trigger for Ramp {
 
     fn first_look(&self) -> u64 {
         6
+    }
+
+    fn class_of_overlap(&self) -> LeakClass {
+        LeakClass::Capacity
     }
 }

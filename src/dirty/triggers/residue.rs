@@ -1,16 +1,11 @@
 //! A long value, then a short one, then none: what a pooled buffer was not cleared of shows behind the shorter one.
 
 use super::super::recipe::{Line, Recipe, Shot, Twist};
-use super::{Family, Situation, Trigger, followers};
+use super::{Family, Situation, Strategy, followers};
 
-#[derive(Debug)]
 pub(super) struct Residue;
 
-impl Trigger for Residue {
-    fn name(&self) -> &'static str {
-        "residue"
-    }
-
+impl Strategy for Residue {
     fn family(&self) -> Family {
         Family::Sequence
     }

@@ -1,20 +1,17 @@
 //! The same URL for everybody: a cache, or a server that joins equal requests, hands out what is another's if its key
 //! leaves out who asks.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Recipe, Shot, Start};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// Where in the first request the others come, where they overlap it.
 const PARTS: [f64; 3] = [0.0, 0.2, 0.5];
 
-#[derive(Debug)]
 pub(super) struct SameKey;
 
-impl Trigger for SameKey {
-    fn name(&self) -> &'static str {
-        "same_key"
-    }
-
+impl Strategy for SameKey {
     fn family(&self) -> Family {
         Family::Sequence
     }
@@ -38,5 +35,9 @@ impl Trigger for SameKey {
 
     fn least_rounds(&self) -> u64 {
         4
+    }
+
+    fn class(&self, leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        (!leak.overlapped && leak.victim.identity.is_some()).then_some(LeakClass::Cache)
     }
 }

@@ -1,8 +1,10 @@
 //! A request so slow that the server's own time-out may fire, then others on its connection and beside it: the answer
 //! that comes too late must not be anybody else's.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// How long a request stops in its middle, in milliseconds.
 const HALT_MS: f64 = 1500.0;
@@ -15,14 +17,9 @@ const MOST_IN_A_ROW: u32 = 40;
 const ROWS: usize = 6;
 const IN_A_ROW: usize = 3;
 
-#[derive(Debug)]
 pub(super) struct Slow;
 
-impl Trigger for Slow {
-    fn name(&self) -> &'static str {
-        "slow"
-    }
-
+impl Strategy for Slow {
     fn family(&self) -> Family {
         Family::Leaving
     }
@@ -51,5 +48,9 @@ impl Trigger for Slow {
 
     fn least_rounds(&self) -> u64 {
         2
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::Pool)
     }
 }

@@ -1,20 +1,17 @@
 //! A request that a server may refuse before it has read the body, which looks like another request: a server that keeps
 //! the connection all the same takes it for one, and from then on gives everybody an answer that is not theirs.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::recipe::{Line, Recipe, Shot, Twist};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// Ways to have it refused; see `forms::smuggling`.
 const WAYS: u64 = 4;
 
-#[derive(Debug)]
 pub(super) struct Smuggle;
 
-impl Trigger for Smuggle {
-    fn name(&self) -> &'static str {
-        "smuggle"
-    }
-
+impl Strategy for Smuggle {
     fn family(&self) -> Family {
         Family::Wire
     }
@@ -36,5 +33,9 @@ impl Trigger for Smuggle {
 
     fn first_look(&self) -> u64 {
         2
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::Desync)
     }
 }

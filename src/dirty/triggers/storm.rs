@@ -3,21 +3,16 @@
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
 use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
 /// Lines, requests on each, and how far apart they begin, in milliseconds.
 const LINES: std::ops::RangeInclusive<usize> = 4..=16;
 const SHOTS: std::ops::RangeInclusive<usize> = 1..=6;
 const APART_MS: f64 = 100.0;
 
-#[derive(Debug)]
 pub(super) struct Storm;
 
-impl Trigger for Storm {
-    fn name(&self) -> &'static str {
-        "storm"
-    }
-
+impl Strategy for Storm {
     fn family(&self) -> Family {
         Family::Storm
     }

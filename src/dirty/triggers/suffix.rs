@@ -1,18 +1,16 @@
 //! The page's URL with an ending like that of a file that anybody may have, such as `/account/x.css`: a server may still
 //! answer with the page, and a cache in front of it keep what it takes for a file, for everybody.
 
+use super::super::class::LeakClass;
+use super::super::evidence::Leak;
 use super::super::forms::SUFFIXES;
+use super::super::observation::Observation;
 use super::super::recipe::{Line, Recipe, Shot, Twist, Who};
-use super::{Family, Situation, Trigger};
+use super::{Family, Situation, Strategy};
 
-#[derive(Debug)]
 pub(super) struct Suffix;
 
-impl Trigger for Suffix {
-    fn name(&self) -> &'static str {
-        "suffix"
-    }
-
+impl Strategy for Suffix {
     fn family(&self) -> Family {
         Family::Wire
     }
@@ -39,5 +37,19 @@ impl Trigger for Suffix {
 
     fn first_look(&self) -> u64 {
         SUFFIXES as u64
+    }
+
+    fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
+        Some(LeakClass::Cache)
+    }
+
+    /// Whether the server answers with the page where its URL ends like that of a file; told when each ending was tried.
+    fn learn_from_responses(&self, round: &[Observation], rounds: u64, situation: &mut Situation) {
+        let like_the_page = round.iter().any(|of| of.seen.own && of.seen.status().is_some_and(|status| status < 400));
+        if like_the_page {
+            situation.suffixed = Some(true);
+        } else if rounds >= SUFFIXES as u64 {
+            situation.suffixed.get_or_insert(false);
+        }
     }
 }

@@ -9,9 +9,9 @@ fn situation() -> Situation {
 
 #[test]
 fn every_recipe_can_be_carried_out_and_ends() {
-    for trigger in all() {
+    for trigger in Trigger::ALL {
         for round in 0..40 {
-            let recipe = trigger.recipe(&situation(), round);
+            let recipe = trigger.strategy().recipe(&situation(), round);
             assert!(recipe.shots().count() >= 2, "{}: a leak takes two", trigger.name());
             assert_eq!(recipe.validate(), Ok(()), "{}: it can be replayed", trigger.name());
             for (index, line) in recipe.lines.iter().enumerate() {
@@ -30,8 +30,9 @@ fn every_recipe_can_be_carried_out_and_ends() {
 #[test]
 fn nobody_is_anonymous_where_that_cannot_be() {
     let situation = Situation { no_anonymous: Some("it is part of the path".to_owned()), ..situation() };
-    for trigger in all().iter().filter(|trigger| trigger.obstacle(&situation).is_none()) {
-        let anonymous = |round| trigger.recipe(&situation, round).shots().any(|(_, shot)| shot.who == Who::Nobody);
+    for trigger in Trigger::ALL.iter().filter(|trigger| trigger.strategy().obstacle(&situation).is_none()) {
+        let anonymous =
+            |round| trigger.strategy().recipe(&situation, round).shots().any(|(_, shot)| shot.who == Who::Nobody);
         assert!(!(0..40).any(anonymous), "{}", trigger.name());
     }
 }
@@ -57,17 +58,17 @@ fn others_come_within_milliseconds_of_each_client_that_leaves_and_in_numbers() {
 #[test]
 fn those_who_follow_ask_for_other_pages_too() {
     let situation = Situation { also: 2, ..situation() };
-    for trigger in [&abort::Abort as &dyn Trigger, &error::Error, &anonymous::Anonymous] {
+    for trigger in [Trigger::Abort, Trigger::Error, Trigger::Anonymous] {
         let pages: BTreeSet<usize> = (0..2)
-            .flat_map(|round| trigger.recipe(&situation, round).lines)
+            .flat_map(|round| trigger.strategy().recipe(&situation, round).lines)
             .flat_map(|line| line.shots)
             .map(|shot| shot.page)
             .collect();
         assert_eq!(pages, BTreeSet::from([0, 1, 2]), "{}", trigger.name());
     }
     let alone = Situation { also: 0, ..situation };
-    for trigger in all() {
-        assert!((0..4).all(|round| trigger.recipe(&alone, round).shots().all(|(_, shot)| shot.page == 0)));
+    for trigger in Trigger::ALL {
+        assert!((0..4).all(|round| trigger.strategy().recipe(&alone, round).shots().all(|(_, shot)| shot.page == 0)));
     }
 }
 
@@ -85,12 +86,13 @@ fn urls_that_end_like_those_of_files_are_asked_for_where_that_may_tell_something
 
 #[test]
 fn bursts_grow_with_the_workers_that_share_them() {
-    let most = |trigger: &dyn Trigger, workers| {
+    let most = |trigger: Trigger, workers| {
         let premises = Premises { workers: Some(workers), in_flight: None };
         let situation = Situation { premises, ..situation() };
-        (0..trigger.first_look()).map(|round| trigger.recipe(&situation, round).lines.len()).max().unwrap()
+        let strategy = trigger.strategy();
+        (0..strategy.first_look()).map(|round| strategy.recipe(&situation, round).lines.len()).max().unwrap()
     };
-    for trigger in [&ramp::Ramp as &dyn Trigger, &gate::Gate] {
+    for trigger in [Trigger::Ramp, Trigger::Gate] {
         assert!(most(trigger, 8) >= 4 * most(trigger, 1), "{}", trigger.name());
         assert!(most(trigger, 64) <= 300, "{}", trigger.name());
     }
@@ -108,8 +110,9 @@ fn pipelined_requests_go_out_in_one_packet_and_in_several() {
 
 #[test]
 fn the_same_round_is_the_same_recipe() {
-    for trigger in all() {
-        assert_eq!(trigger.recipe(&situation(), 7), trigger.recipe(&situation(), 7));
+    for trigger in Trigger::ALL {
+        let recipe = || trigger.strategy().recipe(&situation(), 7);
+        assert_eq!(recipe(), recipe());
     }
 }
 
@@ -117,7 +120,19 @@ fn the_same_round_is_the_same_recipe() {
 fn a_server_that_handles_one_request_at_a_time_leaves_nothing_to_overlap() {
     let premises = Premises { workers: Some(1), in_flight: Some(1) };
     let situation = Situation { premises, ..situation() };
-    let left_out: Vec<&str> =
-        all().iter().filter(|trigger| trigger.obstacle(&situation).is_some()).map(|trigger| trigger.name()).collect();
+    let left_out: Vec<&str> = Trigger::ALL
+        .iter()
+        .filter(|trigger| trigger.strategy().obstacle(&situation).is_some())
+        .map(|trigger| trigger.name())
+        .collect();
     assert_eq!(left_out, ["overlap", "pair", "ramp", "gate", "storm"]);
+}
+
+#[test]
+fn every_trigger_has_a_turn_and_says_what_it_is_for() {
+    for trigger in Trigger::ALL {
+        let strategy = trigger.strategy();
+        assert!(strategy.first_look() >= 1 && strategy.least_rounds() >= strategy.first_look(), "{trigger}");
+        assert!(!trigger.sends().is_empty() && trigger.sends().len() < 250, "{trigger}");
+    }
 }

@@ -1,7 +1,8 @@
 //! The beginning of a user's first response of 4xx, and of its first of 5xx: all else is discarded.
 
-use crate::load::connection::reply::Sink;
-use crate::load::samples::{BODY, class};
+use crate::load::samples::class;
+use crate::net::body_excerpt;
+use crate::net::sink::ResponseSink;
 
 /// Discards responses, but for the beginning of an error's body if it is the first of its class.
 #[derive(Debug, Default)]
@@ -25,12 +26,12 @@ impl FirstErrors {
 
     #[cold]
     fn keep(&mut self, bytes: &[u8]) {
-        let room = BODY.saturating_sub(self.body.len());
+        let room = body_excerpt::LONGEST.saturating_sub(self.body.len());
         self.body.extend_from_slice(&bytes[..room.min(bytes.len())]);
     }
 }
 
-impl Sink for FirstErrors {
+impl ResponseSink for FirstErrors {
     fn looks(&self) -> bool {
         false
     }
@@ -67,7 +68,7 @@ mod tests {
         assert_eq!(came(200, "fine"), None);
         assert_eq!(came(404, "first").as_deref(), Some("first"));
         assert_eq!(came(429, "second"), None);
-        assert_eq!(came(503, &"x".repeat(1000)).map(|body| body.len()), Some(BODY));
+        assert_eq!(came(503, &"x".repeat(1000)).map(|body| body.len()), Some(body_excerpt::LONGEST));
         assert_eq!(came(500, "later"), None);
     }
 }

@@ -8,7 +8,7 @@ use super::{Outgoing, Source, Turn};
 use crate::exchange::Exchange;
 use crate::load::chance::{self, Drawn};
 use crate::load::plan::Plan;
-use crate::load::request::{Prepared, append};
+use crate::net::request::{PreparedRequest, append};
 use crate::scenario::Data;
 use crate::scenario::template::Placeholder;
 
@@ -68,7 +68,7 @@ impl<'a> Slots<'a> {
 pub(in crate::load) struct Plain<'a> {
     plan: &'a Plan,
     /// What is sent, one of each kind.
-    requests: &'a [Prepared],
+    requests: &'a [PreparedRequest],
     slots: Slots<'a>,
     kind: usize,
     request: Vec<u8>,
@@ -117,7 +117,7 @@ impl Source for Plain<'_> {
     fn outgoing(&mut self) -> (Outgoing<'_>, &mut FirstErrors) {
         let prepared = &self.requests[self.kind];
         let bytes = prepared.constant().unwrap_or(&self.request);
-        let Prepared { head_only, waits, idempotent, closes, .. } = *prepared;
+        let PreparedRequest { head_only, waits, idempotent, closes, .. } = *prepared;
         let outgoing = Outgoing { bytes, head_only, waits, idempotent, closes };
         (outgoing, &mut self.errors)
     }

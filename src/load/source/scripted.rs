@@ -8,14 +8,14 @@ use super::errors::FirstErrors;
 use super::plain::Slots;
 use super::{Outgoing, Source, Turn};
 use crate::exchange::{Exchange, Failure, Outcome};
-use crate::load::connection::reply::{Kept, Sink};
 use crate::load::plan::Plan;
-use crate::load::request::Prepared;
 use crate::load::script::{Findings, Sample};
+use crate::net::request::PreparedRequest;
+use crate::net::sink::{BufferedResponse, ResponseSink};
 use crate::scenario::request::Parameter;
 use crate::scenario::{self, Template};
 use crate::script::Hooks;
-use crate::script::client::{self, UserBody, HookResponse, HookUser, UserRequest};
+use crate::script::client::{self, HookResponse, HookUser, UserBody, UserRequest};
 use crate::script::hooks::{CHECK, REQUEST};
 
 /// What the users of a load thread share.
@@ -42,11 +42,11 @@ impl Scripts {
 /// Keeps a response if `check` is there to look at it, else no more than the first errors.
 pub(in crate::load) struct Look {
     wanted: bool,
-    kept: Kept,
+    kept: BufferedResponse,
     errors: FirstErrors,
 }
 
-impl Sink for Look {
+impl ResponseSink for Look {
     fn looks(&self) -> bool {
         self.wanted
     }
@@ -113,7 +113,7 @@ impl<'a> Scripted<'a> {
             waits: false,
             idempotent: false,
             closes: false,
-            look: Look { wanted: scripts.checks, kept: Kept::default(), errors: FirstErrors::default() },
+            look: Look { wanted: scripts.checks, kept: BufferedResponse::default(), errors: FirstErrors::default() },
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> Scripted<'a> {
                 Some(session) => plan.with_cookies(&own, session),
                 None => own,
             };
-            let mut prepared = Prepared::once(&own, &plan.target.authority, &fixed);
+            let mut prepared = PreparedRequest::once(&own, &plan.target.authority, &fixed);
             if let Some(UserBody { bytes, .. }) = body {
                 prepared.set_body(bytes);
             }
@@ -170,7 +170,7 @@ impl Source for Scripted<'_> {
 
     fn prepare(&mut self) -> Turn {
         self.kind = self.plan.draw_kind(self.slots.number, self.slots.seq);
-        self.look.kept = Kept::default();
+        self.look.kept = BufferedResponse::default();
         let asked = self.ask();
         self.slots.advance();
         let error = match asked {
@@ -210,7 +210,7 @@ impl Source for Scripted<'_> {
         }
         let mut kept = std::mem::take(&mut self.look.kept);
         kept.decode();
-        let Kept { head, body, undecoded, .. } = kept;
+        let BufferedResponse { head, body, undecoded, .. } = kept;
         let undecoded = undecoded.map(|why| why.to_string());
         let seen = Arc::new(client::HookExchange {
             user: self.user.clone(),
@@ -237,7 +237,10 @@ impl Source for Scripted<'_> {
 
 /// The request that the scenario and the script make up together, with literal texts where the script speaks; its body
 /// apart, as it need not be text.
-fn merge(own: &scenario::RequestSpec, wanted: UserRequest) -> Result<(scenario::RequestSpec, Option<UserBody>), &'static str> {
+fn merge(
+    own: &scenario::RequestSpec,
+    wanted: UserRequest,
+) -> Result<(scenario::RequestSpec, Option<UserBody>), &'static str> {
     let mut request = own.clone();
     if let Some(path) = wanted.path {
         request = scenario::RequestSpec { path: Template::literal(path), query: Vec::new(), ..request };
@@ -282,13 +285,13 @@ mod tests {
         let header = |name: &str, value: &str| (name.to_owned(), Template::literal(value));
         scenario::RequestSpec {
             headers: vec![header("X-A", "own"), header("Content-Type", "text/plain")],
-            ..scenario::Request::get(&Template::literal("/own?a=1"))
+            ..scenario::RequestSpec::get(&Template::literal("/own?a=1"))
         }
     }
 
     fn sent(own: &scenario::RequestSpec, wanted: UserRequest) -> String {
         let (request, body) = merge(own, wanted).unwrap();
-        let mut prepared = Prepared::new(&request, "h", &|_| None);
+        let mut prepared = PreparedRequest::new(&request, "h", &|_| None);
         if let Some(body) = body {
             prepared.set_body(body.bytes);
         }
@@ -302,7 +305,7 @@ mod tests {
     fn what_a_script_leaves_open_comes_from_the_scenario() {
         let expected = "GET /own?a=1 HTTP/1.1\r\nhost: h\r\nX-A: own\r\nContent-Type: text/plain\r\n\r\n";
         assert_eq!(sent(&own(), UserRequest::default()), expected);
-        let query = UserRequest { query: Some("b=2".to_owned()), ..Wanted::default() };
+        let query = UserRequest { query: Some("b=2".to_owned()), ..UserRequest::default() };
         assert!(sent(&own(), query).starts_with("GET /own?a=1&b=2 HTTP/1.1\r\n"));
     }
 
@@ -310,7 +313,7 @@ mod tests {
     fn what_a_script_gives_replaces_what_the_scenario_has() {
         let body = UserBody { bytes: b"{}".to_vec(), content_type: Some("application/json") };
         let headers = vec![("x-a".to_owned(), None), ("x-b".to_owned(), Some("2".to_owned()))];
-        let wanted = UserRequest { body: Some(body), headers, path: Some("/new".to_owned()), ..Wanted::default() };
+        let wanted = UserRequest { body: Some(body), headers, path: Some("/new".to_owned()), ..UserRequest::default() };
         let expected = "POST /new HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\nx-b: 2\r\n\
                         content-length: 2\r\n\r\n{}";
         assert_eq!(sent(&own(), wanted), expected);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::dirty::diagnosis::{Asked, Shrunk};
+use crate::dirty::evidence::{Asked, Shrunk};
 use crate::dirty::observation::variable;
 use crate::record;
 use crate::scenario::looks_secret;

@@ -7,10 +7,12 @@ use std::time::Duration;
 use super::asked::asked;
 use super::came;
 use super::unasked::unasked;
-use crate::dirty::{Class, Evidence, Findings, Oracle, Seen, TriggerTally, diagnosis};
+use crate::dirty::evidence::Shrunk;
+use crate::dirty::{Evidence, Findings, Seen, TriggerTally};
 use crate::record;
 use crate::scenario::{self, Expect};
 use crate::stats::{interval_95, upper_bound_95};
+use crate::trigger::Trigger;
 use crate::units::counted;
 
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
@@ -63,12 +65,12 @@ pub(in crate::run) fn dirty(
 /// Every trigger that was tried, or that could not be.
 fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
     let tally = &findings.tally;
-    let names: BTreeSet<&'static str> = tally.triggers.keys().chain(findings.obstacles.keys()).copied().collect();
-    let known = |name| {
-        let tally = tally.triggers.get(name).copied().unwrap_or_default();
-        trigger(&tally, findings.obstacles.get(name).cloned())
+    let all: BTreeSet<Trigger> = tally.triggers.keys().chain(findings.obstacles.keys()).copied().collect();
+    let known = |one: &Trigger| {
+        let tally = tally.triggers.get(one).copied().unwrap_or_default();
+        trigger(&tally, findings.obstacles.get(one).cloned())
     };
-    names.into_iter().map(|name| (name.to_owned(), known(name))).collect()
+    all.iter().map(|one| (one.name().to_owned(), known(one))).collect()
 }
 
 fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigger {
@@ -147,11 +149,11 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> r
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
     record::Leak {
-        class: class(evidence.class),
-        alternatives: evidence.alternatives.iter().copied().map(class).collect(),
-        oracle: oracle(leak.oracle),
+        class: evidence.class,
+        alternatives: evidence.alternatives.clone(),
+        oracle: leak.oracle,
         overlapped: leak.overlapped,
-        trigger: evidence.trigger.to_owned(),
+        trigger: evidence.found_by.name().to_owned(),
         round: evidence.round,
         victim: witness(&leak.victim, origin),
         source: leak.source.as_ref().map(|source| witness(source, origin)),
@@ -165,7 +167,7 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> r
     }
 }
 
-fn shrunk(shrunk: &diagnosis::Shrunk, spoken: Option<&scenario::TlsSpec>, follow: bool) -> record::Shrunk {
+fn shrunk(shrunk: &Shrunk, spoken: Option<&scenario::TlsSpec>, follow: bool) -> record::Shrunk {
     let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::Shrunk {
         recipe: shrunk.recipe.clone(),
@@ -189,34 +191,6 @@ fn tls(tls: &scenario::TlsSpec) -> record::Tls {
         cert: path(cert),
         key: path(key),
         name: tls.name.as_ref().map(|name| name.to_str().into_owned()),
-    }
-}
-
-fn class(class: Class) -> record::LeakClass {
-    match class {
-        Class::SharedSlot => record::LeakClass::SharedSlot,
-        Class::NarrowRace => record::LeakClass::NarrowRace,
-        Class::Capacity => record::LeakClass::Capacity,
-        Class::StaleState => record::LeakClass::StaleState,
-        Class::StickyFirst => record::LeakClass::StickyFirst,
-        Class::Cache => record::LeakClass::Cache,
-        Class::Pool => record::LeakClass::Pool,
-        Class::ErrorPath => record::LeakClass::ErrorPath,
-        Class::Connection => record::LeakClass::Connection,
-        Class::Desync => record::LeakClass::Desync,
-        Class::Residue => record::LeakClass::Residue,
-        Class::Derived => record::LeakClass::Derived,
-    }
-}
-
-fn oracle(oracle: Oracle) -> record::LeakOracle {
-    match oracle {
-        Oracle::Canary => record::LeakOracle::Canary,
-        Oracle::Fragment => record::LeakOracle::Fragment,
-        Oracle::Swap => record::LeakOracle::Swap,
-        Oracle::Learned => record::LeakOracle::Learned,
-        Oracle::Value => record::LeakOracle::Value,
-        Oracle::Number => record::LeakOracle::Number,
     }
 }
 
@@ -253,7 +227,7 @@ mod tests {
                 ..Findings::default()
             };
             findings.tally.exposures = 100;
-            findings.tally.triggers.insert("overlap", tally);
+            findings.tally.triggers.insert(Trigger::Overlap, tally);
             findings
         };
         assert_eq!(inconclusive(&findings(true), None), None);
@@ -265,7 +239,7 @@ mod tests {
     #[test]
     fn a_server_that_is_gone_is_no_lack_of_time() {
         let mut findings = Findings::default();
-        findings.obstacles.insert("gate", crate::dirty::NO_TURN.to_owned());
+        findings.obstacles.insert(Trigger::Gate, crate::dirty::NO_TURN.to_owned());
         let why = |findings: &Findings, failure| inconclusive(findings, failure).unwrap();
         assert!(why(&findings, None).starts_with("the time was up"));
         let gone = "it exited with status 1 before it was ready";

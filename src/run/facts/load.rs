@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::exchange::Failure;
 use crate::load::recorder::{Recorder, Row};
-use crate::load::request::show_sleep;
 use crate::load::samples::Samples;
 use crate::load::{Results, machine};
+use crate::net::request::show_sleep;
 use crate::record::{self, Quantiles};
 use crate::scenario::{self, Level, Model, Protocol, Spacing};
 use crate::units::{counted, show_duration, show_rate};

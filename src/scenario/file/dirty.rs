@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{Entries, Located, Node, Share, TextOr, Timespan};
 use super::load::Http;
 use super::login::{Follow, RawLogin};
-use crate::rule::TRIGGERS;
+use super::values::{Entries, Located, Node, Share, TextOr, Timespan};
+use crate::trigger::Trigger;
 
 /// A check for leaks: requests that each carry a value of their own, `{canary}`, and must never see another's.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -47,9 +47,9 @@ pub struct RawDirty {
     /// Regular expressions for text that responses may share: what one of them matches accuses nobody.
     pub public: Option<Vec<Located<String>>>,
     /// The only ways of provoking leaks to try. All of them if not given.
-    pub triggers: Option<Located<Vec<Located<RawTrigger>>>>,
+    pub triggers: Option<Located<Vec<Located<Trigger>>>>,
     /// Ways of provoking leaks not to try. None if not given.
-    pub skip: Option<Located<Vec<Located<RawTrigger>>>>,
+    pub skip: Option<Located<Vec<Located<Trigger>>>>,
     /// Fills `{sleep}`: one duration, or a long one for the request that waits and a short one for those around it.
     pub sleep: Option<Located<RawDirtySleep>>,
     /// What the check is expected to show. `clean` if not given.
@@ -148,42 +148,4 @@ pub enum RawCanaryShape {
     Uuid,
     /// Decimal digits.
     Digits,
-}
-
-/// The name of a way of provoking leaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RawTrigger(pub &'static str);
-
-impl<'de> Deserialize<'de> for RawTrigger {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // What a visitor refuses keeps its place; what is refused after it has returned does not.
-        struct Name;
-
-        impl serde::de::Visitor<'_> for Name {
-            type Value = RawTrigger;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<RawTrigger, E> {
-                let known = TRIGGERS.iter().find(|known| **known == name);
-                known.map(|known| RawTrigger(known)).ok_or_else(|| E::unknown_variant(name, &TRIGGERS))
-            }
-        }
-
-        deserializer.deserialize_str(Name)
-    }
-}
-
-impl JsonSchema for RawTrigger {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Trigger".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "description": "The name of a way of provoking leaks.", "type": "string", "enum": TRIGGERS
-        })
-    }
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{Entries, Located, Node, PerSecond, Timespan};
 use super::login::RawLogin;
+use super::values::{Entries, Located, Node, PerSecond, Timespan};
 
 /// A load: `concurrency` users who wait for their answers, `rate` arrivals who do not, or `stages` of either.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

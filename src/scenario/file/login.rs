@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{Entries, Located, Node};
+use super::values::{Entries, Located, Node};
 
 /// What each identity, or each user of a load, sends once, before its requests: one request, or several as `step`. The
 /// cookies of the answers are its own from then on.

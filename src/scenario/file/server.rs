@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{Entries, Located, Timespan};
+use super::values::{Entries, Located, Timespan};
 
 /// A server: exactly one of `mode` (it comes with runner), `command` (runner starts it) and `url` (it is up already).
 #[derive(Debug, Default, Deserialize, JsonSchema)]

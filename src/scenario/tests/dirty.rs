@@ -1,8 +1,8 @@
 //! `[dirty]` as meant.
 
 use super::*;
-use crate::rule::TRIGGERS;
 use crate::scenario::login::{CaptureSource, CaptureSpec};
+use crate::trigger::Trigger;
 
 fn dirty(keys: &str) -> DirtySpec {
     loaded(&format!("[server]\nmode = 'async'\n[dirty]\n{keys}")).variants[0].dirty.clone().unwrap()
@@ -70,9 +70,9 @@ fn a_login_in_steps_captures_what_later_requests_hold() {
 
 #[test]
 fn triggers_are_picked_and_skipped() {
-    assert_eq!(dirty("path = '/{canary}'").triggers, TRIGGERS);
+    assert_eq!(dirty("path = '/{canary}'").triggers, Trigger::ALL);
     let picked = dirty("path = '/{canary}'\ntriggers = ['storm', 'gate', 'pair']\nskip = ['pair']");
-    assert_eq!(picked.triggers, ["gate", "storm"], "in the order in which they take turns");
+    assert_eq!(picked.triggers, [Trigger::Gate, Trigger::Storm], "in the order in which they take turns");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn the_example_handlers_compile_and_answer() {
     let request = HandlerRequest {
         headers: pairs(&[("x-user", "ann")]),
         body: br#"{"items": 2, "plan": "pro"}"#.to_vec(),
-        ..Request::default()
+        ..HandlerRequest::default()
     };
     let (steps, result) = drive(&mut HandlerCall::new(&checkout, &Process::default(), "checkout", request));
     assert!(matches!(steps[..], [HandlerStep::Sleep(time)] if time == Duration::from_millis(5)));
@@ -69,7 +69,8 @@ fn times_are_texts_with_a_unit_seconds_as_text_or_numbers() {
 #[test]
 fn log_print_and_debug_are_steps() {
     let source = r#"fn handle(r) { log("a"); log(1); print(#{x: 1}); debug("b") }"#;
-    let (steps, _) = drive(&mut HandlerCall::new(&program(source), &Process::default(), "handle", HandlerRequest::default()));
+    let (steps, _) =
+        drive(&mut HandlerCall::new(&program(source), &Process::default(), "handle", HandlerRequest::default()));
     let shown: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
     assert_eq!(shown, [r#"Log("a")"#, r#"Log("1")"#, r##"Log("#{\"x\": 1}")"##, r#"Log("\"b\"")"#]);
 }
@@ -141,7 +142,7 @@ fn a_request_has_no_other_parts_and_is_not_written() {
 #[test]
 fn json_bodies_are_read_and_bad_ones_named() {
     let json = |body: &str, expression: &str| {
-        let request = HandlerRequest { body: body.into(), ..Request::default() };
+        let request = HandlerRequest { body: body.into(), ..HandlerRequest::default() };
         respond_to(&format!("fn handle(request) {{ `${{{expression}}}` }}"), request)
     };
     let body = r#"{"a": [1, 2.5, null, true, "x", {"b": 18446744073709551615}]}"#;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::script::client::{Called, HookExchange, HookResponse, Setup, HookUser, UserRequest};
+use crate::script::client::{Called, HookExchange, HookResponse, HookUser, Setup, UserRequest};
 use crate::script::hooks::{ALL, CHECK, REQUEST};
 use crate::script::{Hooks, Limits, ScriptError};
 

@@ -21,8 +21,8 @@ fn an_endless_loop_ends_with_function_and_line() {
 
 #[test]
 fn an_endless_recursion_ends_before_the_stack_does() {
-    let error =
-        respond_to("fn handle(r) {\n  down(1)\n}\nfn down(n) {\n  down(n + 1)\n}", HandlerRequest::default()).unwrap_err();
+    let error = respond_to("fn handle(r) {\n  down(1)\n}\nfn down(n) {\n  down(n + 1)\n}", HandlerRequest::default())
+        .unwrap_err();
     assert!(error.message.contains("calls nest more than 64 deep"), "{error}");
     assert!(error.message.ends_with("(in `down`, which is called here)"), "{error}");
     assert_eq!((error.function.as_deref(), error.line), (Some("handle"), 2), "{error:?}");

@@ -9,8 +9,9 @@ const NAP: &str = "fn handle(r) { let mine = r.query.id; context.id = mine; slee
 #[test]
 fn a_thousand_calls_interleave_and_each_keeps_its_own() {
     let (program, process) = (program(NAP), Process::default());
-    let mut calls: Vec<HandlerCall> =
-        (0..1_000).map(|id| HandlerCall::new(&program, &process, "handle", with_query(&[("id", &id.to_string())]))).collect();
+    let mut calls: Vec<HandlerCall> = (0..1_000)
+        .map(|id| HandlerCall::new(&program, &process, "handle", with_query(&[("id", &id.to_string())])))
+        .collect();
     for call in &mut calls {
         assert!(matches!(call.resume(), HandlerStep::Sleep(_)));
     }
@@ -46,7 +47,10 @@ fn a_call_that_is_dropped_within_closures_unwinds() {
     suspended.iter_mut().for_each(|call| drop(call.resume()));
     drop(suspended);
     assert_eq!(Arc::strong_count(&program), 1);
-    assert_eq!(drive(&mut HandlerCall::new(&program, &process, "handle", HandlerRequest::default())).1.unwrap().body, b"2");
+    assert_eq!(
+        drive(&mut HandlerCall::new(&program, &process, "handle", HandlerRequest::default())).1.unwrap().body,
+        b"2"
+    );
 }
 
 #[test]
@@ -68,8 +72,13 @@ fn programs_cross_threads_and_calls_cannot_be_taken_along() {
     crosses::<ScriptError>();
     assert_eq!(
         body_of(
-            HandlerCall::new(&program("fn handle(r) { exit(\"out\") }"), &Process::default(), "handle", HandlerRequest::default())
-                .resume()
+            HandlerCall::new(
+                &program("fn handle(r) { exit(\"out\") }"),
+                &Process::default(),
+                "handle",
+                HandlerRequest::default()
+            )
+            .resume()
         ),
         "out"
     );
@@ -98,7 +107,9 @@ fn memory_of_ten_thousand_suspended_calls() {
     let before = resident();
     let started = Instant::now();
     let mut calls: Vec<HandlerCall> = (0..10_000)
-        .map(|_| HandlerCall::new(&program, &process, "dirty", with_query(&[("email", "ann@example.org"), ("sleep", "1")])))
+        .map(|_| {
+            HandlerCall::new(&program, &process, "dirty", with_query(&[("email", "ann@example.org"), ("sleep", "1")]))
+        })
         .collect();
     calls.iter_mut().for_each(|call| assert!(matches!(call.resume(), HandlerStep::Sleep(_))));
     let took = started.elapsed();

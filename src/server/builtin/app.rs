@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::worker_channel::WorkerPlan;
+use super::call_limit::{CallLimit, CallPermit};
 use super::fetch::Fetcher;
 use super::gauges;
 use super::responses;
-use super::call_limit::{CallPermit, CallLimit};
 use super::watchdog;
 use crate::excerpt;
 use crate::scenario::OnDisconnect;
-use crate::script::{Resumed, HandlerCall, Process, Program, HandlerRequest, HandlerResponse, ScriptError, HandlerStep};
+use crate::script::{
+    HandlerCall, HandlerRequest, HandlerResponse, HandlerStep, Process, Program, Resumed, ScriptError,
+};
 use crate::units;
 
 /// The handlers that come with runner, each as one may ask for it.

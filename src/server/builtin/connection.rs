@@ -64,7 +64,12 @@ where
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(stream: TcpStream, reuse: Reuse, handle: impl AsyncFn(HandlerRequest) -> HandlerResponse, mut stop: Stop) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    reuse: Reuse,
+    handle: impl AsyncFn(HandlerRequest) -> HandlerResponse,
+    mut stop: Stop,
+) {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(async |request: hyper::Request<Incoming>| {
         let entry = log::Entry::begin(&request);

@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::app::{App, Job};
 use super::{log, responses};
 use crate::scenario::OnDisconnect;
-use crate::script::{Resumed, HandlerRequest, HandlerResponse, HandlerStep};
+use crate::script::{HandlerRequest, HandlerResponse, HandlerStep, Resumed};
 
 /// A sleep blocks the thread. A panic ends the request, not the thread.
 pub(super) fn blocking(app: &App, request: HandlerRequest) -> HandlerResponse {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::log;
-use crate::script::pulse::{Heartbeat, HeartbeatWatch, longest_call, looks};
+use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, longest_call, looks};
 use crate::units::show_duration;
 
 /// How often to look.

@@ -4,7 +4,7 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::site::{Draft, Site, refuse};
-use crate::load::connection::decoding::Undecoded;
+use crate::net::decoding::Undecoded;
 
 pub type Noise = fn(&mut Site, &mut Draft);
 

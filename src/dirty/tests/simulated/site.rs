@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::noise::{self, Noise};
-use crate::load::connection::reply::Kept;
+use crate::net::sink::BufferedResponse;
 
 /// What a check should find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,13 +122,13 @@ pub struct Draft {
     pub parts: Vec<String>,
     /// In place of the whole body.
     pub body: Option<Vec<u8>>,
-    pub reply: Kept,
+    pub reply: BufferedResponse,
 }
 
 /// A response.
 pub struct Answer {
     pub status: u16,
-    pub reply: Kept,
+    pub reply: BufferedResponse,
 }
 
 impl Site {
@@ -215,7 +215,7 @@ impl Site {
             headers: Vec::new(),
             parts: Vec::new(),
             body: None,
-            reply: Kept::default(),
+            reply: BufferedResponse::default(),
         };
         for (_, noise) in self.noises.clone() {
             noise(self, &mut draft);
@@ -264,7 +264,7 @@ impl Site {
             body.len()
         );
         let status = draft.status[..3].parse().unwrap_or(0);
-        Answer { status, reply: Kept { head: head.into_bytes(), body, ..draft.reply } }
+        Answer { status, reply: BufferedResponse { head: head.into_bytes(), body, ..draft.reply } }
     }
 }
 

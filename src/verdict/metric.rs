@@ -1,0 +1,111 @@
+//! What a trial shows of a metric.
+
+use std::collections::BTreeMap;
+
+use crate::observed::Observed;
+use crate::record::{self, Micros, Trial};
+use crate::rule::Metric;
+
+/// What a trial shows of a metric; `None` without samples.
+pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
+    let load = || trial.load.as_ref().filter(|load| load.started > 0);
+    let count = |value: u64| Some(Observed::Exactly(value as f64));
+    let exactly = |value: f64| Some(Observed::Exactly(value));
+    match metric {
+        Metric::Throughput => exactly(load()?.throughput),
+        Metric::Started => count(load()?.started),
+        Metric::Completed => count(load()?.completed),
+        Metric::Failed => count(load()?.failed),
+        Metric::Unanswered => count(load()?.unanswered),
+        Metric::LatencyMin => trial.load.as_ref()?.latency_us.min.map(seconds),
+        Metric::LatencyMean => trial.load.as_ref()?.latency_us.mean.map(seconds),
+        Metric::LatencyMax => trial.load.as_ref()?.latency_us.max.map(seconds),
+        Metric::LatencyPercentile(percentile) => {
+            let latencies = trial.load.as_ref()?.histogram.latencies()?;
+            latencies.quantile(percentile.quantile()).map(|value| seconds(value.into()))
+        }
+        Metric::ServiceTimeMin => trial.load.as_ref()?.service_time_us.min.map(seconds),
+        Metric::ServiceTimeMean => trial.load.as_ref()?.service_time_us.mean.map(seconds),
+        Metric::ServiceTimeMax => trial.load.as_ref()?.service_time_us.max.map(seconds),
+        Metric::ServiceTimePercentile(percentile) => {
+            let times = trial.load.as_ref()?.histogram.service_times()?;
+            times.quantile(percentile.quantile()).map(|value| seconds(value.into()))
+        }
+        Metric::ErrorCount => count(errors(load()?)),
+        Metric::ErrorRate => Some(error_rate(load()?)),
+        Metric::ErrorsOf(kind) => count(of(&load()?.errors, kind.0.name())),
+        Metric::ErrorStatus => count(of(&load()?.errors, "status")),
+        Metric::Status(code) => count(of(&load()?.status, &code.to_string())),
+        Metric::RetryCount => count(load()?.generator.retries),
+        Metric::RetryRate => load().and_then(|load| exactly(load.generator.retries as f64 / load.started as f64)),
+        Metric::Unsolicited => count(load()?.unsolicited),
+        Metric::ChecksPassed => count(checks(trial)?.passed),
+        Metric::ChecksFailed => count(checks(trial)?.failed),
+        Metric::CheckRate => {
+            let (passed, failed) = (checks(trial)?.passed as f64, checks(trial)?.failed as f64);
+            exactly(passed / (passed + failed))
+        }
+        Metric::DirtyLeaks => count(dirty(trial)?.leaks),
+        Metric::DirtyExposures => count(dirty(trial)?.exposures),
+        Metric::DirtyBound => exactly(dirty(trial)?.bound),
+        Metric::TriggerLeaks(trigger) => count(exercised(trial, trigger.name())?.leaks),
+        Metric::TriggerExposures(trigger) => count(exercised(trial, trigger.name())?.exposures),
+        // Between two looks at least; an idle server's is zero.
+        Metric::ServerCpuMean => {
+            server(trial).filter(|server| server.samples.len() > 1).and_then(|server| exactly(server.cpu_mean))
+        }
+        Metric::ServerRssMax => count(server(trial)?.rss_peak_bytes),
+        Metric::ServerThreadsMax => count(server(trial)?.threads_max),
+    }
+}
+
+fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
+    counts.get(name).copied().unwrap_or(0)
+}
+
+/// Failed requests, and responses of 400 or above.
+fn errors(load: &record::Load) -> u64 {
+    load.failed.saturating_add(of(&load.errors, "status"))
+}
+
+/// Of a request that was never answered nobody knows whether it would have been an error.
+fn error_rate(load: &record::Load) -> Observed {
+    let share = |count: u64| count as f64 / load.started as f64;
+    let errors = errors(load);
+    match load.unanswered {
+        0 => Observed::Exactly(share(errors)),
+        unanswered => Observed::Between(share(errors), share(errors.saturating_add(unanswered))),
+    }
+}
+
+fn seconds(micros: Micros) -> Observed {
+    match micros {
+        Micros::Exactly(value) => Observed::Exactly(value / 1e6),
+        Micros::Within(open) => {
+            let (least, most) = open.ends();
+            Observed::Between(least / 1e6, most.map_or(f64::INFINITY, |most| most / 1e6))
+        }
+        Micros::AtLeast(bound) => Observed::MoreThan(bound / 1e6),
+    }
+}
+
+/// What the script checked, if anything.
+fn checks(trial: &Trial) -> Option<&record::Checks> {
+    trial.load.as_ref()?.checks.as_ref().filter(|checks| checks.passed > 0 || checks.failed > 0)
+}
+
+/// A leak is a leak, but its absence means nothing where the check itself could not be trusted.
+fn dirty(trial: &Trial) -> Option<&record::Dirty> {
+    let told = |dirty: &&record::Dirty| dirty.leaks > 0 || (dirty.exposures > 0 && dirty.inconclusive.is_none());
+    trial.dirty.as_ref().filter(told)
+}
+
+/// The counts of a trigger that was exercised.
+fn exercised<'a>(trial: &'a Trial, name: &str) -> Option<&'a record::Trigger> {
+    dirty(trial)?.triggers.get(name).filter(|trigger| trigger.leaks > 0 || trigger.not_exercised.is_none())
+}
+
+/// A server without a thread was never looked at: it was not there long enough, or is not on this machine.
+fn server(trial: &Trial) -> Option<&record::Server> {
+    trial.server.as_ref().filter(|server| server.threads_max > 0)
+}
