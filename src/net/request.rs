@@ -228,10 +228,10 @@ mod tests {
 
     #[test]
     fn what_an_identity_holds_is_encoded_as_its_place_demands() {
-        use crate::scenario::request::{Body, Json};
+        use crate::scenario::request::{BodySpec, Json};
         let hole = || Template::parse("{identity.name}").unwrap();
         let named = || vec![("user".to_owned(), hole())];
-        let sent = |body: Body| {
+        let sent = |body: BodySpec| {
             let target = Template::parse("/{identity.name}?n={identity.name}&c={canary}").unwrap();
             let (headers, cookies) = (vec![("x-user".to_owned(), hole())], named());
             let request =
@@ -241,7 +241,7 @@ mod tests {
             PreparedRequest::new(&request, "h", &|_| None).write(&mut out, fill);
             String::from_utf8(out).unwrap()
         };
-        let json = sent(Body::Json(Json::Object(vec![("user".to_owned(), Json::Text(hole()))])));
+        let json = sent(BodySpec::Json(Json::Object(vec![("user".to_owned(), Json::Text(hole()))])));
         let url = "%C3%A9%22%3B%20a%40b";
         assert!(
             json.starts_with(&format!("GET /{url}?n={url}&c=é\"; a@b HTTP/1.1\r\n")),
@@ -249,8 +249,8 @@ mod tests {
         );
         assert!(json.contains("\r\nx-user: é\"; a@b\r\ncookie: user=%C3%A9%22%3B%20a@b\r\n"), "{json}");
         assert!(json.ends_with("{\"user\":\"é\\\"; a@b\"}"), "{json}");
-        assert!(sent(Body::Form(named())).ends_with(&format!("user={url}")));
-        assert!(sent(Body::Text(hole())).ends_with("\r\n\r\né\"; a@b"));
+        assert!(sent(BodySpec::Form(named())).ends_with(&format!("user={url}")));
+        assert!(sent(BodySpec::Text(hole())).ends_with("\r\n\r\né\"; a@b"));
     }
 
     #[test]

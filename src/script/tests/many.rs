@@ -86,11 +86,11 @@ fn programs_cross_threads_and_calls_cannot_be_taken_along() {
 
 #[test]
 fn functions_of_a_call_are_refused_outside_of_one() {
-    assert!(current::suspend(HandlerStep::Yield).is_err());
+    assert!(current_call::suspend(HandlerStep::Yield).is_err());
     let program = program("fn handle(r) { sleep(1) }");
     let mut call = HandlerCall::new(&program, &Process::default(), "handle", HandlerRequest::default());
     call.resume();
-    assert!(current::suspend(HandlerStep::Yield).is_err(), "a suspended call is not the current one");
+    assert!(current_call::suspend(HandlerStep::Yield).is_err(), "a suspended call is not the current one");
 }
 
 /// Resident pages of this process, in bytes.
