@@ -24,6 +24,7 @@ pub mod session;
 pub mod load;
 pub mod dirty;
 pub mod record;
+pub mod analysis;
 pub mod verdict;
 pub mod report;
 pub mod run;

@@ -14,13 +14,15 @@ mod redacted;
 mod server;
 
 pub use dirty::{
-    Asked, Control, Dirty, DirtySample, Leak, LeakClass, LeakOracle, PositiveControl, RateLimit, Shrunk, Starts, Tls,
-    Trigger, Unread, Witness,
+    ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControl, RateLimit,
+    RequestRecord, ShrunkRecord, StartsRecord, TlsRecord, TriggerRecord, Unread, Witness,
 };
-pub use load::{CheckSample, Checks, Generator, Histograms, Load, Open, Part, Second, Silence, Stage};
+pub use load::{
+    CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence, StageRecord,
+};
 pub use quantiles::{Micros, OpenMicros, Quantiles};
 pub use redacted::redacted;
-pub use server::{Event, Sample, Server};
+pub use server::{ServerEvent, ServerRecord, ServerSample};
 
 /// The version of the keys below.
 pub const FORMAT: u32 = 1;
@@ -34,11 +36,11 @@ pub struct Record {
     pub started: String,
     pub seed: u64,
     pub status: Status,
-    pub scenario: Scenario,
+    pub scenario: ScenarioRecord,
     pub environment: Environment,
     /// From the start of the program to the record, in seconds.
     pub total_s: f64,
-    pub variants: Vec<Variant>,
+    pub variants: Vec<VariantRecord>,
 }
 
 /// The program that made a record.
@@ -66,7 +68,7 @@ pub const TYPED: &str = "load";
 
 /// The scenario of a run, as it was written and as it was meant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Scenario {
+pub struct ScenarioRecord {
     pub name: String,
     pub about: Option<String>,
     /// As named on the command line.
@@ -99,7 +101,7 @@ pub struct Environment {
 
 /// One combination of the matrix: its trials, and what was judged of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Variant {
+pub struct VariantRecord {
     pub name: String,
     /// What the matrix set.
     pub settings: BTreeMap<String, Value>,
@@ -113,7 +115,7 @@ pub struct Variant {
 impl Record {
     /// The leaks that tell something new, in the order of their numbers (from 1): of each class of a variant one, with the
     /// variant's and the trial's index.
-    pub fn distinct_leaks(&self) -> Vec<(usize, usize, &Leak)> {
+    pub fn distinct_leaks(&self) -> Vec<(usize, usize, &LeakRecord)> {
         let all = self.variants.iter().enumerate();
         all.flat_map(|(index, variant)| {
             variant.distinct_leaks().into_iter().map(move |(trial, leak)| (index, trial, leak))
@@ -122,10 +124,10 @@ impl Record {
     }
 }
 
-impl Variant {
+impl VariantRecord {
     /// Of each class the leak that is known best, with its trial's index: one that was shrunk before others.
-    pub fn distinct_leaks(&self) -> Vec<(usize, &Leak)> {
-        let mut distinct: Vec<(usize, &Leak)> = Vec::new();
+    pub fn distinct_leaks(&self) -> Vec<(usize, &LeakRecord)> {
+        let mut distinct: Vec<(usize, &LeakRecord)> = Vec::new();
         for (index, trial) in self.trials.iter().enumerate() {
             for leak in trial.dirty.iter().flat_map(|dirty| &dirty.evidence) {
                 match distinct.iter_mut().find(|(_, held)| held.class == leak.class) {
@@ -142,11 +144,11 @@ impl Variant {
 /// One execution of a variant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trial {
-    pub load: Option<Load>,
-    pub dirty: Option<Dirty>,
-    pub server: Option<Server>,
+    pub load: Option<LoadRecord>,
+    pub dirty: Option<DirtyRecord>,
+    pub server: Option<ServerRecord>,
     /// Why the trial could not run, or not to its end.
-    pub failure: Option<Failure>,
+    pub failure: Option<TrialFailure>,
     /// Cut short by the user.
     pub interrupted: bool,
     /// The `abort_when` rule that ended the load.
@@ -164,7 +166,7 @@ pub struct Aborted {
 
 /// Why a trial could not be run, or not to its end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Failure {
+pub struct TrialFailure {
     /// A sentence without a full stop: `worker 4711 was killed by signal 9 while 12 requests were in flight`.
     pub message: String,
     pub advice: String,
@@ -198,6 +200,16 @@ pub struct Verdict {
 /// A reason to trust a number less, with advice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Caveat {
+    /// What it is about, in one word: `late_sends`. Empty in a record of an earlier version.
+    #[serde(default)]
+    pub kind: String,
     pub message: String,
     pub advice: String,
+}
+
+impl Caveat {
+    /// A caveat that is still to be told its kind.
+    pub fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Caveat { kind: String::new(), message: message.into(), advice: advice.into() }
+    }
 }

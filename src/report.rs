@@ -8,7 +8,6 @@ mod footnote;
 mod markdown;
 mod reproduction;
 mod sentence;
-mod sums;
 mod table;
 pub mod terminal;
 mod words;
@@ -16,7 +15,6 @@ mod words;
 use std::path::Path;
 
 use crate::record::Record;
-pub(crate) use sentence::gave_up;
 
 /// `report.md` and the pictures that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub struct Page {
 
 /// Where a record is, for those who read its report.
 #[derive(Debug, Clone, Copy)]
-pub struct Home<'a> {
+pub struct ReportLocation<'a> {
     /// Its folder, as a command names it that is given where the run's was.
     pub folder: &'a Path,
     /// The report stands in it too.
@@ -36,7 +34,7 @@ pub struct Home<'a> {
 }
 
 /// The report as markdown, with its charts.
-pub fn render(record: &Record, home: Home<'_>) -> Page {
+pub fn render(record: &Record, home: ReportLocation<'_>) -> Page {
     markdown::page(record, home)
 }
 

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::analysis::caveats;
 use crate::load::attended::attended;
 use crate::record::{self, FORMAT, Record, Status, redacted};
-use crate::report::{self, Home};
+use crate::report::{self, ReportLocation};
 use crate::scenario::{self, Scenario, Secrets, Variant};
 use crate::verdict;
 
 mod abort;
-mod caveats;
 mod discreet;
 pub mod environment;
 mod examples;
@@ -45,7 +45,7 @@ pub struct Options {
 
 /// What happens during a run, for whoever shows it.
 #[derive(Debug, Clone)]
-pub enum Event<'a> {
+pub enum RunEvent<'a> {
     /// The next trial starts.
     Trial {
         variant: &'a str,
@@ -102,7 +102,7 @@ pub enum Event<'a> {
 /// Is told of every event, from the thread that runs the scenario.
 pub trait Observer {
     /// Something has happened. The run waits until this returns.
-    fn event(&self, event: Event<'_>);
+    fn event(&self, event: RunEvent<'_>);
 }
 
 /// A run that left a report.
@@ -125,7 +125,7 @@ pub enum Unfinished {
     NotWritten { record: Box<Record>, error: FolderError },
     /// Nothing was measured.
     #[error("{}", .0.message)]
-    NothingRan(record::Failure),
+    NothingRan(record::TrialFailure),
     #[error("interrupted before anything was measured")]
     Interrupted,
     /// All was measured, and nothing can be shown of it.
@@ -143,10 +143,10 @@ pub fn run(
     let started = jiff::Timestamp::now();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
     let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
-    let render = |place: &Path| report::render(&record, Home { folder: place, beside: true });
+    let render = |place: &Path| report::render(&record, ReportLocation { folder: place, beside: true });
     match folder.publish(&record, &scenario.secrets, render) {
         Ok(Published { place, not_latest }) => {
-            observer.event(Event::Reported);
+            observer.event(RunEvent::Reported);
             Ok(Finished { record, folder: place, not_latest })
         }
         Err(error) => Err(Unfinished::NotWritten { record: Box::new(record), error }),
@@ -206,7 +206,7 @@ fn run_trials(
                 continue;
             }
             number += 1;
-            observer.event(Event::Trial { variant: &variant.name, number, of });
+            observer.event(RunEvent::Trial { variant: &variant.name, number, of });
             let seed = seed.wrapping_add(number as u64);
             let ran = trial::run(variant, seed, log, &options.allowed_hosts, observer, cancel);
             hung = ran.hung;
@@ -241,7 +241,7 @@ fn compile(
     trials: Vec<Vec<record::Trial>>,
     options: &Options,
 ) -> Record {
-    let variants: Vec<record::Variant> = scenario
+    let variants: Vec<record::VariantRecord> = scenario
         .variants
         .iter()
         .zip(trials)
@@ -257,7 +257,7 @@ fn compile(
         started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         seed,
         status: status.unwrap_or(Status::Inconclusive),
-        scenario: record::Scenario {
+        scenario: record::ScenarioRecord {
             name: scenario.name.clone(),
             about: scenario.about.clone(),
             file: scenario.file.display().to_string(),
@@ -278,7 +278,7 @@ fn withheld(scenario: &Scenario) -> std::collections::BTreeMap<String, String> {
     scenario.secrets.literals().map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
 }
 
-fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> record::Variant {
+fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> record::VariantRecord {
     let mut verdicts: Vec<record::Verdict> = Vec::new();
     if let Some(plan) = &variant.dirty {
         let of_each = trials.iter().filter_map(|trial| verdict::judge_dirty(plan.expect, trial.dirty.as_ref()?));
@@ -291,7 +291,7 @@ fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> re
     if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
         verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), &trials));
     }
-    record::Variant {
+    record::VariantRecord {
         name: variant.name.clone(),
         settings: variant.settings.iter().map(|(key, value)| (key.clone(), as_shown(value, secrets))).collect(),
         server: facts::describe_server(&variant.server),
@@ -316,7 +316,7 @@ fn judge_by(script: &scenario::ScriptSpec, trials: &[record::Trial]) -> Vec<reco
 }
 
 /// The worst of a variant's verdicts and of what befell its trials, of which there should be `repeats`.
-fn status_of(variant: &record::Variant, repeats: u32) -> Status {
+fn status_of(variant: &record::VariantRecord, repeats: u32) -> Status {
     let of_trials = variant.trials.iter().map(|trial| match trial {
         trial if trial.interrupted => Status::Interrupted,
         trial if trial.failure.is_some() => Status::CouldNotRun,

@@ -4,6 +4,7 @@ pub mod metric;
 pub mod script;
 pub mod success;
 
+use crate::analysis::coverage::not_exercised;
 use crate::observed::Observed;
 use crate::record::{self, Status, Trial, Verdict};
 use crate::rule::Rule;
@@ -54,22 +55,8 @@ fn verdict(rule: &Rule, status: Status, observed: String) -> Verdict {
     Verdict { rule: rule.text.clone(), status, expected: rule.expected(), observed, evidence: None }
 }
 
-/// Which triggers were not exercised, and why: `not exercised: gate, pair (the server handles one request at a time)`.
-pub fn not_exercised(dirty: &record::Dirty) -> Option<String> {
-    let mut names_by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (name, why) in dirty.triggers.iter().filter_map(|(name, t)| Some((name, t.not_exercised.as_deref()?))) {
-        match names_by_reason.iter_mut().find(|(reason, _)| *reason == why) {
-            Some((_, names)) => names.push(name),
-            None => names_by_reason.push((why, vec![name])),
-        }
-    }
-    let groups: Vec<String> =
-        names_by_reason.iter().map(|(why, names)| format!("{} ({why})", names.join(", "))).collect();
-    (!groups.is_empty()).then(|| format!("not exercised: {}", groups.join("; ")))
-}
-
 /// What a dirty check says by itself; `None` if it is left to the rules.
-pub fn judge_dirty(expect: Expect, dirty: &record::Dirty) -> Option<Verdict> {
+pub fn judge_dirty(expect: Expect, dirty: &record::DirtyRecord) -> Option<Verdict> {
     let (name, expected) = match expect {
         Expect::Report => return None,
         Expect::Clean => ("clean", "no response holds another request's data"),
@@ -121,7 +108,8 @@ mod tests {
             known => latencies.answered(Half::First, (known.value() * 1e3) as u64),
         }
         let histogram = record::Histograms::of(&latencies, &latencies);
-        let load = record::Load { started: 10, failed: 1, throughput: 9.9, histogram, ..record::Load::default() };
+        let load =
+            record::LoadRecord { started: 10, failed: 1, throughput: 9.9, histogram, ..record::LoadRecord::default() };
         Trial { load: Some(load), ..Trial::default() }
     }
 
@@ -147,7 +135,8 @@ mod tests {
             format!("{}; expected {}", verdict.observed, verdict.expected)
         };
         let checks = record::Checks { passed: 9_997, failed: 3, ..record::Checks::default() };
-        let load = record::Load { started: 3_000_000, failed: 1, checks: Some(checks), ..record::Load::default() };
+        let load =
+            record::LoadRecord { started: 3_000_000, failed: 1, checks: Some(checks), ..record::LoadRecord::default() };
         let counts = Trial { load: Some(load), ..Trial::default() };
         assert_eq!(said("checks.rate >= 100%", &counts), "99.97 %; expected >= 100 %");
         assert_eq!(said("errors.rate == 0%", &counts), "0.00003 %; expected == 0 %");
@@ -158,7 +147,10 @@ mod tests {
     /// A load whose quickest answer took so many microseconds.
     fn timed(us: f64) -> Trial {
         let latency_us = record::Quantiles { min: Some(Micros::Exactly(us)), ..record::Quantiles::default() };
-        Trial { load: Some(record::Load { started: 1, latency_us, ..record::Load::default() }), ..Trial::default() }
+        Trial {
+            load: Some(record::LoadRecord { started: 1, latency_us, ..record::LoadRecord::default() }),
+            ..Trial::default()
+        }
     }
 
     #[test]
@@ -173,7 +165,7 @@ mod tests {
     #[test]
     fn requests_sent_again_and_what_came_unasked_can_be_judged() {
         let generator = record::Generator { retries: 30, ..record::Generator::default() };
-        let load = record::Load { started: 120, unsolicited: 2, generator, ..record::Load::default() };
+        let load = record::LoadRecord { started: 120, unsolicited: 2, generator, ..record::LoadRecord::default() };
         let trial = Trial { load: Some(load), ..Trial::default() };
         assert_eq!(status("retries.rate <= 25%", &trial), Status::Passed);
         assert_eq!(status("retries.rate < 25%", &trial), Status::Failed);
@@ -185,7 +177,7 @@ mod tests {
     #[test]
     fn the_share_of_errors_is_open_where_answers_never_came() {
         let of = |failed, unanswered, text: &str| {
-            let load = record::Load { started: 100, failed, unanswered, ..record::Load::default() };
+            let load = record::LoadRecord { started: 100, failed, unanswered, ..record::LoadRecord::default() };
             let verdict = judge(&rule(text), &[Trial { load: Some(load), ..Trial::default() }]);
             (verdict.status, verdict.observed)
         };
@@ -206,16 +198,21 @@ mod tests {
 
     #[test]
     fn an_idle_server_is_measured_and_one_that_nobody_looked_at_is_not() {
-        let samples = vec![record::Sample::default(); 2];
-        let idle = record::Server { threads_max: 3, rss_peak_bytes: 1 << 20, samples, ..record::Server::default() };
+        let samples = vec![record::ServerSample::default(); 2];
+        let idle = record::ServerRecord {
+            threads_max: 3,
+            rss_peak_bytes: 1 << 20,
+            samples,
+            ..record::ServerRecord::default()
+        };
         let trial = |server| Trial { server: Some(server), ..Trial::default() };
         assert_eq!(status("server.cpu.mean < 0.5", &trial(idle.clone())), Status::Passed);
         assert_eq!(status("server.cpu.mean > 0.5", &trial(idle.clone())), Status::Failed);
-        let looked_at_once = record::Server { samples: vec![record::Sample::default()], ..idle };
+        let looked_at_once = record::ServerRecord { samples: vec![record::ServerSample::default()], ..idle };
         assert_eq!(status("server.cpu.mean < 0.5", &trial(looked_at_once.clone())), Status::Inconclusive);
         assert_eq!(status("server.threads.max < 4", &trial(looked_at_once)), Status::Passed);
         for rule in ["server.cpu.mean < 0.5", "server.rss.max < 1GiB", "server.threads.max < 4"] {
-            assert_eq!(status(rule, &trial(record::Server::default())), Status::Inconclusive, "{rule}");
+            assert_eq!(status(rule, &trial(record::ServerRecord::default())), Status::Inconclusive, "{rule}");
         }
     }
 
@@ -234,11 +231,11 @@ mod tests {
     #[test]
     fn a_dirty_check_is_judged_by_what_was_expected() {
         let of = |expect, leaks, inconclusive: Option<&str>| {
-            let dirty = record::Dirty {
+            let dirty = record::DirtyRecord {
                 exposures: 100,
                 leaks,
                 inconclusive: inconclusive.map(str::to_owned),
-                ..record::Dirty::default()
+                ..record::DirtyRecord::default()
             };
             judge_dirty(expect, &dirty).map(|verdict| verdict.status)
         };

@@ -22,7 +22,10 @@ const STORIES: usize = 14;
 
 /// The report beside its record.
 fn render(record: &Record) -> report::Page {
-    report::render(record, report::Home { folder: "reports/dirty/2026-07-23T10-00-00Z".as_ref(), beside: true })
+    report::render(
+        record,
+        report::ReportLocation { folder: "reports/dirty/2026-07-23T10-00-00Z".as_ref(), beside: true },
+    )
 }
 
 fn every_story() -> Vec<(&'static str, Record)> {
@@ -214,7 +217,7 @@ fn a_leak_and_a_rule_that_does_not_hold_are_told_in_one_sentence() {
 
 #[test]
 fn a_report_elsewhere_says_where_its_record_is() {
-    let home = report::Home { folder: "kept/of mine".as_ref(), beside: false };
+    let home = report::ReportLocation { folder: "kept/of mine".as_ref(), beside: false };
     let page = report::render(&fixtures::dirty(), home).markdown;
     assert!(page.contains("`runner replay 'kept/of mine' 1`"), "{page}");
     assert!(page.contains("- in `kept/of mine`: `effective.toml`") && !page.contains("beside this report"), "{page}");

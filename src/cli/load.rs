@@ -182,12 +182,12 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::super::arguments::Arguments;
-    use crate::record::{Caveat, Environment, Record, Runner, Scenario, Status, Variant};
+    use crate::record::{Caveat, Environment, Record, Runner, ScenarioRecord, Status, VariantRecord};
     use crate::report;
 
     /// A record whose only variant has these caveats.
     fn with(caveats: Vec<Caveat>) -> Record {
-        let variant = Variant {
+        let variant = VariantRecord {
             name: "load".to_owned(),
             settings: Default::default(),
             server: "http://127.0.0.1:8000".to_owned(),
@@ -195,7 +195,7 @@ mod tests {
             verdicts: Vec::new(),
             caveats,
         };
-        let scenario = Scenario {
+        let scenario = ScenarioRecord {
             name: "load".to_owned(),
             about: None,
             file: "load".to_owned(),
@@ -224,11 +224,15 @@ mod tests {
         let load = command.find_subcommand("load").unwrap();
         let options: Vec<String> =
             load.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))).collect();
-        let keys: Vec<&str> =
-            include_str!("../run/caveats.rs").split('`').filter(|word| word.starts_with("load.")).collect();
+        let of_caveats = concat!(
+            include_str!("../analysis/caveats/generator.rs"),
+            include_str!("../analysis/caveats/load.rs"),
+            include_str!("../analysis/caveats/limits.rs")
+        );
+        let keys: Vec<&str> = of_caveats.split('`').filter(|word| word.starts_with("load.")).collect();
         assert!(keys.contains(&"load.max_concurrency"), "{keys:?}");
         for key in keys {
-            let caveat = Caveat { message: "slow".to_owned(), advice: format!("raise `{key}`") };
+            let caveat = Caveat::new("slow", format!("raise `{key}`"));
             let printed = report::terminal::load(&with(vec![caveat]), 100, false);
             let advised = printed.split('`').nth(1).unwrap();
             assert!(options.iter().any(|option| option == advised), "{key} becomes {advised}: not among {options:?}");

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
 use crate::report::one_line;
-use crate::run::{Event, Observer};
+use crate::run::{Observer, RunEvent};
 use crate::units::{counted, show_count, show_duration, show_rate};
 
 /// How often a plain line comes.
@@ -202,20 +202,20 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn event(&self, event: Event<'_>) {
+    fn event(&self, event: RunEvent<'_>) {
         match event {
-            Event::Trial { variant, number, of } => {
+            RunEvent::Trial { variant, number, of } => {
                 let heading = if of > 1 { format!("[{number}/{of}] {variant}: ") } else { format!("{variant}: ") };
                 self.heading.replace(heading);
             }
-            Event::ServerStarting { number, elapsed, set_up } => self.starting(number, elapsed, set_up),
-            Event::ServerReady { description, after } => {
+            RunEvent::ServerStarting { number, elapsed, set_up } => self.starting(number, elapsed, set_up),
+            RunEvent::ServerReady { description, after } => {
                 self.last_starting.set(Duration::ZERO);
                 self.verbose(&format!("server ready after {:.1} ms: {description}", after.as_secs_f64() * 1e3));
             }
-            Event::LoggingIn { elapsed, done, of } => self.logging_in(elapsed, done, of),
-            Event::LoadBegan { description } | Event::DirtyBegan { description } => self.part(description),
-            Event::Load { elapsed, planned, progress } => {
+            RunEvent::LoggingIn { elapsed, done, of } => self.logging_in(elapsed, done, of),
+            RunEvent::LoadBegan { description } | RunEvent::DirtyBegan { description } => self.part(description),
+            RunEvent::Load { elapsed, planned, progress } => {
                 self.measured();
                 let rate = show_rate(self.rate(elapsed, progress.completed));
                 let errors = progress.failed + progress.error_status;
@@ -223,19 +223,19 @@ impl Observer for Progress {
                 let text = format!("{rate}, {}, {} in flight", counted(errors, "error"), show_count(open));
                 self.advance(elapsed, planned, &text);
             }
-            Event::Dirty { elapsed, planned, exposures, leaks, doing } => {
+            RunEvent::Dirty { elapsed, planned, exposures, leaks, doing } => {
                 self.measured();
                 let doing = doing.map(|doing| format!(", {doing}")).unwrap_or_default();
                 let text = format!("{}, {}{doing}", counted(exposures, "exposure"), counted(leaks, "leak"));
                 self.advance(elapsed, planned, &text);
             }
-            Event::LoadEnded => self.verbose("load ended"),
-            Event::DirtyEnded => self.verbose("dirty check ended"),
-            Event::Reported => {
+            RunEvent::LoadEnded => self.verbose("load ended"),
+            RunEvent::DirtyEnded => self.verbose("dirty check ended"),
+            RunEvent::Reported => {
                 self.measured();
                 self.verbose("report written");
             }
-            Event::Trouble { message } => self.trouble(message),
+            RunEvent::Trouble { message } => self.trouble(message),
         }
     }
 }

@@ -5,10 +5,10 @@ use super::report::read;
 use super::{Exit, print, signals};
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{LeakOracle, Try};
-use crate::record::{Leak, Record};
+use crate::record::{LeakRecord, Record};
 use crate::report;
 use crate::run::environment;
-use crate::run::replay::{Again, Expected, NotReplayed, Outcome, Unlike, replay};
+use crate::run::replay::{Difference, ExpectedResponses, NotReplayed, ReplayOutcome, ReplayPlan, replay};
 use crate::stats::interval_95;
 use crate::units::{show_percentage, show_time};
 
@@ -49,10 +49,10 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
     print::out(&format!("leak {number} ({}): {}\n", leak.class.name(), report::recipe_in_words(recipe)));
     let seed = record.seed.wrapping_add(trial as u64 + 1);
     let control = known.trials.get(trial).and_then(|trial| trial.dirty.as_ref()).map(|dirty| dirty.control.clone());
-    let expected = Expected::of(leak, &control.unwrap_or_default());
+    let expected = ExpectedResponses::of(leak, &control.unwrap_or_default());
     let (times, allowed_hosts) = (arguments.times, &arguments.allow_hosts);
-    let again = Again { variant, recipe, expected: &expected, seed, times, allowed_hosts };
-    let show = |number: u64, one: &Try, unlike: Option<&Unlike>| {
+    let again = ReplayPlan { variant, recipe, expected: &expected, seed, times, allowed_hosts };
+    let show = |number: u64, one: &Try, unlike: Option<&Difference>| {
         print::out(&hide(&line(number, one, unlike)));
     };
     let outcome = replay(&again, &show, &cancel);
@@ -67,11 +67,11 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
 }
 
 /// A leak by its number or its class, with the indices of its variant and trial.
-fn pick<'a>(record: &'a Record, wanted: &str) -> Result<(usize, usize, usize, &'a Leak), (String, String)> {
+fn pick<'a>(record: &'a Record, wanted: &str) -> Result<(usize, usize, usize, &'a LeakRecord), (String, String)> {
     let all = record.distinct_leaks();
     let numbered =
         || all.iter().enumerate().map(|(index, (variant, trial, leak))| (index + 1, *variant, *trial, *leak));
-    let is_wanted = |number: usize, leak: &Leak| wanted.parse() == Ok(number) || wanted == leak.class.name();
+    let is_wanted = |number: usize, leak: &LeakRecord| wanted.parse() == Ok(number) || wanted == leak.class.name();
     if let Some(found) = numbered().find(|(number, _, _, leak)| is_wanted(*number, leak)) {
         return Ok(found);
     }
@@ -86,7 +86,7 @@ fn pick<'a>(record: &'a Record, wanted: &str) -> Result<(usize, usize, usize, &'
     })
 }
 
-fn recipe<'a>(leak: &'a Leak, record: &Record) -> Result<&'a Recipe, (String, String)> {
+fn recipe<'a>(leak: &'a LeakRecord, record: &Record) -> Result<&'a Recipe, (String, String)> {
     let run_again = format!("run the scenario again: `runner {} --set seed={}`", record.scenario.file, record.seed);
     let unknown = "this record does not say what was sent: an earlier version wrote it".to_owned();
     let Some(recipe) = leak.replayable() else { return Err((unknown, run_again)) };
@@ -96,7 +96,7 @@ fn recipe<'a>(leak: &'a Leak, record: &Record) -> Result<&'a Recipe, (String, St
     }
 }
 
-fn line(number: u64, one: &Try, unlike: Option<&Unlike>) -> String {
+fn line(number: u64, one: &Try, unlike: Option<&Difference>) -> String {
     let what = match (&one.leak, unlike) {
         (None, Some(unlike)) => format!("nothing can be said: {unlike}"),
         (None, None) if one.unanswered > 0 => {
@@ -133,7 +133,7 @@ fn place(place: &str) -> String {
 }
 
 /// What it comes to. Only tries that were answered as the recorded ones count.
-fn conclude(outcome: &Outcome, leak: &Leak) -> Exit {
+fn conclude(outcome: &ReplayOutcome, leak: &LeakRecord) -> Exit {
     let (tries, telling, shown) = (outcome.tries, outcome.telling(), outcome.shown);
     if !outcome.is_known() {
         let (who, unlike) = match (&outcome.first_unlike, &outcome.unlike_alone) {

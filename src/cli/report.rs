@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::arguments::Report;
 use super::{Exit, print};
 use crate::record::{FORMAT, Record};
-use crate::report::Home;
+use crate::report::ReportLocation;
 use crate::run;
 
 pub(super) fn report(arguments: &Report) -> Exit {
@@ -18,7 +18,7 @@ pub(super) fn report(arguments: &Report) -> Exit {
     };
     let home = home(&arguments.record);
     let folder = arguments.output.as_ref().unwrap_or(&home);
-    let page = crate::report::render(&record, Home { folder: &home, beside: is_one(folder, &home) });
+    let page = crate::report::render(&record, ReportLocation { folder: &home, beside: is_one(folder, &home) });
     let written = std::fs::create_dir_all(folder).and_then(|()| run::write_page(folder, &page));
     if let Err(error) = written {
         let advice = "choose a folder that can be written with `--output DIR`";

@@ -5,7 +5,7 @@ use super::{Exit, print, signals, surroundings};
 use crate::net::endpoint::Endpoint;
 use crate::report::one_line;
 use crate::run::environment;
-use crate::run::serve::{self, Ended, Event, Example};
+use crate::run::serve::{self, Example, ServeError, ServeEvent};
 use crate::scenario::{ListenSpec, Scenario, ServerSpec, Variant};
 
 const STOPPING: &str = "stopping; once more to end at once";
@@ -30,9 +30,9 @@ pub(super) fn serve(arguments: &Serve) -> Exit {
         }
     };
     environment::prepare();
-    let show = |event: Event<'_>| match event {
-        Event::Line(line) => print::note(one_line(&hide(line))),
-        Event::Ready { server, endpoint, authority, examples } => {
+    let show = |event: ServeEvent<'_>| match event {
+        ServeEvent::Line(line) => print::note(one_line(&hide(line))),
+        ServeEvent::Ready { server, endpoint, authority, examples } => {
             let origin = format!("{}://{authority}", variant.server.scheme());
             let listed = list(examples, endpoint, &origin);
             let head = format!("{server}, on {endpoint}{}\n", which(scenario, variant));
@@ -45,12 +45,12 @@ pub(super) fn serve(arguments: &Serve) -> Exit {
     };
     let message = format!("{}: {}", scenario.name, hide(&ended.to_string()));
     match &ended {
-        Ended::Interrupted => {
+        ServeError::Interrupted => {
             print::error(&message, None);
             return Exit::Interrupted;
         }
-        Ended::NotStarted(error) => print::error(&message, Some(&hide(&error.advice))),
-        Ended::Died(_) => print::error(&message, Some("its last lines, if any, are above")),
+        ServeError::NotStarted(error) => print::error(&message, Some(&hide(&error.advice))),
+        ServeError::Died(_) => print::error(&message, Some("its last lines, if any, are above")),
     }
     Exit::CouldNotRun
 }

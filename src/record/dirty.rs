@@ -9,7 +9,7 @@ pub use crate::dirty::{LeakClass, LeakOracle};
 
 /// What a dirty check found.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Dirty {
+pub struct DirtyRecord {
     /// `clean`, `dirty` or `report`.
     pub expect: String,
     /// Chances to leak among the requests sent: handled while another was, or after it by the same worker.
@@ -23,11 +23,11 @@ pub struct Dirty {
     /// diagnosis.
     #[serde(default)]
     pub first_proof_s: Option<f64>,
-    pub control: Control,
+    pub control: ControlRecord,
     /// Null if it did not take place.
     #[serde(default)]
     pub positive_control: Option<PositiveControl>,
-    pub triggers: BTreeMap<String, Trigger>,
+    pub triggers: BTreeMap<String, TriggerRecord>,
     /// Pairs of identities whose responses cannot be told apart: a leak from one to the other would not be seen.
     #[serde(default)]
     pub alike: Vec<(String, String)>,
@@ -41,7 +41,7 @@ pub struct Dirty {
     #[serde(default)]
     pub undecoded: Option<Unread>,
     /// A bounded selection, one per distinct kind of leak first.
-    pub evidence: Vec<Leak>,
+    pub evidence: Vec<LeakRecord>,
     /// Why nothing can be concluded, if so.
     pub inconclusive: Option<String>,
     /// What lone requests were answered with, and others that were redirected, refused or not answered: the first of each
@@ -53,7 +53,7 @@ pub struct Dirty {
     pub limit: Option<RateLimit>,
     /// Of the server, for this check; null in records of earlier versions.
     #[serde(default)]
-    pub starts: Option<Starts>,
+    pub starts: Option<StartsRecord>,
 }
 
 /// What requests of a kind were answered with: the first of them stands for all. What came from outside is escaped, and cut.
@@ -90,7 +90,7 @@ pub struct RateLimit {
 
 /// Starts of the server for a check, which do not count as its time.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Starts {
+pub struct StartsRecord {
     pub count: u64,
     /// All of them, with what was waited for a first good answer, and with the ends of the servers before them.
     pub took_s: f64,
@@ -108,7 +108,7 @@ pub struct Unread {
 
 /// Requests sent one at a time before the concurrent run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Control {
+pub struct ControlRecord {
     pub requests: u64,
     /// Sentences; each makes the check inconclusive.
     pub problems: Vec<String>,
@@ -126,7 +126,7 @@ pub struct PositiveControl {
 
 /// What one trigger did, and found.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Trigger {
+pub struct TriggerRecord {
     pub requests: u64,
     pub exposures: u64,
     pub leaks: u64,
@@ -143,7 +143,7 @@ pub struct Trigger {
 
 /// One leaking response, with its witnesses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Leak {
+pub struct LeakRecord {
     /// The likeliest.
     pub class: LeakClass,
     /// Other classes that no experiment has ruled out; of `derived`, the class of the way in which it got about.
@@ -177,10 +177,10 @@ pub struct Leak {
     pub recipe: Recipe,
     /// The least that shows it, where that was found.
     #[serde(default)]
-    pub shrunk: Option<Shrunk>,
+    pub shrunk: Option<ShrunkRecord>,
 }
 
-impl Leak {
+impl LeakRecord {
     /// What to send to provoke it again. `None` where that is not known: an earlier version wrote the record.
     pub fn replayable(&self) -> Option<&Recipe> {
         let recipe = self.shrunk.as_ref().map_or(&self.recipe, |shrunk| &shrunk.recipe);
@@ -192,7 +192,7 @@ impl Leak {
 
 /// The fewest requests and the simplest timing that still show a leak.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Shrunk {
+pub struct ShrunkRecord {
     pub recipe: Recipe,
     /// It showed in so many of these tries.
     pub shown: u64,
@@ -203,10 +203,10 @@ pub struct Shrunk {
     /// Where in the response.
     pub place: String,
     /// The requests of a try that showed it, as they were sent; bounded.
-    pub requests: Vec<Asked>,
+    pub requests: Vec<RequestRecord>,
     /// How TLS was spoken with the server; null if it was not.
     #[serde(default)]
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsRecord>,
     /// Redirects were followed.
     #[serde(default)]
     pub follow: bool,
@@ -214,7 +214,7 @@ pub struct Shrunk {
 
 /// How TLS is spoken with a server, as far as another client must be told. Paths count from where runner was started.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Tls {
+pub struct TlsRecord {
     /// Its certificate is not looked at.
     pub insecure: bool,
     /// Whom to trust; null for those whom the machine trusts.
@@ -228,7 +228,7 @@ pub struct Tls {
 
 /// One request of a recipe as it was sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Asked {
+pub struct RequestRecord {
     /// Its line in the recipe and its place on that, from 0.
     pub line: usize,
     pub shot: usize,

@@ -9,7 +9,7 @@ use crate::stats::{Encoded, Latencies};
 
 /// What was measured of a load; of the counts and times the warm-up is left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Load {
+pub struct LoadRecord {
     /// `closed` or `open`.
     pub model: String,
     /// The most users: of the open model, its `max_concurrency`.
@@ -70,16 +70,16 @@ pub struct Load {
     pub generator: Generator,
     /// Of the open model: what was asked for, and how well it was kept.
     #[serde(default)]
-    pub open: Option<Open>,
+    pub open: Option<OpenLoadRecord>,
     /// The longest while in which nothing was answered, though requests were waiting; `None` where each was short.
     #[serde(default)]
     pub silence: Option<Silence>,
     /// One after another; empty where the load has no more than one.
     #[serde(default)]
-    pub stages: Vec<Stage>,
+    pub stages: Vec<StageRecord>,
     /// By name; empty where the load has no more than one.
     #[serde(default)]
-    pub requests: BTreeMap<String, Part>,
+    pub requests: BTreeMap<String, PartRecord>,
     /// What the load's script found; `None` without one.
     #[serde(default)]
     pub checks: Option<Checks>,
@@ -97,7 +97,7 @@ pub struct Silence {
 
 /// How an open load was kept.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Open {
+pub struct OpenLoadRecord {
     /// Arrivals a second that were asked for, on average over the measured part.
     pub rate: f64,
     /// `uniform` or `poisson`.
@@ -120,7 +120,7 @@ pub struct Open {
 
 /// What was measured of a part of the requests of a load.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Part {
+pub struct PartRecord {
     pub started: u64,
     pub completed: u64,
     pub failed: u64,
@@ -133,7 +133,7 @@ pub struct Part {
 
 /// A stage of a load that began, with the requests that were due in it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Stage {
+pub struct StageRecord {
     /// Its start, in seconds from the start of the measured part.
     pub t_s: f64,
     /// How long it took; less than was planned if the load was cut short.
@@ -142,7 +142,7 @@ pub struct Stage {
     /// come to if the load was cut short.
     pub from: f64,
     pub to: f64,
-    pub part: Part,
+    pub part: PartRecord,
 }
 
 /// What a load's script found of the requests that count.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The server of a trial: what it used, and how it ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Server {
+pub struct ServerRecord {
     /// From the start of the server to the first sign that it is ready.
     pub ready_ms: f64,
     /// User and system time of all workers.
@@ -19,18 +19,18 @@ pub struct Server {
     pub exit: String,
     /// What its processes used, about ten rows a second during the load (the dirty check if there is no load).
     #[serde(default)]
-    pub samples: Vec<Sample>,
+    pub samples: Vec<ServerSample>,
     /// Why nothing is known of what it used, and the remedy, where its processes could not be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmeasured: Option<String>,
     /// Processes that ended or died, in order.
     #[serde(default)]
-    pub events: Vec<Event>,
+    pub events: Vec<ServerEvent>,
 }
 
 /// What all processes of a server used at one moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Sample {
+pub struct ServerSample {
     /// Since the start of the server.
     pub t_s: f64,
     pub processes: u64,
@@ -45,7 +45,7 @@ pub struct Sample {
 
 /// Something that happened to a process of the server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Event {
+pub struct ServerEvent {
     /// Since the start of the server.
     pub t_s: f64,
     /// `process 4712 was killed by signal 9 (KILL)`.

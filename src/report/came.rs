@@ -1,11 +1,11 @@
 //! What the requests of a dirty check were answered with, in words.
 
-use crate::record::{Dirty, DirtySample};
+use crate::record::{DirtyRecord, DirtySample};
 use crate::units::show_count;
 
 /// The samples that tell why a check could conclude nothing: those that were redirected, refused or not answered, else
 /// what lone requests got. None if it could.
-pub(crate) fn told(dirty: &Dirty) -> Vec<&DirtySample> {
+pub(crate) fn told(dirty: &DirtyRecord) -> Vec<&DirtySample> {
     if dirty.inconclusive.is_none() {
         return Vec::new();
     }
@@ -18,7 +18,7 @@ pub(crate) fn told(dirty: &Dirty) -> Vec<&DirtySample> {
 }
 
 /// The samples of what was redirected, refused or not answered.
-pub(crate) fn wrong(dirty: &Dirty) -> Vec<&DirtySample> {
+pub(crate) fn wrong(dirty: &DirtyRecord) -> Vec<&DirtySample> {
     dirty.samples.iter().filter(|sample| sample.status.is_none_or(|status| status >= 300)).collect()
 }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn what_went_wrong_is_told_first_and_only_where_nothing_can_be_concluded() {
         let samples = vec![sample("control", Some(200)), sample("anonymous", Some(401))];
-        let mut dirty = Dirty { samples, ..Dirty::default() };
+        let mut dirty = DirtyRecord { samples, ..DirtyRecord::default() };
         assert!(told(&dirty).is_empty());
         dirty.inconclusive = Some("why".to_owned());
         assert_eq!(told(&dirty)[0].at, "anonymous");

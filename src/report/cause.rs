@@ -1,6 +1,6 @@
 //! What each class of leak comes from, and where to look for it.
 
-use crate::record::{Leak, LeakClass};
+use crate::record::{LeakClass, LeakRecord};
 
 use super::words::list;
 
@@ -12,7 +12,7 @@ pub(super) struct Cause {
 }
 
 /// What a leak is likely to be, and what it cannot be told from: `a (stale_state); cannot tell it from b (cache)`.
-pub(super) fn in_words(leak: &Leak) -> String {
+pub(super) fn in_words(leak: &LeakRecord) -> String {
     let named = |class: &LeakClass| format!("{} ({})", of(*class).heading, class.name());
     let others: Vec<String> = leak.alternatives.iter().map(named).collect();
     let class = named(&leak.class);

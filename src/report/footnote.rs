@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::Variant;
+use crate::analysis::coverage::{NotExercised, uncovered};
+use crate::record::VariantRecord;
 
-use super::sentence::not_exercised;
 use super::words::capital;
 
 /// What the marks of [`mark`] mean, a line a reason.
-pub(crate) fn notes(variants: &[Variant]) -> Vec<String> {
+pub(crate) fn notes(variants: &[VariantRecord]) -> Vec<String> {
     let notes = reservations(variants).into_iter().zip(MARKS);
-    notes.map(|(note, mark)| format!("{mark} {}.", capital(&note))).collect()
+    notes.map(|(note, mark)| format!("{mark} {}.", capital(&note.to_string()))).collect()
 }
 
 /// ` ¹` behind a variant's leaks, where a trigger of its check was not exercised; else nothing.
-pub(crate) fn mark(variant: &Variant, among: &[Variant]) -> String {
-    let note = not_exercised(variant);
+pub(crate) fn mark(variant: &VariantRecord, among: &[VariantRecord]) -> String {
+    let note = uncovered(variant);
     let marks = reservations(among).into_iter().zip(MARKS);
     marks
         .into_iter()
@@ -26,7 +26,6 @@ pub(crate) fn mark(variant: &Variant, among: &[Variant]) -> String {
 
 const MARKS: [&str; 5] = ["¹", "²", "³", "⁴", "⁵"];
 
-fn reservations(variants: &[Variant]) -> Vec<String> {
-    let all: BTreeSet<String> = variants.iter().filter_map(not_exercised).collect();
-    all.into_iter().collect()
+fn reservations(variants: &[VariantRecord]) -> BTreeSet<NotExercised> {
+    variants.iter().filter_map(uncovered).collect()
 }

@@ -9,16 +9,17 @@ mod reproduce;
 mod server;
 mod verdicts;
 
-use crate::record::{Leak, LogOf, Record, Scenario, Variant};
+use crate::analysis::median_trial::median_trial;
+use crate::record::{LeakRecord, LogOf, Record, ScenarioRecord, VariantRecord};
 use crate::units::counted;
 
 use super::chart;
 use super::escape::{code, fence, inline};
 use super::sentence;
-use super::words::{capital, outcome, status, typical};
-use super::{Home, Page};
+use super::words::{capital, outcome, status};
+use super::{Page, ReportLocation};
 
-pub(crate) fn page(record: &Record, home: Home<'_>) -> Page {
+pub(crate) fn page(record: &Record, home: ReportLocation<'_>) -> Page {
     let mut page = Page { markdown: head(record), files: Vec::new() };
     let scenario = &record.scenario;
     match record.variants.as_slice() {
@@ -58,8 +59,8 @@ struct Place<'a> {
     suffix: String,
     /// Whether it is the first section, which explains the words that all use.
     first: bool,
-    home: Home<'a>,
-    scenario: &'a Scenario,
+    home: ReportLocation<'a>,
+    scenario: &'a ScenarioRecord,
     /// Leaks are numbered through all sections.
     leaks_before: usize,
 }
@@ -90,7 +91,7 @@ fn head(record: &Record) -> String {
     out
 }
 
-fn section(page: &mut Page, variant: &Variant, place: &Place) {
+fn section(page: &mut Page, variant: &VariantRecord, place: &Place) {
     let what = format!("Server: {}. {}", inline(variant.server.trim_end_matches('.')), load::what_was_sent(variant));
     page.markdown += &format!("{}\n\n", what.trim_end());
     page.markdown += &what_happened(variant, place);
@@ -105,7 +106,7 @@ fn section(page: &mut Page, variant: &Variant, place: &Place) {
 }
 
 /// Why a trial could not run, or not to its end.
-fn what_happened(variant: &Variant, place: &Place) -> String {
+fn what_happened(variant: &VariantRecord, place: &Place) -> String {
     let mut out = String::new();
     for (index, trial) in variant.trials.iter().enumerate() {
         let which = if variant.trials.len() > 1 { format!("Trial {}: ", index + 1) } else { String::new() };
@@ -133,12 +134,12 @@ fn what_happened(variant: &Variant, place: &Place) -> String {
 }
 
 /// The charts of the trial that stands for the variant.
-fn pictures(page: &mut Page, variant: &Variant, place: &Place) {
+fn pictures(page: &mut Page, variant: &VariantRecord, place: &Place) {
     if let Some((_, leak)) = variant.distinct_leaks().first() {
         page.markdown += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
         leak_picture(page, leak, place.leaks_before + 1, place);
     }
-    let Some((number, trial)) = typical(variant) else { return };
+    let Some((number, trial)) = median_trial(variant) else { return };
     let Some(load) = &trial.load else { return };
     let several = variant.trials.len() > 1;
     let of = if several { format!(" (trial {number}, the one of median throughput)") } else { String::new() };
@@ -153,7 +154,7 @@ fn pictures(page: &mut Page, variant: &Variant, place: &Place) {
 }
 
 /// A block and a picture for each distinct leak.
-fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
+fn evidence(page: &mut Page, variant: &VariantRecord, place: &Place) {
     let distinct = variant.distinct_leaks();
     if distinct.is_empty() {
         return;
@@ -175,7 +176,7 @@ fn evidence(page: &mut Page, variant: &Variant, place: &Place) {
     }
 }
 
-fn leak_picture(page: &mut Page, leak: &Leak, number: usize, place: &Place) {
+fn leak_picture(page: &mut Page, leak: &LeakRecord, number: usize, place: &Place) {
     let title = format!("Leak {number}: who was in flight when");
     let svg = chart::leak(leak, &title);
     show(page, format!("leak{}-{number}.svg", place.suffix), &title, svg);

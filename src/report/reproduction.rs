@@ -2,7 +2,7 @@
 
 use crate::dirty::observation::variable;
 use crate::dirty::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
-use crate::record::{Asked, Shrunk, Tls};
+use crate::record::{RequestRecord, ShrunkRecord, TlsRecord};
 use crate::session::{CAPTURE, TOKEN};
 use crate::units::{counted, show_percentage};
 
@@ -15,7 +15,7 @@ const MOST_TYPED: usize = 20;
 const LONGEST_TYPED: usize = 380;
 
 /// `2 requests, one after the other, on one connection: 10 of 10 (at least 69 %)`.
-pub(crate) fn in_words(shrunk: &Shrunk) -> String {
+pub(crate) fn in_words(shrunk: &ShrunkRecord) -> String {
     let often = format!("{} of {}", shrunk.shown, shrunk.tries);
     format!("{}: {often} (at least {})", recipe(&shrunk.recipe), show_percentage(shrunk.rate_at_least))
 }
@@ -83,7 +83,7 @@ fn oddity(shot: &Shot) -> Option<String> {
 
 /// Lines for a shell, in which the victim's answer is printed and no other; the error says why there are none. `secrets`
 /// are the variables of the environment whose values the record leaves out.
-pub(crate) fn by_hand(shrunk: &Shrunk, secrets: &[String]) -> Result<Vec<String>, &'static str> {
+pub(crate) fn by_hand(shrunk: &ShrunkRecord, secrets: &[String]) -> Result<Vec<String>, &'static str> {
     if let Some(why) = beyond_curl(&shrunk.recipe) {
         return Err(why);
     }
@@ -117,7 +117,7 @@ pub(crate) fn by_hand(shrunk: &Shrunk, secrets: &[String]) -> Result<Vec<String>
 }
 
 /// Where the server is, and, as the arguments of the shell itself, how TLS is spoken with it.
-fn server(tls: Option<&Tls>) -> Vec<String> {
+fn server(tls: Option<&TlsRecord>) -> Vec<String> {
     const ADDRESS: &str = "127.0.0.1:8000";
     const HINT: &str = "   # where your server listens";
     let Some(tls) = tls else { return vec![format!("SERVER=http://{ADDRESS}{HINT}")] };
@@ -159,7 +159,7 @@ fn beyond_curl(recipe: &Recipe) -> Option<&'static str> {
 }
 
 /// The commands of one line of a recipe: one for each connection.
-fn commands(shrunk: &Shrunk, secrets: &[String], index: usize, line: &Line) -> Result<Vec<String>, &'static str> {
+fn commands(shrunk: &ShrunkRecord, secrets: &[String], index: usize, line: &Line) -> Result<Vec<String>, &'static str> {
     let mut calls = Vec::new();
     for (position, shot) in line.shots.iter().enumerate() {
         let asked = shrunk.requests.iter().find(|asked| (asked.line, asked.shot) == (index, position));
@@ -174,7 +174,7 @@ fn commands(shrunk: &Shrunk, secrets: &[String], index: usize, line: &Line) -> R
 }
 
 /// The arguments of one request.
-fn call(asked: &Asked, shot: &Shot, shrunk: &Shrunk, secrets: &[String]) -> Result<String, &'static str> {
+fn call(asked: &RequestRecord, shot: &Shot, shrunk: &ShrunkRecord, secrets: &[String]) -> Result<String, &'static str> {
     if asked.cut {
         return Err("a body is no text, or too long to be typed");
     }
@@ -307,7 +307,7 @@ fn header(name: &str, value: &str, secrets: &[String]) -> String {
 }
 
 /// The variables of the shell that its requests leave for the reader to fill in, by name: `AUTHORIZATION`.
-pub(crate) fn left_out<'a>(shrunk: &'a Shrunk, secrets: &'a [String]) -> Vec<&'a str> {
+pub(crate) fn left_out<'a>(shrunk: &'a ShrunkRecord, secrets: &'a [String]) -> Vec<&'a str> {
     let mut names = Vec::new();
     for asked in &shrunk.requests {
         let values = asked.headers.iter().flat_map(|(name, value)| value_pieces(name, value, secrets));

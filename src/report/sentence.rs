@@ -1,21 +1,23 @@
 //! Findings as sentences, in plain text.
 
-use crate::record::{Dirty, Leak, LeakOracle, Load, Micros, Record, Second, Status, Trial, Variant, Verdict, Witness};
+use crate::analysis::abandonment::{Abandonment, abandonment};
+use crate::analysis::coverage::{not_exercised, uncovered};
+use crate::analysis::exposures::dirty_totals;
+use crate::analysis::median_trial::median_trial;
+use crate::analysis::responses::{half_waited_in_vain, without_response};
+use crate::record::{
+    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Micros, Record, Status, Trial, VariantRecord, Verdict, Witness,
+};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 use crate::verdict;
 
 use super::escape::{clean, clip};
-use super::sums::sums;
 use super::words::{
-    abort_rule, capital, held, list, micros, millis, outside, sent_again, status, typical, variant_status, ways_lost,
-    without_answer,
+    abort_rule, capital, held, list, micros, millis, outside, sent_again, status, variant_status, ways_lost,
 };
 
 #[cfg(test)]
 mod tests;
-
-/// So much less must the last second's answers be than the first's.
-const FAR_LESS: f64 = 3.0;
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
 pub(crate) fn answer(record: &Record) -> String {
@@ -49,13 +51,13 @@ fn reasons(record: &Record) -> Vec<String> {
     }
 }
 
-fn could_not_run(variants: &[Variant]) -> String {
+fn could_not_run(variants: &[VariantRecord]) -> String {
     let failed = variants.iter().find_map(|variant| {
         let failure = variant.trials.iter().find_map(|trial| trial.failure.as_ref());
         failure.map(|failure| (variant, failure.message.clone()))
     });
     let lacking = || {
-        let of = |variant: &Variant| lacking(variant).map(|verdict| verdict.observed.clone());
+        let of = |variant: &VariantRecord| lacking(variant).map(|verdict| verdict.observed.clone());
         variants.iter().find_map(|variant| Some((variant, of(variant)?)))
     };
     match failed.or_else(lacking) {
@@ -66,11 +68,11 @@ fn could_not_run(variants: &[Variant]) -> String {
 }
 
 /// Each reason once: what keeps a dirty check from a conclusion is also why its rules cannot be judged.
-fn why_and_facts(variant: &Variant) -> Vec<String> {
+fn why_and_facts(variant: &VariantRecord) -> Vec<String> {
     let why = why(variant);
     let dirty = || variant.trials.iter().filter_map(|trial| trial.dirty.as_ref());
     let told = |fact: &String| {
-        let same = |dirty: &Dirty| {
+        let same = |dirty: &DirtyRecord| {
             dirty.inconclusive.as_ref().is_some_and(|reason| tells(&why, reason) && tells(&Some(fact), reason))
         };
         dirty().any(same)
@@ -80,7 +82,7 @@ fn why_and_facts(variant: &Variant) -> Vec<String> {
 }
 
 /// The verdict that says that a load saw no success.
-fn lacking(variant: &Variant) -> Option<&Verdict> {
+fn lacking(variant: &VariantRecord) -> Option<&Verdict> {
     variant.verdicts.iter().find(|verdict| verdict.rule == verdict::success::RULE)
 }
 
@@ -89,7 +91,7 @@ fn tells(text: &Option<impl AsRef<str>>, reason: &str) -> bool {
 }
 
 /// Why a variant's verdict is as it is, where its facts do not say so themselves.
-fn why(variant: &Variant) -> Option<String> {
+fn why(variant: &VariantRecord) -> Option<String> {
     let with =
         |wanted: Status| variant.verdicts.iter().filter(move |verdict| verdict.status == wanted).collect::<Vec<_>>();
     let (failed, open) = (with(Status::Failed), with(Status::Inconclusive));
@@ -126,22 +128,22 @@ fn broken(verdict: &Verdict) -> String {
 }
 
 /// What a variant showed: its load, its dirty check.
-fn facts(variant: &Variant) -> Vec<String> {
+fn facts(variant: &VariantRecord) -> Vec<String> {
     let trials = || variant.trials.iter();
-    let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref()).map(load_fact);
+    let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref()).map(load_fact);
     let worst = trials()
         .filter_map(|trial| trial.dirty.as_ref())
         .max_by_key(|dirty| (dirty.inconclusive.is_some(), dirty.leaks));
-    let gave_up = typical(variant).and_then(|(_, trial)| trial.load.as_ref()).and_then(gave_up);
+    let gave_up = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref()).and_then(gave_up);
     load.into_iter().chain(gave_up).chain(worst.map(dirty_fact)).collect()
 }
 
-fn over_variants(overall: Status, variants: &[Variant]) -> Vec<String> {
+fn over_variants(overall: Status, variants: &[VariantRecord]) -> Vec<String> {
     let came_out = |wanted: Status| variants.iter().filter(move |variant| variant_status(variant) == wanted);
     let with_verdicts = variants.iter().any(|variant| !variant.verdicts.is_empty());
     let mut all = Vec::new();
     if overall != Status::Passed {
-        let culprits: Vec<&Variant> = came_out(overall).collect();
+        let culprits: Vec<&VariantRecord> = came_out(overall).collect();
         if !culprits.is_empty() {
             let of = counted(variants.len() as u64, "variant");
             all.push(format!("{} of {of} {}", culprits.len(), came_out_as(overall, culprits.len())));
@@ -174,8 +176,8 @@ fn came_out_as(status: Status, count: usize) -> &'static str {
     }
 }
 
-fn throughput_range(variants: &[Variant]) -> Option<String> {
-    let throughput = |variant: &Variant| typical(variant)?.1.load.as_ref().map(|load| load.throughput);
+fn throughput_range(variants: &[VariantRecord]) -> Option<String> {
+    let throughput = |variant: &VariantRecord| median_trial(variant)?.1.load.as_ref().map(|load| load.throughput);
     let mut rates: Vec<(f64, &str)> = Vec::new();
     rates.extend(variants.iter().filter_map(|variant| throughput(variant).map(|rate| (rate, variant.name.as_str()))));
     rates.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -187,12 +189,14 @@ fn throughput_range(variants: &[Variant]) -> Option<String> {
     Some(format!("throughput goes from {} (`{slowest}`) to {} (`{fastest}`)", show_rate(*low), show_rate(*high)))
 }
 
-fn exposures_over(variants: &[Variant]) -> Option<String> {
-    let of = |variant: &Variant| variant.trials.iter().filter_map(|trial| trial.dirty.clone()).collect::<Vec<Dirty>>();
-    let all: Vec<Dirty> = variants.iter().flat_map(of).collect();
+fn exposures_over(variants: &[VariantRecord]) -> Option<String> {
+    let of = |variant: &VariantRecord| {
+        variant.trials.iter().filter_map(|trial| trial.dirty.clone()).collect::<Vec<DirtyRecord>>()
+    };
+    let all: Vec<DirtyRecord> = variants.iter().flat_map(of).collect();
     let leaks: u64 = all.iter().map(|dirty| dirty.leaks).sum();
     let exposures: u64 = all.iter().map(|dirty| dirty.exposures).sum();
-    let bound = variants.iter().filter_map(sums).map(|sums| sums.bound).fold(0.0, f64::max);
+    let bound = variants.iter().filter_map(dirty_totals).map(|totals| totals.bound).fold(0.0, f64::max);
     if all.is_empty() {
         return None;
     }
@@ -211,8 +215,8 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
     if undecided > 0 {
         return Some(format!("no leak was seen, but {} could not conclude", counted(undecided as u64, "dirty check")));
     }
-    let unseen = variants.iter().filter(|variant| not_exercised(variant).is_some()).count();
-    let reservation = variants.iter().find_map(not_exercised).map(|note| match variants.len() {
+    let unseen = variants.iter().filter(|variant| uncovered(variant).is_some()).count();
+    let reservation = variants.iter().find_map(uncovered).map(|note| match variants.len() {
         of if of == unseen => format!("; {note}"),
         of => format!("; in {unseen} of {}, {note}", counted(of as u64, "variant")),
     });
@@ -225,17 +229,17 @@ fn exposures_over(variants: &[Variant]) -> Option<String> {
 }
 
 /// The load in one sentence: from the users' side.
-pub(crate) fn load_fact(load: &Load) -> String {
+pub(crate) fn load_fact(load: &LoadRecord) -> String {
     let told = what_came(load);
     // Else it stands beside the throughput alone.
     let contradicts = (load.completed == 0) != (load.throughput == 0.0);
     outside(load).filter(|_| contradicts).map(|note| format!("{told}; {note}")).unwrap_or(told)
 }
 
-fn what_came(load: &Load) -> String {
-    let lost = without_answer(load);
+fn what_came(load: &LoadRecord) -> String {
+    let lost = without_response(load);
     if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
-        let why = match half_waited(load) {
+        let why = match half_waited_in_vain(load) {
             true => format!("half of the requests waited longer than {} without an answer", show_time(us / 1e6)),
             false => list(&ways_lost(load, "unanswered")),
         };
@@ -258,15 +262,9 @@ fn what_came(load: &Load) -> String {
     format!("{} with {latency}; {rest}{again}", show_rate(load.throughput))
 }
 
-/// Whether half of the requests waited for an answer that did not come; those that failed otherwise may have done so at once.
-fn half_waited(load: &Load) -> bool {
-    let waited = load.unanswered.saturating_add(load.errors.get("timeout").copied().unwrap_or(0));
-    waited.saturating_mul(2) >= load.started
-}
-
 /// What the requests without an answer do to the quantiles; `None` if every one was answered.
-pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
-    let lost = without_answer(load);
+pub(crate) fn unanswered_note(load: &LoadRecord) -> Option<String> {
+    let lost = without_response(load);
     if lost == 0 || load.started == 0 {
         return None;
     }
@@ -286,7 +284,7 @@ pub(crate) fn unanswered_note(load: &Load) -> Option<String> {
     Some(text)
 }
 
-fn how_they_rank(load: &Load) -> &'static str {
+fn how_they_rank(load: &LoadRecord) -> &'static str {
     match load.latency_us.open().next() {
         None => {
             "They rank as longer than every answered one, so a quantile that falls among them is only known to be longer than \
@@ -300,21 +298,15 @@ fn how_they_rank(load: &Load) -> &'static str {
     }
 }
 
-/// A server that works its way through a queue whose front has left: answers in the first second, hardly any in the last.
-pub(crate) fn gave_up(load: &Load) -> Option<String> {
-    let timeouts = load.errors.get("timeout").copied().unwrap_or(0);
-    let whole = |row: &&Second| row.length_s > 0.5;
-    let rate = |row: &Second| row.completed as f64 / row.length_s;
-    let (first, last) = (rate(load.timeline.iter().find(whole)?), rate(load.timeline.iter().rev().find(whole)?));
-    let most = timeouts.saturating_mul(2) > load.started;
-    (most && first > 0.0 && first >= last * FAR_LESS).then(|| {
-        let rate = show_rate(first);
-        format!("the server answered {rate} until clients gave up; from then on it worked for clients that had left")
-    })
+/// That clients gave up, if they did.
+pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
+    let Abandonment { rate_before } = abandonment(load)?;
+    let rate = show_rate(rate_before);
+    Some(format!("the server answered {rate} until clients gave up; from then on it worked for clients that had left"))
 }
 
 /// What the median would be if those without an answer were dropped, where that changes the story.
-fn median_of_the_lucky(load: &Load) -> Option<String> {
+fn median_of_the_lucky(load: &LoadRecord) -> Option<String> {
     let Micros::AtLeast(bound) = load.latency_us.p50? else { return None };
     let latencies = load.histogram.latencies()?;
     let answered = latencies.answered_len();
@@ -322,7 +314,7 @@ fn median_of_the_lucky(load: &Load) -> Option<String> {
         return None;
     }
     let middle = latencies.distribution().median_of_answered()?;
-    let half = match half_waited(load) {
+    let half = match half_waited_in_vain(load) {
         true => format!("Half of all requests waited longer than {}", show_time(bound / 1e6)),
         false => "Fewer than half of all requests were answered".to_owned(),
     };
@@ -334,7 +326,7 @@ fn median_of_the_lucky(load: &Load) -> Option<String> {
 }
 
 /// The dirty check in one sentence.
-pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
+pub(crate) fn dirty_fact(dirty: &DirtyRecord) -> String {
     if dirty.leaks > 0 {
         let rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds).sum();
         let dirty_rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds_with_leak).sum();
@@ -358,14 +350,14 @@ pub(crate) fn dirty_fact(dirty: &Dirty) -> String {
         "no leak in {}, so at most {} of exposures leak, at 95 % confidence{}",
         counted(dirty.exposures, "exposure"),
         show_percentage(dirty.bound),
-        unexercised(dirty).map(|note| format!("; {note}")).unwrap_or_default()
+        not_exercised(dirty).map(|note| format!("; {note}")).unwrap_or_default()
     )
 }
 
 /// Whether any dirty check of a run has proven a leak; `None` if there was no dirty check.
 pub(crate) fn proof(record: &Record) -> Option<String> {
     let trials = || record.variants.iter().flat_map(|variant| &variant.trials);
-    let checks: Vec<&Dirty> = trials().filter_map(|trial| trial.dirty.as_ref()).collect();
+    let checks: Vec<&DirtyRecord> = trials().filter_map(|trial| trial.dirty.as_ref()).collect();
     if checks.is_empty() {
         return None;
     }
@@ -377,18 +369,8 @@ pub(crate) fn proof(record: &Record) -> Option<String> {
     Some(format!("with proof of a leak{after}"))
 }
 
-/// What a dirty check without a leak says nothing of.
-fn unexercised(dirty: &Dirty) -> Option<String> {
-    verdict::not_exercised(dirty).filter(|_| dirty.leaks == 0)
-}
-
-/// [`unexercised`] of a variant's trials: the first that has any.
-pub(crate) fn not_exercised(variant: &Variant) -> Option<String> {
-    variant.trials.iter().filter_map(|trial| trial.dirty.as_ref()).find_map(unexercised)
-}
-
 /// One leak in one sentence, with its witnesses.
-pub(crate) fn leak(leak: &Leak) -> String {
+pub(crate) fn leak(leak: &LeakRecord) -> String {
     let victim = format!("request {}, {}{},", leak.victim.request, asked(&leak.victim), on(&leak.victim));
     let what = match leak.oracle {
         LeakOracle::Canary => "was answered with the canary of",
@@ -439,7 +421,7 @@ pub(crate) fn overlap_ms(a: &Witness, b: &Witness) -> Option<(f64, f64)> {
 }
 
 /// Every leak that a variant has evidence of, in the order of its trials.
-pub(crate) fn leaks(variant: &Variant) -> impl Iterator<Item = &Leak> {
+pub(crate) fn leaks(variant: &VariantRecord) -> impl Iterator<Item = &LeakRecord> {
     let evidence = |trial: &Trial| trial.dirty.as_ref().map(|dirty| dirty.evidence.len()).unwrap_or(0);
     variant
         .trials

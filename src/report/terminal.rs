@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::record::{Checks, Failure, Load, Record, Status, Trial, Variant, Verdict};
+use crate::analysis::exposures::dirty_totals;
+use crate::analysis::median_trial::median_trial;
+use crate::record::{Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::came;
@@ -16,11 +18,10 @@ use super::escape::{clean, clip};
 use super::footnote;
 use super::reproduction;
 use super::sentence;
-use super::sums::sums;
 use super::table::{Align, pad};
 use super::words::{
     NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, outside, sent_again, short_micros,
-    status, typical, variant_status,
+    status, variant_status,
 };
 use layout::{columns, wrap};
 
@@ -101,7 +102,7 @@ impl Terminal {
         out
     }
 
-    fn advice_and_log(&self, failure: &Failure) -> String {
+    fn advice_and_log(&self, failure: &TrialFailure) -> String {
         let mut out = String::new();
         if !failure.advice.trim().is_empty() {
             out += &self.entry("advice", &failure.advice);
@@ -129,9 +130,9 @@ impl Terminal {
         out
     }
 
-    fn facts(&self, variant: &Variant) -> String {
+    fn facts(&self, variant: &VariantRecord) -> String {
         let mut out = self.entry("server", &variant.server);
-        let Some((_, trial)) = typical(variant) else { return out };
+        let Some((_, trial)) = median_trial(variant) else { return out };
         if variant.trials.len() > 1 {
             out += &self
                 .entry("trials", &format!("{}, of which the one of median throughput is shown", variant.trials.len()));
@@ -197,7 +198,7 @@ impl Terminal {
         self.entry("used", &text)
     }
 
-    fn side_by_side(&self, variants: &[Variant]) -> String {
+    fn side_by_side(&self, variants: &[VariantRecord]) -> String {
         let heads = ["", "variant", "throughput", "p50", "p99", "leaks", "exposures"];
         let mut rows: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
         rows.extend(variants.iter().map(|variant| row(variant, &footnote::mark(variant, variants))));
@@ -217,7 +218,7 @@ impl Terminal {
         out
     }
 
-    fn verdicts<'a>(&self, verdicts: impl Iterator<Item = (Option<&'a Variant>, &'a Verdict)>) -> String {
+    fn verdicts<'a>(&self, verdicts: impl Iterator<Item = (Option<&'a VariantRecord>, &'a Verdict)>) -> String {
         let all: Vec<_> = verdicts.collect();
         let rules: Vec<String> = all.iter().map(|(_, verdict)| clip(&verdict.rule, 60)).collect();
         // A longer rule has a line of its own, so that it does not squeeze the others' texts.
@@ -245,7 +246,7 @@ impl Terminal {
     }
 
     /// The first leak and the least that shows it; the report has the others.
-    fn leak(&self, variants: &[Variant]) -> String {
+    fn leak(&self, variants: &[VariantRecord]) -> String {
         let distinct: Vec<_> = variants.iter().flat_map(|variant| variant.distinct_leaks()).collect();
         let Some((_, leak)) = distinct.first() else { return String::new() };
         let mut out = self.entry("leak", &format!("{}, in the {}", sentence::leak(leak), leak.place));
@@ -266,7 +267,7 @@ impl Terminal {
     }
 
     /// At most so many.
-    fn caveats(&self, variants: &[Variant], most: usize) -> String {
+    fn caveats(&self, variants: &[VariantRecord], most: usize) -> String {
         let all: Vec<_> =
             variants.iter().flat_map(|variant| variant.caveats.iter().map(move |caveat| (variant, caveat))).collect();
         let mut out = String::new();
@@ -316,13 +317,13 @@ fn tag(of: Status) -> &'static str {
     }
 }
 
-fn quantiles(load: &Load) -> String {
+fn quantiles(load: &LoadRecord) -> String {
     let of = &load.latency_us;
     let shown = [("p50", of.p50), ("p90", of.p90), ("p99", of.p99), ("p99.9", of.p999), ("max", of.max)];
     shown.map(|(name, value)| format!("{name} {}", micros(value))).join(", ")
 }
 
-fn outcomes(load: &Load) -> String {
+fn outcomes(load: &LoadRecord) -> String {
     let mut parts =
         vec![format!("{} started", show_count(load.started)), format!("{} answered", show_count(load.completed))];
     parts.extend(failures(load));
@@ -338,7 +339,7 @@ fn outcomes(load: &Load) -> String {
 }
 
 /// The statuses of 400 and above, the most frequent first: `404: 11,222, 500: 3 and 2 others`.
-fn refusals(load: &Load) -> Option<String> {
+fn refusals(load: &LoadRecord) -> Option<String> {
     let of_errors = load.status.iter().filter(|(status, _)| status.parse::<u16>().is_ok_and(|code| code >= 400));
     let mut all: Vec<(&String, &u64)> = of_errors.collect();
     all.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -350,11 +351,11 @@ fn refusals(load: &Load) -> Option<String> {
 }
 
 /// A line of the table; `mark` leads from its leaks to a note below.
-fn row(variant: &Variant, mark: &str) -> Vec<String> {
-    let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
-    let of_load = |show: &dyn Fn(&Load) -> String| load.map_or(NONE.to_owned(), show);
+fn row(variant: &VariantRecord, mark: &str) -> Vec<String> {
+    let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref());
+    let of_load = |show: &dyn Fn(&LoadRecord) -> String| load.map_or(NONE.to_owned(), show);
     let none = || (NONE.to_owned(), NONE.to_owned());
-    let (leaks, exposures) = sums(variant).map_or_else(none, |sums| {
+    let (leaks, exposures) = dirty_totals(variant).map_or_else(none, |sums| {
         (show_count(sums.leaks), format!("{} (<= {})", show_count(sums.exposures), show_percentage(sums.bound)))
     });
     vec![

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::record::{Checks, Load, Micros, OpenMicros, Status, Trial, Variant, Verdict};
+use crate::analysis::responses::{self, PartOf};
+use crate::record::{Checks, LoadRecord, Micros, OpenMicros, Status, VariantRecord, Verdict};
 use crate::units;
 
 /// What stands where there is no value.
@@ -132,13 +133,8 @@ pub(crate) fn status(status: Status) -> &'static str {
     }
 }
 
-/// The requests that nobody answered: failed and unanswered.
-pub(crate) fn without_answer(load: &Load) -> u64 {
-    load.failed.saturating_add(load.unanswered)
-}
-
 /// What became of the requests without a response, kind by kind: `2,000 timed out after 2s`.
-pub(crate) fn failures(load: &Load) -> Vec<String> {
+pub(crate) fn failures(load: &LoadRecord) -> Vec<String> {
     let named = |kind: &str, n: u64| match kind {
         "connect" => format!("{} could not connect", units::show_count(n)),
         "tls" => format!("{} failed in the TLS handshake", units::show_count(n)),
@@ -153,7 +149,7 @@ pub(crate) fn failures(load: &Load) -> Vec<String> {
 }
 
 /// What became of the requests without an answer; `unanswered` says of which those are that waited still.
-pub(crate) fn ways_lost(load: &Load, unanswered: &str) -> Vec<String> {
+pub(crate) fn ways_lost(load: &LoadRecord, unanswered: &str) -> Vec<String> {
     let mut ways = failures(load);
     if load.unanswered > 0 {
         ways.push(format!("{} were {unanswered}", units::show_count(load.unanswered)));
@@ -161,39 +157,24 @@ pub(crate) fn ways_lost(load: &Load, unanswered: &str) -> Vec<String> {
     ways
 }
 
-/// A smaller share of answers outside of the time, or the requests, that are counted is not worth a word.
-const OUTSIDE: f64 = 0.1;
-
-/// Throughput counts the answers that arrived within a time, all else the requests that were due in it. Where that is not
-/// nearly the same, it is said.
-pub(crate) fn outside(load: &Load) -> Option<String> {
-    let in_time = (load.throughput * load.duration_s).round().max(0.0) as u64;
-    let good = load.completed.saturating_sub(load.errors.get("status").copied().unwrap_or(0));
-    let early = load.answers_to_warmup.min(in_time);
-    let late = good.saturating_sub(in_time - early);
-    let told = |part: u64, whole: u64| part > 0 && part as f64 >= OUTSIDE * whole as f64;
-    let early = told(early, in_time).then(|| {
-        format!(
-            "{} of {} in time were to requests of the warm-up",
-            units::show_count(early),
-            units::counted(in_time, "answer")
-        )
-    });
-    let late = told(late, good).then(|| {
-        format!("{} of {} came after the time was up", units::show_count(late), units::counted(good, "answer"))
-    });
-    let both: Vec<String> = early.into_iter().chain(late).collect();
+/// How throughput and the other figures differ in what they count, if they do.
+pub(crate) fn outside(load: &LoadRecord) -> Option<String> {
+    let outside = responses::outside(load);
+    let of = |PartOf { part, whole }| format!("{} of {}", units::show_count(part), units::counted(whole, "response"));
+    let to_warmup = outside.to_warmup.map(|part| format!("{} in time were to requests of the warm-up", of(part)));
+    let too_late = outside.too_late.map(|part| format!("{} came after the time was up", of(part)));
+    let both: Vec<String> = to_warmup.into_iter().chain(too_late).collect();
     (!both.is_empty()).then(|| list(&both))
 }
 
 /// Requests that were sent again: `74 sent again`.
-pub(crate) fn sent_again(load: &Load) -> Option<String> {
+pub(crate) fn sent_again(load: &LoadRecord) -> Option<String> {
     let retries = load.generator.retries;
     (retries > 0).then(|| format!("{} sent again", units::show_count(retries)))
 }
 
 /// How the requests of a load travelled, where that was not the usual way; with a space before.
-pub(crate) fn travel(load: &Load) -> String {
+pub(crate) fn travel(load: &LoadRecord) -> String {
     match (load.http.as_str(), load.streams, load.pipeline) {
         ("2", streams @ 2.., _) => format!(" over HTTP/2, up to {streams} on a connection"),
         ("2", ..) => " over HTTP/2".to_owned(),
@@ -213,7 +194,7 @@ pub(crate) fn checks_in_words(checks: &Checks) -> String {
 }
 
 /// How a variant came out: the gravest of what happened to it.
-pub(crate) fn variant_status(variant: &Variant) -> Status {
+pub(crate) fn variant_status(variant: &VariantRecord) -> Status {
     let any = |wanted: Status| variant.verdicts.iter().any(|verdict| verdict.status == wanted);
     if variant.trials.iter().any(|trial| trial.interrupted) {
         Status::Interrupted
@@ -232,35 +213,15 @@ pub(crate) fn variant_status(variant: &Variant) -> Status {
 }
 
 /// [`variant_status`] in words; one that passed because nothing was asserted says so.
-pub(crate) fn outcome(variant: &Variant) -> &'static str {
+pub(crate) fn outcome(variant: &VariantRecord) -> &'static str {
     match variant_status(variant) {
         Status::Passed if variant.verdicts.is_empty() => "no rules",
         other => status(other),
     }
 }
 
-/// The trial that stands for its variant: the one of median throughput, else the one with most leaks; with its number from 1.
-pub(crate) fn typical(variant: &Variant) -> Option<(usize, &Trial)> {
-    let mut loaded: Vec<(usize, &Trial, f64)> = Vec::new();
-    for (index, trial) in variant.trials.iter().enumerate() {
-        loaded.extend(trial.load.as_ref().map(|load| (index + 1, trial, load.throughput)));
-    }
-    loaded.sort_by(|a, b| a.2.total_cmp(&b.2));
-    if let Some((number, trial, _)) = loaded.get(loaded.len().saturating_sub(1) / 2) {
-        return Some((*number, trial));
-    }
-    let leaks = |trial: &Trial| trial.dirty.as_ref().map(|dirty| dirty.leaks);
-    variant
-        .trials
-        .iter()
-        .enumerate()
-        .rev()
-        .max_by_key(|(_, trial)| leaks(trial))
-        .map(|(index, trial)| (index + 1, trial))
-}
-
 /// How much load there was, in words.
-pub(crate) fn amount(load: &Load) -> String {
+pub(crate) fn amount(load: &LoadRecord) -> String {
     let level = |value: f64| match load.open {
         Some(_) => units::show_rate(value),
         None => units::counted(value.round() as u64, "user"),
@@ -277,20 +238,6 @@ pub(crate) fn amount(load: &Load) -> String {
 mod tests {
     use super::*;
     use crate::units::counted;
-
-    #[test]
-    fn answers_that_throughput_alone_counts_or_leaves_out_are_told() {
-        let load = |throughput, completed, answers_to_warmup| {
-            outside(&Load { throughput, completed, answers_to_warmup, duration_s: 10.0, ..Load::default() })
-        };
-        assert_eq!(load(10.0, 100, 0), None);
-        assert_eq!(load(10.0, 0, 100).unwrap(), "100 of 100 answers in time were to requests of the warm-up");
-        assert_eq!(load(0.0, 50, 0).unwrap(), "50 of 50 answers came after the time was up");
-        assert_eq!(load(100.0, 1_000, 99), None, "as many came after the end");
-        let both = load(10.0, 100, 40).unwrap();
-        assert!(both.starts_with("40 of 100 answers in time") && both.contains("and 40 of 100 answers came"), "{both}");
-        assert_eq!(load(f64::NAN, 0, 0), None);
-    }
 
     #[test]
     fn numbers_come_with_their_nouns() {

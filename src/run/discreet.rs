@@ -1,6 +1,6 @@
 //! Events without secrets, for whoever shows them.
 
-use super::{Event, Observer};
+use super::{Observer, RunEvent};
 use crate::scenario::Secrets;
 
 /// Passes every event on, with `${NAME}` in place of every secret.
@@ -10,32 +10,32 @@ pub(super) struct Discreet<'a> {
 }
 
 impl Observer for Discreet<'_> {
-    fn event(&self, event: Event<'_>) {
+    fn event(&self, event: RunEvent<'_>) {
         let hide = |text| self.secrets.hide(text);
         match event {
-            Event::Trial { variant, number, of } => {
-                self.observer.event(Event::Trial { variant: &hide(variant), number, of });
+            RunEvent::Trial { variant, number, of } => {
+                self.observer.event(RunEvent::Trial { variant: &hide(variant), number, of });
             }
-            Event::ServerReady { description, after } => {
-                self.observer.event(Event::ServerReady { description: &hide(description), after });
+            RunEvent::ServerReady { description, after } => {
+                self.observer.event(RunEvent::ServerReady { description: &hide(description), after });
             }
-            Event::LoadBegan { description } => {
-                self.observer.event(Event::LoadBegan { description: &hide(description) });
+            RunEvent::LoadBegan { description } => {
+                self.observer.event(RunEvent::LoadBegan { description: &hide(description) });
             }
-            Event::DirtyBegan { description } => {
-                self.observer.event(Event::DirtyBegan { description: &hide(description) });
+            RunEvent::DirtyBegan { description } => {
+                self.observer.event(RunEvent::DirtyBegan { description: &hide(description) });
             }
-            Event::Trouble { message } => self.observer.event(Event::Trouble { message: &hide(message) }),
-            Event::ServerStarting { number, elapsed, set_up: Some(line) } => {
-                self.observer.event(Event::ServerStarting { number, elapsed, set_up: Some(&hide(line)) });
+            RunEvent::Trouble { message } => self.observer.event(RunEvent::Trouble { message: &hide(message) }),
+            RunEvent::ServerStarting { number, elapsed, set_up: Some(line) } => {
+                self.observer.event(RunEvent::ServerStarting { number, elapsed, set_up: Some(&hide(line)) });
             }
-            Event::ServerStarting { set_up: None, .. }
-            | Event::LoggingIn { .. }
-            | Event::Load { .. }
-            | Event::LoadEnded
-            | Event::Dirty { .. }
-            | Event::DirtyEnded
-            | Event::Reported => self.observer.event(event),
+            RunEvent::ServerStarting { set_up: None, .. }
+            | RunEvent::LoggingIn { .. }
+            | RunEvent::Load { .. }
+            | RunEvent::LoadEnded
+            | RunEvent::Dirty { .. }
+            | RunEvent::DirtyEnded
+            | RunEvent::Reported => self.observer.event(event),
         }
     }
 }

@@ -63,8 +63,8 @@ pub(super) fn in_flight(server: &scenario::ServerSpec) -> Option<u32> {
     }
 }
 
-pub(super) fn server_life(life: &Life) -> record::Server {
-    record::Server {
+pub(super) fn server_life(life: &Life) -> record::ServerRecord {
+    record::ServerRecord {
         ready_ms: life.ready_after.as_secs_f64() * 1e3,
         cpu_s: life.usage.cpu.as_secs_f64(),
         cpu_mean: life.usage.cpu_mean,
@@ -79,13 +79,13 @@ pub(super) fn server_life(life: &Life) -> record::Server {
 }
 
 /// One row a sample, with rates since the one before.
-fn samples(rows: &[server::UsageRow]) -> Vec<record::Sample> {
+fn samples(rows: &[server::UsageRow]) -> Vec<record::ServerSample> {
     let mut before = rows.first().copied().unwrap_or_default();
     let mut samples = Vec::with_capacity(rows.len());
     for row in rows {
         let span = row.after.saturating_sub(before.after).as_secs_f64();
         let per_second = |grown: f64| if span > 0.0 { grown / span } else { 0.0 };
-        samples.push(record::Sample {
+        samples.push(record::ServerSample {
             t_s: row.after.as_secs_f64(),
             processes: row.processes,
             cpu: per_second(row.cpu.saturating_sub(before.cpu).as_secs_f64()),
@@ -99,15 +99,15 @@ fn samples(rows: &[server::UsageRow]) -> Vec<record::Sample> {
     samples
 }
 
-fn event(happening: &server::Happening) -> record::Event {
-    record::Event { t_s: happening.after.as_secs_f64(), what: happening.what.clone(), second_server: false }
+fn event(happening: &server::Happening) -> record::ServerEvent {
+    record::ServerEvent { t_s: happening.after.as_secs_f64(), what: happening.what.clone(), second_server: false }
 }
 
 /// The lives of the load's server and of the dirty check's as one: what was used adds up, the worse end stands.
-pub(super) fn both(load: record::Server, dirty: record::Server) -> record::Server {
+pub(super) fn both(load: record::ServerRecord, dirty: record::ServerRecord) -> record::ServerRecord {
     let exit = if load.exit == dirty.exit { load.exit } else { format!("{}, then {}", load.exit, dirty.exit) };
-    let second = dirty.events.into_iter().map(|event| record::Event { second_server: true, ..event });
-    record::Server {
+    let second = dirty.events.into_iter().map(|event| record::ServerEvent { second_server: true, ..event });
+    record::ServerRecord {
         cpu_s: load.cpu_s + dirty.cpu_s,
         rss_peak_bytes: load.rss_peak_bytes.max(dirty.rss_peak_bytes),
         threads_max: load.threads_max.max(dirty.threads_max),

@@ -33,8 +33,8 @@ pub(super) fn checks(
 }
 
 /// Why nothing was loaded, with the end of what the script had logged until then.
-pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[String]) -> record::Failure {
-    record::Failure {
+pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[String]) -> record::TrialFailure {
+    record::TrialFailure {
         message: format!("the script's setup failed: {error}"),
         advice: format!("mend `fn setup` in {}; nothing was sent", file.display()),
         log_tail: super::trial::tail(log.iter().map(String::as_str)),
@@ -43,9 +43,9 @@ pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[
 }
 
 /// Why a load ended before its time.
-pub(super) fn hung(file: Option<&std::path::Path>, hung: &Hung) -> record::Failure {
+pub(super) fn hung(file: Option<&std::path::Path>, hung: &Hung) -> record::TrialFailure {
     let file = file.map(|file| format!(" of {}", file.display())).unwrap_or_default();
-    record::Failure {
+    record::TrialFailure {
         message: hung.to_string(),
         advice: format!("a function that the hook{file} calls does not end: see what it is called with"),
         log_tail: Vec::new(),
@@ -57,7 +57,7 @@ pub(super) fn hung(file: Option<&std::path::Path>, hung: &Hung) -> record::Failu
 pub(super) fn not_run() -> record::Trial {
     let message = "not run: a hook of an earlier trial did not come back, and keeps a core busy".to_owned();
     let advice = "mend the script, and run again".to_owned();
-    let failure = record::Failure { message, advice, log_tail: Vec::new(), log_of: record::LogOf::Script };
+    let failure = record::TrialFailure { message, advice, log_tail: Vec::new(), log_of: record::LogOf::Script };
     record::Trial { failure: Some(failure), ..record::Trial::default() }
 }
 

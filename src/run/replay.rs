@@ -12,14 +12,14 @@ use crate::server::{Log, Server, StartError};
 
 mod expected;
 
-pub use expected::{Expected, Unlike};
+pub use expected::{Difference, ExpectedResponses};
 
 /// What to do again.
 #[derive(Debug, Clone, Copy)]
-pub struct Again<'a> {
+pub struct ReplayPlan<'a> {
     pub variant: &'a Variant,
     pub recipe: &'a Recipe,
-    pub expected: &'a Expected,
+    pub expected: &'a ExpectedResponses,
     pub seed: u64,
     pub times: u64,
     /// Hosts that may be attached to although they are not this machine.
@@ -35,19 +35,19 @@ pub struct NotReplayed {
 
 /// What came of all tries.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct ReplayOutcome {
     pub tries: u64,
     /// In so many the leak showed.
     pub shown: u64,
     /// In so many it did not, and no wonder: they were answered in another way than when it was recorded.
     pub unlike: u64,
     /// How the first of these was answered.
-    pub first_unlike: Option<Unlike>,
+    pub first_unlike: Option<Difference>,
     /// A request that was sent alone was answered in another way than when the leak was recorded.
-    pub unlike_alone: Option<Unlike>,
+    pub unlike_alone: Option<Difference>,
 }
 
-impl Outcome {
+impl ReplayOutcome {
     /// Tries that tell something.
     pub fn telling(&self) -> u64 {
         self.tries - self.unlike
@@ -62,17 +62,17 @@ impl Outcome {
 /// Tries so many times, or until `cancel`; tells `each` of every try, and of what makes it tell nothing. Where none shows
 /// the leak, a request is sent alone in the end: without a proper answer the tries mean nothing.
 pub fn replay(
-    again: &Again<'_>,
-    each: &(dyn Fn(u64, &Try, Option<&Unlike>) + Sync),
+    again: &ReplayPlan<'_>,
+    each: &(dyn Fn(u64, &Try, Option<&Difference>) + Sync),
     cancel: &CancellationToken,
-) -> Result<Outcome, NotReplayed> {
+) -> Result<ReplayOutcome, NotReplayed> {
     let mut replay = prepared(again)?;
     if replay.must_learn() {
         on_a_server(again, false, cancel, |target, stop| {
             replay.aim(target, again.variant.server.ready_within()).and_then(|()| replay.learn(stop)).map_err(not_known)
         })?;
     }
-    let mut outcome = Outcome::default();
+    let mut outcome = ReplayOutcome::default();
     // What is to be the first request must be: one server a try then.
     let owned = !matches!(again.variant.server, Plan::Attached(_));
     let on_each = if again.recipe.fresh_server && owned { 1 } else { again.times };
@@ -102,7 +102,7 @@ pub fn replay(
     Ok(outcome)
 }
 
-fn prepared<'a>(again: &Again<'a>) -> Result<Replay<'a>, NotReplayed> {
+fn prepared<'a>(again: &ReplayPlan<'a>) -> Result<Replay<'a>, NotReplayed> {
     let Some(plan) = &again.variant.dirty else {
         let message = format!("`{}` has no dirty check", again.variant.name);
         return Err(NotReplayed { message, advice: "replay a leak of the record that the scenario wrote".to_owned() });
@@ -115,7 +115,7 @@ fn prepared<'a>(again: &Again<'a>) -> Result<Replay<'a>, NotReplayed> {
 
 /// Starts the server, does `work` with it, and stops it. `untouched`: nothing is asked before that.
 fn on_a_server(
-    again: &Again<'_>,
+    again: &ReplayPlan<'_>,
     untouched: bool,
     cancel: &CancellationToken,
     work: impl FnOnce(&Target, &CancellationToken) -> Result<(), NotReplayed> + Send,
@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_replay_knows_something_if_at_least_half_of_its_tries_do_and_a_lone_request_is_answered() {
-        let of = |tries, shown, unlike| Outcome { tries, shown, unlike, ..Outcome::default() };
+        let of = |tries, shown, unlike| ReplayOutcome { tries, shown, unlike, ..ReplayOutcome::default() };
         assert!(of(4, 0, 2).is_known() && of(4, 1, 3).is_known());
         assert!(!of(4, 0, 3).is_known() && !of(1, 0, 1).is_known());
-        let alone = Outcome { unlike_alone: Some(String::new()), ..of(4, 0, 0) };
-        assert!(!alone.is_known() && Outcome { shown: 1, ..alone }.is_known());
+        let alone = ReplayOutcome { unlike_alone: Some(String::new()), ..of(4, 0, 0) };
+        assert!(!alone.is_known() && ReplayOutcome { shown: 1, ..alone }.is_known());
     }
 }

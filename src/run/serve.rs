@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What happens, for whoever shows it.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum ServeEvent<'a> {
     Ready {
         /// `built-in async, 1 worker`.
         server: &'a str,
@@ -37,7 +37,7 @@ pub enum Event<'a> {
 
 /// Why it ended, other than by being told to.
 #[derive(Debug, thiserror::Error)]
-pub enum Ended {
+pub enum ServeError {
     #[error("interrupted before the server was ready")]
     Interrupted,
     #[error("{0}")]
@@ -52,9 +52,9 @@ pub fn serve(
     variant: &Variant,
     port: Option<u16>,
     allowed_hosts: &[String],
-    show: &dyn Fn(Event<'_>),
+    show: &dyn Fn(ServeEvent<'_>),
     cancel: &CancellationToken,
-) -> Result<(), Ended> {
+) -> Result<(), ServeError> {
     let mut plan = variant.server.clone();
     choose_port(&mut plan, port)?;
     let (log, tail) = Tail::new().map_err(|error| StartError {
@@ -71,10 +71,10 @@ pub fn serve(
     let started = Server::start(&plan, log, allowed_hosts, &cancelled);
     tail.borrow_mut().show_new(show);
     let mut server = match started {
-        Err(_) if cancel.is_cancelled() => return Err(Ended::Interrupted),
+        Err(_) if cancel.is_cancelled() => return Err(ServeError::Interrupted),
         started => started?,
     };
-    show(Event::Ready {
+    show(ServeEvent::Ready {
         server: &facts::describe_server(&plan),
         endpoint: server.endpoint(),
         authority: server.authority(),
@@ -92,7 +92,7 @@ pub fn serve(
     server.stop();
     tail.borrow_mut().show_new(show);
     tail.borrow_mut().show_rest(show);
-    death.map_or(Ok(()), |death| Err(Ended::Died(death)))
+    death.map_or(Ok(()), |death| Err(ServeError::Died(death)))
 }
 
 /// The port that was asked for, else the scenario's, else the usual one if it is free, else one from the kernel.
@@ -145,7 +145,7 @@ impl Tail {
         Ok((log, Tail { file: reader, read: 0, forgotten: 0, open: Vec::new() }))
     }
 
-    fn show_new(&mut self, show: &dyn Fn(Event<'_>)) {
+    fn show_new(&mut self, show: &dyn Fn(ServeEvent<'_>)) {
         loop {
             // What cannot be read now is read at the next look.
             let before = self.open.len();
@@ -165,7 +165,7 @@ impl Tail {
     }
 
     /// A last line that nothing ended.
-    fn show_rest(&mut self, show: &dyn Fn(Event<'_>)) {
+    fn show_rest(&mut self, show: &dyn Fn(ServeEvent<'_>)) {
         show_lines(&std::mem::take(&mut self.open), show);
     }
 
@@ -179,8 +179,8 @@ impl Tail {
     }
 }
 
-fn show_lines(bytes: &[u8], show: &dyn Fn(Event<'_>)) {
-    String::from_utf8_lossy(bytes).lines().for_each(|line| show(Event::Line(line)));
+fn show_lines(bytes: &[u8], show: &dyn Fn(ServeEvent<'_>)) {
+    String::from_utf8_lossy(bytes).lines().for_each(|line| show(ServeEvent::Line(line)));
 }
 
 #[cfg(test)]
@@ -194,9 +194,9 @@ mod tests {
         let (log, mut tail) = Tail::new().unwrap();
         let mut file = File::options().append(true).open(log.path()).unwrap();
         let shown = RefCell::new(Vec::new());
-        let show = |event: Event<'_>| match event {
-            Event::Line(line) => shown.borrow_mut().push(line.to_owned()),
-            Event::Ready { .. } => panic!("no server is here"),
+        let show = |event: ServeEvent<'_>| match event {
+            ServeEvent::Line(line) => shown.borrow_mut().push(line.to_owned()),
+            ServeEvent::Ready { .. } => panic!("no server is here"),
         };
         file.write_all(b"one\ntwo").unwrap();
         tail.show_new(&show);

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::supervise::{self, Ending};
-use super::{Event, Observer, abort, facts, hooks};
+use super::{Observer, RunEvent, abort, facts, hooks};
 use crate::dirty;
 use crate::load::attended::{self, Hung, attended};
 use crate::load::script::Client;
 use crate::load::{self, Live, Progress};
 use crate::net::target::Target;
-use crate::record::{self, Failure, LogOf, Trial};
+use crate::record::{self, LogOf, Trial, TrialFailure};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
 use crate::script::heartbeat::Heartbeat;
@@ -87,7 +87,7 @@ pub(super) fn run(
         stage.dirty(plan, &mut trial);
     }
     if let Some(failure) = &trial.failure {
-        observer.event(Event::Trouble { message: &failure.message });
+        observer.event(RunEvent::Trouble { message: &failure.message });
     }
     Ran { trial, hung: stage.hung.get() }
 }
@@ -138,7 +138,7 @@ impl Stage<'_> {
             }
             let last_line = said.borrow();
             let set_up = (at == Starting::SetUp).then_some(last_line.as_str());
-            self.observer.event(Event::ServerStarting { number, elapsed: begun.elapsed(), set_up });
+            self.observer.event(RunEvent::ServerStarting { number, elapsed: begun.elapsed(), set_up });
             self.cancel.is_cancelled()
         };
         let mut server = match Server::start(plan, log, self.allowed_hosts, &cancelled) {
@@ -153,7 +153,7 @@ impl Stage<'_> {
             }
         };
         let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.endpoint());
-        self.observer.event(Event::ServerReady { description: &description, after: server.ready_after() });
+        self.observer.event(RunEvent::ServerReady { description: &description, after: server.ready_after() });
         let ending = work(self, &mut server, trial);
         let life = server.stop();
         let ending = match (ending, &life.death) {
@@ -201,7 +201,7 @@ impl Stage<'_> {
         };
         let live = Arc::new(Live::new(load::threads(plan)));
         let description = facts::describe_load(plan);
-        self.observer.event(Event::LoadBegan { description: &description });
+        self.observer.event(RunEvent::LoadBegan { description: &description });
         let mut watch = abort::Watch::new(&self.variant.abort_when);
         let planned = plan.warmup + plan.duration;
         let mut tick = || {
@@ -214,14 +214,14 @@ impl Stage<'_> {
                 let times = (requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4);
                 Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
             });
-            self.observer.event(Event::Load { elapsed, planned: expected, progress });
+            self.observer.event(RunEvent::Load { elapsed, planned: expected, progress });
             // While the load drains nothing new is started: no rate means anything.
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
         let watched = supervise::watch(server, self.cancel, &mut tick, work);
-        self.observer.event(Event::LoadEnded);
+        self.observer.event(RunEvent::LoadEnded);
         // Also after Ctrl-C: what the setup made is cleared away.
         let teardown = client.map(|client| self.tear_down(client));
         let (results, ending) = watched?;
@@ -231,7 +231,7 @@ impl Stage<'_> {
             trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
         }
         let checks = hooks::checks(results.findings.take(), logged, teardown);
-        trial.load = Some(record::Load { checks, ..facts::load(plan, &results) });
+        trial.load = Some(record::LoadRecord { checks, ..facts::load(plan, &results) });
         Ok(ending)
     }
 
@@ -258,14 +258,14 @@ impl Stage<'_> {
         plan: &LoadSpec,
         server: &mut Server,
         target: &Target,
-    ) -> std::io::Result<(Result<Vec<Session>, Failure>, Ending)> {
+    ) -> std::io::Result<(Result<Vec<Session>, TrialFailure>, Ending)> {
         if plan.login.is_none() {
             return Ok((Ok(Vec::new()), Ending::Finished));
         }
         let (began, done) = (Instant::now(), AtomicU32::new(0));
         let mut tick = || {
             let done = done.load(Ordering::Relaxed);
-            self.observer.event(Event::LoggingIn { elapsed: began.elapsed(), done, of: plan.users() });
+            self.observer.event(RunEvent::LoggingIn { elapsed: began.elapsed(), done, of: plan.users() });
             None
         };
         let seed = self.seed;
@@ -289,7 +289,7 @@ impl Stage<'_> {
         let owned = !matches!(self.variant.server, scenario::ServerSpec::Attached(_));
         let progress = Arc::new(dirty::Progress::default());
         let description = facts::describe_dirty(plan);
-        self.observer.event(Event::DirtyBegan { description: &description });
+        self.observer.event(RunEvent::DirtyBegan { description: &description });
         let mut check = dirty::Check::new(plan, premises, owned, self.seed, Arc::clone(&progress));
         let time = check.time();
         while let Some(mut part) = check.next_part() {
@@ -310,7 +310,7 @@ impl Stage<'_> {
                         let exposures = progress.exposures.load(Ordering::Relaxed);
                         let leaks = progress.leaks.load(Ordering::Relaxed);
                         let (elapsed, planned, doing) = (time.now(), plan.budget.time, part.doing());
-                        stage.observer.event(Event::Dirty { elapsed, planned, exposures, leaks, doing });
+                        stage.observer.event(RunEvent::Dirty { elapsed, planned, exposures, leaks, doing });
                         None
                     };
                     let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
@@ -327,7 +327,7 @@ impl Stage<'_> {
                 check.give_up_diagnosis();
             }
         }
-        self.observer.event(Event::DirtyEnded);
+        self.observer.event(RunEvent::DirtyEnded);
         // Without a server there was no check, and nothing can be said of it.
         if check.has_begun() {
             let mut findings = check.conclude();
@@ -338,14 +338,14 @@ impl Stage<'_> {
     }
 
     /// Said before anything is started.
-    fn foreign_source(&self, plan: &LoadSpec) -> Option<Failure> {
+    fn foreign_source(&self, plan: &LoadSpec) -> Option<TrialFailure> {
         let (source, why) = load::machine::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
-        Some(Failure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })
+        Some(TrialFailure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })
     }
 
-    fn death(&self, death: &Death) -> Failure {
+    fn death(&self, death: &Death) -> TrialFailure {
         let in_flight = match self.in_flight.get().at_the_end() {
             0 => String::new(),
             1 => " with 1 request in flight".to_owned(),
@@ -356,8 +356,8 @@ impl Stage<'_> {
         self.failure(message, death.advice.to_owned())
     }
 
-    fn failure(&self, message: String, advice: String) -> Failure {
-        Failure { message, advice, log_tail: self.log_tail(), log_of: LogOf::Server }
+    fn failure(&self, message: String, advice: String) -> TrialFailure {
+        TrialFailure { message, advice, log_tail: self.log_tail(), log_of: LogOf::Server }
     }
 
     /// The last lines of the server at hand.

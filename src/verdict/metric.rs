@@ -64,12 +64,12 @@ fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
 }
 
 /// Failed requests, and responses of 400 or above.
-fn errors(load: &record::Load) -> u64 {
+fn errors(load: &record::LoadRecord) -> u64 {
     load.failed.saturating_add(of(&load.errors, "status"))
 }
 
 /// Of a request that was never answered nobody knows whether it would have been an error.
-fn error_rate(load: &record::Load) -> Observed {
+fn error_rate(load: &record::LoadRecord) -> Observed {
     let share = |count: u64| count as f64 / load.started as f64;
     let errors = errors(load);
     match load.unanswered {
@@ -95,17 +95,17 @@ fn checks(trial: &Trial) -> Option<&record::Checks> {
 }
 
 /// A leak is a leak, but its absence means nothing where the check itself could not be trusted.
-fn dirty(trial: &Trial) -> Option<&record::Dirty> {
-    let told = |dirty: &&record::Dirty| dirty.leaks > 0 || (dirty.exposures > 0 && dirty.inconclusive.is_none());
+fn dirty(trial: &Trial) -> Option<&record::DirtyRecord> {
+    let told = |dirty: &&record::DirtyRecord| dirty.leaks > 0 || (dirty.exposures > 0 && dirty.inconclusive.is_none());
     trial.dirty.as_ref().filter(told)
 }
 
 /// The counts of a trigger that was exercised.
-fn exercised<'a>(trial: &'a Trial, name: &str) -> Option<&'a record::Trigger> {
+fn exercised<'a>(trial: &'a Trial, name: &str) -> Option<&'a record::TriggerRecord> {
     dirty(trial)?.triggers.get(name).filter(|trigger| trigger.leaks > 0 || trigger.not_exercised.is_none())
 }
 
 /// A server without a thread was never looked at: it was not there long enough, or is not on this machine.
-fn server(trial: &Trial) -> Option<&record::Server> {
+fn server(trial: &Trial) -> Option<&record::ServerRecord> {
     trial.server.as_ref().filter(|server| server.threads_max > 0)
 }

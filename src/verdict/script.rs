@@ -79,7 +79,7 @@ pub fn unjudged(script: &ScriptSpec, error: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Histograms, Load, Quantiles};
+    use crate::record::{Histograms, LoadRecord, Quantiles};
     use crate::stats::{Half, Latencies};
 
     fn trial(throughput: f64, answered: bool) -> Trial {
@@ -91,7 +91,7 @@ mod tests {
         let histogram = Histograms::of(&latencies, &latencies);
         let latency_us = Quantiles::of(&latencies);
         Trial {
-            load: Some(Load { started: 4, throughput, latency_us, histogram, ..Load::default() }),
+            load: Some(LoadRecord { started: 4, throughput, latency_us, histogram, ..LoadRecord::default() }),
             ..Trial::default()
         }
     }

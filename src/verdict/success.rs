@@ -1,6 +1,6 @@
 //! A load without a single success has not passed, whatever its rules say.
 
-use crate::record::{Load, Status, Trial, Verdict};
+use crate::record::{LoadRecord, Status, Trial, Verdict};
 use crate::rule::Rule;
 use crate::units::{counted, show_count};
 
@@ -19,7 +19,7 @@ pub fn judge(rules: &[Rule], has_script: bool, trials: &[Trial]) -> Option<Verdi
 }
 
 /// What a load lacks; no answer means that nothing was measured.
-fn lacking(load: &Load, rules: &[Rule], has_script: bool) -> Option<(Status, String)> {
+fn lacking(load: &LoadRecord, rules: &[Rule], has_script: bool) -> Option<(Status, String)> {
     let errors = |kind: &str| load.errors.get(kind).copied().unwrap_or(0);
     if load.started == 0 {
         return Some((Status::CouldNotRun, "no request was sent".to_owned()));
@@ -54,11 +54,11 @@ mod tests {
     use super::*;
     use crate::record::Checks;
 
-    fn load(started: u64, completed: u64) -> Load {
-        Load { started, completed, failed: started - completed, ..Load::default() }
+    fn load(started: u64, completed: u64) -> LoadRecord {
+        LoadRecord { started, completed, failed: started - completed, ..LoadRecord::default() }
     }
 
-    fn judged(load: Load, rules: &[&str]) -> Option<(Status, String)> {
+    fn judged(load: LoadRecord, rules: &[&str]) -> Option<(Status, String)> {
         let rules: Vec<Rule> = rules.iter().map(|rule| Rule::parse(rule).unwrap()).collect();
         let trial = Trial { load: Some(load), ..Trial::default() };
         judge(&rules, false, &[Trial::default(), trial]).map(|verdict| (verdict.status, verdict.observed))
@@ -101,7 +101,7 @@ mod tests {
     fn checks_of_which_none_passes_are_no_success_unless_a_rule_judges_them() {
         let checked = |passed, failed| {
             let checks = Some(Checks { passed, failed, ..Checks::default() });
-            Load { checks, ..load(10, 10) }
+            LoadRecord { checks, ..load(10, 10) }
         };
         let none = (Status::Inconclusive, "not one of 10 checks passed".to_owned());
         assert_eq!(judged(checked(0, 10), &["errors.rate < 1%"]), Some(none));

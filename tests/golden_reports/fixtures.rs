@@ -6,14 +6,14 @@ use runner::dirty::recipe::{Line, Recipe, Shot, Start};
 use runner::record::*;
 use runner::stats::{Half, Latencies, interval_95, upper_bound_95};
 
-pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
+pub fn record(name: &str, status: Status, variants: Vec<VariantRecord>) -> Record {
     Record {
         format: FORMAT,
         runner: Runner { version: "0.1.0".into() },
         started: "2026-03-01T02:30:00Z".into(),
         seed: 42,
         status,
-        scenario: Scenario {
+        scenario: ScenarioRecord {
             name: name.into(),
             about: Some(format!("What {name} is about")),
             file: format!("scenarios/{name}.toml"),
@@ -35,9 +35,9 @@ pub fn record(name: &str, status: Status, variants: Vec<Variant>) -> Record {
     }
 }
 
-pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdict>) -> Variant {
+pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdict>) -> VariantRecord {
     let settings = name.split_once('=').map(|(key, value)| (key.to_owned(), value.into()));
-    Variant {
+    VariantRecord {
         name: name.into(),
         settings: settings.into_iter().collect(),
         server: server.into(),
@@ -51,8 +51,8 @@ pub fn verdict(rule: &str, status: Status, expected: &str, observed: &str) -> Ve
     Verdict { rule: rule.into(), status, expected: expected.into(), observed: observed.into(), evidence: None }
 }
 
-pub fn server() -> Server {
-    Server {
+pub fn server() -> ServerRecord {
+    ServerRecord {
         ready_ms: 12.0,
         cpu_s: 3.2,
         cpu_mean: 0.31,
@@ -67,14 +67,20 @@ pub fn server() -> Server {
 }
 
 /// Latencies in microseconds; those of the unanswered are how long was waited.
-pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64], timeline: Vec<Second>) -> Load {
+pub fn load(
+    request: &str,
+    answered: &[u64],
+    timeouts: &[u64],
+    unanswered: &[u64],
+    timeline: Vec<Second>,
+) -> LoadRecord {
     let mut latencies = Latencies::default();
     answered.iter().for_each(|us| latencies.answered(Half::First, us * 1000));
     timeouts.iter().chain(unanswered).for_each(|us| latencies.cut(Half::First, us * 1000));
     let quantiles = Quantiles::of(&latencies);
     let (completed, failed) = (answered.len() as u64, timeouts.len() as u64);
     let failures = (failed > 0).then(|| ("timeout".to_owned(), failed));
-    Load {
+    LoadRecord {
         model: "closed".into(),
         concurrency: 500,
         request: request.into(),
@@ -100,7 +106,7 @@ pub fn load(request: &str, answered: &[u64], timeouts: &[u64], unanswered: &[u64
             connections_opened: 2500,
             ..Generator::default()
         },
-        ..Load::default()
+        ..LoadRecord::default()
     }
 }
 
@@ -129,15 +135,12 @@ pub fn sync_sleep() -> Record {
         verdict("latency.p50 > 2s", Status::Passed, "> 2.00 s", "> 2.00 s"),
     ];
     let mut variant = variant("sync_sleep", "built-in sync, 1 worker", vec![trial], verdicts);
-    variant.caveats.push(Caveat {
-        message: "p99.9 of the answered rests on 20 answers".into(),
-        advice: "load for longer, or read p90".into(),
-    });
+    variant.caveats.push(Caveat::new("p99.9 of the answered rests on 20 answers", "load for longer, or read p90"));
     record("sync_sleep", Status::Passed, vec![variant])
 }
 
 /// The same load on an event loop: 49,500 answers between 100 and 110 ms, a few slower.
-pub fn async_load() -> Load {
+pub fn async_load() -> LoadRecord {
     let waits: Vec<u64> = (0..49_500u64)
         .map(|n| {
             let u = (n as f64 + 0.5) / 49_500.0;
@@ -233,10 +236,10 @@ pub fn witness(request: u64, role: &str, connection: u64, sleep: f64, sent: f64,
 }
 
 /// Two at once, ten of ten.
-pub fn shrunk_pair() -> Shrunk {
+pub fn shrunk_pair() -> ShrunkRecord {
     let asked = |line: usize, part: &str| {
         let witness = witness(101 + line as u64, "short", 1 + line as u64, 30.0, 0.0, 30.0);
-        Asked {
+        RequestRecord {
             line,
             shot: 0,
             part: Some(part.into()),
@@ -249,7 +252,7 @@ pub fn shrunk_pair() -> Shrunk {
         }
     };
     let (rate_at_least, rate_at_most) = interval_95(10, 10);
-    Shrunk {
+    ShrunkRecord {
         recipe: Recipe::of(vec![Line::of(vec![Shot::plain()]), Line::of(vec![Shot::plain()]).starting(Start::At(9.6))]),
         shown: 10,
         tries: 10,
@@ -262,9 +265,9 @@ pub fn shrunk_pair() -> Shrunk {
     }
 }
 
-pub fn overlap_leak() -> Leak {
+pub fn overlap_leak() -> LeakRecord {
     let source = witness(19, "short", 3, 30.0, 200.0, 30.6);
-    Leak {
+    LeakRecord {
         class: LeakClass::SharedSlot,
         alternatives: vec![],
         oracle: LeakOracle::Canary,
@@ -285,10 +288,10 @@ pub fn overlap_leak() -> Leak {
     }
 }
 
-pub fn stale_leak() -> Leak {
+pub fn stale_leak() -> LeakRecord {
     let source = witness(12, "short", 3, 30.0, 10.0, 30.0);
     let victim = witness(31, "short", 3, 30.0, 90.0, 31.0);
-    Leak {
+    LeakRecord {
         class: LeakClass::StaleState,
         alternatives: vec![LeakClass::StickyFirst],
         oracle: LeakOracle::Canary,
@@ -307,12 +310,12 @@ pub fn stale_leak() -> Leak {
     }
 }
 
-pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_with_leak: u64) -> Trigger {
-    Trigger { requests, exposures, leaks, rounds, rounds_with_leak, failed: 0, missing: 0, not_exercised: None }
+pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_with_leak: u64) -> TriggerRecord {
+    TriggerRecord { requests, exposures, leaks, rounds, rounds_with_leak, failed: 0, missing: 0, not_exercised: None }
 }
 
 pub fn dirty() -> Record {
-    let check = Dirty {
+    let check = DirtyRecord {
         alike: Vec::new(),
         samples: Vec::new(),
         limit: None,
@@ -326,7 +329,7 @@ pub fn dirty() -> Record {
         bound: upper_bound_95(12, 161),
         duration_s: 9.9,
         first_proof_s: Some(0.8),
-        control: Control { requests: 5, problems: vec![], echoes: None },
+        control: ControlRecord { requests: 5, problems: vec![], echoes: None },
         positive_control: Some(PositiveControl { requests: 2, found: true }),
         triggers: BTreeMap::from([("overlap".into(), trigger(168, 161, 12, 14, 12))]),
         evidence: vec![overlap_leak(), stale_leak()],
@@ -343,7 +346,7 @@ pub fn dirty() -> Record {
 
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
-        let check = Dirty {
+        let check = DirtyRecord {
             alike: Vec::new(),
             samples: Vec::new(),
             limit: None,
@@ -355,10 +358,10 @@ pub fn clean_in_every_mode() -> Record {
             exposures: 3_000,
             bound: upper_bound_95(0, 3_000),
             duration_s: 7.25,
-            control: Control { requests: 5, problems: vec![], echoes: None },
+            control: ControlRecord { requests: 5, problems: vec![], echoes: None },
             positive_control: Some(PositiveControl { requests: 2, found: true }),
             triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
-            ..Dirty::default()
+            ..DirtyRecord::default()
         };
         let trial = Trial { dirty: Some(check), server: Some(server()), ..Trial::default() };
         let verdicts = vec![
@@ -379,7 +382,7 @@ pub fn clean_in_every_mode() -> Record {
 }
 
 pub fn server_died() -> Record {
-    let failure = Failure {
+    let failure = TrialFailure {
         message: "worker 4711 was killed by signal 9 while 12 requests were in flight".into(),
         advice:
             "look for the kernel's out-of-memory killer with `dmesg | grep -i oom`, or give the server fewer workers"
@@ -405,7 +408,7 @@ pub fn hostile(text: &str) -> Record {
     load.model = text.into();
     load.status.insert(text.into(), 1);
     load.errors.insert(text.into(), 2);
-    let hurt = |mut leak: Leak| {
+    let hurt = |mut leak: LeakRecord| {
         for witness in [&mut leak.victim].into_iter().chain(&mut leak.source).chain(&mut leak.bystanders) {
             (witness.canary, witness.role, witness.worker) = (text.into(), text.into(), Some(text.into()));
             witness.line = format!("GET /{text}");
@@ -417,7 +420,7 @@ pub fn hostile(text: &str) -> Record {
         (leak.trigger, leak.place, leak.excerpt) = (text.into(), text.into(), format!("{text} x {text}"));
         leak
     };
-    let check = Dirty {
+    let check = DirtyRecord {
         alike: Vec::new(),
         samples: Vec::new(),
         limit: None,
@@ -429,24 +432,24 @@ pub fn hostile(text: &str) -> Record {
         exposures: 10,
         leaks: 2,
         bound: 0.5,
-        control: Control { requests: 3, problems: vec![text.into(), text.into()], echoes: None },
+        control: ControlRecord { requests: 3, problems: vec![text.into(), text.into()], echoes: None },
         positive_control: Some(PositiveControl { requests: 2, found: false }),
         triggers: BTreeMap::from([(
             text.to_owned(),
-            Trigger { not_exercised: Some(text.into()), ..trigger(1, 1, 1, 1, 1) },
+            TriggerRecord { not_exercised: Some(text.into()), ..trigger(1, 1, 1, 1, 1) },
         )]),
         evidence: vec![hurt(overlap_leak()), hurt(stale_leak())],
         inconclusive: Some(text.into()),
         duration_s: 1.0,
         first_proof_s: Some(0.5),
     };
-    let failure = Failure {
+    let failure = TrialFailure {
         message: text.into(),
         advice: text.into(),
         log_tail: vec![text.into(), text.into()],
         log_of: LogOf::Script,
     };
-    let mut server = Server { address: text.into(), exit: text.into(), ..crate::more_fixtures::sampled_server() };
+    let mut server = ServerRecord { address: text.into(), exit: text.into(), ..crate::more_fixtures::sampled_server() };
     server.events.iter_mut().for_each(|event| event.what = text.into());
     let trial = Trial {
         load: Some(load),
@@ -459,7 +462,7 @@ pub fn hostile(text: &str) -> Record {
     let all = [Status::Passed, Status::Failed, Status::Inconclusive];
     let verdicts = all.map(|status| Verdict { evidence: Some(text.into()), ..verdict(text, status, text, text) });
     let mut variant = variant(text, text, vec![trial.clone(), trial], verdicts.into());
-    variant.caveats.push(Caveat { message: text.into(), advice: text.into() });
+    variant.caveats.push(Caveat::new(text, text));
     let mut record = record(text, Status::Failed, vec![variant.clone(), variant]);
     record.scenario.file = text.into();
     record.scenario.overrides = vec![text.into()];

@@ -11,12 +11,12 @@ use crate::fixtures::{
 };
 
 /// Ten seconds of a server that starts four workers, loses one, and starts another.
-pub fn sampled_server() -> Server {
+pub fn sampled_server() -> ServerRecord {
     let samples = (0..100u64)
         .map(|n| {
             let t = n as f64 / 10.0;
             let down = (45..60).contains(&n);
-            Sample {
+            ServerSample {
                 t_s: t + 0.3,
                 processes: if down { 4 } else { 5 },
                 cpu: if n == 0 { 0.0 } else { 2.4 + (t * 1.7).sin() * 0.5 - if down { 0.6 } else { 0.0 } },
@@ -27,13 +27,13 @@ pub fn sampled_server() -> Server {
             }
         })
         .collect();
-    let event = |t_s, what: &str| Event { t_s, what: what.into(), second_server: false };
+    let event = |t_s, what: &str| ServerEvent { t_s, what: what.into(), second_server: false };
     let events = vec![
         event(4.8, "process 4712 was killed by signal 9 (KILL)"),
         event(4.9, "process 4713 ended"),
-        Event { second_server: true, ..event(1.2, "process 4720 ended") },
+        ServerEvent { second_server: true, ..event(1.2, "process 4720 ended") },
     ];
-    Server { samples, events, ..server() }
+    ServerRecord { samples, events, ..server() }
 }
 
 /// Most of what is asked is never answered: the load is ended early.
@@ -52,17 +52,17 @@ pub fn aborted() -> Record {
 pub fn broken_probe() -> Record {
     let problem = "request 2 was answered without its own canary";
     let reason = format!("the control run failed: {problem}");
-    let check = Dirty {
+    let check = DirtyRecord {
         expect: "clean".into(),
-        control: Control { requests: 5, problems: vec![problem.into()], echoes: None },
+        control: ControlRecord { requests: 5, problems: vec![problem.into()], echoes: None },
         positive_control: None,
-        triggers: BTreeMap::from([("overlap".into(), Trigger { missing: 12, ..trigger(60, 40, 0, 4, 0) })]),
+        triggers: BTreeMap::from([("overlap".into(), TriggerRecord { missing: 12, ..trigger(60, 40, 0, 4, 0) })]),
         exposures: 40,
         bound: upper_bound_95(0, 40),
         inconclusive: Some(reason.clone()),
-        ..Dirty::default()
+        ..DirtyRecord::default()
     };
-    let trial = Trial { dirty: Some(check), server: Some(Server { cpu_s: 0.0, ..server() }), ..Trial::default() };
+    let trial = Trial { dirty: Some(check), server: Some(ServerRecord { cpu_s: 0.0, ..server() }), ..Trial::default() };
     let expected = "no response holds another request's data";
     let verdicts = vec![verdict("dirty.expect = \"clean\"", Status::Inconclusive, expected, &reason)];
     record("broken_probe", Status::Inconclusive, vec![variant("broken_probe", "gunicorn", vec![trial], verdicts)])

@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{Load, Micros};
+use crate::record::{LoadRecord, Micros};
 use crate::stats::{Distribution, Latencies, Quantile};
 use crate::units::{show_count, show_percentage};
 
@@ -20,7 +20,7 @@ const BOTTOM: f64 = 308.0;
 const NARROW: f64 = 12.0;
 
 /// Draws the load's histograms; `None` if they hold nothing or cannot be read.
-pub(crate) fn latency(load: &Load, title: &str) -> Option<String> {
+pub(crate) fn latency(load: &LoadRecord, title: &str) -> Option<String> {
     let known = |latencies: Latencies| Some(latencies.distribution()).filter(|known| !known.is_empty());
     let latencies = load.histogram.latencies().and_then(known)?;
     let service_times = load.histogram.service_times().and_then(known);
@@ -260,7 +260,7 @@ mod tests {
         (1..=500).for_each(|ms| latencies.answered(Half::First, ms * 1_000_000));
         cut_after_ms.iter().for_each(|ms| latencies.cut(Half::First, ms * 1_000_000));
         let histogram = Histograms::of(&latencies, &latencies);
-        latency(&Load { histogram, ..Load::default() }, "").unwrap()
+        latency(&LoadRecord { histogram, ..LoadRecord::default() }, "").unwrap()
     }
 
     #[test]

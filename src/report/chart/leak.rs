@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{Leak, Witness};
+use crate::record::{LeakRecord, Witness};
 use crate::report::escape::clip;
 use crate::report::sentence::overlap_ms;
 use crate::report::words::{millis, short_millis};
@@ -22,7 +22,7 @@ const ROW: f64 = 30.0;
 const BYSTANDERS: usize = 8;
 
 /// Draws a leak's witnesses: the victim on top, the source below it, then who else was there.
-pub(crate) fn leak(leak: &Leak, title: &str) -> String {
+pub(crate) fn leak(leak: &LeakRecord, title: &str) -> String {
     let (others, left_out) = bystanders(leak);
     let mut rows = vec![Row { witness: &leak.victim, part: "victim", color: BLUE, alpha: 0.85 }];
     rows.extend(leak.source.as_ref().map(|witness| Row { witness, part: "source", color: VERMILLION, alpha: 0.9 }));
@@ -55,7 +55,7 @@ struct Row<'a> {
 
 /// Those nearest in time to the source, to the victim where that is of an earlier round; in the order in which they were
 /// sent, and how many are left out.
-fn bystanders(leak: &Leak) -> (Vec<&Witness>, u64) {
+fn bystanders(leak: &LeakRecord) -> (Vec<&Witness>, u64) {
     let source = leak.source.as_ref().filter(|source| of_this_round(leak, source));
     let center = source.unwrap_or(&leak.victim).sent_ms;
     let mut all: Vec<&Witness> = leak.bystanders.iter().collect();
@@ -70,7 +70,7 @@ fn bystanders(leak: &Leak) -> (Vec<&Witness>, u64) {
 }
 
 /// Requests are counted over the whole check: one of an earlier round has a lower number than all of this round.
-fn of_this_round(leak: &Leak, source: &Witness) -> bool {
+fn of_this_round(leak: &LeakRecord, source: &Witness) -> bool {
     let lowest = leak.bystanders.iter().chain([&leak.victim]).map(|witness| witness.request).min();
     leak.overlapped || lowest.is_some_and(|lowest| source.request >= lowest)
 }
@@ -91,7 +91,7 @@ fn axis(canvas: &mut Canvas<'_>, x: Scale, end: f64, bottom: f64) {
 }
 
 /// Shades the time in which victim and source were both handled.
-fn overlap(canvas: &mut Canvas<'_>, leak: &Leak, x: Scale, bottom: f64) {
+fn overlap(canvas: &mut Canvas<'_>, leak: &LeakRecord, x: Scale, bottom: f64) {
     let Some((from, to)) = leak.source.as_ref().and_then(|source| overlap_ms(&leak.victim, source)) else { return };
     let (left, right) = (x.at(from), x.at(to).max(x.at(from) + 2.0));
     canvas.area((left, TOP - 4.0), (right, bottom), VERMILLION, 0.13);

@@ -3,9 +3,9 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{Load, Micros, Variant};
+use crate::analysis::median_trial::median_trial;
+use crate::record::{LoadRecord, Micros, VariantRecord};
 use crate::report::escape::clip;
-use crate::report::words::typical;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
 use super::scale::{Axis, Measure};
@@ -22,9 +22,9 @@ const WIDER: f64 = 1.12;
 const ROWS: usize = 30;
 
 /// Draws the variants that have a load; `None` if fewer than two do.
-pub(crate) fn overview(variants: &[Variant]) -> Option<String> {
-    let load = |variant: &Variant| typical(variant).and_then(|(_, trial)| trial.load.clone());
-    let rows: Vec<(String, Load)> = variants
+pub(crate) fn overview(variants: &[VariantRecord]) -> Option<String> {
+    let load = |variant: &VariantRecord| median_trial(variant).and_then(|(_, trial)| trial.load.clone());
+    let rows: Vec<(String, LoadRecord)> = variants
         .iter()
         .enumerate()
         .filter_map(|(index, variant)| {
@@ -85,7 +85,7 @@ fn panel(canvas: &mut Canvas<'_>, axis: &Axis, left: f64, bottom: f64, name: &st
     canvas.text((left, TOP - 29.0), name, 12.0, INK, HPos::Left);
 }
 
-fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64), bottom: f64) {
+fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f64, f64), bottom: f64) {
     let rates: Vec<f64> = rows.iter().map(|(_, load)| load.throughput).collect();
     let axis = Axis::over(&rates, edges, Measure::Number);
     panel(canvas, &axis, edges.0, bottom, "throughput, answers per second");
@@ -101,9 +101,9 @@ fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64
     }
 }
 
-fn latency(canvas: &mut Canvas<'_>, rows: &[(String, Load)], edges: (f64, f64), bottom: f64) {
+fn latency(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f64, f64), bottom: f64) {
     let seconds = |value: Micros| value.value() / 1e6;
-    let both = |load: &Load| load.latency_us.p50.zip(load.latency_us.p99);
+    let both = |load: &LoadRecord| load.latency_us.p50.zip(load.latency_us.p99);
     let values: Vec<f64> =
         rows.iter().filter_map(|(_, load)| both(load)).flat_map(|(p50, p99)| [seconds(p50), seconds(p99)]).collect();
     let axis = Axis::over(&values, edges, Measure::Time);
@@ -129,14 +129,14 @@ mod tests {
 
     /// Variants with so many answers a second, whose p50 is 1 ms and whose p99 is so many milliseconds.
     fn drawn(loads: &[(f64, f64)]) -> String {
-        let variants: Vec<Variant> = loads
+        let variants: Vec<VariantRecord> = loads
             .iter()
             .map(|(throughput, p99)| {
                 let [p50, p99] = [1.0, *p99].map(|ms| Some(Micros::Exactly(ms * 1e3)));
                 let latency_us = Quantiles { p50, p99, ..Quantiles::default() };
-                let load = Load { throughput: *throughput, latency_us, ..Load::default() };
+                let load = LoadRecord { throughput: *throughput, latency_us, ..LoadRecord::default() };
                 let trials = vec![Trial { load: Some(load), ..Trial::default() }];
-                Variant {
+                VariantRecord {
                     name: "server.mode=threaded load.concurrency=1000".to_owned(),
                     settings: Default::default(),
                     server: String::new(),

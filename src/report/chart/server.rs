@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{Event, Sample, Server};
+use crate::record::{ServerEvent, ServerRecord, ServerSample};
 use crate::report::escape::clip;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
@@ -34,7 +34,7 @@ struct Curve {
     name: &'static str,
     color: RGBColor,
     dashed: bool,
-    of: fn(&Sample) -> f64,
+    of: fn(&ServerSample) -> f64,
 }
 
 const CPU: [Curve; 1] =
@@ -48,9 +48,9 @@ const COUNTS: [Curve; 3] = [
 ];
 
 /// Draws the samples; `None` if there are too few to draw.
-pub(crate) fn server(server: &Server, title: &str) -> Option<String> {
-    let finite = |sample: &&Sample| sample.t_s.is_finite() && sample.cpu.is_finite();
-    let all: Vec<Sample> = server.samples.iter().filter(finite).cloned().collect();
+pub(crate) fn server(server: &ServerRecord, title: &str) -> Option<String> {
+    let finite = |sample: &&ServerSample| sample.t_s.is_finite() && sample.cpu.is_finite();
+    let all: Vec<ServerSample> = server.samples.iter().filter(finite).cloned().collect();
     let (first, last) = (all.first()?.t_s, all.last()?.t_s);
     if all.len() < FEWEST || last <= first {
         return None;
@@ -72,7 +72,7 @@ pub(crate) fn server(server: &Server, title: &str) -> Option<String> {
 }
 
 /// The events of the time that is drawn, a little beyond its end included, with their numbers from 1.
-fn marks(events: &[Event], (first, last): (f64, f64)) -> Vec<(usize, &Event)> {
+fn marks(events: &[ServerEvent], (first, last): (f64, f64)) -> Vec<(usize, &ServerEvent)> {
     let drawn = first..=last + (last - first) * 0.1;
     let numbered = events.iter().enumerate().map(|(index, event)| (index + 1, event));
     numbered.filter(|(_, event)| !event.second_server && drawn.contains(&event.t_s)).take(EVENTS).collect()
@@ -91,7 +91,7 @@ fn time_axis(canvas: &mut Canvas<'_>, x: Scale, (first, end): (f64, f64), bottom
 }
 
 /// The y axis of a panel, its ticks, and whether it is logarithmic.
-fn axis(curves: &[Curve], rows: &[Sample], (top, bottom): (f64, f64)) -> (Scale, Vec<f64>, bool) {
+fn axis(curves: &[Curve], rows: &[ServerSample], (top, bottom): (f64, f64)) -> (Scale, Vec<f64>, bool) {
     let values = || curves.iter().flat_map(|curve| rows.iter().map(curve.of));
     let highest = values().fold(0.0, f64::max);
     let lowest = values().fold(f64::INFINITY, f64::min).max(1.0);
@@ -108,7 +108,7 @@ fn axis(curves: &[Curve], rows: &[Sample], (top, bottom): (f64, f64)) -> (Scale,
 }
 
 /// One panel: its name above it on the left, the names of its curves on the right if there are several.
-fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[Sample], x: Scale, (top, bottom): (f64, f64)) {
+fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[ServerSample], x: Scale, (top, bottom): (f64, f64)) {
     let (y, y_ticks, logarithmic) = axis(curves, rows, (top, bottom));
     for tick in &y_ticks {
         canvas.line((LEFT, y.at(*tick)), (RIGHT, y.at(*tick)), GRID, 1.0);
@@ -141,7 +141,7 @@ fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[Sample], x: Scale, (
 }
 
 /// A line through all panels for each event; its label stands in whichever row above has room, or is left out.
-fn events(canvas: &mut Canvas<'_>, marks: &[(usize, &Event)], x: Scale, bottom: f64) {
+fn events(canvas: &mut Canvas<'_>, marks: &[(usize, &ServerEvent)], x: Scale, bottom: f64) {
     let lanes = [TOP - 30.0, TOP - 30.0 + LANE];
     let mut taken: Vec<(f64, f64, f64)> = vec![(lanes[1], LEFT, LEFT + text_width(CPU[0].name, 12.0) + 8.0)];
     for (number, event) in marks {
@@ -166,7 +166,7 @@ fn events(canvas: &mut Canvas<'_>, marks: &[(usize, &Event)], x: Scale, bottom: 
 
 /// Each sample's cores as the mean over [`STRETCH`] up to it: the system counts CPU time in steps of 10 ms, which is a lot of
 /// the time between two samples. The first has none before it, and is left out.
-fn steadied(all: &[Sample]) -> Vec<Sample> {
+fn steadied(all: &[ServerSample]) -> Vec<ServerSample> {
     let mut before = all;
     let mut rows = Vec::with_capacity(all.len());
     for (index, sample) in all.iter().enumerate().skip(1) {
@@ -176,23 +176,23 @@ fn steadied(all: &[Sample]) -> Vec<Sample> {
         let from = all.len() - before.len();
         let used: f64 = all[from..=index].windows(2).map(|pair| pair[1].cpu * (pair[1].t_s - pair[0].t_s)).sum();
         let span = sample.t_s - all[from].t_s;
-        rows.push(Sample { cpu: if span > 0.0 { used / span } else { 0.0 }, ..sample.clone() });
+        rows.push(ServerSample { cpu: if span > 0.0 { used / span } else { 0.0 }, ..sample.clone() });
     }
     rows
 }
 
 /// Joins neighbours until there are few enough to draw: mean cores, and the most of all else.
-fn grouped(samples: &[Sample]) -> Vec<Sample> {
+fn grouped(samples: &[ServerSample]) -> Vec<ServerSample> {
     let size = samples.len().div_ceil(POINTS).max(1);
-    let most = |rows: &[Sample], of: fn(&Sample) -> u64| rows.iter().map(of).max().unwrap_or(0);
-    let join = |rows: &[Sample]| Sample {
+    let most = |rows: &[ServerSample], of: fn(&ServerSample) -> u64| rows.iter().map(of).max().unwrap_or(0);
+    let join = |rows: &[ServerSample]| ServerSample {
         t_s: rows.iter().map(|row| row.t_s).sum::<f64>() / rows.len() as f64,
         cpu: rows.iter().map(|row| row.cpu).sum::<f64>() / rows.len() as f64,
         processes: most(rows, |row| row.processes),
         rss_bytes: most(rows, |row| row.rss_bytes),
         threads: most(rows, |row| row.threads),
         descriptors: most(rows, |row| row.descriptors),
-        ..Sample::default()
+        ..ServerSample::default()
     };
     // `chunks` yields no empty slice.
     samples.chunks(size).map(join).collect()
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_step_of_the_clock_makes_no_spike() {
-        let sample = |t_s, cpu| Sample { t_s, cpu, ..Sample::default() };
+        let sample = |t_s, cpu| ServerSample { t_s, cpu, ..ServerSample::default() };
         // The last two are 5 ms apart, between which the clock moved on by 10 ms.
         let all = [sample(0.0, 0.0), sample(0.5, 0.4), sample(1.0, 0.4), sample(1.005, 2.0)];
         let cores: Vec<f64> = steadied(&all).iter().map(|row| (row.cpu * 100.0).round() / 100.0).collect();

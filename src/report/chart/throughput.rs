@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{Load, Second};
+use crate::record::{LoadRecord, Second};
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, Key, MUTED, ORANGE, VERMILLION, sheet};
 use super::scale::{Scale, number, ticks};
@@ -26,7 +26,7 @@ const STEPS: usize = 350;
 const SHORTEST: f64 = 0.5;
 
 /// Draws the timeline; `None` without one.
-pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
+pub(crate) fn throughput(load: &LoadRecord, title: &str) -> Option<String> {
     let rows = grouped(&load.timeline);
     let end = rows.last().map(|row| row.t_s + row.length_s).filter(|end| *end > 0.0 && end.is_finite())?;
     let series = [
@@ -61,7 +61,7 @@ pub(crate) fn throughput(load: &Load, title: &str) -> Option<String> {
 }
 
 /// The corners of the rate that was asked for, up to `end`; empty for a closed load.
-fn asked(load: &Load, end: f64) -> Vec<(f64, f64)> {
+fn asked(load: &LoadRecord, end: f64) -> Vec<(f64, f64)> {
     let Some(open) = &load.open else { return Vec::new() };
     if load.stages.is_empty() {
         return vec![(0.0, open.rate), (end, open.rate)];

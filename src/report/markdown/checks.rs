@@ -1,6 +1,6 @@
 //! What the load's script found, with a few requests as evidence.
 
-use crate::record::{CheckSample, Checks, Variant};
+use crate::record::{CheckSample, Checks, VariantRecord};
 use crate::report::escape::{cell, clip, code_cell, fence, inline};
 use crate::report::table::{
     Align::{Left, Right},
@@ -14,7 +14,7 @@ use super::Place;
 /// The longest excerpt in a table, in characters; the record has more.
 const LONGEST_EXCERPT: usize = 120;
 
-pub(super) fn checks(variant: &Variant, place: &Place) -> String {
+pub(super) fn checks(variant: &VariantRecord, place: &Place) -> String {
     let loads = variant.trials.iter().filter_map(|trial| trial.load.as_ref());
     let all: Vec<&Checks> = loads.filter_map(|load| load.checks.as_ref()).collect();
     if all.is_empty() {

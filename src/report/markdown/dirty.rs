@@ -1,6 +1,7 @@
 //! The dirty check: how many chances to leak there were, and how many did.
 
-use crate::record::{Dirty, Variant};
+use crate::analysis::coverage::not_exercised;
+use crate::record::{DirtyRecord, VariantRecord};
 use crate::report::came;
 use crate::report::escape::{cell, code_cell, inline};
 use crate::report::sentence;
@@ -10,12 +11,11 @@ use crate::report::table::{
 };
 use crate::report::words::capital;
 use crate::units::{counted, show_count, show_percentage, show_time};
-use crate::verdict;
 
 use super::Place;
 
-pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
-    let checks: Vec<(usize, &Dirty)> = variant
+pub(super) fn dirty(variant: &VariantRecord, place: &Place) -> String {
+    let checks: Vec<(usize, &DirtyRecord)> = variant
         .trials
         .iter()
         .enumerate()
@@ -42,15 +42,18 @@ pub(super) fn dirty(variant: &Variant, place: &Place) -> String {
 }
 
 /// The triggers of which no round took place, and why: the checks of a variant have the same ones.
-fn untried(checks: &[(usize, &Dirty)]) -> String {
+fn untried(checks: &[(usize, &DirtyRecord)]) -> String {
     let Some((_, check)) = checks.first() else { return String::new() };
     let untried = check.triggers.iter().filter(|(_, trigger)| trigger.rounds == 0);
-    let untried = Dirty { triggers: untried.map(|(name, t)| (name.clone(), t.clone())).collect(), ..Dirty::default() };
-    verdict::not_exercised(&untried).map(|note| format!("{}.\n\n", inline(&capital(&note)))).unwrap_or_default()
+    let untried = DirtyRecord {
+        triggers: untried.map(|(name, t)| (name.clone(), t.clone())).collect(),
+        ..DirtyRecord::default()
+    };
+    not_exercised(&untried).map(|note| format!("{}.\n\n", inline(&capital(&note.to_string())))).unwrap_or_default()
 }
 
 /// What keeps a check from a conclusion.
-fn reservations(check: &Dirty) -> String {
+fn reservations(check: &DirtyRecord) -> String {
     let mut out = String::new();
     if let Some(reason) = check.inconclusive.as_ref().filter(|_| check.leaks > 0) {
         out += &format!("Nothing more can be concluded: {}.\n\n", inline(reason.trim_end_matches('.')));
@@ -66,7 +69,7 @@ fn reservations(check: &Dirty) -> String {
 }
 
 /// What lone requests and those that went wrong were answered with, if any went wrong.
-fn samples(check: &Dirty) -> String {
+fn samples(check: &DirtyRecord) -> String {
     let told = came::told(check);
     let shown = if told.is_empty() { came::wrong(check) } else { told };
     if shown.is_empty() {
@@ -85,7 +88,7 @@ fn samples(check: &Dirty) -> String {
     format!("What came instead, the first of each kind:\n\n{}", table.without_empty_columns().markdown())
 }
 
-fn sums(checks: &[(usize, &Dirty)]) -> String {
+fn sums(checks: &[(usize, &DirtyRecord)]) -> String {
     let mut table = Table::new([
         ("trial", Right),
         ("expected", Left),
@@ -122,7 +125,7 @@ fn sums(checks: &[(usize, &Dirty)]) -> String {
     table.without_empty_columns().markdown()
 }
 
-fn triggers(checks: &[(usize, &Dirty)]) -> String {
+fn triggers(checks: &[(usize, &DirtyRecord)]) -> String {
     let mut table = Table::new([
         ("trial", Right),
         ("trigger", Left),

@@ -1,7 +1,7 @@
 //! One leak: who, when, what, why and where to look.
 
-use crate::record::{Leak, LeakClass, Scenario, Witness};
-use crate::report::Home;
+use crate::record::{LeakClass, LeakRecord, ScenarioRecord, Witness};
+use crate::report::ReportLocation;
 use crate::report::cause::{self, Cause};
 use crate::report::escape::{cell, clean, clip, code, code_cell, fence, inline, shell_word};
 use crate::report::reproduction;
@@ -15,7 +15,7 @@ use crate::report::words::{capital, list};
 use super::Place;
 
 /// The finding, before its picture.
-pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
+pub(super) fn found(leak: &LeakRecord, number: usize, place: &Place) -> String {
     let Cause { heading, .. } = cause::of(leak.class);
     let others = leak.alternatives.iter().filter(|_| leak.class != LeakClass::Derived);
     let others: String = others.map(|class| format!(", or {}", cause::of(*class).heading)).collect();
@@ -25,7 +25,7 @@ pub(super) fn found(leak: &Leak, number: usize, place: &Place) -> String {
 }
 
 /// The proof, after the picture.
-pub(super) fn proof(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>) -> String {
+pub(super) fn proof(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord, home: ReportLocation<'_>) -> String {
     let own = match (leak.own_present, leak.oracle.is_of_personas()) {
         (true, _) => "The response holds the canary of its own request as well.",
         (false, true) => "What tells its own user is not in the response.",
@@ -46,7 +46,7 @@ pub(super) fn proof(leak: &Leak, number: usize, scenario: &Scenario, home: Home<
 }
 
 /// The excerpt with a line of marks below it for each canary that it holds.
-fn marked_excerpt(leak: &Leak) -> Vec<String> {
+fn marked_excerpt(leak: &LeakRecord) -> Vec<String> {
     let excerpt = clip(&leak.excerpt, 300);
     let mut lines = vec![excerpt.clone()];
     let source = leak.source.as_ref().map(|source| (source, "the source"));
@@ -60,7 +60,7 @@ fn marked_excerpt(leak: &Leak) -> Vec<String> {
     lines
 }
 
-fn witnesses(leak: &Leak) -> String {
+fn witnesses(leak: &LeakRecord) -> String {
     let mut table = Table::new([
         ("part", Left),
         ("request", Right),
@@ -95,7 +95,7 @@ fn witnesses(leak: &Leak) -> String {
 }
 
 /// The least that shows it, in words and as lines to paste.
-fn reproduction(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>) -> String {
+fn reproduction(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord, home: ReportLocation<'_>) -> String {
     let hosts = scenario.allowed_hosts.iter().map(|host| format!(" --allow-host {}", shell_word(host)));
     let folder = shell_word(&home.folder.to_string_lossy());
     let again = format!("runner replay {folder} {number}{}", hosts.collect::<String>());
@@ -131,7 +131,7 @@ fn reproduction(leak: &Leak, number: usize, scenario: &Scenario, home: Home<'_>)
 }
 
 /// The likely cause, and where to look; and the same of each cause that it cannot be told from.
-fn cause(leak: &Leak) -> String {
+fn cause(leak: &LeakRecord) -> String {
     let Cause { cause, look, .. } = cause::of(leak.class);
     let mut out = format!("Likely cause: {cause}.\n\nWhere to look: {look}.\n\n");
     for class in &leak.alternatives {

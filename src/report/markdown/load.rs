@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::{Load, Quantiles, Variant};
+use crate::record::{LoadRecord, Quantiles, VariantRecord};
 use crate::report::escape::{cell, code, code_cell, inline};
 use crate::report::sentence;
 use crate::report::table::{
@@ -17,13 +17,13 @@ use super::Place;
 mod parts;
 
 /// The loads of a variant with the numbers of their trials.
-fn loads(variant: &Variant) -> Vec<(usize, &Load)> {
+fn loads(variant: &VariantRecord) -> Vec<(usize, &LoadRecord)> {
     let trials = variant.trials.iter().enumerate();
     trials.filter_map(|(index, trial)| trial.load.as_ref().map(|load| (index + 1, load))).collect()
 }
 
 /// The load in words, for the head of a section; empty without any.
-pub(super) fn what_was_sent(variant: &Variant) -> String {
+pub(super) fn what_was_sent(variant: &VariantRecord) -> String {
     let Some((_, load)) = loads(variant).first().copied() else { return String::new() };
     let trials = if variant.trials.len() > 1 {
         format!(", {}", counted(variant.trials.len() as u64, "trial"))
@@ -44,7 +44,7 @@ pub(super) fn what_was_sent(variant: &Variant) -> String {
     )
 }
 
-pub(super) fn load(variant: &Variant, place: &Place) -> String {
+pub(super) fn load(variant: &VariantRecord, place: &Place) -> String {
     let loads = loads(variant);
     if loads.is_empty() {
         return String::new();
@@ -70,7 +70,7 @@ pub(super) fn load(variant: &Variant, place: &Place) -> String {
     out + place.explain("Throughput counts answers with a status below 400 within the duration.").as_str()
 }
 
-fn times(loads: &[(usize, &Load)]) -> String {
+fn times(loads: &[(usize, &LoadRecord)]) -> String {
     let quantiles = ["min", "mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "max"];
     let heads = [("trial", Right), ("time", Left)].into_iter().chain(quantiles.map(|name| (name, Right)));
     let mut table = Table::new(heads);
@@ -87,7 +87,7 @@ fn row(of: &Quantiles) -> [String; 9] {
 }
 
 /// What came of the requests: a row an outcome, a column a trial.
-fn outcomes(loads: &[(usize, &Load)]) -> String {
+fn outcomes(loads: &[(usize, &LoadRecord)]) -> String {
     let names: Vec<String> = match loads {
         [_] => vec!["requests".to_owned()],
         several => several.iter().map(|(number, _)| format!("trial {number}")).collect(),
@@ -95,7 +95,7 @@ fn outcomes(loads: &[(usize, &Load)]) -> String {
     let numbers = names.iter().map(|name| (name.as_str(), Right));
     let mut table =
         Table::new([("outcome", Left)].into_iter().chain(numbers).chain([("share", Right), ("meaning", Left)]));
-    let mut add = |name: String, of: &dyn Fn(&Load) -> u64, meaning: &str| {
+    let mut add = |name: String, of: &dyn Fn(&LoadRecord) -> u64, meaning: &str| {
         let counts: Vec<u64> = loads.iter().map(|(_, load)| of(load)).collect();
         let started: u64 = loads.iter().map(|(_, load)| load.started).sum();
         let sum: u64 = counts.iter().sum();
@@ -128,14 +128,14 @@ fn outcomes(loads: &[(usize, &Load)]) -> String {
 }
 
 fn keys<'a>(
-    loads: &[(usize, &'a Load)],
-    of: impl Fn(&'a Load) -> std::collections::btree_map::Keys<'a, String, u64>,
+    loads: &[(usize, &'a LoadRecord)],
+    of: impl Fn(&'a LoadRecord) -> std::collections::btree_map::Keys<'a, String, u64>,
 ) -> Vec<String> {
     let all: BTreeSet<&String> = loads.iter().flat_map(|(_, load)| of(load)).collect();
     all.into_iter().take(20).cloned().collect()
 }
 
-fn meaning(kind: &str, loads: &[(usize, &Load)]) -> String {
+fn meaning(kind: &str, loads: &[(usize, &LoadRecord)]) -> String {
     match kind {
         "connect" => "no connection could be made".to_owned(),
         "tls" => "a connection was made, but its TLS handshake failed".to_owned(),
@@ -151,7 +151,7 @@ fn meaning(kind: &str, loads: &[(usize, &Load)]) -> String {
 }
 
 /// Throughput, and what made the load.
-fn generators(loads: &[(usize, &Load)]) -> String {
+fn generators(loads: &[(usize, &LoadRecord)]) -> String {
     let mut table = Table::new([
         ("trial", Right),
         ("throughput", Right),
@@ -177,7 +177,7 @@ fn generators(loads: &[(usize, &Load)]) -> String {
 
 /// How many connections were opened, how many of these took up an earlier session of TLS, and on how many something came
 /// unasked.
-fn connections(load: &Load) -> String {
+fn connections(load: &LoadRecord) -> String {
     let opened = show_count(load.generator.connections_opened);
     let resumed = load.generator.handshakes_resumed.map(|count| format!("{} resumed a TLS session", show_count(count)));
     let unasked = (load.unsolicited > 0).then(|| format!("something came unasked on {}", show_count(load.unsolicited)));

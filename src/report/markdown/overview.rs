@@ -1,19 +1,21 @@
 //! The variants of a matrix side by side.
 
-use crate::record::Variant;
+use crate::analysis::exposures::{DirtyTotals, dirty_totals};
+use crate::analysis::median_trial::median_trial;
+use crate::analysis::responses::without_response;
+use crate::record::VariantRecord;
 use crate::report::escape::{code_cell, inline};
 use crate::report::footnote;
-use crate::report::sums::{Sums, sums};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, micros, outcome, share, typical, without_answer};
+use crate::report::words::{NONE, micros, outcome, share};
 use crate::units::{show_count, show_percentage, show_rate};
 
 use super::mark;
 
-pub(super) fn overview(variants: &[Variant]) -> String {
+pub(super) fn overview(variants: &[VariantRecord]) -> String {
     let mut table = Table::new([
         ("", Right),
         ("variant", Left),
@@ -27,9 +29,9 @@ pub(super) fn overview(variants: &[Variant]) -> String {
         ("leaking at most (95 %)", Right),
     ]);
     for (index, variant) in variants.iter().enumerate() {
-        let load = typical(variant).and_then(|(_, trial)| trial.load.as_ref());
+        let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref());
         let of_load = load.map(|load| {
-            let lost = share(without_answer(load), load.started);
+            let lost = share(without_response(load), load.started);
             [show_rate(load.throughput), micros(load.latency_us.p50), micros(load.latency_us.p99), lost]
         });
         let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant))];
@@ -53,8 +55,8 @@ pub(super) fn overview(variants: &[Variant]) -> String {
 }
 
 /// Leaks, exposures and bound over all trials of a variant.
-fn dirty_cells(variant: &Variant) -> [String; 3] {
-    let Some(Sums { leaks, exposures, bound }) = sums(variant) else {
+fn dirty_cells(variant: &VariantRecord) -> [String; 3] {
+    let Some(DirtyTotals { leaks, exposures, bound }) = dirty_totals(variant) else {
         return [NONE.to_owned(), NONE.to_owned(), NONE.to_owned()];
     };
     let leaks = if leaks > 0 { format!("**{}**", show_count(leaks)) } else { "0".to_owned() };

@@ -2,7 +2,7 @@
 
 use crate::dirty::observation::variable;
 use crate::record::{Record, TYPED};
-use crate::report::Home;
+use crate::report::ReportLocation;
 use crate::report::escape::{code, fence_whole, inline, shell_lines, shell_word};
 use crate::report::words::list;
 use crate::units::show_size;
@@ -12,7 +12,7 @@ const ONE_LINE: usize = 110;
 /// How an override ends whose value is not shown.
 const REDACTED: &str = "=[redacted]";
 
-pub(super) fn reproduce(record: &Record, home: Home<'_>) -> String {
+pub(super) fn reproduce(record: &Record, home: ReportLocation<'_>) -> String {
     let command = Command::of(record, home);
     let mut out = "## How to reproduce\n\n".to_owned();
     out += &command.notes();
@@ -55,7 +55,7 @@ struct Command {
 }
 
 impl Command {
-    fn of(record: &Record, home: Home<'_>) -> Command {
+    fn of(record: &Record, home: ReportLocation<'_>) -> Command {
         let scenario = &record.scenario;
         // `runner load` had none: what it wrote means the same.
         let file = match scenario.file.as_str() {
@@ -142,7 +142,7 @@ mod tests {
     use std::process;
 
     use super::*;
-    use crate::record::{Environment, FORMAT, Runner, Scenario, Status};
+    use crate::record::{Environment, FORMAT, Runner, ScenarioRecord, Status};
 
     fn record(overrides: &[&str]) -> Record {
         Record {
@@ -151,7 +151,7 @@ mod tests {
             started: String::new(),
             seed: 42,
             status: Status::Passed,
-            scenario: Scenario {
+            scenario: ScenarioRecord {
                 name: "a".to_owned(),
                 about: None,
                 file: "a b.toml".to_owned(),
@@ -167,8 +167,8 @@ mod tests {
         }
     }
 
-    fn home() -> Home<'static> {
-        Home { folder: Path::new("reports/a/1"), beside: true }
+    fn home() -> ReportLocation<'static> {
+        ReportLocation { folder: Path::new("reports/a/1"), beside: true }
     }
 
     #[test]

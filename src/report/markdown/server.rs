@@ -1,12 +1,13 @@
 //! What the server used, and how it ended.
 
-use crate::record::{Server, Variant};
+use crate::analysis::median_trial::median_trial;
+use crate::record::{ServerRecord, VariantRecord};
 use crate::report::escape::{cell, code_cell};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{cpu_time, millis, typical};
+use crate::report::words::{cpu_time, millis};
 use crate::units::{show_count, show_size};
 
 use super::{Page, Place, show};
@@ -16,9 +17,9 @@ use crate::report::chart;
 const EVENTS: usize = 20;
 
 /// The table, the picture of the trial that stands for the variant, and what happened to its processes.
-pub(super) fn server(page: &mut Page, variant: &Variant, place: &Place) {
+pub(super) fn server(page: &mut Page, variant: &VariantRecord, place: &Place) {
     page.markdown += &used(variant, place);
-    let Some((number, trial)) = typical(variant) else { return };
+    let Some((number, trial)) = median_trial(variant) else { return };
     let Some(server) = &trial.server else { return };
     let of = if variant.trials.len() > 1 { format!(" (trial {number})") } else { String::new() };
     if let Some(svg) = chart::server(server, &format!("What the server used{of}")) {
@@ -27,7 +28,7 @@ pub(super) fn server(page: &mut Page, variant: &Variant, place: &Place) {
     page.markdown += &events(server, &of);
 }
 
-fn used(variant: &Variant, place: &Place) -> String {
+fn used(variant: &VariantRecord, place: &Place) -> String {
     let mut table = Table::new([
         ("trial", Right),
         ("address", Left),
@@ -59,11 +60,11 @@ fn used(variant: &Variant, place: &Place) -> String {
 
 /// What happened to the processes; the numbers are those of the picture.
 /// A figure of what was used, if it was measured: a process has a thread, so without any none was looked at.
-fn measured(server: &Server, figure: String) -> String {
+fn measured(server: &ServerRecord, figure: String) -> String {
     if server.threads_max == 0 { "not measured".to_owned() } else { figure }
 }
 
-fn events(server: &Server, of: &str) -> String {
+fn events(server: &ServerRecord, of: &str) -> String {
     let mut table = Table::new([("", Right), ("at", Right), ("event", Left), ("server of", Left)]);
     let several = server.events.iter().any(|event| event.second_server);
     for (index, event) in server.events.iter().take(EVENTS).enumerate() {

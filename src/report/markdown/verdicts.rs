@@ -1,13 +1,13 @@
 //! What was asserted, and reasons to trust a number less.
 
-use crate::record::Variant;
+use crate::record::VariantRecord;
 use crate::report::escape::{cell, code_cell, inline};
 use crate::report::table::{Align::Left, Table};
 use crate::report::words::{capital, observed, status};
 
 use super::{Place, mark};
 
-pub(super) fn verdicts(variant: &Variant, place: &Place) -> String {
+pub(super) fn verdicts(variant: &VariantRecord, place: &Place) -> String {
     let mut table =
         Table::new([("verdict", Left), ("rule", Left), ("expected", Left), ("observed", Left), ("evidence", Left)]);
     for verdict in &variant.verdicts {
@@ -26,7 +26,7 @@ pub(super) fn verdicts(variant: &Variant, place: &Place) -> String {
     place.heading("Verdicts") + table.without_empty_columns().markdown().as_str()
 }
 
-pub(super) fn caveats(variant: &Variant, place: &Place) -> String {
+pub(super) fn caveats(variant: &VariantRecord, place: &Place) -> String {
     if variant.caveats.is_empty() {
         return String::new();
     }

@@ -2,8 +2,8 @@ use std::process::Command;
 
 use super::*;
 
-fn asked(headers: &[(&str, &str)]) -> Asked {
-    Asked {
+fn asked(headers: &[(&str, &str)]) -> RequestRecord {
+    RequestRecord {
         line: 0,
         shot: 0,
         part: Some("victim".to_owned()),
@@ -16,8 +16,8 @@ fn asked(headers: &[(&str, &str)]) -> Asked {
     }
 }
 
-fn shrunk(headers: &[(&str, &str)], tls: Option<Tls>) -> Shrunk {
-    Shrunk {
+fn shrunk(headers: &[(&str, &str)], tls: Option<TlsRecord>) -> ShrunkRecord {
+    ShrunkRecord {
         recipe: Recipe::of(vec![Line::of(vec![Shot::plain()])]),
         shown: 1,
         tries: 1,
@@ -79,17 +79,17 @@ fn the_shell_fills_in_secrets_of_the_environment() {
 
 #[test]
 fn a_server_that_speaks_tls_is_asked_over_it_with_the_trust_of_the_scenario() {
-    let before = |tls: Tls| {
+    let before = |tls: TlsRecord| {
         let words = called(&by_hand(&shrunk(&[], Some(tls)), &[]).unwrap());
         (words[1..words.len() - 3].join(" "), words[words.len() - 1].clone())
     };
     let url = "https://127.0.0.1:8000/a b?t=t%2B&q=1".to_owned();
-    assert_eq!(before(Tls::default()), ("--http1.1".to_owned(), url.clone()));
-    assert_eq!(before(Tls { insecure: true, ..Tls::default() }), ("--http1.1 -k".to_owned(), url.clone()));
+    assert_eq!(before(TlsRecord::default()), ("--http1.1".to_owned(), url.clone()));
+    assert_eq!(before(TlsRecord { insecure: true, ..TlsRecord::default() }), ("--http1.1 -k".to_owned(), url.clone()));
     let file = |name: &str| Some(name.to_owned());
-    let all = Tls { ca: file("my ca.pem"), cert: file("c.pem"), key: file("k.pem"), ..Tls::default() };
+    let all = TlsRecord { ca: file("my ca.pem"), cert: file("c.pem"), key: file("k.pem"), ..TlsRecord::default() };
     assert_eq!(before(all), ("--http1.1 --cacert my ca.pem --cert c.pem --key k.pem".to_owned(), url));
-    let (options, url) = before(Tls { name: Some("shop.test".to_owned()), ..Tls::default() });
+    let (options, url) = before(TlsRecord { name: Some("shop.test".to_owned()), ..TlsRecord::default() });
     assert_eq!(options, "--http1.1 --connect-to ::127.0.0.1:8000");
     assert!(url.starts_with("https://shop.test/"), "{url}");
 }

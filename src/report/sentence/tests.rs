@@ -2,13 +2,13 @@ use super::*;
 use crate::stats::Half;
 
 /// 90 answers of 220 requests; of the others, some timed out and the rest was refused.
-fn mostly_lost(timeouts: u64) -> Load {
+fn mostly_lost(timeouts: u64) -> LoadRecord {
     let mut latencies = crate::stats::Latencies::default();
     (1..=90).for_each(|ms| latencies.answered(Half::First, ms * 1_000_000));
     (0..timeouts).for_each(|_| latencies.cut(Half::First, 2_000_000_000));
     (timeouts..130).for_each(|_| latencies.failed(100_000));
     let errors = [("timeout", timeouts), ("connect", 130 - timeouts)].map(|(kind, n)| (kind.to_owned(), n));
-    Load {
+    LoadRecord {
         started: 220,
         completed: 90,
         failed: 130,
@@ -18,7 +18,7 @@ fn mostly_lost(timeouts: u64) -> Load {
         latency_us: crate::record::Quantiles::of(&latencies),
         histogram: crate::record::Histograms::of(&latencies, &latencies),
         errors: errors.into(),
-        ..Load::default()
+        ..LoadRecord::default()
     }
 }
 

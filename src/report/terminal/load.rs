@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::record::{Load, Micros, Quantiles, Record, Status};
+use crate::record::{LoadRecord, Micros, Quantiles, Record, Status};
 use crate::report::table::{Align, pad};
 use crate::report::words::{failures, micros, outside, sent_again, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
@@ -51,7 +51,7 @@ fn with_options(advice: String) -> String {
 }
 
 impl Terminal {
-    fn asked(&self, server: &str, load: &Load, status: Status) -> String {
+    fn asked(&self, server: &str, load: &LoadRecord, status: Status) -> String {
         // Nothing here is a placeholder, so a doubled brace is a brace.
         let request = load.request.replace("{{", "{").replace("}}", "}");
         let request = request.replacen(" /", &format!(" {server}/"), 1);
@@ -67,7 +67,7 @@ impl Terminal {
         wrap(&self.paint(&request, Style::new().bold()), self.width, "") + wrap(&who, self.width, "").as_str()
     }
 
-    fn answered(&self, load: &Load) -> String {
+    fn answered(&self, load: &LoadRecord) -> String {
         let rate = self.paint(&show_rate(load.throughput), AnsiColor::Green.on_default().bold());
         let rate = rate + outside(load).map(|note| format!("; {note}")).unwrap_or_default().as_str();
         let per_second = load.bytes_received as f64 / load.duration_s.max(1e-9);
@@ -92,7 +92,7 @@ impl Terminal {
     }
 
     /// A row a quantile; the service time stands beside the latency where it is another.
-    fn latencies(&self, load: &Load) -> String {
+    fn latencies(&self, load: &LoadRecord) -> String {
         let rows = rows(&load.latency_us).into_iter().zip(rows(&load.service_time_us));
         let rows: Vec<(&str, String, String)> =
             rows.map(|((name, latency), (_, service))| (name, micros(latency), micros(service))).collect();
@@ -124,7 +124,7 @@ fn rows(of: &Quantiles) -> [(&'static str, Option<Micros>); 9] {
     ]
 }
 
-fn requests(load: &Load) -> String {
+fn requests(load: &LoadRecord) -> String {
     let started = format!("{} started", show_count(load.started));
     let unanswered = match load.unanswered {
         0 => String::new(),
@@ -137,7 +137,7 @@ fn requests(load: &Load) -> String {
 }
 
 /// What was answered with 400 or above, and what was not answered, kind by kind; and what was sent again.
-fn errors(load: &Load) -> String {
+fn errors(load: &LoadRecord) -> String {
     let refused = load.errors.get("status").filter(|count| **count > 0);
     let refused = refused.map(|count| format!("{} answered with a status of 400 or above", show_count(*count)));
     let parts: Vec<String> = failures(load).into_iter().chain(refused).collect();

@@ -17,7 +17,7 @@ const OWN: [(&str, Option<&str>); 3] = [
 const LONGEST_BODY: usize = 4096;
 
 /// One request of a shrunk leak.
-pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
+pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::RequestRecord {
     let end = asked.bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(asked.bytes.len());
     let head = String::from_utf8_lossy(&asked.bytes[..end]);
     let body = asked.bytes.get(end + 4..).filter(|body| !body.is_empty());
@@ -30,7 +30,7 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::Asked {
         place if Some(place) == shrunk.source => Some("source"),
         _ => None,
     };
-    record::Asked {
+    record::RequestRecord {
         line: asked.place.line,
         shot: asked.place.shot,
         part: part.map(str::to_owned),

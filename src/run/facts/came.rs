@@ -33,9 +33,9 @@ pub(super) fn limit(findings: &Findings) -> Option<record::RateLimit> {
     })
 }
 
-pub(super) fn starts(findings: &Findings) -> record::Starts {
+pub(super) fn starts(findings: &Findings) -> record::StartsRecord {
     let starts = findings.starts;
-    record::Starts { count: starts.count.into(), took_s: starts.took.as_secs_f64(), shared: starts.shared.into() }
+    record::StartsRecord { count: starts.count.into(), took_s: starts.took.as_secs_f64(), shared: starts.shared.into() }
 }
 
 /// A reason with the limit of the server, where that may be why.

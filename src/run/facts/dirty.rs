@@ -27,21 +27,21 @@ pub(in crate::run) fn dirty(
     tls: Option<&scenario::TlsSpec>,
     findings: &Findings,
     failure: Option<&str>,
-) -> record::Dirty {
+) -> record::DirtyRecord {
     let tally = &findings.tally;
     let expect = match plan.expect {
         Expect::Clean => "clean",
         Expect::Dirty => "dirty",
         Expect::Report => "report",
     };
-    record::Dirty {
+    record::DirtyRecord {
         expect: expect.to_owned(),
         exposures: tally.exposures,
         leaks: tally.leaks,
         bound: upper_bound_95(tally.leaks, tally.exposures),
         duration_s: findings.duration.as_secs_f64(),
         first_proof_s: findings.first_proof.map(|time| time.as_secs_f64()),
-        control: record::Control {
+        control: record::ControlRecord {
             requests: findings.control.requests,
             problems: findings.control.problems.clone(),
             echoes: (findings.control.requests > 0).then_some(findings.control.echoes),
@@ -63,7 +63,7 @@ pub(in crate::run) fn dirty(
 }
 
 /// Every trigger that was tried, or that could not be.
-fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
+fn triggers(findings: &Findings) -> BTreeMap<String, record::TriggerRecord> {
     let tally = &findings.tally;
     let all: BTreeSet<Trigger> = tally.triggers.keys().chain(findings.obstacles.keys()).copied().collect();
     let known = |one: &Trigger| {
@@ -73,8 +73,8 @@ fn triggers(findings: &Findings) -> BTreeMap<String, record::Trigger> {
     all.iter().map(|one| (one.name().to_owned(), known(one))).collect()
 }
 
-fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigger {
-    record::Trigger {
+fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::TriggerRecord {
+    record::TriggerRecord {
         requests: tally.requests,
         exposures: tally.exposures,
         leaks: tally.leaks,
@@ -144,11 +144,11 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     None
 }
 
-fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> record::Leak {
+fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> record::LeakRecord {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
-    record::Leak {
+    record::LeakRecord {
         class: evidence.class,
         alternatives: evidence.alternatives.clone(),
         oracle: leak.oracle,
@@ -167,9 +167,9 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> r
     }
 }
 
-fn shrunk(shrunk: &Shrunk, spoken: Option<&scenario::TlsSpec>, follow: bool) -> record::Shrunk {
+fn shrunk(shrunk: &Shrunk, spoken: Option<&scenario::TlsSpec>, follow: bool) -> record::ShrunkRecord {
     let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
-    record::Shrunk {
+    record::ShrunkRecord {
         recipe: shrunk.recipe.clone(),
         shown: shrunk.shown,
         tries: shrunk.tries,
@@ -182,10 +182,10 @@ fn shrunk(shrunk: &Shrunk, spoken: Option<&scenario::TlsSpec>, follow: bool) -> 
     }
 }
 
-fn tls(tls: &scenario::TlsSpec) -> record::Tls {
+fn tls(tls: &scenario::TlsSpec) -> record::TlsRecord {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let scenario::TlsFiles { ca, cert, key } = &tls.files;
-    record::Tls {
+    record::TlsRecord {
         insecure: tls.insecure,
         ca: path(ca),
         cert: path(cert),

@@ -69,10 +69,10 @@ pub(super) fn describe_request(request: &scenario::RequestSpec, sleep: Option<Du
     format!("{} {path}", request.method)
 }
 
-pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> record::Load {
+pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> record::LoadRecord {
     let recorder = &results.measured.whole;
     let duration_s = results.duration.as_secs_f64();
-    record::Load {
+    record::LoadRecord {
         model: if plan.model == Model::Closed { "closed" } else { "open" }.to_owned(),
         concurrency: plan.users(),
         request: what_is_sent(plan),
@@ -118,12 +118,12 @@ pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> reco
     }
 }
 
-fn open(plan: &scenario::LoadSpec, results: &Results) -> Option<record::Open> {
+fn open(plan: &scenario::LoadSpec, results: &Results) -> Option<record::OpenLoadRecord> {
     let Model::Open { spacing, .. } = plan.model else { return None };
     let measured = &results.measured;
     let late = measured.lateness;
     let each = late.arrivals.max(1) as f64;
-    Some(record::Open {
+    Some(record::OpenLoadRecord {
         rate: asked(&plan.levels, results.duration) / results.duration.as_secs_f64().max(1e-9),
         spacing: if spacing == Spacing::Uniform { "uniform" } else { "poisson" }.to_owned(),
         queued: measured.queued,
@@ -142,7 +142,7 @@ fn asked(levels: &[Level], duration: Duration) -> f64 {
 }
 
 /// The stages that began within the duration. The last may have been cut short: a ramp has then come only so far.
-fn stages(levels: &[Level], recorders: &[Recorder], duration: Duration) -> Vec<record::Stage> {
+fn stages(levels: &[Level], recorders: &[Recorder], duration: Duration) -> Vec<record::StageRecord> {
     let mut begin = Duration::ZERO;
     let stage = |(level, of): (&Level, &Recorder)| {
         let t_s = begin.as_secs_f64();
@@ -150,13 +150,13 @@ fn stages(levels: &[Level], recorders: &[Recorder], duration: Duration) -> Vec<r
         begin += level.lasting;
         let share = lasted.as_secs_f64() / level.lasting.as_secs_f64().max(1e-9);
         let to = level.from + (level.to - level.from) * share;
-        record::Stage { t_s, length_s: lasted.as_secs_f64(), from: level.from, to, part: part(of) }
+        record::StageRecord { t_s, length_s: lasted.as_secs_f64(), from: level.from, to, part: part(of) }
     };
     levels.iter().zip(recorders).map(stage).filter(|stage| stage.length_s > 0.0).collect()
 }
 
-fn part(of: &Recorder) -> record::Part {
-    record::Part {
+fn part(of: &Recorder) -> record::PartRecord {
+    record::PartRecord {
         started: of.started(),
         completed: of.completed,
         failed: of.failed(),

@@ -1,11 +1,11 @@
 //! Whether a try that shows no leak tells anything: its requests must be answered as they were when it was recorded.
 
 use crate::dirty::{Answer, Role, Try};
-use crate::record::{Control, Leak};
+use crate::record::{ControlRecord, LeakRecord};
 
 /// What the record says of how requests were answered.
 #[derive(Debug, Clone)]
-pub struct Expected {
+pub struct ExpectedResponses {
     /// Line and shot of a request, its status, and whether it is the victim or the source.
     places: Vec<((usize, usize), u16, bool)>,
     /// Of any ordinary request, where its place is not known.
@@ -15,17 +15,17 @@ pub struct Expected {
 }
 
 /// Answers other than the recorded ones, as words: `answered 403 (200 when it was recorded)`.
-pub type Unlike = String;
+pub type Difference = String;
 
-impl Expected {
+impl ExpectedResponses {
     /// What is expected of a leak; `control` is that of its check.
-    pub fn of(leak: &Leak, control: &Control) -> Expected {
+    pub fn of(leak: &LeakRecord, control: &ControlRecord) -> ExpectedResponses {
         let requests = leak.shrunk.iter().flat_map(|shrunk| &shrunk.requests);
         let known = requests.filter_map(|asked| Some(((asked.line, asked.shot), asked.status?, asked.part.is_some())));
         let witnesses = std::iter::once(&leak.victim).chain(&leak.source);
         let usual = |role: &str| ["probe", "short", "long"].contains(&role);
         let ordinary = witnesses.filter(|witness| usual(&witness.role)).find_map(|witness| witness.status);
-        Expected {
+        ExpectedResponses {
             places: known.collect(),
             ordinary,
             echoes: control.echoes == Some(true) && !leak.oracle.is_of_personas(),
@@ -33,7 +33,7 @@ impl Expected {
     }
 
     /// What is unlike in a try, if that is so much that no leak in it means nothing.
-    pub fn unlike(&self, tried: &Try) -> Option<Unlike> {
+    pub fn unlike(&self, tried: &Try) -> Option<Difference> {
         let compared = tried.answers.iter().filter_map(|answer| {
             let (status, decides) = self.of_place(answer)?;
             Some((answer, status, decides))
@@ -46,7 +46,7 @@ impl Expected {
     }
 
     /// The same of a request that was sent alone.
-    pub fn unlike_alone(&self, answer: &Answer) -> Option<Unlike> {
+    pub fn unlike_alone(&self, answer: &Answer) -> Option<Difference> {
         if let Some(status) = self.ordinary.filter(|status| !is_alike(answer.status, *status)) {
             return Some(words(answer.status, status));
         }
@@ -72,7 +72,7 @@ fn is_alike(now: Option<u16>, then: u16) -> bool {
     now.is_some_and(|now| now / 100 == then / 100)
 }
 
-fn words(now: Option<u16>, then: u16) -> Unlike {
+fn words(now: Option<u16>, then: u16) -> Difference {
     match now {
         Some(now) => format!("answered {now} ({then} when it was recorded)"),
         None => format!("not answered ({then} when it was recorded)"),
@@ -99,8 +99,8 @@ mod tests {
         }
     }
 
-    fn expected() -> Expected {
-        Expected { places: vec![((0, 0), 200, true), ((0, 1), 401, false)], ordinary: Some(200), echoes: true }
+    fn expected() -> ExpectedResponses {
+        ExpectedResponses { places: vec![((0, 0), 200, true), ((0, 1), 401, false)], ordinary: Some(200), echoes: true }
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(expected().unlike_alone(&lone(200, true)), None);
         assert_eq!(expected().unlike_alone(&lone(401, false)).unwrap(), "answered 401 (200 when it was recorded)");
         assert!(expected().unlike_alone(&lone(200, false)).unwrap().contains("without its own canary"));
-        let blind = Expected { echoes: false, ..expected() };
+        let blind = ExpectedResponses { echoes: false, ..expected() };
         assert_eq!(blind.unlike_alone(&lone(200, false)), None);
     }
 }

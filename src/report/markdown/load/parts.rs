@@ -1,6 +1,6 @@
 //! The parts of a load: its stages, its requests by name; and how an open load was kept.
 
-use crate::record::{Load, Part, Stage};
+use crate::record::{LoadRecord, PartRecord, StageRecord};
 use crate::report::escape::cell;
 use crate::report::table::{
     Align::{Left, Right},
@@ -10,11 +10,11 @@ use crate::report::words::micros;
 use crate::units::{show_count, show_percentage, show_rate, show_time};
 
 /// Empty for a load of one constant level and one request in the closed model.
-pub(super) fn tables(load: &Load) -> String {
+pub(super) fn tables(load: &LoadRecord) -> String {
     [kept(load), stages(load), requests(load)].concat()
 }
 
-fn kept(load: &Load) -> String {
+fn kept(load: &LoadRecord) -> String {
     let Some(open) = &load.open else { return String::new() };
     let heads = ["rate asked", "started", "waited for a user", "never sent", "sent late", "latest by", "in flight"];
     let mut table = Table::new(heads.map(|head| (head, Right)));
@@ -32,12 +32,12 @@ fn kept(load: &Load) -> String {
 
 const HEADS: [&str; 6] = ["started", "answered", "status 400 or above", "p50", "p99", "max"];
 
-fn columns(part: &Part) -> [String; 6] {
+fn columns(part: &PartRecord) -> [String; 6] {
     let [p50, p99, max] = [part.latency_us.p50, part.latency_us.p99, part.latency_us.max].map(micros);
     [show_count(part.started), show_count(part.completed), show_count(part.error_status), p50, p99, max]
 }
 
-fn stages(load: &Load) -> String {
+fn stages(load: &LoadRecord) -> String {
     if load.stages.is_empty() {
         return String::new();
     }
@@ -58,12 +58,12 @@ fn stages(load: &Load) -> String {
     table.markdown()
 }
 
-fn level(stage: &Stage, open: bool) -> String {
+fn level(stage: &StageRecord, open: bool) -> String {
     let show = |value: f64| if open { show_rate(value) } else { format!("{value}") };
     if stage.from == stage.to { show(stage.to) } else { format!("{} to {}", show(stage.from), show(stage.to)) }
 }
 
-fn requests(load: &Load) -> String {
+fn requests(load: &LoadRecord) -> String {
     if load.requests.is_empty() {
         return String::new();
     }

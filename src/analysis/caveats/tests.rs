@@ -1,18 +1,29 @@
-use super::*;
-use crate::record::{Checks, Generator, Open, OpenMicros, Second, Silence};
+use super::dirty;
+use super::generator::*;
+use super::load::*;
+use super::of;
+use crate::record::{
+    Checks, DirtyRecord, Generator, LoadRecord, Micros, OpenLoadRecord, OpenMicros, Second, Silence, Trial,
+};
 
 #[test]
 fn a_few_lost_requests_of_many_are_no_caveat() {
-    let load = |failed| Load { started: 100_000, failed, ..Load::default() };
-    assert!(never_answered(&load(99)).is_none() && never_answered(&Load::default()).is_none());
-    let message = never_answered(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
+    let load = |failed| LoadRecord { started: 100_000, failed, ..LoadRecord::default() };
+    assert!(no_response(&load(99)).is_none() && no_response(&LoadRecord::default()).is_none());
+    let message = no_response(&load(123)).map(|caveat| caveat.message).unwrap_or_default();
     assert!(message.starts_with("0.12 % of requests") && message.contains("beyond 99.88 % are"), "{message}");
 }
 
 /// 1,000/s for 10 s at 20 ms.
-fn steady() -> Load {
-    let open = Open { rate: 1000.0, spacing: "uniform".to_owned(), in_flight_mean: 20.0, ..Open::default() };
-    let mut load = Load { started: 10_000, completed: 10_000, duration_s: 10.0, open: Some(open), ..Load::default() };
+fn steady() -> LoadRecord {
+    let open = OpenLoadRecord {
+        rate: 1000.0,
+        spacing: "uniform".to_owned(),
+        in_flight_mean: 20.0,
+        ..OpenLoadRecord::default()
+    };
+    let mut load =
+        LoadRecord { started: 10_000, completed: 10_000, duration_s: 10.0, open: Some(open), ..LoadRecord::default() };
     (load.latency_us.mean, load.latency_us.p50) = (Some(Micros::Exactly(2e4)), Some(Micros::Exactly(2e4)));
     load.generator = Generator {
         descriptors_needed: 1064,
@@ -31,7 +42,7 @@ fn each_flaw_of_a_load_has_a_caveat_and_a_load_without_one_has_none() {
     let trial = |load| [Trial { load: Some(load), ..Trial::default() }];
     let found = |load| of(&trial(load)).into_iter().map(|caveat| caveat.message).collect::<Vec<_>>().join("; ");
     assert_eq!(found(steady()), "");
-    type Flaw = fn(&mut Load, &mut Open);
+    type Flaw = fn(&mut LoadRecord, &mut OpenLoadRecord);
     let flaws: [(Flaw, &str); 9] = [
         (
             |_, open| (open.late_share, open.late_max_us, open.missed) = (0.5, 5e5, 4000),
@@ -75,7 +86,7 @@ fn a_server_that_falls_silent_is_told_from_one_that_is_slow() {
             ..Second::default()
         };
         let timeline = rows.iter().enumerate().map(row).collect();
-        fell_silent(&Load { timeline, failed: 1, duration_s: rows.len() as f64, ..Load::default() })
+        fell_silent(&LoadRecord { timeline, failed: 1, duration_s: rows.len() as f64, ..LoadRecord::default() })
             .map(|caveat| caveat.message)
     };
     let silent = message(&[(100, 1e3), (60, 1e3), (0, 0.0), (0, 0.0)]).unwrap();
@@ -95,38 +106,42 @@ fn a_server_that_answered_everything_or_works_for_those_who_gave_up_is_not_silen
         ..Second::default()
     };
     let timeline: Vec<Second> = [9, 0, 0].into_iter().enumerate().map(row).collect();
-    let silent = Load { timeline, duration_s: 3.0, started: 27, completed: 9, failed: 18, ..Load::default() };
+    let silent =
+        LoadRecord { timeline, duration_s: 3.0, started: 27, completed: 9, failed: 18, ..LoadRecord::default() };
     assert!(fell_silent(&silent).is_some());
-    assert!(fell_silent(&Load { completed: 27, failed: 0, ..silent.clone() }).is_none(), "the rest came after the end");
+    assert!(
+        fell_silent(&LoadRecord { completed: 27, failed: 0, ..silent.clone() }).is_none(),
+        "the rest came after the end"
+    );
     let errors = [("timeout".to_owned(), 18)].into();
-    assert!(fell_silent(&Load { errors, ..silent }).is_none());
+    assert!(fell_silent(&LoadRecord { errors, ..silent }).is_none());
 }
 
 #[test]
 fn requests_sent_again_are_told_of_where_they_are_many() {
     let load = |retries| {
         let generator = Generator { retries, ..Generator::default() };
-        Load { started: 10_000, generator, ..Load::default() }
+        LoadRecord { started: 10_000, generator, ..LoadRecord::default() }
     };
-    assert!(sent_again(&load(9)).is_none() && sent_again(&Load::default()).is_none());
+    assert!(retried(&load(9)).is_none() && retried(&LoadRecord::default()).is_none());
     assert!(
-        sent_again(&load(10))
+        retried(&load(10))
             .is_some_and(|caveat| caveat.message.starts_with("requests were sent again 10 times (0.10 % of all)"))
     );
 }
 
 #[test]
 fn a_single_connection_on_which_something_came_unasked_is_told_of() {
-    assert!(unsolicited(&Load::default()).is_none() && dirty::unsolicited(&Dirty::default()).is_none());
-    let load = unsolicited(&Load { unsolicited: 1, ..Load::default() }).unwrap();
+    assert!(unsolicited(&LoadRecord::default()).is_none() && dirty::unsolicited(&DirtyRecord::default()).is_none());
+    let load = unsolicited(&LoadRecord { unsolicited: 1, ..LoadRecord::default() }).unwrap();
     assert!(load.message.starts_with("on 1 connection something came"), "{}", load.message);
-    let check = dirty::unsolicited(&Dirty { unsolicited: 2, ..Dirty::default() }).unwrap();
+    let check = dirty::unsolicited(&DirtyRecord { unsolicited: 2, ..DirtyRecord::default() }).unwrap();
     assert!(check.message.starts_with("on 2 connections of the dirty check"), "{}", check.message);
 }
 
 #[test]
 fn ten_of_a_hundred_are_enough_for_p90() {
-    let caveat = |started| few_samples(&Load { started, ..Load::default() }).map(|caveat| caveat.message);
+    let caveat = |started| few_samples(&LoadRecord { started, ..LoadRecord::default() }).map(|caveat| caveat.message);
     assert!(caveat(100).is_some_and(|message| message.starts_with("p99.9, p99 rest on")));
     assert!(caveat(99).is_some_and(|message| message.starts_with("p99.9, p99, p90 rest on")));
     assert_eq!(caveat(10_000), None);
@@ -140,44 +155,45 @@ fn a_server_that_hangs_makes_no_more_users_than_there_are() {
         load.latency_us.mean = Some(Micros::Exactly(mean_us));
         load
     };
-    assert!(little(&load(1.3e3)).is_none() && little(&load(0.7e3)).is_some());
+    assert!(littles_law(&load(1.3e3)).is_none() && littles_law(&load(0.7e3)).is_some());
 }
 
 /// 10 users for 10 s: 1 ms an answer, and so much more from one answer to the next request.
-fn users_who_also_wait(wait_s: f64) -> Load {
+fn users_who_also_wait(wait_s: f64) -> LoadRecord {
     let started = (10.0 * 10.0 / (0.001 + wait_s)) as u64;
-    let mut load = Load { started, completed: started, concurrency: 10, duration_s: 10.0, ..Load::default() };
+    let mut load =
+        LoadRecord { started, completed: started, concurrency: 10, duration_s: 10.0, ..LoadRecord::default() };
     load.latency_us.mean = Some(Micros::Exactly(1e3));
     load
 }
 
 #[test]
 fn one_lost_request_in_many_does_not_silence_littles_law() {
-    assert!(little(&users_who_also_wait(0.0)).is_none());
+    assert!(littles_law(&users_who_also_wait(0.0)).is_none());
     let load = |failed| {
         let mut load = users_who_also_wait(0.001);
         load.latency_us.mean = Some(Micros::AtLeast(1e3));
-        Load { failed, completed: load.started - failed, ..load }
+        LoadRecord { failed, completed: load.started - failed, ..load }
     };
-    assert!(little(&load(1)).is_some() && little(&load(load(0).started / 1000 + 1)).is_none());
-    let mut load = Load { failed: 1, completed: 9_999, ..steady() };
+    assert!(littles_law(&load(1)).is_some() && littles_law(&load(load(0).started / 1000 + 1)).is_none());
+    let mut load = LoadRecord { failed: 1, completed: 9_999, ..steady() };
     load.latency_us.mean = Some(Micros::AtLeast(2e4));
-    load.open = load.open.map(|open| Open { in_flight_mean: 40.0, ..open });
-    assert!(little(&load).is_some());
+    load.open = load.open.map(|open| OpenLoadRecord { in_flight_mean: 40.0, ..open });
+    assert!(littles_law(&load).is_some());
 }
 
 #[test]
 fn users_who_think_break_no_law() {
     let idle = users_who_also_wait(0.02);
-    assert!(little(&idle).is_some());
-    let of_script = |thought_s| Load { checks: Some(Checks { thought_s, ..Checks::default() }), ..idle.clone() };
-    assert!(little(&of_script(0.0)).is_some() && little(&of_script(95.0)).is_none());
-    assert!(little(&Load { pause_s: 0.02, ..idle }).is_none());
+    assert!(littles_law(&idle).is_some());
+    let of_script = |thought_s| LoadRecord { checks: Some(Checks { thought_s, ..Checks::default() }), ..idle.clone() };
+    assert!(littles_law(&of_script(0.0)).is_some() && littles_law(&of_script(95.0)).is_none());
+    assert!(littles_law(&LoadRecord { pause_s: 0.02, ..idle }).is_none());
 }
 
 #[test]
 fn a_check_that_did_not_search_all_of_a_response_says_so() {
-    let trial = |cut| [Trial { dirty: Some(Dirty { cut, ..Dirty::default() }), ..Trial::default() }];
+    let trial = |cut| [Trial { dirty: Some(DirtyRecord { cut, ..DirtyRecord::default() }), ..Trial::default() }];
     assert!(of(&trial(0)).is_empty());
     let caveats = of(&trial(3));
     assert!(caveats[0].message.starts_with("the end of 3 responses was not searched"), "{}", caveats[0].message);
@@ -186,9 +202,9 @@ fn a_check_that_did_not_search_all_of_a_response_says_so() {
 #[test]
 fn arrivals_by_chance_may_be_fewer_by_chance() {
     let mut load = steady();
-    load.open = load.open.map(|open| Open { rate: 1015.0, spacing: "poisson".to_owned(), ..open });
+    load.open = load.open.map(|open| OpenLoadRecord { rate: 1015.0, spacing: "poisson".to_owned(), ..open });
     assert!(rate_not_met(&load).is_none());
-    load.open = load.open.map(|open| Open { rate: 1050.0, ..open });
+    load.open = load.open.map(|open| OpenLoadRecord { rate: 1050.0, ..open });
     assert!(rate_not_met(&load).is_some());
 }
 
@@ -196,21 +212,22 @@ fn arrivals_by_chance_may_be_fewer_by_chance() {
 fn quantiles_that_are_open_without_an_estimate_have_a_caveat_that_says_why() {
     let load = |at_most, estimate| {
         let open = OpenMicros { at_least: 4e6, at_most, estimate, low: estimate, high: estimate };
-        let mut load = Load { started: 100, unanswered: 10, ..Load::default() };
+        let mut load = LoadRecord { started: 100, unanswered: 10, ..LoadRecord::default() };
         load.latency_us.p90 = Some(Micros::Within(open));
         load
     };
     assert!(drifted(&load(Some(6e6), None)).is_some());
     assert!(drifted(&load(Some(6e6), Some(5e6))).is_none() && drifted(&load(None, None)).is_none());
     assert!(drifted(&load(Some(4.01e6), None)).is_none(), "nobody sees that it is open");
-    let message = never_answered(&load(Some(6e6), None)).map(|caveat| caveat.message).unwrap_or_default();
+    let message = no_response(&load(Some(6e6), None)).map(|caveat| caveat.message).unwrap_or_default();
     assert!(message.contains("have an interval beside them"), "{message}");
 }
 
 /// 50 users for 10 s at 10 ms an answer, but for a while in which nothing was answered.
-fn with_silence(length_s: f64) -> Load {
+fn with_silence(length_s: f64) -> LoadRecord {
     let silence = Some(Silence { t_s: 3.2, length_s, waiting: 50 });
-    let mut load = Load { started: 45_000, completed: 45_000, duration_s: 10.0, silence, ..Load::default() };
+    let mut load =
+        LoadRecord { started: 45_000, completed: 45_000, duration_s: 10.0, silence, ..LoadRecord::default() };
     load.latency_us.p50 = Some(Micros::Exactly(1e4));
     load
 }
@@ -223,24 +240,24 @@ fn a_stall_of_a_closed_load_is_named_as_few_requests_show_it() {
         "{message}"
     );
     assert!(message.ends_with("5,000 more would have been due"), "{message}");
-    assert!(stalled(&with_silence(0.2)).is_none() && stalled(&Load::default()).is_none());
-    let open = Some(Open::default());
-    assert!(stalled(&Load { open, ..with_silence(1.0) }).is_none(), "those that were due waited, and show it");
+    assert!(stalled(&with_silence(0.2)).is_none() && stalled(&LoadRecord::default()).is_none());
+    let open = Some(OpenLoadRecord::default());
+    assert!(stalled(&LoadRecord { open, ..with_silence(1.0) }).is_none(), "those that were due waited, and show it");
     let mut slow = with_silence(1.0);
     slow.latency_us.p50 = Some(Micros::Exactly(2e5));
     assert!(stalled(&slow).is_none(), "each answer takes about as long");
-    assert!(stalled(&Load { completed: 100, ..with_silence(1.0) }).is_none(), "few ask, and few were due");
-    assert!(stalled(&Load { duration_s: 3600.0, ..with_silence(1.0) }).is_none(), "one second of an hour");
+    assert!(stalled(&LoadRecord { completed: 100, ..with_silence(1.0) }).is_none(), "few ask, and few were due");
+    assert!(stalled(&LoadRecord { duration_s: 3600.0, ..with_silence(1.0) }).is_none(), "one second of an hour");
 }
 
 #[test]
 fn a_runner_that_stood_still_says_so() {
-    let load = |stopped_s| Load {
+    let load = |stopped_s| LoadRecord {
         duration_s: 4.0,
         generator: Generator { stopped_s, ..Generator::default() },
-        ..Load::default()
+        ..LoadRecord::default()
     };
     let message = stood_still(&load(2.0)).map(|caveat| caveat.message).unwrap();
     assert!(message.starts_with("runner itself stood still for 2.00 s of 4.00 s"), "{message}");
-    assert!(stood_still(&load(0.04)).is_none() && stood_still(&Load::default()).is_none());
+    assert!(stood_still(&load(0.04)).is_none() && stood_still(&LoadRecord::default()).is_none());
 }

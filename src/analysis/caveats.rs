@@ -1,0 +1,70 @@
+//! Reasons to trust a number less, computed from the figures themselves.
+
+use crate::record::{Caveat, DirtyRecord, LoadRecord, ServerRecord, Trial};
+
+mod dirty;
+mod generator;
+mod limits;
+mod load;
+mod server;
+
+/// A kind of caveat, and what tells whether there is reason for it.
+type Rule<T> = (&'static str, fn(&T) -> Option<Caveat>);
+
+/// What is looked for in a load, in the order in which it is told.
+const OF_LOAD: [Rule<LoadRecord>; 22] = [
+    ("stood_still", generator::stood_still),
+    ("fell_silent", load::fell_silent),
+    ("stalled", load::stalled),
+    ("busy_generator", generator::busy_generator),
+    ("late_sends", generator::late_sends),
+    ("queued", generator::queued),
+    ("rate_not_met", generator::rate_not_met),
+    ("few_samples", load::few_samples),
+    ("error_statuses", load::error_statuses),
+    ("no_response", load::no_response),
+    ("drifted", load::drifted),
+    ("not_connected", load::not_connected),
+    ("no_handshake", load::no_handshake),
+    ("not_http", load::not_http),
+    ("connection_lost", load::connection_lost),
+    ("retried", load::retried),
+    ("unsolicited", load::unsolicited),
+    ("littles_law", generator::littles_law),
+    ("few_descriptors", generator::few_descriptors),
+    ("few_ports", generator::few_ports),
+    ("coarse_clock", generator::coarse_clock),
+    ("teardown_failed", load::teardown_failed),
+];
+
+/// What is looked for in a dirty check.
+const OF_DIRTY_CHECK: [Rule<DirtyRecord>; 6] = [
+    ("not_searched", dirty::not_searched),
+    ("alike", dirty::alike),
+    ("not_decoded", dirty::not_decoded),
+    ("unsolicited_in_check", dirty::unsolicited),
+    ("slow_starts", dirty::slow_starts),
+    ("rate_limited", dirty::rate_limited),
+];
+
+/// What is looked for in a server.
+const OF_SERVER: [Rule<ServerRecord>; 1] = [("not_measured", server::not_measured)];
+
+/// The caveats of a variant, each once, from whichever trial shows it first.
+pub fn of(trials: &[Trial]) -> Vec<Caveat> {
+    let of_loads = found(&OF_LOAD, trials, |trial| trial.load.as_ref());
+    let of_checks = found(&OF_DIRTY_CHECK, trials, |trial| trial.dirty.as_ref());
+    let of_servers = found(&OF_SERVER, trials, |trial| trial.server.as_ref());
+    of_loads.into_iter().chain(of_checks).chain(of_servers).collect()
+}
+
+fn found<T>(rules: &[Rule<T>], trials: &[Trial], part: impl Fn(&Trial) -> Option<&T>) -> Vec<Caveat> {
+    let find = |(kind, rule): &Rule<T>| {
+        let caveat = trials.iter().filter_map(&part).find_map(rule)?;
+        Some(Caveat { kind: (*kind).to_owned(), ..caveat })
+    };
+    rules.iter().filter_map(find).collect()
+}
+
+#[cfg(test)]
+mod tests;
