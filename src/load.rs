@@ -15,48 +15,52 @@ use crate::script::heartbeat::Heartbeat;
 use crate::session::Session;
 use crate::units::counted;
 
-mod alarm;
-pub mod attended;
-mod busy;
-mod chance;
+mod arrival_queue;
+pub mod client_script;
 mod closed;
+mod cpu_meter;
 mod deadline;
-mod desk;
-mod lane;
-mod live;
+pub mod error_samples;
+pub mod hook_watchdog;
+mod load_thread;
 pub mod login;
-pub mod machine;
-pub mod measured;
+pub mod measurement;
+mod multiplexed;
 mod open;
 mod pipelined;
-mod plan;
+mod progress;
 pub mod recorder;
-pub mod samples;
+mod request_source;
+mod rng;
 pub mod schedule;
-pub mod script;
-mod shared;
-mod source;
+pub mod stall_monitor;
+pub mod system_limits;
 #[cfg(test)]
 pub(crate) mod tests;
-mod threads;
-mod timer;
-mod user;
-pub mod watch;
+mod thread_group;
+mod thread_plan;
+mod thread_state;
+mod timer_queue;
+mod timerfd;
+mod virtual_user;
 
-use attended::{Hung, Patience};
-pub use live::{Live, Progress};
-use measured::Measured;
-use samples::Samples;
-use script::{Client, Findings};
-use source::scripted::Scripts;
-use watch::Watch;
+use client_script::{ClientScript, HookFindings};
+use error_samples::ErrorSamples;
+use hook_watchdog::{HookWatchdog, HungHook};
+use load_thread::LoadThread;
+use measurement::Measurement;
+pub use progress::{LiveCounters, LoadProgress};
+use request_source::scripted::Scripts;
+use stall_monitor::StallMonitor;
+use thread_plan::ThreadPlan;
+use thread_state::ThreadResult;
 
 /// All of a load's figures, merged.
 #[derive(Debug)]
 pub struct Results {
-    pub measured: Measured,
+    pub measured: Measurement,
     /// Why requests failed, warm-up included.
-    pub samples: Samples,
+    pub samples: ErrorSamples,
     /// The measured part, warm-up and drain left out; shorter than planned if it was cut short.
     pub duration: Duration,
     pub threads: u32,
@@ -81,11 +85,11 @@ pub struct Results {
     /// Sockets that connections to the server have left in TIME_WAIT; `None` where nobody knows, and without TCP.
     pub time_wait: Option<u64>,
     /// What the hooks found, if the load has any.
-    pub findings: Option<Findings>,
+    pub findings: Option<HookFindings>,
     /// What happened to all of it at once.
-    pub watch: Watch,
+    pub watch: StallMonitor,
     /// A hook that did not come back. What its thread measured is not in here.
-    pub hung: Option<Hung>,
+    pub hung: Option<HungHook>,
 }
 
 /// A load thread makes so many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
@@ -110,18 +114,18 @@ pub fn threads(load: &scenario::LoadSpec) -> u32 {
 /// load's script, if it has one; `users` are the sessions of its users, if they have logged in.
 pub fn run(
     load: &scenario::LoadSpec,
-    client: Option<&Client>,
+    client: Option<&ClientScript>,
     users: &[Session],
     target: &Target,
     seed: u64,
     cancel: &CancellationToken,
-    live: &Arc<Live>,
+    live: &Arc<LiveCounters>,
 ) -> std::io::Result<Results> {
     let threads = live.threads();
     let pulses: Arc<[Arc<Heartbeat>]> = (0..threads).map(|_| Arc::default()).collect();
-    let mut patience: Vec<Patience> = pulses.iter().map(|_| Patience::default()).collect();
+    let mut watchdogs: Vec<HookWatchdog> = pulses.iter().map(|_| HookWatchdog::default()).collect();
     let mut hangs = |index: u32| {
-        let why = patience[index as usize].look(&pulses[index as usize], cancel.is_cancelled())?;
+        let why = watchdogs[index as usize].look(&pulses[index as usize], cancel.is_cancelled())?;
         let lost = live.of_thread(index).completed.load(Ordering::Relaxed);
         Some(format!("{why}; what its load thread measured, {}, is lost", counted(lost, "response")))
     };
@@ -130,57 +134,66 @@ pub fn run(
         let (load, client, users) = (Arc::new(load.clone()), client.cloned(), users.to_vec());
         let (target, pulses, live) = (target.clone(), Arc::clone(&pulses), Arc::clone(live));
         move |index: u32| {
-            let plan = plan::Plan::new(&load, &target, (index, threads), seed).of_users(&users);
+            let plan = ThreadPlan::new(&load, &target, (index, threads), seed).of_users(&users);
             // It compiled before, and all that it imports was there then.
             let hooks = client.as_ref().map(|client| client.hooks(Arc::clone(&pulses[index as usize])));
             let hooks = hooks.transpose().map_err(std::io::Error::other)?;
-            lane::Ready::new(Arc::clone(&load), plan, hooks.map(Scripts::new), Arc::clone(&live))
+            LoadThread::new(Arc::clone(&load), plan, hooks.map(Scripts::new), Arc::clone(&live))
         }
     };
-    let watch = Watch::new(load.warmup, load.warmup.saturating_add(load.duration));
+    let watch = StallMonitor::new(load.warmup, load.warmup.saturating_add(load.duration));
     std::thread::scope(|scope| {
         let (is_under_way, over) = std::sync::mpsc::channel();
         let watcher = std::thread::Builder::new().name("watch".to_owned());
         let watcher = watcher.spawn_scoped(scope, move || watch.until(&over, live))?;
-        let came = threads::run(threads, live.clock(), cancel, prepare, lane::Ready::run, &mut hangs);
+        let came = thread_group::run(threads, live.clock(), cancel, prepare, LoadThread::run, &mut hangs);
         drop(is_under_way);
         let watch = watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let came = came?;
-        Ok(Results { hung: came.hung.map(Hung), ..merge(load, target, live, came.outputs, watch) })
+        Ok(Results { hung: came.hung.map(HungHook), ..merge(load, target, live, came.outputs, watch) })
     })
 }
 
-fn merge(load: &scenario::LoadSpec, target: &Target, live: &Live, lanes: Vec<lane::Outcome>, watch: Watch) -> Results {
+fn merge(
+    load: &scenario::LoadSpec,
+    target: &Target,
+    live: &LiveCounters,
+    threads: Vec<ThreadResult>,
+    watch: StallMonitor,
+) -> Results {
     // What a thread took to begin is in its CPU time, and not in that.
     let wall = live.elapsed().unwrap_or_default().as_secs_f64().max(1e-9);
-    let busiest = |lane: &lane::Outcome| lane.busiest.unwrap_or((lane.cpu.as_secs_f64() / wall).min(1.0));
-    let mut measured = Measured::new(load);
-    let mut findings: Option<Findings> = None;
-    let mut samples = Samples::default();
-    for lane in &lanes {
-        measured.merge(&lane.measured);
-        samples.merge(&lane.samples);
-        if let Some(found) = &lane.findings {
+    let busiest = |thread: &ThreadResult| thread.busiest.unwrap_or((thread.cpu.as_secs_f64() / wall).min(1.0));
+    let mut measured = Measurement::new(load);
+    let mut findings: Option<HookFindings> = None;
+    let mut samples = ErrorSamples::default();
+    for thread in &threads {
+        measured.merge(&thread.measured);
+        samples.merge(&thread.samples);
+        if let Some(found) = &thread.findings {
             findings.get_or_insert_default().merge(found.clone());
         }
     }
-    let ended = lanes.iter().map(|lane| lane.ended).max().unwrap_or_default();
+    let ended = threads.iter().map(|thread| thread.ended).max().unwrap_or_default();
     let duration = ended.saturating_sub(load.warmup).min(load.duration);
-    let in_flight: Duration = lanes.iter().map(|lane| lane.in_flight).sum();
+    let in_flight: Duration = threads.iter().map(|thread| thread.in_flight).sum();
     Results {
         measured,
         samples,
         duration,
         in_flight_mean: in_flight.as_secs_f64() / duration.as_secs_f64().max(1e-9),
-        spun: lanes.iter().map(|lane| lane.spun).sum(),
-        threads: lanes.len() as u32,
-        connections_opened: lanes.iter().map(|lane| lane.connections_opened).sum(),
-        handshakes_resumed: target.dialer.speaks_tls().then(|| lanes.iter().map(|lane| lane.handshakes_resumed).sum()),
-        retried: lanes.iter().map(|lane| lane.retried).sum(),
-        unsolicited: lanes.iter().map(|lane| lane.unsolicited).sum(),
-        cpu: lanes.iter().map(|lane| lane.cpu).sum(),
-        time_wait: target.dialer.tcp_address().and_then(machine::time_wait),
-        busiest: lanes.iter().map(busiest).fold(0.0, f64::max),
+        spun: threads.iter().map(|thread| thread.spun).sum(),
+        threads: threads.len() as u32,
+        connections_opened: threads.iter().map(|thread| thread.connections_opened).sum(),
+        handshakes_resumed: target
+            .dialer
+            .speaks_tls()
+            .then(|| threads.iter().map(|thread| thread.handshakes_resumed).sum()),
+        retried: threads.iter().map(|thread| thread.retried).sum(),
+        unsolicited: threads.iter().map(|thread| thread.unsolicited).sum(),
+        cpu: threads.iter().map(|thread| thread.cpu).sum(),
+        time_wait: target.dialer.tcp_address().and_then(system_limits::time_wait),
+        busiest: threads.iter().map(busiest).fold(0.0, f64::max),
         findings,
         watch,
         hung: None,

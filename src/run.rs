@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::analysis::caveats;
-use crate::load::attended::attended;
+use crate::load::hook_watchdog::call_watched;
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, ReportLocation};
 use crate::scenario::{self, Scenario, Secrets, Variant};
@@ -76,7 +76,7 @@ pub enum RunEvent<'a> {
     Load {
         elapsed: Duration,
         planned: Duration,
-        progress: crate::load::Progress,
+        progress: crate::load::LoadProgress,
     },
     LoadEnded,
     DirtyBegan {
@@ -311,7 +311,7 @@ fn as_shown(value: &serde_json::Value, secrets: &Secrets) -> serde_json::Value {
 /// The verdicts of a script; one that does not come back is inconclusive, with that as evidence.
 fn judge_by(script: &scenario::ScriptSpec, trials: &[record::Trial]) -> Vec<record::Verdict> {
     let (own, judged) = (script.clone(), trials.to_vec());
-    let judged = attended(&|| false, move |pulse| verdict::script::judge(&own, &judged, pulse));
+    let judged = call_watched(&|| false, move |pulse| verdict::script::judge(&own, &judged, pulse));
     judged.unwrap_or_else(|hung| vec![verdict::script::unjudged(script, &hung.to_string())])
 }
 

@@ -17,7 +17,7 @@ use super::stopwatch::Stopwatch;
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Outcome};
 use crate::net::dialer::Dialer;
-use crate::net::http2::single::Http2Connection;
+use crate::net::http2::connection::Http2Connection;
 use crate::net::sink::BufferedResponse;
 use crate::net::target::Target;
 use crate::net::tls;

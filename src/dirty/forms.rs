@@ -6,7 +6,7 @@ use crate::net::target::Target;
 use crate::scenario;
 use crate::scenario::template::Placeholder;
 use crate::scenario::variation;
-use crate::session::login::Login;
+use crate::session::login::PreparedLogin;
 
 /// More than the buffers of servers hold: 64 KiB is their usual limit for what they read at once.
 const BIG: usize = 80 * 1024;
@@ -21,7 +21,7 @@ pub(super) struct Forms {
     anonymous: Result<PreparedRequest, String>,
     malformed: Vec<PreparedRequest>,
     big: PreparedRequest,
-    pub login: Option<Login>,
+    pub login: Option<PreparedLogin>,
     /// All identities ask for one and the same URL.
     pub same_url: bool,
 }
@@ -39,7 +39,7 @@ impl Forms {
             anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
             malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
             big: prepare(&variation::padded(request, BIG)),
-            login: plan.login.as_ref().map(|login| Login::new(login, target)),
+            login: plan.login.as_ref().map(|login| PreparedLogin::new(login, target)),
             same_url: variation::same_url(request),
         }
     }

@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::load::chance::{self, Drawn};
+use crate::load::rng::{self, RandomStream};
 use crate::net::clock::Clock;
 use crate::net::http1::Connection;
 use crate::net::http2::request::Http2Request;
@@ -18,16 +18,16 @@ use crate::net::target::Target;
 use crate::scenario::template::Placeholder;
 use crate::scenario::{self, Protocol};
 use crate::session::Session;
-use crate::session::login::{Login, Refused};
+use crate::session::login::{LoginRefused, PreparedLogin};
 
 /// So many users log in at once: passwords are slow to check, and servers have few cores.
 const AT_ONCE: usize = 8;
 
 /// A user who was not let in.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct UserRefused {
     pub user: u32,
-    pub why: Refused,
+    pub why: LoginRefused,
 }
 
 /// Logs all users of a load in; blocks meanwhile. The first who is refused ends it. `done` counts them; no sessions where
@@ -38,11 +38,11 @@ pub fn log_in(
     seed: u64,
     cancel: &CancellationToken,
     done: &AtomicU32,
-) -> std::io::Result<Result<Vec<Session>, Refusal>> {
+) -> std::io::Result<Result<Vec<Session>, UserRefused>> {
     let Some(login) = &load.login else { return Ok(Ok(Vec::new())) };
     let target = target.for_load_thread(load);
     let gate = Gate {
-        login: Login::new(login, &target),
+        login: PreparedLogin::new(login, &target),
         load,
         seed,
         clock: Clock::start(),
@@ -51,7 +51,7 @@ pub fn log_in(
     };
     let all = async {
         let one = async |user| {
-            let session = gate.let_in(user).await.map_err(|why| Refusal { user, why });
+            let session = gate.let_in(user).await.map_err(|why| UserRefused { user, why });
             done.fetch_add(1, Ordering::Relaxed);
             session
         };
@@ -68,7 +68,7 @@ pub fn log_in(
 
 /// What all users share who log in.
 struct Gate<'a> {
-    login: Login,
+    login: PreparedLogin,
     load: &'a scenario::LoadSpec,
     target: Target,
     seed: u64,
@@ -78,7 +78,7 @@ struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    async fn let_in(&self, user: u32) -> Result<Session, Refused> {
+    async fn let_in(&self, user: u32) -> Result<Session, LoginRefused> {
         let mut session = Session::default();
         let write =
             |request: &PreparedRequest, session: &Session, step: usize| self.write(request, session, user, step);
@@ -90,7 +90,7 @@ impl Gate<'_> {
     fn write(&self, request: &PreparedRequest, session: &Session, user: u32, step: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         // The requests of a user draw from streams that count from 0.
-        let mut random = chance::stream(self.seed, Drawn::Slots, (user, u64::MAX - step as u64));
+        let mut random = rng::stream(self.seed, RandomStream::Slots, (user, u64::MAX - step as u64));
         request.write(&mut bytes, &mut |hole, out| {
             let value = match hole {
                 Placeholder::User => u64::from(user),

@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::busy::noticed;
-use super::desk::Seat;
-use super::lane::Lane;
-use super::measured::LATE;
-use super::shared::Stream;
-use super::source::plain::Plain;
-use super::source::scripted::Scripted;
-use super::source::{Source, Turn};
-use super::timer::{AWAKE, Timer};
-use super::user::{Carrier, User, all_end, take_up};
+use super::arrival_queue::IdleUser;
+use super::measurement::LATE;
+use super::multiplexed::Multiplexed;
+use super::request_source::plain::PlainSource;
+use super::request_source::scripted::ScriptedSource;
+use super::request_source::{RequestSource, Turn};
+use super::thread_state::{ThreadState, noticed};
+use super::timerfd::{AWAKE, TimerFd};
+use super::virtual_user::{Transport, VirtualUser, all_end, take_up};
 use crate::net::http1::Connection;
 use crate::net::response::ExchangeError;
 use crate::scenario::Protocol;
@@ -30,86 +29,103 @@ const AT_A_TIME: usize = 16;
 
 /// The loop of the open model: hands each arrival of a load thread to a user when it is due, to a new one while there are
 /// fewer than there may be. Returns when all are answered that were begun.
-pub(super) async fn arrivals(lane: &Rc<Lane>, all: &mut Peekable<impl Iterator<Item = Duration>>) -> Result<()> {
-    let plan = &lane.plan;
-    let timer = Timer::new(plan.clock)?;
+pub(super) async fn arrivals(
+    thread: &Rc<ThreadState>,
+    all: &mut Peekable<impl Iterator<Item = Duration>>,
+) -> Result<()> {
+    let plan = &thread.plan;
+    let timer = TimerFd::new(plan.clock)?;
     let mut users = JoinSet::new();
     let mut come_to = 0;
     while let Some(due) = all.peek().copied() {
         timer.sleep_until_shortly_before(due).await?;
-        let now = awake_until(lane, due).await;
+        let now = awake_until(thread, due).await;
         if come_to % AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
         // This thread is so far behind that the load is over: what is left is missed.
-        if now > plan.end + LATE || !lane.claim(due) {
+        if now > plan.end + LATE || !thread.claim(due) {
             break;
         }
         all.next();
         come_to += 1;
         match users.len() as u32 {
             slot if slot < plan.users => {
-                users.spawn_local(noticed(Rc::clone(lane), user(Rc::clone(lane), slot, lane.desk.seat(due))));
+                users.spawn_local(noticed(
+                    Rc::clone(thread),
+                    user(Rc::clone(thread), slot, thread.arrivals.idle_user(due)),
+                ));
             }
-            _ => lane.desk.hand_over(due),
+            _ => thread.arrivals.hand_over(due),
         }
     }
-    lane.desk.close();
+    thread.arrivals.close();
     all_end(users, || {}).await;
     Ok(())
 }
 
 /// Waits for the last microseconds without sleeping; answers are read meanwhile. Returns the time then. A turn in which no
 /// user went on was for the arrival's sake alone, and counts apart, unless it took so long that another thread had the core.
-pub(super) async fn awake_until(lane: &Lane, due: Duration) -> Duration {
-    let clock = lane.plan.clock;
+pub(super) async fn awake_until(thread: &ThreadState, due: Duration) -> Duration {
+    let clock = thread.plan.clock;
     let mut now = clock.now();
     while now < due {
-        let polled = lane.busy.polled.get();
+        let polled = thread.cpu_meter.polled.get();
         tokio::task::yield_now().await;
         let after = clock.now();
-        if lane.busy.polled.get() == polled && after - now < AWAKE {
-            lane.busy.spun.set(lane.busy.spun.get() + (after - now));
+        if thread.cpu_meter.polled.get() == polled && after - now < AWAKE {
+            thread.cpu_meter.spun.set(thread.cpu_meter.spun.get() + (after - now));
         }
         now = after;
     }
     now
 }
 
-async fn user(lane: Rc<Lane>, slot: u32, seat: Rc<Seat>) {
-    let number = lane.plan.number(slot);
+async fn user(thread: Rc<ThreadState>, slot: u32, idle_user: Rc<IdleUser>) {
+    let number = thread.plan.number(slot);
     // Boxed as in the closed model.
-    match (&lane.scripts, lane.plan.protocol) {
+    match (&thread.scripts, thread.plan.protocol) {
         (None, Protocol::Http1 { .. }) => {
-            calls::<_, Connection>(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat).await;
+            calls::<_, Connection>(VirtualUser::new(&thread, slot, PlainSource::new(&thread.plan, number)), &idle_user)
+                .await;
         }
         (Some(scripts), Protocol::Http1 { .. }) => {
-            Box::pin(calls::<_, Connection>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat))
-                .await;
+            Box::pin(calls::<_, Connection>(
+                VirtualUser::new(&thread, slot, ScriptedSource::new(&thread.plan, scripts, number)),
+                &idle_user,
+            ))
+            .await;
         }
         (None, Protocol::Http2 { .. }) => {
-            Box::pin(calls::<_, Stream>(User::new(&lane, slot, Plain::new(&lane.plan, number)), &seat)).await;
+            Box::pin(calls::<_, Multiplexed>(
+                VirtualUser::new(&thread, slot, PlainSource::new(&thread.plan, number)),
+                &idle_user,
+            ))
+            .await;
         }
         (Some(scripts), Protocol::Http2 { .. }) => {
-            Box::pin(calls::<_, Stream>(User::new(&lane, slot, Scripted::new(&lane.plan, scripts, number)), &seat))
-                .await;
+            Box::pin(calls::<_, Multiplexed>(
+                VirtualUser::new(&thread, slot, ScriptedSource::new(&thread.plan, scripts, number)),
+                &idle_user,
+            ))
+            .await;
         }
     }
 }
 
 /// One user: takes up arrivals, one after another, on whichever connection is free.
-async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>) {
-    let (lane, plan) = (user.lane, &user.lane.plan);
+async fn calls<S: RequestSource, C: Transport>(mut user: VirtualUser<'_, S, C>, idle_user: &Rc<IdleUser>) {
+    let (thread, plan) = (user.thread, &user.thread.plan);
     let mut deadline = user.deadline();
     let mut now = plan.clock.now();
     let mut last = now;
-    while let Some(call) = lane.desk.next(seat, now < plan.end).await {
+    while let Some(call) = thread.arrivals.next(idle_user, now < plan.end).await {
         now = plan.clock.now();
         if call.due >= plan.begin {
-            lane.took((!call.queued).then(|| now.saturating_sub(call.due)));
+            thread.took((!call.queued).then(|| now.saturating_sub(call.due)));
         }
         if now >= call.due + plan.timeout {
-            let failure = lane.failed(&ExchangeError::Late("no user was free to send it", plan.timeout));
+            let failure = thread.failed(&ExchangeError::Late("no user was free to send it", plan.timeout));
             now = user.lost(call.due, plan.kind_of_unsent(call.due), failure).done;
             continue;
         }
@@ -141,10 +157,10 @@ async fn calls<S: Source, C: Carrier>(mut user: User<'_, S, C>, seat: &Rc<Seat>)
             deadline.hasten(plan.clock.instant(intended + plan.timeout));
         }
         last = intended;
-        user.connection = take_up(user.connection.take(), lane);
+        user.connection = take_up(user.connection.take(), thread);
         now = user.exchange(&mut deadline, intended, now).await.done;
-        user.connection = user.connection.take().and_then(|connection| connection.put_back(lane));
+        user.connection = user.connection.take().and_then(|connection| connection.put_back(thread));
     }
     // As in the closed model.
-    take_up(user.connection.take(), lane);
+    take_up(user.connection.take(), thread);
 }

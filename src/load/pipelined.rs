@@ -7,19 +7,18 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::closed::AFTER_REFUSAL;
 use super::deadline::Deadline;
-use super::lane::Lane;
-use super::source::{Source, Turn};
-use super::user::{User, may_be_unseen, timed_out, usable};
+use super::request_source::{RequestSource, Turn};
+use super::thread_state::ThreadState;
+use super::virtual_user::{AFTER_REFUSAL, VirtualUser, may_be_unseen, timed_out, usable};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::net::http1::Connection;
 use crate::net::response::ExchangeError;
 
 /// A user: one connection, and for each request of a batch a place of its own, with its own share of the user's requests.
 struct Batch<'a, S> {
-    lane: &'a Lane,
-    places: Vec<User<'a, S>>,
+    thread: &'a ThreadState,
+    places: Vec<VirtualUser<'a, S>>,
     connection: Option<Connection>,
     /// Places whose requests have no outcome yet, in the order in which they are sent on one connection.
     left: VecDeque<usize>,
@@ -30,27 +29,27 @@ struct Batch<'a, S> {
 }
 
 /// The loop of a user who pipelines, as long as the load has so many users. `source` makes what is sent from a place.
-pub(super) async fn batches<S: Source>(
-    lane: &Rc<Lane>,
+pub(super) async fn batches<S: RequestSource>(
+    thread: &Rc<ThreadState>,
     slot: u32,
     over: &CancellationToken,
     source: impl Fn(u32) -> S,
 ) {
-    let plan = &lane.plan;
-    let places = (0..plan.pipeline).map(|place| User::new(lane, slot * plan.pipeline + place, source(place)));
+    let plan = &thread.plan;
+    let places = (0..plan.pipeline).map(|place| VirtualUser::new(thread, slot * plan.pipeline + place, source(place)));
     let places = places.collect();
     let (left, later) = (VecDeque::new(), VecDeque::new());
-    let mut batch = Batch { lane, places, connection: None, left, later, bytes: Vec::new() };
+    let mut batch = Batch { thread, places, connection: None, left, later, bytes: Vec::new() };
     let mut deadline = batch.places[0].deadline();
     let rank = f64::from(plan.number(slot) + 1);
     let mut free = plan.clock.now();
     while let Some(wanted) = plan.profile.reaches(rank, free)
-        && !lane.is_exhausted()
+        && !thread.is_exhausted()
     {
         if wanted > free {
             free = batch.places[0].wait_unless(over, wanted).await;
             batch.look();
-            if lane.is_exhausted() {
+            if thread.is_exhausted() {
                 break;
             }
         }
@@ -69,7 +68,7 @@ pub(super) async fn batches<S: Source>(
         let failure = batch.exchange(&mut deadline, free).await;
         free = plan.clock.now();
         // What nobody asks after is no part of the load.
-        if lane.is_exhausted() {
+        if thread.is_exhausted() {
             break;
         }
         if idle || matches!(failure, Some(Failure::Connect | Failure::Tls)) {
@@ -83,7 +82,7 @@ pub(super) async fn batches<S: Source>(
     batch.look();
 }
 
-impl<S: Source> Batch<'_, S> {
+impl<S: RequestSource> Batch<'_, S> {
     /// Thinks as a user of single requests does.
     async fn think_unless(&mut self, over: &CancellationToken, pause: Duration) -> Duration {
         let now = self.places[0].think_unless(over, pause).await;
@@ -93,12 +92,12 @@ impl<S: Source> Batch<'_, S> {
 
     /// Gives the connection up if that was closed, or something came on it, while no request was on it.
     fn look(&mut self) {
-        self.connection = self.connection.take().and_then(|connection| usable(connection, self.lane));
+        self.connection = self.connection.take().and_then(|connection| usable(connection, self.thread));
     }
 
     /// Counts the request of a place as started, unless the load has enough; it is to be sent, if there is one.
     fn take_up(&mut self, place: usize, turn: Turn, now: Duration) {
-        if !self.lane.claim(now) {
+        if !self.thread.claim(now) {
             return;
         }
         let user = &self.places[place];
@@ -106,13 +105,13 @@ impl<S: Source> Batch<'_, S> {
             user.fail(now);
             return;
         }
-        self.lane.begin(user.slot, user.source.kind(), now);
+        self.thread.begin(user.slot, user.source.kind(), now);
         self.later.push_back(place);
     }
 
     /// Sends what was taken up, reads the answers in order, and says why not all were answered.
     async fn exchange(&mut self, deadline: &mut Deadline, now: Duration) -> Option<Failure> {
-        let plan = &self.lane.plan;
+        let plan = &self.thread.plan;
         let due = plan.clock.instant(now + plan.timeout);
         let mut last = None;
         while let Some(first) = self.go_on() {
@@ -120,7 +119,7 @@ impl<S: Source> Batch<'_, S> {
             let failure = match came {
                 Some(Ok(())) => continue,
                 Some(Err(failure)) => failure,
-                None => timed_out(self.lane, self.places[first].slot),
+                None => timed_out(self.thread, self.places[first].slot),
             };
             self.connection = None;
             if matches!(failure, Failure::Connect | Failure::Tls | Failure::Timeout) {
@@ -147,11 +146,11 @@ impl<S: Source> Batch<'_, S> {
     fn fail_left(&mut self, failure: Failure, now: Duration) {
         let mut each = failure;
         while let Some(place) = self.left.pop_front() {
-            self.finish(place, now, Outcome::Failed(each), (None, self.lane.plan.clock.now()), 0);
+            self.finish(place, now, Outcome::Failed(each), (None, self.thread.plan.clock.now()), 0);
             // What is malformed is one answer; those after it went with the connection.
             if each == Failure::Protocol && !self.left.is_empty() {
                 let why = "the connection was given up after an answer before it that was not HTTP";
-                each = self.lane.failed(&ExchangeError::Told(Failure::Closed, why.to_owned()));
+                each = self.thread.failed(&ExchangeError::Told(Failure::Closed, why.to_owned()));
             }
         }
     }
@@ -165,27 +164,27 @@ impl<S: Source> Batch<'_, S> {
         bytes: u64,
     ) {
         let user = &mut self.places[place];
-        let sent = self.lane.sent_at(user.slot);
+        let sent = self.thread.sent_at(user.slot);
         let exchange = Exchange { intended, sent, first_byte, done, outcome };
-        self.lane.finish(user.slot, &exchange, bytes);
+        self.thread.finish(user.slot, &exchange, bytes);
         user.look_at(&exchange);
     }
 
     /// Sends what is left on the connection at hand or a new one, and counts the answers as they come. What a connection
     /// leaves unanswered that has carried an answer is sent again (RFC 9112, sections 9.3.2 and 9.6), as a single request is.
     async fn converse(&mut self, now: Duration) -> Result<(), Failure> {
-        let (lane, clock) = (self.lane, self.lane.plan.clock);
+        let (thread, clock) = (self.thread, self.thread.plan.clock);
         let mut again = false;
         while !self.left.is_empty() {
             let (reused, left, sent) = (self.connection.is_some(), self.left.len(), clock.now());
             match self.send((now, sent)).await {
                 Ok(()) => {}
                 // The requests had been sent, on a connection that was closed.
-                Err(ExchangeError::Refused(no)) if again => return Err(lane.failed(&ExchangeError::RefusedAgain(no))),
+                Err(ExchangeError::Refused(no)) if again => return Err(thread.failed(&ExchangeError::RefusedAgain(no))),
                 Err(broken) => {
                     let reused = reused || self.left.len() != left;
                     if !may_be_unseen(&broken, reused) {
-                        return Err(lane.failed(&broken));
+                        return Err(thread.failed(&broken));
                     }
                 }
             }
@@ -197,14 +196,14 @@ impl<S: Source> Batch<'_, S> {
 
     /// What asks for more when it is sent twice has failed with the connection that it was sent on.
     fn keep_what_may_be_sent_again(&mut self, now: Duration) {
-        let (lane, clock) = (self.lane, self.lane.plan.clock);
+        let (thread, clock) = (self.thread, self.thread.plan.clock);
         for _ in 0..self.left.len() {
             let Some(place) = self.left.pop_front() else { return };
             if self.places[place].source.outgoing().0.idempotent {
-                lane.sent_again(self.places[place].slot);
+                thread.sent_again(self.places[place].slot);
                 self.left.push_back(place);
             } else {
-                let failure = lane.failed(&ExchangeError::Closed { untouched: true });
+                let failure = thread.failed(&ExchangeError::Closed { untouched: true });
                 self.finish(place, now, Outcome::Failed(failure), (None, clock.now()), 0);
             }
         }
@@ -213,7 +212,7 @@ impl<S: Source> Batch<'_, S> {
     /// Sends what is left, and reads answers until there are no more to come: some are left if the server said with one
     /// that it closes the connection. A request that closes it is the last.
     async fn send(&mut self, (intended, mut sent): (Duration, Duration)) -> Result<(), ExchangeError> {
-        let (lane, clock) = (self.lane, self.lane.plan.clock);
+        let (thread, clock) = (self.thread, self.thread.plan.clock);
         self.bytes.clear();
         for place in &self.left {
             self.bytes.extend_from_slice(self.places[*place].source.outgoing().0.bytes);
@@ -221,13 +220,13 @@ impl<S: Source> Batch<'_, S> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open(&lane.plan.target.dialer).await.map_err(ExchangeError::Refused)?;
-                lane.opened(connection.is_resumed());
+                let connection = Connection::open(&thread.plan.target.dialer).await.map_err(ExchangeError::Refused)?;
+                thread.opened(connection.is_resumed());
                 sent = clock.now();
                 connection
             }
         };
-        self.left.iter().for_each(|place| lane.sent(self.places[*place].slot, sent));
+        self.left.iter().for_each(|place| thread.sent(self.places[*place].slot, sent));
         // A server may refuse before it has read all, and close: its answers are there to be read.
         let cut_off = connection.send(&self.bytes, clock).await.is_err();
         while let Some(place) = self.left.front().copied() {
@@ -240,13 +239,13 @@ impl<S: Source> Batch<'_, S> {
             self.finish(place, intended, Outcome::Answered(answer.status), times, answer.bytes);
             if close {
                 if self.left.is_empty() && connection.has_more() {
-                    lane.unsolicited();
+                    thread.unsolicited();
                 }
                 return Ok(());
             }
         }
         if connection.has_more() {
-            lane.unsolicited();
+            thread.unsolicited();
         } else if !cut_off {
             self.connection = Some(connection);
         }

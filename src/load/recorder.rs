@@ -7,7 +7,7 @@ use crate::stats::{Half, Latencies, nanos};
 
 /// What happened in one second of the measured part, whenever the requests had been due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Row {
+pub struct TimelineRow {
     pub started: u64,
     pub completed: u64,
     pub failed: u64,
@@ -33,7 +33,7 @@ pub struct Recorder {
     pub status: Vec<u64>,
     /// Read for the responses that arrived within the measured part.
     pub bytes: u64,
-    pub rows: Vec<Row>,
+    pub rows: Vec<TimelineRow>,
     /// Responses below 400 that arrived within the measured part, to requests that were due before.
     pub good_of_warmup: u64,
 }
@@ -151,13 +151,13 @@ impl Recorder {
     }
 
     /// Bounded by the longest duration and time-out: a day of seconds each.
-    fn row(&mut self, time: u64) -> &mut Row {
+    fn row(&mut self, time: u64) -> &mut TimelineRow {
         self.row_at((time.saturating_sub(self.begin) / 1_000_000_000) as usize)
     }
 
-    fn row_at(&mut self, second: usize) -> &mut Row {
+    fn row_at(&mut self, second: usize) -> &mut TimelineRow {
         if second >= self.rows.len() {
-            self.rows.resize(second + 1, Row::default());
+            self.rows.resize(second + 1, TimelineRow::default());
         }
         &mut self.rows[second]
     }

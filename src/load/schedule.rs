@@ -8,7 +8,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
-use super::chance::{self, Drawn};
+use super::rng::{self, RandomStream};
 use crate::scenario::{Level, Spacing};
 
 /// A straight piece of a load.
@@ -127,7 +127,7 @@ impl<'a> Arrivals<'a> {
         match spacing {
             Spacing::Uniform => Arrivals { profile, at: f64::from(index), threads, random: None },
             Spacing::Poisson => {
-                let mut random = chance::stream(seed, Drawn::Arrivals, (index, 0));
+                let mut random = rng::stream(seed, RandomStream::Arrivals, (index, 0));
                 let at = threads * exponential(&mut random);
                 Arrivals { profile, at, threads, random: Some(random) }
             }

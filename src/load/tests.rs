@@ -10,7 +10,7 @@ use crate::scenario::request::BodySpec;
 use crate::scenario::template::Piece;
 use crate::scenario::{Level, LoadSpec, Model, RequestSpec, Template, WeightedRequest};
 
-mod busy;
+mod cpu_meter;
 mod closing;
 mod http2;
 mod hung;
@@ -44,7 +44,7 @@ fn drive(address: SocketAddr, request: RequestSpec, warmup: Duration) -> Results
 }
 
 fn execute(address: SocketAddr, load: &LoadSpec) -> Results {
-    let live = Arc::new(Live::new(threads(load)));
+    let live = Arc::new(LiveCounters::new(threads(load)));
     run(load, None, &[], &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
 }
 

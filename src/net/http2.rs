@@ -2,8 +2,9 @@
 
 mod frames;
 pub mod request;
-pub mod single;
+pub mod connection;
 mod strict;
+mod trailers;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -19,6 +20,7 @@ use tokio::sync::OnceCell;
 
 use self::frames::FrameFilter;
 use self::strict::StreamError;
+use self::trailers::MalformedTrailers;
 use super::dialer::{DialError, Dialer};
 use super::response::{ExchangeError, ResponseInfo};
 use super::sink::ResponseSink;
@@ -45,16 +47,23 @@ pub struct Http2Pool {
     /// How many requests each may carry at once, if the server takes so many.
     streams: usize,
     /// Those that could take another when they were last looked at, the last used last.
-    free: RefCell<Vec<Rc<Session>>>,
+    free: RefCell<Vec<Rc<PooledConnection>>>,
     /// Requests that were answered.
     answered: Cell<u64>,
 }
 
-/// One connection.
+/// A connection that is made.
+#[derive(Debug)]
+struct Opened {
+    send: SendRequest<Bytes>,
+    malformed: MalformedTrailers,
+}
+
+/// One connection of the pool.
 #[derive(Debug, Default)]
-struct Session {
+struct PooledConnection {
     /// Made by the first request that needs it.
-    send: OnceCell<SendRequest<Bytes>>,
+    open: OnceCell<Opened>,
     /// Requests that are on it, or wait for it to be made.
     busy: Cell<usize>,
     /// It is among the free ones.
@@ -63,30 +72,30 @@ struct Session {
     over: Cell<bool>,
 }
 
-impl Session {
+impl PooledConnection {
     /// How many requests it carries at once: as many as the server takes, once that is known.
     fn room(&self, streams: usize) -> usize {
-        match self.send.get() {
+        match self.open.get() {
             _ if self.over.get() => 0,
-            Some(send) => streams.min(send.current_max_send_streams()),
+            Some(open) => streams.min(open.send.current_max_send_streams()),
             None => streams,
         }
     }
 }
 
 /// A place for one request on a connection, until it is dropped.
-struct Seat<'a> {
-    sessions: &'a Http2Pool,
-    session: Rc<Session>,
+struct StreamSlot<'a> {
+    pool: &'a Http2Pool,
+    pooled: Rc<PooledConnection>,
 }
 
-impl Drop for Seat<'_> {
+impl Drop for StreamSlot<'_> {
     fn drop(&mut self) {
-        let session = &self.session;
-        session.busy.set(session.busy.get() - 1);
-        if !session.listed.get() && session.busy.get() < session.room(self.sessions.streams) {
-            session.listed.set(true);
-            self.sessions.free.borrow_mut().push(Rc::clone(session));
+        let pooled = &self.pooled;
+        pooled.busy.set(pooled.busy.get() - 1);
+        if !pooled.listed.get() && pooled.busy.get() < pooled.room(self.pool.streams) {
+            pooled.listed.set(true);
+            self.pool.free.borrow_mut().push(Rc::clone(pooled));
         }
     }
 }
@@ -130,21 +139,21 @@ impl Http2Pool {
         self.answered.get()
     }
 
-    fn seat(&self) -> Seat<'_> {
+    fn slot(&self) -> StreamSlot<'_> {
         let mut free = self.free.borrow_mut();
         while let Some(full) = free.pop_if(|last| last.busy.get() >= last.room(self.streams)) {
             full.listed.set(false);
         }
-        let session = match free.last() {
-            Some(session) => Rc::clone(session),
+        let pooled = match free.last() {
+            Some(pooled) => Rc::clone(pooled),
             None => {
-                let session = Rc::new(Session { listed: Cell::new(true), ..Session::default() });
-                free.push(Rc::clone(&session));
-                session
+                let pooled = Rc::new(PooledConnection { listed: Cell::new(true), ..PooledConnection::default() });
+                free.push(Rc::clone(&pooled));
+                pooled
             }
         };
-        session.busy.set(session.busy.get() + 1);
-        Seat { sessions: self, session }
+        pooled.busy.set(pooled.busy.get() + 1);
+        StreamSlot { pool: self, pooled }
     }
 
     /// Sends a request on a connection that has room for it, or on a new one, and reads its response into `sink`.
@@ -157,21 +166,23 @@ impl Http2Pool {
         sink: &mut impl ResponseSink,
     ) -> Result<ResponseInfo, FailedExchange> {
         let mut waited = false;
-        let (seat, mut send) = loop {
-            let seat = self.seat();
-            waited |= !seat.session.send.initialized();
+        let (slot, mut send) = loop {
+            let slot = self.slot();
+            waited |= !slot.pooled.open.initialized();
             // Apart: users whose connection is there need not carry the room for making one.
-            let open = || Box::pin(open(&seat.session, dialer, watcher));
-            let made = seat.session.send.get_or_try_init(open).await;
-            let send =
-                made.map_err(|no| FailedExchange { why: ExchangeError::Refused(no), again: Retry::Never })?.clone();
+            let open = || Box::pin(open(&slot.pooled, dialer, watcher));
+            let made = slot.pooled.open.get_or_try_init(open).await;
+            let send = made
+                .map_err(|no| FailedExchange { why: ExchangeError::Refused(no), again: Retry::Never })?
+                .send
+                .clone();
             // More may have waited for a connection than the server then takes.
-            if seat.session.busy.get() <= seat.session.room(self.streams).max(1) {
-                break (seat, send);
+            if slot.pooled.busy.get() <= slot.pooled.room(self.streams).max(1) {
+                break (slot, send);
             }
         };
-        let session = &seat.session;
-        let lost = |error, stage| session.lost(&error, stage);
+        let pooled = &slot.pooled;
+        let lost = |error, stage| pooled.lost(&error, stage);
         let ready = |context: &mut Context<'_>| {
             let ready = send.poll_ready(context);
             waited |= ready.is_pending();
@@ -197,9 +208,10 @@ impl Http2Pool {
         let status = response.status().as_u16();
         sink.status(status);
         let body = response.into_body();
+        let is_malformed = |stream| pooled.open.get().is_some_and(|open| open.malformed.take(stream));
         let (bytes, done) = match body.is_end_stream() {
             true => (0, first_byte),
-            false => (drain(body, sink).await.map_err(|fault| unread(fault, Stage::Begun))?, clock.now()),
+            false => (drain(body, sink, is_malformed).await.map_err(|fault| unread(fault, Stage::Begun))?, clock.now()),
         };
         self.answered.set(self.answered.get() + 1);
         Ok(ResponseInfo { status, first_byte, done, bytes, close: false })
@@ -208,27 +220,29 @@ impl Http2Pool {
 
 /// Makes a connection, and has it driven for as long as anybody can use it.
 async fn open(
-    session: &Rc<Session>,
+    pooled: &Rc<PooledConnection>,
     dialer: &Dialer,
     watcher: &impl ExchangeObserver,
-) -> Result<SendRequest<Bytes>, DialError> {
+) -> Result<Opened, DialError> {
     let stream = dialer.dial().await?;
     let resumed = stream.is_resumed();
-    let (send, connection) = handshake(stream).await?;
+    let (opened, connection) = handshake(stream).await?;
     watcher.opened(resumed);
-    let session = Rc::downgrade(session);
+    let pooled = Rc::downgrade(pooled);
     tokio::task::spawn_local(async move {
         // What went wrong shows in the requests that were on it.
         let _ = connection.await;
-        if let Some(session) = session.upgrade() {
-            session.over.set(true);
+        if let Some(pooled) = pooled.upgrade() {
+            pooled.over.set(true);
         }
     });
-    Ok(send)
+    Ok(opened)
 }
 
 /// Begins to speak HTTP/2.
-async fn handshake(stream: Stream) -> Result<(SendRequest<Bytes>, Connection<FrameFilter<Stream>, Bytes>), DialError> {
+async fn handshake(stream: Stream) -> Result<(Opened, Connection<FrameFilter<Stream>, Bytes>), DialError> {
+    let frames = FrameFilter::of(stream);
+    let malformed = frames.malformed_trailers();
     let opened = Builder::new()
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
@@ -239,11 +253,11 @@ async fn handshake(stream: Stream) -> Result<(SendRequest<Bytes>, Connection<Fra
         // However many of its answers are late, and however small their pieces, a server is no attacker.
         .max_local_error_reset_streams(None)
         .data_frame_budget(usize::MAX)
-        .handshake(FrameFilter::of(stream))
+        .handshake(frames)
         .await;
     let (send, mut connection) = opened.map_err(|error| silent(&broken(&error, true)))?;
     poll_fn(|context| settled(&mut connection, context)).await.map_err(|why| silent(&why))?;
-    Ok((send, connection))
+    Ok((Opened { send, malformed }, connection))
 }
 
 /// No connection, as the server did not begin one of HTTP/2.
@@ -270,8 +284,12 @@ fn settled(
     }
 }
 
-/// Reads a body to its end; returns its length.
-async fn drain(mut body: RecvStream, sink: &mut impl ResponseSink) -> Result<u64, StreamError> {
+/// Reads a body to its end; returns its length. `is_malformed` says of a stream whether its trailers were.
+async fn drain(
+    mut body: RecvStream,
+    sink: &mut impl ResponseSink,
+    is_malformed: impl Fn(u32) -> bool,
+) -> Result<u64, StreamError> {
     let mut bytes = 0;
     while let Some(data) = body.data().await {
         let data = data?;
@@ -283,6 +301,9 @@ async fn drain(mut body: RecvStream, sink: &mut impl ResponseSink) -> Result<u64
         body.flow_control().release_capacity(data.len())?;
     }
     if let Some(trailers) = body.trailers().await? {
+        if is_malformed(body.stream_id().as_u32()) {
+            return Err(StreamError::Malformed("a pseudo-header among its trailers, which HTTP/2 does not allow"));
+        }
         strict::look_over(&trailers)?;
         if sink.looks() {
             strict::each_line(&trailers, |line| sink.trailer(line));
@@ -304,7 +325,7 @@ enum Stage {
     Begun,
 }
 
-impl Session {
+impl PooledConnection {
     /// What becomes of a request after an error.
     fn lost(&self, error: &h2::Error, stage: Stage) -> FailedExchange {
         let ended = error.is_go_away() || error.is_io();

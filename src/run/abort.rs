@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::load::Progress;
+use crate::load::LoadProgress;
 use crate::record::{Aborted, Status, Verdict};
 use crate::rule::{Metric, Rule};
 
@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Watch<'a> {
     rules: Vec<(&'a Rule, Option<Duration>)>,
-    readings: VecDeque<(Duration, Progress)>,
+    readings: VecDeque<(Duration, LoadProgress)>,
 }
 
 impl<'a> Watch<'a> {
@@ -23,7 +23,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Takes a reading; tells of the first rule that has held for as long as it says.
-    pub fn look(&mut self, now: Duration, progress: Progress) -> Option<Aborted> {
+    pub fn look(&mut self, now: Duration, progress: LoadProgress) -> Option<Aborted> {
         self.readings.push_back((now, progress));
         while self.readings.get(1).is_some_and(|(time, _)| now.saturating_sub(*time) >= WINDOW) {
             self.readings.pop_front();
@@ -51,9 +51,9 @@ impl<'a> Watch<'a> {
 }
 
 /// The metric over the window; `None` where the window holds nothing to measure.
-fn value(metric: Metric, before: Progress, now: Progress, span: Duration) -> Option<f64> {
+fn value(metric: Metric, before: LoadProgress, now: LoadProgress, span: Duration) -> Option<f64> {
     // The counters of one reading are taken one after the other: they may be out of step by a request or two.
-    let grown = |pick: fn(&Progress) -> u64| pick(&now).saturating_sub(pick(&before));
+    let grown = |pick: fn(&LoadProgress) -> u64| pick(&now).saturating_sub(pick(&before));
     let (completed, failed, error_status) = (grown(|p| p.completed), grown(|p| p.failed), grown(|p| p.error_status));
     let (errors, ended) = (failed + error_status, completed + failed);
     match metric {
@@ -80,8 +80,8 @@ pub(super) fn verdict(aborted: &Aborted) -> Verdict {
 mod tests {
     use super::*;
 
-    fn reading(completed: u64, failed: u64) -> Progress {
-        Progress { started: completed + failed, completed, failed, error_status: 0 }
+    fn reading(completed: u64, failed: u64) -> LoadProgress {
+        LoadProgress { started: completed + failed, completed, failed, error_status: 0 }
     }
 
     #[test]

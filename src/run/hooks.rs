@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use crate::load::attended::Hung;
-use crate::load::script::{Findings, Sample};
+use crate::load::client_script::{HookFindings, HookSample};
+use crate::load::hook_watchdog::HungHook;
 use crate::record;
 use crate::script::ScriptError;
 use crate::script::client::Called;
 
 /// The findings with what `teardown` came to; nothing without a script.
 pub(super) fn checks(
-    findings: Option<Findings>,
+    findings: Option<HookFindings>,
     logged: Vec<String>,
     teardown: Option<Called<()>>,
 ) -> Option<record::Checks> {
     let mut findings = findings?;
     let teardown = teardown?;
     // The setup's lines come first.
-    let mut log = Findings::default();
+    let mut log = HookFindings::default();
     log.logged(logged);
     log.logged(std::mem::take(&mut findings.log));
     log.logged(teardown.log);
@@ -43,7 +43,7 @@ pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[
 }
 
 /// Why a load ended before its time.
-pub(super) fn hung(file: Option<&std::path::Path>, hung: &Hung) -> record::TrialFailure {
+pub(super) fn hung(file: Option<&std::path::Path>, hung: &HungHook) -> record::TrialFailure {
     let file = file.map(|file| format!(" of {}", file.display())).unwrap_or_default();
     record::TrialFailure {
         message: hung.to_string(),
@@ -61,7 +61,7 @@ pub(super) fn not_run() -> record::Trial {
     record::Trial { failure: Some(failure), ..record::Trial::default() }
 }
 
-fn sample(sample: &Sample) -> record::CheckSample {
+fn sample(sample: &HookSample) -> record::CheckSample {
     let seconds = |time: Duration| time.as_secs_f64();
     record::CheckSample {
         user: sample.user,

@@ -1,7 +1,7 @@
 //! What a run would do, in words.
 
 use super::facts::{describe_dirty, describe_load, describe_server};
-use crate::load::machine;
+use crate::load::system_limits;
 use crate::scenario::{DirtySpec, Expect, LoadSpec, LoginSpec, Scenario, Variant};
 use crate::stats::upper_bound_95;
 use crate::trigger::Trigger;
@@ -34,7 +34,7 @@ fn lines(variant: &Variant) -> Vec<String> {
     if let Some(load) = &variant.load {
         lines.push(format!("load    {}", describe_load(load)));
         lines.extend(load.login.as_ref().map(|login| format!("        each user logs in before: {}", steps(login))));
-        lines.extend(too_few_ports(load, machine::ports()).map(|line| format!("        {line}")));
+        lines.extend(too_few_ports(load, system_limits::ports()).map(|line| format!("        {line}")));
     }
     if let Some(dirty) = &variant.dirty {
         lines.push(format!("dirty   {}", describe_dirty(dirty)));

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, facts, hooks};
 use crate::dirty;
-use crate::load::attended::{self, Hung, attended};
-use crate::load::script::Client;
-use crate::load::{self, Live, Progress};
+use crate::load::client_script::ClientScript;
+use crate::load::hook_watchdog::{self, HungHook, call_watched};
+use crate::load::{self, LiveCounters, LoadProgress};
 use crate::net::target::Target;
 use crate::record::{self, LogOf, Trial, TrialFailure};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
@@ -96,12 +96,12 @@ pub(super) fn run(
 /// the number is that of the last look after which an answer still came.
 #[derive(Debug, Clone, Copy, Default)]
 struct InFlight {
-    last: Option<(Progress, u64)>,
+    last: Option<(LoadProgress, u64)>,
     alive: Option<u64>,
 }
 
 impl InFlight {
-    fn after(self, progress: Progress) -> Self {
+    fn after(self, progress: LoadProgress) -> Self {
         let open = progress.started.saturating_sub(progress.completed + progress.failed);
         let answered_since = self.last.filter(|(before, _)| progress.completed > before.completed);
         InFlight { last: Some((progress, open)), alive: answered_since.map(|(_, open)| open).or(self.alive) }
@@ -199,7 +199,7 @@ impl Stage<'_> {
                 return Ok(ending);
             }
         };
-        let live = Arc::new(Live::new(load::threads(plan)));
+        let live = Arc::new(LiveCounters::new(load::threads(plan)));
         let description = facts::describe_load(plan);
         self.observer.event(RunEvent::LoadBegan { description: &description });
         let mut watch = abort::Watch::new(&self.variant.abort_when);
@@ -235,20 +235,20 @@ impl Stage<'_> {
         Ok(ending)
     }
 
-    fn set_up(&self, script: &scenario::ScriptSpec) -> Called<Client> {
+    fn set_up(&self, script: &scenario::ScriptSpec) -> Called<ClientScript> {
         let script = Arc::new(script.clone());
-        self.attend(move |pulse| Client::begin(script, pulse))
+        self.attend(move |pulse| ClientScript::begin(script, pulse))
     }
 
     /// Also after Ctrl-C.
-    fn tear_down(&self, client: Client) -> Called<()> {
+    fn tear_down(&self, client: ClientScript) -> Called<()> {
         self.attend(move |pulse| client.end(pulse))
     }
 
     fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static) -> Called<T> {
-        attended(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: Hung| {
+        call_watched(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: HungHook| {
             self.hung.set(true);
-            attended::failed(&hung)
+            hook_watchdog::failed(&hung)
         })
     }
 
@@ -271,7 +271,7 @@ impl Stage<'_> {
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::login::log_in(plan, target, seed, cancel, &done);
         let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
-        let refused = |refusal: load::login::Refusal| {
+        let refused = |refusal: load::login::UserRefused| {
             let message = refusal.why.told(&format!("login of user {}", refusal.user));
             let advice = "check [load.login], and that the server knows this user; nothing was measured";
             self.failure(message, advice.to_owned())
@@ -339,7 +339,7 @@ impl Stage<'_> {
 
     /// Said before anything is started.
     fn foreign_source(&self, plan: &LoadSpec) -> Option<TrialFailure> {
-        let (source, why) = load::machine::foreign(&plan.source_addresses)?;
+        let (source, why) = load::system_limits::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
         Some(TrialFailure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })
@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn what_was_in_flight_at_a_death_is_told_although_it_has_failed_since() {
-        let at = |started, completed, failed| Progress { started, completed, failed, ..Progress::default() };
+        let at = |started, completed, failed| LoadProgress { started, completed, failed, ..LoadProgress::default() };
         let alive = InFlight::default().after(at(14, 10, 0));
         assert_eq!(alive.at_the_end(), 4);
         assert_eq!(alive.after(at(20, 15, 5)).at_the_end(), 4, "it died between two looks");

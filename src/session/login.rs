@@ -13,7 +13,7 @@ const SHOWN: usize = 120;
 
 /// A login, ready but for its slots.
 #[derive(Debug)]
-pub struct Login {
+pub struct PreparedLogin {
     steps: Vec<Step>,
 }
 
@@ -28,7 +28,7 @@ struct Step {
 
 /// Who is not let in, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct LoginRefused {
     /// `was answered 403: "..."`.
     pub why: String,
     /// The step's number and how many there are, where it is not the only one.
@@ -39,7 +39,7 @@ pub struct Refused {
     pub answered: bool,
 }
 
-impl Refused {
+impl LoginRefused {
     /// A sentence without a full stop; `whose` as in `zoe's login`.
     pub fn told(&self, whose: &str) -> String {
         let step = self.step.map(|(step, of)| format!("step {step} of {of}, ")).unwrap_or_default();
@@ -56,7 +56,7 @@ struct Came {
     followed: bool,
 }
 
-impl Login {
+impl PreparedLogin {
     /// Ready for a server.
     pub fn new(login: &scenario::LoginSpec, target: &Target) -> Self {
         let prepare = |step: &LoginStep| Step {
@@ -68,7 +68,7 @@ impl Login {
                 _ => Vec::new(),
             },
         };
-        Login { steps: login.steps.iter().map(prepare).collect() }
+        PreparedLogin { steps: login.steps.iter().map(prepare).collect() }
     }
 
     /// Carries it out. `write` fills a step's request in, given its number; `send` sends it and waits for the answer.
@@ -78,11 +78,11 @@ impl Login {
         secure: bool,
         write: &dyn Fn(&PreparedRequest, &Session, usize) -> Vec<u8>,
         send: &mut impl AsyncFnMut(&[u8]) -> Result<(u16, BufferedResponse), String>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), LoginRefused> {
         for (number, step) in self.steps.iter().enumerate() {
             let request = write(&step.request, session, number);
             let line = line(&request, session);
-            let refused = |(why, answered)| Refused {
+            let refused = |(why, answered)| LoginRefused {
                 why,
                 step: (self.steps.len() > 1).then_some((number + 1, self.steps.len())),
                 line: line.clone(),

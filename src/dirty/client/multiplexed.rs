@@ -6,8 +6,8 @@ use super::wire::{Came, Open, Way, Wire, millis};
 use super::{Ask, Client};
 use crate::dirty::recipe::Twist;
 use crate::exchange::Failure;
+use crate::net::http2::connection::{HoldBack, Http2Connection, PendingExchange};
 use crate::net::http2::request::Http2Request;
-use crate::net::http2::single::{HoldBack, Http2Connection, PendingExchange};
 use crate::net::response::ExchangeError;
 
 impl Client {
@@ -73,7 +73,7 @@ impl Client {
         let scheme = if self.target.dialer.speaks_tls() { "https" } else { "http" };
         let request = Http2Request::new(bytes, scheme).map_err(|why| ExchangeError::Told(Failure::Protocol, why));
         let leave = match &request {
-            Ok(_) => connection.leave().await,
+            Ok(_) => connection.permit().await,
             Err(_) => Err(ExchangeError::Closed { untouched: false }),
         };
         let hold = match (ask.gate, ask.shot.twist, &request) {

@@ -11,7 +11,7 @@ use crate::dirty::recipe::Twist;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::net::dialer::DialError;
 use crate::net::http1::{Connection, IdleState};
-use crate::net::http2::single::Http2Connection;
+use crate::net::http2::connection::Http2Connection;
 use crate::net::response::{ExchangeError, ResponseInfo};
 use crate::net::response_parser::ResponseParser;
 use crate::net::sink::BufferedResponse;

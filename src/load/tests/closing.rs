@@ -1,7 +1,7 @@
 //! Requests that say `connection: close`, to a server that does so and says nothing of it.
 
 use super::*;
-use crate::load::script::Client;
+use crate::load::client_script::ClientScript;
 use crate::scenario::{Protocol, Spacing};
 
 /// Answers requests until one says that it is the last of its connection. What is behind that one is lost.
@@ -89,8 +89,8 @@ fn a_batch_of_them_is_late_as_one() {
 fn a_script_makes_such_requests_too() {
     let source = r#"fn request(user, seq) { #{ headers: if seq % 4 == 0 { #{ connection: "close" } } else { #{} } } }"#;
     let script = crate::scenario::ScriptSpec { path: "close.rhai".into(), source: source.to_owned() };
-    let client = Client::begin(Arc::new(script), Arc::default()).result.unwrap();
-    let live = Arc::new(Live::new(1));
+    let client = ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap();
+    let live = Arc::new(LiveCounters::new(1));
     let target = Target::tcp(server(obeys), None);
     let load = posts(vec![kind(1, &[])]);
     let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();

@@ -1,7 +1,7 @@
 //! A hook that does not come back.
 
 use super::*;
-use crate::load::script::Client;
+use crate::load::client_script::ClientScript;
 
 fn answers(listener: TcpListener) {
     for stream in listener.incoming() {
@@ -10,9 +10,9 @@ fn answers(listener: TcpListener) {
     }
 }
 
-fn scripted(source: &str) -> Client {
+fn scripted(source: &str) -> ClientScript {
     let script = crate::scenario::ScriptSpec { path: "hung.rhai".into(), source: source.to_owned() };
-    Client::begin(Arc::new(script), Arc::default()).result.unwrap()
+    ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap()
 }
 
 // fault: endless: a hook does not come back -> the run ends with a report, and says what is lost
@@ -23,7 +23,7 @@ fn a_hook_that_hangs_loses_what_its_thread_measured_and_no_more() {
     let lasting = Duration::from_secs(3600);
     let levels = vec![Level { from: 2.0, to: 2.0, lasting }];
     let load = LoadSpec { levels, duration: lasting, threads: Some(2), ..plan() };
-    let (live, cancel) = (Arc::new(Live::new(2)), CancellationToken::new());
+    let (live, cancel) = (Arc::new(LiveCounters::new(2)), CancellationToken::new());
     let asks = (Arc::clone(&live), cancel.clone());
     std::thread::spawn(move || {
         while asks.0.progress().completed < 100 {
@@ -42,7 +42,7 @@ fn a_hook_that_hangs_loses_what_its_thread_measured_and_no_more() {
 fn a_hook_that_panics_fails_its_check_and_nothing_else() {
     let client = scripted("fn check(exchange) { panics(); true }");
     let load = LoadSpec { requests: Some(3), ..plan() };
-    let live = Arc::new(Live::new(1));
+    let live = Arc::new(LiveCounters::new(1));
     let target = Target::tcp(server(answers), None);
     let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();
     let findings = results.findings.unwrap();

@@ -129,8 +129,8 @@ fn what_a_server_says_on_an_idle_connection_is_no_answer_to_the_next_request() {
 fn scripted(address: SocketAddr, load: &LoadSpec, body: &str) -> Results {
     let source = format!("fn request(user, seq) {{ {body}; () }}");
     let script = crate::scenario::ScriptSpec { path: "think.rhai".into(), source };
-    let client = Client::begin(Arc::new(script), Arc::default()).result.unwrap();
-    let live = Arc::new(Live::new(threads(load)));
+    let client = ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap();
+    let live = Arc::new(LiveCounters::new(threads(load)));
     run(load, Some(&client), &[], &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
 }
 

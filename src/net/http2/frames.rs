@@ -10,14 +10,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::trailers::{DATA, END_STREAM, FrameHead, MalformedTrailers, PADDED, TrailerFilter};
+
 /// Of a frame's head, in bytes: its length, its type, its flags and its stream (RFC 9113, section 4.1).
 const HEAD: usize = 9;
 const TYPE: usize = 3;
 const FLAGS: usize = 4;
 
-const DATA: u8 = 0;
-const END_STREAM: u8 = 1;
-const PADDED: u8 = 8;
 const UNKNOWN: u8 = 0xff;
 
 /// A stream whose frames are looked at as they are read.
@@ -37,11 +36,17 @@ struct Place {
     known: usize,
     /// So many bytes of the payload are missing.
     payload: usize,
+    trailers: TrailerFilter,
 }
 
 impl<S> FrameFilter<S> {
     pub fn of(stream: S) -> Self {
         FrameFilter { stream, place: Place::default(), held: false }
+    }
+
+    /// Streams whose trailers hold what HTTP/2 does not allow there.
+    pub fn malformed_trailers(&self) -> MalformedTrailers {
+        self.place.trailers.malformed()
     }
 }
 
@@ -53,6 +58,7 @@ impl Place {
         while at < bytes.len() {
             if self.payload > 0 {
                 let here = self.payload.min(bytes.len() - at);
+                self.trailers.payload(&bytes[at..at + here]);
                 self.payload -= here;
                 at += here;
                 continue;
@@ -65,8 +71,10 @@ impl Place {
             self.known += 1;
             at += 1;
             if self.known == HEAD {
-                let [a, b, c, ..] = self.head;
+                let [a, b, c, kind, flags, on @ ..] = self.head;
                 (self.known, self.payload) = (0, u32::from_be_bytes([0, a, b, c]) as usize);
+                let stream = u32::from_be_bytes(on) & 0x7fff_ffff;
+                self.trailers.frame(FrameHead { kind, flags, stream, length: self.payload });
             }
         }
     }

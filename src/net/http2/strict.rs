@@ -1,6 +1,4 @@
 //! What HTTP/2 does not allow in a response, where `h2` lets it through.
-//!
-//! It lets pass, and shows to nobody, pseudo-headers among trailers: these go unseen.
 
 use std::future::poll_fn;
 use std::task::{Poll, ready};

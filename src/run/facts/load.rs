@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::exchange::Failure;
-use crate::load::recorder::{Recorder, Row};
-use crate::load::samples::Samples;
-use crate::load::{Results, machine};
+use crate::load::error_samples::ErrorSamples;
+use crate::load::recorder::{Recorder, TimelineRow};
+use crate::load::{Results, system_limits};
 use crate::net::request::show_sleep;
 use crate::record::{self, Quantiles};
 use crate::scenario::{self, Level, Model, Protocol, Spacing};
@@ -183,16 +183,16 @@ fn error_counts(failures: &[u64], statuses: &[u64]) -> BTreeMap<String, u64> {
 }
 
 /// Why requests failed, for each kind that counts.
-fn error_samples(failures: &[u64], samples: &Samples) -> BTreeMap<String, String> {
+fn error_samples(failures: &[u64], samples: &ErrorSamples) -> BTreeMap<String, String> {
     let counted = Failure::ALL.into_iter().filter(|failure| failures[*failure as usize] > 0);
     counted.filter_map(|failure| Some((failure.name().to_owned(), samples.of(failure)?.to_owned()))).collect()
 }
 
 /// A row a second up to the end; what came while the load drained is in the totals alone.
-fn timeline(rows: &[Row], duration: Duration) -> Vec<record::Second> {
+fn timeline(rows: &[TimelineRow], duration: Duration) -> Vec<record::Second> {
     let length = duration.as_secs_f64();
     let seconds = length.ceil() as usize;
-    let empty = Row::default();
+    let empty = TimelineRow::default();
     (0..seconds)
         .map(|second| {
             let row = rows.get(second).unwrap_or(&empty);
@@ -220,11 +220,11 @@ fn generator(plan: &scenario::LoadSpec, results: &Results) -> record::Generator 
         handshakes_resumed: results.handshakes_resumed,
         retries: results.retried,
         spin_s: results.spun.as_secs_f64(),
-        descriptors_needed: machine::descriptors_needed(plan, results.threads),
-        descriptors_limit: machine::descriptors_limit(),
+        descriptors_needed: system_limits::descriptors_needed(plan, results.threads),
+        descriptors_limit: system_limits::descriptors_limit(),
         time_wait: results.time_wait,
-        ports: machine::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
-        clock_ns: machine::clock_grain(),
+        ports: system_limits::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
+        clock_ns: system_limits::clock_grain(),
         stopped_s: results.watch.stopped.as_secs_f64(),
     }
 }
@@ -233,9 +233,9 @@ fn generator(plan: &scenario::LoadSpec, results: &Results) -> record::Generator 
 mod tests {
     use super::*;
     use crate::exchange::{Exchange, Outcome};
-    use crate::load::measured::Measured;
+    use crate::load::measurement::Measurement;
+    use crate::load::stall_monitor::StallMonitor;
     use crate::load::tests::plan;
-    use crate::load::watch::Watch;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -243,14 +243,14 @@ mod tests {
 
     /// Results of a load that ended after so long, with nothing but these requests.
     fn results(plan: &scenario::LoadSpec, duration: Duration, intended: impl Iterator<Item = Duration>) -> Results {
-        let mut measured = Measured::new(plan);
+        let mut measured = Measurement::new(plan);
         intended.for_each(|due| {
             let outcome = Outcome::Answered(200);
             measured.record(0, &Exchange { intended: due, sent: Some(due), first_byte: None, done: due, outcome }, 1);
         });
         Results {
             measured,
-            samples: Samples::default(),
+            samples: ErrorSamples::default(),
             duration,
             threads: 1,
             connections_opened: 1,
@@ -263,7 +263,7 @@ mod tests {
             busiest: 0.0,
             time_wait: None,
             findings: None,
-            watch: Watch::new(plan.warmup, plan.warmup + plan.duration),
+            watch: StallMonitor::new(plan.warmup, plan.warmup + plan.duration),
             hung: None,
         }
     }

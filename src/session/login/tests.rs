@@ -13,9 +13,9 @@ fn step(method: &str, path: &str, captures: &[(&str, CaptureSource)]) -> LoginSt
 }
 
 /// What comes of a login whose requests get these answers, in turn, and what was sent.
-async fn perform(steps: Vec<LoginStep>, answers: &[(&str, &str)]) -> (Result<Session, Refused>, Vec<String>) {
+async fn perform(steps: Vec<LoginStep>, answers: &[(&str, &str)]) -> (Result<Session, LoginRefused>, Vec<String>) {
     let target = Target::tcp("127.0.0.1:80".parse().unwrap(), None);
-    let login = Login::new(&Meant { steps, once: false }, &target);
+    let login = PreparedLogin::new(&Meant { steps, once: false }, &target);
     let (left, sent) = (RefCell::new(answers.iter().collect::<VecDeque<_>>()), RefCell::new(Vec::new()));
     let write = |request: &PreparedRequest, session: &Session, _: usize| {
         let mut bytes = Vec::new();

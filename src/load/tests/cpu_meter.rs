@@ -6,10 +6,10 @@ use std::time::Instant;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::load::busy::noticed;
-use crate::load::lane::Lane;
 use crate::load::open::awake_until;
-use crate::load::plan::Plan;
+use crate::load::thread_plan::ThreadPlan;
+use crate::load::thread_state::ThreadState;
+use crate::load::thread_state::noticed;
 
 /// Answers on every connection but the first, which it holds.
 fn holds_the_first(listener: TcpListener) {
@@ -33,8 +33,8 @@ fn a_request_that_hangs_does_not_make_a_busy_thread_look_idle() {
     let lasting = Duration::from_secs(1);
     let levels = vec![Level { from: 2.0, to: 2.0, lasting }];
     let load = LoadSpec { levels, duration: lasting, drain: lasting, threads: Some(1), ..plan() };
-    let client = Client::begin(Arc::new(script), Arc::default()).result.unwrap();
-    let live = Arc::new(Live::new(1));
+    let client = ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap();
+    let live = Arc::new(LiveCounters::new(1));
     let target = Target::tcp(server(holds_the_first), None);
     let began = Instant::now();
     let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();
@@ -60,41 +60,47 @@ async fn what_users_do_while_an_arrival_is_waited_for_is_work() {
     const TIMES: u32 = 100;
     let (each, most) = (Duration::from_micros(20), Duration::from_millis(6));
     let target = Target::tcp("127.0.0.1:9".parse().unwrap(), None);
-    let lane = Rc::new(Lane::new(&plan(), Plan::new(&plan(), &target, (0, 1), 1), None, Arc::new(Live::new(1))));
-    let clock = lane.plan.clock;
+    let thread = Rc::new(ThreadState::new(
+        &plan(),
+        ThreadPlan::new(&plan(), &target, (0, 1), 1),
+        None,
+        Arc::new(LiveCounters::new(1)),
+    ));
+    let clock = thread.plan.clock;
     let tasks = LocalSet::new();
-    tasks.spawn_local(noticed(Rc::clone(&lane), async move {
+    tasks.spawn_local(noticed(Rc::clone(&thread), async move {
         for _ in 0..TIMES {
             work(each);
             tokio::task::yield_now().await;
         }
     }));
-    let waits = Rc::clone(&lane);
+    let waits = Rc::clone(&thread);
     let waited = tasks.run_until(async move {
         let began = clock.now();
         awake_until(&waits, began + most).await - began
     });
     let waited = waited.await;
     // Fewer where other processes have the machine.
-    let times = u32::try_from(lane.busy.polled.get()).unwrap().min(TIMES);
-    let spun = lane.busy.spun.get();
+    let times = u32::try_from(thread.cpu_meter.polled.get()).unwrap().min(TIMES);
+    let spun = thread.cpu_meter.spun.get();
     assert!(times > 0 && spun + times * each <= waited, "{spun:?} of {waited:?}, and {times} times work");
 }
 
 #[tokio::test]
 async fn waiting_awake_is_no_work() {
     let target = Target::tcp("127.0.0.1:9".parse().unwrap(), None);
-    let lane = Lane::new(&plan(), Plan::new(&plan(), &target, (0, 1), 1), None, Arc::new(Live::new(1)));
-    let clock = lane.plan.clock;
+    let thread =
+        ThreadState::new(&plan(), ThreadPlan::new(&plan(), &target, (0, 1), 1), None, Arc::new(LiveCounters::new(1)));
+    let clock = thread.plan.clock;
     // Other processes may have the machine for a while, but not always.
     for _ in 0..50 {
         let due = clock.now() + Duration::from_millis(2);
-        lane.busy.spun.take();
+        thread.cpu_meter.spun.take();
         let began = clock.now();
-        let waited = awake_until(&lane, due).await - began;
-        if lane.busy.spun.get() > waited / 2 {
+        let waited = awake_until(&thread, due).await - began;
+        if thread.cpu_meter.spun.get() > waited / 2 {
             return;
         }
     }
-    panic!("{:?}", lane.busy.spun.get());
+    panic!("{:?}", thread.cpu_meter.spun.get());
 }

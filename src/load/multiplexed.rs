@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::lane::Lane;
-use super::source::Source;
-use super::user::{Carrier, User};
+use super::request_source::RequestSource;
+use super::thread_state::ThreadState;
+use super::virtual_user::{Transport, VirtualUser};
 use crate::exchange::Failure;
 use crate::net::http2::request::Http2Request;
 use crate::net::http2::{ExchangeObserver, FailedExchange, Retry};
@@ -22,46 +22,49 @@ const AFTER_REFUSED_STREAM: Duration = Duration::from_millis(10);
 
 /// What a user keeps of a connection that is not its own: its last request, so that it is taken apart only once.
 #[derive(Debug)]
-pub(super) struct Stream(Http2Request);
+pub(super) struct Multiplexed(Http2Request);
 
 /// A request of a user on its way.
 struct Way<'a> {
-    lane: &'a Lane,
+    thread: &'a ThreadState,
     slot: u32,
     now: Duration,
 }
 
 impl ExchangeObserver for Way<'_> {
     fn opened(&self, resumed: bool) {
-        self.lane.opened(resumed);
+        self.thread.opened(resumed);
     }
 
     fn sent(&self, waited: bool) {
-        let now = if waited { self.lane.plan.clock.now() } else { self.now };
-        self.lane.sent(self.slot, now);
+        let now = if waited { self.thread.plan.clock.now() } else { self.now };
+        self.thread.sent(self.slot, now);
     }
 }
 
-impl Carrier for Stream {
+impl Transport for Multiplexed {
     /// What the server has refused unseen, or what was sent on a connection that it had closed meanwhile, is sent again.
-    async fn ask<S: Source>(user: &mut User<'_, S, Self>, mut now: Duration) -> Result<ResponseInfo, Failure> {
-        let (lane, clock) = (user.lane, user.lane.plan.clock);
+    async fn ask<S: RequestSource>(
+        user: &mut VirtualUser<'_, S, Self>,
+        mut now: Duration,
+    ) -> Result<ResponseInfo, Failure> {
+        let (thread, clock) = (user.thread, user.thread.plan.clock);
         let (mut refusals, mut unseen) = (0, 0);
         loop {
-            let answered = lane.sessions.answered();
+            let answered = thread.sessions.answered();
             let (outgoing, sink) = user.source.outgoing();
             let translated = match user.connection.take().filter(|last| last.0.is_of(outgoing.bytes)) {
-                Some(Stream(translated)) => translated,
-                None => translate(lane, outgoing.bytes)?,
+                Some(Multiplexed(translated)) => translated,
+                None => translate(thread, outgoing.bytes)?,
             };
-            let translated = &user.connection.insert(Stream(translated)).0;
-            let way = Way { lane, slot: user.slot, now };
+            let translated = &user.connection.insert(Multiplexed(translated)).0;
+            let way = Way { thread, slot: user.slot, now };
             let FailedExchange { why, again } =
-                match lane.sessions.exchange(&lane.plan.target.dialer, translated, clock, &way, sink).await {
+                match thread.sessions.exchange(&thread.plan.target.dialer, translated, clock, &way, sink).await {
                     Ok(answer) => return Ok(answer),
                     Err(lost) => lost,
                 };
-            refusals = if lane.sessions.answered() == answered { refusals + 1 } else { 1 };
+            refusals = if thread.sessions.answered() == answered { refusals + 1 } else { 1 };
             unseen += u32::from(again == Retry::IfMayBeUnseen);
             let may = match again {
                 Retry::Never => false,
@@ -69,30 +72,30 @@ impl Carrier for Stream {
                 Retry::OnAnother | Retry::Later => refusals <= MOST_REFUSALS,
             };
             if !may {
-                return Err(lane.failed(&why));
+                return Err(thread.failed(&why));
             }
             if again == Retry::Later {
                 tokio::time::sleep(AFTER_REFUSED_STREAM * refusals).await;
             }
-            lane.sent_again(user.slot);
+            thread.sent_again(user.slot);
             now = clock.now();
         }
     }
 
-    fn take_up(kept: Option<Self>, _lane: &Lane) -> Option<Self> {
+    fn take_up(kept: Option<Self>, _thread: &ThreadState) -> Option<Self> {
         kept
     }
 
-    fn put_back(self, _lane: &Lane) -> Option<Self> {
+    fn put_back(self, _thread: &ThreadState) -> Option<Self> {
         Some(self)
     }
 }
 
-fn translate(lane: &Lane, bytes: &[u8]) -> Result<Http2Request, Failure> {
-    let scheme = if lane.plan.target.dialer.speaks_tls() { "https" } else { "http" };
+fn translate(thread: &ThreadState, bytes: &[u8]) -> Result<Http2Request, Failure> {
+    let scheme = if thread.plan.target.dialer.speaks_tls() { "https" } else { "http" };
     Http2Request::new(bytes, scheme).map_err(|why| {
         // Only scripts make such requests.
         let why = format!("HTTP/2 has no such request: {why}");
-        lane.failed(&ExchangeError::Told(Failure::Script, why))
+        thread.failed(&ExchangeError::Told(Failure::Script, why))
     })
 }

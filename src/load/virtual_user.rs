@@ -7,15 +7,19 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::deadline::Deadline;
-use super::lane::Lane;
-use super::source::Source;
+use super::request_source::RequestSource;
+use super::thread_state::ThreadState;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::net::http1::{Connection, IdleState};
 use crate::net::response::{ExchangeError, ResponseInfo};
 
+/// How long a user waits after a request that could not be sent: a refused connection answers at once, and so does a
+/// script that fails, and TLS whose client the server does not trust; asking again at once would only heat the machine.
+pub(super) const AFTER_REFUSAL: Duration = Duration::from_millis(50);
+
 /// One user, its requests, and the connection that they go over.
-pub(super) struct User<'a, S, C = Connection> {
-    pub lane: &'a Lane,
+pub(super) struct VirtualUser<'a, S, C = Connection> {
+    pub thread: &'a ThreadState,
     /// Its place among the users of its load thread.
     pub slot: u32,
     pub connection: Option<C>,
@@ -23,15 +27,16 @@ pub(super) struct User<'a, S, C = Connection> {
 }
 
 /// What requests travel over.
-pub(super) trait Carrier: Sized {
+pub(super) trait Transport: Sized {
     /// One request, at the time it is now.
-    async fn ask<S: Source>(user: &mut User<'_, S, Self>, now: Duration) -> Result<ResponseInfo, Failure>;
+    async fn ask<S: RequestSource>(user: &mut VirtualUser<'_, S, Self>, now: Duration)
+    -> Result<ResponseInfo, Failure>;
 
     /// What a user of the open model begins its next request with: a connection that no request is on, if there is one.
-    fn take_up(kept: Option<Self>, lane: &Lane) -> Option<Self>;
+    fn take_up(kept: Option<Self>, thread: &ThreadState) -> Option<Self>;
 
     /// What a user keeps after a request; the rest is for others.
-    fn put_back(self, lane: &Lane) -> Option<Self>;
+    fn put_back(self, thread: &ThreadState) -> Option<Self>;
 
     /// Looks at one that no request was on, as far as can be seen without waiting.
     fn look(&mut self) -> IdleState {
@@ -39,18 +44,18 @@ pub(super) trait Carrier: Sized {
     }
 }
 
-impl Carrier for Connection {
+impl Transport for Connection {
     /// On the connection at hand or a new one. Most often there is one, and it takes the request at once. All else is
     /// boxed: what is rare must not make large what every request goes through.
-    async fn ask<S: Source>(user: &mut User<'_, S>, now: Duration) -> Result<ResponseInfo, Failure> {
+    async fn ask<S: RequestSource>(user: &mut VirtualUser<'_, S>, now: Duration) -> Result<ResponseInfo, Failure> {
         let reused = user.connection.is_some();
         let (request, sink) = user.source.outgoing();
         let ordinary = !(request.waits | request.closes);
         let at_once = |connection: &mut Connection| ordinary && connection.send_at_once(request.bytes);
         let came = match user.connection.as_mut().map(|connection| (at_once(connection), connection)) {
             Some((true, connection)) => {
-                user.lane.sent(user.slot, now);
-                let came = connection.receive(request.head_only, user.lane.plan.clock, sink).await;
+                user.thread.sent(user.slot, now);
+                let came = connection.receive(request.head_only, user.thread.plan.clock, sink).await;
                 came.map(|answer| connection.ended_by(answer))
             }
             _ => Box::pin(user.send(now)).await,
@@ -64,12 +69,12 @@ impl Carrier for Connection {
         }
     }
 
-    fn take_up(_kept: Option<Self>, lane: &Lane) -> Option<Self> {
-        lane.idle.borrow_mut().pop()
+    fn take_up(_kept: Option<Self>, thread: &ThreadState) -> Option<Self> {
+        thread.idle.borrow_mut().pop()
     }
 
-    fn put_back(self, lane: &Lane) -> Option<Self> {
-        lane.idle.borrow_mut().push(self);
+    fn put_back(self, thread: &ThreadState) -> Option<Self> {
+        thread.idle.borrow_mut().push(self);
         None
     }
 
@@ -78,23 +83,23 @@ impl Carrier for Connection {
     }
 }
 
-/// As [`Carrier::take_up`]; those that cannot be used any longer are dropped.
-pub(super) fn take_up<C: Carrier>(kept: Option<C>, lane: &Lane) -> Option<C> {
-    let mut taken = C::take_up(kept, lane)?;
+/// As [`Transport::take_up`]; those that cannot be used any longer are dropped.
+pub(super) fn take_up<C: Transport>(kept: Option<C>, thread: &ThreadState) -> Option<C> {
+    let mut taken = C::take_up(kept, thread)?;
     loop {
-        if let Some(usable) = usable(taken, lane) {
+        if let Some(usable) = usable(taken, thread) {
             return Some(usable);
         }
-        taken = C::take_up(None, lane)?;
+        taken = C::take_up(None, thread)?;
     }
 }
 
 /// A connection that was left idle, if it can be used still. What has come on it meanwhile would be taken for the answer to
 /// the next request.
-pub(super) fn usable<C: Carrier>(mut connection: C, lane: &Lane) -> Option<C> {
+pub(super) fn usable<C: Transport>(mut connection: C, thread: &ThreadState) -> Option<C> {
     match connection.look() {
         IdleState::Quiet => return Some(connection),
-        IdleState::Unsolicited => lane.unsolicited(),
+        IdleState::Unsolicited => thread.unsolicited(),
         IdleState::Over => {}
     }
     None
@@ -112,21 +117,21 @@ pub(super) async fn all_end(mut users: JoinSet<()>, mut each: impl FnMut()) {
     }
 }
 
-impl<'a, S: Source, C: Carrier> User<'a, S, C> {
-    pub fn new(lane: &'a Lane, slot: u32, source: S) -> Self {
-        User { lane, slot, connection: None, source }
+impl<'a, S: RequestSource, C: Transport> VirtualUser<'a, S, C> {
+    pub fn new(thread: &'a ThreadState, slot: u32, source: S) -> Self {
+        VirtualUser { thread, slot, connection: None, source }
     }
 
     /// The timer for all its requests. Apart from the user, whom a request borrows.
     pub fn deadline(&self) -> Deadline {
-        let plan = &self.lane.plan;
+        let plan = &self.thread.plan;
         Deadline::new(plan.clock.instant(plan.clock.now() + plan.timeout))
     }
 
     /// One request that is due at `intended` and sent now, and what came of it.
     pub async fn exchange(&mut self, deadline: &mut Deadline, intended: Duration, now: Duration) -> Exchange {
-        let plan = &self.lane.plan;
-        self.lane.begin(self.slot, self.source.kind(), intended);
+        let plan = &self.thread.plan;
+        self.thread.begin(self.slot, self.source.kind(), intended);
         let due = || plan.clock.instant(intended + plan.timeout);
         let came = deadline.guard(due, pin!(C::ask(self, now))).await;
         let (outcome, first_byte, done, bytes) = match came {
@@ -134,12 +139,12 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
             Some(Err(failure)) => (Outcome::Failed(failure), None, plan.clock.now(), 0),
             None => {
                 self.connection = None;
-                (Outcome::Failed(timed_out(self.lane, self.slot)), None, plan.clock.now(), 0)
+                (Outcome::Failed(timed_out(self.thread, self.slot)), None, plan.clock.now(), 0)
             }
         };
-        let sent = self.lane.sent_at(self.slot);
+        let sent = self.thread.sent_at(self.slot);
         let exchange = Exchange { intended, sent, first_byte, done, outcome };
-        self.lane.finish(self.slot, &exchange, bytes);
+        self.thread.finish(self.slot, &exchange, bytes);
         self.look_at(&exchange);
         exchange
     }
@@ -149,21 +154,21 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
         if let Outcome::Answered(status @ 400..) = exchange.outcome
             && let Some(body) = self.source.error()
         {
-            self.lane.error(status, exchange.done, body);
+            self.thread.error(status, exchange.done, body);
         }
         self.source.judge(exchange);
     }
 
     /// Waits, at most to the end of the load; returns the time it is then.
     pub async fn wait_until(&self, time: Duration) -> Duration {
-        let plan = &self.lane.plan;
-        self.lane.alarm.until(time.min(plan.end), plan.clock).await;
+        let plan = &self.thread.plan;
+        self.thread.timers.until(time.min(plan.end), plan.clock).await;
         plan.clock.now()
     }
 
     /// Waits for so long, but not on when the load is over; returns the time it is then.
     pub async fn think_unless(&mut self, over: &CancellationToken, pause: Duration) -> Duration {
-        let now = self.lane.plan.clock.now();
+        let now = self.thread.plan.clock.now();
         if pause.is_zero() {
             self.look();
             now
@@ -172,16 +177,16 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
         }
     }
 
-    /// As [`User::wait_until`], but not on when the load is over. Boxed: few users wait, and none so often.
+    /// As [`VirtualUser::wait_until`], but not on when the load is over. Boxed: few users wait, and none so often.
     pub async fn wait_unless(&mut self, over: &CancellationToken, time: Duration) -> Duration {
         let waited = Box::pin(over.run_until_cancelled(self.wait_until(time))).await;
         self.look();
-        waited.unwrap_or_else(|| self.lane.plan.clock.now())
+        waited.unwrap_or_else(|| self.thread.plan.clock.now())
     }
 
     /// Gives its connection up if that was closed, or something came on it, while no request was on it.
     pub fn look(&mut self) {
-        self.connection = self.connection.take().and_then(|connection| usable(connection, self.lane));
+        self.connection = self.connection.take().and_then(|connection| usable(connection, self.thread));
     }
 
     /// Counts a request that the script failed to make.
@@ -191,10 +196,10 @@ impl<'a, S: Source, C: Carrier> User<'a, S, C> {
 
     /// Counts a request that is never sent.
     pub fn lost(&self, intended: Duration, kind: usize, failure: Failure) -> Exchange {
-        let done = self.lane.plan.clock.now();
-        self.lane.begin(self.slot, kind, intended);
+        let done = self.thread.plan.clock.now();
+        self.thread.begin(self.slot, kind, intended);
         let exchange = Exchange { intended, sent: None, first_byte: None, done, outcome: Outcome::Failed(failure) };
-        self.lane.finish(self.slot, &exchange, 0);
+        self.thread.finish(self.slot, &exchange, 0);
         exchange
     }
 }
@@ -208,31 +213,31 @@ pub(super) fn may_be_unseen(broken: &ExchangeError, reused: bool) -> bool {
 
 /// Says why a request has timed out.
 #[cold]
-pub(super) fn timed_out(lane: &Lane, slot: u32) -> Failure {
-    let what = if lane.sent_at(slot).is_some() { "no whole answer" } else { "no connection to send it on" };
-    lane.failed(&ExchangeError::Late(what, lane.plan.timeout))
+pub(super) fn timed_out(thread: &ThreadState, slot: u32) -> Failure {
+    let what = if thread.sent_at(slot).is_some() { "no whole answer" } else { "no connection to send it on" };
+    thread.failed(&ExchangeError::Late(what, thread.plan.timeout))
 }
 
-impl<S: Source> User<'_, S> {
+impl<S: RequestSource> VirtualUser<'_, S> {
     /// Gives the connection up, as it carries no other request. What came on it behind an answer, nobody had asked for.
     #[inline(never)]
     fn part(&mut self, answered: bool) {
         if self.connection.take().is_some_and(|mut connection| answered && connection.has_more()) {
-            self.lane.unsolicited();
+            self.thread.unsolicited();
         }
     }
 
     /// Sends a request that the server may not have seen once more, on a new connection.
     async fn ask_again(&mut self, broken: ExchangeError, reused: bool) -> Result<ResponseInfo, Failure> {
         if !(may_be_unseen(&broken, reused) && self.source.outgoing().0.idempotent) {
-            return Err(self.lane.failed(&broken));
+            return Err(self.thread.failed(&broken));
         }
-        self.lane.sent_again(self.slot);
-        let now = self.lane.plan.clock.now();
+        self.thread.sent_again(self.slot);
+        let now = self.thread.plan.clock.now();
         let answer = self.send(now).await.map_err(|broken| match broken {
             // The request had been sent, on a connection that was closed.
-            ExchangeError::Refused(no) => self.lane.failed(&ExchangeError::RefusedAgain(no)),
-            broken => self.lane.failed(&broken),
+            ExchangeError::Refused(no) => self.thread.failed(&ExchangeError::RefusedAgain(no)),
+            broken => self.thread.failed(&broken),
         });
         if answer.as_ref().map_or(true, |answer| answer.close) {
             self.part(answer.is_ok());
@@ -242,18 +247,18 @@ impl<S: Source> User<'_, S> {
 
     /// `now` is a reading of the clock just taken, so that a reused connection needs no other.
     async fn send(&mut self, now: Duration) -> Result<ResponseInfo, ExchangeError> {
-        let plan = &self.lane.plan;
+        let plan = &self.thread.plan;
         let mut sent = now;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
                 let connection = Connection::open(&plan.target.dialer).await.map_err(ExchangeError::Refused)?;
-                self.lane.opened(connection.is_resumed());
+                self.thread.opened(connection.is_resumed());
                 sent = plan.clock.now();
                 self.connection.insert(connection)
             }
         };
-        self.lane.sent(self.slot, sent);
+        self.thread.sent(self.slot, sent);
         let (request, sink) = self.source.outgoing();
         let came = if request.waits {
             connection.exchange_with_leave(request.bytes, request.head_only, plan.clock, sink).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::chance::{self, Drawn};
+use super::rng::{self, RandomStream};
 use super::schedule::{Arrivals, Profile};
 use crate::net::clock::Clock;
 use crate::net::request::PreparedRequest;
@@ -16,7 +16,7 @@ use crate::session::Session;
 
 /// What a load thread is to do.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct ThreadPlan {
     /// Started again when the load begins.
     pub clock: Clock,
     pub target: Target,
@@ -41,20 +41,20 @@ pub(super) struct Plan {
     pub drained: Duration,
     pub timeout: Duration,
     pub pause: Duration,
-    /// Measured requests that it may start.
+    /// Measurement requests that it may start.
     pub limit: Option<u64>,
     pub seed: u64,
     /// What its users who have logged in were given, and what each sends, in their order; none without a login.
     logged_in: Vec<(Session, Vec<PreparedRequest>)>,
 }
 
-impl Plan {
+impl ThreadPlan {
     /// For thread `index` of `threads`.
     pub fn new(load: &scenario::LoadSpec, target: &Target, (index, threads): (u32, u32), seed: u64) -> Self {
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, load.sleep);
         let end = load.warmup + load.duration;
         let share = |whole: u64| (whole + u64::from(threads - 1 - index)) / u64::from(threads);
-        Plan {
+        ThreadPlan {
             clock: Clock::start(),
             target: target.for_load_thread(load),
             model: load.model,
@@ -157,7 +157,7 @@ impl Plan {
             return 0;
         }
         let sum: u64 = self.kinds.iter().map(|kind| u64::from(kind.weight)).sum();
-        let mut left = chance::stream(self.seed, Drawn::Kinds, (user, seq)).random_range(0..sum.max(1));
+        let mut left = rng::stream(self.seed, RandomStream::Kinds, (user, seq)).random_range(0..sum.max(1));
         let weighs = |kind: &WeightedRequest| {
             let within = left < u64::from(kind.weight);
             left = left.saturating_sub(kind.weight.into());
@@ -199,7 +199,7 @@ mod tests {
             let levels = vec![Level { from: rate, to: rate, lasting }];
             let model = Model::Open { spacing: Spacing::Uniform, max_concurrency: 1 };
             let load = LoadSpec { model, levels, duration: lasting, ..plan() };
-            let plan = Plan::new(&load, &target, (0, 1), 1);
+            let plan = ThreadPlan::new(&load, &target, (0, 1), 1);
             assert_eq!(plan.arrivals().count(), arrivals, "{rate}/s for {seconds} s");
         }
     }

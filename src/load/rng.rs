@@ -5,7 +5,7 @@ use rand::rngs::SmallRng;
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drawn {
+pub enum RandomStream {
     /// When requests come; one stream for each load thread.
     Arrivals,
     /// What the slots of requests hold; one for each user and place in its batches.
@@ -14,8 +14,8 @@ pub enum Drawn {
     Kinds,
 }
 
-/// Stream `index` of what is drawn. Seeds that differ by one, as those of trials do, share none.
-pub fn stream(seed: u64, drawn: Drawn, index: (u32, u64)) -> SmallRng {
+/// Multiplexed `index` of what is drawn. Seeds that differ by one, as those of trials do, share none.
+pub fn stream(seed: u64, drawn: RandomStream, index: (u32, u64)) -> SmallRng {
     let (user, index) = index;
     let all = [drawn as u64, user.into(), index];
     SmallRng::seed_from_u64(all.into_iter().fold(mix(seed), |seed, next| mix(seed ^ next)))
@@ -49,7 +49,7 @@ mod tests {
     fn no_two_streams_are_one_whatever_differs() {
         let mut seen = HashSet::new();
         for seed in 0..10 {
-            for drawn in [Drawn::Arrivals, Drawn::Slots, Drawn::Kinds] {
+            for drawn in [RandomStream::Arrivals, RandomStream::Slots, RandomStream::Kinds] {
                 for user in 0..10 {
                     for index in 0..10 {
                         assert!(seen.insert(stream(seed, drawn, (user, index)).random::<u64>()));
@@ -57,6 +57,6 @@ mod tests {
                 }
             }
         }
-        assert!(!seen.insert(stream(3, Drawn::Kinds, (5, 7)).random()), "the same again");
+        assert!(!seen.insert(stream(3, RandomStream::Kinds, (5, 7)).random()), "the same again");
     }
 }

@@ -8,7 +8,7 @@ use crate::net::clock::Clock;
 
 /// A load under way, as its threads tell of it.
 #[derive(Debug)]
-pub struct Live {
+pub struct LiveCounters {
     counters: Box<[Counters]>,
     /// Starts when the threads have all they need.
     clock: Arc<OnceLock<Clock>>,
@@ -27,7 +27,7 @@ pub(super) struct Counters {
 
 /// What all threads of a load have done so far. Warm-up included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct LoadProgress {
     pub started: u64,
     pub completed: u64,
     pub failed: u64,
@@ -41,10 +41,10 @@ impl Counters {
     }
 }
 
-impl Live {
+impl LiveCounters {
     /// A load on so many threads, which has not begun.
     pub fn new(threads: u32) -> Self {
-        Live { counters: (0..threads).map(|_| Counters::default()).collect(), clock: Arc::default() }
+        LiveCounters { counters: (0..threads).map(|_| Counters::default()).collect(), clock: Arc::default() }
     }
 
     /// How many threads it has.
@@ -58,10 +58,10 @@ impl Live {
     }
 
     /// The sum over its threads; each is read at a slightly different moment.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> LoadProgress {
         let sum =
             |pick: fn(&Counters) -> &AtomicU64| self.counters.iter().map(|c| pick(c).load(Ordering::Relaxed)).sum();
-        Progress {
+        LoadProgress {
             started: sum(|c| &c.started),
             completed: sum(|c| &c.completed),
             failed: sum(|c| &c.failed),

@@ -17,7 +17,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// What came of the threads.
 #[derive(Debug)]
-pub(super) struct Came<T> {
+pub(super) struct ThreadGroupEnd<T> {
     /// Of those that came to their end, in their order.
     pub outputs: Vec<T>,
     /// Why one was given up, if one was. It may still run.
@@ -39,9 +39,9 @@ pub(super) fn run<P, T: Send + 'static>(
     prepare: impl Fn(u32) -> Result<P> + Send + Sync + 'static,
     work: impl Fn(P, Clock, &CancellationToken) -> Result<T> + Send + Sync + 'static,
     hangs: &mut dyn FnMut(u32) -> Option<String>,
-) -> Result<Came<T>> {
+) -> Result<ThreadGroupEnd<T>> {
     let stop = cancel.child_token();
-    let gate = Arc::new(Gate { awaited: Mutex::default(), nobody: Condvar::new(), clock });
+    let gate = Arc::new(StartBarrier { awaited: Mutex::default(), nobody: Condvar::new(), clock });
     let one = {
         let stop = stop.clone();
         move |index, place: Place| {
@@ -56,7 +56,7 @@ pub(super) fn run<P, T: Send + 'static>(
     let (ended, ends) = channel();
     let mut threads = Vec::new();
     let mut refused = None;
-    let places: Vec<_> = (0..count).map(|index| (index, Gate::place(&gate))).collect();
+    let places: Vec<_> = (0..count).map(|index| (index, StartBarrier::place(&gate))).collect();
     for (index, place) in places {
         let (one, ended) = (Arc::clone(&one), ended.clone());
         let life = move || {
@@ -80,7 +80,7 @@ pub(super) fn run<P, T: Send + 'static>(
     ends.sort_by_key(|(index, _)| *index);
     let outputs: Result<Vec<T>> =
         ends.into_iter().map(|(_, end)| end.unwrap_or_else(|panic| resume_unwind(panic))).collect();
-    Ok(Came { outputs: outputs?, hung })
+    Ok(ThreadGroupEnd { outputs: outputs?, hung })
 }
 
 /// What the threads end with, and why one of them will not.
@@ -114,17 +114,17 @@ fn wait<T>(
 }
 
 /// Opens when nobody is awaited any longer; then the clock starts.
-struct Gate {
+struct StartBarrier {
     awaited: Mutex<u32>,
     nobody: Condvar,
     clock: Arc<OnceLock<Clock>>,
 }
 
 /// One who is awaited at the gate, until it passes or will never come.
-struct Place(Arc<Gate>);
+struct Place(Arc<StartBarrier>);
 
-impl Gate {
-    fn place(gate: &Arc<Gate>) -> Place {
+impl StartBarrier {
+    fn place(gate: &Arc<StartBarrier>) -> Place {
         *gate.awaited.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Place(Arc::clone(gate))
     }

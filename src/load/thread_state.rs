@@ -1,37 +1,32 @@
-//! A load thread: one event loop with its users.
+//! What the users of a load thread share: its plan, its queues and connections, and what it has measured so far.
 
 use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{JoinHandle, LocalSet};
-use tokio_util::sync::CancellationToken;
-
-use super::alarm::Alarm;
-use super::busy::{self, Busy};
-use super::desk::Desk;
-use super::live::{Counters, Live};
-use super::measured::Measured;
-use super::plan::Plan;
-use super::samples::Samples;
-use super::script::Findings;
-use super::source::scripted::Scripts;
-use super::{closed, open};
-use crate::exchange::{Exchange, Failure, Outcome as Ended};
-use crate::net::clock::Clock;
+use super::arrival_queue::ArrivalQueue;
+use super::client_script::HookFindings;
+use super::cpu_meter::CpuMeter;
+use super::error_samples::ErrorSamples;
+use super::measurement::Measurement;
+use super::progress::{Counters, LiveCounters};
+use super::request_source::scripted::Scripts;
+use super::thread_plan::ThreadPlan;
+use super::timer_queue::TimerQueue;
+use crate::exchange::{Exchange, Failure, Outcome};
 use crate::net::http1::Connection;
 use crate::net::http2::Http2Pool;
 use crate::net::response::ExchangeError;
-use crate::scenario::{self, Model};
+use crate::scenario;
 
 /// What came of a load thread.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub measured: Measured,
+pub(super) struct ThreadResult {
+    pub measured: Measurement,
     /// Why requests failed.
-    pub samples: Samples,
+    pub samples: ErrorSamples,
     pub connections_opened: u64,
     pub handshakes_resumed: u64,
     pub retried: u64,
@@ -46,34 +41,34 @@ pub(super) struct Outcome {
     pub in_flight: Duration,
     /// When it stopped starting requests.
     pub ended: Duration,
-    pub findings: Option<Findings>,
+    pub findings: Option<HookFindings>,
 }
 
 /// What the users of a load thread share.
-pub(super) struct Lane {
-    pub plan: Plan,
-    measured: RefCell<Measured>,
+pub(super) struct ThreadState {
+    pub plan: ThreadPlan,
+    measured: RefCell<Measurement>,
     /// Per user: its unanswered request.
     in_flight: Vec<InFlight>,
-    pub desk: Desk,
-    pub alarm: Alarm,
+    pub arrivals: ArrivalQueue,
+    pub timers: TimerQueue,
     /// Connections of the open model that no request is on, the last used last.
     pub idle: RefCell<Vec<Connection>>,
     /// Connections of HTTP/2.
     pub sessions: Http2Pool,
     connections_opened: Cell<u64>,
     handshakes_resumed: Cell<u64>,
-    samples: RefCell<Samples>,
+    samples: RefCell<ErrorSamples>,
     retried: Cell<u64>,
     unsolicited: Cell<u64>,
-    pub busy: Busy,
-    /// Measured requests that were claimed.
+    pub cpu_meter: CpuMeter,
+    /// Measurement requests that were claimed.
     claimed: Cell<u64>,
     /// What requests waited within the measured part, from due to done, summed.
     waited: Cell<Duration>,
     /// The hooks, if the load has any.
     pub scripts: Option<Scripts>,
-    live: Arc<Live>,
+    live: Arc<LiveCounters>,
 }
 
 /// The request that a user waits for. Cells of their own, as each is written at another moment.
@@ -85,13 +80,13 @@ struct InFlight {
     sent: Cell<Option<Duration>>,
 }
 
-impl Lane {
-    pub fn new(load: &scenario::LoadSpec, plan: Plan, scripts: Option<Scripts>, live: Arc<Live>) -> Self {
-        Lane {
-            measured: RefCell::new(Measured::new(load)),
+impl ThreadState {
+    pub fn new(load: &scenario::LoadSpec, plan: ThreadPlan, scripts: Option<Scripts>, live: Arc<LiveCounters>) -> Self {
+        ThreadState {
+            measured: RefCell::new(Measurement::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
-            desk: Desk::default(),
-            alarm: Alarm::default(),
+            arrivals: ArrivalQueue::default(),
+            timers: TimerQueue::default(),
             idle: RefCell::default(),
             sessions: Http2Pool::new(plan.protocol.streams()),
             connections_opened: Cell::new(0),
@@ -99,7 +94,7 @@ impl Lane {
             samples: RefCell::default(),
             retried: Cell::new(0),
             unsolicited: Cell::new(0),
-            busy: Busy::default(),
+            cpu_meter: CpuMeter::default(),
             claimed: Cell::new(0),
             waited: Cell::default(),
             scripts,
@@ -159,7 +154,7 @@ impl Lane {
 
     /// A request that was due at one time came to its end at another.
     fn waited(&self, from: Duration, to: Duration) {
-        let Plan { begin, end, .. } = self.plan;
+        let ThreadPlan { begin, end, .. } = self.plan;
         self.waited.set(self.waited.get() + to.min(end).saturating_sub(from.max(begin)));
     }
 
@@ -188,13 +183,13 @@ impl Lane {
         in_flight.under_way.set(false);
         let counters = self.counters();
         match exchange.outcome {
-            Ended::Answered(status) => {
+            Outcome::Answered(status) => {
                 Counters::count(&counters.completed);
                 if status >= 400 {
                     Counters::count(&counters.error_status);
                 }
             }
-            Ended::Failed(_) | Ended::Unanswered => Counters::count(&counters.failed),
+            Outcome::Failed(_) | Outcome::Unanswered => Counters::count(&counters.failed),
         }
         self.waited(exchange.intended, exchange.done);
         self.measured.borrow_mut().record(in_flight.kind.get(), exchange, bytes);
@@ -210,7 +205,7 @@ impl Lane {
     }
 
     /// Counts arrivals of the open model that this thread never came to, and that were due before the load had `ended`.
-    fn miss(&self, left: impl Iterator<Item = Duration>, ended: Duration) {
+    pub fn miss(&self, left: impl Iterator<Item = Duration>, ended: Duration) {
         let now = self.plan.clock.now();
         for due in left.take_while(|due| *due < ended) {
             if !self.claim(due) {
@@ -225,108 +220,49 @@ impl Lane {
     }
 
     fn unanswered(&self, kind: usize, intended: Duration, sent: Option<Duration>, now: Duration) {
-        let exchange = Exchange { intended, sent, first_byte: None, done: now, outcome: Ended::Unanswered };
+        let exchange = Exchange { intended, sent, first_byte: None, done: now, outcome: Outcome::Unanswered };
         self.waited(intended, now);
         self.measured.borrow_mut().record(kind, &exchange, 0);
     }
 
     /// Counts what nobody waits for any longer, sent or not.
-    fn abandon(&self, now: Duration) {
+    pub fn abandon(&self, now: Duration) {
         for of_user in self.in_flight.iter().filter(|of_user| of_user.under_way.get()) {
             self.unanswered(of_user.kind.get(), of_user.intended.get(), of_user.sent.get(), now);
         }
-        let left = self.desk.left();
+        let left = self.arrivals.left();
         left.iter().for_each(|due| self.unanswered(self.plan.kind_of_unsent(*due), *due, None, now));
         let measured_ones = left.iter().filter(|due| **due >= self.plan.begin).count() as u64;
         let mut measured = self.measured.borrow_mut();
         measured.never_sent += measured_ones;
         measured.queued += measured_ones;
     }
-}
 
-/// A load thread that has all it needs.
-pub(super) struct Ready {
-    load: Arc<scenario::LoadSpec>,
-    runtime: tokio::runtime::Runtime,
-    lane: Lane,
-}
-
-impl Ready {
-    pub fn new(
-        load: Arc<scenario::LoadSpec>,
-        plan: Plan,
-        scripts: Option<Scripts>,
-        live: Arc<Live>,
-    ) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let lane = Lane::new(&load, plan, scripts, live);
-        Ok(Ready { load, runtime, lane })
-    }
-
-    /// Runs it to the end of its plan, or until `cancel`.
-    pub fn run(self, clock: Clock, cancel: &CancellationToken) -> std::io::Result<Outcome> {
-        let Ready { load, runtime, mut lane } = self;
-        lane.plan.clock = clock;
-        let lane = Rc::new(lane);
-        // A task of its own, as the future that is blocked on is polled again whenever any task is.
-        let tasks = LocalSet::new();
-        tasks.spawn_local(busy::watch(Rc::clone(&lane)));
-        let ringing = Rc::clone(&lane);
-        let ringing = tasks.spawn_local(async move { ringing.alarm.ring(clock).await });
-        let driving = tasks.spawn_local(drive(Rc::clone(&lane), cancel.clone(), ringing));
-        let ended = match tasks.block_on(&runtime, driving) {
-            Ok(ended) => ended?,
-            // Nobody aborts it, so that it has panicked.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        lane.abandon(lane.plan.clock.now());
-        Ok(Outcome {
-            measured: lane.measured.replace(Measured::new(&load)),
-            samples: lane.samples.take(),
-            connections_opened: lane.connections_opened.get(),
-            handshakes_resumed: lane.handshakes_resumed.get(),
-            retried: lane.retried.get(),
-            unsolicited: lane.unsolicited.get(),
-            cpu: lane.busy.worked(),
-            spun: lane.busy.spun.get(),
-            busiest: lane.busy.most(),
-            in_flight: lane.waited.get(),
-            ended: ended.min(lane.plan.end),
-            findings: lane.scripts.as_ref().map(Scripts::take),
-        })
-    }
-}
-
-/// Runs the load until the end and on until all is answered, the drain is over, or the load is cancelled. Returns when
-/// requests stopped being started.
-async fn drive(
-    lane: Rc<Lane>,
-    cancel: CancellationToken,
-    ringing: JoinHandle<std::io::Result<Infallible>>,
-) -> std::io::Result<Duration> {
-    let (lane, plan) = (&lane, &lane.plan);
-    let mut arrivals = plan.arrivals().peekable();
-    let work = async {
-        match plan.model {
-            Model::Closed => closed::users(lane).await,
-            Model::Open { .. } => open::arrivals(lane, &mut arrivals).await?,
+    /// What came of it, as far as it has come; `ended` is when it stopped starting requests.
+    pub fn result(&self, load: &scenario::LoadSpec, ended: Duration) -> ThreadResult {
+        ThreadResult {
+            measured: self.measured.replace(Measurement::new(load)),
+            samples: self.samples.take(),
+            connections_opened: self.connections_opened.get(),
+            handshakes_resumed: self.handshakes_resumed.get(),
+            retried: self.retried.get(),
+            unsolicited: self.unsolicited.get(),
+            cpu: self.cpu_meter.worked(),
+            spun: self.cpu_meter.spun.get(),
+            busiest: self.cpu_meter.most(),
+            in_flight: self.waited.get(),
+            ended: ended.min(self.plan.end),
+            findings: self.scripts.as_ref().map(Scripts::take),
         }
-        if plan.limit.is_some() {
-            return std::io::Result::Ok(plan.clock.now());
-        }
-        // Also where the last answer came long before.
-        tokio::time::sleep_until(plan.clock.instant(plan.end).into()).await;
-        Ok(plan.end)
-    };
-    let ended = tokio::select! {
-        ended = work => ended?,
-        () = tokio::time::sleep_until(plan.clock.instant(plan.drained).into()) => plan.end,
-        () = cancel.cancelled() => plan.clock.now(),
-        Ok(Err(refused)) = ringing => return Err(refused),
-    };
-    if ended < plan.end {
-        lane.busy.look(ended);
     }
-    lane.miss(arrivals, ended);
-    Ok(ended)
+}
+
+/// Does a task, and counts each time that it goes on.
+pub(super) fn noticed(thread: Rc<ThreadState>, task: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    // Boxed, as a task that is pinned in another takes up its room twice.
+    let mut task = Box::pin(task);
+    poll_fn(move |context| {
+        thread.cpu_meter.polled.set(thread.cpu_meter.polled.get() + 1);
+        task.as_mut().poll(context)
+    })
 }

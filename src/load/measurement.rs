@@ -30,7 +30,7 @@ impl Lateness {
 
 /// A fold over exchanges, as [`Recorder`], which it is made of.
 #[derive(Debug)]
-pub struct Measured {
+pub struct Measurement {
     pub whole: Recorder,
     /// By the stage that a request was due in; empty where there is only one.
     pub stages: Vec<Recorder>,
@@ -46,7 +46,7 @@ pub struct Measured {
     ends: Vec<Duration>,
 }
 
-impl Measured {
+impl Measurement {
     /// Nothing measured yet, with the stages and kinds of a load.
     pub fn new(load: &scenario::LoadSpec) -> Self {
         let mut end = load.warmup;
@@ -62,7 +62,7 @@ impl Measured {
         let several = |count: usize| if count > 1 { count } else { 0 };
         let whole = || Recorder::new(load.warmup, load.warmup + load.duration);
         let each = stages.iter().take(several(stages.len()));
-        Measured {
+        Measurement {
             whole: whole(),
             stages: each.map(|(begin, end)| Recorder::new(*begin, *end)).collect(),
             kinds: (0..several(load.kinds.len())).map(|_| whole()).collect(),
@@ -93,7 +93,7 @@ impl Measured {
     }
 
     /// Adds what another load thread measured of the same load.
-    pub fn merge(&mut self, other: &Measured) {
+    pub fn merge(&mut self, other: &Measurement) {
         self.whole.merge(&other.whole);
         let parts = self.stages.iter_mut().zip(&other.stages).chain(self.kinds.iter_mut().zip(&other.kinds));
         parts.for_each(|(mine, theirs)| mine.merge(theirs));
@@ -117,7 +117,7 @@ mod tests {
         let plan = plan();
         let kinds = ["a", "b"].map(|name| WeightedRequest { name: name.to_owned(), ..plan.kinds[0].clone() }).to_vec();
         let load = LoadSpec { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan };
-        let mut measured = Measured::new(&load);
+        let mut measured = Measurement::new(&load);
         for (kind, millis) in [(0, 0), (1, 999), (1, 1000), (1, 2500)] {
             let intended = Duration::from_millis(millis);
             let done = intended + Duration::from_millis(5);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::errors::FirstErrors;
-use super::plain::Slots;
-use super::{Outgoing, Source, Turn};
+use super::plain::SlotFiller;
+use super::{Outgoing, RequestSource, Turn};
 use crate::exchange::{Exchange, Failure, Outcome};
-use crate::load::plan::Plan;
-use crate::load::script::{Findings, Sample};
+use crate::load::client_script::{HookFindings, HookSample};
+use crate::load::thread_plan::ThreadPlan;
 use crate::net::request::PreparedRequest;
 use crate::net::sink::{BufferedResponse, ResponseSink};
 use crate::scenario::request::Parameter;
@@ -24,7 +24,7 @@ pub(in crate::load) struct Scripts {
     hooks: Hooks,
     checks: bool,
     requests: bool,
-    findings: RefCell<Findings>,
+    findings: RefCell<HookFindings>,
 }
 
 impl Scripts {
@@ -34,7 +34,7 @@ impl Scripts {
     }
 
     /// What was found so far; it is counted no more.
-    pub fn take(&self) -> Findings {
+    pub fn take(&self) -> HookFindings {
         self.findings.take()
     }
 }
@@ -76,11 +76,11 @@ impl ResponseSink for Look {
 }
 
 /// The requests of a user with a script.
-pub(in crate::load) struct Scripted<'a> {
-    plan: &'a Plan,
+pub(in crate::load) struct ScriptedSource<'a> {
+    plan: &'a ThreadPlan,
     scripts: &'a Scripts,
     user: HookUser,
-    slots: Slots<'a>,
+    slots: SlotFiller<'a>,
     kind: usize,
     request: Vec<u8>,
     head_only: bool,
@@ -90,23 +90,23 @@ pub(in crate::load) struct Scripted<'a> {
     look: Look,
 }
 
-impl<'a> Scripted<'a> {
-    pub fn new(plan: &'a Plan, scripts: &'a Scripts, number: u32) -> Self {
+impl<'a> ScriptedSource<'a> {
+    pub fn new(plan: &'a ThreadPlan, scripts: &'a Scripts, number: u32) -> Self {
         let row = plan.data.iter().flat_map(|data| data.row(number));
-        Scripted::in_place(plan, scripts, (number, 0), HookUser::new(number, row))
+        ScriptedSource::in_place(plan, scripts, (number, 0), HookUser::new(number, row))
     }
 
     /// The source of another place of the same user's batches.
     pub fn sibling(&self, place: u32) -> Self {
-        Scripted::in_place(self.plan, self.scripts, (self.slots.number, place), self.user.clone())
+        ScriptedSource::in_place(self.plan, self.scripts, (self.slots.number, place), self.user.clone())
     }
 
-    fn in_place(plan: &'a Plan, scripts: &'a Scripts, (number, place): (u32, u32), user: HookUser) -> Self {
-        Scripted {
+    fn in_place(plan: &'a ThreadPlan, scripts: &'a Scripts, (number, place): (u32, u32), user: HookUser) -> Self {
+        ScriptedSource {
             plan,
             scripts,
             user,
-            slots: Slots::in_place(plan, number, place),
+            slots: SlotFiller::in_place(plan, number, place),
             kind: 0,
             request: Vec::new(),
             head_only: false,
@@ -119,7 +119,7 @@ impl<'a> Scripted<'a> {
 
     /// Writes what the script wants, with what it leaves open from the scenario.
     fn write(&mut self, wanted: UserRequest) -> Result<(), &'static str> {
-        let Scripted { plan, slots, kind, request, .. } = self;
+        let ScriptedSource { plan, slots, kind, request, .. } = self;
         let (whole, own) = (&plan.requests_of(slots.number)[*kind], &plan.kinds[*kind].request);
         let session = plan.session_of(slots.number);
         let fixed = |placeholder: &_| plan.fixed_for(session, placeholder);
@@ -161,7 +161,7 @@ impl<'a> Scripted<'a> {
     }
 }
 
-impl Source for Scripted<'_> {
+impl RequestSource for ScriptedSource<'_> {
     type Sink = Look;
 
     fn kind(&self) -> usize {
@@ -178,7 +178,7 @@ impl Source for Scripted<'_> {
             Err(error) => error,
         };
         if let Some(at) = self.plan.clock.now().checked_sub(self.plan.begin) {
-            let sample = Sample::new(self.slots.number, self.slots.last(), at, error);
+            let sample = HookSample::new(self.slots.number, self.slots.last(), at, error);
             self.scripts.findings.borrow_mut().error(sample);
         }
         Turn::Failed
@@ -231,7 +231,7 @@ impl Source for Scripted<'_> {
             (Err(_), Some(failure)) => Some(format!("there is no response: {}", failure.name())),
             (Err(error), None) => Some(error.to_string()),
         };
-        findings.checked(wrong.map(|said| Sample::new(self.slots.number, seen.seq, at, said).of(&seen)));
+        findings.checked(wrong.map(|said| HookSample::new(self.slots.number, seen.seq, at, said).of(&seen)));
     }
 }
 

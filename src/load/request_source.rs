@@ -35,7 +35,7 @@ pub(super) struct Outgoing<'a> {
 }
 
 /// The requests of one user, one after another.
-pub(super) trait Source {
+pub(super) trait RequestSource {
     /// Where responses go.
     type Sink: ResponseSink;
 

@@ -1,20 +1,16 @@
 //! How busy a load thread is in its busiest second: an average over a whole load hides a stage that was too much for it.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::rc::Rc;
 use std::time::Duration;
 
-use super::lane::Lane;
-
 /// How often the CPU clock is read.
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 /// A shorter stretch is not looked at by itself: a burst would fill it.
-const SHORTEST: Duration = Duration::from_millis(500);
+pub(super) const SHORTEST: Duration = Duration::from_millis(500);
 
 /// What the calling thread works. A fold over readings of its CPU clock.
 #[derive(Debug, Default)]
-pub(super) struct Busy {
+pub(super) struct CpuMeter {
     /// CPU time spent awake before arrivals, for the sake of their times: no work.
     pub spun: Cell<Duration>,
     /// How often tasks that are [`noticed`] went on.
@@ -24,7 +20,7 @@ pub(super) struct Busy {
     most: Cell<Option<f64>>,
 }
 
-impl Busy {
+impl CpuMeter {
     /// CPU time so far, without that spent awake before arrivals.
     pub fn worked(&self) -> Duration {
         thread_cpu_time().saturating_sub(self.spun.get())
@@ -56,32 +52,6 @@ impl Busy {
     }
 }
 
-/// Reads the clock of this thread every second of the measured part. The rest of less than half a second at its end belongs
-/// to the last one.
-pub(super) async fn watch(lane: Rc<Lane>) {
-    let plan = &lane.plan;
-    let mut next = plan.begin;
-    loop {
-        tokio::time::sleep_until(plan.clock.instant(next).into()).await;
-        lane.busy.look(plan.clock.now());
-        if next >= plan.end {
-            break;
-        }
-        let after = next + SECOND;
-        next = if after + SHORTEST > plan.end { plan.end } else { after };
-    }
-}
-
-/// Does a task, and counts each time that it goes on.
-pub(super) fn noticed(lane: Rc<Lane>, task: impl Future<Output = ()>) -> impl Future<Output = ()> {
-    // Boxed, as a task that is pinned in another takes up its room twice.
-    let mut task = Box::pin(task);
-    poll_fn(move |context| {
-        lane.busy.polled.set(lane.busy.polled.get() + 1);
-        task.as_mut().poll(context)
-    })
-}
-
 /// User and system time of the calling thread.
 fn thread_cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -94,9 +64,9 @@ mod tests {
 
     /// The most after readings of so many milliseconds: when, and how much CPU time.
     fn most(readings: &[(u64, u64)]) -> Option<f64> {
-        let busy = Busy::default();
-        readings.iter().for_each(|(at, cpu)| busy.read(Duration::from_millis(*at), Duration::from_millis(*cpu)));
-        busy.most()
+        let meter = CpuMeter::default();
+        readings.iter().for_each(|(at, cpu)| meter.read(Duration::from_millis(*at), Duration::from_millis(*cpu)));
+        meter.most()
     }
 
     #[test]

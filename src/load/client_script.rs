@@ -10,7 +10,7 @@ use crate::script::heartbeat::Heartbeat;
 use crate::script::{Hooks, Limits, ScriptError};
 use crate::server::OF_THIS_PROCESS;
 
-/// Samples of one kind that are kept, and lines of the log.
+/// ErrorSamples of one kind that are kept, and lines of the log.
 const MOST_SAMPLES: usize = 5;
 const MOST_LOGGED: usize = 20;
 /// Characters of a sample's texts.
@@ -18,19 +18,19 @@ const LONGEST_TEXT: usize = 500;
 
 /// A script whose setup has run.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub struct ClientScript {
     script: Arc<ScriptSpec>,
     setup: Setup,
 }
 
-impl Client {
+impl ClientScript {
     /// Runs `setup`.
-    pub fn begin(script: Arc<ScriptSpec>, pulse: Arc<Heartbeat>) -> Called<Client> {
+    pub fn begin(script: Arc<ScriptSpec>, pulse: Arc<Heartbeat>) -> Called<ClientScript> {
         let called = match compile(&script, &Setup::default(), pulse) {
             Ok(hooks) => hooks.setup(),
             Err(error) => Called { result: Err(error), log: Vec::new() },
         };
-        Called { result: called.result.map(|setup| Client { script, setup }), log: called.log }
+        Called { result: called.result.map(|setup| ClientScript { script, setup }), log: called.log }
     }
 
     /// The hooks, for one thread, which shows its pulse.
@@ -60,21 +60,21 @@ fn now() -> f64 {
 
 /// What the hooks of a load found: counts, and a few samples as evidence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct HookFindings {
     pub passed: u64,
     pub failed: u64,
     /// How long `request` had users think, summed; warm-up included.
     pub thought: Duration,
     /// Of failed checks, the earliest.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<HookSample>,
     /// Of requests that the script failed to make, the earliest.
-    pub errors: Vec<Sample>,
+    pub errors: Vec<HookSample>,
     pub log: Vec<String>,
 }
 
 /// A request that the script found wrong, or could not make.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sample {
+pub struct HookSample {
     pub user: u32,
     pub seq: u64,
     /// When it was due, from the start of the measured part.
@@ -94,10 +94,10 @@ fn clipped(text: &str) -> String {
     text.chars().take(LONGEST_TEXT).collect()
 }
 
-impl Sample {
+impl HookSample {
     /// Without a request.
     pub(super) fn new(user: u32, seq: u64, at: Duration, said: String) -> Self {
-        Sample { user, seq, at, said: clipped(&said), ..Sample::default() }
+        HookSample { user, seq, at, said: clipped(&said), ..HookSample::default() }
     }
 
     /// With the request and what came of it.
@@ -108,7 +108,7 @@ impl Sample {
         let body = response.map_or(&[][..], |response| &response.body);
         // No character has more than four bytes.
         let start = &body[..body.len().min(LONGEST_TEXT * 4)];
-        Sample {
+        HookSample {
             line: clipped(line.strip_suffix(" HTTP/1.1").unwrap_or(&line)),
             status: response.map(|response| response.status),
             failure: exchange.failure,
@@ -118,9 +118,9 @@ impl Sample {
     }
 }
 
-impl Findings {
+impl HookFindings {
     /// Counts a check; what is wrong comes as a sample.
-    pub(super) fn checked(&mut self, wrong: Option<Sample>) {
+    pub(super) fn checked(&mut self, wrong: Option<HookSample>) {
         match wrong {
             None => self.passed += 1,
             Some(sample) => {
@@ -135,7 +135,7 @@ impl Findings {
         self.thought = self.thought.saturating_add(pause);
     }
 
-    pub(super) fn error(&mut self, sample: Sample) {
+    pub(super) fn error(&mut self, sample: HookSample) {
         keep(&mut self.errors, sample);
     }
 
@@ -146,7 +146,7 @@ impl Findings {
     }
 
     /// Adds what another load thread found; of samples the earliest stay.
-    pub fn merge(&mut self, other: Findings) {
+    pub fn merge(&mut self, other: HookFindings) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.thought = self.thought.saturating_add(other.thought);
@@ -156,13 +156,13 @@ impl Findings {
     }
 }
 
-fn keep(samples: &mut Vec<Sample>, sample: Sample) {
+fn keep(samples: &mut Vec<HookSample>, sample: HookSample) {
     if samples.len() < MOST_SAMPLES {
         samples.push(sample);
     }
 }
 
-fn earliest(samples: &mut Vec<Sample>, others: Vec<Sample>) {
+fn earliest(samples: &mut Vec<HookSample>, others: Vec<HookSample>) {
     samples.extend(others);
     samples.sort_by_key(|sample| sample.at);
     samples.truncate(MOST_SAMPLES);
@@ -175,8 +175,8 @@ mod tests {
     #[test]
     fn samples_are_few_and_the_earliest_of_all_threads() {
         let of = |times: std::ops::Range<u64>| {
-            let mut findings = Findings::default();
-            let at = |second| Sample::new(0, 0, Duration::from_secs(second), String::new());
+            let mut findings = HookFindings::default();
+            let at = |second| HookSample::new(0, 0, Duration::from_secs(second), String::new());
             times.for_each(|second| findings.checked(Some(at(second))));
             findings.checked(None);
             findings
@@ -204,7 +204,7 @@ mod tests {
             latency: Duration::ZERO,
             service_time: Duration::ZERO,
         };
-        let sample = Sample::new(0, 0, Duration::ZERO, long).of(&exchange);
+        let sample = HookSample::new(0, 0, Duration::ZERO, long).of(&exchange);
         assert_eq!(sample.line, "GET /a");
         assert_eq!((sample.said.chars().count(), sample.excerpt.chars().count()), (500, 500));
         assert!(!sample.excerpt.contains('\u{fffd}'));

@@ -14,12 +14,12 @@ pub(super) const AWAKE: Duration = Duration::from_micros(50);
 
 /// A timer of a load thread. Linux only.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(super) struct TimerFd {
     fd: AsyncFd<OwnedFd>,
     clock: Clock,
 }
 
-impl Timer {
+impl TimerFd {
     /// Within a tokio runtime. Fails if the machine has no descriptor left.
     pub fn new(clock: Clock) -> Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
@@ -28,7 +28,7 @@ impl Timer {
             reason = "an OwnedFd keeps its descriptor, which is what the successor has the caller vow"
         )]
         let fd = AsyncFd::new(rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?)?;
-        Ok(Timer { fd, clock })
+        Ok(TimerFd { fd, clock })
     }
 
     /// Sleeps until shortly before `due`.
@@ -55,7 +55,7 @@ mod tests {
     #[tokio::test]
     async fn it_wakes_before_the_time_and_not_a_millisecond_before() {
         let clock = Clock::start();
-        let timer = Timer::new(clock).unwrap();
+        let timer = TimerFd::new(clock).unwrap();
         let mut best = Duration::MAX;
         for _ in 0..50 {
             let due = clock.now() + Duration::from_micros(700);

@@ -1,6 +1,6 @@
 //! The beginning of a user's first response of 4xx, and of its first of 5xx: all else is discarded.
 
-use crate::load::samples::class;
+use crate::load::error_samples::class;
 use crate::net::body_excerpt;
 use crate::net::sink::ResponseSink;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use super::threads::LOOK;
+use super::thread_group::LOOK;
 use crate::script::client::Called;
 use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, longest_call, looks};
 use crate::units::show_duration;
@@ -16,16 +16,16 @@ const ONCE_CANCELLED: Duration = Duration::from_secs(2);
 /// A hook that did not come back. Its thread may still keep a core busy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Hung(pub String);
+pub struct HungHook(pub String);
 
 /// How long a hook is waited for, look by look.
 #[derive(Debug, Default)]
-pub(super) struct Patience {
+pub(super) struct HookWatchdog {
     watch: HeartbeatWatch,
     since_cancelled: u32,
 }
 
-impl Patience {
+impl HookWatchdog {
     /// Why no more is to be expected, if so.
     pub fn look(&mut self, pulse: &Heartbeat, is_cancelled: bool) -> Option<String> {
         self.since_cancelled += u32::from(is_cancelled);
@@ -39,10 +39,10 @@ impl Patience {
 }
 
 /// Makes a call on a thread of its own, and gives it up if it does not come back.
-pub fn attended<T: Send + 'static>(
+pub fn call_watched<T: Send + 'static>(
     is_cancelled: &dyn Fn() -> bool,
     call: impl FnOnce(Arc<Heartbeat>) -> T + Send + 'static,
-) -> Result<T, Hung> {
+) -> Result<T, HungHook> {
     let pulse = Arc::<Heartbeat>::default();
     let (came, comes) = channel();
     let shown = Arc::clone(&pulse);
@@ -51,15 +51,15 @@ pub fn attended<T: Send + 'static>(
     std::thread::Builder::new()
         .name("hooks".to_owned())
         .spawn(life)
-        .map_err(|error| Hung(format!("no thread for the hooks: {error}")))?;
-    let mut patience = Patience::default();
+        .map_err(|error| HungHook(format!("no thread for the hooks: {error}")))?;
+    let mut patience = HookWatchdog::default();
     loop {
         match comes.recv_timeout(LOOK) {
             Ok(came) => return Ok(came),
-            Err(RecvTimeoutError::Disconnected) => return Err(Hung("the thread of the hooks panicked".to_owned())),
+            Err(RecvTimeoutError::Disconnected) => return Err(HungHook("the thread of the hooks panicked".to_owned())),
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(why) = patience.look(&pulse, is_cancelled()) {
-                    return Err(Hung(why));
+                    return Err(HungHook(why));
                 }
             }
         }
@@ -67,7 +67,7 @@ pub fn attended<T: Send + 'static>(
 }
 
 /// As a call that failed.
-pub fn failed<T>(hung: &Hung) -> Called<T> {
+pub fn failed<T>(hung: &HungHook) -> Called<T> {
     Called { result: Err(crate::script::ScriptError::new(hung.to_string())), log: Vec::new() }
 }
 
@@ -79,14 +79,14 @@ mod tests {
     fn a_call_that_does_not_come_back_is_given_up_soon_after_the_end_was_asked_for() {
         let (hold, held) = channel::<()>();
         let (_hold, name) = (hold, Arc::from("setup"));
-        let hung = attended(&|| true, move |pulse| pulse.during(&name, || held.recv().is_ok()));
+        let hung = call_watched(&|| true, move |pulse| pulse.during(&name, || held.recv().is_ok()));
         assert_eq!(hung.unwrap_err().0, "the hook `setup` did not come back within 2s after the end was asked for");
-        assert_eq!(attended(&|| true, |_| 7), Ok(7));
+        assert_eq!(call_watched(&|| true, |_| 7), Ok(7));
     }
 
     #[test]
     fn a_call_has_the_time_of_its_limits_and_more() {
-        let (pulse, mut patience, name) = (Heartbeat::default(), Patience::default(), Arc::from("check"));
+        let (pulse, mut patience, name) = (Heartbeat::default(), HookWatchdog::default(), Arc::from("check"));
         pulse.during(&name, || {
             let at = (1..10_000).find(|_| patience.look(&pulse, false).is_some()).unwrap();
             assert_eq!(at * LOOK.as_millis() / 1000, 40);

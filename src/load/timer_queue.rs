@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::timer::Timer;
+use super::timerfd::TimerFd;
 use crate::net::clock::Clock;
 
 /// Who waits, and until when.
 #[derive(Debug, Default)]
-pub(super) struct Alarm {
+pub(super) struct TimerQueue {
     sleepers: RefCell<BinaryHeap<Sleeper>>,
     /// Somebody waits for an earlier time than all others.
     sooner: Notify,
@@ -28,8 +28,8 @@ struct Sleeper {
     waker: Waker,
 }
 
-impl Alarm {
-    /// Sleeps until that time of the clock, as long as somebody has the alarm [`ring`](Alarm::ring).
+impl TimerQueue {
+    /// Sleeps until that time of the clock, as long as somebody has the alarm [`ring`](TimerQueue::ring).
     pub async fn until(&self, time: Duration, clock: Clock) {
         poll_fn(|context| {
             if clock.now() >= time {
@@ -47,7 +47,7 @@ impl Alarm {
 
     /// Wakes everybody in time, and never ends. Fails if the machine refuses a timer.
     pub async fn ring(&self, clock: Clock) -> Result<Infallible> {
-        let timer = Timer::new(clock)?;
+        let timer = TimerFd::new(clock)?;
         loop {
             match self.next() {
                 None => self.sooner.notified().await,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     /// Runs `sleepers` while the alarm rings.
-    async fn while_it_rings<T>(alarm: &Alarm, clock: Clock, sleepers: impl Future<Output = T>) -> T {
+    async fn while_it_rings<T>(alarm: &TimerQueue, clock: Clock, sleepers: impl Future<Output = T>) -> T {
         tokio::select! {
             over = sleepers => over,
             failed = alarm.ring(clock) => panic!("{failed:?}"),
@@ -104,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_sleeps_a_millisecond_too_long_or_too_short() {
-        let (alarm, clock) = (Alarm::default(), Clock::start());
+        let (alarm, clock) = (TimerQueue::default(), Clock::start());
         let sleepers = async {
             let mut best = Duration::MAX;
             for _ in 0..50 {
@@ -122,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_for_less_long_wakes_first_whenever_they_began() {
-        let (alarm, clock, woken) = (Alarm::default(), Clock::start(), RefCell::new(Vec::new()));
+        let (alarm, clock, woken) = (TimerQueue::default(), Clock::start(), RefCell::new(Vec::new()));
         let sleeper = |millis: u64| {
             let (alarm, woken) = (&alarm, &woken);
             async move {

@@ -4,16 +4,16 @@ use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
 use super::errors::FirstErrors;
-use super::{Outgoing, Source, Turn};
+use super::{Outgoing, RequestSource, Turn};
 use crate::exchange::Exchange;
-use crate::load::chance::{self, Drawn};
-use crate::load::plan::Plan;
+use crate::load::rng::{self, RandomStream};
+use crate::load::thread_plan::ThreadPlan;
 use crate::net::request::{PreparedRequest, append};
 use crate::scenario::Data;
 use crate::scenario::template::Placeholder;
 
 /// What the slots of a user's next request are filled with.
-pub(super) struct Slots<'a> {
+pub(super) struct SlotFiller<'a> {
     pub number: u32,
     pub seq: u64,
     /// From one request to the next: the places of a batch have those of their user in turn.
@@ -22,11 +22,11 @@ pub(super) struct Slots<'a> {
     data: Option<&'a Data>,
 }
 
-impl<'a> Slots<'a> {
-    pub fn in_place(plan: &'a Plan, number: u32, place: u32) -> Self {
-        let random = chance::stream(plan.seed, Drawn::Slots, (number, place.into()));
+impl<'a> SlotFiller<'a> {
+    pub fn in_place(plan: &'a ThreadPlan, number: u32, place: u32) -> Self {
+        let random = rng::stream(plan.seed, RandomStream::Slots, (number, place.into()));
         let (seq, step) = (u64::from(place), u64::from(plan.pipeline));
-        Slots { number, seq, step, random, data: plan.data.as_deref() }
+        SlotFiller { number, seq, step, random, data: plan.data.as_deref() }
     }
 
     /// Goes on to the next request.
@@ -65,25 +65,25 @@ impl<'a> Slots<'a> {
 }
 
 /// The requests of a user without a script.
-pub(in crate::load) struct Plain<'a> {
-    plan: &'a Plan,
+pub(in crate::load) struct PlainSource<'a> {
+    plan: &'a ThreadPlan,
     /// What is sent, one of each kind.
     requests: &'a [PreparedRequest],
-    slots: Slots<'a>,
+    slots: SlotFiller<'a>,
     kind: usize,
     request: Vec<u8>,
     errors: FirstErrors,
 }
 
-impl<'a> Plain<'a> {
-    pub fn new(plan: &'a Plan, number: u32) -> Self {
-        Plain::in_place(plan, number, 0)
+impl<'a> PlainSource<'a> {
+    pub fn new(plan: &'a ThreadPlan, number: u32) -> Self {
+        PlainSource::in_place(plan, number, 0)
     }
 
     /// The source of one place of a user's batches.
-    pub fn in_place(plan: &'a Plan, number: u32, place: u32) -> Self {
-        let slots = Slots::in_place(plan, number, place);
-        Plain {
+    pub fn in_place(plan: &'a ThreadPlan, number: u32, place: u32) -> Self {
+        let slots = SlotFiller::in_place(plan, number, place);
+        PlainSource {
             plan,
             requests: plan.requests_of(number),
             slots,
@@ -94,7 +94,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-impl Source for Plain<'_> {
+impl RequestSource for PlainSource<'_> {
     type Sink = FirstErrors;
 
     fn kind(&self) -> usize {
@@ -103,7 +103,7 @@ impl Source for Plain<'_> {
 
     /// Writes the request, if it differs from the last of its kind.
     fn prepare(&mut self) -> Turn {
-        let Plain { plan, requests, slots, request, .. } = self;
+        let PlainSource { plan, requests, slots, request, .. } = self;
         self.kind = plan.draw_kind(slots.number, slots.seq);
         let prepared = &requests[self.kind];
         if prepared.constant().is_none() {

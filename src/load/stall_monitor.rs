@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::live::{Live, Progress};
+use super::progress::{LiveCounters, LoadProgress};
 
 /// How often somebody looks.
 const TICK: Duration = Duration::from_millis(50);
@@ -12,7 +12,7 @@ const LATE: Duration = Duration::from_millis(50);
 
 /// A while in which nothing was answered, though requests were waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lull {
+pub struct ResponseGap {
     /// From the start of the clock, warm-up included.
     pub from: Duration,
     pub lasting: Duration,
@@ -22,7 +22,7 @@ pub struct Lull {
 
 /// A fold over looks at a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watch {
+pub struct StallMonitor {
     begin: Duration,
     end: Duration,
     last: Duration,
@@ -32,13 +32,13 @@ pub struct Watch {
     silent_since: Duration,
     /// How long runner as a whole stood still within the measured part: it was stopped, or got no core.
     pub stopped: Duration,
-    pub longest_lull: Option<Lull>,
+    pub longest_lull: Option<ResponseGap>,
 }
 
-impl Watch {
+impl StallMonitor {
     /// Of a load whose measured part is from `begin` to `end`.
     pub fn new(begin: Duration, end: Duration) -> Self {
-        Watch {
+        StallMonitor {
             begin,
             end,
             last: Duration::ZERO,
@@ -50,14 +50,14 @@ impl Watch {
         }
     }
 
-    fn look(&mut self, now: Duration, progress: Progress) {
+    fn look(&mut self, now: Duration, progress: LoadProgress) {
         let due = self.last + TICK;
         if now > due + LATE {
             self.stopped += now.min(self.end).saturating_sub(due.max(self.begin));
             // Answers may have come meanwhile, and nobody was there to take them.
             self.silent_since += now - due;
         }
-        let Progress { started, completed, failed, .. } = progress;
+        let LoadProgress { started, completed, failed, .. } = progress;
         let waiting = started.saturating_sub(completed + failed);
         let is_over = now > self.end;
         if self.completed != completed || waiting == 0 || is_over || now < self.begin {
@@ -65,7 +65,7 @@ impl Watch {
             let until = if is_over && self.completed == completed { self.end } else { self.last };
             let lasting = until.min(self.end).saturating_sub(self.silent_since);
             if lasting > self.longest_lull.map_or(TICK, |longest| longest.lasting) {
-                self.longest_lull = Some(Lull { from: self.silent_since, lasting, waiting: self.waiting });
+                self.longest_lull = Some(ResponseGap { from: self.silent_since, lasting, waiting: self.waiting });
             }
             self.silent_since = if is_over { self.end } else { now };
         }
@@ -73,7 +73,7 @@ impl Watch {
     }
 
     /// Looks at a load under way until nobody is left at the other end of `over`.
-    pub(super) fn until(mut self, over: &Receiver<()>, live: &Live) -> Watch {
+    pub(super) fn until(mut self, over: &Receiver<()>, live: &LiveCounters) -> StallMonitor {
         while let Err(RecvTimeoutError::Timeout) = over.recv_timeout(TICK) {
             live.elapsed().into_iter().for_each(|now| self.look(now, live.progress()));
         }
@@ -90,12 +90,12 @@ mod tests {
     }
 
     /// A load of 50 users from 0 to 5 s that answers 10 requests at each look, but for the looks in which it is said not to.
-    fn watched(looks: impl Iterator<Item = u64>, silent: std::ops::Range<u64>) -> Watch {
-        let mut watch = Watch::new(Duration::ZERO, ms(5_000));
+    fn watched(looks: impl Iterator<Item = u64>, silent: std::ops::Range<u64>) -> StallMonitor {
+        let mut watch = StallMonitor::new(Duration::ZERO, ms(5_000));
         let mut completed = 0;
         for at in looks {
             completed += if silent.contains(&at) { 0 } else { 10 };
-            watch.look(ms(at), Progress { started: completed + 50, completed, ..Progress::default() });
+            watch.look(ms(at), LoadProgress { started: completed + 50, completed, ..LoadProgress::default() });
         }
         watch
     }
@@ -113,10 +113,10 @@ mod tests {
     #[test]
     fn a_server_that_stands_still_is_silent_and_runner_is_not_stopped() {
         let watch = watched(every_tick(), 2_010..3_010);
-        let lull = Lull { from: ms(2_000), lasting: ms(1_000), waiting: 50 };
+        let lull = ResponseGap { from: ms(2_000), lasting: ms(1_000), waiting: 50 };
         assert_eq!((watch.stopped, watch.longest_lull), (Duration::ZERO, Some(lull)));
         let to_the_end = watched(every_tick(), 4_010..9_000);
-        assert_eq!(to_the_end.longest_lull, Some(Lull { from: ms(4_000), lasting: ms(1_000), waiting: 50 }));
+        assert_eq!(to_the_end.longest_lull, Some(ResponseGap { from: ms(4_000), lasting: ms(1_000), waiting: 50 }));
     }
 
     #[test]
@@ -127,18 +127,18 @@ mod tests {
 
     #[test]
     fn answers_that_are_taken_a_moment_after_a_stop_make_no_silence() {
-        let mut watch = Watch::new(Duration::ZERO, ms(5_000));
+        let mut watch = StallMonitor::new(Duration::ZERO, ms(5_000));
         for (at, completed) in [(50, 10), (100, 20), (2_100, 20), (2_150, 30), (2_200, 40)] {
-            watch.look(ms(at), Progress { started: 50, completed, ..Progress::default() });
+            watch.look(ms(at), LoadProgress { started: 50, completed, ..LoadProgress::default() });
         }
         assert_eq!((watch.stopped, watch.longest_lull), (ms(1_950), None));
     }
 
     #[test]
     fn the_warm_up_and_the_drain_do_not_count() {
-        let mut watch = Watch::new(ms(1_000), ms(2_000));
+        let mut watch = StallMonitor::new(ms(1_000), ms(2_000));
         for at in [50, 900, 950, 1_000, 1_050, 1_950, 2_900] {
-            watch.look(ms(at), Progress { started: 50, completed: at, ..Progress::default() });
+            watch.look(ms(at), LoadProgress { started: 50, completed: at, ..LoadProgress::default() });
         }
         // From 1,100 to 1,950, and from 2,000 on it is over.
         assert_eq!((watch.stopped, watch.longest_lull), (ms(850), None));
@@ -146,9 +146,9 @@ mod tests {
 
     #[test]
     fn where_nobody_asks_nobody_is_silent() {
-        let mut watch = Watch::new(Duration::ZERO, ms(5_000));
+        let mut watch = StallMonitor::new(Duration::ZERO, ms(5_000));
         (1..=90).for_each(|tick| {
-            watch.look(ms(tick * 50), Progress { started: 9, completed: 9, ..Progress::default() });
+            watch.look(ms(tick * 50), LoadProgress { started: 9, completed: 9, ..LoadProgress::default() });
         });
         assert_eq!(watch.longest_lull, None);
     }

@@ -10,7 +10,7 @@ const LONGEST: usize = 500;
 
 /// A fold over failures and errors: keep, merge.
 #[derive(Debug, Clone, Default)]
-pub struct Samples {
+pub struct ErrorSamples {
     /// In the order of [`Failure::ALL`]: when the first of a kind was seen, and why.
     failures: [Option<(Duration, String)>; Failure::ALL.len()],
     /// Of 4xx and of 5xx: when the first was seen, its status, and the beginning of its body.
@@ -27,7 +27,7 @@ pub(super) fn class(status: u16) -> Option<usize> {
     }
 }
 
-impl Samples {
+impl ErrorSamples {
     /// Keeps why a request failed, seen at `at`, if it is the first of its kind.
     pub fn keep(&mut self, failure: Failure, at: Duration, why: impl FnOnce() -> String) {
         self.failures[failure as usize].get_or_insert_with(|| (at, why().chars().take(LONGEST).collect()));
@@ -41,7 +41,7 @@ impl Samples {
     }
 
     /// The earlier of both, of each kind.
-    pub fn merge(&mut self, other: &Samples) {
+    pub fn merge(&mut self, other: &ErrorSamples) {
         for (mine, theirs) in self.failures.iter_mut().zip(&other.failures) {
             keep_earlier(mine, theirs, |(at, _)| *at);
         }
@@ -77,13 +77,13 @@ mod tests {
     #[test]
     fn the_first_of_all_threads_is_kept() {
         let of = |at, why: &str| {
-            let mut samples = Samples::default();
+            let mut samples = ErrorSamples::default();
             samples.keep(Failure::Closed, Duration::from_secs(at), || why.to_owned());
             samples.keep(Failure::Closed, Duration::from_secs(at + 1), || "later".to_owned());
             samples
         };
         for (one, other) in [(of(1, "first"), of(2, "second")), (of(2, "second"), of(1, "first"))] {
-            let mut merged = Samples::default();
+            let mut merged = ErrorSamples::default();
             merged.merge(&one);
             merged.merge(&other);
             assert_eq!((merged.of(Failure::Closed), merged.of(Failure::Timeout)), (Some("first"), None));
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn the_first_error_of_each_class_is_kept() {
         let of = |at, status: u16| {
-            let mut samples = Samples::default();
+            let mut samples = ErrorSamples::default();
             samples.keep_error(status, Duration::from_secs(at), format!("at {at}").as_bytes());
             samples
         };

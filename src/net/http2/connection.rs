@@ -11,7 +11,8 @@ use super::super::dialer::{DialError, Dialer};
 use super::super::response::{ExchangeError, ResponseInfo};
 use super::super::sink::ResponseSink;
 use super::strict::{self, StreamError};
-use super::{broken, drain, handshake, is_unseen};
+use super::trailers::MalformedTrailers;
+use super::{Opened, broken, drain, handshake, is_unseen};
 use crate::net::clock::Clock;
 use crate::net::http2::request::Http2Request;
 
@@ -19,11 +20,15 @@ use crate::net::http2::request::Http2Request;
 #[derive(Debug, Clone)]
 pub struct Http2Connection {
     send: SendRequest<Bytes>,
+    malformed: MalformedTrailers,
     _driven: Arc<AbortOnDropHandle<()>>,
 }
 
-/// SendPermit to send one request.
-pub struct SendPermit(SendRequest<Bytes>);
+/// Leave to send one request.
+pub struct SendPermit {
+    send: SendRequest<Bytes>,
+    malformed: MalformedTrailers,
+}
 
 /// What of a request is held back at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,22 +46,25 @@ pub struct PendingExchange {
     stream: SendStream<Bytes>,
     /// What is held back.
     rest: Option<Bytes>,
+    malformed: MalformedTrailers,
 }
 
 impl Http2Connection {
     /// Opens a connection, and has it driven as long as it is held.
     pub async fn open(dialer: &Dialer) -> Result<Self, DialError> {
-        let (send, connection) = handshake(dialer.dial().await?).await?;
+        let (Opened { send, malformed }, connection) = handshake(dialer.dial().await?).await?;
         let driven = tokio::spawn(async move {
             // What went wrong shows in the requests that were on it.
             let _ = connection.await;
         });
-        Ok(Http2Connection { send, _driven: Arc::new(AbortOnDropHandle::new(driven)) })
+        Ok(Http2Connection { send, malformed, _driven: Arc::new(AbortOnDropHandle::new(driven)) })
     }
 
     /// Waits until the server takes another request. A connection that has ended has looked at none.
-    pub async fn leave(&self) -> Result<SendPermit, ExchangeError> {
-        self.send.clone().ready().await.map(SendPermit).map_err(|_| ExchangeError::Closed { untouched: true })
+    pub async fn permit(&self) -> Result<SendPermit, ExchangeError> {
+        let ready = self.send.clone().ready().await;
+        let send = ready.map_err(|_| ExchangeError::Closed { untouched: true })?;
+        Ok(SendPermit { send, malformed: self.malformed.clone() })
     }
 }
 
@@ -65,7 +73,7 @@ impl SendPermit {
     pub fn begin(mut self, request: &Http2Request, hold: HoldBack) -> Result<PendingExchange, ExchangeError> {
         let mut body = request.body();
         let ends = body.is_none() && hold == HoldBack::Nothing;
-        let sent = self.0.send_request(request.head(), ends);
+        let sent = self.send.send_request(request.head(), ends);
         let (response, mut stream) = sent.map_err(|_| ExchangeError::Closed { untouched: true })?;
         let mut rest = None;
         if hold != HoldBack::Nothing {
@@ -77,7 +85,7 @@ impl SendPermit {
         if let Some(body) = body {
             stream.send_data(body, rest.is_none()).map_err(|error| broken(&error, true))?;
         }
-        Ok(PendingExchange { response, stream, rest })
+        Ok(PendingExchange { response, stream, rest, malformed: self.malformed })
     }
 }
 
@@ -91,7 +99,7 @@ impl PendingExchange {
 
     /// Reads the response into `sink`.
     pub async fn answer(self, clock: Clock, sink: &mut impl ResponseSink) -> Result<ResponseInfo, ExchangeError> {
-        let PendingExchange { response, mut stream, .. } = self;
+        let PendingExchange { response, mut stream, malformed, .. } = self;
         let mut unread = |fault, untouched| match fault {
             StreamError::Failed(error) if untouched && is_unseen(&error) => ExchangeError::Closed { untouched },
             StreamError::Failed(error) => broken(&error, untouched),
@@ -100,7 +108,8 @@ impl PendingExchange {
         let response = strict::head(response, sink).await.map_err(|fault| unread(fault, true))?;
         let first_byte = clock.now();
         let status = response.status().as_u16();
-        let bytes = drain(response.into_body(), sink).await.map_err(|fault| unread(fault, false))?;
+        let read = drain(response.into_body(), sink, |stream| malformed.take(stream)).await;
+        let bytes = read.map_err(|fault| unread(fault, false))?;
         drop(stream);
         Ok(ResponseInfo { status, first_byte, done: clock.now(), bytes, close: false })
     }
