@@ -363,34 +363,39 @@ fn generated(path: &str, tables: &[(&str, String)]) {
 
 #[test]
 fn every_command_runs_and_exits_as_the_page_says() {
-    let mut problems = Vec::new();
-    let mut ran = 0;
-    for page in pages() {
-        let folder = workshop(&page);
-        for block in page.blocks().iter().filter(|block| block.info == "sh") {
-            for line in block.text.lines() {
-                let (typed, comment) =
-                    line.split_once(" # ").map_or((line, ""), |(typed, after)| (typed, after.trim()));
-                let mut words = shell_words(typed);
-                match words.first().map(String::as_str) {
-                    Some("runner") => {}
-                    Some("make" | "jq") | None => continue,
-                    Some(other) => panic!("{}: nobody tests `{other}`", block.place),
-                }
-                words.remove(0);
-                words.extend(shortened(folder.path(), &words));
-                let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
-                let expected = comment.strip_prefix("exit ").map_or(0, |code| code.parse().unwrap());
-                let output = command(folder.path(), &arguments);
-                ran += 1;
-                if output.status.code() != Some(expected) {
-                    problems.push(format!("{}: `{}`: {}", block.place, words.join(" "), shown(&output)));
-                }
+    let pages = pages();
+    // The commands of a page share a folder and run in turn, those of different pages at once.
+    let ran = std::thread::scope(|scope| {
+        let threads: Vec<_> = pages.iter().map(|page| scope.spawn(|| commands_of(page))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(ran.len() >= 10, "only {} commands were found", ran.len());
+    none(ran.into_iter().flatten().collect());
+}
+
+/// Runs the commands of a page; for each of them what is wrong, if anything is.
+fn commands_of(page: &Page) -> Vec<Option<String>> {
+    let folder = workshop(page);
+    let mut ran = Vec::new();
+    for block in page.blocks().iter().filter(|block| block.info == "sh") {
+        for line in block.text.lines() {
+            let (typed, comment) = line.split_once(" # ").map_or((line, ""), |(typed, after)| (typed, after.trim()));
+            let mut words = shell_words(typed);
+            match words.first().map(String::as_str) {
+                Some("runner") => {}
+                Some("make" | "jq") | None => continue,
+                Some(other) => panic!("{}: nobody tests `{other}`", block.place),
             }
+            words.remove(0);
+            words.extend(shortened(folder.path(), &words));
+            let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+            let expected = comment.strip_prefix("exit ").map_or(0, |code| code.parse().unwrap());
+            let output = command(folder.path(), &arguments);
+            let wrong = output.status.code() != Some(expected);
+            ran.push(wrong.then(|| format!("{}: `{}`: {}", block.place, words.join(" "), shown(&output))));
         }
     }
-    assert!(ran >= 10, "only {ran} commands were found");
-    none(problems);
+    ran
 }
 
 /// The words of a command line; a word may be in single quotes.

@@ -287,12 +287,12 @@ impl Stage<'_> {
             in_flight: facts::in_flight(&self.variant.server),
         };
         let owned = !matches!(self.variant.server, scenario::ServerSpec::Attached(_));
-        let progress = Arc::new(dirty::Progress::default());
+        let progress = Arc::new(dirty::DirtyProgress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(RunEvent::DirtyBegan { description: &description });
-        let mut check = dirty::Check::new(plan, premises, owned, self.seed, Arc::clone(&progress));
+        let mut check = dirty::DirtyCheck::new(plan, premises, owned, self.seed, Arc::clone(&progress));
         let time = check.time();
-        while let Some(mut part) = check.next_part() {
+        while let Some(mut part) = check.next_phase() {
             let over = trial.failure.is_some() || trial.interrupted;
             if over {
                 break;
@@ -316,14 +316,14 @@ impl Stage<'_> {
                     let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
                     let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work)?;
                     ran?;
-                    match check.next_part().filter(|next| check.shares(*next)) {
+                    match check.next_phase().filter(|next| check.shares(*next)) {
                         Some(next) if matches!(ending, Ending::Finished) => part = next,
                         _ => return Ok(ending),
                     }
                 }
             });
             // The leak is proven: a server that does not start for its diagnosis, or dies of it, takes nothing from that.
-            if part == dirty::Part::Diagnosis && trial.failure.take().is_some() {
+            if part == dirty::CheckPhase::Diagnosis && trial.failure.take().is_some() {
                 check.give_up_diagnosis();
             }
         }

@@ -4,17 +4,4 @@
 pub const CIRCLES: &[&[&str]] = &[&["run::hooks", "run::trial"]];
 
 /// Names that more than one public type has.
-pub const TYPES: &[&str] = &[
-    "Cast",
-    "Check",
-    "Page",
-    "Place",
-    "PositiveControl",
-    "Progress",
-    "Question",
-    "Replay",
-    "Server",
-    "Shown",
-    "Watch",
-    "Who",
-];
+pub const TYPES: &[&str] = &["Page", "Place", "PositiveControl", "Server", "Watch"];

@@ -1,7 +1,7 @@
-//! Suspicions that lone replies have left standing, put to the test of the module `alibi`.
+//! Suspicions that lone replies have left standing, put to the test of the module `hypothesis`.
 
-use super::super::alibi::{Charge, Judgement};
 use super::super::evidence::{Evidence, FoundBy};
+use super::super::hypothesis::{Hypothesis, HypothesisStatus};
 use super::super::observation::Observation;
 use super::{Ground, Personas, Suspicion, reply};
 use crate::trigger::Trigger;
@@ -20,46 +20,46 @@ impl Personas {
             };
             if self.stands(&accusation) {
                 let rounds = self.asked.get(&evidence.found_by).copied().unwrap_or(1);
-                match self.charges.iter_mut().find(|charge| charge.is_about(&accusation)) {
-                    Some(charge) => charge.add(evidence, rounds),
-                    None => self.charges.push(Charge::of(evidence, &accusation, rounds)),
+                match self.hypotheses.iter_mut().find(|hypothesis| hypothesis.is_about(&accusation)) {
+                    Some(hypothesis) => hypothesis.add(evidence, rounds),
+                    None => self.hypotheses.push(Hypothesis::of(evidence, &accusation, rounds)),
                 }
             }
         }
     }
 
     /// Whether a charge is to be looked into.
-    pub fn is_charge_open(&self) -> bool {
-        self.charges.iter().any(|charge| charge.is_open)
+    pub fn is_hypothesis_open(&self) -> bool {
+        self.hypotheses.iter().any(|hypothesis| hypothesis.is_open)
     }
 
     /// The next charge to be looked into, to be handed back.
-    pub fn take_charge(&mut self) -> Option<Charge> {
-        let open = self.charges.iter().position(|charge| charge.is_open)?;
-        Some(self.charges.swap_remove(open))
+    pub fn take_hypothesis(&mut self) -> Option<Hypothesis> {
+        let open = self.hypotheses.iter().position(|hypothesis| hypothesis.is_open)?;
+        Some(self.hypotheses.swap_remove(open))
     }
 
     /// Takes a charge back: its leaks if it is proven. If it is refuted, nobody is accused by its marks again; else it is kept
     /// until there is one more suspicion by them. What was there before on a server that is not `fresh` refutes nothing, and
     /// proves nothing.
-    pub fn close(&mut self, mut charge: Charge, fresh: bool) -> Vec<Evidence> {
-        let judgement = charge.judgement();
-        if judgement == Judgement::Proven {
-            return charge.into_evidence();
+    pub fn close(&mut self, mut hypothesis: Hypothesis, fresh: bool) -> Vec<Evidence> {
+        let status_now = hypothesis.status_now();
+        if status_now == HypothesisStatus::Proven {
+            return hypothesis.into_evidence();
         }
-        if let (Judgement::Refuted, Some(baseline)) = (judgement, &mut self.baseline) {
-            baseline.exonerate(&charge.marks);
+        if let (HypothesisStatus::Refuted, Some(baseline)) = (status_now, &mut self.baseline) {
+            baseline.exonerate(&hypothesis.marks);
         }
-        if judgement == Judgement::Open || !fresh {
-            charge.is_open = false;
-            self.charges.push(charge);
+        if status_now == HypothesisStatus::Open || !fresh {
+            hypothesis.is_open = false;
+            self.hypotheses.push(hypothesis);
         }
         Vec::new()
     }
 
     /// How many charges are neither proven nor refuted.
     pub fn undecided(&self) -> usize {
-        self.charges.len()
+        self.hypotheses.len()
     }
 
     /// Takes what was asked in a round of a trigger, not alone: places that then hold what nobody gets alone tell nothing.

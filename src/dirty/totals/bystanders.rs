@@ -24,7 +24,7 @@ pub(super) fn bystanders<'a>(round: impl Iterator<Item = &'a Seen>, leak: &Leak)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dirty::observation::{Place, Role};
+    use crate::dirty::observation::{RecipePlace, Role};
     use crate::dirty::oracle::LeakOracle;
     use crate::exchange::{Exchange, Outcome};
 
@@ -35,7 +35,7 @@ mod tests {
         Seen {
             identity: Some(request),
             persona: None,
-            place: Place::default(),
+            place: RecipePlace::default(),
             request,
             canary: String::new(),
             role: Role::Short,

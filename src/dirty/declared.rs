@@ -44,7 +44,7 @@ struct Count {
 
 /// All values of all identities.
 #[derive(Debug, Default)]
-pub(super) struct Literals {
+pub(super) struct DeclaredValues {
     values: Vec<Value>,
     /// For each persona, the forms of all that it is given, however short.
     own: Vec<Vec<Vec<u8>>>,
@@ -66,14 +66,14 @@ pub(super) struct Sighting {
 
 /// What more there is to learn of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
+pub(super) enum ValueQuestion {
     /// Does it show on a server that its owner, this persona, has not asked?
     WithoutOwner(usize),
     /// How often does it show on a server that this persona has asked first?
     OwnerFirst(usize),
 }
 
-impl Literals {
+impl DeclaredValues {
     pub fn of(personas: &[Identity]) -> Self {
         let own = personas.iter().map(|one| one.fields.values().flat_map(|value| forms(value)).collect()).collect();
         let mut values = Vec::new();
@@ -93,7 +93,7 @@ impl Literals {
                 values.push(Value { owner, text: text.clone(), forms: forms(text), before, after });
             }
         }
-        Literals { values, own, asked: vec![false; personas.len()] }
+        DeclaredValues { values, own, asked: vec![false; personas.len()] }
     }
 
     /// There is none.
@@ -185,16 +185,16 @@ impl Literals {
 
     /// What is still to be asked of a value; `None` where nothing more would change what is known. `owned`: servers can be
     /// started anew.
-    pub fn question(&self, value: usize, owned: bool) -> Option<Question> {
+    pub fn question(&self, value: usize, owned: bool) -> Option<ValueQuestion> {
         let value = &self.values[value];
         if value.before.shown > 0 {
             return None;
         }
         if owned && value.before.responses < ENOUGH {
-            return Some(Question::WithoutOwner(value.owner));
+            return Some(ValueQuestion::WithoutOwner(value.owner));
         }
         (value.after.responses < 2 * ENOUGH && !self.is_leaked(value, owned))
-            .then_some(Question::OwnerFirst(value.owner))
+            .then_some(ValueQuestion::OwnerFirst(value.owner))
     }
 
     /// Whether a value stands in responses to others because its owner has asked.

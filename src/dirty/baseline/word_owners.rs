@@ -1,14 +1,14 @@
 //! Long words, wherever they stand: who is always shown them, and who never.
 
 use super::words::HashOf;
-use super::{PersonaNumber, chance};
+use super::{PersonaNumber, significance};
 
 /// The long words that may belong to somebody.
 ///
 /// What belongs to a persona stands in each of its replies, so also in its first: only the words of the first ones are
 /// kept, and a server that makes up a thousand random words for each reply costs no memory.
 #[derive(Debug)]
-pub struct Shown {
+pub struct WordOwners {
     words: HashOf<Counts>,
     /// How many usual solo replies each persona has had.
     replies: Vec<u32>,
@@ -30,9 +30,9 @@ impl Counts {
     }
 }
 
-impl Shown {
+impl WordOwners {
     pub fn new(personas: usize) -> Self {
-        Shown { words: HashOf::default(), replies: vec![0; personas] }
+        WordOwners { words: HashOf::default(), replies: vec![0; personas] }
     }
 
     /// Takes the different long words of a solo reply.
@@ -77,10 +77,12 @@ impl Shown {
         let owners = self.owners(word)?;
         let asked: Vec<u32> = self.replies.iter().copied().filter(|replies| *replies > 0).collect();
         let own = owners.iter().map(|owner| self.replies[*owner]).sum();
-        let owned = chance::Group { personas: owners.len() as u32, replies: own };
-        let rest =
-            chance::Group { personas: (asked.len() - owners.len()) as u32, replies: asked.iter().sum::<u32>() - own };
-        Some(chance::of_looking_like_identity(&[owned, rest]))
+        let owned = significance::Group { personas: owners.len() as u32, replies: own };
+        let rest = significance::Group {
+            personas: (asked.len() - owners.len()) as u32,
+            replies: asked.iter().sum::<u32>() - own,
+        };
+        Some(significance::of_looking_like_identity(&[owned, rest]))
     }
 
     /// How many words came and went, but often enough that they could have looked like somebody's: in as many replies as

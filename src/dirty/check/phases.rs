@@ -4,22 +4,22 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::super::PositiveControl;
-use super::super::alibi::Charge;
-use super::super::attempt::Cast;
-use super::super::diagnosis::Bench;
+use super::super::declared::{self, ValueQuestion};
+use super::super::diagnosis::ExperimentContext;
 use super::super::evidence::{Evidence, FoundBy};
+use super::super::experiment::Participants;
+use super::super::hypothesis::Hypothesis;
 use super::super::identity::Identity;
 use super::super::judge;
-use super::super::literal::{self, Question};
 use super::super::observation::Role;
 use super::super::perform::Round;
 use super::super::personas::{self, Personas, Suspicion};
-use super::super::recipe::{Line, Recipe, Shot};
+use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::super::relay::{Relay, Replies};
-use super::super::silence;
-use super::super::tally::{Ended, TriggerTally};
+use super::super::totals::{FinishedRound, TriggerCounts};
 use super::super::triggers::Family;
-use super::{Check, FAMILIES, FamilyOf, Part};
+use super::super::uninformative;
+use super::{CheckPhase, DirtyCheck, FAMILIES, FamilyOf};
 use crate::net::dialer::Dialer;
 use crate::scenario::Version;
 use crate::trigger::Trigger;
@@ -33,29 +33,29 @@ const LEAST_VERIFY: Duration = Duration::from_secs(5);
 /// From the end of a part to the begin of the next on a server of its own, where that is slow to start.
 const SLOW_START: Duration = Duration::from_millis(700);
 /// What a charge is worth, and the part of that for rounds without those whose the values are: all but one.
-const LEAST_ALIBI: Duration = Duration::from_secs(3);
-const MOST_ALIBI: Duration = Duration::from_secs(15);
-const ALIBI_PARTS: u32 = 4;
+const LEAST_CONTROL_GROUP: Duration = Duration::from_secs(3);
+const MOST_CONTROL_GROUP: Duration = Duration::from_secs(15);
+const CONTROL_GROUP_PARTS: u32 = 4;
 /// How often a leak is planted until it is seen: one of two replies may be a refusal.
 const PLANTINGS: u32 = 3;
 
-impl Check<'_> {
-    pub(super) async fn story(&mut self, part: Part) {
-        if part == Part::Alibi {
-            return self.alibi().await;
+impl DirtyCheck<'_> {
+    pub(super) async fn run_phase(&mut self, part: CheckPhase) {
+        if part == CheckPhase::ControlGroup {
+            return self.control_group().await;
         }
         if self.personal && !self.gather().await {
             return;
         }
         match part {
-            Part::Opening => self.opening().await,
-            Part::FirstLook(FamilyOf(family)) | Part::Family(FamilyOf(family)) => self.family(family).await,
-            Part::Personas => self.persevere().await,
-            Part::Verify => self.verify().await,
-            Part::Rest => self.rest().await,
+            CheckPhase::Opening => self.opening().await,
+            CheckPhase::FirstLook(FamilyOf(family)) | CheckPhase::Family(FamilyOf(family)) => self.family(family).await,
+            CheckPhase::Personas => self.repeat_by_personas().await,
+            CheckPhase::Verify => self.verify().await,
+            CheckPhase::Rest => self.rest().await,
             // Done: only those log in who take part.
-            Part::Alibi => {}
-            Part::Diagnosis => self.diagnose().await,
+            CheckPhase::ControlGroup => {}
+            CheckPhase::Diagnosis => self.diagnose().await,
         }
     }
 
@@ -78,7 +78,7 @@ impl Check<'_> {
 
     /// The same few ask, for what follows from who asks without being a canary: from here on where only they can be told
     /// apart, else once.
-    async fn persevere(&mut self) {
+    async fn repeat_by_personas(&mut self) {
         let only_they = std::mem::replace(&mut self.personal, true);
         if (!only_they && !self.gather().await) || !self.get_to_know().await {
             self.personal = only_they;
@@ -102,7 +102,7 @@ impl Check<'_> {
                 self.family(*family).await;
             }
         } else {
-            let problem = silence::describe(&self.personas);
+            let problem = uninformative::describe(&self.personas);
             self.findings.control.problems.push(problem);
         }
         self.personal = only_they;
@@ -151,7 +151,7 @@ impl Check<'_> {
         let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
         let over_a_relay = self.plan.version == Version::One;
         let Ok(endpoint) = relay.endpoint() else { return };
-        let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); 2]);
+        let recipe = Recipe::of(vec![Line::of(vec![RecipeRequest::plain()]); 2]);
         if over_a_relay {
             let server = client.divert(Dialer::new(endpoint, None));
             let round = Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) };
@@ -170,18 +170,26 @@ impl Check<'_> {
         let before = self.findings.positive_control.as_ref().map_or(0, |control| control.requests);
         let requests = before + observations.len() as u64;
         self.findings.positive_control = Some(PositiveControl { requests, found });
-        self.findings.tally.remember_planted(observations);
+        self.findings.totals.remember_planted(observations);
     }
 
     /// As much of the diagnosis as one server is good for.
     async fn diagnose(&mut self) {
         let Some(client) = &self.client else { return };
-        let cast = Cast { personas: &self.personas, in_turn: self.personal };
+        let participants = Participants { personas: &self.personas, in_turn: self.personal };
         let (situation, clock, time) = (&self.situation, &self.clock, self.plan.budget.time);
         let slow_start = self.starts.mean() > SLOW_START;
-        let bench = Bench { client, cast, situation, clock, time, slow_start, tries: Cell::new(self.tries.get()) };
-        self.diagnosis.step(&mut self.findings.tally.evidence, &bench).await;
-        self.tries.set(bench.tries.get());
+        let context = ExperimentContext {
+            client,
+            participants,
+            situation,
+            clock,
+            time,
+            slow_start,
+            tries: Cell::new(self.tries.get()),
+        };
+        self.diagnosis.step(&mut self.findings.totals.evidence, &context).await;
+        self.tries.set(context.tries.get());
     }
 
     /// Lone requests by each persona, on a server that has not seen what raised the suspicions, until each of these either
@@ -201,25 +209,25 @@ impl Check<'_> {
         self.findings.unsettled += self.personas.unsettled() as u64;
         self.personas.resolve();
         // What the suspicions cut short goes on.
-        self.resume = self.findings.tally.leaks == 0;
+        self.resume = self.findings.totals.leaks == 0;
     }
 
     /// Counts suspicions that stand as leaks.
-    fn convict(&mut self, standing: Vec<Evidence>) {
-        standing.into_iter().for_each(|evidence| self.findings.tally.convict(evidence));
+    fn confirm(&mut self, standing: Vec<Evidence>) {
+        standing.into_iter().for_each(|evidence| self.findings.totals.confirm(evidence));
         self.note_proof();
-        self.resume = self.findings.tally.leaks == 0;
+        self.resume = self.findings.totals.leaks == 0;
     }
 
     /// Does a value that the scenario gives to one persona stand in responses to others because that one has asked? Others are
     /// asked alone, on a server that the owner of the value has not asked, then on one that the owner has asked first.
-    async fn ask_others(&mut self, question: Question, until: Duration) {
+    async fn ask_others(&mut self, question: ValueQuestion, until: Duration) {
         let (first, owner) = match question {
-            Question::WithoutOwner(owner) => (None, owner),
-            Question::OwnerFirst(owner) => (Some(owner), owner),
+            ValueQuestion::WithoutOwner(owner) => (None, owner),
+            ValueQuestion::OwnerFirst(owner) => (Some(owner), owner),
         };
         let others = (self.personas.all.len() - 1).max(1);
-        for round in 0..(literal::ENOUGH as usize).div_ceil(others) {
+        for round in 0..(declared::ENOUGH as usize).div_ceil(others) {
             let first = first.filter(|_| round == 0);
             let (recipe, order) = self.personas.others_after(first, owner, self.situation.seed);
             let Some(client) = &self.client else { return };
@@ -234,32 +242,32 @@ impl Check<'_> {
         }
         // After the second server nothing more is to be had, and an answer that did not come in time never will.
         let next = self.personas.question(self.situation.owned);
-        if matches!(question, Question::OwnerFirst(_)) || next.is_none() || next == Some(question) {
+        if matches!(question, ValueQuestion::OwnerFirst(_)) || next.is_none() || next == Some(question) {
             self.findings.unsettled += u64::from(next == Some(question));
             let standing = self.personas.resolve_values(self.situation.owned);
-            self.convict(standing);
+            self.confirm(standing);
         }
     }
 
-    /// Would what was seen be shown without those whose it is taken to be? See the module `alibi`. On a server that cannot be
+    /// Would what was seen be shown without those whose it is taken to be? See the module `hypothesis`. On a server that cannot be
     /// started anew their values may be there from before: there nothing is refuted, but left open.
-    async fn alibi(&mut self) {
-        let Some(mut charge) = self.personas.take_charge() else { return };
+    async fn control_group(&mut self) {
+        let Some(mut hypothesis) = self.personas.take_hypothesis() else { return };
         let began = self.clock.now();
-        let share = (self.plan.budget.time / 4).clamp(LEAST_ALIBI, MOST_ALIBI);
-        let is_over = |check: &Self, part: u32| check.clock.now() > began + share * part / ALIBI_PARTS;
-        let bystanders = self.logged_in(charge.bystanders(&self.personas.all)).await;
-        while charge.wants_without() && !is_over(self, ALIBI_PARTS - 1) {
+        let share = (self.plan.budget.time / 4).clamp(LEAST_CONTROL_GROUP, MOST_CONTROL_GROUP);
+        let is_over = |check: &Self, part: u32| check.clock.now() > began + share * part / CONTROL_GROUP_PARTS;
+        let bystanders = self.logged_in(hypothesis.bystanders(&self.personas.all)).await;
+        while hypothesis.wants_without() && !is_over(self, CONTROL_GROUP_PARTS - 1) {
             let Some(bystanders) = &bystanders else { break };
-            self.try_charge(&mut charge, bystanders, false).await;
+            self.try_hypothesis(&mut hypothesis, bystanders, false).await;
         }
         let everybody = self.logged_in(self.personas.all.clone()).await;
-        while charge.wants_with() && !is_over(self, ALIBI_PARTS) {
+        while hypothesis.wants_with() && !is_over(self, CONTROL_GROUP_PARTS) {
             let Some(everybody) = &everybody else { break };
-            self.try_charge(&mut charge, everybody, true).await;
+            self.try_hypothesis(&mut hypothesis, everybody, true).await;
         }
-        let standing = self.personas.close(charge, self.situation.owned);
-        self.convict(standing);
+        let standing = self.personas.close(hypothesis, self.situation.owned);
+        self.confirm(standing);
     }
 
     /// These, logged in to the server at hand; `None` if one was refused.
@@ -268,13 +276,13 @@ impl Check<'_> {
     }
 
     /// Rounds of what raised a charge, by these.
-    async fn try_charge(&mut self, charge: &mut Charge, who: &[Identity], with_owners: bool) {
+    async fn try_hypothesis(&mut self, hypothesis: &mut Hypothesis, who: &[Identity], with_owners: bool) {
         let Some(client) = &self.client else { return };
-        let (recipe, copies) = charge.again(!who.is_empty());
-        Round { client, recipe: &recipe, personas: who, number: charge.rounds(), role: None }.perform().await;
+        let (recipe, copies) = hypothesis.again(!who.is_empty());
+        Round { client, recipe: &recipe, personas: who, number: hypothesis.rounds(), role: None }.perform().await;
         let observations = client.take_observations();
         drop(client.take_strays());
-        charge.take(&observations, copies, with_owners, |observation| self.personas.judge(observation));
+        hypothesis.take(&observations, copies, with_owners, |observation| self.personas.judge(observation));
     }
 
     /// Lone requests by nobody, before anybody else asks: what somebody leaves behind must not be learned as nobody's.
@@ -302,10 +310,11 @@ impl Check<'_> {
         self.personas.take_note(&observations, &client);
         let took = self.clock.now().saturating_sub(began);
         let strays = Vec::new();
-        let ended = Ended { overlapping: false, found_by: FoundBy::Control, recipe, observations, strays, took };
-        let mut tally = std::mem::take(&mut self.findings.tally);
-        let (suspicions, observations) = tally.add_solo(ended, &self.court(&client));
-        self.findings.tally = tally;
+        let finished =
+            FinishedRound { overlapping: false, found_by: FoundBy::Control, recipe, observations, strays, took };
+        let mut totals = std::mem::take(&mut self.findings.totals);
+        let (suspicions, observations) = totals.add_solo(finished, &self.context(&client));
+        self.findings.totals = totals;
         suspicions.into_iter().filter(Suspicion::is_by_value).for_each(|suspicion| self.personas.suspect(suspicion));
         self.personas.take_solo(observations);
         self.client = Some(client);
@@ -327,7 +336,7 @@ impl Check<'_> {
         let now = self.clock.now();
         let begun = FAMILIES.iter().position(|other| *other == family).map_or(0, |position| position + 1);
         let parts_left = match self.part {
-            Some(Part::FirstLook(_)) => FIRST_LOOK_SHARE,
+            Some(CheckPhase::FirstLook(_)) => FIRST_LOOK_SHARE,
             _ => 2 + (FAMILIES.len() - begun) as u32,
         };
         let until = now + self.plan.budget.time.saturating_sub(now) / parts_left;
@@ -358,8 +367,8 @@ impl Check<'_> {
         // Streams take long, and each trigger is to have its turn.
         let first_look = if self.situation.streams { 1 } else { strategy.first_look() };
         match self.part {
-            Some(Part::FirstLook(_)) => first_look,
-            Some(Part::Family(FamilyOf(family))) if family != Family::Storm => {
+            Some(CheckPhase::FirstLook(_)) => first_look,
+            Some(CheckPhase::Family(FamilyOf(family))) if family != Family::Storm => {
                 strategy.least_rounds().saturating_sub(first_look).max(1)
             }
             _ => strategy.least_rounds(),
@@ -378,7 +387,7 @@ impl Check<'_> {
                 return;
             }
             let pace =
-                |trigger: &&Trigger| self.findings.tally.triggers.get(trigger).map_or(f64::MAX, TriggerTally::pace);
+                |trigger: &&Trigger| self.findings.totals.triggers.get(trigger).map_or(f64::MAX, TriggerCounts::pace);
             let fastest = able.iter().max_by(|a, b| pace(a).total_cmp(&pace(b)));
             let next = if turn % 2 == 0 { fastest.copied() } else { None };
             self.round(next.unwrap_or(able[turn / 2 % able.len()])).await;

@@ -1,6 +1,6 @@
 //! The request of a dirty check in all its forms: as it is, without what says who asks, spoilt, or with a huge body.
 
-use super::recipe::{Shot, Twist, Who};
+use super::recipe::{Anomaly, Principal, RecipeRequest};
 use crate::net::request::PreparedRequest;
 use crate::net::target::Target;
 use crate::scenario;
@@ -13,7 +13,7 @@ const BIG: usize = 80 * 1024;
 
 /// Every form, ready to be filled.
 #[derive(Debug)]
-pub(super) struct Forms {
+pub(super) struct RequestForms {
     plain: PreparedRequest,
     /// Other pages for the same who ask, each also without what says who asks, if that can be.
     also: Vec<(PreparedRequest, Option<PreparedRequest>)>,
@@ -26,14 +26,14 @@ pub(super) struct Forms {
     pub same_url: bool,
 }
 
-impl Forms {
+impl RequestForms {
     pub fn new(plan: &scenario::DirtySpec, target: &Target) -> Self {
         // The sleep is each request's own.
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
         let prepare = |request: &scenario::RequestSpec| PreparedRequest::new(request, &target.authority, &fixed);
         let request = &plan.request;
         let nobodys = |page| variation::anonymous(page).ok();
-        Forms {
+        RequestForms {
             plain: prepare(request),
             also: plan.also.iter().map(|page| (prepare(page), nobodys(page).map(|page| prepare(&page)))).collect(),
             anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
@@ -45,13 +45,13 @@ impl Forms {
     }
 
     /// The form that a shot asks for; the plain one where there is no such form.
-    pub fn of(&self, shot: &Shot) -> &PreparedRequest {
+    pub fn of(&self, shot: &RecipeRequest) -> &PreparedRequest {
         let page = shot.page.checked_sub(1).and_then(|index| self.also.get(index));
         let form = match (shot.who, shot.twist, page) {
-            (Who::Nobody, _, Some((_, Some(nobodys)))) => Some(nobodys),
-            (Who::Nobody, ..) => self.anonymous.as_ref().ok(),
-            (_, Twist::Malformed(index), _) => self.malformed.get(index),
-            (_, Twist::Big, _) => Some(&self.big),
+            (Principal::Nobody, _, Some((_, Some(nobodys)))) => Some(nobodys),
+            (Principal::Nobody, ..) => self.anonymous.as_ref().ok(),
+            (_, Anomaly::Malformed(index), _) => self.malformed.get(index),
+            (_, Anomaly::Big, _) => Some(&self.big),
             (_, _, page) => page.map(|(plain, _)| plain),
         };
         form.unwrap_or(&self.plain)

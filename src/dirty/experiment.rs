@@ -1,8 +1,8 @@
 //! One try to show a leak: a recipe carried out, and whether one of its requests got what is another's among them.
 
-use super::client::{Client, Stray};
+use super::client::{CheckClient, Stray};
 use super::judge::{self, Foreign};
-use super::observation::{Observation, Place, Seen};
+use super::observation::{Observation, RecipePlace, Seen};
 use super::oracle::LeakOracle;
 use super::perform::Round;
 use super::personas::Personas;
@@ -10,8 +10,8 @@ use super::recipe::Recipe;
 
 /// What came of a try.
 #[derive(Debug, Default)]
-pub(super) struct Attempt {
-    pub shown: Option<Shown>,
+pub(super) struct Experiment {
+    pub shown: Option<Reproduction>,
     /// Every answer held what one and the same earlier request had brought: it stays with the server.
     pub kept: bool,
     /// An answer held a part of another's canary.
@@ -19,7 +19,7 @@ pub(super) struct Attempt {
     /// A response came that nobody had asked for.
     pub unasked: bool,
     /// Where in the recipe answers stand that held what is another's, and whose it is, if that is known.
-    pub foreign: Vec<(Place, Option<u64>)>,
+    pub foreign: Vec<(RecipePlace, Option<u64>)>,
     /// Of the two requests of the leak that was shown, the later took no time of its own, and got the same bytes.
     pub joined: bool,
     pub observations: Vec<Observation>,
@@ -27,35 +27,46 @@ pub(super) struct Attempt {
 
 /// A leak between two requests of one try.
 #[derive(Debug, Clone)]
-pub(super) struct Shown {
+pub struct Reproduction {
     pub victim: Seen,
     /// `None` for a response that nobody asked for and that holds no canary.
     pub source: Option<Seen>,
+    /// `body`, `header x-user`.
     pub place: String,
     pub oracle: LeakOracle,
 }
 
 /// Who asks in a try.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cast<'a> {
+pub(super) struct Participants<'a> {
     pub personas: &'a Personas,
     /// Personas ask also where a recipe does not name them.
     pub in_turn: bool,
 }
 
 /// Carries out a recipe; `number` tells one try from the next.
-pub(super) async fn attempt(client: &Client, recipe: &Recipe, cast: Cast<'_>, number: u64) -> Attempt {
+pub(super) async fn run_experiment(
+    client: &CheckClient,
+    recipe: &Recipe,
+    participants: Participants<'_>,
+    number: u64,
+) -> Experiment {
     // A try before this one may have been cut short.
     drop((client.take_observations(), client.take_strays()));
     let named = recipe.last_persona().is_some();
-    let personas = if cast.in_turn || named { &cast.personas.all[..] } else { &[] };
+    let personas = if participants.in_turn || named { &participants.personas.all[..] } else { &[] };
     Round { client, recipe, personas, number, role: None }.perform().await;
     let (observations, strays) = (client.take_observations(), client.take_strays());
-    Attempt::of(observations, &strays, client, Some(cast.personas).filter(|_| named))
+    Experiment::of(observations, &strays, client, Some(participants.personas).filter(|_| named))
 }
 
 /// What is another's in an answer to a persona, going by what lone requests get, if that is beyond doubt.
-fn derived(observation: &Observation, among: &[Observation], client: &Client, personas: &Personas) -> Option<Foreign> {
+fn derived(
+    observation: &Observation,
+    among: &[Observation],
+    client: &CheckClient,
+    personas: &Personas,
+) -> Option<Foreign> {
     let asked = |owner: u64| {
         let of_owner = among.iter().map(|o| &o.seen).filter(|seen| seen.identity == Some(owner));
         of_owner.map(Seen::sent).max()
@@ -65,8 +76,13 @@ fn derived(observation: &Observation, among: &[Observation], client: &Client, pe
     personas.stands(&accusation).then_some(foreign)
 }
 
-impl Attempt {
-    fn of(observations: Vec<Observation>, strays: &[Stray], client: &Client, personas: Option<&Personas>) -> Attempt {
+impl Experiment {
+    fn of(
+        observations: Vec<Observation>,
+        strays: &[Stray],
+        client: &CheckClient,
+        personas: Option<&Personas>,
+    ) -> Experiment {
         let last = |request| observations.iter().map(|o| &o.seen).find(|seen| seen.request == request);
         let mut found = judge::walk(&observations, strays, last, client);
         if let Some(personas) = personas {
@@ -86,7 +102,7 @@ impl Attempt {
         let (fragment, unasked) = (told_by(LeakOracle::Fragment), told_by(LeakOracle::Number));
         let joined = shown.as_ref().is_some_and(|shown| shown.is_joined(&observations));
         let foreign = found.iter().map(|(victim, foreign)| (victim.place, foreign.owner)).collect();
-        Attempt { shown, kept, fragment, unasked, foreign, joined, observations }
+        Experiment { shown, kept, fragment, unasked, foreign, joined, observations }
     }
 
     /// Whether any answer held what is another's, of this try or of one before.
@@ -105,7 +121,7 @@ impl Attempt {
 const OF_ITS_OWN: f64 = 0.85;
 const TOGETHER: f64 = 0.25;
 
-impl Shown {
+impl Reproduction {
     /// Whether the victim was sent later, waited only for what the source waited for, and got the same bytes: its handler
     /// was not asked. One whose value is written over by a later request gets that one's instead.
     fn is_joined(&self, among: &[Observation]) -> bool {
@@ -125,10 +141,10 @@ impl Shown {
 }
 
 /// The leak, if what is another's is of one of these requests.
-fn shown(victim: &Seen, foreign: &Foreign, among: &[Observation]) -> Option<Shown> {
+fn shown(victim: &Seen, foreign: &Foreign, among: &[Observation]) -> Option<Reproduction> {
     let source = match foreign.owner {
         None => None,
         Some(owner) => Some(among.iter().map(|o| &o.seen).find(|seen| seen.identity == Some(owner))?.clone()),
     };
-    Some(Shown { victim: victim.clone(), source, place: foreign.place.clone(), oracle: foreign.oracle })
+    Some(Reproduction { victim: victim.clone(), source, place: foreign.place.clone(), oracle: foreign.oracle })
 }

@@ -16,7 +16,7 @@ use super::baseline::{Accusation, MarkKey, PersonaNumber};
 use super::evidence::{Evidence, FoundBy};
 use super::identity::Identity;
 use super::observation::Observation;
-use super::recipe::{Line, Recipe, Start, Until, Who};
+use super::recipe::{Line, Principal, Recipe, Start, Until};
 
 /// A charge is proven if chance explains it with at most this probability.
 const LARGEST_CHANCE: f64 = 1e-4;
@@ -28,7 +28,7 @@ const MOST_LINES: usize = 64;
 
 /// Suspicions that go by the same mark, and what speaks for and against them.
 #[derive(Debug)]
-pub(super) struct Charge {
+pub(super) struct Hypothesis {
     evidence: Vec<Evidence>,
     /// All who get one of the marks when they ask alone.
     owners: Vec<PersonaNumber>,
@@ -50,18 +50,18 @@ struct Rounds {
 
 /// What has come of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Judgement {
+pub(super) enum HypothesisStatus {
     Proven,
     /// It was shown without those whose it was taken to be.
     Refuted,
     Open,
 }
 
-impl Charge {
+impl Hypothesis {
     /// The first suspicion, which came after so many `rounds` of its trigger.
     pub fn of(evidence: Evidence, accusation: &Accusation, rounds: u64) -> Self {
         let (owners, marks) = accusation.sharpest();
-        let mut charge = Charge {
+        let mut hypothesis = Hypothesis {
             evidence: Vec::new(),
             owners,
             marks,
@@ -70,8 +70,8 @@ impl Charge {
             without: Rounds::default(),
             is_open: true,
         };
-        charge.add(evidence, rounds);
-        charge
+        hypothesis.add(evidence, rounds);
+        hypothesis
     }
 
     /// Whether this one goes by the same mark.
@@ -98,11 +98,11 @@ impl Charge {
         share.powf(shown as f64)
     }
 
-    pub fn judgement(&self) -> Judgement {
+    pub fn status_now(&self) -> HypothesisStatus {
         match self.chance() {
-            _ if self.without.shown > 0 => Judgement::Refuted,
-            chance if chance <= LARGEST_CHANCE => Judgement::Proven,
-            _ => Judgement::Open,
+            _ if self.without.shown > 0 => HypothesisStatus::Refuted,
+            chance if chance <= LARGEST_CHANCE => HypothesisStatus::Proven,
+            _ => HypothesisStatus::Open,
         }
     }
 
@@ -117,7 +117,7 @@ impl Charge {
 
     /// Whether more rounds with the owners may prove it: as many as without them, where time did not suffice for more of these.
     pub fn wants_with(&self) -> bool {
-        self.judgement() == Judgement::Open && self.with.all <= self.without.all
+        self.status_now() == HypothesisStatus::Open && self.with.all <= self.without.all
     }
 
     /// What raised the suspicion, several at once, asked by whoever is there; and in how many copies.
@@ -132,8 +132,8 @@ impl Charge {
                 *other += by;
             }
             line.until = line.until.map(|until| Until { line: until.line + by, ..until });
-            for shot in line.shots.iter_mut().filter(|shot| shot.who != Who::Nobody) {
-                shot.who = if is_anybody_there { Who::Another } else { Who::Nobody };
+            for shot in line.shots.iter_mut().filter(|shot| shot.who != Principal::Nobody) {
+                shot.who = if is_anybody_there { Principal::Another } else { Principal::Nobody };
             }
             line
         };

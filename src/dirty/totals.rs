@@ -8,14 +8,14 @@ use bystanders::bystanders;
 use super::Premises;
 use super::class::{Guess, LeakClass};
 use super::classify::{self, classify};
-use super::client::{Client, Stray};
+use super::client::{CheckClient, Stray};
 use super::evidence::{Evidence, FoundBy, Leak};
 use super::exposure;
 use super::judge::{self, Foreign};
 use super::observation::{Observation, Seen};
 use super::oracle::LeakOracle;
 use super::personas::{Ground, Personas, Suspicion};
-use super::recipe::{Recipe, Who};
+use super::recipe::{Principal, Recipe};
 use super::text;
 use crate::trigger::Trigger;
 
@@ -27,7 +27,7 @@ const REMEMBERED: usize = 20_000;
 const EVIDENCE_PER_CLASS: usize = 3;
 
 /// A round that has ended.
-pub(super) struct Ended<'a> {
+pub(super) struct FinishedRound<'a> {
     pub found_by: FoundBy,
     /// Its requests are meant to overlap.
     pub overlapping: bool,
@@ -38,8 +38,8 @@ pub(super) struct Ended<'a> {
 }
 
 /// What it takes to judge.
-pub(super) struct Court<'a> {
-    pub client: &'a Client,
+pub(super) struct JudgeContext<'a> {
+    pub client: &'a CheckClient,
     pub premises: Premises,
     pub personas: &'a Personas,
     /// It is known how an answer tells who asked.
@@ -52,7 +52,7 @@ pub(super) struct Court<'a> {
 
 /// The counts of one trigger.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct TriggerTally {
+pub struct TriggerCounts {
     pub requests: u64,
     /// Those that were neither to fail nor to be left.
     pub ordinary: u64,
@@ -75,7 +75,7 @@ pub struct TriggerTally {
     pub took: Duration,
 }
 
-impl TriggerTally {
+impl TriggerCounts {
     /// The server handles one request at a time, as seen from nearly all requests that were sent while a long one
     /// was open being answered only after it. Jitter may let a few look otherwise.
     pub fn one_at_a_time(&self) -> bool {
@@ -95,7 +95,7 @@ impl TriggerTally {
 
 /// A fold over rounds.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Totals {
     pub exposures: u64,
     pub leaks: u64,
     /// Responses of which the end was not kept.
@@ -104,11 +104,11 @@ pub struct Tally {
     pub unsolicited: u64,
     /// Responses of which the body could not be decoded, or not to its end, and why the first of them could not.
     pub undecoded: Option<(u64, String)>,
-    pub triggers: BTreeMap<Trigger, TriggerTally>,
+    pub triggers: BTreeMap<Trigger, TriggerCounts>,
     pub evidence: Vec<Evidence>,
     remembered: Memory,
     /// Rounds in which a suspicion has turned out to be a leak.
-    convicted: BTreeSet<(FoundBy, u64)>,
+    confirmed: BTreeSet<(FoundBy, u64)>,
 }
 
 /// The requests of the near past, in the order of their numbers.
@@ -119,36 +119,44 @@ struct Memory {
     of: HashMap<u64, Vec<u64>>,
 }
 
-impl Tally {
+impl Totals {
     /// Takes the control run, and hands back what is no proof yet. Nothing overlaps in it, but a stale value shows already here. Its requests count as exposures
     /// only if it does: a clean control says nothing of requests that overlap.
-    pub(super) fn add_control(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> Vec<Suspicion> {
-        self.prepare(&mut ended, court);
-        let leaks = self.judge(&ended, court);
+    pub(super) fn add_control(
+        &mut self,
+        mut finished: FinishedRound<'_>,
+        context: &JudgeContext<'_>,
+    ) -> Vec<Suspicion> {
+        self.prepare(&mut finished, context);
+        let leaks = self.judge(&finished, context);
         if !leaks.is_empty() {
-            let followed = ended.observations.len().saturating_sub(1);
+            let followed = finished.observations.len().saturating_sub(1);
             self.exposures += followed.max(leaks.len()) as u64;
         }
         self.leaks += leaks.len() as u64;
-        self.keep(&ended, 0, &leaks, court.echoes);
-        self.suspicions(&ended, 0, court)
+        self.keep(&finished, 0, &leaks, context.echoes);
+        self.suspicions(&finished, 0, context)
     }
 
     /// Takes lone requests that are asked to learn from, and hands them back with what they raise.
-    pub(super) fn add_solo(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> (Vec<Suspicion>, Vec<Observation>) {
-        self.prepare(&mut ended, court);
-        (self.suspicions(&ended, 0, court), ended.observations)
+    pub(super) fn add_solo(
+        &mut self,
+        mut finished: FinishedRound<'_>,
+        context: &JudgeContext<'_>,
+    ) -> (Vec<Suspicion>, Vec<Observation>) {
+        self.prepare(&mut finished, context);
+        (self.suspicions(&finished, 0, context), finished.observations)
     }
 
     /// Takes a round. What is no proof yet is handed back.
-    pub(super) fn add_round(&mut self, mut ended: Ended<'_>, court: &Court<'_>) -> Vec<Suspicion> {
-        self.prepare(&mut ended, court);
-        let round: Vec<&Seen> = ended.observations.iter().map(|observation| &observation.seen).collect();
-        let exposures = exposure::count(&round, court.premises);
-        let leaks = self.judge(&ended, court);
+    pub(super) fn add_round(&mut self, mut finished: FinishedRound<'_>, context: &JudgeContext<'_>) -> Vec<Suspicion> {
+        self.prepare(&mut finished, context);
+        let round: Vec<&Seen> = finished.observations.iter().map(|observation| &observation.seen).collect();
+        let exposures = exposure::count(&round, context.premises);
+        let leaks = self.judge(&finished, context);
         // A request that leaked was exposed, whatever the estimate says.
         let exposed = exposures.any.max(leaks.len() as u64);
-        let Some(name) = ended.found_by.trigger() else { return Vec::new() };
+        let Some(name) = finished.found_by.trigger() else { return Vec::new() };
         let trigger = self.triggers.entry(name).or_default();
         trigger.requests += round.len() as u64;
         trigger.rounds += 1;
@@ -162,21 +170,21 @@ impl Tally {
         let failed = |seen: &Seen| seen.status().is_none_or(|status| status >= 400);
         trigger.ordinary += ordinary().count() as u64;
         trigger.failed += ordinary().filter(|seen| failed(seen)).count() as u64;
-        if court.can_tell {
+        if context.can_tell {
             let silent = |seen: &&&Seen| !failed(seen) && !seen.tells && seen.identity.is_some();
             trigger.missing += ordinary().filter(silent).count() as u64;
         }
-        trigger.overlapping = ended.overlapping;
-        trigger.took += ended.took;
+        trigger.overlapping = finished.overlapping;
+        trigger.took += finished.took;
         let number = trigger.rounds;
         self.exposures += exposed;
         self.leaks += leaks.len() as u64;
-        self.keep(&ended, number, &leaks, court.echoes);
-        self.suspicions(&ended, number, court)
+        self.keep(&finished, number, &leaks, context.echoes);
+        self.suspicions(&finished, number, context)
     }
 
     /// Counts what was a suspicion as the leak that it has turned out to be.
-    pub(super) fn convict(&mut self, evidence: Evidence) {
+    pub(super) fn confirm(&mut self, evidence: Evidence) {
         self.leaks += 1;
         let found_by = evidence.found_by;
         if let Some(trigger) = found_by.trigger().and_then(|trigger| self.triggers.get_mut(&trigger)) {
@@ -184,7 +192,7 @@ impl Tally {
             let unseen = trigger.leaks.saturating_sub(trigger.exposures);
             trigger.exposures += unseen;
             self.exposures += unseen;
-            trigger.rounds_with_leak += u64::from(self.convicted.insert((found_by, evidence.round)));
+            trigger.rounds_with_leak += u64::from(self.confirmed.insert((found_by, evidence.round)));
         }
         if self.has_room(evidence.class) {
             self.evidence.push(evidence);
@@ -192,31 +200,31 @@ impl Tally {
     }
 
     /// Replies that look like those to somebody else, and hold no canary that would prove it.
-    fn suspicions(&self, ended: &Ended<'_>, round: u64, court: &Court<'_>) -> Vec<Suspicion> {
-        let suspected = ended.observations.iter().filter_map(|observation| {
+    fn suspicions(&self, finished: &FinishedRound<'_>, round: u64, context: &JudgeContext<'_>) -> Vec<Suspicion> {
+        let suspected = finished.observations.iter().filter_map(|observation| {
             let victim = &observation.seen;
             let last = |owners: &[u64]| {
                 owners.iter().copied().max_by_key(|owner| self.remembered.source(*owner, victim).map(Seen::sent))
             };
-            let by_solo = court.personas.foreign(observation, court.client, last);
+            let by_solo = context.personas.foreign(observation, context.client, last);
             let (ground, foreign) = match by_solo.map(|(accusation, foreign)| (Ground::Solo(accusation), foreign)) {
                 Some(found) => found,
                 None => {
-                    court.personas.given(observation, court.client).map(|(value, of)| (Ground::Value(value), of))?
+                    context.personas.given(observation, context.client).map(|(value, of)| (Ground::Value(value), of))?
                 }
             };
-            let leak = self.leak(victim, foreign, court.premises);
-            let guess = classify(ended.found_by, &leak, &[], false);
-            Some(Suspicion { evidence: evidence(ended, round, guess, &leak), ground })
+            let leak = self.leak(victim, foreign, context.premises);
+            let guess = classify(finished.found_by, &leak, &[], false);
+            Some(Suspicion { evidence: evidence(finished, round, guess, &leak), ground })
         });
         suspected.collect()
     }
 
     /// Takes ordinary requests that came after the first leak, over connections of their own. If they too get answers that
     /// are late, it is a backend's answers that are, whatever connection showed it.
-    pub(super) fn add_aftermath(&mut self, mut ended: Ended<'_>, court: &Court<'_>) {
-        self.prepare(&mut ended, court);
-        if classify::late(&self.judge(&ended, court), court.echoes) == Some(LeakClass::Pool) {
+    pub(super) fn add_aftermath(&mut self, mut finished: FinishedRound<'_>, context: &JudgeContext<'_>) {
+        self.prepare(&mut finished, context);
+        if classify::late(&self.judge(&finished, context), context.echoes) == Some(LeakClass::Pool) {
             let told_otherwise = |evidence: &Evidence| evidence.firm && evidence.leak.oracle != LeakOracle::Canary;
             for evidence in self.evidence.iter_mut().filter(|evidence| !told_otherwise(evidence)) {
                 (evidence.class, evidence.firm) = (LeakClass::Pool, true);
@@ -232,9 +240,9 @@ impl Tally {
     }
 
     /// Finds out which responses could show a leak, and remembers the requests.
-    fn prepare(&mut self, ended: &mut Ended<'_>, court: &Court<'_>) {
-        self.unsolicited += court.client.take_unsolicited();
-        for observation in &mut ended.observations {
+    fn prepare(&mut self, finished: &mut FinishedRound<'_>, context: &JudgeContext<'_>) {
+        self.unsolicited += context.client.take_unsolicited();
+        for observation in &mut finished.observations {
             self.cut += u64::from(observation.is_cut());
             if let Some(why) = &observation.reply.undecoded {
                 self.undecoded.get_or_insert_with(|| (0, why.to_string())).0 += 1;
@@ -243,18 +251,18 @@ impl Tally {
             let holds_any = observation.all_canaries().next().is_some();
             let seen = &observation.seen;
             // What nobody is shown could hold somebody's canary; a redirect to a login shows nothing.
-            let nobodys = seen.identity.is_none() && !court.personal && seen.status().is_some_and(|s| s < 300);
+            let nobodys = seen.identity.is_none() && !context.personal && seen.status().is_some_and(|s| s < 300);
             // An error page tells by what it holds alone.
             let may_tell = is_text && (seen.identity.is_some() || seen.status().is_some_and(|status| status < 400));
-            observation.seen.tells = holds_any || nobodys || (may_tell && court.personas.tells(observation));
+            observation.seen.tells = holds_any || nobodys || (may_tell && context.personas.tells(observation));
         }
-        self.remembered.add(ended.observations.iter().map(|observation| observation.seen.clone()).collect());
+        self.remembered.add(finished.observations.iter().map(|observation| observation.seen.clone()).collect());
     }
 
-    fn judge(&self, ended: &Ended<'_>, court: &Court<'_>) -> Vec<Leak> {
+    fn judge(&self, finished: &FinishedRound<'_>, context: &JudgeContext<'_>) -> Vec<Leak> {
         let last = |request| self.remembered.request(request);
-        let found = judge::walk(&ended.observations, &ended.strays, last, court.client).into_iter();
-        found.map(|(victim, foreign)| self.leak(victim, foreign, court.premises)).collect()
+        let found = judge::walk(&finished.observations, &finished.strays, last, context.client).into_iter();
+        found.map(|(victim, foreign)| self.leak(victim, foreign, context.premises)).collect()
     }
 
     fn leak(&self, victim: &Seen, foreign: Foreign, premises: Premises) -> Leak {
@@ -273,10 +281,10 @@ impl Tally {
     }
 
     /// Keeps the first leaks of each class; of one round the longest wait, which tells the story best.
-    fn keep(&mut self, ended: &Ended<'_>, round: u64, leaks: &[Leak], echoes: bool) {
+    fn keep(&mut self, finished: &FinishedRound<'_>, round: u64, leaks: &[Leak], echoes: bool) {
         let mut best: BTreeMap<LeakClass, (Guess, &Leak)> = BTreeMap::new();
         for leak in leaks {
-            let guess = classify(ended.found_by, leak, leaks, echoes);
+            let guess = classify(finished.found_by, leak, leaks, echoes);
             let (_, held) = best.entry(guess.class).or_insert((guess, leak));
             if leak.victim.exchange.latency() > held.victim.exchange.latency() {
                 *held = leak;
@@ -284,7 +292,7 @@ impl Tally {
         }
         for (guess, leak) in best.into_values() {
             if self.has_room(guess.class) {
-                self.evidence.push(evidence(ended, round, guess, leak));
+                self.evidence.push(evidence(finished, round, guess, leak));
             }
         }
     }
@@ -294,30 +302,30 @@ impl Tally {
     }
 }
 
-fn evidence(ended: &Ended<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
+fn evidence(finished: &FinishedRound<'_>, round: u64, guess: Guess, leak: &Leak) -> Evidence {
     Evidence {
         class: guess.class,
         alternatives: guess.alike(),
         firm: guess.firm,
-        found_by: ended.found_by,
+        found_by: finished.found_by,
         round,
         leak: leak.clone(),
-        round_requests: ended.observations.len() as u64,
-        bystanders: bystanders(ended.observations.iter().map(|observation| &observation.seen), leak),
-        recipe: as_asked(ended, leak),
+        round_requests: finished.observations.len() as u64,
+        bystanders: bystanders(finished.observations.iter().map(|observation| &observation.seen), leak),
+        recipe: as_asked(finished, leak),
         shrunk: None,
     }
 }
 
 /// What was sent; where it matters which persona asked, with their names.
-fn as_asked(ended: &Ended<'_>, leak: &Leak) -> Recipe {
-    let mut recipe = ended.recipe.clone();
+fn as_asked(finished: &FinishedRound<'_>, leak: &Leak) -> Recipe {
+    let mut recipe = finished.recipe.clone();
     if leak.oracle.is_of_personas() {
-        for seen in ended.observations.iter().map(|observation| &observation.seen) {
+        for seen in finished.observations.iter().map(|observation| &observation.seen) {
             let line = recipe.lines.get_mut(seen.place.line);
             let shot = line.and_then(|line| line.shots.get_mut(seen.place.shot));
             if let (Some(persona), Some(shot)) = (seen.persona, shot) {
-                shot.who = Who::Persona(persona);
+                shot.who = Principal::Persona(persona);
             }
         }
     }
