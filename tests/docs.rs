@@ -13,7 +13,9 @@ use runner::exchange::Failure;
 use runner::record::Record;
 use runner::rule::Metric;
 use runner::rule::metric::MetricGroup;
-use runner::script::{Answer, Call, Limits, Process, Program, Request, Response, Step, reference};
+use runner::script::{
+    HandlerCall, HandlerRequest, HandlerResponse, HandlerStep, Limits, Process, Program, Resumed, reference,
+};
 use runner::trigger::Trigger;
 use runner::units::show_count;
 use serde_json::Value;
@@ -259,7 +261,7 @@ fn every_script_compiles() {
 /// An answer that a script's comment promises: `// GET /greet/?name=ann -> 200 Hello`. A body may follow the target;
 /// what an answer's text leaves open ends in `...`.
 struct Promise {
-    request: Request,
+    request: HandlerRequest,
     status: u16,
     body: String,
 }
@@ -272,7 +274,7 @@ impl Promise {
         let target = words.next()?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
-        let request = Request {
+        let request = HandlerRequest {
             method: method.to_owned(),
             path: path.to_owned(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
@@ -285,17 +287,17 @@ impl Promise {
     /// What else the script answers, if it does.
     fn broken(&self, program: &std::sync::Arc<Program>, process: &Process) -> Option<String> {
         let Some(handler) = program.handler_for(&self.request.path) else { return Some("no handler".to_owned()) };
-        let mut call = Call::new(program, process, handler, self.request.clone());
-        let mut answer = Answer::Nothing;
+        let mut call = HandlerCall::new(program, process, handler, self.request.clone());
+        let mut answer = Resumed::Nothing;
         let result = loop {
             answer = match call.resume_with(answer) {
-                Step::Done(result) => break result,
+                HandlerStep::Done(result) => break result,
                 // Every server is healthy, and knows nothing else.
-                Step::Fetch(outgoing) if outgoing.url.ends_with("/health") => {
-                    Answer::Fetched(Ok(Response { status: 200, ..Response::default() }))
+                HandlerStep::Fetch(outgoing) if outgoing.url.ends_with("/health") => {
+                    Resumed::Fetched(Ok(HandlerResponse { status: 200, ..HandlerResponse::default() }))
                 }
-                Step::Fetch(_) => Answer::Fetched(Err("nobody answers".to_owned())),
-                _ => Answer::Nothing,
+                HandlerStep::Fetch(_) => Resumed::Fetched(Err("nobody answers".to_owned())),
+                _ => Resumed::Nothing,
             };
         };
         let (status, body) = match result {

@@ -68,7 +68,7 @@ const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Fam
 
 /// A check under way: ask for its [`DirtyCheck::next_phase`], give that a server, [`DirtyCheck::run`] it, and so on to the end.
 pub struct DirtyCheck<'a> {
-    plan: &'a scenario::Dirty,
+    plan: &'a scenario::DirtySpec,
     clock: Stopwatch,
     /// Made for the first server.
     client: Option<CheckClient>,
@@ -100,7 +100,7 @@ pub struct DirtyCheck<'a> {
 impl<'a> DirtyCheck<'a> {
     /// `owned`: each part gets a server that was started for it.
     pub fn new(
-        plan: &'a scenario::Dirty,
+        plan: &'a scenario::DirtySpec,
         premises: Premises,
         owned: bool,
         seed: u64,

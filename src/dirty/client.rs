@@ -125,7 +125,7 @@ impl<'a> Ask<'a> {
 }
 
 impl CheckClient {
-    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Stopwatch) -> Self {
+    pub fn new(plan: &scenario::DirtySpec, target: &Target, seed: u64, clock: Stopwatch) -> Self {
         CheckClient {
             clock,
             forms: RequestForms::new(plan, target),
@@ -165,7 +165,7 @@ impl CheckClient {
     }
 
     /// Turns to another server, or to the same one started anew.
-    pub fn aim(&mut self, plan: &scenario::Dirty, target: &Target) {
+    pub fn aim(&mut self, plan: &scenario::DirtySpec, target: &Target) {
         self.forms = RequestForms::new(plan, target);
         self.target = speaking(plan, target);
     }
@@ -342,7 +342,7 @@ impl CheckClient {
 }
 
 /// The target, for connections of the version that the plan asks for.
-fn speaking(plan: &scenario::Dirty, target: &Target) -> Target {
+fn speaking(plan: &scenario::DirtySpec, target: &Target) -> Target {
     match plan.version {
         Version::One => target.clone(),
         Version::Two => Target { dialer: target.dialer.clone().for_protocol(tls::HTTP_2), ..target.clone() },

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::baseline::LARGEST_DOUBT;
 use super::identity::Identity;
 use super::observation::Observation;
-use crate::scenario::request::Encoding;
+use crate::scenario::request::ValueEncoding;
 use crate::stats::chance_of_none;
 
 /// A shorter value is a language or a size, in bytes.
@@ -228,7 +228,7 @@ fn is_telling(value: &str) -> bool {
 /// A value as responses may have it, in lower case.
 fn forms(value: &str) -> Vec<Vec<u8>> {
     let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let written = Encoding::ALL.iter().map(|encoding| encoding.encode(value));
+    let written = ValueEncoding::ALL.iter().map(|encoding| encoding.encode(value));
     let all = written.chain([html.replace('\'', "&#39;"), html.replace('\'', "&#x27;"), html]);
     let mut all: Vec<Vec<u8>> =
         all.map(|form| form.to_lowercase().into_bytes()).filter(|form| !form.is_empty()).collect();

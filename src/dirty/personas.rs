@@ -40,7 +40,7 @@ const UNNAMED: usize = 4;
 const LOGGED_IN: usize = 6;
 
 /// How many a scenario wants.
-pub(super) fn wanted(plan: &scenario::Dirty) -> usize {
+pub(super) fn wanted(plan: &scenario::DirtySpec) -> usize {
     match plan.identities.len() {
         0 if plan.login.is_some() => LOGGED_IN,
         0 => UNNAMED,

@@ -45,7 +45,7 @@ impl ReplayResponse {
 /// Tries, with other canaries each.
 #[derive(Debug)]
 pub struct LeakReplay<'a> {
-    plan: &'a scenario::Dirty,
+    plan: &'a scenario::DirtySpec,
     client: Option<CheckClient>,
     personas: Personas,
     seed: u64,
@@ -65,7 +65,7 @@ const CLOSER: [f64; 3] = [1.0, 0.5, 0.25];
 
 impl<'a> LeakReplay<'a> {
     /// The error says why the recipe cannot be carried out with this scenario.
-    pub fn new(plan: &'a scenario::Dirty, recipe: &Recipe, seed: u64) -> Result<Self, String> {
+    pub fn new(plan: &'a scenario::DirtySpec, recipe: &Recipe, seed: u64) -> Result<Self, String> {
         let last = recipe.last_persona();
         let wanted = personas::wanted(plan);
         if let Some(index) = last.filter(|index| *index >= wanted) {

@@ -27,10 +27,10 @@ pub(super) struct RequestForms {
 }
 
 impl RequestForms {
-    pub fn new(plan: &scenario::Dirty, target: &Target) -> Self {
+    pub fn new(plan: &scenario::DirtySpec, target: &Target) -> Self {
         // The sleep is each request's own.
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
-        let prepare = |request: &scenario::Request| PreparedRequest::new(request, &target.authority, &fixed);
+        let prepare = |request: &scenario::RequestSpec| PreparedRequest::new(request, &target.authority, &fixed);
         let request = &plan.request;
         let nobodys = |page| variation::anonymous(page).ok();
         RequestForms {

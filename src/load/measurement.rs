@@ -48,7 +48,7 @@ pub struct Measurement {
 
 impl Measurement {
     /// Nothing measured yet, with the stages and kinds of a load.
-    pub fn new(load: &scenario::Load) -> Self {
+    pub fn new(load: &scenario::LoadSpec) -> Self {
         let mut end = load.warmup;
         let stages: Vec<(Duration, Duration)> = load
             .levels
@@ -109,14 +109,14 @@ mod tests {
     use super::*;
     use crate::exchange::Outcome;
     use crate::load::tests::plan;
-    use crate::scenario::{Kind, Level, Load};
+    use crate::scenario::{Level, LoadSpec, WeightedRequest};
 
     #[test]
     fn every_request_counts_in_the_whole_in_its_stage_and_in_its_kind() {
         let level = |seconds| Level { from: 1.0, to: 1.0, lasting: Duration::from_secs(seconds) };
         let plan = plan();
-        let kinds = ["a", "b"].map(|name| Kind { name: name.to_owned(), ..plan.kinds[0].clone() }).to_vec();
-        let load = Load { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan };
+        let kinds = ["a", "b"].map(|name| WeightedRequest { name: name.to_owned(), ..plan.kinds[0].clone() }).to_vec();
+        let load = LoadSpec { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan };
         let mut measured = Measurement::new(&load);
         for (kind, millis) in [(0, 0), (1, 999), (1, 1000), (1, 2500)] {
             let intended = Duration::from_millis(millis);

@@ -81,7 +81,7 @@ struct InFlight {
 }
 
 impl ThreadState {
-    pub fn new(load: &scenario::Load, plan: ThreadPlan, scripts: Option<Scripts>, live: Arc<LiveCounters>) -> Self {
+    pub fn new(load: &scenario::LoadSpec, plan: ThreadPlan, scripts: Option<Scripts>, live: Arc<LiveCounters>) -> Self {
         ThreadState {
             measured: RefCell::new(Measurement::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
@@ -239,7 +239,7 @@ impl ThreadState {
     }
 
     /// What came of it, as far as it has come; `ended` is when it stopped starting requests.
-    pub fn result(&self, load: &scenario::Load, ended: Duration) -> ThreadResult {
+    pub fn result(&self, load: &scenario::LoadSpec, ended: Duration) -> ThreadResult {
         ThreadResult {
             measured: self.measured.replace(Measurement::new(load)),
             samples: self.samples.take(),

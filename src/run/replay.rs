@@ -7,7 +7,7 @@ use super::supervise;
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{LeakReplay, ReplayTry};
 use crate::net::target::Target;
-use crate::scenario::{Server as Plan, Variant};
+use crate::scenario::{ServerSpec as Plan, Variant};
 use crate::server::{Log, Server, StartError};
 
 mod expected;

@@ -19,9 +19,9 @@ use crate::load::hook_watchdog::{self, HungHook, call_watched};
 use crate::load::{self, LiveCounters, LoadProgress};
 use crate::net::target::Target;
 use crate::record::{self, LogOf, Trial, TrialFailure};
-use crate::scenario::{self, Dirty, Load, Variant};
+use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
-use crate::script::pulse::Pulse;
+use crate::script::heartbeat::Heartbeat;
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
@@ -115,7 +115,7 @@ impl Stage<'_> {
     fn part(
         &self,
         trial: &mut Trial,
-        plan: &scenario::Server,
+        plan: &scenario::ServerSpec,
         work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>,
     ) {
         if self.cancel.is_cancelled() {
@@ -175,7 +175,7 @@ impl Stage<'_> {
         }
     }
 
-    fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
+    fn load(&self, plan: &LoadSpec, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
         let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
             Some(script) => match self.set_up(script) {
@@ -233,7 +233,7 @@ impl Stage<'_> {
         Ok(ending)
     }
 
-    fn set_up(&self, script: &scenario::Script) -> Called<ClientScript> {
+    fn set_up(&self, script: &scenario::ScriptSpec) -> Called<ClientScript> {
         let script = Arc::new(script.clone());
         self.attend(move |pulse| ClientScript::begin(script, pulse))
     }
@@ -243,7 +243,7 @@ impl Stage<'_> {
         self.attend(move |pulse| client.end(pulse))
     }
 
-    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Pulse>) -> Called<T> + Send + 'static) -> Called<T> {
+    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static) -> Called<T> {
         call_watched(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: HungHook| {
             self.hung.set(true);
             hook_watchdog::failed(&hung)
@@ -253,7 +253,7 @@ impl Stage<'_> {
     /// Logs the users of a load in, where it has a login; or why one of them was refused.
     fn log_in(
         &self,
-        plan: &Load,
+        plan: &LoadSpec,
         server: &mut Server,
         target: &Target,
     ) -> std::io::Result<(Result<Vec<Session>, TrialFailure>, Ending)> {
@@ -278,13 +278,13 @@ impl Stage<'_> {
     }
 
     /// A dirty check, part by part, each on a server of its own; the last part's server stands for all.
-    fn dirty(&self, plan: &Dirty, trial: &mut Trial) {
+    fn dirty(&self, plan: &DirtySpec, trial: &mut Trial) {
         self.in_flight.take();
         let premises = dirty::Premises {
             workers: self.variant.server.workers(),
             in_flight: facts::in_flight(&self.variant.server),
         };
-        let owned = !matches!(self.variant.server, scenario::Server::Attached(_));
+        let owned = !matches!(self.variant.server, scenario::ServerSpec::Attached(_));
         let progress = Arc::new(dirty::DirtyProgress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(RunEvent::DirtyBegan { description: &description });
@@ -336,7 +336,7 @@ impl Stage<'_> {
     }
 
     /// Said before anything is started.
-    fn foreign_source(&self, plan: &Load) -> Option<TrialFailure> {
+    fn foreign_source(&self, plan: &LoadSpec) -> Option<TrialFailure> {
         let (source, why) = load::system_limits::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
@@ -375,7 +375,7 @@ impl Stage<'_> {
     }
 }
 
-fn target(server: &Server, plan: &scenario::Server) -> Target {
+fn target(server: &Server, plan: &scenario::ServerSpec) -> Target {
     Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers())
 }
 

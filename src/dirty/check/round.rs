@@ -192,13 +192,13 @@ mod tests {
     use crate::dirty::client::tests::plan;
     use crate::dirty::{DirtyProgress, Premises};
     use crate::net::target::Target;
-    use crate::scenario::{Request, Template};
+    use crate::scenario::{RequestSpec, Template};
 
     #[tokio::test]
     async fn a_check_that_is_cut_short_after_its_first_leak_keeps_what_it_has_observed() {
         // Nobody answers what it asks.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let plan = plan(Request::get(&Template::parse("/?q={canary}").unwrap()));
+        let plan = plan(RequestSpec::get(&Template::parse("/?q={canary}").unwrap()));
         let target = Target::tcp(listener.local_addr().unwrap(), None);
         let mut check = DirtyCheck::new(&plan, Premises::default(), true, 1, Arc::new(DirtyProgress::default()));
         check.client = Some(CheckClient::new(&plan, &target, 1, check.clock.clone()));

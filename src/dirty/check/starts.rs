@@ -120,11 +120,11 @@ mod tests {
     use super::*;
     use crate::dirty::client::tests::plan;
     use crate::dirty::{DirtyProgress, Premises};
-    use crate::scenario::{Request, Template};
+    use crate::scenario::{RequestSpec, Template};
 
     #[test]
     fn parts_share_a_server_only_where_starts_would_take_too_long() {
-        let mut plan = plan(Request::get(&Template::parse("/?q={canary}").unwrap()));
+        let mut plan = plan(RequestSpec::get(&Template::parse("/?q={canary}").unwrap()));
         plan.budget.start_time = Duration::from_secs(60);
         let check = |start: Duration, owned| {
             let mut check = DirtyCheck::new(&plan, Premises::default(), owned, 1, Arc::new(DirtyProgress::default()));

@@ -6,8 +6,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::dirty::stopwatch::Stopwatch;
 use crate::exchange::{Failure, Outcome};
-use crate::scenario::login::Source;
-use crate::scenario::{Budget, Capture, Dirty, Expect, Login, LoginStep, Request, Template};
+use crate::scenario::login::CaptureSource;
+use crate::scenario::{Budget, CaptureSpec, DirtySpec, Expect, LoginSpec, LoginStep, RequestSpec, Template};
 use crate::session::Session;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -16,13 +16,13 @@ fn client(address: SocketAddr, path: &str) -> CheckClient {
     CheckClient::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Stopwatch::start())
 }
 
-fn get(path: &str) -> Request {
-    Request::get(&Template::parse(path).unwrap())
+fn get(path: &str) -> RequestSpec {
+    RequestSpec::get(&Template::parse(path).unwrap())
 }
 
 /// A check by this request.
-pub(in crate::dirty) fn plan(request: Request) -> Dirty {
-    Dirty {
+pub(in crate::dirty) fn plan(request: RequestSpec) -> DirtySpec {
+    DirtySpec {
         request,
         also: Vec::new(),
         identities: Vec::new(),
@@ -142,8 +142,8 @@ async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(8).unwrap();
     let target = Target::tcp(listener.local_addr().unwrap(), None);
-    let body = scenario::request::Body::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
-    let request = Request { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
+    let body = scenario::request::BodySpec::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
+    let request = RequestSpec { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
     let client = CheckClient::new(&plan(request), &target, 1, Stopwatch::start());
     let server = async {
         loop {
@@ -206,12 +206,12 @@ fn next_request(bytes: &mut Vec<u8>) -> Option<String> {
 async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::tcp(listener.local_addr().unwrap(), None);
-    let head = Request { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
-    let login = Request { method: "POST".to_owned(), ..get("/login") };
-    let token = Capture { name: "token".to_owned(), from: Source::Json(vec!["token".to_owned()]) };
+    let head = RequestSpec { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
+    let login = RequestSpec { method: "POST".to_owned(), ..get("/login") };
+    let token = CaptureSpec { name: "token".to_owned(), from: CaptureSource::Json(vec!["token".to_owned()]) };
     let steps = vec![LoginStep { request: login, follow: 0, captures: vec![token] }];
-    let login = Login { steps, once: false };
-    let client = CheckClient::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Stopwatch::start());
+    let login = LoginSpec { steps, once: false };
+    let client = CheckClient::new(&DirtySpec { login: Some(login), ..plan(head) }, &target, 1, Stopwatch::start());
     let server = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -286,9 +286,9 @@ async fn pipelined_requests_that_wait_for_nothing_go_out_together_and_others_lat
 async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
     let with = |path: &str| {
         let user = Template::parse("{canary}").unwrap();
-        Request { headers: vec![("x-user".to_owned(), user)], ..get(path) }
+        RequestSpec { headers: vec![("x-user".to_owned(), user)], ..get(path) }
     };
-    let plan = Dirty { also: vec![with("/b?q={canary}"), with("/c/{canary}")], ..plan(with("/a")) };
+    let plan = DirtySpec { also: vec![with("/b?q={canary}"), with("/c/{canary}")], ..plan(with("/a")) };
     let client = CheckClient::new(&plan, &Target::tcp(([127, 0, 0, 1], 1).into(), None), 1, Stopwatch::start());
     let somebody = client.somebody(Anomaly::None);
     let canary = somebody.canary.clone();
@@ -309,7 +309,7 @@ async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
 async fn the_line_of_a_request_does_not_tell_its_token() {
     let client = client(([127, 0, 0, 1], 1).into(), "/{token}?t={token}");
     let mut session = Session::default();
-    let token = Capture { name: "token".to_owned(), from: Source::Header("x-token".to_owned()) };
+    let token = CaptureSpec { name: "token".to_owned(), from: CaptureSource::Header("x-token".to_owned()) };
     session.capture(&token, b"HTTP/1.1 200 OK\r\nx-token: ab+c/d==\r\n\r\n", b"").unwrap();
     let somebody = Identity { session, ..client.somebody(Anomaly::None) };
     client.send(&mut Wire::default(), &Ask::alone(&somebody)).await;

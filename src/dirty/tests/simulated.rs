@@ -16,7 +16,7 @@ use super::super::stopwatch::Stopwatch;
 use super::super::totals::{FinishedRound, JudgeContext, Totals};
 use crate::exchange::{Exchange, Outcome};
 use crate::net::target::Target;
-use crate::scenario::{Request, Template};
+use crate::scenario::{RequestSpec, Template};
 use crate::session::Captured;
 use crate::trigger::Trigger;
 use site::{Kind, Site};
@@ -55,7 +55,7 @@ struct Trial {
 
 impl Trial {
     fn new(site: Site) -> Self {
-        let request = Request::get(&Template::parse("/?q={canary}").unwrap());
+        let request = RequestSpec::get(&Template::parse("/?q={canary}").unwrap());
         let target = Target::tcp("127.0.0.1:9".parse().unwrap(), Some(4));
         let client = CheckClient::new(&plan(request), &target, site.seed, Stopwatch::start());
         let mut personas = Personas::default();

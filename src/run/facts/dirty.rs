@@ -23,8 +23,8 @@ const TELLING: u64 = 10;
 
 /// `tls` is how it was spoken with the server, if it was; `failure` is what kept the check from going on.
 pub(in crate::run) fn dirty(
-    plan: &scenario::Dirty,
-    tls: Option<&scenario::Tls>,
+    plan: &scenario::DirtySpec,
+    tls: Option<&scenario::TlsSpec>,
     findings: &Findings,
     failure: Option<&str>,
 ) -> record::DirtyRecord {
@@ -144,7 +144,7 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     None
 }
 
-fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>, follow: bool) -> record::LeakRecord {
+fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> record::LeakRecord {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
@@ -167,7 +167,7 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>, follow: bool) -> recor
     }
 }
 
-fn shrunk(shrunk: &Reduction, spoken: Option<&scenario::Tls>, follow: bool) -> record::ShrunkRecord {
+fn shrunk(shrunk: &Reduction, spoken: Option<&scenario::TlsSpec>, follow: bool) -> record::ShrunkRecord {
     let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::ShrunkRecord {
         recipe: shrunk.recipe.clone(),
@@ -182,7 +182,7 @@ fn shrunk(shrunk: &Reduction, spoken: Option<&scenario::Tls>, follow: bool) -> r
     }
 }
 
-fn tls(tls: &scenario::Tls) -> record::TlsRecord {
+fn tls(tls: &scenario::TlsSpec) -> record::TlsRecord {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let scenario::TlsFiles { ca, cert, key } = &tls.files;
     record::TlsRecord {

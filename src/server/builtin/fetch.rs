@@ -13,14 +13,14 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::allowed;
-use crate::script::{Outgoing, Response};
+use super::super::allowed_hosts;
+use crate::script::{FetchRequest, HandlerResponse};
 use crate::units;
 
 /// A response, or why there is none.
-pub(super) type Fetched = Result<Response, String>;
+pub(super) type Fetched = Result<HandlerResponse, String>;
 
-type Errand = (Outgoing, SyncSender<Fetched>);
+type Errand = (FetchRequest, SyncSender<Fetched>);
 
 /// Fetches for the handlers of a worker.
 #[derive(Debug)]
@@ -37,12 +37,12 @@ impl Fetcher {
         Fetcher { allowed: allowed.into(), thread: OnceLock::new() }
     }
 
-    pub async fn fetch(&self, outgoing: Outgoing) -> Fetched {
+    pub async fn fetch(&self, outgoing: FetchRequest) -> Fetched {
         fetch(outgoing, &self.allowed).await
     }
 
     /// As [`Fetcher::fetch`], blocking this thread.
-    pub fn fetch_blocking(&self, outgoing: Outgoing) -> Fetched {
+    pub fn fetch_blocking(&self, outgoing: FetchRequest) -> Fetched {
         let (reply, answer) = sync_channel(1);
         let thread = self.thread.get_or_init(|| start(Arc::clone(&self.allowed)));
         let ended = || "the thread that fetches could not be started".to_owned();
@@ -71,19 +71,19 @@ fn work(mut errands: UnboundedReceiver<Errand>, allowed: &Arc<[String]>) {
     });
 }
 
-async fn fetch(outgoing: Outgoing, allowed: &[String]) -> Fetched {
+async fn fetch(outgoing: FetchRequest, allowed: &[String]) -> Fetched {
     let timeout = outgoing.timeout;
     let within = tokio::time::timeout(timeout, exchange(outgoing, allowed)).await;
     within.unwrap_or_else(|_| Err(format!("no response within {}", units::show_duration(timeout))))
 }
 
-async fn exchange(outgoing: Outgoing, allowed: &[String]) -> Fetched {
+async fn exchange(outgoing: FetchRequest, allowed: &[String]) -> Fetched {
     let longest = outgoing.longest_body;
     let uri = target(&outgoing.url)?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let port = uri.port_u16().unwrap_or(80);
     let found: Vec<_> = lookup_host((host, port)).await.map_err(|error| format!("no such host: {error}"))?.collect();
-    allowed::check(host, port, &found, allowed).map_err(|refused| format!("{refused}; {}", refused.advice))?;
+    allowed_hosts::check(host, port, &found, allowed).map_err(|refused| format!("{refused}; {}", refused.advice))?;
     let stream = TcpStream::connect(&found[..]).await.map_err(|error| format!("cannot connect: {error}"))?;
     let _ = stream.set_nodelay(true);
     let broken = |error: hyper::Error| format!("no response: {}", causes(&error));
@@ -108,7 +108,7 @@ fn target(url: &str) -> Result<Uri, String> {
     }
 }
 
-fn request(outgoing: Outgoing, uri: &Uri) -> Result<Request<Full<Bytes>>, String> {
+fn request(outgoing: FetchRequest, uri: &Uri) -> Result<Request<Full<Bytes>>, String> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = Request::builder().method(outgoing.method.as_str()).uri(path);
     if !outgoing.headers.iter().any(|(name, _)| name == "host") {
@@ -129,7 +129,7 @@ async fn read(response: hyper::Response<Incoming>, longest: usize) -> Fetched {
             format!("the response's body ended early: {error}")
         }
     })?;
-    Ok(Response {
+    Ok(HandlerResponse {
         status: parts.status.as_u16(),
         headers: super::connection::texts(&parts.headers),
         body: body.to_bytes().to_vec(),
