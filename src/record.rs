@@ -18,7 +18,7 @@ pub mod upgrade;
 mod verdict;
 
 pub use dirty::{
-    ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControl, RateLimit,
+    ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControlRecord, RateLimit,
     RequestRecord, ShrunkRecord, StartsRecord, TlsRecord, TriggerRecord, Unread, Witness,
 };
 pub use load::{

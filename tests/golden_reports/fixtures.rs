@@ -354,7 +354,7 @@ pub fn dirty() -> Record {
         duration_s: 9.9,
         first_proof_s: Some(0.8),
         control: ControlRecord { requests: 5, problems: vec![], echoes: None },
-        positive_control: Some(PositiveControl { requests: 2, found: true }),
+        positive_control: Some(PositiveControlRecord { requests: 2, found: true }),
         triggers: BTreeMap::from([("overlap".into(), trigger(168, 161, 12, 14, 12))]),
         evidence: vec![overlap_leak(), stale_leak()],
         inconclusive: None,
@@ -383,7 +383,7 @@ pub fn clean_in_every_mode() -> Record {
             bound: upper_bound_95(0, 3_000),
             duration_s: 7.25,
             control: ControlRecord { requests: 5, problems: vec![], echoes: None },
-            positive_control: Some(PositiveControl { requests: 2, found: true }),
+            positive_control: Some(PositiveControlRecord { requests: 2, found: true }),
             triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
             ..DirtyRecord::default()
         };
@@ -457,7 +457,7 @@ pub fn hostile(text: &str) -> Record {
         leaks: 2,
         bound: 0.5,
         control: ControlRecord { requests: 3, problems: vec![text.into(), text.into()], echoes: None },
-        positive_control: Some(PositiveControl { requests: 2, found: false }),
+        positive_control: Some(PositiveControlRecord { requests: 2, found: false }),
         triggers: BTreeMap::from([(
             text.to_owned(),
             TriggerRecord { not_exercised: Some(text.into()), ..trigger(1, 1, 1, 1, 1) },
