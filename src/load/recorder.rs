@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::exchange::{Exchange, Failure, HIGHEST_STATUS, Outcome};
 use crate::stats::{Half, Latencies, nanos};
 
 /// What happened in one second of the measured part, whenever the requests had been due.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineRow {
     pub started: u64,
     pub completed: u64,
@@ -18,7 +20,7 @@ pub struct TimelineRow {
 }
 
 /// A fold over exchanges: record, merge.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recorder {
     /// The measured part, in nanoseconds of the run's clock: this is computed for every request.
     begin: u64,
@@ -30,6 +32,7 @@ pub struct Recorder {
     pub failures: [u64; Failure::ALL.len()],
     pub unanswered: u64,
     /// Responses by status code; the index is the code.
+    #[serde(with = "by_status")]
     pub status: Vec<u64>,
     /// Read for the responses that arrived within the measured part.
     pub bytes: u64,
@@ -58,7 +61,7 @@ impl Recorder {
     }
 
     /// Takes one exchange, for which `bytes` were read. One that was due in the warm-up counts for nothing but the
-    /// second, and so the throughput and the bytes, that its answer arrived in.
+    /// second, and so the throughput and the bytes, that its response arrived in.
     pub fn record(&mut self, exchange: &Exchange, bytes: u64) {
         let (intended, done) = (nanos(exchange.intended), nanos(exchange.done));
         let waited = done.saturating_sub(intended);
@@ -81,7 +84,7 @@ impl Recorder {
                 self.service_time.answered(half, served);
                 self.status[usize::from(status.min(HIGHEST_STATUS))] += 1;
             }
-            // An answer might have come still: both were cut off.
+            // A response might have come still: both were cut off.
             Outcome::Failed(Failure::Timeout) | Outcome::Unanswered => {
                 self.latency.cut(half, waited);
                 self.service_time.cut(half, served);
@@ -160,6 +163,29 @@ impl Recorder {
             self.rows.resize(second + 1, TimelineRow::default());
         }
         &mut self.rows[second]
+    }
+}
+
+/// Counts by status, of which most are none: written as a map of those that are.
+mod by_status {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::exchange::HIGHEST_STATUS;
+
+    pub fn serialize<S: Serializer>(counts: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(counts.iter().enumerate().filter(|(_, count)| **count > 0))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let counts = BTreeMap::<u16, u64>::deserialize(deserializer)?;
+        match counts.keys().next_back() {
+            Some(status) if *status > HIGHEST_STATUS => {
+                Err(serde::de::Error::custom(format!("{status} is no status of a response")))
+            }
+            _ => Ok((0..=HIGHEST_STATUS).map(|status| counts.get(&status).copied().unwrap_or(0)).collect()),
+        }
     }
 }
 

@@ -230,7 +230,7 @@ impl Stage<'_> {
             self.hung.set(true);
             trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
         }
-        let checks = hooks::checks(results.findings.take(), logged, teardown);
+        let checks = hooks::checks(results.measured.findings.take(), logged, teardown);
         trial.load = Some(record::LoadRecord { checks, ..facts::load(plan, &results) });
         Ok(ending)
     }
