@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::record::Status;
-use crate::server::{keeper, starter, warden, worker};
+use crate::server::{self, ProcessRole};
 
 mod arguments;
 mod check;
@@ -69,12 +69,8 @@ impl From<Status> for Exit {
 /// The program.
 pub fn main() -> ExitCode {
     let began = Instant::now();
-    match std::env::args_os().nth(1) {
-        Some(argument) if argument == worker::ARGUMENT => return worker::main(),
-        Some(argument) if argument == warden::ARGUMENT => return warden::main(),
-        Some(argument) if argument == keeper::ARGUMENT => return keeper::main(),
-        Some(argument) if argument == starter::ARGUMENT => return starter::main(),
-        _ => {}
+    if let Some(role) = ProcessRole::of_this_process() {
+        return server::run_as(role);
     }
     let exit = match read::arguments() {
         Ok(arguments) => obey(arguments, began),

@@ -11,22 +11,21 @@ use std::time::Duration;
 use crate::trigger::Trigger;
 
 mod addresses;
-mod alibi;
-mod attempt;
 mod baseline;
 mod check;
 pub mod class;
 mod classify;
 mod client;
 mod control;
+mod declared;
 mod diagnosis;
 pub mod evidence;
+mod experiment;
 pub mod exposure;
-mod forms;
+mod hypothesis;
 mod identity;
 pub mod judge;
 mod limit;
-mod literal;
 mod login;
 pub mod observation;
 pub mod oracle;
@@ -35,26 +34,28 @@ mod personas;
 pub mod recipe;
 mod relay;
 mod replay;
+mod request_forms;
 pub mod samples;
-mod silence;
 mod stopwatch;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod totals;
 mod triggers;
+mod uninformative;
 
-pub use check::{Check, Part, Starts};
+pub use check::{CheckPhase, DirtyCheck, Starts};
 pub use class::LeakClass;
 pub use control::Control;
 pub use evidence::{Evidence, FoundBy, Leak};
+pub use experiment::Reproduction;
 pub use limit::Limit;
 pub use observation::{Observation, Role, Seen};
 pub use oracle::LeakOracle;
-pub use replay::{Answer, Replay, Shown, Try};
-pub use samples::Samples;
+pub use replay::{LeakReplay, ReplayResponse, ReplayTry};
+pub use samples::ResponseSamples;
 pub use stopwatch::Stopwatch;
-pub use tally::{Tally, TriggerTally};
+pub use totals::{Totals, TriggerCounts};
 
 /// All that a dirty check found.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ pub struct Findings {
     pub control: Control,
     /// `None` if it did not take place.
     pub positive_control: Option<PositiveControl>,
-    pub tally: Tally,
+    pub totals: Totals,
     /// Why triggers were not exercised, sentences without a full stop.
     pub obstacles: BTreeMap<Trigger, String>,
     /// The server handles one request at a time: known, or seen.
@@ -78,7 +79,7 @@ pub struct Findings {
     /// Of the rate of requests, which the server has set.
     pub limit: Option<Limit>,
     /// What lone requests, and those that went wrong, were answered with.
-    pub samples: Samples,
+    pub samples: ResponseSamples,
     /// Identities of the scenario whose responses cannot be told apart, by their names.
     pub alike: Vec<(String, String)>,
     /// Suspicions that neither stood nor were refuted when the time for that was up.
@@ -95,7 +96,7 @@ pub struct PositiveControl {
 
 /// How far a dirty check has come, for the progress line.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct DirtyProgress {
     pub exposures: AtomicU64,
     pub leaks: AtomicU64,
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::net::target::Target;
 use crate::scenario;
-use crate::script::pulse::Pulse;
+use crate::script::heartbeat::Heartbeat;
 use crate::session::Session;
 use crate::units::counted;
 
@@ -77,7 +77,7 @@ const EASY_RATE: f64 = 20_000.0;
 /// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.
 /// Then never more than one for every 32 users, or for every 20,000 arrivals a second of the open model, or for every
 /// connection.
-pub fn threads(load: &scenario::Load) -> u32 {
+pub fn threads(load: &scenario::LoadSpec) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let useful = match load.model {
         scenario::Model::Closed => load.users().div_ceil(32),
@@ -92,7 +92,7 @@ pub fn threads(load: &scenario::Load) -> u32 {
 /// Drives the load to its end or until `cancel`; blocks meanwhile. `live` says how many load threads it gets; `client` is the
 /// load's script, if it has one; `users` are the sessions of its users, if they have logged in.
 pub fn run(
-    load: &scenario::Load,
+    load: &scenario::LoadSpec,
     client: Option<&ClientScript>,
     users: &[Session],
     target: &Target,
@@ -101,7 +101,7 @@ pub fn run(
     live: &Arc<LiveCounters>,
 ) -> std::io::Result<Results> {
     let threads = live.threads();
-    let pulses: Arc<[Arc<Pulse>]> = (0..threads).map(|_| Arc::default()).collect();
+    let pulses: Arc<[Arc<Heartbeat>]> = (0..threads).map(|_| Arc::default()).collect();
     let mut watchdogs: Vec<HookWatchdog> = pulses.iter().map(|_| HookWatchdog::default()).collect();
     let mut hangs = |index: u32| {
         let why = watchdogs[index as usize].look(&pulses[index as usize], cancel.is_cancelled())?;
@@ -133,7 +133,7 @@ pub fn run(
     })
 }
 
-fn conclude(load: &scenario::Load, target: &Target, parts: &[Measurement], watch: StallMonitor) -> Results {
+fn conclude(load: &scenario::LoadSpec, target: &Target, parts: &[Measurement], watch: StallMonitor) -> Results {
     let mut measured = Measurement::new(load);
     parts.iter().for_each(|part| measured.merge(part));
     let generator = measured.generator;

@@ -309,7 +309,7 @@ fn as_shown(value: &serde_json::Value, secrets: &Secrets) -> serde_json::Value {
 }
 
 /// The verdicts of a script; one that does not come back is inconclusive, with that as evidence.
-fn judge_by(script: &scenario::Script, trials: &[record::Trial]) -> Vec<record::Verdict> {
+fn judge_by(script: &scenario::ScriptSpec, trials: &[record::Trial]) -> Vec<record::Verdict> {
     let (own, judged) = (script.clone(), trials.to_vec());
     let judged = call_watched(&|| false, move |pulse| verdict::script::judge(&own, &judged, pulse));
     judged.unwrap_or_else(|hung| vec![verdict::script::unjudged(script, &hung.to_string())])

@@ -14,18 +14,19 @@ use crate::script;
 use crate::trigger::Trigger;
 
 mod attached;
+pub mod command_line;
 pub mod data;
 mod decode;
 mod environment;
 pub mod file;
 pub mod login;
 mod matrix;
-mod meant;
 mod overrides;
 mod problem;
 mod protocol;
 pub mod recorded;
 pub mod request;
+mod resolve;
 pub mod sample;
 pub mod schema;
 mod secrets;
@@ -34,21 +35,20 @@ mod server;
 mod source;
 mod suggest;
 pub mod template;
-mod tree;
-pub mod typed;
+mod toml_tree;
 pub mod variation;
 mod warnings;
 
-pub use attached::{Address, Attached, Pid, Tls, TlsFiles, authority, without_zone};
+pub use attached::{Address, AttachedSpec, Pid, TlsFiles, TlsSpec, authority, without_zone};
 pub use data::Data;
-pub use file::Spacing;
-pub use login::{Capture, Login, LoginStep};
+pub use file::{Expect, OnDisconnect, Spacing};
+pub use login::{CaptureSpec, LoginSpec, LoginStep};
 pub use problem::{Problem, Problems};
 pub use protocol::{Protocol, Version};
-pub use request::Request;
+pub use request::RequestSpec;
 pub use secrets::Secrets;
 pub use sensitive::looks_secret;
-pub use server::{Builtin, Command, Listen, Mode, OnDisconnect, Ready, ReadyCheck, Server, Stop};
+pub use server::{Builtin, CommandSpec, ListenSpec, Mode, ReadyCheck, ReadySpec, ServerSpec, StopSpec};
 pub use template::Template;
 pub use warnings::warnings;
 
@@ -87,20 +87,20 @@ pub struct Variant {
     pub name: String,
     /// What the matrix set, key path and value as written.
     pub settings: Vec<(String, serde_json::Value)>,
-    pub server: Server,
-    pub load: Option<Load>,
-    pub dirty: Option<Dirty>,
+    pub server: ServerSpec,
+    pub load: Option<LoadSpec>,
+    pub dirty: Option<DirtySpec>,
     /// The rules that apply to this variant.
     pub rules: Vec<Rule>,
     /// Rules that end the load early.
     pub abort_when: Vec<Rule>,
     /// A script whose `verdict` adds verdicts of its own.
-    pub verdicts: Option<Script>,
+    pub verdicts: Option<ScriptSpec>,
 }
 
 /// A script, read and compiled once when the scenario was loaded, so that it is known to be valid.
 #[derive(Debug, Clone)]
-pub struct Script {
+pub struct ScriptSpec {
     /// As found from the scenario's folder.
     pub path: PathBuf,
     pub source: String,
@@ -108,9 +108,9 @@ pub struct Script {
 
 /// The load to drive.
 #[derive(Debug, Clone)]
-pub struct Load {
+pub struct LoadSpec {
     /// What is sent, drawn by weight; at least one.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<WeightedRequest>,
     /// Fills `{sleep}`.
     pub sleep: Option<Duration>,
     pub model: Model,
@@ -134,14 +134,14 @@ pub struct Load {
     /// Load threads; chosen by runner if not given.
     pub threads: Option<u32>,
     /// Hooks: what each user sends, and what counts as a right answer.
-    pub script: Option<Script>,
+    pub script: Option<ScriptSpec>,
     /// A row a user, for `{data.column}` and for the hooks.
     pub data: Option<Arc<Data>>,
     /// What each user sends before the load begins.
-    pub login: Option<Login>,
+    pub login: Option<LoginSpec>,
 }
 
-impl Load {
+impl LoadSpec {
     /// The highest rate, or the most users.
     pub fn peak(&self) -> f64 {
         self.levels.iter().fold(0.0, |most, level| most.max(level.from).max(level.to))
@@ -180,26 +180,26 @@ pub struct Level {
 
 /// One of the requests of a load.
 #[derive(Debug, Clone)]
-pub struct Kind {
+pub struct WeightedRequest {
     /// Unique within its load.
     pub name: String,
     /// Its share is this of the sum of all; above zero.
     pub weight: u32,
-    pub request: Request,
+    pub request: RequestSpec,
 }
 
 /// The dirty check to run.
 #[derive(Debug, Clone)]
-pub struct Dirty {
+pub struct DirtySpec {
     /// Without a login, at least one part holds `{canary}` or `{identity.field}`.
-    pub request: Request,
+    pub request: RequestSpec,
     /// Other pages for the same who ask: GETs with its headers and cookies.
-    pub also: Vec<Request>,
+    pub also: Vec<RequestSpec>,
     /// What fills `{identity.field}`: none, or at least two that differ, with the same fields each.
     pub identities: Vec<BTreeMap<String, String>>,
     /// The field of identities whose equals may see each other's data.
     pub group: Option<String>,
-    pub login: Option<Login>,
+    pub login: Option<LoginSpec>,
     /// How many redirects are followed.
     pub follow: u32,
     pub shape: Shape,
@@ -223,17 +223,6 @@ pub struct Dirty {
 pub struct Sleeps {
     pub long: Duration,
     pub short: Duration,
-}
-
-/// What a dirty check is expected to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
-    /// No leak; a leak fails the run.
-    Clean,
-    /// A leak; none fails the run. For scenarios that demonstrate one.
-    Dirty,
-    /// Nothing by itself; the rules judge.
-    Report,
 }
 
 /// When a dirty check ends: at a proof, or when it has enough exposures, or when its time is up.
@@ -279,7 +268,7 @@ pub fn load_with(
     surroundings: &dyn Surroundings,
     compile: Compile<'_>,
 ) -> Result<Scenario, Problems> {
-    meant::load(file, overrides, surroundings, compile)
+    resolve::load(file, overrides, surroundings, compile)
 }
 
 #[cfg(test)]

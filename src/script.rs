@@ -1,42 +1,44 @@
 //! rhai handlers: limits, functions, and the coroutine on which each call runs. Knows no HTTP server and no load.
 //!
-//! Every call, in every mode, is a [`Call`] that is driven step by step: the script runs until it sleeps, blocks, burns
+//! Every call, in every mode, is a [`HandlerCall`] that is driven step by step: the script runs until it sleeps, blocks, burns
 //! or ends, and whoever drives it decides what that means (`sleep` suspends in `async`, blocks elsewhere).
 
-mod bounded;
 mod call;
 pub mod client;
-mod current;
+mod current_call;
 pub mod definitions;
 mod engine;
 mod error;
 mod fetch;
+pub mod function_uses;
 mod functions;
+pub mod heartbeat;
 pub mod hooks;
 mod import;
 mod json;
 mod limits;
 mod meter;
+mod process;
 mod program;
-pub mod pulse;
 pub mod reference;
 mod request;
 mod respond;
+mod size_limits;
 mod stack;
 mod state;
-pub mod survey;
+mod type_names;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub use call::Call;
+pub use call::HandlerCall;
 pub use client::Hooks;
 pub use error::ScriptError;
 pub use limits::Limits;
 pub use meter::Gauges;
+pub use process::Process;
 pub use program::Program;
-pub use state::Process;
 
 /// A text without the byte order mark that may stand before it.
 pub fn without_mark(mut text: String) -> String {
@@ -49,7 +51,7 @@ pub fn without_mark(mut text: String) -> String {
 
 /// What a handler is called with.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct HandlerRequest {
     pub method: String,
     pub path: String,
     /// Decoded, in order.
@@ -61,7 +63,7 @@ pub struct Request {
 
 /// What a handler returns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Response {
+pub struct HandlerResponse {
     pub status: u16,
     /// Names in lower case, in order. Never holds what the server writes: `content-length`, `connection` and the like.
     pub headers: Vec<(String, String)>,
@@ -70,7 +72,7 @@ pub struct Response {
 
 /// A request that a script makes of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct FetchRequest {
     pub method: String,
     /// As the script has it; not looked at yet.
     pub url: String,
@@ -85,16 +87,16 @@ pub struct Outgoing {
 
 /// What a script is resumed with.
 #[derive(Debug)]
-pub enum Answer {
+pub enum Resumed {
     /// After every step but a fetch.
     Nothing,
     /// What came of a fetch, or why nothing did.
-    Fetched(Result<Response, String>),
+    Fetched(Result<HandlerResponse, String>),
 }
 
 /// What a script does next.
 #[derive(Debug)]
-pub enum Step {
+pub enum HandlerStep {
     /// `sleep(t)`: as the mode has it.
     Sleep(Duration),
     /// `block(t)`: blocks the thread in every mode.
@@ -105,7 +107,7 @@ pub enum Step {
     Yield,
     /// `log(text)`, `print(value)` and `debug(value)`.
     Log(String),
-    /// `fetch(url)`: to be resumed with [`Answer::Fetched`].
-    Fetch(Box<Outgoing>),
-    Done(Result<Response, ScriptError>),
+    /// `fetch(url)`: to be resumed with [`Resumed::Fetched`].
+    Fetch(Box<FetchRequest>),
+    Done(Result<HandlerResponse, ScriptError>),
 }

@@ -4,41 +4,45 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::net::endpoint::Endpoint;
 use crate::net::tls::{self, SetupError, Tls};
 use crate::scenario;
 
-mod allowed;
+mod allowed_hosts;
 mod attached;
 mod builtin;
 mod command;
-mod control;
-pub mod inherited;
-pub mod keeper;
+mod deadline_stream;
+mod guard;
+pub mod inherited_signals;
 mod launcher;
-mod lines;
-mod owned;
-mod owner;
-mod patient;
+mod log_lines;
+mod port_owner;
 mod proc;
+mod process_tree;
 mod ready;
+mod role;
 mod sampler;
 pub mod scratch;
 mod setup;
-pub mod starter;
-mod tree;
-pub mod warden;
-pub mod worker;
+mod starter;
+mod supervised_tree;
+mod supervision;
+mod supervisor;
+mod worker;
+mod worker_channel;
 
-use attached::Attached;
+use attached::AttachedServer;
 pub use builtin::app::COMES_WITH_RUNNER;
 pub use builtin::gauges::OF_THIS_PROCESS;
-use command::Kept;
+use command::LaunchedServer;
 use launcher::Workers;
-pub use sampler::{Row, Usage};
+pub use role::ProcessRole;
+pub use sampler::{Usage, UsageRow};
+pub use supervisor::NOT_KEPT;
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -103,8 +107,8 @@ pub struct Server {
 #[derive(Debug)]
 enum Kind {
     Workers(Workers),
-    Kept(Box<Kept>),
-    Attached(Attached),
+    Kept(Box<LaunchedServer>),
+    Attached(AttachedServer),
 }
 
 /// How a server's life went.
@@ -154,7 +158,7 @@ impl Server {
     /// `allowed_hosts` are those that may be attached to, and fetched from by handlers, although they are not this
     /// machine. Fails soon after `cancelled` says so.
     pub fn start(
-        plan: &scenario::Server,
+        plan: &scenario::ServerSpec,
         log: Log<'_>,
         allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
@@ -165,7 +169,7 @@ impl Server {
         })?;
         let mut tls = None;
         let (kind, endpoint) = match plan {
-            scenario::Server::Builtin(plan) => {
+            scenario::ServerSpec::Builtin(plan) => {
                 let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), plan.port.unwrap_or(0));
                 let (listener, address) = launcher::listen(wanted)?;
                 (
@@ -179,19 +183,19 @@ impl Server {
                     Endpoint::Tcp(address),
                 )
             }
-            scenario::Server::Command(plan) => {
-                let (kept, endpoint, spoken) = Kept::launch(plan, &log_file, cancelled)?;
+            scenario::ServerSpec::Command(plan) => {
+                let (kept, endpoint, spoken) = LaunchedServer::launch(plan, &log_file, cancelled)?;
                 tls = spoken;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }
-            scenario::Server::Attached(plan) => {
+            scenario::ServerSpec::Attached(plan) => {
                 tls = plan.tls.as_ref().map(|tls| Tls::new(tls, plan.name())).transpose()?;
-                let (attached, endpoint) = Attached::to(plan, tls.as_ref(), allowed_hosts, cancelled)?;
+                let (attached, endpoint) = AttachedServer::to(plan, tls.as_ref(), allowed_hosts, cancelled)?;
                 (Kind::Attached(attached), endpoint)
             }
         };
         let authority = match plan {
-            scenario::Server::Attached(plan) => plan.authority(),
+            scenario::ServerSpec::Attached(plan) => plan.authority(),
             _ => endpoint.authority(),
         };
         Ok(Server { kind, endpoint, tls, authority, ready_after: begun.elapsed() })
@@ -239,6 +243,17 @@ impl Server {
             _ => proc::unusable().map(|why| format!("{why}; {}", proc::REMEDY)),
         };
         Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, unmeasured, happenings, exit, death }
+    }
+}
+
+/// The whole life of a process that runner has started of itself.
+pub fn run_as(role: ProcessRole) -> ExitCode {
+    role.name_process();
+    match role {
+        ProcessRole::Worker => worker::main(),
+        ProcessRole::Guard => guard::main(),
+        ProcessRole::Supervisor => supervisor::main(),
+        ProcessRole::Starter => starter::main(),
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use cookie_store::CookieStore;
 use url::Url;
 
-use crate::scenario::login::{Capture, Source};
-use crate::scenario::request::Encoding;
+use crate::scenario::login::{CaptureSource, CaptureSpec};
+use crate::scenario::request::ValueEncoding;
 use crate::scenario::template;
 
 pub mod html;
@@ -28,7 +28,7 @@ pub struct Captured(BTreeMap<String, String>);
 
 /// Why a value was not captured; fits after "was answered 200".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingCapture {
     NotThere,
     /// No header, path or cookie could hold it.
     Control,
@@ -115,19 +115,19 @@ impl Session {
     }
 
     /// Takes a value from a response.
-    pub fn capture(&mut self, capture: &Capture, head: &[u8], body: &[u8]) -> Result<(), Missing> {
+    pub fn capture(&mut self, capture: &CaptureSpec, head: &[u8], body: &[u8]) -> Result<(), MissingCapture> {
         let found = match &capture.from {
-            Source::Json(path) => in_json(body, path),
-            Source::Header(name) => headers(head, name).next(),
-            Source::Cookie(name) => {
+            CaptureSource::Json(path) => in_json(body, path),
+            CaptureSource::Header(name) => headers(head, name).next(),
+            CaptureSource::Cookie(name) => {
                 self.jar.iter_unexpired().find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
             }
-            Source::Field(name) => html::field(body, name),
-            Source::Meta(name) => html::meta(body, name),
+            CaptureSource::Field(name) => html::field(body, name),
+            CaptureSource::Meta(name) => html::meta(body, name),
         };
-        let value = found.filter(|value| !value.is_empty()).ok_or(Missing::NotThere)?;
+        let value = found.filter(|value| !value.is_empty()).ok_or(MissingCapture::NotThere)?;
         if value.contains(|c: char| c.is_control() && c != '\t') {
-            return Err(Missing::Control);
+            return Err(MissingCapture::Control);
         }
         self.captured.0.insert(capture.name.clone(), value);
         Ok(())
@@ -155,7 +155,7 @@ impl Captured {
     pub fn hide(&self, text: &str) -> String {
         let mut forms: Vec<(String, String)> = Vec::new();
         for (name, value) in self.0.iter().filter(|(_, value)| value.chars().count() >= SHORTEST) {
-            forms.extend(Encoding::ALL.map(|encoding| (encoding.encode(value), variable(name))));
+            forms.extend(ValueEncoding::ALL.map(|encoding| (encoding.encode(value), variable(name))));
         }
         // One may begin with another: what is left of the longer would tell the rest.
         forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));

@@ -28,7 +28,7 @@ macro_rules! for_each_trigger {
             Big big Coverage::Redundant "a body of more than 64 KiB, then another identity on the same connection";
             Pipeline pipeline Coverage::SharedWith(&[Trigger::Slow, Trigger::Smuggle]) "several requests on one connection without waiting for responses, in one packet or in several, the first of them slow, large or like the others";
             Smuggle smuggle Coverage::Redundant "a request that is likely refused and whose body looks like a request, then others on its connection; not over HTTP/2";
-            Suffix suffix Coverage::Alone "the page's URL with an ending like that of a file, such as `/account/x.css`, for somebody, somebody else and nobody";
+            Suffix suffix Coverage::Alone "the page's URL with an ending like that of a file, such as `/account/x.css`, for one user, another user and an anonymous request";
             Storm storm Coverage::Redundant "all of that at once, by chance";
         }
     };

@@ -13,7 +13,9 @@ use runner::exchange::Failure;
 use runner::record::Record;
 use runner::rule::Metric;
 use runner::rule::metric::MetricGroup;
-use runner::script::{Answer, Call, Limits, Process, Program, Request, Response, Step, reference};
+use runner::script::{
+    HandlerCall, HandlerRequest, HandlerResponse, HandlerStep, Limits, Process, Program, Resumed, reference,
+};
 use runner::trigger::Trigger;
 use runner::units::show_count;
 use serde_json::Value;
@@ -259,7 +261,7 @@ fn every_script_compiles() {
 /// An answer that a script's comment promises: `// GET /greet/?name=ann -> 200 Hello`. A body may follow the target;
 /// what an answer's text leaves open ends in `...`.
 struct Promise {
-    request: Request,
+    request: HandlerRequest,
     status: u16,
     body: String,
 }
@@ -272,7 +274,7 @@ impl Promise {
         let target = words.next()?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
-        let request = Request {
+        let request = HandlerRequest {
             method: method.to_owned(),
             path: path.to_owned(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
@@ -285,17 +287,17 @@ impl Promise {
     /// What else the script answers, if it does.
     fn broken(&self, program: &std::sync::Arc<Program>, process: &Process) -> Option<String> {
         let Some(handler) = program.handler_for(&self.request.path) else { return Some("no handler".to_owned()) };
-        let mut call = Call::new(program, process, handler, self.request.clone());
-        let mut answer = Answer::Nothing;
+        let mut call = HandlerCall::new(program, process, handler, self.request.clone());
+        let mut answer = Resumed::Nothing;
         let result = loop {
             answer = match call.resume_with(answer) {
-                Step::Done(result) => break result,
+                HandlerStep::Done(result) => break result,
                 // Every server is healthy, and knows nothing else.
-                Step::Fetch(outgoing) if outgoing.url.ends_with("/health") => {
-                    Answer::Fetched(Ok(Response { status: 200, ..Response::default() }))
+                HandlerStep::Fetch(outgoing) if outgoing.url.ends_with("/health") => {
+                    Resumed::Fetched(Ok(HandlerResponse { status: 200, ..HandlerResponse::default() }))
                 }
-                Step::Fetch(_) => Answer::Fetched(Err("nobody answers".to_owned())),
-                _ => Answer::Nothing,
+                HandlerStep::Fetch(_) => Resumed::Fetched(Err("nobody answers".to_owned())),
+                _ => Resumed::Nothing,
             };
         };
         let (status, body) = match result {
@@ -361,34 +363,39 @@ fn generated(path: &str, tables: &[(&str, String)]) {
 
 #[test]
 fn every_command_runs_and_exits_as_the_page_says() {
-    let mut problems = Vec::new();
-    let mut ran = 0;
-    for page in pages() {
-        let folder = workshop(&page);
-        for block in page.blocks().iter().filter(|block| block.info == "sh") {
-            for line in block.text.lines() {
-                let (typed, comment) =
-                    line.split_once(" # ").map_or((line, ""), |(typed, after)| (typed, after.trim()));
-                let mut words = shell_words(typed);
-                match words.first().map(String::as_str) {
-                    Some("runner") => {}
-                    Some("make" | "jq") | None => continue,
-                    Some(other) => panic!("{}: nobody tests `{other}`", block.place),
-                }
-                words.remove(0);
-                words.extend(shortened(folder.path(), &words));
-                let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
-                let expected = comment.strip_prefix("exit ").map_or(0, |code| code.parse().unwrap());
-                let output = command(folder.path(), &arguments);
-                ran += 1;
-                if output.status.code() != Some(expected) {
-                    problems.push(format!("{}: `{}`: {}", block.place, words.join(" "), shown(&output)));
-                }
+    let pages = pages();
+    // The commands of a page share a folder and run in turn, those of different pages at once.
+    let ran = std::thread::scope(|scope| {
+        let threads: Vec<_> = pages.iter().map(|page| scope.spawn(|| commands_of(page))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(ran.len() >= 10, "only {} commands were found", ran.len());
+    none(ran.into_iter().flatten().collect());
+}
+
+/// Runs the commands of a page; for each of them what is wrong, if anything is.
+fn commands_of(page: &Page) -> Vec<Option<String>> {
+    let folder = workshop(page);
+    let mut ran = Vec::new();
+    for block in page.blocks().iter().filter(|block| block.info == "sh") {
+        for line in block.text.lines() {
+            let (typed, comment) = line.split_once(" # ").map_or((line, ""), |(typed, after)| (typed, after.trim()));
+            let mut words = shell_words(typed);
+            match words.first().map(String::as_str) {
+                Some("runner") => {}
+                Some("make" | "jq") | None => continue,
+                Some(other) => panic!("{}: nobody tests `{other}`", block.place),
             }
+            words.remove(0);
+            words.extend(shortened(folder.path(), &words));
+            let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+            let expected = comment.strip_prefix("exit ").map_or(0, |code| code.parse().unwrap());
+            let output = command(folder.path(), &arguments);
+            let wrong = output.status.code() != Some(expected);
+            ran.push(wrong.then(|| format!("{}: `{}`: {}", block.place, words.join(" "), shown(&output))));
         }
     }
-    assert!(ran >= 10, "only {ran} commands were found");
-    none(problems);
+    ran
 }
 
 /// The words of a command line; a word may be in single quotes.

@@ -12,7 +12,7 @@ use crate::record::{Record, TYPED};
 use crate::report;
 use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
-use crate::scenario::typed::{Typed, split_url};
+use crate::scenario::command_line::{Typed, split_url};
 use crate::scenario::{Problem, Scenario};
 use crate::verdict::success;
 

@@ -4,7 +4,7 @@ use super::arguments::Replay;
 use super::report::read;
 use super::{Exit, print, signals};
 use crate::dirty::recipe::Recipe;
-use crate::dirty::{LeakOracle, Try};
+use crate::dirty::{LeakOracle, ReplayTry};
 use crate::record::{LeakRecord, Record};
 use crate::report;
 use crate::run::environment;
@@ -52,7 +52,7 @@ fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
     let expected = ExpectedResponses::of(leak, &control.unwrap_or_default());
     let (times, allowed_hosts) = (arguments.times, &arguments.allow_hosts);
     let again = ReplayPlan { variant, recipe, expected: &expected, seed, times, allowed_hosts };
-    let show = |number: u64, one: &Try, unlike: Option<&Difference>| {
+    let show = |number: u64, one: &ReplayTry, unlike: Option<&Difference>| {
         print::out(&hide(&line(number, one, unlike)));
     };
     let outcome = replay(&again, &show, &cancel);
@@ -96,7 +96,7 @@ fn recipe<'a>(leak: &'a LeakRecord, record: &Record) -> Result<&'a Recipe, (Stri
     }
 }
 
-fn line(number: u64, one: &Try, unlike: Option<&Difference>) -> String {
+fn line(number: u64, one: &ReplayTry, unlike: Option<&Difference>) -> String {
     let what = match (&one.leak, unlike) {
         (None, Some(unlike)) => format!("nothing can be said: {unlike}"),
         (None, None) if one.unanswered > 0 => {
@@ -108,7 +108,7 @@ fn line(number: u64, one: &Try, unlike: Option<&Difference>) -> String {
                 .source
                 .as_ref()
                 .map_or(String::new(), |source| format!(" {} request {} in", what_of(leak.oracle), source.request));
-            let waited = show_time(leak.waited.as_secs_f64());
+            let waited = show_time(leak.victim.exchange.latency().as_secs_f64());
             format!(
                 "leak: request {} was answered, after {waited}, with{source} {}",
                 leak.victim.request,

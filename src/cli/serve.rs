@@ -6,7 +6,7 @@ use crate::net::endpoint::Endpoint;
 use crate::report::one_line;
 use crate::run::environment;
 use crate::run::serve::{self, Example, ServeError, ServeEvent};
-use crate::scenario::{Listen, Scenario, Server, Variant};
+use crate::scenario::{ListenSpec, Scenario, ServerSpec, Variant};
 
 const STOPPING: &str = "stopping; once more to end at once";
 
@@ -67,14 +67,14 @@ fn choose<'a>(scenario: &'a Scenario, arguments: &Serve) -> Result<&'a Variant, 
         return Err((format!("no variant is called `{name}`"), format!("choose one of {}", names.join(", "))));
     };
     match &variant.server {
-        Server::Attached(server) => {
+        ServerSpec::Attached(server) => {
             let address = format!("http://{}:{}", server.host, server.port);
             Err((
                 format!("its server is up already, at {address}"),
                 "open that address; `serve` is for `mode` and `command`".to_owned(),
             ))
         }
-        Server::Command(command) if command.listen == Listen::Unix && arguments.port.is_some() => Err((
+        ServerSpec::Command(command) if command.listen == ListenSpec::Unix && arguments.port.is_some() => Err((
             "its server listens on a Unix socket, not on a port".to_owned(),
             "leave `--port` out, or set listen = \"tcp\"".to_owned(),
         )),

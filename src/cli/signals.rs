@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
-use crate::server::inherited;
+use crate::server::inherited_signals;
 
 /// What follows the first this soon is the same wish: whoever stops a job sends several signals, or one by several ways.
 const ONE_WISH: Duration = Duration::from_millis(500);
@@ -17,7 +17,7 @@ pub(super) fn cancellation(
     notice: &'static str,
     say: impl Fn(&str) + Send + 'static,
 ) -> std::io::Result<CancellationToken> {
-    inherited::mend()?;
+    inherited_signals::mend()?;
     let token = CancellationToken::new();
     let cancel = token.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -26,7 +26,7 @@ pub(super) fn cancellation(
         let _inside = runtime.enter();
         [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
             .into_iter()
-            .filter(|kind| !inherited::is_ignored(*kind))
+            .filter(|kind| !inherited_signals::is_ignored(*kind))
             .map(signal)
             .collect::<std::io::Result<Vec<_>>>()?
     };

@@ -1,9 +1,9 @@
 //! E-mail addresses in responses.
 
-use super::baseline::Reply;
+use super::baseline::PageText;
 
 /// The first e-mail address that stands in each of these responses.
-pub(super) fn common_address<'a>(mut replies: impl Iterator<Item = Reply<'a>>) -> Option<String> {
+pub(super) fn common_address<'a>(mut replies: impl Iterator<Item = PageText<'a>>) -> Option<String> {
     let mut common: Vec<&[u8]> = addresses(replies.next()?.body);
     for reply in replies {
         let here = addresses(reply.body);
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn common(bodies: &[&str]) -> Option<String> {
-        common_address(bodies.iter().map(|body| Reply { head: b"", body: body.as_bytes() }))
+        common_address(bodies.iter().map(|body| PageText { head: b"", body: body.as_bytes() }))
     }
 
     #[test]

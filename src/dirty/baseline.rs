@@ -9,10 +9,10 @@
 //! - *learned*: it holds something that only the other's replies do.
 //!
 //! Two kinds of things are compared. Words at a slot (see [`slots`]), however short: `Hola`, `7`, `pro`. And long words
-//! wherever they stand (see [`shown`]): a hash that turns up in an error page, or in a list whose order is random.
+//! wherever they stand (see [`word_owners`]): a hash that turns up in an error page, or in a list whose order is random.
 //!
 //! **False accusations.** A value drawn at random for each reply, such as one of three advertisements, may by chance be
-//! constant for each persona. [`Baseline::doubt`] bounds the probability of that (see [`chance`]), times the number of
+//! constant for each persona. [`Baseline::doubt`] bounds the probability of that (see [`significance`]), times the number of
 //! places that turned out to vary among few values, each of which could have been constant. With 4 personas asked
 //! 4 times each it is at most 5e-4, with 8 times each 6e-8. If only one persona differs from the rest, and nothing else
 //! varies, an accusation stands after 11 rounds of 2 personas, 8 of 3, 7 of 4, 6 of 6 and 5 of 12; if all differ, after
@@ -33,8 +33,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
-mod chance;
-mod shown;
+mod significance;
+mod word_owners;
 #[cfg(test)]
 mod simulated;
 mod slots;
@@ -42,9 +42,9 @@ mod slots;
 mod tests;
 mod words;
 
-use shown::Shown;
-use slots::{Cell, Reading, Slots};
-use words::Word;
+use slots::{Cell, PageSlots, Reading};
+use word_owners::WordOwners;
+use words::PageWord;
 
 /// Personas are numbered from 0, without gaps.
 pub type PersonaNumber = usize;
@@ -56,7 +56,7 @@ const MOST_SIGNS: usize = 8;
 
 /// A reply as the oracles see it: status line and headers as they came, and the decoded body.
 #[derive(Debug, Clone, Copy)]
-pub struct Reply<'a> {
+pub struct PageText<'a> {
     pub head: &'a [u8],
     pub body: &'a [u8],
 }
@@ -64,8 +64,8 @@ pub struct Reply<'a> {
 /// What is known of the replies to each persona.
 #[derive(Debug)]
 pub struct Baseline {
-    slots: Slots,
-    shown: Shown,
+    slots: PageSlots,
+    shown: WordOwners,
     /// The number of those who do not say who they are, if any are known.
     nobody: Option<PersonaNumber>,
     /// Those of usual replies.
@@ -83,7 +83,7 @@ pub type MarkKey = (usize, usize, u64);
 
 /// What is wrong with a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Oracle {
+pub enum Mismatch {
     /// It equals another persona's, as far as these two can be told from each other.
     Swap,
     /// It holds what only another persona's replies hold.
@@ -93,7 +93,7 @@ pub enum Oracle {
 /// A reply that holds what is somebody else's.
 #[derive(Debug, Clone)]
 pub struct Accusation {
-    pub oracle: Oracle,
+    pub oracle: Mismatch,
     /// Whose it is; several if they cannot be told from each other by it.
     pub of: Vec<PersonaNumber>,
     /// Never empty, the least doubtful first.
@@ -103,7 +103,7 @@ pub struct Accusation {
 /// One word that should not stand in a reply.
 #[derive(Debug, Clone)]
 pub struct Sign {
-    pub place: Place,
+    pub place: ResponsePart,
     /// Where it stands in the head or the body, in bytes.
     pub range: Range<usize>,
     pub text: String,
@@ -113,7 +113,7 @@ pub struct Sign {
 
 /// A part of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum ResponsePart {
     StatusLine,
     /// Its name in lower case.
     Header(String),
@@ -152,12 +152,12 @@ impl Accusation {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ResponsePart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::StatusLine => f.write_str("status line"),
-            Place::Header(name) => write!(f, "header {name}"),
-            Place::Body => f.write_str("body"),
+            ResponsePart::StatusLine => f.write_str("status line"),
+            ResponsePart::Header(name) => write!(f, "header {name}"),
+            ResponsePart::Body => f.write_str("body"),
         }
     }
 }
@@ -165,28 +165,29 @@ impl fmt::Display for Place {
 impl Baseline {
     /// Learns from solo replies to those who all say who they are.
     #[cfg(test)]
-    pub fn learn(solo: &[(PersonaNumber, Reply<'_>)]) -> Self {
+    pub fn learn(solo: &[(PersonaNumber, PageText<'_>)]) -> Self {
         Baseline::learn_beside(solo, None)
     }
 
     /// Learns from solo replies, in any order. What is the same for everybody or varies for somebody tells nothing. The replies
     /// with the number `nobody` went to requests that did not say who asks. These need not look like the others at all: a page
     /// behind a login answers them with a redirect or a refusal.
-    pub fn learn_beside(solo: &[(PersonaNumber, Reply<'_>)], nobody: Option<PersonaNumber>) -> Self {
+    pub fn learn_beside(solo: &[(PersonaNumber, PageText<'_>)], nobody: Option<PersonaNumber>) -> Self {
         let personas = solo.iter().map(|(persona, _)| persona + 1).max().unwrap_or(0);
         let statuses = usual_statuses(solo, personas);
-        let words: Vec<Vec<Word>> = solo.iter().map(|(_, reply)| words::words(*reply)).collect();
-        let has_usual_status = |(_, reply): &(PersonaNumber, Reply<'_>)| statuses.contains(&words::status(reply.head));
-        let usual: Vec<(PersonaNumber, &[Word])> = solo
+        let words: Vec<Vec<PageWord>> = solo.iter().map(|(_, reply)| words::words(*reply)).collect();
+        let has_usual_status =
+            |(_, reply): &(PersonaNumber, PageText<'_>)| statuses.contains(&words::status(reply.head));
+        let usual: Vec<(PersonaNumber, &[PageWord])> = solo
             .iter()
             .zip(&words)
             .filter(|(solo, _)| has_usual_status(solo) && Some(solo.0) != nobody)
             .map(|((persona, _), words)| (*persona, words.as_slice()))
             .collect();
-        let slots = Slots::choose(&usual, personas);
+        let slots = PageSlots::choose(&usual, personas);
         let mut baseline = Baseline {
             slots,
-            shown: Shown::new(personas),
+            shown: WordOwners::new(personas),
             nobody,
             statuses,
             samples: vec![None; personas],
@@ -201,7 +202,7 @@ impl Baseline {
     }
 
     /// Takes a reply that was not given alone: what it holds that nobody gets alone shows which places tell nothing.
-    pub fn notice(&mut self, persona: PersonaNumber, reply: Reply<'_>) {
+    pub fn notice(&mut self, persona: PersonaNumber, reply: PageText<'_>) {
         let reading = self.slots.read_telling(&words::words(reply));
         if reading.is_usual && self.has_usual_status(reply) {
             self.slots.notice(persona, &reading);
@@ -221,14 +222,14 @@ impl Baseline {
     }
 
     /// Takes a further solo reply, to a persona that was there from the start. What it shows to vary becomes noise.
-    pub fn refine(&mut self, persona: PersonaNumber, reply: Reply<'_>) {
+    pub fn refine(&mut self, persona: PersonaNumber, reply: PageText<'_>) {
         if persona < self.samples.len() {
             self.take(persona, reply, &words::words(reply));
             self.settle();
         }
     }
 
-    fn take(&mut self, persona: PersonaNumber, reply: Reply<'_>, words: &[Word]) {
+    fn take(&mut self, persona: PersonaNumber, reply: PageText<'_>, words: &[PageWord]) {
         let mut reading = self.slots.read(words);
         reading.is_usual &= self.has_usual_status(reply);
         let mut long: Vec<u64> = long_words(reply, words).filter_map(|word| word.value).collect();
@@ -241,7 +242,7 @@ impl Baseline {
         }
     }
 
-    fn has_usual_status(&self, reply: Reply<'_>) -> bool {
+    fn has_usual_status(&self, reply: PageText<'_>) -> bool {
         self.statuses.contains(&words::status(reply.head))
     }
 
@@ -254,7 +255,7 @@ impl Baseline {
     /// if the two cannot be told from each other.
     pub fn example(&self, to: PersonaNumber, of: PersonaNumber) -> Option<Accusation> {
         let (head, body) = self.samples.get(of)?.as_ref()?;
-        self.judge(to, Reply { head, body })
+        self.judge(to, PageText { head, body })
     }
 
     /// Whether a reply to one of them can be told from one to the other.
@@ -264,11 +265,11 @@ impl Baseline {
 
     /// Whether a reply shows whose it is: it looks as usual, and holds what some personas are shown and others are not. In
     /// one that does not, such as a notice that the server is busy, no leak would be seen.
-    pub fn is_marked(&self, reply: Reply<'_>) -> bool {
+    pub fn is_marked(&self, reply: PageText<'_>) -> bool {
         let people = || (0..self.samples.len()).filter(|number| Some(*number) != self.nobody);
         let words = words::words(reply);
         let some_not_all = |held: &dyn Fn(PersonaNumber) -> bool| people().any(held) && !people().all(held);
-        let by_word = |word: &Word| {
+        let by_word = |word: &PageWord| {
             let owners = word.value.and_then(|value| self.shown.owners(value)).unwrap_or_default();
             some_not_all(&|number| owners.contains(&number))
         };
@@ -284,7 +285,7 @@ impl Baseline {
     }
 
     /// What is wrong with a reply to `to`. Nothing can be said of one to a persona without usual solo replies.
-    pub fn judge(&self, to: PersonaNumber, reply: Reply<'_>) -> Option<Accusation> {
+    pub fn judge(&self, to: PersonaNumber, reply: PageText<'_>) -> Option<Accusation> {
         if self.shown.replies_to(to) == 0 {
             return None;
         }
@@ -304,8 +305,8 @@ impl Baseline {
         };
         signs.retain(accuses);
         let (oracle, of) = match swapped.is_empty() {
-            true => (Oracle::Learned, most_named(&signs, self.samples.len())),
-            false => (Oracle::Swap, swapped),
+            true => (Mismatch::Learned, most_named(&signs, self.samples.len())),
+            false => (Mismatch::Swap, swapped),
         };
         signs.retain(|sign| sign.owners.iter().any(|owner| of.contains(owner)));
         signs.sort_by(|a, b| self.doubt_of(a).total_cmp(&self.doubt_of(b)));
@@ -313,7 +314,13 @@ impl Baseline {
         (!signs.is_empty()).then_some(Accusation { oracle, of, signs })
     }
 
-    fn signs_at_slots(&self, to: PersonaNumber, reply: Reply<'_>, words: &[Word], reading: &Reading) -> Vec<Sign> {
+    fn signs_at_slots(
+        &self,
+        to: PersonaNumber,
+        reply: PageText<'_>,
+        words: &[PageWord],
+        reading: &Reading,
+    ) -> Vec<Sign> {
         // A page of a persona is foreign to nobody, whose own looks different altogether.
         let is_stranger = Some(to) == self.nobody && self.samples[to].is_none();
         let sign = |cell: &Cell| {
@@ -328,8 +335,8 @@ impl Baseline {
         reading.cells.iter().filter_map(sign).collect()
     }
 
-    fn signs_anywhere(&self, to: PersonaNumber, reply: Reply<'_>, words: &[Word]) -> Vec<Sign> {
-        let sign = |word: &Word| {
+    fn signs_anywhere(&self, to: PersonaNumber, reply: PageText<'_>, words: &[PageWord]) -> Vec<Sign> {
+        let sign = |word: &PageWord| {
             let value = word.value?;
             let owners = self.shown.foreign_owners(value, to)?;
             self.sign(reply, word, Mark::Word(value), owners)
@@ -337,7 +344,7 @@ impl Baseline {
         long_words(reply, words).filter_map(sign).collect()
     }
 
-    fn sign(&self, reply: Reply<'_>, word: &Word, mark: Mark, owners: Vec<PersonaNumber>) -> Option<Sign> {
+    fn sign(&self, reply: PageText<'_>, word: &PageWord, mark: Mark, owners: Vec<PersonaNumber>) -> Option<Sign> {
         let text = String::from_utf8_lossy(text_of(reply, word)).into_owned();
         let place = words::place(reply.head, word);
         (!owners.is_empty()).then_some(Sign { place, range: word.range.clone(), text, mark, owners })
@@ -348,14 +355,14 @@ impl Baseline {
         &self,
         to: PersonaNumber,
         of: PersonaNumber,
-        reply: Reply<'_>,
-        words: &[Word],
+        reply: PageText<'_>,
+        words: &[PageWord],
         reading: &Reading,
     ) -> bool {
         let tells_otherwise = |cell: &Cell| {
             self.slots.telling(*cell).is_some_and(|slot| slot.tells_apart(to, of) && !slot.holds(of, cell.value))
         };
-        let is_own = |word: &Word| {
+        let is_own = |word: &PageWord| {
             let owners = word.value.and_then(|value| self.shown.owners(value)).unwrap_or_default();
             owners.contains(&to) && !owners.contains(&of)
         };
@@ -383,7 +390,7 @@ impl Baseline {
 
 /// The statuses of usual replies: the most frequent one, and for each persona that never gets it its own most frequent
 /// one. Any other is a whim of the server, a 503 perhaps.
-fn usual_statuses(solo: &[(PersonaNumber, Reply<'_>)], personas: usize) -> Vec<u16> {
+fn usual_statuses(solo: &[(PersonaNumber, PageText<'_>)], personas: usize) -> Vec<u16> {
     let statuses: Vec<(PersonaNumber, u16)> =
         solo.iter().map(|(persona, reply)| (*persona, words::status(reply.head))).collect();
     let overall = most_frequent(statuses.iter().map(|(_, status)| *status));
@@ -398,12 +405,12 @@ fn most_frequent(statuses: impl Iterator<Item = u16>) -> u16 {
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(status, _)| status)
 }
 
-fn text_of<'a>(reply: Reply<'a>, word: &Word) -> &'a [u8] {
+fn text_of<'a>(reply: PageText<'a>, word: &PageWord) -> &'a [u8] {
     let part = if word.in_body { reply.body } else { reply.head };
     &part[word.range.clone()]
 }
 
-fn long_words<'a>(reply: Reply<'a>, words: &'a [Word]) -> impl Iterator<Item = &'a Word> + 'a {
+fn long_words<'a>(reply: PageText<'a>, words: &'a [PageWord]) -> impl Iterator<Item = &'a PageWord> + 'a {
     words.iter().filter(move |word| words::is_long(text_of(reply, word)))
 }
 

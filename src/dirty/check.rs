@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::client::Client;
+use super::client::CheckClient;
 use super::diagnosis::Diagnosis;
 use super::personas::Personas;
 use super::stopwatch::Stopwatch;
 use super::triggers::{Family, Situation};
-use super::{Findings, NO_TURN, Premises, Progress};
+use super::{DirtyProgress, Findings, NO_TURN, Premises};
 use crate::net::target::Target;
 use crate::scenario;
 use crate::trigger::Trigger;
 
 mod round;
 mod starts;
-mod story;
+mod phases;
 
 pub use starts::Starts;
 
 /// A part of a check, which wants a server that nothing was asked of before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum CheckPhase {
     /// The first request after the start, the control run, and requests that follow each other.
     Opening,
     /// A first look with the triggers of a family: a few rounds of each, so that what one of them shows does not wait for
@@ -39,22 +39,22 @@ pub enum Part {
     /// Lone requests once more: do suspicions stand?
     Verify,
     /// What raised a suspicion that stands, without those whose values were seen, and then with them.
-    Alibi,
+    ControlGroup,
     /// All triggers, for the exposures that are still missing.
     Rest,
     /// After a leak: the least that shows it.
     Diagnosis,
 }
 
-impl Part {
+impl CheckPhase {
     /// What it does, if that may go on when the time of the check is up.
     pub fn doing(self) -> Option<&'static str> {
         match self {
-            Part::Opening => Some("first requests and control"),
-            Part::Verify => Some("looking whether a suspicion stands"),
-            Part::Alibi => Some("looking whether it shows without its owner"),
-            Part::Diagnosis => Some("narrowing a leak down"),
-            Part::FirstLook(_) | Part::Family(_) | Part::Personas | Part::Rest => None,
+            CheckPhase::Opening => Some("first requests and control"),
+            CheckPhase::Verify => Some("looking whether a suspicion stands"),
+            CheckPhase::ControlGroup => Some("looking whether it shows without its owner"),
+            CheckPhase::Diagnosis => Some("narrowing a leak down"),
+            CheckPhase::FirstLook(_) | CheckPhase::Family(_) | CheckPhase::Personas | CheckPhase::Rest => None,
         }
     }
 }
@@ -66,12 +66,12 @@ pub struct FamilyOf(Family);
 /// The families in the order of their parts.
 const FAMILIES: [Family; 5] = [Family::Overlap, Family::Wire, Family::Error, Family::Leaving, Family::Storm];
 
-/// A check under way: ask for its [`Check::next_part`], give that a server, [`Check::run`] it, and so on to the end.
-pub struct Check<'a> {
-    plan: &'a scenario::Dirty,
+/// A check under way: ask for its [`DirtyCheck::next_phase`], give that a server, [`DirtyCheck::run`] it, and so on to the end.
+pub struct DirtyCheck<'a> {
+    plan: &'a scenario::DirtySpec,
     clock: Stopwatch,
     /// Made for the first server.
-    client: Option<Client>,
+    client: Option<CheckClient>,
     situation: Situation,
     findings: Findings,
     diagnosis: Diagnosis,
@@ -79,12 +79,12 @@ pub struct Check<'a> {
     /// Personas ask, not strangers.
     personal: bool,
     /// The last part that was begun, those that verify left out.
-    part: Option<Part>,
+    part: Option<CheckPhase>,
     /// Rounds of each trigger in that part.
     rounds: BTreeMap<Trigger, u64>,
     /// That part was cut short by suspicions that came to nothing.
     resume: bool,
-    progress: Arc<Progress>,
+    progress: Arc<DirtyProgress>,
     starts: Starts,
     /// The server at hand was started for the part that comes next; how patient to be with it.
     fresh: bool,
@@ -97,10 +97,16 @@ pub struct Check<'a> {
     tries: Cell<u64>,
 }
 
-impl<'a> Check<'a> {
+impl<'a> DirtyCheck<'a> {
     /// `owned`: each part gets a server that was started for it.
-    pub fn new(plan: &'a scenario::Dirty, premises: Premises, owned: bool, seed: u64, progress: Arc<Progress>) -> Self {
-        Check {
+    pub fn new(
+        plan: &'a scenario::DirtySpec,
+        premises: Premises,
+        owned: bool,
+        seed: u64,
+        progress: Arc<DirtyProgress>,
+    ) -> Self {
+        DirtyCheck {
             plan,
             clock: Stopwatch::stopped(),
             client: None,
@@ -130,11 +136,11 @@ impl<'a> Check<'a> {
     }
 
     /// What comes next; `None` at the end.
-    pub fn next_part(&self) -> Option<Part> {
+    pub fn next_phase(&self) -> Option<CheckPhase> {
         self.next_to_find().or_else(|| {
-            let (evidence, time) = (&self.findings.tally.evidence, self.plan.budget.time);
+            let (evidence, time) = (&self.findings.totals.evidence, self.plan.budget.time);
             let due = !self.findings.interrupted && self.diagnosis.is_due(evidence, self.clock.now(), time);
-            (due && (self.may_start() || self.shares(Part::Diagnosis))).then_some(Part::Diagnosis)
+            (due && (self.may_start() || self.shares(CheckPhase::Diagnosis))).then_some(CheckPhase::Diagnosis)
         })
     }
 
@@ -144,67 +150,68 @@ impl<'a> Check<'a> {
     }
 
     /// The next part that may find a leak.
-    fn next_to_find(&self) -> Option<Part> {
+    fn next_to_find(&self) -> Option<CheckPhase> {
         let findings = &self.findings;
-        let proven = findings.tally.leaks > 0 && !self.plan.budget.exhaustive;
+        let proven = findings.totals.leaks > 0 && !self.plan.budget.exhaustive;
         let futile = !findings.control.problems.is_empty() || findings.interrupted;
-        let Some(last) = self.part else { return Some(Part::Opening) };
+        let Some(last) = self.part else { return Some(CheckPhase::Opening) };
         if proven || futile {
             return None;
         }
         if !self.personas.suspicions.is_empty() {
-            return Some(Part::Verify);
+            return Some(CheckPhase::Verify);
         }
-        if self.personas.is_charge_open() && self.clock.now() < self.plan.budget.time * 4 / 3 {
-            return Some(Part::Alibi);
+        if self.personas.is_hypothesis_open() && self.clock.now() < self.plan.budget.time * 4 / 3 {
+            return Some(CheckPhase::ControlGroup);
         }
         let rest = self.regular_parts().skip_while(|part| *part != last);
         rest.skip(usize::from(!self.resume)).find(|part| self.is_due(*part))
     }
 
     /// All parts in their order, but for those that verify.
-    fn regular_parts(&self) -> impl Iterator<Item = Part> {
-        let families = FAMILIES.into_iter().map(|family| Part::Family(FamilyOf(family)));
+    fn regular_parts(&self) -> impl Iterator<Item = CheckPhase> {
+        let families = FAMILIES.into_iter().map(|family| CheckPhase::Family(FamilyOf(family)));
         // Where only personas can be told apart, they must be known before anything else.
-        let (before, after) = if self.personal { (Some(Part::Personas), None) } else { (None, Some(Part::Personas)) };
+        let (before, after) =
+            if self.personal { (Some(CheckPhase::Personas), None) } else { (None, Some(CheckPhase::Personas)) };
         // The opening asks for one after the other, but not for streams: these do so before clients leave, which takes longest.
         let sequence = self.situation.streams.then_some(FamilyOf(Family::Sequence));
         // The storm has everything at once: it comes when nothing else has shown anything.
         let looked_at = FAMILIES.into_iter().filter(|family| *family != Family::Storm);
         let first_looks = looked_at.flat_map(move |family| {
             let before = sequence.filter(|_| family == Family::Leaving);
-            before.into_iter().chain([FamilyOf(family)]).map(Part::FirstLook)
+            before.into_iter().chain([FamilyOf(family)]).map(CheckPhase::FirstLook)
         });
-        let families = first_looks.chain(families).chain(sequence.map(Part::Family));
-        std::iter::once(Part::Opening).chain(before).chain(families).chain(after).chain([Part::Rest])
+        let families = first_looks.chain(families).chain(sequence.map(CheckPhase::Family));
+        std::iter::once(CheckPhase::Opening).chain(before).chain(families).chain(after).chain([CheckPhase::Rest])
     }
 
-    fn is_due(&self, part: Part) -> bool {
+    fn is_due(&self, part: CheckPhase) -> bool {
         !self.is_out_of_time()
             && match part {
-                Part::Opening | Part::Personas | Part::Verify | Part::Alibi => true,
-                Part::FirstLook(FamilyOf(family)) | Part::Family(FamilyOf(family)) => {
+                CheckPhase::Opening | CheckPhase::Personas | CheckPhase::Verify | CheckPhase::ControlGroup => true,
+                CheckPhase::FirstLook(FamilyOf(family)) | CheckPhase::Family(FamilyOf(family)) => {
                     self.plan.triggers.iter().any(|trigger| self.may(*trigger, family) && self.has_time_for(*trigger))
                 }
-                Part::Rest => {
+                CheckPhase::Rest => {
                     !self.has_enough() && self.plan.triggers.iter().any(|trigger| self.has_time_for(*trigger))
                 }
-                Part::Diagnosis => false,
+                CheckPhase::Diagnosis => false,
             }
     }
 
     /// Runs a part to its end or until `cancel`; blocks meanwhile. `Err` only if the machine refuses.
-    pub fn run(&mut self, part: Part, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
+    pub fn run(&mut self, part: CheckPhase, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = match self.client.take() {
             Some(mut client) => {
                 client.aim(self.plan, target);
                 client
             }
-            None => Client::new(self.plan, target, self.situation.seed, self.clock.clone()),
+            None => CheckClient::new(self.plan, target, self.situation.seed, self.clock.clone()),
         };
         client.be_patient(self.patience.take());
-        client.end_by(matches!(part, Part::Opening | Part::Personas).then_some(self.plan.budget.time));
+        client.end_by(matches!(part, CheckPhase::Opening | CheckPhase::Personas).then_some(self.plan.budget.time));
         self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
         self.situation.malformed = client.forms.malformed();
         self.situation.same_url = client.forms.same_url;
@@ -213,14 +220,14 @@ impl<'a> Check<'a> {
         if self.situation.owned && self.fresh {
             self.personas.start_anew();
         }
-        if !matches!(part, Part::Verify | Part::Alibi) {
+        if !matches!(part, CheckPhase::Verify | CheckPhase::ControlGroup) {
             if !std::mem::take(&mut self.resume) {
                 self.rounds.clear();
             }
             self.part = Some(part);
         }
         self.begin_part(part);
-        let finished = runtime.block_on(cancel.run_until_cancelled(self.story(part)));
+        let finished = runtime.block_on(cancel.run_until_cancelled(self.run_phase(part)));
         self.end_part();
         self.findings.interrupted |= finished.is_none();
         Ok(())
@@ -239,21 +246,21 @@ impl<'a> Check<'a> {
     /// What was found, until now.
     pub fn conclude(mut self) -> Findings {
         self.findings.unsettled += self.personas.undecided() as u64;
-        let quickest = self.client.as_ref().and_then(Client::quickest);
-        self.diagnosis.conclude(&mut self.findings.tally.evidence, &self.situation, quickest);
+        let quickest = self.client.as_ref().and_then(CheckClient::quickest);
+        self.diagnosis.conclude(&mut self.findings.totals.evidence, &self.situation, quickest);
         for trigger in &self.plan.triggers {
-            let tried = self.findings.tally.triggers.get(trigger);
+            let tried = self.findings.totals.triggers.get(trigger);
             // Where one shows that the server handles one request at a time, the others' rounds showed no more.
             let why = match trigger.strategy().obstacle(&self.situation) {
-                Some(why) if tried.is_none_or(|tally| tally.leaks == 0) => why,
+                Some(why) if tried.is_none_or(|totals| totals.leaks == 0) => why,
                 None if tried.is_none() => NO_TURN.to_owned(),
                 _ => continue,
             };
             self.findings.obstacles.insert(*trigger, why);
         }
         let one_at_a_time = self.situation.premises.one_at_a_time();
-        let limit = self.client.as_ref().and_then(Client::limit);
-        let samples = self.client.as_ref().map(Client::samples).unwrap_or_default();
+        let limit = self.client.as_ref().and_then(CheckClient::limit);
+        let samples = self.client.as_ref().map(CheckClient::samples).unwrap_or_default();
         Findings {
             limit,
             samples,
@@ -274,29 +281,29 @@ impl<'a> Check<'a> {
 
     /// Whether no further round is due: a proof, or no time for one more.
     fn is_over(&self) -> bool {
-        (self.findings.tally.leaks > 0 && !self.plan.budget.exhaustive)
+        (self.findings.totals.leaks > 0 && !self.plan.budget.exhaustive)
             || !self.personas.suspicions.is_empty()
             || self.is_out_of_time()
     }
 
     fn is_out_of_time(&self) -> bool {
         let one_more = self.situation.long.unwrap_or_default();
-        self.client.as_ref().is_some_and(Client::is_shut_out)
-            || self.clock.now() + one_more > self.plan.budget.time && !self.findings.tally.triggers.is_empty()
+        self.client.as_ref().is_some_and(CheckClient::is_shut_out)
+            || self.clock.now() + one_more > self.plan.budget.time && !self.findings.totals.triggers.is_empty()
     }
 
     /// Whether the next round of a trigger ends before the time is up, as far as that can be told: from what it waits for
     /// and has the server sleep, and from what the rounds before it took. The first round of all is never too long.
     fn has_time_for(&self, trigger: Trigger) -> bool {
-        let tried = &self.findings.tally.triggers;
+        let tried = &self.findings.totals.triggers;
         let Some(client) = self.client.as_ref().filter(|_| !tried.is_empty()) else { return true };
-        let tally = tried.get(&trigger).copied().unwrap_or_default();
-        let recipe = trigger.strategy().recipe(&self.situation, tally.rounds);
+        let totals = tried.get(&trigger).copied().unwrap_or_default();
+        let recipe = trigger.strategy().recipe(&self.situation, totals.rounds);
         let planned = recipe.takes(|nap| client.sleep(nap).unwrap_or_default());
-        self.clock.now() + planned.max(tally.mean_time()) <= self.plan.budget.time
+        self.clock.now() + planned.max(totals.mean_time()) <= self.plan.budget.time
     }
 
     fn has_enough(&self) -> bool {
-        self.findings.tally.exposures >= self.plan.budget.exposures
+        self.findings.totals.exposures >= self.plan.budget.exposures
     }
 }

@@ -99,7 +99,7 @@ fn was_put_off(source: &Seen, echoes: bool) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::observation::{Place, Seen};
+    use super::super::observation::{RecipePlace, Seen};
     use super::*;
     use crate::exchange::{Exchange, Outcome};
 
@@ -114,7 +114,7 @@ pub(super) mod tests {
             persona: None,
             canary: String::new(),
             role: Role::Short,
-            place: Place::default(),
+            place: RecipePlace::default(),
             line: String::new(),
             connection,
             worker: None,

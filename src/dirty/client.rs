@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
 
-use super::forms::Forms;
 use super::identity::Identity;
 use super::limit::Throttle;
-use super::observation::{InReply, Observation, Place, Role, Seen};
-use super::recipe::{Nap, Shot, Twist};
-use super::samples::{At, Samples};
+use super::observation::{CanariesFound, Observation, RecipePlace, Role, Seen};
+use super::recipe::{Anomaly, RecipeRequest, SleepLength};
+use super::request_forms::RequestForms;
+use super::samples::{ResponseSamples, SampleKind};
 use super::stopwatch::Stopwatch;
 use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
 use crate::exchange::{Exchange, Outcome};
@@ -33,7 +33,7 @@ mod writing;
 
 use hops::Trace;
 pub(super) use streams::{Streams, Watched};
-pub(super) use wire::Came;
+pub(super) use wire::Received;
 pub(super) use wire::{Stray, Wire};
 
 /// The response header by which a built-in worker names itself.
@@ -48,9 +48,9 @@ const FRAGMENTS_OF: usize = 300;
 
 /// What all requests of a check share.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct CheckClient {
     pub clock: Stopwatch,
-    pub forms: Forms,
+    pub forms: RequestForms,
     target: Target,
     version: Version,
     timeout: Duration,
@@ -81,7 +81,7 @@ pub(super) struct Client {
     strays: RefCell<Vec<Stray>>,
     /// Connections on which something came that no request had asked for.
     unsolicited: Cell<u64>,
-    /// See [`Client::be_patient`] and [`Client::end_by`].
+    /// See [`CheckClient::be_patient`] and [`CheckClient::end_by`].
     patient_until: Cell<Option<Instant>>,
     waited: Cell<Duration>,
     end: Cell<Option<Duration>>,
@@ -89,7 +89,7 @@ pub(super) struct Client {
     time: Duration,
     throttle: RefCell<Throttle>,
     shut_out: Cell<bool>,
-    samples: RefCell<Samples>,
+    samples: RefCell<ResponseSamples>,
     /// Connections on which a stream was reset; held until the round ends.
     left: RefCell<Vec<Http2Connection>>,
 }
@@ -97,9 +97,9 @@ pub(super) struct Client {
 /// One request to be sent.
 #[derive(Clone)]
 pub(super) struct Ask<'a> {
-    pub shot: Shot,
+    pub shot: RecipeRequest,
     pub role: Role,
-    pub place: Place,
+    pub place: RecipePlace,
     pub identity: Option<&'a Identity>,
     /// `{seq}` and `{random}` follow from it; from the request's number if there is none.
     pub variation: Option<u64>,
@@ -113,9 +113,9 @@ impl<'a> Ask<'a> {
     /// An ordinary request beside which there is no other.
     pub fn alone(identity: &'a Identity) -> Self {
         Ask {
-            shot: Shot::plain(),
+            shot: RecipeRequest::plain(),
             role: Role::Probe,
-            place: Place::default(),
+            place: RecipePlace::default(),
             identity: Some(identity),
             variation: None,
             own_url: false,
@@ -124,11 +124,11 @@ impl<'a> Ask<'a> {
     }
 }
 
-impl Client {
-    pub fn new(plan: &scenario::Dirty, target: &Target, seed: u64, clock: Stopwatch) -> Self {
-        Client {
+impl CheckClient {
+    pub fn new(plan: &scenario::DirtySpec, target: &Target, seed: u64, clock: Stopwatch) -> Self {
+        CheckClient {
             clock,
-            forms: Forms::new(plan, target),
+            forms: RequestForms::new(plan, target),
             target: speaking(plan, target),
             version: plan.version,
             timeout: plan.timeout,
@@ -165,8 +165,8 @@ impl Client {
     }
 
     /// Turns to another server, or to the same one started anew.
-    pub fn aim(&mut self, plan: &scenario::Dirty, target: &Target) {
-        self.forms = Forms::new(plan, target);
+    pub fn aim(&mut self, plan: &scenario::DirtySpec, target: &Target) {
+        self.forms = RequestForms::new(plan, target);
         self.target = speaking(plan, target);
     }
 
@@ -176,12 +176,12 @@ impl Client {
     }
 
     /// Somebody who has not asked yet.
-    pub fn somebody(&self, twist: Twist) -> Identity {
+    pub fn somebody(&self, twist: Anomaly) -> Identity {
         let number = self.identities.get() + 1;
         self.identities.set(number);
         let length = match twist {
-            Twist::LongCanary => Length::Long,
-            Twist::ShortCanary => Length::Short,
+            Anomaly::LongCanary => Length::Long,
+            Anomaly::ShortCanary => Length::Short,
             _ => Length::Any,
         };
         Identity { number, canary: self.canary_of(number, length), ..Identity::default() }
@@ -196,7 +196,7 @@ impl Client {
 
     /// Somebody who asks again and again: with the fields that the scenario gives to a persona.
     pub fn persona(&self, persona: usize) -> Identity {
-        let identity = self.somebody(Twist::None);
+        let identity = self.somebody(Anomaly::None);
         let fields = self.identities_named.get(persona).cloned().unwrap_or_default();
         if let Some(group) = self.group.as_ref().and_then(|group| fields.get(group)) {
             self.groups.borrow_mut().insert(identity.number, group.clone());
@@ -234,7 +234,7 @@ impl Client {
 
     /// Keeps what a request of a log-in was answered with, as a sample.
     pub fn sample_login(&self, identity: &Identity, bytes: &[u8], status: u16, kept: &BufferedResponse) {
-        let (line, who) = (self.show(bytes), (At::Login, identity.label()));
+        let (line, who) = (self.show(bytes), (SampleKind::Login, identity.label()));
         let outcome = Outcome::Answered(status);
         self.samples.borrow_mut().take(who, &line, outcome, kept, identity.session.secrets());
     }
@@ -255,7 +255,7 @@ impl Client {
     pub fn take_observations(&self) -> Vec<Observation> {
         self.left.take();
         let mut observations = self.observations.take();
-        let search = |reply: &BufferedResponse| InReply {
+        let search = |reply: &BufferedResponse| CanariesFound {
             head: self.canaries_in(&reply.head),
             body: self.canaries_in(&reply.body),
         };
@@ -304,16 +304,16 @@ impl Client {
     }
 
     /// What came, for reports.
-    pub fn samples(&self) -> Samples {
+    pub fn samples(&self) -> ResponseSamples {
         self.samples.borrow().clone()
     }
 
     /// What a handler is asked to sleep.
-    pub fn sleep(&self, nap: Nap) -> Option<Duration> {
+    pub fn sleep(&self, nap: SleepLength) -> Option<Duration> {
         self.sleeps.map(|sleeps| match nap {
-            Nap::Short => sleeps.short,
-            Nap::Long => sleeps.long,
-            Nap::Longest => (sleeps.long * LONGEST_NAP).clamp(LEAST_LONGEST, MOST_LONGEST).max(sleeps.long),
+            SleepLength::Short => sleeps.short,
+            SleepLength::Long => sleeps.long,
+            SleepLength::Longest => (sleeps.long * LONGEST_NAP).clamp(LEAST_LONGEST, MOST_LONGEST).max(sleeps.long),
         })
     }
 
@@ -335,29 +335,29 @@ impl Client {
             tells: false,
             own: false,
         };
-        let canaries = InReply::default();
+        let canaries = CanariesFound::default();
         let observation = Observation { seen, request: bytes, reply, url, hops, captured, canaries };
         self.observations.borrow_mut().push(observation);
     }
 }
 
 /// The target, for connections of the version that the plan asks for.
-fn speaking(plan: &scenario::Dirty, target: &Target) -> Target {
+fn speaking(plan: &scenario::DirtySpec, target: &Target) -> Target {
     match plan.version {
         Version::One => target.clone(),
         Version::Two => Target { dialer: target.dialer.clone().for_protocol(tls::HTTP_2), ..target.clone() },
     }
 }
 
-impl Client {
+impl CheckClient {
     /// Keeps what came of a request, unless that says nothing: one that was to fail, or to be left.
     fn sample(&self, seen: &Seen, reply: &BufferedResponse, captured: &Captured) {
         let at = match (seen.role, seen.identity) {
             _ if !seen.is_well_behaved() => return,
-            (_, None) => At::Anonymous,
-            (Role::Probe, _) if seen.persona.is_some() => At::Solo,
-            (Role::Probe, _) => At::Control,
-            _ => At::Trigger,
+            (_, None) => SampleKind::Anonymous,
+            (Role::Probe, _) if seen.persona.is_some() => SampleKind::Solo,
+            (Role::Probe, _) => SampleKind::Control,
+            _ => SampleKind::Trigger,
         };
         let fields = seen.persona.and_then(|persona| self.identities_named.get(persona)).cloned().unwrap_or_default();
         let who = Identity { persona: seen.persona, fields, ..Identity::default() }.label();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::observation::{Observation, Seen};
-use super::recipe::{Line, Recipe, Shot, Start};
+use super::recipe::{Line, Recipe, RecipeRequest, Start};
 use crate::exchange::Outcome;
 
 /// Short requests on one connection, then a long one on another.
@@ -24,8 +24,8 @@ pub struct Control {
 }
 
 pub(super) fn recipe() -> Recipe {
-    let short = Line::of(vec![Shot::plain(); SHORT_PROBES]).on_one_connection();
-    Recipe::of(vec![short, Line::of(vec![Shot::long()]).starting(Start::After(0))])
+    let short = Line::of(vec![RecipeRequest::plain(); SHORT_PROBES]).on_one_connection();
+    Recipe::of(vec![short, Line::of(vec![RecipeRequest::long()]).starting(Start::After(0))])
 }
 
 impl Control {

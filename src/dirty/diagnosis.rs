@@ -8,10 +8,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::attempt::Cast;
 use super::class::LeakClass;
-use super::client::Client;
+use super::client::CheckClient;
 use super::evidence::Evidence;
+use super::experiment::Participants;
 use super::stopwatch::Stopwatch;
 use super::triggers::Situation;
 
@@ -44,9 +44,9 @@ pub(super) struct Diagnosis {
 }
 
 /// What tries need.
-pub(super) struct Bench<'a> {
-    pub client: &'a Client,
-    pub cast: Cast<'a>,
+pub(super) struct ExperimentContext<'a> {
+    pub client: &'a CheckClient,
+    pub participants: Participants<'a>,
     pub situation: &'a Situation,
     pub clock: &'a Stopwatch,
     /// The time of the whole check.
@@ -57,7 +57,7 @@ pub(super) struct Bench<'a> {
     pub tries: Cell<u64>,
 }
 
-impl Bench<'_> {
+impl ExperimentContext<'_> {
     fn number(&self) -> u64 {
         self.tries.set(self.tries.get() + 1);
         self.tries.get()
@@ -101,21 +101,21 @@ impl Diagnosis {
     }
 
     /// As much as one server is good for. What is found is written into the evidence.
-    pub async fn step(&mut self, evidence: &mut [Evidence], bench: &Bench<'_>) {
+    pub async fn step(&mut self, evidence: &mut [Evidence], context: &ExperimentContext<'_>) {
         if self.began.is_none() {
-            self.began = Some(bench.clock.now());
+            self.began = Some(context.clock.now());
             self.waiting = first_of_each_class(evidence);
         }
         if self.case.is_none() {
             let Some(next) = self.waiting.pop_front() else { return };
-            self.case = Some(Case::of(next, &evidence[next], bench.situation));
+            self.case = Some(Case::of(next, &evidence[next], context.situation));
         }
-        let until = self.until(bench.clock.now(), bench.time);
+        let until = self.until(context.clock.now(), context.time);
         let Some(case) = &mut self.case else { return };
-        case.step(bench, until).await;
-        let (over, now) = (case.is_over(), bench.clock.now());
-        if over || now >= self.until(now, bench.time) {
-            self.conclude(evidence, bench.situation, bench.client.quickest());
+        case.step(context, until).await;
+        let (over, now) = (case.is_over(), context.clock.now());
+        if over || now >= self.until(now, context.time) {
+            self.conclude(evidence, context.situation, context.client.quickest());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Leaks, and what is kept as evidence of them.
 
 use super::class::LeakClass;
-use super::observation::{Place, Seen};
+use super::observation::{RecipePlace, Seen};
 use super::oracle::LeakOracle;
 use super::recipe::Recipe;
 use crate::session::Captured;
@@ -67,29 +67,29 @@ pub struct Evidence {
     /// What was sent.
     pub recipe: Recipe,
     /// The least that shows it, where that was found.
-    pub shrunk: Option<Shrunk>,
+    pub shrunk: Option<Reduction>,
 }
 
 /// The least that shows a leak.
 #[derive(Debug, Clone)]
-pub struct Shrunk {
+pub struct Reduction {
     pub recipe: Recipe,
     /// In so many of these tries a response held what was another's.
     pub shown: u64,
     pub tries: u64,
     /// Where the victim and the source stand in it.
-    pub victim: Place,
-    pub source: Option<Place>,
+    pub victim: RecipePlace,
+    pub source: Option<RecipePlace>,
     /// `body`, `header x-user`.
     pub place: String,
     /// What was sent in a try that showed it.
-    pub requests: Vec<Asked>,
+    pub requests: Vec<SentRequest>,
 }
 
 /// One request as it was sent.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub place: Place,
+pub struct SentRequest {
+    pub place: RecipePlace,
     /// Empty for an anonymous one.
     pub canary: String,
     /// What a login gave for it.

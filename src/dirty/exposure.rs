@@ -90,7 +90,7 @@ fn first_done_by_worker<'a>(round: &[&'a Seen]) -> HashMap<&'a Option<String>, D
 
 #[cfg(test)]
 mod tests {
-    use super::super::observation::Place;
+    use super::super::observation::RecipePlace;
     use super::*;
     use crate::exchange::{Exchange, Outcome};
 
@@ -109,7 +109,7 @@ mod tests {
         Seen {
             identity: Some(request),
             persona: None,
-            place: Place::default(),
+            place: RecipePlace::default(),
             request,
             canary: String::new(),
             role: if request == 1 { Role::Long } else { Role::Short },

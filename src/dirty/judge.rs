@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::client::{Client, Stray};
+use super::client::{CheckClient, Stray};
 use super::observation::{Observation, Seen};
 use super::oracle::LeakOracle;
 use crate::canary::Encoding;
@@ -30,7 +30,7 @@ pub(super) fn walk<'a>(
     observations: &'a [Observation],
     strays: &[Stray],
     last: impl Fn(u64) -> Option<&'a Seen>,
-    client: &Client,
+    client: &CheckClient,
 ) -> Vec<(&'a Seen, Foreign)> {
     let answers = observations.iter().filter_map(|observation| Some((&observation.seen, judge(observation, client)?)));
     let unasked = strays.iter().filter_map(|stray| {
@@ -44,7 +44,7 @@ pub(super) fn walk<'a>(
 ///
 /// A response without any canary is no leak: an error page, a redirect or a notice that the server is busy hold none
 /// either. They are counted apart, as nothing can be told from them.
-pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreign> {
+pub(super) fn judge(observation: &Observation, client: &CheckClient) -> Option<Foreign> {
     observation.seen.status()?;
     let own = observation.seen.identity;
     let last = (None, &observation.reply, &observation.canaries);
@@ -73,7 +73,7 @@ pub(super) fn judge(observation: &Observation, client: &Client) -> Option<Foreig
 
 /// Whether the client was asked by the server to see a response that no request asked for, and whose. A server may say on
 /// an idle connection that it closes it (408), or that what it took for a request is none (400): that is no leak.
-pub(super) fn judge_stray(bytes: &[u8], last: &Seen, client: &Client) -> Option<Foreign> {
+pub(super) fn judge_stray(bytes: &[u8], last: &Seen, client: &CheckClient) -> Option<Foreign> {
     const STATUS: Range<usize> = 9..12;
     let canary = client.canaries_in(bytes).into_iter().next();
     let status = bytes.starts_with(b"HTTP/1.").then(|| bytes.get(STATUS)).flatten()?;

@@ -1,9 +1,9 @@
 //! Logging in: each identity, by itself, and who was not let in.
 
-use super::client::{Ask, Came, Client, Wire};
+use super::client::{Ask, CheckClient, Received, Wire};
 use super::identity::Identity;
 use super::observation::Observation;
-use super::recipe::Shot;
+use super::recipe::RecipeRequest;
 use crate::exchange::Failure;
 use crate::net::request::PreparedRequest;
 use crate::net::sink::BufferedResponse;
@@ -12,7 +12,7 @@ use crate::session::{Session, redirect};
 /// So many refusals are told one by one.
 const MOST_TOLD: usize = 3;
 
-impl Client {
+impl CheckClient {
     /// Logs everybody in, one after the other, where the scenario has a login. Who has been let in before stays so if the
     /// scenario says so and the server still knows them. The error says who was refused, and how.
     pub async fn log_in(&self, identities: &mut [Identity]) -> Result<(), Vec<String>> {
@@ -56,7 +56,7 @@ impl Client {
     /// Whether the server still knows somebody: their request is not sent to a login, or refused as nobody's.
     async fn is_known(&self, identity: &mut Identity) -> bool {
         let ask = Ask::alone(identity);
-        let mut bytes = self.fill(self.forms.of(&Shot::plain()), identity.number, &ask);
+        let mut bytes = self.fill(self.forms.of(&RecipeRequest::plain()), identity.number, &ask);
         identity.session.add_cookies(&mut bytes, self.is_secure());
         let came = self.ask_for(&bytes, identity).await;
         came.is_ok_and(|(status, kept)| status != 403 && !is_shut_out(status, &kept.head))
@@ -67,8 +67,8 @@ impl Client {
         let (_, mut way, came) = self.insist(&mut Wire::default(), bytes, &Ask::alone(identity)).await;
         way.kept.decode();
         match came {
-            Ok(Came::Response(answer)) => Ok((answer.status, way.kept)),
-            Ok(Came::Left) => Err("it was not waited for".to_owned()),
+            Ok(Received::Response(answer)) => Ok((answer.status, way.kept)),
+            Ok(Received::Left) => Err("it was not waited for".to_owned()),
             Err(Failure::Timeout) => Err("none in time".to_owned()),
             Err(failure) => Err(failure.name().to_owned()),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::recipe::{Nap, Shot, Twist, Who};
+use super::recipe::{Anomaly, Principal, RecipeRequest, SleepLength};
 use crate::canary::Found;
 use crate::exchange::{Exchange, Outcome};
 use crate::net::sink::BufferedResponse;
@@ -44,14 +44,14 @@ impl Role {
         }
     }
 
-    pub(super) fn of(shot: &Shot) -> Role {
+    pub(super) fn of(shot: &RecipeRequest) -> Role {
         match (shot.who, shot.twist, shot.nap) {
-            (_, Twist::Abort(_), _) => Role::Leaving,
-            (_, Twist::Malformed(_) | Twist::Smuggling(_), _) => Role::Failing,
-            (_, Twist::Suffixed(_), _) => Role::Elsewhere,
+            (_, Anomaly::Abort(_), _) => Role::Leaving,
+            (_, Anomaly::Malformed(_) | Anomaly::Smuggling(_), _) => Role::Failing,
+            (_, Anomaly::Suffixed(_), _) => Role::Elsewhere,
             _ if shot.page > 0 => Role::Elsewhere,
-            (Who::Nobody, ..) => Role::Anonymous,
-            (_, _, Nap::Long | Nap::Longest) => Role::Long,
+            (Principal::Nobody, ..) => Role::Anonymous,
+            (_, _, SleepLength::Long | SleepLength::Longest) => Role::Long,
             _ => Role::Short,
         }
     }
@@ -59,7 +59,7 @@ impl Role {
 
 /// Where in its recipe a request stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct RecipePlace {
     pub line: usize,
     pub shot: usize,
 }
@@ -76,7 +76,7 @@ pub struct Seen {
     /// Empty for an anonymous request.
     pub canary: String,
     pub role: Role,
-    pub place: Place,
+    pub place: RecipePlace,
     /// `GET /dirty/?sleep=0.7&email=...`.
     pub line: String,
     /// The number of its connection in the whole check, from 1.
@@ -157,7 +157,7 @@ pub struct Observation {
     /// What a login gave for it, which is not for a record.
     pub captured: Captured,
     /// The canaries that stand in the response.
-    pub canaries: InReply,
+    pub canaries: CanariesFound,
 }
 
 /// A response that was a redirect, and was followed.
@@ -167,7 +167,7 @@ pub struct Hop {
     /// Where its request went.
     pub url: Option<Url>,
     pub reply: BufferedResponse,
-    pub canaries: InReply,
+    pub canaries: CanariesFound,
 }
 
 impl Observation {
@@ -190,12 +190,12 @@ pub fn variable(name: &str) -> String {
 
 /// What was found in the two parts of a response.
 #[derive(Debug, Clone, Default)]
-pub struct InReply {
+pub struct CanariesFound {
     pub head: Vec<Found>,
     pub body: Vec<Found>,
 }
 
-impl InReply {
+impl CanariesFound {
     /// What was found in the body, then what was found in the head.
     pub fn all(&self) -> impl Iterator<Item = &Found> {
         self.body.iter().chain(&self.head)

@@ -3,14 +3,14 @@
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Ask, Client, Wire};
+use super::client::{Ask, CheckClient, Wire};
 use super::identity::Identity;
-use super::observation::{Place, Role};
-use super::recipe::{Line, Recipe, Shot, Start, Who};
+use super::observation::{RecipePlace, Role};
+use super::recipe::{Line, Principal, Recipe, RecipeRequest, Start};
 
 /// A round: a recipe, and who takes part.
 pub(super) struct Round<'a> {
-    pub client: &'a Client,
+    pub client: &'a CheckClient,
     pub recipe: &'a Recipe,
     /// Those who ask, in turn; fresh ones if there are none.
     pub personas: &'a [Identity],
@@ -100,9 +100,9 @@ impl Round<'_> {
                     self.client.look_for_strays(wire);
                     *wire = shared.wire();
                 }
-                let identity = self.cast(shot, shared);
+                let identity = self.sender(shot, shared);
                 let gate = (line.start == Start::Gate && turn == 0 && position == 0).then_some(&shared.gate);
-                let ask = self.ask(shot, Place { line: index, shot: position }, identity.as_ref(), gate);
+                let ask = self.ask(shot, RecipePlace { line: index, shot: position }, identity.as_ref(), gate);
                 self.client.send(wire, &ask).await;
             }
             let over =
@@ -114,32 +114,40 @@ impl Round<'_> {
     }
 
     async fn pipeline(&self, line: &Line, index: usize, shared: &Shared, wire: &mut Wire) {
-        let who: Vec<Option<Identity>> = line.shots.iter().map(|shot| self.cast(shot, shared)).collect();
+        let who: Vec<Option<Identity>> = line.shots.iter().map(|shot| self.sender(shot, shared)).collect();
         let asks: Vec<Ask<'_>> = line
             .shots
             .iter()
             .zip(&who)
             .enumerate()
             .map(|(position, (shot, identity))| {
-                self.ask(shot, Place { line: index, shot: position }, identity.as_ref(), None)
+                self.ask(shot, RecipePlace { line: index, shot: position }, identity.as_ref(), None)
             })
             .collect();
         self.client.send_together(wire, &asks).await;
     }
 
-    fn ask<'a>(&self, shot: &Shot, place: Place, identity: Option<&'a Identity>, gate: Option<&'a Barrier>) -> Ask<'a> {
+    fn ask<'a>(
+        &self,
+        shot: &RecipeRequest,
+        place: RecipePlace,
+        identity: Option<&'a Identity>,
+        gate: Option<&'a Barrier>,
+    ) -> Ask<'a> {
         let role = self.role.unwrap_or_else(|| Role::of(shot));
         let variation = self.recipe.same_url.then_some(self.number);
         Ask { shot: *shot, role, place, identity, variation, own_url: self.recipe.own_url, gate }
     }
 
     /// Who sends a shot.
-    fn cast(&self, shot: &Shot, shared: &Shared) -> Option<Identity> {
+    fn sender(&self, shot: &RecipeRequest, shared: &Shared) -> Option<Identity> {
         match shot.who {
-            Who::Nobody => return None,
-            Who::Persona(index) => return self.personas.iter().find(|known| known.persona == Some(index)).cloned(),
-            Who::Another if self.personas.is_empty() => return Some(self.client.somebody(shot.twist)),
-            Who::Another => {}
+            Principal::Nobody => return None,
+            Principal::Persona(index) => {
+                return self.personas.iter().find(|known| known.persona == Some(index)).cloned();
+            }
+            Principal::Another if self.personas.is_empty() => return Some(self.client.somebody(shot.twist)),
+            Principal::Another => {}
         }
         let next = shared.next_persona.get();
         shared.next_persona.set(next + 1);

@@ -7,22 +7,22 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::addresses;
-use super::alibi::Charge;
-use super::baseline::{self, Accusation, Baseline, PersonaNumber, Place, Reply, Sign};
-use super::client::Client;
+use super::baseline::{self, Accusation, Baseline, PageText, PersonaNumber, ResponsePart, Sign};
+use super::client::CheckClient;
+use super::declared::{DeclaredValues, ValueQuestion};
 use super::evidence::{Evidence, FoundBy};
+use super::hypothesis::Hypothesis;
 use super::identity::Identity;
 use super::judge::{self, Foreign};
-use super::literal::{Literals, Question};
 use super::login;
 use super::observation::{Observation, Role, Seen};
 use super::oracle::LeakOracle;
-use super::recipe::{Line, Recipe, Shot};
+use super::recipe::{Line, Recipe, RecipeRequest};
 use super::text;
 use crate::net::sink::BufferedResponse;
 use crate::scenario;
 
-mod charges;
+mod hypotheses;
 
 /// How often each is asked alone to learn from, and at most to verify. See the module `baseline` on what this proves.
 pub(super) const SOLO: usize = 4;
@@ -40,7 +40,7 @@ const UNNAMED: usize = 4;
 const LOGGED_IN: usize = 6;
 
 /// How many a scenario wants.
-pub(super) fn wanted(plan: &scenario::Dirty) -> usize {
+pub(super) fn wanted(plan: &scenario::DirtySpec) -> usize {
     match plan.identities.len() {
         0 if plan.login.is_some() => LOGGED_IN,
         0 => UNNAMED,
@@ -53,7 +53,7 @@ pub(super) fn wanted(plan: &scenario::Dirty) -> usize {
 pub(super) struct Personas {
     pub all: Vec<Identity>,
     baseline: Option<Baseline>,
-    literals: Literals,
+    declared: DeclaredValues,
     /// An address that all lone responses to personas hold, those to nobody left out, and that none of them gave.
     named_to_all: Option<String>,
     /// Those who must not see each other's data and cannot be told apart.
@@ -62,7 +62,7 @@ pub(super) struct Personas {
     told: Vec<bool>,
     pub suspicions: Vec<Suspicion>,
     /// Suspicions that further solo replies have left standing.
-    charges: Vec<Charge>,
+    hypotheses: Vec<Hypothesis>,
     /// In how many rounds of each trigger personas have asked.
     asked: BTreeMap<FoundBy, u64>,
     /// Rounds of lone requests until now: no two have the same order.
@@ -95,7 +95,7 @@ pub(super) enum Ground {
 
 impl Personas {
     /// Two who must not see what is the other's; `None` where all may.
-    pub fn two_apart(&self, client: Option<&Client>) -> Option<Vec<Identity>> {
+    pub fn two_apart(&self, client: Option<&CheckClient>) -> Option<Vec<Identity>> {
         let (client, baseline) = (client?, self.baseline.as_ref()?);
         let pairs = (0..self.all.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
         let apart = |one: usize, other: usize| !self.may_share(one, other, client) && baseline.tells_apart(one, other);
@@ -116,13 +116,13 @@ impl Personas {
         mut accusation: Accusation,
         seen: &Seen,
         reply: &BufferedResponse,
-        client: &Client,
+        client: &CheckClient,
     ) -> Option<Accusation> {
-        let text = |place: &Place| if *place == Place::Body { &reply.body } else { &reply.head };
+        let text = |place: &ResponsePart| if *place == ResponsePart::Body { &reply.body } else { &reply.head };
         let before = accusation.signs.len();
         accusation.signs.retain(|sign| !client.is_public(text(&sign.place), &sign.range));
         if accusation.signs.len() < before {
-            accusation.oracle = baseline::Oracle::Learned;
+            accusation.oracle = baseline::Mismatch::Learned;
         }
         let may_share = |number: u64| seen.identity.is_some_and(|own| client.may_share(own, number));
         accusation.of.retain(|persona| self.all.get(*persona).is_some_and(|identity| !may_share(identity.number)));
@@ -161,7 +161,7 @@ impl Personas {
     pub fn foreign(
         &self,
         observation: &Observation,
-        client: &Client,
+        client: &CheckClient,
         owner: impl Fn(&[u64]) -> Option<u64>,
     ) -> Option<(Accusation, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
@@ -172,13 +172,13 @@ impl Personas {
             return None;
         }
         let sign = accusation.signs.first()?;
-        let text = if sign.place == Place::Body { &reply.body } else { &reply.head };
+        let text = if sign.place == ResponsePart::Body { &reply.body } else { &reply.head };
         let may_be: Vec<u64> =
             accusation.of.iter().filter_map(|persona| Some(self.all.get(*persona)?.number)).collect();
         let foreign = Foreign {
             oracle: match accusation.oracle {
-                baseline::Oracle::Swap => LeakOracle::Swap,
-                baseline::Oracle::Learned => LeakOracle::Learned,
+                baseline::Mismatch::Swap => LeakOracle::Swap,
+                baseline::Mismatch::Learned => LeakOracle::Learned,
             },
             owner: owner(&may_be),
             place: format!("{}, as \"{}\"", sign.place, sign.text),
@@ -191,7 +191,7 @@ impl Personas {
     /// Whether something that an accusation goes by is what the scenario says of the accused alone.
     fn is_verbatim(&self, accusation: &Accusation, reply: &BufferedResponse) -> bool {
         let stands = |value: &str, sign: &Sign| {
-            let text = if sign.place == Place::Body { &reply.body } else { &reply.head };
+            let text = if sign.place == ResponsePart::Body { &reply.body } else { &reply.head };
             memchr::memmem::find_iter(text, value).any(|at| at < sign.range.end && sign.range.start < at + value.len())
         };
         let holders = |value: &str| self.all.iter().filter(|one| one.fields.values().any(|its| its == value)).count();
@@ -205,11 +205,11 @@ impl Personas {
 
     /// What a response holds that the scenario gives to another identity alone, where it holds none of its own; with the index
     /// of that value. Not what a canary or lone requests tell already.
-    pub fn given(&self, observation: &Observation, client: &Client) -> Option<(usize, Foreign)> {
+    pub fn given(&self, observation: &Observation, client: &CheckClient) -> Option<(usize, Foreign)> {
         let (seen, reply) = (&observation.seen, &observation.reply);
         let asker = self.number(seen).filter(|_| seen.is_well_behaved())?;
         let text = |in_head: bool| if in_head { &reply.head } else { &reply.body };
-        let found = self.literals.sighting(observation, asker, |sighting| {
+        let found = self.declared.sighting(observation, asker, |sighting| {
             !self.may_share(asker, sighting.owner, client) && !client.is_public(text(sighting.in_head), &sighting.range)
         })?;
         if judge::judge(observation, client).is_some() {
@@ -226,28 +226,28 @@ impl Personas {
         Some((found.value, foreign))
     }
 
-    fn may_share(&self, asker: PersonaNumber, owner: PersonaNumber, client: &Client) -> bool {
+    fn may_share(&self, asker: PersonaNumber, owner: PersonaNumber, client: &CheckClient) -> bool {
         let number = |persona: PersonaNumber| self.all.get(persona).map(|identity| identity.number);
         number(asker).zip(number(owner)).is_some_and(|(asker, owner)| client.may_share(asker, owner))
     }
 
     /// Counts which values of others stand in responses.
-    pub fn take_note(&mut self, observations: &[Observation], client: &Client) {
-        let mut literals = std::mem::take(&mut self.literals);
+    pub fn take_note(&mut self, observations: &[Observation], client: &CheckClient) {
+        let mut declared = std::mem::take(&mut self.declared);
         let number = |observation: &Observation| self.number(&observation.seen);
-        literals.take(observations, number, |asker, owner| self.may_share(asker, owner, client));
-        self.literals = literals;
+        declared.take(observations, number, |asker, owner| self.may_share(asker, owner, client));
+        self.declared = declared;
     }
 
     /// The server at hand has just been started: nobody has asked it.
     pub fn start_anew(&mut self) {
-        self.literals.start_anew();
+        self.declared.start_anew();
     }
 
     /// What is to be asked next to find out of the suspicions by values whether they stand.
-    pub fn question(&self, owned: bool) -> Option<Question> {
+    pub fn question(&self, owned: bool) -> Option<ValueQuestion> {
         let by_value = |suspicion: &Suspicion| match suspicion.ground {
-            Ground::Value(value) => self.literals.question(value, owned),
+            Ground::Value(value) => self.declared.question(value, owned),
             Ground::Solo(_) => None,
         };
         self.suspicions.iter().find_map(by_value)
@@ -268,12 +268,12 @@ impl Personas {
 
     /// The scenario gives values to them by which they can be told apart.
     pub fn has_values(&self) -> bool {
-        !self.literals.is_empty()
+        !self.declared.is_empty()
     }
 
     /// A value of an identity that everybody is shown, also before that identity asks.
     pub fn shown_to_all(&self) -> Option<&str> {
-        self.literals.shown_to_all()
+        self.declared.shown_to_all()
     }
 
     /// Whether an accusation is beyond doubt.
@@ -293,12 +293,12 @@ impl Personas {
             order.push(again.clone());
         }
         order.shuffle(&mut random);
-        (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
+        (Recipe::of(vec![Line::of(vec![RecipeRequest::plain(); order.len()])]), order)
     }
 
     /// Requests that do not say who asks, one after the other.
     pub fn nobody_alone(times: usize) -> Recipe {
-        Recipe::of(vec![Line::of(vec![Shot::anonymous(); times])])
+        Recipe::of(vec![Line::of(vec![RecipeRequest::anonymous(); times])])
     }
 
     /// Takes the replies of a solo round. What they set for a persona to be known by is kept.
@@ -326,9 +326,9 @@ impl Personas {
 
     /// Learns from all solo replies until now. That a reply to a persona differs from what nobody gets tells nothing of which
     /// persona it is for: a page that is the same for all who are logged in is no proof of anything.
-    pub fn learn(&mut self, client: &Client) {
+    pub fn learn(&mut self, client: &CheckClient) {
         let solo = self.solo.take();
-        let replies: Vec<(PersonaNumber, Reply<'_>)> =
+        let replies: Vec<(PersonaNumber, PageText<'_>)> =
             solo.iter().map(|(number, observation)| (*number, reply(observation))).collect();
         let people = self.all.len();
         let baseline = Baseline::learn_beside(&replies, Some(people));
@@ -345,7 +345,7 @@ impl Personas {
     }
 
     /// Finds out who can be told from whom, going by all solo replies until now.
-    pub fn tell(&mut self, client: &Client) {
+    pub fn tell(&mut self, client: &CheckClient) {
         let Some(baseline) = &self.baseline else { return };
         let people = self.all.len();
         let strangers = |one: usize, other: usize| !self.may_share(one, other, client);
@@ -397,7 +397,7 @@ impl Personas {
         self.suspicions = by_solo;
         let stands = |suspicion: &Suspicion| match suspicion.ground {
             Ground::Solo(_) => false,
-            Ground::Value(value) => self.literals.stands(value, owned),
+            Ground::Value(value) => self.declared.stands(value, owned),
         };
         let standing = Vec::into_iter(by_value).filter(stands);
         standing.map(|suspicion| suspicion.evidence).collect()
@@ -408,11 +408,11 @@ impl Personas {
         let mut order: Vec<Identity> = first.and_then(|first| self.all.get(first)).cloned().into_iter().collect();
         let (_, all) = self.solo_round(seed);
         order.extend(all.into_iter().filter(|one| one.persona != Some(without)));
-        (Recipe::of(vec![Line::of(vec![Shot::plain(); order.len()])]), order)
+        (Recipe::of(vec![Line::of(vec![RecipeRequest::plain(); order.len()])]), order)
     }
 
     /// As many as are wanted: canaries of differing lengths, so that a length tells too.
-    pub fn gather(&mut self, client: &Client, wanted: usize) {
+    pub fn gather(&mut self, client: &CheckClient, wanted: usize) {
         const TRIES: usize = 40;
         let before = self.all.len();
         while self.all.len() < wanted {
@@ -428,15 +428,15 @@ impl Personas {
             self.all.push(identity);
         }
         if self.all.len() > before {
-            self.literals = Literals::of(&self.all);
+            self.declared = DeclaredValues::of(&self.all);
         }
     }
 }
 
 /// A response as it is compared with others: of a body that is no text, nothing is.
-fn reply(observation: &Observation) -> Reply<'_> {
+fn reply(observation: &Observation) -> PageText<'_> {
     let BufferedResponse { head, body, .. } = &observation.reply;
-    Reply { head, body: if text::is_text(&observation.reply) { body } else { &[] } }
+    PageText { head, body: if text::is_text(&observation.reply) { body } else { &[] } }
 }
 
 #[cfg(test)]
@@ -455,11 +455,11 @@ mod tests {
             let all = values.iter().map(|value| Identity { fields: fields(value), ..Identity::default() }).collect();
             let replies: Vec<(usize, BufferedResponse)> =
                 (0..16).map(|n| (n % 4, reply(&shown(values[n % 4])))).collect();
-            let solo: Vec<(usize, Reply<'_>)> =
-                replies.iter().map(|(who, kept)| (*who, Reply { head: &kept.head, body: &kept.body })).collect();
+            let solo: Vec<(usize, PageText<'_>)> =
+                replies.iter().map(|(who, kept)| (*who, PageText { head: &kept.head, body: &kept.body })).collect();
             let baseline = Baseline::learn(&solo);
             let swapped = reply(&shown(values[1]));
-            let accusation = baseline.judge(0, Reply { head: &swapped.head, body: &swapped.body }).unwrap();
+            let accusation = baseline.judge(0, PageText { head: &swapped.head, body: &swapped.body }).unwrap();
             Personas { all, ..Personas::default() }.is_verbatim(&accusation, &swapped)
         };
         let names = ["ann@shop.test", "zoe@shop.test", "ivy@shop.test", "max@shop.test"];

@@ -41,7 +41,7 @@ pub struct Line {
     /// All are sent before the first answer is read. Over one connection.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pipelined: bool,
-    pub shots: Vec<Shot>,
+    pub shots: Vec<RecipeRequest>,
     /// Sends its shots again and again until another line has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
@@ -76,12 +76,12 @@ impl Default for Start {
 
 /// One request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Shot {
-    pub who: Who,
+pub struct RecipeRequest {
+    pub who: Principal,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub nap: Nap,
+    pub nap: SleepLength,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub twist: Twist,
+    pub twist: Anomaly,
     /// Milliseconds to wait before it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pause_ms: f64,
@@ -93,7 +93,7 @@ pub struct Shot {
 /// Whose request it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Who {
+pub enum Principal {
     /// Somebody who asks nothing else in this round.
     Another,
     /// Nobody: the request leaves out what would say who asks.
@@ -105,7 +105,7 @@ pub enum Who {
 /// What the handler is asked to sleep, where the scenario has a `{sleep}`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Nap {
+pub enum SleepLength {
     #[default]
     Short,
     Long,
@@ -116,7 +116,7 @@ pub enum Nap {
 /// What is out of the ordinary about a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Twist {
+pub enum Anomaly {
     #[default]
     None,
     /// The canary is as long as its shape allows.
@@ -140,48 +140,48 @@ pub enum Twist {
     Elsewhere,
 }
 
-impl Twist {
+impl Anomaly {
     /// For which the client waits.
     fn millis(self) -> f64 {
         match self {
-            Twist::Abort(millis) | Twist::Halting(millis) => millis,
-            Twist::None
-            | Twist::LongCanary
-            | Twist::ShortCanary
-            | Twist::Malformed(_)
-            | Twist::Big
-            | Twist::Smuggling(_)
-            | Twist::Suffixed(_)
-            | Twist::Elsewhere => 0.0,
+            Anomaly::Abort(millis) | Anomaly::Halting(millis) => millis,
+            Anomaly::None
+            | Anomaly::LongCanary
+            | Anomaly::ShortCanary
+            | Anomaly::Malformed(_)
+            | Anomaly::Big
+            | Anomaly::Smuggling(_)
+            | Anomaly::Suffixed(_)
+            | Anomaly::Elsewhere => 0.0,
         }
     }
 }
 
-impl Shot {
+impl RecipeRequest {
     /// An ordinary request by somebody else.
-    pub fn plain() -> Shot {
-        Shot { who: Who::Another, nap: Nap::Short, twist: Twist::None, pause_ms: 0.0, page: 0 }
+    pub fn plain() -> RecipeRequest {
+        RecipeRequest { who: Principal::Another, nap: SleepLength::Short, twist: Anomaly::None, pause_ms: 0.0, page: 0 }
     }
 
     /// A request that leaves out what would say who asks.
-    pub fn anonymous() -> Shot {
-        Shot { who: Who::Nobody, ..Shot::plain() }
+    pub fn anonymous() -> RecipeRequest {
+        RecipeRequest { who: Principal::Nobody, ..RecipeRequest::plain() }
     }
 
     /// A request that sleeps for the long time.
-    pub fn long() -> Shot {
-        Shot { nap: Nap::Long, ..Shot::plain() }
+    pub fn long() -> RecipeRequest {
+        RecipeRequest { nap: SleepLength::Long, ..RecipeRequest::plain() }
     }
 
     /// A request that is sent in an unusual way.
-    pub fn twisted(twist: Twist) -> Shot {
-        Shot { twist, ..Shot::plain() }
+    pub fn twisted(twist: Anomaly) -> RecipeRequest {
+        RecipeRequest { twist, ..RecipeRequest::plain() }
     }
 }
 
 impl Line {
     /// These requests, one after the other, each over a new connection.
-    pub fn of(shots: Vec<Shot>) -> Line {
+    pub fn of(shots: Vec<RecipeRequest>) -> Line {
         Line { shots, ..Line::default() }
     }
 
@@ -243,7 +243,7 @@ impl Recipe {
     }
 
     /// How long it takes at least: what it waits for, and what the server sleeps, as `sleep` has it for each nap.
-    pub fn takes(&self, sleep: impl Fn(Nap) -> Duration) -> Duration {
+    pub fn takes(&self, sleep: impl Fn(SleepLength) -> Duration) -> Duration {
         let millis = |millis: f64| Duration::try_from_secs_f64(millis / 1e3).unwrap_or_default();
         let mut ends: Vec<Duration> = Vec::new();
         for line in &self.lines {
@@ -254,7 +254,7 @@ impl Recipe {
             };
             let shots = line.shots.iter().map(|shot| match shot.twist {
                 // It leaves before it is answered.
-                Twist::Abort(after) => millis(shot.pause_ms + after),
+                Anomaly::Abort(after) => millis(shot.pause_ms + after),
                 twist => millis(shot.pause_ms + twist.millis()) + sleep(shot.nap),
             });
             // Answers are not waited for, but pauses are.
@@ -268,12 +268,14 @@ impl Recipe {
 
     /// The greatest index of a persona that asks, if any does.
     pub fn last_persona(&self) -> Option<usize> {
-        let persona = |(_, shot): (usize, &Shot)| if let Who::Persona(index) = shot.who { Some(index) } else { None };
+        let persona = |(_, shot): (usize, &RecipeRequest)| {
+            if let Principal::Persona(index) = shot.who { Some(index) } else { None }
+        };
         self.shots().filter_map(persona).max()
     }
 
     /// All shots, with the line that each is on.
-    pub fn shots(&self) -> impl Iterator<Item = (usize, &Shot)> {
+    pub fn shots(&self) -> impl Iterator<Item = (usize, &RecipeRequest)> {
         self.lines.iter().enumerate().flat_map(|(index, line)| line.shots.iter().map(move |shot| (index, shot)))
     }
 }
@@ -289,24 +291,24 @@ mod tests {
     #[test]
     fn what_a_recipe_takes_is_what_it_waits_for_and_has_the_server_sleep() {
         let ms = Duration::from_millis;
-        let sleep = |nap| if nap == Nap::Short { ms(30) } else { ms(700) };
+        let sleep = |nap| if nap == SleepLength::Short { ms(30) } else { ms(700) };
         let takes = |lines: Vec<Line>| Recipe::of(lines).takes(sleep);
-        let plain = || Line::of(vec![Shot::plain(); 2]);
-        assert_eq!(takes(vec![Line::of(vec![Shot::long()]), plain()]), ms(700));
-        assert_eq!(takes(vec![Line::of(vec![Shot::long()]), plain().starting(Start::After(0))]), ms(760));
+        let plain = || Line::of(vec![RecipeRequest::plain(); 2]);
+        assert_eq!(takes(vec![Line::of(vec![RecipeRequest::long()]), plain()]), ms(700));
+        assert_eq!(takes(vec![Line::of(vec![RecipeRequest::long()]), plain().starting(Start::After(0))]), ms(760));
         assert_eq!(takes(vec![plain().starting(Start::At(100.0))]), ms(160));
         assert_eq!(takes(vec![Line { pipelined: true, ..plain() }]), ms(30));
-        let later = Shot { pause_ms: 5.0, ..Shot::plain() };
+        let later = RecipeRequest { pause_ms: 5.0, ..RecipeRequest::plain() };
         assert_eq!(takes(vec![Line { pipelined: true, ..Line::of(vec![later; 3]) }]), ms(50), "pauses add up");
-        let halting = Shot { pause_ms: 5.0, ..Shot::twisted(Twist::Halting(1500.0)) };
+        let halting = RecipeRequest { pause_ms: 5.0, ..RecipeRequest::twisted(Anomaly::Halting(1500.0)) };
         assert_eq!(takes(vec![Line::of(vec![halting])]), ms(1535));
-        let leaving = Shot { nap: Nap::Long, ..Shot::twisted(Twist::Abort(20.0)) };
+        let leaving = RecipeRequest { nap: SleepLength::Long, ..RecipeRequest::twisted(Anomaly::Abort(20.0)) };
         assert_eq!(takes(vec![Line::of(vec![leaving])]), ms(20));
     }
 
     #[test]
     fn a_recipe_that_would_hang_or_panic_is_refused() {
-        let plain = || Line::of(vec![Shot::plain()]);
+        let plain = || Line::of(vec![RecipeRequest::plain()]);
         let wrong = |lines: Vec<Line>| Recipe::of(lines).validate().err().unwrap_or_default();
         let until = |line| Some(Until { line, most: 10 });
         assert_eq!(wrong(vec![plain(), plain().starting(Start::After(0)), Line { until: until(0), ..plain() }]), "");
@@ -316,7 +318,10 @@ mod tests {
         assert!(wrong(vec![Line { pipelined: true, ..plain().starting(Start::Gate) }]).contains("the gate"));
         for millis in [1e300, f64::NAN, -1.0] {
             assert!(wrong(vec![plain().starting(Start::At(millis))]).contains("waits for"), "{millis}");
-            assert!(wrong(vec![Line::of(vec![Shot::twisted(Twist::Abort(millis))])]).contains("waits for"), "{millis}");
+            assert!(
+                wrong(vec![Line::of(vec![RecipeRequest::twisted(Anomaly::Abort(millis))])]).contains("waits for"),
+                "{millis}"
+            );
         }
         let endless = Line { until: Some(Until { line: 0, most: u32::MAX }), ..plain() };
         assert!(wrong(vec![plain(), endless]).contains("requests, and may send"));

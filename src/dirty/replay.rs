@@ -4,32 +4,31 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Attempt, Cast, attempt};
-use super::client::Client;
+use super::client::CheckClient;
+use super::experiment::{Experiment, Participants, Reproduction, run_experiment};
 use super::identity::Identity;
-use super::observation::{Place, Role, Seen};
-use super::oracle::LeakOracle;
+use super::observation::{RecipePlace, Role, Seen};
 use super::perform::Round;
 use super::personas::{self, Personas};
-use super::recipe::{Line, Recipe, Shot, Start};
+use super::recipe::{Line, Recipe, RecipeRequest, Start};
 use super::stopwatch::Stopwatch;
 use crate::net::target::Target;
 use crate::scenario;
 
 /// What came of a try.
 #[derive(Debug)]
-pub struct Try {
+pub struct ReplayTry {
     pub requests: usize,
     /// Requests that got no answer, other than those whose client left.
     pub unanswered: usize,
-    pub answers: Vec<Answer>,
-    pub leak: Option<Shown>,
+    pub answers: Vec<ReplayResponse>,
+    pub leak: Option<Reproduction>,
 }
 
 /// How one request of a try was answered.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer {
-    pub place: Place,
+pub struct ReplayResponse {
+    pub place: RecipePlace,
     pub role: Role,
     /// `None` if it was not.
     pub status: Option<u16>,
@@ -37,30 +36,17 @@ pub struct Answer {
     pub own: bool,
 }
 
-impl Answer {
-    fn of(seen: &Seen) -> Answer {
-        Answer { place: seen.place, role: seen.role, status: seen.status(), own: seen.own }
+impl ReplayResponse {
+    fn of(seen: &Seen) -> ReplayResponse {
+        ReplayResponse { place: seen.place, role: seen.role, status: seen.status(), own: seen.own }
     }
-}
-
-/// A leak between two requests of a try.
-#[derive(Debug)]
-pub struct Shown {
-    pub victim: Seen,
-    /// `None` for a response that nobody asked for and that holds no canary.
-    pub source: Option<Seen>,
-    /// `body`, `header x-user`.
-    pub place: String,
-    pub oracle: LeakOracle,
-    /// How long the victim had waited.
-    pub waited: Duration,
 }
 
 /// Tries, with other canaries each.
 #[derive(Debug)]
-pub struct Replay<'a> {
-    plan: &'a scenario::Dirty,
-    client: Option<Client>,
+pub struct LeakReplay<'a> {
+    plan: &'a scenario::DirtySpec,
+    client: Option<CheckClient>,
     personas: Personas,
     seed: u64,
     tries: u64,
@@ -77,15 +63,15 @@ const LESSONS: usize = 2 * personas::SOLO;
 /// then comes after it. So a try that shows nothing moves those of the next one closer together, to such a part, in turn.
 const CLOSER: [f64; 3] = [1.0, 0.5, 0.25];
 
-impl<'a> Replay<'a> {
+impl<'a> LeakReplay<'a> {
     /// The error says why the recipe cannot be carried out with this scenario.
-    pub fn new(plan: &'a scenario::Dirty, recipe: &Recipe, seed: u64) -> Result<Self, String> {
+    pub fn new(plan: &'a scenario::DirtySpec, recipe: &Recipe, seed: u64) -> Result<Self, String> {
         let last = recipe.last_persona();
         let wanted = personas::wanted(plan);
         if let Some(index) = last.filter(|index| *index >= wanted) {
             return Err(format!("persona {index} asks in it, and there are {wanted}, from 0"));
         }
-        Ok(Replay {
+        Ok(LeakReplay {
             plan,
             client: None,
             personas: Personas::default(),
@@ -130,7 +116,7 @@ impl<'a> Replay<'a> {
     /// machine refuses.
     pub fn aim(&mut self, target: &Target, patience: Option<Duration>) -> Result<(), String> {
         let mut client =
-            self.client.take().unwrap_or_else(|| Client::new(self.plan, target, self.seed, Stopwatch::start()));
+            self.client.take().unwrap_or_else(|| CheckClient::new(self.plan, target, self.seed, Stopwatch::start()));
         client.aim(self.plan, target);
         client.be_patient(patience);
         if self.plan.login.is_some() || !self.plan.identities.is_empty() || self.learns {
@@ -143,36 +129,30 @@ impl<'a> Replay<'a> {
     }
 
     /// One ordinary request, sent alone; blocks meanwhile. `None` as of [`run`](Self::run).
-    pub fn control(&mut self, cancel: &CancellationToken) -> std::io::Result<Option<Answer>> {
+    pub fn control(&mut self, cancel: &CancellationToken) -> std::io::Result<Option<ReplayResponse>> {
         let tried = self.carry_out(&alone(), cancel)?;
         Ok(tried.and_then(|tried| tried.answers.first().copied()))
     }
 
     /// One try; blocks meanwhile. `None` if it was cancelled, or nothing was aimed at. `Err` only if the machine refuses.
-    pub fn run(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<Try>> {
+    pub fn run(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<ReplayTry>> {
         let tried = self.carry_out(&closer(recipe, CLOSER[self.misses % CLOSER.len()]), cancel)?;
         self.misses += usize::from(tried.as_ref().is_some_and(|tried| tried.leak.is_none()));
         Ok(tried)
     }
 
-    fn carry_out(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<Try>> {
+    fn carry_out(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<ReplayTry>> {
         let Some(client) = &self.client else { return Ok(None) };
         self.tries += 1;
         let in_turn = self.plan.login.is_some() || !self.plan.identities.is_empty();
-        let cast = Cast { personas: &self.personas, in_turn };
-        let work = attempt(client, recipe, cast, self.tries);
+        let participants = Participants { personas: &self.personas, in_turn };
+        let work = run_experiment(client, recipe, participants, self.tries);
         let tried = runtime()?.block_on(cancel.run_until_cancelled(work));
-        Ok(tried.map(|Attempt { shown, observations, .. }| Try {
+        Ok(tried.map(|Experiment { shown, observations, .. }| ReplayTry {
             requests: observations.len(),
             unanswered: observations.iter().filter(|o| o.seen.failed_to_be_answered()).count(),
-            answers: observations.iter().map(|o| Answer::of(&o.seen)).collect(),
-            leak: shown.map(|shown| Shown {
-                waited: shown.victim.exchange.latency(),
-                victim: shown.victim,
-                source: shown.source,
-                place: shown.place,
-                oracle: shown.oracle,
-            }),
+            answers: observations.iter().map(|o| ReplayResponse::of(&o.seen)).collect(),
+            leak: shown,
         }))
     }
 }
@@ -190,10 +170,10 @@ fn closer(recipe: &Recipe, part: f64) -> Recipe {
 
 /// One ordinary request.
 fn alone() -> Recipe {
-    Recipe::of(vec![Line::of(vec![Shot::plain()])])
+    Recipe::of(vec![Line::of(vec![RecipeRequest::plain()])])
 }
 
-async fn ask(client: &Client, personas: &mut Personas, recipe: &Recipe, order: &[Identity]) {
+async fn ask(client: &CheckClient, personas: &mut Personas, recipe: &Recipe, order: &[Identity]) {
     Round { client, recipe, personas: order, number: 0, role: Some(Role::Probe) }.perform().await;
     personas.take_solo(client.take_observations());
     drop(client.take_strays());
@@ -209,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_came_in_the_middle_of_another_comes_sooner_and_all_else_as_it_was() {
-        let plain = || Line::of(vec![Shot::plain()]);
+        let plain = || Line::of(vec![RecipeRequest::plain()]);
         let recipe = Recipe::of(vec![plain(), plain().starting(Start::At(8.0)), plain().starting(Start::After(0))]);
         let starts = |part| closer(&recipe, part).lines.iter().map(|line| line.start).collect::<Vec<_>>();
         assert_eq!(starts(0.25), [Start::At(0.0), Start::At(2.0), Start::After(0)]);

@@ -11,7 +11,7 @@ const MOST: usize = 40;
 
 /// What kind of request it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum At {
+pub enum SampleKind {
     Login,
     /// In the control run.
     Control,
@@ -23,23 +23,23 @@ pub enum At {
     Trigger,
 }
 
-impl At {
+impl SampleKind {
     /// The name in records.
     pub const fn name(self) -> &'static str {
         match self {
-            At::Login => "login",
-            At::Control => "control",
-            At::Solo => "solo",
-            At::Anonymous => "anonymous",
-            At::Trigger => "trigger",
+            SampleKind::Login => "login",
+            SampleKind::Control => "control",
+            SampleKind::Solo => "solo",
+            SampleKind::Anonymous => "anonymous",
+            SampleKind::Trigger => "trigger",
         }
     }
 }
 
 /// What came in response to requests of a kind: the first of them stands for all.
 #[derive(Debug, Clone)]
-pub struct Sample {
-    pub at: At,
+pub struct ResponseSample {
+    pub at: SampleKind,
     /// Who asked, where that is one who asks again.
     pub identity: Option<String>,
     pub line: String,
@@ -53,14 +53,14 @@ pub struct Sample {
 
 /// A fold over responses.
 #[derive(Debug, Clone, Default)]
-pub struct Samples(Vec<Sample>);
+pub struct ResponseSamples(Vec<ResponseSample>);
 
-impl Samples {
+impl ResponseSamples {
     /// Takes a response. Of triggers' requests those alone are of interest that were answered with a redirect or an error,
     /// or not at all.
     pub(super) fn take(
         &mut self,
-        (at, identity): (At, Option<String>),
+        (at, identity): (SampleKind, Option<String>),
         line: &str,
         outcome: Outcome,
         reply: &BufferedResponse,
@@ -71,18 +71,19 @@ impl Samples {
             Outcome::Failed(failure) => Err(failure),
             Outcome::Unanswered => return,
         };
-        if at == At::Trigger && outcome.is_ok_and(|status| status < 300) {
+        if at == SampleKind::Trigger && outcome.is_ok_and(|status| status < 300) {
             return;
         }
-        let known = |sample: &&mut Sample| sample.at == at && sample.identity == identity && sample.outcome == outcome;
+        let known =
+            |sample: &&mut ResponseSample| sample.at == at && sample.identity == identity && sample.outcome == outcome;
         if let Some(sample) = self.0.iter_mut().find(known) {
             sample.count += 1;
         } else if self.0.len() < MOST {
             // What a login is answered with that went well is a secret.
-            let secret = at == At::Login && outcome.is_ok_and(|status| status < 300);
+            let secret = at == SampleKind::Login && outcome.is_ok_and(|status| status < 300);
             let body = if secret { String::new() } else { captured.hide(&body_excerpt(&reply.body)) };
             let header = |name| header(&reply.head, name).map(|value| captured.hide(&value));
-            self.0.push(Sample {
+            self.0.push(ResponseSample {
                 at,
                 identity,
                 line: line.to_owned(),
@@ -96,8 +97,8 @@ impl Samples {
     }
 
     /// In the order of the kinds.
-    pub fn in_order(&self) -> Vec<&Sample> {
-        let mut all: Vec<&Sample> = self.0.iter().collect();
+    pub fn in_order(&self) -> Vec<&ResponseSample> {
+        let mut all: Vec<&ResponseSample> = self.0.iter().collect();
         all.sort_by_key(|sample| sample.at);
         all
     }
@@ -114,41 +115,41 @@ mod tests {
 
     #[test]
     fn the_first_of_each_kind_is_kept_and_the_others_are_counted() {
-        let mut samples = Samples::default();
+        let mut samples = ResponseSamples::default();
         let reply = |body: &str| BufferedResponse {
             head: b"HTTP/1.1 302 Found\r\nLocation: /accounts/login/\r\nRetry-After: 3\r\n\r\n".to_vec(),
             body: body.as_bytes().to_vec(),
             ..BufferedResponse::default()
         };
         for (identity, body) in [("ann", "first"), ("ann", "second"), ("zoe", "hers")] {
-            let who = (At::Solo, Some(identity.to_owned()));
+            let who = (SampleKind::Solo, Some(identity.to_owned()));
             samples.take(who, "GET /", Outcome::Answered(302), &reply(body), &Captured::default());
         }
         samples.take(
-            (At::Trigger, None),
+            (SampleKind::Trigger, None),
             "GET /",
             Outcome::Answered(200),
             &reply("as it should be"),
             &Captured::default(),
         );
         samples.take(
-            (At::Control, None),
+            (SampleKind::Control, None),
             "GET /",
             Outcome::Failed(Failure::Timeout),
             &BufferedResponse::default(),
             &Captured::default(),
         );
         let token = reply("{\"access_token\": \"s3cret\"}");
-        samples.take((At::Login, None), "POST /login/", Outcome::Answered(200), &token, &Captured::default());
+        samples.take((SampleKind::Login, None), "POST /login/", Outcome::Answered(200), &token, &Captured::default());
         let all = samples.in_order();
-        assert_eq!(all.iter().find(|one| one.at == At::Login).unwrap().body, "", "a token is nobody's to read");
+        assert_eq!(all.iter().find(|one| one.at == SampleKind::Login).unwrap().body, "", "a token is nobody's to read");
         let told: Vec<_> =
             all.iter().map(|one| (one.at, one.identity.as_deref(), one.body.as_str(), one.count)).collect();
         let expected = [
-            (At::Login, None, "", 1),
-            (At::Control, None, "", 1),
-            (At::Solo, Some("ann"), "first", 2),
-            (At::Solo, Some("zoe"), "hers", 1),
+            (SampleKind::Login, None, "", 1),
+            (SampleKind::Control, None, "", 1),
+            (SampleKind::Solo, Some("ann"), "first", 2),
+            (SampleKind::Solo, Some("zoe"), "hers", 1),
         ];
         assert_eq!(told, expected);
         assert_eq!((all[2].location.as_deref(), all[2].retry_after.as_deref()), (Some("/accounts/login/"), Some("3")));

@@ -8,8 +8,8 @@ use super::Premises;
 use super::class::LeakClass;
 use super::evidence::Leak;
 use super::observation::Observation;
-use super::recipe::{Line, Recipe, Shot, Start, Who};
-use super::tally::TriggerTally;
+use super::recipe::{Line, Principal, Recipe, RecipeRequest, Start};
+use super::totals::TriggerCounts;
 use crate::trigger::{Trigger, for_each_trigger};
 
 mod abort;
@@ -112,7 +112,7 @@ pub(super) trait Strategy: Send + Sync {
     fn learn_from_responses(&self, _round: &[Observation], _rounds: u64, _situation: &mut Situation) {}
 
     /// What the counts of all its rounds tell of the server.
-    fn learn_from_counts(&self, _counts: &TriggerTally, _situation: &mut Situation) {}
+    fn learn_from_counts(&self, _counts: &TriggerCounts, _situation: &mut Situation) {}
 }
 
 /// Each row of the table has a file here that is named after it, with a type that is named after its variant.
@@ -157,23 +157,24 @@ impl Situation {
     }
 
     /// A follower who says who asks, number `index`: for the scenario's page, or for one of the others, in turn.
-    fn on_some_page(&self, index: usize) -> Shot {
-        Shot { page: index % (1 + self.also), ..Shot::plain() }
+    fn on_some_page(&self, index: usize) -> RecipeRequest {
+        RecipeRequest { page: index % (1 + self.also), ..RecipeRequest::plain() }
     }
 
     /// A follower: who says nothing of itself where that is possible, else somebody else.
-    fn follower(&self) -> Shot {
-        if self.no_anonymous.is_none() { Shot::anonymous() } else { Shot::plain() }
+    fn follower(&self) -> RecipeRequest {
+        if self.no_anonymous.is_none() { RecipeRequest::anonymous() } else { RecipeRequest::plain() }
     }
 }
 
 /// Followers of line `after`, each over a connection of its own, for all pages in turn; four at a time if they say nothing of themselves that
 /// could get into each other's answers, else one by one.
-fn followers(situation: &Situation, count: usize, shot: Shot, after: usize) -> impl Iterator<Item = Line> {
-    let at_once = if shot.who == Who::Nobody { 4 } else { 1 };
+fn followers(situation: &Situation, count: usize, shot: RecipeRequest, after: usize) -> impl Iterator<Item = Line> {
+    let at_once = if shot.who == Principal::Nobody { 4 } else { 1 };
     let pages = 1 + situation.also;
     (0..at_once).map(move |line| {
-        let shots = (0..count.div_ceil(at_once)).map(|position| Shot { page: (line + position) % pages, ..shot });
+        let shots =
+            (0..count.div_ceil(at_once)).map(|position| RecipeRequest { page: (line + position) % pages, ..shot });
         Line::of(shots.collect()).starting(Start::After(after))
     })
 }

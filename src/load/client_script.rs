@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Script;
+use crate::scenario::ScriptSpec;
 use crate::script::client::{self, Called, Setup};
-use crate::script::pulse::Pulse;
+use crate::script::heartbeat::Heartbeat;
 use crate::script::{Hooks, Limits, ScriptError};
 use crate::server::OF_THIS_PROCESS;
 
@@ -21,13 +21,13 @@ const LONGEST_TEXT: usize = 500;
 /// A script whose setup has run.
 #[derive(Debug, Clone)]
 pub struct ClientScript {
-    script: Arc<Script>,
+    script: Arc<ScriptSpec>,
     setup: Setup,
 }
 
 impl ClientScript {
     /// Runs `setup`.
-    pub fn begin(script: Arc<Script>, pulse: Arc<Pulse>) -> Called<ClientScript> {
+    pub fn begin(script: Arc<ScriptSpec>, pulse: Arc<Heartbeat>) -> Called<ClientScript> {
         let called = match compile(&script, &Setup::default(), pulse) {
             Ok(hooks) => hooks.setup(),
             Err(error) => Called { result: Err(error), log: Vec::new() },
@@ -36,12 +36,12 @@ impl ClientScript {
     }
 
     /// The hooks, for one thread, which shows its pulse.
-    pub(super) fn hooks(&self, pulse: Arc<Pulse>) -> Result<Hooks, ScriptError> {
+    pub(super) fn hooks(&self, pulse: Arc<Heartbeat>) -> Result<Hooks, ScriptError> {
         compile(&self.script, &self.setup, pulse)
     }
 
     /// Runs `teardown`.
-    pub fn end(self, pulse: Arc<Pulse>) -> Called<()> {
+    pub fn end(self, pulse: Arc<Heartbeat>) -> Called<()> {
         match self.hooks(pulse) {
             Ok(hooks) => hooks.teardown(),
             Err(error) => Called { result: Err(error), log: Vec::new() },
@@ -49,7 +49,7 @@ impl ClientScript {
     }
 }
 
-fn compile(script: &Script, setup: &Setup, pulse: Arc<Pulse>) -> Result<Hooks, ScriptError> {
+fn compile(script: &ScriptSpec, setup: &Setup, pulse: Arc<Heartbeat>) -> Result<Hooks, ScriptError> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let hooks = Hooks::compile(&script.source, folder, Limits::default(), setup, now)?;
     Ok(hooks.measured(OF_THIS_PROCESS).watched(pulse))
@@ -103,7 +103,7 @@ impl HookSample {
     }
 
     /// With the request and what came of it.
-    pub(super) fn of(self, exchange: &client::Exchange) -> Self {
+    pub(super) fn of(self, exchange: &client::HookExchange) -> Self {
         let line = exchange.request.split(|byte| *byte == b'\r').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         let response = exchange.response.as_ref();
@@ -192,11 +192,11 @@ mod tests {
     #[test]
     fn what_came_from_outside_is_clipped_at_whole_characters() {
         let long = "é".repeat(9_999);
-        let exchange = client::Exchange {
-            user: client::User::new(0, std::iter::empty()),
+        let exchange = client::HookExchange {
+            user: client::HookUser::new(0, std::iter::empty()),
             seq: 0,
             request: b"GET /a HTTP/1.1\r\nhost: h\r\n\r\n".to_vec(),
-            response: Some(client::Reply {
+            response: Some(client::HookResponse {
                 status: 200,
                 head: Vec::new(),
                 body: long.clone().into_bytes(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::thread_group::LOOK;
 use crate::script::client::Called;
-use crate::script::pulse::{Pulse, Watch, longest_call, looks};
+use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, longest_call, looks};
 use crate::units::show_duration;
 
 /// How long a call may go on once the end of the run was asked for.
@@ -21,13 +21,13 @@ pub struct HungHook(pub String);
 /// How long a hook is waited for, look by look.
 #[derive(Debug, Default)]
 pub(super) struct HookWatchdog {
-    watch: Watch,
+    watch: HeartbeatWatch,
     since_cancelled: u32,
 }
 
 impl HookWatchdog {
     /// Why no more is to be expected, if so.
-    pub fn look(&mut self, pulse: &Pulse, is_cancelled: bool) -> Option<String> {
+    pub fn look(&mut self, pulse: &Heartbeat, is_cancelled: bool) -> Option<String> {
         self.since_cancelled += u32::from(is_cancelled);
         let (most, asked) = match self.since_cancelled > looks(ONCE_CANCELLED, LOOK) {
             true => (ONCE_CANCELLED, " after the end was asked for"),
@@ -41,9 +41,9 @@ impl HookWatchdog {
 /// Makes a call on a thread of its own, and gives it up if it does not come back.
 pub fn call_watched<T: Send + 'static>(
     is_cancelled: &dyn Fn() -> bool,
-    call: impl FnOnce(Arc<Pulse>) -> T + Send + 'static,
+    call: impl FnOnce(Arc<Heartbeat>) -> T + Send + 'static,
 ) -> Result<T, HungHook> {
-    let pulse = Arc::<Pulse>::default();
+    let pulse = Arc::<Heartbeat>::default();
     let (came, comes) = channel();
     let shown = Arc::clone(&pulse);
     // Nobody may wait for it any more.
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_call_has_the_time_of_its_limits_and_more() {
-        let (pulse, mut patience, name) = (Pulse::default(), HookWatchdog::default(), Arc::from("check"));
+        let (pulse, mut patience, name) = (Heartbeat::default(), HookWatchdog::default(), Arc::from("check"));
         pulse.during(&name, || {
             let at = (1..10_000).find(|_| patience.look(&pulse, false).is_some()).unwrap();
             assert_eq!(at * LOOK.as_millis() / 1000, 40);

@@ -20,14 +20,14 @@ use crate::scenario::{self, Model};
 
 /// A load thread that has all it needs.
 pub(super) struct LoadThread {
-    load: Arc<scenario::Load>,
+    load: Arc<scenario::LoadSpec>,
     runtime: tokio::runtime::Runtime,
     thread: ThreadState,
 }
 
 impl LoadThread {
     pub fn new(
-        load: Arc<scenario::Load>,
+        load: Arc<scenario::LoadSpec>,
         plan: ThreadPlan,
         scripts: Option<Scripts>,
         live: Arc<LiveCounters>,

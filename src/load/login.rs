@@ -33,7 +33,7 @@ pub struct UserRefused {
 /// Logs all users of a load in; blocks meanwhile. The first who is refused ends it. `done` counts them; no sessions where
 /// the load has no login, or where `cancel` came first. `Err` only if the machine refuses.
 pub fn log_in(
-    load: &scenario::Load,
+    load: &scenario::LoadSpec,
     target: &Target,
     seed: u64,
     cancel: &CancellationToken,
@@ -69,7 +69,7 @@ pub fn log_in(
 /// What all users share who log in.
 struct Gate<'a> {
     login: PreparedLogin,
-    load: &'a scenario::Load,
+    load: &'a scenario::LoadSpec,
     target: Target,
     seed: u64,
     clock: Clock,

@@ -113,7 +113,7 @@ pub struct Measurement {
 
 impl Measurement {
     /// Nothing measured yet, with the stages and kinds of a load.
-    pub fn new(load: &scenario::Load) -> Self {
+    pub fn new(load: &scenario::LoadSpec) -> Self {
         let mut end = load.warmup;
         let stages: Vec<(Duration, Duration)> = load
             .levels

@@ -7,7 +7,7 @@ use procfs::net::{TcpNetEntry, TcpState};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::ClockId;
 
-use crate::scenario::Load;
+use crate::scenario::LoadSpec;
 
 /// Descriptors that a process needs beside its connections, and those of each load thread for its event loop and timers.
 const BESIDE: u64 = 64;
@@ -15,7 +15,7 @@ const OF_A_THREAD: u64 = 8;
 
 /// Descriptors that a load on so many threads may need at once. A server of HTTP/2 may take only one request at a time on
 /// each connection.
-pub fn descriptors_needed(load: &Load, threads: u32) -> u64 {
+pub fn descriptors_needed(load: &LoadSpec, threads: u32) -> u64 {
     u64::from(load.users()) + u64::from(threads) * OF_A_THREAD + BESIDE
 }
 

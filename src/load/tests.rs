@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::exchange::Failure;
-use crate::scenario::request::Body;
+use crate::scenario::request::BodySpec;
 use crate::scenario::template::Piece;
-use crate::scenario::{Kind, Level, Load, Model, Request, Template};
+use crate::scenario::{Level, LoadSpec, Model, RequestSpec, Template, WeightedRequest};
 
 mod cpu_meter;
 mod closing;
@@ -33,28 +33,28 @@ fn hear(stream: &mut TcpStream) -> bool {
     stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0)
 }
 
-fn get() -> Request {
-    Request::get(&Template::literal("/"))
+fn get() -> RequestSpec {
+    RequestSpec::get(&Template::literal("/"))
 }
 
 /// One user for 200 ms after a warm-up.
-fn drive(address: SocketAddr, request: Request, warmup: Duration) -> Results {
-    let kinds = vec![Kind { request, ..plan().kinds[0].clone() }];
-    execute(address, &Load { warmup, kinds, ..plan() })
+fn drive(address: SocketAddr, request: RequestSpec, warmup: Duration) -> Results {
+    let kinds = vec![WeightedRequest { request, ..plan().kinds[0].clone() }];
+    execute(address, &LoadSpec { warmup, kinds, ..plan() })
 }
 
-fn execute(address: SocketAddr, load: &Load) -> Results {
+fn execute(address: SocketAddr, load: &LoadSpec) -> Results {
     let live = Arc::new(LiveCounters::new(threads(load)));
     run(load, None, &[], &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
 }
 
 /// One user for 200 ms.
-pub(crate) fn plan() -> Load {
+pub(crate) fn plan() -> LoadSpec {
     let lasting = Duration::from_millis(200);
-    Load {
+    LoadSpec {
         protocol: crate::scenario::Protocol::Http1 { pipeline: 1 },
         source_addresses: Vec::new(),
-        kinds: vec![Kind { name: "GET /".to_owned(), weight: 1, request: get() }],
+        kinds: vec![WeightedRequest { name: "GET /".to_owned(), weight: 1, request: get() }],
         sleep: None,
         model: Model::Closed,
         levels: vec![Level { from: 1.0, to: 1.0, lasting }],
@@ -97,7 +97,7 @@ fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
 
 #[test]
 fn what_may_not_be_asked_twice_is_not_sent_again() {
-    let request = Request { method: "POST".to_owned(), ..get() };
+    let request = RequestSpec { method: "POST".to_owned(), ..get() };
     let results = drive(server(closes_idle_connections), request, Duration::ZERO);
     assert_eq!(results.measured.connections.retried, 0);
     assert!(failures(&results, Failure::Closed) > 0);
@@ -138,7 +138,7 @@ fn a_server_that_takes_a_request_on_a_new_connection_and_closes_has_failed() {
 
 #[test]
 fn what_was_sent_again_in_the_warm_up_does_not_count() {
-    let load = Load { warmup: Duration::from_millis(200), duration: Duration::from_millis(1), ..plan() };
+    let load = LoadSpec { warmup: Duration::from_millis(200), duration: Duration::from_millis(1), ..plan() };
     let results = execute(server(closes_idle_connections), &load);
     assert!(
         results.measured.connections.opened > 2
@@ -168,7 +168,7 @@ fn a_server_that_goes_away_after_an_answer_has_closed_and_only_then_refuses() {
 #[test]
 fn a_refusal_in_the_middle_of_a_large_request_is_an_answer() {
     let body = Template { pieces: vec![Piece::Text("x".repeat(8 << 20))] };
-    let request = Request { method: "POST".to_owned(), body: Some(Body::Text(body)), ..get() };
+    let request = RequestSpec { method: "POST".to_owned(), body: Some(BodySpec::Text(body)), ..get() };
     let results = drive(
         server(|listener| {
             for stream in listener.incoming() {

@@ -11,7 +11,7 @@ use crate::net::clock::Clock;
 use crate::net::request::PreparedRequest;
 use crate::net::target::Target;
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Kind, Model, Protocol, Template};
+use crate::scenario::{self, Model, Protocol, Template, WeightedRequest};
 use crate::session::Session;
 
 /// What a load thread is to do.
@@ -25,7 +25,7 @@ pub(super) struct ThreadPlan {
     /// What is sent, ready but for its slots; in the order of `kinds`.
     pub requests: Vec<PreparedRequest>,
     /// The requests as the scenario has them, for scripts that change parts of them.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<WeightedRequest>,
     pub sleep: Option<Duration>,
     pub data: Option<Arc<scenario::Data>>,
     /// Its number, and how many there are. Connections are dealt out in turn, each with its users.
@@ -50,7 +50,7 @@ pub(super) struct ThreadPlan {
 
 impl ThreadPlan {
     /// For thread `index` of `threads`.
-    pub fn new(load: &scenario::Load, target: &Target, (index, threads): (u32, u32), seed: u64) -> Self {
+    pub fn new(load: &scenario::LoadSpec, target: &Target, (index, threads): (u32, u32), seed: u64) -> Self {
         let fixed = |placeholder: &Placeholder| target.fixed(placeholder, load.sleep);
         let end = load.warmup + load.duration;
         let share = |whole: u64| (whole + u64::from(threads - 1 - index)) / u64::from(threads);
@@ -123,7 +123,7 @@ impl ThreadPlan {
     }
 
     /// A request with the cookies of a session that go with it, behind its own.
-    pub fn with_cookies(&self, request: &scenario::Request, session: &Session) -> scenario::Request {
+    pub fn with_cookies(&self, request: &scenario::RequestSpec, session: &Session) -> scenario::RequestSpec {
         // What fills its slots is not known yet; where a cookie goes rarely depends on that.
         let mut sample = Vec::new();
         let prepared =
@@ -158,7 +158,7 @@ impl ThreadPlan {
         }
         let sum: u64 = self.kinds.iter().map(|kind| u64::from(kind.weight)).sum();
         let mut left = rng::stream(self.seed, RandomStream::Kinds, (user, seq)).random_range(0..sum.max(1));
-        let weighs = |kind: &Kind| {
+        let weighs = |kind: &WeightedRequest| {
             let within = left < u64::from(kind.weight);
             left = left.saturating_sub(kind.weight.into());
             within
@@ -179,7 +179,7 @@ fn number(slot: u32, index: u32, threads: u32, streams: u32) -> u32 {
 }
 
 /// How many users thread `index` of `threads` has.
-fn users(load: &scenario::Load, index: u32, threads: u32) -> u32 {
+fn users(load: &scenario::LoadSpec, index: u32, threads: u32) -> u32 {
     let (all, streams) = (load.users(), load.protocol.streams());
     let connections = (load.connections() + threads - 1 - index) / threads;
     (0..connections * streams).filter(|slot| number(*slot, index, threads, streams) < all).count() as u32
@@ -189,7 +189,7 @@ fn users(load: &scenario::Load, index: u32, threads: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::load::tests::plan;
-    use crate::scenario::{Level, Load, Spacing};
+    use crate::scenario::{Level, LoadSpec, Spacing};
 
     #[test]
     fn no_arrival_is_due_at_the_end_or_after_it() {
@@ -198,7 +198,7 @@ mod tests {
             let lasting = Duration::from_secs_f64(seconds);
             let levels = vec![Level { from: rate, to: rate, lasting }];
             let model = Model::Open { spacing: Spacing::Uniform, max_concurrency: 1 };
-            let load = Load { model, levels, duration: lasting, ..plan() };
+            let load = LoadSpec { model, levels, duration: lasting, ..plan() };
             let plan = ThreadPlan::new(&load, &target, (0, 1), 1);
             assert_eq!(plan.arrivals().count(), arrivals, "{rate}/s for {seconds} s");
         }
@@ -208,7 +208,7 @@ mod tests {
     fn each_user_belongs_to_one_thread_and_those_of_a_connection_to_the_same() {
         for (all, streams, threads) in [(1, 1, 1), (7, 1, 3), (8, 4, 2), (9, 4, 3), (100, 100, 1), (70, 32, 2)] {
             let levels = vec![Level { from: all.into(), to: all.into(), lasting: Duration::ZERO }];
-            let load = Load { protocol: Protocol::Http2 { streams }, levels, ..plan() };
+            let load = LoadSpec { protocol: Protocol::Http2 { streams }, levels, ..plan() };
             let of_thread = |index| {
                 (0..users(&load, index, threads)).map(move |slot| number(slot, index, threads, streams)).collect()
             };

@@ -57,7 +57,7 @@ struct InFlight {
 }
 
 impl ThreadState {
-    pub fn new(load: &scenario::Load, plan: ThreadPlan, scripts: Option<Scripts>, live: Arc<LiveCounters>) -> Self {
+    pub fn new(load: &scenario::LoadSpec, plan: ThreadPlan, scripts: Option<Scripts>, live: Arc<LiveCounters>) -> Self {
         ThreadState {
             measured: RefCell::new(Measurement::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
@@ -215,7 +215,7 @@ impl ThreadState {
     }
 
     /// All that it has measured; `ended` is when it stopped starting requests.
-    pub fn measurement(&self, load: &scenario::Load, ended: Duration) -> Measurement {
+    pub fn measurement(&self, load: &scenario::LoadSpec, ended: Duration) -> Measurement {
         let (cpu, lifetime) = (self.cpu_meter.worked(), self.plan.clock.now());
         let share = || (cpu.as_secs_f64() / lifetime.as_secs_f64().max(1e-9)).min(1.0);
         let mut measured = self.measured.replace(Measurement::new(load));

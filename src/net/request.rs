@@ -1,6 +1,6 @@
 //! Requests as prebuilt bytes with slots for what varies.
 
-use crate::scenario::request::Encoding;
+use crate::scenario::request::ValueEncoding;
 use crate::scenario::template::{Piece, Placeholder};
 use crate::scenario::{self, Template};
 
@@ -24,15 +24,15 @@ pub struct PreparedRequest {
 #[derive(Debug, Clone)]
 enum Part {
     Bytes(Vec<u8>),
-    Slot(Placeholder, Encoding),
+    Slot(Placeholder, ValueEncoding),
     /// In base64, then encoded.
-    Base64(Template, Encoding),
+    Base64(Template, ValueEncoding),
 }
 
 impl PreparedRequest {
     /// `host` is the authority for the `host` header, unless the request has one of its own. `fixed` gives the placeholders
     /// that are the same for every request; what it does not know becomes a slot.
-    pub fn new(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
+    pub fn new(request: &scenario::RequestSpec, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
         let mut prepared = PreparedRequest::once(request, host, fixed);
         if prepared.head.iter().chain(prepared.body.iter().flatten()).all(|part| matches!(part, Part::Bytes(_))) {
             let mut bytes = Vec::new();
@@ -43,10 +43,10 @@ impl PreparedRequest {
     }
 
     /// As [`PreparedRequest::new`], of what is written only once.
-    pub fn once(request: &scenario::Request, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
+    pub fn once(request: &scenario::RequestSpec, host: &str, fixed: &dyn Fn(&Placeholder) -> Option<String>) -> Self {
         let mut head = Parts::new(fixed);
         head.text(&format!("{} ", request.method));
-        head.template(&request.target(), Encoding::Url);
+        head.template(&request.target(), ValueEncoding::Url);
         head.text(" HTTP/1.1\r\n");
         let lines = request.header_lines();
         let has = |name: &str| lines.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -61,12 +61,12 @@ impl PreparedRequest {
         }
         for (name, value) in &lines {
             head.text(&format!("{name}: "));
-            head.template(value, Encoding::of_header(name));
+            head.template(value, ValueEncoding::of_header(name));
             head.text("\r\n");
         }
         let body = request.content().map(|template| {
             let mut body = Parts::new(fixed);
-            body.template(&template, Encoding::of_body(request.body.as_ref()));
+            body.template(&template, ValueEncoding::of_body(request.body.as_ref()));
             body.parts
         });
         let method = request.method.as_str();
@@ -156,7 +156,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn template(&mut self, template: &Template, encoding: Encoding) {
+    fn template(&mut self, template: &Template, encoding: ValueEncoding) {
         for piece in &template.pieces {
             match piece {
                 Piece::Text(text) => self.text(text),
@@ -192,10 +192,10 @@ mod tests {
         Template { pieces: vec![Piece::Text(text.to_owned())] }
     }
 
-    fn request(path: Template, body: Option<Template>) -> scenario::Request {
+    fn request(path: Template, body: Option<Template>) -> scenario::RequestSpec {
         let headers = vec![("x-a".to_owned(), text("b"))];
-        let body = body.map(scenario::request::Body::Text);
-        scenario::Request { method: "POST".to_owned(), headers, body, ..scenario::Request::get(&path) }
+        let body = body.map(scenario::request::BodySpec::Text);
+        scenario::RequestSpec { method: "POST".to_owned(), headers, body, ..scenario::RequestSpec::get(&path) }
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_host_of_its_own_takes_the_place_of_the_servers() {
         let own = vec![("Host".to_owned(), text("shop.test"))];
-        let request = scenario::Request { headers: own, ..scenario::Request::get(&text("/")) };
+        let request = scenario::RequestSpec { headers: own, ..scenario::RequestSpec::get(&text("/")) };
         let sent =
             String::from_utf8(PreparedRequest::new(&request, "h:1", &|_| None).constant().unwrap().to_vec()).unwrap();
         assert!(sent.contains("\r\nHost: shop.test\r\n") && !sent.contains("h:1"), "{sent}");
@@ -228,19 +228,20 @@ mod tests {
 
     #[test]
     fn what_an_identity_holds_is_encoded_as_its_place_demands() {
-        use crate::scenario::request::{Body, Json};
+        use crate::scenario::request::{BodySpec, Json};
         let hole = || Template::parse("{identity.name}").unwrap();
         let named = || vec![("user".to_owned(), hole())];
-        let sent = |body: Body| {
+        let sent = |body: BodySpec| {
             let target = Template::parse("/{identity.name}?n={identity.name}&c={canary}").unwrap();
             let (headers, cookies) = (vec![("x-user".to_owned(), hole())], named());
-            let request = scenario::Request { headers, cookies, body: Some(body), ..scenario::Request::get(&target) };
+            let request =
+                scenario::RequestSpec { headers, cookies, body: Some(body), ..scenario::RequestSpec::get(&target) };
             let mut out = Vec::new();
             let fill = &mut |_: &Placeholder, out: &mut Vec<u8>| out.extend_from_slice("é\"; a@b".as_bytes());
             PreparedRequest::new(&request, "h", &|_| None).write(&mut out, fill);
             String::from_utf8(out).unwrap()
         };
-        let json = sent(Body::Json(Json::Object(vec![("user".to_owned(), Json::Text(hole()))])));
+        let json = sent(BodySpec::Json(Json::Object(vec![("user".to_owned(), Json::Text(hole()))])));
         let url = "%C3%A9%22%3B%20a%40b";
         assert!(
             json.starts_with(&format!("GET /{url}?n={url}&c=é\"; a@b HTTP/1.1\r\n")),
@@ -248,8 +249,8 @@ mod tests {
         );
         assert!(json.contains("\r\nx-user: é\"; a@b\r\ncookie: user=%C3%A9%22%3B%20a@b\r\n"), "{json}");
         assert!(json.ends_with("{\"user\":\"é\\\"; a@b\"}"), "{json}");
-        assert!(sent(Body::Form(named())).ends_with(&format!("user={url}")));
-        assert!(sent(Body::Text(hole())).ends_with("\r\n\r\né\"; a@b"));
+        assert!(sent(BodySpec::Form(named())).ends_with(&format!("user={url}")));
+        assert!(sent(BodySpec::Text(hole())).ends_with("\r\n\r\né\"; a@b"));
     }
 
     #[test]
@@ -257,7 +258,7 @@ mod tests {
         let hole = || Template::parse("{base64({data.name}:{port}?>)}").unwrap();
         let headers = vec![("authorization".to_owned(), hole())];
         let target = Template::parse("/?a={base64({data.name}:{port}?>)}").unwrap();
-        let request = scenario::Request { headers, ..scenario::Request::get(&target) };
+        let request = scenario::RequestSpec { headers, ..scenario::RequestSpec::get(&target) };
         let fixed = |placeholder: &Placeholder| (*placeholder == Placeholder::Port).then(|| "80".to_owned());
         let mut out = Vec::new();
         let fill = &mut |_: &Placeholder, out: &mut Vec<u8>| out.extend_from_slice("a b".as_bytes());
@@ -272,7 +273,7 @@ mod tests {
     #[test]
     fn a_method_that_expects_a_body_says_that_there_is_none() {
         for (method, says) in [("POST", true), ("PUT", true), ("PATCH", true), ("GET", false), ("DELETE", false)] {
-            let request = scenario::Request { method: method.to_owned(), ..request(text("/"), None) };
+            let request = scenario::RequestSpec { method: method.to_owned(), ..request(text("/"), None) };
             let prepared = PreparedRequest::new(&request, "h", &|_| None);
             let sent = String::from_utf8(prepared.constant().unwrap().to_vec()).unwrap();
             assert_eq!(sent.ends_with("content-length: 0\r\n\r\n"), says, "{sent}");
@@ -283,7 +284,7 @@ mod tests {
     fn a_request_that_closes_its_connection_is_known() {
         let closes = |name: &str, value: &str| {
             let headers = vec![("x-a".to_owned(), text("close")), (name.to_owned(), text(value))];
-            let request = scenario::Request { headers, ..request(text("/"), None) };
+            let request = scenario::RequestSpec { headers, ..request(text("/"), None) };
             PreparedRequest::new(&request, "h", &|_| None).closes
         };
         for (name, value) in [("connection", "close"), ("Connection", "keep-alive,\tClose , te")] {

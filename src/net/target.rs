@@ -41,7 +41,7 @@ impl Target {
     }
 
     /// For a load thread: connections with TLS sessions of its own, from the load's sources, each made for a request.
-    pub fn for_load_thread(&self, load: &scenario::Load) -> Self {
+    pub fn for_load_thread(&self, load: &scenario::LoadSpec) -> Self {
         let protocol = match load.protocol {
             Protocol::Http1 { .. } => tls::HTTP_1,
             Protocol::Http2 { .. } => tls::HTTP_2,

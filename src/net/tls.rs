@@ -47,7 +47,7 @@ pub struct Tls {
 
 impl Tls {
     /// `host` is who is spoken with, unless the scenario names it.
-    pub fn new(plan: &scenario::Tls, host: &str) -> Result<Tls, SetupError> {
+    pub fn new(plan: &scenario::TlsSpec, host: &str) -> Result<Tls, SetupError> {
         let refused = |why: String| SetupError(format!("cannot speak TLS with {host}: {why}"));
         let name = match &plan.name {
             Some(name) => name.clone(),
@@ -232,7 +232,7 @@ mod tests {
             let mut session = ServerConnection::new(Arc::new(config)).unwrap();
             while session.is_handshaking() && session.complete_io(&mut theirs).is_ok() {}
         });
-        let plan = scenario::Tls { ca: Some(Arc::new(ca)), ..scenario::Tls::default() };
+        let plan = scenario::TlsSpec { ca: Some(Arc::new(ca)), ..scenario::TlsSpec::default() };
         let greeted = Tls::new(&plan, host).unwrap().greet(&mut ours).map_err(|error| why(&error));
         drop(ours);
         serving.join().unwrap();

@@ -1,7 +1,7 @@
 //! The least that shows a leak: in words, and as lines for a shell where curl can do it.
 
 use crate::dirty::observation::variable;
-use crate::dirty::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
+use crate::dirty::recipe::{Anomaly, Line, Principal, Recipe, RecipeRequest, SleepLength, Start};
 use crate::record::{RequestRecord, ShrunkRecord, TlsRecord};
 use crate::session::{CAPTURE, TOKEN};
 use crate::units::{counted, show_percentage};
@@ -56,27 +56,27 @@ fn oddities(recipe: &Recipe) -> Vec<String> {
     for (_, shot) in recipe.shots() {
         all.extend(oddity(shot).filter(|text| !all.contains(text)));
     }
-    if recipe.shots().any(|(_, shot)| shot.who == Who::Nobody) {
+    if recipe.shots().any(|(_, shot)| shot.who == Principal::Nobody) {
         all.push("the later without saying who asks".to_owned());
     }
     all
 }
 
-fn oddity(shot: &Shot) -> Option<String> {
+fn oddity(shot: &RecipeRequest) -> Option<String> {
     Some(match shot.twist {
-        Twist::Abort(after) => format!("one of them given up by its client after {}", millis(after)),
-        Twist::Halting(pause) => format!("one of them sent in halves, {} apart", millis(pause)),
-        Twist::Malformed(_) => "one of them malformed, so that its handler fails".to_owned(),
-        Twist::Smuggling(_) => "one of them with a body that looks like a request, and likely refused".to_owned(),
-        Twist::Suffixed(_) => "for a URL that ends like that of a file".to_owned(),
-        Twist::Elsewhere => "one of them for a page that does not exist".to_owned(),
-        Twist::Big => "one of them with a body of more than 64 KiB".to_owned(),
-        Twist::LongCanary => "one of them with a long value".to_owned(),
-        Twist::ShortCanary => "one of them with a short value".to_owned(),
-        Twist::None => match shot.nap {
-            Nap::Short => return None,
-            Nap::Long => "one of them slow".to_owned(),
-            Nap::Longest => "one of them so slow that a time-out may fire".to_owned(),
+        Anomaly::Abort(after) => format!("one of them given up by its client after {}", millis(after)),
+        Anomaly::Halting(pause) => format!("one of them sent in halves, {} apart", millis(pause)),
+        Anomaly::Malformed(_) => "one of them malformed, so that its handler fails".to_owned(),
+        Anomaly::Smuggling(_) => "one of them with a body that looks like a request, and likely refused".to_owned(),
+        Anomaly::Suffixed(_) => "for a URL that ends like that of a file".to_owned(),
+        Anomaly::Elsewhere => "one of them for a page that does not exist".to_owned(),
+        Anomaly::Big => "one of them with a body of more than 64 KiB".to_owned(),
+        Anomaly::LongCanary => "one of them with a long value".to_owned(),
+        Anomaly::ShortCanary => "one of them with a short value".to_owned(),
+        Anomaly::None => match shot.nap {
+            SleepLength::Short => return None,
+            SleepLength::Long => "one of them slow".to_owned(),
+            SleepLength::Longest => "one of them so slow that a time-out may fire".to_owned(),
         },
     })
 }
@@ -151,7 +151,7 @@ fn beyond_curl(recipe: &Recipe) -> Option<&'static str> {
     if recipe.lines.iter().any(|line| line.pipelined) {
         return Some("curl does not send a request before the answer to the one before");
     }
-    if recipe.shots().any(|(_, shot)| matches!(shot.twist, Twist::Halting(_))) {
+    if recipe.shots().any(|(_, shot)| matches!(shot.twist, Anomaly::Halting(_))) {
         return Some("curl cannot stop in the middle of a request");
     }
     let too_many = recipe.shots().count() > MOST_TYPED || recipe.lines.iter().any(|line| line.until.is_some());
@@ -168,13 +168,19 @@ fn commands(shrunk: &ShrunkRecord, secrets: &[String], index: usize, line: &Line
     if line.reuse {
         return Ok(vec![format!("curl {}", calls.join(" --next "))]);
     }
-    let pause =
-        |shot: &Shot| if shot.pause_ms > 0.0 { format!("sleep {:.3}; ", shot.pause_ms / 1e3) } else { String::new() };
+    let pause = |shot: &RecipeRequest| {
+        if shot.pause_ms > 0.0 { format!("sleep {:.3}; ", shot.pause_ms / 1e3) } else { String::new() }
+    };
     Ok(calls.iter().zip(&line.shots).map(|(call, shot)| format!("{}curl {call}", pause(shot))).collect())
 }
 
 /// The arguments of one request.
-fn call(asked: &RequestRecord, shot: &Shot, shrunk: &ShrunkRecord, secrets: &[String]) -> Result<String, &'static str> {
+fn call(
+    asked: &RequestRecord,
+    shot: &RecipeRequest,
+    shrunk: &ShrunkRecord,
+    secrets: &[String],
+) -> Result<String, &'static str> {
     if asked.cut {
         return Err("a body is no text, or too long to be typed");
     }
@@ -187,7 +193,7 @@ fn call(asked: &RequestRecord, shot: &Shot, shrunk: &ShrunkRecord, secrets: &[St
         (Some("victim"), _) => words.push("-i".to_owned()),
         _ => words.push("-o /dev/null".to_owned()),
     }
-    if let Twist::Abort(after) = shot.twist {
+    if let Anomaly::Abort(after) = shot.twist {
         words.push(format!("--max-time {:.3}", after / 1e3));
     }
     match (asked.method.as_str(), &asked.body) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::scenario::template::Placeholder;
-use crate::scenario::{Builtin, Request, Server, Variant};
+use crate::scenario::{Builtin, RequestSpec, ServerSpec, Variant};
 use crate::script::{Limits, Program};
 use crate::server::COMES_WITH_RUNNER;
 
@@ -40,7 +40,7 @@ impl Example {
 /// What to ask the server of a variant: what its scenario asks, then each handler that it does not.
 pub(super) fn of(variant: &Variant) -> Vec<Example> {
     let mut examples = asked(variant);
-    if let Server::Builtin(builtin) = &variant.server {
+    if let ServerSpec::Builtin(builtin) = &variant.server {
         let known: BTreeSet<String> = examples.iter().map(|example| example.path().to_owned()).collect();
         let mut seen = known.clone();
         for example in handlers(builtin) {
@@ -56,7 +56,7 @@ pub(super) fn of(variant: &Variant) -> Vec<Example> {
 fn asked(variant: &Variant) -> Vec<Example> {
     let mut examples = Vec::new();
     let workers = variant.server.workers();
-    let mut add = |request: &Request, sleep, who, of: &str| {
+    let mut add = |request: &RequestSpec, sleep, who, of: &str| {
         let target = fill(request, sleep, who, workers);
         examples.push(Example { method: request.method.clone(), ..Example::get(&target, of) });
     };
@@ -78,7 +78,7 @@ fn asked(variant: &Variant) -> Vec<Example> {
     examples
 }
 
-fn fill(request: &Request, sleep: Option<Duration>, who: &str, workers: Option<u32>) -> String {
+fn fill(request: &RequestSpec, sleep: Option<Duration>, who: &str, workers: Option<u32>) -> String {
     let mut target = Vec::new();
     request.target().fill(
         &mut |hole, out| {

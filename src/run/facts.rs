@@ -16,9 +16,9 @@ pub(super) use dirty::dirty;
 pub(super) use load::{describe_load, load};
 
 /// What serves, in words.
-pub(super) fn describe_server(server: &scenario::Server) -> String {
+pub(super) fn describe_server(server: &scenario::ServerSpec) -> String {
     match server {
-        scenario::Server::Builtin(builtin) => {
+        scenario::ServerSpec::Builtin(builtin) => {
             let workers = counted(builtin.workers.into(), "worker");
             let threads = match builtin.mode {
                 Mode::Threaded { threads } | Mode::AsyncPool { threads } => {
@@ -28,13 +28,13 @@ pub(super) fn describe_server(server: &scenario::Server) -> String {
             };
             format!("built-in {}, {workers}{threads}", builtin.mode.name())
         }
-        scenario::Server::Command(command) => describe_command(command),
-        scenario::Server::Attached(attached) => format!("{}://{}", server.scheme(), attached.authority()),
+        scenario::ServerSpec::Command(command) => describe_command(command),
+        scenario::ServerSpec::Attached(attached) => format!("{}://{}", server.scheme(), attached.authority()),
     }
 }
 
 /// A command line as one piece, and how many workers it is told to start, if it is.
-fn describe_command(command: &scenario::Command) -> String {
+fn describe_command(command: &scenario::CommandSpec) -> String {
     let known = |hole: &Placeholder| (*hole == Placeholder::Workers).then(|| command.workers.to_string());
     let words: Vec<String> = command.command.iter().map(|word| word.with(&known).to_string()).collect();
     let line = words.join(" ");
@@ -47,15 +47,15 @@ fn describe_command(command: &scenario::Command) -> String {
 }
 
 /// The dirty check in words.
-pub(super) fn describe_dirty(plan: &scenario::Dirty) -> String {
+pub(super) fn describe_dirty(plan: &scenario::DirtySpec) -> String {
     let budget = plan.budget;
     let target = format!("{} or {}", counted(budget.exposures, "exposure"), show_duration(budget.time));
     format!("{}, up to {target}", load::describe_request(&plan.request, None))
 }
 
 /// How many requests a worker of the server handles at once, where that is known and bounded.
-pub(super) fn in_flight(server: &scenario::Server) -> Option<u32> {
-    let scenario::Server::Builtin(builtin) = server else { return None };
+pub(super) fn in_flight(server: &scenario::ServerSpec) -> Option<u32> {
+    let scenario::ServerSpec::Builtin(builtin) = server else { return None };
     match builtin.mode {
         Mode::Sync | Mode::AsyncBlocking => Some(1),
         Mode::Threaded { threads } | Mode::AsyncPool { threads } => Some(threads),
@@ -79,7 +79,7 @@ pub(super) fn server_life(life: &Life) -> record::ServerRecord {
 }
 
 /// One row a sample, with rates since the one before.
-fn samples(rows: &[server::Row]) -> Vec<record::ServerSample> {
+fn samples(rows: &[server::UsageRow]) -> Vec<record::ServerSample> {
     let mut before = rows.first().copied().unwrap_or_default();
     let mut samples = Vec::with_capacity(rows.len());
     for row in rows {
@@ -125,16 +125,17 @@ mod tests {
 
     /// How a command that runs so many workers is named.
     fn named(command: &[&str], workers: u32) -> String {
-        describe_server(&scenario::Server::Command(scenario::Command {
+        describe_server(&scenario::ServerSpec::Command(scenario::CommandSpec {
+            scenario: "a.toml".to_owned(),
             command: command.iter().map(|word| scenario::Template::parse(word).unwrap()).collect(),
             cwd: ".".into(),
             env: Vec::new(),
             setup: None,
             setup_within: Duration::ZERO,
             workers,
-            listen: scenario::Listen::Tcp { port: None, handed: false },
-            ready: scenario::Ready { check: scenario::ReadyCheck::Port, within: Duration::ZERO, foreign: false },
-            stop: scenario::Stop { signal: "TERM".to_owned(), grace: Duration::ZERO },
+            listen: scenario::ListenSpec::Tcp { port: None, handed: false },
+            ready: scenario::ReadySpec { check: scenario::ReadyCheck::Port, within: Duration::ZERO, foreign: false },
+            stop: scenario::StopSpec { signal: "TERM".to_owned(), grace: Duration::ZERO },
             tls: None,
         }))
     }

@@ -11,7 +11,7 @@ use super::private::Private;
 use crate::record::Record;
 use crate::report::Page;
 use crate::scenario::Secrets;
-use crate::server::keeper::NOT_KEPT;
+use crate::server::NOT_KEPT;
 
 /// How the name of a folder in the making begins.
 const UNFINISHED: &str = ".unfinished-";

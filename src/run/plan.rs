@@ -2,7 +2,7 @@
 
 use super::facts::{describe_dirty, describe_load, describe_server};
 use crate::load::system_limits;
-use crate::scenario::{Dirty, Expect, Load, Login, Scenario, Variant};
+use crate::scenario::{DirtySpec, Expect, LoadSpec, LoginSpec, Scenario, Variant};
 use crate::stats::upper_bound_95;
 use crate::trigger::Trigger;
 use crate::units::{counted, show_count, show_duration, show_percentage};
@@ -46,7 +46,7 @@ fn lines(variant: &Variant) -> Vec<String> {
 }
 
 /// What to do about connections that one address cannot make.
-fn too_few_ports(load: &Load, ports: Option<u64>) -> Option<String> {
+fn too_few_ports(load: &LoadSpec, ports: Option<u64>) -> Option<String> {
     let (connections, ports) = (u64::from(load.connections()), ports?);
     let addresses = load.source_addresses.len().max(1) as u64;
     (connections > ports * addresses).then(|| {
@@ -60,7 +60,7 @@ fn too_few_ports(load: &Load, ports: Option<u64>) -> Option<String> {
 }
 
 /// Who asks, and how leaks are provoked, where the scenario says so.
-fn means(dirty: &Dirty) -> Option<String> {
+fn means(dirty: &DirtySpec) -> Option<String> {
     let mut means = Vec::new();
     if let Some(first) = dirty.identities.first() {
         let fields: Vec<&str> = first.keys().map(String::as_str).collect();
@@ -76,14 +76,14 @@ fn means(dirty: &Dirty) -> Option<String> {
 }
 
 /// The requests of a login, in their order.
-fn steps(login: &Login) -> String {
+fn steps(login: &LoginSpec) -> String {
     let lines: Vec<String> =
         login.requests().map(|request| format!("{} {}", request.method, request.target())).collect();
     lines.join(", then ")
 }
 
 /// What the check can show, and what it takes.
-fn promise(dirty: &Dirty) -> String {
+fn promise(dirty: &DirtySpec) -> String {
     let budget = dirty.budget;
     let bound = show_percentage(upper_bound_95(0, budget.exposures));
     let expected = match dirty.expect {
@@ -104,14 +104,14 @@ mod tests {
     #[test]
     fn more_connections_than_ports_are_said_to_take_more_addresses() {
         let levels = |users| vec![Level { from: users, to: users, lasting: std::time::Duration::ZERO }];
-        let load = || Load { levels: levels(60_001.0), ..plan() };
+        let load = || LoadSpec { levels: levels(60_001.0), ..plan() };
         let needed = too_few_ports(&load(), Some(30_000)).unwrap();
         assert!(needed.starts_with("60,001 connections") && needed.contains("30,000 ports"), "{needed}");
         assert!(needed.contains("name 3 addresses in `source_addresses`"), "{needed}");
         let source_addresses = (2..=4).map(|last| std::net::Ipv4Addr::new(127, 0, 0, last).into()).collect();
-        assert_eq!(too_few_ports(&Load { source_addresses, ..load() }, Some(30_000)), None);
-        assert_eq!(too_few_ports(&Load { protocol: Protocol::Http2 { streams: 4 }, ..load() }, Some(30_000)), None);
-        assert_eq!(too_few_ports(&Load { levels: levels(30_000.0), ..plan() }, Some(30_000)), None);
+        assert_eq!(too_few_ports(&LoadSpec { source_addresses, ..load() }, Some(30_000)), None);
+        assert_eq!(too_few_ports(&LoadSpec { protocol: Protocol::Http2 { streams: 4 }, ..load() }, Some(30_000)), None);
+        assert_eq!(too_few_ports(&LoadSpec { levels: levels(30_000.0), ..plan() }, Some(30_000)), None);
         assert_eq!(too_few_ports(&load(), None), None);
     }
 }

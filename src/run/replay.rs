@@ -5,9 +5,9 @@ use tokio_util::sync::CancellationToken;
 use super::private::Private;
 use super::supervise;
 use crate::dirty::recipe::Recipe;
-use crate::dirty::{Replay, Try};
+use crate::dirty::{LeakReplay, ReplayTry};
 use crate::net::target::Target;
-use crate::scenario::{Server as Plan, Variant};
+use crate::scenario::{ServerSpec as Plan, Variant};
 use crate::server::{Log, Server, StartError};
 
 mod expected;
@@ -63,7 +63,7 @@ impl ReplayOutcome {
 /// the leak, a request is sent alone in the end: without a proper answer the tries mean nothing.
 pub fn replay(
     again: &ReplayPlan<'_>,
-    each: &(dyn Fn(u64, &Try, Option<&Difference>) + Sync),
+    each: &(dyn Fn(u64, &ReplayTry, Option<&Difference>) + Sync),
     cancel: &CancellationToken,
 ) -> Result<ReplayOutcome, NotReplayed> {
     let mut replay = prepared(again)?;
@@ -102,12 +102,12 @@ pub fn replay(
     Ok(outcome)
 }
 
-fn prepared<'a>(again: &ReplayPlan<'a>) -> Result<Replay<'a>, NotReplayed> {
+fn prepared<'a>(again: &ReplayPlan<'a>) -> Result<LeakReplay<'a>, NotReplayed> {
     let Some(plan) = &again.variant.dirty else {
         let message = format!("`{}` has no dirty check", again.variant.name);
         return Err(NotReplayed { message, advice: "replay a leak of the record that the scenario wrote".to_owned() });
     };
-    Replay::new(plan, again.recipe, again.seed).map_err(|why| NotReplayed {
+    LeakReplay::new(plan, again.recipe, again.seed).map_err(|why| NotReplayed {
         message: format!("what was sent cannot be sent again: {why}"),
         advice: "replay with the scenario that wrote the record".to_owned(),
     })

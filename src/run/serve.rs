@@ -13,7 +13,7 @@ pub use super::examples::Example;
 use super::private::Private;
 use super::{examples, facts};
 use crate::net::endpoint::Endpoint;
-use crate::scenario::{self, Listen, Variant};
+use crate::scenario::{self, ListenSpec, Variant};
 use crate::server::{Death, Log, Server, StartError};
 
 /// Where a server listens if nothing says otherwise and nobody else does: a page that is open stays right.
@@ -96,10 +96,10 @@ pub fn serve(
 }
 
 /// The port that was asked for, else the scenario's, else the usual one if it is free, else one from the kernel.
-fn choose_port(plan: &mut scenario::Server, asked: Option<u16>) -> Result<(), StartError> {
+fn choose_port(plan: &mut scenario::ServerSpec, asked: Option<u16>) -> Result<(), StartError> {
     let port = match plan {
-        scenario::Server::Builtin(plan) => &mut plan.port,
-        scenario::Server::Command(scenario::Command { listen: Listen::Tcp { port, .. }, .. }) => port,
+        scenario::ServerSpec::Builtin(plan) => &mut plan.port,
+        scenario::ServerSpec::Command(scenario::CommandSpec { listen: ListenSpec::Tcp { port, .. }, .. }) => port,
         _ => return Ok(()),
     };
     match asked.or(*port) {

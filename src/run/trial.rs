@@ -18,9 +18,9 @@ use crate::load::hook_watchdog::{self, HungHook, call_watched};
 use crate::load::{self, LiveCounters, LoadProgress};
 use crate::net::target::Target;
 use crate::record::{self, LogOf, Trial, TrialFailure};
-use crate::scenario::{self, Dirty, Load, Variant};
+use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
-use crate::script::pulse::Pulse;
+use crate::script::heartbeat::Heartbeat;
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
@@ -117,7 +117,7 @@ impl Stage<'_> {
     fn part(
         &self,
         trial: &mut Trial,
-        plan: &scenario::Server,
+        plan: &scenario::ServerSpec,
         work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>,
     ) {
         if self.cancel.is_cancelled() {
@@ -177,7 +177,7 @@ impl Stage<'_> {
         }
     }
 
-    fn load(&self, plan: &Load, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
+    fn load(&self, plan: &LoadSpec, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
         let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
             Some(script) => match self.set_up(script) {
@@ -235,7 +235,7 @@ impl Stage<'_> {
         Ok(ending)
     }
 
-    fn set_up(&self, script: &scenario::Script) -> Called<ClientScript> {
+    fn set_up(&self, script: &scenario::ScriptSpec) -> Called<ClientScript> {
         let script = Arc::new(script.clone());
         self.attend(move |pulse| ClientScript::begin(script, pulse))
     }
@@ -245,7 +245,7 @@ impl Stage<'_> {
         self.attend(move |pulse| client.end(pulse))
     }
 
-    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Pulse>) -> Called<T> + Send + 'static) -> Called<T> {
+    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static) -> Called<T> {
         call_watched(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: HungHook| {
             self.hung.set(true);
             hook_watchdog::failed(&hung)
@@ -255,7 +255,7 @@ impl Stage<'_> {
     /// Logs the users of a load in, where it has a login; or why one of them was refused.
     fn log_in(
         &self,
-        plan: &Load,
+        plan: &LoadSpec,
         server: &mut Server,
         target: &Target,
     ) -> std::io::Result<(Result<Vec<Session>, TrialFailure>, Ending)> {
@@ -280,19 +280,19 @@ impl Stage<'_> {
     }
 
     /// A dirty check, part by part, each on a server of its own; the last part's server stands for all.
-    fn dirty(&self, plan: &Dirty, trial: &mut Trial) {
+    fn dirty(&self, plan: &DirtySpec, trial: &mut Trial) {
         self.in_flight.take();
         let premises = dirty::Premises {
             workers: self.variant.server.workers(),
             in_flight: facts::in_flight(&self.variant.server),
         };
-        let owned = !matches!(self.variant.server, scenario::Server::Attached(_));
-        let progress = Arc::new(dirty::Progress::default());
+        let owned = !matches!(self.variant.server, scenario::ServerSpec::Attached(_));
+        let progress = Arc::new(dirty::DirtyProgress::default());
         let description = facts::describe_dirty(plan);
         self.observer.event(RunEvent::DirtyBegan { description: &description });
-        let mut check = dirty::Check::new(plan, premises, owned, self.seed, Arc::clone(&progress));
+        let mut check = dirty::DirtyCheck::new(plan, premises, owned, self.seed, Arc::clone(&progress));
         let time = check.time();
-        while let Some(mut part) = check.next_part() {
+        while let Some(mut part) = check.next_phase() {
             let over = trial.failure.is_some() || trial.interrupted;
             if over {
                 break;
@@ -316,14 +316,14 @@ impl Stage<'_> {
                     let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
                     let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work)?;
                     ran?;
-                    match check.next_part().filter(|next| check.shares(*next)) {
+                    match check.next_phase().filter(|next| check.shares(*next)) {
                         Some(next) if matches!(ending, Ending::Finished) => part = next,
                         _ => return Ok(ending),
                     }
                 }
             });
             // The leak is proven: a server that does not start for its diagnosis, or dies of it, takes nothing from that.
-            if part == dirty::Part::Diagnosis && trial.failure.take().is_some() {
+            if part == dirty::CheckPhase::Diagnosis && trial.failure.take().is_some() {
                 check.give_up_diagnosis();
             }
         }
@@ -338,7 +338,7 @@ impl Stage<'_> {
     }
 
     /// Said before anything is started.
-    fn foreign_source(&self, plan: &Load) -> Option<TrialFailure> {
+    fn foreign_source(&self, plan: &LoadSpec) -> Option<TrialFailure> {
         let (source, why) = load::system_limits::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
@@ -384,7 +384,7 @@ pub(super) fn tail<'a>(log: impl Iterator<Item = &'a str>) -> Vec<String> {
     lines[lines.len().saturating_sub(TAIL)..].iter().map(clip).collect()
 }
 
-fn target(server: &Server, plan: &scenario::Server) -> Target {
+fn target(server: &Server, plan: &scenario::ServerSpec) -> Target {
     Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers())
 }
 

@@ -9,19 +9,19 @@ use rustls::sign::CertifiedKey;
 
 /// A server that is already up.
 #[derive(Debug, Clone)]
-pub struct Attached {
+pub struct AttachedSpec {
     /// A name or an address; one of IPv6 may name its zone: `fe80::1%eth0`.
     pub host: String,
     pub port: u16,
     /// How TLS is spoken with it, if it is.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsSpec>,
     /// Where connections go, if not to host and port.
     pub connect_to: Option<Address>,
     /// Its first process, where that is known: what it and its children use is read.
     pub process: Option<Pid>,
 }
 
-impl Attached {
+impl AttachedSpec {
     /// The host without its zone, which is this machine's affair alone (RFC 6874, section 1).
     pub fn name(&self) -> &str {
         without_zone(&self.host)
@@ -55,7 +55,7 @@ pub enum Address {
 
 /// How TLS is spoken with a server.
 #[derive(Debug, Clone, Default)]
-pub struct Tls {
+pub struct TlsSpec {
     /// Its certificate is not looked at.
     pub insecure: bool,
     /// Whom to trust; the authorities that this machine trusts if not given.

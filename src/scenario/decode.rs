@@ -10,20 +10,20 @@ use super::file;
 use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::suggest;
-use super::tree::{self, Step};
+use super::toml_tree::{self, PathStep};
 
 /// So many wrong entries of one list or table are many.
 const MANY: usize = 4;
 
 /// Entries that were cut because they were wrong: what follows only from that is no problem of its own.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Spoilt(BTreeSet<Vec<String>>);
+pub(super) struct InvalidPaths(BTreeSet<Vec<String>>);
 
-impl Spoilt {
-    pub fn add(&mut self, path: &[Step]) {
+impl InvalidPaths {
+    pub fn add(&mut self, path: &[PathStep]) {
         let keys = path.iter().map_while(|step| match step {
-            Step::Key(key) => Some(key.clone()),
-            Step::Index(_) => None,
+            PathStep::Key(key) => Some(key.clone()),
+            PathStep::Index(_) => None,
         });
         self.0.insert(keys.collect());
     }
@@ -53,26 +53,26 @@ impl Spoilt {
 }
 
 /// Reads the tree as a scenario. What is wrong is a problem each, and gone from the tree.
-pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut Spoilt) -> file::Scenario {
-    let mut counts: HashMap<Vec<Step>, usize> = HashMap::new();
+pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mut InvalidPaths) -> file::RawScenario {
+    let mut counts: HashMap<Vec<PathStep>, usize> = HashMap::new();
     loop {
         let mut as_sent = table.clone();
-        tree::write_dates(&mut as_sent);
+        toml_tree::write_dates(&mut as_sent);
         let root = Spanned::new(0..0, DeValue::Table(as_sent));
-        let error = match file::Scenario::deserialize(ValueDeserializer::from(root)) {
+        let error = match file::RawScenario::deserialize(ValueDeserializer::from(root)) {
             Ok(scenario) => return scenario,
             Err(error) => error,
         };
         let (message, span) = (error.message().to_owned(), error.span().unwrap_or(0..0));
-        let path = tree::smallest(table, &span).unwrap_or_default();
+        let path = toml_tree::smallest(table, &span).unwrap_or_default();
         // A list in the place of a table is read as its keys, one after the other.
         let (message, span, path) = list_for_table(table, &path).unwrap_or((message, span, path));
-        let entry = tree::entry(table, &path);
+        let entry = toml_tree::entry(table, &path);
         problems.add(explain(&message, &path, &span, entry, spoilt));
         spoilt.add(&path);
         // Each round takes an entry away, so the rounds end; without one to take, there is nothing to read.
-        if !tree::cut(table, &path) {
-            return file::Scenario::default();
+        if !toml_tree::cut(table, &path) {
+            return file::RawScenario::default();
         }
         // Each round reads all anew: so where there are many, each part is read by itself.
         for container in (0..path.len()).rev().map(|length| &path[..length]) {
@@ -80,7 +80,7 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
             *count += 1;
             if *count == MANY {
                 let read_alone = |alone: &mut DeTable<'_>| drop(read(alone, problems, spoilt));
-                tree::apart::each_alone(table, container, read_alone);
+                toml_tree::parts::each_alone(table, container, read_alone);
                 break;
             }
         }
@@ -88,14 +88,14 @@ pub(super) fn read(table: &mut DeTable<'_>, problems: &mut Problems, spoilt: &mu
 }
 
 /// What is wrong with the list around an entry, if it stands where none may: then it is so without its items, too.
-fn list_for_table(table: &DeTable<'_>, path: &[Step]) -> Option<(String, Span, Vec<Step>)> {
-    let (Step::Index(_), around) = path.split_last()? else { return None };
+fn list_for_table(table: &DeTable<'_>, path: &[PathStep]) -> Option<(String, Span, Vec<PathStep>)> {
+    let (PathStep::Index(_), around) = path.split_last()? else { return None };
     let mut emptied = table.clone();
-    while tree::cut(&mut emptied, &[around, &[Step::Index(0)]].concat()) {}
+    while toml_tree::cut(&mut emptied, &[around, &[PathStep::Index(0)]].concat()) {}
     let root = Spanned::new(0..0, DeValue::Table(emptied));
-    let error = file::Scenario::deserialize(ValueDeserializer::from(root)).err()?;
+    let error = file::RawScenario::deserialize(ValueDeserializer::from(root)).err()?;
     let span = error.span()?;
-    let is_it = error.message().starts_with(NO_TABLE) && tree::smallest(table, &span)? == around;
+    let is_it = error.message().starts_with(NO_TABLE) && toml_tree::smallest(table, &span)? == around;
     is_it.then(|| (error.message().to_owned(), span, around.to_vec()))
 }
 
@@ -103,7 +103,13 @@ fn list_for_table(table: &DeTable<'_>, path: &[Step]) -> Option<(String, Span, V
 const NO_TABLE: &str = "invalid length 0, expected ";
 
 /// Puts what serde says in the words of scenarios.
-fn explain(message: &str, path: &[Step], span: &Span, entry: Option<&DeValue<'_>>, spoilt: &mut Spoilt) -> Problem {
+fn explain(
+    message: &str,
+    path: &[PathStep],
+    span: &Span,
+    entry: Option<&DeValue<'_>>,
+    spoilt: &mut InvalidPaths,
+) -> Problem {
     let name = Name::of(path);
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(&quoted(rest), path, span, spoilt);
@@ -149,7 +155,7 @@ pub(super) fn unit_error(message: &str) -> Option<(&str, &str, &str)> {
     Some((title, label, help))
 }
 
-fn unknown_key(words: &[&str], path: &[Step], span: &Span, spoilt: &mut Spoilt) -> Problem {
+fn unknown_key(words: &[&str], path: &[PathStep], span: &Span, spoilt: &mut InvalidPaths) -> Problem {
     let (key, known) = words.split_first().map_or(("", &[][..]), |(key, known)| (*key, known));
     let parent = &path[..path.len().saturating_sub(1)];
     let section = show_path(parent);
@@ -158,7 +164,7 @@ fn unknown_key(words: &[&str], path: &[Step], span: &Span, spoilt: &mut Spoilt) 
     let near = suggest::nearest(key, known.iter().copied());
     if let Some(near) = near {
         // The key that was meant is there, if misspelt: that it is missing would be said in vain.
-        spoilt.add(&[parent, &[Step::Key(near.to_owned())]].concat());
+        spoilt.add(&[parent, &[PathStep::Key(near.to_owned())]].concat());
     }
     let elsewhere = || super::schema::sections_with(key).filter(|section| !section.is_empty());
     let help = match (near, elsewhere()) {
@@ -246,12 +252,12 @@ struct Name<'p> {
 }
 
 impl<'p> Name<'p> {
-    fn of(path: &'p [Step]) -> Name<'p> {
+    fn of(path: &'p [PathStep]) -> Name<'p> {
         let key = path.iter().rev().find_map(|step| match step {
-            Step::Key(key) => Some(key.as_str()),
-            Step::Index(_) => None,
+            PathStep::Key(key) => Some(key.as_str()),
+            PathStep::Index(_) => None,
         });
-        Name { key: key.unwrap_or("scenario"), is_item: matches!(path.last(), Some(Step::Index(_))) }
+        Name { key: key.unwrap_or("scenario"), is_item: matches!(path.last(), Some(PathStep::Index(_))) }
     }
 
     fn shown(&self) -> String {
@@ -259,12 +265,12 @@ impl<'p> Name<'p> {
     }
 }
 
-fn show_path(path: &[Step]) -> String {
+fn show_path(path: &[PathStep]) -> String {
     let keys: Vec<&str> = path
         .iter()
         .filter_map(|step| match step {
-            Step::Key(key) => Some(key.as_str()),
-            Step::Index(_) => None,
+            PathStep::Key(key) => Some(key.as_str()),
+            PathStep::Index(_) => None,
         })
         .collect();
     keys.join(".")

@@ -6,11 +6,11 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::Surroundings;
-use super::decode::Spoilt;
+use super::decode::InvalidPaths;
 use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
 use super::sensitive;
-use super::tree;
+use super::toml_tree;
 
 mod numbers;
 
@@ -27,12 +27,12 @@ pub(super) fn fill(
     tree: &mut DeTable<'_>,
     surroundings: &dyn Surroundings,
     problems: &mut Problems,
-    spoilt: &mut Spoilt,
+    spoilt: &mut InvalidPaths,
     numbers: &mut Numbers,
 ) -> Secrets {
     let mut wrong = Vec::new();
     let secrets = secrets(&mut tree.clone(), surroundings);
-    tree::each_string(tree, &mut |path, span, text| {
+    toml_tree::each_string(tree, &mut |path, span, text| {
         let problem = match expand(text, surroundings, None) {
             _ if text == REDACTED => left_out(path).at(span, "stands for what a report does not show"),
             Ok(filled) => {
@@ -56,9 +56,9 @@ pub(super) fn fill(
         wrong.push(span.clone());
     });
     for span in wrong {
-        if let Some(path) = tree::smallest(tree, &span) {
+        if let Some(path) = toml_tree::smallest(tree, &span) {
             spoilt.add(&path);
-            tree::cut(tree, &path);
+            toml_tree::cut(tree, &path);
         }
     }
     secrets
@@ -89,9 +89,9 @@ fn unfilled(name: Option<&str>, path: &[String]) -> Problem {
 /// The secrets of a tree that is not filled in yet.
 pub(super) fn secrets(tree: &mut DeTable<'_>, surroundings: &dyn Surroundings) -> Secrets {
     let mut secrets = Secrets::default();
-    tree::each_string(tree, &mut |path, _, text| collect(&mut secrets, path, text, surroundings));
+    toml_tree::each_string(tree, &mut |path, _, text| collect(&mut secrets, path, text, surroundings));
     let mut before: Option<(Vec<String>, String)> = None;
-    tree::each_string(tree, &mut |path, _, text| {
+    toml_tree::each_string(tree, &mut |path, _, text| {
         let filled = expand(text, surroundings, None).ok().flatten().unwrap_or_else(|| text.to_string());
         let key = path.join(".");
         let follows = before.as_ref().filter(|(at, option)| at == path && sensitive::is_option(option));
@@ -161,13 +161,13 @@ fn is_escaped(text: &str, at: usize) -> bool {
 /// The tree as TOML, in which variables are filled in except for those that hold secrets, and a variable stands for each
 /// secret that the file itself holds. Filled in again, it is the same.
 pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, surroundings: &dyn Surroundings) -> String {
-    tree::each_string(&mut tree, &mut |path, _, text| {
+    toml_tree::each_string(&mut tree, &mut |path, _, text| {
         let shown = shown(path, text, secrets, surroundings);
         *text = Cow::Owned(shown);
     });
     numbers::name(&mut tree, secrets);
     let mut missing: Vec<(String, String)> = Vec::new();
-    tree::each_string(&mut tree, &mut |path, _, text| {
+    toml_tree::each_string(&mut tree, &mut |path, _, text| {
         for name in variables(text) {
             if !missing.iter().any(|(known, _)| *known == name) && !text.contains(&format!("${{{name}:-")) {
                 missing.push((name, path.join(".")));
@@ -181,7 +181,7 @@ pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, surroundin
             format!("# Not shown here, and to be set in the environment before this file is run:\n{}\n", list.concat())
         }
     };
-    note + tree::to_text(&tree).as_str()
+    note + toml_tree::to_text(&tree).as_str()
 }
 
 /// A string of the scenario without secrets.

@@ -5,17 +5,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 mod dirty;
-pub mod leaf;
+pub mod values;
 mod load;
 mod login;
 mod server;
 
-pub use dirty::{Dirty, Expect, Shape};
-pub use load::{Http, Kind, Load, Spacing, Stage};
-pub use login::{Capture, Follow, Login, Step};
-pub use server::{Listen, Mode, OnDisconnect, Ready, Server, Signal, Stop, Tls};
+pub use dirty::{Expect, RawCanaryShape, RawDirty};
+pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
+pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
+pub use server::{OnDisconnect, RawListen, RawMode, RawReady, RawServer, RawStop, RawTls, Signal};
 
-use leaf::{At, Entries, Node};
+use values::{Entries, Located, Node};
 
 /// The most redirects that are followed one after another.
 pub const MOST_HOPS: u32 = 10;
@@ -24,41 +24,41 @@ pub const MOST_HOPS: u32 = 10;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a scenario")]
 #[schemars(title = "runner scenario")]
-pub struct Scenario {
+pub struct RawScenario {
     /// The scenario's name: a folder's name under `reports/`. The file's stem if not given.
-    pub name: Option<At<String>>,
+    pub name: Option<Located<String>>,
     /// What the scenario is for, in a sentence.
-    pub about: Option<At<String>>,
+    pub about: Option<Located<String>>,
     /// Fixes everything that is drawn by chance, so that a run can be repeated. Below 2^53.
     #[schemars(extend("maximum" = crate::scenario::LARGEST_SEED))]
-    pub seed: Option<At<u64>>,
+    pub seed: Option<Located<u64>>,
     /// The system under test: exactly one of `mode`, `command` and `url`.
-    pub server: Option<At<Server>>,
+    pub server: Option<Located<RawServer>>,
     /// Alternatives, of which `[matrix] server = [...]` runs each.
-    pub servers: Option<Entries<Server>>,
+    pub servers: Option<Entries<RawServer>>,
     /// The load to drive.
-    pub load: Option<At<Load>>,
+    pub load: Option<Located<RawLoad>>,
     /// The check for values of one request in the response to another.
-    pub dirty: Option<At<Dirty>>,
+    pub dirty: Option<Located<RawDirty>>,
     /// Runs every combination of these values.
-    pub matrix: Option<Matrix>,
+    pub matrix: Option<RawMatrix>,
     /// The rules that the run is judged by.
-    pub assert: Option<At<Assert>>,
+    pub assert: Option<Located<RawAssert>>,
 }
 
 /// Key paths (`"server.mode"`) and the values that each takes in turn: `"load.sleep" = ["1ms", "10ms"]`.
 ///
 /// Its values are put into the file's tree before this type is read, so nothing of it is kept here.
 #[derive(Debug, Default)]
-pub struct Matrix;
+pub struct RawMatrix;
 
-impl<'de> Deserialize<'de> for Matrix {
+impl<'de> Deserialize<'de> for RawMatrix {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Matrix)
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| RawMatrix)
     }
 }
 
-impl JsonSchema for Matrix {
+impl JsonSchema for RawMatrix {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Matrix".into()
     }
@@ -93,48 +93,49 @@ impl JsonSchema for Matrix {
 /// Rules: `METRIC < LIMIT`, the limit in the metric's unit.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in [assert]")]
-pub struct Assert {
+#[schemars(rename = "Assert")]
+pub struct RawAssert {
     /// What must hold: `"latency.p99 < 250ms"`, or `{ rule = "...", when = { server = "gunicorn" } }`.
-    pub that: Option<Vec<Expectation>>,
+    pub that: Option<Vec<RawRule>>,
     /// Rules on `errors.*` or `throughput` that end the load early: `"errors.rate > 50% for 5s"`.
-    pub abort_when: Option<Vec<At<String>>>,
+    pub abort_when: Option<Vec<Located<String>>>,
     /// A script whose `fn verdict(metrics)` adds verdicts. The load's script if not given.
-    pub script: Option<At<String>>,
+    pub script: Option<Located<String>>,
 }
 
 /// A rule, for every variant or only for those in which the matrix took some values.
 #[derive(Debug)]
-pub struct Expectation {
-    pub rule: Option<At<String>>,
+pub struct RawRule {
+    pub rule: Option<Located<String>>,
     /// Key paths of the matrix, and the value for which the rule is.
-    pub when: Option<At<Node>>,
+    pub when: Option<Located<Node>>,
 }
 
-/// An [`Expectation`] where it is written as a table.
+/// An [`RawRule`] where it is written as a table.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a rule, or a table as in { rule = \"...\", when = { ... } }")]
 #[schemars(rename = "ConditionalRule", description = "A rule for those variants in which the matrix took some values.")]
 struct ExpectationTable {
     /// The rule, as in `"dirty.leaks == 0"`.
-    rule: Option<At<String>>,
+    rule: Option<Located<String>>,
     /// Key paths of the matrix, and the value of each for which the rule is.
     #[schemars(with = "std::collections::BTreeMap<String, Node>")]
-    when: Option<At<Node>>,
+    when: Option<Located<Node>>,
 }
 
-impl<'de> Deserialize<'de> for Expectation {
+impl<'de> Deserialize<'de> for RawRule {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // A rule's place is that of the whole item, which only a span around either form knows.
-        let item = toml::Spanned::<leaf::TextOr<ExpectationTable>>::deserialize(deserializer)?;
+        let item = toml::Spanned::<values::TextOr<ExpectationTable>>::deserialize(deserializer)?;
         let span = item.span();
         Ok(match item.into_inner() {
-            leaf::TextOr::Text(rule) => Expectation { rule: Some(At { span, value: rule }), when: None },
-            leaf::TextOr::Table(table) => Expectation { rule: table.rule, when: table.when },
+            values::TextOr::Text(rule) => RawRule { rule: Some(Located { span, value: rule }), when: None },
+            values::TextOr::Table(table) => RawRule { rule: table.rule, when: table.when },
         })
     }
 }
 
-impl JsonSchema for Expectation {
+impl JsonSchema for RawRule {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Rule".into()
     }

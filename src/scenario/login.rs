@@ -1,11 +1,11 @@
 //! Logging in, as meant: requests in their order, and what is taken from their responses.
 
-use super::Request;
+use super::RequestSpec;
 
 /// What each identity, or each user of a load, sends before its requests. The cookies of the responses are its own from
 /// then on.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct LoginSpec {
     /// In their order; at least one. One of them holds `{canary}` or something else that tells who logs in.
     pub steps: Vec<LoginStep>,
     /// A log-in is kept for as long as the server takes it, also from one server to the next.
@@ -16,23 +16,23 @@ pub struct Login {
 #[derive(Debug, Clone)]
 pub struct LoginStep {
     /// It holds no `{sleep}`, and captures of steps before it only.
-    pub request: Request,
+    pub request: RequestSpec,
     /// How many redirects are followed.
     pub follow: u32,
-    pub captures: Vec<Capture>,
+    pub captures: Vec<CaptureSpec>,
 }
 
 /// A value that is taken from a response, for requests that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capture {
+pub struct CaptureSpec {
     /// What it fills: `{capture.NAME}`; the one named `token` also fills `{token}`.
     pub name: String,
-    pub from: Source,
+    pub from: CaptureSource,
 }
 
 /// Where in a response a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum CaptureSource {
     /// The names, or indices, that lead to it in the JSON of the body.
     Json(Vec<String>),
     /// A header, by its name.
@@ -45,21 +45,21 @@ pub enum Source {
     Meta(String),
 }
 
-impl std::fmt::Display for Source {
+impl std::fmt::Display for CaptureSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Source::Json(path) => write!(f, "text at `{}` in its JSON", path.join(".")),
-            Source::Header(name) => write!(f, "header `{name}`"),
-            Source::Cookie(name) => write!(f, "cookie `{name}`"),
-            Source::Field(name) => write!(f, "form field `{name}` in its HTML"),
-            Source::Meta(name) => write!(f, "`<meta name=\"{name}\">` in its HTML"),
+            CaptureSource::Json(path) => write!(f, "text at `{}` in its JSON", path.join(".")),
+            CaptureSource::Header(name) => write!(f, "header `{name}`"),
+            CaptureSource::Cookie(name) => write!(f, "cookie `{name}`"),
+            CaptureSource::Field(name) => write!(f, "form field `{name}` in its HTML"),
+            CaptureSource::Meta(name) => write!(f, "`<meta name=\"{name}\">` in its HTML"),
         }
     }
 }
 
-impl Login {
+impl LoginSpec {
     /// The requests, in their order.
-    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+    pub fn requests(&self) -> impl Iterator<Item = &RequestSpec> {
         self.steps.iter().map(|step| &step.request)
     }
 }

@@ -3,11 +3,11 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::decode::Spoilt;
+use super::decode::InvalidPaths;
 use super::problem::{Problem, Problems};
 use super::source::Span;
 use super::suggest;
-use super::tree::{self, Segment};
+use super::toml_tree::{self, Segment};
 
 /// More variants than this are a slip.
 const MOST_VARIANTS: usize = 1000;
@@ -15,7 +15,7 @@ const MOST_REPEATS: i64 = 1000;
 
 /// One key path and its values.
 #[derive(Debug)]
-pub(super) struct Axis<'i> {
+pub(super) struct MatrixAxis<'i> {
     /// The key path, dotted.
     pub key: String,
     pub span: Span,
@@ -23,7 +23,7 @@ pub(super) struct Axis<'i> {
     path: Vec<Segment>,
 }
 
-impl Axis<'_> {
+impl MatrixAxis<'_> {
     /// The last step of the key path.
     pub fn short(&self) -> &str {
         self.path.last().map_or(self.key.as_str(), |(name, _)| name)
@@ -33,7 +33,7 @@ impl Axis<'_> {
 /// All axes, in the order of the file.
 #[derive(Debug, Default)]
 pub(super) struct Matrix<'i> {
-    pub axes: Vec<Axis<'i>>,
+    pub axes: Vec<MatrixAxis<'i>>,
     pub repeats: u32,
 }
 
@@ -63,7 +63,7 @@ fn flatten_into<'i>(flat: &mut DeTable<'i>, prefix: &str, table: DeTable<'i>, pr
 }
 
 /// Takes the matrix out of the tree. Axes that are wrong are problems, and left out.
-pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems, spoilt: &mut Spoilt) -> Matrix<'i> {
+pub(super) fn take<'i>(tree: &mut DeTable<'i>, problems: &mut Problems, spoilt: &mut InvalidPaths) -> Matrix<'i> {
     let mut matrix = Matrix { axes: Vec::new(), repeats: 1 };
     let Some((key, value)) = tree.remove_entry("matrix") else { return matrix };
     let span = value.span();
@@ -122,8 +122,8 @@ fn read_axis<'i>(
     key: &Spanned<toml::de::DeString<'i>>,
     value: Spanned<DeValue<'i>>,
     problems: &mut Problems,
-    spoilt: &Spoilt,
-) -> Option<Axis<'i>> {
+    spoilt: &InvalidPaths,
+) -> Option<MatrixAxis<'i>> {
     let (span, key) = (key.span(), key.get_ref().to_string());
     let Some(path) = axis_path(&key, &span, problems) else {
         let problem = Problem::new(format!("`{key}` is not a key path")).at(&span, "not the path of a key");
@@ -150,8 +150,8 @@ fn read_axis<'i>(
     }
     let mut kept: Vec<Spanned<DeValue<'i>>> = Vec::new();
     for value in values {
-        let json = tree::to_json(&value);
-        if let Some(same) = kept.iter().find(|kept| tree::to_json(kept) == json) {
+        let json = toml_tree::to_json(&value);
+        if let Some(same) = kept.iter().find(|kept| toml_tree::to_json(kept) == json) {
             let problem = Problem::new(format!("the matrix gives `{key}` the same value twice"));
             let problem = problem.at(&value.span(), "again").also(&same.span(), "first here");
             problems.add(problem.help("remove one; for several trials of each variant, use repeats = 3"));
@@ -159,22 +159,22 @@ fn read_axis<'i>(
             kept.push(value);
         }
     }
-    Some(Axis { key, span, values: kept, path })
+    Some(MatrixAxis { key, span, values: kept, path })
 }
 
 /// The steps of a key path; where the key is quoted, each with its own place in it.
 fn axis_path(key: &str, span: &Span, problems: &Problems) -> Option<Vec<Segment>> {
     let written = problems.sources.text(span);
     if written.get(1..written.len().saturating_sub(1)) == Some(key) {
-        return tree::parse_path(key, span.start + 1);
+        return toml_tree::parse_path(key, span.start + 1);
     }
-    let path = tree::parse_path(key, 0)?;
+    let path = toml_tree::parse_path(key, 0)?;
     Some(path.into_iter().map(|(name, _)| (name, span.clone())).collect())
 }
 
 /// A value as people read it.
 fn shown(value: &Spanned<DeValue<'_>>) -> String {
-    match tree::to_json(value) {
+    match toml_tree::to_json(value) {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     }
@@ -206,7 +206,7 @@ impl<'i> Matrix<'i> {
 
     /// The key paths and values of a combination.
     pub fn settings(&self, choice: &Choice) -> Vec<(String, serde_json::Value)> {
-        self.chosen(choice).map(|(axis, value)| (axis.key.clone(), tree::to_json(value))).collect()
+        self.chosen(choice).map(|(axis, value)| (axis.key.clone(), toml_tree::to_json(value))).collect()
     }
 
     /// `mode=async sleep=10ms`; whole key paths where the last steps are the same.
@@ -219,11 +219,17 @@ impl<'i> Matrix<'i> {
     }
 
     /// The tree with the values of a combination in it.
-    pub fn apply(&self, tree: &DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &Spoilt) -> DeTable<'i> {
+    pub fn apply(
+        &self,
+        tree: &DeTable<'i>,
+        choice: &Choice,
+        problems: &mut Problems,
+        spoilt: &InvalidPaths,
+    ) -> DeTable<'i> {
         let mut tree = tree.clone();
         self.pick_server(&mut tree, choice, problems, spoilt);
         for (axis, value) in self.chosen(choice).filter(|(axis, _)| axis.key != "server") {
-            if let Err(depth) = tree::set(&mut tree, &axis.path, value.clone()) {
+            if let Err(depth) = toml_tree::set(&mut tree, &axis.path, value.clone()) {
                 let (name, span) = &axis.path[depth - 1];
                 let problem =
                     Problem::new(format!("`{name}` is not a table")).at(span, "the file has a plain value here");
@@ -234,7 +240,7 @@ impl<'i> Matrix<'i> {
     }
 
     /// Puts the named one of `[servers]`, or the only one, in the place of `[server]`.
-    fn pick_server(&self, tree: &mut DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &Spoilt) {
+    fn pick_server(&self, tree: &mut DeTable<'i>, choice: &Choice, problems: &mut Problems, spoilt: &InvalidPaths) {
         let servers = tree.remove("servers").map(Spanned::into_inner);
         let Some(DeValue::Table(servers)) = servers else { return };
         let picked = match self.chosen(choice).find(|(axis, _)| axis.key == "server") {
@@ -264,12 +270,15 @@ impl<'i> Matrix<'i> {
         picked.into_iter().all(|name| servers.contains_key(shown(name).as_str()))
     }
 
-    fn chosen<'a>(&'a self, choice: &'a Choice) -> impl Iterator<Item = (&'a Axis<'i>, &'a Spanned<DeValue<'i>>)> {
+    fn chosen<'a>(
+        &'a self,
+        choice: &'a Choice,
+    ) -> impl Iterator<Item = (&'a MatrixAxis<'i>, &'a Spanned<DeValue<'i>>)> {
         self.axes.iter().zip(choice).map(|(axis, index)| (axis, &axis.values[*index]))
     }
 
     /// The axis of this key path, or of this last step if that is unambiguous.
-    pub fn axis(&self, key: &str) -> Option<&Axis<'i>> {
+    pub fn axis(&self, key: &str) -> Option<&MatrixAxis<'i>> {
         let mut short = self.axes.iter().filter(|axis| axis.short() == key);
         self.axes.iter().find(|axis| axis.key == key).or_else(|| short.next().filter(|_| short.next().is_none()))
     }

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
 use super::source::Span;
-use super::tree::{self, Segment};
+use super::toml_tree::{self, Segment};
 use super::{Surroundings, environment, sensitive};
 
 /// One `--set`, read.
@@ -44,7 +44,7 @@ fn read_one(text: &str, problems: &mut Problems) -> Option<Override> {
         problems.add(Problem::new("an override without a value").at(&whole, "no `=` here").help(help));
         return None;
     };
-    let Some(path) = tree::parse_path(&text[..equals], start) else {
+    let Some(path) = toml_tree::parse_path(&text[..equals], start) else {
         let key = start..start + equals;
         problems.add(Problem::new("an override without a key path").at(&key, "not a key path").help(help));
         return None;
@@ -73,11 +73,11 @@ fn find_equals(text: &str) -> Option<usize> {
 pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], problems: &mut Problems) {
     for given in overrides {
         let value = given.value();
-        let key = tree::dotted(&given.path);
+        let key = toml_tree::dotted(&given.path);
         let outcome = match &given.path[..] {
             [(first, _), rest @ ..] if first == "matrix" && !rest.is_empty() => {
-                let axis = (tree::dotted(rest), given.path[1].1.clone());
-                tree::set(tree, &[given.path[0].clone(), axis], value)
+                let axis = (toml_tree::dotted(rest), given.path[1].1.clone());
+                toml_tree::set(tree, &[given.path[0].clone(), axis], value)
             }
             _ if varies(tree, &key) || key == "server" && names_server(tree, value.get_ref()) => {
                 pin(tree, &given.path, &key, value)
@@ -85,7 +85,7 @@ pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], probl
             [(first, _), rest @ ..] if first == "server" && !rest.is_empty() && has_alternatives(tree) => {
                 set_each_server(tree, &given.path, value)
             }
-            _ => tree::set(tree, &given.path, value),
+            _ => toml_tree::set(tree, &given.path, value),
         };
         if let Err(depth) = outcome {
             let (name, span) = &given.path[depth - 1];
@@ -102,7 +102,7 @@ pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], probl
 /// Whoever sets another mode for one run need not take `threads` out of the file.
 fn drop_threads(tree: &mut DeTable<'_>, overrides: &[Override]) {
     let has_threads = |value: Spanned<DeValue<'_>>| matches!(value.get_ref().as_str(), Some("threaded" | "async_pool"));
-    let sets = |given: &&Override, key: &str| tree::dotted(&given.path) == key;
+    let sets = |given: &&Override, key: &str| toml_tree::dotted(&given.path) == key;
     let Some(mode) = overrides.iter().rfind(|given| sets(given, "server.mode")) else { return };
     if has_threads(mode.value()) || overrides.iter().any(|given| sets(&given, "server.threads")) {
         return;
@@ -140,13 +140,13 @@ fn show_one(text: &str, equals: usize, secrets: &Secrets) -> Option<String> {
         return hidden(&path, value).map(|name| format!("{key}={name}"));
     };
     let (mut tree, mut any) = (tree.into_inner(), false);
-    tree::each_string(&mut tree, &mut |path, _, text| {
+    toml_tree::each_string(&mut tree, &mut |path, _, text| {
         if let Some(name) = hidden(path, text) {
             any = true;
             *text = Cow::Owned(name);
         }
     });
-    let value = tree::value_text(&tree, &tree::parse_path(key, 0)?).filter(|_| any)?;
+    let value = toml_tree::value_text(&tree, &toml_tree::parse_path(key, 0)?).filter(|_| any)?;
     Some(format!("{key}={value}"))
 }
 
@@ -164,7 +164,7 @@ impl Surroundings for Nowhere {
 }
 
 fn varies(tree: &DeTable<'_>, key: &str) -> bool {
-    tree::get(tree, &["matrix", key]).is_some()
+    toml_tree::get(tree, &["matrix", key]).is_some()
 }
 
 /// Whether `server = NAME` picks one of `[servers]`.
@@ -183,7 +183,7 @@ fn set_each_server<'i>(tree: &mut DeTable<'i>, path: &[Segment], value: Spanned<
     let Some(DeValue::Table(servers)) = tree.get_mut("servers").map(Spanned::get_mut) else { return Ok(()) };
     for server in servers.iter_mut().map(|(_, server)| server.get_mut()) {
         if let DeValue::Table(server) = server {
-            tree::set(server, &path[1..], value.clone()).map_err(|depth| depth + 1)?;
+            toml_tree::set(server, &path[1..], value.clone()).map_err(|depth| depth + 1)?;
         }
     }
     Ok(())
@@ -191,18 +191,19 @@ fn set_each_server<'i>(tree: &mut DeTable<'i>, path: &[Segment], value: Spanned<
 
 /// Leaves an axis of the matrix one value, and drops the rules that are for others.
 fn pin<'i>(tree: &mut DeTable<'i>, path: &[Segment], key: &str, value: Spanned<DeValue<'i>>) -> Result<(), usize> {
-    let new = tree::to_json(&value);
-    let old = tree::get(tree, &["matrix", key]).map(tree::to_json);
+    let new = toml_tree::to_json(&value);
+    let old = toml_tree::get(tree, &["matrix", key]).map(toml_tree::to_json);
     let dropped = |when: &serde_json::Value| {
         let is_listed = old.as_ref().and_then(|old| old.as_array()).is_some_and(|old| old.contains(when));
         is_listed && *when != new
     };
     if let Some(DeValue::Array(rules)) = that_mut(tree) {
-        tree::retain(rules, |_, rule| {
-            let when = rule.as_table().and_then(|rule| tree::get(rule, &["when"])).and_then(|w| w.get_ref().as_table());
+        toml_tree::retain(rules, |_, rule| {
+            let when =
+                rule.as_table().and_then(|rule| toml_tree::get(rule, &["when"])).and_then(|w| w.get_ref().as_table());
             let parts: Vec<&str> = key.split('.').collect();
-            let value = when.and_then(|when| when.get(key).or_else(|| tree::get(when, &parts)));
-            !value.map(tree::to_json).is_some_and(|value| dropped(&value))
+            let value = when.and_then(|when| when.get(key).or_else(|| toml_tree::get(when, &parts)));
+            !value.map(toml_tree::to_json).is_some_and(|value| dropped(&value))
         });
     }
     let mut list = toml::de::DeArray::new();
@@ -210,7 +211,7 @@ fn pin<'i>(tree: &mut DeTable<'i>, path: &[Segment], key: &str, value: Spanned<D
     list.push(value);
     let whole = path.first().map_or(0, |first| first.1.start)..path.last().map_or(0, |last| last.1.end);
     let axis = [("matrix".to_owned(), whole.clone()), (key.to_owned(), whole)];
-    tree::set(tree, &axis, Spanned::new(span, DeValue::Array(list)))
+    toml_tree::set(tree, &axis, Spanned::new(span, DeValue::Array(list)))
 }
 
 fn that_mut<'t, 'i>(tree: &'t mut DeTable<'i>) -> Option<&'t mut DeValue<'i>> {

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::environment::{self, REDACTED};
 use super::problem::Problems;
-use super::{Scenario, Secrets, Surroundings, load, matrix, overrides, sensitive, tree};
+use super::{Scenario, Secrets, Surroundings, load, matrix, overrides, sensitive, toml_tree};
 
 /// Keys that change nothing about what is sent again.
 const WITHOUT_EFFECT: [&str; 8] = ["expect", "time", "exposures", "bound", "exhaustive", "triggers", "skip", "repeats"];
@@ -35,13 +35,13 @@ pub struct Restored {
 #[derive(Debug)]
 pub enum NotRestored {
     /// What is sent again would not be what was sent.
-    Missing(Vec<Missing>),
+    Missing(Vec<MissingValue>),
     Invalid(Problems),
 }
 
 /// A value that a record does not show, and that is nowhere to be had.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingValue {
     /// Where it stands in the scenario.
     pub key: String,
     /// The variable that may give it.
@@ -68,7 +68,7 @@ pub fn restore(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Resu
     let texts = texts(&mut tree);
     let now = Now::read(recorded, surroundings);
     let mut given: BTreeMap<String, String> = BTreeMap::new();
-    let mut missing: Vec<Missing> = Vec::new();
+    let mut missing: Vec<MissingValue> = Vec::new();
     for (name, places) in needed(&texts) {
         if surroundings.variable(&name).is_some() {
             continue;
@@ -77,14 +77,14 @@ pub fn restore(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Resu
             Ok(value) => drop(given.insert(name, value)),
             Err(why) => match places.iter().find(|place| is_sent(place)) {
                 None => drop(given.insert(name, "unused".to_owned())),
-                Some((path, _)) => missing.push(Missing { key: path.join("."), variable: name, why }),
+                Some((path, _)) => missing.push(MissingValue { key: path.join("."), variable: name, why }),
             },
         }
     }
     if !missing.is_empty() {
         return Err(NotRestored::Missing(missing));
     }
-    let text = tree::to_text(&tree);
+    let text = toml_tree::to_text(&tree);
     let changed = now.map(|now| changed(&text, &now.effective));
     let world = Kept { file: recorded.file, text: &text, given: &given, outside: surroundings };
     loaded(recorded.file, &world, changed)
@@ -102,7 +102,7 @@ fn parse(text: &str) -> Option<DeTable<'_>> {
 /// A variable for each value that an earlier version left out.
 fn name_redacted(tree: &mut DeTable<'_>) {
     let mut before: BTreeMap<String, usize> = BTreeMap::new();
-    tree::each_string(tree, &mut |path, _, text| {
+    toml_tree::each_string(tree, &mut |path, _, text| {
         if text == REDACTED {
             let name = sensitive::variable(path, None);
             let count = before.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
@@ -114,7 +114,7 @@ fn name_redacted(tree: &mut DeTable<'_>) {
 
 fn texts(tree: &mut DeTable<'_>) -> Texts {
     let mut texts = Texts::new();
-    tree::each_string(tree, &mut |path, _, text| {
+    toml_tree::each_string(tree, &mut |path, _, text| {
         let nth = texts.keys().filter(|(known, _)| known == path).count();
         texts.insert((path.to_vec(), nth), text.to_string());
     });

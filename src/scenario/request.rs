@@ -8,7 +8,7 @@ use crate::script::client::FORM;
 
 /// The parts of a request, with holes for what varies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct RequestSpec {
     /// Upper case.
     pub method: String,
     /// What stands before the `?`; empty where a script's `request` gives the path.
@@ -19,7 +19,7 @@ pub struct Request {
     pub headers: Vec<(String, Template)>,
     /// Sent as one `cookie` header.
     pub cookies: Vec<(String, Template)>,
-    pub body: Option<Body>,
+    pub body: Option<BodySpec>,
 }
 
 /// A part of a query, as it is written there: percent-encoded.
@@ -32,7 +32,7 @@ pub struct Parameter {
 
 /// What a request carries besides its head.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum BodySpec {
     /// Sent as it stands.
     Text(Template),
     Json(Json),
@@ -51,15 +51,15 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-impl Request {
+impl RequestSpec {
     /// A GET of a path with its query, as a request line has them.
-    pub fn get(target: &Template) -> Request {
+    pub fn get(target: &Template) -> RequestSpec {
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, query.split('&').iter().map(Parameter::parse).collect()),
             None => (target.clone(), Vec::new()),
         };
         let method = "GET".to_owned();
-        Request { method, path, query, headers: Vec::new(), cookies: Vec::new(), body: None }
+        RequestSpec { method, path, query, headers: Vec::new(), cookies: Vec::new(), body: None }
     }
 
     /// Path and query, as the request line has them.
@@ -91,9 +91,9 @@ impl Request {
             }
         }
         let content_type = match &self.body {
-            Some(Body::Json(_)) => "application/json",
-            Some(Body::Form(_)) => "application/x-www-form-urlencoded",
-            Some(Body::Text(_)) | None => return lines,
+            Some(BodySpec::Json(_)) => "application/json",
+            Some(BodySpec::Form(_)) => "application/x-www-form-urlencoded",
+            Some(BodySpec::Text(_)) | None => return lines,
         };
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             lines.push(("content-type".to_owned(), Template::literal(content_type)));
@@ -103,7 +103,7 @@ impl Request {
 
     /// The body as it is sent.
     pub fn content(&self) -> Option<Template> {
-        self.body.as_ref().map(Body::content)
+        self.body.as_ref().map(BodySpec::content)
     }
 
     /// The holes of all parts, in the order in which they are sent.
@@ -138,17 +138,17 @@ impl Parameter {
     }
 }
 
-impl Body {
+impl BodySpec {
     /// As it is sent.
     pub fn content(&self) -> Template {
         match self {
-            Body::Text(text) => text.clone(),
-            Body::Json(json) => {
+            BodySpec::Text(text) => text.clone(),
+            BodySpec::Json(json) => {
                 let mut content = Template::default();
                 json.write(&mut content);
                 content
             }
-            Body::Form(fields) => {
+            BodySpec::Form(fields) => {
                 let mut content = Template::default();
                 for (index, (name, value)) in fields.iter().enumerate() {
                     content.push_text(if index == 0 { "" } else { "&" });
@@ -254,7 +254,7 @@ fn json_inside(text: &str) -> String {
 
 /// How a value that is not known before is written where its hole stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub enum ValueEncoding {
     /// As it is: headers and raw bodies.
     Plain,
     /// Percent-encoded: paths, queries and forms.
@@ -265,36 +265,37 @@ pub enum Encoding {
     Json,
 }
 
-impl Encoding {
+impl ValueEncoding {
     /// Every one of them.
-    pub const ALL: [Encoding; 4] = [Encoding::Plain, Encoding::Url, Encoding::Cookie, Encoding::Json];
+    pub const ALL: [ValueEncoding; 4] =
+        [ValueEncoding::Plain, ValueEncoding::Url, ValueEncoding::Cookie, ValueEncoding::Json];
 
     /// That of a body's holes.
-    pub fn of_body(body: Option<&Body>) -> Encoding {
+    pub fn of_body(body: Option<&BodySpec>) -> ValueEncoding {
         match body {
-            Some(Body::Json(_)) => Encoding::Json,
-            Some(Body::Form(_)) => Encoding::Url,
-            Some(Body::Text(_)) | None => Encoding::Plain,
+            Some(BodySpec::Json(_)) => ValueEncoding::Json,
+            Some(BodySpec::Form(_)) => ValueEncoding::Url,
+            Some(BodySpec::Text(_)) | None => ValueEncoding::Plain,
         }
     }
 
     /// That of a header's holes.
-    pub fn of_header(name: &str) -> Encoding {
-        if name.eq_ignore_ascii_case("cookie") { Encoding::Cookie } else { Encoding::Plain }
+    pub fn of_header(name: &str) -> ValueEncoding {
+        if name.eq_ignore_ascii_case("cookie") { ValueEncoding::Cookie } else { ValueEncoding::Plain }
     }
 
     /// The text as it stands where this encoding is used.
     pub fn encode(self, text: &str) -> String {
         match self {
-            Encoding::Plain => text.to_owned(),
-            Encoding::Url => encoded(text),
-            Encoding::Cookie => {
+            ValueEncoding::Plain => text.to_owned(),
+            ValueEncoding::Url => encoded(text),
+            ValueEncoding::Cookie => {
                 let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | ',' | ';' | '\\' | '%');
                 text.chars()
                     .map(|c| if plain(c) { c.to_string() } else { encoded(c.encode_utf8(&mut [0; 4])) })
                     .collect()
             }
-            Encoding::Json => json_inside(text),
+            ValueEncoding::Json => json_inside(text),
         }
     }
 }
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_target_is_taken_apart() {
-        let request = Request::get(&Template::parse("/a/{user}?x={canary}&flag&{seq}=1&y=a=b").unwrap());
+        let request = RequestSpec::get(&Template::parse("/a/{user}?x={canary}&flag&{seq}=1&y=a=b").unwrap());
         assert_eq!(request.path.to_string(), "/a/{user}");
         let parts: Vec<_> = request.query.iter().map(|p| (p.name.as_deref(), p.value.to_string())).collect();
         let expected = [(Some("x"), "{canary}"), (None, "flag"), (None, "{seq}=1"), (Some("y"), "a=b")];
@@ -317,7 +318,7 @@ mod tests {
         #[test]
         fn what_is_taken_apart_is_put_together_again(text in "/([a-z?&=]|\\{\\{|\\{canary\\}|\\{seq\\}){0,16}") {
             let target = Template::parse(&text).unwrap();
-            prop_assert_eq!(Request::get(&target).target(), target);
+            prop_assert_eq!(RequestSpec::get(&target).target(), target);
         }
     }
 }

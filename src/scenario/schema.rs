@@ -10,7 +10,7 @@ use super::file;
 /// The schema, for editors that complete and check.
 pub fn json() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<file::Scenario>().to_value();
+    let mut schema = generator.into_root_schema_for::<file::RawScenario>().to_value();
     drop_null(&mut schema);
     schema
 }
@@ -107,7 +107,7 @@ mod tests {
     /// The keys of a section's type, as its own error for an unknown key lists them.
     fn known_to_types(section: &str) -> Vec<String> {
         let text = format!("{section}zzz = 1");
-        let error = toml::from_str::<file::Scenario>(&text).unwrap_err();
+        let error = toml::from_str::<file::RawScenario>(&text).unwrap_err();
         error.message().split('`').skip(3).step_by(2).map(str::to_owned).collect()
     }
 

@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Attached, Script, Template, Tls};
+use super::{AttachedSpec, OnDisconnect, ScriptSpec, Template, TlsSpec};
 
 /// The system under test.
 #[derive(Debug, Clone)]
-pub enum Server {
+pub enum ServerSpec {
     Builtin(Builtin),
-    Command(Command),
-    Attached(Attached),
+    Command(CommandSpec),
+    Attached(AttachedSpec),
 }
 
-impl Server {
+impl ServerSpec {
     /// How TLS is spoken with it, if it is.
-    pub fn tls(&self) -> Option<&Tls> {
+    pub fn tls(&self) -> Option<&TlsSpec> {
         match self {
-            Server::Builtin(_) => None,
-            Server::Command(server) => server.tls.as_ref(),
-            Server::Attached(server) => server.tls.as_ref(),
+            ServerSpec::Builtin(_) => None,
+            ServerSpec::Command(server) => server.tls.as_ref(),
+            ServerSpec::Attached(server) => server.tls.as_ref(),
         }
     }
 
@@ -31,24 +31,24 @@ impl Server {
     /// How many worker processes serve, where that is known.
     pub fn workers(&self) -> Option<u32> {
         match self {
-            Server::Builtin(server) => Some(server.workers),
-            Server::Command(server) => Some(server.workers),
-            Server::Attached(_) => None,
+            ServerSpec::Builtin(server) => Some(server.workers),
+            ServerSpec::Command(server) => Some(server.workers),
+            ServerSpec::Attached(_) => None,
         }
     }
 
     /// How long it may take to get ready, where that is the scenario's to say.
     pub fn ready_within(&self) -> Option<Duration> {
         match self {
-            Server::Command(server) => Some(server.ready.within),
-            Server::Builtin(_) | Server::Attached(_) => None,
+            ServerSpec::Command(server) => Some(server.ready.within),
+            ServerSpec::Builtin(_) | ServerSpec::Attached(_) => None,
         }
     }
 
     /// The same server, but nothing is asked of it to find out whether it is ready.
-    pub fn ready_without_a_request(&self) -> Server {
+    pub fn ready_without_a_request(&self) -> ServerSpec {
         let mut server = self.clone();
-        if let Server::Command(command) = &mut server
+        if let ServerSpec::Command(command) = &mut server
             && let ReadyCheck::Path(_) = command.ready.check
         {
             command.ready.check = ReadyCheck::Port;
@@ -60,10 +60,12 @@ impl Server {
 /// A server that comes with runner.
 #[derive(Debug, Clone)]
 pub struct Builtin {
+    /// The name of the scenario's file, by which people know the processes of the server.
+    pub scenario: String,
     pub mode: Mode,
     /// Processes; at least one.
     pub workers: u32,
-    pub script: Option<Script>,
+    pub script: Option<ScriptSpec>,
     /// What a handler sleeps when the request names no sleep.
     pub sleep: Duration,
     /// What becomes of a suspended handler whose client has left.
@@ -72,17 +74,6 @@ pub struct Builtin {
     pub port: Option<u16>,
     /// How long workers may finish what they are at before they are killed.
     pub grace: Duration,
-}
-
-/// What becomes of a handler whose client leaves while it is suspended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDisconnect {
-    /// It runs to its end, and nobody gets its response.
-    #[default]
-    Continue,
-    /// It ends where it stands; what it has written stays. Only mode `async` can.
-    Cancel,
 }
 
 /// How a built-in worker handles requests.
@@ -116,7 +107,9 @@ impl Mode {
 
 /// A server that a command line starts.
 #[derive(Debug, Clone)]
-pub struct Command {
+pub struct CommandSpec {
+    /// The name of the scenario's file, by which people know the processes of the server.
+    pub scenario: String,
     /// The program and its arguments; `{host}`, `{port}`, `{socket}` and `{workers}` are still to be filled in.
     pub command: Vec<Template>,
     pub cwd: PathBuf,
@@ -126,16 +119,16 @@ pub struct Command {
     /// How long that may take.
     pub setup_within: Duration,
     pub workers: u32,
-    pub listen: Listen,
-    pub ready: Ready,
-    pub stop: Stop,
+    pub listen: ListenSpec,
+    pub ready: ReadySpec,
+    pub stop: StopSpec,
     /// How TLS is spoken with it, if it is.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsSpec>,
 }
 
 /// Where a launched server listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listen {
+pub enum ListenSpec {
     /// A port of this machine; from the kernel if not given. `handed`: runner itself listens, and hands the socket down.
     Tcp { port: Option<u16>, handed: bool },
     /// A Unix socket in a folder of runner's choice.
@@ -144,7 +137,7 @@ pub enum Listen {
 
 /// When a launched server counts as ready.
 #[derive(Debug, Clone)]
-pub struct Ready {
+pub struct ReadySpec {
     pub check: ReadyCheck,
     pub within: Duration,
     /// Whether the address may be held by a process that the command has not started.
@@ -164,7 +157,7 @@ pub enum ReadyCheck {
 
 /// How a launched server is asked to stop.
 #[derive(Debug, Clone)]
-pub struct Stop {
+pub struct StopSpec {
     /// `TERM`, `INT`, `QUIT` or `HUP`.
     pub signal: String,
     pub grace: Duration,

@@ -95,7 +95,7 @@ fn a_short_file_gets_the_documented_defaults() {
     assert_eq!((scenario.name.as_str(), scenario.repeats, scenario.variants.len()), ("test", 1, 1));
     let variant = &scenario.variants[0];
     assert_eq!(variant.name, "test");
-    let Server::Builtin(server) = &variant.server else { panic!("a built-in server") };
+    let ServerSpec::Builtin(server) = &variant.server else { panic!("a built-in server") };
     assert_eq!((server.mode, server.workers, server.sleep), (Mode::Async, 1, Duration::ZERO));
     assert_eq!(server.grace, Duration::from_secs(1));
     let load = variant.load.as_ref().unwrap();
@@ -126,7 +126,7 @@ fn a_command_gets_its_paths_and_defaults() {
     let source = "[server]\ncommand = ['gunicorn', '-b', '{host}:{port}']\ncwd = 'apps'\nenv = { A = '${NAME}' }\n\
                   stop = { signal = 'INT' }\n[load]\npath = '/'\nconcurrency = 5\n";
     let scenario = loaded(source);
-    let Server::Command(server) = &scenario.variants[0].server else { panic!("a command") };
+    let ServerSpec::Command(server) = &scenario.variants[0].server else { panic!("a command") };
     assert_eq!(server.cwd, Path::new("s/apps"));
     assert_eq!(server.env, [("A".to_owned(), Template::literal("value"))]);
     assert_eq!(server.command[2].to_string(), "{host}:{port}");
@@ -147,7 +147,7 @@ fn the_matrix_makes_every_combination_in_the_order_of_the_file() {
     assert_eq!(scenario.repeats, 3);
     assert_eq!(scenario.variants[1].settings[1], ("load.sleep".to_owned(), "2ms".into()));
     assert_eq!(scenario.variants[1].load.as_ref().unwrap().sleep, Some(Duration::from_millis(2)));
-    let Server::Builtin(server) = &scenario.variants[0].server else { panic!("a built-in server") };
+    let ServerSpec::Builtin(server) = &scenario.variants[0].server else { panic!("a built-in server") };
     assert_eq!(server.mode, Mode::Threaded { threads: 4 });
 }
 
@@ -280,7 +280,7 @@ fn deep_nesting_ends_in_a_problem_not_in_a_crash() {
 #[test]
 fn the_only_one_of_servers_is_taken() {
     let scenario = loaded("[servers.a]\nmode = 'sync'\n[load]\npath = '/'\nconcurrency = 5");
-    assert!(matches!(&scenario.variants[0].server, Server::Builtin(server) if server.mode == Mode::Sync));
+    assert!(matches!(&scenario.variants[0].server, ServerSpec::Builtin(server) if server.mode == Mode::Sync));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::request::{Body, Json};
+use super::request::{BodySpec, Json};
 use super::template::Placeholder;
-use super::{Request, Template};
+use super::{RequestSpec, Template};
 
 mod malformed;
 mod place;
@@ -42,7 +42,7 @@ fn is_identity(hole: &Placeholder) -> bool {
 }
 
 /// The request without all that identifies it. A raw body keeps its other text: half a document would not be read at all.
-pub fn anonymous(request: &Request) -> Result<Request, Why> {
+pub fn anonymous(request: &RequestSpec) -> Result<RequestSpec, Why> {
     if identifies(&request.path) {
         return Err(Why::InThePath);
     }
@@ -51,9 +51,9 @@ pub fn anonymous(request: &Request) -> Result<Request, Why> {
     request.headers.retain(|(_, value)| !identifies(value));
     request.cookies.retain(|(_, value)| !identifies(value));
     match &mut request.body {
-        Some(Body::Text(text)) => *text = text.with(&|hole| is_identity(hole).then(String::new)),
-        Some(Body::Json(json)) => prune(json),
-        Some(Body::Form(fields)) => fields.retain(|(_, value)| !identifies(value)),
+        Some(BodySpec::Text(text)) => *text = text.with(&|hole| is_identity(hole).then(String::new)),
+        Some(BodySpec::Json(json)) => prune(json),
+        Some(BodySpec::Form(fields)) => fields.retain(|(_, value)| !identifies(value)),
         None => {}
     }
     Ok(request)
@@ -78,41 +78,41 @@ fn prune(json: &mut Json) {
 
 /// The request with so many bytes more in its body: a further field where there are fields, else spaces after it (which
 /// end JSON as well as text). A request without a body gets one, also a GET: servers read it, or answer 4xx.
-pub fn padded(request: &Request, bytes: usize) -> Request {
+pub fn padded(request: &RequestSpec, bytes: usize) -> RequestSpec {
     let mut request = request.clone();
     let padding = || Template::literal("x".repeat(bytes));
     match &mut request.body {
-        Some(Body::Form(fields)) => fields.push((EXTRA.to_owned(), padding())),
-        Some(Body::Json(Json::Object(fields))) => fields.push((EXTRA.to_owned(), Json::Text(padding()))),
-        Some(Body::Json(_)) => {
+        Some(BodySpec::Form(fields)) => fields.push((EXTRA.to_owned(), padding())),
+        Some(BodySpec::Json(Json::Object(fields))) => fields.push((EXTRA.to_owned(), Json::Text(padding()))),
+        Some(BodySpec::Json(_)) => {
             let content = request.content().unwrap_or_default();
             request = as_text(&request, content);
             pad_text(&mut request, bytes);
         }
-        Some(Body::Text(_)) => pad_text(&mut request, bytes),
-        None => request.body = Some(Body::Text(padding())),
+        Some(BodySpec::Text(_)) => pad_text(&mut request, bytes),
+        None => request.body = Some(BodySpec::Text(padding())),
     }
     request
 }
 
-fn pad_text(request: &mut Request, bytes: usize) {
-    if let Some(Body::Text(text)) = &mut request.body {
+fn pad_text(request: &mut RequestSpec, bytes: usize) {
+    if let Some(BodySpec::Text(text)) = &mut request.body {
         text.push_text(&" ".repeat(bytes));
     }
 }
 
 /// The request with this text for a body, and the headers that its own body came with.
-fn as_text(request: &Request, content: Template) -> Request {
+fn as_text(request: &RequestSpec, content: Template) -> RequestSpec {
     let content_type = request.header_lines().into_iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let mut request = request.clone();
     request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
     request.headers.extend(content_type);
-    request.body = Some(Body::Text(content));
+    request.body = Some(BodySpec::Text(content));
     request
 }
 
 /// Whether requests of different identities have the same URL, so that a cache whose key is the URL confuses them.
-pub fn same_url(request: &Request) -> bool {
+pub fn same_url(request: &RequestSpec) -> bool {
     !identifies(&request.target())
 }
 

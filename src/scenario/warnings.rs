@@ -6,10 +6,10 @@ use std::path::Path;
 use super::problem::{Problem, Problems, Severity};
 use super::source::Span;
 use super::template::Piece;
-use super::{Login, Scenario, Script, Server, Template, Variant, suggest};
+use super::{LoginSpec, Scenario, ScriptSpec, ServerSpec, Template, Variant, suggest};
+use crate::script::function_uses::{FunctionUse, function_name, survey};
 use crate::script::hooks::{self, Hook, Side};
 use crate::script::reference::FUNCTIONS;
-use crate::script::survey::{Surveyed, function_name, survey};
 use crate::units::counted;
 
 /// Warnings and notes about a valid scenario; there may be none.
@@ -25,21 +25,22 @@ pub fn warnings(scenario: &Scenario) -> Problems {
     problems
 }
 
-fn script(variant: &Variant) -> Option<&Script> {
+fn script(variant: &Variant) -> Option<&ScriptSpec> {
     match &variant.server {
-        Server::Builtin(server) => server.script.as_ref(),
+        ServerSpec::Builtin(server) => server.script.as_ref(),
         _ => None,
     }
 }
 
-fn about_script(scenario: &Scenario, script: &Script, problems: &mut Problems) {
+fn about_script(scenario: &Scenario, script: &ScriptSpec, problems: &mut Problems) {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let functions = survey(&script.source, folder, &|_, parameters| parameters == 1);
     let start = problems.sources.add(script.path.to_string_lossy(), script.source.as_str());
     let asked = asked(scenario, script);
     for function in &functions {
         let at = start + function.place.start..start + function.place.end;
-        let is = |other: &Surveyed, hook: &Hook| other.name == hook.name && other.parameters == hook.parameters.len();
+        let is =
+            |other: &FunctionUse, hook: &Hook| other.name == hook.name && other.parameters == hook.parameters.len();
         let has = |hook: &Hook| functions.iter().any(|other| is(other, hook));
         let meant = near_hook(&function.name).filter(|hook| !has(hook));
         let found = match (function.begun, function.called) {
@@ -54,13 +55,13 @@ fn about_script(scenario: &Scenario, script: &Script, problems: &mut Problems) {
 }
 
 /// The functions that the requests of a scenario reach on the servers with this script; `None` if a path varies.
-fn asked(scenario: &Scenario, own: &Script) -> Option<BTreeSet<String>> {
+fn asked(scenario: &Scenario, own: &ScriptSpec) -> Option<BTreeSet<String>> {
     let variants = scenario.variants.iter().filter(|variant| script(variant).is_some_and(|it| it.path == own.path));
     let requests = variants.flat_map(|variant| {
         let load = variant.load.iter().flat_map(|load| load.kinds.iter().map(|kind| &kind.request));
         let of_load = variant.load.iter().filter_map(|load| load.login.as_ref());
         let logins = variant.dirty.iter().filter_map(|dirty| dirty.login.as_ref()).chain(of_load);
-        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request)).chain(logins.flat_map(Login::requests))
+        load.chain(variant.dirty.as_ref().map(|dirty| &dirty.request)).chain(logins.flat_map(LoginSpec::requests))
     });
     requests.map(|request| Some(function_name(fixed_path(&request.path)?))).collect()
 }
@@ -80,7 +81,7 @@ fn near_hook(name: &str) -> Option<&'static Hook> {
     hooks::ALL.iter().find(|hook| hook.name == near && near != name)
 }
 
-fn never_called(function: &Surveyed, meant: Option<&Hook>, at: &Span) -> Problem {
+fn never_called(function: &FunctionUse, meant: Option<&Hook>, at: &Span) -> Problem {
     let name = &function.name;
     let problem = Problem::new(format!("nothing calls `{name}`")).only(Severity::Warning);
     let same = hooks::ALL.iter().find(|hook| hook.name == name);
@@ -110,7 +111,7 @@ const fn section(side: Side) -> &'static str {
 
 /// About a function that answers a path: `None` if a request asks for it, or if nobody knows.
 fn never_asked(
-    function: &Surveyed,
+    function: &FunctionUse,
     meant: Option<&Hook>,
     asked: Option<&BTreeSet<String>>,
     at: &Span,
@@ -129,7 +130,7 @@ fn never_asked(
     })
 }
 
-fn hides(function: &Surveyed, at: &Span) -> Problem {
+fn hides(function: &FunctionUse, at: &Span) -> Problem {
     let own = FUNCTIONS
         .iter()
         .find(|own| own.name == function.name && own.parameters.len() == function.parameters)

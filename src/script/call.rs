@@ -8,23 +8,23 @@ use std::sync::Arc;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 
-use super::current::{Current, Entered};
-use super::{Answer, Process, Program, Request, Response, ScriptError, Step, stack};
+use super::current_call::{Current, Entered};
+use super::{HandlerRequest, HandlerResponse, HandlerStep, Process, Program, Resumed, ScriptError, stack};
 
-type Handler = Coroutine<Answer, Step, Result<Response, ScriptError>, DefaultStack>;
+type Handler = Coroutine<Resumed, HandlerStep, Result<HandlerResponse, ScriptError>, DefaultStack>;
 
 /// One call of a handler, suspended between steps.
 ///
 /// Dropping it ends the script where it stands and frees what it holds. It stays on the thread that made it.
-pub struct Call {
+pub struct HandlerCall {
     current: Rc<Current>,
     /// The coroutine until it ends, or why there is none.
     state: Result<Handler, Option<ScriptError>>,
 }
 
-impl Call {
-    /// Nothing runs until the first [`Call::resume`].
-    pub fn new(program: &Arc<Program>, process: &Process, handler: &str, request: Request) -> Call {
+impl HandlerCall {
+    /// Nothing runs until the first [`HandlerCall::resume`].
+    pub fn new(program: &Arc<Program>, process: &Process, handler: &str, request: HandlerRequest) -> HandlerCall {
         let current = Current::new(process.clone(), program.limits());
         let state = match stack::take(program.limits().stack_bytes()) {
             Ok(stack) => Ok(start(stack, program.clone(), handler.to_owned(), request, current.clone())),
@@ -32,21 +32,21 @@ impl Call {
                 "no stack for another call: {error}; fewer requests at once need fewer stacks"
             )))),
         };
-        Call { current, state }
+        HandlerCall { current, state }
     }
 
     /// Runs the script up to its next step. After `Done` it must not be called again.
-    pub fn resume(&mut self) -> Step {
-        self.resume_with(Answer::Nothing)
+    pub fn resume(&mut self) -> HandlerStep {
+        self.resume_with(Resumed::Nothing)
     }
 
-    /// As [`Call::resume`], with what the last step was to bring.
-    pub fn resume_with(&mut self, answer: Answer) -> Step {
+    /// As [`HandlerCall::resume`], with what the last step was to bring.
+    pub fn resume_with(&mut self, answer: Resumed) -> HandlerStep {
         let coroutine = match &mut self.state {
             Ok(coroutine) => coroutine,
             Err(error) => {
                 let error = error.take().unwrap_or_else(|| ScriptError::new("this call has ended already"));
-                return Step::Done(Err(error));
+                return HandlerStep::Done(Err(error));
             }
         };
         let outcome = {
@@ -68,7 +68,7 @@ impl Call {
             // What ran into a limit may have touched all of its stack; that memory is not to be kept.
             stack::give_back(stack);
         }
-        Step::Done(result)
+        HandlerStep::Done(result)
     }
 
     /// Ends the coroutine, unwinding it if it is suspended; its stack is free then.
@@ -80,7 +80,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for HandlerCall {
     fn drop(&mut self) {
         if let Some(stack) = self.end() {
             stack::give_back(stack);
@@ -92,7 +92,7 @@ fn start(
     stack: DefaultStack,
     program: Arc<Program>,
     handler: String,
-    request: Request,
+    request: HandlerRequest,
     current: Rc<Current>,
 ) -> Handler {
     Coroutine::with_stack(stack, move |yielder, _| current.run(yielder, || program.handle(&handler, request)))

@@ -19,15 +19,15 @@ use corosensei::stack::DefaultStack;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, INT, ImmutableString, Map, Position, Scope};
 
 use super::error::ScriptError;
+use super::heartbeat::Heartbeat;
 use super::hooks::{ALL, CHECK, Hook, REQUEST, SETUP, Side, TEARDOWN, VERDICT};
 use super::import::Imports;
 use super::meter::Meter;
-use super::pulse::Pulse;
 use super::state::value;
 use super::{Gauges, Limits, call, engine, functions, json, program, stack, state};
-pub use exchange::{Exchange, Reply};
-pub use judge::{Judged, Measured, Metrics};
-pub use wanted::{Body, FORM, Wanted};
+pub use exchange::{HookExchange, HookResponse};
+pub use judge::{Judged, MetricValue, Metrics};
+pub use wanted::{FORM, UserBody, UserRequest};
 
 /// Lines that one call may log; the rest is dropped.
 const MOST_LOGGED: usize = 20;
@@ -40,7 +40,7 @@ pub struct Hooks {
     functions: HashMap<&'static str, Function>,
     limits: Limits,
     gauges: Option<Gauges>,
-    pulse: Arc<Pulse>,
+    pulse: Arc<Heartbeat>,
     stack: RefCell<DefaultStack>,
 }
 
@@ -57,7 +57,7 @@ pub struct Setup(Dynamic);
 
 /// A user of a load, as hooks see it: `number`, the columns of its row, and whatever they keep there. A clone is the same.
 #[derive(Debug, Clone)]
-pub struct User(Dynamic);
+pub struct HookUser(Dynamic);
 
 /// What came of one call of a hook.
 #[derive(Debug)]
@@ -86,12 +86,12 @@ impl fmt::Debug for Hooks {
     }
 }
 
-impl User {
+impl HookUser {
     /// The user of this number, from 0, with its row of the data file.
-    pub fn new<'a>(number: u32, row: impl Iterator<Item = (&'a str, &'a serde_json::Value)>) -> User {
+    pub fn new<'a>(number: u32, row: impl Iterator<Item = (&'a str, &'a serde_json::Value)>) -> HookUser {
         let mut map: Map = row.map(|(column, value)| (column.into(), json::of_value(value.clone()))).collect();
         map.insert("number".into(), INT::from(number).into());
-        User(Dynamic::from_map(map).into_shared())
+        HookUser(Dynamic::from_map(map).into_shared())
     }
 
     /// Cuts the ties of what hooks keep here to the call that made it. What cannot be kept is dropped, and an error: so
@@ -147,7 +147,7 @@ impl Hooks {
     }
 
     /// With this, others can see whether calls come back.
-    pub fn watched(self, pulse: Arc<Pulse>) -> Hooks {
+    pub fn watched(self, pulse: Arc<Heartbeat>) -> Hooks {
         Hooks { pulse, ..self }
     }
 
@@ -165,7 +165,7 @@ impl Hooks {
     }
 
     /// What this user sends next, and how long it thinks before.
-    pub fn request(&self, user: &User, seq: u64) -> Called<(Wanted, Duration)> {
+    pub fn request(&self, user: &HookUser, seq: u64) -> Called<(UserRequest, Duration)> {
         RUNNING.with(|running| running.pause.set(Some(Duration::ZERO)));
         let seq = INT::try_from(seq).unwrap_or(INT::MAX);
         let called = self.call(REQUEST, (user.0.clone(), seq), Some(user), wanted::from_value);
@@ -174,7 +174,7 @@ impl Hooks {
     }
 
     /// What is wrong with an answer; nothing if all is well.
-    pub fn check(&self, exchange: &Arc<Exchange>) -> Called<Option<String>> {
+    pub fn check(&self, exchange: &Arc<HookExchange>) -> Called<Option<String>> {
         let object = exchange::object(exchange.clone());
         self.call(CHECK, (object,), Some(&exchange.user), |said| Ok(exchange::wrong(&said)))
     }
@@ -194,7 +194,7 @@ impl Hooks {
         &self,
         hook: Hook,
         arguments: impl FuncArgs,
-        user: Option<&User>,
+        user: Option<&HookUser>,
         read: impl FnOnce(Dynamic) -> Result<T, String>,
     ) -> Called<T> {
         let Some(function) = self.functions.get(hook.name) else {
@@ -218,7 +218,7 @@ impl Hooks {
             let result = value.and_then(|value| read(value.flatten()).map_err(failed));
             // Closures within closures take as much stack to drop as the limits may ask for: not the thread's.
             drop(scope);
-            let detached = user.map_or(Ok(()), User::detach).map_err(failed);
+            let detached = user.map_or(Ok(()), HookUser::detach).map_err(failed);
             result.and_then(|value| detached.map(|()| value))
         };
         // What a panic leaves half done is the call's own.

@@ -9,7 +9,7 @@ use rhai::packages::{
 };
 use rhai::{Engine, ImmutableString, Position, Token};
 
-use super::{Limits, bounded, current, fetch, functions, request, respond};
+use super::{Limits, current_call, fetch, functions, request, respond, size_limits};
 
 /// Property names beyond these are found through the indexers, which is slower.
 const MOST_NAMES: usize = 1_000;
@@ -62,8 +62,8 @@ pub(super) fn new(limits: Limits) -> (Engine, PropertyNames) {
     // The cache of strings is one lock for all threads of a worker, and rhai waits 10 ms for a lock that is taken.
     engine.set_max_strings_interned(0);
     // Clock and memory are looked at between operations; rhai counts those itself.
-    engine.on_progress(|operations| current::check(operations).err().map(Into::into));
-    bounded::register(&mut engine, limits);
+    engine.on_progress(|operations| current_call::check(operations).err().map(Into::into));
+    size_limits::register(&mut engine, limits);
     functions::register(&mut engine, limits);
     fetch::register(&mut engine);
     request::register(&mut engine);

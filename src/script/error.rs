@@ -4,7 +4,8 @@ use std::fmt;
 
 use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
-use super::{Limits, bounded};
+use super::type_names::{plain_signature, plain_type, plain_types};
+use super::{Limits, size_limits};
 use crate::units;
 
 /// Names of a call path that are kept; an endless recursion has no use for more.
@@ -165,7 +166,7 @@ fn running(mut error: EvalAltResult, limits: &Limits) -> String {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "it threw an error without a message".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
             // The text that went beyond the limit is whole in it.
-            bounded::text(&value, LONGEST_MESSAGE).chars().take(LONGEST_MESSAGE).collect()
+            size_limits::text(&value, LONGEST_MESSAGE).chars().take(LONGEST_MESSAGE).collect()
         }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _)
         | EvalAltResult::ErrorMismatchOutputType(wanted, found, _) => {
@@ -202,46 +203,6 @@ fn too_large(what: &str, limits: &Limits) -> String {
             "an array grew to more than {} items, nested ones counted",
             units::show_count(limits.array_items as u64)
         )
-    }
-}
-
-/// `sleep (&str | ImmutableString | String, i64)` as `sleep(string, integer)`.
-fn plain_signature(signature: &str) -> String {
-    match signature.split_once(" (") {
-        Some((name, types)) => format!("{name}({}", plain_types(types)),
-        None => plain_types(signature),
-    }
-}
-
-fn plain_types(types: &str) -> String {
-    let types = types.replace("&str | ImmutableString | String", "string");
-    let mut text = String::new();
-    let mut word = String::new();
-    for letter in types.chars().chain([' ']) {
-        if letter.is_alphanumeric() || matches!(letter, '_' | ':') {
-            word.push(letter);
-            continue;
-        }
-        text += plain_type(&std::mem::take(&mut word));
-        text.push(letter);
-    }
-    text.trim_end().to_owned()
-}
-
-/// rhai's and Rust's names of types, as scripts' authors call them.
-pub(super) fn plain_type(name: &str) -> &str {
-    match name {
-        "i64" => "integer",
-        "f64" => "float",
-        "Fn" | "FnPtr" => "closure",
-        "()" => "missing value, `()`",
-        "ImmutableString" | "String" | "&str" | "&str | ImmutableString | String" => "string",
-        name => match name.rsplit("::").next().unwrap_or(name) {
-            "RequestObject" => "request",
-            "ResponseObject" => "response",
-            "FetchedObject" => "fetched response",
-            last => last,
-        },
     }
 }
 

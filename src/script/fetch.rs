@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map};
 
-use super::{Answer, Outgoing, Response, Step, bounded, current, functions, json, request, respond};
+use super::{
+    FetchRequest, HandlerResponse, HandlerStep, Resumed, current_call, functions, json, request, respond, size_limits,
+};
 
 const OPTIONS: &str = "method, headers, body and timeout";
 /// What a fetch may take if it names no timeout.
@@ -15,7 +17,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// What came back, as scripts see it.
 #[derive(Clone)]
-struct FetchedObject(Arc<Response>);
+struct FetchedObject(Arc<HandlerResponse>);
 
 pub(super) fn register(engine: &mut Engine) {
     engine
@@ -33,16 +35,16 @@ pub(super) fn register(engine: &mut Engine) {
 
 fn fetch(url: &str, options: Map) -> Outcome<FetchedObject> {
     let outgoing = outgoing(url, options)?;
-    match current::suspend(Step::Fetch(Box::new(outgoing)))? {
-        Answer::Fetched(Ok(response)) => Ok(FetchedObject(Arc::new(response))),
-        Answer::Fetched(Err(why)) => Err(format!("fetch of {url}: {why}").into()),
-        Answer::Nothing => Err("fetch() cannot be used here".into()),
+    match current_call::suspend(HandlerStep::Fetch(Box::new(outgoing)))? {
+        Resumed::Fetched(Ok(response)) => Ok(FetchedObject(Arc::new(response))),
+        Resumed::Fetched(Err(why)) => Err(format!("fetch of {url}: {why}").into()),
+        Resumed::Nothing => Err("fetch() cannot be used here".into()),
     }
 }
 
-fn outgoing(url: &str, options: Map) -> Outcome<Outgoing> {
-    let most = current::with(|call| Ok(call.limits.string_bytes))?;
-    let mut outgoing = Outgoing {
+fn outgoing(url: &str, options: Map) -> Outcome<FetchRequest> {
+    let most = current_call::with(|call| Ok(call.limits.string_bytes))?;
+    let mut outgoing = FetchRequest {
         method: String::new(),
         url: url.to_owned(),
         headers: Vec::new(),
@@ -52,13 +54,13 @@ fn outgoing(url: &str, options: Map) -> Outcome<Outgoing> {
     };
     for (name, value) in options {
         match name.as_str() {
-            "method" => outgoing.method = bounded::text(&value, most).to_string(),
+            "method" => outgoing.method = size_limits::text(&value, most).to_string(),
             "timeout" => outgoing.timeout = functions::duration("fetch", &value)?,
             "headers" => {
                 let headers =
                     value.try_cast::<Map>().ok_or("fetch: `headers` wants a map: #{accept: \"text/html\"}")?;
                 for (name, value) in headers {
-                    let value = bounded::text(&value, most).to_string();
+                    let value = size_limits::text(&value, most).to_string();
                     outgoing.headers.insert(0, (respond::header_name(&name, &value)?, value));
                 }
             }

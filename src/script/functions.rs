@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString};
 
-use super::error::plain_type;
-use super::{Limits, Step, bounded, current};
+use super::type_names::plain_type;
+use super::{HandlerStep, Limits, current_call, size_limits};
 use crate::units;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 pub(super) fn register(engine: &mut Engine, limits: Limits) {
-    timed(engine, "sleep", Step::Sleep);
-    timed(engine, "block", Step::Block);
-    timed(engine, "burn", Step::Burn);
-    volatile("yield_now").register_into_engine(engine, || current::suspend(Step::Yield).map(drop));
+    timed(engine, "sleep", HandlerStep::Sleep);
+    timed(engine, "block", HandlerStep::Block);
+    timed(engine, "burn", HandlerStep::Burn);
+    volatile("yield_now").register_into_engine(engine, || current_call::suspend(HandlerStep::Yield).map(drop));
     volatile("log")
-        .register_into_engine(engine, move |value: Dynamic| log(&bounded::text(&value, limits.string_bytes)));
+        .register_into_engine(engine, move |value: Dynamic| log(&size_limits::text(&value, limits.string_bytes)));
     volatile("now").register_into_engine(engine, now);
     volatile("random").register_into_engine(engine, rand::random::<f64>);
     volatile("random").register_into_engine(engine, random_between);
@@ -26,7 +26,7 @@ pub(super) fn register(engine: &mut Engine, limits: Limits) {
 }
 
 fn log(text: &str) -> Outcome<()> {
-    current::suspend(Step::Log(text.to_owned())).map(drop)
+    current_call::suspend(HandlerStep::Log(text.to_owned())).map(drop)
 }
 
 /// A function that no optimizer may call ahead of time.
@@ -36,13 +36,13 @@ pub(super) fn volatile(name: &str) -> FuncRegistration {
 
 /// A function of a time, once for each type that a time may have: rhai prefers an exact type to any, and so would
 /// find its own `sleep`, which blocks, before ours.
-fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> Step) {
+fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> HandlerStep) {
     let suspend = move |time: &Dynamic| {
         let step = step(duration(name, time)?);
-        if let Step::Block(time) | Step::Burn(time) = step {
-            current::with(|call| Ok(call.meter.hold(name, time)?))?;
+        if let HandlerStep::Block(time) | HandlerStep::Burn(time) = step {
+            current_call::with(|call| Ok(call.meter.hold(name, time)?))?;
         }
-        current::suspend(step).map(drop)
+        current_call::suspend(step).map(drop)
     };
     volatile(name).register_into_engine(engine, move |time: INT| suspend(&time.into()));
     volatile(name).register_into_engine(engine, move |time: f64| suspend(&time.into()));
@@ -53,7 +53,7 @@ fn timed(engine: &mut Engine, name: &'static str, step: fn(Duration) -> Step) {
 /// A text with a unit (`"5ms"`), seconds as text (`"0.1"`, as in a query) or as a number; `()` is the server's default.
 pub(super) fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
     if time.is_unit() {
-        return current::with(|call| Ok(call.process.sleep()));
+        return current_call::with(|call| Ok(call.process.sleep()));
     }
     if let Ok(text) = time.as_immutable_string_ref() {
         return Ok(units::parse_sleep(&text).map_err(|error| error.to_string())?);
@@ -71,7 +71,7 @@ pub(super) fn duration(function: &str, time: &Dynamic) -> Outcome<Duration> {
 }
 
 fn now() -> Outcome<f64> {
-    current::with(|call| call.process.now().ok_or_else(|| "now() has no clock here".into()))
+    current_call::with(|call| call.process.now().ok_or_else(|| "now() has no clock here".into()))
 }
 
 fn random_between(low: INT, high: INT) -> Outcome<INT> {

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{
-    AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Module, ModuleResolver, Position, Scope, Shared, Stmt,
+    AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Module, ModuleResolver, Position, Scope, Shared,
+    Stmt,
 };
 
 use super::limits::MODULES;
-use super::program;
 use super::state::value;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -91,7 +91,7 @@ impl Imports {
     }
 
     fn load(&self, engine: &Engine, path: &str, source: String) -> Outcome<Shared<Module>> {
-        let mut script = program::compile_unit(engine, self, &source)?;
+        let mut script = compile_unit(engine, self, &source)?;
         script.set_source(path);
         self.0.sources.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), source);
         Ok(Module::eval_ast_as_new(Scope::new(), &script, engine)?.into())
@@ -117,6 +117,36 @@ impl Imports {
         }
         crate::input::read(&whole).map(super::without_mark).map_err(problem)
     }
+}
+
+/// Parses a script or an imported file, and what it imports.
+pub(super) fn compile_unit(engine: &Engine, imports: &Imports, source: &str) -> Result<AST, Box<EvalAltResult>> {
+    let script = engine.compile(source)?;
+    refuse_statements(&script)?;
+    imports.read_all(engine, &script)?;
+    let mut constants = Scope::new();
+    engine.run_ast_with_scope(&mut constants, &script)?;
+    for (name, _, value) in constants.iter() {
+        imports.add_constant(name, value)?;
+    }
+    Ok(script)
+}
+
+/// Outside of functions only constants and imports mean something: functions see no variables there.
+fn refuse_statements(script: &AST) -> Result<(), Box<EvalAltResult>> {
+    for statement in script.statements() {
+        let text = match statement {
+            Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => continue,
+            Stmt::Var(_, flags, _) if flags.contains(ASTFlags::CONSTANT) => continue,
+            Stmt::Var(variable, ..) => {
+                let name = &variable.0.name;
+                format!("functions cannot see `let {name}`: write `const {name}`, or keep it as `process.{name}`")
+            }
+            _ => "statements outside of functions are never run: move this into a function".to_owned(),
+        };
+        return Err(EvalAltResult::ErrorRuntime(text.into(), statement.position()).into());
+    }
+    Ok(())
 }
 
 impl ModuleResolver for Imports {

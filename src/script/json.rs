@@ -56,7 +56,7 @@ fn to_json(value: &Dynamic, levels: usize, room: &mut usize) -> Result<Value, St
     if value.is_unit() {
         return Ok(Value::Null);
     }
-    Err(format!("JSON has no word for a {}", super::error::plain_type(value.type_name())))
+    Err(format!("JSON has no word for a {}", super::type_names::plain_type(value.type_name())))
 }
 
 fn take(room: &mut usize, bytes: usize) -> Result<(), String> {

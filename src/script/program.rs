@@ -6,14 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rhai::{
-    AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, Expr, FnAccess, Module, Position, Scope, ScriptFuncDef,
-    Shared, Stmt,
+    AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, FnAccess, Module, Position, Scope, ScriptFuncDef, Shared, Stmt,
 };
 
 use super::error::ScriptError;
-use super::import::Imports;
+use super::import::{self, Imports};
 use super::request::RequestObject;
-use super::{Limits, Request, Response, engine, hooks, respond, stack, state, survey};
+use super::{HandlerRequest, HandlerResponse, Limits, engine, function_uses, hooks, respond, stack, state};
 
 /// The function that handles what no other does.
 const FALLBACK: &str = hooks::HANDLE.name;
@@ -60,7 +59,7 @@ impl Program {
         let (mut engine, names) = engine::new(limits);
         let imports = Imports::new(folder);
         let script = compile_whole(&mut engine, &imports, source).map_err(failed)?;
-        if let Some(position) = survey::misfit(&script, &hooks::HANDLE) {
+        if let Some(position) = function_uses::misfit(&script, &hooks::HANDLE) {
             let text = format!("`{}` takes one parameter, the request", FALLBACK);
             return Err(ScriptError::new(text).in_function(FALLBACK).at(position));
         }
@@ -102,7 +101,7 @@ impl Program {
     }
 
     /// Runs a handler to its end, on the stack of a coroutine.
-    pub(super) fn handle(&self, handler: &str, request: Request) -> Result<Response, ScriptError> {
+    pub(super) fn handle(&self, handler: &str, request: HandlerRequest) -> Result<HandlerResponse, ScriptError> {
         let Some(found) = self.handlers.get(handler) else {
             return Err(ScriptError::new(format!("there is no function `{handler}` with one parameter")));
         };
@@ -117,7 +116,7 @@ impl Program {
 /// Parses a script and what it imports, and lets the engine find that.
 pub(super) fn compile_whole(engine: &mut Engine, imports: &Imports, source: &str) -> Result<AST, Box<EvalAltResult>> {
     engine.set_module_resolver(imports.clone());
-    let script = compile_unit(engine, imports, source)?;
+    let script = import::compile_unit(engine, imports, source)?;
     let modules = Module::eval_ast_as_new(Scope::new(), &script, engine)?;
     for (name, module) in modules.iter_sub_modules() {
         engine.register_static_module(name, module.clone());
@@ -134,36 +133,6 @@ pub(super) fn explain(script: &AST, error: EvalAltResult, function: &str, limits
         error.message += &format!(" (in `{name}`, which is called here)");
     }
     error
-}
-
-/// Parses a script or an imported file, and what it imports.
-pub(super) fn compile_unit(engine: &Engine, imports: &Imports, source: &str) -> Result<AST, Box<EvalAltResult>> {
-    let script = engine.compile(source)?;
-    refuse_statements(&script)?;
-    imports.read_all(engine, &script)?;
-    let mut constants = Scope::new();
-    engine.run_ast_with_scope(&mut constants, &script)?;
-    for (name, _, value) in constants.iter() {
-        imports.add_constant(name, value)?;
-    }
-    Ok(script)
-}
-
-/// Outside of functions only constants and imports mean something: functions see no variables there.
-fn refuse_statements(script: &AST) -> Result<(), Box<EvalAltResult>> {
-    for statement in script.statements() {
-        let text = match statement {
-            Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => continue,
-            Stmt::Var(_, flags, _) if flags.contains(ASTFlags::CONSTANT) => continue,
-            Stmt::Var(variable, ..) => {
-                let name = &variable.0.name;
-                format!("functions cannot see `let {name}`: write `const {name}`, or keep it as `process.{name}`")
-            }
-            _ => "statements outside of functions are never run: move this into a function".to_owned(),
-        };
-        return Err(EvalAltResult::ErrorRuntime(text.into(), statement.position()).into());
-    }
-    Ok(())
 }
 
 /// The functions that may be called by name from outside the script.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use percent_encoding::percent_decode;
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 
-use super::{Request, json};
+use super::{HandlerRequest, json};
 
 const PROPERTIES: &str = "method, path, query, headers, cookies, body, json and form";
 
@@ -16,7 +16,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 pub(super) struct RequestObject(Arc<Parsed>);
 
 struct Parsed {
-    request: Request,
+    request: HandlerRequest,
     query: OnceLock<Dynamic>,
     headers: OnceLock<Dynamic>,
     cookies: OnceLock<Dynamic>,
@@ -26,7 +26,7 @@ struct Parsed {
 }
 
 impl RequestObject {
-    pub fn new(request: Request) -> RequestObject {
+    pub fn new(request: HandlerRequest) -> RequestObject {
         RequestObject(Arc::new(Parsed {
             request,
             query: OnceLock::new(),
@@ -106,7 +106,7 @@ fn part(request: &mut RequestObject, name: &str) -> Outcome<Dynamic> {
     })
 }
 
-fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+fn header<'a>(request: &'a HandlerRequest, name: &str) -> Option<&'a str> {
     request.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
 }
 
@@ -127,7 +127,7 @@ pub(super) fn joined(headers: &[(String, String)]) -> Dynamic {
     Dynamic::from_map(map)
 }
 
-fn cookies(request: &Request) -> Dynamic {
+fn cookies(request: &HandlerRequest) -> Dynamic {
     let values = request.headers.iter().filter(|(name, _)| name == "cookie").flat_map(|(_, value)| value.split(';'));
     let pairs = values.filter_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
@@ -137,7 +137,7 @@ fn cookies(request: &Request) -> Dynamic {
     Dynamic::from_map(pairs.collect())
 }
 
-fn form(request: &Request) -> Dynamic {
+fn form(request: &HandlerRequest) -> Dynamic {
     let kind = header(request, "content-type").unwrap_or("application/x-www-form-urlencoded");
     if !kind.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
         return Dynamic::from_map(Map::new());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rhai::{Blob, Dynamic, Engine, EvalAltResult, INT};
 
-use super::error::plain_type;
-use super::{Limits, Response, bounded, json};
+use super::type_names::plain_type;
+use super::{HandlerResponse, Limits, json, size_limits};
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
@@ -25,7 +25,7 @@ pub(super) struct ResponseObject {
 }
 
 pub(super) fn register(engine: &mut Engine, limits: Limits) {
-    let text = move |value: Dynamic| bounded::text(&value, limits.string_bytes);
+    let text = move |value: Dynamic| size_limits::text(&value, limits.string_bytes);
     engine
         .register_type_with_name::<ResponseObject>("response")
         .register_fn("respond", |status: INT| respond(status, Dynamic::UNIT))
@@ -40,7 +40,7 @@ pub(super) fn register(engine: &mut Engine, limits: Limits) {
 }
 
 /// The response that a handler's value means.
-pub(super) fn from_value(value: Dynamic) -> Result<Response, String> {
+pub(super) fn from_value(value: Dynamic) -> Result<HandlerResponse, String> {
     let value = value.flatten();
     let object = match value.as_int() {
         Ok(status) => with_body(checked_status(status)?, Dynamic::UNIT)?,
@@ -50,7 +50,7 @@ pub(super) fn from_value(value: Dynamic) -> Result<Response, String> {
             Err(value) => with_body(200, value)?,
         },
     };
-    Ok(Response { status: object.status, headers: object.headers, body: Arc::unwrap_or_clone(object.body) })
+    Ok(HandlerResponse { status: object.status, headers: object.headers, body: Arc::unwrap_or_clone(object.body) })
 }
 
 fn respond(status: INT, body: Dynamic) -> Outcome<ResponseObject> {

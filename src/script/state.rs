@@ -6,82 +6,26 @@
 pub(super) mod value;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, Position,
 };
 
-use super::{Gauges, current};
+use super::current_call;
+use super::process::{Read, Values};
 
 /// Changes in place that a call can have under way: one within another, as in a closure within a closure.
 const MOST_UNDER_WAY: usize = 16;
 
-/// The state that requests of one worker can share, and what the worker lends to its scripts. A clone is the same one.
-#[derive(Clone, Default)]
-pub struct Process(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    values: Mutex<Values>,
-    sleep: Duration,
-    clock: Option<fn() -> f64>,
-    gauges: Option<Gauges>,
-}
-
-impl Process {
-    /// A process whose `sleep(())` takes `sleep`, as a request that names none asks for, and whose `now()` is `clock`.
-    pub fn new(sleep: Duration, clock: Option<fn() -> f64>) -> Process {
-        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock, gauges: None }))
-    }
-
-    /// A process of which calls can tell how long they run and what memory they take: without, those limits do not hold.
-    pub fn measured(sleep: Duration, clock: Option<fn() -> f64>, gauges: Gauges) -> Process {
-        Process(Arc::new(Inner { values: Mutex::default(), sleep, clock, gauges: Some(gauges) }))
-    }
-
-    pub(super) fn gauges(&self) -> Option<Gauges> {
-        self.0.gauges
-    }
-
-    pub(super) fn sleep(&self) -> Duration {
-        self.0.sleep
-    }
-
-    /// Seconds, from wherever the clock starts.
-    pub(super) fn now(&self) -> Option<f64> {
-        self.0.clock.map(|clock| clock())
-    }
-}
-
-impl fmt::Debug for Process {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Process").field("sleep", &self.0.sleep).finish_non_exhaustive()
-    }
-}
-
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
-
-/// What an object holds. A value is replaced, never changed.
-pub(super) type Values = BTreeMap<ImmutableString, Arc<Dynamic>>;
-
-/// A value that was read, where in the script, and so may be written back there: `process.items.push(x)`.
-pub(super) struct Read {
-    object: &'static str,
-    name: ImmutableString,
-    position: Position,
-    value: Arc<Dynamic>,
-}
 
 /// One of the three objects. The script holds a value of this type, which is empty: the call on the thread says which.
 trait Store: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     const OBJECT: Self;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T;
+    fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T;
 }
 
 #[derive(Clone, Copy)]
@@ -101,8 +45,8 @@ impl Store for ProcessObject {
     const NAME: &'static str = "process";
     const OBJECT: Self = ProcessObject;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
-        use_values(&mut call.process.0.values.lock().unwrap_or_else(PoisonError::into_inner))
+    fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+        use_values(&mut call.process.values())
     }
 }
 
@@ -110,7 +54,7 @@ impl Store for ThreadObject {
     const NAME: &'static str = "thread";
     const OBJECT: Self = ThreadObject;
 
-    fn values<T>(_call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+    fn values<T>(_call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         THREAD.with_borrow_mut(use_values)
     }
 }
@@ -119,7 +63,7 @@ impl Store for ContextObject {
     const NAME: &'static str = "context";
     const OBJECT: Self = ContextObject;
 
-    fn values<T>(call: &current::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
+    fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         use_values(&mut call.context.borrow_mut())
     }
 }
@@ -174,7 +118,7 @@ fn add<S: Store>(module: &mut Module, properties: &[ImmutableString]) {
 }
 
 fn get<S: Store>(name: &ImmutableString, position: Position) -> Outcome<Dynamic> {
-    current::with(|call| {
+    current_call::with(|call| {
         let Some(value) = S::values(call, |values| values.get(name).cloned()) else { return Ok(Dynamic::UNIT) };
         let copy = Dynamic::clone(&value);
         if value::changes_in_place(&copy) {
@@ -195,7 +139,7 @@ fn note(reads: &mut Vec<Read>, read: Read) {
 /// Writing `()` removes, as a missing name reads as `()`.
 fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -> Outcome<()> {
     value::detach(&mut new)?;
-    current::with(|call| {
+    current_call::with(|call| {
         let read = take_read::<S>(call, name, position);
         let most = call.limits.map_items;
         // What was there is dropped when the lock is free again.
@@ -222,7 +166,11 @@ fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -
 }
 
 /// The value that was read at the very place in the script that writes now.
-fn take_read<S: Store>(call: &current::Current, name: &ImmutableString, position: Position) -> Option<Arc<Dynamic>> {
+fn take_read<S: Store>(
+    call: &current_call::Current,
+    name: &ImmutableString,
+    position: Position,
+) -> Option<Arc<Dynamic>> {
     let mut reads = call.reads.borrow_mut();
     let found =
         reads.iter().position(|read| read.position == position && read.object == S::NAME && read.name == *name)?;
@@ -230,9 +178,9 @@ fn take_read<S: Store>(call: &current::Current, name: &ImmutableString, position
 }
 
 fn keys<S: Store>() -> Outcome<Array> {
-    current::with(|call| Ok(S::values(call, |values| values.keys().cloned().map(Dynamic::from).collect())))
+    current_call::with(|call| Ok(S::values(call, |values| values.keys().cloned().map(Dynamic::from).collect())))
 }
 
 fn contains<S: Store>(name: &ImmutableString) -> Outcome<bool> {
-    current::with(|call| Ok(S::values(call, |values| values.contains_key(name))))
+    current_call::with(|call| Ok(S::values(call, |values| values.contains_key(name))))
 }

@@ -1,7 +1,7 @@
 //! Scripts run as a server would run them.
 
 mod behaviour;
-mod bounded;
+mod size_limits;
 mod client;
 mod errors;
 mod limits;
@@ -39,29 +39,29 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn with_query(query: &[(&str, &str)]) -> Request {
-    Request { query: pairs(query), ..Request::default() }
+fn with_query(query: &[(&str, &str)]) -> HandlerRequest {
+    HandlerRequest { query: pairs(query), ..HandlerRequest::default() }
 }
 
 /// The steps of a call up to its end, and the end.
-fn drive(call: &mut Call) -> (Vec<Step>, Result<Response, ScriptError>) {
+fn drive(call: &mut HandlerCall) -> (Vec<HandlerStep>, Result<HandlerResponse, ScriptError>) {
     let mut steps = Vec::new();
     loop {
         match call.resume() {
-            Step::Done(result) => return (steps, result),
+            HandlerStep::Done(result) => return (steps, result),
             step => steps.push(step),
         }
     }
 }
 
-fn respond_to(source: &str, request: Request) -> Result<Response, ScriptError> {
+fn respond_to(source: &str, request: HandlerRequest) -> Result<HandlerResponse, ScriptError> {
     let program = program(source);
-    drive(&mut Call::new(&program, &Process::default(), "handle", request)).1
+    drive(&mut HandlerCall::new(&program, &Process::default(), "handle", request)).1
 }
 
 /// The response to `fn handle(request) { body }`.
-fn response(body: &str) -> Response {
-    respond_to(&format!("fn handle(request) {{ {body} }}"), Request::default())
+fn response(body: &str) -> HandlerResponse {
+    respond_to(&format!("fn handle(request) {{ {body} }}"), HandlerRequest::default())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -71,12 +71,12 @@ fn text(body: &str) -> String {
 
 /// How `fn handle(request) { body }` fails.
 fn failure(body: &str) -> ScriptError {
-    respond_to(&format!("fn handle(request) {{ {body} }}"), Request::default()).unwrap_err()
+    respond_to(&format!("fn handle(request) {{ {body} }}"), HandlerRequest::default()).unwrap_err()
 }
 
-fn body_of(step: Step) -> String {
+fn body_of(step: HandlerStep) -> String {
     match step {
-        Step::Done(Ok(response)) => String::from_utf8(response.body).unwrap(),
+        HandlerStep::Done(Ok(response)) => String::from_utf8(response.body).unwrap(),
         step => panic!("not a response: {step:?}"),
     }
 }

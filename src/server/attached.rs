@@ -9,9 +9,9 @@ use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::patient::{LOOK, Patient};
+use super::deadline_stream::{DeadlineStream, LOOK};
 use super::sampler::Sampler;
-use super::{Cancelled, Death, Endpoint, StartError, Starting, allowed, proc, tree};
+use super::{Cancelled, Death, Endpoint, StartError, Starting, allowed_hosts, proc, process_tree};
 use crate::net::tls::{self, Tls};
 use crate::scenario::{self, Address, Pid};
 use crate::units::show_duration;
@@ -21,21 +21,21 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Nothing is owned: it was there before and stays.
 #[derive(Debug)]
-pub(super) struct Attached {
+pub(super) struct AttachedServer {
     /// Its first process, where the scenario names it.
     process: Option<u32>,
     begun: Instant,
     pub sampler: Sampler,
 }
 
-impl Attached {
+impl AttachedServer {
     /// Resolves the host once; every connection goes to the address that was found and allowed here.
     pub fn to(
-        plan: &scenario::Attached,
+        plan: &scenario::AttachedSpec,
         tls: Option<&Tls>,
         allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
-    ) -> Result<(Attached, Endpoint), StartError> {
+    ) -> Result<(AttachedServer, Endpoint), StartError> {
         let endpoint = match &plan.connect_to {
             None => find_host(
                 &plan.host,
@@ -57,12 +57,12 @@ impl Attached {
                 Endpoint::Unix(path.clone())
             }
         };
-        Attached::new(plan).map(|attached| (attached, endpoint))
+        AttachedServer::new(plan).map(|attached| (attached, endpoint))
     }
 
-    fn new(plan: &scenario::Attached) -> Result<Attached, StartError> {
+    fn new(plan: &scenario::AttachedSpec) -> Result<AttachedServer, StartError> {
         let process = plan.process.as_ref().map(find).transpose()?;
-        let mut attached = Attached { process, begun: Instant::now(), sampler: Sampler::default() };
+        let mut attached = AttachedServer { process, begun: Instant::now(), sampler: Sampler::default() };
         attached.watch();
         Ok(attached)
     }
@@ -75,7 +75,7 @@ impl Attached {
     /// Reads what its processes use, where they are known. Whether it lives is not runner's to say.
     pub fn watch(&mut self) -> Option<Death> {
         if let Some(process) = self.process {
-            let mut pids = tree::descendants(process);
+            let mut pids = process_tree::descendants(process);
             pids.push(process);
             self.sampler.sample(&pids, self.begun.elapsed());
         }
@@ -102,7 +102,7 @@ fn find_host(
     let shown = scenario::authority(host, port);
     let unknown = |why: String| StartError::new(format!("cannot find {shown}: {why}"), advice);
     let found: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?.collect();
-    allowed::check(host, port, &found, allowed_hosts)?;
+    allowed_hosts::check(host, port, &found, allowed_hosts)?;
     let mut last = Deaf::NoConnection("it has no address".to_owned());
     for address in found {
         match greet(TcpStream::connect_timeout(&address, ANSWER_WITHIN), tls, ANSWER_WITHIN, cancelled) {
@@ -131,7 +131,7 @@ fn greet<S: Read + Write + AsFd>(
     let socket = socket2::SockRef::from(&stream);
     let patience = socket.set_read_timeout(Some(LOOK)).and_then(|()| socket.set_write_timeout(Some(LOOK)));
     let mut is_over = || cancelled(Starting::Server);
-    let mut stream = Patient { stream, end: Instant::now() + within, is_over: &mut is_over };
+    let mut stream = DeadlineStream { stream, end: Instant::now() + within, is_over: &mut is_over };
     patience.and_then(|()| tls.greet(&mut stream)).map_err(|error| {
         Deaf::NoTls(match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_answer_the_handshake_is_said_to() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let tls = Tls::new(&scenario::Tls { insecure: true, ..scenario::Tls::default() }, "localhost").unwrap();
+        let tls = Tls::new(&scenario::TlsSpec { insecure: true, ..scenario::TlsSpec::default() }, "localhost").unwrap();
         let Err(Deaf::NoTls(why)) = greet(Ok(ours), Some(&tls), Duration::from_millis(10), &|_| false) else {
             unreachable!()
         };
@@ -196,35 +196,35 @@ mod tests {
         drop(theirs);
     }
 
-    fn at(host: &str) -> scenario::Attached {
-        scenario::Attached { host: host.to_owned(), port: 9, tls: None, connect_to: None, process: None }
+    fn at(host: &str) -> scenario::AttachedSpec {
+        scenario::AttachedSpec { host: host.to_owned(), port: 9, tls: None, connect_to: None, process: None }
     }
 
     #[test]
     fn the_usual_port_is_not_named_in_requests() {
-        let of = |port, tls| scenario::Attached { port, tls, ..at("shop.test") }.authority();
-        let tls = || Some(scenario::Tls::default());
+        let of = |port, tls| scenario::AttachedSpec { port, tls, ..at("shop.test") }.authority();
+        let tls = || Some(scenario::TlsSpec::default());
         assert_eq!([of(80, None), of(443, tls())], ["shop.test", "shop.test"]);
         assert_eq!([of(443, None), of(80, tls()), of(8080, None)], ["shop.test:443", "shop.test:80", "shop.test:8080"]);
-        assert_eq!(scenario::Attached { port: 80, ..at("::1") }.authority(), "[::1]");
+        assert_eq!(scenario::AttachedSpec { port: 80, ..at("::1") }.authority(), "[::1]");
     }
 
     #[test]
     fn where_a_server_listens_is_no_place_to_connect_to() {
-        let error = Attached::to(&at("0.0.0.0"), None, &[], &|_| false).unwrap_err();
+        let error = AttachedServer::to(&at("0.0.0.0"), None, &[], &|_| false).unwrap_err();
         assert_eq!(error.message, "0.0.0.0:9 is no loopback address");
         assert!(error.advice.contains("127.0.0.1"), "{}", error.advice);
     }
 
     #[test]
     fn only_this_machine_unless_allowed() {
-        let error = Attached::to(&at("192.0.2.1"), None, &[], &|_| false).unwrap_err();
+        let error = AttachedServer::to(&at("192.0.2.1"), None, &[], &|_| false).unwrap_err();
         assert!(error.message.contains("no loopback address") && error.advice.contains("--allow-host 192.0.2.1"));
-        let error = Attached::to(&at("192.0.2.1"), None, &["192.0.2.2".to_owned()], &|_| false).unwrap_err();
+        let error = AttachedServer::to(&at("192.0.2.1"), None, &["192.0.2.2".to_owned()], &|_| false).unwrap_err();
         assert!(error.message.contains("no loopback address"));
         let elsewhere = Some(Address::Host("192.0.2.1".to_owned(), 9));
-        let plan = scenario::Attached { connect_to: elsewhere, ..at("127.0.0.1") };
-        let error = Attached::to(&plan, None, &["127.0.0.1".to_owned()], &|_| false).unwrap_err();
+        let plan = scenario::AttachedSpec { connect_to: elsewhere, ..at("127.0.0.1") };
+        let error = AttachedServer::to(&plan, None, &["127.0.0.1".to_owned()], &|_| false).unwrap_err();
         assert!(error.advice.contains("--allow-host 192.0.2.1"), "it counts who is connected to: {error:?}");
     }
 }

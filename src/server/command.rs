@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::keeper::{FD, Plan};
-use super::owned::{LOST, Owned};
-use super::owner::{self, Owner};
-use super::ready::{NotReady, Signs};
+use super::port_owner::{self, PortOwner};
+use super::ready::{NotReady, ReadySigns};
 use super::sampler::Sampler;
 use super::scratch::Scratch;
-use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, ready, setup, tree};
+use super::supervised_tree::{LOST, SupervisedTree};
+use super::supervision::{FD, LaunchPlan};
+use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, process_tree, ready, setup};
 use crate::net::tls::Tls;
 use crate::scenario::template::Placeholder;
-use crate::scenario::{Command, Listen, ReadyCheck, Stop, Template};
+use crate::scenario::{CommandSpec, ListenSpec, ReadyCheck, StopSpec, Template};
 use crate::units::show_duration;
 
 /// How often to look, while a server gets ready, what its processes are at.
@@ -24,23 +24,23 @@ const SAMPLE: Duration = Duration::from_millis(200);
 
 /// A launched server. Dropping it kills everything that the command has started.
 #[derive(Debug)]
-pub(super) struct Kept {
-    owned: Owned,
-    stop: Stop,
+pub(super) struct LaunchedServer {
+    owned: SupervisedTree,
+    stop: StopSpec,
     pub sampler: Sampler,
     /// Holds the Unix socket; removed with the server.
     _socket_folder: Option<Scratch>,
 }
 
-impl Kept {
+impl LaunchedServer {
     /// Runs the set-up if it has not run yet, starts the command and waits until it is ready.
     pub fn launch(
-        plan: &Command,
+        plan: &CommandSpec,
         log_file: &File,
         cancelled: Cancelled<'_>,
-    ) -> Result<(Kept, Endpoint, Option<Tls>), StartError> {
+    ) -> Result<(LaunchedServer, Endpoint, Option<Tls>), StartError> {
         if let Some(command) = &plan.setup {
-            setup::run((command, plan.setup_within), &plan.cwd, &before_listening(plan), log_file, cancelled)?;
+            setup::run((command, plan.setup_within), plan, &before_listening(plan), log_file, cancelled)?;
         }
         let Place { endpoint, folder: socket_folder, socket } = Place::choose(plan.listen)?;
         let host = match &endpoint {
@@ -51,8 +51,12 @@ impl Kept {
         let command = fill(plan, &endpoint);
         let shown = command.join(" ").replace(FD, "{fd}");
         let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
-        let mut kept =
-            Kept { owned, stop: plan.stop.clone(), sampler: Sampler::default(), _socket_folder: socket_folder };
+        let mut kept = LaunchedServer {
+            owned,
+            stop: plan.stop.clone(),
+            sampler: Sampler::default(),
+            _socket_folder: socket_folder,
+        };
         let waited = Instant::now();
         kept.wait_until_ready(plan, (&endpoint, tls.as_ref()), cancelled).map_err(|why| {
             let waited = show_duration(Duration::from_millis(waited.elapsed().as_millis() as u64));
@@ -65,15 +69,17 @@ impl Kept {
 
     fn wait_until_ready(
         &mut self,
-        plan: &Command,
+        plan: &CommandSpec,
         server: (&Endpoint, Option<&Tls>),
         cancelled: Cancelled<'_>,
     ) -> Result<(), NotReady> {
         let (said, keeper) = (Cell::new(false), self.owned.keeper());
         let owner = || match server.0 {
-            Endpoint::Tcp(address) if !plan.ready.foreign => owner::of(*address, &tree::descendants(keeper)),
+            Endpoint::Tcp(address) if !plan.ready.foreign => {
+                port_owner::of(*address, &process_tree::descendants(keeper))
+            }
             // The folder of a Unix socket is the own.
-            _ => Owner::Ours,
+            _ => PortOwner::Ours,
         };
         let (mut looked, mut states, mut stopped) = (Instant::now(), Sampler::default(), None);
         let mut look = || {
@@ -92,7 +98,7 @@ impl Kept {
             }
             cancelled(Starting::Server).then_some(NotReady::Cancelled)
         };
-        ready::wait(&plan.ready, server, Signs { said: &said, owner: &owner, look: &mut look })
+        ready::wait(&plan.ready, server, ReadySigns { said: &said, owner: &owner, look: &mut look })
     }
 
     fn sample(&mut self) {
@@ -147,19 +153,19 @@ impl Kept {
 }
 
 fn start(
-    (plan, command): (&Command, Vec<String>),
+    (plan, command): (&CommandSpec, Vec<String>),
     endpoint: &Endpoint,
     shown: &str,
     log: &File,
     socket: Option<TcpListener>,
-) -> Result<Owned, StartError> {
+) -> Result<SupervisedTree, StartError> {
     let env = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint)))).collect();
     let wanted = match &plan.ready.check {
         ReadyCheck::Log(wanted) => Some(wanted.clone()),
         _ => None,
     };
-    let plan = Plan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
-    Owned::start(&plan, log, socket)
+    let launch = LaunchPlan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
+    SupervisedTree::start(&launch, &plan.scenario, log, socket)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }
 
@@ -172,9 +178,9 @@ struct Place {
 }
 
 impl Place {
-    fn choose(listen: Listen) -> Result<Place, StartError> {
+    fn choose(listen: ListenSpec) -> Result<Place, StartError> {
         match listen {
-            Listen::Tcp { port, handed: true } => {
+            ListenSpec::Tcp { port, handed: true } => {
                 let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
                 let (socket, address) = super::launcher::listen(wanted)?;
                 let cannot = |error: std::io::Error| super::launcher::cannot_listen(wanted, &error);
@@ -184,10 +190,10 @@ impl Place {
                 rustix::net::sockopt::set_tcp_nodelay(&socket, true).map_err(|error| cannot(error.into()))?;
                 Ok(Place { endpoint: Endpoint::Tcp(address), folder: None, socket: Some(socket) })
             }
-            Listen::Tcp { port, handed: false } => {
+            ListenSpec::Tcp { port, handed: false } => {
                 Ok(Place { endpoint: Endpoint::Tcp(choose_port(port)?), folder: None, socket: None })
             }
-            Listen::Unix => Place::of_its_own(),
+            ListenSpec::Unix => Place::of_its_own(),
         }
     }
 
@@ -210,18 +216,18 @@ fn choose_port(port: Option<u16>) -> Result<SocketAddr, StartError> {
 }
 
 /// The words of the command.
-fn fill(plan: &Command, endpoint: &Endpoint) -> Vec<String> {
+fn fill(plan: &CommandSpec, endpoint: &Endpoint) -> Vec<String> {
     plan.command.iter().map(|template| word(template, plan, Some(endpoint))).collect()
 }
 
 /// The environment of a set-up: it is not known yet where the server will listen, and what says so is left out.
-fn before_listening(plan: &Command) -> Vec<(String, String)> {
+fn before_listening(plan: &CommandSpec) -> Vec<(String, String)> {
     let known = |template: &Template| template.holes().all(|hole| *hole == Placeholder::Workers);
     let variables = plan.env.iter().filter(|(_, template)| known(template));
     variables.map(|(name, template)| (name.clone(), word(template, plan, None))).collect()
 }
 
-fn word(template: &Template, plan: &Command, endpoint: Option<&Endpoint>) -> String {
+fn word(template: &Template, plan: &CommandSpec, endpoint: Option<&Endpoint>) -> String {
     let mut text = Vec::new();
     template.fill(
         &mut |placeholder, out| {

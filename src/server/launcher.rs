@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::control::{Leash, NotReady, Plan, Script};
+use super::role::ProcessRole;
 use super::sampler::{Sampler, Usage};
+use super::worker_channel::{RunnerChannel, WorkerNotReady, WorkerPlan, WorkerScript};
 use super::{Cancelled, Death, StartError, Starting, show_status};
 use crate::scenario::Builtin;
 use crate::units;
@@ -66,7 +67,7 @@ pub(super) struct Workers {
 #[derive(Debug)]
 struct Worker {
     child: Child,
-    leash: Leash,
+    leash: RunnerChannel,
     ended: Option<ExitStatus>,
 }
 
@@ -80,12 +81,12 @@ impl Workers {
         allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
     ) -> Result<Workers, StartError> {
-        let script = builtin.script.as_ref().map(|script| Script {
+        let script = builtin.script.as_ref().map(|script| WorkerScript {
             name: script.path.display().to_string(),
             source: script.source.clone(),
             folder: script.path.parent().map(Into::into).unwrap_or_default(),
         });
-        let plan = Plan {
+        let plan = WorkerPlan {
             mode: builtin.mode,
             sleep: builtin.sleep,
             on_disconnect: builtin.on_disconnect,
@@ -101,8 +102,9 @@ impl Workers {
         };
         let mut workers =
             Workers { workers: Vec::new(), grace: builtin.grace, begun: Instant::now(), sampler: Sampler::default() };
-        for _ in 0..builtin.workers {
-            workers.workers.push(spawn(listener, log).map_err(failed)?);
+        for number in 1..=builtin.workers {
+            let title = format!("{} {number}/{} of {}", builtin.mode.name(), builtin.workers, builtin.scenario);
+            workers.workers.push(spawn(&title, listener, log).map_err(failed)?);
         }
         for worker in &mut workers.workers {
             // One that is gone already cannot be sent anything; it says below how it went.
@@ -182,13 +184,13 @@ impl Drop for Workers {
 
 impl Worker {
     /// In words. It is of no use any more.
-    fn not_ready(&mut self, why: &NotReady) -> StartError {
+    fn not_ready(&mut self, why: &WorkerNotReady) -> StartError {
         let id = self.child.id();
         let message = match why {
-            NotReady::Refused(why) => format!("worker {id} could not start: {why}"),
-            NotReady::Late => format!("worker {id} was not ready within {}", units::show_duration(READY_WITHIN)),
-            NotReady::Cancelled => format!("worker {id} was not ready yet"),
-            NotReady::Ended => {
+            WorkerNotReady::Refused(why) => format!("worker {id} could not start: {why}"),
+            WorkerNotReady::Late => format!("worker {id} was not ready within {}", units::show_duration(READY_WITHIN)),
+            WorkerNotReady::Cancelled => format!("worker {id} was not ready yet"),
+            WorkerNotReady::Ended => {
                 self.ended = self.child.wait().ok();
                 format!("worker {id} {} before it was ready", self.ended.map_or("ended".to_owned(), show_status))
             }
@@ -207,10 +209,10 @@ impl Worker {
 
 /// A worker is this program again. In a process group of its own, a Ctrl-C in the terminal reaches only runner, which
 /// then stops the workers in order.
-fn spawn(listener: &TcpListener, log: &File) -> std::io::Result<Worker> {
-    let (leash, theirs) = Leash::new()?;
-    let child = Command::new(super::proc::this_program())
-        .arg(super::worker::ARGUMENT)
+fn spawn(title: &str, listener: &TcpListener, log: &File) -> std::io::Result<Worker> {
+    let (leash, theirs) = RunnerChannel::new()?;
+    let child = ProcessRole::Worker
+        .command(title)
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener.try_clone()?)))
         .stdout(Stdio::from(theirs))
         .stderr(Stdio::from(log.try_clone()?))

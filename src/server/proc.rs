@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// runner itself, also if its file was replaced meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
+pub(super) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// What to do about a `/proc` that is of no use.
 pub(super) const REMEDY: &str =

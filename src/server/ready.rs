@@ -9,10 +9,10 @@ use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Endpoint;
-use super::owner::{Doubts, Owner};
-use super::patient::{LOOK, Patient};
+use super::deadline_stream::{DeadlineStream, LOOK};
+use super::port_owner::{Doubts, PortOwner};
 use crate::net::tls::{self, Tls};
-use crate::scenario::{Ready, ReadyCheck};
+use crate::scenario::{ReadyCheck, ReadySpec};
 use crate::units::show_duration;
 
 /// How often to ask, and how long to wait for one answer.
@@ -24,7 +24,7 @@ const LONGEST_HEAD: usize = 300 * 1024;
 
 /// What a check that did not pass missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Missing {
+pub(super) enum MissingSign {
     /// A way in.
     Connection(String),
     /// A way in over TLS; why there is none.
@@ -39,13 +39,13 @@ pub(super) enum Missing {
     Address(String),
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingSign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Missing::Handshake(why) => write!(f, "the TLS handshake failed: {why}"),
-            Missing::Connection(what) | Missing::Answer(what) | Missing::Word(what) => f.write_str(what),
-            Missing::Line(wanted) => write!(f, "no line of its log matches `{wanted}`"),
-            Missing::Address(who) => write!(f, "{who} holds its address"),
+            MissingSign::Handshake(why) => write!(f, "the TLS handshake failed: {why}"),
+            MissingSign::Connection(what) | MissingSign::Answer(what) | MissingSign::Word(what) => f.write_str(what),
+            MissingSign::Line(wanted) => write!(f, "no line of its log matches `{wanted}`"),
+            MissingSign::Address(who) => write!(f, "{who} holds its address"),
         }
     }
 }
@@ -56,7 +56,7 @@ pub(super) enum NotReady {
     /// It ended; how.
     Ended(String),
     /// It did not pass its check in time; what the last check missed.
-    Late { within: Duration, last: Missing },
+    Late { within: Duration, last: MissingSign },
     /// This process of it was stopped by a signal.
     Stopped(u32),
     /// What answers on its address is none of its processes, but this one.
@@ -85,22 +85,22 @@ impl NotReady {
         match self {
             NotReady::Ended(_) => "the last lines it printed, if any, should say why".to_owned(),
             NotReady::Stopped(_) => super::Death::STOPPED.to_owned(),
-            NotReady::Taken(_) | NotReady::Late { last: Missing::Address(_), .. } => format!(
+            NotReady::Taken(_) | NotReady::Late { last: MissingSign::Address(_), .. } => format!(
                 "end the program that listens on {endpoint}, or let runner hold the port for the command with {{fd}}; a server \
                  that somebody else starts for the command, as docker and systemd do, needs ready = {{ foreign = true }}"
             ),
-            NotReady::Late { last: Missing::Connection(_), .. } => format!(
+            NotReady::Late { last: MissingSign::Connection(_), .. } => format!(
                 "it must listen on {endpoint}: pass {} in `command`; see `ready` for other checks and for more time",
                 match endpoint {
                     Endpoint::Tcp(_) => "{host} and {port}",
                     Endpoint::Unix(_) => "{socket}",
                 }
             ),
-            NotReady::Late { last: Missing::Handshake(_), .. } => tls::ADVICE.to_owned(),
-            NotReady::Late { last: Missing::Answer(_) | Missing::Word(_), .. } => {
+            NotReady::Late { last: MissingSign::Handshake(_), .. } => tls::ADVICE.to_owned(),
+            NotReady::Late { last: MissingSign::Answer(_) | MissingSign::Word(_), .. } => {
                 "`ready.path` must be answered with a status below 400; `ready.within` gives it more time".to_owned()
             }
-            NotReady::Late { last: Missing::Line(_), .. } => {
+            NotReady::Late { last: MissingSign::Line(_), .. } => {
                 "`ready.log` is looked for in all that it prints; it may hold that back until its buffer is full \
                  (PYTHONUNBUFFERED=1 in `env` for Python); `ready.within` gives it more time"
                     .to_owned()
@@ -114,24 +114,28 @@ impl NotReady {
 #[derive(Debug)]
 enum Miss {
     /// Not ready yet; what it missed.
-    Yet(Missing),
+    Yet(MissingSign),
     /// No further check makes sense.
     Over(NotReady),
 }
 
 /// What is known of a server that is to get ready, apart from what it is asked.
-pub(super) struct Signs<'a> {
+pub(super) struct ReadySigns<'a> {
     /// Whether the line that is waited for has come.
     pub said: &'a Cell<bool>,
     /// Who listens where it should.
-    pub owner: &'a dyn Fn() -> Owner,
+    pub owner: &'a dyn Fn() -> PortOwner,
     /// Tells if there is no sense in waiting on.
     pub look: &'a mut dyn FnMut() -> Option<NotReady>,
 }
 
 /// Waits until the check passes.
-pub(super) fn wait(plan: &Ready, (endpoint, tls): (&Endpoint, Option<&Tls>), signs: Signs<'_>) -> Result<(), NotReady> {
-    let Signs { said, owner, look } = signs;
+pub(super) fn wait(
+    plan: &ReadySpec,
+    (endpoint, tls): (&Endpoint, Option<&Tls>),
+    signs: ReadySigns<'_>,
+) -> Result<(), NotReady> {
+    let ReadySigns { said, owner, look } = signs;
     let end = Instant::now() + plan.within;
     let mut doubts = Doubts::default();
     let mut before = None;
@@ -140,7 +144,7 @@ pub(super) fn wait(plan: &Ready, (endpoint, tls): (&Endpoint, Option<&Tls>), sig
             ReadyCheck::Port => connect(endpoint, end).map(drop),
             ReadyCheck::Path(path) => get((endpoint, tls), path, end, look),
             ReadyCheck::Log(_) if said.get() => Ok(()),
-            ReadyCheck::Log(wanted) => Err(Miss::Yet(Missing::Line(wanted.clone()))),
+            ReadyCheck::Log(wanted) => Err(Miss::Yet(MissingSign::Line(wanted.clone()))),
         };
         // A port that answers may be another's: what has ended is never ready.
         if let Some(why) = look() {
@@ -149,7 +153,7 @@ pub(super) fn wait(plan: &Ready, (endpoint, tls): (&Endpoint, Option<&Tls>), sig
         let came = came.and_then(|()| match doubts.look(owner()) {
             Ok(()) => Ok(()),
             Err((who, true)) => Err(Miss::Over(NotReady::Taken(who))),
-            Err((who, false)) => Err(Miss::Yet(Missing::Address(who))),
+            Err((who, false)) => Err(Miss::Yet(MissingSign::Address(who))),
         });
         match came {
             Ok(()) => return Ok(()),
@@ -157,7 +161,7 @@ pub(super) fn wait(plan: &Ready, (endpoint, tls): (&Endpoint, Option<&Tls>), sig
             Err(Miss::Yet(missing)) => {
                 // The last answer says more than that the next was cut short.
                 let last = match (missing, before) {
-                    (Missing::Word(_), Some(said @ (Missing::Answer(_) | Missing::Handshake(_)))) => said,
+                    (MissingSign::Word(_), Some(said @ (MissingSign::Answer(_) | MissingSign::Handshake(_)))) => said,
                     (missing, _) => missing,
                 };
                 if Instant::now() >= end {
@@ -186,7 +190,7 @@ fn connect(endpoint: &Endpoint, end: Instant) -> Result<Socket, Miss> {
         }),
     };
     connected.map_err(|error| {
-        Miss::Yet(Missing::Connection(match error.kind() {
+        Miss::Yet(MissingSign::Connection(match error.kind() {
             ErrorKind::ConnectionRefused | ErrorKind::NotFound => format!("nothing listens on {endpoint}"),
             _ => format!("cannot connect to {endpoint}: {error}"),
         }))
@@ -205,7 +209,7 @@ fn get(
     end: Instant,
     look: &mut dyn FnMut() -> Option<NotReady>,
 ) -> Result<(), Miss> {
-    let yet = |what: String| Err(Miss::Yet(Missing::Answer(format!("GET {path} {what}"))));
+    let yet = |what: String| Err(Miss::Yet(MissingSign::Answer(format!("GET {path} {what}"))));
     let socket = connect(endpoint, end)?;
     let waits = socket.set_read_timeout(Some(LOOK));
     let mut stream: Box<dyn Wire> = match tls {
@@ -239,7 +243,7 @@ fn get(
         }
         if Instant::now() >= end {
             let some = if head.is_empty() { "got no answer" } else { "got an answer whose head does not end" };
-            return Err(Miss::Yet(Missing::Word(format!("GET {path} {some}"))));
+            return Err(Miss::Yet(MissingSign::Word(format!("GET {path} {some}"))));
         }
     }
 }
@@ -251,7 +255,7 @@ fn shake_hands(
     end: Instant,
     look: &mut dyn FnMut() -> Option<NotReady>,
 ) -> Result<StreamOwned<ClientConnection, Socket>, Miss> {
-    let failed = |error: std::io::Error| Miss::Yet(Missing::Handshake(tls::why_no_handshake(&error)));
+    let failed = |error: std::io::Error| Miss::Yet(MissingSign::Handshake(tls::why_no_handshake(&error)));
     let mut session = tls.session().map_err(failed)?;
     let end = end.min(Instant::now() + ANSWER_WITHIN);
     let mut over = None;
@@ -259,7 +263,7 @@ fn shake_hands(
         over = look();
         over.is_some()
     };
-    let mut patient = Patient { stream: &mut socket, end, is_over: &mut is_over };
+    let mut patient = DeadlineStream { stream: &mut socket, end, is_over: &mut is_over };
     let mut shaken = Ok((0, 0));
     while shaken.is_ok() && session.is_handshaking() {
         shaken = session.complete_io(&mut patient);
@@ -268,7 +272,7 @@ fn shake_hands(
         (Some(why), _) => Err(Miss::Over(why)),
         (None, Ok(_)) => Ok(StreamOwned::new(session, socket)),
         (None, Err(error)) if error.kind() == ErrorKind::TimedOut => {
-            Err(Miss::Yet(Missing::Word("the TLS handshake got no answer".to_owned())))
+            Err(Miss::Yet(MissingSign::Word("the TLS handshake got no answer".to_owned())))
         }
         (None, Err(error)) => Err(failed(error)),
     }
@@ -303,33 +307,33 @@ mod tests {
 
     use super::*;
 
-    fn plan(check: ReadyCheck) -> Ready {
-        Ready { check, within: Duration::from_millis(100), foreign: false }
+    fn plan(check: ReadyCheck) -> ReadySpec {
+        ReadySpec { check, within: Duration::from_millis(100), foreign: false }
     }
 
     /// Waits for a server of which there are no signs but these.
     fn wait_for(
-        ready: &Ready,
+        ready: &ReadySpec,
         endpoint: &Endpoint,
         said: bool,
-        owner: Owner,
+        owner: PortOwner,
         over: Option<NotReady>,
     ) -> Result<(), NotReady> {
         let (said, owner) = (Cell::new(said), || owner.clone());
-        wait(ready, (endpoint, None), Signs { said: &said, owner: &owner, look: &mut || over.clone() })
+        wait(ready, (endpoint, None), ReadySigns { said: &said, owner: &owner, look: &mut || over.clone() })
     }
 
     #[test]
     fn a_line_of_the_log_makes_it_ready_unless_its_address_is_held_by_another() {
         let endpoint = Endpoint::Tcp("127.0.0.1:9".parse().unwrap());
         let ready = plan(ReadyCheck::Log("listening".to_owned()));
-        let late = wait_for(&ready, &endpoint, false, Owner::Ours, None).unwrap_err();
+        let late = wait_for(&ready, &endpoint, false, PortOwner::Ours, None).unwrap_err();
         assert!(late.after("").contains("no line of its log matches `listening`"), "{late:?}");
-        assert_eq!(wait_for(&ready, &endpoint, true, Owner::Ours, None), Ok(()));
-        let other = Owner::Other("process 7 (nc)".to_owned());
+        assert_eq!(wait_for(&ready, &endpoint, true, PortOwner::Ours, None), Ok(()));
+        let other = PortOwner::Other("process 7 (nc)".to_owned());
         let late = wait_for(&ready, &endpoint, true, other.clone(), None).unwrap_err();
         assert!(late.after("").contains("process 7 (nc) holds its address"), "{late:?}");
-        let ready = Ready { within: Duration::from_secs(3600), ..ready };
+        let ready = ReadySpec { within: Duration::from_secs(3600), ..ready };
         assert_eq!(wait_for(&ready, &endpoint, true, other, None), Err(NotReady::Taken("process 7 (nc)".to_owned())));
     }
 
@@ -338,10 +342,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
         let ready = plan(ReadyCheck::Path("/health".to_owned()));
-        let late = wait_for(&ready, &endpoint, false, Owner::Ours, None).unwrap_err();
+        let late = wait_for(&ready, &endpoint, false, PortOwner::Ours, None).unwrap_err();
         assert!(late.after("").contains("GET /health got no answer"), "{late:?}");
-        let ready = Ready { within: Duration::from_secs(3600), ..ready };
-        let over = wait_for(&ready, &endpoint, false, Owner::Ours, Some(NotReady::Cancelled));
+        let ready = ReadySpec { within: Duration::from_secs(3600), ..ready };
+        let over = wait_for(&ready, &endpoint, false, PortOwner::Ours, Some(NotReady::Cancelled));
         assert_eq!(over, Err(NotReady::Cancelled));
     }
 }

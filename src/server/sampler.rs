@@ -18,7 +18,7 @@ pub(super) struct Sampler {
     readings: BTreeMap<u32, Reading>,
     gone_cpu: Duration,
     gone_switches: u64,
-    rows: Vec<Row>,
+    rows: Vec<UsageRow>,
     /// One sample in so many becomes a row.
     every: u32,
     skipped: u32,
@@ -38,7 +38,7 @@ struct Reading {
 
 /// What all processes of a server used at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Row {
+pub struct UsageRow {
     /// Since the start of the server.
     pub after: Duration,
     pub processes: u64,
@@ -64,7 +64,7 @@ pub struct Usage {
     pub rss_max: u64,
     /// The most threads at once.
     pub threads_max: u64,
-    pub rows: Vec<Row>,
+    pub rows: Vec<UsageRow>,
 }
 
 impl Sampler {
@@ -89,7 +89,7 @@ impl Sampler {
 
     fn note(&mut self, after: Duration) {
         let alive = || self.readings.values();
-        let row = Row {
+        let row = UsageRow {
             after,
             processes: alive().count() as u64,
             cpu: self.cpu(),

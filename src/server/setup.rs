@@ -7,10 +7,11 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::keeper::Plan;
-use super::owned::Owned;
+use super::supervised_tree::SupervisedTree;
+use super::supervision::LaunchPlan;
 use super::{Cancelled, StartError, Starting};
 use crate::input;
+use crate::scenario::CommandSpec;
 use crate::units::show_duration;
 
 /// Where it is remembered which set-up has run, in the folder that it ran in.
@@ -20,16 +21,16 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A larger file's length stands for its content.
 const LARGE: u64 = 1024 * 1024;
 
-/// Runs `command` by the shell in `cwd`, unless it has run there with the same content before. Its output goes to `log`.
+/// Runs the plan's set-up `command` by the shell in its folder, unless it has run there with the same content before. Its output goes to `log`.
 /// Nothing that it leaves running stays.
 pub(super) fn run(
     (command, within): (&str, Duration),
-    cwd: &Path,
+    plan: &CommandSpec,
     env: &[(String, String)],
     log: &File,
     cancelled: Cancelled<'_>,
 ) -> Result<(), StartError> {
-    let end = Instant::now() + within;
+    let (cwd, end) = (plan.cwd.as_path(), Instant::now() + within);
     let late = || {
         StartError::new(
             format!("the set-up `{command}` did not end within {}", show_duration(within)),
@@ -57,8 +58,8 @@ pub(super) fn run(
         return Ok(());
     }
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
-    let plan = Plan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None, handed: false };
-    let mut owned = Owned::start(&plan, log, None)
+    let launch = LaunchPlan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None, handed: false };
+    let mut owned = SupervisedTree::start(&launch, &plan.scenario, log, None)
         .map_err(|error| StartError::new(format!("cannot run the set-up `{command}`: {error}"), error.advice))?;
     let ended = owned.wait_for_main(&is_over);
     drop(owned);

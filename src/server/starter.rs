@@ -8,27 +8,25 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 
 use rustix::io::Errno;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use tokio::signal::unix::SignalKind;
 
-use super::keeper::{self, Plan};
-use super::{inherited, proc};
-
-/// The argument with which a keeper starts runner as what becomes the program.
-pub const ARGUMENT: &str = "__starter";
+use super::inherited_signals;
+use super::role::{self, ProcessRole};
+use super::supervision::LaunchPlan;
 
 /// Whether the program is handed a socket, as the argument says it.
 const HANDED: &str = "handed";
 const NOTHING: &str = "nothing";
 
 /// Starts the program of a plan; both of its outputs go to `output`.
-pub(super) fn start(plan: &Plan, output: std::io::PipeWriter) -> std::io::Result<Child> {
+pub(super) fn start(plan: &LaunchPlan, output: std::io::PipeWriter) -> std::io::Result<Child> {
     let (mut ours, theirs) = UnixStream::pair()?;
-    let mut child = Command::new(proc::this_program())
-        .arg(ARGUMENT)
+    let mut child = ProcessRole::Starter
+        .command(&role::what())
         .arg(std::process::id().to_string())
         .arg(if plan.handed { HANDED } else { NOTHING })
         .arg(&plan.cwd)
@@ -75,9 +73,9 @@ pub fn main() -> ExitCode {
 fn become_program(cwd: &Path, words: Vec<OsString>, is_handed: bool) -> std::io::Error {
     let prepared = || -> std::io::Result<(PathBuf, Vec<CString>)> {
         std::env::set_current_dir(cwd)?;
-        keeper::let_go_of_the_input()?;
+        inherited_signals::let_go_of_the_input()?;
         // Rust has it ignored; the program gets it as by default.
-        inherited::catch(SignalKind::pipe())?;
+        inherited_signals::catch(SignalKind::pipe())?;
         let program = PathBuf::from(words.first().cloned().unwrap_or_default());
         let words = words.into_iter().map(|word| CString::new(word.into_vec()));
         Ok((program, words.collect::<Result<_, _>>()?))

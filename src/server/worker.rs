@@ -10,12 +10,9 @@ use tokio::sync::watch;
 
 use super::builtin::app::App;
 use super::builtin::{self, log, watchdog};
-use super::control::{Collar, Plan};
-use super::inherited;
+use super::inherited_signals;
+use super::worker_channel::{WorkerChannel, WorkerPlan};
 use crate::script::{Limits, Program};
-
-/// The argument with which runner starts itself as a worker.
-pub const ARGUMENT: &str = "__worker";
 
 /// The whole life of a worker.
 pub fn main() -> ExitCode {
@@ -29,10 +26,10 @@ pub fn main() -> ExitCode {
 }
 
 fn serve() -> std::io::Result<()> {
-    inherited::mend()?;
+    inherited_signals::mend()?;
     // The channel below tells too, but not a process that is stopped.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let mut collar = Collar::take()?;
+    let mut collar = WorkerChannel::take()?;
     let plan = collar.plan()?;
     log::tell_requests(plan.log_requests);
     let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
@@ -51,7 +48,7 @@ fn serve() -> std::io::Result<()> {
 }
 
 /// Passes on the wish to stop. Once runner is gone the process ends at once, whatever its handlers are at.
-fn obey(mut collar: Collar, stop: &watch::Sender<bool>) {
+fn obey(mut collar: WorkerChannel, stop: &watch::Sender<bool>) {
     // Nobody hears it any more where it cannot be said.
     let _ = collar.ready();
     while collar.wait_for_stop() {
@@ -60,8 +57,8 @@ fn obey(mut collar: Collar, stop: &watch::Sender<bool>) {
     std::process::exit(1);
 }
 
-fn app(plan: &Plan) -> Result<App, String> {
-    let compile = |script: &super::control::Script| {
+fn app(plan: &WorkerPlan) -> Result<App, String> {
+    let compile = |script: &super::worker_channel::WorkerScript| {
         Program::compile(&script.source, &script.folder, Limits::default())
             .map_err(|error| format!("{}: {error}", script.name))
     };

@@ -1,12 +1,12 @@
 //! Logging in: the steps of a login carried out for one session, over whatever connection its caller has.
 
 use super::redirect::{self, Trail};
-use super::{Missing, Session, html, url_of};
+use super::{MissingCapture, Session, html, url_of};
 use crate::net::request::PreparedRequest;
 use crate::net::sink::BufferedResponse;
 use crate::net::target::Target;
-use crate::scenario::request::Body;
-use crate::scenario::{self, Capture, LoginStep};
+use crate::scenario::request::BodySpec;
+use crate::scenario::{self, CaptureSpec, LoginStep};
 
 /// So much of a body is shown where a login is refused, in characters.
 const SHOWN: usize = 120;
@@ -21,7 +21,7 @@ pub struct PreparedLogin {
 struct Step {
     request: PreparedRequest,
     follow: u32,
-    captures: Vec<Capture>,
+    captures: Vec<CaptureSpec>,
     /// Names of the fields of the form that it sends.
     fields: Vec<String>,
 }
@@ -58,13 +58,13 @@ struct Came {
 
 impl PreparedLogin {
     /// Ready for a server.
-    pub fn new(login: &scenario::Login, target: &Target) -> Self {
+    pub fn new(login: &scenario::LoginSpec, target: &Target) -> Self {
         let prepare = |step: &LoginStep| Step {
             request: PreparedRequest::new(&step.request, &target.authority, &|hole| target.fixed(hole, None)),
             follow: step.follow,
             captures: step.captures.clone(),
             fields: match &step.request.body {
-                Some(Body::Form(fields)) => fields.iter().map(|(name, _)| name.clone()).collect(),
+                Some(BodySpec::Form(fields)) => fields.iter().map(|(name, _)| name.clone()).collect(),
                 _ => Vec::new(),
             },
         };
@@ -152,8 +152,8 @@ impl Step {
         for capture in &self.captures {
             let why = match session.capture(capture, &kept.head, &kept.body) {
                 Ok(()) => continue,
-                Err(Missing::NotThere) => format!("without the {}", capture.from),
-                Err(Missing::Control) => format!("with a control character in the {}", capture.from),
+                Err(MissingCapture::NotThere) => format!("without the {}", capture.from),
+                Err(MissingCapture::Control) => format!("with a control character in the {}", capture.from),
             };
             let to = redirect.as_ref().filter(|(of, _)| of == status).map(|(_, to)| format!(" to {}", clipped(to)));
             return Err(format!("was answered {status}{} {why}{}", to.unwrap_or_default(), excerpt(&kept.body)));

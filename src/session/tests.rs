@@ -76,12 +76,12 @@ fn nonsense_in_a_cookie_is_no_cookie() {
     assert!(cookies(&session, "/", false).contains("ok=1"));
 }
 
-fn capture(from: Source) -> Capture {
-    Capture { name: "it".to_owned(), from }
+fn capture(from: CaptureSource) -> CaptureSpec {
+    CaptureSpec { name: "it".to_owned(), from }
 }
 
 /// What is captured from a response.
-fn taken(from: Source, head: &str, body: &str) -> Result<String, Missing> {
+fn taken(from: CaptureSource, head: &str, body: &str) -> Result<String, MissingCapture> {
     let mut session = session(&["csrftoken=c00kie"]);
     session.capture(&capture(from), head.as_bytes(), body.as_bytes())?;
     Ok(session.captured("it").unwrap().to_owned())
@@ -89,22 +89,28 @@ fn taken(from: Source, head: &str, body: &str) -> Result<String, Missing> {
 
 #[test]
 fn values_are_taken_from_every_part_of_a_response() {
-    let path = |path: &str| Source::Json(path.split('.').map(str::to_owned).collect());
+    let path = |path: &str| CaptureSource::Json(path.split('.').map(str::to_owned).collect());
     let json = r#"{"data":[{"token":"t0k3n"},7,null,{}]}"#;
-    let named = |of: fn(String) -> Source| of("csrf".to_owned());
+    let named = |of: fn(String) -> CaptureSource| of("csrf".to_owned());
     assert_eq!(taken(path("data.0.token"), "", json).as_deref(), Ok("t0k3n"));
     assert_eq!(taken(path("data.1"), "", json).as_deref(), Ok("7"));
     for none in ["data.2", "data.3", "data.9", "data.x", "x", "data"] {
-        assert_eq!(taken(path(none), "", json), Err(Missing::NotThere), "{none}");
+        assert_eq!(taken(path(none), "", json), Err(MissingCapture::NotThere), "{none}");
     }
-    assert_eq!(taken(path("a"), "", "<html>"), Err(Missing::NotThere));
-    assert_eq!(taken(named(Source::Header), "HTTP/1.1 200 OK\r\nCSRF: a b\r\n\r\n", "").as_deref(), Ok("a b"));
-    assert_eq!(taken(named(Source::Header), "HTTP/1.1 200 OK\r\n\r\n", "csrf: a"), Err(Missing::NotThere));
-    assert_eq!(taken(Source::Cookie("csrftoken".to_owned()), "", "").as_deref(), Ok("c00kie"));
-    assert_eq!(taken(named(Source::Cookie), "", ""), Err(Missing::NotThere));
-    assert_eq!(taken(named(Source::Field), "", "<input name=csrf value=f13ld>").as_deref(), Ok("f13ld"));
-    assert_eq!(taken(named(Source::Meta), "", "<meta name=csrf content=m3ta>").as_deref(), Ok("m3ta"));
-    assert_eq!(taken(named(Source::Field), "", "<input name=csrf value='a&#10;b'>"), Err(Missing::Control));
+    assert_eq!(taken(path("a"), "", "<html>"), Err(MissingCapture::NotThere));
+    assert_eq!(taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\nCSRF: a b\r\n\r\n", "").as_deref(), Ok("a b"));
+    assert_eq!(
+        taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\n\r\n", "csrf: a"),
+        Err(MissingCapture::NotThere)
+    );
+    assert_eq!(taken(CaptureSource::Cookie("csrftoken".to_owned()), "", "").as_deref(), Ok("c00kie"));
+    assert_eq!(taken(named(CaptureSource::Cookie), "", ""), Err(MissingCapture::NotThere));
+    assert_eq!(taken(named(CaptureSource::Field), "", "<input name=csrf value=f13ld>").as_deref(), Ok("f13ld"));
+    assert_eq!(taken(named(CaptureSource::Meta), "", "<meta name=csrf content=m3ta>").as_deref(), Ok("m3ta"));
+    assert_eq!(
+        taken(named(CaptureSource::Field), "", "<input name=csrf value='a&#10;b'>"),
+        Err(MissingCapture::Control)
+    );
 }
 
 fn captured(pairs: &[(&str, &str)]) -> Captured {
@@ -114,7 +120,7 @@ fn captured(pairs: &[(&str, &str)]) -> Captured {
 #[test]
 fn a_captured_value_is_masked_in_every_way_that_it_may_be_written() {
     let token = "ab+c/d==\"é;";
-    for encoding in Encoding::ALL {
+    for encoding in ValueEncoding::ALL {
         let text = format!("before {} after", encoding.encode(token));
         assert_eq!(captured(&[(TOKEN, token)]).hide(&text), "before $TOKEN after", "{encoding:?}");
         assert_eq!(captured(&[("csrf-1", token)]).hide(&text), "before ${CAPTURE_CSRF_1} after", "{encoding:?}");

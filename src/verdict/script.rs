@@ -8,15 +8,15 @@ use super::severity;
 use crate::observed::Observed;
 use crate::record::{Status, Trial, Verdict};
 use crate::rule::{Metric, Unit};
-use crate::scenario::Script;
-use crate::script::client::{Judged, Measured, Metrics, Setup};
-use crate::script::pulse::Pulse;
+use crate::scenario::ScriptSpec;
+use crate::script::client::{Judged, MetricValue, Metrics, Setup};
+use crate::script::heartbeat::Heartbeat;
 use crate::script::{Hooks, Limits};
 use crate::server::OF_THIS_PROCESS;
 
 /// The verdicts of a script over all trials of a variant; of each, that of the worst trial. One that fails to judge is
 /// inconclusive, with its error as evidence.
-pub fn judge(script: &Script, trials: &[Trial], pulse: Arc<Pulse>) -> Vec<Verdict> {
+pub fn judge(script: &ScriptSpec, trials: &[Trial], pulse: Arc<Heartbeat>) -> Vec<Verdict> {
     let folder = script.path.parent().unwrap_or(Path::new(""));
     let hooks = match Hooks::compile(&script.source, folder, Limits::default(), &Setup::default(), no_time) {
         Ok(hooks) => hooks.measured(OF_THIS_PROCESS).watched(pulse),
@@ -45,11 +45,13 @@ fn no_time() -> f64 {
     0.0
 }
 
-fn look_up(name: &str, trial: &Trial) -> Result<Measured, String> {
+fn look_up(name: &str, trial: &Trial) -> Result<MetricValue, String> {
     let metric = Metric::parse(name).ok_or_else(|| format!("there is no metric `{name}`"))?;
     Ok(match observe(metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
-        Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => Measured::Whole(value as u64),
-        observed => Measured::Number(observed),
+        Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => {
+            MetricValue::Whole(value as u64)
+        }
+        observed => MetricValue::Number(observed),
     })
 }
 
@@ -63,7 +65,7 @@ fn verdict(judged: Judged) -> Verdict {
 }
 
 /// What a script comes to that says nothing, and why.
-pub fn unjudged(script: &Script, error: &str) -> Verdict {
+pub fn unjudged(script: &ScriptSpec, error: &str) -> Verdict {
     let file = script.path.file_name().unwrap_or_default().to_string_lossy();
     Verdict {
         rule: format!("verdict(metrics) of {file}"),
@@ -96,7 +98,7 @@ mod tests {
 
     fn judged(body: &str, trials: &[Trial]) -> Vec<Verdict> {
         let source = format!("fn verdict(metrics) {{ {body} }}");
-        judge(&Script { path: "a/shop.rhai".into(), source }, trials, Arc::default())
+        judge(&ScriptSpec { path: "a/shop.rhai".into(), source }, trials, Arc::default())
     }
 
     fn statuses(body: &str, trials: &[Trial]) -> Vec<Status> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runner::dirty::recipe::{Line, Recipe, Shot, Start};
+use runner::dirty::recipe::{Line, Recipe, RecipeRequest, Start};
 use runner::record::*;
 use runner::stats::{Half, Latencies, interval_95, upper_bound_95};
 
@@ -253,7 +253,10 @@ pub fn shrunk_pair() -> ShrunkRecord {
     };
     let (rate_at_least, rate_at_most) = interval_95(10, 10);
     ShrunkRecord {
-        recipe: Recipe::of(vec![Line::of(vec![Shot::plain()]), Line::of(vec![Shot::plain()]).starting(Start::At(9.6))]),
+        recipe: Recipe::of(vec![
+            Line::of(vec![RecipeRequest::plain()]),
+            Line::of(vec![RecipeRequest::plain()]).starting(Start::At(9.6)),
+        ]),
         shown: 10,
         tries: 10,
         rate_at_least,

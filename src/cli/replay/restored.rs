@@ -8,7 +8,7 @@ use super::super::surroundings::{World, print_problems};
 use crate::record::Record;
 use crate::report::one_line;
 use crate::scenario::Scenario;
-use crate::scenario::recorded::{Missing, NotRestored, Recorded, Restored, restore};
+use crate::scenario::recorded::{MissingValue, NotRestored, Recorded, Restored, restore};
 use crate::units::counted;
 
 /// So many folders above that of a record its scenario's path may count from.
@@ -69,11 +69,11 @@ fn warn(file: &Path, changed: Option<&[String]>) {
 }
 
 /// Names each value that is missing.
-fn refused(file: &Path, missing: &[Missing]) -> (String, String) {
+fn refused(file: &Path, missing: &[MissingValue]) -> (String, String) {
     let values = counted(missing.len() as u64, "value");
     let list: Vec<String> = missing
         .iter()
-        .map(|Missing { key, variable, why }| format!("\n  {variable}, for `{}`: {why}", one_line(key)))
+        .map(|MissingValue { key, variable, why }| format!("\n  {variable}, for `{}`: {why}", one_line(key)))
         .collect();
     let message = format!(
         "the record leaves out {values} of what was sent, and without them a replay tells nothing:{}",

@@ -5,10 +5,10 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::{PersonaNumber, Reply};
+use super::{PageText, PersonaNumber};
 
 /// What a server shows of who asks.
-pub struct Who {
+pub struct Visitor {
     pub name: &'static str,
     pub mask: &'static str,
     pub language: usize,
@@ -16,11 +16,11 @@ pub struct Who {
 }
 
 /// Two share a language, two a plan, and two the length of their names.
-pub const PERSONAS: [Who; 4] = [
-    Who { name: "tobias", mask: "t****s@x.test", language: 0, plan: "free" },
-    Who { name: "maria-magdalena", mask: "m****a@x.test", language: 1, plan: "pro" },
-    Who { name: "konstantin", mask: "k****n@x.test", language: 1, plan: "team" },
-    Who { name: "oliver", mask: "o****r@x.test", language: 0, plan: "pro" },
+pub const PERSONAS: [Visitor; 4] = [
+    Visitor { name: "tobias", mask: "t****s@x.test", language: 0, plan: "free" },
+    Visitor { name: "maria-magdalena", mask: "m****a@x.test", language: 1, plan: "pro" },
+    Visitor { name: "konstantin", mask: "k****n@x.test", language: 1, plan: "team" },
+    Visitor { name: "oliver", mask: "o****r@x.test", language: 0, plan: "pro" },
 ];
 const GREETINGS: [[&str; 3]; 2] = [["Hello", "you have", "news"], ["Hola", "tienes", "noticias"]];
 
@@ -62,8 +62,8 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn reply(&self) -> Reply<'_> {
-        Reply { head: self.head.as_bytes(), body: self.body.as_bytes() }
+    pub fn reply(&self) -> PageText<'_> {
+        PageText { head: self.head.as_bytes(), body: self.body.as_bytes() }
     }
 }
 
@@ -95,7 +95,7 @@ pub type Server = fn(PersonaNumber, &mut Noise) -> Page;
 
 /// Shows who asks, and no noise but the given text.
 fn profile(who: PersonaNumber, noisy: &str, noise: &Noise) -> Page {
-    let Who { name, mask, plan, .. } = &PERSONAS[who];
+    let Visitor { name, mask, plan, .. } = &PERSONAS[who];
     let body = format!(
         "<html><title>Profile</title><h1>Profile</h1><p>{mask} has {} letters, plan <b>{plan}</b></p>{noisy}\
          <footer>All rights reserved</footer></html>",
@@ -125,7 +125,7 @@ pub const CLEAN: [(&str, Server); 24] = [
         ok(&[cookie], body, noise)
     }),
     ("shuffles its keys", |who, noise| {
-        let Who { name, plan, mask, .. } = &PERSONAS[who];
+        let Visitor { name, plan, mask, .. } = &PERSONAS[who];
         let id = noise.id();
         let mut members = [
             format!("\"plan\":\"{plan}\""),

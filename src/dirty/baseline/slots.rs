@@ -4,8 +4,8 @@
 //! A slot is the first, second, ... word after a landmark. So no order of keys, no optional part and no list of varying
 //! length shifts what follows the next landmark; and where nothing can be aligned, slots vary, and count as noise.
 
-use super::words::{HashOf, Word};
-use super::{PersonaNumber, chance};
+use super::words::{HashOf, PageWord};
+use super::{PersonaNumber, significance};
 
 /// Values of a slot that are no words.
 const UNREAD: u64 = 0;
@@ -39,7 +39,7 @@ pub struct Slot {
 
 /// All landmarks of the replies of one server.
 #[derive(Debug, Default)]
-pub struct Slots {
+pub struct PageSlots {
     numbers: HashOf<usize>,
     landmarks: Vec<Landmark>,
     /// Whether a slot of the landmark with this number tells one persona from another.
@@ -67,18 +67,19 @@ pub struct Reading {
     pub is_usual: bool,
 }
 
-impl Slots {
+impl PageSlots {
     /// Chooses the landmarks: words that stand just once in more than half of all replies, and so in one at least to each
     /// persona.
-    pub fn choose(replies: &[(PersonaNumber, &[Word])], personas: usize) -> Self {
+    pub fn choose(replies: &[(PersonaNumber, &[PageWord])], personas: usize) -> Self {
         let mut common: Option<HashOf<Common>> = None;
         for persona in 0..personas {
-            let own: Vec<&[Word]> = replies.iter().filter(|(of, _)| *of == persona).map(|(_, words)| *words).collect();
+            let own: Vec<&[PageWord]> =
+                replies.iter().filter(|(of, _)| *of == persona).map(|(_, words)| *words).collect();
             if !own.is_empty() {
                 common = Some(common_among(&own, common.as_ref()));
             }
         }
-        let mut slots = Slots::default();
+        let mut slots = PageSlots::default();
         let is_frequent = |common: &Common| 2 * common.replies > replies.len();
         for (key, Common { in_body, .. }) in common.unwrap_or_default().into_iter().filter(|(_, it)| is_frequent(it)) {
             slots.numbers.insert(key, slots.landmarks.len());
@@ -89,16 +90,16 @@ impl Slots {
     }
 
     /// Reads all slots.
-    pub fn read(&self, words: &[Word]) -> Reading {
+    pub fn read(&self, words: &[PageWord]) -> Reading {
         self.read_where(words, |_| true)
     }
 
     /// Reads the slots of those landmarks only that have one that tells: few in most replies.
-    pub fn read_telling(&self, words: &[Word]) -> Reading {
+    pub fn read_telling(&self, words: &[PageWord]) -> Reading {
         self.read_where(words, |landmark| self.tells[landmark])
     }
 
-    fn read_where(&self, words: &[Word], is_wanted: impl Fn(usize) -> bool) -> Reading {
+    fn read_where(&self, words: &[PageWord], is_wanted: impl Fn(usize) -> bool) -> Reading {
         let numbers: Vec<Option<usize>> = words.iter().map(|word| self.numbers.get(&word.key).copied()).collect();
         let mut counts = vec![0_u32; self.landmarks.len()];
         numbers.iter().flatten().for_each(|number| counts[*number] += 1);
@@ -171,15 +172,15 @@ impl Slots {
     /// How likely chance alone would make the slot of a telling cell look like identity.
     pub fn chance(&self, cell: Cell) -> Option<f64> {
         let slot = self.telling(cell)?;
-        let mut groups: HashOf<chance::Group> = HashOf::default();
+        let mut groups: HashOf<significance::Group> = HashOf::default();
         for (value, reads) in slot.values.iter().zip(&self.landmarks[cell.landmark].reads) {
             if *value != UNREAD {
-                let group = groups.entry(*value).or_insert(chance::Group { personas: 0, replies: 0 });
+                let group = groups.entry(*value).or_insert(significance::Group { personas: 0, replies: 0 });
                 group.personas += 1;
                 group.replies += reads;
             }
         }
-        Some(chance::of_looking_like_identity(&groups.into_values().collect::<Vec<_>>()))
+        Some(significance::of_looking_like_identity(&groups.into_values().collect::<Vec<_>>()))
     }
 
     /// How many slots vary among few values: each could have looked like identity.
@@ -203,7 +204,7 @@ struct Common {
 }
 
 /// The keys that stand just once in some of these replies, and are among the `earlier` ones if there are any; counted on.
-fn common_among(replies: &[&[Word]], earlier: Option<&HashOf<Common>>) -> HashOf<Common> {
+fn common_among(replies: &[&[PageWord]], earlier: Option<&HashOf<Common>>) -> HashOf<Common> {
     let mut common: HashOf<Common> = HashOf::default();
     for words in replies {
         let mut counts: HashOf<(u32, bool)> = HashOf::default();

@@ -4,7 +4,7 @@ use proptest::prelude::{any, prop_assert, proptest};
 use rand::seq::SliceRandom as _;
 
 use super::simulated::{CLEAN, DERIVED, Noise, PERSONAS, Page, Server, hmac, ok, page};
-use super::{Accusation, Baseline, Oracle, PersonaNumber, Place, Reply, chance};
+use super::{Accusation, Baseline, Mismatch, PageText, PersonaNumber, ResponsePart, significance};
 
 /// Asks each persona `rounds` times, in an order that is drawn anew in each round.
 fn ask_alone(server: Server, rounds: usize, noise: &mut Noise) -> Vec<(PersonaNumber, Page)> {
@@ -96,9 +96,9 @@ fn every_derived_form_of_another_persona_is_found_and_named() {
                     Some(accusation) => {
                         assert!(accusation.of.contains(&of), "{kind}: {of} for {to}: {accusation:?}");
                         // Where things stand in random order, a slot that seems to tell may contradict by chance.
-                        let is_swap = accusation.oracle == Oracle::Swap || kind.contains("random list");
+                        let is_swap = accusation.oracle == Mismatch::Swap || kind.contains("random list");
                         assert!(is_swap, "{kind}: {of} for {to}: {accusation:?}");
-                        let length = Place::Header("content-length".to_owned());
+                        let length = ResponsePart::Header("content-length".to_owned());
                         assert!(accusation.signs.iter().all(|sign| sign.place != length), "{kind}: {accusation:?}");
                     }
                 }
@@ -122,9 +122,9 @@ fn a_foreign_hash_beside_the_own_name_is_learned_not_swapped() {
     let baseline = learn(server, &mut noise);
     let page = echo("tobias", 2, &mut noise);
     let accusation = baseline.judge(0, page.reply()).unwrap();
-    assert_eq!((accusation.oracle, accusation.of.as_slice()), (Oracle::Learned, &[2][..]));
+    assert_eq!((accusation.oracle, accusation.of.as_slice()), (Mismatch::Learned, &[2][..]));
     let sign = &accusation.signs[0];
-    assert_eq!((sign.text.as_str(), &sign.place), (hmac("konstantin", 9).as_str(), &Place::Body));
+    assert_eq!((sign.text.as_str(), &sign.place), (hmac("konstantin", 9).as_str(), &ResponsePart::Body));
     assert_eq!(&page.reply().body[sign.range.clone()], sign.text.as_bytes());
 }
 
@@ -135,7 +135,7 @@ fn a_foreign_hash_in_an_error_page_is_found() {
     let baseline = learn(server, &mut noise);
     let error = format!("cannot read key {} of nobody", hmac("oliver", 9));
     let accusation = baseline.judge(0, page("500 Oops", &[], error, &noise).reply()).unwrap();
-    assert_eq!((accusation.oracle, accusation.of.as_slice()), (Oracle::Learned, &[3][..]));
+    assert_eq!((accusation.oracle, accusation.of.as_slice()), (Mismatch::Learned, &[3][..]));
 }
 
 #[test]
@@ -223,11 +223,11 @@ proptest! {
         bytes in proptest::collection::vec("[ab:=\"<7\r\n ]{0,30}", 2..9),
         heads in proptest::collection::vec(any::<Vec<u8>>(), 9),
     ) {
-        let solo: Vec<(PersonaNumber, Reply<'_>)> = bytes
+        let solo: Vec<(PersonaNumber, PageText<'_>)> = bytes
             .iter()
             .zip(&heads)
             .enumerate()
-            .map(|(index, (body, head))| (index % 3, Reply { head, body: body.as_bytes() }))
+            .map(|(index, (body, head))| (index % 3, PageText { head, body: body.as_bytes() }))
             .collect();
         let baseline = Baseline::learn(&solo);
         for (persona, reply) in &solo {
@@ -246,9 +246,11 @@ fn chance_makes_a_baseline_err_no_more_often_than_the_bound_says() {
     const BASELINES: u64 = 1000;
     let errs = |seed: &u64| (0..3).any(|other| learn_twice(server, *seed).tells_apart(other, 3));
     let erring = (0..BASELINES).filter(errs).count() as f64;
-    let group = |personas| chance::Group { personas, replies: 2 * personas };
-    let bound: f64 =
-        [[1, 3], [2, 2], [3, 1]].iter().map(|[a, b]| chance::of_looking_like_identity(&[group(*a), group(*b)])).sum();
+    let group = |personas| significance::Group { personas, replies: 2 * personas };
+    let bound: f64 = [[1, 3], [2, 2], [3, 1]]
+        .iter()
+        .map(|[a, b]| significance::of_looking_like_identity(&[group(*a), group(*b)]))
+        .sum();
     assert!(erring > 0.0 && erring <= bound * BASELINES as f64);
 }
 

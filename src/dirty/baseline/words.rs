@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use super::{Place, Reply};
+use super::{PageText, ResponsePart};
 
 /// Headers that only frame a reply or tell the time: they say nothing of whom it is for that the rest does not say.
 /// A `content-length` changes with any noise in the body.
@@ -19,7 +19,7 @@ const VARIETY: u32 = 4;
 
 /// A word, or the start of a section: the status line, one header, the body.
 #[derive(Debug, Clone)]
-pub struct Word {
+pub struct PageWord {
     /// Equal for equal words. A start has none.
     pub value: Option<u64>,
     /// Equal for equal words in the same section after the same separator: tells `<b` from `/b`, a JSON key from none.
@@ -30,7 +30,7 @@ pub struct Word {
 }
 
 /// All words of a reply, in order. One pass over its bytes.
-pub fn words(reply: Reply<'_>) -> Vec<Word> {
+pub fn words(reply: PageText<'_>) -> Vec<PageWord> {
     let mut words = Vec::with_capacity((reply.head.len() + reply.body.len()) / 6);
     let mut start = 0;
     for line in reply.head.split_inclusive(|byte| *byte == b'\n') {
@@ -53,8 +53,8 @@ fn section_name(line: &[u8]) -> &[u8] {
     &line[..line.iter().position(|byte| *byte == end).unwrap_or(colon)]
 }
 
-fn cut(words: &mut Vec<Word>, text: &[u8], range: Range<usize>, section: u64, in_body: bool) {
-    words.push(Word { value: None, key: section, in_body, range: range.start..range.start });
+fn cut(words: &mut Vec<PageWord>, text: &[u8], range: Range<usize>, section: u64, in_body: bool) {
+    words.push(PageWord { value: None, key: section, in_body, range: range.start..range.start });
     let mut at = range.start;
     let mut separator = b' ';
     while at < range.end {
@@ -66,7 +66,7 @@ fn cut(words: &mut Vec<Word>, text: &[u8], range: Range<usize>, section: u64, in
         let length = text[at..range.end].iter().position(|byte| !is_of_word(*byte)).unwrap_or(range.end - at);
         let value = hash(0, &text[at..at + length]);
         let key = hash(section ^ value, &[separator]);
-        words.push(Word { value: Some(value), key, in_body, range: at..at + length });
+        words.push(PageWord { value: Some(value), key, in_body, range: at..at + length });
         at += length;
     }
 }
@@ -102,15 +102,15 @@ pub fn status(head: &[u8]) -> u16 {
 }
 
 /// Names the place of a word in words of HTTP.
-pub fn place(head: &[u8], word: &Word) -> Place {
+pub fn place(head: &[u8], word: &PageWord) -> ResponsePart {
     if word.in_body {
-        return Place::Body;
+        return ResponsePart::Body;
     }
     match head[..word.range.start].iter().rposition(|byte| *byte == b'\n') {
-        None => Place::StatusLine,
+        None => ResponsePart::StatusLine,
         Some(newline) => {
             let name = head[newline + 1..].split(|byte| *byte == b':').next().unwrap_or_default();
-            Place::Header(String::from_utf8_lossy(name).to_lowercase())
+            ResponsePart::Header(String::from_utf8_lossy(name).to_lowercase())
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::super::client::Client;
+use super::super::client::CheckClient;
 use super::super::control::{self, Control};
 use super::super::evidence::FoundBy;
 use super::super::observation::Role;
 use super::super::perform::Round;
-use super::super::recipe::{Line, Recipe, Shot};
-use super::super::tally::{Court, Ended};
+use super::super::recipe::{Line, Recipe, RecipeRequest};
+use super::super::totals::{FinishedRound, JudgeContext};
 use super::super::triggers::Family;
-use super::Check;
+use super::DirtyCheck;
 use crate::trigger::Trigger;
 
 /// Ordinary requests after the first leak: lines side by side, as many as there are likely connections to a backend, and
@@ -39,7 +39,7 @@ impl Purpose {
     }
 }
 
-impl Check<'_> {
+impl DirtyCheck<'_> {
     /// One round of a trigger, judged and counted.
     pub(super) async fn round(&mut self, trigger: Trigger) {
         let number = self.rounds_of(trigger);
@@ -48,22 +48,22 @@ impl Check<'_> {
         let alone = matches!(trigger.strategy().family(), Family::Opening | Family::Sequence);
         recipe.http2 = self.situation.http2;
         recipe.one_connection = recipe.http2 && !alone && number.is_multiple_of(2);
-        let clean = self.findings.tally.leaks == 0;
+        let clean = self.findings.totals.leaks == 0;
         self.perform(Purpose::Trigger(trigger), &recipe, number).await;
-        if clean && self.findings.tally.leaks > 0 {
+        if clean && self.findings.totals.leaks > 0 {
             self.aftermath().await;
         }
     }
 
     /// How many rounds of a trigger there were.
     fn rounds_of(&self, trigger: Trigger) -> u64 {
-        self.findings.tally.triggers.get(&trigger).map_or(0, |tally| tally.rounds)
+        self.findings.totals.triggers.get(&trigger).map_or(0, |totals| totals.rounds)
     }
 
     /// What ordinary requests get on the server that has just leaked: a leak may have needed an accident that a diagnosis
     /// will not meet again.
     async fn aftermath(&mut self) {
-        let line = Line::of(vec![Shot::plain(); IN_A_ROW]);
+        let line = Line::of(vec![RecipeRequest::plain(); IN_A_ROW]);
         let side_by_side = if self.situation.premises.one_at_a_time() { 1 } else { SIDE_BY_SIDE };
         let recipe = Recipe::of(vec![line; side_by_side]);
         // Those that take longer are left out.
@@ -72,15 +72,15 @@ impl Check<'_> {
 
     /// The control run, judged; from now on it is known how the server answers a lone request.
     pub(super) async fn control(&mut self) {
-        let clean = self.findings.tally.leaks == 0;
+        let clean = self.findings.totals.leaks == 0;
         let recipe = Recipe { http2: self.situation.http2, ..control::recipe() };
         self.perform(Purpose::Control, &recipe, 0).await;
-        if clean && self.findings.tally.leaks > 0 {
+        if clean && self.findings.totals.leaks > 0 {
             self.aftermath().await;
         }
         self.situation.alone = self.findings.control.alone;
         self.situation.keeps_alive = Some(self.findings.control.keeps_alive);
-        self.situation.streams = self.client.as_ref().is_some_and(Client::has_met_streams);
+        self.situation.streams = self.client.as_ref().is_some_and(CheckClient::has_met_streams);
         for trigger in &self.plan.triggers {
             if let Some(why) = self.obstacle(*trigger) {
                 self.findings.obstacles.insert(*trigger, why);
@@ -101,7 +101,7 @@ impl Check<'_> {
     }
 
     /// Judges what the client has observed in a round.
-    fn conclude_round(&mut self, client: &Client, purpose: Purpose, recipe: &Recipe, took: Duration) {
+    fn conclude_round(&mut self, client: &CheckClient, purpose: Purpose, recipe: &Recipe, took: Duration) {
         let (observations, strays) = (client.take_observations(), client.take_strays());
         self.personas.take_note(&observations, client);
         if let Purpose::Trigger(trigger) = purpose {
@@ -118,38 +118,46 @@ impl Check<'_> {
         let found_by = purpose.found_by();
         let family = found_by.trigger().map(|trigger| trigger.strategy().family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
-        let ended = Ended { overlapping, found_by, recipe, observations, strays, took };
-        let mut tally = std::mem::take(&mut self.findings.tally);
-        let court = self.court(client);
+        let finished = FinishedRound { overlapping, found_by, recipe, observations, strays, took };
+        let mut totals = std::mem::take(&mut self.findings.totals);
+        let context = self.context(client);
         let suspicions = match purpose {
-            Purpose::Trigger(_) => tally.add_round(ended, &court),
-            Purpose::Control => tally.add_control(ended, &court),
+            Purpose::Trigger(_) => totals.add_round(finished, &context),
+            Purpose::Control => totals.add_control(finished, &context),
             Purpose::Aftermath => {
-                tally.add_aftermath(ended, &court);
+                totals.add_aftermath(finished, &context);
                 Vec::new()
             }
         };
         suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
-        self.findings.tally = tally;
+        self.findings.totals = totals;
         self.note_proof();
-        let tally = &self.findings.tally;
-        if let Some((trigger, counts)) = found_by.trigger().and_then(|trigger| tally.triggers.get_key_value(&trigger)) {
+        let totals = &self.findings.totals;
+        if let Some((trigger, counts)) = found_by.trigger().and_then(|trigger| totals.triggers.get_key_value(&trigger))
+        {
             trigger.strategy().learn_from_counts(counts, &mut self.situation);
         }
-        self.progress.exposures.store(tally.exposures, Ordering::Relaxed);
-        self.progress.leaks.store(tally.leaks, Ordering::Relaxed);
+        self.progress.exposures.store(totals.exposures, Ordering::Relaxed);
+        self.progress.leaks.store(totals.leaks, Ordering::Relaxed);
     }
 
     /// What it takes to judge.
-    pub(super) fn court<'c>(&'c self, client: &'c Client) -> Court<'c> {
+    pub(super) fn context<'c>(&'c self, client: &'c CheckClient) -> JudgeContext<'c> {
         let can_tell = !self.personal || self.personas.is_learned();
         let (premises, personas) = (self.situation.premises, &self.personas);
-        Court { client, premises, personas, can_tell, personal: self.personal, echoes: self.findings.control.echoes }
+        JudgeContext {
+            client,
+            premises,
+            personas,
+            can_tell,
+            personal: self.personal,
+            echoes: self.findings.control.echoes,
+        }
     }
 
     /// Notes when the first leak was proven.
     pub(super) fn note_proof(&mut self) {
-        if self.findings.tally.leaks > 0 {
+        if self.findings.totals.leaks > 0 {
             self.findings.first_proof.get_or_insert(self.began.elapsed());
         }
     }
@@ -157,8 +165,8 @@ impl Check<'_> {
 
 /// A round under way: judged when it is dropped, whether it ended or was cut short.
 struct Performing<'c, 'a> {
-    check: &'c mut Check<'a>,
-    client: Option<Client>,
+    check: &'c mut DirtyCheck<'a>,
+    client: Option<CheckClient>,
     purpose: Purpose,
     recipe: &'c Recipe,
     began: Duration,
@@ -182,18 +190,18 @@ mod tests {
 
     use super::*;
     use crate::dirty::client::tests::plan;
-    use crate::dirty::{Premises, Progress};
+    use crate::dirty::{DirtyProgress, Premises};
     use crate::net::target::Target;
-    use crate::scenario::{Request, Template};
+    use crate::scenario::{RequestSpec, Template};
 
     #[tokio::test]
     async fn a_check_that_is_cut_short_after_its_first_leak_keeps_what_it_has_observed() {
         // Nobody answers what it asks.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let plan = plan(Request::get(&Template::parse("/?q={canary}").unwrap()));
+        let plan = plan(RequestSpec::get(&Template::parse("/?q={canary}").unwrap()));
         let target = Target::tcp(listener.local_addr().unwrap(), None);
-        let mut check = Check::new(&plan, Premises::default(), true, 1, Arc::new(Progress::default()));
-        check.client = Some(Client::new(&plan, &target, 1, check.clock.clone()));
+        let mut check = DirtyCheck::new(&plan, Premises::default(), true, 1, Arc::new(DirtyProgress::default()));
+        check.client = Some(CheckClient::new(&plan, &target, 1, check.clock.clone()));
         let cut = tokio::time::timeout(Duration::from_millis(50), check.aftermath()).await;
         assert!(cut.is_err() && check.client.is_some());
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::diagnosis::Diagnosis;
 use super::super::triggers::Family;
-use super::{Check, Part};
+use super::{CheckPhase, DirtyCheck};
 
 /// Servers that are kept back for suspicions and for a diagnosis, while the search goes on.
 const RESERVE: u32 = 4;
@@ -34,10 +34,10 @@ impl Starts {
     }
 }
 
-impl Check<'_> {
+impl DirtyCheck<'_> {
     /// This part, which comes next, runs on a server that was just started. For so long its first requests are sent again while it
     /// refuses them, or answers that it is not there yet.
-    pub fn on_a_new_server(&mut self, part: Part, patience: Option<Duration>) {
+    pub fn on_a_new_server(&mut self, part: CheckPhase, patience: Option<Duration>) {
         self.fresh = true;
         self.patience = patience.filter(|_| self.situation.owned);
         if !self.situation.owned {
@@ -46,32 +46,34 @@ impl Check<'_> {
         let took = self.idle_since.elapsed();
         self.starts.count += 1;
         self.starts.took += took;
-        if part == Part::Diagnosis {
+        if part == CheckPhase::Diagnosis {
             self.starts.diagnosing += took;
         }
     }
 
     /// Whether a part goes on with the server at hand, as starts are slow, although it would rather have one of its own.
-    pub fn shares(&self, part: Part) -> bool {
+    pub fn shares(&self, part: CheckPhase) -> bool {
         if !self.situation.owned {
             return false;
         }
         let (starts, within) = (self.starts, self.plan.budget.start_time);
         match part {
             // What the server has kept would tell against the truth.
-            Part::Opening | Part::Verify | Part::Alibi => false,
-            Part::Diagnosis if !self.diagnosis.has_begun() || self.diagnosis.needs_a_fresh_server() => false,
-            Part::Diagnosis => starts.diagnosing + starts.mean() > OF_DIAGNOSIS || !starts.suffice(1, within),
+            CheckPhase::Opening | CheckPhase::Verify | CheckPhase::ControlGroup => false,
+            CheckPhase::Diagnosis if !self.diagnosis.has_begun() || self.diagnosis.needs_a_fresh_server() => false,
+            CheckPhase::Diagnosis => starts.diagnosing + starts.mean() > OF_DIAGNOSIS || !starts.suffice(1, within),
             _ => !starts.suffice(self.servers_wanted(part), within),
         }
     }
 
     /// Whether the server must be asked nothing before a part asks, not even whether it is ready.
-    pub fn must_be_untouched(&self, part: Part) -> bool {
+    pub fn must_be_untouched(&self, part: CheckPhase) -> bool {
         match part {
-            Part::Opening => self.plan.triggers.iter().any(|trigger| trigger.strategy().family() == Family::Opening),
-            Part::Diagnosis => {
-                self.diagnosis.needs_a_fresh_server() || !Diagnosis::may_follow_others(&self.findings.tally.evidence)
+            CheckPhase::Opening => {
+                self.plan.triggers.iter().any(|trigger| trigger.strategy().family() == Family::Opening)
+            }
+            CheckPhase::Diagnosis => {
+                self.diagnosis.needs_a_fresh_server() || !Diagnosis::may_follow_others(&self.findings.totals.evidence)
             }
             _ => false,
         }
@@ -83,14 +85,14 @@ impl Check<'_> {
     }
 
     /// Servers that would be started from this part on.
-    fn servers_wanted(&self, part: Part) -> u32 {
+    fn servers_wanted(&self, part: CheckPhase) -> u32 {
         let parts = self.regular_parts().skip_while(|other| *other != part).filter(|part| self.is_due(*part)).count();
         parts as u32 + RESERVE
     }
 
     /// What was begun on the server at hand counts as no start.
-    pub(super) fn begin_part(&mut self, part: Part) {
-        if !std::mem::take(&mut self.fresh) && part != Part::Opening {
+    pub(super) fn begin_part(&mut self, part: CheckPhase) {
+        if !std::mem::take(&mut self.fresh) && part != CheckPhase::Opening {
             self.starts.shared += 1;
         }
         self.clock.go();
@@ -117,25 +119,25 @@ mod tests {
 
     use super::*;
     use crate::dirty::client::tests::plan;
-    use crate::dirty::{Premises, Progress};
-    use crate::scenario::{Request, Template};
+    use crate::dirty::{DirtyProgress, Premises};
+    use crate::scenario::{RequestSpec, Template};
 
     #[test]
     fn parts_share_a_server_only_where_starts_would_take_too_long() {
-        let mut plan = plan(Request::get(&Template::parse("/?q={canary}").unwrap()));
+        let mut plan = plan(RequestSpec::get(&Template::parse("/?q={canary}").unwrap()));
         plan.budget.start_time = Duration::from_secs(60);
         let check = |start: Duration, owned| {
-            let mut check = Check::new(&plan, Premises::default(), owned, 1, Arc::new(Progress::default()));
+            let mut check = DirtyCheck::new(&plan, Premises::default(), owned, 1, Arc::new(DirtyProgress::default()));
             check.idle_since = std::time::Instant::now().checked_sub(start).unwrap();
-            check.on_a_new_server(Part::Opening, None);
+            check.on_a_new_server(CheckPhase::Opening, None);
             check
         };
         let shared = |start, part| check(Duration::from_secs(start), true).shares(part);
-        for part in [Part::Personas, Part::Rest] {
+        for part in [CheckPhase::Personas, CheckPhase::Rest] {
             assert!(!shared(0, part) && shared(25, part), "{part:?}");
         }
-        assert!(shared(9, Part::Personas) && !shared(9, Part::Rest), "what is left is spent");
-        let needy = [Part::Verify, Part::Alibi, Part::Diagnosis];
+        assert!(shared(9, CheckPhase::Personas) && !shared(9, CheckPhase::Rest), "what is left is spent");
+        let needy = [CheckPhase::Verify, CheckPhase::ControlGroup, CheckPhase::Diagnosis];
         assert!(needy.into_iter().all(|part| !shared(25, part)), "they need one");
         assert!(check(Duration::from_secs(25), true).may_start());
         assert!(!check(Duration::from_secs(40), true).may_start());

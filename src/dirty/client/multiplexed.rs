@@ -2,15 +2,15 @@
 
 use tokio::time::timeout;
 
-use super::wire::{Came, Open, Way, Wire, millis};
-use super::{Ask, Client};
-use crate::dirty::recipe::Twist;
+use super::wire::{OpenConnection, Received, Way, Wire, millis};
+use super::{Ask, CheckClient};
+use crate::dirty::recipe::Anomaly;
 use crate::exchange::Failure;
 use crate::net::http2::connection::{HoldBack, Http2Connection, PendingExchange};
 use crate::net::http2::request::Http2Request;
 use crate::net::response::ExchangeError;
 
-impl Client {
+impl CheckClient {
     /// A wire whose connection others can share; one without a connection where none can be made.
     pub(in crate::dirty) async fn shared(&self) -> Wire {
         let mut wire = Wire::default();
@@ -41,14 +41,14 @@ impl Client {
         bytes: &[u8],
         ask: &Ask<'_>,
         way: &mut Way,
-    ) -> Result<Came, ExchangeError> {
+    ) -> Result<Received, ExchangeError> {
         let going = self.begin(&connection, bytes, ask, way).await?;
         let clock = self.clock.clock();
         let answer = self.receive(way, async |sink| going.answer(clock, sink).await);
-        let Twist::Abort(after) = ask.shot.twist else {
+        let Anomaly::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
-            wire.open = Some(Open::Two(connection));
-            return Ok(Came::Response(answer));
+            wire.open = Some(OpenConnection::Two(connection));
+            return Ok(Received::Response(answer));
         };
         // Whoever stops waiting here drops the stream, which resets it.
         let Ok(answer) = timeout(millis(after), answer).await else {
@@ -56,9 +56,9 @@ impl Client {
             if self.requests.get().is_multiple_of(2) {
                 self.left.borrow_mut().push(connection);
             }
-            return Ok(Came::Left);
+            return Ok(Received::Left);
         };
-        answer.map(Came::Response)
+        answer.map(Received::Response)
     }
 
     /// Sends a request, the last of it when the gate opens. A request without a body is handled when its head is there, and
@@ -78,7 +78,7 @@ impl Client {
         };
         let hold = match (ask.gate, ask.shot.twist, &request) {
             (Some(_), _, Ok(request)) if request.body().is_some() => HoldBack::LastByte,
-            (None, Twist::Halting(_), _) => HoldBack::Half,
+            (None, Anomaly::Halting(_), _) => HoldBack::Half,
             _ => HoldBack::Nothing,
         };
         way.sent = Some(self.clock.now());
@@ -92,7 +92,7 @@ impl Client {
                 (Some(gate), _) => {
                     gate.wait().await;
                 }
-                (None, Twist::Halting(pause)) => tokio::time::sleep(millis(pause)).await,
+                (None, Anomaly::Halting(pause)) => tokio::time::sleep(millis(pause)).await,
                 (None, _) => {}
             }
             way.sent = Some(self.clock.now());

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::wire::Came;
-use super::{Ask, Client};
+use super::wire::Received;
+use super::{Ask, CheckClient};
 use crate::dirty::limit::{self, Limit};
 use crate::dirty::observation::Role;
-use crate::dirty::recipe::Twist;
+use crate::dirty::recipe::Anomaly;
 use crate::exchange::Failure;
 
 /// How long to wait before a request is sent again.
@@ -18,7 +18,7 @@ const TRIES: u32 = 3;
 /// Answers of a server, or of a proxy before it, that is not there yet.
 const NOT_YET: [u16; 2] = [502, 503];
 
-impl Client {
+impl CheckClient {
     /// For so long requests are sent again while the server refuses them, or answers that it is not there yet; until it
     /// has answered one otherwise.
     pub fn be_patient(&self, within: Option<Duration>) {
@@ -44,13 +44,18 @@ impl Client {
 
     /// Whether a request that began then is to be sent again, as the server is still starting. What that took does not
     /// count as time of the check.
-    pub(super) async fn is_still_starting(&self, ask: &Ask<'_>, came: &Result<Came, Failure>, began: Duration) -> bool {
+    pub(super) async fn is_still_starting(
+        &self,
+        ask: &Ask<'_>,
+        came: &Result<Received, Failure>,
+        began: Duration,
+    ) -> bool {
         let Some(until) = self.patient_until.get() else { return false };
         if !is_not_there_yet(came) {
             self.patient_until.set(None);
             return false;
         }
-        let ordinary = ask.gate.is_none() && ask.shot.twist == Twist::None;
+        let ordinary = ask.gate.is_none() && ask.shot.twist == Anomaly::None;
         if !ordinary || Instant::now() >= until {
             return false;
         }
@@ -61,7 +66,7 @@ impl Client {
     }
 }
 
-impl Client {
+impl CheckClient {
     /// The limit that the server has set, if one was met.
     pub fn limit(&self) -> Option<Limit> {
         self.throttle.borrow().limit()
@@ -96,8 +101,8 @@ impl Client {
     }
 
     /// Notes what the server says of a limit, and whether a lone request is to be sent again for that.
-    pub(super) fn is_refused(&self, ask: &Ask<'_>, came: &Result<Came, Failure>, head: &[u8], tries: u32) -> bool {
-        let Ok(Came::Response(answer)) = came else { return false };
+    pub(super) fn is_refused(&self, ask: &Ask<'_>, came: &Result<Received, Failure>, head: &[u8], tries: u32) -> bool {
+        let Ok(Received::Response(answer)) = came else { return false };
         let Some(retry_after) = limit::refusal(answer.status, head) else { return false };
         self.throttle.borrow_mut().refused(answer.status, retry_after, self.clock.now());
         ask.role == Role::Probe && tries < TRIES && self.clock.now() < self.time
@@ -105,10 +110,10 @@ impl Client {
 }
 
 /// Whether nobody has answered who is meant to.
-fn is_not_there_yet(came: &Result<Came, Failure>) -> bool {
+fn is_not_there_yet(came: &Result<Received, Failure>) -> bool {
     match came {
-        Ok(Came::Response(answer)) => NOT_YET.contains(&answer.status),
-        Ok(Came::Left) => false,
+        Ok(Received::Response(answer)) => NOT_YET.contains(&answer.status),
+        Ok(Received::Left) => false,
         Err(failure) => matches!(failure, Failure::Connect | Failure::Closed),
     }
 }

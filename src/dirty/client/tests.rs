@@ -6,23 +6,23 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::dirty::stopwatch::Stopwatch;
 use crate::exchange::{Failure, Outcome};
-use crate::scenario::login::Source;
-use crate::scenario::{Budget, Capture, Dirty, Expect, Login, LoginStep, Request, Template};
+use crate::scenario::login::CaptureSource;
+use crate::scenario::{Budget, CaptureSpec, DirtySpec, Expect, LoginSpec, LoginStep, RequestSpec, Template};
 use crate::session::Session;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-fn client(address: SocketAddr, path: &str) -> Client {
-    Client::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Stopwatch::start())
+fn client(address: SocketAddr, path: &str) -> CheckClient {
+    CheckClient::new(&plan(get(path)), &Target::tcp(address, Some(4)), 1, Stopwatch::start())
 }
 
-fn get(path: &str) -> Request {
-    Request::get(&Template::parse(path).unwrap())
+fn get(path: &str) -> RequestSpec {
+    RequestSpec::get(&Template::parse(path).unwrap())
 }
 
 /// A check by this request.
-pub(in crate::dirty) fn plan(request: Request) -> Dirty {
-    Dirty {
+pub(in crate::dirty) fn plan(request: RequestSpec) -> DirtySpec {
+    DirtySpec {
         request,
         also: Vec::new(),
         identities: Vec::new(),
@@ -66,7 +66,7 @@ async fn outcomes(connections: &[&[&str]]) -> Vec<Outcome> {
         let mut wire = Wire::default();
         let mut outcomes = Vec::new();
         for _ in 0..3 {
-            let somebody = client.somebody(Twist::None);
+            let somebody = client.somebody(Anomaly::None);
             client.send(&mut wire, &Ask::alone(&somebody)).await;
             outcomes.extend(client.take_observations().iter().map(|observation| observation.seen.exchange.outcome));
         }
@@ -104,10 +104,10 @@ async fn what_comes_unasked_is_no_answer_and_is_counted_but_where_a_request_was_
         }
     };
     let asking = async {
-        for (twist, counted) in [(Twist::None, 2), (Twist::Smuggling(1), 0)] {
+        for (twist, counted) in [(Anomaly::None, 2), (Anomaly::Smuggling(1), 0)] {
             let mut wire = Wire::default();
-            let somebody = client.somebody(Twist::None);
-            let ask = Ask { shot: Shot { twist, ..Shot::plain() }, ..Ask::alone(&somebody) };
+            let somebody = client.somebody(Anomaly::None);
+            let ask = Ask { shot: RecipeRequest { twist, ..RecipeRequest::plain() }, ..Ask::alone(&somebody) };
             for _ in 0..2 {
                 assert!(client.send(&mut wire, &ask).await);
             }
@@ -127,7 +127,7 @@ async fn what_comes_unasked_is_no_answer_and_is_counted_but_where_a_request_was_
 async fn the_number_of_workers_is_filled_in() {
     let bytes = client(([127, 0, 0, 1], 80).into(), "/{workers}/{port}?q={canary}");
     let somebody = Identity { canary: "c".to_owned(), ..Identity::default() };
-    let bytes = bytes.fill(bytes.forms.of(&Shot::plain()), 1, &Ask::alone(&somebody));
+    let bytes = bytes.fill(bytes.forms.of(&RecipeRequest::plain()), 1, &Ask::alone(&somebody));
     assert!(bytes.starts_with(b"GET /4/80?q=c HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&bytes));
 }
 
@@ -142,9 +142,9 @@ async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(8).unwrap();
     let target = Target::tcp(listener.local_addr().unwrap(), None);
-    let body = scenario::request::Body::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
-    let request = Request { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
-    let client = Client::new(&plan(request), &target, 1, Stopwatch::start());
+    let body = scenario::request::BodySpec::Text(Template::parse(&"x".repeat(LARGE)).unwrap());
+    let request = RequestSpec { method: "POST".to_owned(), body: Some(body), ..get("/?q={canary}") };
+    let client = CheckClient::new(&plan(request), &target, 1, Stopwatch::start());
     let server = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -171,8 +171,11 @@ async fn a_server_that_answers_while_it_reads_gets_all_of_a_large_request() {
         }
     };
     let asking = async {
-        let somebody = client.somebody(Twist::None);
-        let halting = Ask { shot: Shot { twist: Twist::Halting(1.0), ..Shot::plain() }, ..Ask::alone(&somebody) };
+        let somebody = client.somebody(Anomaly::None);
+        let halting = Ask {
+            shot: RecipeRequest { twist: Anomaly::Halting(1.0), ..RecipeRequest::plain() },
+            ..Ask::alone(&somebody)
+        };
         let gate = Barrier::new(1);
         let gated = Ask { gate: Some(&gate), ..Ask::alone(&somebody) };
         let mut wire = Wire::default();
@@ -203,12 +206,12 @@ fn next_request(bytes: &mut Vec<u8>) -> Option<String> {
 async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::tcp(listener.local_addr().unwrap(), None);
-    let head = Request { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
-    let login = Request { method: "POST".to_owned(), ..get("/login") };
-    let token = Capture { name: "token".to_owned(), from: Source::Json(vec!["token".to_owned()]) };
+    let head = RequestSpec { method: "HEAD".to_owned(), ..get("/?q={canary}&t={token}") };
+    let login = RequestSpec { method: "POST".to_owned(), ..get("/login") };
+    let token = CaptureSpec { name: "token".to_owned(), from: CaptureSource::Json(vec!["token".to_owned()]) };
     let steps = vec![LoginStep { request: login, follow: 0, captures: vec![token] }];
-    let login = Login { steps, once: false };
-    let client = Client::new(&Dirty { login: Some(login), ..plan(head) }, &target, 1, Stopwatch::start());
+    let login = LoginSpec { steps, once: false };
+    let client = CheckClient::new(&DirtySpec { login: Some(login), ..plan(head) }, &target, 1, Stopwatch::start());
     let server = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -223,10 +226,14 @@ async fn what_is_sent_tells_whether_its_answer_has_a_body_not_the_form() {
         }
     };
     let asking = async {
-        let mut who = [client.somebody(Twist::None)];
+        let mut who = [client.somebody(Anomaly::None)];
         client.log_in(&mut who).await.unwrap();
         assert_eq!(who[0].session.captured("token"), Some("t0k3n"));
-        let shots = [Shot::plain(), Shot { twist: Twist::Smuggling(1), ..Shot::plain() }, Shot::plain()];
+        let shots = [
+            RecipeRequest::plain(),
+            RecipeRequest { twist: Anomaly::Smuggling(1), ..RecipeRequest::plain() },
+            RecipeRequest::plain(),
+        ];
         let asks = shots.map(|shot| Ask { shot, ..Ask::alone(&who[0]) });
         let mut wire = Wire::default();
         for ask in &asks {
@@ -262,8 +269,8 @@ async fn pipelined_requests_that_wait_for_nothing_go_out_together_and_others_lat
         counts
     };
     let asking = async {
-        let somebody = client.somebody(Twist::None);
-        let shots = [0.0, 0.0, 300.0].map(|pause_ms| Shot { pause_ms, ..Shot::plain() });
+        let somebody = client.somebody(Anomaly::None);
+        let shots = [0.0, 0.0, 300.0].map(|pause_ms| RecipeRequest { pause_ms, ..RecipeRequest::plain() });
         let asks = shots.map(|shot| Ask { shot, ..Ask::alone(&somebody) });
         client.send_together(&mut Wire::default(), &asks).await;
         client.take_observations()
@@ -279,21 +286,21 @@ async fn pipelined_requests_that_wait_for_nothing_go_out_together_and_others_lat
 async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
     let with = |path: &str| {
         let user = Template::parse("{canary}").unwrap();
-        Request { headers: vec![("x-user".to_owned(), user)], ..get(path) }
+        RequestSpec { headers: vec![("x-user".to_owned(), user)], ..get(path) }
     };
-    let plan = Dirty { also: vec![with("/b?q={canary}"), with("/c/{canary}")], ..plan(with("/a")) };
-    let client = Client::new(&plan, &Target::tcp(([127, 0, 0, 1], 1).into(), None), 1, Stopwatch::start());
-    let somebody = client.somebody(Twist::None);
+    let plan = DirtySpec { also: vec![with("/b?q={canary}"), with("/c/{canary}")], ..plan(with("/a")) };
+    let client = CheckClient::new(&plan, &Target::tcp(([127, 0, 0, 1], 1).into(), None), 1, Stopwatch::start());
+    let somebody = client.somebody(Anomaly::None);
     let canary = somebody.canary.clone();
     let asked = async |identity, shot| {
         client.send(&mut Wire::default(), &Ask { shot, identity, ..Ask::alone(&somebody) }).await;
         let observed = client.take_observations().remove(0);
         (observed.seen.line, String::from_utf8_lossy(&observed.request).contains("x-user"))
     };
-    let page = |page| Shot { page, ..Shot::plain() };
+    let page = |page| RecipeRequest { page, ..RecipeRequest::plain() };
     assert_eq!(asked(Some(&somebody), page(1)).await, (format!("GET /b?q={canary}"), true));
     assert_eq!(asked(Some(&somebody), page(2)).await, (format!("GET /c/{canary}"), true));
-    let nobody = |index| Shot { who: crate::dirty::recipe::Who::Nobody, ..page(index) };
+    let nobody = |index| RecipeRequest { who: crate::dirty::recipe::Principal::Nobody, ..page(index) };
     assert_eq!(asked(None, nobody(1)).await, ("GET /b".to_owned(), false));
     assert_eq!(asked(None, nobody(2)).await, ("GET /a".to_owned(), false), "a path without its identity is another");
 }
@@ -302,9 +309,9 @@ async fn another_page_is_asked_for_with_the_same_headers_and_by_nobody_too() {
 async fn the_line_of_a_request_does_not_tell_its_token() {
     let client = client(([127, 0, 0, 1], 1).into(), "/{token}?t={token}");
     let mut session = Session::default();
-    let token = Capture { name: "token".to_owned(), from: Source::Header("x-token".to_owned()) };
+    let token = CaptureSpec { name: "token".to_owned(), from: CaptureSource::Header("x-token".to_owned()) };
     session.capture(&token, b"HTTP/1.1 200 OK\r\nx-token: ab+c/d==\r\n\r\n", b"").unwrap();
-    let somebody = Identity { session, ..client.somebody(Twist::None) };
+    let somebody = Identity { session, ..client.somebody(Anomaly::None) };
     client.send(&mut Wire::default(), &Ask::alone(&somebody)).await;
     assert_eq!(client.take_observations()[0].seen.line, "GET /$TOKEN?t=$TOKEN");
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Ask, Client, Watched};
-use crate::dirty::forms;
-use crate::dirty::recipe::Twist;
+use super::{Ask, CheckClient, Watched};
+use crate::dirty::recipe::Anomaly;
+use crate::dirty::request_forms;
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::net::dialer::DialError;
 use crate::net::http1::{Connection, IdleState};
@@ -20,7 +20,7 @@ use crate::scenario::Version;
 /// A connection with its number in the check.
 #[derive(Debug, Default)]
 pub(in crate::dirty) struct Wire {
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<OpenConnection>,
     number: u64,
     /// The last request that was answered on it.
     last: u64,
@@ -30,7 +30,7 @@ pub(in crate::dirty) struct Wire {
 
 /// An open connection of either version.
 #[derive(Debug)]
-pub(super) enum Open {
+pub(super) enum OpenConnection {
     One(Connection),
     Two(Http2Connection),
 }
@@ -39,8 +39,8 @@ impl Wire {
     /// Another request's share in the connection, if it is one that can be shared.
     pub fn sharing(&self) -> Wire {
         let open = match &self.open {
-            Some(Open::Two(connection)) => Some(Open::Two(connection.clone())),
-            Some(Open::One(_)) | None => None,
+            Some(OpenConnection::Two(connection)) => Some(OpenConnection::Two(connection.clone())),
+            Some(OpenConnection::One(_)) | None => None,
         };
         Wire { open, number: self.number, last: self.last, baited: self.baited }
     }
@@ -73,13 +73,13 @@ impl Way {
 }
 
 /// What became of an attempt.
-pub(in crate::dirty) enum Came {
+pub(in crate::dirty) enum Received {
     Response(ResponseInfo),
     /// The client left.
     Left,
 }
 
-impl Client {
+impl CheckClient {
     /// Sends one request on `wire`, which is opened if need be, and waits for its response. What is observed is kept here,
     /// so that a check that is cut short loses nothing. Returns whether it was answered.
     pub async fn send(&self, wire: &mut Wire, ask: &Ask<'_>) -> bool {
@@ -99,7 +99,7 @@ impl Client {
         wire: &mut Wire,
         bytes: &[u8],
         ask: &Ask<'_>,
-    ) -> (Duration, Way, Result<Came, Failure>) {
+    ) -> (Duration, Way, Result<Received, Failure>) {
         let mut tries = 0;
         loop {
             if ask.gate.is_none() {
@@ -132,9 +132,9 @@ impl Client {
         let intended = self.clock.now();
         let mut sent = vec![intended; asks.len()];
         let opened = tokio::time::timeout(self.timeout, self.connect(wire)).await;
-        wire.baited |= asks.iter().any(|ask| matches!(ask.shot.twist, Twist::Smuggling(_)));
+        wire.baited |= asks.iter().any(|ask| matches!(ask.shot.twist, Anomaly::Smuggling(_)));
         let mut connection = match opened {
-            Ok(Ok(Open::One(connection))) => Some(connection),
+            Ok(Ok(OpenConnection::One(connection))) => Some(connection),
             _ => None,
         };
         if let Some(open) = &mut connection {
@@ -148,15 +148,15 @@ impl Client {
             let came = match &mut connection {
                 None => Err(Failure::Closed),
                 Some(open) => {
-                    let (head_only, clock) = (forms::is_head(bytes), self.clock.clock());
+                    let (head_only, clock) = (request_forms::is_head(bytes), self.clock.clock());
                     let answer = self.receive(&mut way, async |sink| open.receive(head_only, clock, sink).await);
                     let came = tokio::time::timeout(self.timeout, answer).await;
                     came.map_or(Err(Failure::Timeout), |came| {
-                        came.map(Came::Response).map_err(|broken| broken.failure())
+                        came.map(Received::Response).map_err(|broken| broken.failure())
                     })
                 }
             };
-            if !matches!(came, Ok(Came::Response(ResponseInfo { close: false, .. }))) {
+            if !matches!(came, Ok(Received::Response(ResponseInfo { close: false, .. }))) {
                 connection = None;
             }
             self.throttle.borrow_mut().sent(sent);
@@ -164,7 +164,7 @@ impl Client {
             wire.last = *request;
             came_of.push((self.exchange(intended, Some(sent), came), way.kept));
         }
-        wire.open = connection.map(Open::One);
+        wire.open = connection.map(OpenConnection::One);
         self.look_for_strays(wire);
         for ((ask, (request, bytes)), (exchange, kept)) in asks.iter().zip(written).zip(came_of) {
             let (exchange, trace) = self.follow(&mut Wire::default(), ask, &bytes, exchange, kept).await;
@@ -197,7 +197,7 @@ impl Client {
     /// Looks at an idle connection, and keeps what has come on it. It is not used again if anything has: that would be taken
     /// for the answer to the next request.
     pub fn look_for_strays(&self, wire: &mut Wire) {
-        let Some(Open::One(connection)) = &mut wire.open else { return };
+        let Some(OpenConnection::One(connection)) = &mut wire.open else { return };
         let is_unsolicited = connection.look() == IdleState::Unsolicited;
         let bytes = connection.unasked();
         if !bytes.is_empty() {
@@ -207,10 +207,15 @@ impl Client {
         }
     }
 
-    pub(super) fn exchange(&self, intended: Duration, sent: Option<Duration>, came: Result<Came, Failure>) -> Exchange {
+    pub(super) fn exchange(
+        &self,
+        intended: Duration,
+        sent: Option<Duration>,
+        came: Result<Received, Failure>,
+    ) -> Exchange {
         let (outcome, first_byte, done) = match came {
-            Ok(Came::Response(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
-            Ok(Came::Left) => (Outcome::Unanswered, None, self.clock.now()),
+            Ok(Received::Response(answer)) => (Outcome::Answered(answer.status), Some(answer.first_byte), answer.done),
+            Ok(Received::Left) => (Outcome::Unanswered, None, self.clock.now()),
             Err(failure) => (Outcome::Failed(failure), None, self.clock.now()),
         };
         Exchange { intended, sent, first_byte, done, outcome }
@@ -224,12 +229,12 @@ impl Client {
         bytes: &[u8],
         ask: &Ask<'_>,
         way: &mut Way,
-    ) -> Result<Came, Failure> {
+    ) -> Result<Received, Failure> {
         self.look_for_strays(wire);
         let again = wire.open.is_some() && ask.gate.is_none();
-        match self.attempt(wire, bytes, ask, way).await {
+        match self.run_experiment(wire, bytes, ask, way).await {
             Err(ExchangeError::Closed { untouched: true }) if again => {
-                let again = self.attempt(wire, bytes, ask, way).await;
+                let again = self.run_experiment(wire, bytes, ask, way).await;
                 again.map_err(|broken| match broken {
                     // The request had been sent, on a connection that was closed.
                     ExchangeError::Refused(_) => Failure::Closed,
@@ -240,38 +245,38 @@ impl Client {
         }
     }
 
-    async fn attempt(
+    async fn run_experiment(
         &self,
         wire: &mut Wire,
         bytes: &[u8],
         ask: &Ask<'_>,
         way: &mut Way,
-    ) -> Result<Came, ExchangeError> {
+    ) -> Result<Received, ExchangeError> {
         let opened = self.connect(wire).await;
         if let (Err(_), Some(gate)) = (&opened, ask.gate) {
             // The others must not wait for this one.
             gate.wait().await;
         }
         let mut connection = match opened.map_err(ExchangeError::Refused)? {
-            Open::One(connection) => connection,
-            Open::Two(connection) => return self.stream(wire, connection, bytes, ask, way).await,
+            OpenConnection::One(connection) => connection,
+            OpenConnection::Two(connection) => return self.stream(wire, connection, bytes, ask, way).await,
         };
-        wire.baited |= matches!(ask.shot.twist, Twist::Smuggling(_));
+        wire.baited |= matches!(ask.shot.twist, Anomaly::Smuggling(_));
         way.sent = Some(self.clock.now());
         // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
-        let (head_only, clock) = (forms::is_head(bytes), self.clock.clock());
+        let (head_only, clock) = (request_forms::is_head(bytes), self.clock.clock());
         let answer = self.receive(way, async |sink| connection.receive(head_only, clock, sink).await);
-        let Twist::Abort(after) = ask.shot.twist else {
+        let Anomaly::Abort(after) = ask.shot.twist else {
             let answer = answer.await?;
-            wire.open = (!answer.close && !cut_off).then_some(Open::One(connection));
-            return Ok(Came::Response(answer));
+            wire.open = (!answer.close && !cut_off).then_some(OpenConnection::One(connection));
+            return Ok(Received::Response(answer));
         };
         match tokio::time::timeout(millis(after), answer).await {
-            Ok(answer) => answer.map(Came::Response),
+            Ok(answer) => answer.map(Received::Response),
             Err(_) => {
                 connection.abort();
-                Ok(Came::Left)
+                Ok(Received::Left)
             }
         }
     }
@@ -295,7 +300,7 @@ impl Client {
     }
 
     /// The connection at hand, or a new one.
-    pub(super) async fn connect(&self, wire: &mut Wire) -> Result<Open, DialError> {
+    pub(super) async fn connect(&self, wire: &mut Wire) -> Result<OpenConnection, DialError> {
         if let Some(connection) = wire.open.take() {
             return Ok(connection);
         }
@@ -303,8 +308,8 @@ impl Client {
         self.connections.set(self.connections.get() + 1);
         wire.number = self.connections.get();
         match self.version {
-            Version::One => Connection::open(&self.target.dialer).await.map(Open::One),
-            Version::Two => Http2Connection::open(&self.target.dialer).await.map(Open::Two),
+            Version::One => Connection::open(&self.target.dialer).await.map(OpenConnection::One),
+            Version::Two => Http2Connection::open(&self.target.dialer).await.map(OpenConnection::Two),
         }
     }
 
@@ -319,7 +324,7 @@ impl Client {
     ) -> std::io::Result<()> {
         let (first, pause, rest) = match (ask.gate, ask.shot.twist) {
             (Some(_), _) => (bytes.len().saturating_sub(1), 0.0, 1),
-            (None, Twist::Halting(pause)) => (bytes.len() / 2, pause, 1),
+            (None, Anomaly::Halting(pause)) => (bytes.len() / 2, pause, 1),
             (None, _) => (bytes.len(), 0.0, 0),
         };
         let early = connection.send(&bytes[..first], self.clock.clock()).await;

@@ -1,24 +1,24 @@
 //! What a request of a dirty check consists of: a form, filled in for whoever asks.
 
-use super::{Ask, Client};
+use super::{Ask, CheckClient};
 use crate::canary::Length;
-use crate::dirty::forms;
 use crate::dirty::identity::Identity;
-use crate::dirty::recipe::Twist;
+use crate::dirty::recipe::Anomaly;
+use crate::dirty::request_forms;
 use crate::net::request::{PreparedRequest, show_sleep};
 use crate::scenario::template::Placeholder;
 
-impl Client {
+impl CheckClient {
     /// The next request's number and its bytes.
     pub(super) fn write(&self, ask: &Ask<'_>) -> (u64, Vec<u8>) {
         let request = self.requests.get() + 1;
         self.requests.set(request);
         let bytes = self.written(request, ask);
         match (ask.shot.twist, ask.identity) {
-            (Twist::Smuggling(way), Some(identity)) => {
+            (Anomaly::Smuggling(way), Some(identity)) => {
                 let inner = Identity { canary: self.canary_of(identity.number, Length::Any), ..identity.clone() };
                 let inner = self.written(request, &Ask { identity: Some(&inner), ..ask.clone() });
-                (request, forms::smuggling(&bytes, way, &inner))
+                (request, request_forms::smuggling(&bytes, way, &inner))
             }
             _ => (request, bytes),
         }
@@ -26,14 +26,14 @@ impl Client {
 
     fn written(&self, request: u64, ask: &Ask<'_>) -> Vec<u8> {
         let mut bytes = self.fill(self.forms.of(&ask.shot), request, ask);
-        if ask.shot.twist == Twist::Elsewhere {
-            forms::elsewhere(&mut bytes);
+        if ask.shot.twist == Anomaly::Elsewhere {
+            request_forms::elsewhere(&mut bytes);
         }
         if ask.own_url {
-            forms::with_own_url(&mut bytes, request);
+            request_forms::with_own_url(&mut bytes, request);
         }
-        if let Twist::Suffixed(way) = ask.shot.twist {
-            forms::with_suffix(&mut bytes, way, self.salt.wrapping_add(ask.variation.unwrap_or(request)));
+        if let Anomaly::Suffixed(way) = ask.shot.twist {
+            request_forms::with_suffix(&mut bytes, way, self.salt.wrapping_add(ask.variation.unwrap_or(request)));
         }
         if let Some(identity) = ask.identity {
             identity.session.add_cookies(&mut bytes, self.is_secure());

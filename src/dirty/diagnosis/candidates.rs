@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::evidence::Evidence;
 use super::super::observation::Seen;
 use super::super::oracle::LeakOracle;
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until, Who};
+use super::super::recipe::{Anomaly, Line, Principal, Recipe, RecipeRequest, SleepLength, Start, Until};
 use super::super::triggers::Situation;
 
 /// Where in the victim the source comes, as parts of what a lone request takes.
@@ -27,12 +27,12 @@ const SHARES: [usize; 4] = [8, 4, 2, 1];
 #[derive(Debug, Clone)]
 pub(in crate::dirty) struct Candidate {
     pub recipe: Recipe,
-    pub kind: Kind,
+    pub kind: LeakCondition,
 }
 
 /// What a recipe needs for a leak to show.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::dirty) enum Kind {
+pub(in crate::dirty) enum LeakCondition {
     /// One request after the other, each over a connection of its own.
     Sequence,
     /// One after the other, on one connection.
@@ -44,7 +44,7 @@ pub(in crate::dirty) enum Kind {
     /// So many whose last bytes go out together.
     Gate(usize),
     /// A request that is out of the ordinary in this way, before the others.
-    Twisted(Twist),
+    Twisted(Anomaly),
     /// A request so slow that a time-out may fire, before the others.
     Slow,
     /// Several on one connection before the first answer.
@@ -56,9 +56,9 @@ pub(in crate::dirty) enum Kind {
 /// What recipes are made from: the request before, the one that gets what is another's, and how they
 /// travel: whether their URLs are equal, and over which version of HTTP.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cast {
-    pub first: Shot,
-    pub victim: Shot,
+pub(super) struct ExperimentRequests {
+    pub first: RecipeRequest,
+    pub victim: RecipeRequest,
     pub same_url: bool,
     pub http2: bool,
 }
@@ -68,38 +68,45 @@ impl Candidate {
     pub fn tries(&self, situation: &Situation) -> u64 {
         let workers = u64::from(situation.premises.workers.unwrap_or(1).clamp(1, MOST_WORKERS));
         match self.kind {
-            Kind::Whole => TRIES_OF_ALL,
+            LeakCondition::Whole => TRIES_OF_ALL,
             // Many followers need no many tries.
-            Kind::Sequence | Kind::OneConnection | Kind::Twisted(_) if self.recipe.shots().count() > 2 => FEW_TRIES,
-            Kind::Sequence | Kind::Pair => TRIES * workers,
+            LeakCondition::Sequence | LeakCondition::OneConnection | LeakCondition::Twisted(_)
+                if self.recipe.shots().count() > 2 =>
+            {
+                FEW_TRIES
+            }
+            LeakCondition::Sequence | LeakCondition::Pair => TRIES * workers,
             _ => TRIES,
         }
     }
 }
 
-impl Kind {
+impl LeakCondition {
     /// How many are under way at the same time, where no more than that matters.
     pub fn at_once(self) -> Option<usize> {
         match self {
-            Kind::Pair => Some(2),
-            Kind::Burst(count) => Some(count),
+            LeakCondition::Pair => Some(2),
+            LeakCondition::Burst(count) => Some(count),
             _ => None,
         }
     }
 
     /// Nothing overlaps.
     pub fn follows(self) -> bool {
-        matches!(self, Kind::Sequence | Kind::OneConnection)
+        matches!(self, LeakCondition::Sequence | LeakCondition::OneConnection)
     }
 
     /// Ordinary requests, so that a cache is all it may take.
     pub fn may_be_a_cache(self) -> bool {
-        !matches!(self, Kind::Twisted(_) | Kind::Slow | Kind::Pipelined | Kind::Whole)
+        !matches!(
+            self,
+            LeakCondition::Twisted(_) | LeakCondition::Slow | LeakCondition::Pipelined | LeakCondition::Whole
+        )
     }
 
     /// What such a request breaks may stay broken, so that the next try on the same server would say nothing.
     pub fn breaks_the_server(self) -> bool {
-        matches!(self, Kind::Twisted(_) | Kind::Slow)
+        matches!(self, LeakCondition::Twisted(_) | LeakCondition::Slow)
     }
 }
 
@@ -115,11 +122,11 @@ pub(in crate::dirty) fn stages(evidence: &Evidence, situation: &Situation) -> Ve
 }
 
 /// Who takes part in the experiments of a diagnosis.
-pub(super) fn cast(evidence: &Evidence, situation: &Situation) -> Cast {
+pub(super) fn experiment_requests(evidence: &Evidence, situation: &Situation) -> ExperimentRequests {
     let from = From::of(evidence, situation);
-    Cast {
-        first: Shot { who: from.others, page: from.source.page, ..Shot::plain() },
-        victim: Shot { who: from.victim.who, page: from.victim.page, ..Shot::plain() },
+    ExperimentRequests {
+        first: RecipeRequest { who: from.others, page: from.source.page, ..RecipeRequest::plain() },
+        victim: RecipeRequest { who: from.victim.who, page: from.victim.page, ..RecipeRequest::plain() },
         same_url: evidence.recipe.same_url,
         http2: evidence.recipe.http2,
     }
@@ -129,10 +136,10 @@ pub(super) fn cast(evidence: &Evidence, situation: &Situation) -> Cast {
 struct From<'a> {
     evidence: &'a Evidence,
     situation: &'a Situation,
-    source: Shot,
-    victim: Shot,
+    source: RecipeRequest,
+    victim: RecipeRequest,
     /// Who asks but for the victim: the persona whose the value is, or somebody.
-    others: Who,
+    others: Principal,
 }
 
 impl<'a> From<'a> {
@@ -141,13 +148,14 @@ impl<'a> From<'a> {
         let derived = evidence.leak.oracle.is_of_personas();
         let shot = |seen: &Seen| {
             let line = recipe.lines.get(seen.place.line);
-            let shot = line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(Shot::plain);
-            let persona = seen.persona.filter(|_| derived).map(Who::Persona);
-            Shot { who: persona.unwrap_or(shot.who), ..shot }
+            let shot =
+                line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(RecipeRequest::plain);
+            let persona = seen.persona.filter(|_| derived).map(Principal::Persona);
+            RecipeRequest { who: persona.unwrap_or(shot.who), ..shot }
         };
         let victim = shot(&evidence.leak.victim);
-        let source = evidence.leak.source.as_ref().map_or_else(Shot::plain, shot);
-        let others = if derived { source.who } else { Who::Another };
+        let source = evidence.leak.source.as_ref().map_or_else(RecipeRequest::plain, shot);
+        let others = if derived { source.who } else { Principal::Another };
         From { evidence, situation, source, victim, others }
     }
 
@@ -162,43 +170,45 @@ impl<'a> From<'a> {
         let same = leak.source.as_ref().is_none_or(|source| source.connection == leak.victim.connection);
         // The rest of a value shows behind a shorter one.
         let (longer, shorter) = match leak.oracle {
-            LeakOracle::Fragment => (Twist::LongCanary, Twist::ShortCanary),
-            _ => (Twist::None, Twist::None),
+            LeakOracle::Fragment => (Anomaly::LongCanary, Anomaly::ShortCanary),
+            _ => (Anomaly::None, Anomaly::None),
         };
-        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::twisted(shorter) };
+        let victim = RecipeRequest { who: self.victim.who, page: self.victim.page, ..RecipeRequest::twisted(shorter) };
         let mut all = Vec::new();
         for count in followers {
-            let first = Shot { who: self.others, page: self.source.page, ..Shot::twisted(longer) };
+            let first = RecipeRequest { who: self.others, page: self.source.page, ..RecipeRequest::twisted(longer) };
             let shots = || std::iter::once(first).chain(vec![victim; *count]).collect();
-            all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: Kind::Sequence });
+            all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind: LeakCondition::Sequence });
             if same && self.situation.keeps_alive != Some(false) {
                 let line = Line::of(shots()).on_one_connection();
-                all.push(Candidate { recipe: self.recipe(vec![line]), kind: Kind::OneConnection });
+                all.push(Candidate { recipe: self.recipe(vec![line]), kind: LeakCondition::OneConnection });
             }
         }
         all
     }
 
     fn overlaps(&self) -> Vec<Candidate> {
-        let victim = Shot { who: self.victim.who, page: self.victim.page, ..Shot::plain() };
-        let other = Shot { who: self.others, page: self.source.page, ..Shot::plain() };
-        let pair = |victim: Shot, at: f64| {
+        let victim = RecipeRequest { who: self.victim.who, page: self.victim.page, ..RecipeRequest::plain() };
+        let other = RecipeRequest { who: self.others, page: self.source.page, ..RecipeRequest::plain() };
+        let pair = |victim: RecipeRequest, at: f64| {
             self.recipe(vec![Line::of(vec![victim]), Line::of(vec![other]).starting(Start::At(at))])
         };
         let middle = |part: &f64| self.situation.part_of(None, *part);
-        let mut all: Vec<Candidate> =
-            PARTS.iter().map(|part| Candidate { recipe: pair(victim, middle(part)), kind: Kind::Pair }).collect();
-        if self.victim.nap == Nap::Long {
-            let recipe = pair(Shot { nap: Nap::Long, ..victim }, middle(&0.5));
-            all.push(Candidate { recipe, kind: Kind::Pair });
+        let mut all: Vec<Candidate> = PARTS
+            .iter()
+            .map(|part| Candidate { recipe: pair(victim, middle(part)), kind: LeakCondition::Pair })
+            .collect();
+        if self.victim.nap == SleepLength::Long {
+            let recipe = pair(RecipeRequest { nap: SleepLength::Long, ..victim }, middle(&0.5));
+            all.push(Candidate { recipe, kind: LeakCondition::Pair });
         }
         let burst = |count: usize, start: Start| {
             let others = (1..count).map(|_| Line::of(vec![other]).starting(start));
             self.recipe(std::iter::once(Line::of(vec![victim]).starting(start)).chain(others).collect())
         };
-        all.push(Candidate { recipe: burst(2, Start::At(0.0)), kind: Kind::Burst(2) });
-        let at_once = LEVELS.map(|n| Candidate { recipe: burst(n, Start::At(0.0)), kind: Kind::Burst(n) });
-        let gated = GATED.map(|n| Candidate { recipe: burst(n, Start::Gate), kind: Kind::Gate(n) });
+        all.push(Candidate { recipe: burst(2, Start::At(0.0)), kind: LeakCondition::Burst(2) });
+        let at_once = LEVELS.map(|n| Candidate { recipe: burst(n, Start::At(0.0)), kind: LeakCondition::Burst(n) });
+        let gated = GATED.map(|n| Candidate { recipe: burst(n, Start::Gate), kind: LeakCondition::Gate(n) });
         all.into_iter().chain(at_once).chain(gated).collect()
     }
 
@@ -207,27 +217,29 @@ impl<'a> From<'a> {
         let recipe = &self.evidence.recipe;
         let mut all = Vec::new();
         if recipe.lines.get(self.evidence.leak.victim.place.line).is_some_and(|line| line.pipelined) {
-            let shots =
-                vec![Shot { who: self.others, ..Shot::plain() }, Shot { who: self.victim.who, ..Shot::plain() }];
+            let shots = vec![
+                RecipeRequest { who: self.others, ..RecipeRequest::plain() },
+                RecipeRequest { who: self.victim.who, ..RecipeRequest::plain() },
+            ];
             let line = Line { pipelined: true, ..Line::of(shots).on_one_connection() };
-            all.push(Candidate { recipe: self.recipe(vec![line]), kind: Kind::Pipelined });
+            all.push(Candidate { recipe: self.recipe(vec![line]), kind: LeakCondition::Pipelined });
         }
-        let odd = |shot: &Shot| shot.twist != Twist::None || shot.nap == Nap::Longest;
+        let odd = |shot: &RecipeRequest| shot.twist != Anomaly::None || shot.nap == SleepLength::Longest;
         let first = recipe.shots().map(|(_, shot)| *shot).find(odd);
         let Some(first) = Some(self.source).filter(odd).or(first) else { return all };
-        let who = if self.others == Who::Another { first.who } else { self.others };
-        let first = Shot { pause_ms: 0.0, who, ..first };
-        let kind = if first.twist == Twist::None { Kind::Slow } else { Kind::Twisted(first.twist) };
-        let victim = Shot { nap: Nap::Short, pause_ms: 0.0, ..self.victim };
-        let victim = if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Twist::Suffixed(_)) {
-            Shot { twist: Twist::None, ..victim }
+        let who = if self.others == Principal::Another { first.who } else { self.others };
+        let first = RecipeRequest { pause_ms: 0.0, who, ..first };
+        let kind = if first.twist == Anomaly::None { LeakCondition::Slow } else { LeakCondition::Twisted(first.twist) };
+        let victim = RecipeRequest { nap: SleepLength::Short, pause_ms: 0.0, ..self.victim };
+        let victim = if odd(&victim) && victim.twist == first.twist && !matches!(first.twist, Anomaly::Suffixed(_)) {
+            RecipeRequest { twist: Anomaly::None, ..victim }
         } else {
             victim
         };
         for count in FOLLOWERS {
             let shots = || std::iter::once(first).chain(vec![victim; count]).collect();
             all.push(Candidate { recipe: self.recipe(vec![Line::of(shots())]), kind });
-            if !matches!(first.twist, Twist::Abort(_)) && self.situation.keeps_alive != Some(false) {
+            if !matches!(first.twist, Anomaly::Abort(_)) && self.situation.keeps_alive != Some(false) {
                 all.push(Candidate { recipe: self.recipe(vec![Line::of(shots()).on_one_connection()]), kind });
             }
         }
@@ -246,7 +258,7 @@ impl<'a> From<'a> {
             let keep: BTreeSet<usize> = named.iter().chain(&others[..others.len() / share]).copied().collect();
             let recipe = only(recipe, &keep);
             if all.last().is_none_or(|last| last.recipe != recipe) {
-                all.push(Candidate { recipe, kind: Kind::Whole });
+                all.push(Candidate { recipe, kind: LeakCondition::Whole });
             }
         }
         all
@@ -284,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_part_of_a_recipe_keeps_what_its_lines_wait_for() {
-        let line = |start| Line::of(vec![Shot::plain()]).starting(start);
+        let line = |start| Line::of(vec![RecipeRequest::plain()]).starting(start);
         let until = Line { until: Some(Until { line: 1, most: 9 }), ..line(Start::At(5.0)) };
         let whole = Recipe::of(vec![line(Start::Gate), line(Start::At(0.0)), line(Start::After(0)), until]);
         let part = only(&whole, &BTreeSet::from([3]));

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::super::attempt::{Attempt, attempt};
 use super::super::class::{Guess, LeakClass};
-use super::super::evidence::{Evidence, Shrunk};
+use super::super::evidence::{Evidence, Reduction};
+use super::super::experiment::{Experiment, run_experiment};
 use super::super::triggers::Situation;
-use super::Bench;
-use super::candidates::{self, Candidate, Cast};
-use super::causes::{Causes, Signs};
-use super::questions::Question;
+use super::ExperimentContext;
+use super::candidates::{self, Candidate, ExperimentRequests};
+use super::causes::{Causes, Symptoms};
+use super::questions::DiagnosticQuestion;
 use super::series::Series;
 use crate::stats::interval_95;
 
@@ -40,13 +40,13 @@ pub(super) struct Case {
     guess: Guess,
     /// It is told by what personas get when they ask alone, where nobody is seen to have got an answer of their own.
     of_personas: bool,
-    cast: Cast,
+    requests: ExperimentRequests,
     /// Of the best, once it was the best.
     counted: Series,
     /// Of the best, on servers that nothing else was asked of.
     afresh: Series,
     /// What was answered.
-    signs: Option<Signs>,
+    signs: Option<Symptoms>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,7 +72,7 @@ impl Case {
             at_once: Vec::new(),
             guess: Guess { class: evidence.class, firm: evidence.firm },
             of_personas: evidence.leak.oracle.is_of_personas(),
-            cast: candidates::cast(evidence, situation),
+            requests: candidates::experiment_requests(evidence, situation),
             counted: Series::default(),
             afresh: Series::default(),
             signs: None,
@@ -98,15 +98,15 @@ impl Case {
     }
 
     /// As much as one server is good for.
-    pub async fn step(&mut self, bench: &Bench<'_>, until: Duration) {
+    pub async fn step(&mut self, context: &ExperimentContext<'_>, until: Duration) {
         // Nothing was asked of it yet, if runner has started it.
         let mut untouched = true;
-        while bench.clock.now() < until {
+        while context.clock.now() < until {
             let good = match self.phase {
-                Phase::Search => self.search(bench, until).await,
-                Phase::FromTheFirst if untouched => self.try_from_the_first(bench, until).await,
-                Phase::Count if untouched || !self.wants_fresh_servers() => self.count(bench, until).await,
-                Phase::Ask(next) => self.ask(next, bench, until).await,
+                Phase::Search => self.search(context, until).await,
+                Phase::FromTheFirst if untouched => self.try_from_the_first(context, until).await,
+                Phase::Count if untouched || !self.wants_fresh_servers() => self.count(context, until).await,
+                Phase::Ask(next) => self.ask(next, context, until).await,
                 Phase::FromTheFirst | Phase::Count | Phase::Over => return,
             };
             untouched = false;
@@ -117,10 +117,10 @@ impl Case {
     }
 
     /// A stage of candidates. Whether the server is good for more.
-    async fn search(&mut self, bench: &Bench<'_>, until: Duration) -> bool {
+    async fn search(&mut self, context: &ExperimentContext<'_>, until: Duration) -> bool {
         for candidate in self.stages.pop_front().unwrap_or_default() {
             let mut series = Series::default();
-            series.go_on(&candidate.recipe, candidate.tries(bench.situation), ENOUGH, bench, until).await;
+            series.go_on(&candidate.recipe, candidate.tries(context.situation), ENOUGH, context, until).await;
             if let Some(count) = candidate.kind.at_once()
                 && series.tries > 0
             {
@@ -142,18 +142,18 @@ impl Case {
             self.phase = Phase::Over;
             return false;
         };
-        best.recipe.fresh_server = bench.situation.owned && (found.kept || best.kind.breaks_the_server());
+        best.recipe.fresh_server = context.situation.owned && (found.kept || best.kind.breaks_the_server());
         let late = matches!(self.guess, Guess { class: LeakClass::Pool | LeakClass::Desync, firm: true });
-        let ordinary = best.kind.follows() && bench.situation.owned;
+        let ordinary = best.kind.follows() && context.situation.owned;
         self.phase = if late && ordinary { Phase::FromTheFirst } else { Phase::Count };
         true
     }
 
     /// One try on a server that nothing was asked of before.
-    async fn try_from_the_first(&mut self, bench: &Bench<'_>, until: Duration) -> bool {
+    async fn try_from_the_first(&mut self, context: &ExperimentContext<'_>, until: Duration) -> bool {
         let Some((best, _)) = &self.best else { return false };
         let before = self.afresh.shown;
-        self.afresh.go_on(&best.recipe, 1, u64::MAX, bench, until).await;
+        self.afresh.go_on(&best.recipe, 1, u64::MAX, context, until).await;
         if self.afresh.shown == before || self.afresh.shown >= FROM_THE_FIRST {
             self.phase = Phase::Count;
         }
@@ -165,46 +165,47 @@ impl Case {
     }
 
     /// The tries that found it do not count: they ended when it had shown often enough.
-    async fn count(&mut self, bench: &Bench<'_>, until: Duration) -> bool {
+    async fn count(&mut self, context: &ExperimentContext<'_>, until: Duration) -> bool {
         let Some((best, _)) = &self.best else { return false };
         if best.recipe.fresh_server {
-            let began = bench.clock.now();
-            self.counted.go_on(&best.recipe, 1, u64::MAX, bench, until).await;
-            let slow = bench.slow_start || bench.clock.now().saturating_sub(began) > SLOW;
+            let began = context.clock.now();
+            self.counted.go_on(&best.recipe, 1, u64::MAX, context, until).await;
+            let slow = context.slow_start || context.clock.now().saturating_sub(began) > SLOW;
             let enough = if slow { AGAIN_ANEW_SLOWLY } else { AGAIN_ANEW };
             if self.counted.tries < enough {
                 return false;
             }
         } else {
-            let soon = bench.clock.now() + AGAIN_WITHIN;
+            let soon = context.clock.now() + AGAIN_WITHIN;
             for tries in AGAIN {
-                self.counted.go_on(&best.recipe, tries, u64::MAX, bench, until).await;
-                if bench.clock.now() > soon {
+                self.counted.go_on(&best.recipe, tries, u64::MAX, context, until).await;
+                if context.clock.now() > soon {
                     break;
                 }
             }
         }
-        self.signs = self.signs(bench.situation, bench.client.quickest());
+        self.signs = self.signs(context.situation, context.client.quickest());
         self.phase = Phase::Ask(0);
         true
     }
 
     /// The next question that is due.
-    async fn ask(&mut self, next: usize, bench: &Bench<'_>, until: Duration) -> bool {
+    async fn ask(&mut self, next: usize, context: &ExperimentContext<'_>, until: Duration) -> bool {
         let (Some(signs), Some((best, _))) = (&mut self.signs, &self.best) else {
             self.phase = Phase::Over;
             return false;
         };
-        let due = (next..Question::ALL.len()).find(|index| Question::ALL[*index].is_due(signs, bench.situation));
+        let due = (next..DiagnosticQuestion::ALL.len())
+            .find(|index| DiagnosticQuestion::ALL[*index].is_due(signs, context.situation));
         let Some(index) = due else {
             self.phase = Phase::Over;
             return false;
         };
-        let question = Question::ALL[index];
-        let mut tried: Vec<Attempt> = Vec::new();
-        for recipe in question.recipes(&best.recipe, self.cast, signs, bench.situation) {
-            let left = until.saturating_sub(bench.clock.now());
-            let work = attempt(bench.client, &recipe, bench.cast, bench.number());
+        let question = DiagnosticQuestion::ALL[index];
+        let mut tried: Vec<Experiment> = Vec::new();
+        for recipe in question.recipes(&best.recipe, self.requests, signs, context.situation) {
+            let left = until.saturating_sub(context.clock.now());
+            let work = run_experiment(context.client, &recipe, context.participants, context.number());
             // What is cut short says nothing.
             let Ok(one) = tokio::time::timeout(left, work).await else { break };
             let answered = question.is_answered(&one);
@@ -213,7 +214,7 @@ impl Case {
                 break;
             }
         }
-        question.answer(&tried, bench.situation, signs);
+        question.answer(&tried, context.situation, signs);
         self.phase = Phase::Ask(index + 1);
         true
     }
@@ -228,14 +229,14 @@ impl Case {
     }
 
     /// What is known before anything is asked.
-    fn signs(&self, situation: &Situation, quickest: Option<Duration>) -> Option<Signs> {
+    fn signs(&self, situation: &Situation, quickest: Option<Duration>) -> Option<Symptoms> {
         let (best, found) = self.best.as_ref()?;
         let (last, _) = self.counted.last.as_ref().or(found.last.as_ref())?;
         let (shown, tries) = self.rate(found);
         let workers = u64::from(situation.premises.workers.unwrap_or(1).max(1));
         let all = [found, &self.counted, &self.afresh];
         let joined: u64 = all.iter().map(|series| series.joined).sum();
-        Some(Signs {
+        Some(Symptoms {
             guess: self.guess,
             needs: best.kind,
             rate: (shown, tries),
@@ -280,7 +281,7 @@ impl Case {
         let Some((best, found)) = &self.best else { return false };
         let Some((last, requests)) = self.counted.last.as_ref().or(found.last.as_ref()).cloned() else { return false };
         let (shown, tries) = self.rate(found);
-        evidence.shrunk = Some(Shrunk {
+        evidence.shrunk = Some(Reduction {
             recipe: best.recipe.clone(),
             shown,
             tries,

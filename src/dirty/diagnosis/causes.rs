@@ -1,16 +1,16 @@
 //! What experiments say of the cause of a leak. Pure.
 
 use super::super::class::{Guess, LeakClass};
-use super::super::recipe::Twist;
-use super::candidates::Kind;
+use super::super::recipe::Anomaly;
+use super::candidates::LeakCondition;
 
 /// What a diagnosis has seen of a leak. Of what was asked by an experiment, `None` is: not asked, or no answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Signs {
+pub(super) struct Symptoms {
     /// By the first look.
     pub guess: Guess,
     /// What the least that shows it consists of.
-    pub needs: Kind,
+    pub needs: LeakCondition,
     /// In so many of so many tries that showed it.
     pub rate: (u64, u64),
     /// It is told by what personas get when they ask alone: the same few ask in each try.
@@ -77,7 +77,7 @@ impl Causes {
     }
 }
 
-impl Signs {
+impl Symptoms {
     /// What causes remain.
     pub fn causes(&self) -> Causes {
         match self.guess.class {
@@ -91,7 +91,7 @@ impl Signs {
 
     /// What follows from another's data gets about in one of the other ways.
     fn derived(&self) -> Causes {
-        let way = Signs { guess: Guess { firm: false, ..self.guess }, ..*self }.by_what_it_takes().class;
+        let way = Symptoms { guess: Guess { firm: false, ..self.guess }, ..*self }.by_what_it_takes().class;
         Causes {
             class: LeakClass::Derived,
             alternatives: Some(way).filter(|way| *way != LeakClass::Derived).into_iter().collect(),
@@ -122,24 +122,26 @@ impl Signs {
             _ if self.unasked => Causes::only(LeakClass::Desync),
             _ if self.tail == Some(true) => Causes::only(LeakClass::Residue),
             kind if kind.may_be_a_cache() && self.is_a_cache() => Causes::only(LeakClass::Cache),
-            Kind::Sequence => self.sequence(),
-            Kind::OneConnection if self.kept => self.sequence(),
-            Kind::OneConnection => self.one_connection(),
-            Kind::Pair | Kind::Burst(_) | Kind::Gate(_) => self.overlap(),
+            LeakCondition::Sequence => self.sequence(),
+            LeakCondition::OneConnection if self.kept => self.sequence(),
+            LeakCondition::OneConnection => self.one_connection(),
+            LeakCondition::Pair | LeakCondition::Burst(_) | LeakCondition::Gate(_) => self.overlap(),
             // A server that answers with the page wherever its URL ends so hands nothing on by itself.
-            Kind::Twisted(Twist::Suffixed(_)) => Causes::only(LeakClass::Cache),
-            Kind::Twisted(Twist::Malformed(_)) => Causes::only(LeakClass::ErrorPath),
-            Kind::Twisted(Twist::Abort(_) | Twist::Halting(_)) | Kind::Slow => Causes::only(LeakClass::Pool),
-            Kind::Twisted(Twist::Big) => Causes::only(LeakClass::Connection),
-            Kind::Pipelined | Kind::Twisted(Twist::Smuggling(_)) => Causes::only(LeakClass::Desync),
-            Kind::Twisted(_) | Kind::Whole => Causes::untold(self.guess),
+            LeakCondition::Twisted(Anomaly::Suffixed(_)) => Causes::only(LeakClass::Cache),
+            LeakCondition::Twisted(Anomaly::Malformed(_)) => Causes::only(LeakClass::ErrorPath),
+            LeakCondition::Twisted(Anomaly::Abort(_) | Anomaly::Halting(_)) | LeakCondition::Slow => {
+                Causes::only(LeakClass::Pool)
+            }
+            LeakCondition::Twisted(Anomaly::Big) => Causes::only(LeakClass::Connection),
+            LeakCondition::Pipelined | LeakCondition::Twisted(Anomaly::Smuggling(_)) => Causes::only(LeakClass::Desync),
+            LeakCondition::Twisted(_) | LeakCondition::Whole => Causes::untold(self.guess),
         }
     }
 
     /// A cache does not ask who is served: what is kept for those who do not say who they are is no cache.
     fn is_a_cache(&self) -> bool {
         let ended = [self.ended_by_own_urls, self.ended_by_time].contains(&Some(true));
-        self.named && (ended || self.from_a_cache || (self.joined && self.needs == Kind::Pair))
+        self.named && (ended || self.from_a_cache || (self.joined && self.needs == LeakCondition::Pair))
     }
 
     fn sequence(&self) -> Causes {
@@ -174,8 +176,10 @@ impl Signs {
 
     fn overlap(&self) -> Causes {
         let if_steady = match self.needs {
-            Kind::Burst(_) if self.per_worker > 2 && self.clean_below => LeakClass::Capacity,
-            Kind::Pair | Kind::Burst(_) if self.per_worker <= 2 && !self.narrow => LeakClass::SharedSlot,
+            LeakCondition::Burst(_) if self.per_worker > 2 && self.clean_below => LeakClass::Capacity,
+            LeakCondition::Pair | LeakCondition::Burst(_) if self.per_worker <= 2 && !self.narrow => {
+                LeakClass::SharedSlot
+            }
             _ => LeakClass::NarrowRace,
         };
         let (class, other) =
@@ -191,8 +195,8 @@ impl Signs {
 pub(super) mod tests {
     use super::*;
 
-    pub fn signs(guess: LeakClass, needs: Kind) -> Signs {
-        Signs {
+    pub fn signs(guess: LeakClass, needs: LeakCondition) -> Symptoms {
+        Symptoms {
             guess: Guess { class: guess, firm: false },
             needs,
             rate: (10, 10),
@@ -219,101 +223,106 @@ pub(super) mod tests {
         }
     }
 
-    fn sure(signs: Signs) -> LeakClass {
+    fn sure(signs: Symptoms) -> LeakClass {
         let causes = signs.causes();
         assert_eq!(causes.alternatives, [], "{signs:?}");
         causes.class
     }
 
-    fn either(signs: Signs) -> (LeakClass, Vec<LeakClass>) {
+    fn either(signs: Symptoms) -> (LeakClass, Vec<LeakClass>) {
         let causes = signs.causes();
         (causes.class, causes.alternatives)
     }
 
     #[test]
     fn how_many_at_once_it_takes_tells_a_slot_a_race_and_a_ring_apart() {
-        let pair = signs(LeakClass::Capacity, Kind::Pair);
+        let pair = signs(LeakClass::Capacity, LeakCondition::Pair);
         assert_eq!(sure(pair), LeakClass::SharedSlot, "two suffice");
-        assert_eq!(sure(Signs { steady: false, ..pair }), LeakClass::NarrowRace, "two seldom suffice");
-        assert_eq!(sure(Signs { narrow: true, ..pair }), LeakClass::NarrowRace, "all of it is short");
-        let five = Signs { needs: Kind::Burst(5), clean_below: true, ..pair };
+        assert_eq!(sure(Symptoms { steady: false, ..pair }), LeakClass::NarrowRace, "two seldom suffice");
+        assert_eq!(sure(Symptoms { narrow: true, ..pair }), LeakClass::NarrowRace, "all of it is short");
+        let five = Symptoms { needs: LeakCondition::Burst(5), clean_below: true, ..pair };
         assert_eq!(sure(five), LeakClass::SharedSlot, "two at each of four workers");
-        let many = Signs { needs: Kind::Burst(17), per_worker: 17, clean_below: true, ..pair };
+        let many = Symptoms { needs: LeakCondition::Burst(17), per_worker: 17, clean_below: true, ..pair };
         assert_eq!(sure(many), LeakClass::Capacity);
-        assert_eq!(sure(Signs { steady: false, ..many }), LeakClass::NarrowRace);
-        assert_eq!(sure(Signs { needs: Kind::Gate(2), ..pair }), LeakClass::NarrowRace);
-        let chance = Signs { steady_by_chance: true, ..pair };
+        assert_eq!(sure(Symptoms { steady: false, ..many }), LeakClass::NarrowRace);
+        assert_eq!(sure(Symptoms { needs: LeakCondition::Gate(2), ..pair }), LeakClass::NarrowRace);
+        let chance = Symptoms { steady_by_chance: true, ..pair };
         assert_eq!(either(chance), (LeakClass::SharedSlot, vec![LeakClass::NarrowRace]));
-        assert_eq!(either(Signs { steady: false, ..chance }), (LeakClass::NarrowRace, vec![LeakClass::SharedSlot]));
-        assert_eq!(sure(Signs { narrow: true, ..chance }), LeakClass::NarrowRace);
-        let left = Signs { left_behind: Some(true), ..pair };
+        assert_eq!(either(Symptoms { steady: false, ..chance }), (LeakClass::NarrowRace, vec![LeakClass::SharedSlot]));
+        assert_eq!(sure(Symptoms { narrow: true, ..chance }), LeakClass::NarrowRace);
+        let left = Symptoms { left_behind: Some(true), ..pair };
         assert_eq!(either(left), (LeakClass::SharedSlot, vec![LeakClass::StaleState]), "it shows without overlap too");
     }
 
     #[test]
     fn requests_that_are_joined_share_no_slot() {
-        let pair = signs(LeakClass::SharedSlot, Kind::Pair);
-        assert_eq!(sure(Signs { joined: true, ..pair }), LeakClass::Cache, "the later took no time of its own");
-        assert_eq!(sure(Signs { ended_by_own_urls: Some(true), ..pair }), LeakClass::Cache);
-        assert_eq!(sure(Signs { ended_by_own_urls: Some(false), ..pair }), LeakClass::SharedSlot);
-        let after = signs(LeakClass::StaleState, Kind::Sequence);
-        assert_eq!(sure(Signs { joined: true, ..after }), LeakClass::StaleState, "nothing was under way to join");
-        let gate = signs(LeakClass::NarrowRace, Kind::Gate(9));
-        assert_eq!(sure(Signs { joined: true, ..gate }), LeakClass::NarrowRace, "nobody knows which came first");
+        let pair = signs(LeakClass::SharedSlot, LeakCondition::Pair);
+        assert_eq!(sure(Symptoms { joined: true, ..pair }), LeakClass::Cache, "the later took no time of its own");
+        assert_eq!(sure(Symptoms { ended_by_own_urls: Some(true), ..pair }), LeakClass::Cache);
+        assert_eq!(sure(Symptoms { ended_by_own_urls: Some(false), ..pair }), LeakClass::SharedSlot);
+        let after = signs(LeakClass::StaleState, LeakCondition::Sequence);
+        assert_eq!(sure(Symptoms { joined: true, ..after }), LeakClass::StaleState, "nothing was under way to join");
+        let gate = signs(LeakClass::NarrowRace, LeakCondition::Gate(9));
+        assert_eq!(sure(Symptoms { joined: true, ..gate }), LeakClass::NarrowRace, "nobody knows which came first");
     }
 
     #[test]
     fn what_stays_is_a_cache_if_it_ends_and_else_it_may_be_one() {
-        let kept = Signs { kept: true, ..signs(LeakClass::StickyFirst, Kind::Sequence) };
-        assert_eq!(sure(Signs { ended_by_own_urls: Some(true), ..kept }), LeakClass::Cache);
-        assert_eq!(sure(Signs { ended_by_time: Some(true), ..kept }), LeakClass::Cache);
-        assert_eq!(sure(Signs { from_a_cache: true, ..kept }), LeakClass::Cache);
-        assert_eq!(sure(Signs { handled: Some(true), ..kept }), LeakClass::StickyFirst, "a cache asks no handler");
+        let kept = Symptoms { kept: true, ..signs(LeakClass::StickyFirst, LeakCondition::Sequence) };
+        assert_eq!(sure(Symptoms { ended_by_own_urls: Some(true), ..kept }), LeakClass::Cache);
+        assert_eq!(sure(Symptoms { ended_by_time: Some(true), ..kept }), LeakClass::Cache);
+        assert_eq!(sure(Symptoms { from_a_cache: true, ..kept }), LeakClass::Cache);
+        assert_eq!(sure(Symptoms { handled: Some(true), ..kept }), LeakClass::StickyFirst, "a cache asks no handler");
         assert_eq!(either(kept), (LeakClass::StickyFirst, vec![LeakClass::Cache]));
-        let stays = Signs { ended_by_own_urls: Some(false), ended_by_time: Some(false), handled: Some(false), ..kept };
+        let stays =
+            Symptoms { ended_by_own_urls: Some(false), ended_by_time: Some(false), handled: Some(false), ..kept };
         assert_eq!(either(stays), (LeakClass::Cache, vec![LeakClass::StickyFirst]));
-        let nobody = Signs { named: false, ended_by_own_urls: Some(true), ..kept };
+        let nobody = Symptoms { named: false, ended_by_own_urls: Some(true), ..kept };
         assert_eq!(sure(nobody), LeakClass::StickyFirst, "a cache asks nobody");
-        assert_eq!(sure(Signs { kept: false, ..kept }), LeakClass::StaleState, "the last one's, not the first one's");
+        assert_eq!(
+            sure(Symptoms { kept: false, ..kept }),
+            LeakClass::StaleState,
+            "the last one's, not the first one's"
+        );
     }
 
     #[test]
     fn answers_that_are_one_late_from_the_first_request_on_are_left_behind() {
-        let late = Signs { late: true, ..signs(LeakClass::Pool, Kind::Sequence) };
-        let firm = |class, signs: Signs| Signs { guess: Guess { class, firm: true }, ..signs };
-        assert_eq!(sure(firm(LeakClass::Pool, Signs { from_the_first: Some(false), ..late })), LeakClass::Pool);
-        let first = Signs { from_the_first: Some(true), ..late };
+        let late = Symptoms { late: true, ..signs(LeakClass::Pool, LeakCondition::Sequence) };
+        let firm = |class, signs: Symptoms| Symptoms { guess: Guess { class, firm: true }, ..signs };
+        assert_eq!(sure(firm(LeakClass::Pool, Symptoms { from_the_first: Some(false), ..late })), LeakClass::Pool);
+        let first = Symptoms { from_the_first: Some(true), ..late };
         assert_eq!(sure(firm(LeakClass::Pool, first)), LeakClass::StaleState);
-        let one = Signs { needs: Kind::OneConnection, ..first };
-        assert_eq!(sure(firm(LeakClass::Desync, Signs { in_order: Some(true), ..one })), LeakClass::Connection);
-        assert_eq!(sure(firm(LeakClass::Desync, Signs { in_order: Some(false), ..one })), LeakClass::Desync);
+        let one = Symptoms { needs: LeakCondition::OneConnection, ..first };
+        assert_eq!(sure(firm(LeakClass::Desync, Symptoms { in_order: Some(true), ..one })), LeakClass::Connection);
+        assert_eq!(sure(firm(LeakClass::Desync, Symptoms { in_order: Some(false), ..one })), LeakClass::Desync);
         assert_eq!(either(firm(LeakClass::Desync, one)), (LeakClass::Connection, vec![LeakClass::Desync]));
         assert_eq!(
-            sure(firm(LeakClass::Desync, Signs { unasked: true, ..one })),
+            sure(firm(LeakClass::Desync, Symptoms { unasked: true, ..one })),
             LeakClass::Desync,
             "nobody asked for it"
         );
-        let attached = firm(LeakClass::Pool, Signs { from_the_first: None, ..late });
+        let attached = firm(LeakClass::Pool, Symptoms { from_the_first: None, ..late });
         assert_eq!(either(attached), (LeakClass::Pool, vec![LeakClass::StaleState]), "no server to start anew");
-        let accident = Signs { needs: Kind::Twisted(Twist::Abort(9.0)), ..first };
+        let accident = Symptoms { needs: LeakCondition::Twisted(Anomaly::Abort(9.0)), ..first };
         assert_eq!(sure(firm(LeakClass::Pool, accident)), LeakClass::Pool);
     }
 
     #[test]
     fn what_had_to_be_out_of_the_ordinary_tells_the_rest() {
-        let connection = signs(LeakClass::StaleState, Kind::OneConnection);
+        let connection = signs(LeakClass::StaleState, LeakCondition::OneConnection);
         assert_eq!(sure(connection), LeakClass::Connection);
-        let thread = Signs { on_other_connections: Some(true), ..connection };
+        let thread = Symptoms { on_other_connections: Some(true), ..connection };
         assert_eq!(sure(thread), LeakClass::StaleState, "a thread serves a connection, and later others");
-        assert_eq!(sure(signs(LeakClass::Pool, Kind::Twisted(Twist::Malformed(2)))), LeakClass::ErrorPath);
-        assert_eq!(sure(signs(LeakClass::ErrorPath, Kind::Twisted(Twist::Abort(9.0)))), LeakClass::Pool);
-        assert_eq!(sure(signs(LeakClass::Cache, Kind::Twisted(Twist::Suffixed(1)))), LeakClass::Cache);
+        assert_eq!(sure(signs(LeakClass::Pool, LeakCondition::Twisted(Anomaly::Malformed(2)))), LeakClass::ErrorPath);
+        assert_eq!(sure(signs(LeakClass::ErrorPath, LeakCondition::Twisted(Anomaly::Abort(9.0)))), LeakClass::Pool);
+        assert_eq!(sure(signs(LeakClass::Cache, LeakCondition::Twisted(Anomaly::Suffixed(1)))), LeakClass::Cache);
         assert_eq!(
-            sure(Signs { tail: Some(true), ..signs(LeakClass::StaleState, Kind::Sequence) }),
+            sure(Symptoms { tail: Some(true), ..signs(LeakClass::StaleState, LeakCondition::Sequence) }),
             LeakClass::Residue
         );
         assert_eq!(
-            either(signs(LeakClass::ErrorPath, Kind::Whole)),
+            either(signs(LeakClass::ErrorPath, LeakCondition::Whole)),
             (LeakClass::ErrorPath, vec![LeakClass::StaleState])
         );
     }
@@ -322,9 +331,9 @@ pub(super) mod tests {
     fn what_follows_from_who_asks_comes_by_one_of_the_other_ways() {
         let of = |needs| {
             let firm = Guess { class: LeakClass::Derived, firm: true };
-            either(Signs { guess: firm, ..signs(LeakClass::Derived, needs) })
+            either(Symptoms { guess: firm, ..signs(LeakClass::Derived, needs) })
         };
-        assert_eq!(of(Kind::Pair), (LeakClass::Derived, vec![LeakClass::SharedSlot]));
-        assert_eq!(of(Kind::Whole), (LeakClass::Derived, vec![]));
+        assert_eq!(of(LeakCondition::Pair), (LeakClass::Derived, vec![LeakClass::SharedSlot]));
+        assert_eq!(of(LeakCondition::Whole), (LeakClass::Derived, vec![]));
     }
 }

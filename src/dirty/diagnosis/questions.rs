@@ -1,13 +1,13 @@
 //! What is asked of a leak once the least that shows it is known: each question is an experiment, and what comes of it
 //! rules causes out. Pure.
 
-use super::super::attempt::Attempt;
 use super::super::class::LeakClass;
+use super::super::experiment::Experiment;
 use super::super::observation::Seen;
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Who};
+use super::super::recipe::{Anomaly, Line, Principal, Recipe, RecipeRequest, SleepLength, Start};
 use super::super::triggers::Situation;
-use super::candidates::{Cast, Kind};
-use super::causes::Signs;
+use super::candidates::{ExperimentRequests, LeakCondition};
+use super::causes::Symptoms;
 use crate::stats::chance_of_none;
 
 /// Chance explains an outcome with less than this, or it says nothing.
@@ -28,7 +28,7 @@ const TURNS: usize = 4;
 
 /// In the order in which they are asked: what costs least and tells most comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
+pub(super) enum DiagnosticQuestion {
     /// Do responses on one connection belong to its requests, in order? Between ordinary ones, some are for a page that
     /// does not exist.
     InOrder,
@@ -48,37 +48,40 @@ pub(super) enum Question {
     LeftBehind,
 }
 
-impl Question {
-    pub const ALL: [Question; 8] = [
-        Question::InOrder,
-        Question::Stays,
-        Question::OwnUrls,
-        Question::Tail,
-        Question::OtherConnections,
-        Question::Handler,
-        Question::Time,
-        Question::LeftBehind,
+impl DiagnosticQuestion {
+    pub const ALL: [DiagnosticQuestion; 8] = [
+        DiagnosticQuestion::InOrder,
+        DiagnosticQuestion::Stays,
+        DiagnosticQuestion::OwnUrls,
+        DiagnosticQuestion::Tail,
+        DiagnosticQuestion::OtherConnections,
+        DiagnosticQuestion::Handler,
+        DiagnosticQuestion::Time,
+        DiagnosticQuestion::LeftBehind,
     ];
 
     /// Whether its answer would rule anything out.
-    pub fn is_due(self, signs: &Signs, situation: &Situation) -> bool {
+    pub fn is_due(self, signs: &Symptoms, situation: &Situation) -> bool {
         let undecided = !signs.guess.firm || signs.from_the_first == Some(true);
         let a_cache = signs.from_a_cache || signs.ended_by_own_urls == Some(true) || signs.ended_by_time == Some(true);
         let open = undecided && !(a_cache && signs.named) && signs.tail != Some(true);
         // Whoever fills a cache or a buffer gets an answer of their own first.
         let filled = signs.from_the_first != Some(true);
         open && match self {
-            Question::InOrder => {
-                signs.needs == Kind::OneConnection && signs.late && signs.guess.class != LeakClass::Connection
+            DiagnosticQuestion::InOrder => {
+                signs.needs == LeakCondition::OneConnection && signs.late && signs.guess.class != LeakClass::Connection
             }
-            Question::Stays => signs.of_personas && !signs.kept && signs.needs.follows(),
-            Question::OwnUrls => filled && situation.same_url && signs.named && signs.needs.may_be_a_cache(),
-            Question::Tail => filled && signs.needs.follows(),
-            Question::OtherConnections => signs.needs == Kind::OneConnection && !signs.kept,
-            Question::Handler => signs.kept && signs.named && signs.handled.is_none() && situation.long.is_some(),
-            Question::Time => signs.kept && signs.named,
-            Question::LeftBehind => {
-                let overlaps = matches!(signs.needs, Kind::Pair | Kind::Burst(_) | Kind::Gate(_));
+            DiagnosticQuestion::Stays => signs.of_personas && !signs.kept && signs.needs.follows(),
+            DiagnosticQuestion::OwnUrls => filled && situation.same_url && signs.named && signs.needs.may_be_a_cache(),
+            DiagnosticQuestion::Tail => filled && signs.needs.follows(),
+            DiagnosticQuestion::OtherConnections => signs.needs == LeakCondition::OneConnection && !signs.kept,
+            DiagnosticQuestion::Handler => {
+                signs.kept && signs.named && signs.handled.is_none() && situation.long.is_some()
+            }
+            DiagnosticQuestion::Time => signs.kept && signs.named,
+            DiagnosticQuestion::LeftBehind => {
+                let overlaps =
+                    matches!(signs.needs, LeakCondition::Pair | LeakCondition::Burst(_) | LeakCondition::Gate(_));
                 overlaps && !signs.joined && situation.no_anonymous.is_none()
             }
         }
@@ -86,75 +89,93 @@ impl Question {
 
     /// What is tried, one after the other, until the question [`is_answered`](Question::is_answered). `least` is what
     /// showed the leak.
-    pub fn recipes(self, least: &Recipe, cast: Cast, signs: &Signs, situation: &Situation) -> Vec<Recipe> {
-        let Cast { first, victim, same_url, http2 } = cast;
+    pub fn recipes(
+        self,
+        least: &Recipe,
+        requests: ExperimentRequests,
+        signs: &Symptoms,
+        situation: &Situation,
+    ) -> Vec<Recipe> {
+        let ExperimentRequests { first, victim, same_url, http2 } = requests;
         let one = |line: Line| vec![Recipe { same_url, http2, ..Recipe::of(vec![line]) }];
         match self {
-            Question::InOrder => {
-                let elsewhere = Shot { who: Who::Nobody, ..Shot::twisted(Twist::Elsewhere) };
+            DiagnosticQuestion::InOrder => {
+                let elsewhere = RecipeRequest { who: Principal::Nobody, ..RecipeRequest::twisted(Anomaly::Elsewhere) };
                 let line = Line::of(vec![first, elsewhere, victim, elsewhere, victim]).on_one_connection();
                 let lines = vec![Line::of(vec![elsewhere]), line.starting(Start::After(0))];
                 vec![Recipe { http2, ..Recipe::of(lines) }]
             }
-            Question::Stays => one(Line::of([first, victim].repeat(TURNS))),
-            Question::OwnUrls => {
+            DiagnosticQuestion::Stays => one(Line::of([first, victim].repeat(TURNS))),
+            DiagnosticQuestion::OwnUrls => {
                 let recipe = Recipe { own_url: true, same_url: false, fresh_server: false, ..least.clone() };
                 let (shown, tries) = signs.rate;
                 let enough = (1..MOST_WITH_OWN_URLS).find(|others| chance_of_none(shown, tries, *others) < IMPROBABLE);
                 vec![recipe; enough.unwrap_or(MOST_WITH_OWN_URLS) as usize]
             }
-            Question::Tail => {
-                let line = Line::of([Shot::twisted(Twist::LongCanary), Shot::twisted(Twist::ShortCanary)].repeat(2));
+            DiagnosticQuestion::Tail => {
+                let line = Line::of(
+                    [RecipeRequest::twisted(Anomaly::LongCanary), RecipeRequest::twisted(Anomaly::ShortCanary)]
+                        .repeat(2),
+                );
                 let both = [line.clone(), line.on_one_connection()];
                 both.into_iter().flat_map(|line| vec![Recipe { http2, ..Recipe::of(vec![line]) }; TAILS]).collect()
             }
-            Question::OtherConnections => one(Line::of([vec![first], vec![victim; later(situation)]].concat())),
-            Question::Handler => one(Line::of(vec![first, Shot { nap: Nap::Long, ..victim }])),
+            DiagnosticQuestion::OtherConnections => {
+                one(Line::of([vec![first], vec![victim; later(situation)]].concat()))
+            }
+            DiagnosticQuestion::Handler => {
+                one(Line::of(vec![first, RecipeRequest { nap: SleepLength::Long, ..victim }]))
+            }
             // Each worker may keep something, or nothing yet.
-            Question::Time => {
+            DiagnosticQuestion::Time => {
                 let workers = situation.premises.workers.unwrap_or(1).min(MOST_WORKERS) as usize;
-                let waiting = Shot { pause_ms: WAIT_MS, ..victim };
+                let waiting = RecipeRequest { pause_ms: WAIT_MS, ..victim };
                 one(Line::of([vec![first, waiting], vec![victim; (workers - 1) * EACH_WORKER]].concat()))
             }
-            Question::LeftBehind => {
-                let nobody = Shot { who: Who::Nobody, ..victim };
+            DiagnosticQuestion::LeftBehind => {
+                let nobody = RecipeRequest { who: Principal::Nobody, ..victim };
                 one(Line::of([vec![first], vec![nobody; later(situation)]].concat()))
             }
         }
     }
 
     /// Whether no further try says more.
-    pub fn is_answered(self, last: &Attempt) -> bool {
+    pub fn is_answered(self, last: &Experiment) -> bool {
         match self {
-            Question::OwnUrls | Question::OtherConnections | Question::LeftBehind => last.is_foreign(),
-            Question::Tail => last.fragment,
-            Question::InOrder | Question::Stays | Question::Handler | Question::Time => true,
+            DiagnosticQuestion::OwnUrls | DiagnosticQuestion::OtherConnections | DiagnosticQuestion::LeftBehind => {
+                last.is_foreign()
+            }
+            DiagnosticQuestion::Tail => last.fragment,
+            DiagnosticQuestion::InOrder
+            | DiagnosticQuestion::Stays
+            | DiagnosticQuestion::Handler
+            | DiagnosticQuestion::Time => true,
         }
     }
 
     /// Writes down what came of it.
-    pub fn answer(self, tried: &[Attempt], situation: &Situation, signs: &mut Signs) {
+    pub fn answer(self, tried: &[Experiment], situation: &Situation, signs: &mut Symptoms) {
         let Some(last) = tried.last() else { return };
-        let shown = tried.iter().any(Attempt::is_foreign);
+        let shown = tried.iter().any(Experiment::is_foreign);
         match self {
-            Question::InOrder => signs.in_order = in_order(last),
-            Question::Stays => signs.kept = stays(last),
-            Question::OwnUrls => {
+            DiagnosticQuestion::InOrder => signs.in_order = in_order(last),
+            DiagnosticQuestion::Stays => signs.kept = stays(last),
+            DiagnosticQuestion::OwnUrls => {
                 let (hits, tries) = signs.rate;
                 let certain = chance_of_none(hits, tries, tried.len() as u64) < IMPROBABLE;
                 signs.ended_by_own_urls = if shown { Some(false) } else { certain.then_some(true) };
             }
-            Question::Tail => signs.tail = Some(tried.iter().any(|tried| tried.fragment)),
-            Question::OtherConnections => signs.on_other_connections = Some(shown),
-            Question::Handler => signs.handled = handled(last, situation),
-            Question::Time => signs.ended_by_time = ended(last),
-            Question::LeftBehind => signs.left_behind = Some(shown),
+            DiagnosticQuestion::Tail => signs.tail = Some(tried.iter().any(|tried| tried.fragment)),
+            DiagnosticQuestion::OtherConnections => signs.on_other_connections = Some(shown),
+            DiagnosticQuestion::Handler => signs.handled = handled(last, situation),
+            DiagnosticQuestion::Time => signs.ended_by_time = ended(last),
+            DiagnosticQuestion::LeftBehind => signs.left_behind = Some(shown),
         }
     }
 }
 
 /// Whether nothing that was asked for before the wait is still there after it; `None` if somebody was not answered well.
-fn ended(tried: &Attempt) -> Option<bool> {
+fn ended(tried: &Experiment) -> Option<bool> {
     let after = || tried.observations.iter().map(|o| &o.seen).filter(|seen| seen.place.shot > 0);
     let of_before = |owner: Option<u64>| owner.is_none() || !after().any(|seen| seen.identity == owner);
     let answered = after().next().is_some() && after().all(Seen::is_ordinary);
@@ -162,7 +183,7 @@ fn ended(tried: &Attempt) -> Option<bool> {
 }
 
 /// Whether one persona got what the other had brought every time, and that one never got anything but its own.
-fn stays(tried: &Attempt) -> bool {
+fn stays(tried: &Experiment) -> bool {
     let mut seen = tried.observations.iter().map(|o| &o.seen);
     let Some(first) = seen.find(|seen| seen.place.shot == 0).and_then(|seen| seen.identity) else { return false };
     tried.foreign.len() >= TURNS && tried.foreign.iter().all(|(_, owner)| *owner == Some(first))
@@ -176,7 +197,7 @@ fn later(situation: &Situation) -> usize {
 
 /// Whether a page that does not exist is answered as such wherever it stands among others; `None` if it is answered as
 /// the others are, or nothing leaked.
-fn in_order(tried: &Attempt) -> Option<bool> {
+fn in_order(tried: &Experiment) -> Option<bool> {
     let at = |line: usize, shot: usize| {
         tried.observations.iter().map(|o| &o.seen).find(|s| (s.place.line, s.place.shot) == (line, shot))?.status()
     };
@@ -187,7 +208,7 @@ fn in_order(tried: &Attempt) -> Option<bool> {
 }
 
 /// Whether a response that holds what is another's took as long as its handler was told to sleep.
-fn handled(tried: &Attempt, situation: &Situation) -> Option<bool> {
+fn handled(tried: &Experiment, situation: &Situation) -> Option<bool> {
     let long = situation.long?;
     let got = tried.foreign.iter().find(|(place, _)| place.shot == 1)?;
     let seen = tried.observations.iter().map(|o| &o.seen).find(|seen| seen.place == got.0)?;
@@ -199,7 +220,7 @@ fn handled(tried: &Attempt, situation: &Situation) -> Option<bool> {
 mod tests {
     use super::super::super::class::Guess;
     use super::super::super::classify::tests::seen;
-    use super::super::super::observation::{InReply, Observation, Place};
+    use super::super::super::observation::{CanariesFound, Observation, RecipePlace};
     use super::super::causes::tests::signs;
     use super::*;
     use crate::exchange::Outcome;
@@ -207,17 +228,17 @@ mod tests {
     use crate::session::Captured;
 
     /// Requests on one line with the statuses of their answers, by identities from 0 on; those that are another's, and whose.
-    fn tried(statuses: &[u16], foreign: &[(usize, u64)]) -> Attempt {
+    fn tried(statuses: &[u16], foreign: &[(usize, u64)]) -> Experiment {
         let observations =
-            (0..).zip(statuses).map(|(shot, status)| answered(Place { line: 0, shot }, *status)).collect();
-        let at = |(shot, owner): &(usize, u64)| (Place { line: 0, shot: *shot }, Some(*owner));
-        Attempt { observations, foreign: foreign.iter().map(at).collect(), ..Attempt::default() }
+            (0..).zip(statuses).map(|(shot, status)| answered(RecipePlace { line: 0, shot }, *status)).collect();
+        let at = |(shot, owner): &(usize, u64)| (RecipePlace { line: 0, shot: *shot }, Some(*owner));
+        Experiment { observations, foreign: foreign.iter().map(at).collect(), ..Experiment::default() }
     }
 
-    fn answered(place: Place, status: u16) -> Observation {
+    fn answered(place: RecipePlace, status: u16) -> Observation {
         let mut seen = Seen { place, ..seen(place.shot as u64, 1) };
         seen.exchange.outcome = Outcome::Answered(status);
-        let (reply, canaries) = (BufferedResponse::default(), InReply::default());
+        let (reply, canaries) = (BufferedResponse::default(), CanariesFound::default());
         Observation {
             seen,
             request: Vec::new(),
@@ -245,22 +266,22 @@ mod tests {
         assert!(took_turns(&[(1, 0), (3, 0), (5, 0), (7, 0)]));
         assert!(!took_turns(&[(1, 0), (2, 1), (3, 0), (4, 1), (5, 0), (6, 1), (7, 0)]), "each gets what was last");
         assert!(!took_turns(&[(1, 0), (5, 0)]), "not always");
-        let of_personas = Signs { of_personas: true, ..signs(LeakClass::StickyFirst, Kind::Sequence) };
-        let due = |signs: &Signs| Question::Stays.is_due(signs, &Situation::default());
-        assert!(due(&of_personas) && !due(&Signs { kept: true, ..of_personas }));
-        assert!(!due(&Signs { of_personas: false, ..of_personas }), "others ask in each try");
+        let of_personas = Symptoms { of_personas: true, ..signs(LeakClass::StickyFirst, LeakCondition::Sequence) };
+        let due = |signs: &Symptoms| DiagnosticQuestion::Stays.is_due(signs, &Situation::default());
+        assert!(due(&of_personas) && !due(&Symptoms { kept: true, ..of_personas }));
+        assert!(!due(&Symptoms { of_personas: false, ..of_personas }), "others ask in each try");
     }
 
     #[test]
     fn responses_are_in_order_if_a_page_that_is_not_there_is_told_so_in_its_place() {
         let asked = |statuses: [u16; 5], foreign: &[(usize, u64)]| {
-            let on_line = (0..).zip(statuses).map(|(shot, status)| answered(Place { line: 1, shot }, status));
-            let alone = answered(Place { line: 0, shot: 0 }, 404);
+            let on_line = (0..).zip(statuses).map(|(shot, status)| answered(RecipePlace { line: 1, shot }, status));
+            let alone = answered(RecipePlace { line: 0, shot: 0 }, 404);
             let foreign = tried(&[], foreign).foreign;
-            in_order(&Attempt {
+            in_order(&Experiment {
                 observations: std::iter::once(alone).chain(on_line).collect(),
                 foreign,
-                ..Attempt::default()
+                ..Experiment::default()
             })
         };
         assert_eq!(asked([200, 404, 200, 404, 200], &[(2, 0)]), Some(true));
@@ -272,10 +293,10 @@ mod tests {
     #[test]
     fn urls_that_differ_end_a_leak_only_where_chance_does_not() {
         let asked = |rate, foreign: bool, tries: usize| {
-            let mut known = Signs { rate, ..signs(LeakClass::Cache, Kind::Sequence) };
+            let mut known = Symptoms { rate, ..signs(LeakClass::Cache, LeakCondition::Sequence) };
             let one = || tried(&[200, 200], if foreign { &[(1, 0)] } else { &[] });
-            let tried: Vec<Attempt> = (0..tries).map(|_| one()).collect();
-            Question::OwnUrls.answer(&tried, &Situation::default(), &mut known);
+            let tried: Vec<Experiment> = (0..tries).map(|_| one()).collect();
+            DiagnosticQuestion::OwnUrls.answer(&tried, &Situation::default(), &mut known);
             known.ended_by_own_urls
         };
         assert_eq!(asked((10, 10), false, 4), Some(true));
@@ -288,19 +309,19 @@ mod tests {
     #[test]
     fn a_question_is_asked_only_while_its_answer_would_rule_something_out() {
         let situation = Situation { same_url: true, no_anonymous: Some(String::new()), ..Situation::default() };
-        let due = |signs: &Signs| -> Vec<Question> {
-            Question::ALL.into_iter().filter(|question| question.is_due(signs, &situation)).collect()
+        let due = |signs: &Symptoms| -> Vec<DiagnosticQuestion> {
+            DiagnosticQuestion::ALL.into_iter().filter(|question| question.is_due(signs, &situation)).collect()
         };
-        let kept = Signs { kept: true, ..signs(LeakClass::StickyFirst, Kind::Sequence) };
-        assert_eq!(due(&kept), [Question::OwnUrls, Question::Tail, Question::Time]);
-        assert_eq!(due(&Signs { from_a_cache: true, ..kept }), []);
-        assert_eq!(due(&Signs { ended_by_own_urls: Some(true), ..kept }), []);
-        assert_eq!(due(&Signs { tail: Some(true), ..kept }), []);
-        assert_eq!(due(&signs(LeakClass::SharedSlot, Kind::Pair)), [Question::OwnUrls]);
+        let kept = Symptoms { kept: true, ..signs(LeakClass::StickyFirst, LeakCondition::Sequence) };
+        assert_eq!(due(&kept), [DiagnosticQuestion::OwnUrls, DiagnosticQuestion::Tail, DiagnosticQuestion::Time]);
+        assert_eq!(due(&Symptoms { from_a_cache: true, ..kept }), []);
+        assert_eq!(due(&Symptoms { ended_by_own_urls: Some(true), ..kept }), []);
+        assert_eq!(due(&Symptoms { tail: Some(true), ..kept }), []);
+        assert_eq!(due(&signs(LeakClass::SharedSlot, LeakCondition::Pair)), [DiagnosticQuestion::OwnUrls]);
         let late = Guess { class: LeakClass::Desync, firm: true };
-        let late = Signs { guess: late, late: true, ..signs(LeakClass::Desync, Kind::OneConnection) };
+        let late = Symptoms { guess: late, late: true, ..signs(LeakClass::Desync, LeakCondition::OneConnection) };
         assert_eq!(due(&late), [], "an accident");
-        let first = due(&Signs { from_the_first: Some(true), ..late });
-        assert_eq!(first, [Question::InOrder, Question::OtherConnections]);
+        let first = due(&Symptoms { from_the_first: Some(true), ..late });
+        assert_eq!(first, [DiagnosticQuestion::InOrder, DiagnosticQuestion::OtherConnections]);
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::attempt::{Attempt, Shown, attempt};
-use super::super::evidence::Asked;
+use super::super::evidence::SentRequest;
+use super::super::experiment::{Experiment, Reproduction, run_experiment};
 use super::super::observation::Observation;
 use super::super::recipe::Recipe;
-use super::{Bench, hints};
+use super::{ExperimentContext, hints};
 
 /// Requests of a try that are kept.
 const MOST_ASKED: usize = 40;
@@ -32,18 +32,25 @@ pub(super) struct Series {
     pub unasked: bool,
     /// One held its own canary as well: its handler was asked.
     pub own_too: bool,
-    pub last: Option<(Shown, Vec<Asked>)>,
+    pub last: Option<(Reproduction, Vec<SentRequest>)>,
 }
 
 impl Series {
     /// Tries a recipe so many times more; ends when it has shown the leak often `enough`, when what it brings stays, or
     /// when the time is up. A try that the end of the time cuts short does not count.
-    pub async fn go_on(&mut self, recipe: &Recipe, tries: u64, enough: u64, bench: &Bench<'_>, until: Duration) {
+    pub async fn go_on(
+        &mut self,
+        recipe: &Recipe,
+        tries: u64,
+        enough: u64,
+        context: &ExperimentContext<'_>,
+        until: Duration,
+    ) {
         for _ in 0..tries {
-            let left = until.saturating_sub(bench.clock.now());
-            let work = attempt(bench.client, recipe, bench.cast, bench.number());
+            let left = until.saturating_sub(context.clock.now());
+            let work = run_experiment(context.client, recipe, context.participants, context.number());
             let Ok(tried) = tokio::time::timeout(left, work).await else { return };
-            self.take(tried, bench.situation.premises.workers.unwrap_or(1));
+            self.take(tried, context.situation.premises.workers.unwrap_or(1));
             if self.shown >= enough || self.kept {
                 return;
             }
@@ -51,7 +58,7 @@ impl Series {
     }
 
     /// Counts a try.
-    fn take(&mut self, tried: Attempt, workers: u32) {
+    fn take(&mut self, tried: Experiment, workers: u32) {
         self.tries += 1;
         self.owners.extend(tried.foreign.iter().filter_map(|(_, owner)| *owner));
         self.held += u64::from(tried.is_foreign() && tried.shown.is_none());
@@ -63,7 +70,7 @@ impl Series {
         self.joined += u64::from(tried.joined);
         let Some(shown) = tried.shown else { return };
         self.shown += 1;
-        let asked = |o: Observation| Asked {
+        let asked = |o: Observation| SentRequest {
             status: o.seen.status(),
             place: o.seen.place,
             canary: o.seen.canary,

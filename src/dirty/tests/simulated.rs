@@ -5,18 +5,18 @@
 use std::time::Duration;
 
 use super::super::Premises;
-use super::super::alibi::Charge;
-use super::super::client::{Client, tests::plan};
+use super::super::client::{CheckClient, tests::plan};
 use super::super::evidence::FoundBy;
+use super::super::hypothesis::Hypothesis;
 use super::super::identity::Identity;
-use super::super::observation::{InReply, Observation, Place, Role, Seen};
+use super::super::observation::{CanariesFound, Observation, RecipePlace, Role, Seen};
 use super::super::personas::{self, Personas};
-use super::super::recipe::{Line, Recipe, Shot};
+use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::super::stopwatch::Stopwatch;
-use super::super::tally::{Court, Ended, Tally};
+use super::super::totals::{FinishedRound, JudgeContext, Totals};
 use crate::exchange::{Exchange, Outcome};
 use crate::net::target::Target;
-use crate::scenario::{Request, Template};
+use crate::scenario::{RequestSpec, Template};
 use crate::session::Captured;
 use crate::trigger::Trigger;
 use site::{Kind, Site};
@@ -47,20 +47,20 @@ enum Verdict {
 /// A check of a site under way.
 struct Trial {
     site: Site,
-    client: Client,
+    client: CheckClient,
     personas: Personas,
-    tally: Tally,
+    totals: Totals,
     requests: u64,
 }
 
 impl Trial {
     fn new(site: Site) -> Self {
-        let request = Request::get(&Template::parse("/?q={canary}").unwrap());
+        let request = RequestSpec::get(&Template::parse("/?q={canary}").unwrap());
         let target = Target::tcp("127.0.0.1:9".parse().unwrap(), Some(4));
-        let client = Client::new(&plan(request), &target, site.seed, Stopwatch::start());
+        let client = CheckClient::new(&plan(request), &target, site.seed, Stopwatch::start());
         let mut personas = Personas::default();
         personas.gather(&client, site.people());
-        Trial { site, client, personas, tally: Tally::default(), requests: 0 }
+        Trial { site, client, personas, totals: Totals::default(), requests: 0 }
     }
 
     /// One request, with others in flight if there is a crowd.
@@ -77,7 +77,7 @@ impl Trial {
             persona,
             canary: String::new(),
             role: Role::Short,
-            place: Place { line: place, shot: 0 },
+            place: RecipePlace { line: place, shot: 0 },
             line: String::new(),
             connection: self.requests,
             worker: None,
@@ -93,7 +93,7 @@ impl Trial {
             url: None,
             hops: Vec::new(),
             captured: Captured::default(),
-            canaries: InReply::default(),
+            canaries: CanariesFound::default(),
         }
     }
 
@@ -139,8 +139,8 @@ impl Trial {
         let everybody = self.personas.all.clone();
         let observations = self.together(&everybody, number);
         self.personas.notice(Trigger::Overlap, &observations);
-        let recipe = Recipe::of(vec![Line::of(vec![Shot::plain()]); observations.len()]);
-        let ended = Ended {
+        let recipe = Recipe::of(vec![Line::of(vec![RecipeRequest::plain()]); observations.len()]);
+        let finished = FinishedRound {
             found_by: FoundBy::Trigger(Trigger::Overlap),
             overlapping: true,
             recipe: &recipe,
@@ -150,8 +150,8 @@ impl Trial {
         };
         let (client, personas) = (&self.client, &self.personas);
         let premises = Premises::default();
-        let court = Court { client, premises, personas, can_tell: true, personal: true, echoes: false };
-        let suspicions = self.tally.add_round(ended, &court);
+        let context = JudgeContext { client, premises, personas, can_tell: true, personal: true, echoes: false };
+        let suspicions = self.totals.add_round(finished, &context);
         suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
     }
 
@@ -168,26 +168,26 @@ impl Trial {
     }
 
     /// As the check does it; with a bound on rounds for that on time.
-    fn alibi(&mut self, mut charge: Charge) {
+    fn hypothesis(&mut self, mut hypothesis: Hypothesis) {
         self.site.restart();
-        let bystanders = charge.bystanders(&self.personas.all);
+        let bystanders = hypothesis.bystanders(&self.personas.all);
         let everybody = self.personas.all.clone();
         for _ in 0..MOST_WITHOUT {
-            if !charge.wants_without() {
+            if !hypothesis.wants_without() {
                 break;
             }
-            let observations = self.together(&bystanders, charge.rounds());
-            charge.take(&observations, 1, false, |observation| self.personas.judge(observation));
+            let observations = self.together(&bystanders, hypothesis.rounds());
+            hypothesis.take(&observations, 1, false, |observation| self.personas.judge(observation));
         }
         for _ in 0..MOST_WITH {
-            if !charge.wants_with() {
+            if !hypothesis.wants_with() {
                 break;
             }
-            let observations = self.together(&everybody, charge.rounds());
-            charge.take(&observations, 1, true, |observation| self.personas.judge(observation));
+            let observations = self.together(&everybody, hypothesis.rounds());
+            hypothesis.take(&observations, 1, true, |observation| self.personas.judge(observation));
         }
-        for evidence in self.personas.close(charge, true) {
-            self.tally.convict(evidence);
+        for evidence in self.personas.close(hypothesis, true) {
+            self.totals.confirm(evidence);
         }
     }
 
@@ -203,12 +203,12 @@ impl Trial {
             self.round(number);
             if !self.personas.suspicions.is_empty() {
                 self.verify();
-                while let Some(charge) = self.personas.take_charge() {
-                    self.alibi(charge);
+                while let Some(hypothesis) = self.personas.take_hypothesis() {
+                    self.hypothesis(hypothesis);
                 }
                 self.site.restart();
             }
-            if let Some(found) = self.tally.evidence.first() {
+            if let Some(found) = self.totals.evidence.first() {
                 return Verdict::Leaks(format!("{}: {}", found.leak.place, found.leak.excerpt));
             }
         }

@@ -6,7 +6,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, SleepLength, Start, Until};
 use super::{Family, Situation, Strategy};
 
 /// How far into their handling clients leave: one each, at once, and the next round a little earlier or later.
@@ -49,12 +49,12 @@ impl Strategy for Abort {
     /// A server that has nothing else to do, and a busy one, in turn.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         // With the long sleep every other time: it is no use where a time-out of the server's comes first.
-        let nap = if matches!(round % 4, 0 | 3) { Nap::Short } else { Nap::Long };
-        let takes = if nap == Nap::Long { situation.long } else { None };
+        let nap = if matches!(round % 4, 0 | 3) { SleepLength::Short } else { SleepLength::Long };
+        let takes = if nap == SleepLength::Long { situation.long } else { None };
         let shift = SHIFTS[(round / 4) as usize % SHIFTS.len()];
         let leaves = |part: f64| {
             let after = situation.part_of(takes, part * shift).max(0.5);
-            Shot { nap, ..Shot::twisted(Twist::Abort(after)) }
+            RecipeRequest { nap, ..RecipeRequest::twisted(Anomaly::Abort(after)) }
         };
         match round % 2 == 1 && situation.one_at_a_time().is_none() {
             true => busy(situation, &leaves, situation.part_of(takes, 1.0)),
@@ -76,16 +76,17 @@ impl Strategy for Abort {
 }
 
 /// A few leave, each followed by others at once and a little later; then come many. `takes`: milliseconds of handling.
-fn quiet(situation: &Situation, leaves: &impl Fn(f64) -> Shot, takes: f64) -> Recipe {
+fn quiet(situation: &Situation, leaves: &impl Fn(f64) -> RecipeRequest, takes: f64) -> Recipe {
     let leaving = PARTS.map(|part| Line::of(vec![leaves(part)]));
     let delays = if situation.one_at_a_time().is_none() { &DELAYS_MS[..] } else { &DELAYS_MS[..1] };
     let soon = (0..leaving.len()).flat_map(|left| delays.iter().map(move |delay| (left, *delay))).enumerate();
     let soon = soon.map(|(index, (left, pause_ms))| {
-        let shot = Shot { pause_ms, ..situation.on_some_page(index) };
+        let shot = RecipeRequest { pause_ms, ..situation.on_some_page(index) };
         Line::of(vec![shot]).starting(Start::After(left))
     });
     let rows = (0..ROWS).map(|row| {
-        let mut shots: Vec<Shot> = (0..IN_A_ROW).map(|position| situation.on_some_page(row + position)).collect();
+        let mut shots: Vec<RecipeRequest> =
+            (0..IN_A_ROW).map(|position| situation.on_some_page(row + position)).collect();
         shots[0].pause_ms = if row.is_multiple_of(2) { 0.0 } else { NOTICED_MS };
         shots[IN_A_ROW / 2].pause_ms = takes;
         Line::of(shots).starting(Start::After(leaving.len() - 1))
@@ -94,7 +95,7 @@ fn quiet(situation: &Situation, leaves: &impl Fn(f64) -> Shot, takes: f64) -> Re
 }
 
 /// Many leave, one after the other, among others who ask and ask.
-fn busy(situation: &Situation, leaves: &impl Fn(f64) -> Shot, takes: f64) -> Recipe {
+fn busy(situation: &Situation, leaves: &impl Fn(f64) -> RecipeRequest, takes: f64) -> Recipe {
     let (fewest, most) = LEAVE_IN_A_LINE;
     let count = ((BUSY_MS / takes.max(0.5)) as usize).clamp(fewest, most);
     let leaving = (0..LEAVING_LINES).map(|line| {

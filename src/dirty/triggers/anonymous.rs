@@ -1,6 +1,6 @@
 //! One request that says who asks, then many that do not: whoever is greeted by name then is greeted by another's.
 
-use super::super::recipe::{Line, Recipe, Shot};
+use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::{Family, Situation, Strategy, followers};
 
 pub(super) struct Anonymous;
@@ -15,10 +15,10 @@ impl Strategy for Anonymous {
     }
 
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
-        let somebody = Line::of(vec![Shot::plain()]);
+        let somebody = Line::of(vec![RecipeRequest::plain()]);
         Recipe::of(
             std::iter::once(somebody)
-                .chain(followers(situation, situation.followers(), Shot::anonymous(), 0))
+                .chain(followers(situation, situation.followers(), RecipeRequest::anonymous(), 0))
                 .collect(),
         )
     }

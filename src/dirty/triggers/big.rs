@@ -2,7 +2,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Recipe, Shot, Twist};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest};
 use super::{Family, Situation, Strategy};
 
 pub(super) struct Big;
@@ -17,7 +17,12 @@ impl Strategy for Big {
     }
 
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
-        let shots = vec![Shot::twisted(Twist::Big), Shot::plain(), situation.follower(), Shot::plain()];
+        let shots = vec![
+            RecipeRequest::twisted(Anomaly::Big),
+            RecipeRequest::plain(),
+            situation.follower(),
+            RecipeRequest::plain(),
+        ];
         Recipe::of(vec![Line::of(shots).on_one_connection()])
     }
 

@@ -3,7 +3,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Recipe, Shot, Start, Twist};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, Start};
 use super::{Family, Situation, Strategy, followers};
 
 /// How far into the first that fails others that fail come: what an error page tells is kept somewhere until it is written.
@@ -23,9 +23,9 @@ impl Strategy for Error {
     /// Each way of spoiling in turn; followers on the same connection and over their own, and others that fail as well: at
     /// once, and one after the other.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
-        let spoilt = Shot::twisted(Twist::Malformed(round as usize % situation.malformed.max(1)));
-        let failing = Line::of(vec![spoilt, situation.follower(), Shot::plain()]).on_one_connection();
-        let own = followers(situation, situation.followers() / 2, Shot::plain(), 0);
+        let spoilt = RecipeRequest::twisted(Anomaly::Malformed(round as usize % situation.malformed.max(1)));
+        let failing = Line::of(vec![spoilt, situation.follower(), RecipeRequest::plain()]).on_one_connection();
+        let own = followers(situation, situation.followers() / 2, RecipeRequest::plain(), 0);
         let nobody = followers(situation, situation.followers() / 2, situation.follower(), 0);
         let beside =
             PARTS.iter().map(|part| Line::of(vec![spoilt, spoilt]).starting(Start::At(situation.part_of(None, *part))));

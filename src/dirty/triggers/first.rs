@@ -2,7 +2,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
 use super::{Family, Situation, Strategy};
 
 /// Later requests, per worker: the second of a worker tells.
@@ -22,9 +22,9 @@ impl Strategy for First {
 
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
         let workers = situation.premises.workers.unwrap_or(1) as usize;
-        let later =
-            Line::of(vec![Shot::plain(); (LATER_PER_WORKER * workers).min(MOST_LATER)]).starting(Start::After(0));
-        Recipe { fresh_server: true, ..Recipe::of(vec![Line::of(vec![Shot::plain()]), later]) }
+        let later = Line::of(vec![RecipeRequest::plain(); (LATER_PER_WORKER * workers).min(MOST_LATER)])
+            .starting(Start::After(0));
+        Recipe { fresh_server: true, ..Recipe::of(vec![Line::of(vec![RecipeRequest::plain()]), later]) }
     }
 
     fn least_rounds(&self) -> u64 {

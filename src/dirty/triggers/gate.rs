@@ -1,7 +1,7 @@
 //! Bursts whose last bytes go out together: the only way into a race that is open for a millisecond.
 
 use super::super::class::LeakClass;
-use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
 use super::{Family, Situation, Strategy};
 
 /// The smallest burst, and how much larger others are.
@@ -24,7 +24,7 @@ impl Strategy for Gate {
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         let pairs = u64::from(situation.premises.workers.unwrap_or(1).div_ceil(2));
         let burst = ((FEWEST + round * 7 % SPREAD) * pairs.max(1)).min(MOST);
-        Recipe::of((0..burst).map(|_| Line::of(vec![Shot::plain()]).starting(Start::Gate)).collect())
+        Recipe::of((0..burst).map(|_| Line::of(vec![RecipeRequest::plain()]).starting(Start::Gate)).collect())
     }
 
     fn least_rounds(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Recipe, Shot};
+use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::{Family, Situation, Strategy};
 
 /// Pairs of requests on the connection.
@@ -20,7 +20,7 @@ impl Strategy for KeepAlive {
     }
 
     fn recipe(&self, situation: &Situation, _round: u64) -> Recipe {
-        let shots = (0..PAIRS).flat_map(|_| [Shot::plain(), situation.follower()]).collect();
+        let shots = (0..PAIRS).flat_map(|_| [RecipeRequest::plain(), situation.follower()]).collect();
         Recipe::of(vec![Line::of(shots).on_one_connection()])
     }
 

@@ -1,8 +1,8 @@
 //! One long request around several short ones: what the long one wrote before its sleep, a short one overwrites before
 //! the long one reads it again.
 
-use super::super::recipe::{Line, Recipe, Shot, Start, Until};
-use super::super::tally::TriggerTally;
+use super::super::recipe::{Line, Recipe, RecipeRequest, Start, Until};
+use super::super::totals::TriggerCounts;
 use super::{Family, Situation, Strategy};
 
 /// Short requests at once, per worker: enough that several reach the worker that has the long one.
@@ -34,14 +34,16 @@ impl Strategy for Overlap {
             Some(_) => (1, Some(Until { line: 0, most: MOST_IN_A_ROW })),
             None => (IN_A_ROW_WITHOUT_SLEEP, None),
         };
-        let short =
-            Line { until, ..Line::of(vec![Shot::plain(); row]).on_one_connection().starting(Start::At(head_start)) };
-        let long = Line::of(vec![Shot::long()]);
+        let short = Line {
+            until,
+            ..Line::of(vec![RecipeRequest::plain(); row]).on_one_connection().starting(Start::At(head_start))
+        };
+        let long = Line::of(vec![RecipeRequest::long()]);
         Recipe::of(std::iter::once(long).chain((0..at_once).map(|_| short.clone())).collect())
     }
 
     /// Short requests that all wait for the long one to end are handled one at a time.
-    fn learn_from_counts(&self, counts: &TriggerTally, situation: &mut Situation) {
+    fn learn_from_counts(&self, counts: &TriggerCounts, situation: &mut Situation) {
         if counts.one_at_a_time() {
             situation.premises.in_flight = Some(1);
         }

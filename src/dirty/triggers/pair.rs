@@ -1,6 +1,6 @@
 //! Two requests at once, and nothing else: the second writes between the first's write and its read.
 
-use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
 use super::{Family, Situation, Strategy};
 
 /// Where in the first request the second comes, in turn.
@@ -19,8 +19,8 @@ impl Strategy for Pair {
 
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         let part = PARTS[round as usize % PARTS.len()];
-        let second = Line::of(vec![Shot::plain()]).starting(Start::At(situation.part_of(None, part)));
-        Recipe::of(vec![Line::of(vec![Shot::plain()]), second])
+        let second = Line::of(vec![RecipeRequest::plain()]).starting(Start::At(situation.part_of(None, part)));
+        Recipe::of(vec![Line::of(vec![RecipeRequest::plain()]), second])
     }
 
     fn least_rounds(&self) -> u64 {

@@ -5,7 +5,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Nap, Recipe, Shot, Twist};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, SleepLength};
 use super::{Family, Situation, Strategy};
 
 const LENGTHS: [usize; 4] = [3, 2, 5, 8];
@@ -31,19 +31,22 @@ impl Strategy for Pipeline {
         let length = LENGTHS[round as usize % LENGTHS.len()];
         let soon = SOON_MS[round as usize % SOON_MS.len()];
         let first = match round % 3 {
-            0 => Shot::long(),
-            1 => Shot::twisted(Twist::Big),
-            _ => Shot::plain(),
+            0 => RecipeRequest::long(),
+            1 => RecipeRequest::twisted(Anomaly::Big),
+            _ => RecipeRequest::plain(),
         };
-        let takes = situation.long.filter(|_| first.nap == Nap::Long);
+        let takes = situation.long.filter(|_| first.nap == SleepLength::Long);
         let in_packets_of = |most: usize| {
             let pause = |position: usize| if position > 0 && position.is_multiple_of(most) { soon } else { 0.0 };
-            let mut shots: Vec<Shot> =
-                (0..length).map(|position| Shot { pause_ms: pause(position), ..Shot::plain() }).collect();
+            let mut shots: Vec<RecipeRequest> = (0..length)
+                .map(|position| RecipeRequest { pause_ms: pause(position), ..RecipeRequest::plain() })
+                .collect();
             shots[0] = first;
             // When all before must have been answered: also a server that has put something aside goes on then.
             let later = situation.part_of(takes, LATER).max(LEAST_LATER_MS);
-            shots.extend([Shot::plain(), situation.follower()].map(|shot| Shot { pause_ms: later, ..shot }));
+            shots.extend(
+                [RecipeRequest::plain(), situation.follower()].map(|shot| RecipeRequest { pause_ms: later, ..shot }),
+            );
             Line { pipelined: true, ..Line::of(shots).on_one_connection() }
         };
         Recipe::of(vec![in_packets_of(length), in_packets_of(2), in_packets_of(1)])

@@ -1,7 +1,7 @@
 //! More and more at once: a ring or a pool of slots shows only when more are in flight than it has.
 
 use super::super::class::LeakClass;
-use super::super::recipe::{Line, Recipe, Shot};
+use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::{Family, Situation, Strategy};
 
 /// How many at once: each size that small pools have is exceeded by one, and each power of two.
@@ -28,10 +28,10 @@ impl Strategy for Ramp {
         let level = LEVELS[round as usize / 2 % LEVELS.len()];
         let workers = situation.premises.workers.unwrap_or(1).max(1) as usize;
         if round.is_multiple_of(2) {
-            return Recipe::of(vec![Line::of(vec![Shot::plain()]); level]);
+            return Recipe::of(vec![Line::of(vec![RecipeRequest::plain()]); level]);
         }
         let at_once = (level * workers).min(MOST.max(level));
-        Recipe::of(vec![Line::of(vec![Shot::plain(); IN_A_ROW]).on_one_connection(); at_once])
+        Recipe::of(vec![Line::of(vec![RecipeRequest::plain(); IN_A_ROW]).on_one_connection(); at_once])
     }
 
     fn least_rounds(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! A long value, then a short one, then none: what a pooled buffer was not cleared of shows behind the shorter one.
 
-use super::super::recipe::{Line, Recipe, Shot, Twist};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest};
 use super::{Family, Situation, Strategy, followers};
 
 pub(super) struct Residue;
@@ -16,7 +16,7 @@ impl Strategy for Residue {
 
     /// On one connection, or each over its own, in turn.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
-        let (long, short) = (Shot::twisted(Twist::LongCanary), Shot::twisted(Twist::ShortCanary));
+        let (long, short) = (RecipeRequest::twisted(Anomaly::LongCanary), RecipeRequest::twisted(Anomaly::ShortCanary));
         if round.is_multiple_of(2) {
             let shots = vec![long, short, situation.follower(), long, situation.follower(), short];
             return Recipe::of(vec![Line::of(shots).on_one_connection()]);

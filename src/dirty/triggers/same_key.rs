@@ -3,7 +3,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Recipe, Shot, Start};
+use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
 use super::{Family, Situation, Strategy};
 
 /// Where in the first request the others come, where they overlap it.
@@ -23,12 +23,12 @@ impl Strategy for SameKey {
     /// One after the other, then overlapping, in turn.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         let lines = if round.is_multiple_of(2) {
-            let mut shots = vec![Shot::plain(); 3];
-            shots.extend(situation.no_anonymous.is_none().then(Shot::anonymous));
+            let mut shots = vec![RecipeRequest::plain(); 3];
+            shots.extend(situation.no_anonymous.is_none().then(RecipeRequest::anonymous));
             vec![Line::of(shots)]
         } else {
             let at = |part: &f64| Start::At(situation.part_of(None, *part));
-            PARTS.iter().map(|part| Line::of(vec![Shot::plain()]).starting(at(part))).collect()
+            PARTS.iter().map(|part| Line::of(vec![RecipeRequest::plain()]).starting(at(part))).collect()
         };
         Recipe { same_url: true, ..Recipe::of(lines) }
     }

@@ -3,7 +3,7 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist, Until};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, SleepLength, Start, Until};
 use super::{Family, Situation, Strategy};
 
 /// How long a request stops in its middle, in milliseconds.
@@ -31,18 +31,18 @@ impl Strategy for Slow {
     /// A slow handler where the scenario has a `{sleep}`, and a slow client, in turn.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
         let slow = match situation.long {
-            Some(_) if round.is_multiple_of(2) => Shot { nap: Nap::Longest, ..Shot::plain() },
-            _ => Shot::twisted(Twist::Halting(HALT_MS)),
+            Some(_) if round.is_multiple_of(2) => RecipeRequest { nap: SleepLength::Longest, ..RecipeRequest::plain() },
+            _ => RecipeRequest::twisted(Anomaly::Halting(HALT_MS)),
         };
-        let later = Shot { pause_ms: HALT_MS / AFTERWARDS as f64, ..Shot::plain() };
-        let mut shots = vec![slow, Shot::plain()];
+        let later = RecipeRequest { pause_ms: HALT_MS / AFTERWARDS as f64, ..RecipeRequest::plain() };
+        let mut shots = vec![slow, RecipeRequest::plain()];
         shots.extend(vec![later; AFTERWARDS]);
         let beside = Line {
             until: Some(Until { line: 0, most: MOST_IN_A_ROW }),
-            ..Line::of(vec![Shot { pause_ms: 50.0, ..Shot::plain() }]).starting(Start::At(20.0))
+            ..Line::of(vec![RecipeRequest { pause_ms: 50.0, ..RecipeRequest::plain() }]).starting(Start::At(20.0))
         };
         let lines = std::iter::once(Line::of(shots).on_one_connection());
-        let rows = (0..ROWS).map(|_| Line::of(vec![Shot::plain(); IN_A_ROW]).starting(Start::After(0)));
+        let rows = (0..ROWS).map(|_| Line::of(vec![RecipeRequest::plain(); IN_A_ROW]).starting(Start::After(0)));
         Recipe::of(lines.chain((0..BESIDE).map(|_| beside.clone())).chain(rows).collect())
     }
 

@@ -3,10 +3,10 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::recipe::{Line, Recipe, Shot, Twist};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest};
 use super::{Family, Situation, Strategy};
 
-/// Ways to have it refused; see `forms::smuggling`.
+/// Ways to have it refused; see `request_forms::smuggling`.
 const WAYS: u64 = 4;
 
 pub(super) struct Smuggle;
@@ -22,8 +22,8 @@ impl Strategy for Smuggle {
     }
 
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
-        let smuggling = Shot::twisted(Twist::Smuggling((round % WAYS) as usize));
-        let shots = vec![smuggling, Shot::plain(), situation.follower(), Shot::plain()];
+        let smuggling = RecipeRequest::twisted(Anomaly::Smuggling((round % WAYS) as usize));
+        let shots = vec![smuggling, RecipeRequest::plain(), situation.follower(), RecipeRequest::plain()];
         Recipe::of(vec![Line::of(shots).on_one_connection()])
     }
 

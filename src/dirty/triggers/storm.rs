@@ -2,7 +2,7 @@
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
-use super::super::recipe::{Line, Nap, Recipe, Shot, Start, Twist};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, SleepLength, Start};
 use super::{Family, Situation, Strategy};
 
 /// Lines, requests on each, and how far apart they begin, in milliseconds.
@@ -33,16 +33,19 @@ impl Strategy for Storm {
 }
 
 /// Half of them plain; the rest as unusual as the situation allows.
-fn shot(situation: &Situation, random: &mut rand::rngs::StdRng) -> Shot {
+fn shot(situation: &Situation, random: &mut rand::rngs::StdRng) -> RecipeRequest {
     let number = random.next_u64() as usize;
     match random.random_range(0..16) {
         0 | 1 => situation.follower(),
-        2 => Shot::long(),
-        3 => Shot::twisted(Twist::LongCanary),
-        4 => Shot::twisted(Twist::ShortCanary),
-        5 => Shot { nap: Nap::Short, ..Shot::twisted(Twist::Abort(situation.part_of(None, 0.5).max(0.5))) },
-        6 if situation.malformed > 0 => Shot::twisted(Twist::Malformed(number % situation.malformed)),
-        7 => Shot::twisted(Twist::Big),
-        _ => Shot::plain(),
+        2 => RecipeRequest::long(),
+        3 => RecipeRequest::twisted(Anomaly::LongCanary),
+        4 => RecipeRequest::twisted(Anomaly::ShortCanary),
+        5 => RecipeRequest {
+            nap: SleepLength::Short,
+            ..RecipeRequest::twisted(Anomaly::Abort(situation.part_of(None, 0.5).max(0.5)))
+        },
+        6 if situation.malformed > 0 => RecipeRequest::twisted(Anomaly::Malformed(number % situation.malformed)),
+        7 => RecipeRequest::twisted(Anomaly::Big),
+        _ => RecipeRequest::plain(),
     }
 }

@@ -3,9 +3,9 @@
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
-use super::super::forms::SUFFIXES;
 use super::super::observation::Observation;
-use super::super::recipe::{Line, Recipe, Shot, Twist, Who};
+use super::super::recipe::{Anomaly, Line, Principal, Recipe, RecipeRequest};
+use super::super::request_forms::SUFFIXES;
 use super::{Family, Situation, Strategy};
 
 pub(super) struct Suffix;
@@ -25,9 +25,10 @@ impl Strategy for Suffix {
 
     /// One ending after the other, each for somebody, somebody else, and nobody.
     fn recipe(&self, situation: &Situation, round: u64) -> Recipe {
-        let suffixed = |who| Shot { who, ..Shot::twisted(Twist::Suffixed(round as usize % SUFFIXES)) };
-        let mut shots = vec![suffixed(Who::Another); 2];
-        shots.extend(situation.no_anonymous.is_none().then(|| suffixed(Who::Nobody)));
+        let suffixed =
+            |who| RecipeRequest { who, ..RecipeRequest::twisted(Anomaly::Suffixed(round as usize % SUFFIXES)) };
+        let mut shots = vec![suffixed(Principal::Another); 2];
+        shots.extend(situation.no_anonymous.is_none().then(|| suffixed(Principal::Nobody)));
         Recipe { same_url: true, ..Recipe::of(vec![Line::of(shots)]) }
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::super::recipe::{Start, Twist, Who};
+use super::super::recipe::{Anomaly, Principal, Start};
 use super::*;
 
 fn situation() -> Situation {
@@ -32,7 +32,7 @@ fn nobody_is_anonymous_where_that_cannot_be() {
     let situation = Situation { no_anonymous: Some("it is part of the path".to_owned()), ..situation() };
     for trigger in Trigger::ALL.iter().filter(|trigger| trigger.strategy().obstacle(&situation).is_none()) {
         let anonymous =
-            |round| trigger.strategy().recipe(&situation, round).shots().any(|(_, shot)| shot.who == Who::Nobody);
+            |round| trigger.strategy().recipe(&situation, round).shots().any(|(_, shot)| shot.who == Principal::Nobody);
         assert!(!(0..40).any(anonymous), "{}", trigger.name());
     }
 }
@@ -42,7 +42,7 @@ fn others_come_within_milliseconds_of_each_client_that_leaves_and_in_numbers() {
     let trigger = abort::Abort;
     for round in 0..trigger.least_rounds() {
         let recipe = trigger.recipe(&situation(), round);
-        let leaves = |line: &Line| line.shots.iter().any(|shot| matches!(shot.twist, Twist::Abort(_)));
+        let leaves = |line: &Line| line.shots.iter().any(|shot| matches!(shot.twist, Anomaly::Abort(_)));
         let leaving: Vec<usize> = (0..recipe.lines.len()).filter(|index| leaves(&recipe.lines[*index])).collect();
         for left in &leaving {
             let follows = |line: &&Line| {

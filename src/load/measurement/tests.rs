@@ -4,14 +4,14 @@ use super::*;
 use crate::exchange::{Failure, Outcome};
 use crate::load::client_script::HookSample;
 use crate::load::tests::plan;
-use crate::scenario::{Kind, Level, Load};
+use crate::scenario::{Level, LoadSpec, WeightedRequest};
 
 #[test]
 fn every_request_counts_in_the_whole_in_its_stage_and_in_its_kind() {
     let level = |seconds| Level { from: 1.0, to: 1.0, lasting: Duration::from_secs(seconds) };
     let plan = plan();
-    let kinds = ["a", "b"].map(|name| Kind { name: name.to_owned(), ..plan.kinds[0].clone() }).to_vec();
-    let load = Load { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan };
+    let kinds = ["a", "b"].map(|name| WeightedRequest { name: name.to_owned(), ..plan.kinds[0].clone() }).to_vec();
+    let load = LoadSpec { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan };
     let mut measured = Measurement::new(&load);
     for (kind, millis) in [(0, 0), (1, 999), (1, 1000), (1, 2500)] {
         let intended = Duration::from_millis(millis);
@@ -27,10 +27,10 @@ fn every_request_counts_in_the_whole_in_its_stage_and_in_its_kind() {
 }
 
 /// A load of three seconds, with two stages and two kinds.
-fn load() -> Load {
+fn load() -> LoadSpec {
     let level = |seconds| Level { from: 1.0, to: 1.0, lasting: Duration::from_secs(seconds) };
-    let kinds = ["a", "b"].map(|name| Kind { name: name.to_owned(), ..plan().kinds[0].clone() }).to_vec();
-    Load { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan() }
+    let kinds = ["a", "b"].map(|name| WeightedRequest { name: name.to_owned(), ..plan().kinds[0].clone() }).to_vec();
+    LoadSpec { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan() }
 }
 
 /// A request as a load thread sees it, and which thread that is.

@@ -15,7 +15,7 @@ use crate::net::sink::{BufferedResponse, ResponseSink};
 use crate::scenario::request::Parameter;
 use crate::scenario::{self, Template};
 use crate::script::Hooks;
-use crate::script::client::{self, Body, Reply, User, Wanted};
+use crate::script::client::{self, HookResponse, HookUser, UserBody, UserRequest};
 use crate::script::hooks::{CHECK, REQUEST};
 
 /// What the users of a load thread share.
@@ -79,7 +79,7 @@ impl ResponseSink for Look {
 pub(in crate::load) struct ScriptedSource<'a> {
     plan: &'a ThreadPlan,
     scripts: &'a Scripts,
-    user: User,
+    user: HookUser,
     slots: SlotFiller<'a>,
     kind: usize,
     request: Vec<u8>,
@@ -93,7 +93,7 @@ pub(in crate::load) struct ScriptedSource<'a> {
 impl<'a> ScriptedSource<'a> {
     pub fn new(plan: &'a ThreadPlan, scripts: &'a Scripts, number: u32) -> Self {
         let row = plan.data.iter().flat_map(|data| data.row(number));
-        ScriptedSource::in_place(plan, scripts, (number, 0), User::new(number, row))
+        ScriptedSource::in_place(plan, scripts, (number, 0), HookUser::new(number, row))
     }
 
     /// The source of another place of the same user's batches.
@@ -101,7 +101,7 @@ impl<'a> ScriptedSource<'a> {
         ScriptedSource::in_place(self.plan, self.scripts, (self.slots.number, place), self.user.clone())
     }
 
-    fn in_place(plan: &'a ThreadPlan, scripts: &'a Scripts, (number, place): (u32, u32), user: User) -> Self {
+    fn in_place(plan: &'a ThreadPlan, scripts: &'a Scripts, (number, place): (u32, u32), user: HookUser) -> Self {
         ScriptedSource {
             plan,
             scripts,
@@ -118,14 +118,14 @@ impl<'a> ScriptedSource<'a> {
     }
 
     /// Writes what the script wants, with what it leaves open from the scenario.
-    fn write(&mut self, wanted: Wanted) -> Result<(), &'static str> {
+    fn write(&mut self, wanted: UserRequest) -> Result<(), &'static str> {
         let ScriptedSource { plan, slots, kind, request, .. } = self;
         let (whole, own) = (&plan.requests_of(slots.number)[*kind], &plan.kinds[*kind].request);
         let session = plan.session_of(slots.number);
         let fixed = |placeholder: &_| plan.fixed_for(session, placeholder);
         request.clear();
         let merged;
-        let prepared = if wanted == Wanted::default() && !own.path.pieces.is_empty() {
+        let prepared = if wanted == UserRequest::default() && !own.path.pieces.is_empty() {
             whole
         } else {
             let (own, body) = merge(own, wanted)?;
@@ -134,7 +134,7 @@ impl<'a> ScriptedSource<'a> {
                 None => own,
             };
             let mut prepared = PreparedRequest::once(&own, &plan.target.authority, &fixed);
-            if let Some(Body { bytes, .. }) = body {
+            if let Some(UserBody { bytes, .. }) = body {
                 prepared.set_body(bytes);
             }
             merged = prepared;
@@ -212,11 +212,11 @@ impl RequestSource for ScriptedSource<'_> {
         kept.decode();
         let BufferedResponse { head, body, undecoded, .. } = kept;
         let undecoded = undecoded.map(|why| why.to_string());
-        let seen = Arc::new(client::Exchange {
+        let seen = Arc::new(client::HookExchange {
             user: self.user.clone(),
             seq: self.slots.last(),
             request: std::mem::take(&mut self.request),
-            response: status.map(|status| Reply { status, head, body, undecoded }),
+            response: status.map(|status| HookResponse { status, head, body, undecoded }),
             failure: failure.map(Failure::name),
             latency: exchange.latency(),
             service_time: exchange.service_time(),
@@ -237,10 +237,13 @@ impl RequestSource for ScriptedSource<'_> {
 
 /// The request that the scenario and the script make up together, with literal texts where the script speaks; its body
 /// apart, as it need not be text.
-fn merge(own: &scenario::Request, wanted: Wanted) -> Result<(scenario::Request, Option<Body>), &'static str> {
+fn merge(
+    own: &scenario::RequestSpec,
+    wanted: UserRequest,
+) -> Result<(scenario::RequestSpec, Option<UserBody>), &'static str> {
     let mut request = own.clone();
     if let Some(path) = wanted.path {
-        request = scenario::Request { path: Template::literal(path), query: Vec::new(), ..request };
+        request = scenario::RequestSpec { path: Template::literal(path), query: Vec::new(), ..request };
     }
     if request.path.pieces.is_empty() {
         return Err("no path: neither `request` nor [load] gives one");
@@ -257,7 +260,7 @@ fn merge(own: &scenario::Request, wanted: Wanted) -> Result<(scenario::Request, 
         if own.body.is_none() && own.method == "GET" {
             "POST".clone_into(&mut request.method);
         }
-        request.body = Some(scenario::request::Body::Text(Template::default()));
+        request.body = Some(scenario::request::BodySpec::Text(Template::default()));
         // The scenario's content type went with the body that is replaced.
         request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         let content_type = body.content_type.map(|kind| ("content-type".to_owned(), Template::literal(kind)));
@@ -278,15 +281,15 @@ fn merge(own: &scenario::Request, wanted: Wanted) -> Result<(scenario::Request, 
 mod tests {
     use super::*;
 
-    fn own() -> scenario::Request {
+    fn own() -> scenario::RequestSpec {
         let header = |name: &str, value: &str| (name.to_owned(), Template::literal(value));
-        scenario::Request {
+        scenario::RequestSpec {
             headers: vec![header("X-A", "own"), header("Content-Type", "text/plain")],
-            ..scenario::Request::get(&Template::literal("/own?a=1"))
+            ..scenario::RequestSpec::get(&Template::literal("/own?a=1"))
         }
     }
 
-    fn sent(own: &scenario::Request, wanted: Wanted) -> String {
+    fn sent(own: &scenario::RequestSpec, wanted: UserRequest) -> String {
         let (request, body) = merge(own, wanted).unwrap();
         let mut prepared = PreparedRequest::new(&request, "h", &|_| None);
         if let Some(body) = body {
@@ -301,16 +304,16 @@ mod tests {
     #[test]
     fn what_a_script_leaves_open_comes_from_the_scenario() {
         let expected = "GET /own?a=1 HTTP/1.1\r\nhost: h\r\nX-A: own\r\nContent-Type: text/plain\r\n\r\n";
-        assert_eq!(sent(&own(), Wanted::default()), expected);
-        let query = Wanted { query: Some("b=2".to_owned()), ..Wanted::default() };
+        assert_eq!(sent(&own(), UserRequest::default()), expected);
+        let query = UserRequest { query: Some("b=2".to_owned()), ..UserRequest::default() };
         assert!(sent(&own(), query).starts_with("GET /own?a=1&b=2 HTTP/1.1\r\n"));
     }
 
     #[test]
     fn what_a_script_gives_replaces_what_the_scenario_has() {
-        let body = Body { bytes: b"{}".to_vec(), content_type: Some("application/json") };
+        let body = UserBody { bytes: b"{}".to_vec(), content_type: Some("application/json") };
         let headers = vec![("x-a".to_owned(), None), ("x-b".to_owned(), Some("2".to_owned()))];
-        let wanted = Wanted { body: Some(body), headers, path: Some("/new".to_owned()), ..Wanted::default() };
+        let wanted = UserRequest { body: Some(body), headers, path: Some("/new".to_owned()), ..UserRequest::default() };
         let expected = "POST /new HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\nx-b: 2\r\n\
                         content-length: 2\r\n\r\n{}";
         assert_eq!(sent(&own(), wanted), expected);
@@ -318,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_path_is_an_error() {
-        let own = scenario::Request { path: Template::default(), ..own() };
-        assert!(merge(&own, Wanted::default()).unwrap_err().contains("no path"));
+        let own = scenario::RequestSpec { path: Template::default(), ..own() };
+        assert!(merge(&own, UserRequest::default()).unwrap_err().contains("no path"));
     }
 }

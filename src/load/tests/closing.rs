@@ -24,16 +24,16 @@ fn obeys(listener: TcpListener) {
 }
 
 /// Requests that may not be sent twice, 200 by one user.
-fn posts(kinds: Vec<Kind>) -> Load {
+fn posts(kinds: Vec<WeightedRequest>) -> LoadSpec {
     let lasting = Duration::from_secs(20);
     let levels = vec![Level { from: 1.0, to: 1.0, lasting }];
-    Load { kinds, requests: Some(200), levels, duration: lasting, ..plan() }
+    LoadSpec { kinds, requests: Some(200), levels, duration: lasting, ..plan() }
 }
 
-fn kind(weight: u32, headers: &[(&str, &str)]) -> Kind {
+fn kind(weight: u32, headers: &[(&str, &str)]) -> WeightedRequest {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Template::literal(*value))).collect();
-    let request = Request { method: "POST".to_owned(), headers, ..get() };
-    Kind { weight, request, ..plan().kinds[0].clone() }
+    let request = RequestSpec { method: "POST".to_owned(), headers, ..get() };
+    WeightedRequest { weight, request, ..plan().kinds[0].clone() }
 }
 
 const CLOSE: &[(&str, &str)] = &[("connection", "close")];
@@ -54,7 +54,7 @@ fn each_has_a_connection_of_its_own() {
     let closed = posts(vec![kind(1, CLOSE)]);
     let arrivals = Level { from: 1000.0, to: 1000.0, lasting: closed.duration };
     let model = Model::Open { spacing: Spacing::Uniform, max_concurrency: 10 };
-    let open = Load { model, levels: vec![arrivals], ..closed.clone() };
+    let open = LoadSpec { model, levels: vec![arrivals], ..closed.clone() };
     for load in [closed, open] {
         let results = execute(server(obeys), &load);
         loses_nothing(&results);
@@ -73,10 +73,10 @@ fn others_share_one_until_such_a_one_comes() {
 #[test]
 fn in_a_pipeline_nothing_is_sent_behind_one() {
     let protocol = Protocol::Http1 { pipeline: 8 };
-    let all = execute(server(obeys), &Load { protocol, ..posts(vec![kind(1, CLOSE)]) });
+    let all = execute(server(obeys), &LoadSpec { protocol, ..posts(vec![kind(1, CLOSE)]) });
     loses_nothing(&all);
     assert_eq!(all.measured.connections.opened, 200);
-    let some = execute(server(obeys), &Load { protocol, ..posts(vec![kind(3, &[]), kind(1, CLOSE)]) });
+    let some = execute(server(obeys), &LoadSpec { protocol, ..posts(vec![kind(3, &[]), kind(1, CLOSE)]) });
     loses_nothing(&some);
     assert!((20..100).contains(&some.measured.connections.opened), "{}", some.measured.connections.opened);
 }
@@ -85,7 +85,7 @@ fn in_a_pipeline_nothing_is_sent_behind_one() {
 fn a_batch_of_them_is_late_as_one() {
     let silent = |listener: TcpListener| drop(listener.incoming().collect::<Vec<_>>());
     let protocol = Protocol::Http1 { pipeline: 100 };
-    let load = Load { protocol, timeout: Duration::from_millis(50), ..posts(vec![kind(1, CLOSE)]) };
+    let load = LoadSpec { protocol, timeout: Duration::from_millis(50), ..posts(vec![kind(1, CLOSE)]) };
     let results = execute(server(silent), &load);
     assert_eq!((failures(&results, Failure::Timeout), results.measured.connections.opened), (200, 2));
 }
@@ -93,7 +93,7 @@ fn a_batch_of_them_is_late_as_one() {
 #[test]
 fn a_script_makes_such_requests_too() {
     let source = r#"fn request(user, seq) { #{ headers: if seq % 4 == 0 { #{ connection: "close" } } else { #{} } } }"#;
-    let script = crate::scenario::Script { path: "close.rhai".into(), source: source.to_owned() };
+    let script = crate::scenario::ScriptSpec { path: "close.rhai".into(), source: source.to_owned() };
     let client = ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap();
     let live = Arc::new(LiveCounters::new(1));
     let target = Target::tcp(server(obeys), None);

@@ -29,10 +29,10 @@ fn holds_the_first(listener: TcpListener) {
 fn a_request_that_hangs_does_not_make_a_busy_thread_look_idle() {
     // Work for the load thread: some milliseconds a request.
     let source = "fn request(user, seq) { let n = 0; while n < 5000 { n += 1; } () }".to_owned();
-    let script = crate::scenario::Script { path: "work.rhai".into(), source };
+    let script = crate::scenario::ScriptSpec { path: "work.rhai".into(), source };
     let lasting = Duration::from_secs(1);
     let levels = vec![Level { from: 2.0, to: 2.0, lasting }];
-    let load = Load { levels, duration: lasting, drain: lasting, threads: Some(1), ..plan() };
+    let load = LoadSpec { levels, duration: lasting, drain: lasting, threads: Some(1), ..plan() };
     let client = ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap();
     let live = Arc::new(LiveCounters::new(1));
     let target = Target::tcp(server(holds_the_first), None);

@@ -92,9 +92,9 @@ async fn serve(stream: tokio::net::TcpStream, manners: Manners, seen: Arc<Seen>)
     }
 }
 
-fn plan(users: f64, streams: u32, requests: u64) -> Load {
+fn plan(users: f64, streams: u32, requests: u64) -> LoadSpec {
     let lasting = Duration::from_secs(20);
-    Load {
+    LoadSpec {
         protocol: Protocol::Http2 { streams },
         levels: vec![Level { from: users, to: users, lasting }],
         duration: lasting,
@@ -115,7 +115,7 @@ fn users_share_connections_so_many_at_a_time() {
 #[test]
 fn threads_have_whole_connections() {
     let (address, seen) = start(Manners::default());
-    let results = execute(address, &Load { threads: Some(4), ..plan(9.0, 4, 400) });
+    let results = execute(address, &LoadSpec { threads: Some(4), ..plan(9.0, 4, 400) });
     assert_eq!((results.measured.whole.completed, results.measured.generator.threads), (400, 3));
     assert_eq!((results.measured.connections.opened, seen.connections.load(Ordering::SeqCst)), (3, 3));
 }
@@ -132,7 +132,7 @@ fn a_server_that_takes_fewer_requests_at_once_gets_more_connections() {
 fn arrivals_of_the_open_model_share_connections_too() {
     let (address, _) = start(Manners::default());
     let open = crate::scenario::Model::Open { spacing: crate::scenario::Spacing::Uniform, max_concurrency: 50 };
-    let plan = Load { model: open, ..plan(1000.0, 50, 300) };
+    let plan = LoadSpec { model: open, ..plan(1000.0, 50, 300) };
     let results = execute(address, &plan);
     assert_eq!((results.measured.whole.completed, results.measured.connections.opened), (300, 1));
 }
@@ -207,9 +207,9 @@ fn a_server_that_goes_away_again_and_again_fails_nothing_while_it_answers() {
 #[test]
 fn a_request_that_http_2_does_not_have_is_not_asked_for_without_a_pause() {
     let (address, _) = start(Manners::default());
-    let odd = Request { headers: vec![("x-odd".to_owned(), Template::literal("\u{7f}"))], ..get() };
-    let kinds = vec![Kind { request: odd, ..super::plan().kinds[0].clone() }];
-    let results = execute(address, &Load { protocol: Protocol::Http2 { streams: 1 }, kinds, ..super::plan() });
+    let odd = RequestSpec { headers: vec![("x-odd".to_owned(), Template::literal("\u{7f}"))], ..get() };
+    let kinds = vec![WeightedRequest { request: odd, ..super::plan().kinds[0].clone() }];
+    let results = execute(address, &LoadSpec { protocol: Protocol::Http2 { streams: 1 }, kinds, ..super::plan() });
     // One at the start, and one after each 50 of 200 ms.
     assert!((1..=5).contains(&failures(&results, Failure::Script)), "{:?}", results.measured.whole.failures);
     assert!(results.measured.samples.of(Failure::Script).unwrap().starts_with("HTTP/2 has no such request"));

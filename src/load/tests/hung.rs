@@ -11,7 +11,7 @@ fn answers(listener: TcpListener) {
 }
 
 fn scripted(source: &str) -> ClientScript {
-    let script = crate::scenario::Script { path: "hung.rhai".into(), source: source.to_owned() };
+    let script = crate::scenario::ScriptSpec { path: "hung.rhai".into(), source: source.to_owned() };
     ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap()
 }
 
@@ -22,7 +22,7 @@ fn a_hook_that_hangs_loses_what_its_thread_measured_and_no_more() {
     let client = scripted("fn check(exchange) { if exchange.user.number == 1 { hang(); } true }");
     let lasting = Duration::from_secs(3600);
     let levels = vec![Level { from: 2.0, to: 2.0, lasting }];
-    let load = Load { levels, duration: lasting, threads: Some(2), ..plan() };
+    let load = LoadSpec { levels, duration: lasting, threads: Some(2), ..plan() };
     let (live, cancel) = (Arc::new(LiveCounters::new(2)), CancellationToken::new());
     let asks = (Arc::clone(&live), cancel.clone());
     std::thread::spawn(move || {
@@ -41,7 +41,7 @@ fn a_hook_that_hangs_loses_what_its_thread_measured_and_no_more() {
 #[test]
 fn a_hook_that_panics_fails_its_check_and_nothing_else() {
     let client = scripted("fn check(exchange) { panics(); true }");
-    let load = Load { requests: Some(3), ..plan() };
+    let load = LoadSpec { requests: Some(3), ..plan() };
     let live = Arc::new(LiveCounters::new(1));
     let target = Target::tcp(server(answers), None);
     let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();

@@ -20,17 +20,17 @@ fn answers(listener: TcpListener) {
 }
 
 /// So many requests, in two hours at most.
-fn limited(requests: u64) -> Load {
+fn limited(requests: u64) -> LoadSpec {
     let lasting = 2 * HOUR;
     let levels = vec![Level { from: 1.0, to: 1.0, lasting }];
-    Load { requests: Some(requests), levels, duration: lasting, ..plan() }
+    LoadSpec { requests: Some(requests), levels, duration: lasting, ..plan() }
 }
 
 #[test]
 fn a_user_does_not_think_after_the_last_request() {
     for pipeline in [1, 2] {
         let protocol = Protocol::Http1 { pipeline };
-        let results = execute(server(answers), &Load { protocol, pause: HOUR, ..limited(pipeline.into()) });
+        let results = execute(server(answers), &LoadSpec { protocol, pause: HOUR, ..limited(pipeline.into()) });
         assert_eq!(results.measured.whole.completed, u64::from(pipeline));
         assert!(results.duration < HOUR / 2, "{:?}", results.duration);
     }
@@ -41,7 +41,7 @@ fn a_user_whose_time_has_not_come_is_not_waited_for_once_the_load_has_enough() {
     for pipeline in [1, 2] {
         let levels = vec![Level { from: 1.0, to: 3.0, lasting: 2 * HOUR }];
         let protocol = Protocol::Http1 { pipeline };
-        let results = execute(server(answers), &Load { protocol, levels, ..limited(20) });
+        let results = execute(server(answers), &LoadSpec { protocol, levels, ..limited(20) });
         assert_eq!(results.measured.whole.completed, 20);
         assert!(results.duration < HOUR / 2, "{:?}", results.duration);
     }
@@ -53,20 +53,20 @@ fn a_request_that_has_timed_out_says_what_did_not_come() {
         let streams: Vec<_> = listener.incoming().collect();
         drop(streams);
     };
-    let results = execute(server(silent), &Load { timeout: Duration::from_millis(50), ..plan() });
+    let results = execute(server(silent), &LoadSpec { timeout: Duration::from_millis(50), ..plan() });
     assert!(failures(&results, Failure::Timeout) > 0);
     assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole answer within 50ms"));
 }
 
 /// Requests that may not be sent twice, four a second, each of which the server could use an idle connection for.
-fn posts() -> Load {
+fn posts() -> LoadSpec {
     let lasting = Duration::from_secs(1);
-    let request = Request { method: "POST".to_owned(), ..get() };
-    Load {
+    let request = RequestSpec { method: "POST".to_owned(), ..get() };
+    LoadSpec {
         model: Model::Open { spacing: Spacing::Uniform, max_concurrency: 4 },
         levels: vec![Level { from: 4.0, to: 4.0, lasting }],
         duration: lasting,
-        kinds: vec![Kind { request, ..plan().kinds[0].clone() }],
+        kinds: vec![WeightedRequest { request, ..plan().kinds[0].clone() }],
         ..plan()
     }
 }
@@ -96,7 +96,7 @@ fn neither_is_one_that_was_closed_while_its_user_thought() {
     let thinks = Duration::from_millis(150);
     for pipeline in [1, 2] {
         let protocol = Protocol::Http1 { pipeline };
-        let load = Load { pause: thinks, kinds: posts().kinds, protocol, ..limited(6) };
+        let load = LoadSpec { pause: thinks, kinds: posts().kinds, protocol, ..limited(6) };
         let results = execute(server(closes_when_idle), &load);
         let whole = &results.measured.whole;
         assert_eq!((whole.failed(), whole.completed), (0, 6), "{:?}", whole.failures);
@@ -126,18 +126,18 @@ fn what_a_server_says_on_an_idle_connection_is_no_answer_to_the_next_request() {
 }
 
 /// As `load`, with a script whose `request` is `body`.
-fn scripted(address: SocketAddr, load: &Load, body: &str) -> Results {
+fn scripted(address: SocketAddr, load: &LoadSpec, body: &str) -> Results {
     let source = format!("fn request(user, seq) {{ {body}; () }}");
-    let script = crate::scenario::Script { path: "think.rhai".into(), source };
+    let script = crate::scenario::ScriptSpec { path: "think.rhai".into(), source };
     let client = ClientScript::begin(Arc::new(script), Arc::default()).result.unwrap();
     let live = Arc::new(LiveCounters::new(threads(load)));
     run(load, Some(&client), &[], &Target::tcp(address, None), 1, &CancellationToken::new(), &live).unwrap()
 }
 
 /// So many requests a second for a second.
-fn open(rate: f64, max_concurrency: u32) -> Load {
+fn open(rate: f64, max_concurrency: u32) -> LoadSpec {
     let lasting = Duration::from_secs(1);
-    Load {
+    LoadSpec {
         model: Model::Open { spacing: Spacing::Uniform, max_concurrency },
         levels: vec![Level { from: rate, to: rate, lasting }],
         duration: lasting,
@@ -176,7 +176,7 @@ fn what_a_script_puts_off_until_after_the_end_is_no_part_of_the_load() {
 fn a_script_that_thinks_gives_no_more_time_to_what_was_due_meanwhile() {
     let timeout = Duration::from_secs(2);
     let lasting = Duration::from_secs(5);
-    let load = Load {
+    let load = LoadSpec {
         model: Model::Open { spacing: Spacing::Uniform, max_concurrency: 1 },
         levels: vec![Level { from: 1.0, to: 1.0, lasting }],
         duration: lasting,
@@ -203,7 +203,7 @@ fn a_script_that_thinks_gives_no_more_time_to_what_was_due_meanwhile() {
 #[test]
 fn what_the_load_threads_miss_is_not_blamed_on_busy_users() {
     let lasting = Duration::from_millis(300);
-    let load = Load {
+    let load = LoadSpec {
         model: Model::Open { spacing: Spacing::Uniform, max_concurrency: 10_000 },
         levels: vec![Level { from: 1e6, to: 1e6, lasting }],
         duration: lasting,
@@ -226,7 +226,7 @@ fn arrivals_that_no_thread_came_to_count_also_without_time_to_drain() {
     let lasting = Duration::from_millis(200);
     let level = |from, to| Level { from, to, lasting: lasting / 2 };
     for spacing in [Spacing::Uniform, Spacing::Poisson] {
-        let load = Load {
+        let load = LoadSpec {
             model: Model::Open { spacing, max_concurrency: 4 },
             // More than any thread comes to.
             levels: vec![level(5e6, 5e6), level(5e6, 0.0)],
@@ -257,7 +257,7 @@ fn what_stalls_the_load_itself_is_waited_for_also_by_users_who_think() {
 #[test]
 fn a_request_that_its_script_fails_to_make_counts_in_its_second_and_stage() {
     let level = Level { from: 2.0, to: 2.0, lasting: Duration::from_millis(200) };
-    let load = Load { levels: vec![level; 2], duration: 2 * level.lasting, ..plan() };
+    let load = LoadSpec { levels: vec![level; 2], duration: 2 * level.lasting, ..plan() };
     let body = "let end = now() + 0.03; while now() < end {} throw \"no\"";
     let measured = scripted(server(answers), &load, body).measured;
     let stages: u64 = measured.stages.iter().map(|stage| stage.started()).sum();

@@ -31,9 +31,9 @@ fn start(answer: fn(usize) -> (Vec<u8>, bool)) -> (SocketAddr, Receiver<usize>) 
     (address, receiver)
 }
 
-fn plan(users: f64, pipeline: u32, requests: u64) -> Load {
+fn plan(users: f64, pipeline: u32, requests: u64) -> LoadSpec {
     let lasting = Duration::from_secs(20);
-    Load {
+    LoadSpec {
         protocol: Protocol::Http1 { pipeline },
         levels: vec![Level { from: users, to: users, lasting }],
         duration: lasting,
@@ -101,9 +101,9 @@ fn an_answer_that_closes_its_connection_is_the_last_of_its_batch() {
 fn what_may_not_be_sent_twice_has_failed_with_the_connection_that_says_it_closes() {
     const CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (address, _) = start(|_| (CLOSE.to_vec(), true));
-    let post = Request { method: "POST".to_owned(), ..get() };
-    let kinds = vec![Kind { request: post, ..super::plan().kinds[0].clone() }];
-    let results = execute(address, &Load { kinds, ..plan(1.0, 4, 40) });
+    let post = RequestSpec { method: "POST".to_owned(), ..get() };
+    let kinds = vec![WeightedRequest { request: post, ..super::plan().kinds[0].clone() }];
+    let results = execute(address, &LoadSpec { kinds, ..plan(1.0, 4, 40) });
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Closed)), (10, 30));
     assert_eq!((results.measured.connections.opened, results.measured.connections.retried), (10, 0));
     assert!(results.measured.samples.of(Failure::Closed).is_some());
@@ -112,7 +112,7 @@ fn what_may_not_be_sent_twice_has_failed_with_the_connection_that_says_it_closes
 #[test]
 fn a_batch_that_is_not_answered_in_time_has_timed_out_but_for_what_was() {
     let (address, _) = start(|_| (OK.to_vec(), false));
-    let plan = Load { timeout: Duration::from_millis(100), ..plan(1.0, 4, 8) };
+    let plan = LoadSpec { timeout: Duration::from_millis(100), ..plan(1.0, 4, 8) };
     let results = execute(address, &plan);
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Timeout)), (2, 6));
     assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole answer within 100ms"));

@@ -24,10 +24,10 @@ fn start(answer: Vec<u8>, more: &'static [u8]) -> SocketAddr {
 }
 
 /// So many requests of one user.
-fn few(requests: u64) -> Load {
+fn few(requests: u64) -> LoadSpec {
     let lasting = Duration::from_secs(20);
     let levels = vec![Level { from: 1.0, to: 1.0, lasting }];
-    Load { requests: Some(requests), levels, duration: lasting, ..plan() }
+    LoadSpec { requests: Some(requests), levels, duration: lasting, ..plan() }
 }
 
 #[track_caller]
@@ -53,12 +53,12 @@ fn what_comes_with_an_answer_is_none_to_the_next_request() {
     let empty_lines = [OK, b"\r\n\r\n"].concat();
     is_right(&execute(start(empty_lines, b""), &few(50)), 50, 0);
     let get = few(5);
-    let head = Request { method: "HEAD".to_owned(), ..super::get() };
-    let kinds = vec![Kind { request: head, ..get.kinds[0].clone() }];
+    let head = RequestSpec { method: "HEAD".to_owned(), ..super::get() };
+    let kinds = vec![WeightedRequest { request: head, ..get.kinds[0].clone() }];
     // The body that a HEAD must not have.
-    is_right(&execute(start(OK.to_vec(), b""), &Load { kinds, ..get }), 5, 5);
+    is_right(&execute(start(OK.to_vec(), b""), &LoadSpec { kinds, ..get }), 5, 5);
     // Three answers to a batch of two.
-    let batches = Load { protocol: Protocol::Http1 { pipeline: 2 }, ..few(20) };
+    let batches = LoadSpec { protocol: Protocol::Http1 { pipeline: 2 }, ..few(20) };
     is_right(&execute(start([OK, OK, MORE].concat(), b""), &batches), 20, 10);
 }
 
@@ -66,7 +66,7 @@ fn what_comes_with_an_answer_is_none_to_the_next_request() {
 fn what_comes_while_a_user_thinks_is_none_to_the_next_request() {
     let pause = Duration::from_millis(100);
     for pipeline in [1, 2] {
-        let load = Load { pause, protocol: Protocol::Http1 { pipeline }, ..few(4) };
+        let load = LoadSpec { pause, protocol: Protocol::Http1 { pipeline }, ..few(4) };
         let answer = OK.repeat(pipeline as usize);
         let results = execute(start(answer.clone(), MORE), &load);
         // After the last nobody thinks, and what comes then need not be seen.
@@ -86,7 +86,7 @@ fn what_comes_while_a_user_thinks_is_none_to_the_next_request() {
 fn what_comes_on_a_connection_that_waits_for_an_arrival_is_none_to_it() {
     let arrivals = Level { from: 10.0, to: 10.0, lasting: Duration::from_secs(20) };
     let model = Model::Open { spacing: Spacing::Uniform, max_concurrency: 10 };
-    let load = Load { model, levels: vec![arrivals], ..few(4) };
+    let load = LoadSpec { model, levels: vec![arrivals], ..few(4) };
     let results = execute(start(OK.to_vec(), MORE), &load);
     let whole = &results.measured.whole;
     assert_eq!((whole.status[200], whole.failed(), results.measured.connections.opened), (4, 0, 4));

@@ -18,7 +18,7 @@ fn asked(headers: &[(&str, &str)]) -> RequestRecord {
 
 fn shrunk(headers: &[(&str, &str)], tls: Option<TlsRecord>) -> ShrunkRecord {
     ShrunkRecord {
-        recipe: Recipe::of(vec![Line::of(vec![Shot::plain()])]),
+        recipe: Recipe::of(vec![Line::of(vec![RecipeRequest::plain()])]),
         shown: 1,
         tries: 1,
         rate_at_least: 0.1,

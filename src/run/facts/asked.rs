@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::dirty::evidence::{Asked, Shrunk};
+use crate::dirty::evidence::{Reduction, SentRequest};
 use crate::dirty::observation::variable;
 use crate::record;
 use crate::scenario::looks_secret;
@@ -17,7 +17,7 @@ const OWN: [(&str, Option<&str>); 3] = [
 const LONGEST_BODY: usize = 4096;
 
 /// One request of a shrunk leak.
-pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::RequestRecord {
+pub(super) fn asked(asked: &SentRequest, shrunk: &Reduction) -> record::RequestRecord {
     let end = asked.bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(asked.bytes.len());
     let head = String::from_utf8_lossy(&asked.bytes[..end]);
     let body = asked.bytes.get(end + 4..).filter(|body| !body.is_empty());
@@ -47,7 +47,7 @@ pub(super) fn asked(asked: &Asked, shrunk: &Shrunk) -> record::RequestRecord {
 }
 
 /// What holds the canary was made for this request, and is nobody's secret; but for what a login gave.
-fn header(name: &str, value: &str, asked: &Asked) -> Option<(String, String)> {
+fn header(name: &str, value: &str, asked: &SentRequest) -> Option<(String, String)> {
     let canary = asked.canary.as_str();
     let lower = name.to_ascii_lowercase();
     let is_usual = OWN.iter().any(|(own, usual)| *own == lower && usual.is_none_or(|usual| usual == value));
@@ -82,10 +82,10 @@ mod tests {
     use super::*;
     use crate::dirty::recipe::Recipe;
 
-    fn by(canary: &str, token: Option<&str>, bytes: &[u8]) -> Asked {
-        let place = crate::dirty::observation::Place { line: 0, shot: 1 };
+    fn by(canary: &str, token: Option<&str>, bytes: &[u8]) -> SentRequest {
+        let place = crate::dirty::observation::RecipePlace { line: 0, shot: 1 };
         let captured = token.iter().map(|token| ("token".to_owned(), (*token).to_owned())).collect();
-        Asked { place, canary: canary.to_owned(), captured, bytes: bytes.to_vec(), status: None }
+        SentRequest { place, canary: canary.to_owned(), captured, bytes: bytes.to_vec(), status: None }
     }
 
     /// What is told of a header in a request with this canary.
@@ -111,12 +111,12 @@ mod tests {
         assert_eq!(told.body.as_deref(), Some(r#"{"t":"$TOKEN"}"#));
     }
 
-    fn shrunk() -> Shrunk {
-        Shrunk {
+    fn shrunk() -> Reduction {
+        Reduction {
             recipe: Recipe::default(),
             shown: 1,
             tries: 1,
-            victim: crate::dirty::observation::Place { line: 0, shot: 1 },
+            victim: crate::dirty::observation::RecipePlace { line: 0, shot: 1 },
             source: None,
             place: "body".to_owned(),
             requests: Vec::new(),

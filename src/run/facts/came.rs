@@ -1,6 +1,6 @@
 //! What the requests of a dirty check were answered with, and what the server and its starts had to say to that.
 
-use crate::dirty::samples::Sample;
+use crate::dirty::samples::ResponseSample;
 use crate::dirty::{Findings, Limit};
 use crate::record;
 use crate::units::{counted, show_duration};
@@ -9,7 +9,7 @@ pub(super) fn samples(findings: &Findings) -> Vec<record::DirtySample> {
     findings.samples.in_order().into_iter().map(sample).collect()
 }
 
-fn sample(sample: &Sample) -> record::DirtySample {
+fn sample(sample: &ResponseSample) -> record::DirtySample {
     record::DirtySample {
         at: sample.at.name().to_owned(),
         identity: sample.identity.clone(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::asked::asked;
 use super::came;
 use super::unasked::unasked;
-use crate::dirty::evidence::Shrunk;
-use crate::dirty::{Evidence, Findings, Seen, TriggerTally};
+use crate::dirty::evidence::Reduction;
+use crate::dirty::{Evidence, Findings, Seen, TriggerCounts};
 use crate::record;
 use crate::scenario::{self, Expect};
 use crate::stats::{interval_95, upper_bound_95};
@@ -23,12 +23,12 @@ const TELLING: u64 = 10;
 
 /// `tls` is how it was spoken with the server, if it was; `failure` is what kept the check from going on.
 pub(in crate::run) fn dirty(
-    plan: &scenario::Dirty,
-    tls: Option<&scenario::Tls>,
+    plan: &scenario::DirtySpec,
+    tls: Option<&scenario::TlsSpec>,
     findings: &Findings,
     failure: Option<&str>,
 ) -> record::DirtyRecord {
-    let tally = &findings.tally;
+    let tally = &findings.totals;
     let expect = match plan.expect {
         Expect::Clean => "clean",
         Expect::Dirty => "dirty",
@@ -64,7 +64,7 @@ pub(in crate::run) fn dirty(
 
 /// Every trigger that was tried, or that could not be.
 fn triggers(findings: &Findings) -> BTreeMap<String, record::TriggerRecord> {
-    let tally = &findings.tally;
+    let tally = &findings.totals;
     let all: BTreeSet<Trigger> = tally.triggers.keys().chain(findings.obstacles.keys()).copied().collect();
     let known = |one: &Trigger| {
         let tally = tally.triggers.get(one).copied().unwrap_or_default();
@@ -73,7 +73,7 @@ fn triggers(findings: &Findings) -> BTreeMap<String, record::TriggerRecord> {
     all.iter().map(|one| (one.name().to_owned(), known(one))).collect()
 }
 
-fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::TriggerRecord {
+fn trigger(tally: &TriggerCounts, not_exercised: Option<String>) -> record::TriggerRecord {
     record::TriggerRecord {
         requests: tally.requests,
         exposures: tally.exposures,
@@ -88,7 +88,7 @@ fn trigger(tally: &TriggerTally, not_exercised: Option<String>) -> record::Trigg
 
 /// Why neither "clean" nor "no leak" would be honest.
 fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
-    let tally = &findings.tally;
+    let tally = &findings.totals;
     if tally.leaks > 0 {
         // A leak is a leak, whatever else could not be found out.
         return None;
@@ -103,7 +103,7 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
         let why = "two replies were exchanged on their way, and nothing in them told so";
         return Some(format!("a planted leak was not seen: {why}"));
     }
-    let sum = |pick: fn(&TriggerTally) -> u64| tally.triggers.values().map(pick).sum::<u64>();
+    let sum = |pick: fn(&TriggerCounts) -> u64| tally.triggers.values().map(pick).sum::<u64>();
     // Those that were to fail say nothing of the server's mood.
     let (requests, failed) = (sum(|t| t.ordinary), sum(|t| t.failed));
     if failed * 2 > requests {
@@ -144,7 +144,7 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     None
 }
 
-fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>, follow: bool) -> record::LeakRecord {
+fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> record::LeakRecord {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
@@ -167,7 +167,7 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::Tls>, follow: bool) -> recor
     }
 }
 
-fn shrunk(shrunk: &Shrunk, spoken: Option<&scenario::Tls>, follow: bool) -> record::ShrunkRecord {
+fn shrunk(shrunk: &Reduction, spoken: Option<&scenario::TlsSpec>, follow: bool) -> record::ShrunkRecord {
     let (rate_at_least, rate_at_most) = interval_95(shrunk.shown, shrunk.tries);
     record::ShrunkRecord {
         recipe: shrunk.recipe.clone(),
@@ -182,7 +182,7 @@ fn shrunk(shrunk: &Shrunk, spoken: Option<&scenario::Tls>, follow: bool) -> reco
     }
 }
 
-fn tls(tls: &scenario::Tls) -> record::TlsRecord {
+fn tls(tls: &scenario::TlsSpec) -> record::TlsRecord {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let scenario::TlsFiles { ca, cert, key } = &tls.files;
     record::TlsRecord {
@@ -219,15 +219,15 @@ mod tests {
     #[test]
     fn a_check_that_does_not_see_a_planted_leak_concludes_nothing() {
         let tally =
-            TriggerTally { requests: 100, ordinary: 100, exposures: 100, overlapped: 100, ..TriggerTally::default() };
+            TriggerCounts { requests: 100, ordinary: 100, exposures: 100, overlapped: 100, ..TriggerCounts::default() };
         let findings = |found| {
             let mut findings = Findings {
                 control: Control { requests: 4, ..Control::default() },
                 positive_control: Some(PositiveControl { requests: 2, found }),
                 ..Findings::default()
             };
-            findings.tally.exposures = 100;
-            findings.tally.triggers.insert(Trigger::Overlap, tally);
+            findings.totals.exposures = 100;
+            findings.totals.triggers.insert(Trigger::Overlap, tally);
             findings
         };
         assert_eq!(inconclusive(&findings(true), None), None);
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(why(&findings, Some(gone)), format!("it could not go on: {gone}"));
         findings.interrupted = true;
         assert!(why(&findings, None).starts_with("cut short after"));
-        findings.tally.leaks = 1;
+        findings.totals.leaks = 1;
         assert_eq!(inconclusive(&findings, Some(gone)), None, "a leak is one");
     }
 }

@@ -13,7 +13,7 @@ use crate::scenario::{self, Level, Model, Protocol, Spacing};
 use crate::units::{counted, show_duration, show_rate};
 
 /// The load in words.
-pub(in crate::run) fn describe_load(plan: &scenario::Load) -> String {
+pub(in crate::run) fn describe_load(plan: &scenario::LoadSpec) -> String {
     let warmup =
         if plan.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", show_duration(plan.warmup)) };
     let until = match plan.requests {
@@ -34,7 +34,7 @@ fn travel(protocol: Protocol) -> String {
 }
 
 /// How many ask, or how often.
-fn levels(plan: &scenario::Load) -> String {
+fn levels(plan: &scenario::LoadSpec) -> String {
     let show = |value: f64| match plan.model {
         Model::Closed => counted(value as u64, "user"),
         Model::Open { .. } => show_rate(value),
@@ -50,7 +50,7 @@ fn levels(plan: &scenario::Load) -> String {
 }
 
 /// The requests of a load; a script may give the path.
-fn what_is_sent(plan: &scenario::Load) -> String {
+fn what_is_sent(plan: &scenario::LoadSpec) -> String {
     let names: Vec<&str> = plan.kinds.iter().map(|kind| kind.name.as_str()).collect();
     match (&plan.script, plan.kinds.as_slice()) {
         (Some(script), [only]) if only.request.path.pieces.is_empty() => {
@@ -63,13 +63,13 @@ fn what_is_sent(plan: &scenario::Load) -> String {
 }
 
 /// Method and path; the sleep is filled in where it is the same for every request.
-pub(super) fn describe_request(request: &scenario::Request, sleep: Option<Duration>) -> String {
+pub(super) fn describe_request(request: &scenario::RequestSpec, sleep: Option<Duration>) -> String {
     let path = request.target().to_string();
     let path = sleep.map_or(path.clone(), |sleep| path.replace("{sleep}", &show_sleep(sleep)));
     format!("{} {path}", request.method)
 }
 
-pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::LoadRecord {
+pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> record::LoadRecord {
     let recorder = &results.measured.whole;
     let duration_s = results.duration.as_secs_f64();
     record::LoadRecord {
@@ -123,7 +123,7 @@ pub(in crate::run) fn load(plan: &scenario::Load, results: &Results) -> record::
     }
 }
 
-fn open(plan: &scenario::Load, results: &Results) -> Option<record::OpenLoadRecord> {
+fn open(plan: &scenario::LoadSpec, results: &Results) -> Option<record::OpenLoadRecord> {
     let Model::Open { spacing, .. } = plan.model else { return None };
     let measured = &results.measured;
     let late = measured.lateness;
@@ -216,7 +216,7 @@ fn timeline(rows: &[TimelineRow], duration: Duration) -> Vec<record::Second> {
         .collect()
 }
 
-fn generator(plan: &scenario::Load, results: &Results) -> record::Generator {
+fn generator(plan: &scenario::LoadSpec, results: &Results) -> record::Generator {
     record::Generator {
         threads: results.measured.generator.threads,
         cpu_max: results.measured.generator.busiest,
@@ -247,7 +247,7 @@ mod tests {
     }
 
     /// Results of a load that ended after so long, with nothing but these requests.
-    fn results(plan: &scenario::Load, duration: Duration, intended: impl Iterator<Item = Duration>) -> Results {
+    fn results(plan: &scenario::LoadSpec, duration: Duration, intended: impl Iterator<Item = Duration>) -> Results {
         let mut measured = Measurement::new(plan);
         intended.for_each(|due| {
             let outcome = Outcome::Answered(200);
@@ -269,7 +269,7 @@ mod tests {
         let level = |from, to| Level { from, to, lasting: seconds(10) };
         let model = Model::Open { max_concurrency: 10, spacing: Spacing::Uniform };
         let levels = vec![level(100.0, 100.0), level(100.0, 300.0), level(300.0, 300.0)];
-        let plan = scenario::Load { model, levels, duration: seconds(30), ..plan() };
+        let plan = scenario::LoadSpec { model, levels, duration: seconds(30), ..plan() };
         // The rate that a ramp from 100/s to 300/s has on average in its first half is 150/s.
         let due = (0..1000).map(|n| seconds(10).mul_f64(f64::from(n) / 1e3));
         let due = due.chain((0..750).map(|n| seconds(10) + seconds(5).mul_f64(f64::from(n) / 750.0)));

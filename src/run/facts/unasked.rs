@@ -11,7 +11,7 @@ pub(super) fn unasked(findings: &Findings) -> Option<String> {
     let had_no_turn = |trigger: &Trigger| findings.obstacles.get(trigger).is_some_and(|why| why == NO_TURN);
     let is_missed = |trigger: &Trigger| match trigger.coverage() {
         Coverage::Alone => true,
-        Coverage::SharedWith(others) => !others.iter().any(|other| findings.tally.triggers.contains_key(other)),
+        Coverage::SharedWith(others) => !others.iter().any(|other| findings.totals.triggers.contains_key(other)),
         Coverage::Redundant => false,
     };
     let open = Trigger::ALL.into_iter().filter(|trigger| had_no_turn(trigger) && is_missed(trigger));
@@ -34,7 +34,7 @@ mod tests {
     use Trigger::{Abort, Big, Error, Gate, Pair, SameKey, Slow, Smuggle, Storm};
 
     use super::*;
-    use crate::dirty::TriggerTally;
+    use crate::dirty::TriggerCounts;
 
     #[test]
     fn a_check_that_did_not_look_for_a_class_of_leaks_says_which_triggers_had_no_turn() {
@@ -44,7 +44,7 @@ mod tests {
                 if no_turn.contains(&trigger) {
                     findings.obstacles.insert(trigger, NO_TURN.to_owned());
                 } else {
-                    findings.tally.triggers.insert(trigger, TriggerTally::default());
+                    findings.totals.triggers.insert(trigger, TriggerCounts::default());
                 }
             }
             unasked(&findings)

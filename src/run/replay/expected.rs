@@ -1,6 +1,6 @@
 //! Whether a try that shows no leak tells anything: its requests must be answered as they were when it was recorded.
 
-use crate::dirty::{Answer, Role, Try};
+use crate::dirty::{ReplayResponse, ReplayTry, Role};
 use crate::record::{ControlRecord, LeakRecord};
 
 /// What the record says of how requests were answered.
@@ -33,7 +33,7 @@ impl ExpectedResponses {
     }
 
     /// What is unlike in a try, if that is so much that no leak in it means nothing.
-    pub fn unlike(&self, tried: &Try) -> Option<Difference> {
+    pub fn unlike(&self, tried: &ReplayTry) -> Option<Difference> {
         let compared = tried.answers.iter().filter_map(|answer| {
             let (status, decides) = self.of_place(answer)?;
             Some((answer, status, decides))
@@ -46,7 +46,7 @@ impl ExpectedResponses {
     }
 
     /// The same of a request that was sent alone.
-    pub fn unlike_alone(&self, answer: &Answer) -> Option<Difference> {
+    pub fn unlike_alone(&self, answer: &ReplayResponse) -> Option<Difference> {
         if let Some(status) = self.ordinary.filter(|status| !is_alike(answer.status, *status)) {
             return Some(words(answer.status, status));
         }
@@ -55,7 +55,7 @@ impl ExpectedResponses {
     }
 
     /// The status expected of a request, and whether it is the victim's or the source's.
-    fn of_place(&self, answer: &Answer) -> Option<(u16, bool)> {
+    fn of_place(&self, answer: &ReplayResponse) -> Option<(u16, bool)> {
         // What is spoilt on purpose, or given up, may well be answered in another way.
         if matches!(answer.role, Role::Failing | Role::Leaving) {
             return None;
@@ -82,16 +82,16 @@ fn words(now: Option<u16>, then: u16) -> Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dirty::observation::Place;
+    use crate::dirty::observation::RecipePlace;
 
-    fn tried(statuses: &[(Role, Option<u16>)]) -> Try {
-        let answer = |(shot, (role, status)): (usize, &(Role, Option<u16>))| Answer {
-            place: Place { line: 0, shot },
+    fn tried(statuses: &[(Role, Option<u16>)]) -> ReplayTry {
+        let answer = |(shot, (role, status)): (usize, &(Role, Option<u16>))| ReplayResponse {
+            place: RecipePlace { line: 0, shot },
             role: *role,
             status: *status,
             own: false,
         };
-        Try {
+        ReplayTry {
             requests: statuses.len(),
             unanswered: 0,
             answers: statuses.iter().enumerate().map(answer).collect(),
@@ -144,7 +144,12 @@ mod tests {
 
     #[test]
     fn a_lone_request_must_be_answered_with_what_is_its_own() {
-        let lone = |status, own| Answer { place: Place::default(), role: Role::Short, status: Some(status), own };
+        let lone = |status, own| ReplayResponse {
+            place: RecipePlace::default(),
+            role: Role::Short,
+            status: Some(status),
+            own,
+        };
         assert_eq!(expected().unlike_alone(&lone(200, true)), None);
         assert_eq!(expected().unlike_alone(&lone(401, false)).unwrap(), "answered 401 (200 when it was recorded)");
         assert!(expected().unlike_alone(&lone(200, false)).unwrap().contains("without its own canary"));

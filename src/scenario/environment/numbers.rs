@@ -6,12 +6,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::secrets::Secrets;
 use super::super::source::Span;
-use super::super::{sensitive, tree};
+use super::super::{sensitive, toml_tree};
 use super::{is_one_variable, variables};
 
 /// Takes note of the numbers that stand where secrets do.
 pub(super) fn collect(tree: &mut DeTable<'_>, secrets: &mut Secrets) {
-    tree::each_number(tree, &mut |path, value| {
+    toml_tree::each_number(tree, &mut |path, value| {
         if let Some(number) = written(path, value) {
             secrets.add_literal(&sensitive::number_variable(path), &path.join("."), &number, true);
         }
@@ -20,7 +20,7 @@ pub(super) fn collect(tree: &mut DeTable<'_>, secrets: &mut Secrets) {
 
 /// Puts the variables in their places.
 pub(super) fn name(tree: &mut DeTable<'_>, secrets: &Secrets) {
-    tree::each_number(tree, &mut |path, value| {
+    toml_tree::each_number(tree, &mut |path, value| {
         if let Some(name) = written(path, value).and_then(|number| secrets.stands_for_number(&number)) {
             *value = DeValue::String(Cow::Owned(name));
         }
@@ -29,7 +29,8 @@ pub(super) fn name(tree: &mut DeTable<'_>, secrets: &Secrets) {
 
 /// A number as it is sent, if it stands where secrets do.
 fn written(path: &[String], value: &DeValue<'_>) -> Option<String> {
-    sensitive::is_sensitive_place(path).then(|| tree::to_json(&toml::Spanned::new(0..0, value.clone())).to_string())
+    sensitive::is_sensitive_place(path)
+        .then(|| toml_tree::to_json(&toml::Spanned::new(0..0, value.clone())).to_string())
 }
 
 /// Texts that stand for numbers, by where they are written.

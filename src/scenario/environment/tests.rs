@@ -120,7 +120,7 @@ json = { password = "hunter2-f00d", pass = "${UNSET_PASS:-hunter2-j}" }
     let strings = |text: &str, world: &dyn Surroundings| {
         let mut all = Vec::new();
         let mut tree = DeTable::parse(text).unwrap().into_inner();
-        tree::each_string(&mut tree, &mut |path, _, text| {
+        toml_tree::each_string(&mut tree, &mut |path, _, text| {
             all.push((path.join("."), expand(text, world, None).unwrap().unwrap_or_else(|| text.to_string())));
         });
         all
@@ -161,9 +161,9 @@ fn a_secret_that_is_a_number_is_one_again_when_it_is_filled_in() {
     let mut tree = DeTable::parse(&text).unwrap().into_inner();
     let (mut problems, mut numbers) = (Problems::default(), Numbers::default());
     let known = Known { secrets: &secrets, surroundings: &World };
-    fill(&mut tree, &known, &mut problems, &mut Spoilt::default(), &mut numbers);
+    fill(&mut tree, &known, &mut problems, &mut InvalidPaths::default(), &mut numbers);
     assert_eq!(problems.count(), 0, "{problems}");
-    let password = tree::get(&tree, &["load", "json", "password"]).unwrap();
+    let password = toml_tree::get(&tree, &["load", "json", "password"]).unwrap();
     assert!(numbers.has(&password.span()) && password.get_ref().as_str() == Some("47114711"));
 }
 

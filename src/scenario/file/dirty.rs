@@ -3,74 +3,75 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{At, Entries, Node, Share, TextOr, Timespan};
 use super::load::Http;
-use super::login::{Follow, Login};
+use super::login::{Follow, RawLogin};
+use super::values::{Entries, Located, Node, Share, TextOr, Timespan};
 use crate::trigger::Trigger;
 
 /// A check for leaks: requests that each carry a value of their own, `{canary}`, and must never see another's.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in [dirty]")]
-pub struct Dirty {
+#[schemars(rename = "Dirty")]
+pub struct RawDirty {
     /// Path and query of each request; may hold placeholders, as in `/page/?email={canary}`.
     #[schemars(example = "/dirty/?sleep={sleep}&email={canary}")]
-    pub path: Option<At<String>>,
+    pub path: Option<Located<String>>,
     /// Parameters added to the path's query, percent-encoded; the values may hold placeholders.
     pub query: Option<Entries<Node>>,
     /// Other pages, path and query, for the same who ask: a value of a request for `path` may turn up in an answer of theirs.
     #[schemars(example = ["/profile/", "/search/?q={canary}"])]
-    pub also: Option<Vec<At<String>>>,
+    pub also: Option<Vec<Located<String>>>,
     /// The method. GET if not given, POST where there is a body.
-    pub method: Option<At<String>>,
+    pub method: Option<Located<String>>,
     /// Headers; the values may hold placeholders.
     pub headers: Option<Entries<String>>,
     /// Cookies, sent as one header; the values may hold placeholders.
     pub cookies: Option<Entries<String>>,
     /// A body, sent as JSON; the strings in it may hold placeholders.
-    pub json: Option<At<Node>>,
+    pub json: Option<Located<Node>>,
     /// A body, sent as a form; the values may hold placeholders.
     pub form: Option<Entries<Node>>,
     /// A body, sent as it stands except for placeholders.
-    pub body: Option<At<String>>,
+    pub body: Option<Located<String>>,
     /// Who asks: at least two, with the same fields each, which fill `{identity.field}`.
     #[schemars(length(min = 2))]
-    pub identities: Option<At<Vec<At<Entries<Node>>>>>,
+    pub identities: Option<Located<Vec<Located<Entries<Node>>>>>,
     /// A field of the identities: those with the same value in it may see each other's data.
-    pub group: Option<At<String>>,
+    pub group: Option<Located<String>>,
     /// What each identity sends once, before its requests. None if not given.
-    pub login: Option<At<Login>>,
+    pub login: Option<Located<RawLogin>>,
     /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
-    pub follow: Option<At<Follow>>,
+    pub follow: Option<Located<Follow>>,
     /// What `{canary}` looks like. `word` if not given.
-    pub shape: Option<At<Shape>>,
+    pub shape: Option<Located<RawCanaryShape>>,
     /// Regular expressions for text that responses may share: what one of them matches accuses nobody.
-    pub public: Option<Vec<At<String>>>,
+    pub public: Option<Vec<Located<String>>>,
     /// The only ways of provoking leaks to try. All of them if not given.
-    pub triggers: Option<At<Vec<At<Trigger>>>>,
+    pub triggers: Option<Located<Vec<Located<Trigger>>>>,
     /// Ways of provoking leaks not to try. None if not given.
-    pub skip: Option<At<Vec<At<Trigger>>>>,
+    pub skip: Option<Located<Vec<Located<Trigger>>>>,
     /// Fills `{sleep}`: one duration, or a long one for the request that waits and a short one for those around it.
-    pub sleep: Option<At<DirtySleep>>,
+    pub sleep: Option<Located<RawDirtySleep>>,
     /// What the check is expected to show. `clean` if not given.
-    pub expect: Option<At<Expect>>,
+    pub expect: Option<Located<Expect>>,
     /// How many chances to leak are enough: 3000 without a leak bound its rate by 0.1 % at 95 % confidence.
     #[schemars(range(min = 1))]
-    pub exposures: Option<At<i64>>,
+    pub exposures: Option<Located<i64>>,
     /// Goes on until at most this share of exposures can leak, at 95 % confidence.
-    pub bound: Option<At<Share>>,
+    pub bound: Option<Located<Share>>,
     /// How long the check may take, without the starts of the server. 30s if not given.
-    pub time: Option<At<Timespan>>,
+    pub time: Option<Located<Timespan>>,
     /// How long all starts of the server may take: where they are slow, parts of the check share one. 60s if not given.
-    pub start_time: Option<At<Timespan>>,
+    pub start_time: Option<Located<Timespan>>,
     /// Whether to go on after a leak is proven. It ends there if not given.
-    pub exhaustive: Option<At<bool>>,
+    pub exhaustive: Option<Located<bool>>,
     /// A request without a whole answer for this long has failed. The long sleep and 5s, at least 10s, if not given.
-    pub timeout: Option<At<Timespan>>,
+    pub timeout: Option<Located<Timespan>>,
     /// The version of HTTP. 1.1 if not given.
-    pub http: Option<At<Http>>,
+    pub http: Option<Located<Http>>,
     /// For how long a response is read that need not end, as an event stream. 500ms for event streams, others to their end,
     /// if not given.
-    pub stream: Option<At<Timespan>>,
+    pub stream: Option<Located<Timespan>>,
 }
 
 /// What a dirty check is expected to show.
@@ -87,12 +88,12 @@ pub enum Expect {
 
 /// The sleep of a dirty check.
 #[derive(Debug, Clone)]
-pub struct DirtySleep {
-    pub long: Option<At<Timespan>>,
-    pub short: Option<At<Timespan>>,
+pub struct RawDirtySleep {
+    pub long: Option<Located<Timespan>>,
+    pub short: Option<Located<Timespan>>,
 }
 
-/// A [`DirtySleep`] where it is written as a table.
+/// A [`RawDirtySleep`] where it is written as a table.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in { long = \"700ms\", short = \"30ms\" }")]
 #[schemars(
@@ -101,26 +102,26 @@ pub struct DirtySleep {
 )]
 struct DirtySleepTable {
     /// The sleep of the request that waits.
-    long: Option<At<Timespan>>,
+    long: Option<Located<Timespan>>,
     /// The sleep of the requests around it.
-    short: Option<At<Timespan>>,
+    short: Option<Located<Timespan>>,
 }
 
-impl<'de> Deserialize<'de> for DirtySleep {
+impl<'de> Deserialize<'de> for RawDirtySleep {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let item = toml::Spanned::<TextOr<DirtySleepTable, Timespan>>::deserialize(deserializer)?;
         let span = item.span();
         Ok(match item.into_inner() {
             TextOr::Text(value) => {
-                let both = Some(At { span, value });
-                DirtySleep { long: both.clone(), short: both }
+                let both = Some(Located { span, value });
+                RawDirtySleep { long: both.clone(), short: both }
             }
-            TextOr::Table(table) => DirtySleep { long: table.long, short: table.short },
+            TextOr::Table(table) => RawDirtySleep { long: table.long, short: table.short },
         })
     }
 }
 
-impl JsonSchema for DirtySleep {
+impl JsonSchema for RawDirtySleep {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "DirtySleep".into()
     }
@@ -137,7 +138,8 @@ impl JsonSchema for DirtySleep {
 /// What `{canary}` looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Shape {
+#[schemars(rename = "Shape")]
+pub enum RawCanaryShape {
     /// Lower case letters and digits.
     Word,
     /// A word and `@mail.test`.

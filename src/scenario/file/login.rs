@@ -3,87 +3,89 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::leaf::{At, Entries, Node};
+use super::values::{Entries, Located, Node};
 
 /// What each identity, or each user of a load, sends once, before its requests: one request, or several as `step`. The
 /// cookies of the answers are its own from then on.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in [dirty.login]")]
-pub struct Login {
+#[schemars(rename = "Login")]
+pub struct RawLogin {
     /// Path and query; may hold placeholders.
     #[schemars(example = "/login/")]
-    pub path: Option<At<String>>,
+    pub path: Option<Located<String>>,
     /// The method. GET if not given, POST where there is a body.
-    pub method: Option<At<String>>,
+    pub method: Option<Located<String>>,
     /// Headers; the values may hold placeholders.
     pub headers: Option<Entries<String>>,
     /// Cookies, sent as one header; the values may hold placeholders.
     pub cookies: Option<Entries<String>>,
     /// A body, sent as JSON; the strings in it may hold placeholders.
-    pub json: Option<At<Node>>,
+    pub json: Option<Located<Node>>,
     /// A body, sent as a form; the values may hold placeholders.
     pub form: Option<Entries<Node>>,
     /// A body, sent as it stands except for placeholders.
-    pub body: Option<At<String>>,
+    pub body: Option<Located<String>>,
     /// The field of the answer's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
-    pub token: Option<At<String>>,
+    pub token: Option<Located<String>>,
     /// Names, and where in the answer their values stand; each fills `{capture.NAME}` in what is sent later.
-    pub capture: Option<Entries<Capture>>,
+    pub capture: Option<Entries<RawCapture>>,
     /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
-    pub follow: Option<At<Follow>>,
+    pub follow: Option<Located<Follow>>,
     /// Several requests, one after the other, in place of the one that `path` and its like make up.
-    pub step: Option<At<Vec<At<Step>>>>,
+    pub step: Option<Located<Vec<Located<RawLoginStep>>>>,
     /// Of `[dirty]`: whether a log-in is kept when the server is started anew. It is with a `url` if not given.
-    pub once: Option<At<bool>>,
+    pub once: Option<Located<bool>>,
 }
 
 /// One of several requests of a login.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in [[dirty.login.step]]")]
 #[schemars(rename = "LoginStep")]
-pub struct Step {
+pub struct RawLoginStep {
     /// Path and query; may hold placeholders.
     #[schemars(example = "/login/")]
-    pub path: Option<At<String>>,
+    pub path: Option<Located<String>>,
     /// The method. GET if not given, POST where there is a body.
-    pub method: Option<At<String>>,
+    pub method: Option<Located<String>>,
     /// Headers; the values may hold placeholders.
     pub headers: Option<Entries<String>>,
     /// Cookies, sent as one header; the values may hold placeholders.
     pub cookies: Option<Entries<String>>,
     /// A body, sent as JSON; the strings in it may hold placeholders.
-    pub json: Option<At<Node>>,
+    pub json: Option<Located<Node>>,
     /// A body, sent as a form; the values may hold placeholders.
     pub form: Option<Entries<Node>>,
     /// A body, sent as it stands except for placeholders.
-    pub body: Option<At<String>>,
+    pub body: Option<Located<String>>,
     /// The field of the answer's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
-    pub token: Option<At<String>>,
+    pub token: Option<Located<String>>,
     /// Names, and where in the answer their values stand; each fills `{capture.NAME}` in what is sent later.
-    pub capture: Option<Entries<Capture>>,
+    pub capture: Option<Entries<RawCapture>>,
     /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
-    pub follow: Option<At<Follow>>,
+    pub follow: Option<Located<Follow>>,
 }
 
 /// Where in a response a value stands: exactly one of these.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in { field = \"csrf_token\" }")]
-pub struct Capture {
+#[schemars(rename = "Capture")]
+pub struct RawCapture {
     /// A form's field in the HTML, by its name.
     #[schemars(example = &"csrf_token")]
-    pub field: Option<At<String>>,
+    pub field: Option<Located<String>>,
     /// The `content` of a `<meta>` in the HTML, by its name.
     #[schemars(example = "csrf-token")]
-    pub meta: Option<At<String>>,
+    pub meta: Option<Located<String>>,
     /// A text or number in the JSON: its name, or with dots and indices, `"data.0.token"`.
     #[schemars(example = "data.token")]
-    pub json: Option<At<String>>,
+    pub json: Option<Located<String>>,
     /// A header, by its name.
     #[schemars(example = &"location")]
-    pub header: Option<At<String>>,
+    pub header: Option<Located<String>>,
     /// A cookie, by its name.
     #[schemars(example = &"csrftoken")]
-    pub cookie: Option<At<String>>,
+    pub cookie: Option<Located<String>>,
 }
 
 /// Whether redirects are followed, or how many.

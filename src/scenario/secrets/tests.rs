@@ -3,7 +3,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 
 use super::*;
-use crate::scenario::request::Encoding;
+use crate::scenario::request::ValueEncoding;
 
 fn secrets(all: &[(&str, &str)]) -> Secrets {
     let mut secrets = Secrets::default();
@@ -28,7 +28,7 @@ fn a_value_is_hidden_in_every_way_that_it_is_written() {
     let value = "p{w}/d \"é\"+&";
     let secrets = secrets(&[("DB_PASSWORD", value)]);
     let doubled = value.replace('{', "{{").replace('}', "}}");
-    let all = Encoding::ALL.iter().map(|encoding| encoding.encode(value)).chain([doubled]);
+    let all = ValueEncoding::ALL.iter().map(|encoding| encoding.encode(value)).chain([doubled]);
     for written in all.flat_map(|written| [with_small_escapes(&written), written]) {
         assert_eq!(secrets.hide(&format!("a{written}b")), "a${DB_PASSWORD}b", "{written}");
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::placeholder::{Placeholder, Word};
+use super::placeholder::{BracedText, Placeholder};
 use super::{BASE64, Template, TemplateError, base64_end, is_word};
 
 impl Template {
@@ -69,7 +69,7 @@ fn hole_end(text: &str) -> Option<usize> {
         return base64_end(text);
     }
     let end = name_end(text)?;
-    (Placeholder::word(&text[1..end - 1]) != Word::Text).then_some(end)
+    (Placeholder::word(&text[1..end - 1]) != BracedText::Text).then_some(end)
 }
 
 /// Where `{name}`, `{name.part}` or `{name(1,2)}` at the start of a text ends.

@@ -10,7 +10,7 @@ const GROUPS: [&str; 3] = ["data", "identity", "capture"];
 
 /// A text between braces that need not be a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum BracedText {
     Placeholder,
     /// One slip away from a placeholder, so that it is meant for one.
     Slip,
@@ -88,14 +88,14 @@ impl Placeholder {
     }
 
     /// What a text between braces is that need not be a placeholder.
-    pub(super) fn word(inside: &str) -> Word {
+    pub(super) fn word(inside: &str) -> BracedText {
         let claimed = ["random(", "base64("].iter().any(|function| inside.starts_with(function));
         match inside.split_once('.') {
-            _ if Self::parse(inside).is_some() => Word::Placeholder,
-            _ if claimed => Word::Slip,
-            Some((group, _)) if suggest::slip(group, GROUPS).is_some() => Word::Slip,
-            None if suggest::slip(inside, Self::NAMES.iter().copied()).is_some() => Word::Slip,
-            _ => Word::Text,
+            _ if Self::parse(inside).is_some() => BracedText::Placeholder,
+            _ if claimed => BracedText::Slip,
+            Some((group, _)) if suggest::slip(group, GROUPS).is_some() => BracedText::Slip,
+            None if suggest::slip(inside, Self::NAMES.iter().copied()).is_some() => BracedText::Slip,
+            _ => BracedText::Text,
         }
     }
 

@@ -1,10 +1,10 @@
 //! `[dirty]` as meant.
 
 use super::*;
-use crate::scenario::login::{Capture, Source};
+use crate::scenario::login::{CaptureSource, CaptureSpec};
 use crate::trigger::Trigger;
 
-fn dirty(keys: &str) -> Dirty {
+fn dirty(keys: &str) -> DirtySpec {
     loaded(&format!("[server]\nmode = 'async'\n[dirty]\n{keys}")).variants[0].dirty.clone().unwrap()
 }
 
@@ -48,7 +48,7 @@ fn a_login_is_a_request_of_its_own_and_its_cookies_are_enough() {
          login = { path = '/login/?u={canary}', token = 'data.0.token' }",
     );
     let path = ["data", "0", "token"].map(str::to_owned).to_vec();
-    let token = Capture { name: "token".to_owned(), from: Source::Json(path) };
+    let token = CaptureSpec { name: "token".to_owned(), from: CaptureSource::Json(path) };
     assert_eq!(with_token.login.unwrap().steps[0].captures, [token]);
 }
 

@@ -1,9 +1,9 @@
 //! Requests that a handler is likely to choke on while they still carry the identity.
 
-use super::super::request::{Body, Json, Parameter};
+use super::super::request::{BodySpec, Json, Parameter};
 use super::super::template::{Piece, Placeholder};
-use super::super::{Request, Template};
-use super::place::Place;
+use super::super::{RequestSpec, Template};
+use super::place::RequestPart;
 use super::{EXTRA, as_text, identifies};
 
 /// So many variations at most.
@@ -56,7 +56,7 @@ enum Parameters {
 }
 
 /// Variations with what is wrong about each, the most promising first; at most twelve, none of them without the identity.
-pub fn malformed(request: &Request) -> Vec<(String, Request)> {
+pub fn malformed(request: &RequestSpec) -> Vec<(String, RequestSpec)> {
     let found = parameters(request);
     let mut all = Vec::new();
     for fault in Fault::ALL {
@@ -79,39 +79,43 @@ pub fn malformed(request: &Request) -> Vec<(String, Request)> {
 #[derive(Debug)]
 struct Found {
     which: Parameters,
-    place: Place,
+    place: RequestPart,
     /// Its value is a number.
     numeric: bool,
 }
 
 /// Numbers first: a handler converts them, and where it does not expect another value it fails.
-fn parameters(request: &Request) -> Vec<Found> {
+fn parameters(request: &RequestSpec) -> Vec<Found> {
     let mut all = Vec::new();
     for (index, parameter) in request.query.iter().enumerate().filter(|(_, parameter)| !identifies(&parameter.value)) {
         // Of a flag, its name is all there is.
         if let Some(name) = &parameter.name {
-            let place = Place::Query(Some(name.clone()));
+            let place = RequestPart::Query(Some(name.clone()));
             all.push(Found { which: Parameters::Query(index), place, numeric: is_number(&parameter.value) });
         }
     }
     match &request.body {
-        Some(Body::Form(fields)) => {
+        Some(BodySpec::Form(fields)) => {
             for (index, (name, value)) in fields.iter().enumerate().filter(|(_, (_, value))| !identifies(value)) {
-                let (which, place) = (Parameters::Form(index), Place::Form(name.clone()));
+                let (which, place) = (Parameters::Form(index), RequestPart::Form(name.clone()));
                 all.push(Found { which, place, numeric: is_number(value) });
             }
         }
-        Some(Body::Json(json)) => {
+        Some(BodySpec::Json(json)) => {
             for (steps, leaf) in json.leaves() {
                 let numeric = match leaf {
                     Json::Text(text) if identifies(text) => continue,
                     Json::Text(text) => is_number(text),
                     _ => true,
                 };
-                all.push(Found { place: Place::Json(json.path(&steps)), which: Parameters::Json(steps), numeric });
+                all.push(Found {
+                    place: RequestPart::Json(json.path(&steps)),
+                    which: Parameters::Json(steps),
+                    numeric,
+                });
             }
         }
-        Some(Body::Text(_)) | None => {}
+        Some(BodySpec::Text(_)) | None => {}
     }
     all.sort_by_key(|found| !found.numeric);
     all
@@ -142,18 +146,18 @@ fn fits(fault: Fault, found: &Found) -> bool {
 }
 
 impl Found {
-    fn spoilt(&self, request: &Request, fault: Fault) -> Request {
+    fn spoilt(&self, request: &RequestSpec, fault: Fault) -> RequestSpec {
         let mut request = request.clone();
         match (&self.which, &mut request.body) {
             (Parameters::Query(index), _) => match fault.text() {
                 Some(text) => request.query[*index].value = Template::literal(text),
                 None => drop(request.query.remove(*index)),
             },
-            (Parameters::Form(index), Some(Body::Form(fields))) => match fault.text() {
+            (Parameters::Form(index), Some(BodySpec::Form(fields))) => match fault.text() {
                 Some(text) => fields[*index].1 = Template::literal(text),
                 None => drop(fields.remove(*index)),
             },
-            (Parameters::Json(steps), Some(Body::Json(json))) => match (fault, self.numeric, fault.text()) {
+            (Parameters::Json(steps), Some(BodySpec::Json(json))) => match (fault, self.numeric, fault.text()) {
                 (Fault::WrongType, false, _) => json.replace(steps, Json::Plain("0".to_owned())),
                 (Fault::Huge, _, Some(text)) => json.replace(steps, Json::Plain(text.to_owned())),
                 (_, _, Some(text)) => json.replace(steps, Json::Text(Template::literal(text))),
@@ -167,8 +171,8 @@ impl Found {
 }
 
 /// JSON without its last character: broken only after all that it says.
-fn cut_off(request: &Request) -> Option<(String, Request)> {
-    let Some(Body::Json(Json::Object(_) | Json::List(_))) = &request.body else { return None };
+fn cut_off(request: &RequestSpec) -> Option<(String, RequestSpec)> {
+    let Some(BodySpec::Json(Json::Object(_) | Json::List(_))) = &request.body else { return None };
     let mut content = request.content()?;
     if let Some(Piece::Text(last)) = content.pieces.last_mut() {
         last.pop();
@@ -176,7 +180,7 @@ fn cut_off(request: &Request) -> Option<(String, Request)> {
     Some(("the JSON cut off at its end".to_owned(), as_text(request, content)))
 }
 
-fn other_type(request: &Request) -> Option<(String, Request)> {
+fn other_type(request: &RequestSpec) -> Option<(String, RequestSpec)> {
     let mut request = request.clone();
     request.body.as_ref()?;
     request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
@@ -185,15 +189,15 @@ fn other_type(request: &Request) -> Option<(String, Request)> {
 }
 
 /// The parameter that identifies, given twice.
-fn twice(request: &Request) -> Option<(String, Request)> {
+fn twice(request: &RequestSpec) -> Option<(String, RequestSpec)> {
     let mut varied = request.clone();
     let place = if let Some(parameter) = request.query.iter().find(|parameter| identifies(&parameter.value)) {
         varied.query.push(parameter.clone());
-        Place::Query(parameter.name.clone())
-    } else if let Some(Body::Form(fields)) = &mut varied.body {
+        RequestPart::Query(parameter.name.clone())
+    } else if let Some(BodySpec::Form(fields)) = &mut varied.body {
         let field = fields.iter().find(|(_, value)| identifies(value))?.clone();
         fields.push(field.clone());
-        Place::Form(field.0)
+        RequestPart::Form(field.0)
     } else {
         return None;
     };
@@ -201,24 +205,24 @@ fn twice(request: &Request) -> Option<(String, Request)> {
 }
 
 /// The value that identifies with something after it that is no text (in a URL), or that ends one.
-fn damaged(request: &Request) -> Option<(String, Request)> {
+fn damaged(request: &RequestSpec) -> Option<(String, RequestSpec)> {
     let mut varied = request.clone();
     if let Some(parameter) = varied.query.iter_mut().find(|parameter| identifies(&parameter.value)) {
         parameter.value.push_text("%FF");
-        let place = Place::Query(parameter.name.clone());
+        let place = RequestPart::Query(parameter.name.clone());
         return Some((format!("{place} ending in bytes that are no text"), varied));
     }
     let identity = |(_, value): &&mut (String, Template)| identifies(value);
     let place = if let Some((name, value)) = varied.headers.iter_mut().find(identity) {
         value.push_text("'");
-        Place::Header(name.clone())
+        RequestPart::Header(name.clone())
     } else if let Some((name, value)) = varied.cookies.iter_mut().find(identity) {
         value.push_text("'");
-        Place::Cookie(name.clone())
-    } else if let Some(Body::Form(fields)) = &mut varied.body {
+        RequestPart::Cookie(name.clone())
+    } else if let Some(BodySpec::Form(fields)) = &mut varied.body {
         let (name, value) = fields.iter_mut().find(identity)?;
         value.push_text("'");
-        Place::Form(name.clone())
+        RequestPart::Form(name.clone())
     } else {
         return None;
     };
@@ -226,7 +230,7 @@ fn damaged(request: &Request) -> Option<(String, Request)> {
 }
 
 /// A parameter that nobody asked for, with bytes that are no text.
-fn unexpected(request: &Request) -> (String, Request) {
+fn unexpected(request: &RequestSpec) -> (String, RequestSpec) {
     let mut request = request.clone();
     request.query.push(Parameter { name: Some(EXTRA.to_owned()), value: Template::literal("%FF") });
     ("an unexpected parameter in the query".to_owned(), request)

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A part of a request, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum RequestPart {
     /// A parameter of the query; the whole query where it has no name.
     Query(Option<String>),
     Header(String),
@@ -14,16 +14,16 @@ pub enum Place {
     Form(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RequestPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Query(Some(name)) => write!(f, "the query's `{name}`"),
-            Place::Query(None) => f.write_str("the query"),
-            Place::Header(name) => write!(f, "the header `{name}`"),
-            Place::Cookie(name) => write!(f, "the cookie `{name}`"),
-            Place::Json(path) if path.is_empty() => f.write_str("the JSON"),
-            Place::Json(path) => write!(f, "the JSON's `{path}`"),
-            Place::Form(name) => write!(f, "the form's `{name}`"),
+            RequestPart::Query(Some(name)) => write!(f, "the query's `{name}`"),
+            RequestPart::Query(None) => f.write_str("the query"),
+            RequestPart::Header(name) => write!(f, "the header `{name}`"),
+            RequestPart::Cookie(name) => write!(f, "the cookie `{name}`"),
+            RequestPart::Json(path) if path.is_empty() => f.write_str("the JSON"),
+            RequestPart::Json(path) => write!(f, "the JSON's `{path}`"),
+            RequestPart::Form(name) => write!(f, "the form's `{name}`"),
         }
     }
 }

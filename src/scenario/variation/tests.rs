@@ -8,20 +8,20 @@ fn template(text: &str) -> Template {
     Template::parse(text).unwrap()
 }
 
-fn identities(request: &Request) -> usize {
+fn identities(request: &RequestSpec) -> usize {
     request.holes().into_iter().filter(is_identity).count()
 }
 
-fn get(target: &str) -> Request {
-    Request::get(&template(target))
+fn get(target: &str) -> RequestSpec {
+    RequestSpec::get(&template(target))
 }
 
 /// Every part of a request that can carry an identity, with a neighbour that does not.
-fn everywhere() -> Request {
+fn everywhere() -> RequestSpec {
     let pairs = |name: &str, other: &str| {
         vec![(name.to_owned(), template("a{canary}")), (other.to_owned(), Template::literal("1"))]
     };
-    Request {
+    RequestSpec {
         method: "POST".to_owned(),
         headers: pairs("x-user", "accept"),
         cookies: pairs("session", "theme"),
@@ -30,19 +30,19 @@ fn everywhere() -> Request {
 }
 
 /// `{"user": {"email": "{canary}", "age": 7}, "list": ["{token}", "b"]}`
-fn json() -> Body {
+fn json() -> BodySpec {
     let user =
         vec![("email".to_owned(), Json::Text(template("{canary}"))), ("age".to_owned(), Json::Plain("7".to_owned()))];
     let list = vec![Json::Text(template("{token}")), Json::Text(template("b"))];
-    Body::Json(Json::Object(vec![("user".to_owned(), Json::Object(user)), ("list".to_owned(), Json::List(list))]))
+    BodySpec::Json(Json::Object(vec![("user".to_owned(), Json::Object(user)), ("list".to_owned(), Json::List(list))]))
 }
 
-fn form() -> Body {
-    Body::Form(vec![("email".to_owned(), template("{canary}")), ("n".to_owned(), template("{random(1,9)}"))])
+fn form() -> BodySpec {
+    BodySpec::Form(vec![("email".to_owned(), template("{canary}")), ("n".to_owned(), template("{random(1,9)}"))])
 }
 
 /// Method, target, headers and body, a line each.
-fn shown(request: &Request) -> String {
+fn shown(request: &RequestSpec) -> String {
     let headers: Vec<String> = request.header_lines().iter().map(|(name, value)| format!("{name}: {value}")).collect();
     let content = request.content().map(|content| content.to_string()).unwrap_or_default();
     format!("{} {}\n{}\n{content}", request.method, request.target(), headers.join("\n"))
@@ -50,7 +50,7 @@ fn shown(request: &Request) -> String {
 
 #[test]
 fn an_anonymous_request_leaves_out_what_identifies_and_nothing_else() {
-    let anonymous = |body: Option<Body>| shown(&anonymous(&Request { body, ..everywhere() }).unwrap());
+    let anonymous = |body: Option<BodySpec>| shown(&anonymous(&RequestSpec { body, ..everywhere() }).unwrap());
     let head = "POST /page/?n=5&sleep={sleep}\naccept: 1\ncookie: theme=1\n";
     assert_eq!(anonymous(None), head);
     assert_eq!(
@@ -60,7 +60,7 @@ fn an_anonymous_request_leaves_out_what_identifies_and_nothing_else() {
     let form_type = "content-type: application/x-www-form-urlencoded\n";
     assert_eq!(anonymous(Some(form())), head.to_owned() + form_type + "n={random(1,9)}");
     let text = Template::parse_body(r#"{"user": "{canary}", "n": {seq}}"#).unwrap();
-    assert_eq!(anonymous(Some(Body::Text(text))), head.to_owned() + r#"{{"user": "", "n": {seq}}}"#);
+    assert_eq!(anonymous(Some(BodySpec::Text(text))), head.to_owned() + r#"{{"user": "", "n": {seq}}}"#);
 }
 
 #[test]
@@ -71,23 +71,23 @@ fn a_path_cannot_leave_out_its_identity() {
 
 #[test]
 fn only_what_is_in_the_url_makes_urls_differ() {
-    assert!(same_url(&Request { body: Some(json()), ..get("/?n=5") }));
+    assert!(same_url(&RequestSpec { body: Some(json()), ..get("/?n=5") }));
     assert!(!same_url(&get("/?n=5&q={canary}")) && !same_url(&get("/{identity.id}")));
 }
 
 #[test]
 fn a_padded_body_is_longer_and_still_reads() {
-    let length = |request: &Request| request.content().map_or(0, |content| content.text().len());
-    for body in [None, Some(json()), Some(form()), Some(Body::Text(template("{{}}")))] {
-        let request = Request { body, ..everywhere() };
+    let length = |request: &RequestSpec| request.content().map_or(0, |content| content.text().len());
+    for body in [None, Some(json()), Some(form()), Some(BodySpec::Text(template("{{}}")))] {
+        let request = RequestSpec { body, ..everywhere() };
         let padded = padded(&request, 70_000);
         assert!(length(&padded) >= length(&request) + 70_000, "{:?}", request.body);
         assert_eq!(identities(&padded), identities(&request));
-        if let Some(Body::Json(_)) = request.body {
+        if let Some(BodySpec::Json(_)) = request.body {
             serde_json::from_str::<serde_json::Value>(&padded.content().unwrap().text()).unwrap();
         }
     }
-    let bare = Request { body: Some(Body::Json(Json::Text(template("{canary}")))), ..get("/") };
+    let bare = RequestSpec { body: Some(BodySpec::Json(Json::Text(template("{canary}")))), ..get("/") };
     assert_eq!(shown(&padded(&bare, 2)), "GET /\ncontent-type: application/json\n\"{canary}\"  ");
 }
 
@@ -112,7 +112,7 @@ fn numbers_are_spoilt_first_and_the_sleep_among_them() {
 
 #[test]
 fn json_is_spoilt_field_by_field_and_as_a_whole() {
-    let all = malformed(&Request { method: "POST".to_owned(), body: Some(json()), ..get("/") });
+    let all = malformed(&RequestSpec { method: "POST".to_owned(), body: Some(json()), ..get("/") });
     let content = |what: &str| {
         let (_, request) = all.iter().find(|(known, _)| known == what).unwrap_or_else(|| panic!("{what}: {all:#?}"));
         (request.content().unwrap().to_string(), shown(request))
@@ -129,7 +129,7 @@ fn json_is_spoilt_field_by_field_and_as_a_whole() {
 
 #[test]
 fn a_request_with_nothing_but_its_identity_can_be_malformed_too() {
-    let cookie = Request { cookies: vec![("session".to_owned(), template("{canary}"))], ..get("/account/") };
+    let cookie = RequestSpec { cookies: vec![("session".to_owned(), template("{canary}"))], ..get("/account/") };
     let what: Vec<String> = malformed(&cookie).into_iter().map(|(what, _)| what).collect();
     assert_eq!(what, ["the cookie `session` ending in a quote", "an unexpected parameter in the query"]);
 }
@@ -140,17 +140,17 @@ prop_compose! {
         query in proptest::collection::vec("[a-c]{1,2}(=(1|x|\\{canary\\}|\\{sleep\\}|\\{identity\\.a\\})?)?", 0..5),
         fields in proptest::collection::vec(("[a-c]", "(7|y|\\{canary\\}|-\\{token\\})"), 0..5),
         kind in 0..5,
-    ) -> Request {
+    ) -> RequestSpec {
         let target = if query.is_empty() { "/".to_owned() } else { format!("/?{}", query.join("&")) };
         let fields: Vec<(String, Template)> =
             fields.iter().map(|(name, text)| (name.clone(), template(text))).collect();
         let request = get(&target);
         let object = fields.iter().map(|(name, text)| (name.clone(), Json::Text(text.clone()))).collect();
         match kind {
-            0 => Request { body: Some(Body::Form(fields)), ..request },
-            1 => Request { body: Some(Body::Json(Json::List(vec![Json::Object(object)]))), ..request },
-            2 => Request { cookies: fields, ..request },
-            3 => Request { headers: fields, ..request },
+            0 => RequestSpec { body: Some(BodySpec::Form(fields)), ..request },
+            1 => RequestSpec { body: Some(BodySpec::Json(Json::List(vec![Json::Object(object)]))), ..request },
+            2 => RequestSpec { cookies: fields, ..request },
+            3 => RequestSpec { headers: fields, ..request },
             _ => request,
         }
     }

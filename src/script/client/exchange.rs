@@ -6,10 +6,10 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Map};
 
-use super::User;
-use crate::script::error::plain_type;
+use super::HookUser;
 use crate::script::request::{RequestObject, form_text, joined};
-use crate::script::{Request, json};
+use crate::script::type_names::plain_type;
+use crate::script::{HandlerRequest, json};
 
 const PROPERTIES: &str = "request, response, user, seq, status, failure, latency and service_time";
 const PARTS: &str = "status, headers, cookies, body and json";
@@ -18,13 +18,13 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// A request and what came of it, as the bytes on the connection.
 #[derive(Debug)]
-pub struct Exchange {
-    pub user: User,
+pub struct HookExchange {
+    pub user: HookUser,
     /// The number of the request within its user, from 0.
     pub seq: u64,
     pub request: Vec<u8>,
     /// `None` if no whole response came.
-    pub response: Option<Reply>,
+    pub response: Option<HookResponse>,
     /// Why none came: `timeout`, `connect` and the like.
     pub failure: Option<&'static str>,
     pub latency: Duration,
@@ -33,7 +33,7 @@ pub struct Exchange {
 
 /// A whole response, as it came.
 #[derive(Debug)]
-pub struct Reply {
+pub struct HookResponse {
     pub status: u16,
     /// Heads in the range 1xx before that of the response, and the trailers after it, included.
     pub head: Vec<u8>,
@@ -47,7 +47,7 @@ pub struct Reply {
 pub(super) struct ExchangeObject(Arc<Parsed>);
 
 struct Parsed {
-    exchange: Arc<Exchange>,
+    exchange: Arc<HookExchange>,
     request: OnceLock<RequestObject>,
     headers: OnceLock<Vec<(String, String)>>,
     json: OnceLock<Result<Dynamic, String>>,
@@ -58,7 +58,7 @@ struct Parsed {
 pub(super) struct ReplyObject(Arc<Parsed>);
 
 /// An exchange as scripts see it.
-pub(super) fn object(exchange: Arc<Exchange>) -> ExchangeObject {
+pub(super) fn object(exchange: Arc<HookExchange>) -> ExchangeObject {
     let parsed = Parsed { exchange, request: OnceLock::new(), headers: OnceLock::new(), json: OnceLock::new() };
     ExchangeObject(Arc::new(parsed))
 }
@@ -131,7 +131,7 @@ impl Parsed {
 }
 
 impl ReplyObject {
-    fn reply(&self) -> Option<&Reply> {
+    fn reply(&self) -> Option<&HookResponse> {
         self.0.exchange.response.as_ref()
     }
 
@@ -168,7 +168,7 @@ fn pair(header: &httparse::Header<'_>) -> (String, String) {
 }
 
 /// The request that runner wrote itself, taken apart again.
-fn parse_request(bytes: &[u8]) -> Request {
+fn parse_request(bytes: &[u8]) -> HandlerRequest {
     let end = memchr::memmem::find(bytes, b"\r\n\r\n").unwrap_or(bytes.len());
     // A header takes a line.
     let mut headers = vec![httparse::EMPTY_HEADER; memchr::memchr_iter(b'\n', &bytes[..end]).count()];
@@ -184,7 +184,7 @@ fn parse_request(bytes: &[u8]) -> Request {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decoded(name), decoded(value))
     });
-    Request {
+    HandlerRequest {
         method: request.method.unwrap_or_default().to_owned(),
         path: percent_decode_str(path).decode_utf8_lossy().into_owned(),
         query: query.collect(),

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, Map};
 
 use crate::observed::{Comparison, Observed};
-use crate::script::error::plain_type;
 use crate::script::json;
+use crate::script::type_names::plain_type;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// A measured value, in seconds, per second, as a fraction, a count or bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Measured {
+pub enum MetricValue {
     Whole(u64),
     Number(Observed),
 }
 
-type LookUp = dyn Fn(&str) -> Result<Measured, String> + Send + Sync;
+type LookUp = dyn Fn(&str) -> Result<MetricValue, String> + Send + Sync;
 
 /// Every metric by its name, looked up when the hook asks; the error says why there is none.
 #[derive(Clone)]
@@ -43,15 +43,15 @@ pub struct Judged {
 
 impl Metrics {
     /// The metrics that `look_up` knows.
-    pub fn new(look_up: impl Fn(&str) -> Result<Measured, String> + Send + Sync + 'static) -> Metrics {
+    pub fn new(look_up: impl Fn(&str) -> Result<MetricValue, String> + Send + Sync + 'static) -> Metrics {
         Metrics(Arc::new(look_up))
     }
 
     fn get(&mut self, name: &str) -> Outcome<Dynamic> {
         Ok(match (self.0)(name)? {
-            Measured::Whole(count) => INT::try_from(count).unwrap_or(INT::MAX).into(),
-            Measured::Number(Observed::Exactly(value)) => value.into(),
-            Measured::Number(partly_known) => Dynamic::from(partly_known),
+            MetricValue::Whole(count) => INT::try_from(count).unwrap_or(INT::MAX).into(),
+            MetricValue::Number(Observed::Exactly(value)) => value.into(),
+            MetricValue::Number(partly_known) => Dynamic::from(partly_known),
         })
     }
 }

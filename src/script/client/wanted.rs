@@ -3,9 +3,9 @@
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use rhai::{Blob, Dynamic, Map};
 
-use crate::script::error::plain_type;
 use crate::script::json;
 use crate::script::respond::is_token;
+use crate::script::type_names::plain_type;
 
 const KEYS: [&str; 8] = ["method", "path", "query", "headers", "cookies", "json", "form", "body"];
 
@@ -20,7 +20,7 @@ const OURS: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// The parts of a request that a script gives; the scenario's own request gives the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct UserRequest {
     /// Upper case.
     pub method: Option<String>,
     /// Begins with `/`; holds nothing that would end it.
@@ -29,26 +29,26 @@ pub struct Wanted {
     pub query: Option<String>,
     /// Names in lower case. `None` takes a header of the scenario away.
     pub headers: Vec<(String, Option<String>)>,
-    pub body: Option<Body>,
+    pub body: Option<UserBody>,
 }
 
 /// The body of a request that a script wants sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Body {
+pub struct UserBody {
     pub bytes: Vec<u8>,
     /// Unless the headers name another.
     pub content_type: Option<&'static str>,
 }
 
-pub(super) fn from_value(value: Dynamic) -> Result<Wanted, String> {
+pub(super) fn from_value(value: Dynamic) -> Result<UserRequest, String> {
     if value.is_unit() {
-        return Ok(Wanted::default());
+        return Ok(UserRequest::default());
     }
     let kind = plain_type(value.type_name()).to_owned();
     let Some(map) = value.try_cast::<Map>() else {
         return Err(format!("a {kind} is not a request: return a map, as in #{{ path: \"/\", json: #{{ a: 1 }} }}"));
     };
-    let mut wanted = Wanted::default();
+    let mut wanted = UserRequest::default();
     let mut cookies = None;
     for (key, value) in map {
         match key.as_str() {
@@ -131,11 +131,11 @@ fn jar(value: Dynamic) -> Result<String, String> {
     Ok(pairs.collect::<Result<Vec<_>, String>>()?.join("; "))
 }
 
-fn set_body(wanted: &mut Wanted, bytes: Vec<u8>, content_type: Option<&'static str>) -> Result<(), String> {
+fn set_body(wanted: &mut UserRequest, bytes: Vec<u8>, content_type: Option<&'static str>) -> Result<(), String> {
     if wanted.body.is_some() {
         return Err("more than one of json, form and body".to_owned());
     }
-    wanted.body = Some(Body { bytes, content_type });
+    wanted.body = Some(UserBody { bytes, content_type });
     Ok(())
 }
 

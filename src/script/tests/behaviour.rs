@@ -7,18 +7,18 @@ fn the_example_handlers_compile_and_answer() {
     let dirty = program(include_str!("../../../scenarios/handlers/dirty.rhai"));
     assert_eq!(dirty.functions(), ["clean", "dirty"]);
     let request = with_query(&[("email", "ann"), ("sleep", "0.1")]);
-    let mut call = Call::new(&dirty, &Process::default(), "dirty", request);
-    assert!(matches!(call.resume(), Step::Sleep(time) if time == Duration::from_millis(100)));
+    let mut call = HandlerCall::new(&dirty, &Process::default(), "dirty", request);
+    assert!(matches!(call.resume(), HandlerStep::Sleep(time) if time == Duration::from_millis(100)));
     assert_eq!(body_of(call.resume()), "<p>Hello, ann</p>");
 
     let checkout = program(include_str!("../../../scenarios/handlers/checkout.rhai"));
-    let request = Request {
+    let request = HandlerRequest {
         headers: pairs(&[("x-user", "ann")]),
         body: br#"{"items": 2, "plan": "pro"}"#.to_vec(),
-        ..Request::default()
+        ..HandlerRequest::default()
     };
-    let (steps, result) = drive(&mut Call::new(&checkout, &Process::default(), "checkout", request));
-    assert!(matches!(steps[..], [Step::Sleep(time)] if time == Duration::from_millis(5)));
+    let (steps, result) = drive(&mut HandlerCall::new(&checkout, &Process::default(), "checkout", request));
+    assert!(matches!(steps[..], [HandlerStep::Sleep(time)] if time == Duration::from_millis(5)));
     let response = result.unwrap();
     assert_eq!((response.status, response.body.as_slice()), (201, br#"{"items":2,"user":"ann"}"#.as_slice()));
     assert_eq!(response.headers, pairs(&[("content-type", "application/json")]));
@@ -57,7 +57,7 @@ fn a_path_without_a_function_falls_to_handle() {
 fn times_are_texts_with_a_unit_seconds_as_text_or_numbers() {
     let source = r#"fn handle(r) { sleep("5ms"); block("0.1"); burn(2); sleep(0.25); sleep(()); yield_now(); block(1); burn(0.5) }"#;
     let process = Process::new(Duration::from_secs(7), None);
-    let (steps, result) = drive(&mut Call::new(&program(source), &process, "handle", Request::default()));
+    let (steps, result) = drive(&mut HandlerCall::new(&program(source), &process, "handle", HandlerRequest::default()));
     let shown: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
     assert_eq!(
         shown,
@@ -69,7 +69,8 @@ fn times_are_texts_with_a_unit_seconds_as_text_or_numbers() {
 #[test]
 fn log_print_and_debug_are_steps() {
     let source = r#"fn handle(r) { log("a"); log(1); print(#{x: 1}); debug("b") }"#;
-    let (steps, _) = drive(&mut Call::new(&program(source), &Process::default(), "handle", Request::default()));
+    let (steps, _) =
+        drive(&mut HandlerCall::new(&program(source), &Process::default(), "handle", HandlerRequest::default()));
     let shown: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
     assert_eq!(shown, [r#"Log("a")"#, r#"Log("1")"#, r##"Log("#{\"x\": 1}")"##, r#"Log("\"b\"")"#]);
 }
@@ -78,7 +79,7 @@ fn log_print_and_debug_are_steps() {
 fn now_is_the_clock_of_the_process() {
     let source = program("fn handle(r) { `${now()}` }");
     let process = Process::new(Duration::ZERO, Some(|| 12.5));
-    assert_eq!(body_of(Call::new(&source, &process, "handle", Request::default()).resume()), "12.5");
+    assert_eq!(body_of(HandlerCall::new(&source, &process, "handle", HandlerRequest::default()).resume()), "12.5");
     assert!(failure("now()").message.contains("no clock"));
 }
 
@@ -92,7 +93,7 @@ fn random_numbers_stay_in_their_range() {
 
 #[test]
 fn a_request_shows_all_its_parts() {
-    let request = Request {
+    let request = HandlerRequest {
         method: "POST".into(),
         path: "/a/".into(),
         query: pairs(&[("q", "1"), ("q", "2"), ("empty", "")]),
@@ -141,7 +142,7 @@ fn a_request_has_no_other_parts_and_is_not_written() {
 #[test]
 fn json_bodies_are_read_and_bad_ones_named() {
     let json = |body: &str, expression: &str| {
-        let request = Request { body: body.into(), ..Request::default() };
+        let request = HandlerRequest { body: body.into(), ..HandlerRequest::default() };
         respond_to(&format!("fn handle(request) {{ `${{{expression}}}` }}"), request)
     };
     let body = r#"{"a": [1, 2.5, null, true, "x", {"b": 18446744073709551615}]}"#;
@@ -241,7 +242,7 @@ fn constants_are_seen_in_functions() {
         fn handle(request) { helper() + `${NAMES[1]}${DEEP.x.y}` }
         fn helper() { `${LIMIT}` }
     "#;
-    assert_eq!(respond_to(source, Request::default()).unwrap().body, b"5b10");
+    assert_eq!(respond_to(source, HandlerRequest::default()).unwrap().body, b"5b10");
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn imports_come_from_the_folder_alone() {
     let compile = |source: &str| Program::compile(source, &scripts, Limits::default());
     let run = |source: &str| {
         let program = compile(source).unwrap_or_else(|error| panic!("{error}"));
-        drive(&mut Call::new(&program, &Process::default(), "handle", Request::default())).1
+        drive(&mut HandlerCall::new(&program, &Process::default(), "handle", HandlerRequest::default())).1
     };
 
     let body = run("import \"common\" as c; fn handle(r) { c::greet(\"ann\") + c::PUBLIC }").unwrap().body;
@@ -289,6 +290,6 @@ fn imports_come_from_the_folder_alone() {
 fn there_is_no_way_out() {
     for body in ["eval(\"1\")", "timestamp()", "open_file(\"x\")", "let f = Fn(\"eval\"); f.call(\"1\")"] {
         let source = format!("fn handle(request) {{ {body} }}");
-        assert!(compile(&source).is_err() || respond_to(&source, Request::default()).is_err(), "{body}");
+        assert!(compile(&source).is_err() || respond_to(&source, HandlerRequest::default()).is_err(), "{body}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::script::client::{Called, Exchange, Reply, Setup, User, Wanted};
+use crate::script::client::{Called, HookExchange, HookResponse, HookUser, Setup, UserRequest};
 use crate::script::hooks::{ALL, CHECK, REQUEST};
 use crate::script::{Hooks, Limits, ScriptError};
 
@@ -18,24 +18,24 @@ fn hooks(source: &str) -> Hooks {
     compiled(source, &Setup::default()).unwrap()
 }
 
-fn ana() -> User {
+fn ana() -> HookUser {
     let columns = [("email", Value::from("ana@x")), ("age", Value::from(33))];
-    User::new(4, columns.iter().map(|(name, value)| (*name, value)))
+    HookUser::new(4, columns.iter().map(|(name, value)| (*name, value)))
 }
 
 /// What `request` makes of this body, for the user ana and request 2.
-fn asked(body: &str) -> Result<Wanted, String> {
+fn asked(body: &str) -> Result<UserRequest, String> {
     let hooks = hooks(&format!("fn request(user, seq) {{ {body} }}"));
     hooks.request(&ana(), 2).result.map(|(wanted, _)| wanted).map_err(|error| error.message)
 }
 
-fn exchange(head: &str, body: &str) -> Exchange {
+fn exchange(head: &str, body: &str) -> HookExchange {
     let request = "PUT /a%20b?x=1&y=%26 HTTP/1.1\r\nhost: h\r\ncookie: s=1\r\ncontent-length: 7\r\n\r\n{\"n\":3}";
-    Exchange {
+    HookExchange {
         user: ana(),
         seq: 2,
         request: request.as_bytes().to_vec(),
-        response: Some(Reply {
+        response: Some(HookResponse {
             status: 201,
             head: head.as_bytes().to_vec(),
             body: body.as_bytes().to_vec(),
@@ -50,7 +50,7 @@ fn exchange(head: &str, body: &str) -> Exchange {
 const HEAD: &str = "HTTP/1.1 103 Hints\r\nx-early: 1\r\n\r\nHTTP/1.1 201 Created\r\nX-A: b\r\nset-cookie: s=2; Path=/\r\n\
                     set-cookie: t=3\r\n\r\nx-late: c\r\n";
 
-fn checked(body: &str, exchange: Exchange) -> Result<Option<String>, String> {
+fn checked(body: &str, exchange: HookExchange) -> Result<Option<String>, String> {
     let hooks = hooks(&format!("fn check(exchange) {{ {body} }}"));
     hooks.check(&Arc::new(exchange)).result.map_err(|error| error.message)
 }
@@ -71,7 +71,7 @@ fn a_request_is_made_of_the_parts_that_a_script_gives() {
     assert_eq!(given, headers);
     let body = wanted.body.unwrap();
     assert_eq!((body.bytes.as_slice(), body.content_type), (&b"{\"items\":[1,2]}"[..], Some("application/json")));
-    assert_eq!(asked("()").unwrap(), Wanted::default());
+    assert_eq!(asked("()").unwrap(), UserRequest::default());
     let form = asked("#{ form: #{ a: \"x y\" } }").unwrap().body.unwrap();
     assert_eq!(form.bytes, b"a=x%20y");
 }
@@ -140,7 +140,7 @@ fn a_check_says_what_is_wrong_as_a_text_a_map_or_false() {
     let error = checked("exchange.response.json.a", exchange(HEAD, "x")).unwrap_err();
     assert!(error.contains("is not JSON"), "{error}");
     assert!(checked("exchange.respnse", exchange(HEAD, "")).unwrap_err().contains("an exchange has no `respnse`"));
-    let failed = Exchange { response: None, failure: Some("timeout"), ..exchange("", "") };
+    let failed = HookExchange { response: None, failure: Some("timeout"), ..exchange("", "") };
     assert_eq!(checked("exchange.failure == \"timeout\" && exchange.response == ()", failed), Ok(None));
 }
 
@@ -178,10 +178,10 @@ fn what_a_user_keeps_is_its_own_and_lasts() {
         "fn request(user, seq) { user.n = (user.n ?? 0) + 1; #{ query: #{ n: user.n } } }
          fn check(exchange) { exchange.user.n += 10; true }",
     );
-    let query = |user: &User| hooks.request(user, 0).result.unwrap().0.query.unwrap();
+    let query = |user: &HookUser| hooks.request(user, 0).result.unwrap().0.query.unwrap();
     let (one, other) = (ana(), ana());
     assert_eq!((query(&one), query(&one), query(&other)), ("n=1".to_owned(), "n=2".to_owned(), "n=1".to_owned()));
-    hooks.check(&Arc::new(Exchange { user: one.clone(), ..exchange(HEAD, "") })).result.unwrap();
+    hooks.check(&Arc::new(HookExchange { user: one.clone(), ..exchange(HEAD, "") })).result.unwrap();
     assert_eq!(query(&one), "n=13");
 }
 

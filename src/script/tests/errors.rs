@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn an_error_names_function_line_and_column() {
     let source = "fn handle(request) {\n    let x = 1;\n    helper(x)\n}\nfn helper(x) {\n    x + emial\n}";
-    let error = respond_to(source, Request::default()).unwrap_err();
+    let error = respond_to(source, HandlerRequest::default()).unwrap_err();
     assert_eq!(error.to_string(), "in helper, line 6, column 9: unknown variable `emial` (called by handle)");
     let error = failure("\n\n  nope(1)");
     assert_eq!((error.function.as_deref(), error.line, error.column), (Some("handle"), 3, 3));
@@ -61,9 +61,9 @@ fn a_script_that_does_not_parse_says_where() {
 
 #[test]
 fn a_missing_handler_is_an_error_of_the_call() {
-    let mut call = Call::new(&program("fn a(r) {}"), &Process::default(), "b", Request::default());
-    assert!(matches!(call.resume(), Step::Done(Err(error)) if error.message.contains("no function `b`")));
-    assert!(matches!(call.resume(), Step::Done(Err(_))));
+    let mut call = HandlerCall::new(&program("fn a(r) {}"), &Process::default(), "b", HandlerRequest::default());
+    assert!(matches!(call.resume(), HandlerStep::Done(Err(error)) if error.message.contains("no function `b`")));
+    assert!(matches!(call.resume(), HandlerStep::Done(Err(_))));
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn the_default_limits_are_tried_here_except_for_operations() {
 #[test]
 fn an_endless_loop_ends_with_function_and_line() {
     let source = "fn handle(r) {\n  spin()\n}\nfn spin() {\n  let x = 0;\n  loop {\n    x += 1;\n  }\n}";
-    let error = respond_to(source, Request::default()).unwrap_err();
+    let error = respond_to(source, HandlerRequest::default()).unwrap_err();
     assert!(error.message.contains("more than 200,000 operations"), "{error}");
     assert!(error.message.ends_with("(in `spin`, which is called here)"), "{error}");
     assert_eq!((error.function.as_deref(), error.line), (Some("handle"), 2), "{error:?}");
@@ -21,8 +21,8 @@ fn an_endless_loop_ends_with_function_and_line() {
 
 #[test]
 fn an_endless_recursion_ends_before_the_stack_does() {
-    let error =
-        respond_to("fn handle(r) {\n  down(1)\n}\nfn down(n) {\n  down(n + 1)\n}", Request::default()).unwrap_err();
+    let error = respond_to("fn handle(r) {\n  down(1)\n}\nfn down(n) {\n  down(n + 1)\n}", HandlerRequest::default())
+        .unwrap_err();
     assert!(error.message.contains("calls nest more than 64 deep"), "{error}");
     assert!(error.message.ends_with("(in `down`, which is called here)"), "{error}");
     assert_eq!((error.function.as_deref(), error.line), (Some("handle"), 2), "{error:?}");
@@ -47,7 +47,7 @@ fn deepest(wrap: impl Fn(&str) -> String) -> String {
 #[test]
 fn recursion_through_the_deepest_bodies_fits_the_stack() {
     let source = deepest(|body| format!("fn handle(r) {{ down(1) }} fn down(n) {{ {body} }}"));
-    let error = respond_to(&source, Request::default()).unwrap_err();
+    let error = respond_to(&source, HandlerRequest::default()).unwrap_err();
     assert!(error.message.contains("calls nest"), "{error}");
 }
 
@@ -56,10 +56,10 @@ fn recursion_through_closures_fits_the_stack() {
     let source = deepest(|body| {
         format!("fn handle(r) {{ down(1) }} fn down(n) {{ let f = |n| {{ {body} }}; [1].map(|x| f.call(n)) }}")
     });
-    let error = respond_to(&source, Request::default()).unwrap_err();
+    let error = respond_to(&source, HandlerRequest::default()).unwrap_err();
     assert!(error.message.contains("calls nest"), "{error}");
     let source = "fn handle(r) { down(1) } fn down(n) { [1, 2].sort(|a, b| { [1].filter(|x| { [1].reduce(|s, v| { down(n) }, 0); true }); 1 }); [n].map(|x| down(x + 1)) }";
-    assert!(respond_to(source, Request::default()).unwrap_err().message.contains("calls nest"));
+    assert!(respond_to(source, HandlerRequest::default()).unwrap_err().message.contains("calls nest"));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn walk(expression: &str, levels: usize) -> String {
 /// How a handler fails under limits that leave the stack to nested data, or nearly.
 fn failure_within(limits: Limits, body: &str) -> ScriptError {
     let program = Program::compile(&format!("fn handle(r) {{ {body} }}"), Path::new("."), limits).unwrap();
-    drive(&mut Call::new(&program, &Process::default(), "handle", Request::default())).1.unwrap_err()
+    drive(&mut HandlerCall::new(&program, &Process::default(), "handle", HandlerRequest::default())).1.unwrap_err()
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn the_thread_is_whole_after_every_failure() {
 fn stack_touched(source: String, limits: Limits) -> usize {
     std::thread::spawn(move || {
         let program = Program::compile(&source, Path::new("."), limits).unwrap();
-        let mut call = Call::new(&program, &Process::default(), "handle", Request::default());
+        let mut call = HandlerCall::new(&program, &Process::default(), "handle", HandlerRequest::default());
         std::fs::write("/proc/self/clear_refs", "5").unwrap(); // forgets the peak so far
         let before = super::many::resident();
         assert!(drive(&mut call).1.is_err());

@@ -21,10 +21,10 @@ const GAUGES: Gauges = Gauges {
     },
 };
 
-fn measured(body: &str, limits: Limits) -> (Vec<Step>, Result<Response, ScriptError>) {
+fn measured(body: &str, limits: Limits) -> (Vec<HandlerStep>, Result<HandlerResponse, ScriptError>) {
     let program = Program::compile(&format!("fn handle(r) {{ {body} }}"), Path::new("."), limits).unwrap();
     let process = Process::measured(Duration::ZERO, None, GAUGES);
-    drive(&mut Call::new(&program, &process, "handle", Request::default()))
+    drive(&mut HandlerCall::new(&program, &process, "handle", HandlerRequest::default()))
 }
 
 const NO_MEMORY_LIMIT: Limits = Limits { memory_bytes: usize::MAX, running: Duration::from_millis(50), ..LIMITS };
@@ -45,11 +45,11 @@ fn running_time_adds_up_over_suspensions_and_sleeping_does_not_count() {
     let program =
         Program::compile("fn handle(r) { sleep(1); sleep(1); 200 }", Path::new("."), NO_MEMORY_LIMIT).unwrap();
     let process = Process::measured(Duration::ZERO, None, GAUGES);
-    let mut call = Call::new(&program, &process, "handle", Request::default());
+    let mut call = HandlerCall::new(&program, &process, "handle", HandlerRequest::default());
     loop {
         match call.resume() {
-            Step::Sleep(time) => NOW.set(NOW.get() + time),
-            Step::Done(result) => return assert_eq!(result.unwrap().status, 200),
+            HandlerStep::Sleep(time) => NOW.set(NOW.get() + time),
+            HandlerStep::Done(result) => return assert_eq!(result.unwrap().status, 200),
             step => panic!("{step:?}"),
         }
     }
@@ -77,7 +77,7 @@ fn hooks_have_the_limits_of_handlers() {
         let source = "fn request(user, seq) { loop { } }";
         let hooks =
             Hooks::compile(source, Path::new("."), limits, &crate::script::client::Setup::default(), || 0.0).unwrap();
-        let user = crate::script::client::User::new(0, std::iter::empty());
+        let user = crate::script::client::HookUser::new(0, std::iter::empty());
         hooks.measured(GAUGES).request(&user, 0).result.unwrap_err().message
     };
     let error = asked(NO_MEMORY_LIMIT);
@@ -94,7 +94,7 @@ fn a_call_that_is_over_does_not_go_on_where_rhai_swallows_its_error() {
     let limits = Limits { running: Duration::from_millis(400), ..NO_MEMORY_LIMIT };
     let program = Program::compile(source, Path::new("."), limits).unwrap();
     let process = Process::measured(Duration::ZERO, None, NO_MEMORY);
-    let (steps, result) = drive(&mut Call::new(&program, &process, "handle", Request::default()));
+    let (steps, result) = drive(&mut HandlerCall::new(&program, &process, "handle", HandlerRequest::default()));
     assert!(result.unwrap_err().message.contains("it ran longer"));
     assert!((1..1_000).contains(&steps.len()), "200 numbers are in order after some 1,500: {}", steps.len());
 }

@@ -94,7 +94,7 @@ fn no_native_function_runs_on_whatever_it_is_called_with() {
             );
             let Ok(program) = Program::compile(&source, Path::new("."), limits) else { continue };
             // It may fail, and must come back.
-            let _ = drive(&mut Call::new(&program, &Process::default(), "handle", Request::default()));
+            let _ = drive(&mut HandlerCall::new(&program, &Process::default(), "handle", HandlerRequest::default()));
         }
     });
     let mut last = String::new();

@@ -6,10 +6,10 @@ use super::*;
 fn interleaved(handler: &str) -> [String; 2] {
     let program = program(include_str!("../../../scenarios/handlers/dirty.rhai"));
     let process = Process::default();
-    let call = |email| Call::new(&program, &process, handler, with_query(&[("email", email), ("sleep", "1")]));
+    let call = |email| HandlerCall::new(&program, &process, handler, with_query(&[("email", email), ("sleep", "1")]));
     let (mut ann, mut bob) = (call("ann"), call("bob"));
-    assert!(matches!(ann.resume(), Step::Sleep(_)));
-    assert!(matches!(bob.resume(), Step::Sleep(_)));
+    assert!(matches!(ann.resume(), HandlerStep::Sleep(_)));
+    assert!(matches!(bob.resume(), HandlerStep::Sleep(_)));
     [body_of(ann.resume()), body_of(bob.resume())]
 }
 
@@ -27,7 +27,7 @@ fn the_clean_handler_does_not_leak() {
 fn read_back(object: &str) -> [String; 2] {
     let source = format!("fn handle(r) {{ {object}.x = r.query.x; yield_now(); {object}.x }}");
     let (program, process) = (program(&source), Process::default());
-    let call = |x| Call::new(&program, &process, "handle", with_query(&[("x", x)]));
+    let call = |x| HandlerCall::new(&program, &process, "handle", with_query(&[("x", x)]));
     let (mut a, mut b) = (call("a"), call("b"));
     a.resume();
     b.resume();
@@ -45,8 +45,8 @@ fn process_and_thread_are_shared_and_context_is_not() {
 fn process_is_seen_by_other_threads_and_thread_is_not() {
     let program = program("fn set(r) { process.x = 1; thread.x = 1 } fn get(r) { `${process.x} ${thread.x}` }");
     let process = Process::default();
-    drive(&mut Call::new(&program, &process, "set", Request::default())).1.unwrap();
-    let get = move || body_of(Call::new(&program, &process, "get", Request::default()).resume());
+    drive(&mut HandlerCall::new(&program, &process, "set", HandlerRequest::default())).1.unwrap();
+    let get = move || body_of(HandlerCall::new(&program, &process, "get", HandlerRequest::default()).resume());
     assert_eq!(get(), "1 1");
     assert_eq!(std::thread::spawn(get).join().unwrap(), "1 ");
 }
@@ -55,7 +55,7 @@ fn process_is_seen_by_other_threads_and_thread_is_not() {
 fn processes_are_apart() {
     let program = program("fn handle(r) { process.n = (process.n ?? 0) + 1; `${process.n}` }");
     let (one, two) = (Process::default(), Process::default());
-    let count = |process| body_of(Call::new(&program, process, "handle", Request::default()).resume());
+    let count = |process| body_of(HandlerCall::new(&program, process, "handle", HandlerRequest::default()).resume());
     assert_eq!([count(&one), count(&one), count(&two), count(&one.clone())], ["1", "2", "1", "3"]);
 }
 
@@ -95,7 +95,7 @@ fn values_are_read_written_and_changed_in_place() {
             let source = format!(
                 "fn fn_of_{object}() {{ {object}.from = \"fn\" }} fn handle(request) {{ `${{run(request)}}` }} fn run(request) {{ {body} }}"
             );
-            let answer = std::thread::spawn(move || respond_to(&source, Request::default())).join().unwrap();
+            let answer = std::thread::spawn(move || respond_to(&source, HandlerRequest::default())).join().unwrap();
             let answer = answer.unwrap_or_else(|error| panic!("{body}: {error}"));
             assert_eq!(String::from_utf8(answer.body).unwrap(), expected, "{body}");
         }
@@ -118,9 +118,9 @@ fn a_change_that_sleeps_does_not_undo_what_others_wrote() {
         fn other(r) { process.items = [2]; }
     "#;
     let (program, process) = (program(source), Process::default());
-    let mut reader = Call::new(&program, &process, "handle", Request::default());
-    assert!(matches!(reader.resume(), Step::Yield));
-    drive(&mut Call::new(&program, &process, "other", Request::default())).1.unwrap();
+    let mut reader = HandlerCall::new(&program, &process, "handle", HandlerRequest::default());
+    assert!(matches!(reader.resume(), HandlerStep::Yield));
+    drive(&mut HandlerCall::new(&program, &process, "other", HandlerRequest::default())).1.unwrap();
     assert_eq!(body_of(reader.resume()), "[2]");
 }
 
@@ -141,7 +141,7 @@ fn threads_share_a_process_without_tearing_or_stalling() {
             let (program, process) = (program.clone(), process.clone());
             std::thread::spawn(move || {
                 for _ in 0..2_000 {
-                    drive(&mut Call::new(&program, &process, "handle", Request::default())).1.unwrap();
+                    drive(&mut HandlerCall::new(&program, &process, "handle", HandlerRequest::default())).1.unwrap();
                 }
             })
         })

@@ -3,18 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::super::control::Plan;
+use super::super::worker_channel::WorkerPlan;
+use super::call_limit::{CallLimit, CallPermit};
 use super::fetch::Fetcher;
 use super::gauges;
-use super::room::{Place, Room};
+use super::responses;
 use super::watchdog;
 use crate::excerpt;
 use crate::scenario::OnDisconnect;
-use crate::script::{Answer, Call, Process, Program, Request, Response, ScriptError, Step};
+use crate::script::{
+    HandlerCall, HandlerRequest, HandlerResponse, HandlerStep, Process, Program, Resumed, ScriptError,
+};
 use crate::units;
 
-/// Names the process that answered, so that a leak can be traced to it.
-pub(super) const WORKER_HEADER: &str = "x-worker";
 /// The handlers that come with runner, each as one may ask for it.
 pub const COMES_WITH_RUNNER: [&str; 4] =
     ["/health", "/sync_sleep/?sleep=0.1", "/async_sleep/?sleep=0.1", "/dirty/?sleep=0.3&email=dev"];
@@ -30,19 +31,19 @@ pub(in crate::server) struct App {
     process: Process,
     /// What the built-in `/dirty/` keeps where every request can write it.
     email: Arc<Mutex<String>>,
-    room: Room,
+    room: CallLimit,
     fetcher: Fetcher,
     on_disconnect: OnDisconnect,
 }
 
 impl App {
-    pub fn new(plan: &Plan, program: Option<Arc<Program>>) -> Self {
+    pub fn new(plan: &WorkerPlan, program: Option<Arc<Program>>) -> Self {
         App {
             sleep: plan.sleep,
             script: plan.script.as_ref().map(|script| script.name.clone()).zip(program),
             process: Process::measured(plan.sleep, Some(gauges::seconds_since_1970), gauges::OF_THIS_PROCESS),
             email: Arc::default(),
-            room: Room::of_this_process(),
+            room: CallLimit::of_this_process(),
             fetcher: Fetcher::new(plan.allowed_hosts.clone()),
             on_disconnect: plan.on_disconnect,
         }
@@ -58,7 +59,7 @@ impl App {
     }
 
     /// The job that answers a request. Nothing has run yet.
-    pub fn job(&self, request: Request) -> Job {
+    pub fn job(&self, request: HandlerRequest) -> Job {
         let line = format!("{} {}", request.method, request.path).into();
         let handler =
             self.script.as_ref().and_then(|(_, program)| Some((program, program.handler_for(&request.path)?)));
@@ -68,32 +69,32 @@ impl App {
                 Some(work) => work,
                 None => match catch_all {
                     Some((program, name)) => self.call(program, name, request),
-                    None => Work::reply(App::plain(404, "there is no handler for this path")),
+                    None => Work::reply(responses::plain(404, "there is no handler for this path")),
                 },
             },
         };
         Job { line, work }
     }
 
-    fn call(&self, program: &Arc<Program>, name: &str, request: Request) -> Work {
+    fn call(&self, program: &Arc<Program>, name: &str, request: HandlerRequest) -> Work {
         match self.room.take() {
-            Ok(place) => Work::Script { call: Call::new(program, &self.process, name, request), _place: place },
+            Ok(place) => Work::Script { call: HandlerCall::new(program, &self.process, name, request), _place: place },
             Err(full) => Work::reply(full),
         }
     }
 
     /// `/sync_sleep/` and `/async_sleep/` both sleep as the mode has it: the name is what the scenario is about.
-    fn built_in(&self, request: &Request) -> Option<Work> {
+    fn built_in(&self, request: &HandlerRequest) -> Option<Work> {
         let parameter = |name: &str| request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let sleep = match parameter("sleep").map(|text| units::parse_sleep(text)) {
             None => self.sleep,
             Some(Ok(sleep)) => sleep,
-            Some(Err(why)) => return Some(Work::reply(App::plain(400, &why.to_string()))),
+            Some(Err(why)) => return Some(Work::reply(responses::plain(400, &why.to_string()))),
         };
         match request.path.trim_end_matches('/') {
-            "/health" => Some(Work::reply(App::plain(200, "ok"))),
+            "/health" => Some(Work::reply(responses::plain(200, "ok"))),
             "/sync_sleep" | "/async_sleep" => {
-                Some(Work::Native { sleep: Some(sleep), reply: Reply::Ready(App::plain(200, "slept")) })
+                Some(Work::Native { sleep: Some(sleep), reply: Reply::Ready(responses::plain(200, "slept")) })
             }
             "/dirty" => {
                 let email = parameter("email").cloned().unwrap_or_default();
@@ -113,17 +114,6 @@ impl App {
         let name = error.file.as_ref().unwrap_or(name);
         format!("{error}\n{}", excerpt::draw(name, source, place, &label))
     }
-
-    /// A short text.
-    pub fn plain(status: u16, text: &str) -> Response {
-        let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
-        Response { status, headers, body: format!("{text}\n").into_bytes() }
-    }
-
-    /// A handler failed.
-    pub fn broken(why: &str) -> Response {
-        App::plain(500, why)
-    }
 }
 
 /// One request being answered.
@@ -134,22 +124,22 @@ pub(in crate::server) struct Job {
 
 enum Work {
     Script {
-        call: Call,
+        call: HandlerCall,
         /// Free for another call with the end of this one.
-        _place: Place,
+        _place: CallPermit,
     },
     /// Sleeps, then replies.
     Native { sleep: Option<Duration>, reply: Reply },
 }
 
 enum Reply {
-    Ready(Response),
+    Ready(HandlerResponse),
     /// The leak that comes with runner: written before the sleep, read after it.
     Email(Arc<Mutex<String>>),
 }
 
 impl Work {
-    fn reply(response: Response) -> Work {
+    fn reply(response: HandlerResponse) -> Work {
         Work::Native { sleep: None, reply: Reply::Ready(response) }
     }
 }
@@ -161,24 +151,24 @@ impl Job {
     }
 
     /// The next step, with what the last one was to bring. After `Done` it must not be called again.
-    pub fn resume(&mut self, answer: Answer) -> Step {
+    pub fn resume(&mut self, answer: Resumed) -> HandlerStep {
         match &mut self.work {
             Work::Script { call, .. } => watchdog::during(&self.line, || call.resume_with(answer)),
             Work::Native { sleep, reply } => match sleep.take() {
-                Some(sleep) => Step::Sleep(sleep),
-                None => Step::Done(Ok(reply.take())),
+                Some(sleep) => HandlerStep::Sleep(sleep),
+                None => HandlerStep::Done(Ok(reply.take())),
             },
         }
     }
 }
 
 impl Reply {
-    fn take(&mut self) -> Response {
+    fn take(&mut self) -> HandlerResponse {
         match self {
             Reply::Ready(response) => std::mem::take(response),
             Reply::Email(email) => {
                 let email = email.lock().unwrap_or_else(PoisonError::into_inner);
-                App::plain(200, &format!("Hello, {email}"))
+                responses::plain(200, &format!("Hello, {email}"))
             }
         }
     }

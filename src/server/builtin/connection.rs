@@ -11,10 +11,8 @@ use hyper::header::{CONNECTION, HeaderName, HeaderValue};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Stop;
-use super::app::App;
-use super::log;
-use crate::script::{Request, Response};
+use super::{Stop, log, responses};
+use crate::script::{HandlerRequest, HandlerResponse};
 
 /// A longer body gets a 413.
 const LONGEST_BODY: usize = 16 * 1024 * 1024;
@@ -47,7 +45,7 @@ pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
 /// Serves every connection at once, kept alive, until told to stop; then until all are done.
 pub(super) async fn serve_each<H>(listener: TcpListener, handle: Rc<H>, mut stop: Stop)
 where
-    H: AsyncFn(Request) -> Response + 'static,
+    H: AsyncFn(HandlerRequest) -> HandlerResponse + 'static,
 {
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -66,7 +64,12 @@ where
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(stream: TcpStream, reuse: Reuse, handle: impl AsyncFn(Request) -> Response, mut stop: Stop) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    reuse: Reuse,
+    handle: impl AsyncFn(HandlerRequest) -> HandlerResponse,
+    mut stop: Stop,
+) {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(async |request: hyper::Request<Incoming>| {
         let entry = log::Entry::begin(&request);
@@ -92,14 +95,14 @@ pub(super) async fn serve(stream: TcpStream, reuse: Reuse, handle: impl AsyncFn(
 }
 
 /// The request as handlers see it, or the response that refuses it.
-async fn read(request: hyper::Request<Incoming>) -> Result<Request, Response> {
+async fn read(request: hyper::Request<Incoming>) -> Result<HandlerRequest, HandlerResponse> {
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, LONGEST_BODY).collect().await {
         Ok(body) => body.to_bytes().to_vec(),
-        Err(_) => return Err(App::plain(413, "the body is longer than 16 MiB, or ended early")),
+        Err(_) => return Err(responses::plain(413, "the body is longer than 16 MiB, or ended early")),
     };
     let query = parts.uri.query().unwrap_or_default();
-    Ok(Request {
+    Ok(HandlerRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
@@ -115,7 +118,7 @@ pub(super) fn texts(headers: &hyper::HeaderMap) -> Vec<(String, String)> {
 }
 
 /// Headers that HTTP does not allow are left out; scripts cannot make any.
-fn write(response: Response, reuse: Reuse) -> hyper::Response<Full<Bytes>> {
+fn write(response: HandlerResponse, reuse: Reuse) -> hyper::Response<Full<Bytes>> {
     let mut built = hyper::Response::new(Full::new(Bytes::from(response.body)));
     *built.status_mut() =
         hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
@@ -124,7 +127,7 @@ fn write(response: Response, reuse: Reuse) -> hyper::Response<Full<Bytes>> {
             built.headers_mut().append(name, value);
         }
     }
-    built.headers_mut().insert(super::app::WORKER_HEADER, HeaderValue::from(std::process::id()));
+    built.headers_mut().insert(responses::WORKER_HEADER, HeaderValue::from(std::process::id()));
     if reuse == Reuse::Never {
         built.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::app::{App, Job};
-use super::log;
+use super::{log, responses};
 use crate::scenario::OnDisconnect;
-use crate::script::{Answer, Request, Response, Step};
+use crate::script::{HandlerRequest, HandlerResponse, HandlerStep, Resumed};
 
 /// A sleep blocks the thread. A panic ends the request, not the thread.
-pub(super) fn blocking(app: &App, request: Request) -> Response {
+pub(super) fn blocking(app: &App, request: HandlerRequest) -> HandlerResponse {
     let answered = std::panic::catch_unwind(AssertUnwindSafe(|| run(app, app.job(request))));
-    answered.unwrap_or_else(|_| App::broken("the handler panicked"))
+    answered.unwrap_or_else(|_| responses::broken("the handler panicked"))
 }
 
-fn run(app: &App, mut job: Job) -> Response {
-    let mut answer = Answer::Nothing;
+fn run(app: &App, mut job: Job) -> HandlerResponse {
+    let mut answer = Resumed::Nothing;
     loop {
-        match job.resume(std::mem::replace(&mut answer, Answer::Nothing)) {
-            Step::Sleep(time) => std::thread::sleep(time),
-            Step::Yield => std::thread::yield_now(),
-            Step::Fetch(outgoing) => answer = Answer::Fetched(app.fetcher().fetch_blocking(*outgoing)),
+        match job.resume(std::mem::replace(&mut answer, Resumed::Nothing)) {
+            HandlerStep::Sleep(time) => std::thread::sleep(time),
+            HandlerStep::Yield => std::thread::yield_now(),
+            HandlerStep::Fetch(outgoing) => answer = Resumed::Fetched(app.fetcher().fetch_blocking(*outgoing)),
             step => {
                 if let Some(response) = common(app, &job, step) {
                     return response;
@@ -35,11 +35,11 @@ fn run(app: &App, mut job: Job) -> Response {
 
 /// A sleep suspends the handler. When the client of one that is suspended has left, it goes on as under uvicorn and
 /// Node, or ends where it stands.
-pub(super) async fn suspending(app: &Arc<App>, request: Request) -> Response {
+pub(super) async fn suspending(app: &Arc<App>, request: HandlerRequest) -> HandlerResponse {
     let mut job = app.job(request);
     let first = loop {
-        match job.resume(Answer::Nothing) {
-            step @ (Step::Sleep(_) | Step::Yield | Step::Fetch(_)) => break step,
+        match job.resume(Resumed::Nothing) {
+            step @ (HandlerStep::Sleep(_) | HandlerStep::Yield | HandlerStep::Fetch(_)) => break step,
             step => {
                 if let Some(response) = common(app, &job, step) {
                     return response;
@@ -53,19 +53,19 @@ pub(super) async fn suspending(app: &Arc<App>, request: Request) -> Response {
         OnDisconnect::Continue => rest.await,
         OnDisconnect::Cancel => AbortOnDropHandle::new(rest).await,
     };
-    ended.unwrap_or_else(|_| App::broken("the handler panicked"))
+    ended.unwrap_or_else(|_| responses::broken("the handler panicked"))
 }
 
-async fn suspended(app: Arc<App>, mut job: Job, first: Step) -> Response {
+async fn suspended(app: Arc<App>, mut job: Job, first: HandlerStep) -> HandlerResponse {
     let mut step = first;
     loop {
-        let mut answer = Answer::Nothing;
+        let mut answer = Resumed::Nothing;
         match step {
             // As at `asyncio.sleep(0)`: others get their turn, and no timer is asked.
-            Step::Sleep(Duration::ZERO) => tokio::task::yield_now().await,
-            Step::Sleep(time) => tokio::time::sleep(time).await,
-            Step::Yield => tokio::task::yield_now().await,
-            Step::Fetch(outgoing) => answer = Answer::Fetched(app.fetcher().fetch(*outgoing).await),
+            HandlerStep::Sleep(Duration::ZERO) => tokio::task::yield_now().await,
+            HandlerStep::Sleep(time) => tokio::time::sleep(time).await,
+            HandlerStep::Yield => tokio::task::yield_now().await,
+            HandlerStep::Fetch(outgoing) => answer = Resumed::Fetched(app.fetcher().fetch(*outgoing).await),
             step => {
                 if let Some(response) = common(&app, &job, step) {
                     return response;
@@ -77,18 +77,18 @@ async fn suspended(app: Arc<App>, mut job: Job, first: Step) -> Response {
 }
 
 /// What a step means in every mode; the response if it is the last.
-fn common(app: &App, job: &Job, step: Step) -> Option<Response> {
+fn common(app: &App, job: &Job, step: HandlerStep) -> Option<HandlerResponse> {
     match step {
-        Step::Sleep(time) | Step::Block(time) => std::thread::sleep(time),
-        Step::Burn(time) => burn(time),
+        HandlerStep::Sleep(time) | HandlerStep::Block(time) => std::thread::sleep(time),
+        HandlerStep::Burn(time) => burn(time),
         // The drivers above carry these out themselves.
-        Step::Yield | Step::Fetch(_) => {}
-        Step::Log(text) => log::line(&format!("{}: {text}", job.request_line())),
-        Step::Done(Ok(response)) => return Some(response),
-        Step::Done(Err(error)) => {
+        HandlerStep::Yield | HandlerStep::Fetch(_) => {}
+        HandlerStep::Log(text) => log::line(&format!("{}: {text}", job.request_line())),
+        HandlerStep::Done(Ok(response)) => return Some(response),
+        HandlerStep::Done(Err(error)) => {
             let why = app.explain(&error);
             log::line(&format!("{}: 500: {why}", job.request_line()));
-            return Some(App::broken(&why));
+            return Some(responses::broken(&why));
         }
     }
     None

@@ -12,20 +12,20 @@ use hyper::{Method, Uri};
 use tokio::net::lookup_host;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::super::allowed;
+use super::super::allowed_hosts;
 use crate::exchange::Failure;
 use crate::net::clock::Clock;
 use crate::net::dialer::{DialError, Dialer};
 use crate::net::endpoint::Endpoint;
 use crate::net::http1::Connection;
 use crate::net::sink::ResponseSink;
-use crate::script::{Outgoing, Response};
+use crate::script::{FetchRequest, HandlerResponse};
 use crate::units;
 
 /// A response, or why there is none.
-pub(super) type Fetched = Result<Response, String>;
+pub(super) type Fetched = Result<HandlerResponse, String>;
 
-type Errand = (Outgoing, SyncSender<Fetched>);
+type Errand = (FetchRequest, SyncSender<Fetched>);
 
 /// Fetches for the handlers of a worker.
 #[derive(Debug)]
@@ -42,12 +42,12 @@ impl Fetcher {
         Fetcher { allowed: allowed.into(), thread: OnceLock::new() }
     }
 
-    pub async fn fetch(&self, outgoing: Outgoing) -> Fetched {
+    pub async fn fetch(&self, outgoing: FetchRequest) -> Fetched {
         fetch(outgoing, &self.allowed).await
     }
 
     /// As [`Fetcher::fetch`], blocking this thread.
-    pub fn fetch_blocking(&self, outgoing: Outgoing) -> Fetched {
+    pub fn fetch_blocking(&self, outgoing: FetchRequest) -> Fetched {
         let (reply, answer) = sync_channel(1);
         let thread = self.thread.get_or_init(|| start(Arc::clone(&self.allowed)));
         let ended = || "the thread that fetches could not be started".to_owned();
@@ -76,19 +76,19 @@ fn work(mut errands: UnboundedReceiver<Errand>, allowed: &Arc<[String]>) {
     });
 }
 
-async fn fetch(outgoing: Outgoing, allowed: &[String]) -> Fetched {
+async fn fetch(outgoing: FetchRequest, allowed: &[String]) -> Fetched {
     let timeout = outgoing.timeout;
     let within = tokio::time::timeout(timeout, exchange(outgoing, allowed)).await;
     within.unwrap_or_else(|_| Err(format!("no response within {}", units::show_duration(timeout))))
 }
 
-async fn exchange(outgoing: Outgoing, allowed: &[String]) -> Fetched {
+async fn exchange(outgoing: FetchRequest, allowed: &[String]) -> Fetched {
     let longest = outgoing.longest_body;
     let uri = target(&outgoing.url)?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let port = uri.port_u16().unwrap_or(80);
     let found: Vec<_> = lookup_host((host, port)).await.map_err(|error| format!("no such host: {error}"))?.collect();
-    allowed::check(host, port, &found, allowed).map_err(|refused| format!("{refused}; {}", refused.advice))?;
+    allowed_hosts::check(host, port, &found, allowed).map_err(|refused| format!("{refused}; {}", refused.advice))?;
     let request = request(&outgoing, &uri)?;
     let mut connection = connect(&found).await.map_err(|error| format!("cannot connect: {}", error.why))?;
     let clock = Clock::start();
@@ -112,7 +112,7 @@ async fn exchange(outgoing: Outgoing, allowed: &[String]) -> Fetched {
         Some(Err(error)) if fetched.status > 0 => Err(format!("the response's body ended early: {error}")),
         Some(Err(error)) => Err(format!("no response: {error}")),
         Some(Ok(_)) | None => {
-            Ok(Response { status: fetched.status, headers: headers(&fetched.head), body: fetched.body })
+            Ok(HandlerResponse { status: fetched.status, headers: headers(&fetched.head), body: fetched.body })
         }
     }
 }
@@ -200,8 +200,8 @@ fn target(url: &str) -> Result<Uri, String> {
 }
 
 /// The bytes of a request. Names and values of headers were looked at when the script gave them.
-fn request(outgoing: &Outgoing, uri: &Uri) -> Result<Vec<u8>, String> {
-    let Outgoing { method, headers, body, .. } = outgoing;
+fn request(outgoing: &FetchRequest, uri: &Uri) -> Result<Vec<u8>, String> {
+    let FetchRequest { method, headers, body, .. } = outgoing;
     if Method::from_bytes(method.as_bytes()).is_err() {
         return Err(format!("`{}` is no method", method.escape_default()));
     }
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_request_says_how_long_its_body_is_and_takes_no_method_that_is_none() {
-        let outgoing = |method: &str, body: &str| Outgoing {
+        let outgoing = |method: &str, body: &str| FetchRequest {
             method: method.to_owned(),
             url: String::new(),
             headers: vec![("x-a".to_owned(), "b".to_owned())],

@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 
 use super::app::App;
 use super::connection;
-use super::{Stop, drive};
-use crate::script::{Request, Response};
+use super::{Stop, drive, responses};
+use crate::script::{HandlerRequest, HandlerResponse};
 
-type Task = (Request, oneshot::Sender<Response>);
+type Task = (HandlerRequest, oneshot::Sender<HandlerResponse>);
 
 /// Serves with handlers on `threads` threads named `name-0` and so on.
 pub(super) async fn serve(
@@ -33,11 +33,11 @@ pub(super) async fn serve(
     Ok(())
 }
 
-async fn ask(tasks: &Sender<Task>, request: Request) -> Response {
+async fn ask(tasks: &Sender<Task>, request: HandlerRequest) -> HandlerResponse {
     let (reply, answer) = oneshot::channel();
     let sent = tasks.send((request, reply)).is_ok();
     let answer = if sent { answer.await.ok() } else { None };
-    answer.unwrap_or_else(|| App::broken("the thread that handled the request ended"))
+    answer.unwrap_or_else(|| responses::broken("the thread that handled the request ended"))
 }
 
 /// A thread's life: it ends when the server does.

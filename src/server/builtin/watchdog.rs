@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::log;
-use crate::script::pulse::{Pulse, Watch, longest_call, looks};
+use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, longest_call, looks};
 use crate::units::show_duration;
 
 /// How often to look.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The pulses of all threads that have run handlers.
-static PULSES: Mutex<Vec<Arc<Pulse>>> = Mutex::new(Vec::new());
+static PULSES: Mutex<Vec<Arc<Heartbeat>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static PULSE: Arc<Pulse> = {
-        let pulse = Arc::<Pulse>::default();
+    static PULSE: Arc<Heartbeat> = {
+        let pulse = Arc::<Heartbeat>::default();
         PULSES.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&pulse));
         pulse
     };
@@ -31,7 +31,7 @@ pub(super) fn during<T>(line: &Arc<str>, step: impl FnOnce() -> T) -> T {
 pub(in crate::server) fn start() -> std::io::Result<()> {
     let most = longest_call();
     std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
-        let mut watches: Vec<Watch> = Vec::new();
+        let mut watches: Vec<HeartbeatWatch> = Vec::new();
         loop {
             std::thread::sleep(LOOK);
             if let Some(line) = look(&mut watches, most) {
@@ -48,9 +48,9 @@ pub(in crate::server) fn start() -> std::io::Result<()> {
 }
 
 /// The request line of a handler that is overdue.
-fn look(watches: &mut Vec<Watch>, most: Duration) -> Option<Arc<str>> {
+fn look(watches: &mut Vec<HeartbeatWatch>, most: Duration) -> Option<Arc<str>> {
     let pulses = PULSES.lock().unwrap_or_else(PoisonError::into_inner);
-    watches.resize_with(pulses.len(), Watch::default);
+    watches.resize_with(pulses.len(), HeartbeatWatch::default);
     watches.iter_mut().zip(pulses.iter()).find_map(|(watch, pulse)| watch.look(pulse, looks(most, LOOK)))
 }
 

@@ -2,14 +2,14 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use super::*;
-use crate::scenario::login::Source;
-use crate::scenario::{Login as Meant, Request, Template};
+use crate::scenario::login::CaptureSource;
+use crate::scenario::{LoginSpec as Meant, RequestSpec, Template};
 
 /// A step that captures these.
-fn step(method: &str, path: &str, captures: &[(&str, Source)]) -> LoginStep {
-    let request = Request::get(&Template::parse(path).unwrap());
-    let captures = captures.iter().map(|(name, from)| Capture { name: (*name).to_owned(), from: from.clone() });
-    LoginStep { request: Request { method: method.to_owned(), ..request }, follow: 0, captures: captures.collect() }
+fn step(method: &str, path: &str, captures: &[(&str, CaptureSource)]) -> LoginStep {
+    let request = RequestSpec::get(&Template::parse(path).unwrap());
+    let captures = captures.iter().map(|(name, from)| CaptureSpec { name: (*name).to_owned(), from: from.clone() });
+    LoginStep { request: RequestSpec { method: method.to_owned(), ..request }, follow: 0, captures: captures.collect() }
 }
 
 /// What comes of a login whose requests get these responses, in turn, and what was sent.
@@ -46,13 +46,13 @@ async fn refusal(steps: Vec<LoginStep>, answers: &[(&str, &str)]) -> String {
 
 fn form(step: LoginStep, fields: &[(&str, &str)]) -> LoginStep {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Template::parse(value).unwrap())).collect();
-    LoginStep { request: Request { body: Some(Body::Form(fields)), ..step.request.clone() }, ..step }
+    LoginStep { request: RequestSpec { body: Some(BodySpec::Form(fields)), ..step.request.clone() }, ..step }
 }
 
 const PAGE: &str = r#"<form><input type=hidden name=csrf value="a&#43;b"><input type=password name=password></form>"#;
 
-fn csrf() -> (&'static str, Source) {
-    ("csrf", Source::Field("csrf".to_owned()))
+fn csrf() -> (&'static str, CaptureSource) {
+    ("csrf", CaptureSource::Field("csrf".to_owned()))
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ fn accept<S: std::io::Read + std::io::Write>(stream: S) -> StreamOwned<ServerCon
 }
 
 fn tls() -> Tls {
-    let plan = scenario::Tls { insecure: true, ..scenario::Tls::default() };
+    let plan = scenario::TlsSpec { insecure: true, ..scenario::TlsSpec::default() };
     Tls::new(&plan, "localhost").unwrap()
 }
 

@@ -1,0 +1,90 @@
+//! Tells from outside whether calls come back. What a script does is limited step by step, but not what one step of a
+//! native function does: where that never ends, no limit ends it, and whoever waits has to know.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Limits;
+
+/// A call that goes on for so much longer than its limits allow is in a function that no limit ends.
+const BEYOND_LIMITS: Duration = Duration::from_secs(10);
+
+/// What a thread shows of its calls, one after the other.
+#[derive(Debug, Default)]
+pub struct Heartbeat {
+    /// How many began and ended: odd while one is under way.
+    count: AtomicU64,
+    what: Mutex<Arc<str>>,
+}
+
+/// One who looks at a pulse now and then. It counts looks, not time: of a process that was stopped, and goes on, nobody
+/// has waited for anything.
+#[derive(Debug, Default)]
+pub struct HeartbeatWatch {
+    seen: u64,
+    looks: u32,
+}
+
+/// For how long a call may go on before it is taken not to come back.
+pub fn longest_call() -> Duration {
+    Limits::default().running + BEYOND_LIMITS
+}
+
+/// How many looks a time has, if one comes after each `every`.
+pub fn looks(time: Duration, every: Duration) -> u32 {
+    (time.as_millis() / every.as_millis()) as u32
+}
+
+/// A call under way; it has come back once this is dropped.
+#[derive(Debug)]
+pub(super) struct Beat<'a>(&'a Heartbeat);
+
+impl Heartbeat {
+    /// A call begins.
+    pub(super) fn begin(&self, what: &Arc<str>) -> Beat<'_> {
+        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(what);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Beat(self)
+    }
+
+    /// Runs a call; `what` is its name.
+    pub fn during<T>(&self, what: &Arc<str>, call: impl FnOnce() -> T) -> T {
+        let _beat = self.begin(what);
+        call()
+    }
+}
+
+impl Drop for Beat<'_> {
+    fn drop(&mut self) {
+        self.0.count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl HeartbeatWatch {
+    /// The name of a call that has been under way at more than so many looks in a row, this one included.
+    pub fn look(&mut self, pulse: &Heartbeat, most: u32) -> Option<Arc<str>> {
+        let count = pulse.count.load(Ordering::Relaxed);
+        self.looks = if count == self.seen { self.looks.saturating_add(1) } else { 1 };
+        self.seen = count;
+        let overdue = count % 2 == 1 && self.looks > most;
+        overdue.then(|| Arc::clone(&pulse.what.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_overdue_once_it_was_seen_too_often_and_none_between_calls_is() {
+        let (pulse, mut watch, name) = (Heartbeat::default(), HeartbeatWatch::default(), Arc::from("check"));
+        let mut overdue = || watch.look(&pulse, 2).is_some();
+        assert!((0..9).all(|_| !overdue()), "nothing is under way");
+        for _ in 0..9 {
+            pulse.during(&name, || assert!(!overdue() && !overdue()));
+        }
+        pulse.during(&name, || assert_eq!([(); 4].map(|()| overdue()), [false, false, true, true]));
+        assert!(!overdue());
+    }
+}

@@ -1,0 +1,76 @@
+//! The warden: a process between runner and a keeper, so that the server is not left when both are killed at once.
+//!
+//! It is a subreaper, too: what a dead keeper leaves comes to it, and is killed. The keeper's channel is its own standard
+//! output as well, on which it waits for the end of runner. It says nothing.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::{ExitCode, Stdio};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, set_child_subreaper, wait};
+
+use super::role::{self, ProcessRole};
+use super::{inherited_signals, process_tree};
+
+/// The whole life of a warden.
+pub fn main() -> ExitCode {
+    match watch() {
+        Ok(code) => code,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn watch() -> std::io::Result<ExitCode> {
+    set_child_subreaper(Some(getpid()))?;
+    inherited_signals::mend()?;
+    // First, so that no keeper is left where there is no thread.
+    std::thread::Builder::new().name("runner".to_owned()).spawn(|| {
+        wait_for_the_end_of_runner();
+        process_tree::kill_all(0);
+        std::process::exit(1);
+    })?;
+    let child = ProcessRole::Supervisor
+        .command(&role::what())
+        .stdin(Stdio::inherit())
+        .stdout(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .process_group(0)
+        .spawn()?;
+    inherited_signals::let_go_of_the_input()?;
+    let Some(status) = wait_for(child.id()) else { return Ok(ExitCode::FAILURE) };
+    if status.exit_status() == Some(0) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    process_tree::kill_all(0);
+    if let Some(signal) = status.terminating_signal().and_then(Signal::from_named_raw) {
+        // Ends as the keeper did, so that it is told so.
+        kill_process(getpid(), signal)?;
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// What comes through the channel is the keeper's to read; its other end is runner.
+fn wait_for_the_end_of_runner() {
+    let channel = std::io::stdout();
+    loop {
+        let mut end = [PollFd::new(&channel, PollFlags::empty())];
+        match poll(&mut end, None) {
+            Ok(_) if end[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => return,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// How the keeper ended. Others may come and end meanwhile.
+fn wait_for(keeper: u32) -> Option<WaitStatus> {
+    let is_keeper = |pid: Pid| pid.as_raw_nonzero().get().unsigned_abs() == keeper;
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if is_keeper(pid) => return Some(status),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What a command line has started, down to its last process: runner's side of a keeper.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::role::ProcessRole;
+use super::supervision::{LaunchPlan, Order, SupervisorEvent};
+use super::{Happening, StartError, process_tree, show_exit, show_status};
+
+/// How long the last processes may take to vanish once killed, and a keeper to answer.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+/// How often to ask whether to go on.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often to look whether a warden has ended.
+const ENDING: Duration = Duration::from_millis(1);
+/// What to do about a keeper that is gone.
+pub(super) const LOST: &str =
+    "a keeper is runner's own process: see who killed it (`dmesg` tells if memory ran out), and run again";
+/// A server that starts a process for each request must not fill the memory.
+const MOST_HAPPENINGS: usize = 200;
+/// What a program may be asked to end with, and may ask its own to end with: HUP, INT, QUIT and TERM.
+const ASKING: [i32; 4] = [1, 2, 3, 15];
+const KILL: i32 = 9;
+
+/// A tree of processes with its keeper. Dropping it kills them all.
+#[derive(Debug)]
+pub(super) struct SupervisedTree {
+    warden: Child,
+    /// The keeper's number.
+    keeper: u32,
+    orders: UnixStream,
+    events: Receiver<SupervisorEvent>,
+    pub begun: Instant,
+    /// The program itself.
+    pub main: u32,
+    main_ended: Option<Ended>,
+    last_ended: Option<Ended>,
+    /// The line that was wanted has come.
+    pub said: bool,
+    /// Nothing is left.
+    empty: bool,
+    /// How the keeper ended, or its warden, before its processes did.
+    lost: Option<String>,
+    channel_ended: bool,
+    happenings: Vec<Happening>,
+    ordered: Ordered,
+}
+
+/// What runner has told the processes to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ordered {
+    Nothing,
+    ToEnd,
+    /// They are killed.
+    Killed,
+}
+
+#[derive(Debug, Clone)]
+struct Ended {
+    pid: u32,
+    how: String,
+    well: bool,
+}
+
+impl Ordered {
+    /// Whether a process ended as it was told to; a shell passes a signal on as 128 and its number.
+    fn explains(self, how: &str, well: bool) -> bool {
+        let by = |signal: i32| {
+            [show_exit(None, Some(signal)), show_exit(Some(128 + signal), None)].iter().any(|known| known == how)
+        };
+        let as_asked = self >= Ordered::ToEnd && (well || ASKING.into_iter().any(by));
+        as_asked || self == Ordered::Killed && by(KILL)
+    }
+}
+
+impl SupervisedTree {
+    /// Starts the program of `plan`, and hands it a socket, if any; its output goes to `log`. `scenario` is what the file is
+    /// called. `Err` says why it could not be started.
+    pub fn start(
+        plan: &LaunchPlan,
+        scenario: &str,
+        log: &File,
+        socket: Option<TcpListener>,
+    ) -> Result<SupervisedTree, StartError> {
+        let no_keeper = |why: String| StartError::new(format!("its keeper {why}"), LOST);
+        let mut owned = SupervisedTree::spawn(plan, scenario, log, socket)
+            .map_err(|error| no_keeper(format!("could not be started: {error}")))?;
+        match owned.events.recv_timeout(GONE_WITHIN) {
+            Ok(SupervisorEvent::Started { pid, keeper }) => {
+                (owned.main, owned.keeper) = (pid, keeper);
+                Ok(owned)
+            }
+            Ok(SupervisorEvent::NotStarted { why, advice }) => {
+                owned.empty = true;
+                Err(StartError::new(why, advice))
+            }
+            Ok(_) | Err(_) => Err(no_keeper("ended".to_owned())),
+        }
+    }
+
+    fn spawn(
+        plan: &LaunchPlan,
+        scenario: &str,
+        log: &File,
+        socket: Option<TcpListener>,
+    ) -> std::io::Result<SupervisedTree> {
+        let (mut orders, theirs) = UnixStream::pair()?;
+        let warden = ProcessRole::Guard
+            .command(&format!("of {scenario}"))
+            .stdin(socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket))))
+            .stdout(Stdio::from(OwnedFd::from(theirs)))
+            .stderr(Stdio::from(log.try_clone()?))
+            .process_group(0)
+            .spawn()?;
+        writeln!(orders, "{}", serde_json::to_string(plan)?)?;
+        let (sender, events) = channel();
+        let reader = BufReader::new(orders.try_clone()?);
+        std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+            let events = reader.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
+            // Ends with the channel, at the latest when the keeper does.
+            let _ = events.map(|event| sender.send(event)).take_while(Result::is_ok).count();
+        })?;
+        Ok(SupervisedTree {
+            warden,
+            keeper: 0,
+            orders,
+            events,
+            begun: Instant::now(),
+            main: 0,
+            main_ended: None,
+            last_ended: None,
+            said: false,
+            empty: false,
+            lost: None,
+            channel_ended: false,
+            happenings: Vec::new(),
+            ordered: Ordered::Nothing,
+        })
+    }
+
+    /// How it ended unasked, if it has. A program that ends well and leaves others running has daemonised.
+    pub fn ended(&mut self) -> Option<String> {
+        self.listen();
+        if let Some(lost) = &self.lost {
+            return Some(lost.clone());
+        }
+        let main = self.main_ended.as_ref()?;
+        match &self.last_ended {
+            _ if !main.well => Some(main.how.clone()),
+            _ if !self.empty => None,
+            Some(last) if last.pid != main.pid => {
+                Some(format!("{}, and the last it left running (process {}) {}", main.how, last.pid, last.how))
+            }
+            _ => Some(main.how.clone()),
+        }
+    }
+
+    /// Whether its keeper ended before its processes did.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Waits until the program itself has ended; `Err` says how that went wrong. `None` if cancelled.
+    pub fn wait_for_main(&mut self, cancelled: &dyn Fn() -> bool) -> Option<Result<(), String>> {
+        loop {
+            match (&self.lost, &self.main_ended) {
+                (Some(lost), _) => return Some(Err(lost.clone())),
+                (None, Some(ended)) => return Some(if ended.well { Ok(()) } else { Err(ended.how.clone()) }),
+                (None, None) if cancelled() => return None,
+                (None, None) => self.listen_for(LOOK),
+            }
+        }
+    }
+
+    /// All processes below the keeper.
+    pub fn pids(&self) -> Vec<u32> {
+        process_tree::descendants(self.keeper())
+    }
+
+    /// The number of the keeper.
+    pub fn keeper(&self) -> u32 {
+        self.keeper
+    }
+
+    /// A process was there and is not any more.
+    pub fn missed(&mut self, pid: u32) {
+        let told = self.happenings.iter().any(|known| known.what.starts_with(&format!("process {pid} ")));
+        if !told && pid != self.main {
+            self.happened(format!("process {pid} ended"));
+        }
+    }
+
+    pub fn take_happenings(&mut self) -> Vec<Happening> {
+        std::mem::take(&mut self.happenings)
+    }
+
+    /// Asks everything to end; whether nothing is left after the grace.
+    pub fn ask_to_end(&mut self, signal: Signal, grace: Duration) -> bool {
+        self.expect(Ordered::ToEnd);
+        self.order(Order::Signal(signal.as_raw()));
+        self.wait_until_empty(grace)
+    }
+
+    /// Ends everything, whatever state it is in.
+    pub fn kill(&mut self) {
+        if !self.empty {
+            self.expect(Ordered::Killed);
+            // A keeper that has lost its warden still obeys.
+            self.order(Order::Kill);
+            self.wait_until_empty(GONE_WITHIN);
+        }
+        self.end_warden();
+        if !self.empty || self.lost.is_some() {
+            // What dead keepers and wardens leave comes to runner, which is a subreaper too.
+            process_tree::kill_adopted(GONE_WITHIN);
+            self.empty = true;
+        }
+    }
+
+    /// The warden ends by itself once its keeper has; nobody reaps the keeper of one that is killed before.
+    fn end_warden(&mut self) {
+        let end = Instant::now() + GONE_WITHIN;
+        while self.empty && Instant::now() < end {
+            match self.warden.try_wait() {
+                Ok(None) => std::thread::sleep(ENDING),
+                _ => return,
+            }
+        }
+        let _ = self.warden.kill();
+        let _ = self.warden.wait();
+    }
+
+    /// What ended until now did so unasked.
+    fn expect(&mut self, ordered: Ordered) {
+        self.listen();
+        self.ordered = ordered;
+    }
+
+    fn listen(&mut self) {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.note(event),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.channel_ended = true;
+                    break;
+                }
+            }
+        }
+        // A keeper without its warden keeps the server, but nobody would if it were killed as well.
+        if self.channel_ended || self.warden.try_wait().is_ok_and(|status| status.is_some()) {
+            self.note_loss();
+        }
+    }
+
+    /// Waits for the next event, but not for long.
+    fn listen_for(&mut self, longest: Duration) {
+        match self.events.recv_timeout(longest) {
+            Ok(event) => self.note(event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                self.channel_ended = true;
+                self.note_loss();
+            }
+        }
+    }
+
+    fn note(&mut self, event: SupervisorEvent) {
+        match event {
+            SupervisorEvent::Ended { pid, how, well } => {
+                let guess = format!("process {pid} ended");
+                let was_missed = self.happenings.iter().any(|known| known.what == guess);
+                self.happenings.retain(|known| known.what != guess);
+                if was_missed || !self.ordered.explains(&how, well) {
+                    self.happened(format!("process {pid} {how}"));
+                }
+                let ended = Ended { pid, how, well };
+                if pid == self.main {
+                    self.main_ended = Some(ended.clone());
+                }
+                self.last_ended = Some(ended);
+            }
+            SupervisorEvent::Said => self.said = true,
+            SupervisorEvent::Empty => self.empty = true,
+            SupervisorEvent::NotLogged { why } => self.happened(format!("the rest of its log is not kept: {why}")),
+            SupervisorEvent::Started { .. } | SupervisorEvent::NotStarted { .. } => {}
+        }
+    }
+
+    /// The channel has ended. A keeper that has nothing left to keep may go.
+    fn note_loss(&mut self) {
+        if self.empty || self.lost.is_some() {
+            return;
+        }
+        // It may have closed the channel only; then it is of no use any more.
+        let _ = self.warden.kill();
+        let how = self.warden.wait().map_or("ended".to_owned(), show_status);
+        self.lost = Some(format!("lost its keeper (process {}), which {how}", self.warden.id()));
+    }
+
+    fn happened(&mut self, what: String) {
+        match self.happenings.len() {
+            ..MOST_HAPPENINGS => self.happenings.push(Happening { after: self.begun.elapsed(), what }),
+            MOST_HAPPENINGS => {
+                let what = "more processes ended than are listed".to_owned();
+                self.happenings.push(Happening { after: self.begun.elapsed(), what });
+            }
+            _ => {}
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        // A keeper that is gone is dealt with by `kill`.
+        let _ = serde_json::to_string(&order).map(|line| writeln!(self.orders, "{line}"));
+    }
+
+    fn wait_until_empty(&mut self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        while !self.empty && !self.channel_ended {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.listen_for(left);
+        }
+        self.empty
+    }
+}
+
+impl Drop for SupervisedTree {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_was_asked_for_is_explained_unless_it_is_a_bad_one() {
+        let (well, term, kill) =
+            ("exited with status 0", "was killed by signal 15 (TERM)", "was killed by signal 9 (KILL)");
+        let explained = |ordered: Ordered| {
+            [
+                (well, true),
+                (term, false),
+                ("exited with status 143", false),
+                (kill, false),
+                ("exited with status 3", false),
+            ]
+            .map(|(how, well)| ordered.explains(how, well))
+        };
+        assert_eq!(explained(Ordered::Nothing), [false; 5]);
+        assert_eq!(explained(Ordered::ToEnd), [true, true, true, false, false]);
+        assert_eq!(explained(Ordered::Killed), [true, true, true, true, false]);
+        assert!(!Ordered::Killed.explains("was killed by signal 11 (SEGV)", false));
+    }
+}
