@@ -29,9 +29,9 @@ impl Quantiles {
         })
     }
 
-    /// The quantile at `q` (0 to 1), where it is among those that are recorded.
-    pub fn at(&self, q: f64) -> Option<MeasuredValue> {
-        let recorded = [
+    /// The quantile at `q` (0 to 1), if it is one of those that are written and there were requests.
+    pub fn written(&self, q: f64) -> Option<MeasuredValue> {
+        let all = [
             (0.5, self.p50),
             (0.75, self.p75),
             (0.9, self.p90),
@@ -39,7 +39,7 @@ impl Quantiles {
             (0.99, self.p99),
             (0.999, self.p999),
         ];
-        recorded.into_iter().find(|(known, _)| (known - q).abs() < 1e-9).and_then(|(_, value)| value)
+        all.into_iter().find(|(known, _)| (known - q).abs() < 1e-9).and_then(|(_, value)| value)
     }
 
     /// Those of some waits; none of them without requests.
@@ -62,4 +62,17 @@ impl Quantiles {
 
 fn micros(nanos: MeasuredValue) -> MeasuredValue {
     nanos.map(|nanos| nanos / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_quantiles_that_are_written_are_found() {
+        let (exactly, more) = (MeasuredValue::Exactly(5.0), MeasuredValue::MoreThan(9.0));
+        let quantiles = Quantiles { p50: Some(exactly), p999: Some(more), ..Quantiles::default() };
+        assert_eq!((quantiles.written(0.5), quantiles.written(99.9 / 100.0)), (Some(exactly), Some(more)));
+        assert_eq!((quantiles.written(0.99), quantiles.written(0.51)), (None, None));
+    }
 }

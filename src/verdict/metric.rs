@@ -60,6 +60,12 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
     }
 }
 
+/// A percentile that the record holds; else one that its histogram tells, which takes long to read.
+fn quantile(quantiles: &Quantiles, q: f64, histogram: impl FnOnce() -> Option<Latencies>) -> Option<MeasuredValue> {
+    let from_histogram = || Some(histogram()?.quantile(q)?.map(|nanos| nanos / 1e3));
+    quantiles.written(q).or_else(from_histogram).map(seconds)
+}
+
 fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
     counts.get(name).copied().unwrap_or(0)
 }
@@ -76,14 +82,6 @@ fn error_rate(load: &record::LoadRecord) -> MeasuredValue {
     match load.unanswered {
         0 => MeasuredValue::Exactly(share(errors)),
         unanswered => MeasuredValue::Within(Bounds::between(share(errors), share(errors.saturating_add(unanswered)))),
-    }
-}
-
-/// A quantile: as the record has it, or, where it has none, from all that were measured.
-fn quantile(recorded: &Quantiles, q: f64, all: impl FnOnce() -> Option<Latencies>) -> Option<MeasuredValue> {
-    match recorded.at(q) {
-        Some(micros) => Some(seconds(micros)),
-        None => all()?.quantile(q).map(|nanos| seconds(nanos.map(|nanos| nanos / 1e3))),
     }
 }
 
