@@ -1,4 +1,4 @@
-//! The parts of a check, each told in order.
+//! The phases of a check, each from its begin to its end.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -33,7 +33,7 @@ const FIRST_LOOK_SHARE: u32 = 8;
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
 /// From the end of a part to the begin of the next on a server of its own, where that is slow to start.
 const SLOW_START: Duration = Duration::from_millis(700);
-/// What a charge is worth, and the part of that for rounds without those whose the values are: all but one.
+/// What a hypothesis is worth, and the part of that for rounds without those whose the values are: all but one.
 const LEAST_CONTROL_GROUP: Duration = Duration::from_secs(3);
 const MOST_CONTROL_GROUP: Duration = Duration::from_secs(15);
 const CONTROL_GROUP_PARTS: u32 = 4;
@@ -278,7 +278,7 @@ impl DirtyCheck<'_> {
         self.client.as_ref()?.log_in(&mut who).await.ok().map(|()| who)
     }
 
-    /// Rounds of what raised a charge, by these.
+    /// Rounds of what raised a suspicion, by these.
     async fn try_hypothesis(&mut self, hypothesis: &mut Hypothesis, who: &[Identity], with_owners: bool) {
         let Some(client) = &self.client else { return };
         let (recipe, copies) = hypothesis.again(!who.is_empty());
