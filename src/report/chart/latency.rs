@@ -130,7 +130,7 @@ impl Frame {
         let curve = self.curve(latencies);
         for (x, y) in &curve {
             let rank = rank_at_depth((x - LEFT) / (RIGHT - LEFT) * self.depth, all).clamp(1, known(latencies));
-            let (least, most) = match quantile(latencies, rank).map(MeasuredValue::from) {
+            let (least, most) = match quantile(latencies, rank).map(|nanos| nanos.map(|nanos| nanos / 1e3)) {
                 Some(MeasuredValue::Within(open)) => open.ends(),
                 _ => {
                     low.push((*x, *y));
