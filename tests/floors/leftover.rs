@@ -4,4 +4,4 @@
 pub const CIRCLES: &[&[&str]] = &[&["run::hooks", "run::trial"]];
 
 /// Names that more than one public type has.
-pub const TYPES: &[&str] = &["Page", "Place", "PositiveControl", "Server", "Watch"];
+pub const TYPES: &[&str] = &["Page", "PositiveControl", "Server"];
