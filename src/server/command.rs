@@ -73,10 +73,10 @@ impl LaunchedServer {
         server: (&Endpoint, Option<&Tls>),
         cancelled: Cancelled<'_>,
     ) -> Result<(), NotReady> {
-        let (said, keeper) = (Cell::new(false), self.owned.keeper());
+        let (said, supervisor) = (Cell::new(false), self.owned.supervisor());
         let owner = || match server.0 {
             Endpoint::Tcp(address) if !plan.ready.foreign => {
-                port_owner::of(*address, &process_tree::descendants(keeper))
+                port_owner::of(*address, &process_tree::descendants(supervisor))
             }
             // The folder of a Unix socket is the own.
             _ => PortOwner::Ours,
