@@ -10,6 +10,7 @@ mod arguments;
 mod check;
 mod definitions;
 mod load;
+mod logging;
 mod new;
 mod print;
 mod progress;
@@ -23,6 +24,7 @@ mod surroundings;
 mod unknown;
 
 use arguments::{Arguments, Command};
+use logging::EventLog;
 
 /// What a process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,18 +84,22 @@ pub fn main() -> ExitCode {
 fn obey(arguments: Arguments, began: Instant) -> Exit {
     let manner = arguments.manner;
     arguments.color.apply();
+    let with_log = |export: bool, command: &dyn Fn(&EventLog) -> Exit| {
+        EventLog::start(manner, began, export).map_or_else(|exit| exit, |log| command(&log))
+    };
     match arguments.command {
-        Some(Command::Run(options)) => run::run(&options, manner, began),
-        Some(Command::Load(options)) => load::load(&options, manner, began),
+        Some(Command::Run(options)) => with_log(true, &|log| run::run(&options, log, began)),
+        Some(Command::Load(options)) => with_log(true, &|log| load::load(&options, log, manner.quiet, began)),
         Some(Command::Check(options)) => check::check(&options),
-        Some(Command::Serve(options)) => serve::serve(&options),
+        Some(Command::Serve(options)) => with_log(false, &|log| serve::serve(&options, log)),
         Some(Command::Report(options)) => report::report(&options),
-        Some(Command::Replay(options)) => replay::run(&options),
+        Some(Command::Replay(options)) => with_log(true, &|log| replay::run(&options, log)),
         Some(Command::New(options)) => new::new(&options),
         Some(Command::Definitions(options)) => definitions::definitions(&options),
         Some(Command::Schema) => print_schema(),
         Some(Command::Completions { shell }) => arguments::print_completions(shell),
-        None => unknown::command(&arguments.run.files).unwrap_or_else(|| run::run(&arguments.run, manner, began)),
+        None => unknown::command(&arguments.run.files)
+            .unwrap_or_else(|| with_log(true, &|log| run::run(&arguments.run, log, began))),
     }
 }
 

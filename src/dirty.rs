@@ -19,6 +19,7 @@ mod client;
 mod control;
 mod declared;
 mod diagnosis;
+mod events;
 pub mod evidence;
 mod experiment;
 pub mod exposure;
@@ -84,6 +85,8 @@ pub struct Findings {
     pub alike: Vec<(String, String)>,
     /// Suspicions that neither stood nor were refuted when the time for that was up.
     pub unsettled: u64,
+    /// What the trace ids of requests follow from, where they carry a `traceparent`.
+    pub trace_seed: Option<u64>,
 }
 
 /// A leak that runner planted itself: two replies, exchanged on their way.

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use tracing::{error, info, info_span};
 
 use crate::analysis::caveats;
 use crate::load::hook_watchdog::call_watched;
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, ReportLocation};
 use crate::scenario::{self, Scenario, Secrets, Variant};
+use crate::telemetry::RunLog;
 use crate::verdict;
 
 mod abort;
@@ -41,6 +43,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// When the program started.
     pub began: Instant,
+    /// Where the events of the run go: into `run.log` of its folder.
+    pub log: RunLog,
 }
 
 /// What happens during a run, for whoever shows it.
@@ -141,15 +145,25 @@ pub fn run(
     cancel: &CancellationToken,
 ) -> Result<Finished, Unfinished> {
     let started = jiff::Timestamp::now();
+    let _run = info_span!("run", scenario = scenario.name).entered();
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
+    // A run is worth more than its log.
+    let logging = folder.run_log().ok().map(|file| options.log.begin(file));
     let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
+    info!(status = ?record.status, "run ended");
+    drop(logging);
+    let _report = info_span!("report").entered();
     let render = |place: &Path| report::render(&record, ReportLocation { folder: place, beside: true });
     match folder.publish(&record, &scenario.secrets, render) {
         Ok(Published { place, not_latest }) => {
             observer.event(RunEvent::Reported);
+            info!(folder = %place.display(), "report written");
             Ok(Finished { record, folder: place, not_latest })
         }
-        Err(error) => Err(Unfinished::NotWritten { record: Box::new(record), error }),
+        Err(error) => {
+            error!(%error, "report not written");
+            Err(Unfinished::NotWritten { record: Box::new(record), error })
+        }
     }
 }
 
@@ -174,6 +188,8 @@ fn record(
 ) -> Result<Record, Unfinished> {
     let seed = scenario.seed.unwrap_or_else(drawn_seed);
     let observer = Discreet { observer, secrets: &scenario.secrets };
+    let (variants, repeats) = (scenario.variants.len(), scenario.repeats);
+    info!(scenario = scenario.name, seed, variants, repeats, version = env!("CARGO_PKG_VERSION"), "run begins");
     let trials = run_trials(scenario, seed, log, options, &observer, cancel);
     something_ran(&trials, &scenario.secrets, cancel)?;
     Ok(redacted(compile(scenario, seed, started, trials, options), &scenario.secrets)?)
@@ -207,6 +223,8 @@ fn run_trials(
             }
             number += 1;
             observer.event(RunEvent::Trial { variant: &variant.name, number, of });
+            let _trial = info_span!("trial", variant = variant.name, number, of).entered();
+            info!(variant = variant.name, number, of, "trial begins");
             let seed = seed.wrapping_add(number as u64);
             let ran = trial::run(variant, seed, log, &options.allowed_hosts, observer, cancel);
             hung = ran.hung;

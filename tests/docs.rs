@@ -133,7 +133,12 @@ fn rows<'a>(text: &'a str, heads: &[&str]) -> Vec<(Vec<&'a str>, &'a str)> {
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Output {
+    command_with(folder, &[], arguments)
+}
+
+fn command_with(folder: &Path, variables: &[(String, String)], arguments: &[&str]) -> Output {
     let mut command = Command::new(RUNNER);
+    command.env_remove("RUNNER_LOG").envs(variables.iter().cloned());
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command.env_remove("RUNNER_REPORTS").env("NO_COLOR", "1").output().unwrap()
 }
@@ -381,6 +386,7 @@ fn commands_of(page: &Page) -> Vec<Option<String>> {
         for line in block.text.lines() {
             let (typed, comment) = line.split_once(" # ").map_or((line, ""), |(typed, after)| (typed, after.trim()));
             let mut words = shell_words(typed);
+            let variables = variables(&mut words);
             match words.first().map(String::as_str) {
                 Some("runner") => {}
                 Some("make" | "jq") | None => continue,
@@ -390,12 +396,21 @@ fn commands_of(page: &Page) -> Vec<Option<String>> {
             words.extend(shortened(folder.path(), &words));
             let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
             let expected = comment.strip_prefix("exit ").map_or(0, |code| code.parse().unwrap());
-            let output = command(folder.path(), &arguments);
+            let output = command_with(folder.path(), &variables, &arguments);
             let wrong = output.status.code() != Some(expected);
             ran.push(wrong.then(|| format!("{}: `{}`: {}", block.place, words.join(" "), shown(&output))));
         }
     }
     ran
+}
+
+/// Takes the variables that a command line sets before its program, as in `RUNNER_LOG=debug runner`.
+fn variables(words: &mut Vec<String>) -> Vec<(String, String)> {
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let set = |word: &String| word.split_once('=').filter(|(name, _)| is_name(name)).map(|(n, v)| (n.into(), v.into()));
+    let found: Vec<(String, String)> = words.iter().map_while(set).collect();
+    words.drain(..found.len());
+    found
 }
 
 /// The words of a command line; a word may be in single quotes.

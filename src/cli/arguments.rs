@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::Exit;
 use crate::units::{parse_rate, parse_sleep};
@@ -56,9 +56,23 @@ pub(super) struct Manner {
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
-    /// Say when each part begins and ends, in milliseconds since the start
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    pub verbose: bool,
+    /// Say what happens, in milliseconds since the start: -v each part, -vv each step of the dirty check, -vvv each of its
+    /// requests; if not given, what RUNNER_LOG says, as in RUNNER_LOG=info,runner::dirty=debug
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+
+    /// How that is written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// A line for people
+    Text,
+    /// A line of JSON, and no progress between
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

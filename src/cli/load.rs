@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::arguments::{Load, Manner};
-use super::progress::{Progress, Style};
+use super::arguments::Load;
+use super::logging::EventLog;
+use super::progress::Progress;
 use super::run::{complain, print_record, width};
 use super::surroundings::World;
 use super::{Exit, print, signals};
@@ -19,7 +20,7 @@ use crate::verdict::success;
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
 const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
 
-pub(super) fn load(arguments: &Load, manner: Manner, began: Instant) -> Exit {
+pub(super) fn load(arguments: &Load, log: &EventLog, quiet: bool, began: Instant) -> Exit {
     let scenario = match scenario(arguments) {
         Ok(scenario) => scenario,
         Err(problems) => {
@@ -27,11 +28,11 @@ pub(super) fn load(arguments: &Load, manner: Manner, began: Instant) -> Exit {
             return Exit::Invalid;
         }
     };
-    let style = Style::of(manner.quiet);
-    if arguments.latency && !manner.quiet {
-        style.say(LATENCY);
+    log.telemetry().redaction().add(&scenario.secrets);
+    if arguments.latency && !quiet {
+        log.style.say(LATENCY);
     }
-    let shown = style.clone();
+    let shown = log.style.clone();
     let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
@@ -40,9 +41,9 @@ pub(super) fn load(arguments: &Load, manner: Manner, began: Instant) -> Exit {
         }
     };
     environment::prepare();
-    let progress = Progress::new(manner.verbose, style, began);
-    let reports = arguments.reports.clone();
-    let options = Options { reports: reports.unwrap_or_default(), allowed_hosts: arguments.allow_hosts.clone(), began };
+    let progress = Progress::new(log.tells_parts, log.style.clone());
+    let (reports, allowed_hosts) = (arguments.reports.clone().unwrap_or_default(), arguments.allow_hosts.clone());
+    let options = Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone() };
     let finished = match arguments.reports {
         Some(_) => run::run(&scenario, &options, &progress, &cancel),
         None => run::measure(&scenario, &options, &progress, &cancel).map(unwritten),

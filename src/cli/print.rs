@@ -41,11 +41,21 @@ pub(super) fn warning(message: &str, advice: Option<&str>) {
     labelled("warning", anstyle::AnsiColor::Yellow, message, advice);
 }
 
-fn labelled(label: &str, color: anstyle::AnsiColor, message: &str, advice: Option<&str>) {
+/// The text of a warning, for whoever prints it between other lines.
+pub(super) fn warning_text(message: &str, advice: Option<&str>) -> String {
+    let text = label("warning", anstyle::AnsiColor::Yellow, message, advice);
+    plain_unless(notes_have_color(), &text).into_owned()
+}
+
+fn labelled(name: &str, color: anstyle::AnsiColor, message: &str, advice: Option<&str>) {
+    note(label(name, color, message, advice));
+}
+
+fn label(label: &str, color: anstyle::AnsiColor, message: &str, advice: Option<&str>) -> String {
     let (color, cyan) = (color.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
     let bold = anstyle::Style::new().bold();
     let advice = advice.map(|advice| format!("\n{cyan}help{cyan:#}: {advice}")).unwrap_or_default();
-    note(format_args!("{color}{label}{color:#}{bold}: {message}{bold:#}{advice}"));
+    format!("{color}{label}{color:#}{bold}: {message}{bold:#}{advice}")
 }
 
 /// Whether notes go to a terminal.

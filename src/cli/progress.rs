@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -22,8 +22,8 @@ const RATE_OVER: Duration = Duration::from_secs(1);
 
 /// Shows events as they come.
 pub(super) struct Progress {
-    began: Instant,
-    verbose: bool,
+    /// The log tells when parts begin and end, and of trouble.
+    logged: bool,
     style: Style,
     /// When the last plain line came, in the time of the part that it was about.
     last_plain: Cell<Duration>,
@@ -67,10 +67,9 @@ impl Style {
 }
 
 impl Progress {
-    pub fn new(verbose: bool, style: Style, began: Instant) -> Self {
+    pub fn new(logged: bool, style: Style) -> Self {
         Progress {
-            began,
-            verbose,
+            logged,
             style,
             last_plain: Cell::default(),
             last_starting: Cell::default(),
@@ -97,6 +96,9 @@ impl Progress {
     }
 
     fn trouble(&self, message: &str) {
+        if self.logged {
+            return;
+        }
         let text = format!("trouble: {message}");
         if self.measured.get() { self.line(&text) } else { self.held_back.borrow_mut().push(text) }
     }
@@ -107,17 +109,11 @@ impl Progress {
         }
     }
 
-    fn verbose(&self, text: &str) {
-        if self.verbose {
-            self.line(&format!("[{:>7.1} ms] {text}", self.began.elapsed().as_secs_f64() * 1e3));
-        }
-    }
-
     fn part(&self, text: &str) {
         self.last_plain.set(Duration::ZERO);
         self.last_count.set((Duration::ZERO, 0, 0.0));
         match &self.style {
-            Style::Plain | Style::Live(_) if self.verbose => self.verbose(&format!("{}{text}", self.heading.borrow())),
+            Style::Plain if self.logged => {}
             Style::Plain => self.line(&format!("{}{text}", self.heading.borrow())),
             Style::Live(bar) => {
                 bar.set_prefix(format!("{}{text}", self.heading.borrow()));
@@ -209,10 +205,7 @@ impl Observer for Progress {
                 self.heading.replace(heading);
             }
             RunEvent::ServerStarting { number, elapsed, set_up } => self.starting(number, elapsed, set_up),
-            RunEvent::ServerReady { description, after } => {
-                self.last_starting.set(Duration::ZERO);
-                self.verbose(&format!("server ready after {:.1} ms: {description}", after.as_secs_f64() * 1e3));
-            }
+            RunEvent::ServerReady { .. } => self.last_starting.set(Duration::ZERO),
             RunEvent::LoggingIn { elapsed, done, of } => self.logging_in(elapsed, done, of),
             RunEvent::LoadBegan { description } | RunEvent::DirtyBegan { description } => self.part(description),
             RunEvent::Load { elapsed, planned, progress } => {
@@ -229,12 +222,8 @@ impl Observer for Progress {
                 let text = format!("{}, {}{doing}", counted(exposures, "exposure"), counted(leaks, "leak"));
                 self.advance(elapsed, planned, &text);
             }
-            RunEvent::LoadEnded => self.verbose("load ended"),
-            RunEvent::DirtyEnded => self.verbose("dirty check ended"),
-            RunEvent::Reported => {
-                self.measured();
-                self.verbose("report written");
-            }
+            RunEvent::LoadEnded | RunEvent::DirtyEnded => {}
+            RunEvent::Reported => self.measured(),
             RunEvent::Trouble { message } => self.trouble(message),
         }
     }
@@ -284,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_rate_of_the_first_second_is_that_of_what_there_is_of_it() {
-        let progress = Progress::new(false, Style::Silent, Instant::now());
+        let progress = Progress::new(false, Style::Silent);
         let at = |millis, count| progress.rate(Duration::from_millis(millis), count);
         assert_eq!(at(0, 0), 0.0);
         assert_eq!(at(250, 1_000), 4_000.0);

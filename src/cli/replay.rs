@@ -1,6 +1,7 @@
 //! `runner replay RECORD LEAK`: a recorded leak once more.
 
 use super::arguments::Replay;
+use super::logging::EventLog;
 use super::report::read;
 use super::{Exit, print, signals};
 use crate::dirty::recipe::Recipe;
@@ -14,8 +15,8 @@ use crate::units::{show_percentage, show_time};
 
 mod restored;
 
-pub(super) fn run(arguments: &Replay) -> Exit {
-    match again(arguments) {
+pub(super) fn run(arguments: &Replay, log: &EventLog) -> Exit {
+    match again(arguments, log) {
         Ok(exit) => exit,
         Err((message, advice)) => {
             print::error(&message, Some(&advice));
@@ -25,11 +26,12 @@ pub(super) fn run(arguments: &Replay) -> Exit {
 }
 
 /// The error, of the arguments or the record, is a message with advice.
-fn again(arguments: &Replay) -> Result<Exit, (String, String)> {
+fn again(arguments: &Replay, log: &EventLog) -> Result<Exit, (String, String)> {
     let record = read(&arguments.record).map_err(|(message, advice)| (message, advice.to_owned()))?;
     let (number, index, trial, leak) = pick(&record, &arguments.leak)?;
     let recipe = recipe(leak, &record)?;
     let scenario = restored::scenario(arguments, &record)?;
+    log.telemetry().redaction().add(&scenario.secrets);
     let hide = |text: &str| scenario.secrets.hide(text).into_owned();
     let known = &record.variants[index];
     // Of one text, in one order: their names may hold what is not shown.

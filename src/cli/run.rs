@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::arguments::{Manner, Run};
-use super::progress::{Progress, Style};
+use super::arguments::Run;
+use super::logging::EventLog;
+use super::progress::Progress;
 use super::{Exit, print, signals, surroundings};
 use crate::record::{LogOf, Record};
 use crate::report;
@@ -16,12 +17,12 @@ use crate::units::counted;
 const WIDEST: usize = 110;
 const INTERRUPTED: &str = "interrupted: writing the report; once more to end at once";
 
-pub(super) fn run(arguments: &Run, manner: Manner, began: Instant) -> Exit {
+pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
     let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
         return Exit::Invalid;
     };
-    let style = Style::of(manner.quiet);
-    let shown = style.clone();
+    scenarios.iter().for_each(|scenario| log.telemetry().redaction().add(&scenario.secrets));
+    let shown = log.style.clone();
     let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
         Ok(cancel) => cancel,
         Err(error) => {
@@ -30,10 +31,11 @@ pub(super) fn run(arguments: &Run, manner: Manner, began: Instant) -> Exit {
         }
     };
     environment::prepare();
-    let options = Options { reports: arguments.reports(), allowed_hosts: arguments.allow_hosts.clone(), began };
+    let (reports, allowed_hosts) = (arguments.reports(), arguments.allow_hosts.clone());
+    let options = Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone() };
     let mut exits = Vec::new();
     for scenario in &scenarios {
-        let progress = Progress::new(manner.verbose, style.clone(), began);
+        let progress = Progress::new(log.tells_parts, log.style.clone());
         let finished = run::run(scenario, &options, &progress, &cancel);
         progress.close();
         exits.push(match finished {

@@ -1,6 +1,7 @@
 //! `runner serve FILE`: only the server, for a browser or curl.
 
 use super::arguments::Serve;
+use super::logging::EventLog;
 use super::{Exit, print, signals, surroundings};
 use crate::net::endpoint::Endpoint;
 use crate::report::one_line;
@@ -11,9 +12,10 @@ use crate::scenario::{ListenSpec, Scenario, ServerSpec, Variant};
 const STOPPING: &str = "stopping; once more to end at once";
 
 /// A server that is told to end has done what it was to do: 0.
-pub(super) fn serve(arguments: &Serve) -> Exit {
+pub(super) fn serve(arguments: &Serve, log: &EventLog) -> Exit {
     let loaded = surroundings::load_all(std::slice::from_ref(&arguments.file), &arguments.overrides.set);
     let Some([scenario]) = loaded.as_deref() else { return Exit::Invalid };
+    log.telemetry().redaction().add(&scenario.secrets);
     let hide = |text: &str| scenario.secrets.hide(text).into_owned();
     let variant = match choose(scenario, arguments) {
         Ok(variant) => variant,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, debug, info_span};
 
 use super::client::CheckClient;
 use super::diagnosis::Diagnosis;
@@ -15,6 +16,7 @@ use super::triggers::{Family, Situation};
 use super::{DirtyProgress, Findings, NO_TURN, Premises};
 use crate::net::target::Target;
 use crate::scenario;
+use crate::scenario::template::Placeholder;
 use crate::trigger::Trigger;
 
 mod round;
@@ -47,6 +49,21 @@ pub enum CheckPhase {
 }
 
 impl CheckPhase {
+    /// Its name in logs and traces.
+    fn name(self) -> String {
+        let of = |family: Family| format!("{family:?}").to_lowercase();
+        match self {
+            CheckPhase::Opening => "opening".to_owned(),
+            CheckPhase::FirstLook(FamilyOf(family)) => format!("first look at {} triggers", of(family)),
+            CheckPhase::Family(FamilyOf(family)) => format!("{} triggers", of(family)),
+            CheckPhase::Personas => "personas".to_owned(),
+            CheckPhase::Verify => "suspicions".to_owned(),
+            CheckPhase::ControlGroup => "control group".to_owned(),
+            CheckPhase::Rest => "rest".to_owned(),
+            CheckPhase::Diagnosis => "diagnosis".to_owned(),
+        }
+    }
+
     /// What it does, if that may go on when the time of the check is up.
     pub fn doing(self) -> Option<&'static str> {
         match self {
@@ -227,7 +244,15 @@ impl<'a> DirtyCheck<'a> {
             self.part = Some(part);
         }
         self.begin_part(part);
-        let finished = runtime.block_on(cancel.run_until_cancelled(self.run_phase(part)));
+        let name = part.name();
+        let span = info_span!("phase", phase = name);
+        let work = async {
+            debug!(suspicions = self.personas.suspicions.len(), "phase begins: {name}");
+            self.run_phase(part).await;
+        };
+        let finished = runtime.block_on(cancel.run_until_cancelled(work.instrument(span.clone())));
+        let (exposures, leaks) = (self.findings.totals.exposures, self.findings.totals.leaks);
+        span.in_scope(|| debug!(exposures, leaks, interrupted = finished.is_none(), "phase ended: {name}"));
         self.end_part();
         self.findings.interrupted |= finished.is_none();
         Ok(())
@@ -267,6 +292,7 @@ impl<'a> DirtyCheck<'a> {
             time: self.plan.budget.time,
             duration: self.began.elapsed(),
             one_at_a_time,
+            trace_seed: self.plan.request.has(|hole| *hole == Placeholder::Traceparent).then_some(self.situation.seed),
             ..self.findings
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
 
+use super::events;
 use super::identity::Identity;
 use super::limit::Throttle;
 use super::observation::{CanariesFound, Observation, RecipePlace, Role, Seen};
@@ -335,6 +336,7 @@ impl CheckClient {
             tells: false,
             own: false,
         };
+        events::exchange(&seen);
         let canaries = CanariesFound::default();
         let observation = Observation { seen, request: bytes, reply, url, hops, captured, canaries };
         self.observations.borrow_mut().push(observation);

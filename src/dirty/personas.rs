@@ -10,6 +10,7 @@ use super::addresses;
 use super::baseline::{self, Accusation, Baseline, PageText, PersonaNumber, ResponsePart, Sign};
 use super::client::CheckClient;
 use super::declared::{DeclaredValues, ValueQuestion};
+use super::events;
 use super::evidence::{Evidence, FoundBy};
 use super::hypothesis::Hypothesis;
 use super::identity::Identity;
@@ -367,6 +368,7 @@ impl Personas {
 
     pub fn suspect(&mut self, suspicion: Suspicion) {
         if self.suspicions.len() < MOST_SUSPICIONS {
+            events::suspicion(&suspicion.evidence, suspicion.is_by_value());
             self.suspicions.push(suspicion);
         }
     }
@@ -399,7 +401,16 @@ impl Personas {
             Ground::Solo(_) => false,
             Ground::Value(value) => self.declared.stands(value, owned),
         };
-        let standing = Vec::into_iter(by_value).filter(stands);
+        let told = |suspicion: &Suspicion| {
+            let stands = stands(suspicion);
+            let why = match stands {
+                true => "others were shown it only after its owner had asked",
+                false => "others are shown it without its owner too, or were not shown it again",
+            };
+            events::suspicion_settled(&suspicion.evidence, stands, why);
+            stands
+        };
+        let standing = Vec::into_iter(by_value).filter(told);
         standing.map(|suspicion| suspicion.evidence).collect()
     }
 

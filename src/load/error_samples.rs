@@ -17,6 +17,13 @@ pub struct ErrorSamples {
     errors: [Option<(Duration, u16, String)>; 2],
 }
 
+/// Says why a request failed; once for each kind and thread, as there may be thousands a second.
+#[cold]
+fn tell(failure: Failure, at: Duration, why: &str) {
+    let at_s = (at.as_secs_f64() * 1e3).round() / 1e3;
+    tracing::warn!(kind = failure.name(), at_s, why, "a request failed: the first of its kind on this thread");
+}
+
 /// The class of an error's status: 0 for 4xx, 1 for 5xx.
 pub(super) fn class(status: u16) -> Option<usize> {
     match status {
@@ -30,7 +37,11 @@ pub(super) fn class(status: u16) -> Option<usize> {
 impl ErrorSamples {
     /// Keeps why a request failed, seen at `at`, if it is the first of its kind.
     pub fn keep(&mut self, failure: Failure, at: Duration, why: impl FnOnce() -> String) {
-        self.failures[failure as usize].get_or_insert_with(|| (at, why().chars().take(LONGEST).collect()));
+        self.failures[failure as usize].get_or_insert_with(|| {
+            let why: String = why().chars().take(LONGEST).collect();
+            tell(failure, at, &why);
+            (at, why)
+        });
     }
 
     /// Keeps what an error said, seen at `at`, if it is the first of its class.

@@ -52,7 +52,8 @@ pub fn call_watched<T: Send + 'static>(
     let (came, comes) = channel();
     let shown = Arc::clone(&pulse);
     // Nobody may wait for it any more.
-    let life = move || drop(came.send(call(shown)));
+    let span = tracing::Span::current();
+    let life = move || drop(came.send(span.in_scope(|| call(shown))));
     std::thread::Builder::new()
         .name("hooks".to_owned())
         .spawn(life)

@@ -58,9 +58,9 @@ pub(super) fn run<P, T: Send + 'static>(
     let mut refused = None;
     let places: Vec<_> = (0..count).map(|index| (index, StartBarrier::place(&gate))).collect();
     for (index, place) in places {
-        let (one, ended) = (Arc::clone(&one), ended.clone());
+        let (one, ended, span) = (Arc::clone(&one), ended.clone(), tracing::Span::current());
         let life = move || {
-            let end = catch_unwind(AssertUnwindSafe(|| one(index, place)));
+            let end = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| one(index, place))));
             // Nobody may wait for it any more.
             let _ = ended.send((index, end));
         };

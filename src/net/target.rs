@@ -66,7 +66,8 @@ impl Target {
             | Placeholder::Data(_)
             | Placeholder::Identity(_)
             | Placeholder::Token
-            | Placeholder::Capture(_) => None,
+            | Placeholder::Capture(_)
+            | Placeholder::Traceparent => None,
         }
     }
 }

@@ -268,4 +268,7 @@ pub struct Witness {
     pub first_byte_ms: Option<f64>,
     pub done_ms: f64,
     pub status: Option<u16>,
+    /// By which the server's own traces can be searched for it, where the scenario asks for `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::median_trial;
-use crate::record::{Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict};
+use crate::record::{Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, Witness};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::came;
@@ -250,6 +250,11 @@ impl Terminal {
         let distinct: Vec<_> = variants.iter().flat_map(|variant| variant.distinct_leaks()).collect();
         let Some((_, leak)) = distinct.first() else { return String::new() };
         let mut out = self.entry("leak", &format!("{}, in the {}", sentence::leak(leak), leak.place));
+        let traces = |witness: &Witness| witness.trace_id.clone();
+        if let Some(victim) = traces(&leak.victim) {
+            let source = leak.source.as_ref().and_then(traces).map(|id| format!("; source {id}")).unwrap_or_default();
+            out += &self.entry("traces", &format!("victim {victim}{source}"));
+        }
         if let Some(shrunk) = &leak.shrunk {
             out += &self.entry("least", &reproduction::in_words(shrunk));
         }

@@ -90,7 +90,11 @@ fn fill(request: &RequestSpec, sleep: Option<Duration>, who: &str, workers: Opti
                 Placeholder::Data(column) => column.clone(),
                 Placeholder::Random(low, _) => low.to_string(),
                 // A request holds none of these: the scenario was checked.
-                Placeholder::Host | Placeholder::Port | Placeholder::Socket | Placeholder::Fd => String::new(),
+                Placeholder::Host
+                | Placeholder::Port
+                | Placeholder::Socket
+                | Placeholder::Fd
+                | Placeholder::Traceparent => String::new(),
             };
             out.extend_from_slice(text.as_bytes());
         },

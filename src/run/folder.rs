@@ -86,6 +86,8 @@ pub struct Folder {
     staging: TempDir,
     /// What servers say, as they say it.
     log: Private,
+    /// The events of the run.
+    run_log: Private,
     /// Held as long as the folder is in the making, so that nobody takes it for abandoned.
     _lock: File,
     /// `reports/<scenario>`.
@@ -103,7 +105,14 @@ impl Folder {
         sweep(&home);
         let (staging, lock) = stage(&home).map_err(failed)?;
         let log = Private::inside(staging.path()).map_err(failed)?;
-        Ok(Folder { staging, log, _lock: lock, name: started.strftime("%Y-%m-%dT%H-%M-%SZ").to_string(), home })
+        let run_log = Private::inside(staging.path()).map_err(failed)?;
+        let name = started.strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+        Ok(Folder { staging, log, run_log, _lock: lock, name, home })
+    }
+
+    /// Where the events of the run go. It is as private as the server's log.
+    pub fn run_log(&self) -> io::Result<File> {
+        File::options().append(true).open(self.run_log.path())
     }
 
     /// The log of the run. Nobody else can open it, as it may hold secrets: the report gets one without.
@@ -119,8 +128,9 @@ impl Folder {
         render: impl Fn(&Path) -> Page,
     ) -> Result<Published, FolderError> {
         let report = |place: &Path| write_page(self.staging.path(), &render(place));
-        let log = self.staging.path().join("server.log");
-        let written = write_without(secrets, self.log.path(), &log).and_then(|()| self.write(record));
+        let log = |name: &str, from: &Private| write_without(secrets, from.path(), &self.staging.path().join(name));
+        let logs = log("server.log", &self.log).and_then(|()| log("run.log", &self.run_log));
+        let written = logs.and_then(|()| self.write(record));
         let placed = written.and_then(|()| self.settle(report));
         let place = placed.map_err(|source| FolderError { path: self.home.clone(), source })?;
         // It has moved: there is nothing left to clean up.
@@ -327,6 +337,7 @@ mod tests {
         fs::write(folder.server_log(), "s3cret").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(folder.staging.path()), mode(&folder.server_log())), (0o700, 0o600));
+        assert_eq!(mode(folder.run_log.path()), 0o600);
         // As it is for a run that is killed: nothing is taken down, and nothing is there.
         assert_eq!(fs::read_dir(folder.staging.path()).unwrap().count(), 0);
     }

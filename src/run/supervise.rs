@@ -33,11 +33,13 @@ pub(super) fn watch<T: Send>(
     work: impl FnOnce(&CancellationToken) -> T + Send,
 ) -> std::io::Result<(T, Ending)> {
     let stop = cancel.child_token();
+    let span = tracing::Span::current();
     std::thread::scope(|scope| {
         let (done, is_done) = channel::<()>();
         let work = std::thread::Builder::new().name("work".to_owned()).spawn_scoped(scope, || {
             // Dropped at the end, also by a panic, and so a signal.
             let _done = done;
+            let _within = span.enter();
             work(&stop)
         })?;
         // A panic in here ends the work too, rather than waiting for its end.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, info_span, warn};
 
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, facts, hooks};
@@ -88,6 +89,7 @@ pub(super) fn run(
     }
     if let Some(failure) = &trial.failure {
         observer.event(RunEvent::Trouble { message: &failure.message });
+        warn!("trouble: {}", failure.message);
     }
     Ran { trial, hung: stage.hung.get() }
 }
@@ -128,6 +130,8 @@ impl Stage<'_> {
         self.log_from.set(log.from);
         let number = self.starts.get() + 1;
         self.starts.set(number);
+        let _life = info_span!("server", start = number).entered();
+        debug!(start = number, "server starts");
         let begun = Instant::now();
         // Asked again and again while the server starts.
         let (said, read_at) = (RefCell::new(String::new()), Cell::new(begun));
@@ -148,14 +152,21 @@ impl Stage<'_> {
                 return;
             }
             Err(StartError { message, advice }) => {
+                warn!(start = number, after = ?begun.elapsed(), "server did not start: {message}");
                 trial.failure = Some(self.failure(message, advice));
                 return;
             }
         };
         let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.endpoint());
         self.observer.event(RunEvent::ServerReady { description: &description, after: server.ready_after() });
+        let after_ms = server.ready_after().as_secs_f64() * 1e3;
+        info!(start = number, "server ready after {after_ms:.1} ms: {description}");
         let ending = work(self, &mut server, trial);
         let life = server.stop();
+        match &life.death {
+            Some(death) => warn!(start = number, after = ?death.after, "server died: {}", death.message),
+            None => debug!(start = number, "server stopped"),
+        }
         let ending = match (ending, &life.death) {
             (Ok(Ending::Finished), Some(death)) => Ok(Ending::Died(death.clone())),
             (ending, _) => ending,
@@ -178,6 +189,7 @@ impl Stage<'_> {
     }
 
     fn load(&self, plan: &LoadSpec, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
+        let _load = info_span!("load").entered();
         let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
             Some(script) => match self.set_up(script) {
@@ -202,6 +214,7 @@ impl Stage<'_> {
         let live = Arc::new(LiveCounters::new(load::threads(plan)));
         let description = facts::describe_load(plan);
         self.observer.event(RunEvent::LoadBegan { description: &description });
+        info!("load begins: {description}");
         let mut watch = abort::Watch::new(&self.variant.abort_when);
         let planned = plan.warmup + plan.duration;
         let mut tick = || {
@@ -222,10 +235,15 @@ impl Stage<'_> {
         let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
         let watched = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(RunEvent::LoadEnded);
+        let LoadProgress { started, completed, failed, error_status, .. } = live.progress();
+        info!(started, completed, failed, error_status, "load ended");
         // Also after Ctrl-C: what the setup made is cleared away.
         let teardown = client.map(|client| self.tear_down(client));
         let (results, ending) = watched?;
         let mut results = results?;
+        let load::Results { threads, connections_opened, retried, unsolicited, .. } = results;
+        let failed_checks = results.findings.as_ref().map(|findings| findings.failed);
+        info!(threads, connections_opened, retried, unsolicited, failed_checks, "load measured");
         if let Some(hung) = results.hung.take() {
             self.hung.set(true);
             trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
@@ -289,7 +307,9 @@ impl Stage<'_> {
         let owned = !matches!(self.variant.server, scenario::ServerSpec::Attached(_));
         let progress = Arc::new(dirty::DirtyProgress::default());
         let description = facts::describe_dirty(plan);
+        let _check = info_span!("dirty").entered();
         self.observer.event(RunEvent::DirtyBegan { description: &description });
+        info!("dirty check begins: {description}");
         let mut check = dirty::DirtyCheck::new(plan, premises, owned, self.seed, Arc::clone(&progress));
         let time = check.time();
         while let Some(mut part) = check.next_phase() {
@@ -328,6 +348,8 @@ impl Stage<'_> {
             }
         }
         self.observer.event(RunEvent::DirtyEnded);
+        let counted = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+        info!(exposures = counted(&progress.exposures), leaks = counted(&progress.leaks), "dirty check ended");
         // Without a server there was no check, and nothing can be said of it.
         if check.has_begun() {
             let mut findings = check.conclude();

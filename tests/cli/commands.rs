@@ -82,7 +82,7 @@ fn check_shows_the_plan_and_starts_nothing() {
 fn a_run_leaves_a_whole_report_and_points_latest_at_it() {
     let outcome = Runner::with(QUICK).run().exit(0).stdout_has("report: reports/scenario/");
     let latest = outcome.latest("scenario");
-    for name in ["record.json", "report.md", "server.log", "effective.toml"] {
+    for name in ["record.json", "report.md", "server.log", "run.log", "effective.toml"] {
         assert!(latest.join(name).is_file(), "{name}");
     }
     let report = outcome.report("scenario");

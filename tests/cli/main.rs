@@ -37,5 +37,6 @@ mod serving;
 mod streams;
 mod survivors;
 mod tls;
+mod tracing;
 mod verdicts;
 mod waiting;

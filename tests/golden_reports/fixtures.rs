@@ -232,6 +232,7 @@ pub fn witness(request: u64, role: &str, connection: u64, sleep: f64, sent: f64,
         first_byte_ms: Some(sent + took - 0.4),
         done_ms: sent + took,
         status: Some(200),
+        trace_id: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::PositiveControl;
 use super::super::declared::{self, ValueQuestion};
 use super::super::diagnosis::ExperimentContext;
+use super::super::events;
 use super::super::evidence::{Evidence, FoundBy};
 use super::super::experiment::Participants;
 use super::super::hypothesis::Hypothesis;
@@ -170,6 +171,7 @@ impl DirtyCheck<'_> {
         let before = self.findings.positive_control.as_ref().map_or(0, |control| control.requests);
         let requests = before + observations.len() as u64;
         self.findings.positive_control = Some(PositiveControl { requests, found });
+        tracing::debug!(requests, found, "two responses were exchanged on their way: is that seen?");
         self.findings.totals.remember_planted(observations);
     }
 
@@ -214,6 +216,7 @@ impl DirtyCheck<'_> {
 
     /// Counts suspicions that stand as leaks.
     fn confirm(&mut self, standing: Vec<Evidence>) {
+        standing.iter().for_each(events::leak_found);
         standing.into_iter().for_each(|evidence| self.findings.totals.confirm(evidence));
         self.note_proof();
         self.resume = self.findings.totals.leaks == 0;
@@ -389,8 +392,12 @@ impl DirtyCheck<'_> {
             let pace =
                 |trigger: &&Trigger| self.findings.totals.triggers.get(trigger).map_or(f64::MAX, TriggerCounts::pace);
             let fastest = able.iter().max_by(|a, b| pace(a).total_cmp(&pace(b)));
-            let next = if turn % 2 == 0 { fastest.copied() } else { None };
-            self.round(next.unwrap_or(able[turn / 2 % able.len()])).await;
+            let (next, why) = match fastest.copied().filter(|_| turn % 2 == 0) {
+                Some(fastest) => (fastest, "it exposes most in a second"),
+                None => (able[turn / 2 % able.len()], "it is its turn"),
+            };
+            tracing::debug!(trigger = next.name(), why, "trigger chosen");
+            self.round(next).await;
             turn += 1;
         }
     }

@@ -3,8 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tracing::{Instrument as _, debug, debug_span};
+
 use super::super::client::CheckClient;
 use super::super::control::{self, Control};
+use super::super::events::{self, RoundCounts};
 use super::super::evidence::FoundBy;
 use super::super::observation::Role;
 use super::super::perform::Round;
@@ -49,7 +52,8 @@ impl DirtyCheck<'_> {
         recipe.http2 = self.situation.http2;
         recipe.one_connection = recipe.http2 && !alone && number.is_multiple_of(2);
         let clean = self.findings.totals.leaks == 0;
-        self.perform(Purpose::Trigger(trigger), &recipe, number).await;
+        let span = debug_span!("round", trigger = trigger.name(), number);
+        self.perform(Purpose::Trigger(trigger), &recipe, number).instrument(span).await;
         if clean && self.findings.totals.leaks > 0 {
             self.aftermath().await;
         }
@@ -78,11 +82,14 @@ impl DirtyCheck<'_> {
         if clean && self.findings.totals.leaks > 0 {
             self.aftermath().await;
         }
+        let Control { requests, echoes, alone, keeps_alive, ref problems, .. } = self.findings.control;
+        debug!(requests, echoes, ?alone, keeps_alive, problems = problems.len(), "control run judged");
         self.situation.alone = self.findings.control.alone;
         self.situation.keeps_alive = Some(self.findings.control.keeps_alive);
         self.situation.streams = self.client.as_ref().is_some_and(CheckClient::has_met_streams);
         for trigger in &self.plan.triggers {
             if let Some(why) = self.obstacle(*trigger) {
+                debug!(trigger = trigger.name(), why, "trigger left out");
                 self.findings.obstacles.insert(*trigger, why);
             }
         }
@@ -119,6 +126,8 @@ impl DirtyCheck<'_> {
         let family = found_by.trigger().map(|trigger| trigger.strategy().family());
         let overlapping = matches!(family, Some(Family::Overlap | Family::Storm));
         let finished = FinishedRound { overlapping, found_by, recipe, observations, strays, took };
+        let (before, requests) = (&self.findings.totals, finished.observations.len());
+        let (exposures, leaks, evidence) = (before.exposures, before.leaks, before.evidence.len());
         let mut totals = std::mem::take(&mut self.findings.totals);
         let context = self.context(client);
         let suspicions = match purpose {
@@ -129,6 +138,9 @@ impl DirtyCheck<'_> {
                 Vec::new()
             }
         };
+        let (exposures, leaks) = (totals.exposures - exposures, totals.leaks - leaks);
+        let counts = RoundCounts { requests, exposures, leaks, took };
+        events::round_ended(found_by, counts, totals.evidence.get(evidence..).unwrap_or_default());
         suspicions.into_iter().for_each(|suspicion| self.personas.suspect(suspicion));
         self.findings.totals = totals;
         self.note_proof();

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::debug;
+
 use super::wire::Received;
 use super::{Ask, CheckClient};
 use crate::dirty::limit::{self, Limit};
@@ -104,6 +106,7 @@ impl CheckClient {
     pub(super) fn is_refused(&self, ask: &Ask<'_>, came: &Result<Received, Failure>, head: &[u8], tries: u32) -> bool {
         let Ok(Received::Response(answer)) = came else { return false };
         let Some(retry_after) = limit::refusal(answer.status, head) else { return false };
+        debug!(status = answer.status, "the server limits the rate of requests");
         self.throttle.borrow_mut().refused(answer.status, retry_after, self.clock.now());
         ask.role == Role::Probe && tries < TRIES && self.clock.now() < self.time
     }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::{debug, trace};
 
 use super::{Ask, CheckClient, Watched};
 use crate::dirty::recipe::Anomaly;
@@ -202,6 +203,12 @@ impl CheckClient {
         let bytes = connection.unasked();
         if !bytes.is_empty() {
             wire.open = None;
+            debug!(
+                connection = wire.number,
+                after = wire.last,
+                bytes = bytes.len(),
+                "bytes came that nobody asked for"
+            );
             self.unsolicited.set(self.unsolicited.get() + u64::from(is_unsolicited && !wire.baited));
             self.strays.borrow_mut().push(Stray { after: wire.last, bytes: readable(bytes) });
         }
@@ -234,6 +241,7 @@ impl CheckClient {
         let again = wire.open.is_some() && ask.gate.is_none();
         match self.run_experiment(wire, bytes, ask, way).await {
             Err(ExchangeError::Closed { untouched: true }) if again => {
+                debug!(connection = wire.number, "closed before a byte of a response: the request is sent once more");
                 let again = self.run_experiment(wire, bytes, ask, way).await;
                 again.map_err(|broken| match broken {
                     // The request had been sent, on a connection that was closed.
@@ -307,10 +315,16 @@ impl CheckClient {
         wire.baited = false;
         self.connections.set(self.connections.get() + 1);
         wire.number = self.connections.get();
-        match self.version {
+        let opened = match self.version {
             Version::One => Connection::open(&self.target.dialer).await.map(OpenConnection::One),
             Version::Two => Http2Connection::open(&self.target.dialer).await.map(OpenConnection::Two),
+        };
+        match &opened {
+            Ok(_) => trace!(connection = wire.number, "connection opened"),
+            // A server that is starting, or gone, refuses many a second: the round tells of them.
+            Err(refused) => trace!(connection = wire.number, why = refused.why, "connection refused"),
         }
+        opened
     }
 
     /// Sends the bytes of a request: at once, in halves, or but for the last byte, which waits at the gate. A server may

@@ -7,6 +7,7 @@ use crate::dirty::recipe::Anomaly;
 use crate::dirty::request_forms;
 use crate::net::request::{PreparedRequest, show_sleep};
 use crate::scenario::template::Placeholder;
+use crate::traceparent::{TraceContext, TraceOrigin};
 
 impl CheckClient {
     /// The next request's number and its bytes.
@@ -62,6 +63,10 @@ impl CheckClient {
                     let session = ask.identity.map(|identity| &identity.session);
                     let name = placeholder.captured().unwrap_or_default();
                     session.and_then(|session| session.captured(name)).unwrap_or_default().to_owned()
+                }
+                Placeholder::Traceparent => {
+                    let context = TraceContext::of(self.salt, TraceOrigin::Dirty, request);
+                    return out.extend_from_slice(&context.header());
                 }
                 // Nothing: the same in every request, or refused when the scenario was read.
                 Placeholder::Host

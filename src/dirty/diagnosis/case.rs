@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use tracing::{debug, info};
+
 use super::super::class::{Guess, LeakClass};
 use super::super::evidence::{Evidence, Reduction};
 use super::super::experiment::{Experiment, run_experiment};
@@ -127,6 +129,7 @@ impl Case {
                 self.at_once.push((count, series.shown));
             }
             let taken = series.shown >= ENOUGH || (series.shown > 0 && series.kept);
+            debug!(candidate = ?candidate.kind, shown = series.shown, tries = series.tries, taken, "simpler requests tried");
             if series.shown > self.best.as_ref().map_or(0, |(_, held)| held.shown) {
                 self.best = Some((candidate, series));
             }
@@ -215,6 +218,8 @@ impl Case {
             }
         }
         question.answer(&tried, context.situation, signs);
+        let shown = tried.iter().filter(|one| one.shown.is_some()).count();
+        debug!(?question, tries = tried.len(), shown, "question asked that tells causes apart");
         self.phase = Phase::Ask(index + 1);
         true
     }
@@ -281,6 +286,8 @@ impl Case {
         let Some((best, found)) = &self.best else { return false };
         let Some((last, requests)) = self.counted.last.as_ref().or(found.last.as_ref()).cloned() else { return false };
         let (shown, tries) = self.rate(found);
+        let alternatives = evidence.alternatives.len();
+        info!(class = evidence.class.name(), alternatives, needs = ?best.kind, shown, tries, "leak diagnosed");
         evidence.shrunk = Some(Reduction {
             recipe: best.recipe.clone(),
             shown,

@@ -1,5 +1,6 @@
 //! Suspicions that lone replies have left standing, put to the test of the module `hypothesis`.
 
+use super::super::events;
 use super::super::evidence::{Evidence, FoundBy};
 use super::super::hypothesis::{Hypothesis, HypothesisStatus};
 use super::super::observation::Observation;
@@ -18,7 +19,11 @@ impl Personas {
                 }
                 Ground::Solo(accusation) => accusation,
             };
-            if self.stands(&accusation) {
+            let stands = self.stands(&accusation);
+            let why =
+                if stands { "lone requests by the same got something else" } else { "lone requests got the same" };
+            events::suspicion_settled(&evidence, stands, why);
+            if stands {
                 let rounds = self.asked.get(&evidence.found_by).copied().unwrap_or(1);
                 match self.hypotheses.iter_mut().find(|hypothesis| hypothesis.is_about(&accusation)) {
                     Some(hypothesis) => hypothesis.add(evidence, rounds),
@@ -44,6 +49,7 @@ impl Personas {
     /// proves nothing.
     pub fn close(&mut self, mut hypothesis: Hypothesis, fresh: bool) -> Vec<Evidence> {
         let status_now = hypothesis.status_now();
+        tracing::debug!(rounds = hypothesis.rounds(), "suspicion tried without its owner, then with: {status_now:?}");
         if status_now == HypothesisStatus::Proven {
             return hypothesis.into_evidence();
         }

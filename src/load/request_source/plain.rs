@@ -11,6 +11,7 @@ use crate::load::thread_plan::ThreadPlan;
 use crate::net::request::{PreparedRequest, append};
 use crate::scenario::Data;
 use crate::scenario::template::Placeholder;
+use crate::traceparent::{TraceContext, TraceOrigin};
 
 /// What the slots of a user's next request are filled with.
 pub(super) struct SlotFiller<'a> {
@@ -18,6 +19,7 @@ pub(super) struct SlotFiller<'a> {
     pub seq: u64,
     /// From one request to the next: the places of a batch have those of their user in turn.
     step: u64,
+    seed: u64,
     random: SmallRng,
     data: Option<&'a Data>,
 }
@@ -26,7 +28,7 @@ impl<'a> SlotFiller<'a> {
     pub fn in_place(plan: &'a ThreadPlan, number: u32, place: u32) -> Self {
         let random = rng::stream(plan.seed, RandomStream::Slots, (number, place.into()));
         let (seq, step) = (u64::from(place), u64::from(plan.pipeline));
-        SlotFiller { number, seq, step, random, data: plan.data.as_deref() }
+        SlotFiller { number, seq, step, seed: plan.seed, random, data: plan.data.as_deref() }
     }
 
     /// Goes on to the next request.
@@ -39,13 +41,21 @@ impl<'a> SlotFiller<'a> {
         self.seq - self.step
     }
 
+    /// A value that no other request carries: its user and its number.
+    fn unique(&self) -> u64 {
+        u64::from(self.number) << 40 | self.seq
+    }
+
     pub fn fill(&mut self, placeholder: &Placeholder, out: &mut Vec<u8>) {
         let value = match placeholder {
             Placeholder::User => u64::from(self.number),
             Placeholder::Seq => self.seq,
             Placeholder::Random(low, high) => self.random.random_range(*low..=*high),
-            // A value that no other request carries: its user and its number.
-            Placeholder::Canary => u64::from(self.number) << 40 | self.seq,
+            Placeholder::Canary => self.unique(),
+            Placeholder::Traceparent => {
+                let context = TraceContext::of(self.seed, TraceOrigin::Load, self.unique());
+                return out.extend_from_slice(&context.header());
+            }
             Placeholder::Data(column) => {
                 return self.data.map_or((), |data| data.write(self.number, column, out));
             }

@@ -72,6 +72,7 @@ fn witnesses(leak: &LeakRecord) -> String {
         ("first byte", Right),
         ("done", Right),
         ("status", Right),
+        ("trace id", Left),
     ]);
     let mut add = |witness: &Witness, part: &str| {
         table.row([
@@ -85,6 +86,7 @@ fn witnesses(leak: &LeakRecord) -> String {
             witness.first_byte_ms.map(at).unwrap_or_default(),
             at(witness.done_ms),
             witness.status.map(|status| status.to_string()).unwrap_or_default(),
+            witness.trace_id.as_deref().map(code_cell).unwrap_or_default(),
         ]);
     };
     add(&leak.victim, "victim");

@@ -12,6 +12,7 @@ use crate::dirty::{Evidence, Findings, Seen, TriggerCounts};
 use crate::record;
 use crate::scenario::{self, Expect};
 use crate::stats::{interval_95, upper_bound_95};
+use crate::traceparent::{TraceContext, TraceOrigin};
 use crate::trigger::Trigger;
 use crate::units::counted;
 
@@ -54,7 +55,11 @@ pub(in crate::run) fn dirty(
         cut: tally.cut,
         unsolicited: tally.unsolicited,
         undecoded: tally.undecoded.clone().map(|(responses, why)| record::Unread { responses, why }),
-        evidence: tally.evidence.iter().map(|evidence| leak(evidence, tls, plan.follow > 0)).collect(),
+        evidence: tally
+            .evidence
+            .iter()
+            .map(|evidence| leak(evidence, tls, plan.follow > 0, findings.trace_seed))
+            .collect(),
         inconclusive: inconclusive(findings, failure).map(|why| came::with_limit(why, findings.limit)),
         samples: came::samples(findings),
         limit: came::limit(findings),
@@ -144,10 +149,16 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     None
 }
 
-fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> record::LeakRecord {
+fn leak(
+    evidence: &Evidence,
+    tls: Option<&scenario::TlsSpec>,
+    follow: bool,
+    trace_seed: Option<u64>,
+) -> record::LeakRecord {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
+    let witness = |seen: &Seen| witness(seen, origin, trace_seed);
     record::LeakRecord {
         class: evidence.class,
         alternatives: evidence.alternatives.clone(),
@@ -155,13 +166,13 @@ fn leak(evidence: &Evidence, tls: Option<&scenario::TlsSpec>, follow: bool) -> r
         overlapped: leak.overlapped,
         trigger: evidence.found_by.name().to_owned(),
         round: evidence.round,
-        victim: witness(&leak.victim, origin),
-        source: leak.source.as_ref().map(|source| witness(source, origin)),
+        victim: witness(&leak.victim),
+        source: leak.source.as_ref().map(witness),
         place: leak.place.clone(),
         excerpt: leak.excerpt.clone(),
         own_present: leak.own_present,
         round_requests: evidence.round_requests,
-        bystanders: evidence.bystanders.iter().map(|seen| witness(seen, origin)).collect(),
+        bystanders: evidence.bystanders.iter().map(witness).collect(),
         recipe: evidence.recipe.clone(),
         shrunk: evidence.shrunk.as_ref().map(|least| shrunk(least, tls, follow)),
     }
@@ -194,7 +205,7 @@ fn tls(tls: &scenario::TlsSpec) -> record::TlsRecord {
     }
 }
 
-fn witness(seen: &Seen, origin: Duration) -> record::Witness {
+fn witness(seen: &Seen, origin: Duration, trace_seed: Option<u64>) -> record::Witness {
     let millis = |time: Duration| time.saturating_sub(origin).as_secs_f64() * 1e3;
     record::Witness {
         request: seen.request,
@@ -208,6 +219,7 @@ fn witness(seen: &Seen, origin: Duration) -> record::Witness {
         first_byte_ms: seen.exchange.first_byte.map(millis),
         done_ms: millis(seen.exchange.done),
         status: seen.status(),
+        trace_id: trace_seed.map(|seed| TraceContext::of(seed, TraceOrigin::Dirty, seen.request).trace_id()),
     }
 }
 

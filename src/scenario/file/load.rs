@@ -18,6 +18,9 @@ pub struct RawLoad {
     pub method: Option<Located<String>>,
     /// Headers; the values may hold placeholders.
     pub headers: Option<Entries<String>>,
+    /// Whether each request carries a `traceparent` header (W3C Trace Context), by which the server's own traces can be
+    /// searched for it. Not if not given.
+    pub traceparent: Option<Located<bool>>,
     /// Cookies, sent as one header; the values may hold placeholders.
     pub cookies: Option<Entries<String>>,
     /// A body, sent as JSON; the strings in it may hold placeholders.
@@ -94,6 +97,9 @@ pub struct RawRequest {
     pub method: Option<Located<String>>,
     /// Headers; the values may hold placeholders.
     pub headers: Option<Entries<String>>,
+    /// Whether each request carries a `traceparent` header (W3C Trace Context), by which the server's own traces can be
+    /// searched for it. Not if not given.
+    pub traceparent: Option<Located<bool>>,
     /// Cookies, sent as one header; the values may hold placeholders.
     pub cookies: Option<Entries<String>>,
     /// A body, sent as JSON; the strings in it may hold placeholders.

@@ -6,10 +6,11 @@ use super::super::file::values::{Entries, Located, Node};
 use super::super::problem::Problem;
 use super::super::request::{BodySpec, Json, Parameter, encoded};
 use super::super::source::Span;
-use super::super::template::Template;
+use super::super::template::{Piece, Placeholder, Template};
 use super::super::{RequestSpec, file, suggest};
 use super::Loading;
 use super::data::Given;
+use crate::traceparent;
 
 /// The keys of a section that make up its request, and what its placeholders can be filled with.
 pub(super) struct Parts<'w> {
@@ -20,6 +21,7 @@ pub(super) struct Parts<'w> {
     pub query: Option<&'w Entries<Node>>,
     pub method: &'w Option<Located<String>>,
     pub headers: &'w Option<Entries<String>>,
+    pub traceparent: Option<&'w Located<bool>>,
     pub cookies: &'w Option<Entries<String>>,
     pub json: &'w Option<Located<Node>>,
     pub form: &'w Option<Entries<Node>>,
@@ -48,6 +50,7 @@ macro_rules! parts {
             query: None,
             method: &$at.value.method,
             headers: &$at.value.headers,
+            traceparent: None,
             cookies: &$at.value.cookies,
             json: &$at.value.json,
             form: &$at.value.form,
@@ -72,13 +75,15 @@ impl<'w> Parts<'w> {
         scripted: bool,
         captured: &'w [String],
     ) -> Self {
-        Parts { has_sleep: at.value.sleep.is_some(), data, scripted, captured, ..parts!("load", at, workers_known) }
+        let (has_sleep, traceparent) = (at.value.sleep.is_some(), at.value.traceparent.as_ref());
+        Parts { has_sleep, traceparent, data, scripted, captured, ..parts!("load", at, workers_known) }
     }
 
     /// One of the requests of `load`, with what they share.
     pub fn of_kind(at: &'w Located<file::RawRequest>, load: &Parts<'w>) -> Self {
         let Parts { has_sleep, data, scripted, workers_known, captured, .. } = *load;
-        Parts { has_sleep, data, scripted, captured, ..parts!("load.request", at, workers_known) }
+        let traceparent = at.value.traceparent.as_ref().or(load.traceparent);
+        Parts { has_sleep, traceparent, data, scripted, captured, ..parts!("load.request", at, workers_known) }
     }
 
     /// `identity` names the fields of identities, `captured` what the login takes.
@@ -92,6 +97,7 @@ impl<'w> Parts<'w> {
         Parts {
             query: written.query.as_ref(),
             has_sleep: written.sleep.is_some(),
+            traceparent: written.traceparent.as_ref(),
             identity,
             captured,
             ..parts!("dirty", at, workers_known)
@@ -233,6 +239,14 @@ impl Loading<'_> {
             if let Some(template) = self.filled(text, Template::parse, parts, Some(&name.value)) {
                 headers.push((name.value.clone(), template));
             }
+        }
+        if let Some(wanted) = parts.traceparent.filter(|wanted| wanted.value) {
+            if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(traceparent::HEADER)) {
+                let problem = Problem::new("the header `traceparent` is given twice").at(&wanted.span, "adds it too");
+                self.problems.add(problem.help("remove one"));
+            }
+            let value = Template { pieces: vec![Piece::Hole(Placeholder::Traceparent)] };
+            headers.push((traceparent::HEADER.to_owned(), value));
         }
         headers
     }

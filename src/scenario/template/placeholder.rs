@@ -48,6 +48,8 @@ pub enum Placeholder {
     Token,
     /// A value that the login took from a response.
     Capture(String),
+    /// The value of a `traceparent` header. It has no name in a scenario: `traceparent = true` puts it into a request.
+    Traceparent,
 }
 
 impl Placeholder {
@@ -149,6 +151,7 @@ impl fmt::Display for Placeholder {
             Placeholder::Token => f.write_str("{token}"),
             Placeholder::Identity(field) => write!(f, "{{identity.{field}}}"),
             Placeholder::Capture(name) => write!(f, "{{capture.{name}}}"),
+            Placeholder::Traceparent => f.write_str("{traceparent}"),
         }
     }
 }
