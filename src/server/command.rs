@@ -186,7 +186,7 @@ impl Place {
                 let cannot = |error: std::io::Error| super::launcher::cannot_listen(wanted, &error);
                 socket.set_nonblocking(false).map_err(cannot)?;
                 // What it accepts inherits that. Many servers set it on what they bind themselves, and take what they are
-                // handed for a Unix socket: without it, an answer in two pieces would wait 40 ms for the client's ACK.
+                // handed for a Unix socket: without it, a response in two pieces would wait 40 ms for the client's ACK.
                 rustix::net::sockopt::set_tcp_nodelay(&socket, true).map_err(|error| cannot(error.into()))?;
                 Ok(Place { endpoint: Endpoint::Tcp(address), folder: None, socket: Some(socket) })
             }

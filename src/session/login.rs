@@ -71,7 +71,7 @@ impl PreparedLogin {
         PreparedLogin { steps: login.steps.iter().map(prepare).collect() }
     }
 
-    /// Carries it out. `write` fills a step's request in, given its number; `send` sends it and waits for the answer.
+    /// Carries it out. `write` fills a step's request in, given its number; `send` sends it and waits for the response.
     pub async fn perform(
         &self,
         session: &mut Session,
@@ -128,7 +128,7 @@ async fn go(
 }
 
 impl Step {
-    /// Why an answer says that nobody was let in. `writes`: the request was no mere reading.
+    /// Why a response says that nobody was let in. `writes`: the request was no mere reading.
     fn refusal(&self, came: &Came, writes: bool, is_last: bool) -> Option<String> {
         let Came { status, kept, redirect, followed } = came;
         if *status >= 400 {
