@@ -98,10 +98,11 @@ impl MemoryWatch {
             return None;
         }
         let resident = resident();
-        let (_, base) = *self.call.insert(match self.call {
-            Some((seen, base)) if seen == count => (seen, base),
-            _ => (count, resident),
-        });
+        let base = match self.call {
+            Some((seen, base)) if seen == count => base,
+            _ => resident,
+        };
+        self.call = Some((count, base));
         let took_too_much = resident.saturating_sub(base) > MOST_GROWTH;
         took_too_much.then(|| Arc::clone(&heartbeat.what.lock().unwrap_or_else(PoisonError::into_inner)))
     }
