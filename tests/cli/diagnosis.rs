@@ -222,7 +222,7 @@ fn a_replay_of_what_is_not_there_says_what_is() {
 fn a_planted_leak_is_seen_where_one_would_be_and_missed_by_a_check_that_is_blind() {
     let check = |public: &str| {
         let text = "[server]\nmode = \"async\"\nscript = \"echo.rhai\"\n\
-                    [dirty]\npath = \"/echo/?email={canary}\"\nexposures = 50\ntime = \"60s\"\n";
+                    [dirty]\npath = \"/echo/?email={canary}\"\ntriggers = [\"pair\"]\nexposures = 50\ntime = \"60s\"\n";
         Runner::with(&(text.to_owned() + public)).file("echo.rhai", "fn echo(request) { request.query.email }").run()
     };
     let seeing = check("").exit(0).record("scenario");
