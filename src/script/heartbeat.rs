@@ -124,7 +124,6 @@ mod tests {
         assert!(!overdue());
     }
 
-    // fault: endless: one step of a native function takes the memory of the machine -> the call is named
     #[test]
     fn a_call_is_named_once_the_process_has_grown_too_much_under_it() {
         let (pulse, mut watch, name) = (Heartbeat::default(), MemoryWatch::default(), Arc::from("check"));
