@@ -3,7 +3,7 @@
 //! The title of a process is its first argument, so that nothing else stands in its command line:
 //! `runner: worker async 1/2 of dirty.toml`. Whatever else it has to know comes through its channel, never as an argument.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -85,6 +85,13 @@ pub(super) fn what() -> String {
     let title = arguments.first().map(String::as_str).unwrap_or_default();
     let what = ALL.iter().find_map(|role| title.strip_prefix(&role.title()));
     what.unwrap_or_default().to_owned()
+}
+
+/// What follows in the command line of this process after what says its role.
+pub(super) fn own_arguments() -> impl Iterator<Item = OsString> {
+    let of_role = |argument: OsString| ALL.iter().any(|role| argument.to_str() == Some(role.argument().as_str()));
+    let has_argument = std::env::args_os().nth(1).is_some_and(of_role);
+    std::env::args_os().skip(if has_argument { 2 } else { 1 })
 }
 
 fn arguments() -> Vec<String> {

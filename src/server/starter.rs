@@ -51,7 +51,7 @@ pub(super) fn start(plan: &LaunchPlan, output: std::io::PipeWriter) -> std::io::
 
 /// Becomes the program; returns only where that is refused.
 pub fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(2);
+    let mut arguments = role::own_arguments();
     let (Some(supervisor), Some(handed), Some(cwd)) = (arguments.next(), arguments.next(), arguments.next()) else {
         return ExitCode::FAILURE;
     };
