@@ -44,8 +44,7 @@ mod timer_queue;
 mod timerfd;
 mod virtual_user;
 
-use client_script::{ClientScript, HookFindings};
-use error_samples::ErrorSamples;
+use client_script::ClientScript;
 use hook_watchdog::{HookWatchdog, HungHook};
 use load_thread::LoadThread;
 use measurement::Measurement;
@@ -53,39 +52,19 @@ pub use progress::{LiveCounters, LoadProgress};
 use request_source::scripted::Scripts;
 use stall_monitor::StallMonitor;
 use thread_plan::ThreadPlan;
-use thread_state::ThreadResult;
 
 /// All of a load's figures, merged.
 #[derive(Debug)]
 pub struct Results {
     pub measured: Measurement,
-    /// Why requests failed, warm-up included.
-    pub samples: ErrorSamples,
     /// The measured part, warm-up and drain left out; shorter than planned if it was cut short.
     pub duration: Duration,
-    pub threads: u32,
-    /// Warm-up included.
-    pub connections_opened: u64,
-    /// Of these, those that took up an earlier session of TLS; `None` without TLS.
-    pub handshakes_resumed: Option<u64>,
-    /// How often a measured request was sent once more: its connection, used before, had ended before a byte of its response
-    /// came, or the server had refused it unseen.
-    pub retried: u64,
-    /// Connections on which something came that no request had asked for, warm-up included.
-    pub unsolicited: u64,
     /// Requests in flight, and arrivals that wait to be sent, on average over the measured part.
     pub in_flight_mean: f64,
-    /// CPU time of all load threads spent awake before arrivals, for the sake of their times.
-    pub spun: Duration,
-    /// CPU time of all load threads over their whole lives, that time left out.
-    pub cpu: Duration,
-    /// CPU time of the busiest load thread as a share of its busiest second, 0 to 1, that time left out. Of a load of less
-    /// than half a second, a share of the thread's whole life.
-    pub busiest: f64,
+    /// Connections that took up an earlier session of TLS; `None` without TLS.
+    pub handshakes_resumed: Option<u64>,
     /// Sockets that connections to the server have left in TIME_WAIT; `None` where nobody knows, and without TCP.
     pub time_wait: Option<u64>,
-    /// What the hooks found, if the load has any.
-    pub findings: Option<HookFindings>,
     /// What happened to all of it at once.
     pub watch: StallMonitor,
     /// A hook that did not come back. What its thread measured is not in here.
@@ -150,51 +129,21 @@ pub fn run(
         drop(is_under_way);
         let watch = watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let came = came?;
-        Ok(Results { hung: came.hung.map(HungHook), ..merge(load, target, live, came.outputs, watch) })
+        Ok(Results { hung: came.hung.map(HungHook), ..conclude(load, target, &came.outputs, watch) })
     })
 }
 
-fn merge(
-    load: &scenario::LoadSpec,
-    target: &Target,
-    live: &LiveCounters,
-    threads: Vec<ThreadResult>,
-    watch: StallMonitor,
-) -> Results {
-    // What a thread took to begin is in its CPU time, and not in that.
-    let wall = live.elapsed().unwrap_or_default().as_secs_f64().max(1e-9);
-    let busiest = |thread: &ThreadResult| thread.busiest.unwrap_or((thread.cpu.as_secs_f64() / wall).min(1.0));
+fn conclude(load: &scenario::LoadSpec, target: &Target, parts: &[Measurement], watch: StallMonitor) -> Results {
     let mut measured = Measurement::new(load);
-    let mut findings: Option<HookFindings> = None;
-    let mut samples = ErrorSamples::default();
-    for thread in &threads {
-        measured.merge(&thread.measured);
-        samples.merge(&thread.samples);
-        if let Some(found) = &thread.findings {
-            findings.get_or_insert_default().merge(found.clone());
-        }
-    }
-    let ended = threads.iter().map(|thread| thread.ended).max().unwrap_or_default();
-    let duration = ended.saturating_sub(load.warmup).min(load.duration);
-    let in_flight: Duration = threads.iter().map(|thread| thread.in_flight).sum();
+    parts.iter().for_each(|part| measured.merge(part));
+    let generator = measured.generator;
+    let duration = generator.ended.saturating_sub(load.warmup).min(load.duration);
     Results {
-        measured,
-        samples,
         duration,
-        in_flight_mean: in_flight.as_secs_f64() / duration.as_secs_f64().max(1e-9),
-        spun: threads.iter().map(|thread| thread.spun).sum(),
-        threads: threads.len() as u32,
-        connections_opened: threads.iter().map(|thread| thread.connections_opened).sum(),
-        handshakes_resumed: target
-            .dialer
-            .speaks_tls()
-            .then(|| threads.iter().map(|thread| thread.handshakes_resumed).sum()),
-        retried: threads.iter().map(|thread| thread.retried).sum(),
-        unsolicited: threads.iter().map(|thread| thread.unsolicited).sum(),
-        cpu: threads.iter().map(|thread| thread.cpu).sum(),
+        in_flight_mean: generator.in_flight.as_secs_f64() / duration.as_secs_f64().max(1e-9),
+        handshakes_resumed: target.dialer.speaks_tls().then_some(measured.connections.resumed),
         time_wait: target.dialer.tcp_address().and_then(system_limits::time_wait),
-        busiest: threads.iter().map(busiest).fold(0.0, f64::max),
-        findings,
+        measured,
         watch,
         hung: None,
     }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::scenario::ScriptSpec;
 use crate::script::client::{self, Called, Setup};
 use crate::script::heartbeat::Heartbeat;
@@ -59,7 +61,7 @@ fn now() -> f64 {
 }
 
 /// What the hooks of a load found: counts, and a few samples as evidence.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookFindings {
     pub passed: u64,
     pub failed: u64,
@@ -73,7 +75,7 @@ pub struct HookFindings {
 }
 
 /// A request that the script found wrong, or could not make.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookSample {
     pub user: u32,
     pub seq: u64,
@@ -83,7 +85,7 @@ pub struct HookSample {
     pub line: String,
     pub status: Option<u16>,
     /// Why there is no response.
-    pub failure: Option<&'static str>,
+    pub failure: Option<String>,
     /// The beginning of the response's body.
     pub excerpt: String,
     /// What the check, or the error, said.
@@ -111,7 +113,7 @@ impl HookSample {
         HookSample {
             line: clipped(line.strip_suffix(" HTTP/1.1").unwrap_or(&line)),
             status: response.map(|response| response.status),
-            failure: exchange.failure,
+            failure: exchange.failure.map(str::to_owned),
             excerpt: clipped(&String::from_utf8_lossy(start)),
             ..self
         }
@@ -145,14 +147,14 @@ impl HookFindings {
         self.log.extend(lines.iter().take(room).map(|line| clipped(line)));
     }
 
-    /// Adds what another load thread found; of samples the earliest stay.
-    pub fn merge(&mut self, other: HookFindings) {
+    /// Adds what another load thread found; of samples the earliest stay. The log is the one part that depends on the order.
+    pub fn merge(&mut self, other: &HookFindings) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.thought = self.thought.saturating_add(other.thought);
-        earliest(&mut self.samples, other.samples);
-        earliest(&mut self.errors, other.errors);
-        self.logged(other.log);
+        earliest(&mut self.samples, &other.samples);
+        earliest(&mut self.errors, &other.errors);
+        self.logged(other.log.clone());
     }
 }
 
@@ -162,9 +164,9 @@ fn keep(samples: &mut Vec<HookSample>, sample: HookSample) {
     }
 }
 
-fn earliest(samples: &mut Vec<HookSample>, others: Vec<HookSample>) {
-    samples.extend(others);
-    samples.sort_by_key(|sample| sample.at);
+fn earliest(samples: &mut Vec<HookSample>, others: &[HookSample]) {
+    samples.extend_from_slice(others);
+    samples.sort_by_key(|sample| (sample.at, sample.user, sample.seq));
     samples.truncate(MOST_SAMPLES);
 }
 
@@ -182,7 +184,7 @@ mod tests {
             findings
         };
         let mut merged = of(3..20);
-        merged.merge(of(0..4));
+        merged.merge(&of(0..4));
         let times: Vec<u64> = merged.samples.iter().map(|sample| sample.at.as_secs()).collect();
         assert_eq!((merged.passed, merged.failed, times), (2, 21, vec![0, 1, 2, 3, 3]));
     }

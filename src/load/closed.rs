@@ -1,4 +1,4 @@
-//! The closed model: users who each wait for their answer before they ask again.
+//! The closed model: users who each wait for their response before they ask again.
 
 use std::rc::Rc;
 

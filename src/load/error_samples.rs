@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::exchange::Failure;
 use crate::net::body_excerpt::body_excerpt;
 
@@ -9,7 +11,7 @@ use crate::net::body_excerpt::body_excerpt;
 const LONGEST: usize = 500;
 
 /// A fold over failures and errors: keep, merge.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorSamples {
     /// In the order of [`Failure::ALL`]: when the first of a kind was seen, and why.
     failures: [Option<(Duration, String)>; Failure::ALL.len()],
@@ -54,10 +56,10 @@ impl ErrorSamples {
     /// The earlier of both, of each kind.
     pub fn merge(&mut self, other: &ErrorSamples) {
         for (mine, theirs) in self.failures.iter_mut().zip(&other.failures) {
-            keep_earlier(mine, theirs, |(at, _)| *at);
+            keep_earlier(mine, theirs);
         }
         for (mine, theirs) in self.errors.iter_mut().zip(&other.errors) {
-            keep_earlier(mine, theirs, |(at, ..)| *at);
+            keep_earlier(mine, theirs);
         }
     }
 
@@ -72,10 +74,10 @@ impl ErrorSamples {
     }
 }
 
-/// The earlier of two samples.
-fn keep_earlier<T: Clone>(mine: &mut Option<T>, theirs: &Option<T>, at: impl Fn(&T) -> Duration) {
+/// The earlier of two samples, and the lesser of two that came at once: no order of merging makes a difference.
+fn keep_earlier<T: Clone + Ord>(mine: &mut Option<T>, theirs: &Option<T>) {
     if let Some(their) = theirs
-        && mine.as_ref().is_none_or(|mine| at(their) < at(mine))
+        && mine.as_ref().is_none_or(|mine| their < mine)
     {
         mine.clone_from(theirs);
     }

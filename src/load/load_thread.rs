@@ -9,10 +9,11 @@ use tokio::task::{JoinHandle, LocalSet};
 use tokio_util::sync::CancellationToken;
 
 use super::cpu_meter::{SECOND, SHORTEST};
+use super::measurement::Measurement;
 use super::progress::LiveCounters;
 use super::request_source::scripted::Scripts;
 use super::thread_plan::ThreadPlan;
-use super::thread_state::{ThreadResult, ThreadState};
+use super::thread_state::ThreadState;
 use super::{closed, open};
 use crate::net::clock::Clock;
 use crate::scenario::{self, Model};
@@ -37,7 +38,7 @@ impl LoadThread {
     }
 
     /// Runs it to the end of its plan, or until `cancel`.
-    pub fn run(self, clock: Clock, cancel: &CancellationToken) -> std::io::Result<ThreadResult> {
+    pub fn run(self, clock: Clock, cancel: &CancellationToken) -> std::io::Result<Measurement> {
         let LoadThread { load, runtime, mut thread } = self;
         thread.plan.clock = clock;
         let thread = Rc::new(thread);
@@ -53,7 +54,7 @@ impl LoadThread {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         thread.abandon(thread.plan.clock.now());
-        Ok(thread.result(&load, ended))
+        Ok(thread.measurement(&load, ended))
     }
 }
 
@@ -74,7 +75,7 @@ async fn drive(
         if plan.limit.is_some() {
             return std::io::Result::Ok(plan.clock.now());
         }
-        // Also where the last answer came long before.
+        // Also where the last response came long before.
         tokio::time::sleep_until(plan.clock.instant(plan.end).into()).await;
         Ok(plan.end)
     };

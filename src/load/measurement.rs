@@ -1,7 +1,14 @@
-//! All that a load thread keeps: the whole load, its stages and its kinds of requests, each measured alike.
+//! All that was measured of a load, as one value: of the whole load, its stages and its kinds of requests, each alike.
+//!
+//! A load thread measures one. Those of threads, of trials and of machines are merged by the same function, and written and
+//! read again they are the same.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::client_script::HookFindings;
+use super::error_samples::ErrorSamples;
 use super::recorder::Recorder;
 use crate::exchange::Exchange;
 use crate::scenario;
@@ -10,7 +17,7 @@ use crate::scenario;
 pub const LATE: Duration = Duration::from_millis(1);
 
 /// How late the load threads themselves were: arrivals of the open model that found a free user, or that were missed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lateness {
     pub arrivals: u64,
     /// Of these, those later than [`LATE`].
@@ -28,8 +35,59 @@ impl Lateness {
     }
 }
 
+/// What became of connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionCounters {
+    /// Warm-up included.
+    pub opened: u64,
+    /// Of these, those that took up an earlier session of TLS.
+    pub resumed: u64,
+    /// How often a measured request was sent once more: its connection, used before, had ended before a byte of its response
+    /// came, or the server had refused it unseen.
+    pub retried: u64,
+    /// Connections on which something came that no request had asked for, warm-up included.
+    pub unsolicited: u64,
+}
+
+impl ConnectionCounters {
+    fn add(&mut self, other: ConnectionCounters) {
+        self.opened += other.opened;
+        self.resumed += other.resumed;
+        self.retried += other.retried;
+        self.unsolicited += other.unsolicited;
+    }
+}
+
+/// What the load threads themselves took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorUsage {
+    pub threads: u32,
+    /// CPU time of all load threads over their whole lives, without that spent awake before arrivals.
+    pub cpu: Duration,
+    /// CPU time spent awake before arrivals, for the sake of their times.
+    pub spun: Duration,
+    /// CPU time of the busiest load thread as a share of its busiest second, 0 to 1, without that spent awake. Of a load of
+    /// less than half a second, a share of the thread's whole life.
+    pub busiest: f64,
+    /// Requests in flight, those that wait for a user included, summed over the measured time.
+    pub in_flight: Duration,
+    /// When the last thread stopped starting requests.
+    pub ended: Duration,
+}
+
+impl GeneratorUsage {
+    fn add(&mut self, other: GeneratorUsage) {
+        self.threads += other.threads;
+        self.cpu += other.cpu;
+        self.spun += other.spun;
+        self.busiest = self.busiest.max(other.busiest);
+        self.in_flight += other.in_flight;
+        self.ended = self.ended.max(other.ended);
+    }
+}
+
 /// A fold over exchanges, as [`Recorder`], which it is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     pub whole: Recorder,
     /// By the stage that a request was due in; empty where there is only one.
@@ -43,6 +101,13 @@ pub struct Measurement {
     pub never_sent: u64,
     /// Arrivals that the load threads themselves came to only when the load was over, and did not send. They count as late.
     pub missed: u64,
+    /// Why requests failed and what errors said, warm-up included.
+    pub samples: ErrorSamples,
+    pub connections: ConnectionCounters,
+    pub generator: GeneratorUsage,
+    /// What the hooks found, if the load has any.
+    pub findings: Option<HookFindings>,
+    /// When each stage ends.
     ends: Vec<Duration>,
 }
 
@@ -70,6 +135,10 @@ impl Measurement {
             queued: 0,
             never_sent: 0,
             missed: 0,
+            samples: ErrorSamples::default(),
+            connections: ConnectionCounters::default(),
+            generator: GeneratorUsage::default(),
+            findings: None,
             ends: stages.into_iter().map(|(_, end)| end).collect(),
         }
     }
@@ -92,7 +161,7 @@ impl Measurement {
         self.lateness.add(Lateness { arrivals: 1, late, sum: delay, max: delay });
     }
 
-    /// Adds what another load thread measured of the same load.
+    /// Adds what another load thread, trial or machine measured of the same load.
     pub fn merge(&mut self, other: &Measurement) {
         self.whole.merge(&other.whole);
         let parts = self.stages.iter_mut().zip(&other.stages).chain(self.kinds.iter_mut().zip(&other.kinds));
@@ -101,33 +170,14 @@ impl Measurement {
         self.queued += other.queued;
         self.never_sent += other.never_sent;
         self.missed += other.missed;
+        self.samples.merge(&other.samples);
+        self.connections.add(other.connections);
+        self.generator.add(other.generator);
+        if let Some(found) = &other.findings {
+            self.findings.get_or_insert_default().merge(found);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exchange::Outcome;
-    use crate::load::tests::plan;
-    use crate::scenario::{Level, LoadSpec, WeightedRequest};
-
-    #[test]
-    fn every_request_counts_in_the_whole_in_its_stage_and_in_its_kind() {
-        let level = |seconds| Level { from: 1.0, to: 1.0, lasting: Duration::from_secs(seconds) };
-        let plan = plan();
-        let kinds = ["a", "b"].map(|name| WeightedRequest { name: name.to_owned(), ..plan.kinds[0].clone() }).to_vec();
-        let load = LoadSpec { levels: vec![level(1), level(2)], duration: Duration::from_secs(3), kinds, ..plan };
-        let mut measured = Measurement::new(&load);
-        for (kind, millis) in [(0, 0), (1, 999), (1, 1000), (1, 2500)] {
-            let intended = Duration::from_millis(millis);
-            let done = intended + Duration::from_millis(5);
-            let outcome = Outcome::Answered(200);
-            measured.record(kind, &Exchange { intended, sent: Some(intended), first_byte: None, done, outcome }, 1);
-        }
-        let started = |parts: &[Recorder]| parts.iter().map(Recorder::started).collect::<Vec<_>>();
-        assert_eq!(
-            (measured.whole.started(), started(&measured.stages), started(&measured.kinds)),
-            (4, vec![2, 2], vec![1, 3])
-        );
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use crate::net::response::{ExchangeError, ResponseInfo};
 /// to wait for its turn.
 const MOST_REFUSALS: u32 = 3;
 
-/// A request whose connection ends so often before anything of an answer comes has failed: the next time it is no chance.
+/// A request whose connection ends so often before anything of a response comes has failed: the next time it is no chance.
 const MOST_UNSEEN: u32 = 2;
 
 /// How long one waits that was refused alone, the first time: something else must end before there is room.

@@ -109,7 +109,7 @@ impl<S: RequestSource> Batch<'_, S> {
         self.later.push_back(place);
     }
 
-    /// Sends what was taken up, reads the answers in order, and says why not all were answered.
+    /// Sends what was taken up, reads the responses in order, and says why not all were answered.
     async fn exchange(&mut self, deadline: &mut Deadline, now: Duration) -> Option<Failure> {
         let plan = &self.thread.plan;
         let due = plan.clock.instant(now + plan.timeout);
@@ -147,7 +147,7 @@ impl<S: RequestSource> Batch<'_, S> {
         let mut each = failure;
         while let Some(place) = self.left.pop_front() {
             self.finish(place, now, Outcome::Failed(each), (None, self.thread.plan.clock.now()), 0);
-            // What is malformed is one answer; those after it went with the connection.
+            // What is malformed is one response; those after it went with the connection.
             if each == Failure::Protocol && !self.left.is_empty() {
                 let why = "the connection was given up after an answer before it that was not HTTP";
                 each = self.thread.failed(&ExchangeError::Told(Failure::Closed, why.to_owned()));
@@ -170,8 +170,8 @@ impl<S: RequestSource> Batch<'_, S> {
         user.look_at(&exchange);
     }
 
-    /// Sends what is left on the connection at hand or a new one, and counts the answers as they come. What a connection
-    /// leaves unanswered that has carried an answer is sent again (RFC 9112, sections 9.3.2 and 9.6), as a single request is.
+    /// Sends what is left on the connection at hand or a new one, and counts the responses as they come. What a connection
+    /// leaves unanswered that has carried a response is sent again (RFC 9112, sections 9.3.2 and 9.6), as a single request is.
     async fn converse(&mut self, now: Duration) -> Result<(), Failure> {
         let (thread, clock) = (self.thread, self.thread.plan.clock);
         let mut again = false;
@@ -209,7 +209,7 @@ impl<S: RequestSource> Batch<'_, S> {
         }
     }
 
-    /// Sends what is left, and reads answers until there are no more to come: some are left if the server said with one
+    /// Sends what is left, and reads responses until there are no more to come: some are left if the server said with one
     /// that it closes the connection. A request that closes it is the last.
     async fn send(&mut self, (intended, mut sent): (Duration, Duration)) -> Result<(), ExchangeError> {
         let (thread, clock) = (self.thread, self.thread.plan.clock);
@@ -227,13 +227,13 @@ impl<S: RequestSource> Batch<'_, S> {
             }
         };
         self.left.iter().for_each(|place| thread.sent(self.places[*place].slot, sent));
-        // A server may refuse before it has read all, and close: its answers are there to be read.
+        // A server may refuse before it has read all, and close: its responses are there to be read.
         let cut_off = connection.send(&self.bytes, clock).await.is_err();
         while let Some(place) = self.left.front().copied() {
             let (request, sink) = self.places[place].source.outgoing();
             let answer = connection.receive(request.head_only, clock, sink).await?;
             let times = (Some(answer.first_byte), answer.done);
-            // A server may close after a request as it was told to, whatever its answer says.
+            // A server may close after a request as it was told to, whatever its response says.
             let close = answer.close || request.closes;
             self.left.pop_front();
             self.finish(place, intended, Outcome::Answered(answer.status), times, answer.bytes);

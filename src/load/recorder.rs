@@ -1,12 +1,16 @@
 //! What a load thread keeps of its exchanges: histograms and one row a second, whatever the duration.
 
+mod by_status;
+
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Exchange, Failure, HIGHEST_STATUS, Outcome};
 use crate::stats::{Half, Latencies, nanos};
 
 /// What happened in one second of the measured part, whenever the requests had been due.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineRow {
     pub started: u64,
     pub completed: u64,
@@ -18,7 +22,7 @@ pub struct TimelineRow {
 }
 
 /// A fold over exchanges: record, merge.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recorder {
     /// The measured part, in nanoseconds of the run's clock: this is computed for every request.
     begin: u64,
@@ -30,6 +34,7 @@ pub struct Recorder {
     pub failures: [u64; Failure::ALL.len()],
     pub unanswered: u64,
     /// Responses by status code; the index is the code.
+    #[serde(with = "by_status")]
     pub status: Vec<u64>,
     /// Read for the responses that arrived within the measured part.
     pub bytes: u64,
@@ -58,7 +63,7 @@ impl Recorder {
     }
 
     /// Takes one exchange, for which `bytes` were read. One that was due in the warm-up counts for nothing but the
-    /// second, and so the throughput and the bytes, that its answer arrived in.
+    /// second, and so the throughput and the bytes, that its response arrived in.
     pub fn record(&mut self, exchange: &Exchange, bytes: u64) {
         let (intended, done) = (nanos(exchange.intended), nanos(exchange.done));
         let waited = done.saturating_sub(intended);
@@ -81,7 +86,7 @@ impl Recorder {
                 self.service_time.answered(half, served);
                 self.status[usize::from(status.min(HIGHEST_STATUS))] += 1;
             }
-            // An answer might have come still: both were cut off.
+            // A response might have come still: both were cut off.
             Outcome::Failed(Failure::Timeout) | Outcome::Unanswered => {
                 self.latency.cut(half, waited);
                 self.service_time.cut(half, served);

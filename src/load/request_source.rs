@@ -1,4 +1,4 @@
-//! What is sent next, and what is made of the answers. It knows nothing of when: that is the loop's to decide.
+//! What is sent next, and what is made of the responses. It knows nothing of when: that is the loop's to decide.
 
 mod errors;
 pub(super) mod plain;

@@ -89,14 +89,17 @@ fn closes_idle_connections(listener: TcpListener) {
 fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
     let results = drive(server(closes_idle_connections), get(), Duration::ZERO);
     assert_eq!(results.measured.whole.failed(), 0);
-    assert!(results.retried > 0 && results.retried < results.connections_opened);
+    assert!(
+        results.measured.connections.retried > 0
+            && results.measured.connections.retried < results.measured.connections.opened
+    );
 }
 
 #[test]
 fn what_may_not_be_asked_twice_is_not_sent_again() {
     let request = RequestSpec { method: "POST".to_owned(), ..get() };
     let results = drive(server(closes_idle_connections), request, Duration::ZERO);
-    assert_eq!(results.retried, 0);
+    assert_eq!(results.measured.connections.retried, 0);
     assert!(failures(&results, Failure::Closed) > 0);
 }
 
@@ -117,14 +120,19 @@ fn drops_after(answers: usize) -> impl FnOnce(TcpListener) {
 fn a_request_that_dies_with_a_connection_used_before_is_sent_again_and_counted_however_long_it_took() {
     let results = drive(server(drops_after(4)), get(), Duration::ZERO);
     let whole = &results.measured.whole;
-    assert_eq!(whole.failed(), 0, "{:?}", results.samples);
-    assert!(results.retried > 0 && results.retried < whole.completed, "{} {}", results.retried, whole.completed);
+    assert_eq!(whole.failed(), 0, "{:?}", results.measured.samples);
+    assert!(
+        results.measured.connections.retried > 0 && results.measured.connections.retried < whole.completed,
+        "{} {}",
+        results.measured.connections.retried,
+        whole.completed
+    );
 }
 
 #[test]
 fn a_server_that_takes_a_request_on_a_new_connection_and_closes_has_failed() {
     let results = drive(server(drops_after(0)), get(), Duration::ZERO);
-    assert_eq!((results.retried, results.measured.whole.completed), (0, 0));
+    assert_eq!((results.measured.connections.retried, results.measured.whole.completed), (0, 0));
     assert!(failures(&results, Failure::Closed) > 0);
 }
 
@@ -132,7 +140,10 @@ fn a_server_that_takes_a_request_on_a_new_connection_and_closes_has_failed() {
 fn what_was_sent_again_in_the_warm_up_does_not_count() {
     let load = LoadSpec { warmup: Duration::from_millis(200), duration: Duration::from_millis(1), ..plan() };
     let results = execute(server(closes_idle_connections), &load);
-    assert!(results.connections_opened > 2 && results.retried <= results.measured.whole.started());
+    assert!(
+        results.measured.connections.opened > 2
+            && results.measured.connections.retried <= results.measured.whole.started()
+    );
 }
 
 #[test]
@@ -149,8 +160,8 @@ fn a_server_that_goes_away_after_an_answer_has_closed_and_only_then_refuses() {
     );
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Closed)), (1, 1));
     assert!(failures(&results, Failure::Connect) > 0);
-    assert_eq!(results.connections_opened, 1, "one that is refused was not opened");
-    let why = results.samples.of(Failure::Closed).unwrap();
+    assert_eq!(results.measured.connections.opened, 1, "one that is refused was not opened");
+    let why = results.measured.samples.of(Failure::Closed).unwrap();
     assert!(why.contains("before it answered, and no other could be made: Connection refused"), "{why}");
 }
 

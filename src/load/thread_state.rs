@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrival_queue::ArrivalQueue;
-use super::client_script::HookFindings;
 use super::cpu_meter::CpuMeter;
 use super::error_samples::ErrorSamples;
-use super::measurement::Measurement;
+use super::measurement::{ConnectionCounters, GeneratorUsage, Measurement};
 use super::progress::{Counters, LiveCounters};
 use super::request_source::scripted::Scripts;
 use super::thread_plan::ThreadPlan;
@@ -20,29 +19,6 @@ use crate::net::http1::Connection;
 use crate::net::http2::Http2Pool;
 use crate::net::response::ExchangeError;
 use crate::scenario;
-
-/// What came of a load thread.
-#[derive(Debug)]
-pub(super) struct ThreadResult {
-    pub measured: Measurement,
-    /// Why requests failed.
-    pub samples: ErrorSamples,
-    pub connections_opened: u64,
-    pub handshakes_resumed: u64,
-    pub retried: u64,
-    pub unsolicited: u64,
-    /// CPU time, without that spent awake before arrivals.
-    pub cpu: Duration,
-    /// CPU time spent awake before arrivals, for the sake of their times.
-    pub spun: Duration,
-    /// CPU time as a share of its busiest second, 0 to 1; `None` if the measured part was shorter than half of one.
-    pub busiest: Option<f64>,
-    /// Requests in flight, those that wait for a user included, summed over the measured time.
-    pub in_flight: Duration,
-    /// When it stopped starting requests.
-    pub ended: Duration,
-    pub findings: Option<HookFindings>,
-}
 
 /// What the users of a load thread share.
 pub(super) struct ThreadState {
@@ -238,22 +214,28 @@ impl ThreadState {
         measured.queued += measured_ones;
     }
 
-    /// What came of it, as far as it has come; `ended` is when it stopped starting requests.
-    pub fn result(&self, load: &scenario::LoadSpec, ended: Duration) -> ThreadResult {
-        ThreadResult {
-            measured: self.measured.replace(Measurement::new(load)),
-            samples: self.samples.take(),
-            connections_opened: self.connections_opened.get(),
-            handshakes_resumed: self.handshakes_resumed.get(),
+    /// All that it has measured; `ended` is when it stopped starting requests.
+    pub fn measurement(&self, load: &scenario::LoadSpec, ended: Duration) -> Measurement {
+        let (cpu, lifetime) = (self.cpu_meter.worked(), self.plan.clock.now());
+        let share = || (cpu.as_secs_f64() / lifetime.as_secs_f64().max(1e-9)).min(1.0);
+        let mut measured = self.measured.replace(Measurement::new(load));
+        measured.samples = self.samples.take();
+        measured.connections = ConnectionCounters {
+            opened: self.connections_opened.get(),
+            resumed: self.handshakes_resumed.get(),
             retried: self.retried.get(),
             unsolicited: self.unsolicited.get(),
-            cpu: self.cpu_meter.worked(),
+        };
+        measured.generator = GeneratorUsage {
+            threads: 1,
+            cpu,
             spun: self.cpu_meter.spun.get(),
-            busiest: self.cpu_meter.most(),
+            busiest: self.cpu_meter.most().unwrap_or_else(share),
             in_flight: self.waited.get(),
             ended: ended.min(self.plan.end),
-            findings: self.scripts.as_ref().map(Scripts::take),
-        }
+        };
+        measured.findings = self.scripts.as_ref().map(Scripts::take);
+        measured
     }
 }
 

@@ -94,7 +94,7 @@ pub(super) fn take_up<C: Transport>(kept: Option<C>, thread: &ThreadState) -> Op
     }
 }
 
-/// A connection that was left idle, if it can be used still. What has come on it meanwhile would be taken for the answer to
+/// A connection that was left idle, if it can be used still. What has come on it meanwhile would be taken for the response to
 /// the next request.
 pub(super) fn usable<C: Transport>(mut connection: C, thread: &ThreadState) -> Option<C> {
     match connection.look() {
@@ -219,7 +219,7 @@ pub(super) fn timed_out(thread: &ThreadState, slot: u32) -> Failure {
 }
 
 impl<S: RequestSource> VirtualUser<'_, S> {
-    /// Gives the connection up, as it carries no other request. What came on it behind an answer, nobody had asked for.
+    /// Gives the connection up, as it carries no other request. What came on it behind a response, nobody had asked for.
     #[inline(never)]
     fn part(&mut self, answered: bool) {
         if self.connection.take().is_some_and(|mut connection| answered && connection.has_more()) {
@@ -265,7 +265,7 @@ impl<S: RequestSource> VirtualUser<'_, S> {
         } else {
             connection.exchange(request.bytes, request.head_only, plan.clock, sink).await
         };
-        // A server may close after it as it was told to, whatever its answer says.
+        // A server may close after it as it was told to, whatever its response says.
         came.map(|answer| ResponseInfo { close: answer.close || request.closes, ..answer })
     }
 }

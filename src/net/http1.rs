@@ -23,7 +23,7 @@ use super::sink::ResponseSink;
 use super::stream::Stream;
 use crate::net::clock::Clock;
 
-/// Answers that come while requests are still written: so much is read ahead.
+/// Responses that come while requests are still written: so much is read ahead.
 const MOST_AHEAD: usize = 16 << 20;
 /// So much is read at once at most.
 const ROOM: usize = 64 * 1024;
@@ -50,7 +50,7 @@ pub enum IdleState {
     Quiet,
     /// The server has closed it, or says so: some do with a 408 (RFC 9110, section 15.5.9).
     Over,
-    /// Something that no request asked for. It is not to be used again, as that would be taken for the next answer.
+    /// Something that no request asked for. It is not to be used again, as that would be taken for the next response.
     Unsolicited,
 }
 
@@ -86,7 +86,7 @@ impl Connection {
 
     /// As [`Connection::exchange`], of a request that the kernel has not taken at once. What comes is read while the rest
     /// is written: a server may answer what it has read so far, and reads no more until that is taken. It may also refuse
-    /// a request before it has read all of it, and close, or read no more: a whole answer ends the sending (RFC 9112,
+    /// a request before it has read all of it, and close, or read no more: a whole response ends the sending (RFC 9112,
     /// section 9.5).
     ///
     /// The sink is of no type of its own: what is rare would keep the common way from being inlined.
@@ -129,7 +129,7 @@ impl Connection {
         Ok(self.ended_by(answer))
     }
 
-    /// The answer to the only request that was on the way. If bytes have come that nobody asked for, what follows could not be
+    /// The response to the only request that was on the way. If bytes have come that nobody asked for, what follows could not be
     /// told apart: it is the last.
     #[inline]
     pub fn ended_by(&mut self, answer: ResponseInfo) -> ResponseInfo {
@@ -145,7 +145,7 @@ impl Connection {
         whole
     }
 
-    /// Writes bytes of requests. The answers to the first may come before the last is written: what comes meanwhile is
+    /// Writes bytes of requests. The responses to the first may come before the last is written: what comes meanwhile is
     /// kept, with the time at which it came, so that neither side waits for the other.
     pub async fn send(&mut self, bytes: &[u8], clock: Clock) -> std::io::Result<()> {
         if self.begun == 0 && self.send_at_once(bytes) {
@@ -308,7 +308,7 @@ impl<'a, S: ResponseSink> Receiving<'a, S> {
         Ok(None)
     }
 
-    /// Reads what comes until the answer is whole. Its large result would be moved for every request, were it not inlined.
+    /// Reads what comes until the response is whole. Its large result would be moved for every request, were it not inlined.
     #[inline(always)]
     fn poll(
         &mut self,
@@ -328,7 +328,7 @@ impl<'a, S: ResponseSink> Receiving<'a, S> {
         }
     }
 
-    /// Takes what is `ahead` already and what has come now; the rest stays ahead. An answer, if it is whole.
+    /// Takes what is `ahead` already and what has come now; the rest stays ahead. A response, if it is whole.
     fn take(&mut self, ahead: &mut ReadAhead, more: &[u8]) -> Result<Option<ResponseInfo>, ExchangeError> {
         // One reading serves as the first byte's time and, if the response came in one piece, as the end's.
         let now = self.clock.now();
@@ -364,7 +364,7 @@ impl<'a, S: ResponseSink> Receiving<'a, S> {
         ExchangeError::of_read(error, self.reply.is_untouched(ahead.rest()))
     }
 
-    /// The connection has ended; an answer, if that completes it.
+    /// The connection has ended; a response, if that completes it.
     #[cold]
     fn end(&mut self, ahead: &ReadAhead) -> Result<Option<ResponseInfo>, ExchangeError> {
         if self.reply.closed().is_err() {

@@ -112,7 +112,7 @@ pub struct FailedExchange {
 pub enum Retry {
     /// The server may have looked at it.
     Never,
-    /// As it may with HTTP/1.1: its connection, made for an earlier one, ended before anything of an answer came.
+    /// As it may with HTTP/1.1: its connection, made for an earlier one, ended before anything of a response came.
     IfMayBeUnseen,
     /// The server has not looked at it, and takes no more on this connection (RFC 9113, section 6.8).
     OnAnother,
@@ -250,7 +250,7 @@ async fn handshake(stream: Stream) -> Result<(Opened, Connection<FrameFilter<Str
         .initial_max_send_streams(UNKNOWN)
         .reset_stream_duration(REMEMBERED_FOR)
         .max_concurrent_reset_streams(MOST_REMEMBERED)
-        // However many of its answers are late, and however small their pieces, a server is no attacker.
+        // However many of its responses are late, and however small their pieces, a server is no attacker.
         .max_local_error_reset_streams(None)
         .data_frame_budget(usize::MAX)
         .handshake(frames)
@@ -317,11 +317,11 @@ async fn drain(
 enum Stage {
     /// The connection did not take it.
     Unsent,
-    /// Sent, and no answer has begun.
+    /// Sent, and no response has begun.
     Sent,
     /// As [`Stage::Sent`], and the connection was made for it.
     First,
-    /// An answer has begun.
+    /// A response has begun.
     Begun,
 }
 

@@ -1,4 +1,4 @@
-//! What came of a request on a connection: an answer, or why there is none.
+//! What came of a request on a connection: a response, or why there is none.
 
 use std::fmt;
 use std::time::Duration;

@@ -118,6 +118,19 @@ impl Quantiles {
         })
     }
 
+    /// The quantile at `q` (0 to 1), if it is one of those that are written and there were requests.
+    pub fn written(&self, q: f64) -> Option<Micros> {
+        let all = [
+            (0.5, self.p50),
+            (0.75, self.p75),
+            (0.9, self.p90),
+            (0.95, self.p95),
+            (0.99, self.p99),
+            (0.999, self.p999),
+        ];
+        all.into_iter().find(|(known, _)| (known - q).abs() < 1e-9).and_then(|(_, micros)| micros)
+    }
+
     /// Those of some waits; none of them without requests.
     pub fn of(latencies: &Latencies) -> Self {
         let known = latencies.distribution();
@@ -139,6 +152,15 @@ impl Quantiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_quantiles_that_are_written_are_found() {
+        let quantiles =
+            Quantiles { p50: Some(Micros::Exactly(5.0)), p999: Some(Micros::AtLeast(9.0)), ..Quantiles::default() };
+        assert_eq!(quantiles.written(0.5), Some(Micros::Exactly(5.0)));
+        assert_eq!(quantiles.written(99.9 / 100.0), Some(Micros::AtLeast(9.0)));
+        assert_eq!((quantiles.written(0.99), quantiles.written(0.51)), (None, None));
+    }
 
     #[test]
     fn a_bound_is_written_as_at_least() {

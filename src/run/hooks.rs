@@ -69,7 +69,7 @@ fn sample(sample: &HookSample) -> record::CheckSample {
         t_s: seconds(sample.at),
         line: sample.line.clone(),
         status: sample.status,
-        failure: sample.failure.map(str::to_owned),
+        failure: sample.failure.clone(),
         excerpt: sample.excerpt.clone(),
         said: sample.said.clone(),
     }

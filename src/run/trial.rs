@@ -241,14 +241,21 @@ impl Stage<'_> {
         let teardown = client.map(|client| self.tear_down(client));
         let (results, ending) = watched?;
         let mut results = results?;
-        let load::Results { threads, connections_opened, retried, unsolicited, .. } = results;
-        let failed_checks = results.findings.as_ref().map(|findings| findings.failed);
-        info!(threads, connections_opened, retried, unsolicited, failed_checks, "load measured");
+        let (connections, threads) = (results.measured.connections, results.measured.generator.threads);
+        let failed_checks = results.measured.findings.as_ref().map(|findings| findings.failed);
+        info!(
+            threads,
+            connections_opened = connections.opened,
+            retried = connections.retried,
+            unsolicited = connections.unsolicited,
+            failed_checks,
+            "load measured"
+        );
         if let Some(hung) = results.hung.take() {
             self.hung.set(true);
             trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
         }
-        let checks = hooks::checks(results.findings.take(), logged, teardown);
+        let checks = hooks::checks(results.measured.findings.take(), logged, teardown);
         trial.load = Some(record::LoadRecord { checks, ..facts::load(plan, &results) });
         Ok(ending)
     }

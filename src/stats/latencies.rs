@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::curve::Step;
 use super::distribution::{Distribution, Quantile};
@@ -22,7 +23,7 @@ pub enum Half {
 
 /// Waiting times in nanoseconds, three significant digits, up to a day. A fold: `answered`, `cut` and `failed` observe,
 /// `merge` joins, `distribution` concludes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latencies {
     /// By [`Half`]: an estimate needs to know whether the waits changed while they were measured.
     halves: [Waits; 2],
@@ -30,7 +31,7 @@ pub struct Latencies {
 }
 
 /// Waits that ended in an answer, and those that were cut off.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Waits {
     answered: Waited,
     cut: Waited,
@@ -230,6 +231,28 @@ impl Waited {
         let mut waited = Waited::default();
         waited.0.add(&read).ok()?;
         Some(waited)
+    }
+}
+
+/// The same waits, however far either has grown.
+impl PartialEq for Waited {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.counts().eq(other.counts())
+    }
+}
+
+/// In HdrHistogram's V2 encoding, base64; an empty text stands for no waits.
+impl Serialize for Waited {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&if self.len() == 0 { String::new() } else { self.encode() })
+    }
+}
+
+impl<'de> Deserialize<'de> for Waited {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let waited = if text.is_empty() { Some(Waited::default()) } else { Waited::decode(&text) };
+        waited.ok_or_else(|| serde::de::Error::custom("expected a histogram in HdrHistogram's V2 encoding, in base64"))
     }
 }
 

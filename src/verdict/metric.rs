@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::observed::Observed;
-use crate::record::{self, Micros, Trial};
+use crate::record::{self, Micros, Quantiles, Trial};
 use crate::rule::Metric;
+use crate::stats::Latencies;
 
 /// What a trial shows of a metric; `None` without samples.
 pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
@@ -21,15 +22,15 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
         Metric::LatencyMean => trial.load.as_ref()?.latency_us.mean.map(seconds),
         Metric::LatencyMax => trial.load.as_ref()?.latency_us.max.map(seconds),
         Metric::LatencyPercentile(percentile) => {
-            let latencies = trial.load.as_ref()?.histogram.latencies()?;
-            latencies.quantile(percentile.quantile()).map(|value| seconds(value.into()))
+            let load = trial.load.as_ref()?;
+            quantile(&load.latency_us, percentile.quantile(), || load.histogram.latencies())
         }
         Metric::ServiceTimeMin => trial.load.as_ref()?.service_time_us.min.map(seconds),
         Metric::ServiceTimeMean => trial.load.as_ref()?.service_time_us.mean.map(seconds),
         Metric::ServiceTimeMax => trial.load.as_ref()?.service_time_us.max.map(seconds),
         Metric::ServiceTimePercentile(percentile) => {
-            let times = trial.load.as_ref()?.histogram.service_times()?;
-            times.quantile(percentile.quantile()).map(|value| seconds(value.into()))
+            let load = trial.load.as_ref()?;
+            quantile(&load.service_time_us, percentile.quantile(), || load.histogram.service_times())
         }
         Metric::ErrorCount => count(errors(load()?)),
         Metric::ErrorRate => Some(error_rate(load()?)),
@@ -57,6 +58,12 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
         Metric::ServerRssMax => count(server(trial)?.rss_peak_bytes),
         Metric::ServerThreadsMax => count(server(trial)?.threads_max),
     }
+}
+
+/// A percentile that the record holds; else one that its histogram tells, which takes long to read.
+fn quantile(quantiles: &Quantiles, q: f64, histogram: impl FnOnce() -> Option<Latencies>) -> Option<Observed> {
+    let micros = quantiles.written(q).or_else(|| histogram()?.quantile(q).map(Micros::from))?;
+    Some(seconds(micros))
 }
 
 fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {

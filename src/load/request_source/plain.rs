@@ -1,4 +1,4 @@
-//! The scenario's own request: prebuilt bytes, with what varies filled in. Nothing looks at the answers.
+//! The scenario's own request: prebuilt bytes, with what varies filled in. Nothing looks at the responses.
 
 use rand::RngExt as _;
 use rand::rngs::SmallRng;

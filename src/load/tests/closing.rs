@@ -41,7 +41,12 @@ const CLOSE: &[(&str, &str)] = &[("connection", "close")];
 #[track_caller]
 fn loses_nothing(results: &Results) {
     let whole = &results.measured.whole;
-    assert_eq!((whole.completed, whole.failed(), results.retried), (200, 0, 0), "{:?}", whole.failures);
+    assert_eq!(
+        (whole.completed, whole.failed(), results.measured.connections.retried),
+        (200, 0, 0),
+        "{:?}",
+        whole.failures
+    );
 }
 
 #[test]
@@ -53,7 +58,7 @@ fn each_has_a_connection_of_its_own() {
     for load in [closed, open] {
         let results = execute(server(obeys), &load);
         loses_nothing(&results);
-        assert_eq!(results.connections_opened, 200);
+        assert_eq!(results.measured.connections.opened, 200);
     }
 }
 
@@ -62,7 +67,7 @@ fn others_share_one_until_such_a_one_comes() {
     let load = posts(vec![kind(3, &[]), kind(1, CLOSE)]);
     let results = execute(server(obeys), &load);
     loses_nothing(&results);
-    assert!((20..100).contains(&results.connections_opened), "{}", results.connections_opened);
+    assert!((20..100).contains(&results.measured.connections.opened), "{}", results.measured.connections.opened);
 }
 
 #[test]
@@ -70,10 +75,10 @@ fn in_a_pipeline_nothing_is_sent_behind_one() {
     let protocol = Protocol::Http1 { pipeline: 8 };
     let all = execute(server(obeys), &LoadSpec { protocol, ..posts(vec![kind(1, CLOSE)]) });
     loses_nothing(&all);
-    assert_eq!(all.connections_opened, 200);
+    assert_eq!(all.measured.connections.opened, 200);
     let some = execute(server(obeys), &LoadSpec { protocol, ..posts(vec![kind(3, &[]), kind(1, CLOSE)]) });
     loses_nothing(&some);
-    assert!((20..100).contains(&some.connections_opened), "{}", some.connections_opened);
+    assert!((20..100).contains(&some.measured.connections.opened), "{}", some.measured.connections.opened);
 }
 
 #[test]
@@ -82,7 +87,7 @@ fn a_batch_of_them_is_late_as_one() {
     let protocol = Protocol::Http1 { pipeline: 100 };
     let load = LoadSpec { protocol, timeout: Duration::from_millis(50), ..posts(vec![kind(1, CLOSE)]) };
     let results = execute(server(silent), &load);
-    assert_eq!((failures(&results, Failure::Timeout), results.connections_opened), (200, 2));
+    assert_eq!((failures(&results, Failure::Timeout), results.measured.connections.opened), (200, 2));
 }
 
 #[test]
@@ -95,5 +100,5 @@ fn a_script_makes_such_requests_too() {
     let load = posts(vec![kind(1, &[])]);
     let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();
     loses_nothing(&results);
-    assert_eq!(results.connections_opened, 51, "one, and another after each of them");
+    assert_eq!(results.measured.connections.opened, 51, "one, and another after each of them");
 }

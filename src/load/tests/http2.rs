@@ -26,7 +26,7 @@ struct Manners {
     takes: Option<u32>,
     /// Closes a connection when this request of it has come.
     crashes_at: Option<u64>,
-    /// Sends the half of each answer.
+    /// Sends the half of each response.
     halves: bool,
     status: Option<u16>,
 }
@@ -108,7 +108,7 @@ fn users_share_connections_so_many_at_a_time() {
     let (address, seen) = start(Manners::default());
     let results = execute(address, &plan(8.0, 4, 400));
     assert_eq!((results.measured.whole.completed, results.measured.whole.failed()), (400, 0));
-    assert_eq!((results.connections_opened, seen.connections.load(Ordering::SeqCst)), (2, 2));
+    assert_eq!((results.measured.connections.opened, seen.connections.load(Ordering::SeqCst)), (2, 2));
     assert_eq!(results.measured.whole.bytes, 2000);
 }
 
@@ -116,8 +116,8 @@ fn users_share_connections_so_many_at_a_time() {
 fn threads_have_whole_connections() {
     let (address, seen) = start(Manners::default());
     let results = execute(address, &LoadSpec { threads: Some(4), ..plan(9.0, 4, 400) });
-    assert_eq!((results.measured.whole.completed, results.threads), (400, 3));
-    assert_eq!((results.connections_opened, seen.connections.load(Ordering::SeqCst)), (3, 3));
+    assert_eq!((results.measured.whole.completed, results.measured.generator.threads), (400, 3));
+    assert_eq!((results.measured.connections.opened, seen.connections.load(Ordering::SeqCst)), (3, 3));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_server_that_takes_fewer_requests_at_once_gets_more_connections() {
     let (address, seen) = start(Manners { takes: Some(3), ..Manners::default() });
     let results = execute(address, &plan(8.0, 8, 400));
     assert_eq!((results.measured.whole.completed, results.measured.whole.failed()), (400, 0));
-    assert_eq!((results.connections_opened, seen.connections.load(Ordering::SeqCst)), (3, 3));
+    assert_eq!((results.measured.connections.opened, seen.connections.load(Ordering::SeqCst)), (3, 3));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn arrivals_of_the_open_model_share_connections_too() {
     let open = crate::scenario::Model::Open { spacing: crate::scenario::Spacing::Uniform, max_concurrency: 50 };
     let plan = LoadSpec { model: open, ..plan(1000.0, 50, 300) };
     let results = execute(address, &plan);
-    assert_eq!((results.measured.whole.completed, results.connections_opened), (300, 1));
+    assert_eq!((results.measured.whole.completed, results.measured.connections.opened), (300, 1));
 }
 
 // fault: retries: a stream of HTTP/2 is refused unseen -> sent again, and counted
@@ -147,9 +147,9 @@ fn what_a_server_refuses_unseen_is_sent_again() {
         let (address, seen) = start(manners);
         let results = execute(address, &plan(8.0, 4, 200));
         let whole = &results.measured.whole;
-        assert_eq!((whole.completed, whole.failed()), (200, 0), "{manners:?} {:?}", results.samples);
+        assert_eq!((whole.completed, whole.failed()), (200, 0), "{manners:?} {:?}", results.measured.samples);
         assert_eq!(seen.answered.load(Ordering::SeqCst), 200, "none is handled twice: {manners:?}");
-        assert!(results.connections_opened >= 2, "{manners:?}");
+        assert!(results.measured.connections.opened >= 2, "{manners:?}");
     }
 }
 
@@ -158,7 +158,7 @@ fn a_stream_that_the_server_breaks_off_is_closed_and_says_why() {
     let (address, _) = start(Manners { breaks: true, ..Manners::default() });
     let results = execute(address, &plan(2.0, 2, 20));
     assert_eq!(failures(&results, Failure::Closed), 20);
-    let why = results.samples.of(Failure::Closed).unwrap();
+    let why = results.measured.samples.of(Failure::Closed).unwrap();
     assert!(why.contains("unexpected internal error"), "{why}");
 }
 
@@ -166,14 +166,14 @@ fn a_stream_that_the_server_breaks_off_is_closed_and_says_why() {
 fn a_server_that_closes_a_new_connection_has_failed() {
     let (address, _) = start(Manners { crashes_at: Some(1), ..Manners::default() });
     let results = execute(address, &plan(1.0, 1, 20));
-    assert_eq!((failures(&results, Failure::Closed), results.retried), (20, 0));
+    assert_eq!((failures(&results, Failure::Closed), results.measured.connections.retried), (20, 0));
 }
 
 #[test]
 fn a_server_that_closes_in_the_middle_of_its_answer_has_failed() {
     let (address, _) = start(Manners { halves: true, crashes_at: Some(2), ..Manners::default() });
     let results = execute(address, &plan(2.0, 2, 20));
-    assert_eq!((failures(&results, Failure::Closed), results.retried), (20, 0));
+    assert_eq!((failures(&results, Failure::Closed), results.measured.connections.retried), (20, 0));
 }
 
 #[test]
@@ -181,11 +181,11 @@ fn a_connection_closed_while_idle_is_no_failure_but_is_counted() {
     let (address, seen) = start(Manners { crashes_at: Some(5), ..Manners::default() });
     let results = execute(address, &plan(1.0, 1, 400));
     assert_eq!(results.measured.whole.failed(), 0);
-    assert_eq!(results.retried, 400 / 4 - 1, "each connection but the last");
+    assert_eq!(results.measured.connections.retried, 400 / 4 - 1, "each connection but the last");
     assert_eq!(results.measured.whole.completed, seen.answered.load(Ordering::SeqCst));
 }
 
-// fault: http: a status of 600 to 999 -> an answer, and an error
+// fault: http: a status of 600 to 999 -> a response, and an error
 #[test]
 fn a_status_that_http_does_not_have_is_an_answer_and_an_error() {
     let (address, _) = start(Manners { status: Some(999), ..Manners::default() });
@@ -200,7 +200,7 @@ fn a_server_that_goes_away_again_and_again_fails_nothing_while_it_answers() {
     let (address, seen) = start(Manners { goes_away_after: Some(3), ..Manners::default() });
     let results = execute(address, &plan(100.0, 100, 400));
     let whole = &results.measured.whole;
-    assert_eq!((whole.completed, whole.failed()), (400, 0), "{:?}", results.samples);
+    assert_eq!((whole.completed, whole.failed()), (400, 0), "{:?}", results.measured.samples);
     assert_eq!(seen.answered.load(Ordering::SeqCst), 400, "none is handled twice");
 }
 
@@ -212,7 +212,7 @@ fn a_request_that_http_2_does_not_have_is_not_asked_for_without_a_pause() {
     let results = execute(address, &LoadSpec { protocol: Protocol::Http2 { streams: 1 }, kinds, ..super::plan() });
     // One at the start, and one after each 50 of 200 ms.
     assert!((1..=5).contains(&failures(&results, Failure::Script)), "{:?}", results.measured.whole.failures);
-    assert!(results.samples.of(Failure::Script).unwrap().starts_with("HTTP/2 has no such request"));
+    assert!(results.measured.samples.of(Failure::Script).unwrap().starts_with("HTTP/2 has no such request"));
 }
 
 #[test]
@@ -229,5 +229,5 @@ fn a_server_that_speaks_http_1_is_a_failure_of_the_protocol() {
         }
     });
     let results = execute(address, &plan(1.0, 1, 3));
-    assert_eq!(failures(&results, Failure::Protocol), 3, "{:?}", results.samples);
+    assert_eq!(failures(&results, Failure::Protocol), 3, "{:?}", results.measured.samples);
 }

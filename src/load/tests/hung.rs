@@ -45,6 +45,6 @@ fn a_hook_that_panics_fails_its_check_and_nothing_else() {
     let live = Arc::new(LiveCounters::new(1));
     let target = Target::tcp(server(answers), None);
     let results = run(&load, Some(&client), &[], &target, 1, &CancellationToken::new(), &live).unwrap();
-    let findings = results.findings.unwrap();
+    let findings = results.measured.findings.unwrap();
     assert!(findings.failed >= 1 && findings.samples[0].said.contains("the hook panicked: on purpose"), "{findings:?}");
 }

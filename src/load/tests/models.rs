@@ -55,7 +55,7 @@ fn a_request_that_has_timed_out_says_what_did_not_come() {
     };
     let results = execute(server(silent), &LoadSpec { timeout: Duration::from_millis(50), ..plan() });
     assert!(failures(&results, Failure::Timeout) > 0);
-    assert_eq!(results.samples.of(Failure::Timeout), Some("no whole answer within 50ms"));
+    assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole answer within 50ms"));
 }
 
 /// Requests that may not be sent twice, four a second, each of which the server could use an idle connection for.
@@ -76,7 +76,7 @@ fn posts() -> LoadSpec {
 fn an_idle_connection_that_the_server_has_closed_is_not_used_again() {
     let results = execute(server(closes_idle_connections), &posts());
     let whole = &results.measured.whole;
-    assert_eq!((whole.failed(), whole.completed), (0, results.connections_opened), "{:?}", whole.failures);
+    assert_eq!((whole.failed(), whole.completed), (0, results.measured.connections.opened), "{:?}", whole.failures);
     assert!(whole.completed > 2);
 }
 
@@ -100,7 +100,7 @@ fn neither_is_one_that_was_closed_while_its_user_thought() {
         let results = execute(server(closes_when_idle), &load);
         let whole = &results.measured.whole;
         assert_eq!((whole.failed(), whole.completed), (0, 6), "{:?}", whole.failures);
-        assert_eq!(results.connections_opened * u64::from(pipeline), 6);
+        assert_eq!(results.measured.connections.opened * u64::from(pipeline), 6);
     }
 }
 
@@ -122,7 +122,7 @@ fn what_a_server_says_on_an_idle_connection_is_no_answer_to_the_next_request() {
         &posts(),
     );
     let whole = &results.measured.whole;
-    assert_eq!((whole.failed(), whole.status[408], whole.completed), (0, 0, results.connections_opened));
+    assert_eq!((whole.failed(), whole.status[408], whole.completed), (0, 0, results.measured.connections.opened));
 }
 
 /// As `load`, with a script whose `request` is `body`.

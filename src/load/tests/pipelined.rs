@@ -47,7 +47,7 @@ fn a_user_sends_a_batch_at_once_and_the_next_when_all_are_answered() {
     let (address, batches) = start(|requests| (OK.repeat(requests), false));
     let results = execute(address, &plan(2.0, 8, 164));
     let whole = &results.measured.whole;
-    assert_eq!((whole.completed, whole.failed(), results.connections_opened), (164, 0, 2));
+    assert_eq!((whole.completed, whole.failed(), results.measured.connections.opened), (164, 0, 2));
     assert_eq!(whole.bytes, 164 * OK.len() as u64, "no byte counts twice");
     let mut seen: Vec<usize> = batches.try_iter().collect();
     seen.sort_unstable();
@@ -61,16 +61,16 @@ fn what_a_connection_that_closes_in_the_middle_leaves_unanswered_is_sent_again_a
     let (address, _) = start(|requests| (OK.repeat(requests.min(3)), true));
     let results = execute(address, &plan(1.0, 8, 80));
     let whole = &results.measured.whole;
-    assert_eq!((whole.completed, whole.failed(), results.unsolicited), (80, 0, 0));
+    assert_eq!((whole.completed, whole.failed(), results.measured.connections.unsolicited), (80, 0, 0));
     // Of each batch three, three and two; the next is sent on a connection that is closed.
-    assert_eq!((results.connections_opened, results.retried), (30, 10 * (5 + 2) + 9 * 8));
+    assert_eq!((results.measured.connections.opened, results.measured.connections.retried), (30, 10 * (5 + 2) + 9 * 8));
 }
 
 #[test]
 fn what_a_connection_leaves_unanswered_that_has_answered_nothing_has_failed() {
     let (address, _) = start(|_| (Vec::new(), true));
     let results = execute(address, &plan(1.0, 8, 80));
-    assert_eq!((failures(&results, Failure::Closed), results.retried), (80, 0));
+    assert_eq!((failures(&results, Failure::Closed), results.measured.connections.retried), (80, 0));
 }
 
 #[test]
@@ -79,8 +79,11 @@ fn one_answer_of_a_batch_is_malformed_and_those_after_it_are_lost() {
     let results = execute(address, &plan(1.0, 4, 40));
     let failed = [Failure::Protocol, Failure::Closed].map(|failure| failures(&results, failure));
     assert_eq!((results.measured.whole.completed, failed), (10, [10, 20]));
-    assert!(results.samples.of(Failure::Closed).unwrap().contains("given up after an answer before it"));
-    assert_eq!(results.samples.of(Failure::Protocol), Some(r#"the response is not HTTP/1.1: "what?\r\n\r\n""#));
+    assert!(results.measured.samples.of(Failure::Closed).unwrap().contains("given up after an answer before it"));
+    assert_eq!(
+        results.measured.samples.of(Failure::Protocol),
+        Some(r#"the response is not HTTP/1.1: "what?\r\n\r\n""#)
+    );
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn an_answer_that_closes_its_connection_is_the_last_of_its_batch() {
     let results = execute(address, &plan(1.0, 2, 20));
     let whole = &results.measured.whole;
     assert_eq!((whole.completed, whole.failed()), (20, 0), "what it leaves unanswered is sent again");
-    assert_eq!((results.connections_opened, results.retried), (20, 10));
+    assert_eq!((results.measured.connections.opened, results.measured.connections.retried), (20, 10));
 }
 
 // fault: retries: a POST is lost with its connection -> an error: it may not be sent twice
@@ -102,8 +105,8 @@ fn what_may_not_be_sent_twice_has_failed_with_the_connection_that_says_it_closes
     let kinds = vec![WeightedRequest { request: post, ..super::plan().kinds[0].clone() }];
     let results = execute(address, &LoadSpec { kinds, ..plan(1.0, 4, 40) });
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Closed)), (10, 30));
-    assert_eq!((results.connections_opened, results.retried), (10, 0));
-    assert!(results.samples.of(Failure::Closed).is_some());
+    assert_eq!((results.measured.connections.opened, results.measured.connections.retried), (10, 0));
+    assert!(results.measured.samples.of(Failure::Closed).is_some());
 }
 
 #[test]
@@ -112,5 +115,5 @@ fn a_batch_that_is_not_answered_in_time_has_timed_out_but_for_what_was() {
     let plan = LoadSpec { timeout: Duration::from_millis(100), ..plan(1.0, 4, 8) };
     let results = execute(address, &plan);
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Timeout)), (2, 6));
-    assert_eq!(results.samples.of(Failure::Timeout), Some("no whole answer within 100ms"));
+    assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole answer within 100ms"));
 }

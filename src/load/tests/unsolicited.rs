@@ -33,10 +33,15 @@ fn few(requests: u64) -> LoadSpec {
 #[track_caller]
 fn is_right(results: &Results, answers: u64, unsolicited: u64) {
     let whole = &results.measured.whole;
-    assert_eq!((whole.completed, whole.failed(), results.retried), (answers, 0, 0), "{:?}", results.samples);
+    assert_eq!(
+        (whole.completed, whole.failed(), results.measured.connections.retried),
+        (answers, 0, 0),
+        "{:?}",
+        results.measured.samples
+    );
     assert_eq!((whole.status[200], whole.status[299]), (answers, 0), "no answer is another's");
-    assert_eq!(results.unsolicited, unsolicited);
-    assert_eq!(results.connections_opened, unsolicited.max(1), "such a connection is not used again");
+    assert_eq!(results.measured.connections.unsolicited, unsolicited);
+    assert_eq!(results.measured.connections.opened, unsolicited.max(1), "such a connection is not used again");
 }
 
 #[test]
@@ -66,9 +71,13 @@ fn what_comes_while_a_user_thinks_is_none_to_the_next_request() {
         let results = execute(start(answer.clone(), MORE), &load);
         // After the last nobody thinks, and what comes then need not be seen.
         let batches = 4 / u64::from(pipeline);
-        assert!(results.unsolicited >= batches - 1, "{}", results.unsolicited);
+        assert!(
+            results.measured.connections.unsolicited >= batches - 1,
+            "{}",
+            results.measured.connections.unsolicited
+        );
         let whole = &results.measured.whole;
-        assert_eq!((whole.status[200], whole.failed(), results.connections_opened), (4, 0, batches));
+        assert_eq!((whole.status[200], whole.failed(), results.measured.connections.opened), (4, 0, batches));
         is_right(&execute(start(answer, b"\r\n"), &load), 4, 0);
     }
 }
@@ -80,6 +89,6 @@ fn what_comes_on_a_connection_that_waits_for_an_arrival_is_none_to_it() {
     let load = LoadSpec { model, levels: vec![arrivals], ..few(4) };
     let results = execute(start(OK.to_vec(), MORE), &load);
     let whole = &results.measured.whole;
-    assert_eq!((whole.status[200], whole.failed(), results.connections_opened), (4, 0, 4));
-    assert!(results.unsolicited >= 3, "{}", results.unsolicited);
+    assert_eq!((whole.status[200], whole.failed(), results.measured.connections.opened), (4, 0, 4));
+    assert!(results.measured.connections.unsolicited >= 3, "{}", results.measured.connections.unsolicited);
 }

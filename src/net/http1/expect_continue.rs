@@ -14,7 +14,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
 impl Connection {
     /// As [`Connection::exchange`], of a request whose body waits until the server says 100, or has said nothing for a
-    /// second. A final answer that comes before is the answer.
+    /// second. A final response that comes before is what it gets.
     pub async fn exchange_with_leave(
         &mut self,
         request: &[u8],
@@ -36,7 +36,7 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Whether a 100 comes, and not a final answer, or the end; what comes stays to be received.
+    /// Whether a 100 comes, and not a final response, or the end; what comes stays to be received.
     async fn leave(&mut self, clock: Clock) -> bool {
         loop {
             let mut rest = self.ahead.rest();

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// bytes.
 const MOST_READS: usize = 1 << 16;
 
-/// Bytes that are taken from the front. What is taken leaves a gap until all is, or more comes: an answer of a batch does
+/// Bytes that are taken from the front. What is taken leaves a gap until all is, or more comes: a response of a batch does
 /// not move those behind it.
 #[derive(Debug, Default)]
 pub(super) struct ReadAhead {

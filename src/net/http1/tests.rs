@@ -115,7 +115,7 @@ async fn an_answer_that_comes_while_bytes_are_sent_has_the_time_at_which_it_came
     let (mut connection, mut server) = pair();
     let clock = Clock::start();
     let (request, body) = (vec![b'x'; 4_000_000], vec![b'y'; 1_000_000]);
-    // An answer is larger than what the kernel holds: when it is written, it has begun to be read, and that before it is read.
+    // A response is larger than what the kernel holds: when it is written, it has begun to be read, and that before it is read.
     let server = async {
         let mut written = Vec::new();
         for _ in 0..2 {
@@ -185,7 +185,7 @@ async fn what_is_seen_of_an_idle_connection_is_seen_at_once() {
     }
 }
 
-// fault: http: a stray CR LF after an answer -> nothing
+// fault: http: a stray CR LF after a response -> nothing
 #[tokio::test]
 async fn empty_lines_after_an_answer_are_nothing() {
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

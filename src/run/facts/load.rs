@@ -94,9 +94,14 @@ pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> reco
         service_time_us: Quantiles::of(&recorder.service_time),
         status: status_counts(&recorder.status),
         errors: error_counts(&recorder.failures, &recorder.status),
-        error_samples: error_samples(&recorder.failures, &results.samples),
-        error_bodies: results.samples.errors().map(|(status, body)| (status.to_string(), body.to_owned())).collect(),
-        unsolicited: results.unsolicited,
+        error_samples: error_samples(&recorder.failures, &results.measured.samples),
+        error_bodies: results
+            .measured
+            .samples
+            .errors()
+            .map(|(status, body)| (status.to_string(), body.to_owned()))
+            .collect(),
+        unsolicited: results.measured.connections.unsolicited,
         bytes_received: recorder.bytes,
         timeline: timeline(&recorder.rows, results.duration),
         histogram: record::Histograms::of(&recorder.latency, &recorder.service_time),
@@ -213,14 +218,14 @@ fn timeline(rows: &[TimelineRow], duration: Duration) -> Vec<record::Second> {
 
 fn generator(plan: &scenario::LoadSpec, results: &Results) -> record::Generator {
     record::Generator {
-        threads: results.threads,
-        cpu_max: results.busiest,
-        cpu_s: results.cpu.as_secs_f64(),
-        connections_opened: results.connections_opened,
+        threads: results.measured.generator.threads,
+        cpu_max: results.measured.generator.busiest,
+        cpu_s: results.measured.generator.cpu.as_secs_f64(),
+        connections_opened: results.measured.connections.opened,
         handshakes_resumed: results.handshakes_resumed,
-        retries: results.retried,
-        spin_s: results.spun.as_secs_f64(),
-        descriptors_needed: system_limits::descriptors_needed(plan, results.threads),
+        retries: results.measured.connections.retried,
+        spin_s: results.measured.generator.spun.as_secs_f64(),
+        descriptors_needed: system_limits::descriptors_needed(plan, results.measured.generator.threads),
         descriptors_limit: system_limits::descriptors_limit(),
         time_wait: results.time_wait,
         ports: system_limits::ports().map(|ports| ports * plan.source_addresses.len().max(1) as u64),
@@ -250,19 +255,10 @@ mod tests {
         });
         Results {
             measured,
-            samples: ErrorSamples::default(),
             duration,
-            threads: 1,
-            connections_opened: 1,
-            handshakes_resumed: None,
-            retried: 0,
-            unsolicited: 0,
             in_flight_mean: 1.0,
-            spun: Duration::ZERO,
-            cpu: Duration::ZERO,
-            busiest: 0.0,
+            handshakes_resumed: None,
             time_wait: None,
-            findings: None,
             watch: StallMonitor::new(plan.warmup, plan.warmup + plan.duration),
             hung: None,
         }

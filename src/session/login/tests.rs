@@ -12,7 +12,7 @@ fn step(method: &str, path: &str, captures: &[(&str, CaptureSource)]) -> LoginSt
     LoginStep { request: RequestSpec { method: method.to_owned(), ..request }, follow: 0, captures: captures.collect() }
 }
 
-/// What comes of a login whose requests get these answers, in turn, and what was sent.
+/// What comes of a login whose requests get these responses, in turn, and what was sent.
 async fn perform(steps: Vec<LoginStep>, answers: &[(&str, &str)]) -> (Result<Session, LoginRefused>, Vec<String>) {
     let target = Target::tcp("127.0.0.1:80".parse().unwrap(), None);
     let login = PreparedLogin::new(&Meant { steps, once: false }, &target);

@@ -216,3 +216,17 @@ fn two_million_are_as_exact_and_as_little_as_two_thousand() {
     }
     assert!(latencies.encode().answered.len() < 2 * text.answered.len());
 }
+
+#[test]
+fn what_is_written_and_read_again_is_the_same_in_each_half() {
+    let mut latencies = millis([1, 20, 300], [4_000]);
+    latencies.answered(Half::Second, 50 * MS);
+    latencies.cut(Half::Second, 60_000 * MS);
+    latencies.failed(7 * MS);
+    for latencies in [latencies, Latencies::default()] {
+        let text = serde_json::to_string(&latencies).unwrap();
+        assert_eq!(serde_json::from_str::<Latencies>(&text).unwrap(), latencies);
+    }
+    let spoiled = serde_json::to_string(&millis([1], [])).unwrap().replace('=', "!");
+    assert!(serde_json::from_str::<Latencies>(&spoiled).is_err(), "{spoiled}");
+}

@@ -57,5 +57,5 @@ fn answers_that_come_late_cost_no_connection() {
     let load = LoadSpec { timeout: Duration::from_millis(50), ..plan(100.0, 100, 2000) };
     let results = execute(address, &load);
     assert_eq!(failures(&results, Failure::Timeout), 2000, "{:?}", results.measured.whole.failures);
-    assert_eq!(results.connections_opened, 1);
+    assert_eq!(results.measured.connections.opened, 1);
 }

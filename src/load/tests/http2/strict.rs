@@ -60,8 +60,13 @@ fn what_is_odd_but_allowed_is_an_answer() {
     for (index, frames) in cases.into_iter().enumerate() {
         let results = answered(frames);
         let whole = &results.measured.whole;
-        assert_eq!((whole.completed, whole.failed(), results.retried), (40, 0, 0), "{index} {:?}", results.samples);
-        assert_eq!(results.connections_opened, 1, "{index}");
+        assert_eq!(
+            (whole.completed, whole.failed(), results.measured.connections.retried),
+            (40, 0, 0),
+            "{index} {:?}",
+            results.measured.samples
+        );
+        assert_eq!(results.measured.connections.opened, 1, "{index}");
     }
 }
 
@@ -99,9 +104,9 @@ fn what_the_rfc_calls_malformed_is_no_answer() {
     for (index, (frames, why)) in cases.into_iter().enumerate() {
         let results = answered(frames);
         assert_eq!(failures(&results, Failure::Protocol), 40, "{index}");
-        let said = results.samples.of(Failure::Protocol).unwrap();
+        let said = results.measured.samples.of(Failure::Protocol).unwrap();
         assert!(said.starts_with("the response is malformed: it has") && said.contains(why), "{index} {said}");
-        assert_eq!(results.connections_opened, 1, "only its stream is given up: {index}");
+        assert_eq!(results.measured.connections.opened, 1, "only its stream is given up: {index}");
     }
 }
 
@@ -139,7 +144,7 @@ fn what_a_server_has_not_taken_up_when_it_goes_away_is_sent_again_whatever_its_r
         });
         let results = execute(address, &plan(2.0, 2, 40));
         let whole = &results.measured.whole;
-        assert_eq!((whole.completed, whole.failed()), (40, 0), "{reason} {:?}", results.samples);
-        assert!(results.connections_opened >= 40, "each takes one: {}", results.connections_opened);
+        assert_eq!((whole.completed, whole.failed()), (40, 0), "{reason} {:?}", results.measured.samples);
+        assert!(results.measured.connections.opened >= 40, "each takes one: {}", results.measured.connections.opened);
     }
 }
