@@ -10,6 +10,7 @@ mod arguments;
 mod check;
 mod definitions;
 mod load;
+mod log_format;
 mod logging;
 mod new;
 mod print;
@@ -63,7 +64,7 @@ impl From<Status> for Exit {
             Status::Failed => Exit::Failed,
             Status::Inconclusive => Exit::Inconclusive,
             Status::CouldNotRun => Exit::CouldNotRun,
-            Status::Interrupted => Exit::Interrupted,
+            Status::Interrupted | Status::NotStarted => Exit::Interrupted,
         }
     }
 }

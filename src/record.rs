@@ -7,25 +7,30 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::measured_value::MeasuredValue;
+
 mod dirty;
 mod load;
 mod quantiles;
 mod redacted;
 mod server;
+pub mod upgrade;
+mod verdict;
 
 pub use dirty::{
-    ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControl, RateLimit,
+    ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControlRecord, RateLimit,
     RequestRecord, ShrunkRecord, StartsRecord, TlsRecord, TriggerRecord, Unread, Witness,
 };
 pub use load::{
     CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence, StageRecord,
 };
-pub use quantiles::{Micros, OpenMicros, Quantiles};
+pub use quantiles::Quantiles;
 pub use redacted::redacted;
 pub use server::{ServerEvent, ServerRecord, ServerSample};
+pub use verdict::{RuleLimit, Status, Verdict, VerdictKind};
 
 /// The version of the keys below.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A run as `record.json` has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,20 +52,6 @@ pub struct Record {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Runner {
     pub version: String,
-}
-
-/// How a verdict, a variant or a run came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    Passed,
-    Failed,
-    /// The evidence does not suffice either way.
-    Inconclusive,
-    /// The server did not start or died, or the machine refused.
-    CouldNotRun,
-    /// Ended by the user; what was measured until then is here.
-    Interrupted,
 }
 
 /// What stands for the file, and is the name, of a load that was typed.
@@ -107,12 +98,23 @@ pub struct VariantRecord {
     pub settings: BTreeMap<String, Value>,
     /// What serves, in words: `built-in sync, 1 worker`.
     pub server: String,
+    /// How many trials it was to have; the user may have ended the run before.
+    pub planned_trials: u32,
     pub trials: Vec<Trial>,
     pub verdicts: Vec<Verdict>,
     pub caveats: Vec<Caveat>,
 }
 
 impl Record {
+    /// How a run of these variants came out: as the worst of them. One that was not started makes it an interrupted run.
+    pub fn status_of(variants: &[VariantRecord]) -> Status {
+        match Status::worst(variants.iter().map(VariantRecord::status)) {
+            Some(Status::NotStarted) => Status::Interrupted,
+            Some(status) => status,
+            None => Status::Inconclusive,
+        }
+    }
+
     /// The leaks that tell something new, in the order of their numbers (from 1): of each class of a variant one, with the
     /// variant's and the trial's index.
     pub fn distinct_leaks(&self) -> Vec<(usize, usize, &LeakRecord)> {
@@ -125,6 +127,18 @@ impl Record {
 }
 
 impl VariantRecord {
+    /// How it came out: the worst of its verdicts and of what became of its trials.
+    pub fn status(&self) -> Status {
+        if self.trials.is_empty() {
+            return Status::NotStarted;
+        }
+        let of_trials = self.trials.iter().map(Trial::status);
+        let of_verdicts = self.verdicts.iter().map(|verdict| verdict.status);
+        // Nothing but the user's Ctrl-C leaves a trial out, and it may fall between two.
+        let left_out = (self.trials.len() < self.planned_trials as usize).then_some(Status::Interrupted);
+        Status::worst(of_trials.chain(of_verdicts).chain(left_out)).unwrap_or(Status::Passed)
+    }
+
     /// Of each class the leak that is known best, with its trial's index: one that was shrunk before others.
     pub fn distinct_leaks(&self) -> Vec<(usize, &LeakRecord)> {
         let mut distinct: Vec<(usize, &LeakRecord)> = Vec::new();
@@ -155,12 +169,29 @@ pub struct Trial {
     pub aborted: Option<Aborted>,
 }
 
+impl Trial {
+    /// How it came out, apart from what is judged.
+    pub fn status(&self) -> Status {
+        match self {
+            trial if trial.interrupted => Status::Interrupted,
+            trial if trial.failure.is_some() => Status::CouldNotRun,
+            _ => Status::Passed,
+        }
+    }
+}
+
 /// A rule of `abort_when` that held for as long as it says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Aborted {
+    /// As the scenario wrote it.
     pub rule: String,
+    pub limit: RuleLimit,
     /// Seconds from the start of the load.
     pub after_s: f64,
+    /// What the metric had come to, in its base unit; null in a record of an earlier version.
+    #[serde(default)]
+    pub value: Option<MeasuredValue>,
+    /// The same in words.
     pub observed: String,
 }
 
@@ -184,17 +215,6 @@ pub enum LogOf {
     Server,
     /// The script of the load.
     Script,
-}
-
-/// What became of one rule.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Verdict {
-    /// As the scenario wrote it, or `dirty.expect = "clean"`.
-    pub rule: String,
-    pub status: Status,
-    pub expected: String,
-    pub observed: String,
-    pub evidence: Option<String>,
 }
 
 /// A reason to trust a number less, with advice.

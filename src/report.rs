@@ -18,7 +18,7 @@ use crate::record::Record;
 
 /// `report.md` and the pictures that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct ReportPage {
     pub markdown: String,
     /// File name (safe, ends in `.svg`) and content, to be written beside `report.md`.
     pub files: Vec<(String, String)>,
@@ -34,7 +34,7 @@ pub struct ReportLocation<'a> {
 }
 
 /// The report as markdown, with its charts.
-pub fn render(record: &Record, home: ReportLocation<'_>) -> Page {
+pub fn render(record: &Record, home: ReportLocation<'_>) -> ReportPage {
     markdown::page(record, home)
 }
 

@@ -9,7 +9,7 @@ pub use metric::{Metric, Unit};
 pub mod metric;
 mod suggest;
 
-use crate::observed::Comparison;
+use crate::measured_value::Comparison;
 use crate::units::{self, Quantity};
 
 /// `metric comparison limit [for duration]`.

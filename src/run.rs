@@ -18,10 +18,12 @@ use crate::verdict;
 mod abort;
 mod discreet;
 pub mod environment;
+mod events;
 mod examples;
 mod facts;
 mod folder;
 mod hooks;
+mod log_tail;
 pub mod plan;
 mod private;
 pub mod replay;
@@ -263,18 +265,14 @@ fn compile(
         .variants
         .iter()
         .zip(trials)
-        .map(|(variant, trials)| judge(variant, trials, &scenario.secrets))
+        .map(|(variant, trials)| judge(variant, scenario.repeats, trials, &scenario.secrets))
         .collect();
-    let status = variants
-        .iter()
-        .map(|variant| status_of(variant, scenario.repeats))
-        .max_by_key(|status| verdict::severity(*status));
     Record {
         format: FORMAT,
         runner: record::Runner { version: env!("CARGO_PKG_VERSION").to_owned() },
         started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         seed,
-        status: status.unwrap_or(Status::Inconclusive),
+        status: Record::status_of(&variants),
         scenario: record::ScenarioRecord {
             name: scenario.name.clone(),
             about: scenario.about.clone(),
@@ -296,27 +294,40 @@ fn withheld(scenario: &Scenario) -> std::collections::BTreeMap<String, String> {
     scenario.secrets.literals().map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
 }
 
-fn judge(variant: &Variant, trials: Vec<record::Trial>, secrets: &Secrets) -> record::VariantRecord {
-    let mut verdicts: Vec<record::Verdict> = Vec::new();
-    if let Some(plan) = &variant.dirty {
-        let of_each = trials.iter().filter_map(|trial| verdict::judge_dirty(plan.expect, trial.dirty.as_ref()?));
-        verdicts.extend(of_each.max_by_key(|verdict| verdict::severity(verdict.status)));
-    }
-    verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, &trials)));
-    verdicts.extend(variant.verdicts.iter().flat_map(|script| judge_by(script, &trials)));
-    verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::verdict));
-    // A rule that does not hold, or cannot be judged, says more.
-    if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
-        verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), &trials));
-    }
+/// A variant's part of the record. Of one that was not started nothing can be judged.
+fn judge(
+    variant: &Variant,
+    planned_trials: u32,
+    trials: Vec<record::Trial>,
+    secrets: &Secrets,
+) -> record::VariantRecord {
+    let verdicts = if trials.is_empty() { Vec::new() } else { verdicts(variant, &trials) };
     record::VariantRecord {
         name: variant.name.clone(),
         settings: variant.settings.iter().map(|(key, value)| (key.clone(), as_shown(value, secrets))).collect(),
         server: facts::describe_server(&variant.server),
+        planned_trials,
         caveats: caveats::of(&trials),
         trials,
         verdicts,
     }
+}
+
+/// Everything that is judged of a variant.
+fn verdicts(variant: &Variant, trials: &[record::Trial]) -> Vec<record::Verdict> {
+    let mut verdicts: Vec<record::Verdict> = Vec::new();
+    if let Some(plan) = &variant.dirty {
+        let of_each = trials.iter().filter_map(|trial| verdict::judge_dirty(plan.expect, trial.dirty.as_ref()?));
+        verdicts.extend(of_each.max_by_key(|verdict| verdict.status.severity()));
+    }
+    verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, trials)));
+    verdicts.extend(variant.verdicts.iter().flat_map(|script| judge_by(script, trials)));
+    verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::judged));
+    // A rule that does not hold, or cannot be judged, says more.
+    if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
+        verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), trials));
+    }
+    verdicts
 }
 
 /// A setting. A number that is a secret becomes a text, as only texts are hidden.
@@ -331,18 +342,4 @@ fn judge_by(script: &scenario::ScriptSpec, trials: &[record::Trial]) -> Vec<reco
     let (own, judged) = (script.clone(), trials.to_vec());
     let judged = call_watched(&|| false, move |pulse| verdict::script::judge(&own, &judged, pulse));
     judged.unwrap_or_else(|hung| vec![verdict::script::unjudged(script, &hung.to_string())])
-}
-
-/// The worst of a variant's verdicts and of what befell its trials, of which there should be `repeats`.
-fn status_of(variant: &record::VariantRecord, repeats: u32) -> Status {
-    let of_trials = variant.trials.iter().map(|trial| match trial {
-        trial if trial.interrupted => Status::Interrupted,
-        trial if trial.failure.is_some() => Status::CouldNotRun,
-        _ => Status::Passed,
-    });
-    let of_verdicts = variant.verdicts.iter().map(|verdict| verdict.status);
-    // Nothing but the user's Ctrl-C leaves a trial out, and it may fall between two.
-    let left_out = (variant.trials.len() < repeats as usize).then_some(Status::Interrupted);
-    let worst = of_trials.chain(of_verdicts).chain(left_out).max_by_key(|status| verdict::severity(*status));
-    worst.unwrap_or(Status::Interrupted)
 }

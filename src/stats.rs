@@ -7,8 +7,7 @@ mod distribution;
 mod drift;
 mod latencies;
 
-pub use curve::Estimate;
-pub use distribution::{Distribution, Quantile, Within};
+pub use distribution::Distribution;
 pub use latencies::{Encoded, Half, Latencies, nanos};
 
 /// The upper end of the one-sided 95 % Clopper-Pearson interval for a proportion, after `hits` in `n` trials.

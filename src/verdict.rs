@@ -5,8 +5,8 @@ pub mod script;
 pub mod success;
 
 use crate::analysis::coverage::not_exercised;
-use crate::observed::Observed;
-use crate::record::{self, Status, Trial, Verdict};
+use crate::measured_value::MeasuredValue;
+use crate::record::{self, RuleLimit, Status, Trial, Verdict, VerdictKind};
 use crate::rule::Rule;
 use crate::scenario::Expect;
 use crate::units;
@@ -15,21 +15,10 @@ use crate::units;
 pub fn judge(rule: &Rule, trials: &[Trial]) -> Verdict {
     let judged = trials.iter().map(|trial| judge_trial(rule, trial));
     let worst = judged
-        .max_by(|(a, a_off), (b, b_off)| severity(a.status).cmp(&severity(b.status)).then(a_off.total_cmp(b_off)));
+        .max_by(|(a, a_off), (b, b_off)| a.status.severity().cmp(&b.status.severity()).then(a_off.total_cmp(b_off)));
     worst
         .map(|(verdict, _)| verdict)
-        .unwrap_or_else(|| verdict(rule, Status::Inconclusive, "nothing was measured".to_owned()))
-}
-
-/// How bad a status is; the worst of several stands for them all.
-pub fn severity(status: Status) -> u8 {
-    match status {
-        Status::Passed => 0,
-        Status::Inconclusive => 1,
-        Status::Failed => 2,
-        Status::CouldNotRun => 3,
-        Status::Interrupted => 4,
-    }
+        .unwrap_or_else(|| verdict(rule, Status::Inconclusive, "nothing was measured".to_owned(), None))
 }
 
 /// The verdict of one trial, and how far its value is on the wrong side of the limit (negative: on the right one).
@@ -39,20 +28,38 @@ fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
     (judge_observed(rule, observed), off)
 }
 
-fn judge_observed(rule: &Rule, observed: Option<Observed>) -> Verdict {
+fn judge_observed(rule: &Rule, observed: Option<MeasuredValue>) -> Verdict {
     let Some(observed) = observed else {
-        return verdict(rule, Status::Inconclusive, "no samples".to_owned());
+        return verdict(rule, Status::Inconclusive, "no samples".to_owned(), None);
     };
     let status = match observed.compare(rule.comparison, rule.limit) {
         Some(true) => Status::Passed,
         Some(false) => Status::Failed,
         None => Status::Inconclusive,
     };
-    verdict(rule, status, observed.shown(|value| rule.show(value)))
+    verdict(rule, status, observed.shown(|value| rule.show(value)), Some(observed))
 }
 
-fn verdict(rule: &Rule, status: Status, observed: String) -> Verdict {
-    Verdict { rule: rule.text.clone(), status, expected: rule.expected(), observed, evidence: None }
+fn verdict(rule: &Rule, status: Status, observed: String, value: Option<MeasuredValue>) -> Verdict {
+    Verdict {
+        kind: VerdictKind::Rule(limit(rule)),
+        rule: rule.text.clone(),
+        status,
+        expected: rule.expected(),
+        observed,
+        value,
+        evidence: None,
+    }
+}
+
+/// The metric of a rule and its limit, as a record has them.
+pub fn limit(rule: &Rule) -> RuleLimit {
+    RuleLimit {
+        metric: rule.metric.name(),
+        comparison: rule.comparison,
+        value: rule.limit,
+        for_s: rule.lasting.map(|lasting| lasting.as_secs_f64()),
+    }
 }
 
 /// What a dirty check says by itself; `None` if it is left to the rules.
@@ -83,6 +90,8 @@ pub fn judge_dirty(expect: Expect, dirty: &record::DirtyRecord) -> Option<Verdic
     }
     let evidence = dirty.evidence.first().map(|leak| format!("request {}", leak.victim.request));
     Some(Verdict {
+        kind: VerdictKind::DirtyCheck { expect },
+        value: Some(MeasuredValue::Exactly(dirty.leaks as f64)).filter(|_| status != Status::Inconclusive),
         rule: format!("dirty.expect = \"{name}\""),
         status,
         expected: expected.to_owned(),
@@ -94,18 +103,17 @@ pub fn judge_dirty(expect: Expect, dirty: &record::DirtyRecord) -> Option<Verdic
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Micros;
     use crate::stats::Half;
 
     fn rule(text: &str) -> Rule {
         Rule::parse(text).unwrap()
     }
 
-    fn trial(latency_p50: Micros) -> Trial {
+    fn trial(latency_p50: MeasuredValue) -> Trial {
         let mut latencies = crate::stats::Latencies::default();
         match latency_p50 {
-            Micros::AtLeast(us) => latencies.cut(Half::First, (us * 1e3) as u64),
-            known => latencies.answered(Half::First, (known.value() * 1e3) as u64),
+            MeasuredValue::MoreThan(us) => latencies.cut(Half::First, (us * 1e3) as u64),
+            known => latencies.answered(Half::First, (known.likely() * 1e3) as u64),
         }
         let histogram = record::Histograms::of(&latencies, &latencies);
         let load =
@@ -119,7 +127,7 @@ mod tests {
 
     #[test]
     fn exact_values_pass_or_fail() {
-        let trial = trial(Micros::Exactly(100_000.0));
+        let trial = trial(MeasuredValue::Exactly(100_000.0));
         assert_eq!(status("latency.p50 < 250ms", &trial), Status::Passed);
         assert_eq!(status("latency.p50 < 50ms", &trial), Status::Failed);
         assert_eq!(status("throughput < 11/s", &trial), Status::Passed);
@@ -146,7 +154,7 @@ mod tests {
 
     /// A load whose quickest answer took so many microseconds.
     fn timed(us: f64) -> Trial {
-        let latency_us = record::Quantiles { min: Some(Micros::Exactly(us)), ..record::Quantiles::default() };
+        let latency_us = record::Quantiles { min: Some(MeasuredValue::Exactly(us)), ..record::Quantiles::default() };
         Trial {
             load: Some(record::LoadRecord { started: 1, latency_us, ..record::LoadRecord::default() }),
             ..Trial::default()
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_more_than_is_judged_only_where_it_decides() {
-        let trial = trial(Micros::AtLeast(2_000_000.0));
+        let trial = trial(MeasuredValue::MoreThan(2_000_000.0));
         assert_eq!(status("latency.p50 > 2s", &trial), Status::Passed);
         assert_eq!(status("latency.p50 < 2s", &trial), Status::Failed);
         assert_eq!(status("latency.p50 < 3s", &trial), Status::Inconclusive);
@@ -218,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_worst_trial_decides() {
-        let trials = [1e5, 3e5, 2e5].map(|micros| trial(Micros::Exactly(micros)));
+        let trials = [1e5, 3e5, 2e5].map(|micros| trial(MeasuredValue::Exactly(micros)));
         let judged = |text| {
             let verdict = judge(&rule(text), &trials);
             (verdict.status, verdict.observed)

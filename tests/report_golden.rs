@@ -13,15 +13,16 @@ use std::time::{Duration, Instant};
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 use proptest::prelude::*;
-use runner::record::{LeakClass, Micros, Record, Status};
+use runner::measured_value::MeasuredValue;
+use runner::record::{LeakClass, Record, Status};
 use runner::report;
 use snapbox::assert_data_eq;
 
 /// All but the hostile one.
-const STORIES: usize = 14;
+const STORIES: usize = 15;
 
 /// The report beside its record.
-fn render(record: &Record) -> report::Page {
+fn render(record: &Record) -> report::ReportPage {
     report::render(
         record,
         report::ReportLocation { folder: "reports/dirty/2026-07-23T10-00-00Z".as_ref(), beside: true },
@@ -44,6 +45,7 @@ fn every_story() -> Vec<(&'static str, Record)> {
         ("serial", more_fixtures::serial()),
         ("half_started", more_fixtures::half_started()),
         ("leaking", more_fixtures::leaking()),
+        ("interrupted_matrix", more_fixtures::interrupted_matrix()),
         (
             "hostile",
             fixtures::hostile("<script>alert(1)</script> | [x](http://e.vil) ![y](z) `a` \u{1b}[31m\nred @me :x: #1"),
@@ -85,6 +87,25 @@ fn the_dirty_story_reads_as_agreed() {
 fn the_clean_matrix_reads_as_agreed() {
     let page = render(&fixtures::clean_in_every_mode());
     assert_data_eq!(page.markdown, snapbox::file!["golden_reports/clean_in_every_mode.md"].raw());
+}
+
+#[test]
+fn variants_that_were_not_started_say_so() {
+    let record = more_fixtures::interrupted_matrix();
+    let statuses: Vec<Status> = record.variants.iter().map(|variant| variant.status()).collect();
+    assert_eq!(statuses, [Status::Interrupted, Status::NotStarted, Status::NotStarted]);
+    assert_eq!(record.status, Status::Interrupted);
+    let page = render(&record);
+    assert_data_eq!(page.markdown, snapbox::file!["golden_reports/interrupted_matrix.md"].raw());
+}
+
+#[test]
+fn a_record_of_format_1_reads_as_it_did() {
+    let text = include_str!("fixtures/record_format_1.json");
+    let value = runner::record::upgrade::upgraded(serde_json::from_str(text).unwrap()).unwrap();
+    let record: Record = serde_json::from_value(value).unwrap();
+    let page = render(&record);
+    assert_data_eq!(page.markdown, snapbox::file!["golden_reports/record_format_1.md"].raw());
 }
 
 #[test]
@@ -246,7 +267,7 @@ fn numbers_without_sense_are_reported_too() {
                 (load.timeout_s, load.planned_duration_s, load.duration_s, load.throughput) =
                     (nonsense, Some(nonsense), nonsense, nonsense);
                 (load.latency_us.p50, load.latency_us.p99) =
-                    (Some(Micros::Exactly(nonsense)), Some(Micros::AtLeast(nonsense)));
+                    (Some(MeasuredValue::Exactly(nonsense)), Some(MeasuredValue::MoreThan(nonsense)));
                 load.timeline.iter_mut().for_each(|row| (row.t_s, row.length_s) = (nonsense, nonsense));
                 load.generator.cpu_max = nonsense;
             }
@@ -285,7 +306,7 @@ fn a_report_is_fast() {
 
 /// How often each kind of block occurs, in the eyes of a reader of GitHub's markdown. Fails on what would act: links,
 /// HTML, pictures that are not the report's own.
-fn blocks(page: &report::Page) -> BTreeMap<&'static str, usize> {
+fn blocks(page: &report::ReportPage) -> BTreeMap<&'static str, usize> {
     let mut options = Options::default();
     options.extension.autolink = true;
     options.extension.table = true;

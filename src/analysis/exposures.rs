@@ -40,6 +40,7 @@ mod tests {
             name: "one".to_owned(),
             settings: Default::default(),
             server: String::new(),
+            planned_trials: 1,
             trials: checks.iter().map(trial).collect(),
             verdicts: Vec::new(),
             caveats: Vec::new(),

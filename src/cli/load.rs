@@ -9,13 +9,12 @@ use super::progress::Progress;
 use super::run::{complain, print_record, width};
 use super::surroundings::World;
 use super::{Exit, print, signals};
-use crate::record::{Record, TYPED};
+use crate::record::{Record, TYPED, VerdictKind};
 use crate::report;
 use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::command_line::{Typed, split_url};
 use crate::scenario::{Problem, Scenario};
-use crate::verdict::success;
 
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
 const LATENCY: &str = "`--latency` changes nothing: the latencies are always shown";
@@ -153,7 +152,7 @@ fn conclude(finished: &Finished, arguments: &Load) -> Exit {
 /// A load that saw no success has not passed: says why.
 fn complain_of_no_success(record: &Record) {
     let verdicts = record.variants.iter().flat_map(|variant| &variant.verdicts);
-    for verdict in verdicts.filter(|verdict| verdict.rule == success::RULE) {
+    for verdict in verdicts.filter(|verdict| verdict.kind == VerdictKind::Success) {
         let loads = record.variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
         let advice = match loads.map(|load| load.started).sum() {
             0 => "the load was over before the first was due: a longer -d, or a higher --rate",
@@ -192,6 +191,7 @@ mod tests {
             name: "load".to_owned(),
             settings: Default::default(),
             server: "http://127.0.0.1:8000".to_owned(),
+            planned_trials: 1,
             trials: Vec::new(),
             verdicts: Vec::new(),
             caveats,

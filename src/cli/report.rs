@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::Report;
 use super::{Exit, print};
+use crate::record::upgrade::{NotReadable, upgraded};
 use crate::record::{FORMAT, Record};
 use crate::report::ReportLocation;
 use crate::run;
@@ -54,15 +55,13 @@ pub(super) fn read(path: &Path) -> Result<Record, (String, &'static str)> {
         crate::input::read(path).map_err(|error| (format!("cannot read {}: {error}", path.display()), advice))?;
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| (format!("{} is not JSON: {error}", path.display()), advice))?;
-    match value.get("format").and_then(serde_json::Value::as_u64) {
-        Some(format) if format == u64::from(FORMAT) => {}
-        Some(format) => {
-            let message =
-                format!("{} is a record of format {format}; this version reads format {FORMAT}", path.display());
-            return Err((message, "use the version of runner that wrote it"));
-        }
-        None => return Err((format!("{} is not a record: it has no `format`", path.display()), advice)),
-    }
+    let value = upgraded(value).map_err(|why| match why {
+        NotReadable::NoFormat => (format!("{} is not a record: {why}", path.display()), advice),
+        NotReadable::OtherFormat(format) => (
+            format!("{} is a record of format {format}; this version reads formats 1 to {FORMAT}", path.display()),
+            "use the version of runner that wrote it",
+        ),
+    })?;
     serde_json::from_value(value)
         .map_err(|error| (format!("{} is not a whole record: {error}", path.display()), advice))
 }

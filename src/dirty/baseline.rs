@@ -3,7 +3,7 @@
 //! Canaries prove a leak where a server repeats them. Many servers show who asks only in a derived form: a hash, a mask,
 //! a language, a length, a plan. So each persona is asked alone a few times, with the same request. What is constant for
 //! every persona, but not the same for all, tells whom a reply is for; whatever varies for one is noise, for all of
-//! them. A reply to one persona that holds what only another's replies held is a leak:
+//! them. A response to one persona that holds what only another persona's responses held is a leak:
 //!
 //! - *swap*: wherever replies to the two differ, it equals the other's;
 //! - *learned*: it holds something that only the other's replies do.
@@ -90,7 +90,7 @@ pub enum Mismatch {
     Learned,
 }
 
-/// A reply that holds what is somebody else's.
+/// A response that holds another persona's data.
 #[derive(Debug, Clone)]
 pub struct Accusation {
     pub oracle: Mismatch,

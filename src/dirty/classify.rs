@@ -88,7 +88,7 @@ fn is_late(leak: &Leak, source: &Seen) -> bool {
     over && !source.own && !leak.own_present && source.role != Role::Failing
 }
 
-/// It was answered with what is another's, or told that it takes too long, or was not answered.
+/// It got another request's response, was told that it takes too long, or got none.
 fn was_put_off(source: &Seen, echoes: bool) -> bool {
     match source.status() {
         None | Some(408 | 504) => true,

@@ -65,7 +65,7 @@ pub(super) struct CheckClient {
     once: bool,
     sleeps: Option<scenario::Sleeps>,
     shape: Shape,
-    /// Tells this check's URLs from another's.
+    /// Tells this check's URLs from those of another check.
     salt: u64,
     identities_named: Vec<BTreeMap<String, String>>,
     public: Vec<regex::bytes::Regex>,

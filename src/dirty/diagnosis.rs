@@ -1,4 +1,4 @@
-//! What happens after a leak is seen: the fewest requests and the simplest timing that still show it, how often they
+//! The diagnosis of a leak: the fewest requests and the simplest timing that still show it (as delta debugging does), how often they
 //! do, and what causes remain.
 //!
 //! A leak's candidates are tried from the simplest up; the first that shows it more than once is tried again, to know how

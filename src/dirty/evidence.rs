@@ -44,10 +44,10 @@ pub struct Leak {
     pub overlapped: bool,
     /// `body`, `status line`, `header x-user`.
     pub place: String,
-    /// The text around what is another's.
+    /// The text around the other request's data.
     pub excerpt: String,
     pub own_present: bool,
-    /// What is another's is that one's value itself, not what was made from it.
+    /// It holds the other request's value itself, not what was made from it.
     pub verbatim: bool,
 }
 
@@ -74,7 +74,7 @@ pub struct Evidence {
 #[derive(Debug, Clone)]
 pub struct Reduction {
     pub recipe: Recipe,
-    /// In so many of these tries a response held what was another's.
+    /// In how many of these tries a response held another request's data.
     pub shown: u64,
     pub tries: u64,
     /// Where the victim and the source stand in it.

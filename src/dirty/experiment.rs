@@ -1,4 +1,4 @@
-//! One try to show a leak: a recipe carried out, and whether one of its requests got what is another's among them.
+//! One try to show a leak: a recipe carried out, and whether one of its requests got another request's data.
 
 use super::client::{CheckClient, Stray};
 use super::judge::{self, Foreign};
@@ -14,11 +14,11 @@ pub(super) struct Experiment {
     pub shown: Option<Reproduction>,
     /// Every answer held what one and the same earlier request had brought: it stays with the server.
     pub kept: bool,
-    /// An answer held a part of another's canary.
+    /// A response held a part of another request's canary.
     pub fragment: bool,
     /// A response came that nobody had asked for.
     pub unasked: bool,
-    /// Where in the recipe answers stand that held what is another's, and whose it is, if that is known.
+    /// Where in the recipe the responses stand that held another request's data, and whose it is, if that is known.
     pub foreign: Vec<(RecipePlace, Option<u64>)>,
     /// Of the two requests of the leak that was shown, the later took no time of its own, and got the same bytes.
     pub joined: bool,
@@ -60,7 +60,7 @@ pub(super) async fn run_experiment(
     Experiment::of(observations, &strays, client, Some(participants.personas).filter(|_| named))
 }
 
-/// What is another's in an answer to a persona, going by what lone requests get, if that is beyond doubt.
+/// Another persona's data in a response, going by what lone requests get, if that is beyond doubt.
 fn derived(
     observation: &Observation,
     among: &[Observation],
@@ -105,12 +105,12 @@ impl Experiment {
         Experiment { shown, kept, fragment, unasked, foreign, joined, observations }
     }
 
-    /// Whether any answer held what is another's, of this try or of one before.
+    /// Whether any response held another request's data, of this try or of one before.
     pub fn is_foreign(&self) -> bool {
         !self.foreign.is_empty()
     }
 
-    /// The answers that held what is another's.
+    /// The responses that held another request's data.
     pub fn foreign_answers(&self) -> impl Iterator<Item = &Observation> {
         self.observations.iter().filter(|o| self.foreign.iter().any(|(place, _)| *place == o.seen.place))
     }
@@ -140,7 +140,7 @@ impl Reproduction {
     }
 }
 
-/// The leak, if what is another's is of one of these requests.
+/// The leak, if the data belongs to one of these requests.
 fn shown(victim: &Seen, foreign: &Foreign, among: &[Observation]) -> Option<Reproduction> {
     let source = match foreign.owner {
         None => None,

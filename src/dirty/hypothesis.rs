@@ -1,4 +1,4 @@
-//! Would it have been shown without those whose it is taken to be?
+//! Hypothesis tests of suspicions: would the data have been shown without the identities that it is taken to belong to?
 //!
 //! Lone replies tell what belongs to whom. They do not tell what a server shows when it is busy, has lost a session or has
 //! waited in vain for a backend: a default language, a free plan, a common picture. If that equals what one persona gets
@@ -18,7 +18,7 @@ use super::identity::Identity;
 use super::observation::Observation;
 use super::recipe::{Line, Principal, Recipe, Start, Until};
 
-/// A charge is proven if chance explains it with at most this probability.
+/// A hypothesis is proven if chance explains it with at most this probability.
 const LARGEST_CHANCE: f64 = 1e-4;
 /// So many times as many rounds without the owners as with them.
 const TIMES_AS_MANY: u64 = 3;
@@ -48,7 +48,7 @@ struct Rounds {
     shown: u64,
 }
 
-/// What has come of a charge.
+/// What has come of a hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HypothesisStatus {
     Proven,

@@ -1,4 +1,4 @@
-//! Judges a response: does it hold what is another's?
+//! Judges a response: does it hold another request's data?
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::observation::{Observation, Seen};
 use super::oracle::LeakOracle;
 use crate::canary::Encoding;
 
-/// What is another's in a response.
+/// Another request's data in a response.
 #[derive(Debug, Clone)]
 pub(super) struct Foreign {
     pub oracle: LeakOracle,
@@ -24,7 +24,7 @@ pub(super) struct Foreign {
 /// How much text stands on each side of a canary in an excerpt, in bytes.
 const AROUND: usize = 60;
 
-/// All that is another's in the responses of a round, each with the request that got it: answers first, then what came
+/// All data of other requests in the responses of a round, each with the request that got it: responses first, then what came
 /// unasked, with the `last` request before it.
 pub(super) fn walk<'a>(
     observations: &'a [Observation],
@@ -40,7 +40,7 @@ pub(super) fn walk<'a>(
     answers.chain(unasked).collect()
 }
 
-/// What a response holds that is another's, if anything.
+/// Another request's data in a response, if there is any.
 ///
 /// A response without any canary is no leak: an error page, a redirect or a notice that the server is busy hold none
 /// either. They are counted apart, as nothing can be told from them.

@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What tells that something is another's.
+/// What tells that a response holds another request's data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeakOracle {
-    /// The whole canary of another.
+    /// The whole canary of another request.
     #[default]
     Canary,
-    /// A part of another's canary, too long for chance.
+    /// A part of another request's canary, too long for chance.
     Fragment,
     /// The response is the one that another gets when it asks alone.
     Swap,
-    /// The response holds what only another's has when it asks alone.
+    /// The response holds what only another identity's has when it asks alone.
     Learned,
     /// The response holds a value that the scenario gives to another alone, and none of its own.
     Value,

@@ -1,4 +1,4 @@
-//! The few who ask again and again, so that answers to them can be told apart also where none shows a canary.
+//! Personas: a few identities that ask again and again, so that their responses can be told apart also where none shows a canary.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ pub(super) struct Personas {
     solo: RefCell<Vec<(PersonaNumber, Observation)>>,
 }
 
-/// A reply that may be another's, until more solo replies have refuted or confirmed that.
+/// A response that may hold another persona's data, until more solo responses have refuted or confirmed that.
 #[derive(Debug)]
 pub(super) struct Suspicion {
     pub evidence: Evidence,
@@ -157,7 +157,7 @@ impl Personas {
         self.baseline.as_ref()?.judge(number, reply(observation))
     }
 
-    /// What a reply holds that is another's, going by what lone requests get, and as whose it may be taken; not what a canary
+    /// Another persona's data in a response, going by what lone requests get, and as whose it may be taken; not what a canary
     /// tells already. Whose it is, `owner` says of those who come into question.
     pub fn foreign(
         &self,

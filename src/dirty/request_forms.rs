@@ -1,4 +1,4 @@
-//! The request of a dirty check in all its forms: as it is, without what says who asks, spoilt, or with a huge body.
+//! The forms of a dirty check's request: as it is, without what says who asks, malformed, or with a huge body.
 
 use super::recipe::{Anomaly, Principal, RecipeRequest};
 use crate::net::request::PreparedRequest;

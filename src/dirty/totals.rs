@@ -1,4 +1,4 @@
-//! Sums up a dirty check: counts per trigger, and a bounded selection of evidence.
+//! The totals of a dirty check: counts for each trigger, and a bounded selection of evidence.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;

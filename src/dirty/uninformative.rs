@@ -1,4 +1,4 @@
-//! Why responses tell nothing of who asks, in words: a page that is the same for all, or that of somebody who asked before.
+//! Why responses tell nothing of who asks, in words: the page is the same for all, or was cached for an earlier visitor.
 
 use super::personas::Personas;
 

@@ -26,7 +26,7 @@ pub struct DirtyRecord {
     pub control: ControlRecord,
     /// Null if it did not take place.
     #[serde(default)]
-    pub positive_control: Option<PositiveControl>,
+    pub positive_control: Option<PositiveControlRecord>,
     pub triggers: BTreeMap<String, TriggerRecord>,
     /// Pairs of identities whose responses cannot be told apart: a leak from one to the other would not be seen.
     #[serde(default)]
@@ -119,7 +119,7 @@ pub struct ControlRecord {
 
 /// Two requests whose replies a relay exchanged: a leak that must be seen.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct PositiveControl {
+pub struct PositiveControlRecord {
     pub requests: u64,
     pub found: bool,
 }

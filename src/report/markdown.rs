@@ -10,17 +10,17 @@ mod server;
 mod verdicts;
 
 use crate::analysis::median_trial::median_trial;
-use crate::record::{LeakRecord, LogOf, Record, ScenarioRecord, VariantRecord};
+use crate::record::{LeakRecord, LogOf, Record, ScenarioRecord, Status, VariantRecord};
 use crate::units::counted;
 
 use super::chart;
 use super::escape::{code, fence, inline};
 use super::sentence;
 use super::words::{capital, outcome, status};
-use super::{Page, ReportLocation};
+use super::{ReportLocation, ReportPage};
 
-pub(crate) fn page(record: &Record, home: ReportLocation<'_>) -> Page {
-    let mut page = Page { markdown: head(record), files: Vec::new() };
+pub(crate) fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
+    let mut page = ReportPage { markdown: head(record), files: Vec::new() };
     let scenario = &record.scenario;
     match record.variants.as_slice() {
         [] => {}
@@ -91,7 +91,7 @@ fn head(record: &Record) -> String {
     out
 }
 
-fn section(page: &mut Page, variant: &VariantRecord, place: &Place) {
+fn section(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     let what = format!("Server: {}. {}", inline(variant.server.trim_end_matches('.')), load::what_was_sent(variant));
     page.markdown += &format!("{}\n\n", what.trim_end());
     page.markdown += &what_happened(variant, place);
@@ -108,6 +108,9 @@ fn section(page: &mut Page, variant: &VariantRecord, place: &Place) {
 /// Why a trial could not run, or not to its end.
 fn what_happened(variant: &VariantRecord, place: &Place) -> String {
     let mut out = String::new();
+    if variant.status() == Status::NotStarted {
+        out += "**Not started:** the run was ended before this variant had its turn.\n\n";
+    }
     for (index, trial) in variant.trials.iter().enumerate() {
         let which = if variant.trials.len() > 1 { format!("Trial {}: ", index + 1) } else { String::new() };
         if trial.interrupted {
@@ -134,7 +137,7 @@ fn what_happened(variant: &VariantRecord, place: &Place) -> String {
 }
 
 /// The charts of the trial that stands for the variant.
-fn pictures(page: &mut Page, variant: &VariantRecord, place: &Place) {
+fn pictures(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     if let Some((_, leak)) = variant.distinct_leaks().first() {
         page.markdown += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
         leak_picture(page, leak, place.leaks_before + 1, place);
@@ -154,7 +157,7 @@ fn pictures(page: &mut Page, variant: &VariantRecord, place: &Place) {
 }
 
 /// A block and a picture for each distinct leak.
-fn evidence(page: &mut Page, variant: &VariantRecord, place: &Place) {
+fn evidence(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     let distinct = variant.distinct_leaks();
     if distinct.is_empty() {
         return;
@@ -176,13 +179,13 @@ fn evidence(page: &mut Page, variant: &VariantRecord, place: &Place) {
     }
 }
 
-fn leak_picture(page: &mut Page, leak: &LeakRecord, number: usize, place: &Place) {
+fn leak_picture(page: &mut ReportPage, leak: &LeakRecord, number: usize, place: &Place) {
     let title = format!("Leak {number}: who was in flight when");
     let svg = chart::leak(leak, &title);
     show(page, format!("leak{}-{number}.svg", place.suffix), &title, svg);
 }
 
-fn show(page: &mut Page, name: String, title: &str, svg: String) {
+fn show(page: &mut ReportPage, name: String, title: &str, svg: String) {
     page.markdown += &format!("![{title}]({name})\n\n");
     page.files.push((name, svg));
 }

@@ -5,16 +5,16 @@ use crate::analysis::coverage::{not_exercised, uncovered};
 use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::median_trial;
 use crate::analysis::responses::{half_waited_in_vain, without_response};
+use crate::measured_value::MeasuredValue;
 use crate::record::{
-    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Micros, Record, Status, Trial, VariantRecord, Verdict, Witness,
+    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Record, Status, Trial, VariantRecord, Verdict, VerdictKind,
+    Witness,
 };
+use crate::scenario::Expect;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
-use crate::verdict;
 
 use super::escape::{clean, clip};
-use super::words::{
-    abort_rule, capital, held, list, micros, millis, outside, sent_again, status, variant_status, ways_lost,
-};
+use super::words::{capital, list, micros, millis, outside, sent_again, status, ways_lost};
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +40,7 @@ fn reasons(record: &Record) -> Vec<String> {
             let measured = variants.iter().find(|variant| !facts(variant).is_empty());
             let mut all = vec!["ended by the user, so the figures cover only what was measured until then".to_owned()];
             all.extend(measured.map(facts).unwrap_or_default());
+            all.extend(not_started(variants));
             all
         }
         (_, []) => vec!["nothing was measured; the record holds no variant".to_owned()],
@@ -49,6 +50,13 @@ fn reasons(record: &Record) -> Vec<String> {
         (_, [variant]) => why_and_facts(variant),
         (_, variants) => over_variants(record.status, variants),
     }
+}
+
+/// How many variants of several had no turn.
+fn not_started(variants: &[VariantRecord]) -> Option<String> {
+    let count = variants.iter().filter(|variant| variant.status() == Status::NotStarted).count();
+    let of = counted(variants.len() as u64, "variant");
+    (count > 0 && variants.len() > 1).then(|| format!("{count} of {of} {}", came_out_as(Status::NotStarted, count)))
 }
 
 fn could_not_run(variants: &[VariantRecord]) -> String {
@@ -67,27 +75,19 @@ fn could_not_run(variants: &[VariantRecord]) -> String {
     }
 }
 
-/// Each reason once: what keeps a dirty check from a conclusion is also why its rules cannot be judged.
+/// Each reason once: what keeps a dirty check from a conclusion is also why its verdict is open.
 fn why_and_facts(variant: &VariantRecord) -> Vec<String> {
-    let why = why(variant);
-    let dirty = || variant.trials.iter().filter_map(|trial| trial.dirty.as_ref());
-    let told = |fact: &String| {
-        let same = |dirty: &DirtyRecord| {
-            dirty.inconclusive.as_ref().is_some_and(|reason| tells(&why, reason) && tells(&Some(fact), reason))
-        };
-        dirty().any(same)
-    };
-    let rest: Vec<String> = facts(variant).into_iter().filter(|fact| !told(fact)).collect();
-    why.into_iter().chain(rest).collect()
+    let failed = variant.verdicts.iter().any(|verdict| verdict.status == Status::Failed);
+    let first_open = variant.verdicts.iter().find(|verdict| verdict.status == Status::Inconclusive);
+    let is_of_check = |verdict: &Verdict| matches!(verdict.kind, VerdictKind::DirtyCheck { .. });
+    let told = !failed && first_open.is_some_and(is_of_check);
+    let of_check = worst_check(variant).filter(|check| !(told && check.leaks == 0 && check.inconclusive.is_some()));
+    why(variant).into_iter().chain(load_facts(variant)).chain(of_check.map(dirty_fact)).collect()
 }
 
 /// The verdict that says that a load saw no success.
 fn lacking(variant: &VariantRecord) -> Option<&Verdict> {
-    variant.verdicts.iter().find(|verdict| verdict.rule == verdict::success::RULE)
-}
-
-fn tells(text: &Option<impl AsRef<str>>, reason: &str) -> bool {
-    text.as_ref().is_some_and(|text| text.as_ref().contains(reason))
+    variant.verdicts.iter().find(|verdict| verdict.kind == VerdictKind::Success)
 }
 
 /// Why a variant's verdict is as it is, where its facts do not say so themselves.
@@ -102,11 +102,11 @@ fn why(variant: &VariantRecord) -> Option<String> {
     };
     match (failed.first(), open.first()) {
         (Some(first), _) => Some(broken(first) + others(failed.len()).as_str()),
-        (None, Some(first)) if first.rule == verdict::success::RULE => Some(first.observed.clone()),
+        (None, Some(first)) if first.kind == VerdictKind::Success => Some(first.observed.clone()),
         (None, Some(first)) => Some(format!("`{}` cannot be judged: {}", first.rule, first.observed)),
         (None, None) => match variant.verdicts.as_slice() {
             [] => Some("no rule was set".to_owned()),
-            [one] if one.rule.contains("dirty.expect") && one.rule.contains("\"dirty\"") => {
+            [one] if one.kind == (VerdictKind::DirtyCheck { expect: Expect::Dirty }) => {
                 Some("the leak shows, as expected".to_owned())
             }
             [one] => Some(format!("`{}` holds", one.rule)),
@@ -117,29 +117,36 @@ fn why(variant: &VariantRecord) -> Option<String> {
 }
 
 fn broken(verdict: &Verdict) -> String {
-    if let Some(rule) = abort_rule(verdict) {
-        return format!("the load was ended early: `{rule}` held ({})", held(verdict));
-    }
-    match verdict.rule.contains("dirty.expect") {
-        true if verdict.rule.contains("\"dirty\"") => "a leak was expected, and none was seen".to_owned(),
-        true => "the server was expected to be clean, and it leaks".to_owned(),
-        false => format!("`{}` does not hold, observed {}", verdict.rule, verdict.observed),
+    match verdict.kind {
+        VerdictKind::AbortWhen { .. } => {
+            format!("the load was ended early: `{}` held ({})", verdict.rule, verdict.observed)
+        }
+        VerdictKind::DirtyCheck { expect: Expect::Dirty } => "a leak was expected, and none was seen".to_owned(),
+        VerdictKind::DirtyCheck { .. } => "the server was expected to be clean, and it leaks".to_owned(),
+        VerdictKind::Rule(_) | VerdictKind::Script | VerdictKind::Success => {
+            format!("`{}` does not hold, observed {}", verdict.rule, verdict.observed)
+        }
     }
 }
 
 /// What a variant showed: its load, its dirty check.
 fn facts(variant: &VariantRecord) -> Vec<String> {
-    let trials = || variant.trials.iter();
-    let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref()).map(load_fact);
-    let worst = trials()
-        .filter_map(|trial| trial.dirty.as_ref())
-        .max_by_key(|dirty| (dirty.inconclusive.is_some(), dirty.leaks));
-    let gave_up = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref()).and_then(gave_up);
-    load.into_iter().chain(gave_up).chain(worst.map(dirty_fact)).collect()
+    load_facts(variant).into_iter().chain(worst_check(variant).map(dirty_fact)).collect()
+}
+
+fn load_facts(variant: &VariantRecord) -> Vec<String> {
+    let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref());
+    load.map(load_fact).into_iter().chain(load.and_then(gave_up)).collect()
+}
+
+/// The dirty check that says least, else the one with most leaks.
+fn worst_check(variant: &VariantRecord) -> Option<&DirtyRecord> {
+    let checks = variant.trials.iter().filter_map(|trial| trial.dirty.as_ref());
+    checks.max_by_key(|dirty| (dirty.inconclusive.is_some(), dirty.leaks))
 }
 
 fn over_variants(overall: Status, variants: &[VariantRecord]) -> Vec<String> {
-    let came_out = |wanted: Status| variants.iter().filter(move |variant| variant_status(variant) == wanted);
+    let came_out = |wanted: Status| variants.iter().filter(move |variant| variant.status() == wanted);
     let with_verdicts = variants.iter().any(|variant| !variant.verdicts.is_empty());
     let mut all = Vec::new();
     if overall != Status::Passed {
@@ -171,6 +178,8 @@ fn came_out_as(status: Status, count: usize) -> &'static str {
         (Status::Inconclusive, 1) => "is inconclusive",
         (Status::Inconclusive, _) => "are inconclusive",
         (Status::CouldNotRun, _) => "could not run",
+        (Status::NotStarted, 1) => "was not started",
+        (Status::NotStarted, _) => "were not started",
         (Status::Interrupted, 1) => "was interrupted",
         (Status::Interrupted, _) => "were interrupted",
     }
@@ -238,7 +247,7 @@ pub(crate) fn load_fact(load: &LoadRecord) -> String {
 
 fn what_came(load: &LoadRecord) -> String {
     let lost = without_response(load);
-    if let Some(Micros::AtLeast(us)) = load.latency_us.p50 {
+    if let Some(MeasuredValue::MoreThan(us)) = load.latency_us.p50 {
         let why = match half_waited_in_vain(load) {
             true => format!("half of the requests waited longer than {} without an answer", show_time(us / 1e6)),
             false => list(&ways_lost(load, "unanswered")),
@@ -307,7 +316,7 @@ pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
 
 /// What the median would be if those without an answer were dropped, where that changes the story.
 fn median_of_the_lucky(load: &LoadRecord) -> Option<String> {
-    let Micros::AtLeast(bound) = load.latency_us.p50? else { return None };
+    let MeasuredValue::MoreThan(bound) = load.latency_us.p50? else { return None };
     let latencies = load.histogram.latencies()?;
     let answered = latencies.answered_len();
     if answered == 0 {

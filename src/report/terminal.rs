@@ -9,7 +9,9 @@ use anstyle::{AnsiColor, Style};
 
 use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::median_trial;
-use crate::record::{Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, Witness};
+use crate::record::{
+    Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, VerdictKind, Witness,
+};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::came;
@@ -20,8 +22,7 @@ use super::reproduction;
 use super::sentence;
 use super::table::{Align, pad};
 use super::words::{
-    NONE, abort_rule, amount, capital, checks_in_words, failures, micros, observed, outside, sent_again, short_micros,
-    status, variant_status,
+    NONE, amount, capital, checks_in_words, failures, micros, observed, outside, sent_again, short_micros, status,
 };
 use layout::{columns, wrap};
 
@@ -207,7 +208,7 @@ impl Terminal {
         let head = lines.next().map(|line| format!("  {}\n", self.paint(line.trim_end(), Style::new().dimmed())));
         let mut out = head.unwrap_or_default();
         for (line, variant) in lines.zip(variants) {
-            let state = variant_status(variant);
+            let state = variant.status();
             let word = if variant.verdicts.is_empty() && state == Status::Passed { "ran " } else { tag(state) };
             let rest = line.get(word.len()..).unwrap_or_default();
             out += &format!("  {}{}\n", self.paint(word, style(state)), rest.trim_end());
@@ -220,7 +221,7 @@ impl Terminal {
 
     fn verdicts<'a>(&self, verdicts: impl Iterator<Item = (Option<&'a VariantRecord>, &'a Verdict)>) -> String {
         let all: Vec<_> = verdicts.collect();
-        let rules: Vec<String> = all.iter().map(|(_, verdict)| clip(&verdict.rule, 60)).collect();
+        let rules: Vec<String> = all.iter().map(|(_, verdict)| clip(&verdict.title(), 60)).collect();
         // A longer rule has a line of its own, so that it does not squeeze the others' texts.
         let fitting = rules.iter().map(|rule| rule.chars().count()).filter(|length| *length <= self.width / 3);
         let column = fitting.max().unwrap_or(0);
@@ -295,7 +296,7 @@ fn style(of: Status) -> Style {
         Status::Passed => AnsiColor::Green,
         Status::Failed => AnsiColor::Red,
         Status::CouldNotRun => AnsiColor::Magenta,
-        Status::Inconclusive | Status::Interrupted => AnsiColor::Yellow,
+        Status::Inconclusive | Status::Interrupted | Status::NotStarted => AnsiColor::Yellow,
     };
     color.on_default().bold()
 }
@@ -306,7 +307,7 @@ fn seen_and_wanted(verdict: &Verdict) -> String {
     match verdict.status {
         Status::Passed => seen,
         // Both rules say themselves what was expected.
-        _ if abort_rule(verdict).is_some() || verdict.rule.starts_with("dirty.expect") => seen,
+        _ if matches!(verdict.kind, VerdictKind::AbortWhen { .. } | VerdictKind::DirtyCheck { .. }) => seen,
         _ => format!("{seen}; expected {}", clip(&verdict.expected, 80)),
     }
 }
@@ -319,6 +320,7 @@ fn tag(of: Status) -> &'static str {
         Status::Inconclusive => "?   ",
         Status::CouldNotRun => "ERR ",
         Status::Interrupted => "CUT ",
+        Status::NotStarted => "SKIP",
     }
 }
 

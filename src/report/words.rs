@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::analysis::responses::{self, PartOf};
-use crate::record::{Checks, LoadRecord, Micros, OpenMicros, Status, VariantRecord, Verdict};
+use crate::measured_value::{Bounds, MeasuredValue};
+use crate::record::{Checks, LoadRecord, Status, VariantRecord, Verdict, VerdictKind};
 use crate::units;
 
 /// What stands where there is no value.
@@ -14,19 +15,19 @@ const CLOSE: f64 = 0.01;
 
 /// A quantile: `101 ms`; where requests that were cut off leave it open, `2.19 s (2.05 to 2.40 s)`; and `> 2.00 s` where it falls
 /// among those alone.
-pub(crate) fn micros(value: Option<Micros>) -> String {
+pub(crate) fn micros(value: Option<MeasuredValue>) -> String {
     match value {
-        Some(Micros::Exactly(us)) => units::show_time(us / 1e6),
-        Some(Micros::Within(open)) => within(open),
-        Some(Micros::AtLeast(us)) => format!("> {}", units::show_time(us / 1e6)),
+        Some(MeasuredValue::Exactly(us)) => units::show_time(us / 1e6),
+        Some(MeasuredValue::Within(open)) => within(open),
+        Some(MeasuredValue::MoreThan(us)) => format!("> {}", units::show_time(us / 1e6)),
         None => NONE.to_owned(),
     }
 }
 
 /// A quantile where there is little room: without the interval, and with a `~` before what is an estimate.
-pub(crate) fn short_micros(value: Option<Micros>) -> String {
+pub(crate) fn short_micros(value: Option<MeasuredValue>) -> String {
     match value {
-        Some(Micros::Within(open)) => match (open.estimate, within(open)) {
+        Some(MeasuredValue::Within(open)) => match (open.estimate, within(open)) {
             (Some(us), long) if long.contains('(') => format!("~ {}", units::show_time(us / 1e6)),
             (_, long) => long,
         },
@@ -34,7 +35,7 @@ pub(crate) fn short_micros(value: Option<Micros>) -> String {
     }
 }
 
-fn within(open: OpenMicros) -> String {
+fn within(open: Bounds) -> String {
     let time = |us: f64| units::show_time(us / 1e6);
     let (least, most) = open.ends();
     let middle = open.estimate.unwrap_or(least);
@@ -73,20 +74,10 @@ pub(crate) fn cpu_time(seconds: f64) -> String {
 
 /// What was observed of a rule. One of `abort_when` is no rule to hold: it did, and that ended the load.
 pub(crate) fn observed(verdict: &Verdict) -> String {
-    match abort_rule(verdict) {
-        Some(_) => format!("held: {}, so the load was ended early", held(verdict)),
-        None => verdict.observed.clone(),
+    match verdict.kind {
+        VerdictKind::AbortWhen { .. } => format!("held: {}, so the load was ended early", verdict.observed),
+        _ => verdict.observed.clone(),
     }
-}
-
-/// The rule of `abort_when` that a verdict is about.
-pub(crate) fn abort_rule(verdict: &Verdict) -> Option<&str> {
-    verdict.rule.strip_prefix("abort_when ").filter(|_| verdict.status == Status::Failed)
-}
-
-/// What an `abort_when` rule saw, and when: `100 % after 3.1 s`.
-pub(crate) fn held(verdict: &Verdict) -> &str {
-    verdict.observed.trim_end_matches(", and the load was ended")
 }
 
 /// A time that a scenario set: `2s`, `1m30s`.
@@ -130,6 +121,7 @@ pub(crate) fn status(status: Status) -> &'static str {
         Status::Inconclusive => "inconclusive",
         Status::CouldNotRun => "could not run",
         Status::Interrupted => "interrupted",
+        Status::NotStarted => "not started",
     }
 }
 
@@ -193,28 +185,9 @@ pub(crate) fn checks_in_words(checks: &Checks) -> String {
     }
 }
 
-/// How a variant came out: the gravest of what happened to it.
-pub(crate) fn variant_status(variant: &VariantRecord) -> Status {
-    let any = |wanted: Status| variant.verdicts.iter().any(|verdict| verdict.status == wanted);
-    if variant.trials.iter().any(|trial| trial.interrupted) {
-        Status::Interrupted
-    } else if any(Status::CouldNotRun)
-        || variant.trials.is_empty()
-        || variant.trials.iter().any(|trial| trial.failure.is_some())
-    {
-        Status::CouldNotRun
-    } else if any(Status::Failed) {
-        Status::Failed
-    } else if any(Status::Inconclusive) {
-        Status::Inconclusive
-    } else {
-        Status::Passed
-    }
-}
-
-/// [`variant_status`] in words; one that passed because nothing was asserted says so.
+/// How a variant came out, in words; one that passed because nothing was asserted says so.
 pub(crate) fn outcome(variant: &VariantRecord) -> &'static str {
-    match variant_status(variant) {
+    match variant.status() {
         Status::Passed if variant.verdicts.is_empty() => "no rules",
         other => status(other),
     }
@@ -246,20 +219,17 @@ mod tests {
         assert_eq!(millis(700.0), "700 ms");
         assert_eq!(millis(30.46), "30.5 ms");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
-        assert_eq!(micros(Some(Micros::AtLeast(2e6))), "> 2.00 s");
+        assert_eq!(micros(Some(MeasuredValue::MoreThan(2e6))), "> 2.00 s");
         let open =
-            OpenMicros { at_least: 2.05e6, at_most: Some(2.6e6), estimate: Some(2.19e6), low: Some(2e6), high: None };
-        let both = |open| [micros(Some(Micros::Within(open))), short_micros(Some(Micros::Within(open)))];
+            Bounds { at_least: 2.05e6, at_most: Some(2.6e6), estimate: Some(2.19e6), low: Some(2e6), high: None };
+        let both = |open| [micros(Some(MeasuredValue::Within(open))), short_micros(Some(MeasuredValue::Within(open)))];
         assert_eq!(both(open), ["2.19 s (2.05 to 2.60 s)", "~ 2.19 s"]);
-        assert_eq!(
-            both(OpenMicros { at_least: 9e5, low: Some(9e5), ..open }),
-            ["2.19 s (900 ms to 2.60 s)", "~ 2.19 s"]
-        );
-        assert_eq!(both(OpenMicros { at_most: None, ..open }), ["2.19 s (2.05 s or more)", "~ 2.19 s"]);
-        assert_eq!(both(OpenMicros { at_least: 2.18e6, high: Some(2.2e6), ..open }), ["2.19 s"; 2]);
-        let unlikely = OpenMicros { estimate: None, low: None, ..open };
+        assert_eq!(both(Bounds { at_least: 9e5, low: Some(9e5), ..open }), ["2.19 s (900 ms to 2.60 s)", "~ 2.19 s"]);
+        assert_eq!(both(Bounds { at_most: None, ..open }), ["2.19 s (2.05 s or more)", "~ 2.19 s"]);
+        assert_eq!(both(Bounds { at_least: 2.18e6, high: Some(2.2e6), ..open }), ["2.19 s"; 2]);
+        let unlikely = Bounds { estimate: None, low: None, ..open };
         assert_eq!(both(unlikely), ["2.05 to 2.60 s"; 2]);
-        assert_eq!(both(OpenMicros { at_most: None, ..unlikely }), ["2.05 s or more"; 2]);
-        assert_eq!(both(OpenMicros { at_most: Some(2.06e6), ..unlikely }), ["2.05 s"; 2]);
+        assert_eq!(both(Bounds { at_most: None, ..unlikely }), ["2.05 s or more"; 2]);
+        assert_eq!(both(Bounds { at_most: Some(2.06e6), ..unlikely }), ["2.05 s"; 2]);
     }
 }

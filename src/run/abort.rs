@@ -4,22 +4,24 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::load::LoadProgress;
-use crate::record::{Aborted, Status, Verdict};
+use crate::measured_value::MeasuredValue;
+use crate::record::{Aborted, Status, Verdict, VerdictKind};
 use crate::rule::{Metric, Rule};
+use crate::verdict;
 
 /// Rates are taken over this stretch.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// Watches all rules of a load.
 #[derive(Debug)]
-pub(super) struct Watch<'a> {
+pub(super) struct AbortWatch<'a> {
     rules: Vec<(&'a Rule, Option<Duration>)>,
     readings: VecDeque<(Duration, LoadProgress)>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> AbortWatch<'a> {
     pub fn new(rules: &'a [Rule]) -> Self {
-        Watch { rules: rules.iter().map(|rule| (rule, None)).collect(), readings: VecDeque::new() }
+        AbortWatch { rules: rules.iter().map(|rule| (rule, None)).collect(), readings: VecDeque::new() }
     }
 
     /// Takes a reading; tells of the first rule that has held for as long as it says.
@@ -43,7 +45,9 @@ impl<'a> Watch<'a> {
             let long_enough = now.saturating_sub(held_since) >= rule.lasting.unwrap_or_default();
             long_enough.then(|| Aborted {
                 rule: rule.text.clone(),
+                limit: verdict::limit(rule),
                 after_s: now.as_secs_f64(),
+                value: Some(MeasuredValue::Exactly(value)),
                 observed: rule.show(value),
             })
         })
@@ -66,12 +70,14 @@ fn value(metric: Metric, before: LoadProgress, now: LoadProgress, span: Duration
 }
 
 /// A load that had to be ended has failed.
-pub(super) fn verdict(aborted: &Aborted) -> Verdict {
+pub(super) fn judged(aborted: &Aborted) -> Verdict {
     Verdict {
-        rule: format!("abort_when {}", aborted.rule),
+        kind: VerdictKind::AbortWhen { limit: aborted.limit.clone(), after_s: aborted.after_s },
+        rule: aborted.rule.clone(),
         status: Status::Failed,
         expected: "never".to_owned(),
-        observed: format!("{} after {:.1} s, and the load was ended", aborted.observed, aborted.after_s),
+        observed: format!("{} after {:.1} s", aborted.observed, aborted.after_s),
+        value: aborted.value,
         evidence: None,
     }
 }
@@ -87,7 +93,7 @@ mod tests {
     #[test]
     fn a_rule_must_hold_without_a_break() {
         let rules = [Rule::parse("errors.rate > 50% for 2s").unwrap()];
-        let mut watch = Watch::new(&rules);
+        let mut watch = AbortWatch::new(&rules);
         let mut total = (0, 0);
         let mut aborted_at = None;
         for second in 0..10 {
@@ -102,14 +108,14 @@ mod tests {
     #[test]
     fn a_quiet_server_is_no_error() {
         let rules = [Rule::parse("errors.rate > 50%").unwrap()];
-        let mut watch = Watch::new(&rules);
+        let mut watch = AbortWatch::new(&rules);
         assert!((0..5).all(|second| watch.look(Duration::from_secs(second), reading(0, 0)).is_none()));
     }
 
     #[test]
     fn silence_between_two_errors_is_a_break() {
         let rules = [Rule::parse("errors.rate > 50% for 5s").unwrap()];
-        let mut watch = Watch::new(&rules);
+        let mut watch = AbortWatch::new(&rules);
         let failed = |second: u64| match second {
             0..2 => 0,
             2..40 => 1,

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::private::Private;
 use crate::record::Record;
-use crate::report::Page;
+use crate::report::ReportPage;
 use crate::scenario::Secrets;
 use crate::server::NOT_KEPT;
 
@@ -125,7 +125,7 @@ impl Folder {
         self,
         record: &Record,
         secrets: &Secrets,
-        render: impl Fn(&Path) -> Page,
+        render: impl Fn(&Path) -> ReportPage,
     ) -> Result<Published, FolderError> {
         let report = |place: &Path| write_page(self.staging.path(), &render(place));
         let log = |name: &str, from: &Private| write_without(secrets, from.path(), &self.staging.path().join(name));
@@ -198,7 +198,7 @@ fn sweep(home: &Path) {
 }
 
 /// Writes a report and its charts into a folder.
-pub fn write_page(folder: &Path, page: &Page) -> io::Result<()> {
+pub fn write_page(folder: &Path, page: &ReportPage) -> io::Result<()> {
     for (name, content) in &page.files {
         fs::write(folder.join(name), content)?;
     }

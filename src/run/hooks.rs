@@ -37,7 +37,7 @@ pub(super) fn setup_failure(file: &std::path::Path, error: &ScriptError, log: &[
     record::TrialFailure {
         message: format!("the script's setup failed: {error}"),
         advice: format!("mend `fn setup` in {}; nothing was sent", file.display()),
-        log_tail: super::trial::tail(log.iter().map(String::as_str)),
+        log_tail: super::log_tail::of(log.iter().map(String::as_str)),
         log_of: record::LogOf::Script,
     }
 }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, info_span, warn};
 
+use super::log_tail;
 use super::supervise::{self, Ending};
-use super::{Observer, RunEvent, abort, facts, hooks};
+use super::{Observer, RunEvent, abort, events, facts, hooks};
 use crate::dirty;
 use crate::load::client_script::ClientScript;
 use crate::load::hook_watchdog::{self, HungHook, call_watched};
@@ -27,10 +28,7 @@ use crate::session::Session;
 
 /// How often to look at what a set-up has said.
 const READ_EVERY: Duration = Duration::from_secs(1);
-/// Lines of a log that a failure shows.
-const TAIL: usize = 10;
-/// A server may print megabytes in one line: so many characters of a line, and bytes in all, are looked at.
-const LONGEST_LINE: usize = 500;
+/// A server may print megabytes: so many bytes at the end of its log are looked at.
 const LONGEST_TAIL: u64 = 64 * 1024;
 
 /// What every part of a trial needs.
@@ -159,14 +157,10 @@ impl Stage<'_> {
         };
         let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.endpoint());
         self.observer.event(RunEvent::ServerReady { description: &description, after: server.ready_after() });
-        let after_ms = server.ready_after().as_secs_f64() * 1e3;
-        info!(start = number, "server ready after {after_ms:.1} ms: {description}");
+        events::server_ready(number, &server, &description);
         let ending = work(self, &mut server, trial);
         let life = server.stop();
-        match &life.death {
-            Some(death) => warn!(start = number, after = ?death.after, "server died: {}", death.message),
-            None => debug!(start = number, "server stopped"),
-        }
+        life.death.iter().for_each(|death| events::server_died(number, death));
         let ending = match (ending, &life.death) {
             (Ok(Ending::Finished), Some(death)) => Ok(Ending::Died(death.clone())),
             (ending, _) => ending,
@@ -215,7 +209,7 @@ impl Stage<'_> {
         let description = facts::describe_load(plan);
         self.observer.event(RunEvent::LoadBegan { description: &description });
         info!("load begins: {description}");
-        let mut watch = abort::Watch::new(&self.variant.abort_when);
+        let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
         let planned = plan.warmup + plan.duration;
         let mut tick = || {
             // While its threads get ready it has not begun.
@@ -235,8 +229,7 @@ impl Stage<'_> {
         let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
         let watched = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(RunEvent::LoadEnded);
-        let LoadProgress { started, completed, failed, error_status, .. } = live.progress();
-        info!(started, completed, failed, error_status, "load ended");
+        events::load_ended(live.progress());
         // Also after Ctrl-C: what the setup made is cleared away.
         let teardown = client.map(|client| self.tear_down(client));
         let (results, ending) = watched?;
@@ -355,8 +348,7 @@ impl Stage<'_> {
             }
         }
         self.observer.event(RunEvent::DirtyEnded);
-        let counted = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
-        info!(exposures = counted(&progress.exposures), leaks = counted(&progress.leaks), "dirty check ended");
+        events::dirty_ended(&progress);
         // Without a server there was no check, and nothing can be said of it.
         if check.has_begun() {
             let mut findings = check.conclude();
@@ -392,7 +384,7 @@ impl Stage<'_> {
     /// The last lines of the server at hand.
     fn log_tail(&self) -> Vec<String> {
         let text = self.read_log().unwrap_or_default();
-        tail(String::from_utf8_lossy(&text).lines())
+        log_tail::of(String::from_utf8_lossy(&text).lines())
     }
 
     /// The end of what the server at hand has said.
@@ -404,13 +396,6 @@ impl Stage<'_> {
         file.take(LONGEST_TAIL).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
-}
-
-/// The last lines of a log that say anything.
-pub(super) fn tail<'a>(log: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let lines: Vec<&str> = log.flat_map(str::lines).filter(|line| !line.trim().is_empty()).collect();
-    let clip = |line: &&str| line.chars().take(LONGEST_LINE).collect();
-    lines[lines.len().saturating_sub(TAIL)..].iter().map(clip).collect()
 }
 
 fn target(server: &Server, plan: &scenario::ServerSpec) -> Target {

@@ -50,6 +50,7 @@ impl LaunchedServer {
         let tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &host)).transpose()?;
         let command = fill(plan, &endpoint);
         let shown = command.join(" ").replace(FD, "{fd}");
+        tracing::debug!(%endpoint, "command starts: {shown}");
         let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
         let mut kept = LaunchedServer {
             owned,

@@ -160,12 +160,16 @@ pub(super) fn wait(
             Err(Miss::Over(why)) => return Err(why),
             Err(Miss::Yet(missing)) => {
                 // The last response says more than that the next was cut short.
+                let told = before.clone();
                 let last = match (missing, before) {
                     (MissingSign::Word(_), Some(said @ (MissingSign::Answer(_) | MissingSign::Handshake(_)))) => said,
                     (missing, _) => missing,
                 };
                 if Instant::now() >= end {
                     return Err(NotReady::Late { within: plan.within, last });
+                }
+                if told.as_ref() != Some(&last) {
+                    tracing::debug!("not ready yet: {last}");
                 }
                 before = Some(last);
                 std::thread::sleep(AGAIN);

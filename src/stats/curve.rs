@@ -33,7 +33,7 @@ pub(super) struct Step {
 
 /// What a value is likely to be, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
+pub(super) struct Estimate {
     pub value: u64,
     /// The interval at 95 % confidence; without an upper end if the data allow none.
     pub low: u64,

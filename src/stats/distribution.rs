@@ -2,49 +2,10 @@
 
 use super::curve::{Curve, Estimate, Rank, Step};
 use super::drift::differ;
+use crate::measured_value::{Bounds, MeasuredValue};
 
 /// A quantile that moved by less than this share while it was measured did not move.
 const MOVED: f64 = 0.1;
-
-/// A quantile over every started request, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Quantile {
-    Exactly(u64),
-    /// Requests that were cut off leave open what it is.
-    Within(Within),
-    /// It falls where there are only requests that were cut off or failed: it is longer than this.
-    AtLeast(u64),
-}
-
-/// A value that is not known exactly, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Within {
-    /// It is this for certain, or more: cut requests count with what they had waited.
-    pub least: u64,
-    /// It is this for certain, or less: cut requests rank above all others. `None` if there is no such time.
-    pub most: Option<u64>,
-    /// `None` where the data do not allow one.
-    pub estimate: Option<Estimate>,
-}
-
-impl Quantile {
-    /// The value, else what it is likely to be, else the least that it can be.
-    pub fn nanos(self) -> u64 {
-        match self {
-            Quantile::Exactly(nanos) | Quantile::AtLeast(nanos) => nanos,
-            Quantile::Within(within) => within.estimate.map_or(within.least, |estimate| estimate.value),
-        }
-    }
-
-    /// Whether more is known of it than that it is longer than something.
-    pub fn is_bounded(self) -> bool {
-        match self {
-            Quantile::Exactly(_) => true,
-            Quantile::Within(within) => within.estimate.is_some() || within.most.is_some(),
-            Quantile::AtLeast(_) => false,
-        }
-    }
-}
 
 /// What is known of the waits of some requests: `quantile` tells it.
 #[derive(Debug, Clone)]
@@ -62,36 +23,42 @@ impl Distribution {
         Distribution { whole: Curve::of(all), differing }
     }
 
-    /// The value at `q` (0 to 1), or `None` without requests. The rank is `ceil(q n)`, the nearest-rank definition.
+    /// The value at `q` (0 to 1) in nanoseconds, or `None` without requests. The rank is `ceil(q n)`, the nearest-rank definition.
     ///
     /// An answer that was not waited for would have taken longer than the wait. So the value of the rank over the answered
     /// and the waits of the cut is a lower bound, and that over the answered alone, with the cut above them, an upper one.
     /// Where the two are the same, this is the value. A failed request ranks above all others.
-    pub fn quantile(&self, q: f64) -> Option<Quantile> {
+    pub fn quantile(&self, q: f64) -> Option<MeasuredValue> {
         let rank = self.rank(q)?;
         let (least, is_cut) = match self.whole.rank(rank) {
             Rank::Answered(at) => (at, false),
             Rank::Cut(at) => (at, true),
-            Rank::Beyond => return Some(Quantile::AtLeast(self.whole.beyond(rank))),
+            Rank::Beyond => return Some(MeasuredValue::MoreThan(self.whole.beyond(rank) as f64)),
         };
         let most = self.whole.answered(rank);
         if most == Some(least) {
-            return Some(Quantile::Exactly(least));
+            return Some(exactly(least));
         }
         let estimate = self.estimate(q, rank);
         Some(match (most, estimate) {
-            (None, None) if is_cut => Quantile::AtLeast(least),
-            _ => Quantile::Within(Within { least, most, estimate }),
+            (None, None) if is_cut => MeasuredValue::MoreThan(least as f64),
+            _ => MeasuredValue::Within(Bounds {
+                at_least: least as f64,
+                at_most: most.map(|most| most as f64),
+                estimate: estimate.map(|estimate| estimate.value as f64),
+                low: estimate.map(|estimate| estimate.low as f64),
+                high: estimate.and_then(|estimate| estimate.high).map(|high| high as f64),
+            }),
         })
     }
 
-    /// The shortest wait for an answer; a lower bound where there was none.
-    pub fn min(&self) -> Option<Quantile> {
-        self.whole.answered(1).map(Quantile::Exactly).or_else(|| self.quantile(0.0))
+    /// The shortest wait for a response, in nanoseconds; a lower bound where there was none.
+    pub fn min(&self) -> Option<MeasuredValue> {
+        self.whole.answered(1).map(exactly).or_else(|| self.quantile(0.0))
     }
 
-    /// The longest wait.
-    pub fn max(&self) -> Option<Quantile> {
+    /// The longest wait, in nanoseconds.
+    pub fn max(&self) -> Option<MeasuredValue> {
         self.quantile(1.0)
     }
 
@@ -140,4 +107,8 @@ impl Distribution {
             _ => true,
         }
     }
+}
+
+fn exactly(nanos: u64) -> MeasuredValue {
+    MeasuredValue::Exactly(nanos as f64)
 }

@@ -9,7 +9,8 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::curve::Step;
-use super::distribution::{Distribution, Quantile};
+use super::distribution::Distribution;
+use crate::measured_value::MeasuredValue;
 
 /// The longest wait that histograms tell apart; a longer one counts as this.
 const LONGEST_NANOS: u64 = 24 * 60 * 60 * 1_000_000_000;
@@ -103,12 +104,12 @@ impl Latencies {
     }
 
     /// The value at `q` (0 to 1) over all started requests, or `None` without any.
-    pub fn quantile(&self, q: f64) -> Option<Quantile> {
+    pub fn quantile(&self, q: f64) -> Option<MeasuredValue> {
         self.distribution().quantile(q)
     }
 
     /// The mean over all started requests; a lower bound if some were never answered.
-    pub fn mean(&self) -> Option<Quantile> {
+    pub fn mean(&self) -> Option<MeasuredValue> {
         let all: Vec<&Waited> =
             self.halves.iter().flat_map(|half| [&half.answered, &half.cut]).chain([&self.failed]).collect();
         let sum: f64 = all.iter().map(|waited| waited.mean() * waited.len() as f64).sum();
@@ -116,7 +117,11 @@ impl Latencies {
         let least = all.iter().filter_map(|waited| waited.shortest()).min()?;
         let most = all.iter().filter_map(|waited| waited.longest()).max()?;
         let mean = ((sum / self.len() as f64).round() as u64).clamp(least, most);
-        Some(if self.answered_len() == self.len() { Quantile::Exactly(mean) } else { Quantile::AtLeast(mean) })
+        Some(if self.answered_len() == self.len() {
+            MeasuredValue::Exactly(mean as f64)
+        } else {
+            MeasuredValue::MoreThan(mean as f64)
+        })
     }
 
     /// All of it as text.

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::observed::Observed;
-use crate::record::{self, Micros, Quantiles, Trial};
+use crate::measured_value::{Bounds, MeasuredValue};
+use crate::record::{self, Quantiles, Trial};
 use crate::rule::Metric;
 use crate::stats::Latencies;
 
 /// What a trial shows of a metric; `None` without samples.
-pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
+pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
     let load = || trial.load.as_ref().filter(|load| load.started > 0);
-    let count = |value: u64| Some(Observed::Exactly(value as f64));
-    let exactly = |value: f64| Some(Observed::Exactly(value));
+    let count = |value: u64| Some(MeasuredValue::Exactly(value as f64));
+    let exactly = |value: f64| Some(MeasuredValue::Exactly(value));
     match metric {
         Metric::Throughput => exactly(load()?.throughput),
         Metric::Started => count(load()?.started),
@@ -61,9 +61,9 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<Observed> {
 }
 
 /// A percentile that the record holds; else one that its histogram tells, which takes long to read.
-fn quantile(quantiles: &Quantiles, q: f64, histogram: impl FnOnce() -> Option<Latencies>) -> Option<Observed> {
-    let micros = quantiles.written(q).or_else(|| histogram()?.quantile(q).map(Micros::from))?;
-    Some(seconds(micros))
+fn quantile(quantiles: &Quantiles, q: f64, histogram: impl FnOnce() -> Option<Latencies>) -> Option<MeasuredValue> {
+    let from_histogram = || Some(histogram()?.quantile(q)?.map(|nanos| nanos / 1e3));
+    quantiles.written(q).or_else(from_histogram).map(seconds)
 }
 
 fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
@@ -76,24 +76,17 @@ fn errors(load: &record::LoadRecord) -> u64 {
 }
 
 /// Of a request that was never answered nobody knows whether it would have been an error.
-fn error_rate(load: &record::LoadRecord) -> Observed {
+fn error_rate(load: &record::LoadRecord) -> MeasuredValue {
     let share = |count: u64| count as f64 / load.started as f64;
     let errors = errors(load);
     match load.unanswered {
-        0 => Observed::Exactly(share(errors)),
-        unanswered => Observed::Between(share(errors), share(errors.saturating_add(unanswered))),
+        0 => MeasuredValue::Exactly(share(errors)),
+        unanswered => MeasuredValue::Within(Bounds::between(share(errors), share(errors.saturating_add(unanswered)))),
     }
 }
 
-fn seconds(micros: Micros) -> Observed {
-    match micros {
-        Micros::Exactly(value) => Observed::Exactly(value / 1e6),
-        Micros::Within(open) => {
-            let (least, most) = open.ends();
-            Observed::Between(least / 1e6, most.map_or(f64::INFINITY, |most| most / 1e6))
-        }
-        Micros::AtLeast(bound) => Observed::MoreThan(bound / 1e6),
-    }
+fn seconds(micros: MeasuredValue) -> MeasuredValue {
+    micros.map(|micros| micros / 1e6)
 }
 
 /// What the script checked, if anything.

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::metric::observe;
-use super::severity;
-use crate::observed::Observed;
-use crate::record::{Status, Trial, Verdict};
+use crate::measured_value::MeasuredValue;
+use crate::record::{Status, Trial, Verdict, VerdictKind};
 use crate::rule::{Metric, Unit};
 use crate::scenario::ScriptSpec;
 use crate::script::client::{Judged, MetricValue, Metrics, Setup};
@@ -31,7 +30,7 @@ pub fn judge(script: &ScriptSpec, trials: &[Trial], pulse: Arc<Heartbeat>) -> Ve
         };
         for new in judged {
             match verdicts.iter_mut().find(|known| known.rule == new.rule) {
-                Some(known) if severity(new.status) > severity(known.status) => *known = new,
+                Some(known) if new.status.severity() > known.status.severity() => *known = new,
                 Some(_) => {}
                 None => verdicts.push(new),
             }
@@ -48,7 +47,7 @@ fn no_time() -> f64 {
 fn look_up(name: &str, trial: &Trial) -> Result<MetricValue, String> {
     let metric = Metric::parse(name).ok_or_else(|| format!("there is no metric `{name}`"))?;
     Ok(match observe(metric, trial).ok_or_else(|| format!("`{name}` has no samples"))? {
-        Observed::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => {
+        MeasuredValue::Exactly(value) if matches!(metric.unit(), Unit::Count | Unit::Size) => {
             MetricValue::Whole(value as u64)
         }
         observed => MetricValue::Number(observed),
@@ -61,13 +60,23 @@ fn verdict(judged: Judged) -> Verdict {
         Some(false) => Status::Failed,
         None => Status::Inconclusive,
     };
-    Verdict { rule: judged.rule, status, expected: judged.expected, observed: judged.observed, evidence: None }
+    Verdict {
+        kind: VerdictKind::Script,
+        rule: judged.rule,
+        status,
+        expected: judged.expected,
+        observed: judged.observed,
+        value: None,
+        evidence: None,
+    }
 }
 
 /// What a script comes to that says nothing, and why.
 pub fn unjudged(script: &ScriptSpec, error: &str) -> Verdict {
     let file = script.path.file_name().unwrap_or_default().to_string_lossy();
     Verdict {
+        kind: VerdictKind::Script,
+        value: None,
         rule: format!("verdict(metrics) of {file}"),
         status: Status::Inconclusive,
         expected: "a list of verdicts".to_owned(),

@@ -1,11 +1,9 @@
 //! A load without a single success has not passed, whatever its rules say.
 
-use crate::record::{LoadRecord, Status, Trial, Verdict};
+use crate::record::{LoadRecord, Status, Trial, Verdict, VerdictKind};
 use crate::rule::Rule;
 use crate::units::{counted, show_count};
 
-/// What stands where other verdicts have their rule.
-pub const RULE: &str = "a success in the load";
 /// Rules on these metrics say themselves what is thought of answers that are errors, and of checks that fail.
 const ON_STATUSES: [&str; 2] = ["errors", "status"];
 const ON_CHECKS: &str = "checks";
@@ -14,8 +12,16 @@ const ON_CHECKS: &str = "checks";
 pub fn judge(rules: &[Rule], has_script: bool, trials: &[Trial]) -> Option<Verdict> {
     let whole = trials.iter().filter(|trial| !trial.interrupted && trial.failure.is_none() && trial.aborted.is_none());
     let lacking = whole.filter_map(|trial| lacking(trial.load.as_ref()?, rules, has_script));
-    let (status, observed) = lacking.max_by_key(|(status, _)| super::severity(*status))?;
-    Some(Verdict { rule: RULE.to_owned(), status, expected: "at least one".to_owned(), observed, evidence: None })
+    let (status, observed) = lacking.max_by_key(|(status, _)| status.severity())?;
+    Some(Verdict {
+        kind: VerdictKind::Success,
+        rule: "a success in the load".to_owned(),
+        status,
+        expected: "at least one".to_owned(),
+        observed,
+        value: None,
+        evidence: None,
+    })
 }
 
 /// What a load lacks; no answer means that nothing was measured.

@@ -95,6 +95,16 @@ fn what_the_record_does_not_show_is_taken_from_the_scenario() {
 }
 
 #[test]
+fn a_record_of_format_1_is_replayed() {
+    let outcome = Runner::new(&["replay", "record.json", "1", "--times", "3"])
+        .file("record.json", include_str!("../fixtures/record_format_1.json"))
+        .file("scenarios/dirty.toml", include_str!("../../scenarios/dirty.toml"))
+        .file("scenarios/handlers/dirty.rhai", include_str!("../../scenarios/handlers/dirty.rhai"))
+        .run();
+    outcome.exit(0).stdout_has("3 of 3 showed it");
+}
+
+#[test]
 fn a_scenario_that_has_moved_is_named_and_without_it_nothing_is_sent() {
     let outcome = found(SCENARIO);
     let folder = outcome.folder.path().to_path_buf();

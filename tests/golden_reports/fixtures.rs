@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use runner::dirty::recipe::{Line, Recipe, RecipeRequest, Start};
+use runner::measured_value::Comparison;
 use runner::record::*;
+use runner::rule::Rule;
+use runner::scenario::Expect;
 use runner::stats::{Half, Latencies, interval_95, upper_bound_95};
 
 pub fn record(name: &str, status: Status, variants: Vec<VariantRecord>) -> Record {
@@ -41,6 +44,7 @@ pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdi
         name: name.into(),
         settings: settings.into_iter().collect(),
         server: server.into(),
+        planned_trials: 1,
         trials,
         verdicts,
         caveats: Vec::new(),
@@ -48,7 +52,23 @@ pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdi
 }
 
 pub fn verdict(rule: &str, status: Status, expected: &str, observed: &str) -> Verdict {
-    Verdict { rule: rule.into(), status, expected: expected.into(), observed: observed.into(), evidence: None }
+    let kind = match rule {
+        "dirty.expect = \"clean\"" => VerdictKind::DirtyCheck { expect: Expect::Clean },
+        "dirty.expect = \"dirty\"" => VerdictKind::DirtyCheck { expect: Expect::Dirty },
+        rule => VerdictKind::Rule(limit(rule)),
+    };
+    let (rule, expected, observed) = (rule.into(), expected.into(), observed.into());
+    Verdict { kind, rule, status, expected, observed, value: None, evidence: None }
+}
+
+/// The limit of a rule; of a text that is none, one without a meaning.
+pub fn limit(rule: &str) -> RuleLimit {
+    Rule::parse(rule).map(|rule| runner::verdict::limit(&rule)).unwrap_or_else(|_| RuleLimit {
+        metric: rule.into(),
+        comparison: Comparison::Equal,
+        value: 0.0,
+        for_s: None,
+    })
 }
 
 pub fn server() -> ServerRecord {
@@ -334,7 +354,7 @@ pub fn dirty() -> Record {
         duration_s: 9.9,
         first_proof_s: Some(0.8),
         control: ControlRecord { requests: 5, problems: vec![], echoes: None },
-        positive_control: Some(PositiveControl { requests: 2, found: true }),
+        positive_control: Some(PositiveControlRecord { requests: 2, found: true }),
         triggers: BTreeMap::from([("overlap".into(), trigger(168, 161, 12, 14, 12))]),
         evidence: vec![overlap_leak(), stale_leak()],
         inconclusive: None,
@@ -363,7 +383,7 @@ pub fn clean_in_every_mode() -> Record {
             bound: upper_bound_95(0, 3_000),
             duration_s: 7.25,
             control: ControlRecord { requests: 5, problems: vec![], echoes: None },
-            positive_control: Some(PositiveControl { requests: 2, found: true }),
+            positive_control: Some(PositiveControlRecord { requests: 2, found: true }),
             triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
             ..DirtyRecord::default()
         };
@@ -437,7 +457,7 @@ pub fn hostile(text: &str) -> Record {
         leaks: 2,
         bound: 0.5,
         control: ControlRecord { requests: 3, problems: vec![text.into(), text.into()], echoes: None },
-        positive_control: Some(PositiveControl { requests: 2, found: false }),
+        positive_control: Some(PositiveControlRecord { requests: 2, found: false }),
         triggers: BTreeMap::from([(
             text.to_owned(),
             TriggerRecord { not_exercised: Some(text.into()), ..trigger(1, 1, 1, 1, 1) },

@@ -6,8 +6,8 @@ use runner::record::*;
 use runner::stats::upper_bound_95;
 
 use crate::fixtures::{
-    async_load, async_sleep, clean_in_every_mode, dirty, load, record, second, server, server_died, trigger, variant,
-    verdict,
+    async_load, async_sleep, clean_in_every_mode, dirty, limit, load, record, second, server, server_died, trigger,
+    variant, verdict,
 };
 
 /// Ten seconds of a server that starts four workers, loses one, and starts another.
@@ -41,10 +41,11 @@ pub fn aborted() -> Record {
     let timeline = (0..3).map(|t| second(t, 10, 240)).collect();
     let load = load("GET /checkout", &[100_000; 30], &[2_000_000; 720], &[], timeline);
     let rule = "errors.rate > 50% for 2s".to_owned();
-    let aborted = Aborted { rule: rule.clone(), after_s: 3.1, observed: "100 %".into() };
+    let aborted =
+        Aborted { rule: rule.clone(), limit: limit(&rule), after_s: 3.1, value: None, observed: "100 %".into() };
     let trial = Trial { load: Some(load), server: Some(sampled_server()), aborted: Some(aborted), ..Trial::default() };
-    let observed = "100 % after 3.1 s, and the load was ended";
-    let verdicts = vec![verdict(&format!("abort_when {rule}"), Status::Failed, "never", observed)];
+    let kind = VerdictKind::AbortWhen { limit: limit(&rule), after_s: 3.1 };
+    let verdicts = vec![Verdict { kind, ..verdict(&rule, Status::Failed, "never", "100 % after 3.1 s") }];
     record("aborted", Status::Failed, vec![variant("aborted", "gunicorn, 4 workers", vec![trial], verdicts)])
 }
 
@@ -94,6 +95,18 @@ pub fn leaking() -> Record {
     let observed = "12 leaks in 161 exposures";
     record.variants[0].verdicts = vec![verdict("dirty.expect = \"clean\"", Status::Failed, expected, observed)];
     record
+}
+
+/// Ctrl-C in the first of three variants: the others had no turn.
+pub fn interrupted_matrix() -> Record {
+    let first = interrupted().variants.remove(0);
+    let named = |mode: &str| (format!("server.mode={mode}"), format!("built-in {mode}, 1 worker"));
+    let waiting = ["async_pool", "threaded"].map(|mode| {
+        let (name, server) = named(mode);
+        variant(&name, &server, Vec::new(), Vec::new())
+    });
+    let variants: Vec<_> = std::iter::once(VariantRecord { name: named("async").0, ..first }).chain(waiting).collect();
+    record("interrupted_matrix", Record::status_of(&variants), variants)
 }
 
 pub fn interrupted() -> Record {

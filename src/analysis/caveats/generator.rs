@@ -1,6 +1,7 @@
 //! Reasons to trust a load less that lie with runner, its threads and its machine.
 
-use crate::record::{Caveat, LoadRecord, Micros};
+use crate::measured_value::MeasuredValue;
+use crate::record::{Caveat, LoadRecord};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 use super::limits::TELLING;
@@ -93,7 +94,7 @@ pub(super) fn rate_not_met(load: &LoadRecord) -> Option<Caveat> {
 /// Source: J. D. C. Little (1961), "A proof for the queuing formula L = lambda W".
 pub(super) fn littles_law(load: &LoadRecord) -> Option<Caveat> {
     // The few that were lost are in it with what they waited.
-    let mean_us = load.latency_us.mean?.value();
+    let mean_us = load.latency_us.mean?.likely();
     let rate = load.completed as f64 / load.duration_s.max(1e-9);
     let computed = rate * mean_us / 1e6;
     let lost = (load.failed + load.unanswered) as f64 / (load.started as f64).max(1.0);
@@ -151,7 +152,7 @@ pub(super) fn few_ports(load: &LoadRecord) -> Option<Caveat> {
 }
 
 pub(super) fn coarse_clock(load: &LoadRecord) -> Option<Caveat> {
-    let Some(Micros::Exactly(median_us)) = load.latency_us.p50 else { return None };
+    let Some(MeasuredValue::Exactly(median_us)) = load.latency_us.p50 else { return None };
     let grain_us = load.generator.clock_ns? as f64 / 1e3;
     let message = format!(
         "the clock ticks every {}, the median latency is {}",

@@ -2,8 +2,9 @@
 
 use crate::analysis::abandonment::abandonment;
 use crate::exchange::Failure;
+use crate::measured_value::Bounds;
 use crate::net::tls;
-use crate::record::{Caveat, LoadRecord, OpenMicros};
+use crate::record::{Caveat, LoadRecord};
 use crate::units::{counted, show_count, show_percentage, show_time};
 
 use super::limits::{TELLING, TOO_MANY_RESPONSES};
@@ -44,7 +45,7 @@ pub(super) fn stalled(load: &LoadRecord) -> Option<Caveat> {
     let silence = load.silence.as_ref().filter(|_| load.open.is_none() && fell_silent(load).is_none())?;
     let length = silence.length_s;
     let rate = load.completed as f64 / (load.duration_s - length).max(1e-9);
-    let usual = load.latency_us.p50?.value() / 1e6;
+    let usual = load.latency_us.p50?.likely() / 1e6;
     let hidden = rate * length;
     if length < (usual * UNUSUAL).max(STALL) || hidden < STALL_HIDES || length < TELLING * load.duration_s {
         return None;
@@ -122,7 +123,7 @@ pub(super) fn no_response(load: &LoadRecord) -> Option<Caveat> {
 /// Where a quantile was another in the second half, the answered say nothing of those that were cut off in the end.
 pub(super) fn drifted(load: &LoadRecord) -> Option<Caveat> {
     let by_bounds =
-        |open: OpenMicros| open.estimate.is_none() && open.at_most.is_some_and(|most| most > open.at_least * APART);
+        |open: Bounds| open.estimate.is_none() && open.at_most.is_some_and(|most| most > open.at_least * APART);
     let message = "answers took another time in the second half of the load than in the first, so those that came tell nothing of those that did not: quantiles that this leaves open are bounds, without an estimate";
     load.latency_us.open().any(by_bounds).then(|| {
         Caveat::new(

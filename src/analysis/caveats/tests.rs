@@ -2,9 +2,8 @@ use super::dirty;
 use super::generator::*;
 use super::load::*;
 use super::of;
-use crate::record::{
-    Checks, DirtyRecord, Generator, LoadRecord, Micros, OpenLoadRecord, OpenMicros, Second, Silence, Trial,
-};
+use crate::measured_value::{Bounds, MeasuredValue};
+use crate::record::{Checks, DirtyRecord, Generator, LoadRecord, OpenLoadRecord, Second, Silence, Trial};
 
 #[test]
 fn a_few_lost_requests_of_many_are_no_caveat() {
@@ -24,7 +23,8 @@ fn steady() -> LoadRecord {
     };
     let mut load =
         LoadRecord { started: 10_000, completed: 10_000, duration_s: 10.0, open: Some(open), ..LoadRecord::default() };
-    (load.latency_us.mean, load.latency_us.p50) = (Some(Micros::Exactly(2e4)), Some(Micros::Exactly(2e4)));
+    (load.latency_us.mean, load.latency_us.p50) =
+        (Some(MeasuredValue::Exactly(2e4)), Some(MeasuredValue::Exactly(2e4)));
     load.generator = Generator {
         descriptors_needed: 1064,
         descriptors_limit: Some(1064),
@@ -152,7 +152,7 @@ fn a_server_that_hangs_makes_no_more_users_than_there_are() {
     // Some of the last answers took a second beyond the end.
     let load = |mean_us| {
         let mut load = users_who_also_wait(0.0);
-        load.latency_us.mean = Some(Micros::Exactly(mean_us));
+        load.latency_us.mean = Some(MeasuredValue::Exactly(mean_us));
         load
     };
     assert!(littles_law(&load(1.3e3)).is_none() && littles_law(&load(0.7e3)).is_some());
@@ -163,7 +163,7 @@ fn users_who_also_wait(wait_s: f64) -> LoadRecord {
     let started = (10.0 * 10.0 / (0.001 + wait_s)) as u64;
     let mut load =
         LoadRecord { started, completed: started, concurrency: 10, duration_s: 10.0, ..LoadRecord::default() };
-    load.latency_us.mean = Some(Micros::Exactly(1e3));
+    load.latency_us.mean = Some(MeasuredValue::Exactly(1e3));
     load
 }
 
@@ -172,12 +172,12 @@ fn one_lost_request_in_many_does_not_silence_littles_law() {
     assert!(littles_law(&users_who_also_wait(0.0)).is_none());
     let load = |failed| {
         let mut load = users_who_also_wait(0.001);
-        load.latency_us.mean = Some(Micros::AtLeast(1e3));
+        load.latency_us.mean = Some(MeasuredValue::MoreThan(1e3));
         LoadRecord { failed, completed: load.started - failed, ..load }
     };
     assert!(littles_law(&load(1)).is_some() && littles_law(&load(load(0).started / 1000 + 1)).is_none());
     let mut load = LoadRecord { failed: 1, completed: 9_999, ..steady() };
-    load.latency_us.mean = Some(Micros::AtLeast(2e4));
+    load.latency_us.mean = Some(MeasuredValue::MoreThan(2e4));
     load.open = load.open.map(|open| OpenLoadRecord { in_flight_mean: 40.0, ..open });
     assert!(littles_law(&load).is_some());
 }
@@ -211,9 +211,9 @@ fn arrivals_by_chance_may_be_fewer_by_chance() {
 #[test]
 fn quantiles_that_are_open_without_an_estimate_have_a_caveat_that_says_why() {
     let load = |at_most, estimate| {
-        let open = OpenMicros { at_least: 4e6, at_most, estimate, low: estimate, high: estimate };
+        let open = Bounds { at_least: 4e6, at_most, estimate, low: estimate, high: estimate };
         let mut load = LoadRecord { started: 100, unanswered: 10, ..LoadRecord::default() };
-        load.latency_us.p90 = Some(Micros::Within(open));
+        load.latency_us.p90 = Some(MeasuredValue::Within(open));
         load
     };
     assert!(drifted(&load(Some(6e6), None)).is_some());
@@ -228,7 +228,7 @@ fn with_silence(length_s: f64) -> LoadRecord {
     let silence = Some(Silence { t_s: 3.2, length_s, waiting: 50 });
     let mut load =
         LoadRecord { started: 45_000, completed: 45_000, duration_s: 10.0, silence, ..LoadRecord::default() };
-    load.latency_us.p50 = Some(Micros::Exactly(1e4));
+    load.latency_us.p50 = Some(MeasuredValue::Exactly(1e4));
     load
 }
 
@@ -244,7 +244,7 @@ fn a_stall_of_a_closed_load_is_named_as_few_requests_show_it() {
     let open = Some(OpenLoadRecord::default());
     assert!(stalled(&LoadRecord { open, ..with_silence(1.0) }).is_none(), "those that were due waited, and show it");
     let mut slow = with_silence(1.0);
-    slow.latency_us.p50 = Some(Micros::Exactly(2e5));
+    slow.latency_us.p50 = Some(MeasuredValue::Exactly(2e5));
     assert!(stalled(&slow).is_none(), "each answer takes about as long");
     assert!(stalled(&LoadRecord { completed: 100, ..with_silence(1.0) }).is_none(), "few ask, and few were due");
     assert!(stalled(&LoadRecord { duration_s: 3600.0, ..with_silence(1.0) }).is_none(), "one second of an hour");

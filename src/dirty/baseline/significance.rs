@@ -1,4 +1,4 @@
-//! How likely is it that chance alone looks like identity?
+//! Statistical significance: how likely is it that chance alone looks like identity?
 
 /// Personas that showed the same thing whenever they were asked alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

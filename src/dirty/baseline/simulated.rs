@@ -1,5 +1,5 @@
 //! Simulated servers: pure functions of who asks and of chance. The clean ones must never be accused, whatever their
-//! noise; the leaking ones answer one persona with what is another's.
+//! noise; the leaking ones give one persona another's data.
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;

@@ -1,4 +1,4 @@
-//! Long words, wherever they stand: who is always shown them, and who never.
+//! The owners of long words, wherever these stand in a response: who is always shown them, and who never.
 
 use super::words::HashOf;
 use super::{PersonaNumber, significance};

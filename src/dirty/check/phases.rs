@@ -1,4 +1,4 @@
-//! The parts of a check, each told in order.
+//! The phases of a check, each from its begin to its end.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -33,7 +33,7 @@ const FIRST_LOOK_SHARE: u32 = 8;
 const LEAST_VERIFY: Duration = Duration::from_secs(5);
 /// From the end of a part to the begin of the next on a server of its own, where that is slow to start.
 const SLOW_START: Duration = Duration::from_millis(700);
-/// What a charge is worth, and the part of that for rounds without those whose the values are: all but one.
+/// What a hypothesis is worth, and the part of that for rounds without those whose the values are: all but one.
 const LEAST_CONTROL_GROUP: Duration = Duration::from_secs(3);
 const MOST_CONTROL_GROUP: Duration = Duration::from_secs(15);
 const CONTROL_GROUP_PARTS: u32 = 4;
@@ -278,7 +278,7 @@ impl DirtyCheck<'_> {
         self.client.as_ref()?.log_in(&mut who).await.ok().map(|()| who)
     }
 
-    /// Rounds of what raised a charge, by these.
+    /// Rounds of what raised a suspicion, by these.
     async fn try_hypothesis(&mut self, hypothesis: &mut Hypothesis, who: &[Identity], with_owners: bool) {
         let Some(client) = &self.client else { return };
         let (recipe, copies) = hypothesis.again(!who.is_empty());
@@ -392,11 +392,8 @@ impl DirtyCheck<'_> {
             let pace =
                 |trigger: &&Trigger| self.findings.totals.triggers.get(trigger).map_or(f64::MAX, TriggerCounts::pace);
             let fastest = able.iter().max_by(|a, b| pace(a).total_cmp(&pace(b)));
-            let (next, why) = match fastest.copied().filter(|_| turn % 2 == 0) {
-                Some(fastest) => (fastest, "it exposes most in a second"),
-                None => (able[turn / 2 % able.len()], "it is its turn"),
-            };
-            tracing::debug!(trigger = next.name(), why, "trigger chosen");
+            let next = fastest.copied().filter(|_| turn % 2 == 0).unwrap_or(able[turn / 2 % able.len()]);
+            events::trigger_chosen(next, turn % 2 == 0);
             self.round(next).await;
             turn += 1;
         }

@@ -53,7 +53,7 @@ pub(in crate::dirty) enum LeakCondition {
     Whole,
 }
 
-/// What recipes are made from: the request before, the one that gets what is another's, and how they
+/// What recipes are made from: the request before, the one whose response leaks, and how they
 /// travel: whether their URLs are equal, and over which version of HTTP.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ExperimentRequests {

@@ -17,17 +17,17 @@ pub(super) struct Symptoms {
     pub of_personas: bool,
     /// What a try has brought stays: later answers hold it, whoever else has asked since.
     pub kept: bool,
-    /// Who got what is another's had said who asks.
+    /// The request that got another's data had said who asks.
     pub named: bool,
-    /// Neither who got what is another's nor that other got an answer of their own: it may be one that came too late.
+    /// Neither the victim nor the source got its own response: the leak may be a response that came too late.
     pub late: bool,
     /// A response came that nobody had asked for.
     pub unasked: bool,
     /// The later of two requests took no time of its own, and got the bytes that the earlier one got.
     pub joined: bool,
-    /// A response that was another's says that it comes from a cache.
+    /// The leaking response says that it comes from a cache.
     pub from_a_cache: bool,
-    /// The handler of a response that was another's was asked: what it was told for this request it did.
+    /// The handler was asked for the leaking response: it did what this request told it.
     pub handled: Option<bool>,
     /// It shows from the first requests of each server on: no accident has to come before.
     pub from_the_first: Option<bool>,
@@ -89,7 +89,7 @@ impl Symptoms {
         }
     }
 
-    /// What follows from another's data gets about in one of the other ways.
+    /// Data derived from another request's leaks in one of the other ways.
     fn derived(&self) -> Causes {
         let way = Symptoms { guess: Guess { firm: false, ..self.guess }, ..*self }.by_what_it_takes().class;
         Causes {

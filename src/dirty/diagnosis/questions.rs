@@ -1,4 +1,4 @@
-//! What is asked of a leak once the least that shows it is known: each question is an experiment, and what comes of it
+//! Experiments on a leak once the least that shows it is known: each answers one question, and the answer
 //! rules causes out. Pure.
 
 use super::super::class::LeakClass;
@@ -207,7 +207,7 @@ fn in_order(tried: &Experiment) -> Option<bool> {
     (elsewhere != page && (tried.is_foreign() || !as_asked)).then_some(as_asked)
 }
 
-/// Whether a response that holds what is another's took as long as its handler was told to sleep.
+/// Whether a leaking response took as long as its handler was told to sleep.
 fn handled(tried: &Experiment, situation: &Situation) -> Option<bool> {
     let long = situation.long?;
     let got = tried.foreign.iter().find(|(place, _)| place.shot == 1)?;
@@ -227,7 +227,7 @@ mod tests {
     use crate::net::sink::BufferedResponse;
     use crate::session::Captured;
 
-    /// Requests on one line with the statuses of their answers, by identities from 0 on; those that are another's, and whose.
+    /// Requests on one line with the statuses of their answers, by identities from 0 on; those that leak, and whose data.
     fn tried(statuses: &[u16], foreign: &[(usize, u64)]) -> Experiment {
         let observations =
             (0..).zip(statuses).map(|(shot, status)| answered(RecipePlace { line: 0, shot }, *status)).collect();

@@ -26,7 +26,7 @@ pub(super) struct Series {
     owners: BTreeSet<u64>,
     /// In so many of the tries that showed it, one request was joined to the other.
     pub joined: u64,
-    /// An answer that held what is another's says that it comes from a cache.
+    /// A response with another request's data says that it comes from a cache.
     pub from_a_cache: bool,
     /// A response came that nobody had asked for.
     pub unasked: bool,

@@ -1,4 +1,4 @@
-//! Suspicions that lone replies have left standing, put to the test of the module `hypothesis`.
+//! Suspicions that lone responses have left standing, and their tests; see the module `hypothesis`.
 
 use super::super::events;
 use super::super::evidence::{Evidence, FoundBy};
@@ -8,7 +8,7 @@ use super::{Ground, Personas, Suspicion, reply};
 use crate::trigger::Trigger;
 
 impl Personas {
-    /// Brings charges by those suspicions by what lone requests get that further ones have left standing. The others are gone.
+    /// Makes hypotheses of those suspicions by what lone requests get that further ones have left standing. The others are gone.
     pub fn resolve(&mut self) {
         let suspicions = std::mem::take(&mut self.suspicions);
         for Suspicion { evidence, ground } in suspicions {
@@ -33,18 +33,18 @@ impl Personas {
         }
     }
 
-    /// Whether a charge is to be looked into.
+    /// Whether a hypothesis is to be tested.
     pub fn is_hypothesis_open(&self) -> bool {
         self.hypotheses.iter().any(|hypothesis| hypothesis.is_open)
     }
 
-    /// The next charge to be looked into, to be handed back.
+    /// The next hypothesis to be tested, to be handed back.
     pub fn take_hypothesis(&mut self) -> Option<Hypothesis> {
         let open = self.hypotheses.iter().position(|hypothesis| hypothesis.is_open)?;
         Some(self.hypotheses.swap_remove(open))
     }
 
-    /// Takes a charge back: its leaks if it is proven. If it is refuted, nobody is accused by its marks again; else it is kept
+    /// Takes a hypothesis back: its leaks if it is proven. If it is refuted, nobody is accused by its marks again; else it is kept
     /// until there is one more suspicion by them. What was there before on a server that is not `fresh` refutes nothing, and
     /// proves nothing.
     pub fn close(&mut self, mut hypothesis: Hypothesis, fresh: bool) -> Vec<Evidence> {
@@ -63,7 +63,7 @@ impl Personas {
         Vec::new()
     }
 
-    /// How many charges are neither proven nor refuted.
+    /// How many hypotheses are neither proven nor refuted.
     pub fn undecided(&self) -> usize {
         self.hypotheses.len()
     }

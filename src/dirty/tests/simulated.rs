@@ -27,7 +27,7 @@ mod site;
 /// Rounds of the trigger in all, and before the server is started anew.
 const ROUNDS: u64 = 24;
 const ROUNDS_A_LIFE: u64 = 8;
-/// What of a charge's rounds a check has time for, in copies of a round.
+/// What of a hypothesis' rounds a check has time for, in copies of a round.
 const MOST_WITHOUT: usize = 160;
 const MOST_WITH: usize = 50;
 

@@ -1,4 +1,4 @@
-//! Who else was there when a leak showed.
+//! The other requests of a round that leaked, for the report.
 
 use std::time::Duration;
 

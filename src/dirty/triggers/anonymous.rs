@@ -1,4 +1,4 @@
-//! One request that says who asks, then many that do not: whoever is greeted by name then is greeted by another's.
+//! One request that says who asks, then many that do not: a response that greets by name then greets by another request's name.
 
 use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::{Family, Situation, Strategy, followers};

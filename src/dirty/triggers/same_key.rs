@@ -1,4 +1,4 @@
-//! The same URL for everybody: a cache, or a server that joins equal requests, hands out what is another's if its key
+//! The same URL for everybody: a cache, or a server that joins equal requests, hands out another request's response if its key
 //! leaves out who asks.
 
 use super::super::class::LeakClass;

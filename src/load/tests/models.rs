@@ -196,8 +196,8 @@ fn a_script_that_thinks_gives_no_more_time_to_what_was_due_meanwhile() {
     // The first is due again after a pause, and the time-out moves on with it; the second has waited for a user since then.
     let results = scripted(address, &load, "if seq == 0 { sleep(\"1750ms\"); }");
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Timeout)), (1, 1));
-    let longest = results.measured.whole.latency.distribution().max().unwrap().nanos();
-    assert!(longest < 5 * timeout.as_nanos() as u64 / 4, "{longest}");
+    let longest = results.measured.whole.latency.distribution().max().unwrap().likely();
+    assert!(longest < 1.25 * timeout.as_nanos() as f64, "{longest}");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn what_stalls_the_load_itself_is_waited_for_also_by_users_who_think() {
     let body = "sleep(\"200ms\"); if random(1, 40) == 1 { let end = now() + 0.1; while now() < end {} }";
     let results = scripted(server(answers), &open(200.0, 200), body);
     let latency = results.measured.whole.latency.quantile(0.9).unwrap();
-    assert!(latency.nanos() > 10_000_000, "{latency:?}");
+    assert!(latency.likely() > 10e6, "{latency:?}");
 }
 
 #[test]

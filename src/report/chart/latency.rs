@@ -3,8 +3,9 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-use crate::record::{LoadRecord, Micros};
-use crate::stats::{Distribution, Latencies, Quantile};
+use crate::measured_value::MeasuredValue;
+use crate::record::LoadRecord;
+use crate::stats::{Distribution, Latencies};
 use crate::units::{show_count, show_percentage};
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, sheet, text_width};
@@ -52,7 +53,7 @@ impl Frame {
     fn new(latencies: &Distribution, service_times: Option<&Distribution>) -> Option<Self> {
         let depth = (latencies.len() as f64).log10().clamp(1.0, 6.0);
         let both = || [Some(latencies), service_times].into_iter().flatten();
-        let seconds = |quantile: Option<Quantile>| quantile.map(|quantile| quantile.nanos() as f64 / 1e9);
+        let seconds = |quantile: Option<MeasuredValue>| quantile.map(|quantile| quantile.likely() / 1e9);
         let low = both().filter_map(|of| seconds(of.min())).fold(f64::INFINITY, f64::min);
         let high = seconds(latencies.max())?;
         let range = log_range(low.max(1e-7), high);
@@ -129,8 +130,8 @@ impl Frame {
         let curve = self.curve(latencies);
         for (x, y) in &curve {
             let rank = rank_at_depth((x - LEFT) / (RIGHT - LEFT) * self.depth, all).clamp(1, known(latencies));
-            let (least, most) = match quantile(latencies, rank).map(Micros::from) {
-                Some(Micros::Within(open)) => open.ends(),
+            let (least, most) = match quantile(latencies, rank).map(MeasuredValue::from) {
+                Some(MeasuredValue::Within(open)) => open.ends(),
                 _ => {
                     low.push((*x, *y));
                     high.push((*x, *y));
@@ -152,7 +153,7 @@ impl Frame {
     fn points(&self, latencies: &Distribution, first: u64, last: u64) -> Vec<(f64, f64)> {
         let all = latencies.len();
         let point = |rank: u64| {
-            let seconds = quantile(latencies, rank).map_or(0.0, |quantile| quantile.nanos() as f64 / 1e9);
+            let seconds = quantile(latencies, rank).map_or(0.0, |quantile| quantile.likely() / 1e9);
             (self.x.at(depth_of_rank(rank, all)), self.y.at(seconds))
         };
         let (start, end) = (point(first), point(last));
@@ -165,7 +166,7 @@ impl Frame {
     }
 }
 
-fn quantile(latencies: &Distribution, rank: u64) -> Option<Quantile> {
+fn quantile(latencies: &Distribution, rank: u64) -> Option<MeasuredValue> {
     latencies.quantile(rank as f64 / latencies.len() as f64)
 }
 
@@ -174,7 +175,7 @@ fn known(latencies: &Distribution) -> u64 {
     let (mut known, mut unknown) = (0, latencies.len() + 1);
     while unknown - known > 1 {
         let middle = known + (unknown - known) / 2;
-        match quantile(latencies, middle).is_some_and(Quantile::is_bounded) {
+        match quantile(latencies, middle).is_some_and(MeasuredValue::is_bounded) {
             true => known = middle,
             false => unknown = middle,
         }

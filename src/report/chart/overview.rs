@@ -4,11 +4,12 @@ use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
 use crate::analysis::median_trial::median_trial;
-use crate::record::{LoadRecord, Micros, VariantRecord};
+use crate::measured_value::MeasuredValue;
+use crate::record::{LoadRecord, VariantRecord};
 use crate::report::escape::clip;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
-use super::scale::{Axis, Measure};
+use super::scale::{ChartAxis, Measure};
 
 const WIDTH: f64 = 800.0;
 const RIGHT: f64 = 772.0;
@@ -57,11 +58,11 @@ pub(crate) fn overview(variants: &[VariantRecord]) -> Option<String> {
 }
 
 /// Whether all that is known of a value is that it is no less.
-fn is_bound(value: Micros) -> bool {
+fn is_bound(value: MeasuredValue) -> bool {
     match value {
-        Micros::Exactly(_) => false,
-        Micros::Within(open) => open.estimate.is_none(),
-        Micros::AtLeast(_) => true,
+        MeasuredValue::Exactly(_) => false,
+        MeasuredValue::Within(open) => open.estimate.is_none(),
+        MeasuredValue::MoreThan(_) => true,
     }
 }
 
@@ -70,7 +71,7 @@ fn row_y(index: usize) -> f64 {
 }
 
 /// A panel with an axis along its top.
-fn panel(canvas: &mut Canvas<'_>, axis: &Axis, left: f64, bottom: f64, name: &str) {
+fn panel(canvas: &mut Canvas<'_>, axis: &ChartAxis, left: f64, bottom: f64, name: &str) {
     let mut free_from = 0.0;
     for (tick, label) in &axis.ticks {
         let x = axis.scale.at(*tick);
@@ -87,7 +88,7 @@ fn panel(canvas: &mut Canvas<'_>, axis: &Axis, left: f64, bottom: f64, name: &st
 
 fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f64, f64), bottom: f64) {
     let rates: Vec<f64> = rows.iter().map(|(_, load)| load.throughput).collect();
-    let axis = Axis::over(&rates, edges, Measure::Number);
+    let axis = ChartAxis::over(&rates, edges, Measure::Number);
     panel(canvas, &axis, edges.0, bottom, "throughput, answers per second");
     for (index, rate) in
         rates.iter().enumerate().filter(|(_, rate)| rate.is_finite() && (**rate > 0.0 || axis.from_zero))
@@ -102,11 +103,11 @@ fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f6
 }
 
 fn latency(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f64, f64), bottom: f64) {
-    let seconds = |value: Micros| value.value() / 1e6;
+    let seconds = |value: MeasuredValue| value.likely() / 1e6;
     let both = |load: &LoadRecord| load.latency_us.p50.zip(load.latency_us.p99);
     let values: Vec<f64> =
         rows.iter().filter_map(|(_, load)| both(load)).flat_map(|(p50, p99)| [seconds(p50), seconds(p99)]).collect();
-    let axis = Axis::over(&values, edges, Measure::Time);
+    let axis = ChartAxis::over(&values, edges, Measure::Time);
     panel(canvas, &axis, edges.0, bottom, "latency");
     let x = axis.scale;
     for (index, (p50, p99)) in
@@ -114,7 +115,7 @@ fn latency(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f64, 
     {
         let y = row_y(index);
         canvas.line((x.at(seconds(p50)), y), (x.at(seconds(p99)), y), GREY, 3.0);
-        let mut dot = |value: Micros, radius: f64, color: RGBColor| {
+        let mut dot = |value: MeasuredValue, radius: f64, color: RGBColor| {
             canvas.dot((x.at(seconds(value)), y), radius, color, !is_bound(value));
         };
         dot(p99, 5.0, VERMILLION);
@@ -132,7 +133,7 @@ mod tests {
         let variants: Vec<VariantRecord> = loads
             .iter()
             .map(|(throughput, p99)| {
-                let [p50, p99] = [1.0, *p99].map(|ms| Some(Micros::Exactly(ms * 1e3)));
+                let [p50, p99] = [1.0, *p99].map(|ms| Some(MeasuredValue::Exactly(ms * 1e3)));
                 let latency_us = Quantiles { p50, p99, ..Quantiles::default() };
                 let load = LoadRecord { throughput: *throughput, latency_us, ..LoadRecord::default() };
                 let trials = vec![Trial { load: Some(load), ..Trial::default() }];
@@ -140,6 +141,7 @@ mod tests {
                     name: "server.mode=threaded load.concurrency=1000".to_owned(),
                     settings: Default::default(),
                     server: String::new(),
+                    planned_trials: 1,
                     trials,
                     verdicts: Vec::new(),
                     caveats: Vec::new(),

@@ -113,14 +113,14 @@ pub(super) enum Measure {
 /// A scale with its labels. Values within a decade are told apart best by their distance from zero, and others by their
 /// ratio.
 #[derive(Debug)]
-pub(super) struct Axis {
+pub(super) struct ChartAxis {
     pub(super) scale: Scale,
     pub(super) ticks: Vec<(f64, String)>,
     /// So that the distance from its start is as long as a value is large.
     pub(super) from_zero: bool,
 }
 
-impl Axis {
+impl ChartAxis {
     pub(super) fn over(values: &[f64], pixels: (f64, f64), measure: Measure) -> Self {
         let usable = || values.iter().copied().filter(|value| *value > 0.0 && value.is_finite());
         let (low, high) = (usable().fold(f64::INFINITY, f64::min), usable().fold(0.0, f64::max));
@@ -131,7 +131,7 @@ impl Axis {
                 Measure::Time => time(tick),
             };
             let ticks = log_ticks(range).into_iter().map(|tick| (tick, show(tick))).collect();
-            return Axis { scale: Scale::logarithmic(range, pixels), ticks, from_zero: false };
+            return ChartAxis { scale: Scale::logarithmic(range, pixels), ticks, from_zero: false };
         }
         let ticks = ticks(high * 1.02, 4.0);
         let last = ticks.last().copied().unwrap_or(1.0);
@@ -142,7 +142,7 @@ impl Axis {
             Measure::Number | Measure::Time => number(tick),
         };
         let ticks = ticks.into_iter().map(|tick| (tick, show(tick))).collect();
-        Axis { scale: Scale::linear((0.0, last), pixels), ticks, from_zero: true }
+        ChartAxis { scale: Scale::linear((0.0, last), pixels), ticks, from_zero: true }
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn an_axis_begins_at_zero_unless_its_values_are_far_apart() {
         let axis = |values: &[f64], measure| {
-            let Axis { scale, ticks, from_zero } = Axis::over(values, (0.0, 100.0), measure);
+            let ChartAxis { scale, ticks, from_zero } = ChartAxis::over(values, (0.0, 100.0), measure);
             let labels: Vec<String> = ticks.into_iter().map(|(_, label)| label).collect();
             (from_zero, labels.join(" "), scale.at(values[0]))
         };

@@ -10,14 +10,14 @@ use crate::report::table::{
 use crate::report::words::{cpu_time, millis};
 use crate::units::{show_count, show_size};
 
-use super::{Page, Place, show};
+use super::{Place, ReportPage, show};
 use crate::report::chart;
 
 /// The most events that a table lists.
 const EVENTS: usize = 20;
 
 /// The table, the picture of the trial that stands for the variant, and what happened to its processes.
-pub(super) fn server(page: &mut Page, variant: &VariantRecord, place: &Place) {
+pub(super) fn server(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     page.markdown += &used(variant, place);
     let Some((number, trial)) = median_trial(variant) else { return };
     let Some(server) = &trial.server else { return };

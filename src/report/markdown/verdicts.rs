@@ -14,7 +14,7 @@ pub(super) fn verdicts(variant: &VariantRecord, place: &Place) -> String {
         let evidence = verdict.evidence.as_deref().map(cell).unwrap_or_default();
         table.row([
             mark(status(verdict.status)),
-            code_cell(&verdict.rule),
+            code_cell(&verdict.title()),
             cell(&verdict.expected),
             cell(&observed(verdict)),
             evidence,

@@ -2,7 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::record::{LoadRecord, Micros, Quantiles, Record, Status};
+use crate::measured_value::MeasuredValue;
+use crate::record::{LoadRecord, Quantiles, Record, Status};
 use crate::report::table::{Align, pad};
 use crate::report::words::{failures, micros, outside, sent_again, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
@@ -110,7 +111,7 @@ impl Terminal {
     }
 }
 
-fn rows(of: &Quantiles) -> [(&'static str, Option<Micros>); 9] {
+fn rows(of: &Quantiles) -> [(&'static str, Option<MeasuredValue>); 9] {
     [
         ("min", of.min),
         ("mean", of.mean),

@@ -49,7 +49,7 @@ pub(in crate::run) fn dirty(
         },
         positive_control: findings
             .positive_control
-            .map(|control| record::PositiveControl { requests: control.requests, found: control.found }),
+            .map(|control| record::PositiveControlRecord { requests: control.requests, found: control.found }),
         triggers: triggers(findings),
         alike: findings.alike.clone(),
         cut: tally.cut,

@@ -78,7 +78,7 @@ pub struct RawDirty {
 }
 
 /// What a dirty check is expected to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expect {
     /// No leak; one fails the run.

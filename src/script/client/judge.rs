@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, Map};
 
-use crate::observed::{Comparison, Observed};
+use crate::measured_value::{Comparison, MeasuredValue};
 use crate::script::json;
 use crate::script::type_names::plain_type;
 
@@ -15,7 +15,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MetricValue {
     Whole(u64),
-    Number(Observed),
+    Number(MeasuredValue),
 }
 
 type LookUp = dyn Fn(&str) -> Result<MetricValue, String> + Send + Sync;
@@ -50,7 +50,7 @@ impl Metrics {
     fn get(&mut self, name: &str) -> Outcome<Dynamic> {
         Ok(match (self.0)(name)? {
             MetricValue::Whole(count) => INT::try_from(count).unwrap_or(INT::MAX).into(),
-            MetricValue::Number(Observed::Exactly(value)) => value.into(),
+            MetricValue::Number(MeasuredValue::Exactly(value)) => value.into(),
             MetricValue::Number(partly_known) => Dynamic::from(partly_known),
         })
     }
@@ -64,8 +64,8 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("expect", |rule: &str, passed: Dynamic| expect(rule, passed, Dynamic::UNIT))
         .register_fn("expect", expect);
     engine
-        .register_type_with_name::<Observed>("value of which only bounds are known")
-        .register_fn("to_string", |it: &mut Observed| in_full(*it));
+        .register_type_with_name::<MeasuredValue>("value of which only bounds are known")
+        .register_fn("to_string", |it: &mut MeasuredValue| in_full(*it));
     compare(engine, |limit: FLOAT| limit);
     compare(engine, |limit: INT| limit as f64);
 }
@@ -73,19 +73,19 @@ pub(super) fn register(engine: &mut Engine) {
 /// The comparisons of a value that is known in part with numbers of one type.
 fn compare<N: rhai::Variant + Clone>(engine: &mut Engine, number: fn(N) -> f64) {
     for (sign, comparison) in Comparison::ALL {
-        engine.register_fn(sign, move |it: Observed, limit: N| told(it, comparison, number(limit)));
+        engine.register_fn(sign, move |it: MeasuredValue, limit: N| told(it, comparison, number(limit)));
         let exchanged = comparison.exchanged();
-        engine.register_fn(sign, move |limit: N, it: Observed| told(it, exchanged, number(limit)));
+        engine.register_fn(sign, move |limit: N, it: MeasuredValue| told(it, exchanged, number(limit)));
     }
 }
 
 /// Where what is known does not decide, a comparison is an error, never a guess.
-fn told(it: Observed, comparison: Comparison, limit: f64) -> Outcome<bool> {
+fn told(it: MeasuredValue, comparison: Comparison, limit: f64) -> Outcome<bool> {
     let untold = || format!("it is {}, so whether it is {comparison} {limit} cannot be told", in_full(it));
     it.compare(comparison, limit).ok_or_else(|| untold().into())
 }
 
-fn in_full(value: Observed) -> String {
+fn in_full(value: MeasuredValue) -> String {
     value.shown(|number| number.to_string())
 }
 
@@ -134,7 +134,7 @@ fn shown(value: &Dynamic) -> String {
         value if value.is_map() || value.is_array() => {
             json::write(value).map_or_else(|error| error, |bytes| String::from_utf8_lossy(&bytes).into_owned())
         }
-        value => match value.read_lock::<Observed>() {
+        value => match value.read_lock::<MeasuredValue>() {
             Some(partly_known) => in_full(*partly_known),
             None => value.to_string(),
         },

@@ -4,7 +4,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
-use crate::stats::{Distribution, Quantile};
+use crate::measured_value::MeasuredValue;
+use crate::stats::Distribution;
 
 /// How long answers take, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -85,18 +86,20 @@ struct Tally {
 /// What is said of `q` against what all of these requests would have taken, and what their shape says.
 fn check(known: &Distribution, truth: &[f64], q: f64, of_shape: f64, tally: &mut Tally) {
     let theirs = truth[(q * truth.len() as f64 - 1e-9).ceil() as usize - 1];
-    let seconds = |nanos: u64| nanos as f64 / 1e9;
+    let seconds = |nanos: f64| nanos / 1e9;
     // A bucket of the histogram is 0.1 % wide.
     let no_more = |least: f64, most: f64| least <= most * 1.001;
     match known.quantile(q).unwrap() {
-        Quantile::Exactly(nanos) => assert!((seconds(nanos) / theirs - 1.0).abs() < 0.001, "{q}: {nanos} {theirs}"),
-        Quantile::AtLeast(nanos) => assert!(no_more(seconds(nanos), theirs), "{q}: {nanos} {theirs}"),
-        Quantile::Within(within) => {
-            assert!(no_more(seconds(within.least), theirs), "{q}: {within:?} {theirs}");
-            assert!(within.most.is_none_or(|most| no_more(theirs, seconds(most))), "{q}: {within:?} {theirs}");
-            let Some(estimate) = within.estimate else { return };
-            let high = estimate.high.map_or(f64::INFINITY, seconds);
-            let holds = |value: f64| no_more(seconds(estimate.low), value) && no_more(value, high);
+        MeasuredValue::Exactly(nanos) => {
+            assert!((seconds(nanos) / theirs - 1.0).abs() < 0.001, "{q}: {nanos} {theirs}");
+        }
+        MeasuredValue::MoreThan(nanos) => assert!(no_more(seconds(nanos), theirs), "{q}: {nanos} {theirs}"),
+        MeasuredValue::Within(bounds) => {
+            assert!(no_more(seconds(bounds.at_least), theirs), "{q}: {bounds:?} {theirs}");
+            assert!(bounds.at_most.is_none_or(|most| no_more(theirs, seconds(most))), "{q}: {bounds:?} {theirs}");
+            let Some(low) = bounds.low else { return };
+            let high = bounds.high.map_or(f64::INFINITY, seconds);
+            let holds = |value: f64| no_more(seconds(low), value) && no_more(value, high);
             tally.estimated += 1;
             tally.holds_theirs += u32::from(holds(theirs));
             tally.holds_shape += u32::from(holds(of_shape));
@@ -138,9 +141,9 @@ fn estimates_are_near_the_truth() {
     let known = load.latencies.distribution();
     for q in [0.5, 0.75, 0.9, 0.95] {
         let truth = load.truth[(q * load.truth.len() as f64).ceil() as usize - 1];
-        let said = known.quantile(q).unwrap().nanos() as f64 / 1e9;
+        let said = known.quantile(q).unwrap().likely() / 1e9;
         assert!((said / truth - 1.0).abs() < 0.04, "{q}: {said} {truth}");
     }
     let lost = load.latencies.cut_len();
-    assert!(lost > 5 && !matches!(known.quantile(0.95), Some(Quantile::Exactly(_))), "{lost} were cut off");
+    assert!(lost > 5 && !matches!(known.quantile(0.95), Some(MeasuredValue::Exactly(_))), "{lost} were cut off");
 }

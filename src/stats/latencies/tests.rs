@@ -1,5 +1,5 @@
 use super::*;
-use crate::stats::{Estimate, Within};
+use crate::measured_value::Bounds;
 
 const MS: u64 = 1_000_000;
 
@@ -14,18 +14,21 @@ fn near(a: u64, b: u64) -> bool {
     (a as f64 - b as f64).abs() <= b as f64 * 0.001
 }
 
-fn close(quantile: Option<Quantile>, expected: Quantile) -> bool {
-    match (quantile, expected) {
-        (Some(Quantile::Exactly(a)), Quantile::Exactly(b)) | (Some(Quantile::AtLeast(a)), Quantile::AtLeast(b)) => {
-            near(a, b)
-        }
-        _ => false,
-    }
+fn near_f(a: f64, b: u64) -> bool {
+    (a - b as f64).abs() <= b as f64 * 0.001
 }
 
-fn open(quantile: Option<Quantile>) -> Within {
+fn exactly(quantile: Option<MeasuredValue>, nanos: u64) -> bool {
+    matches!(quantile, Some(MeasuredValue::Exactly(value)) if near_f(value, nanos))
+}
+
+fn more_than(quantile: Option<MeasuredValue>, nanos: u64) -> bool {
+    matches!(quantile, Some(MeasuredValue::MoreThan(bound)) if near_f(bound, nanos))
+}
+
+fn open(quantile: Option<MeasuredValue>) -> Bounds {
     match quantile {
-        Some(Quantile::Within(within)) => within,
+        Some(MeasuredValue::Within(bounds)) => bounds,
         other => panic!("{other:?} is not open"),
     }
 }
@@ -34,8 +37,8 @@ fn open(quantile: Option<Quantile>) -> Within {
 fn the_median_of_the_lucky_is_not_the_median() {
     // 500 users on one blocking worker at 100 ms: 100 answers in 10 s, 400 users never answered.
     let latencies = millis((1..=100).map(|n| n * 100), std::iter::repeat_n(10_000, 400));
-    assert!(close(latencies.quantile(0.1), Quantile::Exactly(5_000 * MS)));
-    assert!(close(latencies.quantile(0.5), Quantile::AtLeast(10_000 * MS)));
+    assert!(exactly(latencies.quantile(0.1), 5_000 * MS));
+    assert!(more_than(latencies.quantile(0.5), 10_000 * MS));
     assert!(near(latencies.distribution().median_of_answered().unwrap(), 5_000 * MS));
 }
 
@@ -48,33 +51,33 @@ fn a_mean_is_never_outside_of_what_it_is_of() {
         one.cut(Half::First, nanos);
         let known = one.distribution();
         let (min, mean, max) = (known.min().unwrap(), one.mean().unwrap(), known.max().unwrap());
-        assert!((min.nanos()..=max.nanos()).contains(&mean.nanos()), "{min:?} {mean:?} {max:?}");
+        assert!((min.likely()..=max.likely()).contains(&mean.likely()), "{min:?} {mean:?} {max:?}");
     }
 }
 
 #[test]
 fn a_quantile_at_the_edge_of_the_answered_is_exact() {
     let latencies = millis(std::iter::repeat_n(100, 99), [100]);
-    assert!(close(latencies.quantile(0.99), Quantile::Exactly(100 * MS)));
-    assert!(close(latencies.quantile(0.999), Quantile::AtLeast(100 * MS)));
+    assert!(exactly(latencies.quantile(0.99), 100 * MS));
+    assert!(more_than(latencies.quantile(0.999), 100 * MS));
 }
 
 #[test]
 fn one_that_only_just_started_bounds_nothing_by_more_than_its_wait() {
     let latencies = millis([10, 20, 30], [1]);
     let max = open(latencies.distribution().max());
-    assert!(near(max.least, 30 * MS) && (max.most, max.estimate) == (None, None), "{max:?}");
-    assert!(matches!(latencies.mean(), Some(Quantile::AtLeast(_))));
+    assert!(near_f(max.at_least, 30 * MS) && (max.at_most, max.estimate) == (None, None), "{max:?}");
+    assert!(matches!(latencies.mean(), Some(MeasuredValue::MoreThan(_))));
     let median = open(latencies.quantile(0.5));
-    assert!(near(median.least, 10 * MS) && near(median.most.unwrap(), 20 * MS), "{median:?}");
+    assert!(near_f(median.at_least, 10 * MS) && near_f(median.at_most.unwrap(), 20 * MS), "{median:?}");
 }
 
 #[test]
 fn a_time_out_fails_the_rules_that_it_is_for() {
     // Cut off at their time-out, after all that were answered.
     let latencies = millis(1..=40, std::iter::repeat_n(2_000, 60));
-    assert!(close(latencies.quantile(0.4), Quantile::Exactly(40 * MS)));
-    assert!(matches!(latencies.quantile(0.5), Some(Quantile::AtLeast(nanos)) if nanos >= 2_000 * MS));
+    assert!(exactly(latencies.quantile(0.4), 40 * MS));
+    assert!(matches!(latencies.quantile(0.5), Some(MeasuredValue::MoreThan(nanos)) if nanos >= (2_000 * MS) as f64));
 }
 
 #[test]
@@ -84,10 +87,10 @@ fn requests_of_a_constant_server_take_that_long_however_soon_they_were_cut_off()
     latencies.answered(Half::First, 129 * MS);
     for q in [0.5, 0.9, 0.99] {
         let quantile = latencies.quantile(q).unwrap();
-        assert!(near(quantile.nanos(), 100 * MS), "{q}: {quantile:?}");
+        assert!(near_f(quantile.likely(), 100 * MS), "{q}: {quantile:?}");
     }
     let max = open(latencies.distribution().max());
-    assert!(near(max.least, 129 * MS), "129 ms or more: {max:?}");
+    assert!(near_f(max.at_least, 129 * MS), "129 ms or more: {max:?}");
 }
 
 #[test]
@@ -96,14 +99,14 @@ fn a_higher_quantile_is_never_shorter_however_soon_requests_failed() {
     let mut latencies = millis(1..=100, []);
     refused().for_each(|nanos| latencies.failed(nanos));
     let at = |q: f64| latencies.quantile(q);
-    assert!(close(at(0.5), Quantile::Exactly(100 * MS)));
-    let nanos = (0..=1000).map(|permille| at(f64::from(permille) / 1e3).unwrap().nanos());
+    assert!(exactly(at(0.5), 100 * MS));
+    let nanos = (0..=1000).map(|permille| at(f64::from(permille) / 1e3).unwrap().likely());
     assert!(nanos.is_sorted(), "a quantile is below one before it");
-    assert!(close(at(0.75), Quantile::AtLeast(100 * MS)));
-    assert!(close(latencies.distribution().max(), Quantile::AtLeast(100 * MS)));
+    assert!(more_than(at(0.75), 100 * MS));
+    assert!(more_than(latencies.distribution().max(), 100 * MS));
     let mut none_answered = Latencies::default();
     refused().for_each(|nanos| none_answered.failed(nanos));
-    assert!(close(none_answered.quantile(0.5), Quantile::AtLeast(100_000)));
+    assert!(more_than(none_answered.quantile(0.5), 100_000));
 }
 
 #[test]
@@ -111,13 +114,13 @@ fn the_failed_rank_above_the_cut_and_nothing_is_estimated_of_them() {
     let mut latencies = millis((1..=60).chain(61..=80), [5, 50, 75]);
     (0..17).for_each(|_| latencies.failed(MS));
     let bounds = |q: f64| match latencies.quantile(q).unwrap() {
-        Quantile::Exactly(nanos) | Quantile::AtLeast(nanos) => (nanos, nanos),
-        Quantile::Within(within) => (within.least, within.most.unwrap_or(u64::MAX)),
+        MeasuredValue::Exactly(nanos) | MeasuredValue::MoreThan(nanos) => (nanos, nanos),
+        MeasuredValue::Within(bounds) => (bounds.at_least, bounds.at_most.unwrap_or(f64::INFINITY)),
     };
-    let all: Vec<(u64, u64)> = (0..=100).map(|percent| bounds(f64::from(percent) / 100.0)).collect();
+    let all: Vec<(f64, f64)> = (0..=100).map(|percent| bounds(f64::from(percent) / 100.0)).collect();
     assert!(all.iter().map(|both| both.0).is_sorted() && all[..84].iter().map(|both| both.1).is_sorted(), "{all:?}");
-    assert!(near(all[83].0, 80 * MS) && all[83].1 == u64::MAX && all[84] == all[99]);
-    assert!(matches!(latencies.quantile(0.84), Some(Quantile::AtLeast(_))));
+    assert!(near_f(all[83].0, 80 * MS) && all[83].1 == f64::INFINITY && all[84] == all[99]);
+    assert!(matches!(latencies.quantile(0.84), Some(MeasuredValue::MoreThan(_))));
 }
 
 #[test]
@@ -184,9 +187,9 @@ fn a_queue_that_grows_says_nothing_of_those_that_still_stand_in_it() {
     }
     let median = open(latencies.quantile(0.5));
     assert_eq!(median.estimate, None, "Kaplan-Meier makes it 4.1 s, the truth is 5 s");
-    assert!(median.least < 5_000 * MS && median.most.unwrap() >= 5_000 * MS, "{median:?}");
+    assert!(median.at_least < (5_000 * MS) as f64 && median.at_most.unwrap() >= (5_000 * MS) as f64, "{median:?}");
     let upper = open(latencies.quantile(0.75));
-    assert!((upper.most, upper.estimate) == (None, None) && upper.least < 7_500 * MS, "{upper:?}");
+    assert!((upper.at_most, upper.estimate) == (None, None) && upper.at_least < (7_500 * MS) as f64, "{upper:?}");
 }
 
 #[test]
@@ -199,8 +202,8 @@ fn what_hardly_changed_is_estimated_all_the_same() {
     }
     (0..60).for_each(|n| latencies.cut(Half::Second, n * 10 * MS));
     let within = open(latencies.quantile(0.978));
-    assert!(near(within.least, 1_005 * MS) && near(within.most.unwrap(), 1_200 * MS), "{within:?}");
-    assert!(within.estimate.is_some_and(|Estimate { value, .. }| near(value, 1_005 * MS)), "{within:?}");
+    assert!(near_f(within.at_least, 1_005 * MS) && near_f(within.at_most.unwrap(), 1_200 * MS), "{within:?}");
+    assert!(within.estimate.is_some_and(|value| near_f(value, 1_005 * MS)), "{within:?}");
 }
 
 #[test]
@@ -212,7 +215,7 @@ fn two_million_are_as_exact_and_as_little_as_two_thousand() {
     (0..10).for_each(|_| latencies.merge(&latencies.clone()));
     assert_eq!(latencies.len(), 2_010 * 1_024);
     for q in [0.5, 0.9, 0.99, 0.999] {
-        assert!(near(latencies.quantile(q).unwrap().nanos(), known.quantile(q).unwrap().nanos()), "{q}");
+        assert!(near_f(latencies.quantile(q).unwrap().likely(), known.quantile(q).unwrap().likely() as u64), "{q}");
     }
     assert!(latencies.encode().answered.len() < 2 * text.answered.len());
 }
