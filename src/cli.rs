@@ -10,6 +10,7 @@ mod arguments;
 mod check;
 mod definitions;
 mod load;
+mod log_format;
 mod logging;
 mod new;
 mod print;

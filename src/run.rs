@@ -18,6 +18,7 @@ use crate::verdict;
 mod abort;
 mod discreet;
 pub mod environment;
+mod events;
 mod examples;
 mod facts;
 mod folder;

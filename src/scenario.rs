@@ -120,11 +120,11 @@ pub struct LoadSpec {
     pub duration: Duration,
     /// The measured part ends with this many requests; above zero.
     pub requests: Option<u64>,
-    /// How long a user of the closed model thinks after each answer.
+    /// How long a user of the closed model thinks after each response.
     pub pause: Duration,
     /// Load before the measured part, left out of every figure.
     pub warmup: Duration,
-    /// A request without a whole answer for this long has failed.
+    /// A request without a whole response for this long has failed.
     pub timeout: Duration,
     /// How long unanswered requests may still finish after `duration`.
     pub drain: Duration,
@@ -133,7 +133,7 @@ pub struct LoadSpec {
     pub source_addresses: Vec<IpAddr>,
     /// Load threads; chosen by runner if not given.
     pub threads: Option<u32>,
-    /// Hooks: what each user sends, and what counts as a right answer.
+    /// Hooks: what each user sends, and what counts as a right response.
     pub script: Option<ScriptSpec>,
     /// A row a user, for `{data.column}` and for the hooks.
     pub data: Option<Arc<Data>>,

@@ -238,6 +238,10 @@ impl Server {
             Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), kept.take_happenings()),
             Kind::Attached(attached) => ("left as it was".to_owned(), attached.sampler.usage(), Vec::new()),
         };
+        for Happening { after, what } in &happenings {
+            tracing::info!(?after, "{what}");
+        }
+        tracing::debug!(exit, "server stopped");
         let unmeasured = match &self.kind {
             Kind::Attached(attached) if !attached.is_watched() => None,
             _ => proc::unusable().map(|why| format!("{why}; {}", proc::REMEDY)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::Exit;
+use super::log_format::LogFormat;
 use crate::units::{parse_rate, parse_sleep};
 
 const EXAMPLES: &str = "\
@@ -64,15 +65,6 @@ pub(super) struct Manner {
     /// How that is written
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
-}
-
-/// How events are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    /// A line for people
-    Text,
-    /// A line of JSON, and no progress between
-    Json,
 }
 
 #[derive(Debug, Subcommand)]

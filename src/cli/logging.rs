@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::arguments::{LogFormat, Manner};
+use super::arguments::Manner;
 use super::progress::Style;
 use super::{Exit, print};
 use crate::telemetry::{self, EventFilter, EventFormat, FilterError, Telemetry, TelemetryConfig};
@@ -26,10 +26,7 @@ impl EventLog {
             print::error(&format!("{VARIABLE}: {error}"), Some(FilterError::ADVICE));
             Exit::Invalid
         })?;
-        let format = match manner.log_format {
-            LogFormat::Text => EventFormat::Text,
-            LogFormat::Json => EventFormat::Json,
-        };
+        let format = EventFormat::from(manner.log_format);
         let tells_parts = shown.as_ref().is_some_and(EventFilter::has_info);
         // Whoever reads JSON does not read a bar between its lines.
         let style = Style::of(manner.quiet || (format == EventFormat::Json && shown.is_some()));

@@ -6,6 +6,7 @@ use tracing::{debug, info, trace};
 
 use super::evidence::{Evidence, FoundBy};
 use super::observation::Seen;
+use crate::trigger::Trigger;
 
 /// What a round adds to the counts of the check.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,12 @@ pub(super) fn round_ended(found_by: FoundBy, counts: RoundCounts, evidence: &[Ev
     let RoundCounts { requests, exposures, leaks, took } = counts;
     debug!(trigger = found_by.name(), requests, exposures, leaks, took_ms = millis(took), "round ended");
     evidence.iter().for_each(leak_found);
+}
+
+/// The trigger of the next round; every other one goes to the fastest.
+pub(super) fn trigger_chosen(trigger: Trigger, fastest: bool) {
+    let why = if fastest { "it exposes most in a second" } else { "it is its turn" };
+    debug!(trigger = trigger.name(), why, "trigger chosen");
 }
 
 /// A response held another request's data.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::thread_group::LOOK;
 use crate::script::client::Called;
-use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, longest_call, looks};
-use crate::units::show_duration;
+use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, MemoryWatch, longest_call, looks, most_growth};
+use crate::server::OF_THIS_PROCESS;
+use crate::units::{show_duration, show_size};
 
 /// How long a call may go on once the end of the run was asked for.
 const ONCE_CANCELLED: Duration = Duration::from_secs(2);
@@ -22,12 +23,16 @@ pub struct HungHook(pub String);
 #[derive(Debug, Default)]
 pub(super) struct HookWatchdog {
     watch: HeartbeatWatch,
+    memory: MemoryWatch,
     since_cancelled: u32,
 }
 
 impl HookWatchdog {
     /// Why no more is to be expected, if so.
     pub fn look(&mut self, pulse: &Heartbeat, is_cancelled: bool) -> Option<String> {
+        if let Some(name) = self.memory.look(pulse, OF_THIS_PROCESS.resident) {
+            return Some(format!("the hook `{name}` took more than {} in one step", show_size(most_growth())));
+        }
         self.since_cancelled += u32::from(is_cancelled);
         let (most, asked) = match self.since_cancelled > looks(ONCE_CANCELLED, LOOK) {
             true => (ONCE_CANCELLED, " after the end was asked for"),

@@ -13,7 +13,7 @@ use tracing::{debug, info, info_span, warn};
 
 use super::log_tail;
 use super::supervise::{self, Ending};
-use super::{Observer, RunEvent, abort, facts, hooks};
+use super::{Observer, RunEvent, abort, events, facts, hooks};
 use crate::dirty;
 use crate::load::client_script::ClientScript;
 use crate::load::hook_watchdog::{self, HungHook, call_watched};
@@ -157,14 +157,10 @@ impl Stage<'_> {
         };
         let description = format!("{} on {}", facts::describe_server(&self.variant.server), server.endpoint());
         self.observer.event(RunEvent::ServerReady { description: &description, after: server.ready_after() });
-        let after_ms = server.ready_after().as_secs_f64() * 1e3;
-        info!(start = number, "server ready after {after_ms:.1} ms: {description}");
+        events::server_ready(number, &server, &description);
         let ending = work(self, &mut server, trial);
         let life = server.stop();
-        match &life.death {
-            Some(death) => warn!(start = number, after = ?death.after, "server died: {}", death.message),
-            None => debug!(start = number, "server stopped"),
-        }
+        life.death.iter().for_each(|death| events::server_died(number, death));
         let ending = match (ending, &life.death) {
             (Ok(Ending::Finished), Some(death)) => Ok(Ending::Died(death.clone())),
             (ending, _) => ending,
@@ -233,8 +229,7 @@ impl Stage<'_> {
         let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
         let watched = supervise::watch(server, self.cancel, &mut tick, work);
         self.observer.event(RunEvent::LoadEnded);
-        let LoadProgress { started, completed, failed, error_status, .. } = live.progress();
-        info!(started, completed, failed, error_status, "load ended");
+        events::load_ended(live.progress());
         // Also after Ctrl-C: what the setup made is cleared away.
         let teardown = client.map(|client| self.tear_down(client));
         let (results, ending) = watched?;
@@ -353,8 +348,7 @@ impl Stage<'_> {
             }
         }
         self.observer.event(RunEvent::DirtyEnded);
-        let counted = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
-        info!(exposures = counted(&progress.exposures), leaks = counted(&progress.leaks), "dirty check ended");
+        events::dirty_ended(&progress);
         // Without a server there was no check, and nothing can be said of it.
         if check.has_begun() {
             let mut findings = check.conclude();

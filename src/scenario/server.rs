@@ -147,7 +147,7 @@ pub struct ReadySpec {
 /// What tells that a launched server is ready.
 #[derive(Debug, Clone)]
 pub enum ReadyCheck {
-    /// A GET of this path is answered with a status below 400.
+    /// A GET of this path gets a response with a status below 400.
     Path(String),
     /// A line of its output contains this text or matches this regular expression.
     Log(String),

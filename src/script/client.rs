@@ -1,4 +1,4 @@
-//! Client-side hooks: what a user sends, what counts as a right answer, and verdicts of the scenario's own.
+//! Client-side hooks: what a user sends, what counts as a right response, and verdicts of the scenario's own.
 //!
 //! A hook runs to its end in one go, on a stack of its own that is as large as the limits may ask for: nothing in it
 //! suspends. [`Hooks`] belong to one thread and share nothing with those of another.
@@ -173,7 +173,7 @@ impl Hooks {
         Called { result: called.result.map(|wanted| (wanted, pause)), log: called.log }
     }
 
-    /// What is wrong with an answer; nothing if all is well.
+    /// What is wrong with a response; nothing if all is well.
     pub fn check(&self, exchange: &Arc<HookExchange>) -> Called<Option<String>> {
         let object = exchange::object(exchange.clone());
         self.call(CHECK, (object,), Some(&exchange.user), |said| Ok(exchange::wrong(&said)))

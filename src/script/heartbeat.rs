@@ -1,4 +1,4 @@
-//! Tells from outside whether calls come back. What a script does is limited step by step, but not what one step of a
+//! Tells from outside whether calls come back, and whether one takes the memory of the machine. What a script does is limited step by step, but not what one step of a
 //! native function does: where that never ends, no limit ends it, and whoever waits has to know.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,10 @@ use super::Limits;
 
 /// A call that goes on for so much longer than its limits allow is in a function that no limit ends.
 const BEYOND_LIMITS: Duration = Duration::from_secs(10);
+
+/// By how much the memory of a process may grow while one call is under way. A call that runs step by step is ended at a
+/// quarter of it ([`Limits::memory_bytes`]): whatever goes beyond is in one step of a native function, which no limit ends.
+const MOST_GROWTH: usize = 1 << 30;
 
 /// What a thread shows of its calls, one after the other.
 #[derive(Debug, Default)]
@@ -24,6 +28,18 @@ pub struct Heartbeat {
 pub struct HeartbeatWatch {
     seen: u64,
     looks: u32,
+}
+
+/// Watches the memory of a process while one thread's calls are under way.
+#[derive(Debug, Default)]
+pub struct MemoryWatch {
+    /// The call that was under way at the last look, and what the process held when it was seen first.
+    call: Option<(u64, usize)>,
+}
+
+/// The growth that a [`MemoryWatch`] does not allow, for messages.
+pub fn most_growth() -> u64 {
+    MOST_GROWTH as u64
 }
 
 /// For how long a call may go on before it is taken not to come back.
@@ -72,6 +88,26 @@ impl HeartbeatWatch {
     }
 }
 
+impl MemoryWatch {
+    /// The name of a call since whose first look the process has grown by more than is allowed. `resident` is what the
+    /// process holds; it is asked for only while a call is under way.
+    pub fn look(&mut self, heartbeat: &Heartbeat, resident: impl FnOnce() -> usize) -> Option<Arc<str>> {
+        let count = heartbeat.count.load(Ordering::Relaxed);
+        if count.is_multiple_of(2) {
+            self.call = None;
+            return None;
+        }
+        let resident = resident();
+        let base = match self.call {
+            Some((seen, base)) if seen == count => base,
+            _ => resident,
+        };
+        self.call = Some((count, base));
+        let took_too_much = resident.saturating_sub(base) > MOST_GROWTH;
+        took_too_much.then(|| Arc::clone(&heartbeat.what.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +122,20 @@ mod tests {
         }
         pulse.during(&name, || assert_eq!([(); 4].map(|()| overdue()), [false, false, true, true]));
         assert!(!overdue());
+    }
+
+    #[test]
+    fn a_call_is_named_once_the_process_has_grown_too_much_under_it() {
+        let (pulse, mut watch, name) = (Heartbeat::default(), MemoryWatch::default(), Arc::from("check"));
+        let mut look = |gigabytes: usize| watch.look(&pulse, || gigabytes << 30).is_some();
+        assert!(!look(1) && !look(9), "nothing is under way");
+        pulse.during(&name, || assert_eq!([1, 2, 3, 1].map(&mut look), [false, false, true, false]));
+        assert!(pulse.during(&name, || !look(5)) && pulse.during(&name, || !look(9)), "each call counts by itself");
+    }
+
+    #[test]
+    fn memory_is_asked_for_only_while_a_call_is_under_way() {
+        let (pulse, mut watch) = (Heartbeat::default(), MemoryWatch::default());
+        assert!(watch.look(&pulse, || unreachable!("no call is under way")).is_none());
     }
 }

@@ -26,7 +26,7 @@ pub const HANDLE: Hook = Hook { name: "handle", parameters: &["request"], side: 
 pub const SETUP: Hook = Hook { name: "setup", parameters: &[], side: Side::Load };
 /// Makes each request of a user.
 pub const REQUEST: Hook = Hook { name: "request", parameters: &["user", "seq"], side: Side::Load };
-/// Says what is wrong with an answer.
+/// Says what is wrong with a response.
 pub const CHECK: Hook = Hook { name: "check", parameters: &["exchange"], side: Side::Load };
 /// Runs once, after the load.
 pub const TEARDOWN: Hook = Hook { name: "teardown", parameters: &[], side: Side::Load };

@@ -50,6 +50,7 @@ impl LaunchedServer {
         let tls = plan.tls.as_ref().map(|tls| Tls::new(tls, &host)).transpose()?;
         let command = fill(plan, &endpoint);
         let shown = command.join(" ").replace(FD, "{fd}");
+        tracing::debug!(%endpoint, "command starts: {shown}");
         let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
         let mut kept = LaunchedServer {
             owned,
@@ -73,10 +74,10 @@ impl LaunchedServer {
         server: (&Endpoint, Option<&Tls>),
         cancelled: Cancelled<'_>,
     ) -> Result<(), NotReady> {
-        let (said, keeper) = (Cell::new(false), self.owned.keeper());
+        let (said, supervisor) = (Cell::new(false), self.owned.supervisor());
         let owner = || match server.0 {
             Endpoint::Tcp(address) if !plan.ready.foreign => {
-                port_owner::of(*address, &process_tree::descendants(keeper))
+                port_owner::of(*address, &process_tree::descendants(supervisor))
             }
             // The folder of a Unix socket is the own.
             _ => PortOwner::Ours,
@@ -186,7 +187,7 @@ impl Place {
                 let cannot = |error: std::io::Error| super::launcher::cannot_listen(wanted, &error);
                 socket.set_nonblocking(false).map_err(cannot)?;
                 // What it accepts inherits that. Many servers set it on what they bind themselves, and take what they are
-                // handed for a Unix socket: without it, an answer in two pieces would wait 40 ms for the client's ACK.
+                // handed for a Unix socket: without it, a response in two pieces would wait 40 ms for the client's ACK.
                 rustix::net::sockopt::set_tcp_nodelay(&socket, true).map_err(|error| cannot(error.into()))?;
                 Ok(Place { endpoint: Endpoint::Tcp(address), folder: None, socket: Some(socket) })
             }

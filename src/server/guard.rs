@@ -1,6 +1,6 @@
-//! The warden: a process between runner and a keeper, so that the server is not left when both are killed at once.
+//! The guard: a process between runner and a supervisor, so that the server is not left when both are killed at once.
 //!
-//! It is a subreaper, too: what a dead keeper leaves comes to it, and is killed. The keeper's channel is its own standard
+//! It is a subreaper, too: what a dead supervisor leaves comes to it, and is killed. The supervisor's channel is its own standard
 //! output as well, on which it waits for the end of runner. It says nothing.
 
 use std::os::unix::process::CommandExt as _;
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process
 use super::role::{self, ProcessRole};
 use super::{inherited_signals, process_tree};
 
-/// The whole life of a warden.
+/// The whole life of a guard.
 pub fn main() -> ExitCode {
     match watch() {
         Ok(code) => code,
@@ -24,7 +24,7 @@ pub fn main() -> ExitCode {
 fn watch() -> std::io::Result<ExitCode> {
     set_child_subreaper(Some(getpid()))?;
     inherited_signals::mend()?;
-    // First, so that no keeper is left where there is no thread.
+    // First, so that no supervisor is left where there is no thread.
     std::thread::Builder::new().name("runner".to_owned()).spawn(|| {
         wait_for_the_end_of_runner();
         process_tree::kill_all(0);
@@ -44,13 +44,13 @@ fn watch() -> std::io::Result<ExitCode> {
     }
     process_tree::kill_all(0);
     if let Some(signal) = status.terminating_signal().and_then(Signal::from_named_raw) {
-        // Ends as the keeper did, so that it is told so.
+        // Ends as the supervisor did, so that it is told so.
         kill_process(getpid(), signal)?;
     }
     Ok(ExitCode::FAILURE)
 }
 
-/// What comes through the channel is the keeper's to read; its other end is runner.
+/// What comes through the channel is the supervisor's to read; its other end is runner.
 fn wait_for_the_end_of_runner() {
     let channel = std::io::stdout();
     loop {
@@ -63,12 +63,12 @@ fn wait_for_the_end_of_runner() {
     }
 }
 
-/// How the keeper ended. Others may come and end meanwhile.
-fn wait_for(keeper: u32) -> Option<WaitStatus> {
-    let is_keeper = |pid: Pid| pid.as_raw_nonzero().get().unsigned_abs() == keeper;
+/// How the supervisor ended. Others may come and end meanwhile.
+fn wait_for(supervisor: u32) -> Option<WaitStatus> {
+    let is_supervisor = |pid: Pid| pid.as_raw_nonzero().get().unsigned_abs() == supervisor;
     loop {
         match wait(WaitOptions::empty()) {
-            Ok(Some((pid, status))) if is_keeper(pid) => return Some(status),
+            Ok(Some((pid, status))) if is_supervisor(pid) => return Some(status),
             Ok(_) | Err(Errno::INTR) => {}
             Err(_) => return None,
         }

@@ -114,6 +114,8 @@ impl Workers {
         for worker in &mut workers.workers {
             worker.leash.wait_ready(end, &|| cancelled(Starting::Server)).map_err(|why| worker.not_ready(&why))?;
         }
+        let pids: Vec<u32> = workers.workers.iter().map(|worker| worker.child.id()).collect();
+        tracing::debug!(?pids, mode = ?builtin.mode, "workers ready");
         workers.watch();
         Ok(workers)
     }

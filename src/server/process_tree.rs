@@ -78,7 +78,7 @@ pub(super) fn kill_all(main: u32) {
     }
 }
 
-/// Kills what runner did not start itself but has come to it, as from a keeper that was killed, until nothing is left.
+/// Kills what runner did not start itself but has come to it, as from a supervisor that was killed, until nothing is left.
 pub(super) fn kill_adopted(within: Duration) {
     let began = Instant::now();
     loop {

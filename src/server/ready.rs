@@ -15,7 +15,7 @@ use crate::net::tls::{self, Tls};
 use crate::scenario::{ReadyCheck, ReadySpec};
 use crate::units::show_duration;
 
-/// How often to ask, and how long to wait for one answer.
+/// How often to ask, and how long to wait for one response.
 const AGAIN: Duration = Duration::from_millis(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// A connection to this machine is made at once, or not at all because the server's queue is full.
@@ -29,9 +29,9 @@ pub(super) enum MissingSign {
     Connection(String),
     /// A way in over TLS; why there is none.
     Handshake(String),
-    /// A good answer; what came instead.
+    /// A good response; what came instead.
     Answer(String),
-    /// Any answer.
+    /// Any response.
     Word(String),
     /// One of its log that matches this.
     Line(String),
@@ -159,13 +159,17 @@ pub(super) fn wait(
             Ok(()) => return Ok(()),
             Err(Miss::Over(why)) => return Err(why),
             Err(Miss::Yet(missing)) => {
-                // The last answer says more than that the next was cut short.
+                // The last response says more than that the next was cut short.
+                let told = before.clone();
                 let last = match (missing, before) {
                     (MissingSign::Word(_), Some(said @ (MissingSign::Answer(_) | MissingSign::Handshake(_)))) => said,
                     (missing, _) => missing,
                 };
                 if Instant::now() >= end {
                     return Err(NotReady::Late { within: plan.within, last });
+                }
+                if told.as_ref() != Some(&last) {
+                    tracing::debug!("not ready yet: {last}");
                 }
                 before = Some(last);
                 std::thread::sleep(AGAIN);
@@ -202,7 +206,7 @@ trait Wire: Read + Write {}
 
 impl<W: Read + Write> Wire for W {}
 
-/// One GET; `Ok` if it is answered with a status below 400.
+/// One GET; `Ok` if it gets a response with a status below 400.
 fn get(
     (endpoint, tls): (&Endpoint, Option<&Tls>),
     path: &str,

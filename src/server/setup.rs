@@ -7,6 +7,8 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tracing::{debug, info};
+
 use super::supervised_tree::SupervisedTree;
 use super::supervision::LaunchPlan;
 use super::{Cancelled, StartError, Starting};
@@ -55,8 +57,10 @@ pub(super) fn run(
         std::thread::sleep(LOOK);
     }
     if has_run(command, cwd) {
+        debug!("the set-up has run before: nothing in its folder has changed");
         return Ok(());
     }
+    info!("set-up runs: {command}");
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
     let launch = LaunchPlan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None, handed: false };
     let mut owned = SupervisedTree::start(&launch, &plan.scenario, log, None)
@@ -69,6 +73,7 @@ pub(super) fn run(
         Some(Err(how)) => return Err(failed(&how)),
         Some(Ok(())) => {}
     }
+    info!("set-up done");
     let mut log = log;
     let _ = log.seek(SeekFrom::End(0));
     let _ = writeln!(log, "set-up `{command}` done");

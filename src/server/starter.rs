@@ -1,4 +1,4 @@
-//! Becomes the program of a command, tied to its keeper: the kernel kills it when the keeper dies, whatever else was
+//! Becomes the program of a command, tied to its supervisor: the kernel kills it when the supervisor dies, whatever else was
 //! killed. (That a process asks for itself, and takes along when it becomes another program.)
 
 use std::ffi::{CString, OsString};
@@ -52,15 +52,15 @@ pub(super) fn start(plan: &LaunchPlan, output: std::io::PipeWriter) -> std::io::
 /// Becomes the program; returns only where that is refused.
 pub fn main() -> ExitCode {
     let mut arguments = role::own_arguments();
-    let (Some(keeper), Some(handed), Some(cwd)) = (arguments.next(), arguments.next(), arguments.next()) else {
+    let (Some(supervisor), Some(handed), Some(cwd)) = (arguments.next(), arguments.next(), arguments.next()) else {
         return ExitCode::FAILURE;
     };
     // Closed when the program takes over.
     let Ok(report) = std::io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
     let tied = set_parent_process_death_signal(Some(Signal::KILL));
     let parent = getppid().map(|parent| parent.as_raw_nonzero().get().to_string());
-    if tied.is_ok() && parent.is_some_and(|parent| *parent != *keeper) {
-        // Its keeper died before it was tied to it.
+    if tied.is_ok() && parent.is_some_and(|parent| *parent != *supervisor) {
+        // Its supervisor died before it was tied to it.
         return ExitCode::FAILURE;
     }
     let error = become_program(&PathBuf::from(cwd), arguments.collect(), handed == HANDED);

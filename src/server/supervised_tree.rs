@@ -1,4 +1,4 @@
-//! What a command line has started, down to its last process: runner's side of a keeper.
+//! What a command line has started, down to its last process: runner's side of a supervisor.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,27 +16,27 @@ use super::role::ProcessRole;
 use super::supervision::{LaunchPlan, Order, SupervisorEvent};
 use super::{Happening, StartError, process_tree, show_exit, show_status};
 
-/// How long the last processes may take to vanish once killed, and a keeper to answer.
+/// How long the last processes may take to vanish once killed, and a supervisor to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// How often to ask whether to go on.
 const LOOK: Duration = Duration::from_millis(20);
-/// How often to look whether a warden has ended.
+/// How often to look whether a guard has ended.
 const ENDING: Duration = Duration::from_millis(1);
-/// What to do about a keeper that is gone.
+/// What to do about a supervisor that is gone.
 pub(super) const LOST: &str =
-    "a keeper is runner's own process: see who killed it (`dmesg` tells if memory ran out), and run again";
+    "a supervisor is runner's own process: see who killed it (`dmesg` tells if memory ran out), and run again";
 /// A server that starts a process for each request must not fill the memory.
 const MOST_HAPPENINGS: usize = 200;
 /// What a program may be asked to end with, and may ask its own to end with: HUP, INT, QUIT and TERM.
 const ASKING: [i32; 4] = [1, 2, 3, 15];
 const KILL: i32 = 9;
 
-/// A tree of processes with its keeper. Dropping it kills them all.
+/// A tree of processes with its supervisor. Dropping it kills them all.
 #[derive(Debug)]
 pub(super) struct SupervisedTree {
-    warden: Child,
-    /// The keeper's number.
-    keeper: u32,
+    guard: Child,
+    /// The supervisor's number.
+    supervisor: u32,
     orders: UnixStream,
     events: Receiver<SupervisorEvent>,
     pub begun: Instant,
@@ -48,7 +48,7 @@ pub(super) struct SupervisedTree {
     pub said: bool,
     /// Nothing is left.
     empty: bool,
-    /// How the keeper ended, or its warden, before its processes did.
+    /// How the supervisor ended, or its guard, before its processes did.
     lost: Option<String>,
     channel_ended: bool,
     happenings: Vec<Happening>,
@@ -91,19 +91,19 @@ impl SupervisedTree {
         log: &File,
         socket: Option<TcpListener>,
     ) -> Result<SupervisedTree, StartError> {
-        let no_keeper = |why: String| StartError::new(format!("its keeper {why}"), LOST);
+        let no_supervisor = |why: String| StartError::new(format!("its supervisor {why}"), LOST);
         let mut owned = SupervisedTree::spawn(plan, scenario, log, socket)
-            .map_err(|error| no_keeper(format!("could not be started: {error}")))?;
+            .map_err(|error| no_supervisor(format!("could not be started: {error}")))?;
         match owned.events.recv_timeout(GONE_WITHIN) {
-            Ok(SupervisorEvent::Started { pid, keeper }) => {
-                (owned.main, owned.keeper) = (pid, keeper);
+            Ok(SupervisorEvent::Started { pid, supervisor }) => {
+                (owned.main, owned.supervisor) = (pid, supervisor);
                 Ok(owned)
             }
             Ok(SupervisorEvent::NotStarted { why, advice }) => {
                 owned.empty = true;
                 Err(StartError::new(why, advice))
             }
-            Ok(_) | Err(_) => Err(no_keeper("ended".to_owned())),
+            Ok(_) | Err(_) => Err(no_supervisor("ended".to_owned())),
         }
     }
 
@@ -114,7 +114,7 @@ impl SupervisedTree {
         socket: Option<TcpListener>,
     ) -> std::io::Result<SupervisedTree> {
         let (mut orders, theirs) = UnixStream::pair()?;
-        let warden = ProcessRole::Guard
+        let guard = ProcessRole::Guard
             .command(&format!("of {scenario}"))
             .stdin(socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket))))
             .stdout(Stdio::from(OwnedFd::from(theirs)))
@@ -124,14 +124,14 @@ impl SupervisedTree {
         writeln!(orders, "{}", serde_json::to_string(plan)?)?;
         let (sender, events) = channel();
         let reader = BufReader::new(orders.try_clone()?);
-        std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+        std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || {
             let events = reader.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
-            // Ends with the channel, at the latest when the keeper does.
+            // Ends with the channel, at the latest when the supervisor does.
             let _ = events.map(|event| sender.send(event)).take_while(Result::is_ok).count();
         })?;
         Ok(SupervisedTree {
-            warden,
-            keeper: 0,
+            guard,
+            supervisor: 0,
             orders,
             events,
             begun: Instant::now(),
@@ -164,7 +164,7 @@ impl SupervisedTree {
         }
     }
 
-    /// Whether its keeper ended before its processes did.
+    /// Whether its supervisor ended before its processes did.
     pub fn is_lost(&self) -> bool {
         self.lost.is_some()
     }
@@ -181,14 +181,14 @@ impl SupervisedTree {
         }
     }
 
-    /// All processes below the keeper.
+    /// All processes below the supervisor.
     pub fn pids(&self) -> Vec<u32> {
-        process_tree::descendants(self.keeper())
+        process_tree::descendants(self.supervisor())
     }
 
-    /// The number of the keeper.
-    pub fn keeper(&self) -> u32 {
-        self.keeper
+    /// The number of the supervisor.
+    pub fn supervisor(&self) -> u32 {
+        self.supervisor
     }
 
     /// A process was there and is not any more.
@@ -214,29 +214,29 @@ impl SupervisedTree {
     pub fn kill(&mut self) {
         if !self.empty {
             self.expect(Ordered::Killed);
-            // A keeper that has lost its warden still obeys.
+            // A supervisor that has lost its guard still obeys.
             self.order(Order::Kill);
             self.wait_until_empty(GONE_WITHIN);
         }
-        self.end_warden();
+        self.end_guard();
         if !self.empty || self.lost.is_some() {
-            // What dead keepers and wardens leave comes to runner, which is a subreaper too.
+            // What dead supervisors and guards leave comes to runner, which is a subreaper too.
             process_tree::kill_adopted(GONE_WITHIN);
             self.empty = true;
         }
     }
 
-    /// The warden ends by itself once its keeper has; nobody reaps the keeper of one that is killed before.
-    fn end_warden(&mut self) {
+    /// The guard ends by itself once its supervisor has; nobody reaps the supervisor of one that is killed before.
+    fn end_guard(&mut self) {
         let end = Instant::now() + GONE_WITHIN;
         while self.empty && Instant::now() < end {
-            match self.warden.try_wait() {
+            match self.guard.try_wait() {
                 Ok(None) => std::thread::sleep(ENDING),
                 _ => return,
             }
         }
-        let _ = self.warden.kill();
-        let _ = self.warden.wait();
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
     }
 
     /// What ended until now did so unasked.
@@ -256,8 +256,8 @@ impl SupervisedTree {
                 }
             }
         }
-        // A keeper without its warden keeps the server, but nobody would if it were killed as well.
-        if self.channel_ended || self.warden.try_wait().is_ok_and(|status| status.is_some()) {
+        // A supervisor without its guard keeps the server, but nobody would if it were killed as well.
+        if self.channel_ended || self.guard.try_wait().is_ok_and(|status| status.is_some()) {
             self.note_loss();
         }
     }
@@ -296,15 +296,15 @@ impl SupervisedTree {
         }
     }
 
-    /// The channel has ended. A keeper that has nothing left to keep may go.
+    /// The channel has ended. A supervisor that has nothing left to keep may go.
     fn note_loss(&mut self) {
         if self.empty || self.lost.is_some() {
             return;
         }
         // It may have closed the channel only; then it is of no use any more.
-        let _ = self.warden.kill();
-        let how = self.warden.wait().map_or("ended".to_owned(), show_status);
-        self.lost = Some(format!("lost its keeper (process {}), which {how}", self.warden.id()));
+        let _ = self.guard.kill();
+        let how = self.guard.wait().map_or("ended".to_owned(), show_status);
+        self.lost = Some(format!("lost its supervisor (process {}), which {how}", self.guard.id()));
     }
 
     fn happened(&mut self, what: String) {
@@ -319,7 +319,7 @@ impl SupervisedTree {
     }
 
     fn order(&mut self, order: Order) {
-        // A keeper that is gone is dealt with by `kill`.
+        // A supervisor that is gone is dealt with by `kill`.
         let _ = serde_json::to_string(&order).map(|line| writeln!(self.orders, "{line}"));
     }
 

@@ -34,8 +34,8 @@ pub(super) enum SupervisorEvent {
     /// The program is started.
     Started {
         pid: u32,
-        /// The keeper's own number.
-        keeper: u32,
+        /// The supervisor's own number.
+        supervisor: u32,
     },
     /// The program could not be started.
     NotStarted { why: String, advice: String },

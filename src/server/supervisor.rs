@@ -1,4 +1,4 @@
-//! The keeper: a process between runner and a foreign server, so that nothing of that server can get lost.
+//! The supervisor: a process between runner and a foreign server, so that nothing of that server can get lost.
 //!
 //! It is a subreaper: whatever the server forks, also a daemon that has left its parent and its session behind, stays
 //! below it and is found. Its standard output is a channel to runner: a plan comes in as one line, then orders; events go
@@ -29,7 +29,7 @@ pub const NOT_KEPT: &str = "\n... the rest is not kept: the log is longer than 1
 /// How long the last words of processes that have ended may take to reach the log.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
 
-/// The whole life of a keeper.
+/// The whole life of a supervisor.
 pub fn main() -> ExitCode {
     match keep() {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,7 +58,7 @@ fn keep() -> std::io::Result<()> {
     match started {
         Ok(child) => {
             main.store(child.id(), Ordering::Relaxed);
-            tell(&say, &SupervisorEvent::Started { pid: child.id(), keeper: std::process::id() });
+            tell(&say, &SupervisorEvent::Started { pid: child.id(), supervisor: std::process::id() });
         }
         Err(error) => {
             let (why, advice) = why(&error, &plan);

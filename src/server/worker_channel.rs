@@ -117,7 +117,7 @@ impl WorkerChannel {
         serde_json::from_str(&line).map_err(std::io::Error::other)
     }
 
-    /// Says that requests will be answered from now on.
+    /// Says that requests will be handled from now on.
     pub fn ready(&mut self) -> std::io::Result<()> {
         self.reader.get_mut().write_all(format!("{READY}\n").as_bytes())
     }

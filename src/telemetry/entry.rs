@@ -172,7 +172,7 @@ mod tests {
     fn a_line_of_text_names_the_part_and_quotes_what_has_blanks() {
         let fields = vec![("pid", 4711.into()), ("message", "ready".into()), ("said", "a \"b\"\nc".into())];
         let line = entry(fields).line(EventFormat::Text, &Redaction::default());
-        assert_eq!(line, "[     12.3 ms] info  server: ready pid=4711 said=\"a \\\"b\\\"\\nc\"");
+        assert_eq!(line, "[     12.3 ms] info  server: ready pid=4711 said=\"a \\\"b\\\" c\"");
     }
 
     #[test]

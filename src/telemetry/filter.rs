@@ -67,7 +67,10 @@ mod tests {
     use super::*;
 
     fn shown(written: &str) -> String {
-        EventFilter::parse(written).unwrap().0.to_string()
+        let all = EventFilter::parse(written).unwrap().0.to_string();
+        let mut all: Vec<&str> = all.split(',').collect();
+        all.sort_unstable();
+        all.join(",")
     }
 
     #[test]

@@ -67,31 +67,34 @@ fn nothing_survives_a_kill_of_runner_during_load() {
     assert_eq!(going.wait().code, None);
 }
 
-/// The keeper is the only process that runner starts itself.
-fn kill_the_keeper(runner: u32) -> u32 {
-    let keeper = wait_for("the keeper", || children(runner).first().copied());
-    signal(keeper, "KILL");
-    keeper
+/// The supervisor is the only process that runner starts itself.
+fn kill_the_supervisor(runner: u32) -> u32 {
+    let supervisor = wait_for("the supervisor", || children(runner).first().copied());
+    signal(supervisor, "KILL");
+    supervisor
 }
 
 // fault: survivors: the process between runner and the server is killed -> nothing is left; exit code 3
 #[test]
-fn a_keeper_that_is_killed_during_load_takes_nothing_out_of_sight() {
+fn a_supervisor_that_is_killed_during_load_takes_nothing_out_of_sight() {
     let daemon = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\nserve(answers)";
     let going = python(daemon, "").set("load.duration=300s").start();
     going.running.wait_for_requests();
-    let keeper = kill_the_keeper(going.running.pid());
-    let outcome = going.wait().exit(3).stdout_has("lost its keeper");
+    let supervisor = kill_the_supervisor(going.running.pid());
+    let outcome = going.wait().exit(3).stdout_has("lost its supervisor");
     let message = trial(&outcome)["failure"]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains(&format!("(process {keeper}), which was killed by signal 9 (KILL) after ")), "{message}");
+    assert!(
+        message.contains(&format!("(process {supervisor}), which was killed by signal 9 (KILL) after ")),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_keeper_that_is_killed_while_a_server_gets_ready_takes_nothing_out_of_sight() {
+fn a_supervisor_that_is_killed_while_a_server_gets_ready_takes_nothing_out_of_sight() {
     let going = python(NEVER_READY, LONG_WAIT).start();
     going.wait_for_file("here");
-    kill_the_keeper(going.running.pid());
-    going.wait().exit(3).stderr_has("lost its keeper").stderr_has("(KILL) before it was ready").no_report();
+    kill_the_supervisor(going.running.pid());
+    going.wait().exit(3).stderr_has("lost its supervisor").stderr_has("(KILL) before it was ready").no_report();
 }
 
 #[test]

@@ -28,7 +28,7 @@ const CASES: &[(&str, &str)] = &[
     ("let s = \"x\"; s.pad(1000000000, 'x'); s", "a string grew longer than 1.00 MB"),
     ("let s = big(); s.replace(\"x\", s); s", "a string grew longer than 1.00 MB"),
     ("let s = big(); s.replace('x', s); s", "a string grew longer than 1.00 MB"),
-    // rhai prints all of it before its size is looked at: with a text of half a megabyte that would be gigabytes.
+    // rhai prints all of it before its size is looked at. What is larger ends the worker, see below.
     ("let a = many(some()); `${a}`", "a string grew longer than 1.00 MB"),
     ("let a = many(big()); a.to_string().len", "a string grew longer than 1.00 MB"),
     ("let a = many(big()); #{a: a}.to_json()", "a string grew longer than 1.00 MB"),
@@ -114,6 +114,39 @@ fn a_hostile_script_gets_a_500_and_its_worker_lives_on() {
     let outcome = serving.stop();
     let log = fs::read_to_string(outcome.latest("scenario").join("server.log")).unwrap();
     assert!(log.contains("500: in bad_0, line 1, column ") && log.contains("fn bad_0(request)"), "{log}");
+}
+
+/// rhai prints all of such an array, 5 GB, before it looks at the size: 15 GB at the peak, without a watchdog.
+const BLOAT: &str = "
+fn big() { let s = \"x\"; for i in 0..19 { s += s; } s }
+fn bloat() { let text = big(); let a = []; a.pad(10000, 0); for i in 0..10000 { a[i] = text; } `${a}` }
+";
+/// What is beyond the bound is what was allocated between two looks, and while the process ends.
+const PEAK: u64 = 5 << 30;
+
+// fault: endless: one step of a handler takes the memory of the machine -> its worker ends, with a line that names it
+#[test]
+fn a_handler_that_takes_the_memory_of_the_machine_in_one_step_ends_its_worker() {
+    let scenario = "[server]\nmode = \"async\"\nscript = \"s.rhai\"\n\
+                    [load]\npath = \"/page\"\nconcurrency = 1\nduration = \"50s\"\n";
+    let script = format!("{BLOAT}fn page(request) {{ bloat() }}");
+    let outcome = Runner::with(scenario).file("s.rhai", &script).run().exit(3);
+    let log = fs::read_to_string(outcome.latest("scenario").join("server.log")).unwrap();
+    assert!(log.contains("GET /page: the handler took more than 1.07 GB in one step; the worker ends"), "{log}");
+    let peak = outcome.record("scenario")["variants"][0]["trials"][0]["server"]["rss_peak_bytes"].as_u64().unwrap();
+    assert!(peak < PEAK, "{peak}");
+}
+
+// fault: endless: one step of a hook takes the memory of the machine -> the run ends with a report that names the hook
+#[test]
+fn a_hook_that_takes_the_memory_of_the_machine_in_one_step_ends_the_run() {
+    let scenario = "[server]\nmode = \"async\"\n\
+                    [load]\npath = \"/health\"\nscript = \"s.rhai\"\nconcurrency = 1\nduration = \"50s\"\n";
+    let script = format!("{BLOAT}fn check(exchange) {{ bloat() }}");
+    let outcome = Runner::with(scenario).file("s.rhai", &script).run().exit(3);
+    let why = "the hook `check` took more than 1.07 GB in one step";
+    assert!(outcome.stderr.contains(why), "{}", outcome.stderr);
+    assert!(outcome.report("scenario").contains(why));
 }
 
 #[test]

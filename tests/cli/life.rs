@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Outcome, Runner, is_running, signal, wait_until_gone, walk};
+use crate::harness::{Outcome, Runner, children, is_running, signal, wait_for, wait_until_gone, walk};
 
 const LONG: &str = r#"
 [server]
@@ -24,6 +24,41 @@ fn no_worker_outlives_a_normal_run() {
     let workers = running.wait_for_workers(2);
     running.wait().exit(0);
     wait_until_gone(&workers);
+}
+
+/// What `ps` shows of a process: its command line, whose words end with zero bytes, and its short name.
+fn shown(pid: u32) -> (String, String) {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
+    (read("cmdline").trim_end_matches('\0').replace('\0', " "), read("comm").trim_end().to_owned())
+}
+
+#[test]
+fn workers_show_in_ps_what_they_are() {
+    let running = Runner::with(LONG).start();
+    let workers = running.wait_for_workers(2);
+    running.wait_for_requests();
+    let mut shown: Vec<_> = workers.iter().map(|pid| shown(*pid)).collect();
+    shown.sort();
+    let expected = [1, 2].map(|number| format!("runner: worker async {number}/2 of scenario.toml"));
+    assert_eq!(shown, expected.map(|title| (title, "runner:worker".to_owned())));
+    running.signal("INT");
+    running.wait().exit(130);
+}
+
+#[test]
+fn the_processes_that_look_after_a_launched_server_show_in_ps_what_they_are() {
+    let scenario = "[server]\ncommand = [\"sleep\", \"60\"]\nenv = { SECRET = \"hunter2\" }\nready = { log = \"never\" }\n\
+                    [load]\npath = \"/\"\nconcurrency = 1\n";
+    let running = Runner::with(scenario).start();
+    let guard = running.wait_for_workers(1)[0];
+    let supervisor = wait_for("a supervisor", || children(guard).first().copied());
+    let server = wait_for("a server", || children(supervisor).first().copied());
+    wait_for("the program", || (shown(server).0 == "sleep 60").then_some(()));
+    let title = |role: &str| format!("runner: {role} of scenario.toml");
+    assert_eq!(shown(guard), (title("guard"), "runner:guard".to_owned()));
+    assert_eq!(shown(supervisor), (title("supervisor"), "runner:supervis".to_owned()));
+    running.signal("INT");
+    running.wait().exit(130);
 }
 
 #[test]

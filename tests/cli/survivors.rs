@@ -15,7 +15,7 @@ const DAEMON: &str = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\n
 fn between(runner: u32) -> Vec<u32> {
     let is_runner = |pid: &u32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).nth(1).is_some_and(|word| word.starts_with(b"__"))
+        line.starts_with(b"runner: ")
     };
     std::iter::successors(Some(runner), |pid| children(*pid).into_iter().find(is_runner)).skip(1).collect()
 }
@@ -37,7 +37,7 @@ fn start(program: &str) -> (Going, Vec<u32>) {
 fn nothing_survives_a_kill_of_runner_and_of_either_process_between() {
     for which in [0, 1] {
         let (going, between) = start(DAEMON);
-        assert_eq!(between.len(), 2, "a warden and a keeper");
+        assert_eq!(between.len(), 2, "a guard and a supervisor");
         kill(&[going.running.pid(), between[which]]);
         going.wait();
     }
@@ -68,10 +68,10 @@ fn the_program_does_not_survive_a_kill_of_all_that_is_runners() {
 }
 
 #[test]
-fn a_keeper_that_is_killed_alone_ends_the_run() {
+fn a_supervisor_that_is_killed_alone_ends_the_run() {
     let (going, between) = start(DAEMON);
     kill(&between[1..]);
-    going.wait().exit(3).stdout_has("lost its keeper").stdout_has("was killed by signal 9 (KILL)");
+    going.wait().exit(3).stdout_has("lost its supervisor").stdout_has("was killed by signal 9 (KILL)");
 }
 
 // fault: survivors: runner is killed while a built-in worker is stopped -> nothing is left

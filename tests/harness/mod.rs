@@ -55,7 +55,7 @@ impl Runner {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
         command.args(arguments).current_dir(folder.path()).stdin(Stdio::null());
-        command.env_remove("RUNNER_REPORTS").env("NO_COLOR", "1");
+        command.env_remove("RUNNER_REPORTS").env_remove("RUNNER_LOG").env("NO_COLOR", "1");
         Runner { folder, command }
     }
 
@@ -70,7 +70,7 @@ impl Runner {
         let mut command = Command::new(program);
         command.args(own).arg(env!("CARGO_BIN_EXE_runner")).args(arguments);
         command.current_dir(runner.folder.path()).stdin(Stdio::null());
-        command.env_remove("RUNNER_REPORTS").env("NO_COLOR", "1");
+        command.env_remove("RUNNER_REPORTS").env_remove("RUNNER_LOG").env("NO_COLOR", "1");
         runner.command = command;
         runner
     }

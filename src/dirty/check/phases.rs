@@ -392,11 +392,8 @@ impl DirtyCheck<'_> {
             let pace =
                 |trigger: &&Trigger| self.findings.totals.triggers.get(trigger).map_or(f64::MAX, TriggerCounts::pace);
             let fastest = able.iter().max_by(|a, b| pace(a).total_cmp(&pace(b)));
-            let (next, why) = match fastest.copied().filter(|_| turn % 2 == 0) {
-                Some(fastest) => (fastest, "it exposes most in a second"),
-                None => (able[turn / 2 % able.len()], "it is its turn"),
-            };
-            tracing::debug!(trigger = next.name(), why, "trigger chosen");
+            let next = fastest.copied().filter(|_| turn % 2 == 0).unwrap_or(able[turn / 2 % able.len()]);
+            events::trigger_chosen(next, turn % 2 == 0);
             self.round(next).await;
             turn += 1;
         }

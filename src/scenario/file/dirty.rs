@@ -18,7 +18,7 @@ pub struct RawDirty {
     pub path: Option<Located<String>>,
     /// Parameters added to the path's query, percent-encoded; the values may hold placeholders.
     pub query: Option<Entries<Node>>,
-    /// Other pages, path and query, for the same who ask: a value of a request for `path` may turn up in an answer of theirs.
+    /// Other pages, path and query, for the same who ask: a value of a request for `path` may turn up in a response of theirs.
     #[schemars(example = ["/profile/", "/search/?q={canary}"])]
     pub also: Option<Vec<Located<String>>>,
     /// The method. GET if not given, POST where there is a body.
@@ -68,7 +68,7 @@ pub struct RawDirty {
     pub start_time: Option<Located<Timespan>>,
     /// Whether to go on after a leak is proven. It ends there if not given.
     pub exhaustive: Option<Located<bool>>,
-    /// A request without a whole answer for this long has failed. The long sleep and 5s, at least 10s, if not given.
+    /// A request without a whole response for this long has failed. The long sleep and 5s, at least 10s, if not given.
     pub timeout: Option<Located<Timespan>>,
     /// The version of HTTP. 1.1 if not given.
     pub http: Option<Located<Http>>,

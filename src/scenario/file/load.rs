@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::login::RawLogin;
 use super::values::{Entries, Located, Node, PerSecond, Timespan};
 
-/// A load: `concurrency` users who wait for their answers, `rate` arrivals who do not, or `stages` of either.
+/// A load: `concurrency` users who wait for their responses, `rate` arrivals who do not, or `stages` of either.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in [load]")]
 #[schemars(rename = "Load")]
@@ -31,7 +31,7 @@ pub struct RawLoad {
     pub body: Option<Located<String>>,
     /// Fills `{sleep}`.
     pub sleep: Option<Located<Timespan>>,
-    /// Closed model: this many users, each of whom waits for an answer before asking again.
+    /// Closed model: this many users, each of whom waits for a response before asking again.
     #[schemars(range(min = 1, max = 100_000))]
     pub concurrency: Option<Located<i64>>,
     /// Open model: this many requests start a second, in total, whether or not earlier ones were answered.
@@ -48,13 +48,13 @@ pub struct RawLoad {
     /// In place of `duration`: the measured part ends with this many requests.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub requests: Option<Located<i64>>,
-    /// Closed model: how long a user thinks after each answer. Not at all if not given.
+    /// Closed model: how long a user thinks after each response. Not at all if not given.
     pub pause: Option<Located<Timespan>>,
     /// Several requests, drawn by weight, in place of the one that `path` and its like make up.
     pub request: Option<Located<Vec<Located<RawRequest>>>>,
     /// Load before the measured part, left out of every figure. None if not given.
     pub warmup: Option<Located<Timespan>>,
-    /// A request without a whole answer for this long has failed. 10s if not given.
+    /// A request without a whole response for this long has failed. 10s if not given.
     pub timeout: Option<Located<Timespan>>,
     /// How long unanswered requests may still finish after `duration`. 1s if not given.
     pub drain: Option<Located<Timespan>>,
@@ -73,7 +73,7 @@ pub struct RawLoad {
     /// Threads that drive the load. Chosen by runner if not given.
     #[schemars(range(min = 1, max = 256))]
     pub threads: Option<Located<i64>>,
-    /// A file of hooks written in rhai: what each user sends, and what counts as a right answer.
+    /// A file of hooks written in rhai: what each user sends, and what counts as a right response.
     pub script: Option<Located<String>>,
     /// A CSV file, or a file with a JSON object a line: a row a user; its columns fill `{data.column}`.
     pub data: Option<Located<String>>,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::values::{Entries, Located, Node};
 
 /// What each identity, or each user of a load, sends once, before its requests: one request, or several as `step`. The
-/// cookies of the answers are its own from then on.
+/// cookies of the responses are its own from then on.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table, as in [dirty.login]")]
 #[schemars(rename = "Login")]
@@ -26,9 +26,9 @@ pub struct RawLogin {
     pub form: Option<Entries<Node>>,
     /// A body, sent as it stands except for placeholders.
     pub body: Option<Located<String>>,
-    /// The field of the answer's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
+    /// The field of the response's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
     pub token: Option<Located<String>>,
-    /// Names, and where in the answer their values stand; each fills `{capture.NAME}` in what is sent later.
+    /// Names, and where in the response their values stand; each fills `{capture.NAME}` in what is sent later.
     pub capture: Option<Entries<RawCapture>>,
     /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
     pub follow: Option<Located<Follow>>,
@@ -58,9 +58,9 @@ pub struct RawLoginStep {
     pub form: Option<Entries<Node>>,
     /// A body, sent as it stands except for placeholders.
     pub body: Option<Located<String>>,
-    /// The field of the answer's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
+    /// The field of the response's JSON that fills `{token}`: `"access_token"`, or with dots, `"data.token"`.
     pub token: Option<Located<String>>,
-    /// Names, and where in the answer their values stand; each fills `{capture.NAME}` in what is sent later.
+    /// Names, and where in the response their values stand; each fills `{capture.NAME}` in what is sent later.
     pub capture: Option<Entries<RawCapture>>,
     /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
     pub follow: Option<Located<Follow>>,

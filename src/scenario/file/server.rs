@@ -130,7 +130,7 @@ pub enum RawMode {
 #[serde(deny_unknown_fields, expecting = "a table, as in { path = \"/health\", within = \"20s\" }")]
 #[schemars(rename = "Ready")]
 pub struct RawReady {
-    /// When a GET of this path is answered with a status below 400.
+    /// When a GET of this path gets a response with a status below 400.
     pub path: Option<Located<String>>,
     /// When a line of its output contains this text or matches this regular expression.
     pub log: Option<Located<String>>,

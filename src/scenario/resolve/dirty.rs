@@ -18,7 +18,7 @@ use crate::{stats, units};
 const TIME: Duration = Duration::from_secs(30);
 const START_TIME: Duration = Duration::from_secs(60);
 const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an answer may take beyond the long sleep.
+/// How long a response may take beyond the long sleep.
 const BEYOND_SLEEP: Duration = Duration::from_secs(5);
 const EXPOSURES: u64 = 3000;
 

@@ -1,4 +1,4 @@
-//! Logging in: one request or several, what is taken from their answers, and that something uses it.
+//! Logging in: one request or several, what is taken from their responses, and that something uses it.
 
 use super::super::file::{
     self, Follow, MOST_HOPS,
@@ -166,7 +166,7 @@ impl Loading<'_> {
         }
     }
 
-    /// What is taken from the answer to a step.
+    /// What is taken from the response to a step.
     fn captures(
         &mut self,
         token: &Option<Located<String>>,

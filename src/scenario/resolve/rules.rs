@@ -111,7 +111,7 @@ impl Loading<'_> {
         Some(rule)
     }
 
-    /// Whether the load's script looks at answers; a script that is wrong may have meant to.
+    /// Whether the load's script looks at responses; a script that is wrong may have meant to.
     fn has_check(&mut self, written: &file::RawScenario) -> bool {
         let given = written.load.as_ref().and_then(|load| load.value.script.as_ref());
         given.is_some_and(|given| self.hooks(given).is_none_or(|script| script.has(CHECK)))

@@ -1,4 +1,4 @@
-//! What a worker answers: the script's handlers first, then the handlers that come with it.
+//! What a worker responds with: the script's handlers first, then the handlers that come with it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl App {
         self.on_disconnect
     }
 
-    /// The job that answers a request. Nothing has run yet.
+    /// The job that makes the response to a request. Nothing has run yet.
     pub fn job(&self, request: HandlerRequest) -> Job {
         let line = format!("{} {}", request.method, request.path).into();
         let handler =
@@ -116,7 +116,7 @@ impl App {
     }
 }
 
-/// One request being answered.
+/// One request being handled.
 pub(in crate::server) struct Job {
     line: Arc<str>,
     work: Work,
@@ -128,7 +128,7 @@ enum Work {
         /// Free for another call with the end of this one.
         _place: CallPermit,
     },
-    /// Sleeps, then replies.
+    /// Sleeps, then responds.
     Native { sleep: Option<Duration>, reply: Reply },
 }
 

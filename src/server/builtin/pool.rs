@@ -45,7 +45,7 @@ fn work(app: &App, queue: &Mutex<Receiver<Task>>) {
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((request, reply)) = task else { return };
-        // A client that has gone takes no reply; the work was done all the same, as in the servers this stands for.
+        // A client that has gone takes no response; the work was done all the same, as in the servers this stands for.
         let _ = reply.send(drive::blocking(app, request));
     }
 }

@@ -1,15 +1,17 @@
-//! Ends a worker one of whose handlers does not come back: no limit of scripts ends a function of rhai's that never does,
-//! and in most modes nobody else would be answered any more.
+//! Ends a worker one of whose handlers does not come back, or takes the memory of the machine in one step: no limit of
+//! scripts ends a function of rhai's that does, and in most modes no other request would get a response any more.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::log;
-use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, longest_call, looks};
-use crate::units::show_duration;
+use super::{gauges, log};
+use crate::script::heartbeat::{Heartbeat, HeartbeatWatch, MemoryWatch, longest_call, looks, most_growth};
+use crate::units::{show_duration, show_size};
 
-/// How often to look.
+/// How often to look whether calls come back.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often to look at the memory. One step takes half a gigabyte a second, at most a few.
+const MEMORY_LOOK: Duration = Duration::from_millis(50);
 
 /// The pulses of all threads that have run handlers.
 static PULSES: Mutex<Vec<Arc<Heartbeat>>> = Mutex::new(Vec::new());
@@ -31,20 +33,34 @@ pub(super) fn during<T>(line: &Arc<str>, step: impl FnOnce() -> T) -> T {
 pub(in crate::server) fn start() -> std::io::Result<()> {
     let most = longest_call();
     std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
-        let mut watches: Vec<HeartbeatWatch> = Vec::new();
-        loop {
-            std::thread::sleep(LOOK);
+        let (mut watches, mut memory_watches) = (Vec::new(), Vec::new());
+        for tick in 1_u64.. {
+            std::thread::sleep(MEMORY_LOOK);
+            if let Some(line) = look_at_memory(&mut memory_watches, gauges::OF_THIS_PROCESS.resident) {
+                end(&line, &format!("took more than {} in one step", show_size(most_growth())));
+            }
+            if !tick.is_multiple_of(u64::from(looks(LOOK, MEMORY_LOOK))) {
+                continue;
+            }
             if let Some(line) = look(&mut watches, most) {
                 let most = show_duration(most);
-                log::line(&format!(
-                    "{line}: the handler did not come back within {most}, as a function that it calls does not end; \
-                     the worker ends"
-                ));
-                std::process::exit(1);
+                end(&line, &format!("did not come back within {most}, as a function that it calls does not end"));
             }
         }
     })?;
     Ok(())
+}
+
+fn end(line: &str, what: &str) -> ! {
+    log::line(&format!("{line}: the handler {what}; the worker ends"));
+    std::process::exit(1)
+}
+
+/// The request line of a handler under which the process grows too much.
+fn look_at_memory(watches: &mut Vec<MemoryWatch>, resident: fn() -> usize) -> Option<Arc<str>> {
+    let pulses = PULSES.lock().unwrap_or_else(PoisonError::into_inner);
+    watches.resize_with(pulses.len(), MemoryWatch::default);
+    watches.iter_mut().zip(pulses.iter()).find_map(|(watch, pulse)| watch.look(pulse, resident))
 }
 
 /// The request line of a handler that is overdue.
