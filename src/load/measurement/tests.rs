@@ -88,6 +88,9 @@ fn merged<'a>(parts: impl IntoIterator<Item = &'a Measurement>) -> Measurement {
 }
 
 proptest! {
+    // Each case makes and compares dozens of histograms.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
     #[test]
     fn parts_merged_in_any_order_are_the_whole_and_all_of_it_is_written(mut seen in prop::collection::vec(seen(), 0..60)) {
         // A thread sees them come to their end one after the other.
