@@ -16,6 +16,8 @@
 use std::ops::Range;
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 mod code;
 mod escape;
@@ -39,17 +41,23 @@ pub struct Canaries {
     marks: plain::Marks,
 }
 
-/// What a canary looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shape {
-    /// Lower case letters and digits, which URLs, headers, cookies and JSON carry unchanged. 21 to 36 characters.
+/// What `{canary}` looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Shape")]
+pub enum CanaryShape {
+    /// Lower case letters and digits.
+    // URLs, headers, cookies and JSON carry them unchanged. 21 to 36 characters.
+    #[default]
     Word,
-    /// A word and `@mail.test`. The word alone is recognised too.
+    /// A word and `@mail.test`.
+    // The word alone is recognised too.
     Email,
-    /// A version 4 UUID in lower case, 36 characters. Recognised without its dashes and in upper case too.
+    /// A UUID of version 4.
+    // In lower case, 36 characters. Recognised without its dashes and in upper case too.
     Uuid,
-    /// 26 to 30 decimal digits, the first not 0. Recognised inside a longer run of digits too: the checksum says where it
-    /// ends.
+    /// Decimal digits.
+    // 26 to 30, the first not 0. Recognised inside a longer run of digits too: the checksum says where it ends.
     Digits,
 }
 
@@ -73,14 +81,14 @@ pub struct Found {
     /// Where it stands in the text, in bytes; of an e-mail address, where the word stands.
     pub range: Range<usize>,
     /// How it is written there.
-    pub encoding: Encoding,
+    pub encoding: CanaryEncoding,
     /// The canary as it was made; of an e-mail address, the word.
     pub canary: String,
 }
 
 /// How a canary is written; of nested encodings, the outermost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Encoding {
+pub enum CanaryEncoding {
     /// As it was made.
     Plain,
     /// In upper or mixed case, or a UUID without its dashes.
@@ -97,17 +105,17 @@ pub enum Encoding {
     Hex,
 }
 
-impl Encoding {
+impl CanaryEncoding {
     /// For reports.
     pub fn name(self) -> &'static str {
         match self {
-            Encoding::Plain => "plain",
-            Encoding::Case => "other case",
-            Encoding::Percent => "percent-encoded",
-            Encoding::Html => "HTML entities",
-            Encoding::Json => "JSON escapes",
-            Encoding::Base64 => "base64",
-            Encoding::Hex => "hexadecimal",
+            CanaryEncoding::Plain => "plain",
+            CanaryEncoding::Case => "other case",
+            CanaryEncoding::Percent => "percent-encoded",
+            CanaryEncoding::Html => "HTML entities",
+            CanaryEncoding::Json => "JSON escapes",
+            CanaryEncoding::Base64 => "base64",
+            CanaryEncoding::Hex => "hexadecimal",
         }
     }
 }
@@ -120,12 +128,12 @@ impl Canaries {
     }
 
     /// A canary for identity number `owner`, which must be below 2^35.
-    pub fn make(&mut self, owner: u64, shape: Shape, length: Length) -> String {
+    pub fn make(&mut self, owner: u64, shape: CanaryShape, length: Length) -> String {
         match shape {
-            Shape::Word => self.word(owner, code::word_symbols(length)),
-            Shape::Email => self.word(owner, code::local_part_symbols(length)) + DOMAIN,
-            Shape::Uuid => self.uuid(owner),
-            Shape::Digits => self.digits(owner, code::digits_symbols(length)),
+            CanaryShape::Word => self.word(owner, code::word_symbols(length)),
+            CanaryShape::Email => self.word(owner, code::local_part_symbols(length)) + DOMAIN,
+            CanaryShape::Uuid => self.uuid(owner),
+            CanaryShape::Digits => self.digits(owner, code::digits_symbols(length)),
         }
     }
 
@@ -150,8 +158,8 @@ impl Canaries {
                 found.extend(inner.map(|it| Found { range: unpacked.original(&it.range), encoding, ..it }));
             };
             for run in packed::runs(text) {
-                packed::each::<4, packed::Base64>(text, run.clone(), |base64| unpacked(base64, Encoding::Base64));
-                packed::each::<2, packed::Hex>(text, run, |hex| unpacked(hex, Encoding::Hex));
+                packed::each::<4, packed::Base64>(text, run.clone(), |base64| unpacked(base64, CanaryEncoding::Base64));
+                packed::each::<2, packed::Hex>(text, run, |hex| unpacked(hex, CanaryEncoding::Hex));
             }
         }
         found.sort_by_key(|found| found.range.start);

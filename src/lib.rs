@@ -16,6 +16,7 @@ pub mod traceparent;
 pub mod measured_value;
 pub mod stats;
 pub mod script;
+pub mod mode;
 pub mod trigger;
 pub mod rule;
 pub mod scenario;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use crate::canary::Shape;
+use crate::canary::CanaryShape;
 use crate::rule::Rule;
 use crate::script;
 use crate::trigger::Trigger;
@@ -48,7 +48,7 @@ pub use protocol::{Protocol, Version};
 pub use request::RequestSpec;
 pub use secrets::Secrets;
 pub use sensitive::looks_secret;
-pub use server::{Builtin, CommandSpec, ListenSpec, Mode, ReadyCheck, ReadySpec, ServerSpec, StopSpec};
+pub use server::{Builtin, CommandSpec, ListenSpec, ReadyCheck, ReadySpec, ServerSpec, StopSpec};
 pub use template::Template;
 pub use warnings::warnings;
 
@@ -202,7 +202,7 @@ pub struct DirtySpec {
     pub login: Option<LoginSpec>,
     /// How many redirects are followed.
     pub follow: u32,
-    pub shape: Shape,
+    pub shape: CanaryShape,
     /// What responses may share: text that one of these matches accuses nobody.
     pub public: Vec<Regex>,
     /// What to try, in the order of [`Trigger::ALL`]; at least one.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use runner::exchange::Failure;
+use runner::mode::Mode;
 use runner::record::Record;
 use runner::rule::Metric;
 use runner::rule::metric::MetricGroup;
@@ -344,8 +345,13 @@ fn generated_tables_are_what_the_program_says() {
     let functions = [("request", reference::request_table()), ("functions", reference::function_table())];
     generated("docs/handlers.md", &functions);
     let [load, dirty, server] = MetricGroup::ALL.map(Metric::table);
-    let tables =
-        [("triggers", Trigger::table()), ("metrics load", load), ("metrics dirty", dirty), ("metrics server", server)];
+    let tables = [
+        ("modes", Mode::table()),
+        ("triggers", Trigger::table()),
+        ("metrics load", load),
+        ("metrics dirty", dirty),
+        ("metrics server", server),
+    ];
     generated("docs/scenario.md", &tables);
 }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Encoding, Found, code, packed};
+use super::{CanaryEncoding, Found, code, packed};
 
 /// How far on each side of an escape the canary may reach of which it is a part: a long word in hexadecimal.
 const REACH: usize = 2 * code::LONGEST;
@@ -222,11 +222,11 @@ fn as_written(original: &[u8], mut at: usize, inner: &Found) -> Option<Found> {
 }
 
 impl Escape {
-    fn encoding(self) -> Option<Encoding> {
+    fn encoding(self) -> Option<CanaryEncoding> {
         match self {
-            Escape::Percent => Some(Encoding::Percent),
-            Escape::Html => Some(Encoding::Html),
-            Escape::Json => Some(Encoding::Json),
+            Escape::Percent => Some(CanaryEncoding::Percent),
+            Escape::Html => Some(CanaryEncoding::Html),
+            Escape::Json => Some(CanaryEncoding::Json),
             Escape::Fold => None,
         }
     }

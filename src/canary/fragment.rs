@@ -209,12 +209,12 @@ mod tests {
     use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
     use super::*;
-    use crate::canary::{Canaries, Length, Shape};
+    use crate::canary::{Canaries, CanaryShape, Length};
 
     const MINE: u64 = 1_000_000;
 
     /// Canaries of one shape by their owners, and the index over them.
-    fn issued(shape: Shape, length: Length, count: usize) -> (Canaries, Vec<String>, Fragments) {
+    fn issued(shape: CanaryShape, length: Length, count: usize) -> (Canaries, Vec<String>, Fragments) {
         let mut canaries = Canaries::new(11);
         let all: Vec<String> = (0..count as u64).map(|owner| canaries.make(owner, shape, length)).collect();
         let mut fragments = Fragments::new(count);
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_tail_of_a_longer_value_is_traced_to_its_owner() {
-        for shape in [Shape::Word, Shape::Email, Shape::Digits] {
+        for shape in [CanaryShape::Word, CanaryShape::Email, CanaryShape::Digits] {
             let (mut canaries, all, fragments) = issued(shape, Length::Long, 5);
             let short = canaries.make(MINE, shape, Length::Short);
             let word = all[3].strip_suffix(DOMAIN).unwrap_or(&all[3]);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn eight_characters_of_a_word_tell_and_seven_do_not() {
-        let (canaries, all, fragments) = issued(Shape::Word, Length::Any, 20);
+        let (canaries, all, fragments) = issued(CanaryShape::Word, Length::Any, 20);
         let of = |count: usize| find(&canaries, &fragments, &format!("<p>{}!</p>", &all[7][4..4 + count]), MINE);
         assert_eq!(of(8), Some(Fragment { owner: 7, range: 3..11, length: 8 }));
         assert_eq!(of(7), None);
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn digits_and_uuids_take_more_characters_for_the_same_certainty() {
-        for (shape, least) in [(Shape::Digits, 13), (Shape::Uuid, 10)] {
+        for (shape, least) in [(CanaryShape::Digits, 13), (CanaryShape::Uuid, 10)] {
             let (canaries, all, fragments) = issued(shape, Length::Any, 5);
             // The last group of a UUID has 12 digits and no dash.
             let of = |count: usize| find(&canaries, &fragments, &all[2][all[2].len() - count..], MINE);
@@ -260,21 +260,21 @@ mod tests {
 
     #[test]
     fn dashes_version_and_variant_of_a_uuid_do_not_count() {
-        let (canaries, all, fragments) = issued(Shape::Uuid, Length::Any, 5);
+        let (canaries, all, fragments) = issued(CanaryShape::Uuid, Length::Any, 5);
         let found = find(&canaries, &fragments, &all[1][3..30], MINE).unwrap();
         assert_eq!((found.owner, found.range, found.length), (1, 0..27, 27 - 4 - 2));
     }
 
     #[test]
     fn the_longest_of_several_is_told() {
-        let (canaries, all, fragments) = issued(Shape::Word, Length::Long, 5);
+        let (canaries, all, fragments) = issued(CanaryShape::Word, Length::Long, 5);
         let text = format!("{} {} {}", &all[0][5..20], &all[1][5..60], &all[2][5..30]);
         assert_eq!(find(&canaries, &fragments, &text, MINE), Some(Fragment { owner: 1, range: 16..71, length: 55 }));
     }
 
     #[test]
     fn whole_canaries_and_parts_of_the_own_one_are_no_fragments() {
-        let (canaries, all, fragments) = issued(Shape::Word, Length::Long, 5);
+        let (canaries, all, fragments) = issued(CanaryShape::Word, Length::Long, 5);
         assert_eq!(find(&canaries, &fragments, &format!("{} {}", all[0], all[1]), MINE), None);
         assert_eq!(find(&canaries, &fragments, &all[2][9..90], 2), None);
         assert_eq!(find(&canaries, &fragments, &all[2][9..90], 3).map(|found| found.owner), Some(2));
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn one_that_is_excused_hides_no_other() {
-        let (_, all, fragments) = issued(Shape::Word, Length::Long, 5);
+        let (_, all, fragments) = issued(CanaryShape::Word, Length::Long, 5);
         let text = format!("{} {}", &all[1][5..60], &all[2][5..30]);
         let found = fragments.find(text.as_bytes(), MINE, &[], |found| found.owner != 1);
         assert_eq!(found, Some(Fragment { owner: 2, range: 56..81, length: 25 }));
@@ -290,9 +290,9 @@ mod tests {
 
     #[test]
     fn the_oldest_are_forgotten_and_leave_nothing_behind() {
-        let (mut canaries, all, mut fragments) = issued(Shape::Word, Length::Any, 50);
+        let (mut canaries, all, mut fragments) = issued(CanaryShape::Word, Length::Any, 50);
         for owner in 50..100 {
-            fragments.add(owner, &canaries.make(owner, Shape::Uuid, Length::Any));
+            fragments.add(owner, &canaries.make(owner, CanaryShape::Uuid, Length::Any));
         }
         assert!(all.iter().all(|old| find(&canaries, &fragments, &old[4..], MINE).is_none()));
         for _ in 0..50 {
@@ -325,7 +325,7 @@ mod tests {
         let mut canaries = Canaries::new(12);
         let mut fragments = Fragments::new(300);
         for owner in 0..300 {
-            let shape = [Shape::Word, Shape::Uuid, Shape::Digits][owner as usize % 3];
+            let shape = [CanaryShape::Word, CanaryShape::Uuid, CanaryShape::Digits][owner as usize % 3];
             let length = [Length::Any, Length::Long, Length::Short][owner as usize / 3 % 3];
             fragments.add(owner, &canaries.make(owner, shape, length));
         }

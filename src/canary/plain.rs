@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::memmem::Finder;
 
 use super::code::{self, Code};
-use super::{Encoding, Found};
+use super::{CanaryEncoding, Found};
 
 /// The marks by which a canary is noticed.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ fn read(text: &[u8], range: Range<usize>, code: &Code, key: u64) -> Option<Found
     lower.copy_from_slice(written);
     lower.make_ascii_lowercase();
     let owner = code.open(key, lower)?;
-    let encoding = if lower == written { Encoding::Plain } else { Encoding::Case };
+    let encoding = if lower == written { CanaryEncoding::Plain } else { CanaryEncoding::Case };
     Some(Found { owner, range, encoding, canary: super::to_string(lower) })
 }
 
@@ -82,6 +82,6 @@ fn read_uuid(text: &[u8], at: usize, key: u64) -> Option<Found> {
     sealed.extend_from_slice(&digits[code::VARIANT_AT + 1..]);
     let owner = code::HEX.open(key, &sealed)?;
     let canary = code::with_dashes(&sealed, variant);
-    let encoding = if text[at..end] == *canary.as_bytes() { Encoding::Plain } else { Encoding::Case };
+    let encoding = if text[at..end] == *canary.as_bytes() { CanaryEncoding::Plain } else { CanaryEncoding::Case };
     Some(Found { owner, range: at..end, encoding, canary })
 }

@@ -5,7 +5,8 @@ use super::*;
 
 mod encodings;
 
-pub(super) const SHAPES: [Shape; 4] = [Shape::Word, Shape::Email, Shape::Uuid, Shape::Digits];
+pub(super) const SHAPES: [CanaryShape; 4] =
+    [CanaryShape::Word, CanaryShape::Email, CanaryShape::Uuid, CanaryShape::Digits];
 const LENGTHS: [Length; 3] = [Length::Any, Length::Long, Length::Short];
 
 /// The part of a canary by which it is recognised.
@@ -16,7 +17,7 @@ pub(super) fn word_of(canary: &str) -> &str {
 #[test]
 fn a_canary_names_its_owner_wherever_it_stands() {
     let mut canaries = Canaries::new(7);
-    let mut make = |owner| canaries.make(owner, Shape::Word, Length::Any);
+    let mut make = |owner| canaries.make(owner, CanaryShape::Word, Length::Any);
     let (mine, theirs) = (make(17), make(4_000_000_000));
     let page = format!("HTTP/1.1 200 OK\r\nx-user: {mine}\r\n\r\nzqzq<p>Hello, {theirs}{mine}</p>zq");
     let owners: Vec<u64> = canaries.scan(page.as_bytes()).iter().map(|found| found.owner).collect();
@@ -40,25 +41,25 @@ fn lengths_differ_and_keep_within_what_is_promised() {
         let all: BTreeSet<usize> = (0..300).map(|owner| word_of(&canaries.make(owner, shape, length)).len()).collect();
         (all.len(), *all.first().unwrap(), *all.last().unwrap())
     };
-    assert_eq!(lengths(Shape::Word, Length::Any), (16, 21, 36));
-    assert_eq!(lengths(Shape::Word, Length::Long), (12, 120, 197));
-    assert_eq!(lengths(Shape::Word, Length::Short), (1, 21, 21));
-    assert_eq!(lengths(Shape::Email, Length::Any), (16, 21, 36));
-    assert_eq!(lengths(Shape::Email, Length::Long), (4, 52, 64));
-    assert_eq!(lengths(Shape::Digits, Length::Any), (5, 26, 30));
-    assert_eq!(lengths(Shape::Digits, Length::Long), (1, 30, 30));
-    assert_eq!(lengths(Shape::Uuid, Length::Any), (1, 36, 36));
+    assert_eq!(lengths(CanaryShape::Word, Length::Any), (16, 21, 36));
+    assert_eq!(lengths(CanaryShape::Word, Length::Long), (12, 120, 197));
+    assert_eq!(lengths(CanaryShape::Word, Length::Short), (1, 21, 21));
+    assert_eq!(lengths(CanaryShape::Email, Length::Any), (16, 21, 36));
+    assert_eq!(lengths(CanaryShape::Email, Length::Long), (4, 52, 64));
+    assert_eq!(lengths(CanaryShape::Digits, Length::Any), (5, 26, 30));
+    assert_eq!(lengths(CanaryShape::Digits, Length::Long), (1, 30, 30));
+    assert_eq!(lengths(CanaryShape::Uuid, Length::Any), (1, 36, 36));
 }
 
 #[test]
 fn a_uuid_is_recognised_without_dashes_and_in_upper_case() {
     let mut canaries = Canaries::new(4);
-    let uuid = canaries.make(12, Shape::Uuid, Length::Any);
+    let uuid = canaries.make(12, CanaryShape::Uuid, Length::Any);
     for (written, encoding) in [
-        (uuid.clone(), Encoding::Plain),
-        (uuid.replace('-', ""), Encoding::Case),
-        (uuid.to_uppercase(), Encoding::Case),
-        (uuid.to_uppercase().replace('-', ""), Encoding::Case),
+        (uuid.clone(), CanaryEncoding::Plain),
+        (uuid.replace('-', ""), CanaryEncoding::Case),
+        (uuid.to_uppercase(), CanaryEncoding::Case),
+        (uuid.to_uppercase().replace('-', ""), CanaryEncoding::Case),
     ] {
         let found = canaries.scan(format!("709-{written}a").as_bytes());
         assert_eq!(found, [Found { owner: 12, range: 4..4 + written.len(), encoding, canary: uuid.clone() }]);
@@ -68,11 +69,11 @@ fn a_uuid_is_recognised_without_dashes_and_in_upper_case() {
 #[test]
 fn what_can_be_read_in_two_ways_is_found_once() {
     let mut canaries = Canaries::new(4);
-    let uuid = canaries.make(12, Shape::Uuid, Length::Any);
+    let uuid = canaries.make(12, CanaryShape::Uuid, Length::Any);
     assert!(uuid.starts_with('7'));
     let found = canaries.scan(format!("%3{uuid} %3{uuid}").as_bytes());
     let ranges: Vec<_> = found.into_iter().map(|found| (found.range, found.encoding)).collect();
-    assert_eq!(ranges, [(2..38, Encoding::Plain), (41..77, Encoding::Plain)]);
+    assert_eq!(ranges, [(2..38, CanaryEncoding::Plain), (41..77, CanaryEncoding::Plain)]);
 }
 
 proptest! {
@@ -92,8 +93,8 @@ proptest! {
             .char_indices()
             .map(|(at, c)| if upper >> (at % 64) & 1 == 1 { c.to_ascii_uppercase() } else { c })
             .collect();
-        for (written, encoding) in [(&canary, Encoding::Plain), (&flipped, Encoding::Case)] {
-            let encoding = if written[..word.len()] == *word { Encoding::Plain } else { encoding };
+        for (written, encoding) in [(&canary, CanaryEncoding::Plain), (&flipped, CanaryEncoding::Case)] {
+            let encoding = if written[..word.len()] == *word { CanaryEncoding::Plain } else { encoding };
             let range = around.len()..around.len() + word.len();
             let found = canaries.scan(format!("{around}{written}{around}").as_bytes());
             prop_assert_eq!(found, [Found { owner, range, encoding, canary: word.to_owned() }]);
@@ -103,12 +104,12 @@ proptest! {
     #[test]
     fn canaries_have_the_form_of_their_shape(seed: u64, owner in 0u64..1 << 35) {
         let mut canaries = Canaries::new(seed);
-        let uuid = canaries.make(owner, Shape::Uuid, Length::Any);
+        let uuid = canaries.make(owner, CanaryShape::Uuid, Length::Any);
         let groups: Vec<usize> = uuid.split('-').map(str::len).collect();
         prop_assert_eq!(groups, [8, 4, 4, 4, 12]);
         prop_assert!(uuid.chars().all(|c| c == '-' || c.is_ascii_hexdigit()), "{}", uuid);
         prop_assert!(&uuid[14..15] == "4" && "89ab".contains(&uuid[19..20]), "{}", uuid);
-        let digits = canaries.make(owner, Shape::Digits, Length::Any);
+        let digits = canaries.make(owner, CanaryShape::Digits, Length::Any);
         prop_assert!(digits.chars().all(|c| c.is_ascii_digit()) && !digits.starts_with('0'), "{}", digits);
     }
 
@@ -118,7 +119,7 @@ proptest! {
         let mut text = word_of(&canaries.make(seed, shape, Length::Any)).as_bytes().to_vec();
         let at = at % text.len();
         // A UUID has two bits of variant that say nothing.
-        prop_assume!(shape != Shape::Uuid || at != 19);
+        prop_assume!(shape != CanaryShape::Uuid || at != 19);
         text[at] = if text[at] == b'7' { b'8' } else { b'7' };
         prop_assert_eq!(canaries.scan(&text), []);
     }

@@ -15,7 +15,7 @@ use super::recipe::{Anomaly, RecipeRequest, SleepLength};
 use super::request_forms::RequestForms;
 use super::samples::{ResponseSamples, SampleKind};
 use super::stopwatch::Stopwatch;
-use crate::canary::{Canaries, Found, Fragment, Fragments, Length, Shape};
+use crate::canary::{Canaries, CanaryShape, Found, Fragment, Fragments, Length};
 use crate::exchange::{Exchange, Outcome};
 use crate::net::dialer::Dialer;
 use crate::net::http2::connection::Http2Connection;
@@ -64,7 +64,7 @@ pub(super) struct CheckClient {
     /// A log-in is kept for as long as the server takes it.
     once: bool,
     sleeps: Option<scenario::Sleeps>,
-    shape: Shape,
+    shape: CanaryShape,
     /// Tells this check's URLs from those of another check.
     salt: u64,
     identities_named: Vec<BTreeMap<String, String>>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::client::{CheckClient, Stray};
 use super::observation::{Observation, Seen};
 use super::oracle::LeakOracle;
-use crate::canary::Encoding;
+use crate::canary::CanaryEncoding;
 
 /// Another request's data in a response.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub(super) fn judge(observation: &Observation, client: &CheckClient) -> Option<F
         };
         let place = if in_head { header_at(text, range.start) } else { "body".to_owned() };
         let place = hop.map_or_else(|| place.clone(), |hop| format!("{place} of redirect {hop}"));
-        let encoding = encoding.filter(|encoding| *encoding != Encoding::Plain);
+        let encoding = encoding.filter(|encoding| *encoding != CanaryEncoding::Plain);
         let place = encoding.map_or_else(|| place.clone(), |encoding| format!("{place}, {}", encoding.name()));
         Some(Foreign { oracle, owner: Some(owner), place, excerpt: excerpt(text, range), verbatim: true })
     })

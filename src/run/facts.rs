@@ -1,8 +1,8 @@
 //! From what was measured to what the record says.
 
 use crate::record;
+use crate::scenario;
 use crate::scenario::template::Placeholder;
-use crate::scenario::{self, Mode};
 use crate::server::{self, Life};
 use crate::units::{counted, show_duration};
 
@@ -20,12 +20,8 @@ pub(super) fn describe_server(server: &scenario::ServerSpec) -> String {
     match server {
         scenario::ServerSpec::Builtin(builtin) => {
             let workers = counted(builtin.workers.into(), "worker");
-            let threads = match builtin.mode {
-                Mode::Threaded { threads } | Mode::AsyncPool { threads } => {
-                    format!(" with {} each", counted(threads.into(), "thread"))
-                }
-                Mode::Sync | Mode::Async | Mode::AsyncBlocking => String::new(),
-            };
+            let each = |threads: u32| format!(" with {} each", counted(threads.into(), "thread"));
+            let threads = builtin.threads.map(each).unwrap_or_default();
             format!("built-in {}, {workers}{threads}", builtin.mode.name())
         }
         scenario::ServerSpec::Command(command) => describe_command(command),
@@ -55,11 +51,9 @@ pub(super) fn describe_dirty(plan: &scenario::DirtySpec) -> String {
 
 /// How many requests a worker of the server handles at once, where that is known and bounded.
 pub(super) fn in_flight(server: &scenario::ServerSpec) -> Option<u32> {
-    let scenario::ServerSpec::Builtin(builtin) = server else { return None };
-    match builtin.mode {
-        Mode::Sync | Mode::AsyncBlocking => Some(1),
-        Mode::Threaded { threads } | Mode::AsyncPool { threads } => Some(threads),
-        Mode::Async => None,
+    match server {
+        scenario::ServerSpec::Builtin(builtin) => builtin.in_flight(),
+        scenario::ServerSpec::Command(_) | scenario::ServerSpec::Attached(_) => None,
     }
 }
 

@@ -10,10 +10,10 @@ mod load;
 mod login;
 mod server;
 
-pub use dirty::{Expect, RawCanaryShape, RawDirty};
+pub use dirty::{Expect, RawDirty};
 pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
 pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
-pub use server::{OnDisconnect, RawListen, RawMode, RawReady, RawServer, RawStop, RawTls, Signal};
+pub use server::{OnDisconnect, RawListen, RawReady, RawServer, RawStop, RawTls, Signal};
 
 use values::{Entries, Located, Node};
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{AttachedSpec, OnDisconnect, ScriptSpec, Template, TlsSpec};
+use crate::mode::{Handlers, Mode};
 
 /// The system under test.
 #[derive(Debug, Clone)]
@@ -63,6 +64,8 @@ pub struct Builtin {
     /// The name of the scenario's file, by which people know the processes of the server.
     pub scenario: String,
     pub mode: Mode,
+    /// Threads of a worker for handlers; `None` in a mode without.
+    pub threads: Option<u32>,
     /// Processes; at least one.
     pub workers: u32,
     pub script: Option<ScriptSpec>,
@@ -76,31 +79,13 @@ pub struct Builtin {
     pub grace: Duration,
 }
 
-/// How a built-in worker handles requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// One request at a time; the connection closes after each response. As gunicorn sync.
-    Sync,
-    /// `threads` at once, each blocking its thread. As gunicorn gthread.
-    Threaded { threads: u32 },
-    /// Any number at once; a sleep suspends the handler. As uvicorn with `async def`.
-    Async,
-    /// One event loop that hands handlers to `threads` blocking threads. As a plain `def` view under Starlette.
-    AsyncPool { threads: u32 },
-    /// One event loop that every handler blocks. As `time.sleep` inside `async def`.
-    AsyncBlocking,
-}
-
-impl Mode {
-    /// The name that scenarios use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Mode::Sync => "sync",
-            Mode::Threaded { .. } => "threaded",
-            Mode::Async => "async",
-            Mode::AsyncPool { .. } => "async_pool",
-            Mode::AsyncBlocking => "async_blocking",
+impl Builtin {
+    /// How many requests a worker handles at once, where that is bounded.
+    pub fn in_flight(&self) -> Option<u32> {
+        match self.mode.handlers() {
+            Handlers::One => Some(1),
+            Handlers::Threads(_) => self.threads,
+            Handlers::Unbounded => None,
         }
     }
 }

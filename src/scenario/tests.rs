@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::template::Template;
 use super::*;
+use crate::mode::Mode;
 
 mod alone;
 mod any_text;
@@ -148,7 +149,7 @@ fn the_matrix_makes_every_combination_in_the_order_of_the_file() {
     assert_eq!(scenario.variants[1].settings[1], ("load.sleep".to_owned(), "2ms".into()));
     assert_eq!(scenario.variants[1].load.as_ref().unwrap().sleep, Some(Duration::from_millis(2)));
     let ServerSpec::Builtin(server) = &scenario.variants[0].server else { panic!("a built-in server") };
-    assert_eq!(server.mode, Mode::Threaded { threads: 4 });
+    assert_eq!((server.mode, server.threads), (Mode::Threaded, Some(4)));
 }
 
 #[test]

@@ -88,6 +88,7 @@ impl Workers {
         });
         let plan = WorkerPlan {
             mode: builtin.mode,
+            threads: builtin.threads,
             sleep: builtin.sleep,
             on_disconnect: builtin.on_disconnect,
             script,

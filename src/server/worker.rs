@@ -44,7 +44,7 @@ fn serve() -> std::io::Result<()> {
     let (stop, stopped) = watch::channel(false);
     watchdog::start()?;
     std::thread::Builder::new().name("control".to_owned()).spawn(move || obey(collar, &stop))?;
-    tokio::task::LocalSet::new().block_on(&runtime, builtin::serve(plan.mode, listener, app, stopped))
+    tokio::task::LocalSet::new().block_on(&runtime, builtin::serve(plan.mode, plan.threads, listener, app, stopped))
 }
 
 /// Passes on the wish to stop. Once runner is gone the process ends at once, whatever its handlers are at.

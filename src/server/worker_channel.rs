@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{Mode, OnDisconnect};
+use crate::mode::Mode;
+use crate::scenario::OnDisconnect;
 
 /// What a worker is to serve.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct WorkerPlan {
     pub mode: Mode,
+    /// Threads for handlers; `None` in a mode without.
+    pub threads: Option<u32>,
     /// What a handler sleeps when the request names no sleep.
     pub sleep: Duration,
     pub on_disconnect: OnDisconnect,

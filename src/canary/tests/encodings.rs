@@ -3,7 +3,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 
 use super::{SHAPES, word_of};
-use crate::canary::{Canaries, Encoding, Length, Shape};
+use crate::canary::{Canaries, CanaryEncoding, CanaryShape, Length};
 
 /// Ways to write a text; the second part of some says which of its characters are escaped.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +55,13 @@ impl Writing {
         if matches!(self, Mime) { 2 } else { 1 }
     }
 
-    fn encoding(self) -> Encoding {
+    fn encoding(self) -> CanaryEncoding {
         match self {
-            Percent(_) => Encoding::Percent,
-            HtmlDecimal(_) | HtmlHex(_) => Encoding::Html,
-            JsonU(_) | JsonX(_) => Encoding::Json,
-            Base64 | Base64Url | Mime => Encoding::Base64,
-            Hex | UpperHex => Encoding::Hex,
+            Percent(_) => CanaryEncoding::Percent,
+            HtmlDecimal(_) | HtmlHex(_) => CanaryEncoding::Html,
+            JsonU(_) | JsonX(_) => CanaryEncoding::Json,
+            Base64 | Base64Url | Mime => CanaryEncoding::Base64,
+            Hex | UpperHex => CanaryEncoding::Hex,
         }
     }
 }
@@ -120,13 +120,13 @@ proptest! {
         let found = canaries.scan(text.as_bytes());
         prop_assert_eq!(found.len(), 1, "{}", text);
         // The first and the last character of a base64 text may belong to its neighbours as well.
-        let base64 = writing.encoding() == Encoding::Base64;
+        let base64 = writing.encoding() == CanaryEncoding::Base64;
         let cut = |end: usize| writing.write(&format!("{before}{canary}{after}")[..end]).replace('=', if base64 { "" } else { "=" }).len();
         let (start, end) = (cut(before.len()), cut(before.len() + word_of(&canary).len()));
         prop_assert_eq!(found[0].range.end, end, "{} {:?}", text, found);
         prop_assert!(start - found[0].range.start <= usize::from(base64), "{}", text);
         let raw = text[found[0].range.clone()] == *word_of(&canary);
-        prop_assert_eq!(found[0].encoding, if raw { Encoding::Plain } else { writing.encoding() });
+        prop_assert_eq!(found[0].encoding, if raw { CanaryEncoding::Plain } else { writing.encoding() });
     }
 }
 
@@ -139,7 +139,7 @@ fn a_token_tells_whose_it_is() {
         let (head, claims) = (URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#), URL_SAFE_NO_PAD.encode(claims));
         let text = format!("set-cookie: token=key_{head}.{claims}.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c; path=/");
         let found = canaries.scan(text.as_bytes());
-        assert_eq!((found.len(), found[0].owner, found[0].encoding), (1, owner as u64, Encoding::Base64));
+        assert_eq!((found.len(), found[0].owner, found[0].encoding), (1, owner as u64, CanaryEncoding::Base64));
     }
 }
 
@@ -147,7 +147,7 @@ fn a_token_tells_whose_it_is() {
 fn a_canary_amid_binary_is_found_in_base64() {
     let mut canaries = Canaries::new(2);
     for before in 0..4 {
-        let canary = canaries.make(9, Shape::Word, Length::Short);
+        let canary = canaries.make(9, CanaryShape::Word, Length::Short);
         let packed = [&vec![0xff; before], canary.as_bytes(), &[0xff, 0xfb, 0x00]].concat();
         assert_eq!(canaries.count(STANDARD.encode(&packed).as_bytes(), &canary), 1);
         assert_eq!(canaries.count(URL_SAFE_NO_PAD.encode(&packed).as_bytes(), &canary), 1);
@@ -157,7 +157,7 @@ fn a_canary_amid_binary_is_found_in_base64() {
 #[test]
 fn base64_in_lines_within_json_is_found() {
     let mut canaries = Canaries::new(3);
-    let canary = canaries.make(5, Shape::Word, Length::Long);
+    let canary = canaries.make(5, CanaryShape::Word, Length::Long);
     let lines = Mime.write(&format!("{}{canary}", "Dear all,\n".repeat(20)));
     let json = format!(r#"{{"mail":"{}"}}"#, lines.replace("\r\n", "\\r\\n").replace('/', "\\/"));
     assert_eq!(canaries.count(json.as_bytes(), &canary), 1);

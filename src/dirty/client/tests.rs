@@ -29,7 +29,7 @@ pub(in crate::dirty) fn plan(request: RequestSpec) -> DirtySpec {
         group: None,
         login: None,
         follow: 0,
-        shape: Shape::Word,
+        shape: crate::canary::CanaryShape::Word,
         public: Vec::new(),
         triggers: vec![crate::trigger::Trigger::Overlap],
         sleep: None,

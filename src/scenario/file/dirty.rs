@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::load::Http;
 use super::login::{Follow, RawLogin};
 use super::values::{Entries, Located, Node, Share, TextOr, Timespan};
+use crate::canary::CanaryShape;
 use crate::trigger::Trigger;
 
 /// A check for leaks: requests that each carry a value of their own, `{canary}`, and must never see another's.
@@ -46,7 +47,7 @@ pub struct RawDirty {
     /// Whether to follow redirects on the same host: `true`, or how many. They are not followed if not given.
     pub follow: Option<Located<Follow>>,
     /// What `{canary}` looks like. `word` if not given.
-    pub shape: Option<Located<RawCanaryShape>>,
+    pub shape: Option<Located<CanaryShape>>,
     /// Regular expressions for text that responses may share: what one of them matches accuses nobody.
     pub public: Option<Vec<Located<String>>>,
     /// The only ways of provoking leaks to try. All of them if not given.
@@ -78,10 +79,11 @@ pub struct RawDirty {
 }
 
 /// What a dirty check is expected to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expect {
     /// No leak; one fails the run.
+    #[default]
     Clean,
     /// A leak; none fails the run. For scenarios that demonstrate one.
     Dirty,
@@ -136,19 +138,4 @@ impl JsonSchema for RawDirtySleep {
             "anyOf": [one, two]
         })
     }
-}
-
-/// What `{canary}` looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Shape")]
-pub enum RawCanaryShape {
-    /// Lower case letters and digits.
-    Word,
-    /// A word and `@mail.test`.
-    Email,
-    /// A UUID of version 4.
-    Uuid,
-    /// Decimal digits.
-    Digits,
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::values::{Entries, Located, Timespan};
+use crate::mode::Mode;
 
 /// A server: exactly one of `mode` (it comes with runner), `command` (runner starts it) and `url` (it is up already).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -11,7 +12,7 @@ use super::values::{Entries, Located, Timespan};
 #[schemars(rename = "Server")]
 pub struct RawServer {
     /// A server that comes with runner, and how its workers handle requests.
-    pub mode: Option<Located<RawMode>>,
+    pub mode: Option<Located<Mode>>,
     /// Worker processes. 1 if not given. Fills `{workers}` in a `command`.
     #[schemars(range(min = 1, max = 256))]
     pub workers: Option<Located<i64>>,
@@ -106,23 +107,6 @@ pub enum RawListen {
     Fd,
     /// A Unix socket, `{socket}`.
     Unix,
-}
-
-/// How a built-in worker handles requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Mode")]
-pub enum RawMode {
-    /// One request at a time, as gunicorn sync.
-    Sync,
-    /// `threads` at once, as gunicorn gthread, Puma or Tomcat.
-    Threaded,
-    /// Any number at once, a sleep suspends the handler, as uvicorn with `async def`, or Node.
-    Async,
-    /// One event loop that hands handlers to `threads` threads, as a plain `def` view under Starlette.
-    AsyncPool,
-    /// One event loop that every handler blocks, as `time.sleep` inside `async def`.
-    AsyncBlocking,
 }
 
 /// When a started command counts as ready: one of `path`, `log` and `port`, within a time.

@@ -7,11 +7,10 @@ use regex::bytes::Regex;
 use super::super::file::{self, values::Located};
 use super::super::problem::Problem;
 use super::super::template::Template;
-use super::super::{Budget, DirtySpec, Expect, RequestSpec, Sleeps, Version};
+use super::super::{Budget, DirtySpec, RequestSpec, Sleeps, Version};
 use super::login::{self, LoginSection};
 use super::request::Parts;
 use super::{Loading, value};
-use crate::canary::Shape;
 use crate::trigger::Trigger;
 use crate::{stats, units};
 
@@ -55,16 +54,11 @@ impl Loading<'_> {
             group,
             login: login.map_or(Some(None), |login| login.map(Some))?,
             follow,
-            shape: match value(&written.shape) {
-                None | Some(file::RawCanaryShape::Word) => Shape::Word,
-                Some(file::RawCanaryShape::Email) => Shape::Email,
-                Some(file::RawCanaryShape::Uuid) => Shape::Uuid,
-                Some(file::RawCanaryShape::Digits) => Shape::Digits,
-            },
+            shape: value(&written.shape).unwrap_or_default(),
             public,
             triggers,
             sleep,
-            expect: value(&written.expect).unwrap_or(Expect::Clean),
+            expect: value(&written.expect).unwrap_or_default(),
             budget,
             timeout,
             stream,

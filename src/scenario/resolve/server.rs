@@ -4,22 +4,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::file::values::Located;
-use super::super::file::{self, RawListen, RawMode};
+use super::super::file::{self, RawListen};
 use super::super::problem::Problem;
 use super::super::source::Span;
 use super::super::template::{Placeholder, Template, TemplateError};
 use super::super::{
-    AttachedSpec, Builtin, CommandSpec, ListenSpec, Mode, OnDisconnect, Pid, ReadyCheck, ReadySpec, ServerSpec,
-    StopSpec,
+    AttachedSpec, Builtin, CommandSpec, ListenSpec, OnDisconnect, Pid, ReadyCheck, ReadySpec, ServerSpec, StopSpec,
 };
 use super::{Loading, value};
+use crate::mode::Mode;
 
 const MOST_WORKERS: i64 = 256;
 const MOST_THREADS: i64 = 1024;
 /// What the kernel allows at most.
 const MOST_PID: i64 = 4_194_304;
-const THREADED: u32 = 8;
-const ASYNC_POOL: u32 = 40;
 const BUILTIN_GRACE: Duration = Duration::from_secs(1);
 const COMMAND_GRACE: Duration = Duration::from_secs(5);
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -103,15 +101,10 @@ impl Loading<'_> {
         self.useless("mode", &[("tls", span(&written.tls))], "a `url` or a `command`");
         self.useless("mode", &only_of_a_url(written), "a `url`");
         let threads = self.whole("threads", &written.threads, 1, MOST_THREADS);
-        let mode = match value(&written.mode)? {
-            RawMode::Sync => Mode::Sync,
-            RawMode::Threaded => Mode::Threaded { threads: threads.unwrap_or(THREADED) },
-            RawMode::Async => Mode::Async,
-            RawMode::AsyncPool => Mode::AsyncPool { threads: threads.unwrap_or(ASYNC_POOL) },
-            RawMode::AsyncBlocking => Mode::AsyncBlocking,
-        };
+        let mode = value(&written.mode)?;
+        let usable = mode.threads(threads);
         if let Some(threads) = &written.threads {
-            self.threads_given(&threads.span, matches!(mode, Mode::Threaded { .. } | Mode::AsyncPool { .. }));
+            self.threads_given(&threads.span, usable.is_some());
         }
         self.check_numbers(written);
         let script = match &written.script {
@@ -121,6 +114,7 @@ impl Loading<'_> {
         Some(Builtin {
             scenario: self.file_name.clone(),
             mode,
+            threads: usable,
             workers: self.workers(written),
             script,
             sleep: value(&written.sleep).map_or(Duration::ZERO, |sleep| sleep.0),
@@ -135,7 +129,7 @@ impl Loading<'_> {
         if given.value == OnDisconnect::Continue {
             return OnDisconnect::Continue;
         }
-        if mode != Mode::Async {
+        if !mode.suspends() {
             let problem = Problem::new("only mode `async` can cancel a handler");
             let problem = problem.at(&given.span, "in this mode a handler that sleeps blocks its thread");
             self.problems.add(problem.help(

@@ -79,7 +79,7 @@ fn triggers_are_picked_and_skipped() {
 fn what_is_public_is_a_regular_expression() {
     let dirty = dirty("path = '/{canary}'\npublic = ['build [0-9]+']\nshape = 'uuid'");
     assert!(dirty.public[0].is_match(b"\xFF build 17") && !dirty.public[0].is_match(b"build x"));
-    assert_eq!(dirty.shape, Shape::Uuid);
+    assert_eq!(dirty.shape, crate::canary::CanaryShape::Uuid);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::app::App;
 use super::connection;
 use super::{Stop, drive};
 
-pub(super) async fn serve(listener: TcpListener, app: Arc<App>, stop: Stop) {
+pub(super) async fn serve(listener: TcpListener, app: Arc<App>, _threads: u32, stop: Stop) -> std::io::Result<()> {
     let handle = Rc::new(async move |request| drive::suspending(&app, request).await);
     connection::serve_each(listener, handle, stop).await;
+    Ok(())
 }
