@@ -99,7 +99,7 @@ pub(super) fn kill_adopted(within: Duration) {
 /// unless somebody else is to reap it.
 fn is_adopted(pid: u32) -> bool {
     let arguments = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.cmdline().ok());
-    !arguments.is_some_and(|arguments| ProcessRole::of(&arguments).is_some())
+    arguments.is_none_or(|arguments| ProcessRole::of(&arguments).is_none())
 }
 
 fn known(pid: u32) -> Option<Pid> {
