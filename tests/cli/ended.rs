@@ -152,16 +152,22 @@ sys.exit(9)
 fn a_worker_that_dies_under_its_master_is_told_and_the_run_goes_on() {
     let program = r#"
 listener = listen()
-def work(how_long):
+def asked(connection):
+    if connection.recv(1, socket.MSG_PEEK):
+        open("asked", "w").close()
+    answers(connection)
+def work(weak):
     child = os.fork()
     if child == 0:
-        if how_long:
-            time.sleep(how_long)
+        if weak:
+            while not os.path.exists("asked"):
+                time.sleep(0.01)
+            time.sleep(1)
             os._exit(1)
-        serve(answers, listener)
+        serve(asked, listener)
     return child
-work(None)
-weak = work(1)
+work(False)
+weak = work(True)
 open("weak", "w").write(str(weak))
 os.waitpid(weak, 0)
 time.sleep(600)
