@@ -86,8 +86,11 @@ fn what_is_no_filter_is_told_with_the_remedy() {
         .stderr_has("help: name a level");
 }
 
+/// What a collector received: the head and the body of each request.
+type Received = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A collector that keeps what it is sent: the head and the body of each request.
-fn collector() -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+fn collector() -> (String, Received) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let kept = Arc::new(Mutex::new(Vec::new()));
