@@ -67,6 +67,9 @@ corpus.prove: ## show with plain sockets that each server of tests/corpus leaks,
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	tests/corpus/prove.py
 
+corpus: ## run the dirty check on all servers of tests/corpus (the tests take one of each class)
+	CORPUS=all $(CARGO) test --locked --test corpus
+
 docs.corpus: build ## measure the dirty check on tests/corpus, and write the table into docs/dirty-check.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-corpus --write

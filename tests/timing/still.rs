@@ -85,7 +85,7 @@ fn answers_to_the_warm_up_and_after_the_end_are_told_beside_the_throughput() {
     let load = load(&outcome);
     assert_eq!((load["answers_to_warmup"].as_u64(), load["completed"].as_u64()), (Some(10), Some(10)), "{load}");
     let said =
-        "10 of 10 answers in time were to requests of the warm-up and 10 of 10 answers came after the time was up";
+        "10 of 10 responses in time were to requests of the warm-up and 10 of 10 responses came after the time was up";
     let one_line = outcome.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(one_line.contains(said) && outcome.report("scenario").contains(said), "{}", outcome.stdout);
 }
