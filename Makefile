@@ -83,7 +83,7 @@ corpus.real.prove: corpus.real.install ## show without the check that each set-u
 docs.corpus.real: build corpus.real.install ## measure the check on tests/corpus/real, and write the table into docs/dirty-check.md
 	scripts/measure-corpus --runs 10 --clean-runs 5 --write corpus.real tests/corpus/real/*.toml
 
-nightly.corpus: build corpus.prove corpus.real.prove ## run the check ten times on each server of tests/corpus and tests/corpus/real, and fail if it is not right often enough (4 hours)
+nightly.corpus: build corpus corpus.prove corpus.real.prove ## run the check ten times on each server of tests/corpus and tests/corpus/real, and fail if it is not right often enough (4 hours)
 	scripts/measure-corpus --runs 10 --clean-runs 5 --judge
 	scripts/measure-corpus --runs 10 --clean-runs 5 --judge tests/corpus/real/*.toml
 
