@@ -64,8 +64,13 @@ impl Server {
         self.claims["expect"].as_str() == Some("dirty")
     }
 
+    /// The number of its class, from 1, if it says one.
+    fn number(&self) -> Option<i64> {
+        self.claims.get("class").and_then(toml::Value::as_integer)
+    }
+
     fn class(&self) -> &'static str {
-        CLASSES[usize::try_from(self.claims["class"].as_integer().unwrap()).unwrap() - 1]
+        CLASSES[usize::try_from(self.number().unwrap()).unwrap() - 1]
     }
 
     fn check(&self) -> Outcome {
@@ -120,7 +125,7 @@ fn servers() -> Vec<Server> {
 fn one_of_each() -> Vec<Server> {
     let mut taken = Vec::new();
     let is_new = |server: &Server| {
-        let kind = (server.claims.get("class").and_then(toml::Value::as_integer), server.is_dirty());
+        let kind = (server.number(), server.is_dirty());
         let new = !taken.contains(&kind);
         taken.push(kind);
         new
@@ -190,8 +195,7 @@ fn the_corpus_has_a_dirty_server_and_a_clean_one_for_each_class() {
     let servers = servers();
     for (number, name) in (1..).zip(CLASSES) {
         for dirty in [true, false] {
-            let of_class =
-                |server: &&Server| server.claims.get("class").and_then(toml::Value::as_integer) == Some(number);
+            let of_class = |server: &&Server| server.number() == Some(number);
             let found = servers.iter().filter(of_class).any(|server| server.is_dirty() == dirty);
             assert!(found, "class {number}, {name}, dirty: {dirty}");
         }

@@ -90,7 +90,7 @@ fn first_done_by_worker<'a>(round: &[&'a Seen]) -> HashMap<&'a Option<String>, D
 
 #[cfg(test)]
 mod tests {
-    use super::super::observation::RecipePlace;
+    use super::super::classify;
     use super::*;
     use crate::exchange::{Exchange, Outcome};
 
@@ -107,19 +107,11 @@ mod tests {
             outcome: Outcome::Answered(200),
         };
         Seen {
-            identity: Some(request),
-            persona: None,
-            place: RecipePlace::default(),
-            request,
-            canary: String::new(),
             role: if request == 1 { Role::Long } else { Role::Short },
-            line: String::new(),
-            connection: request,
-            worker: None,
             sleep: sleep.map(ms),
             exchange,
-            tells: true,
             own: true,
+            ..classify::tests::seen(request, request)
         }
     }
 

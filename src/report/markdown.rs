@@ -81,10 +81,8 @@ impl Place<'_> {
 
 fn head(record: &Record) -> String {
     let state = status(record.status);
-    let answer = sentence::answer(record);
-    let reason = answer.split_once(": ").map_or("", |(_, reason)| reason);
     let mut out = format!("# {}: {state}\n\n", inline(&record.scenario.name));
-    out += &format!("**{}.** {}\n\n", capital(state), inline(&capital(reason)));
+    out += &format!("**{}.** {}\n\n", capital(state), inline(&capital(&sentence::reason(record))));
     if let Some(about) = record.scenario.about.as_ref().filter(|about| !about.trim().is_empty()) {
         out += &format!("The scenario: {}\n\n", inline(about));
     }

@@ -21,6 +21,13 @@ mod tests;
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
 pub(crate) fn answer(record: &Record) -> String {
+    let state = capital(status(record.status));
+    let reason = reason(record);
+    if reason.is_empty() { state } else { format!("{state}: {reason}") }
+}
+
+/// Why a record came out as it did: `both rules hold. ...`. One line of plain text, empty without a reason.
+pub(super) fn reason(record: &Record) -> String {
     let reasons: Vec<String> = reasons(record).iter().map(|sentence| clean(sentence).trim().to_owned()).collect();
     let reasons: Vec<&str> = reasons.iter().map(String::as_str).filter(|reason| !reason.is_empty()).collect();
     let sentence = |(index, reason): (usize, &&str)| {
@@ -28,11 +35,10 @@ pub(crate) fn answer(record: &Record) -> String {
         if index == 0 { format!("{reason}.") } else { format!("{}.", capital(reason)) }
     };
     let sentences: Vec<String> = reasons.iter().enumerate().map(sentence).collect();
-    let text = format!("{}: {}", capital(status(record.status)), sentences.join(" "));
-    text.trim_end_matches([':', ' ']).to_owned()
+    sentences.join(" ")
 }
 
-/// The parts of [`answer`], without capitals and full stops.
+/// The parts of [`reason`], without capitals and full stops.
 fn reasons(record: &Record) -> Vec<String> {
     match (record.status, record.variants.as_slice()) {
         (Status::CouldNotRun, variants) => vec![could_not_run(variants)],

@@ -79,10 +79,8 @@ impl Terminal {
     fn head(&self, record: &Record) -> String {
         let state = self.paint(&status(record.status).to_uppercase(), style(record.status));
         let name = self.paint(&clip(&record.scenario.name, 60), Style::new().bold());
-        let answer = sentence::answer(record);
-        let reason = answer.split_once(": ").map_or("", |(_, reason)| reason);
         let proof = sentence::proof(record).map(|proof| format!(", {proof}")).unwrap_or_default();
-        format!("{state}  {name}{proof}\n{}", wrap(&capital(reason), self.width, ""))
+        format!("{state}  {name}{proof}\n{}", wrap(&capital(&sentence::reason(record)), self.width, ""))
     }
 
     /// A failed trial's advice and log.

@@ -1,5 +1,6 @@
-//! Tells from outside whether calls come back, and whether one takes the memory of the machine. What a script does is limited step by step, but not what one step of a
-//! native function does: where that never ends, no limit ends it, and whoever waits has to know.
+//! Tells from outside whether calls come back, and whether one takes the memory of the machine. What a script does is limited
+//! step by step, but not what one step of a native function does: where that never ends, no limit ends it, and whoever waits
+//! has to know.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +65,11 @@ impl Heartbeat {
         Beat(self)
     }
 
+    /// The name of the call that began last.
+    fn name(&self) -> Arc<str> {
+        Arc::clone(&self.what.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Runs a call; `what` is its name.
     pub fn during<T>(&self, what: &Arc<str>, call: impl FnOnce() -> T) -> T {
         let _beat = self.begin(what);
@@ -84,7 +90,7 @@ impl HeartbeatWatch {
         self.looks = if count == self.seen { self.looks.saturating_add(1) } else { 1 };
         self.seen = count;
         let overdue = count % 2 == 1 && self.looks > most;
-        overdue.then(|| Arc::clone(&pulse.what.lock().unwrap_or_else(PoisonError::into_inner)))
+        overdue.then(|| pulse.name())
     }
 }
 
@@ -104,7 +110,7 @@ impl MemoryWatch {
         };
         self.call = Some((count, base));
         let took_too_much = resident.saturating_sub(base) > MOST_GROWTH;
-        took_too_much.then(|| Arc::clone(&heartbeat.what.lock().unwrap_or_else(PoisonError::into_inner)))
+        took_too_much.then(|| heartbeat.name())
     }
 }
 

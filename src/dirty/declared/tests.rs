@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::observation::{CanariesFound, RecipePlace, Role, Seen};
+use super::super::classify;
+use super::super::observation::{CanariesFound, Seen};
 use super::*;
 use crate::exchange::{Exchange, Outcome};
 use crate::net::sink::BufferedResponse;
@@ -27,17 +28,9 @@ fn response(asker: usize, request: u64, body: &str) -> Observation {
     let seen = Seen {
         identity: (asker < NAMES.len()).then_some(asker as u64 + 1),
         persona: (asker < NAMES.len()).then_some(asker),
-        place: RecipePlace::default(),
-        request,
-        canary: String::new(),
-        role: Role::Short,
-        line: String::new(),
-        connection: request,
-        worker: None,
-        sleep: None,
         exchange,
         tells: false,
-        own: false,
+        ..classify::tests::seen(request, request)
     };
     let reply = BufferedResponse {
         head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),

@@ -24,7 +24,7 @@ pub(super) fn bystanders<'a>(round: impl Iterator<Item = &'a Seen>, leak: &Leak)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dirty::observation::{RecipePlace, Role};
+    use crate::dirty::classify;
     use crate::dirty::oracle::LeakOracle;
     use crate::exchange::{Exchange, Outcome};
 
@@ -33,19 +33,9 @@ mod tests {
         let sent = Duration::from_millis(request * 10);
         let outcome = Outcome::Answered(200);
         Seen {
-            identity: Some(request),
-            persona: None,
-            place: RecipePlace::default(),
-            request,
-            canary: String::new(),
-            role: Role::Short,
-            line: String::new(),
-            connection: request,
-            worker: None,
-            sleep: None,
             exchange: Exchange { intended: sent, sent: Some(sent), first_byte: None, done: sent, outcome },
-            tells: true,
             own: true,
+            ..classify::tests::seen(request, request)
         }
     }
 

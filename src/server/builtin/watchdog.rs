@@ -56,11 +56,15 @@ fn end(line: &str, what: &str) -> ! {
     std::process::exit(1)
 }
 
-/// The request line of a handler under which the process grows too much.
+/// The request line of a handler under which the process grows too much. The memory is asked for once at most, for all.
 fn look_at_memory(watches: &mut Vec<MemoryWatch>, resident: fn() -> usize) -> Option<Arc<str>> {
     let pulses = PULSES.lock().unwrap_or_else(PoisonError::into_inner);
     watches.resize_with(pulses.len(), MemoryWatch::default);
-    watches.iter_mut().zip(pulses.iter()).find_map(|(watch, pulse)| watch.look(pulse, resident))
+    let mut held = None;
+    watches
+        .iter_mut()
+        .zip(pulses.iter())
+        .find_map(|(watch, pulse)| watch.look(pulse, || *held.get_or_insert_with(resident)))
 }
 
 /// The request line of a handler that is overdue.
