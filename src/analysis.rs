@@ -6,3 +6,4 @@ pub mod coverage;
 pub mod exposures;
 pub mod median_trial;
 pub mod responses;
+pub mod server_use;

@@ -17,6 +17,7 @@ pub mod measured_value;
 pub mod stats;
 pub mod script;
 pub mod mode;
+pub mod process_end;
 pub mod trigger;
 pub mod rule;
 pub mod scenario;

@@ -26,7 +26,7 @@ pub use load::{
 };
 pub use quantiles::Quantiles;
 pub use redacted::redacted;
-pub use server::{ServerEvent, ServerRecord, ServerSample};
+pub use server::{Happening, ServerEvent, ServerPart, ServerRecord, ServerSample, Unmeasured};
 pub use verdict::{RuleLimit, Status, Verdict, VerdictKind};
 
 /// The version of the keys below.
@@ -160,7 +160,9 @@ impl VariantRecord {
 pub struct Trial {
     pub load: Option<LoadRecord>,
     pub dirty: Option<DirtyRecord>,
-    pub server: Option<ServerRecord>,
+    /// Every server that was started for it, in order.
+    #[serde(default)]
+    pub servers: Vec<ServerRecord>,
     /// Why the trial could not run, or not to its end.
     pub failure: Option<TrialFailure>,
     /// Cut short by the user.

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::net::endpoint::Endpoint;
 use crate::net::tls::{self, SetupError, Tls};
+use crate::process_end::{ProcessEnd, ServerEnd};
 use crate::scenario;
 
 mod allowed_hosts;
@@ -119,32 +119,47 @@ pub struct Life {
     pub ready_after: Duration,
     pub usage: Usage,
     /// Why nothing is known of what it used, where that can be told.
-    pub unmeasured: Option<String>,
-    /// Processes that ended or died, in order.
-    pub happenings: Vec<Happening>,
-    /// In words: `stopped`, `killed after the grace of 1s`, `worker 4711 exited with status 3`.
-    pub exit: String,
+    pub unmeasured: Option<Unmeasured>,
+    /// What happened to its processes, in order.
+    pub events: Vec<ServerEvent>,
+    pub end: ServerEnd,
     /// How it died unasked, if it did.
     pub death: Option<Death>,
 }
 
-/// Something that happened to a process of the server.
+/// Why nothing is known of what a server used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmeasured {
+    /// Fits after "as".
+    pub why: &'static str,
+    pub remedy: &'static str,
+}
+
+/// Something that happened to a server.
 #[derive(Debug, Clone)]
-pub struct Happening {
+pub struct ServerEvent {
     /// Since the start of the server.
     pub after: Duration,
-    /// `process 4712 was killed by signal 9 (KILL)`.
-    pub what: String,
+    pub what: Happening,
+}
+
+/// What can happen to a server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    /// One of its processes ended, unasked or not as it was asked to.
+    ProcessEnded(ProcessEnd),
+    /// The rest of its log is lost.
+    LogNotKept { why: String },
+    /// More happened than is kept.
+    More,
 }
 
 /// A server that ended unasked.
 #[derive(Debug, Clone)]
 pub struct Death {
-    /// `worker 4711 was killed by signal 9 (KILL)`.
-    pub message: String,
+    pub end: ServerEnd,
     /// What to do.
     pub advice: &'static str,
-    pub after: Duration,
 }
 
 impl Death {
@@ -233,20 +248,16 @@ impl Server {
     /// Asks the server to finish what it is at, and kills what has not after the grace. A server that was up before stays.
     pub fn stop(mut self) -> Life {
         let death = self.watch();
-        let (exit, usage, happenings) = match &mut self.kind {
+        let (end, usage, events) = match &mut self.kind {
             Kind::Workers(workers) => (workers.stop(), workers.usage(), Vec::new()),
-            Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), kept.take_happenings()),
-            Kind::Attached(attached) => ("left as it was".to_owned(), attached.sampler.usage(), Vec::new()),
+            Kind::Kept(kept) => (kept.stop(), kept.sampler.usage(), kept.take_events()),
+            Kind::Attached(attached) => (ServerEnd::LeftRunning, attached.sampler.usage(), Vec::new()),
         };
-        for Happening { after, what } in &happenings {
-            tracing::info!(?after, "{what}");
-        }
-        tracing::debug!(exit, "server stopped");
         let unmeasured = match &self.kind {
             Kind::Attached(attached) if !attached.is_watched() => None,
-            _ => proc::unusable().map(|why| format!("{why}; {}", proc::REMEDY)),
+            _ => proc::unusable().map(|why| Unmeasured { why, remedy: proc::REMEDY }),
         };
-        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, unmeasured, happenings, exit, death }
+        Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, unmeasured, events, end, death }
     }
 }
 
@@ -258,29 +269,5 @@ pub fn run_as(role: ProcessRole) -> ExitCode {
         ProcessRole::Guard => guard::main(),
         ProcessRole::Supervisor => supervisor::main(),
         ProcessRole::Starter => starter::main(),
-    }
-}
-
-/// `exited with status 3`, `was killed by signal 9 (KILL)`.
-fn show_status(status: ExitStatus) -> String {
-    show_exit(status.code(), status.signal())
-}
-
-fn show_exit(code: Option<i32>, signal: Option<i32>) -> String {
-    let name = |signal| match signal {
-        1 => " (HUP)",
-        2 => " (INT)",
-        3 => " (QUIT)",
-        6 => " (ABRT)",
-        9 => " (KILL)",
-        11 => " (SEGV)",
-        13 => " (PIPE)",
-        15 => " (TERM)",
-        _ => "",
-    };
-    match (code, signal) {
-        (Some(code), _) => format!("exited with status {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}{}", name(signal)),
-        (None, None) => "ended".to_owned(),
     }
 }

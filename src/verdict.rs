@@ -213,7 +213,7 @@ mod tests {
             samples,
             ..record::ServerRecord::default()
         };
-        let trial = |server| Trial { server: Some(server), ..Trial::default() };
+        let trial = |server| Trial { servers: vec![server], ..Trial::default() };
         assert_eq!(status("server.cpu.mean < 0.5", &trial(idle.clone())), Status::Passed);
         assert_eq!(status("server.cpu.mean > 0.5", &trial(idle.clone())), Status::Failed);
         let looked_at_once = record::ServerRecord { samples: vec![record::ServerSample::default()], ..idle };

@@ -54,7 +54,7 @@ const OF_SERVER: [Rule<ServerRecord>; 1] = [("not_measured", server::not_measure
 pub fn of(trials: &[Trial]) -> Vec<Caveat> {
     let of_loads = found(&OF_LOAD, trials, |trial| trial.load.as_ref());
     let of_checks = found(&OF_DIRTY_CHECK, trials, |trial| trial.dirty.as_ref());
-    let of_servers = found(&OF_SERVER, trials, |trial| trial.server.as_ref());
+    let of_servers = found(&OF_SERVER, trials, |trial| trial.servers.first());
     of_loads.into_iter().chain(of_checks).chain(of_servers).collect()
 }
 

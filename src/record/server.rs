@@ -1,10 +1,14 @@
-//! How a server lived, and what it used.
+//! How servers lived, and what they used.
 
 use serde::{Deserialize, Serialize};
 
-/// The server of a trial: what it used, and how it ended.
+use crate::process_end::{ProcessEnd, ServerEnd};
+
+/// One server of a trial: what it was for, what it used, and how it ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ServerRecord {
+    /// What of the trial it served.
+    pub part: ServerPart,
     /// From the start of the server to the first sign that it is ready.
     pub ready_ms: f64,
     /// User and system time of all workers.
@@ -15,17 +19,36 @@ pub struct ServerRecord {
     pub rss_peak_bytes: u64,
     pub threads_max: u64,
     pub address: String,
-    /// How the workers ended: `stopped`, `killed after the grace of 1s`, `worker 4711 exited with status 3 at 2.4s`.
-    pub exit: String,
-    /// What its processes used, about ten rows a second during the load (the dirty check if there is no load).
+    pub end: ServerEnd,
+    /// What its processes used, about ten rows a second.
     #[serde(default)]
     pub samples: Vec<ServerSample>,
-    /// Why nothing is known of what it used, and the remedy, where its processes could not be looked at.
+    /// Why nothing is known of what it used, where its processes could not be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unmeasured: Option<String>,
-    /// Processes that ended or died, in order.
+    pub unmeasured: Option<Unmeasured>,
+    /// What happened to its processes, in order.
     #[serde(default)]
     pub events: Vec<ServerEvent>,
+}
+
+/// What a server was started for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerPart {
+    #[default]
+    Load,
+    /// Rounds of the dirty check.
+    DirtyCheck,
+    /// The search for the least that shows a leak.
+    Diagnosis,
+}
+
+/// Why nothing is known of what a server used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmeasured {
+    /// Fits after "as".
+    pub why: String,
+    pub remedy: String,
 }
 
 /// What all processes of a server used at one moment.
@@ -43,15 +66,25 @@ pub struct ServerSample {
     pub context_switches_per_s: f64,
 }
 
-/// Something that happened to a process of the server.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Something that happened to a server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ServerEvent {
     /// Since the start of the server.
     pub t_s: f64,
-    /// `process 4712 was killed by signal 9 (KILL)`.
-    pub what: String,
-    /// It happened to the dirty check's own server, after the load's had been stopped: its time counts from that one's
-    /// start, and no sample is near it.
-    #[serde(default)]
-    pub second_server: bool,
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What can happen to a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Happening {
+    /// One of its processes ended, unasked or not as it was asked to.
+    ProcessEnded(ProcessEnd),
+    /// The rest of its log is lost.
+    LogNotKept { why: String },
+    /// More happened than is listed.
+    More,
+    /// A record of format 1 has words only.
+    Told { text: String },
 }

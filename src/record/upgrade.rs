@@ -25,7 +25,7 @@ pub fn upgraded(mut record: Value) -> Result<Value, NotReadable> {
     Ok(record)
 }
 
-/// Format 2 has typed verdicts, and says how many trials a variant was to have.
+/// Format 2 has typed verdicts and ends, all servers of a trial, and says how many trials a variant was to have.
 fn from_1(record: &mut Value) {
     record["format"] = json!(2);
     let Some(variants) = record.get_mut("variants").and_then(Value::as_array_mut) else { return };
@@ -39,6 +39,7 @@ fn from_1(record: &mut Value) {
         each_mut(variant, "verdicts").for_each(|verdict| verdict_from_1(verdict, &mut after));
         let aborted = each_mut(variant, "trials").filter_map(|trial| trial.get_mut("aborted")?.as_object_mut());
         aborted.for_each(aborted_from_1);
+        each_mut(variant, "trials").for_each(servers_from_1);
     }
 }
 
@@ -71,6 +72,33 @@ fn aborted_from_1(aborted: &mut Map<String, Value>) {
     aborted.insert("limit".to_owned(), limit);
 }
 
+/// A trial had one server, which stood for all of them, and words for what happened.
+fn servers_from_1(trial: &mut Map<String, Value>) {
+    let Some(Value::Object(mut server)) = trial.remove("server") else { return };
+    let loaded = trial.get("load").is_some_and(|load| !load.is_null());
+    server.insert("part".to_owned(), json!(if loaded { "load" } else { "dirty_check" }));
+    let exit = server.remove("exit").unwrap_or_default();
+    server.insert(
+        "end".to_owned(),
+        match exit.as_str() {
+            Some("stopped") => json!({ "type": "stopped" }),
+            Some("left as it was") => json!({ "type": "left_running" }),
+            text => json!({ "type": "told", "text": text.unwrap_or_default() }),
+        },
+    );
+    for event in each_mut(&mut server, "events") {
+        let of = if event.remove("second_server") == Some(json!(true)) { " (server of the dirty check)" } else { "" };
+        let text = format!("{}{of}", event.remove("what").unwrap_or_default().as_str().unwrap_or_default());
+        event.insert("type".to_owned(), json!("told"));
+        event.insert("text".to_owned(), json!(text));
+    }
+    if let Some(Value::String(unmeasured)) = server.remove("unmeasured") {
+        let (why, remedy) = unmeasured.split_once("; ").unwrap_or((&unmeasured, ""));
+        server.insert("unmeasured".to_owned(), json!({ "why": why, "remedy": remedy }));
+    }
+    trial.insert("servers".to_owned(), json!([server]));
+}
+
 /// The limit of a rule. A rule that this version does not know has none that means anything.
 fn limit(rule: &str) -> Value {
     match Rule::parse(rule) {
@@ -95,7 +123,8 @@ fn each_mut<'a>(of: &'a mut Map<String, Value>, key: &str) -> impl Iterator<Item
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Verdict, VerdictKind};
+    use crate::process_end::ServerEnd;
+    use crate::record::{Happening, ServerPart, ServerRecord, Unmeasured, Verdict, VerdictKind};
     use crate::scenario::Expect;
 
     fn kind_of(rule: &str, observed: &str) -> (VerdictKind, String, String) {
@@ -122,6 +151,25 @@ mod tests {
         assert!(matches!(kind, VerdictKind::Rule(limit) if limit.value == 0.1));
         assert_eq!(kind_of("a success in the load", "").0, VerdictKind::Success);
         assert_eq!(kind_of("my own", "").0, VerdictKind::Script);
+    }
+
+    #[test]
+    fn the_server_of_format_1_is_the_only_one_of_its_trial() {
+        let events = json!([{ "t_s": 1.5, "what": "process 12 ended", "second_server": true }]);
+        let server = json!({
+            "ready_ms": 1.0, "cpu_s": 2.0, "cpu_mean": 0.2, "rss_peak_bytes": 3, "threads_max": 4, "address": "a:1",
+            "exit": "killed after the grace of 1s", "events": events, "unmeasured": "there is no /proc; mount it"
+        });
+        let record = json!({ "format": 1, "variants": [{ "trials": [{ "server": server }], "verdicts": [] }] });
+        let record = upgraded(record).unwrap();
+        let servers = record["variants"][0]["trials"][0]["servers"].clone();
+        let servers: Vec<ServerRecord> = serde_json::from_value(servers).unwrap();
+        assert_eq!((servers.len(), servers[0].part, servers[0].cpu_s), (1, ServerPart::DirtyCheck, 2.0));
+        assert_eq!(servers[0].end, ServerEnd::Told { text: "killed after the grace of 1s".to_owned() });
+        let text = "process 12 ended (server of the dirty check)".to_owned();
+        assert_eq!(servers[0].events[0].what, Happening::Told { text });
+        let unmeasured = Unmeasured { why: "there is no /proc".to_owned(), remedy: "mount it".to_owned() };
+        assert_eq!(servers[0].unmeasured, Some(unmeasured));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::median_trial;
+use crate::analysis::server_use::server_use;
 use crate::record::{
     Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, VerdictKind, Witness,
 };
@@ -22,7 +23,7 @@ use super::reproduction;
 use super::sentence;
 use super::table::{Align, pad};
 use super::words::{
-    NONE, amount, capital, checks_in_words, failures, micros, observed, outside, sent_again, short_micros, status,
+    NONE, amount, capital, checks_in_words, ends, failures, micros, observed, outside, sent_again, short_micros, status,
 };
 use layout::{columns, wrap};
 
@@ -183,18 +184,16 @@ impl Terminal {
     }
 
     fn used(&self, trial: &Trial) -> String {
-        let Some(server) = &trial.server else { return String::new() };
-        // A process has a thread: without any, none was looked at.
-        if server.threads_max == 0 {
-            return self.entry("used", &format!("not measured; end: {}", server.exit));
-        }
-        let text = format!(
-            "{} of memory at its peak, {:.2} cores on average; end: {}",
-            show_size(server.rss_peak_bytes),
-            server.cpu_mean,
-            server.exit
-        );
-        self.entry("used", &text)
+        let end = ends(&trial.servers);
+        let Some(used) = server_use(trial) else {
+            return if end.is_empty() {
+                String::new()
+            } else {
+                self.entry("used", &format!("not measured; end: {end}"))
+            };
+        };
+        let cores = used.cpu_mean.map(|cores| format!(", {cores:.2} cores on average")).unwrap_or_default();
+        self.entry("used", &format!("{} of memory at its peak{cores}; end: {end}", show_size(used.rss_peak_bytes)))
     }
 
     fn side_by_side(&self, variants: &[VariantRecord]) -> String {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::analysis::responses::{self, PartOf};
 use crate::measured_value::{Bounds, MeasuredValue};
-use crate::record::{Checks, LoadRecord, Status, VariantRecord, Verdict, VerdictKind};
+use crate::record::{
+    Checks, Happening, LoadRecord, ServerPart, ServerRecord, Status, VariantRecord, Verdict, VerdictKind,
+};
 use crate::units;
 
 /// What stands where there is no value.
@@ -53,6 +55,36 @@ fn within(open: Bounds) -> String {
     match open.estimate {
         Some(estimate) => format!("{} ({range})", time(estimate)),
         None => range,
+    }
+}
+
+/// What a server was for, after "server of".
+pub(crate) fn part(part: ServerPart) -> &'static str {
+    match part {
+        ServerPart::Load => "the load",
+        ServerPart::DirtyCheck => "the dirty check",
+        ServerPart::Diagnosis => "the diagnosis",
+    }
+}
+
+/// How servers ended, each way once: `stopped`, `stopped, then the server (process 12) exited with status 3 after 2.40 s`.
+pub(crate) fn ends<'a>(servers: impl IntoIterator<Item = &'a ServerRecord>) -> String {
+    let mut ends: Vec<String> = Vec::new();
+    for end in servers.into_iter().map(|server| server.end.to_string()) {
+        if !ends.contains(&end) {
+            ends.push(end);
+        }
+    }
+    ends.join(", then ")
+}
+
+/// What happened to a server: `process 4712 was killed by signal 9 (KILL)`.
+pub(crate) fn happening(what: &Happening) -> String {
+    match what {
+        Happening::ProcessEnded(end) => end.to_string(),
+        Happening::LogNotKept { why } => format!("the rest of its log is not kept: {why}"),
+        Happening::More => "more processes ended than are listed".to_owned(),
+        Happening::Told { text } => text.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From what was measured to what the record says.
 
-use crate::record;
+use crate::record::{self, ServerPart};
 use crate::scenario;
 use crate::scenario::template::Placeholder;
 use crate::server::{self, Life};
@@ -57,18 +57,24 @@ pub(super) fn in_flight(server: &scenario::ServerSpec) -> Option<u32> {
     }
 }
 
-pub(super) fn server_life(life: &Life) -> record::ServerRecord {
+/// The record of a server that has come to its end.
+pub(super) fn server(part: ServerPart, life: &Life) -> record::ServerRecord {
+    let unmeasured = |unmeasured: &server::Unmeasured| record::Unmeasured {
+        why: unmeasured.why.to_owned(),
+        remedy: unmeasured.remedy.to_owned(),
+    };
     record::ServerRecord {
+        part,
         ready_ms: life.ready_after.as_secs_f64() * 1e3,
         cpu_s: life.usage.cpu.as_secs_f64(),
         cpu_mean: life.usage.cpu_mean,
         rss_peak_bytes: life.usage.rss_max,
         threads_max: life.usage.threads_max,
         address: life.endpoint.to_string(),
-        exit: life.exit.clone(),
+        end: life.end.clone(),
         samples: samples(&life.usage.rows),
-        unmeasured: life.unmeasured.clone(),
-        events: life.happenings.iter().map(event).collect(),
+        unmeasured: life.unmeasured.as_ref().map(unmeasured),
+        events: life.events.iter().map(event).collect(),
     }
 }
 
@@ -93,22 +99,13 @@ fn samples(rows: &[server::UsageRow]) -> Vec<record::ServerSample> {
     samples
 }
 
-fn event(happening: &server::Happening) -> record::ServerEvent {
-    record::ServerEvent { t_s: happening.after.as_secs_f64(), what: happening.what.clone(), second_server: false }
-}
-
-/// The lives of the load's server and of the dirty check's as one: what was used adds up, the worse end stands.
-pub(super) fn both(load: record::ServerRecord, dirty: record::ServerRecord) -> record::ServerRecord {
-    let exit = if load.exit == dirty.exit { load.exit } else { format!("{}, then {}", load.exit, dirty.exit) };
-    let second = dirty.events.into_iter().map(|event| record::ServerEvent { second_server: true, ..event });
-    record::ServerRecord {
-        cpu_s: load.cpu_s + dirty.cpu_s,
-        rss_peak_bytes: load.rss_peak_bytes.max(dirty.rss_peak_bytes),
-        threads_max: load.threads_max.max(dirty.threads_max),
-        exit,
-        events: load.events.into_iter().chain(second).collect(),
-        ..load
-    }
+fn event(event: &server::ServerEvent) -> record::ServerEvent {
+    let what = match &event.what {
+        server::Happening::ProcessEnded(end) => record::Happening::ProcessEnded(*end),
+        server::Happening::LogNotKept { why } => record::Happening::LogNotKept { why: why.clone() },
+        server::Happening::More => record::Happening::More,
+    };
+    record::ServerEvent { t_s: event.after.as_secs_f64(), what }
 }
 
 #[cfg(test)]

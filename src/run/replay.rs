@@ -134,7 +134,7 @@ fn on_a_server(
     server.stop();
     let (done, ending) = watched.map_err(refused)?;
     if let supervise::Ending::Died(death) = ending {
-        return Err(NotReplayed { message: death.message.clone(), advice: death.advice.to_owned() });
+        return Err(NotReplayed { message: death.end.sentence(), advice: death.advice.to_owned() });
     }
     done
 }

@@ -42,7 +42,7 @@ pub enum ServeError {
     Interrupted,
     #[error("{0}")]
     NotStarted(#[from] StartError),
-    #[error("{}", .0.message)]
+    #[error("{}", .0.end.sentence())]
     Died(Death),
 }
 

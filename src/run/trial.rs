@@ -19,7 +19,7 @@ use crate::load::client_script::ClientScript;
 use crate::load::hook_watchdog::{self, HungHook, call_watched};
 use crate::load::{self, LiveCounters, LoadProgress};
 use crate::net::target::Target;
-use crate::record::{self, LogOf, Trial, TrialFailure};
+use crate::record::{self, LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
 use crate::script::heartbeat::Heartbeat;
@@ -79,7 +79,9 @@ pub(super) fn run(
     let failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
     let mut trial = Trial { failure, ..Trial::default() };
     if let Some(plan) = variant.load.as_ref().filter(|_| trial.failure.is_none()) {
-        stage.part(&mut trial, &variant.server, |stage, server, trial| stage.load(plan, server, trial));
+        stage.part(ServerPart::Load, &mut trial, &variant.server, |stage, server, trial| {
+            stage.load(plan, server, trial)
+        });
     }
     let over = trial.failure.is_some() || trial.interrupted;
     if let Some(plan) = variant.dirty.as_ref().filter(|_| !over) {
@@ -113,9 +115,10 @@ impl InFlight {
 }
 
 impl Stage<'_> {
-    /// Starts a server, does `work` with it, and stops it.
+    /// Starts a server for a part, does `work` with it, and stops it.
     fn part(
         &self,
+        part: ServerPart,
         trial: &mut Trial,
         plan: &scenario::ServerSpec,
         work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>,
@@ -160,16 +163,12 @@ impl Stage<'_> {
         events::server_ready(number, &server, &description);
         let ending = work(self, &mut server, trial);
         let life = server.stop();
-        life.death.iter().for_each(|death| events::server_died(number, death));
+        events::server_ended(number, &life);
         let ending = match (ending, &life.death) {
             (Ok(Ending::Finished), Some(death)) => Ok(Ending::Died(death.clone())),
             (ending, _) => ending,
         };
-        let lived = facts::server_life(&life);
-        trial.server = Some(match trial.server.take() {
-            Some(earlier) => facts::both(earlier, lived),
-            None => lived,
-        });
+        trial.servers.push(facts::server(part, &life));
         match ending {
             Ok(Ending::Finished) => {}
             Ok(Ending::Interrupted) => trial.interrupted = true,
@@ -297,7 +296,7 @@ impl Stage<'_> {
         Ok((came?.map_err(refused), ending))
     }
 
-    /// A dirty check, part by part, each on a server of its own; the last part's server stands for all.
+    /// A dirty check, part by part, each on a server of its own.
     fn dirty(&self, plan: &DirtySpec, trial: &mut Trial) {
         self.in_flight.take();
         let premises = dirty::Premises {
@@ -308,8 +307,6 @@ impl Stage<'_> {
         let progress = Arc::new(dirty::DirtyProgress::default());
         let description = facts::describe_dirty(plan);
         let _check = info_span!("dirty").entered();
-        self.observer.event(RunEvent::DirtyBegan { description: &description });
-        info!("dirty check begins: {description}");
         let mut check = dirty::DirtyCheck::new(plan, premises, owned, self.seed, Arc::clone(&progress));
         let time = check.time();
         while let Some(mut part) = check.next_phase() {
@@ -322,8 +319,16 @@ impl Stage<'_> {
                 true => &self.variant.server.ready_without_a_request(),
                 false => &self.variant.server,
             };
-            self.part(trial, server, |stage, server, _| {
+            let serves = match part {
+                dirty::CheckPhase::Diagnosis => ServerPart::Diagnosis,
+                _ => ServerPart::DirtyCheck,
+            };
+            self.part(serves, trial, server, |stage, server, _| {
                 let target = target(server, &stage.variant.server);
+                if !check.has_begun() {
+                    stage.observer.event(RunEvent::DirtyBegan { description: &description });
+                    info!("dirty check begins: {description}");
+                }
                 check.on_a_new_server(part, stage.variant.server.ready_within());
                 loop {
                     let mut tick = || {
@@ -372,9 +377,7 @@ impl Stage<'_> {
             1 => " with 1 request in flight".to_owned(),
             count => format!(" with {count} requests in flight"),
         };
-        let after = crate::units::show_time(death.after.as_secs_f64());
-        let message = format!("{} after {after}{in_flight}", death.message);
-        self.failure(message, death.advice.to_owned())
+        self.failure(format!("{}{in_flight}", death.end), death.advice.to_owned())
     }
 
     fn failure(&self, message: String, advice: String) -> TrialFailure {

@@ -13,8 +13,9 @@ use super::sampler::Sampler;
 use super::scratch::Scratch;
 use super::supervised_tree::{LOST, SupervisedTree};
 use super::supervision::{FD, LaunchPlan};
-use super::{Cancelled, Death, Endpoint, Happening, StartError, Starting, process_tree, ready, setup};
+use super::{Cancelled, Death, Endpoint, ServerEvent, StartError, Starting, process_tree, ready, setup};
 use crate::net::tls::Tls;
+use crate::process_end::{ServerEnd, ServerProcess};
 use crate::scenario::template::Placeholder;
 use crate::scenario::{CommandSpec, ListenSpec, ReadyCheck, StopSpec, Template};
 use crate::units::show_duration;
@@ -84,8 +85,8 @@ impl LaunchedServer {
         };
         let (mut looked, mut states, mut stopped) = (Instant::now(), Sampler::default(), None);
         let mut look = || {
-            if let Some(how) = self.owned.ended() {
-                return Some(NotReady::Ended(how));
+            if let Some(end) = self.owned.ended() {
+                return Some(NotReady::Ended(end));
             }
             said.set(self.owned.said);
             if looked.elapsed() >= SAMPLE {
@@ -111,22 +112,22 @@ impl LaunchedServer {
 
     /// Reads what its processes use; tells if it has died or was stopped.
     pub fn watch(&mut self) -> Option<Death> {
-        let after = self.owned.begun.elapsed();
-        if let Some(how) = self.owned.ended() {
+        if let Some(end) = self.owned.ended() {
             let advice = if self.owned.is_lost() { LOST } else { Death::ASK_THE_LOG };
-            return Some(Death { message: format!("the server (process {}) {how}", self.owned.main), advice, after });
+            return Some(Death { end, advice });
         }
         self.sample();
-        let stopped = self.sampler.stopped()?;
-        let message = format!("process {stopped} of the server was stopped by a signal (state T)");
-        Some(Death { message, advice: Death::STOPPED, after })
+        let pid = self.sampler.stopped()?;
+        let process = if pid == self.owned.main { ServerProcess::Main } else { ServerProcess::Child };
+        let after_s = self.owned.begun.elapsed().as_secs_f64();
+        Some(Death { end: ServerEnd::Suspended { pid, process, after_s }, advice: Death::STOPPED })
     }
 
     /// Asks everything to end, kills what has not after the grace, and says how it went.
-    pub fn stop(&mut self) -> String {
-        if let Some(how) = self.owned.ended() {
+    pub fn stop(&mut self) -> ServerEnd {
+        if let Some(end) = self.owned.ended() {
             self.owned.kill();
-            return how;
+            return end;
         }
         self.sample();
         let signal = match self.stop.signal.as_str() {
@@ -136,20 +137,15 @@ impl LaunchedServer {
             _ => Signal::TERM,
         };
         if self.owned.ask_to_end(signal, self.stop.grace) {
-            return "stopped".to_owned();
+            return ServerEnd::Stopped;
         }
-        let left = match self.owned.pids().len() {
-            // Where nobody can see them.
-            0 => String::new(),
-            1 => "1 process ".to_owned(),
-            count => format!("{count} processes "),
-        };
+        let killed = self.owned.pids().len() as u64;
         self.owned.kill();
-        format!("{left}killed after the grace of {}", show_duration(self.stop.grace))
+        ServerEnd::KilledAfterGrace { killed, of: None, grace_s: self.stop.grace.as_secs_f64() }
     }
 
-    pub fn take_happenings(&mut self) -> Vec<Happening> {
-        self.owned.take_happenings()
+    pub fn take_events(&mut self) -> Vec<ServerEvent> {
+        self.owned.take_events()
     }
 }
 

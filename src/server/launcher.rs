@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -11,7 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::role::ProcessRole;
 use super::sampler::{Sampler, Usage};
 use super::worker_channel::{RunnerChannel, WorkerNotReady, WorkerPlan, WorkerScript};
-use super::{Cancelled, Death, StartError, Starting, show_status};
+use super::{Cancelled, Death, StartError, Starting};
+use crate::process_end::{EndedBy, ExitStatus, ProcessEnd, ServerEnd, ServerProcess};
 use crate::scenario::Builtin;
 use crate::units;
 
@@ -129,40 +130,39 @@ impl Workers {
         }
         let alive: Vec<u32> = self.workers.iter().filter(|w| w.ended.is_none()).map(|w| w.child.id()).collect();
         self.sampler.sample(&alive, self.begun.elapsed());
-        let after = self.begun.elapsed();
+        let after_s = self.begun.elapsed().as_secs_f64();
+        let process = ServerProcess::Worker;
         let ended = self.workers.iter_mut().find_map(|worker| {
-            let status = worker.look()?;
-            let message = format!("worker {} {}", worker.child.id(), show_status(status));
-            Some(Death { message, advice: Death::ASK_THE_LOG, after })
+            let exit = worker.look()?;
+            // Nobody has asked it to end, or nobody watches any more.
+            let by = if matches!(exit, ExitStatus::Signal(_)) { EndedBy::Outside } else { EndedBy::Itself };
+            let first = ProcessEnd { pid: worker.child.id(), process, exit, by, after_s };
+            Some(Death { end: ServerEnd::Died { first, last: None }, advice: Death::ASK_THE_LOG })
         });
         ended.or_else(|| {
-            let stopped = self.sampler.stopped()?;
-            let message = format!("worker {stopped} was stopped by a signal (state T)");
-            Some(Death { message, advice: Death::STOPPED, after })
+            let pid = self.sampler.stopped()?;
+            Some(Death { end: ServerEnd::Suspended { pid, process, after_s }, advice: Death::STOPPED })
         })
     }
 
     /// Ends all workers, with a grace, and says how it went.
-    pub fn stop(&mut self) -> String {
+    pub fn stop(&mut self) -> ServerEnd {
         if let Some(death) = self.watch() {
             self.kill();
-            return format!("{} after {}", death.message, units::show_time(death.after.as_secs_f64()));
+            return death.end;
         }
         self.workers.iter_mut().for_each(|worker| worker.leash.ask_to_stop());
         let asked = Instant::now();
         while asked.elapsed() < self.grace {
             if self.workers.iter_mut().all(|worker| worker.look().is_some()) {
-                return "stopped".to_owned();
+                return ServerEnd::Stopped;
             }
             std::thread::sleep(LOOK);
         }
-        let late = self.workers.iter().filter(|worker| worker.ended.is_none()).count();
+        let killed = self.workers.iter().filter(|worker| worker.ended.is_none()).count() as u64;
         self.kill();
-        format!(
-            "{late} of {} workers killed after the grace of {}",
-            self.workers.len(),
-            units::show_duration(self.grace)
-        )
+        let of = Some(self.workers.len() as u64);
+        ServerEnd::KilledAfterGrace { killed, of, grace_s: self.grace.as_secs_f64() }
     }
 
     pub fn usage(&self) -> Usage {
@@ -173,7 +173,7 @@ impl Workers {
         for worker in &mut self.workers {
             if worker.ended.is_none() {
                 let _ = worker.child.kill();
-                worker.ended = worker.child.wait().ok();
+                worker.ended = worker.child.wait().ok().map(ExitStatus::from);
             }
         }
     }
@@ -194,8 +194,9 @@ impl Worker {
             WorkerNotReady::Late => format!("worker {id} was not ready within {}", units::show_duration(READY_WITHIN)),
             WorkerNotReady::Cancelled => format!("worker {id} was not ready yet"),
             WorkerNotReady::Ended => {
-                self.ended = self.child.wait().ok();
-                format!("worker {id} {} before it was ready", self.ended.map_or("ended".to_owned(), show_status))
+                let exit = self.child.wait().map_or(ExitStatus::Unknown, ExitStatus::from);
+                self.ended = Some(exit);
+                format!("worker {id} {exit} before it was ready")
             }
         };
         StartError::new(message, "look at what it said in its log, if anything, and at what else runs on this machine")
@@ -204,7 +205,7 @@ impl Worker {
     /// How it ended, if it has.
     fn look(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
-            self.ended = self.child.try_wait().ok().flatten();
+            self.ended = self.child.try_wait().ok().flatten().map(ExitStatus::from);
         }
         self.ended
     }

@@ -12,6 +12,7 @@ use super::Endpoint;
 use super::deadline_stream::{DeadlineStream, LOOK};
 use super::port_owner::{Doubts, PortOwner};
 use crate::net::tls::{self, Tls};
+use crate::process_end::ServerEnd;
 use crate::scenario::{ReadyCheck, ReadySpec};
 use crate::units::show_duration;
 
@@ -51,10 +52,10 @@ impl fmt::Display for MissingSign {
 }
 
 /// Why a server is not ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum NotReady {
     /// It ended; how.
-    Ended(String),
+    Ended(ServerEnd),
     /// It did not pass its check in time; what the last check missed.
     Late { within: Duration, last: MissingSign },
     /// This process of it was stopped by a signal.
@@ -69,7 +70,7 @@ impl NotReady {
     /// As the end of a sentence that begins with the command.
     pub fn after(&self, waited: &str) -> String {
         match self {
-            NotReady::Ended(how) => format!("{how} before it was ready, after {waited}"),
+            NotReady::Ended(end) => format!("{} before it was ready, after {waited}", end.predicate()),
             NotReady::Stopped(pid) => {
                 format!("was not ready: its process {pid} was stopped by a signal (state T), after {waited}")
             }

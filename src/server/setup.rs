@@ -70,7 +70,7 @@ pub(super) fn run(
     match ended {
         None if Instant::now() >= end => return Err(late()),
         None => return Err(failed("was interrupted")),
-        Some(Err(how)) => return Err(failed(&how)),
+        Some(Err(end)) => return Err(failed(&end.predicate())),
         Some(Ok(())) => {}
     }
     info!("set-up done");

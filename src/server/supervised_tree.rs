@@ -14,7 +14,8 @@ use rustix::process::Signal;
 
 use super::role::ProcessRole;
 use super::supervision::{LaunchPlan, Order, SupervisorEvent};
-use super::{Happening, StartError, process_tree, show_exit, show_status};
+use super::{Happening, ServerEvent, StartError, process_tree};
+use crate::process_end::{EndedBy, ExitStatus, ProcessEnd, ServerEnd, ServerProcess};
 
 /// How long the last processes may take to vanish once killed, and a supervisor to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ const ENDING: Duration = Duration::from_millis(1);
 pub(super) const LOST: &str =
     "a supervisor is runner's own process: see who killed it (`dmesg` tells if memory ran out), and run again";
 /// A server that starts a process for each request must not fill the memory.
-const MOST_HAPPENINGS: usize = 200;
+const MOST_EVENTS: usize = 200;
 /// What a program may be asked to end with, and may ask its own to end with: HUP, INT, QUIT and TERM.
 const ASKING: [i32; 4] = [1, 2, 3, 15];
 const KILL: i32 = 9;
@@ -42,16 +43,16 @@ pub(super) struct SupervisedTree {
     pub begun: Instant,
     /// The program itself.
     pub main: u32,
-    main_ended: Option<Ended>,
-    last_ended: Option<Ended>,
+    main_ended: Option<ProcessEnd>,
+    last_ended: Option<ProcessEnd>,
     /// The line that was wanted has come.
     pub said: bool,
     /// Nothing is left.
     empty: bool,
     /// How the supervisor ended, or its guard, before its processes did.
-    lost: Option<String>,
+    lost: Option<ProcessEnd>,
     channel_ended: bool,
-    happenings: Vec<Happening>,
+    happened: Vec<ServerEvent>,
     ordered: Ordered,
 }
 
@@ -64,21 +65,22 @@ enum Ordered {
     Killed,
 }
 
-#[derive(Debug, Clone)]
-struct Ended {
-    pid: u32,
-    how: String,
-    well: bool,
-}
-
 impl Ordered {
-    /// Whether a process ended as it was told to; a shell passes a signal on as 128 and its number.
-    fn explains(self, how: &str, well: bool) -> bool {
-        let by = |signal: i32| {
-            [show_exit(None, Some(signal)), show_exit(Some(128 + signal), None)].iter().any(|known| known == how)
-        };
-        let as_asked = self >= Ordered::ToEnd && (well || ASKING.into_iter().any(by));
-        as_asked || self == Ordered::Killed && by(KILL)
+    /// Whether a process ended as it was told to.
+    fn explains(self, exit: ExitStatus) -> bool {
+        let as_asked =
+            self >= Ordered::ToEnd && (exit.is_success() || ASKING.into_iter().any(|asked| exit.is_by(asked)));
+        as_asked || self == Ordered::Killed && exit.is_by(KILL)
+    }
+
+    /// Who ended a process that ended like this.
+    fn ended_by(self, exit: ExitStatus) -> EndedBy {
+        match exit {
+            _ if self.explains(exit) => EndedBy::Runner,
+            ExitStatus::Code(_) => EndedBy::Itself,
+            ExitStatus::Signal(_) => EndedBy::Outside,
+            ExitStatus::Unknown => EndedBy::Unknown,
+        }
     }
 }
 
@@ -142,25 +144,22 @@ impl SupervisedTree {
             empty: false,
             lost: None,
             channel_ended: false,
-            happenings: Vec::new(),
+            happened: Vec::new(),
             ordered: Ordered::Nothing,
         })
     }
 
     /// How it ended unasked, if it has. A program that ends well and leaves others running has daemonised.
-    pub fn ended(&mut self) -> Option<String> {
+    pub fn ended(&mut self) -> Option<ServerEnd> {
         self.listen();
-        if let Some(lost) = &self.lost {
-            return Some(lost.clone());
+        if let Some(supervisor) = self.lost {
+            return Some(ServerEnd::LostSupervisor { supervisor });
         }
-        let main = self.main_ended.as_ref()?;
-        match &self.last_ended {
-            _ if !main.well => Some(main.how.clone()),
+        let first = self.main_ended?;
+        match self.last_ended {
+            _ if !first.exit.is_success() => Some(ServerEnd::Died { first, last: None }),
             _ if !self.empty => None,
-            Some(last) if last.pid != main.pid => {
-                Some(format!("{}, and the last it left running (process {}) {}", main.how, last.pid, last.how))
-            }
-            _ => Some(main.how.clone()),
+            last => Some(ServerEnd::Died { first, last: last.filter(|last| last.pid != first.pid) }),
         }
     }
 
@@ -169,12 +168,13 @@ impl SupervisedTree {
         self.lost.is_some()
     }
 
-    /// Waits until the program itself has ended; `Err` says how that went wrong. `None` if cancelled.
-    pub fn wait_for_main(&mut self, cancelled: &dyn Fn() -> bool) -> Option<Result<(), String>> {
+    /// Waits until the program itself has ended; `Err` says how, where that was not well. `None` if cancelled.
+    pub fn wait_for_main(&mut self, cancelled: &dyn Fn() -> bool) -> Option<Result<(), ServerEnd>> {
         loop {
-            match (&self.lost, &self.main_ended) {
-                (Some(lost), _) => return Some(Err(lost.clone())),
-                (None, Some(ended)) => return Some(if ended.well { Ok(()) } else { Err(ended.how.clone()) }),
+            match (self.lost, self.main_ended) {
+                (Some(supervisor), _) => return Some(Err(ServerEnd::LostSupervisor { supervisor })),
+                (None, Some(main)) if main.exit.is_success() => return Some(Ok(())),
+                (None, Some(first)) => return Some(Err(ServerEnd::Died { first, last: None })),
                 (None, None) if cancelled() => return None,
                 (None, None) => self.listen_for(LOOK),
             }
@@ -193,14 +193,20 @@ impl SupervisedTree {
 
     /// A process was there and is not any more.
     pub fn missed(&mut self, pid: u32) {
-        let told = self.happenings.iter().any(|known| known.what.starts_with(&format!("process {pid} ")));
+        let told = self.happened.iter().any(|known| is_end_of(known, pid));
         if !told && pid != self.main {
-            self.happened(format!("process {pid} ended"));
+            let end = self.end_of(pid, ExitStatus::Unknown);
+            self.note_event(Happening::ProcessEnded(end));
         }
     }
 
-    pub fn take_happenings(&mut self) -> Vec<Happening> {
-        std::mem::take(&mut self.happenings)
+    pub fn take_events(&mut self) -> Vec<ServerEvent> {
+        std::mem::take(&mut self.happened)
+    }
+
+    fn end_of(&self, pid: u32, exit: ExitStatus) -> ProcessEnd {
+        let process = if pid == self.main { ServerProcess::Main } else { ServerProcess::Child };
+        ProcessEnd { pid, process, exit, by: self.ordered.ended_by(exit), after_s: self.begun.elapsed().as_secs_f64() }
     }
 
     /// Asks everything to end; whether nothing is left after the grace.
@@ -276,22 +282,22 @@ impl SupervisedTree {
 
     fn note(&mut self, event: SupervisorEvent) {
         match event {
-            SupervisorEvent::Ended { pid, how, well } => {
-                let guess = format!("process {pid} ended");
-                let was_missed = self.happenings.iter().any(|known| known.what == guess);
-                self.happenings.retain(|known| known.what != guess);
-                if was_missed || !self.ordered.explains(&how, well) {
-                    self.happened(format!("process {pid} {how}"));
+            SupervisorEvent::Ended { pid, exit } => {
+                let end = self.end_of(pid, exit);
+                let known = self.happened.len();
+                // How it went was not known until now.
+                self.happened.retain(|known| !is_end_of(known, pid));
+                if self.happened.len() < known || end.by != EndedBy::Runner {
+                    self.note_event(Happening::ProcessEnded(end));
                 }
-                let ended = Ended { pid, how, well };
                 if pid == self.main {
-                    self.main_ended = Some(ended.clone());
+                    self.main_ended = Some(end);
                 }
-                self.last_ended = Some(ended);
+                self.last_ended = Some(end);
             }
             SupervisorEvent::Said => self.said = true,
             SupervisorEvent::Empty => self.empty = true,
-            SupervisorEvent::NotLogged { why } => self.happened(format!("the rest of its log is not kept: {why}")),
+            SupervisorEvent::NotLogged { why } => self.note_event(Happening::LogNotKept { why }),
             SupervisorEvent::Started { .. } | SupervisorEvent::NotStarted { .. } => {}
         }
     }
@@ -303,17 +309,16 @@ impl SupervisedTree {
         }
         // It may have closed the channel only; then it is of no use any more.
         let _ = self.guard.kill();
-        let how = self.guard.wait().map_or("ended".to_owned(), show_status);
-        self.lost = Some(format!("lost its supervisor (process {}), which {how}", self.guard.id()));
+        let exit = self.guard.wait().map_or(ExitStatus::Unknown, ExitStatus::from);
+        let end = self.end_of(self.guard.id(), exit);
+        self.lost = Some(ProcessEnd { process: ServerProcess::Supervisor, ..end });
     }
 
-    fn happened(&mut self, what: String) {
-        match self.happenings.len() {
-            ..MOST_HAPPENINGS => self.happenings.push(Happening { after: self.begun.elapsed(), what }),
-            MOST_HAPPENINGS => {
-                let what = "more processes ended than are listed".to_owned();
-                self.happenings.push(Happening { after: self.begun.elapsed(), what });
-            }
+    fn note_event(&mut self, what: Happening) {
+        let after = self.begun.elapsed();
+        match self.happened.len() {
+            ..MOST_EVENTS => self.happened.push(ServerEvent { after, what }),
+            MOST_EVENTS => self.happened.push(ServerEvent { after, what: Happening::More }),
             _ => {}
         }
     }
@@ -336,6 +341,10 @@ impl SupervisedTree {
     }
 }
 
+fn is_end_of(event: &ServerEvent, pid: u32) -> bool {
+    matches!(&event.what, Happening::ProcessEnded(end) if end.pid == pid)
+}
+
 impl Drop for SupervisedTree {
     fn drop(&mut self) {
         self.kill();
@@ -348,21 +357,16 @@ mod tests {
 
     #[test]
     fn an_end_that_was_asked_for_is_explained_unless_it_is_a_bad_one() {
-        let (well, term, kill) =
-            ("exited with status 0", "was killed by signal 15 (TERM)", "was killed by signal 9 (KILL)");
-        let explained = |ordered: Ordered| {
-            [
-                (well, true),
-                (term, false),
-                ("exited with status 143", false),
-                (kill, false),
-                ("exited with status 3", false),
-            ]
-            .map(|(how, well)| ordered.explains(how, well))
-        };
+        let (term, kill) = (ExitStatus::Signal(15), ExitStatus::Signal(9));
+        let ends = [ExitStatus::Code(0), term, ExitStatus::Code(143), kill, ExitStatus::Code(3)];
+        let explained = |ordered: Ordered| ends.map(|exit| ordered.explains(exit));
         assert_eq!(explained(Ordered::Nothing), [false; 5]);
         assert_eq!(explained(Ordered::ToEnd), [true, true, true, false, false]);
         assert_eq!(explained(Ordered::Killed), [true, true, true, true, false]);
-        assert!(!Ordered::Killed.explains("was killed by signal 11 (SEGV)", false));
+        assert!(!Ordered::Killed.explains(ExitStatus::Signal(11)));
+        assert_eq!(
+            ends.map(|exit| Ordered::ToEnd.ended_by(exit))[2..],
+            [EndedBy::Runner, EndedBy::Outside, EndedBy::Itself]
+        );
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process_end::ExitStatus;
+
 /// What to start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LaunchPlan {
@@ -44,7 +46,7 @@ pub(super) enum SupervisorEvent {
     /// What the server says is not kept any more.
     NotLogged { why: String },
     /// A process ended: the program itself, or one that had lost its parent.
-    Ended { pid: u32, how: String, well: bool },
+    Ended { pid: u32, exit: ExitStatus },
     /// Nothing is left.
     Empty,
 }

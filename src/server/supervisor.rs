@@ -19,6 +19,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_su
 use super::log_lines::Lines;
 use super::supervision::{FD, LaunchPlan, Order, SupervisorEvent};
 use super::{inherited_signals, process_tree, starter};
+use crate::process_end::ExitStatus;
 
 /// The number of the first socket that systemd's protocol hands down.
 const LISTEN_FD: i32 = 3;
@@ -154,14 +155,9 @@ fn reap(say: &Mutex<UnixStream>, copied: &Receiver<()>) {
 }
 
 fn ended(pid: Pid, status: WaitStatus) -> SupervisorEvent {
-    let how = match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => super::show_exit(Some(code), None),
-        (None, signal) => super::show_exit(None, signal),
-    };
     SupervisorEvent::Ended {
         pid: pid.as_raw_nonzero().get().unsigned_abs(),
-        how,
-        well: status.exit_status() == Some(0),
+        exit: ExitStatus::new(status.exit_status(), status.terminating_signal()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::analysis::server_use::server_use;
 use crate::measured_value::{Bounds, MeasuredValue};
 use crate::record::{self, Quantiles, Trial};
 use crate::rule::Metric;
@@ -51,12 +52,10 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
         Metric::DirtyBound => exactly(dirty(trial)?.bound),
         Metric::TriggerLeaks(trigger) => count(exercised(trial, trigger.name())?.leaks),
         Metric::TriggerExposures(trigger) => count(exercised(trial, trigger.name())?.exposures),
-        // Between two looks at least; an idle server's is zero.
-        Metric::ServerCpuMean => {
-            server(trial).filter(|server| server.samples.len() > 1).and_then(|server| exactly(server.cpu_mean))
-        }
-        Metric::ServerRssMax => count(server(trial)?.rss_peak_bytes),
-        Metric::ServerThreadsMax => count(server(trial)?.threads_max),
+        // An idle server's is zero.
+        Metric::ServerCpuMean => server_use(trial)?.cpu_mean.and_then(exactly),
+        Metric::ServerRssMax => count(server_use(trial)?.rss_peak_bytes),
+        Metric::ServerThreadsMax => count(server_use(trial)?.threads_max),
     }
 }
 
@@ -103,9 +102,4 @@ fn dirty(trial: &Trial) -> Option<&record::DirtyRecord> {
 /// The counts of a trigger that was exercised.
 fn exercised<'a>(trial: &'a Trial, name: &str) -> Option<&'a record::TriggerRecord> {
     dirty(trial)?.triggers.get(name).filter(|trigger| trigger.leaks > 0 || trigger.not_exercised.is_none())
-}
-
-/// A server without a thread was never looked at: it was not there long enough, or is not on this machine.
-fn server(trial: &Trial) -> Option<&record::ServerRecord> {
-    trial.server.as_ref().filter(|server| server.threads_max > 0)
 }

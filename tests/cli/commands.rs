@@ -129,8 +129,8 @@ fn the_record_has_the_keys_that_were_promised() {
     for key in ["min", "mean", "p50", "p75", "p90", "p95", "p99", "p999", "max"] {
         assert!(load["latency_us"][key].is_number() && load["service_time_us"][key].is_number(), "{key}");
     }
-    for key in ["cpu_s", "rss_peak_bytes", "exit"] {
-        assert!(!variant["trials"][0]["server"][key].is_null(), "{key}");
+    for key in ["cpu_s", "rss_peak_bytes", "end"] {
+        assert!(!variant["trials"][0]["servers"][0][key].is_null(), "{key}");
     }
 }
 

@@ -175,7 +175,7 @@ time.sleep(600)
     let going = python(program, "").set("load.duration=2s").that("errors.count == 0").start();
     let weak = going.wait_for_file("weak");
     let outcome = going.wait().exit(0);
-    let events = trial(&outcome)["server"]["events"].to_string();
+    let events = trial(&outcome)["servers"][0]["events"].to_string();
     assert!(events.contains(&format!("process {weak} ended")), "{events}");
 }
 
@@ -207,7 +207,7 @@ fn a_server_that_is_up_is_loaded_and_left_as_it_was() {
         |url: &str| format!("[server]\nurl = \"{url}\"\n[load]\npath = \"/\"\nconcurrency = 2\nduration = \"300ms\"\n");
     let scenario = attached(&format!("http://127.0.0.1:{port}")) + "[assert]\nthat = [\"status.200 > 0\"]\n";
     let outcome = crate::harness::Runner::with(&scenario).run().exit(0);
-    assert_eq!(trial(&outcome)["server"]["exit"], "left as it was");
+    assert_eq!(trial(&outcome)["servers"][0]["end"]["type"], "left_running");
     assert!(is_running(server.id()));
     server.kill().unwrap();
     server.wait().unwrap();
@@ -226,6 +226,6 @@ if os.fork() == 0:
 serve(answers, listener)
 "#;
     let outcome = python(program, "").run().exit(0);
-    assert_eq!(trial(&outcome)["server"]["exit"], "stopped");
-    assert_eq!(trial(&outcome)["server"]["events"].to_string(), "[]");
+    assert_eq!(trial(&outcome)["servers"][0]["end"]["type"], "stopped");
+    assert_eq!(trial(&outcome)["servers"][0]["events"].to_string(), "[]");
 }

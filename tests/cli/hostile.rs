@@ -133,7 +133,7 @@ fn a_handler_that_takes_the_memory_of_the_machine_in_one_step_ends_its_worker() 
     let outcome = Runner::with(scenario).file("s.rhai", &script).run().exit(3);
     let log = fs::read_to_string(outcome.latest("scenario").join("server.log")).unwrap();
     assert!(log.contains("GET /page: the handler took more than 1.07 GB in one step; the worker ends"), "{log}");
-    let peak = outcome.record("scenario")["variants"][0]["trials"][0]["server"]["rss_peak_bytes"].as_u64().unwrap();
+    let peak = outcome.record("scenario")["variants"][0]["trials"][0]["servers"][0]["rss_peak_bytes"].as_u64().unwrap();
     assert!(peak < PEAK, "{peak}");
 }
 

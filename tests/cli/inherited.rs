@@ -125,7 +125,7 @@ fn where_proc_is_of_no_use_nothing_is_measured_and_that_is_said() {
             let outcome = outcome.exit(4).stdout_has("no samples").stdout_has("not measured");
             let record = outcome.record("scenario");
             let trial = &record["variants"][0]["trials"][0];
-            assert_eq!(trial["server"]["samples"].as_array().unwrap().len(), 0);
+            assert_eq!(trial["servers"][0]["samples"].as_array().unwrap().len(), 0);
             let caveats = record["variants"][0]["caveats"].to_string();
             assert!(caveats.contains("nothing is known of what the server used"), "{caveats}");
         },

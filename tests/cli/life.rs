@@ -115,8 +115,9 @@ fn a_worker_that_is_busy_at_the_end_is_killed_after_the_grace() {
     let workers = running.wait_for_workers(1);
     let outcome = running.wait().exit(3).stdout_has("No request was answered, of 1 started");
     let record = outcome.record("scenario");
-    let exit = record["variants"][0]["trials"][0]["server"]["exit"].as_str().unwrap().to_owned();
-    assert!(exit.contains("killed after the grace of 100ms"), "{exit}");
+    let end = &record["variants"][0]["trials"][0]["servers"][0]["end"];
+    assert_eq!(end["type"], "killed_after_grace", "{end}");
+    assert_eq!((end["killed"].as_u64(), end["of"].as_u64(), end["grace_s"].as_f64()), (Some(1), Some(1), Some(0.1)));
     wait_until_gone(&workers);
 }
 

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::foreign::{command, python, trial};
 
 /// The program could not be started at all: its words, the message, the advice.
@@ -144,8 +146,8 @@ serve(answers)
     .that("errors.count == 0")
     .run()
     .exit(0);
-    assert_eq!(trial(&outcome)["server"]["exit"], "stopped");
-    assert!(trial(&outcome)["server"]["rss_peak_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(trial(&outcome)["servers"][0]["end"]["type"], "stopped");
+    assert!(trial(&outcome)["servers"][0]["rss_peak_bytes"].as_u64().unwrap() > 0);
 }
 
 #[test]
@@ -180,7 +182,12 @@ fn a_server_that_ignores_the_wish_to_stop_is_killed_after_the_grace() {
             .that("completed > 0")
             .run()
             .exit(0);
-    assert_eq!(trial(&outcome)["server"]["exit"], "1 process killed after the grace of 200ms");
+    let end = &trial(&outcome)["servers"][0]["end"];
+    assert_eq!(
+        (&end["type"], &end["killed"], &end["grace_s"]),
+        (&json!("killed_after_grace"), &json!(1), &json!(0.2)),
+        "{end}"
+    );
 }
 
 /// Counts requests, and does something to itself in the middle of the load.
@@ -223,7 +230,7 @@ fn a_server_that_is_stopped_in_mid_load_ends_it_with_a_report() {
         .exit(3)
         .stdout_has("was stopped by a signal (state T)");
     assert!(trial(&outcome)["load"]["completed"].as_u64().unwrap() > 50);
-    assert_eq!(trial(&outcome)["server"]["exit"], "stopped");
+    assert_eq!(trial(&outcome)["servers"][0]["end"]["type"], "stopped");
 }
 
 /// The kinds of failure that a program provokes; with the rule that every request succeeds, the run fails.

@@ -22,9 +22,9 @@ fn gunicorn_is_clean_and_uvicorn_far_above_it_and_dirty() {
     let leak = &trial(1)["dirty"]["evidence"][0];
     assert!(leaks(1) > 0 && leak["victim"]["request"] != leak["source"]["request"], "{leak}");
     for variant in [0, 1] {
-        let server = &trial(variant)["server"];
+        let server = &trial(variant)["servers"][0];
         assert!(server["samples"].as_array().map_or(0, Vec::len) > 10, "sampled while loaded");
-        assert!(server["rss_peak_bytes"].as_u64().unwrap() > 1_000_000 && server["exit"] == "stopped");
+        assert!(server["rss_peak_bytes"].as_u64().unwrap() > 1_000_000 && server["end"]["type"] == "stopped");
     }
 }
 
@@ -49,6 +49,6 @@ fn a_unix_socket_serves_as_a_port_does() {
         app.display()
     );
     let record = Runner::with(&scenario).run().exit(0).record("scenario");
-    let address = record["variants"][0]["trials"][0]["server"]["address"].as_str().unwrap().to_owned();
+    let address = record["variants"][0]["trials"][0]["servers"][0]["address"].as_str().unwrap().to_owned();
     assert!(address.starts_with("unix:") && !std::path::Path::new(&address[5..]).exists(), "{address}");
 }

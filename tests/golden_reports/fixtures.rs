@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use runner::dirty::recipe::{Line, Recipe, RecipeRequest, Start};
 use runner::measured_value::Comparison;
+use runner::process_end::ServerEnd;
 use runner::record::*;
 use runner::rule::Rule;
 use runner::scenario::Expect;
@@ -73,14 +74,15 @@ pub fn limit(rule: &str) -> RuleLimit {
 
 pub fn server() -> ServerRecord {
     ServerRecord {
+        part: ServerPart::Load,
         ready_ms: 12.0,
         cpu_s: 3.2,
         cpu_mean: 0.31,
         rss_peak_bytes: 24_500_000,
         threads_max: 3,
         address: "127.0.0.1:40123".into(),
-        exit: "stopped".into(),
-        samples: Vec::new(),
+        end: ServerEnd::Stopped,
+        samples: vec![ServerSample::default(); 2],
         unmeasured: None,
         events: Vec::new(),
     }
@@ -149,7 +151,7 @@ pub fn sync_sleep() -> Record {
     let answered: Vec<u64> = (1..=20).map(|n| n * 100_000).collect();
     let timeline = (0..10).map(|t| if t < 2 { second(t, 10, 0) } else { second(t, 0, 250) }).collect();
     let load = load("GET /sync_sleep/?sleep=100ms", &answered, &[2_000_000; 2000], &[1_900_000; 480], timeline);
-    let trial = Trial { load: Some(load), server: Some(server()), ..Trial::default() };
+    let trial = Trial { load: Some(load), servers: vec![server()], ..Trial::default() };
     let verdicts = vec![
         verdict("throughput < 11/s", Status::Passed, "< 11.0/s", "2.00/s"),
         verdict("latency.p50 > 2s", Status::Passed, "> 2.00 s", "> 2.00 s"),
@@ -178,7 +180,7 @@ pub fn async_load() -> LoadRecord {
 }
 
 pub fn async_sleep() -> Record {
-    let trial = Trial { load: Some(async_load()), server: Some(server()), ..Trial::default() };
+    let trial = Trial { load: Some(async_load()), servers: vec![server()], ..Trial::default() };
     let verdicts = vec![
         verdict("throughput > 4500/s", Status::Passed, "> 4,500/s", "4,950/s"),
         verdict("latency.p99 < 250ms", Status::Passed, "< 250 ms", "109 ms"),
@@ -204,7 +206,7 @@ pub fn stumbling() -> Record {
     load.errors.insert("status".into(), 280);
     load.status = [("200".to_owned(), 9_320), ("503".to_owned(), 280)].into();
     (load.planned_duration_s, load.duration_s, load.throughput) = (Some(60.0), 60.0, 155.0);
-    let trial = Trial { load: Some(load), server: Some(server()), ..Trial::default() };
+    let trial = Trial { load: Some(load), servers: vec![server()], ..Trial::default() };
     let verdicts = vec![
         verdict("latency.p99 < 250ms", Status::Failed, "< 250 ms", "> 2.00 s"),
         verdict("errors.rate < 1%", Status::Failed, "< 1.00 %", "6.80 %"),
@@ -224,7 +226,7 @@ pub fn crossover() -> Record {
                 let timeline = (0..3).map(|t| second(t, per_second, 0)).collect();
                 let mut load = load("GET /sync_sleep/", &waits, &[], &[], timeline);
                 load.throughput = (per_second + drift) as f64;
-                Trial { load: Some(load), server: Some(server()), ..Trial::default() }
+                Trial { load: Some(load), servers: vec![server()], ..Trial::default() }
             };
             let name = format!("server.mode={mode} load.sleep={sleep}ms");
             variants.push(variant(
@@ -359,7 +361,7 @@ pub fn dirty() -> Record {
         evidence: vec![overlap_leak(), stale_leak()],
         inconclusive: None,
     };
-    let trial = Trial { dirty: Some(check), server: Some(server()), ..Trial::default() };
+    let trial = Trial { dirty: Some(check), servers: vec![server()], ..Trial::default() };
     let verdicts = vec![verdict("dirty.expect = \"dirty\"", Status::Passed, "a leak", "12 leaks in 161 exposures")];
     record(
         "dirty",
@@ -387,7 +389,7 @@ pub fn clean_in_every_mode() -> Record {
             triggers: BTreeMap::from([("overlap".into(), trigger(3_250, 3_000, 0, 250, 0))]),
             ..DirtyRecord::default()
         };
-        let trial = Trial { dirty: Some(check), server: Some(server()), ..Trial::default() };
+        let trial = Trial { dirty: Some(check), servers: vec![server()], ..Trial::default() };
         let verdicts = vec![
             verdict("dirty.expect = \"clean\"", Status::Passed, "no leak", "no leak in 3,000 exposures"),
             verdict("dirty.leaks == 0", Status::Passed, "== 0", "0"),
@@ -418,7 +420,7 @@ pub fn server_died() -> Record {
         ],
         log_of: LogOf::Server,
     };
-    let trial = Trial { failure: Some(failure), server: Some(server()), ..Trial::default() };
+    let trial = Trial { failure: Some(failure), servers: vec![server()], ..Trial::default() };
     record("server_died", Status::CouldNotRun, vec![variant("server_died", "gunicorn, 4 workers", vec![trial], vec![])])
 }
 
@@ -473,12 +475,14 @@ pub fn hostile(text: &str) -> Record {
         log_tail: vec![text.into(), text.into()],
         log_of: LogOf::Script,
     };
-    let mut server = ServerRecord { address: text.into(), exit: text.into(), ..crate::more_fixtures::sampled_server() };
-    server.events.iter_mut().for_each(|event| event.what = text.into());
+    let end = ServerEnd::Told { text: text.into() };
+    let unmeasured = Some(Unmeasured { why: text.into(), remedy: text.into() });
+    let mut server = ServerRecord { address: text.into(), end, unmeasured, ..crate::more_fixtures::sampled_server() };
+    server.events.iter_mut().for_each(|event| event.what = Happening::Told { text: text.into() });
     let trial = Trial {
         load: Some(load),
         dirty: Some(check),
-        server: Some(server),
+        servers: vec![server],
         failure: Some(failure),
         interrupted: true,
         aborted: None,

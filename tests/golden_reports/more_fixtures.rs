@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runner::process_end::{EndedBy, ExitStatus, ProcessEnd, ServerProcess};
 use runner::record::*;
 use runner::stats::upper_bound_95;
 
@@ -27,13 +28,20 @@ pub fn sampled_server() -> ServerRecord {
             }
         })
         .collect();
-    let event = |t_s, what: &str| ServerEvent { t_s, what: what.into(), second_server: false };
-    let events = vec![
-        event(4.8, "process 4712 was killed by signal 9 (KILL)"),
-        event(4.9, "process 4713 ended"),
-        ServerEvent { second_server: true, ..event(1.2, "process 4720 ended") },
-    ];
+    let events = vec![ended(4.8, 4712, ExitStatus::Signal(9)), ended(4.9, 4713, ExitStatus::Unknown)];
     ServerRecord { samples, events, ..server() }
+}
+
+/// The end of a process that runner had not asked for.
+fn ended(t_s: f64, pid: u32, exit: ExitStatus) -> ServerEvent {
+    let end = ProcessEnd { pid, process: ServerProcess::Child, exit, by: EndedBy::Outside, after_s: t_s };
+    ServerEvent { t_s, what: Happening::ProcessEnded(end) }
+}
+
+/// The server of a load that lost a worker, and one of a dirty check that lost another.
+fn sampled_servers() -> Vec<ServerRecord> {
+    let events = vec![ended(1.2, 4720, ExitStatus::Unknown)];
+    vec![sampled_server(), ServerRecord { part: ServerPart::DirtyCheck, events, ..server() }]
 }
 
 /// Most of what is asked is never answered: the load is ended early.
@@ -43,7 +51,7 @@ pub fn aborted() -> Record {
     let rule = "errors.rate > 50% for 2s".to_owned();
     let aborted =
         Aborted { rule: rule.clone(), limit: limit(&rule), after_s: 3.1, value: None, observed: "100 %".into() };
-    let trial = Trial { load: Some(load), server: Some(sampled_server()), aborted: Some(aborted), ..Trial::default() };
+    let trial = Trial { load: Some(load), servers: sampled_servers(), aborted: Some(aborted), ..Trial::default() };
     let kind = VerdictKind::AbortWhen { limit: limit(&rule), after_s: 3.1 };
     let verdicts = vec![Verdict { kind, ..verdict(&rule, Status::Failed, "never", "100 % after 3.1 s") }];
     record("aborted", Status::Failed, vec![variant("aborted", "gunicorn, 4 workers", vec![trial], verdicts)])
@@ -63,7 +71,8 @@ pub fn broken_probe() -> Record {
         inconclusive: Some(reason.clone()),
         ..DirtyRecord::default()
     };
-    let trial = Trial { dirty: Some(check), server: Some(ServerRecord { cpu_s: 0.0, ..server() }), ..Trial::default() };
+    let trial =
+        Trial { dirty: Some(check), servers: vec![ServerRecord { cpu_s: 0.0, ..server() }], ..Trial::default() };
     let expected = "no response holds another request's data";
     let verdicts = vec![verdict("dirty.expect = \"clean\"", Status::Inconclusive, expected, &reason)];
     record("broken_probe", Status::Inconclusive, vec![variant("broken_probe", "gunicorn", vec![trial], verdicts)])
@@ -114,7 +123,7 @@ pub fn interrupted() -> Record {
     load.duration_s = 4.2;
     (load.started, load.completed) = (20_790, 20_790);
     load.timeline.truncate(5);
-    let trial = Trial { load: Some(load), server: Some(server()), interrupted: true, ..Trial::default() };
+    let trial = Trial { load: Some(load), servers: vec![server()], interrupted: true, ..Trial::default() };
     let verdicts =
         vec![verdict("latency.p99 < 250ms", Status::Inconclusive, "< 250 ms", "109 ms, but the load was cut short")];
     record(

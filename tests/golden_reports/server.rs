@@ -21,7 +21,7 @@ fn a_server_with_samples_reads_as_agreed() {
 #[test]
 fn too_few_samples_make_no_picture() {
     let mut record = more_fixtures::aborted();
-    record.variants[0].trials[0].server.as_mut().unwrap().samples.truncate(2);
+    record.variants[0].trials[0].servers[0].samples.truncate(2);
     let page = render(&record);
     assert!(page.files.iter().all(|(name, _)| name != "server.svg"));
 }
@@ -29,7 +29,9 @@ fn too_few_samples_make_no_picture() {
 #[test]
 fn many_events_are_counted() {
     let mut record = more_fixtures::aborted();
-    let server = record.variants[0].trials[0].server.as_mut().unwrap();
+    let servers = &mut record.variants[0].trials[0].servers;
+    servers.truncate(1);
+    let server = &mut servers[0];
     server.events = vec![server.events[0].clone(); 27];
     let page = render(&record);
     assert_eq!(page.markdown.matches("process 4712").count(), 20);

@@ -64,31 +64,34 @@ fn what_comes_with_an_answer_is_none_to_the_next_request() {
 
 #[test]
 fn what_comes_while_a_user_thinks_is_none_to_the_next_request() {
-    let pause = Duration::from_millis(100);
+    // Also on a busy machine the server's thread has said all it has to say within this time.
+    let pause = Duration::from_secs(2);
     for pipeline in [1, 2] {
-        let load = LoadSpec { pause, protocol: Protocol::Http1 { pipeline }, ..few(4) };
+        let batches = 3;
+        let requests = batches * u64::from(pipeline);
+        let load = LoadSpec { pause, protocol: Protocol::Http1 { pipeline }, ..few(requests) };
         let answer = OK.repeat(pipeline as usize);
         let results = execute(start(answer.clone(), MORE), &load);
         // After the last nobody thinks, and what comes then need not be seen.
-        let batches = 4 / u64::from(pipeline);
         assert!(
             results.measured.connections.unsolicited >= batches - 1,
             "{}",
             results.measured.connections.unsolicited
         );
         let whole = &results.measured.whole;
-        assert_eq!((whole.status[200], whole.failed(), results.measured.connections.opened), (4, 0, batches));
-        is_right(&execute(start(answer, b"\r\n"), &load), 4, 0);
+        assert_eq!((whole.status[200], whole.failed(), results.measured.connections.opened), (requests, 0, batches));
+        let brief = LoadSpec { pause: Duration::from_millis(50), ..load };
+        is_right(&execute(start(answer, b"\r\n"), &brief), requests, 0);
     }
 }
 
 #[test]
 fn what_comes_on_a_connection_that_waits_for_an_arrival_is_none_to_it() {
-    let arrivals = Level { from: 10.0, to: 10.0, lasting: Duration::from_secs(20) };
+    let arrivals = Level { from: 0.5, to: 0.5, lasting: Duration::from_secs(20) };
     let model = Model::Open { spacing: Spacing::Uniform, max_concurrency: 10 };
-    let load = LoadSpec { model, levels: vec![arrivals], ..few(4) };
+    let load = LoadSpec { model, levels: vec![arrivals], ..few(3) };
     let results = execute(start(OK.to_vec(), MORE), &load);
     let whole = &results.measured.whole;
-    assert_eq!((whole.status[200], whole.failed(), results.measured.connections.opened), (4, 0, 4));
-    assert!(results.measured.connections.unsolicited >= 3, "{}", results.measured.connections.unsolicited);
+    assert_eq!((whole.status[200], whole.failed(), results.measured.connections.opened), (3, 0, 3));
+    assert!(results.measured.connections.unsolicited >= 2, "{}", results.measured.connections.unsolicited);
 }

@@ -5,6 +5,7 @@ use plotters::style::text_anchor::HPos;
 
 use crate::record::{ServerEvent, ServerRecord, ServerSample};
 use crate::report::escape::clip;
+use crate::report::words;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
 use super::scale::{Scale, log_range, log_ticks, number, ticks};
@@ -75,7 +76,7 @@ pub(crate) fn server(server: &ServerRecord, title: &str) -> Option<String> {
 fn marks(events: &[ServerEvent], (first, last): (f64, f64)) -> Vec<(usize, &ServerEvent)> {
     let drawn = first..=last + (last - first) * 0.1;
     let numbered = events.iter().enumerate().map(|(index, event)| (index + 1, event));
-    numbered.filter(|(_, event)| !event.second_server && drawn.contains(&event.t_s)).take(EVENTS).collect()
+    numbered.filter(|(_, event)| drawn.contains(&event.t_s)).take(EVENTS).collect()
 }
 
 fn time_axis(canvas: &mut Canvas<'_>, x: Scale, (first, end): (f64, f64), bottom: f64) {
@@ -148,7 +149,7 @@ fn events(canvas: &mut Canvas<'_>, marks: &[(usize, &ServerEvent)], x: Scale, bo
         let at = x.at(event.t_s);
         canvas.dashes(&[(at, TOP), (at, bottom)], VERMILLION, 1.25);
         let short = number.to_string();
-        let long = format!("{number} {}", clip(&event.what, 38));
+        let long = format!("{number} {}", clip(&words::happening(&event.what), 38));
         let tries = [long, short].into_iter().flat_map(|label| lanes.map(|y| (label.clone(), y)));
         for (label, y) in tries {
             let width = text_width(&label, 11.5);

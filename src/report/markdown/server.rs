@@ -1,13 +1,14 @@
 //! What the server used, and how it ended.
 
 use crate::analysis::median_trial::median_trial;
-use crate::record::{ServerRecord, VariantRecord};
+use crate::analysis::server_use::{ServerUse, by_part, used_by};
+use crate::record::{Trial, VariantRecord};
 use crate::report::escape::{cell, code_cell};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{cpu_time, millis};
+use crate::report::words::{self, NONE, cpu_time, millis};
 use crate::units::{show_count, show_size};
 
 use super::{Place, ReportPage, show};
@@ -20,17 +21,21 @@ const EVENTS: usize = 20;
 pub(super) fn server(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     page.markdown += &used(variant, place);
     let Some((number, trial)) = median_trial(variant) else { return };
-    let Some(server) = &trial.server else { return };
     let of = if variant.trials.len() > 1 { format!(" (trial {number})") } else { String::new() };
-    if let Some(svg) = chart::server(server, &format!("What the server used{of}")) {
+    if let Some(svg) =
+        trial.servers.first().and_then(|first| chart::server(first, &format!("What the server used{of}")))
+    {
         show(page, format!("server{}.svg", place.suffix), "What the server used over time", svg);
     }
-    page.markdown += &events(server, &of);
+    page.markdown += &events(trial, &of);
 }
 
+/// A row for the servers of each part of a trial.
 fn used(variant: &VariantRecord, place: &Place) -> String {
     let mut table = Table::new([
         ("trial", Right),
+        ("server of", Left),
+        ("servers", Right),
         ("address", Left),
         ("ready after", Right),
         ("CPU time", Right),
@@ -39,18 +44,25 @@ fn used(variant: &VariantRecord, place: &Place) -> String {
         ("threads, most", Right),
         ("end", Left),
     ]);
-    for (index, trial) in variant.trials.iter().enumerate() {
-        let Some(server) = &trial.server else { continue };
-        table.row([
-            if variant.trials.len() > 1 { (index + 1).to_string() } else { String::new() },
-            code_cell(&server.address),
-            millis(server.ready_ms),
-            measured(server, cpu_time(server.cpu_s)),
-            measured(server, format!("{:.2}", server.cpu_mean)),
-            measured(server, show_size(server.rss_peak_bytes)),
-            measured(server, show_count(server.threads_max)),
-            cell(&server.exit),
-        ]);
+    let rows: Vec<_> = variant.trials.iter().map(by_part).collect();
+    let told_apart = rows.iter().any(|parts| parts.len() > 1);
+    for (index, parts) in rows.iter().enumerate() {
+        for (part, servers) in parts {
+            let used = used_by(servers);
+            let figure = |show: &dyn Fn(ServerUse) -> String| used.map_or("not measured".to_owned(), show);
+            table.row([
+                if variant.trials.len() > 1 { (index + 1).to_string() } else { String::new() },
+                if told_apart { words::part(*part).to_owned() } else { String::new() },
+                if servers.len() > 1 { show_count(servers.len() as u64) } else { String::new() },
+                code_cell(&servers[0].address),
+                millis(servers[0].ready_ms),
+                figure(&|used| cpu_time(used.cpu_s)),
+                figure(&|used| used.cpu_mean.map_or(NONE.to_owned(), |cores| format!("{cores:.2}"))),
+                figure(&|used| show_size(used.rss_peak_bytes)),
+                figure(&|used| show_count(used.threads_max)),
+                cell(&words::ends(servers.iter().copied())),
+            ]);
+        }
     }
     if table.is_empty() {
         return String::new();
@@ -58,25 +70,17 @@ fn used(variant: &VariantRecord, place: &Place) -> String {
     place.heading("Server") + table.without_empty_columns().markdown().as_str()
 }
 
-/// What happened to the processes; the numbers are those of the picture.
-/// A figure of what was used, if it was measured: a process has a thread, so without any none was looked at.
-fn measured(server: &ServerRecord, figure: String) -> String {
-    if server.threads_max == 0 { "not measured".to_owned() } else { figure }
-}
-
-fn events(server: &ServerRecord, of: &str) -> String {
+/// What happened to the processes of all servers; the numbers of the first one's are those of its picture.
+fn events(trial: &Trial, of: &str) -> String {
     let mut table = Table::new([("", Right), ("at", Right), ("event", Left), ("server of", Left)]);
-    let several = server.events.iter().any(|event| event.second_server);
-    for (index, event) in server.events.iter().take(EVENTS).enumerate() {
+    let several = trial.servers.len() > 1;
+    let all = || trial.servers.iter().flat_map(|server| server.events.iter().map(move |event| (server, event)));
+    for (index, (server, event)) in all().take(EVENTS).enumerate() {
         table.row([
             (index + 1).to_string(),
             format!("{:.2} s", event.t_s),
-            cell(&event.what),
-            match (several, event.second_server) {
-                (false, _) => String::new(),
-                (true, false) => "the load".to_owned(),
-                (true, true) => "the dirty check".to_owned(),
-            },
+            cell(&words::happening(&event.what)),
+            if several { words::part(server.part).to_owned() } else { String::new() },
         ]);
     }
     if table.is_empty() {
@@ -84,8 +88,9 @@ fn events(server: &ServerRecord, of: &str) -> String {
     }
     let head = format!("What happened to its processes{of}, in seconds from the start of the server:\n\n");
     let mut out = head + table.without_empty_columns().markdown().as_str();
-    if server.events.len() > EVENTS {
-        out += &format!("and {} more\n\n", show_count((server.events.len() - EVENTS) as u64));
+    let more = all().count().saturating_sub(EVENTS);
+    if more > 0 {
+        out += &format!("and {} more\n\n", show_count(more as u64));
     }
     out
 }
