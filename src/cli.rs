@@ -21,7 +21,7 @@ mod report;
 mod run;
 mod serve;
 mod signals;
-mod surroundings;
+mod system_context;
 mod unknown;
 
 use arguments::{Arguments, Command};

@@ -71,7 +71,7 @@ pub struct Results {
     pub hung: Option<HungHook>,
 }
 
-/// A load thread makes so many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
+/// A load thread makes this many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
 const EASY_RATE: f64 = 20_000.0;
 
 /// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.

@@ -55,7 +55,7 @@ pub struct Runner {
 }
 
 /// What stands for the file, and is the name, of a load that was typed.
-pub const TYPED: &str = "load";
+pub const AD_HOC: &str = "load";
 
 /// The scenario of a run, as it was written and as it was meant.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Reports: each a pure function of a [`Record`]; no file, no clock, no environment.
 
-mod came;
+mod response_samples;
 mod cause;
 mod chart;
 mod escape;
@@ -10,7 +10,7 @@ mod reproduction;
 mod sentence;
 mod table;
 pub mod terminal;
-mod words;
+mod format;
 
 use std::path::Path;
 

@@ -16,7 +16,7 @@ use crate::telemetry::RunLog;
 use crate::verdict;
 
 mod abort;
-mod discreet;
+mod redacting_observer;
 pub mod environment;
 mod events;
 mod examples;
@@ -31,10 +31,10 @@ pub mod serve;
 mod supervise;
 mod trial;
 
-use discreet::Discreet;
 pub use folder::write_page;
 use folder::{Folder, Published};
 pub use folder::{FolderError, NotLatest};
+use redacting_observer::RedactingObserver;
 
 /// How to run, apart from what the scenario says.
 #[derive(Debug, Clone)]
@@ -189,7 +189,7 @@ fn record(
     cancel: &CancellationToken,
 ) -> Result<Record, Unfinished> {
     let seed = scenario.seed.unwrap_or_else(drawn_seed);
-    let observer = Discreet { observer, secrets: &scenario.secrets };
+    let observer = RedactingObserver { observer, secrets: &scenario.secrets };
     let (variants, repeats) = (scenario.variants.len(), scenario.repeats);
     info!(scenario = scenario.name, seed, variants, repeats, version = env!("CARGO_PKG_VERSION"), "run begins");
     let trials = run_trials(scenario, seed, log, options, &observer, cancel);

@@ -238,7 +238,7 @@ pub struct Budget {
 }
 
 /// What loading a scenario needs of the world outside it.
-pub trait Surroundings {
+pub trait SystemContext {
     /// Reads a text file.
     fn read(&self, path: &Path) -> std::io::Result<String>;
     /// The same without the byte order mark, which some editors put before a text and which is no part of it.
@@ -253,8 +253,8 @@ pub trait Surroundings {
 pub type Compile<'a> = &'a dyn Fn(&str, &Path) -> Result<(), script::ScriptError>;
 
 /// Reads a scenario file, applies `overrides` (`key.path=value`) and the matrix, and reports every problem at once.
-pub fn load(file: &Path, overrides: &[String], surroundings: &dyn Surroundings) -> Result<Scenario, Problems> {
-    load_with(file, overrides, surroundings, &compile)
+pub fn load(file: &Path, overrides: &[String], system: &dyn SystemContext) -> Result<Scenario, Problems> {
+    load_with(file, overrides, system, &compile)
 }
 
 fn compile(source: &str, folder: &Path) -> Result<(), script::ScriptError> {
@@ -265,10 +265,10 @@ fn compile(source: &str, folder: &Path) -> Result<(), script::ScriptError> {
 pub fn load_with(
     file: &Path,
     overrides: &[String],
-    surroundings: &dyn Surroundings,
+    system: &dyn SystemContext,
     compile: Compile<'_>,
 ) -> Result<Scenario, Problems> {
-    resolve::load(file, overrides, surroundings, compile)
+    resolve::load(file, overrides, system, compile)
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(said("latency.min <= 100.04ms", &timed(100_300.0)), "100.3 ms; expected <= 100.04 ms");
     }
 
-    /// A load whose quickest answer took so many microseconds.
+    /// A load whose quickest answer took this many microseconds.
     fn timed(us: f64) -> Trial {
         let latency_us = record::Quantiles { min: Some(MeasuredValue::Exactly(us)), ..record::Quantiles::default() };
         Trial {

@@ -5,14 +5,14 @@
 
 use std::path::{Path, PathBuf};
 
-use runner::scenario::{self, Problems, Scenario, Surroundings};
+use runner::scenario::{self, Problems, Scenario, SystemContext};
 
 const WRONG: &str = "tests/golden";
 const DOUBTFUL: &str = "tests/golden/warnings";
 
 struct Disk;
 
-impl Surroundings for Disk {
+impl SystemContext for Disk {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         std::fs::read_to_string(path)
     }

@@ -26,7 +26,7 @@ pub fn abandonment(load: &LoadRecord) -> Option<Abandonment> {
 mod tests {
     use super::*;
 
-    /// A load whose seconds had so many responses, and of whose 100 requests so many timed out.
+    /// A load whose seconds had this many responses, and of whose 100 requests this many timed out.
     fn load(responses: &[u64], timeouts: u64) -> LoadRecord {
         let second = |completed: &u64| Second { length_s: 1.0, completed: *completed, ..Second::default() };
         let errors = [("timeout".to_owned(), timeouts)].into();

@@ -17,7 +17,7 @@ pub fn half_waited_in_vain(load: &LoadRecord) -> bool {
 /// A smaller share of responses outside of the time, or the requests, that are counted is not worth a word.
 const OUTSIDE: f64 = 0.1;
 
-/// So many of so many.
+/// A number out of a total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartOf {
     pub part: u64,

@@ -1,7 +1,7 @@
 //! Percent-encoding, HTML entities, JSON and JavaScript escapes, and lines of folded base64: read byte by byte.
 //!
 //! Most escapes stand for something that no canary holds, so only those that could be a part of one are looked at, each
-//! with its surroundings.
+//! with its system.
 
 use std::ops::Range;
 
@@ -161,7 +161,7 @@ fn number(digits: &[u8], base: u64) -> Option<u8> {
 }
 
 impl Unescaped {
-    /// The surroundings of the relevant escape at `escape`, and of those that follow soon.
+    /// The system of the relevant escape at `escape`, and of those that follow soon.
     fn around(text: &[u8], escape: usize) -> Self {
         let start = escape.saturating_sub(REACH);
         let (mut at, mut end) = (start, escape + REACH);

@@ -7,13 +7,13 @@ use super::arguments::Load;
 use super::logging::EventLog;
 use super::progress::Progress;
 use super::run::{complain, print_record, width};
-use super::surroundings::World;
+use super::system_context::World;
 use super::{Exit, print, signals};
-use crate::record::{Record, TYPED, VerdictKind};
+use crate::record::{AD_HOC, Record, VerdictKind};
 use crate::report;
 use crate::report::terminal::OPTIONS;
 use crate::run::{self, Finished, Options, Unfinished, environment};
-use crate::scenario::command_line::{Typed, split_url};
+use crate::scenario::command_line::{AdHocLoad, split_url};
 use crate::scenario::{Problem, Scenario};
 
 const INTERRUPTED: &str = "interrupted: the load ends; once more to end at once";
@@ -51,7 +51,7 @@ pub(super) fn load(arguments: &Load, log: &EventLog, quiet: bool, began: Instant
     match finished {
         Ok(finished) => conclude(&finished, arguments),
         Err(unfinished @ Unfinished::NotWritten { .. }) => complain_unwritten(&unfinished, arguments),
-        Err(unfinished) => complain(TYPED, &unfinished),
+        Err(unfinished) => complain(AD_HOC, &unfinished),
     }
 }
 
@@ -87,7 +87,7 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
         Some(path) => Some(format!("unix:{}", absolute(path))),
         None => arguments.connect_to.clone(),
     };
-    let typed = Typed {
+    let typed = AdHocLoad {
         origin,
         target,
         method: arguments.method.clone(),
@@ -109,7 +109,7 @@ fn scenario(arguments: &Load) -> Result<Scenario, Vec<(String, String)>> {
         pipeline: arguments.pipeline,
         sources: arguments.sources.clone(),
     };
-    typed.scenario(TYPED, &World).map_err(|problems| {
+    typed.scenario(AD_HOC, &World).map_err(|problems| {
         let told =
             |problem: &Problem| (as_typed(&problem.title), as_typed(problem.help.as_deref().unwrap_or_default()));
         problems.iter().map(told).collect()
@@ -167,7 +167,7 @@ fn complain_unwritten(unfinished: &Unfinished, arguments: &Load) -> Exit {
     if let Unfinished::NotWritten { record, .. } = unfinished {
         print_results(record, arguments);
     }
-    complain(TYPED, unfinished)
+    complain(AD_HOC, unfinished)
 }
 
 fn print_results(record: &Record, arguments: &Load) -> Exit {

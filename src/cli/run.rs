@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::arguments::Run;
 use super::logging::EventLog;
 use super::progress::Progress;
-use super::{Exit, print, signals, surroundings};
+use super::{Exit, print, signals, system_context};
 use crate::record::{LogOf, Record};
 use crate::report;
 use crate::run::{self, Finished, Options, Unfinished, environment};
@@ -18,7 +18,7 @@ const WIDEST: usize = 110;
 const INTERRUPTED: &str = "interrupted: writing the report; once more to end at once";
 
 pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
-    let Some(scenarios) = surroundings::load_all(&arguments.files, &arguments.overrides.set) else {
+    let Some(scenarios) = system_context::load_all(&arguments.files, &arguments.overrides.set) else {
         return Exit::Invalid;
     };
     scenarios.iter().for_each(|scenario| log.telemetry().redaction().add(&scenario.secrets));

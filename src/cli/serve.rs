@@ -2,7 +2,7 @@
 
 use super::arguments::Serve;
 use super::logging::EventLog;
-use super::{Exit, print, signals, surroundings};
+use super::{Exit, print, signals, system_context};
 use crate::net::endpoint::Endpoint;
 use crate::report::one_line;
 use crate::run::environment;
@@ -13,7 +13,7 @@ const STOPPING: &str = "stopping; once more to end at once";
 
 /// A server that is told to end has done what it was to do: 0.
 pub(super) fn serve(arguments: &Serve, log: &EventLog) -> Exit {
-    let loaded = surroundings::load_all(std::slice::from_ref(&arguments.file), &arguments.overrides.set);
+    let loaded = system_context::load_all(std::slice::from_ref(&arguments.file), &arguments.overrides.set);
     let Some([scenario]) = loaded.as_deref() else { return Exit::Invalid };
     log.telemetry().redaction().add(&scenario.secrets);
     let hide = |text: &str| scenario.secrets.hide(text).into_owned();

@@ -39,7 +39,7 @@ pub(super) use wire::{Stray, Wire};
 
 /// The response header by which a built-in worker names itself.
 const WORKER_HEADER: &[u8] = b"x-worker:";
-/// The longest nap is so many times the long one, and at least and at most so long.
+/// The longest nap is this many times the long one, and at least and at most so long.
 const LONGEST_NAP: u32 = 3;
 const LEAST_LONGEST: Duration = Duration::from_millis(1500);
 const MOST_LONGEST: Duration = Duration::from_secs(5);

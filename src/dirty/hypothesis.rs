@@ -20,9 +20,9 @@ use super::recipe::{Line, Principal, Recipe, Start, Until};
 
 /// A hypothesis is proven if chance explains it with at most this probability.
 const LARGEST_CHANCE: f64 = 1e-4;
-/// So many times as many rounds without the owners as with them.
+/// This many times as many rounds without the owners as with them.
 const TIMES_AS_MANY: u64 = 3;
-/// A round is carried out in so many copies at once, unless it is large: time is short, and load brings fallbacks about.
+/// A round is carried out in this many copies at once, unless it is large: time is short, and load brings fallbacks about.
 const MOST_COPIES: usize = 12;
 const MOST_LINES: usize = 64;
 
@@ -58,7 +58,7 @@ pub(super) enum HypothesisStatus {
 }
 
 impl Hypothesis {
-    /// The first suspicion, which came after so many `rounds` of its trigger.
+    /// The first suspicion, which came after this many `rounds` of its trigger.
     pub fn of(evidence: Evidence, accusation: &Accusation, rounds: u64) -> Self {
         let (owners, marks) = accusation.sharpest();
         let mut hypothesis = Hypothesis {
@@ -147,7 +147,7 @@ impl Hypothesis {
         others.map(|(_, identity)| identity.clone()).collect()
     }
 
-    /// Takes what came of rounds, in so many copies, with the owners or without. `judge` says what is wrong with a response.
+    /// Takes what came of rounds, in this many copies, with the owners or without. `judge` says what is wrong with a response.
     pub fn take(
         &mut self,
         observations: &[Observation],

@@ -20,7 +20,7 @@ pub struct Limit {
     pub status: u16,
     /// What the server said, if it did.
     pub retry_after: Option<Duration>,
-    /// So many requests, as far as can be told, are answered in such a time.
+    /// This many requests, as far as can be told, are answered in such a time.
     pub allowed: u64,
     pub window: Duration,
     /// Requests that were refused for it.
@@ -45,7 +45,7 @@ impl Throttle {
         self.limit
     }
 
-    /// How long to wait before so many requests are sent at once. As many as are allowed, if they are more.
+    /// How long to wait before this many requests are sent at once. As many as are allowed, if they are more.
     pub fn wait(&mut self, requests: u64, now: Duration) -> Duration {
         let Some(limit) = self.limit else { return Duration::ZERO };
         if now < self.closed_until {

@@ -60,7 +60,7 @@ pub struct Until {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
-    /// So many milliseconds after the round began.
+    /// This many milliseconds after the round began.
     At(f64),
     /// When the line with this index has ended.
     After(usize),
@@ -127,9 +127,9 @@ pub enum Anomaly {
     Malformed(usize),
     /// With a body of more than 64 KiB.
     Big,
-    /// The client leaves with a reset, so many milliseconds after it has sent all of it.
+    /// The client leaves with a reset, this many milliseconds after it has sent all of it.
     Abort(f64),
-    /// Half of it is sent, the rest so many milliseconds later.
+    /// Half of it is sent, the rest this many milliseconds later.
     Halting(f64),
     /// Its body looks like another request, with another canary of the same identity; it is made to be refused in the way
     /// with this index.

@@ -30,7 +30,7 @@ const NO_TEXT: [&str; 22] = [
 ];
 const TEXT_ALL_THE_SAME: &str = "image/svg";
 
-/// One byte in so many may be a control character, or no UTF-8, in what counts as text. Of random bytes one in nine is
+/// One byte in this many may be a control character, or no UTF-8, in what counts as text. Of random bytes one in nine is
 /// the first, and about half are the second.
 const MOST_CONTROLS: usize = 50;
 const MOST_INVALID: usize = 10;

@@ -108,7 +108,7 @@ pub(super) trait Strategy: Send + Sync {
         LeakClass::SharedSlot
     }
 
-    /// What the responses of a round tell of the server, after so many rounds, this one included.
+    /// What the responses of a round tell of the server, after this many rounds, this one included.
     fn learn_from_responses(&self, _round: &[Observation], _rounds: u64, _situation: &mut Situation) {}
 
     /// What the counts of all its rounds tell of the server.

@@ -64,7 +64,7 @@ pub(super) async fn users(thread: &Rc<ThreadState>) {
     all_end(users, cancel).await;
 }
 
-/// The loop of the closed model: one user, as long as the load has so many.
+/// The loop of the closed model: one user, as long as the load has that many.
 async fn turns<S: RequestSource, C: Transport>(mut user: VirtualUser<'_, S, C>, over: &CancellationToken) {
     let (thread, plan) = (user.thread, &user.thread.plan);
     let mut deadline = user.deadline();

@@ -62,7 +62,7 @@ fn thread_cpu_time() -> Duration {
 mod tests {
     use super::*;
 
-    /// The most after readings of so many milliseconds: when, and how much CPU time.
+    /// The most after readings of this many milliseconds: when, and how much CPU time.
     fn most(readings: &[(u64, u64)]) -> Option<f64> {
         let meter = CpuMeter::default();
         readings.iter().for_each(|(at, cpu)| meter.read(Duration::from_millis(*at), Duration::from_millis(*cpu)));

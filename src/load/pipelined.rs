@@ -28,7 +28,7 @@ struct Batch<'a, S> {
     bytes: Vec<u8>,
 }
 
-/// The loop of a user who pipelines, as long as the load has so many users. `source` makes what is sent from a place.
+/// The loop of a user who pipelines, as long as the load has that many users. `source` makes what is sent from a place.
 pub(super) async fn batches<S: RequestSource>(
     thread: &Rc<ThreadState>,
     slot: u32,

@@ -42,7 +42,7 @@ impl Counters {
 }
 
 impl LiveCounters {
-    /// A load on so many threads, which has not begun.
+    /// A load on this many threads, which has not begun.
     pub fn new(threads: u32) -> Self {
         LiveCounters { counters: (0..threads).map(|_| Counters::default()).collect(), clock: Arc::default() }
     }

@@ -84,7 +84,7 @@ impl Profile {
         begun.map_or(0.0, |segment| segment.before + segment.arrivals((t - segment.begin).min(segment.lasting)))
     }
 
-    /// When `n` arrivals, not rounded, have come; `None` if so many never do.
+    /// When `n` arrivals, not rounded, have come; `None` if that many never do.
     pub fn due(&self, n: f64) -> Option<Duration> {
         let until = |segment: &&Segment| n < segment.before + segment.arrivals(segment.lasting);
         let segment = self.segments.iter().find(until)?;

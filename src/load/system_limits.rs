@@ -13,7 +13,7 @@ use crate::scenario::LoadSpec;
 const BESIDE: u64 = 64;
 const OF_A_THREAD: u64 = 8;
 
-/// Descriptors that a load on so many threads may need at once. A server of HTTP/2 may take only one request at a time on
+/// Descriptors that a load on this many threads may need at once. A server of HTTP/2 may take only one request at a time on
 /// each connection.
 pub fn descriptors_needed(load: &LoadSpec, threads: u32) -> u64 {
     u64::from(load.users()) + u64::from(threads) * OF_A_THREAD + BESIDE

@@ -103,7 +103,7 @@ fn what_may_not_be_asked_twice_is_not_sent_again() {
     assert!(failures(&results, Failure::Closed) > 0);
 }
 
-/// Answers so many requests on each connection, then takes one more, and closes after a while as if it had never come.
+/// Answers this many requests on each connection, then takes one more, and closes after a while as if it had never come.
 fn drops_after(answers: usize) -> impl FnOnce(TcpListener) {
     move |listener| {
         for stream in listener.incoming() {

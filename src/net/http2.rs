@@ -33,7 +33,7 @@ use crate::net::http2::request::Http2Request;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 
-/// What was given up is remembered for so long, and so many of a connection: what still comes for it is dropped without a
+/// What was given up is remembered for this long, and this many of a connection: what still comes for it is dropped without a
 /// word. They take a few hundred bytes each. What comes for one that is forgotten is answered with another reset.
 const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 const MOST_REMEMBERED: usize = 10_000;
@@ -44,7 +44,7 @@ const UNKNOWN: usize = 0;
 /// The connections of a load thread.
 #[derive(Debug)]
 pub struct Http2Pool {
-    /// How many requests each may carry at once, if the server takes so many.
+    /// How many requests each may carry at once, if the server takes that many.
     streams: usize,
     /// Those that could take another when they were last looked at, the last used last.
     free: RefCell<Vec<Rc<PooledConnection>>>,

@@ -14,13 +14,13 @@ const LONG: usize = 4 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Head,
-    /// A long head, of which so many bytes have come without its end.
+    /// A long head, of which this many bytes have come without its end.
     LongHead(usize),
-    /// So many body bytes are missing.
+    /// This many body bytes are missing.
     Length(u64),
     /// The line with a chunk's size comes next.
     ChunkSize,
-    /// So many bytes of the chunk are missing.
+    /// This many bytes of the chunk are missing.
     Chunk(u64),
     /// The line break after a chunk's data comes next.
     ChunkEnd,

@@ -42,7 +42,7 @@ impl Stream {
         self.session().is_some_and(|session| session.wants_write())
     }
 
-    /// Hands the kernel what it takes of `bytes` at once: so many. Over TLS it may have taken less; see `has_unsent`.
+    /// Hands the kernel what it takes of `bytes` at once: this many. Over TLS it may have taken less; see `has_unsent`.
     pub fn try_send(&mut self, bytes: &[u8]) -> Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.try_send(bytes),

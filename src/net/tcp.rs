@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::socket::send;
 
-/// So many bytes are one segment on any network: the default maximum of RFC 9293, 3.7.1, less the most that options take.
+/// This many bytes are one segment on any network: the default maximum of RFC 9293, 3.7.1, less the most that options take.
 const ONE_SEGMENT: usize = 536 - 40;
 
 /// A connection on which the algorithm of Nagle delays nothing. It delays what does not fill a segment while earlier bytes
@@ -46,7 +46,7 @@ impl Tcp {
         self.stream.try_write_vectored(pieces)
     }
 
-    /// Before so many bytes are written; it is asked how many only where that matters.
+    /// Before this many bytes are written; it is asked how many only where that matters.
     fn before(&mut self, length: impl FnOnce() -> usize) -> Result<()> {
         if self.written == Written::More {
             return Ok(());

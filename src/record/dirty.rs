@@ -81,7 +81,7 @@ pub struct RateLimit {
     pub status: u16,
     /// What the server said, if it did.
     pub retry_after_s: Option<f64>,
-    /// So many requests, as far as can be told, are answered in such a time.
+    /// This many requests, as far as can be told, are answered in such a time.
     pub allowed: u64,
     pub window_s: f64,
     /// Requests that were refused for it.
@@ -194,7 +194,7 @@ impl LeakRecord {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShrunkRecord {
     pub recipe: Recipe,
-    /// It showed in so many of these tries.
+    /// It showed in this many of these tries.
     pub shown: u64,
     pub tries: u64,
     /// At least and at most this fraction of tries shows it, at 95 % confidence (Clopper-Pearson).

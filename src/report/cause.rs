@@ -2,7 +2,7 @@
 
 use crate::record::{LeakClass, LeakRecord};
 
-use super::words::list;
+use super::format::list;
 
 /// The class as a heading says it, the likely cause, and where to look; the last two without a full stop.
 pub(super) struct Cause {
@@ -82,7 +82,7 @@ pub(super) fn of(class: LeakClass) -> Cause {
         ),
         LeakClass::Derived => (
             "what follows from another request's data",
-            "not the value itself is another's but what was made from it: a masked address, a hash, a link, a language, a length",
+            "the response does not hold another request's value itself, but what was made from it: a masked address, a hash, a link, a language, a length",
             "at values computed from who asks and kept between requests: a locale set for the process or thread (`setlocale`, `translation.activate`, `Locale.setDefault`), a signed link or an ETag from a cache, a template rendered once. The causes are those of the other classes: look at what is shared, cached or left behind",
         ),
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::analysis::coverage::{NotExercised, uncovered};
 use crate::record::VariantRecord;
 
-use super::words::capital;
+use super::format::capital;
 
 /// What the marks of [`mark`] mean, a line a reason.
 pub(crate) fn notes(variants: &[VariantRecord]) -> Vec<String> {

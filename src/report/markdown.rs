@@ -15,8 +15,8 @@ use crate::units::counted;
 
 use super::chart;
 use super::escape::{code, fence, inline};
+use super::format::{capital, outcome, status};
 use super::sentence;
-use super::words::{capital, outcome, status};
 use super::{ReportLocation, ReportPage};
 
 pub(crate) fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {

@@ -7,7 +7,7 @@ use crate::session::{CAPTURE, TOKEN};
 use crate::units::{counted, show_percentage};
 
 use super::escape::{clean, shell_word};
-use super::words::millis;
+use super::format::millis;
 
 /// More requests than this nobody pastes.
 const MOST_TYPED: usize = 20;

@@ -14,7 +14,7 @@ use crate::scenario::Expect;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
 use super::escape::{clean, clip};
-use super::words::{capital, list, micros, millis, outside, sent_again, status, ways_lost};
+use super::format::{capital, list, micros, millis, outside, sent_again, status, ways_lost};
 
 #[cfg(test)]
 mod tests;
@@ -176,7 +176,7 @@ fn over_variants(overall: Status, variants: &[VariantRecord]) -> Vec<String> {
     all.into_iter().chain(throughput_range(variants)).chain(exposures_over(variants)).collect()
 }
 
-/// The predicate of so many variants with one status.
+/// The predicate of this many variants with one status.
 fn came_out_as(status: Status, count: usize) -> &'static str {
     match (status, count) {
         (Status::Passed, _) => "passed",
@@ -350,7 +350,7 @@ pub(crate) fn dirty_fact(dirty: &DirtyRecord) -> String {
         let by_canary = dirty.evidence.iter().any(|leak| leak.oracle == LeakOracle::Canary);
         let what = match by_canary || dirty.evidence.is_empty() {
             true => "responses held the canary of another request",
-            false => "responses held what is another's",
+            false => "responses held another request's data",
         };
         return format!(
             "{} of {} leaked{often}: {what}",

@@ -30,7 +30,7 @@ impl Table {
 
     /// Leaves out columns in which no row says anything.
     pub(crate) fn without_empty_columns(mut self) -> Self {
-        let says_nothing = |text: &String| text.is_empty() || text == super::words::NONE;
+        let says_nothing = |text: &String| text.is_empty() || text == super::format::NONE;
         let kept: Vec<bool> =
             (0..self.heads.len()).map(|column| !self.rows.iter().all(|row| says_nothing(&row[column]))).collect();
         let keep = |column: &mut std::slice::Iter<'_, bool>| column.next().copied().unwrap_or(true);

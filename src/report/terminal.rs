@@ -15,16 +15,16 @@ use crate::record::{
 };
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
-use super::came;
 use super::cause;
 use super::escape::{clean, clip};
 use super::footnote;
-use super::reproduction;
-use super::sentence;
-use super::table::{Align, pad};
-use super::words::{
+use super::format::{
     NONE, amount, capital, checks_in_words, ends, failures, micros, observed, outside, sent_again, short_micros, status,
 };
+use super::reproduction;
+use super::response_samples;
+use super::sentence;
+use super::table::{Align, pad};
 use layout::{columns, wrap};
 
 pub use load::{OPTIONS, load};
@@ -158,9 +158,11 @@ impl Terminal {
         }
         if let Some(dirty) = &trial.dirty {
             out += &self.entry("dirty check", sentence::dirty_fact(dirty).trim_start_matches("the dirty check "));
-            for (index, sample) in came::told(dirty).into_iter().take(CAME).enumerate() {
-                out += &self
-                    .entry(if index == 0 { "what came" } else { "" }, &clip(&came::in_words(sample), LONGEST_SAMPLE));
+            for (index, sample) in response_samples::told(dirty).into_iter().take(CAME).enumerate() {
+                out += &self.entry(
+                    if index == 0 { "what came" } else { "" },
+                    &clip(&response_samples::in_words(sample), LONGEST_SAMPLE),
+                );
             }
         }
         out + self.used(trial).as_str()
@@ -269,7 +271,7 @@ impl Terminal {
         out
     }
 
-    /// At most so many.
+    /// At most this many.
     fn caveats(&self, variants: &[VariantRecord], most: usize) -> String {
         let all: Vec<_> =
             variants.iter().flat_map(|variant| variant.caveats.iter().map(move |caveat| (variant, caveat))).collect();

@@ -6,11 +6,11 @@ use crate::scenario::template::Placeholder;
 use crate::server::{self, Life};
 use crate::units::{counted, show_duration};
 
-mod asked;
-mod came;
+mod sent_requests;
+mod response_samples;
 mod dirty;
 mod load;
-mod unasked;
+mod untested_classes;
 
 pub(super) use dirty::dirty;
 pub(super) use load::{describe_load, load};
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// How a command that runs so many workers is named.
+    /// How a command that runs this many workers is named.
     fn named(command: &[&str], workers: u32) -> String {
         describe_server(&scenario::ServerSpec::Command(scenario::CommandSpec {
             scenario: "a.toml".to_owned(),

@@ -2,7 +2,7 @@
 
 /// The most lines that are kept.
 const LINES: usize = 10;
-/// A server may print megabytes in one line: so many characters of a line are kept.
+/// A server may print megabytes in one line: this many characters of a line are kept.
 const LONGEST_LINE: usize = 500;
 
 /// The last lines of a log that say anything.

@@ -37,9 +37,9 @@ pub struct NotReplayed {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ReplayOutcome {
     pub tries: u64,
-    /// In so many the leak showed.
+    /// In how many the leak showed.
     pub shown: u64,
-    /// In so many it did not, and no wonder: they were answered in another way than when it was recorded.
+    /// In how many it did not, and no wonder: they were answered in another way than when it was recorded.
     pub unlike: u64,
     /// How the first of these was answered.
     pub first_unlike: Option<Difference>,
@@ -59,7 +59,7 @@ impl ReplayOutcome {
     }
 }
 
-/// Tries so many times, or until `cancel`; tells `each` of every try, and of what makes it tell nothing. Where none shows
+/// Tries this many times, or until `cancel`; tells `each` of every try, and of what makes it tell nothing. Where none shows
 /// the leak, a request is sent alone in the end: without a proper answer the tries mean nothing.
 pub fn replay(
     again: &ReplayPlan<'_>,

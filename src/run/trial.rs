@@ -28,7 +28,7 @@ use crate::session::Session;
 
 /// How often to look at what a set-up has said.
 const READ_EVERY: Duration = Duration::from_secs(1);
-/// A server may print megabytes: so many bytes at the end of its log are looked at.
+/// A server may print megabytes: this many bytes at the end of its log are looked at.
 const LONGEST_TAIL: u64 = 64 * 1024;
 
 /// What every part of a trial needs.

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::{Problems, Scenario, Surroundings, Template, load};
+use super::{Problems, Scenario, SystemContext, Template, load};
 use crate::units::show_duration;
 
 /// What was typed. Every text is sent as it stands: braces and dollars mean nothing here.
 #[derive(Debug, Clone, Default)]
-pub struct Typed {
+pub struct AdHocLoad {
     /// `http://127.0.0.1:8000`
     pub origin: String,
     /// Path and query; starts with `/`.
@@ -47,9 +47,9 @@ pub struct Typed {
 /// Where neither they nor a rate are given.
 const CONNECTIONS: u32 = 10;
 
-impl Typed {
+impl AdHocLoad {
     /// The scenario of this name, made as from a file; what is wrong is told in the terms of a file.
-    pub fn scenario(&self, name: &str, outside: &dyn Surroundings) -> Result<Scenario, Problems> {
+    pub fn scenario(&self, name: &str, outside: &dyn SystemContext) -> Result<Scenario, Problems> {
         load(Path::new(name), &[], &Memory { name: Path::new(name), text: self.text(), outside })
     }
 
@@ -125,10 +125,10 @@ fn unfilled(text: &str) -> Value {
 struct Memory<'a> {
     name: &'a Path,
     text: String,
-    outside: &'a dyn Surroundings,
+    outside: &'a dyn SystemContext,
 }
 
-impl Surroundings for Memory<'_> {
+impl SystemContext for Memory<'_> {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         if path == self.name { Ok(self.text.clone()) } else { self.outside.read(path) }
     }
@@ -157,7 +157,7 @@ mod tests {
 
     struct Nothing;
 
-    impl Surroundings for Nothing {
+    impl SystemContext for Nothing {
         fn read(&self, _path: &Path) -> std::io::Result<String> {
             Err(std::io::ErrorKind::NotFound.into())
         }
@@ -167,15 +167,15 @@ mod tests {
         }
     }
 
-    fn typed() -> Typed {
+    fn typed() -> AdHocLoad {
         let (origin, target) = split_url("http://127.0.0.1:8000/a?b=c");
-        Typed { origin, target, ..Typed::default() }
+        AdHocLoad { origin, target, ..AdHocLoad::default() }
     }
 
     #[test]
     fn it_means_what_a_file_would() {
         let scenario =
-            Typed { connections: Some(500), threads: Some(8), ..typed() }.scenario("load", &Nothing).unwrap();
+            AdHocLoad { connections: Some(500), threads: Some(8), ..typed() }.scenario("load", &Nothing).unwrap();
         let [variant] = scenario.variants.as_slice() else { panic!("{scenario:?}") };
         let ServerSpec::Attached(server) = &variant.server else { panic!("{variant:?}") };
         assert_eq!((scenario.name.as_str(), server.host.as_str(), server.port), ("load", "127.0.0.1", 8000));
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_rate_makes_an_open_load_and_a_number_of_requests_ends_it() {
-        let typed = Typed { connections: Some(7), rate: Some(2000.0), requests: Some(50), ..typed() };
+        let typed = AdHocLoad { connections: Some(7), rate: Some(2000.0), requests: Some(50), ..typed() };
         let scenario = typed.scenario("load", &Nothing).unwrap();
         let load = scenario.variants[0].load.as_ref().unwrap();
         assert!(matches!(load.model, Model::Open { max_concurrency: 7, .. }), "{:?}", load.model);
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn each_stream_of_a_connection_has_a_user() {
-        let typed = Typed { connections: Some(8), http2: true, streams: Some(32), ..typed() };
+        let typed = AdHocLoad { connections: Some(8), http2: true, streams: Some(32), ..typed() };
         let scenario = typed.scenario("load", &Nothing).unwrap();
         assert_eq!(scenario.variants[0].load.as_ref().unwrap().users(), 256);
     }
@@ -218,7 +218,7 @@ mod tests {
         fn texts_are_sent_as_they_stand(text in "[ -~\n]{0,4}([$]?[{]{0,2}(user|HOME)?[}]{0,2}){0,4}[ -~é]{0,4}") {
             let header = text.replace(['\n', 'é'], "").trim().to_owned();
             let headers = vec![("x-a".to_owned(), format!("{header}."))];
-            let typed = Typed { body: Some(text.clone()), headers, ..typed() };
+            let typed = AdHocLoad { body: Some(text.clone()), headers, ..typed() };
             let scenario = typed.scenario("load", &Nothing).unwrap();
             let request = &scenario.variants[0].load.as_ref().unwrap().kinds[0].request;
             prop_assert_eq!(request.content().unwrap().text(), text);

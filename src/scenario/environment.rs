@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::Surroundings;
+use super::SystemContext;
 use super::decode::InvalidPaths;
 use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
@@ -25,19 +25,18 @@ const SHORTEST_DEFAULT: usize = 6;
 /// itself holds. A string with a variable that is not set is a problem, and cut out.
 pub(super) fn fill(
     tree: &mut DeTable<'_>,
-    surroundings: &dyn Surroundings,
+    system: &dyn SystemContext,
     problems: &mut Problems,
     spoilt: &mut InvalidPaths,
     numbers: &mut Numbers,
 ) -> Secrets {
     let mut wrong = Vec::new();
-    let secrets = secrets(&mut tree.clone(), surroundings);
+    let secrets = secrets(&mut tree.clone(), system);
     toml_tree::each_string(tree, &mut |path, span, text| {
-        let problem = match expand(text, surroundings, None) {
+        let problem = match expand(text, system, None) {
             _ if text == REDACTED => left_out(path).at(span, "stands for what a report does not show"),
             Ok(filled) => {
-                let named =
-                    (path == ["name"]).then(|| variables(text).into_iter().find(|name| is_kept(name, surroundings)));
+                let named = (path == ["name"]).then(|| variables(text).into_iter().find(|name| is_kept(name, system)));
                 if let Some(filled) = filled {
                     numbers.note(span, text, &filled);
                     *text = Cow::Owned(filled);
@@ -87,12 +86,12 @@ fn unfilled(name: Option<&str>, path: &[String]) -> Problem {
 }
 
 /// The secrets of a tree that is not filled in yet.
-pub(super) fn secrets(tree: &mut DeTable<'_>, surroundings: &dyn Surroundings) -> Secrets {
+pub(super) fn secrets(tree: &mut DeTable<'_>, system: &dyn SystemContext) -> Secrets {
     let mut secrets = Secrets::default();
-    toml_tree::each_string(tree, &mut |path, _, text| collect(&mut secrets, path, text, surroundings));
+    toml_tree::each_string(tree, &mut |path, _, text| collect(&mut secrets, path, text, system));
     let mut before: Option<(Vec<String>, String)> = None;
     toml_tree::each_string(tree, &mut |path, _, text| {
-        let filled = expand(text, surroundings, None).ok().flatten().unwrap_or_else(|| text.to_string());
+        let filled = expand(text, system, None).ok().flatten().unwrap_or_else(|| text.to_string());
         let key = path.join(".");
         let follows = before.as_ref().filter(|(at, option)| at == path && sensitive::is_option(option));
         if let Some((_, option)) = follows.filter(|_| !text.contains("${")) {
@@ -110,18 +109,18 @@ pub(super) fn secrets(tree: &mut DeTable<'_>, surroundings: &dyn Surroundings) -
 }
 
 /// Takes note of the values of those variables in a string that [`effective`] leaves as names.
-fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dyn Surroundings) {
+fn collect(secrets: &mut Secrets, path: &[String], text: &str, system: &dyn SystemContext) {
     let mut at = 0;
     while let Some(found) = text[at..].find("${") {
         let start = at + found;
         at = start + 2;
         let Some((name, default, _)) = variable(&text[start..]).filter(|_| !is_escaped(text, start)) else { continue };
         let sensitive = sensitive::is_sensitive_place(path) || sensitive::is_named_before(path, &text[..start]);
-        if !sensitive && !is_kept(name, surroundings) {
+        if !sensitive && !is_kept(name, system) {
             continue;
         }
-        let set = surroundings.variable(name).filter(|value| default.is_none() || !value.is_empty());
-        let default = || expanded(default?, surroundings).filter(|default| default.len() >= SHORTEST_DEFAULT);
+        let set = system.variable(name).filter(|value| default.is_none() || !value.is_empty());
+        let default = || expanded(default?, system).filter(|default| default.len() >= SHORTEST_DEFAULT);
         let Some(value) = set.or_else(default) else { continue };
         secrets.add(name, &value);
         if let Some(password) = sensitive::password_of_address(&value) {
@@ -132,9 +131,9 @@ fn collect(secrets: &mut Secrets, path: &[String], text: &str, surroundings: &dy
 
 /// Whether a variable stays a name where scenarios are shown: by its own name, or as its value is an address with a
 /// password.
-fn is_kept(name: &str, surroundings: &dyn Surroundings) -> bool {
+fn is_kept(name: &str, system: &dyn SystemContext) -> bool {
     let holds_password = |value: String| sensitive::password_of_address(&value).is_some();
-    sensitive::looks_secret(name) || surroundings.variable(name).is_some_and(holds_password)
+    sensitive::looks_secret(name) || system.variable(name).is_some_and(holds_password)
 }
 
 /// The names of the variables in a text.
@@ -160,9 +159,9 @@ fn is_escaped(text: &str, at: usize) -> bool {
 
 /// The tree as TOML, in which variables are filled in except for those that hold secrets, and a variable stands for each
 /// secret that the file itself holds. Filled in again, it is the same.
-pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, surroundings: &dyn Surroundings) -> String {
+pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, system: &dyn SystemContext) -> String {
     toml_tree::each_string(&mut tree, &mut |path, _, text| {
-        let shown = shown(path, text, secrets, surroundings);
+        let shown = shown(path, text, secrets, system);
         *text = Cow::Owned(shown);
     });
     numbers::name(&mut tree, secrets);
@@ -185,17 +184,17 @@ pub(super) fn effective(mut tree: DeTable<'_>, secrets: &mut Secrets, surroundin
 }
 
 /// A string of the scenario without secrets.
-fn shown(path: &[String], text: &str, secrets: &mut Secrets, surroundings: &dyn Surroundings) -> String {
-    let known = Known { secrets, surroundings };
-    let Ok(filled) = expand(text, surroundings, None) else { return text.to_owned() };
+fn shown(path: &[String], text: &str, secrets: &mut Secrets, system: &dyn SystemContext) -> String {
+    let known = Known { secrets, system };
+    let Ok(filled) = expand(text, system, None) else { return text.to_owned() };
     let filled = filled.unwrap_or_else(|| text.to_owned());
     if let Some(name) = secrets.stands_for_literal(&filled).filter(|_| sensitive::is_secret(path, text)) {
         return name;
     }
     let sensitive = sensitive::is_sensitive_place(path);
     let named: Vec<String> = variables_where(text, |start| sensitive::is_named_before(path, &text[..start]));
-    let keep = |name: &str| sensitive || named.iter().any(|known| known == name) || is_kept(name, surroundings);
-    let kept = expand(text, surroundings, Some(&keep)).ok().flatten().unwrap_or_else(|| text.to_owned());
+    let keep = |name: &str| sensitive || named.iter().any(|known| known == name) || is_kept(name, system);
+    let kept = expand(text, system, Some(&keep)).ok().flatten().unwrap_or_else(|| text.to_owned());
     // The shell, not the file, may have filled one in, as in --set "load.path=/?key=$API_KEY".
     let named = secrets.named(&without_hidden_defaults(&kept, secrets));
     let again = expand(&named, &known, None).map(|again| again.unwrap_or_else(|| named.clone()));
@@ -223,16 +222,16 @@ fn without_hidden_defaults(text: &str, secrets: &Secrets) -> String {
 /// The environment, and what stands for secrets of the file itself.
 struct Known<'a> {
     secrets: &'a Secrets,
-    surroundings: &'a dyn Surroundings,
+    system: &'a dyn SystemContext,
 }
 
-impl Surroundings for Known<'_> {
+impl SystemContext for Known<'_> {
     fn read(&self, path: &std::path::Path) -> std::io::Result<String> {
-        self.surroundings.read(path)
+        self.system.read(path)
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        self.secrets.value(name).map(str::to_owned).or_else(|| self.surroundings.variable(name))
+        self.secrets.value(name).map(str::to_owned).or_else(|| self.system.variable(name))
     }
 }
 
@@ -243,7 +242,7 @@ pub(super) type Unfilled = (Range<usize>, Option<String>);
 /// expanded again to the same text.
 pub(super) fn expand(
     text: &str,
-    surroundings: &dyn Surroundings,
+    system: &dyn SystemContext,
     keep: Option<&dyn Fn(&str) -> bool>,
 ) -> Result<Option<String>, Unfilled> {
     if !text.contains("${") {
@@ -267,7 +266,7 @@ pub(super) fn expand(
         if keep.is_some_and(|keep| keep(name)) {
             out.push_str(&text[range.clone()]);
         } else {
-            let set = surroundings.variable(name).filter(|value| default.is_none() || !value.is_empty());
+            let set = system.variable(name).filter(|value| default.is_none() || !value.is_empty());
             match (set, default) {
                 (Some(value), _) if again => out.push_str(&value.replace("${", "$${")),
                 (Some(value), _) => out.push_str(&value),
@@ -275,7 +274,7 @@ pub(super) fn expand(
                 (None, Some(default)) => {
                     let before = range.end - 1 - default.len();
                     let moved = |(range, name): Unfilled| (range.start + before..range.end + before, name);
-                    let filled = expand(default, surroundings, keep).map_err(moved)?;
+                    let filled = expand(default, system, keep).map_err(moved)?;
                     out.push_str(filled.as_deref().unwrap_or(default));
                 }
                 (None, None) => return Err((range, Some(name.to_owned()))),
@@ -288,8 +287,8 @@ pub(super) fn expand(
 }
 
 /// A text with its variables filled in, if they can be.
-fn expanded(text: &str, surroundings: &dyn Surroundings) -> Option<String> {
-    expand(text, surroundings, None).ok().map(|filled| filled.unwrap_or_else(|| text.to_owned()))
+fn expanded(text: &str, system: &dyn SystemContext) -> Option<String> {
+    expand(text, system, None).ok().map(|filled| filled.unwrap_or_else(|| text.to_owned()))
 }
 
 /// Name, default and length of the variable at the start of a text. A default may hold braces, in pairs.

@@ -9,7 +9,7 @@ use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
 use super::source::Span;
 use super::toml_tree::{self, Segment};
-use super::{Surroundings, environment, sensitive};
+use super::{SystemContext, environment, sensitive};
 
 /// One `--set`, read.
 pub(super) struct Override {
@@ -153,7 +153,7 @@ fn show_one(text: &str, equals: usize, secrets: &Secrets) -> Option<String> {
 /// A world without variables.
 struct Nowhere;
 
-impl Surroundings for Nowhere {
+impl SystemContext for Nowhere {
     fn read(&self, _: &std::path::Path) -> std::io::Result<String> {
         Err(std::io::ErrorKind::NotFound.into())
     }

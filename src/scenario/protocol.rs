@@ -5,7 +5,7 @@
 pub enum Protocol {
     /// HTTP/1.1; a user of the closed model sends `pipeline` requests at once.
     Http1 { pipeline: u32 },
-    /// HTTP/2; a connection carries so many requests at once.
+    /// HTTP/2; a connection carries this many requests at once.
     Http2 { streams: u32 },
 }
 

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::environment::{self, REDACTED};
 use super::problem::Problems;
-use super::{Scenario, Secrets, Surroundings, load, matrix, overrides, sensitive, toml_tree};
+use super::{Scenario, Secrets, SystemContext, load, matrix, overrides, sensitive, toml_tree};
 
 /// Keys that change nothing about what is sent again.
 const WITHOUT_EFFECT: [&str; 8] = ["expect", "time", "exposures", "bound", "exhaustive", "triggers", "skip", "repeats"];
@@ -55,22 +55,21 @@ type Place = (Vec<String>, usize);
 type Texts = BTreeMap<Place, String>;
 
 /// Restores a scenario for its dirty check.
-pub fn restore(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Result<Restored, NotRestored> {
+pub fn restore(recorded: &Recorded<'_>, system: &dyn SystemContext) -> Result<Restored, NotRestored> {
     let Some(mut tree) = parse(recorded.effective) else {
         // What is wrong with it is said as of any scenario.
-        let world =
-            Kept { file: recorded.file, text: recorded.effective, given: &BTreeMap::new(), outside: surroundings };
+        let world = Kept { file: recorded.file, text: recorded.effective, given: &BTreeMap::new(), outside: system };
         return loaded(recorded.file, &world, None);
     };
     // A seed of an earlier version may be too large for a scenario, and that of the record counts.
     tree.remove("seed");
     name_redacted(&mut tree);
     let texts = texts(&mut tree);
-    let now = Now::read(recorded, surroundings);
+    let now = Now::read(recorded, system);
     let mut given: BTreeMap<String, String> = BTreeMap::new();
     let mut missing: Vec<MissingValue> = Vec::new();
     for (name, places) in needed(&texts) {
-        if surroundings.variable(&name).is_some() {
+        if system.variable(&name).is_some() {
             continue;
         }
         match now.as_ref().ok_or(NO_FILE).and_then(|now| now.value(&name, &places, &texts)) {
@@ -86,11 +85,11 @@ pub fn restore(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Resu
     }
     let text = toml_tree::to_text(&tree);
     let changed = now.map(|now| changed(&text, &now.effective));
-    let world = Kept { file: recorded.file, text: &text, given: &given, outside: surroundings };
+    let world = Kept { file: recorded.file, text: &text, given: &given, outside: system };
     loaded(recorded.file, &world, changed)
 }
 
-fn loaded(file: &Path, world: &dyn Surroundings, changed: Option<Vec<String>>) -> Result<Restored, NotRestored> {
+fn loaded(file: &Path, world: &dyn SystemContext, changed: Option<Vec<String>>) -> Result<Restored, NotRestored> {
     let scenario = load(file, &[], world).map_err(NotRestored::Invalid)?;
     Ok(Restored { scenario, changed })
 }
@@ -158,8 +157,8 @@ struct Now {
 }
 
 impl Now {
-    fn read(recorded: &Recorded<'_>, surroundings: &dyn Surroundings) -> Option<Now> {
-        let source = surroundings.text(recorded.file).ok()?;
+    fn read(recorded: &Recorded<'_>, system: &dyn SystemContext) -> Option<Now> {
+        let source = system.text(recorded.file).ok()?;
         let mut sink = Problems::default();
         sink.sources.add("", source.as_str());
         let overrides = overrides::read(recorded.overrides, &mut sink);
@@ -167,7 +166,7 @@ impl Now {
         matrix::flatten(&mut tree, &mut sink);
         overrides::apply(&mut tree, &overrides, &mut sink);
         let mut filled = texts(&mut tree.clone());
-        filled.retain(|_, text| match environment::expand(text, surroundings, None) {
+        filled.retain(|_, text| match environment::expand(text, system, None) {
             Ok(Some(full)) => {
                 *text = full;
                 true
@@ -175,8 +174,8 @@ impl Now {
             Ok(None) => text != REDACTED,
             Err(_) => false,
         });
-        let mut secrets = environment::secrets(&mut tree.clone(), surroundings);
-        let effective = environment::effective(tree, &mut secrets, surroundings);
+        let mut secrets = environment::secrets(&mut tree.clone(), system);
+        let effective = environment::effective(tree, &mut secrets, system);
         let shown = parse(&effective).map(|mut tree| texts(&mut tree))?;
         Some(Now { filled, shown, effective, secrets })
     }
@@ -252,10 +251,10 @@ struct Kept<'a> {
     file: &'a Path,
     text: &'a str,
     given: &'a BTreeMap<String, String>,
-    outside: &'a dyn Surroundings,
+    outside: &'a dyn SystemContext,
 }
 
-impl Surroundings for Kept<'_> {
+impl SystemContext for Kept<'_> {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         if path == self.file { Ok(self.text.to_owned()) } else { self.outside.read(path) }
     }

@@ -11,7 +11,7 @@ use super::matrix::{Choice, Matrix};
 use super::problem::{Problem, Problems};
 use super::secrets::Secrets;
 use super::source::Span;
-use super::{Compile, Scenario, ScriptSpec, Surroundings, Variant, environment, matrix, overrides};
+use super::{Compile, Scenario, ScriptSpec, SystemContext, Variant, environment, matrix, overrides};
 
 mod address;
 mod data;
@@ -39,7 +39,7 @@ struct Loading<'a> {
     numbers: environment::Numbers,
     /// What problems must not show.
     secrets: Secrets,
-    surroundings: &'a dyn Surroundings,
+    system: &'a dyn SystemContext,
     compile: Compile<'a>,
     /// The folder of the scenario's file.
     folder: PathBuf,
@@ -60,7 +60,7 @@ struct Loading<'a> {
 pub(super) fn load(
     path: &Path,
     given: &[String],
-    surroundings: &dyn Surroundings,
+    system: &dyn SystemContext,
     compile: Compile<'_>,
 ) -> Result<Scenario, Problems> {
     let mut loading = Loading {
@@ -69,7 +69,7 @@ pub(super) fn load(
         spoilt: InvalidPaths::default(),
         numbers: environment::Numbers::default(),
         secrets: Secrets::default(),
-        surroundings,
+        system,
         compile,
         folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
         file_name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
@@ -110,8 +110,8 @@ impl Loading<'_> {
         overrides::apply(&mut tree, &overrides, &mut self.problems);
         let unfilled = tree.clone();
         self.secrets =
-            environment::fill(&mut tree, self.surroundings, &mut self.problems, &mut self.spoilt, &mut self.numbers);
-        let effective = environment::effective(unfilled, &mut self.secrets, self.surroundings);
+            environment::fill(&mut tree, self.system, &mut self.problems, &mut self.spoilt, &mut self.numbers);
+        let effective = environment::effective(unfilled, &mut self.secrets, self.system);
         let matrix = matrix::take(&mut tree, &mut self.problems, &mut self.spoilt);
         self.varied = matrix.axes.iter().map(|axis| axis.key.clone()).collect();
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
@@ -135,7 +135,7 @@ impl Loading<'_> {
     }
 
     fn read_file(&mut self, path: &Path) -> Option<String> {
-        match self.surroundings.text(path) {
+        match self.system.text(path) {
             Ok(source) => {
                 self.problems.sources.add(path.to_string_lossy(), source.as_str());
                 Some(source)

@@ -12,7 +12,7 @@ use written::{Form, LONGEST_ESCAPE, Layer, layers};
 
 /// A value with fewer characters is found out by trying, and stands in every other word: it is no secret.
 const SHORTEST: usize = 4;
-/// A text may be cut within a value: a piece of so many bytes at its edge is hidden as well, or half of a shorter value.
+/// A text may be cut within a value: a piece of this many bytes at its edge is hidden as well, or half of a shorter value.
 const LONGEST_PIECE: usize = 8;
 const SHORTEST_PIECE: usize = 6;
 /// The same where the text says that it was cut.
@@ -265,7 +265,7 @@ impl Secrets {
     }
 }
 
-/// So many bytes of a value are a piece of it.
+/// This many bytes of a value are a piece of it.
 fn least(form: &Form, is_cut: bool) -> usize {
     match is_cut {
         true => PIECE_AT_A_CUT,

@@ -56,7 +56,7 @@ fn versions_of_http_are_compared_each_with_what_belongs_to_it() {
     assert!(World::of(head).load_with(&[]).is_err(), "of one version, the other's has no effect");
 }
 
-impl Surroundings for World {
+impl SystemContext for World {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
         self.files.get(&*path.to_string_lossy()).cloned().ok_or_else(missing)
@@ -368,7 +368,7 @@ fn shipped_scenarios_load() {
 
 struct Disk;
 
-impl Surroundings for Disk {
+impl SystemContext for Disk {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         std::fs::read_to_string(path)
     }

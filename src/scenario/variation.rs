@@ -76,7 +76,7 @@ fn prune(json: &mut Json) {
     }
 }
 
-/// The request with so many bytes more in its body: a further field where there are fields, else spaces after it (which
+/// The request with this many bytes more in its body: a further field where there are fields, else spaces after it (which
 /// end JSON as well as text). A request without a body gets one, also a GET: servers read it, or answer 4xx.
 pub fn padded(request: &RequestSpec, bytes: usize) -> RequestSpec {
     let mut request = request.clone();

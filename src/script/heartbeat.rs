@@ -84,7 +84,7 @@ impl Drop for Beat<'_> {
 }
 
 impl HeartbeatWatch {
-    /// The name of a call that has been under way at more than so many looks in a row, this one included.
+    /// The name of a call that has been under way at more than this many looks in a row, this one included.
     pub fn look(&mut self, pulse: &Heartbeat, most: u32) -> Option<Arc<str>> {
         let count = pulse.count.load(Ordering::Relaxed);
         self.looks = if count == self.seen { self.looks.saturating_add(1) } else { 1 };

@@ -69,7 +69,7 @@ impl Meter {
         self.base.set(None);
     }
 
-    /// Asks whether the call may go on after so many operations; else why not.
+    /// Asks whether the call may go on after this many operations; else why not.
     pub fn check(&self, operations: u64) -> Result<(), String> {
         let looks = || operations.is_multiple_of(OPERATIONS) || self.grown.get() > MUCH || self.over.get();
         let Some(gauges) = self.gauges.filter(|_| looks()) else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-/// Of a line without an end no more than its last so many bytes are kept.
+/// Of a line without an end no more than its last this many bytes are kept.
 const LONGEST_LINE: usize = 1 << 20;
 
 /// Looks for a line that holds a text, or matches it as a regular expression.

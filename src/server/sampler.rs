@@ -19,7 +19,7 @@ pub(super) struct Sampler {
     gone_cpu: Duration,
     gone_switches: u64,
     rows: Vec<UsageRow>,
-    /// One sample in so many becomes a row.
+    /// One sample in this many becomes a row.
     every: u32,
     skipped: u32,
     rss_max: u64,

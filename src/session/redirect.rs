@@ -47,7 +47,7 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// Follows so many redirects.
+    /// Follows this many redirects.
     pub fn new(request: Vec<u8>, follow: u32, secure: bool) -> Self {
         Trail { request, left: follow, secure }
     }

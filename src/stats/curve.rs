@@ -4,7 +4,7 @@
 //! right-censored. One that failed is none of those: no answer would ever have come, so it ranks above all that did.
 //!
 //! The share of requests that are answered within a time is estimated as Kaplan and Meier do: of those that had waited so
-//! long, so many were answered then (Kaplan, Meier (1958), "Nonparametric estimation from incomplete observations",
+//! long, that part was answered then (Kaplan, Meier (1958), "Nonparametric estimation from incomplete observations",
 //! <https://doi.org/10.2307/2281868>). Where requests fail, which competes with an answer, that is the estimate of Aalen and
 //! Johansen (1978), "An empirical transition matrix for non-homogeneous Markov chains based on censored observations". The
 //! variance is theirs by the delta method (Marubini, Valsecchi (1995), "Analysing survival data from clinical trials and
@@ -13,7 +13,7 @@
 //! survival time", <https://doi.org/10.2307/2530286>), with shares compared on the scale log(-log(1 - share)), on which they
 //! are closer to normal (Borgan, Liestøl (1990), "A note on confidence intervals and bands for the survival function").
 
-/// 95 % of a normal distribution are within so many standard deviations of its mean.
+/// 95 % of a normal distribution are within this many standard deviations of its mean.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
 /// The chance to be beyond one of the ends of a two-sided interval at 95 %.
 const BEYOND_ONE_END: f64 = 0.025;
@@ -117,7 +117,7 @@ impl Curve {
         waited.max(self.points.iter().find(|point| others > 0 && point.with_cut == others).map_or(0, |point| point.at))
     }
 
-    /// The time within which so many were answered.
+    /// The time within which this many were answered.
     pub(super) fn answered(&self, rank: u64) -> Option<u64> {
         self.points.get(self.points.partition_point(|point| point.answered < rank)).map(|point| point.at)
     }

@@ -24,7 +24,7 @@ impl FilterError {
 }
 
 impl EventFilter {
-    /// Of so many `-v`: none, info, debug, trace.
+    /// Of this many `-v`: none, info, debug, trace.
     pub fn verbose(count: u8) -> Option<EventFilter> {
         let level = match count {
             0 => return None,

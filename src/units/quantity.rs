@@ -1,4 +1,4 @@
-//! A number as people read it: with so many decimals as tell it from what it is compared with.
+//! A number as people read it: with this many decimals as tell it from what it is compared with.
 
 use std::cmp::Ordering;
 

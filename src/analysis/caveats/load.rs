@@ -15,7 +15,7 @@ const SAMPLES_BEYOND: f64 = 10.0;
 const APART: f64 = 1.01;
 /// A shorter while without an answer, in seconds, is not worth a word;
 const STALL: f64 = 0.25;
-/// nor is one that is not so many times as long as the median latency;
+/// nor is one that is not this many times as long as the median latency;
 const UNUSUAL: f64 = 10.0;
 /// nor is one in which fewer requests would have been due.
 const STALL_HIDES: f64 = 20.0;
@@ -182,7 +182,7 @@ pub(super) fn unsolicited(load: &LoadRecord) -> Option<Caveat> {
     (load.unsolicited > 0).then(|| Caveat::new(message, TOO_MANY_RESPONSES))
 }
 
-/// So many requests failed in one way, and why the first did.
+/// This many requests failed in one way, and why the first did.
 pub(super) fn failed(load: &LoadRecord, failure: Failure, what: &str, advice: &str) -> Option<Caveat> {
     let count = load.errors.get(failure.name()).copied().filter(|count| *count > 0)?;
     let sample = load.error_samples.get(failure.name())?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::arguments::Replay;
 use super::super::print;
-use super::super::surroundings::{World, print_problems};
+use super::super::system_context::{World, print_problems};
 use crate::record::Record;
 use crate::report::one_line;
 use crate::scenario::Scenario;

@@ -14,7 +14,7 @@ const SILENT_HEADERS: [&[u8]; 6] =
 /// A word from here on may be recognised wherever it stands, in bytes. At 6 random characters a clean server was accused
 /// in a quarter of the runs, at 8 never.
 const LONG: usize = 8;
-/// ... if it is made of at least so many different ones: `--------` and `00000000` are ornaments.
+/// ... if it is made of at least this many different ones: `--------` and `00000000` are ornaments.
 const VARIETY: u32 = 4;
 
 /// A word, or the start of a section: the status line, one header, the body.

@@ -28,7 +28,7 @@ impl Starts {
         self.took.checked_div(self.count).unwrap_or_default()
     }
 
-    /// Whether so many more take no longer than `within`, together with those until now.
+    /// Whether this many more take no longer than `within`, together with those until now.
     fn suffice(self, more: u32, within: Duration) -> bool {
         self.took + self.mean() * more <= within
     }

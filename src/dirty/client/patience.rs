@@ -84,7 +84,7 @@ impl CheckClient {
         self.shut_out.get()
     }
 
-    /// Waits until so many requests are within the limit of the server, if it has one; not beyond the time of the check.
+    /// Waits until this many requests are within the limit of the server, if it has one; not beyond the time of the check.
     pub async fn keep_to_limit(&self, requests: u64) {
         loop {
             let now = self.clock.now();

@@ -15,7 +15,7 @@ const LEVELS: [usize; 5] = [3, 5, 9, 17, 33];
 const GATED: [usize; 3] = [2, 9, 33];
 /// Followers of a source: one, or enough to meet its thread again.
 const FOLLOWERS: [usize; 3] = [1, 4, 16];
-/// How often a candidate is tried for each worker, for so many workers at most; and how often one of many requests.
+/// How often a candidate is tried for each worker, for this many workers at most; and how often one of many requests.
 const TRIES: u64 = 4;
 const MOST_WORKERS: u32 = 4;
 const FEW_TRIES: u64 = 2;
@@ -39,9 +39,9 @@ pub(in crate::dirty) enum LeakCondition {
     OneConnection,
     /// Two, of which the second comes in the middle of the first.
     Pair,
-    /// So many at the same moment.
+    /// This many at the same moment.
     Burst(usize),
-    /// So many whose last bytes go out together.
+    /// This many whose last bytes go out together.
     Gate(usize),
     /// A request that is out of the ordinary in this way, before the others.
     Twisted(Anomaly),

@@ -11,7 +11,7 @@ pub(super) struct Symptoms {
     pub guess: Guess,
     /// What the least that shows it consists of.
     pub needs: LeakCondition,
-    /// In so many of so many tries that showed it.
+    /// In how many of how many tries that showed it.
     pub rate: (u64, u64),
     /// It is told by what personas get when they ask alone: the same few ask in each try.
     pub of_personas: bool,

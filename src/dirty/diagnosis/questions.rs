@@ -19,7 +19,7 @@ const TAILS: usize = 2;
 pub(super) const WAIT_MS: f64 = 2500.0;
 /// Requests that come later, to meet the same thread again, as long as they take no longer than this in all.
 const LATER: usize = 16;
-/// Of several workers, so many requests more for each that may meet another; no more workers than this.
+/// Of several workers, this many requests more for each that may meet another; no more workers than this.
 const EACH_WORKER: usize = 3;
 const MOST_WORKERS: u32 = 4;
 const LATER_MS: f64 = 800.0;

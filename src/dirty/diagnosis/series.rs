@@ -11,7 +11,7 @@ use super::{ExperimentContext, hints};
 
 /// Requests of a try that are kept.
 const MOST_ASKED: usize = 40;
-/// So many tries that bring nothing but what an earlier one had brought are no accident.
+/// This many tries that bring nothing but what an earlier one had brought are no accident.
 const HELD: u64 = 2;
 
 /// Tries of one recipe. A fold.
@@ -24,7 +24,7 @@ pub(super) struct Series {
     /// Tries in which nothing was shown but what an earlier one had brought, and whose that and all else was.
     held: u64,
     owners: BTreeSet<u64>,
-    /// In so many of the tries that showed it, one request was joined to the other.
+    /// In how many of the tries that showed it, one request was joined to the other.
     pub joined: u64,
     /// A response with another request's data says that it comes from a cache.
     pub from_a_cache: bool,
@@ -36,7 +36,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// Tries a recipe so many times more; ends when it has shown the leak often `enough`, when what it brings stays, or
+    /// Tries a recipe this many times more; ends when it has shown the leak often `enough`, when what it brings stays, or
     /// when the time is up. A try that the end of the time cuts short does not count.
     pub async fn go_on(
         &mut self,

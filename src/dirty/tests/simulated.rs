@@ -240,7 +240,7 @@ fn verdicts(kind: Kind, seeds: std::ops::Range<u64>, wrong: fn(&Verdict) -> bool
     (counts, told)
 }
 
-/// The claims, over so many sites of each kind.
+/// The claims, over this many sites of each kind.
 fn hold(clean: u64, silent: u64, leaking: u64) {
     let ([passed, accused, open], told) =
         verdicts(Kind::Clean, 0..clean, |verdict| matches!(verdict, Verdict::Leaks(_)));

@@ -12,7 +12,7 @@ use super::{Family, Situation, Strategy};
 /// How far into their handling clients leave: one each, at once, and the next round a little earlier or later.
 const PARTS: [f64; 4] = [0.05, 0.2, 0.5, 0.8];
 const SHIFTS: [f64; 3] = [1.0, 0.7, 0.4];
-/// Others come so many milliseconds after each that leaves: within any time that a late answer may need, and also when the
+/// Others come this many milliseconds after each that leaves: within any time that a late answer may need, and also when the
 /// server takes a while to notice who left.
 const DELAYS_MS: [f64; 5] = [0.0, 1.0, 3.0, 10.0, 30.0];
 /// Rows of followers after the last has left: more than there can be connections to a backend that those who left have
@@ -20,11 +20,11 @@ const DELAYS_MS: [f64; 5] = [0.0, 1.0, 3.0, 10.0, 30.0];
 /// half when the work that was left must have ended.
 const ROWS: usize = 2 * PARTS.len();
 const IN_A_ROW: usize = 4;
-/// Every other row begins so many milliseconds later, when the server must have noticed who left.
+/// Every other row begins this many milliseconds later, when the server must have noticed who left.
 const NOTICED_MS: f64 = 5.0;
 
 /// On a busy server: clients that leave one after the other, in lines side by side, among rows of others, each on a
-/// connection of its own that is open already: so many requests that one is about to begin at any moment.
+/// connection of its own that is open already: this many requests that one is about to begin at any moment.
 const LEAVING_LINES: usize = 4;
 const BUSY_ROWS: usize = 8;
 /// How far into their handling these leave; beside others it takes longer than alone.

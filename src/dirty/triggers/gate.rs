@@ -7,7 +7,7 @@ use super::{Family, Situation, Strategy};
 /// The smallest burst, and how much larger others are.
 const FEWEST: u64 = 20;
 const SPREAD: u64 = 31;
-/// As many more as there are pairs of workers, up to so many: a worker that gets one alone shows nothing.
+/// As many more as there are pairs of workers, up to this many: a worker that gets one alone shows nothing.
 const MOST: u64 = 200;
 
 pub(super) struct Gate;

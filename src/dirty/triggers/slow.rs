@@ -13,7 +13,7 @@ const AFTERWARDS: usize = 4;
 /// Requests beside the slow one.
 const BESIDE: usize = 2;
 const MOST_IN_A_ROW: u32 = 40;
-/// Rows of requests after it, and how many in each: so many that none of the connections to a backend is left out.
+/// Rows of requests after it, and how many in each: this many that none of the connections to a backend is left out.
 const ROWS: usize = 6;
 const IN_A_ROW: usize = 3;
 

@@ -16,13 +16,13 @@ mod strict;
 /// How a server behaves.
 #[derive(Debug, Clone, Copy, Default)]
 struct Manners {
-    /// Goes away in good order after so many requests of a connection; the requests that come then are not looked at.
+    /// Goes away in good order after this many requests of a connection; the requests that come then are not looked at.
     goes_away_after: Option<u64>,
     /// Refuses the first request of each connection unseen.
     refuses_first: bool,
     /// Breaks every stream off.
     breaks: bool,
-    /// Takes so many requests of a connection at once.
+    /// Takes this many requests of a connection at once.
     takes: Option<u32>,
     /// Closes a connection when this request of it has come.
     crashes_at: Option<u64>,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many reads are told apart; what comes after more of them counts as read with the last. A read is remembered in 24
+/// This many reads are told apart; what comes after more of them counts as read with the last. A read is remembered in 24
 /// bytes.
 const MOST_READS: usize = 1 << 16;
 
@@ -13,7 +13,7 @@ const MOST_READS: usize = 1 << 16;
 pub(super) struct ReadAhead {
     /// Empty if all is taken.
     bytes: Vec<u8>,
-    /// So many at the front are taken.
+    /// This many at the front are taken.
     taken: usize,
     /// The reads that brought the rest, in order.
     reads: VecDeque<Read>,
@@ -22,7 +22,7 @@ pub(super) struct ReadAhead {
 /// Bytes that were read at once.
 #[derive(Debug)]
 struct Read {
-    /// So many of them are not taken yet.
+    /// This many of them are not taken yet.
     length: usize,
     /// By the clock of the load.
     at: Duration,
@@ -61,7 +61,7 @@ impl ReadAhead {
         self.reads.push_back(Read { length, at });
     }
 
-    /// Up to where the first read went that brought more than so many bytes of the rest, and when that was.
+    /// Up to where the first read went that brought more than this many bytes of the rest, and when that was.
     pub fn read_beyond(&self, known: usize) -> Option<(usize, Duration)> {
         let mut end = 0;
         self.reads.iter().find_map(|read| {

@@ -144,7 +144,7 @@ fn a_folded_header_takes_one_line_of_what_is_kept() {
     }
 }
 
-/// What comes of a response, whole, in pieces of so many bytes, and in two at any place.
+/// What comes of a response, whole, in pieces of this many bytes, and in two at any place.
 #[track_caller]
 fn is_the_same_however_it_is_cut(bytes: &[u8], pieces: &[usize]) -> Result<(u16, Vec<u8>, usize), Malformed> {
     let whole = feed(bytes, &[], false);

@@ -5,8 +5,8 @@ use plotters::style::text_anchor::HPos;
 
 use crate::record::{LeakRecord, Witness};
 use crate::report::escape::clip;
+use crate::report::format::{millis, short_millis};
 use crate::report::sentence::overlap_ms;
-use crate::report::words::{millis, short_millis};
 use crate::units::counted;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::record::{Quantiles, Trial};
 
-    /// Variants with so many answers a second, whose p50 is 1 ms and whose p99 is so many milliseconds.
+    /// Variants with this many answers a second, whose p50 is 1 ms and whose p99 is this many milliseconds.
     fn drawn(loads: &[(f64, f64)]) -> String {
         let variants: Vec<VariantRecord> = loads
             .iter()

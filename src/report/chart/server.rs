@@ -5,7 +5,7 @@ use plotters::style::text_anchor::HPos;
 
 use crate::record::{ServerEvent, ServerRecord, ServerSample};
 use crate::report::escape::clip;
-use crate::report::words;
+use crate::report::format;
 
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
 use super::scale::{Scale, log_range, log_ticks, number, ticks};
@@ -22,7 +22,7 @@ const LANE: f64 = 14.0;
 
 /// Fewer samples make no curve.
 const FEWEST: usize = 3;
-/// Cores are a mean over so many seconds.
+/// Cores are a mean over this many seconds.
 const STRETCH: f64 = 0.5;
 /// The most points of a curve; more samples are drawn in groups.
 const POINTS: usize = 350;
@@ -149,7 +149,7 @@ fn events(canvas: &mut Canvas<'_>, marks: &[(usize, &ServerEvent)], x: Scale, bo
         let at = x.at(event.t_s);
         canvas.dashes(&[(at, TOP), (at, bottom)], VERMILLION, 1.25);
         let short = number.to_string();
-        let long = format!("{number} {}", clip(&words::happening(&event.what), 38));
+        let long = format!("{number} {}", clip(&format::happening(&event.what), 38));
         let tries = [long, short].into_iter().flat_map(|label| lanes.map(|y| (label.clone(), y)));
         for (label, y) in tries {
             let width = text_width(&label, 11.5);

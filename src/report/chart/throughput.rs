@@ -132,7 +132,7 @@ fn grouped(timeline: &[Second]) -> Vec<Second> {
 mod tests {
     use super::*;
 
-    /// 100 a second in batches of ten, for so many seconds.
+    /// 100 a second in batches of ten, for this many seconds.
     fn batches(length: f64) -> Vec<Second> {
         let second = |second: usize| {
             let length_s = (length - second as f64).min(1.0);

@@ -2,11 +2,11 @@
 
 use crate::record::{CheckSample, Checks, VariantRecord};
 use crate::report::escape::{cell, clip, code_cell, fence, inline};
+use crate::report::format::{NONE, checks_in_words};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, checks_in_words};
 use crate::units::show_time;
 
 use super::Place;

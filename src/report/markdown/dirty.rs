@@ -2,14 +2,14 @@
 
 use crate::analysis::coverage::not_exercised;
 use crate::record::{DirtyRecord, VariantRecord};
-use crate::report::came;
 use crate::report::escape::{cell, code_cell, inline};
+use crate::report::format::capital;
+use crate::report::response_samples;
 use crate::report::sentence;
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::capital;
 use crate::units::{counted, show_count, show_percentage, show_time};
 
 use super::Place;
@@ -70,8 +70,8 @@ fn reservations(check: &DirtyRecord) -> String {
 
 /// What lone requests and those that went wrong were answered with, if any went wrong.
 fn samples(check: &DirtyRecord) -> String {
-    let told = came::told(check);
-    let shown = if told.is_empty() { came::wrong(check) } else { told };
+    let told = response_samples::told(check);
+    let shown = if told.is_empty() { response_samples::wrong(check) } else { told };
     if shown.is_empty() {
         return String::new();
     }
@@ -81,7 +81,7 @@ fn samples(check: &DirtyRecord) -> String {
             format!("{}: {}", cell(&sample.at), code_cell(&sample.line)),
             sample.identity.as_deref().map(cell).unwrap_or_default(),
             show_count(sample.count),
-            cell(&came::outcome(sample)),
+            cell(&response_samples::outcome(sample)),
             if sample.body.is_empty() { String::new() } else { code_cell(&sample.body) },
         ]);
     }

@@ -4,13 +4,13 @@ use crate::record::{LeakClass, LeakRecord, ScenarioRecord, Witness};
 use crate::report::ReportLocation;
 use crate::report::cause::{self, Cause};
 use crate::report::escape::{cell, clean, clip, code, code_cell, fence, inline, shell_word};
+use crate::report::format::{capital, list};
 use crate::report::reproduction;
 use crate::report::sentence::{self, at};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{capital, list};
 
 use super::Place;
 

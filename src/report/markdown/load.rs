@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::record::{LoadRecord, Quantiles, VariantRecord};
 use crate::report::escape::{cell, code, code_cell, inline};
+use crate::report::format::{NONE, amount, micros, outside, setting, share, travel};
 use crate::report::sentence;
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, amount, micros, outside, setting, share, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::Place;

@@ -6,11 +6,11 @@ use crate::analysis::responses::without_response;
 use crate::record::VariantRecord;
 use crate::report::escape::{code_cell, inline};
 use crate::report::footnote;
+use crate::report::format::{NONE, micros, outcome, share};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{NONE, micros, outcome, share};
 use crate::units::{show_count, show_percentage, show_rate};
 
 use super::mark;

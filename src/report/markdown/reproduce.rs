@@ -1,10 +1,10 @@
 //! How to get the same run again.
 
 use crate::dirty::observation::variable;
-use crate::record::{Record, TYPED};
+use crate::record::{AD_HOC, Record};
 use crate::report::ReportLocation;
 use crate::report::escape::{code, fence_whole, inline, shell_lines, shell_word};
-use crate::report::words::list;
+use crate::report::format::list;
 use crate::units::show_size;
 
 /// A command that is longer goes over several lines, in characters.
@@ -59,7 +59,7 @@ impl Command {
         let scenario = &record.scenario;
         // `runner load` had none: what it wrote means the same.
         let file = match scenario.file.as_str() {
-            TYPED => home.folder.join("effective.toml").to_string_lossy().into_owned(),
+            AD_HOC => home.folder.join("effective.toml").to_string_lossy().into_owned(),
             file => file.to_owned(),
         };
         let mut command = Command {

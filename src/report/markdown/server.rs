@@ -4,11 +4,11 @@ use crate::analysis::median_trial::median_trial;
 use crate::analysis::server_use::{ServerUse, by_part, used_by};
 use crate::record::{Trial, VariantRecord};
 use crate::report::escape::{cell, code_cell};
+use crate::report::format::{self, NONE, cpu_time, millis};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::{self, NONE, cpu_time, millis};
 use crate::units::{show_count, show_size};
 
 use super::{Place, ReportPage, show};
@@ -52,7 +52,7 @@ fn used(variant: &VariantRecord, place: &Place) -> String {
             let figure = |show: &dyn Fn(ServerUse) -> String| used.map_or("not measured".to_owned(), show);
             table.row([
                 if variant.trials.len() > 1 { (index + 1).to_string() } else { String::new() },
-                if told_apart { words::part(*part).to_owned() } else { String::new() },
+                if told_apart { format::part(*part).to_owned() } else { String::new() },
                 if servers.len() > 1 { show_count(servers.len() as u64) } else { String::new() },
                 code_cell(&servers[0].address),
                 millis(servers[0].ready_ms),
@@ -60,7 +60,7 @@ fn used(variant: &VariantRecord, place: &Place) -> String {
                 figure(&|used| used.cpu_mean.map_or(NONE.to_owned(), |cores| format!("{cores:.2}"))),
                 figure(&|used| show_size(used.rss_peak_bytes)),
                 figure(&|used| show_count(used.threads_max)),
-                cell(&words::ends(servers.iter().copied())),
+                cell(&format::ends(servers.iter().copied())),
             ]);
         }
     }
@@ -79,8 +79,8 @@ fn events(trial: &Trial, of: &str) -> String {
         table.row([
             (index + 1).to_string(),
             format!("{:.2} s", event.t_s),
-            cell(&words::happening(&event.what)),
-            if several { words::part(server.part).to_owned() } else { String::new() },
+            cell(&format::happening(&event.what)),
+            if several { format::part(server.part).to_owned() } else { String::new() },
         ]);
     }
     if table.is_empty() {

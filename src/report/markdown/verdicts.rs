@@ -2,8 +2,8 @@
 
 use crate::record::VariantRecord;
 use crate::report::escape::{cell, code_cell, inline};
+use crate::report::format::{capital, observed, status};
 use crate::report::table::{Align::Left, Table};
-use crate::report::words::{capital, observed, status};
 
 use super::{Place, mark};
 

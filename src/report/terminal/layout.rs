@@ -1,7 +1,7 @@
 //! Lines and columns of plain text.
 
+use crate::report::format::NONE;
 use crate::report::table::{Align, pad};
-use crate::report::words::NONE;
 
 /// Breaks a text at spaces into lines of at most `width` characters; further lines begin with `indent`. A word that is
 /// longer stays whole. Ends in a line break.

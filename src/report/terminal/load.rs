@@ -4,8 +4,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::measured_value::MeasuredValue;
 use crate::record::{LoadRecord, Quantiles, Record, Status};
+use crate::report::format::{failures, micros, outside, sent_again, travel};
 use crate::report::table::{Align, pad};
-use crate::report::words::{failures, micros, outside, sent_again, travel};
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::layout::wrap;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::asked::asked;
-use super::came;
-use super::unasked::unasked;
+use super::response_samples;
+use super::sent_requests::asked;
+use super::untested_classes::untested;
 use crate::dirty::evidence::Reduction;
 use crate::dirty::{Evidence, Findings, Seen, TriggerCounts};
 use crate::record;
@@ -19,7 +19,7 @@ use crate::units::counted;
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
 const TOO_FEW: u64 = 29;
 
-/// One answer without a canary in so many is put down to the server's mood; more make the check inconclusive.
+/// One answer without a canary in this many is put down to the server's mood; more make the check inconclusive.
 const TELLING: u64 = 10;
 
 /// `tls` is how it was spoken with the server, if it was; `failure` is what kept the check from going on.
@@ -60,10 +60,10 @@ pub(in crate::run) fn dirty(
             .iter()
             .map(|evidence| leak(evidence, tls, plan.follow > 0, findings.trace_seed))
             .collect(),
-        inconclusive: inconclusive(findings, failure).map(|why| came::with_limit(why, findings.limit)),
-        samples: came::samples(findings),
-        limit: came::limit(findings),
-        starts: Some(came::starts(findings)),
+        inconclusive: inconclusive(findings, failure).map(|why| response_samples::with_limit(why, findings.limit)),
+        samples: response_samples::samples(findings),
+        limit: response_samples::limit(findings),
+        starts: Some(response_samples::starts(findings)),
     }
 }
 
@@ -120,7 +120,7 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     }
     let meant = || tally.triggers.values().filter(|trigger| trigger.overlapping);
     let (asked, overlapped): (u64, u64) = (meant().map(|t| t.requests).sum(), meant().map(|t| t.overlapped).sum());
-    if let Some(why) = unasked(findings) {
+    if let Some(why) = untested(findings) {
         return Some(why);
     }
     if findings.positive_control.is_none() {

@@ -2,7 +2,7 @@ use super::*;
 
 struct World;
 
-impl Surroundings for World {
+impl SystemContext for World {
     fn read(&self, _: &std::path::Path) -> std::io::Result<String> {
         Ok(String::new())
     }
@@ -117,7 +117,7 @@ json = { password = "hunter2-f00d", pass = "${UNSET_PASS:-hunter2-j}" }
     ] {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }
-    let strings = |text: &str, world: &dyn Surroundings| {
+    let strings = |text: &str, world: &dyn SystemContext| {
         let mut all = Vec::new();
         let mut tree = DeTable::parse(text).unwrap().into_inner();
         toml_tree::each_string(&mut tree, &mut |path, _, text| {
@@ -125,7 +125,7 @@ json = { password = "hunter2-f00d", pass = "${UNSET_PASS:-hunter2-j}" }
         });
         all
     };
-    let again = strings(&shown, &Known { secrets: &secrets, surroundings: &World });
+    let again = strings(&shown, &Known { secrets: &secrets, system: &World });
     let mut written = strings(text, &World);
     written.sort();
     assert_eq!(
@@ -160,7 +160,7 @@ fn a_secret_that_is_a_number_is_one_again_when_it_is_filled_in() {
     assert_eq!(secrets.hide("{\"password\":47114711}"), "{\"password\":${RUNNER_NUMBER_LOAD_JSON_PASSWORD}}");
     let mut tree = DeTable::parse(&text).unwrap().into_inner();
     let (mut problems, mut numbers) = (Problems::default(), Numbers::default());
-    let known = Known { secrets: &secrets, surroundings: &World };
+    let known = Known { secrets: &secrets, system: &World };
     fill(&mut tree, &known, &mut problems, &mut InvalidPaths::default(), &mut numbers);
     assert_eq!(problems.count(), 0, "{problems}");
     let password = toml_tree::get(&tree, &["load", "json", "password"]).unwrap();

@@ -172,7 +172,7 @@ impl Loading<'_> {
     }
 
     fn pem(&mut self, given: &Located<String>) -> Option<String> {
-        match self.surroundings.text(&self.folder.join(&given.value)) {
+        match self.system.text(&self.folder.join(&given.value)) {
             Ok(text) => Some(text),
             Err(error) => {
                 self.bad_file(given, &why(&error), "paths in a scenario count from the scenario's own folder");

@@ -45,7 +45,7 @@ impl Loading<'_> {
                 return found;
             }
         };
-        let source = match self.surroundings.text(path) {
+        let source = match self.system.text(path) {
             Ok(source) => source,
             Err(error) => {
                 let problem = Problem::new(format!("cannot read the data file `{}`", given.value));

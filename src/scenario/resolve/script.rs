@@ -89,7 +89,7 @@ impl Loading<'_> {
     }
 
     fn compile_script(&mut self, given: &Located<String>, path: &Path) -> Option<ScriptSpec> {
-        let source = match self.surroundings.text(path) {
+        let source = match self.system.text(path) {
             Ok(source) => source,
             Err(error) => {
                 let problem = Problem::new(format!("cannot read the script `{}`", given.value));
@@ -113,9 +113,7 @@ impl Loading<'_> {
         let bare = script.parent()?.join(name);
         let mut ending = bare.clone().into_os_string();
         ending.push(".rhai");
-        [PathBuf::from(ending), bare]
-            .into_iter()
-            .find_map(|path| Some((path.clone(), self.surroundings.text(&path).ok()?)))
+        [PathBuf::from(ending), bare].into_iter().find_map(|path| Some((path.clone(), self.system.text(&path).ok()?)))
     }
 
     fn script_problem(&mut self, given: &Located<String>, path: &Path, source: &str, error: &ScriptError) {

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// Escapes may be nested so deep: JSON in a query, a query in HTML.
 const DEEPEST: usize = 2;
-/// An escape of an escape takes at most so many bytes for one.
+/// An escape of an escape takes at most this many bytes for one.
 pub(super) const LONGEST_ESCAPE: usize = 24;
 /// Fewer characters of base64 stand in any text.
 const SHORTEST_PACKED: usize = 4;
-/// A value with a digit in it and so many characters is found in upper and lower case.
+/// A value with a digit in it and this many characters is found in upper and lower case.
 const TELLING: usize = 8;
 /// Digits of an HTML entity, with leading zeros.
 const LONGEST_ENTITY: usize = 8;

@@ -2,11 +2,11 @@
 
 use crate::record::{LoadRecord, PartRecord, StageRecord};
 use crate::report::escape::cell;
+use crate::report::format::micros;
 use crate::report::table::{
     Align::{Left, Right},
     Table,
 };
-use crate::report::words::micros;
 use crate::units::{show_count, show_percentage, show_rate, show_time};
 
 /// Empty for a load of one constant level and one request in the closed model.

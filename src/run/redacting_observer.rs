@@ -4,12 +4,12 @@ use super::{Observer, RunEvent};
 use crate::scenario::Secrets;
 
 /// Passes every event on, with `${NAME}` in place of every secret.
-pub(super) struct Discreet<'a> {
+pub(super) struct RedactingObserver<'a> {
     pub observer: &'a dyn Observer,
     pub secrets: &'a Secrets,
 }
 
-impl Observer for Discreet<'_> {
+impl Observer for RedactingObserver<'_> {
     fn event(&self, event: RunEvent<'_>) {
         let hide = |text| self.secrets.hide(text);
         match event {

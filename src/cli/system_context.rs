@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::print;
 use crate::input;
-use crate::scenario::{self, Problems, Scenario, Surroundings};
+use crate::scenario::{self, Problems, Scenario, SystemContext};
 
 /// The world as it is.
 pub(super) struct World;
 
-impl Surroundings for World {
+impl SystemContext for World {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         input::read(path)
     }

@@ -7,7 +7,7 @@ use crate::trigger::{Coverage, Trigger};
 use crate::units::show_duration;
 
 /// Why a check in which triggers had no turn cannot conclude, if nothing else shows what they show.
-pub(super) fn unasked(findings: &Findings) -> Option<String> {
+pub(super) fn untested(findings: &Findings) -> Option<String> {
     let had_no_turn = |trigger: &Trigger| findings.obstacles.get(trigger).is_some_and(|why| why == NO_TURN);
     let is_missed = |trigger: &Trigger| match trigger.coverage() {
         Coverage::Alone => true,
@@ -47,7 +47,7 @@ mod tests {
                     findings.totals.triggers.insert(trigger, TriggerCounts::default());
                 }
             }
-            unasked(&findings)
+            untested(&findings)
         };
         assert_eq!(why(&[]), None);
         assert_eq!(why(&[Slow, Smuggle, Big, Pair, Storm]), None, "others show the same");
@@ -63,6 +63,6 @@ mod tests {
         findings.obstacles.insert(SameKey, "the URL holds the identity".to_owned());
         findings.obstacles.insert(Abort, "the server handles one request at a time".to_owned());
         findings.obstacles.insert(Slow, NO_TURN.to_owned());
-        assert_eq!(unasked(&findings), None);
+        assert_eq!(untested(&findings), None);
     }
 }
