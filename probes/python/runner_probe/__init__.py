@@ -1,0 +1,1355 @@
+"""What the rewritten code of an application calls: it looks for canaries in values and writes down where they go.
+
+Nothing here may raise into the application, run code of the application (no `isinstance`, no getter, no `__eq__`), or import
+a module that gevent would have to patch (`threading`, `socket`, `queue`). `rewrite.py` puts the calls into the code,
+`loader.py` gives the rewritten code to the interpreter, `boundary.py` tells where a request begins and ends. The events are
+described in docs/probe.md.
+"""
+
+import _thread
+import os
+import re
+import sys
+import time
+import types
+from _contextvars import ContextVar
+from _weakref import ref as weak_reference
+from itertools import count, islice
+from json import JSONEncoder
+
+PROTOCOL = 1
+MOST_EVENTS = 200_000
+MOST_BYTES = 64 << 20
+LONG_TEXT, LONG_TEXT_PART = 1 << 20, 64 << 10
+MOST_ITEMS, MOST_NODES, MOST_CANARIES = 32, 256, 8
+
+DIRECTORY = os.environ.get("RUNNER_PROBE_DIR", "")
+APP = os.path.realpath(os.environ.get("RUNNER_PROBE_APP") or os.getcwd())
+CANARY = os.environ.get("RUNNER_PROBE_CANARY", "")
+MARKS = os.environ.get("RUNNER_PROBE_MARKS", "")
+
+# As they are before gevent replaces them.
+now_ns, sleep, write, start_thread, allocate_lock = time.monotonic_ns, time.sleep, os.write, _thread.start_new_thread, _thread.allocate_lock
+native_id = _thread.get_native_id
+to_json = JSONEncoder(separators=(",", ":")).encode
+
+
+# What a canary looks like -------------------------------------------------------------------------------------------------
+
+
+def shortest(pattern):
+    """The length of the shortest text that a regular expression matches."""
+    try:
+        parser = re._parser if hasattr(re, "_parser") else re.sre_parse
+        return max(1, parser.parse(pattern).getwidth()[0])
+    except Exception:
+        return 1
+
+
+search_text = search_bytes = find_texts = find_bytes = None
+SHORTEST = 1
+marks_seen = None
+
+
+def look_for(canary, marks=()):
+    """Makes the searches for a regular expression, and for literal texts that count like canaries."""
+    global search_text, search_bytes, find_texts, find_bytes, SHORTEST
+    parts = [f"(?:{canary})"] if canary else []
+    parts += [re.escape(mark) for mark in sorted(marks, key=len, reverse=True)]
+    pattern = "|".join(parts) or r"(?!)"
+    text, data = re.compile(pattern), re.compile(pattern.encode("utf-8", "surrogateescape"))
+    SHORTEST = min([shortest(canary)] * bool(canary) + [len(mark) for mark in marks] or [1])
+    search_text, search_bytes, find_texts, find_bytes = text.search, data.search, text.finditer, data.finditer
+
+
+def read_marks():
+    """Reads the file of marks again if it has changed; looked at once a request."""
+    global marks_seen
+    if not MARKS:
+        return
+    try:
+        state = os.stat(MARKS)
+        if marks_seen != (state.st_mtime_ns, state.st_size):
+            marks_seen = (state.st_mtime_ns, state.st_size)
+            with open(MARKS, encoding="utf-8", errors="surrogateescape") as file:
+                look_for(CANARY, {line for line in file.read().split("\n") if line})
+    except Exception:
+        pass
+
+
+def canaries_in_text(text, found):
+    """Adds the canaries of a text or of bytes to the list `found`."""
+    size = len(text)
+    if size < SHORTEST:
+        return
+    if size > LONG_TEXT:
+        text = text[:LONG_TEXT_PART]
+    if type(text) is str:
+        for match in find_texts(text):
+            name = match.group()
+            if name not in found:
+                found.append(name)
+    else:
+        for match in find_bytes(text):
+            name = bytes(match.group()).decode("utf-8", "surrogateescape")
+            if name not in found:
+                found.append(name)
+
+
+# The search of a value ----------------------------------------------------------------------------------------------------
+
+# Types whose values hold no text. Kept as identity numbers: hashing a class may run code of its metaclass.
+PLAIN_TYPES = (
+    int, float, bool, complex, type(None), type(NotImplemented), type(...), type, range, slice, property, staticmethod, classmethod,
+    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, types.CodeType, types.FrameType,
+    types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.MethodWrapperType, types.WrapperDescriptorType,
+    types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType,
+    type(allocate_lock()), _thread.RLock, weak_reference, re.Pattern, types.TracebackType, object,
+)
+PLAIN = frozenset(map(id, PLAIN_TYPES))
+TEXT, BYTES, BYTEARRAY, DICT, LIST, TUPLE, SET, FROZENSET = map(id, (str, bytes, bytearray, dict, list, tuple, set, frozenset))
+SEQUENCES = {LIST, TUPLE, SET, FROZENSET}
+
+mro_of = type.__dict__["__mro__"].__get__
+dict_of_class = type.__dict__["__dict__"].__get__
+name_of_class = type.__dict__["__name__"].__get__
+qualified_name_of_class = type.__dict__["__qualname__"].__get__
+
+# For each class: how to iterate an instance as a built-in container, the raw getter of its `__dict__`, its slots.
+plans = {}
+
+
+def plan_of(kind):
+    plan = plans.get(id(kind))
+    if plan is None:
+        mapping = sequence = getter = None
+        slots = []
+        for base in mro_of(kind):
+            if base is dict:
+                mapping = dict.items
+            elif base in (list, tuple, set, frozenset):
+                sequence = base.__iter__
+            elif base is deque_type():
+                sequence = base.__iter__
+            names = dict_of_class(base)
+            found = names.get("__dict__")
+            if getter is None and found is not None:
+                # A class may have any object under this name, as werkzeug's LocalProxy does; that one is not called.
+                getter = found.__get__ if type(found) is types.GetSetDescriptorType else False
+            slots += [(name, value.__get__) for name, value in list(names.items()) if type(value) is types.MemberDescriptorType]
+        text = str if str in mro_of(kind) else bytes if bytes in mro_of(kind) else None
+        if name_of_class(kind) in ("_UnixSelectorEventLoop", "Loop", "Thread", "_MainThread"):
+            getter, slots = None, []  # they refer to all there is
+        # The class is kept, so that its identity number stays its own.
+        plan = plans[id(kind)] = (kind, mapping, sequence, getter or None, tuple(slots[:40]), text)
+        if len(plans) > 5000:
+            plans.clear()
+    return plan
+
+
+def deque_type():
+    return sys.modules["_collections"].deque if "_collections" in sys.modules else None
+
+
+def children(value):
+    """What is directly inside a value: a list of (key, child). Built-in containers, `__dict__`, slots."""
+    kind = id(type(value))
+    if kind == DICT:
+        return list(islice(dict.items(value), MOST_ITEMS))
+    if kind in SEQUENCES:
+        return list(enumerate(islice(value, MOST_ITEMS)))
+    _, mapping, sequence, getter, slots, _ = plan_of(type(value))
+    found = []
+    if mapping:
+        found += islice(mapping(value), MOST_ITEMS)
+    elif sequence:
+        found += enumerate(islice(sequence(value), MOST_ITEMS))
+    if getter:
+        names = getter(value)
+        if type(names) is dict:
+            found += islice(names.items(), MOST_ITEMS)
+    for name, get in slots:
+        try:
+            found.append((name, get(value)))
+        except AttributeError:
+            pass
+    return found
+
+
+def holds(value):
+    """Whether a canary is in a value, to depth 2. Texts are put together and searched once, which is quick."""
+    kind = id(type(value))
+    if kind == TEXT:
+        return len(value) >= SHORTEST and search_text(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is not None
+    if kind in PLAIN:
+        return False
+    if kind == BYTES or kind == BYTEARRAY:
+        return len(value) >= SHORTEST and search_bytes(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is not None
+    texts, data, level, left = [], [], [value], MOST_NODES
+    shortest_text = SHORTEST
+    for depth in range(2):
+        below = []
+        for container in level:
+            try:
+                kind = id(type(container))
+                if kind == DICT:
+                    inside = islice(container.items(), MOST_ITEMS)
+                elif kind in SEQUENCES:
+                    inside = enumerate(islice(container, MOST_ITEMS))
+                else:
+                    inside = children(container)
+                for key, child in inside:
+                    left -= 1
+                    if type(key) is str and len(key) >= shortest_text:
+                        texts.append(key)
+                    kind = id(type(child))
+                    if kind == TEXT:
+                        if len(child) >= shortest_text:
+                            texts.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
+                    elif kind in PLAIN:
+                        pass
+                    elif kind == BYTES or kind == BYTEARRAY:
+                        if len(child) >= shortest_text:
+                            data.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
+                    elif kind == TUPLE and type(key) is tuple:
+                        pass
+                    else:
+                        below.append(child)
+                    if type(key) is tuple:
+                        texts += [part for part in key if type(part) is str]
+            except Exception:
+                pass
+            if left <= 0:
+                break
+        level = below
+        if left <= 0:
+            break
+    text = plan_of(type(value))[5]
+    if text is str:
+        texts.append(str.__str__(value))
+    elif text is bytes:
+        data.append(bytes(memoryview(value)))
+    return bool(texts and search_text("\n".join(texts)) or data and search_bytes(b"\n".join(data)))
+
+
+def canaries_of(value, chain=None):
+    """The canaries in a value, and in `chain` the way to the first of them: (container, key) from the outside to the inside."""
+    found = []
+    if id(type(value)) in (TEXT, BYTES, BYTEARRAY):
+        canaries_in_text(value, found)
+        return found[:MOST_CANARIES]
+    level, left = [(value, ())], MOST_NODES
+    for depth in range(2):
+        below = []
+        for container, way in level:
+            try:
+                for key, child in children(container):
+                    left -= 1
+                    before = len(found)
+                    for text in (key, child):
+                        kind = id(type(text))
+                        if kind in (TEXT, BYTES, BYTEARRAY):
+                            canaries_in_text(text, found)
+                        elif kind == TUPLE:
+                            for part in text:
+                                if type(part) is str or type(part) is bytes:
+                                    canaries_in_text(part, found)
+                    if len(found) > before and not before and chain is not None:
+                        chain += [*way, (container, key)]
+                    if id(type(child)) not in PLAIN:
+                        below.append((child, (*way, (container, key))))
+                    if left <= 0 or len(found) >= MOST_CANARIES:
+                        return found[:MOST_CANARIES]
+            except Exception:
+                pass
+        level = below
+    text = plan_of(type(value))[5]
+    if text is str:
+        canaries_in_text(str.__str__(value), found)
+    elif text is bytes:
+        canaries_in_text(bytes(memoryview(value)), found)
+    return found[:MOST_CANARIES]
+
+
+# Numbers of objects -------------------------------------------------------------------------------------------------------
+
+# Each object gets a number that no other object ever has. An object that allows it is referred to weakly. The others, such
+# as lists, are kept until the request that met them has ended and nobody else holds them.
+next_number = count(1).__next__
+numbers = {}  # identity number -> [our number, weak reference or the object, number of the request that met it first, path]
+kept = {}  # the identity numbers of objects that are kept, oldest first
+MOST_KEPT = 2048
+
+
+class Known:
+    """What is known of an object."""
+
+    __slots__ = ("number", "reference", "kept", "first_request", "path")
+
+    def __init__(self, number, first_request):
+        self.number, self.first_request, self.path = number, first_request, None
+
+
+def forget(identity):
+    def forget_it(reference):
+        known = numbers.get(identity)
+        if known is not None and known.reference is reference:
+            del numbers[identity]
+
+    return forget_it
+
+
+def known(value, request=None):
+    """What is known of an object; a new number if it is met for the first time."""
+    identity = id(value)
+    found = numbers.get(identity)
+    if found is not None:
+        if found.kept:
+            kept[identity] = kept.pop(identity, None)  # to the end: it was used last
+        return found
+    found = Known(next_number(), request.number if request else None)
+    try:
+        found.reference, found.kept = weak_reference(value, forget(identity)), False
+    except TypeError:
+        found.reference, found.kept = value, True
+        kept[identity] = request.number if request else None
+        while len(kept) > MOST_KEPT:
+            del numbers[next(iter(kept))]
+            del kept[next(iter(kept))]
+    numbers[identity] = found
+    return found
+
+
+def release(request):
+    """Lets go of the objects that only the probe still holds, at the end of a request."""
+    try:
+        for identity in list(kept):
+            found = numbers.get(identity)
+            # Referred to by `found.reference` and by the argument of getrefcount.
+            if found is None or sys.getrefcount(found.reference) <= 2:
+                numbers.pop(identity, None)
+                kept.pop(identity, None)
+    except Exception:
+        pass
+
+
+# Writing ------------------------------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """Collects events and writes them from a native thread, which begins with the first request of a process: a process that
+    will fork should have no thread before, as CPython from 3.12 on warns of it."""
+
+    def __init__(self):
+        self.lock = allocate_lock()
+        self.begin()
+
+    def begin(self):
+        self.pid, self.file, self.pending, self.threaded, self.stops = os.getpid(), None, [], False, False
+        self.count = self.bytes = self.dropped = 0
+        self.wake, self.writing = allocate_lock(), allocate_lock()
+        self.wake.acquire()
+        self.sleeping = False
+        self.next = count(1).__next__
+
+    def open(self):
+        path = f"{DIRECTORY}/events-{self.pid}.jsonl"
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+    def add(self, event):
+        self.count += 1
+        if self.count > MOST_EVENTS or self.bytes > MOST_BYTES:
+            self.dropped += 1
+            return
+        event["n"] = self.next()
+        self.pending.append(event)
+        if self.sleeping:
+            self.sleeping = False
+            try:
+                self.wake.release()
+            except RuntimeError:
+                pass
+        elif not self.threaded:
+            self.flush()
+
+    def flush(self):
+        if not self.writing.acquire(False):
+            return
+        try:
+            events, self.pending = self.pending, []
+            if self.dropped and events:
+                events.append({"e": "dropped", "t": now_ns() // 1000, "r": None, "u": "", "n": self.next(), "count": self.dropped})
+            if events:
+                lines = "".join([to_json(event) + "\n" for event in events]).encode("utf-8", "replace")
+                self.bytes += len(lines)
+                if self.file is None:
+                    self.open()
+                while lines:
+                    lines = lines[write(self.file, lines):]
+        except Exception:
+            pass
+        finally:
+            self.writing.release()
+
+    def start(self):
+        """Begins the thread, if it does not run."""
+        if self.threaded:
+            return
+        with self.lock:
+            if not self.threaded:
+                try:
+                    self.threaded, self.stops = True, False
+                    self.ended = allocate_lock()
+                    self.ended.acquire()
+                    start_thread(self.work, (self.wake, self.ended))
+                except Exception:
+                    self.threaded = False
+
+    def work(self, wake, ended):
+        try:
+            while not self.stops:
+                self.sleeping = True
+                if self.pending:
+                    self.sleeping = False
+                elif not wake.acquire():
+                    break
+                sleep(0.004)
+                self.flush()
+        except BaseException:
+            pass
+        finally:
+            ended.release()
+
+    def stop(self):
+        """Ends the thread before a fork, which shall not copy a lock that somebody holds."""
+        if self.threaded:
+            self.stops = True
+            try:
+                self.wake.release()
+            except RuntimeError:
+                pass
+            self.ended.acquire(True, 0.2)
+            self.threaded = self.sleeping = False
+        self.flush()
+
+
+writer = Writer()
+
+
+def say_hello():
+    argv = list(getattr(sys, "orig_argv", None) or getattr(sys, "argv", []))[:5]
+    writer.add({
+        "e": "hello", "t": now_ns() // 1000, "r": None, "u": unit(), "pid": os.getpid(), "language": "python",
+        "version": sys.version.split()[0], "probe": PROTOCOL, "app": APP, "argv": argv,
+    })
+
+
+def before_fork():
+    try:
+        writer.stop()
+    except Exception:
+        pass
+
+
+def after_fork():
+    try:
+        if writer.file is not None:
+            os.close(writer.file)
+        writer.lock = allocate_lock()
+        writer.begin()
+        say_hello()
+    except Exception:
+        pass
+
+
+def in_parent_after_fork():
+    try:
+        if request_of_unit.get() is not None:
+            writer.start()
+    except Exception:
+        pass
+
+
+# Units of execution -------------------------------------------------------------------------------------------------------
+
+
+def current_task():
+    """The asyncio task that runs, if asyncio is loaded at all."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        if asyncio._get_running_loop() is None:
+            return None
+        return asyncio.current_task()
+    except Exception:
+        return None
+
+
+def unit():
+    """The name of what runs: an asyncio task, a greenlet or a thread."""
+    task = current_task()
+    if task is not None:
+        try:
+            name = task.get_name()
+        except Exception:
+            name = ""
+        return name if name.startswith("Task-") else f"Task {name} {known(task).number}"
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is not None:
+        try:
+            current = greenlet.getcurrent()
+            if current.parent is not None:
+                return f"greenlet {known(current).number}"
+        except Exception:
+            pass
+    return f"thread {native_id()}"
+
+
+# Requests -----------------------------------------------------------------------------------------------------------------
+
+request_of_unit = ContextVar("runner_probe_request", default=None)
+next_request = count(1).__next__
+owners = {}  # canary -> the request that brought it; what a request of this process has brought is not new
+boundary_known = False  # whether a server whose boundary is known has handed out a request
+
+
+class Request:
+    __slots__ = ("number", "own", "server", "method", "target", "shown", "status", "ended", "seen", "unit", "left", "__weakref__")
+
+    def __init__(self, server, method, target, own):
+        self.number, self.server, self.method, self.target = next_request(), server, method, target
+        self.own, self.shown, self.status, self.ended, self.seen, self.unit, self.left = list(own), [], None, False, set(), None, None
+
+
+def open_request(server, method, target, own):
+    """A request begins. The caller puts it into `request_of_unit`."""
+    global boundary_known, next_request
+    if writer.pid != os.getpid():
+        after_fork()
+    read_marks()
+    writer.start()
+    request = Request(server, method, target, own)
+    for canary in request.own:
+        if len(owners) > 100_000:
+            owners.clear()
+        owners[canary] = request
+    if server != "implicit":
+        boundary_known = True
+    request.unit = unit()
+    writer.add({
+        "e": "request", "t": now_ns() // 1000, "r": request.number, "u": request.unit, "method": method, "target": target[:500],
+        "own": request.own[:MOST_CANARIES], "server": server,
+    })
+    return request
+
+
+def add_own(request, canaries):
+    """Canaries that came with the body of a request."""
+    new = [canary for canary in canaries if canary not in request.own]
+    if new:
+        request.own += new
+        for canary in new:
+            owners[canary] = request
+        writer.add({"e": "own", "t": now_ns() // 1000, "r": request.number, "u": unit(), "own": new[:MOST_CANARIES]})
+
+
+def add_shown(request, data):
+    """A part of the response to a request."""
+    found = []
+    canaries_in_text(data, found)
+    for canary in found:
+        if canary not in request.shown and len(request.shown) < 64:
+            request.shown.append(canary)
+
+
+def end_request(request):
+    """The response to a request has been sent."""
+    if request.ended:
+        return
+    request.ended = True
+    writer.add({
+        "e": "response", "t": now_ns() // 1000, "r": request.number, "u": unit(), "c": request.shown[:MOST_CANARIES], "status": request.status,
+    })
+    foreign = [canary for canary in request.shown if canary not in request.own]
+    for canary in foreign[:2]:
+        paths = holders_of(canary)
+        writer.add({"e": "holders", "t": now_ns() // 1000, "r": request.number, "u": unit(), "c": [canary], "paths": paths})
+    release(request)
+
+
+def request_for(canaries):
+    """The request in which this code runs. Where no boundary is known, a canary that nobody brought yet begins one."""
+    request = request_of_unit.get()
+    if boundary_known or request is not None and request.server not in ("implicit", "http.server"):
+        return request
+    if len(canaries) != 1:
+        return request
+    owner = owners.get(canaries[0])
+    if owner is None:
+        if request is not None and not request.own and not request.ended:
+            add_own(request, canaries)
+            return request
+        request = open_request("implicit", "", "", canaries)
+        request_of_unit.set(request)
+    elif owner is not request and not owner.ended and (request is None or request.ended):
+        # A worker that got the request from the unit which had received it.
+        if owner.unit != unit() or request is not None:
+            request_of_unit.set(owner)
+            return owner
+    return request
+
+
+REQUEST_LINE = re.compile(rb"([A-Z]{3,10}) (\S{1,8000}) HTTP/1\.[01]\r\n")
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})")
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+
+
+def received(data, connection=None):
+    """Bytes that the application's own server received. A request line begins a request."""
+    try:
+        if boundary_known or type(data) is not bytes and type(data) is not bytearray or len(data) < 3:
+            return
+        first = REQUEST_LINE.match(data)
+        request = request_of_unit.get()
+        found = []
+        canaries_in_text(data, found)
+        if "%" in (text := bytes(data[:LONG_TEXT_PART]).decode("latin-1")):
+            canaries_in_text(unquoted(text), found)
+        new = [canary for canary in found if canary not in owners]
+        if first is None:
+            # The rest of a request whose head came before.
+            if request is not None and request.server == "implicit" and not request.ended and new:
+                add_own(request, new)
+            return
+        if REQUEST_LINE.search(data, first.end()):
+            # Several requests in one packet: each begins where its canary is met alone.
+            if request is not None and request.ended:
+                request_of_unit.set(None)
+            return
+        request = open_request("implicit", first[1].decode(), first[2].decode("latin-1"), found)
+        request_of_unit.set(request)
+        if connection is not None:
+            connections[id(connection)] = request
+    except Exception:
+        pass
+
+
+connections = {}  # identity number of a protocol object -> the request that it received last
+
+
+def sent(request, data):
+    """Bytes that the application's own server sends: a response that is complete ends its request."""
+    if request.server not in ("implicit", "http.server") or request.ended:
+        return
+    add_shown(request, data)
+    if request.server != "implicit" or type(data) is str:
+        return
+    first = STATUS_LINE.match(data)
+    if first:
+        request.status = int(first[1])
+        head, end, body = bytes(data).partition(b"\r\n\r\n")
+        length = LENGTH.search(head)
+        request.left = int(length[1]) - len(body) if length and end else None
+    elif request.left is not None:
+        request.left -= len(data)
+    if request.left is not None and request.left <= 0:
+        end_request(request)
+
+
+def unquoted(text):
+    """Percent-encoded text, decoded; without `urllib`, which an application may not need."""
+    parts = text.split("%")
+    decoded = [parts[0]]
+    for part in parts[1:]:
+        try:
+            decoded += [chr(int(part[:2], 16)), part[2:]]
+        except ValueError:
+            decoded += ["%", part]
+    return "".join(decoded)
+
+
+# Places and paths ---------------------------------------------------------------------------------------------------------
+
+modules = {}  # file relative to the application -> (full name of its module, absolute file, names that it imported)
+sources = {}
+
+
+def line_of(file, line):
+    lines = sources.get(file)
+    if lines is None:
+        try:
+            with open(modules[file][1], "rb") as source:
+                lines = source.read().decode("utf-8", "replace").splitlines()
+        except Exception:
+            lines = []
+        sources[file] = lines
+    return lines[line - 1].strip()[:200] if 0 < line <= len(lines) else ""
+
+
+def shown_name(file):
+    """The name of a module in paths; that of a program is its file's."""
+    name = modules[file][0] if file in modules else file
+    return os.path.basename(file).rpartition(".")[0] if name == "__main__" else name
+
+
+def name_of(value):
+    return name_of_class(type(value))
+
+
+def module_of(file):
+    return sys.modules.get(modules[file][0]) if file in modules else None
+
+
+class Index:
+    """The paths by which objects are reached from the roots of the application: module variables, class attributes, closures,
+    default arguments. Made again when an object is missing from it, for 50 ms and a twentieth of the time at most."""
+
+    paths = {}
+    begun = now_ns()
+    spent = 0
+
+    def look(self, value, found):
+        path = self.paths.get(id(value))
+        if path is not None and path[0] is value:
+            return path[1]
+        if self.spent < 50_000_000 + (now_ns() - self.begun) // 20:
+            self.make()
+            path = self.paths.get(id(value))
+            return path[1] if path is not None and path[0] is value else None
+        return None
+
+    def make(self):
+        begun = now_ns()
+        paths = {}
+        try:
+            for value, path, _ in reachable(4000):
+                if id(value) not in paths:
+                    paths[id(value)] = (value, path)
+        except Exception:
+            pass
+        # Only weak use: the objects are reached from roots anyway, and the index is dropped with the next one.
+        self.paths = paths
+        self.spent += now_ns() - begun
+
+
+def reachable(most, deepest=4):
+    """Objects that are reached from roots, nearest first: (object, path, depth)."""
+    level, seen = [], set()
+    for file in list(modules):
+        module = module_of(file)
+        if module is None:
+            continue
+        name, imported = shown_name(file), modules[file][2]
+        for key, value in list(module.__dict__.items()):
+            if type(key) is str and key not in imported and not (key.startswith("__") and key.endswith("__")):
+                level.append((value, f"{name}.{key}", name))
+    for depth in range(deepest):
+        below = []
+        for value, path, owner in level:
+            kind = type(value)
+            if id(value) in seen or kind is types.ModuleType:
+                continue
+            if kind is types.FunctionType:
+                seen.add(id(value))
+                below += in_function(value, path)
+                continue
+            if type in mro_of(kind):
+                seen.add(id(value))
+                name = path_of_class(value)
+                yield value, name, depth
+                # Classes of other people's modules are not walked.
+                if depth == 0 or dict_of_class(value).get("__module__") in application_modules():
+                    for key, inner in list(dict_of_class(value).items()):
+                        if type(inner) is types.FunctionType or key[:2] != "__" and id(type(inner)) not in PLAIN:
+                            below.append((inner, f"{name}.{key}", owner))
+                        elif type(inner) in (staticmethod, classmethod):
+                            below.append((inner.__func__, f"{name}.{key}", owner))
+                        elif type(inner) is property and type(inner.fget) is types.FunctionType:
+                            below.append((inner.fget, f"{name}.{key}", owner))
+                continue
+            if kind is types.MethodType:
+                below.append((value.__self__, f"{path}.__self__", owner))
+                continue
+            if id(kind) in PLAIN or kind in (str, bytes):
+                continue
+            seen.add(id(value))
+            name = name_of_class(kind)
+            yield value, f"thread-local {path}" if name in ("_local", "local") else f"contextvar {path}" if kind is ContextVar else path, depth
+            most -= 1
+            if most < 0:
+                return
+            wrapped = None
+            try:
+                inside = children(value)
+            except Exception:
+                continue
+            if name in ("_local", "local"):
+                inside = local_names(value)
+            if id(kind) == DICT or plan_of(kind)[1]:
+                below += [(inner, f"{path}[{key!r}]" if type(key) in (str, int, bytes) else f"{path}[…]", owner) for key, inner in inside]
+            elif id(kind) in SEQUENCES or plan_of(kind)[2]:
+                below += [(inner, f"{path}[{key}]" if type(key) is int else f"{path}.{key}", owner) for key, inner in inside]
+            else:
+                below += [(inner, f"{path}.{key}", owner) for key, inner in inside if type(key) is str]
+        level = below
+        if len(level) > 4 * 4000:
+            level = level[: 4 * 4000]
+
+
+def local_names(local):
+    """The names that the current thread has in a thread-local; `__dict__` of the built-in type is computed for the thread."""
+    try:
+        names = object.__getattribute__(local, "__dict__") if "_thread" in type(local).__module__ else {}
+        return list(islice(names.items(), MOST_ITEMS))
+    except Exception:
+        return []
+
+
+def application_modules():
+    return {entry[0] for entry in list(modules.values())}
+
+
+def path_of_class(value):
+    module = dict_of_class(value).get("__module__")
+    for file, entry in list(modules.items()):
+        if entry[0] == module:
+            module = shown_name(file)
+            break
+    return f"{module}:{qualified_name_of_class(value)}"
+
+
+def in_function(function, path):
+    """The default arguments and closures of a function, and of what it wraps."""
+    code, found = function.__code__, []
+    defaults = function.__defaults__
+    if type(defaults) is tuple:
+        names = code.co_varnames[: code.co_argcount][-len(defaults) :] if defaults else ()
+        found += [(value, f"{path}.<default {name}>", path) for name, value in zip(names, defaults)]
+    if type(function.__kwdefaults__) is dict:
+        found += [(value, f"{path}.<default {name}>", path) for name, value in function.__kwdefaults__.items()]
+    for name, cell in zip(code.co_freevars, function.__closure__ or ()):
+        try:
+            found.append((cell.cell_contents, f"{outer_of(function, path)}.<closure> {name}", path))
+        except ValueError:
+            pass
+    names = function.__dict__
+    found += [(value, f"{path}.{name}", path) for name, value in list(names.items()) if type(name) is str]
+    return found
+
+
+def outer_of(function, path):
+    """`app.make` for a function `make.<locals>.inner`."""
+    outer, local, _ = function.__qualname__.rpartition(".<locals>.")
+    module = function.__module__
+    for file, entry in list(modules.items()):
+        if entry[0] == module:
+            module = shown_name(file)
+    return f"{module}.{outer}" if local else path
+
+
+index = Index()
+
+
+def path_of(value, found, site):
+    """The path from a root to an object, or None. `site` may know it from the expression."""
+    if found.path is not None:
+        return found.path
+    path, kind = None, type(value)
+    if kind is types.ModuleType:
+        path = next((shown_name(file) for file, entry in list(modules.items()) if entry[0] == value.__dict__.get("__name__")), None)
+        path = path or value.__dict__.get("__name__")
+    elif type in mro_of(kind):
+        path = path_of_class(value)
+    else:
+        path = index.look(value, found)
+        if path is None and site[5]:
+            path = f"{shown_name(site[0])}.{site[5]}"
+            if name_of(value) in ("_local", "local"):
+                path = f"thread-local {path}"
+            elif kind is ContextVar:
+                path = f"contextvar {path}"
+    found.path = path
+    return path
+
+
+def holders_of(canary):
+    """Up to five paths at which an object that holds a canary is reachable now."""
+    found, seen = [], set()
+    try:
+        for value, path, _ in reachable(4000, 5):
+            for key, child in local_names(value) if name_of(value) in ("_local", "local") else children(value):
+                texts = []
+                if id(type(child)) in (TEXT, BYTES, BYTEARRAY):
+                    canaries_in_text(child, texts)
+                if type(key) is str:
+                    canaries_in_text(key, texts)
+                if canary in texts and (path, key) not in seen:
+                    seen.add((path, key))
+                    found.append({"path": f"{path}.{key}" if type(key) is str else path, "type": name_of(value), "obj": known(value).number})
+                    break
+            if len(found) >= 5:
+                break
+        for file in list(modules):
+            module = module_of(file)
+            for key, value in list(module.__dict__.items()) if module is not None else ():
+                if len(found) < 5 and type(value) in (str, bytes):
+                    texts = []
+                    canaries_in_text(value, texts)
+                    if canary in texts:
+                        found.append({"path": f"{shown_name(file)}.{key}", "type": "module", "obj": known(module).number})
+    except Exception:
+        pass
+    return found
+
+
+# Events of the code -------------------------------------------------------------------------------------------------------
+
+# A site is a tuple that the rewriter has put into the code as a constant:
+# (file, line, column, function, key, path of the container within the module or None, kind, callee or None, attributes to the receiver)
+
+
+def text_of_key(key):
+    kind = type(key)
+    if kind is str:
+        return key[:80]
+    if kind in (int, bool, float, type(None)):
+        return str(key)
+    if kind is bytes:
+        return key.decode("utf-8", "replace")[:80]
+    if kind is tuple:
+        return "(" + ", ".join([str(text_of_key(part)) for part in key[:8]])[:76] + ")"
+    if kind is slice:
+        return None
+    return f"<{name_of_class(kind)} {known(key).number}>"
+
+
+def container_number(container, found):
+    """A thread-local holds other things in each thread, so it is another container in each."""
+    if name_of(container) in ("_local", "local"):
+        per_thread = found.number, native_id()
+        greenlet = sys.modules.get("greenlet")
+        if greenlet is not None and "gevent" in sys.modules:
+            per_thread = found.number, known(greenlet.getcurrent()).number, 0
+        number = locals_of_threads.get(per_thread)
+        if number is None:
+            number = locals_of_threads[per_thread] = next_number()
+        return number
+    return found.number
+
+
+locals_of_threads = {}
+
+
+def tell(event, kind, container, key, value, site, extra=None):
+    """Writes a load or a store of a value that holds canaries."""
+    try:
+        chain = []
+        canaries = canaries_of(value, chain)
+        if not canaries:
+            return
+        request = request_for(canaries)
+        only_own = request is not None and all(canary in request.own for canary in canaries)
+        if event == "load" and only_own:
+            # The same again tells nothing new.
+            mark = (id(site), id(value))
+            if mark in request.seen:
+                return
+            request.seen.add(mark)
+        found = known(container, request)
+        path = path_of(container, found, site)
+        if kind == "closure":
+            path = f"{shown_name(site[0])}.{outer_function(site[3], key)}.<closure> {key}"
+        line = {
+            "e": event, "t": now_ns() // 1000, "r": request.number if request else None, "u": unit(), "c": canaries,
+            "obj": container_number(container, found), "type": name_of(container), "path": path, "key": text_of_key(key) if key is not None else None,
+            "kind": kind, "own_obj": request is not None and found.first_request == request.number and path is None,
+            "file": site[0], "line": site[1], "column": site[2], "function": site[3], "text": line_of(site[0], site[1]),
+        }
+        if chain:
+            line["value"] = known(value, request).number
+            line["inner"] = [[known(inner, request).number, text_of_key(at)] for inner, at in chain]
+        elif id(type(value)) == TEXT or id(type(value)) == BYTES:
+            if kind in ("call", "contextvar"):
+                line["value"] = known(value, request).number
+        if extra:
+            line.update(extra)
+        writer.add(line)
+    except Exception:
+        pass
+
+
+def outer_function(function, name):
+    return function.rpartition(".<locals>")[0] or function
+
+
+def attribute_load(value, container, site):
+    """`container.key` was read."""
+    kind = id(type(value))
+    if kind in PLAIN:
+        return value
+    if kind == TEXT:
+        if len(value) < SHORTEST or search_text(value) is None:
+            return value
+    elif not holds(value):
+        return value
+    tell("load", "attribute", container, site[4], value, site)
+    return value
+
+
+def attribute_get(container, name, site, /):
+    """`<expression>.key` is read."""
+    value = getattr(container, name)
+    kind = id(type(value))
+    if kind not in PLAIN and holds(value):
+        tell("load", "attribute", container, name, value, site)
+    return value
+
+
+def item_load(value, container, key, site):
+    """`container[key]` was read."""
+    kind = id(type(value))
+    if kind in PLAIN:
+        return value
+    if kind == TEXT:
+        if len(value) < SHORTEST or search_text(value) is None:
+            return value
+    elif not holds(value):
+        return value
+    tell("load", "item", container, key, value, site)
+    return value
+
+
+def item_get(container, key, site, /):
+    """`<expression>[key]` is read."""
+    value = container[key]
+    if id(type(value)) not in PLAIN and holds(value):
+        tell("load", "item", container, key, value, site)
+    return value
+
+
+def global_load(value, site):
+    kind = id(type(value))
+    if kind in PLAIN:
+        return value
+    if kind == TEXT:
+        if len(value) < SHORTEST or search_text(value) is None:
+            return value
+    elif not holds(value):
+        return value
+    try:
+        tell("load", "global", module_of(site[0]), site[4], value, site)
+    except Exception:
+        pass
+    return value
+
+
+def closure_load(value, cell, site):
+    """A captured variable was read; `cell` is a function that captures the same variable."""
+    kind = id(type(value))
+    if kind not in PLAIN and holds(value):
+        try:
+            tell("load", "closure", cell.__closure__[0], site[4], value, site)
+        except Exception:
+            pass
+    return value
+
+
+def default_load(value, site):
+    """A parameter whose default is an object that all calls share."""
+    if id(type(value)) not in PLAIN and id(type(value)) != TEXT and holds(value):
+        tell("load", "default", value, None, value, site)
+    return value
+
+
+def attribute_store(value, container, site):
+    """`container.key = value` comes next."""
+    kind = id(type(value))
+    if kind in PLAIN:
+        return value
+    if kind == TEXT:
+        if len(value) < SHORTEST or search_text(value) is None:
+            return value
+    elif not holds(value):
+        return value
+    tell("store", "attribute", container, site[4], value, site)
+    return value
+
+
+def item_store(value, container, key, site):
+    kind = id(type(value))
+    if kind in PLAIN and id(type(key)) in PLAIN:
+        return value
+    if holds(value):
+        tell("store", "item", container, key, value, site)
+    elif id(type(key)) not in PLAIN and holds(key):
+        tell("store", "item", container, key, key, site)
+    return value
+
+
+def global_store(value, site):
+    if id(type(value)) not in PLAIN and holds(value):
+        tell("store", "global", module_of(site[0]), site[4], value, site)
+    return value
+
+
+def closure_store(value, cell, site):
+    if id(type(value)) not in PLAIN and holds(value):
+        try:
+            tell("store", "closure", cell.__closure__[0], site[4], value, site)
+        except Exception:
+            pass
+    return value
+
+
+class AttributeTarget:
+    """Stands for `<expression>.key` as the target of an assignment; its `v` is that attribute."""
+
+    __slots__ = ("to",)
+
+    def __init__(self, container, name, site, kind="attribute"):
+        set_slot(self, (container, name, site, kind))
+
+    @property
+    def v(self):
+        container, name, site, kind = get_slot(self)
+        value = getattr(container, name)
+        if id(type(value)) not in PLAIN and holds(value):
+            tell("load", kind, container, name, value, site)
+        return value
+
+    @v.setter
+    def v(self, value):
+        container, name, site, kind = get_slot(self)
+        setattr(container, name, value)
+        if id(type(value)) not in PLAIN and holds(value):
+            tell("store", kind, container, name, value, site)
+
+
+set_slot, get_slot = AttributeTarget.to.__set__, AttributeTarget.to.__get__
+
+
+class ItemTarget:
+    """Stands for `<expression>[key]` as the target of an assignment."""
+
+    __slots__ = ("to",)
+
+    def __init__(self, container, key, site, kind="item"):
+        set_item_slot(self, (container, key, site, kind))
+
+    @property
+    def v(self):
+        container, key, site, kind = get_item_slot(self)
+        value = container[key]
+        if id(type(value)) not in PLAIN and holds(value):
+            tell("load", kind, container, key, value, site)
+        return value
+
+    @v.setter
+    def v(self, value):
+        container, key, site, kind = get_item_slot(self)
+        container[key] = value
+        item_store(value, container, key, site if kind == "item" else site)
+
+
+set_item_slot, get_item_slot = ItemTarget.to.__set__, ItemTarget.to.__get__
+
+AUGMENTED = "augmented"
+
+
+def augmented_attribute(container, name, site, /):
+    return AttributeTarget(container, name, site, AUGMENTED)
+
+
+def augmented_item(container, key, site, /):
+    return ItemTarget(container, key, site, AUGMENTED)
+
+
+# Methods by which containers are written and read. A call of one goes through `method_call`, which knows the receiver.
+WRITERS = frozenset(
+    "append appendleft extend extendleft insert add update setdefault put put_nowait set write writelines push send sendall asend"
+    " setex hset rpush lpush publish enqueue save store register remember activate bind set_result send_nowait set_many __setitem__"
+    " sendto add_header set_cookie".split()
+)
+READERS = frozenset(
+    "get pop popleft popitem get_nowait getvalue read readline readlines readuntil readexactly recv peek items values copy result fetch fetchone fetchall"
+    " fetchmany lookup hget lpop rpop consume take dequeue __getitem__ receive get_many getlist most_common mget".split()
+)
+SENDERS = frozenset("write writelines send sendall sendto".split())
+RECEIVERS = frozenset("read readline readuntil readexactly recv readlines".split())
+LOOKS_LIKE_BYTES = (bytes, bytearray)
+
+
+def method_call(site, receiver, name, /, *args, **kwargs):
+    """`receiver.name(...)`, where the name is one by which containers are written or read."""
+    result = getattr(receiver, name)(*args, **kwargs)
+    try:
+        if name in RECEIVERS:
+            received(result)
+        if name in SENDERS:
+            request = request_of_unit.get()
+            if request is not None and args and type(args[0]) in LOOKS_LIKE_BYTES:
+                sent(request, args[0])
+        holding = id(type(result)) not in PLAIN and holds(result)
+        if args and not (name in READERS and holding):
+            for value in args if len(args) < 4 else args[:4]:
+                if id(type(value)) not in PLAIN and holds(value):
+                    tell_write(site, receiver, name, args, value)
+                    break
+            else:
+                if kwargs and holds(kwargs):
+                    tell_write(site, receiver, name, args, kwargs)
+        elif kwargs and name in WRITERS and holds(kwargs):
+            tell_write(site, receiver, name, args, kwargs)
+        if holding:
+            tell_read(site, receiver, name, args, result)
+    except Exception:
+        pass
+    return result
+
+
+def tell_write(site, receiver, name, args, value):
+    if name not in WRITERS:
+        return
+    kind, key = "call", None
+    if type(receiver) is ContextVar:
+        kind = "contextvar"
+    elif len(args) > 1 and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE):
+        key = args[0]
+    if type(receiver) is types.ModuleType:
+        return tell_call(site, receiver, value if name in READERS else None, value)
+    if name in ("extend", "update") and type(value) in (list, tuple, dict) and type(receiver) in (list, dict):
+        pass
+    tell("store", kind, receiver, key, value, site, {"callee": site[7]})
+
+
+def tell_read(site, receiver, name, args, result):
+    if type(receiver) is types.ModuleType:
+        return tell_call(site, receiver, result, None)
+    kind = "contextvar" if type(receiver) is ContextVar else "call"
+    key = args[0] if args and kind == "call" and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE) and name not in ("read", "recv") else None
+    tell("load", kind, receiver, key, result, site, {"callee": site[7]})
+
+
+def receiver_of(root, site):
+    """The object that a method was called on (or the function), found again without running code of the application."""
+    for name in site[8] or ():
+        plan = plan_of(type(root))
+        if type(root) is types.ModuleType:
+            root = root.__dict__.get(name)
+        elif plan[3] and type(plan[3](root)) is dict and name in plan[3](root):
+            root = plan[3](root)[name]
+        else:
+            get = next((get for slot, get in plan[4] if slot == name), None)
+            if get is None:
+                return None
+            root = get(root)
+    return root
+
+
+def stateless(callee):
+    """Functions of the application have events of their own, and those of C without a receiver keep nothing."""
+    kind = type(callee)
+    if kind is types.FunctionType:
+        return callee.__code__.co_filename.startswith(APP) and "site-packages" not in callee.__code__.co_filename
+    return kind is types.BuiltinFunctionType or type in mro_of(kind) or callee is None
+
+
+def tell_call(site, callee, result, argument):
+    try:
+        chain = []
+        canaries = canaries_of(result, chain) if result is not None else []
+        of_arguments = canaries_of(argument) if argument is not None else []
+        if not canaries and not of_arguments:
+            return
+        request = request_for(canaries or of_arguments)
+        if canaries and request is not None and all(canary in request.own for canary in canaries):
+            if site[6] != "await" and stateless(callee):
+                return
+            mark = (id(site), id(result))
+            if mark in request.seen:
+                return
+            request.seen.add(mark)
+        line = {
+            "e": "call", "t": now_ns() // 1000, "r": request.number if request else None, "u": unit(), "c": canaries, "args_c": of_arguments,
+            "callee": site[7], "callee_obj": known(callee, request).number if callee is not None else None,
+            "obj": known(result, request).number if result is not None else None, "type": name_of(result),
+            "file": site[0], "line": site[1], "column": site[2], "function": site[3], "text": line_of(site[0], site[1]),
+        }
+        if chain:
+            line["inner"] = [[known(inner, request).number, text_of_key(at)] for inner, at in chain]
+        writer.add(line)
+    except Exception:
+        pass
+
+
+def call_result(result, root, site):
+    """The result of a call, or of `await`."""
+    kind = id(type(result))
+    if kind in PLAIN:
+        return result
+    if kind == TEXT:
+        if len(result) < SHORTEST or search_text(result) is None:
+            return result
+    else:
+        if kind == BYTES and not boundary_known:
+            received(result)
+        if not holds(result):
+            return result
+    try:
+        callee = receiver_of(root, site) if root is not None else None
+        tell_call(site, callee, result, None)
+    except Exception:
+        pass
+    return result
+
+
+def awaited_method(result, root, site):
+    """The result of awaiting `receiver.name(...)`, where the name is one by which containers are read."""
+    kind = id(type(result))
+    if kind in PLAIN:
+        return result
+    try:
+        if kind == BYTES and site[4] in RECEIVERS:
+            received(result)
+        if holds(result):
+            receiver = receiver_of(root, site) if root is not None else None
+            if receiver is None or type(receiver) is types.ModuleType:
+                tell_call(site, receiver, result, None)
+            else:
+                tell("load", "call", receiver, None, result, site, {"callee": site[7]})
+    except Exception:
+        pass
+    return result
+
+
+def get_attribute(site, container, name, /, *default):
+    """`getattr(...)`"""
+    value = getattr(container, name, *default)
+    if id(type(value)) not in PLAIN and holds(value):
+        tell("load", "attribute", container, name, value, site)
+    return value
+
+
+def set_attribute(site, container, name, value, /):
+    """`setattr(...)`"""
+    setattr(container, name, value)
+    if id(type(value)) not in PLAIN and holds(value):
+        tell("store", "attribute", container, name, value, site)
+
+
+def next_of(site, iterator, /, *default):
+    """`next(...)`"""
+    value = next(iterator, *default)
+    if id(type(value)) not in PLAIN and holds(value):
+        tell("load", "call", iterator, None, value, site, {"callee": "next"})
+    return value
+
+
+HOOKS = {
+    "_rp_la": attribute_load, "_rp_ga": attribute_get, "_rp_li": item_load, "_rp_gi": item_get, "_rp_lg": global_load,
+    "_rp_lc": closure_load, "_rp_ld": default_load, "_rp_sa": attribute_store, "_rp_si": item_store, "_rp_sg": global_store,
+    "_rp_sc": closure_store, "_rp_ta": AttributeTarget, "_rp_ti": ItemTarget, "_rp_aa": augmented_attribute, "_rp_ai": augmented_item,
+    "_rp_m": method_call, "_rp_r": call_result, "_rp_w": awaited_method, "_rp_get": get_attribute, "_rp_set": set_attribute,
+    "_rp_next": next_of, "_rp_in": received, "_rp_slice": slice,
+}

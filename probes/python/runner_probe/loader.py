@@ -1,0 +1,178 @@
+"""Gives rewritten code to the interpreter: for the application's own modules, and for a program started as `python app.py`.
+
+All loaders of source files ask `SourceLoader.get_code`; that is where the code is exchanged, so specifications, loaders and
+`python -m app` stay what they are. A script that is started by its path never reaches the import system, unless the path has
+an importer, as a folder or an archive with a `__main__.py` has: so the script gets one, for as long as it takes to start it.
+"""
+
+import _imp
+import marshal
+import os
+import sys
+from importlib import _bootstrap_external as external
+from importlib.machinery import ModuleSpec, SourceFileLoader
+
+import runner_probe as probe
+
+# Anything below a folder of this name, and below a virtual environment, is not the application's own.
+FOREIGN = {"site-packages", "dist-packages", "node_modules", ".venv", "venv", ".tox", ".nox", "__pypackages__"}
+VERSION = b"1 " + sys.version.encode()
+foreign_folders = {}
+own_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+standard_library = os.path.dirname(os.path.realpath(os.__file__))
+
+
+def is_application(path):
+    """Whether a file is the application's own."""
+    if not path.endswith(".py") or not (path.startswith(probe.APP + os.sep) or probe.APP == os.sep):
+        return False
+    return not is_foreign(os.path.dirname(path))
+
+
+def is_foreign(folder):
+    found = foreign_folders.get(folder)
+    if found is None:
+        if len(folder) <= len(probe.APP):
+            found = False
+        elif os.path.basename(folder) in FOREIGN or folder in (standard_library, own_folder) or os.path.exists(folder + "/pyvenv.cfg"):
+            found = True
+        else:
+            found = is_foreign(os.path.dirname(folder))
+        foreign_folders[folder] = found
+    return found
+
+
+def cached(key):
+    return f"{probe.DIRECTORY}/cache/{key}.code"
+
+
+def rewritten(source, path, file, script=False):
+    """The rewritten code of a module and the names that it imports, from the cache if they are there."""
+    content = b"\0".join([VERSION, path.encode(), file.encode(), b"%d" % script, bytes(source)])
+    key = (_imp.source_hash(1, content) + _imp.source_hash(2, content)).hex()
+    try:
+        with open(cached(key), "rb") as stored:
+            return marshal.loads(stored.read())
+    except (OSError, ValueError, EOFError, TypeError):
+        pass
+    from runner_probe.rewrite import rewrite
+
+    code, imported = rewrite(source, path, file, script)
+    try:
+        os.makedirs(f"{probe.DIRECTORY}/cache", 0o700, exist_ok=True)
+        part = f"{cached(key)}.{os.getpid()}"
+        with open(part, "wb") as stored:
+            stored.write(marshal.dumps((code, imported)))
+        os.replace(part, cached(key))
+    except OSError:
+        pass
+    return code, imported
+
+
+def code_of(name, path, read, script=False):
+    """The rewritten code of a module of the application; None if it has to run as it is."""
+    try:
+        real = os.path.realpath(path)
+        if not is_application(real):
+            return None
+        begun = probe.now_ns()
+        source = read()
+        file = os.path.relpath(real, probe.APP)
+    except Exception:
+        return None
+    error = None
+    probe.modules.setdefault(file, (name, real, frozenset()))
+    try:
+        code, imported = rewritten(source, path, file, script)
+        probe.modules[file] = (name, real, frozenset(imported))
+    except SyntaxError:
+        return None  # the interpreter says so itself
+    except Exception as failure:  # also RecursionError: an expression too deep to be rewritten
+        code, error = None, f"{type(failure).__name__}: {failure}"[:200]
+    event = {
+        "e": "module", "t": begun // 1000, "r": None, "u": f"thread {probe.native_id()}", "file": file,
+        "ms": (probe.now_ns() - begun) // 10_000 / 100,
+    }
+    if error:
+        event["error"] = error
+    probe.writer.add(event)
+    return code
+
+
+original_get_code = external.SourceLoader.get_code
+
+
+def get_code(self, fullname):
+    try:
+        path = self.get_filename(fullname)
+        if type(path) is str and path.endswith(".py") and not path.startswith(standard_library + os.sep):
+            code = code_of(fullname, path, lambda: self.get_data(path))
+            if code is not None:
+                return code
+    except Exception:
+        pass
+    return original_get_code(self, fullname)
+
+
+class ScriptLoader(SourceFileLoader):
+    """Loads the program as `__main__`."""
+
+    def get_code(self, fullname):
+        script = self.path
+        # The interpreter has put the path of the script first; a script finds its neighbours by its folder.
+        try:
+            if sys.path and sys.path[0] == self.entry:
+                sys.path[0] = os.path.dirname(os.path.realpath(script))
+                if getattr(sys.flags, "safe_path", False):
+                    del sys.path[0]
+            sys.path_importer_cache.pop(self.entry, None)
+            if script_hook in sys.path_hooks:
+                sys.path_hooks.remove(script_hook)
+        except Exception:
+            pass
+        code = code_of("__main__", script, lambda: self.get_data(script), script=True)
+        return code if code is not None else original_get_code(self, fullname)
+
+
+class ScriptFinder:
+    """Finds the program, and nothing else."""
+
+    def __init__(self, entry):
+        self.entry = entry
+
+    def find_spec(self, name, target=None):
+        if name != "__main__":
+            return None
+        loader = ScriptLoader("__main__", self.entry)
+        loader.entry = self.entry
+        spec = ModuleSpec("__main__", loader, origin=self.entry)
+        spec.has_location = True
+        return spec
+
+    def invalidate_caches(self):
+        pass
+
+
+def script_hook(path):
+    """An importer for the path of the script, and for no other."""
+    try:
+        if path == script_path or os.path.abspath(path) == script_path:
+            return ScriptFinder(path)
+    except Exception:
+        pass
+    raise ImportError
+
+
+script_path = None
+
+
+def install():
+    global script_path
+    external.SourceLoader.get_code = get_code
+    argv = getattr(sys, "argv", None) or [""]
+    if argv[0] not in ("", "-c", "-m", "-") and not getattr(sys.flags, "interactive", 0) and os.path.isfile(argv[0]):
+        if is_application(os.path.realpath(argv[0])):
+            script_path = os.path.abspath(argv[0])
+            sys.path_hooks.insert(0, script_hook)
+            sys.path_importer_cache.pop(argv[0], None)
+            sys.path_importer_cache.pop(script_path, None)
