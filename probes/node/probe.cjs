@@ -1,0 +1,1032 @@
+'use strict';
+// The probe for Node: loaded by `NODE_OPTIONS=--require …/probe.cjs`. It rewrites the application's own modules as they
+// are loaded (rewrite.cjs) and writes what happens to canaries inside them, one JSON object a line.
+// Nothing here may raise into the application, or run code of it: no getters, no proxies, no `toString` of its objects.
+
+const fs = require('fs');
+const path = require('path');
+const { types } = require('util');
+const threads = require('worker_threads');
+
+const FOLDER = process.env.RUNNER_PROBE_DIR;
+// The thread of the ESM hooks loads this file as well: it has no port to a parent.
+const inLoaderThread = !threads.isMainThread && threads.parentPort === null;
+
+if (FOLDER && process.env.RUNNER_PROBE_CANARY && !inLoaderThread && !globalThis.__rp$) {
+  try { start(); } catch { /* the application runs without the probe */ }
+}
+
+function start() {
+  const { AsyncLocalStorage, executionAsyncId } = require('async_hooks');
+  const Module = require('module');
+  const EventEmitter = require('events');
+  const { rewrite, moduleOptions } = require('./rewrite.cjs');
+
+  const MOST_EVENTS = 200_000;
+  const MOST_BYTES = 64 * 1024 * 1024;
+  const MOST_CANARIES = 8;
+  const LONG = 1024 * 1024, LONG_PART = 64 * 1024;
+  const ITEMS = 32, DEPTH = 2;
+  const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told
+  const WALKED = 3000;              // objects that a search for paths looks at
+
+  const inherits = (key, value) => ({ value: key, writable: true, configurable: true, enumerable: false, ...value });
+  const hide = (object, name, value) => Object.defineProperty(object, name, inherits(value));
+  const { apply, getPrototypeOf, getOwnPropertyDescriptor, ownKeys } = Reflect;
+  const { keys: keysOf } = Object;
+  const { isProxy, isPromise, isUint8Array, isModuleNamespaceObject, isNativeError } = types;
+  const latin1 = Buffer.prototype.latin1Slice;
+  const mapEntries = Map.prototype.entries, setValues = Set.prototype.values;
+  const nextEntry = getPrototypeOf(new Map().entries()).next, nextValue = getPrototypeOf(new Set().values()).next;
+  const isArray = Array.isArray;
+  const stringify = JSON.stringify;
+  const hrtime = process.hrtime.bigint;
+  const now = () => Number(hrtime() / 1000n);
+
+  let app = path.resolve(process.env.RUNNER_PROBE_APP || process.cwd());
+  try { app = fs.realpathSync(app); } catch { /* as it is */ }
+  const worker = threads.isMainThread ? 0 : threads.threadId;
+
+  // ---- What is written -------------------------------------------------------------------------------------------
+
+  let file = null;
+  let lines = [];
+  let sequence = worker * 1e9;
+  let events = 0, bytes = 0, dropped = 0, told = 0;
+
+  function flush() {
+    try {
+      if (dropped > told) { lines.push(`{"e":"dropped","t":${now()},"r":null,"u":"main","n":${++sequence},"count":${dropped - told}}\n`); told = dropped; }
+      if (!lines.length) return;
+      const text = lines.join('');
+      lines = [];
+      try {
+        file ??= fs.openSync(path.join(FOLDER, `events-${process.pid}.jsonl`), 'a', 0o600);
+        fs.writeSync(file, text);
+      } catch {
+        file = fs.openSync(path.join(FOLDER, `events-${process.pid}.jsonl`), 'a', 0o600);
+        fs.writeSync(file, text);
+      }
+    } catch { /* the folder is gone */ }
+  }
+  const timer = setTimeout(flush, 10);
+  timer.unref();
+  process.on('exit', flush);
+
+  // `rest` is the text of further keys, beginning with a comma.
+  function write(kind, request, rest) {
+    if (events >= MOST_EVENTS || bytes >= MOST_BYTES) { dropped++; if (dropped === 1) timer.refresh(); return; }
+    events++;
+    const unit = request ? request.unit : `async ${executionAsyncId()}${worker ? ' thread ' + worker : ''}`;
+    put(`{"e":"${kind}","t":${now()},"r":${request ? request.number : null},"u":"${unit}","n":${++sequence}${rest}}\n`);
+  }
+  function put(line) {
+    bytes += line.length;
+    if (lines.push(line) === 1) timer.refresh();
+    else if (lines.length > 500) flush();
+  }
+
+  // ---- Canaries --------------------------------------------------------------------------------------------------
+
+  const canary = process.env.RUNNER_PROBE_CANARY;
+  const marksFile = process.env.RUNNER_PROBE_MARKS;
+  let expression, every, shortest, marksTime = -1, live = false;
+
+  function setMarks(marks) {
+    const escaped = marks.sort((a, b) => b.length - a.length).map(mark => mark.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'));
+    const whole = ['(?:' + canary + ')', ...escaped].join('|');
+    expression = new RegExp(whole);
+    every = new RegExp(whole, 'g');
+    shortest = Math.min(6, ...marks.map(mark => mark.length));
+    if (marks.length) live = true;
+    longTexts.clear();
+  }
+  function readMarks() {
+    if (!marksFile) return;
+    try {
+      const time = fs.statSync(marksFile).mtimeMs;
+      if (time === marksTime) return;
+      marksTime = time;
+      setMarks(fs.readFileSync(marksFile, 'utf8').split(/\r?\n/).filter(Boolean));
+    } catch { /* not there yet */ }
+  }
+
+  const longTexts = new Map();      // long texts are looked at once, while they are the same text
+  setMarks([]);
+  readMarks();
+
+  function textHolds(text) {
+    const length = text.length;
+    if (length < shortest) return false;
+    if (length < 2048) return expression.test(text);
+    const known = longTexts.get(text);
+    if (known !== undefined) return known;
+    const found = expression.test(length > LONG ? text.slice(0, LONG_PART) : text);
+    if (longTexts.size > 64) longTexts.clear();
+    longTexts.set(text, found);
+    return found;
+  }
+  const bytesText = value => apply(latin1, value, [0, Math.min(value.length, value.length > LONG ? LONG_PART : LONG)]);
+
+  function collectText(text, found) {
+    if (text.length < shortest) return;
+    every.lastIndex = 0;
+    const part = text.length > LONG ? text.slice(0, LONG_PART) : text;
+    for (let match; found.size < MOST_CANARIES && (match = every.exec(part));) {
+      if (match[0] === '') { every.lastIndex++; continue; }
+      found.add(match[0]);
+    }
+  }
+
+  const PLAIN = 1, ARRAY = 2, MAP = 3, SET = 4, BYTES = 5, PROMISE = 6, ERROR = 7, SKIP = 8;
+  const kinds = new WeakMap([
+    [Object.prototype, PLAIN], [Array.prototype, ARRAY], [Map.prototype, MAP], [Set.prototype, SET], [Uint8Array.prototype, BYTES],
+    [Promise.prototype, PROMISE], [Error.prototype, ERROR],
+    ...[EventEmitter.prototype, Function.prototype, WeakMap.prototype, WeakSet.prototype, WeakRef.prototype, Date.prototype, RegExp.prototype,
+      ArrayBuffer.prototype, DataView.prototype, getPrototypeOf(Int8Array.prototype), AsyncLocalStorage.prototype, URL.prototype,
+      Number.prototype, Boolean.prototype, Symbol.prototype].map(prototype => [prototype, SKIP]),
+    [getPrototypeOf(setTimeout(() => {}, 1).unref()), SKIP],
+  ]);
+
+  function kindOf(value) {
+    if (isProxy(value)) return SKIP;
+    const prototype = getPrototypeOf(value);
+    if (prototype === null) return PLAIN;
+    const known = kinds.get(prototype);
+    if (known !== undefined) return known;
+    let kind = PLAIN;
+    for (let one = prototype; one; one = getPrototypeOf(one)) {
+      if (isProxy(one)) { kind = SKIP; break; }
+      const above = kinds.get(one);
+      if (above !== undefined) { kind = above; break; }
+    }
+    if (kind === PLAIN && isModuleNamespaceObject(value)) return PLAIN;
+    kinds.set(prototype, kind);
+    return kind;
+  }
+
+  /** Calls `each(value)` for what an object holds, until that says true. Runs nothing of the application. */
+  function some(object, kind, each) {
+    switch (kind) {
+      case ARRAY: {
+        const length = Math.min(object.length, ITEMS);
+        for (let index = 0; index < length; index++) if (each(own(object, index))) return true;
+        // The newest items of a long list as well.
+        for (let index = Math.max(length, object.length - ITEMS); index < object.length; index++) if (each(own(object, index))) return true;
+        return false;
+      }
+      case MAP: {
+        const entries = apply(mapEntries, object, []);
+        for (let count = 0; count < ITEMS; count++) {
+          const { done, value } = apply(nextEntry, entries, []);
+          if (done) return false;
+          if (each(value[0]) || each(value[1])) return true;
+        }
+        return false;
+      }
+      case SET: {
+        const values = apply(setValues, object, []);
+        for (let count = 0; count < ITEMS; count++) {
+          const { done, value } = apply(nextValue, values, []);
+          if (done) return false;
+          if (each(value)) return true;
+        }
+        return false;
+      }
+      case ERROR: return each(own(object, 'message'));
+      case PLAIN: {
+        const names = keysOf(object);
+        const length = Math.min(names.length, ITEMS);
+        for (let index = 0; index < length; index++) {
+          const name = names[index];
+          if (name.length >= shortest && textHolds(name) && each(name)) return true;
+          if (each(own(object, name))) return true;
+        }
+        return false;
+      }
+    }
+    return false;
+  }
+
+  // The value of a property without running a getter.
+  function own(object, name) {
+    const descriptor = getOwnPropertyDescriptor(object, name);
+    return descriptor ? descriptor.value : undefined;
+  }
+
+  let visits = 0;
+  function objectHolds(value, depth) {
+    const kind = kindOf(value);
+    if (kind === SKIP || kind === PROMISE) return false;
+    if (kind === BYTES) return textHolds(bytesText(value));
+    return some(value, kind, one => {
+      if (typeof one === 'string') return textHolds(one);
+      return one !== null && typeof one === 'object' && depth > 1 && ++visits < 200 && objectHolds(one, depth - 1);
+    });
+  }
+  function collectObject(value, depth, found) {
+    const kind = kindOf(value);
+    if (kind === SKIP || kind === PROMISE) return;
+    if (kind === BYTES) return collectText(bytesText(value), found);
+    some(value, kind, one => {
+      if (typeof one === 'string') { if (textHolds(one)) collectText(one, found); }
+      else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < 200) collectObject(one, depth - 1, found);
+      return found.size >= MOST_CANARIES;
+    });
+  }
+
+  /** 0: nothing to tell; 1: a canary is in the value; 2: a promise, whose value may come later. */
+  function look(value) {
+    if (typeof value === 'string') return textHolds(value) ? 1 : 0;
+    if (value === null || typeof value !== 'object') return 0;
+    try {
+      visits = 0;
+      if (objectHolds(value, DEPTH)) return 1;
+      return isPromise(value) ? 2 : 0;
+    } catch { return 0; }
+  }
+  function canariesOf(value) {
+    const found = new Set();
+    visits = 0;
+    if (typeof value === 'string') collectText(value, found);
+    else if (value !== null && typeof value === 'object') collectObject(value, DEPTH, found);
+    return found;
+  }
+
+  // ---- Objects: identities, types, paths --------------------------------------------------------------------------
+
+  let lastIdentity = worker * 1e12;
+  const identities = new WeakMap();  // object -> { number, path, born }
+  const modules = new Map();         // file -> the object that stands for its variables
+  const tables = [];                 // [first place, number of places, text or table]
+  const pathsFound = new WeakMap();
+  let walkTime = 0, lastWalk = 0, walks = 0;
+  const began = now();
+
+  const isObject = value => value !== null && (typeof value === 'object' || typeof value === 'function');
+
+  function moduleScope(name) {
+    let scope = modules.get(name);
+    if (!scope) {
+      modules.set(name, scope = { getters: null, exported: null, name: name.replace(/\.[^./]+$/, '') });
+      identities.set(scope, { number: ++lastIdentity, path: scope.name, born: 0, type: 'module' });
+    }
+    return scope;
+  }
+
+  function typeName(value) {
+    try {
+      if (isProxy(value)) return 'Proxy';
+      if (typeof value === 'function') return 'Function';
+      for (let one = value, depth = 0; one && depth < 5; one = getPrototypeOf(one), depth++) {
+        if (isProxy(one)) return 'Object';
+        const maker = own(one, 'constructor');
+        if (typeof maker === 'function' && !isProxy(maker)) {
+          const name = own(maker, 'name');
+          return typeof name === 'string' && name ? name.slice(0, 80) : 'Object';
+        }
+      }
+    } catch { /* says no more */ }
+    return 'Object';
+  }
+
+  /** What is known of an object: { number, path, born, type }. `hint` is a path that the source itself shows. */
+  function identity(object, request, hint) {
+    let known = identities.get(object);
+    if (!known) {
+      known = { number: ++lastIdentity, path: null, born: request ? request.number : 0, type: typeName(object) };
+      identities.set(object, known);
+    }
+    if (known.path) return known;
+    if (hint) {
+      const dot = hint.lastIndexOf('.');
+      const isClass = typeof object === 'function';
+      known.path = isClass && dot > 0 ? hint.slice(0, dot) + ':' + hint.slice(dot + 1) : hint;
+      if (object instanceof AsyncLocalStorage) known.path = 'AsyncLocalStorage ' + hint;
+      return known;
+    }
+    // The search takes at most a twentieth of the time, and happens once a request.
+    if (!pathsFound.has(object) && (!request || request.walked < 2) && !scopes.has(object) && (walks < 20 || walkTime * 20 < now() - began)) {
+      if (request) request.walked++;
+      walk(null);
+    }
+    const path = pathsFound.get(object);
+    if (path) known.path = path;
+    return known;
+  }
+
+  const step = (before, name) => /^[A-Za-z_$][\w$]*$/.test(name) ? `${before}.${name}` : `${before}[${name.length > 40 ? name.slice(0, 40) + '…' : name}]`;
+
+  /** Goes from the modules' variables to all that hangs on them, breadth first. `visit(object, path)` may end it by true. */
+  function walk(visit, most = WALKED) {
+    const started = now();
+    walks++;
+    const seen = new Set();
+    const queue = [];
+    const add = (value, path, depth) => {
+      if (!isObject(value) || seen.has(value) || seen.size > most || depth > 5) return;
+      if (isProxy(value)) return;
+      seen.add(value);
+      queue.push([value, path, depth]);
+    };
+    try {
+      for (const scope of modules.values()) {
+        if (scope.exported) { try { add(scope.exported(), scope.name + '.exports', 1); } catch { /* nothing */ } }
+        if (!scope.getters) continue;
+        for (const name of keysOf(scope.getters)) {
+          try { add(scope.getters[name](), `${scope.name}.${name}`, 1); } catch { /* not yet defined */ }
+        }
+      }
+      for (const name of keysOf(globalThis)) if (!builtinGlobals.has(name)) add(own(globalThis, name), 'globalThis.' + name, 1);
+      for (let index = 0; index < queue.length; index++) {
+        const [value, path, depth] = queue[index];
+        if (!pathsFound.has(value)) {
+          pathsFound.set(value, typeof value === 'function' && depth === 1 ? path.replace(/\.([^.]*)$/, ':$1') : path);
+        }
+        if (visit && visit(value, path)) break;
+        const kind = kindOf(value);
+        if (kind === BYTES || kind === PROMISE) continue;
+        if (kind === MAP) {
+          const entries = apply(mapEntries, value, []);
+          for (let count = 0; count < 200; count++) {
+            const { done, value: entry } = apply(nextEntry, entries, []);
+            if (done) break;
+            add(entry[1], typeof entry[0] === 'string' ? `${path}[${entry[0].slice(0, 40)}]` : path + '[…]', depth + 1);
+          }
+        } else if (kind === SET) {
+          const values = apply(setValues, value, []);
+          for (let count = 0; count < 200; count++) {
+            const { done, value: one } = apply(nextValue, values, []);
+            if (done) break;
+            add(one, path + '[…]', depth + 1);
+          }
+        } else if (kind === ARRAY) {
+          for (let at = 0; at < Math.min(value.length, 200); at++) add(own(value, at), `${path}[${at}]`, depth + 1);
+        } else {
+          let names = ownKeys(value);
+          if (names.length > 200) names = names.slice(0, 200);
+          const before = typeof value === 'function' && depth === 1 ? path.replace(/\.([^.]*)$/, ':$1') : path;
+          for (const name of names) {
+            if (typeof name !== 'string' || name === 'prototype' || name === 'constructor') continue;
+            add(own(value, name), step(before, name), depth + 1);
+          }
+        }
+      }
+    } catch { /* what was found until here */ }
+    lastWalk = now();
+    walkTime += lastWalk - started;
+  }
+
+  // ---- Places ----------------------------------------------------------------------------------------------------
+
+  /** The place of a number: { file, line, …, json } from the table of its module. */
+  function placeOf(number) {
+    for (let index = tables.length - 1; index >= 0; index--) {
+      const entry = tables[index];
+      if (number < entry.base || number >= entry.end) continue;
+      if (typeof entry.table === 'string') { entry.table = JSON.parse(entry.table); entry.places = new Map(); }
+      let place = entry.places.get(number);
+      if (!place) {
+        const { table } = entry;
+        const [fileIndex, line, column, unit, kind, key, hint, callee, flag, module] = table.sites[number - table.base];
+        let name = table.files[fileIndex];
+        if (path.isAbsolute(name)) { const below = path.relative(app, name); name = below.startsWith('..') ? name : below; }
+        const text = table.texts[fileIndex + ':' + line] || '';
+        place = {
+          number, kind, key, hint, callee, flag, scope: moduleScope(module || table.file),
+          json: `,"file":${stringify(name)},"line":${line},"column":${column},"function":${stringify(table.units[unit])},"text":${stringify(text)}`,
+        };
+        entry.places.set(number, place);
+      }
+      return place;
+    }
+    return null;
+  }
+
+  function keyText(place, key) {
+    if (typeof key === 'string') return key.slice(0, 80);
+    if (typeof key === 'number' || typeof key === 'bigint') return String(key);
+    if (typeof key === 'symbol') return Symbol.prototype.toString.call(key).slice(0, 80);
+    if (isObject(key)) return '#' + identity(key, null, null).number;
+    return place.key;
+  }
+
+  // ---- Requests --------------------------------------------------------------------------------------------------
+
+  const storage = new AsyncLocalStorage();   // { request }
+  // With context frames `run` would also undo what the application enters inside: there the scope is entered.
+  const framed = Number(process.versions.node.split('.')[0]) >= 24 || process.execArgv.includes('--experimental-async-context-frame');
+  const scopes = new WeakMap();              // request and response objects -> scope
+  let requests = worker * 1e6;
+
+  const current = () => { const scope = storage.getStore(); return scope ? scope.request : null; };
+
+  class Request {
+    constructor(method, target, texts, server) {
+      this.number = ++requests;
+      this.unit = `async ${executionAsyncId()}${worker ? ' thread ' + worker : ''}`;
+      this.own = new Set();
+      this.counts = new Map();
+      this.walked = 0;
+      this.tail = '';
+      this.chunks = [];
+      this.size = 0;
+      this.seen = new Set();
+      this.done = false;
+      readMarks();
+      for (const text of texts) ownText(text, this.own);
+      if (this.own.size) live = true;
+      write('request', this, `,"method":${stringify(String(method))},"target":${stringify(String(target).slice(0, 2000))},"own":${stringify([...this.own])},"server":"${server}"`);
+    }
+
+    /** A piece of the request's body. */
+    body(chunk) {
+      const text = typeof chunk === 'string' ? chunk : isUint8Array(chunk) ? bytesText(chunk) : '';
+      if (!text) return;
+      const found = new Set();
+      ownText(this.tail + text, found);
+      this.tail = text.slice(-200);
+      const fresh = [...found].filter(one => !this.own.has(one));
+      if (!fresh.length) return;
+      for (const one of fresh) this.own.add(one);
+      live = true;
+      write('own', this, `,"own":${stringify([...this.own])}`);
+    }
+
+    /** A piece of the response's body. */
+    sent(chunk, encoding) {
+      if (this.size > LONG || !live) return;
+      const part = typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8') : isUint8Array(chunk) ? Buffer.from(chunk) : null;
+      if (!part) return;
+      this.size += part.length;
+      this.chunks.push(part);
+    }
+
+    end(status, headers, encoding) {
+      if (this.done) return;
+      this.done = true;
+      if (!live) return;
+      let text = headers;
+      try {
+        let whole = Buffer.concat(this.chunks);
+        if (encoding && whole.length) {
+          const zlib = require('zlib');
+          const open = { gzip: zlib.gunzipSync, br: zlib.brotliDecompressSync, deflate: zlib.inflateSync }[encoding];
+          if (open) whole = open(whole, { maxOutputLength: LONG });
+        }
+        text += '\n' + whole.toString('utf8');
+      } catch { /* the headers alone */ }
+      this.chunks = [];
+      const found = new Set();
+      try {
+        ownText(text, found, 32);
+      } catch { /* none */ }
+      const foreign = [...found].filter(one => !this.own.has(one));
+      if (foreign.length) latePromises(foreign);
+      write('response', this, `,"c":${stringify([...found].slice(0, 32))},"status":${status || null}`);
+      if (foreign.length) holders(this, foreign);
+      flush();
+    }
+  }
+
+  /** Canaries of a text as they stand, percent-decoded, and in base64. */
+  function ownText(text, found) {
+    text = String(text);
+    collectText(text, found);
+    if (text.includes('%')) {
+      collectText(text.replace(/\+/g, ' ').replace(/(?:%[0-9a-f]{2})+/gi, part => { try { return decodeURIComponent(part); } catch { return part; } }), found);
+    }
+    if (text.length < 20_000) {
+      for (const [word] of text.matchAll(/[A-Za-z0-9+/_-]{16,}={0,2}/g)) {
+        const decoded = Buffer.from(word, 'base64').toString('latin1');
+        if (/^[\x09\x0a\x0d\x20-\x7e]+$/.test(decoded)) collectText(decoded, found);
+      }
+    }
+  }
+
+  /** Ways from the modules' variables to objects that hold a foreign canary now. */
+  function holders(request, foreign) {
+    const paths = [];
+    walk((value, path) => {
+      const kind = kindOf(value);
+      if (kind === SKIP && typeof value !== 'function') return false;
+      let holds = false;
+      const check = one => {
+        if (typeof one === 'string' && foreign.some(text => one.includes(text))) holds = true;
+        return holds;
+      };
+      if (kind === BYTES) check(bytesText(value));
+      else if (typeof value === 'function') { for (const name of ownKeys(value).slice(0, ITEMS)) if (check(own(value, name))) break; }
+      else some(value, kind, check);
+      if (holds) paths.push({ path, type: typeName(value), obj: identity(value, request, path).number });
+      return paths.length >= 5;
+    }, 20_000);
+    // Variables of modules themselves.
+    for (const scope of modules.values()) {
+      if (!scope.getters || paths.length >= 5) continue;
+      for (const name of keysOf(scope.getters)) {
+        let value;
+        try { value = scope.getters[name](); } catch { continue; }
+        if (typeof value === 'string' && paths.length < 5 && foreign.some(text => value.includes(text))) paths.push({ path: `${scope.name}.${name}`, type: 'string', obj: identities.get(scope).number });
+      }
+    }
+    write('holders', request, `,"c":${stringify(foreign.slice(0, MOST_CANARIES))},"paths":${stringify(paths)}`);
+  }
+
+  function inside(scope, call) {
+    if (framed) { storage.enterWith(scope); return call(); }
+    return storage.run(scope, call);
+  }
+
+  /** Lets `begin(event, first, second)` name the scope in which an emitter's event runs. */
+  function aroundEmit(prototype, begin) {
+    const original = prototype.emit;
+    hide(prototype, 'emit', function emit(event, first, second) {
+      let scope = null;
+      try { scope = begin.call(this, event, first, second); } catch { /* outside any request */ }
+      if (!scope || storage.getStore() === scope) return apply(original, this, arguments);
+      return inside(scope, () => apply(original, this, arguments));
+    });
+  }
+
+  const OPENING = new Set(['request', 'checkContinue', 'checkExpectation', 'upgrade', 'connect']);
+
+  function beginHttp(event, request, response) {
+    if (!OPENING.has(event) || !request) return null;
+    let scope = scopes.get(request);
+    if (scope) return scope;
+    const headers = request.rawHeaders || [];
+    scope = { request: new Request(request.method, request.url, [request.url, headers.join('\n')], 'node') };
+    scopes.set(request, scope);
+    if (response) scopes.set(response, scope);
+    return scope;
+  }
+
+  function installHttp() {
+    const http = require('http');
+    const https = require('https');
+    aroundEmit(http.Server.prototype, beginHttp);
+    aroundEmit(https.Server.prototype, beginHttp);
+    // Bodies arrive and responses end outside of the handler's flow of execution.
+    for (const prototype of [http.IncomingMessage.prototype, http.ServerResponse.prototype]) {
+      aroundEmit(prototype, function (event) {
+        const scope = scopes.get(this);
+        if (scope && event === 'close' && !scope.request.done && this instanceof http.ServerResponse) endHttp(this, scope.request);
+        return scope || null;
+      });
+    }
+    const push = http.IncomingMessage.prototype.push;
+    hide(http.IncomingMessage.prototype, 'push', function (chunk) {
+      try { const scope = chunk ? scopes.get(this) : null; if (scope) scope.request.body(chunk); } catch { /* as it is */ }
+      return apply(push, this, arguments);
+    });
+    aroundSending(http.ServerResponse.prototype, endHttp);
+  }
+
+  function endHttp(response, request) {
+    request.end(response.statusCode, typeof response._header === 'string' ? response._header : stringify(response.getHeaders()), response.getHeader('content-encoding'));
+  }
+
+  function aroundSending(prototype, finish) {
+    const { write: writeBody, end: endBody } = prototype;
+    hide(prototype, 'write', function (chunk, encoding) {
+      try { const scope = scopes.get(this); if (scope && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+      return apply(writeBody, this, arguments);
+    });
+    hide(prototype, 'end', function (chunk, encoding) {
+      let scope = null;
+      try { scope = scopes.get(this); if (scope && chunk && typeof chunk !== 'function' && !scope.request.done) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+      const result = apply(endBody, this, arguments);
+      try { if (scope) finish(this, scope.request); } catch { /* as it is */ }
+      return result;
+    });
+  }
+
+  // http2 is loaded only by those who use it: its prototypes are reached through the first server.
+  function installHttp2(http2) {
+    let wrapped = new WeakSet();
+    const begin = (event, request, response) => {
+      if (event !== 'request' || !request || !response) return null;
+      let scope = scopes.get(request);
+      if (scope) return scope;
+      const stream = request.stream;
+      scope = { request: new Request(request.method, request.url, [request.url, stringify(request.headers)], 'node') };
+      scopes.set(request, scope).set(response, scope);
+      if (stream && typeof stream.push === 'function') {
+        const push = stream.push;
+        hide(stream, 'push', function (chunk) {
+          try { if (chunk) scope.request.body(chunk); } catch { /* as it is */ }
+          return apply(push, this, arguments);
+        });
+      }
+      return scope;
+    };
+    for (const name of ['createServer', 'createSecureServer']) {
+      const original = http2[name];
+      http2[name] = function () {
+        const server = apply(original, this, arguments);
+        try {
+          const prototype = getPrototypeOf(server);
+          if (!wrapped.has(prototype)) { wrapped.add(prototype); aroundEmit(prototype, begin); }
+        } catch { /* as it is */ }
+        return server;
+      };
+    }
+    for (const prototype of [http2.Http2ServerRequest.prototype, http2.Http2ServerResponse.prototype]) aroundEmit(prototype, function () { return scopes.get(this) || null; });
+    aroundSending(http2.Http2ServerResponse.prototype, (response, request) => request.end(response.statusCode, stringify(response.getHeaders()), response.getHeader('content-encoding')));
+  }
+
+  /** Servers on plain sockets: a canary that was never seen before opens a request. */
+  function installNet() {
+    const net = require('net');
+    const tls = require('tls');
+    const known = new Set();
+    const begin = opening => function (event, socket) {
+      if (event !== opening || !socket) return null;
+      if (opening === 'connection' && this instanceof tls.Server) return null;
+      const scope = { request: null };
+      const { push, write: send } = socket;
+      hide(socket, 'push', function (chunk) {
+        try {
+          if (chunk) {
+            const text = isUint8Array(chunk) ? bytesText(chunk) : String(chunk);
+            const found = new Set();
+            ownText(text, found);
+            if ([...found].some(one => !known.has(one))) {
+              if (scope.request) scope.request.end(null, '', null);
+              scope.request = new Request('', text.slice(0, 200), [text], 'implicit');
+            } else if (scope.request) scope.request.body(chunk);
+            for (const one of found) known.add(one);
+          }
+        } catch { /* as it is */ }
+        return apply(push, this, arguments);
+      });
+      hide(socket, 'write', function (chunk, encoding) {
+        try { if (scope.request && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+        return apply(send, this, arguments);
+      });
+      const { emit } = socket;
+      hide(socket, 'emit', function (name) {
+        try { if (name === 'close' && scope.request) scope.request.end(null, '', null); } catch { /* as it is */ }
+        if (storage.getStore() === scope) return apply(emit, this, arguments);
+        return inside(scope, () => apply(emit, this, arguments));
+      });
+      return scope;
+    };
+    const { emit } = EventEmitter.prototype;
+    for (const [prototype, opening] of [[net.Server.prototype, 'connection'], [tls.Server.prototype, 'secureConnection']]) {
+      const start = begin(opening);
+      hide(prototype, 'emit', function (event, socket) {
+        let scope = null;
+        try { if (event === opening && !scopes.has(this) && !isHttp(this)) scope = start.call(this, event, socket); } catch { /* as it is */ }
+        return scope ? inside(scope, () => apply(emit, this, arguments)) : apply(emit, this, arguments);
+      });
+    }
+  }
+  function isHttp(server) {
+    const http = require('http');
+    if (server instanceof http.Server || server instanceof require('https').Server) return true;
+    return /^Http2/.test(typeName(server));
+  }
+
+  // ---- Hooks -----------------------------------------------------------------------------------------------------
+
+  // The last objects that were reached through another: value, holder, place, key. A load of what is in one of them tells
+  // of it as well.
+  const BASES = 16;
+  const baseValues = new Array(BASES).fill(null), baseHolders = new Array(BASES).fill(null), basePlaces = new Array(BASES).fill(0), baseKeys = new Array(BASES).fill(null);
+  let lastBase = 0;
+
+  let pending = [];                  // arguments that hold canaries, of calls that have not returned
+  let assigned = 0;                  // the place whose right side of `??=` was evaluated last
+  const promises = [];               // stores and loads of promises: told once their value is known
+
+  const list = found => stringify([...found].slice(0, MOST_CANARIES));
+
+  function crowded(request, place) {
+    if (!request) return false;
+    const count = (request.counts.get(place.number) || 0) + 1;
+    request.counts.set(place.number, count);
+    return count > LOADS_OF_A_PLACE;
+  }
+
+  // The container of a variable or a member: [object, path that the source shows, kind].
+  function container(place, object) {
+    if (place.flag === 5) return [globalThis, 'globalThis'];
+    if (place.kind === 'global' || (isObject(object) && isModuleNamespaceObject(object) && place.scope.name)) return [object && place.kind !== 'global' && !place.hint ? object : place.scope, null];
+    if (place.kind === 'closure') return [object, place.hint];
+    return [object, place.hint];
+  }
+
+  function access(kind, request, place, object, key, found, manner, extra) {
+    const [holder, hint] = container(place, object);
+    let where = ',"obj":null,"type":null,"path":null';
+    let local = false;
+    if (isObject(holder)) {
+      const known = identity(holder, request, hint);
+      if (place.kind === 'closure') { known.type = 'closure'; known.born = holder.request || 0; }
+      local = request !== null && known.born === request.number && (known.path === null || place.kind === 'closure');
+      where = `,"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)}`;
+    } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
+    const line = `,"c":${list(found)}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${extra || ''}${place.json}`;
+    write(kind, request, line);
+    return line;
+  }
+
+  const mannerOf = place => place.flag === 4 ? 'augmented' : place.kind;
+
+  function tellLoad(value, object, number, key, manner) {
+    try {
+      const place = placeOf(number);
+      if (!place) return;
+      const request = current();
+      if (crowded(request, place)) return;
+      const found = canariesOf(value);
+      tellBases(object, request, found, 3);
+      access('load', request, place, object, key, found, manner || mannerOf(place));
+    } catch { /* not told */ }
+  }
+
+  // How the object of a load was reached: `account` of `account.name`.
+  function tellBases(object, request, found, depth) {
+    if (!isObject(object) || depth === 0) return;
+    for (let count = 0, index = lastBase; count < BASES; count++, index = (index + BASES - 1) % BASES) {
+      if (baseValues[index] !== object) continue;
+      const place = placeOf(basePlaces[index]);
+      const holder = baseHolders[index];
+      baseValues[index] = null;
+      if (!place) return;
+      tellBases(holder, request, found, depth - 1);
+      access('load', request, place, holder, baseKeys[index], found, mannerOf(place));
+      return;
+    }
+  }
+
+  function tellStore(value, object, number, key, manner) {
+    try {
+      const place = placeOf(number);
+      if (!place) return;
+      access('store', current(), place, object, key, canariesOf(value), manner || mannerOf(place));
+    } catch { /* not told */ }
+  }
+
+  /** A promise was stored or loaded: told with its first time and number once somebody got a canary out of it. */
+  function notePromise(kind, promise, object, number, key, manner) {
+    try {
+      const place = placeOf(number);
+      if (!place) return;
+      const request = current();
+      if (promises.length >= 500) promises.shift();
+      // Only identity is looked up later; the object stays as it is.
+      promises.push({ kind, promise, object, place, key, manner, request, time: now(), sequence: ++sequence, unit: request ? request.unit : `async ${executionAsyncId()}` });
+    } catch { /* not told */ }
+  }
+
+  // What a promise was resolved with can be seen without a reaction to it only by `inspect`.
+  function latePromises(foreign) {
+    const { inspect } = require('util');
+    const options = { depth: 3, customInspect: false, showProxy: true, getters: false, maxArrayLength: ITEMS, maxStringLength: 20_000, breakLength: Infinity };
+    const texts = new Map();
+    for (let index = 0; index < promises.length; index++) {
+      const note = promises[index];
+      try {
+        let text = texts.get(note.promise);
+        if (text === undefined) texts.set(note.promise, text = inspect(note.promise, options));
+        if (!foreign.some(one => text.includes(one))) continue;
+        const found = new Set();
+        collectText(text, found);
+        const [holder, hint] = container(note.place, note.object);
+        const known = isObject(holder) ? identity(holder, note.request, hint) : null;
+        put(`{"e":"${note.kind}","t":${note.time},"r":${note.request ? note.request.number : null},"u":"${note.unit}","n":${note.sequence},"late":true,"c":${list(found)},"obj":${known ? known.number : null},"type":${stringify(known ? known.type : null)},"path":${stringify(known ? known.path : null)},"key":${stringify(keyText(note.place, note.key) ?? null)},"kind":"${note.manner || mannerOf(note.place)}","own_obj":false${note.place.json}}\n`);
+        promises.splice(index--, 1);
+      } catch { /* not told */ }
+    }
+  }
+
+  function tellCall(value, held, object, number, key) {
+    try {
+      const place = placeOf(number);
+      if (!place) { pending = []; return; }
+      const request = current();
+      let inArguments = null;
+      if (pending.length) {
+        const rest = [];
+        for (const one of pending) {
+          if (one.number === number && one.request === request) {
+            inArguments ??= new Set();
+            if (one.promise) notePromise('store', one.promise, place.flag === 3 ? key : object, number, key, 'call');
+            else for (const found of canariesOf(one.value)) inArguments.add(found);
+          } else rest.push(one);
+        }
+        pending = rest.length > 32 ? rest.slice(-32) : rest;
+      }
+      const isStorage = isObject(object) && object instanceof AsyncLocalStorage;
+      const manner = isStorage ? 'contextvar' : 'call';
+      let toldStore = false;
+      if (inArguments && inArguments.size && place.flag === 1 && isObject(object)) {
+        access('store', request, place, object, key, inArguments, manner);
+        toldStore = true;
+      } else if (inArguments && inArguments.size && place.flag === 3 && isObject(key)) {
+        const known = identity(key, request, null);
+        write('store', request, `,"c":${list(inArguments)},"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
+        toldStore = true;
+      }
+      if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
+      const found = held === 1 ? canariesOf(value) : new Set();
+      if (found.size && place.flag === 2 && isObject(object)) {
+        if (!crowded(request, place)) {
+          tellBases(object, request, found, 3);
+          access('load', request, place, object, key, found, manner);
+        }
+        return;
+      }
+      const foreign = !request || [...found].some(one => !request.own.has(one));
+      if (toldStore && !(found.size && foreign && !(inArguments && [...found].every(one => inArguments.has(one))))) return;
+      if (!(found.size && (foreign || isObject(value))) && !(inArguments && inArguments.size)) return;
+      if (crowded(request, place)) return;
+      const result = isObject(value) ? identity(value, request, null) : null;
+      const receiver = isObject(object) ? identity(object, request, place.hint) : null;
+      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? result.type : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
+    } catch { /* not told */ }
+  }
+
+  const hooks = {
+    __proto__: null,
+    // A property was loaded.
+    l(value, object, number, key) {
+      if (live) {
+        const held = look(value);
+        if (held === 1) tellLoad(value, object, number, key);
+        else if (held === 2) notePromise('load', value, object, number, key);
+      }
+      return value;
+    },
+    // The object of a further member was loaded.
+    b(value, object, number, key) {
+      if (live && typeof value === 'object' && value !== null) {
+        lastBase = (lastBase + 1) % BASES;
+        baseValues[lastBase] = value; baseHolders[lastBase] = object; basePlaces[lastBase] = number; baseKeys[lastBase] = key;
+      } else if (live && typeof value === 'string' && textHolds(value)) tellLoad(value, object, number, key);
+      return value;
+    },
+    // A variable was loaded.
+    v(value, number, scope) {
+      if (live) {
+        const held = look(value);
+        if (held === 1) tellLoad(value, scope, number);
+        else if (held === 2) notePromise('load', value, scope, number);
+      }
+      return value;
+    },
+    w(value, number, scope) {
+      if (live && typeof value === 'object' && value !== null) {
+        lastBase = (lastBase + 1) % BASES;
+        baseValues[lastBase] = value; baseHolders[lastBase] = scope; basePlaces[lastBase] = number; baseKeys[lastBase] = undefined;
+      } else if (live && typeof value === 'string' && textHolds(value)) tellLoad(value, scope, number);
+      return value;
+    },
+    // A property was stored.
+    t(value, object, number, key) {
+      if (live) {
+        const held = look(value);
+        if (held === 1) tellStore(value, object, number, key);
+        else if (held === 2) notePromise('store', value, object, number, key);
+      }
+      return value;
+    },
+    // A variable was stored.
+    u(value, number, scope) {
+      if (live) {
+        const held = look(value);
+        if (held === 1) tellStore(value, scope, number);
+        else if (held === 2) notePromise('store', value, scope, number);
+      }
+      return value;
+    },
+    // `??=` and its like: the right side was evaluated; then the result.
+    q(value, number) { assigned = number; return value; },
+    y(value, object, number, key) {
+      const stored = assigned === number;
+      assigned = 0;
+      return stored ? hooks.t(value, object, number, key) : hooks.l(value, object, number, key);
+    },
+    z(value, number, scope) {
+      const stored = assigned === number;
+      assigned = 0;
+      return stored ? hooks.u(value, number, scope) : hooks.v(value, number, scope);
+    },
+    // A pattern was assigned; hooks of its targets follow as further arguments.
+    d(value) { return value; },
+    j(object, number) {
+      if (!live) return;
+      try {
+        const place = placeOf(number);
+        if (!isObject(object) || isProxy(object)) return;
+        const value = own(object, place.key);
+        if (look(value) === 1) tellStore(value, object, number);
+      } catch { /* not told */ }
+    },
+    // An argument.
+    a(value, number) {
+      if (live) {
+        const held = look(value);
+        if (held === 1) pending.push({ number, request: current(), value });
+        else if (held === 2) pending.push({ number, request: current(), promise: value });
+      }
+      return value;
+    },
+    // The result of a call.
+    r(value, object, number, key) {
+      if (live) {
+        const held = look(value);
+        if (held !== 0 || pending.length !== 0) tellCall(value, held, object, number, key);
+      }
+      return value;
+    },
+    // What was awaited.
+    e(value, number) {
+      if (live && look(value) === 1) tellCall(value, 1, undefined, number, undefined);
+      return value;
+    },
+    // One run of a function: stands for its captured variables.
+    k() {
+      if (!live) return { request: 0 };
+      const request = current();
+      return { request: request ? request.number : 0 };
+    },
+    // A module begins: the table of its places, and getters of its names.
+    m(text, getters, exported) {
+      try {
+        const [, name, base, count] = /^\{"file":("(?:[^"\\]|\\.)*"),.*?"base":(\d+),"count":(\d+)/.exec(text);
+        const scope = moduleScope(JSON.parse(name));
+        scope.getters = getters;
+        scope.exported = exported || null;
+        if (!tables.some(one => one.base === Number(base))) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text, places: null });
+        if (scope.told) return;
+        scope.told = true;
+        const ms = /"ms":([\d.]+)/.exec(text.slice(0, 2000));
+        write('module', null, `,"file":${name},"ms":${ms ? ms[1] : 0}`);
+      } catch { /* places are not known */ }
+    },
+    // A module that runs as it was.
+    f(name, ms, error) { try { write('module', null, `,"file":${stringify(name)},"ms":${ms},"error":${stringify(error)}`); } catch { /* not told */ } },
+  };
+
+  // ---- Loading ---------------------------------------------------------------------------------------------------
+
+  function rewritten(source, filename, isModule) {
+    const options = moduleOptions(app, filename, isModule, 1);
+    if (!options) return source;
+    const started = performance.now();
+    try {
+      return rewrite(source, options).code;
+    } catch (error) {
+      hooks.f(options.file, Math.round(performance.now() - started), String(error && error.message).slice(0, 200));
+      return source;
+    }
+  }
+
+  function installLoaders() {
+    const compile = Module.prototype._compile;
+    Module.prototype._compile = function (content, filename, format) {
+      let source = content;
+      try { if (typeof content === 'string' && format !== 'module') source = rewritten(content, filename, false); } catch { source = content; }
+      const rest = Array.prototype.slice.call(arguments, 1);
+      return apply(compile, this, [source, ...rest]);
+    };
+    if (typeof Module.registerHooks === 'function') {
+      const { fileURLToPath } = require('url');
+      Module.registerHooks({
+        load(url, context, next) {
+          const result = next(url, context);
+          try {
+            if (!url.startsWith('file:') || result.source == null) return result;
+            let source = typeof result.source === 'string' ? result.source : Buffer.from(result.source).toString('utf8');
+            if (result.format === 'module-typescript' && typeof Module.stripTypeScriptTypes === 'function') source = Module.stripTypeScriptTypes(source, { mode: 'strip' });
+            else if (result.format !== 'module') return result;
+            return { ...result, format: 'module', source: rewritten(source, fileURLToPath(url.split(/[?#]/)[0]), true) };
+          } catch { return result; }
+        },
+      });
+    } else if (typeof Module.register === 'function') {
+      const { pathToFileURL } = require('url');
+      Module.register('./loader.mjs', { parentURL: pathToFileURL(__filename).href, data: { app } });
+    } else hooks.f('*', 0, `no hooks for ES modules in Node ${process.versions.node}`);
+  }
+
+  const builtinGlobals = new Set([...Object.getOwnPropertyNames(globalThis), '__rp$']);
+  Object.defineProperty(globalThis, '__rp$', { value: hooks });
+  if (!worker) write('hello', null, `,"pid":${process.pid},"language":"node","version":${stringify(process.versions.node)},"probe":1,"app":${stringify(app)},"argv":${stringify(process.argv.slice(0, 5))}`);
+  flush();
+  const step1 = [installNet, installHttp, installLoaders];
+  for (const install of step1) { try { install(); } catch { /* the others still help */ } }
+  const load = Module._load;
+  Module._load = function (request) {
+    const loaded = apply(load, this, arguments);
+    if ((request === 'http2' || request === 'node:http2') && loaded && !scopes.has(loaded)) {
+      scopes.set(loaded, true);
+      try { installHttp2(loaded); Module.syncBuiltinESMExports(); } catch { /* as it is */ }
+    }
+    return loaded;
+  };
+}
