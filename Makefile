@@ -103,7 +103,7 @@ format:
 
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features -- -D warnings
 
 # Most tests wait for servers most of the time: more at once than a small machine has cores.
 TEST_THREADS ?= 6

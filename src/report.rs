@@ -16,12 +16,24 @@ use std::path::Path;
 
 use crate::record::Record;
 
-/// `report.md` and the pictures that it shows.
+/// A form in which a record is told, as files. A new one is a file of its own and a line in [`FORMATS`].
+#[derive(Debug, Clone, Copy)]
+pub struct ReportFormat {
+    pub name: &'static str,
+    /// The file that a person opens first.
+    pub main: &'static str,
+    render: fn(&Record, ReportLocation<'_>) -> Vec<ReportFile>,
+}
+
+/// The forms that a run leaves, the one that is named to the user first.
+pub const FORMATS: [ReportFormat; 1] = [markdown::FORMAT];
+
+/// A file of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportPage {
-    pub markdown: String,
-    /// File name (safe, ends in `.svg`) and content, to be written beside `report.md`.
-    pub files: Vec<(String, String)>,
+pub struct ReportFile {
+    /// Of ASCII letters, digits, `-` and `.` alone.
+    pub name: String,
+    pub content: String,
 }
 
 /// Where a record is, for those who read its report.
@@ -33,9 +45,9 @@ pub struct ReportLocation<'a> {
     pub beside: bool,
 }
 
-/// The report as markdown, with its charts.
-pub fn render(record: &Record, home: ReportLocation<'_>) -> ReportPage {
-    markdown::page(record, home)
+/// The files of a report, in all formats.
+pub fn render(record: &Record, home: ReportLocation<'_>) -> Vec<ReportFile> {
+    FORMATS.iter().flat_map(|format| (format.render)(record, home)).collect()
 }
 
 /// A line from outside, without anything that a terminal would act upon.

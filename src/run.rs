@@ -31,7 +31,7 @@ pub mod serve;
 mod supervise;
 mod trial;
 
-pub use folder::write_page;
+pub use folder::write_report;
 use folder::{Folder, Published};
 pub use folder::{FolderError, NotLatest};
 use redacting_observer::RedactingObserver;

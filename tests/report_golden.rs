@@ -21,12 +21,32 @@ use snapbox::assert_data_eq;
 /// All but the hostile one.
 const STORIES: usize = 15;
 
+/// `report.md`, and the pictures with their names.
+struct Page {
+    markdown: String,
+    files: Vec<(String, String)>,
+}
+
 /// The report beside its record.
-fn render(record: &Record) -> report::ReportPage {
-    report::render(
-        record,
-        report::ReportLocation { folder: "reports/dirty/2026-07-23T10-00-00Z".as_ref(), beside: true },
-    )
+fn render(record: &Record) -> Page {
+    let folder = "reports/dirty/2026-07-23T10-00-00Z".as_ref();
+    render_at(record, report::ReportLocation { folder, beside: true })
+}
+
+fn render_at(record: &Record, home: report::ReportLocation<'_>) -> Page {
+    let mut files: Vec<(String, String)> =
+        report::render(record, home).into_iter().map(|file| (file.name, file.content)).collect();
+    let (name, markdown) = files.remove(0);
+    assert_eq!(name, "report.md");
+    Page { markdown, files }
+}
+
+#[test]
+fn every_format_leaves_the_file_that_it_names_and_no_two_leave_one() {
+    let home = report::ReportLocation { folder: "reports/x".as_ref(), beside: true };
+    let names: Vec<String> = report::render(&fixtures::dirty(), home).into_iter().map(|file| file.name).collect();
+    assert!(report::FORMATS.iter().all(|format| names.iter().any(|name| name == format.main)), "{names:?}");
+    assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "{names:?}");
 }
 
 fn every_story() -> Vec<(&'static str, Record)> {
@@ -239,7 +259,7 @@ fn a_leak_and_a_rule_that_does_not_hold_are_told_in_one_sentence() {
 #[test]
 fn a_report_elsewhere_says_where_its_record_is() {
     let home = report::ReportLocation { folder: "kept/of mine".as_ref(), beside: false };
-    let page = report::render(&fixtures::dirty(), home).markdown;
+    let page = render_at(&fixtures::dirty(), home).markdown;
     assert!(page.contains("`runner replay 'kept/of mine' 1`"), "{page}");
     assert!(page.contains("- in `kept/of mine`: `effective.toml`") && !page.contains("beside this report"), "{page}");
 }
@@ -306,7 +326,7 @@ fn a_report_is_fast() {
 
 /// How often each kind of block occurs, in the eyes of a reader of GitHub's markdown. Fails on what would act: links,
 /// HTML, pictures that are not the report's own.
-fn blocks(page: &report::ReportPage) -> BTreeMap<&'static str, usize> {
+fn blocks(page: &Page) -> BTreeMap<&'static str, usize> {
     let mut options = Options::default();
     options.extension.autolink = true;
     options.extension.table = true;

@@ -140,7 +140,10 @@ fn unwritten(record: Record) -> Finished {
 fn conclude(finished: &Finished, arguments: &Load) -> Exit {
     let mut printed = print_results(&finished.record, arguments);
     if arguments.reports.is_some() && !arguments.json {
-        printed = printed.max(print::out(&format!("\nreport: {}\n", finished.folder.join("report.md").display())));
+        printed = printed.max(print::out(&format!(
+            "\nreport: {}\n",
+            finished.folder.join(crate::report::FORMATS[0].main).display()
+        )));
     }
     if let Some(not_latest) = &finished.not_latest {
         print::warning(&not_latest.to_string(), Some(&not_latest.advice()));

@@ -19,14 +19,14 @@ pub(super) fn report(arguments: &Report) -> Exit {
     };
     let home = home(&arguments.record);
     let folder = arguments.output.as_ref().unwrap_or(&home);
-    let page = crate::report::render(&record, ReportLocation { folder: &home, beside: is_one(folder, &home) });
-    let written = std::fs::create_dir_all(folder).and_then(|()| run::write_page(folder, &page));
+    let files = crate::report::render(&record, ReportLocation { folder: &home, beside: is_one(folder, &home) });
+    let written = std::fs::create_dir_all(folder).and_then(|()| run::write_report(folder, &files));
     if let Err(error) = written {
         let advice = "choose a folder that can be written with `--output DIR`";
         print::error(&format!("cannot write the report to {}: {error}", folder.display()), Some(advice));
         return Exit::CouldNotRun;
     }
-    print::out(&format!("report: {}\n", folder.join("report.md").display()))
+    print::out(&format!("report: {}\n", folder.join(crate::report::FORMATS[0].main).display()))
 }
 
 /// The folder of a record. `latest` leads to another one after the next run: it is what it leads to that is named.

@@ -75,7 +75,7 @@ fn print_results(record: &Record, folder: Option<&Path>, arguments: &Run) -> Exi
     }
     let mut text = report::terminal::summary(record, width(), true).trim_end().to_owned() + "\n";
     if let Some(folder) = folder {
-        text += &format!("\nreport: {}\n", folder.join("report.md").display());
+        text += &format!("\nreport: {}\n", folder.join(crate::report::FORMATS[0].main).display());
     }
     print::out(&text)
 }

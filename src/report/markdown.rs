@@ -17,10 +17,27 @@ use super::chart;
 use super::escape::{code, fence, inline};
 use super::format::{capital, outcome, status};
 use super::sentence;
-use super::{ReportLocation, ReportPage};
+use super::{ReportFile, ReportFormat, ReportLocation};
 
-pub(crate) fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
-    let mut page = ReportPage { markdown: head(record), files: Vec::new() };
+/// `report.md` and the pictures that it shows.
+pub(super) const FORMAT: ReportFormat = ReportFormat { name: "markdown", main: MAIN, render };
+
+const MAIN: &str = "report.md";
+
+/// The page, while it is made.
+struct ReportPage {
+    markdown: String,
+    pictures: Vec<ReportFile>,
+}
+
+fn render(record: &Record, home: ReportLocation<'_>) -> Vec<ReportFile> {
+    let ReportPage { markdown, pictures } = page(record, home);
+    let main = ReportFile { name: MAIN.to_owned(), content: markdown };
+    std::iter::once(main).chain(pictures).collect()
+}
+
+fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
+    let mut page = ReportPage { markdown: head(record), pictures: Vec::new() };
     let scenario = &record.scenario;
     match record.variants.as_slice() {
         [] => {}
@@ -185,7 +202,7 @@ fn leak_picture(page: &mut ReportPage, leak: &LeakRecord, number: usize, place: 
 
 fn show(page: &mut ReportPage, name: String, title: &str, svg: String) {
     page.markdown += &format!("![{title}]({name})\n\n");
-    page.files.push((name, svg));
+    page.pictures.push(ReportFile { name, content: svg });
 }
 
 /// A status as a table shows it: what needs attention stands out.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::private::Private;
 use crate::record::Record;
-use crate::report::ReportPage;
+use crate::report::ReportFile;
 use crate::scenario::Secrets;
 use crate::server::NOT_KEPT;
 
@@ -125,9 +125,9 @@ impl Folder {
         self,
         record: &Record,
         secrets: &Secrets,
-        render: impl Fn(&Path) -> ReportPage,
+        render: impl Fn(&Path) -> Vec<ReportFile>,
     ) -> Result<Published, FolderError> {
-        let report = |place: &Path| write_page(self.staging.path(), &render(place));
+        let report = |place: &Path| write_report(self.staging.path(), &render(place));
         let log = |name: &str, from: &Private| write_without(secrets, from.path(), &self.staging.path().join(name));
         let logs = log("server.log", &self.log).and_then(|()| log("run.log", &self.run_log));
         let written = logs.and_then(|()| self.write(record));
@@ -197,12 +197,9 @@ fn sweep(home: &Path) {
     }
 }
 
-/// Writes a report and its charts into a folder.
-pub fn write_page(folder: &Path, page: &ReportPage) -> io::Result<()> {
-    for (name, content) in &page.files {
-        fs::write(folder.join(name), content)?;
-    }
-    fs::write(folder.join("report.md"), &page.markdown)
+/// Writes the files of a report into a folder, what is opened first last.
+pub fn write_report(folder: &Path, files: &[ReportFile]) -> io::Result<()> {
+    files.iter().rev().try_for_each(|file| fs::write(folder.join(&file.name), &file.content))
 }
 
 /// Writes a log anew without secrets. Servers print what they are asked, and how they were started.

@@ -103,8 +103,14 @@ fn a_server_that_shows_everybody_their_own_values_there_is_not_accused() {
     let made = MADE.iter().map(|case| (case, BY_NAME));
     for ((what, _, page), by) in SHOWN.iter().map(|case| (case, BY_CANARY)).chain(made) {
         let outcome = check(page, true, by);
-        assert_eq!(dirty(&outcome)["leaks"], 0, "{what}");
-        assert!(matches!(outcome.code, Some(0 | 4)), "{what}: {:?}", outcome.code);
+        assert!(
+            matches!(outcome.code, Some(0 | 4)),
+            "{what}: {:?}\n{}\n{}",
+            outcome.code,
+            outcome.stdout,
+            outcome.stderr
+        );
+        assert_eq!(dirty(&outcome)["leaks"], 0, "{what}: {}", outcome.stdout);
     }
 }
 

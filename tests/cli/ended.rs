@@ -175,8 +175,10 @@ time.sleep(600)
     let going = python(program, "").set("load.duration=2s").that("errors.count == 0").start();
     let weak = going.wait_for_file("weak");
     let outcome = going.wait().exit(0);
-    let events = trial(&outcome)["servers"][0]["events"].to_string();
-    assert!(events.contains(&format!("process {weak} ended")), "{events}");
+    let events = &trial(&outcome)["servers"][0]["events"];
+    let end = events.as_array().unwrap().iter().find(|event| event["pid"].to_string() == weak);
+    // Its master has reaped it.
+    assert!(end.is_some_and(|end| end["exit"] == "unknown" && end["process"] == "child"), "{events}");
 }
 
 // fault: owners: the port is in use -> said before anything is started

@@ -55,7 +55,7 @@ impl Loading<'_> {
         let lasting = self.some_time("duration", &written.duration, DURATION);
         if let (Some(requests), Some(duration)) = (&written.requests, &written.duration) {
             let problem =
-                Problem::new("both `requests` and `duration`").at(&requests.span, "ends with this many requests");
+                Problem::new("both `requests` and `duration`").at(&requests.span, "ends with so many requests");
             let problem = problem.also(&duration.span, "ends after so long");
             self.problems.add(problem.help("keep one of them: whichever is to end the load"));
         }
