@@ -1,4 +1,4 @@
-//! How processes, and the server that they make up, come to their end: facts, from whoever saw it to the record. `Display`
+//! What happens to the processes of a server, and how they and the server come to their end: facts, from whoever saw it to the record. `Display`
 //! tells them in words, without a subject where that is named elsewhere.
 
 use std::fmt;
@@ -209,6 +209,37 @@ impl fmt::Display for ServerEnd {
         f.write_str(&self.sentence())?;
         self.after_s().map_or(Ok(()), |after| write!(f, " after {}", show_time(after)))
     }
+}
+
+/// Why nothing is known of what a server used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmeasured {
+    /// Fits after "as".
+    pub why: String,
+    pub remedy: String,
+}
+
+/// Something that happened to a server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerEvent {
+    /// Since the start of the server.
+    pub t_s: f64,
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What can happen to a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Happening {
+    /// One of its processes ended, unasked or not as it was asked to.
+    ProcessEnded(ProcessEnd),
+    /// The rest of its log is lost.
+    LogNotKept { why: String },
+    /// More happened than is listed.
+    More,
+    /// A record of format 1 has words only.
+    Told { text: String },
 }
 
 #[cfg(test)]

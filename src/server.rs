@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::net::endpoint::Endpoint;
 use crate::net::tls::{self, SetupError, Tls};
-use crate::process_end::{ProcessEnd, ServerEnd};
+use crate::process_end::{ServerEnd, ServerEvent, Unmeasured};
 use crate::scenario;
 
 mod allowed_hosts;
@@ -127,33 +127,6 @@ pub struct Life {
     pub death: Option<Death>,
 }
 
-/// Why nothing is known of what a server used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmeasured {
-    /// Fits after "as".
-    pub why: &'static str,
-    pub remedy: &'static str,
-}
-
-/// Something that happened to a server.
-#[derive(Debug, Clone)]
-pub struct ServerEvent {
-    /// Since the start of the server.
-    pub after: Duration,
-    pub what: Happening,
-}
-
-/// What can happen to a server.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Happening {
-    /// One of its processes ended, unasked or not as it was asked to.
-    ProcessEnded(ProcessEnd),
-    /// The rest of its log is lost.
-    LogNotKept { why: String },
-    /// More happened than is kept.
-    More,
-}
-
 /// A server that ended unasked.
 #[derive(Debug, Clone)]
 pub struct Death {
@@ -255,7 +228,7 @@ impl Server {
         };
         let unmeasured = match &self.kind {
             Kind::Attached(attached) if !attached.is_watched() => None,
-            _ => proc::unusable().map(|why| Unmeasured { why, remedy: proc::REMEDY }),
+            _ => proc::unusable().map(|why| Unmeasured { why: why.to_owned(), remedy: proc::REMEDY.to_owned() }),
         };
         Life { endpoint: self.endpoint, ready_after: self.ready_after, usage, unmeasured, events, end, death }
     }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::process_end::{ProcessEnd, ServerEnd};
+use crate::process_end::ServerEnd;
+pub use crate::process_end::{Happening, ServerEvent, Unmeasured};
 
 /// One server of a trial: what it was for, what it used, and how it ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -43,14 +44,6 @@ pub enum ServerPart {
     Diagnosis,
 }
 
-/// Why nothing is known of what a server used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unmeasured {
-    /// Fits after "as".
-    pub why: String,
-    pub remedy: String,
-}
-
 /// What all processes of a server used at one moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ServerSample {
@@ -64,27 +57,4 @@ pub struct ServerSample {
     /// Open files and sockets.
     pub descriptors: u64,
     pub context_switches_per_s: f64,
-}
-
-/// Something that happened to a server.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ServerEvent {
-    /// Since the start of the server.
-    pub t_s: f64,
-    #[serde(flatten)]
-    pub what: Happening,
-}
-
-/// What can happen to a server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Happening {
-    /// One of its processes ended, unasked or not as it was asked to.
-    ProcessEnded(ProcessEnd),
-    /// The rest of its log is lost.
-    LogNotKept { why: String },
-    /// More happened than is listed.
-    More,
-    /// A record of format 1 has words only.
-    Told { text: String },
 }

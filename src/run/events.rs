@@ -6,7 +6,8 @@ use tracing::{debug, info, warn};
 
 use crate::dirty::DirtyProgress;
 use crate::load::LoadProgress;
-use crate::server::{Happening, Life, Server};
+use crate::process_end::Happening;
+use crate::server::{Life, Server};
 
 pub(super) fn server_ready(start: u32, server: &Server, description: &str) {
     let after_ms = server.ready_after().as_secs_f64() * 1e3;
@@ -16,11 +17,11 @@ pub(super) fn server_ready(start: u32, server: &Server, description: &str) {
 /// What happened to its processes, and how it ended.
 pub(super) fn server_ended(start: u32, life: &Life) {
     for event in &life.events {
-        let after_s = event.after.as_secs_f64();
+        let after_s = event.t_s;
         match &event.what {
             Happening::ProcessEnded(end) => info!(start, after_s, pid = end.pid, by = ?end.by, "{end}"),
             Happening::LogNotKept { why } => warn!(start, after_s, "the rest of the server's log is not kept: {why}"),
-            Happening::More => info!(start, after_s, "more processes ended than are told"),
+            Happening::More | Happening::Told { .. } => info!(start, after_s, "more processes ended than are told"),
         }
     }
     match &life.death {

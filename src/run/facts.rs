@@ -59,10 +59,6 @@ pub(super) fn in_flight(server: &scenario::ServerSpec) -> Option<u32> {
 
 /// The record of a server that has come to its end.
 pub(super) fn server(part: ServerPart, life: &Life) -> record::ServerRecord {
-    let unmeasured = |unmeasured: &server::Unmeasured| record::Unmeasured {
-        why: unmeasured.why.to_owned(),
-        remedy: unmeasured.remedy.to_owned(),
-    };
     record::ServerRecord {
         part,
         ready_ms: life.ready_after.as_secs_f64() * 1e3,
@@ -73,8 +69,8 @@ pub(super) fn server(part: ServerPart, life: &Life) -> record::ServerRecord {
         address: life.endpoint.to_string(),
         end: life.end.clone(),
         samples: samples(&life.usage.rows),
-        unmeasured: life.unmeasured.as_ref().map(unmeasured),
-        events: life.events.iter().map(event).collect(),
+        unmeasured: life.unmeasured.clone(),
+        events: life.events.clone(),
     }
 }
 
@@ -97,15 +93,6 @@ fn samples(rows: &[server::UsageRow]) -> Vec<record::ServerSample> {
         before = *row;
     }
     samples
-}
-
-fn event(event: &server::ServerEvent) -> record::ServerEvent {
-    let what = match &event.what {
-        server::Happening::ProcessEnded(end) => record::Happening::ProcessEnded(*end),
-        server::Happening::LogNotKept { why } => record::Happening::LogNotKept { why: why.clone() },
-        server::Happening::More => record::Happening::More,
-    };
-    record::ServerEvent { t_s: event.after.as_secs_f64(), what }
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use rustix::process::Signal;
 
 use super::role::ProcessRole;
 use super::supervision::{LaunchPlan, Order, SupervisorEvent};
-use super::{Happening, ServerEvent, StartError, process_tree};
-use crate::process_end::{EndedBy, ExitStatus, ProcessEnd, ServerEnd, ServerProcess};
+use super::{StartError, process_tree};
+use crate::process_end::{EndedBy, ExitStatus, Happening, ProcessEnd, ServerEnd, ServerEvent, ServerProcess};
 
 /// How long the last processes may take to vanish once killed, and a supervisor to answer.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -315,10 +315,10 @@ impl SupervisedTree {
     }
 
     fn note_event(&mut self, what: Happening) {
-        let after = self.begun.elapsed();
+        let t_s = self.begun.elapsed().as_secs_f64();
         match self.happened.len() {
-            ..MOST_EVENTS => self.happened.push(ServerEvent { after, what }),
-            MOST_EVENTS => self.happened.push(ServerEvent { after, what: Happening::More }),
+            ..MOST_EVENTS => self.happened.push(ServerEvent { t_s, what }),
+            MOST_EVENTS => self.happened.push(ServerEvent { t_s, what: Happening::More }),
             _ => {}
         }
     }
