@@ -176,7 +176,7 @@ time.sleep(600)
     let weak = going.wait_for_file("weak");
     let outcome = going.wait().exit(0);
     let events = &trial(&outcome)["servers"][0]["events"];
-    let end = events.as_array().unwrap().iter().find(|event| event["pid"].to_string() == weak);
+    let end = events.as_array().unwrap().iter().find(|event| event["pid"].as_u64() == weak.trim().parse().ok());
     // Its master has reaped it.
     assert!(end.is_some_and(|end| end["exit"] == "unknown" && end["process"] == "child"), "{events}");
 }
