@@ -265,6 +265,9 @@ function start() {
 
   const isObject = value => value !== null && (typeof value === 'object' || typeof value === 'function');
 
+  const functionText = Function.prototype.toString;
+  const isClass = value => typeof value === 'function' && /^class\b/.test(apply(functionText, value, []));
+
   function moduleScope(name) {
     let scope = modules.get(name);
     if (!scope) {
@@ -300,8 +303,7 @@ function start() {
     if (known.path) return known;
     if (hint) {
       const dot = hint.lastIndexOf('.');
-      const isClass = typeof object === 'function';
-      known.path = isClass && dot > 0 ? hint.slice(0, dot) + ':' + hint.slice(dot + 1) : hint;
+      known.path = isClass(object) && dot > 0 ? hint.slice(0, dot) + ':' + hint.slice(dot + 1) : hint;
       if (object instanceof AsyncLocalStorage) known.path = 'AsyncLocalStorage ' + hint;
       return known;
     }
@@ -341,7 +343,7 @@ function start() {
       for (let index = 0; index < queue.length; index++) {
         const [value, path, depth] = queue[index];
         if (!pathsFound.has(value)) {
-          pathsFound.set(value, typeof value === 'function' && depth === 1 ? path.replace(/\.([^.]*)$/, ':$1') : path);
+          pathsFound.set(value, depth === 1 && isClass(value) ? path.replace(/\.([^.]*)$/, ':$1') : path);
         }
         if (visit && visit(value, path)) break;
         const kind = kindOf(value);
@@ -365,7 +367,7 @@ function start() {
         } else {
           let names = ownKeys(value);
           if (names.length > 200) names = names.slice(0, 200);
-          const before = typeof value === 'function' && depth === 1 ? path.replace(/\.([^.]*)$/, ':$1') : path;
+          const before = depth === 1 && isClass(value) ? path.replace(/\.([^.]*)$/, ':$1') : path;
           for (const name of names) {
             if (typeof name !== 'string' || name === 'prototype' || name === 'constructor') continue;
             add(own(value, name), step(before, name), depth + 1);
@@ -842,7 +844,7 @@ function start() {
       }
       const foreign = !request || [...found].some(one => !request.own.has(one));
       if (toldStore && !(found.size && foreign && !(inArguments && [...found].every(one => inArguments.has(one))))) return;
-      if (!(found.size && (foreign || isObject(value))) && !(inArguments && inArguments.size)) return;
+      if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
       if (crowded(request, place)) return;
       const result = isObject(value) ? identity(value, request, null) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint) : null;
@@ -944,8 +946,8 @@ function start() {
       return value;
     },
     // What was awaited.
-    e(value, number) {
-      if (live && look(value) === 1) tellCall(value, 1, undefined, number, undefined);
+    e(value, number, object) {
+      if (live && look(value) === 1) tellCall(value, 1, object, number, undefined);
       return value;
     },
     // One run of a function: stands for its captured variables.

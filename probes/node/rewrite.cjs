@@ -447,6 +447,7 @@ class Rewriter {
 
   // Statements: a captured variable that a pattern declares is noted behind its declaration.
   statementList(node) {
+    const order = this.sequence++;
     this.visit(node);
     if (node.type !== 'VariableDeclaration' || !this.hooked) return;
     const notes = [];
@@ -454,7 +455,7 @@ class Rewriter {
       if (one.id.type === 'Identifier' || !one.init) continue;
       for (const variable of one.declared) if (variable.captured) notes.push(this.variableNote(one.id, variable));
     }
-    if (notes.length) this.close(node.end, ';' + notes.join(';') + ';');
+    if (notes.length) this.close(node.end, ';' + notes.join(';') + ';', order);
   }
 
   variableNote(node, variable) { return `${HOOK}.u(${variable.name}${this.ownArguments(node, variable)})`; }
@@ -507,8 +508,14 @@ class Rewriter {
         return this.visit(node.argument);
       case 'AwaitExpression': {
         if (!this.hooked) return this.visit(node.argument);
-        this.wrap(node, `${HOOK}.e(`, `,${this.site(node.start, 'await', null, { callee: this.sourceOf(node.argument) })})`);
-        return this.visit(node.argument);
+        const order = this.sequence++;
+        const { argument } = node;
+        const isCall = argument.type === 'CallExpression';
+        this.open(node.start, `${HOOK}.e(`);
+        const site = this.site(node.start, 'await', null, { callee: this.sourceOf(isCall ? argument.callee : argument), path: isCall && argument.callee.object ? this.staticPath(argument.callee.object) : null });
+        const object = isCall ? this.call(argument) : this.visit(argument);
+        this.close(node.end, `,${site}${object && object !== 'undefined' ? ',' + object : ''})`, order);
+        return;
       }
       case 'TaggedTemplateExpression': this.target(node.tag); return this.visit(node.quasi);
       case 'NewExpression':
@@ -709,6 +716,7 @@ class Rewriter {
       this.visit(argument);
     }
     this.close(node.end, `,${object},${site}${behind})`, order);
+    return object;
   }
 
   assignment(node) {
