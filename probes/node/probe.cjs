@@ -227,9 +227,9 @@ function start() {
   function collectObject(value, depth, found) {
     const kind = kindOf(value);
     if (kind === SKIP || kind === PROMISE) return;
-    if (kind === BYTES) return collectText(bytesText(value), found);
+    if (kind === BYTES) { found.holders.add(value); return collectText(bytesText(value), found); }
     some(value, kind, one => {
-      if (typeof one === 'string') { if (textHolds(one)) collectText(one, found); }
+      if (typeof one === 'string') { if (textHolds(one)) { found.holders.add(value); collectText(one, found); } }
       else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < 200) collectObject(one, depth - 1, found);
       return found.size >= MOST_CANARIES;
     });
@@ -247,9 +247,10 @@ function start() {
   }
   function canariesOf(value) {
     const found = new Set();
+    found.holders = new Set();       // the objects in which they stand
     visits = 0;
     if (typeof value === 'string') collectText(value, found);
-    else if (value !== null && typeof value === 'object') collectObject(value, DEPTH, found);
+    else if (value !== null && typeof value === 'object') { found.holders.add(value); collectObject(value, DEPTH, found); }
     return found;
   }
 
@@ -586,10 +587,12 @@ function start() {
   }
 
   function endHttp(response, request) {
-    request.end(response.statusCode, typeof response._header === 'string' ? response._header : stringify(response.getHeaders()), response.getHeader('content-encoding'));
+    const headers = typeof response._header === 'string' ? response._header : stringify(response.getHeaders());
+    request.end(response.statusCode, headers, response.getHeader('content-encoding') || /^content-encoding: *(\S+)/im.exec(headers)?.[1]);
   }
 
-  function aroundSending(prototype, finish) {
+  // `writesItself`: `end` hands its last piece to `write`.
+  function aroundSending(prototype, finish, writesItself) {
     const { write: writeBody, end: endBody } = prototype;
     hide(prototype, 'write', function (chunk, encoding) {
       try { const scope = scopes.get(this); if (scope && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
@@ -597,7 +600,7 @@ function start() {
     });
     hide(prototype, 'end', function (chunk, encoding) {
       let scope = null;
-      try { scope = scopes.get(this); if (scope && chunk && typeof chunk !== 'function' && !scope.request.done) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+      try { scope = scopes.get(this); if (scope && chunk && !writesItself && typeof chunk !== 'function' && !scope.request.done) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
       const result = apply(endBody, this, arguments);
       try { if (scope) finish(this, scope.request); } catch { /* as it is */ }
       return result;
@@ -606,7 +609,7 @@ function start() {
 
   // http2 is loaded only by those who use it: its prototypes are reached through the first server.
   function installHttp2(http2) {
-    let wrapped = new WeakSet();
+    const wrapped = new WeakSet();
     const begin = (event, request, response) => {
       if (event !== 'request' || !request || !response) return null;
       let scope = scopes.get(request);
@@ -635,7 +638,14 @@ function start() {
       };
     }
     for (const prototype of [http2.Http2ServerRequest.prototype, http2.Http2ServerResponse.prototype]) aroundEmit(prototype, function () { return scopes.get(this) || null; });
-    aroundSending(http2.Http2ServerResponse.prototype, (response, request) => request.end(response.statusCode, stringify(response.getHeaders()), response.getHeader('content-encoding')));
+    aroundSending(http2.Http2ServerResponse.prototype, (response, request) => request.end(response.statusCode, stringify(response.getHeaders()), response.getHeader('content-encoding')), true);
+  }
+
+  let http2Known = false;
+  function withHttp2(http2) {
+    if (http2Known || !http2) return;
+    http2Known = true;
+    try { installHttp2(http2); Module.syncBuiltinESMExports(); } catch { /* as it is */ }
   }
 
   /** Servers on plain sockets: a canary that was never seen before opens a request. */
@@ -730,7 +740,9 @@ function start() {
       local = request !== null && known.born === request.number && (known.path === null || place.kind === 'closure');
       where = `,"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)}`;
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
-    const line = `,"c":${list(found)}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${extra || ''}${place.json}`;
+    // The value itself, if it is an object, and the objects within in which canaries stand.
+    const values = found.holders && found.holders.size ? `,"values":[${[...found.holders].slice(0, 5).map(one => identity(one, request, null).number)}]` : '';
+    const line = `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${extra || ''}${place.json}`;
     write(kind, request, line);
     return line;
   }
@@ -834,7 +846,7 @@ function start() {
         toldStore = true;
       }
       if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
-      const found = held === 1 ? canariesOf(value) : new Set();
+      const found = held === 1 && value !== object ? canariesOf(value) : new Set();   // `map.set` answers with the map
       if (found.size && place.flag === 2 && isObject(object)) {
         if (!crowded(request, place)) {
           tellBases(object, request, found, 3);
@@ -945,6 +957,22 @@ function start() {
       }
       return value;
     },
+    // An object is taken apart by a pattern, whose places follow one another.
+    o(value, number, count) {
+      if (live && isObject(value)) {
+        try {
+          if (isProxy(value)) return value;
+          for (let index = 0; index < count; index++) {
+            const place = placeOf(number + index);
+            const part = own(value, place.key);
+            const held = look(part);
+            if (held === 1) tellLoad(part, value, number + index);
+            else if (held === 2) notePromise('load', part, value, number + index);
+          }
+        } catch { /* not told */ }
+      }
+      return value;
+    },
     // What was awaited.
     e(value, number, object) {
       if (live && look(value) === 1) tellCall(value, 1, object, number, undefined);
@@ -970,6 +998,8 @@ function start() {
         write('module', null, `,"file":${name},"ms":${ms ? ms[1] : 0}`);
       } catch { /* places are not known */ }
     },
+    // A module names http2: an `import` of it does not pass `require`.
+    h() { try { withHttp2(require('http2')); } catch { /* not built in */ } },
     // A module that runs as it was.
     f(name, ms, error) { try { write('module', null, `,"file":${stringify(name)},"ms":${ms},"error":${stringify(error)}`); } catch { /* not told */ } },
   };
@@ -1020,15 +1050,11 @@ function start() {
   Object.defineProperty(globalThis, '__rp$', { value: hooks });
   if (!worker) write('hello', null, `,"pid":${process.pid},"language":"node","version":${stringify(process.versions.node)},"probe":1,"app":${stringify(app)},"argv":${stringify(process.argv.slice(0, 5))}`);
   flush();
-  const step1 = [installNet, installHttp, installLoaders];
-  for (const install of step1) { try { install(); } catch { /* the others still help */ } }
+  for (const install of [installNet, installHttp, installLoaders]) { try { install(); } catch { /* the others still help */ } }
   const load = Module._load;
   Module._load = function (request) {
     const loaded = apply(load, this, arguments);
-    if ((request === 'http2' || request === 'node:http2') && loaded && !scopes.has(loaded)) {
-      scopes.set(loaded, true);
-      try { installHttp2(loaded); Module.syncBuiltinESMExports(); } catch { /* as it is */ }
-    }
+    if (request === 'http2' || request === 'node:http2') withHttp2(loaded);
     return loaded;
   };
 }

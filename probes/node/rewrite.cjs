@@ -16,6 +16,7 @@ const fs = require('fs');
 const acorn = require('./vendor/acorn.js');
 
 const HOOK = '__rp$';
+const ITEMS_OF_A_PATTERN = 16;
 
 // Calls that put an argument into their receiver, and calls that take something out of it.
 const WRITERS = new Set(['push', 'unshift', 'set', 'add', 'append', 'splice', 'fill', 'write', 'enqueue', 'enterWith', 'run',
@@ -783,12 +784,26 @@ class Rewriter {
     collect(node.left);
     if (notes.length) this.wrap(node, `${HOOK}.d(`, `,${notes.join(',')})`);
     this.patternParts(node.left);
-    this.visit(node.right);
+    this.takenApart(node.left, node.right);
+  }
+
+  /** The right side of a pattern: `const { name } = account` loads `name`. */
+  takenApart(pattern, right) {
+    const keys = pattern.type === 'ArrayPattern'
+      ? pattern.elements.map((element, index) => element && element.type !== 'RestElement' ? [element, String(index)] : null)
+      : pattern.properties.map(one => one.type === 'Property' && !one.computed ? [one, String(one.key.name ?? one.key.value)] : null);
+    const known = keys.filter(Boolean).slice(0, ITEMS_OF_A_PATTERN);
+    if (!known.length || !this.hooked) return this.visit(right);
+    const path = this.staticPath(right);
+    const sites = known.map(([part, key]) => this.site(part.start, 'attribute', key, { path }));
+    this.wrap(right, `${HOOK}.o(`, `,${sites[0]},${sites.length})`);
+    this.base(right);
   }
 
   declarator(node, declaration) {
     this.patternParts(node.id);
     if (!node.init) return;
+    if (node.id.type !== 'Identifier') return this.takenApart(node.id, node.init);
     const variable = node.id.type === 'Identifier' ? node.id.variable : null;
     if (variable && variable.captured && this.hooked && variable.scope.unit === this.unit && !namesItself(node.init) && declaration.kind !== 'using' && declaration.kind !== 'await using') {
       this.wrap(node.init, `${HOOK}.u(`, this.ownArguments(node.id, variable) + ')');
@@ -878,7 +893,8 @@ class Rewriter {
     let tail = '';
     if (first) {
       const exported = this.options.isModule ? '' : ',()=>module.exports';
-      this.head(first.start, `${HOOK}.m(${HOOK}T(),{${getters.join(',')}}${exported});`);
+      const http2 = /['"](node:)?http2['"]/.test(this.source) ? `${HOOK}.h();` : '';
+      this.head(first.start, `${http2}${HOOK}.m(${HOOK}T(),{${getters.join(',')}}${exported});`);
       const table = {
         file: this.options.file, base: this.options.base, count: this.sites.length, ms: Math.round(performance.now() - this.options.started), files: this.files,
         units: this.names.units.map(unit => unit.name), texts: Object.fromEntries(this.texts), sites: this.sites,

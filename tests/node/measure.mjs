@@ -13,7 +13,8 @@ import { pair, readEvents } from './pairs.mjs';
 
 const here = path.dirname(new URL(import.meta.url).pathname);
 const root = path.resolve(here, '../..');
-const words = process.argv.slice(2);
+const isMain = process.argv[1] && fs.realpathSync(process.argv[1]) === new URL(import.meta.url).pathname;
+const words = isMain ? process.argv.slice(2) : [];
 let node = process.execPath;
 const option = words.indexOf('--node');
 if (option >= 0) [, node] = words.splice(option, 2);
@@ -38,7 +39,7 @@ const fields = line => Object.fromEntries(line.trim().split(/\s+/).map(word => w
 const random = length => Array.from({ length }, () => '0123456789abcdefghijklmnopqrstuvwxyz'[Math.floor(Math.random() * 36)]).join('');
 const sleep = milliseconds => new Promise(done => setTimeout(done, milliseconds));
 
-const cases = [];
+export const cases = [];
 for (const [name, line] of Object.entries(CORPUS)) {
   const file = path.join(root, 'tests/corpus', name.split(' ')[0]);
   cases.push({ name, folder: path.dirname(file), start: path.basename(file), ...fields(line) });
@@ -105,13 +106,14 @@ async function show(one, port) {
   return { answers, canaries };
 }
 
-async function measure(one) {
+/** Runs one case: { shown, confidence, write, read, object }. */
+export async function measure(one) {
   const scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'probe-measure-')));
   const events = path.join(scratch, 'events');
   const app = path.join(scratch, 'app');
   fs.mkdirSync(events, { mode: 0o700 });
   fs.cpSync(one.folder, app, { recursive: true });
-  fs.symlinkSync(path.resolve(modules), path.join(scratch, 'node_modules'));
+  if (modules) fs.symlinkSync(path.resolve(modules), path.join(scratch, 'node_modules'));
   const port = await freePort();
   const marks = path.join(scratch, 'marks');
   if (one.language) fs.writeFileSync(marks, 'Guten Morgen\nBonjour\n');
@@ -140,19 +142,27 @@ async function measure(one) {
   }
 }
 
-let right = 0, shown = 0;
-for (const one of cases) {
-  if (only.length && !only.some(word => one.name.includes(word))) continue;
-  let result;
-  try { result = await measure(one); } catch (error) { result = { one, shown: false, reason: error.message }; }
-  const at = event => event ? `${event.file}:${event.line}` : '-';
+const at = event => event ? `${event.file}:${event.line}` : '-';
+
+/** Whether what was said of a case is true. */
+export function isRight({ one, shown, write, read }) {
   const fits = (expected, event) => expected.split('|').includes(at(event));
-  if (result.shown) shown++;
-  const isRight = result.shown && fits(one.write, result.write) && fits(one.read, result.read);
-  const lastName = one.object.split('.').pop();
-  const objectFits = isRight && String(result.object).includes(lastName);
-  if (isRight) right++;
-  console.log(`${isRight ? 'right' : result.shown ? 'WRONG' : 'NOT SHOWN'}  ${one.name}: ${result.confidence ?? result.reason ?? ''} write ${at(result.write)} read ${at(result.read)} object ${result.object ?? '-'}${objectFits ? '' : ` (expected write ${one.write} read ${one.read} object ${one.object})`}`);
+  return shown && fits(one.write, write) && fits(one.read, read);
 }
-console.log(`${right} of ${shown} that showed`);
-process.exitCode = right === shown ? 0 : 1;
+
+async function main() {
+  let right = 0, shown = 0;
+  for (const one of cases) {
+    if (only.length && !only.some(word => one.name.includes(word))) continue;
+    let result;
+    try { result = await measure(one); } catch (error) { result = { one, shown: false, reason: error.message }; }
+    if (result.shown) shown++;
+    if (isRight(result)) right++;
+    const objectFits = isRight(result) && String(result.object).includes(one.object.split('.').pop());
+    console.log(`${isRight(result) ? 'right' : result.shown ? 'WRONG' : 'NOT SHOWN'}  ${one.name}: ${result.confidence ?? result.reason ?? ''} write ${at(result.write)} read ${at(result.read)} object ${result.object ?? '-'}${objectFits ? '' : ` (expected write ${one.write} read ${one.read} object ${one.object})`}`);
+  }
+  console.log(`${right} of ${shown} that showed`);
+  process.exitCode = right === shown ? 0 : 1;
+}
+
+if (isMain) await main();

@@ -42,6 +42,11 @@ export function pair(events, victim, canary, known = {}) {
     const { read, write } = found[0];
     return { confidence: 'located', write: place(write), read: place(read), object: pathOf(write.path ? write : read), type: read.type };
   }
+  // The victim took an object as a whole, in which the source had stored.
+  for (const read of inReader.filter(event => event.e === 'load' && event.values)) {
+    const write = before(read, stores.filter(event => !event.own_obj && read.values.includes(event.obj)));
+    if (write) return { confidence: 'located', write: place(write), read: place(read), object: pathOf(write), type: write.type };
+  }
   // What the same stateful callee handed to both.
   for (const read of inReader.filter(event => event.e === 'call' && (event.obj !== null || event.callee_obj !== null))) {
     const same = events.find(event => event.process === reader.process && event.e === 'call' && event.r === source.r && event.callee === read.callee && event.n < read.n

@@ -1,0 +1,177 @@
+// What the probe says of small applications, each in a process of its own. Those that need a framework are left out here
+// (measure.mjs has them).
+import assert from 'node:assert';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { spawn } from 'node:child_process';
+import { cases, isRight, measure } from './measure.mjs';
+import { pair, readEvents } from './pairs.mjs';
+
+const probe = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../../probes/node/probe.cjs');
+const needsPackages = one => {
+  if (one.start.startsWith('express') || one.folder.includes('real')) return true;
+  return /from '(koa|fastify)'|require\('express'\)/.test(fs.readFileSync(path.join(one.folder, one.start), 'utf8'));
+};
+
+for (const one of cases) {
+  test(`located: ${one.name}`, { skip: needsPackages(one) && 'needs a framework' }, async () => {
+    const result = await measure(one);
+    assert.ok(result.shown, 'the leak shows under the probe');
+    assert.ok(isRight(result), JSON.stringify(result));
+  });
+}
+
+/** Runs a program under the probe; `drive(port)` sends requests. All events. */
+async function run(files, drive, environment = {}) {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'probe-events-')));
+  const events = path.join(folder, '.events');
+  fs.mkdirSync(events);
+  for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
+  const child = spawn(process.execPath, [path.join(folder, Object.keys(files)[0])], {
+    cwd: folder, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: `--require ${probe}`, RUNNER_PROBE_DIR: events, RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', ...environment },
+  });
+  try {
+    const port = await new Promise((done, fail) => {
+      let said = '';
+      child.stdout.on('data', part => { said += part; const match = /port (\d+)/.exec(said); if (match) done(Number(match[1])); });
+      child.on('exit', () => fail(new Error('it ended: ' + said)));
+    });
+    const answer = await drive(port);
+    await new Promise(done => setTimeout(done, 50));
+    return { answer, events: readEvents(events), files: fs.readdirSync(events) };
+  } finally {
+    child.kill('SIGKILL');
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const A = 'zqaaaaaaaaaaaaaaaaaaaaaaa', B = 'zqbbbbbbbbbbbbbbbbbbbbbbbbbbbb';
+const get = (port, target, headers = {}, body = null) => new Promise((done, fail) => {
+  const request = http.request({ port, host: '127.0.0.1', path: target, headers, method: body ? 'POST' : 'GET', agent: false }, response => {
+    let text = '';
+    response.setEncoding('utf8').on('data', part => { text += part; }).on('end', () => done(text));
+  });
+  request.on('error', fail);
+  for (const part of [].concat(body ?? [])) request.write(part);
+  request.end();
+});
+const LISTEN = `.listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port); });`;
+const kinds = (events, kind) => events.filter(event => event.e === kind);
+
+test('a clean application: nobody loads another\'s canary', async () => {
+  const { events } = await run({
+    'app.cjs': `const http = require('http'); const seen = new Map();
+      http.createServer(async (req, res) => { const user = req.headers['x-user']; seen.set(user, { user }); await new Promise(done => setTimeout(done, 20)); res.end(seen.get(user).user); })${LISTEN}`,
+  }, port => Promise.all([get(port, '/', { 'x-user': A }), get(port, '/', { 'x-user': B })]));
+  const requests = kinds(events, 'request');
+  assert.strictEqual(requests.length, 2);
+  for (const event of events.filter(event => event.r && event.c?.length)) {
+    const { own } = requests.find(request => request.r === event.r);
+    assert.deepStrictEqual(event.c.filter(one => !own.includes(one)), []);
+  }
+  assert.deepStrictEqual(kinds(events, 'holders'), []);
+});
+
+test('keys of the protocol', async () => {
+  const { events, files } = await run({
+    'app.cjs': `const http = require('http'); const shared = {};
+      http.createServer((req, res) => { if (req.url === '/a') shared.user = req.headers['x-user']; res.end(String(shared.user)); })${LISTEN}`,
+  }, async port => { await get(port, '/a', { 'x-user': A }); return get(port, '/b', { 'x-user': B }); });
+  assert.match(files[0], /^events-\d+\.jsonl$/);
+  const hello = events[0];
+  assert.deepStrictEqual([hello.e, hello.language, hello.probe, typeof hello.pid, hello.argv.length], ['hello', 'node', 1, 'number', 2]);
+  assert.deepStrictEqual(events.map(event => event.n), events.map((_, index) => index + 1));
+  const store = kinds(events, 'store')[0];
+  assert.deepStrictEqual([store.c, store.path, store.key, store.kind, store.own_obj, store.file, store.line, store.function, store.type],
+    [[A], 'app.shared', 'user', 'attribute', false, 'app.cjs', 2, '<anonymous>', 'Object']);
+  assert.match(store.text, /^http\.createServer/);
+  const load = kinds(events, 'load').find(event => event.r === 2 && event.key === 'user');
+  assert.deepStrictEqual([load.obj, load.c, load.path], [store.obj, [A], 'app.shared']);
+  assert.ok(load.t >= store.t && load.u !== store.u && /^async \d+$/.test(load.u));
+  const answers = kinds(events, 'response');
+  assert.deepStrictEqual(answers.map(event => [event.r, event.c, event.status]), [[1, [A], 200], [2, [A], 200]]);
+  assert.deepStrictEqual(kinds(events, 'holders')[0].paths.map(one => one.path), ['app.shared']);
+});
+
+test('canaries of a body belong to their request, also in pieces and encoded', async () => {
+  const { events } = await run({
+    'app.cjs': `const http = require('http');
+      http.createServer((req, res) => { let text = ''; req.on('data', part => { text += part; }); req.on('end', () => { const form = { text: decodeURIComponent(text) }; res.end(form.text); }); })${LISTEN}`,
+  }, port => get(port, '/', { authorization: 'Basic ' + Buffer.from('user:' + B).toString('base64') }, ['note=' + A.slice(0, 9), A.slice(9)]));
+  assert.deepStrictEqual(kinds(events, 'request')[0].own, [B]);
+  assert.deepStrictEqual(kinds(events, 'own')[0].own.sort(), [A, B]);
+  const load = kinds(events, 'load').find(event => event.key === 'text');
+  assert.strictEqual(load.r, 1, 'a listener of the body runs in its request');
+});
+
+test('a compressed answer is seen', async () => {
+  const { events } = await run({
+    'app.mjs': `import http from 'node:http'; import { gzipSync } from 'node:zlib';
+      http.createServer((req, res) => { res.writeHead(200, { 'content-encoding': 'gzip' }); res.end(gzipSync('hello ' + req.headers['x-user'])); })${LISTEN}`,
+  }, port => get(port, '/', { 'x-user': A }));
+  assert.deepStrictEqual(kinds(events, 'response')[0].c, [A]);
+});
+
+test('a server on plain sockets has implicit requests', async () => {
+  const { events } = await run({
+    'app.cjs': `const net = require('net'); let last = '';
+      net.createServer(socket => { socket.on('data', data => { const line = data.toString(); if (line.startsWith('set')) last = line.slice(4); socket.write('last ' + last); }); })${LISTEN}`,
+  }, async port => {
+    const say = text => new Promise(done => { const socket = net.connect(port, '127.0.0.1', () => socket.write(text)); socket.once('data', data => { socket.destroy(); done(String(data)); }); });
+    await say('set ' + A);
+    return say('get ' + B);
+  });
+  assert.deepStrictEqual(kinds(events, 'request').map(event => [event.server, event.own]), [['implicit', [A]], ['implicit', [B]]]);
+  const found = pair(events, B, A);
+  assert.deepStrictEqual([found.confidence, found.object, found.write.line, found.read.line], ['located', 'app.last', 2, 2]);
+});
+
+test('http2', async () => {
+  const { events } = await run({
+    'app.mjs': `import http2 from 'node:http2'; const shared = {};
+      http2.createServer((req, res) => { shared.user ??= req.headers['x-user']; res.end(shared.user); })${LISTEN}`,
+  }, async port => {
+    const http2 = await import('node:http2');
+    for (const canary of [A, B]) {
+      const client = http2.connect(`http://127.0.0.1:${port}`);
+      await new Promise(done => { const stream = client.request({ ':path': '/', 'x-user': canary }); stream.on('data', () => {}).on('end', done); stream.end(); });
+      client.close();
+    }
+  });
+  const found = pair(events, B, A);
+  assert.deepStrictEqual([found.confidence, found.object], ['located', 'app.shared.user']);
+  assert.deepStrictEqual(kinds(events, 'response').map(event => event.c), [[A], [A]]);
+});
+
+test('a server in a worker thread', async () => {
+  const { events } = await run({
+    'app.cjs': `const { Worker } = require('worker_threads'); new Worker(__dirname + '/serve.cjs');`,
+    'serve.cjs': `const http = require('http'); let last; http.createServer((req, res) => { last ??= req.headers['x-user']; res.end(last); })${LISTEN}`,
+  }, async port => { await get(port, '/', { 'x-user': A }); return get(port, '/', { 'x-user': B }); });
+  assert.strictEqual(kinds(events, 'hello').length, 1);
+  assert.strictEqual(pair(events, B, A).object, 'serve.last');
+});
+
+test('a module that cannot be rewritten runs as it is', async () => {
+  const { events } = await run({
+    'app.cjs': `var __rp$1 = 'mine'; const http = require('http'); http.createServer((req, res) => { res.end(__rp$1); })${LISTEN}`,
+  }, port => get(port, '/', { 'x-user': A }));
+  assert.match(kinds(events, 'module')[0].error, /__rp\$/);
+  assert.strictEqual(kinds(events, 'request').length, 1);
+});
+
+test('marks count like canaries', async () => {
+  const marks = path.join(os.tmpdir(), `probe-marks-${process.pid}`);
+  fs.writeFileSync(marks, 'Guten Morgen\n');
+  const { events } = await run({
+    'app.cjs': `const http = require('http'); let hello = 'Hello'; http.createServer((req, res) => { if (req.url === '/de') hello = 'Guten ' + 'Morgen'; res.end(hello + '!'); })${LISTEN}`,
+  }, async port => { await get(port, '/de'); return get(port, '/'); }, { RUNNER_PROBE_MARKS: marks });
+  fs.rmSync(marks);
+  assert.deepStrictEqual(kinds(events, 'store').map(event => [event.r, event.key, event.c]), [[1, 'hello', ['Guten Morgen']]]);
+  assert.deepStrictEqual(kinds(events, 'load').map(event => [event.r, event.key]), [[1, 'hello'], [2, 'hello']]);
+});
