@@ -46,7 +46,8 @@ probe.APP = {library!r}
 loader.standard_library = "/nowhere"
 loader.is_application = lambda path: path.endswith(".py") and path.startswith({library!r}) and "runner_probe" not in path
 if {rewritten}:
-    runner_probe.start.start()
+    start = runner_probe.start
+    start.start()
     # What has been imported before is imported again, rewritten.
     for name in {again!r}:
         sys.modules.pop(name, None)

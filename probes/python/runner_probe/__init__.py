@@ -18,6 +18,7 @@ from itertools import count, islice
 from json import JSONEncoder
 
 PROTOCOL = 1
+MARK = "\0runner "  # in compiled code, a constant that begins so stands for a hook
 MOST_EVENTS = 200_000
 MOST_BYTES = 64 << 20
 LONG_TEXT, LONG_TEXT_PART = 1 << 20, 64 << 10
@@ -32,6 +33,17 @@ MARKS = os.environ.get("RUNNER_PROBE_MARKS", "")
 now_ns, sleep, write, start_thread, allocate_lock = time.monotonic_ns, time.sleep, os.write, _thread.start_new_thread, _thread.allocate_lock
 native_id = _thread.get_native_id
 to_json = JSONEncoder(separators=(",", ":")).encode
+
+
+own_modules = {}
+
+
+def hide():
+    """Takes the modules of the probe out of `sys.modules`: the interpreter empties the modules that it finds there when it
+    ends, and hooks are still called then, by `__del__`."""
+    for name in list(sys.modules):
+        if name == "runner_probe" or name.startswith("runner_probe."):
+            own_modules[name] = sys.modules.pop(name)
 
 
 # What a canary looks like -------------------------------------------------------------------------------------------------
@@ -135,8 +147,8 @@ def plan_of(kind):
             found = names.get("__dict__")
             if getter is None and found is not None:
                 # A class may have any object under this name, as werkzeug's LocalProxy does; that one is not called.
-                getter = found.__get__ if type(found) is types.GetSetDescriptorType else False
-            slots += [(name, value.__get__) for name, value in list(names.items()) if type(value) is types.MemberDescriptorType]
+                getter = found.__get__ if type(found) in (types.GetSetDescriptorType, types.MemberDescriptorType) else False
+            slots += [(name, value.__get__) for name, value in list(names.items()) if type(value) is types.MemberDescriptorType and name != "__dict__"]
         text = str if str in mro_of(kind) else bytes if bytes in mro_of(kind) else None
         if name_of_class(kind) in ("_UnixSelectorEventLoop", "Loop", "Thread", "_MainThread"):
             getter, slots = None, []  # they refer to all there is
@@ -630,12 +642,26 @@ def received(data, connection=None):
         request = open_request("implicit", first[1].decode(), first[2].decode("latin-1"), found)
         request_of_unit.set(request)
         if connection is not None:
-            connections[id(connection)] = request
+            if len(connections) > 10_000:
+                connections.clear()
+            connections[id(connection)] = (weak_reference(connection), request)
     except Exception:
         pass
 
 
 connections = {}  # identity number of a protocol object -> the request that it received last
+
+
+def take_over(connection):
+    """A worker that handles what a protocol object has received works for the request that was received last."""
+    try:
+        reference, request = connections.get(id(connection), (None, None))
+        if reference is not None and reference() is connection and not request.ended:
+            current = request_of_unit.get()
+            if current is None or current.ended:
+                request_of_unit.set(request)
+    except Exception:
+        pass
 
 
 def sent(request, data):
@@ -956,6 +982,8 @@ def tell(event, kind, container, key, value, site, extra=None):
             if mark in request.seen:
                 return
             request.seen.add(mark)
+        if event == "load" and kind == "attribute":
+            container = holder_of(container, key, value)
         found = known(container, request)
         path = path_of(container, found, site)
         if kind == "closure":
@@ -977,6 +1005,20 @@ def tell(event, kind, container, key, value, site, extra=None):
         writer.add(line)
     except Exception:
         pass
+
+
+def holder_of(container, name, value):
+    """The object that has an attribute: the instance, or the class that it was found in."""
+    kind = type(container)
+    if kind is types.ModuleType:
+        return container
+    classes = mro_of(container) if type in mro_of(kind) else mro_of(kind)
+    getter = plan_of(kind)[3]
+    if classes is not None and type in mro_of(kind):
+        return next((base for base in classes if name in dict_of_class(base)), container)
+    if getter is not None and type(getter(container)) is dict and name in getter(container):
+        return container
+    return next((base for base in classes if dict_of_class(base).get(name) is value), container)
 
 
 def outer_function(function, name):
@@ -1175,6 +1217,8 @@ READERS = frozenset(
     "get pop popleft popitem get_nowait getvalue read readline readlines readuntil readexactly recv peek items values copy result fetch fetchone fetchall"
     " fetchmany lookup hget lpop rpop consume take dequeue __getitem__ receive get_many getlist most_common mget".split()
 )
+# Methods that call another function later, with arguments.
+SCHEDULERS = frozenset("call_soon call_soon_threadsafe call_later call_at submit run_in_executor add_done_callback apply_async spawn".split())
 SENDERS = frozenset("write writelines send sendall sendto".split())
 RECEIVERS = frozenset("read readline readuntil readexactly recv readlines".split())
 LOOKS_LIKE_BYTES = (bytes, bytearray)
@@ -1190,6 +1234,9 @@ def method_call(site, receiver, name, /, *args, **kwargs):
             request = request_of_unit.get()
             if request is not None and args and type(args[0]) in LOOKS_LIKE_BYTES:
                 sent(request, args[0])
+        if name in SCHEDULERS:
+            tell_scheduled(site, args)
+            return result
         holding = id(type(result)) not in PLAIN and holds(result)
         if args and not (name in READERS and holding):
             for value in args if len(args) < 4 else args[:4]:
@@ -1206,6 +1253,14 @@ def method_call(site, receiver, name, /, *args, **kwargs):
     except Exception:
         pass
     return result
+
+
+def tell_scheduled(site, args):
+    """`loop.call_later(1, queue.put_nowait, value)` is a store into the queue."""
+    for place, function in enumerate(args):
+        if type(function) in (types.MethodType, types.BuiltinFunctionType) and type(function.__self__) is not types.ModuleType:
+            if function.__name__ in WRITERS and holds(args[place + 1 :]):
+                tell("store", "call", function.__self__, None, args[place + 1 :], site, {"callee": site[7]})
 
 
 def tell_write(site, receiver, name, args, value):
@@ -1309,6 +1364,8 @@ def awaited_method(result, root, site):
     kind = id(type(result))
     if kind in PLAIN:
         return result
+    if connections:
+        take_over(root)
     try:
         if kind == BYTES and site[4] in RECEIVERS:
             received(result)

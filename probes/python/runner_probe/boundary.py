@@ -6,6 +6,7 @@ itself are known by what they read: see `received` in `runner_probe`.
 """
 
 import sys
+import types
 
 import runner_probe as probe
 from runner_probe import add_own, add_shown, canaries_in_text, end_request, open_request, request_of_unit, unquoted
@@ -322,7 +323,7 @@ def asgi(application):
 def around(owner, name, make):
     """Replaces a function by what `make` makes of it; if the release of the server has none of that name, nothing is done."""
     original = getattr(owner, name, None)
-    if original is None:
+    if type(original) is not types.FunctionType:
         return
     new = make(original)
     for attribute in ("__name__", "__qualname__", "__doc__", "__module__", "__wrapped__"):
@@ -628,7 +629,7 @@ def of_sanic(module):
 
 
 def of_sanic_stream(module):
-    """The bodies that Sanic's HTTP protocol reads and sends."""
+    """The bodies that Sanic's HTTP protocol reads."""
 
     def make_read(original):
         async def read(self):
@@ -640,16 +641,19 @@ def of_sanic_stream(module):
 
         return read
 
-    def make_send(original):
+    around(module.Http, "read", make_read)
+
+
+def of_sanic_response(module):
+    def make(original):
         async def send(self, data=None, *arguments, **keywords):
             request = request_of_unit.get()
             if request is not None and request.server == "sanic":
                 def look():
-                    response = self.response
-                    request.status = response.status
-                    for value in response.headers.values():
+                    request.status = self.status
+                    for value in self.headers.values():
                         add_shown(request, str(value))
-                    text = data if data is not None else getattr(response, "body", None)
+                    text = data if data is not None else self.body
                     Shown(request).part(text.encode() if type(text) is str else text)
 
                 quiet(look)
@@ -657,8 +661,7 @@ def of_sanic_stream(module):
 
         return send
 
-    around(module.Http, "read", make_read)
-    around(module.Http, "send", make_send)
+    around(module.BaseHTTPResponse, "send", make)
 
 
 # Threads ------------------------------------------------------------------------------------------------------------------
@@ -742,6 +745,7 @@ PATCHES = {
     "tornado.web": of_tornado,
     "sanic.app": of_sanic,
     "sanic.http.http1": of_sanic_stream,
+    "sanic.response.types": of_sanic_response,
     "concurrent.futures.thread": of_executors,
     "threading": of_threads,
 }

@@ -9,6 +9,7 @@ import _imp
 import marshal
 import os
 import sys
+import types
 from importlib import _bootstrap_external as external
 from importlib.machinery import ModuleSpec, SourceFileLoader
 
@@ -16,7 +17,6 @@ import runner_probe as probe
 
 # Anything below a folder of this name, and below a virtual environment, is not the application's own.
 FOREIGN = {"site-packages", "dist-packages", "node_modules", ".venv", "venv", ".tox", ".nox", "__pypackages__"}
-VERSION = b"1 " + sys.version.encode()
 foreign_folders = {}
 own_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 standard_library = os.path.dirname(os.path.realpath(os.__file__))
@@ -42,6 +42,28 @@ def is_foreign(folder):
     return found
 
 
+def with_hooks(code, hooks=probe.HOOKS):
+    """The code object with hooks in place of the texts that stand for them."""
+    constants = []
+    for constant in code.co_consts:
+        kind = type(constant)
+        if kind is str and constant.startswith(probe.MARK):
+            constant = hooks[constant[len(probe.MARK) :]]
+        elif kind is types.CodeType:
+            constant = with_hooks(constant, hooks)
+        constants.append(constant)
+    return code.replace(co_consts=tuple(constants))
+
+
+def version():
+    """What a cached code depends on beside its source: the interpreter, and how the probe rewrites."""
+    with open(os.path.dirname(os.path.abspath(__file__)) + "/rewrite.py", "rb") as file:
+        return sys.version.encode() + file.read() + repr((sorted(probe.WRITERS), sorted(probe.READERS), sorted(probe.SCHEDULERS))).encode()
+
+
+VERSION = _imp.source_hash(0, version())
+
+
 def cached(key):
     return f"{probe.DIRECTORY}/cache/{key}.code"
 
@@ -55,9 +77,7 @@ def rewritten(source, path, file, script=False):
             return marshal.loads(stored.read())
     except (OSError, ValueError, EOFError, TypeError):
         pass
-    from runner_probe.rewrite import rewrite
-
-    code, imported = rewrite(source, path, file, script)
+    code, imported = rewriter()(source, path, file, script)
     try:
         os.makedirs(f"{probe.DIRECTORY}/cache", 0o700, exist_ok=True)
         part = f"{cached(key)}.{os.getpid()}"
@@ -67,6 +87,26 @@ def rewritten(source, path, file, script=False):
     except OSError:
         pass
     return code, imported
+
+
+rewrite = None
+loading = probe.allocate_lock()
+
+
+def rewriter():
+    """The function that rewrites; loaded when it is needed, as `ast` is large. The modules of the probe are not in `sys.modules`:
+    see `start`."""
+    global rewrite
+    with loading:
+        if rewrite is None:
+            sys.modules.update(probe.own_modules)
+            try:
+                from runner_probe.rewrite import rewrite as found
+
+                rewrite = found
+            finally:
+                probe.hide()
+    return rewrite
 
 
 def code_of(name, path, read, script=False):
@@ -84,6 +124,7 @@ def code_of(name, path, read, script=False):
     probe.modules.setdefault(file, (name, real, frozenset()))
     try:
         code, imported = rewritten(source, path, file, script)
+        code = with_hooks(code)
         probe.modules[file] = (name, real, frozenset(imported))
     except SyntaxError:
         return None  # the interpreter says so itself

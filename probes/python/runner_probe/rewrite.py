@@ -9,12 +9,14 @@ calls, inside functions only, go through the hooks of `runner_probe`.
     lookup(value)           _rp_r(lookup(value), lookup, SITE)
 
 A site is a constant tuple in the code: see `runner_probe`. Where a hook reads for the second time what the code has read, it
-is a plain name, so that nothing runs twice. The hooks are found among the built-ins: a module gets no new names.
+is a plain name, so that nothing runs twice. In the tree a hook is a constant text; the loader exchanges these in the compiled
+code for the hooks themselves. So a module gets no new names, and hooks work until the last `__del__` of a process.
 """
 
 import ast
+import warnings
 
-from runner_probe import READERS, RECEIVERS, WRITERS
+from runner_probe import MARK, READERS, RECEIVERS, SCHEDULERS, WRITERS
 
 # Calls of these are left as they are: some depend on the frame they are called in, the others give nothing that was kept.
 PLAIN_FUNCTIONS = frozenset(
@@ -219,7 +221,7 @@ class Rewriter:
         return ast.copy_location(ast.Name(identifier, context or ast.Load()), node)
 
     def call(self, hook, arguments, node):
-        return ast.copy_location(ast.Call(self.name(hook, node), arguments, []), node)
+        return ast.copy_location(ast.Call(self.constant(MARK + hook, node), arguments, []), node)
 
     def again(self, node):
         """A plain name or constant once more."""
@@ -610,7 +612,7 @@ class Rewriter:
             name = function.attr
             callee = called_text(function)
             path = self.path_of(function.value)
-            if (name in WRITERS or name in READERS) and not self.is_super(function.value):
+            if (name in WRITERS or name in READERS or name in SCHEDULERS) and not self.is_super(function.value):
                 receiver = self.base(function.value)
                 self.arguments(node)
                 site = self.site(node, name, path, None, callee)
@@ -682,4 +684,7 @@ def rewrite(source, path, file, script=False):
             place += 1
         tree.body[place:place] = ast.parse("__spec__ = __package__ = __cached__ = None").body
     ast.fix_missing_locations(tree)
-    return compile(tree, path, "exec", dont_inherit=True), tuple(sorted(rewriter.imported))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a text is called
+        code = compile(tree, path, "exec", dont_inherit=True)
+    return code, tuple(sorted(rewriter.imported))

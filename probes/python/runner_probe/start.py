@@ -1,7 +1,6 @@
 """Begins the probe in this process."""
 
 import atexit
-import builtins
 import os
 
 import runner_probe as probe
@@ -11,8 +10,6 @@ def start():
     os.makedirs(probe.DIRECTORY, 0o700, exist_ok=True)
     probe.look_for(probe.CANARY)
     probe.read_marks()
-    for name, hook in probe.HOOKS.items():
-        setattr(builtins, name, hook)
     probe.say_hello()
 
     from runner_probe import boundary, loader
@@ -22,3 +19,4 @@ def start():
     atexit.register(probe.writer.flush)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=probe.before_fork, after_in_parent=probe.in_parent_after_fork, after_in_child=probe.after_fork)
+    probe.hide()
