@@ -89,7 +89,7 @@ pub struct Findings {
     pub trace_seed: Option<u64>,
 }
 
-/// A leak that runner planted itself: two replies, exchanged on their way.
+/// A leak that runner planted itself: two responses, exchanged on their way.
 #[derive(Debug, Clone, Copy)]
 pub struct PositiveControl {
     pub requests: u64,

@@ -164,7 +164,7 @@ impl LoadSpec {
 /// Who sends when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
-    /// Users who each wait for their answer before they ask again; levels are how many.
+    /// Users who each wait for their response before they ask again; levels are how many.
     Closed,
     /// Requests that come whether or not earlier ones were answered; levels are how many a second.
     Open { spacing: Spacing, max_concurrency: u32 },

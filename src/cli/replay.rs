@@ -102,7 +102,7 @@ fn line(number: u64, one: &ReplayTry, unlike: Option<&Difference>) -> String {
     let what = match (&one.leak, unlike) {
         (None, Some(unlike)) => format!("nothing can be said: {unlike}"),
         (None, None) if one.unanswered > 0 => {
-            format!("no leak, and {} of {} requests got no answer", one.unanswered, one.requests)
+            format!("no leak, and {} of {} requests got no response", one.unanswered, one.requests)
         }
         (None, None) => "no leak".to_owned(),
         (Some(leak), _) => {
@@ -123,7 +123,7 @@ fn line(number: u64, one: &ReplayTry, unlike: Option<&Difference>) -> String {
 
 fn what_of(oracle: LeakOracle) -> &'static str {
     match oracle {
-        LeakOracle::Swap => "the answer of",
+        LeakOracle::Swap => "the response of",
         LeakOracle::Learned => "what belongs to",
         LeakOracle::Value => "the value of",
         LeakOracle::Canary | LeakOracle::Fragment | LeakOracle::Number => "the canary of",

@@ -1,32 +1,32 @@
-//! What replies look like when nobody else is active, and what is wrong with one that does not look so.
+//! What responses look like when nobody else is active, and what is wrong with one that does not look so.
 //!
 //! Canaries prove a leak where a server repeats them. Many servers show who asks only in a derived form: a hash, a mask,
 //! a language, a length, a plan. So each persona is asked alone a few times, with the same request. What is constant for
-//! every persona, but not the same for all, tells whom a reply is for; whatever varies for one is noise, for all of
+//! every persona, but not the same for all, tells whom a response is for; whatever varies for one is noise, for all of
 //! them. A response to one persona that holds what only another persona's responses held is a leak:
 //!
-//! - *swap*: wherever replies to the two differ, it equals the other's;
-//! - *learned*: it holds something that only the other's replies do.
+//! - *swap*: wherever responses to the two differ, it equals the other's;
+//! - *learned*: it holds something that only the other's responses do.
 //!
 //! Two kinds of things are compared. Words at a slot (see [`slots`]), however short: `Hola`, `7`, `pro`. And long words
 //! wherever they stand (see [`word_owners`]): a hash that turns up in an error page, or in a list whose order is random.
 //!
-//! **False accusations.** A value drawn at random for each reply, such as one of three advertisements, may by chance be
+//! **False accusations.** A value drawn at random for each response, such as one of three advertisements, may by chance be
 //! constant for each persona. [`Baseline::doubt`] bounds the probability of that (see [`significance`]), times the number of
 //! places that turned out to vary among few values, each of which could have been constant. With 4 personas asked
 //! 4 times each it is at most 5e-4, with 8 times each 6e-8. If only one persona differs from the rest, and nothing else
 //! varies, an accusation stands after 11 rounds of 2 personas, 8 of 3, 7 of 4, 6 of 6 and 5 of 12; if all differ, after
 //! 4 rounds of 4. So an accusation is first a reason to ask again:
-//! [`Baseline::refine`] takes further solo replies, and the accusation [stands](Baseline::stands) only if they agree and
+//! [`Baseline::refine`] takes further solo responses, and the accusation [stands](Baseline::stands) only if they agree and
 //! [`LARGEST_DOUBT`] is not exceeded. All personas must be asked again, not only the accused: the noise of one shows in
 //! all.
 //!
 //! This holds if noise is independent of who asks. What follows the worker, the connection or the time is, only if each
 //! solo request goes over a fresh connection and the order of personas is drawn anew in each round: four personas in
 //! fixed order before two workers that take turns would make each process number look like somebody's. And further solo
-//! replies must come from a server that has not kept what leaked: restart it first, or its stale values refute the truth.
+//! responses must come from a server that has not kept what leaked: restart it first, or its stale values refute the truth.
 //!
-//! A reply that is not like the usual ones (another status, or most landmarks of the body missing) is never read by
+//! A response that is not like the usual ones (another status, or most landmarks of the body missing) is never read by
 //! slots, and never makes the baseline poorer: only long words count in it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,23 +54,23 @@ pub const LARGEST_DOUBT: f64 = 1e-6;
 /// How many signs of one leak are kept: the least doubtful ones.
 const MOST_SIGNS: usize = 8;
 
-/// A reply as the oracles see it: status line and headers as they came, and the decoded body.
+/// A response as the oracles see it: status line and headers as they came, and the decoded body.
 #[derive(Debug, Clone, Copy)]
 pub struct PageText<'a> {
     pub head: &'a [u8],
     pub body: &'a [u8],
 }
 
-/// What is known of the replies to each persona.
+/// What is known of the responses to each persona.
 #[derive(Debug)]
 pub struct Baseline {
     slots: PageSlots,
     shown: WordOwners,
     /// The number of those who do not say who they are, if any are known.
     nobody: Option<PersonaNumber>,
-    /// Those of usual replies.
+    /// Those of usual responses.
     statuses: Vec<u16>,
-    /// The first usual reply to each persona, head and body.
+    /// The first usual response to each persona, head and body.
     samples: Vec<Option<(Vec<u8>, Vec<u8>)>>,
     /// How many things varied so little that each could have looked like identity; at least 1.
     chances: usize,
@@ -81,12 +81,12 @@ pub struct Baseline {
 /// A mark, to be compared: landmark, offset and value; or a word, wherever it stands.
 pub type MarkKey = (usize, usize, u64);
 
-/// What is wrong with a reply.
+/// What is wrong with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mismatch {
     /// It equals another persona's, as far as these two can be told from each other.
     Swap,
-    /// It holds what only another persona's replies hold.
+    /// It holds what only another persona's responses hold.
     Learned,
 }
 
@@ -100,7 +100,7 @@ pub struct Accusation {
     pub signs: Vec<Sign>,
 }
 
-/// One word that should not stand in a reply.
+/// One word that should not stand in a response.
 #[derive(Debug, Clone)]
 pub struct Sign {
     pub place: ResponsePart,
@@ -111,7 +111,7 @@ pub struct Sign {
     owners: Vec<PersonaNumber>,
 }
 
-/// A part of a reply.
+/// A part of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResponsePart {
     StatusLine,
@@ -163,13 +163,13 @@ impl fmt::Display for ResponsePart {
 }
 
 impl Baseline {
-    /// Learns from solo replies to those who all say who they are.
+    /// Learns from solo responses to those who all say who they are.
     #[cfg(test)]
     pub fn learn(solo: &[(PersonaNumber, PageText<'_>)]) -> Self {
         Baseline::learn_beside(solo, None)
     }
 
-    /// Learns from solo replies, in any order. What is the same for everybody or varies for somebody tells nothing. The replies
+    /// Learns from solo responses, in any order. What is the same for everybody or varies for somebody tells nothing. The responses
     /// with the number `nobody` went to requests that did not say who asks. These need not look like the others at all: a page
     /// behind a login answers them with a redirect or a refusal.
     pub fn learn_beside(solo: &[(PersonaNumber, PageText<'_>)], nobody: Option<PersonaNumber>) -> Self {
@@ -201,7 +201,7 @@ impl Baseline {
         baseline
     }
 
-    /// Takes a reply that was not given alone: what it holds that nobody gets alone shows which places tell nothing.
+    /// Takes a response that was not given alone: what it holds that nobody gets alone shows which places tell nothing.
     pub fn notice(&mut self, persona: PersonaNumber, reply: PageText<'_>) {
         let reading = self.slots.read_telling(&words::words(reply));
         if reading.is_usual && self.has_usual_status(reply) {
@@ -214,14 +214,14 @@ impl Baseline {
         self.exonerated.extend(marks);
     }
 
-    /// Whether replies to some of these can be told apart by something that chance explains with no more than `most`.
+    /// Whether responses to some of these can be told apart by something that chance explains with no more than `most`.
     pub fn tells_beyond(&self, most: f64, personas: usize) -> bool {
         let pairs = (0..personas).flat_map(|to| (0..personas).map(move |of| (to, of)));
         let mut examples = pairs.filter(|(to, of)| to != of).filter_map(|(to, of)| self.example(to, of));
         examples.any(|accusation| self.doubt(&accusation) <= most)
     }
 
-    /// Takes a further solo reply, to a persona that was there from the start. What it shows to vary becomes noise.
+    /// Takes a further solo response, to a persona that was there from the start. What it shows to vary becomes noise.
     pub fn refine(&mut self, persona: PersonaNumber, reply: PageText<'_>) {
         if persona < self.samples.len() {
             self.take(persona, reply, &words::words(reply));
@@ -251,19 +251,19 @@ impl Baseline {
         self.chances = (self.slots.fickle() + self.shown.fickle()).max(1);
     }
 
-    /// What a reply to `to` would be accused of if it were one that `of` got alone: what a leak would look like. `None`
+    /// What a response to `to` would be accused of if it were one that `of` got alone: what a leak would look like. `None`
     /// if the two cannot be told from each other.
     pub fn example(&self, to: PersonaNumber, of: PersonaNumber) -> Option<Accusation> {
         let (head, body) = self.samples.get(of)?.as_ref()?;
         self.judge(to, PageText { head, body })
     }
 
-    /// Whether a reply to one of them can be told from one to the other.
+    /// Whether a response to one of them can be told from one to the other.
     pub fn tells_apart(&self, a: PersonaNumber, b: PersonaNumber) -> bool {
         self.example(a, b).or_else(|| self.example(b, a)).is_some()
     }
 
-    /// Whether a reply shows whose it is: it looks as usual, and holds what some personas are shown and others are not. In
+    /// Whether a response shows whose it is: it looks as usual, and holds what some personas are shown and others are not. In
     /// one that does not, such as a notice that the server is busy, no leak would be seen.
     pub fn is_marked(&self, reply: PageText<'_>) -> bool {
         let people = || (0..self.samples.len()).filter(|number| Some(*number) != self.nobody);
@@ -284,7 +284,7 @@ impl Baseline {
         reading.is_usual && self.has_usual_status(reply) && reading.cells.iter().any(by_slot)
     }
 
-    /// What is wrong with a reply to `to`. Nothing can be said of one to a persona without usual solo replies.
+    /// What is wrong with a response to `to`. Nothing can be said of one to a persona without usual solo responses.
     pub fn judge(&self, to: PersonaNumber, reply: PageText<'_>) -> Option<Accusation> {
         if self.shown.replies_to(to) == 0 {
             return None;
@@ -350,7 +350,7 @@ impl Baseline {
         (!owners.is_empty()).then_some(Sign { place, range: word.range.clone(), text, mark, owners })
     }
 
-    /// Whether a reply to `to` equals those to `of` wherever replies to these two differ.
+    /// Whether a response to `to` equals those to `of` wherever responses to these two differ.
     fn equals(
         &self,
         to: PersonaNumber,
@@ -369,7 +369,7 @@ impl Baseline {
         !reading.cells.iter().any(tells_otherwise) && !long_words(reply, words).any(is_own)
     }
 
-    /// The greatest probability with which chance alone explains an accusation; 1 if solo replies have refuted it.
+    /// The greatest probability with which chance alone explains an accusation; 1 if solo responses have refuted it.
     pub fn doubt(&self, accusation: &Accusation) -> f64 {
         accusation.signs.iter().map(|sign| self.doubt_of(sign)).fold(1.0, f64::min)
     }
@@ -382,13 +382,13 @@ impl Baseline {
         chance.map_or(1.0, |chance| (chance * self.chances as f64).min(1.0))
     }
 
-    /// Whether an accusation is beyond doubt. If not: more solo replies either refute it or make it stand.
+    /// Whether an accusation is beyond doubt. If not: more solo responses either refute it or make it stand.
     pub fn stands(&self, accusation: &Accusation) -> bool {
         self.doubt(accusation) <= LARGEST_DOUBT
     }
 }
 
-/// The statuses of usual replies: the most frequent one, and for each persona that never gets it its own most frequent
+/// The statuses of usual responses: the most frequent one, and for each persona that never gets it its own most frequent
 /// one. Any other is a whim of the server, a 503 perhaps.
 fn usual_statuses(solo: &[(PersonaNumber, PageText<'_>)], personas: usize) -> Vec<u16> {
     let statuses: Vec<(PersonaNumber, u16)> =

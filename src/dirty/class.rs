@@ -20,7 +20,7 @@ pub enum LeakClass {
     StickyFirst,
     /// A cache, or a server that joins equal requests, whose key leaves out who asks.
     Cache,
-    /// A pool of connections to a backend, off by one answer after a request that ended early.
+    /// A pool of connections to a backend, off by one response after a request that ended early.
     Pool,
     /// What a failed request left behind.
     ErrorPath,

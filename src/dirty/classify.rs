@@ -66,7 +66,7 @@ const ENOUGH: usize = 2;
 const FORGIVEN: u32 = 4;
 
 /// Answers that come one too late: each goes to somebody after the one who asked for it, who has been given another one,
-/// a notice that it takes too long, or up. An answer goes to nobody twice, which what is left in a slot, a thread or a cache
+/// a notice that it takes too long, or up. A response goes to nobody twice, which what is left in a slot, a thread or a cache
 /// does. On one connection it is the answers to the client that are in disorder, else those from a backend.
 pub(super) fn late(round: &[Leak], echoes: bool) -> Option<LeakClass> {
     let late = round.iter().filter_map(|leak| Some((leak, leak.source.as_ref()?)).filter(|(l, s)| is_late(l, s)));
@@ -193,7 +193,7 @@ pub(super) mod tests {
             [LeakClass::Connection],
             "it has failed, and may have left something"
         );
-        assert_eq!(round(Outcome::Answered(200), false), [LeakClass::Connection], "its answer may say nothing of it");
+        assert_eq!(round(Outcome::Answered(200), false), [LeakClass::Connection], "its response may say nothing of it");
     }
 
     #[test]

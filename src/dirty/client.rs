@@ -245,7 +245,7 @@ impl CheckClient {
         self.canaries.borrow().scan(text)
     }
 
-    /// Gives each of the last two observed the other's reply, as if it had come so.
+    /// Gives each of the last two observed the other's response, as if it had come so.
     pub fn exchange_replies(&self) {
         if let [.., one, other] = self.observations.borrow_mut().as_mut_slice() {
             std::mem::swap(&mut one.reply, &mut other.reply);

@@ -35,8 +35,8 @@ impl Control {
         for observation in alone {
             let line = &observation.seen.line;
             let problem = match observation.seen.exchange.outcome {
-                Outcome::Failed(failure) => format!("{line}, sent alone, got no answer ({})", failure.name()),
-                Outcome::Unanswered => format!("{line}, sent alone, got no answer"),
+                Outcome::Failed(failure) => format!("{line}, sent alone, got no response ({})", failure.name()),
+                Outcome::Unanswered => format!("{line}, sent alone, got no response"),
                 // An error page that says who asked can show a leak as well as any other.
                 Outcome::Answered(status) if status >= 400 && !observation.seen.own => {
                     format!("{line}, sent alone, was answered with status {status}")

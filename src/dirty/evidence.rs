@@ -95,6 +95,6 @@ pub struct SentRequest {
     /// What a login gave for it.
     pub captured: Captured,
     pub bytes: Vec<u8>,
-    /// Of its answer.
+    /// Of its response.
     pub status: Option<u16>,
 }

@@ -12,7 +12,7 @@ use super::recipe::Recipe;
 #[derive(Debug, Default)]
 pub(super) struct Experiment {
     pub shown: Option<Reproduction>,
-    /// Every answer held what one and the same earlier request had brought: it stays with the server.
+    /// Every response held what one and the same earlier request had brought: it stays with the server.
     pub kept: bool,
     /// A response held a part of another request's canary.
     pub fragment: bool,

@@ -78,7 +78,7 @@ fn may_share_a_worker(one: &Seen, other: &Seen) -> bool {
     one.worker.is_none() || other.worker.is_none() || one.worker == other.worker
 }
 
-/// When each worker gave its first answer.
+/// When each worker gave its first response.
 fn first_done_by_worker<'a>(round: &[&'a Seen]) -> HashMap<&'a Option<String>, Duration> {
     let mut first = HashMap::new();
     for seen in round {

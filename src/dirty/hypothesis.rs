@@ -1,8 +1,8 @@
 //! Hypothesis tests of suspicions: would the data have been shown without the identities that it is taken to belong to?
 //!
-//! Lone replies tell what belongs to whom. They do not tell what a server shows when it is busy, has lost a session or has
+//! Lone responses tell what belongs to whom. They do not tell what a server shows when it is busy, has lost a session or has
 //! waited in vain for a backend: a default language, a free plan, a common picture. If that equals what one persona gets
-//! alone, a reply that holds it looks like a leak. So what raised a suspicion is repeated on a fresh server, first without
+//! alone, a response that holds it looks like a leak. So what raised a suspicion is repeated on a fresh server, first without
 //! those it names, then with them. A leak needs its source; a fallback does not.
 //!
 //! If a mark is shown without its owners once, it accuses nobody any more. If never, it must be shown with them so often that

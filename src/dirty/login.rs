@@ -75,7 +75,7 @@ impl CheckClient {
     }
 }
 
-/// Whether an answer says that the server does not know who asks.
+/// Whether a response says that the server does not know who asks.
 fn is_shut_out(status: u16, head: &[u8]) -> bool {
     status == 401 || redirect::location(status, head).is_some_and(|to| redirect::leads_to_login(&to))
 }
@@ -96,7 +96,7 @@ pub(super) fn shut_out<'o>(
     few(told.collect())
 }
 
-/// How a request was answered as a stranger's: the status, and where that led. `None` if it was not, or if the answer tells
+/// How a request was answered as a stranger's: the status, and where that led. `None` if it was not, or if the response tells
 /// all the same who asked.
 fn stranger(observation: &Observation) -> Option<String> {
     let hops = observation.hops.iter().map(|hop| (hop.status, &hop.reply.head));

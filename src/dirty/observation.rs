@@ -23,7 +23,7 @@ pub enum Role {
     Anonymous,
     /// Spoilt, so that its handler fails.
     Failing,
-    /// Its client left before the answer.
+    /// Its client left before the response.
     Leaving,
     /// For another page than the scenario's `path`, or for a URL that looks like another: nothing is known of what a lone
     /// one gets.
@@ -119,7 +119,7 @@ impl Seen {
         self.status().is_none() && self.role != Role::Leaving
     }
 
-    /// The status of its answer; `None` without one.
+    /// The status of its response; `None` without one.
     pub fn status(&self) -> Option<u16> {
         match self.exchange.outcome {
             Outcome::Answered(status) => Some(status),
@@ -128,7 +128,7 @@ impl Seen {
     }
 
     /// From when to when it was surely being handled. A client does not see that, only when a request was sent and
-    /// answered; but a handler that slept for so long was at it for at least so long before its answer. Where no sleep is
+    /// answered; but a handler that slept for so long was at it for at least so long before its response. Where no sleep is
     /// known, the whole wait stands for the handling.
     pub fn handling(&self) -> (Duration, Duration) {
         let done = self.exchange.done;

@@ -59,10 +59,10 @@ pub(super) struct Personas {
     named_to_all: Option<String>,
     /// Those who must not see each other's data and cannot be told apart.
     alike: Vec<(PersonaNumber, PersonaNumber)>,
-    /// For each, nobody included: whether a reply to it that is another persona's could be told from its own.
+    /// For each, nobody included: whether a response to it that is another persona's could be told from its own.
     told: Vec<bool>,
     pub suspicions: Vec<Suspicion>,
-    /// Suspicions that further solo replies have left standing.
+    /// Suspicions that further solo responses have left standing.
     hypotheses: Vec<Hypothesis>,
     /// In how many rounds of each trigger personas have asked.
     asked: BTreeMap<FoundBy, u64>,
@@ -146,12 +146,12 @@ impl Personas {
         known && told && (observation.seen.identity.is_none() || marked())
     }
 
-    /// Whether replies to any of them can be told apart.
+    /// Whether responses to any of them can be told apart.
     pub fn can_tell(&self) -> bool {
         self.told.iter().take(self.all.len()).any(|told| *told)
     }
 
-    /// What is wrong with a reply, going by what lone requests get.
+    /// What is wrong with a response, going by what lone requests get.
     pub fn judge(&self, observation: &Observation) -> Option<Accusation> {
         let number = self.number(&observation.seen)?;
         self.baseline.as_ref()?.judge(number, reply(observation))
@@ -302,7 +302,7 @@ impl Personas {
         Recipe::of(vec![Line::of(vec![RecipeRequest::anonymous(); times])])
     }
 
-    /// Takes the replies of a solo round. What they set for a persona to be known by is kept.
+    /// Takes the responses of a solo round. What they set for a persona to be known by is kept.
     pub fn take_solo(&mut self, observations: Vec<Observation>) {
         for observation in observations {
             let Some(number) = self.number(&observation.seen) else { continue };
@@ -325,7 +325,7 @@ impl Personas {
         login::shut_out(&self.all, solo.iter().map(|(number, observation)| (*number, observation)))
     }
 
-    /// Learns from all solo replies until now. That a reply to a persona differs from what nobody gets tells nothing of which
+    /// Learns from all solo responses until now. That a response to a persona differs from what nobody gets tells nothing of which
     /// persona it is for: a page that is the same for all who are logged in is no proof of anything.
     pub fn learn(&mut self, client: &CheckClient) {
         let solo = self.solo.take();
@@ -345,7 +345,7 @@ impl Personas {
         self.tell(client);
     }
 
-    /// Finds out who can be told from whom, going by all solo replies until now.
+    /// Finds out who can be told from whom, going by all solo responses until now.
     pub fn tell(&mut self, client: &CheckClient) {
         let Some(baseline) = &self.baseline else { return };
         let people = self.all.len();
@@ -359,7 +359,7 @@ impl Personas {
         (self.told, self.alike) = (told, alike);
     }
 
-    /// Whether more solo replies would show nothing new of that: nobody can be told from others, or somebody can without
+    /// Whether more solo responses would show nothing new of that: nobody can be told from others, or somebody can without
     /// much doubt.
     pub fn is_sure(&self) -> bool {
         let surely = |baseline: &Baseline| baseline.tells_beyond(MUCH_DOUBT, self.all.len());
@@ -378,7 +378,7 @@ impl Personas {
         std::mem::take(&mut self.suspicions).len() as u64
     }
 
-    /// Whether further solo replies would change nothing: each suspicion stands, or is refuted.
+    /// Whether further solo responses would change nothing: each suspicion stands, or is refuted.
     pub fn are_settled(&self) -> bool {
         self.unsettled() == 0
     }

@@ -38,7 +38,7 @@ pub struct Line {
     /// All over one connection; else each over a new one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reuse: bool,
-    /// All are sent before the first answer is read. Over one connection.
+    /// All are sent before the first response is read. Over one connection.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pipelined: bool,
     pub shots: Vec<RecipeRequest>,

@@ -1,4 +1,4 @@
-//! A relay between client and server that exchanges two replies: a leak that is known to be there, so that a check that
+//! A relay between client and server that exchanges two responses: a leak that is known to be there, so that a check that
 //! does not see it is known to be blind.
 
 use std::cell::Cell;
@@ -16,7 +16,7 @@ use crate::net::sink::Discard;
 
 const BUFFER: usize = 16 * 1024;
 
-/// How replies are read.
+/// How responses are read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Replies {
     pub head_only: bool,
@@ -41,7 +41,7 @@ impl Relay {
     /// Serves two connections until `requests` has ended. A server that fails closes both.
     pub async fn during(self, requests: impl Future<Output = ()>, server: &Dialer, replies: Replies) {
         let relay = async {
-            // What went wrong shows in the replies, or in that there are none.
+            // What went wrong shows in the responses, or in that there are none.
             let _open = self.exchange(server, replies).await;
             std::future::pending::<()>().await;
         };
@@ -51,7 +51,7 @@ impl Relay {
         }
     }
 
-    /// Passes on one request of each of two connections, one after the other, and gives each the other's reply. Who reads
+    /// Passes on one request of each of two connections, one after the other, and gives each the other's response. Who reads
     /// a stream closes it.
     async fn exchange(self, server: &Dialer, replies: Replies) -> io::Result<[TcpStream; 2]> {
         let (mut one, _) = self.listener.accept().await?;
@@ -62,7 +62,7 @@ impl Relay {
     }
 }
 
-/// Passes the request of `from` to the server, and the whole reply to `to`. The server's connection is closed then, so that
+/// Passes the request of `from` to the server, and the whole response to `to`. The server's connection is closed then, so that
 /// one that serves a connection at a time can take the next.
 async fn hand_over(from: &mut TcpStream, server: &Dialer, to: &mut TcpStream, replies: Replies) -> io::Result<()> {
     let server = server.dial().await.map_err(|no| io::Error::other(no.why))?;

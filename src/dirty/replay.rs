@@ -19,7 +19,7 @@ use crate::scenario;
 #[derive(Debug)]
 pub struct ReplayTry {
     pub requests: usize,
-    /// Requests that got no answer, other than those whose client left.
+    /// Requests that got no response, other than those whose client left.
     pub unanswered: usize,
     pub answers: Vec<ReplayResponse>,
     pub leak: Option<Reproduction>,

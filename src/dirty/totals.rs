@@ -42,7 +42,7 @@ pub(super) struct JudgeContext<'a> {
     pub client: &'a CheckClient,
     pub premises: Premises,
     pub personas: &'a Personas,
-    /// It is known how an answer tells who asked.
+    /// It is known how a response tells who asked.
     pub can_tell: bool,
     /// Only personas can be told apart.
     pub personal: bool,
@@ -63,7 +63,7 @@ pub struct TriggerCounts {
     pub leaks: u64,
     pub rounds: u64,
     pub rounds_with_leak: u64,
-    /// Requests without an answer, or with one of 400 and above; not those that were to fail.
+    /// Requests without a response, or with one of 400 and above; not those that were to fail.
     pub failed: u64,
     /// Answers below 400 without any canary.
     pub missing: u64,
@@ -233,7 +233,7 @@ impl Totals {
         }
     }
 
-    /// Remembers requests whose replies a relay exchanged: the server gave each its own, and they count for nothing else.
+    /// Remembers requests whose responses a relay exchanged: the server gave each its own, and they count for nothing else.
     pub(super) fn remember_planted(&mut self, observations: Vec<Observation>) {
         let given = |observation: Observation| Seen { own: true, ..observation.seen };
         self.remembered.add(observations.into_iter().map(given).collect());

@@ -149,7 +149,7 @@ impl<S: RequestSource> Batch<'_, S> {
             self.finish(place, now, Outcome::Failed(each), (None, self.thread.plan.clock.now()), 0);
             // What is malformed is one response; those after it went with the connection.
             if each == Failure::Protocol && !self.left.is_empty() {
-                let why = "the connection was given up after an answer before it that was not HTTP";
+                let why = "the connection was given up after a response before it that was not HTTP";
                 each = self.thread.failed(&ExchangeError::Told(Failure::Closed, why.to_owned()));
             }
         }

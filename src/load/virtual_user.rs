@@ -214,7 +214,7 @@ pub(super) fn may_be_unseen(broken: &ExchangeError, reused: bool) -> bool {
 /// Says why a request has timed out.
 #[cold]
 pub(super) fn timed_out(thread: &ThreadState, slot: u32) -> Failure {
-    let what = if thread.sent_at(slot).is_some() { "no whole answer" } else { "no connection to send it on" };
+    let what = if thread.sent_at(slot).is_some() { "no whole response" } else { "no connection to send it on" };
     thread.failed(&ExchangeError::Late(what, thread.plan.timeout))
 }
 

@@ -52,7 +52,7 @@ impl fmt::Display for ExchangeError {
                 f.write_str("the server closed the connection before it answered")
             }
             ExchangeError::Closed { untouched: false } => {
-                f.write_str("the server closed the connection in the middle of its answer")
+                f.write_str("the server closed the connection in the middle of its response")
             }
             ExchangeError::Malformed(Malformed(why), came) => write!(f, "{why}: \"{}\"", came.escape_ascii()),
             ExchangeError::Late(what, within) => write!(f, "{what} within {}", show_duration(*within)),

@@ -64,7 +64,7 @@ pub struct DirtySample {
     /// Who asked, where that is one who asks again.
     pub identity: Option<String>,
     pub line: String,
-    /// Null if there was no answer; why, is the `failure`.
+    /// Null if there was no response; why, is the `failure`.
     pub status: Option<u16>,
     pub failure: Option<String>,
     pub location: Option<String>,
@@ -117,7 +117,7 @@ pub struct ControlRecord {
     pub echoes: Option<bool>,
 }
 
-/// Two requests whose replies a relay exchanged: a leak that must be seen.
+/// Two requests whose responses a relay exchanged: a leak that must be seen.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PositiveControlRecord {
     pub requests: u64,
@@ -133,7 +133,7 @@ pub struct TriggerRecord {
     pub rounds: u64,
     /// Rounds in which at least one response leaked.
     pub rounds_with_leak: u64,
-    /// Requests without an answer, or with one of 400 and above.
+    /// Requests without a response, or with one of 400 and above.
     pub failed: u64,
     /// Answers below 400 that held no canary at all: nothing can be told from them.
     #[serde(default)]

@@ -30,7 +30,7 @@ pub struct LoadRecord {
     /// The number of requests that was to end it; `duration_s` is how long they took.
     #[serde(default)]
     pub planned_requests: Option<u64>,
-    /// How long a user of the closed model thought after each answer.
+    /// How long a user of the closed model thought after each response.
     #[serde(default)]
     pub pause_s: f64,
     /// `completed + failed + unanswered`, warm-up left out.
@@ -237,7 +237,7 @@ pub struct Second {
     pub latency_max_us: Option<f64>,
 }
 
-/// HdrHistogram V2 in base64, values in nanoseconds; `_unanswered` holds the waits that ended in no answer, and `_failed`
+/// HdrHistogram V2 in base64, values in nanoseconds; `_unanswered` holds the waits that ended in no response, and `_failed`
 /// those of them for which none would have come. Where others were cut off, `_late` and `_cut_late` hold those of the answered
 /// and of the cut that were due in the second half. What would be empty is left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -52,12 +52,12 @@ pub(super) fn of(class: LeakClass) -> Cause {
         ),
         LeakClass::Cache => (
             "a cache whose key leaves out who asks",
-            "equal URLs get one answer, although the answer depends on who asks; a cache keeps it, or requests that come at once are joined",
+            "equal URLs get one response, although the response depends on who asks; a cache keeps it, or requests that come at once are joined",
             "at cache keys and `Vary`: a proxy or CDN that caches answers with `Set-Cookie` or without `Vary: Cookie, Authorization`, `@cache_page` and Flask-Caching (Python), `Cache-Control: public` on personal pages, `singleflight` or DataLoader keyed by URL alone (Go, Node), `@Cacheable` without the user in its key (Java). Send `Cache-Control: private, no-store`, or put the identity into the key",
         ),
         LeakClass::Pool => (
-            "a pooled connection that is off by one answer",
-            "a request ended early, by its client or by a time-out, and its connection to a backend went back to the pool with an answer still to come; the next user of that connection reads it",
+            "a pooled connection that is off by one response",
+            "a request ended early, by its client or by a time-out, and its connection to a backend went back to the pool with a response still to come; the next user of that connection reads it",
             "at clients of databases, caches and services, where a call can be cancelled: `asyncio.CancelledError` inside a Redis or SQL call (redis-py 4.5.1 was such a case), a time-out around `await` without closing the connection, `context` cancellation in a hand-written pool (Go), an abandoned response body in a Java or Node keep-alive agent. A connection whose call did not end must be closed, never returned",
         ),
         LeakClass::ErrorPath => (
@@ -73,7 +73,7 @@ pub(super) fn of(class: LeakClass) -> Cause {
         LeakClass::Desync => (
             "answers in the wrong order or number",
             "client and server disagree on which answer belongs to which request of a connection",
-            "at the HTTP layer: a server or proxy that handles pipelined requests at once and writes answers as they come, a time-out that writes an error page while the handler still writes its answer, a `Content-Length` that does not fit, a body that is not read before the next request. Close the connection after any answer that did not end well; look for known faults of the server's version",
+            "at the HTTP layer: a server or proxy that handles pipelined requests at once and writes answers as they come, a time-out that writes an error page while the handler still writes its response, a `Content-Length` that does not fit, a body that is not read before the next request. Close the connection after any response that did not end well; look for known faults of the server's version",
         ),
         LeakClass::Residue => (
             "the rest of a longer value in a buffer",

@@ -172,7 +172,7 @@ pub(crate) fn failures(load: &LoadRecord) -> Vec<String> {
     without_response.map(|(kind, n)| named(kind, *n)).collect()
 }
 
-/// What became of the requests without an answer; `unanswered` says of which those are that waited still.
+/// What became of the requests without a response; `unanswered` says of which those are that waited still.
 pub(crate) fn ways_lost(load: &LoadRecord, unanswered: &str) -> Vec<String> {
     let mut ways = failures(load);
     if load.unanswered > 0 {
@@ -211,7 +211,7 @@ pub(crate) fn travel(load: &LoadRecord) -> String {
 pub(crate) fn checks_in_words(checks: &Checks) -> String {
     let all = checks.passed + checks.failed;
     match (all, checks.failed) {
-        (0, _) => "no answer was checked".to_owned(),
+        (0, _) => "no response was checked".to_owned(),
         (all, 0) => format!("all {} passed", units::counted(all, "check")),
         (all, failed) => format!("{} of {} failed", units::show_count(failed), units::counted(all, "check")),
     }

@@ -37,7 +37,7 @@ pub(crate) fn recipe(recipe: &Recipe) -> String {
 
 fn timing(recipe: &Recipe) -> Vec<String> {
     match recipe.lines.as_slice() {
-        [line] if line.pipelined => vec!["on one connection, all sent before the first answer is read".to_owned()],
+        [line] if line.pipelined => vec!["on one connection, all sent before the first response is read".to_owned()],
         [line] if line.reuse => vec!["one after the other".to_owned(), "on one connection".to_owned()],
         [_] => vec!["one after the other".to_owned(), "each over a connection of its own".to_owned()],
         lines if lines.iter().all(|line| line.start == Start::Gate) => {
@@ -149,7 +149,7 @@ fn beyond_curl(recipe: &Recipe) -> Option<&'static str> {
         return Some("curl cannot hold back the last byte of several requests");
     }
     if recipe.lines.iter().any(|line| line.pipelined) {
-        return Some("curl does not send a request before the answer to the one before");
+        return Some("curl does not send a request before the response to the one before");
     }
     if recipe.shots().any(|(_, shot)| matches!(shot.twist, Anomaly::Halting(_))) {
         return Some("curl cannot stop in the middle of a request");

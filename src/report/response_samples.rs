@@ -35,12 +35,12 @@ pub(crate) fn in_words(sample: &DirtySample) -> String {
     format!("{whose}{kind} {}: {}{}{said}", sample.line, outcome(sample), times(sample))
 }
 
-/// `302 to /login/`, `429, retry-after 1`, `no answer (timeout)`.
+/// `302 to /login/`, `429, retry-after 1`, `no response (timeout)`.
 pub(crate) fn outcome(sample: &DirtySample) -> String {
     let status = match (sample.status, &sample.failure) {
         (Some(status), _) => status.to_string(),
-        (None, Some(failure)) => format!("no answer ({failure})"),
-        (None, None) => "no answer".to_owned(),
+        (None, Some(failure)) => format!("no response ({failure})"),
+        (None, None) => "no response".to_owned(),
     };
     let location = sample.location.as_ref().map(|location| format!(" to {location}")).unwrap_or_default();
     let wait = sample.retry_after.as_ref().map(|wait| format!(", retry-after {wait}")).unwrap_or_default();
@@ -72,7 +72,7 @@ mod tests {
         let slow = DirtySample { retry_after: Some("1".to_owned()), ..sample("trigger", Some(429)) };
         assert_eq!(in_words(&slow), "request GET /: 429, retry-after 1");
         let silent = DirtySample { failure: Some("timeout".to_owned()), ..sample("anonymous", None) };
-        assert_eq!(in_words(&silent), "anonymous request GET /: no answer (timeout)");
+        assert_eq!(in_words(&silent), "anonymous request GET /: no response (timeout)");
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
         dirty.inconclusive = Some("why".to_owned());
         assert_eq!(told(&dirty)[0].at, "anonymous");
         dirty.samples.truncate(1);
-        assert!(told(&dirty).is_empty(), "an answer that was good explains nothing");
+        assert!(told(&dirty).is_empty(), "a response that was good explains nothing");
         dirty.control.problems.push("it does not tell who asks".to_owned());
         assert_eq!(told(&dirty)[0].at, "control");
     }

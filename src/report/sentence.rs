@@ -255,7 +255,7 @@ fn what_came(load: &LoadRecord) -> String {
     let lost = without_response(load);
     if let Some(MeasuredValue::MoreThan(us)) = load.latency_us.p50 {
         let why = match half_waited_in_vain(load) {
-            true => format!("half of the requests waited longer than {} without an answer", show_time(us / 1e6)),
+            true => format!("half of the requests waited longer than {} without a response", show_time(us / 1e6)),
             false => list(&ways_lost(load, "unanswered")),
         };
         return format!(
@@ -272,19 +272,19 @@ fn what_came(load: &LoadRecord) -> String {
         _ if load.started == 0 => return "no request was started".to_owned(),
         (0, 0) => "every request was answered".to_owned(),
         (0, n) => format!("{} had a status of 400 or above", counted(n, "answer")),
-        (n, _) => format!("{} of {} never got an answer", show_count(n), show_count(load.started)),
+        (n, _) => format!("{} of {} never got a response", show_count(n), show_count(load.started)),
     };
     format!("{} with {latency}; {rest}{again}", show_rate(load.throughput))
 }
 
-/// What the requests without an answer do to the quantiles; `None` if every one was answered.
+/// What the requests without a response do to the quantiles; `None` if every one was answered.
 pub(crate) fn unanswered_note(load: &LoadRecord) -> Option<String> {
     let lost = without_response(load);
     if lost == 0 || load.started == 0 {
         return None;
     }
     let fraction = lost as f64 / load.started as f64;
-    let who = if fraction > 0.5 { "Most requests never got an answer" } else { "Some requests never got an answer" };
+    let who = if fraction > 0.5 { "Most requests never got a response" } else { "Some requests never got a response" };
     let ways = ways_lost(load, "unanswered, still waiting when the load ended");
     let mut text = format!(
         "{who}: {} of {} ({}). Of these, {}. {}",
@@ -320,7 +320,7 @@ pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
     Some(format!("the server answered {rate} until clients gave up; from then on it worked for clients that had left"))
 }
 
-/// What the median would be if those without an answer were dropped, where that changes the story.
+/// What the median would be if those without a response were dropped, where that changes the story.
 fn median_of_the_lucky(load: &LoadRecord) -> Option<String> {
     let MeasuredValue::MoreThan(bound) = load.latency_us.p50? else { return None };
     let latencies = load.histogram.latencies()?;
@@ -390,14 +390,14 @@ pub(crate) fn leak(leak: &LeakRecord) -> String {
     let what = match leak.oracle {
         LeakOracle::Canary => "was answered with the canary of",
         LeakOracle::Fragment => "was answered with a part of the canary of",
-        LeakOracle::Swap => "got the answer of",
+        LeakOracle::Swap => "got the response of",
         LeakOracle::Learned => "was answered with what belongs to",
         LeakOracle::Value => "was answered with the value of",
-        LeakOracle::Number => "got a second answer, with the canary of",
+        LeakOracle::Number => "got a second response, with the canary of",
     };
     let Some(source) = &leak.source else {
         return match leak.oracle {
-            LeakOracle::Number => format!("{victim} got a second answer, for which nobody had asked"),
+            LeakOracle::Number => format!("{victim} got a second response, for which nobody had asked"),
             _ => format!("{victim} {what} a request too long ago to be remembered"),
         };
     };

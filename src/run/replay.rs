@@ -60,7 +60,7 @@ impl ReplayOutcome {
 }
 
 /// Tries this many times, or until `cancel`; tells `each` of every try, and of what makes it tell nothing. Where none shows
-/// the leak, a request is sent alone in the end: without a proper answer the tries mean nothing.
+/// the leak, a request is sent alone in the end: without a proper response the tries mean nothing.
 pub fn replay(
     again: &ReplayPlan<'_>,
     each: &(dyn Fn(u64, &ReplayTry, Option<&Difference>) + Sync),

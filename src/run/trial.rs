@@ -95,7 +95,7 @@ pub(super) fn run(
 }
 
 /// Requests in flight, so that a death can tell how many it hit. By the time that it is noticed they may have failed: so
-/// the number is that of the last look after which an answer still came.
+/// the number is that of the last look after which a response still came.
 #[derive(Debug, Clone, Copy, Default)]
 struct InFlight {
     last: Option<(LoadProgress, u64)>,

@@ -18,7 +18,7 @@ script  = "handlers/NAME.rhai"      # the handlers, in every mode the same
 # command = ["gunicorn", "--workers", "{workers}", "--bind", "{host}:{port}", "app:app"]
 # ready   = { path = "/health", within = "20s" }
 
-[load]                              # users who each wait for their answer
+[load]                              # users who each wait for their response
 path        = "/work/?sleep={sleep}&email={canary}"
 sleep       = "20ms"                # fills {sleep}
 concurrency = 50

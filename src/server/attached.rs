@@ -135,7 +135,7 @@ fn greet<S: Read + Write + AsFd>(
     patience.and_then(|()| tls.greet(&mut stream)).map_err(|error| {
         Deaf::NoTls(match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                format!("no answer within {}", show_duration(within))
+                format!("no response within {}", show_duration(within))
             }
             _ => tls::why_no_handshake(&error),
         })
@@ -192,7 +192,7 @@ mod tests {
         let Err(Deaf::NoTls(why)) = greet(Ok(ours), Some(&tls), Duration::from_millis(10), &|_| false) else {
             unreachable!()
         };
-        assert_eq!(why, "no answer within 10ms");
+        assert_eq!(why, "no response within 10ms");
         drop(theirs);
     }
 

@@ -232,10 +232,10 @@ fn get(
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
-            Ok(0) => return yet("got no answer: the connection was closed".to_owned()),
+            Ok(0) => return yet("got no response: the connection was closed".to_owned()),
             Ok(read) => head.extend_from_slice(&buffer[..read]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(error) => return yet(format!("got no answer: {}", tls::why(&error))),
+            Err(error) => return yet(format!("got no response: {}", tls::why(&error))),
         }
         match status(&head) {
             Ok(Some(code)) if code < 400 => return Ok(()),
@@ -247,7 +247,7 @@ fn get(
             return Err(Miss::Over(why));
         }
         if Instant::now() >= end {
-            let some = if head.is_empty() { "got no answer" } else { "got an answer whose head does not end" };
+            let some = if head.is_empty() { "got no response" } else { "got a response whose head does not end" };
             return Err(Miss::Yet(MissingSign::Word(format!("GET {path} {some}"))));
         }
     }
@@ -277,7 +277,7 @@ fn shake_hands(
         (Some(why), _) => Err(Miss::Over(why)),
         (None, Ok(_)) => Ok(StreamOwned::new(session, socket)),
         (None, Err(error)) if error.kind() == ErrorKind::TimedOut => {
-            Err(Miss::Yet(MissingSign::Word("the TLS handshake got no answer".to_owned())))
+            Err(Miss::Yet(MissingSign::Word("the TLS handshake got no response".to_owned())))
         }
         (None, Err(error)) => Err(failed(error)),
     }
@@ -348,7 +348,7 @@ mod tests {
         let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
         let ready = plan(ReadyCheck::Path("/health".to_owned()));
         let late = wait_for(&ready, &endpoint, false, PortOwner::Ours, None).unwrap_err();
-        assert!(late.after("").contains("GET /health got no answer"), "{late:?}");
+        assert!(late.after("").contains("GET /health got no response"), "{late:?}");
         let ready = ReadySpec { within: Duration::from_secs(3600), ..ready };
         let over = wait_for(&ready, &endpoint, false, PortOwner::Ours, Some(NotReady::Cancelled));
         assert_eq!(over, Err(NotReady::Cancelled));

@@ -113,7 +113,7 @@ async fn go(
     loop {
         let mut bytes = trail.request.clone();
         session.add_cookies(&mut bytes, secure);
-        let (status, mut kept) = send(&bytes).await.map_err(|why| format!("got no answer ({why})"))?;
+        let (status, mut kept) = send(&bytes).await.map_err(|why| format!("got no response ({why})"))?;
         kept.decode();
         if let Some(url) = url_of(&bytes, secure) {
             session.take_cookies(&url, &kept.head);

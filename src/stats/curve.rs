@@ -1,11 +1,11 @@
 //! What is known of a quantile where requests were cut off: bounds that hold for certain, and an estimate.
 //!
 //! A request that was cut off after a wait is known to have taken longer than that, and nothing else: its latency is
-//! right-censored. One that failed is none of those: no answer would ever have come, so it ranks above all that did.
+//! right-censored. One that failed is none of those: no response would ever have come, so it ranks above all that did.
 //!
 //! The share of requests that are answered within a time is estimated as Kaplan and Meier do: of those that had waited so
 //! long, that part was answered then (Kaplan, Meier (1958), "Nonparametric estimation from incomplete observations",
-//! <https://doi.org/10.2307/2281868>). Where requests fail, which competes with an answer, that is the estimate of Aalen and
+//! <https://doi.org/10.2307/2281868>). Where requests fail, which competes with a response, that is the estimate of Aalen and
 //! Johansen (1978), "An empirical transition matrix for non-homogeneous Markov chains based on censored observations". The
 //! variance is theirs by the delta method (Marubini, Valsecchi (1995), "Analysing survival data from clinical trials and
 //! observational studies", section 10.3), which is Greenwood's where nothing fails. The interval of a quantile holds those

@@ -25,7 +25,7 @@ impl Distribution {
 
     /// The value at `q` (0 to 1) in nanoseconds, or `None` without requests. The rank is `ceil(q n)`, the nearest-rank definition.
     ///
-    /// An answer that was not waited for would have taken longer than the wait. So the value of the rank over the answered
+    /// A response that was not waited for would have taken longer than the wait. So the value of the rank over the answered
     /// and the waits of the cut is a lower bound, and that over the answered alone, with the cut above them, an upper one.
     /// Where the two are the same, this is the value. A failed request ranks above all others.
     pub fn quantile(&self, q: f64) -> Option<MeasuredValue> {

@@ -7,7 +7,7 @@ const DEVIATIONS: f64 = 3.0;
 
 /// Whether answers came at another pace in one group than in the other, beyond what is chance.
 ///
-/// The log-rank test: at each time at which an answer came, it would have come to either group in proportion to those of it
+/// The log-rank test: at each time at which a response came, it would have come to either group in proportion to those of it
 /// that still waited; so requests that were cut off count for as long as they waited. Source: Mantel (1966), "Evaluation of
 /// survival data and two new rank order statistics arising in its consideration".
 pub(super) fn differ(one: &[Step], other: &[Step]) -> bool {

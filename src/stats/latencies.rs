@@ -31,7 +31,7 @@ pub struct Latencies {
     failed: Waited,
 }
 
-/// Waits that ended in an answer, and those that were cut off.
+/// Waits that ended in a response, and those that were cut off.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Waits {
     answered: Waited,
@@ -52,17 +52,17 @@ pub struct Encoded<T = String> {
 }
 
 impl Latencies {
-    /// A whole answer came after this wait, in nanoseconds, to a request of that half.
+    /// A whole response came after this wait, in nanoseconds, to a request of that half.
     pub fn answered(&mut self, half: Half, wait: u64) {
         self.halves[half as usize].answered.record(wait);
     }
 
-    /// Nobody waited any longer than this for an answer that might still have come.
+    /// Nobody waited any longer than this for a response that might still have come.
     pub fn cut(&mut self, half: Half, wait: u64) {
         self.halves[half as usize].cut.record(wait);
     }
 
-    /// After this wait it was known that no answer would come.
+    /// After this wait it was known that no response would come.
     pub fn failed(&mut self, wait: u64) {
         self.failed.record(wait);
     }

@@ -24,7 +24,7 @@ pub fn judge(rules: &[Rule], has_script: bool, trials: &[Trial]) -> Option<Verdi
     })
 }
 
-/// What a load lacks; no answer means that nothing was measured.
+/// What a load lacks; no response means that nothing was measured.
 fn lacking(load: &LoadRecord, rules: &[Rule], has_script: bool) -> Option<(Status, String)> {
     let errors = |kind: &str| load.errors.get(kind).copied().unwrap_or(0);
     if load.started == 0 {
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(judged(load(3, 1), &[]), None);
     }
 
-    // fault: labels: every answer is an error, and no rule judges that -> inconclusive, never passed
+    // fault: labels: every response is an error, and no rule judges that -> inconclusive, never passed
     #[test]
     fn answers_that_are_errors_are_no_success_unless_a_rule_asks_for_them() {
         let refused = |errors| {

@@ -80,7 +80,7 @@ fn what_is_not_answered_ranks_as_longer_and_is_shown_as_more_than() {
     let outcome = outcome.stderr_has("no request was answered");
     let printed = redacted(&outcome.stdout);
     assert!(outcome.stdout.contains("p50") && outcome.stdout.contains("> 1"), "{}", outcome.stdout);
-    assert!(printed.contains("# timed out after #ms") && printed.contains("no answer"), "{printed}");
+    assert!(printed.contains("# timed out after #ms") && printed.contains("no response"), "{printed}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_server_that_listens_and_never_answers_is_given_up() {
     python("listener = listen(); time.sleep(600)", "ready = { path = \"/health\", within = \"10s\" }")
         .run()
         .exit(3)
-        .stderr_has("was not ready within 10s: GET /health got no answer")
+        .stderr_has("was not ready within 10s: GET /health got no response")
         .no_report();
 }
 

@@ -98,7 +98,7 @@ fn a_silent_server_is_not_waited_for_long_after_the_time_is_up() {
     let outcome = check("silent", "", "time = \"2s\"").exit(4);
     let took = dirty(&outcome)["duration_s"].as_f64().unwrap();
     assert!(took < 15.0, "it was to take 2 s, and took {took}");
-    outcome.stdout_has("no answer (timeout)");
+    outcome.stdout_has("no response (timeout)");
 }
 
 #[test]

@@ -30,8 +30,8 @@ pub(super) fn slow_starts(dirty: &DirtyRecord) -> Option<Caveat> {
 
 pub(super) fn unsolicited(dirty: &DirtyRecord) -> Option<Caveat> {
     let message = format!(
-        "on {} of the dirty check something came that no request had asked for; they were closed, and it is no answer to \
-         anybody. Clients that share connections would take it for the next answer",
+        "on {} of the dirty check something came that no request had asked for; they were closed, and it is no response to \
+         anybody. Clients that share connections would take it for the next response",
         counted(dirty.unsolicited, "connection")
     );
     (dirty.unsolicited > 0).then(|| Caveat::new(message, TOO_MANY_RESPONSES))

@@ -13,14 +13,14 @@ use super::limits::{TELLING, TOO_MANY_RESPONSES};
 const SAMPLES_BEYOND: f64 = 10.0;
 /// Bounds that are further apart than by this factor are not read as one value.
 const APART: f64 = 1.01;
-/// A shorter while without an answer, in seconds, is not worth a word;
+/// A shorter while without a response, in seconds, is not worth a word;
 const STALL: f64 = 0.25;
 /// nor is one that is not this many times as long as the median latency;
 const UNUSUAL: f64 = 10.0;
 /// nor is one in which fewer requests would have been due.
 const STALL_HIDES: f64 = 20.0;
 
-/// A server that answered, and then no longer: for a second at least, and for longer than any answer had taken. One that
+/// A server that answered, and then no longer: for a second at least, and for longer than any response had taken. One that
 /// still works for clients who gave up is told of elsewhere.
 pub(super) fn fell_silent(load: &LoadRecord) -> Option<Caveat> {
     let last = load.timeline.iter().rposition(|second| second.completed > 0)?;
@@ -39,7 +39,7 @@ pub(super) fn fell_silent(load: &LoadRecord) -> Option<Caveat> {
     Some(Caveat::new(message, "look for what happened to it then, and judge only loads in which it lived"))
 }
 
-/// Users of the closed model who wait ask nothing, so that a while without any answer is in few latencies, however long it is
+/// Users of the closed model who wait ask nothing, so that a while without any response is in few latencies, however long it is
 /// (coordinated omission).
 pub(super) fn stalled(load: &LoadRecord) -> Option<Caveat> {
     let silence = load.silence.as_ref().filter(|_| load.open.is_none() && fell_silent(load).is_none())?;
@@ -110,11 +110,11 @@ pub(super) fn no_response(load: &LoadRecord) -> Option<Caveat> {
     let share_lost = show_percentage(share);
     let message = match load.latency_us.open().next() {
         None => format!(
-            "{share_lost} of requests never got an answer; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
+            "{share_lost} of requests never got a response; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
             (1.0 - share) * 100.0
         ),
         Some(_) => format!(
-            "{share_lost} of requests never got an answer, some of which had not waited as long as others were answered in; quantiles that this leaves open have an interval beside them"
+            "{share_lost} of requests never got a response, some of which had not waited as long as others were answered in; quantiles that this leaves open have an interval beside them"
         ),
     };
     Some(Caveat::new(message, "compare them only with a run that has the same `load.timeout` and `load.duration`"))
@@ -172,7 +172,7 @@ pub(super) fn retried(load: &LoadRecord) -> Option<Caveat> {
     ))
 }
 
-/// What came unasked before it could be seen was taken for an answer.
+/// What came unasked before it could be seen was taken for a response.
 pub(super) fn unsolicited(load: &LoadRecord) -> Option<Caveat> {
     let message = format!(
         "on {} something came that no request had asked for; they were closed. What came before it was seen was taken for the \

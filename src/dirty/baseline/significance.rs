@@ -8,10 +8,10 @@ pub struct Group {
     pub replies: u32,
 }
 
-/// The greatest probability with which a value drawn at random for each reply, whatever its distribution, would look as
+/// The greatest probability with which a value drawn at random for each response, whatever its distribution, would look as
 /// if it belonged to personas that fall into groups of these sizes.
 ///
-/// Let `r_g` of `r` replies belong to group `g`. A value that is drawn with the probabilities `q_g` is constant within
+/// Let `r_g` of `r` responses belong to group `g`. A value that is drawn with the probabilities `q_g` is constant within
 /// each group with the probability `prod q_g^r_g`, which is greatest for `q_g = r_g / r`. The personas (`k_g` of `k`)
 /// could have fallen into such groups in `k! / prod k_g!` ways.
 ///

@@ -24,10 +24,10 @@ pub const PERSONAS: [Visitor; 4] = [
 ];
 const GREETINGS: [[&str; 3]; 2] = [["Hello", "you have", "news"], ["Hola", "tienes", "noticias"]];
 
-/// What chance has in hand for one reply.
+/// What chance has in hand for one response.
 pub struct Noise {
     pub random: StdRng,
-    /// How many replies there have been.
+    /// How many responses there have been.
     pub count: u64,
 }
 
@@ -48,7 +48,7 @@ impl Noise {
         format!("{:016x}{:016x}", self.random.random::<u64>(), self.random.random::<u64>())
     }
 
-    /// A clock that goes on by a second with every tenth reply or so.
+    /// A clock that goes on by a second with every tenth response or so.
     fn time(&self) -> String {
         let second = self.count / 10;
         format!("{:02}:{:02}:{:02}", second / 3600 % 24, second / 60 % 60, second % 60)
@@ -108,7 +108,7 @@ fn profile(who: PersonaNumber, noisy: &str, noise: &Noise) -> Page {
 pub const CLEAN: [(&str, Server); 24] = [
     ("says the same to all", |_, noise| ok(&[], "<p>Welcome to the shop</p>".to_owned(), noise)),
     ("shows the time", |who, noise| profile(who, &format!("<i>it is {}</i>", noise.time()), noise)),
-    ("counts its replies", |who, noise| profile(who, &format!("<i>visitor number {}</i>", noise.count), noise)),
+    ("counts its responses", |who, noise| profile(who, &format!("<i>visitor number {}</i>", noise.count), noise)),
     ("counts to three", |who, noise| profile(who, &format!("<i>part {}</i>", noise.count % 3), noise)),
     ("names the request", |who, noise| {
         let Page { body, .. } = profile(who, "", noise);
@@ -119,7 +119,7 @@ pub const CLEAN: [(&str, Server); 24] = [
         let (token, nonce) = (noise.id(), noise.id());
         profile(who, &format!("<input name=csrf value={token}><script nonce='{nonce}'></script>"), noise)
     }),
-    ("starts a session with every reply", |who, noise| {
+    ("starts a session with every response", |who, noise| {
         let Page { body, .. } = profile(who, "", noise);
         let cookie = format!("Set-Cookie: session={}; Path=/; HttpOnly", noise.id());
         ok(&[cookie], body, noise)

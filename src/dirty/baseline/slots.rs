@@ -1,6 +1,6 @@
-//! Landmarks and slots: where in a reply a word stands, so that replies can be compared place by place.
+//! Landmarks and slots: where in a response a word stands, so that responses can be compared place by place.
 //!
-//! A landmark is a word that stands once in (nearly) every reply, whoever asks: a JSON key, a label, a header's name.
+//! A landmark is a word that stands once in (nearly) every response, whoever asks: a JSON key, a label, a header's name.
 //! A slot is the first, second, ... word after a landmark. So no order of keys, no optional part and no list of varying
 //! length shifts what follows the next landmark; and where nothing can be aligned, slots vary, and count as noise.
 
@@ -25,19 +25,19 @@ pub struct Landmark {
 /// One place.
 #[derive(Debug, Clone)]
 pub struct Slot {
-    /// What it holds in every solo reply so far, for each persona.
+    /// What it holds in every solo response so far, for each persona.
     values: Vec<u64>,
     /// It changed for one persona at least: noise for all.
     varies: bool,
     faces: Vec<u64>,
     /// It is constant for each persona, and not the same for all.
     tells: bool,
-    /// How often other than lone replies held here what nobody gets alone, and how often what somebody else gets.
+    /// How often other than lone responses held here what nobody gets alone, and how often what somebody else gets.
     novel: u32,
     foreign: u32,
 }
 
-/// All landmarks of the replies of one server.
+/// All landmarks of the responses of one server.
 #[derive(Debug, Default)]
 pub struct PageSlots {
     numbers: HashOf<usize>,
@@ -47,7 +47,7 @@ pub struct PageSlots {
     body_landmarks: usize,
 }
 
-/// A word of a reply, or the lack of one, at its slot.
+/// A word of a response, or the lack of one, at its slot.
 #[derive(Debug, Clone, Copy)]
 pub struct Cell {
     pub landmark: usize,
@@ -57,7 +57,7 @@ pub struct Cell {
     pub word: Option<usize>,
 }
 
-/// A reply, place by place.
+/// A response, place by place.
 #[derive(Debug, Default)]
 pub struct Reading {
     pub cells: Vec<Cell>,
@@ -68,7 +68,7 @@ pub struct Reading {
 }
 
 impl PageSlots {
-    /// Chooses the landmarks: words that stand just once in more than half of all replies, and so in one at least to each
+    /// Chooses the landmarks: words that stand just once in more than half of all responses, and so in one at least to each
     /// persona.
     pub fn choose(replies: &[(PersonaNumber, &[PageWord])], personas: usize) -> Self {
         let mut common: Option<HashOf<Common>> = None;
@@ -94,7 +94,7 @@ impl PageSlots {
         self.read_where(words, |_| true)
     }
 
-    /// Reads the slots of those landmarks only that have one that tells: few in most replies.
+    /// Reads the slots of those landmarks only that have one that tells: few in most responses.
     pub fn read_telling(&self, words: &[PageWord]) -> Reading {
         self.read_where(words, |landmark| self.tells[landmark])
     }
@@ -136,7 +136,7 @@ impl PageSlots {
         }
     }
 
-    /// Takes a solo reply.
+    /// Takes a solo response.
     pub fn take(&mut self, persona: PersonaNumber, reading: &Reading) {
         for cell in &reading.cells {
             let landmark = &mut self.landmarks[cell.landmark];
@@ -160,7 +160,7 @@ impl PageSlots {
         self.landmarks[cell.landmark].slots.get(cell.offset).filter(|slot| slot.tells && !slot.wavers())
     }
 
-    /// Takes what other than a lone reply holds.
+    /// Takes what other than a lone response holds.
     pub fn notice(&mut self, persona: PersonaNumber, reading: &Reading) {
         for cell in reading.cells.iter().filter(|cell| cell.word.is_some()) {
             if let Some(slot) = self.landmarks[cell.landmark].slots.get_mut(cell.offset).filter(|slot| slot.tells) {
@@ -196,14 +196,14 @@ impl PageSlots {
     }
 }
 
-/// Where a word stands, and in how many replies it stands just once.
+/// Where a word stands, and in how many responses it stands just once.
 #[derive(Debug, Clone, Copy)]
 struct Common {
     in_body: bool,
     replies: usize,
 }
 
-/// The keys that stand just once in some of these replies, and are among the `earlier` ones if there are any; counted on.
+/// The keys that stand just once in some of these responses, and are among the `earlier` ones if there are any; counted on.
 fn common_among(replies: &[&[PageWord]], earlier: Option<&HashOf<Common>>) -> HashOf<Common> {
     let mut common: HashOf<Common> = HashOf::default();
     for words in replies {
@@ -246,7 +246,7 @@ impl Slot {
         self.novel > self.foreign
     }
 
-    /// Whether it is known what this persona's replies hold here, and it is not `value`.
+    /// Whether it is known what this persona's responses hold here, and it is not `value`.
     pub fn is_foreign(&self, persona: PersonaNumber, value: u64) -> bool {
         self.values[persona] != UNREAD && self.values[persona] != value
     }

@@ -5,26 +5,26 @@ use super::{PersonaNumber, significance};
 
 /// The long words that may belong to somebody.
 ///
-/// What belongs to a persona stands in each of its replies, so also in its first: only the words of the first ones are
-/// kept, and a server that makes up a thousand random words for each reply costs no memory.
+/// What belongs to a persona stands in each of its responses, so also in its first: only the words of the first ones are
+/// kept, and a server that makes up a thousand random words for each response costs no memory.
 #[derive(Debug)]
 pub struct WordOwners {
     words: HashOf<Counts>,
-    /// How many usual solo replies each persona has had.
+    /// How many usual solo responses each persona has had.
     replies: Vec<u32>,
 }
 
 #[derive(Debug, Clone)]
 struct Counts {
-    /// In how many of its usual replies the word stood, for each persona.
+    /// In how many of its usual responses the word stood, for each persona.
     usual: Vec<u32>,
-    /// To whom it stood in a reply that is not usual, an error page perhaps. If that is anybody but its owner, it is never
+    /// To whom it stood in a response that is not usual, an error page perhaps. If that is anybody but its owner, it is never
     /// held against anybody.
     strayed: Vec<bool>,
 }
 
 impl Counts {
-    /// It stood in an unusual reply to somebody whose usual ones never hold it.
+    /// It stood in an unusual response to somebody whose usual ones never hold it.
     fn has_strayed(&self) -> bool {
         self.strayed.iter().zip(&self.usual).any(|(strayed, usual)| *strayed && *usual == 0)
     }
@@ -35,7 +35,7 @@ impl WordOwners {
         WordOwners { words: HashOf::default(), replies: vec![0; personas] }
     }
 
-    /// Takes the different long words of a solo reply.
+    /// Takes the different long words of a solo response.
     pub fn take(&mut self, persona: PersonaNumber, words: impl Iterator<Item = u64>, is_usual: bool) {
         let is_first = is_usual && self.replies[persona] == 0;
         self.replies[persona] += u32::from(is_usual);
@@ -85,7 +85,7 @@ impl WordOwners {
         Some(significance::of_looking_like_identity(&[owned, rest]))
     }
 
-    /// How many words came and went, but often enough that they could have looked like somebody's: in as many replies as
+    /// How many words came and went, but often enough that they could have looked like somebody's: in as many responses as
     /// half a persona has had, at least.
     pub fn fickle(&self) -> usize {
         let fewest = self.replies.iter().filter(|replies| **replies > 0).min().copied().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Cuts a reply into words, each with a key that says where it stands in the text around it.
+//! Cuts a response into words, each with a key that says where it stands in the text around it.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{PageText, ResponsePart};
 
-/// Headers that only frame a reply or tell the time: they say nothing of whom it is for that the rest does not say.
+/// Headers that only frame a response or tell the time: they say nothing of whom it is for that the rest does not say.
 /// A `content-length` changes with any noise in the body.
 const SILENT_HEADERS: [&[u8]; 6] =
     [b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date", b"age"];
@@ -29,7 +29,7 @@ pub struct PageWord {
     pub range: Range<usize>,
 }
 
-/// All words of a reply, in order. One pass over its bytes.
+/// All words of a response, in order. One pass over its bytes.
 pub fn words(reply: PageText<'_>) -> Vec<PageWord> {
     let mut words = Vec::with_capacity((reply.head.len() + reply.body.len()) / 6);
     let mut start = 0;

@@ -37,7 +37,7 @@ const SLOW_START: Duration = Duration::from_millis(700);
 const LEAST_CONTROL_GROUP: Duration = Duration::from_secs(3);
 const MOST_CONTROL_GROUP: Duration = Duration::from_secs(15);
 const CONTROL_GROUP_PARTS: u32 = 4;
-/// How often a leak is planted until it is seen: one of two replies may be a refusal.
+/// How often a leak is planted until it is seen: one of two responses may be a refusal.
 const PLANTINGS: u32 = 3;
 
 impl DirtyCheck<'_> {
@@ -146,7 +146,7 @@ impl DirtyCheck<'_> {
         }
     }
 
-    /// Two requests, one after the other, whose replies a relay exchanges.
+    /// Two requests, one after the other, whose responses a relay exchanges.
     async fn plant(&mut self) {
         let two = if self.personal { self.personas.two_apart(self.client.as_ref()) } else { Some(Vec::new()) };
         let (Some(client), Some(two), Ok(relay)) = (&mut self.client, two, Relay::bind().await) else { return };
@@ -160,7 +160,7 @@ impl DirtyCheck<'_> {
             relay.during(round.perform(), &server, replies).await;
             client.divert(server);
         } else {
-            // The relay passes on HTTP/1.1: here the replies are exchanged when they have come.
+            // The relay passes on HTTP/1.1: here the responses are exchanged when they have come.
             Round { client, recipe: &recipe, personas: &two, number: 0, role: Some(Role::Probe) }.perform().await;
             client.exchange_replies();
         }
@@ -243,7 +243,7 @@ impl DirtyCheck<'_> {
                 break;
             }
         }
-        // After the second server nothing more is to be had, and an answer that did not come in time never will.
+        // After the second server nothing more is to be had, and a response that did not come in time never will.
         let next = self.personas.question(self.situation.owned);
         if matches!(question, ValueQuestion::OwnerFirst(_)) || next.is_none() || next == Some(question) {
             self.findings.unsettled += u64::from(next == Some(question));

@@ -27,7 +27,7 @@ impl CheckClient {
         self.patient_until.set(within.and_then(|within| Instant::now().checked_add(within)));
     }
 
-    /// Lone requests wait for an answer no longer than until then, on the stopwatch.
+    /// Lone requests wait for a response no longer than until then, on the stopwatch.
     pub fn end_by(&self, time: Option<Duration>) {
         self.end.set(time);
     }

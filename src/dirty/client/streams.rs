@@ -1,4 +1,4 @@
-//! Responses that do not end: what comes of one in a bounded time is its answer.
+//! Responses that do not end: what comes of one in a bounded time is its response.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -196,7 +196,7 @@ impl CheckClient {
     }
 
     /// Looks at an idle connection, and keeps what has come on it. It is not used again if anything has: that would be taken
-    /// for the answer to the next request.
+    /// for the response to the next request.
     pub fn look_for_strays(&self, wire: &mut Wire) {
         let Some(OpenConnection::One(connection)) = &mut wire.open else { return };
         let is_unsolicited = connection.look() == IdleState::Unsolicited;
@@ -271,7 +271,7 @@ impl CheckClient {
         };
         wire.baited |= matches!(ask.shot.twist, Anomaly::Smuggling(_));
         way.sent = Some(self.clock.now());
-        // A server may refuse a request before it has read all of it, and close: its answer is there to be read.
+        // A server may refuse a request before it has read all of it, and close: its response is there to be read.
         let cut_off = self.deliver(&mut connection, bytes, ask, way).await.is_err();
         let (head_only, clock) = (request_forms::is_head(bytes), self.clock.clock());
         let answer = self.receive(way, async |sink| connection.receive(head_only, clock, sink).await);

@@ -47,7 +47,7 @@ pub(in crate::dirty) enum LeakCondition {
     Twisted(Anomaly),
     /// A request so slow that a time-out may fire, before the others.
     Slow,
-    /// Several on one connection before the first answer.
+    /// Several on one connection before the first response.
     Pipelined,
     /// So large a part of what showed it first that nothing is said.
     Whole,

@@ -40,7 +40,7 @@ pub(super) struct Case {
     /// How many were at once in what was tried, and how often that showed it.
     at_once: Vec<(usize, u64)>,
     guess: Guess,
-    /// It is told by what personas get when they ask alone, where nobody is seen to have got an answer of their own.
+    /// It is told by what personas get when they ask alone, where nobody is seen to have got a response of their own.
     of_personas: bool,
     requests: ExperimentRequests,
     /// Of the best, once it was the best.

@@ -98,7 +98,7 @@ impl Symptoms {
         }
     }
 
-    /// Answers that come one too late, as it seemed; but they do so from the first request on, where no answer can have
+    /// Answers that come one too late, as it seemed; but they do so from the first request on, where no response can have
     /// been left over: each request is given what the one before it has left.
     fn may_be_left_behind(&self) -> bool {
         matches!(self.guess.class, LeakClass::Pool | LeakClass::Desync)

@@ -65,7 +65,7 @@ impl DiagnosticQuestion {
         let undecided = !signs.guess.firm || signs.from_the_first == Some(true);
         let a_cache = signs.from_a_cache || signs.ended_by_own_urls == Some(true) || signs.ended_by_time == Some(true);
         let open = undecided && !(a_cache && signs.named) && signs.tail != Some(true);
-        // Whoever fills a cache or a buffer gets an answer of their own first.
+        // Whoever fills a cache or a buffer gets a response of their own first.
         let filled = signs.from_the_first != Some(true);
         open && match self {
             DiagnosticQuestion::InOrder => {

@@ -1,8 +1,8 @@
-//! Clients that leave in the middle, then others: a connection to a backend that is given back with an answer still
-//! under way hands that answer to whoever comes next, and everybody after that gets their predecessor's.
+//! Clients that leave in the middle, then others: a connection to a backend that is given back with a response still
+//! under way hands that response to whoever comes next, and everybody after that gets their predecessor's.
 //!
-//! A pool may heal: one that looks for unread data when it lends a connection throws that away once the late answer has
-//! come. Then only somebody who asks between the client's leaving and that answer gets it.
+//! A pool may heal: one that looks for unread data when it lends a connection throws that away once the late response has
+//! come. Then only somebody who asks between the client's leaving and that response gets it.
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
@@ -12,7 +12,7 @@ use super::{Family, Situation, Strategy};
 /// How far into their handling clients leave: one each, at once, and the next round a little earlier or later.
 const PARTS: [f64; 4] = [0.05, 0.2, 0.5, 0.8];
 const SHIFTS: [f64; 3] = [1.0, 0.7, 0.4];
-/// Others come this many milliseconds after each that leaves: within any time that a late answer may need, and also when the
+/// Others come this many milliseconds after each that leaves: within any time that a late response may need, and also when the
 /// server takes a while to notice who left.
 const DELAYS_MS: [f64; 5] = [0.0, 1.0, 3.0, 10.0, 30.0];
 /// Rows of followers after the last has left: more than there can be connections to a backend that those who left have

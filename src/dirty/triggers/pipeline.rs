@@ -1,4 +1,4 @@
-//! Several requests on one connection before the first answer: answers must come in that order, one for each.
+//! Several requests on one connection before the first response: answers must come in that order, one for each.
 //!
 //! Servers lose the order where the first takes long and the others are ready before it, and where they put aside what came
 //! behind a request in the same packet, and take what comes in a later packet first.

@@ -1,4 +1,4 @@
-//! A request so slow that the server's own time-out may fire, then others on its connection and beside it: the answer
+//! A request so slow that the server's own time-out may fire, then others on its connection and beside it: the response
 //! that comes too late must not be anybody else's.
 
 use super::super::class::LeakClass;
@@ -8,7 +8,7 @@ use super::{Family, Situation, Strategy};
 
 /// How long a request stops in its middle, in milliseconds.
 const HALT_MS: f64 = 1500.0;
-/// How long the slow request's connection is watched after its answer, in steps.
+/// How long the slow request's connection is watched after its response, in steps.
 const AFTERWARDS: usize = 4;
 /// Requests beside the slow one.
 const BESIDE: usize = 2;

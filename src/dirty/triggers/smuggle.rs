@@ -1,5 +1,5 @@
 //! A request that a server may refuse before it has read the body, which looks like another request: a server that keeps
-//! the connection all the same takes it for one, and from then on gives everybody an answer that is not theirs.
+//! the connection all the same takes it for one, and from then on gives everybody a response that is not theirs.
 
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;

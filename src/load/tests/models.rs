@@ -55,7 +55,7 @@ fn a_request_that_has_timed_out_says_what_did_not_come() {
     };
     let results = execute(server(silent), &LoadSpec { timeout: Duration::from_millis(50), ..plan() });
     assert!(failures(&results, Failure::Timeout) > 0);
-    assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole answer within 50ms"));
+    assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole response within 50ms"));
 }
 
 /// Requests that may not be sent twice, four a second, each of which the server could use an idle connection for.

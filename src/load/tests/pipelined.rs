@@ -115,5 +115,5 @@ fn a_batch_that_is_not_answered_in_time_has_timed_out_but_for_what_was() {
     let plan = LoadSpec { timeout: Duration::from_millis(100), ..plan(1.0, 4, 8) };
     let results = execute(address, &plan);
     assert_eq!((results.measured.whole.completed, failures(&results, Failure::Timeout)), (2, 6));
-    assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole answer within 100ms"));
+    assert_eq!(results.measured.samples.of(Failure::Timeout), Some("no whole response within 100ms"));
 }

@@ -89,7 +89,7 @@ impl Frame {
             MUTED,
             HPos::Center,
         );
-        canvas.upwards((20.0, (TOP + BOTTOM) / 2.0), "time to the whole answer", 12.0);
+        canvas.upwards((20.0, (TOP + BOTTOM) / 2.0), "time to the whole response", 12.0);
     }
 
     /// The part of the axis where a quantile falls among the unanswered: hatched, with what is known of it as dashes.

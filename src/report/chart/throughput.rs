@@ -30,7 +30,7 @@ pub(crate) fn throughput(load: &LoadRecord, title: &str) -> Option<String> {
     let rows = grouped(&load.timeline);
     let end = rows.last().map(|row| row.t_s + row.length_s).filter(|end| *end > 0.0 && end.is_finite())?;
     let series = [
-        (VERMILLION, "no answer: timeouts and other failures", rates(&rows, |row| row.failed)),
+        (VERMILLION, "no response: timeouts and other failures", rates(&rows, |row| row.failed)),
         (ORANGE, "answers with a status of 400 or above", rates(&rows, |row| row.error_status)),
         (BLUE, ANSWERS, rates(&rows, |row| row.completed)),
     ];

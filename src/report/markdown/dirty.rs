@@ -36,7 +36,7 @@ pub(super) fn dirty(variant: &VariantRecord, place: &Place) -> String {
     out += &place.explain(
         "An exposure is a chance to leak: a request that was handled while another was, or after it by the same worker. \
          The last column is the upper end of a 95 % confidence interval (Clopper-Pearson) for the share of exposures that leak. \
-         The planted leak is runner's own: a relay exchanges two replies, and a check that does not see that is blind.",
+         The planted leak is runner's own: a relay exchanges two responses, and a check that does not see that is blind.",
     );
     out + triggers(&checks).as_str() + untried(&checks).as_str()
 }
@@ -132,7 +132,7 @@ fn triggers(checks: &[(usize, &DirtyRecord)]) -> String {
         ("rounds", Right),
         ("with a leak", Right),
         ("requests", Right),
-        ("without answer", Right),
+        ("without response", Right),
         ("without any canary", Right),
         ("exposures", Right),
         ("leaks", Right),

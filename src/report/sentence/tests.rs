@@ -25,7 +25,7 @@ fn mostly_lost(timeouts: u64) -> LoadRecord {
 #[test]
 fn only_those_that_waited_are_said_to_have_waited() {
     let timed_out = mostly_lost(130);
-    assert!(load_fact(&timed_out).starts_with("half of the requests waited longer than 2.00 s without an answer"));
+    assert!(load_fact(&timed_out).starts_with("half of the requests waited longer than 2.00 s without a response"));
     let note = unanswered_note(&timed_out).unwrap();
     assert!(note.contains("Half of all requests waited longer than 2.00 s; over the 90 answered ones"), "{note}");
     let refused = mostly_lost(10);

@@ -78,7 +78,7 @@ impl Terminal {
         let entries = [
             ("throughput", rate),
             ("requests", requests(load)),
-            ("status", if status.is_empty() { "no answer".to_owned() } else { status.join(", ") }),
+            ("status", if status.is_empty() { "no response".to_owned() } else { status.join(", ") }),
             ("errors", errors(load)),
             ("transfer", transfer),
         ];

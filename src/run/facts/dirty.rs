@@ -19,7 +19,7 @@ use crate::units::counted;
 /// A clean verdict on fewer exposures would mean little: its bound is above 10 %.
 const TOO_FEW: u64 = 29;
 
-/// One answer without a canary in this many is put down to the server's mood; more make the check inconclusive.
+/// One response without a canary in this many is put down to the server's mood; more make the check inconclusive.
 const TELLING: u64 = 10;
 
 /// `tls` is how it was spoken with the server, if it was; `failure` is what kept the check from going on.
@@ -105,7 +105,7 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
         return Some(format!("the control run failed: {problem}"));
     }
     if findings.positive_control.is_some_and(|control| !control.found) {
-        let why = "two replies were exchanged on their way, and nothing in them told so";
+        let why = "two responses were exchanged on their way, and nothing in them told so";
         return Some(format!("a planted leak was not seen: {why}"));
     }
     let sum = |pick: fn(&TriggerCounts) -> u64| tally.triggers.values().map(pick).sum::<u64>();

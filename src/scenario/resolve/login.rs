@@ -199,7 +199,7 @@ impl Loading<'_> {
         let keys = suggest::list(&kinds.map(|(key, _)| key));
         let Some((key, text)) = found.next() else {
             let problem = Problem::new(format!("nothing says where `{}` is taken from", name.value));
-            let problem = problem.at(&given.span, "from which part of the answer?");
+            let problem = problem.at(&given.span, "from which part of the response?");
             if !self.spoilt.touches(&["dirty", "login"]) && !self.spoilt.touches(&["load", "login"]) {
                 self.problems.add(problem.help(format!("write one of {keys}, as in {{ field = \"csrf_token\" }}")));
             }
@@ -213,7 +213,7 @@ impl Loading<'_> {
         if text.value.trim().is_empty() {
             let problem = Problem::new(format!("`{key}` names nothing")).at(&text.span, "a name is missing");
             self.problems
-                .add(problem.help(format!("write the name that it has in the answer: {key} = \"csrf_token\"")));
+                .add(problem.help(format!("write the name that it has in the response: {key} = \"csrf_token\"")));
         }
         let value = text.value.clone();
         Some(match key {
@@ -294,7 +294,7 @@ impl Loading<'_> {
             }
             _ if within_login && parts.captured_later.iter().any(|later| later == name) => (
                 format!("`{hole}` before it is captured"),
-                format!("only an answer gives it: take it in a [[{top}.login.step]] before this one"),
+                format!("only a response gives it: take it in a [[{top}.login.step]] before this one"),
             ),
             _ => {
                 let known: Vec<&str> = parts.captured.iter().map(String::as_str).collect();

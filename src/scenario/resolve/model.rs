@@ -87,7 +87,7 @@ impl Loading<'_> {
                 if !["rate", "stages"].iter().any(|key| self.spoilt.touches(&["load", key])) {
                     self.missing(
                         &["load", "concurrency"],
-                        problem.help("add concurrency = 50: users who each wait for their answer"),
+                        problem.help("add concurrency = 50: users who each wait for their response"),
                     );
                 }
                 return None;

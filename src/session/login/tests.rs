@@ -104,7 +104,7 @@ async fn a_refusal_names_the_step_the_status_and_what_came() {
         refusal(two(), &[("200 OK", "<p>hello</p>")]).await,
         "zoe's login was answered 200 without the form field `csrf` in its HTML: \"<p>hello</p>\" (step 1 of 2, GET /in)"
     );
-    assert_eq!(refusal(one(), &[]).await, "zoe's login got no answer (closed) (POST /in?u=zoe)");
+    assert_eq!(refusal(one(), &[]).await, "zoe's login got no response (closed) (POST /in?u=zoe)");
     assert!(refusal(one(), &[("500 X", &"é ".repeat(999))]).await.contains("é …\" ("));
 }
 

@@ -50,7 +50,7 @@ fn exchange(request: &Request<Bytes>, until: Instant) -> io::Result<u16> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut parsed = httparse::Response::new(&mut headers);
     parsed.parse(&response).map_err(|error| invalid(&format!("its answer is not HTTP: {error}")))?;
-    parsed.code.ok_or_else(|| invalid("it closed the connection without an answer"))
+    parsed.code.ok_or_else(|| invalid("it closed the connection without a response"))
 }
 
 fn connect(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
