@@ -48,6 +48,7 @@ loader.is_application = lambda path: path.endswith(".py") and path.startswith({l
 if {rewritten}:
     start = runner_probe.start
     start.start()
+    loader.rewriter()
     # What has been imported before is imported again, rewritten.
     for name in {again!r}:
         sys.modules.pop(name, None)

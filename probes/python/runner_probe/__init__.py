@@ -17,6 +17,7 @@ from _weakref import ref as weak_reference
 from itertools import count, islice
 from json import JSONEncoder
 
+STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 PROTOCOL = 1
 MARK = "\0runner "  # in compiled code, a constant that begins so stands for a hook
 MOST_EVENTS = 200_000
@@ -136,7 +137,7 @@ def plan_of(kind):
     if plan is None:
         mapping = sequence = getter = None
         slots = []
-        for base in mro_of(kind):
+        for base in mro_of(kind) or ():
             if base is dict:
                 mapping = dict.items
             elif base in (list, tuple, set, frozenset):
@@ -189,59 +190,96 @@ def children(value):
 
 
 def holds(value):
-    """Whether a canary is in a value, to depth 2. Texts are put together and searched once, which is quick."""
-    kind = id(type(value))
-    if kind == TEXT:
-        return len(value) >= SHORTEST and search_text(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is not None
-    if kind in PLAIN:
-        return False
-    if kind == BYTES or kind == BYTEARRAY:
-        return len(value) >= SHORTEST and search_bytes(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is not None
-    texts, data, level, left = [], [], [value], MOST_NODES
-    shortest_text = SHORTEST
-    for depth in range(2):
-        below = []
-        for container in level:
-            try:
-                kind = id(type(container))
-                if kind == DICT:
-                    inside = islice(container.items(), MOST_ITEMS)
-                elif kind in SEQUENCES:
-                    inside = enumerate(islice(container, MOST_ITEMS))
-                else:
-                    inside = children(container)
-                for key, child in inside:
-                    left -= 1
-                    if type(key) is str and len(key) >= shortest_text:
-                        texts.append(key)
-                    kind = id(type(child))
-                    if kind == TEXT:
-                        if len(child) >= shortest_text:
-                            texts.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
-                    elif kind in PLAIN:
-                        pass
-                    elif kind == BYTES or kind == BYTEARRAY:
-                        if len(child) >= shortest_text:
-                            data.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
-                    elif kind == TUPLE and type(key) is tuple:
-                        pass
+    """The canaries in a value, to depth 2; empty if there is none. Texts are put together and searched once, which is quick."""
+    try:
+        kind = id(type(value))
+        if kind == TEXT:
+            if len(value) < SHORTEST or search_text(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is None:
+                return ()
+            return [match.group() for match in find_texts(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART])]
+        if kind in PLAIN:
+            return ()
+        if kind == BYTES or kind == BYTEARRAY:
+            if len(value) < SHORTEST or search_bytes(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is None:
+                return ()
+            return of_bytes(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART])
+        texts, data, level, left = [], [], [value], MOST_NODES
+        shortest_text = SHORTEST
+        for depth in range(2):
+            below = []
+            for container in level:
+                try:
+                    kind = id(type(container))
+                    if kind == DICT:
+                        inside = islice(container.items(), MOST_ITEMS)
+                    elif kind in SEQUENCES:
+                        inside = enumerate(islice(container, MOST_ITEMS))
                     else:
-                        below.append(child)
-                    if type(key) is tuple:
-                        texts += [part for part in key if type(part) is str]
-            except Exception:
-                pass
-            if left <= 0:
+                        inside = children(container)
+                    for key, child in inside:
+                        left -= 1
+                        kind = id(type(key))
+                        if kind == TEXT:
+                            if len(key) >= shortest_text:
+                                texts.append(key)
+                        elif kind == TUPLE:
+                            texts += [part for part in key if type(part) is str]
+                        kind = id(type(child))
+                        if kind == TEXT:
+                            if len(child) >= shortest_text:
+                                texts.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
+                        elif kind in PLAIN:
+                            pass
+                        elif kind == BYTES or kind == BYTEARRAY:
+                            if len(child) >= shortest_text:
+                                data.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
+                        else:
+                            below.append(child)
+                except Exception:
+                    pass
+                if left <= 0:
+                    break
+            level = below
+            if left <= 0 or not below:
                 break
-        level = below
-        if left <= 0:
-            break
-    text = plan_of(type(value))[5]
-    if text is str:
-        texts.append(str.__str__(value))
-    elif text is bytes:
-        data.append(bytes(memoryview(value)))
-    return bool(texts and search_text("\n".join(texts)) or data and search_bytes(b"\n".join(data)))
+        kind = type(value)
+        if id(kind) not in CONTAINERS:
+            text = plan_of(kind)[5]
+            if text is str:
+                texts.append(str.__str__(value))
+            elif text is bytes:
+                data.append(bytes(memoryview(value)))
+        found = ()
+        if texts:
+            joined = "\n".join(texts)
+            if search_text(joined) is not None:
+                found = [match.group() for match in find_texts(joined)]
+        if data:
+            joined = b"\n".join(data)
+            if search_bytes(joined) is not None:
+                found = [*found, *of_bytes(joined)]
+        return found
+    except Exception:
+        return ()  # a class that is not complete, or is being taken apart
+
+
+CONTAINERS = {DICT, LIST, TUPLE, SET, FROZENSET}
+
+
+def of_bytes(data):
+    return [bytes(match.group()).decode("utf-8", "surrogateescape") for match in find_bytes(data)]
+
+
+def only_own(canaries):
+    """Whether canaries are the request's own. Reading these tells nothing: only what is stored is written down."""
+    request = request_of_unit.get()
+    if request is None:
+        return False
+    own = request.own
+    for canary in canaries:
+        if canary not in own:
+            return False
+    return True
 
 
 def canaries_of(value, chain=None):
@@ -1028,14 +1066,11 @@ def outer_function(function, name):
 def attribute_load(value, container, site):
     """`container.key` was read."""
     kind = id(type(value))
-    if kind in PLAIN:
+    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
         return value
-    if kind == TEXT:
-        if len(value) < SHORTEST or search_text(value) is None:
-            return value
-    elif not holds(value):
-        return value
-    tell("load", "attribute", container, site[4], value, site)
+    found = holds(value)
+    if found and not only_own(found):
+        tell("load", "attribute", container, site[4], value, site)
     return value
 
 
@@ -1043,7 +1078,7 @@ def attribute_get(container, name, site, /):
     """`<expression>.key` is read."""
     value = getattr(container, name)
     kind = id(type(value))
-    if kind not in PLAIN and holds(value):
+    if kind not in PLAIN and (found := holds(value)) and not only_own(found):
         tell("load", "attribute", container, name, value, site)
     return value
 
@@ -1051,45 +1086,36 @@ def attribute_get(container, name, site, /):
 def item_load(value, container, key, site):
     """`container[key]` was read."""
     kind = id(type(value))
-    if kind in PLAIN:
+    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
         return value
-    if kind == TEXT:
-        if len(value) < SHORTEST or search_text(value) is None:
-            return value
-    elif not holds(value):
-        return value
-    tell("load", "item", container, key, value, site)
+    found = holds(value)
+    if found and not only_own(found):
+        tell("load", "item", container, key, value, site)
     return value
 
 
 def item_get(container, key, site, /):
     """`<expression>[key]` is read."""
     value = container[key]
-    if id(type(value)) not in PLAIN and holds(value):
+    if id(type(value)) not in PLAIN and (found := holds(value)) and not only_own(found):
         tell("load", "item", container, key, value, site)
     return value
 
 
 def global_load(value, site):
     kind = id(type(value))
-    if kind in PLAIN:
+    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
         return value
-    if kind == TEXT:
-        if len(value) < SHORTEST or search_text(value) is None:
-            return value
-    elif not holds(value):
-        return value
-    try:
+    found = holds(value)
+    if found and not only_own(found):
         tell("load", "global", module_of(site[0]), site[4], value, site)
-    except Exception:
-        pass
     return value
 
 
 def closure_load(value, cell, site):
     """A captured variable was read; `cell` is a function that captures the same variable."""
     kind = id(type(value))
-    if kind not in PLAIN and holds(value):
+    if kind not in PLAIN and (found := holds(value)) and not only_own(found):
         try:
             tell("load", "closure", cell.__closure__[0], site[4], value, site)
         except Exception:
@@ -1099,7 +1125,7 @@ def closure_load(value, cell, site):
 
 def default_load(value, site):
     """A parameter whose default is an object that all calls share."""
-    if id(type(value)) not in PLAIN and id(type(value)) != TEXT and holds(value):
+    if id(type(value)) not in PLAIN and id(type(value)) != TEXT and (found := holds(value)) and not only_own(found):
         tell("load", "default", value, None, value, site)
     return value
 
@@ -1107,12 +1133,9 @@ def default_load(value, site):
 def attribute_store(value, container, site):
     """`container.key = value` comes next."""
     kind = id(type(value))
-    if kind in PLAIN:
+    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
         return value
-    if kind == TEXT:
-        if len(value) < SHORTEST or search_text(value) is None:
-            return value
-    elif not holds(value):
+    if kind != TEXT and not holds(value):
         return value
     tell("store", "attribute", container, site[4], value, site)
     return value
@@ -1156,7 +1179,7 @@ class AttributeTarget:
     def v(self):
         container, name, site, kind = get_slot(self)
         value = getattr(container, name)
-        if id(type(value)) not in PLAIN and holds(value):
+        if id(type(value)) not in PLAIN and (found := holds(value)) and not only_own(found):
             tell("load", kind, container, name, value, site)
         return value
 
@@ -1183,7 +1206,7 @@ class ItemTarget:
     def v(self):
         container, key, site, kind = get_item_slot(self)
         value = container[key]
-        if id(type(value)) not in PLAIN and holds(value):
+        if id(type(value)) not in PLAIN and (found := holds(value)) and not only_own(found):
             tell("load", kind, container, key, value, site)
         return value
 
@@ -1237,7 +1260,7 @@ def method_call(site, receiver, name, /, *args, **kwargs):
         if name in SCHEDULERS:
             tell_scheduled(site, args)
             return result
-        holding = id(type(result)) not in PLAIN and holds(result)
+        holding = holds(result)
         if args and not (name in READERS and holding):
             for value in args if len(args) < 4 else args[:4]:
                 if id(type(value)) not in PLAIN and holds(value):
@@ -1248,7 +1271,7 @@ def method_call(site, receiver, name, /, *args, **kwargs):
                     tell_write(site, receiver, name, args, kwargs)
         elif kwargs and name in WRITERS and holds(kwargs):
             tell_write(site, receiver, name, args, kwargs)
-        if holding:
+        if holding and not (id(type(receiver)) in CONTAINERS and only_own(holding)):
             tell_read(site, receiver, name, args, result)
     except Exception:
         pass
@@ -1302,12 +1325,23 @@ def receiver_of(root, site):
     return root
 
 
-def stateless(callee):
-    """Functions of the application have events of their own, and those of C without a receiver keep nothing."""
+def stateless(callee, site):
+    """Whether what a callee gives tells nothing, if it holds only what is the request's own. Functions of the application have
+    events of their own; those of C, of the standard library and classes keep nothing. Objects may."""
     kind = type(callee)
+    if kind not in (types.FunctionType, types.ModuleType) and "." in site[7]:
+        # A method of an object: what it is called on is at hand, not itself.
+        name = site[7].rpartition(".")[2]
+        callee = next((dict_of_class(base)[name] for base in mro_of(kind) if name in dict_of_class(base)), None)
+        return type(callee) is types.FunctionType and callee.__code__.co_filename.startswith(APP) and "site-packages" not in callee.__code__.co_filename
     if kind is types.FunctionType:
-        return callee.__code__.co_filename.startswith(APP) and "site-packages" not in callee.__code__.co_filename
-    return kind is types.BuiltinFunctionType or type in mro_of(kind) or callee is None
+        file = callee.__code__.co_filename
+        if "site-packages" in file or callee.__closure__ is not None and not file.startswith(APP):
+            return False
+        return file.startswith(APP) or file.startswith(STANDARD_LIBRARY) and site[6] != "await"
+    if kind is types.ModuleType:
+        return "site-packages" not in (callee.__dict__.get("__file__") or "") and site[6] != "await"
+    return kind is types.BuiltinFunctionType or type in mro_of(kind)
 
 
 def tell_call(site, callee, result, argument):
@@ -1319,8 +1353,6 @@ def tell_call(site, callee, result, argument):
             return
         request = request_for(canaries or of_arguments)
         if canaries and request is not None and all(canary in request.own for canary in canaries):
-            if site[6] != "await" and stateless(callee):
-                return
             mark = (id(site), id(result))
             if mark in request.seen:
                 return
@@ -1341,19 +1373,17 @@ def tell_call(site, callee, result, argument):
 def call_result(result, root, site):
     """The result of a call, or of `await`."""
     kind = id(type(result))
-    if kind in PLAIN:
+    if kind in PLAIN or kind == TEXT and (len(result) < SHORTEST or search_text(result) is None):
         return result
-    if kind == TEXT:
-        if len(result) < SHORTEST or search_text(result) is None:
-            return result
-    else:
-        if kind == BYTES and not boundary_known:
-            received(result)
-        if not holds(result):
-            return result
+    if kind == BYTES and not boundary_known:
+        received(result)
+    found = holds(result)
+    if not found:
+        return result
     try:
         callee = receiver_of(root, site) if root is not None else None
-        tell_call(site, callee, result, None)
+        if not (only_own(found) and stateless(callee, site)):
+            tell_call(site, callee, result, None)
     except Exception:
         pass
     return result
@@ -1383,7 +1413,7 @@ def awaited_method(result, root, site):
 def get_attribute(site, container, name, /, *default):
     """`getattr(...)`"""
     value = getattr(container, name, *default)
-    if id(type(value)) not in PLAIN and holds(value):
+    if id(type(value)) not in PLAIN and (found := holds(value)) and not only_own(found):
         tell("load", "attribute", container, name, value, site)
     return value
 

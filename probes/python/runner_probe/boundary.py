@@ -17,21 +17,23 @@ TAIL = 256  # a canary may lie across two parts of a body
 
 def canaries_in(*texts):
     """The canaries in parts of a request, also percent-encoded ones."""
-    found = []
+    found, parts = [], []
     for text in texts:
         if type(text) is bytes:
             text = text.decode("latin-1")
         if type(text) is str and text:
-            canaries_in_text(text, found)
-            if "%" in text:
-                canaries_in_text(unquoted(text), found)
+            parts.append(text)
             if text[:6].lower() == "basic ":
                 try:
                     from binascii import a2b_base64
 
-                    canaries_in_text(a2b_base64(text[6:].encode()), found)
+                    parts.append(a2b_base64(text[6:].encode()).decode("latin-1"))
                 except Exception:
                     pass
+    text = "\n".join(parts)
+    canaries_in_text(text, found)
+    if "%" in text:
+        canaries_in_text(unquoted(text), found)
     return found
 
 

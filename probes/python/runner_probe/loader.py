@@ -90,7 +90,7 @@ def rewritten(source, path, file, script=False):
 
 
 rewrite = None
-loading = probe.allocate_lock()
+loading = probe._thread.RLock()
 
 
 def rewriter():
@@ -99,6 +99,8 @@ def rewriter():
     global rewrite
     with loading:
         if rewrite is None:
+            if probe.own_modules.keys() <= sys.modules.keys():
+                raise ImportError("the rewriter itself is being loaded")
             sys.modules.update(probe.own_modules)
             try:
                 from runner_probe.rewrite import rewrite as found
