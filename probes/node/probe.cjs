@@ -27,7 +27,8 @@ function start() {
   const MOST_CANARIES = 8;
   const LONG = 1024 * 1024, LONG_PART = 64 * 1024;
   const ITEMS = 32, DEPTH = 2;
-  const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told
+  const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told,
+  const OWN_LOADS_OF_A_PLACE = 3;   // and of those that yield the request's own canaries only
   const WALKED = 3000;              // objects that a search for paths looks at
 
   const inherits = (key, value) => ({ value: key, writable: true, configurable: true, enumerable: false, ...value });
@@ -40,8 +41,9 @@ function start() {
   const nextEntry = getPrototypeOf(new Map().entries()).next, nextValue = getPrototypeOf(new Set().values()).next;
   const isArray = Array.isArray;
   const stringify = JSON.stringify;
-  const hrtime = process.hrtime.bigint;
-  const now = () => Number(hrtime() / 1000n);
+  // CLOCK_MONOTONIC in microseconds: `performance` counts on the same clock, from another zero.
+  const clock = performance, zero = Number(process.hrtime.bigint() / 1000n) - clock.now() * 1000;
+  const now = () => Math.round(zero + clock.now() * 1000);
 
   let app = path.resolve(process.env.RUNNER_PROBE_APP || process.cwd());
   try { app = fs.realpathSync(app); } catch { /* as it is */ }
@@ -100,6 +102,7 @@ function start() {
     shortest = Math.min(6, ...marks.map(mark => mark.length));
     if (marks.length) live = true;
     longTexts.clear();
+    lastText = null;
   }
   function readMarks() {
     if (!marksFile) return;
@@ -111,6 +114,7 @@ function start() {
     } catch { /* not there yet */ }
   }
 
+  let lastText = null, lastFound = null;
   const longTexts = new Map();      // long texts are looked at once, while they are the same text
   setMarks([]);
   readMarks();
@@ -246,7 +250,9 @@ function start() {
     } catch { return 0; }
   }
   function canariesOf(value) {
+    if (value === lastText) return lastFound;
     const found = new Set();
+    if (typeof value === 'string' && value.length < 2048) { lastText = value; lastFound = found; }
     found.holders = new Set();       // the objects in which they stand
     visits = 0;
     if (typeof value === 'string') collectText(value, found);
@@ -482,23 +488,27 @@ function start() {
       this.chunks = [];
       const found = new Set();
       try {
-        ownText(text, found, 32);
+        plainText(text, found);
       } catch { /* none */ }
       const foreign = [...found].filter(one => !this.own.has(one));
       if (foreign.length) latePromises(foreign);
       write('response', this, `,"c":${stringify([...found].slice(0, 32))},"status":${status || null}`);
-      if (foreign.length) holders(this, foreign);
-      flush();
+      if (foreign.length) { holders(this, foreign); flush(); }
     }
   }
 
-  /** Canaries of a text as they stand, percent-decoded, and in base64. */
-  function ownText(text, found) {
-    text = String(text);
+  /** Canaries of a text as they stand, and percent-decoded. */
+  function plainText(text, found) {
     collectText(text, found);
     if (text.includes('%')) {
       collectText(text.replace(/\+/g, ' ').replace(/(?:%[0-9a-f]{2})+/gi, part => { try { return decodeURIComponent(part); } catch { return part; } }), found);
     }
+  }
+
+  /** Those that a request brings: in base64 as well. */
+  function ownText(text, found) {
+    text = String(text);
+    plainText(text, found);
     if (text.length < 20_000) {
       for (const [word] of text.matchAll(/[A-Za-z0-9+/_-]{16,}={0,2}/g)) {
         const decoded = Buffer.from(word, 'base64').toString('latin1');
@@ -713,13 +723,37 @@ function start() {
   let assigned = 0;                  // the place whose right side of `??=` was evaluated last
   const promises = [];               // stores and loads of promises: told once their value is known
 
-  const list = found => stringify([...found].slice(0, MOST_CANARIES));
+  const lists = new Map();
+  function list(found) {
+    if (found.size !== 1) return stringify([...found].slice(0, MOST_CANARIES));
+    const [only] = found;
+    let text = lists.get(only);
+    if (!text) {
+      if (lists.size > 100) lists.clear();
+      lists.set(only, text = stringify([only]));
+    }
+    return text;
+  }
 
-  function crowded(request, place) {
+  // The keys of a container, as they are written.
+  function described(known) {
+    if (known.written !== known.path || !known.json) {
+      known.written = known.path;
+      known.json = `,"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)}`;
+    }
+    return known.json;
+  }
+
+  function isOwn(request, found) {
+    for (const one of found) if (!request.own.has(one)) return false;
+    return true;
+  }
+
+  function crowded(request, place, found) {
     if (!request) return false;
     const count = (request.counts.get(place.number) || 0) + 1;
     request.counts.set(place.number, count);
-    return count > LOADS_OF_A_PLACE;
+    return count > LOADS_OF_A_PLACE || (count > OWN_LOADS_OF_A_PLACE && isOwn(request, found));
   }
 
   // The container of a variable or a member: [object, path that the source shows, kind].
@@ -736,9 +770,9 @@ function start() {
     let local = false;
     if (isObject(holder)) {
       const known = identity(holder, request, hint);
-      if (place.kind === 'closure') { known.type = 'closure'; known.born = holder.request || 0; }
+      if (place.kind === 'closure' && known.type !== 'closure') { known.type = 'closure'; known.born = holder.request || 0; known.json = null; }
       local = request !== null && known.born === request.number && (known.path === null || place.kind === 'closure');
-      where = `,"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)}`;
+      where = described(known);
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
     // The value itself, if it is an object, and the objects within in which canaries stand.
     const values = found.holders && found.holders.size ? `,"values":[${[...found.holders].slice(0, 5).map(one => identity(one, request, null).number)}]` : '';
@@ -751,11 +785,12 @@ function start() {
 
   function tellLoad(value, object, number, key, manner) {
     try {
+      if (isObject(object) && scopes.has(object)) return;   // of the request itself: its own
       const place = placeOf(number);
       if (!place) return;
       const request = current();
-      if (crowded(request, place)) return;
       const found = canariesOf(value);
+      if (crowded(request, place, found)) return;
       tellBases(object, request, found, 3);
       access('load', request, place, object, key, found, manner || mannerOf(place));
     } catch { /* not told */ }
@@ -764,6 +799,8 @@ function start() {
   // How the object of a load was reached: `account` of `account.name`.
   function tellBases(object, request, found, depth) {
     if (!isObject(object) || depth === 0) return;
+    // How one's own was reached is of no interest.
+    if (request && isOwn(request, found)) return;
     for (let count = 0, index = lastBase; count < BASES; count++, index = (index + BASES - 1) % BASES) {
       if (baseValues[index] !== object) continue;
       const place = placeOf(basePlaces[index]);
@@ -771,6 +808,7 @@ function start() {
       baseValues[index] = null;
       if (!place) return;
       tellBases(holder, request, found, depth - 1);
+      if (crowded(request, place, found)) return;
       access('load', request, place, holder, baseKeys[index], found, mannerOf(place));
       return;
     }
@@ -848,7 +886,7 @@ function start() {
       if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
       const found = held === 1 && value !== object ? canariesOf(value) : new Set();   // `map.set` answers with the map
       if (found.size && place.flag === 2 && isObject(object)) {
-        if (!crowded(request, place)) {
+        if (!crowded(request, place, found)) {
           tellBases(object, request, found, 3);
           access('load', request, place, object, key, found, manner);
         }
@@ -857,7 +895,7 @@ function start() {
       const foreign = !request || [...found].some(one => !request.own.has(one));
       if (toldStore && !(found.size && foreign && !(inArguments && [...found].every(one => inArguments.has(one))))) return;
       if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
-      if (crowded(request, place)) return;
+      if (crowded(request, place, inArguments ? new Set([...found, ...inArguments]) : found)) return;
       const result = isObject(value) ? identity(value, request, null) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint) : null;
       write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? result.type : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
