@@ -28,7 +28,7 @@ function start() {
   const LONG = 1024 * 1024, LONG_PART = 64 * 1024;
   const ITEMS = 32, DEPTH = 2;
   const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told,
-  const OWN_LOADS_OF_A_PLACE = 3;   // and of those that yield the request's own canaries only
+  const OWN_LOADS_OF_A_PLACE = 1;   // and of those that yield the request's own canaries only
   const WALKED = 3000;              // objects that a search for paths looks at
 
   const inherits = (key, value) => ({ value: key, writable: true, configurable: true, enumerable: false, ...value });
@@ -764,7 +764,7 @@ function start() {
     return [object, place.hint];
   }
 
-  function access(kind, request, place, object, key, found, manner, extra) {
+  function access(kind, request, place, object, key, found, manner) {
     const [holder, hint] = container(place, object);
     let where = ',"obj":null,"type":null,"path":null';
     let local = false;
@@ -772,13 +772,14 @@ function start() {
       const known = identity(holder, request, hint);
       if (place.kind === 'closure' && known.type !== 'closure') { known.type = 'closure'; known.born = holder.request || 0; known.json = null; }
       local = request !== null && known.born === request.number && (known.path === null || place.kind === 'closure');
+      // What a request moves between its own objects is of no interest.
+      if (local && kind === 'load' && place.kind !== 'closure' && isOwn(request, found)) return;
       where = described(known);
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
     // The value itself, if it is an object, and the objects within in which canaries stand.
     const values = found.holders && found.holders.size ? `,"values":[${[...found.holders].slice(0, 5).map(one => identity(one, request, null).number)}]` : '';
-    const line = `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${extra || ''}${place.json}`;
+    const line = `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${place.json}`;
     write(kind, request, line);
-    return line;
   }
 
   const mannerOf = place => place.flag === 4 ? 'augmented' : place.kind;
