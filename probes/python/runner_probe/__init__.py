@@ -12,6 +12,8 @@ import re
 import sys
 import time
 import types
+# Tests replace built-ins at times.
+from builtins import any, bytes, dict, enumerate, getattr, id, int, issubclass, len, list, min, next, object, setattr, str, tuple, type  # noqa: A004
 from _contextvars import ContextVar
 from _weakref import ref as weak_reference
 from itertools import count, islice
@@ -128,36 +130,53 @@ dict_of_class = type.__dict__["__dict__"].__get__
 name_of_class = type.__dict__["__name__"].__get__
 qualified_name_of_class = type.__dict__["__qualname__"].__get__
 
-# For each class: how to iterate an instance as a built-in container, the raw getter of its `__dict__`, its slots.
+
+
+def is_class(value):
+    """Whether a value is a class, without asking the value: a class may say anything of itself, and its metaclass too."""
+    return issubclass(type(value), type)
+
+
+# For each class: how to iterate an instance as a built-in container, whether it has a plain `__dict__`, its slots.
 plans = {}
 
 
 def plan_of(kind):
     plan = plans.get(id(kind))
     if plan is None:
-        mapping = sequence = getter = None
-        slots = []
+        mapping = sequence = has_names = None
+        slots, met = [], set()
         for base in mro_of(kind) or ():
             if base is dict:
                 mapping = dict.items
-            elif base in (list, tuple, set, frozenset):
-                sequence = base.__iter__
-            elif base is deque_type():
+            elif id(base) in SEQUENCES or base is deque_type():
                 sequence = base.__iter__
             names = dict_of_class(base)
             found = names.get("__dict__")
-            if getter is None and found is not None:
+            if has_names is None and found is not None:
                 # A class may have any object under this name, as werkzeug's LocalProxy does; that one is not called.
-                getter = found.__get__ if type(found) in (types.GetSetDescriptorType, types.MemberDescriptorType) else False
-            slots += [(name, value.__get__) for name, value in list(names.items()) if type(value) is types.MemberDescriptorType and name != "__dict__"]
-        text = str if str in mro_of(kind) else bytes if bytes in mro_of(kind) else None
+                has_names = type(found) in (types.GetSetDescriptorType, types.MemberDescriptorType)
+            slots += [name for name, value in list(names.items()) if type(value) is types.MemberDescriptorType and name not in met and name != "__dict__"]
+            met.update(names)
+        text = str if issubclass(kind, str) else bytes if issubclass(kind, bytes) else None
         if name_of_class(kind) in ("_UnixSelectorEventLoop", "Loop", "Thread", "_MainThread"):
-            getter, slots = None, []  # they refer to all there is
-        # The class is kept, so that its identity number stays its own.
-        plan = plans[id(kind)] = (kind, mapping, sequence, getter or None, tuple(slots[:40]), text)
-        if len(plans) > 5000:
-            plans.clear()
+            has_names, slots = False, []  # they refer to all there is
+        # Neither the class nor anything that belongs to it is kept alive.
+        identity = id(kind)
+        plan = (weak_reference(kind, lambda _: plans.pop(identity, None)), mapping, sequence, bool(has_names), tuple(slots[:40]), text)
+        plans[identity] = plan
     return plan
+
+
+attribute_of = object.__getattribute__
+
+
+def names_of(value):
+    """The `__dict__` of an instance; None if it has none, or one that only code of the application could tell."""
+    if not plan_of(type(value))[3]:
+        return None
+    names = attribute_of(value, "__dict__")
+    return names if type(names) is dict else None
 
 
 def deque_type():
@@ -171,19 +190,19 @@ def children(value):
         return list(islice(dict.items(value), MOST_ITEMS))
     if kind in SEQUENCES:
         return list(enumerate(islice(value, MOST_ITEMS)))
-    _, mapping, sequence, getter, slots, _ = plan_of(type(value))
+    _, mapping, sequence, has_names, slots, _ = plan_of(type(value))
     found = []
     if mapping:
         found += islice(mapping(value), MOST_ITEMS)
     elif sequence:
         found += enumerate(islice(sequence(value), MOST_ITEMS))
-    if getter:
-        names = getter(value)
+    if has_names:
+        names = attribute_of(value, "__dict__")
         if type(names) is dict:
             found += islice(names.items(), MOST_ITEMS)
-    for name, get in slots:
+    for name in slots:
         try:
-            found.append((name, get(value)))
+            found.append((name, attribute_of(value, name)))
         except AttributeError:
             pass
     return found
@@ -410,7 +429,9 @@ class Writer:
         self.count += 1
         if self.count > MOST_EVENTS or self.bytes > MOST_BYTES:
             self.dropped += 1
-            return
+            if self.dropped & (self.dropped - 1):  # it is said at 1, 2, 4, 8 and so on, and at the end
+                return
+            event = self.dropped_event()
         event["n"] = self.next()
         self.pending.append(event)
         if self.sleeping:
@@ -422,13 +443,20 @@ class Writer:
         elif not self.threaded:
             self.flush()
 
+    def dropped_event(self):
+        return {"e": "dropped", "t": now_ns() // 1000, "r": None, "u": f"thread {native_id()}", "count": self.dropped}
+
+    def end(self):
+        """Writes what is left, at the end of the process."""
+        if self.dropped & (self.dropped - 1):
+            self.pending.append({**self.dropped_event(), "n": self.next()})
+        self.flush()
+
     def flush(self):
         if not self.writing.acquire(False):
             return
         try:
             events, self.pending = self.pending, []
-            if self.dropped and events:
-                events.append({"e": "dropped", "t": now_ns() // 1000, "r": None, "u": "", "n": self.next(), "count": self.dropped})
             if events:
                 lines = "".join([to_json(event) + "\n" for event in events]).encode("utf-8", "replace")
                 self.bytes += len(lines)
@@ -800,7 +828,8 @@ class Index:
 def reachable(most, deepest=4):
     """Objects that are reached from roots, nearest first: (object, path, depth)."""
     level, seen = [], set()
-    for file in list(modules):
+    # Modules that import all names of another come last: what they have is the other's.
+    for file in sorted(modules, key=lambda file: "*" in modules[file][2]):
         module = module_of(file)
         if module is None:
             continue
@@ -818,7 +847,7 @@ def reachable(most, deepest=4):
                 seen.add(id(value))
                 below += in_function(value, path)
                 continue
-            if type in mro_of(kind):
+            if is_class(value):
                 seen.add(id(value))
                 name = path_of_class(value)
                 yield value, name, depth
@@ -827,7 +856,7 @@ def reachable(most, deepest=4):
                     for key, inner in list(dict_of_class(value).items()):
                         if type(inner) is types.FunctionType or key[:2] != "__" and id(type(inner)) not in PLAIN:
                             below.append((inner, f"{name}.{key}", owner))
-                        elif type(inner) in (staticmethod, classmethod):
+                        elif type(inner) is staticmethod or type(inner) is classmethod:
                             below.append((inner.__func__, f"{name}.{key}", owner))
                         elif type(inner) is property and type(inner.fget) is types.FunctionType:
                             below.append((inner.fget, f"{name}.{key}", owner))
@@ -835,7 +864,7 @@ def reachable(most, deepest=4):
             if kind is types.MethodType:
                 below.append((value.__self__, f"{path}.__self__", owner))
                 continue
-            if id(kind) in PLAIN or kind in (str, bytes):
+            if id(kind) in PLAIN or id(kind) in (TEXT, BYTES):
                 continue
             seen.add(id(value))
             name = name_of_class(kind)
@@ -851,7 +880,7 @@ def reachable(most, deepest=4):
             if name in ("_local", "local"):
                 inside = local_names(value)
             if id(kind) == DICT or plan_of(kind)[1]:
-                below += [(inner, f"{path}[{key!r}]" if type(key) in (str, int, bytes) else f"{path}[…]", owner) for key, inner in inside]
+                below += [(inner, f"{path}[{key!r}]" if id(type(key)) in (TEXT, BYTES, id(int)) else f"{path}[…]", owner) for key, inner in inside]
             elif id(kind) in SEQUENCES or plan_of(kind)[2]:
                 below += [(inner, f"{path}[{key}]" if type(key) is int else f"{path}.{key}", owner) for key, inner in inside]
             else:
@@ -923,7 +952,7 @@ def path_of(value, found, site):
     if kind is types.ModuleType:
         path = next((shown_name(file) for file, entry in list(modules.items()) if entry[0] == value.__dict__.get("__name__")), None)
         path = path or value.__dict__.get("__name__")
-    elif type in mro_of(kind):
+    elif is_class(value):
         path = path_of_class(value)
     else:
         path = index.look(value, found)
@@ -957,7 +986,7 @@ def holders_of(canary):
         for file in list(modules):
             module = module_of(file)
             for key, value in list(module.__dict__.items()) if module is not None else ():
-                if len(found) < 5 and type(value) in (str, bytes):
+                if len(found) < 5 and id(type(value)) in (TEXT, BYTES):
                     texts = []
                     canaries_in_text(value, texts)
                     if canary in texts:
@@ -977,7 +1006,7 @@ def text_of_key(key):
     kind = type(key)
     if kind is str:
         return key[:80]
-    if kind in (int, bool, float, type(None)):
+    if id(kind) in (id(int), id(bool), id(float), id(type(None))):
         return str(key)
     if kind is bytes:
         return key.decode("utf-8", "replace")[:80]
@@ -1050,11 +1079,10 @@ def holder_of(container, name, value):
     kind = type(container)
     if kind is types.ModuleType:
         return container
-    classes = mro_of(container) if type in mro_of(kind) else mro_of(kind)
-    getter = plan_of(kind)[3]
-    if classes is not None and type in mro_of(kind):
+    classes = mro_of(container) if is_class(container) else mro_of(kind)
+    if is_class(container):
         return next((base for base in classes if name in dict_of_class(base)), container)
-    if getter is not None and type(getter(container)) is dict and name in getter(container):
+    if name in (names_of(container) or ()):
         return container
     return next((base for base in classes if dict_of_class(base).get(name) is value), container)
 
@@ -1244,7 +1272,6 @@ READERS = frozenset(
 SCHEDULERS = frozenset("call_soon call_soon_threadsafe call_later call_at submit run_in_executor add_done_callback apply_async spawn".split())
 SENDERS = frozenset("write writelines send sendall sendto".split())
 RECEIVERS = frozenset("read readline readuntil readexactly recv readlines".split())
-LOOKS_LIKE_BYTES = (bytes, bytearray)
 
 
 def method_call(site, receiver, name, /, *args, **kwargs):
@@ -1255,7 +1282,7 @@ def method_call(site, receiver, name, /, *args, **kwargs):
             received(result)
         if name in SENDERS:
             request = request_of_unit.get()
-            if request is not None and args and type(args[0]) in LOOKS_LIKE_BYTES:
+            if request is not None and args and id(type(args[0])) in (BYTES, BYTEARRAY):
                 sent(request, args[0])
         if name in SCHEDULERS:
             tell_scheduled(site, args)
@@ -1281,7 +1308,7 @@ def method_call(site, receiver, name, /, *args, **kwargs):
 def tell_scheduled(site, args):
     """`loop.call_later(1, queue.put_nowait, value)` is a store into the queue."""
     for place, function in enumerate(args):
-        if type(function) in (types.MethodType, types.BuiltinFunctionType) and type(function.__self__) is not types.ModuleType:
+        if (type(function) is types.MethodType or type(function) is types.BuiltinFunctionType) and type(function.__self__) is not types.ModuleType:
             if function.__name__ in WRITERS and holds(args[place + 1 :]):
                 tell("store", "call", function.__self__, None, args[place + 1 :], site, {"callee": site[7]})
 
@@ -1296,8 +1323,6 @@ def tell_write(site, receiver, name, args, value):
         key = args[0]
     if type(receiver) is types.ModuleType:
         return tell_call(site, receiver, value if name in READERS else None, value)
-    if name in ("extend", "update") and type(value) in (list, tuple, dict) and type(receiver) in (list, dict):
-        pass
     tell("store", kind, receiver, key, value, site, {"callee": site[7]})
 
 
@@ -1312,16 +1337,14 @@ def tell_read(site, receiver, name, args, result):
 def receiver_of(root, site):
     """The object that a method was called on (or the function), found again without running code of the application."""
     for name in site[8] or ():
-        plan = plan_of(type(root))
         if type(root) is types.ModuleType:
             root = root.__dict__.get(name)
-        elif plan[3] and type(plan[3](root)) is dict and name in plan[3](root):
-            root = plan[3](root)[name]
+        elif name in (names_of(root) or ()):
+            root = names_of(root)[name]
+        elif name in plan_of(type(root))[4]:
+            root = attribute_of(root, name)
         else:
-            get = next((get for slot, get in plan[4] if slot == name), None)
-            if get is None:
-                return None
-            root = get(root)
+            return None
     return root
 
 
@@ -1329,7 +1352,7 @@ def stateless(callee, site):
     """Whether what a callee gives tells nothing, if it holds only what is the request's own. Functions of the application have
     events of their own; those of C, of the standard library and classes keep nothing. Objects may."""
     kind = type(callee)
-    if kind not in (types.FunctionType, types.ModuleType) and "." in site[7]:
+    if kind is not types.FunctionType and kind is not types.ModuleType and "." in site[7]:
         # A method of an object: what it is called on is at hand, not itself.
         name = site[7].rpartition(".")[2]
         callee = next((dict_of_class(base)[name] for base in mro_of(kind) if name in dict_of_class(base)), None)
@@ -1341,7 +1364,7 @@ def stateless(callee, site):
         return file.startswith(APP) or file.startswith(STANDARD_LIBRARY) and site[6] != "await"
     if kind is types.ModuleType:
         return "site-packages" not in (callee.__dict__.get("__file__") or "") and site[6] != "await"
-    return kind is types.BuiltinFunctionType or type in mro_of(kind)
+    return kind is types.BuiltinFunctionType or is_class(callee)
 
 
 def tell_call(site, callee, result, argument):

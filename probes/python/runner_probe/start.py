@@ -16,7 +16,7 @@ def start():
 
     loader.install()
     boundary.install()
-    atexit.register(probe.writer.flush)
+    atexit.register(probe.writer.end)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=probe.before_fork, after_in_parent=probe.in_parent_after_fork, after_in_child=probe.after_fork)
     probe.hide()
