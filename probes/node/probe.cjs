@@ -26,7 +26,7 @@ function start() {
   const MOST_BYTES = 64 * 1024 * 1024;
   const MOST_CANARIES = 8;
   const LONG = 1024 * 1024, LONG_PART = 64 * 1024;
-  const ITEMS = 32, DEPTH = 2;
+  const ITEMS = 32, DEPTH = 3, VISITS = 200;
   const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told,
   const OWN_LOADS_OF_A_PLACE = 1;   // and of those that yield the request's own canaries only
   const WALKED = 3000;              // objects that a search for paths looks at
@@ -142,10 +142,11 @@ function start() {
     }
   }
 
-  const PLAIN = 1, ARRAY = 2, MAP = 3, SET = 4, BYTES = 5, PROMISE = 6, ERROR = 7, SKIP = 8;
+  const PLAIN = 1, ARRAY = 2, MAP = 3, SET = 4, BYTES = 5, PROMISE = 6, ERROR = 7, ITERATOR = 8, SKIP = 9;
   const kinds = new WeakMap([
     [Object.prototype, PLAIN], [Array.prototype, ARRAY], [Map.prototype, MAP], [Set.prototype, SET], [Uint8Array.prototype, BYTES],
     [Promise.prototype, PROMISE], [Error.prototype, ERROR],
+    [getPrototypeOf(new Map().entries()), ITERATOR], [getPrototypeOf(new Set().values()), ITERATOR],
     ...[EventEmitter.prototype, Function.prototype, WeakMap.prototype, WeakSet.prototype, WeakRef.prototype, Date.prototype, RegExp.prototype,
       ArrayBuffer.prototype, DataView.prototype, getPrototypeOf(Int8Array.prototype), AsyncLocalStorage.prototype, URL.prototype,
       Number.prototype, Boolean.prototype, Symbol.prototype].map(prototype => [prototype, SKIP]),
@@ -221,32 +222,33 @@ function start() {
   let visits = 0;
   function objectHolds(value, depth) {
     const kind = kindOf(value);
-    if (kind === SKIP || kind === PROMISE) return false;
+    if (kind >= PROMISE && kind !== ERROR) return false;
     if (kind === BYTES) return textHolds(bytesText(value));
     return some(value, kind, one => {
       if (typeof one === 'string') return textHolds(one);
-      return one !== null && typeof one === 'object' && depth > 1 && ++visits < 200 && objectHolds(one, depth - 1);
+      return one !== null && typeof one === 'object' && depth > 1 && ++visits < VISITS && objectHolds(one, depth - 1);
     });
   }
   function collectObject(value, depth, found) {
     const kind = kindOf(value);
-    if (kind === SKIP || kind === PROMISE) return;
+    if (kind >= PROMISE && kind !== ERROR) return;
     if (kind === BYTES) { found.holders.add(value); return collectText(bytesText(value), found); }
     some(value, kind, one => {
       if (typeof one === 'string') { if (textHolds(one)) { found.holders.add(value); collectText(one, found); } }
-      else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < 200) collectObject(one, depth - 1, found);
+      else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < VISITS) collectObject(one, depth - 1, found);
       return found.size >= MOST_CANARIES;
     });
   }
 
-  /** 0: nothing to tell; 1: a canary is in the value; 2: a promise, whose value may come later. */
+  /** 0: nothing to tell; 1: a canary is in the value; 2: a promise, whose value may come later; 3: goes through a Map or Set. */
   function look(value) {
     if (typeof value === 'string') return textHolds(value) ? 1 : 0;
     if (value === null || typeof value !== 'object') return 0;
     try {
       visits = 0;
       if (objectHolds(value, DEPTH)) return 1;
-      return isPromise(value) ? 2 : 0;
+      const kind = kindOf(value);
+      return kind === PROMISE ? 2 : kind === ITERATOR ? 3 : 0;
     } catch { return 0; }
   }
   function canariesOf(value) {
@@ -860,12 +862,14 @@ function start() {
     try {
       const place = placeOf(number);
       if (!place) { pending = []; return; }
-      const request = current();
+      const inside = current();
+      // What is sent by a response is the response's, whoever calls.
+      const request = isObject(object) && scopes.get(object)?.request || inside;
       let inArguments = null;
       if (pending.length) {
         const rest = [];
         for (const one of pending) {
-          if (one.number === number && one.request === request) {
+          if (one.number === number && one.request === inside) {
             inArguments ??= new Set();
             if (one.promise) notePromise('store', one.promise, place.flag === 3 ? key : object, number, key, 'call');
             else for (const found of canariesOf(one.value)) inArguments.add(found);
@@ -879,9 +883,10 @@ function start() {
       if (inArguments && inArguments.size && place.flag === 1 && isObject(object)) {
         access('store', request, place, object, key, inArguments, manner);
         toldStore = true;
-      } else if (inArguments && inArguments.size && place.flag === 3 && isObject(key)) {
+      } else if (inArguments && inArguments.size && place.flag === 3 && isObject(key) && look(key) === 1) {
         const known = identity(key, request, null);
-        write('store', request, `,"c":${list(inArguments)},"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
+        const values = [...canariesOf(key).holders].slice(0, 5).map(one => identity(one, request, null).number);
+        write('store', request, `,"c":${list(inArguments)},"values":${stringify(values)},"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
         toldStore = true;
       }
       if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
@@ -992,7 +997,8 @@ function start() {
     r(value, object, number, key) {
       if (live) {
         const held = look(value);
-        if (held !== 0 || pending.length !== 0) tellCall(value, held, object, number, key);
+        if (held === 3) { if (isObject(object) && look(object) === 1) tellLoad(object, object, number, undefined, 'call'); }
+        else if (held !== 0 || pending.length !== 0) tellCall(value, held, object, number, key);
       }
       return value;
     },

@@ -20,7 +20,9 @@ const ITEMS_OF_A_PATTERN = 16;
 
 // Calls that put an argument into their receiver, and calls that take something out of it.
 const WRITERS = new Set(['push', 'unshift', 'set', 'add', 'append', 'splice', 'fill', 'write', 'enqueue', 'enterWith', 'run',
-  'setItem', 'put', 'store', 'insert', 'save', 'prime', 'defineProperty', 'assign', 'setHeader']);
+  'setItem', 'put', 'store', 'insert', 'save', 'prime', 'setHeader']);
+// Calls that change their first argument.
+const ASSIGNERS = new Set(['assign', 'defineProperty', 'merge', 'mergeWith', 'mergeDeep', 'extend', 'defaults', 'defaultsDeep', 'assignIn', 'mixin']);
 const READERS = new Set(['get', 'getStore', 'pop', 'shift', 'at', 'peek', 'dequeue', 'getItem', 'find', 'take', 'next',
   'values', 'entries', 'keys', 'slice', 'join', 'subarray', 'toString', 'fetch', 'lookup', 'map', 'filter']);
 const KEYED = new Set(['set', 'get', 'setItem', 'getItem', 'put', 'store', 'append', 'prime', 'setHeader', 'fetch', 'lookup']);
@@ -690,7 +692,7 @@ class Rewriter {
     let kind = 'call';
     let flag = 0;
     if (callee.type === 'MemberExpression' && name) flag = WRITERS.has(name) ? 1 : READERS.has(name) ? 2 : 0;
-    if (flag === 1 && object === 'Object' && (name === 'assign' || name === 'defineProperty')) flag = 3;
+    if (ASSIGNERS.has(name) && node.arguments.length > 1) flag = 3;
     const first = node.arguments[0];
     let key = null;
     let keyText = '';

@@ -39,7 +39,8 @@ export function pair(events, victim, canary, known = {}) {
     if (write) found.push({ read, write });
   }
   if (found.length) {
-    const { read, write } = found[0];
+    // A scalar before a container.
+    const { read, write } = found.find(({ read }) => !read.values) ?? found[0];
     return { confidence: 'located', write: place(write), read: place(read), object: pathOf(write.path ? write : read), type: read.type };
   }
   // The victim took an object as a whole, in which the source had stored.
@@ -47,13 +48,18 @@ export function pair(events, victim, canary, known = {}) {
     const write = before(read, stores.filter(event => !event.own_obj && read.values.includes(event.obj)));
     if (write) return { confidence: 'located', write: place(write), read: place(read), object: pathOf(write), type: write.type };
   }
+  for (const read of inReader.filter(event => event.e === 'load' && event.obj !== null)) {
+    const write = before(read, stores.filter(event => !event.own_obj && event.values?.includes(read.obj)));
+    if (write) return { confidence: 'located', write: place(write), read: place(read), object: pathOf(read), type: read.type };
+  }
   // What the same stateful callee handed to both.
   for (const read of inReader.filter(event => event.e === 'call' && (event.obj !== null || event.callee_obj !== null))) {
     const same = events.find(event => event.process === reader.process && event.e === 'call' && event.r === source.r && event.callee === read.callee && event.n < read.n
       && (read.obj !== null ? event.obj === read.obj : event.callee_obj === read.callee_obj && holds(event, canary)));
     if (same) return { confidence: 'same_callee', write: place(same), read: place(read), object: read.callee };
   }
-  const read = inReader.find(event => event.e !== 'response' && event.e !== 'store');
+  const read = inReader.find(event => event.e === 'load' || event.e === 'call')
+    ?? events.find(event => event.process === reader.process && event.r === reader.r && event.e === 'call' && event.args_c.includes(canary));
   if (!read) return { confidence: 'not_located', reason: 'no load of the application yields it' };
   const outliving = stores.filter(event => event.n < read.n && !event.own_obj && event.path !== null).at(-1);
   if (outliving) return { confidence: 'probable', write: place(outliving), read: place(read), object: pathOf(outliving) };
