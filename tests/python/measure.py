@@ -268,7 +268,7 @@ def applications():
         write, read, name = re.fullmatch(r"write=(\S+) read=(\S+) object=(.*)", head["locate"]).groups()
         found.append({
             "name": file.parent.name if file.stem == "__init__" else file.stem, "app": HERE / "apps", "run": json.loads(head["run"]),
-            "show": json.loads(head["show"]), "write": [write], "read": [read], "object": None if name == "?" else name,
+            "show": json.loads(head["show"]), "write": write.split("|"), "read": read.split("|"), "object": None if name == "?" else name,
         })
     return found
 

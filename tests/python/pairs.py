@@ -13,7 +13,10 @@ def read_events(folder):
 def slots(event):
     """Where the canary lay that an event tells of: (object, key), the way from the outside to the inside."""
     found = [(event["obj"], event.get("key"))] if event["e"] != "call" else []
-    return found + [tuple(step) for step in event.get("inner", [])]
+    found += [tuple(step) for step in event.get("inner", [])]
+    if event["e"] == "load" and not event.get("inner") and event.get("value"):
+        found.append((event["value"], None))
+    return found
 
 
 def same_slot(one, other):

@@ -161,6 +161,8 @@ def plan_of(kind):
         text = str if issubclass(kind, str) else bytes if issubclass(kind, bytes) else None
         if name_of_class(kind) in ("_UnixSelectorEventLoop", "Loop", "Thread", "_MainThread"):
             has_names, slots = False, []  # they refer to all there is
+        elif name_of_class(kind) == "partial":
+            has_names = False  # asking for it makes one, and functools looks whether there is one
         # Neither the class nor anything that belongs to it is kept alive.
         identity = id(kind)
         plan = (weak_reference(kind, lambda _: plans.pop(identity, None)), mapping, sequence, bool(has_names), tuple(slots[:40]), text)
@@ -491,7 +493,7 @@ class Writer:
                     self.sleeping = False
                 elif not wake.acquire():
                     break
-                sleep(0.004)
+                sleep(0.02)
                 self.flush()
         except BaseException:
             pass
@@ -986,7 +988,7 @@ def holders_of(canary):
         for file in list(modules):
             module = module_of(file)
             for key, value in list(module.__dict__.items()) if module is not None else ():
-                if len(found) < 5 and id(type(value)) in (TEXT, BYTES):
+                if len(found) < 5 and id(type(value)) in (TEXT, BYTES, BYTEARRAY):
                     texts = []
                     canaries_in_text(value, texts)
                     if canary in texts:
@@ -1064,7 +1066,9 @@ def tell(event, kind, container, key, value, site, extra=None):
         if chain:
             line["value"] = known(value, request).number
             line["inner"] = [[known(inner, request).number, text_of_key(at)] for inner, at in chain]
-        elif id(type(value)) == TEXT or id(type(value)) == BYTES:
+        elif id(type(value)) not in (TEXT, BYTES):
+            line["value"] = known(value, request).number
+        else:
             if kind in ("call", "contextvar"):
                 line["value"] = known(value, request).number
         if extra:
@@ -1262,7 +1266,7 @@ def augmented_item(container, key, site, /):
 WRITERS = frozenset(
     "append appendleft extend extendleft insert add update setdefault put put_nowait set write writelines push send sendall asend"
     " setex hset rpush lpush publish enqueue save store register remember activate bind set_result send_nowait set_many __setitem__"
-    " sendto add_header set_cookie".split()
+    " sendto add_header set_cookie execute executemany".split()
 )
 READERS = frozenset(
     "get pop popleft popitem get_nowait getvalue read readline readlines readuntil readexactly recv peek items values copy result fetch fetchone fetchall"
@@ -1272,6 +1276,33 @@ READERS = frozenset(
 SCHEDULERS = frozenset("call_soon call_soon_threadsafe call_later call_at submit run_in_executor add_done_callback apply_async spawn".split())
 SENDERS = frozenset("write writelines send sendall sendto".split())
 RECEIVERS = frozenset("read readline readuntil readexactly recv readlines".split())
+
+
+VIEWS = {id(type({}.items())), id(type({}.values())), id(type({}.keys()))}
+CURSORS = frozenset("execute executemany fetchone fetchall fetchmany".split())
+
+
+def has_own_events(receiver, name):
+    """Whether a method is code of the application, so that what it does is told from inside."""
+    for base in mro_of(type(receiver)):
+        method = dict_of_class(base).get(name)
+        if method is not None:
+            if type(method) is not types.FunctionType:
+                return False
+            file = method.__code__.co_filename
+            return file.startswith(APP + os.sep) and "site-packages" not in file
+    return False
+
+
+def connection_of(cursor):
+    """The connection of a database cursor: what one writes, the other reads."""
+    for base in mro_of(type(cursor)):
+        found = dict_of_class(base).get("connection")
+        if found is not None:
+            if type(found) is types.MemberDescriptorType or type(found) is types.GetSetDescriptorType:
+                return attribute_of(cursor, "connection") or cursor
+            return cursor
+    return cursor
 
 
 def method_call(site, receiver, name, /, *args, **kwargs):
@@ -1287,7 +1318,13 @@ def method_call(site, receiver, name, /, *args, **kwargs):
         if name in SCHEDULERS:
             tell_scheduled(site, args)
             return result
-        holding = holds(result)
+        holding = holds(receiver if id(type(result)) in VIEWS else result)
+        if not holding and not args and not kwargs:
+            return result
+        if has_own_events(receiver, name):
+            return result
+        if name in CURSORS:
+            receiver = connection_of(receiver)
         if args and not (name in READERS and holding):
             for value in args if len(args) < 4 else args[:4]:
                 if id(type(value)) not in PLAIN and holds(value):
@@ -1319,7 +1356,7 @@ def tell_write(site, receiver, name, args, value):
     kind, key = "call", None
     if type(receiver) is ContextVar:
         kind = "contextvar"
-    elif len(args) > 1 and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE):
+    elif len(args) > 1 and name not in CURSORS and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE):
         key = args[0]
     if type(receiver) is types.ModuleType:
         return tell_call(site, receiver, value if name in READERS else None, value)
@@ -1331,7 +1368,7 @@ def tell_read(site, receiver, name, args, result):
         return tell_call(site, receiver, result, None)
     kind = "contextvar" if type(receiver) is ContextVar else "call"
     key = args[0] if args and kind == "call" and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE) and name not in ("read", "recv") else None
-    tell("load", kind, receiver, key, result, site, {"callee": site[7]})
+    tell("load", kind, receiver, key, receiver if id(type(result)) in VIEWS else result, site, {"callee": site[7]})
 
 
 def receiver_of(root, site):

@@ -349,7 +349,7 @@ class Rewriter:
             name.id for generator in node.generators for name in ast.walk(generator.target) if isinstance(name, ast.Name)
         }
         first = node.generators[0]
-        first.iter = self.visit(first.iter)
+        first.iter = self.whole(first.iter)
         self.scope.inner.append(targets)
         for generator in node.generators:
             if generator is not first:
@@ -448,7 +448,7 @@ class Rewriter:
         return ast.copy_location(ast.Attribute(self.call(hook, arguments, target), "v", ast.Store()), target)
 
     def visit_For(self, node):
-        node.target, node.iter = self.visit(node.target), self.visit(node.iter)
+        node.target, node.iter = self.visit(node.target), self.whole(node.iter)
         self.statements(node.body)
         self.statements(node.orelse)
         node.body[:0] = self.after([node.target], node)
@@ -513,10 +513,37 @@ class Rewriter:
         """The object of an attribute, item or method: rewritten within, but not looked at itself, as what is read from it is."""
         if isinstance(node, ast.Name):
             return node
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and not self.is_super(node.value):
             node.value = self.base(node.value)
             return node
+        if isinstance(node, ast.Subscript):
+            node.value = self.base(node.value)
+            if not isinstance(node.slice, ast.Slice):
+                node.slice = self.visit(node.slice)
+            return node
         return self.visit(node)
+
+    def whole(self, node):
+        """A local variable whose value is used as a whole: iterated over, unpacked, matched, returned. What it holds is read."""
+        if isinstance(node, ast.Name) and self.scope.kind(node.id) == "local" and node.id != "__class__":
+            return self.call("_rp_ld", [node, self.site(node, node.id)], node)
+        return self.visit(node)
+
+    def visit_Return(self, node):
+        if node.value:
+            node.value = self.whole(node.value)
+        return node
+
+    def visit_Match(self, node):
+        node.subject = self.whole(node.subject)
+        for case in node.cases:
+            self.visit_match_case(case)
+        return node
+
+    def visit_Dict(self, node):
+        node.keys[:] = [key and self.visit(key) for key in node.keys]
+        node.values[:] = [self.visit(value) if key else self.whole(value) for key, value in zip(node.keys, node.values)]
+        return node
 
     def visit_Attribute(self, node):
         if isinstance(node.ctx, ast.Store):
@@ -574,10 +601,10 @@ class Rewriter:
     def arguments(self, node):
         self.visit_all(node.args)
         for keyword in node.keywords:
-            keyword.value = self.visit(keyword.value)
+            keyword.value = self.visit(keyword.value) if keyword.arg else self.whole(keyword.value)
 
     def visit_Starred(self, node):
-        node.value = self.visit(node.value)
+        node.value = self.whole(node.value) if isinstance(node.ctx, ast.Load) else self.visit(node.value)
         return node
 
     def root(self, function):
@@ -642,8 +669,12 @@ class Rewriter:
         if isinstance(inner, ast.Call):
             callee = called_text(inner.func)
             root, chain = self.root(inner.func)
-            if isinstance(inner.func, ast.Attribute) and inner.func.attr in READERS:
-                hook, key = "_rp_w", inner.func.attr
+            reader = inner
+            if callee.rpartition(".")[2] in ("wait_for", "shield") and inner.args and isinstance(inner.args[0], ast.Call):
+                reader = inner.args[0]  # `await asyncio.wait_for(queue.get(), 1)`
+            if isinstance(reader.func, ast.Attribute) and reader.func.attr in READERS:
+                hook, key = "_rp_w", reader.func.attr
+                root, chain = self.root(reader.func)
             node.value = self.visit_Call(inner, awaited=True)
         elif isinstance(inner, ast.Name):
             root, chain, callee = self.name(inner.id, inner), (), inner.id
