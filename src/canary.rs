@@ -120,6 +120,14 @@ impl CanaryEncoding {
     }
 }
 
+/// Where a canary of any shape may stand, as a regular expression that Python, JavaScript and Rust read alike: what it
+/// matches is one, but for chance. Of an e-mail address it matches the word.
+pub const PATTERN: &str = concat!(
+    "[zZ][qQ][0-9a-hjkmnp-tv-zA-HJKMNP-TV-Z]{19,195}",
+    "|709[0-9a-fA-F]{5}-?[0-9a-fA-F]{4}-?4[0-9a-fA-F]{3}-?[89abAB][0-9a-fA-F]{3}-?[0-9a-fA-F]{12}",
+    "|709[0-9]{23,27}",
+);
+
 impl Canaries {
     /// The same seed makes the same canaries in the same order.
     pub fn new(seed: u64) -> Self {

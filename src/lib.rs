@@ -26,6 +26,7 @@ pub mod server;
 pub mod session;
 pub mod load;
 pub mod dirty;
+pub mod locate;
 pub mod record;
 pub mod analysis;
 pub mod verdict;

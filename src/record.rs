@@ -11,6 +11,7 @@ use crate::measured_value::MeasuredValue;
 
 mod dirty;
 mod load;
+mod location;
 mod quantiles;
 mod redacted;
 mod server;
@@ -24,6 +25,7 @@ pub use dirty::{
 pub use load::{
     CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence, StageRecord,
 };
+pub use location::{Confidence, LocationRecord, NotLocated, PlaceRecord, SharedKind, ShownRecord, SourceRecord};
 pub use quantiles::Quantiles;
 pub use redacted::redacted;
 pub use server::{Happening, ServerEvent, ServerPart, ServerRecord, ServerSample, Unmeasured};

@@ -5,7 +5,9 @@ mod cause;
 mod chart;
 mod escape;
 mod footnote;
+mod location;
 mod markdown;
+mod remedy;
 mod reproduction;
 mod sentence;
 mod table;
@@ -58,6 +60,11 @@ pub fn one_line(text: &str) -> String {
 /// What a recipe sends: `2 requests, one after the other, on one connection`.
 pub fn recipe_in_words(recipe: &crate::dirty::recipe::Recipe) -> String {
     reproduction::recipe(recipe)
+}
+
+/// Where in the server's code a leak happens, a name and what it is a line; without control characters.
+pub fn location_in_words(located: &crate::record::LocationRecord) -> Vec<(&'static str, String)> {
+    location::entries(located).into_iter().map(|(name, text)| (name, escape::clean(&text))).collect()
 }
 
 /// The verdict and why, with the decisive numbers: one line of plain text, without control characters.

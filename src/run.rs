@@ -23,6 +23,7 @@ mod examples;
 mod facts;
 mod folder;
 mod hooks;
+mod locate;
 mod log_tail;
 pub mod plan;
 mod private;

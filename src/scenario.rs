@@ -216,6 +216,8 @@ pub struct DirtySpec {
     /// For how long a response of unknown length is read; event streams for half a second, others to their end, if there
     /// is nothing.
     pub stream: Option<Duration>,
+    /// Whether leaks are looked for in the server's code; `None` where it is not said: then wherever there is a probe.
+    pub locate: Option<bool>,
 }
 
 /// How long the handlers of a dirty check are asked to sleep.

@@ -21,6 +21,7 @@ pub mod inherited_signals;
 mod launcher;
 mod log_lines;
 mod port_owner;
+pub mod probe;
 mod proc;
 mod process_tree;
 mod ready;
@@ -40,6 +41,7 @@ pub use builtin::app::COMES_WITH_RUNNER;
 pub use builtin::gauges::OF_THIS_PROCESS;
 use command::LaunchedServer;
 use launcher::Workers;
+use probe::Probe;
 pub use role::ProcessRole;
 pub use sampler::{Usage, UsageRow};
 pub use supervisor::NOT_KEPT;
@@ -151,6 +153,17 @@ impl Server {
         allowed_hosts: &[String],
         cancelled: Cancelled<'_>,
     ) -> Result<Server, StartError> {
+        Server::start_with(plan, log, allowed_hosts, None, cancelled)
+    }
+
+    /// The same with a probe in its processes, if there is one for them; it must stay until the server has stopped.
+    pub fn start_with(
+        plan: &scenario::ServerSpec,
+        log: Log<'_>,
+        allowed_hosts: &[String],
+        probe: Option<&Probe>,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Server, StartError> {
         let begun = Instant::now();
         let log_file = File::options().create(true).append(true).open(log.path).map_err(|error| {
             StartError::new(format!("cannot write {}: {error}", log.path.display()), "check the reports folder")
@@ -172,7 +185,7 @@ impl Server {
                 )
             }
             scenario::ServerSpec::Command(plan) => {
-                let (kept, endpoint, spoken) = LaunchedServer::launch(plan, &log_file, cancelled)?;
+                let (kept, endpoint, spoken) = LaunchedServer::launch(plan, &log_file, probe, cancelled)?;
                 tls = spoken;
                 (Kind::Kept(Box::new(kept)), endpoint)
             }

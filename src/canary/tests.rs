@@ -26,6 +26,24 @@ fn a_canary_names_its_owner_wherever_it_stands() {
 }
 
 #[test]
+fn the_pattern_matches_every_canary_whole_and_little_else() {
+    let pattern = regex::Regex::new(PATTERN).unwrap();
+    let mut canaries = Canaries::new(11);
+    for (shape, length) in SHAPES.into_iter().flat_map(|shape| LENGTHS.map(|length| (shape, length))) {
+        for owner in [1, 77, 4_000_000_000] {
+            let canary = canaries.make(owner, shape, length);
+            for text in [format!("<p>{canary}</p>"), format!("user={canary}&x=1"), canary.to_uppercase()] {
+                let found = pattern.find(&text).unwrap().as_str();
+                assert_eq!(found.to_lowercase(), word_of(&canary), "{text}");
+            }
+        }
+    }
+    for text in ["zq", "zqzqzq", "709", "order 70912345", "the quick brown fox", "zq0123456789abcdefgh"] {
+        assert!(!pattern.is_match(text), "{text}");
+    }
+}
+
+#[test]
 fn another_run_has_other_canaries() {
     let (mut one, other) = (Canaries::new(1), Canaries::new(2));
     for shape in SHAPES {

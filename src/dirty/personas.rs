@@ -1,7 +1,7 @@
 //! Personas: a few identities that ask again and again, so that their responses can be told apart also where none shows a canary.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
@@ -225,6 +225,19 @@ impl Personas {
             verbatim: true,
         };
         Some((found.value, foreign))
+    }
+
+    /// Values that tell this persona from the others: what the scenario gives to it alone, and what only its lone responses hold.
+    pub fn values_of(&self, persona: PersonaNumber) -> Vec<String> {
+        let Some(identity) = self.all.get(persona) else { return Vec::new() };
+        let alone =
+            |value: &&String| self.all.iter().filter(|one| one.fields.values().any(|its| its == *value)).count() == 1;
+        let given = identity.fields.values().filter(alone).cloned();
+        let others = (0..self.all.len()).filter(|other| *other != persona);
+        let accusations = others.filter_map(|other| self.baseline.as_ref()?.example(other, persona));
+        let shown = accusations.flat_map(|accusation| accusation.signs).map(|sign| sign.text);
+        let all: BTreeSet<String> = given.chain(shown).filter(|value| value.len() >= LEAST_VERBATIM).collect();
+        all.into_iter().collect()
     }
 
     fn may_share(&self, asker: PersonaNumber, owner: PersonaNumber, client: &CheckClient) -> bool {

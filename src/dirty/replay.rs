@@ -128,6 +128,16 @@ impl<'a> LeakReplay<'a> {
         Ok(())
     }
 
+    /// Values that name who asked, beside a canary: those of a persona.
+    pub fn values_of(&self, seen: &Seen) -> Vec<String> {
+        seen.persona.map(|persona| self.personas.values_of(persona)).unwrap_or_default()
+    }
+
+    /// The values of all who ask.
+    pub fn all_values(&self) -> Vec<String> {
+        (0..self.personas.all.len()).flat_map(|persona| self.personas.values_of(persona)).collect()
+    }
+
     /// One ordinary request, sent alone; blocks meanwhile. `None` as of [`run`](Self::run).
     pub fn control(&mut self, cancel: &CancellationToken) -> std::io::Result<Option<ReplayResponse>> {
         let tried = self.carry_out(&alone(), cancel)?;

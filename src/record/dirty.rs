@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::location::LocationRecord;
 use crate::dirty::recipe::Recipe;
 pub use crate::dirty::{LeakClass, LeakOracle};
 
@@ -178,6 +179,9 @@ pub struct LeakRecord {
     /// The least that shows it, where that was found.
     #[serde(default)]
     pub shrunk: Option<ShrunkRecord>,
+    /// Where in the server's code it happens; null if nobody looked.
+    #[serde(default)]
+    pub located: Option<LocationRecord>,
 }
 
 impl LeakRecord {

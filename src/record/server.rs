@@ -42,6 +42,8 @@ pub enum ServerPart {
     DirtyCheck,
     /// The search for the least that shows a leak.
     Diagnosis,
+    /// A leak once more, with a probe in the server, to locate it in the code.
+    Location,
 }
 
 /// What all processes of a server used at one moment.

@@ -64,6 +64,7 @@ pub(crate) fn part(part: ServerPart) -> &'static str {
         ServerPart::Load => "the load",
         ServerPart::DirtyCheck => "the dirty check",
         ServerPart::Diagnosis => "the diagnosis",
+        ServerPart::Location => "the search in its code",
     }
 }
 

@@ -4,6 +4,7 @@ mod checks;
 mod dirty;
 mod evidence;
 mod load;
+mod located;
 mod overview;
 mod reproduce;
 mod server;
@@ -186,6 +187,7 @@ fn evidence(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
         if index > 0 {
             leak_picture(page, leak, number, place);
         }
+        page.markdown += &located::located(leak);
         page.markdown += &evidence::proof(leak, number, place.scenario, place.home);
     }
     if all > distinct.len() {

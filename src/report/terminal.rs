@@ -21,6 +21,7 @@ use super::footnote;
 use super::format::{
     NONE, amount, capital, checks_in_words, ends, failures, micros, observed, outside, sent_again, short_micros, status,
 };
+use super::location;
 use super::reproduction;
 use super::response_samples;
 use super::sentence;
@@ -257,6 +258,9 @@ impl Terminal {
         }
         if let Some(shrunk) = &leak.shrunk {
             out += &self.entry("least", &reproduction::in_words(shrunk));
+        }
+        for (name, text) in leak.located.iter().flat_map(location::entries) {
+            out += &self.entry(name, &text);
         }
         out += &self.entry("cause", &cause::in_words(leak));
         if distinct.len() > 1 {

@@ -97,25 +97,13 @@ fn samples(rows: &[server::UsageRow]) -> Vec<record::ServerSample> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// How a command that runs this many workers is named.
     fn named(command: &[&str], workers: u32) -> String {
-        describe_server(&scenario::ServerSpec::Command(scenario::CommandSpec {
-            scenario: "a.toml".to_owned(),
-            command: command.iter().map(|word| scenario::Template::parse(word).unwrap()).collect(),
-            cwd: ".".into(),
-            env: Vec::new(),
-            setup: None,
-            setup_within: Duration::ZERO,
-            workers,
-            listen: scenario::ListenSpec::Tcp { port: None, handed: false },
-            ready: scenario::ReadySpec { check: scenario::ReadyCheck::Port, within: Duration::ZERO, foreign: false },
-            stop: scenario::StopSpec { signal: "TERM".to_owned(), grace: Duration::ZERO },
-            tls: None,
-        }))
+        let words = command.iter().map(|word| scenario::Template::parse(word).unwrap()).collect();
+        let plan = scenario::CommandSpec { command: words, workers, ..scenario::tests::command("") };
+        describe_server(&scenario::ServerSpec::Command(plan))
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tracing::{debug, info, info_span, warn};
 use super::log_tail;
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, events, facts, hooks};
+
 use crate::dirty;
 use crate::load::client_script::ClientScript;
 use crate::load::hook_watchdog::{self, HungHook, call_watched};
@@ -23,8 +24,11 @@ use crate::record::{self, LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
 use crate::script::heartbeat::Heartbeat;
+use crate::server::probe::Probe;
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
+
+mod located;
 
 /// How often to look at what a set-up has said.
 const READ_EVERY: Duration = Duration::from_secs(1);
@@ -79,7 +83,7 @@ pub(super) fn run(
     let failure = variant.load.as_ref().and_then(|plan| stage.foreign_source(plan));
     let mut trial = Trial { failure, ..Trial::default() };
     if let Some(plan) = variant.load.as_ref().filter(|_| trial.failure.is_none()) {
-        stage.part(ServerPart::Load, &mut trial, &variant.server, |stage, server, trial| {
+        stage.part(ServerPart::Load, &mut trial, (&variant.server, None), |stage, server, trial| {
             stage.load(plan, server, trial)
         });
     }
@@ -120,7 +124,7 @@ impl Stage<'_> {
         &self,
         part: ServerPart,
         trial: &mut Trial,
-        plan: &scenario::ServerSpec,
+        (plan, probe): (&scenario::ServerSpec, Option<&Probe>),
         work: impl FnOnce(&Self, &mut Server, &mut Trial) -> std::io::Result<Ending>,
     ) {
         if self.cancel.is_cancelled() {
@@ -146,7 +150,7 @@ impl Stage<'_> {
             self.observer.event(RunEvent::ServerStarting { number, elapsed: begun.elapsed(), set_up });
             self.cancel.is_cancelled()
         };
-        let mut server = match Server::start(plan, log, self.allowed_hosts, &cancelled) {
+        let mut server = match Server::start_with(plan, log, self.allowed_hosts, probe, &cancelled) {
             Ok(server) => server,
             Err(_) if self.cancel.is_cancelled() => {
                 trial.interrupted = true;
@@ -323,7 +327,7 @@ impl Stage<'_> {
                 dirty::CheckPhase::Diagnosis => ServerPart::Diagnosis,
                 _ => ServerPart::DirtyCheck,
             };
-            self.part(serves, trial, server, |stage, server, _| {
+            self.part(serves, trial, (server, None), |stage, server, _| {
                 let target = target(server, &stage.variant.server);
                 if !check.has_begun() {
                     stage.observer.event(RunEvent::DirtyBegan { description: &description });
@@ -352,7 +356,6 @@ impl Stage<'_> {
                 check.give_up_diagnosis();
             }
         }
-        self.observer.event(RunEvent::DirtyEnded);
         events::dirty_ended(&progress);
         // Without a server there was no check, and nothing can be said of it.
         if check.has_begun() {
@@ -360,7 +363,9 @@ impl Stage<'_> {
             findings.interrupted |= trial.interrupted;
             let failure = trial.failure.as_ref().map(|failure| failure.message.as_str());
             trial.dirty = Some(facts::dirty(plan, self.variant.server.tls(), &findings, failure));
+            self.locate(trial);
         }
+        self.observer.event(RunEvent::DirtyEnded);
     }
 
     /// Said before anything is started.

@@ -11,7 +11,8 @@ use super::problem::Problems;
 use super::{Scenario, Secrets, SystemContext, load, matrix, overrides, sensitive, toml_tree};
 
 /// Keys that change nothing about what is sent again.
-const WITHOUT_EFFECT: [&str; 8] = ["expect", "time", "exposures", "bound", "exhaustive", "triggers", "skip", "repeats"];
+const WITHOUT_EFFECT: [&str; 9] =
+    ["expect", "time", "exposures", "bound", "exhaustive", "triggers", "skip", "repeats", "locate"];
 
 /// What a record has of a scenario.
 #[derive(Debug, Clone, Copy)]

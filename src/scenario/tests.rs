@@ -67,6 +67,23 @@ impl SystemContext for World {
     }
 }
 
+/// A command with these words, and nothing else that matters.
+pub(crate) fn command(line: &str) -> CommandSpec {
+    CommandSpec {
+        scenario: "a.toml".to_owned(),
+        command: line.split_whitespace().map(|word| Template::parse(word).unwrap()).collect(),
+        cwd: ".".into(),
+        env: Vec::new(),
+        setup: None,
+        setup_within: Duration::ZERO,
+        workers: 1,
+        listen: ListenSpec::Tcp { port: None, handed: false },
+        ready: ReadySpec { check: ReadyCheck::Port, within: Duration::ZERO, foreign: false },
+        stop: StopSpec { signal: "TERM".to_owned(), grace: Duration::ZERO },
+        tls: None,
+    }
+}
+
 /// What a scenario that reads this variable must not show.
 pub(crate) fn secrets(name: &str, value: &str) -> Secrets {
     let mut secrets = Secrets::default();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::port_owner::{self, PortOwner};
+use super::probe::Probe;
 use super::ready::{NotReady, ReadySigns};
 use super::sampler::Sampler;
 use super::scratch::Scratch;
@@ -38,6 +39,7 @@ impl LaunchedServer {
     pub fn launch(
         plan: &CommandSpec,
         log_file: &File,
+        probe: Option<&Probe>,
         cancelled: Cancelled<'_>,
     ) -> Result<(LaunchedServer, Endpoint, Option<Tls>), StartError> {
         if let Some(command) = &plan.setup {
@@ -52,7 +54,8 @@ impl LaunchedServer {
         let command = fill(plan, &endpoint);
         let shown = command.join(" ").replace(FD, "{fd}");
         tracing::debug!(%endpoint, "command starts: {shown}");
-        let owned = start((plan, command), &endpoint, &shown, log_file, socket)?;
+        let env = environment(plan, &endpoint, probe);
+        let owned = start((plan, command, env), &shown, log_file, socket)?;
         let mut kept = LaunchedServer {
             owned,
             stop: plan.stop.clone(),
@@ -150,13 +153,11 @@ impl LaunchedServer {
 }
 
 fn start(
-    (plan, command): (&CommandSpec, Vec<String>),
-    endpoint: &Endpoint,
+    (plan, command, env): (&CommandSpec, Vec<String>, Vec<(String, String)>),
     shown: &str,
     log: &File,
     socket: Option<TcpListener>,
 ) -> Result<SupervisedTree, StartError> {
-    let env = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint)))).collect();
     let wanted = match &plan.ready.check {
         ReadyCheck::Log(wanted) => Some(wanted.clone()),
         _ => None,
@@ -164,6 +165,19 @@ fn start(
     let launch = LaunchPlan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
     SupervisedTree::start(&launch, &plan.scenario, log, socket)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
+}
+
+/// What the command finds in its environment beside what runner has itself.
+fn environment(plan: &CommandSpec, endpoint: &Endpoint, probe: Option<&Probe>) -> Vec<(String, String)> {
+    let own = plan.env.iter().map(|(name, text)| (name.clone(), word(text, plan, Some(endpoint))));
+    let mut own: Vec<(String, String)> = own.collect();
+    let known = |name: &str| {
+        let given = own.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
+        given.or_else(|| std::env::var(name).ok())
+    };
+    let of_probe = probe.map(|probe| probe.environment(plan, &known)).unwrap_or_default();
+    own.retain(|(name, _)| !of_probe.iter().any(|(of_probe, _)| of_probe == name));
+    own.into_iter().chain(of_probe).collect()
 }
 
 /// Where a command is to listen: a Unix socket in a folder of its own, or a port.

@@ -8,11 +8,14 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// What their names begin with; some letters and digits follow.
-const PREFIXES: [&str; 2] = ["runner-", ".runner-"];
+const PREFIXES: [&str; 3] = ["runner-", ".runner-", "runner-probe-"];
 const RANDOM: usize = 6;
 /// What may stand in them.
 const SOCKET: &str = "socket";
 const LOG: &str = "log";
+/// What a probe is given: the folders of its scripts and of its events, and the values that it looks for.
+pub(super) const PROBE_FOLDERS: [&str; 3] = ["events", "python", "node"];
+pub(super) const PROBE_MARKS: &str = "marks";
 
 /// A folder that only its owner can open. Removed with this; it stays where the program is killed.
 #[derive(Debug)]
@@ -31,6 +34,11 @@ impl Scratch {
     /// For a file of the name `log`.
     pub fn for_a_log(parent: &Path) -> io::Result<Scratch> {
         Scratch::new(PREFIXES[1], parent)
+    }
+
+    /// For probes and their events.
+    pub(super) fn for_probes(parent: &Path) -> io::Result<Scratch> {
+        Scratch::new(PREFIXES[2], parent)
     }
 
     fn new(prefix: &str, parent: &Path) -> io::Result<Scratch> {
@@ -62,8 +70,8 @@ pub fn sweep(parent: &Path) {
 }
 
 fn is_named_so(name: &str) -> bool {
-    let rest = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
-    rest.is_some_and(|rest| rest.len() == RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    let is_random = |rest: &str| rest.len() == RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    PREFIXES.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(is_random))
 }
 
 /// Whether this is a folder as runner makes them, of this user, with nothing else in it.
@@ -73,7 +81,11 @@ fn is_left(path: &Path) -> bool {
     };
     let expected = |entry: &fs::DirEntry| {
         let (name, kind) = (entry.file_name(), entry.file_type());
-        kind.is_ok_and(|kind| name == SOCKET && kind.is_socket() || name == LOG && kind.is_file())
+        kind.is_ok_and(|kind| {
+            let of_a_probe = PROBE_FOLDERS.iter().any(|folder| name == *folder) && kind.is_dir();
+            let file = [LOG, PROBE_MARKS].iter().any(|file| name == *file) && kind.is_file();
+            name == SOCKET && kind.is_socket() || file || of_a_probe
+        })
     };
     path.symlink_metadata().is_ok_and(mine)
         && fs::read_dir(path).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| expected(&entry))))
@@ -97,11 +109,17 @@ mod tests {
     fn what_a_killed_run_left_is_removed_and_nothing_else() {
         let parent = tempfile::tempdir().unwrap();
         let parent = parent.path();
-        let left = [("runner-aB3dEf", "socket"), (".runner-000000", "log"), ("runner-zzzzzz", "")];
+        let left = [
+            ("runner-aB3dEf", "socket"),
+            (".runner-000000", "log"),
+            ("runner-zzzzzz", ""),
+            ("runner-probe-aB3dEf", "events"),
+        ];
         for (name, holds) in left {
             let path = folder(parent, name, 0o700);
             match holds {
                 "socket" => drop(UnixListener::bind(path.join(holds)).unwrap()),
+                "events" => fs::create_dir(path.join(holds)).unwrap(),
                 "" => {}
                 _ => fs::write(path.join(holds), "").unwrap(),
             }

@@ -42,6 +42,7 @@ pub(in crate::dirty) fn plan(request: RequestSpec) -> DirtySpec {
         },
         timeout: Duration::from_secs(5),
         stream: None,
+        locate: None,
         version: scenario::Version::One,
     }
 }

@@ -9,6 +9,8 @@ use crate::report::format::{millis, short_millis};
 use crate::report::sentence::overlap_ms;
 use crate::units::counted;
 
+use touches::touches;
+
 use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
 use super::scale::{Scale, number, ticks};
 
@@ -17,6 +19,8 @@ const LEFT: f64 = 170.0;
 const RIGHT: f64 = 770.0;
 const TOP: f64 = 84.0;
 const ROW: f64 = 30.0;
+
+mod touches;
 
 /// The most bystanders that are drawn.
 const BYSTANDERS: usize = 8;
@@ -37,6 +41,9 @@ pub(crate) fn leak(leak: &LeakRecord, title: &str) -> String {
         overlap(canvas, leak, x, bottom);
         for (index, row) in rows.iter().enumerate() {
             bar(canvas, row, x, TOP + ROW * (index as f64 + 0.5));
+        }
+        if let Some(located) = &leak.located {
+            touches(canvas, leak, located, x);
         }
         if left_out > 0 {
             let text = format!("and {} of this round, not drawn", counted(left_out, "more request"));

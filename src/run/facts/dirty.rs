@@ -175,6 +175,7 @@ fn leak(
         bystanders: evidence.bystanders.iter().map(witness).collect(),
         recipe: evidence.recipe.clone(),
         shrunk: evidence.shrunk.as_ref().map(|least| shrunk(least, tls, follow)),
+        located: None,
     }
 }
 

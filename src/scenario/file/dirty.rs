@@ -69,6 +69,9 @@ pub struct RawDirty {
     pub start_time: Option<Located<Timespan>>,
     /// Whether to go on after a leak is proven. It ends there if not given.
     pub exhaustive: Option<Located<bool>>,
+    /// Whether a leak is looked for in the server's code as well: which line wrote the value, and which read it. For servers
+    /// that runner starts in Python or Node, and its own, if not given.
+    pub locate: Option<Located<bool>>,
     /// A request without a whole response for this long has failed. The long sleep and 5s, at least 10s, if not given.
     pub timeout: Option<Located<Timespan>>,
     /// The version of HTTP. 1.1 if not given.

@@ -47,6 +47,7 @@ impl Loading<'_> {
         let budget = self.budget(written);
         let timeout = self.dirty_timeout(written, sleep);
         let stream = self.stream(written, timeout);
+        self.check_locate(written, workers_known);
         Some(DirtySpec {
             request: request?,
             also,
@@ -62,6 +63,7 @@ impl Loading<'_> {
             budget,
             timeout,
             stream,
+            locate: value(&written.locate),
             version: match value(&written.http) {
                 None | Some(file::Http::One) => Version::One,
                 Some(file::Http::Two) => Version::Two,
@@ -180,6 +182,15 @@ impl Loading<'_> {
                 .add(problem.help(format!("write more, as in timeout = \"{}\"", units::show_duration(default))));
         }
         timeout
+    }
+
+    /// A probe is started together with the server.
+    fn check_locate(&mut self, written: &file::RawDirty, owned: bool) {
+        if let Some(at) = written.locate.as_ref().filter(|at| at.value && !owned) {
+            let problem = Problem::new("no line of code can be located in a server that was up before");
+            let problem = problem.at(&at.span, "its processes are not runner's to start");
+            self.problems.add(problem.help("leave `locate` out, or have runner start the server, by `server.command`"));
+        }
     }
 
     fn stream(&mut self, written: &file::RawDirty, timeout: Duration) -> Option<Duration> {

@@ -1,0 +1,361 @@
+//! The choice of the pair: which line of the source's wrote what which line of the victim's read.
+//!
+//! The order of choice, first that applies; within each, values of one owner before containers of several, and earlier reads
+//! before later ones:
+//!
+//! 1. the victim loaded the value from a slot (an object and a key) whose last store of it was another request's: `located`;
+//! 2. one callee handed both the same, or took it from the source and gave it to the victim: `same_callee`;
+//! 3. the slot of 1, in an object that nobody else could reach when the value was written: `located`;
+//! 4. one object, or one way to it, still holds the value at the end: `probable`;
+//! 5. the line of the victim's that first met the value, with the last line of the source's that let it go, or one of the
+//!    two: `partly`.
+
+use super::event::{Access, AccessKind, HolderPath, ProbeEvent, ProbeFact};
+use super::history::{History, ProcessHistory};
+use super::object::SharedObject;
+use super::party::{Party, Showing};
+use super::{Confidence, Location, Moment, NotLocated};
+
+/// Chooses what the events of one showing tell.
+pub fn locate(history: &History, showing: &Showing) -> Location {
+    let Some(source) = showing.source.as_ref().filter(|source| !source.is_nobody()) else {
+        return Location::not_located(NotLocated::NoSource);
+    };
+    if !history.is_of_a_probe() {
+        return Location::not_located(NotLocated::ProbeNotLoaded);
+    }
+    let source = source.clone().apart_from(&showing.victim);
+    let scenes: Vec<Scene<'_>> =
+        history.processes.iter().map(|process| Scene::of(process, &showing.victim, &source)).collect();
+    let within = scenes.iter().filter_map(Scene::pair).min_by_key(|pair| pair.rank());
+    let location = within.map(Pair::location).or_else(|| apart(&scenes));
+    location.unwrap_or_else(|| Location::not_located(why_not(history, &scenes)))
+}
+
+/// Whether the responses to both are there: what tells of the leak has been written.
+pub fn is_complete(history: &History, showing: &Showing) -> bool {
+    let answered = |who: &Party| {
+        history.processes.iter().any(|process| {
+            let requests = requests_of(process, who);
+            process.events.iter().any(|event| {
+                let is_end = matches!(event.what, ProbeFact::Response { .. });
+                is_end && event.request.is_some_and(|request| requests.contains(&request))
+            })
+        })
+    };
+    [Some(&showing.victim), showing.source.as_ref()].into_iter().flatten().all(|who| who.is_nobody() || answered(who))
+}
+
+/// The requests of a process that bring what names somebody.
+fn requests_of(process: &ProcessHistory, who: &Party) -> Vec<u64> {
+    let brings = |event: &ProbeEvent| match &event.what {
+        ProbeFact::Request { own, .. } | ProbeFact::Own { own } if who.owns_any(own) => event.request,
+        _ => None,
+    };
+    process.events.iter().filter_map(brings).collect()
+}
+
+fn why_not(history: &History, scenes: &[Scene<'_>]) -> NotLocated {
+    match () {
+        () if history.dropped() > 0 => NotLocated::EventsLost,
+        () if scenes.iter().all(|scene| scene.victims.is_empty()) => NotLocated::RequestNotSeen,
+        () => NotLocated::NotInOwnCode,
+    }
+}
+
+/// One process, and who of the two was in it.
+struct Scene<'a> {
+    process: &'a ProcessHistory,
+    /// The requests that are the victim's, and the source's.
+    victims: Vec<u64>,
+    sources: Vec<u64>,
+    victim: &'a Party,
+    source: &'a Party,
+}
+
+/// An access, with its index in the process.
+type At<'a> = (usize, &'a Access);
+
+/// A write and a read that belong together.
+struct Pair<'a> {
+    scene: &'a Scene<'a>,
+    confidence: Confidence,
+    /// See the head of this module.
+    choice: u8,
+    object: Option<SharedObject>,
+    write: Option<At<'a>>,
+    overwritten: Option<At<'a>>,
+    read: Option<At<'a>>,
+}
+
+impl<'a> Scene<'a> {
+    fn of(process: &'a ProcessHistory, victim: &'a Party, source: &'a Party) -> Scene<'a> {
+        let mut scene = Scene { process, victims: Vec::new(), sources: Vec::new(), victim, source };
+        scene.sources = requests_of(process, source);
+        scene.victims = if victim.is_nobody() { scene.of_nobody() } else { requests_of(process, victim) };
+        let sources = &scene.sources;
+        // One that brings both names is no witness of either.
+        scene.victims.retain(|request| !sources.contains(request));
+        scene
+    }
+
+    /// The requests that bring nothing, and were answered with the source's value.
+    fn of_nobody(&self) -> Vec<u64> {
+        let events = &self.process.events;
+        let brings = |request: u64| {
+            events.iter().filter(|event| event.request == Some(request)).any(|event| match &event.what {
+                ProbeFact::Request { own, .. } | ProbeFact::Own { own } => !own.is_empty(),
+                _ => false,
+            })
+        };
+        let got = |event: &ProbeEvent| match &event.what {
+            ProbeFact::Response { canaries } if self.source.owns_any(canaries) => event.request,
+            _ => None,
+        };
+        events.iter().filter_map(got).filter(|request| !brings(*request)).collect()
+    }
+
+    fn accesses(&self) -> impl DoubleEndedIterator<Item = At<'a>> + use<'a> {
+        self.process.events.iter().enumerate().filter_map(|(index, event)| match &event.what {
+            ProbeFact::Access(access) => Some((index, access)),
+            _ => None,
+        })
+    }
+
+    fn request(&self, (index, _): At<'_>) -> Option<u64> {
+        self.process.events[index].request
+    }
+
+    fn is_victims(&self, at: At<'_>) -> bool {
+        self.request(at).is_some_and(|request| self.victims.contains(&request))
+    }
+
+    fn is_sources(&self, at: At<'_>) -> bool {
+        self.request(at).is_some_and(|request| self.sources.contains(&request))
+    }
+
+    /// What the victim's requests read of the source's, in order.
+    fn reads(&self) -> impl Iterator<Item = At<'a>> {
+        self.accesses()
+            .filter(|at| at.1.kind != AccessKind::Store && self.is_victims(*at) && self.source.owns_any(&at.1.canaries))
+    }
+
+    /// The surest pair of this process.
+    fn pair(&'a self) -> Option<Pair<'a>> {
+        let slots = self.reads().filter_map(|read| self.by_slot(read));
+        let callees = self.reads().filter_map(|read| self.by_callee(read));
+        slots.chain(callees).min_by_key(Pair::rank).or_else(|| self.by_holder())
+    }
+
+    /// The last store of the value into the slot that was read.
+    fn by_slot(&'a self, read: At<'a>) -> Option<Pair<'a>> {
+        let slot = Slot::read_by(read.1)?;
+        let holds = |at: &At<'a>| at.0 < read.0 && at.1.kind == AccessKind::Store && slot.is_of(at.1);
+        let write = self.accesses().rev().filter(holds).find(|at| self.source.owns_any(&at.1.canaries))?;
+        // Its own request may have copied the value there, from where it was read before.
+        if self.is_victims(write) {
+            return None;
+        }
+        let before = |at: &At<'a>| at.0 < write.0 && self.is_victims(*at) && self.victim.owns_any(&at.1.canaries);
+        let exact = slot.key.is_some() && write.1.key.is_some();
+        let overwritten = self.accesses().rev().filter(holds).filter(|_| exact).find(before);
+        Some(Pair {
+            scene: self,
+            confidence: Confidence::Located,
+            choice: if write.1.is_local { 3 } else { 1 },
+            object: Some(SharedObject::between(write.1, read.1)),
+            write: Some(write),
+            overwritten,
+            read: Some(read),
+        })
+    }
+
+    /// A call of the source's to what gave the victim the value: the same result, or a value that went in.
+    fn by_callee(&'a self, read: At<'a>) -> Option<Pair<'a>> {
+        let call = Some(read.1).filter(|access| access.kind == AccessKind::Call)?;
+        // What a call is given it may give back: that is no way from one request to another.
+        if self.source.owns_any(&call.argument_canaries) {
+            return None;
+        }
+        let same = |one: Option<u64>, other: Option<u64>| one.is_some() && one == other;
+        let gave = |access: &Access| {
+            let held = self.source.owns_any(&access.canaries) || self.source.owns_any(&access.argument_canaries);
+            let other = access.object.is_some() && call.object.is_some() && access.object != call.object;
+            let one_callee = same(access.callee_object, call.callee_object);
+            let one_result = same(access.object, call.object) && access.callee == call.callee;
+            let one_text = access.callee.is_some() && access.callee == call.callee && !other;
+            held && (one_callee || one_result || one_text)
+        };
+        let write = self
+            .accesses()
+            .rev()
+            .find(|at| at.0 < read.0 && at.1.kind == AccessKind::Call && self.is_sources(*at) && gave(at.1))?;
+        Some(Pair {
+            scene: self,
+            confidence: Confidence::SameCallee,
+            choice: 2,
+            object: Some(SharedObject::handed_out(write.1, read.1)),
+            write: Some(write),
+            overwritten: None,
+            read: Some(read),
+        })
+    }
+
+    /// What still holds the value when the victim has been answered.
+    fn by_holder(&'a self) -> Option<Pair<'a>> {
+        let read = self.reads().next();
+        let paths = self.holders();
+        let written = |path: &HolderPath| {
+            let same = |at: &At<'a>| path.object.is_some() && at.1.object == path.object;
+            self.last_of_source(read, |at| at.1.kind == AccessKind::Store && same(&at))
+        };
+        if let Some((path, write)) = paths.iter().find_map(|path| Some((*path, written(path)?))) {
+            let object = SharedObject::between(write.1, write.1);
+            let object = SharedObject { path: object.path.or_else(|| Some(path.path.clone())), ..object };
+            return Some(self.unconnected(Confidence::Probable, Some(object), Some(write), read));
+        }
+        let write = self.last_of_source(read, |at| self.lets_go(at));
+        match (paths.as_slice(), read) {
+            ([only], Some(read)) => {
+                let object = SharedObject::at(&only.path, only.type_name.as_deref());
+                Some(self.unconnected(Confidence::Probable, Some(object), write, Some(read)))
+            }
+            (_, Some(read)) => Some(self.unconnected(Confidence::Partly, None, write, Some(read))),
+            // A line of the source's alone would accuse whatever it writes.
+            (_, None) => None,
+        }
+    }
+
+    fn unconnected(
+        &'a self,
+        confidence: Confidence,
+        object: Option<SharedObject>,
+        write: Option<At<'a>>,
+        read: Option<At<'a>>,
+    ) -> Pair<'a> {
+        // Without both lines nobody can follow the value.
+        let whole = write.is_some() && read.is_some();
+        let (confidence, choice) = match confidence {
+            Confidence::Probable if whole => (confidence, 4),
+            _ => (Confidence::Partly, 5),
+        };
+        Pair { scene: self, confidence, choice, object, write, overwritten: None, read }
+    }
+
+    /// Paths to what holds the source's value, each once.
+    fn holders(&self) -> Vec<&'a HolderPath> {
+        let mut all: Vec<&HolderPath> = Vec::new();
+        for event in &self.process.events {
+            if let ProbeFact::Holders { canaries, paths } = &event.what
+                && self.source.owns_any(canaries)
+            {
+                let new: Vec<_> = paths.iter().filter(|path| !all.iter().any(|held| held.path == path.path)).collect();
+                all.extend(new);
+            }
+        }
+        all
+    }
+
+    /// Whether a value leaves its request by this: into an object that others reach, or into a call.
+    fn lets_go(&self, at: At<'a>) -> bool {
+        match at.1.kind {
+            AccessKind::Store => !at.1.is_local && self.source.owns_any(&at.1.canaries),
+            AccessKind::Call => self.source.owns_any(&at.1.argument_canaries),
+            AccessKind::Load => false,
+        }
+    }
+
+    /// The source's last such access before a read.
+    fn last_of_source(&self, read: Option<At<'a>>, is_one: impl Fn(At<'a>) -> bool) -> Option<At<'a>> {
+        let before = read.map_or(usize::MAX, |read| read.0);
+        self.accesses().rev().find(|at| {
+            let owned = self.source.owns_any(&at.1.canaries) || self.source.owns_any(&at.1.argument_canaries);
+            at.0 < before && owned && self.is_sources(*at) && is_one(*at)
+        })
+    }
+
+    fn moment(&self, at: At<'_>) -> Moment {
+        let event = &self.process.events[at.0];
+        let began = self.process.events.iter().filter(|event| {
+            event.request.is_some_and(|request| self.victims.contains(&request) || self.sources.contains(&request))
+        });
+        let began = began.map(|event| event.at_us).min().unwrap_or(event.at_us);
+        Moment {
+            place: at.1.place.clone(),
+            unit: event.unit.clone(),
+            request: event.request,
+            at_ms: (event.at_us - began) as f64 / 1e3,
+            within: self.within(event),
+        }
+    }
+
+    /// How far its request had come, going by the first and the last event of that.
+    fn within(&self, event: &ProbeEvent) -> Option<f64> {
+        let request = event.request?;
+        let times =
+            || self.process.events.iter().filter(|other| other.request == Some(request)).map(|other| other.at_us);
+        let (from, to) = (times().min()?, times().max()?);
+        (to > from).then(|| ((event.at_us - from) as f64 / (to - from) as f64).clamp(0.0, 1.0))
+    }
+}
+
+/// Where a value is kept: an object, and the key in it if that is known.
+struct Slot<'a> {
+    object: u64,
+    key: Option<&'a str>,
+}
+
+impl<'a> Slot<'a> {
+    fn read_by(access: &'a Access) -> Option<Slot<'a>> {
+        match access.kind {
+            AccessKind::Load | AccessKind::Store => Some(Slot { object: access.object?, key: access.key.as_deref() }),
+            // As in `queue.pop()`.
+            AccessKind::Call => Some(Slot { object: access.callee_object?, key: None }),
+        }
+    }
+
+    fn is_of(&self, write: &Access) -> bool {
+        let key = write.key.as_deref();
+        write.object == Some(self.object) && (key.is_none() || self.key.is_none() || key == self.key)
+    }
+}
+
+impl Pair<'_> {
+    /// The least is the best.
+    fn rank(&self) -> (u8, bool, usize) {
+        let several = self.read.is_some_and(|(_, access)| access.canaries.len() > 1);
+        (self.choice, several, self.read.map_or(usize::MAX, |(index, _)| index))
+    }
+
+    fn location(self) -> Location {
+        let moment = |at: Option<At<'_>>| at.map(|at| self.scene.moment(at));
+        Location {
+            confidence: self.confidence,
+            reason: None,
+            language: self.scene.process.language().map(str::to_owned),
+            write: moment(self.write),
+            overwritten: moment(self.overwritten),
+            read: moment(self.read),
+            object: self.object,
+        }
+    }
+}
+
+/// The victim in one process and the source in another: what is between them is outside of both.
+fn apart(scenes: &[Scene<'_>]) -> Option<Location> {
+    let (reader, read) = scenes.iter().find_map(|scene| Some((scene, scene.reads().next()?)))?;
+    let writer = scenes.iter().find(|scene| !scene.sources.is_empty());
+    let write = writer.and_then(|scene| Some(scene.moment(scene.last_of_source(None, |at| scene.lets_go(at))?)));
+    Some(Location {
+        confidence: Confidence::Partly,
+        reason: None,
+        language: reader.process.language().map(str::to_owned),
+        object: None,
+        write,
+        overwritten: None,
+        read: Some(reader.moment(read)),
+    })
+}
+
+#[cfg(test)]
+mod tests;

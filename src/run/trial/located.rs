@@ -1,0 +1,116 @@
+//! The last part of a trial: the lines of its leaks, on servers with a probe. It changes nothing of what was found.
+
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info_span, warn};
+
+use super::super::locate::{self, Servers};
+use super::super::supervise;
+use super::{RunEvent, Stage, target};
+use crate::locate::{Confidence, NotLocated};
+use crate::net::target::Target;
+use crate::record::{LeakRecord, LocationRecord, ServerPart, ShownRecord, Trial};
+use crate::server::probe::Probe;
+
+/// So many leaks, each of another class, are looked for.
+const MOST_LEAKS: usize = 3;
+
+impl Stage<'_> {
+    /// Looks for the lines of the leaks that a dirty check has found.
+    pub(super) fn locate(&self, trial: &mut Trial) {
+        let over = trial.failure.is_some() || trial.interrupted;
+        let Some(mut dirty) = trial.dirty.take_if(|dirty| !over && dirty.leaks > 0) else { return };
+        let _location = info_span!("location").entered();
+        for index in distinct(&dirty.evidence).into_iter().take(MOST_LEAKS) {
+            let Some(wanted) = locate::is_wanted(self.variant) else { break };
+            let leak = &mut dirty.evidence[index];
+            leak.located = Some(match wanted {
+                Err(reason) => not_located(leak, reason),
+                Ok(()) => {
+                    let mut servers = Probed { stage: self, trial, began: Instant::now(), leaks: dirty.leaks };
+                    locate::leak(self.variant, leak, self.seed, &mut servers)
+                }
+            });
+            if trial.interrupted {
+                break;
+            }
+        }
+        trial.dirty = Some(dirty);
+    }
+}
+
+/// Of each class the leak that a report shows: one that was narrowed down before others.
+fn distinct(evidence: &[LeakRecord]) -> Vec<usize> {
+    let mut distinct: Vec<usize> = Vec::new();
+    for (index, leak) in evidence.iter().enumerate() {
+        match distinct.iter_mut().find(|held| evidence[**held].class == leak.class) {
+            None => distinct.push(index),
+            Some(held) if evidence[*held].shrunk.is_none() && leak.shrunk.is_some() => *held = index,
+            Some(_) => {}
+        }
+    }
+    distinct
+}
+
+fn not_located(leak: &LeakRecord, reason: NotLocated) -> LocationRecord {
+    LocationRecord {
+        confidence: Confidence::NotLocated,
+        reason: Some(reason),
+        language: None,
+        object: None,
+        type_name: None,
+        kind: None,
+        write: None,
+        overwritten: None,
+        read: None,
+        shown_with: ShownRecord::default(),
+        shown_without: leak.shrunk.as_ref().map(|least| ShownRecord { shown: least.shown, tries: least.tries }),
+    }
+}
+
+/// Servers of the trial, each with its own place in the record.
+struct Probed<'a, 's> {
+    stage: &'a Stage<'s>,
+    trial: &'a mut Trial,
+    began: Instant,
+    /// For the line of progress.
+    leaks: u64,
+}
+
+impl Servers for Probed<'_, '_> {
+    fn on_a_server(
+        &mut self,
+        untouched: bool,
+        probe: Option<&Probe>,
+        work: &mut (dyn FnMut(&Target, &CancellationToken) -> Result<(), String> + Send),
+    ) -> Result<(), String> {
+        let plan = &self.stage.variant.server;
+        let plan = if untouched { &plan.ready_without_a_request() } else { plan };
+        let (began, leaks, mut done) = (self.began, self.leaks, Ok(()));
+        self.stage.part(ServerPart::Location, self.trial, (plan, probe), |stage, server, _| {
+            let target = target(server, plan);
+            let mut tick = || {
+                let (elapsed, planned) = (began.elapsed(), locate::MOST_TIME);
+                let doing = Some(locate::DOING);
+                stage.observer.event(RunEvent::Dirty { elapsed, planned, exposures: 0, leaks, doing });
+                None
+            };
+            let (result, ending) = supervise::watch(server, stage.cancel, &mut tick, |stop| work(&target, stop))?;
+            done = result;
+            Ok(ending)
+        });
+        // The leak is proven, whatever becomes of this server.
+        match self.trial.failure.take() {
+            Some(failure) => {
+                warn!("not located: {}", failure.message);
+                Err(failure.message)
+            }
+            None => done,
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.stage.cancel.is_cancelled()
+    }
+}
