@@ -58,6 +58,8 @@ impl Confidence {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum NotLocated {
+    /// The server was up before, and a probe is started together with it.
+    Attached,
     /// There is no probe for what the command starts.
     NoProbe,
     /// No process of the server loaded the probe.
@@ -68,6 +70,8 @@ pub enum NotLocated {
     RequestNotSeen,
     /// Whose value leaked is not known.
     NoSource,
+    /// The probe found no module of the application to rewrite.
+    NoModule,
     /// The value never passed the application's own code.
     NotInOwnCode,
     /// The probe threw events away, for there were too many.

@@ -2,6 +2,8 @@
 
 #[path = "golden_reports/fixtures.rs"]
 mod fixtures;
+#[path = "golden_reports/located.rs"]
+mod located;
 #[path = "golden_reports/more_fixtures.rs"]
 mod more_fixtures;
 #[path = "golden_reports/server.rs"]
@@ -14,7 +16,7 @@ use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 use proptest::prelude::*;
 use runner::measured_value::MeasuredValue;
-use runner::record::{LeakClass, Record, Status};
+use runner::record::{Confidence, LeakClass, Record, Status};
 use runner::report;
 use snapbox::assert_data_eq;
 
@@ -101,6 +103,35 @@ fn the_sync_story_reads_as_agreed() {
 fn the_dirty_story_reads_as_agreed() {
     let page = render(&fixtures::dirty());
     assert_data_eq!(page.markdown, snapbox::file!["golden_reports/dirty.md"].raw());
+}
+
+#[test]
+fn a_location_reads_as_agreed_however_sure_it_is() {
+    let mut all = String::new();
+    for confidence in Confidence::ALL {
+        let record = located::story(located::location(confidence));
+        let page = render(&record);
+        let evidence = page.markdown.split("### Leak 1").nth(1).unwrap().split("\nFound in").next().unwrap();
+        let about = evidence.split_once("\n\n").unwrap().1.split_once("\n\n").unwrap().1;
+        let summary = report::terminal::summary(&record, 100, false);
+        let lines = summary.lines().skip_while(|line| !line.starts_with("  least"));
+        let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+        all += &format!("# {}\n\n{about}\n{}\n\n", confidence.name(), lines.join("\n"));
+    }
+    assert_data_eq!(all, snapbox::file!["golden_reports/located.md"].raw());
+}
+
+#[test]
+fn what_a_line_of_code_did_is_marked_on_the_bars_and_in_that_order() {
+    let marks = |located| {
+        let page = render(&located::story(located));
+        let svg = page.files.into_iter().find(|(name, _)| name == "leak-1.svg").unwrap().1;
+        [">wrote", ">read"].map(|mark| svg.replace('\n', "").matches(mark).count())
+    };
+    assert_eq!(marks(located::location(Confidence::Located)), [2, 1]);
+    assert_eq!(marks(located::location(Confidence::SameCallee)), [1, 1]);
+    assert_eq!(marks(located::location(Confidence::Partly)), [0, 1]);
+    assert_eq!(marks(located::location(Confidence::NotLocated)), [0, 0]);
 }
 
 #[test]

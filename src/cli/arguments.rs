@@ -317,6 +317,10 @@ pub(super) struct Replay {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub times: u64,
 
+    /// Look for the lines of the server's code that wrote the value and that read it, too
+    #[arg(long)]
+    pub locate: bool,
+
     /// Allow requests to a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,

@@ -9,7 +9,7 @@ use crate::dirty::{LeakOracle, ReplayTry};
 use crate::record::{LeakRecord, Record};
 use crate::report;
 use crate::run::environment;
-use crate::run::replay::{Difference, ExpectedResponses, NotReplayed, ReplayOutcome, ReplayPlan, replay};
+use crate::run::replay::{Difference, ExpectedResponses, NotReplayed, ReplayOutcome, ReplayPlan, locate, replay};
 use crate::stats::interval_95;
 use crate::units::{show_percentage, show_time};
 
@@ -60,7 +60,17 @@ fn again(arguments: &Replay, log: &EventLog) -> Result<Exit, (String, String)> {
     let outcome = replay(&again, &show, &cancel);
     Ok(match outcome {
         Ok(_) if cancel.is_cancelled() => Exit::Interrupted,
-        Ok(outcome) => conclude(&outcome, leak),
+        Ok(outcome) => {
+            let exit = conclude(&outcome, leak);
+            if !arguments.locate {
+                return Ok(exit);
+            }
+            let located = locate(&again, leak, &cancel);
+            let lines = report::location_in_words(&located);
+            let text: String = lines.iter().map(|(name, text)| format!("{name}: {text}\n")).collect();
+            let printed = print::out(&hide(&text));
+            if cancel.is_cancelled() { Exit::Interrupted } else { exit.max(printed) }
+        }
         Err(NotReplayed { message, advice }) => {
             print::error(&hide(&message), Some(&hide(&advice)));
             Exit::CouldNotRun

@@ -28,8 +28,9 @@ pub enum ProbeFact {
     Hello { language: String, version: String },
     /// A module of the application was rewritten; or why it could not be.
     Module { file: String, error: Option<String> },
-    /// A request began, with the canaries that it brought.
-    Request { target: String, own: Vec<String> },
+    /// A request began, with the canaries that it brought. One that is `implied` was not seen at the boundary of the
+    /// application: a canary that was new tells of it, and until then its unit counts as that of the request before.
+    Request { own: Vec<String>, implied: bool },
     /// It brought further ones.
     Own { own: Vec<String> },
     /// The application's own code stored, loaded or got a value that holds canaries.
@@ -81,6 +82,8 @@ pub struct Access {
     /// Of a call: as the source has it.
     pub callee: Option<String>,
     pub callee_object: Option<u64>,
+    /// Of a store or a load: the value itself.
+    pub value: Option<u64>,
     pub place: CodePlace,
 }
 
@@ -108,9 +111,10 @@ impl ProbeEvent {
                 version: fields.text("version").unwrap_or_default(),
             },
             "module" => ProbeFact::Module { file: fields.text("file")?, error: fields.text("error") },
-            "request" => {
-                ProbeFact::Request { target: fields.text("target").unwrap_or_default(), own: fields.canaries("own") }
-            }
+            "request" => ProbeFact::Request {
+                own: fields.canaries("own"),
+                implied: fields.text("server").is_some_and(|server| server == "implicit"),
+            },
             "own" => ProbeFact::Own { own: fields.canaries("own") },
             "store" => ProbeFact::Access(fields.access(AccessKind::Store)),
             "load" => ProbeFact::Access(fields.access(AccessKind::Load)),
@@ -185,6 +189,7 @@ impl Fields<'_> {
             is_local: self.flag("own_obj"),
             callee: self.text("callee"),
             callee_object: self.number("callee_obj"),
+            value: self.number("value"),
             place: CodePlace {
                 file: self.text("file").unwrap_or_default(),
                 line: line("line"),

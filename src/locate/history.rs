@@ -48,6 +48,12 @@ impl History {
         self.processes.iter().any(|process| process.language().is_some())
     }
 
+    /// Whether a module of the application was rewritten in any process.
+    pub fn has_modules(&self) -> bool {
+        let mut events = self.processes.iter().flat_map(|process| &process.events);
+        events.any(|event| matches!(event.what, ProbeFact::Module { error: None, .. }))
+    }
+
     /// Events that were thrown away.
     pub fn dropped(&self) -> u64 {
         let events = self.processes.iter().flat_map(|process| &process.events);

@@ -101,7 +101,9 @@ fn kind(path: Option<&str>, type_name: Option<&str>, write: &Access, read: &Acce
     // Types may come with their modules.
     let type_name =
         type_name.map(|name| name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase()).unwrap_or_default();
-    let is_key = |access: &Access| access.manner == "item" && access.key.as_deref().is_some_and(|key| !is_name(key));
+    let is_key = |access: &Access| {
+        ["item", "call"].contains(&access.manner.as_str()) && access.key.as_deref().is_some_and(|key| !is_name(key))
+    };
     if BUFFERS.contains(&type_name.as_str()) {
         return SharedKind::Buffer;
     }
@@ -162,6 +164,7 @@ mod tests {
             is_local: false,
             callee: None,
             callee_object: None,
+            value: None,
             place: CodePlace::default(),
         }
     }

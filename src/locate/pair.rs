@@ -3,12 +3,16 @@
 //! The order of choice, first that applies; within each, values of one owner before containers of several, and earlier reads
 //! before later ones:
 //!
-//! 1. the victim loaded the value from a slot (an object and a key) whose last store of it was another request's: `located`;
-//! 2. one callee handed both the same, or took it from the source and gave it to the victim: `same_callee`;
+//! 1. the victim loaded the value from a slot (an object and a key) whose last store of it was another request's, in an
+//!    object that others could reach by then: `located`;
+//! 2. one callee handed both the same object: `same_callee`;
 //! 3. the slot of 1, in an object that nobody else could reach when the value was written: `located`;
-//! 4. one object, or one way to it, still holds the value at the end: `probable`;
-//! 5. the line of the victim's that first met the value, with the last line of the source's that let it go, or one of the
-//!    two: `partly`.
+//! 4. one callee took the value from the source, and gave it to the victim: `same_callee`;
+//! 5. one object, or one way to it, still holds the value at the end: `probable`;
+//! 6. the line of the victim's that first met the value, with the last line of the source's that let it go, if there is
+//!    one: `partly`.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Access, AccessKind, HolderPath, ProbeEvent, ProbeFact};
 use super::history::{History, ProcessHistory};
@@ -28,7 +32,11 @@ pub fn locate(history: &History, showing: &Showing) -> Location {
     let scenes: Vec<Scene<'_>> =
         history.processes.iter().map(|process| Scene::of(process, &showing.victim, &source)).collect();
     let within = scenes.iter().filter_map(Scene::pair).min_by_key(|pair| pair.rank());
-    let location = within.map(Pair::location).or_else(|| apart(&scenes));
+    let location = match within {
+        Some(pair) if pair.write.is_some() => Some(pair.location()),
+        // The other end may be in another process.
+        alone => apart(&scenes).or_else(|| alone.map(Pair::location)),
+    };
     location.unwrap_or_else(|| Location::not_located(why_not(history, &scenes)))
 }
 
@@ -55,6 +63,31 @@ fn requests_of(process: &ProcessHistory, who: &Party) -> Vec<u64> {
     process.events.iter().filter_map(brings).collect()
 }
 
+/// The request of each event. What a unit does after the answer to an implied request, it does for the next one.
+fn owners(process: &ProcessHistory) -> Vec<Option<u64>> {
+    let mut owners: Vec<Option<u64>> = process.events.iter().map(|event| event.request).collect();
+    let is_implied = |event: &&ProbeEvent| matches!(event.what, ProbeFact::Request { implied: true, .. });
+    let implied: BTreeSet<u64> = process.events.iter().filter(is_implied).filter_map(|event| event.request).collect();
+    let mut answered: BTreeSet<u64> = BTreeSet::new();
+    // Of each unit, what it has done since an answer.
+    let mut open: BTreeMap<&str, (u64, Vec<usize>)> = BTreeMap::new();
+    for (index, event) in process.events.iter().enumerate() {
+        let Some(request) = event.request.filter(|request| implied.contains(request)) else { continue };
+        if open.get(event.unit.as_str()).is_some_and(|(before, _)| *before != request) {
+            let (_, since) = open.remove(event.unit.as_str()).unwrap_or_default();
+            since.into_iter().for_each(|index| owners[index] = Some(request));
+        }
+        match event.what {
+            ProbeFact::Response { .. } => drop(answered.insert(request)),
+            ProbeFact::Access(_) if answered.contains(&request) => {
+                open.entry(&event.unit).or_insert_with(|| (request, Vec::new())).1.push(index);
+            }
+            _ => {}
+        }
+    }
+    owners
+}
+
 fn why_not(history: &History, scenes: &[Scene<'_>]) -> NotLocated {
     match () {
         () if history.dropped() > 0 => NotLocated::EventsLost,
@@ -69,6 +102,8 @@ struct Scene<'a> {
     /// The requests that are the victim's, and the source's.
     victims: Vec<u64>,
     sources: Vec<u64>,
+    /// The request of each event.
+    requests: Vec<Option<u64>>,
     victim: &'a Party,
     source: &'a Party,
 }
@@ -90,7 +125,8 @@ struct Pair<'a> {
 
 impl<'a> Scene<'a> {
     fn of(process: &'a ProcessHistory, victim: &'a Party, source: &'a Party) -> Scene<'a> {
-        let mut scene = Scene { process, victims: Vec::new(), sources: Vec::new(), victim, source };
+        let requests = owners(process);
+        let mut scene = Scene { process, victims: Vec::new(), sources: Vec::new(), requests, victim, source };
         scene.sources = requests_of(process, source);
         scene.victims = if victim.is_nobody() { scene.of_nobody() } else { requests_of(process, victim) };
         let sources = &scene.sources;
@@ -123,7 +159,7 @@ impl<'a> Scene<'a> {
     }
 
     fn request(&self, (index, _): At<'_>) -> Option<u64> {
-        self.process.events[index].request
+        self.requests[index]
     }
 
     fn is_victims(&self, at: At<'_>) -> bool {
@@ -150,7 +186,7 @@ impl<'a> Scene<'a> {
     /// The last store of the value into the slot that was read.
     fn by_slot(&'a self, read: At<'a>) -> Option<Pair<'a>> {
         let slot = Slot::read_by(read.1)?;
-        let holds = |at: &At<'a>| at.0 < read.0 && at.1.kind == AccessKind::Store && slot.is_of(at.1);
+        let holds = |at: &At<'a>| at.0 < read.0 && slot.is_of(at.1);
         let write = self.accesses().rev().filter(holds).find(|at| self.source.owns_any(&at.1.canaries))?;
         // Its own request may have copied the value there, from where it was read before.
         if self.is_victims(write) {
@@ -162,7 +198,7 @@ impl<'a> Scene<'a> {
         Some(Pair {
             scene: self,
             confidence: Confidence::Located,
-            choice: if write.1.is_local { 3 } else { 1 },
+            choice: if write.1.is_local && read.1.is_local { 3 } else { 1 },
             object: Some(SharedObject::between(write.1, read.1)),
             write: Some(write),
             overwritten,
@@ -174,31 +210,49 @@ impl<'a> Scene<'a> {
     fn by_callee(&'a self, read: At<'a>) -> Option<Pair<'a>> {
         let call = Some(read.1).filter(|access| access.kind == AccessKind::Call)?;
         // What a call is given it may give back: that is no way from one request to another.
-        if self.source.owns_any(&call.argument_canaries) {
+        if self.source.owns_any(&call.argument_canaries) || self.ran(read) {
             return None;
         }
+        let before = |at: &At<'a>| at.0 < read.0 && self.is_sources(*at);
         let same = |one: Option<u64>, other: Option<u64>| one.is_some() && one == other;
-        let gave = |access: &Access| {
-            let held = self.source.owns_any(&access.canaries) || self.source.owns_any(&access.argument_canaries);
-            let other = access.object.is_some() && call.object.is_some() && access.object != call.object;
-            let one_callee = same(access.callee_object, call.callee_object);
-            let one_result = same(access.object, call.object) && access.callee == call.callee;
-            let one_text = access.callee.is_some() && access.callee == call.callee && !other;
-            held && (one_callee || one_result || one_text)
+        let gave = |at: &At<'a>| {
+            let held = self.source.owns_any(&at.1.canaries);
+            let one_callee = at.1.callee == call.callee && at.1.callee.is_some();
+            held && match at.1.kind {
+                AccessKind::Call => one_callee && same(at.1.object, call.object),
+                AccessKind::Store => same(at.1.value, call.object),
+                AccessKind::Load => false,
+            }
         };
-        let write = self
-            .accesses()
-            .rev()
-            .find(|at| at.0 < read.0 && at.1.kind == AccessKind::Call && self.is_sources(*at) && gave(at.1))?;
+        let took = |at: &At<'a>| {
+            let other = at.1.object.is_some() && call.object.is_some() && at.1.object != call.object;
+            let one_text = at.1.callee.is_some() && at.1.callee == call.callee && !other;
+            let went_in = self.source.owns_any(&at.1.argument_canaries) && same(at.1.callee_object, call.callee_object);
+            at.1.kind == AccessKind::Call && (went_in || one_text && self.source.owns_any(&at.1.canaries))
+        };
+        let last = |is_one: &dyn Fn(&At<'a>) -> bool| self.accesses().rev().filter(before).find(is_one);
+        let (choice, write) = match last(&gave) {
+            Some(write) => (2, write),
+            None => (4, last(&took)?),
+        };
         Some(Pair {
             scene: self,
             confidence: Confidence::SameCallee,
-            choice: 2,
+            choice,
             object: Some(SharedObject::handed_out(write.1, read.1)),
             write: Some(write),
             overwritten: None,
             read: Some(read),
         })
+    }
+
+    /// Whether the callee is a function of the application that ran for this call: then what it did is known, and it is not
+    /// where the value was kept.
+    fn ran(&self, call: At<'_>) -> bool {
+        let last = |name: &str| name.rsplit(['.', ' ']).next().unwrap_or_default().to_owned();
+        let Some(callee) = call.1.callee.as_deref().map(last).filter(|callee| !callee.is_empty()) else { return false };
+        self.accesses()
+            .any(|at| at.0 < call.0 && self.request(at) == self.request(call) && last(&at.1.place.function) == callee)
     }
 
     /// What still holds the value when the victim has been answered.
@@ -236,8 +290,8 @@ impl<'a> Scene<'a> {
         // Without both lines nobody can follow the value.
         let whole = write.is_some() && read.is_some();
         let (confidence, choice) = match confidence {
-            Confidence::Probable if whole => (confidence, 4),
-            _ => (Confidence::Partly, 5),
+            Confidence::Probable if whole => (confidence, 5),
+            _ => (Confidence::Partly, 6),
         };
         Pair { scene: self, confidence, choice, object, write, overwritten: None, read }
     }
@@ -283,19 +337,20 @@ impl<'a> Scene<'a> {
         Moment {
             place: at.1.place.clone(),
             unit: event.unit.clone(),
-            request: event.request,
+            request: self.request(at),
             at_ms: (event.at_us - began) as f64 / 1e3,
-            within: self.within(event),
+            within: self.within(at),
         }
     }
 
     /// How far its request had come, going by the first and the last event of that.
-    fn within(&self, event: &ProbeEvent) -> Option<f64> {
-        let request = event.request?;
-        let times =
-            || self.process.events.iter().filter(|other| other.request == Some(request)).map(|other| other.at_us);
+    fn within(&self, at: At<'_>) -> Option<f64> {
+        let request = self.request(at)?;
+        let of_it = |(_, owner): &(&ProbeEvent, &Option<u64>)| **owner == Some(request);
+        let times = || self.process.events.iter().zip(&self.requests).filter(of_it).map(|(event, _)| event.at_us);
         let (from, to) = (times().min()?, times().max()?);
-        (to > from).then(|| ((event.at_us - from) as f64 / (to - from) as f64).clamp(0.0, 1.0))
+        let since = self.process.events[at.0].at_us - from;
+        (to > from).then(|| (since as f64 / (to - from) as f64).clamp(0.0, 1.0))
     }
 }
 
@@ -303,28 +358,34 @@ impl<'a> Scene<'a> {
 struct Slot<'a> {
     object: u64,
     key: Option<&'a str>,
+    /// It was read by a call, as in `queue.pop()`: only what a call has put there comes out.
+    by_call: bool,
 }
 
 impl<'a> Slot<'a> {
     fn read_by(access: &'a Access) -> Option<Slot<'a>> {
-        match access.kind {
-            AccessKind::Load | AccessKind::Store => Some(Slot { object: access.object?, key: access.key.as_deref() }),
-            // As in `queue.pop()`.
-            AccessKind::Call => Some(Slot { object: access.callee_object?, key: None }),
+        let by_call = access.kind == AccessKind::Call;
+        match by_call {
+            false => Some(Slot { object: access.object?, key: access.key.as_deref(), by_call }),
+            true => Some(Slot { object: access.callee_object?, key: None, by_call }),
         }
     }
 
     fn is_of(&self, write: &Access) -> bool {
         let key = write.key.as_deref();
-        write.object == Some(self.object) && (key.is_none() || self.key.is_none() || key == self.key)
+        write.kind == AccessKind::Store
+            && write.object == Some(self.object)
+            && (!self.by_call || write.manner == "call")
+            && (key.is_none() || self.key.is_none() || key == self.key)
     }
 }
 
 impl Pair<'_> {
     /// The least is the best.
-    fn rank(&self) -> (u8, bool, usize) {
+    fn rank(&self) -> (u8, bool, bool, usize) {
+        let filled_before_it_was_shared = self.write.is_some_and(|(_, access)| access.is_local);
         let several = self.read.is_some_and(|(_, access)| access.canaries.len() > 1);
-        (self.choice, several, self.read.map_or(usize::MAX, |(index, _)| index))
+        (self.choice, filled_before_it_was_shared, several, self.read.map_or(usize::MAX, |(index, _)| index))
     }
 
     fn location(self) -> Location {

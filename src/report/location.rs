@@ -74,6 +74,7 @@ pub(super) const fn sureness(confidence: Confidence) -> &'static str {
 pub(super) fn reason(located: &LocationRecord) -> String {
     let said = match &located.reason {
         None => "nothing is known",
+        Some(NotLocated::Attached) => "a probe is started together with the server, and this one was up before",
         Some(NotLocated::NoProbe) => {
             "there is a probe for Python and for Node, and the command seems to start neither (`locate = true` tries)"
         }
@@ -83,6 +84,7 @@ pub(super) fn reason(located: &LocationRecord) -> String {
         Some(NotLocated::NotShown) => "the leak did not show with the probe",
         Some(NotLocated::RequestNotSeen) => "the probe saw no request of the victim's",
         Some(NotLocated::NoSource) => "whose value it is could not be told",
+        Some(NotLocated::NoModule) => "no module that the server loaded is below the application's folder",
         Some(NotLocated::NotInOwnCode) => {
             "the value never passed the application's own code on its way into the response"
         }

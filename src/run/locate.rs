@@ -58,14 +58,23 @@ pub(super) fn is_wanted(variant: &Variant) -> Option<Result<(), NotLocated>> {
 
 /// Looks for the lines of a leak.
 pub(super) fn leak(variant: &Variant, leak: &LeakRecord, seed: u64, servers: &mut dyn Servers) -> LocationRecord {
-    let without = leak.shrunk.as_ref().map(|least| ShownRecord { shown: least.shown, tries: least.tries });
     let (location, with) = match search(variant, leak, seed, servers) {
         Ok(found) => found,
         Err(reason) => (Location::not_located(reason), ShownRecord::default()),
     };
     let confidence = location.confidence.name();
     info!(class = leak.class.name(), confidence, shown = with.shown, tries = with.tries, "leak located in the code");
-    places::record(location, &code_of(&variant.server), with, without)
+    places::record(location, &code_of(&variant.server), with, without(leak))
+}
+
+/// That a leak is not located, for this reason.
+pub(super) fn not_located(leak: &LeakRecord, reason: NotLocated) -> LocationRecord {
+    places::record(Location::not_located(reason), Path::new("."), ShownRecord::default(), without(leak))
+}
+
+/// How often a leak shows without a probe.
+fn without(leak: &LeakRecord) -> Option<ShownRecord> {
+    leak.shrunk.as_ref().map(|least| ShownRecord { shown: least.shown, tries: least.tries })
 }
 
 /// The folder below which the application's code is.
@@ -180,11 +189,17 @@ impl<'a> Search<'a> {
 
     fn conclude(self, probe: &Probe) -> (Location, ShownRecord) {
         let location = self.found.conclude();
-        let loaded = || history(probe, &EventsRead::default()).is_of_a_probe();
-        match location.confidence {
-            Confidence::NotLocated if !loaded() => (Location::not_located(NotLocated::ProbeNotLoaded), self.with),
-            _ => (location, self.with),
+        if location.confidence < Confidence::NotLocated {
+            return (location, self.with);
         }
+        let all = history(probe, &EventsRead::default());
+        let rewritten = all.has_modules() || location.reason != Some(NotLocated::NotInOwnCode);
+        let location = match all.is_of_a_probe() {
+            false => Location::not_located(NotLocated::ProbeNotLoaded),
+            true if !rewritten => Location::not_located(NotLocated::NoModule),
+            true => location,
+        };
+        (location, self.with)
     }
 }
 

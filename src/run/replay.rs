@@ -2,12 +2,15 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::locate::Servers;
 use super::private::Private;
 use super::supervise;
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{LeakReplay, ReplayTry};
 use crate::net::target::Target;
+use crate::record::{LeakRecord, LocationRecord, NotLocated};
 use crate::scenario::{ServerSpec as Plan, Variant};
+use crate::server::probe::Probe;
 use crate::server::{Log, Server, StartError};
 
 mod expected;
@@ -68,7 +71,7 @@ pub fn replay(
 ) -> Result<ReplayOutcome, NotReplayed> {
     let mut replay = prepared(again)?;
     if replay.must_learn() {
-        on_a_server(again, false, cancel, |target, stop| {
+        on_a_server(again, false, None, cancel, |target, stop| {
             replay.aim(target, again.variant.server.ready_within()).and_then(|()| replay.learn(stop)).map_err(not_known)
         })?;
     }
@@ -78,7 +81,7 @@ pub fn replay(
     let on_each = if again.recipe.fresh_server && owned { 1 } else { again.times };
     while outcome.tries < again.times && !cancel.is_cancelled() {
         let before = outcome.tries;
-        on_a_server(again, again.recipe.fresh_server, cancel, |target, stop| {
+        on_a_server(again, again.recipe.fresh_server, None, cancel, |target, stop| {
             replay.aim(target, again.variant.server.ready_within()).map_err(not_known)?;
             while outcome.tries < again.times && outcome.tries < before + on_each {
                 let Some(one) = replay.run(again.recipe, stop).map_err(refused)? else { return Ok(()) };
@@ -102,6 +105,41 @@ pub fn replay(
     Ok(outcome)
 }
 
+/// Looks for the lines of the server's code that wrote the value and that read it.
+pub fn locate(again: &ReplayPlan<'_>, leak: &LeakRecord, cancel: &CancellationToken) -> LocationRecord {
+    // Whoever asks for it gets a try, whatever the scenario says.
+    let attached = matches!(again.variant.server, Plan::Attached(_));
+    let not_repeatable = || super::locate::not_located(leak, NotLocated::Attached);
+    if attached {
+        not_repeatable()
+    } else {
+        super::locate::leak(again.variant, leak, again.seed, &mut Probed { again, cancel })
+    }
+}
+
+/// Servers with a probe.
+struct Probed<'a> {
+    again: &'a ReplayPlan<'a>,
+    cancel: &'a CancellationToken,
+}
+
+impl Servers for Probed<'_> {
+    fn on_a_server(
+        &mut self,
+        untouched: bool,
+        probe: Option<&Probe>,
+        work: &mut (dyn FnMut(&Target, &CancellationToken) -> Result<(), String> + Send),
+    ) -> Result<(), String> {
+        let done =
+            on_a_server(self.again, untouched, probe, self.cancel, |target, stop| work(target, stop).map_err(machine));
+        done.map_err(|why| why.message)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}
+
 fn prepared<'a>(again: &ReplayPlan<'a>) -> Result<LeakReplay<'a>, NotReplayed> {
     let Some(plan) = &again.variant.dirty else {
         let message = format!("`{}` has no dirty check", again.variant.name);
@@ -117,13 +155,15 @@ fn prepared<'a>(again: &ReplayPlan<'a>) -> Result<LeakReplay<'a>, NotReplayed> {
 fn on_a_server(
     again: &ReplayPlan<'_>,
     untouched: bool,
+    probe: Option<&Probe>,
     cancel: &CancellationToken,
     work: impl FnOnce(&Target, &CancellationToken) -> Result<(), NotReplayed> + Send,
 ) -> Result<(), NotReplayed> {
     let log = Private::new().map_err(|error| machine(format!("cannot write the server's log: {error}")))?;
     let server = &again.variant.server;
     let plan = if untouched { &server.ready_without_a_request() } else { server };
-    let started = Server::start(plan, Log::from_here(log.path()), again.allowed_hosts, &|_| cancel.is_cancelled());
+    let started =
+        Server::start_with(plan, Log::from_here(log.path()), again.allowed_hosts, probe, &|_| cancel.is_cancelled());
     let mut server = match started {
         Ok(server) => server,
         Err(_) if cancel.is_cancelled() => return Ok(()),

@@ -23,6 +23,7 @@ mod http2;
 mod input;
 mod inherited;
 mod load_url;
+mod locate;
 mod login;
 mod misbehave;
 mod pairing;

@@ -300,6 +300,7 @@ pub fn overlap_leak() -> LeakRecord {
         overlapped: true,
         recipe: Recipe::default(),
         shrunk: Some(shrunk_pair()),
+        located: None,
         trigger: "overlap".into(),
         round: 3,
         victim: witness(17, "long", 2, 700.0, 0.0, 701.2),
@@ -324,6 +325,7 @@ pub fn stale_leak() -> LeakRecord {
         overlapped: false,
         recipe: Recipe::default(),
         shrunk: None,
+        located: None,
         trigger: "overlap".into(),
         round: 5,
         place: "header x-user".into(),
@@ -443,6 +445,7 @@ pub fn hostile(text: &str) -> Record {
             asked.target = format!("/{text}");
             asked.headers = vec![(text.into(), text.into())];
         }
+        leak.located = Some(crate::located::hostile(text));
         (leak.trigger, leak.place, leak.excerpt) = (text.into(), text.into(), format!("{text} x {text}"));
         leak
     };

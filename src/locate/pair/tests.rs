@@ -141,6 +141,11 @@ fn what_one_callee_handed_to_both_is_the_same_callee() {
     let location = told(&[scene(vec![call(2, 12, 40), call(1, 12, 40)])]);
     assert_eq!(outline(&location), (Confidence::SameCallee, [Some(12), None, Some(12)], Some("profile")));
     assert_eq!(told(&[scene(vec![call(2, 12, 40), call(1, 12, 41)])]).confidence, Confidence::Partly, "two objects");
+    // One that ran for the victim too kept nothing: what it met within is what counts.
+    let within = access("load", 1, 11, &[VICTIM], json!({"function": "App.profile"}));
+    assert_eq!(told(&[scene(vec![call(2, 12, 40), within, call(1, 12, 40)])]).confidence, Confidence::Partly);
+    let put = access("store", 2, 9, &[SOURCE], json!({"obj": 80, "value": 40, "key": "9"}));
+    assert_eq!(outline(&told(&[scene(vec![put, call(1, 12, 40)])])).1, [Some(9), None, Some(12)]);
     // A connection: what the one sends the other receives.
     let connection = |kind: &str| json!({"callee": kind, "callee_obj": 5, "obj": null, "path": null, "key": null});
     let mut sent = access("call", 2, 12, &[], connection("pool.send"));
@@ -151,6 +156,52 @@ fn what_one_callee_handed_to_both_is_the_same_callee() {
     let mut echo = access("call", 1, 30, &[SOURCE], connection("str"));
     echo["args_c"] = json!([SOURCE]);
     assert_ne!(told(&[scene(vec![echo.clone(), echo])]).confidence, Confidence::SameCallee);
+}
+
+#[test]
+fn an_object_that_its_own_request_made_and_another_reached_is_shared() {
+    let state = json!({"obj": 4, "path": null, "key": "user", "own_obj": true});
+    let mut of_victim = access("load", 1, 30, &[SOURCE], state.clone());
+    of_victim["own_obj"] = json!(false);
+    let wrapper = |number, line| {
+        access("call", number, line, &[SOURCE], json!({"callee": "handler", "callee_obj": 5, "obj": line}))
+    };
+    let middle = vec![access("store", 2, 10, &[SOURCE], state), wrapper(2, 11), of_victim, wrapper(1, 31)];
+    assert_eq!(outline(&told(&[scene(middle)])), (Confidence::Located, [Some(10), None, Some(30)], Some("user")));
+}
+
+#[test]
+fn an_attribute_of_its_object_is_not_what_a_method_returns() {
+    let buffer = json!({"obj": 1, "path": null, "key": "buffer", "kind": "augmented"});
+    let method = json!({"callee": "self.answer", "callee_obj": 1, "obj": 9, "path": null, "key": null});
+    let call = access("call", 1, 30, &[SOURCE], method);
+    let location = told(&[scene(vec![access("store", 2, 10, &[SOURCE], buffer), call.clone()])]);
+    assert_eq!(location.confidence, Confidence::Partly);
+    let appended = access("store", 2, 10, &[SOURCE], json!({"obj": 1, "key": null, "kind": "call"}));
+    assert_eq!(outline(&told(&[scene(vec![appended, call])])).1, [Some(10), None, Some(30)]);
+}
+
+#[test]
+fn what_a_unit_does_after_the_answer_to_an_implied_request_it_does_for_the_next() {
+    let of = |server: &str| {
+        let begun = |number: u64, own: &str, unit: &str| json!({"e": "request", "r": number, "u": unit, "own": [own], "server": server});
+        let in_unit = |mut event: Value| {
+            event["u"] = json!("Task-9");
+            event
+        };
+        let events = vec![
+            begun(2, SOURCE, "loop"),
+            in_unit(store(2, 10, &[SOURCE])),
+            in_unit(response(2, &[])),
+            begun(1, VICTIM, "loop"),
+            in_unit(load(2, 11, &[SOURCE])),
+            in_unit(access("load", 1, 12, &[VICTIM], json!({"obj": 70}))),
+            in_unit(response(1, &[SOURCE])),
+        ];
+        told(&[events])
+    };
+    assert_eq!(outline(&of("implicit")).1, [Some(10), None, Some(11)]);
+    assert_eq!(of("asgi").reason, Some(NotLocated::NotInOwnCode));
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn remedy(leak: &LeakRecord, located: &LocationRecord) -> String {
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
             fence_whole(&lines, language)
         };
-        out += &format!("As it is:\n\n{}\nAs it should be:\n\n{}\n", block(before), block(after));
+        out += &format!("For example, before:\n\n{}\nAnd after:\n\n{}\n", block(before), block(after));
     }
     out
 }

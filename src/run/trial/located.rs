@@ -8,9 +8,8 @@ use tracing::{info_span, warn};
 use super::super::locate::{self, Servers};
 use super::super::supervise;
 use super::{RunEvent, Stage, target};
-use crate::locate::{Confidence, NotLocated};
 use crate::net::target::Target;
-use crate::record::{LeakRecord, LocationRecord, ServerPart, ShownRecord, Trial};
+use crate::record::{LeakRecord, ServerPart, Trial};
 use crate::server::probe::Probe;
 
 /// So many leaks, each of another class, are looked for.
@@ -26,7 +25,7 @@ impl Stage<'_> {
             let Some(wanted) = locate::is_wanted(self.variant) else { break };
             let leak = &mut dirty.evidence[index];
             leak.located = Some(match wanted {
-                Err(reason) => not_located(leak, reason),
+                Err(reason) => locate::not_located(leak, reason),
                 Ok(()) => {
                     let mut servers = Probed { stage: self, trial, began: Instant::now(), leaks: dirty.leaks };
                     locate::leak(self.variant, leak, self.seed, &mut servers)
@@ -51,22 +50,6 @@ fn distinct(evidence: &[LeakRecord]) -> Vec<usize> {
         }
     }
     distinct
-}
-
-fn not_located(leak: &LeakRecord, reason: NotLocated) -> LocationRecord {
-    LocationRecord {
-        confidence: Confidence::NotLocated,
-        reason: Some(reason),
-        language: None,
-        object: None,
-        type_name: None,
-        kind: None,
-        write: None,
-        overwritten: None,
-        read: None,
-        shown_with: ShownRecord::default(),
-        shown_without: leak.shrunk.as_ref().map(|least| ShownRecord { shown: least.shown, tries: least.tries }),
-    }
 }
 
 /// Servers of the trial, each with its own place in the record.

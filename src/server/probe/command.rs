@@ -85,14 +85,29 @@ impl Probe {
     }
 }
 
-/// The folder of the application: where the command runs; or where its script is, if that is elsewhere.
+/// Options that say where the application is.
+const FOLDERS: [&str; 5] = ["--app-dir", "--chdir", "--pythonpath", "--working-dir", "--working-directory"];
+
+/// The folder of the application: where the command runs; or, if that is elsewhere, what an option names, or where its
+/// script is.
 pub fn application(plan: &CommandSpec) -> PathBuf {
     let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let cwd = absolute(if plan.cwd.as_os_str().is_empty() { Path::new(".") } else { &plan.cwd });
-    let scripts = words(plan).into_iter().filter(|word| is_script(word)).map(|word| cwd.join(word));
-    let elsewhere =
-        scripts.filter(|path| path.is_file()).map(|path| absolute(&path)).find(|path| !path.starts_with(&cwd));
-    elsewhere.and_then(|script| script.parent().map(Path::to_path_buf)).unwrap_or(cwd)
+    let words = words(plan);
+    let named = named_folders(&words).map(|word| cwd.join(word)).filter(|path| path.is_dir());
+    let scripts = words.iter().filter(|word| is_script(word)).map(|word| cwd.join(word)).filter(|path| path.is_file());
+    let of_scripts = scripts.filter_map(|path| Some(path.parent()?.to_path_buf()));
+    let mut all = named.chain(of_scripts).map(|path| absolute(&path));
+    all.find(|path| !path.starts_with(&cwd)).unwrap_or(cwd)
+}
+
+/// What those options name, as the next word or after an equals sign.
+fn named_folders(words: &[String]) -> impl Iterator<Item = &str> {
+    words.iter().enumerate().filter_map(|(index, word)| match word.split_once('=') {
+        Some((option, folder)) => FOLDERS.contains(&option).then_some(folder),
+        None if FOLDERS.contains(&word.as_str()) => words.get(index + 1).map(String::as_str),
+        None => None,
+    })
 }
 
 /// All words of the command, also those within the words that a shell is given.
@@ -187,5 +202,8 @@ mod tests {
         let plan = |line: &str| CommandSpec { cwd: folder.join("work"), ..command(line) };
         assert_eq!(application(&plan("python3 ../servers/app.py")), folder.join("servers"));
         assert_eq!(application(&plan("python3 app.py")), folder.join("work"));
+        assert_eq!(application(&plan("uvicorn --app-dir ../servers app:asgi")), folder.join("servers"));
+        assert_eq!(application(&plan("gunicorn --chdir=../servers app:wsgi")), folder.join("servers"));
+        assert_eq!(application(&plan("gunicorn --chdir ../none app:wsgi")), folder.join("work"));
     }
 }
