@@ -59,6 +59,16 @@ impl SharedObject {
         SharedObject { path, type_name, kind }
     }
 
+    /// An object into which the one stored, and which the other read whole.
+    pub fn filled(write: &Access, read: &Access) -> SharedObject {
+        let reached = read.path.is_some() || read.key.is_some();
+        let Some(path) = write.path.clone().or_else(|| SharedObject::between(read, read).path.filter(|_| reached))
+        else {
+            return SharedObject::between(write, write);
+        };
+        SharedObject { path: Some(path), ..SharedObject::between(write, write) }
+    }
+
     /// What two calls have in common.
     pub fn handed_out(write: &Access, read: &Access) -> SharedObject {
         let path = read.callee.clone().or_else(|| write.callee.clone());

@@ -6,11 +6,12 @@
 //! 1. the victim loaded the value from a slot (an object and a key) whose last store of it was another request's, in an
 //!    object that others could reach by then: `located`;
 //! 2. one callee handed both the same object: `same_callee`;
-//! 3. the slot of 1, in an object that nobody else could reach when the value was written: `located`;
-//! 4. one callee took the value from the source, and gave it to the victim: `same_callee`;
-//! 5. one object, or one way to it, still holds the value at the end: `probable`;
-//! 6. the line of the victim's that first met the value, with the last line of the source's that let it go, if there is
-//!    one: `partly`.
+//! 3. the victim loaded an object into which another request had stored the value: `located`;
+//! 4. the slot of 1, in an object that nobody else could reach when the value was written: `located`;
+//! 5. one callee took the value from the source, and gave it to the victim: `same_callee`;
+//! 6. one object, or one way to it, still holds the value at the end: `probable`;
+//! 7. the line of the victim's that first met the value, with the last line of the source's that let it go, or, of a
+//!    source that was given up, that touched it: `partly`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -180,7 +181,8 @@ impl<'a> Scene<'a> {
     fn pair(&'a self) -> Option<Pair<'a>> {
         let slots = self.reads().filter_map(|read| self.by_slot(read));
         let callees = self.reads().filter_map(|read| self.by_callee(read));
-        slots.chain(callees).min_by_key(Pair::rank).or_else(|| self.by_holder())
+        let contents = self.reads().filter_map(|read| self.by_content(read));
+        slots.chain(callees).chain(contents).min_by_key(Pair::rank).or_else(|| self.by_holder())
     }
 
     /// The last store of the value into the slot that was read.
@@ -198,10 +200,29 @@ impl<'a> Scene<'a> {
         Some(Pair {
             scene: self,
             confidence: Confidence::Located,
-            choice: if write.1.is_local && read.1.is_local { 3 } else { 1 },
+            choice: if write.1.is_local && read.1.is_local { 4 } else { 1 },
             object: Some(SharedObject::between(write.1, read.1)),
             write: Some(write),
             overwritten,
+            read: Some(read),
+        })
+    }
+
+    /// The last store of the value into the object that was read.
+    fn by_content(&'a self, read: At<'a>) -> Option<Pair<'a>> {
+        let object = if read.1.kind == AccessKind::Call { read.1.object } else { read.1.value };
+        let filled = |at: &At<'a>| {
+            let stored = at.1.kind == AccessKind::Store && self.source.owns_any(&at.1.canaries);
+            at.0 < read.0 && stored && object.is_some() && at.1.object == object
+        };
+        let write = self.accesses().rev().find(filled).filter(|write| !self.is_victims(*write))?;
+        Some(Pair {
+            scene: self,
+            confidence: Confidence::Located,
+            choice: 3,
+            object: Some(SharedObject::filled(write.1, read.1)),
+            write: Some(write),
+            overwritten: None,
             read: Some(read),
         })
     }
@@ -233,7 +254,7 @@ impl<'a> Scene<'a> {
         let last = |is_one: &dyn Fn(&At<'a>) -> bool| self.accesses().rev().filter(before).find(is_one);
         let (choice, write) = match last(&gave) {
             Some(write) => (2, write),
-            None => (4, last(&took)?),
+            None => (5, last(&took)?),
         };
         Some(Pair {
             scene: self,
@@ -268,7 +289,9 @@ impl<'a> Scene<'a> {
             let object = SharedObject { path: object.path.or_else(|| Some(path.path.clone())), ..object };
             return Some(self.unconnected(Confidence::Probable, Some(object), Some(write), read));
         }
-        let write = self.last_of_source(read, |at| self.lets_go(at));
+        let let_go = self.last_of_source(read, |at| self.lets_go(at));
+        // One that was given up got no further than that.
+        let write = let_go.or_else(|| self.last_of_source(read, |at| !self.is_answered(at)));
         match (paths.as_slice(), read) {
             ([only], Some(read)) => {
                 let object = SharedObject::at(&only.path, only.type_name.as_deref());
@@ -290,8 +313,8 @@ impl<'a> Scene<'a> {
         // Without both lines nobody can follow the value.
         let whole = write.is_some() && read.is_some();
         let (confidence, choice) = match confidence {
-            Confidence::Probable if whole => (confidence, 5),
-            _ => (Confidence::Partly, 6),
+            Confidence::Probable if whole => (confidence, 6),
+            _ => (Confidence::Partly, 7),
         };
         Pair { scene: self, confidence, choice, object, write, overwritten: None, read }
     }
@@ -308,6 +331,14 @@ impl<'a> Scene<'a> {
             }
         }
         all
+    }
+
+    /// Whether the request of an access was answered with the source's value.
+    fn is_answered(&self, at: At<'_>) -> bool {
+        self.process.events.iter().any(|event| match &event.what {
+            ProbeFact::Response { canaries } => event.request == self.request(at) && self.source.owns_any(canaries),
+            _ => false,
+        })
     }
 
     /// Whether a value leaves its request by this: into an object that others reach, or into a call.

@@ -97,6 +97,32 @@ fn the_lines_and_the_object_of_a_shared_slot_are_named() {
 }
 
 #[test]
+fn a_module_variable_of_node_is_named() {
+    let server = r#"import http from "node:http";
+
+let email = null;
+
+async function view(request) {
+  email = new URL(request.url, "http://localhost").searchParams.get("email");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  return `hello ${email}`;
+}
+
+http.createServer(async (request, response) => response.end(await view(request))).listen(Number(process.argv[2]), "127.0.0.1");
+"#;
+    let scenario = SCENARIO.replace("\"python3\", \"server.py\"", "\"node\", \"server.mjs\"");
+    let outcome = Runner::with(&scenario).file("server.mjs", server).run().exit(1);
+    let located = located(&outcome);
+    assert_eq!(
+        (located["confidence"].as_str(), located["language"].as_str()),
+        (Some("located"), Some("node")),
+        "{located:#}"
+    );
+    let lines = (line(&located["write"]), line(&located["read"]));
+    assert_eq!(lines, (("server.mjs".into(), 6), ("server.mjs".into(), 8)));
+}
+
+#[test]
 fn nobody_looks_where_the_scenario_says_so_and_nothing_is_started_for_it() {
     let outcome = with(&SCENARIO.replace("time ", "locate = false\ntime "), SERVER).run().exit(1);
     assert!(located(&outcome).is_null());

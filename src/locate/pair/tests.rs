@@ -171,6 +171,24 @@ fn an_object_that_its_own_request_made_and_another_reached_is_shared() {
 }
 
 #[test]
+fn a_container_that_is_read_whole_is_what_was_stored_into() {
+    let appended = access(
+        "store",
+        2,
+        10,
+        &[SOURCE],
+        json!({"obj": 2, "value": 3, "path": null, "key": null, "kind": "call", "type": "list"}),
+    );
+    let taken =
+        access("load", 1, 30, &[SOURCE, VICTIM], json!({"obj": 6, "value": 2, "path": "app.database", "key": "added"}));
+    let location = told(&[scene(vec![appended.clone(), taken.clone()])]);
+    assert_eq!(outline(&location), (Confidence::Located, [Some(10), None, Some(30)], Some("app.database.added")));
+    // What is read of it is surer.
+    let item = access("load", 1, 31, &[SOURCE], json!({"obj": 2, "key": "0", "kind": "item"}));
+    assert_eq!(outline(&told(&[scene(vec![appended, taken, item])])).1, [Some(10), None, Some(31)]);
+}
+
+#[test]
 fn an_attribute_of_its_object_is_not_what_a_method_returns() {
     let buffer = json!({"obj": 1, "path": null, "key": "buffer", "kind": "augmented"});
     let method = json!({"callee": "self.answer", "callee_obj": 1, "obj": 9, "path": null, "key": null});

@@ -42,7 +42,8 @@ fn sentences(located: &LocationRecord) -> String {
         parts.push(format!("the victim had written its own there at {}{apart}", code(&at(before))));
     }
     if let Some(read) = &located.read {
-        parts.push(format!("the victim read it at {}{}", code(&at(read)), by(read)));
+        let what = if located.write.is_some() { "it" } else { "the source's value" };
+        parts.push(format!("the victim read {what} at {}{}", code(&at(read)), by(read)));
     }
     let mut out = capital(&parts.join("; "));
     out.push('.');
