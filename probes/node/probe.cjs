@@ -433,7 +433,7 @@ function start() {
   const current = () => { const scope = storage.getStore(); return scope ? scope.request : null; };
 
   class Request {
-    constructor(method, target, texts, server) {
+    constructor(method, target, texts, encoded, server) {
       this.number = ++requests;
       this.unit = `async ${executionAsyncId()}${worker ? ' thread ' + worker : ''}`;
       this.own = new Set();
@@ -445,7 +445,8 @@ function start() {
       this.seen = new Set();
       this.done = false;
       readMarks();
-      for (const text of texts) ownText(text, this.own);
+      for (const text of texts) plainText(String(text), this.own);
+      for (const text of encoded) ownText(text, this.own);
       if (this.own.size) live = true;
       write('request', this, `,"method":${stringify(String(method))},"target":${stringify(String(target).slice(0, 2000))},"own":${stringify([...this.own])},"server":"${server}"`);
     }
@@ -571,11 +572,14 @@ function start() {
     let scope = scopes.get(request);
     if (scope) return scope;
     const headers = request.rawHeaders || [];
-    scope = { request: new Request(request.method, request.url, [request.url, headers.join('\n')], 'node') };
+    scope = { request: new Request(request.method, request.url, [request.url, headers.join('\n')], secrets(request.headers), 'node') };
     scopes.set(request, scope);
     if (response) scopes.set(response, scope);
     return scope;
   }
+
+  // Headers in which an identity is often in base64.
+  const secrets = headers => [headers.authorization, headers.cookie, headers['x-forwarded-user']].filter(Boolean);
 
   function installHttp() {
     const http = require('http');
@@ -627,7 +631,7 @@ function start() {
       let scope = scopes.get(request);
       if (scope) return scope;
       const stream = request.stream;
-      scope = { request: new Request(request.method, request.url, [request.url, stringify(request.headers)], 'node') };
+      scope = { request: new Request(request.method, request.url, [request.url, stringify(request.headers)], secrets(request.headers), 'node') };
       scopes.set(request, scope).set(response, scope);
       if (stream && typeof stream.push === 'function') {
         const push = stream.push;
@@ -678,7 +682,7 @@ function start() {
             ownText(text, found);
             if ([...found].some(one => !known.has(one))) {
               if (scope.request) scope.request.end(null, '', null);
-              scope.request = new Request('', text.slice(0, 200), [text], 'implicit');
+              scope.request = new Request('', text.slice(0, 200), [], [text], 'implicit');
             } else if (scope.request) scope.request.body(chunk);
             for (const one of found) known.add(one);
           }
@@ -898,10 +902,12 @@ function start() {
         }
         return;
       }
-      const foreign = !request || [...found].some(one => !request.own.has(one));
+      const foreign = !request || !isOwn(request, found);
+      // One's own, put into a Map's question, into text or into one's own answer: nothing was kept.
+      if (request && inArguments && !found.size && (place.flag === 2 || scopes.has(object) || object === JSON || object === console) && isOwn(request, inArguments)) return;
       if (toldStore && !(found.size && foreign && !(inArguments && [...found].every(one => inArguments.has(one))))) return;
       if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
-      if (crowded(request, place, inArguments ? new Set([...found, ...inArguments]) : found)) return;
+      if (crowded(request, place, foreign || !inArguments ? found : inArguments)) return;
       const result = isObject(value) ? identity(value, request, null) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint) : null;
       write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? result.type : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
@@ -1063,6 +1069,13 @@ function start() {
     }
   }
 
+  // Without the warning that this is an experiment: the application did not ask for it.
+  function withoutTypes(source) {
+    const { emitWarning } = process;
+    process.emitWarning = () => {};
+    try { return Module.stripTypeScriptTypes(source, { mode: 'strip' }); } finally { process.emitWarning = emitWarning; }
+  }
+
   function installLoaders() {
     const compile = Module.prototype._compile;
     Module.prototype._compile = function (content, filename, format) {
@@ -1079,7 +1092,7 @@ function start() {
           try {
             if (!url.startsWith('file:') || result.source == null) return result;
             let source = typeof result.source === 'string' ? result.source : Buffer.from(result.source).toString('utf8');
-            if (result.format === 'module-typescript' && typeof Module.stripTypeScriptTypes === 'function') source = Module.stripTypeScriptTypes(source, { mode: 'strip' });
+            if (result.format === 'module-typescript' && typeof Module.stripTypeScriptTypes === 'function') source = withoutTypes(source);
             else if (result.format !== 'module') return result;
             return { ...result, format: 'module', source: rewritten(source, fileURLToPath(url.split(/[?#]/)[0]), true) };
           } catch { return result; }

@@ -944,6 +944,7 @@ function moduleOptions(app, filename, isModule, from) {
   try { real = fs.realpathSync(filename); } catch { return null; }
   const file = path.relative(app, real);
   if (!file || file.startsWith('..') || path.isAbsolute(file)) return null;
+  // RUNNER_PROBE_ALL is for the tests: packages are rewritten as well.
   if ((file.split(path.sep).includes('node_modules') && !process.env.RUNNER_PROBE_ALL) || real.startsWith(__dirname + path.sep)) return null;
   const resolve = specifier => {
     if (!/^\.\.?\//.test(specifier)) return null;

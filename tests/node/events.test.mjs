@@ -8,13 +8,15 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { spawn } from 'node:child_process';
+import { isBuiltin } from 'node:module';
 import { cases, isRight, measure } from './measure.mjs';
 import { pair, readEvents } from './pairs.mjs';
 
 const probe = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../../probes/node/probe.cjs');
 const needsPackages = one => {
-  if (one.start.startsWith('express') || one.folder.includes('real')) return true;
-  return /from '(koa|fastify)'|require\('express'\)/.test(fs.readFileSync(path.join(one.folder, one.start), 'utf8'));
+  const text = fs.readFileSync(path.join(one.folder, one.start), 'utf8');
+  const names = [...text.matchAll(/(?:from |require\()['"]([^.'"][^'"]*)['"]/g)].map(match => match[1]);
+  return names.some(name => !isBuiltin(name));
 };
 
 for (const one of cases) {
@@ -174,4 +176,51 @@ test('marks count like canaries', async () => {
   fs.rmSync(marks);
   assert.deepStrictEqual(kinds(events, 'store').map(event => [event.r, event.key, event.c]), [[1, 'hello', ['Guten Morgen']]]);
   assert.deepStrictEqual(kinds(events, 'load').map(event => [event.r, event.key]), [[1, 'hello'], [2, 'hello']]);
+});
+
+test('a server in a worker thread that is an ES module', async () => {
+  const { events } = await run({
+    'app.mjs': `import { Worker } from 'node:worker_threads'; new Worker(new URL('./serve.mjs', import.meta.url));`,
+    'serve.mjs': `import http from 'node:http'; let last; http.createServer((req, res) => { last ??= req.headers['x-user']; res.end(last); })${LISTEN}`,
+  }, async port => { await get(port, '/', { 'x-user': A }); return get(port, '/', { 'x-user': B }); });
+  assert.strictEqual(kinds(events, 'request').length, 2);
+  assert.strictEqual(pair(events, B, A).object, 'serve.last');
+});
+
+test('a cluster: each process has its file', async () => {
+  const { events, files } = await run({
+    'app.cjs': `const cluster = require('cluster');
+      if (cluster.isPrimary) { cluster.fork(); } else { const http = require('http'); let last; http.createServer((req, res) => { last ??= req.headers['x-user']; res.end(last); })${LISTEN} }`,
+  }, async port => { await get(port, '/', { 'x-user': A }); const answer = await get(port, '/', { 'x-user': B }); return answer; });
+  assert.strictEqual(files.length, 2);
+  assert.strictEqual(kinds(events, 'hello').length, 2);
+  assert.strictEqual(pair(events, B, A).object, 'app.last');
+});
+
+test('nothing that an application does may raise because of the probe', async () => {
+  const { answer } = await run({
+    'app.cjs': `const http = require('http'); process.on('unhandledRejection', () => { rejected++; }); let rejected = 0;
+      const evil = new Proxy({}, { get() { throw new Error('touched'); }, getPrototypeOf() { throw new Error('touched'); }, ownKeys() { throw new Error('touched'); }, getOwnPropertyDescriptor() { throw new Error('touched'); } });
+      const state = { evil, list: [evil], map: new Map([['k', evil]]), get boom() { throw new Error('touched'); }, rejected: Promise.reject(new Error('x')) };
+      state.rejected.catch(() => {});
+      http.createServer(async (req, res) => {
+        state.user = req.headers['x-user'];
+        const copy = state; const { list, map } = state; const inner = map.get('k'); list.push(inner); const all = list.slice(0, 1);
+        state.cycle = state; const nothing = Object.create(null); nothing.user = state.user; state.nothing = nothing;
+        class Secret { #x = state.user; get x() { return this.#x; } }
+        const secret = new Secret(); state.secret = secret;
+        await new Promise(done => setTimeout(done, 5));
+        res.end([typeof inner, all.length, Object.keys(copy).length, secret.x === state.user, rejected].join());
+      })${LISTEN}`,
+  }, port => get(port, '/', { 'x-user': A }));
+  assert.strictEqual(answer, 'object,1,9,true,0');
+});
+
+test('the number of events is bounded', async () => {
+  const { events } = await run({
+    'app.cjs': `const http = require('http'); const shared = {};
+      http.createServer((req, res) => { for (let i = 0; i < 210000; i++) shared.user = req.headers['x-user'] + (i % 7); res.end('done'); })${LISTEN}`,
+  }, async port => { const answer = await get(port, '/', { 'x-user': A + ' ' }); await new Promise(done => setTimeout(done, 300)); return answer; });
+  assert.ok(events.length <= 200_002);
+  assert.ok(kinds(events, 'dropped').reduce((sum, event) => sum + event.count, 0) >= 10_000);
 });

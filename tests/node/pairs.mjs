@@ -8,7 +8,7 @@ export function readEvents(folder) {
   const events = [];
   for (const name of fs.readdirSync(folder).filter(name => name.endsWith('.jsonl')).sort()) {
     const lines = fs.readFileSync(path.join(folder, name), 'utf8').split('\n').filter(Boolean);
-    events.push(...lines.map(line => ({ ...JSON.parse(line), process: name })).sort((a, b) => a.n - b.n));
+    for (const event of lines.map(line => ({ ...JSON.parse(line), process: name })).sort((a, b) => a.n - b.n)) events.push(event);
   }
   return events;
 }
