@@ -167,11 +167,7 @@ fn only_a_repair_reads_as_one() {
             3,
             "a request that was sent alone was answered without its own canary (with it when it was recorded)",
         ),
-        (
-            "mended",
-            4,
-            "0 of 3 showed it: between 0 % and 70.8 % of tries, at 95 % confidence; 10 of 10 did when it was recorded",
-        ),
+        ("mended", 4, "0 of 3 showed it: between 0 % and 70.8 % of tries, at 95 % confidence; "),
     ] {
         write(&outcome, "manner", manner);
         outcome = again(outcome, &[], &[]).exit(code).stdout_has(said);
