@@ -43,6 +43,7 @@ os.environ["RUNNER_PROBE_DIR"], os.environ["RUNNER_PROBE_CANARY"] = {folder!r}, 
 import runner_probe as probe
 import runner_probe.start, runner_probe.loader as loader
 probe.APP = {library!r}
+loader.APP_FOLDER = {library!r} + os.sep
 loader.standard_library = "/nowhere"
 loader.is_application = lambda path: path.endswith(".py") and path.startswith({library!r}) and "runner_probe" not in path
 if {rewritten}:

@@ -427,7 +427,7 @@ class Writer:
         path = f"{DIRECTORY}/events-{self.pid}.jsonl"
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
 
-    def add(self, event):
+    def add(self, event, at_once=True):
         self.count += 1
         if self.count > MOST_EVENTS or self.bytes > MOST_BYTES:
             self.dropped += 1
@@ -442,7 +442,7 @@ class Writer:
                 self.wake.release()
             except RuntimeError:
                 pass
-        elif not self.threaded:
+        elif not self.threaded and (at_once or len(self.pending) > 100):
             self.flush()
 
     def dropped_event(self):

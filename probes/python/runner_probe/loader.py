@@ -22,11 +22,26 @@ own_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 standard_library = os.path.dirname(os.path.realpath(os.__file__))
 
 
+real_folders = {}
+
+
+def real_path(path):
+    """The path without symbolic links; each folder is looked at once."""
+    folder, _, name = path.rpartition(os.sep)
+    real = real_folders.get(folder)
+    if real is None:
+        real = real_folders[folder] = os.path.realpath(folder or ".")
+    return f"{real}{os.sep}{name}"
+
+
 def is_application(path):
     """Whether a file is the application's own."""
-    if not path.endswith(".py") or not (path.startswith(probe.APP + os.sep) or probe.APP == os.sep):
+    if not path.endswith(".py") or not path.startswith(APP_FOLDER):
         return False
-    return not is_foreign(os.path.dirname(path))
+    return not is_foreign(path.rpartition(os.sep)[0])
+
+
+APP_FOLDER = probe.APP if probe.APP.endswith(os.sep) else probe.APP + os.sep
 
 
 def is_foreign(folder):
@@ -42,17 +57,17 @@ def is_foreign(folder):
     return found
 
 
-def with_hooks(code, hooks=probe.HOOKS):
+HOOKS = {probe.MARK + name: hook for name, hook in probe.HOOKS.items()}
+hook_of = HOOKS.get
+CODE = types.CodeType
+
+
+def with_hooks(code):
     """The code object with hooks in place of the texts that stand for them."""
-    constants = []
-    for constant in code.co_consts:
-        kind = type(constant)
-        if kind is str and constant.startswith(probe.MARK):
-            constant = hooks[constant[len(probe.MARK) :]]
-        elif kind is types.CodeType:
-            constant = with_hooks(constant, hooks)
-        constants.append(constant)
-    return code.replace(co_consts=tuple(constants))
+    return code.replace(co_consts=tuple([
+        hook_of(constant, constant) if type(constant) is str else with_hooks(constant) if type(constant) is CODE else constant
+        for constant in code.co_consts
+    ]))
 
 
 def version():
@@ -114,12 +129,12 @@ def rewriter():
 def code_of(name, path, read, script=False):
     """The rewritten code of a module of the application; None if it has to run as it is."""
     try:
-        real = os.path.realpath(path)
+        real = real_path(path)
         if not is_application(real):
             return None
         begun = probe.now_ns()
         source = read()
-        file = os.path.relpath(real, probe.APP)
+        file = real[len(APP_FOLDER) :]
     except Exception:
         return None
     error = None
@@ -138,7 +153,7 @@ def code_of(name, path, read, script=False):
     }
     if error:
         event["error"] = error
-    probe.writer.add(event)
+    probe.writer.add(event, at_once=False)
     return code
 
 

@@ -148,6 +148,16 @@ class Scope:
         return "global"
 
 
+def statements_in(body):
+    """All statements, also those inside others."""
+    level = list(body)
+    while level:
+        node = level.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            level += getattr(node, field, ())
+
+
 def called_text(node):
     """The text of a callee that consists of names: `app.cache.get`."""
     parts = []
@@ -169,7 +179,8 @@ class Rewriter:
             names.visit(statement)
         # Module variables: assigned at module level, or by a function that declares them global. Numbers never hold a text.
         numbers = {}
-        for node in ast.walk(tree):
+        inner = list(statements_in(tree.body))
+        for node in inner:
             if isinstance(node, ast.Global):
                 names.bound |= set(node.names)
                 numbers.update(dict.fromkeys(node.names, False))
@@ -181,7 +192,7 @@ class Rewriter:
                         numbers[target.id] = numbers.get(target.id, True) and number
         definitions = {statement.name for statement in tree.body if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
         self.from_modules = {
-            alias.asname or alias.name for statement in ast.walk(tree) if isinstance(statement, ast.ImportFrom) for alias in statement.names
+            alias.asname or alias.name for statement in inner if isinstance(statement, ast.ImportFrom) for alias in statement.names
         }
         plain_imports = {
             alias.asname or alias.name.partition(".")[0] for statement in tree.body if isinstance(statement, ast.Import) for alias in statement.names
@@ -191,6 +202,7 @@ class Rewriter:
         self.variables = (names.bound | self.from_modules) - plain_imports
         self.variables -= {name for name, number in numbers.items() if number}
         self.variables -= definitions - assigned
+        self.own_variables = self.variables - self.from_modules
 
     @staticmethod
     def stored_names(statement):
@@ -235,7 +247,7 @@ class Rewriter:
         while isinstance(node, ast.Attribute):
             parts.append(mangled(node.attr, self.class_name))
             node = node.value
-        if isinstance(node, ast.Name) and self.scope.kind(node.id) == "global" and node.id in self.variables - self.from_modules:
+        if isinstance(node, ast.Name) and self.scope.kind(node.id) == "global" and node.id in self.own_variables:
             return ".".join([node.id, *reversed(parts)])
         return None
 
@@ -714,7 +726,6 @@ def rewrite(source, path, file, script=False):
         ):
             place += 1
         tree.body[place:place] = ast.parse("__spec__ = __package__ = __cached__ = None").body
-    ast.fix_missing_locations(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a text is called
         code = compile(tree, path, "exec", dont_inherit=True)
