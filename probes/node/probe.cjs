@@ -673,7 +673,7 @@ function start() {
       if (event !== opening || !socket) return null;
       if (opening === 'connection' && this instanceof tls.Server) return null;
       const scope = { request: null };
-      const { push, write: send } = socket;
+      const { push, write: send, end } = socket;
       hide(socket, 'push', function (chunk) {
         try {
           if (chunk) {
@@ -692,6 +692,10 @@ function start() {
       hide(socket, 'write', function (chunk, encoding) {
         try { if (scope.request && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
         return apply(send, this, arguments);
+      });
+      hide(socket, 'end', function (chunk, encoding) {
+        try { if (scope.request && chunk && typeof chunk !== 'function') scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+        return apply(end, this, arguments);
       });
       const { emit } = socket;
       hide(socket, 'emit', function (name) {
@@ -792,11 +796,11 @@ function start() {
 
   function tellLoad(value, object, number, key, manner) {
     try {
-      if (isObject(object) && scopes.has(object)) return;   // of the request itself: its own
       const place = placeOf(number);
       if (!place) return;
       const request = current();
       const found = canariesOf(value);
+      if (request && isObject(object) && scopes.has(object) && isOwn(request, found)) return;
       if (crowded(request, place, found)) return;
       tellBases(object, request, found, 3);
       access('load', request, place, object, key, found, manner || mannerOf(place));

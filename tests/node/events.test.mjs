@@ -6,7 +6,7 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import test from 'node:test';
+import test, { describe } from 'node:test';
 import { spawn } from 'node:child_process';
 import { isBuiltin } from 'node:module';
 import { cases, isRight, measure } from './measure.mjs';
@@ -19,13 +19,17 @@ const needsPackages = one => {
   return names.some(name => !isBuiltin(name));
 };
 
-for (const one of cases) {
-  test(`located: ${one.name}`, { skip: needsPackages(one) && 'needs a framework' }, async () => {
-    const result = await measure(one);
-    assert.ok(result.shown, 'the leak shows under the probe');
-    assert.ok(isRight(result), JSON.stringify(result));
-  });
-}
+describe('located', { concurrency: 3 }, () => {
+  for (const one of cases) {
+    test(one.name, { skip: needsPackages(one) && 'needs a framework' }, async () => {
+      let result;
+      // A busy machine may keep two requests from overlapping.
+      for (let count = 0; count < 4 && !result?.shown; count++) result = await measure(one);
+      assert.ok(result.shown, 'the leak shows under the probe');
+      assert.ok(isRight(result), JSON.stringify(result));
+    });
+  }
+});
 
 /** Runs a program under the probe; `drive(port)` sends requests. All events. */
 async function run(files, drive, environment = {}) {

@@ -5,7 +5,7 @@ function makeHandler() {
   let last = 'nobody';
   return {
     remember(req) {
-      last = req.headers['x-user'] ?? last;
+      if (req.headers['x-user']) last = req.headers['x-user'];
     },
     async greet(res) {
       await new Promise(done => setTimeout(done, 40));
