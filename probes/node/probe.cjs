@@ -775,6 +775,7 @@ function start() {
   }
 
   function access(kind, request, place, object, key, found, manner) {
+    if (kind === 'load') beforeForeign(request, found);
     const [holder, hint] = container(place, object);
     let where = ',"obj":null,"type":null,"path":null';
     let local = false;
@@ -845,6 +846,15 @@ function start() {
     } catch { /* not told */ }
   }
 
+  /** Promises that led to another's canary are told before what came out of them. */
+  function beforeForeign(request, found) {
+    if (!request || !promises.length || isOwn(request, found)) return;
+    request.late ??= new Set();
+    const fresh = [...found].filter(one => !request.own.has(one) && !request.late.has(one));
+    for (const one of fresh) request.late.add(one);
+    if (fresh.length) latePromises(fresh);
+  }
+
   // What a promise was resolved with can be seen without a reaction to it only by `inspect`.
   function latePromises(foreign) {
     const { inspect } = require('util');
@@ -912,6 +922,7 @@ function start() {
       if (toldStore && !(found.size && foreign && !(inArguments && [...found].every(one => inArguments.has(one))))) return;
       if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
       if (crowded(request, place, foreign || !inArguments ? found : inArguments)) return;
+      beforeForeign(request, found);
       const result = isObject(value) ? identity(value, request, null) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint) : null;
       write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? result.type : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
