@@ -50,9 +50,11 @@ impl Drawing {
         let all = || self.taken.lock().unwrap().iter().copied().collect::<Option<Vec<f64>>>();
         let all = wait_for("the answers that nobody waits for", all);
         let started = load["started"].as_u64().unwrap() as usize;
-        // The first asked whether it is up.
-        assert!(all.len() >= started && all.len() <= started + 1, "{} {started}", all.len());
-        let mut taken = all[all.len() - started..].to_vec();
+        // What runner came to too late, or had no user for, was not sent. The first asked whether it is up.
+        let unsent = ["missed", "never_sent"].map(|key| load["open"][key].as_u64().unwrap_or(0)).iter().sum::<u64>();
+        let sent = started - unsent as usize;
+        assert!(all.len() >= sent && all.len() <= sent + 1, "{} {sent} of {started}", all.len());
+        let mut taken = all[all.len() - sent..].to_vec();
         taken.sort_by(f64::total_cmp);
         taken[(q * taken.len() as f64 - 1e-9).ceil() as usize - 1]
     }

@@ -122,7 +122,8 @@ fn what_is_never_sent_is_unanswered() {
     let load = server.load("path = '/'\nrate = '200/s'\nduration = '1s'\nmax_concurrency = 4\ndrain = '100ms'");
     assert_eq!((count(&load["started"]), count(&load["failed"])), (200, 0));
     let (unanswered, never_sent) = (count(&load["unanswered"]), count(&load["open"]["never_sent"]));
-    assert_eq!(unanswered, never_sent + 4);
+    // What the load itself came to too late, on a busy machine, is among the unanswered as well.
+    assert_eq!(unanswered, never_sent + count(&load["open"]["missed"]) + 4);
     assert!((60..130).contains(&unanswered), "{unanswered}");
     assert!(load["latency_us"]["p99"]["at_least"].is_number());
 }
