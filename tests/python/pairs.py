@@ -49,16 +49,16 @@ def find(events, victim=None):
     return best
 
 
-RANK = {"slot": 0, "inside": 1, "object": 2, "read only": 3}
+RANK = {"slot": 0, "inside": 1, "object": 2, "probable": 3, "read only": 4}
 
 
 def find_pair(events, request, canary, own):
     reads = [event for event in events if event["e"] in ("load", "call") and event["r"] == request and canary in event["c"]]
     writes = [event for event in events if event["e"] == "store" and event["r"] != request and canary in event["c"]]
-    # What is read only to be added to is read to be shown elsewhere.
-    reads.sort(key=lambda event: event.get("kind") == "augmented")
+    # What is read only to be added to is read to be shown elsewhere; and a local variable was read from somewhere before.
+    reads.sort(key=lambda event: event.get("kind") in ("augmented", "local"))
     for read in reads:
-        if read["e"] == "call":
+        if read["e"] == "call" or read["kind"] == "local":
             continue
         # The last store into the very slot, also one of the reader's own: then the source's is not what was read.
         before = [write for write in writes if write["n"] < read["n"] and same_slot(slots(write)[0], slots(read)[0])]
@@ -75,6 +75,11 @@ def find_pair(events, request, canary, own):
         if before:
             same = [event for event in before if event["file"] == read["file"] and event["line"] == read["line"]]
             return "object", (same[-1:] or before)[0], read
+    # The only shared object that holds it now.
+    held = {path["obj"] for event in events if event["e"] == "holders" and event["r"] == request and canary in event["c"] for path in event["paths"]}
+    before = [write for write in writes if write["obj"] in held and (not reads or write["n"] < reads[0]["n"])]
+    if before:
+        return "probable", before[-1], reads[0] if reads else None
     return ("read only", None, reads[0]) if reads else None
 
 

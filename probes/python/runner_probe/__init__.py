@@ -21,6 +21,7 @@ from json import JSONEncoder
 
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 PROTOCOL = 1
+BASE = "base"  # the kind of a site whose value is only the base of what is read from it
 MARK = "\0runner "  # in compiled code, a constant that begins so stands for a hook
 MOST_EVENTS = 200_000
 MOST_BYTES = 64 << 20
@@ -61,20 +62,22 @@ def shortest(pattern):
         return 1
 
 
-search_text = search_bytes = find_texts = find_bytes = None
+search_text = search_bytes = find_texts = find_bytes = all_texts = None
 SHORTEST = 1
 marks_seen = None
 
 
 def look_for(canary, marks=()):
     """Makes the searches for a regular expression, and for literal texts that count like canaries."""
-    global search_text, search_bytes, find_texts, find_bytes, SHORTEST
+    global search_text, search_bytes, find_texts, find_bytes, all_texts, SHORTEST
     parts = [f"(?:{canary})"] if canary else []
     parts += [re.escape(mark) for mark in sorted(marks, key=len, reverse=True)]
     pattern = "|".join(parts) or r"(?!)"
     text, data = re.compile(pattern), re.compile(pattern.encode("utf-8", "surrogateescape"))
     SHORTEST = min([shortest(canary)] * bool(canary) + [len(mark) for mark in marks] or [1])
     search_text, search_bytes, find_texts, find_bytes = text.search, data.search, text.finditer, data.finditer
+    # `findall` gives whole matches only if the expression has no groups.
+    all_texts = text.findall if text.groups == 0 else lambda value: [match.group() for match in find_texts(value)]
 
 
 def read_marks():
@@ -185,23 +188,23 @@ def deque_type():
     return sys.modules["_collections"].deque if "_collections" in sys.modules else None
 
 
-def children(value):
+def children(value, most=MOST_ITEMS):
     """What is directly inside a value: a list of (key, child). Built-in containers, `__dict__`, slots."""
     kind = id(type(value))
     if kind == DICT:
-        return list(islice(dict.items(value), MOST_ITEMS))
+        return list(islice(dict.items(value), most))
     if kind in SEQUENCES:
-        return list(enumerate(islice(value, MOST_ITEMS)))
+        return list(enumerate(islice(value, most)))
     _, mapping, sequence, has_names, slots, _ = plan_of(type(value))
     found = []
     if mapping:
-        found += islice(mapping(value), MOST_ITEMS)
+        found += islice(mapping(value), most)
     elif sequence:
-        found += enumerate(islice(sequence(value), MOST_ITEMS))
+        found += enumerate(islice(sequence(value), most))
     if has_names:
         names = attribute_of(value, "__dict__")
         if type(names) is dict:
-            found += islice(names.items(), MOST_ITEMS)
+            found += islice(names.items(), most)
     for name in slots:
         try:
             found.append((name, attribute_of(value, name)))
@@ -215,9 +218,9 @@ def holds(value):
     try:
         kind = id(type(value))
         if kind == TEXT:
-            if len(value) < SHORTEST or search_text(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is None:
+            if len(value) < SHORTEST:
                 return ()
-            return [match.group() for match in find_texts(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART])]
+            return all_texts(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART])
         if kind in PLAIN:
             return ()
         if kind == BYTES or kind == BYTEARRAY:
@@ -274,7 +277,7 @@ def holds(value):
         if texts:
             joined = "\n".join(texts)
             if search_text(joined) is not None:
-                found = [match.group() for match in find_texts(joined)]
+                found = all_texts(joined)
         if data:
             joined = b"\n".join(data)
             if search_bytes(joined) is not None:
@@ -559,9 +562,11 @@ def current_task():
     if asyncio is None:
         return None
     try:
-        if asyncio._get_running_loop() is None:
+        loop = asyncio._get_running_loop()
+        if loop is None:
             return None
-        return asyncio.current_task()
+        tasks = getattr(asyncio.tasks, "_current_tasks", None)
+        return tasks.get(loop) if type(tasks) is dict and tasks else asyncio.current_task()
     except Exception:
         return None
 
@@ -876,7 +881,7 @@ def reachable(most, deepest=4):
                 return
             wrapped = None
             try:
-                inside = children(value)
+                inside = children(value, 200)
             except Exception:
                 continue
             if name in ("_local", "local"):
@@ -973,7 +978,7 @@ def holders_of(canary):
     found, seen = [], set()
     try:
         for value, path, _ in reachable(4000, 5):
-            for key, child in local_names(value) if name_of(value) in ("_local", "local") else children(value):
+            for key, child in local_names(value) if name_of(value) in ("_local", "local") else children(value, 200):
                 texts = []
                 if id(type(child)) in (TEXT, BYTES, BYTEARRAY):
                     canaries_in_text(child, texts)
@@ -1162,6 +1167,13 @@ def default_load(value, site):
     return value
 
 
+def local_load(value, site):
+    """A local variable whose value is used as a whole."""
+    if id(type(value)) not in PLAIN and id(type(value)) != TEXT and (found := holds(value)) and not only_own(found):
+        tell("load", "local", value, None, value, site)
+    return value
+
+
 def attribute_store(value, container, site):
     """`container.key = value` comes next."""
     kind = id(type(value))
@@ -1335,7 +1347,7 @@ def method_call(site, receiver, name, /, *args, **kwargs):
                     tell_write(site, receiver, name, args, kwargs)
         elif kwargs and name in WRITERS and holds(kwargs):
             tell_write(site, receiver, name, args, kwargs)
-        if holding and not (id(type(receiver)) in CONTAINERS and only_own(holding)):
+        if holding and not (id(type(receiver)) in CONTAINERS and only_own(holding)) and (site[6] != BASE or id(type(result)) in (TEXT, BYTES)):
             tell_read(site, receiver, name, args, result)
     except Exception:
         pass
@@ -1356,7 +1368,7 @@ def tell_write(site, receiver, name, args, value):
     kind, key = "call", None
     if type(receiver) is ContextVar:
         kind = "contextvar"
-    elif len(args) > 1 and name not in CURSORS and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE):
+    elif len(args) > 1 and name != "insert" and name not in CURSORS and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE):
         key = args[0]
     if type(receiver) is types.ModuleType:
         return tell_call(site, receiver, value if name in READERS else None, value)
@@ -1442,7 +1454,7 @@ def call_result(result, root, site):
         return result
     try:
         callee = receiver_of(root, site) if root is not None else None
-        if not (only_own(found) and stateless(callee, site)):
+        if not (only_own(found) and stateless(callee, site)) and (site[6] != BASE or kind == TEXT or kind == BYTES):
             tell_call(site, callee, result, None)
     except Exception:
         pass
@@ -1495,7 +1507,7 @@ def next_of(site, iterator, /, *default):
 
 HOOKS = {
     "_rp_la": attribute_load, "_rp_ga": attribute_get, "_rp_li": item_load, "_rp_gi": item_get, "_rp_lg": global_load,
-    "_rp_lc": closure_load, "_rp_ld": default_load, "_rp_sa": attribute_store, "_rp_si": item_store, "_rp_sg": global_store,
+    "_rp_lc": closure_load, "_rp_ld": default_load, "_rp_ll": local_load, "_rp_sa": attribute_store, "_rp_si": item_store, "_rp_sg": global_store,
     "_rp_sc": closure_store, "_rp_ta": AttributeTarget, "_rp_ti": ItemTarget, "_rp_aa": augmented_attribute, "_rp_ai": augmented_item,
     "_rp_m": method_call, "_rp_r": call_result, "_rp_w": awaited_method, "_rp_get": get_attribute, "_rp_set": set_attribute,
     "_rp_next": next_of, "_rp_in": received, "_rp_slice": slice,

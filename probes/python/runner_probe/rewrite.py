@@ -16,7 +16,7 @@ code for the hooks themselves. So a module gets no new names, and hooks work unt
 import ast
 import warnings
 
-from runner_probe import MARK, READERS, RECEIVERS, SCHEDULERS, WRITERS
+from runner_probe import BASE, MARK, READERS, RECEIVERS, SCHEDULERS, WRITERS
 
 # Calls of these are left as they are: some depend on the frame they are called in, the others give nothing that was kept.
 PLAIN_FUNCTIONS = frozenset(
@@ -25,6 +25,8 @@ PLAIN_FUNCTIONS = frozenset(
     " frozenset sorted slice property staticmethod classmethod object compile __import__ breakpoint input delattr divmod pow bin hex oct aiter anext"
     .split()
 )
+# Functions that ask of a value what is no part of it.
+ASKING = frozenset("len isinstance issubclass callable id type bool".split())
 PLAIN_METHODS = frozenset(
     "format join split rsplit splitlines strip lstrip rstrip encode decode lower upper title capitalize casefold replace startswith endswith partition"
     " rpartition removeprefix removesuffix index find rfind count isdigit isalpha isalnum isspace zfill ljust rjust center translate keys sort reverse"
@@ -533,12 +535,50 @@ class Rewriter:
             if not isinstance(node.slice, ast.Slice):
                 node.slice = self.visit(node.slice)
             return node
+        call = self.visit(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Constant) and call.func.value in (MARK + "_rp_m", MARK + "_rp_r"):
+            # What a call gives, and from which something is read in turn: a container tells nothing by itself.
+            site = call.args[0 if call.func.value == MARK + "_rp_m" else 2]
+            site.value = (*site.value[:6], BASE, *site.value[7:])
+        return call
+
+    def test(self, node):
+        """An expression of which only is asked whether it is true, there, or of a type: its value goes nowhere."""
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Load):
+            return self.base(node)
+        if isinstance(node, ast.Name):
+            return node
         return self.visit(node)
+
+    def visit_If(self, node):
+        node.test = self.test(node.test)
+        self.statements(node.body)
+        self.statements(node.orelse)
+        return node
+
+    visit_While = visit_If
+
+    def visit_IfExp(self, node):
+        node.test, node.body, node.orelse = self.test(node.test), self.visit(node.body), self.visit(node.orelse)
+        return node
+
+    def visit_UnaryOp(self, node):
+        node.operand = self.test(node.operand) if isinstance(node.op, ast.Not) else self.visit(node.operand)
+        return node
+
+    def visit_Compare(self, node):
+        identity = all(isinstance(operation, (ast.Is, ast.IsNot)) for operation in node.ops)
+        node.left = (self.test if identity else self.visit)(node.left)
+        node.comparators[:] = [
+            (self.test if identity or isinstance(operation, (ast.In, ast.NotIn)) else self.visit)(value)
+            for operation, value in zip(node.ops, node.comparators)
+        ]
+        return node
 
     def whole(self, node):
         """A local variable whose value is used as a whole: iterated over, unpacked, matched, returned. What it holds is read."""
         if isinstance(node, ast.Name) and self.scope.kind(node.id) == "local" and node.id != "__class__":
-            return self.call("_rp_ld", [node, self.site(node, node.id)], node)
+            return self.call("_rp_ll", [node, self.site(node, node.id)], node)
         return self.visit(node)
 
     def visit_Return(self, node):
@@ -637,7 +677,9 @@ class Rewriter:
             name = function.id
             unshadowed = self.scope.kind(name) == "global" and name not in self.variables
             if name == "super" or unshadowed and name in PLAIN_FUNCTIONS:
-                if name != "super":
+                if unshadowed and name in ASKING and not node.keywords and not any(isinstance(argument, ast.Starred) for argument in node.args):
+                    node.args[:] = [self.test(argument) for argument in node.args]
+                elif name != "super":
                     self.arguments(node)
                 return node
             starred = any(isinstance(argument, ast.Starred) for argument in node.args) or node.keywords
