@@ -29,7 +29,7 @@ const CORPUS = {
   'servers/single_flight.mjs': 'write=single_flight.mjs:13 read=single_flight.mjs:14 object=flying path=/shared/',
   'servers/stale.mjs': 'write=stale.mjs:9 read=stale.mjs:11 object=account',
   'servers/sticky.mjs': 'write=sticky.mjs:6 read=sticky.mjs:6 object=client',
-  'real/servers/express.mjs /profile/': 'write=express.mjs:38 read=express.mjs:40 object=axios path=/profile/',
+  'real/servers/express.mjs /profile/': 'write=express.mjs:38 read=express.mjs:39|express.mjs:40 object=axios path=/profile/',
   'real/servers/express.mjs /session/': 'write=express.mjs:66 read=express.mjs:63 object=context path=/session/',
   'real/servers/express.mjs /friends/': 'write=express.mjs:79 read=express.mjs:79 object=load path=/friends/',
   'real/servers/express.mjs /welcome/': 'write=- read=express.mjs:53 object=i18next path=/welcome/ language=1',

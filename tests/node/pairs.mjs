@@ -58,7 +58,7 @@ export function pair(events, victim, canary, known = {}) {
       && (read.obj !== null ? event.obj === read.obj : event.callee_obj === read.callee_obj && holds(event, canary)));
     if (same) return { confidence: 'same_callee', write: place(same), read: place(read), object: read.callee };
   }
-  const read = inReader.find(event => event.e === 'load' || event.e === 'call')
+  const read = inReader.find(event => !event.late && (event.e === 'load' || event.e === 'call'))   // a promise was loaded before it had a value
     ?? events.find(event => event.process === reader.process && event.r === reader.r && event.e === 'call' && event.args_c.includes(canary));
   if (!read) return { confidence: 'not_located', reason: 'no load of the application yields it' };
   const outliving = stores.filter(event => event.n < read.n && !event.own_obj && event.path !== null).at(-1);
