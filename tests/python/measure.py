@@ -233,6 +233,26 @@ def corpus_servers():
     ]
 
 
+def clean_servers():
+    """Servers that do the same work correctly: nothing may be found."""
+    def clean(file, path, command=None, **show):
+        return {"name": f"clean {path.partition('?')[0]} {file}", "app": CORPUS, "run": command or ["{python}", file, "{port}"], "show": {"path": path, "how": "overlap", **show}, "clean": True}
+
+    cookie = {"headers": {"cookie": "session={canary}"}}
+    return [
+        clean("slot.py", "/one_each/", json={"customer": "{canary}"}),
+        clean("race.py", "/locked/?email={canary}", [*GUNICORN, "race:wsgi"], apart=0),
+        clean("eight.py", "/local/", apart=0, **USER),
+        clean("kept.py", "/own/path/?user={canary}"), clean("kept.py", "/own/joined/?user={canary}"), clean("kept.py", "/own/front/", **USER),
+        clean("cache.py", "/keyed/", **cookie),
+        clean("connection.py", "/each/", how="sequence", keep_alive=True, headers={"authorization": "{canary}"}),
+        clean("error.py", "/debug_own/?page=x&user={canary}"), clean("echo.py", "/echo/", **USER), clean("flaky.py", "/page/?user={canary}"),
+        clean("pool.py", "/strict/profile/", how="abort", **cookie),
+        clean("derived.py", "/own/?user={canary}"),
+        clean("workers.py", "/?user={canary}", [*GUNICORN, "workers:wsgi"]),
+    ]
+
+
 def big(port, show):
     """A large body, and then another request on the same connection."""
     client = Client(port)
@@ -284,7 +304,7 @@ def measure(case, python, probed=True, keep=None):
             return "not started", (Path(folder) / "server.log").read_text()[-1500:]
         shown, rounds = None, 0
         end = time.monotonic() + 15
-        while not shown and time.monotonic() < end and rounds < 60:
+        while not shown and time.monotonic() < end and rounds < (6 if "clean" in case else 60):
             rounds += 1
             show = {**case["show"], "path": case.get("path", case["show"]["path"])}
             try:
@@ -296,6 +316,10 @@ def measure(case, python, probed=True, keep=None):
         time.sleep(0.1)
     finally:
         server.end()
+    if "clean" in case:
+        found = [pairs.find(events) for events in pairs.read_events(folder)]
+        seen = any(event["e"] == "response" and event["c"] for events in pairs.read_events(folder) for event in events)
+        return ("wrong" if any(found) or shown else "right" if seen or "derived" in case["name"] else "not seen"), f"nothing found in {rounds} rounds" if not any(found) else str(found)[:600]
     if not shown:
         return "not shown", f"in {rounds} rounds: {(Path(folder) / 'server.log').read_text()[-800:]}"
     if not probed:
@@ -325,7 +349,7 @@ def main():
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     totals = {}
-    for case in [*applications(), *corpus_servers()]:
+    for case in [*applications(), *corpus_servers(), *clean_servers()]:
         if options.names and not any(name in case["name"] for name in options.names) or "skip" in case:
             continue
         verdict, text = measure(case, options.python, not options.without, options.keep)

@@ -122,7 +122,7 @@ PLAIN_TYPES = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, types.CodeType, types.FrameType,
     types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.MethodWrapperType, types.WrapperDescriptorType,
     types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType,
-    type(allocate_lock()), _thread.RLock, weak_reference, re.Pattern, types.TracebackType, object,
+    type(allocate_lock()), _thread.RLock, weak_reference, re.Pattern, re.Match, types.TracebackType, object,
 )
 PLAIN = frozenset(map(id, PLAIN_TYPES))
 TEXT, BYTES, BYTEARRAY, DICT, LIST, TUPLE, SET, FROZENSET = map(id, (str, bytes, bytearray, dict, list, tuple, set, frozenset))
