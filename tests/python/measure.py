@@ -153,6 +153,8 @@ def sequence(port, show):
         else:
             asked.append((name, ask(port, show, name, path)))
         time.sleep(show.get("pause", 0))
+    if client:
+        client.socket.close()
     return asked
 
 

@@ -8,7 +8,11 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scenarios/apps/python"))
-import app  # noqa: E402
+
+try:
+    import app  # noqa: E402
+except ImportError as missing:
+    raise unittest.SkipTest(f"{missing}: `make test` in scenarios/apps/python has it") from None
 
 
 def wsgi(path, query=""):

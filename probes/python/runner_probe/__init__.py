@@ -455,10 +455,10 @@ class Writer:
         """Writes what is left, at the end of the process."""
         if self.dropped & (self.dropped - 1):
             self.pending.append({**self.dropped_event(), "n": self.next()})
-        self.flush()
+        self.flush(2)  # the thread may be writing: it would end with the process
 
-    def flush(self):
-        if not self.writing.acquire(False):
+    def flush(self, patience=0):
+        if not self.writing.acquire(patience > 0, patience or -1):
             return
         try:
             events, self.pending = self.pending, []

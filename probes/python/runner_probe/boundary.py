@@ -356,11 +356,24 @@ def of_gunicorn(module):
             # gunicorn carries ASGI applications too. A worker that hands the application to uvicorn has it wrapped there.
             if any(name.startswith(("uvicorn", "uvicorn_worker", "hypercorn", "aiohttp", "daphne")) for name in names):
                 return
-            self.wsgi = (asgi if any("asgi" in name for name in names) else wsgi)(self.wsgi)
+            self.wsgi = wsgi(self.wsgi)
 
         return load_wsgi
 
     around(module.Worker, "load_wsgi", make)
+
+
+def of_gunicorn_asgi(module):
+    """The worker of newer releases that carries ASGI itself."""
+
+    def make(original):
+        def load_wsgi(self):
+            original(self)
+            self.asgi = asgi(self.asgi)
+
+        return load_wsgi
+
+    around(module.ASGIWorker, "load_wsgi", make)
 
 
 def of_uvicorn(module):
@@ -732,6 +745,7 @@ def of_threads(module):
 
 PATCHES = {
     "gunicorn.workers.base": of_gunicorn,
+    "gunicorn.workers.gasgi": of_gunicorn_asgi,
     "uvicorn.config": of_uvicorn,
     "hypercorn.app_wrappers": of_hypercorn,
     "daphne.server": of_daphne,
