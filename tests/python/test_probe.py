@@ -804,6 +804,8 @@ class Servers(unittest.TestCase):
     def test_the_lines_are_found(self):
         cases = {case["name"]: case for case in [*measure.applications(), *measure.corpus_servers()]}
         for name in self.NAMES:
+            if name.startswith("corpus") and sys.version_info < (3, 10):
+                continue  # these servers need a newer asyncio themselves
             with self.subTest(name):
                 verdict, text = measure.measure(cases[name], sys.executable)
                 self.assertEqual("right", verdict, text)
