@@ -96,7 +96,7 @@ nightly.simulated: ## judge 10,000 simulated clean servers, 1,000 that tell noth
 test: check ## everything that CI runs: format, lints, all tests
 
 # `corpus.prove` takes minutes, and its servers change seldom: `make nightly.corpus` runs it.
-check: format clippy unit app
+check: format clippy unit app node
 
 format:
 	$(CARGO) fmt --check
@@ -115,8 +115,11 @@ unit: tools ## all tests in Rust
 tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
 	@scripts/install-test-tools
 
-app:
+app: ## tests in Python: the example app, and the probe for Python
 	@$(MAKE) --no-print-directory -C $(APP) test
+
+node: tools ## tests in JavaScript: the probe for Node
+	node --test tests/node/
 
 sample: build ## make reports/sample anew
 	rm -rf target/sample
