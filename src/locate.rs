@@ -14,13 +14,15 @@ pub mod history;
 mod object;
 mod pair;
 mod party;
+mod scene;
 
 pub use agreement::Agreement;
 pub use event::CodePlace;
 pub use history::History;
 pub use object::{SharedKind, SharedObject};
-pub use pair::{is_complete, locate};
+pub use pair::locate;
 pub use party::{Party, Showing};
+pub use scene::is_complete;
 
 /// How sure a location is, the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

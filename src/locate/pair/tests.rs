@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::locate::{Party, SharedKind};
+use crate::locate::history::ProcessHistory;
+use crate::locate::{Moment, Party, SharedKind};
 
 const VICTIM: &str = "zq1vvvvvvvvvvvvvvvvvv";
 const SOURCE: &str = "zq1sssssssssssssssssss";

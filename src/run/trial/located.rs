@@ -27,7 +27,8 @@ impl Stage<'_> {
             leak.located = Some(match wanted {
                 Err(reason) => locate::not_located(leak, reason),
                 Ok(()) => {
-                    let mut servers = Probed { stage: self, trial, began: Instant::now(), leaks: dirty.leaks };
+                    let (exposures, leaks) = (dirty.exposures, dirty.leaks);
+                    let mut servers = Probed { stage: self, trial, began: Instant::now(), exposures, leaks };
                     locate::leak(self.variant, leak, self.seed, &mut servers)
                 }
             });
@@ -58,6 +59,7 @@ struct Probed<'a, 's> {
     trial: &'a mut Trial,
     began: Instant,
     /// For the line of progress.
+    exposures: u64,
     leaks: u64,
 }
 
@@ -70,13 +72,13 @@ impl Servers for Probed<'_, '_> {
     ) -> Result<(), String> {
         let plan = &self.stage.variant.server;
         let plan = if untouched { &plan.ready_without_a_request() } else { plan };
-        let (began, leaks, mut done) = (self.began, self.leaks, Ok(()));
+        let (began, exposures, leaks, mut done) = (self.began, self.exposures, self.leaks, Ok(()));
         self.stage.part(ServerPart::Location, self.trial, (plan, probe), |stage, server, _| {
             let target = target(server, plan);
             let mut tick = || {
                 let (elapsed, planned) = (began.elapsed(), locate::MOST_TIME);
                 let doing = Some(locate::DOING);
-                stage.observer.event(RunEvent::Dirty { elapsed, planned, exposures: 0, leaks, doing });
+                stage.observer.event(RunEvent::Dirty { elapsed, planned, exposures, leaks, doing });
                 None
             };
             let (result, ending) = supervise::watch(server, stage.cancel, &mut tick, |stop| work(&target, stop))?;
