@@ -12,6 +12,8 @@ const MOST: usize = 16;
 /// Something that happened in the application's process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbeEvent {
+    /// Its place in the order in which things happened in the process: some are told late.
+    pub number: Option<u64>,
     /// Microseconds, on one clock for all processes of the machine.
     pub at_us: i64,
     /// The number of the request within its process.
@@ -82,8 +84,8 @@ pub struct Access {
     /// Of a call: as the source has it.
     pub callee: Option<String>,
     pub callee_object: Option<u64>,
-    /// Of a store or a load: the value itself.
-    pub value: Option<u64>,
+    /// Of a store or a load: the value itself, and objects within it that hold canaries; as far as it is told.
+    pub values: Vec<u64>,
     pub place: CodePlace,
 }
 
@@ -125,6 +127,7 @@ impl ProbeEvent {
             _ => return None,
         };
         Some(ProbeEvent {
+            number: fields.number("n"),
             at_us: fields.0.get("t").and_then(Value::as_i64).unwrap_or_default(),
             request: fields.number("r"),
             unit: fields.text("u").unwrap_or_default(),
@@ -189,7 +192,7 @@ impl Fields<'_> {
             is_local: self.flag("own_obj"),
             callee: self.text("callee"),
             callee_object: self.number("callee_obj"),
-            value: self.number("value"),
+            values: self.number("value").into_iter().chain(self.list("values").filter_map(Value::as_u64)).collect(),
             place: CodePlace {
                 file: self.text("file").unwrap_or_default(),
                 line: line("line"),

@@ -30,6 +30,14 @@ impl ProcessHistory {
                 _ => history.unread += 1,
             }
         }
+        // What is told late goes where it happened; what has no number stays behind what was told before it.
+        let mut last = 0;
+        let numbers =
+            history.events.iter().map(|event| *event.number.inspect(|number| last = *number).get_or_insert(last));
+        let mut order: Vec<(u64, usize)> = numbers.zip(0..).collect();
+        order.sort_unstable();
+        let mut events: Vec<Option<ProbeEvent>> = history.events.into_iter().map(Some).collect();
+        history.events = order.into_iter().filter_map(|(_, index)| events[index].take()).collect();
         history
     }
 
@@ -64,6 +72,15 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_late_stands_where_it_happened() {
+        let line = |n: &str, t: u64| format!("{{\"e\":\"load\",\"t\":{t}{n}}}\n");
+        let text =
+            [line(",\"n\":1", 1), line(",\"n\":3", 3), line("", 4), line(",\"n\":2", 2), line(",\"n\":5", 5)].concat();
+        let times: Vec<i64> = ProcessHistory::parse(text.as_bytes()).events.iter().map(|event| event.at_us).collect();
+        assert_eq!(times, [1, 2, 3, 4, 5]);
+    }
 
     #[test]
     fn a_file_that_ends_in_the_middle_of_a_line_is_read_up_to_there() {

@@ -174,7 +174,7 @@ mod tests {
             is_local: false,
             callee: None,
             callee_object: None,
-            value: None,
+            values: Vec::new(),
             place: CodePlace::default(),
         }
     }

@@ -7,11 +7,15 @@
 //!    object that others could reach by then: `located`;
 //! 2. one callee handed both the same object: `same_callee`;
 //! 3. the victim loaded an object into which another request had stored the value: `located`;
-//! 4. the slot of 1, in an object that nobody else could reach when the value was written: `located`;
-//! 5. one callee took the value from the source, and gave it to the victim: `same_callee`;
-//! 6. one object, or one way to it, still holds the value at the end: `probable`;
-//! 7. the line of the victim's that first met the value, with the last line of the source's that let it go, or, of a
+//! 4. the victim loaded the value from an object that another request had stored, with the value in it: `located`;
+//! 5. the slot of 1, in an object that nobody else could reach when the value was written: `located`;
+//! 6. the victim loaded the very object that another request had stored, elsewhere: `probable`;
+//! 7. one callee took the value from the source, and gave it to the victim: `same_callee`;
+//! 8. one object, or one way to it, still holds the value at the end: `probable`;
+//! 9. the line of the victim's that first met the value, with the last line of the source's that let it go, or, of a
 //!    source that was given up, that touched it: `partly`.
+//!
+//! What is loaded only to be added to (`log += line`, `list.append(item)`) comes after what is loaded to be used.
 
 use super::event::{Access, AccessKind, HolderPath};
 use super::history::History;
@@ -66,49 +70,102 @@ impl<'a> Scene<'a> {
         let slots = self.reads().filter_map(|read| self.by_slot(read));
         let callees = self.reads().filter_map(|read| self.by_callee(read));
         let contents = self.reads().filter_map(|read| self.by_content(read));
-        slots.chain(callees).chain(contents).min_by_key(Pair::rank).or_else(|| self.by_holder())
+        let identities = self.reads().filter_map(|read| self.by_identity(read));
+        slots.chain(callees).chain(contents).chain(identities).min_by_key(Pair::rank).or_else(|| self.by_holder())
     }
 
     /// The last store of the value into the slot that was read.
     fn by_slot(&'a self, read: At<'a>) -> Option<Pair<'a>> {
         let slot = Slot::read_by(read.1)?;
         let holds = |at: &At<'a>| at.0 < read.0 && slot.is_of(at.1);
-        let write = self.accesses().rev().filter(holds).find(|at| self.source.owns_any(&at.1.canaries))?;
+        let is_write = |at: &At<'a>| self.source.owns_any(&at.1.canaries) && !self.adds(*at);
+        let write = self.accesses().rev().filter(holds).find(is_write)?;
         // Its own request may have copied the value there, from where it was read before.
         if self.is_victims(write) {
             return None;
         }
-        let before = |at: &At<'a>| at.0 < write.0 && self.is_victims(*at) && self.victim.owns_any(&at.1.canaries);
-        let exact = slot.key.is_some() && write.1.key.is_some();
-        let overwritten = self.accesses().rev().filter(holds).filter(|_| exact).find(before);
         Some(Pair {
             scene: self,
             confidence: Confidence::Located,
-            choice: if write.1.is_local && read.1.is_local { 4 } else { 1 },
+            choice: if write.1.is_local && read.1.is_local { 5 } else { 1 },
             object: Some(SharedObject::between(write.1, read.1)),
             write: Some(write),
-            overwritten,
+            overwritten: self.overwritten(write),
             read: Some(read),
         })
     }
 
-    /// The last store of the value into the object that was read.
+    /// Whether this is a part of adding to what is there: the victim's request loads and stores it on one line.
+    fn adds(&self, at: At<'a>) -> bool {
+        let object = |access: &Access| match (access.kind, access.manner.as_str()) {
+            (AccessKind::Store, _) | (AccessKind::Load, "augmented") => access.object,
+            _ => access.values.first().copied(),
+        };
+        let one_line = |other: &At<'a>| {
+            let pair = [at.1.kind, other.1.kind];
+            let both = pair.contains(&AccessKind::Load) && pair.contains(&AccessKind::Store);
+            let line = at.1.place.line == other.1.place.line && at.1.place.file == other.1.place.file;
+            both && line && object(at.1).is_some() && object(at.1) == object(other.1)
+        };
+        let is_part = at.1.manner == "augmented" || at.1.manner == "call" || at.1.kind == AccessKind::Load;
+        self.is_victims(at) && is_part && self.accesses().any(|other| self.is_victims(other) && one_line(&other))
+    }
+
+    /// What the victim had stored of its own where it was written over.
+    fn overwritten(&self, write: At<'a>) -> Option<At<'a>> {
+        let slot = Slot::read_by(write.1).filter(|slot| slot.key.is_some())?;
+        let is_own = |at: &At<'a>| self.is_victims(*at) && self.victim.owns_any(&at.1.canaries);
+        let exact = |at: &At<'a>| slot.is_of(at.1) && at.1.key.is_some();
+        self.accesses().rev().find(|at| at.0 < write.0 && exact(at) && is_own(at))
+    }
+
+    /// The last store of the value into the object that was read, or of the object that it was read from.
     fn by_content(&'a self, read: At<'a>) -> Option<Pair<'a>> {
-        let object = if read.1.kind == AccessKind::Call { read.1.object } else { read.1.value };
+        let is_call = read.1.kind == AccessKind::Call;
+        let given = |object: u64| if is_call { read.1.object == Some(object) } else { read.1.values.contains(&object) };
+        let into_it = |write: &Access| write.object.is_some_and(given);
         let filled = |at: &At<'a>| {
             let stored = at.1.kind == AccessKind::Store && self.source.owns_any(&at.1.canaries);
-            at.0 < read.0 && stored && object.is_some() && at.1.object == object
+            let with_it = !is_call && read.1.object.is_some_and(|object| at.1.values.contains(&object));
+            at.0 < read.0 && stored && (into_it(at.1) || with_it)
         };
         let write = self.accesses().rev().find(filled).filter(|write| !self.is_victims(*write))?;
         Some(Pair {
             scene: self,
             confidence: Confidence::Located,
-            choice: 3,
-            object: Some(SharedObject::filled(write.1, read.1)),
+            choice: if into_it(write.1) { 3 } else { 4 },
+            object: Some(match into_it(write.1) {
+                true => SharedObject::filled(write.1, read.1),
+                false => SharedObject::between(write.1, write.1),
+            }),
             write: Some(write),
+            overwritten: self.overwritten(write),
+            read: Some(read),
+        })
+    }
+
+    /// The last store of the very object that was read, wherever that was.
+    fn by_identity(&'a self, read: At<'a>) -> Option<Pair<'a>> {
+        let values = Some(&read.1.values).filter(|values| read.1.kind == AccessKind::Load && !values.is_empty())?;
+        let same = |at: &At<'a>| at.1.values.iter().any(|value| values.contains(value));
+        let write = self.accesses().rev().find(|at| {
+            at.0 < read.0 && at.1.kind == AccessKind::Store && self.source.owns_any(&at.1.canaries) && same(at)
+        })?;
+        let held = |path: &HolderPath| path.object.is_some_and(|object| values.contains(&object));
+        let path = self.holders().into_iter().find(|path| held(path));
+        Some(Pair {
+            scene: self,
+            confidence: Confidence::Probable,
+            choice: 6,
+            object: Some(match path {
+                Some(path) => SharedObject::at(&path.path, path.type_name.as_deref()),
+                None => SharedObject::between(read.1, read.1),
+            }),
+            write: Some(write).filter(|write| !self.is_victims(*write)),
             overwritten: None,
             read: Some(read),
         })
+        .filter(|pair| pair.write.is_some())
     }
 
     /// A call of the source's to what gave the victim the value: the same result, or a value that went in.
@@ -125,7 +182,7 @@ impl<'a> Scene<'a> {
             let one_callee = at.1.callee == call.callee && at.1.callee.is_some();
             held && match at.1.kind {
                 AccessKind::Call => one_callee && same(at.1.object, call.object),
-                AccessKind::Store => same(at.1.value, call.object),
+                AccessKind::Store => call.object.is_some_and(|result| at.1.values.contains(&result)),
                 AccessKind::Load => false,
             }
         };
@@ -138,7 +195,7 @@ impl<'a> Scene<'a> {
         let last = |is_one: &dyn Fn(&At<'a>) -> bool| self.accesses().rev().filter(before).find(is_one);
         let (choice, write) = match last(&gave) {
             Some(write) => (2, write),
-            None => (5, last(&took)?),
+            None => (7, last(&took)?),
         };
         Some(Pair {
             scene: self,
@@ -197,8 +254,8 @@ impl<'a> Scene<'a> {
         // Without both lines nobody can follow the value.
         let whole = write.is_some() && read.is_some();
         let (confidence, choice) = match confidence {
-            Confidence::Probable if whole => (confidence, 6),
-            _ => (Confidence::Partly, 7),
+            Confidence::Probable if whole => (confidence, 8),
+            _ => (Confidence::Partly, 9),
         };
         Pair { scene: self, confidence, choice, object, write, overwritten: None, read }
     }
@@ -232,10 +289,11 @@ impl<'a> Slot<'a> {
 
 impl Pair<'_> {
     /// The least is the best.
-    fn rank(&self) -> (u8, bool, bool, usize) {
+    fn rank(&self) -> (bool, u8, bool, bool, usize) {
+        let adds = self.read.is_some_and(|read| self.scene.adds(read));
         let filled_before_it_was_shared = self.write.is_some_and(|(_, access)| access.is_local);
         let several = self.read.is_some_and(|(_, access)| access.canaries.len() > 1);
-        (self.choice, filled_before_it_was_shared, several, self.read.map_or(usize::MAX, |(index, _)| index))
+        (adds, self.choice, filled_before_it_was_shared, several, self.read.map_or(usize::MAX, |(index, _)| index))
     }
 
     fn location(self) -> Location {

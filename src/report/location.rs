@@ -49,7 +49,9 @@ fn within(place: &PlaceRecord) -> String {
 
 /// `app.shared.email (types.SimpleNamespace)`; `None` if nothing is known of it.
 pub(super) fn object(located: &LocationRecord) -> Option<String> {
-    match (&located.object, &located.type_name) {
+    // That a variable is a module's says its name.
+    let type_name = located.type_name.as_ref().filter(|name| !["module", "cell", "type"].contains(&name.as_str()));
+    match (&located.object, type_name) {
         (Some(path), Some(type_name)) => Some(format!("{path} ({type_name})")),
         (Some(path), None) => Some(path.clone()),
         (None, Some(type_name)) => Some(format!("a {type_name}")),

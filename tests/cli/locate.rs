@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Outcome, Runner};
+use crate::harness::{Outcome, Runner, wait_for};
 
 /// A slot for all users of a server of the standard library.
 const SERVER: &str = r#"import http.server
@@ -154,6 +154,19 @@ fn a_server_that_does_not_bear_the_probe_changes_no_verdict() {
     assert!(located["reason"]["message"].as_str().unwrap().contains("status 7"), "{located:#}");
     let trial = outcome.record("scenario")["variants"][0]["trials"][0].clone();
     assert!(trial["failure"].is_null() && trial["dirty"]["leaks"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn ctrl_c_leaves_no_probe_behind() {
+    let wait = "import os\nif os.environ.get(\"RUNNER_PROBE_DIR\"):\n    open(\"probed\", \"w\")\n    time.sleep(60)\nshared = Shared()";
+    let running = with(SCENARIO, &SERVER.replacen("shared = Shared()", wait, 1)).start();
+    let probed = running.folder().join("probed");
+    wait_for("the server with the probe", || probed.exists().then_some(()));
+    running.signal("INT");
+    let outcome = running.wait().exit(130);
+    leaves_no_probe(&outcome);
+    let trial = outcome.record("scenario")["variants"][0]["trials"][0].clone();
+    assert!(trial["dirty"]["leaks"].as_u64().unwrap() > 0, "the leak is in the report");
 }
 
 #[test]

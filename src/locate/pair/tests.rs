@@ -184,9 +184,61 @@ fn a_container_that_is_read_whole_is_what_was_stored_into() {
         access("load", 1, 30, &[SOURCE, VICTIM], json!({"obj": 6, "value": 2, "path": "app.database", "key": "added"}));
     let location = told(&[scene(vec![appended.clone(), taken.clone()])]);
     assert_eq!(outline(&location), (Confidence::Located, [Some(10), None, Some(30)], Some("app.database.added")));
+    // The whole object was stored, and something is read from it.
+    let whole =
+        access("store", 2, 10, &[SOURCE], json!({"obj": 1, "values": [60, 61], "path": "app", "key": "current"}));
+    let part = access("load", 1, 30, &[SOURCE], json!({"obj": 61, "path": null, "key": "name"}));
+    assert_eq!(
+        outline(&told(&[scene(vec![whole, part])])),
+        (Confidence::Located, [Some(10), None, Some(30)], Some("app.current"))
+    );
     // What is read of it is surer.
     let item = access("load", 1, 31, &[SOURCE], json!({"obj": 2, "key": "0", "kind": "item"}));
     assert_eq!(outline(&told(&[scene(vec![appended, taken, item])])).1, [Some(10), None, Some(31)]);
+}
+
+#[test]
+fn the_very_object_that_was_stored_elsewhere_is_probable() {
+    let names = json!({"obj": 1, "value": 2, "path": null, "key": "names", "kind": "item", "own_obj": true});
+    let mut read = access("load", 1, 30, &[SOURCE], names.clone());
+    read["obj"] = json!(3);
+    let holders =
+        json!({"e": "holders", "r": 1, "c": [SOURCE], "paths": [{"path": "app:Visit.extra['names']", "obj": 2}]});
+    let location = told(&[scene(vec![access("store", 2, 10, &[SOURCE], names), read, holders])]);
+    assert_eq!(
+        outline(&location),
+        (Confidence::Probable, [Some(10), None, Some(30)], Some("app:Visit.extra['names']"))
+    );
+}
+
+#[test]
+fn what_is_only_added_to_is_not_what_is_used() {
+    let text = |kind: &str, number, line, holds: &[&str], manner: &str| {
+        access(kind, number, line, holds, json!({"kind": manner}))
+    };
+    let middle = vec![
+        text("store", 2, 16, &[SOURCE], "augmented"),
+        text("load", 1, 16, &[SOURCE], "augmented"),
+        text("store", 1, 16, &[SOURCE, VICTIM], "augmented"),
+        text("load", 1, 23, &[SOURCE, VICTIM], "attribute"),
+    ];
+    assert_eq!(outline(&told(&[scene(middle)])).1, [Some(16), None, Some(23)]);
+    let list = |kind: &str, number, line, holds: &[&str]| match kind {
+        "store" => access(kind, number, line, holds, json!({"obj": 2, "path": null, "key": null, "kind": "call"})),
+        _ => access(kind, number, line, holds, json!({"obj": 1, "value": 2, "key": "lines"})),
+    };
+    let middle = vec![
+        list("store", 2, 18, &[SOURCE]),
+        list("load", 1, 18, &[SOURCE]),
+        list("store", 1, 18, &[VICTIM]),
+        list("load", 1, 21, &[SOURCE, VICTIM]),
+    ];
+    assert_eq!(outline(&told(&[scene(middle.clone())])).1, [Some(18), None, Some(21)]);
+    assert_eq!(
+        outline(&told(&[scene(middle[..3].to_vec())])).1,
+        [Some(18), None, Some(18)],
+        "if there is nothing else"
+    );
 }
 
 #[test]
