@@ -86,6 +86,8 @@ pub struct Access {
     pub callee_object: Option<u64>,
     /// Of a store or a load: the value itself, and objects within it that hold canaries; as far as it is told.
     pub values: Vec<u64>,
+    /// The way to the canary within the value, from the outside: objects, and keys in them.
+    pub inner: Vec<(u64, Option<String>)>,
     pub place: CodePlace,
 }
 
@@ -180,6 +182,8 @@ impl Fields<'_> {
 
     fn access(&self, kind: AccessKind) -> Access {
         let line = |name| self.number(name).and_then(|line| u32::try_from(line).ok()).filter(|line| *line > 0);
+        let inner: Vec<(u64, Option<String>)> = self.list("inner").filter_map(step).collect();
+        let named = self.number("value").into_iter().chain(self.list("values").filter_map(Value::as_u64));
         Access {
             kind,
             canaries: self.canaries("c"),
@@ -192,7 +196,8 @@ impl Fields<'_> {
             is_local: self.flag("own_obj"),
             callee: self.text("callee"),
             callee_object: self.number("callee_obj"),
-            values: self.number("value").into_iter().chain(self.list("values").filter_map(Value::as_u64)).collect(),
+            values: named.chain(inner.iter().map(|(object, _)| *object)).collect(),
+            inner,
             place: CodePlace {
                 file: self.text("file").unwrap_or_default(),
                 line: line("line"),
@@ -202,6 +207,12 @@ impl Fields<'_> {
             },
         }
     }
+}
+
+/// An object and a key.
+fn step(value: &Value) -> Option<(u64, Option<String>)> {
+    let pair = value.as_array()?;
+    Some((pair.first()?.as_u64()?, pair.get(1).and_then(text)))
 }
 
 /// A number is a text as well: a key may be an index.

@@ -175,6 +175,7 @@ mod tests {
             callee: None,
             callee_object: None,
             values: Vec::new(),
+            inner: Vec::new(),
             place: CodePlace::default(),
         }
     }

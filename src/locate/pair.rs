@@ -107,6 +107,10 @@ impl<'a> Scene<'a> {
             let line = at.1.place.line == other.1.place.line && at.1.place.file == other.1.place.file;
             both && line && object(at.1).is_some() && object(at.1) == object(other.1)
         };
+        // A local variable was read from somewhere before.
+        if at.1.manner == "local" {
+            return true;
+        }
         let is_part = at.1.manner == "augmented" || at.1.manner == "call" || at.1.kind == AccessKind::Load;
         self.is_victims(at) && is_part && self.accesses().any(|other| self.is_victims(other) && one_line(&other))
     }
@@ -122,8 +126,15 @@ impl<'a> Scene<'a> {
     /// The last store of the value into the object that was read, or of the object that it was read from.
     fn by_content(&'a self, read: At<'a>) -> Option<Pair<'a>> {
         let is_call = read.1.kind == AccessKind::Call;
-        let given = |object: u64| if is_call { read.1.object == Some(object) } else { read.1.values.contains(&object) };
-        let into_it = |write: &Access| write.object.is_some_and(given);
+        // Where the way within the value is known, its keys count too.
+        let given = |write: &Access, object: u64| match read.1.inner.as_slice() {
+            _ if is_call => read.1.object == Some(object),
+            [] => read.1.values.contains(&object),
+            way => {
+                way.iter().any(|(of, key)| *of == object && (key.is_none() || write.key.is_none() || *key == write.key))
+            }
+        };
+        let into_it = |write: &Access| write.object.is_some_and(|object| given(write, object));
         let filled = |at: &At<'a>| {
             let stored = at.1.kind == AccessKind::Store && self.source.owns_any(&at.1.canaries);
             let with_it = !is_call && read.1.object.is_some_and(|object| at.1.values.contains(&object));

@@ -1,7 +1,7 @@
 //! Who takes part in a leak, by the texts that name them.
 
 /// The shortest part of a canary that stands for it: chance does not make it.
-const LEAST_PART: usize = 19;
+const LEAST_PART: usize = 12;
 
 /// One of the two requests of a leak: every text that tells that a value is its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,6 +7,9 @@ use super::event::{Access, AccessKind, HolderPath, ProbeEvent, ProbeFact};
 use super::history::{History, ProcessHistory};
 use super::party::{Party, Showing};
 
+/// The most reads of one process that are looked at: bounds the time.
+const MOST_READS: usize = 300;
+
 /// Whether the responses to both are there: what tells of the leak has been written.
 pub fn is_complete(history: &History, showing: &Showing) -> bool {
     let answered = |who: &Party| {
@@ -117,10 +120,10 @@ impl<'a> Scene<'a> {
         self.request(at).is_some_and(|request| self.sources.contains(&request))
     }
 
-    /// What the victim's requests read of the source's, in order.
+    /// What the victim's requests read of the source's, in order; bounded.
     pub fn reads(&self) -> impl Iterator<Item = At<'a>> {
-        self.accesses()
-            .filter(|at| at.1.kind != AccessKind::Store && self.is_victims(*at) && self.source.owns_any(&at.1.canaries))
+        let is_read = |at: &At<'a>| at.1.kind != AccessKind::Store && self.is_victims(*at);
+        self.accesses().filter(move |at| is_read(at) && self.source.owns_any(&at.1.canaries)).take(MOST_READS)
     }
 
     /// Paths to what holds the source's value, each once.

@@ -192,6 +192,19 @@ fn a_container_that_is_read_whole_is_what_was_stored_into() {
         outline(&told(&[scene(vec![whole, part])])),
         (Confidence::Located, [Some(10), None, Some(30)], Some("app.current"))
     );
+    // Where the way within is told, its keys count.
+    let way = |key: &str| {
+        access(
+            "load",
+            1,
+            30,
+            &[SOURCE],
+            json!({"obj": 6, "path": "app", "key": "all", "value": 2, "inner": [[2, key]]}),
+        )
+    };
+    let item = access("store", 2, 10, &[SOURCE], json!({"obj": 2, "key": "a", "kind": "item"}));
+    assert_eq!(told(&[scene(vec![item.clone(), way("a")])]).confidence, Confidence::Located);
+    assert_eq!(told(&[scene(vec![item, way("b")])]).confidence, Confidence::Partly);
     // What is read of it is surer.
     let item = access("load", 1, 31, &[SOURCE], json!({"obj": 2, "key": "0", "kind": "item"}));
     assert_eq!(outline(&told(&[scene(vec![appended, taken, item])])).1, [Some(10), None, Some(31)]);
