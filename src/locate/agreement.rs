@@ -58,7 +58,7 @@ mod tests {
         let partly = located(Confidence::Partly, 9);
         let none = Location::not_located(NotLocated::NotInOwnCode);
         assert_eq!(concluded(&[]), (false, Location::not_located(NotLocated::NotShown)));
-        assert_eq!(concluded(&[none.clone()]), (false, none.clone()));
+        assert_eq!(concluded(std::slice::from_ref(&none)), (false, none.clone()));
         assert_eq!(concluded(&[partly.clone(), partly.clone(), partly.clone(), other.clone()]), (false, other.clone()));
         assert_eq!(concluded(&[other.clone(), sure.clone(), none, sure.clone()]), (false, sure.clone()));
         assert_eq!(concluded(&[other.clone(), sure.clone(), other.clone(), sure.clone()]), (false, other.clone()));

@@ -36,7 +36,7 @@ pub enum ProbeFact {
     /// It brought further ones.
     Own { own: Vec<String> },
     /// The application's own code stored, loaded or got a value that holds canaries.
-    Access(Access),
+    Access(Box<Access>),
     /// The response of a request has ended; the canaries in it.
     Response { canaries: Vec<String> },
     /// By which paths a canary can be reached from what all requests share.
@@ -120,9 +120,9 @@ impl ProbeEvent {
                 implied: fields.text("server").is_some_and(|server| server == "implicit"),
             },
             "own" => ProbeFact::Own { own: fields.canaries("own") },
-            "store" => ProbeFact::Access(fields.access(AccessKind::Store)),
-            "load" => ProbeFact::Access(fields.access(AccessKind::Load)),
-            "call" => ProbeFact::Access(fields.access(AccessKind::Call)),
+            "store" => ProbeFact::Access(Box::new(fields.access(AccessKind::Store))),
+            "load" => ProbeFact::Access(Box::new(fields.access(AccessKind::Load))),
+            "call" => ProbeFact::Access(Box::new(fields.access(AccessKind::Call))),
             "response" => ProbeFact::Response { canaries: fields.canaries("c") },
             "holders" => ProbeFact::Holders { canaries: fields.canaries("c"), paths: fields.paths() },
             "dropped" => ProbeFact::Dropped { count: fields.number("count").unwrap_or(1) },

@@ -1,7 +1,6 @@
 //! The choice of the pair: which line of the source's wrote what which line of the victim's read.
 //!
-//! The order of choice, first that applies; within each, values of one owner before containers of several, and earlier reads
-//! before later ones:
+//! The order of choice, first that applies; within each, values before containers, and earlier reads before later ones:
 //!
 //! 1. the victim loaded the value from a slot (an object and a key) whose last store of it was another request's, in an
 //!    object that others could reach by then: `located`;
@@ -301,10 +300,13 @@ impl<'a> Slot<'a> {
 impl Pair<'_> {
     /// The least is the best.
     fn rank(&self) -> (bool, u8, bool, bool, usize) {
+        let is_node = self.scene.process.language() == Some("node");
         let adds = self.read.is_some_and(|read| self.scene.adds(read));
         let filled_before_it_was_shared = self.write.is_some_and(|(_, access)| access.is_local);
-        let several = self.read.is_some_and(|(_, access)| access.canaries.len() > 1);
-        (adds, self.choice, filled_before_it_was_shared, several, self.read.map_or(usize::MAX, |(index, _)| index))
+        // A probe of Node tells of objects alone what they are; that of Python, the way to the value within them.
+        let is_container = |access: &Access| !access.inner.is_empty() || is_node && !access.values.is_empty();
+        let container = self.read.is_some_and(|(_, access)| access.canaries.len() > 1 || is_container(access));
+        (adds, self.choice, container, filled_before_it_was_shared, self.read.map_or(usize::MAX, |(index, _)| index))
     }
 
     fn location(self) -> Location {

@@ -103,7 +103,7 @@ impl<'a> Scene<'a> {
 
     pub fn accesses(&self) -> impl DoubleEndedIterator<Item = At<'a>> + use<'a> {
         self.process.events.iter().enumerate().filter_map(|(index, event)| match &event.what {
-            ProbeFact::Access(access) => Some((index, access)),
+            ProbeFact::Access(access) => Some((index, &**access)),
             _ => None,
         })
     }

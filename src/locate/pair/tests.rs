@@ -344,7 +344,7 @@ fn what_is_not_known_has_its_reason() {
         access("load", 2, 21, &[SOURCE], json!({"obj": 8})),
     ];
     assert_eq!(reason(told(&[scene(own.clone())])), NotLocated::NotInOwnCode);
-    assert_eq!(reason(told(&[own.clone()])), NotLocated::RequestNotSeen);
+    assert_eq!(reason(told(std::slice::from_ref(&own))), NotLocated::RequestNotSeen);
     assert_eq!(reason(told(&[])), NotLocated::ProbeNotLoaded);
     let lost = [scene(own), vec![json!({"e": "dropped", "count": 2})]].concat();
     assert_eq!(reason(told(&[lost])), NotLocated::EventsLost);
