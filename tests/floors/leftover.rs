@@ -4,4 +4,4 @@
 pub const CIRCLES: &[&[&str]] = &[];
 
 /// Names that more than one public type has.
-pub const TYPES: &[&str] = &["Server"];
+pub const TYPES: &[&str] = &[];

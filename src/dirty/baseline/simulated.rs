@@ -91,7 +91,7 @@ pub fn hmac(name: &str, key: u64) -> String {
     format!("{:016x}{:016x}", digest(key), digest(key ^ 0x5bd1_e995))
 }
 
-pub type Server = fn(PersonaNumber, &mut Noise) -> Page;
+pub type SimulatedServer = fn(PersonaNumber, &mut Noise) -> Page;
 
 /// Shows who asks, and no noise but the given text.
 fn profile(who: PersonaNumber, noisy: &str, noise: &Noise) -> Page {
@@ -105,7 +105,7 @@ fn profile(who: PersonaNumber, noisy: &str, noise: &Noise) -> Page {
 }
 
 /// Servers that leak nothing.
-pub const CLEAN: [(&str, Server); 24] = [
+pub const CLEAN: [(&str, SimulatedServer); 24] = [
     ("says the same to all", |_, noise| ok(&[], "<p>Welcome to the shop</p>".to_owned(), noise)),
     ("shows the time", |who, noise| profile(who, &format!("<i>it is {}</i>", noise.time()), noise)),
     ("counts its responses", |who, noise| profile(who, &format!("<i>visitor number {}</i>", noise.count), noise)),
@@ -219,7 +219,7 @@ fn greeting(who: PersonaNumber) -> String {
 }
 
 /// Servers that show who asks in one derived form, among some noise. They leak if asked in another's name.
-pub const DERIVED: [(&str, Server); 17] = [
+pub const DERIVED: [(&str, SimulatedServer); 17] = [
     ("a hash", |who, noise| derived(&format!("<b>{}</b>", hmac(PERSONAS[who].name, 0)), noise)),
     ("a keyed hash in capitals", |who, noise| {
         derived(&format!("<b>{}</b>", hmac(PERSONAS[who].name, 77).to_uppercase()), noise)

@@ -3,11 +3,11 @@
 use proptest::prelude::{any, prop_assert, proptest};
 use rand::seq::SliceRandom as _;
 
-use super::simulated::{CLEAN, DERIVED, Noise, PERSONAS, Page, Server, hmac, ok, page};
+use super::simulated::{CLEAN, DERIVED, Noise, PERSONAS, Page, SimulatedServer, hmac, ok, page};
 use super::{Accusation, Baseline, Mismatch, PageText, PersonaNumber, ResponsePart, significance};
 
 /// Asks each persona `rounds` times, in an order that is drawn anew in each round.
-fn ask_alone(server: Server, rounds: usize, noise: &mut Noise) -> Vec<(PersonaNumber, Page)> {
+fn ask_alone(server: SimulatedServer, rounds: usize, noise: &mut Noise) -> Vec<(PersonaNumber, Page)> {
     let mut replies = Vec::new();
     for _ in 0..rounds {
         let mut order: Vec<PersonaNumber> = (0..PERSONAS.len()).collect();
@@ -20,20 +20,20 @@ fn ask_alone(server: Server, rounds: usize, noise: &mut Noise) -> Vec<(PersonaNu
     replies
 }
 
-fn learn(server: Server, noise: &mut Noise) -> Baseline {
+fn learn(server: SimulatedServer, noise: &mut Noise) -> Baseline {
     let replies = ask_alone(server, 4, noise);
     let solo: Vec<_> = replies.iter().map(|(who, page)| (*who, page.reply())).collect();
     Baseline::learn(&solo)
 }
 
-fn refine(baseline: &mut Baseline, server: Server, noise: &mut Noise) {
+fn refine(baseline: &mut Baseline, server: SimulatedServer, noise: &mut Noise) {
     for (who, page) in ask_alone(server, 4, noise) {
         baseline.refine(who, page.reply());
     }
 }
 
 /// The accusations among 100 clean replies: how many there were, and how many stood after further solo replies.
-fn accusations_of_clean(server: Server, seed: u64) -> (usize, Vec<Accusation>) {
+fn accusations_of_clean(server: SimulatedServer, seed: u64) -> (usize, Vec<Accusation>) {
     let mut noise = Noise::new(seed);
     let mut baseline = learn(server, &mut noise);
     let replies = ask_alone(server, 25, &mut noise);
@@ -54,7 +54,7 @@ fn clean_servers_are_never_accused() {
 }
 
 /// The replies to `to` of a server that mistakes it for `of`, judged, and all asked again up to 16 times.
-fn found(server: Server, to: PersonaNumber, of: PersonaNumber, seed: u64) -> Option<Accusation> {
+fn found(server: SimulatedServer, to: PersonaNumber, of: PersonaNumber, seed: u64) -> Option<Accusation> {
     let mut noise = Noise::new(seed);
     let mut baseline = learn(server, &mut noise);
     let accusation = (0..3).find_map(|_| baseline.judge(to, server(of, &mut noise).reply()))?;
@@ -117,7 +117,7 @@ fn echo(own: &str, who: PersonaNumber, noise: &mut Noise) -> Page {
 
 #[test]
 fn a_foreign_hash_beside_the_own_name_is_learned_not_swapped() {
-    let server: Server = |who, noise| echo(PERSONAS[who].name, who, noise);
+    let server: SimulatedServer = |who, noise| echo(PERSONAS[who].name, who, noise);
     let mut noise = Noise::new(1);
     let baseline = learn(server, &mut noise);
     let page = echo("tobias", 2, &mut noise);
@@ -130,7 +130,7 @@ fn a_foreign_hash_beside_the_own_name_is_learned_not_swapped() {
 
 #[test]
 fn a_foreign_hash_in_an_error_page_is_found() {
-    let server: Server = |who, noise| echo(PERSONAS[who].name, who, noise);
+    let server: SimulatedServer = |who, noise| echo(PERSONAS[who].name, who, noise);
     let mut noise = Noise::new(1);
     let baseline = learn(server, &mut noise);
     let error = format!("cannot read key {} of nobody", hmac("oliver", 9));
@@ -143,7 +143,7 @@ fn a_hash_that_error_pages_rightly_show_to_its_owner_still_tells() {
     fn oops(who: PersonaNumber, noise: &Noise) -> Page {
         page("500 Oops", &[], format!("cannot read key {}", hmac(PERSONAS[who].name, 9)), noise)
     }
-    let flaky: Server = |who, noise| match noise.count % 3 {
+    let flaky: SimulatedServer = |who, noise| match noise.count % 3 {
         0 => oops(who, noise),
         _ => echo(PERSONAS[who].name, who, noise),
     };
@@ -208,7 +208,7 @@ fn the_more_varies_the_more_doubt() {
 #[test]
 fn what_an_error_page_showed_to_another_is_never_held_against_anybody() {
     let mut noise = Noise::new(1);
-    let server: Server = |who, noise| echo("somebody", who, noise);
+    let server: SimulatedServer = |who, noise| echo("somebody", who, noise);
     let mut baseline = learn(server, &mut noise);
     assert!(baseline.judge(0, server(2, &mut noise).reply()).is_some());
     let oops = page("500 Oops", &[], format!("cannot read key {}", hmac("konstantin", 9)), &noise);
@@ -239,7 +239,7 @@ proptest! {
 /// What the bound in [`super::chance`] promises, where chance is worst: a value that one reply in four shows.
 #[test]
 fn chance_makes_a_baseline_err_no_more_often_than_the_bound_says() {
-    let server: Server = |_, noise| {
+    let server: SimulatedServer = |_, noise| {
         let side = if noise.below(4) == 0 { "left" } else { "right" };
         ok(&[], format!("<p>turn {side}</p>"), noise)
     };
@@ -254,7 +254,7 @@ fn chance_makes_a_baseline_err_no_more_often_than_the_bound_says() {
     assert!(erring > 0.0 && erring <= bound * BASELINES as f64);
 }
 
-fn learn_twice(server: Server, seed: u64) -> Baseline {
+fn learn_twice(server: SimulatedServer, seed: u64) -> Baseline {
     let replies = ask_alone(server, 2, &mut Noise::new(seed));
     Baseline::learn(&replies.iter().map(|(who, page)| (*who, page.reply())).collect::<Vec<_>>())
 }
