@@ -468,6 +468,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_persona_is_named_by_what_only_it_is_given_and_shown() {
+        let fields = |name: &str| {
+            BTreeMap::from([("name", name), ("team", "red"), ("lang", "en")].map(|(k, v)| (k.to_owned(), v.to_owned())))
+        };
+        let all = ["ann", "zoe"].map(|name| Identity { fields: fields(name), ..Identity::default() }).to_vec();
+        let shown = ["Hello 7f3a9c21d4 !", "Hello 0b8e64aa10 !"];
+        let head = b"HTTP/1.1 200 OK\r\n\r\n";
+        let solo: Vec<(usize, PageText<'_>)> =
+            (0..12).map(|n| (n % 2, PageText { head, body: shown[n % 2].as_bytes() })).collect();
+        let personas = Personas { all, baseline: Some(Baseline::learn(&solo)), ..Personas::default() };
+        assert_eq!(personas.values_of(0), ["7f3a9c21d4", "ann"]);
+        assert_eq!(personas.values_of(1), ["0b8e64aa10", "zoe"]);
+        assert!(personas.values_of(2).is_empty());
+    }
+
+    #[test]
     fn a_value_that_the_scenario_gives_to_one_persona_alone_is_no_derived_one() {
         let reply = |text: &str| BufferedResponse {
             head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
