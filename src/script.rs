@@ -18,6 +18,7 @@ mod import;
 mod json;
 mod limits;
 mod meter;
+pub mod probe;
 mod process;
 mod program;
 pub mod reference;

@@ -179,6 +179,7 @@ impl Server {
                         &listener,
                         (&log_file, log.requests),
                         allowed_hosts,
+                        None,
                         cancelled,
                     )?),
                     Endpoint::Tcp(address),

@@ -9,6 +9,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 
 use super::current_call::{Current, Entered};
+use super::probe::{CallProbe, RequestProbe};
 use super::{HandlerRequest, HandlerResponse, HandlerStep, Process, Program, Resumed, ScriptError, stack};
 
 type Handler = Coroutine<Resumed, HandlerStep, Result<HandlerResponse, ScriptError>, DefaultStack>;
@@ -25,7 +26,18 @@ pub struct HandlerCall {
 impl HandlerCall {
     /// Nothing runs until the first [`HandlerCall::resume`].
     pub fn new(program: &Arc<Program>, process: &Process, handler: &str, request: HandlerRequest) -> HandlerCall {
-        let current = Current::new(process.clone(), program.limits());
+        HandlerCall::probed(program, process, handler, request, None)
+    }
+
+    /// As [`HandlerCall::new`], with a probe that tells what the call reads and writes.
+    pub fn probed(
+        program: &Arc<Program>,
+        process: &Process,
+        handler: &str,
+        request: HandlerRequest,
+        probe: Option<Arc<RequestProbe>>,
+    ) -> HandlerCall {
+        let current = Current::new(process.clone(), program.limits(), probe.map(CallProbe::new));
         let state = match stack::take(program.limits().stack_bytes()) {
             Ok(stack) => Ok(start(stack, program.clone(), handler.to_owned(), request, current.clone())),
             Err(error) => Err(Some(ScriptError::new(format!(

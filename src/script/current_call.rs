@@ -5,9 +5,10 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use corosensei::Yielder;
-use rhai::EvalAltResult;
+use rhai::{Dynamic, EvalAltResult};
 
 use super::meter::Meter;
+use super::probe::CallProbe;
 use super::process::{Read, Values};
 use super::{HandlerStep, Limits, Process, Resumed};
 
@@ -20,6 +21,8 @@ pub(super) struct Current {
     pub reads: RefCell<Vec<Read>>,
     pub limits: Limits,
     pub meter: Meter,
+    /// Only while a leak is located.
+    pub probe: Option<Box<CallProbe>>,
     /// Set while the call's coroutine lives.
     yielder: Cell<Option<NonNull<Yielder<Resumed, HandlerStep>>>>,
 }
@@ -29,7 +32,7 @@ thread_local! {
 }
 
 impl Current {
-    pub fn new(process: Process, limits: Limits) -> Rc<Current> {
+    pub fn new(process: Process, limits: Limits, probe: Option<CallProbe>) -> Rc<Current> {
         let meter = Meter::new(process.gauges(), limits);
         Rc::new(Current {
             process,
@@ -37,6 +40,7 @@ impl Current {
             reads: RefCell::default(),
             limits,
             meter,
+            probe: probe.map(Box::new),
             yielder: Cell::new(None),
         })
     }
@@ -84,6 +88,18 @@ pub(super) fn with<T>(read: impl FnOnce(&Current) -> Result<T, Box<EvalAltResult
         Some(call) => read(call),
         None => Err("this works only while a request is handled, in a function".into()),
     })
+}
+
+/// Lets the current call's probe see a variable. `value` is asked for only if the probe wants it.
+pub(super) fn see_variable(name: &str, value: impl FnOnce() -> Option<Dynamic>) {
+    CURRENT.with_borrow(|current| {
+        let probe = current.as_ref().and_then(|call| call.probe.as_ref()).filter(|probe| probe.wants(name));
+        if let Some(probe) = probe
+            && let Some(value) = value()
+        {
+            probe.variable(name, value);
+        }
+    });
 }
 
 /// Suspends the current call with a step; returns when it is resumed, with what the step brought.

@@ -75,6 +75,15 @@ pub(super) fn new(limits: Limits) -> (Engine, PropertyNames) {
     (engine, names)
 }
 
+/// Lets the probe of a call see the variables by which a script names parts of values.
+#[expect(deprecated, reason = "how rhai marks what may change between its versions; Cargo.toml pins the version")]
+pub(super) fn watch_variables(engine: &mut Engine) {
+    engine.on_var(|name, _, context| {
+        current_call::see_variable(name, || context.scope().get(name).cloned());
+        Ok(None)
+    });
+}
+
 /// rhai reserves the word `thread` and does not use it; here it is an object.
 #[expect(deprecated, reason = "how rhai marks what may change between its versions; Cargo.toml pins the version")]
 fn watch_tokens(engine: &mut Engine, names: PropertyNames) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map};
+use rhai::{Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 
 use super::{
     FetchRequest, HandlerResponse, HandlerStep, Resumed, current_call, functions, json, request, respond, size_limits,
@@ -28,18 +28,44 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("json", |fetched: &mut FetchedObject| -> Outcome<Dynamic> {
             Ok(json::read(&fetched.0.body).map_err(|error| format!("the fetched body is not JSON: {error}"))?)
         });
-    functions::volatile("fetch").register_into_engine(engine, |url: ImmutableString| fetch(&url, Map::new()));
+    functions::volatile("fetch").register_into_engine(engine, |context: NativeCallContext, url: ImmutableString| {
+        fetch(&context, &url, Map::new())
+    });
     functions::volatile("fetch")
-        .register_into_engine(engine, |url: ImmutableString, options: Map| fetch(&url, options));
+        .register_into_engine(engine, |context: NativeCallContext, url: ImmutableString, options: Map| {
+            fetch(&context, &url, options)
+        });
 }
 
-fn fetch(url: &str, options: Map) -> Outcome<FetchedObject> {
+fn fetch(context: &NativeCallContext<'_>, url: &str, options: Map) -> Outcome<FetchedObject> {
     let outgoing = outgoing(url, options)?;
+    let probed = current_call::with(|call| Ok(call.probe.is_some()))?;
+    let given = probed.then(|| outgoing.clone());
     match current_call::suspend(HandlerStep::Fetch(Box::new(outgoing)))? {
-        Resumed::Fetched(Ok(response)) => Ok(FetchedObject(Arc::new(response))),
+        Resumed::Fetched(Ok(response)) => {
+            if let Some(given) = given {
+                tell(context, &given, &response)?;
+            }
+            Ok(FetchedObject(Arc::new(response)))
+        }
         Resumed::Fetched(Err(why)) => Err(format!("fetch of {url}: {why}").into()),
         Resumed::Nothing => Err("fetch() cannot be used here".into()),
     }
+}
+
+/// Lets the probe see what was sent and what came back.
+fn tell(context: &NativeCallContext<'_>, given: &FetchRequest, brought: &HandlerResponse) -> Outcome<()> {
+    let values =
+        |headers: &[(String, String)]| headers.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>().join("\n");
+    let (sent, received) = (values(&given.headers), values(&brought.headers));
+    let given = [given.url.as_bytes(), sent.as_bytes(), &given.body];
+    let brought = [received.as_bytes(), &brought.body];
+    current_call::with(|call| {
+        if let Some(probe) = &call.probe {
+            probe.called("fetch", context, &given, &brought);
+        }
+        Ok(())
+    })
 }
 
 fn outgoing(url: &str, options: Map) -> Outcome<FetchRequest> {

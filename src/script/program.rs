@@ -11,6 +11,7 @@ use rhai::{
 
 use super::error::ScriptError;
 use super::import::{self, Imports};
+use super::probe::Sites;
 use super::request::RequestObject;
 use super::{HandlerRequest, HandlerResponse, Limits, engine, function_uses, hooks, respond, stack, state};
 
@@ -48,10 +49,26 @@ impl fmt::Debug for Program {
 impl Program {
     /// Compiles a script; `folder` is where its imports are found.
     pub fn compile(source: &str, folder: &Path, limits: Limits) -> Result<Arc<Program>, ScriptError> {
+        Program::compile_with(source, folder, limits, |_| {})
+    }
+
+    /// As [`Program::compile`], for calls with a probe.
+    pub fn compile_probed(source: &str, folder: &Path, limits: Limits) -> Result<Arc<Program>, ScriptError> {
+        Program::compile_with(source, folder, limits, engine::watch_variables)
+    }
+
+    fn compile_with(
+        source: &str,
+        folder: &Path,
+        limits: Limits,
+        finish: fn(&mut Engine),
+    ) -> Result<Arc<Program>, ScriptError> {
         let stack = stack::take(limits.stack_bytes())
             .map_err(|error| ScriptError::new(format!("no stack to compile on: {error}")))?;
         // The parser recurses as deep as the script nests, on whatever stack it is called.
-        corosensei::on_stack(stack, || Program::compile_here(source, folder, limits)).map(Arc::new)
+        let mut program = corosensei::on_stack(stack, || Program::compile_here(source, folder, limits))?;
+        finish(&mut program.engine);
+        Ok(Arc::new(program))
     }
 
     fn compile_here(source: &str, folder: &Path, limits: Limits) -> Result<Program, ScriptError> {
@@ -94,6 +111,22 @@ impl Program {
             None => Some(&self.source),
             Some(file) => self.imported.get(file).map(String::as_str),
         }
+    }
+
+    /// Where the script and what it imports reach into state. `name` is the script's, as people know it.
+    pub fn sites(&self, name: &str) -> Sites {
+        let mut sites = Sites::default();
+        let Ok(stack) = stack::take(self.limits.stack_bytes()) else { return sites };
+        corosensei::on_stack(stack, || {
+            let (engine, _) = engine::new(self.limits);
+            sites.add(&engine, None, name.to_owned(), &self.source);
+            for (path, source) in &self.imported {
+                let file = Path::new(name).with_file_name(path);
+                let file = if path.ends_with(".rhai") { file } else { file.with_added_extension("rhai") };
+                sites.add(&engine, Some(path), file.display().to_string(), source);
+            }
+        });
+        sites
     }
 
     pub(super) fn limits(&self) -> Limits {

@@ -13,6 +13,7 @@ use rhai::{
 };
 
 use super::current_call;
+use super::probe::{Access, CallProbe, Sharing};
 use super::process::{Read, Values};
 
 /// Changes in place that a call can have under way: one within another, as in a closure within a closure.
@@ -24,6 +25,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 trait Store: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     const OBJECT: Self;
+    const SHARING: Sharing;
 
     fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T;
 }
@@ -44,6 +46,7 @@ thread_local! {
 impl Store for ProcessObject {
     const NAME: &'static str = "process";
     const OBJECT: Self = ProcessObject;
+    const SHARING: Sharing = Sharing::Process;
 
     fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         use_values(&mut call.process.values())
@@ -53,6 +56,7 @@ impl Store for ProcessObject {
 impl Store for ThreadObject {
     const NAME: &'static str = "thread";
     const OBJECT: Self = ThreadObject;
+    const SHARING: Sharing = Sharing::Thread;
 
     fn values<T>(_call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         THREAD.with_borrow_mut(use_values)
@@ -62,6 +66,7 @@ impl Store for ThreadObject {
 impl Store for ContextObject {
     const NAME: &'static str = "context";
     const OBJECT: Self = ContextObject;
+    const SHARING: Sharing = Sharing::Call;
 
     fn values<T>(call: &current_call::Current, use_values: impl FnOnce(&mut Values) -> T) -> T {
         use_values(&mut call.context.borrow_mut())
@@ -89,43 +94,65 @@ fn add<S: Store>(module: &mut Module, properties: &[ImmutableString]) {
     let pure = |registration: FuncRegistration| registration.in_global_namespace().with_purity(true);
     pure(FuncRegistration::new_index_getter())
         .set_into_module(module, |context: NativeCallContext, _: &mut S, name: ImmutableString| {
-            get::<S>(&name, context.call_position())
+            get::<S>(&context, &name)
         });
     pure(FuncRegistration::new_index_setter()).set_into_module(
         module,
         |context: NativeCallContext, _: &mut S, name: ImmutableString, value: Dynamic| {
-            set::<S>(&name, value, context.call_position())
+            set::<S>(&context, &name, value, context.call_position())
         },
     );
     for name in properties {
         let (read, written) = (name.clone(), name.clone());
         pure(FuncRegistration::new_getter(name))
-            .set_into_module(module, move |context: NativeCallContext, _: &mut S| {
-                get::<S>(&read, context.call_position())
-            });
+            .set_into_module(module, move |context: NativeCallContext, _: &mut S| get::<S>(&context, &read));
         pure(FuncRegistration::new_setter(name)).set_into_module(
             module,
             move |context: NativeCallContext, _: &mut S, value: Dynamic| {
-                set::<S>(&written, value, context.call_position())
+                set::<S>(&context, &written, value, context.call_position())
             },
         );
     }
-    pure(FuncRegistration::new("keys")).set_into_module(module, |_: &mut S| keys::<S>());
+    pure(FuncRegistration::new("keys"))
+        .set_into_module(module, |context: NativeCallContext, _: &mut S| keys::<S>(&context));
     pure(FuncRegistration::new("contains"))
         .set_into_module(module, |_: &mut S, name: ImmutableString| contains::<S>(&name));
-    pure(FuncRegistration::new("remove"))
-        .set_into_module(module, |_: &mut S, name: ImmutableString| set::<S>(&name, Dynamic::UNIT, Position::NONE));
+    pure(FuncRegistration::new("remove")).set_into_module(
+        module,
+        |context: NativeCallContext, _: &mut S, name: ImmutableString| {
+            set::<S>(&context, &name, Dynamic::UNIT, Position::NONE)
+        },
+    );
 }
 
-fn get<S: Store>(name: &ImmutableString, position: Position) -> Outcome<Dynamic> {
+fn get<S: Store>(context: &NativeCallContext<'_>, name: &ImmutableString) -> Outcome<Dynamic> {
     current_call::with(|call| {
-        let Some(value) = S::values(call, |values| values.get(name).cloned()) else { return Ok(Dynamic::UNIT) };
+        let found = match &call.probe {
+            None => S::values(call, |values| values.get(name).cloned()),
+            Some(probe) => probed_get::<S>(call, probe, &access::<S>(context, name)),
+        };
+        let Some(value) = found else { return Ok(Dynamic::UNIT) };
+        let position = context.call_position();
         let copy = Dynamic::clone(&value);
         if value::changes_in_place(&copy) {
             note(&mut call.reads.borrow_mut(), Read { object: S::NAME, name: name.clone(), position, value });
         }
         Ok(copy)
     })
+}
+
+/// The order of what a probe tells is that of what happened: it tells before others can write.
+fn probed_get<S: Store>(call: &current_call::Current, probe: &CallProbe, access: &Access<'_>) -> Option<Arc<Dynamic>> {
+    let way = probe.way(access);
+    S::values(call, |values| {
+        let value = values.get(access.name);
+        probe.loaded(access, &way, value);
+        value.cloned()
+    })
+}
+
+fn access<'a, S: Store>(context: &'a NativeCallContext<'a>, name: &'a ImmutableString) -> Access<'a> {
+    Access { object: S::NAME, sharing: S::SHARING, name, context }
 }
 
 fn note(reads: &mut Vec<Read>, read: Read) {
@@ -137,7 +164,12 @@ fn note(reads: &mut Vec<Read>, read: Read) {
 }
 
 /// Writing `()` removes, as a missing name reads as `()`.
-fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -> Outcome<()> {
+fn set<S: Store>(
+    context: &NativeCallContext<'_>,
+    name: &ImmutableString,
+    mut new: Dynamic,
+    position: Position,
+) -> Outcome<()> {
     value::detach(&mut new)?;
     current_call::with(|call| {
         let read = take_read::<S>(call, name, position);
@@ -154,10 +186,16 @@ fn set<S: Store>(name: &ImmutableString, mut new: Dynamic, position: Position) -
                 if others_wrote.is_some_and(|read| value::same(&read, &new)) {
                     return Ok(None);
                 }
+                if let Some(probe) = &call.probe {
+                    probe.stored(&access::<S>(context, name), Some(place), &new);
+                }
                 return Ok(Some(std::mem::replace(place, Arc::new(new))));
             }
             if values.len() >= most {
                 return Err(format!("`{}` cannot hold more than {most} values", S::NAME));
+            }
+            if let Some(probe) = &call.probe {
+                probe.stored(&access::<S>(context, name), None, &new);
             }
             Ok(values.insert(name.clone(), Arc::new(new)))
         })?;
@@ -177,8 +215,16 @@ fn take_read<S: Store>(
     Some(reads.swap_remove(found).value)
 }
 
-fn keys<S: Store>() -> Outcome<Array> {
-    current_call::with(|call| Ok(S::values(call, |values| values.keys().cloned().map(Dynamic::from).collect())))
+fn keys<S: Store>(context: &NativeCallContext<'_>) -> Outcome<Array> {
+    current_call::with(|call| {
+        Ok(S::values(call, |values| {
+            let names = values.keys().cloned().map(Dynamic::from).collect();
+            if let Some(probe) = &call.probe {
+                probe.named(&access::<S>(context, &ImmutableString::new()), &names);
+            }
+            names
+        }))
+    })
 }
 
 fn contains<S: Store>(name: &ImmutableString) -> Outcome<bool> {

@@ -21,6 +21,7 @@ mod fetch;
 pub(super) mod gauges;
 pub(super) mod log;
 mod pool;
+pub(super) mod probe;
 mod responses;
 mod sync;
 mod threaded;

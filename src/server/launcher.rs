@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::role::ProcessRole;
 use super::sampler::{Sampler, Usage};
-use super::worker_channel::{RunnerChannel, WorkerNotReady, WorkerPlan, WorkerScript};
+use super::worker_channel::{RunnerChannel, WorkerNotReady, WorkerPlan, WorkerProbe, WorkerScript};
 use super::{Cancelled, Death, StartError, Starting};
 use crate::process_end::{EndedBy, ExitStatus, ProcessEnd, ServerEnd, ServerProcess};
 use crate::scenario::Builtin;
@@ -74,12 +74,13 @@ struct Worker {
 
 impl Workers {
     /// Starts the workers and waits until each has said that it is ready. With the log comes whether it is to tell of
-    /// every request.
+    /// every request. With a probe they tell what their handlers read and write.
     pub fn launch(
         builtin: &Builtin,
         listener: &TcpListener,
         (log, log_requests): (&File, bool),
         allowed_hosts: &[String],
+        probe: Option<WorkerProbe>,
         cancelled: Cancelled<'_>,
     ) -> Result<Workers, StartError> {
         let script = builtin.script.as_ref().map(|script| WorkerScript {
@@ -95,6 +96,7 @@ impl Workers {
             script,
             log_requests,
             allowed_hosts: allowed_hosts.to_vec(),
+            probe,
         };
         let failed = |error: std::io::Error| {
             StartError::new(

@@ -9,9 +9,9 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::sync::watch;
 
 use super::builtin::app::App;
-use super::builtin::{self, log, watchdog};
+use super::builtin::{self, log, probe, watchdog};
 use super::inherited_signals;
-use super::worker_channel::{WorkerChannel, WorkerPlan};
+use super::worker_channel::{WorkerChannel, WorkerPlan, WorkerProbe};
 use crate::script::{Limits, Program};
 
 /// The whole life of a worker.
@@ -30,7 +30,8 @@ fn serve() -> std::io::Result<()> {
     // The channel below tells too, but not a process that is stopped.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let mut collar = WorkerChannel::take()?;
-    let plan = collar.plan()?;
+    let mut plan = collar.plan()?;
+    plan.probe = plan.probe.or_else(WorkerProbe::of_environment);
     log::tell_requests(plan.log_requests);
     let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let app = match app(&plan) {
@@ -59,9 +60,10 @@ fn obey(mut collar: WorkerChannel, stop: &watch::Sender<bool>) {
 
 fn app(plan: &WorkerPlan) -> Result<App, String> {
     let compile = |script: &super::worker_channel::WorkerScript| {
-        Program::compile(&script.source, &script.folder, Limits::default())
-            .map_err(|error| format!("{}: {error}", script.name))
+        let compile = if plan.probe.is_some() { Program::compile_probed } else { Program::compile };
+        compile(&script.source, &script.folder, Limits::default()).map_err(|error| format!("{}: {error}", script.name))
     };
     let program = plan.script.as_ref().map(compile).transpose()?;
-    Ok(App::new(plan, program))
+    let probe = plan.probe.as_ref().map(|wanted| probe::start(wanted, plan, program.as_deref())).transpose()?;
+    Ok(App::new(plan, program, probe))
 }

@@ -7,6 +7,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,28 @@ pub(super) struct WorkerPlan {
     pub log_requests: bool,
     /// Hosts that handlers may fetch from although they are not this machine.
     pub allowed_hosts: Vec<String>,
+    /// Only while a leak is located.
+    pub probe: Option<WorkerProbe>,
+}
+
+/// What a worker with a probe tells, and where: which request wrote and read which canaries, on which line of the script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerProbe {
+    /// Where each worker writes `events-<pid>.jsonl`.
+    pub folder: PathBuf,
+    /// A regular expression: what a canary looks like.
+    pub canary: String,
+    /// A file of texts that count as canaries, one a line.
+    pub marks: Option<PathBuf>,
+}
+
+impl WorkerProbe {
+    /// The probe that the environment asks for, as it asks those of other languages.
+    pub(super) fn of_environment() -> Option<WorkerProbe> {
+        let folder = std::env::var_os("RUNNER_PROBE_DIR")?.into();
+        let canary = std::env::var("RUNNER_PROBE_CANARY").ok()?;
+        Some(WorkerProbe { folder, canary, marks: std::env::var_os("RUNNER_PROBE_MARKS").map(PathBuf::from) })
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,7 +57,7 @@ pub(super) struct WorkerScript {
     pub name: String,
     pub source: String,
     /// Where its imports are found.
-    pub folder: std::path::PathBuf,
+    pub folder: PathBuf,
 }
 
 const READY: &str = "ready";

@@ -27,6 +27,7 @@ mod locate;
 mod login;
 mod misbehave;
 mod pairing;
+mod probe_builtin;
 mod owner;
 mod python;
 mod replay;

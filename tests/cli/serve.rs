@@ -20,8 +20,13 @@ pub struct Served {
 
 impl Served {
     pub fn start(arguments: &[&str]) -> Served {
+        Served::with_environment(arguments, &[])
+    }
+
+    pub fn with_environment(arguments: &[&str], variables: &[(&str, &str)]) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
         command.arg("serve").args(arguments).args(["--port", "0"]).env("NO_COLOR", "1");
+        command.envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -52,6 +57,13 @@ impl Served {
 
     fn connect(&self) -> TcpStream {
         TcpStream::connect(self.origin().trim_start_matches("http://")).unwrap()
+    }
+
+    /// Sends a request; the connection that is to bring its response.
+    pub fn send(&self, request: &str) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
     }
 
     fn ask(&self, target: &str) -> String {

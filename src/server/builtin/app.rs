@@ -7,10 +7,12 @@ use super::super::worker_channel::WorkerPlan;
 use super::call_limit::{CallLimit, CallPermit};
 use super::fetch::Fetcher;
 use super::gauges;
+use super::probe;
 use super::responses;
 use super::watchdog;
 use crate::excerpt;
 use crate::scenario::OnDisconnect;
+use crate::script::probe::{RequestProbe, StateProbe};
 use crate::script::{
     HandlerCall, HandlerRequest, HandlerResponse, HandlerStep, Process, Program, Resumed, ScriptError,
 };
@@ -34,10 +36,12 @@ pub(in crate::server) struct App {
     room: CallLimit,
     fetcher: Fetcher,
     on_disconnect: OnDisconnect,
+    /// Only while a leak is located, and how it calls the unit that handles a request.
+    probe: Option<(Arc<StateProbe>, probe::Unit)>,
 }
 
 impl App {
-    pub fn new(plan: &WorkerPlan, program: Option<Arc<Program>>) -> Self {
+    pub fn new(plan: &WorkerPlan, program: Option<Arc<Program>>, probe: Option<Arc<StateProbe>>) -> Self {
         App {
             sleep: plan.sleep,
             script: plan.script.as_ref().map(|script| script.name.clone()).zip(program),
@@ -46,6 +50,7 @@ impl App {
             room: CallLimit::of_this_process(),
             fetcher: Fetcher::new(plan.allowed_hosts.clone()),
             on_disconnect: plan.on_disconnect,
+            probe: probe.map(|probe| (probe, probe::Unit::of(plan.mode))),
         }
     }
 
@@ -63,28 +68,38 @@ impl App {
         let line = format!("{} {}", request.method, request.path).into();
         let handler =
             self.script.as_ref().and_then(|(_, program)| Some((program, program.handler_for(&request.path)?)));
+        let probe = self.probe.as_ref().map(|(probe, unit)| probe.request(&request, |number| unit.name(number)));
         let work = match handler {
-            Some((program, name)) if name != CATCH_ALL => self.call(program, name, request),
-            catch_all => match self.built_in(&request) {
+            Some((program, name)) if name != CATCH_ALL => self.call(program, name, request, probe.clone()),
+            catch_all => match self.built_in(&request, probe.as_ref()) {
                 Some(work) => work,
                 None => match catch_all {
-                    Some((program, name)) => self.call(program, name, request),
+                    Some((program, name)) => self.call(program, name, request, probe.clone()),
                     None => Work::reply(responses::plain(404, "there is no handler for this path")),
                 },
             },
         };
-        Job { line, work }
+        Job { line, work, probe }
     }
 
-    fn call(&self, program: &Arc<Program>, name: &str, request: HandlerRequest) -> Work {
+    fn call(
+        &self,
+        program: &Arc<Program>,
+        name: &str,
+        request: HandlerRequest,
+        probe: Option<Arc<RequestProbe>>,
+    ) -> Work {
         match self.room.take() {
-            Ok(place) => Work::Script { call: HandlerCall::new(program, &self.process, name, request), _place: place },
+            Ok(place) => {
+                let call = HandlerCall::probed(program, &self.process, name, request, probe);
+                Work::Script { call, _place: place }
+            }
             Err(full) => Work::reply(full),
         }
     }
 
     /// `/sync_sleep/` and `/async_sleep/` both sleep as the mode has it: the name is what the scenario is about.
-    fn built_in(&self, request: &HandlerRequest) -> Option<Work> {
+    fn built_in(&self, request: &HandlerRequest, probe: Option<&Arc<RequestProbe>>) -> Option<Work> {
         let parameter = |name: &str| request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let sleep = match parameter("sleep").map(|text| units::parse_sleep(text)) {
             None => self.sleep,
@@ -98,7 +113,11 @@ impl App {
             }
             "/dirty" => {
                 let email = parameter("email").cloned().unwrap_or_default();
-                email.clone_into(&mut self.email.lock().unwrap_or_else(PoisonError::into_inner));
+                let mut kept = self.email.lock().unwrap_or_else(PoisonError::into_inner);
+                email.clone_into(&mut kept);
+                if let Some(probe) = probe {
+                    probe.native_store(&kept, probe::EMAIL, &probe::dirty(probe::WRITES_EMAIL));
+                }
                 Some(Work::Native { sleep: Some(sleep), reply: Reply::Email(Arc::clone(&self.email)) })
             }
             _ => None,
@@ -120,6 +139,7 @@ impl App {
 pub(in crate::server) struct Job {
     line: Arc<str>,
     work: Work,
+    probe: Option<Arc<RequestProbe>>,
 }
 
 enum Work {
@@ -150,24 +170,34 @@ impl Job {
         &self.line
     }
 
+    /// This is its response.
+    pub fn responds(&self, response: &HandlerResponse) {
+        if let Some(probe) = &self.probe {
+            probe.respond(response);
+        }
+    }
+
     /// The next step, with what the last one was to bring. After `Done` it must not be called again.
     pub fn resume(&mut self, answer: Resumed) -> HandlerStep {
         match &mut self.work {
             Work::Script { call, .. } => watchdog::during(&self.line, || call.resume_with(answer)),
             Work::Native { sleep, reply } => match sleep.take() {
                 Some(sleep) => HandlerStep::Sleep(sleep),
-                None => HandlerStep::Done(Ok(reply.take())),
+                None => HandlerStep::Done(Ok(reply.take(self.probe.as_ref()))),
             },
         }
     }
 }
 
 impl Reply {
-    fn take(&mut self) -> HandlerResponse {
+    fn take(&mut self, probe: Option<&Arc<RequestProbe>>) -> HandlerResponse {
         match self {
             Reply::Ready(response) => std::mem::take(response),
             Reply::Email(email) => {
                 let email = email.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(probe) = probe {
+                    probe.native_load(&email, probe::EMAIL, &probe::dirty(probe::READS_EMAIL));
+                }
                 responses::plain(200, &format!("Hello, {email}"))
             }
         }

@@ -84,11 +84,16 @@ fn common(app: &App, job: &Job, step: HandlerStep) -> Option<HandlerResponse> {
         // The drivers above carry these out themselves.
         HandlerStep::Yield | HandlerStep::Fetch(_) => {}
         HandlerStep::Log(text) => log::line(&format!("{}: {text}", job.request_line())),
-        HandlerStep::Done(Ok(response)) => return Some(response),
+        HandlerStep::Done(Ok(response)) => {
+            job.responds(&response);
+            return Some(response);
+        }
         HandlerStep::Done(Err(error)) => {
             let why = app.explain(&error);
             log::line(&format!("{}: 500: {why}", job.request_line()));
-            return Some(responses::broken(&why));
+            let response = responses::broken(&why);
+            job.responds(&response);
+            return Some(response);
         }
     }
     None
