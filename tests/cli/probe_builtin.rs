@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,6 +17,9 @@ const CANARY: &str = "zq[0-9a-z]{19,195}";
 /// Requests at once of a round, and rounds until a race has shown.
 const AT_ONCE: usize = 9;
 const ROUNDS: usize = 60;
+
+/// After so long a request has written and sleeps.
+const UNDER_WAY: Duration = Duration::from_millis(500);
 
 /// A server whose workers are probed.
 struct Probed {
@@ -53,6 +57,14 @@ impl Probed {
     fn ask_all(&self, requests: &[Request]) {
         let streams: Vec<_> = requests.iter().map(|request| self.served.send(&request.text())).collect();
         streams.into_iter().for_each(|stream| drop(crate::serving::read(stream)));
+    }
+
+    /// A quick request while a slow one sleeps.
+    fn ask_during(&self, slow: &Request, quick: &Request) {
+        let response = self.served.send(&slow.text());
+        std::thread::sleep(UNDER_WAY);
+        self.ask_all(std::slice::from_ref(quick));
+        drop(crate::serving::read(response));
     }
 
     fn told(&self) -> Told {
@@ -240,7 +252,7 @@ fn where_requests_overlap_the_victims_own_write_is_told_before_the_one_over_it()
         let (_folder, probed) = leaky(mode);
         let (victim, source) = (canary(1, 20), canary(2, 20));
         let request = |me: &str, sleep| Request::get(format!("/slot_{object}?me={me}&sleep={sleep}"));
-        probed.ask_all(&[request(&victim, "0.5"), request(&source, "0")]);
+        probed.ask_during(&request(&victim, "1.5"), &request(&source, "0"));
         let told = probed.told();
         let seen = |kind: &str, canary: &str| told.of(kind).any(|line| texts(&line["c"]).contains(canary));
         assert!(seen("store", &victim) && seen("store", &source), "{mode} {object}");
@@ -273,7 +285,7 @@ fn a_clean_handler_reads_nothing_of_others_in_any_mode() {
 fn the_built_in_dirty_handler_is_named_where_there_is_no_line() {
     let (_folder, probed) = leaky("async");
     let request = |number, sleep| Request::get(format!("/dirty/?sleep={sleep}&email={}", canary(number, 20)));
-    probed.ask_all(&[request(1, "0.5"), request(2, "0")]);
+    probed.ask_during(&request(1, "1.5"), &request(2, "0"));
     let place = "built-in handler /dirty/".to_owned();
     let pair = Pair { object: "dirty.email".to_owned(), write: place.clone(), read: place };
     assert_eq!(probed.told().pairs(), BTreeSet::from([pair]));
@@ -317,7 +329,11 @@ fn claims(folder: &str) -> Vec<Claim> {
         }
         let text = fs::read_to_string(&scenario).unwrap();
         let name = scenario.file_stem().unwrap().to_str().unwrap().to_owned();
-        let script = toml::from_str::<toml::Table>(&text).unwrap()["server"].get("script").cloned();
+        let script = toml::from_str::<toml::Table>(&text)
+            .unwrap()
+            .get("server")
+            .and_then(|server| server.get("script"))
+            .cloned();
         let Some(script) = script.and_then(|script| script.as_str().map(str::to_owned)) else { continue };
         let script = fs::read_to_string(shipped(folder).join(script)).unwrap();
         let expected = script.lines().filter_map(claim).find(|(of, _)| *of == name).map(|(_, pair)| pair);
