@@ -9,7 +9,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Posi
 use super::super::state::value::same;
 use super::chain::Link;
 use super::event::{AccessKind, StateAccess, StateEvent};
-use super::sites::{Site, Step};
+use super::sites::{Site, ValueStep};
 use super::{PROCESS, RequestProbe, change};
 
 /// Reads whose value is remembered until the script writes it back.
@@ -54,7 +54,7 @@ pub(in crate::script) struct CallProbe {
 }
 
 /// The way to a part of a value, worked out before anything is locked.
-pub(in crate::script) struct Way(Option<Vec<WayStep>>);
+pub(in crate::script) struct WayInto(Option<Vec<WayStep>>);
 
 enum WayStep {
     Name(ImmutableString),
@@ -78,16 +78,16 @@ impl CallProbe {
     }
 
     /// How the script goes on from the value that it is about to read.
-    pub fn way(&self, access: &Access<'_>) -> Way {
+    pub fn way(&self, access: &Access<'_>) -> WayInto {
         if self.quiet.get() {
-            return Way(None);
+            return WayInto(None);
         }
         let steps = self.site(access).map_or_else(Vec::new, |site| self.steps(site, access.context.engine()));
-        Way(Some(steps))
+        WayInto(Some(steps))
     }
 
     /// A value was read. `none` if it was not there.
-    pub fn loaded(&self, access: &Access<'_>, way: &Way, value: Option<&Arc<Dynamic>>) {
+    pub fn loaded(&self, access: &Access<'_>, way: &WayInto, value: Option<&Arc<Dynamic>>) {
         let (Some(steps), Some(value)) = (&way.0, value) else { return };
         self.remember(access, value);
         let site = self.site(access);
@@ -207,18 +207,24 @@ impl CallProbe {
     }
 
     /// Tells of a part, and of the value that it is a part of: the other end may have taken either.
-    fn tell(&self, access: &Access<'_>, steps: &[Step], c: BTreeSet<String>, event: fn(StateAccess) -> StateEvent) {
+    fn tell(
+        &self,
+        access: &Access<'_>,
+        steps: &[ValueStep],
+        c: BTreeSet<String>,
+        event: fn(StateAccess) -> StateEvent,
+    ) {
         if c.is_empty() {
             return;
         }
         let root = self.object(access.sharing);
-        let named = Step::Name(access.name.clone());
+        let named = ValueStep::Name(access.name.clone());
         let mut path = format!("{}{named}", access.object);
         let container: String = steps.split_last().map_or_else(String::new, |(_, before)| joined(before));
         path += &joined(steps);
         if let Some(last) = steps.last() {
             let obj = self.request.probe.nested(root, &format!("{named}{container}"));
-            let of = if matches!(last, Step::Index(_)) { "array" } else { "map" };
+            let of = if matches!(last, ValueStep::Index(_)) { "array" } else { "map" };
             let key = Some(key(last));
             self.request.tell(event(self.access(access, obj, of, path.clone(), key, c.clone())));
         }
@@ -248,19 +254,19 @@ impl CallProbe {
     }
 }
 
-fn joined(steps: &[Step]) -> String {
-    steps.iter().map(Step::to_string).collect()
+fn joined(steps: &[ValueStep]) -> String {
+    steps.iter().map(ValueStep::to_string).collect()
 }
 
-fn key(step: &Step) -> String {
+fn key(step: &ValueStep) -> String {
     match step {
-        Step::Name(name) => name.chars().take(LONGEST_KEY).collect(),
-        Step::Index(index) => index.to_string(),
+        ValueStep::Name(name) => name.chars().take(LONGEST_KEY).collect(),
+        ValueStep::Index(index) => index.to_string(),
     }
 }
 
 /// Goes as far into a value as the way is known, and arrays and maps go.
-fn along(value: &Dynamic, way: &[WayStep]) -> (Vec<Step>, Dynamic) {
+fn along(value: &Dynamic, way: &[WayStep]) -> (Vec<ValueStep>, Dynamic) {
     let (mut steps, mut part) = (Vec::new(), value.clone());
     for step in way {
         match into(&part, step) {
@@ -277,19 +283,19 @@ fn along(value: &Dynamic, way: &[WayStep]) -> (Vec<Step>, Dynamic) {
 }
 
 /// What is not there reads as `()`.
-fn into(value: &Dynamic, step: &WayStep) -> Option<(Step, Dynamic)> {
+fn into(value: &Dynamic, step: &WayStep) -> Option<(ValueStep, Dynamic)> {
     if let Some(items) = value.read_lock::<Map>() {
         let name = match step {
             WayStep::Name(name) => name.clone(),
             WayStep::Index(name) => name.as_immutable_string_ref().ok()?.clone(),
         };
         let item = items.get(name.as_str()).cloned().unwrap_or_default();
-        return Some((Step::Name(name), item));
+        return Some((ValueStep::Name(name), item));
     }
     let items = value.read_lock::<Array>()?;
     let WayStep::Index(index) = step else { return None };
     let index = index.as_int().ok()?;
     let from_end = usize::try_from(index.unsigned_abs()).ok()?;
     let index = if index < 0 { items.len().checked_sub(from_end)? } else { from_end };
-    Some((Step::Index(index), items.get(index).cloned().unwrap_or_default()))
+    Some((ValueStep::Index(index), items.get(index).cloned().unwrap_or_default()))
 }

@@ -19,7 +19,7 @@ pub(super) struct IndexScript {
 }
 
 /// Where the first link of a chain stands, and what it is.
-pub(super) struct First {
+pub(super) struct ChainStart {
     pub position: Position,
     pub first: Option<Link>,
 }
@@ -60,14 +60,14 @@ impl IndexScript {
 }
 
 /// Of a chain: where it starts, its first link, and the links behind that.
-pub(super) fn links(root: &Expr) -> Option<(Position, First, Vec<Link>)> {
+pub(super) fn links(root: &Expr) -> Option<(Position, ChainStart, Vec<Link>)> {
     let mut links = Vec::new();
     let (Expr::Dot(pair, ..) | Expr::Index(pair, ..)) = root else { return None };
     let start = pair.lhs.start_position();
     follow(root, &mut links);
     let mut links = links.into_iter();
     let (position, first) = links.next()?;
-    Some((start, First { position, first: Some(first) }, links.map(|(_, link)| link).collect()))
+    Some((start, ChainStart { position, first: Some(first) }, links.map(|(_, link)| link).collect()))
 }
 
 /// Adds the links of a chain, as rhai goes along them.

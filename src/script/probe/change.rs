@@ -3,12 +3,12 @@
 use rhai::{Array, Dynamic, Map};
 
 use super::super::state::value::same;
-use super::sites::Step;
+use super::sites::ValueStep;
 
 /// A part of a value that was changed.
 pub(super) struct Changed {
     /// The way to it.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ValueStep>,
     /// `()` if it was added.
     pub old: Dynamic,
     pub new: Dynamic,
@@ -21,10 +21,10 @@ pub(super) fn part(old: &Dynamic, new: &Dynamic) -> Changed {
     Changed { steps, old, new }
 }
 
-fn descend(old: &Dynamic, new: &Dynamic, steps: &mut Vec<Step>) -> (Dynamic, Dynamic) {
+fn descend(old: &Dynamic, new: &Dynamic, steps: &mut Vec<ValueStep>) -> (Dynamic, Dynamic) {
     let step = match (old.read_lock::<Array>(), new.read_lock::<Array>()) {
         (Some(old), Some(new)) => {
-            of_array(&old, &new).map(|at| (Step::Index(at), old.get(at).cloned(), new[at].clone()))
+            of_array(&old, &new).map(|at| (ValueStep::Index(at), old.get(at).cloned(), new[at].clone()))
         }
         _ => match (old.read_lock::<Map>(), new.read_lock::<Map>()) {
             (Some(old), Some(new)) => of_map(&old, &new),
@@ -49,14 +49,14 @@ fn of_array(old: &Array, new: &Array) -> Option<usize> {
     differing.next().is_none().then_some(first)
 }
 
-fn of_map(old: &Map, new: &Map) -> Option<(Step, Option<Dynamic>, Dynamic)> {
+fn of_map(old: &Map, new: &Map) -> Option<(ValueStep, Option<Dynamic>, Dynamic)> {
     if old.keys().any(|name| !new.contains_key(name)) {
         return None;
     }
     let mut differing = new.iter().filter(|(name, new)| !old.get(*name).is_some_and(|old| same(old, new)));
     let (name, value) = differing.next()?;
     let only = differing.next().is_none();
-    only.then(|| (Step::Name(name.as_str().into()), old.get(name).cloned(), value.clone()))
+    only.then(|| (ValueStep::Name(name.as_str().into()), old.get(name).cloned(), value.clone()))
 }
 
 #[cfg(test)]

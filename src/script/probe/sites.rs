@@ -14,17 +14,17 @@ const LOOKING: [&str; 8] =
 
 /// A step into a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ValueStep {
     Name(ImmutableString),
     Index(usize),
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for ValueStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Name(name) if is_identifier(name) => write!(formatter, ".{name}"),
-            Step::Name(name) => write!(formatter, "[{name:?}]"),
-            Step::Index(index) => write!(formatter, "[{index}]"),
+            ValueStep::Name(name) if is_identifier(name) => write!(formatter, ".{name}"),
+            ValueStep::Name(name) => write!(formatter, "[{name:?}]"),
+            ValueStep::Index(index) => write!(formatter, "[{index}]"),
         }
     }
 }

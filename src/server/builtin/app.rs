@@ -37,7 +37,7 @@ pub(in crate::server) struct App {
     fetcher: Fetcher,
     on_disconnect: OnDisconnect,
     /// Only while a leak is located, and how it calls the unit that handles a request.
-    probe: Option<(Arc<StateProbe>, probe::Unit)>,
+    probe: Option<(Arc<StateProbe>, probe::HandlingUnit)>,
 }
 
 impl App {
@@ -50,7 +50,7 @@ impl App {
             room: CallLimit::of_this_process(),
             fetcher: Fetcher::new(plan.allowed_hosts.clone()),
             on_disconnect: plan.on_disconnect,
-            probe: probe.map(|probe| (probe, probe::Unit::of(plan.mode))),
+            probe: probe.map(|probe| (probe, probe::HandlingUnit::of(plan.mode))),
         }
     }
 

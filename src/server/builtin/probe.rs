@@ -42,22 +42,22 @@ pub(super) fn dirty(text: &str) -> ScriptPlace {
 
 /// What handles a request, as events call it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Unit {
+pub(super) enum HandlingUnit {
     /// A coroutine of its own.
     Task,
     Thread,
 }
 
-impl Unit {
-    pub fn of(mode: Mode) -> Unit {
-        if mode.suspends() { Unit::Task } else { Unit::Thread }
+impl HandlingUnit {
+    pub fn of(mode: Mode) -> HandlingUnit {
+        if mode.suspends() { HandlingUnit::Task } else { HandlingUnit::Thread }
     }
 
     /// The name of the unit that handles request `number` on this thread.
     pub fn name(self, number: u64) -> String {
         match self {
-            Unit::Task => format!("task {number}"),
-            Unit::Thread => format!("thread {}", std::thread::current().name().unwrap_or("unnamed")),
+            HandlingUnit::Task => format!("task {number}"),
+            HandlingUnit::Thread => format!("thread {}", std::thread::current().name().unwrap_or("unnamed")),
         }
     }
 }
