@@ -179,7 +179,7 @@ impl Server {
                         &listener,
                         (&log_file, log.requests),
                         allowed_hosts,
-                        None,
+                        probe.map(Probe::of_workers),
                         cancelled,
                     )?),
                     Endpoint::Tcp(address),

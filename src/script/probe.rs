@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{HandlerRequest, HandlerResponse, request};
 use search::CanarySearch;
 
-pub(super) use call::{Access, CallProbe, Sharing};
-pub use event::{AccessKind, ScriptPlace, StateAccess, StateEvent};
+pub(super) use call::{CallProbe, ScriptAccess, Sharing};
+pub use event::{AccessManner, ScriptPlace, StateAccess, StateEvent};
 pub use sites::Sites;
 
 /// What an event is told with: the request's number and the unit that handles it.
@@ -146,7 +146,7 @@ impl RequestProbe {
             of: "process",
             path: path.to_owned(),
             key: path.rsplit('.').next().map(str::to_owned),
-            kind: AccessKind::Attribute,
+            kind: AccessManner::Attribute,
             own_obj: false,
             place: place.clone(),
         }));

@@ -13,7 +13,7 @@ use rhai::{
 };
 
 use super::current_call;
-use super::probe::{Access, CallProbe, Sharing};
+use super::probe::{CallProbe, ScriptAccess, Sharing};
 use super::process::{Read, Values};
 
 /// Changes in place that a call can have under way: one within another, as in a closure within a closure.
@@ -142,7 +142,11 @@ fn get<S: Store>(context: &NativeCallContext<'_>, name: &ImmutableString) -> Out
 }
 
 /// The order of what a probe tells is that of what happened: it tells before others can write.
-fn probed_get<S: Store>(call: &current_call::Current, probe: &CallProbe, access: &Access<'_>) -> Option<Arc<Dynamic>> {
+fn probed_get<S: Store>(
+    call: &current_call::Current,
+    probe: &CallProbe,
+    access: &ScriptAccess<'_>,
+) -> Option<Arc<Dynamic>> {
     let way = probe.way(access);
     S::values(call, |values| {
         let value = values.get(access.name);
@@ -151,8 +155,8 @@ fn probed_get<S: Store>(call: &current_call::Current, probe: &CallProbe, access:
     })
 }
 
-fn access<'a, S: Store>(context: &'a NativeCallContext<'a>, name: &'a ImmutableString) -> Access<'a> {
-    Access { object: S::NAME, sharing: S::SHARING, name, context }
+fn access<'a, S: Store>(context: &'a NativeCallContext<'a>, name: &'a ImmutableString) -> ScriptAccess<'a> {
+    ScriptAccess { object: S::NAME, sharing: S::SHARING, name, context }
 }
 
 fn note(reads: &mut Vec<Read>, read: Read) {

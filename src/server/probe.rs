@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::scratch::{PROBE_FOLDERS, PROBE_MARKS, Scratch};
+use super::worker_channel::WorkerProbe;
 
 mod command;
 
@@ -64,6 +65,12 @@ impl Probe {
     /// What canaries look like.
     pub fn canary(&self) -> &str {
         &self.canary
+    }
+
+    /// What the workers of a built-in server are told.
+    pub(super) fn of_workers(&self) -> WorkerProbe {
+        let marks = Some(self.folder.path().join(PROBE_MARKS));
+        WorkerProbe { folder: self.events(), canary: self.canary.clone(), marks }
     }
 
     /// How far the events have come: what is written later is new.

@@ -112,17 +112,26 @@ impl Told {
         let mut own: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
         let mut pairs = BTreeSet::new();
         let mut stores: Vec<&Value> = Vec::new();
+        let mut part: Option<&Value> = None;
         for line in &self.lines {
             match line["e"].as_str().unwrap() {
                 "request" => drop(own.insert(line["r"].as_u64().unwrap(), texts(&line["own"]))),
                 "store" => stores.push(line),
+                // What holds the part that was read is told after it.
+                "load" if part.take().is_some_and(|part| place(part) == place(line) && part["r"] == line["r"]) => {}
                 "load" => {
                     for canary in texts(&line["c"]).difference(&own[&line["r"].as_u64().unwrap()]) {
                         let same = |store: &&&Value| {
                             store["obj"] == line["obj"] && store["key"] == line["key"] && store["r"] != line["r"]
                         };
                         let store = stores.iter().rev().filter(same).find(|store| texts(&store["c"]).contains(canary));
-                        let store = store.unwrap_or_else(|| panic!("nobody wrote what was read: {line}"));
+                        // Of a part that was not written by itself, what holds it has been.
+                        let of_part = matches!(line["type"].as_str(), Some("map" | "array"));
+                        let Some(store) = store else {
+                            assert!(of_part, "nobody wrote what was read: {line}");
+                            continue;
+                        };
+                        part = Some(line).filter(|_| of_part);
                         let object = line["path"].as_str().unwrap().to_owned();
                         pairs.insert(Pair { object, write: place(store), read: place(line) });
                     }

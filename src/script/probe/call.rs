@@ -8,7 +8,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Posi
 
 use super::super::state::value::same;
 use super::chain::Link;
-use super::event::{AccessKind, StateAccess, StateEvent};
+use super::event::{AccessManner, StateAccess, StateEvent};
 use super::sites::{Site, ValueStep};
 use super::{PROCESS, RequestProbe, change};
 
@@ -34,7 +34,7 @@ pub(in crate::script) enum Sharing {
 }
 
 /// Where a script reaches into an object.
-pub(in crate::script) struct Access<'a> {
+pub(in crate::script) struct ScriptAccess<'a> {
     pub object: &'static str,
     pub sharing: Sharing,
     pub name: &'a ImmutableString,
@@ -78,7 +78,7 @@ impl CallProbe {
     }
 
     /// How the script goes on from the value that it is about to read.
-    pub fn way(&self, access: &Access<'_>) -> WayInto {
+    pub fn way(&self, access: &ScriptAccess<'_>) -> WayInto {
         if self.quiet.get() {
             return WayInto(None);
         }
@@ -87,7 +87,7 @@ impl CallProbe {
     }
 
     /// A value was read. `none` if it was not there.
-    pub fn loaded(&self, access: &Access<'_>, way: &WayInto, value: Option<&Arc<Dynamic>>) {
+    pub fn loaded(&self, access: &ScriptAccess<'_>, way: &WayInto, value: Option<&Arc<Dynamic>>) {
         let (Some(steps), Some(value)) = (&way.0, value) else { return };
         self.remember(access, value);
         let site = self.site(access);
@@ -99,7 +99,7 @@ impl CallProbe {
     }
 
     /// A value was written over another, or where there was none.
-    pub fn stored(&self, access: &Access<'_>, before: Option<&Arc<Dynamic>>, new: &Dynamic) {
+    pub fn stored(&self, access: &ScriptAccess<'_>, before: Option<&Arc<Dynamic>>, new: &Dynamic) {
         if self.quiet.get() {
             return;
         }
@@ -129,7 +129,7 @@ impl CallProbe {
     }
 
     /// The names of an object were read.
-    pub fn named(&self, access: &Access<'_>, names: &Array) {
+    pub fn named(&self, access: &ScriptAccess<'_>, names: &Array) {
         let mut found = BTreeSet::new();
         names.iter().for_each(|name| found.extend(self.request.probe.search.in_value(name)));
         if !self.quiet.get() && !found.is_empty() {
@@ -155,7 +155,7 @@ impl CallProbe {
         }
     }
 
-    fn site(&self, access: &Access<'_>) -> Option<&Site> {
+    fn site(&self, access: &ScriptAccess<'_>) -> Option<&Site> {
         self.request.probe.sites.site(access.context.call_source(), access.context.call_position())
     }
 
@@ -174,7 +174,7 @@ impl CallProbe {
         site.rest.iter().map_while(step).collect()
     }
 
-    fn remember(&self, access: &Access<'_>, value: &Arc<Dynamic>) {
+    fn remember(&self, access: &ScriptAccess<'_>, value: &Arc<Dynamic>) {
         let mut reads = self.reads.borrow_mut();
         let position = access.context.call_position();
         reads.retain(|(at, ..)| *at != position);
@@ -184,7 +184,7 @@ impl CallProbe {
         reads.push((position, access.name.clone(), value.clone()));
     }
 
-    fn take_read(&self, access: &Access<'_>) -> Option<Arc<Dynamic>> {
+    fn take_read(&self, access: &ScriptAccess<'_>) -> Option<Arc<Dynamic>> {
         let mut reads = self.reads.borrow_mut();
         let position = access.context.call_position();
         let found = reads.iter().position(|(at, name, _)| *at == position && name == access.name)?;
@@ -209,7 +209,7 @@ impl CallProbe {
     /// Tells of a part, and of the value that it is a part of: the other end may have taken either.
     fn tell(
         &self,
-        access: &Access<'_>,
+        access: &ScriptAccess<'_>,
         steps: &[ValueStep],
         c: BTreeSet<String>,
         event: fn(StateAccess) -> StateEvent,
@@ -219,28 +219,26 @@ impl CallProbe {
         }
         let root = self.object(access.sharing);
         let named = ValueStep::Name(access.name.clone());
-        let mut path = format!("{}{named}", access.object);
-        let container: String = steps.split_last().map_or_else(String::new, |(_, before)| joined(before));
-        path += &joined(steps);
-        if let Some(last) = steps.last() {
-            let obj = self.request.probe.nested(root, &format!("{named}{container}"));
+        let whole = format!("{}{named}", access.object);
+        if let Some((last, before)) = steps.split_last() {
+            let obj = self.request.probe.nested(root, &format!("{named}{}", joined(before)));
             let of = if matches!(last, ValueStep::Index(_)) { "array" } else { "map" };
-            let key = Some(key(last));
-            self.request.tell(event(self.access(access, obj, of, path.clone(), key, c.clone())));
+            let path = format!("{whole}{}", joined(steps));
+            self.request.tell(event(self.access(access, obj, of, path, Some(key(last)), c.clone())));
         }
-        self.request.tell(event(self.access(access, root, access.object, path, Some(key(&named)), c)));
+        self.request.tell(event(self.access(access, root, access.object, whole, Some(key(&named)), c)));
     }
 
     fn access(
         &self,
-        access: &Access<'_>,
+        access: &ScriptAccess<'_>,
         obj: u64,
         of: &'static str,
         path: String,
         key: Option<String>,
         c: BTreeSet<String>,
     ) -> StateAccess {
-        let kind = self.site(access).map_or(AccessKind::Call, |site| site.kind);
+        let kind = self.site(access).map_or(AccessManner::Call, |site| site.kind);
         StateAccess {
             c: c.into_iter().collect(),
             obj,
@@ -258,11 +256,11 @@ fn joined(steps: &[ValueStep]) -> String {
     steps.iter().map(ValueStep::to_string).collect()
 }
 
+/// A name that is no word stands in quotes, as it does in the path.
 fn key(step: &ValueStep) -> String {
-    match step {
-        ValueStep::Name(name) => name.chars().take(LONGEST_KEY).collect(),
-        ValueStep::Index(index) => index.to_string(),
-    }
+    let shown = step.to_string();
+    let bare = shown.strip_prefix('.').or_else(|| shown.strip_prefix('[')?.strip_suffix(']'));
+    bare.unwrap_or(&shown).chars().take(LONGEST_KEY).collect()
 }
 
 /// Goes as far into a value as the way is known, and arrays and maps go.

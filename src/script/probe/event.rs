@@ -43,7 +43,7 @@ pub struct StateAccess {
     /// As in `process.ring[2]`.
     pub path: String,
     pub key: Option<String>,
-    pub kind: AccessKind,
+    pub kind: AccessManner,
     /// Whether no other request sees the container.
     pub own_obj: bool,
     #[serde(flatten)]
@@ -53,7 +53,7 @@ pub struct StateAccess {
 /// How a script reached a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum AccessKind {
+pub enum AccessManner {
     /// `process.email`.
     Attribute,
     /// `process["email"]`, `process.ring[2]`.

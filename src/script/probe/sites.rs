@@ -6,7 +6,7 @@ use std::fmt;
 use rhai::{AST, ASTNode, Engine, Expr, ImmutableString, Position, Stmt, Token};
 
 use super::chain::{self, Link};
-use super::event::{AccessKind, ScriptPlace};
+use super::event::{AccessManner, ScriptPlace};
 
 /// Functions that look at a value and hand on nothing of it. `x in list` is `contains(list, x)`.
 const LOOKING: [&str; 8] =
@@ -40,7 +40,7 @@ pub(super) struct Site {
     start: Position,
     /// What is reached behind the first name.
     pub rest: Vec<Link>,
-    pub kind: AccessKind,
+    pub kind: AccessManner,
     /// Whether the value is only looked at: compared, counted.
     pub only_looks: bool,
 }
@@ -82,6 +82,11 @@ impl Sites {
             });
         }
         self.files.insert(import.map(str::to_owned), file);
+    }
+
+    /// The files, as people know them.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.values().map(|file| file.name.as_str())
     }
 
     /// Whether a part of a value may be named by this variable.
@@ -131,10 +136,10 @@ fn site(nodes: &[ASTNode<'_>]) -> Option<(Position, Site)> {
     let last = rest.last().or(position.first.as_ref());
     let method = last.and_then(Link::method);
     let kind = match (assigned, method, last) {
-        (Some(true), ..) => AccessKind::Augmented,
-        (_, Some(_), _) => AccessKind::Call,
-        (.., Some(Link::Name(_))) => AccessKind::Attribute,
-        _ => AccessKind::Item,
+        (Some(true), ..) => AccessManner::Augmented,
+        (_, Some(_), _) => AccessManner::Call,
+        (.., Some(Link::Name(_))) => AccessManner::Attribute,
+        _ => AccessManner::Item,
     };
     let only_looks = compared || method.is_some_and(|name| LOOKING.contains(&name));
     Some((position.position, Site { start, rest, kind, only_looks }))

@@ -153,45 +153,45 @@ fn every_way_to_reach_state_is_told() {
         // Names, in brackets and out of a variable.
         (
             "if who == \"a\" { process[\"a b\"] = me; }\nprocess[\"a b\"]",
-            "process[\"a b\"] process.a b 3:17 Item",
-            "process[\"a b\"] process.a b 4:1 Item",
+            "process[\"a b\"] process.\"a b\" 3:17 Item",
+            "process[\"a b\"] process.\"a b\" 4:1 Item",
         ),
         (
             "let k = `slot ${n}`; if who == \"a\" { process[k] = me; }\nprocess[k]",
-            "process[\"slot 1\"] process.slot 1 3:38 Item",
-            "process[\"slot 1\"] process.slot 1 4:1 Item",
+            "process[\"slot 1\"] process.\"slot 1\" 3:38 Item",
+            "process[\"slot 1\"] process.\"slot 1\" 4:1 Item",
         ),
         // Parts of maps and arrays: the value that holds the part is told last.
         (
             "if who == \"a\" { process.user = #{}; process.user.name = me; }\nprocess.user.name",
-            "process.user.name process.user 3:37 Attribute",
-            "process.user.name process.user 4:1 Attribute",
+            "process.user process.user 3:37 Attribute",
+            "process.user process.user 4:1 Attribute",
         ),
         (
             "if who == \"a\" { process.ring = [0, 0]; process.ring[n] = me; }\nprocess.ring[n]",
-            "process.ring[1] process.ring 3:40 Item",
-            "process.ring[1] process.ring 4:1 Item",
+            "process.ring process.ring 3:40 Item",
+            "process.ring process.ring 4:1 Item",
         ),
         (
             "if who == \"a\" { process.ring = [0, 0]; process.ring[(n + 2) % 2] = me; }\nprocess.ring[(n + 2) % 2]",
-            "process.ring[1] process.ring 3:40 Item",
-            "process.ring[1] process.ring 4:1 Item",
+            "process.ring process.ring 3:40 Item",
+            "process.ring process.ring 4:1 Item",
         ),
         (
             "if who == \"a\" { process.by = #{}; process.by[`x${n}`] = me; }\nprocess.by[`x${n}`]",
-            "process.by.x1 process.by 3:35 Item",
-            "process.by.x1 process.by 4:1 Item",
+            "process.by process.by 3:35 Item",
+            "process.by process.by 4:1 Item",
         ),
         // Methods that change a value where it is, and that look for one.
         (
             "if who == \"a\" { process.items = []; process.items.push(me); }\nprocess.items.extract(0)",
-            "process.items[0] process.items 3:37 Call",
+            "process.items process.items 3:37 Call",
             "process.items process.items 4:1 Call",
         ),
         (
             "if who == \"a\" { process.by = #{}; process.by.set(\"x\", me); }\nprocess.by.get(\"x\")",
-            "process.by.x process.by 3:35 Call",
-            "process.by.x process.by 4:1 Item",
+            "process.by process.by 3:35 Call",
+            "process.by process.by 4:1 Item",
         ),
         (
             "if who == \"a\" { process.text = \"\"; process.text += me; }\nprocess.text.to_upper()",
@@ -250,14 +250,14 @@ fn a_part_is_told_before_what_holds_it() {
         told,
         [
             "a stores a process.ring[0] array.0",
-            "a stores a process.ring[0] process.ring",
+            "a stores a process.ring process.ring",
             "a loads a process.ring[0] array.0",
-            "a loads a process.ring[0] process.ring",
+            "a loads a process.ring process.ring",
             "b loads a process.ring process.ring",
             "b stores b process.ring[1] array.1",
-            "b stores b process.ring[1] process.ring",
+            "b stores b process.ring process.ring",
             "b loads b process.ring[1] array.1",
-            "b loads b process.ring[1] process.ring",
+            "b loads b process.ring process.ring",
         ]
     );
 }

@@ -97,6 +97,10 @@ pub(in crate::server) fn start(
     let mut events = Events { file, waiting: Vec::new(), count: 0, bytes: 0, dropped: 0, told: 0 };
     let script = plan.script.as_ref();
     events.add(None, "worker", hello(script.map(|script| script.folder.display().to_string())));
+    let sites = script.zip(program).map_or_else(Sites::default, |(script, program)| program.sites(&script.name));
+    for file in sites.files() {
+        events.add(None, "worker", json!({ "e": "module", "file": file, "ms": 0 }));
+    }
     events.write();
     let events = Mutex::new(events);
     let tell = move |request, unit: &str, event| {
@@ -110,7 +114,6 @@ pub(in crate::server) fn start(
             events.write();
         }
     };
-    let sites = script.zip(program).map_or_else(Sites::default, |(script, program)| program.sites(&script.name));
     StateProbe::new(&wanted.canary, wanted.marks.clone(), sites, Box::new(tell))
         .map_err(|error| format!("the probe cannot look for canaries: {error}"))
 }
