@@ -49,7 +49,8 @@ pub(super) fn is_wanted(variant: &Variant) -> Option<Result<(), NotLocated>> {
     let asked = variant.dirty.as_ref()?.locate;
     match &variant.server {
         _ if asked == Some(false) => None,
-        ServerSpec::Attached(_) | ServerSpec::Builtin(_) => None,
+        ServerSpec::Attached(_) => None,
+        ServerSpec::Builtin(_) => Some(Ok(())),
         ServerSpec::Command(command) if asked == Some(true) || probe::is_known(command) => Some(Ok(())),
         ServerSpec::Command(_) => Some(Err(NotLocated::NoProbe)),
     }

@@ -121,8 +121,8 @@ impl Program {
             let (engine, _) = engine::new(self.limits);
             sites.add(&engine, None, name.to_owned(), &self.source);
             for (path, source) in &self.imported {
-                let file = Path::new(name).with_file_name(path);
-                let file = if path.ends_with(".rhai") { file } else { file.with_added_extension("rhai") };
+                let file = path.strip_suffix(".rhai").unwrap_or(path);
+                let file = Path::new(name).with_file_name(format!("{file}.rhai"));
                 sites.add(&engine, Some(path), file.display().to_string(), source);
             }
         });

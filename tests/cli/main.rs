@@ -28,6 +28,7 @@ mod login;
 mod misbehave;
 mod pairing;
 mod probe_builtin;
+mod probe_claims;
 mod owner;
 mod python;
 mod replay;
