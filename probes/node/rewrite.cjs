@@ -157,6 +157,7 @@ class Unit {
   }
 }
 
+const isAbsence = node => node.type === 'Literal' ? node.value === null || typeof node.value === 'boolean' : node.type === 'Identifier' && node.name === 'undefined';
 const isFunction = node => node.type === 'FunctionDeclaration' || node.type === 'FunctionExpression' || node.type === 'ArrowFunctionExpression';
 const isSimple = node => node.type === 'Identifier' || node.type === 'ThisExpression';
 const namesItself = node => (isFunction(node) || node.type === 'ClassExpression') && !node.id;
@@ -483,9 +484,21 @@ class Rewriter {
       case 'VariableDeclaration': for (const one of node.declarations) this.declarator(one, node); return;
       case 'ForStatement':
         if (node.init) this.visit(node.init);
-        if (node.test) this.visit(node.test);
+        if (node.test) this.asked(node.test);
         if (node.update) this.visit(node.update);
         return this.visit(node.body);
+      case 'IfStatement':
+      case 'ConditionalExpression':
+        this.asked(node.test);
+        this.visit(node.consequent);
+        if (node.alternate) this.visit(node.alternate);
+        return;
+      case 'WhileStatement': this.asked(node.test); return this.visit(node.body);
+      case 'DoWhileStatement': this.visit(node.body); return this.asked(node.test);
+      case 'LogicalExpression':
+        // The left side of && is what comes out only where it is false, and then it holds nothing.
+        if (node.operator === '&&') this.asked(node.left); else this.visit(node.left);
+        return this.visit(node.right);
       case 'ForInStatement':
       case 'ForOfStatement': return this.forEachNode(node);
       case 'WithStatement':
@@ -508,6 +521,7 @@ class Rewriter {
       case 'UnaryExpression':
         if (node.operator === 'delete') return;
         if (node.operator === 'typeof' && node.argument.type === 'Identifier') return;
+        if (node.operator === '!' || node.operator === 'typeof') return this.asked(node.argument);
         return this.visit(node.argument);
       case 'AwaitExpression': {
         if (!this.hooked) return this.visit(node.argument);
@@ -527,6 +541,24 @@ class Rewriter {
         return;
       case 'Property': return this.property(node);
       default: children(node, child => this.visit(child));
+    }
+  }
+
+  /** A value of which only is asked whether it is there: that reads nothing of it. */
+  asked(node) {
+    switch (node.type) {
+      case 'Identifier': return;
+      case 'MemberExpression':
+      case 'ChainExpression': return this.target(node);
+      case 'UnaryExpression': return node.operator === '!' ? this.asked(node.argument) : this.visit(node);
+      case 'LogicalExpression':
+        if (node.operator === '??') return this.visit(node);
+        this.asked(node.left);
+        return this.asked(node.right);
+      case 'BinaryExpression':
+        if (!/^[!=]==?$/.test(node.operator) || ![node.left, node.right].some(isAbsence)) return this.visit(node);
+        return [node.left, node.right].forEach(side => this.asked(side));
+      default: return this.visit(node);
     }
   }
 
