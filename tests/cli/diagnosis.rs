@@ -186,7 +186,7 @@ fn a_leak_of_what_follows_from_who_asks_is_narrowed_down_and_replayed() {
     let who = &leak["shrunk"]["recipe"]["lines"][0]["shots"][0]["who"];
     assert!(who["persona"].is_u64(), "{who}");
     let again = ["replay", "reports/scenario/latest", "1", "--times", "4"];
-    let outcome = outcome.then(&again).run().exit(0).stdout_has("with the answer of request");
+    let outcome = outcome.then(&again).run().exit(0).stdout_has("with the response of request");
     let mended = "fn greeting(request) { if request.query.lang == \"es\" { \"Hola\" } else { \"Hello\" } }";
     fs::write(outcome.folder.path().join("leaky.rhai"), mended).unwrap();
     outcome.then(&again).run().exit(4).stdout_has("0 of 4 showed it");
