@@ -229,7 +229,7 @@ impl<'a> Scene<'a> {
 
     /// What still holds the value when the victim has been answered.
     fn by_holder(&'a self) -> Option<Pair<'a>> {
-        let read = self.reads().next();
+        let read = self.reads().next().or_else(|| self.given());
         let paths = self.holders();
         let written = |path: &HolderPath| {
             let same = |at: &At<'a>| path.object.is_some() && at.1.object == path.object;

@@ -126,6 +126,11 @@ impl<'a> Scene<'a> {
         self.accesses().filter(move |at| is_read(at) && self.source.owns_any(&at.1.canaries)).take(MOST_READS)
     }
 
+    /// The first call to which the victim's request gave the source's value, wherever it had that from.
+    pub fn given(&self) -> Option<At<'a>> {
+        self.accesses().find(|at| self.is_victims(*at) && self.source.owns_any(&at.1.argument_canaries))
+    }
+
     /// Paths to what holds the source's value, each once.
     pub fn holders(&self) -> Vec<&'a HolderPath> {
         let mut all: Vec<&HolderPath> = Vec::new();

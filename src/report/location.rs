@@ -49,8 +49,9 @@ fn within(place: &PlaceRecord) -> String {
 
 /// `app.shared.email (types.SimpleNamespace)`; `None` if nothing is known of it.
 pub(super) fn object(located: &LocationRecord) -> Option<String> {
-    // That a variable is a module's says its name.
-    let type_name = located.type_name.as_ref().filter(|name| !["module", "cell", "type"].contains(&name.as_str()));
+    // That a variable is a module's, or a handler's `process`, says its name.
+    let told = ["module", "cell", "type", "process", "thread", "context"];
+    let type_name = located.type_name.as_ref().filter(|name| !told.contains(&name.as_str()));
     match (&located.object, type_name) {
         (Some(path), Some(type_name)) => Some(format!("{path} ({type_name})")),
         (Some(path), None) => Some(path.clone()),

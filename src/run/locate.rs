@@ -81,8 +81,11 @@ fn without(leak: &LeakRecord) -> Option<ShownRecord> {
 fn code_of(server: &ServerSpec) -> PathBuf {
     match server {
         ServerSpec::Command(command) => probe::application(command),
-        // Its script is named as it is found from here.
-        ServerSpec::Builtin(_) | ServerSpec::Attached(_) => Path::new(".").to_path_buf(),
+        ServerSpec::Builtin(builtin) => {
+            let folder = builtin.script.as_ref().and_then(|script| script.path.parent());
+            folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+        }
+        ServerSpec::Attached(_) => Path::new(".").to_path_buf(),
     }
 }
 

@@ -311,6 +311,10 @@ fn the_ends_alone_are_partly_also_in_two_processes() {
         (Confidence::Partly, [Some(12), None, Some(30)], None)
     );
     assert_eq!(outline(&told(&[scene(vec![read.clone()])])), (Confidence::Partly, [None, None, Some(30)], None));
+    let mut given =
+        access("call", 1, 31, &[], json!({"callee": "response.end", "obj": null, "path": null, "key": null}));
+    given["args_c"] = json!([SOURCE]);
+    assert_eq!(outline(&told(&[scene(vec![given])])), (Confidence::Partly, [None, None, Some(31)], None));
     let two = [vec![request(2, &[SOURCE]), write], vec![request(1, &[VICTIM]), read]];
     assert_eq!(outline(&told(&two)), (Confidence::Partly, [Some(12), None, Some(30)], None));
 }

@@ -60,8 +60,9 @@ fn place(moment: Moment, code: &Path) -> PlaceRecord {
 /// A file of the application: no other is read, whatever a process says.
 fn within_code(code: &Path, file: &str) -> Option<PathBuf> {
     let code = code.canonicalize().ok()?;
-    let path = code.join(file).canonicalize().ok()?;
-    path.starts_with(&code).then_some(path)
+    // A script of a built-in server is named as it is found from here.
+    let mut places = [code.join(file), PathBuf::from(file)].into_iter().filter_map(|path| path.canonicalize().ok());
+    places.find(|path| path.starts_with(&code))
 }
 
 /// The lines around one, if the file has that.
