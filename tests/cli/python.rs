@@ -21,6 +21,20 @@ fn gunicorn_is_clean_and_uvicorn_far_above_it_and_dirty() {
     assert_eq!(leaks(0), 0);
     let leak = &trial(1)["dirty"]["evidence"][0];
     assert!(leaks(1) > 0 && leak["victim"]["request"] != leak["source"]["request"], "{leak}");
+    // The line that wrote it and the line that read it, as the shipped application has them.
+    let located = &leak["located"];
+    let app = std::fs::read_to_string(crate::harness::shipped("scenarios/apps/python/app.py")).unwrap();
+    let line = |place: &serde_json::Value| {
+        let number = place["line"].as_u64().unwrap_or_default() as usize;
+        (place["file"] == "app.py").then(|| app.lines().nth(number.saturating_sub(1)).unwrap_or_default().trim())
+    };
+    assert_eq!(
+        (&located["confidence"], &located["object"]),
+        (&"located".into(), &"app.account.email".into()),
+        "{located:#}"
+    );
+    assert!(line(&located["write"]).is_some_and(|line| line.starts_with("account.email =")), "{located:#}");
+    assert_eq!(line(&located["read"]), Some("return page(account.email)"), "{located:#}");
     for variant in [0, 1] {
         let server = &trial(variant)["servers"][0];
         assert!(server["samples"].as_array().map_or(0, Vec::len) > 10, "sampled while loaded");
