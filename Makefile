@@ -126,6 +126,7 @@ sample: build ## make reports/sample anew
 	$(RUNNER) --quiet --reports target/sample scenarios/dirty.toml
 	rm -f reports/sample/*
 	cp target/sample/dirty/latest/* reports/sample/
+	rm -f reports/sample/run.log
 
 clean: ## remove what was built
 	$(CARGO) clean

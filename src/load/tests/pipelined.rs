@@ -79,7 +79,7 @@ fn one_answer_of_a_batch_is_malformed_and_those_after_it_are_lost() {
     let results = execute(address, &plan(1.0, 4, 40));
     let failed = [Failure::Protocol, Failure::Closed].map(|failure| failures(&results, failure));
     assert_eq!((results.measured.whole.completed, failed), (10, [10, 20]));
-    assert!(results.measured.samples.of(Failure::Closed).unwrap().contains("given up after an answer before it"));
+    assert!(results.measured.samples.of(Failure::Closed).unwrap().contains("given up after a response before it"));
     assert_eq!(
         results.measured.samples.of(Failure::Protocol),
         Some(r#"the response is not HTTP/1.1: "what?\r\n\r\n""#)
