@@ -24,8 +24,15 @@ pub(super) fn of(located: &LocationRecord, class: LeakClass) -> Option<Remedy> {
         Some("rhai") => rhai(kind).map(|pair| ("rust", pair)),
         _ => None,
     };
-    Some(Remedy { text: text(kind), code: code.map(|(language, (before, after))| (language, before, after)) })
+    let text = match (located.language.as_deref(), kind) {
+        (Some("rhai"), SharedKind::ModuleGlobal | SharedKind::Object) => PROCESS_STATE,
+        _ => text(kind),
+    };
+    Some(Remedy { text, code: code.map(|(language, (before, after))| (language, before, after)) })
 }
+
+/// Of handlers.
+const PROCESS_STATE: &str = "all requests of a worker share what is in `process`. Keep the value in a local variable, and hand it on as an argument";
 
 const fn text(kind: SharedKind) -> &'static str {
     match kind {

@@ -81,7 +81,7 @@ fn oddity(shot: &RecipeRequest) -> Option<String> {
     })
 }
 
-/// Lines for a shell, in which the victim's answer is printed and no other; the error says why there are none. `secrets`
+/// Lines for a shell, in which the victim's response is printed and no other; the error says why there are none. `secrets`
 /// are the variables of the environment whose values the record leaves out.
 pub(crate) fn by_hand(shrunk: &ShrunkRecord, secrets: &[String]) -> Result<Vec<String>, &'static str> {
     if let Some(why) = beyond_curl(&shrunk.recipe) {

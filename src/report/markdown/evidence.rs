@@ -120,7 +120,7 @@ fn reproduction(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord, hom
             let left_out =
                 if left_out.is_empty() { String::new() } else { format!(" (set {} first)", list(&left_out)) };
             format!(
-                "The least that shows it: {least}. By hand{fresh}{often}{left_out}; what is printed is the victim's answer:\n\n{}\n\
+                "The least that shows it: {least}. By hand{fresh}{often}{left_out}; what is printed is the victim's response:\n\n{}\n\
                  The same by {}.\n\n",
                 fence(&lines, "sh"),
                 code(&again)
