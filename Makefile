@@ -87,6 +87,10 @@ nightly.corpus: build corpus corpus.prove corpus.real.prove ## run the check ten
 	scripts/measure-corpus --runs 10 --clean-runs 5 --judge
 	scripts/measure-corpus --runs 10 --clean-runs 5 --judge tests/corpus/real/*.toml
 
+nightly.locate: build ## run the check ten times on each server of tests/corpus that leaks, and fail if it does not name the right lines of code often enough
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	scripts/measure-locate --runs 10 --judge
+
 bench.scan: ## measure how fast canaries are looked for, by kind of body
 	$(CARGO) bench --locked --bench scan
 
