@@ -68,6 +68,8 @@ pub enum NotLocated {
     ProbeNotLoaded,
     /// The leak did not show with the probe.
     NotShown,
+    /// The user ended the run before the leak showed with the probe.
+    Interrupted,
     /// The probe saw no request that is the victim's.
     RequestNotSeen,
     /// Whose value leaked is not known.

@@ -85,6 +85,7 @@ pub(super) fn reason(located: &LocationRecord) -> String {
             "no process of the server loaded the probe: an interpreter that ignores its environment (`python -I`, `-E`), or another language"
         }
         Some(NotLocated::NotShown) => "the leak did not show with the probe",
+        Some(NotLocated::Interrupted) => "the run was ended before the leak showed with the probe",
         Some(NotLocated::RequestNotSeen) => "the probe saw no request of the victim's",
         Some(NotLocated::NoSource) => "whose value it is could not be told",
         Some(NotLocated::NoModule) => "no module that the server loaded is below the application's folder",

@@ -62,6 +62,10 @@ pub(super) fn leak(variant: &Variant, leak: &LeakRecord, seed: u64, servers: &mu
         Ok(found) => found,
         Err(reason) => (Location::not_located(reason), ShownRecord::default()),
     };
+    let location = match location.reason {
+        Some(NotLocated::NotShown) if servers.is_cancelled() => Location::not_located(NotLocated::Interrupted),
+        _ => location,
+    };
     let confidence = location.confidence.name();
     info!(class = leak.class.name(), confidence, shown = with.shown, tries = with.tries, "leak located in the code");
     places::record(location, &code_of(&variant.server), with, without(leak))
