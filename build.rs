@@ -9,7 +9,6 @@ const FOLDER: &str = "probes";
 const ENDS: [&str; 6] = [".py", ".js", ".cjs", ".mjs", ".json", "LICENSE"];
 
 fn main() -> io::Result<()> {
-    println!("cargo::rerun-if-changed={FOLDER}");
     println!("cargo::rerun-if-changed=build.rs");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut files = Vec::new();
@@ -17,6 +16,8 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut table = String::from("&[\n");
     for file in &files {
+        // Not the folder: what Python caches in it is no reason to build again.
+        println!("cargo::rerun-if-changed={}", file.display());
         let name = file.strip_prefix(root.join(FOLDER)).unwrap_or(file).display().to_string();
         let _ = writeln!(table, "    ({name:?}, include_str!({:?})),", file.display().to_string());
     }
