@@ -84,6 +84,17 @@ pub enum EndedBy {
     Unknown,
 }
 
+impl EndedBy {
+    /// Who ended a process that runner had not asked to end.
+    pub fn unasked(exit: ExitStatus) -> EndedBy {
+        match exit {
+            ExitStatus::Code(_) => EndedBy::Itself,
+            ExitStatus::Signal(_) => EndedBy::Outside,
+            ExitStatus::Unknown => EndedBy::Unknown,
+        }
+    }
+}
+
 /// What a process was to its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

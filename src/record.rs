@@ -143,18 +143,23 @@ impl VariantRecord {
 
     /// Of each class the leak that is known best, with its trial's index: one that was shrunk before others.
     pub fn distinct_leaks(&self) -> Vec<(usize, &LeakRecord)> {
-        let mut distinct: Vec<(usize, &LeakRecord)> = Vec::new();
-        for (index, trial) in self.trials.iter().enumerate() {
-            for leak in trial.dirty.iter().flat_map(|dirty| &dirty.evidence) {
-                match distinct.iter_mut().find(|(_, held)| held.class == leak.class) {
-                    None => distinct.push((index, leak)),
-                    Some(held) if held.1.shrunk.is_none() && leak.shrunk.is_some() => *held = (index, leak),
-                    Some(_) => {}
-                }
-            }
-        }
-        distinct
+        best_known(self.trials.iter().enumerate().flat_map(|(index, trial)| {
+            trial.dirty.iter().flat_map(|dirty| &dirty.evidence).map(move |leak| (index, leak))
+        }))
     }
+}
+
+/// Of each class the leak that is known best, with what stands beside it: one that was shrunk before others.
+pub fn best_known<'a, T>(leaks: impl IntoIterator<Item = (T, &'a LeakRecord)>) -> Vec<(T, &'a LeakRecord)> {
+    let mut distinct: Vec<(T, &LeakRecord)> = Vec::new();
+    for (tag, leak) in leaks {
+        match distinct.iter_mut().find(|(_, held)| held.class == leak.class) {
+            None => distinct.push((tag, leak)),
+            Some(held) if held.1.shrunk.is_none() && leak.shrunk.is_some() => *held = (tag, leak),
+            Some(_) => {}
+        }
+    }
+    distinct
 }
 
 /// One execution of a variant.

@@ -215,12 +215,49 @@ mod tests {
         (params.self_signed(&key).unwrap().der().clone(), key)
     }
 
+    /// A stream that takes some writes, and then has been closed by its other side.
+    struct ClosedAfter {
+        stream: UnixStream,
+        writes: usize,
+        most: usize,
+    }
+
+    impl Read for ClosedAfter {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.stream.read(buffer)
+        }
+    }
+
+    impl Write for ClosedAfter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.writes == self.most {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            self.writes += 1;
+            self.stream.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.stream.flush()
+        }
+    }
+
     /// What comes of a handshake with a server that shows a certificate, by a client who trusts another, or the same.
     fn greeted(
-        (shown, key): (CertificateDer<'static>, KeyPair),
+        shown: (CertificateDer<'static>, KeyPair),
         trusted: &CertificateDer<'static>,
         host: &str,
     ) -> Result<(), String> {
+        greeted_within(shown, trusted, host, usize::MAX).0
+    }
+
+    /// The same with a server that takes no more than this many writes; and how many there were.
+    fn greeted_within(
+        (shown, key): (CertificateDer<'static>, KeyPair),
+        trusted: &CertificateDer<'static>,
+        host: &str,
+        most: usize,
+    ) -> (Result<(), String>, usize) {
         let mut ca = RootCertStore::empty();
         ca.add(trusted.clone()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -229,16 +266,31 @@ mod tests {
             .with_no_client_auth()
             .with_single_cert(vec![shown], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))
             .unwrap();
-        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut ours = ClosedAfter { stream: ours, writes: 0, most };
         let serving = std::thread::spawn(move || {
             let mut session = ServerConnection::new(Arc::new(config)).unwrap();
             while session.is_handshaking() && session.complete_io(&mut theirs).is_ok() {}
         });
         let plan = scenario::TlsSpec { ca: Some(Arc::new(ca)), ..scenario::TlsSpec::default() };
         let greeted = Tls::new(&plan, host).unwrap().greet(&mut ours).map_err(|error| why(&error));
+        let writes = ours.writes;
         drop(ours);
         serving.join().unwrap();
-        greeted
+        (greeted, writes)
+    }
+
+    // fault: labels: a server closes as soon as it has shaken hands -> it has; one that closes before has not
+    #[test]
+    fn a_server_that_takes_no_goodbye_has_shaken_hands_and_one_that_closes_before_has_not() {
+        let (shown, key) = authority(|_| {});
+        let der = key.serialize_der();
+        let again = || (shown.clone(), KeyPair::try_from(der.clone()).unwrap());
+        let with = |most| greeted_within(again(), &shown, "shop.test", most);
+        let (greeted, all) = with(usize::MAX);
+        assert_eq!(greeted, Ok(()));
+        assert_eq!(with(all - 1), (Ok(()), all - 1));
+        assert!(with(0).0.is_err() && all > 2, "{all}");
     }
 
     // fault: labels: a certificate that signs itself as an authority is named as `ca` -> trusted, as curl does

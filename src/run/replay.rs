@@ -108,12 +108,9 @@ pub fn replay(
 /// Looks for the lines of the server's code that wrote the value and that read it.
 pub fn locate(again: &ReplayPlan<'_>, leak: &LeakRecord, cancel: &CancellationToken) -> LocationRecord {
     // Whoever asks for it gets a try, whatever the scenario says.
-    let attached = matches!(again.variant.server, Plan::Attached(_));
-    let not_repeatable = || super::locate::not_located(leak, NotLocated::Attached);
-    if attached {
-        not_repeatable()
-    } else {
-        super::locate::leak(again.variant, leak, again.seed, &mut Probed { again, cancel })
+    match again.variant.server {
+        Plan::Attached(_) => super::locate::not_located(leak, NotLocated::Attached),
+        _ => super::locate::leak(again.variant, leak, again.seed, &mut Probed { again, cancel }),
     }
 }
 

@@ -16,7 +16,7 @@ use super::supervised_tree::{LOST, SupervisedTree};
 use super::supervision::{FD, LaunchPlan};
 use super::{Cancelled, Death, Endpoint, StartError, Starting, process_tree, ready, setup};
 use crate::net::tls::Tls;
-use crate::process_end::{ServerEnd, ServerEvent, ServerProcess};
+use crate::process_end::{ServerEnd, ServerEvent};
 use crate::scenario::template::Placeholder;
 use crate::scenario::{CommandSpec, ListenSpec, ReadyCheck, StopSpec, Template};
 use crate::units::show_duration;
@@ -121,8 +121,7 @@ impl LaunchedServer {
         }
         self.sample();
         let pid = self.sampler.stopped()?;
-        let process = if pid == self.owned.main { ServerProcess::Main } else { ServerProcess::Child };
-        let after_s = self.owned.begun.elapsed().as_secs_f64();
+        let (process, after_s) = (self.owned.kind_of(pid), self.owned.begun.elapsed().as_secs_f64());
         Some(Death { end: ServerEnd::Suspended { pid, process, after_s }, advice: Death::STOPPED })
     }
 

@@ -137,8 +137,7 @@ impl Workers {
         let ended = self.workers.iter_mut().find_map(|worker| {
             let exit = worker.look()?;
             // Nobody has asked it to end, or nobody watches any more.
-            let by = if matches!(exit, ExitStatus::Signal(_)) { EndedBy::Outside } else { EndedBy::Itself };
-            let first = ProcessEnd { pid: worker.child.id(), process, exit, by, after_s };
+            let first = ProcessEnd { pid: worker.child.id(), process, exit, by: EndedBy::unasked(exit), after_s };
             Some(Death { end: ServerEnd::Died { first, last: None }, advice: Death::ASK_THE_LOG })
         });
         ended.or_else(|| {

@@ -75,12 +75,7 @@ impl Ordered {
 
     /// Who ended a process that ended like this.
     fn ended_by(self, exit: ExitStatus) -> EndedBy {
-        match exit {
-            _ if self.explains(exit) => EndedBy::Runner,
-            ExitStatus::Code(_) => EndedBy::Itself,
-            ExitStatus::Signal(_) => EndedBy::Outside,
-            ExitStatus::Unknown => EndedBy::Unknown,
-        }
+        if self.explains(exit) { EndedBy::Runner } else { EndedBy::unasked(exit) }
     }
 }
 
@@ -205,8 +200,13 @@ impl SupervisedTree {
     }
 
     fn end_of(&self, pid: u32, exit: ExitStatus) -> ProcessEnd {
-        let process = if pid == self.main { ServerProcess::Main } else { ServerProcess::Child };
-        ProcessEnd { pid, process, exit, by: self.ordered.ended_by(exit), after_s: self.begun.elapsed().as_secs_f64() }
+        let after_s = self.begun.elapsed().as_secs_f64();
+        ProcessEnd { pid, process: self.kind_of(pid), exit, by: self.ordered.ended_by(exit), after_s }
+    }
+
+    /// What a process of the tree is to the server.
+    pub fn kind_of(&self, pid: u32) -> ServerProcess {
+        if pid == self.main { ServerProcess::Main } else { ServerProcess::Child }
     }
 
     /// Asks everything to end; whether nothing is left after the grace.

@@ -333,18 +333,23 @@ def around(owner, name, make):
     setattr(owner, name, new)
 
 
-def after_init(owner, attribute, wrap):
-    """Wraps an attribute of each new object of a class."""
+def after(owner, method, attribute, wrap):
+    """Wraps an attribute of an object once a method of it has set that."""
 
     def make(original):
-        def init(self, *arguments, **keywords):
+        def method_then_wrap(self, *arguments, **keywords):
             original(self, *arguments, **keywords)
             if hasattr(self, attribute):
                 setattr(self, attribute, wrap(getattr(self, attribute)))
 
-        return init
+        return method_then_wrap
 
-    around(owner, "__init__", make)
+    around(owner, method, make)
+
+
+def after_init(owner, attribute, wrap):
+    """Wraps an attribute of each new object of a class."""
+    after(owner, "__init__", attribute, wrap)
 
 
 def of_gunicorn(module):
@@ -365,26 +370,11 @@ def of_gunicorn(module):
 
 def of_gunicorn_asgi(module):
     """The worker of newer releases that carries ASGI itself."""
-
-    def make(original):
-        def load_wsgi(self):
-            original(self)
-            self.asgi = asgi(self.asgi)
-
-        return load_wsgi
-
-    around(module.ASGIWorker, "load_wsgi", make)
+    after(module.ASGIWorker, "load_wsgi", "asgi", asgi)
 
 
 def of_uvicorn(module):
-    def make(original):
-        def load(self):
-            original(self)
-            self.loaded_app = asgi(self.loaded_app)
-
-        return load
-
-    around(module.Config, "load", make)
+    after(module.Config, "load", "loaded_app", asgi)
 
 
 def of_hypercorn(module):

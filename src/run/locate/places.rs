@@ -57,12 +57,12 @@ fn place(moment: Moment, code: &Path) -> PlaceRecord {
     }
 }
 
-/// A file of the application: no other is read, whatever a process says.
+/// A file of the application: no other is read, whatever a process says, and none that has no end.
 fn within_code(code: &Path, file: &str) -> Option<PathBuf> {
     let code = code.canonicalize().ok()?;
     // A script of a built-in server is named as it is found from here.
     let mut places = [code.join(file), PathBuf::from(file)].into_iter().filter_map(|path| path.canonicalize().ok());
-    places.find(|path| path.starts_with(&code))
+    places.find(|path| path.starts_with(&code) && path.is_file())
 }
 
 /// The lines around one, if the file has that.
@@ -98,5 +98,7 @@ mod tests {
         let outside = folder.path().join("other.py");
         assert_eq!((of("../other.py", 1), of(outside.to_str().unwrap(), 1), of("none.py", 1)), (None, None, None));
         assert!(of(code.join("app.py").to_str().unwrap(), 1).is_some());
+        assert!(std::process::Command::new("mkfifo").arg(code.join("pipe.py")).status().unwrap().success());
+        assert_eq!(of("pipe.py", 1), None, "nobody writes to it");
     }
 }

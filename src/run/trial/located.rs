@@ -9,23 +9,25 @@ use super::super::locate::{self, Servers};
 use super::super::supervise;
 use super::{RunEvent, Stage, target};
 use crate::net::target::Target;
-use crate::record::{LeakRecord, ServerPart, Trial};
+use crate::record::{ServerPart, Trial, best_known};
 use crate::server::probe::Probe;
 
-/// So many leaks, each of another class, are looked for.
+/// The most leaks, each of another class, that are looked for.
 const MOST_LEAKS: usize = 3;
 
 impl Stage<'_> {
     /// Looks for the lines of the leaks that a dirty check has found.
     pub(super) fn locate(&self, trial: &mut Trial) {
         let over = trial.failure.is_some() || trial.interrupted;
+        let Some(wanted) = locate::is_wanted(self.variant) else { return };
         let Some(mut dirty) = trial.dirty.take_if(|dirty| !over && dirty.leaks > 0) else { return };
         let _location = info_span!("location").entered();
-        for index in distinct(&dirty.evidence).into_iter().take(MOST_LEAKS) {
-            let Some(wanted) = locate::is_wanted(self.variant) else { break };
+        // Those that a report shows.
+        let shown: Vec<usize> = best_known(dirty.evidence.iter().enumerate()).iter().map(|(index, _)| *index).collect();
+        for index in shown.into_iter().take(MOST_LEAKS) {
             let leak = &mut dirty.evidence[index];
-            leak.located = Some(match wanted {
-                Err(reason) => locate::not_located(leak, reason),
+            leak.located = Some(match &wanted {
+                Err(reason) => locate::not_located(leak, reason.clone()),
                 Ok(()) => {
                     let (exposures, leaks) = (dirty.exposures, dirty.leaks);
                     let mut servers = Probed { stage: self, trial, began: Instant::now(), exposures, leaks };
@@ -38,19 +40,6 @@ impl Stage<'_> {
         }
         trial.dirty = Some(dirty);
     }
-}
-
-/// Of each class the leak that a report shows: one that was narrowed down before others.
-fn distinct(evidence: &[LeakRecord]) -> Vec<usize> {
-    let mut distinct: Vec<usize> = Vec::new();
-    for (index, leak) in evidence.iter().enumerate() {
-        match distinct.iter_mut().find(|held| evidence[**held].class == leak.class) {
-            None => distinct.push(index),
-            Some(held) if evidence[*held].shrunk.is_none() && leak.shrunk.is_some() => *held = index,
-            Some(_) => {}
-        }
-    }
-    distinct
 }
 
 /// Servers of the trial, each with its own place in the record.

@@ -66,22 +66,15 @@ impl Probe {
             Some(rest) => format!("{first}{between}{rest}"),
             None => first,
         };
-        let script = self.scripts("node").join("probe.cjs");
-        let mut all = vec![
+        let script = quoted(&text(&self.scripts("node").join("probe.cjs")));
+        vec![
             ("RUNNER_PROBE_DIR".to_owned(), text(&self.events())),
             ("RUNNER_PROBE_CANARY".to_owned(), self.canary.clone()),
             ("RUNNER_PROBE_MARKS".to_owned(), text(&self.folder.path().join(PROBE_MARKS))),
             ("RUNNER_PROBE_APP".to_owned(), text(&application(plan))),
             ("PYTHONPATH".to_owned(), before("PYTHONPATH", text(&self.scripts("python")), ":")),
-        ];
-        // Node does not start where the file is not there.
-        if script.is_file() {
-            all.push((
-                "NODE_OPTIONS".to_owned(),
-                before("NODE_OPTIONS", format!("--require {}", quoted(&text(&script))), " "),
-            ));
-        }
-        all
+            ("NODE_OPTIONS".to_owned(), before("NODE_OPTIONS", format!("--require {script}"), " ")),
+        ]
     }
 }
 
