@@ -114,7 +114,7 @@ TEST_THREADS ?= 6
 
 # One process for all tests of a binary: they draw their ports from one list.
 unit: tools ## all tests in Rust
-	$(CARGO) test --locked --no-fail-fast -- --test-threads=$(TEST_THREADS)
+	scripts/test-rust --threads $(TEST_THREADS)
 
 tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
 	@scripts/install-test-tools

@@ -92,7 +92,7 @@ class Shop(BaseHTTPRequestHandler):
         log("page " + user)
         if "leaks" in SPECIAL:
             last = user
-            time.sleep(0.03)
+            time.sleep(0.3)
             user = last
         self.answer(200, "<h1>Hello %s</h1><p>These are the orders of %s.</p>" % (user, user))
 
@@ -243,7 +243,7 @@ class H(BaseHTTPRequestHandler):
         if self.path.startswith("/go"):
             if "leaks" in sys.argv:
                 last = user
-                time.sleep(0.03)
+                time.sleep(0.3)
                 user = last
             self.send_response(302)
             self.send_header("location", "/page?u=" + user)
