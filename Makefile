@@ -122,6 +122,10 @@ tools: ## install what the tests drive and this machine lacks: chromium, node, n
 app: ## tests in Python: the example app, and the probe for Python
 	@$(MAKE) --no-print-directory -C $(APP) test
 
+app.frameworks: ## test the servers of scenarios/python_frameworks.toml before a real PostgreSQL (apt-get, as root)
+	@scripts/install-test-tools postgres
+	@$(MAKE) --no-print-directory -C scenarios/apps/frameworks test
+
 node: tools ## tests in JavaScript: the probe for Node
 	node --test tests/node/
 
