@@ -44,12 +44,19 @@ pub struct Dialer {
 #[derive(Debug)]
 pub struct DialError {
     pub failure: Failure,
+    /// What the system called it.
+    pub kind: io::ErrorKind,
     pub why: String,
 }
 
 impl DialError {
     fn new(error: &io::Error) -> Self {
-        DialError { failure: Failure::Connect, why: error.to_string() }
+        DialError { kind: error.kind(), ..DialError::told(Failure::Connect, error.to_string()) }
+    }
+
+    /// Why there is none, where that is no error of the system.
+    pub fn told(failure: Failure, why: impl Into<String>) -> Self {
+        DialError { failure, kind: io::ErrorKind::Other, why: why.into() }
     }
 }
 
@@ -174,7 +181,7 @@ async fn shake_hands<S>(tls: &Tls, stream: S) -> Result<Box<TlsStream<S>>, DialE
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let failed = |why| DialError { failure: Failure::Tls, why };
+    let failed = |why| DialError::told(Failure::Tls, why);
     let connector = TlsConnector::from(Arc::clone(tls.config()));
     // Apart: a handshake takes kilobytes, which users without TLS, and those who are connected, need not carry.
     let shaken = Box::pin(connector.connect(tls.name().clone(), stream)).await;

@@ -265,9 +265,9 @@ fn silent(why: &ExchangeError) -> DialError {
     let seen = match why {
         ExchangeError::Told(Failure::Protocol, why) => format!("what the server said first is not HTTP/2 ({why})"),
         ExchangeError::Closed { .. } => "the server closed the connection before it said anything in HTTP/2".to_owned(),
-        why => return DialError { failure: why.failure(), why: why.to_string() },
+        why => return DialError::told(why.failure(), why.to_string()),
     };
-    DialError { failure: why.failure(), why: format!("{seen}; perhaps it speaks HTTP/1.1 only") }
+    DialError::told(why.failure(), format!("{seen}; perhaps it speaks HTTP/1.1 only"))
 }
 
 /// Drives a connection until the server has said how many requests it takes. That comes first of all (RFC 9113, section

@@ -2,26 +2,19 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use rustls::{ClientConnection, StreamOwned};
-use socket2::{Domain, SockAddr, Socket, Type};
-
 use super::Endpoint;
-use super::deadline_stream::{DeadlineStream, LOOK};
 use super::port_owner::{Doubts, PortOwner};
 use crate::net::tls::{self, Tls};
 use crate::process_end::ServerEnd;
 use crate::scenario::{ReadyCheck, ReadySpec};
 use crate::units::show_duration;
 
-/// How often to ask, and how long to wait for one response.
+mod attempt;
+
+/// How often to ask.
 const AGAIN: Duration = Duration::from_millis(10);
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// A connection to this machine is made at once, or not at all because the server's queue is full.
-const CONNECT_WITHIN: Duration = Duration::from_millis(200);
-const LONGEST_HEAD: usize = 300 * 1024;
 
 /// What a check that did not pass missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,8 +135,8 @@ pub(super) fn wait(
     let mut before = None;
     loop {
         let came = match &plan.check {
-            ReadyCheck::Port => connect(endpoint, end).map(drop),
-            ReadyCheck::Path(path) => get((endpoint, tls), path, end, look),
+            ReadyCheck::Port => attempt::connect(endpoint, end, look),
+            ReadyCheck::Path(path) => attempt::get((endpoint, tls), path, end, look),
             ReadyCheck::Log(_) if said.get() => Ok(()),
             ReadyCheck::Log(wanted) => Err(Miss::Yet(MissingSign::Line(wanted.clone()))),
         };
@@ -179,135 +172,9 @@ pub(super) fn wait(
     }
 }
 
-/// Never waits beyond `end`, nor long: a Unix socket whose queue is full would block without an end.
-fn connect(endpoint: &Endpoint, end: Instant) -> Result<Socket, Miss> {
-    let left = end.saturating_duration_since(Instant::now()).clamp(LOOK, CONNECT_WITHIN);
-    let connected = match endpoint {
-        Endpoint::Tcp(address) => Socket::new(Domain::for_address(*address), Type::STREAM, None).and_then(|socket| {
-            socket.connect_timeout(&(*address).into(), left)?;
-            Ok(socket)
-        }),
-        Endpoint::Unix(path) => Socket::new(Domain::UNIX, Type::STREAM, None).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            socket.connect(&SockAddr::unix(path)?)?;
-            socket.set_nonblocking(false)?;
-            Ok(socket)
-        }),
-    };
-    connected.map_err(|error| {
-        Miss::Yet(MissingSign::Connection(match error.kind() {
-            ErrorKind::ConnectionRefused | ErrorKind::NotFound => format!("nothing listens on {endpoint}"),
-            _ => format!("cannot connect to {endpoint}: {error}"),
-        }))
-    })
-}
-
-/// Bytes to a server and back, with TLS or without.
-trait Wire: Read + Write {}
-
-impl<W: Read + Write> Wire for W {}
-
-/// One GET; `Ok` if it gets a response with a status below 400.
-fn get(
-    (endpoint, tls): (&Endpoint, Option<&Tls>),
-    path: &str,
-    end: Instant,
-    look: &mut dyn FnMut() -> Option<NotReady>,
-) -> Result<(), Miss> {
-    let yet = |what: String| Err(Miss::Yet(MissingSign::Answer(format!("GET {path} {what}"))));
-    let socket = connect(endpoint, end)?;
-    let waits = socket.set_read_timeout(Some(LOOK));
-    let mut stream: Box<dyn Wire> = match tls {
-        None => Box::new(socket),
-        Some(tls) => Box::new(shake_hands(tls, socket, end, look)?),
-    };
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: */*\r\nconnection: close\r\n\r\n", endpoint.authority());
-    let sent = waits.and_then(|()| stream.write_all(request.as_bytes())).and_then(|()| stream.flush());
-    if let Err(error) = sent {
-        return yet(format!("could not be sent: {}", tls::why(&error)));
-    }
-    let end = end.min(Instant::now() + ANSWER_WITHIN);
-    let mut head = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => return yet("got no response: the connection was closed".to_owned()),
-            Ok(read) => head.extend_from_slice(&buffer[..read]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(error) => return yet(format!("got no response: {}", tls::why(&error))),
-        }
-        match status(&head) {
-            Ok(Some(code)) if code < 400 => return Ok(()),
-            Ok(Some(code)) => return yet(format!("was answered with status {code}")),
-            Ok(None) if head.len() <= LONGEST_HEAD => {}
-            Ok(None) | Err(()) => return yet("was answered with something that is not HTTP".to_owned()),
-        }
-        if let Some(why) = look() {
-            return Err(Miss::Over(why));
-        }
-        if Instant::now() >= end {
-            let some = if head.is_empty() { "got no response" } else { "got a response whose head does not end" };
-            return Err(Miss::Yet(MissingSign::Word(format!("GET {path} {some}"))));
-        }
-    }
-}
-
-/// Speaks TLS over a socket whose reads wait no longer than [`LOOK`].
-fn shake_hands(
-    tls: &Tls,
-    mut socket: Socket,
-    end: Instant,
-    look: &mut dyn FnMut() -> Option<NotReady>,
-) -> Result<StreamOwned<ClientConnection, Socket>, Miss> {
-    let failed = |error: std::io::Error| Miss::Yet(MissingSign::Handshake(tls::why_no_handshake(&error)));
-    let mut session = tls.session().map_err(failed)?;
-    let end = end.min(Instant::now() + ANSWER_WITHIN);
-    let mut over = None;
-    let mut is_over = || {
-        over = look();
-        over.is_some()
-    };
-    let mut patient = DeadlineStream { stream: &mut socket, end, is_over: &mut is_over };
-    let mut shaken = Ok((0, 0));
-    while shaken.is_ok() && session.is_handshaking() {
-        shaken = session.complete_io(&mut patient);
-    }
-    match (over, shaken) {
-        (Some(why), _) => Err(Miss::Over(why)),
-        (None, Ok(_)) => Ok(StreamOwned::new(session, socket)),
-        (None, Err(error)) if error.kind() == ErrorKind::TimedOut => {
-            Err(Miss::Yet(MissingSign::Word("the TLS handshake got no response".to_owned())))
-        }
-        (None, Err(error)) => Err(failed(error)),
-    }
-}
-
-/// The status of a response whose head is whole, after those of 1xx before it. Its headers are not looked at, and a later
-/// minor version of HTTP is as good as 1.1 (RFC 9110, section 2.5).
-fn status(mut bytes: &[u8]) -> Result<Option<u16>, ()> {
-    const VERSION: &[u8] = b"HTTP/1.";
-    loop {
-        let begin = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        bytes = &bytes[begin..];
-        if !bytes.starts_with(&VERSION[..bytes.len().min(VERSION.len())]) {
-            return Err(());
-        }
-        let Some(line) = memchr::memchr(b'\n', bytes).map(|end| &bytes[..end]) else { return Ok(None) };
-        // Behind the minor version and a blank.
-        let code = line.get(VERSION.len() + 2..VERSION.len() + 5).filter(|code| code.iter().all(u8::is_ascii_digit));
-        let code: u16 = code.and_then(|code| std::str::from_utf8(code).ok()?.parse().ok()).ok_or(())?;
-        let is_end = |at: &usize| matches!(&bytes[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]);
-        let Some(end) = memchr::memchr_iter(b'\n', bytes).find(is_end) else { return Ok(None) };
-        if code >= 200 {
-            return Ok(Some(code));
-        }
-        bytes = &bytes[end..];
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;
@@ -352,5 +219,40 @@ mod tests {
         let ready = ReadySpec { within: Duration::from_secs(3600), ..ready };
         let over = wait_for(&ready, &endpoint, false, PortOwner::Ours, Some(NotReady::Cancelled));
         assert_eq!(over, Err(NotReady::Cancelled));
+    }
+    /// What a check came to, of a server that says so much and keeps the connection; it is cancelled after so many looks.
+    fn told_by(response: &'static [u8], most_looks: usize) -> Result<(), NotReady> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        let ready = ReadySpec { within: Duration::from_secs(60), ..plan(ReadyCheck::Path("/health".to_owned())) };
+        let (done, is_done) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                stream.write_all(response).unwrap();
+                let _ = is_done.recv();
+            });
+            let mut looks = 0;
+            let mut look = || {
+                looks += 1;
+                (looks > most_looks).then_some(NotReady::Cancelled)
+            };
+            let (said, owner) = (Cell::new(false), || PortOwner::Ours);
+            let came = wait(&ready, (&endpoint, None), ReadySigns { said: &said, owner: &owner, look: &mut look });
+            drop(done);
+            came
+        })
+    }
+
+    #[test]
+    fn a_status_counts_as_soon_as_its_head_is_whole() {
+        let whole = |response| told_by(response, usize::MAX);
+        assert_eq!(whole(b"HTTP/1.1 204 No Content\r\n\r\n"), Ok(()));
+        assert_eq!(whole(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 302 Found\r\n\r\n"), Ok(()));
+        assert_eq!(whole(b"HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\nthe rest never comes"), Ok(()));
+        for other in ["HTTP/1.1 200 OK\r\nits head never ends: ", "HTTP/1.1 503 Service Unavailable\r\n\r\n"] {
+            assert_eq!(told_by(other.as_bytes(), 2), Err(NotReady::Cancelled));
+        }
     }
 }

@@ -119,7 +119,7 @@ async fn exchange(outgoing: FetchRequest, allowed: &[String]) -> Fetched {
 
 /// Connects to the first address that takes it.
 async fn connect(addresses: &[SocketAddr]) -> Result<Connection, DialError> {
-    let mut refused = DialError { failure: Failure::Connect, why: "the host has no address".to_owned() };
+    let mut refused = DialError::told(Failure::Connect, "the host has no address");
     for address in addresses {
         match Connection::open(&Dialer::new(Endpoint::Tcp(*address), None)).await {
             Ok(connection) => return Ok(connection),
