@@ -33,6 +33,7 @@ pub mod recorder;
 mod request_source;
 mod rng;
 pub mod schedule;
+pub mod slowest;
 pub mod stall_monitor;
 pub mod system_limits;
 #[cfg(test)]

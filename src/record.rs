@@ -23,7 +23,8 @@ pub use dirty::{
     RequestRecord, ShrunkRecord, StartsRecord, TlsRecord, TriggerRecord, Unread, Witness,
 };
 pub use load::{
-    CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence, StageRecord,
+    CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence,
+    SlowRequestRecord, StageRecord,
 };
 pub use location::{Confidence, LocationRecord, NotLocated, PlaceRecord, SharedKind, ShownRecord, SourceRecord};
 pub use quantiles::Quantiles;

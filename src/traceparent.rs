@@ -6,6 +6,15 @@ pub const LENGTH: usize = 55;
 /// The name of the header.
 pub const HEADER: &str = "traceparent";
 
+/// The trace id that a request carries, by the bytes that were sent.
+pub fn trace_id_in(request: &[u8]) -> Option<String> {
+    let head = &request[..memchr::memmem::find(request, b"\r\n\r\n").unwrap_or(request.len())];
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let value = lines.find_map(|line| line.strip_prefix(HEADER.as_bytes())?.strip_prefix(b": 00-"))?;
+    let id = value.get(..32).filter(|id| id.iter().all(u8::is_ascii_hexdigit))?;
+    Some(String::from_utf8_lossy(id).into_owned())
+}
+
 /// What sends a request, so that no two requests of a trial share an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceOrigin {
@@ -81,6 +90,16 @@ mod tests {
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [2, 32, 16, 2]);
         assert_eq!((parts[0], parts[1], parts[3]), ("00", context.trace_id().as_str(), "01"));
         assert!(header.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)));
+    }
+
+    #[test]
+    fn the_trace_of_a_request_is_read_from_its_head_alone() {
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        let header = format!("traceparent: 00-{id}-b7ad6b7169203331-01\r\n");
+        let read = |text: String| trace_id_in(text.as_bytes());
+        assert_eq!(read(format!("GET / HTTP/1.1\r\nhost: h\r\n{header}\r\n")).as_deref(), Some(id));
+        assert_eq!(read(format!("POST / HTTP/1.1\r\nhost: h\r\n\r\n\r\n{header}")), None);
+        assert_eq!(read("GET / HTTP/1.1\r\ntraceparent: 00-short\r\n\r\n".to_owned()), None);
     }
 
     #[test]

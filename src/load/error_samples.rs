@@ -26,6 +26,13 @@ fn tell(failure: Failure, at: Duration, why: &str) {
     tracing::warn!(kind = failure.name(), at_s, why, "a request failed: the first of its kind on this thread");
 }
 
+/// What an error said; once for each class and thread.
+#[cold]
+fn tell_error(status: u16, at: Duration, body: &str) {
+    let at_s = (at.as_secs_f64() * 1e3).round() / 1e3;
+    tracing::warn!(status, at_s, body, "a response was an error: the first of its class on this thread");
+}
+
 /// The class of an error's status: 0 for 4xx, 1 for 5xx.
 pub(super) fn class(status: u16) -> Option<usize> {
     match status {
@@ -49,7 +56,11 @@ impl ErrorSamples {
     /// Keeps what an error said, seen at `at`, if it is the first of its class.
     pub fn keep_error(&mut self, status: u16, at: Duration, body: &[u8]) {
         if let Some(class) = class(status) {
-            self.errors[class].get_or_insert_with(|| (at, status, body_excerpt(body)));
+            self.errors[class].get_or_insert_with(|| {
+                let said = body_excerpt(body);
+                tell_error(status, at, &said);
+                (at, status, said)
+            });
         }
     }
 

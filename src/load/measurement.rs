@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::client_script::HookFindings;
 use super::error_samples::ErrorSamples;
 use super::recorder::Recorder;
+use super::slowest::SlowestRequests;
 use crate::exchange::Exchange;
 use crate::scenario;
 
@@ -103,6 +104,8 @@ pub struct Measurement {
     pub missed: u64,
     /// Why requests failed and what errors said, warm-up included.
     pub samples: ErrorSamples,
+    /// Of those that carried a trace id.
+    pub slowest: SlowestRequests,
     pub connections: ConnectionCounters,
     pub generator: GeneratorUsage,
     /// What the hooks found, if the load has any.
@@ -136,6 +139,7 @@ impl Measurement {
             never_sent: 0,
             missed: 0,
             samples: ErrorSamples::default(),
+            slowest: SlowestRequests::default(),
             connections: ConnectionCounters::default(),
             generator: GeneratorUsage::default(),
             findings: None,
@@ -171,6 +175,7 @@ impl Measurement {
         self.never_sent += other.never_sent;
         self.missed += other.missed;
         self.samples.merge(&other.samples);
+        self.slowest.merge(&other.slowest);
         self.connections.add(other.connections);
         self.generator.add(other.generator);
         if let Some(found) = &other.findings {

@@ -26,6 +26,8 @@ pub(super) struct ThreadPlan {
     pub requests: Vec<PreparedRequest>,
     /// The requests as the scenario has them, for scripts that change parts of them.
     pub kinds: Vec<WeightedRequest>,
+    /// Whether requests carry trace ids.
+    pub traced: bool,
     pub sleep: Option<Duration>,
     pub data: Option<Arc<scenario::Data>>,
     /// Its number, and how many there are. Connections are dealt out in turn, each with its users.
@@ -65,6 +67,7 @@ impl ThreadPlan {
                 .map(|kind| PreparedRequest::new(&kind.request, &target.authority, &fixed))
                 .collect(),
             kinds: load.kinds.clone(),
+            traced: load.kinds.iter().any(|kind| kind.request.has(|hole| *hole == Placeholder::Traceparent)),
             sleep: load.sleep,
             data: load.data.clone(),
             index,

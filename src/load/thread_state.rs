@@ -12,6 +12,7 @@ use super::error_samples::ErrorSamples;
 use super::measurement::{ConnectionCounters, GeneratorUsage, Measurement};
 use super::progress::{Counters, LiveCounters};
 use super::request_source::scripted::Scripts;
+use super::slowest::SlowestRequests;
 use super::thread_plan::ThreadPlan;
 use super::timer_queue::TimerQueue;
 use crate::exchange::{Exchange, Failure, Outcome};
@@ -35,6 +36,7 @@ pub(super) struct ThreadState {
     connections_opened: Cell<u64>,
     handshakes_resumed: Cell<u64>,
     samples: RefCell<ErrorSamples>,
+    slowest: RefCell<SlowestRequests>,
     retried: Cell<u64>,
     unsolicited: Cell<u64>,
     pub cpu_meter: CpuMeter,
@@ -68,6 +70,7 @@ impl ThreadState {
             connections_opened: Cell::new(0),
             handshakes_resumed: Cell::new(0),
             samples: RefCell::default(),
+            slowest: RefCell::default(),
             retried: Cell::new(0),
             unsolicited: Cell::new(0),
             cpu_meter: CpuMeter::default(),
@@ -111,6 +114,17 @@ impl ThreadState {
     /// An error's body begins like this.
     pub fn error(&self, status: u16, at: Duration, body: &[u8]) {
         self.samples.borrow_mut().keep_error(status, at, body);
+    }
+
+    /// Whether a request is to be kept as one of the slowest: none is where requests carry no trace id.
+    pub fn is_slow(&self, exchange: &Exchange) -> bool {
+        self.plan.traced && self.slowest.borrow().wants(exchange.latency())
+    }
+
+    /// Keeps a request as one of the slowest so far, by the bytes that were sent.
+    #[cold]
+    pub fn keep_slow(&self, exchange: &Exchange, bytes: &[u8]) {
+        self.slowest.borrow_mut().keep(exchange, self.plan.begin, bytes);
     }
 
     /// Whether as many requests were started as the load is to have.
@@ -220,6 +234,7 @@ impl ThreadState {
         let share = || (cpu.as_secs_f64() / lifetime.as_secs_f64().max(1e-9)).min(1.0);
         let mut measured = self.measured.replace(Measurement::new(load));
         measured.samples = self.samples.take();
+        measured.slowest = self.slowest.take();
         measured.connections = ConnectionCounters {
             opened: self.connections_opened.get(),
             resumed: self.handshakes_resumed.get(),

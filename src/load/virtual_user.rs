@@ -149,12 +149,15 @@ impl<'a, S: RequestSource, C: Transport> VirtualUser<'a, S, C> {
         exchange
     }
 
-    /// Keeps what the first errors say, and has the source look at what came.
+    /// Keeps what the first errors say and which requests were the slowest, and has the source look at what came.
     pub fn look_at(&mut self, exchange: &Exchange) {
         if let Outcome::Answered(status @ 400..) = exchange.outcome
             && let Some(body) = self.source.error()
         {
             self.thread.error(status, exchange.done, body);
+        }
+        if self.thread.is_slow(exchange) {
+            self.thread.keep_slow(exchange, self.source.outgoing().0.bytes);
         }
         self.source.judge(exchange);
     }

@@ -80,9 +80,27 @@ pub struct LoadRecord {
     /// By name; empty where the load has no more than one.
     #[serde(default)]
     pub requests: BTreeMap<String, PartRecord>,
+    /// The slowest of the requests that carried a trace id, at most five; the slowest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slowest: Vec<SlowRequestRecord>,
     /// What the load's script found; `None` without one.
     #[serde(default)]
     pub checks: Option<Checks>,
+}
+
+/// A request that took long, by whose trace id the server's own traces can be searched for it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SlowRequestRecord {
+    pub latency_us: f64,
+    /// When it was due, in seconds from the start of the measured part.
+    pub t_s: f64,
+    /// `POST /checkout/`.
+    pub request: String,
+    pub status: Option<u16>,
+    /// Why there was no response: `timeout` and the like.
+    pub failure: Option<String>,
+    /// 32 hexadecimal digits, as in the `traceparent` header.
+    pub trace_id: String,
 }
 
 /// A while in which nothing was answered. It is known to 100 ms, and told to have been no longer than it was.

@@ -21,6 +21,14 @@ pub(super) fn checks(
     log.logged(logged);
     log.logged(std::mem::take(&mut findings.log));
     log.logged(teardown.log);
+    if let Err(error) = &teardown.result {
+        tracing::warn!(
+            hook = "teardown",
+            function = error.function,
+            line = error.line,
+            "the script's teardown failed: {error}"
+        );
+    }
     Some(record::Checks {
         passed: findings.passed,
         failed: findings.failed,

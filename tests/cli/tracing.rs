@@ -211,3 +211,33 @@ fn each_request_of_a_load_has_a_trace_of_its_own() {
     let all = log.lines().filter(|line| line.contains("00-")).count();
     assert_eq!(ids.len(), all, "an id came twice");
 }
+
+#[test]
+fn the_slowest_requests_of_a_load_are_named_by_their_trace_ids() {
+    let scenario = "[server]\nmode = \"async\"\n\
+                    [load]\npath = \"/async_sleep/?sleep=0.0{random(1,4)}\"\nconcurrency = 4\nrequests = 60\ntraceparent = true\n";
+    let outcome = Runner::with(scenario).run().exit(0);
+    let record = outcome.record("scenario");
+    let slowest = record["variants"][0]["trials"][0]["load"]["slowest"].as_array().unwrap();
+    let latencies: Vec<f64> = slowest.iter().map(|slow| slow["latency_us"].as_f64().unwrap()).collect();
+    assert!(latencies.len() == 5 && latencies.is_sorted_by(|a, b| a >= b), "{latencies:?}");
+    let ids: std::collections::BTreeSet<&str> = slowest.iter().map(|slow| slow["trace_id"].as_str().unwrap()).collect();
+    assert!(ids.len() == 5 && ids.iter().all(|id| id.len() == 32), "{ids:?}");
+    assert!(slowest[0]["request"].as_str().unwrap().starts_with("GET /async_sleep/?sleep=0.0"), "{slowest:?}");
+    assert!(outcome.report("scenario").contains(ids.first().unwrap()), "the report names them too");
+    let plain = Runner::with(&scenario.replace("traceparent = true", "")).run().exit(0).record("scenario");
+    assert!(plain["variants"][0]["trials"][0]["load"].get("slowest").is_none(), "none carried an id");
+}
+
+#[test]
+fn an_error_of_a_script_is_an_event_once_with_its_function_and_line() {
+    let scenario = "[server]\nmode = \"async\"\n\
+                    [load]\npath = \"/health\"\nscript = \"s.rhai\"\nconcurrency = 1\nrequests = 5\n";
+    let script = "fn check(exchange) {\n  helper(exchange)\n}\nfn helper(exchange) {\n  throw `no luck with ${exchange.seq}`\n}\n";
+    let outcome = Runner::with(scenario).file("s.rhai", script).run();
+    let events = run_log(&outcome);
+    let failed: Vec<&Value> = events.iter().filter(|event| says(event, "a script failed here")).collect();
+    assert_eq!(failed.len(), 1, "five requests, one place: {failed:?}");
+    let fields = &failed[0]["fields"];
+    assert_eq!((&fields["hook"], &fields["function"], &fields["line"]), (&"check".into(), &"helper".into(), &5.into()));
+}

@@ -14,9 +14,9 @@ use crate::net::request::PreparedRequest;
 use crate::net::sink::{BufferedResponse, ResponseSink};
 use crate::scenario::request::Parameter;
 use crate::scenario::{self, Template};
-use crate::script::Hooks;
 use crate::script::client::{self, HookResponse, HookUser, UserBody, UserRequest};
-use crate::script::hooks::{CHECK, REQUEST};
+use crate::script::hooks::{CHECK, Hook, REQUEST};
+use crate::script::{Hooks, ScriptError};
 
 /// What the users of a load thread share.
 #[derive(Debug)]
@@ -25,12 +25,33 @@ pub(in crate::load) struct Scripts {
     checks: bool,
     requests: bool,
     findings: RefCell<HookFindings>,
+    /// Where errors that were told came from: the function and the line.
+    told: RefCell<Vec<(Option<String>, usize)>>,
 }
+
+/// Places in a script whose errors are told; those of others are counted all the same.
+const MOST_TOLD: usize = 10;
 
 impl Scripts {
     pub fn new(hooks: Hooks) -> Self {
         let (checks, requests) = (hooks.has(CHECK), hooks.has(REQUEST));
-        Scripts { hooks, checks, requests, findings: RefCell::default() }
+        Scripts { hooks, checks, requests, findings: RefCell::default(), told: RefCell::default() }
+    }
+
+    /// Tells of an error of a hook: once for each place in the script and thread, as there may be thousands a second.
+    #[cold]
+    fn tell(&self, hook: Hook, error: &ScriptError) {
+        let (place, mut told) = ((error.function.clone(), error.line), self.told.borrow_mut());
+        if told.len() < MOST_TOLD && !told.contains(&place) {
+            let function = error.function.as_deref().unwrap_or(hook.name);
+            tracing::warn!(
+                hook = hook.name,
+                function,
+                line = error.line,
+                "a script failed here for the first time on this thread: {error}"
+            );
+            told.push(place);
+        }
     }
 
     /// What was found so far; it is counted no more.
@@ -147,15 +168,15 @@ impl<'a> ScriptedSource<'a> {
     }
 
     /// What the script wants sent next; an error also if that makes no whole request.
-    fn ask(&mut self) -> Result<Duration, String> {
+    fn ask(&mut self) -> Result<Duration, ScriptError> {
         let (wanted, pause) = if self.scripts.requests {
             let called = self.scripts.hooks.request(&self.user, self.slots.seq);
             self.scripts.findings.borrow_mut().logged(called.log);
-            called.result.map_err(|error| error.to_string())?
+            called.result?
         } else {
             Default::default()
         };
-        self.write(wanted)?;
+        self.write(wanted).map_err(ScriptError::new)?;
         self.scripts.findings.borrow_mut().thinks(pause);
         Ok(pause)
     }
@@ -177,8 +198,9 @@ impl RequestSource for ScriptedSource<'_> {
             Ok(pause) => return Turn::After(pause),
             Err(error) => error,
         };
+        self.scripts.tell(REQUEST, &error);
         if let Some(at) = self.plan.clock.now().checked_sub(self.plan.begin) {
-            let sample = HookSample::new(self.slots.number, self.slots.last(), at, error);
+            let sample = HookSample::new(self.slots.number, self.slots.last(), at, error.to_string());
             self.scripts.findings.borrow_mut().error(sample);
         }
         Turn::Failed
@@ -222,6 +244,9 @@ impl RequestSource for ScriptedSource<'_> {
             service_time: exchange.service_time(),
         });
         let called = self.scripts.hooks.check(&seen);
+        if let (Err(error), None) = (&called.result, failure) {
+            self.scripts.tell(CHECK, error);
+        }
         let mut findings = self.scripts.findings.borrow_mut();
         findings.logged(called.log);
         let Some(at) = exchange.intended.checked_sub(self.plan.begin) else { return };

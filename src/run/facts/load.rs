@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::exchange::Failure;
 use crate::load::error_samples::ErrorSamples;
 use crate::load::recorder::{Recorder, TimelineRow};
+use crate::load::slowest::SlowRequest;
 use crate::load::{Results, system_limits};
 use crate::net::request::show_sleep;
 use crate::record::{self, Quantiles};
@@ -119,7 +120,19 @@ pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> reco
             .zip(&results.measured.kinds)
             .map(|(kind, of)| (kind.name.clone(), part(of)))
             .collect(),
+        slowest: results.measured.slowest.iter().map(slow).collect(),
         checks: None,
+    }
+}
+
+fn slow(request: &SlowRequest) -> record::SlowRequestRecord {
+    record::SlowRequestRecord {
+        latency_us: request.latency.as_secs_f64() * 1e6,
+        t_s: request.at.as_secs_f64(),
+        request: request.line.clone(),
+        status: request.outcome.ok(),
+        failure: request.outcome.err().map(|failure| failure.name().to_owned()),
+        trace_id: request.trace_id.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parts of a load: its stages, its requests by name; and how an open load was kept.
 
 use crate::record::{LoadRecord, PartRecord, StageRecord};
-use crate::report::escape::cell;
+use crate::report::escape::{cell, code_cell};
 use crate::report::format::micros;
 use crate::report::table::{
     Align::{Left, Right},
@@ -11,7 +11,7 @@ use crate::units::{show_count, show_percentage, show_rate, show_time};
 
 /// Empty for a load of one constant level and one request in the closed model.
 pub(super) fn tables(load: &LoadRecord) -> String {
-    [kept(load), stages(load), requests(load)].concat()
+    [kept(load), stages(load), requests(load), slowest(load)].concat()
 }
 
 fn kept(load: &LoadRecord) -> String {
@@ -70,6 +70,27 @@ fn requests(load: &LoadRecord) -> String {
     let mut table = Table::new([("request", Left)].into_iter().chain(HEADS.map(|head| (head, Right))));
     for (name, part) in &load.requests {
         table.row([cell(name)].into_iter().chain(columns(part)));
+    }
+    table.markdown()
+}
+
+/// The requests that took longest, where the server's own traces can be searched for them.
+fn slowest(load: &LoadRecord) -> String {
+    let heads =
+        [("slowest request", Left), ("due after", Right), ("latency", Right), ("outcome", Left), ("trace id", Left)];
+    let mut table = Table::new(heads);
+    for slow in &load.slowest {
+        let outcome = match (slow.status, &slow.failure) {
+            (Some(status), _) => format!("status {status}"),
+            (None, failure) => failure.clone().unwrap_or_default(),
+        };
+        table.row([
+            code_cell(&slow.request),
+            show_time(slow.t_s),
+            show_time(slow.latency_us / 1e6),
+            cell(&outcome),
+            code_cell(&slow.trace_id),
+        ]);
     }
     table.markdown()
 }
