@@ -4,7 +4,6 @@ import os
 
 import database
 
-workers = int(os.environ.get("WORKERS", "1"))
 worker_class = os.environ.get("WORKER_CLASS", "sync")
 if worker_class == "gthread":
     threads = database.CONNECTIONS  # a thread more would wait for a connection
