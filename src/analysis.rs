@@ -2,8 +2,10 @@
 
 pub mod abandonment;
 pub mod caveats;
+pub mod comparison;
 pub mod coverage;
 pub mod exposures;
 pub mod median_trial;
+pub mod observed;
 pub mod responses;
 pub mod server_use;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::measured_value::MeasuredValue;
 
+mod comparison;
 mod dirty;
 mod load;
 mod location;
@@ -18,6 +19,10 @@ mod server;
 pub mod upgrade;
 mod verdict;
 
+pub use comparison::{
+    BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverPoint, CrossoverRecord, DriftLook, DriftRecord,
+    FigureRecord, KeyRecord, Outcome, RiskKind, RiskRecord, VersusRecord,
+};
 pub use dirty::{
     ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControlRecord, RateLimit,
     RequestRecord, ShrunkRecord, StartsRecord, TlsRecord, TriggerRecord, Unread, Witness,
@@ -49,6 +54,9 @@ pub struct Record {
     /// From the start of the program to the record, in seconds.
     pub total_s: f64,
     pub variants: Vec<VariantRecord>,
+    /// The variants side by side; `None` where there is one trial, and in a record of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<ComparisonRecord>,
 }
 
 /// The program that made a record.

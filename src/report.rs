@@ -3,6 +3,7 @@
 mod response_samples;
 mod cause;
 mod chart;
+mod decision;
 mod escape;
 mod footnote;
 mod location;

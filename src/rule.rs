@@ -121,8 +121,17 @@ fn longer(a: String, b: String) -> String {
     if b.len() > a.len() { b } else { a }
 }
 
-/// A value of a metric in the metric's unit.
-fn quantity(value: f64, unit: Unit) -> Quantity {
+/// A setting as a number in the base unit, where it is one: `"100ms"`, `"2000/s"`, `"64kB"`, `8`.
+pub fn number_of(setting: &serde_json::Value) -> Option<(f64, Unit)> {
+    let Some(text) = setting.as_str() else { return Some((setting.as_f64()?, Unit::Number)) };
+    let duration = || Some((units::parse_duration(text).ok()?.as_secs_f64(), Unit::Duration));
+    let rate = || Some((units::parse_rate(text).ok()?.0, Unit::Rate));
+    let size = || Some((units::parse_size(text).ok()? as f64, Unit::Size));
+    duration().or_else(rate).or_else(size)
+}
+
+/// A value in a unit, for people.
+pub fn quantity(value: f64, unit: Unit) -> Quantity {
     match unit {
         Unit::Duration => Quantity::time(value),
         Unit::Rate => Quantity::rate(value),

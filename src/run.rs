@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, info_span};
 
-use crate::analysis::caveats;
+use crate::analysis::{caveats, comparison};
 use crate::load::hook_watchdog::call_watched;
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, ReportLocation};
@@ -16,6 +16,8 @@ use crate::telemetry::RunLog;
 use crate::verdict;
 
 mod abort;
+mod crossover;
+mod drift;
 mod redacting_observer;
 pub mod environment;
 mod events;
@@ -32,6 +34,7 @@ pub mod serve;
 mod supervise;
 mod trial;
 
+use drift::DriftWatch;
 pub use folder::write_report;
 use folder::{Folder, Published};
 pub use folder::{FolderError, NotLatest};
@@ -58,6 +61,8 @@ pub enum RunEvent<'a> {
         variant: &'a str,
         number: usize,
         of: usize,
+        /// How long the run will go on, as far as can be told.
+        left: Option<Duration>,
     },
     /// Said again and again, until it is ready or has failed to start.
     ServerStarting {
@@ -98,6 +103,13 @@ pub enum RunEvent<'a> {
         doing: Option<&'static str>,
     },
     DirtyEnded,
+    /// A pair of short trials of the search for a crossover begins.
+    Crossover {
+        elapsed: Duration,
+        planned: Duration,
+        /// `threaded and async at sleep=450 us`.
+        doing: &'a str,
+    },
     /// The report is in its place.
     Reported,
     /// A trial could not run, or not to its end.
@@ -193,9 +205,23 @@ fn record(
     let observer = RedactingObserver { observer, secrets: &scenario.secrets };
     let (variants, repeats) = (scenario.variants.len(), scenario.repeats);
     info!(scenario = scenario.name, seed, variants, repeats, version = env!("CARGO_PKG_VERSION"), "run begins");
-    let trials = run_trials(scenario, seed, log, options, &observer, cancel);
+    let mut drift = DriftWatch::new(variants > 1 || repeats > 1);
+    drift.look();
+    let trials = run_trials(scenario, seed, log, options, &observer, cancel, &mut drift);
     something_ran(&trials, &scenario.secrets, cancel)?;
-    Ok(redacted(compile(scenario, seed, started, trials, options), &scenario.secrets)?)
+    let mut record = compile(scenario, seed, started, trials, options);
+    record.comparison = comparison::compare(&record.variants);
+    if let (Some(comparison), Some(spec)) = (&mut record.comparison, &scenario.crossover) {
+        let allowed_hosts = &options.allowed_hosts;
+        let search = crossover::CrossoverRun { spec, seed, log, allowed_hosts, observer: &observer, cancel };
+        search.search(&record.variants, comparison);
+    }
+    drift.look();
+    if let Some(comparison) = &mut record.comparison {
+        comparison.drift = drift.record();
+    }
+    record.total_s = options.began.elapsed().as_secs_f64();
+    Ok(redacted(record, &scenario.secrets)?)
 }
 
 /// Other programs read a record too, and some know whole numbers below 2^53 only (`jq`, JavaScript).
@@ -203,7 +229,7 @@ fn drawn_seed() -> u64 {
     rand::random::<u64>() & scenario::LARGEST_SEED
 }
 
-/// Every trial of every variant, interleaved, so that a drifting machine favours no variant.
+/// Every trial of every variant, interleaved and in an order that alternates, so that a drifting machine favours no variant.
 fn run_trials(
     scenario: &Scenario,
     seed: u64,
@@ -211,21 +237,31 @@ fn run_trials(
     options: &Options,
     observer: &dyn Observer,
     cancel: &CancellationToken,
+    drift: &mut DriftWatch,
 ) -> Vec<Vec<record::Trial>> {
     let mut trials: Vec<Vec<record::Trial>> = vec![Vec::new(); scenario.variants.len()];
     let of = scenario.variants.len() * scenario.repeats as usize;
-    let (mut number, mut hung) = (0, false);
-    for _ in 0..scenario.repeats {
-        for (variant, trials) in scenario.variants.iter().zip(&mut trials) {
+    let (mut number, mut hung, began) = (0, false, Instant::now());
+    for round in 0..scenario.repeats {
+        let mut order: Vec<(&Variant, &mut Vec<record::Trial>)> = scenario.variants.iter().zip(&mut trials).collect();
+        // Each other round goes back the way, so that what gets slower from trial to trial favours none either.
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for (variant, trials) in order {
             if cancel.is_cancelled() {
                 break;
+            }
+            if number == of / 2 && number > 0 {
+                drift.look();
             }
             if hung {
                 trials.push(hooks::not_run());
                 continue;
             }
             number += 1;
-            observer.event(RunEvent::Trial { variant: &variant.name, number, of });
+            let left = time_left(scenario, began.elapsed(), number - 1);
+            observer.event(RunEvent::Trial { variant: &variant.name, number, of, left });
             let _trial = info_span!("trial", variant = variant.name, number, of).entered();
             info!(variant = variant.name, number, of, "trial begins");
             let seed = seed.wrapping_add(number as u64);
@@ -235,6 +271,18 @@ fn run_trials(
         }
     }
     trials
+}
+
+/// How long a run will go on after so many trials in so much time: as they took, or, before the first has ended, as is planned.
+/// `None` where there is no more than one trial.
+fn time_left(scenario: &Scenario, elapsed: Duration, done: usize) -> Option<Duration> {
+    let all = scenario.variants.len() * scenario.repeats as usize;
+    let search = scenario.crossover.as_ref().map_or(Duration::ZERO, |search| search.time);
+    let trials = match done {
+        0 => plan::expected_time(scenario).saturating_sub(search),
+        done => elapsed.mul_f64((all.saturating_sub(done)) as f64 / done as f64),
+    };
+    (all > 1).then(|| trials + search)
 }
 
 /// A report needs something to report.
@@ -287,6 +335,7 @@ fn compile(
         environment: environment::read(),
         total_s: options.began.elapsed().as_secs_f64(),
         variants,
+        comparison: None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use crate::canary::CanaryShape;
-use crate::rule::Rule;
+use crate::rule::{Rule, Unit};
 use crate::script;
 use crate::trigger::Trigger;
 
@@ -71,6 +71,8 @@ pub struct Scenario {
     pub variants: Vec<Variant>,
     /// How many trials each variant gets; at least one.
     pub repeats: u32,
+    /// A search for the value of a key at which the better alternative changes.
+    pub crossover: Option<CrossoverSpec>,
     /// The scenario with every override and environment variable filled in, as TOML. `${NAME}` stands for each secret, also
     /// for one that the file itself holds.
     pub effective: String,
@@ -96,6 +98,24 @@ pub struct Variant {
     pub abort_when: Vec<Rule>,
     /// A script whose `verdict` adds verdicts of its own.
     pub verdicts: Option<ScriptSpec>,
+}
+
+/// A search between the values that the matrix gives a key.
+#[derive(Debug, Clone)]
+pub struct CrossoverSpec {
+    /// The key's path, as the matrix has it.
+    pub key: String,
+    pub unit: Unit,
+    /// How long the search may take.
+    pub time: Duration,
+    /// How long each of its trials measures, at least.
+    pub duration: Duration,
+    /// What the key may be, in its base unit, in ascending order: the values of the matrix, and many between each two.
+    pub values: Vec<f64>,
+    /// Each combination of what else the matrix sets, with a variant for each of `values`. They have no rules.
+    pub alternatives: Vec<Vec<Variant>>,
+    /// Of each variant of the scenario, which of `alternatives` it is.
+    pub of_variant: Vec<usize>,
 }
 
 /// A script, read and compiled once when the scenario was loaded, so that it is known to be valid.

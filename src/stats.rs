@@ -5,6 +5,7 @@ use statrs::distribution::{Beta, ContinuousCDF};
 mod curve;
 mod distribution;
 mod drift;
+pub mod interval;
 mod latencies;
 
 pub use distribution::Distribution;

@@ -1,10 +1,10 @@
 //! Judges rules on what was measured: passed, failed or inconclusive. A rule without samples never passes.
 
-pub mod metric;
 pub mod script;
 pub mod success;
 
 use crate::analysis::coverage::not_exercised;
+use crate::analysis::observed::observe;
 use crate::measured_value::MeasuredValue;
 use crate::record::{self, RuleLimit, Status, Trial, Verdict, VerdictKind};
 use crate::rule::Rule;
@@ -23,7 +23,7 @@ pub fn judge(rule: &Rule, trials: &[Trial]) -> Verdict {
 
 /// The verdict of one trial, and how far its value is on the wrong side of the limit (negative: on the right one).
 fn judge_trial(rule: &Rule, trial: &Trial) -> (Verdict, f64) {
-    let observed = metric::observe(rule.metric, trial);
+    let observed = observe(rule.metric, trial);
     let off = observed.map_or(0.0, |observed| observed.off(rule.comparison, rule.limit));
     (judge_observed(rule, observed), off)
 }

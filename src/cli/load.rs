@@ -219,6 +219,7 @@ mod tests {
             environment: Environment::default(),
             total_s: 1.0,
             variants: vec![variant],
+            comparison: None,
         }
     }
 

@@ -17,6 +17,9 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 /// A start that takes longer than this is told of.
 const SLOW_START: Duration = Duration::from_secs(1);
 
+/// The heading while a crossover is searched for.
+const CROSSOVER: &str = "search for where the better one changes: ";
+
 /// The rate that is shown is taken over this stretch.
 const RATE_OVER: Duration = Duration::from_secs(1);
 
@@ -200,9 +203,18 @@ impl Progress {
 impl Observer for Progress {
     fn event(&self, event: RunEvent<'_>) {
         match event {
-            RunEvent::Trial { variant, number, of } => {
-                let heading = if of > 1 { format!("[{number}/{of}] {variant}: ") } else { format!("{variant}: ") };
+            RunEvent::Trial { variant, number, of, left } => {
+                let left = left.map(|left| format!(", {} left", roughly(left))).unwrap_or_default();
+                let heading =
+                    if of > 1 { format!("[{number}/{of}{left}] {variant}: ") } else { format!("{variant}: ") };
                 self.heading.replace(heading);
+            }
+            RunEvent::Crossover { elapsed, planned, doing } => {
+                if elapsed < self.last_plain.get() || self.heading.borrow().as_str() != CROSSOVER {
+                    self.heading.replace(CROSSOVER.to_owned());
+                    self.part(&format!("for {} at most", show_duration(planned)));
+                }
+                self.advance(elapsed, planned, doing);
             }
             RunEvent::ServerStarting { number, elapsed, set_up } => self.starting(number, elapsed, set_up),
             RunEvent::ServerReady { .. } => self.last_starting.set(Duration::ZERO),
@@ -226,6 +238,14 @@ impl Observer for Progress {
             RunEvent::Reported => self.measured(),
             RunEvent::Trouble { message } => self.trouble(message),
         }
+    }
+}
+
+/// A time that is still to come, to the second, of more than two minutes to the minute: `40 s`, `3 min`.
+fn roughly(time: Duration) -> String {
+    match time.as_secs_f64().round() {
+        seconds if seconds <= 120.0 => format!("{seconds} s"),
+        seconds => format!("{:.0} min", (seconds / 60.0).ceil()),
     }
 }
 
@@ -262,6 +282,10 @@ mod tests {
         assert!(can_redraw(true, Some("xterm-256color".as_ref())));
         assert!(!can_redraw(true, Some("dumb".as_ref())));
         assert!(!can_redraw(true, None));
+        assert_eq!(
+            [0.4, 40.0, 119.6, 121.0].map(|s| roughly(Duration::from_secs_f64(s))),
+            ["0 s", "40 s", "120 s", "3 min"]
+        );
         assert!(!can_redraw(false, Some("xterm".as_ref())));
     }
 

@@ -1,6 +1,7 @@
 //! `report.md`: first the answer, then the picture, then tables, then evidence, then how to reproduce.
 
 mod checks;
+mod decision;
 mod dirty;
 mod evidence;
 mod load;
@@ -47,6 +48,7 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
             section(&mut page, variant, &place);
         }
         variants => {
+            page.markdown += &decision::decision(record);
             if let Some(svg) = chart::overview(variants) {
                 show(&mut page, "overview.svg".to_owned(), "Throughput and latency by variant", svg);
             }

@@ -7,12 +7,13 @@ use crate::analysis::median_trial::median_trial;
 use crate::analysis::responses::{half_waited_in_vain, without_response};
 use crate::measured_value::MeasuredValue;
 use crate::record::{
-    DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Record, Status, Trial, VariantRecord, Verdict, VerdictKind,
-    Witness,
+    ComparisonRecord, DirtyRecord, LeakOracle, LeakRecord, LoadRecord, Record, Status, Trial, VariantRecord, Verdict,
+    VerdictKind, Witness,
 };
 use crate::scenario::Expect;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
+use super::decision;
 use super::escape::{clean, clip};
 use super::format::{capital, list, micros, millis, outside, sent_again, status, ways_lost};
 
@@ -54,7 +55,7 @@ fn reasons(record: &Record) -> Vec<String> {
             vec!["nothing was measured; the record holds no trial".to_owned()]
         }
         (_, [variant]) => why_and_facts(variant),
-        (_, variants) => over_variants(record.status, variants),
+        (_, variants) => over_variants(record.status, variants, record.comparison.as_ref()),
     }
 }
 
@@ -151,7 +152,7 @@ fn worst_check(variant: &VariantRecord) -> Option<&DirtyRecord> {
     checks.max_by_key(|dirty| (dirty.inconclusive.is_some(), dirty.leaks))
 }
 
-fn over_variants(overall: Status, variants: &[VariantRecord]) -> Vec<String> {
+fn over_variants(overall: Status, variants: &[VariantRecord], comparison: Option<&ComparisonRecord>) -> Vec<String> {
     let came_out = |wanted: Status| variants.iter().filter(move |variant| variant.status() == wanted);
     let with_verdicts = variants.iter().any(|variant| !variant.verdicts.is_empty());
     let mut all = Vec::new();
@@ -173,7 +174,7 @@ fn over_variants(overall: Status, variants: &[VariantRecord]) -> Vec<String> {
     } else {
         all.push("no rule was set".to_owned());
     }
-    all.into_iter().chain(throughput_range(variants)).chain(exposures_over(variants)).collect()
+    all.into_iter().chain(comparison.and_then(decision::recommendation)).chain(exposures_over(variants)).collect()
 }
 
 /// The predicate of this many variants with one status.
@@ -189,19 +190,6 @@ fn came_out_as(status: Status, count: usize) -> &'static str {
         (Status::Interrupted, 1) => "was interrupted",
         (Status::Interrupted, _) => "were interrupted",
     }
-}
-
-fn throughput_range(variants: &[VariantRecord]) -> Option<String> {
-    let throughput = |variant: &VariantRecord| median_trial(variant)?.1.load.as_ref().map(|load| load.throughput);
-    let mut rates: Vec<(f64, &str)> = Vec::new();
-    rates.extend(variants.iter().filter_map(|variant| throughput(variant).map(|rate| (rate, variant.name.as_str()))));
-    rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let ((low, slowest), (high, fastest)) = (rates.first()?, rates.last()?);
-    if rates.len() < 2 {
-        return None;
-    }
-    let [slowest, fastest] = [slowest, fastest].map(|name| clip(name, 80));
-    Some(format!("throughput goes from {} (`{slowest}`) to {} (`{fastest}`)", show_rate(*low), show_rate(*high)))
 }
 
 fn exposures_over(variants: &[VariantRecord]) -> Option<String> {

@@ -1,14 +1,17 @@
 //! The metrics that rules can name, as a table: one row a metric.
 //!
-//! A new metric is a row here, and an arm in `verdict/metric.rs` that reads it from a trial: without it nothing compiles.
+//! A new metric is a row here, and an arm in `analysis/observed.rs` that reads it from a trial: without it nothing compiles.
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Failure, HIGHEST_STATUS};
 use crate::trigger::Trigger;
 
 /// What is measured, and in which unit a rule writes its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     Duration,
     Rate,

@@ -1,5 +1,7 @@
 //! What a run would do, in words.
 
+use std::time::Duration;
+
 use super::facts::{describe_dirty, describe_load, describe_server};
 use crate::load::system_limits;
 use crate::scenario::{DirtySpec, Expect, LoadSpec, LoginSpec, Scenario, Variant};
@@ -26,7 +28,26 @@ pub fn describe(scenario: &Scenario) -> String {
             text += &format!("{indent}{line}\n");
         }
     }
+    if let Some(search) = &scenario.crossover {
+        let (time, count) = (show_duration(search.time), search.alternatives.len() as u64);
+        text += &format!("  crossover  of {} along {}, {time} at most\n", counted(count, "alternative"), search.key);
+    }
+    if variants > 1 || repeats > 1 || scenario.crossover.is_some() {
+        let seconds = Duration::from_secs(expected_time(scenario).as_secs_f64().ceil() as u64);
+        text += &format!("  takes about {}, and the starts of servers\n", show_duration(seconds));
+    }
     scenario.secrets.hide(&text).into_owned()
+}
+
+/// How long the loads and checks of a scenario take, without the starts of servers; a dirty check may end before its time.
+pub fn expected_time(scenario: &Scenario) -> Duration {
+    let of_load = |load: &LoadSpec| load.warmup + load.duration;
+    let trials = scenario.variants.iter().map(|variant| {
+        let load = variant.load.as_ref().map_or(Duration::ZERO, of_load);
+        load + variant.dirty.as_ref().map_or(Duration::ZERO, |dirty| dirty.budget.time)
+    });
+    let search = scenario.crossover.as_ref().map_or(Duration::ZERO, |search| search.time);
+    trials.sum::<Duration>().saturating_mul(scenario.repeats).saturating_add(search)
 }
 
 fn lines(variant: &Variant) -> Vec<String> {

@@ -13,8 +13,11 @@ impl Observer for RedactingObserver<'_> {
     fn event(&self, event: RunEvent<'_>) {
         let hide = |text| self.secrets.hide(text);
         match event {
-            RunEvent::Trial { variant, number, of } => {
-                self.observer.event(RunEvent::Trial { variant: &hide(variant), number, of });
+            RunEvent::Trial { variant, number, of, left } => {
+                self.observer.event(RunEvent::Trial { variant: &hide(variant), number, of, left });
+            }
+            RunEvent::Crossover { elapsed, planned, doing } => {
+                self.observer.event(RunEvent::Crossover { elapsed, planned, doing: &hide(doing) });
             }
             RunEvent::ServerReady { description, after } => {
                 self.observer.event(RunEvent::ServerReady { description: &hide(description), after });

@@ -15,7 +15,7 @@ pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
 pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
 pub use server::{OnDisconnect, RawListen, RawReady, RawServer, RawStop, RawTls, Signal};
 
-use values::{Entries, Located, Node};
+use values::{Entries, Located, Node, Timespan};
 
 /// The most redirects that are followed one after another.
 pub const MOST_HOPS: u32 = 10;
@@ -42,8 +42,23 @@ pub struct RawScenario {
     pub dirty: Option<Located<RawDirty>>,
     /// Runs every combination of these values.
     pub matrix: Option<RawMatrix>,
+    /// A search for the value of a key at which the better alternative changes.
+    pub crossover: Option<Located<RawCrossover>>,
     /// The rules that the run is judged by.
     pub assert: Option<Located<RawAssert>>,
+}
+
+/// A search between the values that the matrix gives a key: where does another alternative become the better one?
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in [crossover]")]
+#[schemars(rename = "Crossover")]
+pub struct RawCrossover {
+    /// The key, whose values in the matrix are numbers: `"load.sleep"`. If not given, the only such key of `[load]` there.
+    pub key: Option<Located<String>>,
+    /// How long the search may take, after the trials of the matrix. 30s if not given.
+    pub time: Option<Located<Timespan>>,
+    /// How long each of its trials measures. 800ms if not given; longer where what is varied is a longer wait.
+    pub duration: Option<Located<Timespan>>,
 }
 
 /// Key paths (`"server.mode"`) and the values that each takes in turn: `"load.sleep" = ["1ms", "10ms"]`.

@@ -14,7 +14,7 @@ const MOST_VARIANTS: usize = 1000;
 const MOST_REPEATS: i64 = 1000;
 
 /// One key path and its values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct MatrixAxis<'i> {
     /// The key path, dotted.
     pub key: String,
@@ -31,7 +31,7 @@ impl MatrixAxis<'_> {
 }
 
 /// All axes, in the order of the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Matrix<'i> {
     pub axes: Vec<MatrixAxis<'i>>,
     pub repeats: u32,

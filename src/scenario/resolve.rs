@@ -14,6 +14,7 @@ use super::source::Span;
 use super::{Compile, Scenario, ScriptSpec, SystemContext, Variant, environment, matrix, overrides};
 
 mod address;
+mod crossover;
 mod data;
 mod dirty;
 mod identity;
@@ -119,6 +120,7 @@ impl Loading<'_> {
         let name = self.name(&written, path);
         self.check_top(&written, &matrix);
         let variants = matrix.choices().map(|choice| self.variant(&tree, &matrix, &choice, &name)).collect::<Vec<_>>();
+        let crossover = written.crossover.as_ref().and_then(|search| self.crossover(search, &tree, &matrix));
         self.check_threads();
         Some(Scenario {
             name,
@@ -128,6 +130,7 @@ impl Loading<'_> {
             seed: written.seed.map(|seed| seed.value),
             variants: variants.into_iter().collect::<Option<_>>()?,
             repeats: matrix.repeats,
+            crossover,
             effective,
             secrets: self.secrets.clone(),
             warnings: Problems::default(),

@@ -59,6 +59,7 @@ pub(super) fn sections_with(key: &str) -> Option<String> {
         ("Load", "[load]"),
         ("Dirty", "[dirty]"),
         ("Matrix", "[matrix]"),
+        ("Crossover", "[crossover]"),
         ("Assert", "[assert]"),
     ] {
         if has(definition) {
@@ -130,6 +131,7 @@ mod tests {
             ("[load.login]\n", "Login"),
             ("[[dirty.login.step]]\n", "LoginStep"),
             ("[dirty.login.capture.a]\n", "Capture"),
+            ("[crossover]\n", "Crossover"),
             ("[assert]\n", "Assert"),
             ("[[assert.that]]\n", "ConditionalRule"),
         ];
@@ -159,6 +161,7 @@ mod tests {
                     "load" => "Load",
                     "dirty" => "Dirty",
                     "assert" => "Assert",
+                    "crossover" => "Crossover",
                     _ => continue,
                 };
                 for key in value.as_table().unwrap().keys() {

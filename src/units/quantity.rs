@@ -84,6 +84,31 @@ impl Quantity {
         self.beside(self.value)
     }
 
+    /// With the ends of its interval, and no more digits than that supports: `810/s (770 to 850)`. In the base unit, too.
+    pub fn with_ends(self, low: f64, high: f64) -> String {
+        let [value, low, high] = [self.value, low, high].map(|value| Quantity { value, ..self }.supported(high - low));
+        let number = |quantity: &Quantity| {
+            let text = quantity.text();
+            text.strip_suffix(self.unit).unwrap_or(&text).to_owned()
+        };
+        match (number(&low), number(&high)) {
+            (low, high) if low == high => value.text(),
+            (low, high) => format!("{} ({low} to {high})", value.text()),
+        }
+    }
+
+    /// Rounded to the decimal place of the first digit of half this width.
+    fn supported(self, width: f64) -> Quantity {
+        let (half, most) = (width.abs() / 2.0 / self.scale, self.value.abs() / self.scale);
+        if !half.is_finite() || half <= 0.0 || most <= 0.0 {
+            return self;
+        }
+        let place = half.min(most).log10().floor() as i32;
+        let grain = 10f64.powi(place);
+        let value = (self.value / self.scale / grain).round() * grain * self.scale;
+        Quantity { value, decimals: self.decimals.min(usize::try_from(-place).unwrap_or(0)), ..self }
+    }
+
     fn until(self, enough: impl Fn(f64) -> bool) -> Quantity {
         let more = (self.decimals..=MOST_DECIMALS).map(|decimals| Quantity { decimals, ..self });
         more.into_iter().find(|quantity| enough(quantity.read())).unwrap_or(self)
@@ -153,6 +178,17 @@ mod tests {
         assert_eq!(Quantity::percentage(0.9995).exact().text(), "99.95 %");
         assert_eq!(Quantity::percentage(0.001).exact().text(), "0.10 %");
         assert_eq!(Quantity::rate(4500.0).exact().text(), "4,500/s");
+    }
+
+    #[test]
+    fn an_interval_has_the_digits_that_it_supports() {
+        assert_eq!(Quantity::rate(812.3).with_ends(773.0, 848.0), "810/s (770 to 850)");
+        assert_eq!(Quantity::rate(38.24).with_ends(36.1, 40.3), "38/s (36 to 40)");
+        assert_eq!(Quantity::time(0.000_583).with_ends(0.000_52, 0.000_64), "580 us (520 to 640)");
+        assert_eq!(Quantity::time(0.100_2).with_ends(0.100_1, 0.100_3), "100 ms");
+        assert_eq!(Quantity::rate(12_345.0).with_ends(12_345.0, 12_345.0), "12,345/s");
+        assert_eq!(Quantity::number(2.0).with_ends(0.1, 30.0), "2 (0 to 30)");
+        assert_eq!(Quantity::rate(5.0).with_ends(f64::NEG_INFINITY, f64::INFINITY), "5.00/s (-inf to inf)");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::metric::observe;
+use crate::analysis::observed::observe;
 use crate::measured_value::MeasuredValue;
 use crate::record::{Status, Trial, Verdict, VerdictKind};
 use crate::rule::{Metric, Unit};

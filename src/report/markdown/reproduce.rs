@@ -164,6 +164,7 @@ mod tests {
             environment: Environment::default(),
             total_s: 0.0,
             variants: Vec::new(),
+            comparison: None,
         }
     }
 

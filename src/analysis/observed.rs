@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::server_use::server_use;
+use super::server_use::server_use;
 use crate::measured_value::{Bounds, MeasuredValue};
 use crate::record::{self, Quantiles, Trial};
 use crate::rule::Metric;

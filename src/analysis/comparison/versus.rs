@@ -1,0 +1,120 @@
+//! Alternatives beside each other under one condition.
+
+use crate::analysis::observed::observe;
+use crate::record::{ConditionRecord, Outcome, Trial, VariantRecord, VersusRecord};
+use crate::rule::Metric;
+use crate::stats::interval::{Interval, median};
+
+use super::settle::beside;
+use super::{Grid, Objective};
+
+/// Single trials that are further apart than by this factor are taken to differ. Those of one thing on a machine that does
+/// nothing else are within a few percent of each other; a quarter is far beyond that.
+const FAR_APART: f64 = 1.25;
+
+/// What a trial that ran to its end shows of a metric; of a bound, the bound.
+pub fn value_of(metric: Metric, trial: &Trial) -> Option<f64> {
+    let ran = trial.failure.is_none() && !trial.interrupted;
+    observe(metric, trial).filter(|_| ran).map(|value| value.likely()).filter(|value| value.is_finite())
+}
+
+/// All conditions, with the best alternative of each beside the others.
+pub(super) fn conditions(
+    variants: &[VariantRecord],
+    grid: &Grid,
+    objective: Option<Objective>,
+) -> Vec<ConditionRecord> {
+    let condition = |(part, of): (&super::GridPart, &Vec<Option<usize>>)| {
+        let (best, versus) = objective.and_then(|objective| best_beside(variants, of, objective)).unzip();
+        ConditionRecord {
+            name: part.name.clone(),
+            settings: part.settings.clone(),
+            value: part.value,
+            variants: of.clone(),
+            best,
+            versus: versus.unwrap_or_default(),
+        }
+    };
+    grid.conditions.iter().zip(&grid.variants).map(condition).collect()
+}
+
+/// The best of some alternatives, by index, and how it compares with each other one; `None` where nothing was measured.
+fn best_beside(
+    variants: &[VariantRecord],
+    of: &[Option<usize>],
+    objective: Objective,
+) -> Option<(usize, Vec<VersusRecord>)> {
+    // In the order of the trials, so that those of one round are a pair; `None` for one that did not run.
+    let figures: Vec<Vec<Option<f64>>> = of
+        .iter()
+        .map(|variant| {
+            let trials = variant.map(|index| variants[index].trials.as_slice()).unwrap_or_default();
+            trials.iter().map(|trial| value_of(objective.metric, trial)).collect()
+        })
+        .collect();
+    let typical: Vec<Option<f64>> =
+        figures.iter().map(|of| median(&of.iter().copied().flatten().collect::<Vec<_>>())).collect();
+    let known = typical.iter().enumerate().filter_map(|(index, value)| Some((index, (*value)?)));
+    let best = known.max_by(|(_, a), (_, b)| objective.ratio(*a, *b).total_cmp(&1.0))?.0;
+    let versus = |other: usize| {
+        let pairs = figures[best].iter().zip(&figures[other]).filter_map(|(one, other)| one.zip(*other));
+        let pairs: Vec<f64> =
+            pairs.map(|(one, other)| objective.ratio(one, other)).filter(|ratio| is_one(*ratio)).collect();
+        (!pairs.is_empty()).then(|| beside(other, pairs))
+    };
+    Some((best, (0..of.len()).filter(|other| *other != best).filter_map(versus).collect()))
+}
+
+/// Whether a number can be a ratio.
+fn is_one(ratio: f64) -> bool {
+    ratio.is_finite() && ratio > 0.0
+}
+
+/// What a ratio tells of those whose ratio it is.
+pub(super) fn outcome(ratio: Interval) -> Outcome {
+    match (ratio.ends(), ratio.side_of_one()) {
+        (Some(_), Some(_)) => Outcome::Differ,
+        (Some((low, high)), None) => Outcome::NoDifference { at_most: high.max(1.0 / low) - 1.0 },
+        (None, _) if ratio.value.max(1.0 / ratio.value) >= FAR_APART => Outcome::DifferInOneTrial,
+        (None, _) => Outcome::NotTold,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::compare;
+    use super::super::grid::tests::variant;
+    use super::*;
+
+    fn versus(one: &[f64], other: &[f64]) -> (usize, VersusRecord) {
+        let variants = [variant(json!({ "server": "a" }), one), variant(json!({ "server": "b" }), other)];
+        let comparison = compare(&variants).unwrap();
+        let condition = &comparison.conditions[0];
+        (condition.best.unwrap(), condition.versus[0].clone())
+    }
+
+    #[test]
+    fn two_differ_only_where_the_interval_of_their_ratio_leaves_1_out() {
+        let (best, beside) = versus(&[100.0, 101.0, 99.0], &[110.0, 111.0, 109.0]);
+        assert_eq!((best, beside.alternative, beside.outcome), (1, 0, Outcome::Differ));
+        assert!((beside.ratio.value - 1.1).abs() < 0.001, "{beside:?}");
+        let (_, beside) = versus(&[100.0, 110.0, 90.0], &[101.0, 100.0, 100.0]);
+        assert!(matches!(beside.outcome, Outcome::NoDifference { at_most } if at_most > 0.1), "{beside:?}");
+    }
+
+    #[test]
+    fn single_trials_differ_only_where_they_are_far_apart() {
+        assert_eq!(versus(&[100.0], &[460.0]).1.outcome, Outcome::DifferInOneTrial);
+        assert_eq!(versus(&[100.0], &[110.0]).1.outcome, Outcome::NotTold);
+    }
+
+    #[test]
+    fn a_trial_that_did_not_run_to_its_end_is_no_half_of_a_pair() {
+        let (mut a, b) = (variant(json!({ "server": "a" }), &[100.0, 5.0, 100.0]), [50.0, 50.0, 51.0]);
+        a.trials[1].interrupted = true;
+        let comparison = compare(&[a, variant(json!({ "server": "b" }), &b)]).unwrap();
+        assert!(comparison.conditions[0].versus[0].ratio.value > 1.9);
+    }
+}
