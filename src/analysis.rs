@@ -7,5 +7,6 @@ pub mod coverage;
 pub mod exposures;
 pub mod median_trial;
 pub mod observed;
+pub mod records;
 pub mod responses;
 pub mod server_use;

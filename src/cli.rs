@@ -8,6 +8,7 @@ use crate::server::{self, ProcessRole};
 
 mod arguments;
 mod check;
+mod compare;
 mod definitions;
 mod load;
 mod log_format;
@@ -93,6 +94,7 @@ fn obey(arguments: Arguments, began: Instant) -> Exit {
         Some(Command::Load(options)) => with_log(true, &|log| load::load(&options, log, manner.quiet, began)),
         Some(Command::Check(options)) => check::check(&options),
         Some(Command::Serve(options)) => with_log(false, &|log| serve::serve(&options, log)),
+        Some(Command::Compare(options)) => compare::compare(&options),
         Some(Command::Report(options)) => report::report(&options),
         Some(Command::Replay(options)) => with_log(true, &|log| replay::run(&options, log)),
         Some(Command::New(options)) => new::new(&options),

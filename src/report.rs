@@ -3,6 +3,7 @@
 mod response_samples;
 mod cause;
 mod chart;
+pub mod compare;
 mod decision;
 mod escape;
 mod footnote;

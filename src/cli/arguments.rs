@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::Exit;
 use super::log_format::LogFormat;
+use crate::rule::Metric;
 use crate::units::{parse_rate, parse_sleep};
 
 const EXAMPLES: &str = "\
@@ -17,6 +18,7 @@ Examples:
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
   runner load -c 500 -d 10 http://127.0.0.1:8000/           load a server that is up, without a file
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
+  runner compare reports/shop/monday reports/shop/latest    what changed between two runs of a scenario
   runner replay reports/dirty/latest 1                      provoke leak 1 of a report again, ten times
   runner new checkout                                       write a scenario and its script to start from
 
@@ -79,6 +81,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// Render the report of a record again
     Report(Report),
+    /// Compare two records of one scenario; exit code 0 if they are the same, 1 if they differ, 4 if that cannot be told
+    Compare(Compare),
     /// Provoke a recorded leak again, and count how often it shows; exit code 0 if it did, 4 if not, 3 if nothing can be said
     Replay(Replay),
     /// Write a new scenario and its script, to start from
@@ -299,6 +303,31 @@ pub(super) struct Report {
     /// Where to write; next to the record by default
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// A record.json, or the folder that holds it
+    pub before: PathBuf,
+
+    /// The other one
+    pub after: PathBuf,
+
+    /// How far figures may be apart and still count as the same
+    #[arg(allow_negative_numbers = true, long, value_name = "PERCENT", default_value = "5%", value_parser = super::compare::tolerance)]
+    pub tolerance: f64,
+
+    /// The metric that decides, as in latency.p99; if not given, throughput, or latency.p99 where arrivals have a rate
+    #[arg(long, value_name = "METRIC", value_parser = super::compare::metric)]
+    pub metric: Option<Metric>,
+
+    /// A key in which the records are meant to differ, as in server.workers, server or runner.version; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub differing: Vec<String>,
+
+    /// Print the comparison as one line of JSON, and nothing else to standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,51 +1,49 @@
 //! The decision as sentences: which alternative where, by how much, on what grounds, and what speaks against it.
 
 use crate::record::{
-    BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverRecord, KeyRecord, Outcome, RiskKind, RiskRecord,
-    VariantRecord,
+    BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverRecord, FigureRecord, KeyRecord, Outcome, RiskKind,
+    RiskRecord, VariantRecord,
 };
 use crate::rule::{Metric, Unit, quantity};
 use crate::stats::interval::Interval;
 use crate::units::{Quantity, show_count, show_percentage, show_size, show_time};
 
-use super::format::list;
+use super::format::{amount, list};
+use crate::analysis::exposures::dirty_totals;
 
 /// Looks that differ by more than this show a machine that changed.
 const DRIFT: f64 = 0.1;
 
-/// What is recommended: `below 580 us (520 to 640) of sleep: threaded; above: async`; `None` where there is nothing to decide.
+/// What is recommended: `below 580 us (520 to 640) of sleep: threaded; above: async (at sleep=100ms 46 times the throughput of
+/// sync)`; `None` where there is nothing to decide.
 pub(super) fn recommendation(comparison: &ComparisonRecord) -> Option<String> {
     if comparison.alternatives.len() < 2 {
         return None;
     }
-    match comparison.bands.as_slice() {
-        [] => None,
-        [only] => Some(format!("{}{}", everywhere(comparison, only), margins(comparison, only))),
-        bands => {
-            let parts: Vec<String> = bands
-                .iter()
-                .enumerate()
-                .map(|(index, band)| format!("{}: {}", where_is(comparison, index), alternatives(comparison, band)))
-                .collect();
-            let last = bands.last().map(|band| margins(comparison, band)).unwrap_or_default();
-            Some(format!("{}{last}", parts.join("; ")))
+    let of = |(index, band): (usize, &BandRecord)| {
+        let which = format!("{}{}", alternatives(comparison, band), margins(comparison, index));
+        if comparison.bands.len() == 1 {
+            format!("{which}{}", everywhere(comparison, band))
+        } else {
+            format!("{}: {which}", where_is(comparison, index))
         }
-    }
+    };
+    let parts: Vec<String> = comparison.bands.iter().enumerate().map(of).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// One alternative under all conditions.
+/// Under which conditions the only band is: ` at sleep=1ms`, `, at every sleep from 0 ms to 100 ms`.
 fn everywhere(comparison: &ComparisonRecord, band: &BandRecord) -> String {
-    let which = alternatives(comparison, band);
-    let (Some(first), Some(last)) = (comparison.conditions.get(band.first), comparison.conditions.get(band.last))
-    else {
-        return which;
-    };
-    if first.name.is_empty() {
-        which
-    } else if first.name == last.name {
-        format!("{which} at {}", first.name)
-    } else {
-        format!("{which} everywhere from {} to {}", first.name, last.name)
+    let [first, last] = [band.first, band.last].map(|index| comparison.conditions.get(index));
+    match (first, last, &comparison.key) {
+        (Some(first), _, _) if first.name.is_empty() => String::new(),
+        (Some(first), Some(last), Some(key)) if band.first < band.last => {
+            let shown = |value: Option<f64>| quantity(value.unwrap_or_default(), key.unit).exact().text();
+            format!(", at every {} from {} to {}", short(key), shown(first.value), shown(last.value))
+        }
+        (Some(_), Some(_), None) if band.first < band.last => ", under every condition".to_owned(),
+        (Some(first), ..) => format!(" at {}", first.name),
+        _ => String::new(),
     }
 }
 
@@ -96,45 +94,51 @@ pub(super) fn interval(of: Interval, unit: Unit) -> String {
     of.ends().map_or_else(|| shown.text(), |(low, high)| shown.with_ends(low, high))
 }
 
-/// By how much the recommended one of a band is ahead of the others, under its last condition.
-fn margins(comparison: &ComparisonRecord, band: &BandRecord) -> String {
-    let Some(condition) = comparison.conditions.get(band.last) else { return String::new() };
+/// By how much the recommended one of a band is ahead: of the first band under its first condition, else under its last.
+fn margins(comparison: &ComparisonRecord, index: usize) -> String {
+    let Some(band) = comparison.bands.get(index) else { return String::new() };
+    let at = if index == 0 && comparison.bands.len() > 1 { band.first } else { band.last };
+    let Some(condition) = comparison.conditions.get(at) else { return String::new() };
     let recommended = band.alternatives.first().copied();
     if condition.best.is_none() || condition.best != recommended {
         return String::new();
     }
-    let ahead: Vec<String> = condition
-        .versus
-        .iter()
-        .filter(|versus| versus.outcome.differs())
-        .filter_map(|versus| {
-            Some(format!("{} {}", times(versus.ratio), comparison.alternatives.get(versus.alternative)?))
+    let differing = condition.versus.iter().filter(|versus| versus.outcome.differs());
+    let ahead: Vec<String> = differing
+        .enumerate()
+        .filter_map(|(index, versus)| {
+            let other = comparison.alternatives.get(versus.alternative)?;
+            Some(format!("{} {} {other}", times(versus.ratio), by_metric(comparison, index == 0)))
         })
         .collect();
     if ahead.is_empty() {
         return String::new();
     }
-    let name = recommended.and_then(|index| comparison.alternatives.get(index)).cloned().unwrap_or_default();
-    let at = if condition.name.is_empty() { String::new() } else { format!("at {} ", condition.name) };
-    format!(". {at}{name} {} {}", does(comparison), list(&ahead))
+    let at = if condition.name.is_empty() || comparison.conditions.len() == 1 {
+        String::new()
+    } else {
+        format!("at {} ", condition.name)
+    };
+    format!(" ({at}{})", list(&ahead))
 }
 
 /// `46 (44 to 48) times`.
 fn times(ratio: Interval) -> String {
-    let digits = Quantity::number(ratio.value);
     let text = match ratio.ends() {
-        Some((low, high)) => digits.with_ends(low, high),
-        None => format!("{:.*}", if ratio.value < 10.0 { 1 } else { 0 }, ratio.value),
+        Some((low, high)) => Quantity::number(ratio.value).with_ends(low, high),
+        None => format!("{:.*}", usize::from(ratio.value < 10.0), ratio.value),
     };
     format!("{text} times")
 }
 
-fn does(comparison: &ComparisonRecord) -> &'static str {
+/// Whose many times it is, in full for the first of several.
+fn by_metric(comparison: &ComparisonRecord, is_first: bool) -> &'static str {
     match (comparison.metric.as_str(), comparison.better) {
-        ("throughput", _) => "has, by throughput,",
-        ("capacity.rate", _) => "has, by capacity,",
-        (_, Better::Lower) => "is faster, by p99,",
-        (_, Better::Higher) => "is better,",
+        _ if !is_first => "that of",
+        ("throughput", _) => "the throughput of",
+        ("capacity.rate", _) => "the capacity of",
+        (_, Better::Lower) => "as fast, by p99, as",
+        (_, Better::Higher) => "as good as",
     }
 }
 
@@ -152,6 +156,30 @@ pub(super) fn grounds(comparison: &ComparisonRecord, variants: &[VariantRecord])
     let key = comparison.key.as_ref().filter(|_| comparison.bands.len() == 1 && comparison.conditions.len() > 1);
     all.extend(key.map(|key| format!("there is no crossover in the range of {} that was tried", short(key))));
     all.extend(drift(comparison));
+    all
+}
+
+/// What would change the answer, a sentence each.
+pub(super) fn would_change(comparison: &ComparisonRecord, variants: &[VariantRecord]) -> Vec<String> {
+    let mut all = Vec::new();
+    if let (Some(key), [first, .., last]) = (&comparison.key, comparison.conditions.as_slice()) {
+        let shown = |value: Option<f64>| quantity(value.unwrap_or_default(), key.unit).exact().text();
+        all.push(format!(
+            "a {} below {} or above {}, which was not tried",
+            short(key),
+            shown(first.value),
+            shown(last.value)
+        ));
+    }
+    let loads = variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
+    let mut amounts: Vec<String> = loads.map(amount).collect();
+    amounts.dedup();
+    if let [only] = amounts.as_slice() {
+        all.push(format!("another load than {only}: the more requests wait at once, the more it matters how many a server can let wait"));
+    }
+    if variants.iter().all(|variant| dirty_totals(variant).is_none()) {
+        all.push("a leak: nothing here says whether one request's data turns up in another's response; add [dirty] before anything goes async".to_owned());
+    }
     all
 }
 
@@ -251,6 +279,17 @@ fn in_words(comparison: &ComparisonRecord, risk: &RiskRecord) -> String {
             )
         }
     }
+}
+
+/// The figures of a variant over its trials: `Over 3 trials, median and 95 % interval: throughput 810/s (770 to 850), ...`; `None`
+/// for one trial.
+pub(super) fn over_trials(figures: &[FigureRecord]) -> Option<String> {
+    let trials = figures.iter().map(|figure| figure.trials).max().filter(|trials| *trials > 1)?;
+    let shown = figures.iter().filter_map(|figure| {
+        let metric = Metric::parse(&figure.metric)?;
+        (figure.interval.value > 0.0).then(|| format!("{} {}", figure.metric, interval(figure.interval, metric.unit())))
+    });
+    Some(format!("Over {trials} trials, the median and its interval (95 %): {}", shown.collect::<Vec<_>>().join(", ")))
 }
 
 /// The name of the comparison's metric in a heading: `throughput`, `latency.p99`; and its unit.

@@ -12,7 +12,7 @@ mod server;
 mod verdicts;
 
 use crate::analysis::median_trial::median_trial;
-use crate::record::{LeakRecord, LogOf, Record, ScenarioRecord, Status, VariantRecord};
+use crate::record::{FigureRecord, LeakRecord, LogOf, Record, ScenarioRecord, Status, VariantRecord};
 use crate::units::counted;
 
 use super::chart;
@@ -41,10 +41,20 @@ fn render(record: &Record, home: ReportLocation<'_>) -> Vec<ReportFile> {
 fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
     let mut page = ReportPage { markdown: head(record), pictures: Vec::new() };
     let scenario = &record.scenario;
+    let figures =
+        |index: usize| record.comparison.as_ref().and_then(|of| of.figures.get(index)).map_or(&[][..], Vec::as_slice);
     match record.variants.as_slice() {
         [] => {}
         [variant] => {
-            let place = Place { level: 2, suffix: String::new(), first: true, home, scenario, leaks_before: 0 };
+            let place = Place {
+                level: 2,
+                suffix: String::new(),
+                first: true,
+                home,
+                scenario,
+                leaks_before: 0,
+                figures: figures(0),
+            };
             section(&mut page, variant, &place);
         }
         variants => {
@@ -59,7 +69,8 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
                 let state = outcome(variant);
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
                 let (suffix, first) = (format!("-{number}"), index == 0);
-                section(&mut page, variant, &Place { level: 3, suffix, first, home, scenario, leaks_before });
+                let figures = figures(index);
+                section(&mut page, variant, &Place { level: 3, suffix, first, home, scenario, leaks_before, figures });
                 leaks_before += variant.distinct_leaks().len();
             }
         }
@@ -83,6 +94,8 @@ struct Place<'a> {
     scenario: &'a ScenarioRecord,
     /// Leaks are numbered through all sections.
     leaks_before: usize,
+    /// Over the trials.
+    figures: &'a [FigureRecord],
 }
 
 impl Place<'_> {
@@ -113,6 +126,9 @@ fn section(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     let what = format!("Server: {}. {}", inline(variant.server.trim_end_matches('.')), load::what_was_sent(variant));
     page.markdown += &format!("{}\n\n", what.trim_end());
     page.markdown += &what_happened(variant, place);
+    if let Some(over) = super::decision::over_trials(place.figures) {
+        page.markdown += &format!("{}.\n\n", inline(&over));
+    }
     pictures(page, variant, place);
     page.markdown += &verdicts::verdicts(variant, place);
     page.markdown += &load::load(variant, place);

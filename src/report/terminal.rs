@@ -16,6 +16,7 @@ use crate::record::{
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
 use super::cause;
+use super::decision;
 use super::escape::{clean, clip};
 use super::footnote;
 use super::format::{
@@ -51,7 +52,7 @@ pub fn summary(record: &Record, width: usize, color: bool) -> String {
     match record.variants.as_slice() {
         [] => {}
         [variant] => {
-            blocks.push(page.facts(variant));
+            blocks.push(page.facts(variant) + page.over_trials(record).as_str());
             blocks.push(page.verdicts(variant.verdicts.iter().map(|verdict| (None, verdict))));
         }
         variants => {
@@ -129,6 +130,12 @@ impl Terminal {
             out += &format!("  {}{line}\n", if index == 0 { self.paint(&head, Style::new().dimmed()) } else { head });
         }
         out
+    }
+
+    fn over_trials(&self, record: &Record) -> String {
+        let figures = record.comparison.as_ref().and_then(|comparison| comparison.figures.first());
+        let over = figures.and_then(|figures| decision::over_trials(figures));
+        over.map(|over| self.entry("spread", &over)).unwrap_or_default()
     }
 
     fn facts(&self, variant: &VariantRecord) -> String {

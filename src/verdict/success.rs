@@ -30,6 +30,10 @@ fn lacking(load: &LoadRecord, rules: &[Rule], has_script: bool) -> Option<(Statu
     if load.started == 0 {
         return Some((Status::CouldNotRun, "no request was sent".to_owned()));
     }
+    // A queue may be so long that within the time nothing but requests of the warm-up is answered.
+    if load.completed == 0 && load.answers_to_warmup > 0 {
+        return None;
+    }
     if load.completed == 0 {
         let started = show_count(load.started);
         let none = match errors("script") == load.started {
@@ -84,6 +88,8 @@ mod tests {
         assert_eq!(judged(unsent, &[]), Some((Status::CouldNotRun, script)));
         assert_eq!(judged(load(0, 0), &[]).unwrap().1, "no request was sent");
         assert_eq!(judged(load(3, 1), &[]), None);
+        let of_the_warm_up = LoadRecord { answers_to_warmup: 2, ..load(3, 0) };
+        assert_eq!(judged(of_the_warm_up, &[]), None);
     }
 
     // fault: labels: every response is an error, and no rule judges that -> inconclusive, never passed

@@ -8,9 +8,11 @@
 use crate::stats::interval::{Interval, OF_A_FIGURE, student};
 
 /// The place is halved until both ends are within this factor.
-const NARROW: f64 = 1.35;
+const NARROW: f64 = 1.3;
 /// Measurements within this factor of the place make the line: over so little it is as good as straight.
-const NEAR: f64 = 2.0;
+const NEAR: f64 = 1.3;
+/// Pairs are spent at this factor from the place, on both of its sides.
+const ASIDE: f64 = 1.15;
 /// The line needs this many.
 const ENOUGH: usize = 6;
 /// An interval whose ends are within this factor is narrow enough.
@@ -57,7 +59,7 @@ impl CrossoverSearch {
             return None;
         }
         // On both sides of it, as a line is known best that is known at both ends.
-        let wanted = [at.value / 1.25, at.value * 1.25, at.value].map(|value| self.nearest(value));
+        let wanted = [at.value / ASIDE, at.value * ASIDE, at.value].map(|value| self.nearest(value));
         wanted.into_iter().min_by_key(|index| self.logs[*index].len())
     }
 
@@ -105,7 +107,8 @@ impl CrossoverSearch {
     /// Where the line through what was measured near the place crosses zero, with its interval; `None` where it does not say.
     fn line(&self) -> Option<Interval> {
         let (low, high) = self.bracket();
-        let (from, to) = (self.values[low] / NEAR, self.values[high] * NEAR);
+        let middle = (self.values[low].max(f64::MIN_POSITIVE) * self.values[high]).sqrt();
+        let (from, to) = (middle / NEAR, middle * NEAR);
         let near =
             self.values.iter().zip(&self.logs).filter(|(value, _)| **value > 0.0 && (from..=to).contains(*value));
         let near: Vec<(f64, f64)> = near.flat_map(|(value, logs)| logs.iter().map(|log| (value.ln(), *log))).collect();
@@ -149,8 +152,8 @@ mod tests {
             std::iter::once(0.0).chain((0..=96).map(|n| 1e-3 * 1024f64.powf(n as f64 / 96.0 - 1.0))).collect();
         let mut ratio = |value: f64| {
             let noise: f64 = (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
-            // Below the knee the one is 10 % ahead, from there on the other gains by as much as the value grows.
-            ((value / truth * 1.1).ln().max(-0.1) - 0.1f64.min((value / truth).ln().max(0.0)) + noise * deviation).exp()
+            // Well below, the one is 20 % ahead; from there on the other gains by as much as the value grows.
+            ((value / truth).ln().max(-0.2) + noise * deviation).exp()
         };
         let (first, last) = (ratio(1e-9), ratio(1e-3));
         let mut search = CrossoverSearch::new(values.clone(), &[first], &[last]);

@@ -26,6 +26,12 @@ pub(super) fn decision(record: &Record) -> String {
     }
     out.push('\n');
     out += &risks(comparison);
+    let would_change = decision::would_change(comparison, &record.variants);
+    if !would_change.is_empty() {
+        out += "What would change the answer:\n\n";
+        would_change.iter().for_each(|sentence| out += &format!("- {}.\n", inline(&capital(sentence))));
+        out.push('\n');
+    }
     out
 }
 
