@@ -57,6 +57,18 @@ pub struct Record {
     /// The variants side by side; `None` where there is one trial, and in a record of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<ComparisonRecord>,
+    /// The run that was cut off, and that this one took up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedRecord>,
+}
+
+/// A run that was cut off before all its trials were done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumedRecord {
+    /// How many of its trials are in this record.
+    pub trials: u32,
+    /// When it began: UTC, RFC 3339.
+    pub started: String,
 }
 
 /// The program that made a record.
@@ -92,7 +104,7 @@ pub struct ScenarioRecord {
 }
 
 /// The machine of a run.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     pub os: String,
     pub kernel: String,

@@ -30,6 +30,7 @@ mod log_tail;
 pub mod plan;
 mod private;
 pub mod replay;
+mod resume;
 pub mod serve;
 mod supervise;
 mod trial;
@@ -39,6 +40,8 @@ pub use folder::write_report;
 use folder::{Folder, Published};
 pub use folder::{FolderError, NotLatest};
 use redacting_observer::RedactingObserver;
+pub use resume::NotResumable;
+use resume::TrialStore;
 
 /// How to run, apart from what the scenario says.
 #[derive(Debug, Clone)]
@@ -51,6 +54,8 @@ pub struct Options {
     pub began: Instant,
     /// Where the events of the run go: into `run.log` of its folder.
     pub log: RunLog,
+    /// Whether to take up the run of the scenario that was cut off, if there is one.
+    pub resume: bool,
 }
 
 /// What happens during a run, for whoever shows it.
@@ -139,6 +144,8 @@ pub struct Finished {
 pub enum Unfinished {
     #[error(transparent)]
     Folder(#[from] FolderError),
+    #[error(transparent)]
+    NotResumable(#[from] NotResumable),
     /// All was measured, and then the report could not be written.
     #[error("{error}")]
     NotWritten { record: Box<Record>, error: FolderError },
@@ -164,7 +171,7 @@ pub fn run(
     let folder = Folder::create(&options.reports, &scenario.name, started)?;
     // A run is worth more than its log.
     let logging = folder.run_log().ok().map(|file| options.log.begin(file));
-    let record = record(scenario, started, &folder.server_log(), options, observer, cancel)?;
+    let record = record(scenario, started, (&folder.server_log(), Some(folder.home())), options, observer, cancel)?;
     info!(status = ?record.status, "run ended");
     drop(logging);
     let _report = info_span!("report").entered();
@@ -189,25 +196,34 @@ pub fn measure(
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Result<Record, Unfinished> {
-    record(scenario, jiff::Timestamp::now(), Path::new("/dev/null"), options, observer, cancel)
+    record(scenario, jiff::Timestamp::now(), (Path::new("/dev/null"), None), options, observer, cancel)
 }
 
 /// The trials and what they came to.
 fn record(
     scenario: &Scenario,
     started: jiff::Timestamp,
-    log: &Path,
+    (log, home): (&Path, Option<&Path>),
     options: &Options,
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Result<Record, Unfinished> {
-    let seed = scenario.seed.unwrap_or_else(drawn_seed);
+    let drawn = scenario.seed.unwrap_or_else(drawn_seed);
+    let (mut store, earlier) = match home {
+        Some(home) => {
+            let began = shown(started);
+            TrialStore::open(home, scenario, &environment::read(), (drawn, &began), options.resume)?
+        }
+        None => Default::default(),
+    };
+    let (seed, resumed) = (earlier.seed.unwrap_or(drawn), earlier.resumed);
     let observer = RedactingObserver { observer, secrets: &scenario.secrets };
     let (variants, repeats) = (scenario.variants.len(), scenario.repeats);
     info!(scenario = scenario.name, seed, variants, repeats, version = env!("CARGO_PKG_VERSION"), "run begins");
     let mut drift = DriftWatch::new(variants > 1 || repeats > 1);
     drift.look();
-    let trials = run_trials(scenario, seed, log, options, &observer, cancel, &mut drift);
+    let part = TrialRun { scenario, seed, log, options, observer: &observer, cancel };
+    let trials = part.all(earlier.trials, &mut store, &mut drift);
     something_ran(&trials, &scenario.secrets, cancel)?;
     let mut record = compile(scenario, seed, started, trials, options);
     record.comparison = comparison::compare(&record.variants);
@@ -220,6 +236,10 @@ fn record(
     if let Some(comparison) = &mut record.comparison {
         comparison.drift = drift.record();
     }
+    if !cancel.is_cancelled() {
+        store.done();
+    }
+    record.resumed = resumed;
     record.total_s = options.began.elapsed().as_secs_f64();
     Ok(redacted(record, &scenario.secrets)?)
 }
@@ -229,58 +249,81 @@ fn drawn_seed() -> u64 {
     rand::random::<u64>() & scenario::LARGEST_SEED
 }
 
-/// Every trial of every variant, interleaved and in an order that alternates, so that a drifting machine favours no variant.
-fn run_trials(
-    scenario: &Scenario,
+/// What all trials of a run have in common.
+struct TrialRun<'a> {
+    scenario: &'a Scenario,
     seed: u64,
-    log: &Path,
-    options: &Options,
-    observer: &dyn Observer,
-    cancel: &CancellationToken,
-    drift: &mut DriftWatch,
-) -> Vec<Vec<record::Trial>> {
-    let mut trials: Vec<Vec<record::Trial>> = vec![Vec::new(); scenario.variants.len()];
-    let of = scenario.variants.len() * scenario.repeats as usize;
-    let (mut number, mut hung, began) = (0, false, Instant::now());
-    for round in 0..scenario.repeats {
-        let mut order: Vec<(&Variant, &mut Vec<record::Trial>)> = scenario.variants.iter().zip(&mut trials).collect();
-        // Each other round goes back the way, so that what gets slower from trial to trial favours none either.
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for (variant, trials) in order {
-            if cancel.is_cancelled() {
-                break;
-            }
-            if number == of / 2 && number > 0 {
-                drift.look();
-            }
-            if hung {
-                trials.push(hooks::not_run());
-                continue;
-            }
-            number += 1;
-            let left = time_left(scenario, began.elapsed(), number - 1);
-            observer.event(RunEvent::Trial { variant: &variant.name, number, of, left });
-            let _trial = info_span!("trial", variant = variant.name, number, of).entered();
-            info!(variant = variant.name, number, of, "trial begins");
-            let seed = seed.wrapping_add(number as u64);
-            let ran = trial::run(variant, seed, log, &options.allowed_hosts, observer, cancel);
-            hung = ran.hung;
-            trials.push(ran.trial);
-        }
-    }
-    trials
+    log: &'a Path,
+    options: &'a Options,
+    observer: &'a dyn Observer,
+    cancel: &'a CancellationToken,
 }
 
-/// How long a run will go on after so many trials in so much time: as they took, or, before the first has ended, as is planned.
-/// `None` where there is no more than one trial.
-fn time_left(scenario: &Scenario, elapsed: Duration, done: usize) -> Option<Duration> {
-    let all = scenario.variants.len() * scenario.repeats as usize;
+impl TrialRun<'_> {
+    /// Every trial of every variant, interleaved and in an order that alternates, so that a drifting machine favours no variant.
+    /// Of those in `earlier`, by variant, none is run again.
+    fn all(
+        &self,
+        mut earlier: Vec<Vec<record::Trial>>,
+        store: &mut TrialStore,
+        drift: &mut DriftWatch,
+    ) -> Vec<Vec<record::Trial>> {
+        let scenario = self.scenario;
+        let count = scenario.variants.len();
+        earlier.resize_with(count, Vec::new);
+        let mut trials: Vec<Vec<record::Trial>> = vec![Vec::new(); count];
+        let (all, kept) = (count * scenario.repeats as usize, earlier.iter().map(Vec::len).sum::<usize>());
+        let mut earlier: Vec<_> = earlier.into_iter().map(Vec::into_iter).collect();
+        let (mut number, mut hung, began) = (0, false, Instant::now());
+        for round in 0..scenario.repeats {
+            let mut order: Vec<usize> = (0..count).collect();
+            // Each other round goes back the way, so that what gets slower from trial to trial favours none either.
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for index in order {
+                if self.cancel.is_cancelled() {
+                    break;
+                }
+                if hung {
+                    trials[index].push(hooks::not_run());
+                    continue;
+                }
+                number += 1;
+                if let Some(trial) = earlier[index].next() {
+                    trials[index].push(trial);
+                    continue;
+                }
+                if number == all / 2 && number > 1 {
+                    drift.look();
+                }
+                let left = time_left(scenario, began.elapsed(), number - 1 - kept.min(number - 1), all - kept);
+                let ran = self.one(index, number, all, left);
+                hung = ran.hung;
+                store.add(index, &ran.trial, scenario);
+                trials[index].push(ran.trial);
+            }
+        }
+        trials
+    }
+
+    fn one(&self, index: usize, number: usize, of: usize, left: Option<Duration>) -> trial::Ran {
+        let variant = &self.scenario.variants[index];
+        self.observer.event(RunEvent::Trial { variant: &variant.name, number, of, left });
+        let _trial = info_span!("trial", variant = variant.name, number, of).entered();
+        info!(variant = variant.name, number, of, "trial begins");
+        let seed = self.seed.wrapping_add(number as u64);
+        trial::run(variant, seed, self.log, &self.options.allowed_hosts, self.observer, self.cancel)
+    }
+}
+
+/// How long a run will go on after `done` trials in so much time, of `all` that are to run: as they took, or, before the first has
+/// ended, as is planned. `None` where there is no more than one trial.
+fn time_left(scenario: &Scenario, elapsed: Duration, done: usize, all: usize) -> Option<Duration> {
     let search = scenario.crossover.as_ref().map_or(Duration::ZERO, |search| search.time);
     let trials = match done {
         0 => plan::expected_time(scenario).saturating_sub(search),
-        done => elapsed.mul_f64((all.saturating_sub(done)) as f64 / done as f64),
+        done => elapsed.mul_f64(all.saturating_sub(done) as f64 / done as f64),
     };
     (all > 1).then(|| trials + search)
 }
@@ -319,7 +362,7 @@ fn compile(
     Record {
         format: FORMAT,
         runner: record::Runner { version: env!("CARGO_PKG_VERSION").to_owned() },
-        started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started: shown(started),
         seed,
         status: Record::status_of(&variants),
         scenario: record::ScenarioRecord {
@@ -336,7 +379,13 @@ fn compile(
         total_s: options.began.elapsed().as_secs_f64(),
         variants,
         comparison: None,
+        resumed: None,
     }
+}
+
+/// UTC, RFC 3339.
+fn shown(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// What the scenario itself holds and the record does not show.

@@ -228,6 +228,7 @@ mod tests {
             total_s: 1.0,
             variants: vec![variant],
             comparison: None,
+            resumed: None,
         }
     }
 

@@ -111,6 +111,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
 
+    /// Take up the run that was cut off, by Ctrl-C or otherwise: trials that it finished are not run again
+    #[arg(long)]
+    pub resume: bool,
+
     /// Allow load on a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]
     pub allow_hosts: Vec<String>,

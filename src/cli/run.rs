@@ -32,7 +32,8 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
     };
     environment::prepare();
     let (reports, allowed_hosts) = (arguments.reports(), arguments.allow_hosts.clone());
-    let options = Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone() };
+    let options =
+        Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone(), resume: arguments.resume };
     let mut exits = Vec::new();
     for scenario in &scenarios {
         let progress = Progress::new(log.tells_parts, log.style.clone());
@@ -105,6 +106,10 @@ pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
         Unfinished::Interrupted => {
             print::error(&message, None);
             return Exit::Interrupted;
+        }
+        Unfinished::NotResumable(error) => {
+            print::error(&message, Some(error.advice()));
+            return Exit::Invalid;
         }
         Unfinished::Folder(error) => print::error(&message, Some(&error.advice())),
         Unfinished::NotWritten { error, .. } => print::error(&message, Some(&error.advice())),

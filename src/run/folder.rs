@@ -110,6 +110,11 @@ impl Folder {
         Ok(Folder { staging, log, run_log, _lock: lock, name, home })
     }
 
+    /// The folder of the scenario's reports.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// Where the events of the run go. It is as private as the server's log.
     pub fn run_log(&self) -> io::Result<File> {
         File::options().append(true).open(self.run_log.path())

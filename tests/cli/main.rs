@@ -5,6 +5,7 @@ mod broken;
 mod browser;
 mod chromium;
 mod commands;
+mod compare;
 mod diagnosis;
 mod dirty;
 mod encoded;

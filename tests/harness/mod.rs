@@ -171,6 +171,11 @@ impl Running {
         wait_for("the first request", || self.stderr.lock().unwrap().contains(" GET /").then_some(()));
     }
 
+    /// What has come on standard error so far.
+    pub fn said(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
     pub fn signal(&self, name: &str) {
         signal(self.pid(), name);
     }

@@ -165,6 +165,7 @@ mod tests {
             total_s: 0.0,
             variants: Vec::new(),
             comparison: None,
+            resumed: None,
         }
     }
 

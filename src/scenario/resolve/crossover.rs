@@ -31,10 +31,10 @@ impl Loading<'_> {
         matrix: &Matrix<'_>,
     ) -> Option<CrossoverSpec> {
         let before = self.problems.count();
-        let (index, unit) = self.crossover_axis(written, matrix)?;
-        let axis = &matrix.axes[index];
         let time = self.some_time("time", &written.value.time, TIME);
         let duration = self.some_time("duration", &written.value.duration, DURATION);
+        let (index, unit) = self.crossover_axis(written, matrix)?;
+        let axis = &matrix.axes[index];
         let values = between(&numbers(axis)?, unit);
         let texts: Vec<String> = values.iter().map(|value| format!("value = {}", as_toml(*value, unit))).collect();
         let refined: Option<Vec<_>> = texts
