@@ -437,12 +437,15 @@ fn shell_words(line: &str) -> Vec<String> {
 /// What makes the run of a shipped load short, and its rules, which are for a longer one, silent.
 fn shortened(folder: &Path, words: &[String]) -> Vec<String> {
     let starts_nothing =
-        ["check", "report", "new", "schema", "definitions", "completions"].contains(&words[0].as_str());
+        ["check", "report", "compare", "new", "schema", "definitions", "completions"].contains(&words[0].as_str());
     let shipped = words.iter().find(|word| word.starts_with("scenarios/")).filter(|_| !starts_nothing);
     let Some(shipped) = shipped else { return Vec::new() };
     let text = fs::read_to_string(folder.join(shipped)).unwrap();
     let more = ["--set", "load.duration=300ms", "--set", "load.warmup=0ms", "--set", "assert.that=[]"];
-    if text.contains("[load]") { more.map(str::to_owned).to_vec() } else { Vec::new() }
+    let search = ["--set", "crossover.time=2s"];
+    let search = if text.contains("[crossover]") { &search[..] } else { &[] };
+    let more: &[&str] = if text.contains("[load]") { &more } else { &[] };
+    more.iter().chain(search).map(|word| (*word).to_owned()).collect()
 }
 
 #[test]
@@ -499,7 +502,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 15] = [
+const SECTIONS: [(&str, &str); 16] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
@@ -514,6 +517,7 @@ const SECTIONS: [(&str, &str); 15] = [
     ("Capture", "## Logging in"),
     ("Tls", "## `[server]`"),
     ("Matrix", "## `[matrix]`"),
+    ("Crossover", "## `[crossover]`"),
     ("Assert", "## `[assert]`"),
 ];
 
