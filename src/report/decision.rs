@@ -14,6 +14,9 @@ use crate::analysis::exposures::dirty_totals;
 /// Looks that differ by more than this show a machine that changed.
 const DRIFT: f64 = 0.1;
 
+/// So many others are named beside what is recommended.
+const MOST_NAMED: usize = 3;
+
 /// What is recommended: `below 580 us (520 to 640) of sleep: threaded; above: async (at sleep=100ms 46 times the throughput of
 /// sync)`; `None` where there is nothing to decide.
 pub(super) fn recommendation(comparison: &ComparisonRecord) -> Option<String> {
@@ -103,8 +106,14 @@ fn margins(comparison: &ComparisonRecord, index: usize) -> String {
     if condition.best.is_none() || condition.best != recommended {
         return String::new();
     }
-    let differing = condition.versus.iter().filter(|versus| versus.outcome.differs());
+    let mut differing: Vec<_> = condition.versus.iter().filter(|versus| versus.outcome.differs()).collect();
+    differing.sort_by(|a, b| a.ratio.value.total_cmp(&b.ratio.value));
+    // Of many, the nearest and the farthest.
+    if differing.len() > MOST_NAMED {
+        differing.drain(MOST_NAMED - 1..differing.len() - 1);
+    }
     let ahead: Vec<String> = differing
+        .into_iter()
         .enumerate()
         .filter_map(|(index, versus)| {
             let other = comparison.alternatives.get(versus.alternative)?;

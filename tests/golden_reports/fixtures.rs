@@ -35,15 +35,18 @@ pub fn record(name: &str, status: Status, variants: Vec<VariantRecord>) -> Recor
             cpus: 2,
             memory_bytes: 8_000_000_000,
         },
+        comparison: runner::analysis::comparison::compare(&variants),
+        resumed: None,
         variants,
     }
 }
 
 pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdict>) -> VariantRecord {
-    let settings = name.split_once('=').map(|(key, value)| (key.to_owned(), value.into()));
+    let settings =
+        name.split(' ').filter_map(|part| part.split_once('=')).map(|(key, value)| (key.to_owned(), value.into()));
     VariantRecord {
         name: name.into(),
-        settings: settings.into_iter().collect(),
+        settings: settings.collect(),
         server: server.into(),
         planned_trials: 1,
         trials,
