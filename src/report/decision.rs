@@ -41,8 +41,7 @@ fn everywhere(comparison: &ComparisonRecord, band: &BandRecord) -> String {
     match (first, last, &comparison.key) {
         (Some(first), _, _) if first.name.is_empty() => String::new(),
         (Some(first), Some(last), Some(key)) if band.first < band.last => {
-            let shown = |value: Option<f64>| quantity(value.unwrap_or_default(), key.unit).exact().text();
-            format!(", at every {} from {} to {}", short(key), shown(first.value), shown(last.value))
+            format!(", at every {} from {} to {}", short(key), of_key(key, first), of_key(key, last))
         }
         (Some(_), Some(_), None) if band.first < band.last => ", under every condition".to_owned(),
         (Some(first), ..) => format!(" at {}", first.name),
@@ -85,6 +84,12 @@ fn where_is(comparison: &ComparisonRecord, index: usize) -> String {
 fn at_value(comparison: &ComparisonRecord, at: Interval) -> String {
     let Some(key) = &comparison.key else { return String::new() };
     format!("{} of {}", interval(at, key.unit), short(key))
+}
+
+/// What a condition sets the key to, as the scenario wrote it.
+fn of_key(key: &KeyRecord, condition: &ConditionRecord) -> String {
+    let value = condition.settings.iter().find(|(path, _)| *path == key.path).map(|(_, value)| value);
+    value.map_or_else(String::new, |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 fn short(key: &KeyRecord) -> &str {

@@ -68,6 +68,10 @@ impl Loading<'_> {
 
     /// The axis of the matrix that is searched along, and the unit of its values.
     fn crossover_axis(&mut self, written: &Located<RawCrossover>, matrix: &Matrix<'_>) -> Option<(usize, Unit)> {
+        // Pinned for one run, as by `--set load.sleep=5ms`: there is nothing between one value, and nobody asked for it.
+        if matrix.axes.iter().any(|axis| axis.values.len() == 1) && !self.has_two_axes(written, matrix) {
+            return None;
+        }
         let numeric: Vec<usize> =
             (0..matrix.axes.len()).filter(|index| unit_of(&matrix.axes[*index]).is_some()).collect();
         let of_load = |index: &&usize| matrix.axes[**index].key.starts_with("load.");
@@ -130,6 +134,17 @@ impl Loading<'_> {
             return None;
         }
         Some((index, unit))
+    }
+
+    /// Whether there is both something to search along and something to compare, each with two values or more.
+    fn has_two_axes(&self, written: &Located<RawCrossover>, matrix: &Matrix<'_>) -> bool {
+        let is_key = |axis: &&MatrixAxis<'_>| match &written.value.key {
+            Some(key) => axis.key == key.value,
+            None => axis.key.starts_with("load."),
+        };
+        let several = |axis: &&MatrixAxis<'_>| axis.values.len() > 1;
+        let axes = || matrix.axes.iter().filter(several);
+        axes().any(|axis| is_key(&axis)) && axes().any(|axis| !is_key(&axis))
     }
 }
 
