@@ -91,6 +91,9 @@ nightly.locate: build ## run the check ten times on each server of tests/corpus 
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-locate --runs 10 --judge
 
+nightly.decision: build ## measure what the decision is worth: false alarms, 5 % more work, and crossovers that agree (20 minutes on an idle machine)
+	scripts/measure-decision
+
 bench.scan: ## measure how fast canaries are looked for, by kind of body
 	$(CARGO) bench --locked --bench scan
 
