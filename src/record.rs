@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::measured_value::MeasuredValue;
 
+mod capacity;
 mod comparison;
 mod dirty;
 mod load;
@@ -19,6 +20,9 @@ mod server;
 pub mod upgrade;
 mod verdict;
 
+pub use capacity::{
+    BrokenBy, CapacityPoint, CapacityRecord, LimitingResource, ProbeRecord, SaturationRecord, ScalingRecord,
+};
 pub use comparison::{
     BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverPoint, CrossoverRecord, DriftLook, DriftRecord,
     FigureRecord, KeyRecord, Outcome, RiskKind, RiskRecord, VersusRecord,
@@ -54,6 +58,9 @@ pub struct Record {
     /// From the start of the program to the record, in seconds.
     pub total_s: f64,
     pub variants: Vec<VariantRecord>,
+    /// What workers bring, where variants differ in their number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scaling: Vec<ScalingRecord>,
     /// The variants side by side; `None` where there is one trial, and in a record of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<ComparisonRecord>,
@@ -187,6 +194,8 @@ pub fn best_known<'a, T>(leaks: impl IntoIterator<Item = (T, &'a LeakRecord)>) -
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trial {
     pub load: Option<LoadRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<CapacityRecord>,
     pub dirty: Option<DirtyRecord>,
     /// Every server that was started for it, in order.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! Reports: each a pure function of a [`Record`]; no file, no clock, no environment.
 
 mod response_samples;
+mod capacity;
 mod cause;
 mod chart;
 pub mod compare;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, info_span};
 
-use crate::analysis::{caveats, comparison};
+use crate::analysis::{caveats, comparison, scalability};
 use crate::load::hook_watchdog::call_watched;
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, ReportLocation};
@@ -96,6 +96,17 @@ pub enum RunEvent<'a> {
         progress: crate::load::LoadProgress,
     },
     LoadEnded,
+    CapacityBegan {
+        description: &'a str,
+    },
+    /// A rate is tried, or the server recovers from one.
+    Capacity {
+        elapsed: Duration,
+        planned: Duration,
+        /// What is under way.
+        doing: &'a str,
+    },
+    CapacityEnded,
     DirtyBegan {
         description: &'a str,
     },
@@ -377,6 +388,7 @@ fn compile(
         },
         environment: environment::read(),
         total_s: options.began.elapsed().as_secs_f64(),
+        scaling: scalability::scaling(&variants),
         variants,
         comparison: None,
         resumed: None,

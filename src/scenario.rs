@@ -14,6 +14,7 @@ use crate::script;
 use crate::trigger::Trigger;
 
 mod attached;
+pub mod capacity;
 pub mod command_line;
 pub mod data;
 mod decode;
@@ -40,6 +41,7 @@ pub mod variation;
 mod warnings;
 
 pub use attached::{Address, AttachedSpec, Pid, TlsFiles, TlsSpec, authority, without_zone};
+pub use capacity::CapacitySpec;
 pub use data::Data;
 pub use file::{Expect, OnDisconnect, Spacing};
 pub use login::{CaptureSpec, LoginSpec, LoginStep};
@@ -91,6 +93,8 @@ pub struct Variant {
     pub settings: Vec<(String, serde_json::Value)>,
     pub server: ServerSpec,
     pub load: Option<LoadSpec>,
+    /// Only next to a load, whose requests it sends.
+    pub capacity: Option<CapacitySpec>,
     pub dirty: Option<DirtySpec>,
     /// The rules that apply to this variant.
     pub rules: Vec<Rule>,

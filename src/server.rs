@@ -232,6 +232,15 @@ impl Server {
         }
     }
 
+    /// What its processes have used so far, as far as they were looked at.
+    pub fn usage(&self) -> Usage {
+        match &self.kind {
+            Kind::Workers(workers) => workers.usage(),
+            Kind::Kept(kept) => kept.sampler.usage(),
+            Kind::Attached(attached) => attached.sampler.usage(),
+        }
+    }
+
     /// Asks the server to finish what it is at, and kills what has not after the grace. A server that was up before stays.
     pub fn stop(mut self) -> Life {
         let death = self.watch();

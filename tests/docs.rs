@@ -344,11 +344,12 @@ fn every_script_of_the_handlers_page_answers_as_its_comments_say() {
 fn generated_tables_are_what_the_program_says() {
     let functions = [("request", reference::request_table()), ("functions", reference::function_table())];
     generated("docs/handlers.md", &functions);
-    let [load, dirty, server] = MetricGroup::ALL.map(Metric::table);
+    let [load, capacity, dirty, server] = MetricGroup::ALL.map(Metric::table);
     let tables = [
         ("modes", Mode::table()),
         ("triggers", Trigger::table()),
         ("metrics load", load),
+        ("metrics capacity", capacity),
         ("metrics dirty", dirty),
         ("metrics server", server),
     ];
@@ -441,11 +442,13 @@ fn shortened(folder: &Path, words: &[String]) -> Vec<String> {
     let shipped = words.iter().find(|word| word.starts_with("scenarios/")).filter(|_| !starts_nothing);
     let Some(shipped) = shipped else { return Vec::new() };
     let text = fs::read_to_string(folder.join(shipped)).unwrap();
-    let more = ["--set", "load.duration=300ms", "--set", "load.warmup=0ms", "--set", "assert.that=[]"];
-    let search = ["--set", "crossover.time=2s"];
-    let search = if text.contains("[crossover]") { &search[..] } else { &[] };
-    let more: &[&str] = if text.contains("[load]") { &more } else { &[] };
-    more.iter().chain(search).map(|word| (*word).to_owned()).collect()
+    let load = ["--set", "load.duration=300ms", "--set", "load.warmup=0ms", "--set", "assert.that=[]"];
+    let capacity = ["--set", "capacity.time=5s"];
+    let crossover = ["--set", "crossover.time=2s"];
+    let more =
+        [("[load]", load.as_slice()), ("[capacity]", capacity.as_slice()), ("[crossover]", crossover.as_slice())];
+    let more = more.into_iter().filter(|(section, _)| text.contains(section));
+    more.flat_map(|(_, words)| words).map(|word| (*word).to_owned()).collect()
 }
 
 #[test]
@@ -502,7 +505,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 16] = [
+const SECTIONS: [(&str, &str); 17] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
@@ -510,6 +513,7 @@ const SECTIONS: [(&str, &str); 16] = [
     ("Load", "## `[load]`"),
     ("Stage", "## `[load]`"),
     ("Kind", "## `[load]`"),
+    ("Capacity", "## `[capacity]`"),
     ("Dirty", "## `[dirty]`"),
     ("LongAndShort", "## `[dirty]`"),
     ("Login", "## Logging in"),

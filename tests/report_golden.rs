@@ -1,5 +1,7 @@
 //! What reports look like, and that nothing from outside can take part in how.
 
+#[path = "golden_reports/capacity.rs"]
+mod capacity;
 #[path = "golden_reports/fixtures.rs"]
 mod fixtures;
 #[path = "golden_reports/located.rs"]
@@ -21,7 +23,7 @@ use runner::report;
 use snapbox::assert_data_eq;
 
 /// All but the hostile one.
-const STORIES: usize = 15;
+const STORIES: usize = 16;
 
 /// `report.md`, and the pictures with their names.
 struct Page {
@@ -68,6 +70,7 @@ fn every_story() -> Vec<(&'static str, Record)> {
         ("half_started", more_fixtures::half_started()),
         ("leaking", more_fixtures::leaking()),
         ("interrupted_matrix", more_fixtures::interrupted_matrix()),
+        ("capacity", capacity::capacity()),
         (
             "hostile",
             fixtures::hostile("<script>alert(1)</script> | [x](http://e.vil) ![y](z) `a` \u{1b}[31m\nred @me :x: #1"),
@@ -103,6 +106,20 @@ fn the_sync_story_reads_as_agreed() {
 fn the_dirty_story_reads_as_agreed() {
     let page = render(&fixtures::dirty());
     assert_data_eq!(page.markdown, snapbox::file!["golden_reports/dirty.md"].raw());
+}
+
+#[test]
+fn searches_for_the_capacity_read_as_agreed() {
+    let mut record = capacity::capacity();
+    let summary = report::terminal::summary(&record, 100, false);
+    let several = render(&record).markdown;
+    record.variants.truncate(1);
+    record.scaling.clear();
+    let alone = report::terminal::summary(&record, 100, false);
+    let section = several.split("## Capacity").nth(1).unwrap().split("\n#").next().unwrap();
+    let overview = several.split("## Overview").nth(1).unwrap().split("\n#").next().unwrap();
+    let all = format!("# Overview{overview}\n# Capacity{section}\n# Several\n\n{summary}\n# One\n\n{alone}");
+    assert_data_eq!(all, snapbox::file!["golden_reports/capacity.md"].raw());
 }
 
 #[test]

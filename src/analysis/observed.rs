@@ -47,6 +47,7 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
             let (passed, failed) = (checks(trial)?.passed as f64, checks(trial)?.failed as f64);
             exactly(passed / (passed + failed))
         }
+        Metric::CapacityRate => exactly(trial.capacity.as_ref()?.rate.unwrap_or(0.0)),
         Metric::DirtyLeaks => count(dirty(trial)?.leaks),
         Metric::DirtyExposures => count(dirty(trial)?.exposures),
         Metric::DirtyBound => exactly(dirty(trial)?.bound),

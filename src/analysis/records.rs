@@ -226,6 +226,7 @@ mod tests {
             },
             environment: Environment::default(),
             total_s: 1.0,
+            scaling: Vec::new(),
             variants: vec![variant],
             comparison: None,
             resumed: None,

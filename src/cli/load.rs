@@ -218,6 +218,7 @@ mod tests {
             scenario,
             environment: Environment::default(),
             total_s: 1.0,
+            scaling: Vec::new(),
             variants: vec![variant],
             comparison: None,
             resumed: None,

@@ -219,7 +219,13 @@ impl Observer for Progress {
             RunEvent::ServerStarting { number, elapsed, set_up } => self.starting(number, elapsed, set_up),
             RunEvent::ServerReady { .. } => self.last_starting.set(Duration::ZERO),
             RunEvent::LoggingIn { elapsed, done, of } => self.logging_in(elapsed, done, of),
-            RunEvent::LoadBegan { description } | RunEvent::DirtyBegan { description } => self.part(description),
+            RunEvent::LoadBegan { description }
+            | RunEvent::CapacityBegan { description }
+            | RunEvent::DirtyBegan { description } => self.part(description),
+            RunEvent::Capacity { elapsed, planned, doing } => {
+                self.measured();
+                self.advance(elapsed, planned, doing);
+            }
             RunEvent::Load { elapsed, planned, progress } => {
                 self.measured();
                 let rate = show_rate(self.rate(elapsed, progress.completed));
@@ -234,7 +240,7 @@ impl Observer for Progress {
                 let text = format!("{}, {}{doing}", counted(exposures, "exposure"), counted(leaks, "leak"));
                 self.advance(elapsed, planned, &text);
             }
-            RunEvent::LoadEnded | RunEvent::DirtyEnded => {}
+            RunEvent::LoadEnded | RunEvent::CapacityEnded | RunEvent::DirtyEnded => {}
             RunEvent::Reported => self.measured(),
             RunEvent::Trouble { message } => self.trouble(message),
         }

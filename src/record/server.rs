@@ -38,6 +38,8 @@ pub struct ServerRecord {
 pub enum ServerPart {
     #[default]
     Load,
+    /// The search for the highest rate that keeps the rules.
+    Capacity,
     /// Rounds of the dirty check.
     DirtyCheck,
     /// The search for the least that shows a leak.

@@ -62,6 +62,7 @@ fn within(open: Bounds) -> String {
 pub(crate) fn part(part: ServerPart) -> &'static str {
     match part {
         ServerPart::Load => "the load",
+        ServerPart::Capacity => "the search for the capacity",
         ServerPart::DirtyCheck => "the dirty check",
         ServerPart::Diagnosis => "the diagnosis",
         ServerPart::Location => "the search in its code",

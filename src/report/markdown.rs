@@ -1,5 +1,6 @@
 //! `report.md`: first the answer, then the picture, then tables, then evidence, then how to reproduce.
 
+mod capacity;
 mod checks;
 mod decision;
 mod dirty;
@@ -63,6 +64,7 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
                 show(&mut page, "overview.svg".to_owned(), "Throughput and latency by variant", svg);
             }
             page.markdown += &overview::overview(variants);
+            page.markdown += &overview::scaling(&record.scaling);
             let mut leaks_before = 0;
             for (index, variant) in variants.iter().enumerate() {
                 let number = index + 1;
@@ -133,6 +135,7 @@ fn section(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     page.markdown += &verdicts::verdicts(variant, place);
     page.markdown += &load::load(variant, place);
     page.markdown += &checks::checks(variant, place);
+    page.markdown += &capacity::capacity(variant, place);
     page.markdown += &dirty::dirty(variant, place);
     evidence(page, variant, place);
     server::server(page, variant, place);

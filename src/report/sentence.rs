@@ -3,7 +3,7 @@
 use crate::analysis::abandonment::{Abandonment, abandonment};
 use crate::analysis::coverage::{not_exercised, uncovered};
 use crate::analysis::exposures::dirty_totals;
-use crate::analysis::median_trial::median_trial;
+use crate::analysis::median_trial::{median_capacity, median_trial};
 use crate::analysis::responses::{half_waited_in_vain, without_response};
 use crate::measured_value::MeasuredValue;
 use crate::record::{
@@ -13,6 +13,7 @@ use crate::record::{
 use crate::scenario::Expect;
 use crate::units::{counted, show_count, show_percentage, show_rate, show_time};
 
+use super::capacity;
 use super::decision;
 use super::escape::{clean, clip};
 use super::format::{capital, list, micros, millis, outside, sent_again, status, ways_lost};
@@ -89,7 +90,8 @@ fn why_and_facts(variant: &VariantRecord) -> Vec<String> {
     let is_of_check = |verdict: &Verdict| matches!(verdict.kind, VerdictKind::DirtyCheck { .. });
     let told = !failed && first_open.is_some_and(is_of_check);
     let of_check = worst_check(variant).filter(|check| !(told && check.leaks == 0 && check.inconclusive.is_some()));
-    why(variant).into_iter().chain(load_facts(variant)).chain(of_check.map(dirty_fact)).collect()
+    let capacity = median_capacity(variant).map(capacity::fact);
+    why(variant).into_iter().chain(capacity).chain(load_facts(variant)).chain(of_check.map(dirty_fact)).collect()
 }
 
 /// The verdict that says that a load saw no success.
@@ -174,7 +176,8 @@ fn over_variants(overall: Status, variants: &[VariantRecord], comparison: Option
     } else {
         all.push("no rule was set".to_owned());
     }
-    all.into_iter().chain(comparison.and_then(decision::recommendation)).chain(exposures_over(variants)).collect()
+    let recommended = comparison.and_then(decision::recommendation);
+    all.into_iter().chain(recommended).chain(capacity_range(variants)).chain(exposures_over(variants)).collect()
 }
 
 /// The predicate of this many variants with one status.
@@ -190,6 +193,20 @@ fn came_out_as(status: Status, count: usize) -> &'static str {
         (Status::Interrupted, 1) => "was interrupted",
         (Status::Interrupted, _) => "were interrupted",
     }
+}
+
+/// From the lowest capacity to the highest, with whose each is.
+fn capacity_range(variants: &[VariantRecord]) -> Option<String> {
+    let rate = |variant: &VariantRecord| median_capacity(variant)?.rate;
+    let mut rates: Vec<(f64, &str)> = Vec::new();
+    rates.extend(variants.iter().filter_map(|variant| rate(variant).map(|rate| (rate, variant.name.as_str()))));
+    rates.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ((low, slowest), (high, fastest)) = (rates.first()?, rates.last()?);
+    if rates.len() < 2 {
+        return None;
+    }
+    let [slowest, fastest] = [slowest, fastest].map(|name| clip(name, 80));
+    Some(format!("the capacity goes from {} (`{slowest}`) to {} (`{fastest}`)", show_rate(*low), show_rate(*high)))
 }
 
 fn exposures_over(variants: &[VariantRecord]) -> Option<String> {

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use anstyle::{AnsiColor, Style};
 
 use crate::analysis::exposures::dirty_totals;
-use crate::analysis::median_trial::median_trial;
+use crate::analysis::median_trial::{median_capacity, median_trial};
 use crate::analysis::server_use::server_use;
 use crate::record::{
     Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, VerdictKind, Witness,
 };
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
+use super::capacity;
 use super::cause;
 use super::decision;
 use super::escape::{clean, clip};
@@ -57,6 +58,7 @@ pub fn summary(record: &Record, width: usize, color: bool) -> String {
         }
         variants => {
             blocks.push(page.side_by_side(variants));
+            blocks.push(record.scaling.iter().map(|fit| page.entry("workers", &capacity::scaling(fit))).collect());
             let all = variants
                 .iter()
                 .flat_map(|variant| variant.verdicts.iter().map(move |verdict| (Some(variant), verdict)));
@@ -164,6 +166,10 @@ impl Terminal {
             }
             out += &load.checks.as_ref().map(|checks| self.checks(checks)).unwrap_or_default();
         }
+        if let Some(found) = median_capacity(variant) {
+            let sentences = [Some(capacity::rates(found)), capacity::limit(found), capacity::cost(found)];
+            out += &self.entry("capacity", &sentences.into_iter().flatten().collect::<Vec<_>>().join("; "));
+        }
         if let Some(dirty) = &trial.dirty {
             out += &self.entry("dirty check", sentence::dirty_fact(dirty).trim_start_matches("the dirty check "));
             for (index, sample) in response_samples::told(dirty).into_iter().take(CAME).enumerate() {
@@ -210,7 +216,14 @@ impl Terminal {
         let heads = ["", "variant", "throughput", "p50", "p99", "leaks", "exposures"];
         let mut rows: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
         rows.extend(variants.iter().map(|variant| row(variant, &footnote::mark(variant, variants))));
-        let aligns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right];
+        let mut aligns = [[Align::Left; 2].as_slice(), [Align::Right; 5].as_slice()].concat();
+        if variants.iter().any(|variant| median_capacity(variant).is_some()) {
+            let rates =
+                variants.iter().map(|variant| median_capacity(variant).map_or(NONE.to_owned(), capacity::rates));
+            let cells = std::iter::once("capacity".to_owned()).chain(rates);
+            rows.iter_mut().zip(cells).for_each(|(row, cell)| row.insert(CAPACITY_COLUMN, cell));
+            aligns.insert(CAPACITY_COLUMN, Align::Right);
+        }
         let mut lines = columns(&rows, &aligns).into_iter();
         let head = lines.next().map(|line| format!("  {}\n", self.paint(line.trim_end(), Style::new().dimmed())));
         let mut out = head.unwrap_or_default();
@@ -297,6 +310,9 @@ impl Terminal {
         out
     }
 }
+
+/// Where the capacity stands in the table of variants, if any has one.
+const CAPACITY_COLUMN: usize = 3;
 
 /// As wide as the longest name of an entry, its margin and its gap.
 const FACT_INDENT: &str = "               ";

@@ -40,18 +40,21 @@ impl Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MetricGroup {
     Load,
+    Capacity,
     Dirty,
     Server,
 }
 
 impl MetricGroup {
     /// Every group, in the order in which the documentation has them.
-    pub const ALL: [MetricGroup; 3] = [MetricGroup::Load, MetricGroup::Dirty, MetricGroup::Server];
+    pub const ALL: [MetricGroup; 4] =
+        [MetricGroup::Load, MetricGroup::Capacity, MetricGroup::Dirty, MetricGroup::Server];
 
     /// As in "metrics of the load".
     pub const fn name(self) -> &'static str {
         match self {
             MetricGroup::Load => "the load",
+            MetricGroup::Capacity => "the capacity",
             MetricGroup::Dirty => "the dirty check",
             MetricGroup::Server => "the server",
         }
@@ -314,6 +317,10 @@ metrics! {
             "what it called right";
         CheckRate "checks.rate" Percentage ["checks" "check_rate"]
             "the share that passed";
+    }
+    Capacity {
+        CapacityRate "capacity.rate" Rate ["capacity" "max_rate" "capacity.max"]
+            "the highest arrival rate that kept the rules of [`[capacity]`](capacity.md); none kept them: 0";
     }
     Dirty {
         DirtyLeaks "dirty.leaks" Count ["leaked"]

@@ -6,12 +6,14 @@ use crate::scenario::template::Placeholder;
 use crate::server::{self, Life};
 use crate::units::{counted, show_duration};
 
+mod capacity;
 mod sent_requests;
 mod response_samples;
 mod dirty;
 mod load;
 mod untested_classes;
 
+pub(super) use capacity::{describe_capacity, probe};
 pub(super) use dirty::dirty;
 pub(super) use load::{describe_load, load};
 

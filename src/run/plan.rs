@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::facts::{describe_dirty, describe_load, describe_server};
+use super::facts::{describe_capacity, describe_dirty, describe_load, describe_server};
 use crate::load::system_limits;
 use crate::scenario::{DirtySpec, Expect, LoadSpec, LoginSpec, Scenario, Variant};
 use crate::stats::upper_bound_95;
@@ -56,6 +56,9 @@ fn lines(variant: &Variant) -> Vec<String> {
         lines.push(format!("load    {}", describe_load(load)));
         lines.extend(load.login.as_ref().map(|login| format!("        each user logs in before: {}", steps(login))));
         lines.extend(too_few_ports(load, system_limits::ports()).map(|line| format!("        {line}")));
+    }
+    if let (Some(capacity), Some(load)) = (&variant.capacity, &variant.load) {
+        lines.push(format!("capacity  {}", describe_capacity(capacity, load)));
     }
     if let Some(dirty) = &variant.dirty {
         lines.push(format!("dirty   {}", describe_dirty(dirty)));

@@ -25,6 +25,9 @@ impl Observer for RedactingObserver<'_> {
             RunEvent::LoadBegan { description } => {
                 self.observer.event(RunEvent::LoadBegan { description: &hide(description) });
             }
+            RunEvent::CapacityBegan { description } => {
+                self.observer.event(RunEvent::CapacityBegan { description: &hide(description) });
+            }
             RunEvent::DirtyBegan { description } => {
                 self.observer.event(RunEvent::DirtyBegan { description: &hide(description) });
             }
@@ -36,6 +39,8 @@ impl Observer for RedactingObserver<'_> {
             | RunEvent::LoggingIn { .. }
             | RunEvent::Load { .. }
             | RunEvent::LoadEnded
+            | RunEvent::Capacity { .. }
+            | RunEvent::CapacityEnded
             | RunEvent::Dirty { .. }
             | RunEvent::DirtyEnded
             | RunEvent::Reported => self.observer.event(event),

@@ -28,6 +28,7 @@ use crate::server::probe::Probe;
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
+mod capacity;
 mod located;
 
 /// How often to look at what a set-up has said.
@@ -86,6 +87,9 @@ pub(super) fn run(
         stage.part(ServerPart::Load, &mut trial, (&variant.server, None), |stage, server, trial| {
             stage.load(plan, server, trial)
         });
+    }
+    if let (Some(plan), Some(load)) = (&variant.capacity, &variant.load) {
+        stage.capacity(plan, load, &mut trial);
     }
     let over = trial.failure.is_some() || trial.interrupted;
     if let Some(plan) = variant.dirty.as_ref().filter(|_| !over) {

@@ -213,6 +213,7 @@ fn example(key: &str) -> Option<&'static str> {
         "server" => "[server], and below it mode = \"async\"",
         "servers" => "[servers.blocking], and below it mode = \"sync\"",
         "load" => "[load], and below it path = \"/health\"",
+        "capacity" => "[capacity], and below it rules = [\"latency.p99 < 250ms\"]",
         "dirty" => "[dirty], and below it path = \"/page/?email={canary}\"",
         "assert" => "[assert], and below it that = [\"errors.count == 0\"]",
         "mode" => "mode = \"async\"",

@@ -4,12 +4,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+mod capacity;
 mod dirty;
 pub mod values;
 mod load;
 mod login;
 mod server;
 
+pub use capacity::RawCapacity;
 pub use dirty::{Expect, RawDirty};
 pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
 pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
@@ -38,6 +40,8 @@ pub struct RawScenario {
     pub servers: Option<Entries<RawServer>>,
     /// The load to drive.
     pub load: Option<Located<RawLoad>>,
+    /// A search for the highest arrival rate at which rules hold.
+    pub capacity: Option<Located<RawCapacity>>,
     /// The check for values of one request in the response to another.
     pub dirty: Option<Located<RawDirty>>,
     /// Runs every combination of these values.

@@ -14,6 +14,7 @@ use super::source::Span;
 use super::{Compile, Scenario, ScriptSpec, SystemContext, Variant, environment, matrix, overrides};
 
 mod address;
+mod capacity;
 mod crossover;
 mod data;
 mod dirty;
@@ -173,6 +174,7 @@ impl Loading<'_> {
         let workers_known = !matches!(server, Some(super::ServerSpec::Attached(_)));
         let load = written.load.as_ref().map(|load| self.load(load, workers_known));
         let dirty = written.dirty.as_ref().map(|dirty| self.dirty(dirty, workers_known));
+        let capacity = written.capacity.as_ref().map(|capacity| self.capacity(capacity, &written));
         if let (Some(server), Some(Some(load)), Some(written)) = (&server, &load, &written.load) {
             self.check_sources(written.value.source_addresses.as_ref(), server, load);
         }
@@ -184,6 +186,7 @@ impl Loading<'_> {
             settings,
             server: server?,
             load: load.map_or(Some(None), |load| load.map(Some))?,
+            capacity: capacity.map_or(Some(None), |capacity| capacity.map(Some))?,
             dirty: dirty.map_or(Some(None), |dirty| dirty.map(Some))?,
             rules,
             abort_when,

@@ -58,6 +58,7 @@ pub(super) fn sections_with(key: &str) -> Option<String> {
         ("Server", "[server]"),
         ("Load", "[load]"),
         ("Dirty", "[dirty]"),
+        ("Capacity", "[capacity]"),
         ("Matrix", "[matrix]"),
         ("Crossover", "[crossover]"),
         ("Assert", "[assert]"),

@@ -3,6 +3,7 @@
 mod anywhere;
 mod broken;
 mod browser;
+mod capacity;
 mod chromium;
 mod commands;
 mod compare;

@@ -28,6 +28,7 @@ pub fn record(name: &str, status: Status, variants: Vec<VariantRecord>) -> Recor
             withheld: Default::default(),
         },
         total_s: 12.5,
+        scaling: Vec::new(),
         environment: Environment {
             os: "Debian GNU/Linux 12".into(),
             kernel: "Linux 6.1.0".into(),
@@ -486,6 +487,7 @@ pub fn hostile(text: &str) -> Record {
     let mut server = ServerRecord { address: text.into(), end, unmeasured, ..crate::more_fixtures::sampled_server() };
     server.events.iter_mut().for_each(|event| event.what = Happening::Told { text: text.into() });
     let trial = Trial {
+        capacity: Some(crate::capacity::hostile(text)),
         load: Some(load),
         dirty: Some(check),
         servers: vec![server],

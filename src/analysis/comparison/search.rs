@@ -124,7 +124,7 @@ impl CrossoverSearch {
         let t = student(OF_A_FIGURE, n - 2.0);
         // The share of the slope's square that is its own uncertainty: near 1 the line may as well be level.
         let g = t * t * left / (n - 2.0) / (slope * slope * xx);
-        if slope <= 0.0 || !(g < 1.0) {
+        if slope <= 0.0 || g.is_nan() || g >= 1.0 {
             return None;
         }
         let deviation = (left / (n - 2.0)).sqrt();

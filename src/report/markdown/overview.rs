@@ -1,12 +1,13 @@
 //! The variants of a matrix side by side.
 
 use crate::analysis::exposures::{DirtyTotals, dirty_totals};
-use crate::analysis::median_trial::median_trial;
+use crate::analysis::median_trial::{median_capacity, median_trial};
 use crate::analysis::responses::without_response;
-use crate::record::VariantRecord;
+use crate::record::{ScalingRecord, VariantRecord};
+use crate::report::capacity;
 use crate::report::escape::{code_cell, inline};
 use crate::report::footnote;
-use crate::report::format::{NONE, micros, outcome, share};
+use crate::report::format::{NONE, capital, micros, outcome, share};
 use crate::report::table::{
     Align::{Left, Right},
     Table,
@@ -24,6 +25,7 @@ pub(super) fn overview(variants: &[VariantRecord]) -> String {
         ("p50", Right),
         ("p99", Right),
         ("never answered", Right),
+        ("capacity", Right),
         ("leaks", Right),
         ("exposures", Right),
         ("leaking at most (95 %)", Right),
@@ -37,9 +39,10 @@ pub(super) fn overview(variants: &[VariantRecord]) -> String {
         let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant))];
         let none = || NONE.to_owned();
         let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none()]);
+        let capacity = median_capacity(variant).map_or_else(none, capacity::rates);
         let [leaks, exposures, bound] = dirty_cells(variant);
         let leaks = format!("{leaks}{}", footnote::mark(variant, variants));
-        table.row(cells.into_iter().chain(of_load).chain([leaks, exposures, bound]));
+        table.row(cells.into_iter().chain(of_load).chain([capacity, leaks, exposures, bound]));
     }
     let several = variants.iter().any(|variant| variant.trials.len() > 1);
     let note = "Of several trials, the one of median throughput stands for its variant; leaks and exposures are those of all, \
@@ -52,6 +55,16 @@ pub(super) fn overview(variants: &[VariantRecord]) -> String {
         out += &format!("{}\n\n", inline(&note));
     }
     out
+}
+
+/// What workers bring, by the universal scalability law.
+pub(super) fn scaling(fits: &[ScalingRecord]) -> String {
+    let sentences = fits.iter().map(|fit| format!("- {}.\n", inline(&capital(&capacity::scaling(fit)))));
+    let list: String = sentences.collect();
+    if list.is_empty() {
+        return String::new();
+    }
+    format!("By the universal scalability law, fitted to the capacity over the number of workers:\n\n{list}\n")
 }
 
 /// Leaks, exposures and bound over all trials of a variant.

@@ -163,6 +163,7 @@ mod tests {
             },
             environment: Environment::default(),
             total_s: 0.0,
+            scaling: Vec::new(),
             variants: Vec::new(),
             comparison: None,
             resumed: None,

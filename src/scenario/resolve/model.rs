@@ -10,7 +10,7 @@ use super::{Loading, value};
 
 const MOST_USERS: i64 = 100_000;
 const MOST_REQUESTS: i64 = 1_000_000_000;
-const MOST_RATE: f64 = 1e6;
+pub(super) const MOST_RATE: f64 = 1e6;
 /// Each is measured apart, in histograms of its own.
 const MOST_STAGES: usize = 50;
 /// As many users as an open load may have if it does not say.

@@ -42,6 +42,11 @@ impl Loading<'_> {
             self.missing(&["assert", "that"], problem.help("write { rule = \"dirty.leaks == 0\", when = { ... } }"));
             return None;
         };
+        self.judging_rule(text, written)
+    }
+
+    /// A rule that judges a whole load.
+    pub(super) fn judging_rule(&mut self, text: &Located<String>, written: &file::RawScenario) -> Option<Rule> {
         let rule = self.rule(text, written)?;
         if rule.lasting.is_some() {
             let at = text.value.rfind(" for ").map_or(0, |at| at + 1);
@@ -93,6 +98,7 @@ impl Loading<'_> {
         }
         let (section, given) = match rule.metric.group() {
             MetricGroup::Load => ("load", written.load.is_some()),
+            MetricGroup::Capacity => ("capacity", written.capacity.is_some()),
             MetricGroup::Dirty => ("dirty", written.dirty.is_some()),
             MetricGroup::Server => return Some(rule),
         };
@@ -118,7 +124,7 @@ impl Loading<'_> {
     }
 
     /// Where a rule names its metric.
-    fn metric_place(&self, text: &Located<String>, metric: &str) -> Span {
+    pub(super) fn metric_place(&self, text: &Located<String>, metric: &str) -> Span {
         // `p999` is shown as `p99.9`, so that the metric's own name may not be what was written.
         let start = text.value.len() - text.value.trim_start().len();
         let written = text.value[start..].split(['<', '>', '=', '!', ' ']).next().map_or(metric.len(), str::len);
