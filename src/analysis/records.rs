@@ -13,8 +13,8 @@ use crate::stats::interval::{Interval, OF_A_RATIO, median, unpaired_ratio};
 /// What records may differ in without being asked about: none of it is measured.
 const NO_MATTER: [&str; 4] = ["name", "about", "seed", "assert"];
 /// What is shown beside the metric that decides.
-const SHOWN: [&str; 6] =
-    ["throughput", "latency.p50", "latency.p99", "errors.rate", "server.cpu.mean", "server.rss.max"];
+const SHOWN: [&str; 7] =
+    ["capacity.rate", "throughput", "latency.p50", "latency.p99", "errors.rate", "server.cpu.mean", "server.rss.max"];
 
 /// Something in which two records differ, apart from what they measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -169,9 +169,12 @@ fn change(
 /// Of what is a rate, or a count of what went well, more is better; of times, errors and costs less is.
 fn better(metric: Metric) -> Better {
     match metric {
-        Metric::Throughput | Metric::Completed | Metric::Started | Metric::ChecksPassed | Metric::CheckRate => {
-            Better::Higher
-        }
+        Metric::CapacityRate
+        | Metric::Throughput
+        | Metric::Completed
+        | Metric::Started
+        | Metric::ChecksPassed
+        | Metric::CheckRate => Better::Higher,
         _ => Better::Lower,
     }
 }

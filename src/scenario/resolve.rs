@@ -121,7 +121,10 @@ impl Loading<'_> {
         let name = self.name(&written, path);
         self.check_top(&written, &matrix);
         let variants = matrix.choices().map(|choice| self.variant(&tree, &matrix, &choice, &name)).collect::<Vec<_>>();
-        let crossover = written.crossover.as_ref().and_then(|search| self.crossover(search, &tree, &matrix));
+        let crossover = written.crossover.as_ref().and_then(|search| {
+            self.no_capacity(search, written.capacity.as_ref().map(|capacity| &capacity.span));
+            self.crossover(search, &tree, &matrix)
+        });
         self.check_threads();
         Some(Scenario {
             name,

@@ -6,8 +6,8 @@ use crate::rule::Metric;
 use crate::stats::interval::{OF_A_FIGURE, of_trials};
 
 /// What is told of each variant.
-const TOLD: [&str; 6] =
-    ["throughput", "latency.p50", "latency.p99", "errors.rate", "server.cpu.mean", "server.rss.max"];
+const TOLD: [&str; 7] =
+    ["capacity.rate", "throughput", "latency.p50", "latency.p99", "errors.rate", "server.cpu.mean", "server.rss.max"];
 
 /// The median and the interval of each metric that the variant's trials show; where requests were cut off, of what is likely.
 pub(super) fn figures(variant: &VariantRecord) -> Vec<FigureRecord> {

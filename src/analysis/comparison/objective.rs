@@ -11,9 +11,12 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// What the loads of these variants are about: how much users who wait for their responses got done, or how long requests
-    /// took that came at a given rate. `None` without a load.
+    /// The highest rate that keeps the promise, where that was searched for; else what the loads of these variants are about: how
+    /// much users who wait for their responses got done, or how long requests took that came at a given rate. `None` without any.
     pub fn of(variants: &[VariantRecord]) -> Option<Objective> {
+        if variants.iter().flat_map(|variant| &variant.trials).any(|trial| trial.capacity.is_some()) {
+            return Some(Objective { metric: Metric::CapacityRate, better: Better::Higher });
+        }
         let mut models = variants
             .iter()
             .flat_map(|variant| &variant.trials)

@@ -8,6 +8,7 @@ use super::super::file::RawCrossover;
 use super::super::file::values::Located;
 use super::super::matrix::{Choice, Matrix, MatrixAxis};
 use super::super::problem::Problem;
+use super::super::source::Span;
 use super::super::suggest;
 use super::super::toml_tree;
 use super::super::{CrossoverSpec, Variant};
@@ -64,6 +65,14 @@ impl Loading<'_> {
         }
         let spec = CrossoverSpec { key: axis.key.clone(), unit, time, duration, values, alternatives, of_variant };
         (self.problems.count() == before).then_some(spec)
+    }
+
+    /// A capacity takes too long to be searched for at each value of the key.
+    pub(super) fn no_capacity(&mut self, written: &Located<RawCrossover>, capacity: Option<&Span>) {
+        let Some(capacity) = capacity else { return };
+        let problem = Problem::new("both [crossover] and [capacity]").at(&written.span, "this compares throughput");
+        let problem = problem.also(capacity, "and this the highest rate");
+        self.problems.add(problem.help("make two scenarios of it, one for each question"));
     }
 
     /// The axis of the matrix that is searched along, and the unit of its values.
