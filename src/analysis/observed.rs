@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::server_use::server_use;
 use crate::measured_value::{Bounds, MeasuredValue};
-use crate::record::{self, Quantiles, Trial};
+use crate::record::{self, CapacityRecord, Quantiles, Trial};
 use crate::rule::Metric;
 use crate::stats::Latencies;
 
@@ -47,7 +47,7 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
             let (passed, failed) = (checks(trial)?.passed as f64, checks(trial)?.failed as f64);
             exactly(passed / (passed + failed))
         }
-        Metric::CapacityRate => exactly(trial.capacity.as_ref()?.rate.unwrap_or(0.0)),
+        Metric::CapacityRate => capacity(trial.capacity.as_ref()?),
         Metric::DirtyLeaks => count(dirty(trial)?.leaks),
         Metric::DirtyExposures => count(dirty(trial)?.exposures),
         Metric::DirtyBound => exactly(dirty(trial)?.bound),
@@ -64,6 +64,16 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
 fn quantile(quantiles: &Quantiles, q: f64, histogram: impl FnOnce() -> Option<Latencies>) -> Option<MeasuredValue> {
     let from_histogram = || Some(histogram()?.quantile(q)?.map(|nanos| nanos / 1e3));
     quantiles.written(q).or_else(from_histogram).map(seconds)
+}
+
+/// Where the search ran out of time, it is known only between which rates the capacity lies.
+fn capacity(found: &CapacityRecord) -> Option<MeasuredValue> {
+    if found.rate.is_none() && found.high.is_none() {
+        return None;
+    }
+    let least = found.rate.unwrap_or(0.0);
+    let between = Bounds { at_most: found.high, ..Bounds::between(least, least) };
+    Some(if found.confirmed { MeasuredValue::Exactly(least) } else { MeasuredValue::Within(between) })
 }
 
 fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
@@ -103,4 +113,26 @@ fn dirty(trial: &Trial) -> Option<&record::DirtyRecord> {
 /// The counts of a trigger that was exercised.
 fn exercised<'a>(trial: &'a Trial, name: &str) -> Option<&'a record::TriggerRecord> {
     dirty(trial)?.triggers.get(name).filter(|trigger| trigger.leaks > 0 || trigger.not_exercised.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measured_value::Comparison;
+
+    #[test]
+    fn a_capacity_that_was_not_confirmed_lies_between_what_kept_the_rules_and_what_broke_them() {
+        let at_least = |limit: f64, rate, high, confirmed| {
+            let found = CapacityRecord { rate, high, confirmed, ..CapacityRecord::default() };
+            let trial = Trial { capacity: Some(found), ..Trial::default() };
+            observe(Metric::CapacityRate, &trial)?.compare(Comparison::GreaterOrEqual, limit)
+        };
+        assert_eq!(at_least(390.0, Some(396.0), Some(404.0), true), Some(true));
+        assert_eq!(at_least(400.0, Some(396.0), Some(404.0), true), Some(false));
+        assert_eq!(at_least(400.0, Some(350.0), Some(404.0), false), None);
+        assert_eq!(at_least(300.0, Some(350.0), None, false), Some(true));
+        assert_eq!(at_least(400.0, Some(350.0), None, false), None);
+        assert_eq!(at_least(10.0, None, Some(5.0), true), Some(false), "no rate keeps the rules");
+        assert_eq!(at_least(10.0, None, None, false), None, "no rate was tried to its end");
+    }
 }

@@ -18,8 +18,6 @@ rules = ["latency.p99 < 2s", "errors.rate < 50%"]
 time = "10s"
 precision = "20%"
 max_rate = "400/s"
-[assert]
-that = ["capacity.rate > 10/s"]
 "#;
 
 #[test]
@@ -47,7 +45,7 @@ fn the_capacity_of_a_pool_is_between_what_it_keeps_and_what_is_too_much() {
 #[test]
 fn a_promise_that_no_rate_keeps_is_told() {
     let scenario = POOL.replace("latency.p99 < 2s", "latency.p99 < 1ms").replace("10s", "6s");
-    let outcome = Runner::with(&scenario).run().exit(1);
+    let outcome = Runner::with(&scenario).run().exit(0);
     let capacity = &outcome.record("scenario")["variants"][0]["trials"][0]["capacity"];
     assert!(capacity["rate"].is_null() && capacity["high"].is_f64(), "{capacity}");
     assert!(outcome.report("scenario").contains("keeps `latency.p99 < 1ms`"), "{}", outcome.stdout);

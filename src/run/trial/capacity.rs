@@ -34,6 +34,8 @@ use probe_loads::ProbeLoads;
 const USERS: [u32; 5] = [4, 16, 64, 256, 1024];
 /// More users bring no more if the throughput grows by less than this factor.
 const NO_MORE: f64 = 1.08;
+/// Nor do they where so many times the latency of a request alone is waited: then there is a queue.
+const QUEUED: f64 = 4.0;
 /// A server has recovered when a request alone takes no longer than so many times what it took at first, and this.
 const RECOVERED: f64 = 1.5;
 const RECOVERED_WITHIN: Duration = Duration::from_millis(5);
@@ -223,7 +225,8 @@ impl Prober<'_> {
             let throughput = driven.record.throughput;
             let p50_us = driven.record.latency_us.p50.map(|p50| p50.likely());
             told.push(SaturationRecord { users, throughput, p50_us });
-            if throughput < before * NO_MORE || users == most {
+            let queued = p50_us.is_none_or(|p50| p50 / 1e6 > alone.as_secs_f64() * QUEUED);
+            if throughput < before * NO_MORE || queued || users == most {
                 break;
             }
         }
