@@ -242,6 +242,9 @@ fn record(
         let allowed_hosts = &options.allowed_hosts;
         let search = crossover::CrossoverRun { spec, seed, log, allowed_hosts, observer: &observer, cancel };
         search.search(&record.variants, comparison);
+        if cancel.is_cancelled() {
+            record.status = Status::Interrupted;
+        }
     }
     drift.look();
     if let Some(comparison) = &mut record.comparison {

@@ -121,3 +121,16 @@ fn a_scenario_that_changed_meanwhile_is_not_taken_up() {
     let changed = outcome.then(&["scenario.toml", "--resume", "--set", "load.concurrency=5"]).run().exit(2);
     changed.stderr_has("cannot be taken up, as the scenario has changed since").stderr_has("without `--resume`");
 }
+
+#[test]
+fn ctrl_c_during_the_search_leaves_a_report_and_what_can_be_taken_up() {
+    let scenario = TWO.replace("400ms", "200ms").replace("\"40ms\"]", "\"40ms\"]\n[crossover]\ntime = \"60s\"");
+    let scenario = scenario.replace("threads = 1", "threads = 8");
+    let running = Runner::with(&scenario).start();
+    crate::harness::wait_for("the search", || running.said().contains("search for where").then_some(()));
+    running.signal("INT");
+    let outcome = running.wait().exit(130);
+    assert_eq!(outcome.record("scenario")["status"], "interrupted");
+    let resumed = outcome.then(&["scenario.toml", "--resume", "--set", "load.sleep=1ms"]).run().exit(2);
+    resumed.stderr_has("the scenario has changed");
+}
