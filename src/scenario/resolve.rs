@@ -57,6 +57,8 @@ struct Loading<'a> {
     varied: Vec<String>,
     /// Each `threads` of a server, and whether the mode of any variant has threads.
     threads: Vec<(Span, bool)>,
+    /// Each `when` of a rule, and whether any variant meets it.
+    conditions: Vec<(Span, bool)>,
 }
 
 pub(super) fn load(
@@ -80,6 +82,7 @@ pub(super) fn load(
         data_files: HashMap::new(),
         varied: Vec::new(),
         threads: Vec::new(),
+        conditions: Vec::new(),
     };
     let scenario = loading.scenario(path, given);
     loading.problems.sort();
@@ -121,6 +124,7 @@ impl Loading<'_> {
         let name = self.name(&written, path);
         self.check_top(&written, &matrix);
         let variants = matrix.choices().map(|choice| self.variant(&tree, &matrix, &choice, &name)).collect::<Vec<_>>();
+        self.check_conditions();
         let crossover = written.crossover.as_ref().and_then(|search| {
             self.no_capacity(search, written.capacity.as_ref().map(|capacity| &capacity.span));
             self.crossover(search, &tree, &matrix)

@@ -189,6 +189,30 @@ fn rules_are_for_the_variants_that_they_name() {
     assert_eq!(scenario.variants[0].abort_when.len(), 1);
 }
 
+/// One key path of the matrix may be the beginning of another.
+#[test]
+fn a_rule_for_a_server_holds_where_the_matrix_varies_keys_of_servers_too() {
+    let servers = "[servers.a]\nmode = 'sync'\n[servers.b]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5\n";
+    for key in ["server.workers", "server.threads", "server.sleep", "server.script"] {
+        let (values, picked) = match key {
+            "server.threads" => ("[2]", "['c', 'd']"),
+            "server.workers" => ("[1, 2]", "['a', 'b']"),
+            "server.script" => ("['handlers/a.rhai']", "['a', 'b']"),
+            _ => ("['1ms', '2ms']", "['a', 'b']"),
+        };
+        let source = format!(
+            "{servers}[servers.c]\nmode = 'threaded'\n[servers.d]\nmode = 'async_pool'\n[matrix]\nserver = {picked}\n\
+             '{key}' = {values}\n[assert]\nthat = [{{ rule = 'errors.count == 0', when = {{ server = 'NAME' }} }}]"
+        );
+        let first = if picked.contains('a') { "a" } else { "c" };
+        let scenario = loaded(&source.replace("NAME", first));
+        let judged = scenario.variants.iter().filter(|variant| !variant.rules.is_empty()).count();
+        assert_eq!(judged * 2, scenario.variants.len(), "{key}");
+        let problems = World::of(&source.replace("NAME", "bb")).load_with(&[]).unwrap_err();
+        assert!(problems.to_string().contains("the matrix never sets `server` to `bb`"), "{key}: {problems}");
+    }
+}
+
 #[test]
 fn cookies_and_bodies_become_headers_and_text() {
     let source = "[server]\nmode = 'async'\n[load]\npath = '/'\nconcurrency = 5\nheaders = { x-b = '1', X-A = '{user}' }\n\

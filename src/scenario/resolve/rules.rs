@@ -25,6 +25,12 @@ impl Loading<'_> {
         let mut rules = Vec::new();
         for item in assert.value.that.iter().flatten() {
             let applies = item.when.as_ref().is_none_or(|when| self.applies(when, matrix, settings));
+            if let Some(when) = &item.when {
+                match self.conditions.iter_mut().find(|(known, _)| *known == when.span) {
+                    Some((_, met)) => *met |= applies,
+                    None => self.conditions.push((when.span.clone(), applies)),
+                }
+            }
             match self.that(item, written) {
                 Some(rule) if applies => rules.push(rule),
                 _ => {}
@@ -33,6 +39,18 @@ impl Loading<'_> {
         let early =
             assert.value.abort_when.iter().flatten().filter_map(|text| self.abort_when(text, written)).collect();
         (rules, early)
+    }
+
+    /// A rule that is for no variant would never be judged. Where something else is wrong, that may be why.
+    pub(super) fn check_conditions(&mut self) {
+        let conditions = std::mem::take(&mut self.conditions);
+        if self.problems.count() > 0 {
+            return;
+        }
+        for (span, _) in conditions.into_iter().filter(|(_, met)| !met) {
+            let problem = Problem::new("a rule for no variant").at(&span, "no variant has all of this");
+            self.problems.add(problem.help("let each key of `when` have one value; `runner check` lists the variants"));
+        }
     }
 
     fn that(&mut self, item: &RawRule, written: &file::RawScenario) -> Option<Rule> {
@@ -140,6 +158,11 @@ impl Loading<'_> {
         };
         let mut conditions = Vec::new();
         flatten("", entries, &mut conditions);
+        if conditions.is_empty() {
+            let problem = Problem::new("an empty `when`").at(&when.span, "names no key of the matrix");
+            let help = "write when = { server = \"gunicorn\" }, or remove it, so that the rule is for every run";
+            self.problems.add(problem.help(help));
+        }
         let mut all = true;
         for (key, name, value) in conditions {
             all &= self.holds(&key, name, value, matrix, settings);

@@ -52,7 +52,8 @@ impl Loading<'_> {
     fn check_servers(&mut self, written: &file::RawScenario, matrix: &Matrix<'_>) {
         let axis = matrix.axes.iter().find(|axis| axis.key == "server");
         let varies = matrix.axes.iter().any(|axis| axis.key.starts_with("server."));
-        let is_slip = |key: &str| key != "server" && suggest::nearest(key, ["server"]).is_some();
+        // `server.workers` is a key of the server, and none that was meant to be `server`.
+        let is_slip = |key: &str| key != "server" && !key.contains('.') && suggest::slip(key, ["server"]).is_some();
         match (&written.server, &written.servers) {
             (Some(server), Some(servers)) => {
                 let problem = Problem::new("both [server] and [servers]").at(&server.span, "this one");
