@@ -5,15 +5,13 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
 use super::port_owner::{self, PortOwner};
 use super::probe::Probe;
 use super::ready::{NotReady, ReadySigns};
 use super::sampler::Sampler;
 use super::scratch::Scratch;
 use super::supervised_tree::{LOST, SupervisedTree};
-use super::supervision::{FD, LaunchPlan};
+use super::supervision::{FD, LaunchPlan, StopOrder};
 use super::{Cancelled, Death, Endpoint, StartError, Starting, process_tree, ready, setup};
 use crate::net::tls::Tls;
 use crate::process_end::{ServerEnd, ServerEvent};
@@ -24,7 +22,7 @@ use crate::units::show_duration;
 /// How often to look, while a server gets ready, what its processes are at.
 const SAMPLE: Duration = Duration::from_millis(200);
 
-/// A launched server. Dropping it kills everything that the command has started.
+/// A launched server. Dropping it ends everything that the command has started, as `stop` does.
 #[derive(Debug)]
 pub(super) struct LaunchedServer {
     owned: SupervisedTree,
@@ -125,25 +123,21 @@ impl LaunchedServer {
         Some(Death { end: ServerEnd::Suspended { pid, process, after_s }, advice: Death::STOPPED })
     }
 
-    /// Asks everything to end, kills what has not after the grace, and says how it went.
+    /// Asks everything to end, kills what has not after the grace, and says how it went. A program that has ended by itself
+    /// may have left others.
     pub fn stop(&mut self) -> ServerEnd {
-        if let Some(end) = self.owned.ended() {
-            self.owned.kill();
-            return end;
+        let died = self.owned.ended();
+        if died.is_none() {
+            self.sample();
         }
-        self.sample();
-        let signal = match self.stop.signal.as_str() {
-            "INT" => Signal::INT,
-            "QUIT" => Signal::QUIT,
-            "HUP" => Signal::HUP,
-            _ => Signal::TERM,
-        };
-        if self.owned.ask_to_end(signal, self.stop.grace) {
-            return ServerEnd::Stopped;
-        }
+        let all_ended = self.owned.ask_to_end();
         let killed = self.owned.pids().len() as u64;
         self.owned.kill();
-        ServerEnd::KilledAfterGrace { killed, of: None, grace_s: self.stop.grace.as_secs_f64() }
+        match died {
+            Some(end) => end,
+            None if all_ended => ServerEnd::Stopped,
+            None => ServerEnd::KilledAfterGrace { killed, of: None, grace_s: self.stop.grace.as_secs_f64() },
+        }
     }
 
     pub fn take_events(&mut self) -> Vec<ServerEvent> {
@@ -161,7 +155,14 @@ fn start(
         ReadyCheck::Log(wanted) => Some(wanted.clone()),
         _ => None,
     };
-    let launch = LaunchPlan { command, cwd: plan.cwd.clone(), env, wanted, handed: socket.is_some() };
+    let launch = LaunchPlan {
+        command,
+        cwd: plan.cwd.clone(),
+        env,
+        wanted,
+        handed: socket.is_some(),
+        stop: StopOrder::from(&plan.stop),
+    };
     SupervisedTree::start(&launch, &plan.scenario, log, socket)
         .map_err(|StartError { message, advice }| StartError::new(format!("cannot start `{shown}`: {message}"), advice))
 }

@@ -35,6 +35,15 @@ fn children(pid: u32) -> Vec<u32> {
     tasks.into_iter().flatten().filter_map(|task| task.ok()?.children().ok()).flatten().collect()
 }
 
+/// Whether a process is there, and neither stopped nor dead.
+pub(super) fn is_at_work(pid: u32) -> bool {
+    let stat = match proc::unusable() {
+        Some(_) => None,
+        None => i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.stat().ok()),
+    };
+    stat.is_some_and(|stat| !matches!(stat.state, 'T' | 't' | 'Z' | 'X'))
+}
+
 /// Sends a signal to each process; those that are gone need none.
 pub(super) fn signal(pids: &[u32], signal: Signal) {
     for pid in pids {

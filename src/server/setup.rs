@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info};
 
 use super::supervised_tree::SupervisedTree;
-use super::supervision::LaunchPlan;
+use super::supervision::{LaunchPlan, StopOrder};
 use super::{Cancelled, StartError, Starting};
 use crate::input;
 use crate::scenario::CommandSpec;
@@ -62,7 +62,9 @@ pub(super) fn run(
     }
     info!("set-up runs: {command}");
     let shell = ["sh", "-c", command].map(str::to_owned).to_vec();
-    let launch = LaunchPlan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None, handed: false };
+    let stop = StopOrder::from(&plan.stop);
+    let launch =
+        LaunchPlan { command: shell, cwd: cwd.to_owned(), env: env.to_vec(), wanted: None, handed: false, stop };
     let mut owned = SupervisedTree::start(&launch, &plan.scenario, log, None)
         .map_err(|error| StartError::new(format!("cannot run the set-up `{command}`: {error}"), error.advice))?;
     let ended = owned.wait_for_main(&is_over);

@@ -10,10 +10,8 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
 use super::role::ProcessRole;
-use super::supervision::{LaunchPlan, Order, SupervisorEvent};
+use super::supervision::{LaunchPlan, Order, StopOrder, SupervisorEvent};
 use super::{StartError, process_tree};
 use crate::process_end::{EndedBy, ExitStatus, Happening, ProcessEnd, ServerEnd, ServerEvent, ServerProcess};
 
@@ -32,7 +30,7 @@ const MOST_EVENTS: usize = 200;
 const ASKING: [i32; 4] = [1, 2, 3, 15];
 const KILL: i32 = 9;
 
-/// A tree of processes with its supervisor. Dropping it kills them all.
+/// A tree of processes with its supervisor. Dropping it asks them to end, and kills what is left after the grace.
 #[derive(Debug)]
 pub(super) struct SupervisedTree {
     guard: Child,
@@ -53,6 +51,7 @@ pub(super) struct SupervisedTree {
     lost: Option<ProcessEnd>,
     channel_ended: bool,
     happened: Vec<ServerEvent>,
+    stop: StopOrder,
     ordered: Ordered,
 }
 
@@ -140,6 +139,7 @@ impl SupervisedTree {
             lost: None,
             channel_ended: false,
             happened: Vec::new(),
+            stop: plan.stop,
             ordered: Ordered::Nothing,
         })
     }
@@ -210,10 +210,10 @@ impl SupervisedTree {
     }
 
     /// Asks everything to end; whether nothing is left after the grace.
-    pub fn ask_to_end(&mut self, signal: Signal, grace: Duration) -> bool {
+    pub fn ask_to_end(&mut self) -> bool {
         self.expect(Ordered::ToEnd);
-        self.order(Order::Signal(signal.as_raw()));
-        self.wait_until_empty(grace)
+        self.order(Order::Signal(self.stop.signal));
+        self.wait_until_empty(self.stop.grace)
     }
 
     /// Ends everything, whatever state it is in.
@@ -347,6 +347,9 @@ fn is_end_of(event: &ServerEvent, pid: u32) -> bool {
 
 impl Drop for SupervisedTree {
     fn drop(&mut self) {
+        if self.ordered == Ordered::Nothing && !self.empty {
+            self.ask_to_end();
+        }
         self.kill();
     }
 }

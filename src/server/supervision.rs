@@ -1,10 +1,13 @@
 //! What runner and the supervisor of a launched server say to each other, as lines of JSON.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::process_end::ExitStatus;
+use crate::scenario::StopSpec;
 
 /// What to start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,6 +19,28 @@ pub(super) struct LaunchPlan {
     pub wanted: Option<String>,
     /// Whether the standard input is a socket that the program is handed.
     pub handed: bool,
+    pub stop: StopOrder,
+}
+
+/// How the program is ended, also where runner is gone and orders nothing any more.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct StopOrder {
+    /// The number of the signal that asks everything to end.
+    pub signal: i32,
+    /// What is left after this is killed.
+    pub grace: Duration,
+}
+
+impl From<&StopSpec> for StopOrder {
+    fn from(stop: &StopSpec) -> StopOrder {
+        let signal = match stop.signal.as_str() {
+            "INT" => Signal::INT,
+            "QUIT" => Signal::QUIT,
+            "HUP" => Signal::HUP,
+            _ => Signal::TERM,
+        };
+        StopOrder { signal: signal.as_raw(), grace: stop.grace }
+    }
 }
 
 /// Stands for the number of the socket that the program is handed; no argument can hold it.

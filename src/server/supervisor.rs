@@ -2,7 +2,8 @@
 //!
 //! It is a subreaper: whatever the server forks, also a daemon that has left its parent and its session behind, stays
 //! below it and is found. Its standard output is a channel to runner: a plan comes in as one line, then orders; events go
-//! out, a line of JSON each. When the channel ends, runner is gone, however it went, and everything below is killed.
+//! out, a line of JSON each. When the channel ends, runner is gone, however it went: everything below is asked to end, and
+//! killed after the grace.
 
 use std::io::{BufRead as _, BufReader, PipeWriter, Read, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
@@ -17,7 +18,7 @@ use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
 use super::log_lines::Lines;
-use super::supervision::{FD, LaunchPlan, Order, SupervisorEvent};
+use super::supervision::{FD, LaunchPlan, Order, StopOrder, SupervisorEvent};
 use super::{inherited_signals, process_tree, starter};
 use crate::process_end::ExitStatus;
 
@@ -49,7 +50,7 @@ fn keep() -> std::io::Result<()> {
     let mut line = String::new();
     orders.read_line(&mut line)?;
     let plan: LaunchPlan = serde_json::from_str(&line)?;
-    let (main, copied, input) = match prepare(orders, &say, plan.wanted.clone()) {
+    let (main, copied, input) = match prepare(orders, &say, &plan) {
         Ok(prepared) => prepared,
         Err(error) => return refuse(&say, &error, "check the limits on processes and threads (`ulimit -a`)"),
     };
@@ -95,11 +96,11 @@ type Prepared = (Arc<AtomicU32>, Receiver<()>, PipeWriter);
 fn prepare(
     orders: BufReader<UnixStream>,
     say: &Arc<Mutex<UnixStream>>,
-    wanted: Option<String>,
+    plan: &LaunchPlan,
 ) -> std::io::Result<Prepared> {
     let (output, input) = std::io::pipe()?;
     let (copying, copied) = mpsc::channel::<()>();
-    let teller = Arc::clone(say);
+    let (teller, wanted, stop) = (Arc::clone(say), plan.wanted.clone(), plan.stop);
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         // Dropped at the end, and so a signal.
         let _copying = copying;
@@ -107,7 +108,7 @@ fn prepare(
     })?;
     let main = Arc::new(AtomicU32::new(0));
     let ordered = Arc::clone(&main);
-    std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders, &ordered))?;
+    std::thread::Builder::new().name("orders".to_owned()).spawn(move || obey(orders, &ordered, stop))?;
     Ok((main, copied, input))
 }
 
@@ -161,19 +162,22 @@ fn ended(pid: Pid, status: WaitStatus) -> SupervisorEvent {
     }
 }
 
-/// Carries out orders until runner is gone; then nothing may be left.
-fn obey(orders: BufReader<UnixStream>, main: &AtomicU32) {
+/// Carries out orders until runner is gone; then nothing may be left. Once nothing is, this process has ended.
+fn obey(orders: BufReader<UnixStream>, main: &AtomicU32, stop: StopOrder) {
+    let signal_all = |number: i32| {
+        if let Some(signal) = Signal::from_named_raw(number) {
+            process_tree::signal_all(signal, main.load(Ordering::Relaxed));
+        }
+    };
     for line in orders.lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
-            Ok(Order::Signal(number)) => {
-                if let Some(signal) = Signal::from_named_raw(number) {
-                    process_tree::signal_all(signal, main.load(Ordering::Relaxed));
-                }
-            }
+            Ok(Order::Signal(number)) => signal_all(number),
             Ok(Order::Kill) => process_tree::kill_all(main.load(Ordering::Relaxed)),
             Err(_) => {}
         }
     }
+    signal_all(stop.signal);
+    std::thread::sleep(stop.grace);
     process_tree::kill_all(main.load(Ordering::Relaxed));
     std::process::exit(1);
 }

@@ -231,3 +231,66 @@ serve(answers, listener)
     assert_eq!(trial(&outcome)["servers"][0]["end"]["type"], "stopped");
     assert_eq!(trial(&outcome)["servers"][0]["events"].to_string(), "[]");
 }
+
+/// Tells of the signal that ends it, and has something to tidy up; then what it is.
+const TIDIES: &str = "def tidy(*_):\n    time.sleep(0.2)\n    open('tidied', 'w').write('yes')\n    os._exit(0)\n\
+                      signal.signal(signal.SIGINT, tidy)\nopen('here', 'w').write(str(os.getpid()))\n";
+const ASKED: &str = "stop = { signal = \"INT\", grace = \"60s\" }\n";
+
+fn tidied(folder: &std::path::Path) {
+    wait_for("the server's own end", || fs::read_to_string(folder.join("tidied")).ok().filter(|text| text == "yes"));
+}
+
+// fault: ended: Ctrl-C while a server gets ready -> the server gets its stop signal and the grace, not KILL
+#[test]
+fn a_server_that_gets_ready_is_stopped_in_order_by_ctrl_c() {
+    let going = python(&format!("{TIDIES}time.sleep(600)"), &format!("{ASKED}{LONG_WAIT}")).start();
+    going.wait_for_file("here");
+    going.running.signal("INT");
+    tidied(going.wait().exit(130).folder.path());
+}
+
+// fault: ended: a server is not ready in time -> it gets its stop signal and the grace, not KILL
+#[test]
+fn a_server_that_never_gets_ready_is_stopped_in_order() {
+    let outcome =
+        python(&format!("{TIDIES}time.sleep(600)"), &format!("{ASKED}ready = {{ within = \"2s\" }}")).run().exit(3);
+    tidied(outcome.folder.path());
+}
+
+// fault: ended: the program ends while it gets ready, and leaves a child -> the child gets the stop signal and the grace
+#[test]
+fn what_a_failed_start_leaves_is_stopped_in_order() {
+    let program = format!("if os.fork() == 0:\n    exec({TIDIES:?})\n    time.sleep(600)\n")
+        + "while not os.path.exists('here'):\n    time.sleep(0.01)\nsys.exit(7)";
+    let outcome = python(&program, &format!("{ASKED}{LONG_WAIT}")).run().exit(3);
+    tidied(outcome.folder.path());
+}
+
+// fault: ended: Ctrl-C during `setup` -> what it has started gets the stop signal and the grace
+#[test]
+fn a_set_up_is_stopped_in_order_by_ctrl_c() {
+    let setup = "setup = \"trap 'echo yes > tidied; exit' TERM; echo x > here; sleep 600 & wait\"";
+    let going = python(SERVES, setup).start();
+    going.wait_for_file("here");
+    going.running.signal("INT");
+    let folder = going.wait().exit(130).folder;
+    assert!(fs::read_to_string(folder.path().join("tidied")).is_ok_and(|text| text.trim() == "yes"));
+}
+
+// fault: ended: runner is killed -> the server gets its stop signal and the grace, and is killed where it does not obey
+#[test]
+fn a_server_is_stopped_in_order_after_a_kill_of_runner() {
+    let going = python(&format!("{TIDIES}serve(answers)"), ASKED).set("load.duration=300s").start();
+    going.running.wait_for_requests();
+    going.running.signal("KILL");
+    let outcome = going.wait();
+    assert_eq!(outcome.code, None);
+    tidied(outcome.folder.path());
+
+    let ignores = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nserve(answers)";
+    let going = python(ignores, "stop = { grace = \"300ms\" }").set("load.duration=300s").start();
+    going.running.wait_for_requests();
+    going.running.signal("KILL");
+    assert_eq!(going.wait().code, None);
+}
