@@ -7,6 +7,11 @@ pub fn without_response(load: &LoadRecord) -> u64 {
     load.failed.saturating_add(load.unanswered)
 }
 
+/// The share of requests without a response, from 0 to 1; 0 where none was started.
+pub fn share_without_response(load: &LoadRecord) -> f64 {
+    if load.started == 0 { 0.0 } else { without_response(load) as f64 / load.started as f64 }
+}
+
 /// Whether half of the requests waited for a response that did not come; those that failed otherwise may have done so at
 /// once.
 pub fn half_waited_in_vain(load: &LoadRecord) -> bool {

@@ -53,7 +53,7 @@ pub(super) fn of(class: LeakClass) -> Cause {
         LeakClass::Cache => (
             "a cache whose key leaves out who asks",
             "equal URLs get one response, although the response depends on who asks; a cache keeps it, or requests that come at once are joined",
-            "at cache keys and `Vary`: a proxy or CDN that caches answers with `Set-Cookie` or without `Vary: Cookie, Authorization`, `@cache_page` and Flask-Caching (Python), `Cache-Control: public` on personal pages, `singleflight` or DataLoader keyed by URL alone (Go, Node), `@Cacheable` without the user in its key (Java). Send `Cache-Control: private, no-store`, or put the identity into the key",
+            "at cache keys and `Vary`: a proxy or CDN that caches responses with `Set-Cookie` or without `Vary: Cookie, Authorization`, `@cache_page` and Flask-Caching (Python), `Cache-Control: public` on personal pages, `singleflight` or DataLoader keyed by URL alone (Go, Node), `@Cacheable` without the user in its key (Java). Send `Cache-Control: private, no-store`, or put the identity into the key",
         ),
         LeakClass::Pool => (
             "a pooled connection that is off by one response",
@@ -71,9 +71,9 @@ pub(super) fn of(class: LeakClass) -> Cause {
             "at what is attached to a socket or to a connection's task: a context variable set in a connection's own task (uvicorn without `--reset-contextvars`), `AsyncLocalStorage.enterWith` and properties on `req.socket` (Node), a login kept in a connection handler (Netty attributes, Go's `ConnContext`), a parser's buffer that is not cleared after a large body. A proxy puts many users on one connection",
         ),
         LeakClass::Desync => (
-            "answers in the wrong order or number",
-            "client and server disagree on which answer belongs to which request of a connection",
-            "at the HTTP layer: a server or proxy that handles pipelined requests at once and writes answers as they come, a time-out that writes an error page while the handler still writes its response, a `Content-Length` that does not fit, a body that is not read before the next request. Close the connection after any response that did not end well; look for known faults of the server's version",
+            "responses in the wrong order or number",
+            "client and server disagree on which response belongs to which request of a connection",
+            "at the HTTP layer: a server or proxy that handles pipelined requests at once and writes responses as they come, a time-out that writes an error page while the handler still writes its response, a `Content-Length` that does not fit, a body that is not read before the next request. Close the connection after any response that did not end well; look for known faults of the server's version",
         ),
         LeakClass::Residue => (
             "the rest of a longer value in a buffer",

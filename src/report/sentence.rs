@@ -20,6 +20,9 @@ use super::format::{capital, list, micros, millis, outside, sent_again, status, 
 
 #[cfg(test)]
 mod tests;
+mod unanswered;
+
+pub(crate) use unanswered::unanswered_note;
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
 pub(crate) fn answer(record: &Record) -> String {
@@ -276,46 +279,10 @@ fn what_came(load: &LoadRecord) -> String {
     let rest = match (lost, refused) {
         _ if load.started == 0 => return "no request was started".to_owned(),
         (0, 0) => "every request was answered".to_owned(),
-        (0, n) => format!("{} had a status of 400 or above", counted(n, "answer")),
+        (0, n) => format!("{} had a status of 400 or above", counted(n, "response")),
         (n, _) => format!("{} of {} never got a response", show_count(n), show_count(load.started)),
     };
     format!("{} with {latency}; {rest}{again}", show_rate(load.throughput))
-}
-
-/// What the requests without a response do to the quantiles; `None` if every one was answered.
-pub(crate) fn unanswered_note(load: &LoadRecord) -> Option<String> {
-    let lost = without_response(load);
-    if lost == 0 || load.started == 0 {
-        return None;
-    }
-    let fraction = lost as f64 / load.started as f64;
-    let who = if fraction > 0.5 { "Most requests never got a response" } else { "Some requests never got a response" };
-    let ways = ways_lost(load, "unanswered, still waiting when the load ended");
-    let mut text = format!(
-        "{who}: {} of {} ({}). Of these, {}. {}",
-        show_count(lost),
-        show_count(load.started),
-        show_percentage(fraction),
-        list(&ways),
-        how_they_rank(load)
-    );
-    text += &median_of_the_lucky(load).unwrap_or_default();
-    text += &gave_up(load).map(|sentence| format!(" {}.", capital(&sentence))).unwrap_or_default();
-    Some(text)
-}
-
-fn how_they_rank(load: &LoadRecord) -> &'static str {
-    match load.latency_us.open().next() {
-        None => {
-            "They rank as longer than every answered one, so a quantile that falls among them is only known to be longer than \
-             something, and has a `>` in front."
-        }
-        Some(_) => {
-            "One that was cut off is known to take longer than it had waited, and nothing else. A quantile that this leaves open \
-             is an estimate (Kaplan-Meier), with an interval at 95 % confidence, or the least and the most that it can be; it \
-             has a `>` in front where only such requests are."
-        }
-    }
 }
 
 /// That clients gave up, if they did.
@@ -323,26 +290,6 @@ pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
     let Abandonment { rate_before } = abandonment(load)?;
     let rate = show_rate(rate_before);
     Some(format!("the server answered {rate} until clients gave up; from then on it worked for clients that had left"))
-}
-
-/// What the median would be if those without a response were dropped, where that changes the story.
-fn median_of_the_lucky(load: &LoadRecord) -> Option<String> {
-    let MeasuredValue::MoreThan(bound) = load.latency_us.p50? else { return None };
-    let latencies = load.histogram.latencies()?;
-    let answered = latencies.answered_len();
-    if answered == 0 {
-        return None;
-    }
-    let middle = latencies.distribution().median_of_answered()?;
-    let half = match half_waited_in_vain(load) {
-        true => format!("Half of all requests waited longer than {}", show_time(bound / 1e6)),
-        false => "Fewer than half of all requests were answered".to_owned(),
-    };
-    Some(format!(
-        " {half}; over the {} alone, the median would read {}.",
-        counted(answered, "answered one"),
-        show_time(middle as f64 / 1e9)
-    ))
 }
 
 /// The dirty check in one sentence.
@@ -374,19 +321,27 @@ pub(crate) fn dirty_fact(dirty: &DirtyRecord) -> String {
     )
 }
 
-/// Whether any dirty check of a run has proven a leak; `None` if there was no dirty check.
-pub(crate) fn proof(record: &Record) -> Option<String> {
-    let trials = || record.variants.iter().flat_map(|variant| &variant.trials);
+/// Whether any dirty check of a run has proven a leak, and whether that was expected; `None` if there was no dirty check.
+pub(crate) fn proof(status: Status, variants: &[VariantRecord]) -> Option<String> {
+    let trials = || variants.iter().flat_map(|variant| &variant.trials);
     let checks: Vec<&DirtyRecord> = trials().filter_map(|trial| trial.dirty.as_ref()).collect();
     if checks.is_empty() {
         return None;
     }
     if checks.iter().all(|check| check.leaks == 0) {
-        return Some("without proof of a leak".to_owned());
+        return Some("no leak found".to_owned());
     }
+    let asks_for_leaks = |verdict: &Verdict| match &verdict.kind {
+        VerdictKind::DirtyCheck { expect } => *expect == Expect::Dirty,
+        VerdictKind::Rule(rule) => rule.metric == "dirty.leaks" && !rule.comparison.holds(0.0, rule.value),
+        VerdictKind::AbortWhen { .. } | VerdictKind::Script | VerdictKind::Success => false,
+    };
+    let verdicts = || variants.iter().flat_map(|variant| &variant.verdicts);
+    let was_expected = verdicts().any(|verdict| verdict.status == Status::Passed && asks_for_leaks(verdict));
+    let expected = if was_expected && status == Status::Passed { ", as expected" } else { "" };
     let first = checks.iter().filter_map(|check| check.first_proof_s).min_by(f64::total_cmp);
     let after = first.map(|seconds| format!(" after {}", show_time(seconds))).unwrap_or_default();
-    Some(format!("with proof of a leak{after}"))
+    Some(format!("with proof of a leak{after}{expected}"))
 }
 
 /// One leak in one sentence, with its witnesses.

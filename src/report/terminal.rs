@@ -84,7 +84,8 @@ impl Terminal {
     fn head(&self, record: &Record) -> String {
         let state = self.paint(&status(record.status).to_uppercase(), style(record.status));
         let name = self.paint(&clip(&record.scenario.name, 60), Style::new().bold());
-        let proof = sentence::proof(record).map(|proof| format!(", {proof}")).unwrap_or_default();
+        let proof =
+            sentence::proof(record.status, &record.variants).map(|proof| format!(", {proof}")).unwrap_or_default();
         format!("{state}  {name}{proof}\n{}", wrap(&capital(&sentence::reason(record)), self.width, ""))
     }
 

@@ -122,9 +122,10 @@ impl Curve {
         self.points.get(self.points.partition_point(|point| point.answered < rank)).map(|point| point.at)
     }
 
-    /// The estimate of a quantile; `None` if the estimated share never comes to that.
+    /// The estimate of a quantile; `None` if the estimated share never comes to that. Where nothing was answered, there is none
+    /// even of the least.
     pub(super) fn estimate(&self, q: f64) -> Option<Estimate> {
-        let share = q - ROUNDING;
+        let share = (q - ROUNDING).max(f64::MIN_POSITIVE);
         let first = |reached: &dyn Fn(&Share) -> f64| {
             self.points.iter().find(|point| reached(&point.share) >= share).map(|point| point.at)
         };

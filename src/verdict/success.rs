@@ -47,11 +47,11 @@ fn lacking(load: &LoadRecord, rules: &[Rule], has_script: bool) -> Option<(Statu
         has_script || rules.iter().any(group)
     };
     if errors("status") >= load.completed && !judged(&ON_STATUSES) {
-        let answers = counted(load.completed, "answer");
+        let responses = counted(load.completed, "response");
         let statuses: Vec<&str> = load.status.keys().map(String::as_str).collect();
         return Some((
             Status::Inconclusive,
-            format!("not one of {answers} has a status below 400: {}", statuses.join(", ")),
+            format!("not one of {responses} has a status below 400: {}", statuses.join(", ")),
         ));
     }
     let checks = load.checks.as_ref().filter(|checks| checks.passed == 0 && checks.failed > 0)?;
@@ -101,7 +101,7 @@ mod tests {
             load.errors.insert("status".to_owned(), errors);
             load
         };
-        let none = (Status::Inconclusive, "not one of 10 answers has a status below 400: 404".to_owned());
+        let none = (Status::Inconclusive, "not one of 10 responses has a status below 400: 404".to_owned());
         assert_eq!(judged(refused(10), &["latency.p99 < 1s"]), Some(none));
         assert_eq!(judged(refused(9), &[]), None);
         assert_eq!(judged(refused(10), &["status.404 == 10"]), None);

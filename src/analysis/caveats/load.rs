@@ -1,8 +1,9 @@
 //! Reasons to trust a load less that lie with the server and its responses.
 
 use crate::analysis::abandonment::abandonment;
+use crate::analysis::responses::share_without_response;
 use crate::exchange::Failure;
-use crate::measured_value::Bounds;
+use crate::measured_value::{Bounds, MeasuredValue};
 use crate::net::tls;
 use crate::record::{Caveat, LoadRecord};
 use crate::units::{counted, show_count, show_percentage, show_time};
@@ -72,7 +73,9 @@ pub(super) fn few_samples(load: &LoadRecord) -> Option<Caveat> {
     let quantiles = [("p99.9", 0.999), ("p99", 0.99), ("p90", 0.9)];
     // Rounding must not make ten a little less.
     let beyond = |q: f64| load.started as f64 * (1.0 - q) + 1e-9;
-    let thin = quantiles.iter().filter(|(_, q)| beyond(*q) < SAMPLES_BEYOND).map(|(name, _)| *name);
+    // Of one that is only a lower bound, no more is claimed.
+    let is_told = |q: f64| load.latency_us.written(q).is_none_or(MeasuredValue::is_bounded);
+    let thin = quantiles.iter().filter(|(_, q)| beyond(*q) < SAMPLES_BEYOND && is_told(*q)).map(|(name, _)| *name);
     let names: Vec<&str> = thin.collect();
     let message = format!(
         "{} rest{} on fewer than 10 requests beyond, of {} in all",
@@ -102,16 +105,18 @@ pub(super) fn error_statuses(load: &LoadRecord) -> Option<Caveat> {
 }
 
 pub(super) fn no_response(load: &LoadRecord) -> Option<Caveat> {
-    let lost = load.failed + load.unanswered;
-    let share = lost as f64 / (load.started as f64).max(1.0);
+    let share = share_without_response(load);
     if share < TELLING {
         return None;
     }
     let share_lost = show_percentage(share);
     let message = match load.latency_us.open().next() {
         None => format!(
-            "{share_lost} of requests never got a response; they rank as longer than all that did, so quantiles beyond {:.2} % are lower bounds",
-            (1.0 - share) * 100.0
+            "{share_lost} of requests never got a response; they rank as longer than all that did, so {} are lower bounds",
+            match share < 1.0 {
+                true => format!("quantiles beyond {}", rest_of(share, &share_lost)),
+                false => "all quantiles".to_owned(),
+            }
         ),
         Some(_) => format!(
             "{share_lost} of requests never got a response, some of which had not waited as long as others were answered in; quantiles that this leaves open have an interval beside them"
@@ -120,11 +125,17 @@ pub(super) fn no_response(load: &LoadRecord) -> Option<Caveat> {
     Some(Caveat::new(message, "compare them only with a run that has the same `load.timeout` and `load.duration`"))
 }
 
+/// What a share leaves of the whole, with as many decimals as the share is shown with, so that the two make 100 %.
+fn rest_of(share: f64, shown: &str) -> String {
+    let decimals = shown.trim_end_matches([' ', '%']).split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    format!("{:.decimals$} %", (1.0 - share) * 100.0)
+}
+
 /// Where a quantile was another in the second half, the answered say nothing of those that were cut off in the end.
 pub(super) fn drifted(load: &LoadRecord) -> Option<Caveat> {
     let by_bounds =
         |open: Bounds| open.estimate.is_none() && open.at_most.is_some_and(|most| most > open.at_least * APART);
-    let message = "answers took another time in the second half of the load than in the first, so those that came tell nothing of those that did not: quantiles that this leaves open are bounds, without an estimate";
+    let message = "responses took another time in the second half of the load than in the first, so those that came tell nothing of those that did not: quantiles that this leaves open are bounds, without an estimate";
     load.latency_us.open().any(by_bounds).then(|| {
         Caveat::new(
             message.to_owned(),
@@ -144,7 +155,7 @@ pub(super) fn no_handshake(load: &LoadRecord) -> Option<Caveat> {
 
 pub(super) fn not_http(load: &LoadRecord) -> Option<Caveat> {
     let advice = "look at what the server sends there, as with `curl -v`; what runner could not read stands in quotes";
-    failed(load, Failure::Protocol, "answers were not HTTP", advice)
+    failed(load, Failure::Protocol, "responses were not HTTP", advice)
 }
 
 pub(super) fn connection_lost(load: &LoadRecord) -> Option<Caveat> {
@@ -176,7 +187,7 @@ pub(super) fn retried(load: &LoadRecord) -> Option<Caveat> {
 pub(super) fn unsolicited(load: &LoadRecord) -> Option<Caveat> {
     let message = format!(
         "on {} something came that no request had asked for; they were closed. What came before it was seen was taken for the \
-         answer to the next request, so that statuses, times and checks may be those of others' answers",
+         response to the next request, so that statuses, times and checks may be those of other requests",
         counted(load.unsolicited, "connection")
     );
     (load.unsolicited > 0).then(|| Caveat::new(message, TOO_MANY_RESPONSES))

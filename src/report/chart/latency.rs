@@ -3,6 +3,7 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
+use crate::analysis::responses::share_without_response;
 use crate::measured_value::MeasuredValue;
 use crate::record::LoadRecord;
 use crate::stats::{Distribution, Latencies};
@@ -28,7 +29,7 @@ pub(crate) fn latency(load: &LoadRecord, title: &str) -> Option<String> {
     let frame = Frame::new(&latencies, service_times.as_ref())?;
     Some(sheet(WIDTH, HEIGHT, title, |canvas| {
         frame.axes(canvas);
-        frame.never_answered(canvas, &latencies);
+        frame.never_answered(canvas, load, &latencies);
         let is_open = frame.interval(canvas, &latencies);
         canvas.path(&frame.curve(&latencies), BLUE, 4.0);
         let name = if is_open { "latency (from when due) and interval" } else { "latency (from when it was due)" };
@@ -93,7 +94,7 @@ impl Frame {
     }
 
     /// The part of the axis where a quantile falls among the unanswered: hatched, with what is known of it as dashes.
-    fn never_answered(&self, canvas: &mut Canvas<'_>, latencies: &Distribution) {
+    fn never_answered(&self, canvas: &mut Canvas<'_>, load: &LoadRecord, latencies: &Distribution) {
         let (all, known) = (latencies.len(), known(latencies));
         if known == all {
             return;
@@ -108,11 +109,11 @@ impl Frame {
         if RIGHT - left < NARROW {
             return;
         }
-        let answered = latencies.answered_len();
-        let share = show_percentage((all - known) as f64 / all as f64);
+        // The curve may go on beyond the requests that were answered, by what these tell of the others.
+        let share = show_percentage(share_without_response(load));
         let lines = [
-            "never answered: longer than the dashed line".to_owned(),
-            format!("{share} of all requests; {} answered", show_count(answered)),
+            "no response: longer than the dashed line".to_owned(),
+            format!("{share} of all requests; {} had one", show_count(load.completed)),
         ];
         label(canvas, &lines, (left, RIGHT), bounds.last().map_or(TOP, |last| last.1));
     }
@@ -267,8 +268,8 @@ mod tests {
     #[test]
     fn what_requests_that_were_cut_off_leave_open_is_a_band() {
         let [none, late, early] = [vec![], vec![600; 100], (0..100).map(|n| n * 5).collect()].map(|cut| drawn(&cut));
-        assert!(!none.contains("interval") && !none.contains("never answered"));
-        assert!(!late.contains("interval") && late.contains("never answered"), "all of them had waited for longer");
+        assert!(!none.contains("interval") && !none.contains("no response"));
+        assert!(!late.contains("interval") && late.contains("no response"), "all of them had waited for longer");
         assert!(early.contains("interval"));
         let bands = |svg: &str| svg.matches("<polygon").count();
         assert!(bands(&early) > bands(&none), "{} {}", bands(&early), bands(&none));

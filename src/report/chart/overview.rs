@@ -50,7 +50,7 @@ pub(crate) fn overview(variants: &[VariantRecord]) -> Option<String> {
         let keys = [
             (Key::Dot(BLUE), "p50"),
             (Key::Dot(VERMILLION), "p99"),
-            (Key::Ring(VERMILLION), "this or longer: never answered"),
+            (Key::Ring(VERMILLION), "this or longer: no response"),
         ];
         let unanswered = rows.iter().any(|(_, load)| load.latency_us.p99.is_some_and(is_bound));
         canvas.legend(26.0, RIGHT, if unanswered { &keys } else { &keys[..2] });
@@ -89,7 +89,7 @@ fn panel(canvas: &mut Canvas<'_>, axis: &ChartAxis, left: f64, bottom: f64, name
 fn throughput(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f64, f64), bottom: f64) {
     let rates: Vec<f64> = rows.iter().map(|(_, load)| load.throughput).collect();
     let axis = ChartAxis::over(&rates, edges, Measure::Number);
-    panel(canvas, &axis, edges.0, bottom, "throughput, answers per second");
+    panel(canvas, &axis, edges.0, bottom, "throughput, responses per second");
     for (index, rate) in
         rates.iter().enumerate().filter(|(_, rate)| rate.is_finite() && (**rate > 0.0 || axis.from_zero))
     {

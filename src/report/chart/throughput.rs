@@ -1,4 +1,4 @@
-//! What came back in each second of the load: answers, and requests that failed.
+//! What came back in each second of the load: responses, and requests that failed.
 
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
@@ -15,7 +15,7 @@ const RIGHT: f64 = 776.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = 268.0;
 
-const ANSWERS: &str = "answers of any status";
+const RESPONSES: &str = "responses of any status";
 
 const ASKED: &str = "requests asked for";
 
@@ -31,8 +31,8 @@ pub(crate) fn throughput(load: &LoadRecord, title: &str) -> Option<String> {
     let end = rows.last().map(|row| row.t_s + row.length_s).filter(|end| *end > 0.0 && end.is_finite())?;
     let series = [
         (VERMILLION, "no response: timeouts and other failures", rates(&rows, |row| row.failed)),
-        (ORANGE, "answers with a status of 400 or above", rates(&rows, |row| row.error_status)),
-        (BLUE, ANSWERS, rates(&rows, |row| row.completed)),
+        (ORANGE, "responses with a status of 400 or above", rates(&rows, |row| row.error_status)),
+        (BLUE, RESPONSES, rates(&rows, |row| row.completed)),
     ];
     let asked = asked(load, end);
     let all = series.iter().flat_map(|(_, _, rates)| rates).chain(asked.iter().map(|(_, rate)| rate));
@@ -44,9 +44,9 @@ pub(crate) fn throughput(load: &LoadRecord, title: &str) -> Option<String> {
         axes(canvas, (x, end), (y, &y_ticks));
         let mut keys = Vec::new();
         for (color, name, rates) in &series {
-            let answers = *name == ANSWERS;
-            if answers || rates.iter().any(|rate| *rate > 0.0) {
-                steps(canvas, &rows, rates, (x, y), *color, answers);
+            let is_all = *name == RESPONSES;
+            if is_all || rates.iter().any(|rate| *rate > 0.0) {
+                steps(canvas, &rows, rates, (x, y), *color, is_all);
                 keys.push((Key::Line(*color), *name));
             }
         }

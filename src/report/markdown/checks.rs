@@ -40,7 +40,7 @@ fn samples(title: &str, samples: &[CheckSample]) -> String {
     if samples.is_empty() {
         return String::new();
     }
-    let heads = [("user", Right), ("request", Right), ("due at", Right), ("sent", Left), ("answer", Left)];
+    let heads = [("user", Right), ("request", Right), ("due at", Right), ("sent", Left), ("response", Left)];
     let mut table = Table::new(heads.into_iter().chain([("body", Left), ("what is wrong", Left)]));
     for sample in samples {
         let answer = match (sample.status, &sample.failure) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::record::{LoadRecord, Quantiles, VariantRecord};
 use crate::report::escape::{cell, code, code_cell, inline};
-use crate::report::format::{NONE, amount, micros, outside, setting, share, travel};
+use crate::report::format::{NONE, amount, list, micros, outside, setting, share, travel};
 use crate::report::sentence;
 use crate::report::table::{
     Align::{Left, Right},
@@ -53,21 +53,38 @@ pub(super) fn load(variant: &VariantRecord, place: &Place) -> String {
     out += &times(&loads);
     out += &place.explain(
         "Latency counts from the moment a request was due, service time from the moment it was sent; both to the end of the \
-         answer, and over every started request.",
+         response, and over every started request.",
     );
-    for (number, load) in &loads {
-        if let Some(note) = sentence::unanswered_note(load) {
-            let which = if loads.len() > 1 { format!("In trial {number}: ") } else { String::new() };
-            out += &format!("{which}{}\n\n", inline(&note));
-        }
-    }
+    out += &unanswered(&loads);
     out += &outcomes(&loads);
     out += &loads.iter().map(|(_, load)| parts::tables(load)).collect::<String>();
     out += &generators(&loads);
     for (_, load) in &loads {
         out += &outside(load).map(|note| format!("Of the throughput: {note}.\n\n")).unwrap_or_default();
     }
-    out + place.explain("Throughput counts answers with a status below 400 within the duration.").as_str()
+    out + place.explain("Throughput counts responses with a status below 400 within the duration.").as_str()
+}
+
+/// The requests without a response: what is the same for several trials is said once.
+fn unanswered(loads: &[(usize, &LoadRecord)]) -> String {
+    let mut said: Vec<(Vec<String>, String)> = Vec::new();
+    let mut ranks: Vec<&str> = Vec::new();
+    for (number, note) in loads.iter().filter_map(|(number, load)| Some((number, sentence::unanswered_note(load)?))) {
+        match said.iter_mut().find(|(_, what)| *what == note.what) {
+            Some((trials, _)) => trials.push(number.to_string()),
+            None => said.push((vec![number.to_string()], note.what)),
+        }
+        if !ranks.contains(&note.how_they_rank) {
+            ranks.push(note.how_they_rank);
+        }
+    }
+    let which = |trials: &[String]| match (loads, trials) {
+        ([_], _) => String::new(),
+        (_, [one]) => format!("In trial {one}: "),
+        (_, several) => format!("In trials {}: ", list(several)),
+    };
+    let said = said.iter().map(|(trials, what)| format!("{}{}\n\n", which(trials), inline(what)));
+    said.chain(ranks.iter().map(|rank| format!("{}\n\n", inline(rank)))).collect()
 }
 
 fn times(loads: &[(usize, &LoadRecord)]) -> String {

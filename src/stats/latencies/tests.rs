@@ -233,3 +233,16 @@ fn what_is_written_and_read_again_is_the_same_in_each_half() {
     let spoiled = serde_json::to_string(&millis([1], [])).unwrap().replace('=', "!");
     assert!(serde_json::from_str::<Latencies>(&spoiled).is_err(), "{spoiled}");
 }
+
+// fault: labels: nothing is answered -> not even the least latency is known
+#[test]
+fn where_nothing_was_answered_the_least_is_a_bound_too() {
+    let mut latencies = Latencies::default();
+    (1..=30).for_each(|n| latencies.cut(Half::First, n * 100_000_000));
+    let known = latencies.distribution();
+    let Some(MeasuredValue::MoreThan(least)) = known.min() else { panic!("{:?}", known.min()) };
+    assert!((least - 1e8).abs() < 1e6, "{least}");
+    for q in [0.0, 0.5, 1.0] {
+        assert!(matches!(known.quantile(q), Some(MeasuredValue::MoreThan(_))), "{q}");
+    }
+}
