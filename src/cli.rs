@@ -10,6 +10,7 @@ mod arguments;
 mod check;
 mod compare;
 mod definitions;
+mod inspect;
 mod load;
 mod log_format;
 mod logging;
@@ -92,6 +93,7 @@ fn obey(arguments: Arguments, began: Instant) -> Exit {
     match arguments.command {
         Some(Command::Run(options)) => with_log(true, &|log| run::run(&options, log, began)),
         Some(Command::Load(options)) => with_log(true, &|log| load::load(&options, log, manner.quiet, began)),
+        Some(Command::Inspect(options)) => with_log(true, &|log| inspect::inspect(&options, log, began)),
         Some(Command::Check(options)) => check::check(&options),
         Some(Command::Serve(options)) => with_log(false, &|log| serve::serve(&options, log)),
         Some(Command::Compare(options)) => compare::compare(&options),

@@ -12,6 +12,7 @@ use crate::measured_value::MeasuredValue;
 mod capacity;
 mod comparison;
 mod dirty;
+mod inspection;
 mod load;
 mod location;
 mod quantiles;
@@ -30,6 +31,10 @@ pub use comparison::{
 pub use dirty::{
     ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControlRecord, RateLimit,
     RequestRecord, ShrunkRecord, StartsRecord, TlsRecord, TriggerRecord, Unread, Witness,
+};
+pub use inspection::{
+    ArrivalsRecord, BurstRecord, BusyRecord, ConcurrencyStep, CpuRecord, InspectionRecord, Parallelism, ResponseBatch,
+    Signature,
 };
 pub use load::{
     CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence,
@@ -86,6 +91,9 @@ pub struct Runner {
 
 /// What stands for the file, and is the name, of a load that was typed.
 pub const AD_HOC: &str = "load";
+
+/// What stands for the file, and is the name, of an inspection of an address.
+pub const INSPECTED: &str = "inspect";
 
 /// The scenario of a run, as it was written and as it was meant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -197,6 +205,9 @@ pub struct Trial {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacityRecord>,
     pub dirty: Option<DirtyRecord>,
+    /// How many requests the server works on at once, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection: Option<InspectionRecord>,
     /// Every server that was started for it, in order.
     #[serde(default)]
     pub servers: Vec<ServerRecord>,

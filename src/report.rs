@@ -8,6 +8,7 @@ pub mod compare;
 mod decision;
 mod escape;
 mod footnote;
+mod inspection;
 mod location;
 mod markdown;
 mod remedy;

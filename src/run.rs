@@ -25,6 +25,7 @@ mod examples;
 mod facts;
 mod folder;
 mod hooks;
+mod inspection;
 mod locate;
 mod log_tail;
 pub mod plan;
@@ -107,6 +108,15 @@ pub enum RunEvent<'a> {
         doing: &'a str,
     },
     CapacityEnded,
+    InspectionBegan {
+        description: &'a str,
+    },
+    Inspection {
+        elapsed: Duration,
+        planned: Duration,
+        /// What is under way.
+        doing: &'a str,
+    },
     DirtyBegan {
         description: &'a str,
     },
@@ -349,7 +359,7 @@ fn something_ran(
     cancel: &CancellationToken,
 ) -> Result<(), Unfinished> {
     let all = || trials.iter().flatten();
-    if all().any(|trial| trial.load.is_some() || trial.dirty.is_some()) {
+    if all().any(|trial| trial.load.is_some() || trial.dirty.is_some() || trial.inspection.is_some()) {
         return Ok(());
     }
     match all().find_map(|trial| trial.failure.clone()) {

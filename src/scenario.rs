@@ -20,6 +20,7 @@ pub mod data;
 mod decode;
 mod environment;
 pub mod file;
+mod inspect;
 pub mod login;
 mod matrix;
 mod overrides;
@@ -44,6 +45,7 @@ pub use attached::{Address, AttachedSpec, Pid, TlsFiles, TlsSpec, authority, wit
 pub use capacity::CapacitySpec;
 pub use data::Data;
 pub use file::{Expect, OnDisconnect, Spacing};
+pub use inspect::InspectSpec;
 pub use login::{CaptureSpec, LoginSpec, LoginStep};
 pub use problem::{Problem, Problems};
 pub use protocol::{Protocol, Version};
@@ -96,6 +98,7 @@ pub struct Variant {
     /// Only next to a load, whose requests it sends.
     pub capacity: Option<CapacitySpec>,
     pub dirty: Option<DirtySpec>,
+    pub inspect: Option<InspectSpec>,
     /// The rules that apply to this variant.
     pub rules: Vec<Rule>,
     /// Rules that end the load early.

@@ -17,6 +17,7 @@ Examples:
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
   runner load -c 500 -d 10 http://127.0.0.1:8000/           load a server that is up, without a file
+  runner inspect scenarios/python_servers.toml              how many requests does each server work on at once?
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
   runner compare reports/shop/monday reports/shop/latest    what changed between two runs of a scenario
   runner replay reports/dirty/latest 1                      provoke leak 1 of a report again, ten times
@@ -32,6 +33,15 @@ Examples:
   runner load --body '{\"n\": 1}' -H 'content-type: application/json' http://127.0.0.1:8000/orders
 
 A scenario file can do more: it starts the server, varies requests, judges, and leaves a report.";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  runner inspect scenarios/python_servers.toml                      each variant of it, about 20 s each
+  runner inspect scenarios/async_sleep.toml --set load.sleep=20ms
+  runner inspect http://127.0.0.1:8000/slow                         a server that is up
+
+It sends a request alone, then more and more at once, and says how many are really worked on at once: one at a time, a pool,
+any number, or a loop that something blocks. Choose a request that waits, 10 ms to 1 s, as one for a database does.";
 
 /// Starts a web server, drives HTTP load at it, looks for one request's data in another's response, and judges
 #[derive(Debug, Parser)]
@@ -75,6 +85,8 @@ pub(super) enum Command {
     Run(Run),
     /// Load a URL without a scenario file, as wrk does, and print the figures
     Load(Box<Load>),
+    /// Find out how many requests a server really works on at once, and how: of each variant of a scenario, or of a URL
+    Inspect(Inspect),
     /// Validate scenarios and show the plan; nothing is started
     Check(Check),
     /// Run only the server of a scenario, for a browser or curl; ends with Ctrl-C
@@ -127,9 +139,20 @@ pub(super) struct Run {
 impl Run {
     /// Where reports go. An empty variable is one that is not set.
     pub fn reports(&self) -> PathBuf {
-        let variable = || std::env::var_os("RUNNER_REPORTS").filter(|value| !value.is_empty());
-        let given = self.reports.clone().or_else(|| variable().map(PathBuf::from));
-        given.unwrap_or_else(|| PathBuf::from("reports"))
+        reports(self.reports.as_ref())
+    }
+}
+
+/// Where reports go, if an option does not say.
+fn reports(given: Option<&PathBuf>) -> PathBuf {
+    let variable = || std::env::var_os("RUNNER_REPORTS").filter(|value| !value.is_empty());
+    given.cloned().or_else(|| variable().map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("reports"))
+}
+
+impl Inspect {
+    /// Where its report goes. An empty variable is one that is not set.
+    pub fn reports(&self) -> PathBuf {
+        reports(self.reports.as_ref())
     }
 }
 
@@ -258,6 +281,33 @@ fn rate(text: &str) -> Result<f64, String> {
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("no colon in it; write as in \"accept: text/html\"")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = INSPECT_EXAMPLES)]
+pub(super) struct Inspect {
+    /// A scenario file (TOML) with a [load], whose request is sent; or the URL of a server that is up
+    #[arg(value_name = "FILE|URL")]
+    pub subject: String,
+
+    /// The path, with its query, to send in place of the file's or the URL's
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+
+    /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
+    #[arg(long, value_name = "DIR")]
+    pub reports: Option<PathBuf>,
+
+    /// Allow load on a host that is not this machine; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+
+    /// Print the record as one line of JSON, and nothing else to standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -221,11 +221,8 @@ impl Observer for Progress {
             RunEvent::LoggingIn { elapsed, done, of } => self.logging_in(elapsed, done, of),
             RunEvent::LoadBegan { description }
             | RunEvent::CapacityBegan { description }
+            | RunEvent::InspectionBegan { description }
             | RunEvent::DirtyBegan { description } => self.part(description),
-            RunEvent::Capacity { elapsed, planned, doing } => {
-                self.measured();
-                self.advance(elapsed, planned, doing);
-            }
             RunEvent::Load { elapsed, planned, progress } => {
                 self.measured();
                 let rate = show_rate(self.rate(elapsed, progress.completed));
@@ -233,6 +230,10 @@ impl Observer for Progress {
                 let open = progress.started - (progress.completed + progress.failed).min(progress.started);
                 let text = format!("{rate}, {}, {} in flight", counted(errors, "error"), show_count(open));
                 self.advance(elapsed, planned, &text);
+            }
+            RunEvent::Capacity { elapsed, planned, doing } | RunEvent::Inspection { elapsed, planned, doing } => {
+                self.measured();
+                self.advance(elapsed, planned, doing);
             }
             RunEvent::Dirty { elapsed, planned, exposures, leaks, doing } => {
                 self.measured();

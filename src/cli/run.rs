@@ -1,6 +1,6 @@
 //! `runner FILE...`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::arguments::Run;
@@ -17,10 +17,31 @@ use crate::units::counted;
 const WIDEST: usize = 110;
 const INTERRUPTED: &str = "interrupted: writing the report; once more to end at once";
 
+/// How scenarios are run, apart from what they say.
+pub(super) struct RunOptions {
+    pub reports: PathBuf,
+    pub allow_hosts: Vec<String>,
+    /// Print the records, and nothing else.
+    pub json: bool,
+    /// Take up a run that was cut off.
+    pub resume: bool,
+}
+
 pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
     let Some(scenarios) = system_context::load_all(&arguments.files, &arguments.overrides.set) else {
         return Exit::Invalid;
     };
+    let options = RunOptions {
+        reports: arguments.reports(),
+        allow_hosts: arguments.allow_hosts.clone(),
+        json: arguments.json,
+        resume: arguments.resume,
+    };
+    run_all(&scenarios, &options, log, began)
+}
+
+/// Runs scenarios one after the other, and prints what came of each.
+pub(super) fn run_all(scenarios: &[Scenario], arguments: &RunOptions, log: &EventLog, began: Instant) -> Exit {
     scenarios.iter().for_each(|scenario| log.telemetry().redaction().add(&scenario.secrets));
     let shown = log.style.clone();
     let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
@@ -31,11 +52,11 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
         }
     };
     environment::prepare();
-    let (reports, allowed_hosts) = (arguments.reports(), arguments.allow_hosts.clone());
+    let (reports, allowed_hosts) = (arguments.reports.clone(), arguments.allow_hosts.clone());
     let options =
         Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone(), resume: arguments.resume };
     let mut exits = Vec::new();
-    for scenario in &scenarios {
+    for scenario in scenarios {
         let progress = Progress::new(log.tells_parts, log.style.clone());
         let finished = run::run(scenario, &options, &progress, &cancel);
         progress.close();
@@ -61,7 +82,7 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
 }
 
 /// Prints the results of a run that left a report.
-fn conclude(scenario: &Scenario, finished: &Finished, arguments: &Run) -> Exit {
+fn conclude(scenario: &Scenario, finished: &Finished, arguments: &RunOptions) -> Exit {
     let printed = print_results(&finished.record, Some(&finished.folder), arguments);
     if let Some(not_latest) = &finished.not_latest {
         print::warning(&format!("{}: {not_latest}", scenario.name), Some(&not_latest.advice()));
@@ -70,7 +91,7 @@ fn conclude(scenario: &Scenario, finished: &Finished, arguments: &Run) -> Exit {
 }
 
 /// Prints the record, or its summary and where the report is, if it is anywhere.
-fn print_results(record: &Record, folder: Option<&Path>, arguments: &Run) -> Exit {
+fn print_results(record: &Record, folder: Option<&Path>, arguments: &RunOptions) -> Exit {
     if arguments.json {
         return print_record(record);
     }

@@ -27,6 +27,11 @@ pub(super) fn load_all(files: &[std::path::PathBuf], overrides: &[String]) -> Op
     loaded.into_iter().collect::<Result<Vec<_>, _>>().ok()
 }
 
+/// The same of one.
+pub(super) fn load_one(file: &Path, overrides: &[String]) -> Option<Scenario> {
+    load_all(&[file.to_path_buf()], overrides)?.pop()
+}
+
 /// Draws problems, if there are any.
 pub(super) fn print_problems(problems: &Problems) {
     if problems.count() > 0 {

@@ -40,6 +40,8 @@ pub enum ServerPart {
     Load,
     /// The search for the highest rate that keeps the rules.
     Capacity,
+    /// The search for how many requests it works on at once.
+    Inspection,
     /// Rounds of the dirty check.
     DirtyCheck,
     /// The search for the least that shows a leak.

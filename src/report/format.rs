@@ -63,6 +63,7 @@ pub(crate) fn part(part: ServerPart) -> &'static str {
     match part {
         ServerPart::Load => "the load",
         ServerPart::Capacity => "the search for the capacity",
+        ServerPart::Inspection => "the inspection",
         ServerPart::DirtyCheck => "the dirty check",
         ServerPart::Diagnosis => "the diagnosis",
         ServerPart::Location => "the search in its code",

@@ -17,6 +17,7 @@ use super::capacity;
 use super::decision;
 use super::escape::{clean, clip};
 use super::format::{capital, list, micros, millis, outside, sent_again, status, ways_lost};
+use super::inspection;
 
 #[cfg(test)]
 mod tests;
@@ -94,7 +95,8 @@ fn why_and_facts(variant: &VariantRecord) -> Vec<String> {
     let told = !failed && first_open.is_some_and(is_of_check);
     let of_check = worst_check(variant).filter(|check| !(told && check.leaks == 0 && check.inconclusive.is_some()));
     let capacity = median_capacity(variant).map(capacity::fact);
-    why(variant).into_iter().chain(capacity).chain(load_facts(variant)).chain(of_check.map(dirty_fact)).collect()
+    let of_load = load_facts(variant).into_iter().chain(inspected(variant));
+    why(variant).into_iter().chain(capacity).chain(of_load).chain(of_check.map(dirty_fact)).collect()
 }
 
 /// The verdict that says that a load saw no success.
@@ -117,6 +119,7 @@ fn why(variant: &VariantRecord) -> Option<String> {
         (None, Some(first)) if first.kind == VerdictKind::Success => Some(first.observed.clone()),
         (None, Some(first)) => Some(format!("`{}` cannot be judged: {}", first.rule, first.observed)),
         (None, None) => match variant.verdicts.as_slice() {
+            [] if is_only_inspected(variant) => None,
             [] => Some("no rule was set".to_owned()),
             [one] if one.kind == (VerdictKind::DirtyCheck { expect: Expect::Dirty }) => {
                 Some("the leak shows, as expected".to_owned())
@@ -141,9 +144,22 @@ fn broken(verdict: &Verdict) -> String {
     }
 }
 
-/// What a variant showed: its load, its dirty check.
+/// Whether nothing was asked of a variant but how many requests its server works on at once.
+fn is_only_inspected(variant: &VariantRecord) -> bool {
+    let only = |trial: &Trial| trial.inspection.is_some() && trial.load.is_none() && trial.dirty.is_none();
+    variant.trials.iter().all(only)
+}
+
+/// What a variant showed: its load, what it works on at once, its dirty check.
 fn facts(variant: &VariantRecord) -> Vec<String> {
-    load_facts(variant).into_iter().chain(worst_check(variant).map(dirty_fact)).collect()
+    let check = worst_check(variant).map(dirty_fact);
+    load_facts(variant).into_iter().chain(inspected(variant)).chain(check).collect()
+}
+
+/// How many requests the server works on at once, from the first trial that tells.
+fn inspected(variant: &VariantRecord) -> Option<String> {
+    let first = variant.trials.iter().find_map(|trial| trial.inspection.as_ref())?;
+    Some(inspection::answer(first))
 }
 
 fn load_facts(variant: &VariantRecord) -> Vec<String> {
@@ -176,6 +192,8 @@ fn over_variants(overall: Status, variants: &[VariantRecord], comparison: Option
             2 => "every rule holds in both variants".to_owned(),
             n => format!("every rule holds in all {}", counted(n as u64, "variant")),
         });
+    } else if variants.iter().all(is_only_inspected) {
+        all.push(format!("{} were inspected", counted(variants.len() as u64, "variant")));
     } else {
         all.push("no rule was set".to_owned());
     }

@@ -11,7 +11,8 @@ use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::{median_capacity, median_trial};
 use crate::analysis::server_use::server_use;
 use crate::record::{
-    Checks, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, VerdictKind, Witness,
+    Checks, InspectionRecord, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, VerdictKind,
+    Witness,
 };
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
@@ -23,6 +24,7 @@ use super::footnote;
 use super::format::{
     NONE, amount, capital, checks_in_words, ends, failures, micros, observed, outside, sent_again, short_micros, status,
 };
+use super::inspection;
 use super::location;
 use super::reproduction;
 use super::response_samples;
@@ -171,6 +173,7 @@ impl Terminal {
             let sentences = [Some(capacity::rates(found)), capacity::limit(found), capacity::cost(found)];
             out += &self.entry("capacity", &sentences.into_iter().flatten().collect::<Vec<_>>().join("; "));
         }
+        out += &trial.inspection.as_ref().map(|inspection| self.inspection(inspection)).unwrap_or_default();
         if let Some(dirty) = &trial.dirty {
             out += &self.entry("dirty check", sentence::dirty_fact(dirty).trim_start_matches("the dirty check "));
             for (index, sample) in response_samples::told(dirty).into_iter().take(CAME).enumerate() {
@@ -181,6 +184,16 @@ impl Terminal {
             }
         }
         out + self.used(trial).as_str()
+    }
+
+    /// The answer, why that is known, and what to do.
+    fn inspection(&self, found: &InspectionRecord) -> String {
+        let mut out = self.entry("at once", &inspection::answer(found));
+        for (index, sentence) in inspection::evidence(found).iter().enumerate() {
+            out += &self.entry(if index == 0 { "because" } else { "" }, sentence);
+        }
+        out += &inspection::advice(found).map(|advice| self.entry("advice", &advice)).unwrap_or_default();
+        out
     }
 
     /// The counts, and the first request that failed.
@@ -233,6 +246,10 @@ impl Terminal {
             let word = if variant.verdicts.is_empty() && state == Status::Passed { "ran " } else { tag(state) };
             let rest = line.get(word.len()..).unwrap_or_default();
             out += &format!("  {}{}\n", self.paint(word, style(state)), rest.trim_end());
+        }
+        for variant in variants {
+            let Some(found) = variant.trials.iter().find_map(|trial| trial.inspection.as_ref()) else { continue };
+            out += &self.entry("at once", &format!("{}: {}", clip(&variant.name, 60), inspection::answer(found)));
         }
         for note in footnote::notes(variants) {
             out += &format!("  {}\n", wrap(&clean(&note), self.width.saturating_sub(4), "    ").trim_end());

@@ -15,7 +15,7 @@ mod untested_classes;
 
 pub(super) use capacity::{describe_capacity, probe};
 pub(super) use dirty::dirty;
-pub(super) use load::{describe_load, load};
+pub(super) use load::{describe_load, load, what_is_sent};
 
 /// What serves, in words.
 pub(super) fn describe_server(server: &scenario::ServerSpec) -> String {

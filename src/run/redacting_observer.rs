@@ -28,6 +28,9 @@ impl Observer for RedactingObserver<'_> {
             RunEvent::CapacityBegan { description } => {
                 self.observer.event(RunEvent::CapacityBegan { description: &hide(description) });
             }
+            RunEvent::InspectionBegan { description } => {
+                self.observer.event(RunEvent::InspectionBegan { description: &hide(description) });
+            }
             RunEvent::DirtyBegan { description } => {
                 self.observer.event(RunEvent::DirtyBegan { description: &hide(description) });
             }
@@ -41,6 +44,7 @@ impl Observer for RedactingObserver<'_> {
             | RunEvent::LoadEnded
             | RunEvent::Capacity { .. }
             | RunEvent::CapacityEnded
+            | RunEvent::Inspection { .. }
             | RunEvent::Dirty { .. }
             | RunEvent::DirtyEnded
             | RunEvent::Reported => self.observer.event(event),

@@ -29,6 +29,7 @@ use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
 mod capacity;
+mod inspected;
 mod located;
 
 /// How often to look at what a set-up has said.
@@ -91,8 +92,13 @@ pub(super) fn run(
     if let (Some(plan), Some(load)) = (&variant.capacity, &variant.load) {
         stage.capacity(plan, load, &mut trial);
     }
-    let over = trial.failure.is_some() || trial.interrupted;
-    if let Some(plan) = variant.dirty.as_ref().filter(|_| !over) {
+    let over = |trial: &Trial| trial.failure.is_some() || trial.interrupted;
+    if let Some(plan) = variant.inspect.as_ref().filter(|_| !over(&trial)) {
+        stage.part(ServerPart::Inspection, &mut trial, (&variant.server, None), |stage, server, trial| {
+            stage.inspect(plan, server, trial)
+        });
+    }
+    if let Some(plan) = variant.dirty.as_ref().filter(|_| !over(&trial)) {
         stage.dirty(plan, &mut trial);
     }
     if let Some(failure) = &trial.failure {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 mod capacity;
 mod dirty;
+mod inspect;
 pub mod values;
 mod load;
 mod login;
@@ -13,6 +14,7 @@ mod server;
 
 pub use capacity::RawCapacity;
 pub use dirty::{Expect, RawDirty};
+pub use inspect::RawInspect;
 pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
 pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
 pub use server::{OnDisconnect, RawListen, RawReady, RawServer, RawStop, RawTls, Signal};
@@ -44,6 +46,8 @@ pub struct RawScenario {
     pub capacity: Option<Located<RawCapacity>>,
     /// The check for values of one request in the response to another.
     pub dirty: Option<Located<RawDirty>>,
+    /// Finds out how many requests the server works on at once, with the request of `[load]`.
+    pub inspect: Option<Located<RawInspect>>,
     /// Runs every combination of these values.
     pub matrix: Option<RawMatrix>,
     /// A search for the value of a key at which the better alternative changes.

@@ -19,6 +19,7 @@ mod crossover;
 mod data;
 mod dirty;
 mod identity;
+mod inspect;
 mod load;
 mod login;
 mod model;
@@ -185,6 +186,7 @@ impl Loading<'_> {
         if let (Some(server), Some(Some(load)), Some(written)) = (&server, &load, &written.load) {
             self.check_sources(written.value.source_addresses.as_ref(), server, load);
         }
+        let inspect = self.inspect(&written, load.as_ref());
         let (rules, abort_when) = self.rules(&written, matrix, &settings);
         let verdicts = self.verdict_script(&written);
         self.spoilt = before;
@@ -195,6 +197,7 @@ impl Loading<'_> {
             load: load.map_or(Some(None), |load| load.map(Some))?,
             capacity: capacity.map_or(Some(None), |capacity| capacity.map(Some))?,
             dirty: dirty.map_or(Some(None), |dirty| dirty.map(Some))?,
+            inspect,
             rules,
             abort_when,
             verdicts,

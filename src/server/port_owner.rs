@@ -1,15 +1,21 @@
 //! Who listens on an address: something that accepts there need not be the server that was started.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use procfs::net::{TcpNetEntry, TcpState, tcp, tcp6};
+use procfs::FromBufReadSI as _;
+use procfs::net::{TcpNetEntries, TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, all_processes};
 
 use super::proc;
 
 /// For so long another may hold the address: what is read while processes come and go may be half the truth.
 const BELIEVED_AFTER: Duration = Duration::from_secs(1);
+
+/// The state of a socket that listens, as the tables write it.
+const LISTEN: &str = "0A";
 
 /// Who listens on an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +53,7 @@ pub(super) fn of(address: SocketAddr, pids: &[u32]) -> PortOwner {
     if proc::unusable().is_some() {
         return PortOwner::Ours;
     }
-    let (four, six) = (tcp().unwrap_or_default(), tcp6().unwrap_or_default());
-    let listeners = best(address, four.iter().chain(&six));
+    let listeners: Vec<u64> = listening(address).iter().map(|entry| entry.inode).collect();
     let mut held = Vec::new();
     for pid in pids {
         match sockets(*pid) {
@@ -65,14 +70,30 @@ pub(super) fn of(address: SocketAddr, pids: &[u32]) -> PortOwner {
 }
 
 /// The listening sockets that connections to an address come to: those of the address itself before those of any.
-fn best<'a>(address: SocketAddr, entries: impl Iterator<Item = &'a TcpNetEntry>) -> Vec<u64> {
+pub(super) fn listening(address: SocketAddr) -> Vec<TcpNetEntry> {
+    best(address, ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().flat_map(listeners))
+}
+
+/// The sockets of a table that listen. They stand before all others (`tcp_get_idx` of the kernel), of which there may be tens
+/// of thousands.
+fn listeners(table: &str) -> Vec<TcpNetEntry> {
+    let Ok(file) = File::open(table) else { return Vec::new() };
+    let lines = BufReader::new(file).lines().map_while(Result::ok);
+    let first =
+        lines.enumerate().take_while(|(index, line)| *index == 0 || line.split_whitespace().nth(3) == Some(LISTEN));
+    let text: String = first.map(|(_, line)| line + "\n").collect();
+    let read = TcpNetEntries::from_buf_read(text.as_bytes(), procfs::current_system_info());
+    read.map_or_else(|_| Vec::new(), |entries| entries.0)
+}
+
+fn best(address: SocketAddr, entries: impl Iterator<Item = TcpNetEntry>) -> Vec<TcpNetEntry> {
     let at = |entry: &TcpNetEntry| {
         (entry.state == TcpState::Listen && entry.local_address.port() == address.port())
             .then(|| closeness(entry.local_address.ip().to_canonical(), address.ip()))?
     };
-    let found: Vec<(u8, u64)> = entries.filter_map(|entry| Some((at(entry)?, entry.inode))).collect();
+    let found: Vec<(u8, TcpNetEntry)> = entries.filter_map(|entry| Some((at(&entry)?, entry))).collect();
     let closest = found.iter().map(|(closeness, _)| *closeness).max();
-    found.into_iter().filter(|(closeness, _)| Some(*closeness) == closest).map(|(_, inode)| inode).collect()
+    found.into_iter().filter(|(closeness, _)| Some(*closeness) == closest).map(|(_, entry)| entry).collect()
 }
 
 fn closeness(listens: IpAddr, asked: IpAddr) -> Option<u8> {
@@ -85,7 +106,7 @@ fn closeness(listens: IpAddr, asked: IpAddr) -> Option<u8> {
 }
 
 /// The sockets that a process has open; none if it cannot be told.
-fn sockets(pid: u32) -> Option<Vec<u64>> {
+pub(super) fn sockets(pid: u32) -> Option<Vec<u64>> {
     let open = Process::new(i32::try_from(pid).ok()?).ok()?.fd().ok()?;
     let inode = |target| if let FDTarget::Socket(inode) = target { Some(inode) } else { None };
     Some(open.filter_map(|fd| inode(fd.ok()?.target)).collect())

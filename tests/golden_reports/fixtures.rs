@@ -494,6 +494,7 @@ pub fn hostile(text: &str) -> Record {
         failure: Some(failure),
         interrupted: true,
         aborted: None,
+        ..Trial::default()
     };
     let all = [Status::Passed, Status::Failed, Status::Inconclusive];
     let verdicts = all.map(|status| Verdict { evidence: Some(text.into()), ..verdict(text, status, text, text) });

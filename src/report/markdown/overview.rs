@@ -5,9 +5,10 @@ use crate::analysis::median_trial::{median_capacity, median_trial};
 use crate::analysis::responses::without_response;
 use crate::record::{ScalingRecord, VariantRecord};
 use crate::report::capacity;
-use crate::report::escape::{code_cell, inline};
+use crate::report::escape::{cell, code_cell, inline};
 use crate::report::footnote;
 use crate::report::format::{NONE, capital, micros, outcome, share};
+use crate::report::inspection;
 use crate::report::table::{
     Align::{Left, Right},
     Table,
@@ -21,6 +22,7 @@ pub(super) fn overview(variants: &[VariantRecord]) -> String {
         ("", Right),
         ("variant", Left),
         ("verdict", Left),
+        ("at once", Left),
         ("throughput", Right),
         ("p50", Right),
         ("p99", Right),
@@ -36,7 +38,9 @@ pub(super) fn overview(variants: &[VariantRecord]) -> String {
             let lost = share(without_response(load), load.started);
             [show_rate(load.throughput), micros(load.latency_us.p50), micros(load.latency_us.p99), lost]
         });
-        let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant))];
+        let found = variant.trials.iter().find_map(|trial| trial.inspection.as_ref());
+        let at_once = found.map_or(NONE.to_owned(), |found| cell(&inspection::answer(found)));
+        let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant)), at_once];
         let none = || NONE.to_owned();
         let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none()]);
         let capacity = median_capacity(variant).map_or_else(none, capacity::rates);

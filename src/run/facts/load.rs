@@ -51,7 +51,7 @@ fn levels(plan: &scenario::LoadSpec) -> String {
 }
 
 /// The requests of a load; a script may give the path.
-pub(super) fn what_is_sent(plan: &scenario::LoadSpec) -> String {
+pub(in crate::run) fn what_is_sent(plan: &scenario::LoadSpec) -> String {
     let names: Vec<&str> = plan.kinds.iter().map(|kind| kind.name.as_str()).collect();
     match (&plan.script, plan.kinds.as_slice()) {
         (Some(script), [only]) if only.request.path.pieces.is_empty() => {

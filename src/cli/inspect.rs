@@ -1,0 +1,56 @@
+//! `runner inspect FILE|URL`: how many requests a server works on at once.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::arguments::Inspect;
+use super::logging::EventLog;
+use super::run::{RunOptions, run_all};
+use super::system_context::{World, load_one, print_problems};
+use super::{Exit, print};
+use crate::record::INSPECTED;
+use crate::scenario::Scenario;
+use crate::scenario::command_line::{AdHocLoad, split_url};
+
+pub(super) fn inspect(arguments: &Inspect, log: &EventLog, began: Instant) -> Exit {
+    let Some(scenario) = scenario(arguments) else { return Exit::Invalid };
+    let scenario = match scenario.only_inspected() {
+        Ok(scenario) => scenario,
+        Err(problems) => {
+            print_problems(&problems);
+            return Exit::Invalid;
+        }
+    };
+    let options = RunOptions {
+        reports: arguments.reports(),
+        allow_hosts: arguments.allow_hosts.clone(),
+        json: arguments.json,
+        resume: false,
+    };
+    run_all(&[scenario], &options, log, began)
+}
+
+/// What is to be inspected; `None` after a problem.
+fn scenario(arguments: &Inspect) -> Option<Scenario> {
+    if !arguments.subject.contains("://") {
+        let path = arguments.path.iter().map(|path| format!("load.path={path}"));
+        let overrides: Vec<String> = arguments.overrides.set.iter().cloned().chain(path).collect();
+        return load_one(Path::new(&arguments.subject), &overrides);
+    }
+    if !arguments.overrides.set.is_empty() {
+        print::error("`--set` with an address", Some("it overrides keys of a scenario file; an address has none"));
+        return None;
+    }
+    let (origin, target) = split_url(&arguments.subject);
+    let target = arguments.path.clone().unwrap_or(target);
+    let typed = AdHocLoad { origin, target, ..AdHocLoad::default() };
+    match typed.scenario(INSPECTED, &World) {
+        Ok(scenario) => Some(scenario),
+        Err(problems) => {
+            for problem in problems.iter() {
+                print::error(&problem.title, problem.help.as_deref());
+            }
+            None
+        }
+    }
+}
