@@ -23,7 +23,7 @@ mod busy;
 mod curve;
 mod usage;
 
-use curve::Curve;
+use curve::CompletionCurve;
 use usage::UsageWatch;
 
 /// An inspection takes no longer, but for what is under way then.
@@ -236,7 +236,7 @@ impl Inspector<'_> {
     }
 
     /// Drives a load to its end.
-    fn drive(&self, load: &LoadSpec) -> Result<(Results, Curve)> {
+    fn drive(&self, load: &LoadSpec) -> Result<(Results, CompletionCurve)> {
         self.drive_with(load, &Arc::new(LiveCounters::new(load::threads(load))), &mut |_| {})
     }
 
@@ -246,7 +246,7 @@ impl Inspector<'_> {
         load: &LoadSpec,
         live: &Arc<LiveCounters>,
         look: &mut (dyn FnMut(Duration) + Send),
-    ) -> Result<(Results, Curve)> {
+    ) -> Result<(Results, CompletionCurve)> {
         curve::during(live, look, || {
             load::run(load, self.client, self.sessions, self.target, self.seed, self.cancel, live)
         })

@@ -11,14 +11,14 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// What a load had come to, each time that it had come to more. As long as the load at most, which is seconds.
 #[derive(Debug, Default)]
-pub(super) struct Curve(Vec<(Duration, LoadProgress)>);
+pub(super) struct CompletionCurve(Vec<(Duration, LoadProgress)>);
 
 /// Does some work that drives a load, and watches the load meanwhile; `look` is told how long it has run, each time.
 pub(super) fn during<T>(
     live: &LiveCounters,
     look: &mut (dyn FnMut(Duration) + Send),
     work: impl FnOnce() -> Result<T>,
-) -> Result<(T, Curve)> {
+) -> Result<(T, CompletionCurve)> {
     std::thread::scope(|scope| {
         let (done, is_done) = channel();
         let watcher = std::thread::Builder::new().name("curve".to_owned());
@@ -30,8 +30,8 @@ pub(super) fn during<T>(
     })
 }
 
-fn watch(live: &LiveCounters, look: &mut dyn FnMut(Duration), is_done: &Receiver<()>) -> Curve {
-    let mut curve = Curve::default();
+fn watch(live: &LiveCounters, look: &mut dyn FnMut(Duration), is_done: &Receiver<()>) -> CompletionCurve {
+    let mut curve = CompletionCurve::default();
     loop {
         let is_over = is_done.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
         // While its threads get ready it has not begun.
@@ -49,7 +49,7 @@ fn good(progress: &LoadProgress) -> u64 {
     progress.completed.saturating_sub(progress.error_status)
 }
 
-impl Curve {
+impl CompletionCurve {
     fn note(&mut self, now: Duration, progress: LoadProgress) {
         if self.0.last().is_none_or(|(_, last)| *last != progress) {
             self.0.push((now, progress));
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn responses_that_come_in_clumps_are_counted_over_whole_pauses() {
-        let mut curve = Curve::default();
+        let mut curve = CompletionCurve::default();
         // Eight each 800 ms, of which the last come a millisecond later.
         for clump in 1..=4 {
             for (late, completed) in [(0, 3), (1, 8)] {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn responses_are_told_by_when_they_came() {
-        let mut curve = Curve::default();
+        let mut curve = CompletionCurve::default();
         let mut note = |ms, started, completed, error_status| {
             curve.note(Duration::from_millis(ms), LoadProgress { started, completed, error_status, failed: 0 });
         };
