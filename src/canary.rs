@@ -121,9 +121,11 @@ impl CanaryEncoding {
 }
 
 /// Where a canary of any shape may stand, as a regular expression that Python, JavaScript and Rust read alike: what it
-/// matches is one, but for chance. Of an e-mail address it matches the word.
+/// matches is one, but for chance. Of an e-mail address it matches the word. Each alternative begins with one letter, by
+/// which Python looks for it first: that takes half as long.
 pub const PATTERN: &str = concat!(
-    "[zZ][qQ][0-9a-hjkmnp-tv-zA-HJKMNP-TV-Z]{19,195}",
+    "z[qQ][0-9a-hjkmnp-tv-zA-HJKMNP-TV-Z]{19,195}",
+    "|Z[qQ][0-9a-hjkmnp-tv-zA-HJKMNP-TV-Z]{19,195}",
     "|709[0-9a-fA-F]{5}-?[0-9a-fA-F]{4}-?4[0-9a-fA-F]{3}-?[89abAB][0-9a-fA-F]{3}-?[0-9a-fA-F]{12}",
     "|709[0-9]{23,27}",
 );

@@ -470,7 +470,8 @@ class Semantics(unittest.TestCase):
             environment = {**os.environ, "RUNNER_PROBE_DIR": str(state), "RUNNER_PROBE_CANARY": "zq", "PYTHONPATH": str(measure.PROBE)}
             seen = []
             for text in ("one", "one", "two"):
-                Path(folder, "app.py").write_text(f"def f(): return {text!r}\nprint(f())")
+                if [text] != seen[-1:]:
+                    Path(folder, "app.py").write_text(f"def f(): return {text!r}\nprint(f())")
                 seen.append(subprocess.run([sys.executable, "app.py"], cwd=folder, env=environment, capture_output=True, text=True).stdout.strip())
             self.assertEqual(["one", "one", "two"], seen)
             self.assertEqual(2, len(list(Path(state, "cache").iterdir())))

@@ -18,6 +18,7 @@ from _contextvars import ContextVar
 from _weakref import ref as weak_reference
 from itertools import count, islice
 from json import JSONEncoder
+from json.encoder import encode_basestring_ascii as quoted
 
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 PROTOCOL = 1
@@ -62,22 +63,26 @@ def shortest(pattern):
         return 1
 
 
-search_text = search_bytes = find_texts = find_bytes = all_texts = None
+all_texts = all_bytes = None
+last_text = None, ()  # the text that was searched last, and its canaries: many values are looked at several times in turn
 SHORTEST = 1
 marks_seen = None
 
 
 def look_for(canary, marks=()):
     """Makes the searches for a regular expression, and for literal texts that count like canaries."""
-    global search_text, search_bytes, find_texts, find_bytes, all_texts, SHORTEST
-    parts = [f"(?:{canary})"] if canary else []
+    global all_texts, all_bytes, SHORTEST, last_text
+    # Without a group around it: an expression whose alternatives all begin with a letter is searched for by these letters.
+    parts = [canary] if canary else []
     parts += [re.escape(mark) for mark in sorted(marks, key=len, reverse=True)]
     pattern = "|".join(parts) or r"(?!)"
     text, data = re.compile(pattern), re.compile(pattern.encode("utf-8", "surrogateescape"))
     SHORTEST = min([shortest(canary)] * bool(canary) + [len(mark) for mark in marks] or [1])
-    search_text, search_bytes, find_texts, find_bytes = text.search, data.search, text.finditer, data.finditer
     # `findall` gives whole matches only if the expression has no groups.
-    all_texts = text.findall if text.groups == 0 else lambda value: [match.group() for match in find_texts(value)]
+    all_texts, all_bytes = [
+        one.findall if one.groups == 0 else lambda value, one=one: [match.group() for match in one.finditer(value)] for one in (text, data)
+    ]
+    last_text = None, ()
 
 
 def read_marks():
@@ -97,21 +102,30 @@ def read_marks():
 
 def canaries_in_text(text, found):
     """Adds the canaries of a text or of bytes to the list `found`."""
-    size = len(text)
-    if size < SHORTEST:
-        return
-    if size > LONG_TEXT:
+    if len(text) >= SHORTEST:
+        for name in in_text(text) if type(text) is str else in_bytes(text):
+            if name not in found:
+                found.append(name)
+
+
+def in_text(text):
+    """All canaries of a text, in order."""
+    global last_text
+    last = last_text
+    if last[0] is text:
+        return last[1]
+    if len(text) >= LONG_TEXT:
         text = text[:LONG_TEXT_PART]
-    if type(text) is str:
-        for match in find_texts(text):
-            name = match.group()
-            if name not in found:
-                found.append(name)
-    else:
-        for match in find_bytes(text):
-            name = bytes(match.group()).decode("utf-8", "surrogateescape")
-            if name not in found:
-                found.append(name)
+    found = all_texts(text)
+    last_text = text, found
+    return found
+
+
+def in_bytes(data):
+    """All canaries of bytes, in order."""
+    if len(data) >= LONG_TEXT:
+        data = data[:LONG_TEXT_PART]
+    return [bytes(found).decode("utf-8", "surrogateescape") for found in all_bytes(data)]
 
 
 # The search of a value ----------------------------------------------------------------------------------------------------
@@ -124,7 +138,8 @@ PLAIN_TYPES = (
     types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType,
     type(allocate_lock()), _thread.RLock, weak_reference, re.Pattern, re.Match, types.TracebackType, object,
 )
-PLAIN = frozenset(map(id, PLAIN_TYPES))
+ALWAYS_PLAIN = frozenset(map(id, PLAIN_TYPES))
+PLAIN = set(ALWAYS_PLAIN)  # and those of which it turned out that their values have nothing in them
 TEXT, BYTES, BYTEARRAY, DICT, LIST, TUPLE, SET, FROZENSET = map(id, (str, bytes, bytearray, dict, list, tuple, set, frozenset))
 SEQUENCES = {LIST, TUPLE, SET, FROZENSET}
 
@@ -168,8 +183,14 @@ def plan_of(kind):
             has_names = False  # asking for it makes one, and functools looks whether there is one
         # Neither the class nor anything that belongs to it is kept alive.
         identity = id(kind)
-        plan = (weak_reference(kind, lambda _: plans.pop(identity, None)), mapping, sequence, bool(has_names), tuple(slots[:40]), text)
-        plans[identity] = plan
+
+        def forget_it(reference):
+            if plans.pop(identity, None) is not None and identity not in ALWAYS_PLAIN:
+                PLAIN.discard(identity)
+
+        plan = plans[identity] = (weak_reference(kind, forget_it), mapping, sequence, bool(has_names), tuple(slots[:40]), text)
+        if not any(plan[1:]) and identity != BYTEARRAY:
+            PLAIN.add(identity)
     return plan
 
 
@@ -215,83 +236,86 @@ def children(value, most=MOST_ITEMS):
 
 def holds(value):
     """The canaries in a value, to depth 2; empty if there is none. Texts are put together and searched once, which is quick."""
+    kind = type(value)
+    if kind is str:
+        return in_text(value) if len(value) >= SHORTEST else ()
     try:
-        kind = id(type(value))
-        if kind == TEXT:
-            if len(value) < SHORTEST:
-                return ()
-            return all_texts(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART])
-        if kind in PLAIN:
+        if id(kind) in PLAIN:
             return ()
-        if kind == BYTES or kind == BYTEARRAY:
-            if len(value) < SHORTEST or search_bytes(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART]) is None:
-                return ()
-            return of_bytes(value if len(value) < LONG_TEXT else value[:LONG_TEXT_PART])
-        texts, data, level, left = [], [], [value], MOST_NODES
-        shortest_text = SHORTEST
-        for depth in range(2):
-            below = []
-            for container in level:
-                try:
-                    kind = id(type(container))
-                    if kind == DICT:
-                        inside = islice(container.items(), MOST_ITEMS)
-                    elif kind in SEQUENCES:
-                        inside = enumerate(islice(container, MOST_ITEMS))
-                    else:
-                        inside = children(container)
-                    for key, child in inside:
-                        left -= 1
-                        kind = id(type(key))
-                        if kind == TEXT:
-                            if len(key) >= shortest_text:
-                                texts.append(key)
-                        elif kind == TUPLE:
-                            texts += [part for part in key if type(part) is str]
-                        kind = id(type(child))
-                        if kind == TEXT:
-                            if len(child) >= shortest_text:
-                                texts.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
-                        elif kind in PLAIN:
-                            pass
-                        elif kind == BYTES or kind == BYTEARRAY:
-                            if len(child) >= shortest_text:
-                                data.append(child if len(child) < LONG_TEXT else child[:LONG_TEXT_PART])
-                        else:
-                            below.append(child)
-                except Exception:
-                    pass
-                if left <= 0:
-                    break
-            level = below
-            if left <= 0 or not below:
+        if kind is bytes or kind is bytearray:
+            return in_bytes(value) if len(value) >= SHORTEST else ()
+        texts, data, todo, left, shortest_text = [], [], [value], MOST_NODES, SHORTEST
+        deeper = todo  # where the containers within a container go; those within these are not looked at
+        for container in todo:
+            size = MOST_ITEMS
+            try:
+                inner = type(container)
+                if inner is tuple or inner is list or inner is set or inner is frozenset:
+                    inside, size = container, len(container)
+                elif inner is dict:
+                    inside, size = container.values(), len(container)
+                    add_keys(container, texts)
+                else:
+                    keyed = children(container)
+                    inside, size = [child for _, child in keyed], len(keyed)
+                    add_keys([key for key, _ in keyed], texts)
+                if size > MOST_ITEMS:
+                    inside, size = islice(inside, MOST_ITEMS), MOST_ITEMS
+                for child in inside:
+                    inner = type(child)
+                    if inner is str:
+                        if len(child) >= shortest_text:
+                            texts.append(child)
+                    elif id(inner) in PLAIN:
+                        pass
+                    elif inner is bytes or inner is bytearray:
+                        if len(child) >= shortest_text:
+                            data.append(child)
+                    elif deeper is not None:
+                        deeper.append(child)
+            except Exception:
+                pass  # a class that is not complete, or is being taken apart; a container that another thread changes
+            deeper = None
+            left -= size
+            if left <= 0:
                 break
-        kind = type(value)
-        if id(kind) not in CONTAINERS:
-            text = plan_of(kind)[5]
+        if id(kind) not in BUILT_IN and (text := plan_of(kind)[5]):
             if text is str:
                 texts.append(str.__str__(value))
-            elif text is bytes:
+            else:
                 data.append(bytes(memoryview(value)))
-        found = ()
-        if texts:
-            joined = "\n".join(texts)
-            if search_text(joined) is not None:
-                found = all_texts(joined)
-        if data:
-            joined = b"\n".join(data)
-            if search_bytes(joined) is not None:
-                found = [*found, *of_bytes(joined)]
+        found = all_texts(joined("\n", texts)) if texts else ()
+        if data and (in_data := in_bytes(joined(b"\n", data))):
+            found = [*found, *in_data]
         return found
     except Exception:
-        return ()  # a class that is not complete, or is being taken apart
+        return ()
 
 
-CONTAINERS = {DICT, LIST, TUPLE, SET, FROZENSET}
+def add_keys(keys, texts):
+    """Adds the texts among the keys of a container, and among the parts of those that are tuples."""
+    if len(keys) <= MOST_ITEMS:
+        try:
+            texts.append("\n".join(keys))
+            return
+        except TypeError:
+            pass  # not all of them are texts
+    for key in islice(keys, MOST_ITEMS):
+        if type(key) is str:
+            texts.append(key)
+        elif type(key) is tuple:
+            texts += [part for part in key if type(part) is str]
 
 
-def of_bytes(data):
-    return [bytes(match.group()).decode("utf-8", "surrogateescape") for match in find_bytes(data)]
+def joined(between, parts):
+    """Texts put together, long ones cut."""
+    whole = between.join(parts)
+    if len(whole) < LONG_TEXT:
+        return whole
+    return between.join([part if len(part) < LONG_TEXT else part[:LONG_TEXT_PART] for part in parts])
+
+
+BUILT_IN = {DICT, LIST, TUPLE, SET, FROZENSET}
 
 
 def only_own(canaries):
@@ -299,6 +323,14 @@ def only_own(canaries):
     request = request_of_unit.get()
     if request is None:
         return False
+    own = request.own
+    for canary in canaries:
+        if canary not in own:
+            return False
+    return True
+
+
+def owns(request, canaries):
     own = request.own
     for canary in canaries:
         if canary not in own:
@@ -352,7 +384,7 @@ def canaries_of(value, chain=None):
 next_number = count(1).__next__
 numbers = {}  # identity number -> [our number, weak reference or the object, number of the request that met it first, path]
 kept = {}  # the identity numbers of objects that are kept, oldest first
-MOST_KEPT = 2048
+MOST_KEPT, MOST_OTHERS = 2048, 8
 
 
 class Known:
@@ -386,7 +418,9 @@ def known(value, request=None):
         found.reference, found.kept = weak_reference(value, forget(identity)), False
     except TypeError:
         found.reference, found.kept = value, True
-        kept[identity] = request.number if request else None
+        kept[identity] = None
+        if request:
+            request.met.append(identity)
         while len(kept) > MOST_KEPT:
             del numbers[next(iter(kept))]
             del kept[next(iter(kept))]
@@ -395,14 +429,17 @@ def known(value, request=None):
 
 
 def release(request):
-    """Lets go of the objects that only the probe still holds, at the end of a request."""
+    """Lets go of objects that only the probe still holds, at the end of a request: of those that it met, and of the few that
+    were used least lately. So a request does not pay for all that are kept."""
     try:
-        for identity in list(kept):
+        for identity in [*request.met, *islice(kept, MOST_OTHERS)]:
             found = numbers.get(identity)
             # Referred to by `found.reference` and by the argument of getrefcount.
-            if found is None or sys.getrefcount(found.reference) <= 2:
+            if found is None or found.kept and sys.getrefcount(found.reference) <= 2:
                 numbers.pop(identity, None)
                 kept.pop(identity, None)
+            elif found.kept:
+                kept[identity] = kept.pop(identity, None)
     except Exception:
         pass
 
@@ -430,15 +467,17 @@ class Writer:
         path = f"{DIRECTORY}/events-{self.pid}.jsonl"
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
 
-    def add(self, event, at_once=True):
+    def add(self, kind, request, rest, at_once=True, when=None):
+        """Adds an event. `rest` is the text of further keys, beginning with a comma; `when` is in nanoseconds."""
         self.count += 1
         if self.count > MOST_EVENTS or self.bytes > MOST_BYTES:
             self.dropped += 1
             if self.dropped & (self.dropped - 1):  # it is said at 1, 2, 4, 8 and so on, and at the end
                 return
-            event = self.dropped_event()
-        event["n"] = self.next()
-        self.pending.append(event)
+            kind, rest = "dropped", f',"count":{self.dropped}'
+        number = request.number if request is not None else "null"
+        runs = quoted(unit() if kind != "request" else request.unit)
+        self.pending.append(f'{{"e":"{kind}","t":{(when or now_ns()) // 1000},"r":{number},"u":{runs},"n":{self.next()}{rest}}}\n')
         if self.sleeping:
             self.sleeping = False
             try:
@@ -448,13 +487,11 @@ class Writer:
         elif not self.threaded and (at_once or len(self.pending) > 100):
             self.flush()
 
-    def dropped_event(self):
-        return {"e": "dropped", "t": now_ns() // 1000, "r": None, "u": f"thread {native_id()}", "count": self.dropped}
-
     def end(self):
         """Writes what is left, at the end of the process."""
         if self.dropped & (self.dropped - 1):
-            self.pending.append({**self.dropped_event(), "n": self.next()})
+            event = {"e": "dropped", "t": now_ns() // 1000, "r": None, "u": unit(), "n": self.next(), "count": self.dropped}
+            self.pending.append(to_json(event) + "\n")
         self.flush(2)  # the thread may be writing: it would end with the process
 
     def flush(self, patience=0):
@@ -463,7 +500,7 @@ class Writer:
         try:
             events, self.pending = self.pending, []
             if events:
-                lines = "".join([to_json(event) + "\n" for event in events]).encode("utf-8", "replace")
+                lines = "".join(events).encode("utf-8", "replace")
                 self.bytes += len(lines)
                 if self.file is None:
                     self.open()
@@ -519,12 +556,25 @@ class Writer:
 writer = Writer()
 
 
+def keys(of):
+    """The text of keys of an event."""
+    return "," + to_json(of)[1:-1]
+
+
+def array(texts):
+    """The JSON of a list of texts."""
+    return f"[{','.join([quoted(text) for text in texts])}]"
+
+
+def number_of(value, request):
+    """The JSON of an object's number."""
+    return known(value, request).number if value is not None else "null"
+
+
 def say_hello():
     argv = list(getattr(sys, "orig_argv", None) or getattr(sys, "argv", []))[:5]
-    writer.add({
-        "e": "hello", "t": now_ns() // 1000, "r": None, "u": unit(), "pid": os.getpid(), "language": "python",
-        "version": sys.version.split()[0], "probe": PROTOCOL, "app": APP, "argv": argv,
-    })
+    version = sys.version.split()[0]
+    writer.add("hello", None, keys({"pid": os.getpid(), "language": "python", "version": version, "probe": PROTOCOL, "app": APP, "argv": argv}))
 
 
 def before_fork():
@@ -558,36 +608,35 @@ def in_parent_after_fork():
 
 def current_task():
     """The asyncio task that runs, if asyncio is loaded at all."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return None
-    try:
-        loop = asyncio._get_running_loop()
-        if loop is None:
+    global running_loop, tasks_of_loops
+    if running_loop is None:
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is None or not hasattr(asyncio, "current_task"):
             return None
-        tasks = getattr(asyncio.tasks, "_current_tasks", None)
-        return tasks.get(loop) if type(tasks) is dict and tasks else asyncio.current_task()
-    except Exception:
-        return None
+        # From 3.12 on, or under uvloop, the tasks are known to C alone.
+        found = getattr(asyncio.tasks, "_current_tasks", None)
+        tasks_of_loops = found.get if type(found) is dict and sys.version_info < (3, 12) else asyncio.current_task
+        running_loop = asyncio._get_running_loop
+    loop = running_loop()
+    return None if loop is None else tasks_of_loops(loop)
+
+
+running_loop = tasks_of_loops = None
 
 
 def unit():
     """The name of what runs: an asyncio task, a greenlet or a thread."""
-    task = current_task()
-    if task is not None:
-        try:
+    try:
+        task = current_task()
+        if task is not None:
             name = task.get_name()
-        except Exception:
-            name = ""
-        return name if name.startswith("Task-") else f"Task {name} {known(task).number}"
-    greenlet = sys.modules.get("greenlet")
-    if greenlet is not None:
-        try:
-            current = greenlet.getcurrent()
+            return name if name[:5] == "Task-" else f"Task {name} {known(task).number}"
+        if "greenlet" in sys.modules:
+            current = sys.modules["greenlet"].getcurrent()
             if current.parent is not None:
                 return f"greenlet {known(current).number}"
-        except Exception:
-            pass
+    except Exception:
+        pass
     return f"thread {native_id()}"
 
 
@@ -600,11 +649,11 @@ boundary_known = False  # whether a server whose boundary is known has handed ou
 
 
 class Request:
-    __slots__ = ("number", "own", "server", "method", "target", "shown", "status", "ended", "seen", "unit", "left", "__weakref__")
+    __slots__ = ("number", "own", "server", "method", "target", "shown", "status", "ended", "seen", "unit", "left", "met", "__weakref__")
 
     def __init__(self, server, method, target, own):
         self.number, self.server, self.method, self.target = next_request(), server, method, target
-        self.own, self.shown, self.status, self.ended, self.seen, self.unit, self.left = list(own), [], None, False, set(), None, None
+        self.own, self.shown, self.status, self.ended, self.seen, self.unit, self.left, self.met = list(own), [], None, False, set(), None, None, []
 
 
 def open_request(server, method, target, own):
@@ -622,10 +671,8 @@ def open_request(server, method, target, own):
     if server != "implicit":
         boundary_known = True
     request.unit = unit()
-    writer.add({
-        "e": "request", "t": now_ns() // 1000, "r": request.number, "u": request.unit, "method": method, "target": target[:500],
-        "own": request.own[:MOST_CANARIES], "server": server,
-    })
+    brought = f',"method":{quoted(method or "")},"target":{quoted(target[:500])},"own":{array(request.own[:MOST_CANARIES])}'
+    writer.add("request", request, f'{brought},"server":{quoted(server)}')
     return request
 
 
@@ -636,7 +683,7 @@ def add_own(request, canaries):
         request.own += new
         for canary in new:
             owners[canary] = request
-        writer.add({"e": "own", "t": now_ns() // 1000, "r": request.number, "u": unit(), "own": new[:MOST_CANARIES]})
+        writer.add("own", request, f',"own":{array(new[:MOST_CANARIES])}')
 
 
 def add_shown(request, data):
@@ -653,13 +700,12 @@ def end_request(request):
     if request.ended:
         return
     request.ended = True
-    writer.add({
-        "e": "response", "t": now_ns() // 1000, "r": request.number, "u": unit(), "c": request.shown[:MOST_CANARIES], "status": request.status,
-    })
+    status = "null" if request.status is None else request.status
+    writer.add("response", request, f',"c":{array(request.shown[:MOST_CANARIES])},"status":{status}')
     foreign = [canary for canary in request.shown if canary not in request.own]
     for canary in foreign[:2]:
         paths = holders_of(canary)
-        writer.add({"e": "holders", "t": now_ns() // 1000, "r": request.number, "u": unit(), "c": [canary], "paths": paths})
+        writer.add("holders", request, keys({"c": [canary], "paths": paths}))
     release(request)
 
 
@@ -1009,6 +1055,30 @@ def holders_of(canary):
 # (file, line, column, function, key, path of the container within the module or None, kind, callee or None, attributes to the receiver)
 
 
+places = {}  # identity number of a site -> the site, and the keys that tell of it in an event
+
+
+def place_of(site):
+    """The keys of an event that tell where in the code it happened."""
+    place = places.get(id(site))
+    if place is None or place[0] is not site:
+        file, line, column, function = site[:4]
+        text = f',"file":{quoted(file)},"line":{line},"column":{column},"function":{quoted(function)},"text":{quoted(line_of(file, line))}'
+        places[id(site)] = place = site, text
+    return place[1]
+
+
+def within(chain, request):
+    """The key of an event that tells the way within a value to its canary."""
+    if not chain:
+        return ""
+    return ',"inner":' + to_json([[known(inner, request).number, text_of_key(at)] for inner, at in chain])
+
+
+def text_or_null(text):
+    return "null" if text is None else quoted(text)
+
+
 def text_of_key(key):
     kind = type(key)
     if kind is str:
@@ -1041,7 +1111,7 @@ def container_number(container, found):
 locals_of_threads = {}
 
 
-def tell(event, kind, container, key, value, site, extra=None):
+def tell(event, kind, container, key, value, site, callee=None):
     """Writes a load or a store of a value that holds canaries."""
     try:
         chain = []
@@ -1049,8 +1119,7 @@ def tell(event, kind, container, key, value, site, extra=None):
         if not canaries:
             return
         request = request_for(canaries)
-        only_own = request is not None and all(canary in request.own for canary in canaries)
-        if event == "load" and only_own:
+        if event == "load" and request is not None and owns(request, canaries):
             # The same again tells nothing new.
             mark = (id(site), id(value))
             if mark in request.seen:
@@ -1062,23 +1131,16 @@ def tell(event, kind, container, key, value, site, extra=None):
         path = path_of(container, found, site)
         if kind == "closure":
             path = f"{shown_name(site[0])}.{outer_function(site[3], key)}.<closure> {key}"
-        line = {
-            "e": event, "t": now_ns() // 1000, "r": request.number if request else None, "u": unit(), "c": canaries,
-            "obj": container_number(container, found), "type": name_of(container), "path": path, "key": text_of_key(key) if key is not None else None,
-            "kind": kind, "own_obj": request is not None and found.first_request == request.number and path is None,
-            "file": site[0], "line": site[1], "column": site[2], "function": site[3], "text": line_of(site[0], site[1]),
-        }
-        if chain:
-            line["value"] = known(value, request).number
-            line["inner"] = [[known(inner, request).number, text_of_key(at)] for inner, at in chain]
-        elif id(type(value)) not in (TEXT, BYTES):
-            line["value"] = known(value, request).number
-        else:
-            if kind in ("call", "contextvar"):
-                line["value"] = known(value, request).number
-        if extra:
-            line.update(extra)
-        writer.add(line)
+        own_obj = "true" if request is not None and path is None and found.first_request == request.number else "false"
+        told = (
+            f',"c":{array(canaries)},"obj":{container_number(container, found)},"type":{quoted(name_of(container))},"path":{text_or_null(path)}'
+            f',"key":{text_or_null(text_of_key(key) if key is not None else None)},"kind":"{kind}","own_obj":{own_obj}{place_of(site)}{within(chain, request)}'
+        )
+        if chain or id(type(value)) not in (TEXT, BYTES) or kind in ("call", "contextvar"):
+            told += f',"value":{known(value, request).number}'
+        if callee is not None:
+            told += f',"callee":{quoted(callee)}'
+        writer.add(event, request, told)
     except Exception:
         pass
 
@@ -1102,8 +1164,8 @@ def outer_function(function, name):
 
 def attribute_load(value, container, site):
     """`container.key` was read."""
-    kind = id(type(value))
-    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
+    kind = type(value)
+    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
         return value
     found = holds(value)
     if found and not only_own(found):
@@ -1114,16 +1176,15 @@ def attribute_load(value, container, site):
 def attribute_get(container, name, site, /):
     """`<expression>.key` is read."""
     value = getattr(container, name)
-    kind = id(type(value))
-    if kind not in PLAIN and (found := holds(value)) and not only_own(found):
+    if id(type(value)) not in PLAIN and (found := holds(value)) and not only_own(found):
         tell("load", "attribute", container, name, value, site)
     return value
 
 
 def item_load(value, container, key, site):
     """`container[key]` was read."""
-    kind = id(type(value))
-    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
+    kind = type(value)
+    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
         return value
     found = holds(value)
     if found and not only_own(found):
@@ -1140,8 +1201,8 @@ def item_get(container, key, site, /):
 
 
 def global_load(value, site):
-    kind = id(type(value))
-    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
+    kind = type(value)
+    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
         return value
     found = holds(value)
     if found and not only_own(found):
@@ -1151,8 +1212,7 @@ def global_load(value, site):
 
 def closure_load(value, cell, site):
     """A captured variable was read; `cell` is a function that captures the same variable."""
-    kind = id(type(value))
-    if kind not in PLAIN and (found := holds(value)) and not only_own(found):
+    if id(type(value)) not in PLAIN and (found := holds(value)) and not only_own(found):
         try:
             tell("load", "closure", cell.__closure__[0], site[4], value, site)
         except Exception:
@@ -1176,12 +1236,11 @@ def local_load(value, site):
 
 def attribute_store(value, container, site):
     """`container.key = value` comes next."""
-    kind = id(type(value))
-    if kind in PLAIN or kind == TEXT and (len(value) < SHORTEST or search_text(value) is None):
+    kind = type(value)
+    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
         return value
-    if kind != TEXT and not holds(value):
-        return value
-    tell("store", "attribute", container, site[4], value, site)
+    if holds(value):
+        tell("store", "attribute", container, site[4], value, site)
     return value
 
 
@@ -1287,11 +1346,12 @@ READERS = frozenset(
 # Methods that call another function later, with arguments.
 SCHEDULERS = frozenset("call_soon call_soon_threadsafe call_later call_at submit run_in_executor add_done_callback apply_async spawn".split())
 SENDERS = frozenset("write writelines send sendall sendto".split())
+CURSORS = frozenset("execute executemany fetchone fetchall fetchmany".split())
 RECEIVERS = frozenset("read readline readuntil readexactly recv readlines".split())
 
 
+PLAIN_READERS = READERS - WRITERS - RECEIVERS - CURSORS
 VIEWS = {id(type({}.items())), id(type({}.values())), id(type({}.keys()))}
-CURSORS = frozenset("execute executemany fetchone fetchall fetchmany".split())
 
 
 def has_own_events(receiver, name):
@@ -1320,6 +1380,10 @@ def connection_of(cursor):
 def method_call(site, receiver, name, /, *args, **kwargs):
     """`receiver.name(...)`, where the name is one by which containers are written or read."""
     result = getattr(receiver, name)(*args, **kwargs)
+    if name in PLAIN_READERS:
+        kind = type(result)
+        if len(result) < SHORTEST if kind is str else id(kind) in PLAIN and id(kind) not in VIEWS:
+            return result
     try:
         if name in RECEIVERS:
             received(result)
@@ -1331,23 +1395,18 @@ def method_call(site, receiver, name, /, *args, **kwargs):
             tell_scheduled(site, args)
             return result
         holding = holds(receiver if id(type(result)) in VIEWS else result)
-        if not holding and not args and not kwargs:
-            return result
-        if has_own_events(receiver, name):
+        written = None
+        if name in WRITERS:
+            written = next((value for value in args[:4] if id(type(value)) not in PLAIN and holds(value)), None)
+            if written is None and kwargs and holds(kwargs):
+                written = kwargs
+        if not holding and written is None or has_own_events(receiver, name):
             return result
         if name in CURSORS:
             receiver = connection_of(receiver)
-        if args and not (name in READERS and holding):
-            for value in args if len(args) < 4 else args[:4]:
-                if id(type(value)) not in PLAIN and holds(value):
-                    tell_write(site, receiver, name, args, value)
-                    break
-            else:
-                if kwargs and holds(kwargs):
-                    tell_write(site, receiver, name, args, kwargs)
-        elif kwargs and name in WRITERS and holds(kwargs):
-            tell_write(site, receiver, name, args, kwargs)
-        if holding and not (id(type(receiver)) in CONTAINERS and only_own(holding)) and (site[6] != BASE or id(type(result)) in (TEXT, BYTES)):
+        if written is not None:
+            tell_write(site, receiver, name, args, written)
+        if holding and not (id(type(receiver)) in BUILT_IN and only_own(holding)) and (site[6] != BASE or id(type(result)) in (TEXT, BYTES)):
             tell_read(site, receiver, name, args, result)
     except Exception:
         pass
@@ -1359,12 +1418,10 @@ def tell_scheduled(site, args):
     for place, function in enumerate(args):
         if (type(function) is types.MethodType or type(function) is types.BuiltinFunctionType) and type(function.__self__) is not types.ModuleType:
             if function.__name__ in WRITERS and holds(args[place + 1 :]):
-                tell("store", "call", function.__self__, None, args[place + 1 :], site, {"callee": site[7]})
+                tell("store", "call", function.__self__, None, args[place + 1 :], site, site[7])
 
 
 def tell_write(site, receiver, name, args, value):
-    if name not in WRITERS:
-        return
     kind, key = "call", None
     if type(receiver) is ContextVar:
         kind = "contextvar"
@@ -1372,7 +1429,7 @@ def tell_write(site, receiver, name, args, value):
         key = args[0]
     if type(receiver) is types.ModuleType:
         return tell_call(site, receiver, value if name in READERS else None, value)
-    tell("store", kind, receiver, key, value, site, {"callee": site[7]})
+    tell("store", kind, receiver, key, value, site, site[7])
 
 
 def tell_read(site, receiver, name, args, result):
@@ -1380,7 +1437,7 @@ def tell_read(site, receiver, name, args, result):
         return tell_call(site, receiver, result, None)
     kind = "contextvar" if type(receiver) is ContextVar else "call"
     key = args[0] if args and kind == "call" and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE) and name not in ("read", "recv") else None
-    tell("load", kind, receiver, key, receiver if id(type(result)) in VIEWS else result, site, {"callee": site[7]})
+    tell("load", kind, receiver, key, receiver if id(type(result)) in VIEWS else result, site, site[7])
 
 
 def receiver_of(root, site):
@@ -1424,38 +1481,49 @@ def tell_call(site, callee, result, argument):
         if not canaries and not of_arguments:
             return
         request = request_for(canaries or of_arguments)
-        if canaries and request is not None and all(canary in request.own for canary in canaries):
+        if canaries and request is not None and owns(request, canaries):
             mark = (id(site), id(result))
             if mark in request.seen:
                 return
             request.seen.add(mark)
-        line = {
-            "e": "call", "t": now_ns() // 1000, "r": request.number if request else None, "u": unit(), "c": canaries, "args_c": of_arguments,
-            "callee": site[7], "callee_obj": known(callee, request).number if callee is not None else None,
-            "obj": known(result, request).number if result is not None else None, "type": name_of(result),
-            "file": site[0], "line": site[1], "column": site[2], "function": site[3], "text": line_of(site[0], site[1]),
-        }
-        if chain:
-            line["inner"] = [[known(inner, request).number, text_of_key(at)] for inner, at in chain]
-        writer.add(line)
+        called = f',"callee":{quoted(site[7])},"callee_obj":{number_of(callee, request)},"obj":{number_of(result, request)},"type":{quoted(name_of(result))}'
+        writer.add("call", request, f',"c":{array(canaries)},"args_c":{array(of_arguments)}{called}{place_of(site)}{within(chain, request)}')
     except Exception:
         pass
 
 
+quiet_callees = {}  # identity number of a site -> the site, and a function that it called and that keeps nothing
+
+
 def call_result(result, root, site):
     """The result of a call, or of `await`."""
-    kind = id(type(result))
-    if kind in PLAIN or kind == TEXT and (len(result) < SHORTEST or search_text(result) is None):
+    kind = type(result)
+    if kind is str:
+        if len(result) < SHORTEST:
+            return result
+        last = last_text
+        found = last[1] if last[0] is result else in_text(result)
+        if not found:
+            return result
+    elif id(kind) in PLAIN:
         return result
-    if kind == BYTES and not boundary_known:
-        received(result)
-    found = holds(result)
-    if not found:
-        return result
+    else:
+        if kind is bytes and not boundary_known:
+            received(result)
+        found = holds(result)
+        if not found or site[6] == BASE and kind is not bytes:
+            return result
     try:
+        own = only_own(found)
+        if own and root is not None:
+            quiet = quiet_callees.get(id(site))
+            if quiet is not None and quiet[1] is root and quiet[0] is site:
+                return result
         callee = receiver_of(root, site) if root is not None else None
-        if not (only_own(found) and stateless(callee, site)) and (site[6] != BASE or kind == TEXT or kind == BYTES):
+        if not (own and stateless(callee, site)):
             tell_call(site, callee, result, None)
+        elif callee is root and type(callee) is types.FunctionType and callee.__closure__ is None:
+            quiet_callees[id(site)] = site, callee
     except Exception:
         pass
     return result
@@ -1476,7 +1544,7 @@ def awaited_method(result, root, site):
             if receiver is None or type(receiver) is types.ModuleType:
                 tell_call(site, receiver, result, None)
             else:
-                tell("load", "call", receiver, None, result, site, {"callee": site[7]})
+                tell("load", "call", receiver, None, result, site, site[7])
     except Exception:
         pass
     return result
@@ -1501,7 +1569,7 @@ def next_of(site, iterator, /, *default):
     """`next(...)`"""
     value = next(iterator, *default)
     if id(type(value)) not in PLAIN and holds(value):
-        tell("load", "call", iterator, None, value, site, {"callee": "next"})
+        tell("load", "call", iterator, None, value, site, "next")
     return value
 
 

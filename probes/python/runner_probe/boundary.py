@@ -5,6 +5,7 @@ handles one request. Executors hand the request of the caller on to their thread
 itself are known by what they read: see `received` in `runner_probe`.
 """
 
+import re
 import sys
 import types
 
@@ -16,25 +17,27 @@ TAIL = 256  # a canary may lie across two parts of a body
 
 
 def canaries_in(*texts):
-    """The canaries in parts of a request, also percent-encoded ones."""
-    found, parts = [], []
-    for text in texts:
-        if type(text) is bytes:
-            text = text.decode("latin-1")
-        if type(text) is str and text:
-            parts.append(text)
-            if text[:6].lower() == "basic ":
-                try:
-                    from binascii import a2b_base64
-
-                    parts.append(a2b_base64(text[6:].encode()).decode("latin-1"))
-                except Exception:
-                    pass
-    text = "\n".join(parts)
+    """The canaries in parts of a request, also percent-encoded ones, and those of basic authentication."""
+    text = "\n".join([part if type(part) is str else part.decode("latin-1") for part in texts if type(part) is str or type(part) is bytes])
+    if "asic " in text or "ASIC " in text:
+        text += "".join(["\n" + decoded for decoded in map(from_base64, BASIC.findall(text)) if decoded])
+    found = []
     canaries_in_text(text, found)
     if "%" in text:
         canaries_in_text(unquoted(text), found)
     return found
+
+
+BASIC = re.compile("(?im)^basic (.+)$")
+
+
+def from_base64(text):
+    try:
+        from binascii import a2b_base64
+
+        return a2b_base64(text.encode()).decode("latin-1")
+    except Exception:
+        return None
 
 
 class Body:
@@ -267,8 +270,8 @@ class Asgi:
         target = path.decode("latin-1")
         if query:
             target += "?" + query.decode("latin-1")
-        texts = [value for name, value in scope.get("headers") or ()]
-        return open_request("asgi", scope.get("method", scope["type"].upper()), target, canaries_in(scope.get("path", ""), target, *texts))
+        values = b"\n".join([value for name, value in scope.get("headers") or ()])
+        return open_request("asgi", scope.get("method", scope["type"].upper()), target, canaries_in(scope.get("path", ""), target, values))
 
     async def __call__(self, scope, receive, send):
         if scope["type"] not in ("http", "websocket") or "runner.probe" in scope:
@@ -294,8 +297,7 @@ class Asgi:
                 kind = message["type"]
                 if kind == "http.response.start":
                     request.status = message["status"]
-                    for name, value in message.get("headers") or ():
-                        add_shown(request, value)
+                    add_shown(request, b"\n".join([value for name, value in message.get("headers") or ()]))
                 elif kind == "http.response.body":
                     shown.part(message.get("body"))
                     last = not message.get("more_body")

@@ -83,16 +83,23 @@ def cached(key):
     return f"{probe.DIRECTORY}/cache/{key}.code"
 
 
-def rewritten(source, path, file, script=False):
-    """The rewritten code of a module and the names that it imports, from the cache if they are there."""
-    content = b"\0".join([VERSION, path.encode(), file.encode(), b"%d" % script, bytes(source)])
+def rewritten(loader, path, file, script):
+    """The rewritten code of a module and the names that it imports, from the cache if they are there. A file is known by its
+    size and when it was changed, as for the interpreter's own cache; what a loader makes up, by its content."""
+    source = None
+    if type(loader).get_data is external.FileLoader.get_data:
+        state = os.stat(path)
+        version = b"%d %d" % (state.st_mtime_ns, state.st_size)
+    else:
+        version = source = bytes(loader.get_data(path))
+    content = b"\0".join([VERSION, path.encode(), file.encode(), b"%d" % script, version])
     key = (_imp.source_hash(1, content) + _imp.source_hash(2, content)).hex()
     try:
-        with open(cached(key), "rb") as stored:
+        with open(cached(key), "rb", 0) as stored:
             return marshal.loads(stored.read())
     except (OSError, ValueError, EOFError, TypeError):
         pass
-    code, imported = rewriter()(source, path, file, script)
+    code, imported = rewriter()(loader.get_data(path) if source is None else source, path, file, script)
     try:
         os.makedirs(f"{probe.DIRECTORY}/cache", 0o700, exist_ok=True)
         part = f"{cached(key)}.{os.getpid()}"
@@ -126,34 +133,28 @@ def rewriter():
     return rewrite
 
 
-def code_of(name, path, read, script=False):
+def code_of(name, path, loader, script=False):
     """The rewritten code of a module of the application; None if it has to run as it is."""
     try:
         real = real_path(path)
         if not is_application(real):
             return None
         begun = probe.now_ns()
-        source = read()
         file = real[len(APP_FOLDER) :]
     except Exception:
         return None
     error = None
     probe.modules.setdefault(file, (name, real, frozenset()))
     try:
-        code, imported = rewritten(source, path, file, script)
+        code, imported = rewritten(loader, path, file, script)
         code = with_hooks(code)
         probe.modules[file] = (name, real, frozenset(imported))
-    except SyntaxError:
+    except (SyntaxError, OSError):
         return None  # the interpreter says so itself
     except Exception as failure:  # also RecursionError: an expression too deep to be rewritten
         code, error = None, f"{type(failure).__name__}: {failure}"[:200]
-    event = {
-        "e": "module", "t": begun // 1000, "r": None, "u": f"thread {probe.native_id()}", "file": file,
-        "ms": (probe.now_ns() - begun) // 10_000 / 100,
-    }
-    if error:
-        event["error"] = error
-    probe.writer.add(event, at_once=False)
+    told = f',"file":{probe.quoted(file)},"ms":{(probe.now_ns() - begun) // 10_000 / 100}'
+    probe.writer.add("module", None, f'{told},"error":{probe.quoted(error)}' if error else told, at_once=False, when=begun)
     return code
 
 
@@ -164,7 +165,7 @@ def get_code(self, fullname):
     try:
         path = self.get_filename(fullname)
         if type(path) is str and path.endswith(".py") and not path.startswith(standard_library + os.sep):
-            code = code_of(fullname, path, lambda: self.get_data(path))
+            code = code_of(fullname, path, self)
             if code is not None:
                 return code
     except Exception:
@@ -188,7 +189,7 @@ class ScriptLoader(SourceFileLoader):
                 sys.path_hooks.remove(script_hook)
         except Exception:
             pass
-        code = code_of("__main__", script, lambda: self.get_data(script), script=True)
+        code = code_of("__main__", script, self, script=True)
         return code if code is not None else original_get_code(self, fullname)
 
 
