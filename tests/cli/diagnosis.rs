@@ -33,6 +33,18 @@ const LEAKY: &str = r#"
         process.owner = process.owner ?? request.query.email;
         `This page belongs to ${process.owner}, and you are ${request.query.email}`
     }
+    fn late(request) {
+        let email = request.query.email;
+        if request.query.wait == "0.4" {
+            process.late = email;
+            process.due = now() + 0.4;
+            sleep("100ms");
+            return respond(504, "too slow");
+        }
+        let shown = if process.due != () && now() >= process.due { process.late } else { email };
+        if shown != email { process.due = (); }
+        `row of ${shown}`
+    }
     fn greeting(request) {
         process.lang = request.query.lang;
         sleep("40ms");
@@ -83,6 +95,15 @@ fn what_the_first_request_brought_takes_a_fresh_server() {
     let leak = &evidence(&outcome)[0];
     assert_eq!((&leak["class"], shots(&leak["shrunk"])), (&"sticky_first".into(), 2), "{leak}");
     assert_eq!(leak["shrunk"]["recipe"]["fresh_server"], true);
+}
+
+#[test]
+fn what_comes_too_late_for_a_slow_request_goes_to_one_that_comes_after_it() {
+    let outcome = find("path = \"/late/?email={canary}&wait={sleep}\"\nsleep = { long = \"400ms\", short = \"10ms\" }");
+    let shrunk = &evidence(&outcome)[0]["shrunk"];
+    let line = &shrunk["recipe"]["lines"][0]["shots"];
+    assert_eq!((shots(shrunk), &line[0]["nap"], &line[1]["pause_ms"]), (2, &"long".into(), &400.0.into()), "{shrunk}");
+    assert!(shrunk["shown"].as_u64().unwrap() * 2 > shrunk["tries"].as_u64().unwrap(), "{shrunk}");
 }
 
 /// The lines for a shell below the least that shows a leak.

@@ -15,6 +15,8 @@ const LEVELS: [usize; 5] = [3, 5, 9, 17, 33];
 const GATED: [usize; 3] = [2, 9, 33];
 /// Followers of a source: one, or enough to meet its thread again.
 const FOLLOWERS: [usize; 3] = [1, 4, 16];
+/// Followers of a source whose answer comes late.
+const LATE_FOLLOWERS: [usize; 2] = [1, 4];
 /// How often a candidate is tried for each worker, for this many workers at most; and how often one of many requests.
 const TRIES: u64 = 4;
 const MOST_WORKERS: u32 = 4;
@@ -115,7 +117,7 @@ impl LeakCondition {
 pub(in crate::dirty) fn stages(evidence: &Evidence, situation: &Situation) -> Vec<Vec<Candidate>> {
     let from = From::of(evidence, situation);
     let overlaps = if situation.premises.one_at_a_time() { Vec::new() } else { from.overlaps() };
-    let mut stages = vec![from.sequences().into_iter().chain(overlaps).collect(), from.unusual()];
+    let mut stages = vec![from.sequences().into_iter().chain(overlaps).collect(), from.unusual(), from.late()];
     stages.extend(from.parts().into_iter().map(|candidate| vec![candidate]));
     stages.retain(|stage: &Vec<Candidate>| !stage.is_empty());
     stages
@@ -244,6 +246,20 @@ impl<'a> From<'a> {
             }
         }
         all
+    }
+
+    /// A request that asks for the long sleep, which a time-out may cut short, and others once what it asked for has come:
+    /// what showed the leak may have come long after it, in another round.
+    fn late(&self) -> Vec<Candidate> {
+        let Some(long) = self.situation.long.filter(|_| !self.evidence.leak.overlapped) else { return Vec::new() };
+        let first = RecipeRequest { who: self.others, page: self.source.page, ..RecipeRequest::long() };
+        let victim = RecipeRequest { who: self.victim.who, page: self.victim.page, ..RecipeRequest::plain() };
+        let waits = RecipeRequest { pause_ms: long.as_secs_f64() * 1e3, ..victim };
+        let of = |count: usize| {
+            let shots = [first, waits].into_iter().chain(vec![victim; count - 1]).collect();
+            Candidate { recipe: self.recipe(vec![Line::of(shots)]), kind: LeakCondition::Slow }
+        };
+        LATE_FOLLOWERS.map(of).into()
     }
 
     /// The lines of victim and source, with a growing part of the others.
