@@ -26,7 +26,7 @@ pub use capacity::{
 };
 pub use comparison::{
     BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverPoint, CrossoverRecord, DriftLook, DriftRecord,
-    FigureRecord, KeyRecord, Outcome, RiskKind, RiskRecord, VersusRecord,
+    FigureRecord, KeyRecord, RiskKind, RiskRecord, VersusOutcome, VersusRecord,
 };
 pub use dirty::{
     ControlRecord, DirtyRecord, DirtySample, LeakClass, LeakOracle, LeakRecord, PositiveControlRecord, RateLimit,

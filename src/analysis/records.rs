@@ -18,7 +18,7 @@ const SHOWN: [&str; 7] =
 
 /// Something in which two records differ, apart from what they measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct RecordDifference {
     /// `load.concurrency`, `environment.cpu`, `runner.version`.
     pub key: String,
     /// As the records have it; `None` where one has no such thing.
@@ -75,12 +75,15 @@ impl VariantChange {
 }
 
 /// In what two records differ, apart from what they measured, in the order of the keys.
-pub fn differences(before: &Record, after: &Record) -> Vec<Difference> {
+pub fn differences(before: &Record, after: &Record) -> Vec<RecordDifference> {
     let (one, other) = (facts(before), facts(after));
     let keys: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     let differ = keys.into_iter().filter(|key| one.get(*key) != other.get(*key));
-    let of =
-        |key: &String| Difference { key: key.clone(), before: one.get(key).cloned(), after: other.get(key).cloned() };
+    let of = |key: &String| RecordDifference {
+        key: key.clone(),
+        before: one.get(key).cloned(),
+        after: other.get(key).cloned(),
+    };
     differ.map(of).collect()
 }
 

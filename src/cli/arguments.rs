@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::Exit;
 use super::log_format::LogFormat;
 use crate::rule::Metric;
-use crate::units::{parse_rate, parse_sleep};
+use crate::units::{parse_percentage, parse_rate, parse_sleep};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -278,6 +278,17 @@ fn rate(text: &str) -> Result<f64, String> {
     if rate > 0.0 { Ok(rate) } else { Err("nothing is ever sent; write as in 2000 or 90/m".to_owned()) }
 }
 
+/// The value of `--metric`.
+fn metric(text: &str) -> Result<Metric, String> {
+    Metric::parse(text)
+        .ok_or_else(|| format!("unknown metric `{text}`; docs/scenario.md lists them, as in latency.p99"))
+}
+
+/// The value of `--tolerance`, as a share.
+fn tolerance(text: &str) -> Result<f64, String> {
+    parse_percentage(text).map_err(|error| error.to_string())
+}
+
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("no colon in it; write as in \"accept: text/html\"")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
@@ -368,11 +379,11 @@ pub(super) struct Compare {
     pub after: PathBuf,
 
     /// How far figures may be apart and still count as the same
-    #[arg(allow_negative_numbers = true, long, value_name = "PERCENT", default_value = "5%", value_parser = super::compare::tolerance)]
+    #[arg(allow_negative_numbers = true, long, value_name = "PERCENT", default_value = "5%", value_parser = tolerance)]
     pub tolerance: f64,
 
     /// The metric that decides, as in latency.p99; if not given, throughput, or latency.p99 where arrivals have a rate
-    #[arg(long, value_name = "METRIC", value_parser = super::compare::metric)]
+    #[arg(long, value_name = "METRIC", value_parser = metric)]
     pub metric: Option<Metric>,
 
     /// A key in which the records are meant to differ, as in server.workers, server or runner.version; may be repeated

@@ -3,17 +3,16 @@
 use super::arguments::Compare;
 use super::report::read;
 use super::{Exit, print};
-use crate::analysis::records::{self, Change, Difference, VariantChange};
+use crate::analysis::records::{self, Change, RecordDifference, VariantChange};
 use crate::record::Record;
 use crate::report;
-use crate::rule::Metric;
 
 /// What `--json` prints.
 #[derive(serde::Serialize)]
 struct Compared {
     change: Change,
     tolerance: f64,
-    differences: Vec<Difference>,
+    differences: Vec<RecordDifference>,
     variants: Vec<VariantChange>,
 }
 
@@ -57,13 +56,13 @@ pub(super) fn compare(arguments: &Compare) -> Exit {
 }
 
 /// Records that differ in more than was asked are not compared.
-fn refused(differences: &[Difference], arguments: &Compare) -> Option<Exit> {
+fn refused(differences: &[RecordDifference], arguments: &Compare) -> Option<Exit> {
     let expected = |key: &str| {
         let within =
             |asked: &String| key == asked || key.strip_prefix(asked.as_str()).is_some_and(|rest| rest.starts_with('.'));
         arguments.differing.iter().any(within)
     };
-    let more: Vec<Difference> = differences.iter().filter(|of| !expected(&of.key)).cloned().collect();
+    let more: Vec<RecordDifference> = differences.iter().filter(|of| !expected(&of.key)).cloned().collect();
     let first = more.first()?;
     let lines: Vec<String> = report::compare::differences(&more).into_iter().map(|line| format!("  {line}")).collect();
     let message = format!("the two records differ in more than what they measured:\n{}", lines.join("\n"));
@@ -84,15 +83,4 @@ fn both(before: &Record, after: &Record) -> String {
         record.variants.iter().map(|variant| format!("`{}`", variant.name)).collect::<Vec<_>>().join(", ")
     };
     format!("variants are compared by name; one has {}, the other {}", names(before), names(after))
-}
-
-/// The value of `--metric`.
-pub(super) fn metric(text: &str) -> Result<Metric, String> {
-    Metric::parse(text)
-        .ok_or_else(|| format!("unknown metric `{text}`; docs/scenario.md lists them, as in latency.p99"))
-}
-
-/// The value of `--tolerance`, as a share.
-pub(super) fn tolerance(text: &str) -> Result<f64, String> {
-    crate::units::parse_percentage(text).map_err(|error| error.to_string())
 }

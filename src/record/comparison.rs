@@ -79,7 +79,7 @@ pub struct VersusRecord {
     pub alternative: usize,
     /// How many times as good the best is, at 99 %, over trials in pairs.
     pub ratio: Interval,
-    pub outcome: Outcome,
+    pub outcome: VersusOutcome,
     /// The same in each pair of trials, those of the search for a crossover behind the others.
     pub pairs: Vec<f64>,
 }
@@ -87,7 +87,7 @@ pub struct VersusRecord {
 /// Whether two alternatives differ.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum VersusOutcome {
     /// The interval of their ratio leaves 1 out.
     Differ,
     /// One trial each, and so far apart that it is said nevertheless.
@@ -98,10 +98,10 @@ pub enum Outcome {
     NotTold,
 }
 
-impl Outcome {
+impl VersusOutcome {
     /// Whether one is said to be better.
     pub fn differs(self) -> bool {
-        matches!(self, Outcome::Differ | Outcome::DifferInOneTrial)
+        matches!(self, VersusOutcome::Differ | VersusOutcome::DifferInOneTrial)
     }
 }
 

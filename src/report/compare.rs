@@ -1,6 +1,6 @@
 //! Two records beside each other, as text for a terminal.
 
-use crate::analysis::records::{Change, Difference, MetricChange, VariantChange};
+use crate::analysis::records::{Change, MetricChange, RecordDifference, VariantChange};
 use crate::rule::{Unit, quantity};
 use crate::stats::interval::Interval;
 use crate::units::{Quantity, counted, show_count, show_percentage};
@@ -9,7 +9,7 @@ use super::escape::{clean, clip};
 use super::table::{Align, pad};
 
 /// What is to be said of records that differ in more than was asked; a line each.
-pub fn differences(all: &[Difference]) -> Vec<String> {
+pub fn differences(all: &[RecordDifference]) -> Vec<String> {
     let shown = |value: &Option<String>| value.as_ref().map_or("not there".to_owned(), |value| clip(&clean(value), 60));
     all.iter().map(|of| format!("{}: {} and {}", of.key, shown(&of.before), shown(&of.after))).collect()
 }

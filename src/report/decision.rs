@@ -1,8 +1,8 @@
 //! The decision as sentences: which alternative where, by how much, on what grounds, and what speaks against it.
 
 use crate::record::{
-    BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverRecord, FigureRecord, KeyRecord, Outcome, RiskKind,
-    RiskRecord, VariantRecord,
+    BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverRecord, FigureRecord, KeyRecord, RiskKind,
+    RiskRecord, VariantRecord, VersusOutcome,
 };
 use crate::rule::{Metric, Unit, quantity};
 use crate::stats::interval::Interval;
@@ -203,12 +203,12 @@ fn no_difference(comparison: &ComparisonRecord, condition: &ConditionRecord) -> 
     let of = |versus: &crate::record::VersusRecord| {
         let other = comparison.alternatives.get(versus.alternative)?;
         match versus.outcome {
-            Outcome::NoDifference { at_most } => Some(format!(
+            VersusOutcome::NoDifference { at_most } => Some(format!(
                 "{at}no difference seen between {best} and {other} (at most {})",
                 show_percentage(round(at_most))
             )),
-            Outcome::NotTold => Some(format!("{at}{best} and {other} are too close for one trial")),
-            Outcome::Differ | Outcome::DifferInOneTrial => None,
+            VersusOutcome::NotTold => Some(format!("{at}{best} and {other} are too close for one trial")),
+            VersusOutcome::Differ | VersusOutcome::DifferInOneTrial => None,
         }
     };
     condition.versus.iter().filter_map(of).collect()

@@ -147,7 +147,7 @@ impl CrossoverRun<'_> {
         load.levels.truncate(1);
         (load.duration, load.requests) = (duration, None);
         (load.warmup, load.drain) = (load.warmup.min(WARMUP), load.drain.min(DRAIN));
-        (variant.dirty, variant.capacity) = (None, None);
+        (variant.dirty, variant.capacity, variant.inspect) = (None, None, None);
         Some(variant)
     }
 

@@ -1,10 +1,13 @@
 //! What further pairs of trials change: conditions that are settled, and places where the best alternative changes.
 
-use crate::record::{ComparisonRecord, ConditionRecord, CrossoverRecord, VersusRecord};
-use crate::stats::interval::{OF_A_RATIO, ratio_of};
+use crate::record::{ComparisonRecord, ConditionRecord, CrossoverRecord, VersusOutcome, VersusRecord};
+use crate::stats::interval::{Interval, OF_A_RATIO, ratio_of};
 
 use super::bands::bands;
-use super::versus::outcome;
+
+/// Single trials that are further apart than by this factor are taken to differ. Those of one thing on a machine that does
+/// nothing else are within a few percent of each other; a quarter is far beyond that.
+const FAR_APART: f64 = 1.25;
 
 /// Two alternatives of which it is not known which is better under a condition; all by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,16 @@ pub(super) fn beside(alternative: usize, pairs: Vec<f64>) -> VersusRecord {
     VersusRecord { alternative, ratio, outcome: outcome(ratio), pairs }
 }
 
+/// What a ratio tells of those whose ratio it is.
+fn outcome(ratio: Interval) -> VersusOutcome {
+    match (ratio.ends(), ratio.side_of_one()) {
+        (Some(_), Some(_)) => VersusOutcome::Differ,
+        (Some((low, high)), None) => VersusOutcome::NoDifference { at_most: high.max(1.0 / low) - 1.0 },
+        (None, _) if ratio.value.max(1.0 / ratio.value) >= FAR_APART => VersusOutcome::DifferInOneTrial,
+        (None, _) => VersusOutcome::NotTold,
+    }
+}
+
 /// How many times as good one alternative was as another in each pair of trials under a condition; empty where neither was best.
 pub fn ratios(comparison: &ComparisonRecord, condition: usize, one: usize, other: usize) -> Vec<f64> {
     let Some(condition) = comparison.conditions.get(condition) else { return Vec::new() };
@@ -85,7 +98,6 @@ mod tests {
     use super::super::compare;
     use super::super::grid::tests::variant;
     use super::*;
-    use crate::record::Outcome;
 
     fn comparison() -> ComparisonRecord {
         let at =
@@ -99,7 +111,7 @@ mod tests {
         let pair = Unsettled { condition: 0, best: 0, other: 1 };
         assert_eq!((unsettled(&open), crossings(&open).len()), (vec![pair], 0));
         settle(&mut open, pair, &[1.06, 1.05, 1.05, 1.06, 1.05]);
-        assert_eq!(open.conditions[0].versus[0].outcome, Outcome::Differ);
+        assert_eq!(open.conditions[0].versus[0].outcome, VersusOutcome::Differ);
         let place = &crossings(&open)[0];
         assert_eq!((place.below, place.above, place.between), (0, 1, (0, 1)));
         assert!(unsettled(&open).is_empty());

@@ -1,16 +1,12 @@
 //! Alternatives beside each other under one condition.
 
 use crate::analysis::observed::observe;
-use crate::record::{ConditionRecord, Outcome, Trial, VariantRecord, VersusRecord};
+use crate::record::{ConditionRecord, Trial, VariantRecord, VersusRecord};
 use crate::rule::Metric;
-use crate::stats::interval::{Interval, median};
+use crate::stats::interval::median;
 
 use super::settle::beside;
 use super::{Grid, Objective};
-
-/// Single trials that are further apart than by this factor are taken to differ. Those of one thing on a machine that does
-/// nothing else are within a few percent of each other; a quarter is far beyond that.
-const FAR_APART: f64 = 1.25;
 
 /// What a trial that ran to its end shows of a metric; of a bound, the bound.
 pub fn value_of(metric: Metric, trial: &Trial) -> Option<f64> {
@@ -70,16 +66,6 @@ fn is_one(ratio: f64) -> bool {
     ratio.is_finite() && ratio > 0.0
 }
 
-/// What a ratio tells of those whose ratio it is.
-pub(super) fn outcome(ratio: Interval) -> Outcome {
-    match (ratio.ends(), ratio.side_of_one()) {
-        (Some(_), Some(_)) => Outcome::Differ,
-        (Some((low, high)), None) => Outcome::NoDifference { at_most: high.max(1.0 / low) - 1.0 },
-        (None, _) if ratio.value.max(1.0 / ratio.value) >= FAR_APART => Outcome::DifferInOneTrial,
-        (None, _) => Outcome::NotTold,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -87,6 +73,7 @@ mod tests {
     use super::super::compare;
     use super::super::grid::tests::variant;
     use super::*;
+    use crate::record::VersusOutcome;
 
     fn versus(one: &[f64], other: &[f64]) -> (usize, VersusRecord) {
         let variants = [variant(json!({ "server": "a" }), one), variant(json!({ "server": "b" }), other)];
@@ -98,16 +85,16 @@ mod tests {
     #[test]
     fn two_differ_only_where_the_interval_of_their_ratio_leaves_1_out() {
         let (best, beside) = versus(&[100.0, 101.0, 99.0], &[110.0, 111.0, 109.0]);
-        assert_eq!((best, beside.alternative, beside.outcome), (1, 0, Outcome::Differ));
+        assert_eq!((best, beside.alternative, beside.outcome), (1, 0, VersusOutcome::Differ));
         assert!((beside.ratio.value - 1.1).abs() < 0.001, "{beside:?}");
         let (_, beside) = versus(&[100.0, 110.0, 90.0], &[101.0, 100.0, 100.0]);
-        assert!(matches!(beside.outcome, Outcome::NoDifference { at_most } if at_most > 0.1), "{beside:?}");
+        assert!(matches!(beside.outcome, VersusOutcome::NoDifference { at_most } if at_most > 0.1), "{beside:?}");
     }
 
     #[test]
     fn single_trials_differ_only_where_they_are_far_apart() {
-        assert_eq!(versus(&[100.0], &[460.0]).1.outcome, Outcome::DifferInOneTrial);
-        assert_eq!(versus(&[100.0], &[110.0]).1.outcome, Outcome::NotTold);
+        assert_eq!(versus(&[100.0], &[460.0]).1.outcome, VersusOutcome::DifferInOneTrial);
+        assert_eq!(versus(&[100.0], &[110.0]).1.outcome, VersusOutcome::NotTold);
     }
 
     #[test]
