@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Outcome, Runner};
+use crate::harness::{Outcome, Runner, a_few_at_once};
 
 /// What every program begins with: `page(who, path)` gives status, headers and body of an answer to the user whom the
 /// header `x-user` names, after a pause in which others may be asked.
@@ -74,13 +74,13 @@ const SHOWN: [(&str, &str, &str); 5] = [
 
 #[test]
 fn a_canary_is_found_in_errors_redirects_and_etags() {
-    for (what, place, page) in SHOWN {
+    a_few_at_once(&SHOWN, |(what, place, page)| {
         let outcome = check(page, false, BY_CANARY).exit(1);
         let dirty = dirty(&outcome);
-        assert_eq!(dirty["evidence"][0]["place"], place, "{what}: {dirty}");
+        assert_eq!(dirty["evidence"][0]["place"], *place, "{what}: {dirty}");
         let count = |key: &str| dirty[key].as_u64().unwrap();
         assert!(count("leaks") > 0 && count("leaks") <= count("exposures"), "{what}: {dirty}");
-    }
+    });
 }
 
 /// Pages that show, of whom they are for, only what was made of the name.
@@ -91,17 +91,18 @@ const MADE: [(&str, &str, &str); 2] = [
 
 #[test]
 fn what_was_made_of_a_user_is_found_in_redirects_and_etags() {
-    for (what, place, page) in MADE {
+    a_few_at_once(&MADE, |(what, place, page)| {
         let dirty = dirty(&check(page, false, BY_NAME).exit(1));
         let shown = dirty["evidence"][0]["place"].as_str().unwrap();
         assert!(shown.starts_with(place), "{what}: {dirty}");
-    }
+    });
 }
 
 #[test]
 fn a_server_that_shows_everybody_their_own_values_there_is_not_accused() {
     let made = MADE.iter().map(|case| (case, BY_NAME));
-    for ((what, _, page), by) in SHOWN.iter().map(|case| (case, BY_CANARY)).chain(made) {
+    let all: Vec<_> = SHOWN.iter().map(|case| (case, BY_CANARY)).chain(made).collect();
+    a_few_at_once(&all, |((what, _, page), by)| {
         let outcome = check(page, true, by);
         assert!(
             matches!(outcome.code, Some(0 | 4)),
@@ -111,7 +112,7 @@ fn a_server_that_shows_everybody_their_own_values_there_is_not_accused() {
             outcome.stderr
         );
         assert_eq!(dirty(&outcome)["leaks"], 0, "{what}: {}", outcome.stdout);
-    }
+    });
 }
 
 /// Knows users by Basic authentication, and listens where its environment says.

@@ -22,6 +22,24 @@ pub fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Cases of one test that mostly wait, a few at once: each takes the time that it would take alone, and not all of them the
+/// sum. The first that fails fails the test.
+pub fn a_few_at_once<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
+    const AT_ONCE: usize = 3;
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+            test(case);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
+}
+
 /// A run in the making: a folder of its own with a scenario in it.
 pub struct Runner {
     folder: TempDir,
