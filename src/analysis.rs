@@ -4,6 +4,7 @@ pub mod abandonment;
 pub mod backlog;
 pub mod capacity;
 pub mod caveats;
+pub mod ceiling;
 pub mod comparison;
 pub mod coverage;
 pub mod exposures;

@@ -11,6 +11,7 @@ use crate::measured_value::MeasuredValue;
 
 mod capacity;
 mod comparison;
+mod ceiling;
 mod dirty;
 mod inspection;
 mod load;
@@ -24,6 +25,7 @@ mod verdict;
 pub use capacity::{
     BrokenBy, CapacityPoint, CapacityRecord, LimitingResource, ProbeRecord, SaturationRecord, ScalingRecord,
 };
+pub use ceiling::{CeilingReason, CeilingRecord};
 pub use comparison::{
     BandRecord, Better, ComparisonRecord, ConditionRecord, CrossoverPoint, CrossoverRecord, DriftLook, DriftRecord,
     FigureRecord, KeyRecord, RiskKind, RiskRecord, VersusOutcome, VersusRecord,
@@ -208,6 +210,9 @@ pub struct Trial {
     /// How many requests the server works on at once, where that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inspection: Option<InspectionRecord>,
+    /// The most that the server could have carried, where its model is known, or was found by an inspection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<CeilingRecord>,
     /// Every server that was started for it, in order.
     #[serde(default)]
     pub servers: Vec<ServerRecord>,

@@ -3,6 +3,7 @@
 mod response_samples;
 mod capacity;
 mod cause;
+mod ceiling;
 mod chart;
 pub mod compare;
 mod decision;

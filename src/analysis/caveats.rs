@@ -12,12 +12,13 @@ mod server;
 type Rule<T> = (&'static str, fn(&T) -> Option<Caveat>);
 
 /// What is looked for in a load, in the order in which it is told.
-const OF_LOAD: [Rule<LoadRecord>; 22] = [
+const OF_LOAD: [Rule<LoadRecord>; 23] = [
     ("stood_still", generator::stood_still),
     ("fell_silent", load::fell_silent),
     ("stalled", load::stalled),
     ("busy_generator", generator::busy_generator),
     ("late_sends", generator::late_sends),
+    ("growing_queue", load::growing_queue),
     ("queued", generator::queued),
     ("rate_not_met", generator::rate_not_met),
     ("few_samples", load::few_samples),

@@ -36,6 +36,8 @@ const PAUSE: f64 = 0.35;
 const PERIOD: std::ops::Range<f64> = 0.6..1.6;
 /// A response that comes before this share of a request's time was to a shorter one.
 const ALIKE: f64 = 0.9;
+/// So many bursts must agree, and half of those that tell anything.
+const AGREE: usize = 2;
 /// By then, in times of a request, a second batch cannot have come.
 const TOGETHER: f64 = 1.8;
 /// Where so many times as much came together, the plateau is none.
@@ -188,7 +190,8 @@ fn counted(record: &InspectionRecord, alone_ms: f64, throughput: f64) -> Option<
     let sizes: Vec<u32> = bursts.filter(agrees).map(|batches| batches.size).collect();
     let votes = |size: &u32| sizes.iter().filter(|other| *other == size).count();
     let size = sizes.iter().copied().max_by_key(votes)?;
-    (votes(&size) * 2 > record.bursts.len()).then_some(f64::from(size))
+    let only = record.bursts.len() == 1;
+    (only || (votes(&size) >= AGREE && votes(&size) * 2 >= sizes.len())).then_some(f64::from(size))
 }
 
 /// How many requests the server of an inspection works on at once; `None` if too little was measured.
@@ -326,7 +329,7 @@ pub(super) mod tests {
         assert_eq!((seen.value, seen.low, seen.high, seen.counted), (40.0, 40.0, Some(40.0), true));
         record.bursts.remove(0);
         let seen = parallelism(&record).unwrap();
-        assert!(!seen.counted && (seen.value - 38.4).abs() < 1e-9, "one of two is no majority: {seen:?}");
+        assert!(!seen.counted && (seen.value - 38.4).abs() < 1e-9, "one that agrees with no other: {seen:?}");
     }
 
     #[test]

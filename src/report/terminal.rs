@@ -18,6 +18,7 @@ use crate::units::{counted, show_count, show_percentage, show_rate, show_size, s
 
 use super::capacity;
 use super::cause;
+use super::ceiling;
 use super::decision;
 use super::escape::{clean, clip};
 use super::footnote;
@@ -163,6 +164,7 @@ impl Terminal {
                 ),
             );
             out += &self.entry("latency", &quantiles(load));
+            out += &trial.ceiling.map(|found| self.entry("ceiling", &ceiling::ceiling(&found))).unwrap_or_default();
             out += &self.entry("requests", &outcomes(load));
             for (status, body) in load.error_bodies.iter().filter(|(_, body)| !body.is_empty()) {
                 out += &self.entry(&format!("a {status}"), &clip(body, LONGEST_SAMPLE));

@@ -7,6 +7,7 @@ use crate::server::{self, Life};
 use crate::units::{counted, show_duration};
 
 mod capacity;
+mod ceiling;
 mod sent_requests;
 mod response_samples;
 mod dirty;
@@ -14,6 +15,7 @@ mod load;
 mod untested_classes;
 
 pub(super) use capacity::{describe_capacity, probe};
+pub(super) use ceiling::ceiling;
 pub(super) use dirty::dirty;
 pub(super) use load::{describe_load, load, what_is_sent};
 
@@ -49,6 +51,13 @@ pub(super) fn describe_dirty(plan: &scenario::DirtySpec) -> String {
     let budget = plan.budget;
     let target = format!("{} or {}", counted(budget.exposures, "exposure"), show_duration(budget.time));
     format!("{}, up to {target}", load::describe_request(&plan.request, None))
+}
+
+/// The inspection in words.
+pub(super) fn describe_inspection(plan: &scenario::InspectSpec) -> String {
+    let users = counted(super::inspection::most_users(plan).into(), "request");
+    let time = show_duration(super::inspection::MOST_TIME);
+    format!("{}, up to {users} at once, in {time} at most", what_is_sent(&plan.load))
 }
 
 /// How many requests a worker of the server handles at once, where that is known and bounded.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::facts::{describe_capacity, describe_dirty, describe_load, describe_server};
+use super::facts::{describe_capacity, describe_dirty, describe_inspection, describe_load, describe_server};
+use super::inspection;
 use crate::load::system_limits;
 use crate::scenario::{DirtySpec, Expect, LoadSpec, LoginSpec, Scenario, Variant};
 use crate::stats::upper_bound_95;
@@ -44,7 +45,8 @@ pub fn expected_time(scenario: &Scenario) -> Duration {
     let of_load = |load: &LoadSpec| load.warmup + load.duration;
     let trials = scenario.variants.iter().map(|variant| {
         let load = variant.load.as_ref().map_or(Duration::ZERO, of_load);
-        load + variant.dirty.as_ref().map_or(Duration::ZERO, |dirty| dirty.budget.time)
+        let inspection = variant.inspect.as_ref().map_or(Duration::ZERO, |_| inspection::MOST_TIME);
+        load + inspection + variant.dirty.as_ref().map_or(Duration::ZERO, |dirty| dirty.budget.time)
     });
     let search = scenario.crossover.as_ref().map_or(Duration::ZERO, |search| search.time);
     trials.sum::<Duration>().saturating_mul(scenario.repeats).saturating_add(search)
@@ -59,6 +61,9 @@ fn lines(variant: &Variant) -> Vec<String> {
     }
     if let (Some(capacity), Some(load)) = (&variant.capacity, &variant.load) {
         lines.push(format!("capacity  {}", describe_capacity(capacity, load)));
+    }
+    if let Some(inspect) = &variant.inspect {
+        lines.push(format!("inspect {}", describe_inspection(inspect)));
     }
     if let Some(dirty) = &variant.dirty {
         lines.push(format!("dirty   {}", describe_dirty(dirty)));

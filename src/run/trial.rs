@@ -98,6 +98,7 @@ pub(super) fn run(
             stage.inspect(plan, server, trial)
         });
     }
+    trial.ceiling = facts::ceiling(variant, &trial);
     if let Some(plan) = variant.dirty.as_ref().filter(|_| !over(&trial)) {
         stage.dirty(plan, &mut trial);
     }

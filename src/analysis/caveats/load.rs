@@ -1,6 +1,7 @@
 //! Reasons to trust a load less that lie with the server and its responses.
 
 use crate::analysis::abandonment::abandonment;
+use crate::analysis::queue_growth;
 use crate::analysis::responses::share_without_response;
 use crate::exchange::Failure;
 use crate::measured_value::{Bounds, MeasuredValue};
@@ -198,4 +199,17 @@ pub(super) fn failed(load: &LoadRecord, failure: Failure, what: &str, advice: &s
     let count = load.errors.get(failure.name()).copied().filter(|count| *count > 0)?;
     let sample = load.error_samples.get(failure.name())?;
     Some(Caveat::new(format!("{} {what}; the first: {sample}", show_count(count)), advice))
+}
+
+/// More requests come than are answered: no figure of such a load is one that it would have a minute later.
+pub(super) fn growing_queue(load: &LoadRecord) -> Option<Caveat> {
+    let growth = queue_growth::of_load(load)?;
+    let message = format!(
+        "a queue grows without end: with each second {} more requests are in flight, so latency depends on how long the load lasts",
+        show_count(growth.round().max(1.0) as u64)
+    );
+    Some(Caveat::new(
+        message,
+        "the rate is more than the server can answer: lower it, or find the highest with [capacity]",
+    ))
 }

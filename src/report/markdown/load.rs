@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::record::{LoadRecord, Quantiles, VariantRecord};
+use crate::report::ceiling;
 use crate::report::escape::{cell, code, code_cell, inline};
 use crate::report::format::{NONE, amount, list, micros, outside, setting, share, travel};
 use crate::report::sentence;
@@ -44,6 +45,18 @@ pub(super) fn what_was_sent(variant: &VariantRecord) -> String {
     )
 }
 
+/// The most that the server of each trial could have carried; told once where it is the same.
+fn ceilings(variant: &VariantRecord) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for found in variant.trials.iter().filter_map(|trial| trial.ceiling) {
+        let sentence = format!("Ceiling: {}.\n\n", inline(&ceiling::ceiling(&found)));
+        if !told.contains(&sentence) {
+            told.push(sentence);
+        }
+    }
+    told.concat()
+}
+
 pub(super) fn load(variant: &VariantRecord, place: &Place) -> String {
     let loads = loads(variant);
     if loads.is_empty() {
@@ -55,6 +68,7 @@ pub(super) fn load(variant: &VariantRecord, place: &Place) -> String {
         "Latency counts from the moment a request was due, service time from the moment it was sent; both to the end of the \
          response, and over every started request.",
     );
+    out += &ceilings(variant);
     out += &unanswered(&loads);
     out += &outcomes(&loads);
     out += &loads.iter().map(|(_, load)| parts::tables(load)).collect::<String>();

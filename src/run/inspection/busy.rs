@@ -20,7 +20,7 @@ const SHORTEST: Duration = Duration::from_millis(5);
 /// Shares of a request's time: the first requests come one by one over `FILLED`; this long after the last of them, the others
 /// come.
 const FILLED: f64 = 0.2;
-const AFTER: f64 = 0.15;
+const AFTER: f64 = 0.3;
 /// A line that is no request was answered meanwhile, if this share of a request's time had not passed since the first came.
 const MEANWHILE: f64 = 0.9;
 /// How often to look.
@@ -33,6 +33,9 @@ const LEAST_LATER: u32 = 4;
 const MOST_LATER: u32 = 300;
 /// It is done so often, and the middle one counts.
 const TRIES: usize = 3;
+/// With short requests more often: they leave a busy machine little time.
+const SHORT: Duration = Duration::from_millis(50);
+const MORE_TRIES: usize = 7;
 /// A server answers this itself, before any handler sees it.
 const NO_REQUEST: &[u8] = b"NOT A REQUEST\r\n\r\n";
 
@@ -45,8 +48,8 @@ impl Inspector<'_> {
         let later = occupied.saturating_mul(LATER_TIMES).clamp(LEAST_LATER, MOST_LATER);
         let mut record = BusyRecord { occupied, later, ..BusyRecord::default() };
         if let Some(view) = &self.view {
-            let mut tries = Vec::new();
-            while tries.len() < TRIES && (tries.is_empty() || !self.is_over()) {
+            let (mut tries, most) = (Vec::new(), if alone < SHORT { MORE_TRIES } else { TRIES });
+            while tries.len() < most && (tries.is_empty() || !self.is_over()) {
                 tries.push(self.not_accepted(view, (occupied, later), alone)?);
             }
             record.not_accepted_first = middle(tries.iter().filter_map(|(first, _)| *first).collect());
