@@ -91,6 +91,10 @@ nightly.locate: build ## run the check ten times on each server of tests/corpus 
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-locate --runs 10 --judge
 
+nightly.signature: build ## inspect built-in and Python servers whose kind is known, and fail if one is taken for another (10 minutes on an idle machine)
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	scripts/measure-signature --judge
+
 nightly.decision: build ## measure what the decision is worth: false alarms, 5 % more work, and crossovers that agree (20 minutes on an idle machine)
 	scripts/measure-decision
 

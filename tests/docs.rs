@@ -505,7 +505,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 17] = [
+const SECTIONS: [(&str, &str); 18] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
@@ -514,6 +514,7 @@ const SECTIONS: [(&str, &str); 17] = [
     ("Stage", "## `[load]`"),
     ("Kind", "## `[load]`"),
     ("Capacity", "## `[capacity]`"),
+    ("Inspect", "## `[inspect]`"),
     ("Dirty", "## `[dirty]`"),
     ("LongAndShort", "## `[dirty]`"),
     ("Login", "## Logging in"),

@@ -2,6 +2,8 @@
 
 #[path = "golden_reports/capacity.rs"]
 mod capacity;
+#[path = "golden_reports/inspection.rs"]
+mod inspection;
 #[path = "golden_reports/fixtures.rs"]
 mod fixtures;
 #[path = "golden_reports/located.rs"]
@@ -71,6 +73,7 @@ fn every_story() -> Vec<(&'static str, Record)> {
         ("leaking", more_fixtures::leaking()),
         ("interrupted_matrix", more_fixtures::interrupted_matrix()),
         ("capacity", capacity::capacity()),
+        ("inspection", inspection::inspection()),
         (
             "hostile",
             fixtures::hostile("<script>alert(1)</script> | [x](http://e.vil) ![y](z) `a` \u{1b}[31m\nred @me :x: #1"),
@@ -120,6 +123,23 @@ fn searches_for_the_capacity_read_as_agreed() {
     let overview = several.split("## Overview").nth(1).unwrap().split("\n#").next().unwrap();
     let all = format!("# Overview{overview}\n# Capacity{section}\n# Several\n\n{summary}\n# One\n\n{alone}");
     assert_data_eq!(all, snapbox::file!["golden_reports/capacity.md"].raw());
+}
+
+#[test]
+fn inspections_read_as_agreed() {
+    let record = inspection::inspection();
+    let summary = report::terminal::summary(&record, 100, false);
+    let one = |index: usize| {
+        let mut alone = record.clone();
+        alone.variants = vec![record.variants[index].clone()];
+        report::terminal::summary(&alone, 100, false)
+    };
+    let page = render(&record).markdown;
+    let overview = page.split("## Overview").nth(1).unwrap().split("\n#").next().unwrap();
+    let sections = page.split("### Requests at once").skip(1).map(|text| text.split("\n#").next().unwrap());
+    let sections: String = sections.map(|text| format!("### Requests at once{text}")).collect();
+    let all = format!("# Overview{overview}\n{sections}\n# Several\n\n{summary}\n# One\n\n{}\n{}", one(0), one(1));
+    assert_data_eq!(all, snapbox::file!["golden_reports/inspection.md"].raw());
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn section(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     page.markdown += &load::load(variant, place);
     page.markdown += &checks::checks(variant, place);
     page.markdown += &capacity::capacity(variant, place);
-    page.markdown += &inspection::inspection(variant, place);
+    inspection::inspection(page, variant, place);
     page.markdown += &dirty::dirty(variant, place);
     evidence(page, variant, place);
     server::server(page, variant, place);

@@ -24,6 +24,7 @@ mod life;
 mod http2;
 mod input;
 mod inherited;
+mod inspect;
 mod load_url;
 mod locate;
 mod login;

@@ -488,6 +488,7 @@ pub fn hostile(text: &str) -> Record {
     server.events.iter_mut().for_each(|event| event.what = Happening::Told { text: text.into() });
     let trial = Trial {
         capacity: Some(crate::capacity::hostile(text)),
+        inspection: Some(crate::inspection::hostile(text)),
         load: Some(load),
         dirty: Some(check),
         servers: vec![server],

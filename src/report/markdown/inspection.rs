@@ -2,37 +2,43 @@
 
 use crate::analysis::parallelism::{at_once, work_s};
 use crate::record::{InspectionRecord, VariantRecord};
-use crate::report::escape::inline;
+use crate::report::chart;
+use crate::report::escape::{code, inline};
 use crate::report::format::{NONE, capital};
 use crate::report::inspection::{advice, answer, evidence};
 use crate::report::table::{Align::Right, Table};
 use crate::units::{show_count, show_rate, show_time};
 
-use super::Place;
+use super::{Place, ReportPage, show};
 
 const WHAT: &str = "One request alone, then more and more at once, each step waited for to its end. Throughput times the time of \
                     a request alone is how many are worked on at once (Little's law); where more users add nothing, the others wait.";
 
-pub(super) fn inspection(variant: &VariantRecord, place: &Place) -> String {
-    let mut out = String::new();
+pub(super) fn inspection(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     let several = variant.trials.len() > 1;
     for (index, trial) in variant.trials.iter().enumerate() {
-        let Some(inspection) = &trial.inspection else { continue };
-        let of = if several { format!(" (trial {})", index + 1) } else { String::new() };
-        out += &place.heading(&format!("Requests at once{of}"));
-        out += &format!("**{}.** ", capital(&inline(&answer(inspection))));
-        out += &format!("Sent: {}.\n\n", inline(&inspection.request));
-        for sentence in evidence(inspection) {
-            out += &format!("- {}.\n", inline(&capital(&sentence)));
+        let Some(found) = &trial.inspection else { continue };
+        let (of, number) = match several {
+            true => (format!(" (trial {})", index + 1), format!("-{}", index + 1)),
+            false => (String::new(), String::new()),
+        };
+        page.markdown += &place.heading(&format!("Requests at once{of}"));
+        page.markdown += &format!("**{}.** Sent: {}.\n\n", capital(&inline(&answer(found))), code(&found.request));
+        let title = format!("Throughput by number of users{of}");
+        if let Some(svg) = chart::parallelism(found, &title) {
+            show(page, format!("parallelism{}{number}.svg", place.suffix), &title, svg);
         }
-        out.push('\n');
-        out += &advice(inspection).map(|advice| format!("What to do: {}.\n\n", inline(&advice))).unwrap_or_default();
-        out += &steps(inspection);
-        if !inspection.steps.is_empty() {
-            out += &place.explain(WHAT);
+        for sentence in evidence(found) {
+            page.markdown += &format!("- {}.\n", inline(&capital(&sentence)));
+        }
+        page.markdown.push('\n');
+        let advice = advice(found).map(|advice| format!("What to do: {}.\n\n", inline(&advice)));
+        page.markdown += &advice.unwrap_or_default();
+        page.markdown += &steps(found);
+        if !found.steps.is_empty() {
+            page.markdown += &place.explain(WHAT);
         }
     }
-    out
 }
 
 fn steps(inspection: &InspectionRecord) -> String {
