@@ -230,8 +230,17 @@ impl Trial {
         match self {
             trial if trial.interrupted => Status::Interrupted,
             trial if trial.failure.is_some() => Status::CouldNotRun,
+            trial if trial.found_nothing() => Status::Inconclusive,
             _ => Status::Passed,
         }
+    }
+}
+
+impl Trial {
+    /// Nothing was asked but how many requests the server works on at once, and that is not known.
+    fn found_nothing(&self) -> bool {
+        let alone = self.load.is_none() && self.capacity.is_none() && self.dirty.is_none();
+        alone && self.inspection.as_ref().is_some_and(|inspection| inspection.signature.is_none())
     }
 }
 

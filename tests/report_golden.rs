@@ -129,16 +129,18 @@ fn searches_for_the_capacity_read_as_agreed() {
 fn inspections_read_as_agreed() {
     let record = inspection::inspection();
     let summary = report::terminal::summary(&record, 100, false);
-    let one = |index: usize| {
-        let mut alone = record.clone();
-        alone.variants = vec![record.variants[index].clone()];
-        report::terminal::summary(&alone, 100, false)
-    };
+    let mut one = record.clone();
+    one.variants.remove(0);
+    one.variants.truncate(1);
+    let one = report::terminal::summary(&one, 100, false);
+    let loaded = inspection::load_and_inspection();
+    let (loaded, of_load) = (report::terminal::summary(&loaded, 100, false), render(&loaded).markdown);
+    let of_load = of_load.split("## Load").nth(1).unwrap().split("\n#").next().unwrap().to_owned();
     let page = render(&record).markdown;
     let overview = page.split("## Overview").nth(1).unwrap().split("\n#").next().unwrap();
     let sections = page.split("### Requests at once").skip(1).map(|text| text.split("\n#").next().unwrap());
     let sections: String = sections.map(|text| format!("### Requests at once{text}")).collect();
-    let all = format!("# Overview{overview}\n{sections}\n# Several\n\n{summary}\n# One\n\n{}\n{}", one(0), one(1));
+    let all = format!("# Overview{overview}\n{sections}\n# Load{of_load}\n# Terminal\n\n{summary}\n{one}\n{loaded}");
     assert_data_eq!(all, snapbox::file!["golden_reports/inspection.md"].raw());
 }
 

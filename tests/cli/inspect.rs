@@ -56,7 +56,7 @@ fn a_url_is_inspected_and_the_rate_of_a_load_tells_whether_a_queue_grows() {
     let _alone = alone();
     let served = Served::start(&[shipped("scenarios/async_sleep.toml").to_str().unwrap()]);
     let url = format!("{}/nowhere/", served.origin());
-    let outcome = Runner::new(&["inspect", &url]).run().exit(0).stdout_has("is not known");
+    let outcome = Runner::new(&["inspect", &url]).run().exit(4).stdout_has("is not known");
     let found = &outcome.record("inspect")["variants"][0]["trials"][0]["inspection"];
     assert_eq!(found["inconclusive"], "not one response has a status below 400: 404", "{found:#}");
 

@@ -7,7 +7,7 @@ use runner::record::{
     InspectionRecord, Record, ResponseBatch, ServerPart, ServerRecord, Status, Trial,
 };
 
-use crate::fixtures::{record, server, sync_load, variant};
+use crate::fixtures::{async_load, record, server, variant};
 
 /// Steps of a server that works on `limit` requests of 101 ms at once, by so many threads.
 fn steps(limit: u32, threads: u32, most: u32) -> Vec<ConcurrencyStep> {
@@ -93,26 +93,35 @@ pub fn hostile(text: &str) -> InspectionRecord {
     InspectionRecord { request: text.into(), inconclusive: Some(text.into()), signature: None, ..blocked() }
 }
 
-/// A pool, after a load; a blocked loop; and a server that had only errors.
+/// A pool, a blocked loop, and a server that had only errors.
 pub fn inspection() -> Record {
     let none = InspectionRecord {
         request: "GET /nowhere/".into(),
         inconclusive: Some("not one response has a status below 400: 404".into()),
         ..InspectionRecord::default()
     };
-    let ceiling = CeilingRecord {
-        throughput: 10.0,
-        at_once: 1.0,
-        wait_s: 0.1,
-        because: CeilingReason::Workers,
-        measured_share: 0.2,
-    };
     let of = |name: &str, found: InspectionRecord| {
         let servers = vec![ServerRecord { part: ServerPart::Inspection, ..server() }];
         let trial = Trial { inspection: Some(found), servers, ..Trial::default() };
         variant(name, "http://127.0.0.1:8000", vec![trial], Vec::new())
     };
-    let mut variants = vec![of("server=pool", pool()), of("server=blocked", blocked()), of("server=none", none)];
-    (variants[0].trials[0].load, variants[0].trials[0].ceiling) = (Some(sync_load()), Some(ceiling));
-    record("inspection", Status::Passed, variants)
+    let variants = vec![of("server=pool", pool()), of("server=blocked", blocked()), of("server=none", none)];
+    record("inspection", Status::Inconclusive, variants)
+}
+
+/// A load on a server that was inspected, too.
+pub fn load_and_inspection() -> Record {
+    let mut record = inspection();
+    record.variants.truncate(1);
+    record.status = Status::Passed;
+    let trial = &mut record.variants[0].trials[0];
+    trial.load = Some(async_load());
+    trial.ceiling = Some(CeilingRecord {
+        throughput: 10_000.0,
+        at_once: 500.0,
+        wait_s: 0.05,
+        because: CeilingReason::Inspection,
+        measured_share: 0.495,
+    });
+    record
 }
