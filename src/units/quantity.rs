@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(Quantity::time(0.000_583).with_ends(0.000_52, 0.000_64), "580 us (520 to 640)");
         assert_eq!(Quantity::time(0.100_2).with_ends(0.100_1, 0.100_3), "100 ms");
         assert_eq!(Quantity::rate(12_345.0).with_ends(12_345.0, 12_345.0), "12,345/s");
-        assert_eq!(Quantity::number(2.0).with_ends(0.1, 30.0), "2 (0 to 30)");
+        assert_eq!(Quantity::number(2.0).with_ends(0.1, 30.0), "2 (0.1 to 30)");
         assert_eq!(Quantity::rate(5.0).with_ends(f64::NEG_INFINITY, f64::INFINITY), "5.00/s (-inf to inf)");
     }
 
