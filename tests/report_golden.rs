@@ -219,6 +219,25 @@ fn answers_hold_the_numbers_that_decide() {
 }
 
 #[test]
+fn more_than_four_variants_share_their_pictures_and_four_have_their_own() {
+    let names = |count: usize| {
+        let mut record = fixtures::crossover();
+        record.variants.truncate(count);
+        record.comparison = runner::analysis::comparison::compare(&record.variants);
+        let page = render(&record);
+        let shown = |name: &str| page.markdown.contains(&format!("]({name})"));
+        assert!(page.files.iter().all(|(name, _)| shown(name)), "a picture is not shown");
+        page.files.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let shared = ["latencies.svg", "throughputs.svg"];
+    let own = ["latency-4.svg", "throughput-4.svg"];
+    let (four, five) = (names(4), names(5));
+    let has = |names: &[String], wanted: &str| names.iter().any(|name| name == wanted);
+    assert!(own.iter().all(|name| has(&four, name) && !has(&five, name)), "{four:?} {five:?}");
+    assert!(shared.iter().all(|name| has(&five, name)) && !has(&four, "throughputs.svg"), "{four:?} {five:?}");
+}
+
+#[test]
 fn requests_that_are_not_kept_are_counted_in_the_picture() {
     let mut record = fixtures::dirty();
     record.variants[0].trials[0].dirty.as_mut().unwrap().evidence[0].round_requests = 93;
@@ -453,7 +472,10 @@ fn check_raw_tables(markdown: &str) {
 fn check_svg(svg: &str) {
     for (at, _) in svg.match_indices('<') {
         let tag = svg[at + 1..].trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap();
-        assert!(["svg", "rect", "line", "polyline", "polygon", "circle", "text"].contains(&tag), "{tag} in {svg}");
+        assert!(
+            ["svg", "style", "rect", "line", "polyline", "polygon", "circle", "text"].contains(&tag),
+            "{tag} in {svg}"
+        );
     }
     assert!(svg.starts_with("<svg width=") && svg.trim_end().ends_with("</svg>"));
 }

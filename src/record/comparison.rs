@@ -31,6 +31,14 @@ pub struct ComparisonRecord {
     pub drift: Option<DriftRecord>,
 }
 
+impl ComparisonRecord {
+    /// What an alternative came to under a condition, by the comparison's metric.
+    pub fn figure(&self, condition: &ConditionRecord, alternative: usize) -> Option<&FigureRecord> {
+        let figures = self.figures.get((*condition.variants.get(alternative)?)?)?;
+        figures.iter().find(|figure| figure.metric == self.metric)
+    }
+}
+
 /// A metric over the trials of a variant, in its base unit: the median, and the interval at 95 %.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FigureRecord {

@@ -13,8 +13,8 @@ mod reproduce;
 mod server;
 mod verdicts;
 
-use crate::analysis::median_trial::median_trial;
-use crate::record::{FigureRecord, LeakRecord, LogOf, Record, ScenarioRecord, Status, VariantRecord};
+use crate::analysis::median_trial::{median_capacity, median_trial};
+use crate::record::{CapacityRecord, FigureRecord, LeakRecord, LogOf, Record, ScenarioRecord, Status, VariantRecord};
 use crate::units::counted;
 
 use super::chart;
@@ -52,6 +52,7 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
                 level: 2,
                 suffix: String::new(),
                 first: true,
+                pictures: true,
                 home,
                 scenario,
                 leaks_before: 0,
@@ -60,11 +61,12 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
             section(&mut page, variant, &place);
         }
         variants => {
-            page.markdown += &decision::decision(record);
+            decision::decision(&mut page, record);
             if let Some(svg) = chart::overview(variants) {
                 show(&mut page, "overview.svg".to_owned(), "Throughput and latency by variant", svg);
             }
             page.markdown += &overview::overview(variants);
+            side_by_side(&mut page, record);
             page.markdown += &overview::scaling(&record.scaling);
             let mut leaks_before = 0;
             for (index, variant) in variants.iter().enumerate() {
@@ -73,7 +75,9 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
                 let (suffix, first) = (format!("-{number}"), index == 0);
                 let figures = figures(index);
-                section(&mut page, variant, &Place { level: 3, suffix, first, home, scenario, leaks_before, figures });
+                let pictures = variants.len() <= OF_THEIR_OWN;
+                let place = Place { level: 3, suffix, first, pictures, home, scenario, leaks_before, figures };
+                section(&mut page, variant, &place);
                 leaks_before += variant.distinct_leaks().len();
             }
         }
@@ -85,6 +89,38 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
     page
 }
 
+/// More variants than this have no pictures of their own: they share some.
+const OF_THEIR_OWN: usize = 4;
+
+/// What all variants came to, in panels that share their axes.
+fn side_by_side(page: &mut ReportPage, record: &Record) {
+    let variants = record.variants.as_slice();
+    let many = variants.len() > OF_THEIR_OWN;
+    let alternatives = record.comparison.as_ref().and_then(|comparison| chart::alternatives(comparison, variants));
+    let of_each = || many.then(|| chart::by_variant(variants)).flatten();
+    if let Some(svg) = alternatives.or_else(of_each) {
+        show(page, "latencies.svg".to_owned(), "Latency by percentile, side by side", svg);
+    }
+    if !many {
+        return;
+    }
+    let capacities: Vec<(String, &CapacityRecord)> = variants
+        .iter()
+        .enumerate()
+        .filter_map(|(index, of)| Some((format!("{}  {}", index + 1, of.name), median_capacity(of)?)))
+        .collect();
+    let drawn = [
+        ("capacities.svg", "Latency by arrival rate, side by side", chart::capacity(&capacities)),
+        ("throughputs.svg", "Throughput over time, side by side", chart::throughputs(variants)),
+        ("servers.svg", "What the servers used over time, side by side", chart::servers(variants)),
+    ];
+    for (name, title, svg) in drawn {
+        if let Some(svg) = svg {
+            show(page, name.to_owned(), title, svg);
+        }
+    }
+}
+
 /// Where a variant's section stands on the page.
 struct Place<'a> {
     /// Of its headings.
@@ -93,6 +129,8 @@ struct Place<'a> {
     suffix: String,
     /// Whether it is the first section, which explains the words that all use.
     first: bool,
+    /// Whether its load and its server have pictures of their own.
+    pictures: bool,
     home: ReportLocation<'a>,
     scenario: &'a ScenarioRecord,
     /// Leaks are numbered through all sections.
@@ -136,7 +174,7 @@ fn section(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     page.markdown += &verdicts::verdicts(variant, place);
     page.markdown += &load::load(variant, place);
     page.markdown += &checks::checks(variant, place);
-    page.markdown += &capacity::capacity(variant, place);
+    capacity::capacity(page, variant, place);
     inspection::inspection(page, variant, place);
     page.markdown += &dirty::dirty(variant, place);
     evidence(page, variant, place);
@@ -181,7 +219,7 @@ fn pictures(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
         page.markdown += &format!("{}.\n\n", inline(&capital(&sentence::leak(leak))));
         leak_picture(page, leak, place.leaks_before + 1, place);
     }
-    let Some((number, trial)) = median_trial(variant) else { return };
+    let Some((number, trial)) = median_trial(variant).filter(|_| place.pictures) else { return };
     let Some(load) = &trial.load else { return };
     let several = variant.trials.len() > 1;
     let of = if several { format!(" (trial {number}, the one of median throughput)") } else { String::new() };

@@ -6,29 +6,38 @@ use plotters::style::{Color, FontFamily, FontStyle, FontTransform, IntoFont, RGB
 
 use crate::report::escape::clean;
 
-/// Colours that people with any colour vision tell apart (Okabe and Ito, 2008), and greys.
-pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
-pub(super) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
-pub(super) const ORANGE: RGBColor = RGBColor(230, 159, 0);
-pub(super) const INK: RGBColor = RGBColor(31, 41, 55);
-pub(super) const MUTED: RGBColor = RGBColor(90, 99, 112);
-pub(super) const GREY: RGBColor = RGBColor(156, 163, 175);
-pub(super) const GRID: RGBColor = RGBColor(229, 231, 235);
-const WHITE: RGBColor = RGBColor(255, 255, 255);
-
-const FONT: &str = "-apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Helvetica, Arial, sans-serif";
+use super::font::{FAMILY, text_width};
+use super::theme;
+pub(super) use super::theme::{BLUE, GREEN, GREY, GRID, HATCH, INK, MUTED, ORANGE, PURPLE, SKY, VERMILLION, WHITE};
 
 /// plotters counts whole pixels: drawn this much larger and shown this much smaller, lines are smooth.
 const FINE: f64 = 4.0;
 
 /// The lengths of a dash and of the gap after it.
-const DASH: f64 = 6.0;
-const GAP: f64 = 5.0;
+pub(super) const DASHES: [f64; 2] = [6.0, 5.0];
+/// The same of a thin line that only bounds others.
+pub(super) const DOTS: [f64; 2] = [2.0, 4.0];
+
+/// The form of a mark: told apart without any colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Dot,
+    Square,
+    Triangle,
+    Diamond,
+    Ring,
+    Cross,
+}
 
 /// A mark in the legend.
+#[derive(Clone, Copy)]
 pub(super) enum Key {
     Line(RGBColor),
     Dashes(RGBColor),
+    Dots(RGBColor),
+    /// A line with its dashes and its marks.
+    Marked(RGBColor, &'static [f64], Option<Shape>),
+    Mark(RGBColor, Shape),
     Box(RGBColor, f64),
     Tick(RGBColor),
     Ring(RGBColor),
@@ -60,7 +69,8 @@ pub(super) fn sheet(width: f64, height: f64, title: &str, draw: impl FnOnce(&mut
     let _ = canvas.backend.present();
     drop(canvas);
     let large = format!("width=\"{}\" height=\"{}\"", size.0, size.1);
-    svg.replacen(&large, &format!("width=\"{width}\" height=\"{height}\" role=\"img\""), 1)
+    let svg = svg.replacen(&large, &format!("width=\"{width}\" height=\"{height}\" role=\"img\""), 1);
+    theme::with_dark(&svg)
 }
 
 impl Canvas<'_> {
@@ -74,6 +84,15 @@ impl Canvas<'_> {
 
     /// A path of dashes.
     pub(super) fn dashes(&mut self, points: &[(f64, f64)], color: RGBColor, width: f64) {
+        self.dashed(points, &DASHES, color, width);
+    }
+
+    /// A path of dashes and gaps of these lengths, in turns; an unbroken one of none.
+    pub(super) fn dashed(&mut self, points: &[(f64, f64)], pattern: &[f64], color: RGBColor, width: f64) {
+        let period: f64 = pattern.iter().sum();
+        if period <= 0.0 {
+            return self.path(points, color, width);
+        }
         let mut walked = 0.0;
         for pair in points.windows(2) {
             let [from, to] = [pair[0], pair[1]];
@@ -81,8 +100,7 @@ impl Canvas<'_> {
             let along = |at: f64| (from.0 + (to.0 - from.0) * at / length, from.1 + (to.1 - from.1) * at / length);
             let mut at = 0.0;
             while at < length {
-                let phase = (walked + at) % (DASH + GAP);
-                let (drawn, left) = if phase < DASH { (true, DASH - phase) } else { (false, DASH + GAP - phase) };
+                let (drawn, left) = piece(pattern, (walked + at) % period);
                 // A floor, so that rounding cannot make a step of nothing.
                 let next = (at + left.max(0.01)).min(length);
                 if drawn {
@@ -124,6 +142,24 @@ impl Canvas<'_> {
         let _ = self.backend.draw_circle(fine(at), radius, &pen(color, 1.0, 1.5), filled);
     }
 
+    /// A mark that is told by its form, whatever its colour.
+    pub(super) fn mark(&mut self, at: (f64, f64), shape: Shape, radius: f64, color: RGBColor) {
+        let corner = |x: f64, y: f64| (at.0 + x * radius, at.1 + y * radius);
+        match shape {
+            Shape::Dot => self.dot(at, radius, color, true),
+            Shape::Ring => self.dot(at, radius, color, false),
+            Shape::Square => self.area(corner(-0.9, -0.9), corner(0.9, 0.9), color, 1.0),
+            Shape::Triangle => self.polygon(&[corner(0.0, -1.2), corner(1.1, 0.9), corner(-1.1, 0.9)], color, 1.0),
+            Shape::Diamond => {
+                self.polygon(&[corner(0.0, -1.3), corner(1.3, 0.0), corner(0.0, 1.3), corner(-1.3, 0.0)], color, 1.0);
+            }
+            Shape::Cross => {
+                self.line(corner(-0.9, -0.9), corner(0.9, 0.9), color, 2.0);
+                self.line(corner(-0.9, 0.9), corner(0.9, -0.9), color, 2.0);
+            }
+        }
+    }
+
     /// Text whose middle is at the height of `at`.
     pub(super) fn text(&mut self, at: (f64, f64), text: &str, size: f64, color: RGBColor, side: HPos) {
         self.write(at, text, FontStyle::Normal, size, color, side, FontTransform::None);
@@ -150,9 +186,19 @@ impl Canvas<'_> {
         transform: FontTransform,
     ) {
         // plotters divides the size by 1.24, and its vertical centring leaves text above the middle in some renderers.
-        let font = (FontFamily::Name(FONT), size * FINE * 1.24, style).into_font().transform(transform.clone());
+        let font = (FontFamily::Name(FAMILY), size * FINE * 1.24, style).into_font().transform(transform.clone());
         let style = TextStyle::from(font).color(&color).pos(Pos::new(side, VPos::Center));
         let _ = self.backend.draw_text(&clean(text), &style, fine(at));
+    }
+
+    /// Marks with their names in rows from the left edge, the first at `y`; how many rows that takes.
+    pub(super) fn legend_rows(&mut self, y: f64, (left, right): (f64, f64), entries: &[(Key, &str)]) -> usize {
+        for (at, row, (key, name)) in in_rows((left, right), entries) {
+            let y = y + LEGEND_ROW * row as f64;
+            self.key((at, y), key);
+            self.text((at + KEY, y), name, 12.0, INK, HPos::Left);
+        }
+        rows_of((left, right), entries)
     }
 
     /// Marks with their names, side by side from the right edge.
@@ -161,7 +207,7 @@ impl Canvas<'_> {
         for (key, name) in entries.iter().rev() {
             x -= text_width(name, 12.0);
             self.text((x, y), name, 12.0, INK, HPos::Left);
-            x -= 26.0;
+            x -= KEY;
             self.key((x, y), key);
             x -= 16.0;
         }
@@ -172,6 +218,14 @@ impl Canvas<'_> {
         match key {
             Key::Line(color) => self.line((x, y), (x + 20.0, y), *color, 2.5),
             Key::Dashes(color) => self.dashes(&[(x, y), (x + 20.0, y)], *color, 2.5),
+            Key::Dots(color) => self.dashed(&[(x, y), (x + 20.0, y)], &DOTS, *color, 1.5),
+            Key::Marked(color, pattern, shape) => {
+                self.dashed(&[(x, y), (x + 20.0, y)], pattern, *color, 2.5);
+                if let Some(shape) = shape {
+                    self.mark((x + 10.0, y), *shape, 4.0, *color);
+                }
+            }
+            Key::Mark(color, shape) => self.mark(middle, *shape, 4.0, *color),
             Key::Box(color, alpha) => self.area((x + 4.0, y - 6.0), (x + 20.0, y + 6.0), *color, *alpha),
             Key::Tick(color) => self.line((x + 14.0, y - 7.0), (x + 14.0, y + 7.0), *color, 2.0),
             Key::Ring(color) => self.dot(middle, 4.0, *color, false),
@@ -180,14 +234,56 @@ impl Canvas<'_> {
     }
 }
 
-/// About how wide a text is; the font is known only where the picture is shown.
-pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    let em = |c: char| match c {
-        'i' | 'j' | 'l' | 't' | 'f' | 'r' | '.' | ',' | ':' | ' ' | '(' | ')' | '\'' | '|' => 0.32,
-        'm' | 'w' | 'M' | 'W' | '%' => 0.88,
-        c if c.is_ascii_uppercase() => 0.7,
-        c if c.is_ascii() => 0.56,
-        _ => 1.0,
-    };
-    text.chars().map(em).sum::<f64>() * size
+/// The width of a mark of the legend, and the gap between two entries.
+const KEY: f64 = 26.0;
+const BETWEEN: f64 = 16.0;
+/// The height of a row of the legend.
+pub(super) const LEGEND_ROW: f64 = 18.0;
+
+/// Where each entry of a legend begins, and in which row.
+fn in_rows<'e>((left, right): (f64, f64), entries: &'e [(Key, &'e str)]) -> Vec<(f64, usize, &'e (Key, &'e str))> {
+    let (mut x, mut row) = (left, 0);
+    let mut placed = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let width = KEY + text_width(entry.1, 12.0);
+        if x > left && x + width > right {
+            (x, row) = (left, row + 1);
+        }
+        placed.push((x, row, entry));
+        x += width + BETWEEN;
+    }
+    placed
+}
+
+/// How many rows a legend takes.
+pub(super) fn rows_of(edges: (f64, f64), entries: &[(Key, &str)]) -> usize {
+    in_rows(edges, entries).last().map_or(0, |(_, row, _)| row + 1)
+}
+
+/// Whether a place of a pattern is drawn, and how far its piece goes on.
+fn piece(pattern: &[f64], phase: f64) -> (bool, f64) {
+    let mut end = 0.0;
+    for (index, length) in pattern.iter().enumerate() {
+        end += length;
+        if phase < end {
+            return (index % 2 == 0, end - phase);
+        }
+    }
+    (false, 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::canvas::sheet;
+    use super::*;
+
+    #[test]
+    fn every_colour_of_a_sheet_is_one_that_the_dark_ground_has_too() {
+        let svg = sheet(100.0, 50.0, "a title", |canvas| canvas.line((0.0, 0.0), (9.0, 9.0), BLUE, 1.0));
+        assert_eq!(svg.matches("<style>").count(), 1);
+        assert!(svg.starts_with("<svg ") && svg.find("<style>") < svg.find("<rect"), "{svg}");
+        for drawn in ["fill=\"#FFFFFF\"", "fill=\"#1F2937\"", "stroke=\"#0072B2\""] {
+            assert!(svg.contains(drawn) && svg.contains(&format!("[{drawn}]")), "{drawn}: {svg}");
+        }
+    }
 }

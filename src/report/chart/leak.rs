@@ -11,14 +11,17 @@ use crate::units::counted;
 
 use touches::touches;
 
-use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
+use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet};
+use super::font::text_width;
 use super::scale::{Scale, number, ticks};
 
 const WIDTH: f64 = 800.0;
 const LEFT: f64 = 170.0;
-const RIGHT: f64 = 770.0;
+const RIGHT: f64 = 790.0;
 const TOP: f64 = 84.0;
 const ROW: f64 = 30.0;
+/// Between a bar and its times.
+const BESIDE: f64 = 10.0;
 
 mod touches;
 
@@ -34,8 +37,9 @@ pub(crate) fn leak(leak: &LeakRecord, title: &str) -> String {
     let bottom = TOP + ROW * rows.len() as f64 + 6.0;
     let end = rows.iter().map(|row| row.witness.done_ms).filter(|ms| ms.is_finite()).fold(1.0, f64::max);
     let start = rows.iter().map(|row| row.witness.sent_ms).filter(|ms| ms.is_finite()).fold(0.0, f64::min);
-    // Room for the last bar's times.
-    let x = Scale::linear((start, end + (end - start) * 0.17), (LEFT, RIGHT));
+    // Room for the times of the last bar.
+    let room = rows.iter().map(|row| text_width(&times(row.witness), 11.5)).fold(0.0, f64::max);
+    let x = Scale::linear((start, end), (LEFT, RIGHT - BESIDE - room));
     sheet(WIDTH, bottom + if left_out > 0 { 74.0 } else { 52.0 }, title, |canvas| {
         axis(canvas, x, end, bottom);
         overlap(canvas, leak, x, bottom);
@@ -83,7 +87,7 @@ fn of_this_round(leak: &LeakRecord, source: &Witness) -> bool {
 }
 
 fn axis(canvas: &mut Canvas<'_>, x: Scale, end: f64, bottom: f64) {
-    for tick in ticks(end, 8.0).into_iter().filter(|tick| *tick <= end * 1.1) {
+    for tick in ticks(end, 8.0).into_iter().filter(|tick| *tick <= end) {
         canvas.line((x.at(tick), TOP), (x.at(tick), bottom), GRID, 1.0);
         canvas.text((x.at(tick), bottom + 14.0), &number(tick), 12.0, MUTED, HPos::Center);
     }
@@ -123,13 +127,11 @@ fn bar(canvas: &mut Canvas<'_>, row: &Row<'_>, x: Scale, y: f64) {
         canvas.dot((x.at(first_byte), y), 4.0, ink, false);
     }
     canvas.dot((right, y), 3.5, ink, true);
-    let times = format!("+{} to +{} ms", short_millis(witness.sent_ms), short_millis(witness.done_ms));
-    let fits = right + 10.0 + text_width(&times, 11.5) <= WIDTH - 4.0;
-    if fits {
-        canvas.text((right + 10.0, y), &times, 11.5, ink, HPos::Left);
-    } else {
-        canvas.text((left - 6.0, y), &times, 11.5, ink, HPos::Right);
-    }
+    canvas.text((right + BESIDE, y), &times(witness), 11.5, ink, HPos::Left);
+}
+
+fn times(witness: &Witness) -> String {
+    format!("+{} to +{} ms", short_millis(witness.sent_ms), short_millis(witness.done_ms))
 }
 
 fn legend(canvas: &mut Canvas<'_>, with_source: bool) {

@@ -8,7 +8,8 @@ use crate::measured_value::MeasuredValue;
 use crate::record::{LoadRecord, VariantRecord};
 use crate::report::escape::clip;
 
-use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, VERMILLION, sheet, text_width};
+use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, Shape, VERMILLION, sheet};
+use super::font::text_width;
 use super::scale::{ChartAxis, Measure};
 
 const WIDTH: f64 = 800.0;
@@ -17,8 +18,6 @@ const TOP: f64 = 76.0;
 const ROW: f64 = 24.0;
 /// Between the two panels, and so between the last label of one axis and the first of the next.
 const GAP: f64 = 64.0;
-/// So much wider than expected may a name be in the font that it is shown in.
-const WIDER: f64 = 1.12;
 /// The most variants that are drawn.
 const ROWS: usize = 30;
 
@@ -37,7 +36,7 @@ pub(crate) fn overview(variants: &[VariantRecord]) -> Option<String> {
         return None;
     }
     let widest = rows.iter().map(|(name, _)| text_width(name, 12.0)).fold(60.0, f64::max);
-    let left = (widest * WIDER).min(340.0) + 28.0;
+    let left = widest.min(340.0) + 28.0;
     let middle = (left + RIGHT) / 2.0;
     let bottom = TOP + ROW * rows.len() as f64 + 4.0;
     Some(sheet(WIDTH, bottom + 26.0, "Throughput and latency by variant", |canvas| {
@@ -49,7 +48,7 @@ pub(crate) fn overview(variants: &[VariantRecord]) -> Option<String> {
         latency(canvas, &rows, (middle + GAP / 2.0, RIGHT), bottom);
         let keys = [
             (Key::Dot(BLUE), "p50"),
-            (Key::Dot(VERMILLION), "p99"),
+            (Key::Mark(VERMILLION, Shape::Square), "p99"),
             (Key::Ring(VERMILLION), "this or longer: no response"),
         ];
         let unanswered = rows.iter().any(|(_, load)| load.latency_us.p99.is_some_and(is_bound));
@@ -115,11 +114,12 @@ fn latency(canvas: &mut Canvas<'_>, rows: &[(String, LoadRecord)], edges: (f64, 
     {
         let y = row_y(index);
         canvas.line((x.at(seconds(p50)), y), (x.at(seconds(p99)), y), GREY, 3.0);
-        let mut dot = |value: MeasuredValue, radius: f64, color: RGBColor| {
-            canvas.dot((x.at(seconds(value)), y), radius, color, !is_bound(value));
+        let mut mark = |value: MeasuredValue, shape: Shape, radius: f64, color: RGBColor| {
+            let shape = if is_bound(value) { Shape::Ring } else { shape };
+            canvas.mark((x.at(seconds(value)), y), shape, radius, color);
         };
-        dot(p99, 5.0, VERMILLION);
-        dot(p50, 4.0, BLUE);
+        mark(p99, Shape::Square, 5.0, VERMILLION);
+        mark(p50, Shape::Dot, 4.0, BLUE);
     }
 }
 

@@ -20,6 +20,11 @@ impl Scale {
         Scale { from: values.0.ln(), to: values.1.ln(), start: pixels.0, end: pixels.1, logarithmic: true }
     }
 
+    /// The same values over other pixels.
+    pub(super) fn onto(self, pixels: (f64, f64)) -> Self {
+        Scale { start: pixels.0, end: pixels.1, ..self }
+    }
+
     /// The pixel of a value; values outside of the range lie on its edge.
     pub(super) fn at(&self, value: f64) -> f64 {
         let value = if self.logarithmic { value.max(f64::MIN_POSITIVE).ln() } else { value };
@@ -121,6 +126,33 @@ pub(super) struct ChartAxis {
 }
 
 impl ChartAxis {
+    /// From zero to a number, or a little more.
+    pub(super) fn from_zero_to(end: f64) -> Self {
+        let ticks = ticks(end * 1.02, 4.0);
+        let last = ticks.last().copied().unwrap_or(1.0);
+        let labelled = ticks.into_iter().map(|tick| (tick, number(tick))).collect();
+        ChartAxis { scale: Scale::linear((0.0, last), (0.0, 1.0)), ticks: labelled, from_zero: true }
+    }
+
+    /// Not from zero, but around the values, unless they are far apart.
+    pub(super) fn around(values: &[f64], pixels: (f64, f64)) -> Self {
+        let usable = || values.iter().copied().filter(|value| *value > 0.0 && value.is_finite());
+        let (low, high) = (usable().fold(f64::INFINITY, f64::min), usable().fold(0.0, f64::max));
+        if !low.is_finite() || high > low * 10.0 {
+            return ChartAxis::over(values, pixels, Measure::Number);
+        }
+        let room = (high - low).max(high * 0.1) * 0.2;
+        let step = step_above((high - low + 2.0 * room) / 5.0);
+        let (first, last) = (((low - room) / step).floor().max(0.0), ((high + room) / step).ceil());
+        let ticks: Vec<f64> = (0..=(last - first) as usize).map(|n| (first + n as f64) * step).collect();
+        let labelled = ticks.into_iter().map(|tick| (tick, number(tick))).collect();
+        ChartAxis {
+            scale: Scale::linear((first * step, last * step), pixels),
+            ticks: labelled,
+            from_zero: first == 0.0,
+        }
+    }
+
     pub(super) fn over(values: &[f64], pixels: (f64, f64), measure: Measure) -> Self {
         let usable = || values.iter().copied().filter(|value| *value > 0.0 && value.is_finite());
         let (low, high) = (usable().fold(f64::INFINITY, f64::min), usable().fold(0.0, f64::max));
@@ -174,6 +206,16 @@ mod tests {
         let (from_zero, labels, _) = axis(&[0.002, 10.0], Measure::Time);
         assert_eq!((from_zero, labels.as_str()), (false, "1 ms 10 ms 100 ms 1 s 10 s"));
         assert_eq!(axis(&[0.0, f64::NAN], Measure::Number).1, "0 0.5 1");
+    }
+
+    #[test]
+    fn an_axis_around_close_values_holds_them_with_some_room() {
+        let axis = ChartAxis::around(&[48.3, 49.1], (0.0, 100.0));
+        let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
+        assert_eq!(labels, ["47", "48", "49", "50", "51"]);
+        assert!((axis.scale.at(49.0) - 50.0).abs() < 1e-9);
+        assert!(ChartAxis::around(&[1.0, 500.0], (0.0, 1.0)).ticks.len() > 3);
+        assert!(!ChartAxis::around(&[], (0.0, 1.0)).ticks.is_empty());
     }
 
     #[test]

@@ -7,11 +7,12 @@ use crate::record::{ServerEvent, ServerRecord, ServerSample};
 use crate::report::escape::clip;
 use crate::report::format;
 
-use super::canvas::{BLUE, Canvas, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet, text_width};
+use super::canvas::{BLUE, Canvas, DASHES, GREY, GRID, INK, Key, MUTED, ORANGE, VERMILLION, sheet};
+use super::font::text_width;
 use super::scale::{Scale, log_range, log_ticks, number, ticks};
 
 const WIDTH: f64 = 800.0;
-const LEFT: f64 = 76.0;
+const LEFT: f64 = 84.0;
 const RIGHT: f64 = 776.0;
 /// Of the first panel; the labels of events stand above it.
 const TOP: f64 = 74.0;
@@ -34,29 +35,23 @@ const EVENTS: usize = 20;
 struct Curve {
     name: &'static str,
     color: RGBColor,
-    dashed: bool,
+    dashes: &'static [f64],
     of: fn(&ServerSample) -> f64,
 }
 
 const CPU: [Curve; 1] =
-    [Curve { name: "CPU, cores in use, mean over half a second", color: BLUE, dashed: false, of: |sample| sample.cpu }];
+    [Curve { name: "CPU, cores in use, mean over half a second", color: BLUE, dashes: &[], of: |sample| sample.cpu }];
 const MEMORY: [Curve; 1] =
-    [Curve { name: "memory, MB", color: BLUE, dashed: false, of: |sample| sample.rss_bytes as f64 / 1_000_000.0 }];
+    [Curve { name: "memory, MB", color: BLUE, dashes: &[], of: |sample| sample.rss_bytes as f64 / 1_000_000.0 }];
 const COUNTS: [Curve; 3] = [
-    Curve { name: "descriptors", color: ORANGE, dashed: false, of: |sample| sample.descriptors as f64 },
-    Curve { name: "threads", color: BLUE, dashed: false, of: |sample| sample.threads as f64 },
-    Curve { name: "processes", color: INK, dashed: true, of: |sample| sample.processes as f64 },
+    Curve { name: "descriptors", color: ORANGE, dashes: &[10.0, 3.0], of: |sample| sample.descriptors as f64 },
+    Curve { name: "threads", color: BLUE, dashes: &[], of: |sample| sample.threads as f64 },
+    Curve { name: "processes", color: INK, dashes: &DASHES, of: |sample| sample.processes as f64 },
 ];
 
 /// Draws the samples; `None` if there are too few to draw.
 pub(crate) fn server(server: &ServerRecord, title: &str) -> Option<String> {
-    let finite = |sample: &&ServerSample| sample.t_s.is_finite() && sample.cpu.is_finite();
-    let all: Vec<ServerSample> = server.samples.iter().filter(finite).cloned().collect();
-    let (first, last) = (all.first()?.t_s, all.last()?.t_s);
-    if all.len() < FEWEST || last <= first {
-        return None;
-    }
-    let rows = grouped(&steadied(&all));
+    let Samples { rows, first, last } = samples(server)?;
     let marks = marks(&server.events, (first, last));
     let end = marks.iter().map(|(_, event)| event.t_s).fold(last, f64::max);
     let x = Scale::linear((first, end), (LEFT, RIGHT));
@@ -70,6 +65,26 @@ pub(crate) fn server(server: &ServerRecord, title: &str) -> Option<String> {
         }
         events(canvas, &marks, x, bottom);
     }))
+}
+
+/// What is drawn of a server, and from when to when, in seconds from its start.
+struct Samples {
+    rows: Vec<ServerSample>,
+    first: f64,
+    last: f64,
+}
+
+fn samples(server: &ServerRecord) -> Option<Samples> {
+    let finite = |sample: &&ServerSample| sample.t_s.is_finite() && sample.cpu.is_finite();
+    let all: Vec<ServerSample> = server.samples.iter().filter(finite).cloned().collect();
+    let (first, last) = (all.first()?.t_s, all.last()?.t_s);
+    let enough = all.len() >= FEWEST && last > first;
+    enough.then(|| Samples { rows: grouped(&steadied(&all)), first, last })
+}
+
+/// The samples with steady figures of the cores in use; `None` if there are too few to draw.
+pub(super) fn cores(server: &ServerRecord) -> Option<Vec<ServerSample>> {
+    samples(server).map(|samples| samples.rows)
 }
 
 /// The events of the time that is drawn, a little beyond its end included, with their numbers from 1.
@@ -123,7 +138,7 @@ fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[ServerSample], x: Sc
             canvas.polygon(&closed, only.color, 0.12);
         }
         // Threads and processes are often the same number.
-        if curve.dashed { canvas.dashes(&points, curve.color, 2.0) } else { canvas.path(&points, curve.color, 2.0) }
+        canvas.dashed(&points, curve.dashes, curve.color, 2.0);
     }
     canvas.line((LEFT, bottom), (RIGHT, bottom), GREY, 1.0);
     let name = match curves {
@@ -133,10 +148,8 @@ fn panel(canvas: &mut Canvas<'_>, curves: &[Curve], rows: &[ServerSample], x: Sc
     };
     canvas.text((LEFT, top - 12.0), name, 12.0, INK, HPos::Left);
     if curves.len() > 1 {
-        let keys: Vec<_> = curves
-            .iter()
-            .map(|curve| (if curve.dashed { Key::Dashes(curve.color) } else { Key::Line(curve.color) }, curve.name))
-            .collect();
+        let keys: Vec<_> =
+            curves.iter().map(|curve| (Key::Marked(curve.color, curve.dashes, None), curve.name)).collect();
         canvas.legend(top - 12.0, RIGHT, &keys);
     }
 }

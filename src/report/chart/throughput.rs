@@ -5,12 +5,12 @@ use plotters::style::text_anchor::HPos;
 
 use crate::record::{LoadRecord, Second};
 
-use super::canvas::{BLUE, Canvas, GREY, GRID, Key, MUTED, ORANGE, VERMILLION, sheet};
+use super::canvas::{BLUE, Canvas, DOTS, GREY, GRID, Key, MUTED, ORANGE, VERMILLION, sheet};
 use super::scale::{Scale, number, ticks};
 
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 320.0;
-const LEFT: f64 = 76.0;
+const LEFT: f64 = 84.0;
 const RIGHT: f64 = 776.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = 268.0;
@@ -30,12 +30,12 @@ pub(crate) fn throughput(load: &LoadRecord, title: &str) -> Option<String> {
     let rows = grouped(&load.timeline);
     let end = rows.last().map(|row| row.t_s + row.length_s).filter(|end| *end > 0.0 && end.is_finite())?;
     let series = [
-        (VERMILLION, "no response: timeouts and other failures", rates(&rows, |row| row.failed)),
-        (ORANGE, "responses with a status of 400 or above", rates(&rows, |row| row.error_status)),
-        (BLUE, RESPONSES, rates(&rows, |row| row.completed)),
+        (VERMILLION, &[4.0, 3.0][..], "no response: timeouts and other failures", rates(&rows, |row| row.failed)),
+        (ORANGE, &[10.0, 3.0], "responses with a status of 400 or above", rates(&rows, |row| row.error_status)),
+        (BLUE, &[], RESPONSES, rates(&rows, |row| row.completed)),
     ];
     let asked = asked(load, end);
-    let all = series.iter().flat_map(|(_, _, rates)| rates).chain(asked.iter().map(|(_, rate)| rate));
+    let all = series.iter().flat_map(|(.., rates)| rates).chain(asked.iter().map(|(_, rate)| rate));
     let highest = all.fold(0.0, |a: f64, b| a.max(*b));
     let y_ticks = ticks(highest * 1.05, 5.0);
     let y = Scale::linear((0.0, y_ticks.last().copied().unwrap_or(1.0)), (BOTTOM, TOP));
@@ -43,17 +43,17 @@ pub(crate) fn throughput(load: &LoadRecord, title: &str) -> Option<String> {
     Some(sheet(WIDTH, HEIGHT, title, |canvas| {
         axes(canvas, (x, end), (y, &y_ticks));
         let mut keys = Vec::new();
-        for (color, name, rates) in &series {
+        for (color, dashes, name, rates) in &series {
             let is_all = *name == RESPONSES;
             if is_all || rates.iter().any(|rate| *rate > 0.0) {
-                steps(canvas, &rows, rates, (x, y), *color, is_all);
-                keys.push((Key::Line(*color), *name));
+                line(canvas, &steps(&rows, rates, (x, y)), *color, dashes, is_all);
+                keys.push((Key::Marked(*color, dashes, None), *name));
             }
         }
         if !asked.is_empty() {
             let points: Vec<_> = asked.iter().map(|(t, rate)| (x.at(*t), y.at(*rate))).collect();
-            canvas.path(&points, GREY, 1.5);
-            keys.push((Key::Line(GREY), ASKED));
+            canvas.dashed(&points, &DOTS, GREY, 1.5);
+            keys.push((Key::Dots(GREY), ASKED));
         }
         keys.reverse();
         canvas.legend(44.0, RIGHT, &keys);
@@ -86,28 +86,30 @@ fn axes(canvas: &mut Canvas<'_>, (x, end): (Scale, f64), (y, y_ticks): (Scale, &
     }
     canvas.line((LEFT, BOTTOM), (RIGHT, BOTTOM), GREY, 1.0);
     canvas.text(((LEFT + RIGHT) / 2.0, BOTTOM + 36.0), "seconds from the start of the load", 12.0, MUTED, HPos::Center);
-    canvas.upwards((20.0, (TOP + BOTTOM) / 2.0), "requests per second", 12.0);
+    canvas.upwards((16.0, (TOP + BOTTOM) / 2.0), "requests per second", 12.0);
 }
 
-fn steps(canvas: &mut Canvas<'_>, rows: &[Second], rates: &[f64], (x, y): (Scale, Scale), color: RGBColor, fill: bool) {
-    let mut points = Vec::with_capacity(rows.len() * 2);
-    for (row, rate) in rows.iter().zip(rates) {
-        points.push((x.at(row.t_s), y.at(*rate)));
-        points.push((x.at(row.t_s + row.length_s), y.at(*rate)));
-    }
+/// The corners of a line that stays at each rate for the length of its row.
+pub(super) fn steps(rows: &[Second], rates: &[f64], (x, y): (Scale, Scale)) -> Vec<(f64, f64)> {
+    let ends = |(row, rate): (&Second, &f64)| [row.t_s, row.t_s + row.length_s].map(|t_s| (x.at(t_s), y.at(*rate)));
+    rows.iter().zip(rates).flat_map(ends).collect()
+}
+
+fn line(canvas: &mut Canvas<'_>, points: &[(f64, f64)], color: RGBColor, dashes: &[f64], fill: bool) {
     if fill && let (Some(first), Some(last)) = (points.first(), points.last()) {
-        let closed: Vec<_> = [(first.0, BOTTOM)].into_iter().chain(points.clone()).chain([(last.0, BOTTOM)]).collect();
+        let foot = [(last.0, BOTTOM), (first.0, BOTTOM)];
+        let closed: Vec<_> = points.iter().copied().chain(foot).collect();
         canvas.polygon(&closed, color, 0.12);
     }
-    canvas.path(&points, color, 2.5);
+    canvas.dashed(points, dashes, color, 2.5);
 }
 
-fn rates(rows: &[Second], count: impl Fn(&Second) -> u64) -> Vec<f64> {
+pub(super) fn rates(rows: &[Second], count: impl Fn(&Second) -> u64) -> Vec<f64> {
     rows.iter().map(|row| if row.length_s > 0.0 { count(row) as f64 / row.length_s } else { 0.0 }).collect()
 }
 
 /// Joins neighbours until there are few enough to draw.
-fn grouped(timeline: &[Second]) -> Vec<Second> {
+pub(super) fn grouped(timeline: &[Second]) -> Vec<Second> {
     let size = timeline.len().div_ceil(STEPS).max(1);
     let join = |rows: &[Second]| Second {
         t_s: rows[0].t_s,

@@ -2,6 +2,7 @@
 
 use crate::record::{CapacityRecord, VariantRecord};
 use crate::report::capacity::{cost, fact, limit, outcome};
+use crate::report::chart;
 use crate::report::escape::{cell, inline};
 use crate::report::format::{NONE, capital, micros};
 use crate::report::table::{
@@ -10,9 +11,9 @@ use crate::report::table::{
 };
 use crate::units::{show_percentage, show_rate, show_time};
 
-use super::Place;
+use super::{Place, ReportPage, show};
 
-pub(super) fn capacity(variant: &VariantRecord, place: &Place) -> String {
+pub(super) fn capacity(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     let searches: Vec<(usize, &CapacityRecord)> = variant
         .trials
         .iter()
@@ -20,7 +21,7 @@ pub(super) fn capacity(variant: &VariantRecord, place: &Place) -> String {
         .filter_map(|(index, trial)| Some((index + 1, trial.capacity.as_ref()?)))
         .collect();
     if searches.is_empty() {
-        return String::new();
+        return;
     }
     let mut out = place.heading("Capacity");
     for (number, search) in &searches {
@@ -28,15 +29,21 @@ pub(super) fn capacity(variant: &VariantRecord, place: &Place) -> String {
         let sentences = [Some(fact(search)), limit(search), cost(search)].into_iter().flatten();
         let sentences: Vec<String> = sentences.map(|sentence| format!("{}.", capital(&sentence))).collect();
         out += &format!("{which}{}\n\n", inline(&sentences.join(" ")));
+        page.markdown += &std::mem::take(&mut out);
+        let drawn = chart::capacity(&[(String::new(), *search)]).filter(|_| place.pictures);
+        if let Some(svg) = drawn {
+            let trial = if searches.len() > 1 { format!("-trial-{number}") } else { String::new() };
+            show(page, format!("capacity{}{trial}.svg", place.suffix), "Latency by arrival rate", svg);
+        }
         out += &probes(search);
     }
-    out + place
+    page.markdown += &out;
+    page.markdown += &place
         .explain(
             "Rates are tried in the open model: requests come whether or not earlier ones were answered. A rate also breaks \
              where requests wait longer and longer, whatever the rules say of the seconds that were tried; `growth` is by how \
              much the latency grows each second. The rate that counts, and the one above it, were tried twice or more.",
-        )
-        .as_str()
+        );
 }
 
 fn probes(search: &CapacityRecord) -> String {

@@ -1,6 +1,7 @@
 //! The first section of a report of several variants: what to decide, and on what grounds.
 
-use crate::record::{ComparisonRecord, ConditionRecord, Record, VariantRecord};
+use crate::record::{ComparisonRecord, ConditionRecord, Record};
+use crate::report::chart;
 use crate::report::decision;
 use crate::report::escape::{code, code_cell, inline};
 use crate::report::format::{NONE, capital};
@@ -10,16 +11,27 @@ use crate::report::table::{
 };
 use crate::rule::Unit;
 
+use super::{ReportPage, show};
+
 /// Nothing where there is nothing to decide.
-pub(super) fn decision(record: &Record) -> String {
-    let Some(comparison) = &record.comparison else { return String::new() };
-    let Some(recommended) = decision::recommendation(comparison) else { return String::new() };
-    let mut out = format!("## Decision\n\n**{}.**", inline(&capital(&recommended)));
+pub(super) fn decision(page: &mut ReportPage, record: &Record) {
+    let Some(comparison) = &record.comparison else { return };
+    let Some(recommended) = decision::recommendation(comparison) else { return };
+    page.markdown += &format!("## Decision\n\n**{}.**", inline(&capital(&recommended)));
     if let Some(leaking) = decision::leaking(comparison) {
-        out += &format!(" **But {}.**", inline(&leaking));
+        page.markdown += &format!(" **But {}.**", inline(&leaking));
     }
-    out += "\n\n";
-    out += &table(comparison, &record.variants);
+    page.markdown += "\n\n";
+    if let (Some(svg), Some(key)) = (chart::by_key(comparison), &comparison.key) {
+        let title = format!("{} by {}", capital(&comparison.metric), key.path);
+        show(page, "comparison.svg".to_owned(), &title, svg);
+    }
+    page.markdown += &grounds(comparison, record);
+}
+
+/// The table, and in words what the decision rests on, what speaks against each, and what would change it.
+fn grounds(comparison: &ComparisonRecord, record: &Record) -> String {
+    let mut out = table(comparison);
     out += "On what grounds:\n\n";
     for sentence in decision::grounds(comparison, &record.variants) {
         out += &format!("- {}.\n", inline(&capital(&sentence)));
@@ -36,31 +48,22 @@ pub(super) fn decision(record: &Record) -> String {
 }
 
 /// Alternatives by condition.
-fn table(comparison: &ComparisonRecord, variants: &[VariantRecord]) -> String {
+fn table(comparison: &ComparisonRecord) -> String {
     let Some((metric, unit)) = decision::metric(comparison) else { return String::new() };
     let first = if comparison.conditions.iter().any(|condition| !condition.name.is_empty()) { metric } else { "" };
     let heads = comparison.alternatives.iter().map(|name| (name.as_str(), Right));
     let mut table = Table::new(std::iter::once((first, Left)).chain(heads));
     for condition in &comparison.conditions {
         let name = if condition.name.is_empty() { metric.to_owned() } else { code_cell(&condition.name) };
-        let cells = (0..comparison.alternatives.len()).map(|of| cell(comparison, variants, condition, of, unit));
+        let cells = (0..comparison.alternatives.len()).map(|of| cell(comparison, condition, of, unit));
         table.row(std::iter::once(name).chain(cells));
     }
     table.markdown()
 }
 
 /// What an alternative came to, and, where another was better, what part of that this is.
-fn cell(
-    comparison: &ComparisonRecord,
-    variants: &[VariantRecord],
-    condition: &ConditionRecord,
-    alternative: usize,
-    unit: Unit,
-) -> String {
-    let variant = condition.variants.get(alternative).copied().flatten().filter(|index| *index < variants.len());
-    let figures = variant.and_then(|index| comparison.figures.get(index));
-    let figure = figures.and_then(|figures| figures.iter().find(|figure| figure.metric == comparison.metric));
-    let Some(figure) = figure else { return NONE.to_owned() };
+fn cell(comparison: &ComparisonRecord, condition: &ConditionRecord, alternative: usize, unit: Unit) -> String {
+    let Some(figure) = comparison.figure(condition, alternative) else { return NONE.to_owned() };
     let shown = decision::interval(figure.interval, unit);
     if condition.best == Some(alternative) { format!("**{shown}**") } else { shown }
 }

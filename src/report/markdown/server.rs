@@ -22,8 +22,11 @@ pub(super) fn server(page: &mut ReportPage, variant: &VariantRecord, place: &Pla
     page.markdown += &used(variant, place);
     let Some((number, trial)) = median_trial(variant) else { return };
     let of = if variant.trials.len() > 1 { format!(" (trial {number})") } else { String::new() };
-    if let Some(svg) =
-        trial.servers.first().and_then(|first| chart::server(first, &format!("What the server used{of}")))
+    if let Some(svg) = trial
+        .servers
+        .first()
+        .filter(|_| place.pictures)
+        .and_then(|first| chart::server(first, &format!("What the server used{of}")))
     {
         show(page, format!("server{}.svg", place.suffix), "What the server used over time", svg);
     }

@@ -5,7 +5,8 @@
 
 use plotters::style::text_anchor::HPos;
 
-use super::super::canvas::{Canvas, INK, text_width};
+use super::super::canvas::{Canvas, INK};
+use super::super::font::text_width;
 use super::super::scale::Scale;
 use super::{LEFT, RIGHT, ROW, TOP};
 use crate::record::{LeakRecord, LocationRecord, PlaceRecord, Witness};
