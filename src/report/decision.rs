@@ -177,13 +177,9 @@ pub(super) fn grounds(comparison: &ComparisonRecord, variants: &[VariantRecord])
 pub(super) fn would_change(comparison: &ComparisonRecord, variants: &[VariantRecord]) -> Vec<String> {
     let mut all = Vec::new();
     if let (Some(key), [first, .., last]) = (&comparison.key, comparison.conditions.as_slice()) {
-        let shown = |value: Option<f64>| quantity(value.unwrap_or_default(), key.unit).exact().text();
-        all.push(format!(
-            "a {} below {} or above {}, which was not tried",
-            short(key),
-            shown(first.value),
-            shown(last.value)
-        ));
+        // There is nothing below zero.
+        let below = if first.value > Some(0.0) { format!("below {} or ", of_key(key, first)) } else { String::new() };
+        all.push(format!("a {} {below}above {}, which was not tried", short(key), of_key(key, last)));
     }
     let loads = variants.iter().flat_map(|variant| &variant.trials).filter_map(|trial| trial.load.as_ref());
     let mut amounts: Vec<String> = loads.map(amount).collect();
