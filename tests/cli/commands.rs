@@ -28,8 +28,8 @@ fn a_command_that_is_not_there_is_no_missing_file() {
         outcome.stderr
     };
     assert_eq!(refused(&["reprot", "x"]), "error: there is no command `reprot`\nhelp: did you mean `report`?\n");
-    let none = "error: there is no command `compare`\nhelp: `runner --help` lists the commands; ";
-    assert!(refused(&["compare", "a", "b"]).starts_with(none));
+    let none = "error: there is no command `publish`\nhelp: `runner --help` lists the commands; ";
+    assert!(refused(&["publish", "a", "b"]).starts_with(none));
     for file in ["nothing.toml", "./nothing", "taken"] {
         let said = refused(&[file]);
         assert!(!said.contains("no command"), "{said}");
