@@ -241,7 +241,7 @@ fn tidied(folder: &std::path::Path) {
     wait_for("the server's own end", || fs::read_to_string(folder.join("tidied")).ok().filter(|text| text == "yes"));
 }
 
-// fault: ended: Ctrl-C while a server gets ready -> the server gets its stop signal and the grace, not KILL
+// fault: processes: Ctrl-C while a server gets ready -> the server gets its stop signal and the grace, not KILL
 #[test]
 fn a_server_that_gets_ready_is_stopped_in_order_by_ctrl_c() {
     let going = python(&format!("{TIDIES}time.sleep(600)"), &format!("{ASKED}{LONG_WAIT}")).start();
@@ -250,7 +250,7 @@ fn a_server_that_gets_ready_is_stopped_in_order_by_ctrl_c() {
     tidied(going.wait().exit(130).folder.path());
 }
 
-// fault: ended: a server is not ready in time -> it gets its stop signal and the grace, not KILL
+// fault: processes: a server is not ready in time -> it gets its stop signal and the grace, not KILL
 #[test]
 fn a_server_that_never_gets_ready_is_stopped_in_order() {
     let outcome =
@@ -258,7 +258,7 @@ fn a_server_that_never_gets_ready_is_stopped_in_order() {
     tidied(outcome.folder.path());
 }
 
-// fault: ended: the program ends while it gets ready, and leaves a child -> the child gets the stop signal and the grace
+// fault: processes: the program ends while it gets ready, and leaves a child -> the child gets the stop signal and the grace
 #[test]
 fn what_a_failed_start_leaves_is_stopped_in_order() {
     let program = format!("if os.fork() == 0:\n    exec({TIDIES:?})\n    time.sleep(600)\n")
@@ -267,7 +267,7 @@ fn what_a_failed_start_leaves_is_stopped_in_order() {
     tidied(outcome.folder.path());
 }
 
-// fault: ended: Ctrl-C during `setup` -> what it has started gets the stop signal and the grace
+// fault: processes: Ctrl-C during `setup` -> what it has started gets the stop signal and the grace
 #[test]
 fn a_set_up_is_stopped_in_order_by_ctrl_c() {
     let setup = "setup = \"trap 'echo yes > tidied; exit' TERM; echo x > here; sleep 600 & wait\"";
@@ -278,7 +278,7 @@ fn a_set_up_is_stopped_in_order_by_ctrl_c() {
     assert!(fs::read_to_string(folder.path().join("tidied")).is_ok_and(|text| text.trim() == "yes"));
 }
 
-// fault: ended: runner is killed -> the server gets its stop signal and the grace, and is killed where it does not obey
+// fault: processes: runner is killed -> the server gets its stop signal and the grace, and is killed where it does not obey
 #[test]
 fn a_server_is_stopped_in_order_after_a_kill_of_runner() {
     let going = python(&format!("{TIDIES}serve(answers)"), ASKED).set("load.duration=300s").start();
