@@ -83,6 +83,11 @@ impl Dialer {
         Dialer { sends_at_once: true, ..self }
     }
 
+    /// Where it connects to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Where it connects to; `None` for a Unix socket.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         match &self.endpoint {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
+use std::path::{Path, PathBuf};
 
 /// A port or a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,14 @@ impl Endpoint {
             Endpoint::Tcp(address) => address.to_string(),
             Endpoint::Unix(_) => "localhost".to_owned(),
         }
+    }
+}
+
+/// Connects to a Unix socket, of a path or of a name without a file.
+pub fn connect_unix(path: &Path) -> std::io::Result<UnixStream> {
+    match path.as_os_str().as_bytes() {
+        [0, name @ ..] => UnixStream::connect_addr(&UnixAddress::from_abstract_name(name)?),
+        _ => UnixStream::connect(path),
     }
 }
 

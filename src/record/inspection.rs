@@ -98,7 +98,10 @@ pub struct BusyRecord {
     /// `None` where the system does not show it.
     pub not_accepted_first: Option<u32>,
     pub not_accepted_next: Option<u32>,
-    /// After how long a line that is no request was answered, in milliseconds; `None` if it was not while the first requests
+    /// Whether a line that is no request was sent meanwhile.
+    #[serde(default)]
+    pub malformed_sent: bool,
+    /// After how long it was answered, in milliseconds; `None` if it was not while the first requests
     /// were handled.
     pub malformed_answered_ms: Option<f64>,
     /// The same as a share of the time of a request.

@@ -26,7 +26,7 @@ pub(crate) fn answer(inspection: &InspectionRecord) -> String {
             format!("a thread for each request: {}, as those that wait let others run", at_least(seen))
         }
         Signature::BlockedLoop => format!("a loop that something blocks{each}: {at_once}"),
-        Signature::CpuBound => format!("CPU-bound: {at_once}, as each computes for most of its time"),
+        Signature::CpuBound => format!("CPU-bound: {at_once}, as requests wait for nothing but a core"),
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn evidence(inspection: &InspectionRecord) -> Vec<String> {
     all.extend(throughput(inspection));
     let clean = |burst: &&BurstRecord| full_batches(burst, alone_us / 1e3).is_some();
     all.extend(inspection.bursts.iter().rfind(clean).map(burst));
-    all.extend(inspection.busy.iter().flat_map(|busy| while_busy(busy, alone_us / 1e3)));
+    all.extend(inspection.busy.iter().flat_map(while_busy));
     all.extend(cpu(inspection));
     all.extend(growth(inspection));
     all
@@ -107,7 +107,7 @@ fn burst(burst: &BurstRecord) -> String {
 }
 
 /// Who was accepted, and who answered, while the server was at work.
-fn while_busy(busy: &BusyRecord, alone_ms: f64) -> Vec<String> {
+fn while_busy(busy: &BusyRecord) -> Vec<String> {
     let work = match busy.occupied {
         1 => "a request was handled".to_owned(),
         n => format!("{} were handled", counted(n.into(), "request")),
@@ -122,13 +122,13 @@ fn while_busy(busy: &BusyRecord, alone_ms: f64) -> Vec<String> {
             waited(next)
         ));
     }
-    all.push(match busy.malformed_answered_ms {
-        Some(ms) => format!("a line that is no request was answered meanwhile, within {}", millis(ms.max(1.0).round())),
-        None => format!(
-            "a line that is no request was not answered meanwhile, within {}",
-            millis((0.55 * alone_ms).round())
-        ),
-    });
+    if busy.malformed_sent {
+        let within = |ms: f64| millis(ms.max(1.0).round());
+        all.push(match busy.malformed_answered_ms {
+            Some(ms) => format!("a line that is no request was answered meanwhile, within {}", within(ms)),
+            None => "a line that is no request was not answered meanwhile".to_owned(),
+        });
+    }
     all
 }
 

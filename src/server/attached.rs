@@ -3,15 +3,13 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::fd::AsFd;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::deadline_stream::{DeadlineStream, LOOK};
 use super::sampler::Sampler;
 use super::{Cancelled, Death, Endpoint, StartError, Starting, allowed_hosts, proc, process_tree};
+use crate::net::endpoint::connect_unix;
 use crate::net::tls::{self, Tls};
 use crate::scenario::{self, Address, Pid};
 use crate::units::show_duration;
@@ -80,14 +78,6 @@ impl AttachedServer {
             self.sampler.sample(&pids, self.begun.elapsed());
         }
         None
-    }
-}
-
-/// Connects to a Unix socket, of a path or of a name without a file.
-fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    match path.as_os_str().as_bytes() {
-        [0, name @ ..] => UnixStream::connect_addr(&UnixAddress::from_abstract_name(name)?),
-        _ => UnixStream::connect(path),
     }
 }
 
@@ -183,6 +173,8 @@ fn find(pid: &Pid) -> Result<u32, StartError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     #[test]

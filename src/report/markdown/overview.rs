@@ -24,6 +24,7 @@ pub(super) fn overview(variants: &[VariantRecord]) -> String {
         ("verdict", Left),
         ("at once", Left),
         ("throughput", Right),
+        ("of its ceiling", Right),
         ("p50", Right),
         ("p99", Right),
         ("never answered", Right),
@@ -33,16 +34,18 @@ pub(super) fn overview(variants: &[VariantRecord]) -> String {
         ("leaking at most (95 %)", Right),
     ]);
     for (index, variant) in variants.iter().enumerate() {
-        let load = median_trial(variant).and_then(|(_, trial)| trial.load.as_ref());
-        let of_load = load.map(|load| {
+        let loaded = median_trial(variant).and_then(|(_, trial)| Some((trial.load.as_ref()?, trial.ceiling)));
+        let of_load = loaded.map(|(load, ceiling)| {
             let lost = share(without_response(load), load.started);
-            [show_rate(load.throughput), micros(load.latency_us.p50), micros(load.latency_us.p99), lost]
+            let reached = ceiling.map_or(NONE.to_owned(), |found| show_percentage(found.measured_share));
+            let [p50, p99] = [load.latency_us.p50, load.latency_us.p99].map(micros);
+            [show_rate(load.throughput), reached, p50, p99, lost]
         });
         let found = variant.trials.iter().find_map(|trial| trial.inspection.as_ref());
         let at_once = found.map_or(NONE.to_owned(), |found| cell(&inspection::answer(found)));
         let cells = [(index + 1).to_string(), code_cell(&variant.name), mark(outcome(variant)), at_once];
         let none = || NONE.to_owned();
-        let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none()]);
+        let of_load = of_load.unwrap_or_else(|| [none(), none(), none(), none(), none()]);
         let capacity = median_capacity(variant).map_or_else(none, capacity::rates);
         let [leaks, exposures, bound] = dirty_cells(variant);
         let leaks = format!("{leaks}{}", footnote::mark(variant, variants));

@@ -3,14 +3,15 @@
 //! A worker that does one thing at a time accepts nobody until it is done, and then one. A loop that a handler blocks accepts
 //! nobody either, but then whoever has come. A loop that is alive accepts at once.
 
-use std::io::{Read as _, Result, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Read, Result, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::{Inspector, closed};
 use crate::load::LiveCounters;
+use crate::net::endpoint::{Endpoint, connect_unix};
 use crate::record::BusyRecord;
 use crate::scenario::{Level, LoadSpec};
 use crate::server::ListenerView;
@@ -55,10 +56,9 @@ impl Inspector<'_> {
             record.not_accepted_first = middle(tries.iter().filter_map(|(first, _)| *first).collect());
             record.not_accepted_next = middle(tries.iter().filter_map(|(_, next)| *next).collect());
         }
-        if let Some(address) = self.target.dialer.tcp_address()
-            && !self.is_over()
-        {
-            let answered = self.malformed(address, occupied, alone)?;
+        if !self.is_over() {
+            let answered = self.malformed(occupied, alone)?;
+            record.malformed_sent = true;
             record.malformed_answered_ms = answered.map(|(ms, _)| ms);
             record.malformed_share = answered.map(|(_, share)| share);
         }
@@ -108,7 +108,7 @@ impl Inspector<'_> {
 
     /// After how many milliseconds, and at which share of a request's time, a line that is no request is answered, if it is
     /// while the server is at work. To be closed is an answer too.
-    fn malformed(&self, address: SocketAddr, occupied: u32, alone: Duration) -> Result<Option<(f64, f64)>> {
+    fn malformed(&self, occupied: u32, alone: Duration) -> Result<Option<(f64, f64)>> {
         let (load, live) = (self.filling(occupied, alone), one_thread());
         std::thread::scope(|scope| {
             let began = Instant::now();
@@ -117,11 +117,17 @@ impl Inspector<'_> {
             std::thread::sleep(alone.mul_f64(AFTER));
             let asked = Instant::now();
             let left = alone.mul_f64(MEANWHILE - FILLED - AFTER);
-            let ask = || -> Result<()> {
-                let mut stream = TcpStream::connect_timeout(&address, left)?;
-                stream.set_read_timeout(Some(left))?;
-                stream.write_all(NO_REQUEST)?;
-                stream.read(&mut [0; 64]).map(drop)
+            let ask = || match self.target.dialer.endpoint() {
+                Endpoint::Tcp(address) => {
+                    let stream = TcpStream::connect_timeout(address, left)?;
+                    stream.set_read_timeout(Some(left))?;
+                    answered(stream)
+                }
+                Endpoint::Unix(path) => {
+                    let stream = connect_unix(path)?;
+                    stream.set_read_timeout(Some(left))?;
+                    answered(stream)
+                }
             };
             let was_answered = match ask() {
                 Ok(()) => true,
@@ -153,6 +159,12 @@ impl Inspector<'_> {
         let duration = levels.iter().map(|level| level.lasting).sum();
         LoadSpec { levels, duration, requests: Some(u64::from(occupied)), threads: Some(1), ..load }
     }
+}
+
+/// Sends a line that is no request, and waits for whatever comes.
+fn answered(mut stream: impl Read + Write) -> Result<()> {
+    stream.write_all(NO_REQUEST)?;
+    stream.read(&mut [0; 64]).map(drop)
 }
 
 /// A load of one thread that has not begun.
