@@ -3,11 +3,11 @@
 use plotters::style::text_anchor::HPos;
 use serde_json::Value;
 
-use crate::record::{ComparisonRecord, ConditionRecord, CrossoverRecord, KeyRecord};
+use crate::record::{ComparisonRecord, ConditionRecord, CrossoverRecord, KeyRecord, VariantRecord};
 use crate::report::decision;
 use crate::report::format::capital;
 use crate::rule::{Metric, Unit, quantity};
-use crate::stats::interval::Interval;
+use crate::stats::interval::{Interval, median};
 
 use super::canvas::{Canvas, DOTS, GREY, GRID, INK, Key, LEGEND_ROW, MUTED, rows_of, sheet};
 use super::font::text_width;
@@ -31,7 +31,7 @@ const CAP: f64 = 4.0;
 const DECADE: f64 = 10.0;
 
 /// Draws the comparison's metric over its key; `None` where there are not two values of a key, or not two alternatives.
-pub(crate) fn by_key(comparison: &ComparisonRecord) -> Option<String> {
+pub(crate) fn by_key(comparison: &ComparisonRecord, variants: &[VariantRecord]) -> Option<String> {
     let key = comparison.key.as_ref()?;
     let metric = Metric::parse(&comparison.metric)?;
     let conditions: Vec<(f64, &ConditionRecord)> =
@@ -52,8 +52,21 @@ pub(crate) fn by_key(comparison: &ComparisonRecord) -> Option<String> {
     let figures: Vec<f64> = lines.iter().flatten().flat_map(|(_, at)| all_of(*at)).collect();
     let measure = if metric.unit() == Unit::Duration { Measure::Time } else { Measure::Number };
     let names: Vec<&str> = drawn.iter().map(|alternative| comparison.alternatives[*alternative].as_str()).collect();
-    let keys: Vec<(Key, &str)> =
+    let mut keys: Vec<(Key, &str)> =
         names.iter().enumerate().map(|(index, name)| (style(index).key(true), *name)).collect();
+    let ceilings: Vec<Vec<(f64, f64)>> = drawn
+        .iter()
+        .map(|alternative| {
+            let of = |(value, condition): &(f64, &ConditionRecord)| {
+                let variant = variants.get((*condition.variants.get(*alternative)?)?)?;
+                Some((*value, ceiling(variant, &comparison.metric)?))
+            };
+            conditions.iter().filter_map(of).collect()
+        })
+        .collect();
+    if ceilings.iter().any(|line| !line.is_empty()) {
+        keys.push((Key::Dots(MUTED), "the most that its model allows"));
+    }
     let crossed: Vec<Crossed> = comparison.crossovers.iter().filter_map(|at| Crossed::of(comparison, at)).collect();
     let x = KeyAxis::over(&conditions.iter().map(|(value, _)| *value).collect::<Vec<_>>(), &crossed);
     let lanes = lanes(&crossed, &x);
@@ -73,6 +86,11 @@ pub(crate) fn by_key(comparison: &ComparisonRecord) -> Option<String> {
         x.draw(canvas, &labels, (top, bottom));
         for (at, lane) in crossed.iter().zip(&lanes) {
             at.draw(canvas, &x, *lane, (top, bottom));
+        }
+        for (index, line) in ceilings.iter().enumerate() {
+            let points: Vec<(f64, f64)> =
+                line.iter().map(|(value, most)| (x.at(*value), y.scale.beyond(*most))).collect();
+            below(&points, top).iter().for_each(|part| canvas.dashed(part, &DOTS, style(index).color, 1.5));
         }
         for (index, line) in lines.iter().enumerate() {
             alternative(canvas, line, index, &x, &y);
@@ -130,6 +148,27 @@ fn axis_name(metric: &str) -> &str {
         "capacity.rate" => "requests per second that keep the rules",
         other => other,
     }
+}
+
+/// The most that the model of a variant allows, in the median over its trials.
+fn ceiling(variant: &VariantRecord, metric: &str) -> Option<f64> {
+    let all: Vec<f64> = variant.trials.iter().filter_map(|trial| Some(trial.ceiling?.throughput)).collect();
+    median(&all).filter(|most| *most > 0.0 && metric == "throughput")
+}
+
+/// The parts of a line that lie below the top of the plot.
+fn below(points: &[(f64, f64)], top: f64) -> Vec<[(f64, f64); 2]> {
+    let part = |pair: &[(f64, f64)]| {
+        let (a, b) = (pair[0], pair[1]);
+        let cross = || (a.0 + (b.0 - a.0) * (top - a.1) / (b.1 - a.1), top);
+        match (a.1 >= top, b.1 >= top) {
+            (true, true) => Some([a, b]),
+            (true, false) => Some([a, cross()]),
+            (false, true) => Some([cross(), b]),
+            (false, false) => None,
+        }
+    };
+    points.windows(2).filter_map(part).collect()
 }
 
 /// A line through the medians, with a mark and the interval of each.
@@ -298,7 +337,7 @@ mod tests {
     fn zero_has_a_place_of_its_own_and_decades_are_as_far_from_each_other() {
         let mut of = comparison(2, &[0.0, 1e-3, 1e-2, 1e-1]);
         of.crossovers = vec![crossed(3e-3)];
-        let svg = by_key(&of).unwrap();
+        let svg = by_key(&of, &[]).unwrap();
         let [zero, one, ten, hundred] = ["0ms", "1ms", "10ms", "100ms"].map(|label| place(&svg, label));
         assert!(((hundred - ten) - (ten - one)).abs() < 1.0, "{one} {ten} {hundred}");
         assert!((one - zero - FROM_ZERO).abs() < 1.0, "{zero} {one}");
@@ -306,19 +345,28 @@ mod tests {
         assert!(at > one && at < ten, "{at}");
         // The mark of each alternative by condition, and in the legend.
         assert_eq!(svg.matches("<circle").count(), 5, "the dots of the first");
-        assert!(by_key(&comparison(2, &[0.0, 1e-3])).is_some() && by_key(&comparison(2, &[1e-3])).is_none());
-        assert!(by_key(&comparison(1, &[0.0, 1e-3])).is_none());
-        assert!(by_key(&ComparisonRecord { key: None, ..of }).is_none());
+        assert!(by_key(&comparison(2, &[0.0, 1e-3]), &[]).is_some() && by_key(&comparison(2, &[1e-3]), &[]).is_none());
+        assert!(by_key(&comparison(1, &[0.0, 1e-3]), &[]).is_none());
+        assert!(by_key(&ComparisonRecord { key: None, ..of }, &[]).is_none());
     }
 
     #[test]
     fn a_crossover_below_the_least_value_is_not_drawn_at_it() {
         let mut of = comparison(2, &[0.0, 1e-3, 1e-1]);
         of.crossovers = vec![crossed(1e-4)];
-        let svg = by_key(&of).unwrap();
+        let svg = by_key(&of, &[]).unwrap();
         let [zero, one] = ["0ms", "1ms"].map(|label| place(&svg, label));
         let x = KeyAxis::over(&[0.0, 1e-3, 1e-1], &[Crossed::of(&of, &of.crossovers[0]).unwrap()]);
         assert!(zero + 40.0 < x.at(1e-4) && x.at(1e-4) + 40.0 < one, "{zero} {} {one}", x.at(1e-4));
+    }
+
+    #[test]
+    fn a_ceiling_is_cut_off_at_the_top_of_the_plot() {
+        let line = [(0.0, -100.0), (100.0, 100.0), (200.0, 200.0), (300.0, -50.0), (400.0, -60.0)];
+        let parts = below(&line, 0.0);
+        assert_eq!(parts.len(), 3);
+        assert_eq!(parts[0], [(50.0, 0.0), (100.0, 100.0)]);
+        assert_eq!(parts[2][1], (280.0, 0.0));
     }
 
     #[test]
@@ -326,7 +374,7 @@ mod tests {
         let mut of = comparison(12, &[1e-3, 1e-1]);
         of.bands = vec![BandRecord { first: 0, last: 1, alternatives: vec![11] }];
         assert_eq!(chosen(&of), [0, 1, 2, 3, 4, 5, 6, 11]);
-        assert!(by_key(&of).unwrap().contains("Throughput by load.sleep (8 of 12 alternatives)"));
+        assert!(by_key(&of, &[]).unwrap().contains("Throughput by load.sleep (8 of 12 alternatives)"));
     }
 
     #[test]

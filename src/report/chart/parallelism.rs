@@ -9,7 +9,7 @@ use super::scale::{Scale, log_range, log_ticks, number};
 
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 320.0;
-const LEFT: f64 = 76.0;
+const LEFT: f64 = 84.0;
 const RIGHT: f64 = 776.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = 268.0;
@@ -38,11 +38,11 @@ pub(crate) fn parallelism(inspection: &InspectionRecord, title: &str) -> Option<
         let points: Vec<(f64, f64)> = steps.iter().map(|(users, rate)| (x.at(*users), y.at(*rate))).collect();
         canvas.path(&points, BLUE, 2.5);
         points.iter().for_each(|point| canvas.dot(*point, 3.5, BLUE, true));
-        let mut keys = vec![(Key::Line(BLUE), MEASURED), (Key::Line(GREY), LIMITLESS)];
+        let mut keys = vec![(Key::Line(BLUE), MEASURED), (Key::Dashes(GREY), LIMITLESS)];
         let limit = inspection.parallelism.filter(|found| found.high.is_some()).map(|found| found.value);
         if let Some(limit) = limit.filter(|limit| (users.0..=users.1).contains(limit)) {
             canvas.dashes(&[(x.at(limit), BOTTOM), (x.at(limit), TOP)], ORANGE, 1.5);
-            keys.push((Key::Line(ORANGE), "worked on at once"));
+            keys.push((Key::Dashes(ORANGE), "worked on at once"));
         }
         canvas.legend(44.0, RIGHT, &keys);
     }))
@@ -59,5 +59,5 @@ fn axes(canvas: &mut Canvas<'_>, (x, users): (Scale, (f64, f64)), (y, rates): (S
     }
     canvas.line((LEFT, BOTTOM), (RIGHT, BOTTOM), GREY, 1.0);
     canvas.text(((LEFT + RIGHT) / 2.0, BOTTOM + 36.0), "users", 12.0, MUTED, HPos::Center);
-    canvas.upwards((20.0, (TOP + BOTTOM) / 2.0), MEASURED, 12.0);
+    canvas.upwards((16.0, (TOP + BOTTOM) / 2.0), MEASURED, 12.0);
 }

@@ -27,9 +27,15 @@ impl Scale {
 
     /// The pixel of a value; values outside of the range lie on its edge.
     pub(super) fn at(&self, value: f64) -> f64 {
+        let (least, most) = (self.start.min(self.end), self.start.max(self.end));
+        self.beyond(value).clamp(least, most)
+    }
+
+    /// The pixel of a value, also where it lies outside of the range.
+    pub(super) fn beyond(&self, value: f64) -> f64 {
         let value = if self.logarithmic { value.max(f64::MIN_POSITIVE).ln() } else { value };
         let along = if self.to > self.from { (value - self.from) / (self.to - self.from) } else { 0.0 };
-        self.start + along.clamp(0.0, 1.0) * (self.end - self.start)
+        self.start + along * (self.end - self.start)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn decision(page: &mut ReportPage, record: &Record) {
         page.markdown += &format!(" **But {}.**", inline(&leaking));
     }
     page.markdown += "\n\n";
-    if let (Some(svg), Some(key)) = (chart::by_key(comparison), &comparison.key) {
+    if let (Some(svg), Some(key)) = (chart::by_key(comparison, &record.variants), &comparison.key) {
         let title = format!("{} by {}", capital(&comparison.metric), key.path);
         show(page, "comparison.svg".to_owned(), &title, svg);
     }
