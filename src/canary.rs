@@ -61,6 +61,26 @@ pub enum CanaryShape {
     Digits,
 }
 
+impl CanaryShape {
+    /// Every one of them.
+    pub const ALL: [CanaryShape; 4] = [CanaryShape::Word, CanaryShape::Email, CanaryShape::Uuid, CanaryShape::Digits];
+
+    /// As scenarios write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            CanaryShape::Word => "word",
+            CanaryShape::Email => "email",
+            CanaryShape::Uuid => "uuid",
+            CanaryShape::Digits => "digits",
+        }
+    }
+
+    /// The shape of this name.
+    pub fn named(name: &str) -> Option<CanaryShape> {
+        CanaryShape::ALL.into_iter().find(|shape| shape.name() == name)
+    }
+}
+
 /// How long a canary is, within what its shape allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Length {

@@ -20,6 +20,7 @@ pub mod data;
 mod decode;
 mod environment;
 pub mod file;
+pub mod import;
 mod inspect;
 pub mod login;
 mod matrix;

@@ -58,6 +58,7 @@ impl Target {
             Placeholder::Port => Some(self.port.clone()),
             Placeholder::Workers => self.workers.map(|workers| workers.to_string()),
             Placeholder::Canary
+            | Placeholder::CanaryAs(_)
             | Placeholder::User
             | Placeholder::Seq
             | Placeholder::Socket

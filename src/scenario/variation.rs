@@ -38,7 +38,7 @@ pub(super) fn identifies(template: &Template) -> bool {
 }
 
 fn is_identity(hole: &Placeholder) -> bool {
-    matches!(hole, Placeholder::Canary | Placeholder::Identity(_)) || hole.captured().is_some()
+    hole.is_canary() || matches!(hole, Placeholder::Identity(_)) || hole.captured().is_some()
 }
 
 /// The request without all that identifies it. A raw body keeps its other text: half a document would not be read at all.

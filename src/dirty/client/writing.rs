@@ -48,7 +48,7 @@ impl CheckClient {
         let canary = || ask.identity.map(|identity| identity.canary.clone());
         form.write(&mut bytes, &mut |placeholder, out| {
             let value = match placeholder {
-                Placeholder::Canary => canary().unwrap_or_default(),
+                Placeholder::Canary | Placeholder::CanaryAs(_) => canary().unwrap_or_default(),
                 Placeholder::Sleep => self.sleep(ask.shot.nap).map(show_sleep).unwrap_or_default(),
                 Placeholder::User => "0".to_owned(),
                 Placeholder::Seq => variation.to_string(),

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::is_word;
+use crate::canary::CanaryShape;
 use crate::scenario::suggest;
 
 /// What stands before the dot of a placeholder with one.
-const GROUPS: [&str; 3] = ["data", "identity", "capture"];
+const GROUPS: [&str; 4] = ["data", "identity", "capture", "canary"];
 
 /// A text between braces that need not be a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub const TOKEN: &str = "token";
 pub enum Placeholder {
     /// A value that no other request carries.
     Canary,
+    /// The same, in a shape of its own, as `{canary.uuid}`.
+    CanaryAs(CanaryShape),
     /// The number of the user, from 0.
     User,
     /// The number of the request within its user, from 0.
@@ -70,6 +73,7 @@ impl Placeholder {
         "token",
         "base64(text)",
         "capture.name",
+        "canary.uuid",
     ];
 
     /// Parses what stands between braces.
@@ -105,11 +109,17 @@ impl Placeholder {
         let (group, name) = inside.split_once('.')?;
         let name = Some(name).filter(|name| !name.is_empty() && name.chars().all(is_word))?.to_owned();
         match group {
+            "canary" => CanaryShape::named(&name).map(Placeholder::CanaryAs),
             "data" => Some(Placeholder::Data(name)),
             "identity" => Some(Placeholder::Identity(name)),
             "capture" => Some(Placeholder::Capture(name)),
             _ => None,
         }
+    }
+
+    /// Whether a value of the request's own fills it, whatever its shape.
+    pub fn is_canary(&self) -> bool {
+        matches!(self, Placeholder::Canary | Placeholder::CanaryAs(_))
     }
 
     /// The name of the captured value that fills it: `{token}` is one of them.
@@ -138,6 +148,7 @@ impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Placeholder::Canary => f.write_str("{canary}"),
+            Placeholder::CanaryAs(shape) => write!(f, "{{canary.{}}}", shape.name()),
             Placeholder::User => f.write_str("{user}"),
             Placeholder::Seq => f.write_str("{seq}"),
             Placeholder::Sleep => f.write_str("{sleep}"),

@@ -1,0 +1,191 @@
+//! Requests from what a team already has: an OpenAPI document, a HAR, a Postman collection, curl lines, an access log.
+//!
+//! Bytes in, values out: nothing is read, asked or sent here. Whatever cannot become a request is left out with a reason.
+
+use std::fmt;
+
+use super::login::CaptureSpec;
+use super::request::RequestSpec;
+use super::template::Template;
+
+mod carrier;
+mod effect;
+mod left_out;
+
+pub use carrier::{Carrier, CarrierPlace};
+pub use effect::{Danger, Effect};
+pub use left_out::{ImportError, LeftOut, LeftOutReason};
+
+/// What a document is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportFormat {
+    /// OpenAPI 3.0 and 3.1, and Swagger 2.0, as JSON or YAML.
+    OpenApi,
+    /// What browsers and proxies record (HTTP Archive 1.2).
+    Har,
+    /// A collection of Postman, version 2.0 or 2.1.
+    Postman,
+    /// Command lines of curl, one or several.
+    Curl,
+    /// Lines of nginx, Apache, gunicorn or uvicorn.
+    AccessLog,
+}
+
+/// How a document is read.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// Told from the document if not given.
+    pub format: Option<ImportFormat>,
+    /// What `[dirty.values]` says: it goes before all else.
+    pub values: Vec<GivenValue>,
+}
+
+/// A value for a parameter or field, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenValue {
+    /// `GET /orders/{id}`, as [`Operation::name`] has it; of every operation if `None`.
+    pub operation: Option<String>,
+    /// Of a parameter, or of a field at any depth; in a path of fields with dots, `user.email`.
+    pub name: String,
+    pub value: Template,
+}
+
+/// All that a document gives.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    pub format: ImportFormat,
+    pub title: Option<String>,
+    /// The servers that it names, `https://api.example.org`: for words only, nothing is sent there.
+    pub origins: Vec<String>,
+    /// All that can be made into a request, dangerous ones too, in the order of the document; names are distinct.
+    pub operations: Vec<Operation>,
+    pub left_out: Vec<LeftOut>,
+    pub login: Option<ProposedLogin>,
+    pub signup: Option<ProposedLogin>,
+    /// Where a secured operation expects what the login gave.
+    pub credentials: Vec<CredentialPlace>,
+    pub notes: Vec<ImportNote>,
+}
+
+/// An operation of an application, as a request that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Method and path as documented: `GET /items/{id}`.
+    pub name: String,
+    pub effect: Effect,
+    /// Why it must not be sent unless it is asked for by name.
+    pub danger: Option<Danger>,
+    /// With a canary in every carrier. Where ids belong there are captures.
+    pub request: RequestSpec,
+    /// The places of `request` that hold a canary; distinct, and in the order of the request.
+    pub carriers: Vec<Carrier>,
+    /// What its response gives to other operations.
+    pub captures: Vec<CaptureSpec>,
+    /// The captures that its request is filled with; distinct.
+    pub needs: Vec<String>,
+    /// The document says that it wants to know who asks.
+    pub secured: bool,
+    /// The capture that names what it has created. There is an operation that `deletes` it.
+    pub creates: Option<String>,
+    /// The capture that names what it removes.
+    pub deletes: Option<String>,
+}
+
+/// A request that logs in, or signs up: once per identity. `{canary}` in it is the identity's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProposedLogin {
+    /// In [`Imported::operations`].
+    pub operation: usize,
+    /// With `{canary}` where the name or the e-mail address stands, and a password that is the same in both.
+    pub request: RequestSpec,
+    /// The token, named `token`, where the response is known to hold one.
+    pub captures: Vec<CaptureSpec>,
+}
+
+/// Where a secured operation expects what the login gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialPlace {
+    /// As `("authorization", "Bearer {token}")`.
+    Header(String, Template),
+    Query(String),
+    Cookie(String),
+}
+
+/// What to know about an import that is no reason to leave anything out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImportNote {
+    /// A credential was dropped: where it stood.
+    Credential(String),
+    /// Requests for other hosts were left out: the host, and how many.
+    OtherHost(String, usize),
+    /// Lines that are no requests: how many.
+    NotRead(usize),
+    /// Files, images, scripts and the like: how many.
+    Assets(usize),
+    /// A variable of the document that it gives no value for.
+    Variable(String),
+    /// An option of curl that changes nothing about what is sent.
+    Option(String),
+}
+
+impl Imported {
+    /// An operation by its name.
+    pub fn operation(&self, name: &str) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.name == name)
+    }
+}
+
+impl Operation {
+    /// The request with the canaries of some carriers only: those, by their index, for which `keeps` is true.
+    pub fn request_with(&self, keeps: &dyn Fn(usize) -> bool) -> RequestSpec {
+        let mut request = self.request.clone();
+        // From the last: what is left out altogether moves only what comes after it.
+        for (index, carrier) in self.carriers.iter().enumerate().rev() {
+            if !keeps(index) {
+                carrier.clear(&mut request);
+            }
+        }
+        request
+    }
+}
+
+/// Reads a document; its format is told from what it holds if it is not given.
+pub fn import(bytes: &[u8], format: Option<ImportFormat>) -> Result<Imported, ImportError> {
+    import_with(bytes, &ImportOptions { format, values: Vec::new() })
+}
+
+/// Reads a document, with values given for some of its parameters and fields.
+pub fn import_with(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
+    let _ = (bytes, options);
+    Err(ImportError::unknown())
+}
+
+impl fmt::Display for ImportFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ImportFormat::OpenApi => "OpenAPI",
+            ImportFormat::Har => "HAR",
+            ImportFormat::Postman => "Postman",
+            ImportFormat::Curl => "curl",
+            ImportFormat::AccessLog => "access log",
+        })
+    }
+}
+
+impl fmt::Display for ImportNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ImportNote::Credential(place) => write!(f, "a credential was left out: {place}"),
+            ImportNote::OtherHost(host, 1) => write!(f, "1 request for {host} was left out: another host"),
+            ImportNote::OtherHost(host, count) => write!(f, "{count} requests for {host} were left out: another host"),
+            ImportNote::NotRead(1) => f.write_str("1 line is no request"),
+            ImportNote::NotRead(count) => write!(f, "{count} lines are no requests"),
+            ImportNote::Assets(1) => f.write_str("1 request for an image, a script or the like was left out"),
+            ImportNote::Assets(count) => {
+                write!(f, "{count} requests for images, scripts and the like were left out")
+            }
+            ImportNote::Variable(name) => write!(f, "the document gives no value for its variable `{name}`"),
+            ImportNote::Option(option) => write!(f, "curl's `{option}` changes nothing here"),
+        }
+    }
+}
