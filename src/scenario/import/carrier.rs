@@ -15,6 +15,8 @@ pub struct Carrier {
     pub canary: Template,
     /// What stands there without a canary; `None` if the whole parameter or field is left out then.
     pub instead: Option<Template>,
+    /// The most characters that a canary may have there, 21 or more; any if `None`.
+    pub longest: Option<usize>,
 }
 
 /// Where in a [`RequestSpec`] a carrier is.
