@@ -84,7 +84,7 @@ impl<'a> Accepts<'a> {
     }
 }
 
-fn is_of(value: &Value, kind: SchemaType) -> bool {
+pub(super) fn is_of(value: &Value, kind: SchemaType) -> bool {
     match kind {
         SchemaType::Null => value.is_null(),
         SchemaType::Boolean => value.is_boolean(),
