@@ -119,6 +119,7 @@ impl Session {
         let found = match &capture.from {
             CaptureSource::Json(path) => in_json(body, path),
             CaptureSource::Header(name) => headers(head, name).next(),
+            CaptureSource::Location => headers(head, "location").next().map(|location| last_part(&location).to_owned()),
             CaptureSource::Cookie(name) => {
                 self.jar.iter_unexpired().find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
             }
@@ -142,6 +143,12 @@ impl Session {
     pub fn secrets(&self) -> &Captured {
         &self.captured
     }
+}
+
+/// What stands behind the last slash of an address, before its query.
+fn last_part(location: &str) -> &str {
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
 impl Captured {

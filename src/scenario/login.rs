@@ -37,6 +37,8 @@ pub enum CaptureSource {
     Json(Vec<String>),
     /// A header, by its name.
     Header(String),
+    /// The last part of the path in the `location` header: the id of what was created.
+    Location,
     /// A cookie that the response sets, or that was set before.
     Cookie(String),
     /// A form's field in the HTML of the body, by its name.
@@ -50,6 +52,7 @@ impl std::fmt::Display for CaptureSource {
         match self {
             CaptureSource::Json(path) => write!(f, "text at `{}` in its JSON", path.join(".")),
             CaptureSource::Header(name) => write!(f, "header `{name}`"),
+            CaptureSource::Location => f.write_str("last part of its `location`"),
             CaptureSource::Cookie(name) => write!(f, "cookie `{name}`"),
             CaptureSource::Field(name) => write!(f, "form field `{name}` in its HTML"),
             CaptureSource::Meta(name) => write!(f, "`<meta name=\"{name}\">` in its HTML"),
