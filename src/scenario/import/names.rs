@@ -126,3 +126,21 @@ pub(super) fn of_value(value: &str) -> Option<Meaning> {
         && !value.contains(char::is_whitespace);
     is_email.then_some(Meaning::Email)
 }
+
+/// What a collection holds: `item` of `/api/items`.
+pub(super) fn last_word(collection: &str) -> Option<String> {
+    let last = collection.rsplit('/').find(|part| !part.is_empty())?;
+    (last != "{}").then(|| words(last).last().map(|word| singular(word)))?
+}
+
+/// One of many: `category` of `categories`.
+pub(super) fn singular(word: &str) -> String {
+    match word {
+        word if word.ends_with("ies") && word.len() > 4 => format!("{}y", &word[..word.len() - 3]),
+        word if ["sses", "shes", "ches", "xes"].iter().any(|end| word.ends_with(end)) => {
+            word[..word.len() - 2].to_owned()
+        }
+        word if word.ends_with('s') && !word.ends_with("ss") && word.len() > 2 => word[..word.len() - 1].to_owned(),
+        word => word.to_owned(),
+    }
+}

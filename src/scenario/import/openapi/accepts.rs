@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::depth::is_read_only;
 use super::document::Document;
-use super::text::pattern;
+use super::pattern;
 use super::view::{SchemaType, View};
 
 /// Looks at values, and gives up when it has looked at too many.
@@ -107,7 +107,11 @@ fn fits_count(part: &Map<String, Value>, least: &str, most: &str, count: usize) 
 
 pub(super) fn fits_text(part: &Map<String, Value>, text: &str) -> bool {
     fits_count(part, "minLength", "maxLength", text.chars().count())
-        && part.get("pattern").and_then(Value::as_str).and_then(pattern).is_none_or(|pattern| pattern.is_match(text))
+        && part
+            .get("pattern")
+            .and_then(Value::as_str)
+            .and_then(pattern::read)
+            .is_none_or(|pattern| pattern.is_match(text))
 }
 
 pub(super) fn fits_number(part: &Map<String, Value>, number: f64) -> bool {

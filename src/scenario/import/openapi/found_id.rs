@@ -5,9 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use serde_json::Value;
 
 use super::document::Document;
-use super::ids::{last_word, singular};
 use super::view::{SchemaType, View, address};
-use crate::scenario::import::names;
+use crate::scenario::import::names::{self, last_word, singular};
 
 /// How many levels down an id is looked for.
 const LEVELS: usize = 4;

@@ -77,7 +77,7 @@ fn source(
     let mut place = collection.to_owned();
     if givers.is_empty() && !wanted.resource.is_empty() {
         // By the name alone: `user_id` from `/api/users`.
-        let fits = |at: &usize| last_word(&collections[*at]).is_some_and(|word| word == wanted.resource);
+        let fits = |at: &usize| names::last_word(&collections[*at]).is_some_and(|word| word == wanted.resource);
         let mut by_name: Vec<usize> = (0..operations.len()).filter(fits).collect();
         by_name.sort_by_key(|at| (operations[*at].path_names().len(), operations[*at].path.len()));
         let shortest = by_name.first().map(|at| collections[*at].clone());
@@ -160,23 +160,6 @@ pub(super) fn shape(path: &str) -> String {
         }
     }
     shape.trim_end_matches('/').to_owned()
-}
-
-/// What a collection holds: `item` of `/api/items`.
-pub(super) fn last_word(collection: &str) -> Option<String> {
-    let last = collection.rsplit('/').find(|part| !part.is_empty())?;
-    (last != "{}").then(|| names::words(last).last().map(|word| singular(word)))?
-}
-
-pub(super) fn singular(word: &str) -> String {
-    match word {
-        word if word.ends_with("ies") && word.len() > 4 => format!("{}y", &word[..word.len() - 3]),
-        word if ["sses", "shes", "ches", "xes"].iter().any(|end| word.ends_with(end)) => {
-            word[..word.len() - 2].to_owned()
-        }
-        word if word.ends_with('s') && !word.ends_with("ss") && word.len() > 2 => word[..word.len() - 1].to_owned(),
-        word => word.to_owned(),
-    }
 }
 
 /// Whether a parameter names one of many things.

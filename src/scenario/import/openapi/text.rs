@@ -1,9 +1,9 @@
 //! Texts that a schema accepts, with a canary in them where it accepts one.
 
-use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::accepts::fits_text;
+use super::pattern;
 use super::view::View;
 use crate::canary::CanaryShape;
 use crate::scenario::import::made::{Carries, LEAST, MOST, MadeText, around, sample};
@@ -57,7 +57,7 @@ fn meaning(view: &View<'_>, name: &str, shown: Option<&str>) -> Meaning {
 fn canaries(view: &View<'_>, meaning: Meaning) -> Option<(Template, Option<usize>)> {
     let pattern = view.text("pattern");
     let word = |before: &str, after: &str| around(before, Placeholder::Canary, after);
-    let uuid = || Template { pieces: around("", Placeholder::CanaryAs(CanaryShape::Uuid), "").pieces };
+    let uuid = || around("", Placeholder::CanaryAs(CanaryShape::Uuid), "");
     let digits = || around("", Placeholder::CanaryAs(CanaryShape::Digits), "");
     let tried = match meaning {
         Meaning::Word => vec![word("", "")],
@@ -72,7 +72,7 @@ fn canaries(view: &View<'_>, meaning: Meaning) -> Option<(Template, Option<usize
     } else {
         Vec::new()
     };
-    if pattern.is_some_and(|written| super::text::pattern(written).is_none()) {
+    if pattern.is_some_and(|written| pattern::read(written).is_none()) {
         // What it accepts is not known.
         return None;
     }
@@ -119,44 +119,10 @@ fn instead(view: &View<'_>, meaning: Meaning, shown: Option<&str>) -> Option<Str
     let shown = shown.filter(|_| meaning != Meaning::Password);
     let mut tried = shown.map(str::to_owned).into_iter().chain([made.to_owned(), sized]);
     let found = tried.find(|text| fits(view, text));
-    found.or_else(|| view.text("pattern").and_then(|pattern| of_pattern(view, pattern)))
+    found.or_else(|| view.text("pattern").and_then(|pattern| pattern::example(pattern, |text| fits(view, text))))
 }
 
 /// Whether every part accepts a text, but for enumerations.
 pub(super) fn fits(view: &View<'_>, text: &str) -> bool {
     view.parts.iter().all(|part| fits_text(part, text))
-}
-
-/// A text that a pattern makes.
-fn of_pattern(view: &View<'_>, written: &str) -> Option<String> {
-    use rand::{RngExt as _, SeedableRng as _};
-    // What is made is looked at afterwards, by the pattern with its anchors.
-    let open = without_anchors(written);
-    let made = rand_regex::Regex::compile(&open, 12).ok()?;
-    let mut random = rand::rngs::StdRng::seed_from_u64(1);
-    (0..32)
-        .map(|_| random.sample::<String, _>(&made))
-        .find(|text| fits(view, text) && text.chars().all(|c| !c.is_control()))
-}
-
-fn without_anchors(pattern: &str) -> String {
-    let (mut open, mut is_escaped, mut in_class) = (String::new(), false, false);
-    for c in pattern.chars() {
-        let is_anchor = !is_escaped && !in_class && matches!(c, '^' | '$');
-        match c {
-            '[' if !is_escaped => in_class = true,
-            ']' if !is_escaped => in_class = false,
-            _ => {}
-        }
-        is_escaped = c == '\\' && !is_escaped;
-        if !is_anchor {
-            open.push(c);
-        }
-    }
-    open
-}
-
-/// A pattern, if it is one that can be read: those of JavaScript that look around cannot.
-pub(super) fn pattern(written: &str) -> Option<Regex> {
-    RegexBuilder::new(written).size_limit(1 << 20).build().ok()
 }

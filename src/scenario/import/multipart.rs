@@ -1,0 +1,80 @@
+//! Bodies of forms with files (RFC 7578), and the canaries of raw bodies.
+
+use super::made::MadeText;
+use super::{Carrier, CarrierPlace};
+use crate::canary::CanaryShape;
+use crate::scenario::template::{Piece, Placeholder, Template};
+
+/// No value holds it: what is written here is made here, or looked through for it.
+const BOUNDARY: &str = "----runner-part-7d1f4c";
+
+/// A part of a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub name: String,
+    /// The name of a file, if it is one.
+    pub file: Option<String>,
+    pub media_type: Option<String>,
+    pub text: MadeText,
+}
+
+/// The body, its content type and its carriers.
+pub(super) fn write(parts: Vec<Part>) -> (Template, String, Vec<Carrier>) {
+    let boundary = boundary(&parts);
+    let mut body = Template::default();
+    let mut names = Vec::new();
+    for part in parts {
+        let name = quoted(&part.name);
+        body.push_text(&format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\""));
+        if let Some(file) = &part.file {
+            body.push_text(&format!("; filename=\"{}\"", quoted(file)));
+        }
+        let media_type = part.media_type.or_else(|| part.file.map(|_| "text/plain".to_owned()));
+        if let Some(media_type) = media_type {
+            body.push_text(&format!("\r\ncontent-type: {media_type}"));
+        }
+        body.push_text("\r\n\r\n");
+        body.append(&part.text.text, str::to_owned);
+        body.push_text("\r\n");
+        let canaries = part.text.text.holes().filter(|hole| hole.is_canary()).count();
+        names.extend(std::iter::repeat_n(part.name, canaries));
+    }
+    body.push_text(&format!("--{boundary}--\r\n"));
+    let carriers = carriers(&body, &|index| names.get(index).cloned().unwrap_or_default());
+    (body, format!("multipart/form-data; boundary={boundary}"), carriers)
+}
+
+fn boundary(parts: &[Part]) -> String {
+    let is_free = |boundary: &String| !parts.iter().any(|part| part.text.text.text().contains(boundary.as_str()));
+    let mut tried = (0..).map(|number| if number == 0 { BOUNDARY.to_owned() } else { format!("{BOUNDARY}-{number}") });
+    tried.find(is_free).unwrap_or_default()
+}
+
+/// A name between quotes, as browsers write it.
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Each canary of a raw body is a carrier, by the name that it goes by.
+pub(super) fn carriers(body: &Template, name: &dyn Fn(usize) -> String) -> Vec<Carrier> {
+    let canaries = body.pieces.iter().filter_map(|piece| match piece {
+        Piece::Hole(hole) if hole.is_canary() => Some(hole.clone()),
+        _ => None,
+    });
+    let carriers = canaries.enumerate().map(|(index, hole)| {
+        let instead = match hole {
+            Placeholder::CanaryAs(CanaryShape::Uuid) => "6f1c2b9e-4d3a-4e5f-8a7b-0c1d2e3f4a5b",
+            Placeholder::CanaryAs(CanaryShape::Digits) => "10",
+            Placeholder::CanaryAs(CanaryShape::Email) => "someone@mail.test",
+            _ => "canary",
+        };
+        Carrier {
+            place: CarrierPlace::Text(index),
+            name: name(index),
+            canary: Template { pieces: vec![Piece::Hole(hole)] },
+            instead: Some(Template::literal(instead)),
+            longest: None,
+        }
+    });
+    carriers.collect()
+}
