@@ -124,6 +124,8 @@ pub enum ImportNote {
     Assets(usize),
     /// A variable of the document that it gives no value for.
     Variable(String),
+    /// Requests that the application sends, not takes: how many.
+    Webhooks(usize),
     /// An option of curl that changes nothing about what is sent.
     Option(String),
 }
@@ -185,6 +187,7 @@ impl fmt::Display for ImportNote {
                 write!(f, "{count} requests for images, scripts and the like were left out")
             }
             ImportNote::Variable(name) => write!(f, "the document gives no value for its variable `{name}`"),
+            ImportNote::Webhooks(count) => write!(f, "{count} webhooks are sent by the application, not to it"),
             ImportNote::Option(option) => write!(f, "curl's `{option}` changes nothing here"),
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::view::{SchemaType, View, address};
+use crate::scenario::import::account;
 use crate::scenario::import::names::{self, last_word, singular};
 
 /// How many levels down an id is looked for.
@@ -22,6 +23,8 @@ pub(super) struct Wanted {
     pub resource: String,
     /// The name of the parameter alone says that it is an id.
     is_id: bool,
+    /// It is no id but what a login gives.
+    is_token: bool,
 }
 
 impl Wanted {
@@ -31,7 +34,12 @@ impl Wanted {
         let before = if is_id { &words[..words.len().saturating_sub(1)] } else { &[][..] };
         let own = before.last().map(|word| singular(word));
         let resource = own.or_else(|| last_word(collection)).unwrap_or_default();
-        Wanted { field: words.concat(), resource, is_id }
+        Wanted { field: words.concat(), resource, is_id, is_token: false }
+    }
+
+    /// What a login gives.
+    pub fn token() -> Wanted {
+        Wanted { field: "token".to_owned(), resource: String::new(), is_id: false, is_token: true }
     }
 
     /// `item_id`.
@@ -49,6 +57,9 @@ impl Wanted {
 
     /// How well a field of a response answers it; the lowest is best.
     fn rank(&self, name: &str) -> Option<usize> {
+        if self.is_token {
+            return account::token_rank(name);
+        }
         let field = names::words(name).concat();
         let of_resource = |ending: &str| !self.resource.is_empty() && field == format!("{}{ending}", self.resource);
         if field == self.field {
