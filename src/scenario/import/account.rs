@@ -39,8 +39,9 @@ fn best(operations: &[Operation], wanted: &[&str], fits: &dyn Fn(&Operation) -> 
             && has_account(&operation.request)
             && fits(operation)
     });
-    let ranked = sends.filter_map(|(at, operation)| Some((rank(operation, wanted)?, operation.name.len(), at)));
-    ranked.min().map(|(_, _, at)| at)
+    let ranked = sends
+        .filter_map(|(at, operation)| Some((operation.secured, rank(operation, wanted)?, operation.name.len(), at)));
+    ranked.min().map(|(_, _, _, at)| at)
 }
 
 fn rank(operation: &Operation, wanted: &[&str]) -> Option<usize> {

@@ -25,13 +25,13 @@ pub(super) fn write(parts: Vec<Part>) -> (Template, String, Vec<Carrier>) {
     let mut names = Vec::new();
     for part in parts {
         let name = quoted(&part.name);
-        body.push_text(&format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\""));
+        body.push_text(&format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\""));
         if let Some(file) = &part.file {
             body.push_text(&format!("; filename=\"{}\"", quoted(file)));
         }
         let media_type = part.media_type.or_else(|| part.file.map(|_| "text/plain".to_owned()));
         if let Some(media_type) = media_type {
-            body.push_text(&format!("\r\ncontent-type: {media_type}"));
+            body.push_text(&format!("\r\nContent-Type: {media_type}"));
         }
         body.push_text("\r\n\r\n");
         body.append(&part.text.text, str::to_owned);

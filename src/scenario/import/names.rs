@@ -144,3 +144,33 @@ pub(super) fn singular(word: &str) -> String {
         word => word.to_owned(),
     }
 }
+
+/// Whether a parameter takes few values, though no document says so.
+pub(super) fn narrows(name: &str) -> bool {
+    const NARROW: [&str; 22] = [
+        "sort",
+        "order",
+        "orderby",
+        "sortby",
+        "direction",
+        "fields",
+        "include",
+        "expand",
+        "format",
+        "cursor",
+        "after",
+        "before",
+        "page",
+        "pagetoken",
+        "offset",
+        "limit",
+        "status",
+        "state",
+        "type",
+        "locale",
+        "marker",
+        "embed",
+    ];
+    let word = words(name).concat();
+    NARROW.contains(&word.as_str())
+}

@@ -71,7 +71,7 @@ pub(super) fn import(root: Value, options: &ImportOptions) -> Result<Imported, I
             Err(reason) => left_out.push(LeftOut { name: operation.name.clone(), reason }),
         }
     }
-    keep_what_can_be_filled(&mut made, &mut left_out);
+    keep_what_can_be_filled(&ids, &mut made, &mut left_out);
     pair_creators(&mut made);
     let indices: Vec<usize> = made.iter().map(|(index, _)| *index).collect();
     let operations: Vec<Operation> = made.into_iter().map(|(_, operation)| operation).collect();
@@ -140,7 +140,7 @@ fn make<'a>(
 }
 
 /// Leaves out what needs an id that only operations give which need it themselves, or which are left out.
-fn keep_what_can_be_filled(made: &mut Vec<(usize, Operation)>, left_out: &mut Vec<LeftOut>) {
+fn keep_what_can_be_filled(ids: &Ids, made: &mut Vec<(usize, Operation)>, left_out: &mut Vec<LeftOut>) {
     let mut filled: BTreeSet<String> = BTreeSet::new();
     let mut kept: BTreeSet<usize> = BTreeSet::new();
     loop {
@@ -159,8 +159,9 @@ fn keep_what_can_be_filled(made: &mut Vec<(usize, Operation)>, left_out: &mut Ve
         if kept.contains(index) {
             return true;
         }
-        let missing = operation.needs.iter().find(|need| !filled.contains(*need)).cloned().unwrap_or_default();
-        left_out.push(LeftOut { name: operation.name.clone(), reason: LeftOutReason::NoId(missing) });
+        let missing = operation.needs.iter().find(|need| !filled.contains(*need));
+        let parameter = missing.and_then(|need| ids.parameter(*index, need)).unwrap_or_default();
+        left_out.push(LeftOut { name: operation.name.clone(), reason: LeftOutReason::NoId(parameter) });
         false
     });
     // What nobody takes need not be captured.

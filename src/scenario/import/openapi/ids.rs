@@ -32,6 +32,16 @@ pub(super) struct Ids {
     pub sources: BTreeMap<(usize, String), IdSource>,
 }
 
+impl Ids {
+    /// The parameter of an operation that a capture fills.
+    pub fn parameter(&self, operation: usize, capture: &str) -> Option<String> {
+        let mut sources = self.sources.iter().filter(|((of, _), _)| *of == operation);
+        let fills =
+            |source: &IdSource| [&source.seen, &source.created].iter().any(|name| name.as_deref() == Some(capture));
+        sources.find(|(_, source)| fills(source)).map(|((_, parameter), _)| parameter.clone())
+    }
+}
+
 /// Where an id comes from.
 struct Giver {
     operation: usize,

@@ -250,7 +250,7 @@ fn query<'a>(
         let is_free =
             view.choices.is_empty() && view.enumeration().is_none() && view.constant().is_none() && !parameter.is_json;
         let is_text = view.types().is_some_and(|types| types.contains(&SchemaType::String));
-        let fits = is_free && is_text && !is_id(document, name, parameter.schema) && !narrows(name);
+        let fits = is_free && is_text && !is_id(document, name, parameter.schema) && !names::narrows(name);
         if *extras == 0 || !fits || !text::carries(&view, name, shown) {
             return Ok(());
         }
@@ -314,34 +314,4 @@ fn in_query(text: &Template) -> Template {
     let mut value = Template::default();
     value.append(text, encoded);
     value
-}
-
-/// Whether a parameter that need not be there takes few values, though the document does not say so.
-fn narrows(name: &str) -> bool {
-    const NARROW: [&str; 22] = [
-        "sort",
-        "order",
-        "orderby",
-        "sortby",
-        "direction",
-        "fields",
-        "include",
-        "expand",
-        "format",
-        "cursor",
-        "after",
-        "before",
-        "page",
-        "pagetoken",
-        "offset",
-        "limit",
-        "status",
-        "state",
-        "type",
-        "locale",
-        "marker",
-        "embed",
-    ];
-    let word = names::words(name).concat();
-    NARROW.contains(&word.as_str())
 }
