@@ -38,6 +38,8 @@ pub struct ImportOptions {
     pub format: Option<ImportFormat>,
     /// What `[dirty.values]` says: it goes before all else.
     pub values: Vec<GivenValue>,
+    /// Credentials stay in the requests as they are recorded. They are left out, or become variables, if not.
+    pub keep_credentials: bool,
 }
 
 /// A value for a parameter or field, by its name.
@@ -64,6 +66,9 @@ pub struct Imported {
     pub signup: Option<ProposedLogin>,
     /// Where a secured operation expects what the login gave.
     pub credentials: Vec<CredentialPlace>,
+    /// The environment variables that stand for credentials and for variables without a value: `${NAME}` in texts of the
+    /// requests. [`Imported::fill`] fills them.
+    pub variables: Vec<String>,
     pub notes: Vec<ImportNote>,
 }
 
@@ -153,7 +158,7 @@ impl Operation {
 
 /// Reads a document; its format is told from what it holds if it is not given.
 pub fn import(bytes: &[u8], format: Option<ImportFormat>) -> Result<Imported, ImportError> {
-    import_with(bytes, &ImportOptions { format, values: Vec::new() })
+    import_with(bytes, &ImportOptions { format, ..ImportOptions::default() })
 }
 
 /// Reads a document, with values given for some of its parameters and fields.

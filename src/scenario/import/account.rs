@@ -120,3 +120,10 @@ pub(super) fn token_rank(name: &str) -> Option<usize> {
     let joined = words(name).concat();
     TOKENS.iter().position(|token| joined == *token)
 }
+
+/// The capture of an operation that is a token.
+pub(super) fn token_of(operation: &Operation) -> Option<CaptureSource> {
+    let is_token =
+        |capture: &&CaptureSpec| token_rank(&capture.name).is_some() || capture.name.to_lowercase().contains("token");
+    operation.captures.iter().find(is_token).map(|capture| capture.from.clone())
+}

@@ -78,3 +78,29 @@ pub(super) fn carriers(body: &Template, name: &dyn Fn(usize) -> String) -> Vec<C
     });
     carriers.collect()
 }
+
+/// The parts of a body as it was sent.
+pub(super) fn read(body: &str, media_type: &str) -> Option<Vec<Part>> {
+    let boundary = media_type.split(';').find_map(|part| part.trim().strip_prefix("boundary="))?.trim_matches('"');
+    if boundary.is_empty() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for written in body.split(&format!("--{boundary}")).skip(1).filter(|part| !part.starts_with("--")) {
+        let written = written.trim_start_matches(['\r', '\n']);
+        let (head, content) = written.split_once("\r\n\r\n").or_else(|| written.split_once("\n\n"))?;
+        let content = content.strip_suffix("\r\n").or_else(|| content.strip_suffix('\n')).unwrap_or(content);
+        let of = |key: &str| {
+            let at = head.find(&format!("{key}=\""))? + key.len() + 2;
+            Some(head[at..].split('"').next().unwrap_or_default().to_owned())
+        };
+        // `filename=` holds `name=` too.
+        let name = head.find(" name=\"").map(|at| head[at + 7..].split('"').next().unwrap_or_default().to_owned())?;
+        let media_type = head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
+        });
+        parts.push(Part { name, file: of("filename"), media_type, text: MadeText::plain(content) });
+    }
+    Some(parts)
+}

@@ -87,6 +87,7 @@ pub(super) fn import(root: Value, options: &ImportOptions) -> Result<Imported, I
         login,
         signup,
         credentials: security::places(&document),
+        variables: Vec::new(),
         notes: notes(&document),
     })
 }
