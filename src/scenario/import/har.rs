@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::account;
-use super::draft::{DraftBody, Kept, RequestDraft, Rules};
-use super::made::MadeText;
-use super::multipart::Part;
-use super::recorded_values::{Given, RecordedValues};
+use super::distinct::{free_operation_name, path_of, recognised};
+use super::draft::{self, DraftBody, Kept, RequestDraft, Rules};
+use super::post_data::post_data;
+use super::recorded_values::{self, Given, RecordedValues};
 use super::url_parts::{UrlParts, as_target, is_asset, url_parts};
 use super::{ImportError, ImportFormat, ImportNote, ImportOptions, Imported, LeftOut, LeftOutReason, Operation};
 use crate::scenario::template::Template;
@@ -64,6 +64,7 @@ pub(super) fn import(root: &Value, options: &ImportOptions) -> Result<Imported, 
         }
     }
     values.put_into(&mut operations);
+    super::pairs::pair_recorded(&mut operations);
     notes.extend(kept.notes);
     notes.extend(others.into_iter().map(|(host, count)| ImportNote::OtherHost(host, count)));
     notes.extend((assets > 0).then_some(ImportNote::Assets(assets)));
@@ -116,10 +117,6 @@ fn main_origin(entries: &[Entry<'_>]) -> String {
     counts.into_iter().find(|(_, count)| *count == most).map(|(origin, _)| origin).unwrap_or_default()
 }
 
-pub(super) fn path_of(target: &str) -> String {
-    target.split('?').next().unwrap_or_default().to_owned()
-}
-
 impl Entry<'_> {
     fn is_asset(&self) -> bool {
         let media_type = self.response.pointer("/content/mimeType").and_then(Value::as_str).unwrap_or_default();
@@ -168,58 +165,6 @@ impl Entry<'_> {
     }
 }
 
-/// A body by its media type; forms are in `parameters`, or still in the text.
-pub(super) fn post_data(
-    media_type: &str,
-    text: &str,
-    parameters: &[Value],
-) -> Result<Option<DraftBody>, LeftOutReason> {
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let of = |parameter: &Value, key: &str| parameter.get(key).and_then(Value::as_str).map(str::to_owned);
-    if essence == "multipart/form-data" {
-        let parts: Vec<Part> = if parameters.is_empty() {
-            super::multipart::read(text, media_type).ok_or(LeftOutReason::Binary)?
-        } else {
-            let part = |parameter: &Value| {
-                let value = of(parameter, "value").unwrap_or_default();
-                let text = MadeText::plain(value);
-                Some(Part {
-                    name: of(parameter, "name")?,
-                    file: of(parameter, "fileName"),
-                    media_type: of(parameter, "contentType"),
-                    text,
-                })
-            };
-            parameters.iter().filter_map(part).collect()
-        };
-        return Ok(Some(DraftBody::Parts(parts)));
-    }
-    if essence == "application/x-www-form-urlencoded" {
-        let fields: Vec<(String, Template)> = if text.is_empty() {
-            let field = |parameter: &Value| {
-                Some((of(parameter, "name")?, Template::literal(of(parameter, "value").unwrap_or_default())))
-            };
-            parameters.iter().filter_map(field).collect()
-        } else {
-            let pairs = form_urlencoded::parse(text.as_bytes());
-            pairs.map(|(name, value)| (name.into_owned(), Template::literal(value))).collect()
-        };
-        return Ok(Some(DraftBody::Form(fields)));
-    }
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if essence.ends_with("json") || essence.is_empty() {
-        if let Ok(value) = serde_json::from_str(text) {
-            return Ok(Some(DraftBody::Json(value)));
-        }
-    }
-    if text.contains('\u{fffd}') || text.contains('\0') {
-        return Err(LeftOutReason::Binary);
-    }
-    Ok(Some(DraftBody::Text(Template::literal(text))))
-}
-
 fn add(
     entry: &Entry<'_>,
     name: String,
@@ -258,37 +203,13 @@ fn add(
     Err(LeftOutReason::Twice)
 }
 
-/// What makes two requests the same: method, path, the names in query and body, and the captures in them.
-fn recognised(operation: &Operation) -> String {
-    let request = operation.request_with(&|_| false);
-    let query: Vec<&str> = request.query.iter().map(|query| query.name.as_deref().unwrap_or_default()).collect();
-    let body = match &request.body {
-        Some(crate::scenario::request::BodySpec::Json(json)) => {
-            json.leaves().iter().map(|(steps, _)| json.path(steps)).collect::<Vec<_>>().join("&")
-        }
-        Some(crate::scenario::request::BodySpec::Form(fields)) => {
-            fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("&")
-        }
-        Some(crate::scenario::request::BodySpec::Text(text)) => text.to_string(),
-        None => String::new(),
-    };
-    format!("{} {}?{} {body}", request.method, request.path, query.join("&"))
-}
-
-/// `GET /items`, or `GET /items (2)` where another has this name.
-pub(super) fn free_operation_name(operations: &[Operation], name: String) -> String {
-    let is_taken = |name: &str| operations.iter().any(|operation| operation.name == name);
-    let numbered = (2..).map(|number| format!("{name} ({number})"));
-    std::iter::once(name.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(name)
-}
-
 /// All values that a request holds.
 fn said(draft: &RequestDraft) -> Vec<String> {
-    let mut said: Vec<String> = draft.path.iter().map(|part| super::draft::decoded(&part.text())).collect();
-    said.extend(draft.query.iter().map(|query| super::draft::decoded(&query.value.text())));
+    let mut said: Vec<String> = draft.path.iter().map(|part| draft::decoded(&part.text())).collect();
+    said.extend(draft.query.iter().map(|query| draft::decoded(&query.value.text())));
     said.extend(draft.headers.iter().map(|(_, value)| value.text().rsplit(' ').next().unwrap_or_default().to_owned()));
     match &draft.body {
-        Some(DraftBody::Json(value)) => super::recorded_values::texts(value, &mut said),
+        Some(DraftBody::Json(value)) => recorded_values::texts(value, &mut said),
         Some(DraftBody::Form(fields)) => said.extend(fields.iter().map(|(_, value)| value.text())),
         Some(DraftBody::Parts(parts)) => said.extend(parts.iter().map(|part| part.text.text.text())),
         Some(DraftBody::Text(_)) | None => {}
