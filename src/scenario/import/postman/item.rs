@@ -11,7 +11,7 @@ use crate::scenario::import::made::MadeText;
 use crate::scenario::import::multipart::Part;
 use crate::scenario::import::url_parts::{as_target, url_parts};
 use crate::scenario::import::variables::{marked, unmarked};
-use crate::scenario::import::{ImportNote, LeftOutReason};
+use crate::scenario::import::{Effect, ImportNote, LeftOutReason};
 use crate::scenario::template::Template;
 
 /// A request with what its folders hand down.
@@ -93,7 +93,9 @@ impl<'a> Item<'a> {
         }
         let (origin, target) = split_origin(&self.with_path_variables(&raw), scope, kept)?;
         let documented = documented(&target);
-        let filled = fill_target(&target, scope, kept)?;
+        let reads = Effect::of(&self.method()) == Effect::Read;
+        let of_path = if reads { TextPlace::Path } else { TextPlace::OwnPath };
+        let filled = fill_target(&target, of_path, scope, kept)?;
         let mut draft = RequestDraft { method: self.method(), ..RequestDraft::default() }.with_target(&filled);
         for (name, value) in self.headers() {
             match scope.fill(&value, TextPlace::Header, kept) {
@@ -228,7 +230,7 @@ fn split_origin(url: &str, scope: &Scope<'_>, kept: &mut Kept) -> Result<(String
         let at = rest.find(['/', '?']).unwrap_or(rest.len());
         let target = &rest[at..];
         let slash = if target.starts_with('/') { "" } else { "/" };
-        return Ok((String::new(), format!("{slash}{target}")));
+        return Ok((format!("{{{{{}}}}}", name.trim()), format!("{slash}{target}")));
     }
     if let Some((scheme, rest)) = url.split_once("://")
         && rest.starts_with("{{")
@@ -242,10 +244,15 @@ fn split_origin(url: &str, scope: &Scope<'_>, kept: &mut Kept) -> Result<(String
 }
 
 /// The target with its variables filled in, and with what a request line cannot hold encoded.
-fn fill_target(target: &str, scope: &Scope<'_>, kept: &mut Kept) -> Result<Template, LeftOutReason> {
+fn fill_target(
+    target: &str,
+    of_path: TextPlace,
+    scope: &Scope<'_>,
+    kept: &mut Kept,
+) -> Result<Template, LeftOutReason> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let mut filled = Template::default();
-    filled.append(&scope.fill(path, TextPlace::Path, kept)?, as_target);
+    filled.append(&scope.fill(path, of_path, kept)?, as_target);
     if let Some(query) = query {
         filled.push_text("?");
         filled.append(&scope.fill(query, TextPlace::Field, kept)?, as_target);

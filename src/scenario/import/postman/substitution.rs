@@ -25,8 +25,10 @@ pub(super) struct Scope<'s> {
 /// Where a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextPlace {
-    /// It must have a value.
+    /// Of a request that reads: one without a value may be any text, if it is no id.
     Path,
+    /// Of a request that writes: it must have a value.
+    OwnPath,
     /// One without a value may be left out.
     Header,
     /// A query or a body: one without a value may be any text.
