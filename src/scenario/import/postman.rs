@@ -109,6 +109,7 @@ fn collect<'a>(list: &'a [Value], inherited: &Inherited<'a>, depth: usize, items
 struct Read {
     operations: Vec<Operation>,
     left_out: Vec<LeftOut>,
+    /// Of each operation.
     origins: Vec<String>,
     known: BTreeSet<String>,
     kept: Kept,
@@ -152,21 +153,40 @@ impl Read {
         }
         operation.name = free_operation_name(&self.operations, name);
         self.operations.push(operation);
-        if !found.origin.is_empty() && !self.origins.contains(&found.origin) {
-            self.origins.push(found.origin);
-        }
+        self.origins.push(found.origin);
         Ok(())
+    }
+
+    /// The host of most requests; the first of those with as many.
+    fn main_origin(&self) -> String {
+        let count = |origin: &String| self.origins.iter().filter(|other| *other == origin).count();
+        let most = self.origins.iter().map(count).max().unwrap_or(0);
+        self.origins.iter().find(|origin| count(origin) == most).cloned().unwrap_or_default()
+    }
+
+    /// Leaves out the operations for which there is a reason.
+    fn keep(&mut self, reason: impl Fn(&Operation, &str) -> Option<LeftOutReason>) {
+        let (operations, origins) = (std::mem::take(&mut self.operations), std::mem::take(&mut self.origins));
+        for (operation, origin) in operations.into_iter().zip(origins) {
+            match reason(&operation, &origin) {
+                Some(reason) => self.left_out.push(LeftOut { name: operation.name, reason }),
+                None => {
+                    self.operations.push(operation);
+                    self.origins.push(origin);
+                }
+            }
+        }
     }
 
     /// Without captures that nobody takes, and without requests that need what nobody gives.
     fn imported(mut self, title: Option<String>) -> Imported {
+        let main = self.main_origin();
+        self.keep(|_, origin| (origin != main).then(|| LeftOutReason::OtherHost(origin.to_owned())));
         let given: BTreeSet<String> =
             self.operations.iter().flat_map(|o| o.captures.iter().map(|c| c.name.clone())).collect();
-        self.operations.retain(|operation| {
-            let Some(missing) = operation.needs.iter().find(|need| !given.contains(*need)) else { return true };
-            let reason = LeftOutReason::Variable(missing.clone());
-            self.left_out.push(LeftOut { name: operation.name.clone(), reason });
-            false
+        self.keep(|operation, _| {
+            let missing = operation.needs.iter().find(|need| !given.contains(*need));
+            missing.map(|missing| LeftOutReason::Variable(missing.clone()))
         });
         let mut seen: Vec<ImportNote> = Vec::new();
         for note in std::mem::take(&mut self.kept.notes) {
@@ -179,7 +199,7 @@ impl Read {
         Imported {
             format: ImportFormat::Postman,
             title,
-            origins: self.origins,
+            origins: if main.contains("{{") || main.is_empty() { Vec::new() } else { vec![main] },
             operations: self.operations,
             left_out: self.left_out,
             login,

@@ -235,9 +235,7 @@ fn split_origin(url: &str, scope: &Scope<'_>, kept: &mut Kept) -> Result<(String
     if let Some((scheme, rest)) = url.split_once("://")
         && rest.starts_with("{{")
     {
-        return split_origin(rest, scope, kept)
-            .map(|(_, target)| (format!("{scheme}://"), target))
-            .map(|(_, target)| (String::new(), target));
+        return split_origin(rest, scope, kept).map(|(host, target)| (format!("{scheme}://{host}"), target));
     }
     let parts = url_parts(url);
     Ok((parts.origin, parts.target))
