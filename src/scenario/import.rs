@@ -4,13 +4,36 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::login::CaptureSpec;
 use super::request::RequestSpec;
 use super::template::Template;
 
+mod access_log;
+mod account;
 mod carrier;
+mod curl;
+mod danger;
+mod distinct;
+mod draft;
 mod effect;
+mod har;
 mod left_out;
+mod made;
+mod multipart;
+mod names;
+mod openapi;
+mod pairs;
+mod post_data;
+mod postman;
+mod raw_parts;
+mod raw_text;
+mod read;
+mod recorded_values;
+mod url_parts;
+mod variables;
+mod written;
 
 pub use carrier::{Carrier, CarrierPlace};
 pub use effect::{Danger, Effect};
@@ -127,6 +150,8 @@ pub enum ImportNote {
     NotRead(usize),
     /// Files, images, scripts and the like: how many.
     Assets(usize),
+    /// Lines of requests that were answered with an error: how many.
+    Failed(usize),
     /// A variable of the document that it gives no value for.
     Variable(String),
     /// Requests that the application sends, not takes: how many.
@@ -136,6 +161,35 @@ pub enum ImportNote {
 }
 
 impl Imported {
+    /// Without variables that no request has.
+    fn tidy(&mut self) {
+        let operations = &self.operations;
+        self.variables.retain(|name| {
+            let written = format!("${{{name}}}");
+            operations
+                .iter()
+                .any(|operation| variables::texts(&operation.request).iter().any(|text| text.contains(&written)))
+        });
+    }
+
+    /// Fills the variables of the requests; the names of those that have no value stay, and are given back.
+    pub fn fill(&mut self, value: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+        let mut missing = Vec::new();
+        for name in std::mem::take(&mut self.variables) {
+            let Some(value) = value(&name) else {
+                missing.push(name);
+                continue;
+            };
+            let requests = self.operations.iter_mut().map(|operation| &mut operation.request);
+            let accounts = self.login.iter_mut().chain(&mut self.signup).map(|login| &mut login.request);
+            for request in requests.chain(accounts) {
+                variables::fill(request, &format!("${{{name}}}"), &value);
+            }
+        }
+        self.variables.clone_from(&missing);
+        missing
+    }
+
     /// An operation by its name.
     pub fn operation(&self, name: &str) -> Option<&Operation> {
         self.operations.iter().find(|operation| operation.name == name)
@@ -163,8 +217,65 @@ pub fn import(bytes: &[u8], format: Option<ImportFormat>) -> Result<Imported, Im
 
 /// Reads a document, with values given for some of its parameters and fields.
 pub fn import_with(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
-    let _ = (bytes, options);
-    Err(ImportError::unknown())
+    let text = read::text(bytes)?;
+    if text.trim().is_empty() {
+        return Err(ImportError { what: "there is nothing in it".to_owned(), ..ImportError::unknown() });
+    }
+    let mut imported = match options.format.map_or_else(|| detect(&text), |format| value(&text, format))? {
+        Document::OpenApi(root) => openapi::import(root, options),
+        Document::Har(root) => har::import(&root, options),
+        Document::Postman(root) => postman::import(&root, options),
+        Document::Curl => curl::import(&text, options),
+        Document::AccessLog => access_log::import(&text, options),
+    }?;
+    imported.tidy();
+    Ok(imported)
+}
+
+/// A document whose format is known.
+enum Document {
+    OpenApi(Value),
+    Har(Value),
+    Postman(Value),
+    Curl,
+    AccessLog,
+}
+
+fn value(text: &str, format: ImportFormat) -> Result<Document, ImportError> {
+    Ok(match format {
+        ImportFormat::OpenApi => Document::OpenApi(read::json_or_yaml(text)?),
+        ImportFormat::Har => Document::Har(read::json(text)?),
+        ImportFormat::Postman => Document::Postman(read::json(text)?),
+        ImportFormat::Curl => Document::Curl,
+        ImportFormat::AccessLog => Document::AccessLog,
+    })
+}
+
+fn detect(text: &str) -> Result<Document, ImportError> {
+    let is_structured = text.trim_start().starts_with(['{', '[']);
+    if !is_structured && curl::is_one(text) {
+        return Ok(Document::Curl);
+    }
+    if !is_structured && access_log::is_one(text) {
+        return Ok(Document::AccessLog);
+    }
+    // What is read as YAML may be any text.
+    let looks_like_yaml = text.lines().any(|line| {
+        ["openapi:", "swagger:", "paths:", "\"openapi\":", "'openapi':"].iter().any(|start| line.starts_with(start))
+    });
+    if !is_structured && !looks_like_yaml {
+        return Err(ImportError::unknown());
+    }
+    let root = read::json_or_yaml(text)?;
+    if openapi::is_one(&root) {
+        Ok(Document::OpenApi(root))
+    } else if har::is_one(&root) {
+        Ok(Document::Har(root))
+    } else if postman::is_one(&root) {
+        Ok(Document::Postman(root))
+    } else {
+        Err(ImportError::unknown())
+    }
 }
 
 impl fmt::Display for ImportFormat {
@@ -191,6 +302,8 @@ impl fmt::Display for ImportNote {
             ImportNote::Assets(count) => {
                 write!(f, "{count} requests for images, scripts and the like were left out")
             }
+            ImportNote::Failed(1) => f.write_str("1 request was answered with an error"),
+            ImportNote::Failed(count) => write!(f, "{count} requests were answered with an error"),
             ImportNote::Variable(name) => write!(f, "the document gives no value for its variable `{name}`"),
             ImportNote::Webhooks(count) => write!(f, "{count} webhooks are sent by the application, not to it"),
             ImportNote::Option(option) => write!(f, "curl's `{option}` changes nothing here"),

@@ -60,20 +60,39 @@ impl Carrier {
                 None => json.remove(steps),
             },
             (CarrierPlace::Form(index), Some(BodySpec::Form(fields))) => self.put(fields, *index, |(_, value)| value),
-            (CarrierPlace::Text(index), Some(BodySpec::Text(text))) => {
-                let mut canaries = text.pieces.iter().enumerate().filter(|(_, piece)| is_canary(piece));
-                let Some((at, _)) = canaries.nth(*index) else { return };
-                let mut changed = Template { pieces: text.pieces[..at].to_vec() };
-                for piece in self.instead.iter().flat_map(|instead| &instead.pieces).chain(&text.pieces[at + 1..]) {
-                    match piece {
-                        Piece::Text(text) => changed.push_text(text),
-                        Piece::Hole(_) | Piece::Base64(_) => changed.pieces.push(piece.clone()),
-                    }
-                }
-                *text = changed;
-            }
+            (CarrierPlace::Text(index), Some(BodySpec::Text(text))) => self.put_into_text(*index, text),
             (CarrierPlace::Json(_) | CarrierPlace::Form(_) | CarrierPlace::Text(_), _) => {}
         }
+    }
+
+    /// Puts what stands there without a canary in place of it and of what is around it.
+    fn put_into_text(&self, index: usize, text: &mut Template) {
+        let Some((at, _)) = text.pieces.iter().enumerate().filter(|(_, piece)| is_canary(piece)).nth(index) else {
+            return;
+        };
+        let around = |piece: Option<&Piece>| match piece {
+            Some(Piece::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let own = self.canary.pieces.iter().position(is_canary).unwrap_or(0);
+        let before = around(own.checked_sub(1).and_then(|at| self.canary.pieces.get(at)));
+        let after = around(self.canary.pieces.get(own + 1));
+        let mut changed = Template::default();
+        for (position, piece) in text.pieces.iter().enumerate() {
+            match piece {
+                Piece::Text(text) if position + 1 == at => {
+                    changed.push_text(text.strip_suffix(&before).unwrap_or(text))
+                }
+                Piece::Text(text) if position == at + 1 => changed.push_text(text.strip_prefix(&after).unwrap_or(text)),
+                Piece::Text(text) => changed.push_text(text),
+                _ if position == at => {
+                    let instead = self.instead.clone().unwrap_or_default();
+                    changed.append(&instead, str::to_owned);
+                }
+                piece => changed.pieces.push(piece.clone()),
+            }
+        }
+        *text = changed;
     }
 
     /// Puts what stands there without a canary into one of these, or removes it.

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::danger::danger;
 use super::made::{Made, MadeText, around};
 use super::multipart::{self, Part};
 use super::names::{self, Meaning};
+use super::raw_parts::{RawPart, form_parts, json_parts};
+use super::url_parts::decoded;
 use super::{Carrier, CarrierPlace, Effect, ImportNote, Operation};
 use crate::scenario::login::CaptureSpec;
 use crate::scenario::request::{BodySpec, Parameter, RequestSpec};
@@ -52,6 +53,10 @@ pub(super) enum DraftBody {
     Parts(Vec<Part>),
     /// As it stands, with its content type in the headers.
     Text(Template),
+    /// The same, of JSON: canaries stand in its texts.
+    RawJson(String),
+    /// The same, of a form.
+    RawForm(String),
 }
 
 impl RequestDraft {
@@ -125,10 +130,6 @@ pub(super) fn needs(request: &RequestSpec) -> Vec<String> {
         }
     }
     needs
-}
-
-pub(super) fn decoded(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 /// Headers without those that a browser or the connection adds; whether there was a credential among them.
@@ -253,11 +254,34 @@ fn body(
             set_type(media_type, true);
             (Some(BodySpec::Text(text)), carriers)
         }
+        Some(DraftBody::RawJson(text)) => raw(json_parts(&text), rules, kept, &plain_canary),
+        Some(DraftBody::RawForm(text)) => raw(form_parts(&text), rules, kept, &query_canary),
         Some(DraftBody::Text(text)) => {
             let carriers = multipart::carriers(&text, &|_| "body".to_owned());
             (Some(BodySpec::Text(text)), carriers)
         }
     }
+}
+
+/// A body that is sent as it was written, with canaries in place of some values.
+fn raw(
+    parts: Vec<RawPart<'_>>,
+    rules: &Rules<'_>,
+    kept: &mut Kept,
+    canary: &dyn Fn(Meaning) -> Option<Template>,
+) -> (Option<BodySpec>, Vec<Carrier>) {
+    let (mut body, mut carriers) = (Template::default(), Vec::new());
+    for part in parts {
+        match part {
+            RawPart::AsItIs(text) => body.push_text(text),
+            RawPart::Value { written, name, value } => {
+                let text = leaf(&name, &value, &Template::literal(written), rules, kept, canary);
+                carriers.extend(text.carrier(CarrierPlace::Text(carriers.len()), &name));
+                body.append(&text.text, str::to_owned);
+            }
+        }
+    }
+    (Some(BodySpec::Text(body)), carriers)
 }
 
 /// A JSON value with canaries.
@@ -330,8 +354,8 @@ fn is_free(value: &str) -> bool {
         && !is_constant
         && !is_word_of_code
         && value.len() <= 4_000
-        && !value.starts_with(['{', '[', '<'])
-        && !value.contains("${")
+        && !value.starts_with(['[', '<'])
+        && !value.contains('{')
 }
 
 fn plain_canary(meaning: Meaning) -> Option<Template> {

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::account;
 use super::distinct::{free_operation_name, path_of, recognised};
-use super::draft::{self, DraftBody, Kept, RequestDraft, Rules};
+use super::draft::{DraftBody, Kept, RequestDraft, Rules};
 use super::post_data::post_data;
 use super::recorded_values::{self, Given, RecordedValues};
-use super::url_parts::{UrlParts, as_target, is_asset, url_parts};
+use super::url_parts::{UrlParts, as_target, decoded, is_asset, url_parts};
 use super::{ImportError, ImportFormat, ImportNote, ImportOptions, Imported, LeftOut, LeftOutReason, Operation};
 use crate::scenario::template::Template;
 
@@ -205,14 +205,14 @@ fn add(
 
 /// All values that a request holds.
 fn said(draft: &RequestDraft) -> Vec<String> {
-    let mut said: Vec<String> = draft.path.iter().map(|part| draft::decoded(&part.text())).collect();
-    said.extend(draft.query.iter().map(|query| draft::decoded(&query.value.text())));
+    let mut said: Vec<String> = draft.path.iter().map(|part| decoded(&part.text())).collect();
+    said.extend(draft.query.iter().map(|query| decoded(&query.value.text())));
     said.extend(draft.headers.iter().map(|(_, value)| value.text().rsplit(' ').next().unwrap_or_default().to_owned()));
     match &draft.body {
         Some(DraftBody::Json(value)) => recorded_values::texts(value, &mut said),
         Some(DraftBody::Form(fields)) => said.extend(fields.iter().map(|(_, value)| value.text())),
         Some(DraftBody::Parts(parts)) => said.extend(parts.iter().map(|part| part.text.text.text())),
-        Some(DraftBody::Text(_)) | None => {}
+        Some(DraftBody::Text(_) | DraftBody::RawJson(_) | DraftBody::RawForm(_)) | None => {}
     }
     said
 }

@@ -21,6 +21,8 @@ pub enum LeftOutReason {
     MediaType(String),
     /// The body is no text.
     Binary,
+    /// A log does not say what was sent.
+    NoBody,
     /// A `$ref` that leads nowhere, or out of the document.
     Reference(String),
     /// A method that is never sent, as TRACE.
@@ -60,7 +62,7 @@ impl LeftOut {
             LeftOutReason::NoId(parameter) | LeftOutReason::CannotBeMade(parameter) => {
                 format!("give it in [dirty.values]: \"{}: {parameter}\" = \"...\"", self.name)
             }
-            LeftOutReason::MediaType(_) | LeftOutReason::Binary => {
+            LeftOutReason::MediaType(_) | LeftOutReason::Binary | LeftOutReason::NoBody => {
                 "write it as a [[dirty.request]] with a `body`".to_owned()
             }
             LeftOutReason::Reference(_) | LeftOutReason::Malformed(_) => {
@@ -83,6 +85,7 @@ impl fmt::Display for LeftOutReason {
             LeftOutReason::NoId(parameter) => write!(f, "no response gives its `{parameter}`"),
             LeftOutReason::CannotBeMade(parameter) => write!(f, "no value can be made for `{parameter}`"),
             LeftOutReason::MediaType(media_type) => write!(f, "its body is {media_type}"),
+            LeftOutReason::NoBody => f.write_str("a log does not say what was sent"),
             LeftOutReason::Binary => f.write_str("its body is no text"),
             LeftOutReason::Reference(to) => write!(f, "`$ref` to {to} leads nowhere in the document"),
             LeftOutReason::Method(method) => write!(f, "{method} is never sent"),

@@ -147,7 +147,7 @@ pub(super) fn singular(word: &str) -> String {
 
 /// Whether a parameter takes few values, though no document says so.
 pub(super) fn narrows(name: &str) -> bool {
-    const NARROW: [&str; 22] = [
+    const NARROW: [&str; 23] = [
         "sort",
         "order",
         "orderby",
@@ -170,6 +170,7 @@ pub(super) fn narrows(name: &str) -> bool {
         "locale",
         "marker",
         "embed",
+        "operationname",
     ];
     let word = words(name).concat();
     NARROW.contains(&word.as_str())

@@ -1,5 +1,7 @@
 //! The parts of an address, as they are written: nothing is decoded or tidied up.
 
+use percent_encoding::percent_decode_str;
+
 /// `https://host:8080/path?query#fragment` in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UrlParts {
@@ -78,4 +80,9 @@ pub(super) fn is_asset(target: &str) -> bool {
     let path = target.split(['?', '#']).next().unwrap_or_default();
     let file = path.rsplit('/').next().unwrap_or_default();
     file.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// What a part of a query or a form means.
+pub(super) fn decoded(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
