@@ -38,6 +38,7 @@ mod written;
 pub use carrier::{Carrier, CarrierPlace};
 pub use effect::{Danger, Effect};
 pub use left_out::{ImportError, LeftOut, LeftOutReason};
+pub use written::to_toml;
 
 /// What a document is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
