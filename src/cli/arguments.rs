@@ -428,6 +428,11 @@ pub(super) struct New {
     /// The folder for it
     #[arg(long, value_name = "DIR", default_value = "scenarios")]
     pub folder: PathBuf,
+
+    /// Requests from what you have: an OpenAPI document, a HAR, a Postman collection, an access log, curl lines, or - for
+    /// standard input
+    #[arg(long, value_name = "FILE|CURL")]
+    pub from: Option<String>,
 }
 
 #[derive(Debug, Args)]
