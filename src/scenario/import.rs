@@ -311,3 +311,6 @@ impl fmt::Display for ImportNote {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
