@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::depth::is_read_only;
 use super::document::Document;
 use super::pattern;
 use super::view::{SchemaType, View};
@@ -74,7 +73,7 @@ impl<'a> Accepts<'a> {
         let required = part.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let mut missing = required.filter(|name| !fields.contains_key(*name));
         let patterns = part.contains_key("patternProperties");
-        missing.all(|name| known(name).is_some_and(is_read_only))
+        missing.all(|name| known(name).is_some_and(|schema| self.document.is_read_only(schema)))
             && fits_count(part, "minProperties", "maxProperties", fields.len())
             && fields.iter().all(|(name, item)| match known(name) {
                 Some(schema) => self.all(&[schema], item),

@@ -102,7 +102,7 @@ fn demand<'a>(document: &'a Document, schema: &'a Value) -> Demand<'a> {
     }
     for name in view.required() {
         let fields = view.property(name);
-        if !fields.iter().any(|field| is_read_only(field)) {
+        if !fields.iter().any(|field| document.is_read_only(field)) {
             demand.below.extend(fields);
         }
     }
@@ -114,9 +114,4 @@ fn demand<'a>(document: &'a Document, schema: &'a Value) -> Demand<'a> {
     }
     demand.either.extend(view.choices.iter().map(|choice| choice.alternatives));
     demand
-}
-
-/// Whether only responses hold it.
-pub(super) fn is_read_only(schema: &Value) -> bool {
-    schema.get("readOnly") == Some(&Value::Bool(true))
 }

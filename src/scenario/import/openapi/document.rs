@@ -38,6 +38,12 @@ impl Document {
         plain.or_else(decoded).ok_or_else(nowhere)
     }
 
+    /// Whether only responses hold what has this schema.
+    pub fn is_read_only(&self, schema: &Value) -> bool {
+        let says_so = |schema: &Value| schema.get("readOnly") == Some(&Value::Bool(true));
+        says_so(schema) || self.resolve(schema).is_ok_and(says_so)
+    }
+
     /// An object of the document, by its keys from the root.
     pub fn object(&self, keys: &[&str]) -> Option<&Map<String, Value>> {
         keys.iter().try_fold(&self.root, |value, key| value.get(key))?.as_object()

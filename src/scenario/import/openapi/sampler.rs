@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::accepts::Accepts;
-use super::depth::{Depths, ENDLESS, is_read_only};
+use super::depth::{Depths, ENDLESS};
 use super::document::{Document, plain_text};
 use super::number;
 use super::text;
@@ -79,13 +79,17 @@ impl<'a, 'd> Sampler<'a, 'd> {
         if view.never {
             return self.fail();
         }
-        if is_again || self.depths.of_all(schemas) == ENDLESS {
+        let is_endless = self.depths.of_all(schemas) == ENDLESS;
+        if is_again || is_endless {
             // What is inside would not end. What the document shows does.
             if let Some(shown) = shown.filter(|shown| Accepts::new(self.document).all(schemas, shown)) {
                 return Ok(Made::of(shown));
             }
             if view.is_nullable() {
                 return Ok(Made::Plain("null".to_owned()));
+            }
+            if is_endless {
+                return self.fail();
             }
         }
         self.around.extend(schemas.iter().map(|schema| address(schema)));
@@ -230,7 +234,7 @@ impl<'a, 'd> Sampler<'a, 'd> {
         let most = view.most_count("maxProperties").unwrap_or(usize::MAX);
         for (index, name) in names.iter().copied().enumerate() {
             let of_field = view.property(name);
-            if of_field.iter().any(|field| self.is_read_only(field)) {
+            if of_field.iter().any(|field| self.document.is_read_only(field)) {
                 continue;
             }
             let shown = shown.and_then(|shown| shown.get(name));
@@ -288,7 +292,7 @@ impl<'a, 'd> Sampler<'a, 'd> {
             let of_field = view.property(name);
             let is_there = fields.iter().any(|(known, made)| known == name && made.without().is_some());
             if is_there
-                || of_field.iter().any(|field| self.is_read_only(field))
+                || of_field.iter().any(|field| self.document.is_read_only(field))
                 || self.depths.of_all(&of_field) == ENDLESS
             {
                 continue;
@@ -352,10 +356,6 @@ impl<'a, 'd> Sampler<'a, 'd> {
             }
         }
         Ok(Made::List(items))
-    }
-
-    fn is_read_only(&self, schema: &'a Value) -> bool {
-        is_read_only(schema) || self.document.resolve(schema).is_ok_and(is_read_only)
     }
 
     /// What `[dirty.values]` says of the field at hand.
