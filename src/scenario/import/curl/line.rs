@@ -82,7 +82,10 @@ fn options(words: &[ShellWord]) -> Vec<Result<Given, LeftOutReason>> {
                     Some((true, option)) => {
                         let of_rest = ShellWord { text: rest.to_owned(), ..word.clone() };
                         let value = if rest.is_empty() { words.next().cloned() } else { Some(of_rest) };
-                        found.push(value.map_or_else(|| missing(&name), |value| Ok((option, name, value))));
+                        found.push(match value {
+                            Some(value) => Ok((option, name, value)),
+                            None => missing(&name),
+                        });
                         break;
                     }
                 }

@@ -37,11 +37,7 @@ impl<'a> Accepts<'a> {
         if value.is_null() && part.get("nullable") == Some(&Value::Bool(true)) {
             return true;
         }
-        let fits_type = || {
-            View { parts: vec![part], ..View::default() }
-                .types()
-                .is_none_or(|types| types.iter().any(|kind| is_of(value, *kind)))
-        };
+        let fits_type = || View::part(part).types().is_none_or(|types| types.iter().any(|kind| is_of(value, *kind)));
         let is_listed = |list: &Value| list.as_array().is_none_or(|list| list.iter().any(|item| is_same(item, value)));
         fits_type()
             && part.get("enum").is_none_or(is_listed)

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::accepts::Accepts;
 use super::depth::{Depths, ENDLESS};
-use super::document::{Document, plain_text};
+use super::document::Document;
 use super::number;
 use super::text;
 use super::view::{Address, Choice, SchemaType, View, address};
@@ -416,9 +416,4 @@ fn kind(view: &View<'_>, shown: Option<&Value>) -> SchemaType {
 pub(super) fn shown_beside(holder: &Value) -> Option<&Value> {
     let first = holder.get("examples").and_then(Value::as_object).and_then(|all| all.values().next());
     holder.get("example").or_else(|| first?.get("value")).or_else(|| holder.get("x-example")).filter(|v| !v.is_null())
-}
-
-/// A value as a query or a path has it.
-pub(super) fn as_text(value: &Value) -> String {
-    plain_text(value)
 }

@@ -59,6 +59,11 @@ impl<'a> View<'a> {
         view
     }
 
+    /// Only the keywords of one part: no references, no choices.
+    pub fn part(keywords: &'a Map<String, Value>) -> View<'a> {
+        View { parts: vec![keywords], ..View::default() }
+    }
+
     /// Another schema that holds as well.
     pub fn add(&mut self, document: &'a Document, schema: &'a Value) {
         let mut open = vec![schema];

@@ -55,7 +55,8 @@ fn put(draft: &mut RequestDraft, name: &str, before: &str, written: &str, scope:
 /// A value that a response gave.
 fn captured(written: &str, scope: &Scope<'_>, kept: &mut Kept) -> Option<Template> {
     let filled = scope.fill(written, TextPlace::Header, kept).ok()?;
-    filled.holes().any(|hole| matches!(hole, Placeholder::Capture(_))).then_some(filled)
+    let is_captured = filled.holes().any(|hole| matches!(hole, Placeholder::Capture(_)));
+    is_captured.then_some(filled)
 }
 
 /// A setting of a kind: `{"bearer": [{"key": "token", "value": …}]}`, or of 2.0 `{"bearer": {"token": …}}`.
