@@ -318,6 +318,10 @@ fn leaf(
         };
     }
     let as_it_is = || MadeText { text: written.clone(), carries: None };
+    let is_variable = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    if is_variable.is_some_and(|name| kept.variables.contains(name)) {
+        return as_it_is();
+    }
     if let Some(capture) = (rules.captured)(value) {
         return MadeText { text: capture, carries: None };
     }

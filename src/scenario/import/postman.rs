@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::account;
 use super::distinct::{free_operation_name, path_of, recognised};
-use super::draft::{Kept, Rules};
+use super::draft::{Kept, Rules, needs};
 use super::{ImportError, ImportFormat, ImportNote, ImportOptions, Imported, LeftOut, LeftOutReason, Operation};
 
 mod auth;
@@ -178,10 +178,26 @@ impl Read {
         }
     }
 
+    /// What a request gives itself, and none before it, it does not send: collections say who asks for a login, too.
+    fn forget_own_tokens(&mut self) {
+        let mut given: BTreeSet<String> = BTreeSet::new();
+        for operation in &mut self.operations {
+            let own: BTreeSet<String> = operation.captures.iter().map(|capture| capture.name.clone()).collect();
+            let is_own = |name: &str| own.contains(name) && !given.contains(name);
+            operation
+                .request
+                .headers
+                .retain(|(_, value)| !value.holes().any(|hole| hole.captured().is_some_and(is_own)));
+            operation.needs = needs(&operation.request);
+            given.extend(own);
+        }
+    }
+
     /// Without captures that nobody takes, and without requests that need what nobody gives.
     fn imported(mut self, title: Option<String>) -> Imported {
         let main = self.main_origin();
         self.keep(|_, origin| (origin != main).then(|| LeftOutReason::OtherHost(origin.to_owned())));
+        self.forget_own_tokens();
         let given: BTreeSet<String> =
             self.operations.iter().flat_map(|o| o.captures.iter().map(|c| c.name.clone())).collect();
         self.keep(|operation, _| {

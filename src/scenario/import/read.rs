@@ -47,7 +47,8 @@ pub(super) fn json(text: &str) -> Result<Value, ImportError> {
 pub(super) fn json_or_yaml(text: &str) -> Result<Value, ImportError> {
     if text.trim_start().starts_with(['{', '[']) {
         // JSON with comments or commas too many is YAML often enough.
-        return json(text).or_else(|error| yaml(text).map_err(|_| error));
+        let of_yaml = || yaml(text).ok().filter(|value| value.get("paths").is_some_and(Value::is_object));
+        return json(text).or_else(|error| of_yaml().ok_or(error));
     }
     yaml(text)
 }

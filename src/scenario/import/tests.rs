@@ -30,7 +30,8 @@ pub(super) fn shown(operation: &Operation) -> String {
 
 pub(super) fn shown_request(request: &RequestSpec) -> String {
     let body = request.content().map(|body| format!(" {body}")).unwrap_or_default();
-    format!("{} {}{body}", request.method, request.target())
+    // As it is sent, but for the holes.
+    format!("{} {}{body}", request.method, request.target()).replace("{{", "{").replace("}}", "}")
 }
 
 /// `name: where` of what a response gives.

@@ -171,11 +171,7 @@ fn path_value<'a>(
     }
     let is_sized =
         view.types().is_some_and(|types| types.contains(&SchemaType::Boolean)) || view.largest("maximum").is_some();
-    if is_sized || !matches!(names::meaning(name, None), names::Meaning::Word) {
-        simple(&parameter, sampler)
-    } else {
-        Err(no_id())
-    }
+    if is_sized || is_text && text::has_form(&view, name) { simple(&parameter, sampler) } else { Err(no_id()) }
 }
 
 /// The capture that an operation takes: what it deletes or changes is its own, where that is known.

@@ -27,6 +27,11 @@ pub(super) fn text(view: &View<'_>, name: &str, shown: Option<&Value>) -> Option
     instead.map(MadeText::plain)
 }
 
+/// Whether it has a form that many texts have which mean nobody: a date, an address.
+pub(super) fn has_form(view: &View<'_>, name: &str) -> bool {
+    !matches!(meaning(view, name, None), Meaning::Word | Meaning::Uuid | Meaning::Number)
+}
+
 /// Whether a text for it holds a canary.
 pub(super) fn carries(view: &View<'_>, name: &str, shown: Option<&Value>) -> bool {
     let shown = shown.and_then(Value::as_str);

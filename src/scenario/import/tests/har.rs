@@ -60,13 +60,12 @@ fn values_of_responses_are_captured_and_credentials_are_gone() {
     assert_eq!(
         shown,
         [
-            r#"POST /login {"email":"{canary}@mail.test","password":"${{PASSWORD}}"}"#,
-            r#"POST /items?api_key=${{API_KEY}} {"kind":"GOOD","n":1,"title":"{canary}"}"#,
+            r#"POST /login {"email":"{canary}@mail.test","password":"${PASSWORD}"}"#,
+            r#"POST /items?api_key=${API_KEY} {"kind":"GOOD","n":1,"title":"{canary}"}"#,
             "GET /items/{capture.item_id}?q={canary}&page=2",
             "DELETE /items/{capture.item_id}",
-            "POST /form name={canary}&csrf_token=%24%7B%7BCSRF_TOKEN%7D%7D&n=1",
+            "POST /form name={canary}&csrf_token=%24%7BCSRF_TOKEN%7D&n=1",
         ]
-        .map(|line| line.replace("%7B%7BCSRF_TOKEN%7D%7D", "%7BCSRF_TOKEN%7D"))
     );
     assert_eq!(captures(&imported.operations[0]), ["token: text at `user.token` in its JSON"]);
     assert_eq!(captures(&imported.operations[1]), ["item_id: text at `item.id` in its JSON"]);

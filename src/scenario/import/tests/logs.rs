@@ -35,10 +35,7 @@ fn lines_of_curl_hold_no_credentials_unless_they_are_kept() {
     let text = "$ curl -u ann:hunter2 -b sid=abc -H 'X-Api-Key: k-123' -H 'X-Kind: a' 'http://127.0.0.1:8000/items?q=lamps' \\\n  --json '{\"title\": \"A lamp\", \"password\": \"hunter2\"}'\nls\ncurl -d @file http://127.0.0.1/x\ncurl -H \"authorization: Bearer $TOKEN\" http://127.0.0.1:8000/me";
     let imported = taken(text);
     let shown: Vec<String> = imported.operations.iter().map(shown).collect();
-    assert_eq!(
-        shown,
-        ["POST /items?q={canary} {{\"title\": \"{canary}\", \"password\": \"${{PASSWORD}}\"}}", "GET /me"]
-    );
+    assert_eq!(shown, ["POST /items?q={canary} {\"title\": \"{canary}\", \"password\": \"${PASSWORD}\"}", "GET /me"]);
     assert_eq!(left_out(&imported), ["curl http://127.0.0.1/x: curl's `-d`: it reads a file"]);
     let written = to_toml(&imported, "a", "a line");
     for secret in ["hunter2", "abc", "k-123", "YW5uOmh1bnRlcjI"] {

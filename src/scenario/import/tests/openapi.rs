@@ -130,7 +130,7 @@ fn whoever_signs_up_can_log_in() {
     );
     assert_eq!(
         shown_request(&login.request),
-        "POST /api/login username={canary}%40mail.test&password=Canary-2-Pass%21word"
+        "POST /api/login password=Canary-2-Pass%21word&username={canary}%40mail.test"
     );
     assert_eq!(login.captures[0].from.to_string(), "text at `access_token` in its JSON");
     let CredentialPlace::Header(name, value) = &imported.credentials[0] else { panic!() };
