@@ -254,17 +254,18 @@ fn value(text: &str, format: ImportFormat) -> Result<Document, ImportError> {
 
 fn detect(text: &str) -> Result<Document, ImportError> {
     let is_structured = text.trim_start().starts_with(['{', '[']);
-    if !is_structured && curl::is_one(text) {
-        return Ok(Document::Curl);
-    }
-    if !is_structured && access_log::is_one(text) {
-        return Ok(Document::AccessLog);
-    }
     // What is read as YAML may be any text.
     let looks_like_yaml = text.lines().any(|line| {
         ["openapi:", "swagger:", "paths:", "\"openapi\":", "'openapi':"].iter().any(|start| line.starts_with(start))
     });
-    if !is_structured && !looks_like_yaml {
+    let is_lines = !is_structured && !looks_like_yaml;
+    if is_lines && curl::is_one(text) {
+        return Ok(Document::Curl);
+    }
+    if is_lines && access_log::is_one(text) {
+        return Ok(Document::AccessLog);
+    }
+    if is_lines {
         return Err(ImportError::unknown());
     }
     let root = read::json_or_yaml(text)?;

@@ -37,13 +37,19 @@ fn received(stream: &mut TcpStream) -> Option<(Vec<String>, Vec<u8>)> {
     Some((head.lines().map(str::to_owned).collect(), body))
 }
 
-/// Without what names the host, the length, and curl itself.
+/// Without what names the host, the length, and curl itself; each with the one space before its value that runner writes.
 fn own_lines(lines: Vec<String>) -> Vec<String> {
+    let spaced = |line: String| match line.split_once(':') {
+        Some((name, value)) if !line.contains("HTTP/1.1") && !value.is_empty() => {
+            format!("{name}: {}", value.trim_start())
+        }
+        _ => line,
+    };
     let is_own = |line: &String| {
         let lower = line.to_lowercase();
         !lower.starts_with("host:") && !lower.starts_with("content-length:") && !lower.starts_with("user-agent: curl/")
     };
-    lines.into_iter().filter(is_own).collect()
+    lines.into_iter().filter(is_own).map(spaced).collect()
 }
 
 /// What is imported, written as a request.

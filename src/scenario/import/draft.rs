@@ -225,7 +225,7 @@ fn body(
             headers.retain(|header| !is_type(header));
         }
         if !headers.iter().any(is_type) {
-            headers.push(("content-type".to_owned(), Template::literal(media_type)));
+            headers.push(("Content-Type".to_owned(), Template::literal(media_type)));
         }
     };
     match draft {
@@ -257,7 +257,7 @@ fn body(
         Some(DraftBody::RawJson(text)) => raw(json_parts(&text), rules, kept, &plain_canary),
         Some(DraftBody::RawForm(text)) => raw(form_parts(&text), rules, kept, &query_canary),
         Some(DraftBody::Text(text)) => {
-            let carriers = multipart::carriers(&text, &|_| "body".to_owned());
+            let carriers = multipart::carriers(&text, 0, "body");
             (Some(BodySpec::Text(text)), carriers)
         }
     }

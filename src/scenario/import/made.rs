@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Carrier, CarrierPlace};
 use crate::canary::CanaryShape;
-use crate::scenario::request::Json;
+use crate::scenario::request::{BodySpec, Json};
 use crate::scenario::template::{Piece, Placeholder, Template};
 
 /// Canaries of the shortest and of the longest kind that an ordinary one has, for trying what accepts them.
@@ -129,11 +129,10 @@ impl Made {
             Made::Plain(text) if text == "null" => MadeText::default(),
             Made::Plain(text) => MadeText::plain(text.clone()),
             Made::List(_) | Made::Object(_) => {
-                let (json, carriers) = self.json();
-                let text = crate::scenario::request::BodySpec::Json(json).content();
-                let has_canary = !carriers.is_empty();
-                let instead = self.without().map(|made| made.text().text);
-                MadeText { text, carries: has_canary.then_some(Carries { instead, longest: Some(LEAST) }) }
+                let written = |made: &Made| BodySpec::Json(made.json().0).content();
+                let carries = (!self.json().1.is_empty())
+                    .then(|| Carries { instead: self.without().map(|made| written(&made)), longest: Some(LEAST) });
+                MadeText { text: written(self), carries }
             }
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct Part {
 pub(super) fn write(parts: Vec<Part>) -> (Template, String, Vec<Carrier>) {
     let boundary = boundary(&parts);
     let mut body = Template::default();
-    let mut names = Vec::new();
+    let mut carriers = Vec::new();
     for part in parts {
         let name = quoted(&part.name);
         body.push_text(&format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\""));
@@ -37,10 +37,14 @@ pub(super) fn write(parts: Vec<Part>) -> (Template, String, Vec<Carrier>) {
         body.append(&part.text.text, str::to_owned);
         body.push_text("\r\n");
         let canaries = part.text.text.holes().filter(|hole| hole.is_canary()).count();
-        names.extend(std::iter::repeat_n(part.name, canaries));
+        // A part stays a part without its canary.
+        let own = part.text.carrier(CarrierPlace::Text(carriers.len()), &part.name).filter(|_| canaries == 1);
+        match own.filter(|own| own.instead.is_some()) {
+            Some(own) => carriers.push(own),
+            None => carriers.extend(self::carriers(&part.text.text, carriers.len(), &part.name)),
+        }
     }
     body.push_text(&format!("--{boundary}--\r\n"));
-    let carriers = carriers(&body, &|index| names.get(index).cloned().unwrap_or_default());
     (body, format!("multipart/form-data; boundary={boundary}"), carriers)
 }
 
@@ -55,8 +59,8 @@ fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Each canary of a raw body is a carrier, by the name that it goes by.
-pub(super) fn carriers(body: &Template, name: &dyn Fn(usize) -> String) -> Vec<Carrier> {
+/// Each canary of a raw body, or of a part after `before` others, is a carrier.
+pub(super) fn carriers(body: &Template, before: usize, name: &str) -> Vec<Carrier> {
     let canaries = body.pieces.iter().filter_map(|piece| match piece {
         Piece::Hole(hole) if hole.is_canary() => Some(hole.clone()),
         _ => None,
@@ -69,8 +73,8 @@ pub(super) fn carriers(body: &Template, name: &dyn Fn(usize) -> String) -> Vec<C
             _ => "canary",
         };
         Carrier {
-            place: CarrierPlace::Text(index),
-            name: name(index),
+            place: CarrierPlace::Text(before + index),
+            name: name.to_owned(),
             canary: Template { pieces: vec![Piece::Hole(hole)] },
             instead: Some(Template::literal(instead)),
             longest: None,

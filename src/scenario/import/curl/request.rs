@@ -180,7 +180,7 @@ impl Asked {
         add("Accept", if self.data.is_json { None } else { Some("*/*".to_owned()) });
         add("Accept-Encoding", self.compressed.then(|| ENCODINGS.to_owned()));
         add("Referer", self.referer.clone());
-        add("Cookie", (!self.cookies.is_empty()).then(|| self.cookies.join("; ")));
+        add("Cookie", (!self.cookies.is_empty()).then(|| self.cookies.join(";")));
         headers.extend(own.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?))));
         let of_json = [("Content-Type", json("application/json")), ("Accept", json("application/json"))];
         for (name, value) in of_json {

@@ -12,17 +12,30 @@ pub(super) struct Accepts<'a> {
     pub document: &'a Document,
     /// How many more schemas it looks at. Then everything fits.
     pub fuel: u32,
+    depth: u32,
 }
+
+/// How deep schemas inside schemas are looked at.
+const DEPTH: u32 = 48;
 
 impl<'a> Accepts<'a> {
     pub fn new(document: &'a Document) -> Self {
-        Accepts { document, fuel: 4_000 }
+        Accepts { document, fuel: 4_000, depth: 0 }
     }
 
     /// Whether it fits all of these.
     pub fn all(&mut self, schemas: &[&'a Value], value: &Value) -> bool {
-        let Some(fuel) = self.fuel.checked_sub(1) else { return true };
-        self.fuel = fuel;
+        if self.fuel == 0 || self.depth == DEPTH {
+            return true;
+        }
+        self.fuel -= 1;
+        self.depth += 1;
+        let fits = self.holds(schemas, value);
+        self.depth -= 1;
+        fits
+    }
+
+    fn holds(&mut self, schemas: &[&'a Value], value: &Value) -> bool {
         let view = View::of(self.document, schemas);
         !view.never
             && view.parts.iter().all(|part| self.part(part, value))

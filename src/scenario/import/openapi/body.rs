@@ -147,7 +147,7 @@ fn parts(made: Made, is_file: &dyn Fn(&str) -> bool) -> Body {
 }
 
 fn raw(text: MadeText, media_type: &str) -> Body {
-    let carriers = multipart::carriers(&text.text, &|_| "body".to_owned());
+    let carriers = multipart::carriers(&text.text, 0, "body");
     Body { spec: Some(BodySpec::Text(text.text)), content_type: Some(media_type.to_owned()), carriers }
 }
 

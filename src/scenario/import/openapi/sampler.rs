@@ -106,6 +106,9 @@ impl<'a, 'd> Sampler<'a, 'd> {
         shown: Option<&'a Value>,
     ) -> Result<Made, CannotBeMade> {
         let Some(choice) = view.choices.pop() else { return self.plain(view, schemas, shown) };
+        if self.around.len() > DEPTH {
+            return self.fail();
+        }
         let mut order: Vec<(u32, bool, u32, &'a Value)> = Vec::new();
         for alternative in choice.alternatives {
             let depth = self.depths.of(alternative);
@@ -346,7 +349,7 @@ impl<'a, 'd> Sampler<'a, 'd> {
             self.path.pop();
             self.item = before;
             match made {
-                Ok(Made::Text(text)) if must_differ && index > 0 => {
+                Ok(Made::Text(text)) if must_differ && items.contains(&Made::Text(text.clone())) => {
                     let text = text.carries.and_then(|carries| carries.instead).unwrap_or(text.text).text();
                     items.push(Made::Text(MadeText::plain(format!("{text}{index}"))));
                 }

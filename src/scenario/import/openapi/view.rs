@@ -84,9 +84,10 @@ impl<'a> View<'a> {
                 _ => continue,
             };
             if let Some(Value::String(reference)) = keywords.get("$ref") {
+                // One that leads to itself says nothing that a value could fit.
                 match document.find(reference) {
-                    Ok(target) => open.push(target),
-                    Err(_) => self.never = true,
+                    Ok(target) if document.resolve(target).is_ok() => open.push(target),
+                    _ => self.never = true,
                 }
                 // What stands beside a reference counts from 3.1 on; before, nothing of use stands there.
                 if keywords.len() == 1 {
