@@ -54,7 +54,7 @@ pub(super) fn is_credential(name: &str) -> bool {
 pub(super) fn is_id(name: &str) -> bool {
     let words = words(name);
     let last = words.last().map(String::as_str).unwrap_or_default();
-    matches!(last, "id" | "ids" | "uuid" | "guid" | "pk" | "slug" | "oid" | "key" | "uid" | "number" | "no")
+    matches!(last, "id" | "ids" | "gid" | "uuid" | "guid" | "pk" | "slug" | "oid" | "key" | "uid" | "number" | "no")
         || last.len() > 2
             && words.len() == 1
             && last.ends_with("id")

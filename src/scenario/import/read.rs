@@ -54,7 +54,12 @@ pub(super) fn json_or_yaml(text: &str) -> Result<Value, ImportError> {
 }
 
 fn yaml(text: &str) -> Result<Value, ImportError> {
-    serde_saphyr::from_str(text).map_err(|error| {
+    // `y`, `no` and `on` are texts, as in every version of YAML since 1.2.
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error: serde_saphyr::Error| {
         let place = error.location();
         let what = error.to_string();
         ImportError {

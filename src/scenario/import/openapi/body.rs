@@ -46,9 +46,14 @@ fn of_openapi<'a>(operation: &Documented<'a>, sampler: &mut Sampler<'a, '_>) -> 
             Err(reason) => failed = failed.or(Some(reason)),
         }
     }
+    without_body(failed, is_required)
+}
+
+/// What need not be there is left out if it cannot be made.
+fn without_body(failed: Option<LeftOutReason>, is_required: bool) -> Result<Body, LeftOutReason> {
     match failed {
-        Some(reason) => Err(reason),
-        None => Ok(Body::default()),
+        Some(reason) if is_required || !matches!(reason, LeftOutReason::CannotBeMade(_)) => Err(reason),
+        _ => Ok(Body::default()),
     }
 }
 
@@ -217,7 +222,7 @@ fn of_swagger<'a>(operation: &Documented<'a>, sampler: &mut Sampler<'a, '_>) -> 
             Err(reason) => failed = failed.or(Some(reason)),
         }
     }
-    Err(failed.unwrap_or(LeftOutReason::MediaType("nothing".to_owned())))
+    without_body(failed, body.is_required)
 }
 
 fn of_map(keys: &Map<String, Value>) -> Option<&Vec<Value>> {

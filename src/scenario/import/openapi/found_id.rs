@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub field: String,
     /// What it is an id of, if that is known: `item`.
     pub resource: String,
+    /// What kind of id it is: `gid` of `task_gid`.
+    ending: String,
     /// The name of the parameter alone says that it is an id.
     is_id: bool,
     /// It is no id but what a login gives.
@@ -34,12 +36,24 @@ impl Wanted {
         let before = if is_id { &words[..words.len().saturating_sub(1)] } else { &[][..] };
         let own = before.last().map(|word| singular(word));
         let resource = own.or_else(|| last_word(collection)).unwrap_or_default();
-        Wanted { field: words.concat(), resource, is_id, is_token: false }
+        Wanted {
+            field: words.concat(),
+            resource,
+            ending: words.last().cloned().unwrap_or_default(),
+            is_id,
+            is_token: false,
+        }
     }
 
     /// What a login gives.
     pub fn token() -> Wanted {
-        Wanted { field: "token".to_owned(), resource: String::new(), is_id: false, is_token: true }
+        Wanted {
+            field: "token".to_owned(),
+            resource: String::new(),
+            ending: String::new(),
+            is_id: false,
+            is_token: true,
+        }
     }
 
     /// `item_id`.
@@ -70,6 +84,7 @@ impl Wanted {
         }
         match field.as_str() {
             _ if of_resource("id") => Some(1),
+            ending if ending == self.ending => Some(2),
             "id" => Some(2),
             _ if of_resource("uuid") || of_resource("key") || of_resource("slug") => Some(3),
             "uuid" | "guid" => Some(4),

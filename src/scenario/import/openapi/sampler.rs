@@ -18,6 +18,8 @@ const DEPTH: usize = 48;
 const STEPS: u32 = 6_000;
 /// How many fields that need not be there are added because they can hold a canary, in a whole value.
 const EXTRAS: usize = 8;
+/// How many alternatives of a choice are tried.
+const ALTERNATIVES: usize = 24;
 /// How many items a list has at most.
 const ITEMS: usize = 64;
 
@@ -40,19 +42,30 @@ pub(super) struct Sampler<'a, 'd> {
     path: Vec<String>,
     /// Of the item at hand in its list: items that must differ do.
     item: usize,
+    /// Every field of the next object is made, not only those that are required.
+    is_full: bool,
 }
 
 impl<'a, 'd> Sampler<'a, 'd> {
     pub fn new(document: &'a Document, depths: &'d mut Depths<'a>, given: Vec<&'a GivenValue>) -> Self {
         let (around, path) = (Vec::new(), Vec::new());
-        Sampler { document, depths, given, steps: STEPS, extras: EXTRAS, around, path, item: 0 }
+        Sampler { document, depths, given, steps: STEPS, extras: EXTRAS, around, path, item: 0, is_full: false }
     }
 
     /// A value of a parameter or a whole body, `shown` by the document or not.
     pub fn make(&mut self, name: &str, schema: &'a Value, shown: Option<&'a Value>) -> Result<Made, CannotBeMade> {
         self.around.clear();
         self.path = if name.is_empty() { Vec::new() } else { vec![name.to_owned()] };
-        self.all(&[schema], shown)
+        let (extras, steps) = (self.extras, self.steps);
+        let made = self.all(&[schema], shown)?;
+        // Fields that need not be there may not be allowed beside each other.
+        if self.extras < extras && !Accepts::new(self.document).all(&[schema], &made.value()) {
+            (self.extras, self.steps) = (0, steps);
+            let bare = self.all(&[schema], shown);
+            self.extras = extras;
+            return bare.or(Ok(made));
+        }
+        Ok(made)
     }
 
     fn fail<T>(&self) -> Result<T, CannotBeMade> {
@@ -127,30 +140,31 @@ impl<'a, 'd> Sampler<'a, 'd> {
             order.sort_by_key(|(vague, _, depth, _)| (*vague, *depth));
         }
         let mut last = self.fail();
-        for (_, _, _, alternative) in order.into_iter().take(24) {
-            let (steps, extras) = (self.steps, self.extras);
-            let mut with = view.clone();
-            with.add(self.document, alternative);
-            if with.never {
-                continue;
-            }
-            self.around.push(address(alternative));
-            let made = self.choose(&mut with, schemas, shown);
-            self.around.pop();
-            let made = match made {
-                Ok(made) => self.discriminated(&choice, alternative, made),
-                Err(cannot) => {
-                    last = Err(cannot);
-                    self.extras = extras;
-                    // A try must not take the steps of those after it.
-                    self.steps = steps.saturating_sub(STEPS / 32);
+        // Where more than one fits what is required, all fields may tell them apart.
+        for is_full in [false, true].into_iter().take(if choice.is_one { 2 } else { 1 }) {
+            for (_, _, _, alternative) in order.iter().take(ALTERNATIVES) {
+                let (steps, extras) = (self.steps, self.extras);
+                let mut with = view.clone();
+                with.add(self.document, alternative);
+                if with.never {
                     continue;
                 }
-            };
-            if !choice.is_one || self.fits_one(&choice, &made) {
-                return Ok(made);
+                self.around.push(address(alternative));
+                self.is_full = is_full;
+                let made = self.choose(&mut with, schemas, shown);
+                self.is_full = false;
+                self.around.pop();
+                match made.map(|made| self.discriminated(&choice, alternative, made)) {
+                    Ok((made, is_told)) if is_told || !choice.is_one || self.fits_one(&choice, &made) => {
+                        return Ok(made);
+                    }
+                    Ok(_) => {}
+                    Err(cannot) => last = Err(cannot),
+                }
+                self.extras = extras;
+                // A try must not take the steps of those after it.
+                self.steps = steps.saturating_sub(STEPS / 64);
             }
-            self.extras = extras;
         }
         last
     }
@@ -162,27 +176,28 @@ impl<'a, 'd> Sampler<'a, 'd> {
         choice.alternatives.iter().filter(|alternative| accepts.all(&[*alternative], &value)).count() == 1
     }
 
-    /// With the field that tells alternatives apart.
-    fn discriminated(&self, choice: &Choice<'a>, alternative: &'a Value, made: Made) -> Made {
-        let Some(discriminator) = choice.discriminator else { return made };
-        let name = discriminator.get("propertyName").and_then(Value::as_str);
+    /// With the field that tells alternatives apart, and whether there is one.
+    fn discriminated(&self, choice: &Choice<'a>, alternative: &'a Value, made: Made) -> (Made, bool) {
+        let name = choice.discriminator.and_then(|discriminator| discriminator.get("propertyName")?.as_str());
         let reference = alternative.get("$ref").and_then(Value::as_str);
         let (Some(name), Some(reference), Made::Object(mut fields)) = (name, reference, made.clone()) else {
-            return made;
+            return (made, false);
         };
-        let mapping = discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten();
-        let mapped = mapping.filter(|(_, to)| to.as_str() == Some(reference)).map(|(value, _)| value.clone()).next();
-        let value = mapped.unwrap_or_else(|| reference.rsplit('/').next().unwrap_or_default().to_owned());
+        let mapping = choice.discriminator.and_then(|discriminator| discriminator.get("mapping")?.as_object());
+        let own = reference.rsplit('/').next().unwrap_or_default();
+        let leads_here = |to: &Value| to.as_str().is_some_and(|to| to == reference || to == own);
+        let mapped =
+            mapping.and_then(|mapping| mapping.iter().find(|(_, to)| leads_here(to))).map(|(value, _)| value.clone());
+        let value = Value::String(mapped.unwrap_or_else(|| own.to_owned()));
         let of_field = View::of(self.document, &[alternative]).property(name);
-        let value = Value::String(value);
         if !of_field.is_empty() && !Accepts::new(self.document).all(&of_field, &value) {
-            return made;
+            return (made, false);
         }
         match fields.iter_mut().find(|(known, _)| known == name) {
             Some((_, field)) => *field = Made::of(&value),
             None => fields.push((name.to_owned(), Made::of(&value))),
         }
-        Made::Object(fields)
+        (Made::Object(fields), true)
     }
 
     /// A value without any choice.
@@ -200,6 +215,9 @@ impl<'a, 'd> Sampler<'a, 'd> {
             let first = shown.filter(|shown| list.contains(shown) && self.item == 0);
             let value = first.or_else(|| fitting.nth(self.item)).or_else(|| list.iter().find(|value| !value.is_null()));
             return Ok(value.or(list.first()).map_or(Made::Plain("null".to_owned()), Made::of));
+        }
+        if view.types().is_some_and(|types| types.is_empty()) {
+            return self.fail();
         }
         match kind(view, shown) {
             SchemaType::Null => Ok(Made::Plain("null".to_owned())),
@@ -232,6 +250,7 @@ impl<'a, 'd> Sampler<'a, 'd> {
         let known = names.len();
         names.extend(required.iter().filter(|name| view.property(name).is_empty()));
         let item = std::mem::take(&mut self.item);
+        let is_full = std::mem::take(&mut self.is_full);
         let mut fields: Vec<(String, Made)> = Vec::new();
         let least = view.least_count("minProperties");
         let most = view.most_count("maxProperties").unwrap_or(usize::MAX);
@@ -246,6 +265,8 @@ impl<'a, 'd> Sampler<'a, 'd> {
                 let further = view.inner("additionalProperties");
                 let of_field = if index < known { of_field } else { further };
                 self.all(&of_field, shown).map(Some)
+            } else if is_full && self.depths.of_all(&of_field) != ENDLESS {
+                Ok(self.all(&of_field, shown).ok())
             } else if fields.len() < most {
                 Ok(self.extra(&of_field, shown))
             } else {

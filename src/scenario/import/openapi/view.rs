@@ -146,8 +146,8 @@ impl<'a> View<'a> {
     pub fn types(&self) -> Option<Vec<SchemaType>> {
         let mut allowed: Option<Vec<SchemaType>> = None;
         for part in &self.parts {
-            let Some(own) = part.get("type").map(types_of) else { continue };
-            let mut own = own;
+            // A type of another name says nothing.
+            let Some(mut own) = part.get("type").map(types_of).filter(|own| !own.is_empty()) else { continue };
             if part.get("nullable") == Some(&Value::Bool(true)) {
                 own.push(SchemaType::Null);
             }
