@@ -64,7 +64,7 @@ fn written(operation: &Operation) -> (Vec<String>, Vec<u8>) {
 }
 
 /// With the same boundary in every form.
-fn with_boundary(lines: &mut Vec<String>, body: &mut Vec<u8>) {
+fn with_boundary(lines: &mut [String], body: &mut Vec<u8>) {
     let boundary = lines.iter().find_map(|line| line.split_once("boundary=").map(|(_, boundary)| boundary.to_owned()));
     if let Some(boundary) = boundary {
         let put = |text: &str| text.replace(&boundary, "BOUNDARY");

@@ -86,7 +86,10 @@ fn every_document_of_a_folder_is_imported_in_time() {
         }
         if judges_bodies && imported.format == ImportFormat::OpenApi {
             let text = String::from_utf8_lossy(&bytes);
-            let document = serde_json::from_str(&text).ok().or_else(|| serde_saphyr::from_str(&text).ok());
+            let options = serde_saphyr::options! { strict_booleans: true };
+            let document = serde_json::from_str(&text)
+                .ok()
+                .or_else(|| serde_saphyr::from_str_with_options(&text, options.clone()).ok());
             let (looked_at, found) = faults(&document.unwrap(), &imported);
             bodies += looked_at;
             faulty.extend(found.into_iter().map(|fault| format!("{name}: {fault}")));

@@ -49,10 +49,10 @@ pub(super) fn post_data(
     if text.is_empty() {
         return Ok(None);
     }
-    if essence.ends_with("json") || essence.is_empty() {
-        if let Ok(value) = serde_json::from_str(text) {
-            return Ok(Some(DraftBody::Json(value)));
-        }
+    if (essence.ends_with("json") || essence.is_empty())
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        return Ok(Some(DraftBody::Json(value)));
     }
     if text.contains('\u{fffd}') || text.contains('\0') {
         return Err(LeftOutReason::Binary);

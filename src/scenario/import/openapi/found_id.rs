@@ -33,7 +33,7 @@ impl Wanted {
     pub fn new(parameter: &str, collection: &str) -> Wanted {
         let words = names::words(parameter);
         let is_id = names::is_id(parameter);
-        let before = if is_id { &words[..words.len().saturating_sub(1)] } else { &[][..] };
+        let before = &words[..words.len().saturating_sub(1)];
         let own = before.last().map(|word| singular(word));
         let resource = own.or_else(|| last_word(collection)).unwrap_or_default();
         Wanted {
@@ -80,7 +80,9 @@ impl Wanted {
             return Some(0);
         }
         if !self.is_id {
-            return of_resource(&self.field).then_some(1);
+            // `name` answers `collection_name`, of a collection.
+            let is_compound = !self.resource.is_empty() && self.field == format!("{}{}", self.resource, self.ending);
+            return (of_resource(&self.field) || is_compound && field == self.ending).then_some(1);
         }
         match field.as_str() {
             _ if of_resource("id") => Some(1),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::document::Document;
 use super::documented::{Documented, ParameterPlace};
 use super::found_id::{Wanted, find};
-use super::view::View;
+use super::view::{SchemaType, View};
 use crate::scenario::import::names;
 use crate::scenario::login::{CaptureSource, CaptureSpec};
 
@@ -135,11 +135,23 @@ fn givers(
         let from = match in_body {
             Some(path) => CaptureSource::Json(path),
             None if creates && operation.has_location(document) => CaptureSource::Location,
+            // An object of which nothing is said is most often what was created.
+            None if creates && wanted.field.ends_with("id") && is_vague(document, operation) => {
+                CaptureSource::Json(vec!["id".to_owned()])
+            }
             None => return None,
         };
         Some(Giver { operation: at, from, creates })
     };
     among.filter_map(giver).collect()
+}
+
+/// Whether a success is an object whose fields are not told.
+fn is_vague(document: &Document, operation: &Documented<'_>) -> bool {
+    operation.success(document).is_some_and(|schema| {
+        let view = View::of(document, &[schema]);
+        view.types() == Some(vec![SchemaType::Object]) && view.property_names().is_empty() && view.choices.is_empty()
+    })
 }
 
 /// A name that no other collection's captures have: `item_id`.

@@ -169,8 +169,10 @@ fn path_value<'a>(
     if is_text && text::carries(&view, name, shown) || shown.is_some() {
         return simple(&parameter, sampler);
     }
-    let is_sized =
-        view.types().is_some_and(|types| types.contains(&SchemaType::Boolean)) || view.largest("maximum").is_some();
+    let is_figure = name.len() == 1 || view.types().is_some_and(|types| types.contains(&SchemaType::Number));
+    let is_sized = is_figure
+        || view.types().is_some_and(|types| types.contains(&SchemaType::Boolean))
+        || view.largest("maximum").is_some();
     if is_sized || is_text && text::has_form(&view, name) { simple(&parameter, sampler) } else { Err(no_id()) }
 }
 

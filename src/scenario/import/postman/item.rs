@@ -91,7 +91,7 @@ impl<'a> Item<'a> {
         if raw.trim().is_empty() {
             return Err(LeftOutReason::Malformed("it has no address".to_owned()));
         }
-        let (origin, target) = split_origin(&self.with_path_variables(&raw), scope, kept)?;
+        let (origin, target) = split_origin(&self.with_path_variables(&raw), scope)?;
         let documented = documented(&target);
         let reads = Effect::of(&self.method()) == Effect::Read;
         let of_path = if reads { TextPlace::Path } else { TextPlace::OwnPath };
@@ -213,7 +213,7 @@ fn raw_body(filled: &Template, language: &str) -> Result<Option<DraftBody>, Left
 }
 
 /// What stands before the path, and the path. A variable in front is a host, and most often one without a value.
-fn split_origin(url: &str, scope: &Scope<'_>, kept: &mut Kept) -> Result<(String, String), LeftOutReason> {
+fn split_origin(url: &str, scope: &Scope<'_>) -> Result<(String, String), LeftOutReason> {
     let url = url.trim();
     if let Some((name, rest)) = url.strip_prefix("{{").and_then(|rest| rest.split_once("}}")) {
         let value = scope.variables.get(name.trim()).filter(|value| !value.is_empty());
@@ -235,7 +235,7 @@ fn split_origin(url: &str, scope: &Scope<'_>, kept: &mut Kept) -> Result<(String
     if let Some((scheme, rest)) = url.split_once("://")
         && rest.starts_with("{{")
     {
-        return split_origin(rest, scope, kept).map(|(host, target)| (format!("{scheme}://{host}"), target));
+        return split_origin(rest, scope).map(|(host, target)| (format!("{scheme}://{host}"), target));
     }
     let parts = url_parts(url);
     Ok((parts.origin, parts.target))
