@@ -1,4 +1,4 @@
-//! Command lines of curl, as people and browsers write them: what curl would send.
+//! CommandWords lines of curl, as people and browsers write them: what curl would send.
 
 use std::collections::BTreeSet;
 

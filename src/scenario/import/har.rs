@@ -8,7 +8,7 @@ use super::account;
 use super::distinct::{free_operation_name, path_of, recognised};
 use super::draft::{DraftBody, Kept, RequestDraft, Rules};
 use super::post_data::post_data;
-use super::recorded_values::{self, Given, RecordedValues};
+use super::recorded_values::{self, RecordedResponse, RecordedValues};
 use super::url_parts::{UrlParts, as_target, decoded, is_asset, url_parts};
 use super::{ImportError, ImportFormat, ImportNote, ImportOptions, Imported, LeftOut, LeftOutReason, Operation};
 use crate::scenario::template::Template;
@@ -191,7 +191,7 @@ fn add(
         operations.push(operation);
         values.hear(
             index,
-            &Given {
+            &RecordedResponse {
                 target: &entry.url.target,
                 headers: &entry.headers(entry.response),
                 body: &body_text(entry.response),

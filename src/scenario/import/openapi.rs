@@ -33,7 +33,7 @@ use document::Document;
 use documented::Documented;
 use found_id::Wanted;
 use ids::Ids;
-use sampler::Sampler;
+use sampler::SchemaSampler;
 
 /// How many operations are taken of one document.
 const MOST: usize = 5_000;
@@ -107,7 +107,7 @@ fn make<'a>(
 ) -> Result<Operation, LeftOutReason> {
     let is_for = |given: &&'a super::GivenValue| given.operation.as_ref().is_none_or(|name| *name == documented.name);
     let given = options.values.iter().filter(is_for).collect();
-    let mut sampler = Sampler::new(document, depths, given);
+    let mut sampler = SchemaSampler::new(document, depths, given);
     let sources = |name: &str| ids.sources.get(&(index, name.to_owned())).cloned().unwrap_or_default();
     let head = parameters::head(documented, &mut sampler, &sources)?;
     let body = body::body(documented, &mut sampler)?;

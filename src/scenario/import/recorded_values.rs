@@ -18,7 +18,7 @@ const OF_ONE: usize = 2_000;
 const OF_ALL: usize = 50_000;
 
 /// A response, as far as values are taken from it.
-pub(super) struct Given<'g> {
+pub(super) struct RecordedResponse<'g> {
     /// The path and query that were asked for.
     pub target: &'g str,
     pub headers: &'g [(&'g str, &'g str)],
@@ -59,7 +59,7 @@ impl RecordedValues {
     }
 
     /// The values of a response to an operation.
-    pub fn hear(&mut self, operation: usize, given: &Given<'_>) {
+    pub fn hear(&mut self, operation: usize, given: &RecordedResponse<'_>) {
         let of_path = given.target.split('?').next().unwrap_or_default();
         let resource = names::last_word(of_path).unwrap_or_default();
         if let Ok(value) = serde_json::from_str::<Value>(given.body) {

@@ -11,7 +11,7 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 
 /// The data of `-d`, `--data-raw`, `--data-urlencode` and `--json`, as it grows.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Data {
+pub(super) struct CurlData {
     pub text: Option<String>,
     pub is_json: bool,
 }
@@ -21,7 +21,7 @@ pub(super) fn reads_file(option: &str, what: &str) -> LeftOutReason {
     LeftOutReason::CurlOption(option.to_owned(), why.to_owned())
 }
 
-impl Data {
+impl CurlData {
     pub fn add(&mut self, more: &str) {
         match &mut self.text {
             Some(text) if self.is_json => text.push_str(more),

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::body::{Data, part, reads_file, urlencoded};
+use super::body::{CurlData, part, reads_file, urlencoded};
 use super::options::CurlOption;
 use super::words::ShellWord;
 use crate::scenario::import::LeftOutReason;
@@ -22,7 +22,7 @@ pub(super) struct Asked {
     pub urls: Vec<String>,
     method: Option<String>,
     headers: Vec<String>,
-    data: Data,
+    data: CurlData,
     parts: Vec<Part>,
     gets: bool,
     heads: bool,

@@ -1,9 +1,9 @@
-//! Command lines as words: as a POSIX shell and bash read them, and as cmd.exe does.
+//! CommandWords lines as words: as a POSIX shell and bash read them, and as cmd.exe does.
 
 use crate::scenario::import::draft::variable;
 
 /// The words of one command.
-pub(super) type Command = Vec<ShellWord>;
+pub(super) type CommandWords = Vec<ShellWord>;
 
 /// A word, and which variables of the environment it holds: `${NAME}` in the text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,7 +15,7 @@ pub(super) struct ShellWord {
 }
 
 /// All commands of a text, and where each begins (line, from 1).
-pub(super) fn commands(text: &str) -> Vec<(usize, Command)> {
+pub(super) fn commands(text: &str) -> Vec<(usize, CommandWords)> {
     if is_of_cmd(text) { of_cmd(text) } else { of_shell(text) }
 }
 
@@ -53,8 +53,8 @@ impl Reader<'_> {
 /// The words that were read so far.
 #[derive(Default)]
 struct Words {
-    commands: Vec<(usize, Command)>,
-    command: Command,
+    commands: Vec<(usize, CommandWords)>,
+    command: CommandWords,
     began: usize,
     /// `None` between words.
     word: Option<ShellWord>,
@@ -87,7 +87,7 @@ impl Words {
     }
 }
 
-fn of_shell(text: &str) -> Vec<(usize, Command)> {
+fn of_shell(text: &str) -> Vec<(usize, CommandWords)> {
     let mut reader = Reader { rest: text.chars().peekable(), line: 1 };
     let mut words = Words::default();
     while let Some(c) = reader.next() {
@@ -266,7 +266,7 @@ fn ansi(reader: &mut Reader<'_>, word: &mut ShellWord) {
 }
 
 /// Carets first, as cmd.exe takes them away, then quotes and backslashes, as programs read their command line.
-fn of_cmd(text: &str) -> Vec<(usize, Command)> {
+fn of_cmd(text: &str) -> Vec<(usize, CommandWords)> {
     let mut lines: Vec<(usize, String)> = vec![(1, String::new())];
     let mut reader = Reader { rest: text.chars().peekable(), line: 1 };
     let mut quoted = false;
@@ -306,8 +306,8 @@ fn of_cmd(text: &str) -> Vec<(usize, Command)> {
 }
 
 /// The arguments of a command line of Windows.
-fn arguments(line: &str) -> Command {
-    let mut found: Command = Vec::new();
+fn arguments(line: &str) -> CommandWords {
+    let mut found: CommandWords = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted = false;
     let mut chars = line.chars().peekable();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::document::Document;
 use super::documented::{Documented, DocumentedParameter, ParameterPlace};
-use super::sampler::{Sampler, shown_beside};
+use super::sampler::{SchemaSampler, shown_beside};
 use super::view::View;
 use crate::scenario::import::made::{Made, MadeText};
 use crate::scenario::import::multipart::{self, Part};
@@ -21,11 +21,11 @@ pub(super) struct Body {
 }
 
 /// Makes the body of an operation, if it takes one.
-pub(super) fn body<'a>(operation: &Documented<'a>, sampler: &mut Sampler<'a, '_>) -> Result<Body, LeftOutReason> {
+pub(super) fn body<'a>(operation: &Documented<'a>, sampler: &mut SchemaSampler<'a, '_>) -> Result<Body, LeftOutReason> {
     if sampler.document.is_swagger { of_swagger(operation, sampler) } else { of_openapi(operation, sampler) }
 }
 
-fn of_openapi<'a>(operation: &Documented<'a>, sampler: &mut Sampler<'a, '_>) -> Result<Body, LeftOutReason> {
+fn of_openapi<'a>(operation: &Documented<'a>, sampler: &mut SchemaSampler<'a, '_>) -> Result<Body, LeftOutReason> {
     let Some(written) = operation.operation.get("requestBody") else { return Ok(Body::default()) };
     let document = sampler.document;
     let request = document.resolve(written).map_err(|nowhere| LeftOutReason::Reference(nowhere.0))?;
@@ -80,9 +80,9 @@ fn of_media<'a>(
     schema: &'a Value,
     shown: Option<&'a Value>,
     encoding: Option<&'a Value>,
-    sampler: &mut Sampler<'a, '_>,
+    sampler: &mut SchemaSampler<'a, '_>,
 ) -> Result<Body, LeftOutReason> {
-    let made = |sampler: &mut Sampler<'a, '_>| {
+    let made = |sampler: &mut SchemaSampler<'a, '_>| {
         sampler.make("", schema, shown).map_err(|cannot| LeftOutReason::CannotBeMade(cannot.0))
     };
     match preference(media_type) {
@@ -172,7 +172,7 @@ fn flat(made: Made) -> Vec<(String, MadeText)> {
     flat
 }
 
-fn of_swagger<'a>(operation: &Documented<'a>, sampler: &mut Sampler<'a, '_>) -> Result<Body, LeftOutReason> {
+fn of_swagger<'a>(operation: &Documented<'a>, sampler: &mut SchemaSampler<'a, '_>) -> Result<Body, LeftOutReason> {
     let of = |holder: Option<&'a Value>| holder.and_then(|holder| holder.get("consumes")).and_then(Value::as_array);
     let consumes = of_map(operation.operation).or_else(|| of(Some(&sampler.document.root)));
     let mut consumes: Vec<&str> = consumes.into_iter().flatten().filter_map(Value::as_str).collect();

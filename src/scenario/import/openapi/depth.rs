@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::document::Document;
-use super::view::{Address, SchemaType, View, address};
+use super::view::{SchemaAddress, SchemaType, View, address};
 
 /// Of a schema that no finite value fits.
 pub(super) const ENDLESS: u32 = u32::MAX;
@@ -14,7 +14,7 @@ pub(super) const ENDLESS: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Depths<'a> {
     document: &'a Document,
-    known: BTreeMap<Address, u32>,
+    known: BTreeMap<SchemaAddress, u32>,
 }
 
 /// What a value cannot do without.
@@ -62,7 +62,7 @@ impl<'a> Depths<'a> {
     }
 
     /// The demands of a schema and of all that it may need, as far as they are not known yet.
-    fn demands(&mut self, schema: &'a Value) -> Vec<(Address, Demand<'a>)> {
+    fn demands(&mut self, schema: &'a Value) -> Vec<(SchemaAddress, Demand<'a>)> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
         let mut open = vec![schema];

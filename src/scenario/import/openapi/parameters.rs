@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::documented::{Documented, DocumentedParameter, ParameterPlace};
 use super::ids::{IdSource, is_id};
-use super::sampler::{Sampler, shown_beside};
+use super::sampler::{SchemaSampler, shown_beside};
 use super::text;
 use super::view::{SchemaType, View};
 use crate::scenario::import::made::{Made, MadeText};
@@ -34,7 +34,7 @@ pub(super) struct Head {
 /// Makes what stands before the body; `sources` tells where an id comes from.
 pub(super) fn head<'a>(
     operation: &Documented<'a>,
-    sampler: &mut Sampler<'a, '_>,
+    sampler: &mut SchemaSampler<'a, '_>,
     sources: &dyn Fn(&str) -> IdSource,
 ) -> Result<Head, LeftOutReason> {
     let mut head = Head::default();
@@ -79,7 +79,7 @@ fn is_sent(parameter: &DocumentedParameter<'_>) -> bool {
 
 fn path<'a>(
     operation: &Documented<'a>,
-    sampler: &mut Sampler<'a, '_>,
+    sampler: &mut SchemaSampler<'a, '_>,
     sources: &dyn Fn(&str) -> IdSource,
     head: &mut Head,
 ) -> Result<(), LeftOutReason> {
@@ -137,7 +137,7 @@ fn plain(text: &str) -> String {
 fn path_value<'a>(
     operation: &Documented<'a>,
     name: &str,
-    sampler: &mut Sampler<'a, '_>,
+    sampler: &mut SchemaSampler<'a, '_>,
     sources: &dyn Fn(&str) -> IdSource,
     head: &mut Head,
 ) -> Result<MadeText, LeftOutReason> {
@@ -193,7 +193,10 @@ fn need(head: &mut Head, capture: String) -> MadeText {
 }
 
 /// A value as one text, its items between commas.
-fn simple<'a>(parameter: &DocumentedParameter<'a>, sampler: &mut Sampler<'a, '_>) -> Result<MadeText, LeftOutReason> {
+fn simple<'a>(
+    parameter: &DocumentedParameter<'a>,
+    sampler: &mut SchemaSampler<'a, '_>,
+) -> Result<MadeText, LeftOutReason> {
     let made = make(parameter, sampler)?;
     Ok(match (&made, parameter.is_json) {
         (_, true) => MadeText { text: as_json(&made), carries: made.text().carries },
@@ -206,7 +209,7 @@ fn as_json(made: &Made) -> Template {
     crate::scenario::request::BodySpec::Json(made.json().0).content()
 }
 
-fn make<'a>(parameter: &DocumentedParameter<'a>, sampler: &mut Sampler<'a, '_>) -> Result<Made, LeftOutReason> {
+fn make<'a>(parameter: &DocumentedParameter<'a>, sampler: &mut SchemaSampler<'a, '_>) -> Result<Made, LeftOutReason> {
     let made = sampler.make(parameter.name, parameter.schema, shown_beside(parameter.holder));
     made.map_err(|cannot| LeftOutReason::CannotBeMade(cannot.0))
 }
@@ -234,7 +237,7 @@ fn joined(items: &[Made], between: &str) -> MadeText {
 fn query<'a>(
     operation: &Documented<'a>,
     parameter: &DocumentedParameter<'a>,
-    sampler: &mut Sampler<'a, '_>,
+    sampler: &mut SchemaSampler<'a, '_>,
     sources: &dyn Fn(&str) -> IdSource,
     head: &mut Head,
     extras: &mut usize,

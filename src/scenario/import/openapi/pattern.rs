@@ -43,7 +43,7 @@ fn translated(pattern: &str, makes: bool) -> String {
                 in_class = true;
                 if makes && chars.peek() == Some(&'^') {
                     // The end of the class is doubled below.
-                    out.push_str("[A-Za-z0-9_ -&&[");
+                    out.push_str("[-A-Za-z0-9_ &&[");
                     let inside = class(&mut chars);
                     out.push_str(&translated_class(&inside));
                     out.push_str("]]");

@@ -7,7 +7,7 @@ use super::depth::{Depths, ENDLESS};
 use super::document::Document;
 use super::number;
 use super::text;
-use super::view::{Address, Choice, SchemaType, View, address};
+use super::view::{SchemaAddress, SchemaChoice, SchemaType, View, address};
 use crate::scenario::import::GivenValue;
 use crate::scenario::import::made::{Made, MadeText};
 use crate::scenario::template::Template;
@@ -29,7 +29,7 @@ pub(super) struct CannotBeMade(pub String);
 
 /// Makes the values of one operation.
 #[derive(Debug)]
-pub(super) struct Sampler<'a, 'd> {
+pub(super) struct SchemaSampler<'a, 'd> {
     pub document: &'a Document,
     pub depths: &'d mut Depths<'a>,
     /// Those that hold for this operation.
@@ -37,7 +37,7 @@ pub(super) struct Sampler<'a, 'd> {
     steps: u32,
     extras: usize,
     /// The schemas around the one at hand.
-    around: Vec<Address>,
+    around: Vec<SchemaAddress>,
     /// The names that lead to the field at hand.
     path: Vec<String>,
     /// Of the item at hand in its list: items that must differ do.
@@ -46,10 +46,10 @@ pub(super) struct Sampler<'a, 'd> {
     is_full: bool,
 }
 
-impl<'a, 'd> Sampler<'a, 'd> {
+impl<'a, 'd> SchemaSampler<'a, 'd> {
     pub fn new(document: &'a Document, depths: &'d mut Depths<'a>, given: Vec<&'a GivenValue>) -> Self {
         let (around, path) = (Vec::new(), Vec::new());
-        Sampler { document, depths, given, steps: STEPS, extras: EXTRAS, around, path, item: 0, is_full: false }
+        SchemaSampler { document, depths, given, steps: STEPS, extras: EXTRAS, around, path, item: 0, is_full: false }
     }
 
     /// A value of a parameter or a whole body, `shown` by the document or not.
@@ -170,14 +170,14 @@ impl<'a, 'd> Sampler<'a, 'd> {
     }
 
     /// Whether no second alternative fits.
-    fn fits_one(&self, choice: &Choice<'a>, made: &Made) -> bool {
+    fn fits_one(&self, choice: &SchemaChoice<'a>, made: &Made) -> bool {
         let value = made.value();
         let mut accepts = Accepts::new(self.document);
         choice.alternatives.iter().filter(|alternative| accepts.all(&[*alternative], &value)).count() == 1
     }
 
     /// With the field that tells alternatives apart, and whether there is one.
-    fn discriminated(&self, choice: &Choice<'a>, alternative: &'a Value, made: Made) -> (Made, bool) {
+    fn discriminated(&self, choice: &SchemaChoice<'a>, alternative: &'a Value, made: Made) -> (Made, bool) {
         let name = choice.discriminator.and_then(|discriminator| discriminator.get("propertyName")?.as_str());
         let reference = alternative.get("$ref").and_then(Value::as_str);
         let (Some(name), Some(reference), Made::Object(mut fields)) = (name, reference, made.clone()) else {

@@ -11,9 +11,9 @@ use super::document::Document;
 const PARTS: usize = 256;
 
 /// A schema as an address: the document does not move.
-pub(super) type Address = usize;
+pub(super) type SchemaAddress = usize;
 
-pub(super) fn address(schema: &Value) -> Address {
+pub(super) fn address(schema: &Value) -> SchemaAddress {
     ptr::from_ref(schema) as usize
 }
 
@@ -23,15 +23,15 @@ pub(super) struct View<'a> {
     /// Each with keywords of its own.
     pub parts: Vec<&'a Map<String, Value>>,
     /// `oneOf` and `anyOf` of the parts.
-    pub choices: Vec<Choice<'a>>,
+    pub choices: Vec<SchemaChoice<'a>>,
     /// No value fits: `false`, or a reference that leads nowhere.
     pub never: bool,
-    seen: BTreeSet<Address>,
+    seen: BTreeSet<SchemaAddress>,
 }
 
 /// One of several schemas must hold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Choice<'a> {
+pub(super) struct SchemaChoice<'a> {
     pub alternatives: &'a [Value],
     /// No second one may hold.
     pub is_one: bool,
@@ -99,7 +99,7 @@ impl<'a> View<'a> {
             for (key, is_one) in [("oneOf", true), ("anyOf", false)] {
                 if let Some(alternatives) = keywords.get(key).and_then(Value::as_array).filter(|all| !all.is_empty()) {
                     let discriminator = keywords.get("discriminator");
-                    self.choices.push(Choice { alternatives, is_one, discriminator });
+                    self.choices.push(SchemaChoice { alternatives, is_one, discriminator });
                 }
             }
         }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::item::text;
-use super::substitution::{Scope, TextPlace};
+use super::substitution::{Scope, TextPlace, text};
 use crate::scenario::import::ImportNote;
 use crate::scenario::import::draft::{Kept, RequestDraft};
 use crate::scenario::request::{Parameter, encoded};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::auth;
-use super::substitution::{Scope, TextPlace};
+use super::substitution::{Scope, TextPlace, text};
 use crate::scenario::import::draft::{DraftBody, Kept, RequestDraft};
 use crate::scenario::import::made::MadeText;
 use crate::scenario::import::multipart::Part;
@@ -265,13 +265,4 @@ fn documented(target: &str) -> String {
 
 fn is_on(entry: &&Value) -> bool {
     entry.get("disabled") != Some(&Value::Bool(true)) && entry.get("enabled") != Some(&Value::Bool(false))
-}
-
-/// A text or a number of an object, as a text.
-pub(super) fn text(object: &Value, key: &str) -> String {
-    match object.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        None | Some(Value::Null) => String::new(),
-        Some(value) => value.to_string(),
-    }
 }

@@ -137,3 +137,12 @@ fn dynamic_value(name: &str) -> Template {
         _ => around("", Placeholder::Canary, ""),
     }
 }
+
+/// A text or a number of an object, as a text.
+pub(super) fn text(object: &Value, key: &str) -> String {
+    match object.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(value) => value.to_string(),
+    }
+}
