@@ -77,6 +77,7 @@ pub(super) fn import(text: &str, options: &ImportOptions) -> Result<Imported, Im
             notes.push(note);
         }
     }
+    super::pairs::pair_recorded(&mut operations);
     let (login, signup) = account::propose(&operations, &|at| account::token_of(&operations[at]));
     Ok(Imported {
         format: ImportFormat::Curl,

@@ -47,7 +47,10 @@ pub(super) fn is_password(name: &str) -> bool {
 
 /// Whether a field holds what nobody else may see: its value is not written down.
 pub(super) fn is_credential(name: &str) -> bool {
-    is_password(name) || looks_secret(name)
+    // Who wrote something is no secret, and neither is which page or item comes next.
+    let mut words = words(name);
+    words.retain(|word| !word.starts_with("author") || word.starts_with("authori"));
+    is_password(name) || !words.is_empty() && looks_secret(&words.join("_"))
 }
 
 /// Whether a field names one of many things: nothing is asked for by a made-up one.

@@ -41,5 +41,10 @@ fn lines_of_curl_hold_no_credentials_unless_they_are_kept() {
     for secret in ["hunter2", "abc", "k-123", "YW5uOmh1bnRlcjI"] {
         assert!(!written.contains(secret), "{secret} in {written}");
     }
+    let deleting = taken("curl -X DELETE http://127.0.0.1:8000/items/5");
+    assert_eq!(
+        deleting.operations[0].danger.as_ref().map(ToString::to_string).as_deref(),
+        Some("its name has `DELETE .../5`, which may do harm")
+    );
     assert!(written.contains("x-kind = \"a\""), "{written}");
 }
