@@ -291,7 +291,10 @@ mod tests {
         let holes =
             [Placeholder::Data("email".to_owned()), Placeholder::Random(1, 6), Placeholder::Identity("id".to_owned())];
         assert!(template.holes().eq(holes.iter()));
-        for text in ["{random(6,1)}", "{random(1)}", "{data.}", "{data}", "{random(-1,2)}"] {
+        let uuid = Template::parse("{canary.uuid}").unwrap();
+        assert!(uuid.holes().eq([&Placeholder::CanaryAs(crate::canary::CanaryShape::Uuid)]));
+        assert_eq!(uuid.to_string(), "{canary.uuid}");
+        for text in ["{canary.red}", "{random(6,1)}", "{random(1)}", "{data.}", "{data}", "{random(-1,2)}"] {
             assert!(Template::parse(text).is_err(), "{text}");
         }
     }

@@ -103,6 +103,12 @@ fn values_are_taken_from_every_part_of_a_response() {
         taken(named(CaptureSource::Header), "HTTP/1.1 200 OK\r\n\r\n", "csrf: a"),
         Err(MissingCapture::NotThere)
     );
+    let created =
+        |address: &str| taken(CaptureSource::Location, &format!("HTTP/1.1 201\r\nLocation: {address}\r\n\r\n"), "");
+    for address in ["http://a.test/items/5", "/items/5/", "5?x=/6", "items/5#top"] {
+        assert_eq!(created(address).as_deref(), Ok("5"), "{address}");
+    }
+    assert_eq!(created("/").as_deref(), Err(&MissingCapture::NotThere));
     assert_eq!(taken(CaptureSource::Cookie("csrftoken".to_owned()), "", "").as_deref(), Ok("c00kie"));
     assert_eq!(taken(named(CaptureSource::Cookie), "", ""), Err(MissingCapture::NotThere));
     assert_eq!(taken(named(CaptureSource::Field), "", "<input name=csrf value=f13ld>").as_deref(), Ok("f13ld"));

@@ -246,6 +246,21 @@ fn a_new_scenario_passes_as_it_is_and_its_careless_handler_does_not() {
 }
 
 #[test]
+fn a_new_scenario_of_a_document_names_it_or_holds_its_requests() {
+    let document = r#"{"openapi":"3.0.0","paths":{"/a":{"get":{"responses":{}}},"/b/{id}":{"get":{"responses":{}}}}}"#;
+    let new = |from: &'static str| Runner::new(&["new", "shop", "--from", from]).file("openapi.json", document);
+    let made = new("openapi.json").run().exit(0).stdout_has("OpenAPI: 1 taken, 1 left out");
+    let written = |folder: &std::path::Path| fs::read_to_string(folder.join("scenarios/shop.toml")).unwrap();
+    let text = written(made.folder.path());
+    assert!(text.contains("from    = \"../openapi.json\""), "{text}");
+    let made = new("curl 'http://127.0.0.1:8000/items?q=lamps' -H 'authorization: Bearer s3cr3t'").run().exit(0);
+    let text = written(made.folder.path());
+    assert!(text.contains("path = \"/items?q={canary}\"") && !text.contains("s3cr3t"), "{text}");
+    new("none.har").run().exit(2).stderr_has("cannot read none.har");
+    new("notes.txt").file("notes.txt", "hello").run().exit(2).stderr_has("none of OpenAPI, HAR, Postman");
+}
+
+#[test]
 fn check_warns_of_functions_that_nobody_calls_and_still_passes() {
     let doubtful = shipped("tests/golden/warnings/misspelt_hooks.toml");
     Runner::new(&["check", doubtful.to_str().unwrap()])

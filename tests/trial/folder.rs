@@ -51,6 +51,7 @@ fn line(name: &str, imported: &Imported, took: Duration) -> String {
 fn every_document_of_a_folder_is_imported_in_time() {
     let folder = PathBuf::from(std::env::var("IMPORT_FOLDER").expect("IMPORT_FOLDER names a folder"));
     let is_talkative = std::env::var_os("IMPORT_REASONS").is_some();
+    let shows_requests = std::env::var_os("IMPORT_REQUESTS").is_some();
     let judges_bodies = std::env::var_os("IMPORT_BODIES").is_some();
     let (mut slow, mut failed, mut faulty, mut bodies) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
@@ -72,6 +73,19 @@ fn every_document_of_a_folder_is_imported_in_time() {
             }
         };
         println!("{}", line(&name, &imported, took));
+        if shows_requests {
+            for operation in &imported.operations {
+                let request = &operation.request;
+                let body = request.content().map(|body| body.to_string()).unwrap_or_default();
+                let captures: Vec<&str> = operation.captures.iter().map(|capture| capture.name.as_str()).collect();
+                println!(
+                    "    {} {} {body} gives {captures:?}{}",
+                    request.method,
+                    request.target(),
+                    if operation.danger.is_some() { " DANGER" } else { "" }
+                );
+            }
+        }
         let written = to_toml(&imported, "trial", "trial");
         if let Err(error) = toml::from_str::<toml::Table>(&written) {
             faulty.push(format!("{name}: the scenario is no TOML: {error}"));

@@ -246,7 +246,7 @@ fn query<'a>(
     let document = sampler.document;
     let is_given = sampler.given.iter().any(|given| given.name == name);
     if !parameter.is_required && !is_given {
-        let view = View::of(document, &[parameter.schema]);
+        let view = View::of(document, &[parameter.schema]).but_for_null(document);
         let shown = shown_beside(parameter.holder).or_else(|| view.shown());
         let is_free =
             view.choices.is_empty() && view.enumeration().is_none() && view.constant().is_none() && !parameter.is_json;

@@ -290,7 +290,7 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
         if self.extras == 0 || of_field.is_empty() {
             return None;
         }
-        let view = View::of(self.document, of_field);
+        let view = View::of(self.document, of_field).but_for_null(self.document);
         let is_free =
             !view.never && view.choices.is_empty() && view.enumeration().is_none() && view.constant().is_none();
         let is_text = view.types().is_some_and(|types| types.contains(&SchemaType::String));

@@ -59,6 +59,19 @@ impl<'a> View<'a> {
         view
     }
 
+    /// With what is left of a choice between something and null, as optional fields are written.
+    pub fn but_for_null(mut self, document: &'a Document) -> View<'a> {
+        for choice in std::mem::take(&mut self.choices) {
+            let is_null = |schema: &&Value| View::of(document, &[*schema]).types() == Some(vec![SchemaType::Null]);
+            let mut others = choice.alternatives.iter().filter(|schema| !is_null(schema));
+            match (others.next(), others.next()) {
+                (Some(only), None) => self.add(document, only),
+                _ => self.choices.push(choice),
+            }
+        }
+        self
+    }
+
     /// Only the keywords of one part: no references, no choices.
     pub fn part(keywords: &'a Map<String, Value>) -> View<'a> {
         View { parts: vec![keywords], ..View::default() }

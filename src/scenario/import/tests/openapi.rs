@@ -166,6 +166,18 @@ fn swagger_has_bodies_and_forms_among_its_parameters() {
 }
 
 #[test]
+fn a_text_that_may_be_null_is_a_text() {
+    let text = json!({ "anyOf": [{ "type": "string", "maxLength": 30 }, { "type": "null" }] });
+    let document = json!({ "openapi": "3.1.0", "paths": { "/me": { "patch": {
+        "parameters": [{ "name": "reason", "in": "query", "schema": text }],
+        "requestBody": { "content": { "application/json": { "schema": { "type": "object", "properties": { "bio": text } } } } }, "responses": {} } } } });
+    let imported = of(&document);
+    assert_eq!(shown(&imported.operations[0]), r#"PATCH /me?reason={canary} {"bio":"{canary}"}"#);
+    assert_eq!(imported.operations[0].carriers[1].longest, Some(30));
+    assert_eq!(shown_request(&imported.operations[0].request_with(&|_| false)), "PATCH /me {}");
+}
+
+#[test]
 fn yaml_is_read_with_its_numbers_for_names() {
     let text = "\u{feff}openapi: 3.1.0\ninfo: {title: Notes}\npaths:\n  /notes/{day}:\n    get:\n      parameters:\n      - {name: day, in: path, required: true, schema: {type: string, format: date}}\n      responses:\n        200: {description: fine}\n";
     let imported = taken(text);
