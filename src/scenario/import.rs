@@ -83,7 +83,8 @@ pub struct Imported {
     pub title: Option<String>,
     /// The servers that it names, `https://api.example.org`: for words only, nothing is sent there.
     pub origins: Vec<String>,
-    /// All that can be made into a request, dangerous ones too, in the order of the document; names are distinct.
+    /// All that can be made into a request, dangerous ones too, in the order of the document, those of OpenAPI by
+    /// their paths; names are distinct.
     pub operations: Vec<Operation>,
     pub left_out: Vec<LeftOut>,
     pub login: Option<ProposedLogin>,

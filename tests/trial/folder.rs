@@ -21,6 +21,34 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// How long the operations of one path may take.
+const MOST_OF_ONE: Duration = Duration::from_millis(50);
+
+/// The path of a document that takes longest, above what a document without paths takes.
+fn slowest_path(bytes: &[u8]) -> (String, Duration) {
+    let text = String::from_utf8_lossy(bytes);
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let document =
+        serde_json::from_str(&text).ok().or_else(|| serde_saphyr::from_str_with_options(&text, options).ok());
+    let mut document: serde_json::Value = document.unwrap();
+    let paths = document["paths"].as_object().unwrap().clone();
+    let mut took = |paths: serde_json::Value| {
+        document["paths"] = paths;
+        let text = document.to_string();
+        let once = || {
+            let began = Instant::now();
+            drop(import(text.as_bytes(), None));
+            began.elapsed()
+        };
+        once().min(once())
+    };
+    let without = took(serde_json::json!({}));
+    let each = paths
+        .iter()
+        .map(|(path, item)| (path.clone(), took(serde_json::json!({ path: item })).saturating_sub(without)));
+    each.max_by_key(|(_, took)| *took).unwrap_or_default()
+}
+
 fn megabytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -52,6 +80,7 @@ fn every_document_of_a_folder_is_imported_in_time() {
     let folder = PathBuf::from(std::env::var("IMPORT_FOLDER").expect("IMPORT_FOLDER names a folder"));
     let is_talkative = std::env::var_os("IMPORT_REASONS").is_some();
     let shows_requests = std::env::var_os("IMPORT_REQUESTS").is_some();
+    let times_each = std::env::var_os("IMPORT_EACH").is_some();
     let judges_bodies = std::env::var_os("IMPORT_BODIES").is_some();
     let (mut slow, mut failed, mut faulty, mut bodies) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
@@ -96,6 +125,13 @@ fn every_document_of_a_folder_is_imported_in_time() {
             *reasons.entry(kind).or_default() += 1;
             if is_talkative {
                 println!("    {}: {reason}", left_out.name);
+            }
+        }
+        if times_each && imported.format == ImportFormat::OpenApi && took > MOST_OF_ONE {
+            let (path, most) = slowest_path(&bytes);
+            println!("    the slowest path takes {:.1} ms: {path}", most.as_secs_f64() * 1e3);
+            if most > MOST_OF_ONE {
+                slow.push(format!("{name}: {path}: {most:?}"));
             }
         }
         if judges_bodies && imported.format == ImportFormat::OpenApi {
