@@ -178,17 +178,16 @@ class Request:
     @property
     def told(self):
         """What only this request's sender may see again."""
-        kind = self.operation.kind
-        if kind == "search":
+        what = self.operation.tells
+        if what == "query":
             return self.query.get("q")
-        if kind in plan.BODIES:
-            try:
-                content = json.loads(self.body)
-                value = content.get("text" if kind == "preview" else "title")
-                return value if isinstance(value, str) else None
-            except (ValueError, AttributeError):
-                return None
-        return self.user
+        if what == "identity":
+            return self.user
+        try:
+            value = json.loads(self.body).get("text" if self.operation.kind == "preview" else "title")
+        except (ValueError, AttributeError):
+            return None
+        return value if isinstance(value, str) else None
 
     def failed(self, message):
         return Response({"error": message}, 500)

@@ -46,6 +46,17 @@ class Operation:
         return f"{self.method} {self.path}"
 
     @property
+    def tells(self):
+        """What of a request nobody else may see. What a body brought may be stored for all to see, and where it stays
+        nobody can tell a store from a slot: there the leak is of who asks."""
+        everywhere = self.leak and self.leak.kind == "Middleware"
+        if self.kind == "search" and not everywhere:
+            return "query"
+        if self.kind in BODIES and not everywhere and (not self.leak or self.leak.needs == "overlap"):
+            return "body"
+        return "identity" if self.auth else None
+
+    @property
     def is_static(self):
         """Everybody asks for the same URL, but for the query."""
         return self.method == "GET" and "{" not in self.path
@@ -61,6 +72,7 @@ class Leak:
     victims: list = field(default_factory=list)
     pairs: list = field(default_factory=list)
     third: list = field(default_factory=list)
+    told: dict = field(default_factory=dict)  # by source: what of it
 
     @property
     def across(self):
@@ -71,7 +83,7 @@ class Leak:
         return {
             "kind": self.kind, "needs": self.needs, "classes": list(self.classes), "place": self.place,
             "across": self.across, "sources": self.sources, "victims": self.victims, "pairs": self.pairs,
-            "third": self.third,
+            "third": self.third, "told": self.told,
         }  # fmt: skip
 
 
@@ -134,7 +146,11 @@ class Plan:
             for part, names in (("s", leak.sources), ("v", leak.victims), ("t", leak.third)):
                 if part in parts:
                     names.append(operation.name)
+        self.keep(leak)
+
+    def keep(self, leak):
         leak.pairs = [[source, victim] for source in leak.sources for victim in leak.victims]
+        leak.told = {one.name: one.tells for one in self.operations if one.name in leak.sources}
         self.leaks.append(leak)
 
     def plant_everywhere(self):
@@ -145,10 +161,9 @@ class Plan:
             if not operation.danger and operation.kind in LEAKY:
                 operation.leak, operation.role = leak, "both"
                 leak.victims.append(operation.name)
-                if operation.auth or operation.kind in TELLING:
+                if operation.tells:
                     leak.sources.append(operation.name)
-        leak.pairs = [[source, victim] for source in leak.sources for victim in leak.victims]
-        self.leaks.append(leak)
+        self.keep(leak)
 
 
 # What an application is made of.
