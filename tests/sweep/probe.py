@@ -235,8 +235,9 @@ class Session:
         secured = any(scheme["type"] == "http" for scheme in operation.schemes)
         if not self.token and secured:
             await self.ask(known["POST /signup"], phase)
-            self.token = json.loads((await self.ask(known["POST /login"], phase))[3])["access_token"]
-        above = re.findall(r"(.*?/\{([a-z_]+)\})", operation.path)
+            answer = json.loads((await self.ask(known["POST /login"], phase))[3])
+            self.token = answer.get("access_token") or answer.get("token")
+        above = re.findall(r"(.*?/\{(\w+)\})", operation.path)
         noun = ""
         for part, name in above:
             noun += part
@@ -245,7 +246,8 @@ class Session:
                 continue
             await self.prepare_form(creator, phase)
             answer = await self.ask(creator, phase)
-            self.ids[name] = json.loads(answer[3]).get("id", 0)
+            made = json.loads(answer[3] or b"{}")
+            self.ids[name] = made.get("data", made).get("id", 0)
         await self.prepare_form(operation, phase)
         return self
 
