@@ -40,7 +40,7 @@ function flush() {
   if (lines.length) appendFileSync(process.env.JOURNAL, lines.join(""));
   lines = [];
 }
-journal({ event: "start", pid: process.pid });
+journal({ event: "start", pid: process.pid, unique_ids: true });
 setInterval(flush, 200).unref();
 
 class Problem extends Error {
@@ -100,7 +100,8 @@ function add(row) {
 function drop(row) {
   rows.delete(row.id);
   byOwner.get(key(row.noun, row.parent, row.owner))?.delete(row.id);
-  for (const below of row.below) if (rows.has(below)) drop(rows.get(below));
+  const below = row.below.filter((id) => rows.has(id));
+  return below.flatMap((id) => [id, ...drop(rows.get(id))]);
 }
 
 let fixtures = 0;
@@ -221,8 +222,8 @@ const HANDLERS = {
   remove(request) {
     const row = wanted(request);
     return () => {
-      Object.assign(request.noted, { deleted: row.id, own: row.owner === request.user, of_run: row.made });
-      drop(row);
+      const own = row.owner === request.user;
+      Object.assign(request.noted, { deleted: row.id, with: drop(row), own, of_run: row.made });
       return new Response({}, 204);
     };
   },

@@ -6,6 +6,7 @@
     CLEAN=1             the same without leaks
     MIDDLEWARE_SLOT=1   one slot that a middleware fills and all operations read, and no other leak
     OWNERS=loose        everybody may read and change everything whose id is known
+    STORE=files         what is stored is in files, for several workers
     TRUTH=path          the leaks, as JSON
     JOURNAL=path        what was asked, as JSON lines, and what is left of what was created
 
@@ -17,10 +18,8 @@ import asyncio
 import atexit
 import html
 import http
-import itertools
 import json
 import os
-import random
 import secrets
 import socket
 import threading
@@ -32,9 +31,11 @@ from urllib.parse import parse_qsl
 
 import leaks
 import plan
+import store
 
 CLEAN = os.environ.get("CLEAN", "") not in ("", "0")
 MIDDLEWARE_SLOT = os.environ.get("MIDDLEWARE_SLOT", "") not in ("", "0")
+SHARED = os.environ.get("STORE") == "files"
 STRICT = os.environ.get("OWNERS", "strict") == "strict"
 ENDPOINTS = int(os.environ.get("ENDPOINTS", 50))
 PLAN = plan.Plan(
@@ -61,7 +62,7 @@ class Journal:
     def __init__(self):
         path = os.environ.get("JOURNAL")
         self.file = open(path, "a", buffering=1) if path else None
-        self.write({"event": "start", "pid": os.getpid()})
+        self.write({"event": "start", "pid": os.getpid(), "unique_ids": True})
 
     def write(self, entry):
         if self.file:
@@ -69,57 +70,26 @@ class Journal:
 
     def end(self):
         if self.file:
-            left = [{"resource": row.noun, "id": row.id, "owner": row.owner} for row in list(rows.values()) if row.made]
-            self.write({"event": "end", "pid": os.getpid(), "left": left})
+            self.write({"event": "end", "pid": os.getpid(), "left": [one for one in made.values() if stored.get(one["id"])]})
             self.file.close()
             self.file = None
 
 
-class Row:
-    def __init__(self, noun, owner, parent, content, made):
-        self.noun, self.owner, self.parent, self.content, self.made = noun, owner, parent, content, made
-        self.id = next(numbers) if made else next(fixture_numbers)
-
-    def view(self):
-        return {"id": self.id, **self.content}
-
-
-class Accounts:
-    def __init__(self):
-        self.passwords, self.tokens = {}, {}
-
-
-rows = {}  # by id
-by_owner = {}  # (resource, parent, owner): ids
-by_parent = {}  # ids
-accounts = Accounts()
-numbers = itertools.count(random.randrange(10**8, 10**9), 7)
-fixture_numbers = itertools.count(1)
-
-
-def add(row):
-    rows[row.id] = row
-    by_owner.setdefault((row.noun, row.parent, row.owner), []).append(row.id)
-    if row.parent:
-        by_parent.setdefault(row.parent, []).append(row.id)
-    return row
-
-
-def remove(row):
-    rows.pop(row.id, None)
-    ids = by_owner.get((row.noun, row.parent, row.owner), [])
-    if row.id in ids:
-        ids.remove(row.id)
-    for below in by_parent.pop(row.id, []):
-        if below in rows:
-            remove(rows[below])
+stored = store.Files() if SHARED else store.Memory()
+made = {}  # by id: what requests made of this process
 
 
 def fill():
     """What was there before anybody came: whoever deletes it does damage."""
-    for operation in PLAN.operations:
-        if operation.kind == "create" and "{" not in operation.path:
-            add(Row(operation.noun, ADMIN, None, {"title": "kept", "quantity": 1}, made=False))
+    resources = [one.noun for one in PLAN.operations if one.kind == "create" and "{" not in one.path]
+    for number, noun in enumerate(resources, 1):
+        content = {"title": "kept", "quantity": 1}
+        if not stored.get(number):
+            stored.add({"id": number, "noun": noun, "owner": ADMIN, "parent": None, "content": content, "made": False})
+
+
+def view(row):
+    return {"id": row["id"], **row["content"]}
 
 
 class Problem(Exception):
@@ -151,7 +121,7 @@ class Request:
         elif auth == plan.COOKIE:
             self.user = self.cookie("session")
         elif auth == plan.BEARER:
-            self.user = accounts.tokens.get(self.headers.get("authorization", "").removeprefix("Bearer "))
+            self.user = stored.tokens.get(self.headers.get("authorization", "").removeprefix("Bearer "))
 
     def json(self):
         try:
@@ -230,17 +200,14 @@ def required(request):
 
 
 def above(request):
-    """The resource that a nested one belongs to."""
-    operation, ids = request.operation, request.ids
-    nested = "{" in operation.noun
-    if not nested:
-        return None
-    return found(ids[0], operation.noun.rpartition("/{")[0], request).id
+    """The id of the resource that a nested one belongs to."""
+    noun = request.operation.noun
+    return found(request.ids[0], noun.rpartition("/{")[0], request)["id"] if "{" in noun else None
 
 
 def found(number, noun, request):
-    row = rows.get(int(number)) if number.isdigit() else None
-    if not row or row.noun != noun or STRICT and row.owner != request.user:
+    row = stored.get(int(number)) if number.isdigit() else None
+    if not row or row["noun"] != noun or STRICT and row["owner"] != request.user:
         raise Problem(404, "there is no such thing")
     return row
 
@@ -249,53 +216,59 @@ def wanted(request):
     required(request)
     parent = above(request)
     row = found(request.ids[-1], request.operation.noun, request)
-    if row.parent != parent:
+    if row["parent"] != parent:
         raise Problem(404, "there is no such thing")
     return row
 
 
 def create(request):
     required(request)
-    parent, content = above(request), request.content()
+    noun, parent, content = request.operation.noun, above(request), request.content()
     yield
-    row = add(Row(request.operation.noun, request.user, parent, content, made=True))
-    request.noted["created"] = row.id
-    return Response(row.view(), 201)
+    row = {"id": store.new_id(), "noun": noun, "owner": request.user, "parent": parent, "content": content, "made": True}
+    stored.add(row)
+    made[row["id"]] = {"resource": noun, "id": row["id"], "owner": request.user}
+    request.noted["created"] = row["id"]
+    return Response(view(row), 201)
 
 
 def listing(request):
     required(request)
     parent = above(request)
     yield
-    ids = by_owner.get((request.operation.noun, parent, request.user), [])
-    return Response({"items": [rows[one].view() for one in ids[-20:] if one in rows]})
+    return Response({"items": [view(row) for row in stored.listed(request.operation.noun, parent, request.user)]})
 
 
 def one(request):
     row = wanted(request)
     yield
-    return Response(row.view())
+    return Response(view(row))
 
 
 def replace(request):
     row, content = wanted(request), request.content()
     yield
-    row.content = content
-    return Response(row.view())
+    row = {**row, "content": content}
+    stored.write(row)
+    return Response(view(row))
 
 
 def change(request):
     row, content = wanted(request), request.content()
     yield
-    row.content = {**row.content, **content}
-    return Response(row.view())
+    row = {**row, "content": {**row["content"], **content}}
+    stored.write(row)
+    return Response(view(row))
 
 
-def remove_one(request):
+def remove(request):
     row = wanted(request)
     yield
-    request.noted |= {"deleted": row.id, "own": row.owner == request.user, "of_run": row.made}
-    remove(row)
+    gone = stored.remove(row)
+    for number in gone:
+        made.pop(number, None)
+    own = row["owner"] == request.user
+    request.noted |= {"deleted": row["id"], "with": gone[1:], "own": own, "of_run": row["made"]}
     return Response({}, 204)
 
 
@@ -347,49 +320,46 @@ def news(request):
 def signup(request):
     content = request.content()
     yield
-    if content["username"] in accounts.passwords:
+    if content["username"] in stored.passwords:
         raise Problem(409, "this name is taken")
-    accounts.passwords[content["username"]] = content["password"]
+    stored.passwords[content["username"]] = content["password"]
     request.noted["signed_up"] = True
-    return Response({"id": len(accounts.passwords), "username": content["username"]}, 201)
+    return Response({"id": store.new_id(), "username": content["username"]}, 201)
 
 
 def login(request):
     content = request.content()
     yield
-    if accounts.passwords.get(content["username"]) != content["password"]:
+    if stored.passwords.get(content["username"]) != content["password"]:
         raise Problem(401, "no such name, or another password")
     token = secrets.token_hex(16)
-    accounts.tokens[token] = content["username"]
+    stored.tokens[token] = content["username"]
     return Response({"access_token": token, "token_type": "bearer"})
 
 
 def logout(request):
     required(request)
     yield
-    for token in [token for token, user in accounts.tokens.items() if user == request.user]:
-        accounts.tokens.pop(token, None)
+    stored.tokens.pop(request.headers.get("authorization", "").removeprefix("Bearer "), None)
     return Response({}, 204)
 
 
 def delete_me(request):
     required(request)
     yield
-    accounts.passwords.pop(request.user, None)
+    stored.passwords.pop(request.user, None)
     return Response({}, 204)
 
 
 def reset(request):
     yield
-    rows.clear()
-    by_owner.clear()
-    by_parent.clear()
-    accounts.__init__()
+    stored.clear()
+    made.clear()
     return Response({"status": "empty"})
 
 
 HANDLERS = {
-    "create": create, "listing": listing, "one": one, "replace": replace, "change": change, "remove": remove_one,
+    "create": create, "listing": listing, "one": one, "replace": replace, "change": change, "remove": remove,
     "search": search, "profile": profile, "home": home, "about": about, "report": report, "preview": preview,
     "settings": settings, "news": news, "signup": signup, "login": login, "logout": logout, "delete_me": delete_me,
     "reset": reset,
