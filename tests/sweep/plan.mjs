@@ -162,8 +162,11 @@ export function makePlan({ seed, endpoints, leaks, middleware }) {
     const section = `/${sections[number % sections.length]}${again ? again + 1 : ""}`;
     const auth = RESOURCE_AUTH[number % 4];
     const noun = number ? `${section}/${nouns[number % nouns.length]}` : "/teams";
-    operations.push(...pages(section, PAGE_AUTH[number % 4]), ...resource(noun, auth));
-    operations.push(...nested(noun, number ? random.choice(PARTS) : "items", auth));
+    const part = number ? random.choice(PARTS) : "items";
+    operations.push(...pages(section, PAGE_AUTH[number % 4]));
+    // All of a resource or nothing: what can be created can be deleted.
+    const blocks = [[...resource(noun, auth), ...nested(noun, part, auth)], resource(noun, auth)];
+    operations.push(...(blocks.find((block) => operations.length + block.length <= endpoints) ?? []));
   }
   operations.length = endpoints;
   for (const one of operations) if (!one.danger && random.next() < 0.6) one.wait = random.whole(5, 30);

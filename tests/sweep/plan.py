@@ -111,12 +111,14 @@ class Plan:
         while len(found) < count:
             round_, index = divmod(number, len(sections))
             section = f"/{sections[index]}" + (f"{round_ + 1}" if round_ else "")
-            if number == 0:
-                found += resource("/teams", RESOURCE_AUTH[0]) + nested("/teams", "items", RESOURCE_AUTH[0])
-            else:
-                noun = f"{section}/{nouns[number % len(nouns)]}"
-                auth = RESOURCE_AUTH[number % len(RESOURCE_AUTH)]
-                found += resource(noun, auth) + nested(noun, random.choice(PARTS), auth)
+            noun = f"{section}/{nouns[number % len(nouns)]}" if number else "/teams"
+            auth = RESOURCE_AUTH[number % len(RESOURCE_AUTH)]
+            part = random.choice(PARTS) if number else "items"
+            # All of a resource or nothing: what can be created can be deleted.
+            for block in (resource(noun, auth) + nested(noun, part, auth), resource(noun, auth)):
+                if len(found) + len(block) <= count:
+                    found += block
+                    break
             found += pages(section, PAGE_AUTH[number % len(PAGE_AUTH)])
             number += 1
         found = found[:count]
