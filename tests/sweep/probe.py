@@ -233,7 +233,7 @@ class Session:
         """What the operation needs: a login, resources of one's own, a token from a form."""
         known = self.application.by_name
         secured = any(scheme["type"] == "http" for scheme in operation.schemes)
-        if not self.token and secured:
+        if not self.token and secured and "POST /signup" in known:
             await self.ask(known["POST /signup"], phase)
             answer = json.loads((await self.ask(known["POST /login"], phase))[3])
             self.token = answer.get("access_token") or answer.get("token")
