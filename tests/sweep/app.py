@@ -53,7 +53,9 @@ def write_truth():
     if path := os.environ.get("TRUTH"):
         planted = [] if CLEAN else [leak.as_json() for leak in PLAN.leaks]
         operations = [{"name": one.name, "kind": one.kind, "auth": one.auth, "danger": one.danger} for one in PLAN.operations]
-        Path(path).write_text(json.dumps({"leaks": planted, "operations": operations}, indent=1) + "\n")
+        fresh = Path(f"{path}.{os.getpid()}")  # each worker writes it
+        fresh.write_text(json.dumps({"leaks": planted, "operations": operations}, indent=1) + "\n")
+        fresh.replace(path)
 
 
 class Journal:

@@ -371,11 +371,12 @@ def stores(claims):
     return [tuple(map(str.strip, line.split("->"))) for line in claims.get("stored", [])]
 
 
-async def probe(port, truth, claims, passes):
-    client = Client(port)
+async def probe(server, claims, passes):
+    client = Client(server.port)
     _, _, _, body = await client.ask(b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
     client.close()
-    application = Application(port, json.loads(body))
+    application = Application(server.port, json.loads(body))
+    planted = server.planted()["leaks"]  # written before the first answer
     everything = application.operations
     await sequence(application)
     await storms(application, passes)
@@ -383,15 +384,16 @@ async def probe(port, truth, claims, passes):
     await failures(application, random.sample(everything, min(len(everything), 20)), everything)
     await leavers(application, random.sample(everything, min(len(everything), 20)), everything)
     blind = dict(application.seen)
-    for leak in truth["leaks"]:
+    explained = set()
+    for leak in planted:
         await aim(application, leak)
-    planted, explained = truth["leaks"], set()
     for leak in planted:
         explained.update(explains(leak, application.seen))
         leak["blind"], leak["seen"] = bool(explains(leak, blind)), bool(explains(leak, application.seen))
     for source, victim in stores(claims):
         explained.update((sources, seen) for sources, seen in application.seen if seen == victim and source in sources)
-    return application, {key: value for key, value in application.seen.items() if key not in explained}
+    strange = {key: value for key, value in application.seen.items() if key not in explained}
+    return application, planted, strange
 
 
 class Server:
@@ -449,9 +451,9 @@ def claims_of(path):
     return tomllib.loads("claims = {" + first.removeprefix("#:") + "}")["claims"]
 
 
-def report(path, application, truth, strange, seconds):
+def report(path, application, leaks, strange, seconds):
     """The faults, printed."""
-    leaks, faults = truth["leaks"], []
+    faults = []
     shown = sum(leak["seen"] for leak in leaks)
     blind = sum(leak["blind"] for leak in leaks)
     print(f"{path.stem}: {shown} of {len(leaks)} leaks seen, {blind} of them by blind storms; ", end="")
@@ -481,10 +483,8 @@ def main():
     for path in given.files:
         began = time.monotonic()
         with Server(path.resolve()) as server:
-            time.sleep(0.3)
-            truth = server.planted()
-            application, strange = asyncio.run(probe(server.port, truth, claims_of(path), given.passes))
-        faults += report(path, application, truth, strange, time.monotonic() - began)
+            application, planted, strange = asyncio.run(probe(server, claims_of(path), given.passes))
+        faults += report(path, application, planted, strange, time.monotonic() - began)
     if faults:
         sys.exit(1)
 
