@@ -33,6 +33,7 @@ CANARY = re.compile(rb"zq[0-9a-z]{24}")
 IN_HEX = re.compile(rb"7a71(?:[0-9a-f]{2}){24}")
 PATIENCE = 20  # seconds
 BUSY = (429, 503)
+TOGETHER = ("overlap", "error", "abort", "same connection")  # do not show one after the other
 
 
 class Client:
@@ -461,6 +462,9 @@ def report(path, application, leaks, strange, seconds):
     for leak in leaks:
         if not leak["seen"]:
             faults.append(f"never seen: {leak['kind']} ({leak['needs']}) {leak['sources']} -> {leak['victims']}")
+        phases = {phase for key in explains(leak, application.seen) for phase in application.seen[key]}
+        if "sequence" in phases and leak["needs"] in TOGETHER:
+            faults.append(f"needs no {leak['needs']}: {leak['kind']} {leak['sources']} -> {leak['victims']}")
     for (sources, victim), phases in strange.items():
         how = ", ".join(f"{phase} {len(texts)}" for phase, texts in phases.items())
         faults.append(f"not planted: {sorted(sources)} -> {victim} ({how})")
