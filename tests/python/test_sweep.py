@@ -141,5 +141,31 @@ class Journal(unittest.TestCase):
         self.assertEqual((safety.dangerous, safety.foreign), (["GET /logout"], ["DELETE /a/7"]))
 
 
+class Reachable(unittest.TestCase):
+    def application(self, methods):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = Path(folder.name) / "one.toml"
+        path.write_text(f'#: expect = "dirty"\n[dirty]\nmethods = "{methods}"\n')
+        return sweep.Application.read(path)
+
+    def test_who_may_only_read_is_not_blamed_for_what_needs_a_write(self):
+        reads = {"pairs": [["GET /a", "GET /b"]], "third": []}
+        writes = {"pairs": [["POST /a", "GET /b"]], "third": []}
+        owned = {"pairs": [["GET /a", "GET /b/{id}"]], "third": []}
+        helped = {"pairs": [["GET /a", "GET /b"]], "third": ["PATCH /c/{id}"]}
+        leaks = [reads, writes, owned, helped]
+        self.assertEqual(list(map(self.application("read").reachable, leaks)), [True, False, False, False])
+        self.assertEqual(list(map(self.application("write").reachable, leaks)), [True] * 4)
+
+    def test_a_write_is_unsafe_where_only_reads_are_allowed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "journal.jsonl"
+            lines = [{"method": "POST", "path": one, "status": 200} for one in ("/login", "/a")]
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            self.assertEqual(sweep.Safety.read(path, "read").written, ["POST /a"])
+            self.assertEqual(sweep.Safety.read(path, "delete").written, [])
+
+
 if __name__ == "__main__":
     unittest.main()
