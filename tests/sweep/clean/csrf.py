@@ -33,11 +33,11 @@ notes = defaultdict(list)
 journal = open(os.environ["JOURNAL"], "a", buffering=1) if os.environ.get("JOURNAL") else None
 
 
-def note(request, status, **more):
+def note(request, status):
     if journal:
         entry = {"at": round(time.time(), 4), "method": request.method, "path": request.path, "status": status}
         entry |= {"operation": f"{request.method} {request.path}", "dangerous": request.path == "/logout"}
-        journal.write(json.dumps(entry | more) + "\n")
+        journal.write(json.dumps(entry) + "\n")
 
 
 def page(request, title, body, status=200):
@@ -88,7 +88,7 @@ def own_notes(request):
         return HttpResponseRedirect("/login")
     if request.method == "POST":
         notes[user].append(request.POST.get("text", ""))
-        note(request, 302, created=len(notes[user]))
+        note(request, 302)
         return HttpResponseRedirect("/notes")
     lines = "".join(f"<li>{html.escape(text)}" for text in notes[user])
     return page(request, "Notes", f"<p>{html.escape(user)}</p><ul>{lines}</ul>" + form(request, "/notes", ("text", "text")))
