@@ -87,6 +87,13 @@ nightly.corpus: build corpus corpus.prove corpus.real.prove ## run the check ten
 	scripts/measure-corpus --runs 10 --clean-runs 5 --judge
 	scripts/measure-corpus --runs 10 --clean-runs 5 --judge tests/corpus/real/*.toml
 
+sweep.prove: ## show with plain sockets that each application of tests/sweep leaks where it says, and nowhere else
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	$(APP)/.venv/bin/python tests/sweep/probe.py tests/sweep/*.toml
+
+nightly.sweep: build sweep.prove ## sweep the applications of tests/sweep, and fail if it is not right often enough
+	scripts/measure-sweep --runs 3 --judge
+
 nightly.locate: build ## run the check ten times on each server of tests/corpus that leaks, and fail if it does not name the right lines of code often enough
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-locate --runs 10 --judge
