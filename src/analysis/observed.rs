@@ -51,6 +51,11 @@ pub fn observe(metric: Metric, trial: &Trial) -> Option<MeasuredValue> {
         Metric::DirtyLeaks => count(dirty(trial)?.leaks),
         Metric::DirtyExposures => count(dirty(trial)?.exposures),
         Metric::DirtyBound => exactly(dirty(trial)?.bound),
+        Metric::DirtyFindings => count(sweep(trial)?.findings.len() as u64),
+        // Known also where nothing else could be concluded.
+        Metric::DirtyExercised => exactly(trial.dirty.as_ref()?.sweep.as_ref()?.exercised),
+        Metric::DirtyPairs => exactly(trial.dirty.as_ref()?.sweep.as_ref()?.pairs),
+        Metric::DirtyBoundWorst => exactly(sweep(trial)?.bound_worst),
         Metric::TriggerLeaks(trigger) => count(exercised(trial, trigger.name())?.leaks),
         Metric::TriggerExposures(trigger) => count(exercised(trial, trigger.name())?.exposures),
         // An idle server's is zero.
@@ -108,6 +113,11 @@ fn checks(trial: &Trial) -> Option<&record::Checks> {
 fn dirty(trial: &Trial) -> Option<&record::DirtyRecord> {
     let told = |dirty: &&record::DirtyRecord| dirty.leaks > 0 || (dirty.exposures > 0 && dirty.inconclusive.is_none());
     trial.dirty.as_ref().filter(told)
+}
+
+/// What a sweep found, if it could be trusted.
+fn sweep(trial: &Trial) -> Option<&record::SweepRecord> {
+    dirty(trial)?.sweep.as_ref()
 }
 
 /// The counts of a trigger that was exercised.

@@ -36,8 +36,9 @@ const PAUSE: f64 = 0.35;
 const PERIOD: std::ops::Range<f64> = 0.6..1.6;
 /// A response that comes before this share of a request's time was to a shorter one.
 const ALIKE: f64 = 0.9;
-/// So many bursts must agree, and half of those that tell anything.
+/// So many bursts must agree; one is enough that comes so near to what the throughput tells.
 const AGREE: usize = 2;
+const NEAR: f64 = 1.04;
 /// By then, in times of a request, a second batch cannot have come.
 const TOGETHER: f64 = 1.8;
 /// Where so many times as much came together, the plateau is none.
@@ -180,18 +181,21 @@ fn together(burst: &BurstRecord, alone_ms: f64) -> u32 {
     burst.batches.iter().filter(first).map(|batch| batch.responses).sum()
 }
 
-/// The size of batches that most bursts agree on, of those that do not contradict the throughput.
+/// The size of batches on which bursts agree, of those that do not contradict the throughput: the one that comes nearest to what
+/// that tells. Where connections lie unevenly over workers, a batch is smaller than all that they take, so that most may be.
 fn counted(record: &InspectionRecord, alone_ms: f64, throughput: f64) -> Option<f64> {
-    let agrees = |batches: &FullBatches| {
+    let off = |batches: &FullBatches| {
         let about = throughput * batches.apart_ms / 1e3;
-        (about / MARGIN..=about * MARGIN).contains(&f64::from(batches.size))
+        (f64::from(batches.size) / about).max(about / f64::from(batches.size))
     };
     let bursts = record.bursts.iter().filter_map(|burst| full_batches(burst, alone_ms));
-    let sizes: Vec<u32> = bursts.filter(agrees).map(|batches| batches.size).collect();
-    let votes = |size: &u32| sizes.iter().filter(|other| *other == size).count();
-    let size = sizes.iter().copied().max_by_key(votes)?;
+    let sizes: Vec<(u32, f64)> = bursts.map(|batches| (batches.size, off(&batches))).collect();
+    let sizes: Vec<(u32, f64)> = sizes.into_iter().filter(|(_, off)| *off <= MARGIN).collect();
+    let votes = |size: u32| sizes.iter().filter(|(other, _)| *other == size).count();
     let only = record.bursts.len() == 1;
-    (only || (votes(&size) >= AGREE && votes(&size) * 2 >= sizes.len())).then_some(f64::from(size))
+    let certain = |(size, off): &&(u32, f64)| only || votes(*size) >= AGREE || *off <= NEAR;
+    let nearest = sizes.iter().filter(certain).min_by(|(_, one), (_, other)| one.total_cmp(other));
+    nearest.map(|(size, _)| f64::from(*size))
 }
 
 /// How many requests the server of an inspection works on at once; `None` if too little was measured.
@@ -329,7 +333,10 @@ pub(super) mod tests {
         assert_eq!((seen.value, seen.low, seen.high, seen.counted), (40.0, 40.0, Some(40.0), true));
         record.bursts.remove(0);
         let seen = parallelism(&record).unwrap();
-        assert!(!seen.counted && (seen.value - 38.4).abs() < 1e-9, "one that agrees with no other: {seen:?}");
+        assert_eq!((seen.value, seen.counted), (40.0, true), "one that comes near to what the throughput tells");
+        let far = inspected(36.0, record.bursts);
+        let seen = parallelism(&far).unwrap();
+        assert!(!seen.counted && (seen.value - 36.0).abs() < 1e-9, "one that agrees with nothing: {seen:?}");
     }
 
     #[test]
