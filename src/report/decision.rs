@@ -16,6 +16,10 @@ const DRIFT: f64 = 0.1;
 
 /// So many others are named beside what is recommended.
 const MOST_NAMED: usize = 3;
+/// Those that are alike are named up to this number.
+const MOST_ALIKE: usize = 3;
+/// A difference that may be larger than this was not looked for in earnest.
+const MEANINGLESS: f64 = 1.0;
 
 /// What is recommended: `below 580 us (520 to 640) of sleep: threaded; above: async (at sleep=100ms 46 times the throughput of
 /// sync)`; `None` where there is nothing to decide.
@@ -55,6 +59,10 @@ fn alternatives(comparison: &ComparisonRecord, band: &BandRecord) -> String {
         band.alternatives.iter().filter_map(|index| comparison.alternatives.get(*index)).map(String::as_str).collect();
     match names.as_slice() {
         [only] => (*only).to_owned(),
+        several if several.len() > MOST_ALIKE + 1 => {
+            let more = several.len() - MOST_ALIKE;
+            format!("{} or {more} more (no difference seen)", several[..MOST_ALIKE].join(" or "))
+        }
         several => format!("{} (no difference seen)", several.join(" or ")),
     }
 }
@@ -193,21 +201,51 @@ pub(super) fn would_change(comparison: &ComparisonRecord, variants: &[VariantRec
     all
 }
 
+/// Those that are told apart from the best by nothing: each by itself, or all together where they are many.
 fn no_difference(comparison: &ComparisonRecord, condition: &ConditionRecord) -> Vec<String> {
     let Some(best) = condition.best.and_then(|best| comparison.alternatives.get(best)) else { return Vec::new() };
     let at = if condition.name.is_empty() { String::new() } else { format!("at {}: ", condition.name) };
-    let of = |versus: &crate::record::VersusRecord| {
-        let other = comparison.alternatives.get(versus.alternative)?;
+    let name = |versus: &crate::record::VersusRecord| comparison.alternatives.get(versus.alternative).cloned();
+    let mut alike: Vec<(String, f64)> = Vec::new();
+    let mut all = Vec::new();
+    for versus in &condition.versus {
+        let Some(other) = name(versus) else { continue };
         match versus.outcome {
-            VersusOutcome::NoDifference { at_most } => Some(format!(
-                "{at}no difference seen between {best} and {other} (at most {})",
-                show_percentage(round(at_most))
-            )),
-            VersusOutcome::NotTold => Some(format!("{at}{best} and {other} are too close for one trial")),
-            VersusOutcome::Differ | VersusOutcome::DifferInOneTrial => None,
+            VersusOutcome::NoDifference { at_most } => alike.push((other, at_most)),
+            VersusOutcome::NotTold => all.push(format!("{at}{best} and {other} are too close for one trial")),
+            VersusOutcome::Differ | VersusOutcome::DifferInOneTrial => {}
         }
-    };
-    condition.versus.iter().filter_map(of).collect()
+    }
+    if alike.len() > MOST_ALIKE {
+        let most = alike.iter().map(|(_, at_most)| *at_most).fold(0.0, f64::max);
+        let names: Vec<String> = alike.into_iter().map(|(name, _)| name).collect();
+        all.push(format!("{at}no difference seen between {best} and {} ({})", few(&names), how_far(most)));
+        return all;
+    }
+    let each = alike.into_iter();
+    all.extend(
+        each.map(|(other, at_most)| {
+            format!("{at}no difference seen between {best} and {other} ({})", how_far(at_most))
+        }),
+    );
+    all
+}
+
+/// How large a difference could have stayed unseen.
+fn how_far(at_most: f64) -> String {
+    match at_most {
+        most if most > MEANINGLESS => "too few trials to tell: raise `repeats` in [matrix]".to_owned(),
+        most => format!("at most {}", show_percentage(round(most))),
+    }
+}
+
+/// The first few names, and how many more there are.
+fn few(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_ALIKE).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_ALIKE) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// Two significant digits.
