@@ -134,6 +134,16 @@ impl Session {
         Ok(())
     }
 
+    /// Takes a value from elsewhere: it fills `{capture.NAME}` from now on.
+    pub fn set_captured(&mut self, name: &str, value: &str) {
+        self.captured.0.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Nothing fills `{capture.NAME}` any more.
+    pub fn forget_captured(&mut self, name: &str) {
+        self.captured.0.remove(name);
+    }
+
     /// What fills `{capture.NAME}`.
     pub fn captured(&self, name: &str) -> Option<&str> {
         self.captured.0.get(name).map(String::as_str)

@@ -96,7 +96,7 @@ impl Gate<'_> {
                 Placeholder::User => u64::from(user),
                 Placeholder::Seq => step as u64,
                 Placeholder::Random(low, high) => random.random_range(*low..=*high),
-                Placeholder::Canary | Placeholder::CanaryAs(_) => u64::from(user) << 40,
+                Placeholder::Canary | Placeholder::CanaryAs(_) | Placeholder::IdentityCanary => u64::from(user) << 40,
                 Placeholder::Data(column) => {
                     return self.load.data.iter().for_each(|data| data.write(user, column, out));
                 }

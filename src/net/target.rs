@@ -59,6 +59,7 @@ impl Target {
             Placeholder::Workers => self.workers.map(|workers| workers.to_string()),
             Placeholder::Canary
             | Placeholder::CanaryAs(_)
+            | Placeholder::IdentityCanary
             | Placeholder::User
             | Placeholder::Seq
             | Placeholder::Socket

@@ -329,6 +329,14 @@ metrics! {
             "chances to leak";
         DirtyBound "dirty.bound" Percentage ["leak_rate" "dirty.rate"]
             "at most this share of exposures leaks, at 95 % confidence";
+        DirtyFindings "dirty.findings" Count ["findings"]
+            "causes of leaks that a [sweep](sweep.md) found";
+        DirtyExercised "dirty.exercised" Percentage ["coverage" "dirty.coverage"]
+            "the share of a sweep's operations that were answered with a status below 400";
+        DirtyPairs "dirty.pairs" Percentage []
+            "of all ordered pairs of these operations, those of which both were handled at one time";
+        DirtyBoundWorst "dirty.bound.worst" Percentage []
+            "at most this share of the exposures of any operation leaks, at 95 % confidence for all of them at once";
         TriggerLeaks(Trigger) "dirty.{}.leaks" Count []
             "the leaks that one [trigger](#triggers) showed";
         TriggerExposures(Trigger) "dirty.{}.exposures" Count []

@@ -83,7 +83,10 @@ fn fill(request: &RequestSpec, sleep: Option<Duration>, who: &str, workers: Opti
     request.target().fill(
         &mut |hole, out| {
             let text = match hole {
-                Placeholder::Canary | Placeholder::CanaryAs(_) | Placeholder::Identity(_) => who.to_owned(),
+                Placeholder::Canary
+                | Placeholder::CanaryAs(_)
+                | Placeholder::IdentityCanary
+                | Placeholder::Identity(_) => who.to_owned(),
                 Placeholder::Sleep => sleep.unwrap_or_default().as_secs_f64().to_string(),
                 Placeholder::User | Placeholder::Seq | Placeholder::Token | Placeholder::Capture(_) => "0".to_owned(),
                 Placeholder::Workers => workers.unwrap_or(1).to_string(),

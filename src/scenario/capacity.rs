@@ -48,6 +48,10 @@ pub fn is_of_a_probe(metric: Metric) -> bool {
         | Metric::DirtyLeaks
         | Metric::DirtyExposures
         | Metric::DirtyBound
+        | Metric::DirtyFindings
+        | Metric::DirtyExercised
+        | Metric::DirtyPairs
+        | Metric::DirtyBoundWorst
         | Metric::TriggerLeaks(_)
         | Metric::TriggerExposures(_)
         | Metric::ServerCpuMean

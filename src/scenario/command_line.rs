@@ -106,6 +106,33 @@ impl AdHocLoad {
     }
 }
 
+/// A sweep of an address that was typed.
+#[derive(Debug, Clone, Default)]
+pub struct AdHocSweep {
+    /// `http://127.0.0.1:8000`
+    pub origin: String,
+    /// A file, or a path on the server.
+    pub from: String,
+}
+
+impl AdHocSweep {
+    /// The scenario of this name, with these keys overridden.
+    pub fn scenario(
+        &self,
+        name: &str,
+        overrides: &[String],
+        outside: &dyn SystemContext,
+    ) -> Result<Scenario, Problems> {
+        let server = given([("url", Some(literal(&self.origin)))]);
+        let dirty = given([("from", Some(unfilled(&self.from)))]);
+        let mut scenario = Table::new();
+        scenario.insert("server".to_owned(), server.into());
+        scenario.insert("dirty".to_owned(), dirty.into());
+        let text = scenario.to_string();
+        load(Path::new(name), overrides, &Memory { name: Path::new(name), text, outside })
+    }
+}
+
 /// The keys that have a value.
 fn given(entries: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Table {
     entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()

@@ -11,6 +11,7 @@ pub mod values;
 mod load;
 mod login;
 mod server;
+mod sweep;
 
 pub use capacity::RawCapacity;
 pub use dirty::{Expect, RawDirty};
@@ -18,6 +19,7 @@ pub use inspect::RawInspect;
 pub use load::{Http, RawLoad, RawRequest, RawStage, Spacing};
 pub use login::{Follow, RawCapture, RawLogin, RawLoginStep};
 pub use server::{OnDisconnect, RawListen, RawReady, RawServer, RawStop, RawTls, Signal};
+pub use sweep::{Methods, RawSweepRequest};
 
 use values::{Entries, Located, Node, Timespan};
 

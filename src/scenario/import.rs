@@ -13,6 +13,7 @@ use super::template::Template;
 mod access_log;
 mod account;
 mod carrier;
+mod crawl;
 mod curl;
 mod danger;
 mod distinct;
@@ -36,6 +37,7 @@ mod variables;
 mod written;
 
 pub use carrier::{Carrier, CarrierPlace};
+pub use crawl::{Crawl, CrawledPage};
 pub use effect::{Danger, Effect};
 pub use left_out::{ImportError, LeftOut, LeftOutReason};
 pub use written::to_toml;
@@ -53,6 +55,8 @@ pub enum ImportFormat {
     Curl,
     /// Lines of nginx, Apache, gunicorn or uvicorn.
     AccessLog,
+    /// Pages of a server, whose links and forms were followed.
+    Crawl,
 }
 
 /// How a document is read.
@@ -250,6 +254,8 @@ fn value(text: &str, format: ImportFormat) -> Result<Document, ImportError> {
         ImportFormat::Postman => Document::Postman(read::json(text)?),
         ImportFormat::Curl => Document::Curl,
         ImportFormat::AccessLog => Document::AccessLog,
+        // Pages are asked for one by one.
+        ImportFormat::Crawl => return Err(ImportError::unknown()),
     })
 }
 
@@ -289,6 +295,7 @@ impl fmt::Display for ImportFormat {
             ImportFormat::Postman => "Postman",
             ImportFormat::Curl => "curl",
             ImportFormat::AccessLog => "access log",
+            ImportFormat::Crawl => "pages",
         })
     }
 }

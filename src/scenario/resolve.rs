@@ -30,6 +30,7 @@ mod rules;
 mod script;
 mod server;
 mod sources;
+mod sweep;
 mod top;
 
 /// What every step of a load needs: the world, and where problems go.

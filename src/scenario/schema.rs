@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_key_is_known_to_its_sections() {
-        assert_eq!(sections_with("concurrency").unwrap(), "[load]");
+        assert_eq!(sections_with("concurrency").unwrap(), "[load] and [dirty]");
+        assert_eq!(sections_with("warmup").unwrap(), "[load]");
         assert_eq!(sections_with("path").unwrap(), "[load] and [dirty]");
         assert_eq!(sections_with("token").unwrap(), "[dirty.login]");
         assert_eq!(sections_with("seed").unwrap(), "the top of the file");

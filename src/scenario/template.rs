@@ -159,6 +159,16 @@ impl Template {
         filled
     }
 
+    /// The template with each hole turned into what `change` makes of it.
+    pub fn mapped(&self, change: &dyn Fn(&Placeholder) -> Placeholder) -> Template {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => Piece::Text(text.clone()),
+            Piece::Hole(hole) => Piece::Hole(change(hole)),
+            Piece::Base64(inside) => Piece::Base64(inside.mapped(change)),
+        });
+        Template { pieces: pieces.collect() }
+    }
+
     /// The text alone, without the holes.
     pub fn text(&self) -> String {
         let texts = self.pieces.iter().map(|piece| match piece {

@@ -56,6 +56,10 @@ fn about_script(scenario: &Scenario, script: &ScriptSpec, problems: &mut Problem
 
 /// The functions that the requests of a scenario reach on the servers with this script; `None` if a path varies.
 fn asked(scenario: &Scenario, own: &ScriptSpec) -> Option<BTreeSet<String>> {
+    // What a sweep leaves out on purpose need not be told.
+    if scenario.variants.iter().any(|variant| variant.dirty.as_ref().is_some_and(|dirty| dirty.sweep.is_some())) {
+        return None;
+    }
     let variants = scenario.variants.iter().filter(|variant| script(variant).is_some_and(|it| it.path == own.path));
     let requests = variants.flat_map(|variant| {
         let load = variant.load.iter().flat_map(|load| load.kinds.iter().map(|kind| &kind.request));

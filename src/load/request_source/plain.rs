@@ -51,7 +51,7 @@ impl<'a> SlotFiller<'a> {
             Placeholder::User => u64::from(self.number),
             Placeholder::Seq => self.seq,
             Placeholder::Random(low, high) => self.random.random_range(*low..=*high),
-            Placeholder::Canary | Placeholder::CanaryAs(_) => self.unique(),
+            Placeholder::Canary | Placeholder::CanaryAs(_) | Placeholder::IdentityCanary => self.unique(),
             Placeholder::Traceparent => {
                 let context = TraceContext::of(self.seed, TraceOrigin::Load, self.unique());
                 return out.extend_from_slice(&context.header());

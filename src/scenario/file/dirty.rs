@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::load::Http;
 use super::login::{Follow, RawLogin};
-use super::values::{Entries, Located, Node, Share, TextOr, Timespan};
+use super::sweep::{Methods, RawSweepRequest};
+use super::values::{Entries, Located, Node, PerSecond, Share, TextOr, Timespan};
 use crate::canary::CanaryShape;
 use crate::trigger::Trigger;
 
@@ -22,6 +23,33 @@ pub struct RawDirty {
     /// Other pages, path and query, for the same who ask: a value of a request for `path` may turn up in a response of theirs.
     #[schemars(example = ["/profile/", "/search/?q={canary}"])]
     pub also: Option<Vec<Located<String>>>,
+    /// Several requests, each of which may leak into any other: a sweep. In place of the one that `path` and its like make
+    /// up; `headers` and `cookies` of `[dirty]` go with all of them.
+    pub request: Option<Located<Vec<Located<RawSweepRequest>>>>,
+    /// A document that lists the requests of a sweep: OpenAPI, HAR, a Postman collection, lines of curl or an access log.
+    /// A file, or a path on the server itself, which begins with `/`.
+    #[schemars(example = "/openapi.json")]
+    pub from: Option<Located<String>>,
+    /// Which requests of `from` are sent. `read` if not given.
+    pub methods: Option<Located<Methods>>,
+    /// Requests of `from` that are not sent: by method and path, or all whose path begins so.
+    #[schemars(example = ["POST /emails", "/admin/"])]
+    pub leave_out: Option<Vec<Located<String>>>,
+    /// The most requests a second of a sweep. No limit if not given.
+    pub rate: Option<Located<PerSecond>>,
+    /// A shell command that brings the server's data back to where it was, run after a sweep. None if not given.
+    #[schemars(example = &"make db.reset")]
+    pub reset: Option<Located<String>>,
+    /// Data that a sweep stores for everybody to see: by which request it comes, and which one shows it.
+    #[schemars(example = ["POST /guestbook -> GET /guestbook"])]
+    pub shared: Option<Vec<Located<String>>>,
+    /// Values of parameters and fields for the requests of `from`, by their names: `tenant`, or `"GET /orders/{id}: id"`.
+    pub values: Option<Entries<Node>>,
+    /// What each identity sends once to become known to the server, before its login. None if not given.
+    pub signup: Option<Located<RawLogin>>,
+    /// How many requests of a sweep are under way at once, at most. Chosen by runner if not given.
+    #[schemars(range(min = 2, max = 1024))]
+    pub concurrency: Option<Located<i64>>,
     /// The method. GET if not given, POST where there is a body.
     pub method: Option<Located<String>>,
     /// Headers; the values may hold placeholders.
@@ -63,7 +91,7 @@ pub struct RawDirty {
     pub exposures: Option<Located<i64>>,
     /// Goes on until at most this share of exposures can leak, at 95 % confidence.
     pub bound: Option<Located<Share>>,
-    /// How long the check may take, without the starts of the server. 30s if not given.
+    /// How long the check may take, without the starts of the server. 30s if not given, 2m for a sweep.
     pub time: Option<Located<Timespan>>,
     /// How long all starts of the server may take: where they are slow, parts of the check share one. 60s if not given.
     pub start_time: Option<Located<Timespan>>,

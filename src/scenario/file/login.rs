@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::{Entries, Located, Node};
+use super::values::{Entries, Located, Node, TextOr};
 
 /// What each identity, or each user of a load, sends once, before its requests: one request, or several as `step`. The
 /// cookies of the responses are its own from then on.
@@ -67,25 +67,62 @@ pub struct RawLoginStep {
 }
 
 /// Where in a response a value stands: exactly one of these.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table, as in { field = \"csrf_token\" }")]
-#[schemars(rename = "Capture")]
+#[derive(Debug, Default)]
 pub struct RawCapture {
+    pub field: Option<Located<String>>,
+    pub meta: Option<Located<String>>,
+    pub json: Option<Located<String>>,
+    pub header: Option<Located<String>>,
+    pub cookie: Option<Located<String>>,
+}
+
+/// A [`RawCapture`] where it is written as a table.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table, as in { field = \"csrf_token\" }")]
+#[schemars(rename = "Capture", description = "Where in a response a value stands: exactly one of these.")]
+struct CaptureTable {
     /// A form's field in the HTML, by its name.
     #[schemars(example = &"csrf_token")]
-    pub field: Option<Located<String>>,
+    field: Option<Located<String>>,
     /// The `content` of a `<meta>` in the HTML, by its name.
     #[schemars(example = "csrf-token")]
-    pub meta: Option<Located<String>>,
+    meta: Option<Located<String>>,
     /// A text or number in the JSON: its name, or with dots and indices, `"data.0.token"`.
     #[schemars(example = "data.token")]
-    pub json: Option<Located<String>>,
+    json: Option<Located<String>>,
     /// A header, by its name.
     #[schemars(example = &"location")]
-    pub header: Option<Located<String>>,
+    header: Option<Located<String>>,
     /// A cookie, by its name.
     #[schemars(example = &"csrftoken")]
-    pub cookie: Option<Located<String>>,
+    cookie: Option<Located<String>>,
+}
+
+impl<'de> Deserialize<'de> for RawCapture {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let item = toml::Spanned::<TextOr<CaptureTable>>::deserialize(deserializer)?;
+        let span = item.span();
+        Ok(match item.into_inner() {
+            TextOr::Text(value) => RawCapture { json: Some(Located { span, value }), ..RawCapture::default() },
+            TextOr::Table(CaptureTable { field, meta, json, header, cookie }) => {
+                RawCapture { field, meta, json, header, cookie }
+            }
+        })
+    }
+}
+
+impl JsonSchema for RawCapture {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CaptureFrom".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let table = generator.subschema_for::<CaptureTable>();
+        schemars::json_schema!({
+            "description": "Where in a response a value stands: a name in its JSON, or a table for other places.",
+            "anyOf": [{ "type": "string", "examples": ["id", "data.token"] }, table]
+        })
+    }
 }
 
 /// Whether redirects are followed, or how many.

@@ -6,15 +6,19 @@ use regex::bytes::Regex;
 
 use super::super::file::{self, values::Located};
 use super::super::problem::Problem;
+use super::super::sweep::SweepSource;
 use super::super::template::Template;
 use super::super::{Budget, DirtySpec, RequestSpec, Sleeps, Version};
 use super::login::{self, LoginSection};
 use super::request::Parts;
+use super::sweep::SweepContext;
 use super::{Loading, value};
 use crate::trigger::Trigger;
 use crate::{stats, units};
 
 const TIME: Duration = Duration::from_secs(30);
+/// Of a sweep.
+const SWEEP_TIME: Duration = Duration::from_secs(120);
 const START_TIME: Duration = Duration::from_secs(60);
 const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a response may take beyond the long sleep.
@@ -27,13 +31,23 @@ impl Loading<'_> {
         let identities = self.identities(written);
         let fields: Vec<String> = identities.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
         let captured = login::captured(written.login.as_ref());
-        let request = self.request(&Parts::of_dirty(at, workers_known, &fields, &captured));
+        let has_login = written.login.is_some() || written.signup.is_some();
+        let context = SweepContext { workers_known, identity: &fields, has_login };
+        let sweep = self.sweep(at, &context);
+        let request = match &sweep {
+            None => self.request(&Parts::of_dirty(at, workers_known, &fields, &captured)),
+            // What is asked first, until it is known what else there is.
+            Some(sweep) => sweep.as_ref().map(|sweep| match &sweep.source {
+                SweepSource::Server(path) => RequestSpec::get(&Template::literal(path)),
+                _ => RequestSpec::get(&Template::literal("/")),
+            }),
+        };
         let owner = LoginSection { section: "dirty", workers_known, identity: &fields, data: None };
         let login = written.login.as_ref().map(|login| self.login(login, &owner));
         let follow = self.follow(&written.follow);
         let group = self.group(written, &identities);
         let also = self.also(at, request.as_ref(), workers_known, &fields);
-        if let (Some(request), None | Some(Some(_))) = (&request, &login) {
+        if let (Some(request), None | Some(Some(_)), None) = (&request, &login, &sweep) {
             let login = login.as_ref().and_then(Option::as_ref);
             if let (Some(at), Some(login)) = (&written.login, login) {
                 let requests: Vec<&RequestSpec> = std::iter::once(request).chain(&also).collect();
@@ -44,13 +58,15 @@ impl Loading<'_> {
         let public = self.public(written);
         let triggers = self.triggers(written);
         let sleep = self.sleeps(written);
-        let budget = self.budget(written);
+        let budget = self.budget(written, if sweep.is_some() { SWEEP_TIME } else { TIME });
         let timeout = self.dirty_timeout(written, sleep);
         let stream = self.stream(written, timeout);
         self.check_locate(written, workers_known);
-        Some(DirtySpec {
+        let sweep = sweep.map_or(Some(None), |sweep| sweep.map(Some))?;
+        let spec = DirtySpec {
             request: request?,
             also,
+            sweep: None,
             identities,
             group,
             login: login.map_or(Some(None), |login| login.map(Some))?,
@@ -68,6 +84,10 @@ impl Loading<'_> {
                 None | Some(file::Http::One) => Version::One,
                 Some(file::Http::Two) => Version::Two,
             },
+        };
+        Some(match sweep {
+            Some(sweep) if !sweep.operations.is_empty() => spec.sweeping(sweep),
+            sweep => DirtySpec { sweep, ..spec },
         })
     }
 
@@ -144,7 +164,7 @@ impl Loading<'_> {
     }
 
     /// Enough exposures for both `exposures` and `bound`, where both are given.
-    fn budget(&mut self, written: &file::RawDirty) -> Budget {
+    fn budget(&mut self, written: &file::RawDirty, time: Duration) -> Budget {
         let exposures = match &written.exposures {
             Some(given) if given.value < 1 => {
                 let problem = Problem::new("`exposures` is out of range").at(&given.span, "less than 1");
@@ -165,7 +185,7 @@ impl Loading<'_> {
         };
         Budget {
             exposures: exposures.max(bound).unwrap_or(EXPOSURES),
-            time: self.some_time("time", &written.time, TIME),
+            time: self.some_time("time", &written.time, time),
             start_time: self.some_time("start_time", &written.start_time, START_TIME),
             exhaustive: value(&written.exhaustive).unwrap_or(false),
         }

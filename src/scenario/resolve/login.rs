@@ -167,7 +167,7 @@ impl Loading<'_> {
     }
 
     /// What is taken from the response to a step.
-    fn captures(
+    pub(super) fn captures(
         &mut self,
         token: &Option<Located<String>>,
         named: &Option<Entries<file::RawCapture>>,
@@ -296,6 +296,16 @@ impl Loading<'_> {
                 format!("`{hole}` before it is captured"),
                 format!("only a response gives it: take it in a [[{top}.login.step]] before this one"),
             ),
+            _ if section == "dirty.request" => {
+                let known: Vec<&str> = parts.captured.iter().map(String::as_str).collect();
+                let help = match known.is_empty() {
+                    true => {
+                        format!("add capture = {{ {name} = \"id\" }} to the [[dirty.request]] whose response gives it")
+                    }
+                    false => suggest::help(name, "captures", &known),
+                };
+                (format!("no request captures `{name}`"), help)
+            }
             _ => {
                 let known: Vec<&str> = parts.captured.iter().map(String::as_str).collect();
                 let help = match known.is_empty() {

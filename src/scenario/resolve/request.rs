@@ -104,6 +104,11 @@ impl<'w> Parts<'w> {
         }
     }
 
+    /// One of the requests of a sweep.
+    pub fn of_sweep_request(at: &'w Located<file::RawSweepRequest>, workers_known: bool) -> Self {
+        parts!("dirty.request", at, workers_known)
+    }
+
     /// The login of a section, `dirty` or `load`.
     pub fn of_login(at: &'w Located<file::RawLogin>, section: &str, workers_known: bool) -> Self {
         let section = if section == "load" { "load.login" } else { "dirty.login" };
@@ -166,6 +171,7 @@ impl Loading<'_> {
             let example = match section {
                 "load" | "load.request" => "/health",
                 "dirty" => "/page/?email={canary}",
+                "dirty.request" => "/search?q={canary}",
                 _ => "/login/",
             };
             let key: Vec<&str> = section.split('.').chain(["path"]).collect();
@@ -232,7 +238,7 @@ impl Loading<'_> {
         parameters.collect()
     }
 
-    fn headers(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
+    pub(super) fn headers(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
         let mut headers: Vec<(String, Template)> = Vec::new();
         for (name, text) in parts.headers.as_ref().map_or(&[][..], |headers| &headers.0) {
             self.check_header(name, text, headers.iter().map(|(name, _)| name.as_str()));
@@ -251,7 +257,7 @@ impl Loading<'_> {
         headers
     }
 
-    fn cookies(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
+    pub(super) fn cookies(&mut self, parts: &Parts<'_>) -> Vec<(String, Template)> {
         let mut cookies = Vec::new();
         for (name, text) in parts.cookies.as_ref().map_or(&[][..], |cookies| &cookies.0) {
             self.check_cookie(name, text);

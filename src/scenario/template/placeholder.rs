@@ -51,6 +51,9 @@ pub enum Placeholder {
     Token,
     /// A value that the login took from a response.
     Capture(String),
+    /// A value that is the same in all requests of an identity. It has no name in a scenario: a sweep puts it where the
+    /// server must know who asks, in place of `{canary}`.
+    IdentityCanary,
     /// The value of a `traceparent` header. It has no name in a scenario: `traceparent = true` puts it into a request.
     Traceparent,
 }
@@ -119,7 +122,7 @@ impl Placeholder {
 
     /// Whether a value of the request's own fills it, whatever its shape.
     pub fn is_canary(&self) -> bool {
-        matches!(self, Placeholder::Canary | Placeholder::CanaryAs(_))
+        matches!(self, Placeholder::Canary | Placeholder::CanaryAs(_) | Placeholder::IdentityCanary)
     }
 
     /// The name of the captured value that fills it: `{token}` is one of them.
@@ -147,7 +150,7 @@ impl Placeholder {
 impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Placeholder::Canary => f.write_str("{canary}"),
+            Placeholder::Canary | Placeholder::IdentityCanary => f.write_str("{canary}"),
             Placeholder::CanaryAs(shape) => write!(f, "{{canary.{}}}", shape.name()),
             Placeholder::User => f.write_str("{user}"),
             Placeholder::Seq => f.write_str("{seq}"),
