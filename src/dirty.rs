@@ -32,12 +32,15 @@ pub mod observation;
 pub mod oracle;
 mod perform;
 mod personas;
+mod place;
 pub mod recipe;
 mod relay;
 mod replay;
 mod request_forms;
 pub mod samples;
 mod stopwatch;
+pub mod sweep;
+mod sweep_order;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -56,6 +59,8 @@ pub use oracle::LeakOracle;
 pub use replay::{LeakReplay, ReplayResponse, ReplayTry};
 pub use samples::ResponseSamples;
 pub use stopwatch::Stopwatch;
+pub use sweep::{Sweep, SweepFindings, SweepPhase};
+pub use sweep_order::SweepOrder;
 pub use totals::{Totals, TriggerCounts};
 
 /// All that a dirty check found.

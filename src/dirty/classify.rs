@@ -112,6 +112,8 @@ pub(super) mod tests {
             request,
             identity: Some(request),
             persona: None,
+            principal: None,
+            page: 0,
             canary: String::new(),
             role: Role::Short,
             place: RecipePlace::default(),

@@ -1,7 +1,7 @@
 //! Sends the requests of a dirty check, each with a canary of its own, and keeps whole responses.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -28,11 +28,14 @@ use crate::session::Captured;
 mod hops;
 mod multiplexed;
 mod patience;
+mod principals;
 mod streams;
 mod wire;
 mod writing;
 
 use hops::Trace;
+pub(super) use principals::Created;
+use principals::{Creations, Principals};
 pub(super) use streams::{Streams, Watched};
 pub(super) use wire::Received;
 pub(super) use wire::{Stray, Wire};
@@ -91,6 +94,12 @@ pub(super) struct CheckClient {
     throttle: RefCell<Throttle>,
     shut_out: Cell<bool>,
     samples: RefCell<ResponseSamples>,
+    /// For whom somebody asks, in a sweep.
+    principals: RefCell<Principals>,
+    /// What a sweep creates.
+    creations: RefCell<Creations>,
+    /// Where responses of a sweep show what others have stored: the page, and the place in its response.
+    permitted: RefCell<BTreeSet<(usize, String)>>,
     /// Connections on which a stream was reset; held until the round ends.
     left: RefCell<Vec<Http2Connection>>,
 }
@@ -161,6 +170,9 @@ impl CheckClient {
             throttle: RefCell::default(),
             shut_out: Cell::new(false),
             samples: RefCell::default(),
+            principals: RefCell::default(),
+            creations: RefCell::default(),
+            permitted: RefCell::default(),
             left: RefCell::default(),
         }
     }
@@ -176,8 +188,13 @@ impl CheckClient {
         std::mem::replace(&mut self.target.dialer, dialer)
     }
 
-    /// Somebody who has not asked yet.
+    /// Somebody who has not asked yet; in a sweep, on behalf of the principal whose turn it is.
     pub fn somebody(&self, twist: Anomaly) -> Identity {
+        self.for_a_principal(self.stranger(twist))
+    }
+
+    /// Somebody who has not asked yet.
+    pub fn stranger(&self, twist: Anomaly) -> Identity {
         let number = self.identities.get() + 1;
         self.identities.set(number);
         let length = match twist {
@@ -264,12 +281,14 @@ impl CheckClient {
             observation.reply.decode();
             self.sample(&observation.seen, &observation.reply, &observation.captured);
             observation.canaries = search(&observation.reply);
+            self.note_created(observation);
             for hop in &mut observation.hops {
                 hop.reply.decode();
                 hop.canaries = search(&hop.reply);
             }
             let holds = |owner| observation.all_canaries().any(|found| found.owner == owner);
-            let own = observation.seen.identity.is_some_and(holds);
+            let seen = &observation.seen;
+            let own = seen.identity.into_iter().chain(seen.principal).any(holds);
             let seen = &mut observation.seen;
             seen.own = own;
             if seen.own && seen.is_ordinary() {
@@ -325,6 +344,8 @@ impl CheckClient {
             request,
             identity: ask.identity.map(|identity| identity.number),
             persona: ask.identity.and_then(|identity| identity.persona),
+            principal: ask.identity.and_then(|identity| Some(identity.known_as.as_ref()?.0)),
+            page: ask.shot.page,
             canary: ask.identity.map(|identity| identity.canary.clone()).unwrap_or_default(),
             role: ask.role,
             place: ask.place,

@@ -142,6 +142,16 @@ impl Diagnosis {
     }
 }
 
+/// Looks for the least that shows one leak, on the server at hand, until then; whether that was found. What only a server
+/// that nothing was asked of would tell is left open.
+pub(super) async fn narrow_down(evidence: &mut Evidence, context: &ExperimentContext<'_>, until: Duration) -> bool {
+    let mut case = Case::of(0, evidence, context.situation);
+    while !case.is_over() && !case.needs_a_fresh_server() && context.clock.now() < until {
+        case.step(context, until).await;
+    }
+    case.conclude(evidence, context.situation, context.client.quickest())
+}
+
 fn first_of_each_class(evidence: &[Evidence]) -> VecDeque<usize> {
     let mut classes: Vec<LeakClass> = Vec::new();
     let mut first = VecDeque::new();

@@ -4,6 +4,7 @@ use super::class::LeakClass;
 use super::observation::{RecipePlace, Seen};
 use super::oracle::LeakOracle;
 use super::recipe::Recipe;
+use super::sweep_order::SweepOrder;
 use crate::session::Captured;
 use crate::trigger::Trigger;
 
@@ -13,6 +14,8 @@ pub enum FoundBy {
     /// Requests that follow each other, one at a time: the control run, and what else is asked alone.
     Control,
     Trigger(Trigger),
+    /// A round of a sweep.
+    Sweep(SweepOrder),
 }
 
 impl FoundBy {
@@ -21,13 +24,14 @@ impl FoundBy {
         match self {
             FoundBy::Control => "control",
             FoundBy::Trigger(trigger) => trigger.name(),
+            FoundBy::Sweep(order) => order.name(),
         }
     }
 
     /// The trigger, if it was one.
     pub const fn trigger(self) -> Option<Trigger> {
         match self {
-            FoundBy::Control => None,
+            FoundBy::Control | FoundBy::Sweep(_) => None,
             FoundBy::Trigger(trigger) => Some(trigger),
         }
     }

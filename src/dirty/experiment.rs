@@ -144,7 +144,16 @@ impl Reproduction {
 fn shown(victim: &Seen, foreign: &Foreign, among: &[Observation]) -> Option<Reproduction> {
     let source = match foreign.owner {
         None => None,
-        Some(owner) => Some(among.iter().map(|o| &o.seen).find(|seen| seen.identity == Some(owner))?.clone()),
+        Some(owner) => {
+            let requests = || among.iter().map(|o| &o.seen);
+            let own = requests().find(|seen| seen.identity == Some(owner));
+            // All requests of a principal carry its canary: the one before the response is the likeliest.
+            let of_principal = || {
+                let earlier = requests().filter(|seen| seen.brought(owner) && seen.sent() <= victim.exchange.done);
+                earlier.max_by_key(|seen| seen.sent())
+            };
+            Some(own.or_else(of_principal)?.clone())
+        }
     };
     Some(Reproduction { victim: victim.clone(), source, place: foreign.place.clone(), oracle: foreign.oracle })
 }

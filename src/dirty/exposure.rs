@@ -47,9 +47,18 @@ pub fn count(round: &[&Seen], premises: Premises) -> Exposures {
 
 /// For each request whether its handling overlaps that of another in the same worker.
 fn overlapping(round: &[&Seen]) -> Vec<bool> {
+    let mut overlaps = vec![false; round.len()];
+    each_overlap(round, &mut |one, other| {
+        overlaps[one] = true;
+        overlaps[other] = true;
+    });
+    overlaps
+}
+
+/// Hands out every two requests, by their indices, whose handling overlaps in the same worker.
+pub(super) fn each_overlap(round: &[&Seen], found: &mut dyn FnMut(usize, usize)) {
     let mut order: Vec<usize> = (0..round.len()).collect();
     order.sort_by_key(|index| round[*index].handling().0);
-    let mut overlaps = vec![false; round.len()];
     for (position, &one) in order.iter().enumerate() {
         let (_, end) = round[one].handling();
         for &other in &order[position + 1..] {
@@ -57,12 +66,23 @@ fn overlapping(round: &[&Seen]) -> Vec<bool> {
                 break;
             }
             if shares_enough(round[one], round[other]) {
-                overlaps[one] = true;
-                overlaps[other] = true;
+                found(one, other);
             }
         }
     }
-    overlaps
+}
+
+/// For each request whether its response could have shown a leak: it overlapped another in its worker, or followed one.
+pub(super) fn exposed(round: &[&Seen], premises: Premises) -> Vec<bool> {
+    let answered: Vec<&Seen> = round.iter().copied().filter(|seen| seen.status().is_some()).collect();
+    let first_done = first_done_by_worker(&answered);
+    let overlaps = if premises.one_at_a_time() { vec![false; round.len()] } else { overlapping(round) };
+    let followed = |seen: &Seen| {
+        let earlier = first_done.get(&seen.worker).is_some_and(|first| *first < seen.exchange.done);
+        premises.workers == Some(1) || (seen.worker.is_some() && earlier)
+    };
+    let each = round.iter().zip(overlaps);
+    each.map(|(seen, overlaps)| seen.is_usable() && (overlaps || followed(seen))).collect()
 }
 
 fn shares_enough(one: &Seen, other: &Seen) -> bool {

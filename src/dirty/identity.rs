@@ -10,6 +10,10 @@ pub(super) struct Identity {
     /// The owner of its canary, from 1.
     pub number: u64,
     pub canary: String,
+    /// What all of its requests say of who asks, in a sweep: the canary of the principal that it asks for, and whose that is.
+    pub known_as: Option<(u64, String)>,
+    /// The index of that principal.
+    pub principal: Option<usize>,
     /// Its index among the personas, if it is one.
     pub persona: Option<usize>,
     /// What fills `{identity.NAME}`.
@@ -18,6 +22,8 @@ pub(super) struct Identity {
     pub session: Session,
     /// It has been let in before.
     pub logged_in: bool,
+    /// It has signed up before, perhaps with a server that has forgotten that.
+    pub signed_up: bool,
 }
 
 /// Names of fields that people go by, the most telling first.

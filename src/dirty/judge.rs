@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::client::{CheckClient, Stray};
 use super::observation::{Observation, Seen};
 use super::oracle::LeakOracle;
+use super::place;
 use crate::canary::CanaryEncoding;
 
 /// Another request's data in a response.
@@ -54,7 +55,13 @@ pub(super) fn judge(observation: &Observation, client: &CheckClient) -> Option<F
     });
     parts.into_iter().find_map(|(hop, in_head, text, all)| {
         let may_share = |owner: u64| own.is_some_and(|own| client.may_share(own, owner));
-        let accuses = |owner: u64, range: &Range<usize>| !may_share(owner) && !client.is_public(text, range);
+        let page = observation.seen.page;
+        let is_permitted = |range: &Range<usize>| {
+            client.permits_any(page) && client.permits(page, &place::of(in_head, text, range.start))
+        };
+        let accuses = |owner: u64, range: &Range<usize>| {
+            !may_share(owner) && !client.is_public(text, range) && !is_permitted(range)
+        };
         let whole = all.iter().find(|found| accuses(found.owner, &found.range));
         let (oracle, encoding, owner, range) = match whole {
             Some(found) => (LeakOracle::Canary, Some(found.encoding), found.owner, found.range.clone()),
@@ -63,7 +70,7 @@ pub(super) fn judge(observation: &Observation, client: &CheckClient) -> Option<F
                 (LeakOracle::Fragment, None, part.owner, part.range)
             }
         };
-        let place = if in_head { header_at(text, range.start) } else { "body".to_owned() };
+        let place = if in_head { place::header_at(text, range.start) } else { "body".to_owned() };
         let place = hop.map_or_else(|| place.clone(), |hop| format!("{place} of redirect {hop}"));
         let encoding = encoding.filter(|encoding| *encoding != CanaryEncoding::Plain);
         let place = encoding.map_or_else(|| place.clone(), |encoding| format!("{place}, {}", encoding.name()));
@@ -87,16 +94,6 @@ pub(super) fn judge_stray(bytes: &[u8], last: &Seen, client: &CheckClient) -> Op
         excerpt: excerpt(bytes, canary.map_or(0..STATUS.end, |found| found.range)),
         verbatim: true,
     })
-}
-
-/// Names the header in which `at` stands.
-pub(super) fn header_at(head: &[u8], at: usize) -> String {
-    let start = head[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    if start == 0 {
-        return "status line".to_owned();
-    }
-    let name = head[start..].split(|byte| *byte == b':').next().unwrap_or_default();
-    format!("header {}", String::from_utf8_lossy(name).to_lowercase())
 }
 
 pub(super) fn excerpt(text: &[u8], range: Range<usize>) -> String {

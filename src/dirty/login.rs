@@ -7,6 +7,7 @@ use super::recipe::RecipeRequest;
 use crate::exchange::Failure;
 use crate::net::request::PreparedRequest;
 use crate::net::sink::BufferedResponse;
+use crate::session::login::PreparedLogin;
 use crate::session::{Session, redirect};
 
 /// So many refusals are told one by one.
@@ -23,7 +24,10 @@ impl CheckClient {
             }
             (identity.session, identity.logged_in) = (Session::default(), false);
             match self.let_in(identity).await {
-                Ok(session) => (identity.session, identity.logged_in) = (session, true),
+                Ok(session) => {
+                    (identity.session, identity.logged_in) = (session, true);
+                    identity.signed_up |= self.forms.signup.is_some();
+                }
                 Err((why, answered)) => {
                     refusals.push(why);
                     // One who is not answered waits long; so would the others.
@@ -38,7 +42,27 @@ impl CheckClient {
 
     async fn let_in(&self, identity: &Identity) -> Result<Session, (String, bool)> {
         let mut session = Session::default();
-        let Some(login) = &self.forms.login else { return Ok(session) };
+        if let Some(signup) = &self.forms.signup {
+            match self.perform_login(signup, identity, &mut session, "sign-up").await {
+                // A server that keeps its data knows them from before.
+                Err((_, true)) if identity.signed_up => {}
+                done => done?,
+            }
+        }
+        if let Some(login) = &self.forms.login {
+            self.perform_login(login, identity, &mut session, "login").await?;
+        }
+        Ok(session)
+    }
+
+    /// The requests of a login, or of a sign-up.
+    async fn perform_login(
+        &self,
+        login: &PreparedLogin,
+        identity: &Identity,
+        session: &mut Session,
+        what: &str,
+    ) -> Result<(), (String, bool)> {
         let write = |request: &PreparedRequest, session: &Session, _: usize| {
             let asker = Identity { session: session.clone(), ..identity.clone() };
             self.fill(request, identity.number, &Ask::alone(&asker))
@@ -48,22 +72,27 @@ impl CheckClient {
             self.sample_login(identity, bytes, status, &kept);
             Ok((status, kept))
         };
-        let done = login.perform(&mut session, self.is_secure(), &write, &mut send).await;
-        done.map_err(|refused| (refused.told(&format!("{}'s login", identity.name())), refused.answered))?;
-        Ok(session)
+        let done = login.perform(session, self.is_secure(), &write, &mut send).await;
+        done.map_err(|refused| (refused.told(&format!("{}'s {what}", identity.name())), refused.answered))
     }
 
     /// Whether the server still knows somebody: their request is not sent to a login, or refused as nobody's.
     async fn is_known(&self, identity: &mut Identity) -> bool {
-        let ask = Ask::alone(identity);
-        let mut bytes = self.fill(self.forms.of(&RecipeRequest::plain()), identity.number, &ask);
-        identity.session.add_cookies(&mut bytes, self.is_secure());
+        let bytes = self.plain_request(identity);
         let came = self.ask_for(&bytes, identity).await;
         came.is_ok_and(|(status, kept)| status != 403 && !is_shut_out(status, &kept.head))
     }
 
+    /// The scenario's request by somebody, as it is sent.
+    pub(super) fn plain_request(&self, identity: &Identity) -> Vec<u8> {
+        let ask = Ask::alone(identity);
+        let mut bytes = self.fill(self.forms.of(&RecipeRequest::plain()), identity.number, &ask);
+        identity.session.add_cookies(&mut bytes, self.is_secure());
+        bytes
+    }
+
     /// One request over a connection of its own, of which nothing is kept.
-    async fn ask_for(&self, bytes: &[u8], identity: &Identity) -> Result<(u16, BufferedResponse), String> {
+    pub(super) async fn ask_for(&self, bytes: &[u8], identity: &Identity) -> Result<(u16, BufferedResponse), String> {
         let (_, mut way, came) = self.insist(&mut Wire::default(), bytes, &Ask::alone(identity)).await;
         way.kept.decode();
         match came {

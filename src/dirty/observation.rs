@@ -44,12 +44,13 @@ impl Role {
         }
     }
 
-    pub(super) fn of(shot: &RecipeRequest) -> Role {
+    /// That of a shot; in a sweep no page is another than the one that is checked.
+    pub(super) fn of(shot: &RecipeRequest, is_sweep: bool) -> Role {
         match (shot.who, shot.twist, shot.nap) {
             (_, Anomaly::Abort(_), _) => Role::Leaving,
             (_, Anomaly::Malformed(_) | Anomaly::Smuggling(_), _) => Role::Failing,
             (_, Anomaly::Suffixed(_), _) => Role::Elsewhere,
-            _ if shot.page > 0 => Role::Elsewhere,
+            _ if shot.page > 0 && !is_sweep => Role::Elsewhere,
             (Principal::Nobody, ..) => Role::Anonymous,
             (_, _, SleepLength::Long | SleepLength::Longest) => Role::Long,
             _ => Role::Short,
@@ -73,6 +74,10 @@ pub struct Seen {
     pub identity: Option<u64>,
     /// The index of the persona who asked.
     pub persona: Option<usize>,
+    /// In a sweep, the principal for whom it asked: the owner of what all of that one's requests say.
+    pub principal: Option<u64>,
+    /// Which page it was for: the scenario's `path`, or one of the others, from 1; in a sweep, the index of the operation.
+    pub page: usize,
     /// Empty for an anonymous request.
     pub canary: String,
     pub role: Role,
@@ -117,6 +122,11 @@ impl Seen {
     /// It was not answered, although its client stayed.
     pub fn failed_to_be_answered(&self) -> bool {
         self.status().is_none() && self.role != Role::Leaving
+    }
+
+    /// Whether a canary of this owner came with it.
+    pub fn brought(&self, owner: u64) -> bool {
+        self.identity == Some(owner) || self.principal == Some(owner)
     }
 
     /// The status of its response; `None` without one.

@@ -134,7 +134,7 @@ impl Round<'_> {
         identity: Option<&'a Identity>,
         gate: Option<&'a Barrier>,
     ) -> Ask<'a> {
-        let role = self.role.unwrap_or_else(|| Role::of(shot));
+        let role = self.role.unwrap_or_else(|| Role::of(shot, self.client.is_sweeping()));
         let variation = self.recipe.same_url.then_some(self.number);
         Ask { shot: *shot, role, place, identity, variation, own_url: self.recipe.own_url, gate }
     }

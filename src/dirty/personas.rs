@@ -18,6 +18,7 @@ use super::judge::{self, Foreign};
 use super::login;
 use super::observation::{Observation, Role, Seen};
 use super::oracle::LeakOracle;
+use super::place;
 use super::recipe::{Line, Recipe, RecipeRequest};
 use super::text;
 use crate::net::sink::BufferedResponse;
@@ -216,7 +217,7 @@ impl Personas {
         if judge::judge(observation, client).is_some() {
             return None;
         }
-        let place = if found.in_head { judge::header_at(&reply.head, found.range.start) } else { "body".to_owned() };
+        let place = if found.in_head { place::header_at(&reply.head, found.range.start) } else { "body".to_owned() };
         let foreign = Foreign {
             oracle: LeakOracle::Value,
             owner: self.all.get(found.owner).map(|owner| owner.number),

@@ -12,6 +12,7 @@ use super::perform::Round;
 use super::personas::{self, Personas};
 use super::recipe::{Line, Recipe, RecipeRequest, Start};
 use super::stopwatch::Stopwatch;
+use super::sweep;
 use crate::net::target::Target;
 use crate::scenario;
 
@@ -119,7 +120,11 @@ impl<'a> LeakReplay<'a> {
             self.client.take().unwrap_or_else(|| CheckClient::new(self.plan, target, self.seed, Stopwatch::start()));
         client.aim(self.plan, target);
         client.be_patient(patience);
-        if self.plan.login.is_some() || !self.plan.identities.is_empty() || self.learns {
+        if self.plan.sweep.is_some() {
+            let runtime = runtime().map_err(|error| error.to_string())?;
+            let equipped = runtime.block_on(sweep::equip(&mut client, self.plan, target));
+            equipped.map_err(|refused| refused.join("; "))?;
+        } else if self.plan.login.is_some() || !self.plan.identities.is_empty() || self.learns {
             self.personas.gather(&client, personas::wanted(self.plan));
             let runtime = runtime().map_err(|error| error.to_string())?;
             runtime.block_on(client.log_in(&mut self.personas.all)).map_err(|refused| refused.join("; "))?;
@@ -154,7 +159,8 @@ impl<'a> LeakReplay<'a> {
     fn carry_out(&mut self, recipe: &Recipe, cancel: &CancellationToken) -> std::io::Result<Option<ReplayTry>> {
         let Some(client) = &self.client else { return Ok(None) };
         self.tries += 1;
-        let in_turn = self.plan.login.is_some() || !self.plan.identities.is_empty();
+        let personal = self.plan.login.is_some() || !self.plan.identities.is_empty();
+        let in_turn = personal && self.plan.sweep.is_none();
         let participants = Participants { personas: &self.personas, in_turn };
         let work = run_experiment(client, recipe, participants, self.tries);
         let tried = runtime()?.block_on(cancel.run_until_cancelled(work));

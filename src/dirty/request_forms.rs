@@ -11,70 +11,109 @@ use crate::session::login::PreparedLogin;
 /// More than the buffers of servers hold: 64 KiB is their usual limit for what they read at once.
 const BIG: usize = 80 * 1024;
 
-/// Every form, ready to be filled.
+/// Every form of every page, ready to be filled.
 #[derive(Debug)]
 pub(super) struct RequestForms {
+    /// The scenario's own page, then the others; in a sweep, one an operation.
+    pages: Vec<PageForms>,
+    pub login: Option<PreparedLogin>,
+    pub signup: Option<PreparedLogin>,
+    /// All identities ask for one and the same URL.
+    pub same_url: bool,
+    /// Each page is as good as any other.
+    pub is_sweep: bool,
+}
+
+/// The forms of one page.
+#[derive(Debug)]
+struct PageForms {
     plain: PreparedRequest,
-    /// Other pages for the same who ask, each also without what says who asks, if that can be.
-    also: Vec<(PreparedRequest, Option<PreparedRequest>)>,
     /// Or why there is none; a sentence without a full stop.
     anonymous: Result<PreparedRequest, String>,
     malformed: Vec<PreparedRequest>,
     big: PreparedRequest,
-    pub login: Option<PreparedLogin>,
-    /// All identities ask for one and the same URL.
-    pub same_url: bool,
+}
+
+impl PageForms {
+    fn of(request: &scenario::RequestSpec, target: &Target) -> Self {
+        // The sleep is each request's own.
+        let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
+        let prepare = |request: &scenario::RequestSpec| PreparedRequest::new(request, &target.authority, &fixed);
+        PageForms {
+            plain: prepare(request),
+            anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
+            malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
+            big: prepare(&variation::padded(request, BIG)),
+        }
+    }
 }
 
 impl RequestForms {
     pub fn new(plan: &scenario::DirtySpec, target: &Target) -> Self {
-        // The sleep is each request's own.
-        let fixed = |placeholder: &Placeholder| target.fixed(placeholder, None);
-        let prepare = |request: &scenario::RequestSpec| PreparedRequest::new(request, &target.authority, &fixed);
-        let request = &plan.request;
-        let nobodys = |page| variation::anonymous(page).ok();
+        let pages = std::iter::once(&plan.request).chain(&plan.also);
+        let signup = plan.sweep.as_ref().and_then(|sweep| sweep.signup.as_ref());
         RequestForms {
-            plain: prepare(request),
-            also: plan.also.iter().map(|page| (prepare(page), nobodys(page).map(|page| prepare(&page)))).collect(),
-            anonymous: variation::anonymous(request).map(|request| prepare(&request)).map_err(|why| why.to_string()),
-            malformed: variation::malformed(request).iter().map(|(_, request)| prepare(request)).collect(),
-            big: prepare(&variation::padded(request, BIG)),
+            pages: pages.map(|page| PageForms::of(page, target)).collect(),
             login: plan.login.as_ref().map(|login| PreparedLogin::new(login, target)),
-            same_url: variation::same_url(request),
+            signup: signup.map(|signup| PreparedLogin::new(signup, target)),
+            same_url: variation::same_url(&plan.request),
+            is_sweep: plan.sweep.is_some(),
+        }
+    }
+
+    /// A page asks otherwise from now on.
+    pub fn set_page(&mut self, page: usize, request: &scenario::RequestSpec, target: &Target) {
+        if let Some(known) = self.pages.get_mut(page) {
+            *known = PageForms::of(request, target);
         }
     }
 
     /// The form that a shot asks for; the plain one where there is no such form.
     pub fn of(&self, shot: &RecipeRequest) -> &PreparedRequest {
-        let page = shot.page.checked_sub(1).and_then(|index| self.also.get(index));
-        let form = match (shot.who, shot.twist, page) {
-            (Principal::Nobody, _, Some((_, Some(nobodys)))) => Some(nobodys),
-            (Principal::Nobody, ..) => self.anonymous.as_ref().ok(),
-            (_, Anomaly::Malformed(index), _) => self.malformed.get(index),
-            (_, Anomaly::Big, _) => Some(&self.big),
-            (_, _, page) => page.map(|(plain, _)| plain),
+        let first = &self.pages[0];
+        let page = self.pages.get(shot.page).unwrap_or(first);
+        // What is out of the ordinary about a page is known of the first only, but in a sweep.
+        let odd = if self.is_sweep { page } else { first };
+        let form = match (shot.who, shot.twist) {
+            (Principal::Nobody, _) => page.anonymous.as_ref().or(first.anonymous.as_ref()).ok(),
+            (_, Anomaly::Malformed(index)) if !odd.malformed.is_empty() && self.is_sweep => {
+                odd.malformed.get(index % odd.malformed.len())
+            }
+            (_, Anomaly::Malformed(index)) => odd.malformed.get(index),
+            (_, Anomaly::Big) => Some(&odd.big),
+            _ => Some(&page.plain),
         };
-        form.unwrap_or(&self.plain)
+        form.unwrap_or(&page.plain)
     }
 
     /// The plain one is a HEAD: its responses have no body.
     pub fn head_only(&self) -> bool {
-        self.plain.head_only
+        self.pages[0].plain.head_only
     }
 
     /// How many pages there are: the scenario's own, and others.
     pub fn pages(&self) -> usize {
-        1 + self.also.len()
+        self.pages.len()
     }
 
     /// Why no request can be sent without saying who asks, if so.
     pub fn without_anonymous(&self) -> Option<&str> {
-        self.anonymous.as_ref().err().map(String::as_str)
+        self.pages[0].anonymous.as_ref().err().map(String::as_str)
+    }
+
+    /// Whether a page can be asked for without saying who asks.
+    pub fn has_anonymous(&self, page: usize) -> bool {
+        self.pages.get(page).is_some_and(|page| page.anonymous.is_ok())
+    }
+
+    /// In how many ways the request for a page can be spoilt.
+    pub fn malformed_of(&self, page: usize) -> usize {
+        self.pages.get(page).map_or(0, |page| page.malformed.len())
     }
 
     /// In how many ways a request can be spoilt.
     pub fn malformed(&self) -> usize {
-        self.malformed.len()
+        self.pages[0].malformed.len()
     }
 }
 

@@ -19,7 +19,7 @@ use super::recipe::{Principal, Recipe};
 use super::text;
 use crate::trigger::Trigger;
 
-mod bystanders;
+pub(super) mod bystanders;
 
 /// How many requests are remembered, so that an old canary can be traced to its request.
 const REMEMBERED: usize = 20_000;

@@ -25,6 +25,7 @@ pub(in crate::dirty) fn plan(request: RequestSpec) -> DirtySpec {
     DirtySpec {
         request,
         also: Vec::new(),
+        sweep: None,
         identities: Vec::new(),
         group: None,
         login: None,

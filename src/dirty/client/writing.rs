@@ -48,7 +48,15 @@ impl CheckClient {
         let canary = || ask.identity.map(|identity| identity.canary.clone());
         form.write(&mut bytes, &mut |placeholder, out| {
             let value = match placeholder {
-                Placeholder::Canary | Placeholder::CanaryAs(_) => canary().unwrap_or_default(),
+                Placeholder::Canary => canary().unwrap_or_default(),
+                Placeholder::CanaryAs(shape) => match ask.identity {
+                    Some(identity) => self.canary_shaped(identity.number, *shape),
+                    None => String::new(),
+                },
+                Placeholder::IdentityCanary => {
+                    let known = ask.identity.and_then(|identity| identity.known_as.clone());
+                    known.map(|(_, canary)| canary).or_else(canary).unwrap_or_default()
+                }
                 Placeholder::Sleep => self.sleep(ask.shot.nap).map(show_sleep).unwrap_or_default(),
                 Placeholder::User => "0".to_owned(),
                 Placeholder::Seq => variation.to_string(),

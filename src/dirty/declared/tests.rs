@@ -28,6 +28,8 @@ fn response(asker: usize, request: u64, body: &str) -> Observation {
     let seen = Seen {
         identity: (asker < NAMES.len()).then_some(asker as u64 + 1),
         persona: (asker < NAMES.len()).then_some(asker),
+        principal: None,
+        page: 0,
         exchange,
         tells: false,
         ..classify::tests::seen(request, request)

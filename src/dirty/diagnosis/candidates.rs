@@ -150,8 +150,10 @@ impl<'a> From<'a> {
         let derived = evidence.leak.oracle.is_of_personas();
         let shot = |seen: &Seen| {
             let line = recipe.lines.get(seen.place.line);
-            let shot =
-                line.and_then(|line| line.shots.get(seen.place.shot)).copied().unwrap_or_else(RecipeRequest::plain);
+            let shot = line
+                .and_then(|line| line.shots.get(seen.place.shot))
+                .copied()
+                .unwrap_or_else(|| RecipeRequest { page: seen.page, ..RecipeRequest::plain() });
             let persona = seen.persona.filter(|_| derived).map(Principal::Persona);
             RecipeRequest { who: persona.unwrap_or(shot.who), ..shot }
         };

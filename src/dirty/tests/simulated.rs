@@ -75,6 +75,8 @@ impl Trial {
             request: self.requests,
             identity: who.map(|identity| identity.number),
             persona,
+            principal: None,
+            page: 0,
             canary: String::new(),
             role: Role::Short,
             place: RecipePlace { line: place, shot: 0 },

@@ -10,7 +10,7 @@ const BYSTANDERS: usize = 60;
 
 /// Of a round the first request, from which its times count, and those that were sent nearest to the leak's source and
 /// victim; without these two, and in the order of the round.
-pub(super) fn bystanders<'a>(round: impl Iterator<Item = &'a Seen>, leak: &Leak) -> Vec<Seen> {
+pub(in crate::dirty) fn bystanders<'a>(round: impl Iterator<Item = &'a Seen>, leak: &Leak) -> Vec<Seen> {
     let named = || std::iter::once(&leak.victim).chain(&leak.source);
     let distance = |seen: &Seen| named().map(|of| of.sent().abs_diff(seen.sent())).min().unwrap_or(Duration::MAX);
     let mut others: Vec<&Seen> = round.filter(|seen| named().all(|of| of.request != seen.request)).collect();

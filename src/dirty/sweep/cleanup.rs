@@ -1,0 +1,116 @@
+//! What a sweep creates it removes again, the last first, also after an interruption.
+
+use futures::future::join_all;
+use tracing::debug;
+
+use super::super::client::{Ask, CheckClient, Created, Wire};
+use super::super::identity::Identity;
+use super::super::observation::Observation;
+use super::super::recipe::{Anomaly, Recipe};
+use super::{Sweep, orders, principals};
+use crate::scenario::SweepOperation;
+
+/// Things of one kind that are created at most.
+const MOST_OF_A_KIND: usize = 1000;
+/// Removed at once.
+const AT_ONCE: usize = 16;
+
+impl Sweep<'_> {
+    /// Takes what responses give to their principals, and what they say was created.
+    pub(super) fn note_captures(&mut self, client: &CheckClient, observations: &[Observation]) {
+        for observation in observations {
+            let seen = &observation.seen;
+            let Some(principal) = seen.principal.and_then(|owner| client.principal_of(owner)) else { continue };
+            principals::take_captures(client, &self.spec.operations, principal, observation);
+        }
+        self.take_created(client);
+    }
+
+    fn take_created(&mut self, client: &CheckClient) {
+        let created = client.take_created();
+        self.findings.created += created.len() as u64;
+        self.created.extend(created);
+    }
+
+    /// The same, of observations that are judged elsewhere.
+    pub(super) fn note_captures_of(&mut self, observations: &[Observation]) {
+        if let Some(client) = self.client.take() {
+            self.note_captures(&client, observations);
+            self.client = Some(client);
+        }
+    }
+
+    /// A recipe without requests that would create more of a kind than are created.
+    pub(super) fn without_what_is_full(&self, mut recipe: Recipe) -> Recipe {
+        let is_full = |page: usize| {
+            let capture = self.spec.operations.get(page).and_then(|one| one.operation.creates.as_ref());
+            capture.is_some_and(|name| self.created.iter().filter(|one| one.capture == *name).count() >= MOST_OF_A_KIND)
+        };
+        if self.created.len() >= MOST_OF_A_KIND {
+            recipe.lines.iter_mut().for_each(|line| line.shots.retain(|shot| !is_full(shot.page)));
+        }
+        recipe
+    }
+
+    /// Removes what was created, the last first. What cannot be removed stays on the list.
+    pub(super) async fn clean_up(&mut self) {
+        let operations = &self.spec.operations;
+        let remover = |created: &Created| {
+            let removes =
+                |one: &SweepOperation| one.cleanup && one.operation.deletes.as_ref() == Some(&created.capture);
+            operations.iter().position(removes)
+        };
+        if let Some(client) = self.client.take() {
+            self.take_created(&client);
+            self.client = Some(client);
+        }
+        let Some(client) = &self.client else { return };
+        let mut left: Vec<Created> = Vec::new();
+        while !self.created.is_empty() {
+            let from = self.created.len().saturating_sub(AT_ONCE);
+            let these = self.created[from..].to_vec();
+            let remove = |one: &Created| {
+                let (page, asker) = (remover(one), client.principal(one.principal));
+                let one = one.clone();
+                async move {
+                    let (page, asker) = (page?, asker?);
+                    let mut session = asker.session.clone();
+                    session.set_captured(&one.capture, &one.value);
+                    let own = Identity { session, ..asker };
+                    let identity = client.on_behalf_of(&own, client.stranger(Anomaly::None));
+                    let ask = Ask { shot: orders::ask(page), ..Ask::alone(&identity) };
+                    client.send(&mut Wire::default(), &ask).await;
+                    Some(identity.number)
+                }
+            };
+            let asked = join_all(these.iter().rev().map(remove)).await;
+            let mut observations = client.take_observations();
+            drop(client.take_strays());
+            // What is answered 404 is gone: somebody else has removed it, or it went with another.
+            let is_gone = |status: u16| status < 400 || matches!(status, 404 | 410);
+            let gone = |asker: &Option<u64>| {
+                let of = |o: &&Observation| asker.is_some() && o.seen.identity == *asker;
+                observations.iter().find(of).and_then(|o| o.seen.status()).is_some_and(is_gone)
+            };
+            let removed: Vec<bool> = asked.iter().map(gone).collect();
+            left.extend(these.iter().rev().zip(&removed).filter(|(_, removed)| !**removed).map(|(one, _)| one.clone()));
+            self.findings.removed += removed.iter().filter(|removed| **removed).count() as u64;
+            self.ledger.take(&mut observations, self.situation.premises, false);
+            self.created.truncate(from);
+        }
+        debug!(left = left.len(), removed = self.findings.removed, "clean-up");
+        left.reverse();
+        self.created = left;
+    }
+
+    /// Operations by which something was created that is still there, and how much.
+    pub(super) fn left_behind(&self) -> Vec<(String, u64)> {
+        let mut left: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+        for one in &self.created {
+            if let Some(operation) = self.spec.operations.get(one.page) {
+                *left.entry(operation.name().to_owned()).or_default() += 1;
+            }
+        }
+        left.into_iter().collect()
+    }
+}

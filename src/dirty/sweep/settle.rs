@@ -1,0 +1,176 @@
+//! Stored or leaked? What a write brought may be shown to everybody on purpose, as in a guest book. It is asked for alone, by
+//! others, when nothing else is under way.
+//!
+//! | asked alone | | it was |
+//! | --- | --- | --- |
+//! | never seen | | leaked: it takes another request at the same time |
+//! | always seen | beside the values of others | stored: a list |
+//! | always seen | also on a server that was started anew | stored: it outlives the process |
+//! | always seen | gone when what was created is removed | stored |
+//! | always seen, alone | | unsettled: "last: X" cannot be told from a slot |
+//! | sometimes seen | | unsettled |
+
+use std::collections::BTreeSet;
+
+use super::super::client::CheckClient;
+use super::super::observation::{Observation, Role};
+use super::super::perform::Round;
+use super::leaks::{self, CarrierKind, EdgeKey, EdgeState};
+use super::{Sweep, orders};
+
+/// How often each of the others asks, and how many others.
+const TIMES: usize = 3;
+const OTHERS: usize = 2;
+/// Places that are looked into.
+const MOST_PLACES: usize = 200;
+
+/// What lone requests showed at a place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    answered: usize,
+    shown: usize,
+    /// The values of two others at least stood in one response.
+    several: bool,
+}
+
+impl Seen {
+    fn take(&mut self, observation: &Observation, place: &str, client: &CheckClient) {
+        if observation.seen.status().is_none_or(|status| status >= 400) {
+            return;
+        }
+        self.answered += 1;
+        let owners = leaks::owners_at(observation, place, client);
+        self.shown += usize::from(!owners.is_empty());
+        let groups: BTreeSet<String> = owners.iter().map(|owner| client.group_of(*owner)).collect();
+        self.several |= groups.len() >= 2;
+    }
+
+    fn state(self) -> EdgeState {
+        match self {
+            Seen { answered: 0, .. } => EdgeState::Unsettled,
+            Seen { shown: 0, .. } => EdgeState::Leaked,
+            Seen { answered, shown, several: true } if answered == shown => EdgeState::Stored,
+            Seen { .. } => EdgeState::Open,
+        }
+    }
+}
+
+impl Sweep<'_> {
+    /// Looks into all that is open, on the server at hand.
+    pub(super) async fn settle(&mut self) {
+        let places = self.leaks.open_places();
+        for ((page, place), edges) in places.into_iter().take(MOST_PLACES) {
+            let seen = self.ask_others(page, &place).await;
+            match seen.state() {
+                EdgeState::Stored => self.note_stored(page, &place, &edges),
+                EdgeState::Leaked => self.note(&edges, EdgeState::Leaked),
+                EdgeState::Open | EdgeState::Unsettled => {
+                    self.always_seen.insert((page, place), seen.answered == seen.shown && seen.answered > 0);
+                }
+            }
+        }
+        if self.leaks.has_open() && !self.created.is_empty() {
+            self.settle_by_removal().await;
+        }
+    }
+
+    /// What is gone once its source was removed was stored with that.
+    async fn settle_by_removal(&mut self) {
+        self.clean_up().await;
+        for ((page, place), edges) in self.leaks.open_places().into_iter().take(MOST_PLACES) {
+            let from_created = |key: &EdgeKey| {
+                let source = key.source.and_then(|source| self.spec.operations.get(source));
+                source.is_some_and(|source| source.operation.creates.is_some())
+            };
+            if !edges.iter().any(from_created) || !self.always_seen.contains_key(&(page, place.clone())) {
+                continue;
+            }
+            let seen = self.ask_others(page, &place).await;
+            let always = self.always_seen.get(&(page, place.clone())).copied().unwrap_or_default();
+            if always && seen.shown == 0 && seen.answered > 0 {
+                self.note_stored(page, &place, &edges);
+            }
+        }
+        // What the operations need was removed with the rest.
+        let creators = self.spec.operations.iter().filter_map(|one| one.operation.creates.as_deref());
+        let names: Vec<&str> = creators.collect();
+        if let Some(client) = &self.client {
+            client.forget_captures(&names);
+        }
+        self.fill_captures().await;
+    }
+
+    /// Whether what is open is still shown by a server that was started anew, and that nobody has written to.
+    pub(super) async fn settle_anew(&mut self) {
+        if !self.gather().await {
+            return;
+        }
+        for ((page, place), edges) in self.leaks.open_places().into_iter().take(MOST_PLACES) {
+            let seen = self.ask_others(page, &place).await;
+            let always = self.always_seen.get(&(page, place.clone())).copied().unwrap_or_default();
+            match seen.shown > 0 && always {
+                true => self.note_stored(page, &place, &edges),
+                false => self.note(&edges, EdgeState::Unsettled),
+            }
+        }
+    }
+
+    /// An operation asked alone, by a few principals, one after the other.
+    async fn ask_others(&mut self, page: usize, place: &str) -> Seen {
+        let mut seen = Seen::default();
+        let Some(client) = &self.client else { return seen };
+        let count = client.principals();
+        for other in 0..OTHERS.min(count.max(1)) {
+            // The last of them: those who are asked first have captures of their own.
+            client.only_principal((count > 0).then(|| count - 1 - other));
+            for _ in 0..TIMES {
+                let recipe = orders::sequence(&[page], false);
+                Round { client, recipe: &recipe, personas: &[], number: 0, role: Some(Role::Probe) }.perform().await;
+                let mut observations = client.take_observations();
+                drop(client.take_strays());
+                observations.iter().for_each(|observation| seen.take(observation, place, client));
+                self.ledger.take(&mut observations, self.situation.premises, false);
+            }
+        }
+        client.only_principal(None);
+        seen
+    }
+
+    /// At the end: what all requests of a user carry has leaked if it is not known to be stored.
+    pub(super) fn close(&mut self) {
+        for edges in self.leaks.open_places().into_values() {
+            self.note(&edges, EdgeState::Unsettled);
+        }
+    }
+
+    /// What stands there was stored: nothing that stands there later leaks.
+    fn note_stored(&mut self, page: usize, place: &str, edges: &[EdgeKey]) {
+        if let Some(client) = &self.client {
+            client.permit(page, place.to_owned());
+        }
+        self.note(edges, EdgeState::Stored);
+    }
+
+    fn note(&mut self, edges: &[EdgeKey], state: EdgeState) {
+        for key in edges {
+            // What all requests of a user carry is in no body: only what is known to be stored is no leak.
+            let accuses = state == EdgeState::Unsettled && key.carrier == CarrierKind::Principal;
+            self.leaks.note_settled(key, if accuses { EdgeState::Leaked } else { state });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lone_requests_show_tells_stored_from_leaked() {
+        let of = |answered, shown, several| Seen { answered, shown, several }.state();
+        assert_eq!(of(6, 0, false), EdgeState::Leaked);
+        assert_eq!(of(6, 6, true), EdgeState::Stored);
+        assert_eq!(of(6, 6, false), EdgeState::Open, "the last one of a slot, or of a page that shows it");
+        assert_eq!(of(6, 3, true), EdgeState::Open);
+        assert_eq!(of(0, 0, false), EdgeState::Unsettled);
+    }
+}

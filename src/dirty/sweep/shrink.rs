@@ -1,0 +1,163 @@
+//! What was found, one finding a cause, each with the least that shows it.
+//!
+//! Values that get from the same operations into the same others have one cause, as far as can be told: what joins them is that
+//! they share a source or a victim.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::diagnosis::{self, ExperimentContext};
+use super::super::experiment::Participants;
+use super::super::personas::Personas;
+use super::super::triggers::Situation;
+use super::Sweep;
+use super::findings::Finding;
+use super::leaks::{CarrierKind, EdgeKey, EdgeState};
+
+/// For all findings together, as a part of the time of the sweep, and at least and at most.
+const SHARE: u32 = 4;
+const LEAST: Duration = Duration::from_secs(10);
+const MOST: Duration = Duration::from_secs(60);
+/// For one of them.
+const MOST_EACH: Duration = Duration::from_secs(6);
+/// Pairs of a finding that are tried until one shows it.
+const MOST_PAIRS: usize = 3;
+
+impl Sweep<'_> {
+    /// Narrows each finding down, for as long as that is worth.
+    pub(super) async fn shrink(&mut self) {
+        if !self.gather().await {
+            return;
+        }
+        self.fill_captures().await;
+        self.close();
+        self.leaks.trace_principals(&self.ledger);
+        let groups = groups(
+            self.leaks
+                .edges
+                .iter()
+                .filter(|(_, edge)| edge.state == EdgeState::Leaked)
+                .map(|(key, edge)| (key, edge.count)),
+        );
+        let now = self.clock.now();
+        let until = now + (self.plan.budget.time / SHARE).clamp(LEAST, MOST);
+        let count = groups.len().max(1) as u32;
+        for (done, group) in groups.into_iter().enumerate() {
+            let left = until.saturating_sub(self.clock.now());
+            let share = (left / (count - done as u32).max(1)).min(MOST_EACH);
+            let finding = self.narrow(group, self.clock.now() + share).await;
+            self.findings.found.push(finding);
+        }
+        // Responses in which a leak showed while it was narrowed down say nothing new.
+        if let Some(client) = &self.client {
+            drop((client.take_observations(), client.take_strays()));
+        }
+    }
+
+    /// One finding: of its pairs those are tried that showed it most often.
+    async fn narrow(&mut self, group: Vec<EdgeKey>, until: Duration) -> Finding {
+        let mut order: Vec<&EdgeKey> = group.iter().collect();
+        let count = |key: &EdgeKey| self.leaks.edges.get(key).map_or(0, |edge| edge.count);
+        // One of which the request is known says more than one of a principal.
+        order.sort_by_key(|key| (key.carrier, std::cmp::Reverse(count(key))));
+        let mut evidence = None;
+        let tried = order.len().min(MOST_PAIRS) as u32;
+        for (index, key) in order.into_iter().take(MOST_PAIRS).enumerate() {
+            let Some(edge) = self.leaks.edges.get(key) else { continue };
+            let mut one = edge.evidence();
+            let now = self.clock.now();
+            let each = now + until.saturating_sub(now) / (tried - index as u32).max(1);
+            let took = |page: usize| self.ledger.operations.get(page).map(|state| state.took).unwrap_or_default();
+            // The source comes in the middle of the victim.
+            let situation = Situation { alone: took(key.victim), ..self.situation.clone() };
+            let shown = match &self.client {
+                Some(client) => {
+                    let personas = Personas::default();
+                    let context = ExperimentContext {
+                        client,
+                        participants: Participants { personas: &personas, in_turn: false },
+                        situation: &situation,
+                        clock: &self.clock,
+                        time: self.plan.budget.time,
+                        slow_start: true,
+                        tries: Cell::new(self.tries),
+                    };
+                    let shown = diagnosis::narrow_down(&mut one, &context, each).await;
+                    self.tries = context.tries.get();
+                    shown
+                }
+                None => false,
+            };
+            let is_better = evidence.is_none() || shown;
+            if is_better {
+                evidence = Some(one);
+            }
+            if shown || self.clock.now() >= until {
+                break;
+            }
+        }
+        Finding::of(&group, &self.leaks, evidence)
+    }
+
+    /// Those that were never narrowed down, as they were found.
+    pub(super) fn rough_findings(&self) -> Vec<Finding> {
+        let leaked = self.leaks.edges.iter().filter(|(_, edge)| edge.state == EdgeState::Leaked);
+        let groups = groups(leaked.map(|(key, edge)| (key, edge.count)));
+        let rough = groups.into_iter().map(|group| {
+            let first = group.iter().max_by_key(|key| self.leaks.edges.get(key).map_or(0, |edge| edge.count));
+            let evidence = first.and_then(|key| self.leaks.edges.get(key)).map(|edge| edge.evidence());
+            Finding::of(&group, &self.leaks, evidence)
+        });
+        rough.collect()
+    }
+}
+
+/// Edges that have one cause, as far as can be told; the largest groups first.
+fn groups<'k>(edges: impl Iterator<Item = (&'k EdgeKey, u64)>) -> Vec<Vec<EdgeKey>> {
+    let edges: Vec<(&EdgeKey, u64)> = edges.collect();
+    // Each edge joins its source to its victim: as two nodes, so that an operation that is both joins nothing.
+    let mut parents: Vec<usize> = (0..edges.len()).collect();
+    fn root(parents: &mut [usize], mut at: usize) -> usize {
+        while parents[at] != at {
+            parents[at] = parents[parents[at]];
+            at = parents[at];
+        }
+        at
+    }
+    let mut first: BTreeMap<(CarrierKind, bool, Option<usize>), usize> = BTreeMap::new();
+    for (index, (key, _)) in edges.iter().enumerate() {
+        // One whose source is not known is joined by its victim alone.
+        let source = key.source.map(|source| (key.carrier, true, Some(source)));
+        for node in source.into_iter().chain([(key.carrier, false, Some(key.victim))]) {
+            let other = *first.entry(node).or_insert(index);
+            let (one, other) = (root(&mut parents, index), root(&mut parents, other));
+            parents[one] = other;
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<EdgeKey>> = BTreeMap::new();
+    for (index, (key, _)) in edges.iter().enumerate() {
+        groups.entry(root(&mut parents, index)).or_default().push((*key).clone());
+    }
+    let pairs = |group: &[EdgeKey]| group.iter().map(|key| (key.source, key.victim)).collect::<BTreeSet<_>>().len();
+    let mut groups: Vec<Vec<EdgeKey>> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(pairs(group)));
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(source: usize, victim: usize) -> EdgeKey {
+        EdgeKey { source: Some(source), victim, carrier: CarrierKind::Request, place: "body".to_owned() }
+    }
+
+    #[test]
+    fn what_shares_a_source_or_a_victim_has_one_cause() {
+        let edges = [key(1, 2), key(3, 2), key(3, 4), key(7, 8), key(8, 7)];
+        let groups = groups(edges.iter().map(|key| (key, 1)));
+        let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [3, 1, 1], "{groups:?}");
+    }
+}
