@@ -19,6 +19,7 @@ mod location;
 mod quantiles;
 mod redacted;
 mod server;
+mod sweep;
 pub mod upgrade;
 mod verdict;
 
@@ -46,6 +47,7 @@ pub use location::{Confidence, LocationRecord, NotLocated, PlaceRecord, SharedKi
 pub use quantiles::Quantiles;
 pub use redacted::redacted;
 pub use server::{Happening, ServerEvent, ServerPart, ServerRecord, ServerSample, Unmeasured};
+pub use sweep::{FindingRecord, OmittedRecord, PlainPlace, StoredRecord, SweepRecord, SweptOperation, SweptPair};
 pub use verdict::{RuleLimit, Status, Verdict, VerdictKind};
 
 /// The version of the keys below.
@@ -84,6 +86,9 @@ pub struct ResumedRecord {
     /// When it began: UTC, RFC 3339.
     pub started: String,
 }
+
+/// What stands for the file, and is the name, of a sweep of an address.
+pub const SWEPT: &str = "sweep";
 
 /// The program that made a record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -187,11 +192,18 @@ impl VariantRecord {
     }
 }
 
-/// Of each class the leak that is known best, with what stands beside it: one that was shrunk before others.
+/// Of each class the leak that is known best, with what stands beside it: one that was shrunk before others. In a sweep, of each
+/// pair of operations too.
 pub fn best_known<'a, T>(leaks: impl IntoIterator<Item = (T, &'a LeakRecord)>) -> Vec<(T, &'a LeakRecord)> {
+    let operations = |leak: &LeakRecord| {
+        let source = leak.source.as_ref().and_then(|source| source.operation.clone());
+        (source, leak.victim.operation.clone())
+    };
+    let is_same =
+        |one: &LeakRecord, other: &LeakRecord| one.class == other.class && operations(one) == operations(other);
     let mut distinct: Vec<(T, &LeakRecord)> = Vec::new();
     for (tag, leak) in leaks {
-        match distinct.iter_mut().find(|(_, held)| held.class == leak.class) {
+        match distinct.iter_mut().find(|(_, held)| is_same(held, leak)) {
             None => distinct.push((tag, leak)),
             Some(held) if held.1.shrunk.is_none() && leak.shrunk.is_some() => *held = (tag, leak),
             Some(_) => {}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::location::LocationRecord;
+use super::sweep::SweepRecord;
 use crate::dirty::recipe::Recipe;
 pub use crate::dirty::{LeakClass, LeakOracle};
 
@@ -55,6 +56,9 @@ pub struct DirtyRecord {
     /// Of the server, for this check; null in records of earlier versions.
     #[serde(default)]
     pub starts: Option<StartsRecord>,
+    /// Where a whole application was asked, and not one page of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepRecord>,
 }
 
 /// What requests of a kind were answered with: the first of them stands for all. What came from outside is escaped, and cut.
@@ -272,6 +276,9 @@ pub struct Witness {
     pub first_byte_ms: Option<f64>,
     pub done_ms: f64,
     pub status: Option<u16>,
+    /// In a sweep, the operation that it was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// By which the server's own traces can be searched for it, where the scenario asks for `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,

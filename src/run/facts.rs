@@ -12,12 +12,14 @@ mod sent_requests;
 mod response_samples;
 mod dirty;
 mod load;
+mod sweep;
 mod untested_classes;
 
 pub(super) use capacity::{describe_capacity, probe};
 pub(super) use ceiling::ceiling;
 pub(super) use dirty::dirty;
 pub(super) use load::{describe_load, load, what_is_sent};
+pub(super) use sweep::sweep;
 
 /// What serves, in words.
 pub(super) fn describe_server(server: &scenario::ServerSpec) -> String {
@@ -50,6 +52,17 @@ fn describe_command(command: &scenario::CommandSpec) -> String {
 pub(super) fn describe_dirty(plan: &scenario::DirtySpec) -> String {
     let budget = plan.budget;
     let target = format!("{} or {}", counted(budget.exposures, "exposure"), show_duration(budget.time));
+    if let Some(sweep) = &plan.sweep {
+        let what = match (&sweep.source, sweep.operations.len() as u64) {
+            (scenario::SweepSource::Server(path), 0) => format!("the requests that {path} lists"),
+            (scenario::SweepSource::Server(path), count) => {
+                format!("{} and what {path} lists", counted(count, "request"))
+            }
+            (scenario::SweepSource::File(file), count) => format!("{} of {file}", counted(count, "request")),
+            (scenario::SweepSource::Scenario, count) => counted(count, "request"),
+        };
+        return format!("a sweep of {what}, {} at most", show_duration(budget.time));
+    }
     format!("{}, up to {target}", load::describe_request(&plan.request, None))
 }
 

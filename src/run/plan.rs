@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod sweep_plan;
+
 use super::facts::{describe_capacity, describe_dirty, describe_inspection, describe_load, describe_server};
 use super::inspection;
 use crate::load::system_limits;
@@ -66,9 +68,11 @@ fn lines(variant: &Variant) -> Vec<String> {
         lines.push(format!("inspect {}", describe_inspection(inspect)));
     }
     if let Some(dirty) = &variant.dirty {
-        lines.push(format!("dirty   {}", describe_dirty(dirty)));
+        let name = if dirty.sweep.is_some() { "sweep" } else { "dirty" };
+        lines.push(format!("{name:<8}{}", describe_dirty(dirty)));
         lines.extend([means(dirty), Some(promise(dirty))].into_iter().flatten().map(|line| format!("        {line}")));
     }
+    lines.extend(variant.dirty.iter().filter_map(|dirty| dirty.sweep.as_ref()).flat_map(sweep_plan::lines));
     lines.extend(variant.rules.iter().map(|rule| format!("assert  {}", rule.text)));
     lines.extend(variant.abort_when.iter().map(|rule| format!("abort   {}", rule.text)));
     lines
@@ -121,7 +125,8 @@ fn promise(dirty: &DirtySpec) -> String {
         Expect::Report => "judged by the rules",
     };
     let (exposures, time) = (counted(budget.exposures, "exposure"), show_duration(budget.time));
-    format!("{expected}; that at most {bound} leak (95 %) takes {exposures} without a leak, in {time} at most")
+    let of = if dirty.sweep.is_some() { " of all requests" } else { "" };
+    format!("{expected}; that at most {bound}{of} leak (95 %) takes {exposures} without a leak, in {time} at most")
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::session::Session;
 mod capacity;
 mod inspected;
 mod located;
+mod sweep;
 
 /// How often to look at what a set-up has said.
 const READ_EVERY: Duration = Duration::from_secs(1);
@@ -100,7 +101,10 @@ pub(super) fn run(
     }
     trial.ceiling = facts::ceiling(variant, &trial);
     if let Some(plan) = variant.dirty.as_ref().filter(|_| !over(&trial)) {
-        stage.dirty(plan, &mut trial);
+        match plan.sweep {
+            Some(_) => stage.sweep(plan, &mut trial),
+            None => stage.dirty(plan, &mut trial),
+        }
     }
     if let Some(failure) = &trial.failure {
         observer.event(RunEvent::Trouble { message: &failure.message });
@@ -374,7 +378,7 @@ impl Stage<'_> {
             findings.interrupted |= trial.interrupted;
             let failure = trial.failure.as_ref().map(|failure| failure.message.as_str());
             trial.dirty = Some(facts::dirty(plan, self.variant.server.tls(), &findings, failure));
-            self.locate(trial);
+            self.locate(self.variant, trial);
         }
         self.observer.event(RunEvent::DirtyEnded);
     }

@@ -58,12 +58,13 @@ pub(in crate::run) fn dirty(
         evidence: tally
             .evidence
             .iter()
-            .map(|evidence| leak(evidence, tls, plan.follow > 0, findings.trace_seed))
+            .map(|evidence| leak(evidence, tls, plan.follow > 0, findings.trace_seed, &|_| None))
             .collect(),
         inconclusive: inconclusive(findings, failure).map(|why| response_samples::with_limit(why, findings.limit)),
-        samples: response_samples::samples(findings),
-        limit: response_samples::limit(findings),
-        starts: Some(response_samples::starts(findings)),
+        samples: response_samples::samples(&findings.samples),
+        limit: response_samples::limit(findings.limit),
+        starts: Some(response_samples::starts(findings.starts)),
+        sweep: None,
     }
 }
 
@@ -149,16 +150,19 @@ fn inconclusive(findings: &Findings, failure: Option<&str>) -> Option<String> {
     None
 }
 
-fn leak(
+/// `operation` names that of a page, in a sweep.
+pub(super) fn leak(
     evidence: &Evidence,
     tls: Option<&scenario::TlsSpec>,
     follow: bool,
     trace_seed: Option<u64>,
+    operation: &dyn Fn(usize) -> Option<String>,
 ) -> record::LeakRecord {
     let leak = &evidence.leak;
     let all = || std::iter::once(&leak.victim).chain(&leak.source).chain(&evidence.bystanders);
     let origin = all().map(Seen::sent).min().unwrap_or_default();
-    let witness = |seen: &Seen| witness(seen, origin, trace_seed);
+    let witness =
+        |seen: &Seen| record::Witness { operation: operation(seen.page), ..witness(seen, origin, trace_seed) };
     record::LeakRecord {
         class: evidence.class,
         alternatives: evidence.alternatives.clone(),
@@ -220,6 +224,7 @@ fn witness(seen: &Seen, origin: Duration, trace_seed: Option<u64>) -> record::Wi
         first_byte_ms: seen.exchange.first_byte.map(millis),
         done_ms: millis(seen.exchange.done),
         status: seen.status(),
+        operation: None,
         trace_id: trace_seed.map(|seed| TraceContext::of(seed, TraceOrigin::Dirty, seen.request).trace_id()),
     }
 }

@@ -1,12 +1,13 @@
 //! What the requests of a dirty check were answered with, and what the server and its starts had to say to that.
 
 use crate::dirty::samples::ResponseSample;
-use crate::dirty::{Findings, Limit};
+use crate::dirty::samples::ResponseSamples;
+use crate::dirty::{Limit, Starts};
 use crate::record;
 use crate::units::{counted, show_duration};
 
-pub(super) fn samples(findings: &Findings) -> Vec<record::DirtySample> {
-    findings.samples.in_order().into_iter().map(sample).collect()
+pub(super) fn samples(samples: &ResponseSamples) -> Vec<record::DirtySample> {
+    samples.in_order().into_iter().map(sample).collect()
 }
 
 fn sample(sample: &ResponseSample) -> record::DirtySample {
@@ -23,8 +24,8 @@ fn sample(sample: &ResponseSample) -> record::DirtySample {
     }
 }
 
-pub(super) fn limit(findings: &Findings) -> Option<record::RateLimit> {
-    findings.limit.map(|limit| record::RateLimit {
+pub(super) fn limit(limit: Option<Limit>) -> Option<record::RateLimit> {
+    limit.map(|limit| record::RateLimit {
         status: limit.status,
         retry_after_s: limit.retry_after.map(|time| time.as_secs_f64()),
         allowed: limit.allowed,
@@ -33,8 +34,7 @@ pub(super) fn limit(findings: &Findings) -> Option<record::RateLimit> {
     })
 }
 
-pub(super) fn starts(findings: &Findings) -> record::StartsRecord {
-    let starts = findings.starts;
+pub(super) fn starts(starts: Starts) -> record::StartsRecord {
     record::StartsRecord { count: starts.count.into(), took_s: starts.took.as_secs_f64(), shared: starts.shared.into() }
 }
 

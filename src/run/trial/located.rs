@@ -10,6 +10,7 @@ use super::super::supervise;
 use super::{RunEvent, Stage, target};
 use crate::net::target::Target;
 use crate::record::{ServerPart, Trial, best_known};
+use crate::scenario::Variant;
 use crate::server::probe::Probe;
 
 /// The most leaks, each of another class, that are looked for.
@@ -17,9 +18,9 @@ const MOST_LEAKS: usize = 3;
 
 impl Stage<'_> {
     /// Looks for the lines of the leaks that a dirty check has found.
-    pub(super) fn locate(&self, trial: &mut Trial) {
+    pub(super) fn locate(&self, variant: &Variant, trial: &mut Trial) {
         let over = trial.failure.is_some() || trial.interrupted;
-        let Some(wanted) = locate::is_wanted(self.variant) else { return };
+        let Some(wanted) = locate::is_wanted(variant) else { return };
         let Some(mut dirty) = trial.dirty.take_if(|dirty| !over && dirty.leaks > 0) else { return };
         let _location = info_span!("location").entered();
         // Those that a report shows.
@@ -31,7 +32,7 @@ impl Stage<'_> {
                 Ok(()) => {
                     let (exposures, leaks) = (dirty.exposures, dirty.leaks);
                     let mut servers = Probed { stage: self, trial, began: Instant::now(), exposures, leaks };
-                    locate::leak(self.variant, leak, self.seed, &mut servers)
+                    locate::leak(variant, leak, self.seed, &mut servers)
                 }
             });
             if trial.interrupted {
