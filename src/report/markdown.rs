@@ -11,6 +11,7 @@ mod located;
 mod overview;
 mod reproduce;
 mod server;
+mod sweep;
 mod verdicts;
 
 use crate::analysis::median_trial::{median_capacity, median_trial};
@@ -176,6 +177,7 @@ fn section(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
     page.markdown += &checks::checks(variant, place);
     capacity::capacity(page, variant, place);
     inspection::inspection(page, variant, place);
+    sweep::sweep(page, variant, place);
     page.markdown += &dirty::dirty(variant, place);
     evidence(page, variant, place);
     server::server(page, variant, place);

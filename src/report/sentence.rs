@@ -19,10 +19,12 @@ use super::escape::{clean, clip};
 use super::format::{capital, list, micros, millis, outside, sent_again, status, ways_lost};
 use super::inspection;
 
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod unanswered;
 
+pub(crate) use sweep::{finding, swept};
 pub(crate) use unanswered::unanswered_note;
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.
@@ -312,6 +314,9 @@ pub(crate) fn gave_up(load: &LoadRecord) -> Option<String> {
 
 /// The dirty check in one sentence.
 pub(crate) fn dirty_fact(dirty: &DirtyRecord) -> String {
+    if let Some(sweep) = &dirty.sweep {
+        return sweep::sweep_fact(dirty, sweep);
+    }
     if dirty.leaks > 0 {
         let rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds).sum();
         let dirty_rounds: u64 = dirty.triggers.values().map(|trigger| trigger.rounds_with_leak).sum();

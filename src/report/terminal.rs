@@ -11,8 +11,8 @@ use crate::analysis::exposures::dirty_totals;
 use crate::analysis::median_trial::{median_capacity, median_trial};
 use crate::analysis::server_use::server_use;
 use crate::record::{
-    Checks, InspectionRecord, LoadRecord, Record, Status, Trial, TrialFailure, VariantRecord, Verdict, VerdictKind,
-    Witness,
+    Checks, InspectionRecord, LoadRecord, Record, Status, SweepRecord, Trial, TrialFailure, VariantRecord, Verdict,
+    VerdictKind, Witness,
 };
 use crate::units::{counted, show_count, show_percentage, show_rate, show_size, show_time};
 
@@ -42,6 +42,8 @@ const VERDICTS: usize = 12;
 const CAVEATS: usize = 3;
 const FAILURES: usize = 3;
 const LOG_LINES: usize = 8;
+/// The most findings of a sweep that are shown; the report has all.
+const FINDINGS: usize = 12;
 /// The most samples of what came in a dirty check that concluded nothing; the report has all.
 const CAME: usize = 5;
 /// The most statuses that the line of requests names.
@@ -177,7 +179,11 @@ impl Terminal {
         }
         out += &trial.inspection.as_ref().map(|inspection| self.inspection(inspection)).unwrap_or_default();
         if let Some(dirty) = &trial.dirty {
-            out += &self.entry("dirty check", sentence::dirty_fact(dirty).trim_start_matches("the dirty check "));
+            let name = if dirty.sweep.is_some() { "sweep" } else { "dirty check" };
+            let fact = sentence::dirty_fact(dirty);
+            let fact = fact.trim_start_matches("the dirty check ").trim_start_matches("the sweep ");
+            out += &self.entry(name, fact);
+            out += &dirty.sweep.as_ref().map(|sweep| self.sweep(sweep)).unwrap_or_default();
             for (index, sample) in response_samples::told(dirty).into_iter().take(CAME).enumerate() {
                 out += &self.entry(
                     if index == 0 { "what came" } else { "" },
@@ -186,6 +192,27 @@ impl Terminal {
             }
         }
         out + self.used(trial).as_str()
+    }
+
+    /// What was asked, and what was found, a line a cause.
+    fn sweep(&self, sweep: &SweepRecord) -> String {
+        let mut out = self.entry("asked", &sentence::swept(sweep));
+        for (index, finding) in sweep.findings.iter().enumerate().take(FINDINGS) {
+            out += &self.entry(&format!("finding {}", index + 1), &sentence::finding(finding));
+        }
+        let more = sweep.findings.len().saturating_sub(FINDINGS);
+        if more > 0 {
+            out += &self.entry("", &format!("and {}, which the report has", counted(more as u64, "more finding")));
+        }
+        for place in sweep.unsettled.iter().take(FINDINGS) {
+            out += &self.entry("unsettled", &format!("{} ({}): {}", place.victim, place.place, place.line));
+        }
+        let left: Vec<String> =
+            sweep.left_behind.iter().map(|(name, count)| format!("{} by {name}", show_count(*count))).collect();
+        if !left.is_empty() {
+            out += &self.entry("left behind", &left.join(", "));
+        }
+        out
     }
 
     /// The answer, why that is known, and what to do.

@@ -258,6 +258,7 @@ pub fn witness(request: u64, role: &str, connection: u64, sleep: f64, sent: f64,
         first_byte_ms: Some(sent + took - 0.4),
         done_ms: sent + took,
         status: Some(200),
+        operation: None,
         trace_id: None,
     }
 }
@@ -348,6 +349,7 @@ pub fn trigger(requests: u64, exposures: u64, leaks: u64, rounds: u64, rounds_wi
 
 pub fn dirty() -> Record {
     let check = DirtyRecord {
+        sweep: None,
         alike: Vec::new(),
         samples: Vec::new(),
         limit: None,
@@ -379,6 +381,7 @@ pub fn dirty() -> Record {
 pub fn clean_in_every_mode() -> Record {
     let variants = ["threaded", "async", "async_pool"].map(|mode| {
         let check = DirtyRecord {
+            sweep: None,
             alike: Vec::new(),
             samples: Vec::new(),
             limit: None,
@@ -454,6 +457,7 @@ pub fn hostile(text: &str) -> Record {
         leak
     };
     let check = DirtyRecord {
+        sweep: None,
         alike: Vec::new(),
         samples: Vec::new(),
         limit: None,
