@@ -23,6 +23,7 @@ mod report;
 mod run;
 mod serve;
 mod signals;
+mod sweep;
 mod system_context;
 mod unknown;
 
@@ -94,6 +95,7 @@ fn obey(arguments: Arguments, began: Instant) -> Exit {
         Some(Command::Run(options)) => with_log(true, &|log| run::run(&options, log, began)),
         Some(Command::Load(options)) => with_log(true, &|log| load::load(&options, log, manner.quiet, began)),
         Some(Command::Inspect(options)) => with_log(true, &|log| inspect::inspect(&options, log, began)),
+        Some(Command::Sweep(options)) => with_log(true, &|log| sweep::sweep(&options, log, began)),
         Some(Command::Check(options)) => check::check(&options),
         Some(Command::Serve(options)) => with_log(false, &|log| serve::serve(&options, log)),
         Some(Command::Compare(options)) => compare::compare(&options),

@@ -17,6 +17,7 @@ Examples:
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
   runner load -c 500 -d 10 http://127.0.0.1:8000/           load a server that is up, without a file
+  runner sweep http://127.0.0.1:8000                        does any page show the data of another? asks all of them
   runner inspect scenarios/python_servers.toml              how many requests does each server work on at once?
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
   runner compare reports/shop/monday reports/shop/latest    what changed between two runs of a scenario
@@ -42,6 +43,17 @@ Examples:
 
 It sends a request alone, then more and more at once, and says how many are really worked on at once: one at a time, a pool,
 any number, or a loop that something blocks. Choose a request that waits, 10 ms to 1 s, as one for a database does.";
+
+const SWEEP_EXAMPLES: &str = "\
+Examples:
+  runner sweep http://127.0.0.1:8000                                  its OpenAPI document, its links and its forms
+  runner sweep http://127.0.0.1:8000 --from openapi.json              what a document lists: OpenAPI, HAR, Postman, curl, a log
+  runner sweep http://127.0.0.1:8000 -H 'x-user: {canary}'            each request says who asks
+  runner sweep http://127.0.0.1:8000 --methods write                  POST, PUT and PATCH too; what they create is removed
+  runner sweep shop.toml --from /openapi.json                         on the server of a scenario
+
+Each request carries a value of its own, and every response is searched for those of others. Only reads are sent unless
+--methods says otherwise. A scenario file can do more: log in, sign up, give values: see docs/sweep.md.";
 
 /// Starts a web server, drives HTTP load at it, looks for one request's data in another's response, and judges
 #[derive(Debug, Parser)]
@@ -87,6 +99,8 @@ pub(super) enum Command {
     Load(Box<Load>),
     /// Find out how many requests a server really works on at once, and how: of each variant of a scenario, or of a URL
     Inspect(Inspect),
+    /// Look for leaks between all requests of an application: what a document lists, or what its pages link to
+    Sweep(Box<SweepArguments>),
     /// Validate scenarios and show the plan; nothing is started
     Check(Check),
     /// Run only the server of a scenario, for a browser or curl; ends with Ctrl-C
@@ -319,6 +333,65 @@ pub(super) struct Inspect {
     /// Print the record as one line of JSON, and nothing else to standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SWEEP_EXAMPLES)]
+pub(super) struct SweepArguments {
+    /// The URL of a server that is up, or a scenario file (TOML) whose server is started
+    #[arg(value_name = "URL|FILE")]
+    pub subject: String,
+
+    /// What lists the requests: a file (OpenAPI, HAR, Postman, curl lines, access log), or a path on the server, which begins
+    /// with `/`; the path of the URL if not given, with the usual places of OpenAPI documents, and links and forms
+    #[arg(long, value_name = "FILE|PATH")]
+    pub from: Option<String>,
+
+    /// Which requests are sent: `read`, `write` (also POST, PUT, PATCH) or `delete` (also DELETE of what was created)
+    #[arg(long, value_name = "WHICH", value_parser = ["read", "write", "delete"])]
+    pub methods: Option<String>,
+
+    /// Requests not to send, by method and path, as in "POST /emails", or all below a path, as in /admin/; may be repeated
+    #[arg(long, value_name = "REQUEST")]
+    pub leave_out: Vec<String>,
+
+    /// A header of every request, as in "x-user: {canary}"; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+
+    /// How long the sweep may take, 2m if not given: seconds, or with a unit as in 90s, 5m
+    #[arg(allow_negative_numbers = true, short, long, value_name = "TIME", value_parser = time)]
+    pub time: Option<Duration>,
+
+    /// The most requests a second
+    #[arg(allow_negative_numbers = true, short = 'R', long, value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+
+    /// The most requests at once; chosen by runner if not given
+    #[arg(allow_negative_numbers = true, short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1024))]
+    pub concurrency: Option<u32>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+
+    /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
+    #[arg(long, value_name = "DIR")]
+    reports: Option<PathBuf>,
+
+    /// Allow requests to a host that is not this machine; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+
+    /// Print the record as one line of JSON, and nothing else to standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl SweepArguments {
+    /// Where its report goes. An empty variable is one that is not set.
+    pub fn reports(&self) -> PathBuf {
+        reports(self.reports.as_ref())
+    }
 }
 
 #[derive(Debug, Args)]

@@ -42,6 +42,7 @@ mod serve;
 mod serving;
 mod streams;
 mod survivors;
+mod sweep;
 mod tls;
 mod tracing;
 mod verdicts;

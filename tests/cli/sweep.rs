@@ -1,0 +1,211 @@
+//! Sweeps: all requests of an application, and leaks between them.
+
+use serde_json::Value;
+
+use crate::harness::{Outcome, Runner, a_few_at_once};
+
+/// Two pages, of which one writes who asks where the other reads it.
+const ACROSS: &str = r#"
+    fn profile(request) { process.user = request.headers["x-user"]; sleep("5ms"); #{ user: request.headers["x-user"] } }
+    fn search(request) { sleep("10ms"); #{ q: request.query.q, by: process.user } }
+    fn cart(request) { sleep("5ms"); #{ user: request.headers["x-user"] } }
+    fn plain(request) { "nothing" }
+"#;
+
+const CLEAN: &str = r#"
+    fn profile(request) { sleep("5ms"); #{ user: request.headers["x-user"] } }
+    fn search(request) { sleep("10ms"); #{ q: request.query.q, by: request.headers["x-user"] } }
+    fn cart(request) { sleep("5ms"); #{ user: request.headers["x-user"] } }
+    fn plain(request) { "nothing" }
+"#;
+
+const PAGES: &str = r#"
+[dirty]
+headers   = { x-user = "{canary}" }
+exposures = 300
+time      = "20s"
+[[dirty.request]]
+path = "/profile/"
+[[dirty.request]]
+path = "/search/?q={canary}"
+[[dirty.request]]
+path = "/cart/"
+[[dirty.request]]
+path = "/plain/"
+"#;
+
+fn scenario(pages: &str) -> String {
+    format!("[server]\nmode = \"async\"\nscript = \"app.rhai\"\n{pages}")
+}
+
+fn swept(record: &Value) -> &Value {
+    &record["variants"][0]["trials"][0]["dirty"]["sweep"]
+}
+
+fn findings(record: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let all = swept(record)["findings"].as_array().unwrap();
+    all.iter().map(|finding| (text(&finding["source"]), text(&finding["victim"]))).collect()
+}
+
+/// A run of such a scenario with these handlers.
+fn sweep(app: &str, pages: &str) -> Outcome {
+    Runner::with(&scenario(pages)).file("app.rhai", app).run()
+}
+
+#[test]
+fn a_leak_across_pages_names_both_and_a_clean_twin_has_none() {
+    a_few_at_once(&[true, false], |is_leaky| {
+        if *is_leaky {
+            let outcome = sweep(ACROSS, PAGES).exit(1).stdout_has("finding 1");
+            let record = outcome.record("scenario");
+            assert_eq!(findings(&record), [("GET /profile/".to_owned(), "GET /search/".to_owned())], "{record:#}");
+            let leak = &record["variants"][0]["trials"][0]["dirty"]["evidence"][0];
+            assert_eq!(leak["source"]["operation"], "GET /profile/");
+            let requests = leak["shrunk"]["requests"].as_array().unwrap();
+            assert_eq!(requests.len(), 2, "{leak:#}");
+            let report = outcome.report("scenario");
+            assert!(
+                report.contains("## Sweep") && report.contains("matrix.svg") && report.contains("curl"),
+                "{report}"
+            );
+            outcome.then(&["replay", "reports/scenario/latest", "1", "--times", "4"]).run().exit(0);
+            return;
+        }
+        let outcome = sweep(CLEAN, PAGES).exit(0);
+        let record = outcome.record("scenario");
+        assert!(findings(&record).is_empty());
+        let swept = swept(&record);
+        assert_eq!((&swept["exercised"], &swept["pairs"]), (&1.0.into(), &1.0.into()), "every two met: {swept:#}");
+    });
+}
+
+/// A page that stores for everybody, a page that keeps the last of what was sent, a page of one's own.
+const STORE: &str = r#"
+    fn book(request) {
+        if request.method == "POST" {
+            let all = process.entries;
+            if all == () { all = []; }
+            all.push(request.json.text);
+            process.entries = all;
+        }
+        #{ entries: process.entries }
+    }
+    fn last(request) {
+        if request.method == "POST" { process.last = request.json.text; }
+        #{ last: process.last }
+    }
+    fn me(request) { #{ user: request.headers["x-user"] } }
+"#;
+
+fn store(page: &str, more: &str) -> String {
+    format!(
+        r#"
+[dirty]
+headers   = {{ x-user = "{{canary}}" }}
+exposures = 100
+time      = "15s"
+{more}
+[[dirty.request]]
+method = "POST"
+path   = "/{page}/"
+json   = {{ text = "{{canary}}" }}
+[[dirty.request]]
+path = "/{page}/"
+[[dirty.request]]
+path = "/me/"
+"#
+    )
+}
+
+#[test]
+fn what_a_guest_book_shows_is_stored_and_the_last_of_a_slot_is_unsettled() {
+    let shared = r#"shared = ["* -> POST /last/", "* -> GET /last/"]"#;
+    a_few_at_once(&[("book", "", 0), ("last", "", 4), ("last", shared, 0)], |(page, more, code)| {
+        let outcome = sweep(STORE, &store(page, more)).exit(*code);
+        let record = outcome.record("scenario");
+        match (*page, *code) {
+            ("book", _) => assert!(!swept(&record)["stored"].as_array().unwrap().is_empty(), "{record:#}"),
+            (_, 4) => {
+                let line = swept(&record)["unsettled"][0]["line"].as_str().unwrap();
+                assert!(line.starts_with("shared = [\"") && line.contains("/last/"), "{line}");
+                assert!(outcome.report("scenario").contains(line), "the line to paste");
+            }
+            _ => assert!(swept(&record)["shared"].as_u64().unwrap() > 0),
+        }
+    });
+}
+
+#[test]
+fn operations_that_refuse_everybody_are_named_and_nothing_is_concluded() {
+    let app = format!("{CLEAN}\nfn secret(request) {{ respond(401, \"who are you\") }}");
+    let pages = format!("{PAGES}[[dirty.request]]\npath = \"/secret/\"\n");
+    sweep(&app, &pages).exit(4).stdout_has("GET /secret/").stdout_has("401");
+}
+
+/// Notes that are created and removed, and a page that lists them with the number of those that are there.
+const NOTES: &str = r#"
+    fn notes(request) {
+        let made = process.made;
+        if made == () { made = 0; }
+        made += 1;
+        process.made = made;
+        process["note" + made] = request.json.title;
+        respond(201, #{ id: "" + made, title: request.json.title })
+    }
+    fn note(request) { sleep("2ms"); #{ title: process["note" + request.query.id] } }
+    fn remove(request) {
+        let gone = process.gone;
+        if gone == () { gone = 0; }
+        process.gone = gone + 1;
+        process["note" + request.query.id] = ();
+        log(`${process.made} made, ${process.gone} gone`);
+        "gone"
+    }
+"#;
+
+#[test]
+fn what_a_sweep_creates_it_removes() {
+    let pages = r#"
+[dirty]
+headers   = { x-user = "{canary}" }
+exposures = 60
+time      = "10s"
+[[dirty.request]]
+method  = "POST"
+path    = "/notes/"
+json    = { title = "{canary}" }
+capture = { note = "id" }
+[[dirty.request]]
+path = "/note/?id={capture.note}"
+[[dirty.request]]
+method  = "DELETE"
+path    = "/remove/?id={capture.note}"
+cleanup = true
+"#;
+    let outcome = sweep(NOTES, pages).exit(0);
+    let record = outcome.record("scenario");
+    let swept = swept(&record);
+    let (created, removed) = (swept["created"].as_u64().unwrap(), swept["removed"].as_u64().unwrap());
+    assert!(created > 10 && created == removed, "{created} created, {removed} removed");
+    assert!(swept["left_behind"].as_object().unwrap().is_empty());
+}
+
+#[test]
+fn a_document_of_the_server_is_read_and_its_pages_are_followed() {
+    let app = r#"
+        fn home(request) { `<a href="/profile/">me</a> <a href="/logout/">out</a> <form action="/search/"><input name=q></form>` }
+        fn profile(request) { #{ user: request.headers["x-user"] } }
+        fn search(request) { sleep("5ms"); #{ q: request.query.q } }
+        fn logout(request) { respond(500, "asked for by a sweep") }
+    "#;
+    let pages = "[dirty]\nfrom = \"/home/\"\nheaders = { x-user = \"{canary}\" }\nexposures = 60\ntime = \"10s\"\n";
+    let outcome = sweep(app, pages).exit(0);
+    let record = outcome.record("scenario");
+    let mut names: Vec<&str> =
+        swept(&record)["operations"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["GET /home/", "GET /profile/", "GET /search/"]);
+    let omitted = &swept(&record)["omitted"][0];
+    assert_eq!((&omitted["name"], &omitted["reason"]), (&"GET /logout/".into(), &"its name has `logout`".into()));
+}
