@@ -37,6 +37,7 @@ mod sensitive;
 mod server;
 mod source;
 mod suggest;
+pub mod sweep;
 pub mod template;
 mod toml_tree;
 pub mod variation;
@@ -54,6 +55,7 @@ pub use request::RequestSpec;
 pub use secrets::Secrets;
 pub use sensitive::looks_secret;
 pub use server::{Builtin, CommandSpec, ListenSpec, ReadyCheck, ReadySpec, ServerSpec, StopSpec};
+pub use sweep::{SweepOperation, SweepSource, SweepSpec};
 pub use template::Template;
 pub use warnings::warnings;
 
@@ -223,6 +225,9 @@ pub struct DirtySpec {
     pub request: RequestSpec,
     /// Other pages for the same who ask: GETs with its headers and cookies.
     pub also: Vec<RequestSpec>,
+    /// In place of one page a whole application. `request` and `also` are then the requests of its operations, in their
+    /// order; where these are not known yet, `request` is what is asked to know them.
+    pub sweep: Option<SweepSpec>,
     /// What fills `{identity.field}`: none, or at least two that differ, with the same fields each.
     pub identities: Vec<BTreeMap<String, String>>,
     /// The field of identities whose equals may see each other's data.

@@ -505,7 +505,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// Where `docs/scenario.md` describes each type of the schema.
-const SECTIONS: [(&str, &str); 18] = [
+const SECTIONS: [(&str, &str); 19] = [
     ("", "## Top of the file"),
     ("Server", "## `[server]`"),
     ("Ready", "## `[server]`"),
@@ -516,6 +516,7 @@ const SECTIONS: [(&str, &str); 18] = [
     ("Capacity", "## `[capacity]`"),
     ("Inspect", "## `[inspect]`"),
     ("Dirty", "## `[dirty]`"),
+    ("SweepRequest", "## `[dirty]`"),
     ("LongAndShort", "## `[dirty]`"),
     ("Login", "## Logging in"),
     ("LoginStep", "## Logging in"),
