@@ -245,8 +245,14 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
     }
 
     fn object(&mut self, view: &View<'a>, shown: Option<&'a Value>) -> Result<Made, CannotBeMade> {
-        let required = view.required();
+        let mut required = view.required();
         let mut names: Vec<&'a str> = view.property_names();
+        // A body with one field is that field: `{"data": …}`.
+        if let ([only], true) = (names.as_slice(), required.is_empty() && self.path.is_empty())
+            && self.depths.of_all(&view.property(only)) != ENDLESS
+        {
+            required.push(only);
+        }
         let known = names.len();
         names.extend(required.iter().filter(|name| view.property(name).is_empty()));
         let item = std::mem::take(&mut self.item);
