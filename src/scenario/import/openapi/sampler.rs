@@ -247,9 +247,10 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
     fn object(&mut self, view: &View<'a>, shown: Option<&'a Value>) -> Result<Made, CannotBeMade> {
         let mut required = view.required();
         let mut names: Vec<&'a str> = view.property_names();
-        // A body with one field is that field: `{"data": …}`.
+        // A body with one object in it is that object: `{"data": …}`.
         if let ([only], true) = (names.as_slice(), required.is_empty() && self.path.is_empty())
             && self.depths.of_all(&view.property(only)) != ENDLESS
+            && !View::of(self.document, &view.property(only)).property_names().is_empty()
         {
             required.push(only);
         }
