@@ -56,17 +56,14 @@ pub(super) fn import(root: Value, options: &ImportOptions) -> Result<Imported, I
     }
     let is_swagger = root.get("swagger").is_some() || version.starts_with('2');
     let document = Document { root, is_swagger };
-    let (documented, mut left_out) = documented::documented(&document);
+    let (mut documented, mut left_out) = documented::documented(&document);
+    let too_many = documented.split_off(documented.len().min(MOST)).into_iter();
+    left_out.extend(too_many.map(|operation| LeftOut { name: operation.name, reason: LeftOutReason::TooMany }));
     let ids = ids::ids(&document, &documented);
     let mut depths = Depths::new(&document);
     let mut made: Vec<(usize, Operation)> = Vec::new();
     for (index, operation) in documented.iter().enumerate() {
-        let request = if made.len() >= MOST {
-            Err(LeftOutReason::TooMany)
-        } else {
-            make(&document, &mut depths, operation, index, &ids, options)
-        };
-        match request {
+        match make(&document, &mut depths, operation, index, &ids, options) {
             Ok(operation) => made.push((index, operation)),
             Err(reason) => left_out.push(LeftOut { name: operation.name.clone(), reason }),
         }
