@@ -1,5 +1,7 @@
 //! A value for a schema: what is required, of the shallowest alternative, with a canary wherever a text may be any.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::accepts::Accepts;
@@ -8,8 +10,8 @@ use super::document::Document;
 use super::number;
 use super::text;
 use super::view::{SchemaAddress, SchemaType, View, address};
-use crate::scenario::import::GivenValue;
 use crate::scenario::import::made::{Made, MadeText};
+use crate::scenario::import::{GivenValue, names, variables};
 use crate::scenario::template::Template;
 
 mod alternatives;
@@ -34,6 +36,8 @@ pub(super) struct SchemaSampler<'a, 'd> {
     pub depths: &'d mut Depths<'a>,
     /// Those that hold for this operation.
     pub given: Vec<&'a GivenValue>,
+    /// What responses give: a field named like one of them is filled with it.
+    pub captures: &'d BTreeSet<String>,
     steps: u32,
     extras: usize,
     /// The schemas around the one at hand.
@@ -47,9 +51,25 @@ pub(super) struct SchemaSampler<'a, 'd> {
 }
 
 impl<'a, 'd> SchemaSampler<'a, 'd> {
-    pub fn new(document: &'a Document, depths: &'d mut Depths<'a>, given: Vec<&'a GivenValue>) -> Self {
+    pub fn new(
+        document: &'a Document,
+        depths: &'d mut Depths<'a>,
+        given: Vec<&'a GivenValue>,
+        captures: &'d BTreeSet<String>,
+    ) -> Self {
         let (around, path) = (Vec::new(), Vec::new());
-        SchemaSampler { document, depths, given, steps: STEPS, extras: EXTRAS, around, path, item: 0, is_full: false }
+        SchemaSampler {
+            document,
+            depths,
+            given,
+            captures,
+            steps: STEPS,
+            extras: EXTRAS,
+            around,
+            path,
+            item: 0,
+            is_full: false,
+        }
     }
 
     /// A value of a parameter or a whole body, `shown` by the document or not.
@@ -139,6 +159,10 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
                 let number = number::number(view, whole == SchemaType::Integer, shown, self.item);
                 number.map(Made::Plain).map_or_else(|| self.fail(), Ok)
             }
+            SchemaType::String if self.captured().is_some() => {
+                let text = self.captured().unwrap_or_default();
+                Ok(Made::Text(MadeText { text, carries: None }))
+            }
             SchemaType::String => match text::text(view, self.name(), shown) {
                 Some(text) => Ok(Made::Text(text)),
                 None => self.fail(),
@@ -213,7 +237,8 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
             !view.never && view.choices.is_empty() && view.enumeration().is_none() && view.constant().is_none();
         let is_text = view.types().is_some_and(|types| types.contains(&SchemaType::String));
         let shown = shown.or_else(|| view.shown());
-        if !is_free || !is_text || !text::carries(&view, self.name(), shown) {
+        // An id that need not be there is better left out than made up.
+        if !is_free || !is_text || names::is_id(self.name()) || !text::carries(&view, self.name(), shown) {
             return None;
         }
         self.extras -= 1;
@@ -298,6 +323,14 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
             }
         }
         Ok(Made::List(items))
+    }
+
+    /// The id that a response gave, for a field that asks for it: `{capture.item_id}` for `itemId` and `item_ids`.
+    fn captured(&self) -> Option<Template> {
+        let words = names::words(self.name());
+        let (last, before) = words.split_last().filter(|(_, before)| !before.is_empty())?;
+        let name = format!("{}_{}", before.join("_"), names::singular(last));
+        (names::is_id(self.name()) && self.captures.contains(&name)).then(|| variables::capture(&name))
     }
 
     /// What `[dirty.values]` says of the field at hand.
