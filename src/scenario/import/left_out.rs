@@ -15,6 +15,8 @@ pub struct LeftOut {
 pub enum LeftOutReason {
     /// No response gives the id: the parameter's name.
     NoId(String),
+    /// It deletes, and no operation creates what it would delete: the parameter's name.
+    NotCreated(String),
     /// A schema that no finite value fits: the parameter or field.
     CannotBeMade(String),
     /// A body of this media type.
@@ -59,7 +61,9 @@ impl LeftOut {
     /// What brings it in.
     pub fn remedy(&self) -> String {
         match &self.reason {
-            LeftOutReason::NoId(parameter) | LeftOutReason::CannotBeMade(parameter) => {
+            LeftOutReason::NoId(parameter)
+            | LeftOutReason::NotCreated(parameter)
+            | LeftOutReason::CannotBeMade(parameter) => {
                 format!("give it in [dirty.values]: \"{}: {parameter}\" = \"...\"", self.name)
             }
             LeftOutReason::MediaType(_) | LeftOutReason::Binary | LeftOutReason::NoBody => {
@@ -83,6 +87,7 @@ impl fmt::Display for LeftOutReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LeftOutReason::NoId(parameter) => write!(f, "no response gives its `{parameter}`"),
+            LeftOutReason::NotCreated(parameter) => write!(f, "it deletes, and nothing creates its `{parameter}`"),
             LeftOutReason::CannotBeMade(parameter) => write!(f, "no value can be made for `{parameter}`"),
             LeftOutReason::MediaType(media_type) => write!(f, "its body is {media_type}"),
             LeftOutReason::NoBody => f.write_str("a log does not say what was sent"),

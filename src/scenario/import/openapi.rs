@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::account;
 use super::danger::danger;
+use super::draft::needs;
 use super::{
     Effect, ImportError, ImportFormat, ImportNote, ImportOptions, Imported, LeftOut, LeftOutReason, Operation,
 };
@@ -56,19 +57,25 @@ pub(super) fn import(root: Value, options: &ImportOptions) -> Result<Imported, I
     }
     let is_swagger = root.get("swagger").is_some() || version.starts_with('2');
     let document = Document { root, is_swagger };
-    let (documented, mut left_out) = documented::documented(&document);
+    let (mut documented, mut left_out) = documented::documented(&document);
+    let too_many = documented.split_off(documented.len().min(MOST)).into_iter();
+    left_out.extend(too_many.map(|operation| LeftOut { name: operation.name, reason: LeftOutReason::TooMany }));
     let ids = ids::ids(&document, &documented);
     let mut depths = Depths::new(&document);
+    let captures = ids.names();
     let mut made: Vec<(usize, Operation)> = Vec::new();
     for (index, operation) in documented.iter().enumerate() {
-        let request = if made.len() >= MOST {
-            Err(LeftOutReason::TooMany)
-        } else {
-            make(&document, &mut depths, operation, index, &ids, options)
-        };
-        match request {
+        match make(&document, &mut depths, operation, (index, &captures), &ids, options) {
             Ok(operation) => made.push((index, operation)),
             Err(reason) => left_out.push(LeftOut { name: operation.name.clone(), reason }),
+        }
+    }
+    // An id in a body may be made up where nothing gives it, one in a path may not.
+    let filled = filled(&made);
+    for (index, operation) in made.iter_mut().filter(|(index, _)| !filled.contains(index)) {
+        let none = BTreeSet::new();
+        if let Ok(again) = make(&document, &mut depths, &documented[*index], (*index, &none), &ids, options) {
+            *operation = again;
         }
     }
     keep_what_can_be_filled(&ids, &mut made, &mut left_out);
@@ -101,13 +108,13 @@ fn make<'a>(
     document: &'a Document,
     depths: &mut Depths<'a>,
     documented: &Documented<'a>,
-    index: usize,
+    (index, captures): (usize, &BTreeSet<String>),
     ids: &Ids,
     options: &'a ImportOptions,
 ) -> Result<Operation, LeftOutReason> {
     let is_for = |given: &&'a super::GivenValue| given.operation.as_ref().is_none_or(|name| *name == documented.name);
     let given = options.values.iter().filter(is_for).collect();
-    let mut sampler = SchemaSampler::new(document, depths, given);
+    let mut sampler = SchemaSampler::new(document, depths, given, captures);
     let sources = |name: &str| ids.sources.get(&(index, name.to_owned())).cloned().unwrap_or_default();
     let head = parameters::head(documented, &mut sampler, &sources)?;
     let body = body::body(documented, &mut sampler)?;
@@ -124,6 +131,7 @@ fn make<'a>(
         cookies: head.cookies,
         body: body.spec,
     };
+    let needs = needs(&request);
     let mut carriers = head.carriers;
     carriers.extend(body.carriers);
     Ok(Operation {
@@ -133,34 +141,41 @@ fn make<'a>(
         request,
         carriers,
         captures: ids.captures.get(&index).cloned().unwrap_or_default(),
-        needs: head.needs,
+        needs,
         secured: head.is_secured || security::is_secured(document, documented.operation),
         creates: None,
         deletes: None,
     })
 }
 
-/// Leaves out what needs an id that only operations give which need it themselves, or which are left out.
-fn keep_what_can_be_filled(ids: &Ids, made: &mut Vec<(usize, Operation)>, left_out: &mut Vec<LeftOut>) {
-    let mut filled: BTreeSet<String> = BTreeSet::new();
-    let mut kept: BTreeSet<usize> = BTreeSet::new();
+/// The operations, by their indices, all of whose ids are given by others of them.
+fn filled(made: &[(usize, Operation)]) -> BTreeSet<usize> {
+    let mut given: BTreeSet<&str> = BTreeSet::new();
+    let mut filled: BTreeSet<usize> = BTreeSet::new();
     loop {
-        let before = kept.len();
-        for (index, operation) in made.iter() {
-            if !kept.contains(index) && operation.needs.iter().all(|need| filled.contains(need)) {
-                kept.insert(*index);
-                filled.extend(operation.captures.iter().map(|capture| capture.name.clone()));
+        let before = filled.len();
+        for (index, operation) in made {
+            if !filled.contains(index) && operation.needs.iter().all(|need| given.contains(need.as_str())) {
+                filled.insert(*index);
+                given.extend(operation.captures.iter().map(|capture| capture.name.as_str()));
             }
         }
-        if kept.len() == before {
-            break;
+        if filled.len() == before {
+            return filled;
         }
     }
+}
+
+/// Leaves out what needs an id that only operations give which need it themselves, or which are left out.
+fn keep_what_can_be_filled(ids: &Ids, made: &mut Vec<(usize, Operation)>, left_out: &mut Vec<LeftOut>) {
+    let kept = filled(made);
+    let given = made.iter().filter(|(index, _)| kept.contains(index)).flat_map(|(_, operation)| &operation.captures);
+    let given: BTreeSet<String> = given.map(|capture| capture.name.clone()).collect();
     made.retain(|(index, operation)| {
         if kept.contains(index) {
             return true;
         }
-        let missing = operation.needs.iter().find(|need| !filled.contains(*need));
+        let missing = operation.needs.iter().find(|need| !given.contains(*need));
         let parameter = missing.and_then(|need| ids.parameter(*index, need)).unwrap_or_default();
         left_out.push(LeftOut { name: operation.name.clone(), reason: LeftOutReason::NoId(parameter) });
         false

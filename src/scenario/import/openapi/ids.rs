@@ -33,6 +33,12 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    /// The names of what any response gives.
+    pub fn names(&self) -> BTreeSet<String> {
+        let names = self.sources.values().filter_map(|source| source.seen.clone());
+        names.collect()
+    }
+
     /// The parameter of an operation that a capture fills.
     pub fn parameter(&self, operation: usize, capture: &str) -> Option<String> {
         let mut sources = self.sources.iter().filter(|((of, _), _)| *of == operation);

@@ -154,7 +154,10 @@ fn path_value<'a>(
     if let Some(capture) = captured(operation, &sources(name)) {
         return Ok(need(head, capture));
     }
-    let no_id = || LeftOutReason::NoId(name.to_owned());
+    let no_id = || match Effect::of(&operation.method) {
+        Effect::Delete if sources(name).seen.is_some() => LeftOutReason::NotCreated(name.to_owned()),
+        _ => LeftOutReason::NoId(name.to_owned()),
+    };
     let Some(parameter) = parameter else { return Err(no_id()) };
     let view = View::of(document, &[parameter.schema]);
     if view.enumeration().is_some() || view.constant().is_some() {

@@ -1,5 +1,7 @@
 //! A value for a schema: what is required, of the shallowest alternative, with a canary wherever a text may be any.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::accepts::Accepts;
@@ -7,10 +9,12 @@ use super::depth::{Depths, ENDLESS};
 use super::document::Document;
 use super::number;
 use super::text;
-use super::view::{SchemaAddress, SchemaChoice, SchemaType, View, address};
-use crate::scenario::import::GivenValue;
+use super::view::{SchemaAddress, SchemaType, View, address};
 use crate::scenario::import::made::{Made, MadeText};
+use crate::scenario::import::{GivenValue, names, variables};
 use crate::scenario::template::Template;
+
+mod alternatives;
 
 /// How deep a value may be.
 const DEPTH: usize = 48;
@@ -18,8 +22,6 @@ const DEPTH: usize = 48;
 const STEPS: u32 = 6_000;
 /// How many fields that need not be there are added because they can hold a canary, in a whole value.
 const EXTRAS: usize = 8;
-/// How many alternatives of a choice are tried.
-const ALTERNATIVES: usize = 24;
 /// How many items a list has at most.
 const ITEMS: usize = 64;
 
@@ -34,6 +36,8 @@ pub(super) struct SchemaSampler<'a, 'd> {
     pub depths: &'d mut Depths<'a>,
     /// Those that hold for this operation.
     pub given: Vec<&'a GivenValue>,
+    /// What responses give: a field named like one of them is filled with it.
+    pub captures: &'d BTreeSet<String>,
     steps: u32,
     extras: usize,
     /// The schemas around the one at hand.
@@ -47,9 +51,25 @@ pub(super) struct SchemaSampler<'a, 'd> {
 }
 
 impl<'a, 'd> SchemaSampler<'a, 'd> {
-    pub fn new(document: &'a Document, depths: &'d mut Depths<'a>, given: Vec<&'a GivenValue>) -> Self {
+    pub fn new(
+        document: &'a Document,
+        depths: &'d mut Depths<'a>,
+        given: Vec<&'a GivenValue>,
+        captures: &'d BTreeSet<String>,
+    ) -> Self {
         let (around, path) = (Vec::new(), Vec::new());
-        SchemaSampler { document, depths, given, steps: STEPS, extras: EXTRAS, around, path, item: 0, is_full: false }
+        SchemaSampler {
+            document,
+            depths,
+            given,
+            captures,
+            steps: STEPS,
+            extras: EXTRAS,
+            around,
+            path,
+            item: 0,
+            is_full: false,
+        }
     }
 
     /// A value of a parameter or a whole body, `shown` by the document or not.
@@ -111,95 +131,6 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
         made
     }
 
-    /// Takes an alternative of each choice, and then makes the value.
-    fn choose(
-        &mut self,
-        view: &mut View<'a>,
-        schemas: &[&'a Value],
-        shown: Option<&'a Value>,
-    ) -> Result<Made, CannotBeMade> {
-        let Some(choice) = view.choices.pop() else { return self.plain(view, schemas, shown) };
-        if self.around.len() > DEPTH {
-            return self.fail();
-        }
-        let mut order: Vec<(u32, bool, u32, &'a Value)> = Vec::new();
-        for alternative in choice.alternatives {
-            let depth = self.depths.of(alternative);
-            let of_alternative = View::of(self.document, &[alternative]);
-            let is_null = of_alternative.types().is_some_and(|types| types == [SchemaType::Null])
-                || of_alternative.enumeration().is_some_and(|list| list.iter().all(Value::is_null));
-            let is_again = self.around.contains(&address(alternative));
-            // Objects that are nothing but allowed to be come last: too much fits them.
-            let is_vague = u32::from(of_alternative.parts.iter().all(|part| part.is_empty()));
-            order.push((is_vague + 2 * u32::from(is_null), is_again, depth, alternative));
-        }
-        order.retain(|(_, _, depth, _)| *depth != ENDLESS);
-        if order.iter().any(|(_, is_again, _, _)| *is_again) {
-            order.sort_by_key(|(vague, is_again, depth, _)| (*is_again, *depth, *vague));
-        } else {
-            order.sort_by_key(|(vague, _, depth, _)| (*vague, *depth));
-        }
-        let mut last = self.fail();
-        // Where more than one fits what is required, all fields may tell them apart.
-        for is_full in [false, true].into_iter().take(if choice.is_one { 2 } else { 1 }) {
-            for (_, _, _, alternative) in order.iter().take(ALTERNATIVES) {
-                let (steps, extras) = (self.steps, self.extras);
-                let mut with = view.clone();
-                with.add(self.document, alternative);
-                if with.never {
-                    continue;
-                }
-                self.around.push(address(alternative));
-                self.is_full = is_full;
-                let made = self.choose(&mut with, schemas, shown);
-                self.is_full = false;
-                self.around.pop();
-                match made.map(|made| self.discriminated(&choice, alternative, made)) {
-                    Ok((made, is_told)) if is_told || !choice.is_one || self.fits_one(&choice, &made) => {
-                        return Ok(made);
-                    }
-                    Ok(_) => {}
-                    Err(cannot) => last = Err(cannot),
-                }
-                self.extras = extras;
-                // A try must not take the steps of those after it.
-                self.steps = steps.saturating_sub(STEPS / 64);
-            }
-        }
-        last
-    }
-
-    /// Whether no second alternative fits.
-    fn fits_one(&self, choice: &SchemaChoice<'a>, made: &Made) -> bool {
-        let value = made.value();
-        let mut accepts = Accepts::new(self.document);
-        choice.alternatives.iter().filter(|alternative| accepts.all(&[*alternative], &value)).count() == 1
-    }
-
-    /// With the field that tells alternatives apart, and whether there is one.
-    fn discriminated(&self, choice: &SchemaChoice<'a>, alternative: &'a Value, made: Made) -> (Made, bool) {
-        let name = choice.discriminator.and_then(|discriminator| discriminator.get("propertyName")?.as_str());
-        let reference = alternative.get("$ref").and_then(Value::as_str);
-        let (Some(name), Some(reference), Made::Object(mut fields)) = (name, reference, made.clone()) else {
-            return (made, false);
-        };
-        let mapping = choice.discriminator.and_then(|discriminator| discriminator.get("mapping")?.as_object());
-        let own = reference.rsplit('/').next().unwrap_or_default();
-        let leads_here = |to: &Value| to.as_str().is_some_and(|to| to == reference || to == own);
-        let mapped =
-            mapping.and_then(|mapping| mapping.iter().find(|(_, to)| leads_here(to))).map(|(value, _)| value.clone());
-        let value = Value::String(mapped.unwrap_or_else(|| own.to_owned()));
-        let of_field = View::of(self.document, &[alternative]).property(name);
-        if !of_field.is_empty() && !Accepts::new(self.document).all(&of_field, &value) {
-            return (made, false);
-        }
-        match fields.iter_mut().find(|(known, _)| known == name) {
-            Some((_, field)) => *field = Made::of(&value),
-            None => fields.push((name.to_owned(), Made::of(&value))),
-        }
-        (Made::Object(fields), true)
-    }
-
     /// A value without any choice.
     fn plain(
         &mut self,
@@ -228,6 +159,10 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
                 let number = number::number(view, whole == SchemaType::Integer, shown, self.item);
                 number.map(Made::Plain).map_or_else(|| self.fail(), Ok)
             }
+            SchemaType::String if self.captured().is_some() => {
+                let text = self.captured().unwrap_or_default();
+                Ok(Made::Text(MadeText { text, carries: None }))
+            }
             SchemaType::String => match text::text(view, self.name(), shown) {
                 Some(text) => Ok(Made::Text(text)),
                 None => self.fail(),
@@ -245,8 +180,15 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
     }
 
     fn object(&mut self, view: &View<'a>, shown: Option<&'a Value>) -> Result<Made, CannotBeMade> {
-        let required = view.required();
+        let mut required = view.required();
         let mut names: Vec<&'a str> = view.property_names();
+        // A body with one object in it is that object: `{"data": …}`.
+        if let ([only], true) = (names.as_slice(), required.is_empty() && self.path.is_empty())
+            && self.depths.of_all(&view.property(only)) != ENDLESS
+            && !View::of(self.document, &view.property(only)).property_names().is_empty()
+        {
+            required.push(only);
+        }
         let known = names.len();
         names.extend(required.iter().filter(|name| view.property(name).is_empty()));
         let item = std::mem::take(&mut self.item);
@@ -295,7 +237,8 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
             !view.never && view.choices.is_empty() && view.enumeration().is_none() && view.constant().is_none();
         let is_text = view.types().is_some_and(|types| types.contains(&SchemaType::String));
         let shown = shown.or_else(|| view.shown());
-        if !is_free || !is_text || !text::carries(&view, self.name(), shown) {
+        // An id that need not be there is better left out than made up.
+        if !is_free || !is_text || names::is_id(self.name()) || !text::carries(&view, self.name(), shown) {
             return None;
         }
         self.extras -= 1;
@@ -380,6 +323,14 @@ impl<'a, 'd> SchemaSampler<'a, 'd> {
             }
         }
         Ok(Made::List(items))
+    }
+
+    /// The id that a response gave, for a field that asks for it: `{capture.item_id}` for `itemId` and `item_ids`.
+    fn captured(&self) -> Option<Template> {
+        let words = names::words(self.name());
+        let (last, before) = words.split_last().filter(|(_, before)| !before.is_empty())?;
+        let name = format!("{}_{}", before.join("_"), names::singular(last));
+        (names::is_id(self.name()) && self.captures.contains(&name)).then(|| variables::capture(&name))
     }
 
     /// What `[dirty.values]` says of the field at hand.

@@ -178,6 +178,21 @@ fn a_text_that_may_be_null_is_a_text() {
 }
 
 #[test]
+fn a_body_asks_for_ids_that_responses_give_and_makes_up_the_others() {
+    let id = json!({ "type": "string", "format": "uuid" });
+    let gives = json!({ "200": { "content": { "application/json": { "schema": { "type": "array", "items": { "type": "object", "properties": { "id": id } } } } } } });
+    let body = json!({ "required": true, "content": { "application/json": { "schema": { "type": "object", "required": ["exam_ids", "roomId"],
+        "properties": { "exam_ids": { "type": "array", "items": id }, "roomId": id, "seat_id": id } } } } });
+    let document = json!({ "openapi": "3.1.0", "paths": {
+        "/exams": { "get": { "responses": gives } }, "/exams/{id}": { "get": { "responses": {} } },
+        "/sittings": { "post": { "requestBody": body, "responses": {} } } } });
+    let imported = of(&document);
+    let sitting = imported.operation("POST /sittings").unwrap();
+    assert_eq!(shown(sitting), r#"POST /sittings {"exam_ids":["{capture.exam_id}"],"roomId":"{canary.uuid}"}"#);
+    assert_eq!(sitting.needs, ["exam_id"]);
+}
+
+#[test]
 fn yaml_is_read_with_its_numbers_for_names() {
     let text = "\u{feff}openapi: 3.1.0\ninfo: {title: Notes}\npaths:\n  /notes/{day}:\n    get:\n      parameters:\n      - {name: day, in: path, required: true, schema: {type: string, format: date}}\n      responses:\n        200: {description: fine}\n";
     let imported = taken(text);
