@@ -9,7 +9,9 @@ use crate::dirty::{LeakOracle, ReplayTry};
 use crate::record::{LeakRecord, Record};
 use crate::report;
 use crate::run::environment;
-use crate::run::replay::{Difference, ExpectedResponses, NotReplayed, ReplayOutcome, ReplayPlan, locate, replay};
+use crate::run::replay::{
+    Difference, ExpectedResponses, NotReplayed, ReplayOutcome, ReplayPlan, locate, of_a_sweep, replay,
+};
 use crate::stats::interval_95;
 use crate::units::{show_percentage, show_time};
 
@@ -54,6 +56,20 @@ fn again(arguments: &Replay, log: &EventLog) -> Result<Exit, (String, String)> {
     let expected = ExpectedResponses::of(leak, &control.unwrap_or_default());
     let (times, allowed_hosts) = (arguments.times, &arguments.allow_hosts);
     let again = ReplayPlan { variant, recipe, expected: &expected, seed, times, allowed_hosts };
+    let swept = known.trials.get(trial).and_then(|trial| trial.dirty.as_ref()?.sweep.as_ref());
+    let of_sweep = match swept.map(|swept| of_a_sweep(&again, swept, &cancel)) {
+        None => None,
+        Some(Ok(found)) => Some(found),
+        Some(Err(_)) if cancel.is_cancelled() => return Ok(Exit::Interrupted),
+        Some(Err(NotReplayed { message, advice })) => {
+            print::error(&hide(&message), Some(&hide(&advice)));
+            return Ok(Exit::CouldNotRun);
+        }
+    };
+    let again = match &of_sweep {
+        Some((variant, recipe)) => ReplayPlan { variant, recipe, ..again },
+        None => again,
+    };
     let show = |number: u64, one: &ReplayTry, unlike: Option<&Difference>| {
         print::out(&hide(&line(number, one, unlike)));
     };

@@ -53,7 +53,12 @@ pub(super) fn describe_dirty(plan: &scenario::DirtySpec) -> String {
     let budget = plan.budget;
     let target = format!("{} or {}", counted(budget.exposures, "exposure"), show_duration(budget.time));
     if let Some(sweep) = &plan.sweep {
+        // Those of the server are known once it was asked.
+        let is_open = sweep.operations.iter().all(|operation| operation.is_given);
         let what = match (&sweep.source, sweep.operations.len() as u64) {
+            (scenario::SweepSource::Server(path), count) if !is_open => {
+                format!("{} of {path}", counted(count, "request"))
+            }
             (scenario::SweepSource::Server(path), 0) => format!("the requests that {path} lists"),
             (scenario::SweepSource::Server(path), count) => {
                 format!("{} and what {path} lists", counted(count, "request"))

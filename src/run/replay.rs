@@ -5,11 +5,12 @@ use tokio_util::sync::CancellationToken;
 use super::locate::Servers;
 use super::private::Private;
 use super::supervise;
+use super::trial::sweep::document::{self, NoDocument};
 use crate::dirty::recipe::Recipe;
 use crate::dirty::{LeakReplay, ReplayTry};
 use crate::net::target::Target;
-use crate::record::{LeakRecord, LocationRecord, NotLocated};
-use crate::scenario::{ServerSpec as Plan, Variant};
+use crate::record::{LeakRecord, LocationRecord, NotLocated, SweepRecord};
+use crate::scenario::{ServerSpec as Plan, SweepOperation, SweepSource, Variant};
 use crate::server::probe::Probe;
 use crate::server::{Log, Server, StartError};
 
@@ -103,6 +104,57 @@ pub fn replay(
         }
     }
     Ok(outcome)
+}
+
+/// A leak of a sweep, with the operations as they are known now: those that the server documents are asked for. The recipe names
+/// operations by their place among them, which may be another now; those in which the server takes no canary are known from
+/// the record.
+pub fn of_a_sweep(
+    again: &ReplayPlan<'_>,
+    swept: &SweepRecord,
+    cancel: &CancellationToken,
+) -> Result<(Variant, Recipe), NotReplayed> {
+    let not = |message: String| {
+        let advice = "replay with the scenario and the document that were swept, or sweep again";
+        NotReplayed { message, advice: advice.to_owned() }
+    };
+    let plan = again.variant.dirty.as_ref();
+    let Some((plan, spec)) = plan.and_then(|plan| Some((plan, plan.sweep.as_ref()?))) else {
+        return Err(not(format!("`{}` is no sweep any more", again.variant.name)));
+    };
+    let plan = match &spec.source {
+        SweepSource::Server(path) => {
+            let mut found = None;
+            on_a_server(again, false, None, cancel, |target, stop| {
+                let came = document::operations(plan, spec, path, target, again.seed, stop).map_err(refused)?;
+                let NoDocument { message, advice } = match came {
+                    Ok(swept) => {
+                        found = Some(swept);
+                        return Ok(());
+                    }
+                    Err(none) => none,
+                };
+                Err(NotReplayed { message, advice })
+            })?;
+            plan.sweeping(found.ok_or_else(|| not("it was interrupted".to_owned()))?)
+        }
+        SweepSource::Scenario | SweepSource::File(_) => plan.clone(),
+    };
+    let operations = plan.sweep.iter().flat_map(|sweep| &sweep.operations);
+    let names: Vec<&str> = operations.map(SweepOperation::name).collect();
+    let mut recipe = again.recipe.clone();
+    for shot in recipe.lines.iter_mut().flat_map(|line| &mut line.shots) {
+        let name = swept.operations.get(shot.page).map_or("", |known| known.name.as_str());
+        let known = names.iter().position(|own| *own == name);
+        shot.page = known.ok_or_else(|| not(format!("nothing that is asked now is `{name}`")))?;
+    }
+    let plain = |name: &&str| {
+        let known = swept.operations.iter().find(|known| known.name == **name);
+        known.map(|known| known.plain.iter().map(|place| place.carrier).collect()).unwrap_or_default()
+    };
+    let plain: Vec<Vec<usize>> = names.iter().map(plain).collect();
+    let plan = plan.with_plain_carriers(plain.into_iter());
+    Ok((Variant { dirty: Some(plan), ..again.variant.clone() }, recipe))
 }
 
 /// Looks for the lines of the server's code that wrote the value and that read it.

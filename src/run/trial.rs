@@ -31,7 +31,7 @@ use crate::session::Session;
 mod capacity;
 mod inspected;
 mod located;
-mod sweep;
+pub(super) mod sweep;
 
 /// How often to look at what a set-up has said.
 const READ_EVERY: Duration = Duration::from_secs(1);

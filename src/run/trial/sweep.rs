@@ -14,7 +14,7 @@ use crate::record::{LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::sweep::ResetSpec;
 use crate::scenario::{self, DirtySpec, SweepSource, Variant};
 
-mod document;
+pub(in crate::run) mod document;
 mod reset;
 
 use document::NoDocument;

@@ -24,7 +24,7 @@ const USUAL: [&str; 9] = [
 ];
 
 /// Why nothing is known of what to ask.
-pub(super) struct NoDocument {
+pub(in crate::run) struct NoDocument {
     pub message: String,
     pub advice: String,
 }
@@ -38,7 +38,7 @@ impl NoDocument {
 }
 
 /// The sweep with all its operations. The outer error is what the machine refuses.
-pub(super) fn operations(
+pub(in crate::run) fn operations(
     plan: &DirtySpec,
     spec: &SweepSpec,
     path: &str,
