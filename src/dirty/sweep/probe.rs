@@ -11,7 +11,7 @@ const MOST_TRIES: usize = 12;
 /// How often an operation is asked again that fails.
 const AGAIN: usize = 3;
 /// Refusals that do not go by what is in a request.
-const NOT_FOR_ITS_VALUES: [u16; 6] = [401, 403, 405, 406, 429, 501];
+const NOT_FOR_ITS_VALUES: [u16; 9] = [401, 403, 405, 406, 429, 501, 502, 503, 504];
 
 impl Sweep<'_> {
     /// Asks each operation alone, those first that give what others need.
@@ -64,7 +64,7 @@ impl Sweep<'_> {
 
     fn is_refused_for_its_values(&self, page: usize) -> bool {
         let carriers = &self.spec.operations[page].operation.carriers;
-        let refused = |status: u16| (400..500).contains(&status) && !NOT_FOR_ITS_VALUES.contains(&status);
+        let refused = |status: u16| (400..600).contains(&status) && !NOT_FOR_ITS_VALUES.contains(&status);
         !carriers.is_empty() && self.ledger.operations[page].alone.is_some_and(refused)
     }
 

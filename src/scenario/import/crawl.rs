@@ -22,6 +22,8 @@ use page::{CrawlPage, HtmlField, HtmlForm};
 const MOST_PAGES: usize = 150;
 const MOST_OF_A_KIND: usize = 3;
 const MOST_OPERATIONS: usize = 400;
+/// Operations of one path that differ in the names of their queries.
+const MOST_VARIANTS: usize = 4;
 /// Stands for the host while links are made absolute.
 const BASE: &str = "http://host.invalid";
 /// What a password field is sent.
@@ -257,6 +259,13 @@ impl Crawl {
                     known.captures.push(capture);
                 }
             }
+            return;
+        }
+        // Of links that sort and filter one page in ever other ways, a few will do.
+        let is_variant = |known: &&Operation| {
+            known.name == operation.name || known.name.starts_with(&format!("{} (", operation.name))
+        };
+        if self.found.iter().filter(is_variant).count() >= MOST_VARIANTS {
             return;
         }
         if self.found.len() >= MOST_OPERATIONS {

@@ -8,7 +8,7 @@ use super::super::source::Span;
 use super::super::sweep::{
     CommonParts, OperationPattern, ResetSpec, SharedData, SweepOperation, SweepPolicy, SweepSource, SweepSpec,
 };
-use super::super::template::Template;
+use super::super::template::{Placeholder, Template};
 use super::super::{RequestSpec, sweep};
 use super::login::{self, LoginSection};
 use super::model::MOST_RATE;
@@ -95,12 +95,30 @@ impl Loading<'_> {
             }
             Some(from) => self.imported_sweep(from, spec, context),
         };
+        if let Some(spec) = &spec {
+            self.check_canaries(at, spec, context);
+        }
         if let (Some(shared), Some(spec)) = (&written.shared, &spec)
             && spec.source != SweepSource::Server(written.from.as_ref().map_or_else(String::new, |it| it.value.clone()))
         {
             self.check_shared(shared, spec);
         }
         Some(spec)
+    }
+
+    /// That something tells one user's requests from another's, as far as they are known.
+    fn check_canaries(&mut self, at: &Located<file::RawDirty>, spec: &SweepSpec, context: &SweepContext<'_>) {
+        let tells = |hole: &Placeholder| hole.is_canary() || matches!(hole, Placeholder::Identity(_));
+        let told = spec.operations.iter().any(|one| one.operation.request.has(tells));
+        let is_known = !matches!(spec.source, SweepSource::Server(_)) && !spec.operations.is_empty();
+        if told || context.has_login || !is_known || self.spoilt.touches(&["dirty"]) {
+            return;
+        }
+        let span = at.value.from.as_ref().map(|from| &from.span).or(at.value.request.as_ref().map(|it| &it.span));
+        let problem = Problem::new("no request has a `{canary}`");
+        let problem = problem.at(span.unwrap_or(&at.span), "nothing here tells one user's requests from another's");
+        let help = "say who asks, as in headers = { x-user = \"{canary}\" } in [dirty], or add [dirty.login]";
+        self.problems.add(problem.help(help));
     }
 
     /// Keys that only a sweep has a use for.
@@ -335,6 +353,11 @@ impl Loading<'_> {
                 return None;
             }
         };
+        for name in imported.variables.clone() {
+            if let Some(value) = self.system.variable(&name) {
+                self.secrets.add(&name, &value);
+            }
+        }
         let missing = imported.fill(&|name| self.system.variable(name));
         if !missing.is_empty() {
             let problem = Problem::new(format!("`{}` needs values that are not in it", from.value));
