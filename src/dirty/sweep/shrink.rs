@@ -21,6 +21,8 @@ const LEAST: Duration = Duration::from_secs(10);
 const MOST: Duration = Duration::from_secs(60);
 /// For one of them.
 const MOST_EACH: Duration = Duration::from_secs(6);
+/// A source that brought less than such a part of what the victim's most frequent one did joins it to nothing else.
+const STRONG: u64 = 8;
 /// Pairs of a finding that are tried until one shows it.
 const MOST_PAIRS: usize = 3;
 
@@ -125,10 +127,16 @@ fn groups<'k>(edges: impl Iterator<Item = (&'k EdgeKey, u64)>) -> Vec<Vec<EdgeKe
         }
         at
     }
+    let mut most: BTreeMap<(CarrierKind, usize), u64> = BTreeMap::new();
+    for (key, count) in &edges {
+        let known = most.entry((key.carrier, key.victim)).or_default();
+        *known = (*count).max(*known);
+    }
     let mut first: BTreeMap<(CarrierKind, bool, Option<usize>), usize> = BTreeMap::new();
-    for (index, (key, _)) in edges.iter().enumerate() {
-        // One whose source is not known is joined by its victim alone.
-        let source = key.source.map(|source| (key.carrier, true, Some(source)));
+    for (index, (key, count)) in edges.iter().enumerate() {
+        // One whose source is not known, or is one of many by chance, is joined by its victim alone.
+        let is_strong = count * STRONG >= most.get(&(key.carrier, key.victim)).copied().unwrap_or_default();
+        let source = key.source.filter(|_| is_strong).map(|source| (key.carrier, true, Some(source)));
         for node in source.into_iter().chain([(key.carrier, false, Some(key.victim))]) {
             let other = *first.entry(node).or_insert(index);
             let (one, other) = (root(&mut parents, index), root(&mut parents, other));
@@ -159,5 +167,9 @@ mod tests {
         let groups = groups(edges.iter().map(|key| (key, 1)));
         let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
         assert_eq!(sizes, [3, 1, 1], "{groups:?}");
+        // What came by chance from a source of another leak joins nothing.
+        let edges = [(key(1, 2), 100), (key(3, 2), 5), (key(3, 4), 80)];
+        let groups = super::groups(edges.iter().map(|(key, count)| (key, *count)));
+        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1], "{groups:?}");
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::file::{self, values::Located};
 use super::super::import::{self, Effect, GivenValue, Operation};
-use super::super::login::CaptureSpec;
-use super::super::problem::Problem;
+use super::super::login::{CaptureSource, CaptureSpec};
+use super::super::problem::{Problem, Severity};
 use super::super::source::Span;
 use super::super::sweep::{
     CommonParts, OperationPattern, ResetSpec, SharedData, SweepOperation, SweepPolicy, SweepSource, SweepSpec,
@@ -118,7 +118,12 @@ impl Loading<'_> {
         let problem = Problem::new("no request has a `{canary}`");
         let problem = problem.at(span.unwrap_or(&at.span), "nothing here tells one user's requests from another's");
         let help = "say who asks, as in headers = { x-user = \"{canary}\" } in [dirty], or add [dirty.login]";
-        self.problems.add(problem.help(help));
+        let problem = problem.help(help);
+        match at.value.from {
+            // Requests of others may carry one after all, once somebody says where.
+            Some(_) => self.warnings.push(problem.only(Severity::Warning)),
+            None => self.problems.add(problem),
+        }
     }
 
     /// Keys that only a sweep has a use for.
@@ -230,7 +235,13 @@ impl Loading<'_> {
             ..Parts::of_sweep_request(at, context.workers_known)
         };
         let request = self.request(&parts);
-        let captures = self.captures(&None, &written.capture);
+        let mut captures = self.captures(&None, &written.capture);
+        for capture in &mut captures {
+            // An id is the last part of where something was put.
+            if matches!(&capture.from, CaptureSource::Header(name) if name.eq_ignore_ascii_case("location")) {
+                capture.from = CaptureSource::Location;
+            }
+        }
         let request = common.added_to(&request?);
         let name = match &written.name {
             Some(name) => name.value.clone(),
