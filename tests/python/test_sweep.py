@@ -102,11 +102,20 @@ class Judging(unittest.TestCase):
         self.assertEqual((len(run.found), run.right_source), (1, 1))
 
     def test_a_record_is_read(self):
-        found = {"class": "cache", "source": "GET /a", "victim": {"name": "GET /b"}}
-        dirty = {"findings": [found], "coverage": {"exercised": 0.9}, "duration_s": 2}
-        reading = sweep.Reading.of({"status": "passed", "variants": [{"trials": [{"dirty": dirty}]}]})
-        self.assertEqual(reading.findings, [sweep.Finding("cache", ["GET /a"], ["GET /b"])])
-        self.assertEqual((reading.status, reading.exercised), ("passed", 0.9))
+        found = {
+            "class": "cache", "source": "GET /a", "victim": "GET /b",
+            "sources": ["GET /a"], "victims": ["GET /b", "GET /c"], "after_requests": 7,
+        }  # fmt: skip
+        swept = {"findings": [found], "unsettled": [{"operation": "GET /d"}], "exercised": 0.9}
+        dirty = {"sweep": swept, "duration_s": 2}
+        reading = sweep.Reading.of({"status": "failed", "variants": [{"trials": [{"dirty": dirty}]}]})
+        self.assertEqual(reading.findings, [sweep.Finding("cache", ["GET /a"], ["GET /b", "GET /c"], 7)])
+        self.assertEqual((reading.status, reading.exercised, reading.unsettled), ("failed", 0.9, 1))
+
+    def test_a_record_without_a_check_tells_why(self):
+        trial = {"failure": {"message": "the port is in use"}}
+        reading = sweep.Reading.of({"status": "failed", "variants": [{"trials": [trial]}]})
+        self.assertEqual((reading.findings, reading.problem), ([], "the port is in use"))
 
 
 class Journal(unittest.TestCase):
