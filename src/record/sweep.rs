@@ -36,6 +36,9 @@ pub struct SweepRecord {
     pub removed: u64,
     /// What is still there: by which operation, and how much.
     pub left_behind: BTreeMap<String, u64>,
+    /// Writes of which no operation is known that removes what they may have stored, and how many were answered well.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unremovable: BTreeMap<String, u64>,
 }
 
 /// An operation that was asked.

@@ -24,7 +24,7 @@ mod sweep;
 mod tests;
 mod unanswered;
 
-pub(crate) use sweep::{finding, swept};
+pub(crate) use sweep::{finding, swept, unremovable};
 pub(crate) use unanswered::unanswered_note;
 
 /// The verdict and why, with the numbers that decide: `Passed: both rules hold. ...`. One line of plain text.

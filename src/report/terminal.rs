@@ -212,6 +212,8 @@ impl Terminal {
         if !left.is_empty() {
             out += &self.entry("left behind", &left.join(", "));
         }
+        out +=
+            &sentence::unremovable(sweep, |name| name.to_owned()).map(|s| self.entry("stored", &s)).unwrap_or_default();
         out
     }
 

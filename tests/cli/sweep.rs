@@ -125,7 +125,11 @@ fn what_a_guest_book_shows_is_stored_and_the_last_of_a_slot_is_unsettled() {
         let outcome = sweep(STORE, &store(page, more)).exit(*code);
         let record = outcome.record("scenario");
         match (*page, *code) {
-            ("book", _) => assert!(!swept(&record)["stored"].as_array().unwrap().is_empty(), "{record:#}"),
+            ("book", _) => {
+                assert!(!swept(&record)["stored"].as_array().unwrap().is_empty(), "{record:#}");
+                assert!(swept(&record)["unremovable"]["POST /book/"].as_u64().unwrap() > 0, "{record:#}");
+                assert!(outcome.report("scenario").contains("No operation removes"), "what stays is told");
+            }
             (_, 4) => {
                 let line = swept(&record)["unsettled"][0]["line"].as_str().unwrap();
                 assert!(line.starts_with("shared = [\"") && line.contains("/last/"), "{line}");

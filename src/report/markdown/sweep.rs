@@ -128,8 +128,10 @@ fn stored(sweep: &SweepRecord) -> String {
 }
 
 fn left_behind(sweep: &SweepRecord) -> String {
+    let stored =
+        sentence::unremovable(sweep, code).map(|stored| format!("{}.\n\n", capital(&stored))).unwrap_or_default();
     if sweep.created == 0 {
-        return String::new();
+        return stored;
     }
     let (created, removed) = (counted(sweep.created, "thing"), show_count(sweep.removed));
     let mut out = format!("The sweep created {created} and removed {removed} of them.");
@@ -138,7 +140,7 @@ fn left_behind(sweep: &SweepRecord) -> String {
     if !left.is_empty() {
         out += &format!(" **Left behind:** {}.", left.join(", "));
     }
-    out + "\n\n"
+    out + "\n\n" + stored.as_str()
 }
 
 /// Every operation that was asked; those that did not answer well first.

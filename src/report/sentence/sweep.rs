@@ -44,6 +44,14 @@ pub(crate) fn swept(sweep: &SweepRecord) -> String {
     )
 }
 
+/// Writes that nothing removes: `no operation removes what these requests may have stored: 571 by POST /entries`. `show` renders a name.
+pub(crate) fn unremovable(sweep: &SweepRecord, show: impl Fn(&str) -> String) -> Option<String> {
+    let writes: Vec<String> =
+        sweep.unremovable.iter().map(|(name, count)| format!("{} by {}", show_count(*count), show(name))).collect();
+    (!writes.is_empty())
+        .then(|| format!("no operation removes what these requests may have stored: {}", writes.join(", ")))
+}
+
 /// From where to where values got: `POST /login -> GET /search`, and how many others.
 pub(crate) fn finding(finding: &FindingRecord) -> String {
     let source = finding.source.as_deref().unwrap_or("an unknown request");

@@ -6,6 +6,7 @@ use super::dirty::leak;
 use super::response_samples;
 use crate::dirty::sweep::{Finding, OperationResult, StoredPlace, SweepFindings};
 use crate::record;
+use crate::scenario::import::Effect;
 use crate::scenario::{self, Expect, SweepOperation, SweepSource, SweepSpec};
 use crate::stats::upper_bound_95;
 use crate::units::{counted, show_percentage};
@@ -134,8 +135,21 @@ fn swept(spec: &SweepSpec, findings: &SweepFindings) -> record::SweepRecord {
         created: findings.created,
         removed: findings.removed,
         left_behind: findings.left.iter().cloned().collect(),
+        unremovable: unremovable(spec, findings),
         operations,
     }
+}
+
+/// POST requests that no other request removes: neither what they create, nor what they are sent to.
+fn unremovable(spec: &SweepSpec, findings: &SweepFindings) -> BTreeMap<String, u64> {
+    let stays = |one: &SweepOperation| {
+        let operation = &one.operation;
+        let writes = operation.effect == Effect::Write && operation.request.method == "POST";
+        writes && operation.creates.is_none() && operation.needs.is_empty()
+    };
+    let all =
+        spec.operations.iter().zip(&findings.operations).filter(|(one, result)| stays(one) && result.answered > 0);
+    all.map(|(one, result)| (one.name().to_owned(), result.answered)).collect()
 }
 
 /// The upper end of a one-sided interval for a share of which none was seen, at a confidence that is shared by `count` of them
