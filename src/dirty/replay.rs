@@ -133,6 +133,13 @@ impl<'a> LeakReplay<'a> {
         Ok(())
     }
 
+    /// Removes what the tries of a sweep's leak have created on the server at hand, also after an interruption; blocks meanwhile.
+    pub fn clean_up(&mut self) {
+        if let (Some(spec), Some(client), Ok(runtime)) = (&self.plan.sweep, &self.client, runtime()) {
+            runtime.block_on(sweep::remove_created(client, spec));
+        }
+    }
+
     /// Values that name who asked, beside a canary: those of a persona.
     pub fn values_of(&self, seen: &Seen) -> Vec<String> {
         seen.persona.map(|persona| self.personas.values_of(persona)).unwrap_or_default()

@@ -38,6 +38,7 @@ mod settle;
 mod shrink;
 mod unusual;
 
+pub(super) use cleanup::remove_created;
 pub use document::{DocumentError, DocumentFetcher, FetchedDocument};
 pub use findings::{Finding, OperationResult, OrderCounts, StoredPlace, SweepFindings, UnsettledPlace};
 pub use leaks::CarrierKind;
@@ -46,9 +47,6 @@ pub(super) use principals::equip;
 use super::client::Created;
 use leaks::Leaks;
 use ledger::Ledger;
-
-/// What is still removed after an interruption takes no longer.
-const CLEANUP_TIME: Duration = Duration::from_secs(20);
 
 /// A part of a sweep, on one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,8 +194,7 @@ impl<'a> Sweep<'a> {
         self.findings.interrupted |= finished.is_none();
         span.in_scope(|| debug!(interrupted = finished.is_none(), leaks = self.leaks.count(), "phase ended: {name}"));
         // Also after an interruption.
-        let cleaned = runtime.block_on(async { tokio::time::timeout(CLEANUP_TIME, self.clean_up()).await });
-        debug!(in_time = cleaned.is_ok(), left = self.created.len(), "what was created is removed");
+        runtime.block_on(self.clean_up());
         self.clock.stop();
         self.idle_since = Instant::now();
         Ok(())

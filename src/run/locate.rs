@@ -157,8 +157,14 @@ impl<'a> Search<'a> {
         self.servers < servers && self.is_in_time()
     }
 
-    /// As many tries as one server is good for.
+    /// As many tries as one server is good for. What they create is removed.
     fn run(&mut self, target: &Target, probe: &Probe, stop: &CancellationToken) -> Result<(), String> {
+        let tried = self.try_out(target, probe, stop);
+        self.replay.clean_up();
+        tried
+    }
+
+    fn try_out(&mut self, target: &Target, probe: &Probe, stop: &CancellationToken) -> Result<(), String> {
         self.began.get_or_insert_with(Instant::now);
         self.replay.aim(target, self.patience)?;
         // What was learned of personas is known by now.

@@ -83,27 +83,43 @@ pub fn replay(
     while outcome.tries < again.times && !cancel.is_cancelled() {
         let before = outcome.tries;
         on_a_server(again, again.recipe.fresh_server, None, cancel, |target, stop| {
-            replay.aim(target, again.variant.server.ready_within()).map_err(not_known)?;
-            while outcome.tries < again.times && outcome.tries < before + on_each {
-                let Some(one) = replay.run(again.recipe, stop).map_err(refused)? else { return Ok(()) };
-                let unlike = again.expected.unlike(&one).filter(|_| one.leak.is_none());
-                outcome.tries += 1;
-                outcome.shown += u64::from(one.leak.is_some());
-                outcome.unlike += u64::from(unlike.is_some());
-                each(outcome.tries, &one, unlike.as_ref());
-                outcome.first_unlike = outcome.first_unlike.take().or(unlike);
-            }
-            if outcome.shown == 0 && outcome.unlike_alone.is_none() {
-                let alone = replay.control(stop).map_err(refused)?;
-                outcome.unlike_alone = alone.and_then(|alone| again.expected.unlike_alone(&alone));
-            }
-            Ok(())
+            let until = again.times.min(before + on_each);
+            let tried = try_out(again, &mut replay, until, &mut outcome, each, target, stop);
+            replay.clean_up();
+            tried
         })?;
         if outcome.tries == before {
             break;
         }
     }
     Ok(outcome)
+}
+
+/// On one server, until there were `until` tries in all.
+fn try_out(
+    again: &ReplayPlan<'_>,
+    replay: &mut LeakReplay<'_>,
+    until: u64,
+    outcome: &mut ReplayOutcome,
+    each: &(dyn Fn(u64, &ReplayTry, Option<&Difference>) + Sync),
+    target: &Target,
+    stop: &CancellationToken,
+) -> Result<(), NotReplayed> {
+    replay.aim(target, again.variant.server.ready_within()).map_err(not_known)?;
+    while outcome.tries < until {
+        let Some(one) = replay.run(again.recipe, stop).map_err(refused)? else { return Ok(()) };
+        let unlike = again.expected.unlike(&one).filter(|_| one.leak.is_none());
+        outcome.tries += 1;
+        outcome.shown += u64::from(one.leak.is_some());
+        outcome.unlike += u64::from(unlike.is_some());
+        each(outcome.tries, &one, unlike.as_ref());
+        outcome.first_unlike = outcome.first_unlike.take().or(unlike);
+    }
+    if outcome.shown == 0 && outcome.unlike_alone.is_none() {
+        let alone = replay.control(stop).map_err(refused)?;
+        outcome.unlike_alone = alone.and_then(|alone| again.expected.unlike_alone(&alone));
+    }
+    Ok(())
 }
 
 /// A leak of a sweep, with the operations as they are known now: those that the server documents are asked for. The recipe names

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::harness::{Outcome, Runner, a_few_at_once};
+use crate::serving::Serving;
 
 /// Two pages, of which one writes who asks where the other reads it.
 const ACROSS: &str = r#"
@@ -168,9 +169,7 @@ const NOTES: &str = r#"
     }
 "#;
 
-#[test]
-fn what_a_sweep_creates_it_removes() {
-    let pages = r#"
+const NOTES_ASKED: &str = r#"
 [dirty]
 headers   = { x-user = "{canary}" }
 exposures = 60
@@ -187,12 +186,46 @@ method  = "DELETE"
 path    = "/remove/?id={capture.note}"
 cleanup = true
 "#;
-    let outcome = sweep(NOTES, pages).exit(0);
+
+#[test]
+fn what_a_sweep_creates_it_removes() {
+    let outcome = sweep(NOTES, NOTES_ASKED).exit(0);
     let record = outcome.record("scenario");
     let swept = swept(&record);
     let (created, removed) = (swept["created"].as_u64().unwrap(), swept["removed"].as_u64().unwrap());
     assert!(created > 10 && created == removed, "{created} created, {removed} removed");
     assert!(swept["left_behind"].as_object().unwrap().is_empty());
+}
+
+#[test]
+fn what_a_replay_of_a_sweeps_leak_creates_it_removes() {
+    let leaky = r#"
+        fn notes(request) {
+            process.title = request.json.title;
+            process.made = (process.made ?? 0) + 1;
+            let id = "" + process.made;
+            sleep("20ms");
+            respond(201, #{ id: id, title: process.title })
+        }
+        fn note(request) { #{ id: request.query.id } }
+        fn remove(request) { process.gone = (process.gone ?? 0) + 1; "gone" }
+        fn count(request) { `${process.made} ${process.gone}` }
+    "#;
+    let server = Serving::start("mode = \"async\"", leaky);
+    let counted = |server: &Serving| {
+        let body = server.get("/count/").body;
+        let (made, gone) = body.trim().split_once(' ').unwrap();
+        (made.parse::<u64>().unwrap(), gone.parse::<u64>().unwrap())
+    };
+    let scenario = format!("[server]\nurl = \"http://127.0.0.1:{}\"\n{NOTES_ASKED}", server.port);
+    let outcome = Runner::with(&scenario).run().exit(1);
+    let (made, gone) = counted(&server);
+    let again = ["replay", "reports/scenario/latest", "1", "--times", "3"];
+    outcome.then(&again).run().exit(0).stdout_has("try 3: ");
+    let (made_then, gone_then) = counted(&server);
+    server.stop();
+    assert!(made_then >= made + 3, "{made} made, and with the replay {made_then}");
+    assert_eq!(made_then - made, gone_then - gone, "what a replay made is gone");
 }
 
 #[test]

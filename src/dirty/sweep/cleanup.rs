@@ -1,5 +1,7 @@
 //! What a sweep creates it removes again, the last first, also after an interruption.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use tracing::debug;
 
@@ -8,10 +10,12 @@ use super::super::identity::Identity;
 use super::super::observation::Observation;
 use super::super::recipe::{Anomaly, Recipe};
 use super::{Sweep, orders, principals};
-use crate::scenario::SweepOperation;
+use crate::scenario::{SweepOperation, SweepSpec};
 
 /// Things of one kind that are created at most.
 const MOST_OF_A_KIND: usize = 1000;
+/// To remove everything.
+const TIME: Duration = Duration::from_secs(20);
 /// Removed at once.
 const AT_ONCE: usize = 16;
 
@@ -52,55 +56,17 @@ impl Sweep<'_> {
         recipe
     }
 
-    /// Removes what was created, the last first. What cannot be removed stays on the list.
+    /// Removes what was created. What cannot be removed stays on the list, as does what there is no time for.
     pub(super) async fn clean_up(&mut self) {
-        let operations = &self.spec.operations;
-        let remover = |created: &Created| {
-            let removes =
-                |one: &SweepOperation| one.cleanup && one.operation.deletes.as_ref() == Some(&created.capture);
-            operations.iter().position(removes)
-        };
         if let Some(client) = self.client.take() {
             self.take_created(&client);
             self.client = Some(client);
         }
         let Some(client) = &self.client else { return };
-        let mut left: Vec<Created> = Vec::new();
-        while !self.created.is_empty() {
-            let from = self.created.len().saturating_sub(AT_ONCE);
-            let these = self.created[from..].to_vec();
-            let remove = |one: &Created| {
-                let (page, asker) = (remover(one), client.principal(one.principal));
-                let one = one.clone();
-                async move {
-                    let (page, asker) = (page?, asker?);
-                    let mut session = asker.session.clone();
-                    session.set_captured(&one.capture, &one.value);
-                    let own = Identity { session, ..asker };
-                    let identity = client.on_behalf_of(&own, client.stranger(Anomaly::None));
-                    let ask = Ask { shot: orders::ask(page), ..Ask::alone(&identity) };
-                    client.send(&mut Wire::default(), &ask).await;
-                    Some(identity.number)
-                }
-            };
-            let asked = join_all(these.iter().rev().map(remove)).await;
-            let mut observations = client.take_observations();
-            drop(client.take_strays());
-            // What is answered 404 is gone: somebody else has removed it, or it went with another.
-            let is_gone = |status: u16| status < 400 || matches!(status, 404 | 410);
-            let gone = |asker: &Option<u64>| {
-                let of = |o: &&Observation| asker.is_some() && o.seen.identity == *asker;
-                observations.iter().find(of).and_then(|o| o.seen.status()).is_some_and(is_gone)
-            };
-            let removed: Vec<bool> = asked.iter().map(gone).collect();
-            left.extend(these.iter().rev().zip(&removed).filter(|(_, removed)| !**removed).map(|(one, _)| one.clone()));
-            self.findings.removed += removed.iter().filter(|removed| **removed).count() as u64;
-            self.ledger.take(&mut observations, self.situation.premises, false);
-            self.created.truncate(from);
-        }
-        debug!(left = left.len(), removed = self.findings.removed, "clean-up");
-        left.reverse();
-        self.created = left;
+        let removal = remove(client, &self.spec.operations, &mut self.created);
+        let observations = tokio::time::timeout(TIME, removal).await;
+        self.ledger.take(&mut observations.unwrap_or_default(), self.situation.premises, false);
+        debug!(left = self.created.len(), "clean-up");
     }
 
     /// Operations by which something was created that is still there, and how much.
@@ -113,4 +79,55 @@ impl Sweep<'_> {
         }
         left.into_iter().collect()
     }
+}
+
+/// Removes what the client has created, as far as there are operations for it: for a replay.
+pub(in crate::dirty) async fn remove_created(client: &CheckClient, spec: &SweepSpec) {
+    let mut created = client.take_created();
+    let in_time = tokio::time::timeout(TIME, remove(client, &spec.operations, &mut created)).await;
+    debug!(in_time = in_time.is_ok(), left = created.len(), "clean-up");
+}
+
+/// Removes things, the last first, and takes each off the list once it is gone, so that the list is right whenever this ends.
+/// What the requests were answered.
+async fn remove(client: &CheckClient, operations: &[SweepOperation], created: &mut Vec<Created>) -> Vec<Observation> {
+    let remover = |created: &Created| {
+        let removes = |one: &SweepOperation| one.cleanup && one.operation.deletes.as_ref() == Some(&created.capture);
+        operations.iter().position(removes)
+    };
+    let mut all = Vec::new();
+    let mut end = created.len();
+    while end > 0 {
+        let from = end.saturating_sub(AT_ONCE);
+        let these = created[from..end].to_vec();
+        let ask = |one: &Created| {
+            let (page, asker) = (remover(one), client.principal(one.principal));
+            let one = one.clone();
+            async move {
+                let (page, asker) = (page?, asker?);
+                let mut session = asker.session.clone();
+                session.set_captured(&one.capture, &one.value);
+                let own = Identity { session, ..asker };
+                let identity = client.on_behalf_of(&own, client.stranger(Anomaly::None));
+                let ask = Ask { shot: orders::ask(page), ..Ask::alone(&identity) };
+                client.send(&mut Wire::default(), &ask).await;
+                Some(identity.number)
+            }
+        };
+        let asked = join_all(these.iter().rev().map(ask)).await;
+        let observations = client.take_observations();
+        drop(client.take_strays());
+        // What is answered 404 is gone: somebody else has removed it, or it went with another.
+        let is_gone = |status: u16| status < 400 || matches!(status, 404 | 410);
+        let gone = |asker: &Option<u64>| {
+            let of = |o: &&Observation| asker.is_some() && o.seen.identity == *asker;
+            observations.iter().find(of).and_then(|o| o.seen.status()).is_some_and(is_gone)
+        };
+        for (index, _) in (from..end).rev().zip(&asked).filter(|(_, asker)| gone(asker)) {
+            created.remove(index);
+        }
+        all.extend(observations);
+        end = from;
+    }
+    all
 }

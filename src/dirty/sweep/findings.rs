@@ -208,6 +208,7 @@ impl Sweep<'_> {
             allowed: self.leaks.allowed,
             met: self.ledger.met(),
             overlapped: (self.ledger.overlapped, self.ledger.meant_to_overlap),
+            removed: self.findings.created.saturating_sub(self.created.len() as u64),
             left: self.left_behind(),
             duration: self.began.elapsed(),
             time: self.plan.budget.time,
