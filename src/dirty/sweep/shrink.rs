@@ -23,6 +23,8 @@ const MOST: Duration = Duration::from_secs(60);
 const MOST_EACH: Duration = Duration::from_secs(6);
 /// A source that brought less than such a part of what the victim's most frequent one did joins it to nothing else.
 const STRONG: u64 = 8;
+/// Operations in which values of two kinds must both show before they count as of one cause.
+const MANY: usize = 3;
 /// Pairs of a finding that are tried until one shows it.
 const MOST_PAIRS: usize = 3;
 
@@ -150,7 +152,28 @@ fn groups<'k>(edges: impl Iterator<Item = (&'k EdgeKey, u64)>) -> Vec<Vec<EdgeKe
     let pairs = |group: &[EdgeKey]| group.iter().map(|key| (key.source, key.victim)).collect::<BTreeSet<_>>().len();
     let mut groups: Vec<Vec<EdgeKey>> = groups.into_values().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(pairs(group)));
-    groups
+    join_kinds(groups)
+}
+
+/// Joins groups of different carriers that show in the same operations, if these are many: what a middleware keeps shows there
+/// whether a request or its principal brought it.
+fn join_kinds(groups: Vec<Vec<EdgeKey>>) -> Vec<Vec<EdgeKey>> {
+    let victims = |group: &[EdgeKey]| group.iter().map(|key| key.victim).collect::<BTreeSet<usize>>();
+    let kinds = |group: &[EdgeKey]| group.iter().map(|key| key.carrier).collect::<BTreeSet<CarrierKind>>();
+    let mut joined: Vec<Vec<EdgeKey>> = Vec::new();
+    for group in groups {
+        let (mine, carriers) = (victims(&group), kinds(&group));
+        let is_same = |other: &&mut Vec<EdgeKey>| {
+            let theirs = victims(other);
+            let (both, either) = (mine.intersection(&theirs).count(), mine.union(&theirs).count());
+            both >= MANY && 2 * both >= either && kinds(other).is_disjoint(&carriers)
+        };
+        match joined.iter_mut().find(is_same) {
+            Some(same) => same.extend(group),
+            None => joined.push(group),
+        }
+    }
+    joined
 }
 
 #[cfg(test)]
@@ -171,5 +194,19 @@ mod tests {
         let edges = [(key(1, 2), 100), (key(3, 2), 5), (key(3, 4), 80)];
         let groups = super::groups(edges.iter().map(|(key, count)| (key, *count)));
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1], "{groups:?}");
+    }
+
+    #[test]
+    fn what_shows_in_the_same_many_operations_has_one_cause_whoever_brought_it() {
+        let of = |victims: &[usize]| {
+            let by_request = victims.iter().map(|victim| key(1, *victim));
+            let by_principal = [3, 4, 5].map(|victim| EdgeKey { carrier: CarrierKind::Principal, ..key(2, victim) });
+            let keys: Vec<EdgeKey> = by_request.chain(by_principal).collect();
+            groups(keys.iter().map(|key| (key, 1))).len()
+        };
+        assert_eq!(of(&[3, 4, 5, 6]), 1);
+        // Two are a coincidence, and so are a few of many.
+        assert_eq!(of(&[3, 4]), 2);
+        assert_eq!(of(&[3, 4, 5, 6, 7, 8, 9]), 2);
     }
 }
