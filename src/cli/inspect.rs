@@ -6,21 +6,15 @@ use std::time::Instant;
 use super::arguments::Inspect;
 use super::logging::EventLog;
 use super::run::{RunOptions, run_all};
-use super::system_context::{World, load_one, print_problems};
+use super::system_context::{World, load_one, or_print, typed_or_print};
 use super::{Exit, print};
 use crate::record::INSPECTED;
 use crate::scenario::Scenario;
 use crate::scenario::command_line::{AdHocLoad, split_url};
 
 pub(super) fn inspect(arguments: &Inspect, log: &EventLog, began: Instant) -> Exit {
-    let Some(scenario) = scenario(arguments) else { return Exit::Invalid };
-    let scenario = match scenario.only_inspected() {
-        Ok(scenario) => scenario,
-        Err(problems) => {
-            print_problems(&problems);
-            return Exit::Invalid;
-        }
-    };
+    let scenario = scenario(arguments).and_then(|scenario| or_print(scenario.only_inspected()));
+    let Some(scenario) = scenario else { return Exit::Invalid };
     let options = RunOptions {
         reports: arguments.reports(),
         allow_hosts: arguments.allow_hosts.clone(),
@@ -44,13 +38,5 @@ fn scenario(arguments: &Inspect) -> Option<Scenario> {
     let (origin, target) = split_url(&arguments.subject);
     let target = arguments.path.clone().unwrap_or(target);
     let typed = AdHocLoad { origin, target, ..AdHocLoad::default() };
-    match typed.scenario(INSPECTED, &World) {
-        Ok(scenario) => Some(scenario),
-        Err(problems) => {
-            for problem in problems.iter() {
-                print::error(&problem.title, problem.help.as_deref());
-            }
-            None
-        }
-    }
+    typed_or_print(typed.scenario(INSPECTED, &World))
 }

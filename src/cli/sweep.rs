@@ -5,25 +5,19 @@ use std::time::Instant;
 
 use toml::Value;
 
+use super::Exit;
 use super::arguments::SweepArguments;
 use super::logging::EventLog;
 use super::run::{RunOptions, run_all};
-use super::system_context::{World, load_one, print_problems};
-use super::{Exit, print};
+use super::system_context::{World, load_one, or_print, typed_or_print};
 use crate::record::SWEPT;
 use crate::scenario::Scenario;
 use crate::scenario::command_line::{AdHocSweep, split_url};
 use crate::units::show_duration;
 
 pub(super) fn sweep(arguments: &SweepArguments, log: &EventLog, began: Instant) -> Exit {
-    let Some(scenario) = scenario(arguments) else { return Exit::Invalid };
-    let scenario = match scenario.only_swept() {
-        Ok(scenario) => scenario,
-        Err(problems) => {
-            print_problems(&problems);
-            return Exit::Invalid;
-        }
-    };
+    let scenario = scenario(arguments).and_then(|scenario| or_print(scenario.only_swept()));
+    let Some(scenario) = scenario else { return Exit::Invalid };
     let options = RunOptions {
         reports: arguments.reports(),
         allow_hosts: arguments.allow_hosts.clone(),
@@ -41,15 +35,7 @@ fn scenario(arguments: &SweepArguments) -> Option<Scenario> {
     }
     let (origin, target) = split_url(&arguments.subject);
     let typed = AdHocSweep { origin, from: arguments.from.clone().unwrap_or(target) };
-    match typed.scenario(SWEPT, &overrides, &World) {
-        Ok(scenario) => Some(scenario),
-        Err(problems) => {
-            for problem in problems.iter() {
-                print::error(&problem.title, problem.help.as_deref());
-            }
-            None
-        }
-    }
+    typed_or_print(typed.scenario(SWEPT, &overrides, &World))
 }
 
 /// The options as keys of a scenario, after those of `--set`.

@@ -32,6 +32,19 @@ pub(super) fn load_one(file: &Path, overrides: &[String]) -> Option<Scenario> {
     load_all(&[file.to_path_buf()], overrides)?.pop()
 }
 
+/// The scenario, or `None` once its problems are drawn.
+pub(super) fn or_print(made: Result<Scenario, Problems>) -> Option<Scenario> {
+    made.inspect_err(print_problems).ok()
+}
+
+/// The same of a scenario that was typed: there is no file that its problems could point into.
+pub(super) fn typed_or_print(made: Result<Scenario, Problems>) -> Option<Scenario> {
+    let tell = |problems: &Problems| {
+        problems.iter().for_each(|problem| print::error(&problem.title, problem.help.as_deref()));
+    };
+    made.inspect_err(tell).ok()
+}
+
 /// Draws problems, if there are any.
 pub(super) fn print_problems(problems: &Problems) {
     if problems.count() > 0 {

@@ -29,9 +29,7 @@ impl Scenario {
             Some(variants) => Ok(Scenario { variants, repeats: 1, crossover: None, ..self }),
             None => {
                 let problem = Problem::new(format!("nothing to send in `{}`", self.file.display()));
-                let mut problems = Problems::default();
-                problems.add(problem.help("add [load] with a path: its request is what an inspection sends"));
-                Err(problems)
+                Err(Problems::of(problem.help("add [load] with a path: its request is what an inspection sends")))
             }
         }
     }

@@ -78,6 +78,13 @@ pub struct Problems {
 const DRAWN: usize = 20;
 
 impl Problems {
+    /// One.
+    pub(super) fn of(problem: Problem) -> Problems {
+        let mut problems = Problems::default();
+        problems.add(problem);
+        problems
+    }
+
     /// Keeps a problem, unless the same was found before (in another variant of the matrix).
     pub(super) fn add(&mut self, problem: Problem) {
         if self.known.insert((problem.span.clone(), problem.title.clone())) {

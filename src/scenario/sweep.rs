@@ -181,9 +181,7 @@ impl Scenario {
             Some(variants) => Ok(Scenario { variants, crossover: None, ..self }),
             None => {
                 let problem = Problem::new(format!("nothing to sweep in `{}`", self.file.display()));
-                let mut problems = Problems::default();
-                problems.add(problem.help("say what lists its requests, as in --from /openapi.json"));
-                Err(problems)
+                Err(Problems::of(problem.help("say what lists its requests, as in --from /openapi.json")))
             }
         }
     }

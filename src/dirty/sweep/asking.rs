@@ -197,7 +197,7 @@ impl Sweep<'_> {
     /// Judges the round under way, also one that was cut short.
     pub(super) fn conclude_round(&mut self) {
         let Some((found_by, recipe, began)) = self.current.take() else { return };
-        let Some(client) = self.client.take() else { return };
+        let Some(client) = &self.client else { return };
         let mut observations = client.take_observations();
         let strays = client.take_strays();
         self.findings.unsolicited += client.take_unsolicited();
@@ -205,7 +205,7 @@ impl Sweep<'_> {
         let overlaps = matches!(found_by, FoundBy::Sweep(order) if order.overlaps());
         let exposures = self.ledger.take(&mut observations, self.situation.premises, overlaps);
         self.findings.orders.entry(found_by).or_default().exposures += exposures;
-        self.note_captures(&client, &observations);
+        self.note_captures(&observations);
         let took = self.clock.now().saturating_sub(began);
         self.count(found_by, &observations, took);
         let round = LeakRound {
@@ -216,8 +216,9 @@ impl Sweep<'_> {
             strays: &strays,
             one_at_a_time: self.situation.premises.one_at_a_time(),
         };
-        self.leaks.take(&round, &self.ledger, self.spec, &client);
-        self.client = Some(client);
+        if let Some(client) = &self.client {
+            self.leaks.take(&round, &self.ledger, self.spec, client);
+        }
         self.tell_progress();
     }
 

@@ -21,27 +21,21 @@ const AT_ONCE: usize = 16;
 
 impl Sweep<'_> {
     /// Takes what responses give to their principals, and what they say was created.
-    pub(super) fn note_captures(&mut self, client: &CheckClient, observations: &[Observation]) {
+    pub(super) fn note_captures(&mut self, observations: &[Observation]) {
+        let Some(client) = &self.client else { return };
         for observation in observations {
             let seen = &observation.seen;
             let Some(principal) = seen.principal.and_then(|owner| client.principal_of(owner)) else { continue };
             principals::take_captures(client, &self.spec.operations, principal, observation);
         }
-        self.take_created(client);
+        self.take_created();
     }
 
-    fn take_created(&mut self, client: &CheckClient) {
+    fn take_created(&mut self) {
+        let Some(client) = &self.client else { return };
         let created = client.take_created();
         self.findings.created += created.len() as u64;
         self.created.extend(created);
-    }
-
-    /// The same, of observations that are judged elsewhere.
-    pub(super) fn note_captures_of(&mut self, observations: &[Observation]) {
-        if let Some(client) = self.client.take() {
-            self.note_captures(&client, observations);
-            self.client = Some(client);
-        }
     }
 
     /// A recipe without requests that would create more of a kind than are created.
@@ -58,10 +52,7 @@ impl Sweep<'_> {
 
     /// Removes what was created. What cannot be removed stays on the list, as does what there is no time for.
     pub(super) async fn clean_up(&mut self) {
-        if let Some(client) = self.client.take() {
-            self.take_created(&client);
-            self.client = Some(client);
-        }
+        self.take_created();
         let Some(client) = &self.client else { return };
         let removal = remove(client, &self.spec.operations, &mut self.created);
         let observations = tokio::time::timeout(TIME, removal).await;

@@ -28,7 +28,7 @@ impl Sweep<'_> {
             let before = self.findings.positive_control.map_or(0, |control| control.requests);
             let requests = before + observations.len() as u64;
             self.findings.positive_control = Some(PositiveControl { requests, found });
-            self.note_captures_of(&observations);
+            self.note_captures(&observations);
             self.ledger.remember_planted(observations);
             if found {
                 return;

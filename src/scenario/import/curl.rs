@@ -64,12 +64,10 @@ pub(super) fn import(text: &str, options: &ImportOptions) -> Result<Imported, Im
         }
     }
     if operations.is_empty() && left_out.is_empty() {
-        return Err(ImportError {
-            what: "no line begins with `curl`".to_owned(),
-            line: None,
-            column: None,
-            remedy: "copy a request as cURL from the browser's network tools",
-        });
+        return Err(ImportError::of_document(
+            "no line begins with `curl`",
+            "copy a request as cURL from the browser's network tools",
+        ));
     }
     let mut notes = Vec::new();
     for note in kept.notes.into_iter().chain((others > 0).then_some(ImportNote::NotRead(others))) {

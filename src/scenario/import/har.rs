@@ -33,12 +33,10 @@ struct Entry<'a> {
 pub(super) fn import(root: &Value, options: &ImportOptions) -> Result<Imported, ImportError> {
     let log = root.get("log").unwrap_or(root);
     let Some(written) = log.get("entries").and_then(Value::as_array) else {
-        return Err(ImportError {
-            what: "this HAR has no `entries`".to_owned(),
-            line: None,
-            column: None,
-            remedy: "record it again, with the browser's network tools open",
-        });
+        return Err(ImportError::of_document(
+            "this HAR has no `entries`",
+            "record it again, with the browser's network tools open",
+        ));
     };
     let mut left_out = Vec::new();
     let entries: Vec<Entry<'_>> = written.iter().filter_map(|entry| read(entry, &mut left_out)).collect();

@@ -106,13 +106,14 @@ impl fmt::Display for LeftOutReason {
 }
 
 impl ImportError {
+    /// Of a whole document: no line is to blame.
+    pub(super) fn of_document(what: &str, remedy: &'static str) -> ImportError {
+        ImportError { what: what.to_owned(), line: None, column: None, remedy }
+    }
+
     pub(super) fn unknown() -> ImportError {
-        ImportError {
-            what: "this is none of OpenAPI, HAR, Postman, curl lines or an access log".to_owned(),
-            line: None,
-            column: None,
-            remedy: "name a file of one of these formats",
-        }
+        let what = "this is none of OpenAPI, HAR, Postman, curl lines or an access log";
+        ImportError::of_document(what, "name a file of one of these formats")
     }
 }
 

@@ -48,12 +48,10 @@ pub(super) fn is_one(root: &Value) -> bool {
 pub(super) fn import(root: Value, options: &ImportOptions) -> Result<Imported, ImportError> {
     let version = root.get("swagger").or_else(|| root.get("openapi")).map(document::plain_text).unwrap_or_default();
     if !root.get("paths").is_some_and(Value::is_object) && root.get("webhooks").is_none() {
-        return Err(ImportError {
-            what: "this document has no `paths`".to_owned(),
-            line: None,
-            column: None,
-            remedy: "name a whole OpenAPI document, 2.0 to 3.1",
-        });
+        return Err(ImportError::of_document(
+            "this document has no `paths`",
+            "name a whole OpenAPI document, 2.0 to 3.1",
+        ));
     }
     let is_swagger = root.get("swagger").is_some() || version.starts_with('2');
     let document = Document { root, is_swagger };

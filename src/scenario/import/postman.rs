@@ -50,12 +50,10 @@ pub(super) fn import(root: &Value, options: &ImportOptions) -> Result<Imported, 
     } else if let Some(list) = root.get("item").and_then(Value::as_array) {
         collect(list, &Inherited::default().under(root), 0, &mut items);
     } else {
-        return Err(ImportError {
-            what: "this collection has no `item`".to_owned(),
-            line: None,
-            column: None,
-            remedy: "export it from Postman as a collection of version 2.1",
-        });
+        return Err(ImportError::of_document(
+            "this collection has no `item`",
+            "export it from Postman as a collection of version 2.1",
+        ));
     }
     let mut read = Read::default();
     let set: BTreeSet<String> =
