@@ -13,7 +13,7 @@ use super::diagnosis::Diagnosis;
 use super::personas::Personas;
 use super::stopwatch::Stopwatch;
 use super::triggers::{Family, Situation};
-use super::{DirtyProgress, Findings, NO_TURN, Premises};
+use super::{DirtyProgress, Findings, NO_TURN, Phased, Premises};
 use crate::net::target::Target;
 use crate::scenario;
 use crate::scenario::template::Placeholder;
@@ -61,17 +61,6 @@ impl CheckPhase {
             CheckPhase::ControlGroup => "control group".to_owned(),
             CheckPhase::Rest => "rest".to_owned(),
             CheckPhase::Diagnosis => "diagnosis".to_owned(),
-        }
-    }
-
-    /// What it does, if that may go on when the time of the check is up.
-    pub fn doing(self) -> Option<&'static str> {
-        match self {
-            CheckPhase::Opening => Some("first requests and control"),
-            CheckPhase::Verify => Some("looking whether a suspicion stands"),
-            CheckPhase::ControlGroup => Some("looking whether it shows without its owner"),
-            CheckPhase::Diagnosis => Some("narrowing a leak down"),
-            CheckPhase::FirstLook(_) | CheckPhase::Family(_) | CheckPhase::Personas | CheckPhase::Rest => None,
         }
     }
 }
@@ -152,15 +141,6 @@ impl<'a> DirtyCheck<'a> {
         }
     }
 
-    /// What comes next; `None` at the end.
-    pub fn next_phase(&self) -> Option<CheckPhase> {
-        self.next_to_find().or_else(|| {
-            let (evidence, time) = (&self.findings.totals.evidence, self.plan.budget.time);
-            let due = !self.findings.interrupted && self.diagnosis.is_due(evidence, self.clock.now(), time);
-            (due && (self.may_start() || self.shares(CheckPhase::Diagnosis))).then_some(CheckPhase::Diagnosis)
-        })
-    }
-
     /// No more diagnosis: its server did not start, or died.
     pub fn give_up_diagnosis(&mut self) {
         self.diagnosis.give_up();
@@ -215,52 +195,6 @@ impl<'a> DirtyCheck<'a> {
                 }
                 CheckPhase::Diagnosis => false,
             }
-    }
-
-    /// Runs a part to its end or until `cancel`; blocks meanwhile. `Err` only if the machine refuses.
-    pub fn run(&mut self, part: CheckPhase, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let client = match self.client.take() {
-            Some(mut client) => {
-                client.aim(self.plan, target);
-                client
-            }
-            None => CheckClient::new(self.plan, target, self.situation.seed, self.clock.clone()),
-        };
-        client.be_patient(self.patience.take());
-        client.end_by(matches!(part, CheckPhase::Opening | CheckPhase::Personas).then_some(self.plan.budget.time));
-        self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
-        self.situation.malformed = client.forms.malformed();
-        self.situation.same_url = client.forms.same_url;
-        self.situation.also = client.forms.pages() - 1;
-        self.client = Some(client);
-        if self.situation.owned && self.fresh {
-            self.personas.start_anew();
-        }
-        if !matches!(part, CheckPhase::Verify | CheckPhase::ControlGroup) {
-            if !std::mem::take(&mut self.resume) {
-                self.rounds.clear();
-            }
-            self.part = Some(part);
-        }
-        self.begin_part(part);
-        let name = part.name();
-        let span = info_span!("phase", phase = name);
-        let work = async {
-            debug!(suspicions = self.personas.suspicions.len(), "phase begins: {name}");
-            self.run_phase(part).await;
-        };
-        let finished = runtime.block_on(cancel.run_until_cancelled(work.instrument(span.clone())));
-        let (exposures, leaks) = (self.findings.totals.exposures, self.findings.totals.leaks);
-        span.in_scope(|| debug!(exposures, leaks, interrupted = finished.is_none(), "phase ended: {name}"));
-        self.end_part();
-        self.findings.interrupted |= finished.is_none();
-        Ok(())
-    }
-
-    /// The time that it has had, which stands still while a server starts.
-    pub fn time(&self) -> Stopwatch {
-        self.clock.clone()
     }
 
     /// Whether there was a server to ask.
@@ -331,5 +265,69 @@ impl<'a> DirtyCheck<'a> {
 
     fn has_enough(&self) -> bool {
         self.findings.totals.exposures >= self.plan.budget.exposures
+    }
+}
+
+impl Phased for DirtyCheck<'_> {
+    type Phase = CheckPhase;
+
+    fn next_phase(&self) -> Option<CheckPhase> {
+        self.next_to_find().or_else(|| {
+            let (evidence, time) = (&self.findings.totals.evidence, self.plan.budget.time);
+            let due = !self.findings.interrupted && self.diagnosis.is_due(evidence, self.clock.now(), time);
+            (due && (self.may_start() || self.shares(CheckPhase::Diagnosis))).then_some(CheckPhase::Diagnosis)
+        })
+    }
+
+    fn shares(&self, phase: CheckPhase) -> bool {
+        self.shares_for_its_start(phase)
+    }
+
+    fn doing(phase: CheckPhase) -> Option<&'static str> {
+        match phase {
+            CheckPhase::Opening => Some("first requests and control"),
+            CheckPhase::Verify => Some("looking whether a suspicion stands"),
+            CheckPhase::ControlGroup => Some("looking whether it shows without its owner"),
+            CheckPhase::Diagnosis => Some("narrowing a leak down"),
+            CheckPhase::FirstLook(_) | CheckPhase::Family(_) | CheckPhase::Personas | CheckPhase::Rest => None,
+        }
+    }
+
+    fn run(&mut self, part: CheckPhase, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = CheckClient::aimed(self.client.take(), self.plan, target, self.situation.seed, &self.clock);
+        client.be_patient(self.patience.take());
+        client.end_by(matches!(part, CheckPhase::Opening | CheckPhase::Personas).then_some(self.plan.budget.time));
+        self.situation.no_anonymous = client.forms.without_anonymous().map(str::to_owned);
+        self.situation.malformed = client.forms.malformed();
+        self.situation.same_url = client.forms.same_url;
+        self.situation.also = client.forms.pages() - 1;
+        self.client = Some(client);
+        if self.situation.owned && self.fresh {
+            self.personas.start_anew();
+        }
+        if !matches!(part, CheckPhase::Verify | CheckPhase::ControlGroup) {
+            if !std::mem::take(&mut self.resume) {
+                self.rounds.clear();
+            }
+            self.part = Some(part);
+        }
+        self.begin_part(part);
+        let name = part.name();
+        let span = info_span!("phase", phase = name);
+        let work = async {
+            debug!(suspicions = self.personas.suspicions.len(), "phase begins: {name}");
+            self.run_phase(part).await;
+        };
+        let finished = runtime.block_on(cancel.run_until_cancelled(work.instrument(span.clone())));
+        let (exposures, leaks) = (self.findings.totals.exposures, self.findings.totals.leaks);
+        span.in_scope(|| debug!(exposures, leaks, interrupted = finished.is_none(), "phase ended: {name}"));
+        self.end_part();
+        self.findings.interrupted |= finished.is_none();
+        Ok(())
+    }
+
+    fn time(&self) -> Stopwatch {
+        self.clock.clone()
     }
 }

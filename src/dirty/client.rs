@@ -177,6 +177,23 @@ impl CheckClient {
         }
     }
 
+    /// The client that there is, or a new one, for a server.
+    pub fn aimed(
+        known: Option<CheckClient>,
+        plan: &scenario::DirtySpec,
+        target: &Target,
+        seed: u64,
+        clock: &Stopwatch,
+    ) -> CheckClient {
+        match known {
+            Some(mut client) => {
+                client.aim(plan, target);
+                client
+            }
+            None => CheckClient::new(plan, target, seed, clock.clone()),
+        }
+    }
+
     /// Turns to another server, or to the same one started anew.
     pub fn aim(&mut self, plan: &scenario::DirtySpec, target: &Target) {
         self.forms = RequestForms::new(plan, target);

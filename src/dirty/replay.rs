@@ -116,9 +116,7 @@ impl<'a> LeakReplay<'a> {
     /// while it is not there yet. Blocks; the error says who was refused, or what the
     /// machine refuses.
     pub fn aim(&mut self, target: &Target, patience: Option<Duration>) -> Result<(), String> {
-        let mut client =
-            self.client.take().unwrap_or_else(|| CheckClient::new(self.plan, target, self.seed, Stopwatch::start()));
-        client.aim(self.plan, target);
+        let mut client = CheckClient::aimed(self.client.take(), self.plan, target, self.seed, &Stopwatch::start());
         client.be_patient(patience);
         if self.plan.sweep.is_some() {
             let runtime = runtime().map_err(|error| error.to_string())?;

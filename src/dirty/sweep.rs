@@ -19,7 +19,7 @@ use super::evidence::FoundBy;
 use super::recipe::Recipe;
 use super::stopwatch::Stopwatch;
 use super::triggers::Situation;
-use super::{DirtyProgress, Premises};
+use super::{DirtyProgress, Phased, Premises};
 use crate::net::target::Target;
 use crate::scenario::{self, SweepSpec};
 
@@ -57,17 +57,6 @@ pub enum SweepPhase {
     Settling,
     /// The least that shows each leak.
     Shrinking,
-}
-
-impl SweepPhase {
-    /// What it does, if that may go on when the time of the sweep is up.
-    pub fn doing(self) -> Option<&'static str> {
-        match self {
-            SweepPhase::Asking => None,
-            SweepPhase::Settling => Some("looking what is stored and what leaked"),
-            SweepPhase::Shrinking => Some("narrowing leaks down"),
-        }
-    }
 }
 
 /// A sweep under way: ask for its [`Sweep::next_phase`], give that a server, [`Sweep::run`] it, and so on to the end.
@@ -143,8 +132,27 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// What comes next; `None` at the end.
-    pub fn next_phase(&self) -> Option<SweepPhase> {
+    /// Whether there was a server to ask.
+    pub fn has_begun(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// Whether the time of the sweep is up.
+    fn is_out_of_time(&self) -> bool {
+        self.client.as_ref().is_some_and(CheckClient::is_shut_out) || self.clock.now() >= self.plan.budget.time
+    }
+
+    /// Tells how far it has come.
+    fn tell_progress(&self) {
+        self.progress.exposures.store(self.ledger.exposures(), Ordering::Relaxed);
+        self.progress.leaks.store(self.leaks.count(), Ordering::Relaxed);
+    }
+}
+
+impl Phased for Sweep<'_> {
+    type Phase = SweepPhase;
+
+    fn next_phase(&self) -> Option<SweepPhase> {
         let futile = self.findings.interrupted || !self.findings.problems.is_empty();
         match self.part {
             None => Some(SweepPhase::Asking),
@@ -157,22 +165,23 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Whether a part goes on with the server at hand: what is only read does not change it.
-    pub fn shares(&self, part: SweepPhase) -> bool {
+    /// What is only read does not change it.
+    fn shares(&self, part: SweepPhase) -> bool {
         part == SweepPhase::Shrinking && !self.situation.owned
     }
 
-    /// Runs a part to its end or until `cancel`, and removes what was created; blocks meanwhile. `Err` only if the machine
-    /// refuses.
-    pub fn run(&mut self, part: SweepPhase, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
+    fn doing(phase: SweepPhase) -> Option<&'static str> {
+        match phase {
+            SweepPhase::Asking => None,
+            SweepPhase::Settling => Some("looking what is stored and what leaked"),
+            SweepPhase::Shrinking => Some("narrowing leaks down"),
+        }
+    }
+
+    /// What was created is removed, also after an interruption.
+    fn run(&mut self, part: SweepPhase, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let mut client = match self.client.take() {
-            Some(mut client) => {
-                client.aim(self.plan, target);
-                client
-            }
-            None => CheckClient::new(self.plan, target, self.situation.seed, self.clock.clone()),
-        };
+        let mut client = CheckClient::aimed(self.client.take(), self.plan, target, self.situation.seed, &self.clock);
         self.ledger.prepare_forms(self.spec, &mut client, target);
         self.client = Some(client);
         self.findings.starts.count += 1;
@@ -200,24 +209,7 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// The time that it has had, which stands still while a server starts.
-    pub fn time(&self) -> Stopwatch {
+    fn time(&self) -> Stopwatch {
         self.clock.clone()
-    }
-
-    /// Whether there was a server to ask.
-    pub fn has_begun(&self) -> bool {
-        self.part.is_some()
-    }
-
-    /// Whether the time of the sweep is up.
-    fn is_out_of_time(&self) -> bool {
-        self.client.as_ref().is_some_and(CheckClient::is_shut_out) || self.clock.now() >= self.plan.budget.time
-    }
-
-    /// Tells how far it has come.
-    fn tell_progress(&self) {
-        self.progress.exposures.store(self.ledger.exposures(), Ordering::Relaxed);
-        self.progress.leaks.store(self.leaks.count(), Ordering::Relaxed);
     }
 }

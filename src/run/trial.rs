@@ -15,7 +15,7 @@ use super::log_tail;
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, events, facts, hooks};
 
-use crate::dirty;
+use crate::dirty::{self, Phased};
 use crate::load::client_script::ClientScript;
 use crate::load::hook_watchdog::{self, HungHook, call_watched};
 use crate::load::{self, LiveCounters, LoadProgress};
@@ -327,7 +327,6 @@ impl Stage<'_> {
         let description = facts::describe_dirty(plan);
         let _check = info_span!("dirty").entered();
         let mut check = dirty::DirtyCheck::new(plan, premises, owned, self.seed, Arc::clone(&progress));
-        let time = check.time();
         while let Some(mut part) = check.next_phase() {
             let over = trial.failure.is_some() || trial.interrupted;
             if over {
@@ -349,22 +348,7 @@ impl Stage<'_> {
                     info!("dirty check begins: {description}");
                 }
                 check.on_a_new_server(part, stage.variant.server.ready_within());
-                loop {
-                    let mut tick = || {
-                        let exposures = progress.exposures.load(Ordering::Relaxed);
-                        let leaks = progress.leaks.load(Ordering::Relaxed);
-                        let (elapsed, planned, doing) = (time.now(), plan.budget.time, part.doing());
-                        stage.observer.event(RunEvent::Dirty { elapsed, planned, exposures, leaks, doing });
-                        None
-                    };
-                    let work = |cancel: &CancellationToken| check.run(part, &target, cancel);
-                    let (ran, ending) = supervise::watch(server, stage.cancel, &mut tick, work)?;
-                    ran?;
-                    match check.next_phase().filter(|next| check.shares(*next)) {
-                        Some(next) if matches!(ending, Ending::Finished) => part = next,
-                        _ => return Ok(ending),
-                    }
-                }
+                stage.phases(server, &mut check, &mut part, &target, (&progress, plan))
             });
             // The leak is proven: a server that does not start for its diagnosis, or dies of it, takes nothing from that.
             if part == dirty::CheckPhase::Diagnosis && trial.failure.take().is_some() {
@@ -381,6 +365,35 @@ impl Stage<'_> {
             self.locate(self.variant, trial);
         }
         self.observer.event(RunEvent::DirtyEnded);
+    }
+
+    /// Runs a check from a phase on for as long as the next one shares the server; `phase` is the last that was run.
+    fn phases<C: Phased + Send>(
+        &self,
+        server: &mut Server,
+        check: &mut C,
+        phase: &mut C::Phase,
+        target: &Target,
+        (progress, plan): (&dirty::DirtyProgress, &DirtySpec),
+    ) -> std::io::Result<Ending> {
+        let (time, planned) = (check.time(), plan.budget.time);
+        loop {
+            let now = *phase;
+            let mut tick = || {
+                let exposures = progress.exposures.load(Ordering::Relaxed);
+                let leaks = progress.leaks.load(Ordering::Relaxed);
+                let (elapsed, doing) = (time.now(), C::doing(now));
+                self.observer.event(RunEvent::Dirty { elapsed, planned, exposures, leaks, doing });
+                None
+            };
+            let (ran, ending) =
+                supervise::watch(server, self.cancel, &mut tick, |cancel| check.run(now, target, cancel))?;
+            ran?;
+            match check.next_phase().filter(|next| check.shares(*next)) {
+                Some(next) if matches!(ending, Ending::Finished) => *phase = next,
+                _ => return Ok(ending),
+            }
+        }
     }
 
     /// Said before anything is started.

@@ -52,7 +52,7 @@ impl DirtyCheck<'_> {
     }
 
     /// Whether a part goes on with the server at hand, as starts are slow, although it would rather have one of its own.
-    pub fn shares(&self, part: CheckPhase) -> bool {
+    pub(super) fn shares_for_its_start(&self, part: CheckPhase) -> bool {
         if !self.situation.owned {
             return false;
         }
@@ -132,7 +132,7 @@ mod tests {
             check.on_a_new_server(CheckPhase::Opening, None);
             check
         };
-        let shared = |start, part| check(Duration::from_secs(start), true).shares(part);
+        let shared = |start, part| check(Duration::from_secs(start), true).shares_for_its_start(part);
         for part in [CheckPhase::Personas, CheckPhase::Rest] {
             assert!(!shared(0, part) && shared(25, part), "{part:?}");
         }

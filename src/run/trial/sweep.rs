@@ -2,14 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tracing::{info, info_span};
 
 use super::super::supervise::{self, Ending};
 use super::super::{RunEvent, events, facts};
 use super::{Stage, target};
-use crate::dirty::{self, Sweep, SweepPhase};
+use crate::dirty::{self, Phased as _, Sweep, SweepPhase};
 use crate::record::{LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::sweep::ResetSpec;
 use crate::scenario::{self, DirtySpec, SweepSource, Variant};
@@ -33,38 +32,21 @@ impl Stage<'_> {
         let progress = Arc::new(dirty::DirtyProgress::default());
         let description = facts::describe_dirty(&plan);
         let Some(mut check) = Sweep::new(&plan, premises, owned, self.seed, Arc::clone(&progress)) else { return };
-        let time = check.time();
         while let Some(mut part) = check.next_phase() {
             if trial.failure.is_some() || trial.interrupted {
                 break;
             }
             let serves = if part == SweepPhase::Shrinking { ServerPart::Diagnosis } else { ServerPart::DirtyCheck };
-            let before = trial.failure.is_some();
             self.part(serves, trial, (&self.variant.server, None), |stage, server, _| {
                 let target = target(server, &stage.variant.server);
                 if !check.has_begun() {
                     stage.observer.event(RunEvent::DirtyBegan { description: &description });
                     info!("sweep begins: {description}");
                 }
-                loop {
-                    let mut tick = || {
-                        let exposures = progress.exposures.load(Ordering::Relaxed);
-                        let leaks = progress.leaks.load(Ordering::Relaxed);
-                        let (elapsed, planned, doing) = (time.now(), plan.budget.time, part.doing());
-                        stage.observer.event(RunEvent::Dirty { elapsed, planned, exposures, leaks, doing });
-                        None
-                    };
-                    let (ran, ending) =
-                        supervise::watch(server, stage.cancel, &mut tick, |stop| check.run(part, &target, stop))?;
-                    ran?;
-                    match check.next_phase().filter(|next| check.shares(*next)) {
-                        Some(next) if matches!(ending, Ending::Finished) => part = next,
-                        _ => return Ok(ending),
-                    }
-                }
+                stage.phases(server, &mut check, &mut part, &target, (&progress, &plan))
             });
             // What was found stands: a server that does not start once more, or dies then, takes nothing from that.
-            if part != SweepPhase::Asking && !before {
+            if part != SweepPhase::Asking {
                 trial.failure = None;
             }
         }
