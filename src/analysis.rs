@@ -16,5 +16,7 @@ pub mod queue_growth;
 pub mod records;
 pub mod responses;
 pub mod scalability;
+pub mod seconds;
 pub mod server_use;
 pub mod signature;
+pub mod undisturbed;

@@ -7,20 +7,25 @@ use crate::record::Status;
 use crate::server::{self, ProcessRole};
 
 mod arguments;
+mod baseline;
 mod check;
 mod compare;
 mod definitions;
+mod index;
 mod inspect;
 mod load;
 mod log_format;
 mod logging;
 mod new;
+mod night;
 mod print;
 mod progress;
+mod prune;
 mod read;
 mod replay;
 mod report;
 mod run;
+mod select;
 mod serve;
 mod signals;
 mod sweep;
@@ -57,6 +62,12 @@ impl Exit {
             Exit::Inconclusive => 4,
             Exit::Interrupted => 130,
         }
+    }
+
+    /// The one of a code.
+    fn of_code(code: u8) -> Exit {
+        let all = [Exit::Passed, Exit::Inconclusive, Exit::Failed, Exit::Invalid, Exit::Interrupted];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::CouldNotRun)
     }
 }
 
@@ -103,14 +114,21 @@ fn obey(arguments: Arguments, began: Instant) -> Exit {
         Some(Command::Replay(options)) => with_log(true, &|log| replay::run(&options, log)),
         Some(Command::New(options)) => new::new(&options),
         Some(Command::Definitions(options)) => definitions::definitions(&options),
-        Some(Command::Schema) => print_schema(),
+        Some(Command::Index(options)) => index::index(&options),
+        Some(Command::Prune(options)) => prune::prune(&options),
+        Some(Command::Baseline(command)) => baseline::baseline(&command),
+        Some(Command::Schema { draft }) => print_schema(&draft),
         Some(Command::Completions { shell }) => arguments::print_completions(shell),
         None => unknown::command(&arguments.run.files)
             .unwrap_or_else(|| with_log(true, &|log| run::run(&arguments.run, log, began))),
     }
 }
 
-fn print_schema() -> Exit {
-    let schema = crate::scenario::schema::json();
+fn print_schema(draft: &str) -> Exit {
+    let schema = match draft {
+        "4" => crate::scenario::schema::draft_4(),
+        "7" => crate::scenario::schema::draft_7(),
+        _ => crate::scenario::schema::json(),
+    };
     print::out(&format!("{schema:#}\n"))
 }

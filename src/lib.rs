@@ -31,6 +31,8 @@ pub mod record;
 pub mod analysis;
 pub mod verdict;
 pub mod report;
+pub mod history;
+pub mod export;
 pub mod telemetry;
 pub mod run;
 pub mod cli;

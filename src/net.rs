@@ -14,6 +14,7 @@ pub mod http2;
 pub mod request;
 pub mod response;
 pub mod response_parser;
+pub mod single_request;
 pub mod sink;
 mod socket;
 pub mod stream;

@@ -408,6 +408,11 @@ fn compile(
     }
 }
 
+/// Now: UTC, RFC 3339.
+pub fn now() -> String {
+    shown(jiff::Timestamp::now())
+}
+
 /// UTC, RFC 3339.
 fn shown(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

@@ -22,10 +22,12 @@ mod environment;
 pub mod file;
 pub mod import;
 mod inspect;
+mod layers;
 pub mod login;
 mod matrix;
 mod overrides;
 mod problem;
+pub mod project;
 mod protocol;
 pub mod recorded;
 pub mod request;
@@ -46,10 +48,12 @@ mod warnings;
 pub use attached::{Address, AttachedSpec, Pid, TlsFiles, TlsSpec, authority, without_zone};
 pub use capacity::CapacitySpec;
 pub use data::Data;
-pub use file::{Expect, OnDisconnect, Spacing};
+pub use file::{Expect, OnDisconnect, RegressionPolicy, Spacing};
 pub use inspect::InspectSpec;
+pub use layers::included_files;
 pub use login::{CaptureSpec, LoginSpec, LoginStep};
 pub use problem::{Problem, Problems};
+pub use project::{PROJECT_FILE, Project, ProjectPath};
 pub use protocol::{Protocol, Version};
 pub use request::RequestSpec;
 pub use secrets::Secrets;
@@ -70,6 +74,12 @@ pub struct Scenario {
     pub about: Option<String>,
     /// The file, as it was named on the command line.
     pub file: PathBuf,
+    /// What it includes, and the project's file, as far as they are part of it.
+    pub layers: Vec<PathBuf>,
+    /// Words by which it is picked, its own and those of its project.
+    pub tags: Vec<String>,
+    /// What becomes of a night in which a figure got worse for good.
+    pub regression: RegressionPolicy,
     /// What `--set` gave, as typed.
     pub overrides: Vec<String>,
     /// For everything drawn by chance; drawn itself if the file does not give it.
@@ -282,6 +292,10 @@ pub trait SystemContext {
     }
     /// The value of an environment variable.
     fn variable(&self, name: &str) -> Option<String>;
+    /// The nearest project file in the scenario's folder or above it.
+    fn project(&self, _scenario: &Path) -> Option<ProjectPath> {
+        None
+    }
 }
 
 /// Compiles a script's source; the path is the folder of its imports.

@@ -11,7 +11,7 @@ use crate::net::tls::{self, SetupError, Tls};
 use crate::process_end::{ServerEnd, ServerEvent, Unmeasured};
 use crate::scenario;
 
-mod allowed_hosts;
+pub mod allowed_hosts;
 mod attached;
 mod builtin;
 mod command;

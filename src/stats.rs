@@ -2,6 +2,7 @@
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
+pub mod change_points;
 mod curve;
 mod distribution;
 mod drift;

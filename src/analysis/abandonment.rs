@@ -1,5 +1,6 @@
 //! Clients that give up (abandonment, in queueing theory): a server that works its way through a queue whose front has left.
 
+use super::seconds::seconds;
 use crate::record::{LoadRecord, Second};
 
 /// So much lower must the rate of responses be in the last second than in the first.
@@ -17,7 +18,8 @@ pub fn abandonment(load: &LoadRecord) -> Option<Abandonment> {
     let timeouts = load.errors.get("timeout").copied().unwrap_or(0);
     let whole = |row: &&Second| row.length_s > 0.5;
     let rate = |row: &Second| row.completed as f64 / row.length_s;
-    let (first, last) = (rate(load.timeline.iter().find(whole)?), rate(load.timeline.iter().rev().find(whole)?));
+    let seconds = seconds(&load.timeline);
+    let (first, last) = (rate(seconds.iter().find(whole)?), rate(seconds.iter().rev().find(whole)?));
     let most = timeouts.saturating_mul(2) > load.started;
     (most && first > 0.0 && first >= last * FAR_LOWER).then_some(Abandonment { rate_before: first })
 }
@@ -28,9 +30,19 @@ mod tests {
 
     /// A load whose seconds had this many responses, and of whose 100 requests this many timed out.
     fn load(responses: &[u64], timeouts: u64) -> LoadRecord {
-        let second = |completed: &u64| Second { length_s: 1.0, completed: *completed, ..Second::default() };
+        let second = |(t_s, completed): (usize, &u64)| Second {
+            t_s: t_s as f64,
+            length_s: 1.0,
+            completed: *completed,
+            ..Second::default()
+        };
         let errors = [("timeout".to_owned(), timeouts)].into();
-        LoadRecord { started: 100, timeline: responses.iter().map(second).collect(), errors, ..LoadRecord::default() }
+        LoadRecord {
+            started: 100,
+            timeline: responses.iter().enumerate().map(second).collect(),
+            errors,
+            ..LoadRecord::default()
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod search;
 mod settle;
 mod versus;
 
+pub use figures::figures;
 pub use grid::{Grid, GridPart};
 pub use objective::Objective;
 pub use settle::{Unsettled, crossings, ratios, settle, unsettled};

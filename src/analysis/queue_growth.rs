@@ -1,5 +1,6 @@
 //! A queue that grows without end: more requests come than are answered, and those in flight are more with each moment.
 
+use super::seconds::seconds;
 use crate::record::LoadRecord;
 
 /// Less than this share of the arrivals that are not answered may be a server that only warms up.
@@ -33,7 +34,8 @@ pub fn queue_growth(in_flight: &[f64], every_s: f64, rate: f64) -> Option<f64> {
 /// The same of an open load, from its seconds.
 pub fn of_load(load: &LoadRecord) -> Option<f64> {
     let open = load.open.as_ref()?;
-    let whole = load.timeline.iter().filter(|second| second.length_s > 0.5);
+    let seconds = seconds(&load.timeline);
+    let whole = seconds.iter().filter(|second| second.length_s > 0.5);
     let mut count = 0.0;
     let in_flight: Vec<f64> = whole
         .map(|second| {
@@ -73,9 +75,18 @@ mod tests {
 
     #[test]
     fn the_seconds_of_an_open_load_tell_it() {
-        let second = |completed| Second { length_s: 1.0, started: 100, completed, ..Second::default() };
-        let load =
-            |completed, open| LoadRecord { timeline: vec![second(completed); 10], open, ..LoadRecord::default() };
+        let second = |t_s: u32, completed| Second {
+            t_s: f64::from(t_s),
+            length_s: 1.0,
+            started: 100,
+            completed,
+            ..Second::default()
+        };
+        let load = |completed, open| LoadRecord {
+            timeline: (0..10).map(|t_s| second(t_s, completed)).collect(),
+            open,
+            ..LoadRecord::default()
+        };
         let open = || Some(OpenLoadRecord { rate: 100.0, ..OpenLoadRecord::default() });
         assert_eq!(of_load(&load(80, open())).map(f64::round), Some(20.0));
         assert_eq!(of_load(&load(100, open())), None);

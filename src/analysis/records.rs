@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::comparison::{Objective, value_of};
 use super::exposures::dirty_totals;
-use crate::record::{Better, Record, VariantRecord};
+use crate::record::{Better, ComparisonRecord, Record, VariantRecord};
 use crate::rule::{Metric, Unit};
 use crate::stats::interval::{Interval, OF_A_RATIO, median, unpaired_ratio};
 
 /// What records may differ in without being asked about: none of it is measured.
-const NO_MATTER: [&str; 4] = ["name", "about", "seed", "assert"];
+const NO_MATTER: [&str; 6] = ["name", "about", "seed", "assert", "tags", "regression"];
 /// What is shown beside the metric that decides.
 const SHOWN: [&str; 7] =
     ["capacity.rate", "throughput", "latency.p50", "latency.p99", "errors.rate", "server.cpu.mean", "server.rss.max"];
@@ -87,6 +87,16 @@ pub fn differences(before: &Record, after: &Record) -> Vec<RecordDifference> {
     differ.map(of).collect()
 }
 
+/// Everything that the figures of a variant may depend on but the machine and the program, a line each: what the scenario says
+/// and what the matrix set of it.
+pub fn configuration(record: &Record, variant: &VariantRecord) -> String {
+    let of_scenario = facts(record).into_iter();
+    let kept =
+        of_scenario.filter(|(key, _)| !["environment.", "runner.", "matrix."].iter().any(|of| key.starts_with(of)));
+    let settings = variant.settings.iter().map(|(key, value)| (format!("matrix.{key}"), value.to_string()));
+    kept.chain(settings).map(|(key, value)| format!("{key}={value}\n")).collect()
+}
+
 /// Everything that a figure may depend on, by key path.
 fn facts(record: &Record) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
@@ -143,6 +153,21 @@ pub fn changes(before: &Record, after: &Record, metric: Option<Metric>, toleranc
         })
     };
     before.variants.iter().filter_map(of).collect()
+}
+
+/// Under which conditions of a run the server `candidate` is worse than `base`, by more than a share, in words; empty where there
+/// are no such servers.
+pub fn candidate_is_worse(comparison: &ComparisonRecord, tolerance: f64) -> Vec<String> {
+    let index = |name: &str| comparison.alternatives.iter().position(|alternative| alternative == name);
+    let (Some(base), Some(candidate)) = (index("base"), index("candidate")) else { return Vec::new() };
+    let worse = comparison.conditions.iter().filter(|condition| condition.best == Some(base)).filter_map(|condition| {
+        let versus = condition.versus.iter().find(|versus| versus.alternative == candidate)?;
+        let by = versus.ratio.value;
+        let at = if condition.name.is_empty() { String::new() } else { format!(" at {}", condition.name) };
+        (versus.outcome.differs() && by > 1.0 + tolerance)
+            .then(|| format!("base is {by:.2} times as good as candidate by {}{at}", comparison.metric))
+    });
+    worse.collect()
 }
 
 fn change(

@@ -5,15 +5,22 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+pub(super) mod night;
+
+use night::{Against, Baseline, Exports, IndexArguments, Prune, Selection};
+
 use super::Exit;
 use super::log_format::LogFormat;
 use crate::rule::Metric;
 use crate::units::{parse_percentage, parse_rate, parse_sleep};
 
+/// Where reports go if nothing says otherwise.
+pub(super) const REPORTS: &str = "reports";
+
 const EXAMPLES: &str = "\
 Examples:
   runner scenarios/dirty.toml                               run it, leave a report under reports/dirty/latest
-  runner scenarios/*.toml                                   run several, one after the other
+  runner scenarios/                                         run all of a folder, and write reports/index.html over all nights
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
   runner load -c 500 -d 10 http://127.0.0.1:8000/           load a server that is up, without a file
@@ -113,8 +120,19 @@ pub(super) enum Command {
     Replay(Replay),
     /// Write a new scenario and its script, to start from
     New(New),
+    /// Write the page over all nights, reports/index.html, anew
+    Index(IndexArguments),
+    /// Remove old reports, and never one of a night with a failure or a leak unless told
+    Prune(Prune),
+    /// Keep records as a baseline that later runs are compared with
+    #[command(subcommand)]
+    Baseline(Baseline),
     /// Print the JSON Schema of scenario files, for editors
-    Schema,
+    Schema {
+        /// The draft of JSON Schema that the editor knows
+        #[arg(long, value_name = "DRAFT", value_parser = ["2020-12", "7", "4"], default_value = "2020-12")]
+        draft: String,
+    },
     /// Write definition files of all that scripts can call, for editors with a rhai language server
     Definitions(Definitions),
     /// Print a completion script for a shell
@@ -126,20 +144,33 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// Scenario files (TOML)
+    /// Scenario files (TOML), folders of them, or patterns in quotes, as in 'scenarios/**/*.toml'
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
     #[command(flatten)]
     pub overrides: Overrides,
 
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// End with the first scenario that fails or cannot run
+    #[arg(long)]
+    pub fail_fast: bool,
+
     /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
 
-    /// Take up the run that was cut off, by Ctrl-C or otherwise: trials that it finished are not run again
+    /// Take up the run that was cut off, by Ctrl-C or otherwise: scenarios and trials that it finished are not run again
     #[arg(long)]
     pub resume: bool,
+
+    #[command(flatten)]
+    pub against: Against,
+
+    #[command(flatten)]
+    pub exports: Exports,
 
     /// Allow load on a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -151,16 +182,19 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Where reports go. An empty variable is one that is not set.
-    pub fn reports(&self) -> PathBuf {
-        reports(self.reports.as_ref())
+    /// Where reports go, if an option or a variable says. An empty variable is one that is not set.
+    pub fn reports(&self) -> Option<PathBuf> {
+        self.reports.clone().or_else(reports_variable)
     }
 }
 
 /// Where reports go, if an option does not say.
 fn reports(given: Option<&PathBuf>) -> PathBuf {
-    let variable = || std::env::var_os("RUNNER_REPORTS").filter(|value| !value.is_empty());
-    given.cloned().or_else(|| variable().map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("reports"))
+    given.cloned().or_else(reports_variable).unwrap_or_else(|| PathBuf::from(REPORTS))
+}
+
+fn reports_variable() -> Option<PathBuf> {
+    std::env::var_os("RUNNER_REPORTS").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 impl Inspect {
@@ -396,12 +430,19 @@ impl SweepArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Scenario files (TOML)
+    /// Scenario files (TOML), folders of them, or patterns in quotes
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
     #[command(flatten)]
     pub overrides: Overrides,
+
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Print each scenario as it is meant, with all that it includes, as TOML
+    #[arg(long)]
+    pub effective: bool,
 }
 
 #[derive(Debug, Args)]

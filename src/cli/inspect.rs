@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::arguments::Inspect;
 use super::logging::EventLog;
-use super::run::{RunOptions, run_all};
+use super::run::run_one;
 use super::system_context::{World, load_one, or_print, typed_or_print};
 use super::{Exit, print};
 use crate::record::INSPECTED;
@@ -15,13 +15,7 @@ use crate::scenario::command_line::{AdHocLoad, split_url};
 pub(super) fn inspect(arguments: &Inspect, log: &EventLog, began: Instant) -> Exit {
     let scenario = scenario(arguments).and_then(|scenario| or_print(scenario.only_inspected()));
     let Some(scenario) = scenario else { return Exit::Invalid };
-    let options = RunOptions {
-        reports: arguments.reports(),
-        allow_hosts: arguments.allow_hosts.clone(),
-        json: arguments.json,
-        resume: false,
-    };
-    run_all(&[scenario], &options, log, began)
+    run_one(&scenario, &arguments.reports(), &arguments.allow_hosts, arguments.json, log, began)
 }
 
 /// What is to be inspected; `None` after a problem.

@@ -1,89 +1,297 @@
 //! `runner FILE...`
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::arguments::Run;
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::{REPORTS, Run};
+use super::baseline::Comparison;
 use super::logging::EventLog;
 use super::progress::Progress;
-use super::{Exit, print, signals, system_context};
-use crate::record::{LogOf, Record};
+use super::select::{InvalidFile, Selected, select};
+use super::system_context::{World, or_print};
+use super::{Exit, night, print, signals};
+use crate::export::ScenarioOutcome;
+use crate::history::{Index, UnfinishedNight};
+use crate::record::{LogOf, Record, Status};
 use crate::report;
+use crate::run::plan::{expected_time, in_whole_seconds};
 use crate::run::{self, Finished, Options, Unfinished, environment};
-use crate::scenario::Scenario;
+use crate::scenario::{Project, Scenario, SystemContext as _, project};
 use crate::units::counted;
 
 /// Summaries are no wider than this.
 const WIDEST: usize = 110;
 const INTERRUPTED: &str = "interrupted: writing the report; once more to end at once";
 
-/// How scenarios are run, apart from what they say.
-pub(super) struct RunOptions {
-    pub reports: PathBuf,
-    pub allow_hosts: Vec<String>,
-    /// Print the records, and nothing else.
-    pub json: bool,
-    /// Take up a run that was cut off.
-    pub resume: bool,
+/// A scenario and what its project says of it.
+struct Job<'s> {
+    scenario: &'s Scenario,
+    reports: PathBuf,
+    allowed_hosts: Vec<String>,
+}
+
+/// What came of a scenario.
+struct Came {
+    exit: Exit,
+    outcome: ScenarioOutcome,
 }
 
 pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
-    let Some(scenarios) = system_context::load_all(&arguments.files, &arguments.overrides.set) else {
+    let Some(selected) = select(&arguments.files, &arguments.overrides.set, &arguments.selection) else {
         return Exit::Invalid;
     };
-    let options = RunOptions {
-        reports: arguments.reports(),
-        allow_hosts: arguments.allow_hosts.clone(),
-        json: arguments.json,
-        resume: arguments.resume,
-    };
-    run_all(&scenarios, &options, log, began)
+    let Some(jobs) = jobs(&selected.scenarios, arguments) else { return Exit::Invalid };
+    let reports = jobs.first().map_or_else(|| arguments.reports().unwrap_or(REPORTS.into()), |job| job.reports.clone());
+    let Some(comparison) = Comparison::new(&arguments.against, &reports) else { return Exit::Invalid };
+    let Some(program) = Program::new(selected.scenarios.iter(), log, began) else { return Exit::CouldNotRun };
+    NightRun { arguments, selected: &selected, jobs, reports, comparison, program }.run()
 }
 
-/// Runs scenarios one after the other, and prints what came of each.
-pub(super) fn run_all(scenarios: &[Scenario], arguments: &RunOptions, log: &EventLog, began: Instant) -> Exit {
-    scenarios.iter().for_each(|scenario| log.telemetry().redaction().add(&scenario.secrets));
-    let shown = log.style.clone();
-    let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
-        Ok(cancel) => cancel,
-        Err(error) => {
-            print::error(&format!("cannot watch for signals: {error}"), None);
-            return Exit::CouldNotRun;
-        }
-    };
-    environment::prepare();
-    let (reports, allowed_hosts) = (arguments.reports.clone(), arguments.allow_hosts.clone());
-    let options =
-        Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone(), resume: arguments.resume };
-    let mut exits = Vec::new();
-    for scenario in scenarios {
-        let progress = Progress::new(log.tells_parts, log.style.clone());
-        let finished = run::run(scenario, &options, &progress, &cancel);
+/// Runs a scenario that was not read from a file of its own, or not as it stands there: no night is about it.
+pub(super) fn run_one(
+    scenario: &Scenario,
+    reports: &Path,
+    allowed_hosts: &[String],
+    json: bool,
+    log: &EventLog,
+    began: Instant,
+) -> Exit {
+    let Some(program) = Program::new(std::iter::once(scenario), log, began) else { return Exit::CouldNotRun };
+    let job = Job { scenario, reports: reports.to_owned(), allowed_hosts: allowed_hosts.to_vec() };
+    program.one(&job, json, false).exit
+}
+
+/// What all scenarios of a call share.
+struct Program<'l> {
+    log: &'l EventLog,
+    began: Instant,
+    cancel: CancellationToken,
+}
+
+impl<'l> Program<'l> {
+    /// `None` once it was said that signals cannot be watched for.
+    fn new<'s>(scenarios: impl Iterator<Item = &'s Scenario>, log: &'l EventLog, began: Instant) -> Option<Self> {
+        scenarios.for_each(|scenario| log.telemetry().redaction().add(&scenario.secrets));
+        let shown = log.style.clone();
+        let cancel = signals::cancellation(INTERRUPTED, move |text| shown.say(text))
+            .map_err(|error| print::error(&format!("cannot watch for signals: {error}"), None))
+            .ok()?;
+        environment::prepare();
+        Some(Program { log, began, cancel })
+    }
+
+    /// Runs a scenario and prints what came of it.
+    fn one(&self, job: &Job<'_>, json: bool, resume: bool) -> Came {
+        let scenario = job.scenario;
+        let options = Options {
+            reports: job.reports.clone(),
+            allowed_hosts: job.allowed_hosts.clone(),
+            began: self.began,
+            log: self.log.telemetry().run_log().clone(),
+            resume,
+        };
+        let progress = Progress::new(self.log.tells_parts, self.log.style.clone());
+        let finished = run::run(scenario, &options, &progress, &self.cancel);
         progress.close();
-        exits.push(match finished {
-            Ok(finished) => conclude(scenario, &finished, arguments),
+        let came = |exit, status, why, record, report: Option<PathBuf>| Came {
+            exit,
+            outcome: ScenarioOutcome {
+                name: scenario.name.clone(),
+                file: scenario.file.display().to_string(),
+                status: Some(status),
+                why,
+                record,
+                report: report.map(|report| report.display().to_string()),
+                regressions: Vec::new(),
+                fails_by_regression: false,
+            },
+        };
+        match finished {
+            Ok(finished) => {
+                let exit = conclude(scenario, &finished, json);
+                let status = finished.record.status;
+                came(exit, status, None, Some(finished.record), Some(finished.folder))
+            }
             Err(unfinished) => {
                 if let Unfinished::NotWritten { record, .. } = &unfinished {
-                    print_results(record, None, arguments);
+                    print_results(record, None, json);
                 }
-                complain(&scenario.name, &unfinished)
+                let exit = complain(&scenario.name, &unfinished);
+                let status = if exit == Exit::Interrupted { Status::Interrupted } else { Status::CouldNotRun };
+                came(exit, status, Some(scenario.secrets.hide(&unfinished.to_string()).into_owned()), None, None)
             }
-        });
-        if cancel.is_cancelled() {
-            break;
         }
     }
-    let not_run = scenarios.len() - exits.len();
-    if scenarios.len() > 1 {
-        print::note(tally(&exits, not_run));
+}
+
+/// Several scenarios one after the other, each isolated, and what goes on around them.
+struct NightRun<'a> {
+    arguments: &'a Run,
+    selected: &'a Selected,
+    jobs: Vec<Job<'a>>,
+    /// Where what is about all of them goes.
+    reports: PathBuf,
+    comparison: Comparison<'a>,
+    program: Program<'a>,
+}
+
+impl NightRun<'_> {
+    fn run(&self) -> Exit {
+        let names: Vec<String> = self.jobs.iter().map(|job| job.scenario.name.clone()).collect();
+        let left = UnfinishedNight::left(&self.reports, &names).filter(|_| self.arguments.resume);
+        let mut state =
+            left.unwrap_or_else(|| UnfinishedNight { night: run::now(), scenarios: names, done: Vec::new() });
+        self.announce(&state);
+        let mut all: Vec<Came> = self.selected.invalid.iter().map(|file| self.invalid(file, &state)).collect();
+        let mut exits: Vec<Exit> = all.iter().map(|came| came.exit).collect();
+        for (number, job) in self.jobs.iter().enumerate() {
+            if self.program.cancel.is_cancelled()
+                || self.arguments.fail_fast && exits.iter().any(|exit| *exit >= Exit::Failed)
+            {
+                break;
+            }
+            if let Some(code) = state.exit_of(&job.scenario.name) {
+                exits.push(Exit::of_code(code));
+                continue;
+            }
+            self.heading(number);
+            let came = self.one(job, &state);
+            exits.push(came.exit);
+            if came.exit != Exit::Interrupted {
+                state.done.push((job.scenario.name.clone(), came.exit.code()));
+                self.keep(&state);
+            }
+            all.push(came);
+        }
+        let not_run = self.jobs.len() + self.selected.invalid.len() - exits.len();
+        if !self.program.cancel.is_cancelled() {
+            UnfinishedNight::remove(&self.reports);
+        }
+        let (outcomes, regressed) = self.look_back(all);
+        exits.extend(regressed.then_some(Exit::Failed));
+        exits.push(night::export(&outcomes, &self.arguments.exports, &self.reports, &self.arguments.allow_hosts));
+        if self.selected.is_a_night {
+            let counted = exits.len() - 1 - usize::from(regressed);
+            print::note(tally(&exits[..counted], not_run));
+            if !self.arguments.json {
+                print::note(format_args!("index: {}", self.reports.join("index.html").display()));
+            }
+        }
+        let left_out = (not_run > 0 && self.program.cancel.is_cancelled()).then_some(Exit::Interrupted);
+        exits.into_iter().chain(left_out).max().unwrap_or(Exit::Passed)
     }
-    let left_out = (not_run > 0).then_some(Exit::Interrupted);
-    exits.into_iter().chain(left_out).max().unwrap_or(Exit::Passed)
+
+    /// How many there are, and how long they take.
+    fn announce(&self, state: &UnfinishedNight) {
+        if !self.selected.is_a_night || matches!(self.program.log.style, super::progress::Style::Silent) {
+            return;
+        }
+        let done = match state.done.len() {
+            0 => String::new(),
+            n => format!(", {n} of them done before"),
+        };
+        let scenarios = counted(self.jobs.len() as u64, "scenario");
+        print::note(format_args!("{scenarios}{done}, about {}", in_whole_seconds(self.left(0, state))));
+    }
+
+    /// The expected time of what is not done, from a scenario on.
+    fn left(&self, from: usize, state: &UnfinishedNight) -> Duration {
+        let open = self.jobs[from..].iter().filter(|job| state.exit_of(&job.scenario.name).is_none());
+        open.map(|job| expected_time(job.scenario)).sum()
+    }
+
+    fn heading(&self, number: usize) {
+        if self.jobs.len() > 1 && !matches!(self.program.log.style, super::progress::Style::Silent) {
+            let (of, name) = (self.jobs.len(), &self.jobs[number].scenario.name);
+            self.program.log.style.say(&format!("scenario {} of {of}: {name}", number + 1));
+        }
+    }
+
+    fn one(&self, job: &Job<'_>, state: &UnfinishedNight) -> Came {
+        let mut came = self.program.one(job, self.arguments.json, self.arguments.resume);
+        let (record, folder) = (came.outcome.record.as_ref(), came.outcome.report.as_ref().map(Path::new));
+        let why = came.outcome.why.as_deref().unwrap_or_default();
+        if came.exit != Exit::Interrupted {
+            night::note(&state.night, &job.reports, job.scenario, record.zip(folder).ok_or(why));
+        }
+        if let Some(record) = record {
+            came.exit = came.exit.max(self.comparison.judge(record, self.arguments.json));
+        }
+        came
+    }
+
+    fn invalid(&self, file: &InvalidFile, state: &UnfinishedNight) -> Came {
+        night::note_invalid(&state.night, &self.reports, &file.name, &file.why);
+        Came {
+            exit: Exit::Invalid,
+            outcome: ScenarioOutcome {
+                name: file.name.clone(),
+                file: file.path.display().to_string(),
+                status: None,
+                why: Some(file.why.clone()),
+                record: None,
+                report: None,
+                regressions: Vec::new(),
+                fails_by_regression: false,
+            },
+        }
+    }
+
+    fn keep(&self, state: &UnfinishedNight) {
+        // One scenario has nothing to take up but its trials.
+        if self.jobs.len() > 1
+            && let Err(error) = state.keep(&self.reports)
+        {
+            print::warning(&format!("cannot keep how far this night has come: {error}"), None);
+        }
+    }
+
+    /// Writes the pages, and says what got worse: the outcomes with that, and whether it fails the night.
+    fn look_back(&self, all: Vec<Came>) -> (Vec<ScenarioOutcome>, bool) {
+        let mut folders: Vec<&Path> = self.jobs.iter().map(|job| job.reports.as_path()).collect();
+        folders.push(&self.reports);
+        folders.sort();
+        folders.dedup();
+        let indexes: Vec<Index> =
+            folders.into_iter().filter(|folder| folder.is_dir()).filter_map(night::write_index).collect();
+        let rows = || indexes.iter().flat_map(|index| &index.rows);
+        let outcomes: Vec<ScenarioOutcome> =
+            all.into_iter().map(|came| came.outcome).map(|outcome| outcome.with_history(rows())).collect();
+        indexes.iter().for_each(|index| night::tell_regressions(index, &outcomes));
+        let regressed = outcomes.iter().any(|outcome| outcome.fails_by_regression);
+        (outcomes, regressed)
+    }
+}
+
+/// Each scenario with what its project says; `None` once it was said what is wrong with a project's file.
+fn jobs<'s>(scenarios: &'s [Scenario], arguments: &Run) -> Option<Vec<Job<'s>>> {
+    let mut projects: HashMap<PathBuf, Project> = HashMap::new();
+    let mut jobs = Vec::new();
+    for scenario in scenarios {
+        let project = match World.project(&scenario.file) {
+            None => Project::default(),
+            Some(found) => match projects.get(&found.path) {
+                Some(project) => project.clone(),
+                None => {
+                    let project = or_print(project::load(&found.path, &World))?;
+                    projects.insert(found.path, project.clone());
+                    project
+                }
+            },
+        };
+        let reports = arguments.reports().or(project.reports).unwrap_or_else(|| PathBuf::from(REPORTS));
+        let allowed_hosts = arguments.allow_hosts.iter().cloned().chain(project.allow_hosts).collect();
+        jobs.push(Job { scenario, reports, allowed_hosts });
+    }
+    Some(jobs)
 }
 
 /// Prints the results of a run that left a report.
-fn conclude(scenario: &Scenario, finished: &Finished, arguments: &RunOptions) -> Exit {
-    let printed = print_results(&finished.record, Some(&finished.folder), arguments);
+fn conclude(scenario: &Scenario, finished: &Finished, json: bool) -> Exit {
+    let printed = print_results(&finished.record, Some(&finished.folder), json);
     if let Some(not_latest) = &finished.not_latest {
         print::warning(&format!("{}: {not_latest}", scenario.name), Some(&not_latest.advice()));
     }
@@ -91,8 +299,8 @@ fn conclude(scenario: &Scenario, finished: &Finished, arguments: &RunOptions) ->
 }
 
 /// Prints the record, or its summary and where the report is, if it is anywhere.
-fn print_results(record: &Record, folder: Option<&Path>, arguments: &RunOptions) -> Exit {
-    if arguments.json {
+fn print_results(record: &Record, folder: Option<&Path>, json: bool) -> Exit {
+    if json {
         return print_record(record);
     }
     let mut text = report::terminal::summary(record, width(), true).trim_end().to_owned() + "\n";
@@ -156,6 +364,7 @@ fn tally(exits: &[Exit], not_run: usize) -> String {
         (Exit::Failed, "failed"),
         (Exit::Inconclusive, "inconclusive"),
         (Exit::CouldNotRun, "could not run"),
+        (Exit::Invalid, "invalid"),
         (Exit::Interrupted, "interrupted"),
     ];
     let of = |wanted: Exit| exits.iter().filter(|exit| **exit == wanted).count();

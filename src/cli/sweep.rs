@@ -8,7 +8,7 @@ use toml::Value;
 use super::Exit;
 use super::arguments::SweepArguments;
 use super::logging::EventLog;
-use super::run::{RunOptions, run_all};
+use super::run::run_one;
 use super::system_context::{World, load_one, or_print, typed_or_print};
 use crate::record::SWEPT;
 use crate::scenario::Scenario;
@@ -18,13 +18,7 @@ use crate::units::show_duration;
 pub(super) fn sweep(arguments: &SweepArguments, log: &EventLog, began: Instant) -> Exit {
     let scenario = scenario(arguments).and_then(|scenario| or_print(scenario.only_swept()));
     let Some(scenario) = scenario else { return Exit::Invalid };
-    let options = RunOptions {
-        reports: arguments.reports(),
-        allow_hosts: arguments.allow_hosts.clone(),
-        json: arguments.json,
-        resume: false,
-    };
-    run_all(&[scenario], &options, log, began)
+    run_one(&scenario, &arguments.reports(), &arguments.allow_hosts, arguments.json, log, began)
 }
 
 /// What is to be swept; `None` after a problem.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::print;
 use crate::input;
-use crate::scenario::{self, Problems, Scenario, SystemContext};
+use crate::scenario::{self, PROJECT_FILE, Problems, ProjectPath, Scenario, SystemContext};
 
 /// The world as it is.
 pub(super) struct World;
@@ -16,6 +16,19 @@ impl SystemContext for World {
 
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    /// Looked for in the folder of the scenario and in each one around it.
+    fn project(&self, scenario: &Path) -> Option<ProjectPath> {
+        let whole = std::path::absolute(scenario).ok()?;
+        let (here, folders) = (std::env::current_dir().ok(), whole.parent()?.ancestors().enumerate());
+        folders.map(|(levels_up, folder)| (levels_up, folder.join(PROJECT_FILE))).find(|(_, path)| path.is_file()).map(
+            |(levels_up, path)| {
+                // As people would type it, if it is below where they are.
+                let shown = here.and_then(|here| path.strip_prefix(here).map(Path::to_path_buf).ok());
+                ProjectPath { path: shown.unwrap_or(path), levels_up }
+            },
+        )
     }
 }
 
@@ -33,7 +46,7 @@ pub(super) fn load_one(file: &Path, overrides: &[String]) -> Option<Scenario> {
 }
 
 /// The scenario, or `None` once its problems are drawn.
-pub(super) fn or_print(made: Result<Scenario, Problems>) -> Option<Scenario> {
+pub(super) fn or_print<T>(made: Result<T, Problems>) -> Option<T> {
     made.inspect_err(print_problems).ok()
 }
 

@@ -1,4 +1,4 @@
-//! What a load thread keeps of its exchanges: histograms and one row a second, whatever the duration.
+//! What a load thread keeps of its exchanges: histograms and a row for each second, of a short load for each tenth of one.
 
 mod by_status;
 
@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::{Exchange, Failure, HIGHEST_STATUS, Outcome};
 use crate::stats::{Half, Latencies, nanos};
 
-/// What happened in one second of the measured part, whenever the requests had been due.
+/// A shorter load has rows of a tenth of a second: a line of few points says nothing.
+const SHORT: Duration = Duration::from_secs(20);
+
+/// What happened in a stretch of the measured part, whenever the requests had been due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineRow {
     pub started: u64,
@@ -39,6 +42,8 @@ pub struct Recorder {
     /// Read for the responses that arrived within the measured part.
     pub bytes: u64,
     pub rows: Vec<TimelineRow>,
+    /// How long each of them is, in nanoseconds.
+    row_length: u64,
     /// Responses below 400 that arrived within the measured part, to requests that were due before.
     pub good_of_warmup: u64,
 }
@@ -58,6 +63,7 @@ impl Recorder {
             status: vec![0; usize::from(HIGHEST_STATUS) + 1],
             bytes: 0,
             rows: Vec::new(),
+            row_length: nanos(row_length(end.saturating_sub(begin))),
             good_of_warmup: 0,
         }
     }
@@ -129,8 +135,8 @@ impl Recorder {
         self.good_of_warmup += other.good_of_warmup;
         add(&mut self.failures, &other.failures);
         add(&mut self.status, &other.status);
-        for (second, theirs) in other.rows.iter().enumerate() {
-            let row = self.row_at(second);
+        for (number, theirs) in other.rows.iter().enumerate() {
+            let row = self.row_at(number);
             row.started += theirs.started;
             row.completed += theirs.completed;
             row.failed += theirs.failed;
@@ -155,17 +161,27 @@ impl Recorder {
         self.failures.iter().sum()
     }
 
-    /// Bounded by the longest duration and time-out: a day of seconds each.
-    fn row(&mut self, time: u64) -> &mut TimelineRow {
-        self.row_at((time.saturating_sub(self.begin) / 1_000_000_000) as usize)
+    /// How long each of the rows is.
+    pub fn row_length(&self) -> Duration {
+        Duration::from_nanos(self.row_length)
     }
 
-    fn row_at(&mut self, second: usize) -> &mut TimelineRow {
-        if second >= self.rows.len() {
-            self.rows.resize(second + 1, TimelineRow::default());
-        }
-        &mut self.rows[second]
+    /// Bounded by the longest duration and time-out: a day of seconds each.
+    fn row(&mut self, time: u64) -> &mut TimelineRow {
+        self.row_at((time.saturating_sub(self.begin) / self.row_length) as usize)
     }
+
+    fn row_at(&mut self, number: usize) -> &mut TimelineRow {
+        if number >= self.rows.len() {
+            self.rows.resize(number + 1, TimelineRow::default());
+        }
+        &mut self.rows[number]
+    }
+}
+
+/// How long the rows of a load are that measures for so long: a second, or a tenth of one.
+fn row_length(measured: Duration) -> Duration {
+    if measured < SHORT { Duration::from_millis(100) } else { Duration::from_secs(1) }
 }
 
 fn add(mine: &mut [u64], theirs: &[u64]) {
@@ -195,8 +211,9 @@ mod tests {
         assert_eq!((recorder.latency.len(), recorder.latency.answered_len()), (4, 2));
         assert_eq!((recorder.status[200], recorder.status[503], recorder.good_in_time()), (1, 1, 1));
         assert_eq!(recorder.bytes, 30, "the last was over after the end");
-        let rows: Vec<_> = recorder.rows.iter().map(|row| (row.started, row.completed, row.failed)).collect();
-        assert_eq!(rows, [(3, 1, 0), (1, 1, 1)]);
+        let rows = recorder.rows.iter().enumerate().map(|(n, row)| (n, row.started, row.completed, row.failed));
+        let rows: Vec<_> = rows.filter(|(_, started, completed, failed)| started + completed + failed > 0).collect();
+        assert_eq!(rows, [(0, 1, 0, 0), (1, 2, 1, 0), (12, 0, 1, 0), (15, 0, 0, 1), (19, 1, 0, 0)]);
     }
 
     #[test]
@@ -216,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn a_long_load_has_a_row_a_second() {
+        let mut recorder = Recorder::new(at(1000), at(21_000));
+        recorder.record(&exchange(1000, 3100, Outcome::Answered(200)), 10);
+        assert_eq!((recorder.rows.len(), recorder.rows[2].completed), (3, 1));
+        assert_eq!(recorder.row_length(), at(1000));
+    }
+
+    #[test]
     fn merging_adds_everything_up() {
         let mut one = Recorder::new(at(0), at(3000));
         let mut two = one.clone();
@@ -223,6 +248,6 @@ mod tests {
         two.record(&exchange(2000, 2100, Outcome::Answered(200)), 10);
         two.record(&exchange(0, 100, Outcome::Failed(Failure::Closed)), 10);
         one.merge(&two);
-        assert_eq!((one.started(), one.rows.len(), one.rows[0].started, one.rows[2].completed), (3, 3, 2, 1));
+        assert_eq!((one.started(), one.rows.len(), one.rows[0].started, one.rows[21].completed), (3, 22, 2, 1));
     }
 }

@@ -90,6 +90,9 @@ pub struct VersusRecord {
     pub outcome: VersusOutcome,
     /// The same in each pair of trials, those of the search for a crossover behind the others.
     pub pairs: Vec<f64>,
+    /// The ratio is of the rates of undisturbed stretches, as whole trials did not tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undisturbed: bool,
 }
 
 /// Whether two alternatives differ.

@@ -64,7 +64,7 @@ pub struct LoadRecord {
     pub unsolicited: u64,
     /// Heads and bodies of the responses that arrived within the duration; over HTTP/2 bodies only.
     pub bytes_received: u64,
-    /// One row a second.
+    /// A row for each second, of a load of less than 20 s for each tenth of one.
     pub timeline: Vec<Second>,
     pub histogram: Histograms,
     pub generator: Generator,
@@ -238,19 +238,19 @@ pub struct Generator {
     pub retries: u64,
 }
 
-/// What happened in one second of the measured part, answers to requests of the warm-up included.
+/// What happened in a stretch of the measured part, answers to requests of the warm-up included.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Second {
     /// Its start, in seconds from the start of the measured part.
     pub t_s: f64,
-    /// Its length; 1 but for the last.
+    /// Its length: 1 or 0.1, but for the last.
     pub length_s: f64,
     pub started: u64,
     pub completed: u64,
     pub failed: u64,
     /// Responses of 400 and above among the completed.
     pub error_status: u64,
-    /// The mean and longest latency of the answers of this second, in microseconds; `None` without answers.
+    /// The mean and longest latency of the answers in it, in microseconds; `None` without answers.
     pub latency_mean_us: Option<f64>,
     pub latency_max_us: Option<f64>,
 }

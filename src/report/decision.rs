@@ -173,6 +173,9 @@ pub(super) fn grounds(comparison: &ComparisonRecord, variants: &[VariantRecord])
             "{n} trials each, in turns and compared in pairs: two differ where the interval of their ratio (99 %, Student's t over its logarithms) leaves 1 out"
         ),
     }];
+    if comparison.conditions.iter().flat_map(|condition| &condition.versus).any(|versus| versus.undisturbed) {
+        all.push("some trials were disturbed, so that whole trials did not tell: there the rates of undisturbed stretches were compared (what one 100 ms in ten exceeds; 99 %, Welch)".to_owned());
+    }
     all.extend(comparison.conditions.iter().flat_map(|condition| no_difference(comparison, condition)));
     all.extend(comparison.crossovers.iter().filter_map(|place| crossover(comparison, place)));
     let key = comparison.key.as_ref().filter(|_| comparison.bands.len() == 1 && comparison.conditions.len() > 1);

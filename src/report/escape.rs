@@ -24,6 +24,22 @@ pub(crate) fn clip(text: &str, max: usize) -> String {
     text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// The text of an HTML page or of an attribute in quotes: [`clean`], and nothing in it is markup.
+pub(crate) fn html(text: &str) -> String {
+    let mut out = String::new();
+    for c in clean(text).chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// A code span: for names, rules, paths, whatever is to be read letter by letter.
 pub(crate) fn code(text: &str) -> String {
     let text = clip(text, LONGEST_INLINE);

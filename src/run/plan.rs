@@ -20,6 +20,13 @@ pub fn describe(scenario: &Scenario) -> String {
         let each = if variants > 1 { " each" } else { "" };
         text += &format!("  {}, {}{each}\n", counted(variants as u64, "variant"), counted(repeats.into(), "trial"));
     }
+    if !scenario.layers.is_empty() {
+        let files: Vec<String> = scenario.layers.iter().map(|path| path.display().to_string()).collect();
+        text += &format!("  builds upon {}\n", files.join(", "));
+    }
+    if !scenario.tags.is_empty() {
+        text += &format!("  tags    {}\n", scenario.tags.join(", "));
+    }
     for variant in &scenario.variants {
         let indent = if variants > 1 {
             text += &format!("  {}\n", variant.name);
@@ -36,10 +43,15 @@ pub fn describe(scenario: &Scenario) -> String {
         text += &format!("  crossover  of {} along {}, {time} at most\n", counted(count, "alternative"), search.key);
     }
     if variants > 1 || repeats > 1 || scenario.crossover.is_some() {
-        let seconds = Duration::from_secs(expected_time(scenario).as_secs_f64().ceil() as u64);
-        text += &format!("  takes about {}, and the starts of servers\n", show_duration(seconds));
+        let time = in_whole_seconds(expected_time(scenario));
+        text += &format!("  takes about {time}, and the starts of servers\n");
     }
     scenario.secrets.hide(&text).into_owned()
+}
+
+/// A time that is planned, to the second: `1m30s`.
+pub fn in_whole_seconds(time: Duration) -> String {
+    show_duration(Duration::from_secs(time.as_secs_f64().ceil() as u64))
 }
 
 /// How long the loads and checks of a scenario take, without the starts of servers; a dirty check may end before its time.

@@ -102,6 +102,11 @@ fn list_for_table(table: &DeTable<'_>, path: &[PathStep]) -> Option<(String, Spa
 /// How serde begins to say that a list is no table.
 const NO_TABLE: &str = "invalid length 0, expected ";
 
+/// Whether a key stands at the top of scenarios.
+pub(super) fn is_scenario_key(key: &str) -> bool {
+    super::schema::sections_with(key).is_some_and(|section| section == "the top of the file")
+}
+
 /// Puts what serde says in the words of scenarios.
 fn explain(
     message: &str,
@@ -119,6 +124,7 @@ fn explain(
         let (given, known) = words.split_first().map_or(("", &[][..]), |(given, known)| (*given, known));
         let noun = match name.key {
             "expect" => "expectation",
+            "regression" => "policy",
             "http" => "version of HTTP",
             "triggers" | "skip" => "trigger",
             key => key,
@@ -237,6 +243,9 @@ fn example(key: &str) -> Option<&'static str> {
         "public" => "public = [\"build [0-9]+\"]",
         "triggers" => "triggers = [\"overlap\", \"gate\"]",
         "skip" => "skip = [\"abort\"]",
+        "include" => "include = [\"base.toml\"]",
+        "tags" => "tags = [\"nightly\"]",
+        "regression" => "regression = \"fail\"",
         "env" => "env = { DEBUG = \"1\" }",
         "stages" => "stages = [{ rate = \"50/s\", for = \"10s\" }]",
         "that" => "that = [\"errors.count == 0\"]",

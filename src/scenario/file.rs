@@ -2,7 +2,7 @@
 //! comments are its descriptions. Nothing is required here: what is missing is found when the scenario is made of it.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 mod capacity;
 mod dirty;
@@ -35,6 +35,13 @@ pub struct RawScenario {
     pub name: Option<Located<String>>,
     /// What the scenario is for, in a sentence.
     pub about: Option<Located<String>>,
+    /// Files that this one builds upon, from its folder: what they say holds unless a later one of them, or this file, says
+    /// otherwise. Tables are joined key by key; lists are replaced.
+    pub include: Option<Vec<Located<String>>>,
+    /// Words by which `--tag` picks scenarios.
+    pub tags: Option<Vec<Located<String>>>,
+    /// What becomes of a night in which a figure got worse for good: `"fail"`, `"warn"` (if not given) or `"off"`.
+    pub regression: Option<Located<RegressionPolicy>>,
     /// Fixes everything that is drawn by chance, so that a run can be repeated. Below 2^53.
     #[schemars(extend("maximum" = crate::scenario::LARGEST_SEED))]
     pub seed: Option<Located<u64>>,
@@ -56,6 +63,20 @@ pub struct RawScenario {
     pub crossover: Option<Located<RawCrossover>>,
     /// The rules that the run is judged by.
     pub assert: Option<Located<RawAssert>>,
+}
+
+/// What a figure that got worse for good does to a night.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Regression")]
+pub enum RegressionPolicy {
+    /// It fails.
+    Fail,
+    /// The page of the morning says so.
+    #[default]
+    Warn,
+    /// Nothing is looked for.
+    Off,
 }
 
 /// A search between the values that the matrix gives a key: where does another alternative become the better one?

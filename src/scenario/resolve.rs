@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::decode::{self, InvalidPaths};
 use super::file::values::{Located, Timespan};
 use super::matrix::{Choice, Matrix};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, why};
 use super::secrets::Secrets;
 use super::source::Span;
 use super::{Compile, Scenario, ScriptSpec, SystemContext, Variant, environment, matrix, overrides};
@@ -20,6 +20,7 @@ mod data;
 mod dirty;
 mod identity;
 mod inspect;
+mod layers;
 mod load;
 mod login;
 mod model;
@@ -112,7 +113,9 @@ impl Loading<'_> {
     fn scenario(&mut self, path: &Path, given: &[String]) -> Option<Scenario> {
         let source = self.read_file(path)?;
         let overrides = overrides::read(given, &mut self.problems);
-        let mut tree = self.parse(&source)?;
+        let own = self.parse(&source)?;
+        let layers = self.layers(path, &own);
+        let mut tree = self.on_layers(own, &layers)?;
         matrix::flatten(&mut tree, &mut self.problems);
         overrides::apply(&mut tree, &overrides, &mut self.problems);
         let unfilled = tree.clone();
@@ -124,6 +127,7 @@ impl Loading<'_> {
         let written = decode::read(&mut tree, &mut self.problems, &mut self.spoilt);
 
         let name = self.name(&written, path);
+        let tags = self.tags(&written, &layers);
         self.check_top(&written, &matrix);
         let variants = matrix.choices().map(|choice| self.variant(&tree, &matrix, &choice, &name)).collect::<Vec<_>>();
         self.check_conditions();
@@ -136,6 +140,9 @@ impl Loading<'_> {
             name,
             about: written.about.map(|about| about.value),
             file: path.to_path_buf(),
+            layers: layers.iter().map(|layer| layer.path.clone()).collect(),
+            tags,
+            regression: value(&written.regression).unwrap_or_default(),
             overrides: overrides::shown(given, &self.secrets),
             seed: written.seed.map(|seed| seed.value),
             variants: variants.into_iter().collect::<Option<_>>()?,
@@ -154,7 +161,7 @@ impl Loading<'_> {
                 Some(source)
             }
             Err(error) => {
-                let problem = Problem::new(format!("cannot read `{}`: {}", path.display(), script::why(&error)));
+                let problem = Problem::new(format!("cannot read `{}`: {}", path.display(), why(&error)));
                 self.problems.add(problem.help(readable(&error)));
                 None
             }

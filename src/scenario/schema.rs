@@ -15,6 +15,58 @@ pub fn json() -> Value {
     schema
 }
 
+/// The same as draft 7 of JSON Schema.
+pub fn draft_7() -> Value {
+    let generator = SchemaSettings::draft07().into_generator();
+    let mut schema = generator.into_root_schema_for::<file::RawScenario>().to_value();
+    drop_null(&mut schema);
+    schema
+}
+
+/// The same as draft 4, which some editors' TOML plug-ins know alone.
+pub fn draft_4() -> Value {
+    let mut schema = draft_7();
+    to_draft_4(&mut schema);
+    schema["$schema"] = "http://json-schema.org/draft-04/schema#".into();
+    schema
+}
+
+/// Words that draft 4 lacks, in those that it has. What only annotates (`examples`) is passed over there, as anything unknown is.
+fn to_draft_4(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(only) = object.remove("const") {
+                object.insert("enum".to_owned(), Value::Array(vec![only]));
+            }
+            for (bound, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
+                if let Some(limit) = object.get(exclusive).filter(|limit| limit.is_number()).cloned() {
+                    object.insert(bound.to_owned(), limit);
+                    object.insert(exclusive.to_owned(), Value::Bool(true));
+                }
+            }
+            // In draft 4 nothing beside a reference counts.
+            if object.len() > 1
+                && let Some(reference) = object.remove("$ref")
+            {
+                object.insert("allOf".to_owned(), serde_json::json!([{ "$ref": reference }]));
+            }
+            // A schema is an object there, and never true or false.
+            for (key, inner) in object.iter_mut() {
+                match inner {
+                    Value::Bool(true)
+                        if key != "additionalProperties" && !key.starts_with("exclusive") && key != "uniqueItems" =>
+                    {
+                        *inner = serde_json::json!({});
+                    }
+                    inner => to_draft_4(inner),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(to_draft_4),
+        _ => {}
+    }
+}
+
 /// TOML has no null: a key is there or it is not.
 fn drop_null(value: &mut Value) {
     match value {

@@ -7,7 +7,7 @@ use crate::scenario;
 
 /// Refuses a host that is not this machine and not in `allowed`, so that a scenario file alone can never aim load at
 /// somebody else's server. A name counts by what it resolves to: `localhost` that resolves elsewhere is refused.
-pub(super) fn check(host: &str, port: u16, found: &[SocketAddr], allowed: &[String]) -> Result<(), StartError> {
+pub fn check(host: &str, port: u16, found: &[SocketAddr], allowed: &[String]) -> Result<(), StartError> {
     let outside = found.iter().find(|address| !address.ip().to_canonical().is_loopback());
     match outside {
         Some(outside) if !allowed.iter().any(|known| known == host || known == scenario::without_zone(host)) => {

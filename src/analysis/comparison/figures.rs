@@ -10,7 +10,7 @@ const TOLD: [&str; 7] =
     ["capacity.rate", "throughput", "latency.p50", "latency.p99", "errors.rate", "server.cpu.mean", "server.rss.max"];
 
 /// The median and the interval of each metric that the variant's trials show; where requests were cut off, of what is likely.
-pub(super) fn figures(variant: &VariantRecord) -> Vec<FigureRecord> {
+pub fn figures(variant: &VariantRecord) -> Vec<FigureRecord> {
     let figure = |name: &&str| {
         let metric = Metric::parse(name)?;
         let values: Vec<f64> =

@@ -55,7 +55,7 @@ pub fn settle(comparison: &mut ComparisonRecord, pair: Unsettled, ratios: &[f64]
 /// The best beside another alternative, from pairs of trials.
 pub(super) fn beside(alternative: usize, pairs: Vec<f64>) -> VersusRecord {
     let ratio = ratio_of(&pairs, OF_A_RATIO);
-    VersusRecord { alternative, ratio, outcome: outcome(ratio), pairs }
+    VersusRecord { alternative, ratio, outcome: outcome(ratio), pairs, undisturbed: false }
 }
 
 /// What a ratio tells of those whose ratio it is.

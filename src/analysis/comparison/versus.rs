@@ -1,9 +1,10 @@
 //! Alternatives beside each other under one condition.
 
 use crate::analysis::observed::observe;
-use crate::record::{ConditionRecord, Trial, VariantRecord, VersusRecord};
+use crate::analysis::undisturbed::undisturbed_rate;
+use crate::record::{ConditionRecord, Trial, VariantRecord, VersusOutcome, VersusRecord};
 use crate::rule::Metric;
-use crate::stats::interval::median;
+use crate::stats::interval::{OF_A_RATIO, median, unpaired_ratio};
 
 use super::settle::beside;
 use super::{Grid, Objective};
@@ -56,9 +57,26 @@ fn best_beside(
         let pairs = figures[best].iter().zip(&figures[other]).filter_map(|(one, other)| one.zip(*other));
         let pairs: Vec<f64> =
             pairs.map(|(one, other)| objective.ratio(one, other)).filter(|ratio| is_one(*ratio)).collect();
-        (!pairs.is_empty()).then(|| beside(other, pairs))
+        let beside = (!pairs.is_empty()).then(|| beside(other, pairs))?;
+        let both = of[best].zip(of[other]).filter(|_| objective.metric == Metric::Throughput);
+        Some(both.and_then(|(one, other)| undisturbed(&beside, &variants[one], &variants[other])).unwrap_or(beside))
     };
     Some((best, (0..of.len()).filter(|other| *other != best).filter_map(versus).collect()))
+}
+
+/// The same by the rates of undisturbed stretches, if whole trials do not tell which is better and these do.
+fn undisturbed(whole: &VersusRecord, best: &VariantRecord, other: &VariantRecord) -> Option<VersusRecord> {
+    let rates = |variant: &VariantRecord| -> Option<Vec<f64>> {
+        let ran = variant.trials.iter().filter(|trial| trial.failure.is_none() && !trial.interrupted);
+        ran.map(|trial| undisturbed_rate(trial.load.as_ref()?)).collect()
+    };
+    if whole.outcome.differs() {
+        return None;
+    }
+    // Nothing is left that both of a pair suffered: so trials are no pairs, and twice as many tell how much they vary.
+    let ratio = unpaired_ratio(&rates(best)?, &rates(other)?, OF_A_RATIO)?;
+    let told = ratio.side_of_one() == Some(std::cmp::Ordering::Greater);
+    told.then(|| VersusRecord { ratio, outcome: VersusOutcome::Differ, undisturbed: true, ..whole.clone() })
 }
 
 /// Whether a number can be a ratio.
@@ -73,7 +91,7 @@ mod tests {
     use super::super::compare;
     use super::super::grid::tests::variant;
     use super::*;
-    use crate::record::VersusOutcome;
+    use crate::record::Second;
 
     fn versus(one: &[f64], other: &[f64]) -> (usize, VersusRecord) {
         let variants = [variant(json!({ "server": "a" }), one), variant(json!({ "server": "b" }), other)];
@@ -95,6 +113,36 @@ mod tests {
     fn single_trials_differ_only_where_they_are_far_apart() {
         assert_eq!(versus(&[100.0], &[460.0]).1.outcome, VersusOutcome::DifferInOneTrial);
         assert_eq!(versus(&[100.0], &[110.0]).1.outcome, VersusOutcome::NotTold);
+    }
+
+    #[test]
+    fn where_trials_were_disturbed_their_undisturbed_stretches_tell() {
+        let of = |server: &str, rates: [u64; 4], disturbed: usize| {
+            let throughputs = rates.map(|rate| rate as f64 * 10.0);
+            let mut variant = variant(json!({ "server": server }), &throughputs);
+            for (number, (trial, rate)) in variant.trials.iter_mut().zip(rates).enumerate() {
+                let load = trial.load.as_mut().unwrap();
+                let row = |t: usize| if number == disturbed && t > 12 { rate / 2 } else { rate };
+                let rows = (0..20).map(|t| Second {
+                    t_s: t as f64 / 10.0,
+                    length_s: 0.1,
+                    completed: row(t),
+                    ..Second::default()
+                });
+                load.timeline = rows.collect();
+                load.throughput = load.timeline.iter().map(|row| row.completed as f64).sum::<f64>() / 2.0;
+            }
+            variant
+        };
+        let told = |other: [u64; 4]| {
+            let variants = [of("a", [240, 241, 239, 240], 1), of("b", other, 2)];
+            compare(&variants).unwrap().conditions[0].versus[0].clone()
+        };
+        let beside = told([228, 229, 228, 227]);
+        assert_eq!((beside.outcome, beside.undisturbed), (VersusOutcome::Differ, true), "{beside:?}");
+        assert!((beside.ratio.value - 1.053).abs() < 0.01, "{beside:?}");
+        let same = told([240, 239, 240, 241]);
+        assert!(!same.outcome.differs() && !same.undisturbed, "{same:?}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! What came back in each second of the load: responses, and requests that failed.
+//! What came back in each second of the load, or tenth of one: responses, and requests that failed.
 
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
+use crate::analysis::seconds::{drawable, joined};
 use crate::record::{LoadRecord, Second};
 
 use super::canvas::{BLUE, Canvas, DOTS, GREY, GRID, Key, MUTED, ORANGE, VERMILLION, sheet};
@@ -22,7 +23,8 @@ const ASKED: &str = "requests asked for";
 /// The most steps that are told apart; more seconds are drawn in groups.
 const STEPS: usize = 350;
 
-/// A shorter row at the end is drawn with the one before it, in seconds: one batch of answers would make a peak of it.
+/// A row at the end that is shorter than this share of the others is drawn with the one before it: one batch of answers would
+/// make a peak of it.
 const SHORTEST: f64 = 0.5;
 
 /// Draws the timeline; `None` without one.
@@ -110,22 +112,16 @@ pub(super) fn rates(rows: &[Second], count: impl Fn(&Second) -> u64) -> Vec<f64>
 
 /// Joins neighbours until there are few enough to draw.
 pub(super) fn grouped(timeline: &[Second]) -> Vec<Second> {
+    let timeline = drawable(timeline);
     let size = timeline.len().div_ceil(STEPS).max(1);
-    let join = |rows: &[Second]| Second {
-        t_s: rows[0].t_s,
-        length_s: rows.iter().map(|row| row.length_s).sum(),
-        completed: rows.iter().map(|row| row.completed).sum(),
-        failed: rows.iter().map(|row| row.failed).sum(),
-        error_status: rows.iter().map(|row| row.error_status).sum(),
-        ..Second::default()
-    };
     // `chunks` yields no empty slice.
-    let mut rows: Vec<Second> = timeline.chunks(size).map(join).collect();
+    let mut rows: Vec<Second> = timeline.chunks(size).map(joined).collect();
     if rows.len() > 1
-        && let Some(last) = rows.pop_if(|last| last.length_s < SHORTEST)
+        && let Some(usual) = rows.first().map(|first| first.length_s)
+        && let Some(last) = rows.pop_if(|last| last.length_s < SHORTEST * usual)
         && let Some(before) = rows.pop()
     {
-        rows.push(join(&[before, last]));
+        rows.push(joined(&[before, last]));
     }
     rows
 }

@@ -104,7 +104,7 @@ pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> reco
             .collect(),
         unsolicited: results.measured.connections.unsolicited,
         bytes_received: recorder.bytes,
-        timeline: timeline(&recorder.rows, results.duration),
+        timeline: timeline(recorder, results.duration),
         histogram: record::Histograms::of(&recorder.latency, &recorder.service_time),
         generator: generator(plan, results),
         open: open(plan, results),
@@ -206,18 +206,20 @@ fn error_samples(failures: &[u64], samples: &ErrorSamples) -> BTreeMap<String, S
     counted.filter_map(|failure| Some((failure.name().to_owned(), samples.of(failure)?.to_owned()))).collect()
 }
 
-/// A row a second up to the end; what came while the load drained is in the totals alone.
-fn timeline(rows: &[TimelineRow], duration: Duration) -> Vec<record::Second> {
-    let length = duration.as_secs_f64();
-    let seconds = length.ceil() as usize;
+/// The rows up to the end; what came while the load drained is in the totals alone.
+fn timeline(recorder: &Recorder, duration: Duration) -> Vec<record::Second> {
+    let (length, each) = (duration.as_secs_f64(), recorder.row_length().as_secs_f64());
     let empty = TimelineRow::default();
-    (0..seconds)
-        .map(|second| {
-            let row = rows.get(second).unwrap_or(&empty);
+    // A stretch that is no longer than the clocks are apart is none.
+    let count = (length / each - 1e-6).ceil().max(0.0) as usize;
+    (0..count)
+        .map(|number| {
+            let row = recorder.rows.get(number).unwrap_or(&empty);
             let mean = row.latency_sum.as_secs_f64() * 1e6 / row.completed as f64;
+            let t_s = thousandths(number as f64 * each);
             record::Second {
-                t_s: second as f64,
-                length_s: (length - second as f64).min(1.0),
+                t_s,
+                length_s: (length - t_s).min(each),
                 started: row.started,
                 completed: row.completed,
                 failed: row.failed,
@@ -227,6 +229,11 @@ fn timeline(rows: &[TimelineRow], duration: Duration) -> Vec<record::Second> {
             }
         })
         .collect()
+}
+
+/// Without the last digits of a product of binary fractions.
+fn thousandths(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
 }
 
 fn generator(plan: &scenario::LoadSpec, results: &Results) -> record::Generator {

@@ -12,11 +12,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 
 use super::super::file::{self, values::Located};
-use super::super::problem::Problem;
+use super::super::problem::{Problem, why};
 
 use super::super::{Address, AttachedSpec, TlsFiles, TlsSpec, without_zone};
 use super::Loading;
-use super::script::why;
 
 const UNIX: &str = "unix:";
 

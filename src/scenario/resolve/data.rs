@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::super::data::{self, Data};
 use super::super::file::values::Located;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, why};
 use super::super::source::Span;
 use super::super::suggest;
 use super::Loading;
-use super::script::why;
 
 /// A data file that is named, and what it holds; `None` after a problem.
 #[derive(Debug, Clone)]

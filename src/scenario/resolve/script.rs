@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::ScriptSpec;
 use super::super::file::values::Located;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, why};
 use super::super::source::Span;
 use super::super::{file, suggest};
 use super::Loading;
@@ -133,15 +133,4 @@ impl Loading<'_> {
 fn place(source: &str, start: usize, error: &ScriptError) -> Span {
     let place = excerpt::place(source, error.line, error.column);
     start + place.start..start + place.end
-}
-
-/// An I/O error in the words of people.
-pub(super) fn why(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "not allowed to read it".to_owned(),
-        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
-        _ => error.to_string(),
-    }
 }

@@ -3,6 +3,7 @@
 use super::super::file::{self, values::Located};
 use super::super::import::{self, Effect, GivenValue, Operation};
 use super::super::login::{CaptureSource, CaptureSpec};
+use super::super::problem::why;
 use super::super::problem::{Problem, Severity};
 use super::super::source::Span;
 use super::super::sweep::{
@@ -13,7 +14,6 @@ use super::super::{RequestSpec, sweep};
 use super::login::{self, LoginSection};
 use super::model::MOST_RATE;
 use super::request::Parts;
-use super::script::why;
 use super::{Loading, value};
 
 /// More requests than any application documents.

@@ -1,0 +1,31 @@
+//! The figures of a variant that other programs get.
+
+use crate::analysis::comparison::figures;
+use crate::analysis::exposures::dirty_totals;
+use crate::record::VariantRecord;
+use crate::rule::{Metric, Unit};
+
+/// A figure of a variant, in the base unit of its metric.
+pub(super) struct ExportedFigure {
+    /// `latency.p99`.
+    pub metric: String,
+    pub unit: Unit,
+    pub value: f64,
+}
+
+/// Medians over the trials of what a report tells of each variant, and what a dirty check found.
+pub(super) fn of(variant: &VariantRecord) -> Vec<ExportedFigure> {
+    let measured = figures(variant).into_iter().map(|figure| {
+        let unit = Metric::parse(&figure.metric).map_or(Unit::Number, |metric| metric.unit());
+        ExportedFigure { metric: figure.metric, unit, value: figure.interval.value }
+    });
+    let dirty = dirty_totals(variant).into_iter().flat_map(|of| {
+        let figure = |metric: &str, unit, value| ExportedFigure { metric: metric.to_owned(), unit, value };
+        [
+            figure("dirty.leaks", Unit::Count, of.leaks as f64),
+            figure("dirty.exposures", Unit::Count, of.exposures as f64),
+            figure("dirty.bound", Unit::Percentage, of.bound),
+        ]
+    });
+    measured.chain(dirty).filter(|figure| figure.value.is_finite()).collect()
+}
