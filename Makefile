@@ -102,6 +102,15 @@ nightly.signature: build ## inspect built-in and Python servers whose kind is kn
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-signature --judge
 
+nightly: build ## run all shipped scenarios, and leave reports/index.html (20 minutes)
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	@scripts/install-test-tools postgres
+	$(RUNNER) scenarios/ --junit reports/junit.xml
+
+nightly.history: build ## measure false alarms, and how soon changes are told, on simulated histories; compare with Apache Otava
+	scripts/compare-with-otava --series 400
+	scripts/measure-nightly
+
 nightly.decision: build ## measure what the decision is worth: false alarms, 5 % more work, and crossovers that agree (20 minutes on an idle machine)
 	scripts/measure-decision
 

@@ -438,7 +438,8 @@ fn shell_words(line: &str) -> Vec<String> {
 /// What makes the run of a shipped load short, and its rules, which are for a longer one, silent.
 fn shortened(folder: &Path, words: &[String]) -> Vec<String> {
     let starts_nothing =
-        ["check", "report", "compare", "new", "schema", "definitions", "completions"].contains(&words[0].as_str());
+        ["check", "report", "compare", "new", "schema", "definitions", "completions", "index", "prune", "baseline"]
+            .contains(&words[0].as_str());
     let shipped = words.iter().find(|word| word.starts_with("scenarios/")).filter(|_| !starts_nothing);
     let Some(shipped) = shipped else { return Vec::new() };
     let text = fs::read_to_string(folder.join(shipped)).unwrap();

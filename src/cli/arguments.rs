@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 pub(super) mod night;
 
-use night::{Against, Baseline, Exports, IndexArguments, Prune, Selection};
+use night::{Against, BaselineCommand, Exports, IndexArguments, Prune, ScenarioSelection};
 
 use super::Exit;
 use super::log_format::LogFormat;
@@ -126,7 +126,7 @@ pub(super) enum Command {
     Prune(Prune),
     /// Keep records as a baseline that later runs are compared with
     #[command(subcommand)]
-    Baseline(Baseline),
+    Baseline(BaselineCommand),
     /// Print the JSON Schema of scenario files, for editors
     Schema {
         /// The draft of JSON Schema that the editor knows
@@ -152,7 +152,7 @@ pub(super) struct Run {
     pub overrides: Overrides,
 
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: ScenarioSelection,
 
     /// End with the first scenario that fails or cannot run
     #[arg(long)]
@@ -438,7 +438,7 @@ pub(super) struct Check {
     pub overrides: Overrides,
 
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: ScenarioSelection,
 
     /// Print each scenario as it is meant, with all that it includes, as TOML
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::arguments::night::{Against, Baseline};
+use super::arguments::night::{Against, BaselineCommand};
 use super::report::read;
 use super::{Exit, print};
 use crate::analysis::records::{self, Change};
@@ -12,10 +12,10 @@ use crate::report;
 /// In the folder of reports.
 const FOLDER: &str = "baselines";
 
-pub(super) fn baseline(command: &Baseline) -> Exit {
+pub(super) fn baseline(command: &BaselineCommand) -> Exit {
     match command {
-        Baseline::Save { name, scenarios, reports } => save(name, scenarios, &reports.path()),
-        Baseline::List { reports } => list(&reports.path()),
+        BaselineCommand::Save { name, scenarios, reports } => save(name, scenarios, &reports.path()),
+        BaselineCommand::List { reports } => list(&reports.path()),
     }
 }
 
@@ -105,15 +105,15 @@ fn folders(of: &Path) -> Vec<String> {
 }
 
 /// What a run is compared with, once it is known to be there.
-pub(super) struct Comparison<'a> {
+pub(super) struct BaselineComparison<'a> {
     against: &'a Against,
     folder: Option<PathBuf>,
 }
 
-impl<'a> Comparison<'a> {
+impl<'a> BaselineComparison<'a> {
     /// `None` once it was said that there is no such baseline.
     pub fn new(against: &'a Against, reports: &Path) -> Option<Self> {
-        let Some(name) = &against.baseline else { return Some(Comparison { against, folder: None }) };
+        let Some(name) = &against.baseline else { return Some(BaselineComparison { against, folder: None }) };
         check_name(name).ok()?;
         let folder = reports.join(FOLDER).join(name);
         if !folder.is_dir() {
@@ -125,7 +125,7 @@ impl<'a> Comparison<'a> {
             print::error(&format!("no baseline `{name}` in {}", reports.display()), Some(&help));
             return None;
         }
-        Some(Comparison { against, folder: Some(folder) })
+        Some(BaselineComparison { against, folder: Some(folder) })
     }
 
     /// Compares a record, says what came of it unless `quiet`, and what that does to the run.

@@ -118,7 +118,7 @@ pub(super) fn export(outcomes: &[ScenarioOutcome], wanted: &Exports, reports: &P
         exit = Exit::CouldNotRun;
     }
     if is_set(GITHUB) {
-        github::annotations(outcomes).iter().for_each(|line| print::note(line));
+        github::annotations(outcomes).iter().for_each(print::note);
         if let Some(path) = std::env::var_os(GITHUB_SUMMARY).filter(|path| !path.is_empty()) {
             let opened = std::fs::File::options().append(true).create(true).open(&path);
             let written =

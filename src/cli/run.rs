@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{REPORTS, Run};
-use super::baseline::Comparison;
+use super::baseline::BaselineComparison;
 use super::logging::EventLog;
 use super::progress::Progress;
 use super::select::{InvalidFile, Selected, select};
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
     };
     let Some(jobs) = jobs(&selected.scenarios, arguments) else { return Exit::Invalid };
     let reports = jobs.first().map_or_else(|| arguments.reports().unwrap_or(REPORTS.into()), |job| job.reports.clone());
-    let Some(comparison) = Comparison::new(&arguments.against, &reports) else { return Exit::Invalid };
+    let Some(comparison) = BaselineComparison::new(&arguments.against, &reports) else { return Exit::Invalid };
     let Some(program) = Program::new(selected.scenarios.iter(), log, began) else { return Exit::CouldNotRun };
     NightRun { arguments, selected: &selected, jobs, reports, comparison, program }.run()
 }
@@ -68,6 +68,8 @@ pub(super) fn run_one(
 struct Program<'l> {
     log: &'l EventLog,
     began: Instant,
+    /// The time of the first scenario is that of the program.
+    ran: std::cell::Cell<bool>,
     cancel: CancellationToken,
 }
 
@@ -80,7 +82,7 @@ impl<'l> Program<'l> {
             .map_err(|error| print::error(&format!("cannot watch for signals: {error}"), None))
             .ok()?;
         environment::prepare();
-        Some(Program { log, began, cancel })
+        Some(Program { log, began, ran: Default::default(), cancel })
     }
 
     /// Runs a scenario and prints what came of it.
@@ -89,7 +91,7 @@ impl<'l> Program<'l> {
         let options = Options {
             reports: job.reports.clone(),
             allowed_hosts: job.allowed_hosts.clone(),
-            began: self.began,
+            began: if self.ran.replace(true) { Instant::now() } else { self.began },
             log: self.log.telemetry().run_log().clone(),
             resume,
         };
@@ -134,7 +136,7 @@ struct NightRun<'a> {
     jobs: Vec<Job<'a>>,
     /// Where what is about all of them goes.
     reports: PathBuf,
-    comparison: Comparison<'a>,
+    comparison: BaselineComparison<'a>,
     program: Program<'a>,
 }
 
@@ -186,7 +188,10 @@ impl NightRun<'_> {
 
     /// How many there are, and how long they take.
     fn announce(&self, state: &UnfinishedNight) {
-        if !self.selected.is_a_night || matches!(self.program.log.style, super::progress::Style::Silent) {
+        if !self.selected.is_a_night
+            || self.jobs.is_empty()
+            || matches!(self.program.log.style, super::progress::Style::Silent)
+        {
             return;
         }
         let done = match state.done.len() {

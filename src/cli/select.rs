@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::arguments::night::{Selection, Shard};
+use super::arguments::night::{ScenarioSelection, Shard};
 use super::print;
 use super::system_context::{World, print_problems};
 use crate::input;
@@ -44,7 +44,7 @@ pub(super) struct Selected {
 }
 
 /// Reads and chooses scenarios; `None` once what is wrong has been said.
-pub(super) fn select(files: &[PathBuf], overrides: &[String], selection: &Selection) -> Option<Selected> {
+pub(super) fn select(files: &[PathBuf], overrides: &[String], selection: &ScenarioSelection) -> Option<Selected> {
     let chosen = choose(files)?;
     let is_a_night = chosen.len() > 1 || chosen.iter().any(|file| !file.named) || selection.is_given();
     let mut selected = Selected { is_a_night, ..Selected::default() };
@@ -80,7 +80,7 @@ pub(super) fn select(files: &[PathBuf], overrides: &[String], selection: &Select
     Some(selected)
 }
 
-impl Selection {
+impl ScenarioSelection {
     fn is_given(&self) -> bool {
         !self.tags.is_empty() || !self.only.is_empty() || self.shard.is_some()
     }

@@ -252,7 +252,7 @@ fn headline(variant: &VariantHistory<'_>, regressions: &[MetricRegression]) -> O
 
 /// Which of two values of a metric is the better one, if that is known.
 pub(super) fn better(metric: &str) -> Option<Better> {
-    super::Watched::of(metric).map(|watched| watched.better)
+    super::WatchedMetric::of(metric).map(|watched| watched.better)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl HistoryError {
 
 /// The lines of a history.
 #[derive(Debug, Default)]
-pub struct History {
+pub struct RunHistory {
     /// In the order of the nights; no two are the same.
     pub entries: Vec<HistoryEntry>,
     /// How many lines are no entries: of a merge that failed, or of a later version.
@@ -94,14 +94,14 @@ fn mend_end(file: &mut File) -> io::Result<()> {
 }
 
 /// Reads the history in a folder of reports; it is empty where there is none.
-pub fn read(reports: &Path) -> Result<History, HistoryError> {
+pub fn read(reports: &Path) -> Result<RunHistory, HistoryError> {
     let path = reports.join(NAME);
     let failed = |source| HistoryError { doing: "read", path: path.clone(), source };
     let file = match File::open(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(History::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(RunHistory::default()),
         opened => opened.map_err(failed)?,
     };
-    let (mut history, mut seen) = (History::default(), HashSet::new());
+    let (mut history, mut seen) = (RunHistory::default(), HashSet::new());
     for line in BufReader::new(file).split(b'\n') {
         let line = line.map_err(failed)?;
         match serde_json::from_slice::<HistoryEntry>(&line) {
@@ -135,7 +135,7 @@ mod tests {
     fn what_was_added_is_read_in_the_order_of_the_nights_and_once() {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (entry("a", 3, 1.0), entry("b", 2, 2.0));
-        append(folder.path(), &[one.clone()]).unwrap();
+        append(folder.path(), std::slice::from_ref(&one)).unwrap();
         append(folder.path(), &[other.clone(), one.clone()]).unwrap();
         assert_eq!(read(folder.path()).unwrap().entries, [other, one]);
         assert!(read(&folder.path().join("none")).unwrap().entries.is_empty());

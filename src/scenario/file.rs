@@ -165,7 +165,7 @@ struct ExpectationTable {
     /// The rule, as in `"dirty.leaks == 0"`.
     rule: Option<Located<String>>,
     /// Key paths of the matrix, and the value of each for which the rule is.
-    #[schemars(with = "std::collections::BTreeMap<String, Node>")]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, Node>>")]
     when: Option<Located<Node>>,
 }
 

@@ -220,7 +220,8 @@ pub fn same_mean(left: &[f64], right: &[f64]) -> Option<f64> {
     Some(if t.is_infinite() { 0.0 } else { 2.0 * student.cdf(-t.abs()) })
 }
 
-fn mean(figures: &[f64]) -> f64 {
+/// The mean of some figures; 0 of none.
+pub fn mean(figures: &[f64]) -> f64 {
     figures.iter().sum::<f64>() / figures.len().max(1) as f64
 }
 
@@ -272,6 +273,30 @@ mod tests {
         let large = ChangeOptions { magnitude: 0.24, ..ChangeOptions::default() };
         let kept: Vec<usize> = change_points(&series, large).iter().map(|point| point.index).collect();
         assert_eq!(kept, [70, 210], "a change of a fifth is not of a quarter");
+    }
+
+    /// `scripts/compare-with-otava` draws the series, and asks Otava.
+    #[test]
+    fn change_points_are_those_of_otava() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            series: Vec<f64>,
+            change_points: Vec<usize>,
+        }
+        let kept = std::fs::read_to_string("tests/fixtures/otava.json").unwrap();
+        let cases: Vec<Case> = serde_json::from_str(&kept).unwrap();
+        assert!(cases.iter().map(|case| case.change_points.len()).sum::<usize>() > 50);
+        let other: Vec<_> = cases.iter().filter(|case| indices(&case.series) != case.change_points).collect();
+        let told = other
+            .iter()
+            .map(|case| format!("{:?}: {:?}, Otava {:?}", case.series, indices(&case.series), case.change_points));
+        assert!(
+            other.is_empty(),
+            "{} of {} differ:\n{}",
+            other.len(),
+            cases.len(),
+            told.take(3).collect::<Vec<_>>().join("\n")
+        );
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod misbehave;
 mod pairing;
 mod probe_builtin;
 mod probe_claims;
+mod night;
 mod owner;
 mod python;
 mod replay;

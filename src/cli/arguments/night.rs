@@ -9,7 +9,7 @@ use super::reports;
 
 /// Which of the scenarios that were named are meant.
 #[derive(Debug, Default, Args)]
-pub(in crate::cli) struct Selection {
+pub(in crate::cli) struct ScenarioSelection {
     /// Only scenarios with this tag; may be repeated: those with any of them
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
@@ -116,7 +116,7 @@ pub(in crate::cli) struct Prune {
 
 /// `runner baseline`
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum Baseline {
+pub(in crate::cli) enum BaselineCommand {
     /// Keep the latest record of each scenario, or of those named, as a baseline
     Save {
         /// The baseline's name, as in main: letters, digits, - and _

@@ -68,7 +68,7 @@ pub struct RawLoad {
     pub pipeline: Option<Located<i64>>,
     /// Addresses of this machine that connections come from in turn, each with ports of its own. The kernel chooses if not
     /// given.
-    #[schemars(with = "SourceAddresses")]
+    #[schemars(with = "Option<SourceAddresses>")]
     pub source_addresses: Option<Located<Node>>,
     /// Threads that drive the load. Chosen by runner if not given.
     #[schemars(range(min = 1, max = 256))]

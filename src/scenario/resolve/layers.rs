@@ -14,7 +14,7 @@ use super::{Loading, syntax_help};
 const DEEPEST: usize = 10;
 
 /// A file beneath the scenario.
-pub(super) struct Layer {
+pub(super) struct ScenarioLayer {
     pub path: PathBuf,
     /// From the scenario's folder to its own.
     way: PathBuf,
@@ -27,25 +27,25 @@ pub(super) struct Layer {
 
 impl Loading<'_> {
     /// All files beneath a scenario, what counts least first. Those that cannot be read are problems, and left out.
-    pub(super) fn layers(&mut self, path: &Path, own: &DeTable<'_>) -> Vec<Layer> {
-        let mut layers: Vec<Layer> = self.project(path).into_iter().collect();
+    pub(super) fn layers(&mut self, path: &Path, own: &DeTable<'_>) -> Vec<ScenarioLayer> {
+        let mut layers: Vec<ScenarioLayer> = self.project(path).into_iter().collect();
         let mut open = vec![plain(path)];
         self.included(own, Path::new(""), &mut open, &mut layers);
         layers
     }
 
-    fn project(&mut self, scenario: &Path) -> Option<Layer> {
+    fn project(&mut self, scenario: &Path) -> Option<ScenarioLayer> {
         let found = self.system.project(scenario)?;
         // What is wrong with the file itself is said once, of the file.
         let project = project::load(&found.path, self.system).ok()?;
         let text = self.system.text(&found.path).ok()?;
         let start = self.problems.sources.add(found.path.to_string_lossy(), text.as_str());
         let placed = " ".repeat(start) + text.as_str();
-        Some(Layer { way: found.way(), path: found.path, placed, is_project: true, tags: project.tags })
+        Some(ScenarioLayer { way: found.way(), path: found.path, placed, is_project: true, tags: project.tags })
     }
 
     /// The files that a tree includes, and those that these do, each behind what it includes. `open` are the files that led here.
-    fn included(&mut self, tree: &DeTable<'_>, way: &Path, open: &mut Vec<PathBuf>, layers: &mut Vec<Layer>) {
+    fn included(&mut self, tree: &DeTable<'_>, way: &Path, open: &mut Vec<PathBuf>, layers: &mut Vec<ScenarioLayer>) {
         for (name, span) in included(tree) {
             let from_scenario = plain(&way.join(&name));
             let path = plain(&self.folder.join(&from_scenario));
@@ -66,7 +66,7 @@ impl Loading<'_> {
             self.included(&inner, &way, open, layers);
             open.pop();
             drop(inner);
-            layers.push(Layer { path, way, placed, is_project: false, tags: Vec::new() });
+            layers.push(ScenarioLayer { path, way, placed, is_project: false, tags: Vec::new() });
         }
     }
 
@@ -82,7 +82,7 @@ impl Loading<'_> {
     }
 
     /// The scenario's own tree on all that lies beneath it.
-    pub(super) fn on_layers<'s>(&mut self, mut own: DeTable<'s>, layers: &'s [Layer]) -> Option<DeTable<'s>> {
+    pub(super) fn on_layers<'s>(&mut self, mut own: DeTable<'s>, layers: &'s [ScenarioLayer]) -> Option<DeTable<'s>> {
         if layers.is_empty() {
             without_list(&mut own);
             return Some(own);
@@ -117,7 +117,7 @@ impl Loading<'_> {
     }
 
     /// The tags of the scenario and of its project.
-    pub(super) fn tags(&mut self, written: &file::RawScenario, layers: &[Layer]) -> Vec<String> {
+    pub(super) fn tags(&mut self, written: &file::RawScenario, layers: &[ScenarioLayer]) -> Vec<String> {
         let own = written.tags.as_deref().unwrap_or_default();
         own.iter().for_each(|tag| project::problems_of_tag(tag, &mut self.problems));
         let all =
