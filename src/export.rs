@@ -8,11 +8,13 @@ pub mod github;
 mod figures;
 mod junit;
 mod metrics;
+mod otlp;
 mod prometheus;
 pub mod push;
 
 pub use junit::junit;
 pub use metrics::metrics;
+pub use otlp::gauges;
 pub use prometheus::prometheus;
 
 /// How one scenario came out.

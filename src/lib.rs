@@ -32,7 +32,7 @@ pub mod analysis;
 pub mod verdict;
 pub mod report;
 pub mod history;
-pub mod export;
 pub mod telemetry;
+pub mod export;
 pub mod run;
 pub mod cli;

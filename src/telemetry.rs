@@ -50,6 +50,33 @@ pub struct TelemetryConfig {
     pub complain: Complain,
 }
 
+/// What to do about figures that do not arrive at it.
+pub const ENDPOINT_ADVICE: &str =
+    "start a collector that takes OTLP over HTTP there (port 4318), or unset the variable";
+
+/// A figure for a collector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GaugeSample {
+    /// `runner.latency.p99`
+    pub name: String,
+    /// As UCUM writes it: `s`, `By`, `1`; empty for a count.
+    pub unit: &'static str,
+    pub value: f64,
+    pub labels: Vec<(&'static str, String)>,
+}
+
+/// Sends figures to the collector that the environment names, if it names one; why they did not arrive.
+#[cfg(feature = "otel")]
+pub fn send_gauges(samples: &[GaugeSample]) -> Result<(), String> {
+    otel::gauges::send(samples)
+}
+
+/// The same without OpenTelemetry: there is none to send to.
+#[cfg(not(feature = "otel"))]
+pub fn send_gauges(_samples: &[GaugeSample]) -> Result<(), String> {
+    Ok(())
+}
+
 /// What was installed. When it is dropped, what is left of the spans goes to the collector, which is given a short time.
 #[derive(Debug, Default)]
 pub struct Telemetry {

@@ -9,6 +9,7 @@ use crate::history::{self, HistoryEntry, Index, NotMeasured, Place};
 use crate::record::{Record, Status};
 use crate::run;
 use crate::scenario::Scenario;
+use crate::telemetry;
 
 /// What CI services say of themselves.
 const GITHUB: &str = "GITHUB_ACTIONS";
@@ -89,7 +90,12 @@ pub(super) fn tell_regressions(index: &Index, ran: &[ScenarioOutcome]) {
 }
 
 /// Writes and sends what other programs get, as options and the environment say.
-pub(super) fn export(outcomes: &[ScenarioOutcome], wanted: &Exports, reports: &Path, allowed: &[String]) -> Exit {
+pub(super) fn export(
+    outcomes: &[ScenarioOutcome],
+    wanted: &Exports,
+    reports: &Path,
+    (allowed, is_a_night): (&[String], bool),
+) -> Exit {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let under_gitlab = |name: &str| is_set(GITLAB).then(|| reports.join(name));
     let mut exit = Exit::Passed;
@@ -111,6 +117,10 @@ pub(super) fn export(outcomes: &[ScenarioOutcome], wanted: &Exports, reports: &P
     write(wanted.junit.clone().or_else(|| under_gitlab("junit.xml")), &junit);
     write(wanted.metrics.clone(), &|| Ok(export::metrics(outcomes)));
     write(wanted.prometheus.clone().or_else(|| under_gitlab("metrics.txt")), &|| Ok(export::prometheus(outcomes)));
+    // Of a single run the spans tell more.
+    if is_a_night && let Err(why) = telemetry::send_gauges(&export::gauges(outcomes)) {
+        print::warning(&format!("the figures do not arrive at the collector: {why}"), Some(telemetry::ENDPOINT_ADVICE));
+    }
     if let Some(url) = &wanted.push
         && let Err(error) = push::push(url, export::prometheus(outcomes), allowed)
     {

@@ -174,7 +174,12 @@ impl NightRun<'_> {
         }
         let (outcomes, regressed) = self.look_back(all);
         exits.extend(regressed.then_some(Exit::Failed));
-        exits.push(night::export(&outcomes, &self.arguments.exports, &self.reports, &self.arguments.allow_hosts));
+        exits.push(night::export(
+            &outcomes,
+            &self.arguments.exports,
+            &self.reports,
+            (&self.arguments.allow_hosts, self.selected.is_a_night),
+        ));
         if self.selected.is_a_night {
             let counted = exits.len() - 1 - usize::from(regressed);
             print::note(tally(&exits[..counted], not_run));

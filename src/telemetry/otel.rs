@@ -18,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::{Complain, ENDPOINT, OWN, Redaction};
 
 mod client;
+pub(super) mod gauges;
 
 use client::OtlpClient;
 
@@ -51,7 +52,6 @@ impl fmt::Debug for SpanSender {
 impl SpanSender {
     /// One for the collector that the environment names, if it names one.
     pub fn from_environment(redaction: Redaction, complain: Complain) -> Option<SpanSender> {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_off = std::env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
         if is_off || !(is_set(ENDPOINT) || is_set(TRACES_ENDPOINT)) {
             return None;
@@ -67,15 +67,8 @@ impl SpanSender {
                 return None;
             }
         };
-        let named = is_set(SERVICE[0]) || std::env::var(SERVICE[1]).is_ok_and(|value| value.contains("service.name="));
-        let resource = Resource::builder();
-        let resource = if named { resource } else { resource.with_service_name(OWN) };
-        let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
         let exporter = Discreet { inner, redaction, complain, complained: OnceLock::new() };
-        let provider = SdkTracerProvider::builder()
-            .with_batch_exporter(exporter)
-            .with_resource(resource.with_attribute(version).build())
-            .build();
+        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
         Some(SpanSender { provider })
     }
 
@@ -85,6 +78,18 @@ impl SpanSender {
         let layer = tracing_opentelemetry::layer().with_tracer(self.provider.tracer(OWN));
         layer.with_location(false).with_threads(false).with_tracked_inactivity(false)
     }
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Who sends: this program, unless the environment has another name for it.
+fn resource() -> Resource {
+    let named = is_set(SERVICE[0]) || std::env::var(SERVICE[1]).is_ok_and(|value| value.contains("service.name="));
+    let resource = Resource::builder();
+    let resource = if named { resource } else { resource.with_service_name(OWN) };
+    resource.with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))).build()
 }
 
 impl Drop for SpanSender {

@@ -241,3 +241,16 @@ fn an_error_of_a_script_is_an_event_once_with_its_function_and_line() {
     let fields = &failed[0]["fields"];
     assert_eq!((&fields["hook"], &fields["function"], &fields["line"]), (&"check".into(), &"helper".into(), &5.into()));
 }
+
+#[test]
+fn the_figures_of_a_night_arrive_at_a_collector() {
+    let (endpoint, kept) = collector();
+    let runner = Runner::new(&["scn/"]).file("scn/shop.toml", LOAD).env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint);
+    runner.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json").run().exit(0);
+    let kept = kept.lock().unwrap();
+    let (_, body) = kept.iter().find(|(head, _)| head.starts_with("POST /v1/metrics")).expect("no metrics came");
+    let body = String::from_utf8_lossy(body);
+    for expected in ["runner.throughput", "runner.latency.p99", "runner.scenario.ok", "\"shop\""] {
+        assert!(body.contains(expected), "{expected} in {body}");
+    }
+}

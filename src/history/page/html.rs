@@ -5,7 +5,7 @@ use super::words::{answer, day, figure, is_better, leaks, name, new_series, regr
 use crate::history::index::{Headline, Index, IndexRow};
 use crate::record::Status;
 use crate::report::html_text;
-use crate::units::{counted, show_time};
+use crate::units::{counted, show_duration};
 
 const STYLE: &str = include_str!("page.css");
 /// The size of a line of figures.
@@ -53,9 +53,15 @@ fn about(index: &Index, tonight: &[&IndexRow]) -> String {
     let took: std::collections::BTreeMap<&str, f64> =
         tonight.iter().map(|row| (row.scenario.as_str(), row.took_s)).collect();
     let seconds: f64 = took.values().sum();
-    let (variants, time) = (counted(tonight.len() as u64, "variant"), show_time(seconds));
+    let (variants, time) = (counted(tonight.len() as u64, "variant"), in_whole_seconds(seconds));
     let unread = unread(index).map(|text| format!(" · {text}")).unwrap_or_default();
     html_text(&format!("last run {} UTC · {variants} in {time}{unread}", day(&index.night)))
+}
+
+/// A time that a night took: `12m4s`.
+fn in_whole_seconds(seconds: f64) -> String {
+    let time = std::time::Duration::try_from_secs_f64(seconds.ceil()).unwrap_or_default();
+    show_duration(time)
 }
 
 /// The colour of the page.
@@ -147,7 +153,7 @@ fn change(headline: &Headline) -> String {
 
 fn link(row: &IndexRow) -> Option<String> {
     let path: String = row.report.as_ref()?.split('/').map(url_part).collect::<Vec<_>>().join("/");
-    Some(format!("<a href=\"{path}/report.md\">{}</a>", html_text(&day(&row.night))))
+    Some(format!("<a href=\"{path}/report.md\">report of {}</a>", html_text(&day(&row.night))))
 }
 
 /// A part of a path of a URL; what is not plain is percent-encoded.

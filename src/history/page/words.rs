@@ -46,8 +46,8 @@ pub(super) fn name(row: &IndexRow) -> String {
 /// One word: how it is.
 pub(super) fn state(row: &IndexRow) -> &'static str {
     match row.status {
-        Status::Passed if row.fails_by_regression() => "slower",
-        Status::Passed if !row.regressions.is_empty() => "passed, slower",
+        Status::Passed if row.fails_by_regression() => "got worse",
+        Status::Passed if !row.regressions.is_empty() => "passed, got worse",
         status => status_in_words(status),
     }
 }
@@ -56,9 +56,9 @@ pub(super) fn state(row: &IndexRow) -> &'static str {
 pub(super) fn since(row: &IndexRow) -> Option<String> {
     let since = row.since.as_ref()?;
     let (unwell, shown) = since.of_last;
-    let often = if shown > since.nights { format!(", {unwell} of the last {shown}") } else { String::new() };
+    let often = if shown > since.nights { format!(", {unwell} of the last {shown} nights") } else { String::new() };
     Some(match since.nights {
-        1 => format!("new, the first night{often}"),
+        1 => format!("new tonight{often}"),
         nights => format!("since {}, {nights} nights in a row{often}", day(&since.night)),
     })
 }
