@@ -34,5 +34,6 @@ pub mod report;
 pub mod history;
 pub mod telemetry;
 pub mod export;
+pub mod pages;
 pub mod run;
 pub mod cli;

@@ -11,6 +11,7 @@ mod escape;
 mod footnote;
 mod inspection;
 mod location;
+mod html;
 mod markdown;
 mod remedy;
 mod reproduction;
@@ -29,11 +30,12 @@ pub struct ReportFormat {
     pub name: &'static str,
     /// The file that a person opens first.
     pub main: &'static str,
-    render: fn(&Record, ReportLocation<'_>) -> Vec<ReportFile>,
+    /// Makes its files; it is given those of the forms before it.
+    render: fn(&Record, ReportLocation<'_>, &[ReportFile]) -> Vec<ReportFile>,
 }
 
 /// The forms that a run leaves, the one that is named to the user first.
-pub const FORMATS: [ReportFormat; 1] = [markdown::FORMAT];
+pub const FORMATS: [ReportFormat; 2] = [markdown::FORMAT, html::FORMAT];
 
 /// A file of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +56,11 @@ pub struct ReportLocation<'a> {
 
 /// The files of a report, in all formats.
 pub fn render(record: &Record, home: ReportLocation<'_>) -> Vec<ReportFile> {
-    FORMATS.iter().flat_map(|format| (format.render)(record, home)).collect()
+    FORMATS.iter().fold(Vec::new(), |mut files, format| {
+        let more = (format.render)(record, home, &files);
+        files.extend(more);
+        files
+    })
 }
 
 /// A line from outside, without anything that a terminal would act upon.

@@ -28,6 +28,7 @@ mod hooks;
 mod inspection;
 mod locate;
 mod log_tail;
+pub mod panes;
 pub mod plan;
 mod private;
 pub mod replay;

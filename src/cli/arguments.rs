@@ -23,6 +23,7 @@ Examples:
   runner scenarios/                                         run all of a folder, and write reports/index.html over all nights
   runner --set load.concurrency=50 scenarios/sync_sleep.toml
   runner serve scenarios/dirty.toml                         only its server, to look at in a browser
+  runner serve scenarios/two_panes.toml --side-by-side      the sync and the async model beside each other, in a browser
   runner load -c 500 -d 10 http://127.0.0.1:8000/           load a server that is up, without a file
   runner sweep http://127.0.0.1:8000                        does any page show the data of another? asks all of them
   runner inspect scenarios/python_servers.toml              how many requests does each server work on at once?
@@ -461,6 +462,14 @@ pub(super) struct Serve {
     /// Which server, if a matrix has several: a variant's name or a value of the matrix; the first if not given
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
+
+    /// Two servers, and a page with a pane for each that drives it: the first two variants, or those of --variant and --beside
+    #[arg(long)]
+    pub side_by_side: bool,
+
+    /// The server of the second pane, as --variant names that of the first
+    #[arg(long, value_name = "NAME", requires = "side_by_side")]
+    pub beside: Option<String>,
 
     /// Allow handlers to fetch from a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]

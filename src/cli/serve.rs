@@ -6,6 +6,7 @@ use super::{Exit, print, signals, system_context};
 use crate::net::endpoint::Endpoint;
 use crate::report::one_line;
 use crate::run::environment;
+use crate::run::panes::{self, PanesError};
 use crate::run::serve::{self, Example, ServeError, ServeEvent};
 use crate::scenario::{ListenSpec, Scenario, ServerSpec, Variant};
 
@@ -17,7 +18,10 @@ pub(super) fn serve(arguments: &Serve, log: &EventLog) -> Exit {
     let Some([scenario]) = loaded.as_deref() else { return Exit::Invalid };
     log.telemetry().redaction().add(&scenario.secrets);
     let hide = |text: &str| scenario.secrets.hide(text).into_owned();
-    let variant = match choose(scenario, arguments) {
+    if arguments.side_by_side {
+        return side_by_side(scenario, arguments);
+    }
+    let variant = match choose(scenario, arguments.variant.as_deref(), arguments.port) {
         Ok(variant) => variant,
         Err((message, advice)) => {
             print::error(&format!("{}: {}", scenario.name, hide(&message)), Some(&hide(&advice)));
@@ -57,14 +61,76 @@ pub(super) fn serve(arguments: &Serve, log: &EventLog) -> Exit {
     Exit::CouldNotRun
 }
 
+/// Two servers and a page that drives both.
+fn side_by_side(scenario: &Scenario, arguments: &Serve) -> Exit {
+    let hide = |text: &str| scenario.secrets.hide(text).into_owned();
+    let variants = match two(scenario, arguments) {
+        Ok(variants) => variants,
+        Err((message, advice)) => {
+            print::error(&format!("{}: {}", scenario.name, hide(&message)), Some(&hide(&advice)));
+            return Exit::Invalid;
+        }
+    };
+    let cancel = match signals::cancellation(STOPPING, |text| print::note(text)) {
+        Ok(cancel) => cancel,
+        Err(error) => {
+            print::error(&format!("cannot watch for signals: {error}"), None);
+            return Exit::CouldNotRun;
+        }
+    };
+    environment::prepare();
+    let ready = |address: &str| {
+        let names = variants.map(|variant| variant.name.as_str()).join(" beside ");
+        print::out(&hide(&format!("{names}\n  {address}\nopen it in a browser\nCtrl-C ends it\n")));
+    };
+    let ended = match panes::panes(variants, arguments.port.unwrap_or(0), &arguments.allow_hosts, &ready, &cancel) {
+        Ok(()) => return Exit::Passed,
+        Err(ended) => ended,
+    };
+    let advice = match &ended {
+        PanesError::NotStarted(_, error) => Some(hide(&error.advice)),
+        PanesError::NoPage(_) => Some("take a free port with `--port 0`".to_owned()),
+        PanesError::Died(..) => Some("`runner serve` with one of them shows what it says".to_owned()),
+        PanesError::Interrupted => None,
+    };
+    print::error(&format!("{}: {}", scenario.name, hide(&ended.to_string())), advice.as_deref());
+    if matches!(ended, PanesError::Interrupted) { Exit::Interrupted } else { Exit::CouldNotRun }
+}
+
+/// The variants of the two panes, which ask for something.
+fn two<'a>(scenario: &'a Scenario, arguments: &Serve) -> Result<[&'a Variant; 2], (String, String)> {
+    let left = choose(scenario, arguments.variant.as_deref(), None)?;
+    let right = match &arguments.beside {
+        Some(name) => choose(scenario, Some(name), None)?,
+        None => {
+            let others = || scenario.variants.iter().filter(|other| other.name != left.name);
+            // Of many variants one that differs in its server.
+            let server = |variant: &Variant| format!("{:?}", variant.server);
+            let other = others().find(|other| server(other) != server(left)).or_else(|| others().next());
+            other.ok_or_else(|| {
+                let help = "give it a [matrix], as in \"server.mode\" = [\"sync\", \"async\"]";
+                ("there is one server only, and two panes need two".to_owned(), help.to_owned())
+            })?
+        }
+    };
+    match [left, right].into_iter().find(|variant| variant.dirty.is_none() && variant.load.is_none()) {
+        Some(variant) => Err((format!("`{}` asks for nothing", variant.name), "add [dirty] or [load]".to_owned())),
+        None => Ok([left, right]),
+    }
+}
+
 /// The variant whose server is meant, if it has one that can be started; else what is wrong, and the remedy.
-fn choose<'a>(scenario: &'a Scenario, arguments: &Serve) -> Result<&'a Variant, (String, String)> {
-    let variant = match &arguments.variant {
+fn choose<'a>(
+    scenario: &'a Scenario,
+    called: Option<&str>,
+    port: Option<u16>,
+) -> Result<&'a Variant, (String, String)> {
+    let variant = match called {
         None => scenario.variants.first(),
         Some(name) => scenario.variants.iter().find(|variant| is_called(variant, name)),
     };
     let Some(variant) = variant else {
-        let name = arguments.variant.as_deref().unwrap_or_default();
+        let name = called.unwrap_or_default();
         let names: Vec<String> = scenario.variants.iter().map(|variant| format!("{:?}", variant.name)).collect();
         return Err((format!("no variant is called `{name}`"), format!("choose one of {}", names.join(", "))));
     };
@@ -76,7 +142,7 @@ fn choose<'a>(scenario: &'a Scenario, arguments: &Serve) -> Result<&'a Variant, 
                 "open that address; `serve` is for `mode` and `command`".to_owned(),
             ))
         }
-        ServerSpec::Command(command) if command.listen == ListenSpec::Unix && arguments.port.is_some() => Err((
+        ServerSpec::Command(command) if command.listen == ListenSpec::Unix && port.is_some() => Err((
             "its server listens on a Unix socket, not on a port".to_owned(),
             "leave `--port` out, or set listen = \"tcp\"".to_owned(),
         )),

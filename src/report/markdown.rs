@@ -35,7 +35,7 @@ struct ReportPage {
     pictures: Vec<ReportFile>,
 }
 
-fn render(record: &Record, home: ReportLocation<'_>) -> Vec<ReportFile> {
+fn render(record: &Record, home: ReportLocation<'_>, _: &[ReportFile]) -> Vec<ReportFile> {
     let ReportPage { markdown, pictures } = page(record, home);
     let main = ReportFile { name: MAIN.to_owned(), content: markdown };
     std::iter::once(main).chain(pictures).collect()

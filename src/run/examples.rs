@@ -78,7 +78,7 @@ fn asked(variant: &Variant) -> Vec<Example> {
     examples
 }
 
-fn fill(request: &RequestSpec, sleep: Option<Duration>, who: &str, workers: Option<u32>) -> String {
+pub(super) fn fill(request: &RequestSpec, sleep: Option<Duration>, who: &str, workers: Option<u32>) -> String {
     let mut target = Vec::new();
     request.target().fill(
         &mut |hole, out| {

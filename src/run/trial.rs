@@ -434,7 +434,8 @@ impl Stage<'_> {
     }
 }
 
-fn target(server: &Server, plan: &scenario::ServerSpec) -> Target {
+/// How a server is reached by a load or a check.
+pub(super) fn target(server: &Server, plan: &scenario::ServerSpec) -> Target {
     Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers())
 }
 

@@ -133,4 +133,41 @@ impl Tab<'_> {
         let value = self.browser.ask(Some(&self.session), "Runtime.evaluate", expression);
         value["result"]["value"].as_str().unwrap_or_default().to_owned()
     }
+    /// From now on what the page complains of is kept: [`Tab::complaints`].
+    pub fn listen(&self) {
+        for domain in ["Runtime.enable", "Log.enable"] {
+            self.browser.ask(Some(&self.session), domain, json!({}));
+        }
+    }
+
+    /// What a script on the page comes to; a promise is waited for.
+    pub fn evaluate(&self, expression: &str) -> Value {
+        let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let mut came = self.browser.ask(Some(&self.session), "Runtime.evaluate", asked);
+        assert!(came["exceptionDetails"].is_null(), "{expression}: {came}");
+        came["result"]["value"].take()
+    }
+
+    /// The page as wide and as high, and dark or light.
+    pub fn look(&self, (width, height): (u32, u32), dark: bool) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.browser.ask(Some(&self.session), "Emulation.setDeviceMetricsOverride", size);
+        let scheme = json!([{ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } }]);
+        self.browser.ask(Some(&self.session), "Emulation.setEmulatedMedia", json!({ "features": scheme }));
+    }
+
+    /// Errors on the console, exceptions, and what the browser refused to load.
+    pub fn complaints(&self) -> Vec<String> {
+        // Whatever came before this answer is an event by now.
+        self.evaluate("0");
+        let events = self.browser.events.borrow();
+        let own = events.iter().filter(|event| event["sessionId"] == *self.session);
+        let is_bad = |event: &&Value| match event["method"].as_str() {
+            Some("Runtime.exceptionThrown") => true,
+            Some("Runtime.consoleAPICalled") => event["params"]["type"] == "error",
+            Some("Log.entryAdded") => event["params"]["entry"]["level"] == "error",
+            _ => false,
+        };
+        own.filter(is_bad).map(|event| event["params"].to_string()).collect()
+    }
 }

@@ -30,6 +30,7 @@ mod locate;
 mod login;
 mod misbehave;
 mod pairing;
+mod panes;
 mod probe_builtin;
 mod probe_claims;
 mod night;

@@ -153,7 +153,7 @@ fn change(headline: &Headline) -> String {
 
 fn link(row: &IndexRow) -> Option<String> {
     let path: String = row.report.as_ref()?.split('/').map(url_part).collect::<Vec<_>>().join("/");
-    Some(format!("<a href=\"{path}/report.md\">report of {}</a>", html_text(&day(&row.night))))
+    Some(format!("<a href=\"{path}/report.html\">report of {}</a>", html_text(&day(&row.night))))
 }
 
 /// A part of a path of a URL; what is not plain is percent-encoded.
