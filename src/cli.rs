@@ -13,6 +13,7 @@ mod compare;
 mod definitions;
 mod index;
 mod inspect;
+mod live;
 mod load;
 mod log_format;
 mod logging;

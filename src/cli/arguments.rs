@@ -167,6 +167,10 @@ pub(super) struct Run {
     #[arg(long)]
     pub resume: bool,
 
+    /// Serve a page on this machine that shows the run as it goes on, on this port or a free one
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", require_equals = true)]
+    pub live: Option<u16>,
+
     #[command(flatten)]
     pub against: Against,
 

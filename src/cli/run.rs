@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::{REPORTS, Run};
 use super::baseline::BaselineComparison;
+use super::live::{self, LivePage, WithLive};
 use super::logging::EventLog;
 use super::progress::Progress;
 use super::select::{InvalidFile, Selected, select};
@@ -46,8 +47,26 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
     let Some(jobs) = jobs(&selected.scenarios, arguments) else { return Exit::Invalid };
     let reports = jobs.first().map_or_else(|| arguments.reports().unwrap_or(REPORTS.into()), |job| job.reports.clone());
     let Some(comparison) = BaselineComparison::new(&arguments.against, &reports) else { return Exit::Invalid };
-    let Some(program) = Program::new(selected.scenarios.iter(), log, began) else { return Exit::CouldNotRun };
-    NightRun { arguments, selected: &selected, jobs, reports, comparison, program }.run()
+    let Some(mut program) = Program::new(selected.scenarios.iter(), log, began) else { return Exit::CouldNotRun };
+    if let Some(port) = arguments.live {
+        match LivePage::start(port) {
+            Ok(page) => {
+                log.style.say(&live::announcement(&page));
+                program.live = Some(page);
+            }
+            Err(error) => {
+                let message = format!("cannot serve the live page on port {port}: {error}");
+                print::error(&message, Some("leave the port out, as in --live, and a free one is taken"));
+                return Exit::CouldNotRun;
+            }
+        }
+    }
+    let night = NightRun { arguments, selected: &selected, jobs, reports, comparison, program };
+    let exit = night.run();
+    if let Some(live) = night.program.live {
+        live.end();
+    }
+    exit
 }
 
 /// Runs a scenario that was not read from a file of its own, or not as it stands there: no night is about it.
@@ -68,6 +87,7 @@ pub(super) fn run_one(
 struct Program<'l> {
     log: &'l EventLog,
     began: Instant,
+    live: Option<LivePage>,
     /// The time of the first scenario is that of the program.
     ran: std::cell::Cell<bool>,
     cancel: CancellationToken,
@@ -82,7 +102,7 @@ impl<'l> Program<'l> {
             .map_err(|error| print::error(&format!("cannot watch for signals: {error}"), None))
             .ok()?;
         environment::prepare();
-        Some(Program { log, began, ran: Default::default(), cancel })
+        Some(Program { log, began, live: None, ran: Default::default(), cancel })
     }
 
     /// Runs a scenario and prints what came of it.
@@ -96,7 +116,11 @@ impl<'l> Program<'l> {
             resume,
         };
         let progress = Progress::new(self.log.tells_parts, self.log.style.clone());
-        let finished = run::run(scenario, &options, &progress, &self.cancel);
+        if let Some(live) = &self.live {
+            live.begin(&scenario.name);
+        }
+        let observer = WithLive { screen: &progress, page: self.live.as_ref() };
+        let finished = run::run(scenario, &options, &observer, &self.cancel);
         progress.close();
         let came = |exit, status, why, record, report: Option<PathBuf>| Came {
             exit,
@@ -113,6 +137,9 @@ impl<'l> Program<'l> {
         };
         match finished {
             Ok(finished) => {
+                if let Some(live) = &self.live {
+                    live.report(std::fs::read_to_string(finished.folder.join("report.html")).ok());
+                }
                 let exit = conclude(scenario, &finished, json);
                 let status = finished.record.status;
                 came(exit, status, None, Some(finished.record), Some(finished.folder))

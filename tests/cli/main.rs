@@ -29,6 +29,7 @@ mod load_url;
 mod locate;
 mod login;
 mod misbehave;
+mod pages;
 mod pairing;
 mod panes;
 mod probe_builtin;

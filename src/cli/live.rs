@@ -1,0 +1,241 @@
+//! `--live`: a page on this machine that shows a run as it goes on. It costs nothing while nobody looks.
+
+use std::io::{self, Write as _};
+use std::net::TcpStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::pages::{PageRequest, PageServer, respond};
+use crate::run::{Observer, RunEvent};
+use crate::units::show_duration;
+
+const PAGE: &str = include_str!("live/page.html");
+/// How often those who look are told.
+const EVERY: Duration = Duration::from_secs(1);
+/// So many points are kept, the last ones.
+const MOST: usize = 600;
+/// After the end the report is there for so long, for those who look.
+const LEAVE: Duration = Duration::from_secs(3);
+
+/// What the page shows.
+#[derive(Debug, Clone, Default, Serialize)]
+struct LiveState {
+    scenario: String,
+    /// Which trial of how many, and of which variant.
+    variant: String,
+    number: usize,
+    of: usize,
+    left_s: Option<f64>,
+    /// What is under way, in words.
+    doing: String,
+    elapsed_s: f64,
+    planned_s: f64,
+    started: u64,
+    completed: u64,
+    failed: u64,
+    exposures: u64,
+    leaks: u64,
+    /// Of the load under way: seconds, answers a second, requests in flight.
+    points: Vec<[f64; 3]>,
+    troubles: Vec<String>,
+    /// The report's page, once it is there.
+    report: Option<String>,
+    /// All scenarios have ended.
+    over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<LiveState>,
+    changed: Condvar,
+    /// How many look.
+    looking: Mutex<usize>,
+}
+
+/// The page, and what feeds it.
+pub(super) struct LivePage {
+    shared: Arc<Shared>,
+    server: PageServer,
+}
+
+impl LivePage {
+    /// Serves the page on a port, 0 for a free one.
+    pub fn start(port: u16) -> io::Result<LivePage> {
+        let shared = Arc::new(Shared::default());
+        let answering = Arc::clone(&shared);
+        let server = PageServer::start(port, Arc::new(move |request, stream| answer(&answering, request, stream)))?;
+        Ok(LivePage { shared, server })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> String {
+        format!("http://{}/", self.server.address())
+    }
+
+    /// The next scenario begins.
+    pub fn begin(&self, scenario: &str) {
+        self.change(|state| *state = LiveState { scenario: scenario.to_owned(), ..LiveState::default() });
+    }
+
+    /// A scenario has left a report: its page.
+    pub fn report(&self, page: Option<String>) {
+        self.change(|state| state.report = page);
+    }
+
+    /// Nothing more comes. Those who look get the last of it.
+    pub fn end(self) {
+        self.change(|state| state.over = true);
+        let until = Instant::now() + LEAVE;
+        while *locked(&self.shared.looking) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut LiveState)) {
+        change(&mut locked(&self.shared.state));
+        self.shared.changed.notify_all();
+    }
+
+    /// Takes an event of the run.
+    fn note(&self, event: &RunEvent<'_>) {
+        let mut state = locked(&self.shared.state);
+        match event {
+            RunEvent::Trial { variant, number, of, left } => {
+                (state.variant, state.number, state.of) = ((*variant).to_owned(), *number, *of);
+                state.left_s = left.map(|left| left.as_secs_f64());
+            }
+            RunEvent::ServerStarting { elapsed, set_up, .. } => {
+                let what = if set_up.is_some() { "setting up the server" } else { "starting the server" };
+                state.doing = format!("{what}, {:.1} s", elapsed.as_secs_f64());
+            }
+            RunEvent::LoadBegan { description } => {
+                state.points.clear();
+                state.doing = (*description).to_owned();
+            }
+            RunEvent::CapacityBegan { description }
+            | RunEvent::InspectionBegan { description }
+            | RunEvent::DirtyBegan { description } => state.doing = (*description).to_owned(),
+            RunEvent::Load { elapsed, planned, progress } => {
+                let (t, before) = (elapsed.as_secs_f64(), (state.elapsed_s, state.completed));
+                let ended = (progress.completed + progress.failed).min(progress.started);
+                (state.elapsed_s, state.planned_s) = (t, planned.as_secs_f64());
+                (state.started, state.completed, state.failed) =
+                    (progress.started, progress.completed, progress.failed + progress.error_status);
+                let over = t - before.0;
+                if over > 0.0 && progress.completed >= before.1 {
+                    let rate = (progress.completed - before.1) as f64 / over;
+                    state.points.push([t, rate, (progress.started - ended) as f64]);
+                }
+                let more = state.points.len().saturating_sub(MOST);
+                state.points.drain(..more);
+            }
+            RunEvent::Capacity { elapsed, planned, doing }
+            | RunEvent::Inspection { elapsed, planned, doing }
+            | RunEvent::Crossover { elapsed, planned, doing } => {
+                (state.elapsed_s, state.planned_s) = (elapsed.as_secs_f64(), planned.as_secs_f64());
+                state.doing = (*doing).to_owned();
+            }
+            RunEvent::Dirty { elapsed, planned, exposures, leaks, doing } => {
+                (state.elapsed_s, state.planned_s) = (elapsed.as_secs_f64(), planned.as_secs_f64());
+                (state.exposures, state.leaks) = (*exposures, *leaks);
+                if let Some(doing) = doing {
+                    state.doing = (*doing).to_owned();
+                }
+            }
+            RunEvent::Trouble { message } => state.troubles.push((*message).to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// Tells both the screen and the page.
+pub(super) struct WithLive<'a> {
+    pub screen: &'a dyn Observer,
+    pub page: Option<&'a LivePage>,
+}
+
+impl Observer for WithLive<'_> {
+    fn event(&self, event: RunEvent<'_>) {
+        if let Some(page) = self.page {
+            page.note(&event);
+        }
+        self.screen.event(event);
+    }
+}
+
+fn answer(shared: &Shared, request: &PageRequest, stream: &mut TcpStream) -> io::Result<()> {
+    match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/") => respond(stream, "200 OK", "text/html", PAGE.as_bytes()),
+        ("GET", "/report") => {
+            let page = locked(&shared.state).report.clone();
+            match page {
+                Some(page) => respond(stream, "200 OK", "text/html", page.as_bytes()),
+                None => respond(stream, "404 Not Found", "text/plain", b"there is no report yet"),
+            }
+        }
+        ("GET", "/events") => {
+            *locked(&shared.looking) += 1;
+            let told = tell(shared, stream);
+            *locked(&shared.looking) -= 1;
+            told
+        }
+        _ => respond(stream, "404 Not Found", "text/plain", b"no such page"),
+    }
+}
+
+/// Server-sent events: the state, once a second for as long as something changes, and at once at the end.
+fn tell(shared: &Shared, stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
+    )?;
+    loop {
+        let (over, text) = {
+            let state = locked(&shared.state);
+            // The report is fetched by itself.
+            let shown = LiveState { report: state.report.as_ref().map(|_| "/report".to_owned()), ..state.clone() };
+            (state.over, serde_json::to_string(&shown)?)
+        };
+        stream.write_all(format!("data: {text}\n\n").as_bytes())?;
+        if over {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let mut state = locked(&shared.state);
+        while !state.over && began.elapsed() < EVERY {
+            let left = EVERY.saturating_sub(began.elapsed());
+            state = shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is said of it when it starts.
+pub(super) fn announcement(page: &LivePage) -> String {
+    format!("live: {} (stays for {} after the end)", page.address(), show_duration(LEAVE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::LoadProgress;
+
+    #[test]
+    fn a_load_becomes_points_and_no_more_than_are_drawn() {
+        let page = LivePage::start(0).unwrap();
+        page.begin("shop");
+        for number in 1..=(MOST as u64 + 50) {
+            let progress = LoadProgress { started: number * 10 + 4, completed: number * 10, ..LoadProgress::default() };
+            let elapsed = Duration::from_millis(number * 100);
+            page.note(&RunEvent::Load { elapsed, planned: Duration::from_secs(90), progress });
+        }
+        let state = locked(&page.shared.state).clone();
+        assert_eq!((state.scenario.as_str(), state.points.len()), ("shop", MOST));
+        let [t, rate, in_flight] = state.points[MOST - 1];
+        assert!((t - 65.0).abs() < 1e-9 && (rate - 100.0).abs() < 1e-6 && in_flight == 4.0, "{t} {rate} {in_flight}");
+    }
+}
