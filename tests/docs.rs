@@ -762,6 +762,7 @@ fn every_command_option_and_exit_code_is_in_the_readme() {
         options.extend(
             text.split_whitespace()
                 .filter(|word| word.starts_with("--"))
+                .map(|word| word.split('[').next().unwrap_or(word))
                 .map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()).to_owned()),
         );
     }

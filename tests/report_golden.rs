@@ -27,9 +27,10 @@ use snapbox::assert_data_eq;
 /// All but the hostile one.
 const STORIES: usize = 16;
 
-/// `report.md`, and the pictures with their names.
+/// `report.md`, and the pictures with their names; and `report.html`.
 struct Page {
     markdown: String,
+    html: String,
     files: Vec<(String, String)>,
 }
 
@@ -44,7 +45,19 @@ fn render_at(record: &Record, home: report::ReportLocation<'_>) -> Page {
         report::render(record, home).into_iter().map(|file| (file.name, file.content)).collect();
     let (name, markdown) = files.remove(0);
     assert_eq!(name, "report.md");
-    Page { markdown, files }
+    let at = files.iter().position(|(name, _)| name == "report.html").unwrap();
+    let (_, html) = files.remove(at);
+    Page { markdown, html, files }
+}
+
+/// The kinds of elements of the page and of its pictures. What is risky may stand as code.
+fn elements(page: &Page) -> std::collections::BTreeSet<String> {
+    let body = page.html.split("<body").nth(1).unwrap().split("<script").next().unwrap();
+    let names = body
+        .split('<')
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '/').next().unwrap());
+    names.chain(["code", "/code"]).map(str::to_owned).collect()
 }
 
 #[test]
@@ -576,6 +589,8 @@ proptest! {
         let record = hostile(&text);
         let page = render(&record);
         prop_assert_eq!(blocks(&page), blocks(&render(&hostile("harmless"))), "{}", page.markdown);
+        prop_assert_eq!(elements(&page), elements(&render(&hostile("harmless"))), "{}", page.html);
+        prop_assert_eq!(page.html.matches("<script").count(), render(&hostile("harmless")).html.matches("<script").count());
         check_raw_tables(&page.markdown);
         page.files.iter().for_each(|(_, svg)| check_svg(svg));
         let names_are_safe = page.files.iter().all(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)));

@@ -15,11 +15,7 @@ const QUANTILES: [f64; 6] = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 pub(super) fn of(record: &Record) -> String {
     let variants: Vec<Value> = record.variants.iter().filter_map(variant).collect();
     // Neither an end tag nor a comment can begin without this.
-    json!({ "variants": variants })
-        .to_string()
-        .replace('<', "\\u003c")
-        .replace('\u{2028}', " ")
-        .replace('\u{2029}', " ")
+    json!({ "variants": variants }).to_string().replace('<', "\\u003c").replace(['\u{2028}', '\u{2029}'], " ")
 }
 
 fn variant(variant: &VariantRecord) -> Option<Value> {
