@@ -59,6 +59,10 @@ docs.wrk: build ## measure with wrk and with runner, and write docs/compared-wit
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk
 
+docs.scenarios: ## write docs/scenarios, a page for each key of a scenario, from the schema
+	$(CARGO) build --locked
+	scripts/write-key-pages
+
 docs.reliability: ## write docs/reliability.md: the faults that were tried, from the tests that show what comes of them
 	scripts/list-faults --write
 

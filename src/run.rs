@@ -96,6 +96,8 @@ pub enum RunEvent<'a> {
         elapsed: Duration,
         planned: Duration,
         progress: crate::load::LoadProgress,
+        /// What the server uses, where it is looked at.
+        used: Option<crate::server::UsedNow>,
     },
     LoadEnded,
     CapacityBegan {

@@ -45,7 +45,7 @@ use launcher::Workers;
 pub use listener::{ListenerUse, ListenerView};
 use probe::Probe;
 pub use role::ProcessRole;
-pub use sampler::{Usage, UsageRow};
+pub use sampler::{Usage, UsageRow, UsedNow};
 pub use supervisor::NOT_KEPT;
 
 /// Why a server could not be started. The text fits after "error: "; `advice` says what to do.
@@ -240,6 +240,15 @@ impl Server {
             Kind::Workers(workers) => workers.usage(),
             Kind::Kept(kept) => kept.sampler.usage(),
             Kind::Attached(attached) => attached.sampler.usage(),
+        }
+    }
+
+    /// What its processes use at the moment, where they are looked at.
+    pub fn used_now(&self) -> Option<UsedNow> {
+        match &self.kind {
+            Kind::Workers(workers) => workers.used_now(),
+            Kind::Kept(kept) => kept.sampler.now(),
+            Kind::Attached(attached) => attached.sampler.now(),
         }
     }
 

@@ -50,9 +50,32 @@ fn pages() -> Vec<Page> {
     let docs = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> = docs.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
     paths.extend(["README.md", "CHANGELOG.md"].map(PathBuf::from));
+    paths.extend(keys_pages());
     paths.sort();
     assert!(paths.len() >= 6, "{paths:?}");
     paths.into_iter().map(|path| Page { text: fs::read_to_string(&path).unwrap(), path }).collect()
+}
+
+/// The pages of `make docs.scenarios`.
+fn keys_pages() -> Vec<PathBuf> {
+    fs::read_dir("docs/scenarios").unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn every_key_has_a_page_that_says_what_the_schema_says() {
+    let texts: Vec<String> = keys_pages().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut problems = Vec::new();
+    let schema = schema();
+    let sections = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+    for (key, property) in sections.filter_map(|section| section["properties"].as_object()).flatten() {
+        let about =
+            property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        let ends = [format!(".{key}`\n\n{about}"), format!("# `{key}`\n\n{about}")];
+        if !texts.iter().any(|text| ends.iter().any(|end| text.contains(end.as_str()))) {
+            problems.push(format!("{key}: `make docs.scenarios` writes its page anew"));
+        }
+    }
+    none(problems);
 }
 
 fn page(path: &str) -> Page {

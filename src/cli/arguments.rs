@@ -520,6 +520,10 @@ pub(super) struct Compare {
     /// Print the comparison as one line of JSON, and nothing else to standard output
     #[arg(long)]
     pub json: bool,
+
+    /// Write the comparison as a page, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,16 @@ pub(super) fn compare(arguments: &Compare) -> Exit {
         return Exit::Invalid;
     }
     let change = worst(&variants);
+    if let Some(path) = &arguments.html
+        && let Err(error) =
+            std::fs::write(path, report::compare::page(&variants, arguments.tolerance, (&before, &after)))
+    {
+        print::error(
+            &format!("cannot write {}: {error}", path.display()),
+            Some("choose a file in a folder that can be written"),
+        );
+        return Exit::CouldNotRun;
+    }
     let printed = if arguments.json {
         let compared = Compared { change, tolerance: arguments.tolerance, differences, variants };
         match serde_json::to_string(&compared) {

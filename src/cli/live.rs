@@ -9,15 +9,14 @@ use serde::Serialize;
 
 use crate::pages::{PageRequest, PageServer, respond};
 use crate::run::{Observer, RunEvent};
-use crate::units::show_duration;
 
 const PAGE: &str = include_str!("live/page.html");
 /// How often those who look are told.
 const EVERY: Duration = Duration::from_secs(1);
 /// So many points are kept, the last ones.
 const MOST: usize = 600;
-/// After the end the report is there for so long, for those who look.
-const LEAVE: Duration = Duration::from_secs(3);
+/// After the end the report is there for so long at most, for those who look.
+const LEAVE: Duration = Duration::from_secs(10);
 
 /// What the page shows.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -35,6 +34,9 @@ struct LiveState {
     started: u64,
     completed: u64,
     failed: u64,
+    /// What the server uses, where it is looked at.
+    cores: Option<f64>,
+    rss_bytes: Option<u64>,
     exposures: u64,
     leaks: u64,
     /// Of the load under way: seconds, answers a second, requests in flight.
@@ -50,7 +52,7 @@ struct LiveState {
 struct Shared {
     state: Mutex<LiveState>,
     changed: Condvar,
-    /// How many look.
+    /// How many look, or were told of a report that they have not fetched yet.
     looking: Mutex<usize>,
 }
 
@@ -117,7 +119,8 @@ impl LivePage {
             RunEvent::CapacityBegan { description }
             | RunEvent::InspectionBegan { description }
             | RunEvent::DirtyBegan { description } => state.doing = (*description).to_owned(),
-            RunEvent::Load { elapsed, planned, progress } => {
+            RunEvent::Load { elapsed, planned, progress, used } => {
+                (state.cores, state.rss_bytes) = used.map(|used| (used.cores, used.rss)).unzip();
                 let (t, before) = (elapsed.as_secs_f64(), (state.elapsed_s, state.completed));
                 let ended = (progress.completed + progress.failed).min(progress.started);
                 (state.elapsed_s, state.planned_s) = (t, planned.as_secs_f64());
@@ -171,14 +174,23 @@ fn answer(shared: &Shared, request: &PageRequest, stream: &mut TcpStream) -> io:
         ("GET", "/report") => {
             let page = locked(&shared.state).report.clone();
             match page {
-                Some(page) => respond(stream, "200 OK", "text/html", page.as_bytes()),
+                Some(page) => {
+                    let sent = respond(stream, "200 OK", "text/html", page.as_bytes());
+                    let mut looking = locked(&shared.looking);
+                    *looking = looking.saturating_sub(1);
+                    sent
+                }
                 None => respond(stream, "404 Not Found", "text/plain", b"there is no report yet"),
             }
         }
         ("GET", "/events") => {
             *locked(&shared.looking) += 1;
             let told = tell(shared, stream);
-            *locked(&shared.looking) -= 1;
+            // Who was told of a report comes for it.
+            let comes = told.is_ok() && locked(&shared.state).report.is_some();
+            if !comes {
+                *locked(&shared.looking) -= 1;
+            }
             told
         }
         _ => respond(stream, "404 Not Found", "text/plain", b"no such page"),
@@ -216,7 +228,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What is said of it when it starts.
 pub(super) fn announcement(page: &LivePage) -> String {
-    format!("live: {} (stays for {} after the end)", page.address(), show_duration(LEAVE))
+    format!("live: {}", page.address())
 }
 
 #[cfg(test)]
@@ -231,7 +243,7 @@ mod tests {
         for number in 1..=(MOST as u64 + 50) {
             let progress = LoadProgress { started: number * 10 + 4, completed: number * 10, ..LoadProgress::default() };
             let elapsed = Duration::from_millis(number * 100);
-            page.note(&RunEvent::Load { elapsed, planned: Duration::from_secs(90), progress });
+            page.note(&RunEvent::Load { elapsed, planned: Duration::from_secs(90), progress, used: None });
         }
         let state = locked(&page.shared.state).clone();
         assert_eq!((state.scenario.as_str(), state.points.len()), ("shop", MOST));

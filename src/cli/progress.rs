@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::print;
 use crate::report::one_line;
 use crate::run::{Observer, RunEvent};
-use crate::units::{counted, show_count, show_duration, show_rate};
+use crate::units::{counted, show_count, show_duration, show_rate, show_size};
 
 /// How often a plain line comes.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -19,6 +19,9 @@ const SLOW_START: Duration = Duration::from_secs(1);
 
 /// The heading while a crossover is searched for.
 const CROSSOVER: &str = "search for where the better one changes: ";
+
+/// So many seconds of a load are shown as heights.
+const SECONDS: usize = 60;
 
 /// The rate that is shown is taken over this stretch.
 const RATE_OVER: Duration = Duration::from_secs(1);
@@ -35,6 +38,8 @@ pub(super) struct Progress {
     /// When the rate was last taken, the answers until then, and the rate.
     last_count: Cell<(Duration, u64, f64)>,
     heading: RefCell<String>,
+    /// The rate of each second of the load under way.
+    rates: RefCell<Vec<f64>>,
     /// Whether anything has been measured.
     measured: Cell<bool>,
     /// What went wrong before: should nothing be measured at all, the error that ends the run says it.
@@ -78,6 +83,7 @@ impl Progress {
             last_starting: Cell::default(),
             last_count: Cell::default(),
             heading: RefCell::default(),
+            rates: RefCell::default(),
             measured: Cell::default(),
             held_back: RefCell::default(),
         }
@@ -115,11 +121,12 @@ impl Progress {
     fn part(&self, text: &str) {
         self.last_plain.set(Duration::ZERO);
         self.last_count.set((Duration::ZERO, 0, 0.0));
+        self.rates.borrow_mut().clear();
         match &self.style {
             Style::Plain if self.logged => {}
             Style::Plain => self.line(&format!("{}{text}", self.heading.borrow())),
             Style::Live(bar) => {
-                bar.set_prefix(format!("{}{text}", self.heading.borrow()));
+                bar.set_prefix(clip(&format!("{}{text}", self.heading.borrow()), columns()));
                 bar.set_message("");
                 bar.reset();
             }
@@ -143,6 +150,18 @@ impl Progress {
             }
             Style::Plain => {}
         }
+    }
+
+    /// The rates of the last seconds, as a line of their heights; only where a line can be drawn over.
+    fn sparkline(&self) -> String {
+        const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        let rates = self.rates.borrow();
+        if !matches!(self.style, Style::Live(_)) || rates.len() < 2 {
+            return String::new();
+        }
+        let shown = &rates[rates.len().saturating_sub(SECONDS)..];
+        let most = shown.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        format!("\n{}", shown.iter().map(|rate| HEIGHTS[(rate / most * 7.0).round() as usize]).collect::<String>())
     }
 
     /// How many users have logged in; how long that takes nobody knows.
@@ -195,6 +214,7 @@ impl Progress {
             return if first { count as f64 / span.as_secs_f64() } else { rate };
         }
         let rate = count.saturating_sub(before) as f64 / span.as_secs_f64();
+        self.rates.borrow_mut().push(rate);
         self.last_count.set((elapsed, count, rate));
         rate
     }
@@ -223,13 +243,17 @@ impl Observer for Progress {
             | RunEvent::CapacityBegan { description }
             | RunEvent::InspectionBegan { description }
             | RunEvent::DirtyBegan { description } => self.part(description),
-            RunEvent::Load { elapsed, planned, progress } => {
+            RunEvent::Load { elapsed, planned, progress, used } => {
                 self.measured();
                 let rate = show_rate(self.rate(elapsed, progress.completed));
                 let errors = progress.failed + progress.error_status;
                 let open = progress.started - (progress.completed + progress.failed).min(progress.started);
-                let text = format!("{rate}, {}, {} in flight", counted(errors, "error"), show_count(open));
-                self.advance(elapsed, planned, &text);
+                let server = used
+                    .filter(|_| matches!(self.style, Style::Live(_)))
+                    .map(|used| format!("; server: {:.2} cores, {}", used.cores, show_size(used.rss)));
+                let server = server.unwrap_or_default();
+                let text = format!("{rate}, {}, {} in flight{server}", counted(errors, "error"), show_count(open));
+                self.advance(elapsed, planned, &format!("{text}{}", self.sparkline()));
             }
             RunEvent::Capacity { elapsed, planned, doing } | RunEvent::Inspection { elapsed, planned, doing } => {
                 self.measured();
@@ -273,9 +297,23 @@ fn nth(number: u32) -> String {
     format!("{number}{ending}")
 }
 
+/// How wide the terminal is, in columns.
+fn columns() -> usize {
+    comfy_table::Table::new().width().filter(|width| *width > 0).map_or(100, usize::from)
+}
+
+/// The text, cut to a width.
+fn clip(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(1);
-    let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}");
+    // What is under way, how far it has come, and what comes of it: lines of their own, so that none is longer than the screen.
+    let style = ProgressStyle::with_template("{prefix}\n[{bar:40}] {percent}%\n{msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
 }

@@ -61,7 +61,8 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
             }
         }
     }
-    let night = NightRun { arguments, selected: &selected, jobs, reports, comparison, program };
+    let night =
+        NightRun { arguments, selected: &selected, jobs, reports, comparison, program, noted: Default::default() };
     let exit = night.run();
     if let Some(live) = night.program.live {
         live.end();
@@ -165,6 +166,8 @@ struct NightRun<'a> {
     reports: PathBuf,
     comparison: BaselineComparison<'a>,
     program: Program<'a>,
+    /// The history has got a line.
+    noted: std::cell::Cell<bool>,
 }
 
 impl NightRun<'_> {
@@ -209,10 +212,10 @@ impl NightRun<'_> {
         ));
         if self.selected.is_a_night {
             let counted = exits.len() - 1 - usize::from(regressed);
-            print::note(tally(&exits[..counted], not_run));
-            if !self.arguments.json {
+            if !self.arguments.json && self.noted.get() {
                 print::note(format_args!("index: {}", self.reports.join("index.html").display()));
             }
+            print::note(tally(&exits[..counted], not_run));
         }
         let left_out = (not_run > 0 && self.program.cancel.is_cancelled()).then_some(Exit::Interrupted);
         exits.into_iter().chain(left_out).max().unwrap_or(Exit::Passed)
@@ -251,7 +254,9 @@ impl NightRun<'_> {
         let mut came = self.program.one(job, self.arguments.json, self.arguments.resume);
         let (record, folder) = (came.outcome.record.as_ref(), came.outcome.report.as_ref().map(Path::new));
         let why = came.outcome.why.as_deref().unwrap_or_default();
-        if came.exit != Exit::Interrupted {
+        // Of a single run that measured nothing nothing is left.
+        if came.exit != Exit::Interrupted && (self.selected.is_a_night || record.is_some()) {
+            self.noted.set(true);
             night::note(&state.night, &job.reports, job.scenario, record.zip(folder).ok_or(why));
         }
         if let Some(record) = record {
@@ -261,6 +266,7 @@ impl NightRun<'_> {
     }
 
     fn invalid(&self, file: &InvalidFile, state: &UnfinishedNight) -> Came {
+        self.noted.set(true);
         night::note_invalid(&state.night, &self.reports, &file.name, &file.why);
         Came {
             exit: Exit::Invalid,
@@ -293,7 +299,7 @@ impl NightRun<'_> {
         folders.sort();
         folders.dedup();
         let indexes: Vec<Index> =
-            folders.into_iter().filter(|folder| folder.is_dir()).filter_map(night::write_index).collect();
+            folders.into_iter().filter(|_| self.noted.get()).filter_map(night::write_index).collect();
         let rows = || indexes.iter().flat_map(|index| &index.rows);
         let outcomes: Vec<ScenarioOutcome> =
             all.into_iter().map(|came| came.outcome).map(|outcome| outcome.with_history(rows())).collect();

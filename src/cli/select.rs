@@ -212,7 +212,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut usize) {
 
 /// Whether a file has a section of a scenario. One that is no TOML might be meant as one.
 fn looks_like_a_scenario(path: &Path) -> bool {
-    let Ok(text) = input::read(path) else { return false };
+    // What cannot be read is said of it, as of what is no TOML.
+    let Ok(text) = input::read(path) else { return true };
     text.parse::<toml::Table>().map_or(true, |tree| SECTIONS.iter().any(|section| tree.contains_key(*section)))
 }
 

@@ -5,8 +5,9 @@ use crate::rule::{Unit, quantity};
 use crate::stats::interval::Interval;
 use crate::units::{Quantity, counted, show_count, show_percentage};
 
-use super::escape::{clean, clip};
+use super::escape::{clean, clip, html};
 use super::table::{Align, pad};
+use crate::record::Record;
 
 /// What is to be said of records that differ in more than was asked; a line each.
 pub fn differences(all: &[RecordDifference]) -> Vec<String> {
@@ -38,6 +39,35 @@ pub fn changes(all: &[VariantChange], tolerance: f64) -> String {
         }
     }
     out
+}
+
+/// The same as a page of its own: what was compared, and each variant with its metrics.
+pub fn page(all: &[VariantChange], tolerance: f64, (before, after): (&Record, &Record)) -> String {
+    let title = format!("{}: {} and {}", after.scenario.name, before.started, after.started);
+    let mut body =
+        format!("<h1>{}</h1>\n<p>Beyond {}, at 99 % (Welch).</p>\n", html(&title), show_percentage(tolerance));
+    for variant in all {
+        body += &format!("<h2>{}: {}</h2>\n", html(&variant.variant), word(variant.change()).trim().to_lowercase());
+        body += "<div class=\"table\" role=\"group\" aria-label=\"table\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">metric</th>\
+            <th scope=\"col\">before</th><th scope=\"col\">after</th><th scope=\"col\">times</th><th scope=\"col\">verdict</th></tr></thead>\n<tbody>";
+        for metric in &variant.metrics {
+            let shown = |value: f64| html(&quantity(value, metric.unit.unwrap_or(Unit::Number)).text());
+            let verdict = metric.change.map(|change| word(change).trim().to_lowercase()).unwrap_or_default();
+            let cells = [
+                html(&metric.metric),
+                shown(metric.before),
+                shown(metric.after),
+                metric.ratio.map(times).unwrap_or_default(),
+                verdict.replace('?', "cannot be told"),
+            ];
+            body += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
+        }
+        if let Some((before, after)) = variant.leaks {
+            body += &format!("<tr><td>leaks</td><td>{before}</td><td>{after}</td><td></td><td></td></tr>\n");
+        }
+        body += "</tbody></table></div>\n";
+    }
+    super::html::plain_page(&title, &body)
 }
 
 fn word(change: Change) -> &'static str {

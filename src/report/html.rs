@@ -50,6 +50,17 @@ fn page(record: &Record, markdown: &str, pictures: &[ReportFile]) -> String {
     )
 }
 
+/// A page of other contents, which are markup already, in the same style and without scripts.
+pub(super) fn plain_page(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        escaped(title)
+    )
+}
+
 /// The colour of the page.
 fn mood(record: &Record) -> &'static str {
     match super::format::status(record.status) {
@@ -100,6 +111,8 @@ impl Body {
         if body.sections > 0 {
             body.html += "</section>\n";
         }
+        // A head without a word is no head of its column.
+        body.html = body.html.replace("<th scope=\"col\"></th>", "<td></td>");
         body
     }
 
@@ -129,7 +142,7 @@ impl Body {
             Tag::BlockQuote(_) => "<blockquote>".to_owned(),
             Tag::Link { dest_url, .. } => format!("<a href=\"{}\">", escaped(&safe(&dest_url))),
             Tag::Table(_) => {
-                "<div class=\"table\" role=\"region\" aria-label=\"table\" tabindex=\"0\"><table>\n".to_owned()
+                "<div class=\"table\" role=\"group\" aria-label=\"table\" tabindex=\"0\"><table>\n".to_owned()
             }
             Tag::TableHead => {
                 self.in_head = true;

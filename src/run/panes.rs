@@ -17,7 +17,7 @@ use crate::net::endpoint::{Endpoint, connect_unix};
 use crate::net::target::Target;
 use crate::pages::{PageRequest, PageServer, respond};
 use crate::scenario::{Level, LoadSpec, Model, RequestSpec, Variant};
-use crate::server::{Log, Server, StartError};
+use crate::server::{Log, Server, StartError, UsedNow};
 use crate::units::parse_sleep;
 
 const PAGE: &str = include_str!("panes/page.html");
@@ -58,8 +58,7 @@ struct Pane {
     load: Option<LoadSpec>,
     target: Target,
     background: Mutex<Background>,
-    /// Cores in use, and resident memory in bytes.
-    used: Mutex<(f64, u64)>,
+    used: Mutex<UsedNow>,
 }
 
 /// Users who ask all the time.
@@ -116,7 +115,10 @@ pub fn panes(
         }
         looks += 1;
         if looks % LOOKS_A_READING == 0 {
-            servers.iter().zip(panes.iter()).for_each(|(server, pane)| *locked(&pane.used) = used(server));
+            servers
+                .iter()
+                .zip(panes.iter())
+                .for_each(|(server, pane)| *locked(&pane.used) = server.used_now().unwrap_or_default());
         }
         std::thread::sleep(LOOK);
     };
@@ -184,7 +186,7 @@ fn state(panes: &[Pane]) -> Value {
     let of = |pane: &Pane| {
         let background = locked(&pane.background);
         let progress = background.live.as_ref().map(|live| live.progress()).unwrap_or_default();
-        let (cores, rss) = *locked(&pane.used);
+        let UsedNow { cores, rss } = *locked(&pane.used);
         json!({
             "users": background.users,
             "started": progress.started,
@@ -265,20 +267,6 @@ fn set_users(pane: &Pane, users: u32, wait: f64) {
     if started.is_ok() {
         background.live = Some(live);
         background.stop = Some(stop);
-    }
-}
-
-/// Cores in use since the reading before, and memory.
-fn used(server: &Server) -> (f64, u64) {
-    let rows = server.usage().rows;
-    match rows.as_slice() {
-        [.., before, last] => {
-            let apart = last.after.saturating_sub(before.after).as_secs_f64();
-            let cores = last.cpu.saturating_sub(before.cpu).as_secs_f64() / apart.max(1e-3);
-            (cores, last.rss)
-        }
-        [only] => (0.0, only.rss),
-        [] => (0.0, 0),
     }
 }
 

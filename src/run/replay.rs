@@ -235,7 +235,7 @@ fn on_a_server(
         Err(StartError { message, advice }) => return Err(NotReplayed { message, advice }),
     };
     let target = Target::new(server.endpoint().clone(), server.tls().cloned(), server.authority(), plan.workers());
-    let watched = supervise::watch(&mut server, cancel, &mut || None, |stop| work(&target, stop));
+    let watched = supervise::watch(&mut server, cancel, &mut |_: &Server| None, |stop| work(&target, stop));
     server.stop();
     let (done, ending) = watched.map_err(refused)?;
     if let supervise::Ending::Died(death) = ending {

@@ -29,7 +29,7 @@ pub(super) enum Ending {
 pub(super) fn watch<T: Send>(
     server: &mut Server,
     cancel: &CancellationToken,
-    tick: &mut dyn FnMut() -> Option<Aborted>,
+    tick: &mut dyn FnMut(&Server) -> Option<Aborted>,
     work: impl FnOnce(&CancellationToken) -> T + Send,
 ) -> std::io::Result<(T, Ending)> {
     let stop = cancel.child_token();
@@ -51,7 +51,7 @@ pub(super) fn watch<T: Send>(
             }
             if let Some(death) = server.watch() {
                 ending = Ending::Died(death);
-            } else if let Some(aborted) = tick() {
+            } else if let Some(aborted) = tick(server) {
                 ending = Ending::Aborted(aborted);
             } else {
                 continue;

@@ -229,7 +229,7 @@ impl Stage<'_> {
         info!("load begins: {description}");
         let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
         let planned = plan.warmup + plan.duration;
-        let mut tick = || {
+        let mut tick = |server: &Server| {
             // While its threads get ready it has not begun.
             let elapsed = live.elapsed()?;
             let progress = live.progress();
@@ -239,7 +239,7 @@ impl Stage<'_> {
                 let times = (requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4);
                 Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
             });
-            self.observer.event(RunEvent::Load { elapsed, planned: expected, progress });
+            self.observer.event(RunEvent::Load { elapsed, planned: expected, progress, used: server.used_now() });
             // While the load drains nothing new is started: no rate means anything.
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };
@@ -299,7 +299,7 @@ impl Stage<'_> {
             return Ok((Ok(Vec::new()), Ending::Finished));
         }
         let (began, done) = (Instant::now(), AtomicU32::new(0));
-        let mut tick = || {
+        let mut tick = |_: &Server| {
             let done = done.load(Ordering::Relaxed);
             self.observer.event(RunEvent::LoggingIn { elapsed: began.elapsed(), done, of: plan.users() });
             None
@@ -379,7 +379,7 @@ impl Stage<'_> {
         let (time, planned) = (check.time(), plan.budget.time);
         loop {
             let now = *phase;
-            let mut tick = || {
+            let mut tick = |_: &Server| {
                 let exposures = progress.exposures.load(Ordering::Relaxed);
                 let leaks = progress.leaks.load(Ordering::Relaxed);
                 let (elapsed, doing) = (time.now(), C::doing(now));

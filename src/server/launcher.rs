@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::role::ProcessRole;
-use super::sampler::{Sampler, Usage};
+use super::sampler::{Sampler, Usage, UsedNow};
 use super::worker_channel::{RunnerChannel, WorkerNotReady, WorkerPlan, WorkerProbe, WorkerScript};
 use super::{Cancelled, Death, StartError, Starting};
 use crate::process_end::{EndedBy, ExitStatus, ProcessEnd, ServerEnd, ServerProcess};
@@ -168,6 +168,10 @@ impl Workers {
 
     pub fn usage(&self) -> Usage {
         self.sampler.usage()
+    }
+
+    pub fn used_now(&self) -> Option<UsedNow> {
+        self.sampler.now()
     }
 
     fn kill(&mut self) {

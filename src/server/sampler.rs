@@ -53,6 +53,15 @@ pub struct UsageRow {
     pub switches: u64,
 }
 
+/// What a server uses at the moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct UsedNow {
+    /// In use, over the last second.
+    pub cores: f64,
+    /// Resident memory in bytes.
+    pub rss: u64,
+}
+
 /// What all processes of a server used together.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
@@ -124,6 +133,16 @@ impl Sampler {
     /// User and system time of all processes, also of those that are gone.
     fn cpu(&self) -> Duration {
         self.gone_cpu + self.readings.values().map(|reading| reading.cpu).sum::<Duration>()
+    }
+
+    /// What is used at the moment: cores over the last second, and memory.
+    pub fn now(&self) -> Option<UsedNow> {
+        let last = self.rows.last()?;
+        let is_old = |row: &&UsageRow| last.after.saturating_sub(row.after) >= Duration::from_secs(1);
+        let before = self.rows.iter().rev().find(is_old).or(self.rows.first())?;
+        let span = last.after.saturating_sub(before.after).as_secs_f64();
+        let cpu = last.cpu.saturating_sub(before.cpu).as_secs_f64();
+        Some(UsedNow { cores: if span > 0.0 { cpu / span } else { 0.0 }, rss: last.rss })
     }
 
     pub fn usage(&self) -> Usage {

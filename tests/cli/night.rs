@@ -181,7 +181,7 @@ fn a_baseline_is_kept_compared_with_and_fails_what_is_worse() {
 
 #[test]
 fn the_candidate_is_judged_by_the_base_of_the_same_run() {
-    let two = "[servers.base]\nmode = 'async'\n[servers.candidate]\nmode = 'async'\nsleep = '5ms'\n\
+    let two = "[servers.base]\nmode = 'async'\n[servers.candidate]\nmode = 'async'\nsleep = '60ms'\n\
                [load]\npath = '/async_sleep/'\nconcurrency = 2\nduration = '200ms'\n[matrix]\nserver = ['base', 'candidate']\nrepeats = 3\n";
     let two = two.replace("[servers.base]\nmode = 'async'", "[servers.base]\nmode = 'async'\nsleep = '1ms'");
     let came = Runner::new(&["two.toml", "--fail-on-regression"]).file("two.toml", &two).go();

@@ -42,8 +42,8 @@ fn a_report_and_the_index_are_pages_to_click_through() {
     tab.evaluate("const kind = document.getElementById('chart-kind'); kind.value = 4; kind.onchange(); ''");
     let sorted = "(() => { const table = [...document.querySelectorAll('.table table')].find((table) => table.tBodies[0].rows.length > 1); \
                   const column = (n) => [...table.tBodies[0].rows].map((row) => row.cells[n].textContent).join(); \
-                  const before = column(0); const head = table.tHead.rows[0].cells[0].querySelector('button'); \
-                  head.click(); const up = column(0); head.click(); return up !== column(0) && [before, before.split(',').reverse().join()].includes(up); })()";
+                  const head = table.tHead.rows[0].querySelector('button'); const at = head.closest('th').cellIndex; const before = column(at); \
+                  head.click(); const up = column(at); head.click(); return up !== column(at) && [before, before.split(',').reverse().join()].includes(up); })()";
     assert_eq!(tab.evaluate(sorted), true);
     assert!(fs::metadata(&page).unwrap().len() < 500_000);
     let index = opened(&browser, &came.folder.path().join("reports/index.html"));

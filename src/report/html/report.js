@@ -19,10 +19,10 @@
   for (const table of document.querySelectorAll(".table table")) {
     if (table.tBodies[0].rows.length < 2) continue;
     [...table.tHead.rows[0].cells].forEach((head, column) => {
+      if (!head.textContent.trim()) return;
       const button = make("button", { type: "button", title: "sort by this column" });
       button.append(...head.childNodes);
       head.append(button);
-      if (!button.textContent.trim()) button.setAttribute("aria-label", "sort");
       button.onclick = () => {
         const up = head.getAttribute("aria-sort") !== "ascending";
         for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");

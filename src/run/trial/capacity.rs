@@ -295,7 +295,7 @@ impl Prober<'_> {
         let seed = self.stage.seed.wrapping_add(self.loads.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let live = Arc::new(LiveCounters::new(load::threads(&spec)));
         let (elapsed, planned) = (|| self.begun.elapsed(), self.plan.time);
-        let mut tick = || {
+        let mut tick = |_: &Server| {
             let progress = live.progress();
             self.stage.in_flight.set(self.stage.in_flight.get().after(progress));
             self.stage.observer.event(RunEvent::Capacity { elapsed: elapsed(), planned, doing });

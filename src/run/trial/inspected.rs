@@ -49,7 +49,7 @@ impl Stage<'_> {
         self.observer.event(RunEvent::InspectionBegan { description: &description });
         info!("inspection begins: {request}");
         let (began, doing) = (Instant::now(), Mutex::new(String::new()));
-        let mut tick = || {
+        let mut tick = |_: &Server| {
             let doing = inspection::said(&doing);
             self.observer.event(RunEvent::Inspection {
                 elapsed: began.elapsed(),

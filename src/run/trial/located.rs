@@ -11,6 +11,7 @@ use super::{RunEvent, Stage, target};
 use crate::net::target::Target;
 use crate::record::{ServerPart, Trial, best_known};
 use crate::scenario::Variant;
+use crate::server::Server;
 use crate::server::probe::Probe;
 
 /// The most leaks, each of another class, that are looked for.
@@ -65,7 +66,7 @@ impl Servers for Probed<'_, '_> {
         let (began, exposures, leaks, mut done) = (self.began, self.exposures, self.leaks, Ok(()));
         self.stage.part(ServerPart::Location, self.trial, (plan, probe), |stage, server, _| {
             let target = target(server, plan);
-            let mut tick = || {
+            let mut tick = |_: &Server| {
                 let (elapsed, planned) = (began.elapsed(), locate::MOST_TIME);
                 let doing = Some(locate::DOING);
                 stage.observer.event(RunEvent::Dirty { elapsed, planned, exposures, leaks, doing });

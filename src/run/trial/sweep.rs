@@ -12,6 +12,7 @@ use crate::dirty::{self, Phased as _, Sweep, SweepPhase};
 use crate::record::{LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::sweep::ResetSpec;
 use crate::scenario::{self, DirtySpec, SweepSource, Variant};
+use crate::server::Server;
 
 pub(in crate::run) mod document;
 mod reset;
@@ -86,7 +87,7 @@ impl Stage<'_> {
         let mut found = None;
         self.part(ServerPart::DirtyCheck, trial, (&self.variant.server, None), |stage, server, trial| {
             let (target, seed) = (target(server, &stage.variant.server), stage.seed);
-            let mut tick = || None;
+            let mut tick = |_: &Server| None;
             let (came, ending) = supervise::watch(server, stage.cancel, &mut tick, |stop| {
                 document::operations(plan, spec, path, &target, seed, stop)
             })?;
