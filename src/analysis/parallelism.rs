@@ -12,6 +12,8 @@ const GROWTH: f64 = 1.15;
 /// worker takes a connection is chance.
 const BEYOND: f64 = 3.0;
 const USERS_PER_WORKER: u32 = 8;
+/// Several workers need so many times the users: up to some tens of connections may all lie on one of them.
+const SPREAD: f64 = 2.0;
 /// Where a user more adds less than this share of a request, users wait.
 const WAITING: f64 = 0.75;
 /// A step that comes to less than this share of one before did worse.
@@ -103,11 +105,12 @@ fn is_flat(steps: &[ConcurrencyStep], workers: u32, most: u32) -> bool {
     let so_far = before.iter().map(|step| at_once(step, work_s)).fold(0.0, f64::max);
     let now = at_once(last, work_s);
     let users = f64::from(last.concurrency);
+    let spread = if workers > 1 { SPREAD } else { 1.0 };
     let adds_nothing = now <= GROWTH * so_far;
     adds_nothing
         && waited(previous, work_s)
         && waited(last, work_s)
-        && users >= BEYOND * so_far.max(now)
+        && users >= (BEYOND * spread * so_far.max(now)).min(f64::from(most))
         && last.concurrency >= workers.saturating_mul(USERS_PER_WORKER).min(most)
 }
 
@@ -257,6 +260,7 @@ pub(super) mod tests {
         assert_eq!(sweep(1.0, 1), [1, 2, 4, 8]);
         assert_eq!(sweep(2.0, 2), [1, 2, 4, 8, 16]);
         assert_eq!(sweep(8.0, 1), [1, 2, 4, 8, 16, 32]);
+        assert_eq!(sweep(8.0, 2).last(), Some(&64), "all of 32 may lie on one worker");
         assert_eq!(sweep(40.0, 1), [1, 2, 4, 8, 16, 32, 64, 128]);
         assert_eq!(sweep(1e9, 1).last(), Some(&512));
         assert_eq!(sweep(250.0, 1).last(), Some(&512), "it may rise still");
