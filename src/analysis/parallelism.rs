@@ -213,7 +213,17 @@ pub fn parallelism(record: &InspectionRecord) -> Option<Parallelism> {
     };
     let together = record.bursts.iter().map(|burst| together(burst, alone_s * 1e3)).max().unwrap_or(0);
     if f64::from(together) > MORE * value && f64::from(together) > value + 1.0 {
-        return at_least(f64::from(together));
+        // Connections that lie unevenly over workers make the throughput too low; batches that follow show the limit even so.
+        let sizes: Vec<u32> =
+            record.bursts.iter().filter_map(|burst| full_batches(burst, alone_s * 1e3)).map(|of| of.size).collect();
+        let agree = sizes.iter().filter(|size| **size == together).count() >= AGREE;
+        let size = f64::from(together);
+        return match agree {
+            true => {
+                Some(Parallelism { value: size, low: size, high: Some(size), counted: true, per_worker: each(size) })
+            }
+            false => at_least(size),
+        };
     }
     let throughput = value / work_s(&record.steps)?;
     match counted(record, alone_s * 1e3, throughput) {
@@ -307,6 +317,12 @@ pub(super) mod tests {
         assert!(parallelism(&inspected(8.0, vec![varies])).unwrap().high.is_some(), "of 50 to 150 ms");
         let seen = parallelism(&inspected(1.0, vec![burst(4, 2, 1.0)])).unwrap();
         assert!(seen.high.is_some(), "one more may be chance: {seen:?}");
+        let seen = parallelism(&inspected(8.0, vec![burst(40, 16, 1.0), burst(48, 16, 1.0)])).unwrap();
+        assert_eq!(
+            (seen.value, seen.high),
+            (16.0, Some(16.0)),
+            "more came behind them: they are a pool of two workers"
+        );
     }
 
     fn inspected(limit: f64, bursts: Vec<BurstRecord>) -> InspectionRecord {
