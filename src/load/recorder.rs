@@ -11,6 +11,9 @@ use crate::stats::{Half, Latencies, nanos};
 
 /// A shorter load has rows of a tenth of a second: a line of few points says nothing.
 const SHORT: Duration = Duration::from_secs(20);
+/// How long rows are, in nanoseconds.
+const TENTH: u64 = 100_000_000;
+const SECOND: u64 = 1_000_000_000;
 
 /// What happened in a stretch of the measured part, whenever the requests had been due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +66,7 @@ impl Recorder {
             status: vec![0; usize::from(HIGHEST_STATUS) + 1],
             bytes: 0,
             rows: Vec::new(),
-            row_length: nanos(row_length(end.saturating_sub(begin))),
+            row_length: if end.saturating_sub(begin) < SHORT { TENTH } else { SECOND },
             good_of_warmup: 0,
         }
     }
@@ -168,7 +171,10 @@ impl Recorder {
 
     /// Bounded by the longest duration and time-out: a day of seconds each.
     fn row(&mut self, time: u64) -> &mut TimelineRow {
-        self.row_at((time.saturating_sub(self.begin) / self.row_length) as usize)
+        let time = time.saturating_sub(self.begin);
+        // Computed twice a request: a division by a constant is a multiplication.
+        let number = if self.row_length == TENTH { time / TENTH } else { time / SECOND };
+        self.row_at(number as usize)
     }
 
     fn row_at(&mut self, number: usize) -> &mut TimelineRow {
@@ -177,11 +183,6 @@ impl Recorder {
         }
         &mut self.rows[number]
     }
-}
-
-/// How long the rows of a load are that measures for so long: a second, or a tenth of one.
-fn row_length(measured: Duration) -> Duration {
-    if measured < SHORT { Duration::from_millis(100) } else { Duration::from_secs(1) }
 }
 
 fn add(mine: &mut [u64], theirs: &[u64]) {
