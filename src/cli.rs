@@ -25,6 +25,7 @@ mod prune;
 mod read;
 mod replay;
 mod report;
+mod report_folders;
 mod run;
 mod select;
 mod serve;

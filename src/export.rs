@@ -18,7 +18,7 @@ pub use otlp::gauges;
 pub use prometheus::prometheus;
 
 /// How one scenario came out.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ScenarioOutcome {
     pub name: String,
     /// As named on the command line, or as found.

@@ -16,6 +16,6 @@ pub use index::{Headline, Index, IndexRow, MetricRegression, Since, TonightCount
 pub use log::{HistoryError, RunHistory, append, read};
 pub use outcome::{NotMeasured, Place, entries, entry_without_record};
 pub use page::{answer, html, markdown, regressions_in_words};
-pub use regression::{FEWEST_NIGHTS, RECENT_NIGHTS, Regression, WATCHED, WatchedMetric, regression};
-pub use series::{MetricSeries, Night, VariantHistory, variants};
+pub use regression::{FEWEST_NIGHTS, RECENT_NIGHTS, Regression, WATCHED, regression};
+pub use series::{MetricSeries, VariantHistory, variants};
 pub use unfinished::UnfinishedNight;

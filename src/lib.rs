@@ -10,6 +10,7 @@
 pub mod units;
 pub mod excerpt;
 pub mod input;
+pub mod output;
 pub mod canary;
 pub mod exchange;
 pub mod traceparent;

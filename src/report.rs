@@ -22,6 +22,12 @@ mod format;
 
 use std::path::Path;
 
+pub(crate) use escape::{
+    cell as markdown_cell, clip, code_cell as markdown_code, html as html_text, link as markdown_link,
+};
+pub(crate) use format::{capital, height, status as status_in_words};
+pub(crate) use table::{Align, Table};
+
 use crate::record::Record;
 
 /// A form in which a record is told, as files. A new one is a file of its own and a line in [`FORMATS`].
@@ -81,38 +87,4 @@ pub fn location_in_words(located: &crate::record::LocationRecord) -> Vec<(&'stat
 /// The verdict and why, with the decisive numbers: one line of plain text, without control characters.
 pub fn answer(record: &Record) -> String {
     sentence::answer(record)
-}
-
-/// A status as a heading says it.
-pub fn status_in_words(status: crate::record::Status) -> &'static str {
-    format::status(status)
-}
-
-/// Text from outside as the text of an HTML page, also inside the quotes of an attribute; without control characters.
-pub fn html_text(text: &str) -> String {
-    escape::html(text)
-}
-
-/// Text from outside as a cell of a Markdown table, or in a line.
-pub fn markdown_cell(text: &str) -> String {
-    escape::cell(text)
-}
-
-/// The same, to be read letter by letter.
-pub fn markdown_code(text: &str) -> String {
-    escape::code_cell(text)
-}
-
-/// A link to a path from here.
-pub fn markdown_link(text: &str, path: &str) -> String {
-    format!("[{text}](<{}>)", escape::clean(path).replace(['<', '>', '\\', '|'], "_"))
-}
-
-/// A Markdown table of cells that are escaped, with an empty line after it; the columns of `right` are aligned there. Columns
-/// in which no row says anything are left out.
-pub fn markdown_table(heads: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let align = |column| if right.contains(&column) { table::Align::Right } else { table::Align::Left };
-    let mut table = table::Table::new(heads.iter().enumerate().map(|(column, head)| (*head, align(column))));
-    rows.into_iter().for_each(|row| table.row(row));
-    table.without_empty_columns().markdown()
 }

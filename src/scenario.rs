@@ -76,6 +76,8 @@ pub struct Scenario {
     pub file: PathBuf,
     /// What it includes, and the project's file, as far as they are part of it.
     pub layers: Vec<PathBuf>,
+    /// What its project says to those who run it.
+    pub project: Project,
     /// Words by which it is picked, its own and those of its project.
     pub tags: Vec<String>,
     /// What becomes of a night in which a figure got worse for good.

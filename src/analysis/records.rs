@@ -195,7 +195,7 @@ fn change(
 }
 
 /// Of what is a rate, or a count of what went well, more is better; of times, errors and costs less is.
-fn better(metric: Metric) -> Better {
+pub fn better(metric: Metric) -> Better {
     match metric {
         Metric::CapacityRate
         | Metric::Throughput

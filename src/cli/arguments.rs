@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 pub(super) mod night;
 
-use night::{Against, BaselineCommand, Exports, IndexArguments, Prune, ScenarioSelection};
+use night::{Against, BaselineCommand, Exports, IndexArguments, Prune, ReportsFolder, ScenarioSelection};
 
 use super::Exit;
 use super::log_format::LogFormat;
@@ -159,9 +159,8 @@ pub(super) struct Run {
     #[arg(long)]
     pub fail_fast: bool,
 
-    /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
-    #[arg(long, value_name = "DIR")]
-    reports: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: ReportsFolder,
 
     /// Take up the run that was cut off, by Ctrl-C or otherwise: scenarios and trials that it finished are not run again
     #[arg(long)]
@@ -184,29 +183,6 @@ pub(super) struct Run {
     /// Print the record, one line of JSON per scenario, and nothing else to standard output
     #[arg(long)]
     pub json: bool,
-}
-
-impl Run {
-    /// Where reports go, if an option or a variable says. An empty variable is one that is not set.
-    pub fn reports(&self) -> Option<PathBuf> {
-        self.reports.clone().or_else(reports_variable)
-    }
-}
-
-/// Where reports go, if an option does not say.
-fn reports(given: Option<&PathBuf>) -> PathBuf {
-    given.cloned().or_else(reports_variable).unwrap_or_else(|| PathBuf::from(REPORTS))
-}
-
-fn reports_variable() -> Option<PathBuf> {
-    std::env::var_os("RUNNER_REPORTS").filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
-impl Inspect {
-    /// Where its report goes. An empty variable is one that is not set.
-    pub fn reports(&self) -> PathBuf {
-        reports(self.reports.as_ref())
-    }
 }
 
 #[derive(Debug, Args)]
@@ -361,9 +337,8 @@ pub(super) struct Inspect {
     #[command(flatten)]
     pub overrides: Overrides,
 
-    /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
-    #[arg(long, value_name = "DIR")]
-    pub reports: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: ReportsFolder,
 
     /// Allow load on a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -413,9 +388,8 @@ pub(super) struct SweepArguments {
     #[command(flatten)]
     pub overrides: Overrides,
 
-    /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
-    #[arg(long, value_name = "DIR")]
-    reports: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: ReportsFolder,
 
     /// Allow requests to a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -424,13 +398,6 @@ pub(super) struct SweepArguments {
     /// Print the record as one line of JSON, and nothing else to standard output
     #[arg(long)]
     pub json: bool,
-}
-
-impl SweepArguments {
-    /// Where its report goes. An empty variable is one that is not set.
-    pub fn reports(&self) -> PathBuf {
-        reports(self.reports.as_ref())
-    }
 }
 
 #[derive(Debug, Args)]

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::night::{Against, BaselineCommand};
 use super::report::read;
+use super::report_folders::folders;
 use super::{Exit, print};
 use crate::analysis::records::{self, Change};
+use crate::output::write_whole;
 use crate::record::Record;
 use crate::report;
 
@@ -44,10 +46,7 @@ fn save(name: &str, scenarios: &[String], reports: &Path) -> Exit {
     let folder = reports.join(FOLDER).join(name);
     let written = std::fs::create_dir_all(&folder).and_then(|()| {
         records.iter().try_for_each(|(scenario, record)| {
-            let path = folder.join(format!("{scenario}.json"));
-            let beside = path.with_extension("tmp");
-            std::fs::write(&beside, serde_json::to_vec_pretty(record)?)?;
-            std::fs::rename(beside, path)
+            write_whole(&folder.join(format!("{scenario}.json")), serde_json::to_vec_pretty(record)?)
         })
     });
     if let Err(error) = written {
@@ -95,13 +94,6 @@ fn check_name(name: &str) -> Result<(), Exit> {
 /// The scenarios that have a report.
 fn with_reports(reports: &Path) -> Vec<String> {
     folders(reports).into_iter().filter(|name| reports.join(name).join("latest").join("record.json").exists()).collect()
-}
-
-fn folders(of: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(of).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir());
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    names
 }
 
 /// What a run is compared with, once it is known to be there.

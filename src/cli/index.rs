@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::arguments::night::IndexArguments;
 use super::report::read;
+use super::report_folders::{self, RunFolder};
 use super::{Exit, night, print};
 use crate::history::{self, HistoryEntry, Place};
 use crate::record::Status;
@@ -55,25 +56,11 @@ fn as_json(reports: &Path) -> Exit {
 fn lacking(reports: &Path) -> Vec<HistoryEntry> {
     let known = history::read(reports).map(|history| history.entries).unwrap_or_default();
     let known: HashSet<&str> = known.iter().filter_map(|entry| entry.report.as_deref()).collect();
-    let folders = |of: &Path| {
-        let entries = std::fs::read_dir(of).into_iter().flatten().flatten();
-        // A link to another report is none of its own.
-        let mut all: Vec<_> = entries
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .map(|entry| entry.path())
-            .collect();
-        all.sort();
-        all
-    };
-    let runs = folders(reports).into_iter().flat_map(|scenario| folders(&scenario));
-    let one = |folder: std::path::PathBuf| {
-        let report = folder.strip_prefix(reports).ok()?.display().to_string();
-        if known.contains(report.as_str()) || !folder.join("record.json").exists() {
-            return None;
-        }
-        let record = read(&folder).ok().filter(|record| record.status != Status::Interrupted)?;
-        let place = Place { night: record.started.clone(), report: Some(report), ..Place::default() };
+    let unknown = report_folders::all(reports).into_iter().filter(|run| !known.contains(run.name.as_str()));
+    let one = |run: RunFolder| {
+        let record = read(&run.path).ok().filter(|record| record.status != Status::Interrupted)?;
+        let place = Place { night: record.started.clone(), report: Some(run.name), ..Place::default() };
         Some(history::entries(&record, &place))
     };
-    runs.filter_map(one).flatten().collect()
+    unknown.filter_map(one).flatten().collect()
 }

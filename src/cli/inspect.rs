@@ -15,7 +15,7 @@ use crate::scenario::command_line::{AdHocLoad, split_url};
 pub(super) fn inspect(arguments: &Inspect, log: &EventLog, began: Instant) -> Exit {
     let scenario = scenario(arguments).and_then(|scenario| or_print(scenario.only_inspected()));
     let Some(scenario) = scenario else { return Exit::Invalid };
-    run_one(&scenario, &arguments.reports(), &arguments.allow_hosts, arguments.json, log, began)
+    run_one(&scenario, &arguments.reports.path(), &arguments.allow_hosts, arguments.json, log, began)
 }
 
 /// What is to be inspected; `None` after a problem.

@@ -32,13 +32,7 @@ pub(super) fn load(arguments: &Load, log: &EventLog, quiet: bool, began: Instant
         log.style.say(LATENCY);
     }
     let shown = log.style.clone();
-    let cancel = match signals::cancellation(INTERRUPTED, move |text| shown.say(text)) {
-        Ok(cancel) => cancel,
-        Err(error) => {
-            print::error(&format!("cannot watch for signals: {error}"), None);
-            return Exit::CouldNotRun;
-        }
-    };
+    let Some(cancel) = signals::or_print(INTERRUPTED, move |text| shown.say(text)) else { return Exit::CouldNotRun };
     environment::prepare();
     let progress = Progress::new(log.tells_parts, log.style.clone());
     let (reports, allowed_hosts) = (arguments.reports.clone().unwrap_or_default(), arguments.allow_hosts.clone());

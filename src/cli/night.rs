@@ -6,6 +6,7 @@ use super::arguments::night::Exports;
 use super::{Exit, print};
 use crate::export::{self, ScenarioOutcome, github, push};
 use crate::history::{self, HistoryEntry, Index, NotMeasured, Place};
+use crate::output::write_whole;
 use crate::record::{Record, Status};
 use crate::run;
 use crate::scenario::Scenario;
@@ -63,18 +64,12 @@ pub(super) fn write_index(reports: &Path) -> Option<Index> {
         );
     }
     let index = history::index(&history.entries, history.unread);
-    let written = write_whole(&reports.join("index.html"), &history::html(&index))
-        .and_then(|()| write_whole(&reports.join("index.md"), &history::markdown(&index)));
+    let written = write_whole(&reports.join("index.html"), history::html(&index))
+        .and_then(|()| write_whole(&reports.join("index.md"), history::markdown(&index)));
     if let Err(error) = written {
         print::warning(&format!("cannot write the index to {}: {error}", reports.display()), None);
     }
     Some(index)
-}
-
-/// Writes a file so that nobody ever sees half of it.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path))
 }
 
 /// Says which figures got worse, of the scenarios that ran.
@@ -104,7 +99,7 @@ pub(super) fn export(
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let made = folder.map_or(Ok(()), std::fs::create_dir_all);
         let written =
-            text().and_then(|text| made.and_then(|()| write_whole(&path, &text)).map_err(|error| error.to_string()));
+            text().and_then(|text| made.and_then(|()| write_whole(&path, text)).map_err(|error| error.to_string()));
         if let Err(error) = written {
             print::error(
                 &format!("cannot write {}: {error}", path.display()),

@@ -90,3 +90,8 @@ fn write(mut to: impl Write, text: &str, tries: Option<u32>) -> io::Result<()> {
         }
     }
 }
+
+/// How wide the terminal is, in columns; one that does not know says 0.
+pub(super) fn columns() -> Option<usize> {
+    comfy_table::Table::new().width().filter(|width| *width > 0).map(usize::from)
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
-use crate::report::one_line;
+use crate::report::{clip, height, one_line};
 use crate::run::{Observer, RunEvent};
 use crate::units::{counted, show_count, show_duration, show_rate, show_size};
 
@@ -19,6 +19,9 @@ const SLOW_START: Duration = Duration::from_secs(1);
 
 /// The heading while a crossover is searched for.
 const CROSSOVER: &str = "search for where the better one changes: ";
+
+/// Where a terminal does not know how wide it is.
+const USUAL_COLUMNS: usize = 100;
 
 /// So many seconds of a load are shown as heights.
 const SECONDS: usize = 60;
@@ -126,7 +129,8 @@ impl Progress {
             Style::Plain if self.logged => {}
             Style::Plain => self.line(&format!("{}{text}", self.heading.borrow())),
             Style::Live(bar) => {
-                bar.set_prefix(clip(&format!("{}{text}", self.heading.borrow()), columns()));
+                let columns = print::columns().unwrap_or(USUAL_COLUMNS);
+                bar.set_prefix(clip(&format!("{}{text}", self.heading.borrow()), columns));
                 bar.set_message("");
                 bar.reset();
             }
@@ -154,14 +158,13 @@ impl Progress {
 
     /// The rates of the last seconds, as a line of their heights; only where a line can be drawn over.
     fn sparkline(&self) -> String {
-        const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         let rates = self.rates.borrow();
         if !matches!(self.style, Style::Live(_)) || rates.len() < 2 {
             return String::new();
         }
         let shown = &rates[rates.len().saturating_sub(SECONDS)..];
         let most = shown.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-        format!("\n{}", shown.iter().map(|rate| HEIGHTS[(rate / most * 7.0).round() as usize]).collect::<String>())
+        format!("\n{}", shown.iter().map(|rate| height(rate / most)).collect::<String>())
     }
 
     /// How many users have logged in; how long that takes nobody knows.
@@ -295,19 +298,6 @@ fn nth(number: u32) -> String {
         _ => "th",
     };
     format!("{number}{ending}")
-}
-
-/// How wide the terminal is, in columns.
-fn columns() -> usize {
-    comfy_table::Table::new().width().filter(|width| *width > 0).map_or(100, usize::from)
-}
-
-/// The text, cut to a width.
-fn clip(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
-    }
 }
 
 fn bar() -> ProgressBar {

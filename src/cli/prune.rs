@@ -1,13 +1,13 @@
 //! `runner prune`: removes old reports, and never one of a night with a failure or a leak, unless told.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::arguments::night::Prune;
 use super::report::read;
-use super::{Exit, print};
+use super::{Exit, print, report_folders};
 use crate::history;
 use crate::record::{Record, Status};
 use crate::units::{counted, show_size};
@@ -24,8 +24,11 @@ pub(super) fn prune(arguments: &Prune) -> Exit {
     let Ok(before) = Timestamp::now().checked_sub(arguments.keep) else { return print::out("nothing to remove\n") };
     let well = well(&reports);
     let (mut removed, mut bytes, mut kept, mut exit) = (0, 0, 0, Exit::Passed);
-    for run in runs(&reports) {
-        if run.started >= before || run.is_latest {
+    for run in report_folders::all(&reports) {
+        // What is not named as reports are is none.
+        let is_old =
+            run.path.file_name().and_then(|name| started(&name.to_string_lossy())).is_some_and(|at| at < before);
+        if !is_old || run.is_latest {
             continue;
         }
         let is_well =
@@ -51,34 +54,6 @@ pub(super) fn prune(arguments: &Prune) -> Exit {
         n => format!("; kept {} of nights with a failure or a leak", counted(n, "older report")),
     };
     exit.max(print::out(&format!("{word} {} ({}){failures}\n", counted(removed, "report"), show_size(bytes))))
-}
-
-/// A report's folder.
-struct RunFolder {
-    path: PathBuf,
-    /// From the folder of reports.
-    name: String,
-    started: Timestamp,
-    /// `latest` leads to it.
-    is_latest: bool,
-}
-
-/// All reports; what is not named as they are is none.
-fn runs(reports: &Path) -> Vec<RunFolder> {
-    let mut all = Vec::new();
-    for scenario in std::fs::read_dir(reports).into_iter().flatten().flatten() {
-        let latest = std::fs::read_link(scenario.path().join("latest")).ok();
-        for run in std::fs::read_dir(scenario.path()).into_iter().flatten().flatten() {
-            let path = run.path();
-            let is_folder = run.file_type().is_ok_and(|kind| kind.is_dir()) && path.join("record.json").is_file();
-            let (Some(started), true) = (started(&run.file_name().to_string_lossy()), is_folder) else { continue };
-            let name = path.strip_prefix(reports).unwrap_or(&path).display().to_string();
-            let is_latest = latest.as_ref().and_then(|latest| latest.file_name()) == path.file_name();
-            all.push(RunFolder { path, name, started, is_latest });
-        }
-    }
-    all.sort_by(|one, other| one.name.cmp(&other.name));
-    all
 }
 
 /// The time that names a report: `2026-11-30T02-00-00Z`, with a number behind it where there were several in one second.

@@ -42,12 +42,8 @@ fn again(arguments: &Replay, log: &EventLog) -> Result<Exit, (String, String)> {
         let advice = "replay with the version of runner that wrote the record".to_owned();
         return Err((format!("the scenario of this record has no variant `{}`", known.name), advice));
     };
-    let cancel = match signals::cancellation("interrupted: once more to end at once", |text| print::note(text)) {
-        Ok(cancel) => cancel,
-        Err(error) => {
-            print::error(&format!("cannot watch for signals: {error}"), None);
-            return Ok(Exit::CouldNotRun);
-        }
+    let Some(cancel) = signals::or_print("interrupted: once more to end at once", |text| print::note(text)) else {
+        return Ok(Exit::CouldNotRun);
     };
     environment::prepare();
     print::out(&format!("leak {number} ({}): {}\n", leak.class.name(), report::recipe_in_words(recipe)));

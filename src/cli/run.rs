@@ -1,6 +1,5 @@
 //! `runner FILE...`
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,9 +9,8 @@ use super::arguments::{REPORTS, Run};
 use super::baseline::BaselineComparison;
 use super::live::{self, LivePage, WithLive};
 use super::logging::EventLog;
-use super::progress::Progress;
+use super::progress::{Progress, Style};
 use super::select::{InvalidFile, Selected, select};
-use super::system_context::{World, or_print};
 use super::{Exit, night, print, signals};
 use crate::export::ScenarioOutcome;
 use crate::history::{Index, UnfinishedNight};
@@ -20,7 +18,7 @@ use crate::record::{LogOf, Record, Status};
 use crate::report;
 use crate::run::plan::{expected_time, in_whole_seconds};
 use crate::run::{self, Finished, Options, Unfinished, environment};
-use crate::scenario::{Project, Scenario, SystemContext as _, project};
+use crate::scenario::Scenario;
 use crate::units::counted;
 
 /// Summaries are no wider than this.
@@ -44,8 +42,8 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
     let Some(selected) = select(&arguments.files, &arguments.overrides.set, &arguments.selection) else {
         return Exit::Invalid;
     };
-    let Some(jobs) = jobs(&selected.scenarios, arguments) else { return Exit::Invalid };
-    let reports = jobs.first().map_or_else(|| arguments.reports().unwrap_or(REPORTS.into()), |job| job.reports.clone());
+    let jobs: Vec<Job<'_>> = selected.scenarios.iter().map(|scenario| job(scenario, arguments)).collect();
+    let reports = jobs.first().map_or_else(|| arguments.reports.path(), |job| job.reports.clone());
     let Some(comparison) = BaselineComparison::new(&arguments.against, &reports) else { return Exit::Invalid };
     let Some(mut program) = Program::new(selected.scenarios.iter(), log, began) else { return Exit::CouldNotRun };
     if let Some(port) = arguments.live {
@@ -99,9 +97,7 @@ impl<'l> Program<'l> {
     fn new<'s>(scenarios: impl Iterator<Item = &'s Scenario>, log: &'l EventLog, began: Instant) -> Option<Self> {
         scenarios.for_each(|scenario| log.telemetry().redaction().add(&scenario.secrets));
         let shown = log.style.clone();
-        let cancel = signals::cancellation(INTERRUPTED, move |text| shown.say(text))
-            .map_err(|error| print::error(&format!("cannot watch for signals: {error}"), None))
-            .ok()?;
+        let cancel = signals::or_print(INTERRUPTED, move |text| shown.say(text))?;
         environment::prepare();
         Some(Program { log, began, live: None, ran: Default::default(), cancel })
     }
@@ -132,8 +128,7 @@ impl<'l> Program<'l> {
                 why,
                 record,
                 report: report.map(|report| report.display().to_string()),
-                regressions: Vec::new(),
-                fails_by_regression: false,
+                ..ScenarioOutcome::default()
             },
         };
         match finished {
@@ -203,30 +198,28 @@ impl NightRun<'_> {
             UnfinishedNight::remove(&self.reports);
         }
         let (outcomes, regressed) = self.look_back(all);
-        exits.extend(regressed.then_some(Exit::Failed));
-        exits.push(night::export(
-            &outcomes,
-            &self.arguments.exports,
-            &self.reports,
-            (&self.arguments.allow_hosts, self.selected.is_a_night),
-        ));
-        if self.selected.is_a_night {
-            let counted = exits.len() - 1 - usize::from(regressed);
+        let allowed = self.jobs.first().map_or(&self.arguments.allow_hosts, |job| &job.allowed_hosts);
+        let is_a_night = self.selected.is_a_night;
+        let exported = night::export(&outcomes, &self.arguments.exports, &self.reports, (allowed, is_a_night));
+        if is_a_night {
             if !self.arguments.json && self.noted.get() {
                 print::note(format_args!("index: {}", self.reports.join("index.html").display()));
             }
-            print::note(tally(&exits[..counted], not_run));
+            print::note(tally(&exits, not_run));
         }
         let left_out = (not_run > 0 && self.program.cancel.is_cancelled()).then_some(Exit::Interrupted);
-        exits.into_iter().chain(left_out).max().unwrap_or(Exit::Passed)
+        let regressed = regressed.then_some(Exit::Failed);
+        exits.into_iter().chain(left_out).chain(regressed).chain([exported]).max().unwrap_or(Exit::Passed)
+    }
+
+    /// Nothing but results is printed.
+    fn is_silent(&self) -> bool {
+        matches!(self.program.log.style, Style::Silent)
     }
 
     /// How many there are, and how long they take.
     fn announce(&self, state: &UnfinishedNight) {
-        if !self.selected.is_a_night
-            || self.jobs.is_empty()
-            || matches!(self.program.log.style, super::progress::Style::Silent)
-        {
+        if !self.selected.is_a_night || self.jobs.is_empty() || self.is_silent() {
             return;
         }
         let done = match state.done.len() {
@@ -234,17 +227,17 @@ impl NightRun<'_> {
             n => format!(", {n} of them done before"),
         };
         let scenarios = counted(self.jobs.len() as u64, "scenario");
-        print::note(format_args!("{scenarios}{done}, about {}", in_whole_seconds(self.left(0, state))));
+        print::note(format_args!("{scenarios}{done}, about {}", in_whole_seconds(self.left(state))));
     }
 
-    /// The expected time of what is not done, from a scenario on.
-    fn left(&self, from: usize, state: &UnfinishedNight) -> Duration {
-        let open = self.jobs[from..].iter().filter(|job| state.exit_of(&job.scenario.name).is_none());
+    /// The expected time of what is not done.
+    fn left(&self, state: &UnfinishedNight) -> Duration {
+        let open = self.jobs.iter().filter(|job| state.exit_of(&job.scenario.name).is_none());
         open.map(|job| expected_time(job.scenario)).sum()
     }
 
     fn heading(&self, number: usize) {
-        if self.jobs.len() > 1 && !matches!(self.program.log.style, super::progress::Style::Silent) {
+        if self.jobs.len() > 1 && !self.is_silent() {
             let (of, name) = (self.jobs.len(), &self.jobs[number].scenario.name);
             self.program.log.style.say(&format!("scenario {} of {of}: {name}", number + 1));
         }
@@ -273,12 +266,8 @@ impl NightRun<'_> {
             outcome: ScenarioOutcome {
                 name: file.name.clone(),
                 file: file.path.display().to_string(),
-                status: None,
                 why: Some(file.why.clone()),
-                record: None,
-                report: None,
-                regressions: Vec::new(),
-                fails_by_regression: false,
+                ..ScenarioOutcome::default()
             },
         }
     }
@@ -309,27 +298,12 @@ impl NightRun<'_> {
     }
 }
 
-/// Each scenario with what its project says; `None` once it was said what is wrong with a project's file.
-fn jobs<'s>(scenarios: &'s [Scenario], arguments: &Run) -> Option<Vec<Job<'s>>> {
-    let mut projects: HashMap<PathBuf, Project> = HashMap::new();
-    let mut jobs = Vec::new();
-    for scenario in scenarios {
-        let project = match World.project(&scenario.file) {
-            None => Project::default(),
-            Some(found) => match projects.get(&found.path) {
-                Some(project) => project.clone(),
-                None => {
-                    let project = or_print(project::load(&found.path, &World))?;
-                    projects.insert(found.path, project.clone());
-                    project
-                }
-            },
-        };
-        let reports = arguments.reports().or(project.reports).unwrap_or_else(|| PathBuf::from(REPORTS));
-        let allowed_hosts = arguments.allow_hosts.iter().cloned().chain(project.allow_hosts).collect();
-        jobs.push(Job { scenario, reports, allowed_hosts });
-    }
-    Some(jobs)
+/// A scenario with where its reports go and what it may be aimed at: as the call says, then as its project does.
+fn job<'s>(scenario: &'s Scenario, arguments: &Run) -> Job<'s> {
+    let of_project = || scenario.project.reports.clone();
+    let reports = arguments.reports.given().or_else(of_project).unwrap_or_else(|| PathBuf::from(REPORTS));
+    let allowed_hosts = arguments.allow_hosts.iter().chain(&scenario.project.allow_hosts).cloned().collect();
+    Job { scenario, reports, allowed_hosts }
 }
 
 /// Prints the results of a run that left a report.
@@ -366,9 +340,7 @@ pub(super) fn print_record(record: &Record) -> Exit {
 
 /// How wide a summary may be, in columns.
 pub(super) fn width() -> usize {
-    // A terminal that does not know its width says 0.
-    let width = comfy_table::Table::new().width().filter(|width| *width > 0);
-    width.map_or(WIDEST, usize::from).min(WIDEST)
+    print::columns().map_or(WIDEST, |columns| columns.min(WIDEST))
 }
 
 /// Says why there is no report.

@@ -48,13 +48,19 @@ pub(super) fn select(files: &[PathBuf], overrides: &[String], selection: &Scenar
     let chosen = choose(files)?;
     let is_a_night = chosen.len() > 1 || chosen.iter().any(|file| !file.named) || selection.is_given();
     let mut selected = Selected { is_a_night, ..Selected::default() };
-    let (mut wrong, mut included) = (false, HashSet::new());
+    let (mut wrong, mut included, mut told) = (false, HashSet::new(), HashSet::new());
     let mut loaded: Vec<(Chosen, Result<Scenario, Problems>)> = Vec::new();
     for file in chosen {
         let result = scenario::load(&file.path, overrides, &World);
-        let text = input::read(&file.path).unwrap_or_default();
-        let folder = file.path.parent().unwrap_or(Path::new(""));
-        included.extend(scenario::included_files(&text, folder).iter().filter_map(|path| path.canonicalize().ok()));
+        let layers = match &result {
+            Ok(scenario) => scenario.layers.clone(),
+            // What an invalid one includes is no scenario either.
+            Err(_) => {
+                let folder = file.path.parent().unwrap_or(Path::new(""));
+                scenario::included_files(&input::read(&file.path).unwrap_or_default(), folder)
+            }
+        };
+        included.extend(layers.iter().filter_map(|path| path.canonicalize().ok()));
         loaded.push((file, result));
     }
     for (file, result) in loaded {
@@ -65,7 +71,10 @@ pub(super) fn select(files: &[PathBuf], overrides: &[String], selection: &Scenar
         match result {
             Ok(scenario) => selected.scenarios.push(scenario),
             Err(problems) => {
-                print_problems(&problems);
+                // What is wrong with a project is wrong with each of its scenarios, and said once.
+                if told.insert(problems.render(false)) {
+                    print_problems(&problems);
+                }
                 wrong |= file.named;
                 let why = problems.iter().next().map(|problem| problem.title.clone()).unwrap_or_default();
                 let name = file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

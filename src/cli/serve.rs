@@ -23,18 +23,9 @@ pub(super) fn serve(arguments: &Serve, log: &EventLog) -> Exit {
     }
     let variant = match choose(scenario, arguments.variant.as_deref(), arguments.port) {
         Ok(variant) => variant,
-        Err((message, advice)) => {
-            print::error(&format!("{}: {}", scenario.name, hide(&message)), Some(&hide(&advice)));
-            return Exit::Invalid;
-        }
+        Err(why) => return refuse(scenario, &why),
     };
-    let cancel = match signals::cancellation(STOPPING, |text| print::note(text)) {
-        Ok(cancel) => cancel,
-        Err(error) => {
-            print::error(&format!("cannot watch for signals: {error}"), None);
-            return Exit::CouldNotRun;
-        }
-    };
+    let Some(cancel) = signals::or_print(STOPPING, |text| print::note(text)) else { return Exit::CouldNotRun };
     environment::prepare();
     let show = |event: ServeEvent<'_>| match event {
         ServeEvent::Line(line) => print::note(one_line(&hide(line))),
@@ -61,23 +52,21 @@ pub(super) fn serve(arguments: &Serve, log: &EventLog) -> Exit {
     Exit::CouldNotRun
 }
 
+/// Says why no server is started.
+fn refuse(scenario: &Scenario, (message, advice): &(String, String)) -> Exit {
+    let hide = |text: &str| scenario.secrets.hide(text).into_owned();
+    print::error(&format!("{}: {}", scenario.name, hide(message)), Some(&hide(advice)));
+    Exit::Invalid
+}
+
 /// Two servers and a page that drives both.
 fn side_by_side(scenario: &Scenario, arguments: &Serve) -> Exit {
     let hide = |text: &str| scenario.secrets.hide(text).into_owned();
     let variants = match two(scenario, arguments) {
         Ok(variants) => variants,
-        Err((message, advice)) => {
-            print::error(&format!("{}: {}", scenario.name, hide(&message)), Some(&hide(&advice)));
-            return Exit::Invalid;
-        }
+        Err(why) => return refuse(scenario, &why),
     };
-    let cancel = match signals::cancellation(STOPPING, |text| print::note(text)) {
-        Ok(cancel) => cancel,
-        Err(error) => {
-            print::error(&format!("cannot watch for signals: {error}"), None);
-            return Exit::CouldNotRun;
-        }
-    };
+    let Some(cancel) = signals::or_print(STOPPING, |text| print::note(text)) else { return Exit::CouldNotRun };
     environment::prepare();
     let ready = |address: &str| {
         let names = variants.map(|variant| variant.name.as_str()).join(" beside ");

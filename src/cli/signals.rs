@@ -5,18 +5,20 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::Exit;
+use super::{Exit, print};
 use crate::server::inherited_signals;
 
 /// What follows the first this soon is the same wish: whoever stops a job sends several signals, or one by several ways.
 const ONE_WISH: Duration = Duration::from_millis(500);
 
+/// As [`cancellation`]; `None` once it was said that signals cannot be watched for.
+pub(super) fn or_print(notice: &'static str, say: impl Fn(&str) + Send + 'static) -> Option<CancellationToken> {
+    cancellation(notice, say).map_err(|error| print::error(&format!("cannot watch for signals: {error}"), None)).ok()
+}
+
 /// A token that the first INT, TERM, HUP or QUIT cancels, which is said with `notice`. The second ends the process; the
 /// workers follow by themselves. A signal that whoever started runner has ignored (`nohup`) stays ignored.
-pub(super) fn cancellation(
-    notice: &'static str,
-    say: impl Fn(&str) + Send + 'static,
-) -> std::io::Result<CancellationToken> {
+fn cancellation(notice: &'static str, say: impl Fn(&str) + Send + 'static) -> std::io::Result<CancellationToken> {
     inherited_signals::mend()?;
     let token = CancellationToken::new();
     let cancel = token.clone();

@@ -18,7 +18,7 @@ use crate::units::show_duration;
 pub(super) fn sweep(arguments: &SweepArguments, log: &EventLog, began: Instant) -> Exit {
     let scenario = scenario(arguments).and_then(|scenario| or_print(scenario.only_swept()));
     let Some(scenario) = scenario else { return Exit::Invalid };
-    run_one(&scenario, &arguments.reports(), &arguments.allow_hosts, arguments.json, log, began)
+    run_one(&scenario, &arguments.reports.path(), &arguments.allow_hosts, arguments.json, log, began)
 }
 
 /// What is to be swept; `None` after a problem.

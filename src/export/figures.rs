@@ -1,5 +1,6 @@
 //! The figures of a variant that other programs get.
 
+use super::ScenarioOutcome;
 use crate::analysis::comparison::figures;
 use crate::analysis::exposures::dirty_totals;
 use crate::record::VariantRecord;
@@ -28,4 +29,13 @@ pub(super) fn of(variant: &VariantRecord) -> Vec<ExportedFigure> {
         ]
     });
     measured.chain(dirty).filter(|figure| figure.value.is_finite()).collect()
+}
+
+/// The figures of all variants of a night, each with its scenario and variant.
+pub(super) fn all(outcomes: &[ScenarioOutcome]) -> impl Iterator<Item = (&str, &str, ExportedFigure)> {
+    outcomes.iter().flat_map(|outcome| {
+        let variants = outcome.record.iter().flat_map(|record| &record.variants);
+        let figures = variants.flat_map(|variant| of(variant).into_iter().map(move |figure| (variant, figure)));
+        figures.map(move |(variant, figure)| (outcome.name.as_str(), variant.name.as_str(), figure))
+    })
 }

@@ -3,7 +3,7 @@
 //! Limits, as documented ("Workflow commands for GitHub Actions"): a summary has at most 1 MiB; a step shows at most ten errors.
 
 use super::ScenarioOutcome;
-use crate::report::{markdown_cell, markdown_table, one_line};
+use crate::report::{Align, Table, markdown_cell, one_line};
 
 /// The longest summary, in bytes; a little is left for what other commands of the step add.
 pub const LONGEST_SUMMARY: usize = 1_000_000;
@@ -25,11 +25,12 @@ pub fn summary(outcomes: &[ScenarioOutcome]) -> String {
         outcome.problems().iter().for_each(|problem| part += &format!("- {}\n", markdown_cell(problem)));
         parts.push(part + "\n");
     }
-    let rows = outcomes.iter().map(|outcome| {
+    let mut table = Table::new([("scenario", Align::Left), ("verdict", Align::Left), ("took", Align::Right)]);
+    for outcome in outcomes {
         let took = outcome.record.as_ref().map_or(String::new(), |record| crate::units::show_time(record.total_s));
-        vec![markdown_cell(&outcome.name), outcome.state().to_owned(), took]
-    });
-    parts.push(markdown_table(&["scenario", "verdict", "took"], &[2], rows));
+        table.row([markdown_cell(&outcome.name), outcome.state().to_owned(), took]);
+    }
+    parts.push(table.without_empty_columns().markdown());
     let mut out = String::new();
     for (number, part) in parts.iter().enumerate() {
         if out.len() + part.len() > LONGEST_SUMMARY {

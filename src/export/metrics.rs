@@ -10,11 +10,9 @@ pub fn metrics(outcomes: &[ScenarioOutcome]) -> String {
     let mut all = Map::new();
     for outcome in outcomes {
         all.insert(format!("{}/ok", outcome.name), Value::from(u8::from(outcome.is_well())));
-        for variant in outcome.record.iter().flat_map(|record| &record.variants) {
-            for figure in figures::of(variant) {
-                all.insert(format!("{}/{}/{}", outcome.name, variant.name, figure.metric), Value::from(figure.value));
-            }
-        }
+    }
+    for (scenario, variant, figure) in figures::all(outcomes) {
+        all.insert(format!("{scenario}/{variant}/{}", figure.metric), Value::from(figure.value));
     }
     format!("{:#}\n", Value::Object(all))
 }

@@ -14,23 +14,19 @@ pub fn gauges(outcomes: &[ScenarioOutcome]) -> Vec<GaugeSample> {
             value: f64::from(u8::from(outcome.is_well())),
             labels: vec![("scenario", outcome.name.clone())],
         });
-        for variant in outcome.record.iter().flat_map(|record| &record.variants) {
-            let labels = || vec![("scenario", outcome.name.clone()), ("variant", variant.name.clone())];
-            let gauge = |figure: figures::ExportedFigure| GaugeSample {
-                name: format!("runner.{}", figure.metric),
-                unit: match figure.unit {
-                    Unit::Duration => "s",
-                    Unit::Rate => "1/s",
-                    Unit::Percentage => "1",
-                    Unit::Size => "By",
-                    Unit::Count | Unit::Number => "",
-                },
-                value: figure.value,
-                labels: labels(),
-            };
-            all.extend(figures::of(variant).into_iter().map(gauge));
-        }
     }
+    all.extend(figures::all(outcomes).map(|(scenario, variant, figure)| GaugeSample {
+        name: format!("runner.{}", figure.metric),
+        unit: match figure.unit {
+            Unit::Duration => "s",
+            Unit::Rate => "1/s",
+            Unit::Percentage => "1",
+            Unit::Size => "By",
+            Unit::Count | Unit::Number => "",
+        },
+        value: figure.value,
+        labels: vec![("scenario", scenario.to_owned()), ("variant", variant.to_owned())],
+    }));
     all
 }
 

@@ -21,21 +21,18 @@ pub fn prometheus(outcomes: &[ScenarioOutcome]) -> String {
         let ok = f64::from(u8::from(outcome.is_well()));
         let help = "Whether the scenario passed: 1, else 0.".to_owned();
         add("runner_scenario_ok".to_owned(), help, &[("scenario", &outcome.name), ("state", outcome.state())], ok);
-        for variant in outcome.record.iter().flat_map(|record| &record.variants) {
-            for figure in figures::of(variant) {
-                let (suffix, unit) = match figure.unit {
-                    Unit::Duration => ("_seconds", ", in seconds"),
-                    Unit::Rate => ("_per_second", ", a second"),
-                    Unit::Percentage => ("_ratio", ", from 0 to 1"),
-                    Unit::Size => ("_bytes", ", in bytes"),
-                    Unit::Count | Unit::Number => ("", ""),
-                };
-                let name =
-                    format!("runner_{}{suffix}", figure.metric.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-                let help = format!("{} of a variant, median over its trials{unit}.", figure.metric);
-                add(name, help, &[("scenario", &outcome.name), ("variant", &variant.name)], figure.value);
-            }
-        }
+    }
+    for (scenario, variant, figure) in figures::all(outcomes) {
+        let (suffix, unit) = match figure.unit {
+            Unit::Duration => ("_seconds", ", in seconds"),
+            Unit::Rate => ("_per_second", ", a second"),
+            Unit::Percentage => ("_ratio", ", from 0 to 1"),
+            Unit::Size => ("_bytes", ", in bytes"),
+            Unit::Count | Unit::Number => ("", ""),
+        };
+        let name = format!("runner_{}{suffix}", figure.metric.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        let help = format!("{} of a variant, median over its trials{unit}.", figure.metric);
+        add(name, help, &[("scenario", scenario), ("variant", variant)], figure.value);
     }
     let mut out = String::new();
     for (name, (help, samples)) in families {

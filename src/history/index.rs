@@ -6,8 +6,10 @@ use serde::Serialize;
 use super::conditions::NewSeries;
 use super::entry::{DirtyEntry, HistoryEntry};
 use super::regression::{Regression, WATCHED, regression};
-use super::series::{Night, VariantHistory, variants};
-use crate::record::{Better, Status};
+use super::series::{VariantHistory, variants};
+use crate::analysis::records::better;
+use crate::record::Status;
+use crate::rule::Metric;
 use crate::scenario::RegressionPolicy;
 use crate::stats::interval::median;
 
@@ -198,33 +200,33 @@ fn is_before(night: &str, other: &str) -> bool {
     }
 }
 
-fn since(nights: &[Night<'_>]) -> Option<Since> {
-    let is_well = |night: &Night<'_>| night.entry.status == Status::Passed;
+fn since(nights: &[&HistoryEntry]) -> Option<Since> {
+    let is_well = |night: &&HistoryEntry| night.status == Status::Passed;
     if nights.last().is_none_or(is_well) {
         return None;
     }
     let unwell = nights.iter().rev().take_while(|night| !is_well(night)).count();
     let shown = &nights[nights.len().saturating_sub(SHOWN)..];
     let of_last = (shown.iter().filter(|night| !is_well(night)).count(), shown.len());
-    Some(Since { night: nights[nights.len() - unwell].entry.night.clone(), nights: unwell, of_last })
+    Some(Since { night: nights[nights.len() - unwell].night.clone(), nights: unwell, of_last })
 }
 
 /// The regressions of all watched metrics, that of the metric which the variant is about first.
 fn regressions(variant: &VariantHistory<'_>) -> Vec<MetricRegression> {
-    let headline = variant.nights.iter().rev().find_map(|night| night.entry.headline.as_deref());
+    let headline = variant.nights.iter().rev().find_map(|night| night.headline.as_deref());
     // A night in which it was not measured says nothing of its figures.
     let measured = |metric: &str| variant.last().metrics.contains_key(metric);
     let mut found: Vec<MetricRegression> = WATCHED
         .into_iter()
-        .filter(|watched| measured(watched.metric))
-        .filter_map(|watched| {
-            let series = variant.series(watched.metric);
+        .filter(|metric| measured(metric))
+        .filter_map(|metric| {
+            let series = variant.series(metric);
             let from = series.figures.len().saturating_sub(LOOKED_AT);
-            let deciding = headline == Some(watched.metric);
-            let mut regression = regression(&series.figures[from..], watched.better, deciding)?;
+            let deciding = headline == Some(metric);
+            let mut regression = regression(&series.figures[from..], better(Metric::parse(metric)?), deciding)?;
             regression.index += from;
-            let night = variant.nights[series.nights[regression.index]].entry.night.clone();
-            Some(MetricRegression { metric: watched.metric.to_owned(), night, regression })
+            let night = variant.nights[series.nights[regression.index]].night.clone();
+            Some(MetricRegression { metric: metric.to_owned(), night, regression })
         })
         .collect();
     found.sort_by_key(|of| headline != Some(of.metric.as_str()));
@@ -232,7 +234,7 @@ fn regressions(variant: &VariantHistory<'_>) -> Vec<MetricRegression> {
 }
 
 fn headline(variant: &VariantHistory<'_>, regressions: &[MetricRegression]) -> Option<Headline> {
-    let metric = variant.nights.iter().rev().find_map(|night| night.entry.headline.clone())?;
+    let metric = variant.nights.iter().rev().find_map(|night| night.headline.clone())?;
     let value = *variant.last().metrics.get(&metric)?;
     let series = variant.series(&metric);
     let before = &series.figures[..series.figures.len().saturating_sub(1)];
@@ -243,16 +245,11 @@ fn headline(variant: &VariantHistory<'_>, regressions: &[MetricRegression]) -> O
     Some(Headline {
         value,
         change: before.map(|before| value / before - 1.0),
-        nights: shown.iter().map(|night| night.entry.metrics.get(&metric).copied()).collect(),
+        nights: shown.iter().map(|night| night.metrics.get(&metric).copied()).collect(),
         series_from: variant.comparable_from.saturating_sub(from),
         changed_at: regression.and_then(|of| series.nights.get(of.regression.index)?.checked_sub(from)),
         metric,
     })
-}
-
-/// Which of two values of a metric is the better one, if that is known.
-pub(super) fn better(metric: &str) -> Option<Better> {
-    super::WatchedMetric::of(metric).map(|watched| watched.better)
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@
 use serde::Serialize;
 
 use crate::record::Better;
-use crate::rule::Metric;
 use crate::stats::change_points::{ChangeOptions, ChangePoint, change_points, mean, same_mean};
 use crate::stats::interval::median;
 
@@ -34,33 +33,8 @@ const LAST_NIGHTS: usize = 8;
 /// So many nights there must be before them.
 const FEWEST_BEFORE: usize = 14;
 
-/// A metric whose regressions are told.
-#[derive(Debug, Clone, Copy)]
-pub struct WatchedMetric {
-    pub metric: &'static str,
-    pub better: Better,
-}
-
-/// Of each variant, where it has them. Leaks and errors have rules of their own.
-pub const WATCHED: [WatchedMetric; 5] = [
-    WatchedMetric { metric: "capacity.rate", better: Better::Higher },
-    WatchedMetric { metric: "throughput", better: Better::Higher },
-    WatchedMetric { metric: "latency.p50", better: Better::Lower },
-    WatchedMetric { metric: "latency.p99", better: Better::Lower },
-    WatchedMetric { metric: "server.rss.max", better: Better::Lower },
-];
-
-impl WatchedMetric {
-    /// The metric of this name, if it is watched.
-    pub fn of(metric: &str) -> Option<WatchedMetric> {
-        WATCHED.into_iter().find(|watched| watched.metric == metric)
-    }
-
-    /// The metric itself.
-    pub fn parsed(self) -> Option<Metric> {
-        Metric::parse(self.metric)
-    }
-}
+/// The metrics of which regressions are told, where a variant has them. Leaks and errors have rules of their own.
+pub const WATCHED: [&str; 5] = ["capacity.rate", "throughput", "latency.p50", "latency.p99", "server.rss.max"];
 
 /// A change for the worse that lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

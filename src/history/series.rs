@@ -12,17 +12,11 @@ pub struct VariantHistory<'h> {
     /// Empty where the scenario never ran.
     pub variant: &'h str,
     /// In their order; at least one. Of several runs in one night each.
-    pub nights: Vec<Night<'h>>,
+    pub nights: Vec<&'h HistoryEntry>,
     /// Where the present series begins: nights before were under other conditions.
     pub comparable_from: usize,
     /// In what they differed; empty where there are none before.
     pub new_series: Vec<NewSeries>,
-}
-
-/// What a variant came to in a night.
-#[derive(Debug, Clone, Copy)]
-pub struct Night<'h> {
-    pub entry: &'h HistoryEntry,
 }
 
 /// A metric over the comparable nights of a variant.
@@ -45,7 +39,7 @@ pub fn variants(entries: &[HistoryEntry]) -> Vec<VariantHistory<'_>> {
 }
 
 fn of_scenario<'h>(scenario: &'h str, entries: &[&'h HistoryEntry]) -> Vec<VariantHistory<'h>> {
-    let mut nights: BTreeMap<&str, Vec<Night<'h>>> = BTreeMap::new();
+    let mut nights: BTreeMap<&str, Vec<&'h HistoryEntry>> = BTreeMap::new();
     // The variants of the last run are those that the scenario has.
     let last = entries.iter().rfind(|entry| !entry.variant.is_empty()).map(|entry| entry.started.as_str());
     let names: Vec<&str> = entries
@@ -57,11 +51,11 @@ fn of_scenario<'h>(scenario: &'h str, entries: &[&'h HistoryEntry]) -> Vec<Varia
     for entry in entries {
         for name in &names {
             if entry.variant.is_empty() || entry.variant == **name {
-                nights.entry(name).or_default().push(Night { entry });
+                nights.entry(name).or_default().push(entry);
             }
         }
     }
-    let one = |(variant, nights): (&'h str, Vec<Night<'h>>)| {
+    let one = |(variant, nights): (&'h str, Vec<&'h HistoryEntry>)| {
         let (comparable_from, new_series) = comparable(&nights);
         VariantHistory { scenario, variant, nights, comparable_from, new_series }
     };
@@ -70,12 +64,12 @@ fn of_scenario<'h>(scenario: &'h str, entries: &[&'h HistoryEntry]) -> Vec<Varia
 
 /// From which night on conditions are those of the last, and in what they differed before. Nights without a measurement have
 /// no conditions that matter.
-fn comparable(nights: &[Night<'_>]) -> (usize, Vec<NewSeries>) {
-    let measured = || nights.iter().enumerate().rev().filter(|(_, night)| !night.entry.metrics.is_empty());
+fn comparable(nights: &[&HistoryEntry]) -> (usize, Vec<NewSeries>) {
+    let measured = || nights.iter().enumerate().rev().filter(|(_, night)| !night.metrics.is_empty());
     let Some((_, last)) = measured().next() else { return (0, Vec::new()) };
-    let differs = |(_, night): &(usize, &Night<'_>)| night.entry.conditions != last.entry.conditions;
+    let differs = |(_, night): &(usize, &&HistoryEntry)| night.conditions != last.conditions;
     match measured().find(differs) {
-        Some((index, other)) => (index + 1, last.entry.conditions.since(&other.entry.conditions)),
+        Some((index, other)) => (index + 1, last.conditions.since(&other.conditions)),
         None => (0, Vec::new()),
     }
 }
@@ -83,13 +77,13 @@ fn comparable(nights: &[Night<'_>]) -> (usize, Vec<NewSeries>) {
 impl<'h> VariantHistory<'h> {
     /// The last night.
     pub fn last(&self) -> &'h HistoryEntry {
-        self.nights[self.nights.len() - 1].entry
+        self.nights[self.nights.len() - 1]
     }
 
     /// A metric over the comparable nights that have it.
     pub fn series(&self, metric: &str) -> MetricSeries {
         let nights = self.nights.iter().enumerate().skip(self.comparable_from);
-        let measured = nights.filter_map(|(index, night)| Some((index, *night.entry.metrics.get(metric)?)));
+        let measured = nights.filter_map(|(index, night)| Some((index, *night.metrics.get(metric)?)));
         let (nights, figures) = measured.unzip();
         MetricSeries { nights, figures }
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::output::write_whole;
+
 /// In the folder of reports; gone once a night has come to its end.
 const NAME: &str = ".unfinished-night.json";
 
@@ -35,10 +37,8 @@ impl UnfinishedNight {
 
     /// Keeps it as it is now.
     pub fn keep(&self, reports: &Path) -> io::Result<()> {
-        let beside = reports.join(format!("{NAME}.{}", std::process::id()));
         fs::create_dir_all(reports)?;
-        fs::write(&beside, serde_json::to_vec(self)?)?;
-        fs::rename(&beside, path(reports))
+        write_whole(&path(reports), serde_json::to_vec(self)?)
     }
 
     /// It came to its end.

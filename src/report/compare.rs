@@ -1,13 +1,13 @@
 //! Two records beside each other, as text for a terminal.
 
 use crate::analysis::records::{Change, MetricChange, RecordDifference, VariantChange};
+use crate::record::Record;
 use crate::rule::{Unit, quantity};
 use crate::stats::interval::Interval;
 use crate::units::{Quantity, counted, show_count, show_percentage};
 
-use super::escape::{clean, clip, html};
-use super::table::{Align, pad};
-use crate::record::Record;
+use super::escape::{cell, clean, clip, code, code_cell, inline};
+use super::table::{Align, Table, pad};
 
 /// What is to be said of records that differ in more than was asked; a line each.
 pub fn differences(all: &[RecordDifference]) -> Vec<String> {
@@ -44,30 +44,37 @@ pub fn changes(all: &[VariantChange], tolerance: f64) -> String {
 /// The same as a page of its own: what was compared, and each variant with its metrics.
 pub fn page(all: &[VariantChange], tolerance: f64, (before, after): (&Record, &Record)) -> String {
     let title = format!("{}: {} and {}", after.scenario.name, before.started, after.started);
-    let mut body =
-        format!("<h1>{}</h1>\n<p>Beyond {}, at 99 % (Welch).</p>\n", html(&title), show_percentage(tolerance));
+    let mut page = format!("# {}\n\nBeyond {}, at 99 % (Welch).\n\n", inline(&title), show_percentage(tolerance));
     for variant in all {
-        body += &format!("<h2>{}: {}</h2>\n", html(&variant.variant), word(variant.change()).trim().to_lowercase());
-        body += "<div class=\"table\" role=\"group\" aria-label=\"table\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">metric</th>\
-            <th scope=\"col\">before</th><th scope=\"col\">after</th><th scope=\"col\">times</th><th scope=\"col\">verdict</th></tr></thead>\n<tbody>";
+        page += &format!("## {}: {}\n\n", code(&variant.variant), in_words(variant.change()));
+        let columns = ["metric", "before", "after", "times", "verdict"];
+        let mut table = Table::new(columns.map(|column| (column, Align::Left)));
         for metric in &variant.metrics {
-            let shown = |value: f64| html(&quantity(value, metric.unit.unwrap_or(Unit::Number)).text());
-            let verdict = metric.change.map(|change| word(change).trim().to_lowercase()).unwrap_or_default();
-            let cells = [
-                html(&metric.metric),
+            let shown = |value: f64| cell(&quantity(value, metric.unit.unwrap_or(Unit::Number)).text());
+            table.row([
+                code_cell(&metric.metric),
                 shown(metric.before),
                 shown(metric.after),
                 metric.ratio.map(times).unwrap_or_default(),
-                verdict.replace('?', "cannot be told"),
-            ];
-            body += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
+                metric.change.map(in_words).unwrap_or_default().to_owned(),
+            ]);
         }
         if let Some((before, after)) = variant.leaks {
-            body += &format!("<tr><td>leaks</td><td>{before}</td><td>{after}</td><td></td><td></td></tr>\n");
+            table.row(["leaks".to_owned(), show_count(before), show_count(after)]);
         }
-        body += "</tbody></table></div>\n";
+        page += &table.markdown();
     }
-    super::html::plain_page(&title, &body)
+    super::html::plain_page(&page)
+}
+
+/// The same as a sentence says it.
+fn in_words(change: Change) -> &'static str {
+    match change {
+        Change::Within => "same",
+        Change::Better => "better",
+        Change::Worse => "worse",
+        Change::CannotBeTold => "cannot be told",
+    }
 }
 
 fn word(change: Change) -> &'static str {

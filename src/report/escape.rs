@@ -83,6 +83,11 @@ pub(crate) fn code_cell(text: &str) -> String {
     code(&text.replace('|', "¦"))
 }
 
+/// A link to a path from here.
+pub(crate) fn link(text: &str, path: &str) -> String {
+    format!("[{text}](<{}>)", clean(path).replace(['<', '>', '\\', '|'], "_"))
+}
+
 /// A fenced block of lines. What the lines hold cannot end it.
 pub(crate) fn fence(lines: &[String], language: &str) -> String {
     fence_whole(&lines.iter().map(|line| clip(line, LONGEST_LINE)).collect::<Vec<_>>(), language)

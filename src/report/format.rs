@@ -139,6 +139,12 @@ pub(crate) fn capital(text: &str) -> String {
     first.map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// A share, from 0 to 1, as one of eight heights.
+pub(crate) fn height(share: f64) -> char {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    HEIGHTS[(share.clamp(0.0, 1.0) * 7.0).round() as usize]
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub(crate) fn list(items: &[String]) -> String {
     match items {

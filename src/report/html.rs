@@ -10,7 +10,7 @@ use ring::digest::{SHA256, digest};
 
 use super::escape::html as escaped;
 use super::{ReportFile, ReportFormat, ReportLocation, markdown};
-use crate::record::Record;
+use crate::record::{Record, Status};
 
 mod series;
 
@@ -50,23 +50,24 @@ fn page(record: &Record, markdown: &str, pictures: &[ReportFile]) -> String {
     )
 }
 
-/// A page of other contents, which are markup already, in the same style and without scripts.
-pub(super) fn plain_page(title: &str, body: &str) -> String {
+/// Markdown without pictures as a page of its own, in the same style and without scripts.
+pub(super) fn plain_page(markdown: &str) -> String {
+    let Body { title, html, .. } = Body::of(markdown, &[]);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        escaped(title)
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{html}</main>\n</body>\n</html>\n",
+        escaped(&title)
     )
 }
 
 /// The colour of the page.
 fn mood(record: &Record) -> &'static str {
-    match super::format::status(record.status) {
-        "passed" => "good",
-        "failed" | "could not run" => "bad",
-        _ => "unsure",
+    match record.status {
+        Status::Passed => "good",
+        Status::Failed | Status::CouldNotRun => "bad",
+        Status::Inconclusive | Status::Interrupted | Status::NotStarted => "unsure",
     }
 }
 

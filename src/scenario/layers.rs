@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::toml_tree;
-
 /// Keys of which a table has one at most: who gives one means none of the others.
 const ALTERNATIVES: [&[&str]; 4] = [
     &["mode", "command", "url"],
@@ -155,13 +153,17 @@ pub(super) fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// The tree without what it includes, which is in it by now.
-pub(super) fn without_include(tree: &mut DeTable<'_>) {
-    toml_tree::cut(tree, &[toml_tree::PathStep::Key("include".to_owned())]);
+/// Takes a list of files out of a tree: it has done what it is there for. Anything else there is told of by the types.
+pub(super) fn take_include(tree: &mut DeTable<'_>) {
+    let all_texts = |items: &toml::de::DeArray<'_>| items.iter().all(|item| item.get_ref().is_str());
+    if tree.get("include").and_then(|given| given.get_ref().as_array()).is_some_and(all_texts) {
+        tree.remove("include");
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::toml_tree;
     use super::*;
 
     fn tree(text: &str) -> DeTable<'_> {

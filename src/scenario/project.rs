@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::file::values::Located;
-use super::problem::{Problem, Problems, why};
-use super::{SystemContext, decode, suggest, toml_tree};
+use super::problem::{Problem, Problems};
+use super::{decode, suggest, toml_tree};
 
 /// Its name.
 pub const PROJECT_FILE: &str = "runner.toml";
@@ -53,20 +53,10 @@ struct RawProject {
 
 const KEYS: [&str; 4] = ["reports", "allow_hosts", "tags", "defaults"];
 
-/// Reads a project's file, or says all that is wrong with it but in its defaults, which is said of each scenario.
-pub fn load(path: &Path, system: &dyn SystemContext) -> Result<Project, Problems> {
-    let mut problems = Problems::default();
-    let text = system.text(path).map_err(|error| {
-        let problem = Problem::new(format!("cannot read `{}`: {}", path.display(), why(&error)));
-        Problems::of(problem.help("let yourself read it, or move it away"))
-    })?;
-    problems.sources.add(path.to_string_lossy(), text.as_str());
-    let project = read(&text, path, &mut problems);
-    if problems.count() == 0 { Ok(project) } else { Err(problems) }
-}
-
-fn read(text: &str, path: &Path, problems: &mut Problems) -> Project {
-    let (tree, errors) = DeTable::parse_recoverable(text);
+/// Reads a project's file, and adds all that is wrong with it but in its defaults, which is said where they are laid beneath the
+/// scenario. `placed` is its text, moved by spaces so that everything is at its place among the sources.
+pub(super) fn read(placed: &str, path: &Path, problems: &mut Problems) -> Project {
+    let (tree, errors) = DeTable::parse_recoverable(placed);
     if let Some(error) = errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start)) {
         let problem = Problem::new("not valid TOML").at(&error.span().unwrap_or(0..0), error.message());
         problems.add(problem.help("write key = value, each on a line of its own"));
@@ -91,8 +81,7 @@ fn read(text: &str, path: &Path, problems: &mut Problems) -> Project {
             break RawProject::default();
         }
     };
-    if let Some(DeValue::Table(_)) | None = tree.get("defaults").map(toml::Spanned::get_ref) {
-    } else if let Some(defaults) = tree.get("defaults") {
+    if let Some(defaults) = tree.get("defaults").filter(|defaults| !defaults.get_ref().is_table()) {
         let problem = Problem::new("`defaults` must be a table").at(&defaults.span(), "this is something else");
         problems.add(problem.help("write [defaults.load], and below it timeout = \"2s\""));
     }

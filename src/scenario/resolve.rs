@@ -115,7 +115,7 @@ impl Loading<'_> {
         let overrides = overrides::read(given, &mut self.problems);
         let own = self.parse(&source)?;
         let layers = self.layers(path, &own);
-        let mut tree = self.on_layers(own, &layers)?;
+        let mut tree = self.on_layers(own, &layers);
         matrix::flatten(&mut tree, &mut self.problems);
         overrides::apply(&mut tree, &overrides, &mut self.problems);
         let unfilled = tree.clone();
@@ -141,6 +141,7 @@ impl Loading<'_> {
             about: written.about.map(|about| about.value),
             file: path.to_path_buf(),
             layers: layers.iter().map(|layer| layer.path.clone()).collect(),
+            project: layers.iter().find_map(|layer| layer.project.clone()).unwrap_or_default(),
             tags,
             regression: value(&written.regression).unwrap_or_default(),
             overrides: overrides::shown(given, &self.secrets),

@@ -9,18 +9,18 @@ use super::file;
 
 /// The schema, for editors that complete and check.
 pub fn json() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<file::RawScenario>().to_value();
+    by(SchemaSettings::draft2020_12())
+}
+
+fn by(draft: SchemaSettings) -> Value {
+    let mut schema = draft.into_generator().into_root_schema_for::<file::RawScenario>().to_value();
     drop_null(&mut schema);
     schema
 }
 
 /// The same as draft 7 of JSON Schema.
 pub fn draft_7() -> Value {
-    let generator = SchemaSettings::draft07().into_generator();
-    let mut schema = generator.into_root_schema_for::<file::RawScenario>().to_value();
-    drop_null(&mut schema);
-    schema
+    by(SchemaSettings::draft07())
 }
 
 /// The same as draft 4, which some editors' TOML plug-ins know alone.

@@ -266,6 +266,12 @@ fn a_project_gives_defaults_tags_and_the_folder_of_reports() {
         .stdout_has("builds upon scn/runner.toml, scn/common/base.toml");
     fs::write(came.folder.path().join("scn/runner.toml"), "report = 'out'\n").unwrap();
     came.again(&["scn/deep/a.toml"]).exit(2).stderr_has("did you mean `reports`?").stderr_has("runner.toml:1:1");
+    // Whoever reads a scenario is told, and once, however many scenarios there are.
+    came.again(&["check", "scn/deep/a.toml"]).exit(2).stderr_has("did you mean `reports`?");
+    came.again(&["serve", "scn/deep/a.toml"]).exit(2).stderr_has("did you mean `reports`?");
+    fs::copy(came.folder.path().join("scn/deep/a.toml"), came.folder.path().join("scn/deep/b.toml")).unwrap();
+    let both = came.again(&["check", "scn/deep"]);
+    assert_eq!(both.exit(2).stderr.matches("unknown key `report`").count(), 1, "{}", both.stderr);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::reports;
+use super::REPORTS;
 
 /// Which of the scenarios that were named are meant.
 #[derive(Debug, Default, Args)]
@@ -72,15 +72,21 @@ pub(in crate::cli) struct Against {
 /// Where reports are.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ReportsFolder {
-    /// The folder of the reports; if not given, what RUNNER_REPORTS says, or `reports`
+    /// Where reports go, a folder per scenario; if not given, what RUNNER_REPORTS says, or `reports`
     #[arg(long = "reports", value_name = "DIR")]
-    given: Option<PathBuf>,
+    reports: Option<PathBuf>,
 }
 
 impl ReportsFolder {
-    /// The folder. An empty variable is one that is not set.
+    /// The folder, if an option or a variable says. An empty variable is one that is not set.
+    pub fn given(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("RUNNER_REPORTS").filter(|value| !value.is_empty());
+        self.reports.clone().or_else(|| variable().map(PathBuf::from))
+    }
+
+    /// The folder, whatever says it.
     pub fn path(&self) -> PathBuf {
-        reports(self.given.as_ref())
+        self.given().unwrap_or_else(|| PathBuf::from(REPORTS))
     }
 }
 

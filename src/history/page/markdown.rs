@@ -2,7 +2,7 @@
 
 use super::words::{answer, day, figure, leaks, name, new_series, regression, signed, since, state};
 use crate::history::index::{Index, IndexRow};
-use crate::report::{markdown_cell, markdown_code, markdown_link, markdown_table};
+use crate::report::{Align, Table, capital, height, markdown_cell, markdown_code, markdown_link};
 use crate::units::counted;
 
 /// The page of an index. Links lead from the folder of reports.
@@ -45,11 +45,19 @@ fn problem(row: &IndexRow) -> String {
 }
 
 fn table(rows: &[&IndexRow]) -> String {
-    let heads = ["scenario", "", "headline", "", "change", "nights", "leaks", "report"];
-    let right = [3, 4];
-    let cells = rows.iter().map(|row| {
+    let mut table = Table::new([
+        ("scenario", Align::Left),
+        ("", Align::Left),
+        ("headline", Align::Left),
+        ("", Align::Right),
+        ("change", Align::Right),
+        ("nights", Align::Left),
+        ("leaks", Align::Left),
+        ("report", Align::Left),
+    ]);
+    for row in rows {
         let headline = row.headline.as_ref();
-        vec![
+        table.row([
             markdown_cell(&name(row)),
             state(row).to_owned(),
             headline.map(|of| markdown_code(&of.metric)).unwrap_or_default(),
@@ -58,9 +66,9 @@ fn table(rows: &[&IndexRow]) -> String {
             headline.map(|of| sparkline(&of.nights)).unwrap_or_default(),
             leaks(row).unwrap_or_default(),
             link(row, ""),
-        ]
-    });
-    let mut out = markdown_table(&heads, &right, cells);
+        ]);
+    }
+    let mut out = table.without_empty_columns().markdown();
     let notes: Vec<String> = rows
         .iter()
         .filter_map(|row| Some(format!("- {}: {}\n", markdown_cell(&name(row)), markdown_cell(&new_series(row)?))))
@@ -78,20 +86,18 @@ fn link(row: &IndexRow, before: &str) -> String {
 
 /// Figures as eight heights, from the lowest to the highest; a gap for a night without one.
 fn sparkline(figures: &[Option<f64>]) -> String {
-    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let known = || figures.iter().flatten();
     let (low, high) =
         known().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), figure| (low.min(*figure), high.max(*figure)));
     // What differs by a hundredth is drawn as one height.
     let span = (high - low).max(high.abs() * 0.01);
-    let height =
-        |figure: f64| if span > 0.0 { HEIGHTS[((figure - low) / span * 7.0).round() as usize] } else { HEIGHTS[0] };
-    figures.iter().map(|figure| figure.map_or(' ', height)).collect::<String>().trim_end().replace(' ', "·")
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    let share = |figure: f64| if span > 0.0 { (figure - low) / span } else { 0.0 };
+    figures
+        .iter()
+        .map(|figure| figure.map_or(' ', |figure| height(share(figure))))
+        .collect::<String>()
+        .trim_end()
+        .replace(' ', "·")
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What the page says, in words.
 
-use crate::history::index::{Index, IndexRow, MetricRegression, better};
+use crate::analysis::records::better;
+use crate::history::WATCHED;
+use crate::history::index::{Index, IndexRow, MetricRegression};
 use crate::record::{Better, Status};
 use crate::report::status_in_words;
 use crate::rule::{Metric, Unit, quantity};
@@ -92,7 +94,8 @@ pub(super) fn signed(share: f64) -> String {
 
 /// Whether a change of a metric is for the better; `None` where that is not known.
 pub(super) fn is_better(metric: &str, change: f64) -> Option<bool> {
-    Some(match better(metric)? {
+    let watched = WATCHED.contains(&metric).then(|| Metric::parse(metric)).flatten()?;
+    Some(match better(watched) {
         Better::Higher => change > 0.0,
         Better::Lower => change < 0.0,
     })

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::super::layers::{fitting, included, lay_over, plain, rebase, without_include};
+use super::super::layers::{fitting, included, lay_over, plain, rebase, take_include};
 use super::super::problem::{Problem, why};
+use super::super::project::Project;
 use super::super::source::Span;
 use super::super::{file, project};
-use super::{Loading, syntax_help};
+use super::Loading;
 
 /// Files may include files that deep; more are a slip.
 const DEEPEST: usize = 10;
@@ -20,9 +21,8 @@ pub(super) struct ScenarioLayer {
     way: PathBuf,
     /// Its text, moved by spaces so that a parser finds everything at its place among the sources.
     placed: String,
-    /// It is the project's, whose defaults alone count.
-    is_project: bool,
-    tags: Vec<String>,
+    /// Of a project's file, whose defaults alone lie beneath the scenario, what else it says.
+    pub project: Option<Project>,
 }
 
 impl Loading<'_> {
@@ -34,14 +34,25 @@ impl Loading<'_> {
         layers
     }
 
+    /// What is wrong with the project's file is wrong with each of its scenarios: none is what it was meant to be.
     fn project(&mut self, scenario: &Path) -> Option<ScenarioLayer> {
         let found = self.system.project(scenario)?;
-        // What is wrong with the file itself is said once, of the file.
-        let project = project::load(&found.path, self.system).ok()?;
-        let text = self.system.text(&found.path).ok()?;
-        let start = self.problems.sources.add(found.path.to_string_lossy(), text.as_str());
-        let placed = " ".repeat(start) + text.as_str();
-        Some(ScenarioLayer { way: found.way(), path: found.path, placed, is_project: true, tags: project.tags })
+        let text = self
+            .system
+            .text(&found.path)
+            .map_err(|error| {
+                let problem = Problem::new(format!("cannot read `{}`: {}", found.path.display(), why(&error)));
+                self.problems.add(problem.help("let yourself read it, or move it away"));
+            })
+            .ok()?;
+        let placed = self.placed(&found.path, &text);
+        let project = project::read(&placed, &found.path, &mut self.problems);
+        Some(ScenarioLayer { way: found.way(), path: found.path, placed, project: Some(project) })
+    }
+
+    /// A further text among the sources, moved by spaces to its place.
+    fn placed(&mut self, path: &Path, text: &str) -> String {
+        " ".repeat(self.problems.sources.add(path.to_string_lossy(), text)) + text
     }
 
     /// The files that a tree includes, and those that these do, each behind what it includes. `open` are the files that led here.
@@ -58,15 +69,14 @@ impl Loading<'_> {
                 continue;
             }
             let Some(text) = self.read_included(&path, &name, &span) else { continue };
-            let start = self.problems.sources.add(path.to_string_lossy(), text.as_str());
-            let placed = " ".repeat(start) + text.as_str();
+            let placed = self.placed(&path, &text);
             let Some(inner) = self.parse(&placed) else { continue };
             let way = from_scenario.parent().unwrap_or(Path::new("")).to_path_buf();
             open.push(path.clone());
             self.included(&inner, &way, open, layers);
             open.pop();
             drop(inner);
-            layers.push(ScenarioLayer { path, way, placed, is_project: false, tags: Vec::new() });
+            layers.push(ScenarioLayer { path, way, placed, project: None });
         }
     }
 
@@ -82,46 +92,40 @@ impl Loading<'_> {
     }
 
     /// The scenario's own tree on all that lies beneath it.
-    pub(super) fn on_layers<'s>(&mut self, mut own: DeTable<'s>, layers: &'s [ScenarioLayer]) -> Option<DeTable<'s>> {
-        if layers.is_empty() {
-            without_list(&mut own);
-            return Some(own);
-        }
+    pub(super) fn on_layers<'s>(&self, mut own: DeTable<'s>, layers: &'s [ScenarioLayer]) -> DeTable<'s> {
         let mut defaults = DeTable::new();
         let mut tree = DeTable::new();
         for layer in layers {
-            let (mut below, errors) = DeTable::parse_recoverable(&layer.placed);
-            if let Some(error) = errors.first() {
-                let problem = Problem::new("not valid TOML").at(&error.span().unwrap_or(0..0), error.message());
-                self.problems.add(problem.help(syntax_help(error.message())));
-                return None;
-            }
-            let mut below = std::mem::take(below.get_mut());
-            if layer.is_project {
-                let Some(DeValue::Table(given)) = below.remove("defaults").map(toml::Spanned::into_inner) else {
-                    continue;
-                };
-                defaults = given;
-                rebase(&mut defaults, &layer.way);
+            // What is no TOML was told of when it was read.
+            let Ok(below) = DeTable::parse(&layer.placed) else { continue };
+            let mut below = below.into_inner();
+            if layer.project.is_some() {
+                if let Some(DeValue::Table(given)) = below.remove("defaults").map(toml::Spanned::into_inner) {
+                    defaults = given;
+                    rebase(&mut defaults, &layer.way);
+                }
                 continue;
             }
-            without_list(&mut below);
+            take_include(&mut below);
             rebase(&mut below, &layer.way);
             lay_over(&mut tree, below);
         }
-        without_list(&mut own);
+        take_include(&mut own);
         lay_over(&mut tree, own);
         let mut whole = fitting(defaults, &tree);
         lay_over(&mut whole, tree);
-        Some(whole)
+        whole
     }
 
     /// The tags of the scenario and of its project.
     pub(super) fn tags(&mut self, written: &file::RawScenario, layers: &[ScenarioLayer]) -> Vec<String> {
         let own = written.tags.as_deref().unwrap_or_default();
         own.iter().for_each(|tag| project::problems_of_tag(tag, &mut self.problems));
-        let all =
-            layers.iter().flat_map(|layer| layer.tags.iter().cloned()).chain(own.iter().map(|tag| tag.value.clone()));
+        let all = layers
+            .iter()
+            .filter_map(|layer| layer.project.as_ref())
+            .flat_map(|project| project.tags.iter().cloned())
+            .chain(own.iter().map(|tag| tag.value.clone()));
         let mut tags: Vec<String> = Vec::new();
         all.for_each(|tag| {
             if !tags.contains(&tag) {
@@ -129,15 +133,5 @@ impl Loading<'_> {
             }
         });
         tags
-    }
-}
-
-/// A list of files has done what it is there for; anything else there is told of by the types.
-fn without_list(tree: &mut DeTable<'_>) {
-    if tree.get("include").is_some_and(|given| given.get_ref().is_array()) {
-        let all_texts = |items: &toml::de::DeArray<'_>| items.iter().all(|item| item.get_ref().is_str());
-        if tree.get("include").and_then(|given| given.get_ref().as_array()).is_some_and(all_texts) {
-            without_include(tree);
-        }
     }
 }

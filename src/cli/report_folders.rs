@@ -1,0 +1,37 @@
+//! What there is in a folder of reports: `<scenario>/<UTC time>`.
+
+use std::path::{Path, PathBuf};
+
+/// A report's folder.
+pub(super) struct RunFolder {
+    pub path: PathBuf,
+    /// From the folder of reports.
+    pub name: String,
+    /// `latest` leads to it.
+    pub is_latest: bool,
+}
+
+/// All reports with a record, in the order of their names.
+pub(super) fn all(reports: &Path) -> Vec<RunFolder> {
+    let of_scenario = |scenario: String| {
+        let home = reports.join(&scenario);
+        let latest = std::fs::read_link(home.join("latest")).ok();
+        folders(&home).into_iter().map(move |run| RunFolder {
+            path: home.join(&run),
+            name: format!("{scenario}/{run}"),
+            is_latest: latest.as_ref().and_then(|latest| latest.file_name()) == Some(run.as_ref()),
+        })
+    };
+    let runs = folders(reports).into_iter().flat_map(of_scenario);
+    runs.filter(|run| run.path.join("record.json").is_file()).collect()
+}
+
+/// The names of the folders in a folder, in their order. A link is none.
+pub(super) fn folders(of: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(of).into_iter().flatten().flatten();
+    let is_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let mut names: Vec<String> =
+        entries.filter(is_folder).filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
