@@ -27,14 +27,17 @@ pub mod login;
 pub mod measurement;
 mod multiplexed;
 mod open;
+pub mod part;
 mod pipelined;
 mod progress;
 pub mod recorder;
 mod request_source;
 mod rng;
 pub mod schedule;
+pub mod slice;
 pub mod slowest;
 pub mod stall_monitor;
+pub mod start;
 pub mod system_limits;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -90,7 +93,7 @@ pub fn threads(load: &scenario::LoadSpec) -> u32 {
     load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful.max(1))).min(load.connections())
 }
 
-/// Drives the load to its end or until `cancel`; blocks meanwhile. `live` says how many load threads it gets; `client` is the
+/// Drives the load to its end or until `cancel`; blocks meanwhile. `live` says which load threads it gets; `client` is the
 /// load's script, if it has one; `users` are the sessions of its users, if they have logged in.
 pub fn run(
     load: &scenario::LoadSpec,
@@ -101,11 +104,11 @@ pub fn run(
     cancel: &CancellationToken,
     live: &Arc<LiveCounters>,
 ) -> std::io::Result<Results> {
-    let threads = live.threads();
-    let pulses: Arc<[Arc<Heartbeat>]> = (0..threads).map(|_| Arc::default()).collect();
+    let slice = live.slice();
+    let pulses: Arc<[Arc<Heartbeat>]> = slice.indices().map(|_| Arc::default()).collect();
     let mut watchdogs: Vec<HookWatchdog> = pulses.iter().map(|_| HookWatchdog::default()).collect();
     let mut hangs = |index: u32| {
-        let why = watchdogs[index as usize].look(&pulses[index as usize], cancel.is_cancelled())?;
+        let why = watchdogs[(index - slice.first) as usize].look(&pulses[(index - slice.first) as usize], cancel.is_cancelled())?;
         let lost = live.of_thread(index).completed.load(Ordering::Relaxed);
         Some(format!("{why}; what its load thread measured, {}, is lost", counted(lost, "response")))
     };
@@ -114,9 +117,9 @@ pub fn run(
         let (load, client, users) = (Arc::new(load.clone()), client.cloned(), users.to_vec());
         let (target, pulses, live) = (target.clone(), Arc::clone(&pulses), Arc::clone(live));
         move |index: u32| {
-            let plan = ThreadPlan::new(&load, &target, (index, threads), seed).of_users(&users);
+            let plan = ThreadPlan::new(&load, &target, (index, slice.of), seed).of_users(&users);
             // It compiled before, and all that it imports was there then.
-            let hooks = client.as_ref().map(|client| client.hooks(Arc::clone(&pulses[index as usize])));
+            let hooks = client.as_ref().map(|client| client.hooks(Arc::clone(&pulses[(index - slice.first) as usize])));
             let hooks = hooks.transpose().map_err(std::io::Error::other)?;
             LoadThread::new(Arc::clone(&load), plan, hooks.map(Scripts::new), Arc::clone(&live))
         }
@@ -126,15 +129,22 @@ pub fn run(
         let (is_under_way, over) = std::sync::mpsc::channel();
         let watcher = std::thread::Builder::new().name("watch".to_owned());
         let watcher = watcher.spawn_scoped(scope, move || watch.until(&over, live))?;
-        let came = thread_group::run(threads, live.clock(), cancel, prepare, LoadThread::run, &mut hangs);
+        let came = thread_group::run(slice.indices(), live.start(), cancel, prepare, LoadThread::run, &mut hangs);
         drop(is_under_way);
         let watch = watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let came = came?;
-        Ok(Results { hung: came.hung.map(HungHook), ..conclude(load, target, &came.outputs, watch) })
+        let results = conclude(load, &came.outputs.iter().collect::<Vec<_>>(), watch);
+        let resumed = results.measured.connections.resumed;
+        Ok(Results {
+            handshakes_resumed: target.dialer.speaks_tls().then_some(resumed),
+            time_wait: target.dialer.tcp_address().and_then(system_limits::time_wait),
+            hung: came.hung.map(HungHook),
+            ..results
+        })
     })
 }
 
-fn conclude(load: &scenario::LoadSpec, target: &Target, parts: &[Measurement], watch: StallMonitor) -> Results {
+fn conclude(load: &scenario::LoadSpec, parts: &[&Measurement], watch: StallMonitor) -> Results {
     let mut measured = Measurement::new(load);
     parts.iter().for_each(|part| measured.merge(part));
     let generator = measured.generator;
@@ -142,8 +152,8 @@ fn conclude(load: &scenario::LoadSpec, target: &Target, parts: &[Measurement], w
     Results {
         duration,
         in_flight_mean: generator.in_flight.as_secs_f64() / duration.as_secs_f64().max(1e-9),
-        handshakes_resumed: target.dialer.speaks_tls().then_some(measured.connections.resumed),
-        time_wait: target.dialer.tcp_address().and_then(system_limits::time_wait),
+        handshakes_resumed: None,
+        time_wait: None,
         measured,
         watch,
         hung: None,

@@ -40,8 +40,8 @@ pub use inspection::{
     Signature,
 };
 pub use load::{
-    CheckSample, Checks, Generator, Histograms, LoadRecord, OpenLoadRecord, PartRecord, Second, Silence,
-    SlowRequestRecord, StageRecord,
+    CheckSample, Checks, Generator, GeneratorRecord, Histograms, LoadRecord, LostGenerator, OpenLoadRecord, PartRecord,
+    Second, Silence, SlowRequestRecord, StageRecord,
 };
 pub use location::{Confidence, LocationRecord, NotLocated, PlaceRecord, SharedKind, ShownRecord, SourceRecord};
 pub use quantiles::Quantiles;
@@ -242,13 +242,19 @@ impl Trial {
         match self {
             trial if trial.interrupted => Status::Interrupted,
             trial if trial.failure.is_some() => Status::CouldNotRun,
-            trial if trial.found_nothing() => Status::Inconclusive,
+            trial if trial.found_nothing() || trial.lost_a_generator() => Status::Inconclusive,
             _ => Status::Passed,
         }
     }
 }
 
 impl Trial {
+    /// The load ended before its time, as one of those who drove it was lost.
+    fn lost_a_generator(&self) -> bool {
+        let generators = self.load.iter().flat_map(|load| &load.generators);
+        generators.filter_map(|generator| generator.lost.as_ref()).any(|lost| lost.ended_load)
+    }
+
     /// Nothing was asked but how many requests the server works on at once, and that is not known.
     fn found_nothing(&self) -> bool {
         let alone = self.load.is_none() && self.capacity.is_none() && self.dirty.is_none();

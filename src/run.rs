@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ mod events;
 mod examples;
 mod facts;
 mod folder;
+pub mod generators;
 mod hooks;
 mod inspection;
 mod locate;
@@ -34,10 +36,12 @@ mod private;
 pub mod replay;
 mod resume;
 pub mod serve;
+pub mod slice;
 mod supervise;
 mod trial;
 
 use drift::DriftWatch;
+use generators::Generators;
 pub use folder::write_report;
 use folder::{Folder, Published};
 pub use folder::{FolderError, NotLatest};
@@ -58,6 +62,8 @@ pub struct Options {
     pub log: RunLog,
     /// Whether to take up the run of the scenario that was cut off, if there is one.
     pub resume: bool,
+    /// Who drives loads, if not this process.
+    pub generators: Option<Arc<dyn Generators>>,
 }
 
 /// What happens during a run, for whoever shows it.
@@ -340,7 +346,8 @@ impl TrialRun<'_> {
         let _trial = info_span!("trial", variant = variant.name, number, of).entered();
         info!(variant = variant.name, number, of, "trial begins");
         let seed = self.seed.wrapping_add(number as u64);
-        trial::run(variant, seed, self.log, &self.options.allowed_hosts, self.observer, self.cancel)
+        let whom = (self.options.allowed_hosts.as_slice(), self.options.generators.as_deref());
+        trial::run(variant, seed, self.log, whom, self.observer, self.cancel)
     }
 }
 

@@ -111,6 +111,7 @@ impl<'l> Program<'l> {
             began: if self.ran.replace(true) { Instant::now() } else { self.began },
             log: self.log.telemetry().run_log().clone(),
             resume,
+            generators: None,
         };
         let progress = Progress::new(self.log.tells_parts, self.log.style.clone());
         if let Some(live) = &self.live {

@@ -8,6 +8,7 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::load::rng::{self, RandomStream};
+use crate::load::slice::ThreadSlice;
 use crate::net::clock::Clock;
 use crate::net::http1::Connection;
 use crate::net::http2::request::Http2Request;
@@ -30,10 +31,12 @@ pub struct UserRefused {
     pub why: LoginRefused,
 }
 
-/// Logs all users of a load in; blocks meanwhile. The first who is refused ends it. `done` counts them; no sessions where
-/// the load has no login, or where `cancel` came first. `Err` only if the machine refuses.
+/// Logs the users of a slice of a load in; blocks meanwhile. The first who is refused ends it. `done` counts them. Sessions are by
+/// the number of the user; those of other slices are empty. None where the load has no login, or where `cancel` came first. `Err` only
+/// if the machine refuses.
 pub fn log_in(
     load: &scenario::LoadSpec,
+    slice: ThreadSlice,
     target: &Target,
     seed: u64,
     cancel: &CancellationToken,
@@ -51,6 +54,9 @@ pub fn log_in(
     };
     let all = async {
         let one = async |user| {
+            if !is_of(slice, load, user) {
+                return Ok(Session::default());
+            }
             let session = gate.let_in(user).await.map_err(|why| UserRefused { user, why });
             done.fetch_add(1, Ordering::Relaxed);
             session
@@ -64,6 +70,16 @@ pub fn log_in(
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(LocalSet::new().block_on(&runtime, cancel.run_until_cancelled(all)).unwrap_or(Ok(Vec::new())))
+}
+
+/// How many users of a load belong to a slice of its threads.
+pub fn users_of(slice: ThreadSlice, load: &scenario::LoadSpec) -> u32 {
+    (0..load.users()).filter(|user| is_of(slice, load, *user)).count() as u32
+}
+
+/// Connections are dealt out to threads in turn, each with its users.
+fn is_of(slice: ThreadSlice, load: &scenario::LoadSpec, user: u32) -> bool {
+    slice.indices().contains(&(user / load.protocol.streams() % slice.of))
 }
 
 /// What all users share who log in.

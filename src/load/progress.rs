@@ -1,17 +1,23 @@
 //! What a load shows of itself while it is under way.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::slice::ThreadSlice;
+use super::start::CommonStart;
 use crate::net::clock::Clock;
 
 /// A load under way, as its threads tell of it.
 #[derive(Debug)]
 pub struct LiveCounters {
+    /// Of all threads of the load, by their index, also of those that other processes drive.
     counters: Box<[Counters]>,
-    /// Starts when the threads have all they need.
-    clock: Arc<OnceLock<Clock>>,
+    slice: ThreadSlice,
+    /// Starts the clock when the threads have all they need.
+    start: Arc<CommonStart>,
 }
 
 /// What a load thread has done so far. One writer, so that plain stores suffice; and cache lines of its own, so that threads
@@ -26,7 +32,7 @@ pub(super) struct Counters {
 }
 
 /// What all threads of a load have done so far. Warm-up included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadProgress {
     pub started: u64,
     pub completed: u64,
@@ -44,17 +50,23 @@ impl Counters {
 impl LiveCounters {
     /// A load on this many threads, which has not begun.
     pub fn new(threads: u32) -> Self {
-        LiveCounters { counters: (0..threads).map(|_| Counters::default()).collect(), clock: Arc::default() }
+        LiveCounters::of(ThreadSlice::whole(threads), CommonStart::at_once())
     }
 
-    /// How many threads it has.
-    pub fn threads(&self) -> u32 {
-        self.counters.len() as u32
+    /// A slice of a load, which has not begun, and does when `start` says.
+    pub fn of(slice: ThreadSlice, start: CommonStart) -> Self {
+        let counters = (0..slice.of).map(|_| Counters::default()).collect();
+        LiveCounters { counters, slice, start: Arc::new(start) }
+    }
+
+    /// The threads that this process drives.
+    pub fn slice(&self) -> ThreadSlice {
+        self.slice
     }
 
     /// How long ago it began, warm-up included; `None` while its threads get ready.
     pub fn elapsed(&self) -> Option<Duration> {
-        self.clock.get().map(|clock| clock.now())
+        self.start.clock().map(|clock| clock.now())
     }
 
     /// The sum over its threads; each is read at a slightly different moment.
@@ -69,8 +81,22 @@ impl LiveCounters {
         }
     }
 
-    pub(super) fn clock(&self) -> Arc<OnceLock<Clock>> {
-        Arc::clone(&self.clock)
+    pub(super) fn start(&self) -> Arc<CommonStart> {
+        Arc::clone(&self.start)
+    }
+
+    /// The load has begun elsewhere, by this clock.
+    pub fn begin(&self, clock: Clock) {
+        self.start.begin(clock);
+    }
+
+    /// What the threads of another process have done so far, told by index of the first of them.
+    pub fn tell(&self, first: u32, progress: LoadProgress) {
+        let Some(counters) = self.counters.get(first as usize) else { return };
+        counters.started.store(progress.started, Ordering::Relaxed);
+        counters.completed.store(progress.completed, Ordering::Relaxed);
+        counters.failed.store(progress.failed, Ordering::Relaxed);
+        counters.error_status.store(progress.error_status, Ordering::Relaxed);
     }
 
     pub(super) fn of_thread(&self, index: u32) -> &Counters {

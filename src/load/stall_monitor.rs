@@ -3,6 +3,8 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::progress::{LiveCounters, LoadProgress};
 
 /// How often somebody looks.
@@ -11,7 +13,7 @@ const TICK: Duration = Duration::from_millis(50);
 const LATE: Duration = Duration::from_millis(50);
 
 /// A while in which nothing was answered, though requests were waiting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseGap {
     /// From the start of the clock, warm-up included.
     pub from: Duration,
@@ -48,6 +50,16 @@ impl StallMonitor {
             stopped: Duration::ZERO,
             longest_lull: None,
         }
+    }
+
+    /// What other processes saw of such a load: so long one of them stood still.
+    pub(super) fn seen(begin: Duration, end: Duration, stopped: Duration) -> Self {
+        StallMonitor { stopped, ..StallMonitor::new(begin, end) }
+    }
+
+    /// With the longest while in which nothing was answered.
+    pub(super) fn with_lull(self, longest_lull: Option<ResponseGap>) -> Self {
+        StallMonitor { longest_lull, ..self }
     }
 
     fn look(&mut self, now: Duration, progress: LoadProgress) {

@@ -2,14 +2,16 @@
 
 use std::any::Any;
 use std::io::Result;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::start::CommonStart;
 use crate::net::clock::Clock;
 
 /// How often to look after threads that are at work.
@@ -27,27 +29,27 @@ pub(super) struct ThreadGroupEnd<T> {
 /// What a thread ends with: its output, or its panic.
 type End<T> = std::result::Result<Result<T>, Box<dyn Any + Send>>;
 
-/// Runs `work` on `count` threads and waits for all. Each is told its index to `prepare`; the clock that they share starts
-/// when the last is ready, so that what that took makes nothing late, and is left in `clock`. The first that fails or panics
+/// Runs `work` on a thread for each of `indices` and waits for all. Each is told its index to `prepare`; the clock that they
+/// share starts when the last is ready, so that what that took makes nothing late, and is left in `start`. The first that fails or panics
 /// cancels the token that the others were given, a child of `cancel`, so that its failure is known at once. Of a thread that
 /// is at work `hangs` is asked, every 100 ms, whether it will ever end, and if not, why: then it is left to itself, and
 /// the others are ended.
 pub(super) fn run<P, T: Send + 'static>(
-    count: u32,
-    clock: Arc<OnceLock<Clock>>,
+    indices: Range<u32>,
+    start: Arc<CommonStart>,
     cancel: &CancellationToken,
     prepare: impl Fn(u32) -> Result<P> + Send + Sync + 'static,
     work: impl Fn(P, Clock, &CancellationToken) -> Result<T> + Send + Sync + 'static,
     hangs: &mut dyn FnMut(u32) -> Option<String>,
 ) -> Result<ThreadGroupEnd<T>> {
     let stop = cancel.child_token();
-    let gate = Arc::new(StartBarrier { awaited: Mutex::default(), nobody: Condvar::new(), clock });
+    let gate = Arc::new(StartBarrier { awaited: Mutex::default(), nobody: Condvar::new(), start });
     let one = {
         let stop = stop.clone();
         move |index, place: Place| {
             let guard = stop.clone().drop_guard();
             let prepared = prepare(index)?;
-            let output = work(prepared, place.pass(), &stop)?;
+            let output = work(prepared, place.pass()?, &stop)?;
             guard.disarm();
             Ok(output)
         }
@@ -56,7 +58,7 @@ pub(super) fn run<P, T: Send + 'static>(
     let (ended, ends) = channel();
     let mut threads = Vec::new();
     let mut refused = None;
-    let places: Vec<_> = (0..count).map(|index| (index, StartBarrier::place(&gate))).collect();
+    let places: Vec<_> = indices.map(|index| (index, StartBarrier::place(&gate))).collect();
     for (index, place) in places {
         let (one, ended, span) = (Arc::clone(&one), ended.clone(), tracing::Span::current());
         let life = move || {
@@ -117,7 +119,7 @@ fn wait<T>(
 struct StartBarrier {
     awaited: Mutex<u32>,
     nobody: Condvar,
-    clock: Arc<OnceLock<Clock>>,
+    start: Arc<CommonStart>,
 }
 
 /// One who is awaited at the gate, until it passes or will never come.
@@ -128,20 +130,16 @@ impl StartBarrier {
         *gate.awaited.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Place(Arc::clone(gate))
     }
-
-    fn clock(&self) -> Clock {
-        *self.clock.get_or_init(Clock::start)
-    }
 }
 
 impl Place {
-    /// Waits until all others are there, too.
-    fn pass(self) -> Clock {
+    /// Waits until all others are there, too, and the clock has started.
+    fn pass(self) -> Result<Clock> {
         let gate = Arc::clone(&self.0);
         drop(self);
         let awaited = gate.awaited.lock().unwrap_or_else(PoisonError::into_inner);
         drop(gate.nobody.wait_while(awaited, |awaited| *awaited > 0));
-        gate.clock()
+        gate.start.pass()
     }
 }
 
@@ -176,10 +174,10 @@ mod tests {
         let fails_or_waits = move |index, clock: Clock, stop: &CancellationToken| {
             fails(index).and_then(|index| waits(index, clock, stop))
         };
-        let outcome = run(3, Arc::default(), &cancel, Ok, fails_or_waits, &mut never);
+        let outcome = run(0..3, Arc::default(), &cancel, Ok, fails_or_waits, &mut never);
         assert_eq!(outcome.unwrap_err().to_string(), "no descriptors");
         assert!(!cancel.is_cancelled(), "the caller's token is its own");
-        let outcome = run(3, Arc::default(), &cancel, fails, waits, &mut never);
+        let outcome = run(0..3, Arc::default(), &cancel, fails, waits, &mut never);
         assert_eq!(outcome.unwrap_err().to_string(), "no descriptors", "the others pass, though it never comes");
     }
 
@@ -191,7 +189,7 @@ mod tests {
                 wait_for(stop);
                 Ok(())
             };
-            run(2, Arc::default(), &CancellationToken::new(), Ok, work, &mut never)
+            run(0..2, Arc::default(), &CancellationToken::new(), Ok, work, &mut never)
         });
         assert!(outcome.is_err());
     }
@@ -199,7 +197,7 @@ mod tests {
     #[test]
     fn threads_that_succeed_are_left_alone_and_their_outputs_are_in_order() {
         let work = |index, _, stop: &CancellationToken| Ok((index, stop.is_cancelled()));
-        let outcome = run(3, Arc::default(), &CancellationToken::new(), Ok, work, &mut never);
+        let outcome = run(0..3, Arc::default(), &CancellationToken::new(), Ok, work, &mut never);
         assert_eq!(outcome.unwrap().outputs, [(0, false), (1, false), (2, false)]);
     }
 
@@ -212,14 +210,36 @@ mod tests {
             }
             Ok(std::time::Instant::now())
         };
-        let clock = Arc::new(OnceLock::new());
+        let start = Arc::new(CommonStart::at_once());
         let work = |ready, clock, _: &CancellationToken| Ok((ready, clock));
-        let outcome = run(2, Arc::clone(&clock), &CancellationToken::new(), prepare, work, &mut never);
+        let outcome = run(0..2, Arc::clone(&start), &CancellationToken::new(), prepare, work, &mut never);
         let outputs = outcome.unwrap().outputs;
         let [(_, first), (ready, second)] = outputs[..] else { unreachable!() };
-        let zero = clock.get().unwrap().instant(std::time::Duration::ZERO);
+        let zero = start.clock().unwrap().instant(std::time::Duration::ZERO);
         assert!(zero >= ready);
         assert_eq!([first, second].map(|clock| clock.instant(std::time::Duration::ZERO)), [zero, zero]);
+    }
+
+    #[test]
+    fn a_start_that_is_called_off_starts_nothing() {
+        let work = |_, _, _: &CancellationToken| -> Result<()> { unreachable!() };
+        let start = Arc::new(CommonStart::when(|| None));
+        let refused = run(4..7, Arc::clone(&start), &CancellationToken::new(), Ok, work, &mut never).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::Interrupted);
+        assert!(start.clock().is_none());
+    }
+
+    #[test]
+    fn threads_of_a_slice_have_the_indices_of_the_whole() {
+        let zero = std::time::Instant::now() + Duration::from_millis(30);
+        let wait = move || {
+            std::thread::sleep(zero.saturating_duration_since(std::time::Instant::now()));
+            Some(Clock::since(zero))
+        };
+        let work = |index, clock: Clock, _: &CancellationToken| Ok((index, clock.instant(Duration::ZERO)));
+        let start = Arc::new(CommonStart::when(wait));
+        let outcome = run(4..6, start, &CancellationToken::new(), Ok, work, &mut never).unwrap();
+        assert_eq!(outcome.outputs, [(4, zero), (5, zero)]);
     }
 
     #[test]
@@ -234,7 +254,7 @@ mod tests {
             Ok(index)
         };
         let mut hangs = |index| (index == 1).then(|| "it hangs".to_owned());
-        let came = run(3, Arc::default(), &CancellationToken::new(), Ok, work, &mut hangs).unwrap();
+        let came = run(0..3, Arc::default(), &CancellationToken::new(), Ok, work, &mut hangs).unwrap();
         assert_eq!((came.outputs, came.hung.as_deref()), (vec![0, 2], Some("it hangs")));
         drop(hold);
     }

@@ -14,6 +14,11 @@ impl Clock {
         Clock { origin: Instant::now() }
     }
 
+    /// Time zero is that instant; until then it shows zero.
+    pub fn since(origin: Instant) -> Self {
+        Clock { origin }
+    }
+
     /// A clock that shows `time` now.
     pub fn showing(time: Duration) -> Self {
         let now = Instant::now();

@@ -86,6 +86,48 @@ pub struct LoadRecord {
     /// What the load's script found; `None` without one.
     #[serde(default)]
     pub checks: Option<Checks>,
+    /// The processes that drove it, where several did, in the order of their threads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<GeneratorRecord>,
+}
+
+/// A process, on this machine or another, that drove a slice of the threads of a load.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorRecord {
+    /// What it calls itself.
+    pub name: String,
+    /// Its CPU and kernel, in words.
+    pub machine: String,
+    /// The index of its first thread, and how many it has.
+    pub first_thread: u32,
+    pub threads: u32,
+    pub started: u64,
+    pub completed: u64,
+    pub failed: u64,
+    pub unanswered: u64,
+    /// CPU time of its busiest thread as a share of its busiest second, 0 to 1, and that of all its threads.
+    pub cpu_max: f64,
+    pub cpu_s: f64,
+    /// By how many microseconds its clock was ahead of that of the process that coordinates, give or take `clock_error_us`: half of
+    /// the shortest round trip.
+    pub clock_offset_us: f64,
+    pub clock_error_us: f64,
+    /// Set where it was lost before its load ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<LostGenerator>,
+}
+
+/// A generator of which nothing was heard any more.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LostGenerator {
+    /// When it was last heard of, in seconds from the start of the load, warm-up included.
+    pub heard_s: f64,
+    /// Up to when what it had measured is in the record.
+    pub measured_s: f64,
+    /// Requests that it had in flight then, which count as unanswered.
+    pub in_flight: u64,
+    /// Whether the load was ended for it.
+    pub ended_load: bool,
 }
 
 /// A request that took long, by whose trace id the server's own traces can be searched for it.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, info_span, warn};
 
+use super::generators::{Generators, in_flight};
 use super::log_tail;
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, events, facts, hooks};
@@ -18,6 +19,7 @@ use super::{Observer, RunEvent, abort, events, facts, hooks};
 use crate::dirty::{self, Phased};
 use crate::load::client_script::ClientScript;
 use crate::load::hook_watchdog::{self, HungHook, call_watched};
+use crate::load::slice::ThreadSlice;
 use crate::load::{self, LiveCounters, LoadProgress};
 use crate::net::target::Target;
 use crate::record::{self, LogOf, ServerPart, Trial, TrialFailure};
@@ -31,6 +33,7 @@ use crate::session::Session;
 mod capacity;
 mod inspected;
 mod located;
+mod shared_load;
 pub(super) mod sweep;
 
 /// How often to look at what a set-up has said.
@@ -44,6 +47,8 @@ struct Stage<'a> {
     seed: u64,
     log: &'a Path,
     allowed_hosts: &'a [String],
+    /// Who drives its load, if not this process.
+    generators: Option<&'a dyn Generators>,
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
     in_flight: Cell<InFlight>,
@@ -67,7 +72,7 @@ pub(super) fn run(
     variant: &Variant,
     seed: u64,
     log: &Path,
-    allowed_hosts: &[String],
+    (allowed_hosts, generators): (&[String], Option<&dyn Generators>),
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Ran {
@@ -76,6 +81,7 @@ pub(super) fn run(
         seed,
         log,
         allowed_hosts,
+        generators,
         observer,
         cancel,
         in_flight: Cell::default(),
@@ -123,7 +129,7 @@ struct InFlight {
 
 impl InFlight {
     fn after(self, progress: LoadProgress) -> Self {
-        let open = progress.started.saturating_sub(progress.completed + progress.failed);
+        let open = in_flight(progress);
         let answered_since = self.last.filter(|(before, _)| progress.completed > before.completed);
         InFlight { last: Some((progress, open)), alive: answered_since.map(|(_, open)| open).or(self.alive) }
     }
@@ -202,6 +208,9 @@ impl Stage<'_> {
 
     fn load(&self, plan: &LoadSpec, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
         let _load = info_span!("load").entered();
+        if let Some(generators) = self.generators {
+            return self.shared_load(generators, plan, server, trial);
+        }
         let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
             Some(script) => match self.set_up(script) {
@@ -227,22 +236,7 @@ impl Stage<'_> {
         let description = facts::describe_load(plan);
         self.observer.event(RunEvent::LoadBegan { description: &description });
         info!("load begins: {description}");
-        let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
-        let planned = plan.warmup + plan.duration;
-        let mut tick = |server: &Server| {
-            // While its threads get ready it has not begun.
-            let elapsed = live.elapsed()?;
-            let progress = live.progress();
-            self.in_flight.set(self.in_flight.get().after(progress));
-            // How long a number of requests takes is seen from how far they have come, to the second.
-            let expected = plan.requests.map_or(planned, |requests| {
-                let times = (requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4);
-                Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
-            });
-            self.observer.event(RunEvent::Load { elapsed, planned: expected, progress, used: server.used_now() });
-            // While the load drains nothing new is started: no rate means anything.
-            if elapsed < planned { watch.look(elapsed, progress) } else { None }
-        };
+        let mut tick = self.load_tick(plan, &live);
         let seed = self.seed;
         let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
         let watched = supervise::watch(server, self.cancel, &mut tick, work);
@@ -269,6 +263,30 @@ impl Stage<'_> {
         let checks = hooks::checks(results.measured.findings.take(), logged, teardown);
         trial.load = Some(record::LoadRecord { checks, ..facts::load(plan, &results) });
         Ok(ending)
+    }
+
+    /// Looks at a load under way: shows it, and tells whether it is to be ended.
+    fn load_tick<'l>(
+        &'l self,
+        plan: &'l LoadSpec,
+        live: &'l LiveCounters,
+    ) -> impl FnMut(&Server) -> Option<record::Aborted> + 'l {
+        let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
+        let planned = plan.warmup + plan.duration;
+        move |server: &Server| {
+            // While its threads get ready it has not begun.
+            let elapsed = live.elapsed()?;
+            let progress = live.progress();
+            self.in_flight.set(self.in_flight.get().after(progress));
+            // How long a number of requests takes is seen from how far they have come, to the second.
+            let expected = plan.requests.map_or(planned, |requests| {
+                let times = (requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4);
+                Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
+            });
+            self.observer.event(RunEvent::Load { elapsed, planned: expected, progress, used: server.used_now() });
+            // While the load drains nothing new is started: no rate means anything.
+            if elapsed < planned { watch.look(elapsed, progress) } else { None }
+        }
     }
 
     fn set_up(&self, script: &scenario::ScriptSpec) -> Called<ClientScript> {
@@ -305,7 +323,7 @@ impl Stage<'_> {
             None
         };
         let seed = self.seed;
-        let work = |cancel: &CancellationToken| load::login::log_in(plan, target, seed, cancel, &done);
+        let work = |cancel: &CancellationToken| load::login::log_in(plan, ThreadSlice::whole(1), target, seed, cancel, &done);
         let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
         let refused = |refusal: load::login::UserRefused| {
             let message = refusal.why.told(&format!("login of user {}", refusal.user));

@@ -122,6 +122,7 @@ pub(in crate::run) fn load(plan: &scenario::LoadSpec, results: &Results) -> reco
             .collect(),
         slowest: results.measured.slowest.iter().map(slow).collect(),
         checks: None,
+        generators: Vec::new(),
     }
 }
 

@@ -1,0 +1,139 @@
+//! What one process measured of a load that several drive: written, sent, read again and merged without loss.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+use super::measurement::Measurement;
+use super::stall_monitor::{ResponseGap, StallMonitor};
+use super::{Results, conclude};
+use crate::exchange::{Exchange, Outcome};
+use crate::scenario;
+
+/// What a process measured of its slice of a load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadPart {
+    pub measured: Measurement,
+    /// How long the process stood still within the measured part.
+    pub stopped: Duration,
+    /// The longest while in which nothing of this slice was answered.
+    pub longest_lull: Option<ResponseGap>,
+    /// Whether TLS was spoken.
+    pub tls: bool,
+    /// Sockets that its connections have left in TIME_WAIT, where that is known.
+    pub time_wait: Option<u64>,
+    /// Why the script's `teardown` failed, if it did.
+    pub teardown_error: Option<String>,
+}
+
+impl LoadPart {
+    /// Of a load that has come to its end here.
+    pub fn of(results: Results) -> Self {
+        LoadPart {
+            stopped: results.watch.stopped,
+            longest_lull: results.watch.longest_lull,
+            tls: results.handshakes_resumed.is_some(),
+            time_wait: results.time_wait,
+            teardown_error: None,
+            measured: results.measured,
+        }
+    }
+
+    /// Nothing yet.
+    pub fn empty(load: &scenario::LoadSpec) -> Self {
+        LoadPart {
+            measured: Measurement::new(load),
+            stopped: Duration::ZERO,
+            longest_lull: None,
+            tls: false,
+            time_wait: None,
+            teardown_error: None,
+        }
+    }
+
+    /// Counts `count` requests as unanswered that were in flight at `at`, when the process was last heard of: they rank behind all
+    /// that were answered. When each was due is not known, so each has waited from then on.
+    pub fn lose(&mut self, count: u64, at: Duration) {
+        let exchange = Exchange { intended: at, sent: Some(at), first_byte: None, done: at, outcome: Outcome::Unanswered };
+        (0..count).for_each(|_| self.measured.record(0, &exchange, 0));
+    }
+}
+
+impl Results {
+    /// Those of a load whose parts other processes measured.
+    pub fn of_parts(load: &scenario::LoadSpec, parts: &[LoadPart]) -> Results {
+        let measured: Vec<&Measurement> = parts.iter().map(|part| &part.measured).collect();
+        let stopped = parts.iter().map(|part| part.stopped).max().unwrap_or_default();
+        let lulls: Option<Vec<ResponseGap>> = parts.iter().map(|part| part.longest_lull).collect();
+        let watch = StallMonitor::seen(load.warmup, load.warmup.saturating_add(load.duration), stopped)
+            .with_lull(lulls.and_then(|lulls| overlap(&lulls)));
+        let results = conclude(load, &measured, watch);
+        let resumed = results.measured.connections.resumed;
+        Results {
+            handshakes_resumed: parts.iter().any(|part| part.tls).then_some(resumed),
+            time_wait: parts.iter().map(|part| part.time_wait).sum(),
+            ..results
+        }
+    }
+}
+
+/// The while in which nobody was answered: what lies within the lull of each. `None` where each was answered when another was not.
+fn overlap(lulls: &[ResponseGap]) -> Option<ResponseGap> {
+    let from = lulls.iter().map(|lull| lull.from).max()?;
+    let until = lulls.iter().map(|lull| lull.from + lull.lasting).min()?;
+    let waiting = lulls.iter().map(|lull| lull.waiting).sum();
+    (until > from).then(|| ResponseGap { from, lasting: until - from, waiting })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::tests::plan;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn part(load: &scenario::LoadSpec, waits: impl Iterator<Item = u64>) -> LoadPart {
+        let mut part = LoadPart::empty(load);
+        waits.for_each(|wait| {
+            let exchange = Exchange {
+                intended: ms(10),
+                sent: Some(ms(10)),
+                first_byte: None,
+                done: ms(10 + wait),
+                outcome: Outcome::Answered(200),
+            };
+            part.measured.record(0, &exchange, 1);
+        });
+        part
+    }
+
+    #[test]
+    fn parts_that_were_written_and_read_again_merge_to_what_one_process_measured() {
+        let load = scenario::LoadSpec { duration: Duration::from_secs(5), ..plan() };
+        let whole = part(&load, 0..1000);
+        let parts = [part(&load, 0..10), part(&load, 10..400), part(&load, 400..1000)].map(|part| {
+            let text = serde_json::to_string(&part).unwrap();
+            serde_json::from_str::<LoadPart>(&text).unwrap()
+        });
+        let merged = Results::of_parts(&load, &parts).measured;
+        assert_eq!(merged, Results::of_parts(&load, &[whole]).measured);
+        assert_eq!(merged.whole.completed, 1000);
+    }
+
+    #[test]
+    fn requests_of_a_lost_process_are_unanswered_and_rank_last() {
+        let load = scenario::LoadSpec { duration: Duration::from_secs(5), ..plan() };
+        let mut lost = part(&load, 0..10);
+        lost.lose(3, ms(2000));
+        let merged = Results::of_parts(&load, &[lost, part(&load, 0..10)]).measured;
+        assert_eq!((merged.whole.completed, merged.whole.unanswered, merged.whole.started()), (20, 3, 23));
+    }
+
+    #[test]
+    fn only_where_nobody_is_answered_a_load_is_silent() {
+        let lull = |from, until, waiting| ResponseGap { from: ms(from), lasting: ms(until - from), waiting };
+        assert_eq!(overlap(&[lull(100, 900, 3), lull(200, 1200, 4)]), Some(lull(200, 900, 7)));
+        assert_eq!(overlap(&[lull(100, 200, 3), lull(200, 1200, 4)]), None);
+    }
+}
