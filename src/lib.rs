@@ -37,4 +37,6 @@ pub mod telemetry;
 pub mod export;
 pub mod pages;
 pub mod run;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 pub mod cli;

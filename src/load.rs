@@ -76,7 +76,7 @@ pub struct Results {
 }
 
 /// A load thread makes this many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
-const EASY_RATE: f64 = 20_000.0;
+pub const EASY_RATE: f64 = 20_000.0;
 
 /// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.
 /// Then never more than one for every 32 users, or for every 20,000 arrivals a second of the open model, or for every

@@ -1,0 +1,224 @@
+//! `runner agent`: drives slices of loads, and runs blocks of scenarios, for whoever asks over NATS.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::bundle;
+use super::bus::{AbortOnDrop, Bus, BusError, NatsOptions};
+use super::clock;
+use super::message::{AgentInfo, Armed, Discover, Prepare, Refusal, Start, decode, encode};
+use super::store;
+use super::subjects::{self, BUNDLES, DISCOVER, PROTOCOL};
+use crate::run::environment;
+use crate::scenario::SystemContext;
+
+mod generator;
+
+/// How often an idle agent looks whether it is to end.
+const LOOK: Duration = Duration::from_millis(100);
+/// Replies to agents come below this.
+const INBOX: &str = "_INBOX_agents";
+
+/// How an agent is run.
+#[derive(Clone)]
+pub struct AgentOptions {
+    pub nats: NatsOptions,
+    /// What people call it; its host if not given.
+    pub name: Option<String>,
+    /// It works for those who ask this pool.
+    pub pool: String,
+    /// Hosts that it may load, apart from its own machine.
+    pub allowed_hosts: Vec<String>,
+    /// Whether it starts servers by a command line: whoever may submit then runs programs here.
+    pub allow_commands: bool,
+    /// End after one load, or once there are no more blocks.
+    pub once: bool,
+    /// The environment that scenarios are filled from.
+    pub system: Arc<dyn SystemContext + Send + Sync>,
+}
+
+/// An agent that is connected.
+pub struct Agent {
+    own: Arc<Own>,
+    jobs: Receiver<LoadRequest>,
+    _answering: Vec<AbortOnDrop>,
+}
+
+/// What all parts of an agent need.
+struct Own {
+    bus: Bus,
+    info: AgentInfo,
+    options: AgentOptions,
+    /// What it is at.
+    busy: Mutex<Option<String>>,
+    /// Where the start of the load at hand is told.
+    starts: Mutex<Option<Waiting>>,
+    /// Bundles, each in a folder by its digest; they go with the agent.
+    folder: TempDir,
+}
+
+/// A load that waits for its start.
+struct Waiting {
+    run: String,
+    load: u32,
+    tell: Sender<u64>,
+}
+
+/// A load that somebody asks for, and where the reply goes.
+struct LoadRequest {
+    prepare: Prepare,
+    reply: Option<String>,
+}
+
+/// Keeps an agent busy until it is dropped.
+struct Claim<'a>(&'a Own);
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.busy) = None;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Own {
+    /// Whether it was free, and is not any more.
+    fn claim(&self, what: String) -> Result<(), String> {
+        let mut busy = lock(&self.busy);
+        match &*busy {
+            Some(other) => Err(other.clone()),
+            None => {
+                *busy = Some(what);
+                Ok(())
+            }
+        }
+    }
+
+    /// The folder of a bundle, fetched if it is not there.
+    fn bundle(&self, digest: &str) -> Result<PathBuf, Refusal> {
+        let place = self.folder.path().join(digest);
+        if place.is_dir() {
+            return Ok(place);
+        }
+        let refused = |message: String, advice: String| Refusal { message, advice };
+        let bytes = store::get(&self.bus, BUNDLES, digest).map_err(|error| refused(error.message, error.advice))?;
+        // Named only once it is whole.
+        let unpacked = tempfile::tempdir_in(self.folder.path())
+            .map_err(|error| refused(format!("cannot write below {}: {error}", self.folder.path().display()), "is the disk full?".to_owned()))?;
+        bundle::unpack(&bytes, digest, unpacked.path()).map_err(|error| refused(error.message, error.advice))?;
+        let renamed = std::fs::rename(unpacked.keep(), &place);
+        renamed.map_err(|error| refused(format!("cannot name {}: {error}", place.display()), "is the disk full?".to_owned()))?;
+        Ok(place)
+    }
+}
+
+impl Agent {
+    /// Connects, and answers whoever looks for agents.
+    pub fn connect(options: AgentOptions) -> Result<Agent, BusError> {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let name = options.name.clone().unwrap_or_else(|| host.split('.').next().unwrap_or_default().to_owned());
+        let bus = Bus::connect(&options.nats, &format!("runner agent {name}"), INBOX)?;
+        let of = environment::read();
+        let info = AgentInfo {
+            id: format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff),
+            name,
+            pool: options.pool.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            machine: format!("{} x {}, {} {}", of.cpus, of.cpu, of.os, of.kernel),
+            cpus: of.cpus as u32,
+            place: place(),
+            busy: None,
+            allowed_hosts: options.allowed_hosts.clone(),
+            allow_commands: options.allow_commands,
+        };
+        let folder = tempfile::Builder::new().prefix("runner-agent-").tempdir();
+        let folder = folder.map_err(|error| BusError::new(format!("no folder for files: {error}"), "set TMPDIR to a folder that can be written"))?;
+        let own = Arc::new(Own { bus, info, options, busy: Mutex::default(), starts: Mutex::default(), folder });
+        let (asked, jobs) = channel();
+        let answering = answer(&own, &asked)?;
+        info!(id = own.info.id, name = own.info.name, pool = own.info.pool, "agent is ready");
+        Ok(Agent { own, jobs, _answering: answering })
+    }
+
+    /// What it tells of itself.
+    pub fn info(&self) -> &AgentInfo {
+        &self.own.info
+    }
+
+    /// Works until `cancel`, or, with `once`, until it has done its work. `say` is told what it does.
+    pub fn run(&self, cancel: &CancellationToken, say: &(dyn Fn(&str) + Sync)) {
+        while !cancel.is_cancelled() {
+            match self.jobs.recv_timeout(LOOK) {
+                Ok(request) => {
+                    let claim = Claim(&self.own);
+                    generator::drive(&self.own, request, cancel, say);
+                    drop(claim);
+                    if self.own.options.once {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+}
+
+/// Answers on the event loop, whatever the agent is at.
+fn answer(own: &Arc<Own>, asked: &Sender<LoadRequest>) -> Result<Vec<AbortOnDrop>, BusError> {
+    let (bus, id) = (&own.bus, own.info.id.as_str());
+    let here = Arc::clone(own);
+    let discovery = bus.answer(DISCOVER, move |message| {
+        let wanted: Discover = decode(message)?;
+        let meant = wanted.pool.is_none_or(|pool| pool == here.info.pool);
+        meant.then(|| AgentInfo { busy: lock(&here.busy).clone(), ..here.info.clone() })
+    })?;
+    let clocks = bus.answer(&subjects::agent(id, "clock"), |_| Some(clock::now()))?;
+    let here = Arc::clone(own);
+    let starts = bus.answer(&subjects::agent(id, "start"), move |message| {
+        let start: Start = decode(message)?;
+        let late = clock::now() >= start.at;
+        let waiting = lock(&here.starts).take_if(|waiting| waiting.run == start.run && waiting.load == start.load)?;
+        // A load that was given up meanwhile does not begin.
+        waiting.tell.send(start.at).ok()?;
+        Some(Armed { late })
+    })?;
+    let (here, asked) = (Arc::clone(own), asked.clone());
+    let prepares = bus.hear(&subjects::agent(id, "prepare"), move |heard| {
+        let refuse = |message: String, advice: &str| {
+            let reply: Result<(), Refusal> = Err(Refusal { message, advice: advice.to_owned() });
+            let (client, to) = (here.bus.client.clone(), heard.reply.clone());
+            here.bus.handle.spawn(async move {
+                if let Some(to) = to {
+                    let _ = client.publish(to, encode(&reply).into()).await;
+                }
+            });
+        };
+        let Some(prepare) = decode::<Prepare>(&heard.payload) else {
+            return refuse("it does not understand what it is asked".to_owned(), "use the same version of runner everywhere");
+        };
+        match here.claim(format!("load of run {}", prepare.run)) {
+            Err(busy) => refuse(format!("it is busy with a {busy}"), "wait until it is done; `runner agents` shows who is free"),
+            Ok(()) => {
+                let _: Result<(), _> = asked.send(LoadRequest { prepare, reply: heard.reply.clone() });
+            }
+        }
+    })?;
+    Ok(vec![discovery, clocks, starts, prepares])
+}
+
+/// The boot of this machine and its network namespace: processes with the same reach each other's loopback.
+pub(super) fn place() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
+    format!("{} {}", boot.trim(), network.display())
+}

@@ -1,0 +1,197 @@
+//! `runner run --on`: gathers agents, has them drive each load together, and merges what they measured.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::agent::place;
+use super::bundle::{Bundle, root_of};
+use super::bus::{Bus, BusError, NatsOptions};
+use super::message::{AgentInfo, Discover, decode, encode};
+use super::store;
+use super::subjects::{BUNDLES, DISCOVER, PROTOCOL};
+use crate::load;
+use crate::load::LiveCounters;
+use crate::record::TrialFailure;
+use crate::run::generators::{Generators, SharedLoad, SharedResults};
+use crate::scenario::{LoadSpec, Model, Scenario};
+
+mod gathering;
+mod shared;
+
+/// Replies to coordinators come below this.
+const INBOX: &str = "_INBOX_coordinators";
+/// How long agents have to answer one look for them.
+const DISCOVERY: Duration = Duration::from_millis(300);
+
+/// What becomes of a load that loses a generator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnLost {
+    /// It is ended, and inconclusive.
+    #[default]
+    Stop,
+    /// It goes on; what is missing is a caveat.
+    Continue,
+}
+
+/// How a coordinator is run.
+#[derive(Debug, Clone)]
+pub struct CoordinatorOptions {
+    pub nats: NatsOptions,
+    /// Only agents of this pool take part; all where it is `None`.
+    pub pool: Option<String>,
+    /// How many generators drive a load.
+    pub generators: u32,
+    /// How long to wait for so many agents.
+    pub wait: Duration,
+    pub on_lost: OnLost,
+    /// Hosts that may be loaded, apart from this machine.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Agents that wait for the loads of one run.
+#[derive(Debug)]
+pub struct Coordinator {
+    bus: Bus,
+    /// Drawn for this run.
+    run: String,
+    agents: Vec<AgentInfo>,
+    bundle: String,
+    /// The scenario's file in the bundle.
+    file: String,
+    overrides: Vec<String>,
+    options: CoordinatorOptions,
+    /// How many loads there have been.
+    loads: AtomicU32,
+}
+
+impl Coordinator {
+    /// Connects, waits for enough agents that are free and of this version, and sends the files of a scenario.
+    pub fn gather(
+        scenario: &Scenario,
+        options: CoordinatorOptions,
+        cancel: &CancellationToken,
+        say: &dyn Fn(&str),
+    ) -> Result<Coordinator, BusError> {
+        refuse_literals(scenario)?;
+        let bus = connect(&options.nats)?;
+        store::create(&bus)?;
+        let agents = gathering::gather(&bus, &options, cancel, say)?;
+        let (bundle, file) = send_bundle(&bus, &scenario.file)?;
+        let run = format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff);
+        let overrides = scenario.overrides.clone();
+        Ok(Coordinator { bus, run, agents, bundle, file, overrides, options, loads: AtomicU32::new(0) })
+    }
+
+    /// Who takes part.
+    pub fn agents(&self) -> &[AgentInfo] {
+        &self.agents
+    }
+}
+
+/// A connection as a coordinator.
+pub(super) fn connect(nats: &NatsOptions) -> Result<Bus, BusError> {
+    Bus::connect(nats, "runner coordinator", INBOX)
+}
+
+/// Keeps the files of a scenario's folder where agents find them; the digest, and the scenario's file within.
+pub(super) fn send_bundle(bus: &Bus, scenario: &Path) -> Result<(String, String), BusError> {
+    let bundle = Bundle::of(&root_of(scenario)).map_err(|error| BusError::new(error.message, error.advice))?;
+    let file = bundle.place_of(scenario).map_err(|error| BusError::new(error.message, error.advice))?;
+    keep(bus, &bundle)?;
+    Ok((bundle.digest, file))
+}
+
+/// Keeps a bundle, if it is not there.
+pub(super) fn keep(bus: &Bus, bundle: &Bundle) -> Result<(), BusError> {
+    match store::has(bus, BUNDLES, &bundle.digest)? {
+        true => Ok(()),
+        false => store::put(bus, BUNDLES, &bundle.digest, &bundle.bytes),
+    }
+}
+
+/// Files are sent as they are: a secret that stands in one would be readable by all who may read the store.
+pub(super) fn refuse_literals(scenario: &Scenario) -> Result<(), BusError> {
+    let Some((name, key)) = scenario.secrets.literals().next() else { return Ok(()) };
+    let message = format!("{} holds a secret itself, at {key}, and its files are sent to other machines", scenario.file.display());
+    let advice = format!("write ${{{name}}} there, and set the variable {name} here and for each agent");
+    Err(BusError::new(message, advice))
+}
+
+/// All agents that answer now.
+pub fn agents(nats: &NatsOptions, pool: Option<&str>) -> Result<Vec<AgentInfo>, BusError> {
+    let bus = connect(nats)?;
+    let mut all = discover(&bus, pool)?;
+    all.sort_by(|one, other| (&one.pool, &one.name, &one.id).cmp(&(&other.pool, &other.name, &other.id)));
+    Ok(all)
+}
+
+/// Asks once who is there.
+pub(super) fn discover(bus: &Bus, pool: Option<&str>) -> Result<Vec<AgentInfo>, BusError> {
+    let inbox = bus.client.new_inbox();
+    let replies = bus.subscribe(&inbox)?;
+    let question = encode(&Discover { pool: pool.map(str::to_owned) });
+    let asked = bus.client.publish_with_reply(DISCOVER, inbox.clone(), question.into());
+    bus.wait(asked).map_err(|error| BusError::new(format!("cannot look for agents: {error}"), "is the NATS server up?"))?;
+    let until = Instant::now() + DISCOVERY;
+    let mut found: Vec<AgentInfo> = Vec::new();
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        let Some(heard) = replies.next(left) else { break };
+        found.extend(decode::<AgentInfo>(&heard.payload));
+    }
+    Ok(found)
+}
+
+/// Why an agent cannot take part, if it cannot.
+fn unfit(agent: &AgentInfo) -> Option<String> {
+    let version = env!("CARGO_PKG_VERSION");
+    match agent {
+        agent if agent.protocol != PROTOCOL || agent.version != version => {
+            Some(format!("is runner {}, and this is {version}", agent.version))
+        }
+        agent => agent.busy.as_ref().map(|busy| format!("is busy with a {busy}")),
+    }
+}
+
+impl Generators for Coordinator {
+    /// As many as the scenario says. Otherwise half of the cores of the smallest machine for each generator, where the server shares
+    /// machines with them, else all; and never more than the load has use for.
+    fn threads(&self, plan: &LoadSpec) -> u32 {
+        let each = self.agents.len() as u32;
+        if let Some(threads) = plan.threads {
+            return threads.min(plan.connections());
+        }
+        let here = place();
+        let is_shared = self.agents.iter().any(|agent| agent.place == here);
+        let cores = self.agents.iter().map(|agent| agent.cpus).min().unwrap_or(1);
+        let own = if is_shared { cores / 2 } else { cores }.max(1);
+        let useful = match plan.model {
+            Model::Closed => plan.users().div_ceil(32),
+            Model::Open { max_concurrency, .. } => {
+                ((plan.peak() / load::EASY_RATE).ceil() as u32).min(max_concurrency.div_ceil(32))
+            }
+        };
+        (own * each).min(useful.max(each)).min(plan.connections())
+    }
+
+    fn drive(
+        &self,
+        load: &SharedLoad<'_>,
+        live: &LiveCounters,
+        cancel: &CancellationToken,
+    ) -> Result<SharedResults, TrialFailure> {
+        let number = self.loads.fetch_add(1, Ordering::Relaxed) + 1;
+        shared::SharedRun::new(self, load, number)?.drive(live, cancel)
+    }
+}
+
+/// For a run's options.
+impl Coordinator {
+    /// As generators.
+    pub fn into_generators(self) -> Arc<dyn Generators> {
+        Arc::new(self)
+    }
+}

@@ -1,0 +1,422 @@
+//! One load on several generators: prepared, started at one time, watched, and gathered.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::super::agent::place;
+use super::super::bus::{BusError, Subscription};
+use super::super::clock::{self, ClockOffset, RoundTrip};
+use super::super::message::{
+    Armed, ForLoad, PartReport, Prepare, ProgressReport, Refusal, Start, StartedServer, decode, is_elsewhere, unpack,
+};
+use super::super::subjects::{self, RECORDS};
+use super::super::store;
+use super::{Coordinator, OnLost};
+use crate::load::part::LoadPart;
+use crate::load::slice::ThreadSlice;
+use crate::load::{LiveCounters, LoadProgress};
+use crate::net::clock::Clock;
+use crate::net::endpoint::Endpoint;
+use crate::record::{GeneratorRecord, LogOf, LostGenerator, TrialFailure};
+use crate::run::generators::{Generators as _, SharedLoad, SharedResults, in_flight};
+use crate::units::{counted, show_duration};
+
+/// How long a generator may take to get ready: it fetches files, sets its script up, and logs users in.
+const READY_WITHIN: Duration = Duration::from_secs(300);
+/// Round trips by which clocks are compared.
+const PINGS: usize = 30;
+/// A request that takes longer finds nobody.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// How far ahead of the start it is told, apart from the time that messages take.
+const LEAD: Duration = Duration::from_millis(250);
+/// A generator that was not heard of for so long is lost.
+const LOST_AFTER: Duration = Duration::from_millis(3_000);
+/// How often the coordinator says that it is there.
+const BEAT: Duration = Duration::from_millis(500);
+/// How long a generator may take from its end to its last part.
+const LAST_PART_WITHIN: Duration = Duration::from_secs(30);
+/// How long messages are waited for at a time.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A load on its way over several generators.
+pub(super) struct SharedRun<'a> {
+    coordinator: &'a Coordinator,
+    load: &'a SharedLoad<'a>,
+    number: u32,
+    slices: Vec<ThreadSlice>,
+}
+
+/// What is known of a generator.
+struct GeneratorState {
+    /// When it was heard last.
+    heard: Instant,
+    /// By tick, until all have come so far.
+    progress: BTreeMap<u64, LoadProgress>,
+    last_progress: LoadProgress,
+    part: Option<PartReport>,
+    lost: Option<LostGenerator>,
+}
+
+impl GeneratorState {
+    fn is_over(&self) -> bool {
+        self.lost.is_some() || self.part.as_ref().is_some_and(|part| part.last)
+    }
+}
+
+impl<'a> SharedRun<'a> {
+    pub fn new(coordinator: &'a Coordinator, load: &'a SharedLoad<'a>, number: u32) -> Result<Self, TrialFailure> {
+        let (threads, parts) = (coordinator.threads(load.plan), coordinator.agents.len() as u32);
+        if threads < parts {
+            let message = format!("{} cannot share {}", counted(u64::from(parts), "generator"), counted(u64::from(threads), "thread"));
+            let advice = "each needs a thread, and each thread a connection: raise load.threads or the users, or lower --generators";
+            return Err(failure(message, advice));
+        }
+        let slices = (0..parts).map(|index| ThreadSlice::part(threads, index, parts)).collect();
+        Ok(SharedRun { coordinator, load, number, slices })
+    }
+
+    /// Drives the load to its end.
+    pub fn drive(&self, live: &LiveCounters, cancel: &CancellationToken) -> Result<SharedResults, TrialFailure> {
+        let (bus, run) = (&self.coordinator.bus, &self.coordinator.run);
+        let subscribed = bus
+            .subscribe(&subjects::all_progress(run))
+            .and_then(|progress| Ok((progress, bus.subscribe(&subjects::all_parts(run, self.number))?)));
+        let (progress, parts) = subscribed.map_err(unreachable)?;
+        let offsets = self.ready(cancel)?;
+        let zero = self.start(&offsets)?;
+        info!(generators = self.slices.len(), "load begins on all generators");
+        live.begin(Clock::since(clock::instant(zero)));
+        let states = self.watch(&progress, &parts, (live, zero), cancel);
+        self.conclude(states, &offsets)
+    }
+
+    /// Has every generator get ready, and finds how far its clock is ahead.
+    fn ready(&self, cancel: &CancellationToken) -> Result<Vec<ClockOffset>, TrialFailure> {
+        let agents = &self.coordinator.agents;
+        let refused: Mutex<Option<(String, Refusal)>> = Mutex::default();
+        let offsets: Vec<Option<ClockOffset>> = std::thread::scope(|scope| {
+            let each: Vec<_> = (0..agents.len())
+                .map(|index| {
+                    let refused = &refused;
+                    scope.spawn(move || {
+                        let name = &agents[index].name;
+                        self.ready_one(index)
+                            .map_err(|refusal| {
+                                let mut first = refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                                first.get_or_insert((name.clone(), refusal));
+                                // Those that still get ready need not.
+                                self.stop();
+                            })
+                            .ok()
+                    })
+                })
+                .collect();
+            while each.iter().any(|one| !one.is_finished()) {
+                self.beat();
+                if cancel.is_cancelled() {
+                    self.stop();
+                }
+                std::thread::sleep(LOOK * 5);
+            }
+            each.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        if let Some((name, refusal)) = refused.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            self.stop();
+            return Err(failure(format!("generator {name}: {}", refusal.message), &refusal.advice));
+        }
+        Ok(offsets.into_iter().flatten().collect())
+    }
+
+    fn ready_one(&self, index: usize) -> Result<ClockOffset, Refusal> {
+        let (coordinator, slice) = (self.coordinator, self.slices[index]);
+        let agent = &coordinator.agents[index];
+        let prepare = Prepare {
+            run: coordinator.run.clone(),
+            load: self.number,
+            generator: index as u32,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            bundle: coordinator.bundle.clone(),
+            file: coordinator.file.clone(),
+            overrides: coordinator.overrides.clone(),
+            variant: self.load.variant.name.clone(),
+            started: self.load.started.map(|(endpoint, _)| started(endpoint)),
+            first: slice.first,
+            count: slice.count,
+            of: slice.of,
+            seed: self.load.seed,
+            allowed_hosts: coordinator.options.allowed_hosts.clone(),
+        };
+        let asked = |error: BusError| Refusal { message: error.message, advice: error.advice };
+        let bus = &coordinator.bus;
+        let subject = subjects::agent(&agent.id, "prepare");
+        bus.request::<Result<(), Refusal>>(&subject, &prepare, READY_WITHIN).map_err(asked)??;
+        let subject = subjects::agent(&agent.id, "clock");
+        let trips: Vec<RoundTrip> = (0..PINGS)
+            .filter_map(|_| {
+                let sent = clock::now();
+                let theirs = bus.request::<u64>(&subject, &(), ANSWER_WITHIN).ok()?;
+                Some(RoundTrip { sent, came: clock::now(), theirs })
+            })
+            .collect();
+        let silent = || Refusal { message: "it does not tell its clock".to_owned(), advice: "is its machine cut off?".to_owned() };
+        ClockOffset::of(&trips).ok_or_else(silent)
+    }
+
+    /// Tells every generator when to begin, each by its own clock; the time by this process' clock. Unless all have taken it before that
+    /// time, none begins.
+    fn start(&self, offsets: &[ClockOffset]) -> Result<u64, TrialFailure> {
+        let farthest = offsets.iter().map(|offset| offset.error * 2).max().unwrap_or_default();
+        let zero = clock::now() + (LEAD + farthest * 4).as_nanos() as u64;
+        let coordinator = self.coordinator;
+        let one = |index: usize| -> Result<(), String> {
+            let agent = &coordinator.agents[index];
+            let start = Start { run: coordinator.run.clone(), load: self.number, at: offsets[index].theirs(zero) };
+            let left = Duration::from_nanos(zero.saturating_sub(clock::now()));
+            let subject = subjects::agent(&agent.id, "start");
+            match coordinator.bus.request::<Armed>(&subject, &start, left.max(LOOK)) {
+                Ok(Armed { late: false }) => Ok(()),
+                Ok(Armed { late: true }) => Err(format!("generator {} heard of the start too late", agent.name)),
+                Err(error) => Err(format!("generator {}: {}", agent.name, error.message)),
+            }
+        };
+        let taken: Vec<Result<(), String>> = std::thread::scope(|scope| {
+            let each: Vec<_> = (0..offsets.len()).map(|index| scope.spawn(move || one(index))).collect();
+            each.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        self.beat();
+        match taken.into_iter().find_map(Result::err) {
+            None => Ok(zero),
+            Some(why) => {
+                self.stop();
+                Err(failure(format!("the start was called off: {why}"), "run it again; `runner agents` shows who is there"))
+            }
+        }
+    }
+
+    /// Watches a load until every generator has sent its last part, or is lost.
+    fn watch(
+        &self,
+        progress: &Subscription,
+        parts: &Subscription,
+        (live, zero): (&LiveCounters, u64),
+        cancel: &CancellationToken,
+    ) -> Vec<GeneratorState> {
+        let begun = clock::instant(zero);
+        let mut states: Vec<GeneratorState> = (0..self.slices.len())
+            .map(|_| GeneratorState {
+                heard: begun,
+                progress: BTreeMap::new(),
+                last_progress: LoadProgress::default(),
+                part: None,
+                lost: None,
+            })
+            .collect();
+        let mut watch = Watch { beat: Instant::now(), stopped: None, connected: Instant::now() };
+        while !states.iter().all(GeneratorState::is_over) {
+            while let Some(heard) = progress.next(LOOK) {
+                self.take_progress(&heard.payload, &mut states);
+            }
+            while let Some(heard) = parts.next(Duration::from_millis(1)) {
+                self.take_part(&heard.payload, &mut states);
+            }
+            self.show(&mut states, live);
+            self.look(&mut states, &mut watch, begun, cancel);
+        }
+        self.show(&mut states, live);
+        states
+    }
+
+    fn take_progress(&self, payload: &[u8], states: &mut [GeneratorState]) {
+        let Some(report) = decode::<ProgressReport>(payload).filter(|report| report.load == self.number) else { return };
+        let Some(state) = states.get_mut(report.generator as usize) else { return };
+        state.heard = Instant::now();
+        state.progress.insert(report.tick, report.progress);
+        state.last_progress = report.progress;
+    }
+
+    fn take_part(&self, payload: &[u8], states: &mut [GeneratorState]) {
+        let kept = is_elsewhere(payload).and_then(|name| store::get(&self.coordinator.bus, RECORDS, name).ok());
+        let Some(report) = unpack::<PartReport>(kept.as_deref().unwrap_or(payload)) else { return };
+        let Some(state) = states.get_mut(report.generator as usize).filter(|_| report.load == self.number) else { return };
+        let newer = state.part.as_ref().is_none_or(|before| !before.last && before.at <= report.at);
+        if newer {
+            state.heard = Instant::now();
+            state.last_progress = report.progress;
+            state.part = Some(report);
+        }
+    }
+
+    /// Shows what all have done up to the last time of which all have told: sums of one time, so that rules on rates mean something.
+    fn show(&self, states: &mut [GeneratorState], live: &LiveCounters) {
+        let open = || states.iter().filter(|state| !state.is_over());
+        let common = open().map(|state| state.progress.keys().next_back().copied()).min().flatten();
+        for (state, slice) in states.iter_mut().zip(&self.slices) {
+            let known = match common {
+                Some(common) if !state.is_over() => state.progress.get(&common).copied(),
+                // Of those that are at their end the last word counts.
+                _ if state.is_over() => Some(state.last_progress),
+                _ => None,
+            };
+            if let Some(progress) = known {
+                live.tell(slice.first, progress);
+            }
+            if let Some(common) = common {
+                state.progress = state.progress.split_off(&common);
+            }
+        }
+    }
+
+    /// What is due: signs of life, the wish to stop, and who is lost.
+    fn look(&self, states: &mut [GeneratorState], watch: &mut Watch, begun: Instant, cancel: &CancellationToken) {
+        let now = Instant::now();
+        let bus = &self.coordinator.bus;
+        if bus.is_connected() {
+            if !watch.was_connected(now) {
+                // Nobody could be heard meanwhile.
+                states.iter_mut().for_each(|state| state.heard = state.heard.max(now));
+            }
+            watch.connected = now;
+        }
+        if cancel.is_cancelled() {
+            watch.stopped.get_or_insert(now);
+        }
+        if now.duration_since(watch.beat) >= BEAT {
+            watch.beat = now;
+            match watch.stopped {
+                Some(_) => self.stop(),
+                None => self.beat(),
+            }
+        }
+        let plan = self.load.plan;
+        let ends = begun + plan.warmup + plan.duration + plan.drain + LAST_PART_WITHIN;
+        for (index, state) in states.iter_mut().enumerate().filter(|(_, state)| !state.is_over()) {
+            let silent = now.saturating_duration_since(state.heard);
+            let is_late = plan.requests.is_none() && now > ends || watch.stopped.is_some_and(|at| now > at + plan.drain + LAST_PART_WITHIN);
+            if silent < LOST_AFTER && !is_late || !watch.was_connected(now) {
+                continue;
+            }
+            let name = &self.coordinator.agents[index].name;
+            warn!(generator = name, "lost: nothing was heard of it for {}", show_duration(silent));
+            // Its last part may have come while nobody listened.
+            let subject = subjects::part(&self.coordinator.run, self.number, index as u32);
+            if let Some(bytes) = store::last_part(bus, &subject)
+                && let Some(report) = unpack::<PartReport>(&bytes)
+            {
+                let is_last = report.last;
+                state.part = Some(report);
+                if is_last {
+                    continue;
+                }
+            }
+            let since = |at: Instant| at.saturating_duration_since(begun).as_secs_f64();
+            let ended_load = self.coordinator.options.on_lost == OnLost::Stop;
+            state.lost = Some(LostGenerator {
+                heard_s: since(state.heard),
+                measured_s: state.part.as_ref().map_or(0.0, |part| part.at as f64 / 1e9),
+                in_flight: 0,
+                ended_load,
+            });
+            if ended_load {
+                watch.stopped.get_or_insert(now);
+                self.stop();
+            }
+        }
+        // One that ended by itself before its time is lost, too.
+        for state in states.iter_mut().filter(|state| state.lost.is_none()) {
+            let Some(part) = state.part.as_ref().filter(|part| part.last && part.cut.is_some()) else { continue };
+            if watch.stopped.is_none() {
+                let ended_load = self.coordinator.options.on_lost == OnLost::Stop;
+                let at = part.at as f64 / 1e9;
+                state.lost = Some(LostGenerator { heard_s: at, measured_s: at, in_flight: 0, ended_load });
+                if ended_load {
+                    watch.stopped = Some(now);
+                    self.stop();
+                }
+            }
+        }
+    }
+
+    fn beat(&self) {
+        self.coordinator.bus.publish(&subjects::beat(&self.coordinator.run), &ForLoad { load: self.number });
+    }
+
+    fn stop(&self) {
+        self.coordinator.bus.publish(&subjects::stop(&self.coordinator.run), &ForLoad { load: self.number });
+    }
+
+    fn conclude(&self, states: Vec<GeneratorState>, offsets: &[ClockOffset]) -> Result<SharedResults, TrialFailure> {
+        let (mut parts, mut generators) = (Vec::new(), Vec::new());
+        for (index, state) in states.into_iter().enumerate() {
+            let (agent, slice, offset) = (&self.coordinator.agents[index], self.slices[index], offsets[index]);
+            let report = state.part;
+            let mut part = match report.as_ref().map(|report| report.part.clone()) {
+                Some(Ok(part)) => part,
+                Some(Err(refusal)) => {
+                    return Err(failure(format!("generator {}: {}", agent.name, refusal.message), &refusal.advice));
+                }
+                None => LoadPart::empty(self.load.plan),
+            };
+            let mut lost = state.lost;
+            if let (Some(lost), Some(report)) = (&mut lost, report.filter(|report| !report.last)) {
+                lost.in_flight = in_flight(report.progress);
+                part.lose(lost.in_flight, Duration::from_nanos(report.at));
+            }
+            let whole = &part.measured.whole;
+            generators.push(GeneratorRecord {
+                name: agent.name.clone(),
+                machine: agent.machine.clone(),
+                first_thread: slice.first,
+                threads: slice.count,
+                started: whole.started(),
+                completed: whole.completed,
+                failed: whole.failed(),
+                unanswered: whole.unanswered,
+                cpu_max: part.measured.generator.busiest,
+                cpu_s: part.measured.generator.cpu.as_secs_f64(),
+                clock_offset_us: offset.ahead as f64 / 1e3,
+                clock_error_us: offset.error.as_secs_f64() * 1e6,
+                lost,
+            });
+            parts.push(part);
+        }
+        Ok(SharedResults { parts, generators })
+    }
+}
+
+/// What a coordinator remembers of the watch over a load.
+struct Watch {
+    /// When it said last that it is there.
+    beat: Instant,
+    /// When the load was asked to end.
+    stopped: Option<Instant>,
+    /// When the connection stood last.
+    connected: Instant,
+}
+
+impl Watch {
+    /// Whether the connection has stood at the last looks.
+    fn was_connected(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.connected) < Duration::from_millis(500)
+    }
+}
+
+/// A server of this process, as others reach it.
+fn started(endpoint: &Endpoint) -> StartedServer {
+    let (address, unix) = match endpoint {
+        Endpoint::Tcp(address) => (address.to_string(), false),
+        Endpoint::Unix(path) => (path.display().to_string(), true),
+    };
+    StartedServer { address, unix, place: place() }
+}
+
+fn failure(message: String, advice: &str) -> TrialFailure {
+    TrialFailure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server }
+}
+
+fn unreachable(error: BusError) -> TrialFailure {
+    failure(error.message, &error.advice)
+}
