@@ -34,6 +34,7 @@ mod request_source;
 mod rng;
 pub mod schedule;
 pub mod slowest;
+pub mod snapshot;
 pub mod stall_monitor;
 pub mod system_limits;
 #[cfg(test)]

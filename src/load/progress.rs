@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::snapshot::{self, SnapshotDesk, SnapshotRequest};
 use crate::net::clock::Clock;
 
 /// A load under way, as its threads tell of it.
 #[derive(Debug)]
 pub struct LiveCounters {
     counters: Box<[Counters]>,
+    desks: Box<[SnapshotDesk]>,
     /// Starts when the threads have all they need.
     clock: Arc<OnceLock<Clock>>,
 }
@@ -44,7 +46,11 @@ impl Counters {
 impl LiveCounters {
     /// A load on this many threads, which has not begun.
     pub fn new(threads: u32) -> Self {
-        LiveCounters { counters: (0..threads).map(|_| Counters::default()).collect(), clock: Arc::default() }
+        LiveCounters {
+            counters: (0..threads).map(|_| Counters::default()).collect(),
+            desks: (0..threads).map(|_| SnapshotDesk::default()).collect(),
+            clock: Arc::default(),
+        }
     }
 
     /// How many threads it has.
@@ -67,6 +73,16 @@ impl LiveCounters {
             failed: sum(|c| &c.failed),
             error_status: sum(|c| &c.error_status),
         }
+    }
+
+    /// Asks each thread for a copy of what it has measured so far, and does not wait for it.
+    pub fn ask_for_snapshots(&self) -> SnapshotRequest {
+        snapshot::ask(self.desks.iter())
+    }
+
+    /// Where a thread is asked for copies.
+    pub(super) fn desk(&self, index: u32) -> &SnapshotDesk {
+        &self.desks[index as usize]
     }
 
     pub(super) fn clock(&self) -> Arc<OnceLock<Clock>> {
