@@ -34,6 +34,7 @@ mod private;
 pub mod replay;
 mod resume;
 pub mod serve;
+mod so_far;
 mod supervise;
 mod trial;
 
@@ -44,6 +45,7 @@ pub use folder::{FolderError, NotLatest};
 use redacting_observer::RedactingObserver;
 pub use resume::NotResumable;
 use resume::TrialStore;
+pub use so_far::LoadSoFar;
 
 /// How to run, apart from what the scenario says.
 #[derive(Debug, Clone)]
@@ -99,6 +101,10 @@ pub enum RunEvent<'a> {
         /// What the server uses, where it is looked at.
         used: Option<crate::server::UsedNow>,
     },
+    /// Said once a second at most, to those who want it.
+    LoadSoFar {
+        so_far: &'a LoadSoFar,
+    },
     LoadEnded,
     CapacityBegan {
         description: &'a str,
@@ -151,6 +157,11 @@ pub enum RunEvent<'a> {
 pub trait Observer {
     /// Something has happened. The run waits until this returns.
     fn event(&self, event: RunEvent<'_>);
+
+    /// Whether somebody looks at [`RunEvent::LoadSoFar`] at the moment. It costs the load a little.
+    fn wants_load_so_far(&self) -> bool {
+        false
+    }
 }
 
 /// A run that left a report.

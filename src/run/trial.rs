@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, info_span, warn};
 
 use super::log_tail;
+use super::so_far::LoadWatch;
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, events, facts, hooks};
 
@@ -228,6 +229,7 @@ impl Stage<'_> {
         self.observer.event(RunEvent::LoadBegan { description: &description });
         info!("load begins: {description}");
         let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
+        let mut figures = LoadWatch::default();
         let planned = plan.warmup + plan.duration;
         let mut tick = |server: &Server| {
             // While its threads get ready it has not begun.
@@ -240,6 +242,9 @@ impl Stage<'_> {
                 Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
             });
             self.observer.event(RunEvent::Load { elapsed, planned: expected, progress, used: server.used_now() });
+            if let Some(so_far) = figures.look(plan, &live, elapsed, self.observer.wants_load_so_far()) {
+                self.observer.event(RunEvent::LoadSoFar { so_far: &so_far });
+            }
             // While the load drains nothing new is started: no rate means anything.
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         };
