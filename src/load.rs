@@ -36,6 +36,7 @@ mod rng;
 pub mod schedule;
 pub mod slice;
 pub mod slowest;
+pub mod snapshot;
 pub mod stall_monitor;
 pub mod start;
 pub mod system_limits;
@@ -108,7 +109,8 @@ pub fn run(
     let pulses: Arc<[Arc<Heartbeat>]> = slice.indices().map(|_| Arc::default()).collect();
     let mut watchdogs: Vec<HookWatchdog> = pulses.iter().map(|_| HookWatchdog::default()).collect();
     let mut hangs = |index: u32| {
-        let why = watchdogs[(index - slice.first) as usize].look(&pulses[(index - slice.first) as usize], cancel.is_cancelled())?;
+        let why = watchdogs[(index - slice.first) as usize]
+            .look(&pulses[(index - slice.first) as usize], cancel.is_cancelled())?;
         let lost = live.of_thread(index).completed.load(Ordering::Relaxed);
         Some(format!("{why}; what its load thread measured, {}, is lost", counted(lost, "response")))
     };

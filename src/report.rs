@@ -25,7 +25,7 @@ use std::path::Path;
 pub(crate) use escape::{
     cell as markdown_cell, clip, code_cell as markdown_code, html as html_text, link as markdown_link,
 };
-pub(crate) use format::{capital, height, status as status_in_words};
+pub(crate) use format::{capital, height, short_micros, status as status_in_words};
 pub(crate) use table::{Align, Table};
 
 use crate::record::Record;

@@ -37,17 +37,19 @@ pub mod replay;
 mod resume;
 pub mod serve;
 pub mod slice;
+mod so_far;
 mod supervise;
 mod trial;
 
 use drift::DriftWatch;
-use generators::Generators;
 pub use folder::write_report;
 use folder::{Folder, Published};
 pub use folder::{FolderError, NotLatest};
+use generators::Generators;
 use redacting_observer::RedactingObserver;
 pub use resume::NotResumable;
 use resume::TrialStore;
+pub use so_far::LoadSoFar;
 
 /// How to run, apart from what the scenario says.
 #[derive(Debug, Clone)]
@@ -105,6 +107,10 @@ pub enum RunEvent<'a> {
         /// What the server uses, where it is looked at.
         used: Option<crate::server::UsedNow>,
     },
+    /// Said once a second at most, to those who want it.
+    LoadSoFar {
+        so_far: &'a LoadSoFar,
+    },
     LoadEnded,
     CapacityBegan {
         description: &'a str,
@@ -157,6 +163,11 @@ pub enum RunEvent<'a> {
 pub trait Observer {
     /// Something has happened. The run waits until this returns.
     fn event(&self, event: RunEvent<'_>);
+
+    /// Whether somebody looks at [`RunEvent::LoadSoFar`] at the moment. It costs the load a little.
+    fn wants_load_so_far(&self) -> bool {
+        false
+    }
 }
 
 /// A run that left a report.

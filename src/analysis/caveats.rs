@@ -38,6 +38,25 @@ const OF_LOAD: [Rule<LoadRecord>; 23] = [
     ("teardown_failed", load::teardown_failed),
 ];
 
+/// Of these, those that hold also of a load that is still under way. The others speak of its end.
+const WHILE_UNDER_WAY: [&str; 15] = [
+    "fell_silent",
+    "busy_generator",
+    "late_sends",
+    "growing_queue",
+    "queued",
+    "rate_not_met",
+    "few_samples",
+    "error_statuses",
+    "not_connected",
+    "no_handshake",
+    "not_http",
+    "connection_lost",
+    "retried",
+    "unsolicited",
+    "few_descriptors",
+];
+
 /// What is looked for in a dirty check.
 const OF_DIRTY_CHECK: [Rule<DirtyRecord>; 6] = [
     ("not_searched", dirty::not_searched),
@@ -57,6 +76,12 @@ pub fn of(trials: &[Trial]) -> Vec<Caveat> {
     let of_checks = found(&OF_DIRTY_CHECK, trials, |trial| trial.dirty.as_ref());
     let of_servers = found(&OF_SERVER, trials, |trial| trial.servers.first());
     of_loads.into_iter().chain(of_checks).chain(of_servers).collect()
+}
+
+/// The caveats of a load that is still under way, by what is known of it so far.
+pub fn so_far(load: &LoadRecord) -> Vec<Caveat> {
+    let holds_by_now = OF_LOAD.iter().filter(|(kind, _)| WHILE_UNDER_WAY.contains(kind));
+    holds_by_now.filter_map(|(kind, rule)| Some(Caveat { kind: (*kind).to_owned(), ..rule(load)? })).collect()
 }
 
 fn found<T>(rules: &[Rule<T>], trials: &[Trial], part: impl Fn(&Trial) -> Option<&T>) -> Vec<Caveat> {

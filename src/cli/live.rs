@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::pages::{PageRequest, PageServer, respond};
-use crate::run::{Observer, RunEvent};
+use crate::record::Quantiles;
+use crate::report::short_micros;
+use crate::run::{LoadSoFar, Observer, RunEvent};
 
 const PAGE: &str = include_str!("live/page.html");
 /// How often those who look are told.
@@ -41,11 +43,34 @@ struct LiveState {
     leaks: u64,
     /// Of the load under way: seconds, answers a second, requests in flight.
     points: Vec<[f64; 3]>,
+    /// Of the load under way: how many requests were started, and what is known of their latencies, in words.
+    measured: u64,
+    percentiles: Vec<(&'static str, String)>,
+    /// Reasons to trust its figures less, and what helps.
+    caveats: Vec<(String, String)>,
     troubles: Vec<String>,
     /// The report's page, once it is there.
     report: Option<String>,
     /// All scenarios have ended.
     over: bool,
+}
+
+impl LiveState {
+    fn take(&mut self, so_far: &LoadSoFar) {
+        let Quantiles { p50, p75, p90, p95, p99, p999, max, .. } = so_far.latency_us;
+        let shown =
+            [("p50", p50), ("p75", p75), ("p90", p90), ("p95", p95), ("p99", p99), ("p99.9", p999), ("max", max)];
+        self.measured = so_far.started;
+        self.percentiles = shown.map(|(name, value)| (name, short_micros(value))).into();
+        let told = so_far.caveats.iter().map(|caveat| (caveat.message.clone(), caveat.advice.clone()));
+        self.caveats = told.collect();
+    }
+
+    fn forget_figures(&mut self) {
+        self.measured = 0;
+        self.percentiles.clear();
+        self.caveats.clear();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +125,10 @@ impl LivePage {
         self.shared.changed.notify_all();
     }
 
+    fn is_looked_at(&self) -> bool {
+        *locked(&self.shared.looking) > 0
+    }
+
     /// Takes an event of the run.
     fn note(&self, event: &RunEvent<'_>) {
         let mut state = locked(&self.shared.state);
@@ -107,6 +136,7 @@ impl LivePage {
             RunEvent::Trial { variant, number, of, left } => {
                 (state.variant, state.number, state.of) = ((*variant).to_owned(), *number, *of);
                 state.left_s = left.map(|left| left.as_secs_f64());
+                state.forget_figures();
             }
             RunEvent::ServerStarting { elapsed, set_up, .. } => {
                 let what = if set_up.is_some() { "setting up the server" } else { "starting the server" };
@@ -114,6 +144,7 @@ impl LivePage {
             }
             RunEvent::LoadBegan { description } => {
                 state.points.clear();
+                state.forget_figures();
                 state.doing = (*description).to_owned();
             }
             RunEvent::CapacityBegan { description }
@@ -134,6 +165,7 @@ impl LivePage {
                 let more = state.points.len().saturating_sub(MOST);
                 state.points.drain(..more);
             }
+            RunEvent::LoadSoFar { so_far } => state.take(so_far),
             RunEvent::Capacity { elapsed, planned, doing }
             | RunEvent::Inspection { elapsed, planned, doing }
             | RunEvent::Crossover { elapsed, planned, doing } => {
@@ -165,6 +197,10 @@ impl Observer for WithLive<'_> {
             page.note(&event);
         }
         self.screen.event(event);
+    }
+
+    fn wants_load_so_far(&self) -> bool {
+        self.screen.wants_load_so_far() || self.page.is_some_and(LivePage::is_looked_at)
     }
 }
 
@@ -235,6 +271,22 @@ pub(super) fn announcement(page: &LivePage) -> String {
 mod tests {
     use super::*;
     use crate::load::LoadProgress;
+    use crate::measured_value::MeasuredValue;
+    use crate::record::Caveat;
+
+    #[test]
+    fn what_is_known_of_a_load_is_told_until_the_next_begins() {
+        let page = LivePage::start(0).unwrap();
+        let latency_us = Quantiles { p50: Some(MeasuredValue::Exactly(1500.0)), ..Quantiles::default() };
+        let caveats = vec![Caveat::new("late", "raise the threads")];
+        page.note(&RunEvent::LoadSoFar { so_far: &LoadSoFar { started: 7, latency_us, caveats } });
+        let state = locked(&page.shared.state).clone();
+        assert_eq!((state.measured, &state.percentiles[0]), (7, &("p50", "1.50 ms".to_owned())));
+        assert_eq!(state.caveats, [("late".to_owned(), "raise the threads".to_owned())]);
+        page.note(&RunEvent::LoadBegan { description: "the next" });
+        let state = locked(&page.shared.state).clone();
+        assert!(state.percentiles.is_empty() && state.caveats.is_empty());
+    }
 
     #[test]
     fn a_load_becomes_points_and_no_more_than_are_drawn() {

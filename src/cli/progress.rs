@@ -7,7 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
-use crate::report::{clip, height, one_line};
+use crate::record::Quantiles;
+use crate::report::{clip, height, one_line, short_micros};
 use crate::run::{Observer, RunEvent};
 use crate::units::{counted, show_count, show_duration, show_rate, show_size};
 
@@ -43,6 +44,8 @@ pub(super) struct Progress {
     heading: RefCell<String>,
     /// The rate of each second of the load under way.
     rates: RefCell<Vec<f64>>,
+    /// The percentiles of the load under way, as a line.
+    percentiles: RefCell<String>,
     /// Whether anything has been measured.
     measured: Cell<bool>,
     /// What went wrong before: should nothing be measured at all, the error that ends the run says it.
@@ -87,6 +90,7 @@ impl Progress {
             last_count: Cell::default(),
             heading: RefCell::default(),
             rates: RefCell::default(),
+            percentiles: RefCell::default(),
             measured: Cell::default(),
             held_back: RefCell::default(),
         }
@@ -125,6 +129,7 @@ impl Progress {
         self.last_plain.set(Duration::ZERO);
         self.last_count.set((Duration::ZERO, 0, 0.0));
         self.rates.borrow_mut().clear();
+        self.percentiles.borrow_mut().clear();
         match &self.style {
             Style::Plain if self.logged => {}
             Style::Plain => self.line(&format!("{}{text}", self.heading.borrow())),
@@ -256,7 +261,12 @@ impl Observer for Progress {
                     .map(|used| format!("; server: {:.2} cores, {}", used.cores, show_size(used.rss)));
                 let server = server.unwrap_or_default();
                 let text = format!("{rate}, {}, {} in flight{server}", counted(errors, "error"), show_count(open));
-                self.advance(elapsed, planned, &format!("{text}{}", self.sparkline()));
+                let percentiles = self.percentiles.borrow();
+                self.advance(elapsed, planned, &format!("{text}{percentiles}{}", self.sparkline()));
+            }
+            RunEvent::LoadSoFar { so_far } => {
+                let columns = print::columns().unwrap_or(USUAL_COLUMNS);
+                self.percentiles.replace(format!("\n{}", clip(&percentiles(&so_far.latency_us), columns)));
             }
             RunEvent::Capacity { elapsed, planned, doing } | RunEvent::Inspection { elapsed, planned, doing } => {
                 self.measured();
@@ -273,6 +283,18 @@ impl Observer for Progress {
             RunEvent::Trouble { message } => self.trouble(message),
         }
     }
+
+    /// Only where a line can be drawn over.
+    fn wants_load_so_far(&self) -> bool {
+        matches!(self.style, Style::Live(_))
+    }
+}
+
+/// The latencies of a load so far, in a line.
+fn percentiles(latency_us: &Quantiles) -> String {
+    let shown = [("p50", latency_us.p50), ("p90", latency_us.p90), ("p99", latency_us.p99), ("max", latency_us.max)];
+    let shown = shown.map(|(name, value)| format!("{name} {}", short_micros(value)));
+    format!("latency so far: {}", shown.join(", "))
 }
 
 /// A time that is still to come, to the second, of more than two minutes to the minute: `40 s`, `3 min`.
@@ -311,6 +333,7 @@ fn bar() -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measured_value::MeasuredValue;
 
     #[test]
     fn a_terminal_that_cannot_redraw_gets_plain_lines() {
@@ -322,6 +345,14 @@ mod tests {
             ["0 s", "40 s", "120 s", "3 min"]
         );
         assert!(!can_redraw(false, Some("xterm".as_ref())));
+    }
+
+    #[test]
+    fn percentiles_are_a_line() {
+        let known = |us| Some(MeasuredValue::Exactly(us));
+        let latency_us =
+            Quantiles { p50: known(1500.0), p99: Some(MeasuredValue::MoreThan(2e6)), ..Quantiles::default() };
+        assert_eq!(percentiles(&latency_us), "latency so far: p50 1.50 ms, p90 –, p99 > 2.00 s, max –");
     }
 
     #[test]

@@ -111,11 +111,17 @@ impl Own {
         let refused = |message: String, advice: String| Refusal { message, advice };
         let bytes = store::get(&self.bus, BUNDLES, digest).map_err(|error| refused(error.message, error.advice))?;
         // Named only once it is whole.
-        let unpacked = tempfile::tempdir_in(self.folder.path())
-            .map_err(|error| refused(format!("cannot write below {}: {error}", self.folder.path().display()), "is the disk full?".to_owned()))?;
+        let unpacked = tempfile::tempdir_in(self.folder.path()).map_err(|error| {
+            refused(
+                format!("cannot write below {}: {error}", self.folder.path().display()),
+                "is the disk full?".to_owned(),
+            )
+        })?;
         bundle::unpack(&bytes, digest, unpacked.path()).map_err(|error| refused(error.message, error.advice))?;
         let renamed = std::fs::rename(unpacked.keep(), &place);
-        renamed.map_err(|error| refused(format!("cannot name {}: {error}", place.display()), "is the disk full?".to_owned()))?;
+        renamed.map_err(|error| {
+            refused(format!("cannot name {}: {error}", place.display()), "is the disk full?".to_owned())
+        })?;
         Ok(place)
     }
 }
@@ -141,7 +147,9 @@ impl Agent {
             allow_commands: options.allow_commands,
         };
         let folder = tempfile::Builder::new().prefix("runner-agent-").tempdir();
-        let folder = folder.map_err(|error| BusError::new(format!("no folder for files: {error}"), "set TMPDIR to a folder that can be written"))?;
+        let folder = folder.map_err(|error| {
+            BusError::new(format!("no folder for files: {error}"), "set TMPDIR to a folder that can be written")
+        })?;
         let own = Arc::new(Own { bus, info, options, busy: Mutex::default(), starts: Mutex::default(), folder });
         let (asked, jobs) = channel();
         let answering = answer(&own, &asked)?;
@@ -204,10 +212,15 @@ fn answer(own: &Arc<Own>, asked: &Sender<LoadRequest>) -> Result<Vec<AbortOnDrop
             });
         };
         let Some(prepare) = decode::<Prepare>(&heard.payload) else {
-            return refuse("it does not understand what it is asked".to_owned(), "use the same version of runner everywhere");
+            return refuse(
+                "it does not understand what it is asked".to_owned(),
+                "use the same version of runner everywhere",
+            );
         };
         match here.claim(format!("load of run {}", prepare.run)) {
-            Err(busy) => refuse(format!("it is busy with a {busy}"), "wait until it is done; `runner agents` shows who is free"),
+            Err(busy) => {
+                refuse(format!("it is busy with a {busy}"), "wait until it is done; `runner agents` shows who is free")
+            }
             Ok(()) => {
                 let _: Result<(), _> = asked.send(LoadRequest { prepare, reply: heard.reply.clone() });
             }

@@ -57,10 +57,14 @@ impl Bundle {
         let mut files = Vec::new();
         let mut size = 0;
         collect(root, &mut files, &mut size).map_err(|error| {
-            BundleError::new(format!("cannot read {}: {error}", root.display()), "agents need the files of a scenario's folder")
+            BundleError::new(
+                format!("cannot read {}: {error}", root.display()),
+                "agents need the files of a scenario's folder",
+            )
         })?;
         if size > LARGEST {
-            let message = format!("{} holds {} MB, and agents are sent {} MB at most", root.display(), size >> 20, LARGEST >> 20);
+            let message =
+                format!("{} holds {} MB, and agents are sent {} MB at most", root.display(), size >> 20, LARGEST >> 20);
             let advice = format!(
                 "put scenarios and what they need into a folder of their own, or a {PROJECT_FILE} into a folder further down: \
                  the folder with that file is sent"
@@ -124,7 +128,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>, size: &mut u64) -> io::Resul
 /// Unpacks an archive into a folder, if it is the one of this digest. Nothing is written outside of the folder.
 pub(super) fn unpack(bytes: &[u8], wanted: &str, into: &Path) -> Result<(), BundleError> {
     if sha256(bytes) != wanted {
-        return Err(BundleError::new("the files of the scenario did not arrive as they were sent".to_owned(), "submit it again"));
+        return Err(BundleError::new(
+            "the files of the scenario did not arrive as they were sent".to_owned(),
+            "submit it again",
+        ));
     }
     let unpacked = || -> io::Result<()> {
         let mut archive = tar::Archive::new(GzDecoder::new(bytes).take(LARGEST_UNPACKED));
@@ -142,7 +149,10 @@ pub(super) fn unpack(bytes: &[u8], wanted: &str, into: &Path) -> Result<(), Bund
         Ok(())
     };
     unpacked().map_err(|error| {
-        BundleError::new(format!("cannot unpack the files of the scenario: {error}"), "is there room in the agent's folder for temporary files?")
+        BundleError::new(
+            format!("cannot unpack the files of the scenario: {error}"),
+            "is there room in the agent's folder for temporary files?",
+        )
     })
 }
 

@@ -121,7 +121,8 @@ impl Bus {
             runtime.block_on(async { nobody.recv().await });
             runtime.shutdown_background();
         });
-        let machine = |error: std::io::Error| BusError::new(format!("the machine refused: {error}"), "check `ulimit -a`");
+        let machine =
+            |error: std::io::Error| BusError::new(format!("the machine refused: {error}"), "check `ulimit -a`");
         begun.map_err(machine)?;
         let ended = || BusError::new("the machine refused an event loop", "check `ulimit -a`");
         let handle: Handle = handle.recv().map_err(|_| ended())?.map_err(machine)?;
@@ -172,12 +173,17 @@ impl Bus {
         let reply = self.wait(self.client.send_request(subject.to_owned(), request)).map_err(|error| {
             use async_nats::client::RequestErrorKind as Kind;
             match error.kind() {
-                Kind::NoResponders => BusError::passing("it is not there any more", "did the agent end, or was it killed?"),
-                Kind::TimedOut => BusError::passing("it does not answer", "is the agent's machine very busy, or cut off?"),
+                Kind::NoResponders => {
+                    BusError::passing("it is not there any more", "did the agent end, or was it killed?")
+                }
+                Kind::TimedOut => {
+                    BusError::passing("it does not answer", "is the agent's machine very busy, or cut off?")
+                }
                 _ => BusError::passing(format!("it cannot be asked: {error}"), "is the NATS server up?"),
             }
         })?;
-        let strange = || BusError::new("it answers what is not understood", "use the same version of runner everywhere");
+        let strange =
+            || BusError::new("it answers what is not understood", "use the same version of runner everywhere");
         decode(&reply.payload).ok_or_else(strange)
     }
 
@@ -193,7 +199,10 @@ impl Bus {
     /// Has `take` called for all that is said on a subject, on the event loop: it must not block.
     pub fn hear(&self, subject: &str, mut take: impl FnMut(Heard) + Send + 'static) -> Result<AbortOnDrop, BusError> {
         let refused = |error: async_nats::SubscribeError| {
-            BusError::new(format!("cannot subscribe to {subject}: {error}"), "has this user the permissions of docs/fleet/nats.conf?")
+            BusError::new(
+                format!("cannot subscribe to {subject}: {error}"),
+                "has this user the permissions of docs/fleet/nats.conf?",
+            )
         };
         let mut messages = self.wait(self.client.subscribe(subject.to_owned())).map_err(refused)?;
         // Known to the server before anything is said that is to be heard.
@@ -263,9 +272,10 @@ async fn connected(
             format!("the TLS handshake with {shown} failed: {}", source_of(&error)),
             "name the authority that signed its certificate with --nats-ca",
         ),
-        ConnectErrorKind::Dns => {
-            BusError::passing(format!("cannot find {shown}: {}", source_of(&error)), "check the address of the NATS server")
-        }
+        ConnectErrorKind::Dns => BusError::passing(
+            format!("cannot find {shown}: {}", source_of(&error)),
+            "check the address of the NATS server",
+        ),
         _ => BusError::passing(
             format!("no NATS server answers on {shown}: {}", source_of(&error)),
             "start one with JetStream, as in `nats-server -js`, or check the address",
@@ -289,7 +299,10 @@ fn addresses(urls: &str) -> Result<(Vec<String>, Option<(String, String)>), BusE
         let refused = |why: &str| {
             // It may hold a password.
             let shown = text.rsplit('@').next().unwrap_or_default();
-            BusError::new(format!("`{shown}` is no address of a NATS server: {why}"), "write as in nats://127.0.0.1:4222 or tls://nats.internal:4222")
+            BusError::new(
+                format!("`{shown}` is no address of a NATS server: {why}"),
+                "write as in nats://127.0.0.1:4222 or tls://nats.internal:4222",
+            )
         };
         let whole = if text.contains("://") { text.to_owned() } else { format!("nats://{text}") };
         let mut url = Url::parse(&whole).map_err(|error| refused(&error.to_string()))?;

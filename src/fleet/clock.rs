@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn the_shortest_round_trip_counts_and_its_half_is_the_error() {
-        let trip = |sent, there, back, ahead: u64| RoundTrip { sent, came: sent + there + back, theirs: sent + there + ahead };
+        let trip =
+            |sent, there, back, ahead: u64| RoundTrip { sent, came: sent + there + back, theirs: sent + there + ahead };
         let trips = [trip(1_000, 900, 100, 5_000), trip(5_000, 60, 40, 5_000), trip(9_000, 10, 900, 5_000)];
         let offset = ClockOffset::of(&trips).unwrap();
         assert_eq!(offset, ClockOffset { ahead: 5_010, error: Duration::from_nanos(50) });

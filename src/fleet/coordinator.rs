@@ -116,7 +116,10 @@ pub(super) fn keep(bus: &Bus, bundle: &Bundle) -> Result<(), BusError> {
 /// Files are sent as they are: a secret that stands in one would be readable by all who may read the store.
 pub(super) fn refuse_literals(scenario: &Scenario) -> Result<(), BusError> {
     let Some((name, key)) = scenario.secrets.literals().next() else { return Ok(()) };
-    let message = format!("{} holds a secret itself, at {key}, and its files are sent to other machines", scenario.file.display());
+    let message = format!(
+        "{} holds a secret itself, at {key}, and its files are sent to other machines",
+        scenario.file.display()
+    );
     let advice = format!("write ${{{name}}} there, and set the variable {name} here and for each agent");
     Err(BusError::new(message, advice))
 }
@@ -135,7 +138,8 @@ pub(super) fn discover(bus: &Bus, pool: Option<&str>) -> Result<Vec<AgentInfo>, 
     let replies = bus.subscribe(&inbox)?;
     let question = encode(&Discover { pool: pool.map(str::to_owned) });
     let asked = bus.client.publish_with_reply(DISCOVER, inbox.clone(), question.into());
-    bus.wait(asked).map_err(|error| BusError::new(format!("cannot look for agents: {error}"), "is the NATS server up?"))?;
+    bus.wait(asked)
+        .map_err(|error| BusError::new(format!("cannot look for agents: {error}"), "is the NATS server up?"))?;
     let until = Instant::now() + DISCOVERY;
     let mut found: Vec<AgentInfo> = Vec::new();
     while let Some(left) = until.checked_duration_since(Instant::now()) {

@@ -17,7 +17,8 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A block whose agent has not been heard of for so long is given to another.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(5);
 
-const NO_JETSTREAM: &str = "start the NATS server with JetStream, as in `nats-server -js`, and give this user its permissions";
+const NO_JETSTREAM: &str =
+    "start the NATS server with JetStream, as in `nats-server -js`, and give this user its permissions";
 
 /// Creates what is not there yet: for a coordinator, which may.
 pub(super) fn create(bus: &Bus) -> Result<(), BusError> {
@@ -73,8 +74,9 @@ pub(super) fn put(bus: &Bus, store: &str, name: &str, bytes: &[u8]) -> Result<()
     let objects = objects(bus, store)?;
     let meta = ObjectMetadata { name: name.to_owned(), ..ObjectMetadata::default() };
     let mut reader = bytes;
-    bus.wait(objects.put(meta, &mut reader))
-        .map_err(|error| BusError::new(format!("cannot keep {name} in {store}: {error}"), "is the NATS server out of room?"))?;
+    bus.wait(objects.put(meta, &mut reader)).map_err(|error| {
+        BusError::new(format!("cannot keep {name} in {store}: {error}"), "is the NATS server out of room?")
+    })?;
     Ok(())
 }
 
@@ -107,7 +109,8 @@ pub(super) fn last_part(bus: &Bus, subject: &str) -> Option<Vec<u8>> {
 pub(super) fn publish(bus: &Bus, subject: &str, bytes: Vec<u8>) -> Result<(), BusError> {
     let failed = |why: String| BusError::new(format!("the NATS server has not taken {subject}: {why}"), NO_JETSTREAM);
     bus.wait(async {
-        let taken = bus.jetstream.publish(subject.to_owned(), bytes.into()).await.map_err(|error| failed(error.to_string()))?;
+        let taken =
+            bus.jetstream.publish(subject.to_owned(), bytes.into()).await.map_err(|error| failed(error.to_string()))?;
         taken.await.map(drop).map_err(|error| failed(error.to_string()))
     })
 }
@@ -133,7 +136,8 @@ impl Bucket {
     /// The value of a key.
     pub fn get(&self, key: &str) -> Result<Option<Entry>, BusError> {
         let entry = self.bus.wait(self.store.entry(key));
-        let entry = entry.map_err(|error| BusError::new(format!("cannot read {key} of the ledger: {error}"), NO_JETSTREAM))?;
+        let entry =
+            entry.map_err(|error| BusError::new(format!("cannot read {key} of the ledger: {error}"), NO_JETSTREAM))?;
         Ok(entry.map(|entry| (entry.value.to_vec(), entry.revision)))
     }
 
@@ -158,7 +162,8 @@ impl Bucket {
 
 /// The blocks of a pool, for whoever works on them.
 pub(super) fn blocks(bus: &Bus, pool: &str) -> Result<pull::Stream, BusError> {
-    let refused = |error: String| BusError::new(format!("cannot take blocks of the pool {pool}: {error}"), NO_JETSTREAM);
+    let refused =
+        |error: String| BusError::new(format!("cannot take blocks of the pool {pool}: {error}"), NO_JETSTREAM);
     let config = pull::Config {
         durable_name: Some(format!("agents-{pool}")),
         filter_subject: format!("runner.block.{pool}.>"),
@@ -170,7 +175,8 @@ pub(super) fn blocks(bus: &Bus, pool: &str) -> Result<pull::Stream, BusError> {
     bus.wait(async {
         let stream = bus.jetstream.get_stream(BLOCKS).await.map_err(|error| refused(error.to_string()))?;
         let name = format!("agents-{pool}");
-        let consumer = stream.get_or_create_consumer(&name, config).await.map_err(|error| refused(error.to_string()))?;
+        let consumer =
+            stream.get_or_create_consumer(&name, config).await.map_err(|error| refused(error.to_string()))?;
         // One at a time: what waits here nobody else can take.
         let messages = consumer.stream().max_messages_per_batch(1).expires(Duration::from_secs(5));
         messages.messages().await.map_err(|error| refused(error.to_string()))

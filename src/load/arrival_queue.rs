@@ -71,6 +71,11 @@ impl ArrivalQueue {
         self.waiting.take().into_iter().chain(given).collect()
     }
 
+    /// A copy of what waits for a user. What was given to one is as good as begun.
+    pub fn waiting(&self) -> Vec<Duration> {
+        self.waiting.borrow().iter().copied().collect()
+    }
+
     /// The next request for a user; `None` once there will be none. What waits is not begun unless `may_begin`.
     pub async fn next(&self, idle_user: &Rc<IdleUser>, may_begin: bool) -> Option<QueuedArrival> {
         let given = idle_user.given.take();

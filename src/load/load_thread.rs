@@ -12,6 +12,7 @@ use super::cpu_meter::{SECOND, SHORTEST};
 use super::measurement::Measurement;
 use super::progress::LiveCounters;
 use super::request_source::scripted::Scripts;
+use super::snapshot::Snapshot;
 use super::thread_plan::ThreadPlan;
 use super::thread_state::ThreadState;
 use super::{closed, open};
@@ -45,6 +46,7 @@ impl LoadThread {
         // A task of its own, as the future that is blocked on is polled again whenever any task is.
         let tasks = LocalSet::new();
         tasks.spawn_local(read_cpu_clock(Rc::clone(&thread)));
+        tasks.spawn_local(hand_out_snapshots(Rc::clone(&thread)));
         let ringing = Rc::clone(&thread);
         let ringing = tasks.spawn_local(async move { ringing.timers.ring(clock).await });
         let driving = tasks.spawn_local(drive(Rc::clone(&thread), cancel.clone(), ringing));
@@ -54,6 +56,8 @@ impl LoadThread {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         thread.abandon(thread.plan.clock.now());
+        // All of it has come to its end by now.
+        thread.desk().close(|| Snapshot { pending: Vec::new(), ..thread.snapshot() });
         Ok(thread.measurement(&load, ended))
     }
 }
@@ -90,6 +94,14 @@ async fn drive(
     }
     thread.miss(arrivals, ended);
     Ok(ended)
+}
+
+/// Gives those who ask a copy of what was measured so far.
+async fn hand_out_snapshots(thread: Rc<ThreadState>) {
+    loop {
+        thread.desk().asked().await;
+        thread.desk().answer(|| thread.snapshot());
+    }
 }
 
 /// Reads the clock of this thread every second of the measured part. The rest of less than half a second at its end belongs

@@ -53,7 +53,8 @@ impl LoadPart {
     /// Counts `count` requests as unanswered that were in flight at `at`, when the process was last heard of: they rank behind all
     /// that were answered. When each was due is not known, so each has waited from then on.
     pub fn lose(&mut self, count: u64, at: Duration) {
-        let exchange = Exchange { intended: at, sent: Some(at), first_byte: None, done: at, outcome: Outcome::Unanswered };
+        let exchange =
+            Exchange { intended: at, sent: Some(at), first_byte: None, done: at, outcome: Outcome::Unanswered };
         (0..count).for_each(|_| self.measured.record(0, &exchange, 0));
     }
 }

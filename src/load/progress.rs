@@ -1,12 +1,13 @@
 //! What a load shows of itself while it is under way.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::slice::ThreadSlice;
+use super::snapshot::{self, SnapshotDesk, SnapshotRequest};
 use super::start::CommonStart;
 use crate::net::clock::Clock;
 
@@ -15,6 +16,8 @@ use crate::net::clock::Clock;
 pub struct LiveCounters {
     /// Of all threads of the load, by their index, also of those that other processes drive.
     counters: Box<[Counters]>,
+    /// Of all threads, too.
+    desks: Box<[SnapshotDesk]>,
     slice: ThreadSlice,
     /// Starts the clock when the threads have all they need.
     start: Arc<CommonStart>,
@@ -56,7 +59,8 @@ impl LiveCounters {
     /// A slice of a load, which has not begun, and does when `start` says.
     pub fn of(slice: ThreadSlice, start: CommonStart) -> Self {
         let counters = (0..slice.of).map(|_| Counters::default()).collect();
-        LiveCounters { counters, slice, start: Arc::new(start) }
+        let desks = (0..slice.of).map(|_| SnapshotDesk::default()).collect();
+        LiveCounters { counters, desks, slice, start: Arc::new(start) }
     }
 
     /// The threads that this process drives.
@@ -79,6 +83,16 @@ impl LiveCounters {
             failed: sum(|c| &c.failed),
             error_status: sum(|c| &c.error_status),
         }
+    }
+
+    /// Asks each thread of this process for a copy of what it has measured so far, and does not wait for it.
+    pub fn ask_for_snapshots(&self) -> SnapshotRequest {
+        snapshot::ask(self.slice.indices().map(|index| self.desk(index)))
+    }
+
+    /// Where a thread is asked for copies.
+    pub(super) fn desk(&self, index: u32) -> &SnapshotDesk {
+        &self.desks[index as usize]
     }
 
     pub(super) fn start(&self) -> Arc<CommonStart> {

@@ -87,7 +87,7 @@ impl Recorder {
         }
         self.row(intended).started += 1;
         let served = exchange.sent.map_or(0, |sent| done.saturating_sub(nanos(sent)));
-        let half = if intended < self.middle { Half::First } else { Half::Second };
+        let half = self.half(intended);
         match exchange.outcome {
             Outcome::Answered(status) => {
                 self.completed += 1;
@@ -110,6 +110,11 @@ impl Recorder {
             Outcome::Failed(failure) => self.failures[failure as usize] += 1,
             Outcome::Unanswered => self.unanswered += 1,
         }
+    }
+
+    /// The half in which a request was due, by a time in nanoseconds.
+    pub(super) fn half(&self, intended: u64) -> Half {
+        if intended < self.middle { Half::First } else { Half::Second }
     }
 
     /// Counts a request in the second that it ended in.
@@ -162,6 +167,11 @@ impl Recorder {
     /// Requests without a whole response that none would have come for, of every kind.
     pub fn failed(&self) -> u64 {
         self.failures.iter().sum()
+    }
+
+    /// When the measured part begins and when the last request may start.
+    pub fn measured_part(&self) -> (Duration, Duration) {
+        (Duration::from_nanos(self.begin), Duration::from_nanos(self.end))
     }
 
     /// How long each of the rows is.

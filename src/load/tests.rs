@@ -16,6 +16,7 @@ mod http2;
 mod hung;
 mod models;
 mod pipelined;
+mod snapshots;
 mod unsolicited;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

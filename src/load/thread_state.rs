@@ -13,6 +13,7 @@ use super::measurement::{ConnectionCounters, GeneratorUsage, Measurement};
 use super::progress::{Counters, LiveCounters};
 use super::request_source::scripted::Scripts;
 use super::slowest::SlowestRequests;
+use super::snapshot::{PendingRequest, Snapshot, SnapshotDesk};
 use super::thread_plan::ThreadPlan;
 use super::timer_queue::TimerQueue;
 use crate::exchange::{Exchange, Failure, Outcome};
@@ -230,27 +231,57 @@ impl ThreadState {
 
     /// All that it has measured; `ended` is when it stopped starting requests.
     pub fn measurement(&self, load: &scenario::LoadSpec, ended: Duration) -> Measurement {
-        let (cpu, lifetime) = (self.cpu_meter.worked(), self.plan.clock.now());
-        let share = || (cpu.as_secs_f64() / lifetime.as_secs_f64().max(1e-9)).min(1.0);
         let mut measured = self.measured.replace(Measurement::new(load));
         measured.samples = self.samples.take();
         measured.slowest = self.slowest.take();
-        measured.connections = ConnectionCounters {
+        measured.connections = self.connections();
+        measured.generator = self.usage(ended);
+        measured.findings = self.scripts.as_ref().map(Scripts::take);
+        measured
+    }
+
+    /// A copy of all that it has measured so far, and what it waits for.
+    pub fn snapshot(&self) -> Snapshot {
+        let at = self.plan.clock.now();
+        let mut measured = self.measured.borrow().clone();
+        measured.samples = self.samples.borrow().clone();
+        measured.slowest = self.slowest.borrow().clone();
+        measured.connections = self.connections();
+        measured.generator = self.usage(at);
+        measured.findings = self.scripts.as_ref().map(Scripts::found);
+        let pending = self.in_flight.iter().filter(|of_user| of_user.under_way.get()).map(|of_user| PendingRequest {
+            kind: of_user.kind.get(),
+            intended: of_user.intended.get(),
+            sent: of_user.sent.get(),
+        });
+        Snapshot { thread: self.plan.index, at, measured, pending: pending.collect(), queued: self.arrivals.waiting() }
+    }
+
+    /// Where others ask for copies.
+    pub fn desk(&self) -> &SnapshotDesk {
+        self.live.desk(self.plan.index)
+    }
+
+    fn connections(&self) -> ConnectionCounters {
+        ConnectionCounters {
             opened: self.connections_opened.get(),
             resumed: self.handshakes_resumed.get(),
             retried: self.retried.get(),
             unsolicited: self.unsolicited.get(),
-        };
-        measured.generator = GeneratorUsage {
+        }
+    }
+
+    fn usage(&self, ended: Duration) -> GeneratorUsage {
+        let (cpu, lifetime) = (self.cpu_meter.worked(), self.plan.clock.now());
+        let share = || (cpu.as_secs_f64() / lifetime.as_secs_f64().max(1e-9)).min(1.0);
+        GeneratorUsage {
             threads: 1,
             cpu,
             spun: self.cpu_meter.spun.get(),
             busiest: self.cpu_meter.most().unwrap_or_else(share),
             in_flight: self.waited.get(),
             ended: ended.min(self.plan.end),
-        };
-        measured.findings = self.scripts.as_ref().map(Scripts::take);
-        measured
+        }
     }
 }
 

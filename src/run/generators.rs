@@ -51,7 +51,8 @@ pub fn refused(scenario: &Scenario) -> Option<(String, &'static str)> {
         variant if variant.load.is_none() => Some("no [load]"),
         _ => None,
     };
-    let has = scenario.crossover.is_some().then_some("[crossover]").or_else(|| scenario.variants.iter().find_map(of))?;
+    let has =
+        scenario.crossover.is_some().then_some("[crossover]").or_else(|| scenario.variants.iter().find_map(of))?;
     let message = format!("{} has {has}, and several generators drive a [load] only", scenario.file.display());
     Some((message, "run it on one machine, or give it to one agent with `runner submit`"))
 }

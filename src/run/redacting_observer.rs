@@ -1,6 +1,7 @@
 //! Events without secrets, for whoever shows them.
 
-use super::{Observer, RunEvent};
+use super::{LoadSoFar, Observer, RunEvent};
+use crate::record::Caveat;
 use crate::scenario::Secrets;
 
 /// Passes every event on, with `${NAME}` in place of every secret.
@@ -38,6 +39,16 @@ impl Observer for RedactingObserver<'_> {
             RunEvent::ServerStarting { number, elapsed, set_up: Some(line) } => {
                 self.observer.event(RunEvent::ServerStarting { number, elapsed, set_up: Some(&hide(line)) });
             }
+            RunEvent::LoadSoFar { so_far } => {
+                let hidden = |caveat: &Caveat| Caveat {
+                    kind: caveat.kind.clone(),
+                    message: self.secrets.hide(&caveat.message).into_owned(),
+                    advice: self.secrets.hide(&caveat.advice).into_owned(),
+                };
+                let caveats = so_far.caveats.iter().map(hidden).collect();
+                let so_far = &LoadSoFar { caveats, ..so_far.clone() };
+                self.observer.event(RunEvent::LoadSoFar { so_far });
+            }
             RunEvent::ServerStarting { set_up: None, .. }
             | RunEvent::LoggingIn { .. }
             | RunEvent::Load { .. }
@@ -49,5 +60,9 @@ impl Observer for RedactingObserver<'_> {
             | RunEvent::DirtyEnded
             | RunEvent::Reported => self.observer.event(event),
         }
+    }
+
+    fn wants_load_so_far(&self) -> bool {
+        self.observer.wants_load_so_far()
     }
 }

@@ -69,10 +69,9 @@ impl PreparedSlice {
         }
         let spec = server(job)?;
         let refused = |error: crate::server::StartError| SliceRefused { message: error.message, advice: error.advice };
-        let server = Server::start(&spec, Log::from_here(Path::new("/dev/null")), job.allowed_hosts, &|_| {
-            cancel.is_cancelled()
-        })
-        .map_err(refused)?;
+        let server =
+            Server::start(&spec, Log::from_here(Path::new("/dev/null")), job.allowed_hosts, &|_| cancel.is_cancelled())
+                .map_err(refused)?;
         let target = target(&server, &spec);
         let (client, logged) = match &plan.script {
             None => (None, Vec::new()),
@@ -127,8 +126,7 @@ impl PreparedSlice {
 
     /// Drives it to its end or until `cancel`; blocks meanwhile. `live` says when it begins.
     pub fn drive(mut self, live: &Arc<LiveCounters>, cancel: &CancellationToken) -> Result<LoadPart, SliceRefused> {
-        let driven =
-            load::run(&self.plan, self.client.as_ref(), &self.users, &self.target, self.seed, cancel, live);
+        let driven = load::run(&self.plan, self.client.as_ref(), &self.users, &self.target, self.seed, cancel, live);
         let teardown = self.clear_away(cancel);
         let mut results = match driven {
             Ok(results) => results,

@@ -13,6 +13,7 @@ use tracing::{debug, info, info_span, warn};
 
 use super::generators::{Generators, in_flight};
 use super::log_tail;
+use super::so_far::LoadWatch;
 use super::supervise::{self, Ending};
 use super::{Observer, RunEvent, abort, events, facts, hooks};
 
@@ -272,6 +273,7 @@ impl Stage<'_> {
         live: &'l LiveCounters,
     ) -> impl FnMut(&Server) -> Option<record::Aborted> + 'l {
         let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
+        let mut figures = LoadWatch::default();
         let planned = plan.warmup + plan.duration;
         move |server: &Server| {
             // While its threads get ready it has not begun.
@@ -284,6 +286,9 @@ impl Stage<'_> {
                 Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
             });
             self.observer.event(RunEvent::Load { elapsed, planned: expected, progress, used: server.used_now() });
+            if let Some(so_far) = figures.look(plan, live, elapsed, self.observer.wants_load_so_far()) {
+                self.observer.event(RunEvent::LoadSoFar { so_far: &so_far });
+            }
             // While the load drains nothing new is started: no rate means anything.
             if elapsed < planned { watch.look(elapsed, progress) } else { None }
         }
@@ -323,7 +328,8 @@ impl Stage<'_> {
             None
         };
         let seed = self.seed;
-        let work = |cancel: &CancellationToken| load::login::log_in(plan, ThreadSlice::whole(1), target, seed, cancel, &done);
+        let work =
+            |cancel: &CancellationToken| load::login::log_in(plan, ThreadSlice::whole(1), target, seed, cancel, &done);
         let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
         let refused = |refusal: load::login::UserRefused| {
             let message = refusal.why.told(&format!("login of user {}", refusal.user));

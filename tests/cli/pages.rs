@@ -84,7 +84,7 @@ fn a_hostile_record_does_nothing() {
 
 #[test]
 fn a_run_can_be_watched_and_the_page_becomes_its_report() {
-    let running = Runner::with(&TWO.replace("300ms", "2s")).arguments(&["--live"]).start();
+    let running = Runner::with(&TWO.replace("300ms", "4s")).arguments(&["--live"]).start();
     let address = wait_for("the page", || {
         let said = running.said();
         Some(said.split("live: ").nth(1)?.split_whitespace().next()?.to_owned())
@@ -95,7 +95,14 @@ fn a_run_can_be_watched_and_the_page_becomes_its_report() {
     tab.open(&address);
     tab.wait();
     wait_for("figures", || tab.text().contains("answers a second").then_some(()));
-    wait_for("a load", || tab.text().contains("users for 2s").then_some(()));
+    wait_for("a load", || tab.text().contains("users for 4s").then_some(()));
+    let percentiles = "[...document.querySelectorAll('#percentiles div')].map((box) => box.textContent).join()";
+    let told = wait_for("percentiles", || {
+        tab.evaluate(percentiles).as_str().filter(|told| !told.is_empty()).map(str::to_owned)
+    });
+    assert!(told.starts_with("p50") && told.contains(" ms,p90") && told.contains(",max"), "{told}");
+    assert!(tab.text().contains("latency so far, of "), "{}", tab.text());
+    wait_for("a caveat", || tab.text().contains("fewer than 10 requests beyond").then_some(()));
     let came = running.wait();
     assert_eq!(came.code, Some(1), "{}", came.stderr);
     wait_for("the report", || tab.text().contains("How to reproduce").then_some(()));

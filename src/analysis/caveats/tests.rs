@@ -6,6 +6,15 @@ use crate::measured_value::{Bounds, MeasuredValue};
 use crate::record::{Checks, DirtyRecord, Generator, LoadRecord, OpenLoadRecord, Second, Silence, Trial};
 
 #[test]
+fn what_speaks_of_the_end_is_no_caveat_before_it() {
+    assert!(super::WHILE_UNDER_WAY.iter().all(|kind| super::OF_LOAD.iter().any(|(known, _)| known == kind)));
+    let load = LoadRecord { started: 1000, completed: 500, unanswered: 500, duration_s: 5.0, ..steady() };
+    let kinds = |caveats: Vec<crate::record::Caveat>| caveats.into_iter().map(|caveat| caveat.kind).collect::<Vec<_>>();
+    assert!(kinds(of(&[Trial { load: Some(load.clone()), ..Trial::default() }])).contains(&"no_response".to_owned()));
+    assert_eq!(kinds(super::so_far(&load)), ["rate_not_met", "few_samples"]);
+}
+
+#[test]
 fn a_few_lost_requests_of_many_are_no_caveat() {
     let load = |failed| LoadRecord { started: 100_000, failed, ..LoadRecord::default() };
     assert!(no_response(&load(99)).is_none() && no_response(&LoadRecord::default()).is_none());

@@ -94,10 +94,13 @@ pub(super) fn drive(own: &Own, request: LoadRequest, cancel: &CancellationToken,
         let live = {
             let (reply, start, stop) = (Arc::clone(&reply), Mutex::new(start), stop.clone());
             // Called when all threads are ready.
-            Arc::new(LiveCounters::of(slice, CommonStart::when(move || {
-                reply(Ok(()));
-                wait_for_start(&lock(&start), &stop)
-            })))
+            Arc::new(LiveCounters::of(
+                slice,
+                CommonStart::when(move || {
+                    reply(Ok(()));
+                    wait_for_start(&lock(&start), &stop)
+                }),
+            ))
         };
         let looking = Arc::clone(&live);
         let watching = scope.spawn(move || watch.until(&is_over, &looking));
@@ -115,12 +118,20 @@ pub(super) fn drive(own: &Own, request: LoadRequest, cancel: &CancellationToken,
     let (driven, progress, elapsed, why) = came;
     let Some(elapsed) = elapsed else {
         // It never began.
-        return refuse(driven.err().unwrap_or_else(|| Refusal { message: "the start was called off".to_owned(), advice: String::new() }));
+        return refuse(
+            driven
+                .err()
+                .unwrap_or_else(|| Refusal { message: "the start was called off".to_owned(), advice: String::new() }),
+        );
     };
     let part = driven.and_then(|part| hidden(part, &scenario));
     let cut = if cancel.is_cancelled() { Some("it was ended".to_owned()) } else { why };
     info!(run, started = progress.started, cut, "load ended");
-    say(&format!("run {run}: {} requests started{}", progress.started, cut.as_ref().map(|why| format!("; {why}")).unwrap_or_default()));
+    say(&format!(
+        "run {run}: {} requests started{}",
+        progress.started,
+        cut.as_ref().map(|why| format!("; {why}")).unwrap_or_default()
+    ));
     let report = PartReport {
         load,
         generator: prepare.generator,
@@ -144,12 +155,17 @@ fn scenario_of(own: &Own, prepare: &Prepare) -> Result<(Scenario, usize), Refusa
         && *place != own.info.place
     {
         let message = "it is on another machine than the server, which listens on loopback".to_owned();
-        return Err(refuse(message, "start the server yourself on an address that all machines reach, and name it: [server] url"));
+        return Err(refuse(
+            message,
+            "start the server yourself on an address that all machines reach, and name it: [server] url",
+        ));
     }
     let folder = own.bundle(&prepare.bundle)?;
     let scenario = load_scenario(own, &folder, &prepare.file, &prepare.overrides)?;
     let found = scenario.variants.iter().position(|variant| variant.name == prepare.variant);
-    let variant = found.ok_or_else(|| refuse(format!("it finds no variant {}", prepare.variant), "is an environment variable another one there?"))?;
+    let variant = found.ok_or_else(|| {
+        refuse(format!("it finds no variant {}", prepare.variant), "is an environment variable another one there?")
+    })?;
     Ok((scenario, variant))
 }
 
@@ -159,7 +175,10 @@ pub(super) fn load_scenario(own: &Own, folder: &Path, file: &str, overrides: &[S
     scenario::load(&place, overrides, &*own.options.system).map_err(|problems| {
         let all: Vec<String> = problems.iter().map(|problem| problem.title.clone()).collect();
         let help = problems.iter().find_map(|problem| problem.help.clone()).unwrap_or_default();
-        Refusal { message: format!("it cannot load {file}: {}", all.join("; ")), advice: format!("{help}; variables are those of the agent") }
+        Refusal {
+            message: format!("it cannot load {file}: {}", all.join("; ")),
+            advice: format!("{help}; variables are those of the agent"),
+        }
     })
 }
 

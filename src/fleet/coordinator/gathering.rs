@@ -20,9 +20,12 @@ pub(super) fn gather(
     let mut told = usize::MAX;
     loop {
         let found = discover(bus, options.pool.as_deref())?;
-        let (mut fit, unfit): (Vec<AgentInfo>, Vec<AgentInfo>) = found.into_iter().partition(|agent| unfit(agent).is_none());
+        let (mut fit, unfit): (Vec<AgentInfo>, Vec<AgentInfo>) =
+            found.into_iter().partition(|agent| unfit(agent).is_none());
         if fit.len() >= wanted {
-            fit.sort_by(|one, other| other.cpus.cmp(&one.cpus).then_with(|| (&one.name, &one.id).cmp(&(&other.name, &other.id))));
+            fit.sort_by(|one, other| {
+                other.cpus.cmp(&one.cpus).then_with(|| (&one.name, &one.id).cmp(&(&other.name, &other.id)))
+            });
             fit.truncate(wanted);
             fit.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
             return Ok(fit);
@@ -48,5 +51,8 @@ fn too_few(options: &CoordinatorOptions, fit: &[AgentInfo], others: &[AgentInfo]
         fit.len(),
         show_duration(options.wait)
     );
-    BusError::new(message, "start more with `runner agent --nats URL`, ask for fewer with --generators, or wait longer with --wait")
+    BusError::new(
+        message,
+        "start more with `runner agent --nats URL`, ask for fewer with --generators, or wait longer with --wait",
+    )
 }

@@ -13,8 +13,8 @@ use super::super::clock::{self, ClockOffset, RoundTrip};
 use super::super::message::{
     Armed, ForLoad, PartReport, Prepare, ProgressReport, Refusal, Start, StartedServer, decode, is_elsewhere, unpack,
 };
-use super::super::subjects::{self, RECORDS};
 use super::super::store;
+use super::super::subjects::{self, RECORDS};
 use super::{Coordinator, OnLost};
 use crate::load::part::LoadPart;
 use crate::load::slice::ThreadSlice;
@@ -71,7 +71,11 @@ impl<'a> SharedRun<'a> {
     pub fn new(coordinator: &'a Coordinator, load: &'a SharedLoad<'a>, number: u32) -> Result<Self, TrialFailure> {
         let (threads, parts) = (coordinator.threads(load.plan), coordinator.agents.len() as u32);
         if threads < parts {
-            let message = format!("{} cannot share {}", counted(u64::from(parts), "generator"), counted(u64::from(threads), "thread"));
+            let message = format!(
+                "{} cannot share {}",
+                counted(u64::from(parts), "generator"),
+                counted(u64::from(threads), "thread")
+            );
             let advice = "each needs a thread, and each thread a connection: raise load.threads or the users, or lower --generators";
             return Err(failure(message, advice));
         }
@@ -162,7 +166,10 @@ impl<'a> SharedRun<'a> {
                 Some(RoundTrip { sent, came: clock::now(), theirs })
             })
             .collect();
-        let silent = || Refusal { message: "it does not tell its clock".to_owned(), advice: "is its machine cut off?".to_owned() };
+        let silent = || Refusal {
+            message: "it does not tell its clock".to_owned(),
+            advice: "is its machine cut off?".to_owned(),
+        };
         ClockOffset::of(&trips).ok_or_else(silent)
     }
 
@@ -192,7 +199,10 @@ impl<'a> SharedRun<'a> {
             None => Ok(zero),
             Some(why) => {
                 self.stop();
-                Err(failure(format!("the start was called off: {why}"), "run it again; `runner agents` shows who is there"))
+                Err(failure(
+                    format!("the start was called off: {why}"),
+                    "run it again; `runner agents` shows who is there",
+                ))
             }
         }
     }
@@ -231,7 +241,9 @@ impl<'a> SharedRun<'a> {
     }
 
     fn take_progress(&self, payload: &[u8], states: &mut [GeneratorState]) {
-        let Some(report) = decode::<ProgressReport>(payload).filter(|report| report.load == self.number) else { return };
+        let Some(report) = decode::<ProgressReport>(payload).filter(|report| report.load == self.number) else {
+            return;
+        };
         let Some(state) = states.get_mut(report.generator as usize) else { return };
         state.heard = Instant::now();
         state.progress.insert(report.tick, report.progress);
@@ -241,7 +253,9 @@ impl<'a> SharedRun<'a> {
     fn take_part(&self, payload: &[u8], states: &mut [GeneratorState]) {
         let kept = is_elsewhere(payload).and_then(|name| store::get(&self.coordinator.bus, RECORDS, name).ok());
         let Some(report) = unpack::<PartReport>(kept.as_deref().unwrap_or(payload)) else { return };
-        let Some(state) = states.get_mut(report.generator as usize).filter(|_| report.load == self.number) else { return };
+        let Some(state) = states.get_mut(report.generator as usize).filter(|_| report.load == self.number) else {
+            return;
+        };
         let newer = state.part.as_ref().is_none_or(|before| !before.last && before.at <= report.at);
         if newer {
             state.heard = Instant::now();
@@ -295,7 +309,8 @@ impl<'a> SharedRun<'a> {
         let ends = begun + plan.warmup + plan.duration + plan.drain + LAST_PART_WITHIN;
         for (index, state) in states.iter_mut().enumerate().filter(|(_, state)| !state.is_over()) {
             let silent = now.saturating_duration_since(state.heard);
-            let is_late = plan.requests.is_none() && now > ends || watch.stopped.is_some_and(|at| now > at + plan.drain + LAST_PART_WITHIN);
+            let is_late = plan.requests.is_none() && now > ends
+                || watch.stopped.is_some_and(|at| now > at + plan.drain + LAST_PART_WITHIN);
             if silent < LOST_AFTER && !is_late || !watch.was_connected(now) {
                 continue;
             }

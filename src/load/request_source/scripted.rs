@@ -54,6 +54,11 @@ impl Scripts {
         }
     }
 
+    /// A copy of what was found so far.
+    pub fn found(&self) -> HookFindings {
+        self.findings.borrow().clone()
+    }
+
     /// What was found so far; it is counted no more.
     pub fn take(&self) -> HookFindings {
         self.findings.take()
