@@ -261,6 +261,8 @@ mod tests {
             variants: vec![variant],
             comparison: None,
             resumed: None,
+            rounds: None,
+            merged: Vec::new(),
         }
     }
 

@@ -36,7 +36,8 @@ pub(super) fn load(arguments: &Load, log: &EventLog, quiet: bool, began: Instant
     environment::prepare();
     let progress = Progress::new(log.tells_parts, log.style.clone());
     let (reports, allowed_hosts) = (arguments.reports.clone().unwrap_or_default(), arguments.allow_hosts.clone());
-    let options = Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone(), resume: false };
+    let options =
+        Options { reports, allowed_hosts, began, log: log.telemetry().run_log().clone(), resume: false, rounds: None };
     let finished = match arguments.reports {
         Some(_) => run::run(&scenario, &options, &progress, &cancel),
         None => run::measure(&scenario, &options, &progress, &cancel).map(unwritten),
@@ -216,6 +217,8 @@ mod tests {
             variants: vec![variant],
             comparison: None,
             resumed: None,
+            rounds: None,
+            merged: Vec::new(),
         }
     }
 

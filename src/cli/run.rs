@@ -111,6 +111,7 @@ impl<'l> Program<'l> {
             began: if self.ran.replace(true) { Instant::now() } else { self.began },
             log: self.log.telemetry().run_log().clone(),
             resume,
+            rounds: None,
         };
         let progress = Progress::new(self.log.tells_parts, self.log.style.clone());
         if let Some(live) = &self.live {
@@ -352,6 +353,10 @@ pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
             return Exit::Interrupted;
         }
         Unfinished::NotResumable(error) => {
+            print::error(&message, Some(error.advice()));
+            return Exit::Invalid;
+        }
+        Unfinished::NoSuchRounds(error) => {
             print::error(&message, Some(error.advice()));
             return Exit::Invalid;
         }
