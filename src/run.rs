@@ -26,6 +26,7 @@ mod inspection;
 mod judged;
 mod locate;
 mod log_tail;
+pub mod merge;
 pub mod panes;
 pub mod plan;
 mod private;
