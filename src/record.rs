@@ -18,6 +18,7 @@ mod load;
 mod location;
 mod quantiles;
 mod redacted;
+mod rounds;
 mod server;
 mod sweep;
 pub mod upgrade;
@@ -46,6 +47,7 @@ pub use load::{
 pub use location::{Confidence, LocationRecord, NotLocated, PlaceRecord, SharedKind, ShownRecord, SourceRecord};
 pub use quantiles::Quantiles;
 pub use redacted::redacted;
+pub use rounds::{MergedRecord, RoundsRecord};
 pub use server::{Happening, ServerEvent, ServerPart, ServerRecord, ServerSample, Unmeasured};
 pub use sweep::{FindingRecord, OmittedRecord, PlainPlace, StoredRecord, SweepRecord, SweptOperation, SweptPair};
 pub use verdict::{RuleLimit, Status, Verdict, VerdictKind};
@@ -76,6 +78,12 @@ pub struct Record {
     /// The run that was cut off, and that this one took up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<ResumedRecord>,
+    /// The rounds that it holds; `None` where it holds all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<RoundsRecord>,
+    /// The records that it was merged from, in the order of their rounds; empty where one run made it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MergedRecord>,
 }
 
 /// A run that was cut off before all its trials were done.
@@ -143,7 +151,7 @@ pub struct VariantRecord {
     pub settings: BTreeMap<String, Value>,
     /// What serves, in words: `built-in sync, 1 worker`.
     pub server: String,
-    /// How many trials it was to have; the user may have ended the run before.
+    /// How many trials it was to have: the user may have ended the run before, and a merged record may lack rounds.
     pub planned_trials: u32,
     pub trials: Vec<Trial>,
     pub verdicts: Vec<Verdict>,
@@ -179,7 +187,7 @@ impl VariantRecord {
         }
         let of_trials = self.trials.iter().map(Trial::status);
         let of_verdicts = self.verdicts.iter().map(|verdict| verdict.status);
-        // Nothing but the user's Ctrl-C leaves a trial out, and it may fall between two.
+        // The user's Ctrl-C leaves a trial out, and may fall between two; a merged record lacks the rounds that nobody brought.
         let left_out = (self.trials.len() < self.planned_trials as usize).then_some(Status::Interrupted);
         Status::worst(of_trials.chain(of_verdicts).chain(left_out)).unwrap_or(Status::Passed)
     }

@@ -1,6 +1,5 @@
 //! The whole story of a run: folder, trials, verdicts, record, report.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,13 +7,11 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, info_span};
 
-use crate::analysis::{caveats, comparison, scalability};
-use crate::load::hook_watchdog::call_watched;
-use crate::record::{self, FORMAT, Record, Status, redacted};
+use crate::analysis::{comparison, scalability};
+use crate::record::{self, FORMAT, Record, RoundsRecord, Status, redacted};
 use crate::report::{self, ReportLocation};
-use crate::scenario::{self, Scenario, Secrets, Variant};
+use crate::scenario::{self, Scenario, Secrets};
 use crate::telemetry::RunLog;
-use crate::verdict;
 
 mod abort;
 mod crossover;
@@ -28,13 +25,16 @@ mod folder;
 pub mod generators;
 mod hooks;
 mod inspection;
+mod judged;
 mod locate;
 mod log_tail;
+pub mod merge;
 pub mod panes;
 pub mod plan;
 mod private;
 pub mod replay;
 mod resume;
+mod rounds;
 pub mod serve;
 pub mod slice;
 mod so_far;
@@ -50,6 +50,8 @@ use redacting_observer::RedactingObserver;
 pub use resume::NotResumable;
 use resume::TrialStore;
 pub use so_far::LoadSoFar;
+pub use rounds::NoSuchRounds;
+use rounds::TrialRun;
 
 /// How to run, apart from what the scenario says.
 #[derive(Debug, Clone)]
@@ -66,6 +68,8 @@ pub struct Options {
     pub resume: bool,
     /// Who drives loads, if not this process.
     pub generators: Option<Arc<dyn Generators>>,
+    /// The rounds to run, from 0; all where it is `None`. [`plan::rounds`] says how many there are.
+    pub rounds: Option<std::ops::Range<u32>>,
 }
 
 /// What happens during a run, for whoever shows it.
@@ -187,6 +191,8 @@ pub enum Unfinished {
     Folder(#[from] FolderError),
     #[error(transparent)]
     NotResumable(#[from] NotResumable),
+    #[error(transparent)]
+    NoSuchRounds(#[from] NoSuchRounds),
     /// All was measured, and then the report could not be written.
     #[error("{error}")]
     NotWritten { record: Box<Record>, error: FolderError },
@@ -249,25 +255,25 @@ fn record(
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Result<Record, Unfinished> {
+    let rounds = rounds::chosen(scenario, options.rounds.as_ref())?;
     let drawn = scenario.seed.unwrap_or_else(drawn_seed);
     let (mut store, earlier) = match home {
         Some(home) => {
             let began = shown(started);
-            TrialStore::open(home, scenario, &environment::read(), (drawn, &began), options.resume)?
+            TrialStore::open(home, (scenario, rounds), &environment::read(), (drawn, &began), options.resume)?
         }
         None => Default::default(),
     };
     let (seed, resumed) = (earlier.seed.unwrap_or(drawn), earlier.resumed);
     let observer = RedactingObserver { observer, secrets: &scenario.secrets };
-    let (variants, repeats) = (scenario.variants.len(), scenario.repeats);
+    let (variants, repeats) = (scenario.variants.len(), rounds.count);
     info!(scenario = scenario.name, seed, variants, repeats, version = env!("CARGO_PKG_VERSION"), "run begins");
     let mut drift = DriftWatch::new(variants > 1 || repeats > 1);
     drift.look();
-    let part = TrialRun { scenario, seed, log, options, observer: &observer, cancel };
+    let part = TrialRun { scenario, seed, log, options, observer: &observer, cancel, rounds };
     let trials = part.all(earlier.trials, &mut store, &mut drift);
     something_ran(&trials, &scenario.secrets, cancel)?;
-    let mut record = compile(scenario, seed, started, trials, options);
-    record.comparison = comparison::compare(&record.variants);
+    let mut record = compile((scenario, rounds), seed, started, trials, options);
     if let (Some(comparison), Some(spec)) = (&mut record.comparison, &scenario.crossover) {
         let allowed_hosts = &options.allowed_hosts;
         let search = crossover::CrossoverRun { spec, seed, log, allowed_hosts, observer: &observer, cancel };
@@ -293,86 +299,6 @@ fn drawn_seed() -> u64 {
     rand::random::<u64>() & scenario::LARGEST_SEED
 }
 
-/// What all trials of a run have in common.
-struct TrialRun<'a> {
-    scenario: &'a Scenario,
-    seed: u64,
-    log: &'a Path,
-    options: &'a Options,
-    observer: &'a dyn Observer,
-    cancel: &'a CancellationToken,
-}
-
-impl TrialRun<'_> {
-    /// Every trial of every variant, interleaved and in an order that alternates, so that a drifting machine favours no variant.
-    /// Of those in `earlier`, by variant, none is run again.
-    fn all(
-        &self,
-        mut earlier: Vec<Vec<record::Trial>>,
-        store: &mut TrialStore,
-        drift: &mut DriftWatch,
-    ) -> Vec<Vec<record::Trial>> {
-        let scenario = self.scenario;
-        let count = scenario.variants.len();
-        earlier.resize_with(count, Vec::new);
-        let mut trials: Vec<Vec<record::Trial>> = vec![Vec::new(); count];
-        let (all, kept) = (count * scenario.repeats as usize, earlier.iter().map(Vec::len).sum::<usize>());
-        let mut earlier: Vec<_> = earlier.into_iter().map(Vec::into_iter).collect();
-        let (mut number, mut hung, began) = (0, false, Instant::now());
-        for round in 0..scenario.repeats {
-            let mut order: Vec<usize> = (0..count).collect();
-            // Each other round goes back the way, so that what gets slower from trial to trial favours none either.
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for index in order {
-                if self.cancel.is_cancelled() {
-                    break;
-                }
-                if hung {
-                    trials[index].push(hooks::not_run());
-                    continue;
-                }
-                number += 1;
-                if let Some(trial) = earlier[index].next() {
-                    trials[index].push(trial);
-                    continue;
-                }
-                if number == all / 2 && number > 1 {
-                    drift.look();
-                }
-                let left = time_left(scenario, began.elapsed(), number - 1 - kept.min(number - 1), all - kept);
-                let ran = self.one(index, number, all, left);
-                hung = ran.hung;
-                store.add(index, &ran.trial, scenario);
-                trials[index].push(ran.trial);
-            }
-        }
-        trials
-    }
-
-    fn one(&self, index: usize, number: usize, of: usize, left: Option<Duration>) -> trial::Ran {
-        let variant = &self.scenario.variants[index];
-        self.observer.event(RunEvent::Trial { variant: &variant.name, number, of, left });
-        let _trial = info_span!("trial", variant = variant.name, number, of).entered();
-        info!(variant = variant.name, number, of, "trial begins");
-        let seed = self.seed.wrapping_add(number as u64);
-        let whom = (self.options.allowed_hosts.as_slice(), self.options.generators.as_deref());
-        trial::run(variant, seed, self.log, whom, self.observer, self.cancel)
-    }
-}
-
-/// How long a run will go on after `done` trials in so much time, of `all` that are to run: as they took, or, before the first has
-/// ended, as is planned. `None` where there is no more than one trial.
-fn time_left(scenario: &Scenario, elapsed: Duration, done: usize, all: usize) -> Option<Duration> {
-    let search = scenario.crossover.as_ref().map_or(Duration::ZERO, |search| search.time);
-    let trials = match done {
-        0 => plan::expected_time(scenario).saturating_sub(search),
-        done => elapsed.mul_f64(all.saturating_sub(done) as f64 / done as f64),
-    };
-    (all > 1).then(|| trials + search)
-}
-
 /// A report needs something to report.
 fn something_ran(
     trials: &[Vec<record::Trial>],
@@ -392,18 +318,13 @@ fn something_ran(
 
 /// The record: all facts, judged.
 fn compile(
-    scenario: &Scenario,
+    (scenario, rounds): (&Scenario, RoundsRecord),
     seed: u64,
     started: jiff::Timestamp,
     trials: Vec<Vec<record::Trial>>,
     options: &Options,
 ) -> Record {
-    let variants: Vec<record::VariantRecord> = scenario
-        .variants
-        .iter()
-        .zip(trials)
-        .map(|(variant, trials)| judge(variant, scenario.repeats, trials, &scenario.secrets))
-        .collect();
+    let variants = judged::variants(scenario, rounds.count, trials);
     Record {
         format: FORMAT,
         runner: record::Runner { version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -423,10 +344,17 @@ fn compile(
         environment: environment::read(),
         total_s: options.began.elapsed().as_secs_f64(),
         scaling: scalability::scaling(&variants),
+        comparison: comparison::compare(&variants),
         variants,
-        comparison: None,
         resumed: None,
+        rounds: (rounds.count < rounds.of).then_some(rounds),
+        merged: Vec::new(),
     }
+}
+
+/// What the scenario itself holds and the record does not show.
+fn withheld(scenario: &Scenario) -> std::collections::BTreeMap<String, String> {
+    scenario.secrets.literals().map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
 }
 
 /// Now: UTC, RFC 3339.
@@ -437,59 +365,4 @@ pub fn now() -> String {
 /// UTC, RFC 3339.
 fn shown(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// What the scenario itself holds and the record does not show.
-fn withheld(scenario: &Scenario) -> std::collections::BTreeMap<String, String> {
-    scenario.secrets.literals().map(|(name, key)| (name.to_owned(), key.to_owned())).collect()
-}
-
-/// A variant's part of the record. Of one that was not started nothing can be judged.
-fn judge(
-    variant: &Variant,
-    planned_trials: u32,
-    trials: Vec<record::Trial>,
-    secrets: &Secrets,
-) -> record::VariantRecord {
-    let verdicts = if trials.is_empty() { Vec::new() } else { verdicts(variant, &trials) };
-    record::VariantRecord {
-        name: variant.name.clone(),
-        settings: variant.settings.iter().map(|(key, value)| (key.clone(), as_shown(value, secrets))).collect(),
-        server: facts::describe_server(&variant.server),
-        planned_trials,
-        caveats: caveats::of(&trials),
-        trials,
-        verdicts,
-    }
-}
-
-/// Everything that is judged of a variant.
-fn verdicts(variant: &Variant, trials: &[record::Trial]) -> Vec<record::Verdict> {
-    let mut verdicts: Vec<record::Verdict> = Vec::new();
-    if let Some(plan) = &variant.dirty {
-        let of_each = trials.iter().filter_map(|trial| verdict::judge_dirty(plan.expect, trial.dirty.as_ref()?));
-        verdicts.extend(of_each.max_by_key(|verdict| verdict.status.severity()));
-    }
-    verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, trials)));
-    verdicts.extend(variant.verdicts.iter().flat_map(|script| judge_by(script, trials)));
-    verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::judged));
-    // A rule that does not hold, or cannot be judged, says more.
-    if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
-        verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), trials));
-    }
-    verdicts
-}
-
-/// A setting. A number that is a secret becomes a text, as only texts are hidden.
-fn as_shown(value: &serde_json::Value, secrets: &Secrets) -> serde_json::Value {
-    let number = value.as_number().map(ToString::to_string);
-    let hidden = number.filter(|number| matches!(secrets.hide(number), Cow::Owned(_)));
-    hidden.map_or_else(|| value.clone(), serde_json::Value::String)
-}
-
-/// The verdicts of a script; one that does not come back is inconclusive, with that as evidence.
-fn judge_by(script: &scenario::ScriptSpec, trials: &[record::Trial]) -> Vec<record::Verdict> {
-    let (own, judged) = (script.clone(), trials.to_vec());
-    let judged = call_watched(&|| false, move |pulse| verdict::script::judge(&own, &judged, pulse));
-    judged.unwrap_or_else(|hung| vec![verdict::script::unjudged(script, &hung.to_string())])
 }

@@ -76,7 +76,15 @@ impl VariantChange {
 
 /// In what two records differ, apart from what they measured, in the order of the keys.
 pub fn differences(before: &Record, after: &Record) -> Vec<RecordDifference> {
-    let (one, other) = (facts(before), facts(after));
+    differing(&facts(before), &facts(after))
+}
+
+/// In what the scenarios of two records differ, apart from the seed, in the order of the keys.
+pub fn scenario_differences(before: &Record, after: &Record) -> Vec<RecordDifference> {
+    differing(&scenario_facts(before, &["seed"]), &scenario_facts(after, &["seed"]))
+}
+
+fn differing(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Vec<RecordDifference> {
     let keys: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     let differ = keys.into_iter().filter(|key| one.get(*key) != other.get(*key));
     let of = |key: &String| RecordDifference {
@@ -99,12 +107,7 @@ pub fn configuration(record: &Record, variant: &VariantRecord) -> String {
 
 /// Everything that a figure may depend on, by key path.
 fn facts(record: &Record) -> BTreeMap<String, String> {
-    let mut facts = BTreeMap::new();
-    if let Ok(scenario) = toml::from_str::<toml::Table>(&record.scenario.effective) {
-        for (key, value) in scenario.iter().filter(|(key, _)| !NO_MATTER.contains(&key.as_str())) {
-            flatten(key, value, &mut facts);
-        }
-    }
+    let mut facts = scenario_facts(record, &NO_MATTER);
     let of = &record.environment;
     facts.insert("environment.cpu".to_owned(), of.cpu.clone());
     facts.insert("environment.cpus".to_owned(), of.cpus.to_string());
@@ -112,6 +115,17 @@ fn facts(record: &Record) -> BTreeMap<String, String> {
     facts.insert("environment.memory_bytes".to_owned(), of.memory_bytes.to_string());
     facts.insert("environment.os".to_owned(), of.os.clone());
     facts.insert("runner.version".to_owned(), record.runner.version.clone());
+    facts
+}
+
+/// Everything that the scenario of a record says, by key path, but for some keys.
+fn scenario_facts(record: &Record, without: &[&str]) -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::new();
+    if let Ok(scenario) = toml::from_str::<toml::Table>(&record.scenario.effective) {
+        for (key, value) in scenario.iter().filter(|(key, _)| !without.contains(&key.as_str())) {
+            flatten(key, value, &mut facts);
+        }
+    }
     facts
 }
 
@@ -261,6 +275,8 @@ mod tests {
             variants: vec![variant],
             comparison: None,
             resumed: None,
+            rounds: None,
+            merged: Vec::new(),
         }
     }
 

@@ -42,6 +42,7 @@ pub(super) fn load(arguments: &Load, log: &EventLog, quiet: bool, began: Instant
         began,
         log: log.telemetry().run_log().clone(),
         resume: false,
+        rounds: None,
         generators: None,
     };
     let finished = match arguments.reports {
@@ -223,6 +224,8 @@ mod tests {
             variants: vec![variant],
             comparison: None,
             resumed: None,
+            rounds: None,
+            merged: Vec::new(),
         }
     }
 

@@ -112,6 +112,7 @@ impl<'l> Program<'l> {
             log: self.log.telemetry().run_log().clone(),
             resume,
             generators: None,
+            rounds: None,
         };
         let progress = Progress::new(self.log.tells_parts, self.log.style.clone());
         if let Some(live) = &self.live {
@@ -353,6 +354,10 @@ pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
             return Exit::Interrupted;
         }
         Unfinished::NotResumable(error) => {
+            print::error(&message, Some(error.advice()));
+            return Exit::Invalid;
+        }
+        Unfinished::NoSuchRounds(error) => {
             print::error(&message, Some(error.advice()));
             return Exit::Invalid;
         }

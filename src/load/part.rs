@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::measurement::Measurement;
+use super::snapshot::Snapshot;
 use super::stall_monitor::{ResponseGap, StallMonitor};
 use super::{Results, conclude};
-use crate::exchange::{Exchange, Outcome};
 use crate::scenario;
 
 /// What a process measured of its slice of a load.
@@ -50,12 +50,11 @@ impl LoadPart {
         }
     }
 
-    /// Counts `count` requests as unanswered that were in flight at `at`, when the process was last heard of: they rank behind all
-    /// that were answered. When each was due is not known, so each has waited from then on.
-    pub fn lose(&mut self, count: u64, at: Duration) {
-        let exchange =
-            Exchange { intended: at, sent: Some(at), first_byte: None, done: at, outcome: Outcome::Unanswered };
-        (0..count).for_each(|_| self.measured.record(0, &exchange, 0));
+    /// Of a load that is under way: what is in flight counts as unanswered, as if it were ended now.
+    pub fn so_far(load: &scenario::LoadSpec, snapshots: Vec<Snapshot>) -> Self {
+        let mut part = LoadPart::empty(load);
+        snapshots.into_iter().map(Snapshot::cut_off).for_each(|measured| part.measured.merge(&measured));
+        part
     }
 }
 
@@ -88,6 +87,7 @@ fn overlap(lulls: &[ResponseGap]) -> Option<ResponseGap> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::{Exchange, Outcome};
     use crate::load::tests::plan;
 
     const fn ms(millis: u64) -> Duration {
@@ -120,15 +120,6 @@ mod tests {
         let merged = Results::of_parts(&load, &parts).measured;
         assert_eq!(merged, Results::of_parts(&load, &[whole]).measured);
         assert_eq!(merged.whole.completed, 1000);
-    }
-
-    #[test]
-    fn requests_of_a_lost_process_are_unanswered_and_rank_last() {
-        let load = scenario::LoadSpec { duration: Duration::from_secs(5), ..plan() };
-        let mut lost = part(&load, 0..10);
-        lost.lose(3, ms(2000));
-        let merged = Results::of_parts(&load, &[lost, part(&load, 0..10)]).measured;
-        assert_eq!((merged.whole.completed, merged.whole.unanswered, merged.whole.started()), (20, 3, 23));
     }
 
     #[test]

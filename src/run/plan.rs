@@ -54,16 +54,27 @@ pub fn in_whole_seconds(time: Duration) -> String {
     show_duration(Duration::from_secs(time.as_secs_f64().ceil() as u64))
 }
 
+/// Into how many rounds a run can be cut, each of one trial a variant, so that parts of it run on several machines. A search for a
+/// crossover needs the trials before it: such a run is whole.
+pub fn rounds(scenario: &Scenario) -> u32 {
+    if scenario.crossover.is_some() { 1 } else { scenario.repeats }
+}
+
 /// How long the loads and checks of a scenario take, without the starts of servers; a dirty check may end before its time.
 pub fn expected_time(scenario: &Scenario) -> Duration {
+    let search = scenario.crossover.as_ref().map_or(Duration::ZERO, |search| search.time);
+    time_of_a_round(scenario).saturating_mul(scenario.repeats).saturating_add(search)
+}
+
+/// The same of one trial of each variant.
+pub(super) fn time_of_a_round(scenario: &Scenario) -> Duration {
     let of_load = |load: &LoadSpec| load.warmup + load.duration;
     let trials = scenario.variants.iter().map(|variant| {
         let load = variant.load.as_ref().map_or(Duration::ZERO, of_load);
         let inspection = variant.inspect.as_ref().map_or(Duration::ZERO, |_| inspection::MOST_TIME);
         load + inspection + variant.dirty.as_ref().map_or(Duration::ZERO, |dirty| dirty.budget.time)
     });
-    let search = scenario.crossover.as_ref().map_or(Duration::ZERO, |search| search.time);
-    trials.sum::<Duration>().saturating_mul(scenario.repeats).saturating_add(search)
+    trials.sum()
 }
 
 fn lines(variant: &Variant) -> Vec<String> {

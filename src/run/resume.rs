@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Environment, FORMAT, ResumedRecord, Trial, redacted};
+use crate::record::{Environment, FORMAT, ResumedRecord, RoundsRecord, Trial, redacted};
 use crate::scenario::Scenario;
 
 /// In the folder of the scenario's reports; gone once a run has come to its end.
@@ -21,6 +21,9 @@ struct Header {
     environment: Environment,
     seed: u64,
     started: String,
+    /// `None` where it is of all.
+    #[serde(default)]
+    rounds: Option<RoundsRecord>,
 }
 
 /// A line behind the header.
@@ -66,13 +69,13 @@ impl TrialStore {
     /// is kept where there is one trial, and where another run of the scenario is under way.
     pub fn open(
         home: &Path,
-        scenario: &Scenario,
+        (scenario, rounds): (&Scenario, RoundsRecord),
         environment: &Environment,
         (seed, started): (u64, &str),
         resume: bool,
     ) -> Result<(Self, Earlier), NotResumable> {
         let mut earlier = Earlier { trials: vec![Vec::new(); scenario.variants.len()], ..Earlier::default() };
-        if scenario.variants.len() < 2 && scenario.repeats < 2 {
+        if scenario.variants.len() < 2 && rounds.count < 2 {
             return Ok((TrialStore::default(), earlier));
         }
         let path = home.join(NAME);
@@ -83,6 +86,7 @@ impl TrialStore {
             environment: environment.clone(),
             seed,
             started: started.to_owned(),
+            rounds: (rounds.count < rounds.of).then_some(rounds),
         };
         let mut store = TrialStore { place: Some((path.clone(), header.clone())), file: None };
         let left = resume.then(|| File::options().read(true).append(true).open(&path).ok()).flatten();
@@ -91,7 +95,7 @@ impl TrialStore {
             comparable(&was, &header)?;
             let mut kept = 0;
             for Kept { variant, trial } in trials {
-                let room = earlier.trials.get_mut(variant).filter(|of| of.len() < scenario.repeats as usize);
+                let room = earlier.trials.get_mut(variant).filter(|of| of.len() < rounds.count as usize);
                 if let Some(of) = room {
                     of.push(trial);
                     kept += 1;
@@ -156,6 +160,9 @@ fn comparable(was: &Header, is: &Header) -> Result<(), NotResumable> {
     }
     if (was.format, &was.version) != (is.format, &is.version) {
         return Err(NotResumable("the version of runner has"));
+    }
+    if was.rounds != is.rounds {
+        return Err(NotResumable("which of its rounds are to run has"));
     }
     if was.environment != is.environment {
         return Err(NotResumable("the machine has"));

@@ -91,7 +91,9 @@ pub(crate) fn secrets(name: &str, value: &str) -> Secrets {
     secrets
 }
 
-fn loaded(source: &str) -> Scenario {
+/// A scenario of this text.
+#[track_caller]
+pub(crate) fn loaded(source: &str) -> Scenario {
     World::of(source).load_with(&[]).unwrap_or_else(|problems| panic!("{problems}"))
 }
 

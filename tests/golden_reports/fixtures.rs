@@ -38,6 +38,8 @@ pub fn record(name: &str, status: Status, variants: Vec<VariantRecord>) -> Recor
         },
         comparison: runner::analysis::comparison::compare(&variants),
         resumed: None,
+        rounds: None,
+        merged: Vec::new(),
         variants,
     }
 }

@@ -17,14 +17,15 @@ use super::super::store;
 use super::super::subjects::{self, RECORDS};
 use super::super::{clock, message};
 use super::{LoadRequest, Own, Waiting, lock};
-use crate::load::LiveCounters;
 use crate::load::part::LoadPart;
 use crate::load::slice::ThreadSlice;
+use crate::load::snapshot::{Snapshot, SnapshotRequest};
+use crate::load::{LiveCounters, LoadProgress};
 use crate::load::start::CommonStart;
 use crate::net::clock::Clock;
 use crate::record::redacted;
 use crate::run::slice::{PreparedSlice, SliceJob};
-use crate::scenario::{self, Address, Scenario, SystemContext as _};
+use crate::scenario::{self, Address, LoadSpec, Scenario};
 
 /// All generators of a load tell how far they are at multiples of this, from its start.
 pub(in super::super) const TICK: Duration = Duration::from_millis(500);
@@ -36,6 +37,8 @@ const UNHEARD: Duration = Duration::from_secs(10);
 const UNHEARD_AT_START: Duration = Duration::from_secs(2);
 /// The last part is sent again for so long.
 const DELIVER_FOR: Duration = Duration::from_secs(120);
+/// What a message holds besides its payload, in bytes, at most.
+const ROOM: usize = 1024;
 /// How often to look after a load.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -88,7 +91,8 @@ pub(super) fn drive(own: &Own, request: LoadRequest, cancel: &CancellationToken,
         seed: prepare.seed,
         allowed_hosts: &allowed,
     };
-    let watch = LoadWatch { own, prepare: &prepare, heard: &heard, stop: &stop };
+    let plan = scenario.variants[variant].load.as_ref();
+    let watch = LoadWatch { own, prepare: &prepare, heard: &heard, stop: &stop, scenario: &scenario, plan };
     let came = std::thread::scope(|scope| {
         let (over, is_over) = channel::<()>();
         let live = {
@@ -248,13 +252,15 @@ struct LoadWatch<'a> {
     prepare: &'a Prepare,
     heard: &'a Heard,
     stop: &'a CancellationToken,
+    scenario: &'a Scenario,
+    plan: Option<&'a LoadSpec>,
 }
 
 impl LoadWatch<'_> {
     /// Tells how far it is, and ends it where the coordinator wants that, or is gone; until nobody is left at the other end of
     /// `over`. Returns why it was ended, if not because the coordinator said so.
     fn until(&self, over: &Receiver<()>, live: &LiveCounters) -> Option<String> {
-        let (mut next, mut why) = (0, None);
+        let (mut next, mut why, mut asked) = (0, None, None);
         while over.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             let elapsed = live.elapsed();
             if self.heard.stop.load(Ordering::Relaxed) {
@@ -268,6 +274,13 @@ impl LoadWatch<'_> {
             if tick >= next {
                 self.tell(tick, live);
                 next = tick + 1;
+                if tick > 0 && tick.is_multiple_of(TICKS_PER_PART) {
+                    asked.get_or_insert_with(|| live.ask_for_snapshots());
+                }
+            }
+            if let Some(came) = asked.as_mut().and_then(SnapshotRequest::poll) {
+                asked = None;
+                self.send_part(came, live.progress());
             }
         }
         why
@@ -288,7 +301,27 @@ impl LoadWatch<'_> {
         let progress = live.progress();
         let report = ProgressReport { load: *load, generator: *generator, tick, progress };
         self.own.bus.publish(&subjects::progress(run, *generator), &report);
-        let _ = TICKS_PER_PART;
+    }
+
+    /// Sends what was measured so far. Where the next one takes its place soon, nobody waits for it to arrive.
+    fn send_part(&self, snapshots: Vec<Snapshot>, progress: LoadProgress) {
+        let (Some(plan), Some(at)) = (self.plan, snapshots.iter().map(|snapshot| snapshot.at).max()) else { return };
+        let Prepare { run, load, generator, .. } = self.prepare;
+        let report = PartReport {
+            load: *load,
+            generator: *generator,
+            at: at.as_nanos() as u64,
+            last: false,
+            cut: None,
+            progress,
+            part: hidden(LoadPart::so_far(plan, snapshots), self.scenario),
+        };
+        let (bus, subject, bytes) = (&self.own.bus, subjects::part(run, *load, *generator), pack(&report));
+        if bytes.len() + ROOM < bus.client.max_payload() {
+            bus.publish_bytes(&subject, bytes);
+        } else if let Err(error) = send(bus, &subject, &bytes) {
+            warn!(%error, "a part is not kept");
+        }
     }
 }
 
@@ -311,7 +344,7 @@ fn deliver(bus: &Bus, prepare: &Prepare, report: &PartReport, cancel: &Cancellat
 
 /// Publishes a part. One that is larger than a message is kept as an object, and the message names it.
 fn send(bus: &Bus, subject: &str, bytes: &[u8]) -> Result<(), BusError> {
-    if bytes.len() + 1024 < bus.client.max_payload() {
+    if bytes.len() + ROOM < bus.client.max_payload() {
         return store::publish(bus, subject, bytes.to_vec());
     }
     store::put(bus, RECORDS, subject, bytes)?;

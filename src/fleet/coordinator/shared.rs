@@ -368,7 +368,7 @@ impl<'a> SharedRun<'a> {
         for (index, state) in states.into_iter().enumerate() {
             let (agent, slice, offset) = (&self.coordinator.agents[index], self.slices[index], offsets[index]);
             let report = state.part;
-            let mut part = match report.as_ref().map(|report| report.part.clone()) {
+            let part = match report.as_ref().map(|report| report.part.clone()) {
                 Some(Ok(part)) => part,
                 Some(Err(refusal)) => {
                     return Err(failure(format!("generator {}: {}", agent.name, refusal.message), &refusal.advice));
@@ -377,8 +377,8 @@ impl<'a> SharedRun<'a> {
             };
             let mut lost = state.lost;
             if let (Some(lost), Some(report)) = (&mut lost, report.filter(|report| !report.last)) {
+                // They are among its unanswered: a part counts what is in flight so.
                 lost.in_flight = in_flight(report.progress);
-                part.lose(lost.in_flight, Duration::from_nanos(report.at));
             }
             let whole = &part.measured.whole;
             generators.push(GeneratorRecord {

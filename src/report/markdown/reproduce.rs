@@ -167,6 +167,8 @@ mod tests {
             variants: Vec::new(),
             comparison: None,
             resumed: None,
+            rounds: None,
+            merged: Vec::new(),
         }
     }
 
