@@ -11,6 +11,8 @@ mod baseline;
 mod check;
 mod compare;
 mod definitions;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod index;
 mod inspect;
 mod live;
@@ -119,6 +121,10 @@ fn obey(arguments: Arguments, began: Instant) -> Exit {
         Some(Command::Index(options)) => index::index(&options),
         Some(Command::Prune(options)) => prune::prune(&options),
         Some(Command::Baseline(command)) => baseline::baseline(&command),
+        #[cfg(feature = "fleet")]
+        Some(Command::Agent(options)) => with_log(false, &|log| fleet::agent(&options, log)),
+        #[cfg(feature = "fleet")]
+        Some(Command::Agents(options)) => fleet::agents(&options),
         Some(Command::Schema { draft }) => print_schema(&draft),
         Some(Command::Completions { shell }) => arguments::print_completions(shell),
         None => unknown::command(&arguments.run.files)

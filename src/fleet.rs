@@ -14,5 +14,6 @@ mod subjects;
 
 pub use agent::{Agent, AgentOptions};
 pub use bus::{BusError, NatsOptions};
-pub use coordinator::{Coordinator, CoordinatorOptions, OnLost};
+pub use coordinator::{Coordinator, CoordinatorOptions, OnLost, agents};
 pub use message::AgentInfo;
+pub use subjects::refuse_name;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "fleet")]
+pub(super) mod fleet;
 pub(super) mod night;
 
 use night::{Against, BaselineCommand, Exports, IndexArguments, Prune, ReportsFolder, ScenarioSelection};
@@ -128,6 +130,12 @@ pub(super) enum Command {
     /// Keep records as a baseline that later runs are compared with
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// Drive parts of loads, and run scenarios, for other machines; ends with Ctrl-C
+    #[cfg(feature = "fleet")]
+    Agent(fleet::AgentArguments),
+    /// Show which agents there are, and what they are at
+    #[cfg(feature = "fleet")]
+    Agents(fleet::AgentsArguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema {
         /// The draft of JSON Schema that the editor knows
@@ -175,6 +183,10 @@ pub(super) struct Run {
 
     #[command(flatten)]
     pub exports: Exports,
+
+    #[cfg(feature = "fleet")]
+    #[command(flatten)]
+    pub fleet: fleet::OnFleet,
 
     /// Allow load on a host that is not this machine; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]

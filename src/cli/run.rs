@@ -1,6 +1,7 @@
 //! `runner FILE...`
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use crate::history::{Index, UnfinishedNight};
 use crate::record::{LogOf, Record, Status};
 use crate::report;
 use crate::run::plan::{expected_time, in_whole_seconds};
+use crate::run::generators::Generators;
 use crate::run::{self, Finished, Options, Unfinished, environment};
 use crate::scenario::Scenario;
 use crate::units::counted;
@@ -79,7 +81,22 @@ pub(super) fn run_one(
 ) -> Exit {
     let Some(program) = Program::new(std::iter::once(scenario), log, began) else { return Exit::CouldNotRun };
     let job = Job { scenario, reports: reports.to_owned(), allowed_hosts: allowed_hosts.to_vec() };
-    program.one(&job, json, false).exit
+    program.one(&job, json, false, None).exit
+}
+
+impl Came {
+    /// Nothing was started, and it was said why.
+    fn without_a_run(scenario: &Scenario, exit: Exit) -> Came {
+        let status = if exit == Exit::Interrupted { Status::Interrupted } else { Status::CouldNotRun };
+        let outcome = ScenarioOutcome {
+            name: scenario.name.clone(),
+            file: scenario.file.display().to_string(),
+            status: Some(status),
+            why: Some("the agents that were to drive its load could not be gathered".to_owned()),
+            ..ScenarioOutcome::default()
+        };
+        Came { exit, outcome }
+    }
 }
 
 /// What all scenarios of a call share.
@@ -103,7 +120,7 @@ impl<'l> Program<'l> {
     }
 
     /// Runs a scenario and prints what came of it.
-    fn one(&self, job: &Job<'_>, json: bool, resume: bool) -> Came {
+    fn one(&self, job: &Job<'_>, json: bool, resume: bool, generators: Option<Arc<dyn Generators>>) -> Came {
         let scenario = job.scenario;
         let options = Options {
             reports: job.reports.clone(),
@@ -111,7 +128,7 @@ impl<'l> Program<'l> {
             began: if self.ran.replace(true) { Instant::now() } else { self.began },
             log: self.log.telemetry().run_log().clone(),
             resume,
-            generators: None,
+            generators,
             rounds: None,
         };
         let progress = Progress::new(self.log.tells_parts, self.log.style.clone());
@@ -246,7 +263,10 @@ impl NightRun<'_> {
     }
 
     fn one(&self, job: &Job<'_>, state: &UnfinishedNight) -> Came {
-        let mut came = self.program.one(job, self.arguments.json, self.arguments.resume);
+        let mut came = match self.generators(job) {
+            Ok(generators) => self.program.one(job, self.arguments.json, self.arguments.resume, generators),
+            Err(exit) => Came::without_a_run(job.scenario, exit),
+        };
         let (record, folder) = (came.outcome.record.as_ref(), came.outcome.report.as_ref().map(Path::new));
         let why = came.outcome.why.as_deref().unwrap_or_default();
         // Of a single run that measured nothing nothing is left.
@@ -258,6 +278,19 @@ impl NightRun<'_> {
             came.exit = came.exit.max(self.comparison.judge(record, self.arguments.json));
         }
         came
+    }
+
+    /// The agents that drive its loads, if the call asks for any; or what to exit with, once it was said why not.
+    #[cfg(feature = "fleet")]
+    fn generators(&self, job: &Job<'_>) -> Result<Option<Arc<dyn Generators>>, Exit> {
+        let context = (&self.program.cancel, self.program.log);
+        super::fleet::generators(job.scenario, &self.arguments.fleet, &job.allowed_hosts, context)
+    }
+
+    /// Nobody else drives loads.
+    #[cfg(not(feature = "fleet"))]
+    fn generators(&self, _: &Job<'_>) -> Result<Option<Arc<dyn Generators>>, Exit> {
+        Ok(None)
     }
 
     fn invalid(&self, file: &InvalidFile, state: &UnfinishedNight) -> Came {

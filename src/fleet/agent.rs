@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ mod generator;
 
 /// How often an idle agent looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a server is waited for that is not there.
+const CONNECT_FOR: Duration = Duration::from_secs(60);
 /// Replies to agents come below this.
 const INBOX: &str = "_INBOX_agents";
 
@@ -127,11 +129,11 @@ impl Own {
 }
 
 impl Agent {
-    /// Connects, and answers whoever looks for agents.
-    pub fn connect(options: AgentOptions) -> Result<Agent, BusError> {
+    /// Connects, and answers whoever looks for agents. A server that is not there yet is waited for, for a minute or until `cancel`.
+    pub fn connect(options: AgentOptions, cancel: &CancellationToken) -> Result<Agent, BusError> {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let name = options.name.clone().unwrap_or_else(|| host.split('.').next().unwrap_or_default().to_owned());
-        let bus = Bus::connect(&options.nats, &format!("runner agent {name}"), INBOX)?;
+        let bus = connect(&options.nats, &name, cancel)?;
         let of = environment::read();
         let info = AgentInfo {
             id: format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff),
@@ -177,6 +179,18 @@ impl Agent {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+}
+
+fn connect(nats: &NatsOptions, name: &str, cancel: &CancellationToken) -> Result<Bus, BusError> {
+    let until = Instant::now() + CONNECT_FOR;
+    loop {
+        match Bus::connect(nats, &format!("runner agent {name}"), INBOX) {
+            Err(error) if error.passing && Instant::now() < until && !cancel.is_cancelled() => {
+                std::thread::sleep(LOOK * 5);
+            }
+            connected => return connected,
         }
     }
 }

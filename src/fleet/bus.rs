@@ -45,11 +45,17 @@ pub struct BusError {
     pub advice: String,
     /// It may be otherwise soon: nobody listened, or nobody answered.
     pub passing: bool,
+    /// It is a fault of what was asked, and nothing that a server or an agent could mend.
+    pub invalid: bool,
 }
 
 impl BusError {
     pub(super) fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
-        BusError { message: message.into(), advice: advice.into(), passing: false }
+        BusError { message: message.into(), advice: advice.into(), passing: false, invalid: false }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>, advice: impl Into<String>) -> Self {
+        BusError { invalid: true, ..BusError::new(message, advice) }
     }
 
     fn passing(message: impl Into<String>, advice: impl Into<String>) -> Self {
@@ -127,7 +133,10 @@ impl Bus {
         let ended = || BusError::new("the machine refused an event loop", "check `ulimit -a`");
         let handle: Handle = handle.recv().map_err(|_| ended())?.map_err(machine)?;
         let client = handle.block_on(connected(options, &addresses, login, (who, inbox)))?;
+        // It starts a task.
+        let inside = handle.enter();
         let mut jetstream = jetstream::new(client.clone());
+        drop(inside);
         jetstream.set_timeout(SERVER_WITHIN);
         Ok(Bus { client, jetstream, handle, _alive: alive })
     }
@@ -253,7 +262,7 @@ async fn connected(
     if let Some(path) = &options.credentials {
         connect = connect.credentials_file(path).await.map_err(|error| {
             let message = format!("cannot read the credentials {}: {error}", path.display());
-            BusError::new(message, "it is a file as `nsc generate creds` writes it; docs/fleet.md tells how")
+            BusError::invalid(message, "it is a file as `nsc generate creds` writes it; docs/fleet.md tells how")
         })?;
     }
     if let Some((user, password)) = login {

@@ -99,8 +99,8 @@ pub(super) fn connect(nats: &NatsOptions) -> Result<Bus, BusError> {
 
 /// Keeps the files of a scenario's folder where agents find them; the digest, and the scenario's file within.
 pub(super) fn send_bundle(bus: &Bus, scenario: &Path) -> Result<(String, String), BusError> {
-    let bundle = Bundle::of(&root_of(scenario)).map_err(|error| BusError::new(error.message, error.advice))?;
-    let file = bundle.place_of(scenario).map_err(|error| BusError::new(error.message, error.advice))?;
+    let bundle = Bundle::of(&root_of(scenario)).map_err(|error| BusError::invalid(error.message, error.advice))?;
+    let file = bundle.place_of(scenario).map_err(|error| BusError::invalid(error.message, error.advice))?;
     keep(bus, &bundle)?;
     Ok((bundle.digest, file))
 }
@@ -121,7 +121,7 @@ pub(super) fn refuse_literals(scenario: &Scenario) -> Result<(), BusError> {
         scenario.file.display()
     );
     let advice = format!("write ${{{name}}} there, and set the variable {name} here and for each agent");
-    Err(BusError::new(message, advice))
+    Err(BusError::invalid(message, advice))
 }
 
 /// All agents that answer now.

@@ -62,7 +62,7 @@ pub(super) fn block(pool: &str, run: &str, block: u32) -> String {
 }
 
 /// Why a name cannot be part of a subject, if it cannot.
-pub(super) fn refuse_name(name: &str) -> Option<String> {
+pub fn refuse_name(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let wrong = name.is_empty() || name.len() > 64 || !name.chars().all(fits);
     wrong.then(|| format!("`{name}` is not a name: letters, digits, - and _, at most 64"))

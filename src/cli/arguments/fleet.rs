@@ -1,0 +1,159 @@
+//! Arguments of more than one machine: how NATS is reached, generators, agents, and what is submitted.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::fleet::{NatsOptions, OnLost, refuse_name};
+
+/// The variable that says where NATS is.
+const VARIABLE: &str = "NATS_URL";
+/// Where it is if nothing says otherwise.
+const LOCAL: &str = "nats://127.0.0.1:4222";
+
+const AGENT_EXAMPLES: &str = "\
+Examples:
+  runner agent --nats nats://10.0.0.1:4222 --allow-host shop.internal
+  runner agent --nats tls://nats.internal:4222 --creds agent.creds --pool nightly --allow-commands
+  runner agent --once                                     one load or one night's blocks, then end: for batch systems
+
+It drives its part of the loads of `runner run --on`, and runs what `runner submit` gave to its pool. It loads its own machine and
+hosts that both it and the submitter allow, and nothing else; docs/fleet.md tells how to set up NATS.";
+
+/// Who connects, and how.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "NATS")]
+pub(in crate::cli) struct Credentials {
+    /// A file with credentials, as `nsc generate creds` writes it; user and password may also stand in the URL
+    #[arg(long, value_name = "FILE")]
+    pub creds: Option<PathBuf>,
+
+    /// A file (PEM) with the authorities that may sign the certificate of the NATS server, besides the system's
+    #[arg(long, value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
+}
+
+impl Credentials {
+    /// With the address of the server.
+    pub fn to(&self, url: &str) -> NatsOptions {
+        NatsOptions { url: url.to_owned(), credentials: self.creds.clone(), ca: self.nats_ca.clone() }
+    }
+}
+
+/// How NATS is reached.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "NATS")]
+pub(in crate::cli) struct Nats {
+    /// The NATS server, as in nats://10.0.0.1:4222 or tls://nats.internal:4222; if not given, what NATS_URL says, or this machine's
+    #[arg(long = "nats", value_name = "URL")]
+    pub url: Option<String>,
+
+    #[command(flatten)]
+    pub credentials: Credentials,
+}
+
+impl Nats {
+    /// As options and the environment say. An empty variable is one that is not set.
+    pub fn options(&self) -> NatsOptions {
+        let variable = || std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
+        let url = self.url.clone().or_else(variable).unwrap_or_else(|| LOCAL.to_owned());
+        self.credentials.to(&url)
+    }
+}
+
+/// Which agents drive the loads of a run.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Several generators")]
+pub(in crate::cli) struct OnFleet {
+    /// Have agents drive each load together, over this NATS server, as in nats://10.0.0.1:4222; see docs/fleet.md
+    #[arg(long, value_name = "URL")]
+    pub on: Option<String>,
+
+    /// How many agents drive a load
+    #[arg(long, value_name = "N", requires = "on", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub generators: u32,
+
+    /// Only agents of this pool
+    #[arg(long, value_name = "NAME", requires = "on", value_parser = name)]
+    pub pool: Option<String>,
+
+    /// How long to wait for so many agents that are free: seconds, or with a unit
+    #[arg(long, value_name = "TIME", requires = "on", default_value = "30s", value_parser = super::time)]
+    pub wait: Duration,
+
+    /// What becomes of a load that loses a generator: `stop` ends it, inconclusive; `continue` goes on with those that are left
+    #[arg(long, value_enum, value_name = "WHAT", requires = "on", default_value_t = OnLostArgument::Stop)]
+    pub on_lost: OnLostArgument,
+
+    #[command(flatten)]
+    pub credentials: Credentials,
+}
+
+/// The value of `--on-lost`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum OnLostArgument {
+    #[default]
+    Stop,
+    Continue,
+}
+
+impl From<OnLostArgument> for OnLost {
+    fn from(argument: OnLostArgument) -> Self {
+        match argument {
+            OnLostArgument::Stop => OnLost::Stop,
+            OnLostArgument::Continue => OnLost::Continue,
+        }
+    }
+}
+
+/// `runner agent`
+#[derive(Debug, Args)]
+#[command(after_help = AGENT_EXAMPLES)]
+pub(in crate::cli) struct AgentArguments {
+    #[command(flatten)]
+    pub nats: Nats,
+
+    /// What people call this agent; the name of its machine if not given
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: Option<String>,
+
+    /// Work for those who ask this pool
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = name)]
+    pub pool: String,
+
+    /// Allow load on a host that is not this machine, if the submitter allows it too; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+
+    /// Start servers by the command lines of scenarios: whoever may submit then runs programs on this machine, as this user
+    #[arg(long)]
+    pub allow_commands: bool,
+
+    /// End after one load, or once its pool has no more blocks
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `runner agents`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AgentsArguments {
+    #[command(flatten)]
+    pub nats: Nats,
+
+    /// Only agents of this pool
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub pool: Option<String>,
+
+    /// Print them as JSON, one a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A name of a pool or an agent, which is part of a subject.
+fn name(text: &str) -> Result<String, String> {
+    match refuse_name(text) {
+        Some(why) => Err(why),
+        None => Ok(text.to_owned()),
+    }
+}
