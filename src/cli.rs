@@ -19,6 +19,7 @@ mod live;
 mod load;
 mod log_format;
 mod logging;
+mod merge;
 mod new;
 mod night;
 mod print;
@@ -29,6 +30,7 @@ mod replay;
 mod report;
 mod report_folders;
 mod run;
+mod scenario_file;
 mod select;
 mod serve;
 mod signals;
@@ -119,6 +121,7 @@ fn obey(arguments: Arguments, began: Instant) -> Exit {
         Some(Command::New(options)) => new::new(&options),
         Some(Command::Definitions(options)) => definitions::definitions(&options),
         Some(Command::Index(options)) => index::index(&options),
+        Some(Command::Merge(options)) => merge::merge(&options),
         Some(Command::Prune(options)) => prune::prune(&options),
         Some(Command::Baseline(command)) => baseline::baseline(&command),
         #[cfg(feature = "fleet")]

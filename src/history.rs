@@ -13,7 +13,7 @@ mod unfinished;
 pub use conditions::{Conditions, NewSeries};
 pub use entry::{DirtyEntry, HistoryEntry};
 pub use index::{Headline, Index, IndexRow, MetricRegression, Since, TonightCounts, index};
-pub use log::{HistoryError, RunHistory, append, read};
+pub use log::{HistoryError, RunHistory, append, append_new, read};
 pub use outcome::{NotMeasured, Place, entries, entry_without_record};
 pub use page::{answer, html, markdown, regressions_in_words};
 pub use regression::{FEWEST_NIGHTS, RECENT_NIGHTS, Regression, WATCHED, regression};

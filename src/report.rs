@@ -13,6 +13,7 @@ mod inspection;
 mod location;
 mod html;
 mod markdown;
+mod merged;
 mod remedy;
 mod reproduction;
 mod sentence;

@@ -9,7 +9,9 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 pub(super) mod fleet;
 pub(super) mod night;
 
-use night::{Against, BaselineCommand, Exports, IndexArguments, Prune, ReportsFolder, ScenarioSelection};
+use night::{
+    Against, BaselineCommand, Exports, IndexArguments, MergeArguments, Prune, ReportsFolder, ScenarioSelection,
+};
 
 use super::Exit;
 use super::log_format::LogFormat;
@@ -31,6 +33,7 @@ Examples:
   runner inspect scenarios/python_servers.toml              how many requests does each server work on at once?
   runner check scenarios/dirty.toml                         validate and show the plan, start nothing
   runner compare reports/shop/monday reports/shop/latest    what changed between two runs of a scenario
+  runner merge reports-1 reports-2                          one folder of reports of those of two machines
   runner replay reports/dirty/latest 1                      provoke leak 1 of a report again, ten times
   runner new checkout                                       write a scenario and its script to start from
 
@@ -125,6 +128,8 @@ pub(super) enum Command {
     New(New),
     /// Write the page over all nights, reports/index.html, anew
     Index(IndexArguments),
+    /// Put the reports of several machines into one folder, and merge records of one scenario into one
+    Merge(MergeArguments),
     /// Remove old reports, and never one of a night with a failure or a leak unless told
     Prune(Prune),
     /// Keep records as a baseline that later runs are compared with

@@ -13,16 +13,18 @@ pub(super) struct RunFolder {
 
 /// All reports with a record, in the order of their names.
 pub(super) fn all(reports: &Path) -> Vec<RunFolder> {
-    let of_scenario = |scenario: String| {
-        let home = reports.join(&scenario);
-        let latest = std::fs::read_link(home.join("latest")).ok();
-        folders(&home).into_iter().map(move |run| RunFolder {
-            path: home.join(&run),
-            name: format!("{scenario}/{run}"),
-            is_latest: latest.as_ref().and_then(|latest| latest.file_name()) == Some(run.as_ref()),
-        })
-    };
-    let runs = folders(reports).into_iter().flat_map(of_scenario);
+    folders(reports).into_iter().flat_map(|scenario| of_scenario(&reports.join(scenario))).collect()
+}
+
+/// Those of one scenario, in the folder of its reports.
+pub(super) fn of_scenario(home: &Path) -> Vec<RunFolder> {
+    let latest = std::fs::read_link(home.join("latest")).ok();
+    let scenario = home.file_name().unwrap_or_default().to_string_lossy();
+    let runs = folders(home).into_iter().map(|run| RunFolder {
+        path: home.join(&run),
+        name: format!("{scenario}/{run}"),
+        is_latest: latest.as_ref().and_then(|latest| latest.file_name()) == Some(run.as_ref()),
+    });
     runs.filter(|run| run.path.join("record.json").is_file()).collect()
 }
 

@@ -412,7 +412,7 @@ pub(super) fn complain(name: &str, unfinished: &Unfinished) -> Exit {
 }
 
 /// How several scenarios came out: `3 scenarios: 1 passed, 2 failed`.
-fn tally(exits: &[Exit], not_run: usize) -> String {
+pub(super) fn tally(exits: &[Exit], not_run: usize) -> String {
     let ways = [
         (Exit::Passed, "passed"),
         (Exit::Failed, "failed"),

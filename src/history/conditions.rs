@@ -1,9 +1,11 @@
 //! Under what a figure was measured. Figures of other conditions are another series.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::records;
-use crate::record::{Record, VariantRecord};
+use crate::record::{Environment, Record, VariantRecord};
 
 /// The machine, the program and the configuration of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,11 +30,11 @@ pub struct NewSeries {
 impl Conditions {
     /// Those of a variant in a record.
     pub fn of(record: &Record, variant: &VariantRecord) -> Self {
-        let of = &record.environment;
-        let gigabytes = (of.memory_bytes as f64 / 1e9).round();
         Conditions {
-            machine: format!("{} x {}, {gigabytes} GB", of.cpus, of.cpu),
-            kernel: format!("{} {}", of.os, of.kernel),
+            machine: of_all(record, |of| {
+                format!("{} x {}, {} GB", of.cpus, of.cpu, (of.memory_bytes as f64 / 1e9).round())
+            }),
+            kernel: of_all(record, |of| format!("{} {}", of.os, of.kernel)),
             runner: record.runner.version.clone(),
             configuration: format!("{:016x}", fnv1a(&records::configuration(record, variant))),
         }
@@ -49,6 +51,12 @@ impl Conditions {
         let differ = parts.into_iter().filter(|(_, before, after)| before != after);
         differ.map(|(of, before, after)| NewSeries { of, before: before.clone(), after: after.clone() }).collect()
     }
+}
+
+/// What the machines of a record are, each kind once: a merged record has several.
+fn of_all(record: &Record, kind: impl Fn(&Environment) -> String) -> String {
+    let merged: BTreeSet<String> = record.merged.iter().map(|part| kind(&part.environment)).collect();
+    if merged.is_empty() { kind(&record.environment) } else { merged.into_iter().collect::<Vec<_>>().join("; ") }
 }
 
 /// The hash of Fowler, Noll and Vo (FNV-1a, 64 bits): the same in every version of the program.

@@ -57,6 +57,14 @@ pub fn append(reports: &Path, entries: &[HistoryEntry]) -> Result<(), HistoryErr
     append_to(&path, entries).map_err(|source| HistoryError { doing: "write", path, source })
 }
 
+/// Adds those entries that the history lacks; says how many they are.
+pub fn append_new(reports: &Path, entries: Vec<HistoryEntry>) -> Result<usize, HistoryError> {
+    let mut known: HashSet<String> = read(reports)?.entries.iter().map(key).collect();
+    let new: Vec<HistoryEntry> = entries.into_iter().filter(|entry| known.insert(key(entry))).collect();
+    append(reports, &new)?;
+    Ok(new.len())
+}
+
 fn append_to(path: &Path, entries: &[HistoryEntry]) -> io::Result<()> {
     let mut text = String::new();
     for entry in entries {
@@ -93,6 +101,12 @@ fn mend_end(file: &mut File) -> io::Result<()> {
     file.set_len(from + start as u64)
 }
 
+/// The identity of an entry, as one text.
+fn key(entry: &HistoryEntry) -> String {
+    let (night, scenario, variant, started) = entry.identity();
+    [night, scenario, variant, started].join("\n")
+}
+
 /// Reads the history in a folder of reports; it is empty where there is none.
 pub fn read(reports: &Path) -> Result<RunHistory, HistoryError> {
     let path = reports.join(NAME);
@@ -107,8 +121,7 @@ pub fn read(reports: &Path) -> Result<RunHistory, HistoryError> {
         match serde_json::from_slice::<HistoryEntry>(&line) {
             // Two branches that were merged may both have it.
             Ok(entry) => {
-                let (night, scenario, variant, started) = entry.identity();
-                if seen.insert([night, scenario, variant, started].join("\n")) {
+                if seen.insert(key(&entry)) {
                     history.entries.push(entry);
                 }
             }
@@ -139,6 +152,17 @@ mod tests {
         append(folder.path(), &[other.clone(), one.clone()]).unwrap();
         assert_eq!(read(folder.path()).unwrap().entries, [other, one]);
         assert!(read(&folder.path().join("none")).unwrap().entries.is_empty());
+    }
+
+    #[test]
+    fn what_a_history_has_is_not_added_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (entry("a", 3, 1.0), entry("b", 2, 2.0));
+        append(folder.path(), std::slice::from_ref(&one)).unwrap();
+        let more = vec![one.clone(), other.clone(), other.clone()];
+        assert_eq!(append_new(folder.path(), more.clone()).unwrap(), 1);
+        assert_eq!(append_new(folder.path(), more).unwrap(), 0);
+        assert_eq!(std::fs::read_to_string(folder.path().join(NAME)).unwrap().lines().count(), 2);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::units::counted;
 use super::chart;
 use super::escape::{code, fence, inline};
 use super::format::{capital, outcome, status};
+use super::merged;
 use super::sentence;
 use super::{ReportFile, ReportFormat, ReportLocation};
 
@@ -160,6 +161,9 @@ fn head(record: &Record) -> String {
     out += &format!("**{}.** {}\n\n", capital(state), inline(&capital(&sentence::reason(record))));
     if let Some(about) = record.scenario.about.as_ref().filter(|about| !about.trim().is_empty()) {
         out += &format!("The scenario: {}\n\n", inline(about));
+    }
+    if let Some(merged) = merged::merged_from(record) {
+        out += &format!("{} (they are listed [below](#how-to-reproduce)).\n\n", capital(&merged));
     }
     out
 }

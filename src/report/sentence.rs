@@ -52,7 +52,7 @@ fn reasons(record: &Record) -> Vec<String> {
         (Status::CouldNotRun, variants) => vec![could_not_run(variants)],
         (Status::Interrupted, variants) => {
             let measured = variants.iter().find(|variant| !facts(variant).is_empty());
-            let mut all = vec!["ended by the user, so the figures cover only what was measured until then".to_owned()];
+            let mut all = vec![why_interrupted(record).to_owned()];
             all.extend(measured.map(facts).unwrap_or_default());
             all.extend(not_started(variants));
             all
@@ -63,6 +63,14 @@ fn reasons(record: &Record) -> Vec<String> {
         }
         (_, [variant]) => why_and_facts(variant),
         (_, variants) => over_variants(record.status, variants, record.comparison.as_ref()),
+    }
+}
+
+fn why_interrupted(record: &Record) -> &'static str {
+    let by_user = record.variants.iter().flat_map(|variant| &variant.trials).any(|trial| trial.interrupted);
+    match record.merged.is_empty() || by_user {
+        true => "ended by the user, so the figures cover only what was measured until then",
+        false => "rounds of it are in none of the records it was merged from, so the figures cover only the others",
     }
 }
 

@@ -27,6 +27,7 @@ use super::format::{
 };
 use super::inspection;
 use super::location;
+use super::merged::merged_from;
 use super::reproduction;
 use super::response_samples;
 use super::sentence;
@@ -91,7 +92,8 @@ impl Terminal {
         let name = self.paint(&clip(&record.scenario.name, 60), Style::new().bold());
         let proof =
             sentence::proof(record.status, &record.variants).map(|proof| format!(", {proof}")).unwrap_or_default();
-        format!("{state}  {name}{proof}\n{}", wrap(&capital(&sentence::reason(record)), self.width, ""))
+        let merged = merged_from(record).map(|merged| format!(", {merged}")).unwrap_or_default();
+        format!("{state}  {name}{proof}{merged}\n{}", wrap(&capital(&sentence::reason(record)), self.width, ""))
     }
 
     /// A failed trial's advice and log.

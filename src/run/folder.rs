@@ -132,11 +132,38 @@ impl Folder {
         secrets: &Secrets,
         render: impl Fn(&Path) -> Vec<ReportFile>,
     ) -> Result<Published, FolderError> {
-        let report = |place: &Path| write_report(self.staging.path(), &render(place));
         let log = |name: &str, from: &Private| write_without(secrets, from.path(), &self.staging.path().join(name));
         let logs = log("server.log", &self.log).and_then(|()| log("run.log", &self.run_log));
-        let written = logs.and_then(|()| self.write(record));
-        let placed = written.and_then(|()| self.settle(report));
+        match logs.and_then(|()| self.write(record)) {
+            Ok(()) => self.place(render),
+            Err(source) => Err(FolderError { path: self.home.clone(), source }),
+        }
+    }
+
+    /// The same of a report that is whole but for what `render` makes: the files of `from`, as they are.
+    pub fn publish_copy(
+        self,
+        from: &Path,
+        render: impl Fn(&Path) -> Vec<ReportFile>,
+    ) -> Result<Published, FolderError> {
+        let copied = copy_files(from, self.staging.path())
+            .and_then(|()| fs::set_permissions(self.staging.path(), fs::Permissions::from_mode(0o755)));
+        match copied {
+            Ok(()) => self.place(render),
+            Err(source) => Err(FolderError { path: self.home.clone(), source }),
+        }
+    }
+
+    /// The folder of a report with these very bytes as its record, if there is one.
+    pub fn known(&self, record: &[u8]) -> Option<PathBuf> {
+        let names = (2..).map(|number| format!("{}-{number}", self.name));
+        let places = std::iter::once(self.name.clone()).chain(names).map(|name| self.home.join(name));
+        let mut there = places.take_while(|place| place.is_dir());
+        there.find(|place| fs::read(place.join("record.json")).is_ok_and(|known| known == record))
+    }
+
+    fn place(self, render: impl Fn(&Path) -> Vec<ReportFile>) -> Result<Published, FolderError> {
+        let placed = self.settle(|place| write_report(self.staging.path(), &render(place)));
         let place = placed.map_err(|source| FolderError { path: self.home.clone(), source })?;
         // It has moved: there is nothing left to clean up.
         let _ = self.staging.keep();
@@ -205,6 +232,17 @@ fn sweep(home: &Path) {
 /// Writes the files of a report into a folder, what is opened first last.
 pub fn write_report(folder: &Path, files: &[ReportFile]) -> io::Result<()> {
     files.iter().rev().try_for_each(|file| fs::write(folder.join(&file.name), &file.content))
+}
+
+/// Copies the files of a folder, without those of folders in it.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a log anew without secrets. Servers print what they are asked, and how they were started.

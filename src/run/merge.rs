@@ -38,11 +38,11 @@ pub enum MergeRefusal {
     #[error("they were written by runner {version}, and this is runner {}", env!("CARGO_PKG_VERSION"))]
     OtherVersionThanThis { version: String },
     /// The rounds or the variants are not those of the scenario.
-    #[error("one holds {has}, and the scenario has {expected}")]
+    #[error("it holds {has}, and the scenario has {expected}")]
     OtherTrials { has: String, expected: String },
-    #[error("one was merged itself, from {}", counted(*.0 as u64, "record"))]
+    #[error("it was merged itself, from {}", counted(*.0 as u64, "record"))]
     Merged(usize),
-    #[error("a run is given twice: that of {started}, with the seed {seed}")]
+    #[error("the run of {started} with the seed {seed} is given twice")]
     GivenTwice { started: String, seed: u64 },
     /// Its search was measured beside the trials of one run.
     #[error("the scenario searches for a crossover, and each has one of its own")]
@@ -66,9 +66,11 @@ impl NotMergeable {
                 "use one version of runner on all machines".to_owned()
             }
             MergeRefusal::OtherVersionThanThis { version } => format!("merge them with runner {version}"),
-            MergeRefusal::OtherTrials { .. } => "name the scenario as it was when it ran".to_owned(),
+            MergeRefusal::OtherTrials { .. } => "run the scenario again as it is now, on all machines".to_owned(),
             MergeRefusal::Merged(_) => "merge the records that it was made of, and the others with them".to_owned(),
-            MergeRefusal::GivenTwice { .. } => "name each record once; folders hold it, too".to_owned(),
+            MergeRefusal::GivenTwice { .. } => {
+                "name each record once; a folder stands for the records in it".to_owned()
+            }
             MergeRefusal::Crossover => "keep the record of one of the runs".to_owned(),
             MergeRefusal::NotRedacted(_) => "merge without variables that go by names of secrets".to_owned(),
         }

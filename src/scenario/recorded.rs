@@ -57,6 +57,25 @@ type Texts = BTreeMap<Place, String>;
 
 /// Restores a scenario for its dirty check.
 pub fn restore(recorded: &Recorded<'_>, system: &dyn SystemContext) -> Result<Restored, NotRestored> {
+    restore_with(recorded, system, false)
+}
+
+/// Restores a scenario to judge what was measured. Nothing is sent, so that a value which is nowhere to be had is left out.
+pub fn restore_to_judge(recorded: &Recorded<'_>, system: &dyn SystemContext) -> Result<Scenario, Problems> {
+    match restore_with(recorded, system, true) {
+        Ok(restored) => Ok(restored.scenario),
+        Err(NotRestored::Invalid(problems)) => Err(problems),
+        // It is asked for nothing that is missing.
+        Err(NotRestored::Missing(_)) => Err(Problems::default()),
+    }
+}
+
+/// What stands for a value that is missing and that nobody needs.
+fn left_out(name: &str) -> String {
+    if sensitive::is_of_number(name) { "1".to_owned() } else { format!("{name}_is_left_out") }
+}
+
+fn restore_with(recorded: &Recorded<'_>, system: &dyn SystemContext, judged: bool) -> Result<Restored, NotRestored> {
     let Some(mut tree) = parse(recorded.effective) else {
         // What is wrong with it is said as of any scenario.
         let world = Kept { file: recorded.file, text: recorded.effective, given: &BTreeMap::new(), outside: system };
@@ -77,6 +96,7 @@ pub fn restore(recorded: &Recorded<'_>, system: &dyn SystemContext) -> Result<Re
             Ok(value) => drop(given.insert(name, value)),
             Err(why) => match places.iter().find(|place| is_sent(place)) {
                 None => drop(given.insert(name, "unused".to_owned())),
+                Some(_) if judged => drop(given.insert(name.clone(), left_out(&name))),
                 Some((path, _)) => missing.push(MissingValue { key: path.join("."), variable: name, why }),
             },
         }

@@ -28,6 +28,7 @@ mod inspect;
 mod load_url;
 mod locate;
 mod login;
+mod merge;
 mod misbehave;
 mod pages;
 mod pairing;

@@ -101,6 +101,21 @@ pub(in crate::cli) struct IndexArguments {
     pub json: bool,
 }
 
+/// `runner merge`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MergeArguments {
+    /// Records, the folders that hold them, or whole folders of reports, of which the last night counts
+    #[arg(required = true, value_name = "RECORD")]
+    pub records: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub reports: ReportsFolder,
+
+    /// Print the merged records, one line of JSON per scenario, and nothing else to standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `runner prune`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Prune {

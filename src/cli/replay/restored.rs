@@ -1,24 +1,23 @@
 //! The scenario of a record as it was, with what the record does not show.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::arguments::Replay;
-use super::super::print;
 use super::super::system_context::{World, print_problems};
+use super::super::{print, scenario_file};
 use crate::record::Record;
 use crate::report::one_line;
 use crate::scenario::Scenario;
 use crate::scenario::recorded::{MissingValue, NotRestored, Recorded, Restored, restore};
 use crate::units::counted;
 
-/// So many folders above that of a record its scenario's path may count from.
-const HIGHEST: usize = 5;
 /// So many keys are named.
 const MOST_NAMED: usize = 5;
 
 /// Restores the scenario, and says how its file differs from it now. The error is a message with advice.
 pub(super) fn scenario(arguments: &Replay, record: &Record) -> Result<Scenario, (String, String)> {
-    let file = place(arguments, record);
+    let given = arguments.scenario.clone();
+    let file = given.unwrap_or_else(|| scenario_file::of(&arguments.record, record));
     let (effective, overrides) = (record.scenario.effective.as_str(), record.scenario.overrides.as_slice());
     match restore(&Recorded { effective, overrides, file: &file }, &World) {
         Ok(Restored { scenario, changed }) => {
@@ -32,18 +31,6 @@ pub(super) fn scenario(arguments: &Replay, record: &Record) -> Result<Scenario, 
             Err((message, "run it where the run was started, with its scripts and variables in place".to_owned()))
         }
     }
-}
-
-/// Where the scenario's file is: as it was named, from here or from a folder above the record.
-fn place(arguments: &Replay, record: &Record) -> PathBuf {
-    let named = Path::new(&record.scenario.file);
-    if let Some(given) = &arguments.scenario {
-        return given.clone();
-    }
-    let folder = std::path::absolute(&arguments.record).and_then(|path| path.canonicalize());
-    let above = folder.iter().flat_map(|folder| folder.ancestors().skip(1).take(HIGHEST));
-    let places = std::iter::once(named.to_path_buf()).chain(above.map(|folder| folder.join(named)));
-    places.into_iter().find(|place| place.is_file()).unwrap_or_else(|| named.to_path_buf())
 }
 
 /// The file as it is now is not what is sent.

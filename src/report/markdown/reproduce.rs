@@ -5,6 +5,7 @@ use crate::record::{AD_HOC, Record};
 use crate::report::ReportLocation;
 use crate::report::escape::{code, fence_whole, inline, shell_lines, shell_word};
 use crate::report::format::list;
+use crate::report::merged;
 use crate::units::show_size;
 
 /// A command that is longer goes over several lines, in characters.
@@ -25,6 +26,10 @@ pub(super) fn reproduce(record: &Record, home: ReportLocation<'_>) -> String {
     ];
     for (name, fact) in facts {
         out += &format!("- {name}: {fact}\n");
+    }
+    let parts = merged::parts(record);
+    if !parts.is_empty() {
+        out += &format!("- merged from:\n{}", parts.iter().map(|part| format!("  - {part}\n")).collect::<String>());
     }
     if !record.scenario.overrides.is_empty() {
         let overrides: Vec<String> = record.scenario.overrides.iter().map(|given| code(given)).collect();

@@ -160,20 +160,20 @@ fn what_does_not_belong_together_is_refused_and_named() {
     assert_eq!(with(&|other| other.format = 1).2, format!("one is of format {FORMAT}, the other of format 1"));
     assert_eq!(
         with(&|other| *other = one.clone()),
-        told(Some(0), "a run is given twice: that of 2026-01-01T00:00:30Z, with the seed 1")
+        told(Some(0), "the run of 2026-01-01T00:00:30Z with the seed 1 is given twice")
     );
     assert_eq!(
         with(&|other| other.rounds = Some(RoundsRecord { first: 1, count: 1, of: 3 })),
-        told(None, "one holds some of 3 rounds, and the scenario has 2")
+        told(None, "it holds some of 3 rounds, and the scenario has 2")
     );
     assert_eq!(
         with(&|other| other.rounds = Some(RoundsRecord { first: 1, count: 2, of: 2 })).2,
-        "one holds 3 rounds, and the scenario has 2"
+        "it holds 3 rounds, and the scenario has 2"
     );
-    assert_eq!(with(&|other| other.variants.truncate(1)).2, "one holds 1 variant, and the scenario has 2");
+    assert_eq!(with(&|other| other.variants.truncate(1)).2, "it holds 1 variant, and the scenario has 2");
     let parts = vec![one.clone(), other.clone()];
     let merged = merge(&scenario, parts).unwrap();
-    assert_eq!(with(&|other| *other = merged.clone()), told(None, "one was merged itself, from 2 records"));
+    assert_eq!(with(&|other| *other = merged.clone()), told(None, "it was merged itself, from 2 records"));
     assert_eq!(refused(&scenario, Vec::new()).2, "there is none");
     let mut old = [one.clone(), other.clone()];
     old.iter_mut().for_each(|record| record.runner.version = "0.0.1".to_owned());
@@ -191,4 +191,16 @@ fn the_seed_may_differ() {
     other.seed = 7;
     other.scenario.effective = format!("seed = 7\n{}", other.scenario.effective);
     assert!(merge(&scenario, vec![one, other]).is_ok());
+}
+
+#[test]
+fn searches_for_a_crossover_are_not_merged() {
+    let text = "[server]\nmode = \"sync\"\n[load]\npath = \"/sync_sleep/?sleep={sleep}\"\nconcurrency = 1\n\
+                [matrix]\n\"server.mode\" = [\"sync\", \"async\"]\n\"load.sleep\" = [\"1ms\", \"40ms\"]\nrepeats = 2\n[crossover]\ntime = \"3s\"\n";
+    let scenario = loaded(&format!("name = \"a\"\n{text}"));
+    assert_eq!(plan::rounds(&scenario), 1);
+    let (one, mut other) = (record(&scenario, None, "x"), record(&scenario, None, "x"));
+    other.seed = 2;
+    let told = refused(&scenario, vec![one, other]).2;
+    assert_eq!(told, "the scenario searches for a crossover, and each has one of its own");
 }

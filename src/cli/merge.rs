@@ -1,0 +1,194 @@
+//! `runner merge RECORD...`: one folder of reports of those of several machines.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::arguments::night::MergeArguments;
+use super::run::{print_record, tally};
+use super::system_context::{World, print_problems};
+use super::{Exit, night, print, scenario_file};
+use crate::export::ScenarioOutcome;
+use crate::history;
+use crate::record::Record;
+use crate::report::{FORMATS, one_line, status_in_words};
+use crate::run::merge::{NotMergeable, merge as merged};
+use crate::run::merged_report::{adopt, write_merged};
+use crate::run::{FolderError, NotLatest};
+use crate::scenario::Scenario;
+use crate::scenario::recorded::{Recorded, restore_to_judge};
+use crate::units::counted;
+
+mod inputs;
+mod lines;
+
+use inputs::{Input, Inputs, inputs};
+use lines::{Placed, lines};
+
+pub(super) fn merge(arguments: &MergeArguments) -> Exit {
+    let reports = arguments.reports.path();
+    match all(arguments, &reports) {
+        Ok(exit) => exit,
+        Err((exit, message, advice)) => {
+            print::error(&message, Some(&advice));
+            exit
+        }
+    }
+}
+
+/// What ends it before its end: an exit code, a message and advice.
+type Refused = (Exit, String, String);
+
+fn all(arguments: &MergeArguments, reports: &Path) -> Result<Exit, Refused> {
+    let invalid = |(message, advice)| (Exit::Invalid, message, advice);
+    let inputs = inputs(&arguments.records).map_err(invalid)?;
+    refuse_to_write_into(reports, &inputs).map_err(invalid)?;
+    // Nothing is written before all are known to fit.
+    let groups = groups(&inputs);
+    let mut all: Vec<(Record, Vec<usize>, Option<Scenario>)> = Vec::new();
+    for parts in groups.into_values() {
+        all.push(of_one_scenario(&inputs, parts).map_err(invalid)?);
+    }
+    let mut placed: Vec<Placed> = Vec::new();
+    for (record, parts, judged_by) in all {
+        let name = write(&inputs, &record, &parts, judged_by.as_ref(), reports)
+            .map_err(|error| (Exit::CouldNotRun, error.to_string(), error.advice()))?;
+        placed.push(Placed { record, name, parts, judged_by });
+    }
+    let noted = std::fs::create_dir_all(reports).map_err(|source| {
+        let error = FolderError { path: reports.to_owned(), source };
+        (Exit::CouldNotRun, error.to_string(), error.advice())
+    });
+    noted?;
+    history::append_new(reports, lines(&inputs, &placed))
+        .map_err(|error| (Exit::CouldNotRun, error.to_string(), error.advice()))?;
+    Ok(conclude(&inputs, &placed, reports, arguments.json))
+}
+
+/// The inputs of each scenario, by index.
+fn groups(inputs: &Inputs) -> BTreeMap<&str, Vec<usize>> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, input) in inputs.records.iter().enumerate() {
+        groups.entry(&input.record.scenario.name).or_default().push(index);
+    }
+    groups
+}
+
+/// What is merged stays as it is.
+fn refuse_to_write_into(reports: &Path, inputs: &Inputs) -> Result<(), (String, String)> {
+    let Ok(place) = reports.canonicalize() else { return Ok(()) };
+    let is_inside = |path: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(&place));
+    let named = inputs.histories.iter().map(|(folder, _)| folder).chain(inputs.records.iter().map(|input| &input.path));
+    match named.into_iter().find(|path| is_inside(path)) {
+        None => Ok(()),
+        Some(path) => Err((
+            format!("{} is to be merged, and is in {}, where the reports go", path.display(), reports.display()),
+            "choose another folder with `--reports DIR`, as in --reports all".to_owned(),
+        )),
+    }
+}
+
+/// The record of a scenario, what it is made of, and what it was judged by if it was.
+fn of_one_scenario(
+    inputs: &Inputs,
+    parts: Vec<usize>,
+) -> Result<(Record, Vec<usize>, Option<Scenario>), (String, String)> {
+    let of = |part: &usize| &inputs.records[*part];
+    if let [part] = parts.as_slice()
+        && of(part).record.rounds.is_none()
+    {
+        return Ok((of(part).record.clone(), parts, None));
+    }
+    let scenario = restored(of(&parts[0]))?;
+    let records: Vec<Record> = parts.iter().map(|part| of(part).record.clone()).collect();
+    let record = merged(&scenario, records).map_err(|refused| told(&refused, inputs, &parts))?;
+    Ok((record, parts, Some(scenario)))
+}
+
+/// The scenario of a record, by which what was measured is judged.
+fn restored(input: &Input) -> Result<Scenario, (String, String)> {
+    let record = &input.record;
+    let file = scenario_file::of(&input.path, record);
+    let (effective, overrides) = (record.scenario.effective.as_str(), record.scenario.overrides.as_slice());
+    restore_to_judge(&Recorded { effective, overrides, file: &file }, &World).map_err(|problems| {
+        print_problems(&problems);
+        let (record, file) = (input.path.display().to_string(), file.display().to_string());
+        let message = format!("the scenario of {} cannot be loaded as {}", one_line(&record), one_line(&file));
+        (
+            message,
+            "merge where the scenario is with its scripts and data, as in a checkout of its repository".to_owned(),
+        )
+    })
+}
+
+/// Which of the inputs do not fit, and why.
+fn told(refused: &NotMergeable, inputs: &Inputs, parts: &[usize]) -> (String, String) {
+    let path = |index: usize| parts.get(index).and_then(|part| inputs.records.get(*part)).map(|input| &input.path);
+    let named: Vec<String> = refused
+        .beside
+        .into_iter()
+        .chain([refused.record])
+        .filter_map(path)
+        .map(|path| one_line(&path.display().to_string()))
+        .collect();
+    (format!("{} cannot be merged: {}", named.join(" and "), one_line(&refused.why.to_string())), refused.advice())
+}
+
+/// Writes the report; says its name among the reports.
+fn write(
+    inputs: &Inputs,
+    record: &Record,
+    parts: &[usize],
+    judged_by: Option<&Scenario>,
+    reports: &Path,
+) -> Result<String, FolderError> {
+    let folders: Vec<PathBuf> =
+        parts.iter().filter_map(|part| inputs.records[*part].folder()).map(Path::to_path_buf).collect();
+    let secrets = judged_by.map(|scenario| scenario.secrets.clone()).unwrap_or_default();
+    let published = match (judged_by, folders.as_slice()) {
+        (None, [folder]) => adopt(record, folder, reports)?,
+        _ => write_merged(record, &secrets, reports, &folders)?,
+    };
+    published.not_latest.iter().for_each(warn);
+    let name = published.place.strip_prefix(reports).unwrap_or(&published.place);
+    Ok(name.display().to_string())
+}
+
+fn warn(not_latest: &NotLatest) {
+    print::warning(&not_latest.to_string(), Some(&not_latest.advice()));
+}
+
+/// Prints what it came to, and writes the page.
+fn conclude(inputs: &Inputs, placed: &[Placed], reports: &Path, json: bool) -> Exit {
+    let index = night::write_index(reports);
+    let mut exits: Vec<Exit> = placed.iter().map(|placed| Exit::from(placed.record.status)).collect();
+    exits.extend(inputs.not_measured.iter().map(|_| Exit::CouldNotRun));
+    let mut printed = Exit::Passed;
+    for placed in placed {
+        printed = printed.max(if json { print_record(&placed.record) } else { print::out(&line(placed, reports)) });
+    }
+    for entry in &inputs.not_measured {
+        let why = entry.problems.first().map(|why| format!(": {why}")).unwrap_or_default();
+        print::note(one_line(&format!("{}: could not run{why}", entry.scenario)));
+    }
+    if !json {
+        print::note(format_args!("index: {}", reports.join("index.html").display()));
+    }
+    print::note(tally(&exits, 0));
+    let outcomes: Vec<ScenarioOutcome> = placed
+        .iter()
+        .map(|placed| ScenarioOutcome { name: placed.record.scenario.name.clone(), ..ScenarioOutcome::default() })
+        .map(|outcome| outcome.with_history(index.iter().flat_map(|index| &index.rows)))
+        .collect();
+    index.iter().for_each(|index| night::tell_regressions(index, &outcomes));
+    let regressed = outcomes.iter().any(|outcome| outcome.fails_by_regression).then_some(Exit::Failed);
+    exits.into_iter().chain(regressed).chain([printed]).max().unwrap_or(Exit::Passed)
+}
+
+/// `shop: passed, merged from 2 records; reports/shop/2026-11-30T02-00-00Z/report.md`.
+fn line(placed: &Placed, reports: &Path) -> String {
+    let (record, parts) = (&placed.record, placed.record.merged.len());
+    let of = if parts == 0 { String::new() } else { format!(", merged from {}", counted(parts as u64, "record")) };
+    let report = reports.join(&placed.name).join(FORMATS[0].main);
+    let name = one_line(&record.scenario.name);
+    format!("{name}: {}{of}; report: {}\n", status_in_words(record.status), report.display())
+}
