@@ -13,6 +13,8 @@ mod compare;
 mod definitions;
 #[cfg(feature = "fleet")]
 mod fleet;
+#[cfg(feature = "fleet")]
+mod fleet_runs;
 mod index;
 mod inspect;
 mod live;
@@ -34,6 +36,8 @@ mod scenario_file;
 mod select;
 mod serve;
 mod signals;
+#[cfg(feature = "fleet")]
+mod status_line;
 mod sweep;
 mod system_context;
 mod unknown;
@@ -126,6 +130,10 @@ fn obey(arguments: Arguments, began: Instant) -> Exit {
         Some(Command::Baseline(command)) => baseline::baseline(&command),
         #[cfg(feature = "fleet")]
         Some(Command::Agent(options)) => with_log(false, &|log| fleet::agent(&options, log)),
+        #[cfg(feature = "fleet")]
+        Some(Command::Submit(options)) => with_log(false, &|log| fleet_runs::submit(&options, log)),
+        #[cfg(feature = "fleet")]
+        Some(Command::Wait(options)) => with_log(false, &|log| fleet_runs::wait(&options, log)),
         #[cfg(feature = "fleet")]
         Some(Command::Agents(options)) => fleet::agents(&options),
         Some(Command::Schema { draft }) => print_schema(&draft),

@@ -8,12 +8,17 @@ mod bundle;
 mod bus;
 mod clock;
 mod coordinator;
+mod ledger;
 mod message;
 mod store;
 mod subjects;
+mod submission;
+mod waiting;
 
 pub use agent::{Agent, AgentOptions};
 pub use bus::{BusError, NatsOptions};
 pub use coordinator::{Coordinator, CoordinatorOptions, OnLost, agents};
 pub use message::AgentInfo;
 pub use subjects::refuse_name;
+pub use submission::{SubmitOptions, Submitted, submit};
+pub use waiting::{BlockOutcome, RunProgress, Waiting};

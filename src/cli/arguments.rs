@@ -138,6 +138,12 @@ pub(super) enum Command {
     /// Drive parts of loads, and run scenarios, for other machines; ends with Ctrl-C
     #[cfg(feature = "fleet")]
     Agent(fleet::AgentArguments),
+    /// Give scenarios to the agents of a pool
+    #[cfg(feature = "fleet")]
+    Submit(fleet::SubmitArguments),
+    /// Wait for the results of scenarios that were submitted, and make one folder of reports of them
+    #[cfg(feature = "fleet")]
+    Wait(fleet::WaitArguments),
     /// Show which agents there are, and what they are at
     #[cfg(feature = "fleet")]
     Agents(fleet::AgentsArguments),

@@ -25,32 +25,54 @@ use inputs::{Input, Inputs, inputs};
 use lines::{Placed, lines};
 
 pub(super) fn merge(arguments: &MergeArguments) -> Exit {
-    let reports = arguments.reports.path();
-    match all(arguments, &reports) {
-        Ok(exit) => exit,
-        Err((exit, message, advice)) => {
-            print::error(&message, Some(&advice));
-            exit
-        }
-    }
+    let inputs = inputs(&arguments.records).map_err(|(message, advice)| (Exit::Invalid, message, advice));
+    or_print(inputs.and_then(|inputs| all(&inputs, &arguments.reports.path(), arguments.json)))
+}
+
+/// What several machines have come to in one night.
+#[cfg(feature = "fleet")]
+pub(super) struct GatheredNight {
+    /// When it began: UTC, RFC 3339.
+    pub night: String,
+    /// The folders of their reports.
+    pub reports: Vec<PathBuf>,
+    /// Scenarios of which nothing was measured, and why.
+    pub not_measured: Vec<(String, String)>,
+}
+
+/// Makes one folder of reports of a night.
+#[cfg(feature = "fleet")]
+pub(super) fn gather(gathered: GatheredNight, reports: &Path, json: bool) -> Exit {
+    let inputs = inputs(&gathered.reports).map_err(|(message, advice)| (Exit::Invalid, message, advice));
+    or_print(inputs.and_then(|inputs| {
+        let without = |(name, why): &(String, String)| night::without_record(name, why, &gathered.night);
+        let not_measured = gathered.not_measured.iter().map(without).collect();
+        all(&Inputs { not_measured, night: Some(gathered.night.clone()), ..inputs }, reports, json)
+    }))
+}
+
+fn or_print(came: Result<Exit, Refused>) -> Exit {
+    came.unwrap_or_else(|(exit, message, advice)| {
+        print::error(&message, Some(&advice));
+        exit
+    })
 }
 
 /// What ends it before its end: an exit code, a message and advice.
 type Refused = (Exit, String, String);
 
-fn all(arguments: &MergeArguments, reports: &Path) -> Result<Exit, Refused> {
+fn all(inputs: &Inputs, reports: &Path, json: bool) -> Result<Exit, Refused> {
     let invalid = |(message, advice)| (Exit::Invalid, message, advice);
-    let inputs = inputs(&arguments.records).map_err(invalid)?;
-    refuse_to_write_into(reports, &inputs).map_err(invalid)?;
+    refuse_to_write_into(reports, inputs).map_err(invalid)?;
     // Nothing is written before all are known to fit.
-    let groups = groups(&inputs);
+    let groups = groups(inputs);
     let mut all: Vec<(Record, Vec<usize>, Option<Scenario>)> = Vec::new();
     for parts in groups.into_values() {
-        all.push(of_one_scenario(&inputs, parts).map_err(invalid)?);
+        all.push(of_one_scenario(inputs, parts).map_err(invalid)?);
     }
     let mut placed: Vec<Placed> = Vec::new();
     for (record, parts, judged_by) in all {
-        let name = write(&inputs, &record, &parts, judged_by.as_ref(), reports)
+        let name = write(inputs, &record, &parts, judged_by.as_ref(), reports)
             .map_err(|error| (Exit::CouldNotRun, error.to_string(), error.advice()))?;
         placed.push(Placed { record, name, parts, judged_by });
     }
@@ -59,9 +81,9 @@ fn all(arguments: &MergeArguments, reports: &Path) -> Result<Exit, Refused> {
         (Exit::CouldNotRun, error.to_string(), error.advice())
     });
     noted?;
-    history::append_new(reports, lines(&inputs, &placed))
+    history::append_new(reports, lines(inputs, &placed))
         .map_err(|error| (Exit::CouldNotRun, error.to_string(), error.advice()))?;
-    Ok(conclude(&inputs, &placed, reports, arguments.json))
+    Ok(conclude(inputs, &placed, reports, json))
 }
 
 /// The inputs of each scenario, by index.

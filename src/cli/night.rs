@@ -29,17 +29,22 @@ pub(super) fn note(night: &str, reports: &Path, scenario: &Scenario, came: Resul
         // What the user ended says nothing of how things are.
         Ok((record, _)) if record.status == Status::Interrupted => return,
         Ok((record, folder)) => history::entries(record, &place(Some(folder))),
-        Err(why) => vec![without_record(&scenario.name, why, &place(None))],
+        Err(why) => vec![not_measured(&scenario.name, why, &place(None))],
     };
     add(reports, &entries);
 }
 
 /// The same of a file that is no valid scenario.
 pub(super) fn note_invalid(night: &str, reports: &Path, name: &str, why: &str) {
-    add(reports, &[without_record(name, why, &Place { night: night.to_owned(), ..Place::default() })]);
+    add(reports, &[without_record(name, why, night)]);
 }
 
-fn without_record(name: &str, why: &str, place: &Place) -> HistoryEntry {
+/// The line of a scenario that left no record in a night.
+pub(super) fn without_record(name: &str, why: &str, night: &str) -> HistoryEntry {
+    not_measured(name, why, &Place { night: night.to_owned(), ..Place::default() })
+}
+
+fn not_measured(name: &str, why: &str, place: &Place) -> HistoryEntry {
     let started = run::now();
     history::entry_without_record(&NotMeasured { scenario: name.to_owned(), started, why: why.to_owned() }, place)
 }

@@ -18,6 +18,7 @@ use super::subjects::{self, BUNDLES, DISCOVER, PROTOCOL};
 use crate::run::environment;
 use crate::scenario::SystemContext;
 
+mod blocks;
 mod generator;
 
 /// How often an idle agent looks whether it is to end.
@@ -166,20 +167,29 @@ impl Agent {
 
     /// Works until `cancel`, or, with `once`, until it has done its work. `say` is told what it does.
     pub fn run(&self, cancel: &CancellationToken, say: &(dyn Fn(&str) + Sync)) {
-        while !cancel.is_cancelled() {
-            match self.jobs.recv_timeout(LOOK) {
-                Ok(request) => {
-                    let claim = Claim(&self.own);
-                    generator::drive(&self.own, request, cancel, say);
-                    drop(claim);
-                    if self.own.options.once {
-                        return;
+        let over = cancel.child_token();
+        std::thread::scope(|scope| {
+            let (own, until) = (&self.own, over.clone());
+            scope.spawn(move || {
+                blocks::work(own, &until, say);
+                // It has done its work, or is to end.
+                until.cancel();
+            });
+            while !over.is_cancelled() {
+                match self.jobs.recv_timeout(LOOK) {
+                    Ok(request) => {
+                        let claim = Claim(&self.own);
+                        generator::drive(&self.own, request, cancel, say);
+                        drop(claim);
+                        if self.own.options.once {
+                            over.cancel();
+                        }
                     }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => over.cancel(),
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
             }
-        }
+        });
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::AckPolicy;
-use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::kv::{CreateErrorKind, Store, UpdateErrorKind};
 use async_nats::jetstream::object_store::{self, ObjectMetadata, ObjectStore};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
+use futures::StreamExt as _;
 use tokio::io::AsyncReadExt as _;
 
 use super::bus::{Bus, BusError};
@@ -16,6 +16,9 @@ use super::subjects::{BLOCK_SUBJECTS, BLOCKS, BUNDLES, LEDGER, PART_SUBJECTS, PA
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A block whose agent has not been heard of for so long is given to another.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(5);
+
+/// The values of a bucket come soon, if there are any.
+const FIRST_VALUE_WITHIN: Duration = Duration::from_millis(1_500);
 
 const NO_JETSTREAM: &str =
     "start the NATS server with JetStream, as in `nats-server -js`, and give this user its permissions";
@@ -141,6 +144,25 @@ impl Bucket {
         Ok(entry.map(|entry| (entry.value.to_vec(), entry.revision)))
     }
 
+    /// The values of all keys that match a pattern: those of the moment.
+    pub fn all(&self, pattern: &str) -> Result<Vec<(String, Vec<u8>)>, BusError> {
+        let failed = |why: String| BusError::new(format!("cannot read the ledger: {why}"), NO_JETSTREAM);
+        self.bus.wait(async {
+            let mut watch = self.store.watch_with_history(pattern).await.map_err(|error| failed(error.to_string()))?;
+            let mut all = Vec::new();
+            // Where there is no key nothing ever comes.
+            while let Ok(Some(next)) = tokio::time::timeout(FIRST_VALUE_WITHIN, watch.next()).await {
+                let entry = next.map_err(|error| failed(error.to_string()))?;
+                let is_last = entry.delta == 0;
+                all.push((entry.key, entry.value.to_vec()));
+                if is_last {
+                    break;
+                }
+            }
+            Ok(all)
+        })
+    }
+
     /// Writes a new key; false if it is there.
     pub fn create(&self, key: &str, value: Vec<u8>) -> Result<bool, BusError> {
         match self.bus.wait(self.store.create(key, value.into())) {
@@ -161,11 +183,11 @@ impl Bucket {
 }
 
 /// The blocks of a pool, for whoever works on them.
-pub(super) fn blocks(bus: &Bus, pool: &str) -> Result<pull::Stream, BusError> {
-    let refused =
-        |error: String| BusError::new(format!("cannot take blocks of the pool {pool}: {error}"), NO_JETSTREAM);
+pub(super) fn blocks(bus: &Bus, pool: &str) -> Result<PullConsumer, BusError> {
+    let refused = |error: String| BusError::new(format!("cannot take blocks of the pool {pool}: {error}"), NO_JETSTREAM);
+    let name = format!("agents-{pool}");
     let config = pull::Config {
-        durable_name: Some(format!("agents-{pool}")),
+        durable_name: Some(name.clone()),
         filter_subject: format!("runner.block.{pool}.>"),
         ack_policy: AckPolicy::Explicit,
         ack_wait: ACK_WAIT,
@@ -174,11 +196,34 @@ pub(super) fn blocks(bus: &Bus, pool: &str) -> Result<pull::Stream, BusError> {
     };
     bus.wait(async {
         let stream = bus.jetstream.get_stream(BLOCKS).await.map_err(|error| refused(error.to_string()))?;
-        let name = format!("agents-{pool}");
-        let consumer =
-            stream.get_or_create_consumer(&name, config).await.map_err(|error| refused(error.to_string()))?;
-        // One at a time: what waits here nobody else can take.
-        let messages = consumer.stream().max_messages_per_batch(1).expires(Duration::from_secs(5));
-        messages.messages().await.map_err(|error| refused(error.to_string()))
+        stream.get_or_create_consumer(&name, config).await.map_err(|error| refused(error.to_string()))
+    })
+}
+
+/// Publishes many messages to a stream, and waits until the server has all.
+pub(super) fn publish_all(bus: &Bus, messages: Vec<(String, Vec<u8>)>) -> Result<(), BusError> {
+    let failed = |why: String| BusError::new(format!("the NATS server has not taken all blocks: {why}"), NO_JETSTREAM);
+    bus.wait(async {
+        let mut taken = Vec::new();
+        for (subject, bytes) in messages {
+            taken.push(bus.jetstream.publish(subject, bytes.into()).await.map_err(|error| failed(error.to_string()))?);
+        }
+        for one in taken {
+            one.await.map_err(|error| failed(error.to_string()))?;
+        }
+        Ok(())
+    })
+}
+
+/// How many blocks of a run are queued or handed out; `None` where that cannot be told.
+pub(super) fn pending(bus: &Bus, pool: &str, run: &str) -> Option<usize> {
+    bus.wait(async {
+        let stream = bus.jetstream.get_stream(BLOCKS).await.ok()?;
+        let mut subjects = stream.info_with_subjects(format!("runner.block.{pool}.{run}.*")).await.ok()?;
+        let mut count = 0;
+        while let Some(subject) = subjects.next().await {
+            count += subject.ok()?.1;
+        }
+        Some(count)
     })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::night::{ReportsFolder, ScenarioSelection};
 use crate::fleet::{NatsOptions, OnLost, refuse_name};
 
 /// The variable that says where NATS is.
@@ -148,6 +149,77 @@ pub(in crate::cli) struct AgentsArguments {
     /// Print them as JSON, one a line
     #[arg(long)]
     pub json: bool,
+}
+
+const SUBMIT_EXAMPLES: &str = "\
+Examples:
+  runner submit scenarios/ --on nats://10.0.0.1:4222 --pool nightly         prints the number of the run
+  runner wait 5e0c1d2a9b44 --on nats://10.0.0.1:4222 --reports reports      one folder of reports of all agents
+  runner submit scenarios/ --on nats://10.0.0.1:4222 --wait                 both in one
+
+An agent takes a round of a scenario at a time, over all its variants: what is compared is measured on one machine.";
+
+/// `runner submit`
+#[derive(Debug, Args)]
+#[command(after_help = SUBMIT_EXAMPLES)]
+pub(in crate::cli) struct SubmitArguments {
+    /// Scenario files (TOML), folders of them, or patterns in quotes; the folder or project that they are in is sent with them
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub overrides: super::Overrides,
+
+    #[command(flatten)]
+    pub selection: ScenarioSelection,
+
+    /// The NATS server, as in nats://10.0.0.1:4222 or tls://nats.internal:4222
+    #[arg(long, value_name = "URL")]
+    pub on: String,
+
+    /// Whose agents work on them
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = name)]
+    pub pool: String,
+
+    /// Allow load on a host that is not the agent's machine, if the agent allows it too; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+
+    /// Wait for the results, as `runner wait` does
+    #[arg(long)]
+    pub wait: bool,
+
+    #[command(flatten)]
+    pub reports: ReportsFolder,
+
+    /// With --wait: print the records, one line of JSON per scenario, and nothing else to standard output
+    #[arg(long, requires = "wait")]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub credentials: Credentials,
+}
+
+/// `runner wait`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WaitArguments {
+    /// The run, as `runner submit` has printed it
+    #[arg(value_name = "RUN", value_parser = name)]
+    pub run: String,
+
+    /// The NATS server, as in nats://10.0.0.1:4222 or tls://nats.internal:4222
+    #[arg(long, value_name = "URL")]
+    pub on: String,
+
+    #[command(flatten)]
+    pub reports: ReportsFolder,
+
+    /// Print the records, one line of JSON per scenario, and nothing else to standard output
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub credentials: Credentials,
 }
 
 /// A name of a pool or an agent, which is part of a subject.

@@ -45,6 +45,8 @@ pub(super) struct Inputs {
     pub histories: Vec<(PathBuf, Vec<HistoryEntry>)>,
     /// Scenarios that could not run, or are invalid, in the last night: they left no record.
     pub not_measured: Vec<HistoryEntry>,
+    /// The night that all of it is of, where no history says.
+    pub night: Option<String>,
 }
 
 /// Reads what was named. The error is a message with advice.

@@ -36,6 +36,9 @@ pub(super) fn lines(inputs: &Inputs, placed: &[Placed]) -> Vec<HistoryEntry> {
             lines.extend(new(inputs, placed));
         }
     }
+    if inputs.night.is_some() {
+        lines.extend(inputs.not_measured.iter().cloned());
+    }
     lines
 }
 
@@ -53,7 +56,10 @@ fn new(inputs: &Inputs, placed: &Placed) -> Vec<HistoryEntry> {
         .flat_map(|(folder, entries)| entries.iter().filter(move |entry| of_part(entry, folder)));
     let (last, scenario) = (of_parts.max_by_key(|entry| entry.night.clone()), placed.judged_by.as_ref());
     let place = Place {
-        night: last.map_or_else(|| placed.record.started.clone(), |entry| entry.night.clone()),
+        night: last
+            .map(|entry| entry.night.clone())
+            .or_else(|| inputs.night.clone())
+            .unwrap_or_else(|| placed.record.started.clone()),
         tags: scenario.map(|scenario| scenario.tags.clone()).unwrap_or_default(),
         regression: scenario.map(|scenario| scenario.regression).unwrap_or_default(),
         report: Some(placed.name.clone()),

@@ -1,0 +1,131 @@
+//! `runner submit` and `runner wait`.
+
+use std::path::Path;
+
+use super::arguments::fleet::{SubmitArguments, WaitArguments};
+use super::fleet::complain;
+use super::logging::EventLog;
+use super::merge::{GatheredNight, gather};
+use super::status_line::StatusLine;
+use super::select::select;
+use super::{Exit, print, signals};
+use crate::fleet::{self, BlockOutcome, NatsOptions, RunProgress, SubmitOptions, Waiting};
+use crate::report::one_line;
+use crate::run::plan::in_whole_seconds;
+use crate::units::counted;
+
+const LEAVING: &str = "waiting ends; the agents go on";
+
+pub(super) fn submit(arguments: &SubmitArguments, log: &EventLog) -> Exit {
+    let Some(selected) = select(&arguments.files, &arguments.overrides.set, &arguments.selection) else {
+        return Exit::Invalid;
+    };
+    // All of them are on their way, or none is.
+    if !selected.invalid.is_empty() {
+        print::note(format_args!("nothing was submitted: {}", counted(selected.invalid.len() as u64, "invalid scenario")));
+        return Exit::Invalid;
+    }
+    let mut allowed_hosts = arguments.allow_hosts.clone();
+    allowed_hosts.extend(selected.scenarios.iter().flat_map(|scenario| scenario.project.allow_hosts.clone()));
+    allowed_hosts.sort();
+    allowed_hosts.dedup();
+    let nats = arguments.credentials.to(&arguments.on);
+    let options = SubmitOptions {
+        nats: nats.clone(),
+        pool: arguments.pool.clone(),
+        overrides: arguments.overrides.set.clone(),
+        allowed_hosts,
+    };
+    let submitted = match fleet::submit(&selected.scenarios, &options) {
+        Ok(submitted) => submitted,
+        Err(error) => return complain(&error),
+    };
+    let time = in_whole_seconds(std::time::Duration::from_secs_f64(submitted.expected_s / submitted.agents.max(1) as f64));
+    let agents = match submitted.agents {
+        0 => format!("no agent of the pool {} is there yet", options.pool),
+        n => format!("about {time} for {}", counted(n as u64, "agent")),
+    };
+    print::note(format_args!("{}, {agents}", counted(submitted.blocks as u64, "block")));
+    if arguments.wait {
+        return wait_for(&submitted.run, &nats, &arguments.reports.path(), arguments.json, log);
+    }
+    print::out(&format!("{}\n", submitted.run))
+}
+
+pub(super) fn wait(arguments: &WaitArguments, log: &EventLog) -> Exit {
+    let nats = arguments.credentials.to(&arguments.on);
+    wait_for(&arguments.run, &nats, &arguments.reports.path(), arguments.json, log)
+}
+
+fn wait_for(run: &str, nats: &NatsOptions, reports: &Path, json: bool, log: &EventLog) -> Exit {
+    let shown = log.style.clone();
+    let Some(cancel) = signals::or_print(LEAVING, move |text| shown.say(text)) else { return Exit::CouldNotRun };
+    let waiting = match Waiting::open(nats, run) {
+        Ok(waiting) => waiting,
+        Err(error) => return complain(&error),
+    };
+    let status = StatusLine::new(log.style.clone());
+    let done = waiting.until_done(&cancel, &|progress| status.show(&line(progress)));
+    status.close();
+    match done {
+        Ok(true) => {}
+        Ok(false) => {
+            print::note(format_args!("take it up again: runner wait {run} --on {}", shown_url(&nats.url)));
+            return Exit::Interrupted;
+        }
+        Err(error) => return complain(&error),
+    }
+    let folder = match tempfile::Builder::new().prefix("runner-wait-").tempdir() {
+        Ok(folder) => folder,
+        Err(error) => {
+            print::error(&format!("no folder for the reports: {error}"), Some("set TMPDIR to a folder that can be written"));
+            return Exit::CouldNotRun;
+        }
+    };
+    let outcomes = match waiting.outcomes(folder.path()) {
+        Ok(outcomes) => outcomes,
+        Err(error) => return complain(&error),
+    };
+    let night = GatheredNight {
+        night: waiting.submitted().to_owned(),
+        reports: outcomes.iter().filter_map(|outcome| outcome.report.clone()).collect(),
+        not_measured: not_measured(&outcomes),
+    };
+    gather(night, reports, json)
+}
+
+/// Scenarios of which nothing was measured, or not all, and why.
+fn not_measured(outcomes: &[BlockOutcome]) -> Vec<(String, String)> {
+    let told = |outcome: &BlockOutcome| {
+        let round = outcome.round.map(|round| format!("round {} of it, ", round + 1)).unwrap_or_default();
+        let why = outcome.why.as_ref()?;
+        Some((outcome.scenario.clone(), one_line(&format!("{round}on agent {}: {why}", outcome.agent))))
+    };
+    let mut all: Vec<(String, String)> = outcomes.iter().filter(|outcome| outcome.report.is_none()).filter_map(told).collect();
+    all.dedup_by(|one, other| one.0 == other.0);
+    all
+}
+
+/// `12 of 24 blocks done, 4 under way on 4 agents, about 2m left; 1 did not pass`.
+fn line(progress: &RunProgress) -> String {
+    let RunProgress { blocks, done, agents, under_way, left_s, not_passed } = *progress;
+    let mut text = format!("{done} of {} done", counted(blocks as u64, "block"));
+    if done < blocks {
+        match under_way {
+            0 => text += ", none under way: is an agent of the pool there?",
+            n => {
+                let left = in_whole_seconds(std::time::Duration::from_secs_f64(left_s / agents.max(1) as f64));
+                text += &format!(", {n} under way on {}, about {left} left", counted(agents as u64, "agent"));
+            }
+        }
+    }
+    if not_passed > 0 {
+        text += &format!("; {not_passed} did not pass");
+    }
+    text
+}
+
+/// Without a password.
+fn shown_url(url: &str) -> String {
+    url.split(',').map(|part| part.rsplit('@').next().unwrap_or_default()).collect::<Vec<_>>().join(",")
+}
