@@ -55,6 +55,9 @@ fuzz: ## feed the parser of responses any bytes for 60 s (FUZZ_SECONDS=...); ins
 	mkdir -p fuzz/corpus/response
 	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run response --sanitizer none fuzz/corpus/response fuzz/seeds/response -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
+docs.live: build ## measure what the live page costs, and write the tables into docs/report.md
+	scripts/measure-live --write
+
 docs.wrk: build ## measure with wrk and with runner, and write docs/compared-with-wrk.md
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/compare-with-wrk

@@ -264,6 +264,8 @@ impl Observer for Progress {
                 let percentiles = self.percentiles.borrow();
                 self.advance(elapsed, planned, &format!("{text}{percentiles}{}", self.sparkline()));
             }
+            // Where the page alone wants it, lines that stay are left as they are.
+            RunEvent::LoadSoFar { .. } if !self.wants_load_so_far() => {}
             RunEvent::LoadSoFar { so_far } => {
                 let columns = print::columns().unwrap_or(USUAL_COLUMNS);
                 self.percentiles.replace(format!("\n{}", clip(&percentiles(&so_far.latency_us), columns)));

@@ -122,6 +122,7 @@ pub(super) mod tests {
             worker: None,
             sleep: None,
             exchange,
+            bytes: 0,
             tells: true,
             own: false,
         }

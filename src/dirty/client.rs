@@ -371,6 +371,7 @@ impl CheckClient {
             worker: worker_of(&reply.head),
             sleep: self.sleep(ask.shot.nap),
             exchange,
+            bytes: (reply.head.len() + reply.body.len()) as u64,
             tells: false,
             own: false,
         };

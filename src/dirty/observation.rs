@@ -91,6 +91,8 @@ pub struct Seen {
     /// What it asked its handler to sleep.
     pub sleep: Option<Duration>,
     pub exchange: Exchange,
+    /// Bytes that were read of its response, head and body.
+    pub bytes: u64,
     /// A leak would have shown in its response: that held a canary, its own or another's, or had a status below 400 and was
     /// not asked for one, or shows who asks in another way.
     pub tells: bool,

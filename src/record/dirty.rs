@@ -276,6 +276,9 @@ pub struct Witness {
     pub first_byte_ms: Option<f64>,
     pub done_ms: f64,
     pub status: Option<u16>,
+    /// What was read of its response, head and body; null without one, and in a record of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_bytes: Option<u64>,
     /// In a sweep, the operation that it was for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,

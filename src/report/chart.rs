@@ -23,7 +23,7 @@ pub(crate) use by_key::by_key;
 pub(crate) use capacity::capacity;
 pub(crate) use latencies::{alternatives, by_variant};
 pub(crate) use latency::latency;
-pub(crate) use leak::leak;
+pub(crate) use leak::{leak, timeline as leak_timeline};
 pub(crate) use matrix::matrix;
 pub(crate) use overview::overview;
 pub(crate) use parallelism::parallelism;

@@ -9,7 +9,8 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, T
 use ring::digest::{SHA256, digest};
 
 use super::escape::html as escaped;
-use super::{ReportFile, ReportFormat, ReportLocation, markdown};
+use super::markdown::LeakPicture;
+use super::{ReportFile, ReportFormat, ReportLocation, chart, markdown};
 use crate::record::{Record, Status};
 
 mod series;
@@ -29,7 +30,8 @@ fn render(record: &Record, _: ReportLocation<'_>, before: &[ReportFile]) -> Vec<
 }
 
 fn page(record: &Record, markdown: &str, pictures: &[ReportFile]) -> String {
-    let body = Body::of(markdown, pictures);
+    let timelines: Vec<ReportFile> = LeakPicture::all(record).into_iter().map(timeline).collect();
+    let body = Body::of(markdown, &[&timelines, pictures].concat());
     let data = series::of(record);
     let script = format!("{CHART_SCRIPT}\n{SCRIPT}");
     // Only these lines may run, wherever the page is looked at.
@@ -48,6 +50,12 @@ fn page(record: &Record, markdown: &str, pictures: &[ReportFile]) -> String {
         body.contents,
         body.html
     )
+}
+
+/// In place of a leak's picture, what can be pointed at. It goes by the picture's name.
+fn timeline(LeakPicture { name, title, leak }: LeakPicture<'_>) -> ReportFile {
+    let id = name.strip_suffix(".svg").unwrap_or(&name);
+    ReportFile { content: chart::leak_timeline(leak, &title, id), name }
 }
 
 /// Markdown without pictures as a page of its own, in the same style and without scripts.
@@ -112,6 +120,8 @@ impl Body {
         if body.sections > 0 {
             body.html += "</section>\n";
         }
+        // What a figure leaves of its paragraph.
+        body.html = body.html.replace("<p></p>\n", "");
         // A head without a word is no head of its column.
         body.html = body.html.replace("<th scope=\"col\"></th>", "<td></td>");
         body
@@ -223,9 +233,16 @@ impl Body {
         }
     }
 
-    /// A picture of the report stands in the page itself.
+    /// A picture of the report stands in the page itself. A figure takes the place of its paragraph.
     fn picture(&mut self, name: &str, alt: &str, pictures: &[ReportFile]) {
         match pictures.iter().find(|file| file.name == name) {
+            Some(file) if file.content.starts_with("<figure") => {
+                match self.html.strip_suffix("<p>") {
+                    Some(before) => self.html.truncate(before.len()),
+                    None => self.html += "</p>",
+                }
+                self.html += &format!("{}<p>", file.content);
+            }
             Some(file) => {
                 let svg = file.content.replacen("<svg ", &format!("<svg aria-label=\"{}\" ", escaped(alt)), 1);
                 self.html += &format!("<span class=\"picture\">{svg}</span>");
@@ -309,6 +326,13 @@ mod tests {
             assert!(page.html.contains(expected), "{expected} in\n{}", page.html);
         }
         assert!(page.contents.contains("<a href=\"#part-2\">Evidence</a>"));
+    }
+
+    #[test]
+    fn a_figure_takes_the_place_of_its_paragraph() {
+        let figure = ReportFile { name: "leak-1.svg".to_owned(), content: "<figure>bars</figure>\n".to_owned() };
+        let page = Body::of("# T\n\nbefore\n\n![a leak](leak-1.svg)\n\nafter\n", &[figure]);
+        assert!(page.html.ends_with("<p>before</p>\n<figure>bars</figure>\n<p>after</p>\n"), "{}", page.html);
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
         [variant] => {
             let place = Place {
                 level: 2,
-                suffix: String::new(),
+                suffix: suffix(record, 0),
                 first: true,
                 pictures: true,
                 home,
@@ -75,7 +75,7 @@ fn page(record: &Record, home: ReportLocation<'_>) -> ReportPage {
                 let number = index + 1;
                 let state = outcome(variant);
                 page.markdown += &format!("## Variant {number}: {} – {state}\n\n", code(&variant.name));
-                let (suffix, first) = (format!("-{number}"), index == 0);
+                let (suffix, first) = (suffix(record, index), index == 0);
                 let figures = figures(index);
                 let pictures = variants.len() <= OF_THEIR_OWN;
                 let place = Place { level: 3, suffix, first, pictures, home, scenario, leaks_before, figures };
@@ -264,9 +264,40 @@ fn evidence(page: &mut ReportPage, variant: &VariantRecord, place: &Place) {
 }
 
 fn leak_picture(page: &mut ReportPage, leak: &LeakRecord, number: usize, place: &Place) {
-    let title = format!("Leak {number}: who was in flight when");
+    let LeakPicture { name, title, leak } = LeakPicture::of(leak, number, &place.suffix);
     let svg = chart::leak(leak, &title);
-    show(page, format!("leak{}-{number}.svg", place.suffix), &title, svg);
+    show(page, name, &title, svg);
+}
+
+/// The picture of a leak, by its name in the report.
+pub(super) struct LeakPicture<'a> {
+    pub name: String,
+    pub title: String,
+    pub leak: &'a LeakRecord,
+}
+
+impl<'a> LeakPicture<'a> {
+    fn of(leak: &'a LeakRecord, number: usize, suffix: &str) -> Self {
+        let title = format!("Leak {number}: who was in flight when");
+        LeakPicture { name: format!("leak{suffix}-{number}.svg"), title, leak }
+    }
+
+    /// Those of a record, in the order of their numbers.
+    pub fn all(record: &'a Record) -> Vec<Self> {
+        let mut all = Vec::new();
+        for (index, variant) in record.variants.iter().enumerate() {
+            let suffix = suffix(record, index);
+            for (_, leak) in variant.distinct_leaks() {
+                all.push(LeakPicture::of(leak, all.len() + 1, &suffix));
+            }
+        }
+        all
+    }
+}
+
+/// What tells the pictures of a variant from those of the others.
+fn suffix(record: &Record, index: usize) -> String {
+    if record.variants.len() > 1 { format!("-{}", index + 1) } else { String::new() }
 }
 
 fn show(page: &mut ReportPage, name: String, title: &str, svg: String) {

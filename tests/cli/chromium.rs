@@ -148,6 +148,25 @@ impl Tab<'_> {
         came["result"]["value"].take()
     }
 
+    /// Moves the pointer onto the middle of an element.
+    pub fn point_at(&self, selector: &str) {
+        let place = format!(
+            "(() => {{ const element = document.querySelector({selector:?}); element.scrollIntoView({{ block: 'center' }}); \
+             const box = element.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
+        );
+        let place = self.evaluate(&place);
+        let moved = json!({ "type": "mouseMoved", "x": place[0], "y": place[1] });
+        self.browser.ask(Some(&self.session), "Input.dispatchMouseEvent", moved);
+    }
+
+    /// Presses a key, by its name in the DOM.
+    pub fn press(&self, key: &str, code: u32) {
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            self.browser.ask(Some(&self.session), "Input.dispatchKeyEvent", event);
+        }
+    }
+
     /// The page as wide and as high, and dark or light.
     pub fn look(&self, (width, height): (u32, u32), dark: bool) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });

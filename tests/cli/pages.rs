@@ -55,6 +55,46 @@ fn a_report_and_the_index_are_pages_to_click_through() {
 }
 
 #[test]
+fn a_leak_is_a_timeline_to_point_at_and_to_walk_through_by_the_keyboard() {
+    let record = fs::read_to_string(shipped("reports/sample/record.json")).unwrap();
+    let came = Runner::new(&["report", "."]).file("record.json", &record).run().exit(0);
+    let browser = Browser::start();
+    let tab = opened(&browser, &came.folder.path().join("report.html"));
+    tab.look((1400, 900), false);
+    let told = |what: &str| {
+        let tips = "[...document.querySelectorAll('.timeline .tip')].filter((tip) => tip.checkVisibility())";
+        let text = tab.evaluate(&format!("{tips}.map((tip) => tip.innerText).join('|')"));
+        let text = text.as_str().unwrap_or_default().to_owned();
+        assert!(!text.contains('|'), "{what}: one at a time: {text}");
+        text
+    };
+    assert_eq!(told("at first"), "");
+    tab.point_at(".timeline .source .bar");
+    let source = told("the source");
+    assert!(
+        source.contains("sent +700 ms") && source.contains("its canary: zq9qv758n5a1cjnhvqpw4sp4yjywcf"),
+        "{source}"
+    );
+    let cursor = tab.evaluate("document.querySelector('.timeline .cursor').innerText");
+    assert!(cursor.as_str().unwrap_or_default().ends_with(" in flight"), "{cursor}");
+    tab.point_at("h1");
+    assert_eq!(told("beside it"), "");
+    // By the keyboard: from the victim to what its request wrote, read, and hidden again.
+    tab.evaluate("document.querySelector('.timeline .victim .bar').focus()");
+    let victim = told("the victim");
+    assert!(victim.contains("in its body: <p>Hello, zq9qv758n5a1cjnhvqpw4sp4yjywcf</p>"), "{victim}");
+    tab.press("ArrowRight", 39);
+    assert!(told("a mark").contains("dirty.rhai:4"), "{}", told("a mark"));
+    tab.press("ArrowRight", 39);
+    assert!(told("the next").contains("`<p>Hello, ${process.email}</p>`"), "{}", told("the next"));
+    tab.press("Escape", 27);
+    assert_eq!(told("after Escape"), "");
+    let nameless = "document.querySelectorAll('.timeline button:not([aria-label])').length";
+    assert_eq!(tab.evaluate(nameless), 0);
+    assert_eq!(tab.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_hostile_record_does_nothing() {
     const HOSTILE: &str = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>\u{1b}[31m`|](javascript:alert(1))\u{202e}</script><!--";
     fn spoil(value: &mut Value, key: &str) {

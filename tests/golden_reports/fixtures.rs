@@ -260,6 +260,7 @@ pub fn witness(request: u64, role: &str, connection: u64, sleep: f64, sent: f64,
         first_byte_ms: Some(sent + took - 0.4),
         done_ms: sent + took,
         status: Some(200),
+        response_bytes: Some(180),
         operation: None,
         trace_id: None,
     }

@@ -85,6 +85,7 @@ impl Trial {
             worker: None,
             sleep: None,
             exchange,
+            bytes: 0,
             tells: false,
             own: false,
         };

@@ -23,20 +23,23 @@ const ROW: f64 = 30.0;
 /// Between a bar and its times.
 const BESIDE: f64 = 10.0;
 
+mod timeline;
 mod touches;
+
+pub(crate) use timeline::timeline;
+
+/// The bars of the two, by their index.
+const VICTIM: usize = 0;
+const SOURCE: usize = 1;
 
 /// The most bystanders that are drawn.
 const BYSTANDERS: usize = 8;
 
 /// Draws a leak's witnesses: the victim on top, the source below it, then who else was there.
 pub(crate) fn leak(leak: &LeakRecord, title: &str) -> String {
-    let (others, left_out) = bystanders(leak);
-    let mut rows = vec![Row { witness: &leak.victim, part: "victim", color: BLUE, alpha: 0.85 }];
-    rows.extend(leak.source.as_ref().map(|witness| Row { witness, part: "source", color: VERMILLION, alpha: 0.9 }));
-    rows.extend(others.into_iter().map(|witness| Row { witness, part: "", color: GREY, alpha: 0.55 }));
+    let (rows, left_out) = rows(leak);
     let bottom = TOP + ROW * rows.len() as f64 + 6.0;
-    let end = rows.iter().map(|row| row.witness.done_ms).filter(|ms| ms.is_finite()).fold(1.0, f64::max);
-    let start = rows.iter().map(|row| row.witness.sent_ms).filter(|ms| ms.is_finite()).fold(0.0, f64::min);
+    let (start, end) = span(&rows);
     // Room for the times of the last bar.
     let room = rows.iter().map(|row| text_width(&times(row.witness), 11.5)).fold(0.0, f64::max);
     let x = Scale::linear((start, end), (LEFT, RIGHT - BESIDE - room));
@@ -46,9 +49,7 @@ pub(crate) fn leak(leak: &LeakRecord, title: &str) -> String {
         for (index, row) in rows.iter().enumerate() {
             bar(canvas, row, x, TOP + ROW * (index as f64 + 0.5));
         }
-        if let Some(located) = &leak.located {
-            touches(canvas, leak, located, x);
-        }
+        touches(canvas, leak, x);
         if left_out > 0 {
             let text = format!("and {} of this round, not drawn", counted(left_out, "more request"));
             canvas.text((16.0, bottom + 60.0), &text, 12.0, MUTED, HPos::Left);
@@ -62,6 +63,33 @@ struct Row<'a> {
     part: &'static str,
     color: RGBColor,
     alpha: f64,
+}
+
+impl Row<'_> {
+    /// Whose bar it is, in so many characters of its role.
+    fn label(&self, longest: usize) -> String {
+        let role = clip(&self.witness.role, longest);
+        match self.part {
+            "" => format!("#{} {role}", self.witness.request),
+            part => format!("#{} {role} ({part})", self.witness.request),
+        }
+    }
+}
+
+/// The bars: the victim's, the source's, then those of who else was there; and how many are left out.
+fn rows(leak: &LeakRecord) -> (Vec<Row<'_>>, u64) {
+    let (others, left_out) = bystanders(leak);
+    let mut rows = vec![Row { witness: &leak.victim, part: "victim", color: BLUE, alpha: 0.85 }];
+    rows.extend(leak.source.as_ref().map(|witness| Row { witness, part: "source", color: VERMILLION, alpha: 0.9 }));
+    rows.extend(others.into_iter().map(|witness| Row { witness, part: "", color: GREY, alpha: 0.55 }));
+    (rows, left_out)
+}
+
+/// From when to when they were in flight, in milliseconds.
+fn span(rows: &[Row<'_>]) -> (f64, f64) {
+    let end = rows.iter().map(|row| row.witness.done_ms).filter(|ms| ms.is_finite()).fold(1.0, f64::max);
+    let start = rows.iter().map(|row| row.witness.sent_ms).filter(|ms| ms.is_finite()).fold(0.0, f64::min);
+    (start, end)
 }
 
 /// Those nearest in time to the source, to the victim where that is of an earlier round; in the order in which they were
@@ -116,10 +144,7 @@ fn bar(canvas: &mut Canvas<'_>, row: &Row<'_>, x: Scale, y: f64) {
     let witness = row.witness;
     let (left, right) = (x.at(witness.sent_ms), x.at(witness.done_ms).max(x.at(witness.sent_ms) + 3.0));
     let ink = if row.part.is_empty() { MUTED } else { INK };
-    let label = match row.part {
-        "" => format!("#{} {}", witness.request, clip(&witness.role, 14)),
-        part => format!("#{} {} ({part})", witness.request, clip(&witness.role, 10)),
-    };
+    let label = row.label(if row.part.is_empty() { 14 } else { 10 });
     canvas.text((LEFT - 12.0, y), &label, 12.5, ink, HPos::Right);
     canvas.area((left, y - 9.0), (right, y + 9.0), row.color, row.alpha);
     canvas.line((left, y - 12.0), (left, y + 12.0), ink, 2.0);

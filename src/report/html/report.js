@@ -52,6 +52,44 @@
     block.before(button);
   }
 
+  // A leak's timeline: the time under the pointer and who is in flight then, arrows from one bar to the next, Escape to hide.
+  for (const figure of document.querySelectorAll(".timeline")) {
+    const [start, end, width] = ["start", "end", "width"].map((key) => Number(figure.dataset[key]));
+    const lanes = figure.querySelector(".lanes");
+    const ground = figure.querySelector(".ground");
+    const bars = [...figure.querySelectorAll(".bar")];
+    const label = make("b");
+    const line = make("i", {}, label);
+    const cursor = make("div", { className: "cursor", hidden: true }, line);
+    cursor.setAttribute("aria-hidden", "true");
+    lanes.append(cursor);
+    lanes.onpointermove = (event) => {
+      const box = ground.getBoundingClientRect();
+      const share = ((event.clientX - box.left) / box.width) * 100;
+      cursor.hidden = share < 0 || share > width;
+      if (cursor.hidden) return;
+      const ms = start + (share / width) * (end - start);
+      const there = bars.filter((bar) => parseFloat(bar.style.left) <= share && share <= parseFloat(bar.style.left) + parseFloat(bar.style.width));
+      line.style.left = share + "%";
+      label.style.transform = `translateX(-${share}%)`;
+      label.textContent = `+${ms.toFixed(1)} ms, ${there.length} in flight`;
+    };
+    lanes.onpointerleave = () => {
+      cursor.hidden = true;
+      figure.classList.remove("quiet");
+    };
+    const all = [...figure.querySelectorAll(".bar, .mark")];
+    figure.addEventListener("focusin", () => figure.classList.remove("quiet"));
+    figure.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") figure.classList.add("quiet");
+      const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+      const next = step && all[all.indexOf(document.activeElement) + step];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
+  }
+
   // All variants in one chart: to hover over, to zoom into, and to switch.
   const { variants } = JSON.parse(document.getElementById("data").textContent);
   const place = document.getElementById("charts");

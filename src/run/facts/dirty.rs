@@ -224,6 +224,7 @@ fn witness(seen: &Seen, origin: Duration, trace_seed: Option<u64>) -> record::Wi
         first_byte_ms: seen.exchange.first_byte.map(millis),
         done_ms: millis(seen.exchange.done),
         status: seen.status(),
+        response_bytes: seen.status().map(|_| seen.bytes),
         operation: None,
         trace_id: trace_seed.map(|seed| TraceContext::of(seed, TraceOrigin::Dirty, seen.request).trace_id()),
     }

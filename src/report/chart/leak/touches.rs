@@ -8,8 +8,8 @@ use plotters::style::text_anchor::HPos;
 use super::super::canvas::{Canvas, INK};
 use super::super::font::text_width;
 use super::super::scale::Scale;
-use super::{LEFT, RIGHT, ROW, TOP};
-use crate::record::{LeakRecord, LocationRecord, PlaceRecord, Witness};
+use super::{LEFT, RIGHT, ROW, SOURCE, TOP, VICTIM};
+use crate::record::{LeakRecord, PlaceRecord, Witness};
 
 /// Half the height of a mark, and how far a line of text stands from the middle of its bar.
 const HALF: f64 = 6.0;
@@ -17,22 +17,63 @@ const SIZE: f64 = 10.5;
 /// Between two texts of one bar.
 const GAP: f64 = 8.0;
 
-/// Draws a mark with its name for each line that is known.
-pub(super) fn touches(canvas: &mut Canvas<'_>, leak: &LeakRecord, located: &LocationRecord, x: Scale) {
+/// What a line of code did with the value between the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Touch {
+    /// The victim's request wrote its own, before.
+    WroteOwn,
+    /// The source's request wrote.
+    Wrote,
+    /// The victim's request read.
+    Read,
+}
+
+impl Touch {
+    const fn name(self) -> &'static str {
+        match self {
+            Touch::WroteOwn | Touch::Wrote => "wrote",
+            Touch::Read => "read",
+        }
+    }
+}
+
+/// A line of code on the bar of its request.
+pub(super) struct CodeMark<'a> {
+    pub touch: Touch,
+    /// The index of the bar.
+    pub row: usize,
+    pub at_ms: f64,
+    pub place: &'a PlaceRecord,
+}
+
+/// All that are known, bar by bar and in the order of time.
+pub(super) fn code_marks(leak: &LeakRecord) -> Vec<CodeMark<'_>> {
+    let Some(located) = &leak.located else { return Vec::new() };
     let at = |witness: &Witness, place: &PlaceRecord| {
         let within = place.within.filter(|within| within.is_finite()).unwrap_or(0.5).clamp(0.0, 1.0);
-        x.at(witness.sent_ms + (witness.done_ms - witness.sent_ms).max(0.0) * within)
+        witness.sent_ms + (witness.done_ms - witness.sent_ms).max(0.0) * within
     };
-    let mut read = located.read.as_ref().map(|place| at(&leak.victim, place));
-    let mut before = located.overwritten.as_ref().map(|place| at(&leak.victim, place));
-    let write = leak.source.as_ref().zip(located.write.as_ref()).map(|(source, place)| at(source, place));
-    if let Some(write) = write {
-        before = before.map(|before| before.min(write));
-        read = read.map(|read| read.max(write));
+    let of_victim = |place| (at(&leak.victim, place), place);
+    let mut read = located.read.as_ref().map(of_victim);
+    let mut before = located.overwritten.as_ref().map(of_victim);
+    let write = leak.source.as_ref().zip(located.write.as_ref()).map(|(source, place)| (at(source, place), place));
+    if let Some((write, _)) = write {
+        before = before.map(|(before, place)| (before.min(write), place));
+        read = read.map(|(read, place)| (read.max(write), place));
     }
-    let victims = [(before, "wrote"), (read, "read")];
-    marks(canvas, TOP + ROW * 0.5, victims.into_iter().filter_map(|(at, name)| Some((at?, name))));
-    marks(canvas, TOP + ROW * 1.5, write.map(|write| (write, "wrote")).into_iter());
+    let all = [(Touch::WroteOwn, VICTIM, before), (Touch::Read, VICTIM, read), (Touch::Wrote, SOURCE, write)];
+    let known =
+        all.into_iter().filter_map(|(touch, row, known)| known.map(|(at_ms, place)| (touch, row, at_ms, place)));
+    known.map(|(touch, row, at_ms, place)| CodeMark { touch, row, at_ms, place }).collect()
+}
+
+/// Draws a mark with its name for each line that is known.
+pub(super) fn touches(canvas: &mut Canvas<'_>, leak: &LeakRecord, x: Scale) {
+    let all = code_marks(leak);
+    for row in [VICTIM, SOURCE] {
+        let of_row = all.iter().filter(|mark| mark.row == row);
+        marks(canvas, TOP + ROW * (row as f64 + 0.5), of_row.map(|mark| (x.at(mark.at_ms), mark.touch.name())));
+    }
 }
 
 fn marks(canvas: &mut Canvas<'_>, y: f64, all: impl Iterator<Item = (f64, &'static str)>) {
