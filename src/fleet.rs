@@ -17,7 +17,7 @@ mod waiting;
 
 pub use agent::{Agent, AgentOptions};
 pub use bus::{BusError, NatsOptions};
-pub use coordinator::{Coordinator, CoordinatorOptions, OnLost, agents};
+pub use coordinator::{Coordinator, CoordinatorOptions, KeepPart, OnLost, agents};
 pub use message::AgentInfo;
 pub use subjects::refuse_name;
 pub use submission::{SubmitOptions, Submitted, submit};

@@ -49,9 +49,9 @@ use generators::Generators;
 use redacting_observer::RedactingObserver;
 pub use resume::NotResumable;
 use resume::TrialStore;
-pub use so_far::LoadSoFar;
 pub use rounds::NoSuchRounds;
 use rounds::TrialRun;
+pub use so_far::LoadSoFar;
 
 /// How to run, apart from what the scenario says.
 #[derive(Debug, Clone)]

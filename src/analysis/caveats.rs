@@ -4,6 +4,7 @@ use crate::record::{Caveat, DirtyRecord, LoadRecord, ServerRecord, Trial};
 
 mod dirty;
 mod generator;
+mod generators;
 mod limits;
 mod load;
 mod server;
@@ -12,11 +13,14 @@ mod server;
 type Rule<T> = (&'static str, fn(&T) -> Option<Caveat>);
 
 /// What is looked for in a load, in the order in which it is told.
-const OF_LOAD: [Rule<LoadRecord>; 23] = [
+const OF_LOAD: [Rule<LoadRecord>; 26] = [
+    ("lost_generator", generators::lost_generator),
     ("stood_still", generator::stood_still),
     ("fell_silent", load::fell_silent),
     ("stalled", load::stalled),
     ("busy_generator", generator::busy_generator),
+    ("uneven_generators", generators::uneven_generators),
+    ("clocks_apart", generators::clocks_apart),
     ("late_sends", generator::late_sends),
     ("growing_queue", load::growing_queue),
     ("queued", generator::queued),

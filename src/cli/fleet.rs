@@ -1,14 +1,17 @@
 //! `runner agent`, `runner agents`, and the generators of `runner run --on`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::fleet::{AgentArguments, AgentsArguments, OnFleet};
 use super::logging::EventLog;
+use super::merge::parts::PartFile;
 use super::system_context::World;
 use super::{Exit, print, signals};
-use crate::fleet::{self, Agent, AgentInfo, AgentOptions, BusError, Coordinator, CoordinatorOptions};
+use crate::fleet::{self, Agent, AgentInfo, AgentOptions, BusError, Coordinator, CoordinatorOptions, KeepPart};
+use crate::output::write_whole;
 use crate::run::environment;
 use crate::run::generators::{self, Generators};
 use crate::scenario::Scenario;
@@ -96,9 +99,11 @@ pub(super) fn generators(
         wait: arguments.wait,
         on_lost: arguments.on_lost.into(),
         allowed_hosts: allowed_hosts.to_vec(),
+        keep_part: arguments.keep_parts.clone().map(|folder| keeper(folder, &scenario.name)),
     };
     let gathered = Coordinator::gather(scenario, options, cancel, &|text| log.style.say(text));
-    let coordinator = gathered.map_err(|error| if cancel.is_cancelled() { Exit::Interrupted } else { complain(&error) })?;
+    let coordinator =
+        gathered.map_err(|error| if cancel.is_cancelled() { Exit::Interrupted } else { complain(&error) })?;
     let names: Vec<&str> = coordinator.agents().iter().map(|agent| agent.name.as_str()).collect();
     log.style.say(&format!("{}: {}", counted(names.len() as u64, "generator"), names.join(", ")));
     Ok(Some(coordinator.into_generators()))
@@ -108,4 +113,21 @@ pub(super) fn generators(
 pub(super) fn complain(error: &BusError) -> Exit {
     print::error(&error.message, Some(&error.advice).filter(|advice| !advice.is_empty()).map(String::as_str));
     if error.invalid { Exit::Invalid } else { Exit::CouldNotRun }
+}
+
+/// Writes what each generator measured into a folder.
+fn keeper(folder: PathBuf, scenario: &str) -> KeepPart {
+    let scenario = scenario.to_owned();
+    KeepPart::new(move |load, generator, part| {
+        let file = PartFile { generators: vec![generator.to_owned()], part: part.clone() };
+        let name = folder.join(format!("{scenario}-{load}-{generator}.json"));
+        let text = serde_json::to_vec(&file).map_err(std::io::Error::other);
+        let written = std::fs::create_dir_all(&folder).and_then(|()| text).and_then(|text| write_whole(&name, text));
+        if let Err(error) = written {
+            print::warning(
+                &format!("cannot write {}: {error}", name.display()),
+                Some("the report is whole without it"),
+            );
+        }
+    })
 }

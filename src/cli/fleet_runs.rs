@@ -1,19 +1,22 @@
 //! `runner submit` and `runner wait`.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::arguments::fleet::{SubmitArguments, WaitArguments};
 use super::fleet::complain;
 use super::logging::EventLog;
 use super::merge::{GatheredNight, gather};
-use super::status_line::StatusLine;
 use super::select::select;
+use super::status_line::StatusLine;
 use super::{Exit, print, signals};
 use crate::fleet::{self, BlockOutcome, NatsOptions, RunProgress, SubmitOptions, Waiting};
 use crate::report::one_line;
 use crate::run::plan::in_whole_seconds;
 use crate::units::counted;
 
+/// A block is taken at once, where there is somebody to take it.
+const NOBODY_AFTER: Duration = Duration::from_secs(3);
 const LEAVING: &str = "waiting ends; the agents go on";
 
 pub(super) fn submit(arguments: &SubmitArguments, log: &EventLog) -> Exit {
@@ -22,7 +25,10 @@ pub(super) fn submit(arguments: &SubmitArguments, log: &EventLog) -> Exit {
     };
     // All of them are on their way, or none is.
     if !selected.invalid.is_empty() {
-        print::note(format_args!("nothing was submitted: {}", counted(selected.invalid.len() as u64, "invalid scenario")));
+        print::note(format_args!(
+            "nothing was submitted: {}",
+            counted(selected.invalid.len() as u64, "invalid scenario")
+        ));
         return Exit::Invalid;
     }
     let mut allowed_hosts = arguments.allow_hosts.clone();
@@ -40,7 +46,7 @@ pub(super) fn submit(arguments: &SubmitArguments, log: &EventLog) -> Exit {
         Ok(submitted) => submitted,
         Err(error) => return complain(&error),
     };
-    let time = in_whole_seconds(std::time::Duration::from_secs_f64(submitted.expected_s / submitted.agents.max(1) as f64));
+    let time = in_whole_seconds(Duration::from_secs_f64(submitted.expected_s / submitted.agents.max(1) as f64));
     let agents = match submitted.agents {
         0 => format!("no agent of the pool {} is there yet", options.pool),
         n => format!("about {time} for {}", counted(n as u64, "agent")),
@@ -65,7 +71,8 @@ fn wait_for(run: &str, nats: &NatsOptions, reports: &Path, json: bool, log: &Eve
         Err(error) => return complain(&error),
     };
     let status = StatusLine::new(log.style.clone());
-    let done = waiting.until_done(&cancel, &|progress| status.show(&line(progress)));
+    let begun = Instant::now();
+    let done = waiting.until_done(&cancel, &|progress| status.show(&line(progress, begun.elapsed())));
     status.close();
     match done {
         Ok(true) => {}
@@ -78,7 +85,10 @@ fn wait_for(run: &str, nats: &NatsOptions, reports: &Path, json: bool, log: &Eve
     let folder = match tempfile::Builder::new().prefix("runner-wait-").tempdir() {
         Ok(folder) => folder,
         Err(error) => {
-            print::error(&format!("no folder for the reports: {error}"), Some("set TMPDIR to a folder that can be written"));
+            print::error(
+                &format!("no folder for the reports: {error}"),
+                Some("set TMPDIR to a folder that can be written"),
+            );
             return Exit::CouldNotRun;
         }
     };
@@ -101,20 +111,22 @@ fn not_measured(outcomes: &[BlockOutcome]) -> Vec<(String, String)> {
         let why = outcome.why.as_ref()?;
         Some((outcome.scenario.clone(), one_line(&format!("{round}on agent {}: {why}", outcome.agent))))
     };
-    let mut all: Vec<(String, String)> = outcomes.iter().filter(|outcome| outcome.report.is_none()).filter_map(told).collect();
+    let mut all: Vec<(String, String)> =
+        outcomes.iter().filter(|outcome| outcome.report.is_none()).filter_map(told).collect();
     all.dedup_by(|one, other| one.0 == other.0);
     all
 }
 
 /// `12 of 24 blocks done, 4 under way on 4 agents, about 2m left; 1 did not pass`.
-fn line(progress: &RunProgress) -> String {
+fn line(progress: &RunProgress, waited: Duration) -> String {
     let RunProgress { blocks, done, agents, under_way, left_s, not_passed } = *progress;
     let mut text = format!("{done} of {} done", counted(blocks as u64, "block"));
     if done < blocks {
         match under_way {
-            0 => text += ", none under way: is an agent of the pool there?",
+            0 if waited > NOBODY_AFTER => text += ", none under way: is an agent of the pool there?",
+            0 => {}
             n => {
-                let left = in_whole_seconds(std::time::Duration::from_secs_f64(left_s / agents.max(1) as f64));
+                let left = in_whole_seconds(Duration::from_secs_f64(left_s / agents.max(1) as f64));
                 text += &format!(", {n} under way on {}, about {left} left", counted(agents as u64, "agent"));
             }
         }

@@ -20,11 +20,20 @@ use crate::units::counted;
 
 mod inputs;
 mod lines;
+pub(super) mod parts;
 
 use inputs::{Input, Inputs, inputs};
 use lines::{Placed, lines};
 
 pub(super) fn merge(arguments: &MergeArguments) -> Exit {
+    match parts::read(&arguments.records) {
+        Ok(Some(found)) => return parts::merge(found, arguments.json),
+        Ok(None) => {}
+        Err((message, advice)) => {
+            print::error(&message, Some(&advice));
+            return Exit::Invalid;
+        }
+    }
     let inputs = inputs(&arguments.records).map_err(|(message, advice)| (Exit::Invalid, message, advice));
     or_print(inputs.and_then(|inputs| all(&inputs, &arguments.reports.path(), arguments.json)))
 }

@@ -76,7 +76,6 @@ pub(super) struct Bus {
 /// A message that came.
 #[derive(Debug)]
 pub(super) struct Heard {
-    pub subject: String,
     pub payload: bytes::Bytes,
     pub reply: Option<String>,
 }
@@ -219,7 +218,7 @@ impl Bus {
         let task = self.handle.spawn(async move {
             while let Some(message) = messages.next().await {
                 let reply = message.reply.map(|reply| reply.to_string());
-                take(Heard { subject: message.subject.to_string(), payload: message.payload, reply });
+                take(Heard { payload: message.payload, reply });
             }
         });
         Ok(AbortOnDrop(task.abort_handle()))

@@ -15,6 +15,7 @@ use super::store;
 use super::subjects::{BUNDLES, DISCOVER, PROTOCOL};
 use crate::load;
 use crate::load::LiveCounters;
+use crate::load::part::LoadPart;
 use crate::record::TrialFailure;
 use crate::run::generators::{Generators, SharedLoad, SharedResults};
 use crate::scenario::{LoadSpec, Model, Scenario};
@@ -50,6 +51,27 @@ pub struct CoordinatorOptions {
     pub on_lost: OnLost,
     /// Hosts that may be loaded, apart from this machine.
     pub allowed_hosts: Vec<String>,
+    /// Is given what each generator measured, if anybody wants it.
+    pub keep_part: Option<KeepPart>,
+}
+
+/// Takes the number of a load, the name of a generator, and what it measured.
+#[derive(Clone)]
+pub struct KeepPart(Arc<Keep>);
+
+type Keep = dyn Fn(u32, &str, &LoadPart) + Send + Sync;
+
+impl KeepPart {
+    /// Calls `keep` once for each load and generator.
+    pub fn new(keep: impl Fn(u32, &str, &LoadPart) + Send + Sync + 'static) -> Self {
+        KeepPart(Arc::new(keep))
+    }
+}
+
+impl std::fmt::Debug for KeepPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeepPart")
+    }
 }
 
 /// Agents that wait for the loads of one run.

@@ -158,7 +158,8 @@ impl Ledger {
         let state = if attempt > MOST_ATTEMPTS { BlockState::Dead } else { BlockState::Taken };
         let is_dead = state == BlockState::Dead;
         let entry = BlockEntry { state, agent: agent.to_owned(), attempt: attempt.min(MOST_ATTEMPTS), beat: 0 };
-        let revision = self.bucket.update(&self.key(block), encode(&entry), before.map_or(0, |(_, revision)| revision))?;
+        let revision =
+            self.bucket.update(&self.key(block), encode(&entry), before.map_or(0, |(_, revision)| revision))?;
         Ok(match revision {
             None => Taken::Theirs,
             Some(_) if is_dead => Taken::Over,

@@ -184,7 +184,8 @@ impl Bucket {
 
 /// The blocks of a pool, for whoever works on them.
 pub(super) fn blocks(bus: &Bus, pool: &str) -> Result<PullConsumer, BusError> {
-    let refused = |error: String| BusError::new(format!("cannot take blocks of the pool {pool}: {error}"), NO_JETSTREAM);
+    let refused =
+        |error: String| BusError::new(format!("cannot take blocks of the pool {pool}: {error}"), NO_JETSTREAM);
     let name = format!("agents-{pool}");
     let config = pull::Config {
         durable_name: Some(name.clone()),

@@ -117,12 +117,23 @@ fn refuse_unfit(agents: &[AgentInfo], blocks: &[Block], options: &SubmitOptions)
     if let Some(block) = blocks.iter().find(|block| block.commands)
         && !agents.iter().any(|agent| agent.allow_commands)
     {
-        let message = format!("{} starts a server by a command line, and no agent of the pool {} does that", block.scenario, options.pool);
-        return Err(BusError::invalid(message, "start agents with --allow-commands where that is wanted: they run what scenarios say"));
+        let message = format!(
+            "{} starts a server by a command line, and no agent of the pool {} does that",
+            block.scenario, options.pool
+        );
+        return Err(BusError::invalid(
+            message,
+            "start agents with --allow-commands where that is wanted: they run what scenarios say",
+        ));
     }
-    if let Some(host) = options.allowed_hosts.iter().find(|host| !agents.iter().any(|agent| agent.allowed_hosts.contains(host))) {
+    if let Some(host) =
+        options.allowed_hosts.iter().find(|host| !agents.iter().any(|agent| agent.allowed_hosts.contains(host)))
+    {
         let message = format!("no agent of the pool {} may load {host}", options.pool);
-        return Err(BusError::invalid(message, format!("start agents with --allow-host {host}: both sides have to allow a host")));
+        return Err(BusError::invalid(
+            message,
+            format!("start agents with --allow-host {host}: both sides have to allow a host"),
+        ));
     }
     Ok(())
 }

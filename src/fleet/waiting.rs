@@ -11,8 +11,8 @@ use super::bus::{Bus, BusError, NatsOptions};
 use super::coordinator::connect;
 use super::ledger::{BlockEntry, BlockState, Ledger, MOST_ATTEMPTS, Manifest};
 use super::store;
-use super::submission::queue;
 use super::subjects::RECORDS;
+use super::submission::queue;
 use crate::record::Status;
 
 /// How often the ledger is read.
@@ -62,7 +62,10 @@ impl Waiting {
         let bus = connect(nats)?;
         let ledger = Ledger::open(&bus, run)?;
         let unknown = || {
-            BusError::invalid(format!("there is no run {run} on this server"), "`runner submit` prints the run that it makes; runs are kept for 7 days")
+            BusError::invalid(
+                format!("there is no run {run} on this server"),
+                "`runner submit` prints the run that it makes; runs are kept for 7 days",
+            )
         };
         let manifest = ledger.manifest()?.ok_or_else(unknown)?;
         Ok(Waiting { bus, ledger, manifest })
@@ -123,14 +126,22 @@ impl Waiting {
     }
 
     /// Queues blocks again that nobody has touched for long, where the queue is empty.
-    fn queue_again(&self, known: &BTreeMap<u32, (BlockEntry, Instant)>, begun: Instant, queued: &mut BTreeMap<u32, Instant>) {
+    fn queue_again(
+        &self,
+        known: &BTreeMap<u32, (BlockEntry, Instant)>,
+        begun: Instant,
+        queued: &mut BTreeMap<u32, Instant>,
+    ) {
         let stale: Vec<u32> = (0..self.manifest.blocks.len() as u32)
             .filter(|block| {
-                let touched = known.get(block).map_or(begun, |(_, at)| *at).max(queued.get(block).copied().unwrap_or(begun));
+                let touched =
+                    known.get(block).map_or(begun, |(_, at)| *at).max(queued.get(block).copied().unwrap_or(begun));
                 !known.get(block).is_some_and(|(entry, _)| entry.is_over()) && touched.elapsed() > QUEUE_AGAIN
             })
             .collect();
-        if stale.is_empty() || store::pending(&self.bus, &self.manifest.pool, &self.manifest.run).is_none_or(|pending| pending > 0) {
+        if stale.is_empty()
+            || store::pending(&self.bus, &self.manifest.pool, &self.manifest.run).is_none_or(|pending| pending > 0)
+        {
             return;
         }
         tracing::warn!(blocks = stale.len(), "blocks are queued again: the server has lost them");

@@ -50,6 +50,17 @@ impl LoadPart {
         }
     }
 
+    /// Adds what another process measured of the same load. Of a while without responses nothing is known any more but where both had
+    /// one.
+    pub fn merge(&mut self, other: &LoadPart) {
+        self.measured.merge(&other.measured);
+        self.stopped = self.stopped.max(other.stopped);
+        self.longest_lull = self.longest_lull.zip(other.longest_lull).and_then(|(one, other)| overlap(&[one, other]));
+        self.tls |= other.tls;
+        self.time_wait = self.time_wait.zip(other.time_wait).map(|(one, other)| one + other);
+        self.teardown_error = self.teardown_error.take().or_else(|| other.teardown_error.clone());
+    }
+
     /// Of a load that is under way: what is in flight counts as unanswered, as if it were ended now.
     pub fn so_far(load: &scenario::LoadSpec, snapshots: Vec<Snapshot>) -> Self {
         let mut part = LoadPart::empty(load);
@@ -61,18 +72,16 @@ impl LoadPart {
 impl Results {
     /// Those of a load whose parts other processes measured.
     pub fn of_parts(load: &scenario::LoadSpec, parts: &[LoadPart]) -> Results {
-        let measured: Vec<&Measurement> = parts.iter().map(|part| &part.measured).collect();
-        let stopped = parts.iter().map(|part| part.stopped).max().unwrap_or_default();
-        let lulls: Option<Vec<ResponseGap>> = parts.iter().map(|part| part.longest_lull).collect();
-        let watch = StallMonitor::seen(load.warmup, load.warmup.saturating_add(load.duration), stopped)
-            .with_lull(lulls.and_then(|lulls| overlap(&lulls)));
-        let results = conclude(load, &measured, watch);
+        let all = parts.iter().cloned().reduce(|mut all, part| {
+            all.merge(&part);
+            all
+        });
+        let all = all.unwrap_or_else(|| LoadPart::empty(load));
+        let watch = StallMonitor::seen(load.warmup, load.warmup.saturating_add(load.duration), all.stopped)
+            .with_lull(all.longest_lull);
+        let results = conclude(load, &[&all.measured], watch);
         let resumed = results.measured.connections.resumed;
-        Results {
-            handshakes_resumed: parts.iter().any(|part| part.tls).then_some(resumed),
-            time_wait: parts.iter().map(|part| part.time_wait).sum(),
-            ..results
-        }
+        Results { handshakes_resumed: all.tls.then_some(resumed), time_wait: all.time_wait, ..results }
     }
 }
 

@@ -87,6 +87,10 @@ pub(in crate::cli) struct OnFleet {
     #[arg(long, value_enum, value_name = "WHAT", requires = "on", default_value_t = OnLostArgument::Stop)]
     pub on_lost: OnLostArgument,
 
+    /// Write what each generator measured into this folder, a file for each load and generator; `runner merge` merges them
+    #[arg(long, value_name = "DIR", requires = "on")]
+    pub keep_parts: Option<PathBuf>,
+
     #[command(flatten)]
     pub credentials: Credentials,
 }

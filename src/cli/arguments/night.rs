@@ -104,7 +104,8 @@ pub(in crate::cli) struct IndexArguments {
 /// `runner merge`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct MergeArguments {
-    /// Records, the folders that hold them, or whole folders of reports, of which the last night counts
+    /// Records, the folders that hold them, or whole folders of reports, of which the last night counts; or parts of one load, as
+    /// `--keep-parts` writes them
     #[arg(required = true, value_name = "RECORD")]
     pub records: Vec<PathBuf>,
 

@@ -149,7 +149,9 @@ impl Worker<'_> {
                 ledger.write(block, &mut hold, BlockState::GivenBack)?;
                 own.acknowledge(message, AckKind::Nak(None));
             }
-            None => (self.say)(&format!("run {run}: {name} was given to another agent, as nothing was heard of this one")),
+            None => {
+                (self.say)(&format!("run {run}: {name} was given to another agent, as nothing was heard of this one"))
+            }
         }
         self.idle = Some(Instant::now());
         Ok(())
@@ -188,7 +190,13 @@ impl Worker<'_> {
     }
 
     /// Sends a result until the server has it, unless somebody else has the block by then.
-    fn deliver(&self, message: &Message, (ledger, run, block): (&Ledger, &str, u32), mut hold: Hold, result: BlockResult) {
+    fn deliver(
+        &self,
+        message: &Message,
+        (ledger, run, block): (&Ledger, &str, u32),
+        mut hold: Hold,
+        result: BlockResult,
+    ) {
         let BlockResult { status, report, why } = result;
         let begun = Instant::now();
         let object = report.as_ref().map(|_| format!("{run}/{block}/{}", hold.entry.attempt));
@@ -269,7 +277,12 @@ fn perform(own: &Own, manifest: &Manifest, block: &Block, stop: &CancellationTok
     }
 }
 
-fn perform_or_refuse(own: &Own, manifest: &Manifest, block: &Block, stop: &CancellationToken) -> Result<BlockResult, Refusal> {
+fn perform_or_refuse(
+    own: &Own,
+    manifest: &Manifest,
+    block: &Block,
+    stop: &CancellationToken,
+) -> Result<BlockResult, Refusal> {
     let folder = own.bundle(&manifest.bundle)?;
     let mut scenario = load_scenario(own, &folder, &block.file, &manifest.overrides)?;
     let commands = scenario.variants.iter().any(|variant| matches!(variant.server, ServerSpec::Command(_)));
@@ -279,7 +292,10 @@ fn perform_or_refuse(own: &Own, manifest: &Manifest, block: &Block, stop: &Cance
     }
     scenario.seed.get_or_insert(manifest.seed);
     scenario.file = Path::new(&block.named).to_owned();
-    let machine = |error: std::io::Error| Refusal { message: format!("no folder for its report: {error}"), advice: String::new() };
+    let machine = |error: std::io::Error| Refusal {
+        message: format!("no folder for its report: {error}"),
+        advice: String::new(),
+    };
     let reports = tempfile::tempdir_in(own.folder.path()).map_err(machine)?;
     let options = Options {
         reports: reports.path().to_owned(),
@@ -292,7 +308,8 @@ fn perform_or_refuse(own: &Own, manifest: &Manifest, block: &Block, stop: &Cance
     };
     match run::run(&scenario, &options, &Unobserved, stop) {
         Ok(finished) => {
-            let bundle = Bundle::of(&finished.folder).map_err(|error| Refusal { message: error.message, advice: String::new() })?;
+            let bundle = Bundle::of(&finished.folder)
+                .map_err(|error| Refusal { message: error.message, advice: String::new() })?;
             Ok(BlockResult { status: finished.record.status, report: Some(bundle.bytes), why: None })
         }
         Err(unfinished) => {

@@ -380,6 +380,9 @@ impl<'a> SharedRun<'a> {
                 // They are among its unanswered: a part counts what is in flight so.
                 lost.in_flight = in_flight(report.progress);
             }
+            if let Some(keep) = &self.coordinator.options.keep_part {
+                keep.0(self.number, &agent.name, &part);
+            }
             let whole = &part.measured.whole;
             generators.push(GeneratorRecord {
                 name: agent.name.clone(),

@@ -16,6 +16,7 @@ use crate::units::{counted, show_count, show_percentage, show_rate, show_size, s
 use super::Place;
 
 mod parts;
+mod shared;
 
 /// The loads of a variant with the numbers of their trials.
 fn loads(variant: &VariantRecord) -> Vec<(usize, &LoadRecord)> {
@@ -73,6 +74,7 @@ pub(super) fn load(variant: &VariantRecord, place: &Place) -> String {
     out += &outcomes(&loads);
     out += &loads.iter().map(|(_, load)| parts::tables(load)).collect::<String>();
     out += &generators(&loads);
+    out += &loads.iter().map(|(number, load)| shared::table(*number, load, loads.len())).collect::<String>();
     for (_, load) in &loads {
         out += &outside(load).map(|note| format!("Of the throughput: {note}.\n\n")).unwrap_or_default();
     }
