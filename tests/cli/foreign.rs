@@ -116,7 +116,7 @@ impl Foreign {
         let Foreign { runner, mark, extra } = self;
         let rules = if extra.is_empty() { String::new() } else { format!("[assert]\nthat = {extra:?}\n") };
         let path = runner.folder().join("scenario.toml");
-        fs::write(&path, fs::read_to_string(&path).unwrap() + &rules).unwrap();
+        fs::write(&path, fs::read_to_string(&path).unwrap() + rules.as_str()).unwrap();
         Going { running: runner.start(), mark }
     }
 }

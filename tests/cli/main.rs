@@ -13,6 +13,8 @@ mod encoded;
 mod ended;
 mod endless;
 mod fallback;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod foreign;
 mod handlers;
 #[path = "../harness/mod.rs"]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod nats;
 pub mod raw_server;
 
 /// Waiting longer than this for something that must happen is a failure. Never asserted on as a measure.

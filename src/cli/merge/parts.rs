@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{Exit, print};
 use crate::input;
 use crate::load::part::LoadPart;
-use crate::record::Quantiles;
+use crate::record::{Histograms, Quantiles};
 use crate::report::short_micros;
 use crate::units::{counted, show_count};
 
@@ -17,6 +17,15 @@ pub(in crate::cli) struct PartFile {
     /// Who measured it; several once they are merged.
     pub generators: Vec<String>,
     pub part: LoadPart,
+}
+
+/// Parts that were merged.
+#[derive(Debug, Serialize)]
+struct MergedParts {
+    generators: Vec<String>,
+    /// As the record of the load has them.
+    histogram: Histograms,
+    part: LoadPart,
 }
 
 /// The parts, if all that was named are some; `None` if none is. The error is a message with advice.
@@ -47,7 +56,10 @@ pub(super) fn merge(parts: Vec<PartFile>, json: bool) -> Exit {
         return Exit::Invalid;
     };
     if json {
-        return match serde_json::to_string(&merged) {
+        let whole = &merged.part.measured.whole;
+        let histogram = Histograms::of(&whole.latency, &whole.service_time);
+        let all = MergedParts { generators: merged.generators, histogram, part: merged.part };
+        return match serde_json::to_string(&all) {
             Ok(text) => print::out(&(text + "\n")),
             Err(error) => {
                 print::error(&format!("cannot print the part: {error}"), None);
