@@ -24,6 +24,7 @@ mod folder;
 mod hooks;
 mod inspection;
 mod judged;
+mod latest;
 mod locate;
 mod log_tail;
 pub mod merge;
@@ -40,7 +41,8 @@ mod trial;
 
 use drift::DriftWatch;
 use folder::Folder;
-pub use folder::{FolderError, NotLatest, Published, write_report};
+pub use folder::{FolderError, Published, write_report};
+pub use latest::NotLatest;
 use redacting_observer::RedactingObserver;
 pub use resume::NotResumable;
 use resume::TrialStore;
