@@ -26,6 +26,7 @@ pub mod generators;
 mod hooks;
 mod inspection;
 mod judged;
+mod latest;
 mod locate;
 mod log_tail;
 pub mod merge;
@@ -44,7 +45,8 @@ mod trial;
 
 use drift::DriftWatch;
 use folder::Folder;
-pub use folder::{FolderError, NotLatest, Published, write_report};
+pub use folder::{FolderError, Published, write_report};
+pub use latest::NotLatest;
 use generators::Generators;
 use redacting_observer::RedactingObserver;
 pub use resume::NotResumable;

@@ -23,7 +23,7 @@ mod lines;
 pub(super) mod parts;
 
 use inputs::{Input, Inputs, inputs};
-use lines::{Placed, lines};
+use lines::{Joined, Placed, lines};
 
 pub(super) fn merge(arguments: &MergeArguments) -> Exit {
     match parts::read(&arguments.records) {
@@ -74,25 +74,21 @@ fn all(inputs: &Inputs, reports: &Path, json: bool) -> Result<Exit, Refused> {
     let invalid = |(message, advice)| (Exit::Invalid, message, advice);
     refuse_to_write_into(reports, inputs).map_err(invalid)?;
     // Nothing is written before all are known to fit.
-    let groups = groups(inputs);
-    let mut all: Vec<(Record, Vec<usize>, Option<Scenario>)> = Vec::new();
-    for parts in groups.into_values() {
-        all.push(of_one_scenario(inputs, parts).map_err(invalid)?);
-    }
+    let joined = groups(inputs).into_values().map(|parts| of_one_scenario(inputs, parts));
+    let joined = joined.collect::<Result<Vec<Joined>, _>>().map_err(invalid)?;
     let mut placed: Vec<Placed> = Vec::new();
-    for (record, parts, judged_by) in all {
-        let name = write(inputs, &record, &parts, judged_by.as_ref(), reports)
-            .map_err(|error| (Exit::CouldNotRun, error.to_string(), error.advice()))?;
-        placed.push(Placed { record, name, parts, judged_by });
+    for of in joined {
+        let name = write(inputs, &of, reports).map_err(not_written)?;
+        placed.push(Placed { of, name });
     }
-    let noted = std::fs::create_dir_all(reports).map_err(|source| {
-        let error = FolderError { path: reports.to_owned(), source };
-        (Exit::CouldNotRun, error.to_string(), error.advice())
-    });
-    noted?;
+    std::fs::create_dir_all(reports).map_err(|source| not_written(FolderError { path: reports.to_owned(), source }))?;
     history::append_new(reports, lines(inputs, &placed))
         .map_err(|error| (Exit::CouldNotRun, error.to_string(), error.advice()))?;
     Ok(conclude(inputs, &placed, reports, json))
+}
+
+fn not_written(error: FolderError) -> Refused {
+    (Exit::CouldNotRun, error.to_string(), error.advice())
 }
 
 /// The inputs of each scenario, by index.
@@ -118,21 +114,18 @@ fn refuse_to_write_into(reports: &Path, inputs: &Inputs) -> Result<(), (String, 
     }
 }
 
-/// The record of a scenario, what it is made of, and what it was judged by if it was.
-fn of_one_scenario(
-    inputs: &Inputs,
-    parts: Vec<usize>,
-) -> Result<(Record, Vec<usize>, Option<Scenario>), (String, String)> {
+/// The record of a scenario: a single one as it is, or several merged.
+fn of_one_scenario(inputs: &Inputs, parts: Vec<usize>) -> Result<Joined, (String, String)> {
     let of = |part: &usize| &inputs.records[*part];
     if let [part] = parts.as_slice()
         && of(part).record.rounds.is_none()
     {
-        return Ok((of(part).record.clone(), parts, None));
+        return Ok(Joined { record: of(part).record.clone(), parts, judged_by: None });
     }
     let scenario = restored(of(&parts[0]))?;
     let records: Vec<Record> = parts.iter().map(|part| of(part).record.clone()).collect();
     let record = merged(&scenario, records).map_err(|refused| told(&refused, inputs, &parts))?;
-    Ok((record, parts, Some(scenario)))
+    Ok(Joined { record, parts, judged_by: Some(scenario) })
 }
 
 /// The scenario of a record, by which what was measured is judged.
@@ -165,19 +158,13 @@ fn told(refused: &NotMergeable, inputs: &Inputs, parts: &[usize]) -> (String, St
 }
 
 /// Writes the report; says its name among the reports.
-fn write(
-    inputs: &Inputs,
-    record: &Record,
-    parts: &[usize],
-    judged_by: Option<&Scenario>,
-    reports: &Path,
-) -> Result<String, FolderError> {
+fn write(inputs: &Inputs, of: &Joined, reports: &Path) -> Result<String, FolderError> {
     let folders: Vec<PathBuf> =
-        parts.iter().filter_map(|part| inputs.records[*part].folder()).map(Path::to_path_buf).collect();
-    let secrets = judged_by.map(|scenario| scenario.secrets.clone()).unwrap_or_default();
-    let published = match (judged_by, folders.as_slice()) {
-        (None, [folder]) => adopt(record, folder, reports)?,
-        _ => write_merged(record, &secrets, reports, &folders)?,
+        of.parts.iter().filter_map(|part| inputs.records[*part].folder()).map(Path::to_path_buf).collect();
+    let secrets = of.judged_by.as_ref().map(|scenario| scenario.secrets.clone()).unwrap_or_default();
+    let published = match (&of.judged_by, folders.as_slice()) {
+        (None, [folder]) => adopt(&of.record, folder, reports)?,
+        _ => write_merged(&of.record, &secrets, reports, &folders)?,
     };
     published.not_latest.iter().for_each(warn);
     let name = published.place.strip_prefix(reports).unwrap_or(&published.place);
@@ -191,11 +178,11 @@ fn warn(not_latest: &NotLatest) {
 /// Prints what it came to, and writes the page.
 fn conclude(inputs: &Inputs, placed: &[Placed], reports: &Path, json: bool) -> Exit {
     let index = night::write_index(reports);
-    let mut exits: Vec<Exit> = placed.iter().map(|placed| Exit::from(placed.record.status)).collect();
+    let mut exits: Vec<Exit> = placed.iter().map(|placed| Exit::from(placed.of.record.status)).collect();
     exits.extend(inputs.not_measured.iter().map(|_| Exit::CouldNotRun));
     let mut printed = Exit::Passed;
     for placed in placed {
-        printed = printed.max(if json { print_record(&placed.record) } else { print::out(&line(placed, reports)) });
+        printed = printed.max(if json { print_record(&placed.of.record) } else { print::out(&line(placed, reports)) });
     }
     for entry in &inputs.not_measured {
         let why = entry.problems.first().map(|why| format!(": {why}")).unwrap_or_default();
@@ -207,7 +194,7 @@ fn conclude(inputs: &Inputs, placed: &[Placed], reports: &Path, json: bool) -> E
     print::note(tally(&exits, 0));
     let outcomes: Vec<ScenarioOutcome> = placed
         .iter()
-        .map(|placed| ScenarioOutcome { name: placed.record.scenario.name.clone(), ..ScenarioOutcome::default() })
+        .map(|placed| ScenarioOutcome { name: placed.of.record.scenario.name.clone(), ..ScenarioOutcome::default() })
         .map(|outcome| outcome.with_history(index.iter().flat_map(|index| &index.rows)))
         .collect();
     index.iter().for_each(|index| night::tell_regressions(index, &outcomes));
@@ -217,7 +204,7 @@ fn conclude(inputs: &Inputs, placed: &[Placed], reports: &Path, json: bool) -> E
 
 /// `shop: passed, merged from 2 records; reports/shop/2026-11-30T02-00-00Z/report.md`.
 fn line(placed: &Placed, reports: &Path) -> String {
-    let (record, parts) = (&placed.record, placed.record.merged.len());
+    let (record, parts) = (&placed.of.record, placed.of.record.merged.len());
     let of = if parts == 0 { String::new() } else { format!(", merged from {}", counted(parts as u64, "record")) };
     let report = reports.join(&placed.name).join(FORMATS[0].main);
     let name = one_line(&record.scenario.name);

@@ -24,6 +24,14 @@ impl RoundsRecord {
     }
 }
 
+impl Environment {
+    /// What kind of machine it is, in words: `2 x EPYC 7B13, 8 GB, Linux 6.1.0`. Machines of one kind differ by some memory.
+    pub fn kind(&self) -> String {
+        let gigabytes = (self.memory_bytes as f64 / 1e9).round();
+        format!("{} x {}, {gigabytes} GB, {} {}", self.cpus, self.cpu, self.os, self.kernel)
+    }
+}
+
 /// One of the records that a record was merged from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MergedRecord {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::escape::{code, inline};
 use crate::record::{MergedRecord, Record};
-use crate::units::{counted, show_size};
+use crate::units::counted;
 
 /// `merged from 4 records of 2 kinds of machines`; `None` of a record of one run.
 pub(crate) fn merged_from(record: &Record) -> Option<String> {
-    let kinds = record.merged.iter().map(machine).collect::<BTreeSet<_>>().len();
+    let kinds = record.merged.iter().map(|part| part.environment.kind()).collect::<BTreeSet<_>>().len();
     let of = if kinds > 1 { format!(" of {kinds} kinds of machines") } else { String::new() };
     let records = counted(record.merged.len() as u64, "record");
     (!record.merged.is_empty()).then(|| format!("merged from {records}{of}"))
@@ -16,7 +16,7 @@ pub(crate) fn merged_from(record: &Record) -> Option<String> {
 
 /// A line of Markdown for each record that it was merged from.
 pub(super) fn parts(record: &Record) -> Vec<String> {
-    record.merged.iter().map(|part| format!("{}, on {}", run(part), inline(&machine(part)))).collect()
+    record.merged.iter().map(|part| format!("{}, on {}", run(part), inline(&part.environment.kind()))).collect()
 }
 
 fn run(part: &MergedRecord) -> String {
@@ -27,9 +27,4 @@ fn run(part: &MergedRecord) -> String {
         format!(", {which} of {}", rounds.of)
     });
     format!("{}, seed {}{rounds}, {}", code(&part.started), part.seed, counted(part.trials.into(), "trial"))
-}
-
-fn machine(part: &MergedRecord) -> String {
-    let of = &part.environment;
-    format!("{} x {}, {}, {} {}", of.cpus, of.cpu, show_size(of.memory_bytes), of.os, of.kernel)
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{judged, plan};
 use crate::analysis::records::{self, RecordDifference};
 use crate::analysis::{comparison, scalability};
-use crate::record::{Caveat, Environment, FORMAT, MergedRecord, Record, Trial, redacted};
+use crate::record::{Caveat, FORMAT, MergedRecord, Record, Trial, redacted};
 use crate::scenario::Scenario;
 use crate::units::counted;
 
@@ -92,7 +92,7 @@ pub fn merge(scenario: &Scenario, records: Vec<Record>) -> Result<Record, NotMer
     if records.len() == 1 && records[0].rounds.is_none() {
         return Ok(records.remove(0));
     }
-    records.sort_by(|one, other| place(scenario, one).cmp(&place(scenario, other)));
+    records.sort_by_key(|record| place(scenario, record));
     let missing = missing(scenario, &records);
     let merged: Vec<MergedRecord> = records.iter().map(part).collect();
     let held: u32 = records.iter().map(|record| rounds(scenario, record).len() as u32).sum();
@@ -268,7 +268,7 @@ fn joined(scenario: &Scenario, records: Vec<Record>) -> Vec<Vec<Trial>> {
 /// Says that machines differed.
 fn several_machines(merged: &[MergedRecord]) -> Option<Caveat> {
     let mut kinds: Vec<String> = Vec::new();
-    for kind in merged.iter().map(|part| in_words(&part.environment)) {
+    for kind in merged.iter().map(|part| part.environment.kind()) {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -277,10 +277,6 @@ fn several_machines(merged: &[MergedRecord]) -> Option<Caveat> {
     let advice = "use machines of one kind; trials of one round, which are compared in pairs, ran on one machine";
     let caveat = Caveat::new(format!("{message}: {}", kinds.join("; ")), advice);
     (kinds.len() > 1).then(|| Caveat { kind: "several_machines".to_owned(), ..caveat })
-}
-
-fn in_words(of: &Environment) -> String {
-    format!("{} x {}, {:.0} GB, {} {}", of.cpus, of.cpu, of.memory_bytes as f64 / 1e9, of.os, of.kernel)
 }
 
 /// Says that records are lacking.

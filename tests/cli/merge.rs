@@ -258,3 +258,42 @@ fn an_earlier_night_is_left_out_and_what_could_not_run_is_not_forgotten() {
         .stderr_has("b: could not run: the port is taken")
         .stderr_has("4 scenarios: 2 passed, 1 failed, 1 could not run");
 }
+
+/// Copies a folder, with what links lead to in place of the links.
+fn copy_followed(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            copy_followed(&path, &target);
+        } else {
+            fs::copy(&path, target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn artifacts_of_a_ci_service_are_taken_as_they_come() {
+    let outcome = shards();
+    let folder = outcome.folder.path().to_owned();
+    for name in ["reports-1", "reports-2"] {
+        copy_followed(&folder.join(name), &folder.join("parts").join(name));
+    }
+    let outcome = outcome.then(&["merge", "parts"]).run().exit(1).stderr_has("4 scenarios: 3 passed, 1 failed");
+    let names = |scenario: &str| {
+        let entries = fs::read_dir(folder.join("reports").join(scenario)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    assert!(names("a").iter().any(|name| name.starts_with("20")) && names("a").len() == 2, "{:?}", names("a"));
+    assert!(folder.join("reports/a/latest").is_symlink());
+    // The reports of one scenario, and a record by its file.
+    let home = ["reports-1/c", "reports-2/c"].into_iter().find(|home| folder.join(home).exists()).unwrap();
+    let record = format!("{}/latest/record.json", home);
+    let outcome = outcome.then(&["merge", home, "--reports", "one"]).run().exit(1).stdout_has("c: failed");
+    let _outcome =
+        outcome.then(&["merge", &record, "--reports", "other"]).run().exit(1).stdout_has("report: other/c/20");
+    for reports in ["one", "other"] {
+        assert!(folder.join(reports).join("c/latest/server.log").is_file());
+        assert_eq!(fs::read_to_string(folder.join(reports).join("history.jsonl")).unwrap().lines().count(), 1);
+    }
+}

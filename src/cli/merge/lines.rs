@@ -7,15 +7,20 @@ use crate::history::{self, HistoryEntry, Place};
 use crate::record::{Record, Status};
 use crate::scenario::Scenario;
 
-/// A report in its new place.
-pub(super) struct Placed {
+/// The record of a scenario.
+pub(super) struct Joined {
     pub record: Record,
-    /// Its name among the reports.
-    pub name: String,
     /// Which of the inputs it is made of, by index.
     pub parts: Vec<usize>,
     /// What it was judged by anew; `None` where it stays as it is.
     pub judged_by: Option<Scenario>,
+}
+
+/// One whose report is in its new place.
+pub(super) struct Placed {
+    pub of: Joined,
+    /// Its name among the reports.
+    pub name: String,
 }
 
 /// All lines of the histories, with one of a merged record in place of those of its parts.
@@ -23,8 +28,8 @@ pub(super) fn lines(inputs: &Inputs, placed: &[Placed]) -> Vec<HistoryEntry> {
     let mut lines: Vec<HistoryEntry> = Vec::new();
     for (folder, entries) in &inputs.histories {
         for entry in entries {
-            match placed.iter().find(|placed| placed.parts.iter().any(|part| inputs.is_of(*part, folder, entry))) {
-                Some(placed) if placed.judged_by.is_some() => {}
+            match placed.iter().find(|placed| placed.of.parts.iter().any(|part| inputs.is_of(*part, folder, entry))) {
+                Some(placed) if placed.of.judged_by.is_some() => {}
                 Some(placed) => lines.push(HistoryEntry { report: Some(placed.name.clone()), ..entry.clone() }),
                 None => lines.push(entry.clone()),
             }
@@ -45,26 +50,26 @@ pub(super) fn lines(inputs: &Inputs, placed: &[Placed]) -> Vec<HistoryEntry> {
 /// The lines of a report that no history has.
 fn new(inputs: &Inputs, placed: &Placed) -> Vec<HistoryEntry> {
     // What a user ended says nothing of how things are; that rounds are missing does.
-    if placed.judged_by.is_none() && placed.record.status == Status::Interrupted {
+    if placed.of.judged_by.is_none() && placed.of.record.status == Status::Interrupted {
         return Vec::new();
     }
     let of_part =
-        |entry: &&HistoryEntry, folder: &PathBuf| placed.parts.iter().any(|part| inputs.is_of(*part, folder, entry));
+        |entry: &&HistoryEntry, folder: &PathBuf| placed.of.parts.iter().any(|part| inputs.is_of(*part, folder, entry));
     let of_parts = inputs
         .histories
         .iter()
         .flat_map(|(folder, entries)| entries.iter().filter(move |entry| of_part(entry, folder)));
-    let (last, scenario) = (of_parts.max_by_key(|entry| entry.night.clone()), placed.judged_by.as_ref());
+    let (last, scenario) = (of_parts.max_by_key(|entry| entry.night.clone()), placed.of.judged_by.as_ref());
     let place = Place {
         night: last
             .map(|entry| entry.night.clone())
             .or_else(|| inputs.night.clone())
-            .unwrap_or_else(|| placed.record.started.clone()),
+            .unwrap_or_else(|| placed.of.record.started.clone()),
         tags: scenario.map(|scenario| scenario.tags.clone()).unwrap_or_default(),
         regression: scenario.map(|scenario| scenario.regression).unwrap_or_default(),
         report: Some(placed.name.clone()),
     };
-    history::entries(&placed.record, &place)
+    history::entries(&placed.of.record, &place)
 }
 
 impl Inputs {

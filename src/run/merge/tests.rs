@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{LoadRecord, RoundsRecord, Runner, ScenarioRecord, Status};
+use crate::record::{Environment, LoadRecord, RoundsRecord, Runner, ScenarioRecord, Status};
 use crate::scenario::tests::loaded;
 
 /// Two variants, each with so many trials, and a rule.
