@@ -307,7 +307,7 @@ fn addresses(urls: &str) -> Result<(Vec<String>, Option<(String, String)>), BusE
         let refused = |why: &str| {
             // It may hold a password.
             let shown = text.rsplit('@').next().unwrap_or_default();
-            BusError::new(
+            BusError::invalid(
                 format!("`{shown}` is no address of a NATS server: {why}"),
                 "write as in nats://127.0.0.1:4222 or tls://nats.internal:4222",
             )

@@ -4,14 +4,14 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::nats::{Nats, end};
+use crate::harness::nats::{Agent, Nats};
 use crate::harness::raw_server::{RawServer, Response};
 use crate::harness::{Outcome, Runner, wait_for};
 
 /// A load of the open model on a server that is up.
 fn open_load(server: &RawServer, rest: &str) -> String {
     format!(
-        "seed = 7\n[server]\nurl = 'http://{}'\n[load]\nrate = 400\nduration = '1500ms'\nconcurrency = 64\nthreads = 4\npath = '/'\n{rest}",
+        "seed = 7\n[server]\nurl = 'http://{}'\n[load]\nrate = '400/s'\nduration = '1500ms'\nmax_concurrency = 64\nthreads = 4\npath = '/'\n{rest}",
         server.address
     )
 }
@@ -36,7 +36,7 @@ fn generators_start_exactly_what_one_process_would_and_their_parts_merge_to_the_
     let scenario = open_load(&server, "");
     let outcome =
         Runner::with(&scenario).arguments(&on(&nats, "2")).arguments(&["--keep-parts", "parts"]).run().exit(0);
-    agents.into_iter().for_each(|agent| drop(end(agent).exit(130)));
+    agents.into_iter().for_each(|agent| drop(agent.end().exit(130)));
     let record = outcome.record("scenario");
     let load = &record["variants"][0]["trials"][0]["load"];
     assert_eq!((load["started"].as_u64(), server.requests()), (Some(600), 600), "{load:#}");
@@ -44,7 +44,7 @@ fn generators_start_exactly_what_one_process_would_and_their_parts_merge_to_the_
     assert_eq!(names, ["one", "two"]);
     let parts = ["parts/scenario-1-one.json", "parts/scenario-1-two.json"];
     let report = outcome.report("scenario");
-    assert!(report.contains("| one |") && report.contains("0 to 1"), "{report}");
+    assert!(report.contains("| one ") && report.contains("| 0 to 1 |"), "{report}");
     let merged = outcome.then(&["merge", "--json", parts[0], parts[1]]).run().exit(0);
     let merged: Value = serde_json::from_str(&merged.stdout).unwrap();
     let whole = &merged["part"]["measured"]["whole"];
@@ -55,14 +55,13 @@ fn generators_start_exactly_what_one_process_would_and_their_parts_merge_to_the_
 #[test]
 fn a_generator_that_is_killed_ends_the_load_which_is_inconclusive_and_what_it_had_measured_stays() {
     let (nats, server) = (Nats::start(), RawServer::start(|_| Response::ok("")));
-    let (stays, goes) = (nats.agent("stays", &[]), nats.agent("goes", &[]));
+    let (_stays, goes) = (nats.agent("stays", &[]), nats.agent("goes", &[]));
     let scenario = open_load(&server, "").replace("1500ms", "30s");
     let running = Runner::with(&scenario).arguments(&on(&nats, "2")).start();
     // Its first part is there after 2 s.
     wait_for("two seconds of load", || (server.requests() > 1_200).then_some(()));
-    goes.signal("KILL");
+    goes.kill();
     let outcome = running.wait().exit(4);
-    drop((goes.wait(), end(stays)));
     let record = outcome.record("scenario");
     let lost: Vec<_> = generators(&record).into_iter().filter(|one| !one["lost"].is_null()).collect();
     assert_eq!(
@@ -95,12 +94,11 @@ fn secrets_come_from_the_agents_and_are_nowhere_in_what_they_send() {
     let outcome = run("another-one-here-1");
     let part = fs::read_to_string(outcome.folder.path().join("parts/scenario-1-one.json")).unwrap();
     assert!(part.contains("${API_KEY}") && !part.contains(key), "the server was asked with the agent's key: {part}");
-    agents.into_iter().for_each(|agent| drop(end(agent)));
+    drop(agents);
     assert!(!nats.stored().windows(key.len()).any(|window| window == key.as_bytes()));
-    let without = nats.agent("without", &[]);
+    let _without = nats.agent("without", &[]);
     let refused = Runner::with(&scenario).env("API_KEY", key).arguments(&on(&nats, "1")).run().exit(3);
     refused.stderr_has("generator without: it cannot load scenario.toml").stderr_has("API_KEY").no_report();
-    drop(end(without));
 }
 
 fn submitted(nats: &Nats, scenarios: &[(&str, String)]) -> Outcome {
@@ -125,7 +123,7 @@ fn agents_share_the_rounds_of_a_night_and_whoever_waits_gets_one_folder_of_repor
         record["variants"].as_array().unwrap().iter().map(|one| one["trials"].as_array().unwrap().len()).collect();
     assert_eq!(trials, [2, 2]);
     assert!(outcome.folder.path().join("reports/index.html").is_file());
-    let agents: Vec<Outcome> = agents.into_iter().map(end).collect();
+    let agents: Vec<Outcome> = agents.into_iter().map(Agent::end).collect();
     let taken: usize = agents.iter().map(|agent| agent.stderr.matches(&format!("run {run}: ")).count()).sum();
     assert_eq!(taken, 4, "each block once: {:?}", agents.iter().map(|agent| &agent.stderr).collect::<Vec<_>>());
 }
@@ -137,11 +135,10 @@ fn the_block_of_an_agent_that_is_killed_is_taken_by_another() {
     let outcome = submitted(&nats, &[("long", short("").replace("200ms", "3s"))]);
     let run = outcome.stdout.trim().to_owned();
     wait_for("the block to be taken", || goes.said().contains("long").then_some(()));
-    goes.signal("KILL");
+    goes.kill();
     let stays = nats.agent("stays", &[]);
     outcome.then(&["wait", &run, "--on", &nats.url]).run().exit(0).stdout_has("long: passed");
-    assert!(end(stays).stderr.contains("long"));
-    drop(goes.wait());
+    assert!(stays.end().stderr.contains("long"));
 }
 
 #[test]
@@ -159,12 +156,12 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
     told.stderr_has("is no address of a NATS server");
     let told = Runner::with(&short("")).arguments(&["--on", "nats://127.0.0.1:1"]).run().exit(3).no_report();
     told.stderr_has("no NATS server answers on nats://127.0.0.1:1").stderr_has("nats-server -js");
-    let told = Runner::new(&["wait", "nothing", "--on", &nats.url]).run().exit(3);
-    told.stderr_has("cannot find the ledger");
+    let told = Runner::new(&["wait", "nothing", "--on", &nats.url]).run().exit(2);
+    told.stderr_has("there is no run nothing on this server").stderr_has("runner submit");
     let secret = short("headers = { authorization = 'Bearer 1234567890abcdef' }\n");
     let told = Runner::with(&secret).arguments(&wait).run().exit(2).no_report();
     told.stderr_has("holds a secret itself");
-    let commands = "[server]\ncommand = 'python3 -m http.server {port}'\n[load]\npath = '/'\nduration = '100ms'\n";
+    let commands = "[server]\ncommand = ['python3', '-m', 'http.server', '{port}']\n[load]\npath = '/'\nconcurrency = 1\nduration = '100ms'\n";
     let agent = nats.agent("careful", &[]);
     let told =
         Runner::new(&["submit", "scenario.toml", "--on", &nats.url]).file("scenario.toml", commands).run().exit(2);
@@ -177,6 +174,6 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
         .stderr_has("--allow-host shop.internal");
     let told = Runner::new(&["agents", "--nats", &nats.url]).run().exit(0).stdout_has("careful");
     assert!(told.stdout.contains("its own machine") && told.stdout.contains("nothing"), "{}", told.stdout);
-    drop(end(agent));
+    drop(agent);
     Runner::new(&["agents", "--nats", &nats.url]).run().exit(3).stderr_has("no agent answers");
 }

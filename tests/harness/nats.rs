@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Runner, Running, wait_for};
+use super::{Outcome, Runner, Running, wait_for};
 
 /// A NATS server of its own, on a port from the kernel; it ends with the test.
 pub struct Nats {
@@ -36,15 +36,15 @@ impl Nats {
     }
 
     /// An agent that is ready.
-    pub fn agent(&self, name: &str, arguments: &[&str]) -> Running {
+    pub fn agent(&self, name: &str, arguments: &[&str]) -> Agent {
         self.agent_with(name, arguments, &[])
     }
 
     /// The same with variables of its own.
-    pub fn agent_with(&self, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+    pub fn agent_with(&self, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Agent {
         let runner = Runner::new(&["agent", "--nats", &self.url, "--name", name]).arguments(arguments);
         let runner = variables.iter().fold(runner, |runner, (name, value)| runner.env(name, value));
-        let agent = runner.start();
+        let agent = Agent(Some(runner.start()));
         wait_for("the agent", || agent.said().contains("is ready").then_some(()));
         agent
     }
@@ -63,8 +63,31 @@ impl Drop for Nats {
     }
 }
 
-/// An agent that a test is done with.
-pub fn end(agent: Running) -> super::Outcome {
-    agent.signal("INT");
-    agent.wait()
+/// An agent that is connected; it ends with the test.
+pub struct Agent(Option<Running>);
+
+impl Agent {
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        self.0.as_ref().map(Running::said).unwrap_or_default()
+    }
+
+    pub fn kill(&self) {
+        self.0.iter().for_each(|agent| agent.signal("KILL"));
+    }
+
+    /// Ends it as a service manager does.
+    pub fn end(mut self) -> Outcome {
+        let agent = self.0.take().unwrap();
+        agent.signal("TERM");
+        agent.wait()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let Some(agent) = self.0.take() else { return };
+        let _ = std::process::Command::new("kill").args(["-KILL", &agent.pid().to_string()]).status();
+        drop(agent.wait());
+    }
 }
