@@ -44,7 +44,7 @@ fn generators_start_exactly_what_one_process_would_and_their_parts_merge_to_the_
     assert_eq!(names, ["one", "two"]);
     let parts = ["parts/scenario-1-one.json", "parts/scenario-1-two.json"];
     let report = outcome.report("scenario");
-    assert!(report.contains("| one ") && report.contains("| 0 to 1 |"), "{report}");
+    assert!(report.contains("| one ") && report.contains(" 0 to 1 |"), "{report}");
     let merged = outcome.then(&["merge", "--json", parts[0], parts[1]]).run().exit(0);
     let merged: Value = serde_json::from_str(&merged.stdout).unwrap();
     let whole = &merged["part"]["measured"]["whole"];
