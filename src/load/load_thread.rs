@@ -57,7 +57,10 @@ impl LoadThread {
         };
         thread.abandon(thread.plan.clock.now());
         // All of it has come to its end by now.
-        thread.desk().close(|| Snapshot { pending: Vec::new(), ..thread.snapshot() });
+        thread.desk().close(|| {
+            let parts = (0..).map_while(|index| thread.copied_part(index)).collect();
+            Snapshot { pending: Vec::new(), ..thread.snapshot(parts) }
+        });
         Ok(thread.measurement(&load, ended))
     }
 }
@@ -96,11 +99,17 @@ async fn drive(
     Ok(ended)
 }
 
-/// Gives those who ask a copy of what was measured so far.
+/// Gives those who ask a copy of what was measured so far. There may be many stages and kinds: between two of them others have
+/// their turn. The whole is copied last, so that what is under way then is in none of them.
 async fn hand_out_snapshots(thread: Rc<ThreadState>) {
     loop {
         thread.desk().asked().await;
-        thread.desk().answer(|| thread.snapshot());
+        let mut parts = Vec::new();
+        while let Some(part) = thread.copied_part(parts.len()) {
+            parts.push(part);
+            tokio::task::yield_now().await;
+        }
+        thread.desk().answer(|| thread.snapshot(parts));
     }
 }
 

@@ -147,6 +147,26 @@ impl Measurement {
         }
     }
 
+    /// A copy of one of the stages, or of the kinds after them.
+    pub(super) fn copied_part(&self, index: usize) -> Option<Recorder> {
+        self.stages.iter().chain(&self.kinds).nth(index).cloned()
+    }
+
+    /// A copy with these stages and kinds, which were copied before.
+    pub(super) fn copied_with(&self, mut parts: Vec<Recorder>) -> Measurement {
+        let kinds = parts.split_off(self.stages.len().min(parts.len()));
+        Measurement {
+            whole: self.whole.clone(),
+            stages: parts,
+            kinds,
+            samples: self.samples.clone(),
+            slowest: self.slowest.clone(),
+            findings: self.findings.clone(),
+            ends: self.ends.clone(),
+            ..*self
+        }
+    }
+
     /// Takes an exchange of a kind, as [`Recorder::record`] does.
     pub fn record(&mut self, kind: usize, exchange: &Exchange, bytes: u64) {
         self.whole.record(exchange, bytes);

@@ -1,8 +1,8 @@
 //! A copy of what a load has measured so far, for whoever looks on while it is under way.
 //!
 //! A load thread hands out a copy only when it is asked for one. Nothing is shared and nothing is done for it per request:
-//! an idle task of each thread sleeps until somebody asks. A copy takes the thread about a tenth of a millisecond, so that one
-//! a second disturbs no load; do not ask much more often.
+//! an idle task of each thread sleeps until somebody asks. A copy takes the thread about a tenth of a millisecond, and as long
+//! again, in turns with its users, for each stage and kind. One a second disturbs no load; do not ask much more often.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ pub struct Snapshot {
     pub thread: u32,
     /// When it was made, by the clock of the load: the warm-up is included.
     pub at: Duration,
-    /// Of the requests that had come to their end.
+    /// Of the requests that had come to their end. Its stages and kinds were copied a moment before, and may lack the last.
     pub measured: Measurement,
     /// The others that were begun.
     pub pending: Vec<PendingRequest>,

@@ -11,6 +11,7 @@ use super::cpu_meter::CpuMeter;
 use super::error_samples::ErrorSamples;
 use super::measurement::{ConnectionCounters, GeneratorUsage, Measurement};
 use super::progress::{Counters, LiveCounters};
+use super::recorder::Recorder;
 use super::request_source::scripted::Scripts;
 use super::slowest::SlowestRequests;
 use super::snapshot::{PendingRequest, Snapshot, SnapshotDesk};
@@ -240,10 +241,15 @@ impl ThreadState {
         measured
     }
 
-    /// A copy of all that it has measured so far, and what it waits for.
-    pub fn snapshot(&self) -> Snapshot {
+    /// A copy of what it has measured of a stage, or of a kind after those.
+    pub fn copied_part(&self, index: usize) -> Option<Recorder> {
+        self.measured.borrow().copied_part(index)
+    }
+
+    /// A copy of all that it has measured so far, and what it waits for; of stages and kinds these copies.
+    pub fn snapshot(&self, parts: Vec<Recorder>) -> Snapshot {
         let at = self.plan.clock.now();
-        let mut measured = self.measured.borrow().clone();
+        let mut measured = self.measured.borrow().copied_with(parts);
         measured.samples = self.samples.borrow().clone();
         measured.slowest = self.slowest.borrow().clone();
         measured.connections = self.connections();

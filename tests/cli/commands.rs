@@ -378,9 +378,10 @@ fn a_terminal_shows_a_live_line_and_nothing_of_it_is_left() {
         received.contains("2 users for 1s") && received.contains("[==") && received.contains(" in flight"),
         "{received:?}"
     );
+    assert!(received.contains("latency so far: p50 "), "{received:?}");
     let left = screen(&received);
     assert!(left.trim_start().starts_with("PASSED  scenario"), "{left}");
-    assert!(!left.contains("[=") && !left.contains("in flight"), "{left}");
+    assert!(!left.contains("[=") && !left.contains("in flight") && !left.contains("latency so far"), "{left}");
 }
 
 #[test]

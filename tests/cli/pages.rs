@@ -145,6 +145,7 @@ fn a_run_can_be_watched_and_the_page_becomes_its_report() {
     wait_for("a caveat", || tab.text().contains("fewer than 10 requests beyond").then_some(()));
     let came = running.wait();
     assert_eq!(came.code, Some(1), "{}", came.stderr);
+    assert!(!came.stderr.contains("latency so far"), "the page alone asked for it: {}", came.stderr);
     wait_for("the report", || tab.text().contains("How to reproduce").then_some(()));
     assert_eq!(tab.complaints(), Vec::<String>::new());
 }

@@ -50,6 +50,9 @@ fn the_copies_of_a_load_grow_until_the_last_which_is_all_of_it() {
         levels: vec![Level { from: 8.0, to: 8.0, lasting: Duration::from_millis(400) }],
         duration: Duration::from_millis(400),
         threads: Some(2),
+        kinds: ["GET /", "again"]
+            .map(|name| WeightedRequest { name: name.to_owned(), ..plan().kinds[0].clone() })
+            .into(),
         ..plan()
     };
     let live = Arc::new(LiveCounters::new(threads(&load)));
@@ -61,6 +64,8 @@ fn the_copies_of_a_load_grow_until_the_last_which_is_all_of_it() {
         let second = live.ask_for_snapshots().wait(PATIENCE);
         assert!(completed(&first) > 0 && completed(&first) <= completed(&second));
         assert!(first[0].at < second[0].at);
+        let of_kinds = |of: &Snapshot| of.measured.kinds.iter().map(|kind| kind.completed).sum::<u64>();
+        assert!(second.iter().all(|of| (1..=of.measured.whole.completed).contains(&of_kinds(of))));
     });
     let last = live.ask_for_snapshots().wait(PATIENCE);
     let merged = last.into_iter().map(Snapshot::cut_off).reduce(|mut all, one| {
@@ -69,6 +74,7 @@ fn the_copies_of_a_load_grow_until_the_last_which_is_all_of_it() {
     });
     let merged = merged.unwrap();
     assert_eq!((&merged.whole, merged.connections), (&results.measured.whole, results.measured.connections));
+    assert_eq!((merged.kinds.len(), merged.kinds), (2, results.measured.kinds));
 }
 
 #[test]
