@@ -114,6 +114,14 @@ nightly: build ## run all shipped scenarios, and leave reports/index.html (20 mi
 	@scripts/install-test-tools postgres
 	$(RUNNER) scenarios/ --junit reports/junit.xml
 
+fleet.demo: build ## show several machines on one: a NATS server, four agents, a load that they share, a night of two scenarios
+	@scripts/install-test-tools nats-server
+	scripts/fleet-demo
+
+fleet.permissions: ## try what docs/fleet/nats.conf allows agents and submitters, and what it denies them
+	@scripts/install-test-tools nats-server
+	scripts/check-fleet-permissions --quiet
+
 nightly.history: build ## measure false alarms, and how soon changes are told, on simulated histories; compare with Apache Otava
 	scripts/compare-with-otava --series 400
 	scripts/measure-nightly
@@ -130,7 +138,7 @@ nightly.simulated: ## judge 10,000 simulated clean servers, 1,000 that tell noth
 test: check ## everything that CI runs: format, lints, all tests
 
 # `corpus.prove` takes minutes, and its servers change seldom: `make nightly.corpus` runs it.
-check: format clippy unit app node
+check: format clippy unit app node fleet.permissions
 
 format:
 	$(CARGO) fmt --check
@@ -146,7 +154,7 @@ TEST_THREADS ?= 6
 unit: tools ## all tests in Rust
 	scripts/test-rust --threads $(TEST_THREADS)
 
-tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk (apt-get, as root)
+tools: ## install what the tests drive and this machine lacks: chromium, node, nginx, wrk, nats-server (apt-get, as root)
 	@scripts/install-test-tools
 
 app: ## tests in Python: the example app, and the probe for Python
