@@ -295,11 +295,13 @@ def holds(value):
         below = []
         found = directly_in(value, below)
         if below:
-            left = MOST_NODES
+            left, counted = MOST_NODES, len(below) > MOST_NODES // MOST_ITEMS
             for container in below:
                 more = directly_in(container, None)
                 if more:
                     found += more
+                if not counted:
+                    continue
                 left -= len(container) if id(type(container)) in BUILT_IN and len(container) < MOST_ITEMS else MOST_ITEMS
                 if left <= 0:
                     break
@@ -326,6 +328,19 @@ def directly_in(container, below):
                         more = in_text(child)
                     if more:
                         found += more
+                elif kind is tuple and below is not None and len(child) == 2:
+                    # A pair of texts, as in lists of headers and of fields.
+                    for part in child:
+                        kind = type(part)
+                        if kind is str:
+                            more = seen.get(part)
+                            if more is None:
+                                more = in_text(part)
+                            if more:
+                                found += more
+                        elif id(kind) not in PLAIN:
+                            below.append(child)
+                            break
                 elif id(kind) in PLAIN:
                     pass
                 elif kind is bytes or kind is bytearray:
@@ -463,7 +478,9 @@ def known(value, request=None):
     except TypeError:
         found.reference, found.kept = value, True
         kept[identity] = None
-        if request:
+        if request is not None:
+            if request.met is None:
+                request.met = []
             request.met.append(identity)
         while len(kept) > MOST_KEPT:
             del numbers[next(iter(kept))]
@@ -476,7 +493,7 @@ def release(request):
     """Lets go of objects that only the probe still holds, at the end of a request: of those that it met, and of the few that
     were used least lately. So a request does not pay for all that are kept."""
     try:
-        for identity in [*request.met, *islice(kept, MOST_OTHERS)]:
+        for identity in [*(request.met or ()), *islice(kept, MOST_OTHERS)]:
             found = numbers.get(identity)
             # Referred to by `found.reference` and by the argument of getrefcount.
             if found is None or found.kept and sys.getrefcount(found.reference) <= 2:
@@ -697,9 +714,18 @@ class Request:
 
     def __init__(self, server, method, target, own):
         self.number, self.server, self.method, self.target = next_request(), server, method, target
-        self.own, self.shown, self.status, self.ended, self.seen, self.unit, self.left, self.met = list(own), [], None, False, set(), None, None, []
-        self.names = set(own)
-        self.has = self.names.issuperset  # whether canaries are all the request's own
+        self.own, self.shown, self.status, self.ended, self.seen, self.unit, self.left, self.met = list(own), [], None, False, None, None, None, None
+        self.names = names = set(own)
+        self.has = names.issuperset  # whether canaries are all the request's own
+
+    def sees(self, *mark):
+        """Whether this was marked before; marks it."""
+        if self.seen is None:
+            self.seen = set()
+        elif mark in self.seen:
+            return True
+        self.seen.add(mark)
+        return False
 
 
 def open_request(server, method, target, own):
@@ -1217,10 +1243,8 @@ def tell(event, kind, container, key, value, text, callee=None):
         request = request_for(canaries)
         if event == "load" and request is not None and request.has(canaries):
             # The same again tells nothing new.
-            mark = (text, id(value))
-            if mark in request.seen:
+            if request.sees(text, id(value)):
                 return
-            request.seen.add(mark)
         if event == "load" and kind == "attribute":
             container = holder_of(container, key, value)
         found = known(container, request)
@@ -1652,10 +1676,8 @@ def tell_call(text, callee, result, argument):
             return
         request = request_for(canaries or of_arguments)
         if canaries and request is not None and request.has(canaries):
-            mark = (text, id(result))
-            if mark in request.seen:
+            if request.sees(text, id(result)):
                 return
-            request.seen.add(mark)
         called = f',"callee":{quoted(site[7])},"callee_obj":{number_of(callee, request)},"obj":{number_of(result, request)},"type":{quoted(name_of(result))}'
         writer.add("call", request, f',"c":{array(canaries)},"args_c":{array(of_arguments)}{called}{place_of(text)}{within(chain, request)}')
     except Exception:
@@ -1694,7 +1716,7 @@ def tell_result(result, kind, root, text, own):
         callee = receiver_of(root, site) if root is not None else None
         if not (own and stateless(callee, site)):
             tell_call(text, callee, result, None)
-        elif callee is root and type(callee) is types.FunctionType and callee.__closure__ is None:
+        elif callee is root and (type(callee) is types.FunctionType and callee.__closure__ is None or type(callee) is types.ModuleType):
             quiet_callees[text] = callee
     except Exception:
         pass

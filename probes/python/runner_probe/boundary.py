@@ -306,22 +306,34 @@ class Asgi:
         target = path.decode("latin-1") if path else scope.get("path", "")
         if query:
             target += "?" + query.decode("latin-1")
-        own = canaries_in(target, *[value for _, value in scope.get("headers") or ()])
+        own = probe.all_texts(target)
         if "%" in target:
-            own = tuple(dict.fromkeys(own + canaries_in(scope.get("path", ""))))
+            own = [*own, *canaries_in(target, scope.get("path", ""))]
+        for _, value in scope.get("headers") or ():
+            found = bytes_brought.get(value)
+            if found is None:
+                found = canaries_in(value)
+            if found:
+                own = [*own, *found]
+        if len(own) > 1:
+            own = tuple(dict.fromkeys(own))
         return open_request("asgi", scope.get("method") or scope["type"].upper(), target, own)
 
     async def __call__(self, scope, receive, send):
         if scope["type"] not in ("http", "websocket") or "runner.probe" in scope:
             return await self._runner_application(scope, receive, send)
-        request = quiet(self.begin, scope)
-        if request is None:
+        try:
+            request = self.begin(scope)
+        except Exception:
             return await self._runner_application(scope, receive, send)
-        body, shown = Body(request), Shown(request)
+        body = shown = None
 
         async def receives():
+            nonlocal body
             message = await receive()
             if type(message) is dict:
+                if body is None:
+                    body = Body(request)
                 body.part(message.get("body"))
                 if "text" in message:
                     quiet(lambda: body.part(message["text"].encode()))
@@ -330,17 +342,23 @@ class Asgi:
             return message
 
         async def sends(message):
+            nonlocal shown
             last = False
             try:
                 kind = message["type"]
                 if kind == "http.response.body":
-                    shown.part(message.get("body"))
-                    last = not message.get("more_body")
+                    data, last = message.get("body"), not message.get("more_body")
+                    if last and shown is None and type(data) is bytes and len(data) < probe.LONG_TEXT:
+                        add_shown(request, data)
+                    else:
+                        shown = shown or Shown(request)
+                        shown.part(data)
                 elif kind == "http.response.start":
                     request.status = message["status"]
                     for _, value in message.get("headers") or ():
                         add_shown(request, value)
                 elif kind == "websocket.send":
+                    shown = shown or Shown(request)
                     shown.part((message.get("text") or "").encode() or message.get("bytes"))
             except Exception:
                 pass
