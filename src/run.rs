@@ -12,6 +12,7 @@ use crate::load::hook_watchdog::call_watched;
 use crate::record::{self, FORMAT, Record, Status, redacted};
 use crate::report::{self, ReportLocation};
 use crate::scenario::{self, Scenario, Secrets, Variant};
+use crate::server::probe::Probes;
 use crate::telemetry::RunLog;
 use crate::verdict;
 
@@ -246,7 +247,7 @@ fn record(
     info!(scenario = scenario.name, seed, variants, repeats, version = env!("CARGO_PKG_VERSION"), "run begins");
     let mut drift = DriftWatch::new(variants > 1 || repeats > 1);
     drift.look();
-    let part = TrialRun { scenario, seed, log, options, observer: &observer, cancel };
+    let part = TrialRun { scenario, seed, log, options, probes: Probes::default(), observer: &observer, cancel };
     let trials = part.all(earlier.trials, &mut store, &mut drift);
     something_ran(&trials, &scenario.secrets, cancel)?;
     let mut record = compile(scenario, seed, started, trials, options);
@@ -282,6 +283,7 @@ struct TrialRun<'a> {
     seed: u64,
     log: &'a Path,
     options: &'a Options,
+    probes: Probes,
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
 }
@@ -340,7 +342,8 @@ impl TrialRun<'_> {
         let _trial = info_span!("trial", variant = variant.name, number, of).entered();
         info!(variant = variant.name, number, of, "trial begins");
         let seed = self.seed.wrapping_add(number as u64);
-        trial::run(variant, seed, self.log, &self.options.allowed_hosts, self.observer, self.cancel)
+        let allowed_hosts = &self.options.allowed_hosts;
+        trial::run(variant, seed, self.log, allowed_hosts, &self.probes, self.observer, self.cancel)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::analysis::comparison::{self, Objective, value_of};
 use crate::record::{ComparisonRecord, CrossoverPoint, CrossoverRecord, VariantRecord};
 use crate::rule::{Unit, quantity};
 use crate::scenario::{CrossoverSpec, Variant};
+use crate::server::probe::Probes;
 
 /// A trial measures for as long as this many waits, where it is a wait that varies.
 const WAITS: f64 = 20.0;
@@ -119,7 +120,7 @@ impl CrossoverRun<'_> {
         let doing = format!("{} and {} at {}", names[0], names[1], self.shown(at));
         self.observer.event(RunEvent::Crossover { elapsed: began.elapsed(), planned: self.spec.time, doing: &doing });
         let measure = |variant: &Variant| {
-            let ran = trial::run(variant, self.seed, self.log, self.allowed_hosts, &Unobserved, self.cancel);
+            let ran = trial::run(variant, self.seed, self.log, self.allowed_hosts, &Probes::default(), &Unobserved, self.cancel);
             value_of(objective.metric, &ran.trial)
         };
         let (one, other) = (one?, other?);

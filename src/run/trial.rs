@@ -24,7 +24,7 @@ use crate::record::{self, LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
 use crate::script::heartbeat::Heartbeat;
-use crate::server::probe::Probe;
+use crate::server::probe::{Probe, Probes};
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
@@ -44,6 +44,7 @@ struct Stage<'a> {
     seed: u64,
     log: &'a Path,
     allowed_hosts: &'a [String],
+    probes: &'a Probes,
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
     in_flight: Cell<InFlight>,
@@ -68,6 +69,7 @@ pub(super) fn run(
     seed: u64,
     log: &Path,
     allowed_hosts: &[String],
+    probes: &Probes,
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Ran {
@@ -76,6 +78,7 @@ pub(super) fn run(
         seed,
         log,
         allowed_hosts,
+        probes,
         observer,
         cancel,
         in_flight: Cell::default(),

@@ -33,6 +33,7 @@ LONG_TEXT, LONG_TEXT_PART = 1 << 20, 64 << 10
 MOST_ITEMS, MOST_NODES, MOST_CANARIES = 32, 256, 8
 
 DIRECTORY = os.environ.get("RUNNER_PROBE_DIR", "")
+CACHE = os.environ.get("RUNNER_PROBE_CACHE") or f"{DIRECTORY}/cache"  # where rewritten code is kept
 APP = os.path.realpath(os.environ.get("RUNNER_PROBE_APP") or os.getcwd())
 CANARY = os.environ.get("RUNNER_PROBE_CANARY", "")
 MARKS = os.environ.get("RUNNER_PROBE_MARKS", "")
@@ -83,6 +84,8 @@ last_text = None, ()  # the long text that was searched last, and its canaries: 
 texts_seen, bytes_seen = {}, {}
 MOST_SEEN, LONGEST_SEEN = 2048, 512
 SHORTEST = 1
+SHORT_MARK = 2  # up to so many characters a mark counts only where it is a text as a whole
+whole_texts = frozenset()
 marks_seen = None
 marks_looked_at = 0
 on_marks = []  # what is called when something else is looked for
@@ -91,7 +94,9 @@ FIRST_REQUESTS, LOOKED_AT_FOR_NS = 100, 5_000_000
 
 def look_for(canary, marks=()):
     """Makes the searches for a regular expression, and for literal texts that count like canaries."""
-    global all_texts, all_bytes, SHORTEST, last_text
+    global all_texts, all_bytes, SHORTEST, last_text, whole_texts
+    whole_texts = frozenset([mark for mark in marks if len(mark) <= SHORT_MARK])
+    marks = [mark for mark in marks if len(mark) > SHORT_MARK]
     # Without a group around it: an expression whose alternatives all begin with a letter is searched for by these letters.
     parts = [canary] if canary else []
     parts += [re.escape(mark) for mark in sorted(marks, key=len, reverse=True)]
@@ -146,7 +151,11 @@ def in_text(text):
     if size <= LONGEST_SEEN:
         if len(texts_seen) >= MOST_SEEN:
             texts_seen.clear()
-        found = texts_seen[text] = tuple(all_texts(text)) if size >= SHORTEST else ()
+        if size >= SHORTEST:
+            found = tuple(all_texts(text))
+        else:
+            found = (text,) if text in whole_texts else ()
+        texts_seen[text] = found
         return found
     last = last_text
     if last[0] is text:
@@ -165,7 +174,7 @@ def in_bytes(data):
             return found
     size = len(data)
     if size < SHORTEST:
-        return ()
+        return in_text(bytes(data).decode("utf-8", "surrogateescape")) if whole_texts and size else ()
     if size >= LONG_TEXT:
         data = data[:LONG_TEXT_PART]
     found = tuple([bytes(found).decode("utf-8", "surrogateescape") for found in all_bytes(data)])
@@ -188,6 +197,8 @@ PLAIN_TYPES = (
 )
 ALWAYS_PLAIN = frozenset(map(id, PLAIN_TYPES))
 PLAIN = set(ALWAYS_PLAIN)  # and those of which it turned out that their values have nothing in them
+FUTURES = set()  # those of futures and tasks: what they hold comes later
+LATER = ("",)  # what a future holds that has no result yet, or one that nobody has looked at
 TEXT, BYTES, BYTEARRAY, DICT, LIST, TUPLE, SET, FROZENSET = map(id, (str, bytes, bytearray, dict, list, tuple, set, frozenset))
 SEQUENCES = {LIST, TUPLE, SET, FROZENSET}
 
@@ -203,6 +214,7 @@ def is_class(value):
     return issubclass(type(value), type)
 
 
+FUTURE_MODULES = ("_asyncio", "asyncio.futures", "concurrent.futures._base")
 # For each class: how to iterate an instance as a built-in container, whether it has a plain `__dict__`, its slots.
 plans = {}
 
@@ -225,6 +237,10 @@ def plan_of(kind):
             slots += [name for name, value in list(names.items()) if type(value) is types.MemberDescriptorType and name not in met and name != "__dict__"]
             met.update(names)
         text = str if issubclass(kind, str) else bytes if issubclass(kind, bytes) else None
+        is_future = any([base is future for future in future_types() for base in mro_of(kind) or ()])
+        if is_future:
+            mapping = sequence = None
+            has_names, slots = False, []
         if name_of_class(kind) in ("_UnixSelectorEventLoop", "Loop", "Thread", "_MainThread"):
             has_names, slots = False, []  # they refer to all there is
         elif name_of_class(kind) == "partial":
@@ -235,9 +251,12 @@ def plan_of(kind):
         def forget_it(reference):
             if plans.pop(identity, None) is not None and identity not in ALWAYS_PLAIN:
                 PLAIN.discard(identity)
+                FUTURES.discard(identity)
 
         plan = plans[identity] = (weak_reference(kind, forget_it), mapping, sequence, bool(has_names), tuple(slots[:40]), text)
-        if not any(plan[1:]) and identity != BYTEARRAY:
+        if is_future:
+            FUTURES.add(identity)
+        elif not any(plan[1:]) and identity != BYTEARRAY:
             PLAIN.add(identity)
     return plan
 
@@ -251,6 +270,11 @@ def names_of(value):
         return None
     names = attribute_of(value, "__dict__")
     return names if type(names) is dict else None
+
+
+def future_types():
+    modules_of = [sys.modules.get(name) for name in FUTURE_MODULES]
+    return [module.__dict__.get("Future") for module in modules_of if type(module) is types.ModuleType]
 
 
 def deque_type():
@@ -305,8 +329,12 @@ def holds(value):
                 left -= len(container) if id(type(container)) in BUILT_IN and len(container) < MOST_ITEMS else MOST_ITEMS
                 if left <= 0:
                     break
-        if id(kind) not in BUILT_IN and (text := plan_of(kind)[5]):
-            found += in_text(str.__str__(value)) if text is str else in_bytes(bytes(memoryview(value)))
+        if id(kind) not in BUILT_IN:
+            if id(kind) in FUTURES:
+                return LATER
+            text = plan_of(kind)[5]
+            if text:
+                found += in_text(str.__str__(value)) if text is str else in_bytes(bytes(memoryview(value)))
         return found
     except Exception:
         return ()
@@ -528,15 +556,19 @@ class Writer:
         path = f"{DIRECTORY}/events-{self.pid}.jsonl"
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
 
-    def add(self, kind, request, rest, at_once=True, when=None):
-        """Adds an event. `rest` is the text of further keys, beginning with a comma; `when` is in nanoseconds."""
-        place = self.next()
+    def add(self, kind, request, rest, at_once=True, when=None, place=None, runs=None):
+        """Adds an event. `rest` is the text of further keys, beginning with a comma; `when` is in nanoseconds. One that happened
+        earlier brings its place in the order, and what ran then."""
+        if place is None:
+            place = self.next()
         if place > MOST_EVENTS or self.bytes > MOST_BYTES:
             self.dropped += 1
             if self.dropped & (self.dropped - 1):  # it is said at 1, 2, 4, 8 and so on, and at the end
                 return
             kind, rest = "dropped", f',"count":{self.dropped}'
-        number, runs = (request.number, unit() if kind != "request" else request.unit) if request is not None else ("null", unit())
+        number = "null" if request is None else request.number
+        if runs is None:
+            runs = unit() if kind != "request" else request.unit
         self.pending.append(f'{{"e":"{kind}","t":{(when or now_ns()) // 1000},"r":{number},"u":{quoted(runs)},"n":{place}{rest}}}\n')
         if self.sleeping:
             self.sleeping = False
@@ -1239,14 +1271,26 @@ def tell(event, kind, container, key, value, text, callee=None):
             container = module_of(site[0])
         canaries = canaries_of(value, chain)
         if not canaries:
+            if id(type(value)) in FUTURES:
+                notice_future(event, kind, container, key, value, text, callee)
             return
         request = request_for(canaries)
+        if futures and event == "load" and request is not None and not request.has(canaries):
+            tell_futures(canaries, request)
         if event == "load" and request is not None and request.has(canaries):
             # The same again tells nothing new.
             if request.sees(text, id(value)):
                 return
         if event == "load" and kind == "attribute":
             container = holder_of(container, key, value)
+        tell_access(event, kind, container, key, value, text, site, callee, canaries, chain, request)
+    except Exception:
+        pass
+
+
+def tell_access(event, kind, container, key, value, text, site, callee, canaries, chain, request, moment=None):
+    """Writes the event of a load or a store, which happened at another `moment` if there is one."""
+    try:
         found = known(container, request)
         container_told = found.told if kind != "closure" else None
         own_obj = "false"
@@ -1267,9 +1311,47 @@ def tell(event, kind, container, key, value, text, callee=None):
             callee = site[7]
         if callee is not None:
             told += f',"callee":{quoted(callee)}'
-        writer.add(event, request, told)
+        if moment is None:
+            writer.add(event, request, told)
+        else:
+            writer.add(event, request, told, when=moment[0], place=moment[1], runs=moment[2])
     except Exception:
         pass
+
+
+# Futures and tasks that were stored or loaded before their results were known: told once somebody has got another's canary, which
+# may have come out of one. Kept for some seconds.
+futures = []
+MOST_FUTURES, FUTURES_KEPT_NS = 128, 10_000_000_000
+
+
+def notice_future(event, kind, container, key, future, text, callee):
+    request = request_of_unit.get()
+    if request is None:
+        return
+    now = now_ns()
+    while futures and (len(futures) >= MOST_FUTURES or now - futures[0][0][0] > FUTURES_KEPT_NS):
+        del futures[0]
+    futures.append(((now, writer.next(), unit()), event, kind, container, key, future, text, callee, request))
+
+
+def tell_futures(canaries, request):
+    """Tells of those futures out of which came what is another's than the request's."""
+    foreign = [canary for canary in canaries if canary not in request.names]
+    for note in list(futures):
+        moment, event, kind, container, key, future, text, callee, noticed_in = note
+        try:
+            if attribute_of(future, "_state") != "FINISHED":
+                continue
+            found = canaries_of(attribute_of(future, "_result"))
+            if any([canary in foreign for canary in found]):
+                futures.remove(note)
+                site = sites[text]
+                tell_access(event, kind, container, key, future, text, site, site[7] if callee is THERE else callee, found, None, noticed_in, moment)
+        except Exception:
+            pass
+
+
 
 
 def holder_of(container, name, value):
@@ -1675,6 +1757,8 @@ def tell_call(text, callee, result, argument):
         if not canaries and not of_arguments:
             return
         request = request_for(canaries or of_arguments)
+        if futures and canaries and request is not None and not request.has(canaries):
+            tell_futures(canaries, request)
         if canaries and request is not None and request.has(canaries):
             if request.sees(text, id(result)):
                 return

@@ -43,6 +43,8 @@ def brought_by(part):
     found = in_text(text)
     if "%" in text:
         found += in_text(unquoted(text))
+    if probe.whole_texts:
+        found += tuple([word for word in WORDS(text) if word in probe.whole_texts])
     if text[:6].lower() == "basic " and (decoded := from_base64(text[6:])):
         found += in_text(decoded)
     if len(text) <= probe.LONGEST_SEEN:
@@ -51,6 +53,10 @@ def brought_by(part):
             seen.clear()
         seen[part] = found
     return found
+
+
+# What stands between `=`, `/` and their like, as in a query, a path, a cookie, or in quotes, as in JSON.
+WORDS = re.compile(r"(?<=[=/\"])[^=/&;?\s\"]+(?=[/&;?\s\"]|$)").findall
 
 
 def forget_brought():
@@ -307,7 +313,7 @@ class Asgi:
         if query:
             target += "?" + query.decode("latin-1")
         own = probe.all_texts(target)
-        if "%" in target:
+        if "%" in target or probe.whole_texts:
             own = [*own, *canaries_in(target, scope.get("path", ""))]
         for _, value in scope.get("headers") or ():
             found = bytes_brought.get(value)

@@ -57,6 +57,9 @@ def is_foreign(folder):
     return found
 
 
+HOOKS = {probe.MARK + name: hook for name, hook in probe.HOOKS.items()}
+
+
 class Keeper:
     """Puts the hooks among the built-in names when it is let go. At the end of a process the interpreter puts the built-in names
     back as they were when it began, and takes modules apart only then, which calls functions by `__del__`. As nothing but the
@@ -64,7 +67,7 @@ class Keeper:
 
     __slots__ = ()
 
-    def __del__(self, names=vars(builtins), hooks={probe.MARK + name: hook for name, hook in probe.HOOKS.items()}):
+    def __del__(self, names=vars(builtins), hooks=HOOKS):
         names.update(hooks)
 
 
@@ -78,7 +81,7 @@ VERSION = _imp.source_hash(0, version())
 
 
 def cached(key):
-    return f"{probe.DIRECTORY}/cache/{key}.code"
+    return f"{probe.CACHE}/{key}.code"
 
 
 def rewritten(loader, path, file, script):
@@ -99,7 +102,7 @@ def rewritten(loader, path, file, script):
         pass
     code, imported = rewriter()(loader.get_data(path) if source is None else source, path, file, script)
     try:
-        os.makedirs(f"{probe.DIRECTORY}/cache", 0o700, exist_ok=True)
+        os.makedirs(probe.CACHE, 0o700, exist_ok=True)
         part = f"{cached(key)}.{os.getpid()}"
         with open(part, "wb") as stored:
             stored.write(marshal.dumps((code, imported)))
@@ -224,7 +227,7 @@ script_path = None
 
 def install():
     global script_path
-    Keeper()
+    vars(builtins).update(HOOKS)
     vars(builtins)[probe.MARK + "keeper"] = Keeper()
     external.SourceLoader.get_code = get_code
     argv = getattr(sys, "argv", None) or [""]
