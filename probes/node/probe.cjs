@@ -1,6 +1,6 @@
 'use strict';
 // The probe for Node: loaded by `NODE_OPTIONS=--require …/probe.cjs`. It rewrites the application's own modules as they
-// are loaded (rewrite.cjs) and writes what happens to canaries inside them, one JSON object a line.
+// are loaded (modules.cjs, rewrite.cjs) and writes what happens to canaries inside them, one JSON object a line.
 // Nothing here may raise into the application, or run code of it: no getters, no proxies, no `toString` of its objects.
 
 const fs = require('fs');
@@ -20,7 +20,7 @@ function start() {
   const { AsyncLocalStorage, executionAsyncId } = require('async_hooks');
   const Module = require('module');
   const EventEmitter = require('events');
-  const { rewrite, moduleOptions } = require('./rewrite.cjs');
+  const { rewritten: rewrittenCode } = require('./modules.cjs');
 
   const MOST_EVENTS = 200_000;
   const MOST_BYTES = 64 * 1024 * 1024;
@@ -395,7 +395,11 @@ function start() {
     for (let index = tables.length - 1; index >= 0; index--) {
       const entry = tables[index];
       if (number < entry.base || number >= entry.end) continue;
-      if (typeof entry.table === 'string') { entry.table = JSON.parse(entry.table); entry.places = new Map(); }
+      if (typeof entry.table === 'string') {
+        const table = JSON.parse(entry.table);
+        entry.table = table.at ? JSON.parse(fs.readFileSync(table.at, 'utf8')) : table;
+        entry.places = new Map();
+      }
       let place = entry.places.get(number);
       if (!place) {
         const { table } = entry;
@@ -1060,7 +1064,7 @@ function start() {
         if (!tables.some(one => one.base === Number(base))) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text, places: null });
         if (scope.told) return;
         scope.told = true;
-        const ms = /"ms":([\d.]+)/.exec(text.slice(0, 2000));
+        const ms = /"ms":([\d.]+)/.exec(text.length > 2000 ? text.slice(0, 2000) : text);
         write('module', null, `,"file":${name},"ms":${ms ? ms[1] : 0}`);
       } catch { /* places are not known */ }
     },
@@ -1073,13 +1077,11 @@ function start() {
   // ---- Loading ---------------------------------------------------------------------------------------------------
 
   function rewritten(source, filename, isModule) {
-    const options = moduleOptions(app, filename, isModule, 1);
-    if (!options) return source;
     const started = performance.now();
     try {
-      return rewrite(source, options).code;
+      return rewrittenCode(source, filename, isModule, app, 1) ?? source;
     } catch (error) {
-      hooks.f(options.file, Math.round(performance.now() - started), String(error && error.message).slice(0, 200));
+      hooks.f(error.file, Math.round(performance.now() - started), error.message);
       return source;
     }
   }
@@ -1095,6 +1097,7 @@ function start() {
     const compile = Module.prototype._compile;
     Module.prototype._compile = function (content, filename, format) {
       let source = content;
+      if (forModules && typeof content === 'string' && content.includes('import(')) readyForModules();
       try { if (typeof content === 'string' && format !== 'module') source = rewritten(content, filename, false); } catch { source = content; }
       const rest = Array.prototype.slice.call(arguments, 1);
       return apply(compile, this, [source, ...rest]);
@@ -1115,8 +1118,33 @@ function start() {
       });
     } else if (typeof Module.register === 'function') {
       const { pathToFileURL } = require('url');
-      Module.register('./loader.mjs', { parentURL: pathToFileURL(__filename).href, data: { app } });
+      forModules = () => Module.register('./loader.mjs', { parentURL: pathToFileURL(__filename).href, data: { app } });
+      if (!isCommonJs(process.argv[1])) readyForModules();
     } else hooks.f('*', 0, `no hooks for ES modules in Node ${process.versions.node}`);
+  }
+
+  // The hooks of `register` run in a thread, which takes as long to start as a small application does. They are waited with where the
+  // program is the application's own CommonJS, until a module may import one of the other kind.
+  let forModules = null;
+  function readyForModules() {
+    const register = forModules;
+    forModules = null;
+    try { if (register) register(); } catch { /* CommonJS is still watched */ }
+  }
+  function isCommonJs(program) {
+    try {
+      if (!program || process.execArgv.length || /--(import|(experimental-)?loader|input-type|experimental-default-type)\b/.test(process.env.NODE_OPTIONS)) return false;
+      const real = fs.realpathSync(require.resolve(path.resolve(program)));
+      if (!real.startsWith(app + path.sep) || real.includes(`${path.sep}node_modules${path.sep}`)) return false;
+      if (real.endsWith('.cjs')) return true;
+      if (!real.endsWith('.js') || /^\s*(import|export)\b/m.test(fs.readFileSync(real, 'utf8'))) return false;
+      for (let folder = path.dirname(real); ; folder = path.dirname(folder)) {
+        let text = null;
+        try { text = fs.readFileSync(path.join(folder, 'package.json'), 'utf8'); } catch { /* further up */ }
+        if (text !== null) return JSON.parse(text).type !== 'module';
+        if (folder === path.dirname(folder)) return true;
+      }
+    } catch { return false; }
   }
 
   const builtinGlobals = new Set([...Object.getOwnPropertyNames(globalThis), '__rp$']);
@@ -1126,6 +1154,7 @@ function start() {
   for (const install of [installNet, installHttp, installLoaders]) { try { install(); } catch { /* the others still help */ } }
   const load = Module._load;
   Module._load = function (request) {
+    if (forModules && typeof request === 'string' && request.endsWith('.mjs')) readyForModules();
     const loaded = apply(load, this, arguments);
     if (request === 'http2' || request === 'node:http2') withHttp2(loaded);
     return loaded;
