@@ -120,7 +120,15 @@ impl CrossoverRun<'_> {
         let doing = format!("{} and {} at {}", names[0], names[1], self.shown(at));
         self.observer.event(RunEvent::Crossover { elapsed: began.elapsed(), planned: self.spec.time, doing: &doing });
         let measure = |variant: &Variant| {
-            let ran = trial::run(variant, self.seed, self.log, self.allowed_hosts, &Probes::default(), &Unobserved, self.cancel);
+            let ran = trial::run(
+                variant,
+                self.seed,
+                self.log,
+                self.allowed_hosts,
+                &Probes::default(),
+                &Unobserved,
+                self.cancel,
+            );
             value_of(objective.metric, &ran.trial)
         };
         let (one, other) = (one?, other?);

@@ -181,7 +181,7 @@ pub fn locate(again: &ReplayPlan<'_>, leak: &LeakRecord, cancel: &CancellationTo
         _ => {
             let probes = Probes::default();
             super::locate::leak(again.variant, leak, again.seed, &probes, &mut Probed { again, cancel })
-        },
+        }
     }
 }
 

@@ -75,7 +75,6 @@ fn owners(path: &Path) -> io::Result<()> {
 }
 
 impl Probe {
-
     /// Values that count as canaries too: what the server makes for one user.
     pub fn look_for(&self, values: &[String]) -> io::Result<()> {
         let lines = values.iter().filter(|value| !value.trim().is_empty() && !value.contains(['\n', '\r']));
