@@ -93,14 +93,19 @@ function start() {
   const canary = process.env.RUNNER_PROBE_CANARY;
   const marksFile = process.env.RUNNER_PROBE_MARKS;
   let expression, every, shortest, marksTime = -1, live = false;
+  const SHORT_MARK = 2;             // up to so many characters a mark counts only where it is a text as a whole
+  const wholeTexts = new Set();
 
-  function setMarks(marks) {
+  function setMarks(all) {
+    wholeTexts.clear();
+    for (const mark of all) if (mark.length <= SHORT_MARK) wholeTexts.add(mark);
+    const marks = all.filter(mark => mark.length > SHORT_MARK);
     const escaped = marks.sort((a, b) => b.length - a.length).map(mark => mark.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'));
     const whole = ['(?:' + canary + ')', ...escaped].join('|');
     expression = new RegExp(whole);
     every = new RegExp(whole, 'g');
     shortest = Math.min(6, ...marks.map(mark => mark.length));
-    if (marks.length) live = true;
+    if (all.length) live = true;
     longTexts.clear();
     lastText = null;
   }
@@ -121,7 +126,7 @@ function start() {
 
   function textHolds(text) {
     const length = text.length;
-    if (length < shortest) return false;
+    if (length < shortest) return length <= SHORT_MARK && wholeTexts.has(text);
     if (length < 2048) return expression.test(text);
     const known = longTexts.get(text);
     if (known !== undefined) return known;
@@ -133,7 +138,7 @@ function start() {
   const bytesText = value => apply(latin1, value, [0, Math.min(value.length, value.length > LONG ? LONG_PART : LONG)]);
 
   function collectText(text, found) {
-    if (text.length < shortest) return;
+    if (text.length < shortest) { if (wholeTexts.has(text)) found.add(text); return; }
     every.lastIndex = 0;
     const part = text.length > LONG ? text.slice(0, LONG_PART) : text;
     for (let match; found.size < MOST_CANARIES && (match = every.exec(part));) {
@@ -449,7 +454,7 @@ function start() {
       this.seen = new Set();
       this.done = false;
       readMarks();
-      for (const text of texts) plainText(String(text), this.own);
+      for (const text of texts) { plainText(String(text), this.own); words(String(text), this.own); }
       for (const text of encoded) ownText(text, this.own);
       if (this.own.size) live = true;
       write('request', this, `,"method":${stringify(String(method))},"target":${stringify(String(target).slice(0, 2000))},"own":${stringify([...this.own])},"server":"${server}"`);
@@ -461,6 +466,7 @@ function start() {
       if (!text) return;
       const found = new Set();
       ownText(this.tail + text, found);
+      words(text, found);
       this.tail = text.slice(-200);
       const fresh = [...found].filter(one => !this.own.has(one));
       if (!fresh.length) return;
@@ -510,6 +516,12 @@ function start() {
     if (text.includes('%')) {
       collectText(text.replace(/\+/g, ' ').replace(/(?:%[0-9a-f]{2})+/gi, part => { try { return decodeURIComponent(part); } catch { return part; } }), found);
     }
+  }
+
+  /** Short marks that stand alone: as a header's value, or as part of a query, a path, a cookie, or quoted as in JSON. */
+  function words(text, found) {
+    if (!wholeTexts.size) return;
+    for (const [word] of text.matchAll(/^..?$|(?<=[=/"])[^=/&;?\s"]+(?=[/&;?\s"]|$)/gm)) if (wholeTexts.has(word)) found.add(word);
   }
 
   /** Those that a request brings: in base64 as well. */
