@@ -307,13 +307,21 @@ function start() {
     return 'Object';
   }
 
-  /** What is known of an object: { number, path, born, type }. `hint` is a path that the source itself shows. */
-  function identity(object, request, hint) {
+  function met(object, request) {
     let known = identities.get(object);
     if (!known) {
-      known = { number: ++lastIdentity, path: null, born: request ? request.number : 0, type: typeName(object) };
+      known = { number: ++lastIdentity, path: null, born: request ? request.number : 0, type: null, written: null, json: null };
       identities.set(object, known);
     }
+    return known;
+  }
+  const numberOf = (object, request) => met(object, request).number;
+  const typeOf = (known, object) => (known.type ??= typeName(object));
+
+  /** What is known of an object: { number, path, born, type }. `hint` is a path that the source itself shows. */
+  function identity(object, request, hint) {
+    const known = met(object, request);
+    if (known.type === null) known.type = typeName(object);
     if (known.path) return known;
     if (hint) {
       const dot = hint.lastIndexOf('.');
@@ -427,7 +435,7 @@ function start() {
     if (typeof key === 'string') return key.slice(0, 80);
     if (typeof key === 'number' || typeof key === 'bigint') return String(key);
     if (typeof key === 'symbol') return Symbol.prototype.toString.call(key).slice(0, 80);
-    if (isObject(key)) return '#' + identity(key, null, null).number;
+    if (isObject(key)) return '#' + numberOf(key, null);
     return place.key;
   }
 
@@ -804,9 +812,18 @@ function start() {
       where = described(known);
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
     // The value itself, if it is an object, and the objects within in which canaries stand.
-    const values = found.holders && found.holders.size ? `,"values":[${[...found.holders].slice(0, 5).map(one => identity(one, request, null).number)}]` : '';
+    const values = found.holders && found.holders.size ? `,"values":[${numbersOf(found.holders, request)}]` : '';
     const line = `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${place.json}`;
     write(kind, request, line);
+  }
+
+  function numbersOf(holders, request) {
+    let text = '', count = 0;
+    for (const one of holders) {
+      text += (count ? ',' : '') + numberOf(one, request);
+      if (++count === 5) break;
+    }
+    return text;
   }
 
   const mannerOf = place => place.flag === 4 ? 'augmented' : place.kind;
@@ -919,8 +936,7 @@ function start() {
         toldStore = true;
       } else if (inArguments && inArguments.size && place.flag === 3 && isObject(key) && look(key) === 1) {
         const known = identity(key, request, null);
-        const values = [...canariesOf(key).holders].slice(0, 5).map(one => identity(one, request, null).number);
-        write('store', request, `,"c":${list(inArguments)},"values":${stringify(values)},"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
+        write('store', request, `,"c":${list(inArguments)},"values":[${numbersOf(canariesOf(key).holders, request)}],"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
         toldStore = true;
       }
       if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
@@ -939,9 +955,9 @@ function start() {
       if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
       if (crowded(request, place, foreign || !inArguments ? found : inArguments)) return;
       beforeForeign(request, found);
-      const result = isObject(value) ? identity(value, request, null) : null;
+      const result = isObject(value) ? met(value, request) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint) : null;
-      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? result.type : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
+      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? typeOf(result, value) : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
     } catch { /* not told */ }
   }
 
