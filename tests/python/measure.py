@@ -32,7 +32,10 @@ import pairs  # noqa: E402
 
 
 def canary():
-    return "zq" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=random.randint(20, 32)))
+    while True:
+        name = "zq" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=random.randint(20, 32)))
+        if "qz" not in name:  # what is shown backwards would look like another one
+            return name
 
 
 def free_port():
