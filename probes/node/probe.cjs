@@ -285,11 +285,14 @@ function start() {
   function moduleScope(name) {
     let scope = modules.get(name);
     if (!scope) {
-      modules.set(name, scope = { getters: null, exported: null, name: name.replace(/\.[^./]+$/, '') });
+      modules.set(name, scope = { makeGetters: null, getters: null, exported: null, name: name.replace(/\.[^./]+$/, '') });
       identities.set(scope, { number: ++lastIdentity, path: scope.name, born: 0, type: 'module' });
     }
     return scope;
   }
+
+  /** A function for each name of a module; made when a way is looked for. */
+  const gettersOf = scope => (scope.getters ??= scope.makeGetters && scope.makeGetters());
 
   function typeName(value) {
     try {
@@ -356,7 +359,7 @@ function start() {
     try {
       for (const scope of modules.values()) {
         if (scope.exported) { try { add(scope.exported(), scope.name + '.exports', 1); } catch { /* nothing */ } }
-        if (!scope.getters) continue;
+        if (!gettersOf(scope)) continue;
         for (const name of keysOf(scope.getters)) {
           try { add(scope.getters[name](), `${scope.name}.${name}`, 1); } catch { /* not yet defined */ }
         }
@@ -563,7 +566,7 @@ function start() {
     }, 20_000);
     // Variables of modules themselves.
     for (const scope of modules.values()) {
-      if (!scope.getters || paths.length >= 5) continue;
+      if (!gettersOf(scope) || paths.length >= 5) continue;
       for (const name of keysOf(scope.getters)) {
         let value;
         try { value = scope.getters[name](); } catch { continue; }
@@ -1083,11 +1086,12 @@ function start() {
       return { request: request ? request.number : 0 };
     },
     // A module begins: the table of its places, and getters of its names.
-    m(text, getters, exported) {
+    m(text, makeGetters, exported) {
       try {
         const [, name, base, count] = /^\{"file":("(?:[^"\\]|\\.)*"),.*?"base":(\d+),"count":(\d+)/.exec(text);
         const scope = moduleScope(JSON.parse(name));
-        scope.getters = getters;
+        scope.makeGetters = makeGetters;
+        scope.getters = null;
         scope.exported = exported || null;
         if (!tables.some(one => one.base === Number(base))) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text, places: null });
         if (scope.told) return;

@@ -933,7 +933,7 @@ class Rewriter {
       table = JSON.stringify({ ...begin, files: this.files, units: this.names.units.map(unit => unit.name), texts: Object.fromEntries(this.texts), sites: this.sites });
       // A table is longer than its module, and is needed by few: it need not be compiled.
       const told = tableAt ? JSON.stringify(JSON.stringify({ ...begin, at: tableAt })) : `${HOOK}T()`;
-      this.head(first.start, `${http2}${HOOK}.m(${told},{${getters.join(',')}}${exported});`);
+      this.head(first.start, `${http2}${HOOK}.m(${told},()=>({${getters.join(',')}})${exported});`);
       if (!tableAt) tail = `\nfunction ${HOOK}T(){return ${JSON.stringify(table)}}\n`;
     }
     this.inserts.sort((a, b) => a.position - b.position || a.rank - b.rank || a.order - b.order);
