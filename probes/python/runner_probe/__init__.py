@@ -26,7 +26,13 @@ except ImportError:  # an interpreter without that part in C
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 PROTOCOL = 1
 BASE = "base"  # the kind of a site whose value is only the base of what is read from it
-MARK = "runner "  # the names of hooks begin so
+
+
+def built_in(hook):
+    """The built-in name of a hook; of a form that those who go through such names leave alone."""
+    return f"__runner{hook}__"
+
+
 MOST_EVENTS = 200_000
 MOST_BYTES = 64 << 20
 LONG_TEXT, LONG_TEXT_PART = 1 << 20, 64 << 10

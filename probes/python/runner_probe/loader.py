@@ -57,7 +57,7 @@ def is_foreign(folder):
     return found
 
 
-HOOKS = {probe.MARK + name: hook for name, hook in probe.HOOKS.items()}
+HOOKS = {probe.built_in(name): hook for name, hook in probe.HOOKS.items()}
 
 
 class Keeper:
@@ -228,7 +228,7 @@ script_path = None
 def install():
     global script_path
     vars(builtins).update(HOOKS)
-    vars(builtins)[probe.MARK + "keeper"] = Keeper()
+    vars(builtins)[probe.built_in("_keeper")] = Keeper()
     external.SourceLoader.get_code = get_code
     argv = getattr(sys, "argv", None) or [""]
     if argv[0] not in ("", "-c", "-m", "-") and not getattr(sys.flags, "interactive", 0) and os.path.isfile(argv[0]):

@@ -10,14 +10,14 @@ calls, inside functions only, go through the hooks of `runner_probe`.
     lookup(value)           _rp_r(lookup(value), lookup, SITE)
 
 A site is a constant text in the code: see `site_text` in `runner_probe`. Where a hook reads for the second time what the code
-has read, it is a plain name, so that nothing runs twice. A hook is a built-in name that no source can spell, as it has a space
-in it: a module gets no new names, and its compiled code is stored and loaded as that of any other.
+has read, it is a plain name, so that nothing runs twice. A hook is a built-in name: a module gets no new names, and its compiled
+code is stored and loaded as that of any other.
 """
 
 import ast
 import warnings
 
-from runner_probe import BASE, MARK, PLAIN_READERS, READERS, RECEIVERS, SCHEDULERS, WRITERS, site_of, site_text
+from runner_probe import BASE, PLAIN_READERS, READERS, RECEIVERS, SCHEDULERS, WRITERS, built_in, site_of, site_text
 
 # Calls of these are left as they are: some depend on the frame they are called in, the others give nothing that was kept.
 PLAIN_FUNCTIONS = frozenset(
@@ -34,6 +34,7 @@ PLAIN_METHODS = frozenset(
     " clear remove discard close cancel done debug info warning error exception critical log total_seconds isoformat hexdigest digest group groups"
     .split()
 )
+SITE_OF_CALL = {built_in("_rp_m"): 0, built_in("_rp_m1"): 0, built_in("_rp_mr"): 3, built_in("_rp_r"): 2}  # which argument is the site
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -234,7 +235,7 @@ class Rewriter:
         return ast.copy_location(ast.Name(identifier, context or ast.Load()), node)
 
     def call(self, hook, arguments, node):
-        return ast.copy_location(ast.Call(self.name(MARK + hook, node), arguments, []), node)
+        return ast.copy_location(ast.Call(self.name(built_in(hook), node), arguments, []), node)
 
     def again(self, node):
         """A plain name or constant once more."""
@@ -535,7 +536,7 @@ class Rewriter:
                 node.slice = self.visit(node.slice)
             return node
         call = self.visit(node)
-        place = {MARK + "_rp_m": 0, MARK + "_rp_m1": 0, MARK + "_rp_mr": 3, MARK + "_rp_r": 2}.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
+        place = SITE_OF_CALL.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
         if place is not None:
             # What a call gives, and from which something is read in turn: a container tells nothing by itself.
             site = call.args[place]
