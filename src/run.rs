@@ -11,6 +11,7 @@ use crate::analysis::{comparison, scalability};
 use crate::record::{self, FORMAT, Record, RoundsRecord, Status, redacted};
 use crate::report::{self, ReportLocation};
 use crate::scenario::{self, Scenario, Secrets};
+use crate::server::probe::Probes;
 use crate::telemetry::RunLog;
 
 mod abort;
@@ -272,7 +273,8 @@ fn record(
     info!(scenario = scenario.name, seed, variants, repeats, version = env!("CARGO_PKG_VERSION"), "run begins");
     let mut drift = DriftWatch::new(variants > 1 || repeats > 1);
     drift.look();
-    let part = TrialRun { scenario, seed, log, options, observer: &observer, cancel, rounds };
+    let part =
+        TrialRun { scenario, seed, log, options, probes: Probes::default(), observer: &observer, cancel, rounds };
     let trials = part.all(earlier.trials, &mut store, &mut drift);
     something_ran(&trials, &scenario.secrets, cancel)?;
     let mut record = compile((scenario, rounds), seed, started, trials, options);

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
 
-const { moduleOptions, rewrite } = createRequire(import.meta.url)('./rewrite.cjs');
+const { rewritten } = createRequire(import.meta.url)('./modules.cjs');
 let app = null;
 
 export function initialize(data) { app = data.app; }
@@ -11,16 +11,14 @@ export async function load(url, context, next) {
   const result = await next(url, context);
   try {
     if (result.format !== 'module' || !url.startsWith('file:') || result.source == null) return result;
-    const options = moduleOptions(app, fileURLToPath(url.split(/[?#]/)[0]), true, 1 << 28);
-    if (!options) return result;
     const source = typeof result.source === 'string' ? result.source : Buffer.from(result.source).toString('utf8');
     const started = performance.now();
     try {
-      const { code } = rewrite(source, options);
-      return { ...result, source: code };
+      const code = rewritten(source, fileURLToPath(url.split(/[?#]/)[0]), true, app, 1 << 28);
+      return code === null ? result : { ...result, source: code };
     } catch (error) {
       // Told by the module itself, when it runs: this thread writes no events.
-      const note = `globalThis.__rp$?.f(${JSON.stringify(options.file)},${Math.round(performance.now() - started)},${JSON.stringify(String(error.message).slice(0, 200))});`;
+      const note = `globalThis.__rp$?.f(${JSON.stringify(error.file)},${Math.round(performance.now() - started)},${JSON.stringify(error.message)});`;
       return { ...result, source: note + source.replace(/^#!.*/, '') };
     }
   } catch {

@@ -1,6 +1,6 @@
 'use strict';
 // The probe for Node: loaded by `NODE_OPTIONS=--require …/probe.cjs`. It rewrites the application's own modules as they
-// are loaded (rewrite.cjs) and writes what happens to canaries inside them, one JSON object a line.
+// are loaded (modules.cjs, rewrite.cjs) and writes what happens to canaries inside them, one JSON object a line.
 // Nothing here may raise into the application, or run code of it: no getters, no proxies, no `toString` of its objects.
 
 const fs = require('fs');
@@ -20,7 +20,7 @@ function start() {
   const { AsyncLocalStorage, executionAsyncId } = require('async_hooks');
   const Module = require('module');
   const EventEmitter = require('events');
-  const { rewrite, moduleOptions } = require('./rewrite.cjs');
+  const { rewritten: rewrittenCode } = require('./modules.cjs');
 
   const MOST_EVENTS = 200_000;
   const MOST_BYTES = 64 * 1024 * 1024;
@@ -93,14 +93,19 @@ function start() {
   const canary = process.env.RUNNER_PROBE_CANARY;
   const marksFile = process.env.RUNNER_PROBE_MARKS;
   let expression, every, shortest, marksTime = -1, live = false;
+  const SHORT_MARK = 2;             // up to so many characters a mark counts only where it is a text as a whole
+  const wholeTexts = new Set();
 
-  function setMarks(marks) {
+  function setMarks(all) {
+    wholeTexts.clear();
+    for (const mark of all) if (mark.length <= SHORT_MARK) wholeTexts.add(mark);
+    const marks = all.filter(mark => mark.length > SHORT_MARK);
     const escaped = marks.sort((a, b) => b.length - a.length).map(mark => mark.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'));
     const whole = ['(?:' + canary + ')', ...escaped].join('|');
     expression = new RegExp(whole);
     every = new RegExp(whole, 'g');
     shortest = Math.min(6, ...marks.map(mark => mark.length));
-    if (marks.length) live = true;
+    if (all.length) live = true;
     longTexts.clear();
     lastText = null;
   }
@@ -121,7 +126,7 @@ function start() {
 
   function textHolds(text) {
     const length = text.length;
-    if (length < shortest) return false;
+    if (length < shortest) return length <= SHORT_MARK && wholeTexts.has(text);
     if (length < 2048) return expression.test(text);
     const known = longTexts.get(text);
     if (known !== undefined) return known;
@@ -133,7 +138,7 @@ function start() {
   const bytesText = value => apply(latin1, value, [0, Math.min(value.length, value.length > LONG ? LONG_PART : LONG)]);
 
   function collectText(text, found) {
-    if (text.length < shortest) return;
+    if (text.length < shortest) { if (wholeTexts.has(text)) found.add(text); return; }
     every.lastIndex = 0;
     const part = text.length > LONG ? text.slice(0, LONG_PART) : text;
     for (let match; found.size < MOST_CANARIES && (match = every.exec(part));) {
@@ -280,11 +285,14 @@ function start() {
   function moduleScope(name) {
     let scope = modules.get(name);
     if (!scope) {
-      modules.set(name, scope = { getters: null, exported: null, name: name.replace(/\.[^./]+$/, '') });
+      modules.set(name, scope = { makeGetters: null, getters: null, exported: null, name: name.replace(/\.[^./]+$/, '') });
       identities.set(scope, { number: ++lastIdentity, path: scope.name, born: 0, type: 'module' });
     }
     return scope;
   }
+
+  /** A function for each name of a module; made when a way is looked for. */
+  const gettersOf = scope => (scope.getters ??= scope.makeGetters && scope.makeGetters());
 
   function typeName(value) {
     try {
@@ -302,13 +310,21 @@ function start() {
     return 'Object';
   }
 
-  /** What is known of an object: { number, path, born, type }. `hint` is a path that the source itself shows. */
-  function identity(object, request, hint) {
+  function met(object, request) {
     let known = identities.get(object);
     if (!known) {
-      known = { number: ++lastIdentity, path: null, born: request ? request.number : 0, type: typeName(object) };
+      known = { number: ++lastIdentity, path: null, born: request ? request.number : 0, type: null, written: null, json: null };
       identities.set(object, known);
     }
+    return known;
+  }
+  const numberOf = (object, request) => met(object, request).number;
+  const typeOf = (known, object) => (known.type ??= typeName(object));
+
+  /** What is known of an object: { number, path, born, type }. `hint` is a path that the source itself shows. */
+  function identity(object, request, hint) {
+    const known = met(object, request);
+    if (known.type === null) known.type = typeName(object);
     if (known.path) return known;
     if (hint) {
       const dot = hint.lastIndexOf('.');
@@ -343,7 +359,7 @@ function start() {
     try {
       for (const scope of modules.values()) {
         if (scope.exported) { try { add(scope.exported(), scope.name + '.exports', 1); } catch { /* nothing */ } }
-        if (!scope.getters) continue;
+        if (!gettersOf(scope)) continue;
         for (const name of keysOf(scope.getters)) {
           try { add(scope.getters[name](), `${scope.name}.${name}`, 1); } catch { /* not yet defined */ }
         }
@@ -395,7 +411,11 @@ function start() {
     for (let index = tables.length - 1; index >= 0; index--) {
       const entry = tables[index];
       if (number < entry.base || number >= entry.end) continue;
-      if (typeof entry.table === 'string') { entry.table = JSON.parse(entry.table); entry.places = new Map(); }
+      if (typeof entry.table === 'string') {
+        const table = JSON.parse(entry.table);
+        entry.table = table.at ? JSON.parse(fs.readFileSync(table.at, 'utf8')) : table;
+        entry.places = new Map();
+      }
       let place = entry.places.get(number);
       if (!place) {
         const { table } = entry;
@@ -418,7 +438,7 @@ function start() {
     if (typeof key === 'string') return key.slice(0, 80);
     if (typeof key === 'number' || typeof key === 'bigint') return String(key);
     if (typeof key === 'symbol') return Symbol.prototype.toString.call(key).slice(0, 80);
-    if (isObject(key)) return '#' + identity(key, null, null).number;
+    if (isObject(key)) return '#' + numberOf(key, null);
     return place.key;
   }
 
@@ -445,7 +465,7 @@ function start() {
       this.seen = new Set();
       this.done = false;
       readMarks();
-      for (const text of texts) plainText(String(text), this.own);
+      for (const text of texts) { plainText(String(text), this.own); words(String(text), this.own); }
       for (const text of encoded) ownText(text, this.own);
       if (this.own.size) live = true;
       write('request', this, `,"method":${stringify(String(method))},"target":${stringify(String(target).slice(0, 2000))},"own":${stringify([...this.own])},"server":"${server}"`);
@@ -457,6 +477,7 @@ function start() {
       if (!text) return;
       const found = new Set();
       ownText(this.tail + text, found);
+      words(text, found);
       this.tail = text.slice(-200);
       const fresh = [...found].filter(one => !this.own.has(one));
       if (!fresh.length) return;
@@ -508,6 +529,12 @@ function start() {
     }
   }
 
+  /** Short marks that stand alone: as a header's value, or as part of a query, a path, a cookie, or quoted as in JSON. */
+  function words(text, found) {
+    if (!wholeTexts.size) return;
+    for (const [word] of text.matchAll(/^..?$|(?<=[=/"])[^=/&;?\s"]+(?=[/&;?\s"]|$)/gm)) if (wholeTexts.has(word)) found.add(word);
+  }
+
   /** Those that a request brings: in base64 as well. */
   function ownText(text, found) {
     text = String(text);
@@ -539,7 +566,7 @@ function start() {
     }, 20_000);
     // Variables of modules themselves.
     for (const scope of modules.values()) {
-      if (!scope.getters || paths.length >= 5) continue;
+      if (!gettersOf(scope) || paths.length >= 5) continue;
       for (const name of keysOf(scope.getters)) {
         let value;
         try { value = scope.getters[name](); } catch { continue; }
@@ -788,9 +815,18 @@ function start() {
       where = described(known);
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
     // The value itself, if it is an object, and the objects within in which canaries stand.
-    const values = found.holders && found.holders.size ? `,"values":[${[...found.holders].slice(0, 5).map(one => identity(one, request, null).number)}]` : '';
+    const values = found.holders && found.holders.size ? `,"values":[${numbersOf(found.holders, request)}]` : '';
     const line = `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${place.json}`;
     write(kind, request, line);
+  }
+
+  function numbersOf(holders, request) {
+    let text = '', count = 0;
+    for (const one of holders) {
+      text += (count ? ',' : '') + numberOf(one, request);
+      if (++count === 5) break;
+    }
+    return text;
   }
 
   const mannerOf = place => place.flag === 4 ? 'augmented' : place.kind;
@@ -903,8 +939,7 @@ function start() {
         toldStore = true;
       } else if (inArguments && inArguments.size && place.flag === 3 && isObject(key) && look(key) === 1) {
         const known = identity(key, request, null);
-        const values = [...canariesOf(key).holders].slice(0, 5).map(one => identity(one, request, null).number);
-        write('store', request, `,"c":${list(inArguments)},"values":${stringify(values)},"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
+        write('store', request, `,"c":${list(inArguments)},"values":[${numbersOf(canariesOf(key).holders, request)}],"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
         toldStore = true;
       }
       if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
@@ -923,9 +958,9 @@ function start() {
       if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
       if (crowded(request, place, foreign || !inArguments ? found : inArguments)) return;
       beforeForeign(request, found);
-      const result = isObject(value) ? identity(value, request, null) : null;
+      const result = isObject(value) ? met(value, request) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint) : null;
-      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? result.type : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
+      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? typeOf(result, value) : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
     } catch { /* not told */ }
   }
 
@@ -1051,16 +1086,17 @@ function start() {
       return { request: request ? request.number : 0 };
     },
     // A module begins: the table of its places, and getters of its names.
-    m(text, getters, exported) {
+    m(text, makeGetters, exported) {
       try {
         const [, name, base, count] = /^\{"file":("(?:[^"\\]|\\.)*"),.*?"base":(\d+),"count":(\d+)/.exec(text);
         const scope = moduleScope(JSON.parse(name));
-        scope.getters = getters;
+        scope.makeGetters = makeGetters;
+        scope.getters = null;
         scope.exported = exported || null;
         if (!tables.some(one => one.base === Number(base))) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text, places: null });
         if (scope.told) return;
         scope.told = true;
-        const ms = /"ms":([\d.]+)/.exec(text.slice(0, 2000));
+        const ms = /"ms":([\d.]+)/.exec(text.length > 2000 ? text.slice(0, 2000) : text);
         write('module', null, `,"file":${name},"ms":${ms ? ms[1] : 0}`);
       } catch { /* places are not known */ }
     },
@@ -1073,13 +1109,11 @@ function start() {
   // ---- Loading ---------------------------------------------------------------------------------------------------
 
   function rewritten(source, filename, isModule) {
-    const options = moduleOptions(app, filename, isModule, 1);
-    if (!options) return source;
     const started = performance.now();
     try {
-      return rewrite(source, options).code;
+      return rewrittenCode(source, filename, isModule, app, 1) ?? source;
     } catch (error) {
-      hooks.f(options.file, Math.round(performance.now() - started), String(error && error.message).slice(0, 200));
+      hooks.f(error.file, Math.round(performance.now() - started), error.message);
       return source;
     }
   }
@@ -1095,6 +1129,7 @@ function start() {
     const compile = Module.prototype._compile;
     Module.prototype._compile = function (content, filename, format) {
       let source = content;
+      if (forModules && typeof content === 'string' && content.includes('import(')) readyForModules();
       try { if (typeof content === 'string' && format !== 'module') source = rewritten(content, filename, false); } catch { source = content; }
       const rest = Array.prototype.slice.call(arguments, 1);
       return apply(compile, this, [source, ...rest]);
@@ -1115,8 +1150,33 @@ function start() {
       });
     } else if (typeof Module.register === 'function') {
       const { pathToFileURL } = require('url');
-      Module.register('./loader.mjs', { parentURL: pathToFileURL(__filename).href, data: { app } });
+      forModules = () => Module.register('./loader.mjs', { parentURL: pathToFileURL(__filename).href, data: { app } });
+      if (!isCommonJs(process.argv[1])) readyForModules();
     } else hooks.f('*', 0, `no hooks for ES modules in Node ${process.versions.node}`);
+  }
+
+  // The hooks of `register` run in a thread, which takes as long to start as a small application does. They are waited with where the
+  // program is the application's own CommonJS, until a module may import one of the other kind.
+  let forModules = null;
+  function readyForModules() {
+    const register = forModules;
+    forModules = null;
+    try { if (register) register(); } catch { /* CommonJS is still watched */ }
+  }
+  function isCommonJs(program) {
+    try {
+      if (!program || process.execArgv.length || /--(import|(experimental-)?loader|input-type|experimental-default-type)\b/.test(process.env.NODE_OPTIONS)) return false;
+      const real = fs.realpathSync(require.resolve(path.resolve(program)));
+      if (!real.startsWith(app + path.sep) || real.includes(`${path.sep}node_modules${path.sep}`)) return false;
+      if (real.endsWith('.cjs')) return true;
+      if (!real.endsWith('.js') || /^\s*(import|export)\b/m.test(fs.readFileSync(real, 'utf8'))) return false;
+      for (let folder = path.dirname(real); ; folder = path.dirname(folder)) {
+        let text = null;
+        try { text = fs.readFileSync(path.join(folder, 'package.json'), 'utf8'); } catch { /* further up */ }
+        if (text !== null) return JSON.parse(text).type !== 'module';
+        if (folder === path.dirname(folder)) return true;
+      }
+    } catch { return false; }
   }
 
   const builtinGlobals = new Set([...Object.getOwnPropertyNames(globalThis), '__rp$']);
@@ -1126,6 +1186,7 @@ function start() {
   for (const install of [installNet, installHttp, installLoaders]) { try { install(); } catch { /* the others still help */ } }
   const load = Module._load;
   Module._load = function (request) {
+    if (forModules && typeof request === 'string' && request.endsWith('.mjs')) readyForModules();
     const loaded = apply(load, this, arguments);
     if (request === 'http2' || request === 'node:http2') withHttp2(loaded);
     return loaded;

@@ -924,16 +924,17 @@ class Rewriter {
   finish(program) {
     const first = program.body.find(statement => !statement.directive);
     const getters = [...this.names.top.names.keys()].filter(name => name !== 'arguments' && name !== 'await').map(name => `${JSON.stringify(name)}:()=>${name}`);
-    let tail = '';
+    let tail = '', table = null;
     if (first) {
       const exported = this.options.isModule ? '' : ',()=>module.exports';
       const http2 = /['"](node:)?http2['"]/.test(this.source) ? `${HOOK}.h();` : '';
-      this.head(first.start, `${http2}${HOOK}.m(${HOOK}T(),{${getters.join(',')}}${exported});`);
-      const table = {
-        file: this.options.file, base: this.options.base, count: this.sites.length, ms: Math.round(performance.now() - this.options.started), files: this.files,
-        units: this.names.units.map(unit => unit.name), texts: Object.fromEntries(this.texts), sites: this.sites,
-      };
-      tail = `\nfunction ${HOOK}T(){return ${JSON.stringify(JSON.stringify(table))}}\n`;
+      const { file, base, tableAt } = this.options;
+      const begin = { file, base, count: this.sites.length, ms: Math.round(performance.now() - this.options.started) };
+      table = JSON.stringify({ ...begin, files: this.files, units: this.names.units.map(unit => unit.name), texts: Object.fromEntries(this.texts), sites: this.sites });
+      // A table is longer than its module, and is needed by few: it need not be compiled.
+      const told = tableAt ? JSON.stringify(JSON.stringify({ ...begin, at: tableAt })) : `${HOOK}T()`;
+      this.head(first.start, `${http2}${HOOK}.m(${told},()=>({${getters.join(',')}})${exported});`);
+      if (!tableAt) tail = `\nfunction ${HOOK}T(){return ${JSON.stringify(table)}}\n`;
     }
     this.inserts.sort((a, b) => a.position - b.position || a.rank - b.rank || a.order - b.order);
     let code = '';
@@ -944,7 +945,7 @@ class Rewriter {
       const last = position > 0 && text !== '' && /[\w$]/.test(text[0]) ? code[code.length - 1] : '';
       code += last && /[\w$\u0080-\uffff]/.test(last) ? ' ' + text : text;
     }
-    return { code: code + this.source.slice(from) + tail, sites: this.sites.length };
+    return { code: code + this.source.slice(from) + tail, sites: this.sites.length, table };
   }
 }
 
@@ -954,7 +955,8 @@ function parse(source, isModule) {
 
 /**
  * Rewrites a module. `options`: file (as it is reported), name (of the module in paths), base (first number of a place),
- * isModule, path (on disk, for the source map), resolve (specifier -> file of another module of the application, or null).
+ * isModule, path (on disk, for the source map), resolve (specifier -> file of another module of the application, or null), tableAt
+ * (the file in which the caller will keep the table of places; without it that is a part of the code).
  * Throws if it cannot; the module then runs as it is.
  */
 function rewrite(source, options) {
@@ -963,27 +965,7 @@ function rewrite(source, options) {
   const program = parse(source, options.isModule);
   const names = new Names(options.isModule).run(program);
   const sourceMap = options.path ? readSourceMap(source, options.path) : null;
-  const result = new Rewriter(source, { ...options, sourceMap, started }).run(program, names);
-  nextPlace += result.sites;
-  return result;
+  return new Rewriter(source, { ...options, sourceMap, started }).run(program, names);
 }
 
-let nextPlace = 0;
-
-/** How to rewrite a file; null if it is not the application's own. Numbers of places begin at `from`. */
-function moduleOptions(app, filename, isModule, from) {
-  let real = filename;
-  try { real = fs.realpathSync(filename); } catch { return null; }
-  const file = path.relative(app, real);
-  if (!file || file.startsWith('..') || path.isAbsolute(file)) return null;
-  // RUNNER_PROBE_ALL is for the tests: packages are rewritten as well.
-  if ((file.split(path.sep).includes('node_modules') && !process.env.RUNNER_PROBE_ALL) || real.startsWith(__dirname + path.sep)) return null;
-  const resolve = specifier => {
-    if (!/^\.\.?\//.test(specifier)) return null;
-    const other = path.relative(app, path.resolve(path.dirname(real), specifier));
-    return other.startsWith('..') ? null : other;
-  };
-  return { file, name: file.replace(/\.[^./]+$/, ''), base: from + nextPlace, isModule, path: real, resolve };
-}
-
-module.exports = { rewrite, moduleOptions, parse, decodeMappings, HOOK };
+module.exports = { rewrite, parse, decodeMappings, HOOK };

@@ -36,6 +36,8 @@ const MOST_SUSPICIONS: usize = 1000;
 
 /// A shorter value of a persona is a language or a number, which says nothing of where it comes from, in bytes.
 const LEAST_VERBATIM: usize = 3;
+/// Where the path of a value is followed, its own places tell where it comes from: a language will do.
+const LEAST_GIVEN: usize = 2;
 
 /// How many personas there are, where the scenario does not name them; a login is worth more of them.
 const UNNAMED: usize = 4;
@@ -233,11 +235,11 @@ impl Personas {
         let Some(identity) = self.all.get(persona) else { return Vec::new() };
         let alone =
             |value: &&String| self.all.iter().filter(|one| one.fields.values().any(|its| its == *value)).count() == 1;
-        let given = identity.fields.values().filter(alone).cloned();
+        let given = identity.fields.values().filter(alone).filter(|value| value.len() >= LEAST_GIVEN).cloned();
         let others = (0..self.all.len()).filter(|other| *other != persona);
         let accusations = others.filter_map(|other| self.baseline.as_ref()?.example(other, persona));
         let shown = accusations.flat_map(|accusation| accusation.signs).map(|sign| sign.text);
-        let all: BTreeSet<String> = given.chain(shown).filter(|value| value.len() >= LEAST_VERBATIM).collect();
+        let all: BTreeSet<String> = given.chain(shown.filter(|value| value.len() >= LEAST_VERBATIM)).collect();
         all.into_iter().collect()
     }
 

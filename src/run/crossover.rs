@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, info_span};
 
-use super::{Observer, RunEvent, trial};
+use super::trial::{self, TrialTools};
+use super::{Observer, RunEvent};
 use crate::analysis::comparison::search::CrossoverSearch;
 use crate::analysis::comparison::{self, Objective, value_of};
 use crate::record::{ComparisonRecord, CrossoverPoint, CrossoverRecord, VariantRecord};
 use crate::rule::{Unit, quantity};
 use crate::scenario::{CrossoverSpec, Variant};
+use crate::server::probe::Probes;
 
 /// A trial measures for as long as this many waits, where it is a wait that varies.
 const WAITS: f64 = 20.0;
@@ -119,7 +121,8 @@ impl CrossoverRun<'_> {
         let doing = format!("{} and {} at {}", names[0], names[1], self.shown(at));
         self.observer.event(RunEvent::Crossover { elapsed: began.elapsed(), planned: self.spec.time, doing: &doing });
         let measure = |variant: &Variant| {
-            let ran = trial::run(variant, self.seed, self.log, (self.allowed_hosts, None), &Unobserved, self.cancel);
+            let tools = TrialTools { allowed_hosts: self.allowed_hosts, generators: None, probes: &Probes::default() };
+            let ran = trial::run(variant, self.seed, self.log, tools, &Unobserved, self.cancel);
             value_of(objective.metric, &ran.trial)
         };
         let (one, other) = (one?, other?);

@@ -16,7 +16,7 @@ use crate::locate::{self, Agreement, Confidence, History, Location, NotLocated, 
 use crate::net::target::Target;
 use crate::record::{LeakRecord, LocationRecord, ShownRecord};
 use crate::scenario::{DirtySpec, ServerSpec, Variant};
-use crate::server::probe::{self, EventsRead, Probe};
+use crate::server::probe::{self, EventsRead, Probe, Probes};
 
 mod places;
 
@@ -57,8 +57,14 @@ pub(super) fn is_wanted(variant: &Variant) -> Option<Result<(), NotLocated>> {
 }
 
 /// Looks for the lines of a leak.
-pub(super) fn leak(variant: &Variant, leak: &LeakRecord, seed: u64, servers: &mut dyn Servers) -> LocationRecord {
-    let (location, with) = match search(variant, leak, seed, servers) {
+pub(super) fn leak(
+    variant: &Variant,
+    leak: &LeakRecord,
+    seed: u64,
+    probes: &Probes,
+    servers: &mut dyn Servers,
+) -> LocationRecord {
+    let (location, with) = match search(variant, leak, seed, probes, servers) {
         Ok(found) => found,
         Err(reason) => (Location::not_located(reason), ShownRecord::default()),
     };
@@ -97,13 +103,14 @@ fn search(
     variant: &Variant,
     leak: &LeakRecord,
     seed: u64,
+    probes: &Probes,
     servers: &mut dyn Servers,
 ) -> Result<(Location, ShownRecord), NotLocated> {
     let not_repeatable = |message: String| NotLocated::NotRepeatable { message };
     let plan = variant.dirty.as_ref().ok_or_else(|| not_repeatable("there is no dirty check".to_owned()))?;
     let recipe = leak.replayable().ok_or_else(|| not_repeatable("what was sent is not known".to_owned()))?;
     recipe.validate().map_err(not_repeatable)?;
-    let probe = Probe::unpack(canary::PATTERN).map_err(|error| NotLocated::ServerFailed {
+    let probe = probes.probe(canary::PATTERN).map_err(|error| NotLocated::ServerFailed {
         message: format!("the probe cannot be written to the folder for temporary files: {error}"),
     })?;
     let failed = |message| NotLocated::ServerFailed { message };

@@ -11,7 +11,7 @@ use crate::dirty::{LeakReplay, ReplayTry};
 use crate::net::target::Target;
 use crate::record::{LeakRecord, LocationRecord, NotLocated, SweepRecord};
 use crate::scenario::{ServerSpec as Plan, SweepOperation, SweepSource, Variant};
-use crate::server::probe::Probe;
+use crate::server::probe::{Probe, Probes};
 use crate::server::{Log, Server, StartError};
 
 mod expected;
@@ -178,7 +178,10 @@ pub fn locate(again: &ReplayPlan<'_>, leak: &LeakRecord, cancel: &CancellationTo
     // Whoever asks for it gets a try, whatever the scenario says.
     match again.variant.server {
         Plan::Attached(_) => super::locate::not_located(leak, NotLocated::Attached),
-        _ => super::locate::leak(again.variant, leak, again.seed, &mut Probed { again, cancel }),
+        _ => {
+            let probes = Probes::default();
+            super::locate::leak(again.variant, leak, again.seed, &probes, &mut Probed { again, cancel })
+        }
     }
 }
 

@@ -8,9 +8,11 @@ use tracing::{info, info_span};
 
 use super::drift::DriftWatch;
 use super::resume::TrialStore;
-use super::{Observer, Options, RunEvent, hooks, plan, trial};
+use super::trial::{self, TrialTools};
+use super::{Observer, Options, RunEvent, hooks, plan};
 use crate::record::{RoundsRecord, Trial};
 use crate::scenario::Scenario;
+use crate::server::probe::Probes;
 
 /// Why rounds that were asked for cannot be run. The text fits after "error: ".
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +66,7 @@ pub(super) struct TrialRun<'a> {
     pub seed: u64,
     pub log: &'a Path,
     pub options: &'a Options,
+    pub probes: Probes,
     pub observer: &'a dyn Observer,
     pub cancel: &'a CancellationToken,
     pub rounds: RoundsRecord,
@@ -125,8 +128,12 @@ impl TrialRun<'_> {
         self.observer.event(RunEvent::Trial { variant: &variant.name, number, of, left });
         let _trial = info_span!("trial", variant = variant.name, number, of).entered();
         info!(variant = variant.name, number, of, "trial begins");
-        let whom = (self.options.allowed_hosts.as_slice(), self.options.generators.as_deref());
-        trial::run(variant, seed, self.log, whom, self.observer, self.cancel)
+        let tools = TrialTools {
+            allowed_hosts: &self.options.allowed_hosts,
+            generators: self.options.generators.as_deref(),
+            probes: &self.probes,
+        };
+        trial::run(variant, seed, self.log, tools, self.observer, self.cancel)
     }
 
     /// How long a run will go on after `done` trials in so much time, of `all` that are to run: as they took, or, before the

@@ -27,7 +27,7 @@ use crate::record::{self, LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
 use crate::script::client::Called;
 use crate::script::heartbeat::Heartbeat;
-use crate::server::probe::Probe;
+use crate::server::probe::{Probe, Probes};
 use crate::server::{self, Death, Server, StartError, Starting};
 use crate::session::Session;
 
@@ -50,6 +50,7 @@ struct Stage<'a> {
     allowed_hosts: &'a [String],
     /// Who drives its load, if not this process.
     generators: Option<&'a dyn Generators>,
+    probes: &'a Probes,
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
     in_flight: Cell<InFlight>,
@@ -59,6 +60,17 @@ struct Stage<'a> {
     log_from: Cell<u64>,
     /// A hook did not come back.
     hung: Cell<bool>,
+}
+
+/// What trials are run with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TrialTools<'a> {
+    /// Hosts that may be loaded although they are not this machine.
+    pub allowed_hosts: &'a [String],
+    /// Who drives loads, if not this process.
+    pub generators: Option<&'a dyn Generators>,
+    /// Those of the whole run.
+    pub probes: &'a Probes,
 }
 
 /// A trial that ran.
@@ -73,7 +85,7 @@ pub(super) fn run(
     variant: &Variant,
     seed: u64,
     log: &Path,
-    (allowed_hosts, generators): (&[String], Option<&dyn Generators>),
+    TrialTools { allowed_hosts, generators, probes }: TrialTools<'_>,
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Ran {
@@ -83,6 +95,7 @@ pub(super) fn run(
         log,
         allowed_hosts,
         generators,
+        probes,
         observer,
         cancel,
         in_flight: Cell::default(),

@@ -1,13 +1,15 @@
 //! Probes: code inside the server's own processes that writes down what happens to canaries there. See `docs/locate.md`.
 //!
-//! They are part of runner, and are unpacked into a folder of this run alone, which is gone with it. A command is told of
-//! them by its environment; built-in servers have their own.
+//! They are part of runner, and are unpacked once a run, into a folder of this run alone, which is gone with it. There the code
+//! that they have rewritten is kept, too, so that each module is rewritten once. A command is told of them by its environment;
+//! built-in servers have their own.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::scratch::{PROBE_FOLDERS, PROBE_MARKS, Scratch};
 use super::worker_channel::WorkerProbe;
@@ -23,9 +25,14 @@ const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/probes.rs"));
 const MOST_FILES: usize = 64;
 const MOST_BYTES: u64 = 80 * 1024 * 1024;
 
-/// The probes in a folder of their own, and what they are to look for. Removed when dropped.
+/// The probes of a run: unpacked when the first is needed.
+#[derive(Debug, Default)]
+pub struct Probes(Mutex<Option<Arc<Scratch>>>);
+
+/// A probe with a folder of its own for its events, and what it is to look for. Removed when dropped.
 #[derive(Debug)]
 pub struct Probe {
+    scripts: Arc<Scratch>,
     folder: Scratch,
     canary: String,
 }
@@ -34,22 +41,40 @@ pub struct Probe {
 #[derive(Debug, Clone, Default)]
 pub struct EventsRead(BTreeMap<PathBuf, u64>);
 
-impl Probe {
-    /// Unpacks the probes. `canary` is a regular expression for what canaries look like.
-    pub fn unpack(canary: &str) -> io::Result<Probe> {
+impl Probes {
+    /// A probe for servers. `canary` is a regular expression for what canaries look like.
+    pub fn probe(&self, canary: &str) -> io::Result<Probe> {
+        let mut unpacked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let scripts = match &*unpacked {
+            Some(scripts) => scripts.clone(),
+            None => unpacked.insert(Arc::new(unpack()?)).clone(),
+        };
         let folder = Scratch::for_probes(&std::env::temp_dir())?;
-        let owners = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         owners(&folder.path().join(PROBE_FOLDERS[0]))?;
-        for (name, text) in FILES {
-            let path = folder.path().join(name);
-            path.parent().map_or(Ok(()), owners)?;
-            write(&path, text.as_bytes())?;
-        }
-        let probe = Probe { folder, canary: canary.to_owned() };
+        let probe = Probe { scripts, folder, canary: canary.to_owned() };
         probe.look_for(&[])?;
         Ok(probe)
     }
+}
 
+/// The scripts, and a folder for the code that they have rewritten.
+fn unpack() -> io::Result<Scratch> {
+    let folder = Scratch::for_probes(&std::env::temp_dir())?;
+    owners(&folder.path().join(PROBE_FOLDERS[1]))?;
+    for (name, text) in FILES {
+        let path = folder.path().join(name);
+        path.parent().map_or(Ok(()), owners)?;
+        write(&path, text.as_bytes())?;
+    }
+    Ok(folder)
+}
+
+/// Makes a folder that only its owner can open, and those that it is in.
+fn owners(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+impl Probe {
     /// Values that count as canaries too: what the server makes for one user.
     pub fn look_for(&self, values: &[String]) -> io::Result<()> {
         let lines = values.iter().filter(|value| !value.trim().is_empty() && !value.contains(['\n', '\r']));
@@ -98,8 +123,13 @@ impl Probe {
         files
     }
 
+    /// Where rewritten code is kept.
+    fn cache(&self) -> PathBuf {
+        self.scripts.path().join(PROBE_FOLDERS[1])
+    }
+
     fn scripts(&self, language: &str) -> PathBuf {
-        self.folder.path().join(language)
+        self.scripts.path().join(language)
     }
 }
 
@@ -130,24 +160,30 @@ mod tests {
 
     #[test]
     fn the_probes_are_unpacked_for_their_owner_alone_and_gone_afterwards() {
-        let probe = Probe::unpack("zq").unwrap();
-        let folder = probe.folder.path().to_path_buf();
-        for path in [folder.clone(), probe.events()] {
+        let probes = Probes::default();
+        let probe = probes.probe("zq").unwrap();
+        let (scripts, folder) = (probe.scripts.path().to_path_buf(), probe.folder.path().to_path_buf());
+        for path in [scripts.clone(), folder.clone(), probe.events(), probe.cache()] {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
         }
         for (name, text) in FILES {
-            assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), *text, "{name}");
+            assert_eq!(fs::read_to_string(scripts.join(name)).unwrap(), *text, "{name}");
             assert!(PROBE_FOLDERS.contains(&name.split('/').next().unwrap()), "{name}");
         }
+        let another = probes.probe("zq").unwrap();
+        assert_eq!(another.cache(), probe.cache(), "what was rewritten serves the next one");
+        assert_ne!(another.events(), probe.events());
         probe.look_for(&["Zoe".to_owned(), " ".to_owned(), "two\nlines".to_owned()]).unwrap();
         assert_eq!(fs::read_to_string(folder.join(PROBE_MARKS)).unwrap(), "Zoe\n");
-        drop(probe);
-        assert!(!folder.exists());
+        drop((probe, another));
+        assert!(!folder.exists() && scripts.exists());
+        drop(probes);
+        assert!(!scripts.exists());
     }
 
     #[test]
     fn only_what_is_new_is_read_and_the_first_line() {
-        let probe = Probe::unpack("zq").unwrap();
+        let probe = Probes::default().probe("zq").unwrap();
         let file = probe.events().join("events-7.jsonl");
         let hello = "{\"e\":\"hello\"}\n";
         write(&file, format!("{hello}old\n").as_bytes()).unwrap();

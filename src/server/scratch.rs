@@ -13,8 +13,9 @@ const RANDOM: usize = 6;
 /// What may stand in them.
 const SOCKET: &str = "socket";
 const LOG: &str = "log";
-/// What a probe is given: the folders of its scripts and of its events, and the values that it looks for.
-pub(super) const PROBE_FOLDERS: [&str; 3] = ["events", "python", "node"];
+/// What a probe is given: the folders of its events, of its scripts, and of the code that it has rewritten, and the values that it
+/// looks for.
+pub(super) const PROBE_FOLDERS: [&str; 4] = ["events", "cache", "python", "node"];
 pub(super) const PROBE_MARKS: &str = "marks";
 
 /// A folder that only its owner can open. Removed with this; it stays where the program is killed.

@@ -1,11 +1,11 @@
-// CPU of a request with and without the probe, on a plain http server and on Express.
+// CPU of a request with and without the probe, on a plain http server and on Express; and the start of an application of 300 modules.
 //
 //   node tests/node/cost.mjs NODE_MODULES [requests]
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 
 const probe = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../../probes/node/probe.cjs');
 const [modules, count = '3000'] = process.argv.slice(2);
@@ -68,6 +68,33 @@ async function cpu(source, isProbed, withCanary) {
   fs.rmSync(folder, { recursive: true, force: true });
   return { microseconds: (after.user + after.system - before.user - before.system) / Number(count), bytes };
 }
+
+/** Milliseconds until 300 modules are loaded: without the probe, with it at first, and with what that has kept. */
+function startOfLarge() {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'probe-start-')));
+  const views = Array.from({ length: 12 }, (_, index) => `function view_${index}(request, seen = []) {
+  seen.push(request.args.get('user') ?? 'guest');
+  shared.user = request.user;
+  for (const item of request.items) total[item.name] = item.price * ${index} + (total[item.name] ?? 0);
+  return render('page.html', { user: shared.user, total: total[request.name], lines: request.lines.map(line => line.text) });
+}
+`).join('');
+  const text = `const shared = { user: null };\nconst total = {};\nconst render = (name, values) => name + JSON.stringify(values);\n${views}\nmodule.exports = { view_0, shared };\n`;
+  for (let index = 0; index < 300; index++) fs.writeFileSync(path.join(folder, `module_${index}.cjs`), text);
+  fs.writeFileSync(path.join(folder, 'main.cjs'), 'for (let index = 0; index < 300; index++) require(`./module_${index}.cjs`);');
+  for (const name of ['.events', '.cache']) fs.mkdirSync(path.join(folder, name));
+  const probed = { NODE_OPTIONS: `--require ${probe}`, RUNNER_PROBE_DIR: path.join(folder, '.events'), RUNNER_PROBE_CACHE: path.join(folder, '.cache'), RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', RUNNER_PROBE_APP: folder };
+  const start = more => {
+    const began = performance.now();
+    spawnSync(process.execPath, [path.join(folder, 'main.cjs')], { cwd: folder, env: { ...process.env, ...more }, stdio: 'inherit' });
+    return performance.now() - began;
+  };
+  const cold = start(probed), rounds = Array.from({ length: 9 }, () => [start({}), start(probed)]);
+  fs.rmSync(folder, { recursive: true, force: true });
+  const [plain, warm] = [0, 1].map(index => Math.min(...rounds.map(pair => pair[index])));
+  console.log(`300 modules: ${plain.toFixed(0)} ms without, ${cold.toFixed(0)} ms at first, ${warm.toFixed(0)} ms with a warm cache (${(warm / plain).toFixed(2)} times)`);
+}
+startOfLarge();
 
 for (const [name, source] of Object.entries(SERVERS)) {
   for (const withCanary of [false, true]) {

@@ -171,6 +171,63 @@ test('a module that cannot be rewritten runs as it is', async () => {
   assert.strictEqual(kinds(events, 'request').length, 1);
 });
 
+test('a mark of two characters is a text as a whole', async () => {
+  const marks = path.join(os.tmpdir(), `probe-marks-short-${process.pid}`);
+  fs.writeFileSync(marks, 'de\n');
+  const { events } = await run({
+    'app.cjs': `const kept = {};
+      require('http').createServer((request, response) => {
+        kept.order = 'der indexed order';
+        kept.language = request.headers['accept-language'] ?? 'de';
+        response.end();
+      }).listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port); });`,
+  }, async port => {
+    await get(port, '/', { 'accept-language': 'de' });
+    await get(port, '/?lang=de&x=1');
+    await get(port, '/', { cookie: 'a=b; lang=de' });
+    return get(port, '/?q=order');
+  }, { RUNNER_PROBE_MARKS: marks });
+  fs.rmSync(marks);
+  assert.deepEqual(events.filter(event => event.e === 'request').map(event => event.own), [['de'], ['de'], ['de'], []]);
+  assert.deepEqual(events.filter(event => event.e === 'store').map(event => event.c), [['de'], ['de'], ['de'], ['de']]);
+});
+
+test('what was rewritten is loaded from the cache, with its places', async () => {
+  const cache = fs.mkdtempSync(path.join(os.tmpdir(), 'probe-cache-'));
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'probe-cached-')));
+  const source = `const kept = {};
+    exports.visit = name => { kept.name = name; return kept.name; };`;
+  try {
+    const seen = [];
+    fs.writeFileSync(path.join(folder, 'kept.cjs'), source);
+    const program = { 'app.cjs': `const { visit } = require(process.env.KEPT);
+      require('http').createServer((request, response) => response.end(visit(request.url.slice(1)))).listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port); });` };
+    for (let count = 0; count < 3; count++) {
+      // A file that has changed is rewritten again.
+      if (count === 2) fs.writeFileSync(path.join(folder, 'kept.cjs'), '\n' + source);
+      const more = { RUNNER_PROBE_CACHE: cache, RUNNER_PROBE_APP: os.tmpdir(), KEPT: path.join(folder, 'kept.cjs') };
+      const { events } = await run(program, port => get(port, '/' + A), more);
+      const store = events.find(event => event.e === 'store');
+      seen.push([store.line, store.key, store.text]);
+    }
+    const text = 'exports.visit = name => { kept.name = name; return kept.name; };';
+    assert.deepEqual(seen, [[2, 'name', text], [2, 'name', text], [3, 'name', text]]);
+    assert.ok(fs.readdirSync(cache).every(name => /\.(js|json)$/.test(name)));
+  } finally {
+    fs.rmSync(cache, { recursive: true, force: true });
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('an ES module that CommonJS imports is watched', async () => {
+  const { events } = await run({
+    'app.cjs': `import('./kept.mjs').then(({ visit }) => require('http').createServer((request, response) => response.end(visit(request.url.slice(1))))
+      .listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port); }));`,
+    'kept.mjs': 'const kept = {};\nexport const visit = name => { kept.name = name; return kept.name; };',
+  }, port => get(port, '/' + A));
+  assert.equal(events.find(event => event.e === 'store').file, 'kept.mjs');
+});
+
 test('marks count like canaries', async () => {
   const marks = path.join(os.tmpdir(), `probe-marks-${process.pid}`);
   fs.writeFileSync(marks, 'Guten Morgen\n');

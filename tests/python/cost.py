@@ -1,20 +1,31 @@
 """What the probe costs: CPU of a request on the example application with and without it, and the start of a large application.
 
     python3 tests/python/cost.py --python PYTHON       that of a virtual environment with gunicorn and uvicorn
+    … --instructions                                   counts instructions of uvicorn by valgrind: slow, but the same each time
 """
 
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from measure import ROOT, PROBE, CANARY, Client, Server, canary
+import random
+
+import measure
+from measure import ROOT, PROBE, Client, Server
 
 APP = ROOT / "scenarios/apps/python"
+# What runner looks for.
+CANARY = measure.CANARY = "".join(re.findall(r'^    "(.+)",$', (ROOT / "src/canary.rs").read_text().partition("pub const PATTERN")[2].partition(");")[0], re.M))
+
+
+def canary():
+    return "zq" + "".join(random.choices("abcdefghjkmnpqrstvwxyz0123456789", k=random.randint(20, 32)))
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -57,6 +68,27 @@ def per_request(command, probed, path, count=3000, keep_alive=True):
             server.end()
 
 
+def instructions(python, probed, count):
+    """Instructions of uvicorn in a whole run with so many requests."""
+    with tempfile.TemporaryDirectory() as folder:
+        valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+        server = Server([*valgrind, python, "-m", "uvicorn", "--port", "{port}", "--log-level", "warning", "app:asgi"], folder, APP, probed)
+        try:
+            assert server.ready(120), (Path(folder) / "server.log").read_text()
+            client = Client(server.port)
+            client.socket.settimeout(60)
+            for _ in range(count):
+                name = canary()
+                client.send({"path": "/dirty/?sleep=0&email={canary}"}, name)
+                answer = client.receive()
+                assert name.encode() in answer, answer
+            os.killpg(server.process.pid, signal.SIGINT)
+            server.process.wait(60)
+        finally:
+            server.end()
+        return max(int(found.replace(",", "")) for found in re.findall(r"I\s+refs:\s+([\d,]+)", (Path(folder) / "server.log").read_text()))
+
+
 def start_of_large(modules=300):
     """Seconds until an application of many modules is imported: without the probe (with cached byte code), with it at first, and
     with its cache warm."""
@@ -94,7 +126,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--instructions", action="store_true")
     options = parser.parse_args()
+    if options.instructions:
+        plain, probed = [(instructions(options.python, probed, 1000) - instructions(options.python, probed, 200)) / 800 for probed in (False, True)]
+        print(f"uvicorn: {plain:.0f} instructions a request without, {probed:.0f} with the probe ({probed / plain:.2f} times)")
+        return
     folder = str(Path(options.python).parent)
     plain, cold, warm = start_of_large()
     print(f"300 modules: {plain:.3f} s without, {cold:.3f} s at first, {warm:.3f} s with a warm cache ({warm / plain:.2f} times)", flush=True)

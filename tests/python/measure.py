@@ -32,7 +32,10 @@ import pairs  # noqa: E402
 
 
 def canary():
-    return "zq" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=random.randint(20, 32)))
+    while True:
+        name = "zq" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=random.randint(20, 32)))
+        if "qz" not in name:  # what is shown backwards would look like another one
+            return name
 
 
 def free_port():
@@ -219,7 +222,7 @@ def corpus_servers():
         corpus("kept.py", "/previous/", ['last["visitor"] = user_of'], ['before = last["visitor"]'], "kept.last['visitor']", how="sequence", **USER),
         corpus("kept.py", "/path/?user={canary}", ["kept[key] = (time"], ["kept.get(key"], None, how="sequence"),
         corpus("kept.py", "/front/", ["fronted[key] = (time"], ["made, body = fronted[key]"], None, how="sequence", **USER),
-        corpus("kept.py", "/joined/?user={canary}", ["await asyncio.shield(flying[key])", "flying[key] = asyncio.ensure_future"], ["await asyncio.shield(flying[key])"], None, apart=0.003),
+        corpus("kept.py", "/joined/?user={canary}", ["flying[key] = asyncio.ensure_future"], ["await asyncio.shield(flying[key])"], "kept.flying['(/joined/, None)']", apart=0.003),
         corpus("kept.py", "/context/", ["visitor.set(user_of"], ["before = visitor.get()"], "contextvar kept.visitor", how="sequence", keep_alive=True, **USER),
         corpus("cache.py", "/page/", ["cache[key] = (time"], ["cache.get(key"], None, how="sequence", **session),
         corpus("suffix.py", "/account/a.css", ["cache[request.target] = answer"], ["return cache[request.target]"], None, how="sequence", **session),

@@ -424,6 +424,13 @@ class Semantics(unittest.TestCase):
             a = A()
             class B: pass
             B.cycle = B(); B.cycle.a = A()
+            import builtins, sys
+            sys.kept, builtins.kept = A(), A()
+            class Late:
+                def __del__(self, print=print): print("late", sorted([name for name in ("c", "d")], key=lambda name: name.upper())[0], self.of.get("x"), self.of["x"])
+                of = {"x": "y"}
+            late = Late()
+            sys.late = Late()
             """
         self.assertEqual(run(program, probed=False)[0], run(program)[0])
 
@@ -762,6 +769,59 @@ class Events(unittest.TestCase):
                 request(view, {A!r})
                 """), env={"RUNNER_PROBE_MARKS": marks.name})
         self.assertEqual([["d41d8cd98f"]] * 2, [event["c"] for event in events if event["e"] in ("store", "load")])
+
+    def test_a_mark_of_two_characters_is_a_text_as_a_whole(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".marks") as marks:
+            marks.write("de\n")
+            marks.flush()
+            _, events = run("""
+                from wsgiref.simple_server import WSGIServer
+                kept = {}
+                def app(environ, start_response):
+                    kept["order"] = "der indexed order"
+                    kept["language"] = environ.get("HTTP_ACCEPT_LANGUAGE") or "de"
+                    start_response("200 OK", [])
+                    return [b""]
+                class Server(WSGIServer):
+                    def __init__(self): pass
+                server = Server()
+                server.set_app(app)
+                served = server.get_app()
+                for given in ({"HTTP_ACCEPT_LANGUAGE": "de"}, {"QUERY_STRING": "lang=de&x=1"}, {"HTTP_COOKIE": "a=b; lang=de"}, {"QUERY_STRING": "q=order"}):
+                    list(served({"REQUEST_METHOD": "GET", "PATH_INFO": "/", **given}, lambda *a: lambda b: None))
+                """, env={"RUNNER_PROBE_MARKS": marks.name})
+        self.assertEqual([["de"], ["de"], ["de"], []], [event["own"] for event in events if event["e"] == "request"])
+        self.assertEqual([["de"]] * 4, [event["c"] for event in events if event["e"] == "store"])
+
+    def test_a_future_is_told_once_its_result_is_known(self):
+        server = "class Config:\n    def load(self):\n        self.loaded_app = self.app\n"
+        output, events = run("""
+            import asyncio
+            from uvicorn.config import Config
+            flying = {}
+            async def account(name):
+                await asyncio.sleep(0.02)
+                return name
+            async def app(scope, receive, send):
+                name = dict(scope["headers"])[b"x-user"].decode()
+                if "x" not in flying:
+                    flying["x"] = asyncio.ensure_future(account(name))
+                body = await asyncio.shield(flying["x"])
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": body.encode()})
+            async def send(message): pass
+            async def main():
+                config = Config()
+                config.app = app
+                config.load()
+                scopes = [{"type": "http", "method": "GET", "path": "/", "headers": [(b"x-user", name.encode())]} for name in (CANARY_A, CANARY_B)]
+                await asyncio.gather(*[config.loaded_app(scope, None, send) for scope in scopes])
+            asyncio.run(main())
+            """, more={"uvicorn/__init__.py": "", "uvicorn/config.py": server})
+        self.assertEqual("", output)
+        told = [event for event in events if event["e"] in ("store", "load") and event["path"] == "app.flying"]
+        self.assertEqual([("store", 1), ("load", 1), ("load", 2)], [(event["e"], event["r"]) for event in sorted(told, key=lambda event: event["n"])])
+        self.assertEqual([[A]] * 3, [event["c"] for event in told])
 
     def test_a_fork_says_hello_and_goes_on(self):
         output, events = run("""

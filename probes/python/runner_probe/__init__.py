@@ -17,19 +17,29 @@ from builtins import any, bytes, dict, enumerate, getattr, id, int, issubclass, 
 from _contextvars import ContextVar
 from _weakref import ref as weak_reference
 from itertools import count, islice
-from json import JSONEncoder
-from json.encoder import encode_basestring_ascii as quoted
+
+try:
+    from _json import encode_basestring_ascii as quoted
+except ImportError:  # an interpreter without that part in C
+    from json.encoder import encode_basestring_ascii as quoted
 
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 PROTOCOL = 1
 BASE = "base"  # the kind of a site whose value is only the base of what is read from it
-MARK = "\0runner "  # in compiled code, a constant that begins so stands for a hook
+
+
+def built_in(hook):
+    """The built-in name of a hook; of a form that those who go through such names leave alone."""
+    return f"__runner{hook}__"
+
+
 MOST_EVENTS = 200_000
 MOST_BYTES = 64 << 20
 LONG_TEXT, LONG_TEXT_PART = 1 << 20, 64 << 10
 MOST_ITEMS, MOST_NODES, MOST_CANARIES = 32, 256, 8
 
 DIRECTORY = os.environ.get("RUNNER_PROBE_DIR", "")
+CACHE = os.environ.get("RUNNER_PROBE_CACHE") or f"{DIRECTORY}/cache"  # where rewritten code is kept
 APP = os.path.realpath(os.environ.get("RUNNER_PROBE_APP") or os.getcwd())
 CANARY = os.environ.get("RUNNER_PROBE_CANARY", "")
 MARKS = os.environ.get("RUNNER_PROBE_MARKS", "")
@@ -37,7 +47,18 @@ MARKS = os.environ.get("RUNNER_PROBE_MARKS", "")
 # As they are before gevent replaces them.
 now_ns, sleep, write, start_thread, allocate_lock = time.monotonic_ns, time.sleep, os.write, _thread.start_new_thread, _thread.allocate_lock
 native_id = _thread.get_native_id
-to_json = JSONEncoder(separators=(",", ":")).encode
+
+
+def to_json(value):
+    """JSON, without the package `json`, which an application may not need."""
+    kind = type(value)
+    if kind is str:
+        return quoted(value)
+    if kind is dict:
+        return "{" + ",".join([f"{quoted(key)}:{to_json(inner)}" for key, inner in value.items()]) + "}"
+    if kind is list or kind is tuple:
+        return "[" + ",".join([to_json(inner) for inner in value]) + "]"
+    return "null" if value is None else "true" if value is True else "false" if value is False else repr(value)
 
 
 own_modules = {}
@@ -64,14 +85,24 @@ def shortest(pattern):
 
 
 all_texts = all_bytes = None
-last_text = None, ()  # the text that was searched last, and its canaries: many values are looked at several times in turn
+last_text = None, ()  # the long text that was searched last, and its canaries: many values are looked at several times in turn
+# Text, and bytes, with their canaries: many come again and again. Apart, as comparing the two is a warning at times.
+texts_seen, bytes_seen = {}, {}
+MOST_SEEN, LONGEST_SEEN = 2048, 512
 SHORTEST = 1
+SHORT_MARK = 2  # up to so many characters a mark counts only where it is a text as a whole
+whole_texts = frozenset()
 marks_seen = None
+marks_looked_at = 0
+on_marks = []  # what is called when something else is looked for
+FIRST_REQUESTS, LOOKED_AT_FOR_NS = 100, 5_000_000
 
 
 def look_for(canary, marks=()):
     """Makes the searches for a regular expression, and for literal texts that count like canaries."""
-    global all_texts, all_bytes, SHORTEST, last_text
+    global all_texts, all_bytes, SHORTEST, last_text, whole_texts
+    whole_texts = frozenset([mark for mark in marks if len(mark) <= SHORT_MARK])
+    marks = [mark for mark in marks if len(mark) > SHORT_MARK]
     # Without a group around it: an expression whose alternatives all begin with a letter is searched for by these letters.
     parts = [canary] if canary else []
     parts += [re.escape(mark) for mark in sorted(marks, key=len, reverse=True)]
@@ -83,14 +114,23 @@ def look_for(canary, marks=()):
         one.findall if one.groups == 0 else lambda value, one=one: [match.group() for match in one.finditer(value)] for one in (text, data)
     ]
     last_text = None, ()
+    texts_seen.clear()
+    bytes_seen.clear()
+    for forget_more in on_marks:
+        forget_more()
 
 
 def read_marks():
-    """Reads the file of marks again if it has changed; looked at once a request."""
-    global marks_seen
+    """Reads the file of marks again if it has changed. It is looked at with each of the first requests, for it is written just
+    before what they are to show, and later not more often than every 5 ms."""
+    global marks_seen, marks_looked_at
     if not MARKS:
         return
     try:
+        now = now_ns()
+        if now - marks_looked_at < LOOKED_AT_FOR_NS and requests_opened > FIRST_REQUESTS:
+            return
+        marks_looked_at = now
         state = os.stat(MARKS)
         if marks_seen != (state.st_mtime_ns, state.st_size):
             marks_seen = (state.st_mtime_ns, state.st_size)
@@ -102,30 +142,53 @@ def read_marks():
 
 def canaries_in_text(text, found):
     """Adds the canaries of a text or of bytes to the list `found`."""
-    if len(text) >= SHORTEST:
-        for name in in_text(text) if type(text) is str else in_bytes(text):
-            if name not in found:
-                found.append(name)
+    for name in in_text(text) if type(text) is str else in_bytes(text):
+        if name not in found:
+            found.append(name)
 
 
 def in_text(text):
     """All canaries of a text, in order."""
     global last_text
+    found = texts_seen.get(text)
+    if found is not None:
+        return found
+    size = len(text)
+    if size <= LONGEST_SEEN:
+        if len(texts_seen) >= MOST_SEEN:
+            texts_seen.clear()
+        if size >= SHORTEST:
+            found = tuple(all_texts(text))
+        else:
+            found = (text,) if text in whole_texts else ()
+        texts_seen[text] = found
+        return found
     last = last_text
     if last[0] is text:
         return last[1]
-    if len(text) >= LONG_TEXT:
-        text = text[:LONG_TEXT_PART]
-    found = all_texts(text)
+    found = tuple(all_texts(text if size < LONG_TEXT else text[:LONG_TEXT_PART]))
     last_text = text, found
     return found
 
 
 def in_bytes(data):
     """All canaries of bytes, in order."""
-    if len(data) >= LONG_TEXT:
+    is_bytes = type(data) is bytes
+    if is_bytes:
+        found = bytes_seen.get(data)
+        if found is not None:
+            return found
+    size = len(data)
+    if size < SHORTEST:
+        return in_text(bytes(data).decode("utf-8", "surrogateescape")) if whole_texts and size else ()
+    if size >= LONG_TEXT:
         data = data[:LONG_TEXT_PART]
-    return [bytes(found).decode("utf-8", "surrogateescape") for found in all_bytes(data)]
+    found = tuple([bytes(found).decode("utf-8", "surrogateescape") for found in all_bytes(data)])
+    if is_bytes and size <= LONGEST_SEEN:
+        if len(bytes_seen) >= MOST_SEEN:
+            bytes_seen.clear()
+        bytes_seen[data] = found
+    return found
 
 
 # The search of a value ----------------------------------------------------------------------------------------------------
@@ -140,6 +203,8 @@ PLAIN_TYPES = (
 )
 ALWAYS_PLAIN = frozenset(map(id, PLAIN_TYPES))
 PLAIN = set(ALWAYS_PLAIN)  # and those of which it turned out that their values have nothing in them
+FUTURES = set()  # those of futures and tasks: what they hold comes later
+LATER = ("",)  # what a future holds that has no result yet, or one that nobody has looked at
 TEXT, BYTES, BYTEARRAY, DICT, LIST, TUPLE, SET, FROZENSET = map(id, (str, bytes, bytearray, dict, list, tuple, set, frozenset))
 SEQUENCES = {LIST, TUPLE, SET, FROZENSET}
 
@@ -155,6 +220,7 @@ def is_class(value):
     return issubclass(type(value), type)
 
 
+FUTURE_MODULES = ("_asyncio", "asyncio.futures", "concurrent.futures._base")
 # For each class: how to iterate an instance as a built-in container, whether it has a plain `__dict__`, its slots.
 plans = {}
 
@@ -177,6 +243,10 @@ def plan_of(kind):
             slots += [name for name, value in list(names.items()) if type(value) is types.MemberDescriptorType and name not in met and name != "__dict__"]
             met.update(names)
         text = str if issubclass(kind, str) else bytes if issubclass(kind, bytes) else None
+        is_future = any([base is future for future in future_types() for base in mro_of(kind) or ()])
+        if is_future:
+            mapping = sequence = None
+            has_names, slots = False, []
         if name_of_class(kind) in ("_UnixSelectorEventLoop", "Loop", "Thread", "_MainThread"):
             has_names, slots = False, []  # they refer to all there is
         elif name_of_class(kind) == "partial":
@@ -187,9 +257,12 @@ def plan_of(kind):
         def forget_it(reference):
             if plans.pop(identity, None) is not None and identity not in ALWAYS_PLAIN:
                 PLAIN.discard(identity)
+                FUTURES.discard(identity)
 
         plan = plans[identity] = (weak_reference(kind, forget_it), mapping, sequence, bool(has_names), tuple(slots[:40]), text)
-        if not any(plan[1:]) and identity != BYTEARRAY:
+        if is_future:
+            FUTURES.add(identity)
+        elif not any(plan[1:]) and identity != BYTEARRAY:
             PLAIN.add(identity)
     return plan
 
@@ -203,6 +276,11 @@ def names_of(value):
         return None
     names = attribute_of(value, "__dict__")
     return names if type(names) is dict else None
+
+
+def future_types():
+    modules_of = [sys.modules.get(name) for name in FUTURE_MODULES]
+    return [module.__dict__.get("Future") for module in modules_of if type(module) is types.ModuleType]
 
 
 def deque_type():
@@ -235,84 +313,112 @@ def children(value, most=MOST_ITEMS):
 
 
 def holds(value):
-    """The canaries in a value, to depth 2; empty if there is none. Texts are put together and searched once, which is quick."""
+    """The canaries in a value, to depth 2; empty if there is none."""
     kind = type(value)
     if kind is str:
-        return in_text(value) if len(value) >= SHORTEST else ()
+        return in_text(value)
     try:
         if id(kind) in PLAIN:
             return ()
         if kind is bytes or kind is bytearray:
-            return in_bytes(value) if len(value) >= SHORTEST else ()
-        texts, data, todo, left, shortest_text = [], [], [value], MOST_NODES, SHORTEST
-        deeper = todo  # where the containers within a container go; those within these are not looked at
-        for container in todo:
-            size = MOST_ITEMS
-            try:
-                inner = type(container)
-                if inner is tuple or inner is list or inner is set or inner is frozenset:
-                    inside, size = container, len(container)
-                elif inner is dict:
-                    inside, size = container.values(), len(container)
-                    add_keys(container, texts)
-                else:
-                    keyed = children(container)
-                    inside, size = [child for _, child in keyed], len(keyed)
-                    add_keys([key for key, _ in keyed], texts)
-                if size > MOST_ITEMS:
-                    inside, size = islice(inside, MOST_ITEMS), MOST_ITEMS
-                for child in inside:
-                    inner = type(child)
-                    if inner is str:
-                        if len(child) >= shortest_text:
-                            texts.append(child)
-                    elif id(inner) in PLAIN:
-                        pass
-                    elif inner is bytes or inner is bytearray:
-                        if len(child) >= shortest_text:
-                            data.append(child)
-                    elif deeper is not None:
-                        deeper.append(child)
-            except Exception:
-                pass  # a class that is not complete, or is being taken apart; a container that another thread changes
-            deeper = None
-            left -= size
-            if left <= 0:
-                break
-        if id(kind) not in BUILT_IN and (text := plan_of(kind)[5]):
-            if text is str:
-                texts.append(str.__str__(value))
-            else:
-                data.append(bytes(memoryview(value)))
-        found = all_texts(joined("\n", texts)) if texts else ()
-        if data and (in_data := in_bytes(joined(b"\n", data))):
-            found = [*found, *in_data]
+            return in_bytes(value)
+        below = []
+        found = directly_in(value, below)
+        if below:
+            left, counted = MOST_NODES, len(below) > MOST_NODES // MOST_ITEMS
+            for container in below:
+                more = directly_in(container, None)
+                if more:
+                    found += more
+                if not counted:
+                    continue
+                left -= len(container) if id(type(container)) in BUILT_IN and len(container) < MOST_ITEMS else MOST_ITEMS
+                if left <= 0:
+                    break
+        if id(kind) not in BUILT_IN:
+            if id(kind) in FUTURES:
+                return LATER
+            text = plan_of(kind)[5]
+            if text:
+                found += in_text(str.__str__(value)) if text is str else in_bytes(bytes(memoryview(value)))
         return found
     except Exception:
         return ()
 
 
-def add_keys(keys, texts):
-    """Adds the texts among the keys of a container, and among the parts of those that are tuples."""
-    if len(keys) <= MOST_ITEMS:
-        try:
-            texts.append("\n".join(keys))
-            return
-        except TypeError:
-            pass  # not all of them are texts
-    for key in islice(keys, MOST_ITEMS):
-        if type(key) is str:
-            texts.append(key)
-        elif type(key) is tuple:
-            texts += [part for part in key if type(part) is str]
-
-
-def joined(between, parts):
-    """Texts put together, long ones cut."""
-    whole = between.join(parts)
-    if len(whole) < LONG_TEXT:
-        return whole
-    return between.join([part if len(part) < LONG_TEXT else part[:LONG_TEXT_PART] for part in parts])
+def directly_in(container, below):
+    """The canaries in the texts that a container has itself; the containers in it are added to `below`."""
+    found, seen = (), texts_seen
+    try:
+        kind = type(container)
+        if kind is dict:
+            inside = container.items() if len(container) <= MOST_ITEMS else islice(container.items(), MOST_ITEMS)
+        elif kind is list or kind is tuple or kind is set or kind is frozenset:
+            for child in container if len(container) <= MOST_ITEMS else islice(container, MOST_ITEMS):
+                kind = type(child)
+                if kind is str:
+                    more = seen.get(child)
+                    if more is None:
+                        more = in_text(child)
+                    if more:
+                        found += more
+                elif kind is tuple and below is not None and len(child) == 2:
+                    # A pair of texts, as in lists of headers and of fields.
+                    for part in child:
+                        kind = type(part)
+                        if kind is str:
+                            more = seen.get(part)
+                            if more is None:
+                                more = in_text(part)
+                            if more:
+                                found += more
+                        elif id(kind) not in PLAIN:
+                            below.append(child)
+                            break
+                elif id(kind) in PLAIN:
+                    pass
+                elif kind is bytes or kind is bytearray:
+                    found += in_bytes(child)
+                elif below is not None:
+                    below.append(child)
+            return found
+        else:
+            plan = plan_of(kind)
+            if plan[3] and not (plan[1] or plan[2] or plan[4]):
+                inside = attribute_of(container, "__dict__")
+                if type(inside) is not dict:
+                    return found
+                inside = inside.items() if len(inside) <= MOST_ITEMS else islice(inside.items(), MOST_ITEMS)
+            else:
+                inside = children(container)
+        for key, child in inside:
+            kind = type(key)
+            if kind is str:
+                more = seen.get(key)
+                if more is None:
+                    more = in_text(key)
+                if more:
+                    found += more
+            elif kind is tuple:
+                for part in key:
+                    if type(part) is str:
+                        found += in_text(part)
+            kind = type(child)
+            if kind is str:
+                more = seen.get(child)
+                if more is None:
+                    more = in_text(child)
+                if more:
+                    found += more
+            elif id(kind) in PLAIN:
+                pass
+            elif kind is bytes or kind is bytearray:
+                found += in_bytes(child)
+            elif below is not None:
+                below.append(child)
+    except Exception:
+        pass  # a class that is not complete, or is being taken apart; a container that another thread changes
+    return found
 
 
 BUILT_IN = {DICT, LIST, TUPLE, SET, FROZENSET}
@@ -321,29 +427,16 @@ BUILT_IN = {DICT, LIST, TUPLE, SET, FROZENSET}
 def only_own(canaries):
     """Whether canaries are the request's own. Reading these tells nothing: only what is stored is written down."""
     request = request_of_unit.get()
-    if request is None:
-        return False
-    own = request.own
-    for canary in canaries:
-        if canary not in own:
-            return False
-    return True
-
-
-def owns(request, canaries):
-    own = request.own
-    for canary in canaries:
-        if canary not in own:
-            return False
-    return True
+    return request is not None and request.has(canaries)
 
 
 def canaries_of(value, chain=None):
     """The canaries in a value, and in `chain` the way to the first of them: (container, key) from the outside to the inside."""
     found = []
-    if id(type(value)) in (TEXT, BYTES, BYTEARRAY):
-        canaries_in_text(value, found)
-        return found[:MOST_CANARIES]
+    kind = type(value)
+    if kind is str or kind is bytes or kind is bytearray:
+        found = in_text(value) if kind is str else in_bytes(value)
+        return list(dict.fromkeys(found))[:MOST_CANARIES] if len(found) > 1 else found
     level, left = [(value, ())], MOST_NODES
     for depth in range(2):
         below = []
@@ -390,10 +483,10 @@ MOST_KEPT, MOST_OTHERS = 2048, 8
 class Known:
     """What is known of an object."""
 
-    __slots__ = ("number", "reference", "kept", "first_request", "path")
+    __slots__ = ("number", "reference", "kept", "first_request", "path", "told")
 
     def __init__(self, number, first_request):
-        self.number, self.first_request, self.path = number, first_request, None
+        self.number, self.first_request, self.path, self.told = number, first_request, None, None
 
 
 def forget(identity):
@@ -419,7 +512,9 @@ def known(value, request=None):
     except TypeError:
         found.reference, found.kept = value, True
         kept[identity] = None
-        if request:
+        if request is not None:
+            if request.met is None:
+                request.met = []
             request.met.append(identity)
         while len(kept) > MOST_KEPT:
             del numbers[next(iter(kept))]
@@ -432,7 +527,7 @@ def release(request):
     """Lets go of objects that only the probe still holds, at the end of a request: of those that it met, and of the few that
     were used least lately. So a request does not pay for all that are kept."""
     try:
-        for identity in [*request.met, *islice(kept, MOST_OTHERS)]:
+        for identity in [*(request.met or ()), *islice(kept, MOST_OTHERS)]:
             found = numbers.get(identity)
             # Referred to by `found.reference` and by the argument of getrefcount.
             if found is None or found.kept and sys.getrefcount(found.reference) <= 2:
@@ -457,7 +552,7 @@ class Writer:
 
     def begin(self):
         self.pid, self.file, self.pending, self.threaded, self.stops = os.getpid(), None, [], False, False
-        self.count = self.bytes = self.dropped = 0
+        self.bytes = self.dropped = 0
         self.wake, self.writing = allocate_lock(), allocate_lock()
         self.wake.acquire()
         self.sleeping = False
@@ -467,17 +562,20 @@ class Writer:
         path = f"{DIRECTORY}/events-{self.pid}.jsonl"
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
 
-    def add(self, kind, request, rest, at_once=True, when=None):
-        """Adds an event. `rest` is the text of further keys, beginning with a comma; `when` is in nanoseconds."""
-        self.count += 1
-        if self.count > MOST_EVENTS or self.bytes > MOST_BYTES:
+    def add(self, kind, request, rest, at_once=True, when=None, place=None, runs=None):
+        """Adds an event. `rest` is the text of further keys, beginning with a comma; `when` is in nanoseconds. One that happened
+        earlier brings its place in the order, and what ran then."""
+        if place is None:
+            place = self.next()
+        if place > MOST_EVENTS or self.bytes > MOST_BYTES:
             self.dropped += 1
             if self.dropped & (self.dropped - 1):  # it is said at 1, 2, 4, 8 and so on, and at the end
                 return
             kind, rest = "dropped", f',"count":{self.dropped}'
-        number = request.number if request is not None else "null"
-        runs = quoted(unit() if kind != "request" else request.unit)
-        self.pending.append(f'{{"e":"{kind}","t":{(when or now_ns()) // 1000},"r":{number},"u":{runs},"n":{self.next()}{rest}}}\n')
+        number = "null" if request is None else request.number
+        if runs is None:
+            runs = unit() if kind != "request" else request.unit
+        self.pending.append(f'{{"e":"{kind}","t":{(when or now_ns()) // 1000},"r":{number},"u":{quoted(runs)},"n":{place}{rest}}}\n')
         if self.sleeping:
             self.sleeping = False
             try:
@@ -563,7 +661,7 @@ def keys(of):
 
 def array(texts):
     """The JSON of a list of texts."""
-    return f"[{','.join([quoted(text) for text in texts])}]"
+    return f"[{quoted(texts[0])}]" if len(texts) == 1 else f"[{','.join([quoted(text) for text in texts])}]"
 
 
 def number_of(value, request):
@@ -644,55 +742,80 @@ def unit():
 
 request_of_unit = ContextVar("runner_probe_request", default=None)
 next_request = count(1).__next__
-owners = {}  # canary -> the request that brought it; what a request of this process has brought is not new
+requests_opened = 0
+owners = {}  # canary -> the request that brought it, where no boundary is known: what has been brought is not new
 boundary_known = False  # whether a server whose boundary is known has handed out a request
 
 
 class Request:
-    __slots__ = ("number", "own", "server", "method", "target", "shown", "status", "ended", "seen", "unit", "left", "met", "__weakref__")
+    __slots__ = ("number", "own", "server", "method", "target", "shown", "status", "ended", "seen", "unit", "left", "met", "names", "has", "__weakref__")
 
     def __init__(self, server, method, target, own):
         self.number, self.server, self.method, self.target = next_request(), server, method, target
-        self.own, self.shown, self.status, self.ended, self.seen, self.unit, self.left, self.met = list(own), [], None, False, set(), None, None, []
+        self.own, self.shown, self.status, self.ended, self.seen, self.unit, self.left, self.met = list(own), [], None, False, None, None, None, None
+        self.names = names = set(own)
+        self.has = names.issuperset  # whether canaries are all the request's own
+
+    def sees(self, *mark):
+        """Whether this was marked before; marks it."""
+        if self.seen is None:
+            self.seen = set()
+        elif mark in self.seen:
+            return True
+        self.seen.add(mark)
+        return False
 
 
 def open_request(server, method, target, own):
     """A request begins. The caller puts it into `request_of_unit`."""
-    global boundary_known, next_request
+    global boundary_known, requests_opened
     if writer.pid != os.getpid():
         after_fork()
-    read_marks()
-    writer.start()
+    if MARKS:
+        read_marks()
+    if not writer.threaded:
+        writer.start()
     request = Request(server, method, target, own)
-    for canary in request.own:
-        if len(owners) > 100_000:
-            owners.clear()
-        owners[canary] = request
+    requests_opened = request.number
     if server != "implicit":
         boundary_known = True
+    if not boundary_known:
+        remember_owner(request, request.own)
     request.unit = unit()
-    brought = f',"method":{quoted(method or "")},"target":{quoted(target[:500])},"own":{array(request.own[:MOST_CANARIES])}'
-    writer.add("request", request, f'{brought},"server":{quoted(server)}')
+    brought = f',"method":{quoted(method or "")},"target":{quoted(target[:500])},"own":{array(request.own[:MOST_CANARIES])},"server":"{server}"'
+    writer.add("request", request, brought)
     return request
+
+
+def remember_owner(request, canaries):
+    if len(owners) > 20_000:
+        owners.clear()
+    owners.update(dict.fromkeys(canaries, request))
 
 
 def add_own(request, canaries):
     """Canaries that came with the body of a request."""
-    new = [canary for canary in canaries if canary not in request.own]
+    new = [canary for canary in canaries if canary not in request.names]
     if new:
         request.own += new
-        for canary in new:
-            owners[canary] = request
+        request.names.update(new)
+        if not boundary_known:
+            remember_owner(request, new)
         writer.add("own", request, f',"own":{array(new[:MOST_CANARIES])}')
 
 
 def add_shown(request, data):
     """A part of the response to a request."""
-    found = []
-    canaries_in_text(data, found)
+    if type(data) is str:
+        found = in_text(data)
+    else:
+        found = bytes_seen.get(data) if type(data) is bytes else None
+        if found is None:
+            found = in_bytes(data)
+    shown = request.shown
     for canary in found:
-        if canary not in request.shown and len(request.shown) < 64:
-            request.shown.append(canary)
+        if canary not in shown and len(shown) < 64:
+            shown.append(canary)
 
 
 def end_request(request):
@@ -700,13 +823,17 @@ def end_request(request):
     if request.ended:
         return
     request.ended = True
-    status = "null" if request.status is None else request.status
-    writer.add("response", request, f',"c":{array(request.shown[:MOST_CANARIES])},"status":{status}')
-    foreign = [canary for canary in request.shown if canary not in request.own]
-    for canary in foreign[:2]:
-        paths = holders_of(canary)
-        writer.add("holders", request, keys({"c": [canary], "paths": paths}))
-    release(request)
+    try:
+        status = "null" if request.status is None else request.status
+        shown = request.shown
+        writer.add("response", request, f',"c":{array(shown[:MOST_CANARIES])},"status":{status}')
+        if not request.has(shown):
+            for canary in [canary for canary in shown if canary not in request.names][:2]:
+                writer.add("holders", request, keys({"c": [canary], "paths": holders_of(canary)}))
+        if request.met or kept:
+            release(request)
+    except Exception:
+        pass
 
 
 def request_for(canaries):
@@ -1051,21 +1178,45 @@ def holders_of(canary):
 
 # Events of the code -------------------------------------------------------------------------------------------------------
 
-# A site is a tuple that the rewriter has put into the code as a constant:
+# A site is a text that the rewriter has put into the code as a constant, as one text is loaded quicker than a tuple. It stands for
 # (file, line, column, function, key, path of the container within the module or None, kind, callee or None, attributes to the receiver)
+# The hooks hand it on; only where an event is written it is taken apart.
+BETWEEN = "\x1f"
+THERE = object()  # a key that the site tells
 
 
-places = {}  # identity number of a site -> the site, and the keys that tell of it in an event
+def site_text(site):
+    file, line, column, function, key, path, kind, callee, chain = site
+    attributes = "" if chain is None else "." + ".".join(chain)
+    # The file comes last: its name may hold anything.
+    return BETWEEN.join([str(line), str(column), function, key or "", path or "", kind or "", (callee or "").replace("…", "*"), attributes, file])
 
 
-def place_of(site):
+def site_of(text):
+    line, column, function, key, path, kind, callee, attributes, file = text.split(BETWEEN, 8)
+    chain = None if not attributes else tuple(attributes[1:].split(".")) if attributes != "." else ()
+    return file, int(line), int(column), function, key or None, path or None, kind or None, callee.replace("*", "…") or None, chain
+
+
+class Sites(dict):
+    """The text of a site -> the site."""
+
+    def __missing__(self, text):
+        site = self[text] = site_of(text)
+        return site
+
+
+sites = Sites()
+places = {}  # the text of a site -> the keys that tell of it in an event
+
+
+def place_of(text):
     """The keys of an event that tell where in the code it happened."""
-    place = places.get(id(site))
-    if place is None or place[0] is not site:
-        file, line, column, function = site[:4]
-        text = f',"file":{quoted(file)},"line":{line},"column":{column},"function":{quoted(function)},"text":{quoted(line_of(file, line))}'
-        places[id(site)] = place = site, text
-    return place[1]
+    place = places.get(text)
+    if place is None:
+        file, line, column, function = sites[text][:4]
+        place = places[text] = f',"file":{quoted(file)},"line":{line},"column":{column},"function":{quoted(function)},"text":{quoted(line_of(file, line))}'
+    return place
 
 
 def within(chain, request):
@@ -1094,9 +1245,14 @@ def text_of_key(key):
     return f"<{name_of_class(kind)} {known(key).number}>"
 
 
+def is_local(value):
+    """Whether a value is a thread-local."""
+    return name_of(value) in ("_local", "local")
+
+
 def container_number(container, found):
     """A thread-local holds other things in each thread, so it is another container in each."""
-    if name_of(container) in ("_local", "local"):
+    if is_local(container):
         per_thread = found.number, native_id()
         greenlet = sys.modules.get("greenlet")
         if greenlet is not None and "gevent" in sys.modules:
@@ -1111,38 +1267,97 @@ def container_number(container, found):
 locals_of_threads = {}
 
 
-def tell(event, kind, container, key, value, site, callee=None):
-    """Writes a load or a store of a value that holds canaries."""
+def tell(event, kind, container, key, value, text, callee=None):
+    """Writes a load or a store of a value that holds canaries; `text` is that of the site."""
     try:
-        chain = []
+        chain, site = [], sites[text]
+        if key is THERE:
+            key = site[4]
+        if kind == "global":
+            container = module_of(site[0])
         canaries = canaries_of(value, chain)
         if not canaries:
+            if id(type(value)) in FUTURES:
+                notice_future(event, kind, container, key, value, text, callee)
             return
         request = request_for(canaries)
-        if event == "load" and request is not None and owns(request, canaries):
+        if futures and event == "load" and request is not None and not request.has(canaries):
+            tell_futures(canaries, request)
+        if event == "load" and request is not None and request.has(canaries):
             # The same again tells nothing new.
-            mark = (id(site), id(value))
-            if mark in request.seen:
+            if request.sees(text, id(value)):
                 return
-            request.seen.add(mark)
         if event == "load" and kind == "attribute":
             container = holder_of(container, key, value)
-        found = known(container, request)
-        path = path_of(container, found, site)
-        if kind == "closure":
-            path = f"{shown_name(site[0])}.{outer_function(site[3], key)}.<closure> {key}"
-        own_obj = "true" if request is not None and path is None and found.first_request == request.number else "false"
-        told = (
-            f',"c":{array(canaries)},"obj":{container_number(container, found)},"type":{quoted(name_of(container))},"path":{text_or_null(path)}'
-            f',"key":{text_or_null(text_of_key(key) if key is not None else None)},"kind":"{kind}","own_obj":{own_obj}{place_of(site)}{within(chain, request)}'
-        )
-        if chain or id(type(value)) not in (TEXT, BYTES) or kind in ("call", "contextvar"):
-            told += f',"value":{known(value, request).number}'
-        if callee is not None:
-            told += f',"callee":{quoted(callee)}'
-        writer.add(event, request, told)
+        tell_access(event, kind, container, key, value, text, site, callee, canaries, chain, request)
     except Exception:
         pass
+
+
+def tell_access(event, kind, container, key, value, text, site, callee, canaries, chain, request, moment=None):
+    """Writes the event of a load or a store, which happened at another `moment` if there is one."""
+    try:
+        found = known(container, request)
+        container_told = found.told if kind != "closure" else None
+        own_obj = "false"
+        if container_told is None:
+            path = path_of(container, found, site) if kind != "closure" else f"{shown_name(site[0])}.{outer_function(site[3], key)}.<closure> {key}"
+            container_told = f',"obj":{container_number(container, found)},"type":{quoted(name_of(container))},"path":{text_or_null(path)}'
+            if path is None:
+                own_obj = "true" if request is not None and found.first_request == request.number else "false"
+            elif kind != "closure" and not is_local(container):
+                found.told = container_told  # it stays so: the path is that by which it was reached first
+        of_key = "null" if key is None else quoted(key[:80]) if type(key) is str else text_or_null(text_of_key(key))
+        told = f',"c":{array(canaries)}{container_told},"key":{of_key},"kind":"{kind}","own_obj":{own_obj}{places.get(text) or place_of(text)}'
+        if chain:
+            told += within(chain, request)
+        if chain or id(type(value)) not in (TEXT, BYTES) or kind == "call" or kind == "contextvar":
+            told += f',"value":{known(value, request).number}'
+        if callee is THERE:
+            callee = site[7]
+        if callee is not None:
+            told += f',"callee":{quoted(callee)}'
+        if moment is None:
+            writer.add(event, request, told)
+        else:
+            writer.add(event, request, told, when=moment[0], place=moment[1], runs=moment[2])
+    except Exception:
+        pass
+
+
+# Futures and tasks that were stored or loaded before their results were known: told once somebody has got another's canary, which
+# may have come out of one. Kept for some seconds.
+futures = []
+MOST_FUTURES, FUTURES_KEPT_NS = 128, 10_000_000_000
+
+
+def notice_future(event, kind, container, key, future, text, callee):
+    request = request_of_unit.get()
+    if request is None:
+        return
+    now = now_ns()
+    while futures and (len(futures) >= MOST_FUTURES or now - futures[0][0][0] > FUTURES_KEPT_NS):
+        del futures[0]
+    futures.append(((now, writer.next(), unit()), event, kind, container, key, future, text, callee, request))
+
+
+def tell_futures(canaries, request):
+    """Tells of those futures out of which came what is another's than the request's."""
+    foreign = [canary for canary in canaries if canary not in request.names]
+    for note in list(futures):
+        moment, event, kind, container, key, future, text, callee, noticed_in = note
+        try:
+            if attribute_of(future, "_state") != "FINISHED":
+                continue
+            found = canaries_of(attribute_of(future, "_result"))
+            if any([canary in foreign for canary in found]):
+                futures.remove(note)
+                site = sites[text]
+                tell_access(event, kind, container, key, future, text, site, site[7] if callee is THERE else callee, found, None, noticed_in, moment)
+        except Exception:
+            pass
+
+
 
 
 def holder_of(container, name, value):
@@ -1162,14 +1377,22 @@ def outer_function(function, name):
     return function.rpartition(".<locals>")[0] or function
 
 
+# The hooks that are called most look at texts themselves. What a load gives that is the request's own tells nothing.
+
+
 def attribute_load(value, container, site):
     """`container.key` was read."""
     kind = type(value)
-    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
+    if kind is str:
+        found = texts_seen.get(value)
+        if found is None:
+            found = in_text(value)
+    elif id(kind) in PLAIN:
         return value
-    found = holds(value)
-    if found and not only_own(found):
-        tell("load", "attribute", container, site[4], value, site)
+    else:
+        found = holds(value)
+    if found and ((request := request_of_unit.get()) is None or not request.has(found)):
+        tell("load", "attribute", container, THERE, value, site)
     return value
 
 
@@ -1184,10 +1407,15 @@ def attribute_get(container, name, site, /):
 def item_load(value, container, key, site):
     """`container[key]` was read."""
     kind = type(value)
-    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
+    if kind is str:
+        found = texts_seen.get(value)
+        if found is None:
+            found = in_text(value)
+    elif id(kind) in PLAIN:
         return value
-    found = holds(value)
-    if found and not only_own(found):
+    else:
+        found = holds(value)
+    if found and ((request := request_of_unit.get()) is None or not request.has(found)):
         tell("load", "item", container, key, value, site)
     return value
 
@@ -1202,11 +1430,16 @@ def item_get(container, key, site, /):
 
 def global_load(value, site):
     kind = type(value)
-    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
+    if kind is str:
+        found = texts_seen.get(value)
+        if found is None:
+            found = in_text(value)
+    elif id(kind) in PLAIN:
         return value
-    found = holds(value)
-    if found and not only_own(found):
-        tell("load", "global", module_of(site[0]), site[4], value, site)
+    else:
+        found = holds(value)
+    if found and ((request := request_of_unit.get()) is None or not request.has(found)):
+        tell("load", "global", None, THERE, value, site)
     return value
 
 
@@ -1214,7 +1447,7 @@ def closure_load(value, cell, site):
     """A captured variable was read; `cell` is a function that captures the same variable."""
     if id(type(value)) not in PLAIN and (found := holds(value)) and not only_own(found):
         try:
-            tell("load", "closure", cell.__closure__[0], site[4], value, site)
+            tell("load", "closure", cell.__closure__[0], THERE, value, site)
         except Exception:
             pass
     return value
@@ -1229,18 +1462,16 @@ def default_load(value, site):
 
 def local_load(value, site):
     """A local variable whose value is used as a whole."""
-    if id(type(value)) not in PLAIN and id(type(value)) != TEXT and (found := holds(value)) and not only_own(found):
+    kind = type(value)
+    if kind is not str and id(kind) not in PLAIN and (found := holds(value)) and not only_own(found):
         tell("load", "local", value, None, value, site)
     return value
 
 
 def attribute_store(value, container, site):
     """`container.key = value` comes next."""
-    kind = type(value)
-    if len(value) < SHORTEST if kind is str else id(kind) in PLAIN:
-        return value
-    if holds(value):
-        tell("store", "attribute", container, site[4], value, site)
+    if id(type(value)) not in PLAIN and holds(value):
+        tell("store", "attribute", container, THERE, value, site)
     return value
 
 
@@ -1257,14 +1488,14 @@ def item_store(value, container, key, site):
 
 def global_store(value, site):
     if id(type(value)) not in PLAIN and holds(value):
-        tell("store", "global", module_of(site[0]), site[4], value, site)
+        tell("store", "global", None, THERE, value, site)
     return value
 
 
 def closure_store(value, cell, site):
     if id(type(value)) not in PLAIN and holds(value):
         try:
-            tell("store", "closure", cell.__closure__[0], site[4], value, site)
+            tell("store", "closure", cell.__closure__[0], THERE, value, site)
         except Exception:
             pass
     return value
@@ -1317,7 +1548,7 @@ class ItemTarget:
     def v(self, value):
         container, key, site, kind = get_item_slot(self)
         container[key] = value
-        item_store(value, container, key, site if kind == "item" else site)
+        item_store(value, container, key, site)
 
 
 set_item_slot, get_item_slot = ItemTarget.to.__set__, ItemTarget.to.__get__
@@ -1381,9 +1612,7 @@ def method_call(site, receiver, name, /, *args, **kwargs):
     """`receiver.name(...)`, where the name is one by which containers are written or read."""
     result = getattr(receiver, name)(*args, **kwargs)
     if name in PLAIN_READERS:
-        kind = type(result)
-        if len(result) < SHORTEST if kind is str else id(kind) in PLAIN and id(kind) not in VIEWS:
-            return result
+        return method_read(result, receiver, name, args, site)
     try:
         if name in RECEIVERS:
             received(result)
@@ -1394,7 +1623,8 @@ def method_call(site, receiver, name, /, *args, **kwargs):
         if name in SCHEDULERS:
             tell_scheduled(site, args)
             return result
-        holding = holds(receiver if id(type(result)) in VIEWS else result)
+        kind = id(type(result))
+        holding = () if kind in PLAIN and kind not in VIEWS else holds(receiver if kind in VIEWS else result)
         written = None
         if name in WRITERS:
             written = next((value for value in args[:4] if id(type(value)) not in PLAIN and holds(value)), None)
@@ -1406,11 +1636,61 @@ def method_call(site, receiver, name, /, *args, **kwargs):
             receiver = connection_of(receiver)
         if written is not None:
             tell_write(site, receiver, name, args, written)
-        if holding and not (id(type(receiver)) in BUILT_IN and only_own(holding)) and (site[6] != BASE or id(type(result)) in (TEXT, BYTES)):
-            tell_read(site, receiver, name, args, result)
+        if holding:
+            tell_read(site, receiver, name, args, result, holding)
     except Exception:
         pass
     return result
+
+
+def method_read(result, receiver, name, args, site):
+    """The result of `receiver.name(*args)`, where the name is one by which containers are read, and nothing else."""
+    try:
+        kind = type(result)
+        if kind is str:
+            found = texts_seen.get(result)
+            if found is None:
+                found = in_text(result)
+        elif id(kind) not in PLAIN:
+            found = holds(result)
+        elif id(kind) in VIEWS:
+            found = holds(receiver)
+        else:
+            return result
+        if found and not has_own_events(receiver, name):
+            tell_read(site, receiver, name, args, result, found)
+    except Exception:
+        pass
+    return result
+
+
+def get_call(result, receiver, key, site):
+    """The result of `receiver.get(key)`, or of another method by which containers are read, nothing else; `key` is the first
+    argument, or None."""
+    kind = type(result)
+    if kind is str:
+        found = texts_seen.get(result)
+        if found is None:
+            found = in_text(result)
+        if not found:
+            return result
+    elif id(kind) in PLAIN and id(kind) not in VIEWS:
+        return result
+    try:
+        if kind is str and type(receiver) is dict and only_own(found):
+            return result
+        return method_read(result, receiver, sites[site][4], (key,), site)
+    except Exception:
+        return result
+
+
+def method_call_of_one(site, receiver, name, argument, /):
+    """`receiver.name(argument)`, where the name is one by which containers are read, and nothing else."""
+    result = getattr(receiver, name)(argument)
+    kind = type(result)
+    if id(kind) in PLAIN and id(kind) not in VIEWS:
+        return result
+    return method_read(result, receiver, name, (argument,), site)
 
 
 def tell_scheduled(site, args):
@@ -1418,7 +1698,7 @@ def tell_scheduled(site, args):
     for place, function in enumerate(args):
         if (type(function) is types.MethodType or type(function) is types.BuiltinFunctionType) and type(function.__self__) is not types.ModuleType:
             if function.__name__ in WRITERS and holds(args[place + 1 :]):
-                tell("store", "call", function.__self__, None, args[place + 1 :], site, site[7])
+                tell("store", "call", function.__self__, None, args[place + 1 :], site, THERE)
 
 
 def tell_write(site, receiver, name, args, value):
@@ -1429,15 +1709,17 @@ def tell_write(site, receiver, name, args, value):
         key = args[0]
     if type(receiver) is types.ModuleType:
         return tell_call(site, receiver, value if name in READERS else None, value)
-    tell("store", kind, receiver, key, value, site, site[7])
+    tell("store", kind, receiver, key, value, site, THERE)
 
 
-def tell_read(site, receiver, name, args, result):
+def tell_read(site, receiver, name, args, result, holding):
+    if id(type(receiver)) in BUILT_IN and only_own(holding) or id(type(result)) not in (TEXT, BYTES) and sites[site][6] == BASE:
+        return
     if type(receiver) is types.ModuleType:
         return tell_call(site, receiver, result, None)
     kind = "contextvar" if type(receiver) is ContextVar else "call"
     key = args[0] if args and kind == "call" and id(type(args[0])) in (TEXT, id(int), BYTES, TUPLE) and name not in ("read", "recv") else None
-    tell("load", kind, receiver, key, receiver if id(type(result)) in VIEWS else result, site, site[7])
+    tell("load", kind, receiver, key, receiver if id(type(result)) in VIEWS else result, site, THERE)
 
 
 def receiver_of(root, site):
@@ -1473,60 +1755,61 @@ def stateless(callee, site):
     return kind is types.BuiltinFunctionType or is_class(callee)
 
 
-def tell_call(site, callee, result, argument):
+def tell_call(text, callee, result, argument):
     try:
-        chain = []
+        chain, site = [], sites[text]
         canaries = canaries_of(result, chain) if result is not None else []
         of_arguments = canaries_of(argument) if argument is not None else []
         if not canaries and not of_arguments:
             return
         request = request_for(canaries or of_arguments)
-        if canaries and request is not None and owns(request, canaries):
-            mark = (id(site), id(result))
-            if mark in request.seen:
+        if futures and canaries and request is not None and not request.has(canaries):
+            tell_futures(canaries, request)
+        if canaries and request is not None and request.has(canaries):
+            if request.sees(text, id(result)):
                 return
-            request.seen.add(mark)
         called = f',"callee":{quoted(site[7])},"callee_obj":{number_of(callee, request)},"obj":{number_of(result, request)},"type":{quoted(name_of(result))}'
-        writer.add("call", request, f',"c":{array(canaries)},"args_c":{array(of_arguments)}{called}{place_of(site)}{within(chain, request)}')
+        writer.add("call", request, f',"c":{array(canaries)},"args_c":{array(of_arguments)}{called}{place_of(text)}{within(chain, request)}')
     except Exception:
         pass
 
 
-quiet_callees = {}  # identity number of a site -> the site, and a function that it called and that keeps nothing
+quiet_callees = {}  # the text of a site -> a function that it called and that keeps nothing
 
 
 def call_result(result, root, site):
     """The result of a call, or of `await`."""
     kind = type(result)
     if kind is str:
-        if len(result) < SHORTEST:
-            return result
-        last = last_text
-        found = last[1] if last[0] is result else in_text(result)
-        if not found:
-            return result
+        found = texts_seen.get(result)
+        if found is None:
+            found = in_text(result)
     elif id(kind) in PLAIN:
         return result
     else:
         if kind is bytes and not boundary_known:
             received(result)
         found = holds(result)
-        if not found or site[6] == BASE and kind is not bytes:
-            return result
+    if found:
+        request = request_of_unit.get()
+        own = request is not None and request.has(found)
+        if not own or root is None or quiet_callees.get(site) is not root:
+            tell_result(result, kind, root, site, own)
+    return result
+
+
+def tell_result(result, kind, root, text, own):
     try:
-        own = only_own(found)
-        if own and root is not None:
-            quiet = quiet_callees.get(id(site))
-            if quiet is not None and quiet[1] is root and quiet[0] is site:
-                return result
+        site = sites[text]
+        if site[6] == BASE and kind is not str and kind is not bytes:
+            return
         callee = receiver_of(root, site) if root is not None else None
         if not (own and stateless(callee, site)):
-            tell_call(site, callee, result, None)
-        elif callee is root and type(callee) is types.FunctionType and callee.__closure__ is None:
-            quiet_callees[id(site)] = site, callee
+            tell_call(text, callee, result, None)
+        elif callee is root and (type(callee) is types.FunctionType and callee.__closure__ is None or type(callee) is types.ModuleType):
+            quiet_callees[text] = callee
     except Exception:
         pass
-    return result
 
 
 def awaited_method(result, root, site):
@@ -1537,14 +1820,14 @@ def awaited_method(result, root, site):
     if connections:
         take_over(root)
     try:
-        if kind == BYTES and site[4] in RECEIVERS:
+        if kind == BYTES and sites[site][4] in RECEIVERS:
             received(result)
         if holds(result):
-            receiver = receiver_of(root, site) if root is not None else None
+            receiver = receiver_of(root, sites[site]) if root is not None else None
             if receiver is None or type(receiver) is types.ModuleType:
                 tell_call(site, receiver, result, None)
             else:
-                tell("load", "call", receiver, None, result, site, site[7])
+                tell("load", "call", receiver, None, result, site, THERE)
     except Exception:
         pass
     return result
@@ -1577,6 +1860,6 @@ HOOKS = {
     "_rp_la": attribute_load, "_rp_ga": attribute_get, "_rp_li": item_load, "_rp_gi": item_get, "_rp_lg": global_load,
     "_rp_lc": closure_load, "_rp_ld": default_load, "_rp_ll": local_load, "_rp_sa": attribute_store, "_rp_si": item_store, "_rp_sg": global_store,
     "_rp_sc": closure_store, "_rp_ta": AttributeTarget, "_rp_ti": ItemTarget, "_rp_aa": augmented_attribute, "_rp_ai": augmented_item,
-    "_rp_m": method_call, "_rp_r": call_result, "_rp_w": awaited_method, "_rp_get": get_attribute, "_rp_set": set_attribute,
+    "_rp_m": method_call, "_rp_mr": get_call, "_rp_m1": method_call_of_one, "_rp_r": call_result, "_rp_w": awaited_method, "_rp_get": get_attribute, "_rp_set": set_attribute,
     "_rp_next": next_of, "_rp_in": received, "_rp_slice": slice,
 }

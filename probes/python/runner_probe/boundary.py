@@ -10,25 +10,61 @@ import sys
 import types
 
 import runner_probe as probe
-from runner_probe import add_own, add_shown, canaries_in_text, end_request, open_request, request_of_unit, unquoted
+from runner_probe import add_own, add_shown, canaries_in_text, end_request, in_text, open_request, request_of_unit, unquoted
 
 MOST_BODY = 4 << 20
 TAIL = 256  # a canary may lie across two parts of a body
 
 
-def canaries_in(*texts):
+def canaries_in(*parts):
     """The canaries in parts of a request, also percent-encoded ones, and those of basic authentication."""
-    text = "\n".join([part if type(part) is str else part.decode("latin-1") for part in texts if type(part) is str or type(part) is bytes])
-    if "asic " in text or "ASIC " in text:
-        text += "".join(["\n" + decoded for decoded in map(from_base64, BASIC.findall(text)) if decoded])
-    found = []
-    canaries_in_text(text, found)
+    found = ()
+    for part in parts:
+        kind = type(part)
+        if kind is str:
+            more = texts_brought.get(part)
+        elif kind is bytes:
+            more = bytes_brought.get(part)
+        else:
+            continue
+        if more is None:
+            more = brought_by(part)
+        if more:
+            found += more
+    return found if len(found) < 2 else tuple(dict.fromkeys(found))
+
+
+# Parts of requests with their canaries: headers come again and again.
+texts_brought, bytes_brought = {}, {}
+
+
+def brought_by(part):
+    text = part if type(part) is str else part.decode("latin-1")
+    found = in_text(text)
     if "%" in text:
-        canaries_in_text(unquoted(text), found)
+        found += in_text(unquoted(text))
+    if probe.whole_texts:
+        found += tuple([word for word in WORDS(text) if word in probe.whole_texts])
+    if text[:6].lower() == "basic " and (decoded := from_base64(text[6:])):
+        found += in_text(decoded)
+    if len(text) <= probe.LONGEST_SEEN:
+        seen = texts_brought if type(part) is str else bytes_brought
+        if len(seen) >= probe.MOST_SEEN:
+            seen.clear()
+        seen[part] = found
     return found
 
 
-BASIC = re.compile("(?im)^basic (.+)$")
+# What stands between `=`, `/` and their like, as in a query, a path, a cookie, or in quotes, as in JSON.
+WORDS = re.compile(r"(?<=[=/\"])[^=/&;?\s\"]+(?=[/&;?\s\"]|$)").findall
+
+
+def forget_brought():
+    texts_brought.clear()
+    bytes_brought.clear()
+
+
+probe.on_marks.append(forget_brought)
 
 
 def from_base64(text):
@@ -65,17 +101,23 @@ class Body:
 class Shown:
     """Looks for canaries in the parts of a response's body."""
 
-    __slots__ = ("request", "tail")
+    __slots__ = ("request", "last")
 
     def __init__(self, request):
-        self.request, self.tail = request, b""
+        self.request, self.last = request, b""
 
     def part(self, data):
         try:
-            if data and type(data) in (bytes, bytearray, memoryview):
-                text = self.tail + bytes(data[: probe.LONG_TEXT])
-                self.tail = text[-TAIL:]
-                add_shown(self.request, text)
+            if not data:
+                return
+            if type(data) is not bytes or len(data) > probe.LONG_TEXT:
+                if type(data) not in (bytes, bytearray, memoryview):
+                    return
+                data = bytes(data[: probe.LONG_TEXT])
+            if self.last:
+                data = self.last[-TAIL:] + data
+            self.last = data
+            add_shown(self.request, data)
         except Exception:
             pass
 
@@ -230,18 +272,18 @@ class Wsgi:
         try:
             parts = self._runner_application(environ, start)
         except BaseException:
-            quiet(end_request, request)
+            end_request(request)
             request_of_unit.set(None)
             raise
         if type(parts) in (list, tuple):
             for part in parts:
                 shown.part(part)
-            quiet(end_request, request)
+            end_request(request)
             request_of_unit.set(None)
             return parts
         wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and type(parts) is wrapper:
-            quiet(end_request, request)
+            end_request(request)
             request_of_unit.set(None)
             return parts
         return (SizedParts if hasattr(type(parts), "__len__") else Parts)(parts, request, shown)
@@ -266,24 +308,38 @@ class Asgi:
         return getattr(self._runner_application, name)
 
     def begin(self, scope):
-        path, query = scope.get("raw_path") or scope.get("path", "").encode("utf-8", "replace"), scope.get("query_string") or b""
-        target = path.decode("latin-1")
+        path, query = scope.get("raw_path"), scope.get("query_string")
+        target = path.decode("latin-1") if path else scope.get("path", "")
         if query:
             target += "?" + query.decode("latin-1")
-        values = b"\n".join([value for name, value in scope.get("headers") or ()])
-        return open_request("asgi", scope.get("method", scope["type"].upper()), target, canaries_in(scope.get("path", ""), target, values))
+        own = probe.all_texts(target)
+        if "%" in target or probe.whole_texts:
+            own = [*own, *canaries_in(target, scope.get("path", ""))]
+        for _, value in scope.get("headers") or ():
+            found = bytes_brought.get(value)
+            if found is None:
+                found = canaries_in(value)
+            if found:
+                own = [*own, *found]
+        if len(own) > 1:
+            own = tuple(dict.fromkeys(own))
+        return open_request("asgi", scope.get("method") or scope["type"].upper(), target, own)
 
     async def __call__(self, scope, receive, send):
         if scope["type"] not in ("http", "websocket") or "runner.probe" in scope:
             return await self._runner_application(scope, receive, send)
-        request = quiet(self.begin, scope)
-        if request is None:
+        try:
+            request = self.begin(scope)
+        except Exception:
             return await self._runner_application(scope, receive, send)
-        body, shown = Body(request), Shown(request)
+        body = shown = None
 
         async def receives():
+            nonlocal body
             message = await receive()
             if type(message) is dict:
+                if body is None:
+                    body = Body(request)
                 body.part(message.get("body"))
                 if "text" in message:
                     quiet(lambda: body.part(message["text"].encode()))
@@ -292,29 +348,40 @@ class Asgi:
             return message
 
         async def sends(message):
+            nonlocal shown
             last = False
             try:
                 kind = message["type"]
-                if kind == "http.response.start":
+                if kind == "http.response.body":
+                    data, last = message.get("body"), not message.get("more_body")
+                    if last and shown is None and type(data) is bytes and len(data) < probe.LONG_TEXT:
+                        add_shown(request, data)
+                    else:
+                        shown = shown or Shown(request)
+                        shown.part(data)
+                elif kind == "http.response.start":
                     request.status = message["status"]
-                    add_shown(request, b"\n".join([value for name, value in message.get("headers") or ()]))
-                elif kind == "http.response.body":
-                    shown.part(message.get("body"))
-                    last = not message.get("more_body")
+                    for _, value in message.get("headers") or ():
+                        add_shown(request, value)
                 elif kind == "websocket.send":
+                    shown = shown or Shown(request)
                     shown.part((message.get("text") or "").encode() or message.get("bytes"))
             except Exception:
                 pass
             await send(message)
-            if last:
-                quiet(end_request, request)
+            if last and not request.ended:
+                end_request(request)
 
         before = request_of_unit.set(request)
         try:
             return await self._runner_application(scope, receives, sends)
         finally:
-            quiet(end_request, request)
-            quiet(request_of_unit.reset, before)
+            if not request.ended:
+                end_request(request)
+            try:
+                request_of_unit.reset(before)
+            except Exception:
+                pass
 
 
 def asgi(application):
@@ -474,7 +541,7 @@ def of_http_server(module):
             finally:
                 request = request_of_unit.get()
                 if request is not None and request.server == "http.server":
-                    quiet(end_request, request)
+                    end_request(request)
                     request_of_unit.set(None)
                     if type(self.rfile) is Input:
                         self.rfile = self.rfile._runner_file
@@ -540,7 +607,7 @@ def of_aiohttp(module):
                 quiet(shown, request, error)
                 raise
             finally:
-                quiet(end_request, request)
+                end_request(request)
                 quiet(request_of_unit.reset, before)
 
         return _handle
@@ -584,7 +651,7 @@ def of_tornado(module):
                 return await original(self, *arguments, **keywords)
             finally:
                 request.status = quiet(self.get_status)
-                quiet(end_request, request)
+                end_request(request)
                 quiet(request_of_unit.reset, before)
 
         return _execute
@@ -627,7 +694,7 @@ def of_sanic(module):
             try:
                 return await original(self, message, *arguments, **keywords)
             finally:
-                quiet(end_request, request)
+                end_request(request)
                 quiet(request_of_unit.reset, before)
 
         return handle_request

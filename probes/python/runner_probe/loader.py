@@ -6,10 +6,10 @@ an importer, as a folder or an archive with a `__main__.py` has: so the script g
 """
 
 import _imp
+import builtins
 import marshal
 import os
 import sys
-import types
 from importlib import _bootstrap_external as external
 from importlib.machinery import ModuleSpec, SourceFileLoader
 
@@ -57,17 +57,18 @@ def is_foreign(folder):
     return found
 
 
-HOOKS = {probe.MARK + name: hook for name, hook in probe.HOOKS.items()}
-hook_of = HOOKS.get
-CODE = types.CodeType
+HOOKS = {probe.built_in(name): hook for name, hook in probe.HOOKS.items()}
 
 
-def with_hooks(code):
-    """The code object with hooks in place of the texts that stand for them."""
-    return code.replace(co_consts=tuple([
-        hook_of(constant, constant) if type(constant) is str else with_hooks(constant) if type(constant) is CODE else constant
-        for constant in code.co_consts
-    ]))
+class Keeper:
+    """Puts the hooks among the built-in names when it is let go. At the end of a process the interpreter puts the built-in names
+    back as they were when it began, and takes modules apart only then, which calls functions by `__del__`. As nothing but the
+    built-in names refers to this object, it is let go just in between."""
+
+    __slots__ = ()
+
+    def __del__(self, names=vars(builtins), hooks=HOOKS):
+        names.update(hooks)
 
 
 def version():
@@ -80,7 +81,7 @@ VERSION = _imp.source_hash(0, version())
 
 
 def cached(key):
-    return f"{probe.DIRECTORY}/cache/{key}.code"
+    return f"{probe.CACHE}/{key}.code"
 
 
 def rewritten(loader, path, file, script):
@@ -101,7 +102,7 @@ def rewritten(loader, path, file, script):
         pass
     code, imported = rewriter()(loader.get_data(path) if source is None else source, path, file, script)
     try:
-        os.makedirs(f"{probe.DIRECTORY}/cache", 0o700, exist_ok=True)
+        os.makedirs(probe.CACHE, 0o700, exist_ok=True)
         part = f"{cached(key)}.{os.getpid()}"
         with open(part, "wb") as stored:
             stored.write(marshal.dumps((code, imported)))
@@ -147,7 +148,6 @@ def code_of(name, path, loader, script=False):
     probe.modules.setdefault(file, (name, real, frozenset()))
     try:
         code, imported = rewritten(loader, path, file, script)
-        code = with_hooks(code)
         probe.modules[file] = (name, real, frozenset(imported))
     except (SyntaxError, OSError):
         return None  # the interpreter says so itself
@@ -227,6 +227,8 @@ script_path = None
 
 def install():
     global script_path
+    vars(builtins).update(HOOKS)
+    vars(builtins)[probe.built_in("_keeper")] = Keeper()
     external.SourceLoader.get_code = get_code
     argv = getattr(sys, "argv", None) or [""]
     if argv[0] not in ("", "-c", "-m", "-") and not getattr(sys.flags, "interactive", 0) and os.path.isfile(argv[0]):

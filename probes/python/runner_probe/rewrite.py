@@ -5,18 +5,19 @@ calls, inside functions only, go through the hooks of `runner_probe`.
     f().email               _rp_ga(f(), 'email', SITE)                      the hook reads, as f() must run once only
     shared.email = value    shared.email = _rp_sa(value, shared, SITE)
     f().email = value       _rp_ta(f(), 'email', SITE).v = value            an object whose attribute `v` stands for the target
+    cache.get(key)          _rp_mr(cache.get(key), cache, key, SITE)        a method by which containers are only read
     log.append(value)       _rp_m(SITE, log, 'append', value)               a method by which containers are written or read
     lookup(value)           _rp_r(lookup(value), lookup, SITE)
 
-A site is a constant tuple in the code: see `runner_probe`. Where a hook reads for the second time what the code has read, it
-is a plain name, so that nothing runs twice. In the tree a hook is a constant text; the loader exchanges these in the compiled
-code for the hooks themselves. So a module gets no new names, and hooks work until the last `__del__` of a process.
+A site is a constant text in the code: see `site_text` in `runner_probe`. Where a hook reads for the second time what the code
+has read, it is a plain name, so that nothing runs twice. A hook is a built-in name: a module gets no new names, and its compiled
+code is stored and loaded as that of any other.
 """
 
 import ast
 import warnings
 
-from runner_probe import BASE, MARK, READERS, RECEIVERS, SCHEDULERS, WRITERS
+from runner_probe import BASE, PLAIN_READERS, READERS, RECEIVERS, SCHEDULERS, WRITERS, built_in, site_of, site_text
 
 # Calls of these are left as they are: some depend on the frame they are called in, the others give nothing that was kept.
 PLAIN_FUNCTIONS = frozenset(
@@ -33,6 +34,7 @@ PLAIN_METHODS = frozenset(
     " clear remove discard close cancel done debug info warning error exception critical log total_seconds isoformat hexdigest digest group groups"
     .split()
 )
+SITE_OF_CALL = {built_in("_rp_m"): 0, built_in("_rp_m1"): 0, built_in("_rp_mr"): 3, built_in("_rp_r"): 2}  # which argument is the site
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -222,9 +224,7 @@ class Rewriter:
 
     def site(self, node, key=None, path=None, kind=None, callee=None, chain=None):
         function = ".".join(self.qualified) or "<module>"
-        return self.constant(
-            (self.file, node.lineno, node.col_offset + 1, function, key, path, kind, callee, chain), node
-        )
+        return self.constant(site_text((self.file, node.lineno, node.col_offset + 1, function, key, path, kind, callee, chain)), node)
 
     @staticmethod
     def constant(value, node):
@@ -235,7 +235,7 @@ class Rewriter:
         return ast.copy_location(ast.Name(identifier, context or ast.Load()), node)
 
     def call(self, hook, arguments, node):
-        return ast.copy_location(ast.Call(self.constant(MARK + hook, node), arguments, []), node)
+        return ast.copy_location(ast.Call(self.name(built_in(hook), node), arguments, []), node)
 
     def again(self, node):
         """A plain name or constant once more."""
@@ -536,10 +536,12 @@ class Rewriter:
                 node.slice = self.visit(node.slice)
             return node
         call = self.visit(node)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Constant) and call.func.value in (MARK + "_rp_m", MARK + "_rp_r"):
+        place = SITE_OF_CALL.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
+        if place is not None:
             # What a call gives, and from which something is read in turn: a container tells nothing by itself.
-            site = call.args[0 if call.func.value == MARK + "_rp_m" else 2]
-            site.value = (*site.value[:6], BASE, *site.value[7:])
+            site = call.args[place]
+            parts = site_of(site.value)
+            site.value = site_text((*parts[:6], BASE, *parts[7:]))
         return call
 
     def test(self, node):
@@ -694,8 +696,18 @@ class Rewriter:
             callee = called_text(function)
             path = self.path_of(function.value)
             if (name in WRITERS or name in READERS or name in SCHEDULERS) and not self.is_super(function.value):
+                plain = name in PLAIN_READERS and len(node.args) < 3 and not node.keywords
+                simple = (ast.Constant, ast.Name)
+                if plain and self.is_name(function.value) and all(isinstance(argument, simple) for argument in node.args):
+                    # The method is called as it was written; receiver and key are read again for the hook.
+                    key = self.again(node.args[0]) if node.args else self.constant(None, node)
+                    again = [self.again(function.value), key, self.site(node, name, path, None, callee)]
+                    self.arguments(node)
+                    return self.call("_rp_mr", [node, *again], node)
                 receiver = self.base(function.value)
                 self.arguments(node)
+                if plain and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
+                    return self.call("_rp_m1", [self.site(node, name, path, None, callee), receiver, self.constant(name, function), *node.args], node)
                 site = self.site(node, name, path, None, callee)
                 call = self.call("_rp_m", [site, receiver, self.constant(name, function), *node.args], node)
                 call.keywords = node.keywords
@@ -769,6 +781,6 @@ def rewrite(source, path, file, script=False):
             place += 1
         tree.body[place:place] = ast.parse("__spec__ = __package__ = __cached__ = None").body
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a text is called
+        warnings.simplefilter("ignore")  # the interpreter has said it when it compiled the module itself
         code = compile(tree, path, "exec", dont_inherit=True)
     return code, tuple(sorted(rewriter.imported))

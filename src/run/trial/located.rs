@@ -33,7 +33,7 @@ impl Stage<'_> {
                 Ok(()) => {
                     let (exposures, leaks) = (dirty.exposures, dirty.leaks);
                     let mut servers = Probed { stage: self, trial, began: Instant::now(), exposures, leaks };
-                    locate::leak(variant, leak, self.seed, &mut servers)
+                    locate::leak(variant, leak, self.seed, self.probes, &mut servers)
                 }
             });
             if trial.interrupted {

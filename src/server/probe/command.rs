@@ -69,6 +69,7 @@ impl Probe {
         let script = quoted(&text(&self.scripts("node").join("probe.cjs")));
         vec![
             ("RUNNER_PROBE_DIR".to_owned(), text(&self.events())),
+            ("RUNNER_PROBE_CACHE".to_owned(), text(&self.cache())),
             ("RUNNER_PROBE_CANARY".to_owned(), self.canary.clone()),
             ("RUNNER_PROBE_MARKS".to_owned(), text(&self.folder.path().join(PROBE_MARKS))),
             ("RUNNER_PROBE_APP".to_owned(), text(&application(plan))),
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_environment_goes_before_what_is_there() {
-        let probe = Probe::unpack("zq").unwrap();
+        let probe = crate::server::probe::Probes::default().probe("zq").unwrap();
         let known = |name: &str| (name == "PYTHONPATH").then(|| "lib".to_owned());
         let all = probe.environment(&command("python3 app.py"), &known);
         let of = |wanted: &str| all.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone()).unwrap();
