@@ -21,7 +21,9 @@ use crate::run::generators::{Generators, SharedLoad, SharedResults};
 use crate::scenario::{LoadSpec, Model, Scenario};
 
 mod gathering;
+mod generator_state;
 mod shared;
+mod watch;
 
 /// Replies to coordinators come below this.
 const INBOX: &str = "_INBOX_coordinators";

@@ -191,6 +191,7 @@ fn users(load: &scenario::LoadSpec, index: u32, threads: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::slice::ThreadSlice;
     use crate::load::tests::plan;
     use crate::scenario::{Level, LoadSpec, Spacing};
 
@@ -204,6 +205,28 @@ mod tests {
             let load = LoadSpec { model, levels, duration: lasting, ..plan() };
             let plan = ThreadPlan::new(&load, &target, (0, 1), 1);
             assert_eq!(plan.arrivals().count(), arrivals, "{rate}/s for {seconds} s");
+        }
+    }
+
+    #[test]
+    fn slices_of_a_load_have_the_arrivals_of_the_whole() {
+        let target = Target::tcp("127.0.0.1:1".parse().unwrap(), None);
+        let lasting = Duration::from_secs(3);
+        for spacing in [Spacing::Uniform, Spacing::Poisson] {
+            let levels = vec![Level { from: 100.0, to: 700.0, lasting }];
+            let model = Model::Open { spacing, max_concurrency: 64 };
+            let load = LoadSpec { model, levels, duration: lasting, ..plan() };
+            let of = |indices: std::ops::Range<u32>| -> Vec<Duration> {
+                let of_thread = |index| ThreadPlan::new(&load, &target, (index, 8), 7).arrivals().collect::<Vec<_>>();
+                indices.flat_map(of_thread).collect()
+            };
+            let mut whole = of(ThreadSlice::whole(8).indices());
+            let mut sliced: Vec<Duration> =
+                (0..4).flat_map(|index| of(ThreadSlice::part(8, index, 4).indices())).collect();
+            whole.sort_unstable();
+            sliced.sort_unstable();
+            assert_eq!(sliced, whole);
+            assert!(whole.len() > 1_000 && whole.windows(2).all(|pair| pair[0] <= pair[1]), "{}", whole.len());
         }
     }
 

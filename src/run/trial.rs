@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -13,26 +13,20 @@ use tracing::{debug, info, info_span, warn};
 
 use super::generators::{Generators, in_flight};
 use super::log_tail;
-use super::so_far::LoadWatch;
 use super::supervise::{self, Ending};
-use super::{Observer, RunEvent, abort, events, facts, hooks};
+use super::{Observer, RunEvent, events, facts};
 
 use crate::dirty::{self, Phased};
-use crate::load::client_script::ClientScript;
-use crate::load::hook_watchdog::{self, HungHook, call_watched};
-use crate::load::slice::ThreadSlice;
-use crate::load::{self, LiveCounters, LoadProgress};
+use crate::load::{LoadProgress, system_limits};
 use crate::net::target::Target;
-use crate::record::{self, LogOf, ServerPart, Trial, TrialFailure};
+use crate::record::{LogOf, ServerPart, Trial, TrialFailure};
 use crate::scenario::{self, DirtySpec, LoadSpec, Variant};
-use crate::script::client::Called;
-use crate::script::heartbeat::Heartbeat;
 use crate::server::probe::{Probe, Probes};
 use crate::server::{self, Death, Server, StartError, Starting};
-use crate::session::Session;
 
 mod capacity;
 mod inspected;
+mod load;
 mod located;
 mod shared_load;
 pub(super) mod sweep;
@@ -220,138 +214,6 @@ impl Stage<'_> {
         }
     }
 
-    fn load(&self, plan: &LoadSpec, server: &mut Server, trial: &mut Trial) -> std::io::Result<Ending> {
-        let _load = info_span!("load").entered();
-        if let Some(generators) = self.generators {
-            return self.shared_load(generators, plan, server, trial);
-        }
-        let (client, logged) = match &plan.script {
-            None => (None, Vec::new()),
-            Some(script) => match self.set_up(script) {
-                Called { result: Ok(client), log } => (Some(client), log),
-                Called { result: Err(error), log } => {
-                    trial.failure = Some(hooks::setup_failure(&script.path, &error, &log));
-                    return Ok(Ending::Finished);
-                }
-            },
-        };
-        let target = target(server, &self.variant.server);
-        let (users, ending) = self.log_in(plan, server, &target)?;
-        let users = match (users, ending) {
-            (Ok(users), Ending::Finished) => users,
-            (refused, ending) => {
-                trial.failure = refused.err().filter(|_| matches!(ending, Ending::Finished));
-                // What the setup made is cleared away.
-                drop(client.map(|client| self.tear_down(client)));
-                return Ok(ending);
-            }
-        };
-        let live = Arc::new(LiveCounters::new(load::threads(plan)));
-        let description = facts::describe_load(plan);
-        self.observer.event(RunEvent::LoadBegan { description: &description });
-        info!("load begins: {description}");
-        let mut tick = self.load_tick(plan, &live);
-        let seed = self.seed;
-        let work = |cancel: &CancellationToken| load::run(plan, client.as_ref(), &users, &target, seed, cancel, &live);
-        let watched = supervise::watch(server, self.cancel, &mut tick, work);
-        self.observer.event(RunEvent::LoadEnded);
-        events::load_ended(live.progress());
-        // Also after Ctrl-C: what the setup made is cleared away.
-        let teardown = client.map(|client| self.tear_down(client));
-        let (results, ending) = watched?;
-        let mut results = results?;
-        let (connections, threads) = (results.measured.connections, results.measured.generator.threads);
-        let failed_checks = results.measured.findings.as_ref().map(|findings| findings.failed);
-        info!(
-            threads,
-            connections_opened = connections.opened,
-            retried = connections.retried,
-            unsolicited = connections.unsolicited,
-            failed_checks,
-            "load measured"
-        );
-        if let Some(hung) = results.hung.take() {
-            self.hung.set(true);
-            trial.failure = Some(hooks::hung(plan.script.as_ref().map(|script| &*script.path), &hung));
-        }
-        let checks = hooks::checks(results.measured.findings.take(), logged, teardown);
-        trial.load = Some(record::LoadRecord { checks, ..facts::load(plan, &results) });
-        Ok(ending)
-    }
-
-    /// Looks at a load under way: shows it, and tells whether it is to be ended.
-    fn load_tick<'l>(
-        &'l self,
-        plan: &'l LoadSpec,
-        live: &'l LiveCounters,
-    ) -> impl FnMut(&Server) -> Option<record::Aborted> + 'l {
-        let mut watch = abort::AbortWatch::new(&self.variant.abort_when);
-        let mut figures = LoadWatch::default();
-        let planned = plan.warmup + plan.duration;
-        move |server: &Server| {
-            // While its threads get ready it has not begun.
-            let elapsed = live.elapsed()?;
-            let progress = live.progress();
-            self.in_flight.set(self.in_flight.get().after(progress));
-            // How long a number of requests takes is seen from how far they have come, to the second.
-            let expected = plan.requests.map_or(planned, |requests| {
-                let times = (requests as f64 / progress.started.max(1) as f64).clamp(1.0, 1e4);
-                Duration::from_secs(elapsed.mul_f64(times).as_secs() + 1)
-            });
-            self.observer.event(RunEvent::Load { elapsed, planned: expected, progress, used: server.used_now() });
-            if let Some(so_far) = figures.look(plan, live, elapsed, self.observer.wants_load_so_far()) {
-                self.observer.event(RunEvent::LoadSoFar { so_far: &so_far });
-            }
-            // While the load drains nothing new is started: no rate means anything.
-            if elapsed < planned { watch.look(elapsed, progress) } else { None }
-        }
-    }
-
-    fn set_up(&self, script: &scenario::ScriptSpec) -> Called<ClientScript> {
-        let script = Arc::new(script.clone());
-        self.attend(move |pulse| ClientScript::begin(script, pulse))
-    }
-
-    /// Also after Ctrl-C.
-    fn tear_down(&self, client: ClientScript) -> Called<()> {
-        self.attend(move |pulse| client.end(pulse))
-    }
-
-    fn attend<T: Send + 'static>(&self, call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static) -> Called<T> {
-        call_watched(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: HungHook| {
-            self.hung.set(true);
-            hook_watchdog::failed(&hung)
-        })
-    }
-
-    /// Logs the users of a load in, where it has a login; or why one of them was refused.
-    fn log_in(
-        &self,
-        plan: &LoadSpec,
-        server: &mut Server,
-        target: &Target,
-    ) -> std::io::Result<(Result<Vec<Session>, TrialFailure>, Ending)> {
-        if plan.login.is_none() {
-            return Ok((Ok(Vec::new()), Ending::Finished));
-        }
-        let (began, done) = (Instant::now(), AtomicU32::new(0));
-        let mut tick = |_: &Server| {
-            let done = done.load(Ordering::Relaxed);
-            self.observer.event(RunEvent::LoggingIn { elapsed: began.elapsed(), done, of: plan.users() });
-            None
-        };
-        let seed = self.seed;
-        let work =
-            |cancel: &CancellationToken| load::login::log_in(plan, ThreadSlice::whole(1), target, seed, cancel, &done);
-        let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
-        let refused = |refusal: load::login::UserRefused| {
-            let message = refusal.why.told(&format!("login of user {}", refusal.user));
-            let advice = "check [load.login], and that the server knows this user; nothing was measured";
-            self.failure(message, advice.to_owned())
-        };
-        Ok((came?.map_err(refused), ending))
-    }
-
     /// A dirty check, part by part, each on a server of its own.
     fn dirty(&self, plan: &DirtySpec, trial: &mut Trial) {
         self.in_flight.take();
@@ -435,7 +297,7 @@ impl Stage<'_> {
 
     /// Said before anything is started.
     fn foreign_source(&self, plan: &LoadSpec) -> Option<TrialFailure> {
-        let (source, why) = load::system_limits::foreign(&plan.source_addresses)?;
+        let (source, why) = system_limits::foreign(&plan.source_addresses)?;
         let advice = "name addresses of this machine as sources: `ip address` lists them";
         let message = format!("no connection can come from {source}: {why}");
         Some(TrialFailure { message, advice: advice.to_owned(), log_tail: Vec::new(), log_of: LogOf::Server })

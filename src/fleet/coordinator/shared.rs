@@ -1,29 +1,26 @@
-//! One load on several generators: prepared, started at one time, watched, and gathered.
+//! One load on several generators: prepared, started at one time, and gathered.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::super::agent::place;
-use super::super::bus::{BusError, Subscription};
+use super::super::bus::BusError;
 use super::super::clock::{self, ClockOffset, RoundTrip};
-use super::super::message::{
-    Armed, ForLoad, PartReport, Prepare, ProgressReport, Refusal, Start, StartedServer, decode, is_elsewhere, unpack,
-};
-use super::super::store;
-use super::super::subjects::{self, RECORDS};
-use super::{Coordinator, OnLost};
+use super::super::message::{Armed, ForLoad, Prepare, Refusal, Start, StartedServer};
+use super::super::subjects::{self};
+use super::Coordinator;
+use super::generator_state::GeneratorState;
+use crate::load::LiveCounters;
 use crate::load::part::LoadPart;
 use crate::load::slice::ThreadSlice;
-use crate::load::{LiveCounters, LoadProgress};
 use crate::net::clock::Clock;
 use crate::net::endpoint::Endpoint;
-use crate::record::{GeneratorRecord, LogOf, LostGenerator, TrialFailure};
+use crate::record::{GeneratorRecord, LogOf, TrialFailure};
 use crate::run::generators::{Generators as _, SharedLoad, SharedResults, in_flight};
-use crate::units::{counted, show_duration};
+use crate::units::counted;
 
 /// How long a generator may take to get ready: it fetches files, sets its script up, and logs users in.
 const READY_WITHIN: Duration = Duration::from_secs(300);
@@ -33,38 +30,15 @@ const PINGS: usize = 30;
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// How far ahead of the start it is told, apart from the time that messages take.
 const LEAD: Duration = Duration::from_millis(250);
-/// A generator that was not heard of for so long is lost.
-const LOST_AFTER: Duration = Duration::from_millis(3_000);
-/// How often the coordinator says that it is there.
-const BEAT: Duration = Duration::from_millis(500);
-/// How long a generator may take from its end to its last part.
-const LAST_PART_WITHIN: Duration = Duration::from_secs(30);
 /// How long messages are waited for at a time.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// A load on its way over several generators.
 pub(super) struct SharedRun<'a> {
-    coordinator: &'a Coordinator,
-    load: &'a SharedLoad<'a>,
-    number: u32,
-    slices: Vec<ThreadSlice>,
-}
-
-/// What is known of a generator.
-struct GeneratorState {
-    /// When it was heard last.
-    heard: Instant,
-    /// By tick, until all have come so far.
-    progress: BTreeMap<u64, LoadProgress>,
-    last_progress: LoadProgress,
-    part: Option<PartReport>,
-    lost: Option<LostGenerator>,
-}
-
-impl GeneratorState {
-    fn is_over(&self) -> bool {
-        self.lost.is_some() || self.part.as_ref().is_some_and(|part| part.last)
-    }
+    pub(super) coordinator: &'a Coordinator,
+    pub(super) load: &'a SharedLoad<'a>,
+    pub(super) number: u32,
+    pub(super) slices: Vec<ThreadSlice>,
 }
 
 impl<'a> SharedRun<'a> {
@@ -207,159 +181,11 @@ impl<'a> SharedRun<'a> {
         }
     }
 
-    /// Watches a load until every generator has sent its last part, or is lost.
-    fn watch(
-        &self,
-        progress: &Subscription,
-        parts: &Subscription,
-        (live, zero): (&LiveCounters, u64),
-        cancel: &CancellationToken,
-    ) -> Vec<GeneratorState> {
-        let begun = clock::instant(zero);
-        let mut states: Vec<GeneratorState> = (0..self.slices.len())
-            .map(|_| GeneratorState {
-                heard: begun,
-                progress: BTreeMap::new(),
-                last_progress: LoadProgress::default(),
-                part: None,
-                lost: None,
-            })
-            .collect();
-        let mut watch = Watch { beat: Instant::now(), stopped: None, connected: Instant::now() };
-        while !states.iter().all(GeneratorState::is_over) {
-            while let Some(heard) = progress.next(LOOK) {
-                self.take_progress(&heard.payload, &mut states);
-            }
-            while let Some(heard) = parts.next(Duration::from_millis(1)) {
-                self.take_part(&heard.payload, &mut states);
-            }
-            self.show(&mut states, live);
-            self.look(&mut states, &mut watch, begun, cancel);
-        }
-        self.show(&mut states, live);
-        states
-    }
-
-    fn take_progress(&self, payload: &[u8], states: &mut [GeneratorState]) {
-        let Some(report) = decode::<ProgressReport>(payload).filter(|report| report.load == self.number) else {
-            return;
-        };
-        let Some(state) = states.get_mut(report.generator as usize) else { return };
-        state.heard = Instant::now();
-        state.progress.insert(report.tick, report.progress);
-        state.last_progress = report.progress;
-    }
-
-    fn take_part(&self, payload: &[u8], states: &mut [GeneratorState]) {
-        let kept = is_elsewhere(payload).and_then(|name| store::get(&self.coordinator.bus, RECORDS, name).ok());
-        let Some(report) = unpack::<PartReport>(kept.as_deref().unwrap_or(payload)) else { return };
-        let Some(state) = states.get_mut(report.generator as usize).filter(|_| report.load == self.number) else {
-            return;
-        };
-        let newer = state.part.as_ref().is_none_or(|before| !before.last && before.at <= report.at);
-        if newer {
-            state.heard = Instant::now();
-            state.last_progress = report.progress;
-            state.part = Some(report);
-        }
-    }
-
-    /// Shows what all have done up to the last time of which all have told: sums of one time, so that rules on rates mean something.
-    fn show(&self, states: &mut [GeneratorState], live: &LiveCounters) {
-        let open = || states.iter().filter(|state| !state.is_over());
-        let common = open().map(|state| state.progress.keys().next_back().copied()).min().flatten();
-        for (state, slice) in states.iter_mut().zip(&self.slices) {
-            let known = match common {
-                Some(common) if !state.is_over() => state.progress.get(&common).copied(),
-                // Of those that are at their end the last word counts.
-                _ if state.is_over() => Some(state.last_progress),
-                _ => None,
-            };
-            if let Some(progress) = known {
-                live.tell(slice.first, progress);
-            }
-            if let Some(common) = common {
-                state.progress = state.progress.split_off(&common);
-            }
-        }
-    }
-
-    /// What is due: signs of life, the wish to stop, and who is lost.
-    fn look(&self, states: &mut [GeneratorState], watch: &mut Watch, begun: Instant, cancel: &CancellationToken) {
-        let now = Instant::now();
-        let bus = &self.coordinator.bus;
-        if bus.is_connected() {
-            if !watch.was_connected(now) {
-                // Nobody could be heard meanwhile.
-                states.iter_mut().for_each(|state| state.heard = state.heard.max(now));
-            }
-            watch.connected = now;
-        }
-        if cancel.is_cancelled() {
-            watch.stopped.get_or_insert(now);
-        }
-        if now.duration_since(watch.beat) >= BEAT {
-            watch.beat = now;
-            match watch.stopped {
-                Some(_) => self.stop(),
-                None => self.beat(),
-            }
-        }
-        let plan = self.load.plan;
-        let ends = begun + plan.warmup + plan.duration + plan.drain + LAST_PART_WITHIN;
-        for (index, state) in states.iter_mut().enumerate().filter(|(_, state)| !state.is_over()) {
-            let silent = now.saturating_duration_since(state.heard);
-            let is_late = plan.requests.is_none() && now > ends
-                || watch.stopped.is_some_and(|at| now > at + plan.drain + LAST_PART_WITHIN);
-            if silent < LOST_AFTER && !is_late || !watch.was_connected(now) {
-                continue;
-            }
-            let name = &self.coordinator.agents[index].name;
-            warn!(generator = name, "lost: nothing was heard of it for {}", show_duration(silent));
-            // Its last part may have come while nobody listened.
-            let subject = subjects::part(&self.coordinator.run, self.number, index as u32);
-            if let Some(bytes) = store::last_part(bus, &subject)
-                && let Some(report) = unpack::<PartReport>(&bytes)
-            {
-                let is_last = report.last;
-                state.part = Some(report);
-                if is_last {
-                    continue;
-                }
-            }
-            let since = |at: Instant| at.saturating_duration_since(begun).as_secs_f64();
-            let ended_load = self.coordinator.options.on_lost == OnLost::Stop;
-            state.lost = Some(LostGenerator {
-                heard_s: since(state.heard),
-                measured_s: state.part.as_ref().map_or(0.0, |part| part.at as f64 / 1e9),
-                in_flight: 0,
-                ended_load,
-            });
-            if ended_load {
-                watch.stopped.get_or_insert(now);
-                self.stop();
-            }
-        }
-        // One that ended by itself before its time is lost, too.
-        for state in states.iter_mut().filter(|state| state.lost.is_none()) {
-            let Some(part) = state.part.as_ref().filter(|part| part.last && part.cut.is_some()) else { continue };
-            if watch.stopped.is_none() {
-                let ended_load = self.coordinator.options.on_lost == OnLost::Stop;
-                let at = part.at as f64 / 1e9;
-                state.lost = Some(LostGenerator { heard_s: at, measured_s: at, in_flight: 0, ended_load });
-                if ended_load {
-                    watch.stopped = Some(now);
-                    self.stop();
-                }
-            }
-        }
-    }
-
-    fn beat(&self) {
+    pub(super) fn beat(&self) {
         self.coordinator.bus.publish(&subjects::beat(&self.coordinator.run), &ForLoad { load: self.number });
     }
 
-    fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.coordinator.bus.publish(&subjects::stop(&self.coordinator.run), &ForLoad { load: self.number });
     }
 
@@ -402,23 +228,6 @@ impl<'a> SharedRun<'a> {
             parts.push(part);
         }
         Ok(SharedResults { parts, generators })
-    }
-}
-
-/// What a coordinator remembers of the watch over a load.
-struct Watch {
-    /// When it said last that it is there.
-    beat: Instant,
-    /// When the load was asked to end.
-    stopped: Option<Instant>,
-    /// When the connection stood last.
-    connected: Instant,
-}
-
-impl Watch {
-    /// Whether the connection has stood at the last looks.
-    fn was_connected(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.connected) < Duration::from_millis(500)
     }
 }
 
