@@ -258,7 +258,7 @@ impl Trial {
 
 impl Trial {
     /// The load ended before its time, as one of those who drove it was lost.
-    fn lost_a_generator(&self) -> bool {
+    pub fn lost_a_generator(&self) -> bool {
         let generators = self.load.iter().flat_map(|load| &load.generators);
         generators.filter_map(|generator| generator.lost.as_ref()).any(|lost| lost.ended_load)
     }

@@ -122,7 +122,7 @@ fn keeper(folder: PathBuf, scenario: &str) -> KeepPart {
         let file = PartFile { generators: vec![generator.to_owned()], part: part.clone() };
         let name = folder.join(format!("{scenario}-{load}-{generator}.json"));
         let text = serde_json::to_vec(&file).map_err(std::io::Error::other);
-        let written = std::fs::create_dir_all(&folder).and_then(|()| text).and_then(|text| write_whole(&name, text));
+        let written = std::fs::create_dir_all(&folder).and(text).and_then(|text| write_whole(&name, text));
         if let Err(error) = written {
             print::warning(
                 &format!("cannot write {}: {error}", name.display()),

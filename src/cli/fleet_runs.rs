@@ -77,7 +77,9 @@ fn wait_for(run: &str, nats: &NatsOptions, reports: &Path, json: bool, log: &Eve
     match done {
         Ok(true) => {}
         Ok(false) => {
-            print::note(format_args!("take it up again: runner wait {run} --on {}", shown_url(&nats.url)));
+            let creds =
+                nats.credentials.as_ref().map(|file| format!(" --creds {}", file.display())).unwrap_or_default();
+            print::note(format_args!("take it up again: runner wait {run} --on {}{creds}", shown_url(&nats.url)));
             return Exit::Interrupted;
         }
         Err(error) => return complain(&error),

@@ -1,6 +1,7 @@
 //! `runner agent`: drives slices of loads, and runs blocks of scenarios, for whoever asks over NATS.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use tracing::info;
 use super::bundle;
 use super::bus::{AbortOnDrop, Bus, BusError, NatsOptions};
 use super::clock;
-use super::message::{AgentInfo, Armed, Discover, Prepare, Refusal, Start, decode, encode};
+use super::message::{ALL_LOADS, AgentInfo, Armed, Discover, ForLoad, Prepare, Refusal, Start, decode, encode};
 use super::store;
 use super::subjects::{self, BUNDLES, DISCOVER, PROTOCOL};
 use crate::run::environment;
@@ -25,6 +26,8 @@ mod generator;
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a server is waited for that is not there.
 const CONNECT_FOR: Duration = Duration::from_secs(60);
+/// With `once`, a run that has no other load for so long is over, even if its coordinator has not said so.
+const NEXT_LOAD_WITHIN: Duration = Duration::from_secs(300);
 /// Replies to agents come below this.
 const INBOX: &str = "_INBOX_agents";
 
@@ -64,6 +67,13 @@ struct Own {
     starts: Mutex<Option<Waiting>>,
     /// Bundles, each in a folder by its digest; they go with the agent.
     folder: TempDir,
+}
+
+impl Drop for Agent {
+    /// The event loop may hold on to what it needs for longer.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.own.folder.path());
+    }
 }
 
 /// A load that waits for its start.
@@ -156,6 +166,7 @@ impl Agent {
         let own = Arc::new(Own { bus, info, options, busy: Mutex::default(), starts: Mutex::default(), folder });
         let (asked, jobs) = channel();
         let answering = answer(&own, &asked)?;
+        own.bus.is_allowed()?;
         info!(id = own.info.id, name = own.info.name, pool = own.info.pool, "agent is ready");
         Ok(Agent { own, jobs, _answering: answering })
     }
@@ -175,13 +186,22 @@ impl Agent {
                 // It has done its work, or is to end.
                 until.cancel();
             });
+            let mut last: Option<LastRun> = None;
             while !over.is_cancelled() {
                 match self.jobs.recv_timeout(LOOK) {
                     Ok(request) => {
                         let claim = Claim(&self.own);
+                        last = last.filter(|last| last.run == request.prepare.run);
+                        let ended = last.take().map(|last| last.ended);
+                        let run = request.prepare.run.clone();
+                        let ended = ended.or_else(|| RunEnd::of(&self.own.bus, &run).ok());
                         generator::drive(&self.own, request, cancel, say);
                         drop(claim);
-                        if self.own.options.once {
+                        last = ended.map(|ended| LastRun { run, ended, since: Instant::now() });
+                    }
+                    Err(RecvTimeoutError::Timeout) if self.own.options.once => {
+                        // A run may have several loads.
+                        if last.as_ref().is_some_and(LastRun::is_over) {
                             over.cancel();
                         }
                     }
@@ -190,6 +210,38 @@ impl Agent {
                 }
             }
         });
+    }
+}
+
+/// The run that an agent has driven loads of last.
+struct LastRun {
+    run: String,
+    ended: RunEnd,
+    /// When its last load here ended.
+    since: Instant,
+}
+
+impl LastRun {
+    fn is_over(&self) -> bool {
+        self.ended.came.load(Ordering::Relaxed) || self.since.elapsed() > NEXT_LOAD_WITHIN
+    }
+}
+
+/// Hears when a coordinator has no more loads.
+struct RunEnd {
+    came: Arc<AtomicBool>,
+    _hearing: AbortOnDrop,
+}
+
+impl RunEnd {
+    fn of(bus: &Bus, run: &str) -> Result<RunEnd, BusError> {
+        let came = Arc::new(AtomicBool::new(false));
+        let here = Arc::clone(&came);
+        let hearing = bus.hear(&subjects::stop(run), move |heard| {
+            let is_end = decode::<ForLoad>(&heard.payload).is_some_and(|said| said.load == ALL_LOADS);
+            here.fetch_or(is_end, Ordering::Relaxed);
+        })?;
+        Ok(RunEnd { came, _hearing: hearing })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -29,6 +30,8 @@ const RECONNECT: Duration = Duration::from_millis(500);
 /// How NATS is reached.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
+    /// User and password, if the URL has none.
+    pub login: Option<(String, String)>,
     /// `nats://host:4222` or `tls://host:4222`, with `user:password@` if need be; several with commas between.
     pub url: String,
     /// A file with credentials, as `nsc generate creds` writes it.
@@ -69,6 +72,8 @@ pub(super) struct Bus {
     pub client: Client,
     pub jetstream: Context,
     pub handle: Handle,
+    /// What the server has said last that this user may not do.
+    denied: Arc<Mutex<Option<String>>>,
     /// The event loop ends when nobody holds this any more.
     _alive: tokio::sync::mpsc::Sender<()>,
 }
@@ -131,13 +136,15 @@ impl Bus {
         begun.map_err(machine)?;
         let ended = || BusError::new("the machine refused an event loop", "check `ulimit -a`");
         let handle: Handle = handle.recv().map_err(|_| ended())?.map_err(machine)?;
-        let client = handle.block_on(connected(options, &addresses, login, (who, inbox)))?;
+        let denied: Arc<Mutex<Option<String>>> = Arc::default();
+        let login = login.or_else(|| options.login.clone());
+        let client = handle.block_on(connected(options, &addresses, login, (who, inbox), &denied))?;
         // It starts a task.
         let inside = handle.enter();
         let mut jetstream = jetstream::new(client.clone());
         drop(inside);
         jetstream.set_timeout(SERVER_WITHIN);
-        Ok(Bus { client, jetstream, handle, _alive: alive })
+        Ok(Bus { client, jetstream, handle, denied, _alive: alive })
     }
 
     /// Waits for something that NATS does.
@@ -159,6 +166,25 @@ impl Bus {
     pub fn publish_bytes(&self, subject: &str, bytes: Vec<u8>) {
         if let Err(error) = self.wait(self.client.publish(subject.to_owned(), bytes.into())) {
             debug!(subject, %error, "not published");
+        }
+    }
+
+    /// What the server does not let this user do, if that is the reason of a failure.
+    pub fn blame(&self, error: BusError) -> BusError {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner).take();
+        denied.map_or(error, |denied| {
+            let message = format!("the NATS server does not let this user do that: {denied}");
+            BusError::new(message, "give it the permissions of docs/fleet/nats.conf: agents and submitters have others")
+        })
+    }
+
+    /// Fails where the server has said that this user may not do what was done.
+    pub fn is_allowed(&self) -> Result<(), BusError> {
+        self.flush();
+        let before = BusError::new(String::new(), String::new());
+        match self.blame(before) {
+            denied if denied.message.is_empty() => Ok(()),
+            denied => Err(denied),
         }
     }
 
@@ -242,20 +268,29 @@ impl Bus {
 async fn connected(
     options: &NatsOptions,
     addresses: &[String],
-    login: Option<(String, String)>,
+    login: Option<Login>,
     (who, inbox): (&str, &str),
+    denied: &Arc<Mutex<Option<String>>>,
 ) -> Result<Client, BusError> {
+    let denied = Arc::clone(denied);
     let mut connect = ConnectOptions::new()
         .name(who)
         .custom_inbox_prefix(inbox)
         .connection_timeout(CONNECT_WITHIN)
         .ping_interval(PING)
         .reconnect_delay_callback(|attempt| RECONNECT.min(Duration::from_millis(20) * attempt as u32))
-        .event_callback(|event| async move {
-            match event {
-                Event::Connected => info!("connected to NATS"),
-                Event::Disconnected => warn!("the connection to NATS is lost"),
-                event => warn!("NATS: {event}"),
+        .event_callback(move |event| {
+            if let Event::ServerError(error) = &event
+                && error.to_string().to_ascii_lowercase().contains("permissions violation")
+            {
+                *denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
+            async move {
+                match event {
+                    Event::Connected => info!("connected to NATS"),
+                    Event::Disconnected => warn!("the connection to NATS is lost"),
+                    event => warn!("NATS: {event}"),
+                }
             }
         });
     if let Some(path) = &options.credentials {
@@ -272,14 +307,12 @@ async fn connected(
     }
     let shown = addresses.join(",");
     connect.connect(addresses).await.map_err(|error| match error.kind() {
+        _ if is_about_a_certificate(&error) => untrusted(&shown, &error),
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => BusError::new(
             format!("{shown} does not let this user in"),
             "name a credentials file with --creds, or user and password in the URL: nats://user:password@host",
         ),
-        ConnectErrorKind::Tls => BusError::new(
-            format!("the TLS handshake with {shown} failed: {}", source_of(&error)),
-            "name the authority that signed its certificate with --nats-ca",
-        ),
+        ConnectErrorKind::Tls => untrusted(&shown, &error),
         ConnectErrorKind::Dns => BusError::passing(
             format!("cannot find {shown}: {}", source_of(&error)),
             "check the address of the NATS server",
@@ -291,6 +324,26 @@ async fn connected(
     })
 }
 
+fn untrusted(shown: &str, error: &dyn std::error::Error) -> BusError {
+    BusError::new(
+        format!("the TLS handshake with {shown} failed: {}", source_of(error)),
+        "name the authority that signed its certificate with --nats-ca",
+    )
+}
+
+/// Whether TLS itself has failed, somewhere below.
+fn is_about_a_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut inner = Some(error);
+    while let Some(error) = inner {
+        let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if error.is::<rustls::Error>() || within.is_some_and(|within| within.is::<rustls::Error>()) {
+            return true;
+        }
+        inner = error.source();
+    }
+    false
+}
+
 /// The innermost reason.
 fn source_of(error: &dyn std::error::Error) -> String {
     let mut inner = error;
@@ -300,8 +353,11 @@ fn source_of(error: &dyn std::error::Error) -> String {
     inner.to_string()
 }
 
+/// A user and a password.
+type Login = (String, String);
+
 /// The addresses of a list of URLs, without user and password, which the library would leave unused.
-fn addresses(urls: &str) -> Result<(Vec<String>, Option<(String, String)>), BusError> {
+fn addresses(urls: &str) -> Result<(Vec<String>, Option<Login>), BusError> {
     let (mut all, mut login) = (Vec::new(), None);
     for text in urls.split(',').map(str::trim) {
         let refused = |why: &str| {

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::agent::place;
 use super::bundle::{Bundle, root_of};
 use super::bus::{Bus, BusError, NatsOptions};
-use super::message::{AgentInfo, Discover, decode, encode};
+use super::message::{ALL_LOADS, AgentInfo, Discover, ForLoad, decode, encode};
 use super::store;
-use super::subjects::{BUNDLES, DISCOVER, PROTOCOL};
+use super::subjects::{BUNDLES, DISCOVER, PROTOCOL, stop};
 use crate::load;
 use crate::load::LiveCounters;
 use crate::load::part::LoadPart;
@@ -164,6 +164,7 @@ pub(super) fn discover(bus: &Bus, pool: Option<&str>) -> Result<Vec<AgentInfo>, 
     let asked = bus.client.publish_with_reply(DISCOVER, inbox.clone(), question.into());
     bus.wait(asked)
         .map_err(|error| BusError::new(format!("cannot look for agents: {error}"), "is the NATS server up?"))?;
+    bus.is_allowed()?;
     let until = Instant::now() + DISCOVERY;
     let mut found: Vec<AgentInfo> = Vec::new();
     while let Some(left) = until.checked_duration_since(Instant::now()) {
@@ -213,6 +214,14 @@ impl Generators for Coordinator {
     ) -> Result<SharedResults, TrialFailure> {
         let number = self.loads.fetch_add(1, Ordering::Relaxed) + 1;
         shared::SharedRun::new(self, load, number)?.drive(live, cancel)
+    }
+}
+
+impl Drop for Coordinator {
+    /// Agents that work for one run only may end.
+    fn drop(&mut self) {
+        self.bus.publish(&stop(&self.run), &ForLoad { load: ALL_LOADS });
+        self.bus.flush();
     }
 }
 

@@ -123,6 +123,9 @@ pub(super) struct ProgressReport {
     pub progress: LoadProgress,
 }
 
+/// Stands for the number of a load where a run as a whole has ended. Loads count from 1.
+pub(super) const ALL_LOADS: u32 = 0;
+
 /// A sign of life of a coordinator, or its wish that a load ends.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ForLoad {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::kv::{CreateErrorKind, Store, UpdateErrorKind};
-use async_nats::jetstream::object_store::{self, ObjectMetadata, ObjectStore};
+use async_nats::jetstream::object_store::{ObjectMetadata, ObjectStore};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use futures::StreamExt as _;
 use tokio::io::AsyncReadExt as _;
@@ -51,20 +51,31 @@ pub(super) fn create(bus: &Bus) -> Result<(), BusError> {
             deny_delete: true,
             ..Config::default()
         },
+        // As a store is made of that is read without a direct request of the reader's: by such a request whoever may write a record
+        // could have the server publish it where he likes.
+        objects_config(RECORDS, false),
+        objects_config(BUNDLES, true),
     ];
     for config in streams {
         let name = config.name.clone();
-        bus.wait(bus.jetstream.get_or_create_stream(config))
-            .map_err(|error| BusError::new(format!("cannot create the stream {name}: {error}"), NO_JETSTREAM))?;
-    }
-    for name in [BUNDLES, RECORDS] {
-        if bus.wait(bus.jetstream.get_object_store(name)).is_err() {
-            let config = object_store::Config { bucket: name.to_owned(), max_age: KEPT, ..Default::default() };
-            bus.wait(bus.jetstream.create_object_store(config))
-                .map_err(|error| BusError::new(format!("cannot create the store {name}: {error}"), NO_JETSTREAM))?;
-        }
+        bus.wait(bus.jetstream.get_or_create_stream(config)).map_err(|error| {
+            bus.blame(BusError::new(format!("cannot create the stream {name}: {error}"), NO_JETSTREAM))
+        })?;
     }
     Ok(())
+}
+
+/// The stream of an object store.
+fn objects_config(store: &str, allow_direct: bool) -> Config {
+    Config {
+        name: format!("OBJ_{store}"),
+        subjects: vec![format!("$O.{store}.C.>"), format!("$O.{store}.M.>")],
+        max_age: KEPT,
+        discard: DiscardPolicy::New,
+        allow_rollup: true,
+        allow_direct,
+        ..Config::default()
+    }
 }
 
 fn objects(bus: &Bus, store: &str) -> Result<ObjectStore, BusError> {

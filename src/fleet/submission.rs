@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_no_agent_may_do_is_refused_before_it_is_queued() {
-        let nats = NatsOptions { url: String::new(), credentials: None, ca: None };
+        let nats = NatsOptions { url: String::new(), credentials: None, ca: None, login: None };
         let options = |hosts: &[&str]| SubmitOptions {
             nats: nats.clone(),
             pool: "default".to_owned(),

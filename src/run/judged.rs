@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{abort, facts};
 use crate::analysis::caveats;
 use crate::load::hook_watchdog::call_watched;
-use crate::record::{self, Status};
+use crate::record::{self, Status, VerdictKind};
 use crate::scenario::{self, Scenario, Secrets, Variant};
 use crate::verdict;
 
@@ -48,11 +48,21 @@ fn verdicts(variant: &Variant, trials: &[record::Trial]) -> Vec<record::Verdict>
     verdicts.extend(variant.rules.iter().map(|rule| verdict::judge(rule, trials)));
     verdicts.extend(variant.verdicts.iter().flat_map(|script| judge_by(script, trials)));
     verdicts.extend(trials.iter().filter_map(|trial| trial.aborted.as_ref()).map(abort::judged));
+    if trials.iter().any(record::Trial::lost_a_generator) {
+        verdicts.iter_mut().filter(|verdict| matches!(verdict.kind, VerdictKind::Rule { .. })).for_each(unsettle);
+    }
     // A rule that does not hold, or cannot be judged, says more.
     if verdicts.iter().all(|verdict| verdict.status == Status::Passed) {
         verdicts.extend(verdict::success::judge(&variant.rules, variant.verdicts.is_some(), trials));
     }
     verdicts
+}
+
+/// What a rule says of a load that was ended for want of a generator is neither for nor against the server.
+fn unsettle(verdict: &mut record::Verdict) {
+    if verdict.status == Status::Failed {
+        verdict.status = Status::Inconclusive;
+    }
 }
 
 /// A setting. A number that is a secret becomes a text, as only texts are hidden.

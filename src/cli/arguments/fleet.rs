@@ -24,30 +24,35 @@ hosts that both it and the submitter allow, and nothing else; docs/fleet.md tell
 
 /// Who connects, and how.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "NATS")]
 pub(in crate::cli) struct Credentials {
-    /// A file with credentials, as `nsc generate creds` writes it; user and password may also stand in the URL
-    #[arg(long, value_name = "FILE")]
+    /// A file with credentials, as `nsc generate creds` writes it; if not given, what NATS_CREDS says. User and password may stand in
+    /// the URL, or in NATS_USER and NATS_PASSWORD
+    #[arg(long, value_name = "FILE", help_heading = "NATS")]
     pub creds: Option<PathBuf>,
 
     /// A file (PEM) with the authorities that may sign the certificate of the NATS server, besides the system's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "NATS")]
     pub nats_ca: Option<PathBuf>,
 }
 
 impl Credentials {
     /// With the address of the server.
     pub fn to(&self, url: &str) -> NatsOptions {
-        NatsOptions { url: url.to_owned(), credentials: self.creds.clone(), ca: self.nats_ca.clone() }
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        NatsOptions {
+            url: url.to_owned(),
+            credentials: self.creds.clone().or_else(|| variable("NATS_CREDS").map(PathBuf::from)),
+            ca: self.nats_ca.clone(),
+            login: variable("NATS_USER").zip(variable("NATS_PASSWORD")),
+        }
     }
 }
 
 /// How NATS is reached.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "NATS")]
 pub(in crate::cli) struct Nats {
     /// The NATS server, as in nats://10.0.0.1:4222 or tls://nats.internal:4222; if not given, what NATS_URL says, or this machine's
-    #[arg(long = "nats", value_name = "URL")]
+    #[arg(long = "nats", value_name = "URL", help_heading = "NATS")]
     pub url: Option<String>,
 
     #[command(flatten)]
@@ -65,30 +70,29 @@ impl Nats {
 
 /// Which agents drive the loads of a run.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Several generators")]
 pub(in crate::cli) struct OnFleet {
     /// Have agents drive each load together, over this NATS server, as in nats://10.0.0.1:4222; see docs/fleet.md
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Several generators")]
     pub on: Option<String>,
 
     /// How many agents drive a load
-    #[arg(long, value_name = "N", requires = "on", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", requires = "on", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Several generators")]
     pub generators: u32,
 
     /// Only agents of this pool
-    #[arg(long, value_name = "NAME", requires = "on", value_parser = name)]
+    #[arg(long, value_name = "NAME", requires = "on", value_parser = name, help_heading = "Several generators")]
     pub pool: Option<String>,
 
     /// How long to wait for so many agents that are free: seconds, or with a unit
-    #[arg(long, value_name = "TIME", requires = "on", default_value = "30s", value_parser = super::time)]
+    #[arg(long, value_name = "TIME", requires = "on", default_value = "30s", value_parser = super::time, help_heading = "Several generators")]
     pub wait: Duration,
 
     /// What becomes of a load that loses a generator: `stop` ends it, inconclusive; `continue` goes on with those that are left
-    #[arg(long, value_enum, value_name = "WHAT", requires = "on", default_value_t = OnLostArgument::Stop)]
+    #[arg(long, value_enum, value_name = "WHAT", requires = "on", default_value_t = OnLostArgument::Stop, help_heading = "Several generators")]
     pub on_lost: OnLostArgument,
 
     /// Write what each generator measured into this folder, a file for each load and generator; `runner merge` merges them
-    #[arg(long, value_name = "DIR", requires = "on")]
+    #[arg(long, value_name = "DIR", requires = "on", help_heading = "Several generators")]
     pub keep_parts: Option<PathBuf>,
 
     #[command(flatten)]

@@ -49,6 +49,8 @@ struct BlockResult {
     status: Status,
     report: Option<Vec<u8>>,
     why: Option<String>,
+    /// Under which name its report is kept, once it is.
+    object: Option<String>,
 }
 
 /// Works on blocks until `cancel`, or, with `once`, until there are none left.
@@ -142,7 +144,12 @@ impl Worker<'_> {
         let name = describe(spec);
         (self.say)(&format!("run {run}: {name}"));
         info!(run, block, attempt = hold.entry.attempt, "block begins");
-        let came = self.hold_while(message, (&ledger, block), &mut hold, |stop| perform(own, &manifest, spec, stop));
+        let attempt = hold.entry.attempt;
+        let came = self.hold_while(message, (&ledger, block), &mut hold, |stop| {
+            let result = perform(own, &manifest, spec, stop);
+            // Kept while the block is still renewed.
+            self.kept(result, &format!("{run}/{block}/{attempt}"), stop)
+        });
         match came {
             Some(result) => self.deliver(message, (&ledger, run, block), hold, result),
             None if self.cancel.is_cancelled() => {
@@ -189,6 +196,31 @@ impl Worker<'_> {
         is_mine.then_some(came)
     }
 
+    /// Keeps the report of a result where others find it. Each try has a name of its own: what is there cannot be written again.
+    fn kept(&self, mut result: BlockResult, name: &str, stop: &CancellationToken) -> BlockResult {
+        let Some(bytes) = result.report.take() else { return result };
+        let begun = Instant::now();
+        for number in 1.. {
+            let name = format!("{name}/{number}");
+            match store::put(&self.own.bus, RECORDS, &name, &bytes) {
+                Ok(()) => {
+                    result.object = Some(name);
+                    break;
+                }
+                Err(error) if begun.elapsed() < DELIVER_FOR && !stop.is_cancelled() => {
+                    warn!(%error, "the report is sent again");
+                    std::thread::sleep(AGAIN);
+                }
+                Err(error) => {
+                    result.status = Status::CouldNotRun;
+                    result.why = Some(format!("its report could not be kept: {error}"));
+                    break;
+                }
+            }
+        }
+        result
+    }
+
     /// Sends a result until the server has it, unless somebody else has the block by then.
     fn deliver(
         &self,
@@ -197,15 +229,10 @@ impl Worker<'_> {
         mut hold: Hold,
         result: BlockResult,
     ) {
-        let BlockResult { status, report, why } = result;
+        let BlockResult { status, object, why, .. } = result;
         let begun = Instant::now();
-        let object = report.as_ref().map(|_| format!("{run}/{block}/{}", hold.entry.attempt));
         let mut sent = || -> Result<bool, BusError> {
-            if let (Some(name), Some(bytes)) = (&object, &report) {
-                store::put(&self.own.bus, RECORDS, name, bytes)?;
-            }
-            let done = BlockState::Done { status, report: object.clone(), why: why.clone() };
-            ledger.write(block, &mut hold, done)
+            ledger.write(block, &mut hold, BlockState::Done { status, report: object.clone(), why: why.clone() })
         };
         loop {
             match sent() {
@@ -269,7 +296,7 @@ fn describe(block: &Block) -> String {
 
 /// Runs a block as `runner` would.
 fn perform(own: &Own, manifest: &Manifest, block: &Block, stop: &CancellationToken) -> BlockResult {
-    let failed = |why: String| BlockResult { status: Status::CouldNotRun, report: None, why: Some(why) };
+    let failed = |why: String| BlockResult { status: Status::CouldNotRun, report: None, why: Some(why), object: None };
     match perform_or_refuse(own, manifest, block, stop) {
         Ok(result) => result,
         Err(Refusal { message, advice }) if advice.is_empty() => failed(message),
@@ -310,13 +337,13 @@ fn perform_or_refuse(
         Ok(finished) => {
             let bundle = Bundle::of(&finished.folder)
                 .map_err(|error| Refusal { message: error.message, advice: String::new() })?;
-            Ok(BlockResult { status: finished.record.status, report: Some(bundle.bytes), why: None })
+            Ok(BlockResult { status: finished.record.status, report: Some(bundle.bytes), why: None, object: None })
         }
         Err(unfinished) => {
             let is_cut = matches!(unfinished, Unfinished::Interrupted);
             let status = if is_cut { Status::Interrupted } else { Status::CouldNotRun };
             let why = scenario.secrets.hide(&unfinished.to_string()).into_owned();
-            Ok(BlockResult { status, report: None, why: Some(why) })
+            Ok(BlockResult { status, report: None, why: Some(why), object: None })
         }
     }
 }

@@ -63,7 +63,12 @@ pub(super) fn drive(own: &Own, request: LoadRequest, cancel: &CancellationToken,
             bus.publish_bytes(&to, encode(&said));
         }
     });
-    let refuse = |refusal: Refusal| {
+    let refuse = |mut refusal: Refusal| {
+        if refusal.advice.contains("--allow-host") {
+            refusal.advice =
+                "both sides have to allow a host: `runner run` and this `runner agent`, each with --allow-host"
+                    .to_owned();
+        }
         say(&format!("refused a load of run {run}: {}", refusal.message));
         warn!(run, "refused: {}", refusal.message);
         reply(Err(refusal));
@@ -347,6 +352,8 @@ fn send(bus: &Bus, subject: &str, bytes: &[u8]) -> Result<(), BusError> {
     if bytes.len() + ROOM < bus.client.max_payload() {
         return store::publish(bus, subject, bytes.to_vec());
     }
-    store::put(bus, RECORDS, subject, bytes)?;
-    store::publish(bus, subject, message::elsewhere(subject))
+    // What is there cannot be written again.
+    let name = format!("{subject}/{}", clock::now());
+    store::put(bus, RECORDS, &name, bytes)?;
+    store::publish(bus, subject, message::elsewhere(&name))
 }
