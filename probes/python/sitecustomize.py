@@ -9,9 +9,18 @@ def begin():
     if not os.environ.get("RUNNER_PROBE_DIR") or not os.environ.get("RUNNER_PROBE_CANARY"):
         return
     try:
-        import runner_probe.start
+        # What the probe needs of the standard library is loaded as the application would load it.
+        import atexit, importlib.machinery, itertools, re, types  # noqa: E401, F401
 
-        runner_probe.start.start()
+        # The byte code of the probe itself is kept beside it, in a folder of the run: it is compiled once.
+        before = sys.dont_write_bytecode, sys.pycache_prefix
+        sys.dont_write_bytecode, sys.pycache_prefix = False, None
+        try:
+            import runner_probe.start
+
+            runner_probe.start.start()
+        finally:
+            sys.dont_write_bytecode, sys.pycache_prefix = before
     except Exception as error:
         if os.environ.get("RUNNER_PROBE_DEBUG"):
             import traceback

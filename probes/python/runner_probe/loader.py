@@ -124,12 +124,18 @@ def rewriter():
         if rewrite is None:
             if probe.own_modules.keys() <= sys.modules.keys():
                 raise ImportError("the rewriter itself is being loaded")
+            import ast, warnings  # noqa: E401, F401
+
             sys.modules.update(probe.own_modules)
+            # As for the rest of the probe: see `sitecustomize`.
+            before = sys.dont_write_bytecode, sys.pycache_prefix
+            sys.dont_write_bytecode, sys.pycache_prefix = False, None
             try:
                 from runner_probe.rewrite import rewrite as found
 
                 rewrite = found
             finally:
+                sys.dont_write_bytecode, sys.pycache_prefix = before
                 probe.hide()
     return rewrite
 
