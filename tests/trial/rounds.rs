@@ -49,7 +49,8 @@ fn rounds_that_run_apart_send_what_the_whole_run_sends_and_merge_into_it() {
     let scenario = scenario::load(&file, &[], &Files).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     let measure = |rounds: Option<std::ops::Range<u32>>| {
         let (reports, allowed_hosts, began) = (folder.path().to_owned(), Vec::new(), Instant::now());
-        let options = Options { reports, allowed_hosts, began, log: RunLog::default(), resume: false, rounds };
+        let options =
+            Options { reports, allowed_hosts, began, log: RunLog::default(), resume: false, rounds, generators: None };
         let measured = run::measure(&scenario, &options, &Files, &CancellationToken::new());
         (measured, std::mem::take(&mut *asked.lock().unwrap()))
     };
