@@ -224,10 +224,19 @@ impl Waited {
         (self.len() > 0).then(|| self.0.max())
     }
 
+    /// The same waits are the same text, however far the histogram has grown to hold them.
     fn encode(&self) -> String {
         let mut bytes = Vec::new();
-        V2Serializer::new().serialize(&self.0, &mut bytes).expect("a Vec takes every byte");
+        let fitting = self.fitting();
+        V2Serializer::new().serialize(fitting.as_ref().unwrap_or(&self.0), &mut bytes).expect("a Vec takes every byte");
         base64::engine::general_purpose::STANDARD.encode(bytes)
+    }
+
+    /// One that is as large as its longest wait asks for.
+    fn fitting(&self) -> Option<Histogram<u64>> {
+        let mut fitting = Histogram::new_with_bounds(1, self.0.max().max(2), self.0.sigfig()).ok()?;
+        fitting.add(&self.0).ok()?;
+        Some(fitting)
     }
 
     fn decode(text: &str) -> Option<Waited> {

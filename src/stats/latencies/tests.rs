@@ -246,3 +246,14 @@ fn where_nothing_was_answered_the_least_is_a_bound_too() {
         assert!(matches!(known.quantile(q), Some(MeasuredValue::MoreThan(_))), "{q}");
     }
 }
+
+#[test]
+fn the_same_waits_are_the_same_text_however_they_came_together() {
+    let whole = millis([3, 70, 900, 20_000], [5]);
+    let mut merged = millis([20_000], []);
+    merged.merge(&millis([70, 3], [5]));
+    merged.merge(&millis([900], []));
+    assert_eq!(merged.encode(), whole.encode());
+    let read = Latencies::decode(&whole.encode()).unwrap();
+    assert_eq!(read.encode(), whole.encode(), "also once it was read again");
+}
