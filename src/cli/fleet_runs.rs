@@ -52,7 +52,7 @@ pub(super) fn submit(arguments: &SubmitArguments, log: &EventLog) -> Exit {
         n => format!("about {time} for {}", counted(n as u64, "agent")),
     };
     print::note(format_args!("{}, {agents}", counted(submitted.blocks as u64, "block")));
-    if arguments.wait {
+    if arguments.and_wait {
         return wait_for(&submitted.run, &nats, &arguments.reports.path(), arguments.json, log);
     }
     print::out(&format!("{}\n", submitted.run))

@@ -163,7 +163,7 @@ const SUBMIT_EXAMPLES: &str = "\
 Examples:
   runner submit scenarios/ --on nats://10.0.0.1:4222 --pool nightly         prints the number of the run
   runner wait 5e0c1d2a9b44 --on nats://10.0.0.1:4222 --reports reports      one folder of reports of all agents
-  runner submit scenarios/ --on nats://10.0.0.1:4222 --wait                 both in one
+  runner submit scenarios/ --on nats://10.0.0.1:4222 --and-wait             both in one
 
 An agent takes a round of a scenario at a time, over all its variants: what is compared is measured on one machine.";
 
@@ -195,13 +195,13 @@ pub(in crate::cli) struct SubmitArguments {
 
     /// Wait for the results, as `runner wait` does
     #[arg(long)]
-    pub wait: bool,
+    pub and_wait: bool,
 
     #[command(flatten)]
     pub reports: ReportsFolder,
 
-    /// With --wait: print the records, one line of JSON per scenario, and nothing else to standard output
-    #[arg(long, requires = "wait")]
+    /// With --and-wait: print the records, one line of JSON per scenario, and nothing else to standard output
+    #[arg(long, requires = "and_wait")]
     pub json: bool,
 
     #[command(flatten)]
