@@ -8,7 +8,7 @@ mod bundle;
 mod bus;
 mod clock;
 mod coordinator;
-mod ledger;
+mod block_ledger;
 mod message;
 mod store;
 mod subjects;

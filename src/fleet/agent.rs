@@ -13,7 +13,7 @@ use tracing::info;
 use super::bundle;
 use super::bus::{AbortOnDrop, Bus, BusError, NatsOptions};
 use super::clock;
-use super::message::{ALL_LOADS, AgentInfo, Armed, Discover, ForLoad, Prepare, Refusal, Start, decode, encode};
+use super::message::{ALL_LOADS, AgentInfo, Armed, Discover, ForLoad, Prepare, Refusal, StartAt, decode, encode};
 use super::store;
 use super::subjects::{self, BUNDLES, DISCOVER, PROTOCOL};
 use crate::run::environment;
@@ -269,7 +269,7 @@ fn answer(own: &Arc<Own>, asked: &Sender<LoadRequest>) -> Result<Vec<AbortOnDrop
     let clocks = bus.answer(&subjects::agent(id, "clock"), |_| Some(clock::now()))?;
     let here = Arc::clone(own);
     let starts = bus.answer(&subjects::agent(id, "start"), move |message| {
-        let start: Start = decode(message)?;
+        let start: StartAt = decode(message)?;
         let late = clock::now() >= start.at;
         let waiting = lock(&here.starts).take_if(|waiting| waiting.run == start.run && waiting.load == start.load)?;
         // A load that was given up meanwhile does not begin.

@@ -99,7 +99,7 @@ impl From<SliceRefused> for Refusal {
 
 /// When a load begins, by the agent's own clock.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Start {
+pub(super) struct StartAt {
     pub run: String,
     pub load: u32,
     /// In nanoseconds, as [`super::clock::now`] tells them there.

@@ -130,7 +130,7 @@ pub(super) fn publish(bus: &Bus, subject: &str, bytes: Vec<u8>) -> Result<(), Bu
 }
 
 /// A value of the ledger, and its revision.
-pub(super) type Entry = (Vec<u8>, u64);
+pub(super) type RevisedValue = (Vec<u8>, u64);
 
 /// How far each block is. A change names the revision that it is based on, and fails if somebody was faster.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ impl Bucket {
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &str) -> Result<Option<Entry>, BusError> {
+    pub fn get(&self, key: &str) -> Result<Option<RevisedValue>, BusError> {
         let entry = self.bus.wait(self.store.entry(key));
         let entry =
             entry.map_err(|error| BusError::new(format!("cannot read {key} of the ledger: {error}"), NO_JETSTREAM))?;

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::block_ledger::{Block, BlockLedger, Manifest};
 use super::bundle::{Bundle, root_of};
 use super::bus::{Bus, BusError, NatsOptions};
 use super::coordinator::{connect, discover, keep, refuse_literals};
-use super::ledger::{Block, Ledger, Manifest};
 use super::message::AgentInfo;
 use super::store;
 use super::subjects::{PROTOCOL, block as block_subject};
@@ -64,7 +64,7 @@ pub fn submit(scenarios: &[Scenario], options: &SubmitOptions) -> Result<Submitt
         seed: rand::random::<u64>() & LARGEST_SEED,
         blocks,
     };
-    Ledger::open(&bus, &run)?.submit(&manifest)?;
+    BlockLedger::open(&bus, &run)?.submit(&manifest)?;
     queue(&bus, &manifest, 0..manifest.blocks.len() as u32)?;
     let expected_s = manifest.blocks.iter().map(|block| block.expected_s).sum();
     Ok(Submitted { run, blocks: manifest.blocks.len(), expected_s, agents: agents.len() })

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::block_ledger::{BlockEntry, BlockLedger, BlockState, MOST_ATTEMPTS, Manifest};
 use super::bundle;
 use super::bus::{Bus, BusError, NatsOptions};
 use super::coordinator::connect;
-use super::ledger::{BlockEntry, BlockState, Ledger, MOST_ATTEMPTS, Manifest};
 use super::store;
 use super::subjects::RECORDS;
 use super::submission::queue;
@@ -52,7 +52,7 @@ pub struct BlockOutcome {
 #[derive(Debug)]
 pub struct Waiting {
     bus: Bus,
-    ledger: Ledger,
+    ledger: BlockLedger,
     manifest: Manifest,
 }
 
@@ -60,7 +60,7 @@ impl Waiting {
     /// Finds a run.
     pub fn open(nats: &NatsOptions, run: &str) -> Result<Waiting, BusError> {
         let bus = connect(nats)?;
-        let ledger = Ledger::open(&bus, run)?;
+        let ledger = BlockLedger::open(&bus, run)?;
         let unknown = || {
             BusError::invalid(
                 format!("there is no run {run} on this server"),

@@ -13,9 +13,9 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::super::block_ledger::{Block, BlockLedger, BlockState, Hold, Manifest, Taken};
 use super::super::bundle::Bundle;
 use super::super::bus::BusError;
-use super::super::ledger::{Block, BlockState, Hold, Ledger, Manifest, Taken};
 use super::super::message::Refusal;
 use super::super::store;
 use super::super::subjects::{PROTOCOL, RECORDS};
@@ -109,7 +109,7 @@ impl Worker<'_> {
 
     fn take(&mut self, message: &Message, run: &str, block: u32) -> Result<(), BusError> {
         let (own, again) = (self.own, AckKind::Nak(Some(AGAIN)));
-        let ledger = Ledger::open(&own.bus, run)?;
+        let ledger = BlockLedger::open(&own.bus, run)?;
         let manifest = match self.manifests.get(run) {
             Some(known) => known.clone(),
             None => match ledger.manifest()? {
@@ -168,7 +168,7 @@ impl Worker<'_> {
     fn hold_while<T: Send>(
         &self,
         message: &Message,
-        (ledger, block): (&Ledger, u32),
+        (ledger, block): (&BlockLedger, u32),
         hold: &mut Hold,
         work: impl FnOnce(&CancellationToken) -> T + Send,
     ) -> Option<T> {
@@ -225,7 +225,7 @@ impl Worker<'_> {
     fn deliver(
         &self,
         message: &Message,
-        (ledger, run, block): (&Ledger, &str, u32),
+        (ledger, run, block): (&BlockLedger, &str, u32),
         mut hold: Hold,
         result: BlockResult,
     ) {

@@ -9,7 +9,7 @@ use tracing::info;
 use super::super::agent::place;
 use super::super::bus::BusError;
 use super::super::clock::{self, ClockOffset, RoundTrip};
-use super::super::message::{Armed, ForLoad, Prepare, Refusal, Start, StartedServer};
+use super::super::message::{Armed, ForLoad, Prepare, Refusal, StartAt, StartedServer};
 use super::super::subjects::{self};
 use super::Coordinator;
 use super::generator_state::GeneratorState;
@@ -155,7 +155,7 @@ impl<'a> SharedRun<'a> {
         let coordinator = self.coordinator;
         let one = |index: usize| -> Result<(), String> {
             let agent = &coordinator.agents[index];
-            let start = Start { run: coordinator.run.clone(), load: self.number, at: offsets[index].theirs(zero) };
+            let start = StartAt { run: coordinator.run.clone(), load: self.number, at: offsets[index].theirs(zero) };
             let left = Duration::from_nanos(zero.saturating_sub(clock::now()));
             let subject = subjects::agent(&agent.id, "start");
             match coordinator.bus.request::<Armed>(&subject, &start, left.max(LOOK)) {

@@ -87,7 +87,7 @@ impl BlockEntry {
 
 /// The ledger of one run.
 #[derive(Debug, Clone)]
-pub(super) struct Ledger {
+pub(super) struct BlockLedger {
     bucket: Bucket,
     run: String,
 }
@@ -109,9 +109,9 @@ pub(super) enum Taken {
     Theirs,
 }
 
-impl Ledger {
-    pub fn open(bus: &Bus, run: &str) -> Result<Ledger, BusError> {
-        Ok(Ledger { bucket: Bucket::open(bus)?, run: run.to_owned() })
+impl BlockLedger {
+    pub fn open(bus: &Bus, run: &str) -> Result<BlockLedger, BusError> {
+        Ok(BlockLedger { bucket: Bucket::open(bus)?, run: run.to_owned() })
     }
 
     fn key(&self, block: u32) -> String {
