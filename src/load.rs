@@ -77,21 +77,24 @@ pub struct Results {
 }
 
 /// A load thread makes this many arrivals a second with ease. One that makes fewer still stays awake for its arrivals.
-pub const EASY_RATE: f64 = 20_000.0;
+const EASY_RATE: f64 = 20_000.0;
 
 /// How many load threads a load gets: half of the cores if the scenario does not say, the other half is for the server.
-/// Then never more than one for every 32 users, or for every 20,000 arrivals a second of the open model, or for every
-/// connection.
+/// Then never more than are of use, or than there are connections.
 pub fn threads(load: &scenario::LoadSpec) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-    let useful = match load.model {
+    load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful_threads(load).max(1))).min(load.connections())
+}
+
+/// How many load threads a load has use for: one for every 32 users, or for every 20,000 arrivals a second of the open model.
+pub fn useful_threads(load: &scenario::LoadSpec) -> u32 {
+    match load.model {
         scenario::Model::Closed => load.users().div_ceil(32),
         // Each thread has users of its own: few of them would be busy in one thread and idle in another.
         scenario::Model::Open { max_concurrency, .. } => {
             ((load.peak() / EASY_RATE).ceil() as u32).min(max_concurrency.div_ceil(32))
         }
-    };
-    load.threads.unwrap_or_else(|| (cores / 2).clamp(1, useful.max(1))).min(load.connections())
+    }
 }
 
 /// Drives the load to its end or until `cancel`; blocks meanwhile. `live` says which load threads it gets; `client` is the

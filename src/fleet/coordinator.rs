@@ -18,7 +18,7 @@ use crate::load::LiveCounters;
 use crate::load::part::LoadPart;
 use crate::record::TrialFailure;
 use crate::run::generators::{Generators, SharedLoad, SharedResults};
-use crate::scenario::{LoadSpec, Model, Scenario};
+use crate::scenario::{LoadSpec, Scenario};
 
 mod gathering;
 mod generator_state;
@@ -197,13 +197,7 @@ impl Generators for Coordinator {
         let is_shared = self.agents.iter().any(|agent| agent.place == here);
         let cores = self.agents.iter().map(|agent| agent.cpus).min().unwrap_or(1);
         let own = if is_shared { cores / 2 } else { cores }.max(1);
-        let useful = match plan.model {
-            Model::Closed => plan.users().div_ceil(32),
-            Model::Open { max_concurrency, .. } => {
-                ((plan.peak() / load::EASY_RATE).ceil() as u32).min(max_concurrency.div_ceil(32))
-            }
-        };
-        (own * each).min(useful.max(each)).min(plan.connections())
+        (own * each).min(load::useful_threads(plan).max(each)).min(plan.connections())
     }
 
     fn drive(
