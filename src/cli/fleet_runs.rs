@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::arguments::fleet::{SubmitArguments, WaitArguments};
 use super::fleet::complain;
+use super::live::{self, LivePage};
 use super::logging::EventLog;
 use super::merge::{GatheredNight, gather};
 use super::select::select;
@@ -53,26 +54,58 @@ pub(super) fn submit(arguments: &SubmitArguments, log: &EventLog) -> Exit {
     };
     print::note(format_args!("{}, {agents}", counted(submitted.blocks as u64, "block")));
     if arguments.and_wait {
-        return wait_for(&submitted.run, &nats, &arguments.reports.path(), arguments.json, log);
+        let shown = Shown { reports: &arguments.reports.path(), json: arguments.json, live: arguments.live };
+        return wait_for(&submitted.run, &nats, &shown, log);
     }
     print::out(&format!("{}\n", submitted.run))
 }
 
 pub(super) fn wait(arguments: &WaitArguments, log: &EventLog) -> Exit {
     let nats = arguments.credentials.to(&arguments.on);
-    wait_for(&arguments.run, &nats, &arguments.reports.path(), arguments.json, log)
+    let shown = Shown { reports: &arguments.reports.path(), json: arguments.json, live: arguments.live };
+    wait_for(&arguments.run, &nats, &shown, log)
 }
 
-fn wait_for(run: &str, nats: &NatsOptions, reports: &Path, json: bool, log: &EventLog) -> Exit {
-    let shown = log.style.clone();
-    let Some(cancel) = signals::or_print(LEAVING, move |text| shown.say(text)) else { return Exit::CouldNotRun };
+/// How results are shown.
+struct Shown<'a> {
+    reports: &'a Path,
+    json: bool,
+    live: Option<u16>,
+}
+
+fn wait_for(run: &str, nats: &NatsOptions, shown: &Shown<'_>, log: &EventLog) -> Exit {
+    let page = match live::started(shown.live, &log.style) {
+        Ok(page) => page,
+        Err(exit) => return exit,
+    };
+    let exit = wait_with(run, nats, shown, (page.as_ref(), log));
+    if let Some(page) = page {
+        let index = std::fs::read_to_string(shown.reports.join("index.html")).ok();
+        page.report(index.filter(|_| matches!(exit, Exit::Passed | Exit::Failed | Exit::Inconclusive)));
+        page.end();
+    }
+    exit
+}
+
+fn wait_with(run: &str, nats: &NatsOptions, shown: &Shown<'_>, (page, log): (Option<&LivePage>, &EventLog)) -> Exit {
+    let style = log.style.clone();
+    let Some(cancel) = signals::or_print(LEAVING, move |text| style.say(text)) else { return Exit::CouldNotRun };
     let waiting = match Waiting::open(nats, run) {
         Ok(waiting) => waiting,
         Err(error) => return complain(&error),
     };
     let status = StatusLine::new(log.style.clone());
     let begun = Instant::now();
-    let done = waiting.until_done(&cancel, &|progress| status.show(&line(progress, begun.elapsed())));
+    if let Some(page) = page {
+        page.begin(&format!("run {run}"));
+    }
+    let done = waiting.until_done(&cancel, &|progress| {
+        let (text, elapsed) = (line(progress, begun.elapsed()), begun.elapsed());
+        status.show(&text);
+        if let Some(page) = page {
+            page.show(&text, elapsed, elapsed + left(progress));
+        }
+    });
     status.close();
     match done {
         Ok(true) => {}
@@ -103,7 +136,7 @@ fn wait_for(run: &str, nats: &NatsOptions, reports: &Path, json: bool, log: &Eve
         reports: outcomes.iter().filter_map(|outcome| outcome.report.clone()).collect(),
         not_measured: not_measured(&outcomes),
     };
-    gather(night, reports, json)
+    gather(night, shown.reports, shown.json)
 }
 
 /// Scenarios of which nothing was measured, or not all, and why.
@@ -119,16 +152,21 @@ fn not_measured(outcomes: &[BlockOutcome]) -> Vec<(String, String)> {
     all
 }
 
+/// How long the agents that are at work take for the rest, as planned.
+fn left(progress: &RunProgress) -> Duration {
+    Duration::from_secs_f64(progress.left_s / progress.agents.max(1) as f64)
+}
+
 /// `12 of 24 blocks done, 4 under way on 4 agents, about 2m left; 1 did not pass`.
 fn line(progress: &RunProgress, waited: Duration) -> String {
-    let RunProgress { blocks, done, agents, under_way, left_s, not_passed } = *progress;
+    let RunProgress { blocks, done, agents, under_way, not_passed, .. } = *progress;
     let mut text = format!("{done} of {} done", counted(blocks as u64, "block"));
     if done < blocks {
         match under_way {
             0 if waited > NOBODY_AFTER => text += ", none under way: is an agent of the pool there?",
             0 => {}
             n => {
-                let left = in_whole_seconds(Duration::from_secs_f64(left_s / agents.max(1) as f64));
+                let left = in_whole_seconds(left(progress));
                 text += &format!(", {n} under way on {}, about {left} left", counted(agents as u64, "agent"));
             }
         }

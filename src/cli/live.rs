@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::progress::Style;
+use super::{Exit, print};
 use crate::pages::{PageRequest, PageServer, respond};
 use crate::record::Quantiles;
 use crate::report::short_micros;
@@ -104,6 +106,15 @@ impl LivePage {
     /// The next scenario begins.
     pub fn begin(&self, scenario: &str) {
         self.change(|state| *state = LiveState { scenario: scenario.to_owned(), ..LiveState::default() });
+    }
+
+    /// How far something is that is no run of this process.
+    #[cfg(feature = "fleet")]
+    pub fn show(&self, doing: &str, elapsed: Duration, planned: Duration) {
+        self.change(|state| {
+            doing.clone_into(&mut state.doing);
+            (state.elapsed_s, state.planned_s) = (elapsed.as_secs_f64(), planned.as_secs_f64());
+        });
     }
 
     /// A scenario has left a report: its page.
@@ -262,9 +273,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is said of it when it starts.
-pub(super) fn announcement(page: &LivePage) -> String {
-    format!("live: {}", page.address())
+/// The page, if a port is given for one, and says where it is; or what to exit with, once it was said why it cannot be served.
+pub(super) fn started(port: Option<u16>, style: &Style) -> Result<Option<LivePage>, Exit> {
+    let Some(port) = port else { return Ok(None) };
+    match LivePage::start(port) {
+        Ok(page) => {
+            style.say(&format!("live: {}", page.address()));
+            Ok(Some(page))
+        }
+        Err(error) => {
+            let message = format!("cannot serve the live page on port {port}: {error}");
+            print::error(&message, Some("leave the port out, as in --live, and a free one is taken"));
+            Err(Exit::CouldNotRun)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -48,18 +48,9 @@ pub(super) fn run(arguments: &Run, log: &EventLog, began: Instant) -> Exit {
     let reports = jobs.first().map_or_else(|| arguments.reports.path(), |job| job.reports.clone());
     let Some(comparison) = BaselineComparison::new(&arguments.against, &reports) else { return Exit::Invalid };
     let Some(mut program) = Program::new(selected.scenarios.iter(), log, began) else { return Exit::CouldNotRun };
-    if let Some(port) = arguments.live {
-        match LivePage::start(port) {
-            Ok(page) => {
-                log.style.say(&live::announcement(&page));
-                program.live = Some(page);
-            }
-            Err(error) => {
-                let message = format!("cannot serve the live page on port {port}: {error}");
-                print::error(&message, Some("leave the port out, as in --live, and a free one is taken"));
-                return Exit::CouldNotRun;
-            }
-        }
+    match live::started(arguments.live, &log.style) {
+        Ok(page) => program.live = page,
+        Err(exit) => return exit,
     }
     let night =
         NightRun { arguments, selected: &selected, jobs, reports, comparison, program, noted: Default::default() };

@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -18,6 +17,7 @@ use super::store;
 use super::subjects::{self, BUNDLES, DISCOVER, PROTOCOL};
 use crate::run::environment;
 use crate::scenario::SystemContext;
+use crate::server::scratch::Scratch;
 
 mod blocks;
 mod generator;
@@ -66,7 +66,7 @@ struct Own {
     /// Where the start of the load at hand is told.
     starts: Mutex<Option<Waiting>>,
     /// Bundles, each in a folder by its digest; they go with the agent.
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl Drop for Agent {
@@ -159,7 +159,7 @@ impl Agent {
             allowed_hosts: options.allowed_hosts.clone(),
             allow_commands: options.allow_commands,
         };
-        let folder = tempfile::Builder::new().prefix("runner-agent-").tempdir();
+        let folder = Scratch::for_an_agent(&std::env::temp_dir());
         let folder = folder.map_err(|error| {
             BusError::new(format!("no folder for files: {error}"), "set TMPDIR to a folder that can be written")
         })?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// What their names begin with; some letters and digits follow.
-const PREFIXES: [&str; 3] = ["runner-", ".runner-", "runner-probe-"];
+const PREFIXES: [&str; 4] = ["runner-", ".runner-", "runner-probe-", "runner-agent-"];
 const RANDOM: usize = 6;
 /// What may stand in them.
 const SOCKET: &str = "socket";
@@ -17,6 +17,9 @@ const LOG: &str = "log";
 /// looks for.
 pub(super) const PROBE_FOLDERS: [&str; 4] = ["events", "cache", "python", "node"];
 pub(super) const PROBE_MARKS: &str = "marks";
+/// How long the names of the folders are that an agent has: SHA-256 in hexadecimal. Those that are not whole begin otherwise.
+const DIGEST: usize = 64;
+const NOT_WHOLE: &str = ".tmp";
 
 /// A folder that only its owner can open. Removed with this; it stays where the program is killed.
 #[derive(Debug)]
@@ -40,6 +43,11 @@ impl Scratch {
     /// For probes and their events.
     pub(super) fn for_probes(parent: &Path) -> io::Result<Scratch> {
         Scratch::new(PREFIXES[2], parent)
+    }
+
+    /// For the files of scenarios that an agent works on, each in a folder by its digest.
+    pub fn for_an_agent(parent: &Path) -> io::Result<Scratch> {
+        Scratch::new(PREFIXES[3], parent)
     }
 
     fn new(prefix: &str, parent: &Path) -> io::Result<Scratch> {
@@ -83,9 +91,12 @@ fn is_left(path: &Path) -> bool {
     let expected = |entry: &fs::DirEntry| {
         let (name, kind) = (entry.file_name(), entry.file_type());
         kind.is_ok_and(|kind| {
+            let text = name.to_string_lossy();
+            let is_digest = text.len() == DIGEST && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let of_an_agent = (is_digest || text.starts_with(NOT_WHOLE)) && kind.is_dir();
             let of_a_probe = PROBE_FOLDERS.iter().any(|folder| name == *folder) && kind.is_dir();
             let file = [LOG, PROBE_MARKS].iter().any(|file| name == *file) && kind.is_file();
-            name == SOCKET && kind.is_socket() || file || of_a_probe
+            name == SOCKET && kind.is_socket() || file || of_a_probe || of_an_agent
         })
     };
     path.symlink_metadata().is_ok_and(mine)

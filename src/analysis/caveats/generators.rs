@@ -25,16 +25,16 @@ pub(super) fn lost_generator(load: &LoadRecord) -> Option<Caveat> {
         gap if gap > 0.0 => format!(", without its last {}", show_time(gap)),
         _ => String::new(),
     };
+    let in_flight: u64 = lost.iter().filter_map(|generator| generator.lost.as_ref()).map(|lost| lost.in_flight).sum();
+    let unanswered = match in_flight {
+        0 => String::new(),
+        n => format!(", and {} that it had in flight then count as unanswered", counted(n, "request")),
+    };
     let message = format!(
-        "generator {}{others} was lost {} after the start: what it had measured by {} is in the figures{missing}, and {} that it had in \
-         flight then count as unanswered",
+        "generator {}{others} was lost {} after the start: what it had measured by {} is in the figures{missing}{unanswered}",
         first.name,
         show_time(why.heard_s),
-        show_time(why.measured_s),
-        counted(
-            lost.iter().filter_map(|generator| generator.lost.as_ref()).map(|lost| lost.in_flight).sum(),
-            "request"
-        )
+        show_time(why.measured_s)
     );
     Some(Caveat::new(message, "see what its machine says of the agent, and run the load again"))
 }

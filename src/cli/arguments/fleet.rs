@@ -200,6 +200,10 @@ pub(in crate::cli) struct SubmitArguments {
     #[command(flatten)]
     pub reports: ReportsFolder,
 
+    /// With --and-wait: serve a page on this machine that shows how far it is, on this port or a free one
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", require_equals = true, requires = "and_wait")]
+    pub live: Option<u16>,
+
     /// With --and-wait: print the records, one line of JSON per scenario, and nothing else to standard output
     #[arg(long, requires = "and_wait")]
     pub json: bool,
@@ -221,6 +225,10 @@ pub(in crate::cli) struct WaitArguments {
 
     #[command(flatten)]
     pub reports: ReportsFolder,
+
+    /// Serve a page on this machine that shows how far it is, on this port or a free one
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", require_equals = true)]
+    pub live: Option<u16>,
 
     /// Print the records, one line of JSON per scenario, and nothing else to standard output
     #[arg(long)]

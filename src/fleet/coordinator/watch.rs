@@ -23,6 +23,10 @@ const LOST_AFTER: Duration = Duration::from_millis(3_000);
 const BEAT: Duration = Duration::from_millis(500);
 /// How long a generator may take from its end to its last part.
 const LAST_PART_WITHIN: Duration = Duration::from_secs(30);
+/// A NATS server that is away for so long is not waited for any more: agents have ended their loads long before.
+const AWAY_TOO_LONG: Duration = Duration::from_secs(60);
+/// The same of a load that is to end.
+const AWAY_AT_THE_END: Duration = Duration::from_secs(10);
 
 impl SharedRun<'_> {
     /// Watches a load until every generator has sent its last part, or is lost.
@@ -127,16 +131,21 @@ impl SharedRun<'_> {
         let ends = begun + plan.warmup + plan.duration + plan.drain + LAST_PART_WITHIN;
         for (index, state) in states.iter_mut().enumerate().filter(|(_, state)| !state.is_over()) {
             let silent = now.saturating_duration_since(state.heard);
+            let away = now.saturating_duration_since(watch.connected);
             let is_late = plan.requests.is_none() && now > ends
-                || watch.stopped.is_some_and(|at| now > at + plan.drain + LAST_PART_WITHIN);
-            if silent < LOST_AFTER && !is_late || !watch.was_connected(now) {
+                || watch.stopped.is_some_and(|at| now > at + plan.drain + LAST_PART_WITHIN)
+                // Without a connection nobody can be heard: agents end by themselves, and nobody waits for ever.
+                || away > AWAY_TOO_LONG
+                || away > AWAY_AT_THE_END && watch.stopped.is_some();
+            if !is_late && (silent < LOST_AFTER || !watch.was_connected(now)) {
                 continue;
             }
             let name = &self.coordinator.agents[index].name;
             warn!(generator = name, "lost: nothing was heard of it for {}", show_duration(silent));
             // Its last part may have come while nobody listened.
             let subject = subjects::part(&self.coordinator.run, self.number, index as u32);
-            if let Some(bytes) = store::last_part(bus, &subject)
+            if watch.was_connected(now)
+                && let Some(bytes) = store::last_part(bus, &subject)
                 && let Some(report) = unpack::<PartReport>(&bytes)
             {
                 let is_last = report.last;
