@@ -23,8 +23,9 @@ pub struct TimelineRow {
     pub failed: u64,
     /// Responses of 400 and above among the completed.
     pub error_status: u64,
-    pub latency_sum: Duration,
-    pub latency_max: Duration,
+    /// In nanoseconds, as this is added up for every request.
+    pub latency_sum: u64,
+    pub latency_max: u64,
 }
 
 /// A fold over exchanges: record, merge.
@@ -122,11 +123,10 @@ impl Recorder {
         let row = self.row(done);
         match outcome {
             Outcome::Answered(status) => {
-                let latency = Duration::from_nanos(waited);
                 row.completed += 1;
                 row.error_status += u64::from(status >= 400);
-                row.latency_sum += latency;
-                row.latency_max = row.latency_max.max(latency);
+                row.latency_sum += waited;
+                row.latency_max = row.latency_max.max(waited);
             }
             Outcome::Failed(_) => row.failed += 1,
             Outcome::Unanswered => {}
@@ -180,6 +180,7 @@ impl Recorder {
     }
 
     /// Bounded by the longest duration and time-out: a day of seconds each.
+    #[inline]
     fn row(&mut self, time: u64) -> &mut TimelineRow {
         let time = time.saturating_sub(self.begin);
         // Computed twice a request: a division by a constant is a multiplication.
@@ -187,11 +188,19 @@ impl Recorder {
         self.row_at(number as usize)
     }
 
+    #[inline]
     fn row_at(&mut self, number: usize) -> &mut TimelineRow {
         if number >= self.rows.len() {
-            self.rows.resize(number + 1, TimelineRow::default());
+            self.grow_to(number);
         }
         &mut self.rows[number]
+    }
+
+    /// Once a row, apart from what is done for every request.
+    #[cold]
+    #[inline(never)]
+    fn grow_to(&mut self, number: usize) {
+        self.rows.resize(number + 1, TimelineRow::default());
     }
 }
 

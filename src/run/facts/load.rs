@@ -216,7 +216,7 @@ fn timeline(recorder: &Recorder, duration: Duration) -> Vec<record::Second> {
     (0..count)
         .map(|number| {
             let row = recorder.rows.get(number).unwrap_or(&empty);
-            let mean = row.latency_sum.as_secs_f64() * 1e6 / row.completed as f64;
+            let mean = row.latency_sum as f64 / 1e3 / row.completed as f64;
             let t_s = thousandths(number as f64 * each);
             record::Second {
                 t_s,
@@ -226,7 +226,7 @@ fn timeline(recorder: &Recorder, duration: Duration) -> Vec<record::Second> {
                 failed: row.failed,
                 error_status: row.error_status,
                 latency_mean_us: (row.completed > 0).then_some(mean),
-                latency_max_us: (row.completed > 0).then_some(row.latency_max.as_secs_f64() * 1e6),
+                latency_max_us: (row.completed > 0).then_some(row.latency_max as f64 / 1e3),
             }
         })
         .collect()
