@@ -177,6 +177,14 @@ pub trait Observer {
     }
 }
 
+/// Nobody looks on.
+#[derive(Debug, Clone, Copy)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn event(&self, _: RunEvent<'_>) {}
+}
+
 /// A run that left a report.
 #[derive(Debug)]
 pub struct Finished {
@@ -298,8 +306,8 @@ fn record(
     Ok(redacted(record, &scenario.secrets)?)
 }
 
-/// Other programs read a record too, and some know whole numbers below 2^53 only (`jq`, JavaScript).
-fn drawn_seed() -> u64 {
+/// A seed by chance. Other programs read a record too, and some know whole numbers below 2^53 only (`jq`, JavaScript).
+pub fn drawn_seed() -> u64 {
     rand::random::<u64>() & scenario::LARGEST_SEED
 }
 

@@ -164,14 +164,13 @@ impl LivePage {
             RunEvent::Load { elapsed, planned, progress, used } => {
                 (state.cores, state.rss_bytes) = used.map(|used| (used.cores, used.rss)).unzip();
                 let (t, before) = (elapsed.as_secs_f64(), (state.elapsed_s, state.completed));
-                let ended = (progress.completed + progress.failed).min(progress.started);
                 (state.elapsed_s, state.planned_s) = (t, planned.as_secs_f64());
                 (state.started, state.completed, state.failed) =
                     (progress.started, progress.completed, progress.failed + progress.error_status);
                 let over = t - before.0;
                 if over > 0.0 && progress.completed >= before.1 {
                     let rate = (progress.completed - before.1) as f64 / over;
-                    state.points.push([t, rate, (progress.started - ended) as f64]);
+                    state.points.push([t, rate, progress.in_flight() as f64]);
                 }
                 let more = state.points.len().saturating_sub(MOST);
                 state.points.drain(..more);

@@ -255,7 +255,7 @@ impl Observer for Progress {
                 self.measured();
                 let rate = show_rate(self.rate(elapsed, progress.completed));
                 let errors = progress.failed + progress.error_status;
-                let open = progress.started - (progress.completed + progress.failed).min(progress.started);
+                let open = progress.in_flight();
                 let server = used
                     .filter(|_| matches!(self.style, Style::Live(_)))
                     .map(|used| format!("; server: {:.2} cores, {}", used.cores, show_size(used.rss)));

@@ -72,11 +72,6 @@ pub fn log_in(
     Ok(LocalSet::new().block_on(&runtime, cancel.run_until_cancelled(all)).unwrap_or(Ok(Vec::new())))
 }
 
-/// How many users of a load belong to a slice of its threads.
-pub fn users_of(slice: ThreadSlice, load: &scenario::LoadSpec) -> u32 {
-    (0..load.users()).filter(|user| is_of(slice, load, *user)).count() as u32
-}
-
 /// Connections are dealt out to threads in turn, each with its users.
 fn is_of(slice: ThreadSlice, load: &scenario::LoadSpec, user: u32) -> bool {
     slice.indices().contains(&(user / load.protocol.streams() % slice.of))

@@ -44,6 +44,14 @@ pub struct LoadProgress {
     pub error_status: u64,
 }
 
+impl LoadProgress {
+    /// Requests that were started and have not come to their end. The counts are taken one after the other, and may be out of step by a
+    /// few.
+    pub fn in_flight(&self) -> u64 {
+        self.started.saturating_sub(self.completed + self.failed)
+    }
+}
+
 impl Counters {
     pub fn count(counter: &AtomicU64) {
         counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -30,11 +30,6 @@ impl ThreadSlice {
     pub const fn indices(self) -> Range<u32> {
         self.first..self.first + self.count
     }
-
-    /// Whether this is all of the load.
-    pub const fn is_whole(self) -> bool {
-        self.count == self.of
-    }
 }
 
 #[cfg(test)]
@@ -50,6 +45,7 @@ mod tests {
             let counts = || slices.iter().map(|slice| slice.count);
             assert!(counts().max().unwrap() - counts().min().unwrap() <= 1, "{slices:?}");
         }
-        assert!(ThreadSlice::part(4, 0, 1).is_whole() && !ThreadSlice::part(4, 0, 2).is_whole());
+        assert_eq!(ThreadSlice::part(4, 0, 1), ThreadSlice::whole(4));
+        assert_ne!(ThreadSlice::part(4, 0, 2), ThreadSlice::whole(4));
     }
 }

@@ -69,8 +69,7 @@ impl StallMonitor {
             // Answers may have come meanwhile, and nobody was there to take them.
             self.silent_since += now - due;
         }
-        let LoadProgress { started, completed, failed, .. } = progress;
-        let waiting = started.saturating_sub(completed + failed);
+        let (completed, waiting) = (progress.completed, progress.in_flight());
         let is_over = now > self.end;
         if self.completed != completed || waiting == 0 || is_over || now < self.begin {
             // It was silent for certain until the last look, or until the end.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, info_span};
 
 use super::trial::{self, TrialTools};
-use super::{Observer, RunEvent};
+use super::{Observer, RunEvent, Unobserved};
 use crate::analysis::comparison::search::CrossoverSearch;
 use crate::analysis::comparison::{self, Objective, value_of};
 use crate::record::{ComparisonRecord, CrossoverPoint, CrossoverRecord, VariantRecord};
@@ -32,13 +32,6 @@ pub(super) struct CrossoverRun<'a> {
     pub allowed_hosts: &'a [String],
     pub observer: &'a dyn Observer,
     pub cancel: &'a CancellationToken,
-}
-
-/// Nobody looks: the trials of a search are told as one thing.
-struct Unobserved;
-
-impl Observer for Unobserved {
-    fn event(&self, _: RunEvent<'_>) {}
 }
 
 impl CrossoverRun<'_> {

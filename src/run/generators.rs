@@ -4,8 +4,8 @@ use std::fmt;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::load::LiveCounters;
 use crate::load::part::LoadPart;
-use crate::load::{LiveCounters, LoadProgress};
 use crate::net::endpoint::Endpoint;
 use crate::record::{GeneratorRecord, TrialFailure};
 use crate::scenario::{LoadSpec, Scenario, Variant};
@@ -17,7 +17,7 @@ pub struct SharedLoad<'a> {
     pub plan: &'a LoadSpec,
     pub seed: u64,
     /// Where the server listens that this process has started; `None` where it was up before, and each finds it by itself.
-    pub started: Option<(&'a Endpoint, &'a str)>,
+    pub started: Option<&'a Endpoint>,
 }
 
 /// What came of a load that others drove.
@@ -55,9 +55,4 @@ pub fn refused(scenario: &Scenario) -> Option<(String, &'static str)> {
         scenario.crossover.is_some().then_some("[crossover]").or_else(|| scenario.variants.iter().find_map(of))?;
     let message = format!("{} has {has}, and several generators drive a [load] only", scenario.file.display());
     Some((message, "run it on one machine, or give it to one agent with `runner submit`"))
-}
-
-/// What has not come to an end of so much progress.
-pub fn in_flight(progress: LoadProgress) -> u64 {
-    progress.started.saturating_sub(progress.completed + progress.failed)
 }

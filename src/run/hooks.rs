@@ -1,12 +1,17 @@
 //! What a load's script found, as the record has it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::load::client_script::{HookFindings, HookSample};
-use crate::load::hook_watchdog::HungHook;
+use crate::load::hook_watchdog::{self, HungHook, call_watched};
+use crate::load::login::UserRefused;
 use crate::record;
 use crate::script::ScriptError;
 use crate::script::client::Called;
+use crate::script::heartbeat::Heartbeat;
 
 /// The findings with what `teardown` came to; nothing without a script.
 pub(super) fn checks(
@@ -38,6 +43,27 @@ pub(super) fn checks(
         teardown_error: teardown.result.err().map(|error| error.to_string()),
         log: log.log,
     })
+}
+
+/// What is to be looked at where the machine refuses a thread, a process or a file.
+pub(super) const MACHINE_REFUSED: &str = "check the limits on processes, threads and open files (`ulimit -a`)";
+
+/// Calls a hook on a thread of its own. One that does not come back after `cancel`, or ever, is a failed call, and `hung` is told.
+pub(super) fn attend<T: Send + 'static>(
+    cancel: &CancellationToken,
+    hung: impl FnOnce(),
+    call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static,
+) -> Called<T> {
+    call_watched(&|| cancel.is_cancelled(), call).unwrap_or_else(|hook: HungHook| {
+        hung();
+        hook_watchdog::failed(&hook)
+    })
+}
+
+/// Why a user of a load was not let in: a message with advice.
+pub(super) fn login_refused(refusal: &UserRefused) -> (String, &'static str) {
+    let message = refusal.why.told(&format!("login of user {}", refusal.user));
+    (message, "check [load.login], and that the server knows this user; nothing was measured")
 }
 
 /// Why nothing was loaded, with the end of what the script had logged until then.

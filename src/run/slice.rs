@@ -9,14 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::hooks;
 use super::trial::target;
 use crate::load::client_script::{ClientScript, HookFindings};
-use crate::load::hook_watchdog::{self, HungHook, call_watched};
 use crate::load::part::LoadPart;
 use crate::load::slice::ThreadSlice;
 use crate::load::{self, LiveCounters};
 use crate::net::target::Target;
 use crate::scenario::{Address, AttachedSpec, LoadSpec, ScriptSpec, ServerSpec, Variant};
 use crate::script::client::Called;
-use crate::script::heartbeat::Heartbeat;
 use crate::server::{Log, Server};
 use crate::session::Session;
 
@@ -111,10 +109,10 @@ impl PreparedSlice {
         let done = AtomicU32::new(0);
         match load::login::log_in(&self.plan, self.slice, &self.target, self.seed, cancel, &done) {
             Ok(Ok(users)) => Ok(users),
-            Ok(Err(refusal)) => Err(SliceRefused {
-                message: refusal.why.told(&format!("login of user {}", refusal.user)),
-                advice: "check [load.login], and that the server knows this user; nothing was measured".to_owned(),
-            }),
+            Ok(Err(refusal)) => {
+                let (message, advice) = hooks::login_refused(&refusal);
+                Err(SliceRefused { message, advice: advice.to_owned() })
+            }
             Err(error) => Err(machine_refused(&error)),
         }
     }
@@ -157,7 +155,7 @@ impl PreparedSlice {
 
     fn clear_away(&mut self, cancel: &CancellationToken) -> Option<Called<()>> {
         let client = self.client.take()?;
-        Some(attend(cancel, move |pulse| client.end(pulse)))
+        Some(hooks::attend(cancel, || (), move |pulse| client.end(pulse)))
     }
 }
 
@@ -181,18 +179,11 @@ fn server(job: &SliceJob<'_>) -> Result<ServerSpec, SliceRefused> {
 }
 
 fn machine_refused(error: &std::io::Error) -> SliceRefused {
-    let advice = "check the limits on processes, threads and open files (`ulimit -a`)".to_owned();
+    let advice = hooks::MACHINE_REFUSED.to_owned();
     SliceRefused { message: format!("the machine refused: {error}"), advice }
 }
 
 fn set_up(script: &ScriptSpec, cancel: &CancellationToken) -> Called<ClientScript> {
     let script = Arc::new(script.clone());
-    attend(cancel, move |pulse| ClientScript::begin(script, pulse))
-}
-
-fn attend<T: Send + 'static>(
-    cancel: &CancellationToken,
-    call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static,
-) -> Called<T> {
-    call_watched(&|| cancel.is_cancelled(), call).unwrap_or_else(|hung: HungHook| hook_watchdog::failed(&hung))
+    hooks::attend(cancel, || (), move |pulse| ClientScript::begin(script, pulse))
 }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, info_span, warn};
 
-use super::generators::{Generators, in_flight};
+use super::generators::Generators;
 use super::log_tail;
 use super::supervise::{self, Ending};
-use super::{Observer, RunEvent, events, facts};
+use super::{Observer, RunEvent, events, facts, hooks};
 
 use crate::dirty::{self, Phased};
 use crate::load::{LoadProgress, system_limits};
@@ -137,7 +137,7 @@ struct InFlight {
 
 impl InFlight {
     fn after(self, progress: LoadProgress) -> Self {
-        let open = in_flight(progress);
+        let open = progress.in_flight();
         let answered_since = self.last.filter(|(before, _)| progress.completed > before.completed);
         InFlight { last: Some((progress, open)), alive: answered_since.map(|(_, open)| open).or(self.alive) }
     }
@@ -208,7 +208,7 @@ impl Stage<'_> {
             Ok(Ending::Aborted(aborted)) => trial.aborted = Some(aborted),
             Ok(Ending::Died(death)) => trial.failure = Some(self.death(&death)),
             Err(error) => {
-                let advice = "check the limits on processes, threads and open files (`ulimit -a`)";
+                let advice = hooks::MACHINE_REFUSED;
                 trial.failure = Some(self.failure(format!("the machine refused: {error}"), advice.to_owned()));
             }
         }

@@ -19,7 +19,7 @@ use crate::load::slice::ThreadSlice;
 use crate::net::clock::Clock;
 use crate::net::endpoint::Endpoint;
 use crate::record::{GeneratorRecord, LogOf, TrialFailure};
-use crate::run::generators::{Generators as _, SharedLoad, SharedResults, in_flight};
+use crate::run::generators::{Generators as _, SharedLoad, SharedResults};
 use crate::units::counted;
 
 /// How long a generator may take to get ready: it fetches files, sets its script up, and logs users in.
@@ -121,7 +121,7 @@ impl<'a> SharedRun<'a> {
             file: coordinator.file.clone(),
             overrides: coordinator.overrides.clone(),
             variant: self.load.variant.name.clone(),
-            started: self.load.started.map(|(endpoint, _)| started(endpoint)),
+            started: self.load.started.map(started),
             first: slice.first,
             count: slice.count,
             of: slice.of,
@@ -204,7 +204,7 @@ impl<'a> SharedRun<'a> {
             let mut lost = state.lost;
             if let (Some(lost), Some(report)) = (&mut lost, report.filter(|report| !report.last)) {
                 // They are among its unanswered: a part counts what is in flight so.
-                lost.in_flight = in_flight(report.progress);
+                lost.in_flight = report.progress.in_flight();
             }
             if let Some(keep) = &self.coordinator.options.keep_part {
                 keep.0(self.number, &agent.name, &part);

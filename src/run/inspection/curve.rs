@@ -110,9 +110,7 @@ impl CompletionCurve {
         let at = |part: u32| {
             let time = whole * (part + 1) / parts;
             let last = self.0.iter().take_while(|(at, _)| *at <= time).last();
-            last.map_or(0.0, |(_, progress)| {
-                progress.started.saturating_sub(progress.completed + progress.failed) as f64
-            })
+            last.map_or(0.0, |(_, progress)| progress.in_flight() as f64)
         };
         (0..parts).map(at).collect()
     }

@@ -12,7 +12,6 @@ use super::super::supervise::{self, Ending};
 use super::super::{RunEvent, abort, events, facts, hooks};
 use super::{Stage, target};
 use crate::load::client_script::ClientScript;
-use crate::load::hook_watchdog::{self, HungHook, call_watched};
 use crate::load::slice::ThreadSlice;
 use crate::load::{self, LiveCounters};
 use crate::net::target::Target;
@@ -125,10 +124,7 @@ impl Stage<'_> {
         &self,
         call: impl FnOnce(Arc<Heartbeat>) -> Called<T> + Send + 'static,
     ) -> Called<T> {
-        call_watched(&|| self.cancel.is_cancelled(), call).unwrap_or_else(|hung: HungHook| {
-            self.hung.set(true);
-            hook_watchdog::failed(&hung)
-        })
+        hooks::attend(self.cancel, || self.hung.set(true), call)
     }
 
     /// Logs the users of a load in, where it has a login; or why one of them was refused.
@@ -151,9 +147,8 @@ impl Stage<'_> {
         let work =
             |cancel: &CancellationToken| load::login::log_in(plan, ThreadSlice::whole(1), target, seed, cancel, &done);
         let (came, ending) = supervise::watch(server, self.cancel, &mut tick, work)?;
-        let refused = |refusal: load::login::UserRefused| {
-            let message = refusal.why.told(&format!("login of user {}", refusal.user));
-            let advice = "check [load.login], and that the server knows this user; nothing was measured";
+        let refused = |refusal| {
+            let (message, advice) = hooks::login_refused(&refusal);
             self.failure(message, advice.to_owned())
         };
         Ok((came?.map_err(refused), ending))

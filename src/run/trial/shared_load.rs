@@ -30,9 +30,9 @@ impl Stage<'_> {
         // Nobody here waits for the start: it is begun when the generators begin.
         let live = Arc::new(LiveCounters::of(whole, CommonStart::at_once()));
         self.observer.event(RunEvent::LoadBegan { description: &facts::describe_load(plan) });
-        let (endpoint, authority) = (server.endpoint().clone(), server.authority().to_owned());
+        let endpoint = server.endpoint().clone();
         let is_attached = matches!(self.variant.server, ServerSpec::Attached(_));
-        let started = (!is_attached).then_some((&endpoint, authority.as_str()));
+        let started = (!is_attached).then_some(&endpoint);
         let load = SharedLoad { variant: self.variant, plan, seed: self.seed, started };
         let mut tick = self.load_tick(plan, &live);
         let drive = |cancel: &CancellationToken| generators.drive(&load, &live, cancel);
