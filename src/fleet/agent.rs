@@ -43,7 +43,7 @@ pub struct AgentOptions {
     pub allowed_hosts: Vec<String>,
     /// Whether it starts servers by a command line: whoever may submit then runs programs here.
     pub allow_commands: bool,
-    /// End after one load, or once there are no more blocks.
+    /// End after the loads of one run, or once there are no more blocks.
     pub once: bool,
     /// The environment that scenarios are filled from.
     pub system: Arc<dyn SystemContext + Send + Sync>,
@@ -121,20 +121,15 @@ impl Own {
         if place.is_dir() {
             return Ok(place);
         }
-        let refused = |message: String, advice: String| Refusal { message, advice };
-        let bytes = store::get(&self.bus, BUNDLES, digest).map_err(|error| refused(error.message, error.advice))?;
+        let bytes = store::get(&self.bus, BUNDLES, digest)?;
+        let full = |error: std::io::Error| Refusal {
+            message: format!("cannot write below {}: {error}", self.folder.path().display()),
+            advice: "is the disk full?".to_owned(),
+        };
         // Named only once it is whole.
-        let unpacked = tempfile::tempdir_in(self.folder.path()).map_err(|error| {
-            refused(
-                format!("cannot write below {}: {error}", self.folder.path().display()),
-                "is the disk full?".to_owned(),
-            )
-        })?;
-        bundle::unpack(&bytes, digest, unpacked.path()).map_err(|error| refused(error.message, error.advice))?;
-        let renamed = std::fs::rename(unpacked.keep(), &place);
-        renamed.map_err(|error| {
-            refused(format!("cannot name {}: {error}", place.display()), "is the disk full?".to_owned())
-        })?;
+        let unpacked = tempfile::tempdir_in(self.folder.path()).map_err(full)?;
+        bundle::unpack(&bytes, digest, unpacked.path())?;
+        std::fs::rename(unpacked.keep(), &place).map_err(full)?;
         Ok(place)
     }
 }
@@ -147,7 +142,7 @@ impl Agent {
         let bus = connect(&options.nats, &name, cancel)?;
         let of = environment::read();
         let info = AgentInfo {
-            id: format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff),
+            id: subjects::drawn_id(),
             name,
             pool: options.pool.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context};
@@ -13,10 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use url::Url;
 
-use super::message::{decode, encode};
+use super::bundle::BundleError;
+use super::message::{Refusal, decode, encode};
 
 /// A server that is there answers a connection within this.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -66,6 +68,19 @@ impl BusError {
     }
 }
 
+impl From<BundleError> for BusError {
+    /// It is about files of whoever asks.
+    fn from(error: BundleError) -> Self {
+        BusError::invalid(error.message, error.advice)
+    }
+}
+
+impl From<BusError> for Refusal {
+    fn from(error: BusError) -> Self {
+        Refusal { message: error.message, advice: error.advice }
+    }
+}
+
 /// A connection to NATS. Cheap to clone; the last one to go ends it.
 #[derive(Debug, Clone)]
 pub(super) struct Bus {
@@ -76,6 +91,29 @@ pub(super) struct Bus {
     denied: Arc<Mutex<Option<String>>>,
     /// The event loop ends when nobody holds this any more.
     _alive: tokio::sync::mpsc::Sender<()>,
+}
+
+/// A server that is away for a while comes back: what has to arrive is tried again for so long.
+const PERSIST_FOR: Duration = Duration::from_secs(120);
+/// How long after a try that failed.
+const PERSIST_EVERY: Duration = Duration::from_millis(500);
+
+/// Tries something until it is done, for two minutes or until `cancel`; the last error is returned. `what` is said of each try that fails.
+pub(super) fn persist<T>(
+    what: &str,
+    cancel: &CancellationToken,
+    mut attempt: impl FnMut() -> Result<T, BusError>,
+) -> Result<T, BusError> {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if begun.elapsed() < PERSIST_FOR && !cancel.is_cancelled() => {
+                warn!(%error, "{what} is sent again");
+                std::thread::sleep(PERSIST_EVERY);
+            }
+            came => return came,
+        }
+    }
 }
 
 /// A message that came.
@@ -169,23 +207,23 @@ impl Bus {
         }
     }
 
-    /// What the server does not let this user do, if that is the reason of a failure.
+    /// What the server has said last that this user may not do, once.
+    fn denial(&self) -> Option<BusError> {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let message = format!("the NATS server does not let this user do that: {denied}");
+        let advice = "give it the permissions of docs/fleet/nats.conf: agents and submitters have others";
+        Some(BusError::new(message, advice))
+    }
+
+    /// The reason of a failure: what the server does not let this user do, if that was it.
     pub fn blame(&self, error: BusError) -> BusError {
-        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner).take();
-        denied.map_or(error, |denied| {
-            let message = format!("the NATS server does not let this user do that: {denied}");
-            BusError::new(message, "give it the permissions of docs/fleet/nats.conf: agents and submitters have others")
-        })
+        self.denial().unwrap_or(error)
     }
 
     /// Fails where the server has said that this user may not do what was done.
     pub fn is_allowed(&self) -> Result<(), BusError> {
         self.flush();
-        let before = BusError::new(String::new(), String::new());
-        match self.blame(before) {
-            denied if denied.message.is_empty() => Ok(()),
-            denied => Err(denied),
-        }
+        self.denial().map_or(Ok(()), Err)
     }
 
     /// Waits until all that was said has left.

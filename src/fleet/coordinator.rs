@@ -12,7 +12,7 @@ use super::bundle::{Bundle, root_of};
 use super::bus::{Bus, BusError, NatsOptions};
 use super::message::{ALL_LOADS, AgentInfo, Discover, ForLoad, decode, encode};
 use super::store;
-use super::subjects::{BUNDLES, DISCOVER, PROTOCOL, stop};
+use super::subjects::{BUNDLES, DISCOVER, PROTOCOL, drawn_id, stop};
 use crate::load;
 use crate::load::LiveCounters;
 use crate::load::part::LoadPart;
@@ -105,7 +105,7 @@ impl Coordinator {
         store::create(&bus)?;
         let agents = gathering::gather(&bus, &options, cancel, say)?;
         let (bundle, file) = send_bundle(&bus, &scenario.file)?;
-        let run = format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff);
+        let run = drawn_id();
         let overrides = scenario.overrides.clone();
         Ok(Coordinator { bus, run, agents, bundle, file, overrides, options, loads: AtomicU32::new(0) })
     }
@@ -123,8 +123,8 @@ pub(super) fn connect(nats: &NatsOptions) -> Result<Bus, BusError> {
 
 /// Keeps the files of a scenario's folder where agents find them; the digest, and the scenario's file within.
 pub(super) fn send_bundle(bus: &Bus, scenario: &Path) -> Result<(String, String), BusError> {
-    let bundle = Bundle::of(&root_of(scenario)).map_err(|error| BusError::invalid(error.message, error.advice))?;
-    let file = bundle.place_of(scenario).map_err(|error| BusError::invalid(error.message, error.advice))?;
+    let bundle = Bundle::of(&root_of(scenario))?;
+    let file = bundle.place_of(scenario)?;
     keep(bus, &bundle)?;
     Ok((bundle.digest, file))
 }

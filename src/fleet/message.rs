@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::bundle::BundleError;
 use crate::load::LoadProgress;
 use crate::load::part::LoadPart;
 use crate::run::slice::SliceRefused;
@@ -89,6 +90,12 @@ pub(super) struct StartedServer {
 pub(super) struct Refusal {
     pub message: String,
     pub advice: String,
+}
+
+impl From<BundleError> for Refusal {
+    fn from(error: BundleError) -> Self {
+        Refusal { message: error.message, advice: error.advice }
+    }
 }
 
 impl From<SliceRefused> for Refusal {

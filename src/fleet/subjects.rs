@@ -61,6 +61,11 @@ pub(super) fn block(pool: &str, run: &str, block: u32) -> String {
     format!("runner.block.{pool}.{run}.{block}")
 }
 
+/// A name for an agent or a run that nobody else has.
+pub(super) fn drawn_id() -> String {
+    format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff)
+}
+
 /// Why a name cannot be part of a subject, if it cannot.
 pub fn refuse_name(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);

@@ -8,9 +8,9 @@ use super::bus::{Bus, BusError, NatsOptions};
 use super::coordinator::{connect, discover, keep, refuse_literals};
 use super::message::AgentInfo;
 use super::store;
-use super::subjects::{PROTOCOL, block as block_subject};
-use crate::run::{now, plan};
-use crate::scenario::{LARGEST_SEED, Scenario, ServerSpec};
+use super::subjects::{PROTOCOL, block as block_subject, drawn_id};
+use crate::run::{drawn_seed, now, plan};
+use crate::scenario::Scenario;
 use crate::units::counted;
 
 /// How scenarios are submitted.
@@ -41,10 +41,10 @@ pub struct Submitted {
 pub fn submit(scenarios: &[Scenario], options: &SubmitOptions) -> Result<Submitted, BusError> {
     scenarios.iter().try_for_each(refuse_literals)?;
     let root = common_root(scenarios);
-    let bundle = Bundle::of(&root).map_err(|error| BusError::invalid(error.message, error.advice))?;
+    let bundle = Bundle::of(&root)?;
     let mut blocks = Vec::new();
     for scenario in scenarios {
-        let file = bundle.place_of(&scenario.file).map_err(|error| BusError::invalid(error.message, error.advice))?;
+        let file = bundle.place_of(&scenario.file)?;
         blocks.extend(blocks_of(scenario, &file));
     }
     let bus = connect(&options.nats)?;
@@ -52,7 +52,7 @@ pub fn submit(scenarios: &[Scenario], options: &SubmitOptions) -> Result<Submitt
     refuse_unfit(&agents, &blocks, options)?;
     store::create(&bus)?;
     keep(&bus, &bundle)?;
-    let run = format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff);
+    let run = drawn_id();
     let manifest = Manifest {
         run: run.clone(),
         protocol: PROTOCOL,
@@ -61,7 +61,7 @@ pub fn submit(scenarios: &[Scenario], options: &SubmitOptions) -> Result<Submitt
         bundle: bundle.digest,
         overrides: options.overrides.clone(),
         allowed_hosts: options.allowed_hosts.clone(),
-        seed: rand::random::<u64>() & LARGEST_SEED,
+        seed: drawn_seed(),
         blocks,
     };
     BlockLedger::open(&bus, &run)?.submit(&manifest)?;
@@ -79,14 +79,13 @@ pub(super) fn queue(bus: &Bus, manifest: &Manifest, blocks: impl Iterator<Item =
 /// A block for each round, or one where a run cannot be cut.
 fn blocks_of(scenario: &Scenario, file: &str) -> Vec<Block> {
     let rounds = plan::rounds(scenario);
-    let commands = scenario.variants.iter().any(|variant| matches!(variant.server, ServerSpec::Command(_)));
     let expected_s = plan::expected_time(scenario).as_secs_f64() / f64::from(rounds.max(1));
     let block = |round: Option<u32>| Block {
         scenario: scenario.name.clone(),
         file: file.to_owned(),
         named: scenario.file.display().to_string(),
         round,
-        commands,
+        commands: scenario.starts_commands(),
         expected_s,
     };
     match rounds {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AttachedSpec, OnDisconnect, ScriptSpec, Template, TlsSpec};
+use super::{AttachedSpec, OnDisconnect, Scenario, ScriptSpec, Template, TlsSpec};
 use crate::mode::{Handlers, Mode};
 
 /// The system under test.
@@ -55,6 +55,13 @@ impl ServerSpec {
             command.ready.check = ReadyCheck::Port;
         }
         server
+    }
+}
+
+impl Scenario {
+    /// Whether it starts a server by a command line.
+    pub fn starts_commands(&self) -> bool {
+        self.variants.iter().any(|variant| matches!(variant.server, ServerSpec::Command(_)))
     }
 }
 

@@ -17,7 +17,7 @@ const AGENT_EXAMPLES: &str = "\
 Examples:
   runner agent --nats nats://10.0.0.1:4222 --allow-host shop.internal
   runner agent --nats tls://nats.internal:4222 --creds agent.creds --pool nightly --allow-commands
-  runner agent --once                                     one load or one night's blocks, then end: for batch systems
+  runner agent --once                                     the loads of one run or one night's blocks, then end: for batch systems
 
 It drives its part of the loads of `runner run --on`, and runs what `runner submit` gave to its pool. It loads its own machine and
 hosts that both it and the submitter allow, and nothing else; docs/fleet.md tells how to set up NATS.";
@@ -38,7 +38,6 @@ pub(in crate::cli) struct Credentials {
 impl Credentials {
     /// With the address of the server.
     pub fn to(&self, url: &str) -> NatsOptions {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         NatsOptions {
             url: url.to_owned(),
             credentials: self.creds.clone().or_else(|| variable("NATS_CREDS").map(PathBuf::from)),
@@ -60,10 +59,9 @@ pub(in crate::cli) struct Nats {
 }
 
 impl Nats {
-    /// As options and the environment say. An empty variable is one that is not set.
+    /// As options and the environment say.
     pub fn options(&self) -> NatsOptions {
-        let variable = || std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
-        let url = self.url.clone().or_else(variable).unwrap_or_else(|| LOCAL.to_owned());
+        let url = self.url.clone().or_else(|| variable(VARIABLE)).unwrap_or_else(|| LOCAL.to_owned());
         self.credentials.to(&url)
     }
 }
@@ -139,7 +137,7 @@ pub(in crate::cli) struct AgentArguments {
     #[arg(long)]
     pub allow_commands: bool,
 
-    /// End after one load, or once its pool has no more blocks
+    /// End after the loads of one run, or once its pool has no more blocks
     #[arg(long)]
     pub once: bool,
 }
@@ -236,6 +234,11 @@ pub(in crate::cli) struct WaitArguments {
 
     #[command(flatten)]
     pub credentials: Credentials,
+}
+
+/// What the environment says. An empty variable is one that is not set.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// A name of a pool or an agent, which is part of a subject.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -15,15 +16,14 @@ use tracing::{info, warn};
 
 use super::super::block_ledger::{Block, BlockLedger, BlockState, Hold, Manifest, Taken};
 use super::super::bundle::Bundle;
-use super::super::bus::BusError;
+use super::super::bus::{BusError, persist};
 use super::super::message::Refusal;
 use super::super::store;
 use super::super::subjects::{PROTOCOL, RECORDS};
 use super::generator::{both, load_scenario};
 use super::{Claim, Own};
 use crate::record::Status;
-use crate::run::{self, Observer, Options, RunEvent, Unfinished};
-use crate::scenario::ServerSpec;
+use crate::run::{self, Options, Unfinished, Unobserved};
 use crate::telemetry::RunLog;
 
 /// How long a block is waited for at a time.
@@ -32,17 +32,8 @@ const FETCH: Duration = Duration::from_secs(1);
 const RENEW: Duration = Duration::from_secs(1);
 /// What cannot be had at the moment is tried again after this.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long a result is sent again.
-const DELIVER_FOR: Duration = Duration::from_secs(120);
 /// With `once`, an agent whose pool has had no block for so long has done its work.
 const NOTHING_LEFT: Duration = Duration::from_secs(3);
-
-/// Nobody looks on.
-struct Unobserved;
-
-impl Observer for Unobserved {
-    fn event(&self, _: RunEvent<'_>) {}
-}
 
 /// What came of a block.
 struct BlockResult {
@@ -55,7 +46,7 @@ struct BlockResult {
 
 /// Works on blocks until `cancel`, or, with `once`, until there are none left.
 pub(super) fn work(own: &Own, cancel: &CancellationToken, say: &(dyn Fn(&str) + Sync)) {
-    let mut worker = Worker { own, cancel, say, consumer: None, manifests: HashMap::new(), idle: None };
+    let mut worker = Worker { own, cancel, say, consumer: None, runs: HashMap::new(), idle: None };
     while !cancel.is_cancelled() {
         match worker.one() {
             Ok(()) => {}
@@ -72,12 +63,19 @@ pub(super) fn work(own: &Own, cancel: &CancellationToken, say: &(dyn Fn(&str) + 
     }
 }
 
+/// A run that blocks were taken of.
+struct KnownRun {
+    ledger: BlockLedger,
+    manifest: Manifest,
+}
+
 struct Worker<'a> {
     own: &'a Own,
     cancel: &'a CancellationToken,
     say: &'a (dyn Fn(&str) + Sync),
     consumer: Option<PullConsumer>,
-    manifests: HashMap<String, Manifest>,
+    /// What is known of runs: read once each.
+    runs: HashMap<String, Arc<KnownRun>>,
     /// Since when there has been no block, after one was done.
     idle: Option<Instant>,
 }
@@ -109,17 +107,11 @@ impl Worker<'_> {
 
     fn take(&mut self, message: &Message, run: &str, block: u32) -> Result<(), BusError> {
         let (own, again) = (self.own, AckKind::Nak(Some(AGAIN)));
-        let ledger = BlockLedger::open(&own.bus, run)?;
-        let manifest = match self.manifests.get(run) {
-            Some(known) => known.clone(),
-            None => match ledger.manifest()? {
-                Some(manifest) => self.manifests.entry(run.to_owned()).or_insert(manifest).clone(),
-                None => {
-                    own.acknowledge(message, AckKind::Term);
-                    return Ok(());
-                }
-            },
+        let Some(known) = self.known(run)? else {
+            own.acknowledge(message, AckKind::Term);
+            return Ok(());
         };
+        let KnownRun { ledger, manifest } = &*known;
         let Some(spec) = manifest.blocks.get(block as usize) else {
             own.acknowledge(message, AckKind::Term);
             return Ok(());
@@ -145,13 +137,13 @@ impl Worker<'_> {
         (self.say)(&format!("run {run}: {name}"));
         info!(run, block, attempt = hold.entry.attempt, "block begins");
         let attempt = hold.entry.attempt;
-        let came = self.hold_while(message, (&ledger, block), &mut hold, |stop| {
-            let result = perform(own, &manifest, spec, stop);
+        let came = self.hold_while(message, (ledger, block), &mut hold, |stop| {
+            let result = perform(own, manifest, spec, stop);
             // Kept while the block is still renewed.
             self.kept(result, &format!("{run}/{block}/{attempt}"), stop)
         });
         match came {
-            Some(result) => self.deliver(message, (&ledger, run, block), hold, result),
+            Some(result) => self.deliver(message, (ledger, run, block), hold, result),
             None if self.cancel.is_cancelled() => {
                 ledger.write(block, &mut hold, BlockState::GivenBack)?;
                 own.acknowledge(message, AckKind::Nak(None));
@@ -162,6 +154,18 @@ impl Worker<'_> {
         }
         self.idle = Some(Instant::now());
         Ok(())
+    }
+
+    /// A run, by its number; `None` where there is none.
+    fn known(&mut self, run: &str) -> Result<Option<Arc<KnownRun>>, BusError> {
+        if let Some(known) = self.runs.get(run) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let ledger = BlockLedger::open(&self.own.bus, run)?;
+        let Some(manifest) = ledger.manifest()? else { return Ok(None) };
+        let known = Arc::new(KnownRun { ledger, manifest });
+        self.runs.insert(run.to_owned(), Arc::clone(&known));
+        Ok(Some(known))
     }
 
     /// Does some work while it says again and again that it does; `None` where the block was lost meanwhile, or the agent ended.
@@ -199,23 +203,17 @@ impl Worker<'_> {
     /// Keeps the report of a result where others find it. Each try has a name of its own: what is there cannot be written again.
     fn kept(&self, mut result: BlockResult, name: &str, stop: &CancellationToken) -> BlockResult {
         let Some(bytes) = result.report.take() else { return result };
-        let begun = Instant::now();
-        for number in 1.. {
+        let mut number = 0;
+        let kept = persist("the report", stop, || {
+            number += 1;
             let name = format!("{name}/{number}");
-            match store::put(&self.own.bus, RECORDS, &name, &bytes) {
-                Ok(()) => {
-                    result.object = Some(name);
-                    break;
-                }
-                Err(error) if begun.elapsed() < DELIVER_FOR && !stop.is_cancelled() => {
-                    warn!(%error, "the report is sent again");
-                    std::thread::sleep(AGAIN);
-                }
-                Err(error) => {
-                    result.status = Status::CouldNotRun;
-                    result.why = Some(format!("its report could not be kept: {error}"));
-                    break;
-                }
+            store::put(&self.own.bus, RECORDS, &name, &bytes).map(|()| name)
+        });
+        match kept {
+            Ok(name) => result.object = Some(name),
+            Err(error) => {
+                result.status = Status::CouldNotRun;
+                result.why = Some(format!("its report could not be kept: {error}"));
             }
         }
         result
@@ -230,29 +228,18 @@ impl Worker<'_> {
         result: BlockResult,
     ) {
         let BlockResult { status, object, why, .. } = result;
-        let begun = Instant::now();
-        let mut sent = || -> Result<bool, BusError> {
-            ledger.write(block, &mut hold, BlockState::Done { status, report: object.clone(), why: why.clone() })
-        };
-        loop {
-            match sent() {
-                Ok(true) => {
-                    // The server says that it knows: or else it would hand the block out once more.
-                    if let Err(error) = self.own.bus.wait(message.double_ack()) {
-                        info!(%error, "not acknowledged");
-                    }
-                    return;
+        let done = BlockState::Done { status, report: object, why };
+        match persist("the result", self.cancel, || ledger.write(block, &mut hold, done.clone())) {
+            Ok(true) => {
+                // The server says that it knows: or else it would hand the block out once more.
+                if let Err(error) = self.own.bus.wait(message.double_ack()) {
+                    info!(%error, "not acknowledged");
                 }
-                Ok(false) => {
-                    (self.say)(&format!("run {run}: the result of block {block} came too late, another agent has it"));
-                    return;
-                }
-                Err(error) if begun.elapsed() < DELIVER_FOR && !self.cancel.is_cancelled() => {
-                    warn!(%error, "the result is sent again");
-                    std::thread::sleep(AGAIN);
-                }
-                Err(error) => return warn!(%error, "the result is lost"),
             }
+            Ok(false) => {
+                (self.say)(&format!("run {run}: the result of block {block} came too late, another agent has it"));
+            }
+            Err(error) => warn!(%error, "the result is lost"),
         }
     }
 }
@@ -312,8 +299,7 @@ fn perform_or_refuse(
 ) -> Result<BlockResult, Refusal> {
     let folder = own.bundle(&manifest.bundle)?;
     let mut scenario = load_scenario(own, &folder, &block.file, &manifest.overrides)?;
-    let commands = scenario.variants.iter().any(|variant| matches!(variant.server, ServerSpec::Command(_)));
-    if commands && !own.options.allow_commands {
+    if scenario.starts_commands() && !own.options.allow_commands {
         let message = "it starts servers by a command line, which this agent does not".to_owned();
         return Err(Refusal { message, advice: "start the agent with --allow-commands".to_owned() });
     }

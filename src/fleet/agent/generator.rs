@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::super::bus::{Bus, BusError};
+use super::super::bus::{Bus, BusError, persist};
 use super::super::message::{
     ForLoad, PartReport, Prepare, ProgressReport, Refusal, StartedServer, decode, encode, pack,
 };
@@ -35,8 +35,6 @@ const TICKS_PER_PART: u64 = 4;
 const UNHEARD: Duration = Duration::from_secs(10);
 /// It says that it is there at the start, and soon.
 const UNHEARD_AT_START: Duration = Duration::from_secs(2);
-/// The last part is sent again for so long.
-const DELIVER_FOR: Duration = Duration::from_secs(120);
 /// What a message holds besides its payload, in bytes, at most.
 const ROOM: usize = 1024;
 /// How often to look after a load.
@@ -81,7 +79,7 @@ pub(super) fn drive(own: &Own, request: LoadRequest, cancel: &CancellationToken,
     heard.beat.store(clock::now(), Ordering::Relaxed);
     let listening = match listen(&own.bus, &run, load, &heard) {
         Ok(listening) => listening,
-        Err(error) => return refuse(Refusal { message: error.message, advice: error.advice }),
+        Err(error) => return refuse(error.into()),
     };
     let stop = cancel.child_token();
     let (tell, start) = channel();
@@ -322,7 +320,7 @@ impl LoadWatch<'_> {
             part: hidden(LoadPart::so_far(plan, snapshots), self.scenario),
         };
         let (bus, subject, bytes) = (&self.own.bus, subjects::part(run, *load, *generator), pack(&report));
-        if bytes.len() + ROOM < bus.client.max_payload() {
+        if fits(bus, &bytes) {
             bus.publish_bytes(&subject, bytes);
         } else if let Err(error) = send(bus, &subject, &bytes) {
             warn!(%error, "a part is not kept");
@@ -334,22 +332,19 @@ impl LoadWatch<'_> {
 fn deliver(bus: &Bus, prepare: &Prepare, report: &PartReport, cancel: &CancellationToken) {
     let subject = subjects::part(&prepare.run, prepare.load, prepare.generator);
     let bytes = pack(report);
-    let begun = Instant::now();
-    loop {
-        match send(bus, &subject, &bytes) {
-            Ok(()) => return,
-            Err(error) if begun.elapsed() < DELIVER_FOR && !cancel.is_cancelled() => {
-                warn!(%error, "the last part is sent again");
-                std::thread::sleep(Duration::from_millis(500));
-            }
-            Err(error) => return warn!(%error, "the last part is lost"),
-        }
+    if let Err(error) = persist("the last part", cancel, || send(bus, &subject, &bytes)) {
+        warn!(%error, "the last part is lost");
     }
+}
+
+/// Whether bytes can be sent as one message.
+fn fits(bus: &Bus, bytes: &[u8]) -> bool {
+    bytes.len() + ROOM < bus.client.max_payload()
 }
 
 /// Publishes a part. One that is larger than a message is kept as an object, and the message names it.
 fn send(bus: &Bus, subject: &str, bytes: &[u8]) -> Result<(), BusError> {
-    if bytes.len() + ROOM < bus.client.max_payload() {
+    if fits(bus, bytes) {
         return store::publish(bus, subject, bytes.to_vec());
     }
     // What is there cannot be written again.

@@ -155,31 +155,27 @@ impl SharedRun<'_> {
                 }
             }
             let since = |at: Instant| at.saturating_duration_since(begun).as_secs_f64();
-            let ended_load = self.coordinator.options.on_lost == OnLost::Stop;
-            state.lost = Some(LostGenerator {
-                heard_s: since(state.heard),
-                measured_s: state.part.as_ref().map_or(0.0, |part| part.at as f64 / 1e9),
-                in_flight: 0,
-                ended_load,
-            });
-            if ended_load {
-                watch.stopped.get_or_insert(now);
-                self.stop();
-            }
+            let measured_s = state.part.as_ref().map_or(0.0, |part| part.at as f64 / 1e9);
+            state.lost = Some(self.lost(since(state.heard), measured_s, watch));
         }
         // One that ended by itself before its time is lost, too.
         for state in states.iter_mut().filter(|state| state.lost.is_none()) {
             let Some(part) = state.part.as_ref().filter(|part| part.last && part.cut.is_some()) else { continue };
             if watch.stopped.is_none() {
-                let ended_load = self.coordinator.options.on_lost == OnLost::Stop;
                 let at = part.at as f64 / 1e9;
-                state.lost = Some(LostGenerator { heard_s: at, measured_s: at, in_flight: 0, ended_load });
-                if ended_load {
-                    watch.stopped = Some(now);
-                    self.stop();
-                }
+                state.lost = Some(self.lost(at, at, watch));
             }
         }
+    }
+
+    /// A generator is lost, and the load is ended for it unless it is to go on.
+    fn lost(&self, heard_s: f64, measured_s: f64, watch: &mut Watch) -> LostGenerator {
+        let ended_load = self.coordinator.options.on_lost == OnLost::Stop;
+        if ended_load {
+            watch.stopped.get_or_insert_with(Instant::now);
+            self.stop();
+        }
+        LostGenerator { heard_s, measured_s, in_flight: 0, ended_load }
     }
 }
 
