@@ -12,6 +12,7 @@ pub mod limiting_resource;
 pub mod median_trial;
 pub mod observed;
 pub mod parallelism;
+pub mod pooled;
 pub mod queue_growth;
 pub mod records;
 pub mod responses;

@@ -42,7 +42,7 @@ pub use inspection::{
 };
 pub use load::{
     CheckSample, Checks, Generator, GeneratorRecord, Histograms, LoadRecord, LostGenerator, OpenLoadRecord, PartRecord,
-    Second, Silence, SlowRequestRecord, StageRecord,
+    PooledRecord, Second, Silence, SlowRequestRecord, StageRecord,
 };
 pub use location::{Confidence, LocationRecord, NotLocated, PlaceRecord, SharedKind, ShownRecord, SourceRecord};
 pub use quantiles::Quantiles;
@@ -144,7 +144,7 @@ pub struct Environment {
 }
 
 /// One combination of the matrix: its trials, and what was judged of them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct VariantRecord {
     pub name: String,
     /// What the matrix set.
@@ -154,6 +154,9 @@ pub struct VariantRecord {
     /// How many trials it was to have: the user may have ended the run before, and a merged record may lack rounds.
     pub planned_trials: u32,
     pub trials: Vec<Trial>,
+    /// The loads of all trials together, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<PooledRecord>,
     pub verdicts: Vec<Verdict>,
     pub caveats: Vec<Caveat>,
 }

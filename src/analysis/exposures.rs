@@ -43,7 +43,7 @@ mod tests {
             planned_trials: 1,
             trials: checks.iter().map(trial).collect(),
             verdicts: Vec::new(),
-            caveats: Vec::new(),
+            ..VariantRecord::default()
         }
     }
 

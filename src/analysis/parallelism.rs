@@ -14,6 +14,8 @@ const BEYOND: f64 = 3.0;
 const USERS_PER_WORKER: u32 = 8;
 /// Several workers need so many times the users: up to some tens of connections may all lie on one of them.
 const SPREAD: f64 = 2.0;
+/// A worker with fewer connections than this share of what each is thought to work on has too few.
+const FEWER: f64 = 0.95;
 /// Where a user more adds less than this share of a request, users wait.
 const WAITING: f64 = 0.75;
 /// A step that comes to less than this share of one before did worse.
@@ -76,15 +78,31 @@ pub fn breaks_down(step: &ConcurrencyStep) -> bool {
     bad > FAILED * (bad + step.good as f64)
 }
 
-/// Whether the last step should be measured once more: it is the first whose requests waited, or does worse than one before.
-/// On a machine that is busy with something else a step may do worse than the server can, and never better.
+/// Whether a worker had fewer connections than it works on, while others had more: what the step came to is less than the server
+/// can. Which worker takes a connection is chance; where all wait for one, one of them may take nearly all.
+fn is_uneven(step: &ConcurrencyStep, work_s: f64) -> bool {
+    let each = at_once(step, work_s) / step.connections.len().max(1) as f64;
+    step.connections.len() > 1 && step.connections.iter().any(|open| f64::from(*open) < FEWER * each)
+}
+
+/// The step in which connections lay the most unevenly over workers, so that one of them had too few; `None` where each had
+/// enough.
+pub fn most_uneven(steps: &[ConcurrencyStep]) -> Option<&ConcurrencyStep> {
+    let work_s = work_s(steps)?;
+    let least = |step: &&ConcurrencyStep| step.connections.iter().min().copied();
+    steps.iter().filter(|step| is_uneven(step, work_s)).min_by_key(least)
+}
+
+/// Whether the last step should be measured once more: it is the first whose requests waited, does worse than one before, or a
+/// worker had nothing to do. On a machine that is busy with something else a step may do worse than the server can, and never
+/// better.
 pub fn is_doubtful(steps: &[ConcurrencyStep]) -> bool {
     let [before @ .., last] = steps else { return false };
     let Some(work_s) = work_s(steps) else { return false };
     let so_far = before.iter().map(|step| at_once(step, work_s)).fold(0.0, f64::max);
     let waits = |step: &ConcurrencyStep| at_once(step, work_s) < WAITING * f64::from(step.concurrency);
     let is_first = !before.iter().any(waits);
-    !breaks_down(last) && waits(last) && (is_first || at_once(last, work_s) < WORSE * so_far)
+    !breaks_down(last) && waits(last) && (is_first || at_once(last, work_s) < WORSE * so_far || is_uneven(last, work_s))
 }
 
 /// The users of the next step, at most `most`; `None` where enough is known.
@@ -108,6 +126,7 @@ fn is_flat(steps: &[ConcurrencyStep], workers: u32, most: u32) -> bool {
     let spread = if workers > 1 { SPREAD } else { 1.0 };
     let adds_nothing = now <= GROWTH * so_far;
     adds_nothing
+        && ![previous, last].iter().any(|step| is_uneven(step, work_s))
         && waited(previous, work_s)
         && waited(last, work_s)
         && users >= (BEYOND * spread * so_far.max(now)).min(f64::from(most))
@@ -130,7 +149,11 @@ fn plateau(steps: &[ConcurrencyStep]) -> Option<(f64, f64, f64)> {
     if steps.len() < 2 || !waited(steps.last()?, work_s) {
         return None;
     }
+    let all_uneven = steps.iter().filter(|step| waited(step, work_s)).all(|step| is_uneven(step, work_s));
     let is_on_it = |step: &&ConcurrencyStep| {
+        if is_uneven(step, work_s) && !all_uneven {
+            return false;
+        }
         let seen = at_once(step, work_s);
         seen >= OF_PLATEAU * most && (f64::from(step.concurrency) > most / WAITING || seen >= most)
     };
@@ -306,6 +329,33 @@ pub(super) mod tests {
         worse[5].throughput = 60.0;
         assert!(is_doubtful(&worse));
         assert!(!doubtful(1.0, &[1]));
+    }
+
+    /// A step of two workers that have so many connections, and take `each` requests at once.
+    fn over_two(connections: [u32; 2], each: f64) -> ConcurrencyStep {
+        let limit: f64 = connections.iter().map(|open| f64::from(*open).min(each)).sum();
+        let step = steps(limit, &[connections.iter().sum()]).remove(0);
+        ConcurrencyStep { connections: connections.to_vec(), ..step }
+    }
+
+    #[test]
+    fn a_step_in_which_a_worker_has_too_few_connections_is_no_limit() {
+        let uneven = |connections| is_uneven(&over_two(connections, 4.0), 0.1);
+        assert!(uneven([64, 0]) && uneven([61, 3]) && !uneven([60, 4]) && !uneven([32, 32]));
+        assert!(!uneven([1, 1]) && !is_uneven(&steps(8.0, &[64])[0], 0.1), "nobody sees who has them");
+
+        let mut measured = steps(8.0, &[1, 2, 4, 8]);
+        measured.extend([[16, 0], [29, 3], [63, 1]].map(|connections| over_two(connections, 4.0)));
+        assert!(is_doubtful(&measured));
+        assert_eq!(next_concurrency(&measured, 2, 512), Some(128), "more may reach both");
+        measured.push(over_two([100, 28], 4.0));
+        assert_eq!(next_concurrency(&measured, 2, 512), Some(256), "the one before was uneven");
+        measured.push(over_two([200, 56], 4.0));
+        assert_eq!(next_concurrency(&measured, 2, 512), None);
+        assert_eq!(most_uneven(&measured).map(|step| step.concurrency), Some(16));
+        let record = InspectionRecord { workers: Some(2), steps: measured, ..inspected(8.0, Vec::new()) };
+        let seen = parallelism(&record).unwrap();
+        assert_eq!((seen.low.round(), seen.value.round(), seen.high.map(f64::round)), (8.0, 8.0, Some(8.0)));
     }
 
     #[test]

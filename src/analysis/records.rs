@@ -251,7 +251,7 @@ mod tests {
             planned_trials: 1,
             trials: throughputs.iter().map(trial).collect(),
             verdicts: Vec::new(),
-            caveats: Vec::new(),
+            ..VariantRecord::default()
         };
         Record {
             format: FORMAT,

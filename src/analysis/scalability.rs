@@ -186,7 +186,7 @@ mod tests {
                 ..Trial::default()
             }],
             verdicts: Vec::new(),
-            caveats: Vec::new(),
+            ..VariantRecord::default()
         };
         let of = |mode: &'static str, rate: f64| [1, 2, 3].map(|workers| variant(mode, workers, rate * workers as f64));
         let variants: Vec<VariantRecord> = of("sync", 10.0).into_iter().chain(of("async", 800.0)).collect();

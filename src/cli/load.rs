@@ -200,6 +200,7 @@ mod tests {
             trials: Vec::new(),
             verdicts: Vec::new(),
             caveats,
+            ..VariantRecord::default()
         };
         let scenario = ScenarioRecord {
             name: "load".to_owned(),

@@ -54,6 +54,9 @@ pub struct ConcurrencyStep {
     /// What the server's processes did meanwhile; `None` where they cannot be seen.
     #[serde(default)]
     pub cpu: Option<CpuRecord>,
+    /// Connections that each worker had when everybody had come; empty where they cannot be seen, or do not last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<u32>,
     /// What runner itself did: it may be the limit, too.
     #[serde(default)]
     pub generator: Option<CpuRecord>,

@@ -91,6 +91,17 @@ pub struct LoadRecord {
     pub generators: Vec<GeneratorRecord>,
 }
 
+/// The loads of several trials together: all their requests, ranked as one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PooledRecord {
+    /// How many trials had a load.
+    pub trials: u32,
+    /// Requests of all of them.
+    pub started: u64,
+    pub latency_us: Quantiles,
+    pub service_time_us: Quantiles,
+}
+
 /// A process, on this machine or another, that drove a slice of the threads of a load.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorRecord {

@@ -6,7 +6,7 @@ use crate::measured_value::{Bounds, MeasuredValue};
 use crate::stats::Latencies;
 
 /// Latencies in microseconds, ranked over every started request. `None` without any.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     pub min: Option<MeasuredValue>,
     pub mean: Option<MeasuredValue>,

@@ -1,9 +1,9 @@
 //! What an inspection found, in words: how many requests at once, of what kind the server is, why that is known, and what to
 //! do about it.
 
-use crate::analysis::parallelism::full_batches;
+use crate::analysis::parallelism::{full_batches, most_uneven};
 use crate::analysis::signature::accepts_meanwhile;
-use crate::record::{BurstRecord, BusyRecord, InspectionRecord, Parallelism, Signature};
+use crate::record::{BurstRecord, BusyRecord, ConcurrencyStep, InspectionRecord, Parallelism, Signature};
 use crate::units::{counted, show_count, show_rate, show_time};
 
 use super::format::{list, millis};
@@ -76,6 +76,7 @@ pub(crate) fn evidence(inspection: &InspectionRecord) -> Vec<String> {
     let Some(alone_us) = inspection.alone_us else { return Vec::new() };
     let mut all = vec![format!("a request alone takes {}", show_time(alone_us / 1e6))];
     all.extend(throughput(inspection));
+    all.extend(most_uneven(&inspection.steps).map(uneven));
     let clean = |burst: &&BurstRecord| full_batches(burst, alone_us / 1e3).is_some();
     all.extend(inspection.bursts.iter().rfind(clean).map(burst));
     all.extend(inspection.busy.iter().flat_map(while_busy));
@@ -90,6 +91,13 @@ fn throughput(inspection: &InspectionRecord) -> Option<String> {
     let users = counted(last.concurrency.into(), "user");
     let times = last.throughput / first.throughput.max(1e-9);
     Some(format!("{users} get {}, {times:.1} times as much as one", show_rate(last.throughput)))
+}
+
+/// Over which workers connections lay, where one had too few.
+fn uneven(step: &ConcurrencyStep) -> String {
+    let users = counted(step.concurrency.into(), "user");
+    let open: Vec<String> = step.connections.iter().map(|open| show_count((*open).into())).collect();
+    format!("the connections of {users} lay unevenly over the workers, {}: one had too few to be busy", list(&open))
 }
 
 /// `of 100 requests sent at once, 40 came after 101 ms, 40 after 202 ms and 20 after 303 ms`.

@@ -48,6 +48,8 @@ const MOST_WHO_LOG_IN: u32 = 64;
 const FIRST: u32 = 3;
 /// A burst is so many times what is worked on at once: two full batches and a half, and a few at least.
 const BURST: f64 = 2.5;
+/// More where several workers take it: each should have its full batches, also if it gets few of the connections.
+const BURST_OF_WORKERS: f64 = 4.0;
 const LEAST_BURST: u32 = 4;
 const BURSTS: usize = 3;
 const MOST_BURSTS: usize = 7;
@@ -162,7 +164,8 @@ impl Inspector<'_> {
     /// What tells more where there is a limit.
     fn look_closer(&self, record: &mut InspectionRecord, alone: Duration) -> Result<()> {
         let Some(roughly) = parallelism(record).filter(|seen| seen.high.is_some()) else { return Ok(()) };
-        let size = ((roughly.value.round() * BURST).ceil() as u32).max(LEAST_BURST);
+        let times = if record.workers.is_some_and(|workers| workers > 1) { BURST_OF_WORKERS } else { BURST };
+        let size = ((roughly.value.round() * times).ceil() as u32).max(LEAST_BURST);
         let at_once = roughly.value.round().max(1.0);
         let takes = alone.mul_f64((f64::from(size) / at_once).ceil());
         // More where the first do not agree: what disturbs one seldom disturbs the next.
@@ -202,6 +205,7 @@ impl Inspector<'_> {
         let live = Arc::new(LiveCounters::new(load::threads(&load)));
         let (results, curve) = self.drive_with(&load, &live, &mut |now| usage.look(now))?;
         let (cpu, generator) = usage.used();
+        let last = results.measured.connections.opened <= u64::from(users);
         let whole = &results.measured.whole;
         let mean = whole.service_time.mean().map(|mean| mean.likely() / 1e3);
         let step = ConcurrencyStep {
@@ -214,6 +218,7 @@ impl Inspector<'_> {
             service_time_p50_us: whole.service_time.distribution().median_of_answered().map(|ns| ns as f64 / 1e3),
             service_time_mean_us: mean,
             cpu,
+            connections: if last { usage.connections() } else { Vec::new() },
             generator,
         };
         if whole.unanswered > 0 {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{abort, facts};
-use crate::analysis::caveats;
+use crate::analysis::{caveats, pooled};
 use crate::load::hook_watchdog::call_watched;
 use crate::record::{self, Status, VerdictKind};
 use crate::scenario::{self, Scenario, Secrets, Variant};
@@ -33,6 +33,7 @@ fn judge(
         server: facts::describe_server(&variant.server),
         planned_trials,
         caveats: caveats::of(&trials),
+        pooled: pooled::pooled(&trials),
         trials,
         verdicts,
     }

@@ -1,5 +1,6 @@
 //! Who listens on an address: something that accepts there need not be the server that was started.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, SocketAddr};
@@ -84,6 +85,17 @@ fn listeners(table: &str) -> Vec<TcpNetEntry> {
     let text: String = first.map(|(_, line)| line + "\n").collect();
     let read = TcpNetEntries::from_buf_read(text.as_bytes(), procfs::current_system_info());
     read.map_or_else(|_| Vec::new(), |entries| entries.0)
+}
+
+/// The inodes of the connections to a port of this machine that are established, from the side of whoever listened.
+pub(super) fn established(port: u16) -> BTreeSet<u64> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().filter_map(|table| File::open(table).ok());
+    let read = tables.map(|file| {
+        let (file, system) = (BufReader::new(file), procfs::current_system_info());
+        TcpNetEntries::from_buf_read(file, system).map_or_else(|_| Vec::new(), |entries| entries.0)
+    });
+    let is_one = |entry: &TcpNetEntry| entry.state == TcpState::Established && entry.local_address.port() == port;
+    read.flatten().filter(is_one).map(|entry| entry.inode).collect()
 }
 
 fn best(address: SocketAddr, entries: impl Iterator<Item = TcpNetEntry>) -> Vec<TcpNetEntry> {

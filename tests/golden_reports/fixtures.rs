@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runner::analysis::pooled::pooled;
 use runner::dirty::recipe::{Line, Recipe, RecipeRequest, Start};
 use runner::measured_value::Comparison;
 use runner::process_end::ServerEnd;
@@ -52,6 +53,7 @@ pub fn variant(name: &str, server: &str, trials: Vec<Trial>, verdicts: Vec<Verdi
         settings: settings.collect(),
         server: server.into(),
         planned_trials: 1,
+        pooled: pooled(&trials),
         trials,
         verdicts,
         caveats: Vec::new(),

@@ -125,7 +125,7 @@ pub(super) mod tests {
             planned_trials: throughputs.len() as u32,
             trials: throughputs.iter().map(trial).collect(),
             verdicts: Vec::new(),
-            caveats: Vec::new(),
+            ..VariantRecord::default()
         }
     }
 

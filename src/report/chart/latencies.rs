@@ -1,6 +1,7 @@
 //! Latency by percentile of several servers over each other: a panel for each condition, or each variant.
 
 use crate::analysis::median_trial::median_trial;
+use crate::analysis::pooled;
 use crate::record::{ComparisonRecord, VariantRecord};
 use crate::stats::Distribution;
 
@@ -11,8 +12,8 @@ use super::percentiles::{depth, known, labels, points};
 use super::scale::{ChartAxis, Measure, Scale};
 use super::styles::style;
 
-/// Draws what was measured of the alternatives under each condition, the trial of median throughput of each; `None` if fewer
-/// than two have a load.
+/// Draws what was measured of the alternatives under each condition, all trials of each together; `None` if fewer than two have a
+/// load.
 pub(crate) fn alternatives(comparison: &ComparisonRecord, variants: &[VariantRecord]) -> Option<String> {
     let drawn = chosen(comparison);
     let panels: Vec<Panel> = comparison
@@ -44,8 +45,9 @@ struct Panel {
 }
 
 fn distribution(variant: &VariantRecord) -> Option<Distribution> {
-    let load = median_trial(variant)?.1.load.as_ref()?;
-    load.histogram.latencies().map(|latencies| latencies.distribution()).filter(|known| !known.is_empty())
+    let of_one = || median_trial(variant)?.1.load.as_ref()?.histogram.latencies();
+    let latencies = pooled::latencies(&variant.trials).or_else(of_one);
+    latencies.map(|latencies| latencies.distribution()).filter(|known| !known.is_empty())
 }
 
 fn draw(title: &str, panels: &[Panel], names: &[&str]) -> Option<String> {

@@ -144,7 +144,7 @@ mod tests {
                     planned_trials: 1,
                     trials,
                     verdicts: Vec::new(),
-                    caveats: Vec::new(),
+                    ..VariantRecord::default()
                 }
             })
             .collect();

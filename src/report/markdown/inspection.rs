@@ -41,9 +41,18 @@ pub(super) fn inspection(page: &mut ReportPage, variant: &VariantRecord, place: 
     }
 }
 
+/// `33, 31`, the workers with most first.
+fn by_worker(connections: &[u32]) -> String {
+    let mut sorted = connections.to_vec();
+    sorted.sort_unstable_by(|one, other| other.cmp(one));
+    sorted.into_iter().map(|open| show_count(open.into())).collect::<Vec<_>>().join(", ")
+}
+
 fn steps(inspection: &InspectionRecord) -> String {
-    let mut table =
-        Table::new(["users", "throughput", "at once", "p50", "errors", "cores", "threads"].map(|head| (head, Right)));
+    let mut table = Table::new(
+        ["users", "throughput", "at once", "p50", "errors", "cores", "threads", "connections by worker"]
+            .map(|head| (head, Right)),
+    );
     let work_s = work_s(&inspection.steps);
     for step in &inspection.steps {
         let bad = step.failed + step.error_status;
@@ -56,6 +65,7 @@ fn steps(inspection: &InspectionRecord) -> String {
             if bad > 0 { show_count(bad) } else { String::new() },
             step.cpu.map_or(NONE.to_owned(), |cpu| format!("{:.2}", cpu.cores)),
             step.cpu.map_or(NONE.to_owned(), |cpu| show_count(cpu.threads.into())),
+            if step.connections.len() > 1 { by_worker(&step.connections) } else { String::new() },
         ]);
     }
     table.without_empty_columns().markdown()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::{LoadRecord, Quantiles, VariantRecord};
+use crate::record::{LoadRecord, PooledRecord, Quantiles, VariantRecord};
 use crate::report::ceiling;
 use crate::report::escape::{cell, code, code_cell, inline};
 use crate::report::format::{NONE, amount, list, micros, outside, setting, share, travel};
@@ -64,7 +64,7 @@ pub(super) fn load(variant: &VariantRecord, place: &Place) -> String {
         return String::new();
     }
     let mut out = place.heading("Load");
-    out += &times(&loads);
+    out += &times(&loads, variant.pooled.as_ref());
     out += &place.explain(
         "Latency counts from the moment a request was due, service time from the moment it was sent; both to the end of the \
          response, and over every started request.",
@@ -103,7 +103,7 @@ fn unanswered(loads: &[(usize, &LoadRecord)]) -> String {
     said.chain(ranks.iter().map(|rank| format!("{}\n\n", inline(rank)))).collect()
 }
 
-fn times(loads: &[(usize, &LoadRecord)]) -> String {
+fn times(loads: &[(usize, &LoadRecord)], pooled: Option<&PooledRecord>) -> String {
     let quantiles = ["min", "mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "max"];
     let heads = [("trial", Right), ("time", Left)].into_iter().chain(quantiles.map(|name| (name, Right)));
     let mut table = Table::new(heads);
@@ -111,6 +111,11 @@ fn times(loads: &[(usize, &LoadRecord)]) -> String {
         let trial = || if loads.len() > 1 { number.to_string() } else { String::new() };
         table.row([trial(), "latency".to_owned()].into_iter().chain(row(&load.latency_us)));
         table.row([trial(), "service time".to_owned()].into_iter().chain(row(&load.service_time_us)));
+    }
+    if let Some(all) = pooled {
+        for (time, of) in [("latency", &all.latency_us), ("service time", &all.service_time_us)] {
+            table.row(["all".to_owned(), time.to_owned()].into_iter().chain(row(of)));
+        }
     }
     table.without_empty_columns().markdown()
 }

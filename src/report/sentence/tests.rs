@@ -59,7 +59,7 @@ fn a_leak_that_was_asked_for_was_expected_and_one_that_was_not_found_is_no_missi
             planned_trials: 1,
             trials: vec![Trial { dirty: Some(dirty), ..Trial::default() }],
             verdicts: vec![verdict],
-            caveats: Vec::new(),
+            ..VariantRecord::default()
         };
         proof(status, &[variant]).unwrap()
     };

@@ -23,17 +23,20 @@ pub(super) struct UsageWatch<'a> {
     end: Duration,
     first: Option<Reading>,
     last: Option<Reading>,
+    /// Of each worker, at the beginning.
+    connections: Vec<u32>,
 }
 
 impl<'a> UsageWatch<'a> {
     /// There are no processes of the server where nobody can see them.
     pub fn new(view: Option<&'a ListenerView>, begin: Duration, end: Duration) -> Self {
-        UsageWatch { view, begin, end, first: None, last: None }
+        UsageWatch { view, begin, end, first: None, last: None, connections: Vec::new() }
     }
 
     /// It is so late now.
     pub fn look(&mut self, now: Duration) {
         if self.first.is_none() && now >= self.begin {
+            self.connections = self.view.map(ListenerView::connections).unwrap_or_default();
             self.first = Some(self.read(now));
         }
         if self.last.is_none() && now >= self.end {
@@ -44,6 +47,11 @@ impl<'a> UsageWatch<'a> {
     fn read(&self, at: Duration) -> Reading {
         let server = self.view.map_or_else(ListenerUse::default, |view| ListenerUse::of(&view.processes()));
         Reading { at, server, generator: ListenerUse::of(&[std::process::id()]) }
+    }
+
+    /// The connections that each worker had at the beginning; empty where they cannot be seen.
+    pub fn connections(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.connections)
     }
 
     /// What the server did, and runner.
