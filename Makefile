@@ -114,6 +114,15 @@ nightly: build ## run all shipped scenarios, and leave reports/index.html (20 mi
 	@scripts/install-test-tools postgres
 	$(RUNNER) scenarios/ --junit reports/junit.xml
 
+nightly.schema: build ## have taplo, which editors use, check the shipped scenarios by each draft of the schema (npm)
+	for draft in 4 7 2020-12; do \
+		$(RUNNER) schema --draft $$draft > target/schema-$$draft.json || exit 1; \
+		npx --yes @taplo/cli@0.7.0 lint --schema file://$(CURDIR)/target/schema-$$draft.json scenarios/*.toml || exit 1; \
+	done
+
+nightly.ci: ## run the jobs of docs/ci from a clean clone, with the documented install line and nothing else (10 minutes)
+	scripts/try-ci-job
+
 fleet.demo: build ## show several machines on one: a NATS server, four agents, a load that they share, a night of two scenarios
 	@scripts/install-test-tools nats-server
 	scripts/fleet-demo
@@ -138,7 +147,13 @@ nightly.simulated: ## judge 10,000 simulated clean servers, 1,000 that tell noth
 test: check ## everything that CI runs: format, lints, all tests
 
 # `corpus.prove` takes minutes, and its servers change seldom: `make nightly.corpus` runs it.
-check: format clippy unit app node fleet.permissions
+check: format clippy tools
+	@$(MAKE) --no-print-directory -C $(APP) venv
+	@$(MAKE) --no-print-directory -j2 unit others
+
+# They wait most of the time, too.
+others:
+	@$(MAKE) --no-print-directory app node fleet.permissions
 
 format:
 	$(CARGO) fmt --check

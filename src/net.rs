@@ -11,6 +11,7 @@ mod framing;
 mod header_cache;
 pub mod http1;
 pub mod http2;
+pub mod local_ports;
 pub mod request;
 pub mod response;
 pub mod response_parser;

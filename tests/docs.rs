@@ -476,6 +476,19 @@ fn shortened(folder: &Path, words: &[String]) -> Vec<String> {
 }
 
 #[test]
+fn the_install_line_is_the_same_everywhere() {
+    let line = |text: &str| {
+        let all = text.lines().filter_map(|line| line.split_once("cargo install --locked --git "));
+        all.map(|(_, rest)| rest.split(" #").next().unwrap().trim().to_owned()).collect::<Vec<_>>()
+    };
+    let documented = line(&page("README.md").text);
+    assert_eq!(documented.len(), 1, "{documented:?}");
+    let files = fs::read_dir("docs/ci").unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let used: Vec<String> = files.flat_map(|text| line(&text)).collect();
+    assert!(used.len() >= 3 && used.iter().all(|line| *line == documented[0]), "{used:?}");
+}
+
+#[test]
 fn every_target_of_make_exists() {
     let makefile = fs::read_to_string("Makefile").unwrap();
     let mut named = 0;

@@ -7,6 +7,7 @@ use procfs::net::{TcpNetEntry, TcpState};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::ClockId;
 
+use crate::net::local_ports;
 use crate::scenario::LoadSpec;
 
 /// Descriptors that a process needs beside its connections, and those of each load thread for its event loop and timers.
@@ -33,10 +34,7 @@ pub(super) fn time_wait(server: SocketAddr) -> Option<u64> {
 
 /// How many ports connections to one address are made from; `None` where the system does not say.
 pub fn ports() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
-    let mut ends = text.split_whitespace().map(|end| end.parse::<u64>().ok());
-    let (low, high) = (ends.next()??, ends.next()??);
-    Some(high.checked_sub(low)? + 1)
+    Some(local_ports::ephemeral()?.len() as u64)
 }
 
 /// The first of these addresses that connections cannot come from, and why.

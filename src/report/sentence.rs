@@ -375,6 +375,11 @@ pub(crate) fn proof(status: Status, variants: &[VariantRecord]) -> Option<String
     Some(format!("with proof of a leak{after}{expected}"))
 }
 
+/// Where in the response a leak was found, as in "in the body"; `None` where a whole response was one too many.
+pub(crate) fn found_in(oracle: LeakOracle, place: &str) -> Option<String> {
+    (oracle != LeakOracle::Number).then(|| format!("in the {place}"))
+}
+
 /// One leak in one sentence, with its witnesses.
 pub(crate) fn leak(leak: &LeakRecord) -> String {
     let victim = format!("request {}, {}{},", leak.victim.request, asked(&leak.victim), on(&leak.victim));

@@ -13,6 +13,7 @@ use super::scratch::Scratch;
 use super::supervised_tree::{LOST, SupervisedTree};
 use super::supervision::{FD, LaunchPlan, StopOrder};
 use super::{Cancelled, Death, Endpoint, StartError, Starting, process_tree, ready, setup};
+use crate::net::local_ports;
 use crate::net::tls::Tls;
 use crate::process_end::{ServerEnd, ServerEvent};
 use crate::scenario::template::Placeholder;
@@ -220,10 +221,14 @@ impl Place {
 
 /// A free port of this machine, or the one that the scenario asks for, if it is free.
 fn choose_port(port: Option<u16>) -> Result<SocketAddr, StartError> {
-    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
-    let taken = |error| super::launcher::cannot_listen(wanted, &error);
+    let host = Ipv4Addr::LOCALHOST;
+    let wanted = SocketAddr::from((host, port.unwrap_or(0)));
     // Closed at once: the command binds it itself.
-    TcpListener::bind(wanted).and_then(|listener| listener.local_addr()).map_err(taken)
+    let chosen = match port {
+        Some(_) => TcpListener::bind(wanted).and_then(|listener| listener.local_addr()),
+        None => local_ports::unused(host.into()),
+    };
+    chosen.map_err(|error| super::launcher::cannot_listen(wanted, &error))
 }
 
 /// The words of the command.

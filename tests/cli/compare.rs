@@ -72,6 +72,21 @@ fn a_crossover_is_searched_for_between_the_values_of_the_matrix() {
 }
 
 #[test]
+fn the_requests_of_several_trials_are_ranked_together_too() {
+    let outcome = Runner::with(ONE).run().exit(0);
+    let variant = &outcome.record("scenario")["variants"][0];
+    let trials = variant["trials"].as_array().unwrap();
+    let started: u64 = trials.iter().map(|trial| trial["load"]["started"].as_u64().unwrap()).sum();
+    let pooled = &variant["pooled"];
+    assert_eq!((&pooled["trials"], &pooled["started"]), (&3.into(), &started.into()));
+    let most = |quantiles: &Value| quantiles["max"].as_f64().unwrap();
+    let slowest = trials.iter().map(|trial| most(&trial["load"]["latency_us"])).fold(0.0, f64::max);
+    assert_eq!(most(&pooled["latency_us"]), slowest);
+    let report = outcome.report("scenario");
+    assert!(report.lines().any(|line| line.contains(" all | latency ")), "{report}");
+}
+
+#[test]
 fn two_runs_of_one_scenario_are_the_same_or_are_not() {
     // So far apart that no busy machine hides it.
     let first = Runner::with(&ONE.replace("sleep=0.02", "sleep=0.002")).run().exit(0);

@@ -101,12 +101,15 @@ pub(super) fn is_better(metric: &str, change: f64) -> Option<bool> {
     })
 }
 
-/// What a dirty check found: `3 leaks`, or the bound.
+/// What a dirty check found: `3 leaks in 40 exposures`, or the bound. A scenario may be there to show a leak.
 pub(super) fn leaks(row: &IndexRow) -> Option<String> {
     let dirty = row.dirty?;
     Some(match dirty.leaks {
         0 => format!("none, at most {}", show_percentage(dirty.bound)),
-        leaks => format!("{} in {}", counted(leaks, "leak"), counted(dirty.exposures, "exposure")),
+        leaks => {
+            let allowed = if row.status == Status::Passed { ", as its scenario allows" } else { "" };
+            format!("{} in {}{allowed}", counted(leaks, "leak"), counted(dirty.exposures, "exposure"))
+        }
     })
 }
 

@@ -32,8 +32,8 @@ pub(super) fn proof(leak: &LeakRecord, number: usize, scenario: &ScenarioRecord,
         (false, false) => "The canary of its own request is not in the response.",
     };
     let mut out = format!(
-        "Found in the {}, by trigger {} in round {}, class {}. {own}\n\n",
-        inline(&leak.place),
+        "Found {}by trigger {} in round {}, class {}. {own}\n\n",
+        sentence::found_in(leak.oracle, &leak.place).map(|place| format!("{}, ", inline(&place))).unwrap_or_default(),
         code(&leak.trigger),
         leak.round,
         code(leak.class.name())

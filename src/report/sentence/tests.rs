@@ -23,6 +23,12 @@ fn mostly_lost(timeouts: u64) -> LoadRecord {
 }
 
 #[test]
+fn a_response_that_is_one_too_many_lies_in_none() {
+    assert_eq!(found_in(LeakOracle::Number, "a second response"), None);
+    assert_eq!(found_in(LeakOracle::Canary, "body").as_deref(), Some("in the body"));
+}
+
+#[test]
 fn only_those_that_waited_are_said_to_have_waited() {
     let timed_out = mostly_lost(130);
     assert!(load_fact(&timed_out).starts_with("half of the requests waited longer than 2.00 s without a response"));

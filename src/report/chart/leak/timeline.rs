@@ -8,7 +8,7 @@ use crate::record::{LeakRecord, PlaceRecord};
 use crate::report::escape::{clean, clip, html};
 use crate::report::format::millis;
 use crate::report::location;
-use crate::report::sentence::overlap_ms;
+use crate::report::sentence::{found_in, overlap_ms};
 use crate::units::{counted, show_count};
 
 /// The end of the last bar, in percent of the width: behind it is room for the last number of the axis.
@@ -157,7 +157,10 @@ fn of_request(leak: &LeakRecord, row: &Row<'_>) -> Vec<String> {
         how.join(", "),
     ];
     match row.part {
-        "victim" => lines.push(format!("in its {}: <code>{}</code>", html(&clip(&leak.place, 60)), excerpt(leak))),
+        "victim" => {
+            let within = if found_in(leak.oracle, &leak.place).is_some() { "in its " } else { "" };
+            lines.push(format!("{within}{}: <code>{}</code>", html(&clip(&leak.place, 60)), excerpt(leak)));
+        }
         "source" if !witness.canary.is_empty() => {
             lines.push(format!("its canary: <code>{}</code>", html(&clip(&witness.canary, LONGEST_LINE))));
         }
