@@ -98,6 +98,11 @@ impl Mode {
         }
     }
 
+    /// The names of the modes that have threads for handlers.
+    pub fn names_with_threads() -> Vec<&'static str> {
+        Mode::ALL.iter().filter(|mode| mode.threads(None).is_some()).map(|mode| mode.name()).collect()
+    }
+
     /// The table of the documentation, in Markdown.
     pub fn table() -> String {
         let rows: Vec<String> = Mode::ALL
@@ -138,6 +143,8 @@ mod tests {
     fn only_modes_with_threads_take_a_number_of_them() {
         assert_eq!((Mode::Threaded.threads(None), Mode::Threaded.threads(Some(3))), (Some(8), Some(3)));
         assert_eq!((Mode::AsyncPool.threads(None), Mode::Sync.threads(Some(3))), (Some(40), None));
+        assert!(["threaded", "async_pool"].iter().all(|name| Mode::names_with_threads().contains(name)));
+        assert!(!Mode::names_with_threads().contains(&"async"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::secrets::Secrets;
 use super::source::Span;
 use super::toml_tree::{self, Segment};
 use super::{SystemContext, environment, sensitive};
+use crate::mode::Mode;
 
 /// One `--set`, read.
 pub(super) struct Override {
@@ -101,7 +102,9 @@ pub(super) fn apply<'i>(tree: &mut DeTable<'i>, overrides: &'i [Override], probl
 
 /// Whoever sets another mode for one run need not take `threads` out of the file.
 fn drop_threads(tree: &mut DeTable<'_>, overrides: &[Override]) {
-    let has_threads = |value: Spanned<DeValue<'_>>| matches!(value.get_ref().as_str(), Some("threaded" | "async_pool"));
+    let has_threads = |value: Spanned<DeValue<'_>>| {
+        value.get_ref().as_str().is_some_and(|mode| Mode::names_with_threads().contains(&mode))
+    };
     let sets = |given: &&Override, key: &str| toml_tree::dotted(&given.path) == key;
     let Some(mode) = overrides.iter().rfind(|given| sets(given, "server.mode")) else { return };
     if has_threads(mode.value()) || overrides.iter().any(|given| sets(&given, "server.threads")) {

@@ -3,11 +3,12 @@
 
 use std::fs;
 
+use runner::mode::{Handlers, Mode};
+
 use crate::harness::raw_server::{RawServer, Request, Response};
 use crate::harness::shipped;
 use crate::serving::{Serving, read};
 
-const MODES: [&str; 5] = ["sync", "threaded", "async", "async_pool", "async_blocking"];
 const OBJECTS: [&str; 3] = ["process", "thread", "context"];
 const TABLE: (&str, &str) = ("<!-- leaks: from a test, UPDATE=1 renews it -->\n", "<!-- end of leaks -->");
 
@@ -31,8 +32,8 @@ fn keep_OBJECT(request) {
 ";
 
 /// Where no second request can come while one is handled, few are waited for; elsewhere many: it will come, if late.
-fn rounds(mode: &str) -> u32 {
-    if matches!(mode, "sync" | "async_blocking") { 20 } else { 4000 }
+fn rounds(mode: Mode) -> u32 {
+    if mode.handlers() == Handlers::One { 20 } else { 4000 }
 }
 
 /// In words: what the first of two requests at once finds of the second, and what a later one finds of both.
@@ -56,11 +57,11 @@ fn leaks(serving: &Serving, object: &str, rounds: u32) -> String {
 fn the_table_of_leaks_is_what_the_servers_do() {
     let script: String = OBJECTS.iter().map(|object| KEEPING.replace("OBJECT", object)).collect();
     let mut table = format!("{}| mode | `process` | `thread` | `context` |\n| --- | --- | --- | --- |\n", TABLE.0);
-    for mode in MODES {
-        let threads = if matches!(mode, "threaded" | "async_pool") { "\nthreads = 2" } else { "" };
-        let serving = Serving::start(&format!("mode = \"{mode}\"{threads}"), &script);
-        let cells = OBJECTS.map(|object| leaks(&serving, object, rounds(mode))).join(" | ");
-        table += &format!("| `{mode}` | {cells} |\n");
+    for mode in Mode::ALL {
+        let threads = if mode.threads(None).is_some() { "\nthreads = 2" } else { "" };
+        let serving = Serving::start(&format!("mode = \"{}\"{threads}", mode.name()), &script);
+        let cells = OBJECTS.map(|object| leaks(&serving, object, rounds(*mode))).join(" | ");
+        table += &format!("| `{}` | {cells} |\n", mode.name());
         serving.stop();
     }
     let path = shipped("docs/handlers.md");
@@ -157,7 +158,9 @@ fn both(request) {
 #[test]
 fn a_handler_fetches_in_every_mode() {
     let at = format!("at=127.0.0.1:{}", upstream());
-    for mode in MODES {
+    for mode in Mode::ALL {
+        let others_run = mode.handlers() != Handlers::One;
+        let mode = mode.name();
         let serving = Serving::start(&format!("mode = \"{mode}\""), FETCHING);
         let get = |path: &str| serving.get(path);
         let plain = get(&format!("/plain?{at}")).body;
@@ -186,7 +189,6 @@ fn a_handler_fetches_in_every_mode() {
         let pair =
             [("a", "b"), ("b", "a")].map(|(me, other)| serving.ask(&format!("/both?{at}&me={me}&other={other}")));
         let pair = pair.map(|stream| read(stream).body);
-        let others_run = matches!(mode, "threaded" | "async" | "async_pool");
         assert_eq!(pair.iter().any(|both| both == "true"), others_run, "{mode}: {pair:?}");
         serving.stop();
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use runner::mode::Mode;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -211,9 +212,10 @@ const LEAKS: [(&str, &str, u32, u32); 8] = [
 ];
 
 /// A scenario of its own in a mode.
-fn leaky(mode: &str) -> (TempDir, Probed) {
+fn leaky(mode: Mode) -> (TempDir, Probed) {
     let folder = tempfile::tempdir().unwrap();
-    let threads = if matches!(mode, "threaded" | "async_pool") { "threads = 2\n" } else { "" };
+    let threads = if mode.threads(None).is_some() { "threads = 2\n" } else { "" };
+    let mode = mode.name();
     let scenario = format!(
         "[server]\nmode = \"{mode}\"\n{threads}script = \"leaky.rhai\"\n\
          [load]\npath = \"/health\"\nconcurrency = 1\nduration = \"1s\"\n"
@@ -226,8 +228,8 @@ fn leaky(mode: &str) -> (TempDir, Probed) {
 
 #[test]
 fn in_every_mode_the_lines_that_wrote_and_read_each_kind_of_state_are_told() {
-    for mode in ["sync", "threaded", "async", "async_pool", "async_blocking"] {
-        let (_folder, probed) = leaky(mode);
+    for mode in Mode::ALL {
+        let (_folder, probed) = leaky(*mode);
         let mut expected = BTreeSet::new();
         for (number, (handler, object, write, read)) in LEAKS.into_iter().enumerate() {
             let place = |line| format!("leaky.rhai:{line}");
@@ -238,21 +240,21 @@ fn in_every_mode_the_lines_that_wrote_and_read_each_kind_of_state_are_told() {
             probed.ask_all(&vec![Request::get(format!("/{handler}?sleep=0.05")); 4]);
         }
         let told = probed.told();
-        assert_eq!(told.pairs(), expected, "{mode}");
-        assert_eq!(told.of("hello").count(), 1, "{mode}");
+        assert_eq!(told.pairs(), expected, "{mode:?}");
+        assert_eq!(told.of("hello").count(), 1, "{mode:?}");
         let task = told.of("load").all(|load| load["u"].as_str().unwrap().starts_with("task "));
-        assert_eq!(task, mode == "async", "{mode}");
+        assert_eq!(task, mode.suspends(), "{mode:?}");
         let times: Vec<u64> = told.lines.iter().map(|line| line["t"].as_u64().unwrap()).collect();
-        assert!(times.is_sorted(), "{mode}");
+        assert!(times.is_sorted(), "{mode:?}");
         let answered = told.of("response").filter(|line| line["status"] == 200).count();
-        assert_eq!(answered, LEAKS.len() * 5, "{mode}");
+        assert_eq!(answered, LEAKS.len() * 5, "{mode:?}");
     }
 }
 
 #[test]
 fn where_requests_overlap_the_victims_own_write_is_told_before_the_one_over_it() {
     for (mode, object) in
-        [("threaded", "process"), ("async", "process"), ("async", "thread"), ("async_pool", "process")]
+        [(Mode::Threaded, "process"), (Mode::Async, "process"), (Mode::Async, "thread"), (Mode::AsyncPool, "process")]
     {
         let (_folder, probed) = leaky(mode);
         let (victim, source) = (canary(1, 20), canary(2, 20));
@@ -260,35 +262,35 @@ fn where_requests_overlap_the_victims_own_write_is_told_before_the_one_over_it()
         probed.ask_during(&request(&victim, "1.5"), &request(&source, "0"));
         let told = probed.told();
         let seen = |kind: &str, canary: &str| told.of(kind).any(|line| texts(&line["c"]).contains(canary));
-        assert!(seen("store", &victim) && seen("store", &source), "{mode} {object}");
+        assert!(seen("store", &victim) && seen("store", &source), "{mode:?} {object}");
         let of_victim: Vec<&Value> =
             told.lines.iter().filter(|line| texts(&line["own"]).contains(victim.as_str())).collect();
         let number = &of_victim[0]["r"];
         let load = told.of("load").find(|line| line["r"] == *number).unwrap();
-        assert_eq!(texts(&load["c"]), BTreeSet::from([source.as_str()]), "{mode} {object}");
+        assert_eq!(texts(&load["c"]), BTreeSet::from([source.as_str()]), "{mode:?} {object}");
         let response = told.of("response").find(|line| line["r"] == *number).unwrap();
-        assert_eq!(texts(&response["c"]), BTreeSet::from([source.as_str()]), "{mode} {object}");
-        assert_eq!(told.pairs().len(), 1, "{mode} {object}");
+        assert_eq!(texts(&response["c"]), BTreeSet::from([source.as_str()]), "{mode:?} {object}");
+        assert_eq!(told.pairs().len(), 1, "{mode:?} {object}");
     }
 }
 
 #[test]
 fn a_clean_handler_reads_nothing_of_others_in_any_mode() {
-    for mode in ["sync", "threaded", "async", "async_pool", "async_blocking"] {
-        let (_folder, probed) = leaky(mode);
+    for mode in Mode::ALL {
+        let (_folder, probed) = leaky(*mode);
         let requests: Vec<Request> =
             (0..6).map(|number| Request::get(format!("/clean?me={}&sleep=0.05", canary(number, 20)))).collect();
         probed.ask_all(&requests);
         let told = probed.told();
-        assert_eq!(told.pairs(), BTreeSet::new(), "{mode}");
-        assert_eq!(told.of("response").count(), 6, "{mode}");
-        assert!(told.of("store").all(|line| line["own_obj"] == true && line["type"] == "context"), "{mode}");
+        assert_eq!(told.pairs(), BTreeSet::new(), "{mode:?}");
+        assert_eq!(told.of("response").count(), 6, "{mode:?}");
+        assert!(told.of("store").all(|line| line["own_obj"] == true && line["type"] == "context"), "{mode:?}");
     }
 }
 
 #[test]
 fn the_built_in_dirty_handler_is_named_where_there_is_no_line() {
-    let (_folder, probed) = leaky("async");
+    let (_folder, probed) = leaky(Mode::Async);
     let request = |number, sleep| Request::get(format!("/dirty/?sleep={sleep}&email={}", canary(number, 20)));
     probed.ask_during(&request(1, "1.5"), &request(2, "0"));
     let place = "built-in handler /dirty/".to_owned();

@@ -7,6 +7,7 @@ use super::super::matrix::Matrix;
 use super::super::problem::Problem;
 use super::super::{LARGEST_SEED, suggest};
 use super::Loading;
+use crate::mode::Mode;
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 100;
@@ -99,7 +100,7 @@ impl Loading<'_> {
             self.problems.add(
                 Problem::new("`threads` has no effect in this mode")
                     .at(&span, "this mode has no threads")
-                    .help(format!("remove it, or use mode {}", suggest::either(&["threaded", "async_pool"]))),
+                    .help(format!("remove it, or use mode {}", suggest::either(&Mode::names_with_threads()))),
             );
         }
     }
