@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::rule::metric::MetricGroup;
 use crate::rule::{Metric, Rule};
 
 /// The highest arrival rate at which the rules hold is to be found.
@@ -19,43 +20,5 @@ pub struct CapacitySpec {
 
 /// Whether a metric tells, of one load, if its rate was too high. That more is answered at a higher rate says nothing.
 pub fn is_of_a_probe(metric: Metric) -> bool {
-    match metric {
-        Metric::LatencyMin
-        | Metric::LatencyMean
-        | Metric::LatencyMax
-        | Metric::LatencyPercentile(_)
-        | Metric::ServiceTimeMin
-        | Metric::ServiceTimeMean
-        | Metric::ServiceTimeMax
-        | Metric::ServiceTimePercentile(_)
-        | Metric::Failed
-        | Metric::Unanswered
-        | Metric::ErrorCount
-        | Metric::ErrorRate
-        | Metric::ErrorsOf(_)
-        | Metric::ErrorStatus
-        | Metric::Status(_)
-        | Metric::RetryCount
-        | Metric::RetryRate
-        | Metric::Unsolicited
-        | Metric::ChecksPassed
-        | Metric::ChecksFailed
-        | Metric::CheckRate => true,
-        Metric::Throughput
-        | Metric::Started
-        | Metric::Completed
-        | Metric::CapacityRate
-        | Metric::DirtyLeaks
-        | Metric::DirtyExposures
-        | Metric::DirtyBound
-        | Metric::DirtyFindings
-        | Metric::DirtyExercised
-        | Metric::DirtyPairs
-        | Metric::DirtyBoundWorst
-        | Metric::TriggerLeaks(_)
-        | Metric::TriggerExposures(_)
-        | Metric::ServerCpuMean
-        | Metric::ServerRssMax
-        | Metric::ServerThreadsMax => false,
-    }
+    metric.group() == MetricGroup::Load && !matches!(metric, Metric::Throughput | Metric::Started | Metric::Completed)
 }
