@@ -27,11 +27,12 @@ use snapbox::assert_data_eq;
 /// All but the hostile one.
 const STORIES: usize = 16;
 
-/// `report.md`, and the pictures with their names; and `report.html`.
+/// `report.md`, and the pictures with their names; `report.html`; and the files of other formats.
 struct Page {
     markdown: String,
     html: String,
     files: Vec<(String, String)>,
+    others: Vec<(String, String)>,
 }
 
 /// The report beside its record.
@@ -47,7 +48,8 @@ fn render_at(record: &Record, home: report::ReportLocation<'_>) -> Page {
     assert_eq!(name, "report.md");
     let at = files.iter().position(|(name, _)| name == "report.html").unwrap();
     let (_, html) = files.remove(at);
-    Page { markdown, html, files }
+    let (files, others) = files.into_iter().partition(|(name, _)| name.ends_with(".svg"));
+    Page { markdown, html, files, others }
 }
 
 /// The kinds of elements of the page and of its pictures. What is risky may stand as code.
@@ -593,10 +595,11 @@ proptest! {
         prop_assert_eq!(page.html.matches("<script").count(), render(&hostile("harmless")).html.matches("<script").count());
         check_raw_tables(&page.markdown);
         page.files.iter().for_each(|(_, svg)| check_svg(svg));
-        let names_are_safe = page.files.iter().all(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)));
+        let files: Vec<(String, String)> = page.files.into_iter().chain(page.others).collect();
+        let names_are_safe = files.iter().all(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)));
         prop_assert!(names_are_safe);
         let all = [page.markdown, report::answer(&record), report::terminal::summary(&record, 80, false)];
-        prop_assert!(all.iter().chain(page.files.iter().map(|(_, svg)| svg)).all(|text| !has_controls(text)));
+        prop_assert!(all.iter().chain(files.iter().map(|(_, text)| text)).all(|text| !has_controls(text)));
         prop_assert!(!report::answer(&record).contains('\n'));
     }
 
