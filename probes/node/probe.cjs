@@ -21,6 +21,7 @@ function start() {
   const Module = require('module');
   const EventEmitter = require('events');
   const { rewritten: rewrittenCode } = require('./modules.cjs');
+  const { attachments } = require('./attachments.cjs');
 
   const MOST_EVENTS = 200_000;
   const MOST_BYTES = 64 * 1024 * 1024;
@@ -270,7 +271,7 @@ function start() {
   // ---- Objects: identities, types, paths --------------------------------------------------------------------------
 
   let lastIdentity = worker * 1e12;
-  const identities = new WeakMap();  // object -> { number, path, born }
+  const Identity = attachments();    // object -> { number, path, born }
   const modules = new Map();         // file -> the object that stands for its variables
   const tables = [];                 // [first place, number of places, text or table]
   const pathsFound = new WeakMap();
@@ -286,7 +287,7 @@ function start() {
     let scope = modules.get(name);
     if (!scope) {
       modules.set(name, scope = { makeGetters: null, getters: null, exported: null, name: name.replace(/\.[^./]+$/, '') });
-      identities.set(scope, { number: ++lastIdentity, path: scope.name, born: 0, type: 'module' });
+      new Identity(scope, { number: ++lastIdentity, path: scope.name, born: 0, type: 'module', written: null, json: null });
     }
     return scope;
   }
@@ -311,10 +312,10 @@ function start() {
   }
 
   function met(object, request) {
-    let known = identities.get(object);
+    let known = Identity.of(object);
     if (!known) {
       known = { number: ++lastIdentity, path: null, born: request ? request.number : 0, type: null, written: null, json: null };
-      identities.set(object, known);
+      new Identity(object, known);
     }
     return known;
   }
@@ -333,7 +334,7 @@ function start() {
       return known;
     }
     // The search takes at most a twentieth of the time, and happens once a request.
-    if (!pathsFound.has(object) && (!request || request.walked < 2) && !scopes.has(object) && (walks < 20 || walkTime * 20 < now() - began)) {
+    if (!pathsFound.has(object) && (!request || request.walked < 2) && !scopeOf(object) && (walks < 20 || walkTime * 20 < now() - began)) {
       if (request) request.walked++;
       walk(null);
     }
@@ -447,7 +448,8 @@ function start() {
   const storage = new AsyncLocalStorage();   // { request }
   // With context frames `run` would also undo what the application enters inside: there the scope is entered.
   const framed = Number(process.versions.node.split('.')[0]) >= 24 || process.execArgv.includes('--experimental-async-context-frame');
-  const scopes = new WeakMap();              // request and response objects -> scope
+  const Scope = attachments();               // request and response objects -> scope
+  const scopeOf = object => isObject(object) ? Scope.of(object) : undefined;
   let requests = worker * 1e6;
 
   const current = () => { const scope = storage.getStore(); return scope ? scope.request : null; };
@@ -570,7 +572,7 @@ function start() {
       for (const name of keysOf(scope.getters)) {
         let value;
         try { value = scope.getters[name](); } catch { continue; }
-        if (typeof value === 'string' && paths.length < 5 && foreign.some(text => value.includes(text))) paths.push({ path: `${scope.name}.${name}`, type: 'string', obj: identities.get(scope).number });
+        if (typeof value === 'string' && paths.length < 5 && foreign.some(text => value.includes(text))) paths.push({ path: `${scope.name}.${name}`, type: 'string', obj: Identity.of(scope).number });
       }
     }
     write('holders', request, `,"c":${stringify(foreign.slice(0, MOST_CANARIES))},"paths":${stringify(paths)}`);
@@ -596,12 +598,12 @@ function start() {
 
   function beginHttp(event, request, response) {
     if (!OPENING.has(event) || !request) return null;
-    let scope = scopes.get(request);
+    let scope = scopeOf(request);
     if (scope) return scope;
     const headers = request.rawHeaders || [];
     scope = { request: new Request(request.method, request.url, [request.url, headers.join('\n')], secrets(request.headers), 'node') };
-    scopes.set(request, scope);
-    if (response) scopes.set(response, scope);
+    new Scope(request, scope);
+    if (response) new Scope(response, scope);
     return scope;
   }
 
@@ -616,14 +618,14 @@ function start() {
     // Bodies arrive and responses end outside of the handler's flow of execution.
     for (const prototype of [http.IncomingMessage.prototype, http.ServerResponse.prototype]) {
       aroundEmit(prototype, function (event) {
-        const scope = scopes.get(this);
+        const scope = scopeOf(this);
         if (scope && event === 'close' && !scope.request.done && this instanceof http.ServerResponse) endHttp(this, scope.request);
         return scope || null;
       });
     }
     const push = http.IncomingMessage.prototype.push;
     hide(http.IncomingMessage.prototype, 'push', function (chunk) {
-      try { const scope = chunk ? scopes.get(this) : null; if (scope) scope.request.body(chunk); } catch { /* as it is */ }
+      try { const scope = chunk ? scopeOf(this) : null; if (scope) scope.request.body(chunk); } catch { /* as it is */ }
       return apply(push, this, arguments);
     });
     aroundSending(http.ServerResponse.prototype, endHttp);
@@ -638,12 +640,12 @@ function start() {
   function aroundSending(prototype, finish, writesItself) {
     const { write: writeBody, end: endBody } = prototype;
     hide(prototype, 'write', function (chunk, encoding) {
-      try { const scope = scopes.get(this); if (scope && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+      try { const scope = scopeOf(this); if (scope && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
       return apply(writeBody, this, arguments);
     });
     hide(prototype, 'end', function (chunk, encoding) {
       let scope = null;
-      try { scope = scopes.get(this); if (scope && chunk && !writesItself && typeof chunk !== 'function' && !scope.request.done) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+      try { scope = scopeOf(this); if (scope && chunk && !writesItself && typeof chunk !== 'function' && !scope.request.done) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
       const result = apply(endBody, this, arguments);
       try { if (scope) finish(this, scope.request); } catch { /* as it is */ }
       return result;
@@ -655,11 +657,12 @@ function start() {
     const wrapped = new WeakSet();
     const begin = (event, request, response) => {
       if (event !== 'request' || !request || !response) return null;
-      let scope = scopes.get(request);
+      let scope = scopeOf(request);
       if (scope) return scope;
       const stream = request.stream;
       scope = { request: new Request(request.method, request.url, [request.url, stringify(request.headers)], secrets(request.headers), 'node') };
-      scopes.set(request, scope).set(response, scope);
+      new Scope(request, scope);
+      new Scope(response, scope);
       if (stream && typeof stream.push === 'function') {
         const push = stream.push;
         hide(stream, 'push', function (chunk) {
@@ -680,7 +683,7 @@ function start() {
         return server;
       };
     }
-    for (const prototype of [http2.Http2ServerRequest.prototype, http2.Http2ServerResponse.prototype]) aroundEmit(prototype, function () { return scopes.get(this) || null; });
+    for (const prototype of [http2.Http2ServerRequest.prototype, http2.Http2ServerResponse.prototype]) aroundEmit(prototype, function () { return scopeOf(this) || null; });
     aroundSending(http2.Http2ServerResponse.prototype, (response, request) => request.end(response.statusCode, stringify(response.getHeaders()), response.getHeader('content-encoding')), true);
   }
 
@@ -737,7 +740,7 @@ function start() {
       const start = begin(opening);
       hide(prototype, 'emit', function (event, socket) {
         let scope = null;
-        try { if (event === opening && !scopes.has(this) && !isHttp(this)) scope = start.call(this, event, socket); } catch { /* as it is */ }
+        try { if (event === opening && !scopeOf(this) && !isHttp(this)) scope = start.call(this, event, socket); } catch { /* as it is */ }
         return scope ? inside(scope, () => apply(emit, this, arguments)) : apply(emit, this, arguments);
       });
     }
@@ -837,7 +840,7 @@ function start() {
       if (!place) return;
       const request = current();
       const found = canariesOf(value);
-      if (request && isObject(object) && scopes.has(object) && isOwn(request, found)) return;
+      if (request && scopeOf(object) && isOwn(request, found)) return;
       if (crowded(request, place, found)) return;
       tellBases(object, request, found, 3);
       access('load', request, place, object, key, found, manner || mannerOf(place));
@@ -918,7 +921,7 @@ function start() {
       if (!place) { pending = []; return; }
       const inside = current();
       // What is sent by a response is the response's, whoever calls.
-      const request = isObject(object) && scopes.get(object)?.request || inside;
+      const request = scopeOf(object)?.request || inside;
       let inArguments = null;
       if (pending.length) {
         const rest = [];
@@ -953,7 +956,7 @@ function start() {
       }
       const foreign = !request || !isOwn(request, found);
       // One's own, put into a Map's question, into text or into one's own answer: nothing was kept.
-      if (request && inArguments && !found.size && (place.flag === 2 || scopes.has(object) || object === JSON || object === console) && isOwn(request, inArguments)) return;
+      if (request && inArguments && !found.size && (place.flag === 2 || scopeOf(object) || object === JSON || object === console) && isOwn(request, inArguments)) return;
       if (toldStore && !(found.size && foreign && !(inArguments && [...found].every(one => inArguments.has(one))))) return;
       if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
       if (crowded(request, place, foreign || !inArguments ? found : inArguments)) return;
