@@ -26,11 +26,13 @@ function start() {
   const MOST_EVENTS = 200_000;
   const MOST_BYTES = 64 * 1024 * 1024;
   const MOST_CANARIES = 8;
+  const NO_HOLDERS = Object.freeze([]);
   const LONG = 1024 * 1024, LONG_PART = 64 * 1024;
   const ITEMS = 32, DEPTH = 3, VISITS = 200;
   const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told,
   const OWN_LOADS_OF_A_PLACE = 1;   // and of those that yield the request's own canaries only
   const WALKED = 3000;              // objects that a search for paths looks at
+  const VAIN_SEARCHES = 8, ONE_OF = 16;   // so many vain searches for objects of a place, then it is one of so many
 
   const inherits = (key, value) => ({ value: key, writable: true, configurable: true, enumerable: false, ...value });
   const hide = (object, name, value) => Object.defineProperty(object, name, inherits(value));
@@ -52,41 +54,57 @@ function start() {
 
   // ---- What is written -------------------------------------------------------------------------------------------
 
+  // Lines wait as bytes outside of the heap: as texts, their parts would be moved about by the garbage collector.
+  const waiting = Buffer.allocUnsafeSlow(128 * 1024);
   let file = null;
-  let lines = [];
+  let used = 0;
   let sequence = worker * 1e9;
   let events = 0, bytes = 0, dropped = 0, told = 0;
 
   function flush() {
     try {
-      if (dropped > told) { lines.push(`{"e":"dropped","t":${now()},"r":null,"u":"main","n":${++sequence},"count":${dropped - told}}\n`); told = dropped; }
-      if (!lines.length) return;
-      const text = lines.join('');
-      lines = [];
-      try {
-        file ??= fs.openSync(path.join(FOLDER, `events-${process.pid}.jsonl`), 'a', 0o600);
-        fs.writeSync(file, text);
-      } catch {
-        file = fs.openSync(path.join(FOLDER, `events-${process.pid}.jsonl`), 'a', 0o600);
-        fs.writeSync(file, text);
+      if (dropped > told) {
+        const line = `{"e":"dropped","t":${now()},"r":null,"u":"main","n":${++sequence},"count":${dropped - told}}\n`;
+        told = dropped;
+        put(line);
       }
+      if (!used) return;
+      const length = used;
+      used = 0;
+      send(waiting, length);
     } catch { /* the folder is gone */ }
+  }
+  function send(lines, length) {
+    const open = () => fs.openSync(path.join(FOLDER, `events-${process.pid}.jsonl`), 'a', 0o600);
+    try {
+      fs.writeSync(file ??= open(), lines, 0, length);
+    } catch {
+      fs.writeSync(file = open(), lines, 0, length);
+    }
   }
   const timer = setTimeout(flush, 10);
   timer.unref();
   process.on('exit', flush);
 
-  // `rest` is the text of further keys, beginning with a comma.
-  function write(kind, request, rest) {
+  // `rest` is the text of further keys, beginning with a comma; `end` that of the place, which ends the line.
+  function write(kind, request, rest, end = '}\n') {
     if (events >= MOST_EVENTS || bytes >= MOST_BYTES) { dropped++; if (dropped === 1) timer.refresh(); return; }
     events++;
-    const unit = request ? request.unit : `async ${executionAsyncId()}${worker ? ' thread ' + worker : ''}`;
-    put(`{"e":"${kind}","t":${now()},"r":${request ? request.number : null},"u":"${unit}","n":${++sequence}${rest}}\n`);
+    const who = request ? request.json : `,"r":null,"u":"${unit()}","n":`;
+    put(`{"e":"${kind}","t":` + now() + who + ++sequence + rest + end);
   }
+  // What is executing.
+  const unit = () => `async ${executionAsyncId()}${worker ? ' thread ' + worker : ''}`;
   function put(line) {
     bytes += line.length;
-    if (lines.push(line) === 1) timer.refresh();
-    else if (lines.length > 500) flush();
+    const most = line.length * 3;   // bytes of UTF-8
+    if (most > waiting.length - used) flush();
+    if (most > waiting.length) {
+      const long = Buffer.from(line);
+      return send(long, long.length);
+    }
+    if (used === 0) timer.refresh();
+    used += waiting.utf8Write(line, used);
   }
 
   // ---- Canaries --------------------------------------------------------------------------------------------------
@@ -108,6 +126,7 @@ function start() {
     shortest = Math.min(6, ...marks.map(mark => mark.length));
     if (all.length) live = true;
     longTexts.clear();
+    textsFound.clear();
     lastText = null;
   }
   function readMarks() {
@@ -121,6 +140,8 @@ function start() {
   }
 
   let lastText = null, lastFound = null;
+  const REMEMBERED = 200;           // characters up to which it is remembered what a text holds
+  const textsFound = new Map();
   const longTexts = new Map();      // long texts are looked at once, while they are the same text
   setMarks([]);
   readMarks();
@@ -138,14 +159,43 @@ function start() {
   }
   const bytesText = value => apply(latin1, value, [0, Math.min(value.length, value.length > LONG ? LONG_PART : LONG)]);
 
+  /** The canaries of a value, and the objects within it in which they stand. */
+  class Found {
+    texts = [];
+    holders = NO_HOLDERS;
+    get size() { return this.texts.length; }
+    add(text) { if (!this.texts.includes(text)) this.texts.push(text); }
+    holder(object) {
+      if (this.holders === NO_HOLDERS) this.holders = [object];
+      else if (!this.holders.includes(object)) this.holders.push(object);
+    }
+  }
+
+  /** Adds the canaries of a text to a `Found`, or to a `Set`. */
   function collectText(text, found) {
     if (text.length < shortest) { if (wholeTexts.has(text)) found.add(text); return; }
+    for (const one of text.length > REMEMBERED ? searchedText(text) : remembered(text)) {
+      if (found.size >= MOST_CANARIES) return;
+      found.add(one);
+    }
+  }
+  function searchedText(text) {
+    const found = [];
     every.lastIndex = 0;
     const part = text.length > LONG ? text.slice(0, LONG_PART) : text;
-    for (let match; found.size < MOST_CANARIES && (match = every.exec(part));) {
-      if (match[0] === '') { every.lastIndex++; continue; }
-      found.add(match[0]);
+    for (let match; found.length < MOST_CANARIES && (match = every.exec(part));) {
+      if (match[0] === '') every.lastIndex++;
+      else if (!found.includes(match[0])) found.push(match[0]);
     }
+    return found;
+  }
+  function remembered(text) {
+    let found = textsFound.get(text);
+    if (found === undefined) {
+      if (textsFound.size >= 500) textsFound.clear();
+      textsFound.set(text, found = searchedText(text));
+    }
+    return found;
   }
 
   const PLAIN = 1, ARRAY = 2, MAP = 3, SET = 4, BYTES = 5, PROMISE = 6, ERROR = 7, ITERATOR = 8, SKIP = 9;
@@ -238,9 +288,9 @@ function start() {
   function collectObject(value, depth, found) {
     const kind = kindOf(value);
     if (kind >= PROMISE && kind !== ERROR) return;
-    if (kind === BYTES) { found.holders.add(value); return collectText(bytesText(value), found); }
+    if (kind === BYTES) { found.holder(value); return collectText(bytesText(value), found); }
     some(value, kind, one => {
-      if (typeof one === 'string') { if (textHolds(one)) { found.holders.add(value); collectText(one, found); } }
+      if (typeof one === 'string') { if (textHolds(one)) { found.holder(value); collectText(one, found); } }
       else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < VISITS) collectObject(one, depth - 1, found);
       return found.size >= MOST_CANARIES;
     });
@@ -259,12 +309,12 @@ function start() {
   }
   function canariesOf(value) {
     if (value === lastText) return lastFound;
-    const found = new Set();
-    if (typeof value === 'string' && value.length < 2048) { lastText = value; lastFound = found; }
-    found.holders = new Set();       // the objects in which they stand
+    const found = new Found();
     visits = 0;
-    if (typeof value === 'string') collectText(value, found);
-    else if (value !== null && typeof value === 'object') { found.holders.add(value); collectObject(value, DEPTH, found); }
+    if (typeof value === 'string') {
+      if (value.length < 2048) { lastText = value; lastFound = found; }
+      collectText(value, found);
+    } else if (value !== null && typeof value === 'object') { found.holder(value); collectObject(value, DEPTH, found); }
     return found;
   }
 
@@ -273,7 +323,8 @@ function start() {
   let lastIdentity = worker * 1e12;
   const Identity = attachments();    // object -> { number, path, born }
   const modules = new Map();         // file -> the object that stands for its variables
-  const tables = [];                 // [first place, number of places, text or table]
+  const tables = [];                 // { base, end, table }: numbers of places, and the text of their table or the table
+  const places = new Map();          // number -> place, of those that were needed
   const pathsFound = new WeakMap();
   let walkTime = 0, lastWalk = 0, walks = 0;
   const began = now();
@@ -323,7 +374,7 @@ function start() {
   const typeOf = (known, object) => (known.type ??= typeName(object));
 
   /** What is known of an object: { number, path, born, type }. `hint` is a path that the source itself shows. */
-  function identity(object, request, hint) {
+  function identity(object, request, hint, place) {
     const known = met(object, request);
     if (known.type === null) known.type = typeName(object);
     if (known.path) return known;
@@ -333,14 +384,24 @@ function start() {
       if (object instanceof AsyncLocalStorage) known.path = 'AsyncLocalStorage ' + hint;
       return known;
     }
-    // The search takes at most a twentieth of the time, and happens once a request.
-    if (!pathsFound.has(object) && (!request || request.walked < 2) && !scopeOf(object) && (walks < 20 || walkTime * 20 < now() - began)) {
-      if (request) request.walked++;
-      walk(null);
-    }
-    const path = pathsFound.get(object);
+    const path = pathsFound.get(object) ?? searched(object, request, place);
     if (path) known.path = path;
     return known;
+  }
+
+  /**
+   * Searches for the path to an object: that takes at most a fiftieth of the time, and happens twice a request. Where a place's objects
+   * were found nowhere time and again, as those that each request makes for itself, only one of many is searched for.
+   */
+  function searched(object, request, place) {
+    if ((request && request.walked >= 2) || scopeOf(object)) return undefined;
+    if (place.vain >= VAIN_SEARCHES && place.vain++ % ONE_OF !== 0) return undefined;
+    if (walks >= 20 && walkTime * 50 >= now() - began) return undefined;
+    if (request) request.walked++;
+    walk(null);
+    const path = pathsFound.get(object);
+    if (path) place.vain = 0; else place.vain++;
+    return path;
   }
 
   const step = (before, name) => /^[A-Za-z_$][\w$]*$/.test(name) ? `${before}.${name}` : `${before}[${name.length > 40 ? name.slice(0, 40) + '…' : name}]`;
@@ -409,27 +470,26 @@ function start() {
 
   /** The place of a number: { file, line, …, json } from the table of its module. */
   function placeOf(number) {
+    return places.get(number) ?? readPlace(number);
+  }
+  function readPlace(number) {
     for (let index = tables.length - 1; index >= 0; index--) {
       const entry = tables[index];
       if (number < entry.base || number >= entry.end) continue;
       if (typeof entry.table === 'string') {
         const table = JSON.parse(entry.table);
         entry.table = table.at ? JSON.parse(fs.readFileSync(table.at, 'utf8')) : table;
-        entry.places = new Map();
       }
-      let place = entry.places.get(number);
-      if (!place) {
-        const { table } = entry;
-        const [fileIndex, line, column, unit, kind, key, hint, callee, flag, module] = table.sites[number - table.base];
-        let name = table.files[fileIndex];
-        if (path.isAbsolute(name)) { const below = path.relative(app, name); name = below.startsWith('..') ? name : below; }
-        const text = table.texts[fileIndex + ':' + line] || '';
-        place = {
-          number, kind, key, hint, callee, flag, scope: moduleScope(module || table.file),
-          json: `,"file":${stringify(name)},"line":${line},"column":${column},"function":${stringify(table.units[unit])},"text":${stringify(text)}`,
-        };
-        entry.places.set(number, place);
-      }
+      const { table } = entry;
+      const [fileIndex, line, column, unit, kind, key, hint, callee, flag, module] = table.sites[number - table.base];
+      let name = table.files[fileIndex];
+      if (path.isAbsolute(name)) { const below = path.relative(app, name); name = below.startsWith('..') ? name : below; }
+      const text = table.texts[fileIndex + ':' + line] || '';
+      const place = {
+        number, kind, key, hint, callee, flag, scope: moduleScope(module || table.file), vain: 0,
+        json: `,"file":${stringify(name)},"line":${line},"column":${column},"function":${stringify(table.units[unit])},"text":${stringify(text)}}\n`,
+      };
+      places.set(number, place);
       return place;
     }
     return null;
@@ -457,14 +517,14 @@ function start() {
   class Request {
     constructor(method, target, texts, encoded, server) {
       this.number = ++requests;
-      this.unit = `async ${executionAsyncId()}${worker ? ' thread ' + worker : ''}`;
+      this.unit = unit();
+      this.json = `,"r":${this.number},"u":"${this.unit}","n":`;
       this.own = new Set();
       this.counts = new Map();
       this.walked = 0;
       this.tail = '';
       this.chunks = [];
       this.size = 0;
-      this.seen = new Set();
       this.done = false;
       readMarks();
       for (const text of texts) { plainText(String(text), this.own); words(String(text), this.own); }
@@ -491,10 +551,11 @@ function start() {
     /** A piece of the response's body. */
     sent(chunk, encoding) {
       if (this.size > LONG || !live) return;
-      const part = typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8') : isUint8Array(chunk) ? Buffer.from(chunk) : null;
-      if (!part) return;
-      this.size += part.length;
-      this.chunks.push(part);
+      if (typeof chunk === 'string' && typeof encoding === 'string' && !/^utf-?8$/i.test(encoding) && Buffer.isEncoding(encoding)) chunk = Buffer.from(chunk, encoding);
+      else if (isUint8Array(chunk)) chunk = Buffer.from(chunk);
+      else if (typeof chunk !== 'string') return;
+      this.size += chunk.length;
+      this.chunks.push(chunk);
     }
 
     end(status, headers, encoding) {
@@ -503,13 +564,7 @@ function start() {
       if (!live) return;
       let text = headers;
       try {
-        let whole = Buffer.concat(this.chunks);
-        if (encoding && whole.length) {
-          const zlib = require('zlib');
-          const open = { gzip: zlib.gunzipSync, br: zlib.brotliDecompressSync, deflate: zlib.inflateSync }[encoding];
-          if (open) whole = open(whole, { maxOutputLength: LONG });
-        }
-        text += '\n' + whole.toString('utf8');
+        text += '\n' + bodyText(this.chunks, encoding);
       } catch { /* the headers alone */ }
       this.chunks = [];
       const found = new Set();
@@ -521,6 +576,18 @@ function start() {
       write('response', this, `,"c":${stringify([...found].slice(0, 32))},"status":${status || null}`);
       if (foreign.length) { holders(this, foreign); flush(); }
     }
+  }
+
+  /** The text of a body's pieces, which are texts or bytes. */
+  function bodyText(chunks, encoding) {
+    if (!encoding && chunks.every(chunk => typeof chunk === 'string')) return chunks.join('');
+    let whole = Buffer.concat(chunks.map(chunk => typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
+    if (encoding && whole.length) {
+      const zlib = require('zlib');
+      const open = { gzip: zlib.gunzipSync, br: zlib.brotliDecompressSync, deflate: zlib.inflateSync }[encoding];
+      if (open) whole = open(whole, { maxOutputLength: LONG });
+    }
+    return whole.toString('utf8');
   }
 
   /** Canaries of a text as they stand, and percent-decoded. */
@@ -759,13 +826,14 @@ function start() {
   const baseValues = new Array(BASES).fill(null), baseHolders = new Array(BASES).fill(null), basePlaces = new Array(BASES).fill(0), baseKeys = new Array(BASES).fill(null);
   let lastBase = 0;
 
-  let pending = [];                  // arguments that hold canaries, of calls that have not returned
+  const NOTHING = new Found();
+  const pending = [];                // arguments that hold canaries, of calls that have not returned
   let assigned = 0;                  // the place whose right side of `??=` was evaluated last
   const promises = [];               // stores and loads of promises: told once their value is known
 
   const lists = new Map();
-  function list(found) {
-    if (found.size !== 1) return stringify([...found].slice(0, MOST_CANARIES));
+  function list({ texts: found }) {
+    if (found.length !== 1) return stringify(found.slice(0, MOST_CANARIES));
     const [only] = found;
     let text = lists.get(only);
     if (!text) {
@@ -785,7 +853,7 @@ function start() {
   }
 
   function isOwn(request, found) {
-    for (const one of found) if (!request.own.has(one)) return false;
+    for (const one of found.texts) if (!request.own.has(one)) return false;
     return true;
   }
 
@@ -810,7 +878,7 @@ function start() {
     let where = ',"obj":null,"type":null,"path":null';
     let local = false;
     if (isObject(holder)) {
-      const known = identity(holder, request, hint);
+      const known = identity(holder, request, hint, place);
       if (place.kind === 'closure' && known.type !== 'closure') { known.type = 'closure'; known.born = holder.request || 0; known.json = null; }
       local = request !== null && known.born === request.number && (known.path === null || place.kind === 'closure');
       // What a request moves between its own objects is of no interest.
@@ -818,9 +886,8 @@ function start() {
       where = described(known);
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
     // The value itself, if it is an object, and the objects within in which canaries stand.
-    const values = found.holders && found.holders.size ? `,"values":[${numbersOf(found.holders, request)}]` : '';
-    const line = `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}${place.json}`;
-    write(kind, request, line);
+    const values = found.holders.length ? `,"values":[${numbersOf(found.holders, request)}]` : '';
+    write(kind, request, `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}`, place.json);
   }
 
   function numbersOf(holders, request) {
@@ -881,7 +948,7 @@ function start() {
       const request = current();
       if (promises.length >= 500) promises.shift();
       // Only identity is looked up later; the object stays as it is.
-      promises.push({ kind, promise, object, place, key, manner, request, time: now(), sequence: ++sequence, unit: request ? request.unit : `async ${executionAsyncId()}` });
+      promises.push({ kind, promise, object, place, key, manner, request, time: now(), sequence: ++sequence, unit: request ? request.unit : unit() });
     } catch { /* not told */ }
   }
 
@@ -889,7 +956,7 @@ function start() {
   function beforeForeign(request, found) {
     if (!request || !promises.length || isOwn(request, found)) return;
     request.late ??= new Set();
-    const fresh = [...found].filter(one => !request.own.has(one) && !request.late.has(one));
+    const fresh = found.texts.filter(one => !request.own.has(one) && !request.late.has(one));
     for (const one of fresh) request.late.add(one);
     if (fresh.length) latePromises(fresh);
   }
@@ -905,11 +972,11 @@ function start() {
         let text = texts.get(note.promise);
         if (text === undefined) texts.set(note.promise, text = inspect(note.promise, options));
         if (!foreign.some(one => text.includes(one))) continue;
-        const found = new Set();
+        const found = new Found();
         collectText(text, found);
         const [holder, hint] = container(note.place, note.object);
-        const known = isObject(holder) ? identity(holder, note.request, hint) : null;
-        put(`{"e":"${note.kind}","t":${note.time},"r":${note.request ? note.request.number : null},"u":"${note.unit}","n":${note.sequence},"late":true,"c":${list(found)},"obj":${known ? known.number : null},"type":${stringify(known ? known.type : null)},"path":${stringify(known ? known.path : null)},"key":${stringify(keyText(note.place, note.key) ?? null)},"kind":"${note.manner || mannerOf(note.place)}","own_obj":false${note.place.json}}\n`);
+        const known = isObject(holder) ? identity(holder, note.request, hint, note.place) : null;
+        put(`{"e":"${note.kind}","t":${note.time},"r":${note.request ? note.request.number : null},"u":"${note.unit}","n":${note.sequence},"late":true,"c":${list(found)},"obj":${known ? known.number : null},"type":${stringify(known ? known.type : null)},"path":${stringify(known ? known.path : null)},"key":${stringify(keyText(note.place, note.key) ?? null)},"kind":"${note.manner || mannerOf(note.place)}","own_obj":false${note.place.json}`);
         promises.splice(index--, 1);
       } catch { /* not told */ }
     }
@@ -918,21 +985,22 @@ function start() {
   function tellCall(value, held, object, number, key) {
     try {
       const place = placeOf(number);
-      if (!place) { pending = []; return; }
+      if (!place) { pending.length = 0; return; }
       const inside = current();
       // What is sent by a response is the response's, whoever calls.
       const request = scopeOf(object)?.request || inside;
       let inArguments = null;
       if (pending.length) {
-        const rest = [];
+        let kept = 0;
         for (const one of pending) {
           if (one.number === number && one.request === inside) {
-            inArguments ??= new Set();
+            inArguments ??= new Found();
             if (one.promise) notePromise('store', one.promise, place.flag === 3 ? key : object, number, key, 'call');
-            else for (const found of canariesOf(one.value)) inArguments.add(found);
-          } else rest.push(one);
+            else for (const text of canariesOf(one.value).texts) inArguments.add(text);
+          } else pending[kept++] = one;
         }
-        pending = rest.length > 32 ? rest.slice(-32) : rest;
+        pending.length = kept;
+        if (kept > 32) pending.splice(0, kept - 32);
       }
       const isStorage = isObject(object) && object instanceof AsyncLocalStorage;
       const manner = isStorage ? 'contextvar' : 'call';
@@ -941,12 +1009,12 @@ function start() {
         access('store', request, place, object, key, inArguments, manner);
         toldStore = true;
       } else if (inArguments && inArguments.size && place.flag === 3 && isObject(key) && look(key) === 1) {
-        const known = identity(key, request, null);
-        write('store', request, `,"c":${list(inArguments)},"values":[${numbersOf(canariesOf(key).holders, request)}],"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}${place.json}`);
+        const known = identity(key, request, null, place);
+        write('store', request, `,"c":${list(inArguments)},"values":[${numbersOf(canariesOf(key).holders, request)}],"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}`, place.json);
         toldStore = true;
       }
       if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
-      const found = held === 1 && value !== object ? canariesOf(value) : new Set();   // `map.set` answers with the map
+      const found = held === 1 && value !== object ? canariesOf(value) : NOTHING;   // `map.set` answers with the map
       if (found.size && place.flag === 2 && isObject(object)) {
         if (!crowded(request, place, found)) {
           tellBases(object, request, found, 3);
@@ -957,13 +1025,13 @@ function start() {
       const foreign = !request || !isOwn(request, found);
       // One's own, put into a Map's question, into text or into one's own answer: nothing was kept.
       if (request && inArguments && !found.size && (place.flag === 2 || scopeOf(object) || object === JSON || object === console) && isOwn(request, inArguments)) return;
-      if (toldStore && !(found.size && foreign && !(inArguments && [...found].every(one => inArguments.has(one))))) return;
+      if (toldStore && !(found.size && foreign && !(inArguments && found.texts.every(one => inArguments.texts.includes(one))))) return;
       if (!(found.size && (foreign || isObject(value) || place.kind === 'await')) && !(inArguments && inArguments.size)) return;
       if (crowded(request, place, foreign || !inArguments ? found : inArguments)) return;
       beforeForeign(request, found);
       const result = isObject(value) ? met(value, request) : null;
-      const receiver = isObject(object) ? identity(object, request, place.hint) : null;
-      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? typeOf(result, value) : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || [])}${place.json}`);
+      const receiver = isObject(object) ? identity(object, request, place.hint, place) : null;
+      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? typeOf(result, value) : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || NOTHING)}`, place.json);
     } catch { /* not told */ }
   }
 
@@ -1096,7 +1164,7 @@ function start() {
         scope.makeGetters = makeGetters;
         scope.getters = null;
         scope.exported = exported || null;
-        if (!tables.some(one => one.base === Number(base))) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text, places: null });
+        if (!tables.some(one => one.base === Number(base))) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text });
         if (scope.told) return;
         scope.told = true;
         const ms = /"ms":([\d.]+)/.exec(text.length > 2000 ? text.slice(0, 2000) : text);
