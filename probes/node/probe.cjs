@@ -174,10 +174,20 @@ function start() {
   /** Adds the canaries of a text to a `Found`, or to a `Set`. */
   function collectText(text, found) {
     if (text.length < shortest) { if (wholeTexts.has(text)) found.add(text); return; }
-    for (const one of text.length > REMEMBERED ? searchedText(text) : remembered(text)) {
+    for (const one of searchedText(text)) {
       if (found.size >= MOST_CANARIES) return;
       found.add(one);
     }
+  }
+  // That of a text within an object, which is often looked at again.
+  function collectPart(text, found) {
+    if (text.length < shortest || text.length > REMEMBERED) return collectText(text, found);
+    let known = textsFound.get(text);
+    if (known === undefined) {
+      if (textsFound.size >= 200) textsFound.clear();
+      textsFound.set(text, known = searchedText(text));
+    }
+    for (const one of known) if (found.size < MOST_CANARIES) found.add(one);
   }
   function searchedText(text) {
     const found = [];
@@ -189,14 +199,7 @@ function start() {
     }
     return found;
   }
-  function remembered(text) {
-    let found = textsFound.get(text);
-    if (found === undefined) {
-      if (textsFound.size >= 500) textsFound.clear();
-      textsFound.set(text, found = searchedText(text));
-    }
-    return found;
-  }
+
 
   const PLAIN = 1, ARRAY = 2, MAP = 3, SET = 4, BYTES = 5, PROMISE = 6, ERROR = 7, ITERATOR = 8, SKIP = 9;
   const kinds = new WeakMap([
@@ -290,7 +293,7 @@ function start() {
     if (kind >= PROMISE && kind !== ERROR) return;
     if (kind === BYTES) { found.holder(value); return collectText(bytesText(value), found); }
     some(value, kind, one => {
-      if (typeof one === 'string') { if (textHolds(one)) { found.holder(value); collectText(one, found); } }
+      if (typeof one === 'string') { if (textHolds(one)) { found.holder(value); collectPart(one, found); } }
       else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < VISITS) collectObject(one, depth - 1, found);
       return found.size >= MOST_CANARIES;
     });
@@ -321,11 +324,10 @@ function start() {
   // ---- Objects: identities, types, paths --------------------------------------------------------------------------
 
   let lastIdentity = worker * 1e12;
-  const Identity = attachments();    // object -> { number, path, born }
+  const Identity = attachments();    // object -> { number, path, found (a path that a walk came by), born, type }
   const modules = new Map();         // file -> the object that stands for its variables
   const tables = [];                 // { base, end, table }: numbers of places, and the text of their table or the table
   const places = new Map();          // number -> place, of those that were needed
-  const pathsFound = new WeakMap();
   let walkTime = 0, lastWalk = 0, walks = 0;
   const began = now();
 
@@ -338,7 +340,7 @@ function start() {
     let scope = modules.get(name);
     if (!scope) {
       modules.set(name, scope = { makeGetters: null, getters: null, exported: null, name: name.replace(/\.[^./]+$/, '') });
-      new Identity(scope, { number: ++lastIdentity, path: scope.name, born: 0, type: 'module', written: null, json: null });
+      new Identity(scope, { number: ++lastIdentity, path: scope.name, found: null, born: 0, type: 'module' });
     }
     return scope;
   }
@@ -365,7 +367,7 @@ function start() {
   function met(object, request) {
     let known = Identity.of(object);
     if (!known) {
-      known = { number: ++lastIdentity, path: null, born: request ? request.number : 0, type: null, written: null, json: null };
+      known = { number: ++lastIdentity, path: null, found: null, born: request ? request.number : 0, type: null };
       new Identity(object, known);
     }
     return known;
@@ -384,8 +386,7 @@ function start() {
       if (object instanceof AsyncLocalStorage) known.path = 'AsyncLocalStorage ' + hint;
       return known;
     }
-    const path = pathsFound.get(object) ?? searched(object, request, place);
-    if (path) known.path = path;
+    known.path = known.found ?? searched(object, known, request, place);
     return known;
   }
 
@@ -393,15 +394,14 @@ function start() {
    * Searches for the path to an object: that takes at most a fiftieth of the time, and happens twice a request. Where a place's objects
    * were found nowhere time and again, as those that each request makes for itself, only one of many is searched for.
    */
-  function searched(object, request, place) {
-    if ((request && request.walked >= 2) || scopeOf(object)) return undefined;
-    if (place.vain >= VAIN_SEARCHES && place.vain++ % ONE_OF !== 0) return undefined;
-    if (walks >= 20 && walkTime * 50 >= now() - began) return undefined;
+  function searched(object, known, request, place) {
+    if ((request && request.walked >= 2) || scopeOf(object)) return null;
+    if (place.vain >= VAIN_SEARCHES && place.vain++ % ONE_OF !== 0) return null;
+    if (walks >= 20 && walkTime * 50 >= now() - began) return null;
     if (request) request.walked++;
     walk(null);
-    const path = pathsFound.get(object);
-    if (path) place.vain = 0; else place.vain++;
-    return path;
+    place.vain = known.found ? 0 : place.vain + 1;
+    return known.found;
   }
 
   const step = (before, name) => /^[A-Za-z_$][\w$]*$/.test(name) ? `${before}.${name}` : `${before}[${name.length > 40 ? name.slice(0, 40) + '…' : name}]`;
@@ -429,9 +429,7 @@ function start() {
       for (const name of keysOf(globalThis)) if (!builtinGlobals.has(name)) add(own(globalThis, name), 'globalThis.' + name, 1);
       for (let index = 0; index < queue.length; index++) {
         const [value, path, depth] = queue[index];
-        if (!pathsFound.has(value)) {
-          pathsFound.set(value, depth === 1 && isClass(value) ? path.replace(/\.([^.]*)$/, ':$1') : path);
-        }
+        met(value, null).found ??= depth === 1 && isClass(value) ? path.replace(/\.([^.]*)$/, ':$1') : path;
         if (visit && visit(value, path)) break;
         const kind = kindOf(value);
         if (kind === BYTES || kind === PROMISE) continue;
@@ -843,15 +841,6 @@ function start() {
     return text;
   }
 
-  // The keys of a container, as they are written.
-  function described(known) {
-    if (known.written !== known.path || !known.json) {
-      known.written = known.path;
-      known.json = `,"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)}`;
-    }
-    return known.json;
-  }
-
   function isOwn(request, found) {
     for (const one of found.texts) if (!request.own.has(one)) return false;
     return true;
@@ -879,11 +868,11 @@ function start() {
     let local = false;
     if (isObject(holder)) {
       const known = identity(holder, request, hint, place);
-      if (place.kind === 'closure' && known.type !== 'closure') { known.type = 'closure'; known.born = holder.request || 0; known.json = null; }
+      if (place.kind === 'closure' && known.type !== 'closure') { known.type = 'closure'; known.born = holder.request || 0; }
       local = request !== null && known.born === request.number && (known.path === null || place.kind === 'closure');
       // What a request moves between its own objects is of no interest.
       if (local && kind === 'load' && place.kind !== 'closure' && isOwn(request, found)) return;
-      where = described(known);
+      where = `,"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)}`;
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
     // The value itself, if it is an object, and the objects within in which canaries stand.
     const values = found.holders.length ? `,"values":[${numbersOf(found.holders, request)}]` : '';
