@@ -14,8 +14,8 @@ export async function load(url, context, next) {
     const source = typeof result.source === 'string' ? result.source : Buffer.from(result.source).toString('utf8');
     const started = performance.now();
     try {
-      const code = rewritten(source, fileURLToPath(url.split(/[?#]/)[0]), true, app, 1 << 28);
-      return code === null ? result : { ...result, source: code };
+      const own = rewritten(source, fileURLToPath(url.split(/[?#]/)[0]), true, app, 1 << 28);
+      return own === null ? result : { ...result, source: own.code };
     } catch (error) {
       // Told by the module itself, when it runs: this thread writes no events.
       const note = `globalThis.__rp$?.f(${JSON.stringify(error.file)},${Math.round(performance.now() - started)},${JSON.stringify(error.message)});`;

@@ -1,9 +1,10 @@
 'use strict';
 // Which files are the application's own, and their rewritten code. A run keeps that in the folder RUNNER_PROBE_CACHE, so that each
-// module is parsed once for all of its servers; the parser is loaded only where there is a module to be rewritten.
+// module is parsed and compiled once for all of its servers; the parser is loaded only where there is a module to be rewritten.
 
 const fs = require('fs');
 const path = require('path');
+const vm = require('vm');
 
 const cache = process.env.RUNNER_PROBE_CACHE;
 const everything = Boolean(process.env.RUNNER_PROBE_ALL);   // for the tests: packages are rewritten as well
@@ -28,8 +29,8 @@ function found(filename) {
 }
 
 /**
- * The rewritten code of a module: null if it is not the application's own. Throws if it cannot be rewritten, with the `file` as events
- * call it. Numbers of places begin at `from`.
+ * The rewritten code of a module, and what V8 kept of it when it was compiled before: { code, kept, keep }. Null if it is not the
+ * application's own. Throws if it cannot be rewritten, with the `file` as events call it. Numbers of places begin at `from`.
  */
 function rewritten(source, filename, isModule, app, from) {
   let real, known;
@@ -42,14 +43,11 @@ function rewritten(source, filename, isModule, app, from) {
   const key = cache ? [real, known.mtimeMs, known.size, source.length, isModule, base, mapTime(source, real)].join(' ') : '';
   const stored = cache ? `${cache}/${hashed(key)}.js` : null;
   if (stored) {
-    try {
-      const text = fs.readFileSync(stored, 'utf8');
-      const end = text.indexOf('\n', key.length + 1);
-      if (text.startsWith(key + '\n')) {
-        nextPlace += Number(text.slice(key.length + 1, end));
-        return text.slice(end + 1);
-      }
-    } catch { /* it is not there yet */ }
+    const text = fromCache(stored, key);
+    if (text) {
+      nextPlace += text.sites;
+      return text;
+    }
   }
   const resolve = specifier => {
     if (!/^\.\.?\//.test(specifier)) return null;
@@ -65,18 +63,54 @@ function rewritten(source, filename, isModule, app, from) {
     }
   };
   let made = make(stored && stored + 'on');
+  let keep = null;
   if (stored) {
     try {
       put(stored + 'on', made.table ?? '{}');
-      put(stored, `${key}\n${made.sites}\n${made.code}`);
-    } catch { made = make(null); }
+      keep = kept => intoCache(stored, key, made, kept);
+      keep(null);
+    } catch { made = make(keep = null); }
   }
   nextPlace += made.sites;
-  return made.code;
+  return { code: made.code, kept: null, keep };
 }
 
-function put(file, text) {
-  fs.writeFileSync(`${file}.${process.pid}`, text, { mode: 0o600 });
+// A file of the cache: a line for its key, a line of two numbers (places; bytes of the code), the code, and what V8 kept of it.
+
+function intoCache(stored, key, { sites, code }, kept) {
+  const bytes = Buffer.from(code);
+  put(stored, Buffer.concat([Buffer.from(`${key}\n${sites} ${bytes.length}\n`), bytes, kept ?? Buffer.alloc(0)]));
+}
+
+function fromCache(stored, key) {
+  try {
+    const bytes = fs.readFileSync(stored);
+    const head = Buffer.byteLength(key) + 1;
+    if (bytes.utf8Slice(0, head) !== key + '\n') return null;
+    const from = bytes.indexOf(10, head) + 1;
+    const [sites, length] = bytes.latin1Slice(head, from).split(' ').map(Number);
+    const kept = bytes.subarray(from + length);
+    return { code: bytes.utf8Slice(from, from + length), kept: kept.length ? kept : null, keep: null, sites };
+  } catch { return null; /* it is not there yet */ }
+}
+
+const NAMES = ['exports', 'require', 'module', '__filename', '__dirname'];
+
+/**
+ * The function of a CommonJS module, by what V8 kept of it: compiling takes longer than all else that a start with a full cache needs.
+ * Null where Node has to compile it itself: without a cache, for `import()`, for source maps, and to say what is wrong with it.
+ */
+function compiled({ code, kept, keep }, source, filename) {
+  if (!(kept || keep) || /\bimport\b|sourceMappingURL=/.test(source)) return null;
+  try {
+    const made = vm.compileFunction(code, NAMES, { filename, cachedData: kept ?? undefined, produceCachedData: !kept });
+    if (keep && made.cachedData) keep(made.cachedData);
+    return made;
+  } catch { return null; }
+}
+
+function put(file, content) {
+  fs.writeFileSync(`${file}.${process.pid}`, content, { mode: 0o600 });
   fs.renameSync(`${file}.${process.pid}`, file);
 }
 
@@ -96,4 +130,4 @@ function hashed(text) {
   return (one >>> 0).toString(16) + (two >>> 0).toString(16).padStart(8, '0');
 }
 
-module.exports = { rewritten };
+module.exports = { rewritten, compiled };

@@ -20,7 +20,7 @@ function start() {
   const { AsyncLocalStorage, executionAsyncId } = require('async_hooks');
   const Module = require('module');
   const EventEmitter = require('events');
-  const { rewritten: rewrittenCode } = require('./modules.cjs');
+  const { rewritten, compiled } = require('./modules.cjs');
   const { attachments } = require('./attachments.cjs');
 
   const MOST_EVENTS = 200_000;
@@ -327,6 +327,7 @@ function start() {
   const Identity = attachments();    // object -> { number, path, found (a path that a walk came by), born, type }
   const modules = new Map();         // file -> the object that stands for its variables
   const tables = [];                 // { base, end, table }: numbers of places, and the text of their table or the table
+  const begun = new Set();           // the bases of those
   const places = new Map();          // number -> place, of those that were needed
   let walkTime = 0, lastWalk = 0, walks = 0;
   const began = now();
@@ -1153,12 +1154,19 @@ function start() {
         scope.makeGetters = makeGetters;
         scope.getters = null;
         scope.exported = exported || null;
-        if (!tables.some(one => one.base === Number(base))) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text });
+        if (!begun.has(base)) tables.push({ base: Number(base), end: Number(base) + Number(count), table: text });
+        begun.add(base);
         if (scope.told) return;
         scope.told = true;
         const ms = /"ms":([\d.]+)/.exec(text.length > 2000 ? text.slice(0, 2000) : text);
         write('module', null, `,"file":${name},"ms":${ms ? ms[1] : 0}`);
       } catch { /* places are not known */ }
+    },
+    // A module whose function was compiled before.
+    c(exports, ...variables) {
+      const run = ready;
+      ready = null;
+      return apply(run, exports, variables);
     },
     // A module names http2: an `import` of it does not pass `require`.
     h() { try { withHttp2(require('http2')); } catch { /* not built in */ } },
@@ -1168,15 +1176,20 @@ function start() {
 
   // ---- Loading ---------------------------------------------------------------------------------------------------
 
-  function rewritten(source, filename, isModule) {
+  /** The module as it was rewritten, or null. */
+  function ownModule(source, filename, isModule) {
     const started = performance.now();
     try {
-      return rewrittenCode(source, filename, isModule, app, 1) ?? source;
+      return rewritten(source, filename, isModule, app, 1);
     } catch (error) {
       hooks.f(error.file, Math.round(performance.now() - started), error.message);
-      return source;
+      return null;
     }
   }
+
+  // What Node compiles instead of a module that was compiled before. Nothing runs between `ready` being set and being taken.
+  const STUB = 'return __rp$.c(this,exports,require,module,__filename,__dirname)';
+  let ready = null;
 
   // Without the warning that this is an experiment: the application did not ask for it.
   function withoutTypes(source) {
@@ -1189,8 +1202,14 @@ function start() {
     const compile = Module.prototype._compile;
     Module.prototype._compile = function (content, filename, format) {
       let source = content;
-      if (forModules && typeof content === 'string' && content.includes('import(')) readyForModules();
-      try { if (typeof content === 'string' && format !== 'module') source = rewritten(content, filename, false); } catch { source = content; }
+      try {
+        if (typeof content === 'string') {
+          if (forModules && content.includes('import(')) readyForModules();
+          if (installServers && (content.includes('import') || content.includes('getBuiltinModule'))) withServers();
+          const own = format === 'module' ? null : ownModule(content, filename, false);
+          if (own) source = (ready = compiled(own, content, filename)) ? STUB : own.code;
+        }
+      } catch { source = content; }
       const rest = Array.prototype.slice.call(arguments, 1);
       return apply(compile, this, [source, ...rest]);
     };
@@ -1198,27 +1217,31 @@ function start() {
       const { fileURLToPath } = require('url');
       Module.registerHooks({
         load(url, context, next) {
+          withServers();
           const result = next(url, context);
           try {
             if (!url.startsWith('file:') || result.source == null) return result;
             let source = typeof result.source === 'string' ? result.source : Buffer.from(result.source).toString('utf8');
             if (result.format === 'module-typescript' && typeof Module.stripTypeScriptTypes === 'function') source = withoutTypes(source);
             else if (result.format !== 'module') return result;
-            return { ...result, format: 'module', source: rewritten(source, fileURLToPath(url.split(/[?#]/)[0]), true) };
+            const own = ownModule(source, fileURLToPath(url.split(/[?#]/)[0]), true);
+            return { ...result, format: 'module', source: own ? own.code : source };
           } catch { return result; }
         },
       });
     } else if (typeof Module.register === 'function') {
       const { pathToFileURL } = require('url');
       forModules = () => Module.register('./loader.mjs', { parentURL: pathToFileURL(__filename).href, data: { app } });
-      if (!isCommonJs(process.argv[1])) readyForModules();
+      if (!startsAsCommonJs) readyForModules();
     } else hooks.f('*', 0, `no hooks for ES modules in Node ${process.versions.node}`);
   }
 
   // The hooks of `register` run in a thread, which takes as long to start as a small application does. They are waited with where the
   // program is the application's own CommonJS, until a module may import one of the other kind.
+  const startsAsCommonJs = isCommonJs(process.argv[1]);
   let forModules = null;
   function readyForModules() {
+    withServers();
     const register = forModules;
     forModules = null;
     try { if (register) register(); } catch { /* CommonJS is still watched */ }
@@ -1239,14 +1262,26 @@ function start() {
     } catch { return false; }
   }
 
+  // The modules of servers take some milliseconds to load. They are waited with where the program is CommonJS, until somebody asks for one of
+  // them, or may do so by other means than `require`.
+  const SERVERS = /^(node:)?(http|https|http2|net|tls)$/;
+  let installServers = () => { for (const install of [installNet, installHttp]) { try { install(); } catch { /* the other still helps */ } } };
+  function withServers() {
+    const install = installServers;
+    installServers = null;
+    if (install) install();
+  }
+
   const builtinGlobals = new Set([...Object.getOwnPropertyNames(globalThis), '__rp$']);
   Object.defineProperty(globalThis, '__rp$', { value: hooks });
   if (!worker) write('hello', null, `,"pid":${process.pid},"language":"node","version":${stringify(process.versions.node)},"probe":1,"app":${stringify(app)},"argv":${stringify(process.argv.slice(0, 5))}`);
   flush();
-  for (const install of [installNet, installHttp, installLoaders]) { try { install(); } catch { /* the others still help */ } }
+  if (!startsAsCommonJs || process.connected) withServers();
+  try { installLoaders(); } catch { /* servers are still watched */ }
   const load = Module._load;
   Module._load = function (request) {
     if (forModules && typeof request === 'string' && request.endsWith('.mjs')) readyForModules();
+    if (installServers && typeof request === 'string' && SERVERS.test(request)) withServers();
     const loaded = apply(load, this, arguments);
     if (request === 'http2' || request === 'node:http2') withHttp2(loaded);
     return loaded;

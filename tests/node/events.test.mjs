@@ -7,7 +7,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test, { describe } from 'node:test';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { isBuiltin } from 'node:module';
 import { cases, isRight, measure } from './measure.mjs';
 import { pair, readEvents } from './pairs.mjs';
@@ -218,6 +218,56 @@ test('what was rewritten is loaded from the cache, with its places', async () =>
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('a module that was compiled before runs as any other', () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'probe-compiled-')));
+  fs.mkdirSync(path.join(folder, '.cache'));
+  fs.mkdirSync(path.join(folder, '.events'));
+  const files = {
+    'app.cjs': `#!/usr/bin/env node
+      'use strict';
+      const say = (...words) => console.log(...words);
+      say(this === module.exports, arguments.length, require.main === module, module.children.length, __filename === module.filename, __dirname);
+      say((function () { return this; })(), typeof require.resolve, require.cache[__filename] === module);
+      const other = require('./other.cjs');
+      say(other.name, module.children.length, other === require('./other.cjs'), require('./early.cjs'));
+      try { require('./broken.cjs'); } catch (error) { say(error.message, /broken.cjs:3/.test(error.stack)); }
+      try { require('./wrong.cjs'); } catch (error) { say(error.name, error.message); }
+      import('./module.mjs').then(found => say(found.name));`,
+    'other.cjs': 'exports.name = require("./imports.cjs").name + (function () { return this === globalThis; })();',
+    'imports.cjs': 'exports.name = "imports"; import("./module.mjs").then(({ name }) => console.log("imported", name));',
+    'early.cjs': 'module.exports = "early"; if (module.parent) return; module.exports = "late";',
+    'broken.cjs': 'let known = {};\n\nthrow new Error("at line 3");',
+    'wrong.cjs': 'const require = 1;',
+    'module.mjs': 'export const name = "module";',
+  };
+  for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
+  const probed = { NODE_OPTIONS: `--require ${probe}`, RUNNER_PROBE_DIR: path.join(folder, '.events'), RUNNER_PROBE_CACHE: path.join(folder, '.cache'), RUNNER_PROBE_CANARY: 'zq' };
+  const said = more => {
+    const { stdout, stderr } = spawnSync(process.execPath, ['app.cjs'], { cwd: folder, encoding: 'utf8', env: { ...process.env, ...more } });
+    return stdout + stderr.replace(/node:\d+/g, 'node');
+  };
+  try {
+    const plain = said({});
+    assert.match(plain, /true 5 true/);
+    for (const time of ['first', 'second', 'third']) assert.equal(said(probed), plain, time);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+const ANSWERS = "(request, response) => response.end('x')).listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port); })";
+for (const [means, source] of Object.entries({
+  require: `require('node:http').createServer(${ANSWERS};`,
+  'import()': `import('http').then(http => http.createServer(${ANSWERS});`,
+  getBuiltinModule: `process.getBuiltinModule('http').createServer(${ANSWERS};`,
+  'a package': `require('./other.cjs')(${ANSWERS};`,
+})) {
+  test(`a server is seen that is reached by ${means}`, { skip: means === 'getBuiltinModule' && !process.getBuiltinModule && 'not in this Node' }, async () => {
+    const { events } = await run({ 'app.cjs': source, 'other.cjs': 'module.exports = require("http").createServer;' }, port => get(port, '/' + A));
+    assert.deepEqual(events.filter(event => event.e === 'request').map(event => event.own), [[A]]);
+  });
+}
 
 test('an ES module that CommonJS imports is watched', async () => {
   const { events } = await run({
