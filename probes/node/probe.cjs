@@ -22,12 +22,12 @@ function start() {
   const EventEmitter = require('events');
   const { rewritten, compiled } = require('./modules.cjs');
   const { attachments } = require('./attachments.cjs');
+  const { readMarks, textHolds, bytesText, collectText, plainText, words, ownText, LONG } = require('./canaries.cjs')(process.env.RUNNER_PROBE_CANARY, process.env.RUNNER_PROBE_MARKS);
 
   const MOST_EVENTS = 200_000;
   const MOST_BYTES = 64 * 1024 * 1024;
   const MOST_CANARIES = 8;
   const NO_HOLDERS = Object.freeze([]);
-  const LONG = 1024 * 1024, LONG_PART = 64 * 1024;
   const ITEMS = 32, DEPTH = 3, VISITS = 200;
   const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told,
   const OWN_LOADS_OF_A_PLACE = 1;   // and of those that yield the request's own canaries only
@@ -39,7 +39,6 @@ function start() {
   const { apply, getPrototypeOf, getOwnPropertyDescriptor, ownKeys } = Reflect;
   const { keys: keysOf } = Object;
   const { isProxy, isPromise, isUint8Array, isModuleNamespaceObject, isNativeError } = types;
-  const latin1 = Buffer.prototype.latin1Slice;
   const mapEntries = Map.prototype.entries, setValues = Set.prototype.values;
   const nextEntry = getPrototypeOf(new Map().entries()).next, nextValue = getPrototypeOf(new Set().values()).next;
   const isArray = Array.isArray;
@@ -107,57 +106,10 @@ function start() {
     used += waiting.utf8Write(line, used);
   }
 
-  // ---- Canaries --------------------------------------------------------------------------------------------------
+  // ---- Canaries in values ----------------------------------------------------------------------------------------
 
-  const canary = process.env.RUNNER_PROBE_CANARY;
-  const marksFile = process.env.RUNNER_PROBE_MARKS;
-  let expression, every, shortest, marksTime = -1, live = false;
-  const SHORT_MARK = 2;             // up to so many characters a mark counts only where it is a text as a whole
-  const wholeTexts = new Set();
-
-  function setMarks(all) {
-    wholeTexts.clear();
-    for (const mark of all) if (mark.length <= SHORT_MARK) wholeTexts.add(mark);
-    const marks = all.filter(mark => mark.length > SHORT_MARK);
-    const escaped = marks.sort((a, b) => b.length - a.length).map(mark => mark.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'));
-    const whole = ['(?:' + canary + ')', ...escaped].join('|');
-    expression = new RegExp(whole);
-    every = new RegExp(whole, 'g');
-    shortest = Math.min(6, ...marks.map(mark => mark.length));
-    if (all.length) live = true;
-    longTexts.clear();
-    textsFound.clear();
-    lastText = null;
-  }
-  function readMarks() {
-    if (!marksFile) return;
-    try {
-      const time = fs.statSync(marksFile).mtimeMs;
-      if (time === marksTime) return;
-      marksTime = time;
-      setMarks(fs.readFileSync(marksFile, 'utf8').split(/\r?\n/).filter(Boolean));
-    } catch { /* not there yet */ }
-  }
-
-  let lastText = null, lastFound = null;
-  const REMEMBERED = 200;           // characters up to which it is remembered what a text holds
-  const textsFound = new Map();
-  const longTexts = new Map();      // long texts are looked at once, while they are the same text
-  setMarks([]);
-  readMarks();
-
-  function textHolds(text) {
-    const length = text.length;
-    if (length < shortest) return length <= SHORT_MARK && wholeTexts.has(text);
-    if (length < 2048) return expression.test(text);
-    const known = longTexts.get(text);
-    if (known !== undefined) return known;
-    const found = expression.test(length > LONG ? text.slice(0, LONG_PART) : text);
-    if (longTexts.size > 64) longTexts.clear();
-    longTexts.set(text, found);
-    return found;
-  }
-  const bytesText = value => apply(latin1, value, [0, Math.min(value.length, value.length > LONG ? LONG_PART : LONG)]);
+  // Whether anybody has brought a canary yet.
+  let live = readMarks();
 
   /** The canaries of a value, and the objects within it in which they stand. */
   class Found {
@@ -165,41 +117,12 @@ function start() {
     holders = NO_HOLDERS;
     get size() { return this.texts.length; }
     add(text) { if (!this.texts.includes(text)) this.texts.push(text); }
+    addAll({ texts }) { for (const text of texts) if (this.texts.length < MOST_CANARIES) this.add(text); }
     holder(object) {
       if (this.holders === NO_HOLDERS) this.holders = [object];
       else if (!this.holders.includes(object)) this.holders.push(object);
     }
   }
-
-  /** Adds the canaries of a text to a `Found`, or to a `Set`. */
-  function collectText(text, found) {
-    if (text.length < shortest) { if (wholeTexts.has(text)) found.add(text); return; }
-    for (const one of searchedText(text)) {
-      if (found.size >= MOST_CANARIES) return;
-      found.add(one);
-    }
-  }
-  // That of a text within an object, which is often looked at again.
-  function collectPart(text, found) {
-    if (text.length < shortest || text.length > REMEMBERED) return collectText(text, found);
-    let known = textsFound.get(text);
-    if (known === undefined) {
-      if (textsFound.size >= 200) textsFound.clear();
-      textsFound.set(text, known = searchedText(text));
-    }
-    for (const one of known) if (found.size < MOST_CANARIES) found.add(one);
-  }
-  function searchedText(text) {
-    const found = [];
-    every.lastIndex = 0;
-    const part = text.length > LONG ? text.slice(0, LONG_PART) : text;
-    for (let match; found.length < MOST_CANARIES && (match = every.exec(part));) {
-      if (match[0] === '') every.lastIndex++;
-      else if (!found.includes(match[0])) found.push(match[0]);
-    }
-    return found;
-  }
-
 
   const PLAIN = 1, ARRAY = 2, MAP = 3, SET = 4, BYTES = 5, PROMISE = 6, ERROR = 7, ITERATOR = 8, SKIP = 9;
   const kinds = new WeakMap([
@@ -263,7 +186,7 @@ function start() {
         const length = Math.min(names.length, ITEMS);
         for (let index = 0; index < length; index++) {
           const name = names[index];
-          if (name.length >= shortest && textHolds(name) && each(name)) return true;
+          if (name.length > 2 && textHolds(name) && each(name)) return true;   // a short mark is no name
           if (each(own(object, name))) return true;
         }
         return false;
@@ -293,7 +216,7 @@ function start() {
     if (kind >= PROMISE && kind !== ERROR) return;
     if (kind === BYTES) { found.holder(value); return collectText(bytesText(value), found); }
     some(value, kind, one => {
-      if (typeof one === 'string') { if (textHolds(one)) { found.holder(value); collectPart(one, found); } }
+      if (typeof one === 'string') { if (textHolds(one)) { found.holder(value); found.addAll(foundIn(one)); } }
       else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < VISITS) collectObject(one, depth - 1, found);
       return found.size >= MOST_CANARIES;
     });
@@ -311,13 +234,25 @@ function start() {
     } catch { return 0; }
   }
   function canariesOf(value) {
-    if (value === lastText) return lastFound;
+    if (typeof value === 'string') return foundIn(value);
     const found = new Found();
+    if (value === null || typeof value !== 'object') return found;
     visits = 0;
-    if (typeof value === 'string') {
-      if (value.length < 2048) { lastText = value; lastFound = found; }
-      collectText(value, found);
-    } else if (value !== null && typeof value === 'object') { found.holder(value); collectObject(value, DEPTH, found); }
+    found.holder(value);
+    collectObject(value, DEPTH, found);
+    return found;
+  }
+
+  const REMEMBERED = 200;           // texts, and the length up to which it is remembered what they hold
+  const textsFound = new Map();
+  /** The canaries of a text, which is often looked at again. Nobody changes what this answers. */
+  function foundIn(text) {
+    let found = textsFound.get(text);
+    if (found !== undefined) return found;
+    collectText(text, found = new Found());
+    if (text.length > REMEMBERED) return found;
+    if (textsFound.size >= REMEMBERED) textsFound.clear();
+    textsFound.set(text, found);
     return found;
   }
 
@@ -525,7 +460,7 @@ function start() {
       this.chunks = [];
       this.size = 0;
       this.done = false;
-      readMarks();
+      if (readMarks()) { live = true; textsFound.clear(); }
       for (const text of texts) { plainText(String(text), this.own); words(String(text), this.own); }
       for (const text of encoded) ownText(text, this.own);
       if (this.own.size) live = true;
@@ -587,32 +522,6 @@ function start() {
       if (open) whole = open(whole, { maxOutputLength: LONG });
     }
     return whole.toString('utf8');
-  }
-
-  /** Canaries of a text as they stand, and percent-decoded. */
-  function plainText(text, found) {
-    collectText(text, found);
-    if (text.includes('%')) {
-      collectText(text.replace(/\+/g, ' ').replace(/(?:%[0-9a-f]{2})+/gi, part => { try { return decodeURIComponent(part); } catch { return part; } }), found);
-    }
-  }
-
-  /** Short marks that stand alone: as a header's value, or as part of a query, a path, a cookie, or quoted as in JSON. */
-  function words(text, found) {
-    if (!wholeTexts.size) return;
-    for (const [word] of text.matchAll(/^..?$|(?<=[=/"])[^=/&;?\s"]+(?=[/&;?\s"]|$)/gm)) if (wholeTexts.has(word)) found.add(word);
-  }
-
-  /** Those that a request brings: in base64 as well. */
-  function ownText(text, found) {
-    text = String(text);
-    plainText(text, found);
-    if (text.length < 20_000) {
-      for (const [word] of text.matchAll(/[A-Za-z0-9+/_-]{16,}={0,2}/g)) {
-        const decoded = Buffer.from(word, 'base64').toString('latin1');
-        if (/^[\x09\x0a\x0d\x20-\x7e]+$/.test(decoded)) collectText(decoded, found);
-      }
-    }
   }
 
   /** Ways from the modules' variables to objects that hold a foreign canary now. */
