@@ -125,6 +125,7 @@ function start() {
   }
 
   const PLAIN = 1, ARRAY = 2, MAP = 3, SET = 4, BYTES = 5, PROMISE = 6, ERROR = 7, ITERATOR = 8, SKIP = 9;
+  const plainPrototype = Object.prototype, arrayPrototype = Array.prototype;
   const kinds = new WeakMap([
     [Object.prototype, PLAIN], [Array.prototype, ARRAY], [Map.prototype, MAP], [Set.prototype, SET], [Uint8Array.prototype, BYTES],
     [Promise.prototype, PROMISE], [Error.prototype, ERROR],
@@ -138,7 +139,8 @@ function start() {
   function kindOf(value) {
     if (isProxy(value)) return SKIP;
     const prototype = getPrototypeOf(value);
-    if (prototype === null) return PLAIN;
+    if (prototype === plainPrototype || prototype === null) return PLAIN;
+    if (prototype === arrayPrototype) return ARRAY;
     const known = kinds.get(prototype);
     if (known !== undefined) return known;
     let kind = PLAIN;
@@ -152,14 +154,14 @@ function start() {
     return kind;
   }
 
-  /** Calls `each(value)` for what an object holds, until that says true. Runs nothing of the application. */
-  function some(object, kind, each) {
+  /** Calls `each(value, object, depth, found)` for what an object holds, until that says true. Runs nothing of the application. */
+  function some(object, kind, each, depth, found) {
     switch (kind) {
       case ARRAY: {
         const length = Math.min(object.length, ITEMS);
-        for (let index = 0; index < length; index++) if (each(own(object, index))) return true;
+        for (let index = 0; index < length; index++) if (each(own(object, index), object, depth, found)) return true;
         // The newest items of a long list as well.
-        for (let index = Math.max(length, object.length - ITEMS); index < object.length; index++) if (each(own(object, index))) return true;
+        for (let index = Math.max(length, object.length - ITEMS); index < object.length; index++) if (each(own(object, index), object, depth, found)) return true;
         return false;
       }
       case MAP: {
@@ -167,7 +169,7 @@ function start() {
         for (let count = 0; count < ITEMS; count++) {
           const { done, value } = apply(nextEntry, entries, []);
           if (done) return false;
-          if (each(value[0]) || each(value[1])) return true;
+          if (each(value[0], object, depth, found) || each(value[1], object, depth, found)) return true;
         }
         return false;
       }
@@ -176,18 +178,18 @@ function start() {
         for (let count = 0; count < ITEMS; count++) {
           const { done, value } = apply(nextValue, values, []);
           if (done) return false;
-          if (each(value)) return true;
+          if (each(value, object, depth, found)) return true;
         }
         return false;
       }
-      case ERROR: return each(own(object, 'message'));
+      case ERROR: return each(own(object, 'message'), object, depth, found);
       case PLAIN: {
         const names = keysOf(object);
         const length = Math.min(names.length, ITEMS);
         for (let index = 0; index < length; index++) {
           const name = names[index];
-          if (name.length > 2 && textHolds(name) && each(name)) return true;   // a short mark is no name
-          if (each(own(object, name))) return true;
+          if (name.length > 2 && textHolds(name) && each(name, object, depth, found)) return true;   // a short mark is no name
+          if (each(own(object, name), object, depth, found)) return true;
         }
         return false;
       }
@@ -206,20 +208,22 @@ function start() {
     const kind = kindOf(value);
     if (kind >= PROMISE && kind !== ERROR) return false;
     if (kind === BYTES) return textHolds(bytesText(value));
-    return some(value, kind, one => {
-      if (typeof one === 'string') return textHolds(one);
-      return one !== null && typeof one === 'object' && depth > 1 && ++visits < VISITS && objectHolds(one, depth - 1);
-    });
+    return some(value, kind, partHolds, depth, null);
+  }
+  function partHolds(part, object, depth) {
+    if (typeof part === 'string') return textHolds(part);
+    return part !== null && typeof part === 'object' && depth > 1 && ++visits < VISITS && objectHolds(part, depth - 1);
   }
   function collectObject(value, depth, found) {
     const kind = kindOf(value);
     if (kind >= PROMISE && kind !== ERROR) return;
     if (kind === BYTES) { found.holder(value); return collectText(bytesText(value), found); }
-    some(value, kind, one => {
-      if (typeof one === 'string') { if (textHolds(one)) { found.holder(value); found.addAll(foundIn(one)); } }
-      else if (one !== null && typeof one === 'object' && depth > 1 && ++visits < VISITS) collectObject(one, depth - 1, found);
-      return found.size >= MOST_CANARIES;
-    });
+    some(value, kind, collectPart, depth, found);
+  }
+  function collectPart(part, object, depth, found) {
+    if (typeof part === 'string') { if (textHolds(part)) { found.holder(object); found.addAll(foundIn(part)); } }
+    else if (part !== null && typeof part === 'object' && depth > 1 && ++visits < VISITS) collectObject(part, depth - 1, found);
+    return found.size >= MOST_CANARIES;
   }
 
   /** 0: nothing to tell; 1: a canary is in the value; 2: a promise, whose value may come later; 3: goes through a Map or Set. */
@@ -420,7 +424,7 @@ function start() {
       if (path.isAbsolute(name)) { const below = path.relative(app, name); name = below.startsWith('..') ? name : below; }
       const text = table.texts[fileIndex + ':' + line] || '';
       const place = {
-        number, kind, key, hint, callee, flag, scope: moduleScope(module || table.file), vain: 0,
+        number, kind, key, hint, calleeText: stringify(callee), flag, scope: moduleScope(module || table.file), vain: 0,
         json: `,"file":${stringify(name)},"line":${line},"column":${column},"function":${stringify(table.units[unit])},"text":${stringify(text)}}\n`,
       };
       places.set(number, place);
@@ -733,6 +737,11 @@ function start() {
   const BASES = 16;
   const baseValues = new Array(BASES).fill(null), baseHolders = new Array(BASES).fill(null), basePlaces = new Array(BASES).fill(0), baseKeys = new Array(BASES).fill(null);
   let lastBase = 0;
+  function noteBase(value, holder, place, key) {
+    if (basePlaces[lastBase] === place && baseValues[lastBase] === value && baseHolders[lastBase] === holder) return;   // in a loop
+    lastBase = (lastBase + 1) % BASES;
+    baseValues[lastBase] = value; baseHolders[lastBase] = holder; basePlaces[lastBase] = place; baseKeys[lastBase] = key;
+  }
 
   const NOTHING = new Found();
   const pending = [];                // arguments that hold canaries, of calls that have not returned
@@ -930,7 +939,7 @@ function start() {
       beforeForeign(request, found);
       const result = isObject(value) ? met(value, request) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint, place) : null;
-      write('call', request, `,"callee":${stringify(place.callee)},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? typeOf(result, value) : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || NOTHING)}`, place.json);
+      write('call', request, `,"callee":${place.calleeText},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? typeOf(result, value) : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || NOTHING)}`, place.json);
     } catch { /* not told */ }
   }
 
@@ -947,10 +956,8 @@ function start() {
     },
     // The object of a further member was loaded.
     b(value, object, number, key) {
-      if (live && typeof value === 'object' && value !== null) {
-        lastBase = (lastBase + 1) % BASES;
-        baseValues[lastBase] = value; baseHolders[lastBase] = object; basePlaces[lastBase] = number; baseKeys[lastBase] = key;
-      } else if (live && typeof value === 'string' && textHolds(value)) tellLoad(value, object, number, key);
+      if (live && typeof value === 'object' && value !== null) noteBase(value, object, number, key);
+      else if (live && typeof value === 'string' && textHolds(value)) tellLoad(value, object, number, key);
       return value;
     },
     // A variable was loaded.
@@ -963,10 +970,8 @@ function start() {
       return value;
     },
     w(value, number, scope) {
-      if (live && typeof value === 'object' && value !== null) {
-        lastBase = (lastBase + 1) % BASES;
-        baseValues[lastBase] = value; baseHolders[lastBase] = scope; basePlaces[lastBase] = number; baseKeys[lastBase] = undefined;
-      } else if (live && typeof value === 'string' && textHolds(value)) tellLoad(value, scope, number);
+      if (live && typeof value === 'object' && value !== null) noteBase(value, scope, number, undefined);
+      else if (live && typeof value === 'string' && textHolds(value)) tellLoad(value, scope, number);
       return value;
     },
     // A property was stored.
