@@ -41,11 +41,16 @@ function start() {
   const { isProxy, isPromise, isUint8Array, isModuleNamespaceObject, isNativeError } = types;
   const mapEntries = Map.prototype.entries, setValues = Set.prototype.values;
   const nextEntry = getPrototypeOf(new Map().entries()).next, nextValue = getPrototypeOf(new Set().values()).next;
-  const isArray = Array.isArray;
+  const lookupGetter = Object.prototype.__lookupGetter__;
   const stringify = JSON.stringify;
   // CLOCK_MONOTONIC in microseconds: `performance` counts on the same clock, from another zero.
   const clock = performance, zero = Number(process.hrtime.bigint() / 1000n) - clock.now() * 1000;
   const now = () => Math.round(zero + clock.now() * 1000);
+  // Numbers of more than 31 bits take long to be written.
+  const nowText = () => {
+    const time = now(), seconds = Math.floor(time / 1e6), rest = time - seconds * 1e6;
+    return seconds + (rest < 100_000 ? String(rest).padStart(6, '0') : '' + rest);
+  };
 
   let app = path.resolve(process.env.RUNNER_PROBE_APP || process.cwd());
   try { app = fs.realpathSync(app); } catch { /* as it is */ }
@@ -90,7 +95,7 @@ function start() {
     if (events >= MOST_EVENTS || bytes >= MOST_BYTES) { dropped++; if (dropped === 1) timer.refresh(); return; }
     events++;
     const who = request ? request.json : `,"r":null,"u":"${unit()}","n":`;
-    put(`{"e":"${kind}","t":` + now() + who + ++sequence + rest + end);
+    put(`{"e":"${kind}","t":` + nowText() + who + ++sequence + rest + end);
   }
   // What is executing.
   const unit = () => `async ${executionAsyncId()}${worker ? ' thread ' + worker : ''}`;
@@ -158,10 +163,11 @@ function start() {
   function some(object, kind, each, depth, found) {
     switch (kind) {
       case ARRAY: {
+        if (!isArray(object)) return false;
         const length = Math.min(object.length, ITEMS);
-        for (let index = 0; index < length; index++) if (each(own(object, index), object, depth, found)) return true;
+        for (let index = 0; index < length; index++) if (each(item(object, index), object, depth, found)) return true;
         // The newest items of a long list as well.
-        for (let index = Math.max(length, object.length - ITEMS); index < object.length; index++) if (each(own(object, index), object, depth, found)) return true;
+        for (let index = Math.max(length, object.length - ITEMS); index < object.length; index++) if (each(item(object, index), object, depth, found)) return true;
         return false;
       }
       case MAP: {
@@ -202,6 +208,9 @@ function start() {
     const descriptor = getOwnPropertyDescriptor(object, name);
     return descriptor ? descriptor.value : undefined;
   }
+
+  // That of an array: in less time, and without a descriptor.
+  const item = (array, index) => apply(lookupGetter, array, [index]) === undefined ? array[index] : undefined;
 
   let visits = 0;
   function objectHolds(value, depth) {
@@ -331,13 +340,13 @@ function start() {
   }
 
   /**
-   * Searches for the path to an object: that takes at most a fiftieth of the time, and happens twice a request. Where a place's objects
+   * Searches for the path to an object: that takes at most a hundredth of the time, and happens twice a request. Where a place's objects
    * were found nowhere time and again, as those that each request makes for itself, only one of many is searched for.
    */
   function searched(object, known, request, place) {
     if ((request && request.walked >= 2) || scopeOf(object)) return null;
     if (place.vain >= VAIN_SEARCHES && place.vain++ % ONE_OF !== 0) return null;
-    if (walks >= 20 && walkTime * 50 >= now() - began) return null;
+    if (walks >= 20 && walkTime * 100 >= now() - began) return null;
     if (request) request.walked++;
     walk(null);
     place.vain = known.found ? 0 : place.vain + 1;
@@ -468,7 +477,7 @@ function start() {
       for (const text of texts) { plainText(String(text), this.own); words(String(text), this.own); }
       for (const text of encoded) ownText(text, this.own);
       if (this.own.size) live = true;
-      write('request', this, `,"method":${stringify(String(method))},"target":${stringify(String(target).slice(0, 2000))},"own":${stringify([...this.own])},"server":"${server}"`);
+      write('request', this, `,"method":${stringify(String(method))},"target":${stringify(String(target).slice(0, 2000))},"own":${list([...this.own], Infinity)},"server":"${server}"`);
     }
 
     /** A piece of the request's body. */
@@ -483,7 +492,7 @@ function start() {
       if (!fresh.length) return;
       for (const one of fresh) this.own.add(one);
       live = true;
-      write('own', this, `,"own":${stringify([...this.own])}`);
+      write('own', this, `,"own":${list([...this.own], Infinity)}`);
     }
 
     /** A piece of the response's body. */
@@ -511,7 +520,7 @@ function start() {
       } catch { /* none */ }
       const foreign = [...found].filter(one => !this.own.has(one));
       if (foreign.length) latePromises(foreign);
-      write('response', this, `,"c":${stringify([...found].slice(0, 32))},"status":${status || null}`);
+      write('response', this, `,"c":${list([...found], 32)},"status":${status || null}`);
       if (foreign.length) { holders(this, foreign); flush(); }
     }
   }
@@ -748,16 +757,22 @@ function start() {
   let assigned = 0;                  // the place whose right side of `??=` was evaluated last
   const promises = [];               // stores and loads of promises: told once their value is known
 
-  const lists = new Map();
-  function list({ texts: found }) {
-    if (found.length !== 1) return stringify(found.slice(0, MOST_CANARIES));
-    const [only] = found;
-    let text = lists.get(only);
-    if (!text) {
-      if (lists.size > 100) lists.clear();
-      lists.set(only, text = stringify([only]));
+  // Texts that are written again and again.
+  const quotedTexts = new Map();
+  function quoted(text) {
+    let known = quotedTexts.get(text);
+    if (known === undefined) {
+      known = stringify(text);
+      if (typeof text !== 'string' || text.length > 200) return known;
+      if (quotedTexts.size >= 200) quotedTexts.clear();
+      quotedTexts.set(text, known);
     }
-    return text;
+    return known;
+  }
+  function list(texts, most = MOST_CANARIES) {
+    let written = '';
+    for (let index = 0; index < texts.length && index < most; index++) written += index ? ',' + quoted(texts[index]) : quoted(texts[index]);
+    return `[${written}]`;
   }
 
   function isOwn(request, found) {
@@ -791,11 +806,11 @@ function start() {
       local = request !== null && known.born === request.number && (known.path === null || place.kind === 'closure');
       // What a request moves between its own objects is of no interest.
       if (local && kind === 'load' && place.kind !== 'closure' && isOwn(request, found)) return;
-      where = `,"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)}`;
+      where = `,"obj":${known.number},"type":${quoted(known.type)},"path":${quoted(known.path)}`;
     } else if (holder !== undefined && holder !== null) where = `,"obj":null,"type":"${typeof holder}","path":${stringify(hint || null)}`;
     // The value itself, if it is an object, and the objects within in which canaries stand.
     const values = found.holders.length ? `,"values":[${numbersOf(found.holders, request)}]` : '';
-    write(kind, request, `,"c":${list(found)}${values}${where},"key":${stringify(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}`, place.json);
+    write(kind, request, `,"c":${list(found.texts)}${values}${where},"key":${quoted(keyText(place, key) ?? null)},"kind":"${manner}","own_obj":${local}`, place.json);
   }
 
   function numbersOf(holders, request) {
@@ -884,7 +899,7 @@ function start() {
         collectText(text, found);
         const [holder, hint] = container(note.place, note.object);
         const known = isObject(holder) ? identity(holder, note.request, hint, note.place) : null;
-        put(`{"e":"${note.kind}","t":${note.time},"r":${note.request ? note.request.number : null},"u":"${note.unit}","n":${note.sequence},"late":true,"c":${list(found)},"obj":${known ? known.number : null},"type":${stringify(known ? known.type : null)},"path":${stringify(known ? known.path : null)},"key":${stringify(keyText(note.place, note.key) ?? null)},"kind":"${note.manner || mannerOf(note.place)}","own_obj":false${note.place.json}`);
+        put(`{"e":"${note.kind}","t":${note.time},"r":${note.request ? note.request.number : null},"u":"${note.unit}","n":${note.sequence},"late":true,"c":${list(found.texts)},"obj":${known ? known.number : null},"type":${stringify(known ? known.type : null)},"path":${stringify(known ? known.path : null)},"key":${stringify(keyText(note.place, note.key) ?? null)},"kind":"${note.manner || mannerOf(note.place)}","own_obj":false${note.place.json}`);
         promises.splice(index--, 1);
       } catch { /* not told */ }
     }
@@ -907,7 +922,7 @@ function start() {
             else for (const text of canariesOf(one.value).texts) inArguments.add(text);
           } else pending[kept++] = one;
         }
-        pending.length = kept;
+        while (pending.length > kept) pending.pop();
         if (kept > 32) pending.splice(0, kept - 32);
       }
       const isStorage = isObject(object) && object instanceof AsyncLocalStorage;
@@ -918,7 +933,7 @@ function start() {
         toldStore = true;
       } else if (inArguments && inArguments.size && place.flag === 3 && isObject(key) && look(key) === 1) {
         const known = identity(key, request, null, place);
-        write('store', request, `,"c":${list(inArguments)},"values":[${numbersOf(canariesOf(key).holders, request)}],"obj":${known.number},"type":${stringify(known.type)},"path":${stringify(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}`, place.json);
+        write('store', request, `,"c":${list(inArguments.texts)},"values":[${numbersOf(canariesOf(key).holders, request)}],"obj":${known.number},"type":${quoted(known.type)},"path":${quoted(known.path)},"key":null,"kind":"call","own_obj":${request !== null && known.born === request.number && known.path === null}`, place.json);
         toldStore = true;
       }
       if (held === 2 && place.flag === 2 && isObject(object)) notePromise('load', value, object, number, key, manner);
@@ -939,7 +954,7 @@ function start() {
       beforeForeign(request, found);
       const result = isObject(value) ? met(value, request) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint, place) : null;
-      write('call', request, `,"callee":${place.calleeText},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${stringify(result ? typeOf(result, value) : typeof value)},"path":${stringify(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found)},"args_c":${list(inArguments || NOTHING)}`, place.json);
+      write('call', request, `,"callee":${place.calleeText},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${quoted(result ? typeOf(result, value) : typeof value)},"path":${quoted(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found.texts)},"args_c":${list((inArguments || NOTHING).texts)}`, place.json);
     } catch { /* not told */ }
   }
 
