@@ -41,6 +41,7 @@ function start() {
   const { isProxy, isPromise, isUint8Array, isModuleNamespaceObject, isNativeError } = types;
   const mapEntries = Map.prototype.entries, setValues = Set.prototype.values;
   const nextEntry = getPrototypeOf(new Map().entries()).next, nextValue = getPrototypeOf(new Set().values()).next;
+  const isArray = Array.isArray;
   const lookupGetter = Object.prototype.__lookupGetter__;
   const stringify = JSON.stringify;
   // CLOCK_MONOTONIC in microseconds: `performance` counts on the same clock, from another zero.
@@ -55,6 +56,9 @@ function start() {
   let app = path.resolve(process.env.RUNNER_PROBE_APP || process.cwd());
   try { app = fs.realpathSync(app); } catch { /* as it is */ }
   const worker = threads.isMainThread ? 0 : threads.threadId;
+
+  // An error within the probe is none of the application's; tests have it said.
+  const notTold = process.env.RUNNER_PROBE_DEBUG ? error => process._rawDebug(`probe: ${error && error.stack}`) : () => {};
 
   // ---- What is written -------------------------------------------------------------------------------------------
 
@@ -244,7 +248,7 @@ function start() {
       if (objectHolds(value, DEPTH)) return 1;
       const kind = kindOf(value);
       return kind === PROMISE ? 2 : kind === ITERATOR ? 3 : 0;
-    } catch { return 0; }
+    } catch (error) { notTold(error); return 0; }
   }
   function canariesOf(value) {
     if (typeof value === 'string') return foundIn(value);
@@ -408,7 +412,7 @@ function start() {
           }
         }
       }
-    } catch { /* what was found until here */ }
+    } catch (error) { notTold(error); /* what was found until here */ }
     lastWalk = now();
     walkTime += lastWalk - started;
   }
@@ -517,7 +521,7 @@ function start() {
       const found = new Set();
       try {
         plainText(text, found);
-      } catch { /* none */ }
+      } catch (error) { notTold(error); }
       const foreign = [...found].filter(one => !this.own.has(one));
       if (foreign.length) latePromises(foreign);
       write('response', this, `,"c":${list([...found], 32)},"status":${status || null}`);
@@ -576,7 +580,7 @@ function start() {
     const original = prototype.emit;
     hide(prototype, 'emit', function emit(event, first, second) {
       let scope = null;
-      try { scope = begin.call(this, event, first, second); } catch { /* outside any request */ }
+      try { scope = begin.call(this, event, first, second); } catch (error) { notTold(error); }
       if (!scope || storage.getStore() === scope) return apply(original, this, arguments);
       return inside(scope, () => apply(original, this, arguments));
     });
@@ -613,7 +617,7 @@ function start() {
     }
     const push = http.IncomingMessage.prototype.push;
     hide(http.IncomingMessage.prototype, 'push', function (chunk) {
-      try { const scope = chunk ? scopeOf(this) : null; if (scope) scope.request.body(chunk); } catch { /* as it is */ }
+      try { const scope = chunk ? scopeOf(this) : null; if (scope) scope.request.body(chunk); } catch (error) { notTold(error); }
       return apply(push, this, arguments);
     });
     aroundSending(http.ServerResponse.prototype, endHttp);
@@ -628,14 +632,14 @@ function start() {
   function aroundSending(prototype, finish, writesItself) {
     const { write: writeBody, end: endBody } = prototype;
     hide(prototype, 'write', function (chunk, encoding) {
-      try { const scope = scopeOf(this); if (scope && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+      try { const scope = scopeOf(this); if (scope && chunk) scope.request.sent(chunk, encoding); } catch (error) { notTold(error); }
       return apply(writeBody, this, arguments);
     });
     hide(prototype, 'end', function (chunk, encoding) {
       let scope = null;
-      try { scope = scopeOf(this); if (scope && chunk && !writesItself && typeof chunk !== 'function' && !scope.request.done) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+      try { scope = scopeOf(this); if (scope && chunk && !writesItself && typeof chunk !== 'function' && !scope.request.done) scope.request.sent(chunk, encoding); } catch (error) { notTold(error); }
       const result = apply(endBody, this, arguments);
-      try { if (scope) finish(this, scope.request); } catch { /* as it is */ }
+      try { if (scope) finish(this, scope.request); } catch (error) { notTold(error); }
       return result;
     });
   }
@@ -654,7 +658,7 @@ function start() {
       if (stream && typeof stream.push === 'function') {
         const push = stream.push;
         hide(stream, 'push', function (chunk) {
-          try { if (chunk) scope.request.body(chunk); } catch { /* as it is */ }
+          try { if (chunk) scope.request.body(chunk); } catch (error) { notTold(error); }
           return apply(push, this, arguments);
         });
       }
@@ -667,7 +671,7 @@ function start() {
         try {
           const prototype = getPrototypeOf(server);
           if (!wrapped.has(prototype)) { wrapped.add(prototype); aroundEmit(prototype, begin); }
-        } catch { /* as it is */ }
+        } catch (error) { notTold(error); }
         return server;
       };
     }
@@ -679,7 +683,7 @@ function start() {
   function withHttp2(http2) {
     if (http2Known || !http2) return;
     http2Known = true;
-    try { installHttp2(http2); Module.syncBuiltinESMExports(); } catch { /* as it is */ }
+    try { installHttp2(http2); Module.syncBuiltinESMExports(); } catch (error) { notTold(error); }
   }
 
   /** Servers on plain sockets: a canary that was never seen before opens a request. */
@@ -704,20 +708,20 @@ function start() {
             } else if (scope.request) scope.request.body(chunk);
             for (const one of found) known.add(one);
           }
-        } catch { /* as it is */ }
+        } catch (error) { notTold(error); }
         return apply(push, this, arguments);
       });
       hide(socket, 'write', function (chunk, encoding) {
-        try { if (scope.request && chunk) scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+        try { if (scope.request && chunk) scope.request.sent(chunk, encoding); } catch (error) { notTold(error); }
         return apply(send, this, arguments);
       });
       hide(socket, 'end', function (chunk, encoding) {
-        try { if (scope.request && chunk && typeof chunk !== 'function') scope.request.sent(chunk, encoding); } catch { /* as it is */ }
+        try { if (scope.request && chunk && typeof chunk !== 'function') scope.request.sent(chunk, encoding); } catch (error) { notTold(error); }
         return apply(end, this, arguments);
       });
       const { emit } = socket;
       hide(socket, 'emit', function (name) {
-        try { if (name === 'close' && scope.request) scope.request.end(null, '', null); } catch { /* as it is */ }
+        try { if (name === 'close' && scope.request) scope.request.end(null, '', null); } catch (error) { notTold(error); }
         if (storage.getStore() === scope) return apply(emit, this, arguments);
         return inside(scope, () => apply(emit, this, arguments));
       });
@@ -728,7 +732,7 @@ function start() {
       const start = begin(opening);
       hide(prototype, 'emit', function (event, socket) {
         let scope = null;
-        try { if (event === opening && !scopeOf(this) && !isHttp(this)) scope = start.call(this, event, socket); } catch { /* as it is */ }
+        try { if (event === opening && !scopeOf(this) && !isHttp(this)) scope = start.call(this, event, socket); } catch (error) { notTold(error); }
         return scope ? inside(scope, () => apply(emit, this, arguments)) : apply(emit, this, arguments);
       });
     }
@@ -834,7 +838,7 @@ function start() {
       if (crowded(request, place, found)) return;
       tellBases(object, request, found, 3);
       access('load', request, place, object, key, found, manner || mannerOf(place));
-    } catch { /* not told */ }
+    } catch (error) { notTold(error); }
   }
 
   // How the object of a load was reached: `account` of `account.name`.
@@ -860,7 +864,7 @@ function start() {
       const place = placeOf(number);
       if (!place) return;
       access('store', current(), place, object, key, canariesOf(value), manner || mannerOf(place));
-    } catch { /* not told */ }
+    } catch (error) { notTold(error); }
   }
 
   /** A promise was stored or loaded: told with its first time and number once somebody got a canary out of it. */
@@ -872,7 +876,7 @@ function start() {
       if (promises.length >= 500) promises.shift();
       // Only identity is looked up later; the object stays as it is.
       promises.push({ kind, promise, object, place, key, manner, request, time: now(), sequence: ++sequence, unit: request ? request.unit : unit() });
-    } catch { /* not told */ }
+    } catch (error) { notTold(error); }
   }
 
   /** Promises that led to another's canary are told before what came out of them. */
@@ -901,7 +905,7 @@ function start() {
         const known = isObject(holder) ? identity(holder, note.request, hint, note.place) : null;
         put(`{"e":"${note.kind}","t":${note.time},"r":${note.request ? note.request.number : null},"u":"${note.unit}","n":${note.sequence},"late":true,"c":${list(found.texts)},"obj":${known ? known.number : null},"type":${stringify(known ? known.type : null)},"path":${stringify(known ? known.path : null)},"key":${stringify(keyText(note.place, note.key) ?? null)},"kind":"${note.manner || mannerOf(note.place)}","own_obj":false${note.place.json}`);
         promises.splice(index--, 1);
-      } catch { /* not told */ }
+      } catch (error) { notTold(error); }
     }
   }
 
@@ -955,7 +959,7 @@ function start() {
       const result = isObject(value) ? met(value, request) : null;
       const receiver = isObject(object) ? identity(object, request, place.hint, place) : null;
       write('call', request, `,"callee":${place.calleeText},"callee_obj":${receiver ? receiver.number : null},"obj":${result ? result.number : null},"type":${quoted(result ? typeOf(result, value) : typeof value)},"path":${quoted(receiver ? receiver.path : null)},"key":null,"kind":"call","c":${list(found.texts)},"args_c":${list((inArguments || NOTHING).texts)}`, place.json);
-    } catch { /* not told */ }
+    } catch (error) { notTold(error); }
   }
 
   const hooks = {
@@ -1028,7 +1032,7 @@ function start() {
         if (!isObject(object) || isProxy(object)) return;
         const value = own(object, place.key);
         if (look(value) === 1) tellStore(value, object, number);
-      } catch { /* not told */ }
+      } catch (error) { notTold(error); }
     },
     // An argument.
     a(value, number) {
@@ -1060,7 +1064,7 @@ function start() {
             if (held === 1) tellLoad(part, value, number + index);
             else if (held === 2) notePromise('load', part, value, number + index);
           }
-        } catch { /* not told */ }
+        } catch (error) { notTold(error); }
       }
       return value;
     },
@@ -1089,7 +1093,7 @@ function start() {
         scope.told = true;
         const ms = /"ms":([\d.]+)/.exec(text.length > 2000 ? text.slice(0, 2000) : text);
         write('module', null, `,"file":${name},"ms":${ms ? ms[1] : 0}`);
-      } catch { /* places are not known */ }
+      } catch (error) { notTold(error); }
     },
     // A module whose function was compiled before.
     c(exports, ...variables) {
@@ -1100,7 +1104,7 @@ function start() {
     // A module names http2: an `import` of it does not pass `require`.
     h() { try { withHttp2(require('http2')); } catch { /* not built in */ } },
     // A module that runs as it was.
-    f(name, ms, error) { try { write('module', null, `,"file":${stringify(name)},"ms":${ms},"error":${stringify(error)}`); } catch { /* not told */ } },
+    f(name, ms, error) { try { write('module', null, `,"file":${stringify(name)},"ms":${ms},"error":${stringify(error)}`); } catch (error) { notTold(error); } },
   };
 
   // ---- Loading ---------------------------------------------------------------------------------------------------
@@ -1138,7 +1142,7 @@ function start() {
           const own = format === 'module' ? null : ownModule(content, filename, false);
           if (own) source = (ready = compiled(own, content, filename)) ? STUB : own.code;
         }
-      } catch { source = content; }
+      } catch (error) { notTold(error); source = content; }
       const rest = Array.prototype.slice.call(arguments, 1);
       return apply(compile, this, [source, ...rest]);
     };
@@ -1155,7 +1159,7 @@ function start() {
             else if (result.format !== 'module') return result;
             const own = ownModule(source, fileURLToPath(url.split(/[?#]/)[0]), true);
             return { ...result, format: 'module', source: own ? own.code : source };
-          } catch { return result; }
+          } catch (error) { notTold(error); return result; }
         },
       });
     } else if (typeof Module.register === 'function') {
@@ -1194,7 +1198,7 @@ function start() {
   // The modules of servers take some milliseconds to load. They are waited with where the program is CommonJS, until somebody asks for one of
   // them, or may do so by other means than `require`.
   const SERVERS = /^(node:)?(http|https|http2|net|tls)$/;
-  let installServers = () => { for (const install of [installNet, installHttp]) { try { install(); } catch { /* the other still helps */ } } };
+  let installServers = () => { for (const install of [installNet, installHttp]) { try { install(); } catch (error) { notTold(error); } } };
   function withServers() {
     const install = installServers;
     installServers = null;
@@ -1206,7 +1210,7 @@ function start() {
   if (!worker) write('hello', null, `,"pid":${process.pid},"language":"node","version":${stringify(process.versions.node)},"probe":1,"app":${stringify(app)},"argv":${stringify(process.argv.slice(0, 5))}`);
   flush();
   if (!startsAsCommonJs || process.connected) withServers();
-  try { installLoaders(); } catch { /* servers are still watched */ }
+  try { installLoaders(); } catch (error) { notTold(error); }
   const load = Module._load;
   Module._load = function (request) {
     if (forModules && typeof request === 'string' && request.endsWith('.mjs')) readyForModules();

@@ -9,7 +9,7 @@ import path from 'node:path';
 import test, { describe } from 'node:test';
 import { spawn, spawnSync } from 'node:child_process';
 import { isBuiltin } from 'node:module';
-import { cases, isRight, measure } from './measure.mjs';
+import { cases, errorsOf, isRight, measure } from './measure.mjs';
 import { pair, readEvents } from './pairs.mjs';
 
 const probe = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../../probes/node/probe.cjs');
@@ -38,9 +38,10 @@ async function run(files, drive, environment = {}) {
   fs.mkdirSync(events);
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
   const child = spawn(process.execPath, [path.join(folder, Object.keys(files)[0])], {
-    cwd: folder, stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: `--require ${probe}`, RUNNER_PROBE_DIR: events, RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', ...environment },
+    cwd: folder, stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, RUNNER_PROBE_DEBUG: '1', NODE_OPTIONS: `--require ${probe}`, RUNNER_PROBE_DIR: events, RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', ...environment },
   });
+  const errors = errorsOf(child);
   try {
     const port = await new Promise((done, fail) => {
       let said = '';
@@ -49,6 +50,7 @@ async function run(files, drive, environment = {}) {
     });
     const answer = await drive(port);
     await new Promise(done => setTimeout(done, 50));
+    assert.deepEqual(errors, []);
     return { answer, events: readEvents(events), files: fs.readdirSync(events) };
   } finally {
     child.kill('SIGKILL');

@@ -106,7 +106,17 @@ async function show(one, port) {
   return { answers, canaries };
 }
 
-/** Runs one case: { shown, confidence, write, read, object }. */
+/** What the probe says of errors of its own, with RUNNER_PROBE_DEBUG. */
+export function errorsOf(child) {
+  const errors = [];
+  child.stderr.on('data', part => {
+    if (verbose || !String(part).startsWith('probe: ')) process.stderr.write(part);
+    errors.push(...String(part).match(/^probe: .*(\n +at .*)?/gm) ?? []);
+  });
+  return errors;
+}
+
+/** Runs one case: { shown, confidence, write, read, object, errors }. */
 export async function measure(one) {
   const scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'probe-measure-')));
   const events = path.join(scratch, 'events');
@@ -118,9 +128,10 @@ export async function measure(one) {
   const marks = path.join(scratch, 'marks');
   if (one.language) fs.writeFileSync(marks, 'Guten Morgen\nBonjour\n');
   const child = spawn(node, [path.join(app, one.start), String(port)], {
-    cwd: app, stdio: ['ignore', 'ignore', verbose ? 'inherit' : 'ignore'],
-    env: { ...process.env, NODE_OPTIONS: `--require ${path.join(root, 'probes/node/probe.cjs')}`, RUNNER_PROBE_DIR: events, RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', RUNNER_PROBE_APP: app, ...(one.language ? { RUNNER_PROBE_MARKS: marks } : {}) },
+    cwd: app, stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, RUNNER_PROBE_DEBUG: '1', NODE_OPTIONS: `--require ${path.join(root, 'probes/node/probe.cjs')}`, RUNNER_PROBE_DIR: events, RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', RUNNER_PROBE_APP: app, ...(one.language ? { RUNNER_PROBE_MARKS: marks } : {}) },
   });
+  const errors = errorsOf(child);
   try {
     await untilListening(port, child);
     const { answers, canaries } = await show(one, port);
@@ -128,14 +139,14 @@ export async function measure(one) {
     const all = readEvents(events);
     if (one.language) {
       const leaks = answers[0].text.includes('Bonjour');
-      if (!leaks) return { one, shown: false };
-      return { one, shown: true, ...pair(all, answers[0].canary, 'Bonjour', { source: answers[1].canary }) };
+      if (!leaks) return { one, shown: false, errors };
+      return { one, shown: true, errors, ...pair(all, answers[0].canary, 'Bonjour', { source: answers[1].canary }) };
     }
     for (const answer of answers) {
       const foreign = canaries.find(canary => canary !== answer.canary && (answer.text.includes(canary) || answer.text.includes(canary.slice(0, 24))) && !(answer.canary ?? '').includes(canary));
-      if (foreign) return { one, shown: true, events: all.length, ...pair(all, answer.canary, foreign) };
+      if (foreign) return { one, shown: true, errors, ...pair(all, answer.canary, foreign) };
     }
-    return { one, shown: false };
+    return { one, shown: false, errors };
   } finally {
     child.kill('SIGKILL');
     if (verbose) console.log(scratch); else fs.rmSync(scratch, { recursive: true, force: true });
@@ -144,10 +155,10 @@ export async function measure(one) {
 
 const at = event => event ? `${event.file}:${event.line}` : '-';
 
-/** Whether what was said of a case is true. */
-export function isRight({ one, shown, write, read }) {
+/** Whether what was said of a case is true, and nothing went wrong within the probe. */
+export function isRight({ one, shown, write, read, errors }) {
   const fits = (expected, event) => expected.split('|').includes(at(event));
-  return shown && fits(one.write, write) && fits(one.read, read);
+  return shown && !errors.length && fits(one.write, write) && fits(one.read, read);
 }
 
 async function main() {
@@ -155,10 +166,11 @@ async function main() {
   for (const one of cases) {
     if (only.length && !only.some(word => one.name.includes(word))) continue;
     let result;
-    try { result = await measure(one); } catch (error) { result = { one, shown: false, reason: error.message }; }
+    try { result = await measure(one); } catch (error) { result = { one, shown: false, reason: error.message, errors: [] }; }
     if (result.shown) shown++;
     if (isRight(result)) right++;
     const objectFits = isRight(result) && String(result.object).includes(one.object.split('.').pop());
+    for (const error of result.errors) console.log(error);
     console.log(`${isRight(result) ? 'right' : result.shown ? 'WRONG' : 'NOT SHOWN'}  ${one.name}: ${result.confidence ?? result.reason ?? ''} write ${at(result.write)} read ${at(result.read)} object ${result.object ?? '-'}${objectFits ? '' : ` (expected write ${one.write} read ${one.read} object ${one.object})`}`);
   }
   console.log(`${right} of ${shown} that showed`);
