@@ -1,6 +1,8 @@
 """Rewrites files of the standard library and of installed packages, as a fuzz of the probe's rewriting.
 
     python3 tests/python/rewrite_stdlib.py              compiles every file; imports many, and compares their public names
+    python3 tests/python/rewrite_stdlib.py FOLDER ...   compiles every file below these folders
+    python3 tests/python/rewrite_stdlib.py --packages 2000      imports so many modules of the packages that this Python has installed
     python3 tests/python/rewrite_stdlib.py --tests      runs tests of the standard library with everything rewritten
 
 With `--tests` each test module runs twice, as it is and rewritten, the modules that it tests included. Both must have the same
@@ -11,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -101,6 +104,42 @@ for name in sys.stdin.read().split():
 HASH = "import hashlib\nhash_of = lambda value: hashlib.md5(repr(value).encode()).hexdigest()\n"
 
 
+def public_names(names, rewritten, library):
+    """For each module what its public names come to, or the error of its import."""
+    with tempfile.TemporaryDirectory() as folder:
+        code = prelude(rewritten, folder, library=library) + HASH + SHOW
+        environment = {**os.environ, "RUNNER_PROBE_DIR": "", "DISPLAY": ""}
+        try:
+            run = subprocess.run([sys.executable, "-c", code], input="\n".join(names), capture_output=True, text=True, timeout=280, cwd=folder, env=environment)
+        except subprocess.TimeoutExpired:
+            return {name: "too slow" for name in names}
+    return dict(line.split(" ", 1) for line in run.stdout.splitlines() if " " in line)
+
+
+def compare_packages(most):
+    """Imports modules of the installed packages, those of one package in one process, as they are and rewritten."""
+    folder = Path(sysconfig.get_path("purelib"))
+    packages = {}
+    for file in sorted(folder.rglob("*.py")):
+        name = ".".join(file.relative_to(folder).with_suffix("").parts)
+        name = name.removesuffix(".__init__")
+        if not NOT_IMPORTED.search(name) and all(part.isidentifier() for part in name.split(".")):
+            packages.setdefault(name.split(".")[0], []).append(name)
+    # Every package gets its turn.
+    share = most / sum(map(len, packages.values()))
+    count, failed, different = 0, 0, []
+    for names in packages.values():
+        names = names[:: max(1, round(1 / share))]
+        plain, new = (public_names(names, rewritten, folder) for rewritten in (False, True))
+        count += len(names)
+        failed += sum(" " in plain.get(name, "not reached ") for name in names)
+        different += [(name, plain.get(name), new.get(name)) for name in names if plain.get(name) != new.get(name)]
+    print(f"{count} modules of {len(packages)} packages imported, {failed} of them cannot be; {len(different)} with other public names")
+    for name, plain, new in different:
+        print(f"  {name}: {plain} | {new}")
+    return not different
+
+
 def compare_imports():
     names = []
     for file in sorted(LIBRARY.rglob("*.py")):
@@ -111,12 +150,7 @@ def compare_imports():
         name = name[: -len(".__init__")] if name.endswith(".__init__") else name
         if not NOT_IMPORTED.search(name):
             names.append(name)
-    answers = []
-    for rewritten in (False, True):
-        with tempfile.TemporaryDirectory() as folder:
-            code = prelude(rewritten, folder) + HASH + SHOW
-            answers.append(subprocess.run([sys.executable, "-c", code], input="\n".join(names), capture_output=True, text=True, env={**os.environ, "RUNNER_PROBE_DIR": "", "DISPLAY": ""}).stdout.splitlines())
-    plain, new = (dict(line.split(" ", 1) for line in answer if " " in line) for answer in answers)
+    plain, new = (public_names(names, rewritten, LIBRARY) for rewritten in (False, True))
     return len(names), [(name, plain.get(name), new.get(name)) for name in names if plain.get(name) != new.get(name)]
 
 
@@ -182,6 +216,8 @@ def run_tests(names):
 def main():
     if sys.argv[1:2] == ["--show"]:
         return run_test(sys.argv[2], show=True)
+    if sys.argv[1:2] == ["--packages"]:
+        return compare_packages(int(sys.argv[2]))
     if sys.argv[1:2] == ["--tests"]:
         return run_tests(sys.argv[2:] or TESTS)
     done, wrong = compile_all(sys.argv[1:] or [LIBRARY])
