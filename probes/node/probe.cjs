@@ -595,7 +595,7 @@ function start() {
     const headers = request.rawHeaders || [];
     scope = { request: new Request(request.method, request.url, [request.url, headers.join('\n')], secrets(request.headers), 'node') };
     new Scope(request, scope);
-    if (response) new Scope(response, scope);
+    if (response && !scopeOf(response)) new Scope(response, scope);
     return scope;
   }
 
@@ -654,7 +654,7 @@ function start() {
       const stream = request.stream;
       scope = { request: new Request(request.method, request.url, [request.url, stringify(request.headers)], secrets(request.headers), 'node') };
       new Scope(request, scope);
-      new Scope(response, scope);
+      if (!scopeOf(response)) new Scope(response, scope);
       if (stream && typeof stream.push === 'function') {
         const push = stream.push;
         hide(stream, 'push', function (chunk) {

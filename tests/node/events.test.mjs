@@ -41,7 +41,7 @@ async function run(files, drive, environment = {}) {
     cwd: folder, stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, RUNNER_PROBE_DEBUG: '1', NODE_OPTIONS: `--require ${probe}`, RUNNER_PROBE_DIR: events, RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', ...environment },
   });
-  const errors = errorsOf(child);
+  const errors = errorsOf(child, true);
   try {
     const port = await new Promise((done, fail) => {
       let said = '';

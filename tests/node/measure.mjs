@@ -106,11 +106,11 @@ async function show(one, port) {
   return { answers, canaries };
 }
 
-/** What the probe says of errors of its own, with RUNNER_PROBE_DEBUG. */
-export function errorsOf(child) {
+/** What the probe says of errors of its own, with RUNNER_PROBE_DEBUG; what else the child says is passed on if `shown`. */
+export function errorsOf(child, shown) {
   const errors = [];
   child.stderr.on('data', part => {
-    if (verbose || !String(part).startsWith('probe: ')) process.stderr.write(part);
+    if (shown) process.stderr.write(part);
     errors.push(...String(part).match(/^probe: .*(\n +at .*)?/gm) ?? []);
   });
   return errors;
@@ -131,7 +131,7 @@ export async function measure(one) {
     cwd: app, stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, RUNNER_PROBE_DEBUG: '1', NODE_OPTIONS: `--require ${path.join(root, 'probes/node/probe.cjs')}`, RUNNER_PROBE_DIR: events, RUNNER_PROBE_CANARY: 'zq[0-9a-z]{19,195}', RUNNER_PROBE_APP: app, ...(one.language ? { RUNNER_PROBE_MARKS: marks } : {}) },
   });
-  const errors = errorsOf(child);
+  const errors = errorsOf(child, verbose);
   try {
     await untilListening(port, child);
     const { answers, canaries } = await show(one, port);
