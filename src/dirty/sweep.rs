@@ -36,6 +36,8 @@ mod principals;
 mod probe;
 mod settle;
 mod shrink;
+#[cfg(test)]
+mod simulated;
 mod unusual;
 
 pub(super) use cleanup::remove_created;
@@ -137,6 +139,35 @@ impl<'a> Sweep<'a> {
         self.part.is_some()
     }
 
+    /// A part on a server, to its end or until `cancel`. What was created is removed, also after an interruption.
+    async fn carry_out(&mut self, part: SweepPhase, target: &Target, cancel: &CancellationToken) {
+        let mut client = CheckClient::aimed(self.client.take(), self.plan, target, self.situation.seed, &self.clock);
+        self.ledger.prepare_forms(self.spec, &mut client, target);
+        self.client = Some(client);
+        self.findings.starts.count += 1;
+        self.findings.starts.took += self.idle_since.elapsed();
+        self.part = Some(part);
+        self.clock.go();
+        let name = format!("{part:?}").to_lowercase();
+        let span = info_span!("phase", phase = name);
+        let work = async {
+            debug!("phase begins: {name}");
+            match part {
+                SweepPhase::Asking => self.ask_all(target).await,
+                SweepPhase::Settling => self.settle_anew().await,
+                SweepPhase::Shrinking => self.shrink().await,
+            }
+        };
+        let finished = cancel.run_until_cancelled(work.instrument(span.clone())).await;
+        self.conclude_round();
+        self.findings.interrupted |= finished.is_none();
+        span.in_scope(|| debug!(interrupted = finished.is_none(), leaks = self.leaks.count(), "phase ended: {name}"));
+        // Also after an interruption.
+        self.clean_up().await;
+        self.clock.stop();
+        self.idle_since = Instant::now();
+    }
+
     /// Whether the time of the sweep is up.
     fn is_out_of_time(&self) -> bool {
         self.client.as_ref().is_some_and(CheckClient::is_shut_out) || self.clock.now() >= self.plan.budget.time
@@ -178,34 +209,9 @@ impl Phased for Sweep<'_> {
         }
     }
 
-    /// What was created is removed, also after an interruption.
     fn run(&mut self, part: SweepPhase, target: &Target, cancel: &CancellationToken) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let mut client = CheckClient::aimed(self.client.take(), self.plan, target, self.situation.seed, &self.clock);
-        self.ledger.prepare_forms(self.spec, &mut client, target);
-        self.client = Some(client);
-        self.findings.starts.count += 1;
-        self.findings.starts.took += self.idle_since.elapsed();
-        self.part = Some(part);
-        self.clock.go();
-        let name = format!("{part:?}").to_lowercase();
-        let span = info_span!("phase", phase = name);
-        let work = async {
-            debug!("phase begins: {name}");
-            match part {
-                SweepPhase::Asking => self.ask_all(target).await,
-                SweepPhase::Settling => self.settle_anew().await,
-                SweepPhase::Shrinking => self.shrink().await,
-            }
-        };
-        let finished = runtime.block_on(cancel.run_until_cancelled(work.instrument(span.clone())));
-        self.conclude_round();
-        self.findings.interrupted |= finished.is_none();
-        span.in_scope(|| debug!(interrupted = finished.is_none(), leaks = self.leaks.count(), "phase ended: {name}"));
-        // Also after an interruption.
-        runtime.block_on(self.clean_up());
-        self.clock.stop();
-        self.idle_since = Instant::now();
+        runtime.block_on(self.carry_out(part, target, cancel));
         Ok(())
     }
 

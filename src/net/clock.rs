@@ -1,4 +1,5 @@
-//! The clock of a run: monotonic time since an origin that all its threads share.
+//! The clock of a run: monotonic time since an origin that all its threads share. It is that of tokio, which a simulation
+//! halts.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ pub struct Clock {
 impl Clock {
     /// Time zero is now.
     pub fn start() -> Self {
-        Clock { origin: Instant::now() }
+        Clock { origin: now() }
     }
 
     /// Time zero is that instant; until then it shows zero.
@@ -21,17 +22,21 @@ impl Clock {
 
     /// A clock that shows `time` now.
     pub fn showing(time: Duration) -> Self {
-        let now = Instant::now();
+        let now = now();
         Clock { origin: now.checked_sub(time).unwrap_or(now) }
     }
 
     /// Time since the origin.
     pub fn now(self) -> Duration {
-        self.origin.elapsed()
+        now().saturating_duration_since(self.origin)
     }
 
     /// The instant at which this clock shows `time`.
     pub fn instant(self, time: Duration) -> Instant {
         self.origin + time
     }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

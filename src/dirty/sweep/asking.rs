@@ -9,8 +9,9 @@ use super::super::recipe::Recipe;
 use super::super::sweep_order::SweepOrder;
 use super::Sweep;
 use super::leaks::LeakRound;
-use super::orders::{self, StormShape};
+use super::orders::{self, Halves, StormShape};
 use crate::net::target::Target;
+use crate::trigger::Trigger;
 
 /// Requests at once: to a server that takes any number at a time, to one of which nothing is known, and at least.
 const UNBOUNDED: usize = 256;
@@ -21,8 +22,8 @@ const LEAST: usize = 8;
 const TIMES_ALONE: u32 = 3;
 const GRACE: Duration = Duration::from_millis(30);
 const TELLING: Duration = Duration::from_millis(8);
-/// How often each operation takes part in a storm, twice each time.
-const PASSES: usize = 5;
+/// A cover of all pairs of more operations than so many times those in flight is too long for each shape of a storm.
+const SHORT_COVER: usize = 2;
 /// Requests of a sequence in one round.
 const IN_A_ROW: usize = 500;
 /// What is out of the ordinary takes no more than this part of the time that is left.
@@ -39,16 +40,35 @@ impl Sweep<'_> {
             return;
         }
         self.plant().await;
-        self.sequences().await;
-        self.storms().await;
-        self.every_pair().await;
+        self.look_at_all().await;
+        self.every_pair(&StormShape::ALL[..1]).await;
+        self.settle_new().await;
+        for shape in StormShape::ALL.into_iter().cycle().skip(1).take(StormShape::ALL.len()) {
+            self.all_twice(shape).await;
+        }
+        if self.ledger.able().len() <= SHORT_COVER * self.at_once() {
+            self.every_pair(&StormShape::ALL[1..]).await;
+        }
         // A connection that broke took pairs with it: in another order it breaks elsewhere.
-        self.sequences().await;
+        let order = self.in_any_order();
+        self.there_and_back(&order).await;
         let until = self.time_left().mul_f64(UNUSUAL_SHARE) + self.clock.now();
         self.unusual(until).await;
         self.settle().await;
         self.rest().await;
         self.settle().await;
+    }
+
+    /// What shows most leaks with the fewest requests: a few for each operation, in each way that is likely to show any. What
+    /// failures leave behind is looked for on the way back.
+    async fn look_at_all(&mut self) {
+        let order = self.in_any_order();
+        self.sequence(&order).await;
+        self.all_twice(StormShape::HandOver).await;
+        self.wave(Trigger::Error, 0, None).await;
+        self.sequence(&order.into_iter().rev().collect::<Vec<_>>()).await;
+        self.wave(Trigger::Abort, 0, None).await;
+        self.settle_new().await;
     }
 
     /// Whether nothing is answered, so that nothing more is worth asking.
@@ -88,50 +108,53 @@ impl Sweep<'_> {
         of_server.min(limited).min(rate).min(asked).max(2)
     }
 
-    /// Every operation after every other, and the other way round, over one connection: what stays with the server shows
-    /// there, and what stays with the connection as well.
-    async fn sequences(&mut self) {
-        let all: Vec<usize> = orders::shuffled(&self.ledger.able(), usize::MAX, &mut self.random).concat();
-        let back: Vec<usize> = all.iter().rev().copied().collect();
-        for pages in [all, back] {
-            for part in pages.chunks(IN_A_ROW) {
-                if self.is_out_of_time() {
-                    return;
-                }
-                self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(part, true)).await;
-            }
-        }
+    fn in_any_order(&mut self) -> Vec<usize> {
+        orders::shuffled(&self.ledger.able(), usize::MAX, &mut self.random).concat()
     }
 
-    /// Every operation in storms of all.
-    async fn storms(&mut self) {
-        for pass in 0..PASSES {
-            let able = self.ledger.able();
-            let twice = [able.as_slice(), &able].concat();
-            let at_once = self.at_once();
-            for pages in orders::shuffled(&twice, at_once, &mut self.random) {
-                if self.is_out_of_time() {
-                    return;
-                }
-                self.storm(SweepOrder::Mix, &pages, StormShape::ALL[pass % StormShape::ALL.len()]).await;
-            }
-        }
+    /// Every operation after every other, and the other way round.
+    async fn there_and_back(&mut self, order: &[usize]) {
+        self.sequence(order).await;
+        self.sequence(&order.iter().rev().copied().collect::<Vec<_>>()).await;
     }
 
-    /// Rounds in which every two operations meet, one shape after the other.
-    async fn every_pair(&mut self) {
-        let able = self.ledger.able();
-        let at_once = self.at_once();
-        for shape in StormShape::ALL {
-            for pages in orders::cover(&able, at_once, &mut self.random) {
-                if self.is_out_of_time() {
-                    return;
-                }
-                self.storm(SweepOrder::Pairs, &pages, shape).await;
-            }
-            if able.len() * able.len() > at_once * at_once * 4 {
-                // One cover of a large application is long: the others are for what time is left.
+    /// One operation after the other, over one connection: what stays with the server shows there, and what stays with the
+    /// connection as well.
+    async fn sequence(&mut self, order: &[usize]) {
+        for part in order.chunks(IN_A_ROW) {
+            if self.is_out_of_time() {
                 return;
+            }
+            self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(part, true)).await;
+        }
+    }
+
+    /// Every operation twice in storms of all.
+    async fn all_twice(&mut self, shape: StormShape) {
+        for halves in orders::twice(&self.ledger.able(), self.at_once(), &mut self.random) {
+            if self.is_out_of_time() {
+                return;
+            }
+            self.storm(SweepOrder::Mix, &halves, shape).await;
+        }
+    }
+
+    /// Rounds in which every two operations meet, one shape after the other. Where one half takes over from the other, also
+    /// the other way round.
+    async fn every_pair(&mut self, shapes: &[StormShape]) {
+        for shape in shapes {
+            let rounds = orders::cover(&self.ledger.able(), self.at_once(), &mut self.random);
+            let back: Vec<Halves> = match shape {
+                StormShape::HandOver => {
+                    rounds.iter().filter(|one| one.first != one.second).cloned().map(Halves::reversed).collect()
+                }
+                _ => Vec::new(),
+            };
+            for halves in rounds.into_iter().chain(back) {
+                if self.is_out_of_time() {
+                    return;
+                }
+                self.storm(SweepOrder::Pairs, &halves, *shape).await;
             }
         }
     }
@@ -146,7 +169,9 @@ impl Sweep<'_> {
             let at_once = self.at_once();
             // Each has company, also where there are few.
             let pages: Vec<usize> = able.iter().cycle().take(at_once.min(able.len() * 8)).copied().collect();
-            self.storm(SweepOrder::Rest, &pages, StormShape::ALL[turn % StormShape::ALL.len()]).await;
+            let (first, second) = pages.split_at(pages.len() / 2);
+            let halves = Halves { first: first.to_vec(), second: second.to_vec() };
+            self.storm(SweepOrder::Rest, &halves, StormShape::ALL[turn % StormShape::ALL.len()]).await;
             turn += 1;
         }
     }
@@ -155,16 +180,16 @@ impl Sweep<'_> {
         self.ledger.exposures() >= self.plan.budget.exposures
     }
 
-    async fn storm(&mut self, order: SweepOrder, pages: &[usize], shape: StormShape) {
+    async fn storm(&mut self, order: SweepOrder, halves: &Halves, shape: StormShape) {
         let operations = &self.ledger.operations;
         let took = |page: usize| operations.get(page).map_or(Duration::ZERO, |state| state.took);
-        let longest = pages.iter().map(|page| took(*page)).max().unwrap_or_default();
-        let recipe = orders::storm(pages, shape, &took, &mut self.random);
+        let longest = halves.all().map(took).max().unwrap_or_default();
+        let recipe = orders::storm(halves, shape, &took, &mut self.random);
         let began = self.clock.now();
         self.round(FoundBy::Sweep(order), recipe).await;
         // Those that wait for each other take as long as all of them together.
         let elapsed = self.clock.now().saturating_sub(began);
-        let is_telling = pages.len() >= UNKNOWN / 2 && longest >= TELLING;
+        let is_telling = halves.len() >= UNKNOWN / 2 && longest >= TELLING;
         self.takes_any_number |= is_telling && elapsed <= longest * TIMES_ALONE + GRACE;
     }
 

@@ -7,15 +7,17 @@ use super::super::class::Guess;
 use super::super::classify::classify;
 use super::super::client::{CheckClient, Stray};
 use super::super::evidence::{Evidence, FoundBy, Leak};
-use super::super::observation::{Observation, Seen};
+use super::super::observation::{Observation, Role, Seen};
 use super::super::oracle::LeakOracle;
 use super::super::recipe::Recipe;
+use super::super::sweep_order::SweepOrder;
 use super::super::totals::bystanders::bystanders;
 use super::super::{judge, place};
 use super::ledger::Ledger;
 use crate::net::sink::BufferedResponse;
 use crate::scenario::SweepSpec;
 use crate::scenario::sweep::SharedData;
+use crate::trigger::Trigger;
 
 /// Edges whose round is kept whole, for the report.
 const MOST_ROUNDS: usize = 120;
@@ -107,6 +109,9 @@ struct Found {
     /// Of what all requests of a principal carry: from which operations it may have come.
     suspects: Option<Vec<(usize, u64)>>,
 }
+
+/// Places of operations' responses of which it is not known how values of others got there, with the edges that end there.
+pub(super) type OpenPlaces = BTreeMap<(usize, String), Vec<EdgeKey>>;
 
 /// A fold over rounds.
 #[derive(Debug, Default)]
@@ -242,7 +247,7 @@ impl Leaks {
                     requests: round.observations.len() as u64,
                 })
             });
-            let guess = classify(round.found_by, &leak, std::slice::from_ref(&leak), false);
+            let guess = classify(shown_by(round.found_by, &leak), &leak, std::slice::from_ref(&leak), false);
             let edge = Edge {
                 state,
                 count: 1,
@@ -334,13 +339,32 @@ impl Leaks {
         self.edges.values().any(|edge| edge.state == EdgeState::Leaked)
     }
 
+    /// Whether anything has leaked to that place of an operation's responses.
+    pub fn has_leaked_at(&self, victim: usize, place: &str) -> bool {
+        let leaked = |(key, edge): (&EdgeKey, &Edge)| {
+            edge.state == EdgeState::Leaked && key.victim == victim && key.place == place
+        };
+        self.edges.iter().any(leaked)
+    }
+
     /// The places that are open, each with all edges that end there.
-    pub fn open_places(&self) -> BTreeMap<(usize, String), Vec<EdgeKey>> {
-        let mut places: BTreeMap<(usize, String), Vec<EdgeKey>> = BTreeMap::new();
+    pub fn open_places(&self) -> OpenPlaces {
+        let mut places = OpenPlaces::new();
         for (key, _) in self.edges.iter().filter(|(_, edge)| edge.state == EdgeState::Open) {
             places.entry((key.victim, key.place.clone())).or_default().push(key.clone());
         }
         places
+    }
+}
+
+/// What showed a leak: where none of both failed or left, it was no failure and nobody's leaving, though others did.
+fn shown_by(found_by: FoundBy, leak: &Leak) -> FoundBy {
+    let is_any =
+        |role: Role| leak.victim.role == role || leak.source.as_ref().is_some_and(|source| source.role == role);
+    match found_by {
+        FoundBy::Trigger(Trigger::Error) if !is_any(Role::Failing) => FoundBy::Sweep(SweepOrder::Mix),
+        FoundBy::Trigger(Trigger::Abort) if !is_any(Role::Leaving) => FoundBy::Sweep(SweepOrder::Mix),
+        _ => found_by,
     }
 }
 

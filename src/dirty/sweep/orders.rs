@@ -12,17 +12,45 @@ use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
 /// another shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StormShape {
-    SameStart,
+    /// The first half ends when the second has just begun: each of the second is under way whenever one of the first reads
+    /// what is not its own. The other way round it tells little.
+    HandOver,
     SameEnd,
     Spread,
+    SameStart,
 }
 
 impl StormShape {
-    pub const ALL: [StormShape; 3] = [StormShape::SameStart, StormShape::SameEnd, StormShape::Spread];
+    pub const ALL: [StormShape; 4] =
+        [StormShape::HandOver, StormShape::SameEnd, StormShape::Spread, StormShape::SameStart];
+}
+
+/// The operations of a storm.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Halves {
+    pub first: Vec<usize>,
+    pub second: Vec<usize>,
+}
+
+impl Halves {
+    pub fn len(&self) -> usize {
+        self.first.len() + self.second.len()
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = usize> {
+        self.first.iter().chain(&self.second).copied()
+    }
+
+    /// The other way round.
+    pub fn reversed(self) -> Halves {
+        Halves { first: self.second, second: self.first }
+    }
 }
 
 /// The least time over which the requests of a storm are spread, and the most, in milliseconds.
 const SPREAD_MS: (f64, f64) = (10.0, 150.0);
+/// A half that takes over begins so many milliseconds before the other ends, at least and at most.
+const LEAD_MS: (f64, f64) = (1.0, 4.0);
 
 /// A request for an operation.
 pub(super) fn ask(page: usize) -> RecipeRequest {
@@ -36,26 +64,30 @@ pub(super) fn sequence(pages: &[usize], reuse: bool) -> Recipe {
 
 /// All at once, each over a connection of its own. `took` says how long each takes alone.
 pub(super) fn storm(
-    pages: &[usize],
+    halves: &Halves,
     shape: StormShape,
     took: &dyn Fn(usize) -> Duration,
     random: &mut impl Rng,
 ) -> Recipe {
     let millis = |page: usize| took(page).as_secs_f64() * 1e3;
-    let longest = pages.iter().map(|page| millis(*page)).fold(0.0, f64::max);
+    let longest_of = |pages: &[usize]| pages.iter().map(|page| millis(*page)).fold(0.0, f64::max);
+    let first = longest_of(&halves.first).min(SPREAD_MS.1);
+    let longest = longest_of(&halves.second).max(longest_of(&halves.first));
     let spread = longest.clamp(SPREAD_MS.0, SPREAD_MS.1);
-    let mut lines: Vec<(f64, usize)> = pages
-        .iter()
-        .map(|page| {
-            let start = match shape {
-                StormShape::SameStart => 0.0,
-                // What takes long begins first.
-                StormShape::SameEnd => (longest - millis(*page)).clamp(0.0, SPREAD_MS.1),
-                StormShape::Spread => random.random_range(0.0..spread),
-            };
-            (start, *page)
-        })
-        .collect();
+    // What takes long begins first.
+    let ending = |page: usize, end: f64| (end - millis(page)).clamp(0.0, SPREAD_MS.1);
+    let second = halves.first.len();
+    let starts = halves.all().enumerate().map(|(index, page)| {
+        let start = match shape {
+            StormShape::HandOver if index < second => ending(page, first),
+            StormShape::HandOver => (first - random.random_range(LEAD_MS.0..LEAD_MS.1)).max(0.0),
+            StormShape::SameStart => 0.0,
+            StormShape::SameEnd => ending(page, longest),
+            StormShape::Spread => random.random_range(0.0..spread),
+        };
+        (start, page)
+    });
+    let mut lines: Vec<(f64, usize)> = starts.collect();
     lines.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     Recipe::of(lines.into_iter().map(|(start, page)| Line::of(vec![ask(page)]).starting(Start::At(start))).collect())
 }
@@ -67,16 +99,21 @@ pub(super) fn shuffled(pages: &[usize], size: usize, random: &mut impl Rng) -> V
     all.chunks(size.max(1)).map(<[usize]>::to_vec).collect()
 }
 
+/// Rounds of at most `size` requests in which each page is twice, once in the first half of a round and once in the second.
+pub(super) fn twice(pages: &[usize], size: usize, random: &mut impl Rng) -> Vec<Halves> {
+    let blocks = shuffled(pages, (size / 2).max(1), random);
+    let next = blocks.iter().cycle().skip(1);
+    blocks.iter().zip(next).map(|(first, second)| Halves { first: first.clone(), second: second.clone() }).collect()
+}
+
 /// Rounds of at most `size` requests in which every two pages are together at least once, each also with itself: blocks of half
 /// a round, every two of them.
-pub(super) fn cover(pages: &[usize], size: usize, random: &mut impl Rng) -> Vec<Vec<usize>> {
+pub(super) fn cover(pages: &[usize], size: usize, random: &mut impl Rng) -> Vec<Halves> {
     let blocks = shuffled(pages, (size / 2).max(1), random);
     let mut rounds = Vec::new();
-    for (index, one) in blocks.iter().enumerate() {
-        for other in &blocks[index..] {
-            let mut round = [one.as_slice(), other].concat();
-            round.shuffle(random);
-            rounds.push(round);
+    for (index, first) in blocks.iter().enumerate() {
+        for second in &blocks[index..] {
+            rounds.push(Halves { first: first.clone(), second: second.clone() });
         }
     }
     rounds.shuffle(random);
@@ -98,9 +135,9 @@ mod tests {
             assert!(rounds.iter().all(|round| round.len() <= size.max(2)), "{count} {size}");
             for one in &pages {
                 for other in &pages {
-                    let both = |round: &Vec<usize>| {
-                        round.iter().filter(|page| *page == one).count() >= if one == other { 2 } else { 1 }
-                            && round.contains(other)
+                    let both = |round: &Halves| {
+                        let directed = |round: &Halves| round.first.contains(one) && round.second.contains(other);
+                        directed(round) || directed(&round.clone().reversed())
                     };
                     assert!(rounds.iter().any(both), "{one} {other} of {count}, {size} at once");
                 }
@@ -109,11 +146,42 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_one_end_begin_the_later_the_less_they_take() {
+    fn each_page_is_once_among_those_that_begin_and_once_among_those_that_take_over() {
+        let mut random = StdRng::seed_from_u64(1);
+        let pages: Vec<usize> = (0..50).collect();
+        for size in [2, 16, 64, 256] {
+            let rounds = twice(&pages, size, &mut random);
+            assert!(rounds.iter().all(|round| round.len() <= size), "{size}");
+            for of in [|round: &Halves| round.first.clone(), |round: &Halves| round.second.clone()] {
+                let mut half: Vec<usize> = rounds.iter().flat_map(of).collect();
+                half.sort_unstable();
+                assert_eq!(half, pages, "{size}");
+            }
+        }
+    }
+
+    fn starts(shape: StormShape, first: &[usize], second: &[usize]) -> Vec<(f64, usize)> {
         let mut random = StdRng::seed_from_u64(1);
         let took = |page: usize| Duration::from_millis(10 * page as u64);
-        let recipe = storm(&[1, 2, 3], StormShape::SameEnd, &took, &mut random);
-        let starts: Vec<(Start, usize)> = recipe.lines.iter().map(|line| (line.start, line.shots[0].page)).collect();
-        assert_eq!(starts, [(Start::At(0.0), 3), (Start::At(10.0), 2), (Start::At(20.0), 1)]);
+        let halves = Halves { first: first.to_vec(), second: second.to_vec() };
+        let recipe = storm(&halves, shape, &took, &mut random);
+        let start = |line: &Line| match line.start {
+            Start::At(millis) => millis,
+            other => panic!("{other:?}"),
+        };
+        recipe.lines.iter().map(|line| (start(line), line.shots[0].page)).collect()
+    }
+
+    #[test]
+    fn requests_of_one_end_begin_the_later_the_less_they_take() {
+        assert_eq!(starts(StormShape::SameEnd, &[1, 2], &[3]), [(0.0, 3), (10.0, 2), (20.0, 1)]);
+    }
+
+    #[test]
+    fn one_half_begins_just_before_the_other_ends() {
+        let all = starts(StormShape::HandOver, &[1, 3], &[2, 5, 1]);
+        assert_eq!(all[..2], [(0.0, 3), (20.0, 1)]);
+        let is_late = |start: f64| (30.0 - LEAD_MS.1..=30.0 - LEAD_MS.0).contains(&start);
+        assert!(all[2..].iter().all(|(start, _)| is_late(*start)), "{all:?}");
     }
 }

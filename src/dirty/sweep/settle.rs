@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use super::super::client::CheckClient;
 use super::super::observation::{Observation, Role};
 use super::super::perform::Round;
-use super::leaks::{self, CarrierKind, EdgeKey, EdgeState};
+use super::leaks::{self, CarrierKind, EdgeKey, EdgeState, OpenPlaces};
 use super::{Sweep, orders};
 
 /// How often each of the others asks, and how many others.
@@ -58,7 +58,20 @@ impl Seen {
 impl Sweep<'_> {
     /// Looks into all that is open, on the server at hand.
     pub(super) async fn settle(&mut self) {
-        let places = self.leaks.open_places();
+        self.look_into(self.leaks.open_places()).await;
+        if self.leaks.has_open() && !self.created.is_empty() {
+            self.settle_by_removal().await;
+        }
+    }
+
+    /// Looks into what is open and was not looked into before, where nothing is known to leak.
+    pub(super) async fn settle_new(&mut self) {
+        let mut places = self.leaks.open_places();
+        places.retain(|at, _| !self.always_seen.contains_key(at) && !self.leaks.has_leaked_at(at.0, &at.1));
+        self.look_into(places).await;
+    }
+
+    async fn look_into(&mut self, places: OpenPlaces) {
         for ((page, place), edges) in places.into_iter().take(MOST_PLACES) {
             let seen = self.ask_others(page, &place).await;
             match seen.state() {
@@ -68,9 +81,6 @@ impl Sweep<'_> {
                     self.always_seen.insert((page, place), seen.answered == seen.shown && seen.answered > 0);
                 }
             }
-        }
-        if self.leaks.has_open() && !self.created.is_empty() {
-            self.settle_by_removal().await;
         }
     }
 

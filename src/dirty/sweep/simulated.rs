@@ -1,0 +1,132 @@
+//! How many requests a sweep takes to find nearly all leaks of simulated applications of which it is known what leaks. It is
+//! the sweep as it is, its client and its judging included; only the time is halted whenever nobody has anything to do.
+
+use std::collections::BTreeMap;
+
+use super::super::Premises;
+use super::leaks::EdgeState;
+use super::*;
+use crate::net::endpoint::Endpoint;
+use crate::scenario::tests::loaded;
+use application::{Application, Server};
+use kinds::Kind;
+
+mod application;
+mod kinds;
+
+/// Of the leaks, so many are to be found.
+const WANTED: f64 = 0.95;
+
+/// What a sweep of an application came to.
+#[derive(Debug)]
+struct Outcome {
+    /// By leak: after how many requests its victim was first seen with its source.
+    found: BTreeMap<usize, u64>,
+    missed: Vec<Kind>,
+    /// Victims and places that no leak explains.
+    alarms: Vec<String>,
+    requests: u64,
+    orders: BTreeMap<FoundBy, OrderCounts>,
+}
+
+impl Outcome {
+    /// After how many requests nearly all leaks were known.
+    fn enough_after(&self) -> Option<u64> {
+        let planted = self.found.len() + self.missed.len();
+        let mut after: Vec<u64> = self.found.values().copied().collect();
+        after.sort_unstable();
+        after.get((planted as f64 * WANTED).ceil() as usize - 1).copied()
+    }
+}
+
+/// Sweeps an application with so many requests, and not one more.
+fn sweep(application: &Application, most: u64, seed: u64) -> Outcome {
+    let scenario = loaded(&application.scenario());
+    let plan = scenario.variants[0].dirty.as_ref().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("socket");
+    let target = Target::new(Endpoint::Unix(socket.clone()), None, "simulated", Some(1));
+    let premises = Premises { workers: Some(1), ..Premises::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut sweep = Sweep::new(plan, premises, false, seed, Arc::default()).unwrap();
+        let stop = CancellationToken::new();
+        let server = Server::new(application, &socket, most, stop.clone());
+        tokio::select! {
+            () = server.serve() => {}
+            () = sweep.carry_out(SweepPhase::Asking, &target, &stop) => {}
+        }
+        judge(application, sweep, server.requests())
+    })
+}
+
+/// Compares what was found with what was planted.
+fn judge(application: &Application, mut sweep: Sweep<'_>, requests: u64) -> Outcome {
+    sweep.close();
+    sweep.leaks.trace_principals(&sweep.ledger);
+    let mut found: BTreeMap<usize, u64> = BTreeMap::new();
+    let mut alarms = Vec::new();
+    for (key, edge) in sweep.leaks.edges.iter().filter(|(_, edge)| edge.state == EdgeState::Leaked) {
+        let shown = |leak: &usize| key.place.split(' ').any(|word| word == application::field(*leak));
+        let leak = (0..application.planted.len())
+            .find(shown)
+            .filter(|leak| application.planted[*leak].victims.contains(&key.victim));
+        let Some(leak) = leak else {
+            alarms.push(format!("{} at {}", key.victim, key.place));
+            continue;
+        };
+        if key.source.is_some_and(|source| application.planted[leak].sources.contains(&source)) {
+            let after = found.entry(leak).or_insert(u64::MAX);
+            *after = edge.first.victim.request.min(*after);
+        }
+    }
+    let missed = application.planted.iter().enumerate().filter(|(leak, _)| !found.contains_key(leak));
+    let missed = missed.map(|(_, planted)| planted.kind).collect();
+    Outcome { found, missed, alarms, requests, orders: sweep.findings.orders }
+}
+
+/// Sweeps an application of each seed; how many of them were found out within so many requests.
+fn found_out(endpoints: usize, most: u64, seeds: std::ops::Range<u64>) -> usize {
+    let count = seeds.end - seeds.start;
+    let cap = std::env::var("H19_CAP").map_or(1, |cap| cap.parse().unwrap());
+    let mut fine = 0;
+    for seed in seeds {
+        let application = Application::new(endpoints, true, seed);
+        let outcome = sweep(&application, most * cap, seed);
+        assert!(outcome.alarms.is_empty(), "{endpoints} operations, seed {seed}: {:#?}", outcome.alarms);
+        assert!(outcome.requests <= most * cap + endpoints as u64, "what follows the end is only removed");
+        let after = outcome.enough_after();
+        fine += usize::from(after.is_some_and(|after| after <= most));
+        let after = after.map_or("more".to_owned(), |after| after.to_string());
+        let orders = outcome.orders.iter().map(|(found_by, one)| format!("{} {}", found_by.name(), one.requests));
+        println!(
+            "{endpoints} operations, seed {seed}: 95 % after {after} requests; {} of {} found after {}; missed {:?}; {}",
+            outcome.found.len(),
+            application.planted.len(),
+            outcome.requests,
+            outcome.missed,
+            orders.collect::<Vec<_>>().join(", "),
+        );
+    }
+    println!("{endpoints} operations: {fine} of {count} within {most} requests");
+    fine
+}
+
+#[test]
+fn leaks_of_a_small_application_are_found_within_its_budget() {
+    assert!(found_out(50, 600, 0..3) >= 2);
+}
+
+#[test]
+fn a_clean_application_is_accused_of_nothing() {
+    let outcome = sweep(&Application::new(50, false, 1), 3_000, 1);
+    assert!(outcome.found.is_empty() && outcome.alarms.is_empty(), "{outcome:?}");
+    assert!(outcome.requests >= 3_000, "it was asked all the same");
+}
+
+#[test]
+#[ignore = "takes minutes: `make nightly.simulated`"]
+fn leaks_of_simulated_applications_are_found_within_their_budgets() {
+    let within = [(50, 600), (200, 5_000), (1_000, 40_000)].map(|(endpoints, most)| found_out(endpoints, most, 0..10));
+    assert!(within.iter().all(|within| *within >= 9), "{within:?} of 10 each");
+}
