@@ -85,6 +85,8 @@ pub struct Sweep<'a> {
     allowed_from: Duration,
     /// Of each open place, whether all lone requests showed another's value there.
     always_seen: BTreeMap<(usize, String), bool>,
+    /// By place, how often it was asked from where the values there come.
+    traced: BTreeMap<(usize, String), usize>,
     /// Tries until now: tells one from the next.
     tries: u64,
     random: StdRng,
@@ -127,6 +129,7 @@ impl<'a> Sweep<'a> {
             takes_any_number: false,
             allowed_from: Duration::ZERO,
             always_seen: BTreeMap::new(),
+            traced: BTreeMap::new(),
             tries: 0,
             random: StdRng::seed_from_u64(seed),
             began: Instant::now(),

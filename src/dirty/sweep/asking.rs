@@ -24,8 +24,11 @@ const GRACE: Duration = Duration::from_millis(30);
 const TELLING: Duration = Duration::from_millis(8);
 /// A cover of all pairs of more operations than so many times those in flight is too long for each shape of a storm.
 const SHORT_COVER: usize = 2;
-/// Requests of a sequence in one round.
-const IN_A_ROW: usize = 500;
+/// Requests of a sequence in one round, and how long they take at most.
+const IN_A_ROW: usize = 2_000;
+const ROW_TIME: Duration = Duration::from_secs(15);
+/// Storms after which it is looked into what is new and open.
+const SETTLE_AFTER: usize = 8;
 /// What is out of the ordinary takes no more than this part of the time that is left.
 const UNUSUAL_SHARE: f64 = 0.4;
 
@@ -42,9 +45,9 @@ impl Sweep<'_> {
         self.plant().await;
         self.look_at_all().await;
         self.every_pair(&StormShape::ALL[..1]).await;
-        self.settle_new().await;
         for shape in StormShape::ALL.into_iter().cycle().skip(1).take(StormShape::ALL.len()) {
             self.all_twice(shape).await;
+            self.settle_new().await;
         }
         if self.ledger.able().len() <= SHORT_COVER * self.at_once() {
             self.every_pair(&StormShape::ALL[1..]).await;
@@ -121,12 +124,22 @@ impl Sweep<'_> {
     /// One operation after the other, over one connection: what stays with the server shows there, and what stays with the
     /// connection as well.
     async fn sequence(&mut self, order: &[usize]) {
-        for part in order.chunks(IN_A_ROW) {
-            if self.is_out_of_time() {
-                return;
-            }
-            self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(part, true)).await;
+        let mut left = order;
+        while !left.is_empty() && !self.is_out_of_time() {
+            let (row, rest) = left.split_at(self.row_of(left));
+            self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(row, true)).await;
+            left = rest;
         }
+    }
+
+    /// How many of these, from the first on, are asked in one row.
+    fn row_of(&self, order: &[usize]) -> usize {
+        let took = |page: &usize| self.ledger.operations.get(*page).map_or(Duration::ZERO, |state| state.took);
+        let ends = order.iter().scan(Duration::ZERO, |sum, page| {
+            *sum += took(page);
+            Some(*sum)
+        });
+        ends.take(IN_A_ROW).take_while(|end| *end <= ROW_TIME).count().max(1)
     }
 
     /// Every operation twice in storms of all.
@@ -150,11 +163,15 @@ impl Sweep<'_> {
                 }
                 _ => Vec::new(),
             };
-            for halves in rounds.into_iter().chain(back) {
-                if self.is_out_of_time() {
-                    return;
+            let all: Vec<Halves> = rounds.into_iter().chain(back).collect();
+            for some in all.chunks(SETTLE_AFTER) {
+                for halves in some {
+                    if self.is_out_of_time() {
+                        return;
+                    }
+                    self.storm(SweepOrder::Pairs, halves, *shape).await;
                 }
-                self.storm(SweepOrder::Pairs, &halves, *shape).await;
+                self.settle_new().await;
             }
         }
     }

@@ -80,8 +80,15 @@ pub(super) struct Edge {
 struct PrincipalSighting {
     /// Operations from which it may have come, each with the owner of that request's own canary.
     suspects: Vec<(usize, u64)>,
+    /// All operations that it had asked for; only of some sightings.
+    asked: Vec<usize>,
+    /// The owner of what was seen.
+    principal: u64,
     leak: Leak,
 }
+
+/// Principals by whom it is found out what was kept for a time: at least, and at most.
+const KEPT_OF: std::ops::RangeInclusive<usize> = 5..=12;
 
 /// What is kept of a round.
 #[derive(Debug, Default)]
@@ -106,8 +113,8 @@ struct Found {
     key: EdgeKey,
     leak: Leak,
     may_be_stored: bool,
-    /// Of what all requests of a principal carry: from which operations it may have come.
-    suspects: Option<Vec<(usize, u64)>>,
+    /// Of what all requests of a principal carry: whose it is, and from which operations it may have come.
+    suspects: Option<(u64, Vec<(usize, u64)>, Vec<usize>)>,
 }
 
 /// Places of operations' responses of which it is not known how values of others got there, with the edges that end there.
@@ -154,9 +161,13 @@ impl Leaks {
             Some((last, sighting))
         });
         let answers = round.observations.iter().flat_map(|observation| {
-            sightings(observation, client).into_iter().map(move |sighting| (observation, sighting))
+            let all = sightings(observation, client);
+            let several = |place: &str| all.iter().filter(|other| other.key == place).count();
+            let counted: Vec<(usize, Sighting)> = all.iter().map(|one| (several(&one.key), one.clone())).collect();
+            counted.into_iter().map(move |(several, sighting)| (observation, several, sighting))
         });
-        for (observation, sighting) in answers.chain(strays) {
+        let strays = strays.map(|(last, sighting)| (last, 1, sighting));
+        for (observation, several, sighting) in answers.chain(strays) {
             let victim = &observation.seen;
             let source = sighting.owner.and_then(|owner| ledger.source(owner, victim));
             let name = |page: usize| spec.operations.get(page).map_or("", |one| one.name());
@@ -182,7 +193,11 @@ impl Leaks {
             };
             let suspects = match (carrier, sighting.owner) {
                 (CarrierKind::Principal, Some(owner)) if self.wants_sightings(victim.page, &sighting.key) => {
-                    Some(ledger.suspects(owner, victim))
+                    let asked = match self.wants_all_of(owner, victim.page, &sighting.key) {
+                        true => ledger.asked_before(owner, victim),
+                        false => Vec::new(),
+                    };
+                    Some((owner, ledger.suspects(owner, victim, several), asked))
                 }
                 _ => None,
             };
@@ -216,6 +231,14 @@ impl Leaks {
         self.edges.get(&key).is_none_or(|edge| edge.sightings.len() < MOST_SIGHTINGS)
     }
 
+    /// Whether it tells more from where what is kept for a time comes, if this one is known to be kept there.
+    fn wants_all_of(&self, owner: u64, victim: usize, place: &str) -> bool {
+        let key = EdgeKey { source: None, victim, carrier: CarrierKind::Principal, place: place.to_owned() };
+        let Some(edge) = self.edges.get(&key) else { return true };
+        let known = edge.sightings.iter().filter(|one| !one.asked.is_empty());
+        known.clone().count() < *KEPT_OF.end() && known.clone().all(|one| one.principal != owner)
+    }
+
     fn add(&mut self, round: &LeakRound<'_>, found: Vec<Found>) {
         if found.is_empty() {
             return;
@@ -226,7 +249,10 @@ impl Leaks {
             if !may_be_stored {
                 responses.insert(leak.victim.request);
             }
-            let sighting = suspects.map(|suspects| PrincipalSighting { suspects, leak: leak.clone() });
+            let sighting = suspects.map(|(principal, suspects, asked)| {
+                let leak = leak.clone();
+                PrincipalSighting { suspects, asked, principal, leak }
+            });
             let (overlapped, state) = (u64::from(leak.overlapped), state(may_be_stored));
             if let Some(edge) = self.edges.get_mut(&key) {
                 edge.count += 1;
@@ -272,14 +298,17 @@ impl Leaks {
         let keys: Vec<EdgeKey> = self.edges.keys().filter(|key| unknown(key)).cloned().collect();
         for key in keys {
             let Some(edge) = self.edges.get(&key).filter(|edge| !edge.sightings.is_empty()) else { continue };
-            let pages = |one: &PrincipalSighting| one.suspects.iter().map(|(page, _)| *page).collect::<Vec<_>>();
-            let suspects: Vec<Vec<usize>> = edge.sightings.iter().map(pages).collect();
-            let sources = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let sources = edge.sources(ledger);
             let total = edge.sightings.len() as u64;
             let mut traced: BTreeMap<usize, Edge> = BTreeMap::new();
             for one in &edge.sightings {
                 let of_sources = one.suspects.iter().find(|(page, _)| sources.contains(page));
                 let traced_to = of_sources.and_then(|(page, owner)| Some((*page, ledger.request(*owner)?.clone())));
+                let kept = || {
+                    let all = sources.iter().filter(|page| one.asked.contains(page));
+                    all.filter_map(|page| Some((*page, ledger.latest(*page, one.principal)?.clone()))).next()
+                };
+                let traced_to = traced_to.or_else(kept);
                 let likeliest = || one.leak.source.clone().map(|seen| (seen.page, seen));
                 let Some((page, source)) = traced_to.or_else(likeliest) else { continue };
                 let entry = traced.entry(page).or_insert_with(|| {
@@ -339,10 +368,21 @@ impl Leaks {
         self.edges.values().any(|edge| edge.state == EdgeState::Leaked)
     }
 
-    /// Whether anything has leaked to that place of an operation's responses.
+    /// What principals are known by that has got to places of which nobody knows from where: by these edges, with the operations
+    /// that come into question.
+    pub fn untraced(&self) -> Vec<(EdgeKey, Vec<usize>)> {
+        let open = self.edges.iter().filter(|(key, edge)| {
+            let is_open = edge.state == EdgeState::Leaked || edge.state == EdgeState::Open;
+            is_open && key.carrier == CarrierKind::Principal && !self.has_leaked_at(key.victim, &key.place)
+        });
+        open.map(|(key, edge)| (key.clone(), edge.candidates())).filter(|(_, all)| all.len() > 1).collect()
+    }
+
+    /// Whether what a known request brought has leaked to that place of an operation's responses.
     pub fn has_leaked_at(&self, victim: usize, place: &str) -> bool {
         let leaked = |(key, edge): (&EdgeKey, &Edge)| {
-            edge.state == EdgeState::Leaked && key.victim == victim && key.place == place
+            let here = key.victim == victim && key.place == place;
+            here && edge.state == EdgeState::Leaked && key.carrier == CarrierKind::Request
         };
         self.edges.iter().any(leaked)
     }
@@ -373,6 +413,36 @@ const fn state(may_be_stored: bool) -> EdgeState {
 }
 
 impl Edge {
+    /// The few operations from which what principals are known by has come, if that can be told.
+    fn sources(&self, ledger: &Ledger) -> Vec<usize> {
+        let pages = |one: &PrincipalSighting| one.suspects.iter().map(|(page, _)| *page).collect::<Vec<_>>();
+        let suspects: Vec<Vec<usize>> = self.sightings.iter().map(pages).collect();
+        let is_odd =
+            |owner: u64| ledger.request(owner).is_some_and(|seen| matches!(seen.role, Role::Leaving | Role::Failing));
+        let odd = |page: usize| {
+            self.sightings.iter().any(|one| one.suspects.iter().any(|(at, owner)| *at == page && is_odd(*owner)))
+        };
+        let sources = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>(), &odd);
+        if !sources.is_empty() {
+            return sources;
+        }
+        let asked = self.sightings.iter().map(|one| one.asked.as_slice()).filter(|asked| !asked.is_empty());
+        let asked: Vec<&[usize]> = asked.collect();
+        let sources = if asked.len() < *KEPT_OF.start() { Vec::new() } else { tracing_sources(&asked, &odd) };
+        // Three explain anything.
+        if sources.len() <= 2 { sources } else { Vec::new() }
+    }
+
+    /// The operations that come into question, of those from which nearly all may have come; one, if it is known.
+    pub fn candidates(&self) -> Vec<usize> {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        for (page, _) in self.sightings.iter().flat_map(|one| &one.suspects) {
+            *counts.entry(*page).or_default() += 1;
+        }
+        let most = counts.values().copied().max().unwrap_or_default();
+        counts.into_iter().filter(|(_, count)| *count == most).map(|(page, _)| page).collect()
+    }
+
     /// As evidence, for the report and for a diagnosis.
     pub fn evidence(&self) -> Evidence {
         Evidence {
@@ -391,8 +461,8 @@ impl Edge {
 }
 
 /// The fewest operations that explain what was seen, the one that explains most first: each sighting names those from which it may
-/// have come. Empty if a few do not explain nearly all.
-fn tracing_sources(sightings: &[&[usize]]) -> Vec<usize> {
+/// have come. Of two that explain as many, one that is `odd`. Empty if a few do not explain nearly all.
+fn tracing_sources(sightings: &[&[usize]], odd: &dyn Fn(usize) -> bool) -> Vec<usize> {
     let mut left: Vec<&[usize]> = sightings.to_vec();
     let mut sources = Vec::new();
     while !left.is_empty() && sources.len() < MOST_SOURCES {
@@ -400,7 +470,8 @@ fn tracing_sources(sightings: &[&[usize]]) -> Vec<usize> {
         for page in left.iter().flat_map(|suspects| suspects.iter()) {
             *counts.entry(*page).or_default() += 1;
         }
-        let Some((page, count)) = counts.into_iter().max_by_key(|(page, count)| (*count, std::cmp::Reverse(*page)))
+        let Some((page, count)) =
+            counts.into_iter().max_by_key(|(page, count)| (*count, odd(*page), std::cmp::Reverse(*page)))
         else {
             break;
         };
@@ -490,11 +561,12 @@ mod tests {
     fn a_source_is_what_explains_all_sightings() {
         // Operation 7 is always among them; others are by chance.
         let always: [&[usize]; 4] = [&[1, 7], &[2, 7, 9], &[7], &[1, 3, 7]];
-        assert_eq!(tracing_sources(&always), [7]);
+        assert_eq!(tracing_sources(&always, &|_| false), [7]);
         let two: [&[usize]; 4] = [&[1], &[1, 5], &[2, 6], &[2]];
-        assert_eq!(tracing_sources(&two), [1, 2]);
+        assert_eq!(tracing_sources(&two, &|_| false), [1, 2]);
+        assert_eq!(tracing_sources(&[&[1, 4]], &|page| page == 4), [4]);
         let any: Vec<Vec<usize>> = (0..20).map(|page| vec![page]).collect();
         let any: Vec<&[usize]> = any.iter().map(Vec::as_slice).collect();
-        assert!(tracing_sources(&any).is_empty(), "everything is a source");
+        assert!(tracing_sources(&any, &|_| false).is_empty(), "everything is a source");
     }
 }

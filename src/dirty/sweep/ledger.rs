@@ -212,16 +212,34 @@ impl Ledger {
         earlier.max_by_key(|seen| seen.sent()).map(|seen| (seen, true))
     }
 
-    /// The requests from which the victim may have got what a principal is known by, one an operation: the latest of it before
-    /// the victim was answered, if that was the principal's, or one of the principal that was under way meanwhile.
-    pub fn suspects(&self, principal: u64, victim: &Seen) -> Vec<(usize, u64)> {
+    /// The requests from which the victim may have got what a principal is known by, one an operation: one of the latest of it
+    /// before the victim was answered, `several` of them, if that was the principal's, or one of the principal that was under
+    /// way meanwhile.
+    pub fn suspects(&self, principal: u64, victim: &Seen, several: usize) -> Vec<(usize, u64)> {
         let suspect = |past: &VecDeque<PastRequest>| {
             let before = || past.iter().filter(|one| one.sent <= victim.exchange.done && !victim.brought(one.owner));
-            let latest = before().max_by_key(|one| one.sent).filter(|one| one.principal == principal);
+            let mut latest: Vec<&PastRequest> = before().collect();
+            latest.sort_by_key(|one| std::cmp::Reverse(one.sent));
+            let latest = latest.into_iter().take(several).find(|one| one.principal == principal);
             let meanwhile = || before().rev().find(|one| one.principal == principal && one.done >= victim.sent());
             latest.or_else(meanwhile).map(|one| one.owner)
         };
         self.history.iter().enumerate().filter_map(|(page, past)| Some((page, suspect(past)?))).collect()
+    }
+
+    /// The operations that the principal has asked for before the victim was answered, as far back as is remembered: what is
+    /// kept for a time may come from any of them.
+    pub fn asked_before(&self, principal: u64, victim: &Seen) -> Vec<usize> {
+        let asked = |past: &&VecDeque<PastRequest>| {
+            past.iter().any(|one| one.principal == principal && one.sent <= victim.exchange.done)
+        };
+        self.history.iter().enumerate().filter(|(_, past)| asked(past)).map(|(page, _)| page).collect()
+    }
+
+    /// The latest request of a principal for an operation.
+    pub fn latest(&self, page: usize, principal: u64) -> Option<&Seen> {
+        let past = self.history.get(page)?.iter().rev().find(|one| one.principal == principal)?;
+        self.requests.get(&past.owner)
     }
 
     /// The request that carried a canary of its own by this owner.

@@ -12,8 +12,8 @@ use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
 /// another shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StormShape {
-    /// The first half ends when the second has just begun: each of the second is under way whenever one of the first reads
-    /// what is not its own. The other way round it tells little.
+    /// The first half ends when the second is halfway through: each of the second is under way whenever one of the first
+    /// reads what is not its own. The other way round it tells little.
     HandOver,
     SameEnd,
     Spread,
@@ -49,8 +49,6 @@ impl Halves {
 
 /// The least time over which the requests of a storm are spread, and the most, in milliseconds.
 const SPREAD_MS: (f64, f64) = (10.0, 150.0);
-/// A half that takes over begins so many milliseconds before the other ends, at least and at most.
-const LEAD_MS: (f64, f64) = (1.0, 4.0);
 
 /// A request for an operation.
 pub(super) fn ask(page: usize) -> RecipeRequest {
@@ -80,7 +78,7 @@ pub(super) fn storm(
     let starts = halves.all().enumerate().map(|(index, page)| {
         let start = match shape {
             StormShape::HandOver if index < second => ending(page, first),
-            StormShape::HandOver => (first - random.random_range(LEAD_MS.0..LEAD_MS.1)).max(0.0),
+            StormShape::HandOver => (first - millis(page) / 2.0).max(0.0),
             StormShape::SameStart => 0.0,
             StormShape::SameEnd => ending(page, longest),
             StormShape::Spread => random.random_range(0.0..spread),
@@ -178,10 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn one_half_begins_just_before_the_other_ends() {
+    fn one_half_is_halfway_through_when_the_other_ends() {
         let all = starts(StormShape::HandOver, &[1, 3], &[2, 5, 1]);
-        assert_eq!(all[..2], [(0.0, 3), (20.0, 1)]);
-        let is_late = |start: f64| (30.0 - LEAD_MS.1..=30.0 - LEAD_MS.0).contains(&start);
-        assert!(all[2..].iter().all(|(start, _)| is_late(*start)), "{all:?}");
+        assert_eq!(all, [(0.0, 3), (5.0, 5), (20.0, 1), (20.0, 2), (25.0, 1)]);
     }
 }

@@ -13,14 +13,19 @@
 use std::collections::BTreeSet;
 
 use super::super::client::CheckClient;
+use super::super::evidence::FoundBy;
 use super::super::observation::{Observation, Role};
 use super::super::perform::Round;
+use super::super::sweep_order::SweepOrder;
 use super::leaks::{self, CarrierKind, EdgeKey, EdgeState, OpenPlaces};
 use super::{Sweep, orders};
 
 /// How often each of the others asks, and how many others.
 const TIMES: usize = 3;
 const OTHERS: usize = 2;
+/// How often, and for how many operations at most, it is asked from which of them a value came.
+const TRACES: usize = 2;
+const MOST_CANDIDATES: usize = 12;
 /// Places that are looked into.
 const MOST_PLACES: usize = 200;
 
@@ -69,6 +74,20 @@ impl Sweep<'_> {
         let mut places = self.leaks.open_places();
         places.retain(|at, _| !self.always_seen.contains_key(at) && !self.leaks.has_leaked_at(at.0, &at.1));
         self.look_into(places).await;
+        self.trace().await;
+    }
+
+    /// Asks for an operation after each of those from which a value in its responses may have come, where that is not known.
+    async fn trace(&mut self) {
+        for (key, candidates) in self.leaks.untraced() {
+            let tries = self.traced.entry((key.victim, key.place)).or_default();
+            *tries += 1;
+            if *tries > TRACES || candidates.len() > MOST_CANDIDATES || self.is_out_of_time() {
+                continue;
+            }
+            let order: Vec<usize> = candidates.into_iter().flat_map(|source| [source, key.victim]).collect();
+            self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(&order, true)).await;
+        }
     }
 
     async fn look_into(&mut self, places: OpenPlaces) {

@@ -9,7 +9,6 @@ use super::*;
 use crate::net::endpoint::Endpoint;
 use crate::scenario::tests::loaded;
 use application::{Application, Server};
-use kinds::Kind;
 
 mod application;
 mod kinds;
@@ -22,7 +21,7 @@ const WANTED: f64 = 0.95;
 struct Outcome {
     /// By leak: after how many requests its victim was first seen with its source.
     found: BTreeMap<usize, u64>,
-    missed: Vec<Kind>,
+    missed: Vec<String>,
     /// Victims and places that no leak explains.
     alarms: Vec<String>,
     requests: u64,
@@ -81,8 +80,16 @@ fn judge(application: &Application, mut sweep: Sweep<'_>, requests: u64) -> Outc
         }
     }
     let missed = application.planted.iter().enumerate().filter(|(leak, _)| !found.contains_key(leak));
-    let missed = missed.map(|(_, planted)| planted.kind).collect();
+    let missed = missed.map(|(leak, planted)| format!("{:?} ({})", planted.kind, states(leak, &sweep))).collect();
     Outcome { found, missed, alarms, requests, orders: sweep.findings.orders }
+}
+
+/// What is known of a leak whose source was not told: how often each state of it was seen, and from where.
+fn states(leak: usize, sweep: &Sweep<'_>) -> String {
+    let field = application::field(leak);
+    let edges = sweep.leaks.edges.iter().filter(|(key, _)| key.place.split(' ').any(|word| word == field));
+    let all = edges.map(|(key, edge)| format!("{:?} {:?} {}", edge.state, key.carrier, edge.count));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// Sweeps an application of each seed; how many of them were found out within so many requests.
@@ -100,11 +107,11 @@ fn found_out(endpoints: usize, most: u64, seeds: std::ops::Range<u64>) -> usize 
         let after = after.map_or("more".to_owned(), |after| after.to_string());
         let orders = outcome.orders.iter().map(|(found_by, one)| format!("{} {}", found_by.name(), one.requests));
         println!(
-            "{endpoints} operations, seed {seed}: 95 % after {after} requests; {} of {} found after {}; missed {:?}; {}",
+            "{endpoints} operations, seed {seed}: 95 % after {after} requests; {} of {} found after {}; missed {}; {}",
             outcome.found.len(),
             application.planted.len(),
             outcome.requests,
-            outcome.missed,
+            outcome.missed.join("; "),
             orders.collect::<Vec<_>>().join(", "),
         );
     }
