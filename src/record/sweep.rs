@@ -104,6 +104,9 @@ pub struct FindingRecord {
     /// What all requests of an identity carry got about, not what one request brought.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_identity: bool,
+    /// How many requests had been sent when it was first seen.
+    #[serde(default)]
+    pub after_requests: u64,
     /// Its place among the evidence of the check.
     pub evidence: Option<usize>,
 }

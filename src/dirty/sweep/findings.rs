@@ -80,6 +80,8 @@ pub struct Finding {
     pub pairs: Vec<(Option<usize>, usize, u64)>,
     /// What all requests of a principal carry got about, not what one request brought.
     pub of_principals: bool,
+    /// How many requests had been sent when it was first seen.
+    pub after_requests: u64,
     /// The pair that was narrowed down, or that showed most often.
     pub evidence: Option<Evidence>,
 }
@@ -135,7 +137,13 @@ impl Finding {
         let mut pairs: Vec<(Option<usize>, usize, u64)> =
             counts.into_iter().map(|((source, victim), count)| (source, victim, count)).collect();
         pairs.sort_by_key(|(source, victim, count)| (std::cmp::Reverse(*count), *source, *victim));
-        Finding { pairs, of_principals: group.iter().all(|key| key.carrier == CarrierKind::Principal), evidence }
+        let first = group.iter().filter_map(|key| leaks.edges.get(key)).map(|edge| edge.first.victim.request).min();
+        Finding {
+            pairs,
+            of_principals: group.iter().all(|key| key.carrier == CarrierKind::Principal),
+            after_requests: first.unwrap_or_default(),
+            evidence,
+        }
     }
 
     /// The operations that brought what was shown.

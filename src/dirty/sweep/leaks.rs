@@ -87,6 +87,8 @@ struct PrincipalSighting {
     leak: Leak,
 }
 
+/// More sources than so many explain anything.
+const FEW_SOURCES: usize = 2;
 /// Principals by whom it is found out what was kept for a time: at least, and at most.
 const KEPT_OF: std::ops::RangeInclusive<usize> = 5..=12;
 
@@ -422,15 +424,20 @@ impl Edge {
         let odd = |page: usize| {
             self.sightings.iter().any(|one| one.suspects.iter().any(|(at, owner)| *at == page && is_odd(*owner)))
         };
-        let sources = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>(), &odd);
-        if !sources.is_empty() {
-            return sources;
+        let latest = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>(), &odd);
+        let is_few = |sources: &[usize]| (1..=FEW_SOURCES).contains(&sources.len());
+        if is_few(&latest) {
+            return latest;
         }
         let asked = self.sightings.iter().map(|one| one.asked.as_slice()).filter(|asked| !asked.is_empty());
         let asked: Vec<&[usize]> = asked.collect();
-        let sources = if asked.len() < *KEPT_OF.start() { Vec::new() } else { tracing_sources(&asked, &odd) };
-        // Three explain anything.
-        if sources.len() <= 2 { sources } else { Vec::new() }
+        let in_all = asked
+            .first()
+            .map_or(0, |first| first.iter().filter(|page| asked.iter().all(|pages| pages.contains(page))).count());
+        let kept = tracing_sources(&asked, &odd);
+        // What many may explain is explained by chance.
+        let is_telling = asked.len() >= *KEPT_OF.start() && in_all <= FEW_SOURCES;
+        if is_telling && is_few(&kept) { kept } else { latest }
     }
 
     /// The operations that come into question, of those from which nearly all may have come; one, if it is known.

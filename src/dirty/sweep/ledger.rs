@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::super::client::CheckClient;
-use super::super::observation::{Observation, Seen};
+use super::super::observation::{Observation, Role, Seen};
 use super::super::{Premises, exposure, text};
 use super::forms;
 use crate::exchange::Outcome;
@@ -46,6 +46,8 @@ struct PastRequest {
     principal: u64,
     /// Of its own canary.
     owner: u64,
+    /// It failed, or its client left.
+    is_odd: bool,
 }
 
 /// What is known of an operation.
@@ -182,7 +184,8 @@ impl Ledger {
     fn remember(&mut self, seen: Seen) {
         let Some(owner) = seen.identity else { return };
         if let (Some(principal), Some(past)) = (seen.principal, self.history.get_mut(seen.page)) {
-            past.push_back(PastRequest { sent: seen.sent(), done: seen.exchange.done, principal, owner });
+            let is_odd = matches!(seen.role, Role::Failing | Role::Leaving);
+            past.push_back(PastRequest { sent: seen.sent(), done: seen.exchange.done, principal, owner, is_odd });
             if past.len() > PAST {
                 past.pop_front();
             }
@@ -213,14 +216,16 @@ impl Ledger {
     }
 
     /// The requests from which the victim may have got what a principal is known by, one an operation: one of the latest of it
-    /// before the victim was answered, `several` of them, if that was the principal's, or one of the principal that was under
-    /// way meanwhile.
+    /// before the victim was answered, `several` of them, or the latest that failed or whose client left, if that was the
+    /// principal's; or one of the principal that was under way meanwhile.
     pub fn suspects(&self, principal: u64, victim: &Seen, several: usize) -> Vec<(usize, u64)> {
         let suspect = |past: &VecDeque<PastRequest>| {
             let before = || past.iter().filter(|one| one.sent <= victim.exchange.done && !victim.brought(one.owner));
             let mut latest: Vec<&PastRequest> = before().collect();
             latest.sort_by_key(|one| std::cmp::Reverse(one.sent));
-            let latest = latest.into_iter().take(several).find(|one| one.principal == principal);
+            let odd = latest.iter().find(|one| one.is_odd).copied();
+            let mut latest = odd.into_iter().chain(latest.into_iter().take(several));
+            let latest = latest.find(|one| one.principal == principal);
             let meanwhile = || before().rev().find(|one| one.principal == principal && one.done >= victim.sent());
             latest.or_else(meanwhile).map(|one| one.owner)
         };

@@ -69,10 +69,14 @@ impl Sweep<'_> {
         }
     }
 
-    /// Looks into what is open and was not looked into before, where nothing is known to leak.
+    /// Looks into what is open and was not looked into before, where nothing is known to leak. What principals are known by
+    /// can wait: it accuses if it is not found to be stored.
     pub(super) async fn settle_new(&mut self) {
         let mut places = self.leaks.open_places();
-        places.retain(|at, _| !self.always_seen.contains_key(at) && !self.leaks.has_leaked_at(at.0, &at.1));
+        places.retain(|at, edges| {
+            let can_wait = edges.iter().all(|key| key.carrier == CarrierKind::Principal);
+            !can_wait && !self.always_seen.contains_key(at) && !self.leaks.has_leaked_at(at.0, &at.1)
+        });
         self.look_into(places).await;
         self.trace().await;
     }

@@ -15,7 +15,7 @@ use crate::scenario::import::Effect;
 use crate::trigger::Trigger;
 
 /// What is tried, the quickest first, and how often: a handler may fail at one of several ways to spoil its request.
-const TRIGGERS: [(Trigger, u64); 9] = [
+pub(super) const TRIGGERS: [(Trigger, u64); 9] = [
     (Trigger::Error, 3),
     (Trigger::Abort, 3),
     (Trigger::KeepAlive, 1),
@@ -27,8 +27,11 @@ const TRIGGERS: [(Trigger, u64); 9] = [
     (Trigger::Slow, 1),
 ];
 
-/// The requests of a wave begin within so many milliseconds.
+/// The requests of a wave begin within so many milliseconds; those of clients that leave.
 const SPREAD_MS: f64 = 30.0;
+const LEAVING_MS: f64 = 2.0;
+/// So many leave at once: of more a busy server would not have begun to handle the last ones when they leave.
+const LEAVING: usize = 16;
 /// How far into their handling clients leave, and how many milliseconds later somebody else comes: within any time that a late
 /// response may need, and also when the server takes a while to notice who left.
 const PARTS: [f64; 4] = [0.5, 0.2, 0.8, 0.05];
@@ -59,14 +62,20 @@ impl Sweep<'_> {
         // Each follows about as often as any other.
         let mut followers =
             orders::shuffled(&self.ledger.able(), usize::MAX, &mut self.random).concat().into_iter().cycle();
-        let size = if trigger == Trigger::Gate { self.at_once() / AT_THE_GATE } else { self.at_once() };
+        let size = match trigger {
+            Trigger::Gate => self.at_once() / AT_THE_GATE,
+            Trigger::Abort => self.at_once().min(LEAVING),
+            _ => self.at_once(),
+        };
         for part in pages.chunks(size.max(1)) {
             if self.is_out_of_time() || until.is_some_and(|until| self.clock.now() > until) {
                 return;
             }
             let mut lines = Vec::new();
             for (index, page) in part.iter().enumerate() {
-                let start = self.random.random_range(0.0..SPREAD_MS);
+                // Who leaves takes nothing along that another who left has left behind.
+                let spread = if trigger == Trigger::Abort { LEAVING_MS } else { SPREAD_MS };
+                let start = self.random.random_range(0.0..spread);
                 let mut odd = Odd { sweep: self, followers: &mut followers, page: *page, turn: turn as usize + index };
                 let of_page = odd.lines(trigger, turn as usize, lines.len());
                 // What waits for nobody begins at its own time.

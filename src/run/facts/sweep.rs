@@ -244,6 +244,7 @@ fn finding_records(findings: &SweepFindings, name: &dyn Fn(usize) -> String) -> 
                 })
                 .collect(),
             of_identity: finding.of_principals,
+            after_requests: finding.after_requests,
             evidence: index,
         }
     };

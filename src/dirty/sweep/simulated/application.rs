@@ -279,6 +279,7 @@ impl<'a> Server<'a> {
         let mut open = FuturesUnordered::new();
         loop {
             tokio::select! {
+                biased;
                 accepted = self.listener.accept() => {
                     let number = { let mut counts = self.counts.borrow_mut(); counts.connections += 1; counts.connections };
                     open.push(self.connection(accepted.unwrap().0, number));
