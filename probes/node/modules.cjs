@@ -68,7 +68,7 @@ function rewritten(source, filename, isModule, app, from) {
     try {
       put(stored + 'on', made.table ?? '{}');
       keep = kept => intoCache(stored, key, made, kept);
-      keep(null);
+      if (isModule) keep(null);
     } catch { made = make(keep = null); }
   }
   nextPlace += made.sites;
@@ -101,10 +101,11 @@ const NAMES = ['exports', 'require', 'module', '__filename', '__dirname'];
  * Null where Node has to compile it itself: without a cache, for `import()`, for source maps, and to say what is wrong with it.
  */
 function compiled({ code, kept, keep }, source, filename) {
-  if (!(kept || keep) || /\bimport\b|sourceMappingURL=/.test(source)) return null;
+  if (!kept && !keep) return null;
   try {
-    const made = vm.compileFunction(code, NAMES, { filename, cachedData: kept ?? undefined, produceCachedData: !kept });
-    if (keep && made.cachedData) keep(made.cachedData);
+    const byNode = /\bimport\b|sourceMappingURL=/.test(source);
+    const made = byNode ? null : vm.compileFunction(code, NAMES, { filename, cachedData: kept ?? undefined, produceCachedData: !kept });
+    if (keep) keep(made && made.cachedData);
     return made;
   } catch { return null; }
 }

@@ -42,7 +42,7 @@ function start() {
   const mapEntries = Map.prototype.entries, setValues = Set.prototype.values;
   const nextEntry = getPrototypeOf(new Map().entries()).next, nextValue = getPrototypeOf(new Set().values()).next;
   const isArray = Array.isArray;
-  const lookupGetter = Object.prototype.__lookupGetter__;
+  const lookupGetter = Object.prototype.__lookupGetter__, hasOwn = Object.prototype.hasOwnProperty;
   const stringify = JSON.stringify;
   // CLOCK_MONOTONIC in microseconds: `performance` counts on the same clock, from another zero.
   const clock = performance, zero = Number(process.hrtime.bigint() / 1000n) - clock.now() * 1000;
@@ -301,19 +301,25 @@ function start() {
   /** A function for each name of a module; made when a way is looked for. */
   const gettersOf = scope => (scope.getters ??= scope.makeGetters && scope.makeGetters());
 
+  const typeNames = new WeakMap();   // prototype -> the name of its constructor
   function typeName(value) {
-    try {
-      if (isProxy(value)) return 'Proxy';
-      if (typeof value === 'function') return 'Function';
-      for (let one = value, depth = 0; one && depth < 5; one = getPrototypeOf(one), depth++) {
-        if (isProxy(one)) return 'Object';
-        const maker = own(one, 'constructor');
-        if (typeof maker === 'function' && !isProxy(maker)) {
-          const name = own(maker, 'name');
-          return typeof name === 'string' && name ? name.slice(0, 80) : 'Object';
-        }
+    if (isProxy(value)) return 'Proxy';
+    if (typeof value === 'function') return 'Function';
+    const prototype = getPrototypeOf(value);
+    if (prototype === null || apply(hasOwn, value, ['constructor'])) return constructorName(value);
+    let name = typeNames.get(prototype);
+    if (name === undefined) typeNames.set(prototype, name = constructorName(prototype));
+    return name;
+  }
+  function constructorName(value) {
+    for (let one = value, depth = 0; one && depth < 5; one = getPrototypeOf(one), depth++) {
+      if (isProxy(one)) return 'Object';
+      const maker = own(one, 'constructor');
+      if (typeof maker === 'function' && !isProxy(maker)) {
+        const name = own(maker, 'name');
+        return typeof name === 'string' && name ? name.slice(0, 80) : 'Object';
       }
-    } catch { /* says no more */ }
+    }
     return 'Object';
   }
 
