@@ -235,9 +235,9 @@ test('a module that was compiled before runs as any other', () => {
       say(other.name, module.children.length, other === require('./other.cjs'), require('./early.cjs'));
       try { require('./broken.cjs'); } catch (error) { say(error.message, /broken.cjs:3/.test(error.stack)); }
       try { require('./wrong.cjs'); } catch (error) { say(error.name, error.message); }
-      import('./module.mjs').then(found => say(found.name));`,
+      require('./imports.cjs').done.then(() => import('./module.mjs')).then(found => say(found.name));`,
     'other.cjs': 'exports.name = require("./imports.cjs").name + (function () { return this === globalThis; })();',
-    'imports.cjs': 'exports.name = "imports"; import("./module.mjs").then(({ name }) => console.log("imported", name));',
+    'imports.cjs': 'exports.name = "imports"; exports.done = import("./module.mjs").then(({ name }) => console.log("imported", name));',
     'early.cjs': 'module.exports = "early"; if (module.parent) return; module.exports = "late";',
     'broken.cjs': 'let known = {};\n\nthrow new Error("at line 3");',
     'wrong.cjs': 'const require = 1;',
