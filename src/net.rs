@@ -21,4 +21,5 @@ mod socket;
 pub mod stream;
 pub mod target;
 mod tcp;
+pub mod tcp_table;
 pub mod tls;

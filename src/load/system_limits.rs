@@ -3,11 +3,11 @@
 use std::io::Error;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use procfs::net::{TcpNetEntry, TcpState};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::ClockId;
 
 use crate::net::local_ports;
+use crate::net::tcp_table::{self, SocketState};
 use crate::scenario::LoadSpec;
 
 /// Descriptors that a process needs beside its connections, and those of each load thread for its event loop and timers.
@@ -27,9 +27,8 @@ pub fn descriptors_limit() -> Option<u64> {
 
 /// TCP sockets of this side that are in TIME_WAIT after a connection to a server; `None` where the system does not say.
 pub(super) fn time_wait(server: SocketAddr) -> Option<u64> {
-    let sockets = if server.is_ipv4() { procfs::net::tcp() } else { procfs::net::tcp6() };
-    let waits = |socket: &TcpNetEntry| socket.remote_address == server && socket.state == TcpState::TimeWait;
-    Some(sockets.ok()?.iter().filter(|socket| waits(socket)).count() as u64)
+    let (table, server) = (tcp_table::read(server.is_ipv6())?, tcp_table::written(server));
+    Some(tcp_table::sockets(&table, SocketState::TimeWait).filter(|row| row.remote == server).count() as u64)
 }
 
 /// How many ports connections to one address are made from; `None` where the system does not say.

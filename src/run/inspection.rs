@@ -190,6 +190,8 @@ impl Inspector<'_> {
 
     /// A closed load with so many users, of which the server is thought to work on `at_once` at once.
     fn step(&self, users: u32, alone: Duration, at_once: f64) -> Result<(ConcurrencyStep, Results)> {
+        // Half a request's time after the last user has come.
+        let connected = ramp(users, alone) + alone / 2;
         let begin = settled(users, alone);
         let end = step_time(users, alone, at_once);
         let level = |from, lasting| Level { from, to: f64::from(users), lasting };
@@ -201,7 +203,7 @@ impl Inspector<'_> {
         // All that is under way at the end is waited for.
         let drain = alone.mul_f64(3.0 * f64::from(users) / at_once) + Duration::from_secs(2);
         let load = LoadSpec { levels, duration: end, drain, ..closed(&self.plan.load, users) };
-        let mut usage = UsageWatch::new(self.view.as_ref(), begin, end);
+        let mut usage = UsageWatch::new(self.view.as_ref(), connected, begin, end);
         let live = Arc::new(LiveCounters::new(load::threads(&load)));
         let (results, curve) = self.drive_with(&load, &live, &mut |now| usage.look(now))?;
         let (cpu, generator) = usage.used();

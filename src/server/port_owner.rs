@@ -11,6 +11,7 @@ use procfs::net::{TcpNetEntries, TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, all_processes};
 
 use super::proc;
+use crate::net::tcp_table::{self, SocketState};
 
 /// For so long another may hold the address: what is read while processes come and go may be half the truth.
 const BELIEVED_AFTER: Duration = Duration::from_secs(1);
@@ -89,13 +90,12 @@ fn listeners(table: &str) -> Vec<TcpNetEntry> {
 
 /// The inodes of the connections to a port of this machine that are established, from the side of whoever listened.
 pub(super) fn established(port: u16) -> BTreeSet<u64> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().filter_map(|table| File::open(table).ok());
-    let read = tables.map(|file| {
-        let (file, system) = (BufReader::new(file), procfs::current_system_info());
-        TcpNetEntries::from_buf_read(file, system).map_or_else(|_| Vec::new(), |entries| entries.0)
-    });
-    let is_one = |entry: &TcpNetEntry| entry.state == TcpState::Established && entry.local_address.port() == port;
-    read.flatten().filter(is_one).map(|entry| entry.inode).collect()
+    let port = tcp_table::written_port(port);
+    let of_table = |table: &String| -> Vec<u64> {
+        let rows = tcp_table::sockets(table, SocketState::Established).filter(|row| row.local.ends_with(&port));
+        rows.map(|row| row.inode).collect()
+    };
+    [false, true].into_iter().filter_map(tcp_table::read).flat_map(|table| of_table(&table)).collect()
 }
 
 fn best(address: SocketAddr, entries: impl Iterator<Item = TcpNetEntry>) -> Vec<TcpNetEntry> {

@@ -19,24 +19,29 @@ struct Reading {
 /// Reads at the beginning and at the end of a part of a step.
 pub(super) struct UsageWatch<'a> {
     view: Option<&'a ListenerView>,
+    /// From when on all connections are there.
+    connected: Duration,
     begin: Duration,
     end: Duration,
     first: Option<Reading>,
     last: Option<Reading>,
-    /// Of each worker, at the beginning.
-    connections: Vec<u32>,
+    /// Of each worker; `None` before they were counted.
+    connections: Option<Vec<u32>>,
 }
 
 impl<'a> UsageWatch<'a> {
     /// There are no processes of the server where nobody can see them.
-    pub fn new(view: Option<&'a ListenerView>, begin: Duration, end: Duration) -> Self {
-        UsageWatch { view, begin, end, first: None, last: None, connections: Vec::new() }
+    pub fn new(view: Option<&'a ListenerView>, connected: Duration, begin: Duration, end: Duration) -> Self {
+        UsageWatch { view, connected, begin, end, first: None, last: None, connections: None }
     }
 
     /// It is so late now.
     pub fn look(&mut self, now: Duration) {
+        // Before anything else is read: it may take milliseconds.
+        if self.connections.is_none() && now >= self.connected {
+            self.connections = Some(self.view.map(ListenerView::connections).unwrap_or_default());
+        }
         if self.first.is_none() && now >= self.begin {
-            self.connections = self.view.map(ListenerView::connections).unwrap_or_default();
             self.first = Some(self.read(now));
         }
         if self.last.is_none() && now >= self.end {
@@ -49,9 +54,9 @@ impl<'a> UsageWatch<'a> {
         Reading { at, server, generator: ListenerUse::of(&[std::process::id()]) }
     }
 
-    /// The connections that each worker had at the beginning; empty where they cannot be seen.
+    /// The connections that each worker had; empty where they cannot be seen.
     pub fn connections(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.connections)
+        self.connections.take().unwrap_or_default()
     }
 
     /// What the server did, and runner.
@@ -91,7 +96,8 @@ mod tests {
 
     #[test]
     fn it_is_read_once_from_the_begin_on_and_once_from_the_end_on() {
-        let mut watch = UsageWatch::new(None, Duration::from_millis(100), Duration::from_millis(300));
+        let mut watch =
+            UsageWatch::new(None, Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(300));
         for ms in [50, 101, 200, 302, 400] {
             watch.look(Duration::from_millis(ms));
         }
