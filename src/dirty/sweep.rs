@@ -37,7 +37,7 @@ mod probe;
 mod settle;
 mod shrink;
 #[cfg(test)]
-mod simulated;
+mod tests;
 mod unusual;
 
 pub(super) use cleanup::remove_created;

@@ -115,8 +115,16 @@ struct Found {
     key: EdgeKey,
     leak: Leak,
     may_be_stored: bool,
-    /// Of what all requests of a principal carry: whose it is, and from which operations it may have come.
-    suspects: Option<(u64, Vec<(usize, u64)>, Vec<usize>)>,
+    /// Of what all requests of a principal carry.
+    suspects: Option<Suspects>,
+}
+
+/// Whose it is what all requests of a principal carry, and from which operations it may have come.
+struct Suspects {
+    principal: u64,
+    /// The latest of each, with the owner of its own canary.
+    latest: Vec<(usize, u64)>,
+    asked: Vec<usize>,
 }
 
 /// Places of operations' responses of which it is not known how values of others got there, with the edges that end there.
@@ -199,7 +207,7 @@ impl Leaks {
                         true => ledger.asked_before(owner, victim),
                         false => Vec::new(),
                     };
-                    Some((owner, ledger.suspects(owner, victim, several), asked))
+                    Some(Suspects { principal: owner, latest: ledger.suspects(owner, victim, several), asked })
                 }
                 _ => None,
             };
@@ -251,9 +259,9 @@ impl Leaks {
             if !may_be_stored {
                 responses.insert(leak.victim.request);
             }
-            let sighting = suspects.map(|(principal, suspects, asked)| {
+            let sighting = suspects.map(|Suspects { principal, latest, asked }| {
                 let leak = leak.clone();
-                PrincipalSighting { suspects, asked, principal, leak }
+                PrincipalSighting { suspects: latest, asked, principal, leak }
             });
             let (overlapped, state) = (u64::from(leak.overlapped), state(may_be_stored));
             if let Some(edge) = self.edges.get_mut(&key) {

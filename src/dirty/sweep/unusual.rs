@@ -59,21 +59,24 @@ impl Sweep<'_> {
         let mut pages = self.ledger.able();
         pages.retain(|page| self.suits(trigger, turn, *page));
         pages.shuffle(&mut self.random);
-        // Each follows about as often as any other.
-        let mut followers =
-            orders::shuffled(&self.ledger.able(), usize::MAX, &mut self.random).concat().into_iter().cycle();
         let size = match trigger {
             Trigger::Gate => self.at_once() / AT_THE_GATE,
             Trigger::Abort => self.at_once().min(LEAVING),
             _ => self.at_once(),
         };
+        // Each follows about as often as any other. Who is about to leave comes before that, and so sees what was left to it.
+        let mut followers = orders::shuffled(&self.ledger.able(), usize::MAX, &mut self.random).concat();
+        if trigger == Trigger::Abort {
+            followers.clone_from(&pages);
+            followers.rotate_left(size.min(pages.len()));
+        }
+        let mut followers = followers.into_iter().cycle();
         for part in pages.chunks(size.max(1)) {
             if self.is_out_of_time() || until.is_some_and(|until| self.clock.now() > until) {
                 return;
             }
             let mut lines = Vec::new();
             for (index, page) in part.iter().enumerate() {
-                // Who leaves takes nothing along that another who left has left behind.
                 let spread = if trigger == Trigger::Abort { LEAVING_MS } else { SPREAD_MS };
                 let start = self.random.random_range(0.0..spread);
                 let mut odd = Odd { sweep: self, followers: &mut followers, page: *page, turn: turn as usize + index };

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Premises;
-use super::leaks::EdgeState;
-use super::*;
+use super::super::super::Premises;
+use super::super::leaks::EdgeState;
+use super::super::*;
 use crate::net::endpoint::Endpoint;
 use crate::scenario::tests::loaded;
 use application::{Application, Server};

@@ -108,7 +108,7 @@ const PLANTED: [(Kind, &[(Part, Fits)]); 28] = [
 
 /// What is planted.
 #[derive(Debug)]
-pub struct Planted {
+pub(super) struct Planted {
     pub kind: Kind,
     pub sources: BTreeSet<usize>,
     pub victims: BTreeSet<usize>,
@@ -118,7 +118,7 @@ pub struct Planted {
 
 /// An application.
 #[derive(Debug)]
-pub struct Application {
+pub(super) struct Application {
     operations: Vec<Operation>,
     pub planted: Vec<Planted>,
 }
@@ -235,7 +235,7 @@ impl Request {
 }
 
 /// An application that is being asked.
-pub struct Server<'a> {
+pub(super) struct Server<'a> {
     application: &'a Application,
     kept: RefCell<Vec<Kept>>,
     counts: RefCell<Counts>,
@@ -367,7 +367,7 @@ impl<'a> Server<'a> {
 }
 
 /// Where a leak shows.
-pub fn field(leak: usize) -> String {
+pub(super) fn field(leak: usize) -> String {
     format!("leak{leak}")
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What leaks, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Held while the source works, and cleared after it.
     Slot,
     /// Written when the source begins, and never cleared: a module, a thread, a worker's context.
@@ -40,7 +40,7 @@ pub enum Kind {
 
 /// An operation's part in a leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(super) enum Part {
     Source,
     Victim,
     Both,
@@ -54,7 +54,7 @@ const REMEMBERED: usize = 3;
 
 /// A request at one moment, as a leak sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment<'a> {
+pub(super) struct Moment<'a> {
     pub part: Part,
     /// What only its sender may see again.
     pub told: Option<&'a str>,
@@ -68,7 +68,7 @@ pub struct Moment<'a> {
 
 /// What a request holds of a leak while it works.
 #[derive(Debug, Default)]
-pub struct Held {
+pub(super) struct Held {
     value: Option<String>,
     /// It is the one whose answer others wait for.
     is_first: bool,
@@ -76,7 +76,7 @@ pub struct Held {
 
 /// What a leak keeps.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub(super) struct Kept {
     value: Option<String>,
     until: Duration,
     by_path: BTreeMap<String, (String, Duration)>,

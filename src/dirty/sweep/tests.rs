@@ -1,0 +1,3 @@
+//! The sweep as a whole.
+
+mod simulated;
