@@ -11,7 +11,8 @@ use std::time::Duration;
 use super::class::LeakClass;
 use super::client::CheckClient;
 use super::evidence::Evidence;
-use super::experiment::Participants;
+use super::experiment::{Experiment, Participants, run_experiment};
+use super::recipe::Recipe;
 use super::stopwatch::Stopwatch;
 use super::triggers::Situation;
 
@@ -57,7 +58,21 @@ pub(super) struct ExperimentContext<'a> {
     pub tries: Cell<u64>,
 }
 
+/// So much later than others a try is cut short that creates something: what no response has named, nobody removes again.
+const UNTIL_NAMED: Duration = Duration::from_secs(2);
+
 impl ExperimentContext<'_> {
+    /// A try, unless the time is up before its end: what is cut short says nothing.
+    async fn try_in_time(&self, recipe: &Recipe, until: Duration) -> Option<Experiment> {
+        let left = until.saturating_sub(self.clock.now());
+        if left.is_zero() {
+            return None;
+        }
+        let left = if self.client.creates(recipe) { left + UNTIL_NAMED } else { left };
+        let work = run_experiment(self.client, recipe, self.participants, self.number());
+        tokio::time::timeout(left, work).await.ok()
+    }
+
     fn number(&self) -> u64 {
         self.tries.set(self.tries.get() + 1);
         self.tries.get()

@@ -7,6 +7,7 @@ use super::CheckClient;
 use crate::canary::{CanaryShape, Length};
 use crate::dirty::identity::Identity;
 use crate::dirty::observation::Observation;
+use crate::dirty::recipe::Recipe;
 use crate::scenario::CaptureSpec;
 use crate::session::Session;
 
@@ -48,6 +49,12 @@ impl CheckClient {
     /// What was created since the last call.
     pub fn take_created(&self) -> Vec<Created> {
         std::mem::take(&mut self.creations.borrow_mut().made)
+    }
+
+    /// Whether a recipe asks for what creates something.
+    pub fn creates(&self, recipe: &Recipe) -> bool {
+        let by = &self.creations.borrow().by;
+        recipe.shots().any(|(_, shot)| by.get(shot.page).is_some_and(Option::is_some))
     }
 
     /// Notes what a response says was created.

@@ -7,7 +7,7 @@ use tracing::{debug, info};
 
 use super::super::class::{Guess, LeakClass};
 use super::super::evidence::{Evidence, Reduction};
-use super::super::experiment::{Experiment, run_experiment};
+use super::super::experiment::Experiment;
 use super::super::triggers::Situation;
 use super::ExperimentContext;
 use super::candidates::{self, Candidate, ExperimentRequests};
@@ -207,10 +207,7 @@ impl Case {
         let question = DiagnosticQuestion::ALL[index];
         let mut tried: Vec<Experiment> = Vec::new();
         for recipe in question.recipes(&best.recipe, self.requests, signs, context.situation) {
-            let left = until.saturating_sub(context.clock.now());
-            let work = run_experiment(context.client, &recipe, context.participants, context.number());
-            // What is cut short says nothing.
-            let Ok(one) = tokio::time::timeout(left, work).await else { break };
+            let Some(one) = context.try_in_time(&recipe, until).await else { break };
             let answered = question.is_answered(&one);
             tried.push(one);
             if answered {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::evidence::SentRequest;
-use super::super::experiment::{Experiment, Reproduction, run_experiment};
+use super::super::experiment::{Experiment, Reproduction};
 use super::super::observation::Observation;
 use super::super::recipe::Recipe;
 use super::{ExperimentContext, hints};
@@ -47,9 +47,7 @@ impl Series {
         until: Duration,
     ) {
         for _ in 0..tries {
-            let left = until.saturating_sub(context.clock.now());
-            let work = run_experiment(context.client, recipe, context.participants, context.number());
-            let Ok(tried) = tokio::time::timeout(left, work).await else { return };
+            let Some(tried) = context.try_in_time(recipe, until).await else { return };
             self.take(tried, context.situation.premises.workers.unwrap_or(1));
             if self.shown >= enough || self.kept {
                 return;
