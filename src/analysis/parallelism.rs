@@ -85,6 +85,23 @@ fn is_uneven(step: &ConcurrencyStep, work_s: f64) -> bool {
     step.connections.len() > 1 && step.connections.iter().any(|open| f64::from(*open) < FEWER * each)
 }
 
+/// What an uneven step would have come to with enough connections for each worker, if workers are alike: those that had enough show
+/// what one works on.
+fn evened(step: &ConcurrencyStep, work_s: f64) -> f64 {
+    let mut open: Vec<f64> = step.connections.iter().map(|open| f64::from(*open)).collect();
+    open.sort_unstable_by(f64::total_cmp);
+    let (mut left, mut workers) = (at_once(step, work_s), open.len() as f64);
+    for open in &open {
+        let each = left / workers;
+        if *open >= FEWER * each {
+            return each * step.connections.len() as f64;
+        }
+        left -= open;
+        workers -= 1.0;
+    }
+    at_once(step, work_s)
+}
+
 /// The step in which connections lay the most unevenly over workers, so that one of them had too few; `None` where each had
 /// enough.
 pub fn most_uneven(steps: &[ConcurrencyStep]) -> Option<&ConcurrencyStep> {
@@ -149,9 +166,14 @@ fn plateau(steps: &[ConcurrencyStep]) -> Option<(f64, f64, f64)> {
     if steps.len() < 2 || !waited(steps.last()?, work_s) {
         return None;
     }
-    let all_uneven = steps.iter().filter(|step| waited(step, work_s)).all(|step| is_uneven(step, work_s));
+    let full = || steps.iter().filter(|step| waited(step, work_s));
+    if full().all(|step| is_uneven(step, work_s)) {
+        let mut evened: Vec<f64> = full().map(|step| evened(step, work_s)).collect();
+        evened.sort_unstable_by(f64::total_cmp);
+        return Some((most, evened[evened.len() / 2], evened.last().copied()?));
+    }
     let is_on_it = |step: &&ConcurrencyStep| {
-        if is_uneven(step, work_s) && !all_uneven {
+        if is_uneven(step, work_s) {
             return false;
         }
         let seen = at_once(step, work_s);
@@ -353,6 +375,14 @@ pub(super) mod tests {
         measured.push(over_two([200, 56], 4.0));
         assert_eq!(next_concurrency(&measured, 2, 512), None);
         assert_eq!(most_uneven(&measured).map(|step| step.concurrency), Some(16));
+        // All that waited were uneven: what the worker with enough works on, twice.
+        let uneven = InspectionRecord { workers: Some(2), steps: measured[..7].to_vec(), ..inspected(8.0, Vec::new()) };
+        let seen = parallelism(&uneven).unwrap();
+        assert_eq!((seen.low.round(), seen.value.round(), seen.high.map(f64::round)), (8.0, 8.0, Some(8.0)));
+        assert_eq!(evened(&over_two([62, 2], 4.0), 0.1).round(), 8.0);
+        let three = ConcurrencyStep { connections: vec![1, 60, 3], ..steps(8.0, &[64]).remove(0) };
+        assert_eq!(evened(&three, 0.1).round(), 12.0, "1 + 4 + 3");
+
         let record = InspectionRecord { workers: Some(2), steps: measured, ..inspected(8.0, Vec::new()) };
         let seen = parallelism(&record).unwrap();
         assert_eq!((seen.low.round(), seen.value.round(), seen.high.map(f64::round)), (8.0, 8.0, Some(8.0)));
