@@ -102,12 +102,12 @@ fn evened(step: &ConcurrencyStep, work_s: f64) -> f64 {
     at_once(step, work_s)
 }
 
-/// The step in which connections lay the most unevenly over workers, so that one of them had too few; `None` where each had
-/// enough.
+/// Of the steps whose requests waited, that in which connections lay the most unevenly over workers, so that one of them had too
+/// few; `None` where each had enough.
 pub fn most_uneven(steps: &[ConcurrencyStep]) -> Option<&ConcurrencyStep> {
     let work_s = work_s(steps)?;
     let least = |step: &&ConcurrencyStep| step.connections.iter().min().copied();
-    steps.iter().filter(|step| is_uneven(step, work_s)).min_by_key(least)
+    steps.iter().filter(|step| waited(step, work_s) && is_uneven(step, work_s)).min_by_key(least)
 }
 
 /// Whether the last step should be measured once more: it is the first whose requests waited, does worse than one before, or a
@@ -367,6 +367,8 @@ pub(super) mod tests {
         assert!(!uneven([1, 1]) && !is_uneven(&steps(8.0, &[64])[0], 0.1), "nobody sees who has them");
 
         let mut measured = steps(8.0, &[1, 2, 4, 8]);
+        measured[0].connections = vec![1, 0];
+        assert!(most_uneven(&measured).is_none(), "one user cannot keep two workers busy");
         measured.extend([[16, 0], [29, 3], [63, 1]].map(|connections| over_two(connections, 4.0)));
         assert!(is_doubtful(&measured));
         assert_eq!(next_concurrency(&measured, 2, 512), Some(128), "more may reach both");
