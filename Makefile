@@ -109,7 +109,7 @@ nightly.signature: build ## inspect built-in and Python servers whose kind is kn
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	scripts/measure-signature --judge
 
-nightly: build ## run all shipped scenarios, and leave reports/index.html (20 minutes)
+nightly: build ## run all shipped scenarios, and leave reports/index.html (10 minutes)
 	@$(MAKE) --no-print-directory -C $(APP) venv
 	@scripts/install-test-tools postgres
 	$(RUNNER) scenarios/ --junit reports/junit.xml

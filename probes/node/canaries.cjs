@@ -93,7 +93,7 @@ module.exports = function canaries(pattern, marksFile) {
     }
   }
 
-  return { readMarks, textHolds, bytesText, collectText, plainText, words, ownText, LONG };
+  return { readMarks, textHolds, bytesText, collectText, plainText, words, ownText, LONG, MOST_CANARIES };
 };
 
 /** The least number of characters that a regular expression matches: 0 where it has what this does not know. */

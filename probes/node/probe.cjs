@@ -22,11 +22,10 @@ function start() {
   const EventEmitter = require('events');
   const { rewritten, compiled } = require('./modules.cjs');
   const { attachments } = require('./attachments.cjs');
-  const { readMarks, textHolds, bytesText, collectText, plainText, words, ownText, LONG } = require('./canaries.cjs')(process.env.RUNNER_PROBE_CANARY, process.env.RUNNER_PROBE_MARKS);
+  const { readMarks, textHolds, bytesText, collectText, plainText, words, ownText, LONG, MOST_CANARIES } = require('./canaries.cjs')(process.env.RUNNER_PROBE_CANARY, process.env.RUNNER_PROBE_MARKS);
 
   const MOST_EVENTS = 200_000;
   const MOST_BYTES = 64 * 1024 * 1024;
-  const MOST_CANARIES = 8;
   const NO_HOLDERS = Object.freeze([]);
   const ITEMS = 32, DEPTH = 3, VISITS = 200;
   const LOADS_OF_A_PLACE = 50;      // loads of one place in one request that are told,

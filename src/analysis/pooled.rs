@@ -23,14 +23,10 @@ pub fn pooled(trials: &[Trial]) -> Option<PooledRecord> {
 }
 
 /// Merged by the function that merges those of load threads and of machines.
-fn merged(each: impl Iterator<Item = Latencies>) -> Option<Latencies> {
-    let mut count = 0;
-    let all = each.reduce(|mut all, one| {
-        count += 1;
-        all.merge(&one);
-        all
-    });
-    all.filter(|_| count > 0)
+fn merged(mut each: impl Iterator<Item = Latencies>) -> Option<Latencies> {
+    let (mut all, second) = (each.next()?, each.next()?);
+    std::iter::once(second).chain(each).for_each(|one| all.merge(&one));
+    Some(all)
 }
 
 #[cfg(test)]

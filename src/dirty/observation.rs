@@ -31,6 +31,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether it does not go to its end as others do: it fails, or its client leaves.
+    pub const fn is_odd(self) -> bool {
+        matches!(self, Role::Failing | Role::Leaving)
+    }
+
     /// The name in records and reports.
     pub const fn name(self) -> &'static str {
         match self {

@@ -37,8 +37,10 @@ pub fn sockets(table: &str, state: SocketState) -> impl Iterator<Item = SocketRo
     table.lines().filter_map(move |line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, remote) = (fields.next()?, fields.next()?);
-        let is_it = fields.next()? == state.text();
-        is_it.then(|| Some(SocketRow { local, remote, inode: fields.nth(5)?.parse().ok()? }))?
+        if fields.next()? != state.text() {
+            return None;
+        }
+        Some(SocketRow { local, remote, inode: fields.nth(5)?.parse().ok()? })
     })
 }
 

@@ -321,14 +321,8 @@ impl Terminal {
     fn leak(&self, variants: &[VariantRecord]) -> String {
         let distinct: Vec<_> = variants.iter().flat_map(|variant| variant.distinct_leaks()).collect();
         let Some((_, leak)) = distinct.first() else { return String::new() };
-        let mut out = self.entry(
-            "leak",
-            &[Some(sentence::leak(leak)), sentence::found_in(leak.oracle, &leak.place)]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(", "),
-        );
+        let place = sentence::found_in(leak.oracle, &leak.place).map(|place| format!(", {place}")).unwrap_or_default();
+        let mut out = self.entry("leak", &format!("{}{place}", sentence::leak(leak)));
         let traces = |witness: &Witness| witness.trace_id.clone();
         if let Some(victim) = traces(&leak.victim) {
             let source = leak.source.as_ref().and_then(traces).map(|id| format!("; source {id}")).unwrap_or_default();

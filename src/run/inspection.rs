@@ -207,7 +207,7 @@ impl Inspector<'_> {
         let live = Arc::new(LiveCounters::new(load::threads(&load)));
         let (results, curve) = self.drive_with(&load, &live, &mut |now| usage.look(now))?;
         let (cpu, generator) = usage.used();
-        let last = results.measured.connections.opened <= u64::from(users);
+        let are_kept = results.measured.connections.opened <= u64::from(users);
         let whole = &results.measured.whole;
         let mean = whole.service_time.mean().map(|mean| mean.likely() / 1e3);
         let step = ConcurrencyStep {
@@ -220,7 +220,7 @@ impl Inspector<'_> {
             service_time_p50_us: whole.service_time.distribution().median_of_answered().map(|ns| ns as f64 / 1e3),
             service_time_mean_us: mean,
             cpu,
-            connections: if last { usage.connections() } else { Vec::new() },
+            connections: if are_kept { usage.connections() } else { Vec::new() },
             generator,
         };
         if whole.unanswered > 0 {

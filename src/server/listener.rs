@@ -14,6 +14,8 @@ pub struct ListenerView {
     address: SocketAddr,
     /// The processes that had it open at first.
     holders: Vec<u32>,
+    /// Those of them that accept connections: they had handed it to no child.
+    accepting: Vec<u32>,
 }
 
 /// What the processes behind a socket have used so far.
@@ -32,7 +34,8 @@ impl ListenerView {
     pub fn of(endpoint: &Endpoint) -> Option<ListenerView> {
         match endpoint {
             Endpoint::Tcp(address) if address.ip().is_loopback() && proc::unusable().is_none() => {
-                let view = ListenerView { address: *address, holders: holders(*address) };
+                let holders = holders(*address);
+                let view = ListenerView { address: *address, accepting: accepting(&holders), holders };
                 view.accept_queue().map(|_| view)
             }
             _ => None,
@@ -50,7 +53,7 @@ impl ListenerView {
 
     /// How many processes accept connections; `None` if nobody can be seen.
     pub fn workers(&self) -> Option<u32> {
-        let count = self.accepting().len() as u32;
+        let count = self.accepting.len() as u32;
         (count > 0).then_some(count)
     }
 
@@ -59,14 +62,8 @@ impl ListenerView {
         let established = port_owner::established(self.address.port());
         let open =
             |pid: u32| Some(port_owner::sockets(pid)?.iter().filter(|inode| established.contains(inode)).count());
-        let counts = self.accepting().into_iter().map(|pid| open(pid).map(|count| count as u32));
+        let counts = self.accepting.iter().map(|pid| open(*pid).map(|count| count as u32));
         counts.collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// The processes that accept connections: those that have the socket open and handed it to no child.
-    fn accepting(&self) -> Vec<u32> {
-        let handed_on = |pid: &u32| process_tree::descendants(*pid).iter().any(|child| self.holders.contains(child));
-        self.holders.iter().copied().filter(|pid| !handed_on(pid)).collect()
     }
 
     /// The processes that have the socket open, and all below them.
@@ -88,6 +85,12 @@ fn holders(address: SocketAddr) -> Vec<u32> {
         open.is_some_and(|open| open.iter().any(|inode| inodes.contains(inode)))
     };
     pids.filter(|pid| *pid != std::process::id()).filter(holds).collect()
+}
+
+/// Of those that have a socket open, the processes that have handed it to no child.
+fn accepting(holders: &[u32]) -> Vec<u32> {
+    let handed_on = |pid: &u32| process_tree::descendants(*pid).iter().any(|child| holders.contains(child));
+    holders.iter().copied().filter(|pid| !handed_on(pid)).collect()
 }
 
 impl ListenerUse {

@@ -427,8 +427,7 @@ impl Edge {
     fn sources(&self, ledger: &Ledger) -> Vec<usize> {
         let pages = |one: &PrincipalSighting| one.suspects.iter().map(|(page, _)| *page).collect::<Vec<_>>();
         let suspects: Vec<Vec<usize>> = self.sightings.iter().map(pages).collect();
-        let is_odd =
-            |owner: u64| ledger.request(owner).is_some_and(|seen| matches!(seen.role, Role::Leaving | Role::Failing));
+        let is_odd = |owner: u64| ledger.request(owner).is_some_and(|seen| seen.role.is_odd());
         let odd = |page: usize| {
             self.sightings.iter().any(|one| one.suspects.iter().any(|(at, owner)| *at == page && is_odd(*owner)))
         };

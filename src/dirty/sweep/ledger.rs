@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::super::client::CheckClient;
-use super::super::observation::{Observation, Role, Seen};
+use super::super::observation::{Observation, Seen};
 use super::super::{Premises, exposure, text};
 use super::forms;
 use crate::exchange::Outcome;
@@ -184,7 +184,7 @@ impl Ledger {
     fn remember(&mut self, seen: Seen) {
         let Some(owner) = seen.identity else { return };
         if let (Some(principal), Some(past)) = (seen.principal, self.history.get_mut(seen.page)) {
-            let is_odd = matches!(seen.role, Role::Failing | Role::Leaving);
+            let is_odd = seen.role.is_odd();
             past.push_back(PastRequest { sent: seen.sent(), done: seen.exchange.done, principal, owner, is_odd });
             if past.len() > PAST {
                 past.pop_front();
