@@ -32,6 +32,7 @@ mod pipelined;
 mod progress;
 pub mod recorder;
 mod request_source;
+mod requests_from;
 mod rng;
 pub mod schedule;
 pub mod slice;
@@ -54,7 +55,7 @@ use hook_watchdog::{HookWatchdog, HungHook};
 use load_thread::LoadThread;
 use measurement::Measurement;
 pub use progress::{LiveCounters, LoadProgress};
-use request_source::scripted::Scripts;
+use requests_from::RequestsFrom;
 use stall_monitor::StallMonitor;
 use thread_plan::ThreadPlan;
 
@@ -126,7 +127,7 @@ pub fn run(
             // It compiled before, and all that it imports was there then.
             let hooks = client.as_ref().map(|client| client.hooks(Arc::clone(&pulses[(index - slice.first) as usize])));
             let hooks = hooks.transpose().map_err(std::io::Error::other)?;
-            LoadThread::new(Arc::clone(&load), plan, hooks.map(Scripts::new), Arc::clone(&live))
+            LoadThread::new(Arc::clone(&load), plan, RequestsFrom::of(hooks), Arc::clone(&live))
         }
     };
     let watch = StallMonitor::new(load.warmup, load.warmup.saturating_add(load.duration));

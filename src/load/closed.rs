@@ -7,50 +7,29 @@ use tokio_util::sync::CancellationToken;
 
 use super::multiplexed::Multiplexed;
 use super::pipelined::batches;
-use super::request_source::plain::PlainSource;
-use super::request_source::scripted::ScriptedSource;
-use super::request_source::{RequestSource, Turn};
+use super::request_source::{RequestSource, SourceOfUsers, Turn};
 use super::thread_state::ThreadState;
 use super::virtual_user::{AFTER_REFUSAL, Transport, VirtualUser, all_end};
 use crate::exchange::{Failure, Outcome};
 use crate::net::http1::Connection;
 use crate::scenario::Protocol;
 
-/// Runs all users of a load thread to the end.
-pub(super) async fn users(thread: &Rc<ThreadState>) {
+/// Runs all users of a load thread to the end; `source` makes what they send.
+pub(super) async fn users<S: SourceOfUsers>(thread: &Rc<ThreadState>, source: &Rc<S>) {
     let mut users = JoinSet::new();
     let over = CancellationToken::new();
     for slot in 0..thread.plan.users {
-        let (thread, over) = (Rc::clone(thread), over.clone());
+        let (thread, source, over) = (Rc::clone(thread), Rc::clone(source), over.clone());
         users.spawn_local(async move {
-            let (plan, number) = (&thread.plan, thread.plan.number(slot));
+            let source = source.of_user(&thread.plan, thread.plan.number(slot));
             // All but the most common are boxed, so that they do not make every user as large as the largest.
-            match (&thread.scripts, plan.protocol) {
-                (None, Protocol::Http1 { pipeline: 1 }) => {
-                    turns::<_, Connection>(VirtualUser::new(&thread, slot, PlainSource::new(plan, number)), &over)
-                        .await;
+            match thread.plan.protocol {
+                Protocol::Http1 { pipeline: 1 } => {
+                    turns::<_, Connection>(VirtualUser::new(&thread, slot, source), &over).await;
                 }
-                (Some(scripts), Protocol::Http1 { pipeline: 1 }) => {
-                    let user = VirtualUser::new(&thread, slot, ScriptedSource::new(plan, scripts, number));
-                    Box::pin(turns::<_, Connection>(user, &over)).await;
-                }
-                (None, Protocol::Http1 { .. }) => {
-                    Box::pin(batches(&thread, slot, &over, |place| PlainSource::in_place(plan, number, place))).await;
-                }
-                (Some(scripts), Protocol::Http1 { .. }) => {
-                    let first = ScriptedSource::new(plan, scripts, number);
-                    Box::pin(batches(&thread, slot, &over, |place| first.sibling(place))).await;
-                }
-                (None, Protocol::Http2 { .. }) => {
-                    Box::pin(turns::<_, Multiplexed>(
-                        VirtualUser::new(&thread, slot, PlainSource::new(plan, number)),
-                        &over,
-                    ))
-                    .await;
-                }
-                (Some(scripts), Protocol::Http2 { .. }) => {
-                    let user = VirtualUser::new(&thread, slot, ScriptedSource::new(plan, scripts, number));
-                    Box::pin(turns::<_, Multiplexed>(user, &over)).await;
+                Protocol::Http1 { .. } => Box::pin(batches(&thread, slot, source, &over)).await,
+                Protocol::Http2 { .. } => {
+                    Box::pin(turns::<_, Multiplexed>(VirtualUser::new(&thread, slot, source), &over)).await;
                 }
             }
         });

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::cpu_meter::{SECOND, SHORTEST};
 use super::measurement::Measurement;
 use super::progress::LiveCounters;
-use super::request_source::scripted::Scripts;
+use super::requests_from::{RequestsFrom, with_source};
 use super::snapshot::Snapshot;
 use super::thread_plan::ThreadPlan;
 use super::thread_state::ThreadState;
@@ -30,11 +30,11 @@ impl LoadThread {
     pub fn new(
         load: Arc<scenario::LoadSpec>,
         plan: ThreadPlan,
-        scripts: Option<Scripts>,
+        requests: RequestsFrom,
         live: Arc<LiveCounters>,
     ) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = ThreadState::new(&load, plan, scripts, live);
+        let thread = ThreadState::new(&load, plan, requests, live);
         Ok(LoadThread { load, runtime, thread })
     }
 
@@ -76,8 +76,10 @@ async fn drive(
     let mut arrivals = plan.arrivals().peekable();
     let work = async {
         match plan.model {
-            Model::Closed => closed::users(thread).await,
-            Model::Open { .. } => open::arrivals(thread, &mut arrivals).await?,
+            Model::Closed => with_source!(&thread.requests, source => closed::users(thread, source).await),
+            Model::Open { .. } => {
+                with_source!(&thread.requests, source => open::arrivals(thread, source, &mut arrivals).await?)
+            }
         }
         if plan.limit.is_some() {
             return std::io::Result::Ok(plan.clock.now());

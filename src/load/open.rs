@@ -10,9 +10,7 @@ use tokio::task::JoinSet;
 use super::arrival_queue::IdleUser;
 use super::measurement::LATE;
 use super::multiplexed::Multiplexed;
-use super::request_source::plain::PlainSource;
-use super::request_source::scripted::ScriptedSource;
-use super::request_source::{RequestSource, Turn};
+use super::request_source::{RequestSource, SourceOfUsers, Turn};
 use super::thread_state::{ThreadState, noticed};
 use super::timerfd::{AWAKE, TimerFd};
 use super::virtual_user::{Transport, VirtualUser, all_end, take_up};
@@ -29,8 +27,9 @@ const AT_A_TIME: usize = 16;
 
 /// The loop of the open model: hands each arrival of a load thread to a user when it is due, to a new one while there are
 /// fewer than there may be. Returns when all are answered that were begun.
-pub(super) async fn arrivals(
+pub(super) async fn arrivals<S: SourceOfUsers>(
     thread: &Rc<ThreadState>,
+    source: &Rc<S>,
     all: &mut Peekable<impl Iterator<Item = Duration>>,
 ) -> Result<()> {
     let plan = &thread.plan;
@@ -51,10 +50,8 @@ pub(super) async fn arrivals(
         come_to += 1;
         match users.len() as u32 {
             slot if slot < plan.users => {
-                users.spawn_local(noticed(
-                    Rc::clone(thread),
-                    user(Rc::clone(thread), slot, thread.arrivals.idle_user(due)),
-                ));
+                let user = user(Rc::clone(thread), Rc::clone(source), slot, thread.arrivals.idle_user(due));
+                users.spawn_local(noticed(Rc::clone(thread), user));
             }
             _ => thread.arrivals.hand_over(due),
         }
@@ -81,34 +78,15 @@ pub(super) async fn awake_until(thread: &ThreadState, due: Duration) -> Duration
     now
 }
 
-async fn user(thread: Rc<ThreadState>, slot: u32, idle_user: Rc<IdleUser>) {
-    let number = thread.plan.number(slot);
+async fn user<S: SourceOfUsers>(thread: Rc<ThreadState>, source: Rc<S>, slot: u32, idle_user: Rc<IdleUser>) {
+    let source = source.of_user(&thread.plan, thread.plan.number(slot));
     // Boxed as in the closed model.
-    match (&thread.scripts, thread.plan.protocol) {
-        (None, Protocol::Http1 { .. }) => {
-            calls::<_, Connection>(VirtualUser::new(&thread, slot, PlainSource::new(&thread.plan, number)), &idle_user)
-                .await;
+    match thread.plan.protocol {
+        Protocol::Http1 { .. } => {
+            calls::<_, Connection>(VirtualUser::new(&thread, slot, source), &idle_user).await;
         }
-        (Some(scripts), Protocol::Http1 { .. }) => {
-            Box::pin(calls::<_, Connection>(
-                VirtualUser::new(&thread, slot, ScriptedSource::new(&thread.plan, scripts, number)),
-                &idle_user,
-            ))
-            .await;
-        }
-        (None, Protocol::Http2 { .. }) => {
-            Box::pin(calls::<_, Multiplexed>(
-                VirtualUser::new(&thread, slot, PlainSource::new(&thread.plan, number)),
-                &idle_user,
-            ))
-            .await;
-        }
-        (Some(scripts), Protocol::Http2 { .. }) => {
-            Box::pin(calls::<_, Multiplexed>(
-                VirtualUser::new(&thread, slot, ScriptedSource::new(&thread.plan, scripts, number)),
-                &idle_user,
-            ))
-            .await;
+        Protocol::Http2 { .. } => {
+            Box::pin(calls::<_, Multiplexed>(VirtualUser::new(&thread, slot, source), &idle_user)).await;
         }
     }
 }

@@ -28,15 +28,16 @@ struct Batch<'a, S> {
     bytes: Vec<u8>,
 }
 
-/// The loop of a user who pipelines, as long as the load has that many users. `source` makes what is sent from a place.
+/// The loop of a user who pipelines, as long as the load has that many users. `source` makes what is sent from its places.
 pub(super) async fn batches<S: RequestSource>(
     thread: &Rc<ThreadState>,
     slot: u32,
+    source: S,
     over: &CancellationToken,
-    source: impl Fn(u32) -> S,
 ) {
     let plan = &thread.plan;
-    let places = (0..plan.pipeline).map(|place| VirtualUser::new(thread, slot * plan.pipeline + place, source(place)));
+    let places =
+        (0..plan.pipeline).map(|place| VirtualUser::new(thread, slot * plan.pipeline + place, source.sibling(place)));
     let places = places.collect();
     let (left, later) = (VecDeque::new(), VecDeque::new());
     let mut batch = Batch { thread, places, connection: None, left, later, bytes: Vec::new() };

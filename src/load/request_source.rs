@@ -6,8 +6,23 @@ pub(super) mod scripted;
 
 use std::time::Duration;
 
+use super::client_script::HookFindings;
+use super::thread_plan::ThreadPlan;
 use crate::exchange::Exchange;
 use crate::net::sink::ResponseSink;
+
+/// Makes the requests of all users of a load thread.
+pub(super) trait SourceOfUsers: 'static {
+    type OfUser<'a>: RequestSource;
+
+    /// The requests of one user, by its number in the load.
+    fn of_user<'a>(&'a self, plan: &'a ThreadPlan, number: u32) -> Self::OfUser<'a>;
+
+    /// What was found in the responses so far, by a source that looks at them.
+    fn found(&self) -> Option<HookFindings> {
+        None
+    }
+}
 
 /// When a request that is ready is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +53,9 @@ pub(super) struct Outgoing<'a> {
 pub(super) trait RequestSource {
     /// Where responses go.
     type Sink: ResponseSink;
+
+    /// The source of another place in the batches of the same user, for users who pipeline.
+    fn sibling(&self, place: u32) -> Self;
 
     /// The kind of the request at hand: its index in the scenario.
     fn kind(&self) -> usize;

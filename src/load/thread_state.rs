@@ -12,7 +12,8 @@ use super::error_samples::ErrorSamples;
 use super::measurement::{ConnectionCounters, GeneratorUsage, Measurement};
 use super::progress::{Counters, LiveCounters};
 use super::recorder::Recorder;
-use super::request_source::scripted::Scripts;
+use super::request_source::SourceOfUsers as _;
+use super::requests_from::{RequestsFrom, with_source};
 use super::slowest::SlowestRequests;
 use super::snapshot::{PendingRequest, Snapshot, SnapshotDesk};
 use super::thread_plan::ThreadPlan;
@@ -46,8 +47,8 @@ pub(super) struct ThreadState {
     claimed: Cell<u64>,
     /// What requests waited within the measured part, from due to done, summed.
     waited: Cell<Duration>,
-    /// The hooks, if the load has any.
-    pub scripts: Option<Scripts>,
+    /// What its users send.
+    pub requests: RequestsFrom,
     live: Arc<LiveCounters>,
 }
 
@@ -61,7 +62,7 @@ struct InFlight {
 }
 
 impl ThreadState {
-    pub fn new(load: &scenario::LoadSpec, plan: ThreadPlan, scripts: Option<Scripts>, live: Arc<LiveCounters>) -> Self {
+    pub fn new(load: &scenario::LoadSpec, plan: ThreadPlan, requests: RequestsFrom, live: Arc<LiveCounters>) -> Self {
         ThreadState {
             measured: RefCell::new(Measurement::new(load)),
             in_flight: (0..plan.users * plan.pipeline).map(|_| InFlight::default()).collect(),
@@ -78,7 +79,7 @@ impl ThreadState {
             cpu_meter: CpuMeter::default(),
             claimed: Cell::new(0),
             waited: Cell::default(),
-            scripts,
+            requests,
             live,
             plan,
         }
@@ -237,7 +238,7 @@ impl ThreadState {
         measured.slowest = self.slowest.take();
         measured.connections = self.connections();
         measured.generator = self.usage(ended);
-        measured.findings = self.scripts.as_ref().map(Scripts::take);
+        measured.findings = with_source!(&self.requests, source => source.found());
         measured
     }
 
@@ -254,7 +255,7 @@ impl ThreadState {
         measured.slowest = self.slowest.borrow().clone();
         measured.connections = self.connections();
         measured.generator = self.usage(at);
-        measured.findings = self.scripts.as_ref().map(Scripts::found);
+        measured.findings = with_source!(&self.requests, source => source.found());
         let pending = self.in_flight.iter().filter(|of_user| of_user.under_way.get()).map(|of_user| PendingRequest {
             kind: of_user.kind.get(),
             intended: of_user.intended.get(),

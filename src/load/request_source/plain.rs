@@ -4,7 +4,7 @@ use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
 use super::errors::FirstErrors;
-use super::{Outgoing, RequestSource, Turn};
+use super::{Outgoing, RequestSource, SourceOfUsers, Turn};
 use crate::exchange::Exchange;
 use crate::load::rng::{self, RandomStream};
 use crate::load::thread_plan::ThreadPlan;
@@ -74,6 +74,17 @@ impl<'a> SlotFiller<'a> {
     }
 }
 
+/// The scenario's own requests: all that makes them is in the plan.
+pub(in crate::load) struct OwnRequests;
+
+impl SourceOfUsers for OwnRequests {
+    type OfUser<'a> = PlainSource<'a>;
+
+    fn of_user<'a>(&'a self, plan: &'a ThreadPlan, number: u32) -> PlainSource<'a> {
+        PlainSource::in_place(plan, number, 0)
+    }
+}
+
 /// The requests of a user without a script.
 pub(in crate::load) struct PlainSource<'a> {
     plan: &'a ThreadPlan,
@@ -86,12 +97,7 @@ pub(in crate::load) struct PlainSource<'a> {
 }
 
 impl<'a> PlainSource<'a> {
-    pub fn new(plan: &'a ThreadPlan, number: u32) -> Self {
-        PlainSource::in_place(plan, number, 0)
-    }
-
-    /// The source of one place of a user's batches.
-    pub fn in_place(plan: &'a ThreadPlan, number: u32, place: u32) -> Self {
+    fn in_place(plan: &'a ThreadPlan, number: u32, place: u32) -> Self {
         let slots = SlotFiller::in_place(plan, number, place);
         PlainSource {
             plan,
@@ -106,6 +112,10 @@ impl<'a> PlainSource<'a> {
 
 impl RequestSource for PlainSource<'_> {
     type Sink = FirstErrors;
+
+    fn sibling(&self, place: u32) -> Self {
+        PlainSource::in_place(self.plan, self.slots.number, place)
+    }
 
     fn kind(&self) -> usize {
         self.kind

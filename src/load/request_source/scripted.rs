@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::errors::FirstErrors;
 use super::plain::SlotFiller;
-use super::{Outgoing, RequestSource, Turn};
+use super::{Outgoing, RequestSource, SourceOfUsers, Turn};
 use crate::exchange::{Exchange, Failure, Outcome};
 use crate::load::client_script::{HookFindings, HookSample};
 use crate::load::thread_plan::ThreadPlan;
@@ -53,15 +53,18 @@ impl Scripts {
             told.push(place);
         }
     }
+}
 
-    /// A copy of what was found so far.
-    pub fn found(&self) -> HookFindings {
-        self.findings.borrow().clone()
+impl SourceOfUsers for Scripts {
+    type OfUser<'a> = ScriptedSource<'a>;
+
+    fn of_user<'a>(&'a self, plan: &'a ThreadPlan, number: u32) -> ScriptedSource<'a> {
+        let row = plan.data.iter().flat_map(|data| data.row(number));
+        ScriptedSource::in_place(plan, self, (number, 0), HookUser::new(number, row))
     }
 
-    /// What was found so far; it is counted no more.
-    pub fn take(&self) -> HookFindings {
-        self.findings.take()
+    fn found(&self) -> Option<HookFindings> {
+        Some(self.findings.borrow().clone())
     }
 }
 
@@ -117,16 +120,6 @@ pub(in crate::load) struct ScriptedSource<'a> {
 }
 
 impl<'a> ScriptedSource<'a> {
-    pub fn new(plan: &'a ThreadPlan, scripts: &'a Scripts, number: u32) -> Self {
-        let row = plan.data.iter().flat_map(|data| data.row(number));
-        ScriptedSource::in_place(plan, scripts, (number, 0), HookUser::new(number, row))
-    }
-
-    /// The source of another place of the same user's batches.
-    pub fn sibling(&self, place: u32) -> Self {
-        ScriptedSource::in_place(self.plan, self.scripts, (self.slots.number, place), self.user.clone())
-    }
-
     fn in_place(plan: &'a ThreadPlan, scripts: &'a Scripts, (number, place): (u32, u32), user: HookUser) -> Self {
         ScriptedSource {
             plan,
@@ -189,6 +182,10 @@ impl<'a> ScriptedSource<'a> {
 
 impl RequestSource for ScriptedSource<'_> {
     type Sink = Look;
+
+    fn sibling(&self, place: u32) -> Self {
+        ScriptedSource::in_place(self.plan, self.scripts, (self.slots.number, place), self.user.clone())
+    }
 
     fn kind(&self) -> usize {
         self.kind

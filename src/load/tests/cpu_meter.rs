@@ -7,6 +7,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::load::open::awake_until;
+use crate::load::requests_from::RequestsFrom;
 use crate::load::thread_plan::ThreadPlan;
 use crate::load::thread_state::ThreadState;
 use crate::load::thread_state::noticed;
@@ -71,7 +72,7 @@ async fn what_users_do_while_an_arrival_is_waited_for_is_work() {
     let thread = Rc::new(ThreadState::new(
         &plan(),
         ThreadPlan::new(&plan(), &target, (0, 1), 1),
-        None,
+        RequestsFrom::of(None),
         Arc::new(LiveCounters::new(1)),
     ));
     let clock = thread.plan.clock;
@@ -97,8 +98,12 @@ async fn what_users_do_while_an_arrival_is_waited_for_is_work() {
 #[tokio::test]
 async fn waiting_awake_is_no_work() {
     let target = Target::tcp("127.0.0.1:9".parse().unwrap(), None);
-    let thread =
-        ThreadState::new(&plan(), ThreadPlan::new(&plan(), &target, (0, 1), 1), None, Arc::new(LiveCounters::new(1)));
+    let thread = ThreadState::new(
+        &plan(),
+        ThreadPlan::new(&plan(), &target, (0, 1), 1),
+        RequestsFrom::of(None),
+        Arc::new(LiveCounters::new(1)),
+    );
     let clock = thread.plan.clock;
     // Other processes may have the machine for a while, but not always.
     for _ in 0..50 {
