@@ -27,23 +27,26 @@ mod asking;
 mod cleanup;
 mod control;
 mod document;
+mod edge;
 mod findings;
 mod forms;
 mod leaks;
 mod ledger;
 mod orders;
+mod principal_sightings;
 mod principals;
 mod probe;
 mod settle;
 mod shrink;
+mod sightings;
 #[cfg(test)]
 mod tests;
 mod unusual;
 
 pub(super) use cleanup::remove_created;
 pub use document::{DocumentError, DocumentFetcher, FetchedDocument};
+pub use edge::CarrierKind;
 pub use findings::{Finding, OperationResult, OrderCounts, StoredPlace, SweepFindings, UnsettledPlace};
-pub use leaks::CarrierKind;
 pub(super) use principals::equip;
 
 use super::client::Created;

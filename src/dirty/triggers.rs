@@ -1,9 +1,11 @@
 //! What provokes leaks: a file each, and each a pure function from a situation to a recipe.
 //!
-//! A new trigger is a file here, and a row in the table in `trigger.rs`.
+//! A new trigger is a file here, and a row in the table in `trigger.rs`. If a sweep is to try it with each operation, the file
+//! says how ([`in_sweep::InSweep`]).
 
 use std::time::Duration;
 
+use self::in_sweep::InSweep;
 use super::Premises;
 use super::class::LeakClass;
 use super::evidence::Leak;
@@ -18,6 +20,7 @@ mod big;
 mod error;
 mod first;
 mod gate;
+pub(super) mod in_sweep;
 mod keep_alive;
 mod overlap;
 mod pair;
@@ -106,6 +109,11 @@ pub(super) trait Strategy: Send + Sync {
     /// The class of a leak between ordinary requests that overlapped.
     fn class_of_overlap(&self) -> LeakClass {
         LeakClass::SharedSlot
+    }
+
+    /// How it is tried with each operation of a sweep; `None` if it is not: most of the others are what a sweep does anyway.
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        None
     }
 
     /// What the responses of a round tell of the server, after this many rounds, this one included.

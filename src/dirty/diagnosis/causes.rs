@@ -134,7 +134,8 @@ impl Symptoms {
             }
             LeakCondition::Twisted(Anomaly::Big) => Causes::only(LeakClass::Connection),
             LeakCondition::Pipelined | LeakCondition::Twisted(Anomaly::Smuggling(_)) => Causes::only(LeakClass::Desync),
-            LeakCondition::Twisted(_) | LeakCondition::Whole => Causes::untold(self.guess),
+            LeakCondition::Twisted(Anomaly::None | Anomaly::LongCanary | Anomaly::ShortCanary | Anomaly::Elsewhere)
+            | LeakCondition::Whole => Causes::untold(self.guess),
         }
     }
 

@@ -9,7 +9,8 @@ use super::super::evidence::{Evidence, FoundBy};
 use super::super::limit::Limit;
 use super::super::samples::ResponseSamples;
 use super::Sweep;
-use super::leaks::{CarrierKind, EdgeKey, EdgeState, Leaks};
+use super::edge::{CarrierKind, EdgeKey, EdgeState};
+use super::leaks::Leaks;
 use crate::scenario::template::Placeholder;
 
 /// All that a sweep found.

@@ -17,7 +17,9 @@ use super::super::evidence::FoundBy;
 use super::super::observation::{Observation, Role};
 use super::super::perform::Round;
 use super::super::sweep_order::SweepOrder;
-use super::leaks::{self, CarrierKind, EdgeKey, EdgeState, OpenPlaces};
+use super::edge::{CarrierKind, EdgeKey, EdgeState};
+use super::leaks::OpenPlaces;
+use super::sightings;
 use super::{Sweep, orders};
 
 /// How often each of the others asks, and how many others.
@@ -44,7 +46,7 @@ impl Seen {
             return;
         }
         self.answered += 1;
-        let owners = leaks::owners_at(observation, place, client);
+        let owners = sightings::owners_at(observation, place, client);
         self.shown += usize::from(!owners.is_empty());
         let groups: BTreeSet<String> = owners.iter().map(|owner| client.group_of(*owner)).collect();
         self.several |= groups.len() >= 2;

@@ -12,8 +12,8 @@ use super::super::experiment::Participants;
 use super::super::personas::Personas;
 use super::super::triggers::Situation;
 use super::Sweep;
+use super::edge::{CarrierKind, EdgeKey, EdgeState};
 use super::findings::Finding;
-use super::leaks::{CarrierKind, EdgeKey, EdgeState};
 
 /// For all findings together, as a part of the time of the sweep, and at least and at most.
 const SHARE: u32 = 4;

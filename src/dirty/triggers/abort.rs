@@ -7,6 +7,7 @@
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
 use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, SleepLength, Start, Until};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy};
 
 /// How far into their handling clients leave: one each, at once, and the next round a little earlier or later.
@@ -34,6 +35,11 @@ const BUSY_MS: f64 = 200.0;
 const LEAVE_IN_A_LINE: (usize, usize) = (3, 40);
 /// Requests of a busy row at most: bounds the memory of a round.
 const MOST_IN_A_ROW: u32 = 250;
+
+/// In a sweep: how far into their handling clients leave, and how many at once at most: of more a busy server would not have
+/// begun to handle the last ones when they leave.
+const SWEEP_PARTS: [f64; 4] = [0.5, 0.2, 0.8, 0.05];
+const MOST_LEAVE: usize = 16;
 
 pub(super) struct Abort;
 
@@ -72,6 +78,32 @@ impl Strategy for Abort {
 
     fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
         Some(LeakClass::Pool)
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for Abort {
+    fn turns(&self) -> u64 {
+        3
+    }
+
+    fn at_once(&self, most: usize) -> usize {
+        most.min(MOST_LEAVE)
+    }
+
+    fn leaves(&self) -> bool {
+        true
+    }
+
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        let takes = part.situation.part_of(None, SWEEP_PARTS[part.variation % SWEEP_PARTS.len()]);
+        let left = Line::of(vec![part.twisted(Anomaly::Abort(takes.max(0.5)))]);
+        let pause_ms = DELAYS_MS[part.variation % DELAYS_MS.len()];
+        let soon = RecipeRequest { pause_ms, ..part.next() };
+        vec![left, Line::of(vec![soon]).starting(part.after_first())]
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
 use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy};
 
 pub(super) struct Big;
@@ -28,5 +29,15 @@ impl Strategy for Big {
 
     fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
         Some(LeakClass::Connection)
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for Big {
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        vec![Line::of(vec![part.twisted(Anomaly::Big), part.next(), part.next_nobody()]).on_one_connection()]
     }
 }

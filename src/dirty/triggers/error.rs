@@ -4,6 +4,7 @@
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
 use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, Start};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy, followers};
 
 /// How far into the first that fails others that fail come: what an error page tells is kept somewhere until it is written.
@@ -44,5 +45,26 @@ impl Strategy for Error {
 
     fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
         Some(LeakClass::ErrorPath)
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for Error {
+    /// A handler may fail at one of several ways to spoil its request.
+    fn turns(&self) -> u64 {
+        3
+    }
+
+    /// Each way to spoil a request once.
+    fn has_turn(&self, situation: &Situation, turn: u64) -> bool {
+        (turn as usize) < situation.malformed
+    }
+
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        let spoilt = part.twisted(Anomaly::Malformed(part.turn));
+        vec![Line::of(vec![spoilt, part.next()]).on_one_connection()]
     }
 }

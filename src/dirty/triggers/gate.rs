@@ -2,6 +2,7 @@
 
 use super::super::class::LeakClass;
 use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy};
 
 /// The smallest burst, and how much larger others are.
@@ -9,6 +10,9 @@ const FEWEST: u64 = 20;
 const SPREAD: u64 = 31;
 /// As many more as there are pairs of workers, up to this many: a worker that gets one alone shows nothing.
 const MOST: u64 = 200;
+
+/// How many requests for one operation of a sweep get through the gate at once.
+const IN_A_SWEEP: usize = 8;
 
 pub(super) struct Gate;
 
@@ -37,5 +41,23 @@ impl Strategy for Gate {
 
     fn class_of_overlap(&self) -> LeakClass {
         LeakClass::NarrowRace
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for Gate {
+    fn at_once(&self, most: usize) -> usize {
+        most / IN_A_SWEEP
+    }
+
+    fn only_reads(&self) -> bool {
+        true
+    }
+
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        vec![Line::of(vec![part.own()]).starting(Start::Gate); IN_A_SWEEP]
     }
 }

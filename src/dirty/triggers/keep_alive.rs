@@ -3,6 +3,7 @@
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
 use super::super::recipe::{Line, Recipe, RecipeRequest};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy};
 
 /// Pairs of requests on the connection.
@@ -26,5 +27,16 @@ impl Strategy for KeepAlive {
 
     fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
         Some(LeakClass::Connection)
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for KeepAlive {
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        let shots = vec![part.own(), part.next_nobody(), part.next(), part.nobody()];
+        vec![Line::of(shots).on_one_connection()]
     }
 }

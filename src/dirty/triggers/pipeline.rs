@@ -6,6 +6,7 @@
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
 use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, SleepLength};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy};
 
 const LENGTHS: [usize; 4] = [3, 2, 5, 8];
@@ -62,5 +63,16 @@ impl Strategy for Pipeline {
 
     fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
         Some(LeakClass::Desync)
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for Pipeline {
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        let shots = vec![part.own(), part.next(), part.next_nobody()];
+        vec![Line { pipelined: true, ..Line::of(shots).on_one_connection() }]
     }
 }

@@ -1,6 +1,7 @@
 //! A long value, then a short one, then none: what a pooled buffer was not cleared of shows behind the shorter one.
 
 use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy, followers};
 
 pub(super) struct Residue;
@@ -28,5 +29,20 @@ impl Strategy for Residue {
 
     fn least_rounds(&self) -> u64 {
         2
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for Residue {
+    fn only_reads(&self) -> bool {
+        true
+    }
+
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        let short = RecipeRequest { twist: Anomaly::ShortCanary, ..part.next() };
+        vec![Line::of(vec![part.twisted(Anomaly::LongCanary), short, part.nobody()]).on_one_connection()]
     }
 }

@@ -4,6 +4,7 @@
 use super::super::class::LeakClass;
 use super::super::evidence::Leak;
 use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, SleepLength, Start, Until};
+use super::in_sweep::{InSweep, SweepPart};
 use super::{Family, Situation, Strategy};
 
 /// How long a request stops in its middle, in milliseconds.
@@ -16,6 +17,9 @@ const MOST_IN_A_ROW: u32 = 40;
 /// Rows of requests after it, and how many in each: this many that none of the connections to a backend is left out.
 const ROWS: usize = 6;
 const IN_A_ROW: usize = 3;
+
+/// The same in a sweep, where many operations have their turn.
+const SWEEP_HALT_MS: f64 = 300.0;
 
 pub(super) struct Slow;
 
@@ -52,5 +56,15 @@ impl Strategy for Slow {
 
     fn class(&self, _leak: &Leak, _round: &[Leak]) -> Option<LeakClass> {
         Some(LeakClass::Pool)
+    }
+
+    fn in_sweep(&self) -> Option<&dyn InSweep> {
+        Some(self)
+    }
+}
+
+impl InSweep for Slow {
+    fn lines(&self, part: &mut SweepPart<'_>) -> Vec<Line> {
+        vec![Line::of(vec![part.twisted(Anomaly::Halting(SWEEP_HALT_MS)), part.next()]).on_one_connection()]
     }
 }

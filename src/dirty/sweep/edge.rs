@@ -1,0 +1,117 @@
+//! Values that got from one operation into one place of another's responses.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::class::Guess;
+use super::super::evidence::{Evidence, FoundBy, Leak};
+use super::super::observation::Seen;
+use super::super::recipe::Recipe;
+use super::super::totals::bystanders::bystanders;
+use super::ledger::Ledger;
+use super::principal_sightings::PrincipalSightings;
+
+/// What a canary is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CarrierKind {
+    /// Of one request.
+    Request,
+    /// Of a principal: all of its requests that a server must recognise carry it.
+    Principal,
+    /// It is not known who brought it: too long ago, or nobody in this sweep.
+    Unknown,
+}
+
+/// From which operation to which a value got, and where in the response it stood.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EdgeKey {
+    pub source: Option<usize>,
+    pub victim: usize,
+    pub carrier: CarrierKind,
+    pub place: String,
+}
+
+/// Whether values that got there have leaked, or were stored for everybody to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EdgeState {
+    Leaked,
+    /// They may have been stored: not known yet.
+    Open,
+    Stored,
+    /// It was asked, and cannot be told.
+    Unsettled,
+}
+
+/// All values that got from one operation into one place of another's responses.
+#[derive(Debug)]
+pub(super) struct Edge {
+    pub state: EdgeState,
+    pub count: u64,
+    /// Of them, those whose requests were handled at one time.
+    pub overlapped: u64,
+    pub first: Leak,
+    pub guess: Guess,
+    pub found_by: FoundBy,
+    pub round: u64,
+    /// The round that showed it first.
+    pub kept: Arc<KeptRound>,
+    /// Of what all requests of a principal carry.
+    pub sightings: PrincipalSightings,
+}
+
+/// What is kept of a round.
+#[derive(Debug, Default)]
+pub(super) struct KeptRound {
+    pub recipe: Recipe,
+    pub seen: Vec<Seen>,
+    pub requests: u64,
+}
+
+impl Edge {
+    /// What was seen of principals, by the operation from which it has come: by those few that explain nearly all sightings; of
+    /// others, each sighting's own likeliest. Empty if nothing is known of it.
+    pub fn traced(&self, ledger: &Ledger) -> BTreeMap<usize, Edge> {
+        let sources = self.sightings.sources(ledger);
+        let (mut traced, mut total) = (BTreeMap::<usize, Edge>::new(), 0_u64);
+        for one in self.sightings.iter() {
+            total += 1;
+            let of_sources = one.suspects.iter().find(|(page, _)| sources.contains(page));
+            let traced_to = of_sources.and_then(|(page, owner)| Some((*page, ledger.request(*owner)?.clone())));
+            let kept = || {
+                let all = sources.iter().filter(|page| one.asked.contains(page));
+                all.filter_map(|page| Some((*page, ledger.latest(*page, one.principal)?.clone()))).next()
+            };
+            let traced_to = traced_to.or_else(kept);
+            let likeliest = || one.leak.source.clone().map(|seen| (seen.page, seen));
+            let Some((page, source)) = traced_to.or_else(likeliest) else { continue };
+            let entry = traced.entry(page).or_insert_with(|| {
+                let source = Some(source);
+                let together = source.as_ref().is_some_and(|source| source.coincided_with(&one.leak.victim));
+                let first = Leak { source, overlapped: together && self.overlapped > 0, ..one.leak.clone() };
+                let (kept, sightings) = (Arc::clone(&self.kept), PrincipalSightings::default());
+                Edge { count: 0, overlapped: 0, first, kept, sightings, ..*self }
+            });
+            entry.count += 1;
+            entry.overlapped += u64::from(one.leak.overlapped);
+        }
+        // Counts are those of all sightings, of which a few were looked into.
+        traced.values_mut().for_each(|one| one.count = (one.count * self.count).div_ceil(total));
+        traced
+    }
+
+    /// As evidence, for the report and for a diagnosis.
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            class: self.guess.class,
+            alternatives: self.guess.alike(),
+            firm: self.guess.firm,
+            found_by: self.found_by,
+            round: self.round,
+            leak: self.first.clone(),
+            round_requests: self.kept.requests,
+            bystanders: bystanders(self.kept.seen.iter(), &self.first),
+            recipe: self.kept.recipe.clone(),
+            shrunk: None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! From which operations the values have come that all requests of a principal carry.
+
+use std::collections::BTreeMap;
+
+use super::super::evidence::Leak;
+use super::ledger::Ledger;
+
+/// So many operations at most explain all of them but for a tenth, and each of them so large a part of what is left.
+const MOST_SOURCES: usize = 5;
+const ENOUGH_EXPLAINED: f64 = 0.9;
+const LEAST_EXPLAINED: f64 = 0.3;
+/// Sightings by which a source is found, at most.
+const MOST_SIGHTINGS: usize = 60;
+/// More sources than so many explain anything.
+const FEW_SOURCES: usize = 2;
+/// Principals by whom it is found out what was kept for a time: at least, and at most.
+const KEPT_OF: std::ops::RangeInclusive<usize> = 5..=12;
+
+/// What a principal is known by, in a response to another.
+#[derive(Debug, Clone)]
+pub(super) struct PrincipalSighting {
+    /// Operations from which it may have come, each with the owner of that request's own canary.
+    pub suspects: Vec<(usize, u64)>,
+    /// All operations that it had asked for; only of some sightings.
+    pub asked: Vec<usize>,
+    /// The owner of what was seen.
+    pub principal: u64,
+    pub leak: Leak,
+}
+
+/// Those at one place of an operation's responses: the first few, by which their source is found.
+#[derive(Debug, Default)]
+pub(super) struct PrincipalSightings(Vec<PrincipalSighting>);
+
+impl PrincipalSightings {
+    pub fn extend(&mut self, more: Option<PrincipalSighting>) {
+        self.0.extend(more);
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, PrincipalSighting> {
+        self.0.iter()
+    }
+
+    /// Whether further ones would tell where they come from.
+    pub fn want_more(&self) -> bool {
+        self.0.len() < MOST_SIGHTINGS
+    }
+
+    /// Whether it tells more from where what is kept for a time comes, if all that this principal had asked for is known.
+    pub fn want_all_of(&self, principal: u64) -> bool {
+        let known = self.0.iter().filter(|one| !one.asked.is_empty());
+        known.clone().count() < *KEPT_OF.end() && known.clone().all(|one| one.principal != principal)
+    }
+
+    /// The few operations from which they have come, if that can be told.
+    pub fn sources(&self, ledger: &Ledger) -> Vec<usize> {
+        let pages = |one: &PrincipalSighting| one.suspects.iter().map(|(page, _)| *page).collect::<Vec<_>>();
+        let suspects: Vec<Vec<usize>> = self.0.iter().map(pages).collect();
+        let is_odd = |owner: u64| ledger.request(owner).is_some_and(|seen| seen.role.is_odd());
+        let odd =
+            |page: usize| self.0.iter().any(|one| one.suspects.iter().any(|(at, owner)| *at == page && is_odd(*owner)));
+        let latest = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>(), &odd);
+        let is_few = |sources: &[usize]| (1..=FEW_SOURCES).contains(&sources.len());
+        if is_few(&latest) {
+            return latest;
+        }
+        let asked = self.0.iter().map(|one| one.asked.as_slice()).filter(|asked| !asked.is_empty());
+        let asked: Vec<&[usize]> = asked.collect();
+        let in_all = asked
+            .first()
+            .map_or(0, |first| first.iter().filter(|page| asked.iter().all(|pages| pages.contains(page))).count());
+        let kept = tracing_sources(&asked, &odd);
+        // What many may explain is explained by chance.
+        let is_telling = asked.len() >= *KEPT_OF.start() && in_all <= FEW_SOURCES;
+        if is_telling && is_few(&kept) { kept } else { latest }
+    }
+
+    /// The operations that come into question, of those from which nearly all may have come; one, if it is known.
+    pub fn candidates(&self) -> Vec<usize> {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        for (page, _) in self.0.iter().flat_map(|one| &one.suspects) {
+            *counts.entry(*page).or_default() += 1;
+        }
+        let most = counts.values().copied().max().unwrap_or_default();
+        counts.into_iter().filter(|(_, count)| *count == most).map(|(page, _)| page).collect()
+    }
+}
+/// The fewest operations that explain what was seen, the one that explains most first: each sighting names those from which it may
+/// have come. Of two that explain as many, one that is `odd`. Empty if a few do not explain nearly all.
+fn tracing_sources(sightings: &[&[usize]], odd: &dyn Fn(usize) -> bool) -> Vec<usize> {
+    let mut left: Vec<&[usize]> = sightings.to_vec();
+    let mut sources = Vec::new();
+    while !left.is_empty() && sources.len() < MOST_SOURCES {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        for page in left.iter().flat_map(|suspects| suspects.iter()) {
+            *counts.entry(*page).or_default() += 1;
+        }
+        let Some((page, count)) =
+            counts.into_iter().max_by_key(|(page, count)| (*count, odd(*page), std::cmp::Reverse(*page)))
+        else {
+            break;
+        };
+        if (count as f64) < LEAST_EXPLAINED * left.len() as f64 {
+            break;
+        }
+        sources.push(page);
+        left.retain(|suspects| !suspects.contains(&page));
+        if left.len() as f64 <= (1.0 - ENOUGH_EXPLAINED) * sightings.len() as f64 {
+            return sources;
+        }
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_what_explains_all_sightings() {
+        // Operation 7 is always among them; others are by chance.
+        let always: [&[usize]; 4] = [&[1, 7], &[2, 7, 9], &[7], &[1, 3, 7]];
+        assert_eq!(tracing_sources(&always, &|_| false), [7]);
+        let two: [&[usize]; 4] = [&[1], &[1, 5], &[2, 6], &[2]];
+        assert_eq!(tracing_sources(&two, &|_| false), [1, 2]);
+        assert_eq!(tracing_sources(&[&[1, 4]], &|page| page == 4), [4]);
+        let any: Vec<Vec<usize>> = (0..20).map(|page| vec![page]).collect();
+        let any: Vec<&[usize]> = any.iter().map(Vec::as_slice).collect();
+        assert!(tracing_sources(&any, &|_| false).is_empty(), "everything is a source");
+    }
+}
