@@ -9,6 +9,7 @@ use crate::canary::Found;
 use crate::exchange::{Exchange, Outcome};
 use crate::net::sink::BufferedResponse;
 use crate::session::Captured;
+use crate::trigger::Trigger;
 
 /// What part a request plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,16 @@ pub enum Role {
 impl Role {
     /// Whether it does not go to its end as others do: it fails, or its client leaves.
     pub const fn is_odd(self) -> bool {
-        matches!(self, Role::Failing | Role::Leaving)
+        self.trigger().is_some()
+    }
+
+    /// The trigger whose requests do not go to their end in this way.
+    pub const fn trigger(self) -> Option<Trigger> {
+        match self {
+            Role::Failing => Some(Trigger::Error),
+            Role::Leaving => Some(Trigger::Abort),
+            Role::Probe | Role::Long | Role::Short | Role::Anonymous | Role::Elsewhere => None,
+        }
     }
 
     /// The name in records and reports.

@@ -49,6 +49,14 @@ struct Suspects {
 /// Places of operations' responses of which it is not known how values of others got there, with the edges that end there.
 pub(super) type OpenPlaces = BTreeMap<(usize, String), Vec<EdgeKey>>;
 
+/// Data at a place of an operation's responses that may have come from several operations.
+pub(super) struct Untraced {
+    pub victim: usize,
+    pub place: String,
+    /// With the trigger of requests as odd as the one that is suspected.
+    pub candidates: Vec<(usize, Option<Trigger>)>,
+}
+
 /// A fold over rounds.
 #[derive(Debug, Default)]
 pub(super) struct Leaks {
@@ -245,14 +253,17 @@ impl Leaks {
         self.edges.values().any(|edge| edge.state == EdgeState::Leaked)
     }
 
-    /// What principals are known by that has got to places of which nobody knows from where: by these edges, with the operations
-    /// that come into question.
-    pub fn untraced(&self) -> Vec<(EdgeKey, Vec<usize>)> {
+    /// What principals are known by that has got to places of which nobody knows from where.
+    pub fn untraced(&self, ledger: &Ledger) -> Vec<Untraced> {
         let open = self.edges.iter().filter(|(key, edge)| {
             let is_open = edge.state == EdgeState::Leaked || edge.state == EdgeState::Open;
             is_open && key.carrier == CarrierKind::Principal && !self.has_leaked_at(key.victim, &key.place)
         });
-        open.map(|(key, edge)| (key.clone(), edge.sightings.candidates())).filter(|(_, all)| all.len() > 1).collect()
+        let untraced = |(key, edge): (&EdgeKey, &Edge)| {
+            let (place, candidates) = (key.place.clone(), edge.sightings.candidates(ledger));
+            Untraced { victim: key.victim, place, candidates }
+        };
+        open.map(untraced).filter(|one| one.candidates.len() > 1).collect()
     }
 
     /// Whether what a known request brought has leaked to that place of an operation's responses.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::evidence::Leak;
 use super::ledger::Ledger;
+use crate::trigger::Trigger;
 
 /// So many operations at most explain all of them but for a tenth, and each of them so large a part of what is left.
 const MOST_SOURCES: usize = 5;
@@ -75,16 +76,21 @@ impl PrincipalSightings {
         if is_telling && is_few(&kept) { kept } else { latest }
     }
 
-    /// The operations that come into question, of those from which nearly all may have come; one, if it is known.
-    pub fn candidates(&self) -> Vec<usize> {
-        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-        for (page, _) in self.0.iter().flat_map(|one| &one.suspects) {
-            *counts.entry(*page).or_default() += 1;
+    /// The operations that come into question, of those from which nearly all may have come; one, if it is known. With the
+    /// trigger that makes a request as odd as the one that is suspected, if it was odd.
+    pub fn candidates(&self, ledger: &Ledger) -> Vec<(usize, Option<Trigger>)> {
+        let mut candidates: BTreeMap<usize, (usize, Option<Trigger>)> = BTreeMap::new();
+        for (page, owner) in self.0.iter().flat_map(|one| &one.suspects) {
+            let (count, trigger) = candidates.entry(*page).or_default();
+            *count += 1;
+            *trigger = trigger.or_else(|| ledger.request(*owner)?.role.trigger());
         }
-        let most = counts.values().copied().max().unwrap_or_default();
-        counts.into_iter().filter(|(_, count)| *count == most).map(|(page, _)| page).collect()
+        let most = candidates.values().map(|(count, _)| *count).max().unwrap_or_default();
+        let likely = candidates.into_iter().filter(|(_, (count, _))| *count == most);
+        likely.map(|(page, (_, trigger))| (page, trigger)).collect()
     }
 }
+
 /// The fewest operations that explain what was seen, the one that explains most first: each sighting names those from which it may
 /// have come. Of two that explain as many, one that is `odd`. Empty if a few do not explain nearly all.
 fn tracing_sources(sightings: &[&[usize]], odd: &dyn Fn(usize) -> bool) -> Vec<usize> {

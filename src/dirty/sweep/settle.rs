@@ -18,7 +18,7 @@ use super::super::observation::{Observation, Role};
 use super::super::perform::Round;
 use super::super::sweep_order::SweepOrder;
 use super::edge::{CarrierKind, EdgeKey, EdgeState};
-use super::leaks::OpenPlaces;
+use super::leaks::{OpenPlaces, Untraced};
 use super::sightings;
 use super::{Sweep, orders};
 
@@ -27,7 +27,9 @@ const TIMES: usize = 3;
 const OTHERS: usize = 2;
 /// How often, and for how many operations at most, it is asked from which of them a value came.
 const TRACES: usize = 2;
+/// So many operations may come into question, or this part of all: what asks for them is little beside all other requests.
 const MOST_CANDIDATES: usize = 12;
+const CANDIDATES_OF_ALL: usize = 10;
 /// Places that are looked into.
 const MOST_PLACES: usize = 200;
 
@@ -66,6 +68,7 @@ impl Sweep<'_> {
     /// Looks into all that is open, on the server at hand.
     pub(super) async fn settle(&mut self) {
         self.look_into(self.leaks.open_places()).await;
+        self.trace().await;
         if self.leaks.has_open() && !self.created.is_empty() {
             self.settle_by_removal().await;
         }
@@ -83,16 +86,22 @@ impl Sweep<'_> {
         self.trace().await;
     }
 
-    /// Asks for an operation after each of those from which a value in its responses may have come, where that is not known.
+    /// Asks for an operation after each of those from which a value in its responses may have come, where that is not known: as
+    /// they were asked then, as what a client that left has left behind is shown by nothing else.
     async fn trace(&mut self) {
-        for (key, candidates) in self.leaks.untraced() {
-            let tries = self.traced.entry((key.victim, key.place)).or_default();
-            *tries += 1;
-            if *tries > TRACES || candidates.len() > MOST_CANDIDATES || self.is_out_of_time() {
+        let most = MOST_CANDIDATES.max(self.ledger.able().len() / CANDIDATES_OF_ALL);
+        for Untraced { victim, place, candidates } in self.leaks.untraced(&self.ledger) {
+            if candidates.len() > most || self.is_out_of_time() {
                 continue;
             }
-            let order: Vec<usize> = candidates.into_iter().flat_map(|source| [source, key.victim]).collect();
-            self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(&order, true)).await;
+            let tries = self.traced.entry((victim, place)).or_default();
+            let turn = *tries;
+            *tries += 1;
+            if turn < TRACES {
+                let trigger = candidates.iter().find_map(|(_, trigger)| *trigger);
+                let found_by = trigger.map_or(FoundBy::Sweep(SweepOrder::Sequence), FoundBy::Trigger);
+                self.round(found_by, self.one_by_one(&candidates, victim, turn)).await;
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
 use super::super::evidence::FoundBy;
-use super::super::recipe::{Recipe, Start};
+use super::super::recipe::{Anomaly, Line, Recipe, Start};
 use super::super::triggers::Situation;
 use super::super::triggers::in_sweep::{InSweep, SweepPart};
 use super::{Sweep, orders};
@@ -62,15 +62,7 @@ impl Sweep<'_> {
             let mut lines = Vec::new();
             for (index, page) in part.iter().enumerate() {
                 let start = self.random.random_range(0.0..spread);
-                let mut part = SweepPart {
-                    page: *page,
-                    situation: self.situation_of(*page),
-                    turn: turn as usize,
-                    variation: turn as usize + index,
-                    index: lines.len(),
-                    followers: &mut followers,
-                    has_anonymous: &|page| self.has_anonymous(page),
-                };
+                let mut part = self.part(*page, (turn as usize, index), lines.len(), &mut followers);
                 // What waits for nobody begins at its own time.
                 lines.extend(strategy.lines(&mut part).into_iter().map(|line| match line.start {
                     Start::At(_) => line.starting(Start::At(start)),
@@ -79,6 +71,47 @@ impl Sweep<'_> {
             }
             self.round(FoundBy::Trigger(trigger), Recipe::of(lines)).await;
         }
+    }
+
+    /// One operation after the other, each as its trigger asks for it, and each followed by `follower`; on one connection as long
+    /// as nothing is odd.
+    pub(super) fn one_by_one(&self, pages: &[(usize, Option<Trigger>)], follower: usize, turn: usize) -> Recipe {
+        let mut followers = std::iter::repeat(follower);
+        let mut lines: Vec<Line> = Vec::new();
+        for (index, (page, trigger)) in pages.iter().enumerate() {
+            let start = lines.len().checked_sub(1).map_or(Start::default(), Start::After);
+            let allowed = trigger.filter(|trigger| self.plan.triggers.contains(trigger));
+            let odd = allowed.and_then(|trigger| Some((trigger, trigger.strategy().in_sweep()?)));
+            let pair = [orders::ask(*page), orders::ask(follower)];
+            let is_plain = |line: &&mut Line| line.reuse && line.shots.iter().all(|shot| shot.twist == Anomaly::None);
+            match odd.filter(|(trigger, strategy)| self.suits(*trigger, *strategy, turn as u64, *page)) {
+                Some((_, strategy)) => {
+                    let part = strategy.lines(&mut self.part(*page, (turn, index), lines.len(), &mut followers));
+                    lines.extend(part.into_iter().map(|line| match line.start {
+                        Start::At(_) => line.starting(start),
+                        Start::After(_) | Start::Gate => line,
+                    }));
+                }
+                None => match lines.last_mut().filter(is_plain) {
+                    Some(line) => line.shots.extend(pair),
+                    None => lines.push(Line::of(pair.to_vec()).on_one_connection().starting(start)),
+                },
+            }
+        }
+        Recipe::of(lines)
+    }
+
+    /// An operation's part in a round, of which its first line has this index.
+    fn part<'a>(
+        &'a self,
+        page: usize,
+        (turn, variation): (usize, usize),
+        index: usize,
+        followers: &'a mut dyn Iterator<Item = usize>,
+    ) -> SweepPart<'a> {
+        let has_anonymous = Box::new(|page| self.has_anonymous(page));
+        let (situation, variation) = (self.situation_of(page), turn + variation);
+        SweepPart { page, situation, turn, variation, index, followers, has_anonymous }
     }
 
     fn suits(&self, trigger: Trigger, strategy: &dyn InSweep, turn: u64, page: usize) -> bool {

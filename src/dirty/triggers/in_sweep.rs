@@ -49,7 +49,7 @@ pub(in crate::dirty) struct SweepPart<'a> {
     /// Operations that follow, about as often each.
     pub followers: &'a mut dyn Iterator<Item = usize>,
     /// Whether an operation can be asked without saying who asks.
-    pub has_anonymous: &'a dyn Fn(usize) -> bool,
+    pub has_anonymous: Box<dyn Fn(usize) -> bool + 'a>,
 }
 
 impl SweepPart<'_> {

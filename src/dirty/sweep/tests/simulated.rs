@@ -137,6 +137,6 @@ fn a_clean_application_is_asked_in_every_order_and_accused_of_nothing() {
 #[test]
 #[ignore = "takes minutes: `make nightly.simulated`"]
 fn leaks_of_simulated_applications_are_found_within_their_budgets() {
-    let within = [(50, 600), (200, 5_000), (1_000, 40_000)].map(|(endpoints, most)| found_out(endpoints, most, 10..20));
-    assert!(within.iter().all(|within| *within >= 9), "{within:?} of 10 each");
+    let within = [(50, 600), (200, 5_000), (1_000, 40_000)].map(|(endpoints, most)| found_out(endpoints, most, 0..20));
+    assert!(within.iter().all(|within| *within >= 18), "{within:?} of 20 each");
 }
