@@ -141,7 +141,7 @@ nightly.decision: build ## measure what the decision is worth: false alarms, 5 %
 bench.scan: ## measure how fast canaries are looked for, by kind of body
 	$(CARGO) bench --locked --bench scan
 
-nightly.simulated: ## judge 10,000 simulated clean servers, 1,000 that tell nothing, and 500 that leak; sweep 30 applications that leak
+nightly.simulated: ## judge 10,000 simulated clean servers, 1,000 that tell nothing, and 500 that leak; sweep 60 applications that leak
 	$(CARGO) test --release --locked --lib -- ten_thousand_simulated leaks_of_simulated_applications --ignored --nocapture
 
 test: check ## everything that CI runs: format, lints, all tests
