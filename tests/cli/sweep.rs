@@ -141,6 +141,58 @@ fn what_a_guest_book_shows_is_stored_and_the_last_of_a_slot_is_unsettled() {
     });
 }
 
+/// Members who sign up; a page that keeps whose it was first, one that shows who has signed up last, one of one's own.
+const MEMBERS: &str = r#"
+    fn signup(request) {
+        process.newest = request.json.username;
+        process.first = process.first ?? process.newest;
+        respond(201, #{ name: request.json.username })
+    }
+    fn login(request) { #{ access_token: request.json.username } }
+    fn user(request) { request.headers["authorization"].split(" ")[1] }
+    fn cached(request) {
+        if process.page == () { process.page = user(request); }
+        sleep("2ms");
+        #{ page: process.page }
+    }
+    fn newest(request) { #{ newest: process.newest } }
+    fn first(request) { #{ first: process.first } }
+    fn me(request) { #{ user: user(request) } }
+"#;
+
+fn members(page: &str) -> String {
+    format!(
+        r#"
+[dirty]
+exposures = 100
+time      = "15s"
+[dirty.signup]
+path = "/signup/"
+json = {{ username = "{{canary}}" }}
+[dirty.login]
+path  = "/login/"
+json  = {{ username = "{{canary}}" }}
+token = "access_token"
+[[dirty.request]]
+path    = "/{page}/"
+headers = {{ authorization = "Bearer {{token}}" }}
+[[dirty.request]]
+path    = "/me/"
+headers = {{ authorization = "Bearer {{token}}" }}
+"#
+    )
+}
+
+#[test]
+fn what_members_are_known_by_is_stored_when_they_sign_up_but_not_when_they_ask() {
+    a_few_at_once(&[("cached", 1), ("newest", 0), ("first", 0)], |(page, code)| {
+        let record = sweep(MEMBERS, &members(page)).exit(*code).record("scenario");
+        let own = ("GET /cached/".to_owned(), "GET /cached/".to_owned());
+        let expected = if *page == "cached" { vec![own] } else { Vec::new() };
+        assert_eq!(findings(&record), expected, "{record:#}");
+    });
+}
+
 #[test]
 fn operations_that_refuse_everybody_are_named_and_nothing_is_concluded() {
     let app = format!("{CLEAN}\nfn secret(request) {{ respond(401, \"who are you\") }}");

@@ -68,22 +68,20 @@ pub(super) struct KeptRound {
 }
 
 impl Edge {
-    /// What was seen of principals, by the operation from which it has come: by those few that explain nearly all sightings; of
-    /// others, each sighting's own likeliest. Empty if nothing is known of it.
-    pub fn traced(&self, ledger: &Ledger) -> BTreeMap<usize, Edge> {
-        let sources = self.sightings.sources(ledger);
+    /// What was seen of principals, by the operation from which it has come: those few that explain nearly all sightings; if there
+    /// are none, each sighting's own likeliest. Empty if nothing is known of it.
+    pub fn traced(&self, victim: usize, ledger: &Ledger) -> BTreeMap<usize, Edge> {
+        let sources = self.sightings.sources(victim, ledger);
         let (mut traced, mut total) = (BTreeMap::<usize, Edge>::new(), 0_u64);
         for one in self.sightings.iter() {
             total += 1;
-            let of_sources = one.suspects.iter().find(|(page, _)| sources.contains(page));
-            let traced_to = of_sources.and_then(|(page, owner)| Some((*page, ledger.request(*owner)?.clone())));
-            let kept = || {
-                let all = sources.iter().filter(|page| one.asked.contains(page));
-                all.filter_map(|page| Some((*page, ledger.latest(*page, one.principal)?.clone()))).next()
-            };
-            let traced_to = traced_to.or_else(kept);
-            let likeliest = || one.leak.source.clone().map(|seen| (seen.page, seen));
-            let Some((page, source)) = traced_to.or_else(likeliest) else { continue };
+            let suspect = one.suspects.iter().find(|(page, _)| sources.contains(page));
+            let suspect = suspect.and_then(|(page, owner)| Some((*page, ledger.request(*owner)?.clone())));
+            // Asked too long ago to be among the suspects.
+            let earlier =
+                || sources.iter().find_map(|page| Some((*page, ledger.latest(*page, one.principal)?.clone())));
+            let likeliest = || one.leak.source.clone().filter(|_| sources.is_empty()).map(|seen| (seen.page, seen));
+            let Some((page, source)) = suspect.or_else(earlier).or_else(likeliest) else { continue };
             let entry = traced.entry(page).or_insert_with(|| {
                 let source = Some(source);
                 let together = source.as_ref().is_some_and(|source| source.coincided_with(&one.leak.victim));

@@ -218,7 +218,7 @@ impl Leaks {
         let unknown = |key: &EdgeKey| key.carrier == CarrierKind::Principal && key.source.is_none();
         let keys: Vec<EdgeKey> = self.edges.keys().filter(|key| unknown(key)).cloned().collect();
         for key in keys {
-            let traced = self.edges.get(&key).map(|edge| edge.traced(ledger)).unwrap_or_default();
+            let traced = self.edges.get(&key).map(|edge| edge.traced(key.victim, ledger)).unwrap_or_default();
             if traced.is_empty() {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! From which operations the values have come that all requests of a principal carry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::evidence::Leak;
 use super::ledger::Ledger;
@@ -14,6 +14,8 @@ const LEAST_EXPLAINED: f64 = 0.3;
 const MOST_SIGHTINGS: usize = 60;
 /// More sources than so many explain anything.
 const FEW_SOURCES: usize = 2;
+/// What a cache keeps shows so often before it shows the next, on average.
+const SHOWN_FOR_A_WHILE: usize = 6;
 /// Principals by whom it is found out what was kept for a time: at least, and at most.
 const KEPT_OF: std::ops::RangeInclusive<usize> = 5..=12;
 
@@ -53,14 +55,17 @@ impl PrincipalSightings {
         known.clone().count() < *KEPT_OF.end() && known.clone().all(|one| one.principal != principal)
     }
 
-    /// The few operations from which they have come, if that can be told.
-    pub fn sources(&self, ledger: &Ledger) -> Vec<usize> {
+    /// The few operations from which they have come to `victim`: those that explain nearly all; where no few do, the one that
+    /// explains most. Where several explain as much, it is the victim itself: a cache shows at the page what it has kept of that
+    /// page. Empty if nothing is known of them.
+    pub fn sources(&self, victim: usize, ledger: &Ledger) -> Vec<usize> {
         let pages = |one: &PrincipalSighting| one.suspects.iter().map(|(page, _)| *page).collect::<Vec<_>>();
         let suspects: Vec<Vec<usize>> = self.0.iter().map(pages).collect();
         let is_odd = |owner: u64| ledger.request(owner).is_some_and(|seen| seen.role.is_odd());
         let odd =
             |page: usize| self.0.iter().any(|one| one.suspects.iter().any(|(at, owner)| *at == page && is_odd(*owner)));
-        let latest = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>(), &odd);
+        let likelier = |page: usize| (odd(page), page == victim);
+        let latest = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>(), &likelier);
         let is_few = |sources: &[usize]| (1..=FEW_SOURCES).contains(&sources.len());
         if is_few(&latest) {
             return latest;
@@ -70,10 +75,18 @@ impl PrincipalSightings {
         let in_all = asked
             .first()
             .map_or(0, |first| first.iter().filter(|page| asked.iter().all(|pages| pages.contains(page))).count());
-        let kept = tracing_sources(&asked, &odd);
+        let kept = tracing_sources(&asked, &likelier);
         // What many may explain is explained by chance.
         let is_telling = asked.len() >= *KEPT_OF.start() && in_all <= FEW_SOURCES;
-        if is_telling && is_few(&kept) { kept } else { latest }
+        if is_telling && is_few(&kept) {
+            return kept;
+        }
+        // A cache shows few principals, each for a while.
+        let principals: BTreeSet<u64> = self.0.iter().map(|one| one.principal).collect();
+        let are_kept = principals.len() * SHOWN_FOR_A_WHILE <= self.0.len();
+        let likeliest = || self.candidates(ledger).into_iter().map(|(page, _)| page).max_by_key(|page| likelier(*page));
+        let own = (are_kept && asked.iter().any(|pages| pages.contains(&victim))).then_some(victim);
+        own.or_else(likeliest).into_iter().collect()
     }
 
     /// The operations that come into question, of those from which nearly all may have come; one, if it is known. With the
@@ -92,8 +105,8 @@ impl PrincipalSightings {
 }
 
 /// The fewest operations that explain what was seen, the one that explains most first: each sighting names those from which it may
-/// have come. Of two that explain as many, one that is `odd`. Empty if a few do not explain nearly all.
-fn tracing_sources(sightings: &[&[usize]], odd: &dyn Fn(usize) -> bool) -> Vec<usize> {
+/// have come. Of those that explain as many, the one that is `likelier`. Empty if a few do not explain nearly all.
+fn tracing_sources<L: Ord>(sightings: &[&[usize]], likelier: &dyn Fn(usize) -> L) -> Vec<usize> {
     let mut left: Vec<&[usize]> = sightings.to_vec();
     let mut sources = Vec::new();
     while !left.is_empty() && sources.len() < MOST_SOURCES {
@@ -102,7 +115,7 @@ fn tracing_sources(sightings: &[&[usize]], odd: &dyn Fn(usize) -> bool) -> Vec<u
             *counts.entry(*page).or_default() += 1;
         }
         let Some((page, count)) =
-            counts.into_iter().max_by_key(|(page, count)| (*count, odd(*page), std::cmp::Reverse(*page)))
+            counts.into_iter().max_by_key(|(page, count)| (*count, likelier(*page), std::cmp::Reverse(*page)))
         else {
             break;
         };

@@ -5,12 +5,14 @@
 //! | --- | --- | --- |
 //! | never seen | | leaked: it takes another request at the same time |
 //! | always seen | beside the values of others | stored: a list |
-//! | always seen | also on a server that was started anew | stored: it outlives the process |
+//! | always seen | also on a server that was started anew, of somebody who has not asked | stored: it outlives the process |
 //! | always seen | gone when what was created is removed | stored |
 //! | always seen, alone | | unsettled: "last: X" cannot be told from a slot |
 //! | sometimes seen | | unsettled |
 
 use std::collections::BTreeSet;
+
+use tracing::debug;
 
 use super::super::client::CheckClient;
 use super::super::evidence::FoundBy;
@@ -25,6 +27,8 @@ use super::{Sweep, orders};
 /// How often each of the others asks, and how many others.
 const TIMES: usize = 3;
 const OTHERS: usize = 2;
+/// Of so many principals, two who have signed up neither first nor last can ask.
+const TELLING: usize = 8;
 /// How often, and for how many operations at most, it is asked from which of them a value came.
 const TRACES: usize = 2;
 /// So many operations may come into question, or this part of all: what asks for them is little beside all other requests.
@@ -43,12 +47,14 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, observation: &Observation, place: &str, client: &CheckClient) {
+    /// `askers`: principals whose data does not count.
+    fn take(&mut self, observation: &Observation, place: &str, askers: &[u64], client: &CheckClient) {
         if observation.seen.status().is_none_or(|status| status >= 400) {
             return;
         }
         self.answered += 1;
-        let owners = sightings::owners_at(observation, place, client);
+        let mut owners = sightings::owners_at(observation, place, client);
+        owners.retain(|owner| !askers.iter().any(|asker| client.may_share(*asker, *owner)));
         self.shown += usize::from(!owners.is_empty());
         let groups: BTreeSet<String> = owners.iter().map(|owner| client.group_of(*owner)).collect();
         self.several |= groups.len() >= 2;
@@ -62,6 +68,13 @@ impl Seen {
             Seen { .. } => EdgeState::Open,
         }
     }
+}
+
+/// Of so many principals, those who ask for what is open, by their index.
+///
+/// They have signed up neither first nor last, so that "newest member: X" is nobody of them.
+fn askers(count: usize) -> Vec<Option<usize>> {
+    (0..OTHERS.min(count.max(1))).map(|other| (count > 0).then_some(count / 4 + other)).collect()
 }
 
 impl Sweep<'_> {
@@ -107,7 +120,7 @@ impl Sweep<'_> {
 
     async fn look_into(&mut self, places: OpenPlaces) {
         for ((page, place), edges) in places.into_iter().take(MOST_PLACES) {
-            let seen = self.ask_others(page, &place).await;
+            let seen = self.ask_others(page, &place, false).await;
             match seen.state() {
                 EdgeState::Stored => self.note_stored(page, &place, &edges),
                 EdgeState::Leaked => self.note(&edges, EdgeState::Leaked),
@@ -129,7 +142,7 @@ impl Sweep<'_> {
             if !edges.iter().any(from_created) || !self.always_seen.contains_key(&(page, place.clone())) {
                 continue;
             }
-            let seen = self.ask_others(page, &place).await;
+            let seen = self.ask_others(page, &place, false).await;
             let always = self.always_seen.get(&(page, place.clone())).copied().unwrap_or_default();
             if always && seen.shown == 0 && seen.answered > 0 {
                 self.note_stored(page, &place, &edges);
@@ -150,7 +163,7 @@ impl Sweep<'_> {
             return;
         }
         for ((page, place), edges) in self.leaks.open_places().into_iter().take(MOST_PLACES) {
-            let seen = self.ask_others(page, &place).await;
+            let seen = self.ask_others(page, &place, true).await;
             let always = self.always_seen.get(&(page, place.clone())).copied().unwrap_or_default();
             match seen.shown > 0 && always {
                 true => self.note_stored(page, &place, &edges),
@@ -159,24 +172,30 @@ impl Sweep<'_> {
         }
     }
 
-    /// An operation asked alone, by a few principals, one after the other.
-    async fn ask_others(&mut self, page: usize, place: &str) -> Seen {
+    /// An operation asked alone, by a few principals, one after the other. On a server that was started anew their own data does
+    /// not count: it is there because they ask, as in a cache.
+    async fn ask_others(&mut self, page: usize, place: &str, anew: bool) -> Seen {
         let mut seen = Seen::default();
         let Some(client) = &self.client else { return seen };
         let count = client.principals();
-        for other in 0..OTHERS.min(count.max(1)) {
-            // The last of them: those who are asked first have captures of their own.
-            client.only_principal((count > 0).then(|| count - 1 - other));
+        let askers = askers(count);
+        let numbers = askers.iter().filter_map(|index| Some(client.principal((*index)?)?.number));
+        let not_counted: Vec<u64> = numbers.filter(|_| anew && count >= TELLING).collect();
+        for asker in askers {
+            client.only_principal(asker);
             for _ in 0..TIMES {
                 let recipe = orders::sequence(&[page], false);
                 Round { client, recipe: &recipe, personas: &[], number: 0, role: Some(Role::Probe) }.perform().await;
                 let mut observations = client.take_observations();
                 drop(client.take_strays());
-                observations.iter().for_each(|observation| seen.take(observation, place, client));
+                observations.iter().for_each(|observation| seen.take(observation, place, &not_counted, client));
                 self.ledger.take(&mut observations, self.situation.premises, false);
             }
         }
         client.only_principal(None);
+        let name = self.spec.operations.get(page).map_or("", |one| one.name());
+        let Seen { answered, shown, several } = seen;
+        debug!(request = name, place, anew, answered, shown, several, "asked alone, by others: stored or leaked?");
         seen
     }
 
@@ -207,6 +226,15 @@ impl Sweep<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_alone_has_signed_up_neither_first_nor_last() {
+        assert_eq!(askers(16), [Some(4), Some(5)]);
+        assert_eq!(askers(TELLING), [Some(2), Some(3)]);
+        assert_eq!(askers(2), [Some(0), Some(1)]);
+        assert_eq!(askers(1), [Some(0)]);
+        assert_eq!(askers(0), [None]);
+    }
 
     #[test]
     fn what_lone_requests_show_tells_stored_from_leaked() {

@@ -61,6 +61,8 @@ const TOGETHER: [&str; 12] = [
     "deleteaccount",
     "closeaccount",
 ];
+/// What a DELETE of one thing may be called: `items_destroy`, `deleteItem`.
+const REMOVES: [&str; 5] = ["delete", "remove", "destroy", "drop", "erase"];
 /// What a path ends with where it is about whoever asks.
 const ONESELF: [&str; 7] = ["me", "self", "myself", "account", "current", "profile", "whoami"];
 
@@ -70,8 +72,10 @@ pub(super) fn danger(method: &str, path: &str, id: &str) -> Option<Danger> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let is_fixed = |part: &&str| !part.is_empty() && !part.contains('{');
     let parts: Vec<&str> = path.split('/').filter(is_fixed).collect();
-    for part in parts.iter().copied().chain([id]) {
-        let words = words(part);
+    let removes_one = effect == Effect::Delete && path.trim_end_matches('/').ends_with('}');
+    for (part, is_id) in parts.iter().map(|part| (*part, false)).chain([(id, true)]) {
+        let mut words = words(part);
+        words.retain(|word| !(is_id && removes_one && REMOVES.contains(&word.as_str())));
         let joined = words.concat();
         let together = TOGETHER.iter().find(|word| joined.contains(*word)).map(|word| (*word).to_owned());
         let alone = words.iter().find(|word| is_dangerous(word)).cloned();
@@ -122,6 +126,11 @@ mod tests {
             ("DELETE", "/users/me", "", "DELETE .../me"),
             ("DELETE", "/emails", "", "DELETE .../emails"),
             ("POST", "/actuator/shutdown", "", "shutdown"),
+            ("DELETE", "/items", "items_destroy", "destroy"),
+            ("DELETE", "/tables/drop/{id}", "", "drop"),
+            ("DELETE", "/users/{id}/items", "destroy_all", "destroy"),
+            ("POST", "/items/{id}", "items_destroy", "destroy"),
+            ("DELETE", "/servers/{id}", "stop_and_delete", "stop"),
         ] {
             assert_eq!(danger(method, path, id).map(|danger| danger.word).as_deref(), Some(word), "{method} {path}");
         }
@@ -132,6 +141,8 @@ mod tests {
         for (method, path, id) in [
             ("GET", "/items/{reset}", ""),
             ("DELETE", "/items/{id}", "deleteItem"),
+            ("DELETE", "/items/{id}/", "items_destroy"),
+            ("DELETE", "/tables/{table}", "drop"),
             ("GET", "/presets", "listPresets"),
             ("GET", "/password-policies", ""),
             ("GET", "/features/disabled", ""),

@@ -23,8 +23,10 @@ pub(super) struct Wanted {
     pub resource: String,
     /// What kind of id it is: `gid` of `task_gid`.
     ending: String,
-    /// The name of the parameter alone says that it is an id.
-    is_id: bool,
+    /// The name of the parameter says that it is an id, or is that of one thing of the collection.
+    pub is_id: bool,
+    /// It is taken for an id by its place and its type alone: only what creates such a thing gives it.
+    pub is_by_place: bool,
     /// It is no id but what a login gives.
     is_token: bool,
 }
@@ -32,17 +34,24 @@ pub(super) struct Wanted {
 impl Wanted {
     pub fn new(parameter: &str, collection: &str) -> Wanted {
         let words = names::words(parameter);
-        let is_id = names::is_id(parameter);
         let before = &words[..words.len().saturating_sub(1)];
         let own = before.last().map(|word| singular(word));
         let resource = own.or_else(|| last_word(collection)).unwrap_or_default();
+        // `/posts/{post}` asks for one of the collection by its id.
+        let is_id = names::is_id(parameter) || !collection.is_empty() && words.concat() == resource;
         Wanted {
             field: words.concat(),
             resource,
             ending: words.last().cloned().unwrap_or_default(),
             is_id,
+            is_by_place: false,
             is_token: false,
         }
+    }
+
+    /// The id of what the collection creates, whatever the parameter is called.
+    pub fn by_place(self) -> Wanted {
+        Wanted { is_id: true, is_by_place: true, ..self }
     }
 
     /// What a login gives.
@@ -52,6 +61,7 @@ impl Wanted {
             resource: String::new(),
             ending: String::new(),
             is_id: false,
+            is_by_place: false,
             is_token: true,
         }
     }

@@ -14,6 +14,12 @@ use crate::scenario::login::{CaptureSource, CaptureSpec};
 /// What stands before the names of captures that only creating gives.
 const CREATED: &str = "created_";
 
+/// Whole numbers in paths that are no ids.
+const MEASURES: [&str; 18] = [
+    "year", "month", "week", "day", "hour", "page", "offset", "limit", "size", "count", "version", "code", "status",
+    "level", "port", "x", "y", "zoom",
+];
+
 /// What fills an id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct IdSource {
@@ -66,7 +72,12 @@ pub(super) fn ids(document: &Document, operations: &[Documented<'_>]) -> Ids {
             // `/items/item-{id}` has no collection of its own.
             let collection = if before.ends_with('/') { shape(before) } else { String::new() };
             let wanted = Wanted::new(parameter, &collection);
-            let source = source(document, operations, &collections, &collection, &wanted, &mut ids, &mut named);
+            let mut find =
+                |wanted: &Wanted| source(document, operations, &collections, &collection, wanted, &mut ids, &mut named);
+            let mut source = find(&wanted);
+            if source == IdSource::default() && may_be_an_id(document, operation, parameter) {
+                source = find(&wanted.by_place());
+            }
             ids.sources.insert((index, parameter.to_owned()), source);
         }
         let of_query = operation.at(ParameterPlace::Query).filter(|parameter| parameter.is_required);
@@ -134,7 +145,7 @@ fn givers(
     let giver = |at: usize| {
         let operation = &operations[at];
         let creates = operation.method == "POST";
-        if !creates && operation.method != "GET" {
+        if !creates && (operation.method != "GET" || wanted.is_by_place) {
             return None;
         }
         let in_body = operation.success(document).and_then(|schema| find(document, schema, wanted));
@@ -142,7 +153,7 @@ fn givers(
             Some(path) => CaptureSource::Json(path),
             None if creates && operation.has_location(document) => CaptureSource::Location,
             // An object of which nothing is said is most often what was created.
-            None if creates && wanted.field.ends_with("id") && is_vague(document, operation) => {
+            None if creates && wanted.is_id && is_vague(document, operation) => {
                 CaptureSource::Json(vec!["id".to_owned()])
             }
             None => return None,
@@ -188,6 +199,21 @@ pub(super) fn shape(path: &str) -> String {
         }
     }
     shape.trim_end_matches('/').to_owned()
+}
+
+/// Whether a parameter of a path can be the id of something by its type: `/guestbook/{entry}`, if that is a whole number of which
+/// no example is given. What counts or measures is none.
+fn may_be_an_id(document: &Document, operation: &Documented<'_>, parameter: &str) -> bool {
+    let words = names::words(parameter);
+    let measures = words.last().is_none_or(|word| MEASURES.contains(&word.as_str()));
+    let mut of_path = operation.at(ParameterPlace::Path).filter(|one| one.name == parameter);
+    !measures
+        && of_path.next().is_some_and(|one| {
+            let view = View::of(document, &[one.schema]);
+            let of_holder = ["example", "examples"].iter().any(|key| one.holder.get(key).is_some());
+            let is_known = of_holder || view.shown().or(view.constant()).is_some() || view.enumeration().is_some();
+            view.types() == Some(vec![SchemaType::Integer]) && !is_known
+        })
 }
 
 /// Whether a parameter names one of many things.

@@ -85,6 +85,53 @@ fn ids_come_from_responses_and_only_what_was_created_is_deleted() {
 }
 
 #[test]
+fn a_parameter_that_is_called_what_it_is_an_id_of_takes_the_id() {
+    let thing = |field: &str| json!({ "type": "object", "properties": { field: { "type": "integer" }, "text": { "type": "string" } } });
+    let answer = |schema: Value| json!({ "201": { "content": { "application/json": { "schema": schema } } } });
+    let vague = json!({ "type": "object" });
+    for (collection, one, schema, from) in [
+        ("/posts", "/posts/{post}", thing("id"), "id"),
+        ("/orders/", "/orders/{order}/", thing("id"), "id"),
+        ("/categories", "/categories/{category}", thing("category_id"), "category_id"),
+        ("/boxes", "/boxes/{box}", json!({ "type": "object", "properties": { "data": thing("id") } }), "data.id"),
+        ("/blog-posts", "/blog-posts/{post}", thing("id"), "id"),
+        ("/notes", "/notes/{note}", vague, "id"),
+        // No word of the collection, but a whole number.
+        ("/guestbook", "/guestbook/{entry}", thing("id"), "id"),
+        // Its own name goes first.
+        ("/currencies", "/currencies/{currency}", thing("currency"), "currency"),
+    ] {
+        let body = json!({ "content": { "application/json": { "schema": { "type": "object", "properties": { "text": { "type": "string" } } } } } });
+        let imported = of(&json!({ "openapi": "3.1.0", "paths": {
+            collection: { "post": { "requestBody": body, "responses": answer(schema) } },
+            one: { "parameters": [{ "name": one.split(['{', '}']).nth(1), "in": "path", "required": true, "schema": { "type": "integer" } }],
+                "get": { "responses": {} }, "delete": { "responses": {} } }
+        } }));
+        let create = imported.operation(&format!("POST {collection}")).unwrap();
+        assert!(captures(create)[0].contains(&format!("`{from}`")), "{one}: {:?}", captures(create));
+        assert!(left_out(&imported).is_empty(), "{one}: {:?}", left_out(&imported));
+        let delete = imported.operation(&format!("DELETE {one}")).unwrap();
+        assert_eq!(create.creates, delete.deletes, "{one}");
+    }
+}
+
+#[test]
+fn a_number_that_measures_is_no_id_and_neither_is_one_of_which_an_example_is_given() {
+    let created = json!({ "201": { "content": { "application/json": { "schema": { "type": "object", "properties": { "id": { "type": "integer" } } } } } } });
+    for (name, schema) in [
+        ("year", json!({ "type": "integer" })),
+        ("entry", json!({ "type": "integer", "example": 7 })),
+        ("entry", json!({ "type": "string" })),
+    ] {
+        let imported = of(&json!({ "openapi": "3.1.0", "paths": {
+            "/reports": { "post": { "requestBody": { "content": { "application/json": { "schema": { "type": "object" } } } }, "responses": created } },
+            format!("/reports/{{{name}}}"): { "get": { "parameters": [{ "name": name, "in": "path", "required": true, "schema": schema }], "responses": {} } }
+        } }));
+        assert!(captures(imported.operation("POST /reports").unwrap()).is_empty(), "{name}: {schema}");
+    }
+}
+
+#[test]
 fn what_is_left_out_has_a_reason() {
     let imported = of(&shop());
     assert_eq!(
