@@ -58,6 +58,10 @@ pub struct SweptOperation {
     /// It is sent only to remove what was created.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cleanup: bool,
+    /// It could not be asked, and stands among those that were left out, too: the document does not say that a response has the
+    /// id that it needs, and none had.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
     /// Its responses show a value of the request, or of who asks.
     pub reflects: bool,
     /// The places in which the server takes no canary, as words; by their index among the carriers too.
@@ -66,6 +70,13 @@ pub struct SweptOperation {
     /// Its first and its last requests have no answer that could show a leak: no text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
+}
+
+impl SweptOperation {
+    /// Whether it is one of those that the sweep is about.
+    pub fn is_asked(&self) -> bool {
+        !self.cleanup && !self.left_out
+    }
 }
 
 /// A place in which a server takes no canary.

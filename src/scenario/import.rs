@@ -115,6 +115,8 @@ pub struct Operation {
     pub carriers: Vec<Carrier>,
     /// What its response gives to other operations.
     pub captures: Vec<CaptureSpec>,
+    /// Those of its captures of which no document says that its response has them: such a response most often does.
+    pub guessed: Vec<String>,
     /// The captures that its request is filled with; distinct.
     pub needs: Vec<String>,
     /// The document says that it wants to know who asks.

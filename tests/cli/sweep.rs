@@ -298,3 +298,43 @@ fn a_document_of_the_server_is_read_and_its_pages_are_followed() {
     let omitted = &swept(&record)["omitted"][0];
     assert_eq!((&omitted["name"], &omitted["reason"]), (&"GET /logout/".into(), &"its name has `logout`".into()));
 }
+
+/// Notes of which the document does not say what creating one is answered with, as FastAPI writes it.
+const UNDESCRIBED: &str = r#"{ "openapi": "3.1.0", "paths": {
+    "/notes/": { "post": {
+        "requestBody": { "content": { "application/json": { "schema": { "type": "object", "properties": { "title": { "type": "string" } } } } } },
+        "responses": { "201": { "content": { "application/json": { "schema": {} } } } } } },
+    "/show/": {
+        "get": { "parameters": [{ "name": "note_id", "in": "query", "required": true, "schema": { "type": "integer" } }],
+            "responses": { "200": { "content": { "application/json": { "schema": {} } } } } } },
+    "/me/": { "get": { "responses": { "200": { "content": { "application/json": { "schema": {} } } } } } }
+} }"#;
+
+#[test]
+fn an_id_that_no_document_speaks_of_is_tried_and_what_needs_it_is_left_out_if_none_comes() {
+    let app = |answer: &str| {
+        format!(
+            r#"
+            fn notes(request) {{ process.made = (process.made ?? 0) + 1; respond(201, #{{ {answer} }}) }}
+            fn show(request) {{ sleep("2ms"); #{{ note: request.query.note_id }} }}
+            fn me(request) {{ #{{ user: request.headers["x-user"] }} }}
+            "#
+        )
+    };
+    let pages = "[dirty]\nfrom = \"notes.json\"\nmethods = \"write\"\nheaders = { x-user = \"{canary}\" }\n\
+                 exposures = 60\ntime = \"10s\"\n";
+    a_few_at_once(&[("id: process.made", true), ("ok: true", false)], |(answer, is_given)| {
+        let runner = Runner::with(&scenario(pages)).file("app.rhai", &app(answer)).file("notes.json", UNDESCRIBED);
+        let outcome = runner.run().exit(0);
+        let record = outcome.record("scenario");
+        let swept = swept(&record);
+        assert_eq!(swept["exercised"], 1.0, "{swept:#}");
+        let omitted: Vec<(&Value, &Value)> =
+            swept["omitted"].as_array().unwrap().iter().map(|one| (&one["name"], &one["reason"])).collect();
+        let name = "GET /show/".into();
+        let reason = "no response gives its `note_id`".into();
+        let expected = if *is_given { Vec::new() } else { vec![(&name, &reason)] };
+        assert_eq!(omitted, expected, "{swept:#}");
+        assert!(outcome.report("scenario").contains("[dirty.values]") != *is_given, "the remedy is told");
+    });
+}

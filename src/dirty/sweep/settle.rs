@@ -1,5 +1,5 @@
 //! Stored or leaked? What a write brought may be shown to everybody on purpose, as in a guest book. It is asked for alone, by
-//! others, when nothing else is under way.
+//! others, when nothing else is under way, after it was sent once more.
 //!
 //! | asked alone | | it was |
 //! | --- | --- | --- |
@@ -120,6 +120,7 @@ impl Sweep<'_> {
 
     async fn look_into(&mut self, places: OpenPlaces) {
         for ((page, place), edges) in places.into_iter().take(MOST_PLACES) {
+            self.bring_again(&edges).await;
             let seen = self.ask_others(page, &place, false).await;
             match seen.state() {
                 EdgeState::Stored => self.note_stored(page, &place, &edges),
@@ -128,6 +129,18 @@ impl Sweep<'_> {
                     self.always_seen.insert((page, place), seen.answered == seen.shown && seen.answered > 0);
                 }
             }
+        }
+    }
+
+    /// Sends a write again whose data was seen, for a principal who does not ask afterwards: what was written last may have been
+    /// without a canary, and would not be known again.
+    async fn bring_again(&mut self, edges: &[EdgeKey]) {
+        let Some(source) = edges.iter().find_map(|key| key.source) else { return };
+        let Some(client) = &self.client else { return };
+        client.only_principal(client.principals().checked_sub(1));
+        self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(&[source], false)).await;
+        if let Some(client) = &self.client {
+            client.only_principal(None);
         }
     }
 

@@ -145,7 +145,7 @@ fn left_behind(sweep: &SweepRecord) -> String {
 
 /// Every operation that was asked; those that did not answer well first.
 fn operations(sweep: &SweepRecord) -> String {
-    let mut asked: Vec<_> = sweep.operations.iter().filter(|operation| !operation.cleanup).collect();
+    let mut asked: Vec<_> = sweep.operations.iter().filter(|operation| operation.is_asked()).collect();
     asked.sort_by_key(|operation| operation.exercised);
     let mut table = Table::new([
         ("operation", Left),
@@ -177,7 +177,7 @@ fn operations(sweep: &SweepRecord) -> String {
 
 /// Operations of which less can be said, why, and what would change that.
 fn blind_spots(sweep: &SweepRecord) -> String {
-    let exercised = || sweep.operations.iter().filter(|operation| operation.exercised && !operation.cleanup);
+    let exercised = || sweep.operations.iter().filter(|operation| operation.exercised && operation.is_asked());
     let silent: Vec<String> = exercised().filter(|one| one.silent).map(|one| one.name.clone()).collect();
     let blank: Vec<String> =
         exercised().filter(|one| !one.reflects && !one.silent).map(|one| one.name.clone()).collect();

@@ -28,12 +28,12 @@ pub(super) fn sweep_fact(dirty: &DirtyRecord, sweep: &SweepRecord) -> String {
 }
 
 fn exercised(sweep: &SweepRecord) -> u64 {
-    sweep.operations.iter().filter(|operation| operation.exercised && !operation.cleanup).count() as u64
+    sweep.operations.iter().filter(|operation| operation.exercised && operation.is_asked()).count() as u64
 }
 
 /// What was asked, what answered, and what was left out.
 pub(crate) fn swept(sweep: &SweepRecord) -> String {
-    let asked = sweep.operations.iter().filter(|operation| !operation.cleanup).count() as u64;
+    let asked = sweep.operations.iter().filter(|operation| operation.is_asked()).count() as u64;
     let left_out = sweep.omitted.iter().filter(|omitted| !omitted.chosen).count() as u64;
     let others = if left_out > 0 { format!(", {} left out", show_count(left_out)) } else { String::new() };
     format!(

@@ -6,7 +6,7 @@ use super::dirty::leak;
 use super::response_samples;
 use crate::dirty::sweep::{Finding, OperationResult, StoredPlace, SweepFindings};
 use crate::record;
-use crate::scenario::import::Effect;
+use crate::scenario::import::{Effect, LeftOut, LeftOutReason};
 use crate::scenario::{self, Expect, SweepOperation, SweepSource, SweepSpec};
 use crate::stats::upper_bound_95;
 use crate::units::{counted, show_percentage};
@@ -62,7 +62,7 @@ pub(in crate::run) fn sweep(
         unsolicited: findings.unsolicited,
         undecoded: findings.undecoded.clone().map(|(responses, why)| record::Unread { responses, why }),
         evidence,
-        inconclusive: inconclusive(&swept, findings, failure)
+        inconclusive: inconclusive(&swept, findings, logs_in(plan), failure)
             .map(|why| response_samples::with_limit(why, findings.limit)),
         samples: response_samples::samples(&findings.samples),
         limit: response_samples::limit(findings.limit),
@@ -90,14 +90,18 @@ fn orders(findings: &SweepFindings) -> BTreeMap<String, record::TriggerRecord> {
 }
 
 fn swept(spec: &SweepSpec, findings: &SweepFindings) -> record::SweepRecord {
-    let operations: Vec<record::SweptOperation> = spec
+    let mut operations: Vec<record::SweptOperation> = spec
         .operations
         .iter()
         .zip(&findings.operations)
         .enumerate()
         .map(|(page, (operation, result))| swept_operation(operation, result, findings.unfilled.get(&page)))
         .collect();
-    let asked = || operations.iter().filter(|operation| !operation.cleanup);
+    let not_given = not_given(spec, findings);
+    for (page, _) in &not_given {
+        operations[*page].left_out = true;
+    }
+    let asked = || operations.iter().filter(|operation| operation.is_asked());
     let exercised = asked().filter(|operation| operation.exercised).count();
     let share = exercised as f64 / asked().count().max(1) as f64;
     // Of all operations at once: each is given a part of the 5 %.
@@ -119,6 +123,7 @@ fn swept(spec: &SweepSpec, findings: &SweepFindings) -> record::SweepRecord {
                 remedy: omission.reason.remedy(&omission.name),
                 chosen: omission.reason.is_chosen(),
             })
+            .chain(not_given.into_iter().map(|(_, omitted)| omitted))
             .collect(),
         findings: finding_records(findings, &name),
         stored: findings.stored.iter().map(stored).collect(),
@@ -138,6 +143,33 @@ fn swept(spec: &SweepSpec, findings: &SweepFindings) -> record::SweepRecord {
         unremovable: unremovable(spec, findings),
         operations,
     }
+}
+
+/// Whether the scenario says how identities log in.
+fn logs_in(plan: &scenario::DirtySpec) -> bool {
+    plan.login.is_some() || plan.sweep.as_ref().is_some_and(|sweep| sweep.signup.is_some())
+}
+
+/// Operations whose id no response gave, by their index, where no document had said that one would: left out, like those of which
+/// it is known beforehand.
+fn not_given(spec: &SweepSpec, findings: &SweepFindings) -> Vec<(usize, record::OmittedRecord)> {
+    let is_guess = |name: &String| spec.operations.iter().any(|one| one.operation.guessed.contains(name));
+    let omitted = |(page, name): (&usize, &String)| {
+        let operation = spec.operations.get(*page).filter(|one| !one.cleanup)?;
+        let exercised = findings.operations.get(*page)?.is_exercised;
+        // The parameter, as the document calls it.
+        let path = operation.name().rsplit_once('{').and_then(|(_, rest)| rest.split_once('}'));
+        let parameter = path.map_or(name.as_str(), |(parameter, _)| parameter).to_owned();
+        let left_out = LeftOut { name: operation.name().to_owned(), reason: LeftOutReason::NoId(parameter) };
+        let record = record::OmittedRecord {
+            name: left_out.name.clone(),
+            reason: left_out.reason.to_string(),
+            remedy: Some(left_out.remedy()),
+            chosen: false,
+        };
+        (!exercised && is_guess(name)).then_some((*page, record))
+    };
+    findings.unfilled.iter().filter_map(omitted).collect()
 }
 
 /// POST requests that no other request removes: neither what they create, nor what they are sent to.
@@ -187,6 +219,7 @@ fn swept_operation(
         exercised: result.is_exercised,
         not_exercised: why.filter(|_| result.is_asked),
         cleanup: !result.is_asked,
+        left_out: false,
         reflects: result.reflects || result.reflects_identity,
         plain: plain.collect(),
         silent: result.is_exercised && !result.tells,
@@ -252,7 +285,12 @@ fn finding_records(findings: &SweepFindings, name: &dyn Fn(usize) -> String) -> 
 }
 
 /// Why neither "clean" nor "no leak" would be honest.
-fn inconclusive(swept: &record::SweepRecord, findings: &SweepFindings, failure: Option<&str>) -> Option<String> {
+fn inconclusive(
+    swept: &record::SweepRecord,
+    findings: &SweepFindings,
+    logs_in: bool,
+    failure: Option<&str>,
+) -> Option<String> {
     if findings.leaks > 0 {
         // A leak is a leak, whatever else could not be found out.
         return None;
@@ -282,14 +320,22 @@ fn inconclusive(swept: &record::SweepRecord, findings: &SweepFindings, failure: 
         );
     }
     if swept.exercised < ENOUGH {
-        let missing = swept.operations.iter().filter(|operation| !operation.cleanup && !operation.exercised);
+        let missing = swept.operations.iter().filter(|operation| operation.is_asked() && !operation.exercised);
         let missing: Vec<&record::SweptOperation> = missing.collect();
         let named: Vec<String> = missing.iter().take(MOST_NAMED).map(|one| one.name.clone()).collect();
         let more = missing.len().saturating_sub(MOST_NAMED);
         let others = if more > 0 { format!(" and {more} more") } else { String::new() };
         let why = missing.first().and_then(|one| one.not_exercised.clone()).unwrap_or_default();
+        let refused = |one: &&record::SweptOperation| ["401", "403"].iter().any(|code| one.status.contains_key(*code));
+        let advice = match !logs_in && missing.iter().any(refused) {
+            true => {
+                "; say who asks, by [dirty.login], [dirty.signup] or `headers`: `runner new NAME --from FILE` proposes \
+                 the login that a document tells of"
+            }
+            false => "",
+        };
         return Some(format!(
-            "only {} of the operations were answered well; not {}{others} ({why})",
+            "only {} of the operations were answered well; not {}{others} ({why}){advice}",
             show_percentage(swept.exercised),
             named.join(", "),
         ));
@@ -326,6 +372,7 @@ mod tests {
             name: name.to_owned(),
             exercised,
             not_exercised: (!exercised).then(|| "every request was answered with 401".to_owned()),
+            status: BTreeMap::from([(if exercised { "200" } else { "401" }.to_owned(), 3)]),
             ..record::SweptOperation::default()
         };
         let swept = record::SweepRecord {
@@ -338,11 +385,11 @@ mod tests {
             exposures: 100,
             ..SweepFindings::default()
         };
-        let why = inconclusive(&swept, &findings, None).unwrap();
-        assert_eq!(
-            why,
-            "only 50.0 % of the operations were answered well; not GET /b (every request was answered with 401)"
-        );
-        assert_eq!(inconclusive(&record::SweepRecord { exercised: 1.0, ..swept }, &findings, None), None);
+        let named =
+            "only 50.0 % of the operations were answered well; not GET /b (every request was answered with 401)";
+        assert_eq!(inconclusive(&swept, &findings, true, None).unwrap(), named);
+        let advised = inconclusive(&swept, &findings, false, None).unwrap();
+        assert!(advised.starts_with(named) && advised.contains("[dirty.login]"), "{advised}");
+        assert_eq!(inconclusive(&record::SweepRecord { exercised: 1.0, ..swept }, &findings, false, None), None);
     }
 }

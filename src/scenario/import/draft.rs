@@ -113,6 +113,7 @@ impl RequestDraft {
             request,
             carriers,
             captures: Vec::new(),
+            guessed: Vec::new(),
             needs,
             secured,
             creates: None,

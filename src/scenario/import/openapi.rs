@@ -139,6 +139,7 @@ fn make<'a>(
         request,
         carriers,
         captures: ids.captures.get(&index).cloned().unwrap_or_default(),
+        guessed: ids.guessed.get(&index).cloned().unwrap_or_default(),
         needs,
         secured: head.is_secured || security::is_secured(document, documented.operation),
         creates: None,
@@ -207,6 +208,8 @@ fn pair_creators(made: &mut [(usize, Operation)]) {
 
 /// Where in the response to a login its token stands.
 fn token(document: &Document, documented: &Documented<'_>) -> Option<CaptureSource> {
-    let schema = documented.success(document)?;
-    found_id::find(document, schema, &Wanted::token()).map(CaptureSource::Json)
+    let described = documented.success(document).and_then(|schema| found_id::find(document, schema, &Wanted::token()));
+    // OAuth 2.0 says what its token is called (RFC 6749, 5.1).
+    let of_oauth = || security::gives_tokens(document, documented.path).then(|| vec!["access_token".to_owned()]);
+    described.or_else(of_oauth).map(CaptureSource::Json)
 }

@@ -267,6 +267,7 @@ impl Loading<'_> {
             request,
             carriers: Vec::new(),
             captures,
+            guessed: Vec::new(),
             needs,
             secured: false,
             creates,

@@ -34,6 +34,8 @@ pub(super) struct IdSource {
 pub(super) struct Ids {
     /// By operation.
     pub captures: BTreeMap<usize, Vec<CaptureSpec>>,
+    /// By operation, the names of those captures that nobody has described.
+    pub guessed: BTreeMap<usize, Vec<String>>,
     /// By operation and parameter.
     pub sources: BTreeMap<(usize, String), IdSource>,
 }
@@ -59,6 +61,7 @@ struct Giver {
     operation: usize,
     from: CaptureSource,
     creates: bool,
+    is_guess: bool,
 }
 
 /// Finds out where every id comes from.
@@ -117,12 +120,13 @@ fn source(
     }
     let name = name(named, &format!("{place} {}", wanted.field), wanted);
     let mut source = IdSource::default();
-    for Giver { operation, from, creates } in givers {
+    for Giver { operation, from, creates, is_guess } in givers {
         let captures = ids.captures.entry(operation).or_default();
         let mut add = |name: &str| {
             let capture = CaptureSpec { name: name.to_owned(), from: from.clone() };
             if !captures.contains(&capture) {
                 captures.push(capture);
+                ids.guessed.entry(operation).or_default().extend(is_guess.then(|| name.to_owned()));
             }
         };
         add(&name);
@@ -149,25 +153,27 @@ fn givers(
             return None;
         }
         let in_body = operation.success(document).and_then(|schema| find(document, schema, wanted));
-        let from = match in_body {
-            Some(path) => CaptureSource::Json(path),
-            None if creates && operation.has_location(document) => CaptureSource::Location,
-            // An object of which nothing is said is most often what was created.
+        let (from, is_guess) = match in_body {
+            Some(path) => (CaptureSource::Json(path), false),
+            None if creates && operation.has_location(document) => (CaptureSource::Location, false),
+            // A response of which nothing is said most often has what was created.
             None if creates && wanted.is_id && is_vague(document, operation) => {
-                CaptureSource::Json(vec!["id".to_owned()])
+                (CaptureSource::Json(vec!["id".to_owned()]), true)
             }
             None => return None,
         };
-        Some(Giver { operation: at, from, creates })
+        Some(Giver { operation: at, from, creates, is_guess })
     };
     among.filter_map(giver).collect()
 }
 
-/// Whether a success is an object whose fields are not told.
+/// Whether a success is an object whose fields are not told, or JSON of which nothing is: `{}`, as FastAPI writes it for a
+/// function that does not say what it returns.
 fn is_vague(document: &Document, operation: &Documented<'_>) -> bool {
     operation.success(document).is_some_and(|schema| {
         let view = View::of(document, &[schema]);
-        view.types() == Some(vec![SchemaType::Object]) && view.property_names().is_empty() && view.choices.is_empty()
+        let may_be_an_object = view.types().is_none_or(|types| types == [SchemaType::Object]);
+        may_be_an_object && view.property_names().is_empty() && view.choices.is_empty()
     })
 }
 

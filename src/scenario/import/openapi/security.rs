@@ -16,13 +16,29 @@ pub(super) fn is_secured(document: &Document, operation: &Map<String, Value>) ->
 
 /// Where the credentials go, each place once.
 pub(super) fn places(document: &Document) -> Vec<CredentialPlace> {
-    let keys: &[&str] = if document.is_swagger { &["securityDefinitions"] } else { &["components", "securitySchemes"] };
     let mut places = Vec::new();
-    for (_, scheme) in document.object(keys).into_iter().flatten() {
+    for (_, scheme) in document.object(schemes(document)).into_iter().flatten() {
         let place = document.resolve(scheme).ok().and_then(place);
         places.extend(place.filter(|place| !places.contains(place)));
     }
     places
+}
+
+/// Whether a path is where a flow of OAuth 2.0 gives tokens for a password: `tokenUrl`, which may be relative.
+pub(super) fn gives_tokens(document: &Document, path: &str) -> bool {
+    let mut schemes = document.object(schemes(document)).into_iter().flatten();
+    schemes.any(|(_, scheme)| {
+        let scheme = document.resolve(scheme).unwrap_or(scheme);
+        let of_swagger = scheme.get("flow").is_some_and(|flow| flow == "password").then_some(scheme);
+        let flow = scheme.pointer("/flows/password").or(of_swagger);
+        let url = flow.and_then(|flow| flow.get("tokenUrl")).and_then(Value::as_str).unwrap_or_default();
+        let (url, path) = (url.trim_matches('/'), path.trim_matches('/'));
+        !url.is_empty() && !path.is_empty() && (url == path || url.ends_with(&format!("/{path}")))
+    })
+}
+
+fn schemes(document: &Document) -> &'static [&'static str] {
+    if document.is_swagger { &["securityDefinitions"] } else { &["components", "securitySchemes"] }
 }
 
 fn place(scheme: &Value) -> Option<CredentialPlace> {

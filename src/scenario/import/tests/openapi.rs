@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::scenario::login::CaptureSource;
 
 fn of(document: &Value) -> Imported {
     taken(&document.to_string())
@@ -96,6 +97,7 @@ fn a_parameter_that_is_called_what_it_is_an_id_of_takes_the_id() {
         ("/boxes", "/boxes/{box}", json!({ "type": "object", "properties": { "data": thing("id") } }), "data.id"),
         ("/blog-posts", "/blog-posts/{post}", thing("id"), "id"),
         ("/notes", "/notes/{note}", vague, "id"),
+        ("/notes", "/notes/{note_id}", json!({}), "id"),
         // No word of the collection, but a whole number.
         ("/guestbook", "/guestbook/{entry}", thing("id"), "id"),
         // Its own name goes first.
@@ -112,6 +114,34 @@ fn a_parameter_that_is_called_what_it_is_an_id_of_takes_the_id() {
         assert!(left_out(&imported).is_empty(), "{one}: {:?}", left_out(&imported));
         let delete = imported.operation(&format!("DELETE {one}")).unwrap();
         assert_eq!(create.creates, delete.deletes, "{one}");
+    }
+}
+
+#[test]
+fn what_a_document_does_not_say_is_a_guess_and_oauth_says_how_its_token_is_called() {
+    let nothing = json!({ "200": { "content": { "application/json": { "schema": {} } } } });
+    let told = json!({ "201": { "content": { "application/json": { "schema": { "type": "object", "properties": { "id": { "type": "integer" } } } } } } });
+    let form = json!({ "content": { "application/x-www-form-urlencoded": { "schema": { "type": "object", "required": ["username", "password"],
+        "properties": { "username": { "type": "string" }, "password": { "type": "string" } } } } } });
+    let body = json!({ "content": { "application/json": { "schema": { "type": "object", "properties": { "text": { "type": "string" } } } } } });
+    for (created, guessed) in [(&nothing, &["created_note_id", "note_id"][..]), (&told, &[])] {
+        for (url, path) in [("token", "/token"), ("/auth/token", "/auth/token"), ("https://a.test/v1/login/", "/login")]
+        {
+            let imported = of(&json!({
+                "openapi": "3.1.0",
+                "components": { "securitySchemes": { "o": { "type": "oauth2", "flows": { "password": { "tokenUrl": url, "scopes": {} } } } } },
+                "paths": {
+                    path: { "post": { "requestBody": form, "responses": nothing } },
+                    "/notes": { "post": { "requestBody": body, "responses": created } },
+                    "/notes/{note_id}": { "get": { "responses": {} }, "delete": { "responses": {} } }
+                }
+            }));
+            let token = &imported.login.as_ref().unwrap().captures[0];
+            assert_eq!(token.from, CaptureSource::Json(vec!["access_token".to_owned()]), "{url}");
+            let mut guesses = imported.operation("POST /notes").unwrap().guessed.clone();
+            guesses.sort();
+            assert_eq!(guesses, guessed, "{url}");
+        }
     }
 }
 
