@@ -21,16 +21,15 @@ pub(super) async fn users<S: SourceOfUsers>(thread: &Rc<ThreadState>, source: &R
     for slot in 0..thread.plan.users {
         let (thread, source, over) = (Rc::clone(thread), Rc::clone(source), over.clone());
         users.spawn_local(async move {
-            // Made where it is moved to: what is moved while others wait keeps its room in the task.
-            let source = || source.of_user(&thread.plan, thread.plan.number(slot));
+            let source = source.of_user(&thread.plan, thread.plan.number(slot));
             // All but the most common are boxed, so that they do not make every user as large as the largest.
             match thread.plan.protocol {
                 Protocol::Http1 { pipeline: 1 } => {
-                    turns::<_, Connection>(VirtualUser::new(&thread, slot, source()), &over).await;
+                    turns::<_, Connection>(VirtualUser::new(&thread, slot, source), &over).await;
                 }
-                Protocol::Http1 { .. } => Box::pin(batches(&thread, slot, source(), &over)).await,
+                Protocol::Http1 { .. } => Box::pin(batches(&thread, slot, source, &over)).await,
                 Protocol::Http2 { .. } => {
-                    Box::pin(turns::<_, Multiplexed>(VirtualUser::new(&thread, slot, source()), &over)).await;
+                    Box::pin(turns::<_, Multiplexed>(VirtualUser::new(&thread, slot, source), &over)).await;
                 }
             }
         });

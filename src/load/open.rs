@@ -79,15 +79,14 @@ pub(super) async fn awake_until(thread: &ThreadState, due: Duration) -> Duration
 }
 
 async fn user<S: SourceOfUsers>(thread: Rc<ThreadState>, source: Rc<S>, slot: u32, idle_user: Rc<IdleUser>) {
-    // As in the closed model.
-    let source = || source.of_user(&thread.plan, thread.plan.number(slot));
+    let source = source.of_user(&thread.plan, thread.plan.number(slot));
     // Boxed as in the closed model.
     match thread.plan.protocol {
         Protocol::Http1 { .. } => {
-            calls::<_, Connection>(VirtualUser::new(&thread, slot, source()), &idle_user).await;
+            calls::<_, Connection>(VirtualUser::new(&thread, slot, source), &idle_user).await;
         }
         Protocol::Http2 { .. } => {
-            Box::pin(calls::<_, Multiplexed>(VirtualUser::new(&thread, slot, source()), &idle_user)).await;
+            Box::pin(calls::<_, Multiplexed>(VirtualUser::new(&thread, slot, source), &idle_user)).await;
         }
     }
 }
